@@ -1,0 +1,1 @@
+"""Operations become tools, calls become HTTP requests, HTTP responses become results. Pure."""

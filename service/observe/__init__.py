@@ -1,0 +1,1 @@
+"""Records of what happened, out to log lines, metrics and spans."""

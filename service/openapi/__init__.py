@@ -1,0 +1,1 @@
+"""OpenAPI documents: bytes in, operations out. Pure: no I/O, no clock, no environment."""

@@ -1,0 +1,162 @@
+"""What the rest of the service knows of an OpenAPI description: resolved, dialect-free, immutable.
+
+``swagger2.py`` and the 3.x reader both end here. Every value knows its place in the document (``pointer``, a
+JSON Pointer as a URI fragment, RFC 6901 section 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+Location = Literal["path", "query", "header", "cookie", "querystring"]
+Style = Literal["simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject", "cookie", "tsv"]
+
+
+class Schema(msgspec.Struct, frozen=True):
+    """A JSON Schema 2020-12, already encoded, with references only of the form ``#/$defs/NAME``.
+
+    ``refs`` are the names it refers to directly, sorted; each is a key of the definitions of the same direction
+    in `ApiDescription`. Encoded bytes are kept instead of objects: they are spliced into tool lists as they are,
+    their size is known, and a large document stays small in memory.
+    """
+
+    json: msgspec.Raw
+    refs: tuple[str, ...] = ()
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """A repair or an oddity that cost no operation. ``kind`` is one of a small closed set of slugs."""
+
+    pointer: str
+    kind: str
+    message: str
+
+
+class SkippedOperation(msgspec.Struct, frozen=True, kw_only=True):
+    """An operation that is no tool, and why, in words its operator can act on."""
+
+    pointer: str
+    method: str
+    path: str
+    reason: str
+
+
+class Parameter(msgspec.Struct, frozen=True, kw_only=True):
+    """One parameter with every default of its dialect filled in.
+
+    ``content_type`` is set where the parameter is described by ``content`` (then ``style`` does not apply).
+    ``explode`` and ``style`` are the effective values. Collection formats of Swagger 2.0 arrive as styles.
+    """
+
+    pointer: str
+    name: str
+    location: Location
+    required: bool
+    schema: Schema
+    style: Style
+    explode: bool
+    allow_reserved: bool = False
+    allow_empty_value: bool = False
+    content_type: str | None = None
+    description: str = ""
+    deprecated: bool = False
+
+
+class Encoding(msgspec.Struct, frozen=True, kw_only=True):
+    """The Encoding Object of one property of a form or multipart body; None where the document is silent."""
+
+    content_type: str | None = None
+    style: Style | None = None
+    explode: bool | None = None
+    allow_reserved: bool = False
+    headers: tuple[Parameter, ...] = ()
+
+
+class MediaType(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of a ``content`` map. ``name`` as written, for instance ``application/json; charset=utf-8``."""
+
+    pointer: str
+    name: str
+    schema: Schema | None
+    encoding: Mapping[str, Encoding] = {}
+    is_stream: bool = False  # 3.2: described by itemSchema
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True):
+    pointer: str
+    required: bool
+    description: str
+    media: tuple[MediaType, ...]
+
+
+class Response(msgspec.Struct, frozen=True, kw_only=True):
+    """``status`` is ``"200"``, a range such as ``"2XX"``, or ``"default"``."""
+
+    pointer: str
+    status: str
+    description: str
+    media: tuple[MediaType, ...]
+
+
+class SecurityChoice(msgspec.Struct, frozen=True):
+    """One alternative: every scheme named must be met. No scheme at all means anonymous access is allowed."""
+
+    schemes: tuple[tuple[str, tuple[str, ...]], ...]  # (name of the scheme, scopes)
+
+
+class SecurityScheme(msgspec.Struct, frozen=True, kw_only=True):
+    """``kind`` is the document's ``type``; ``location``/``parameter`` for apiKey; ``http_scheme`` lower-case."""
+
+    name: str
+    kind: Literal["apiKey", "http", "oauth2", "openIdConnect", "mutualTLS"]
+    location: Literal["header", "query", "cookie"] | None = None
+    parameter: str | None = None
+    http_scheme: str | None = None
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation with path-level values merged in.
+
+    ``path`` is the key in the document with a leading slash; ``query`` and ``fragment`` are what that key carried
+    after ``?`` and ``#`` (real documents do this to tell operations apart).
+    ``security``: the effective alternatives, the document's where the operation says nothing; empty = none asked.
+    ``servers``: the effective URLs with variables replaced by their defaults, as written otherwise (they may be
+    relative). Empty where only the document's own apply.
+    """
+
+    pointer: str
+    method: str  # upper case
+    path: str
+    query: str = ""
+    operation_id: str | None = None
+    summary: str = ""
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    deprecated: bool = False
+    parameters: tuple[Parameter, ...] = ()
+    body: Body | None = None
+    responses: tuple[Response, ...] = ()
+    security: tuple[SecurityChoice, ...] = ()
+    servers: tuple[str, ...] = ()
+    overrides: msgspec.Raw = msgspec.Raw(b"{}")  # the x-mcp object, as written
+
+
+class ApiDescription(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole description. ``request_schemas`` lack read-only properties, ``response_schemas`` write-only ones."""
+
+    dialect: Literal["2.0", "3.0", "3.1", "3.2"]
+    title: str
+    version: str
+    summary: str
+    servers: tuple[str, ...]
+    operations: tuple[Operation, ...]
+    skipped: tuple[SkippedOperation, ...]
+    notes: tuple[Note, ...]
+    request_schemas: Mapping[str, Schema]
+    response_schemas: Mapping[str, Schema]
+    security_schemes: Mapping[str, SecurityScheme]
+    webhooks: int = 0
+    callbacks: int = 0

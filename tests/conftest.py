@@ -1,0 +1,25 @@
+"""Fixtures that every room's tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The service runs on Trio, so its tests do."""
+    return "trio"
+
+
+@pytest.fixture(scope="session")
+def specs_dir() -> Path:
+    """The folder of real OpenAPI documents, which are not part of this repository."""
+    folder = Path(os.environ.get("OPENAPI_SPECS_DIR", CHECKOUT.parent / "shared" / "specs"))
+    if not (folder / "index.tsv").is_file():
+        pytest.skip(f"no folder of real OpenAPI documents at {folder}; set OPENAPI_SPECS_DIR")
+    return folder
