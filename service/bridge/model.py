@@ -10,6 +10,11 @@ import msgspec
 
 from service.openapi.model import Note, SecurityChoice, SecurityScheme, SkippedOperation
 
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
+"""RFC 9110 section 9.2.1, and QUERY."""
+IDEMPOTENT_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
+"""RFC 9110 section 9.2.2: carrying one out twice has the effect of once."""
+
 Encoder = Callable[[Any], str]
 """An argument's JSON value to the exact text on the wire; raises `ArgumentError` for a value that cannot be sent.
 
@@ -136,10 +141,15 @@ class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InputContract(msgspec.Struct, frozen=True, kw_only=True):
-    """What the arguments must be. ``check`` is in ``arguments.py``."""
+    """What the arguments must be; `service.bridge.arguments.check` applies it.
 
-    schema: msgspec.Raw  # the tool's inputSchema, self-contained
+    ``schema`` is the tool's inputSchema, self-contained JSON. It is bytes and not Raw because bytes remember their
+    hash: the compiled validator is looked up by it on every call.
+    """
+
+    schema: bytes
     names: tuple[str, ...]  # every argument
+    required: tuple[str, ...] = ()
 
 
 class OutputContract(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,7 +163,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     """One operation compiled: its list entry is bytes, its request only has holes to fill.
 
     ``path`` is literal text (percent-encoded) and indexes into ``slots`` (int), base path included.
-    ``accept`` is the value of the Accept header. ``entry`` is the encoded element of tools/list.
+    ``accept`` is the value of the Accept header. ``entry`` is the encoded element of tools/list; ``digest`` is a
+    hash of everything in it, which moves when what a model is told of the tool does.
     """
 
     name: str
@@ -171,18 +182,17 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     input: InputContract
     output: OutputContract | None
     entry: msgspec.Raw
+    digest: str = ""
     title: str
     summary: str
 
     @property
     def is_safe(self) -> bool:
-        """RFC 9110 section 9.2.1, and QUERY."""
-        return self.method in {"GET", "HEAD", "OPTIONS", "QUERY"}
+        return self.method in SAFE_METHODS
 
     @property
     def is_idempotent(self) -> bool:
-        """RFC 9110 section 9.2.2: carrying it out twice has the effect of once."""
-        return self.is_safe or self.method in {"PUT", "DELETE"}
+        return self.method in IDEMPOTENT_METHODS
 
 
 class SkippedTool(msgspec.Struct, frozen=True, kw_only=True):

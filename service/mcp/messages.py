@@ -1,14 +1,35 @@
 """The MCP objects this server sends, spelt as the schema spells them, encoded by msgspec.
 
 Sources: schema of revisions 2025-11-25 and 2026-07-28; tests hold these against ``mcp_types``.
-Everything is encoded once: a tool's list entry at load, a result when its call ends.
+Everything is encoded once: a tool's list entry at load, a result when its call ends. A response is spliced from
+pieces that are JSON already, and is always one line: server-sent events and stdio end a message at a newline.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+
+RequestId = str | int
+"""JSON-RPC's id of a request; MCP forbids null and fractions (2025-11-25, basic, Requests)."""
+
+ErrorData = dict[str, Any] | msgspec.UnsetType
+"""``data`` of a JSON-RPC error."""
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
+RESOURCE_NOT_FOUND = -32002
+"""Revisions up to 2025-11-25 only; 2026-07-28 says INVALID_PARAMS and forbids this code."""
+HEADER_MISMATCH = -32020
+UNSUPPORTED_VERSION = -32022
+"""These two are of 2026-07-28 (basic, Error Codes)."""
+
+SERVER_INFO = "io.modelcontextprotocol/serverInfo"
+"""Key in a result's ``_meta`` by which a server of 2026-07-28 says who it is."""
 
 
 class Annotations(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -94,3 +115,77 @@ class ToolResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     structuredContent: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET  # noqa: N815 - wire name
     isError: bool = False  # noqa: N815 - wire name
     meta: dict[str, Any] | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="_meta")
+
+
+class PromptMessage(msgspec.Struct, frozen=True, kw_only=True):
+    role: Literal["user", "assistant"] = "user"
+    content: Content
+
+
+class PromptResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The ``result`` of ``prompts/get`` less what the era adds."""
+
+    description: str | msgspec.UnsetType = msgspec.UNSET
+    messages: tuple[PromptMessage, ...]
+    meta: dict[str, Any] | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="_meta")
+
+
+class ServerInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Implementation: who answers."""
+
+    name: str
+    version: str
+    title: str | msgspec.UnsetType = msgspec.UNSET
+
+
+def result(value: ToolResult | PromptResult, server: ServerInfo | None) -> bytes:
+    """A result made for one call. ``server`` is given for 2026-07-28, whose results say their type and their server."""
+    if server is None:
+        return one_line(_encode(value))
+    meta = {SERVER_INFO: server} | (value.meta or {})
+    return one_line(b'{"resultType":"complete",' + _encode(msgspec.structs.replace(value, meta=meta))[1:])
+
+
+def response(request_id: RequestId, *pieces: bytes) -> bytes:
+    """A JSON-RPC response; the pieces together are its result, in JSON. A large one is copied once."""
+    return b"".join((b'{"jsonrpc":"2.0","id":', _encode(request_id), b',"result":', *pieces, b"}"))
+
+
+def error_response(request_id: RequestId | None, code: int, message: str, data: ErrorData = msgspec.UNSET) -> bytes:
+    """A JSON-RPC error; the id is null where it could not be read (JSON-RPC 2.0 section 5)."""
+    return _encode(_Failure(id=request_id, error=_Error(code=code, message=message, data=data)))
+
+
+def progress(token: RequestId, seconds: int, message: str) -> bytes:
+    """``notifications/progress``: ``seconds`` since the call began, which only grow, as the protocol asks."""
+    return _encode(_Progress(params=_ProgressParams(progressToken=token, progress=seconds, message=message)))
+
+
+def one_line(json: bytes) -> bytes:
+    """The same JSON without newlines; they can only be white space, since strings escape them."""
+    return msgspec.json.format(json, indent=-1) if b"\n" in json or b"\r" in json else json
+
+
+class _Error(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    code: int
+    message: str
+    data: ErrorData = msgspec.UNSET
+
+
+class _Failure(msgspec.Struct, frozen=True, kw_only=True, tag_field="jsonrpc", tag="2.0"):
+    id: RequestId | None
+    error: _Error
+
+
+class _ProgressParams(msgspec.Struct, frozen=True, kw_only=True):
+    progressToken: RequestId  # noqa: N815 - wire name
+    progress: int
+    message: str
+
+
+class _Progress(msgspec.Struct, frozen=True, kw_only=True, tag_field="jsonrpc", tag="2.0"):
+    method: str = "notifications/progress"
+    params: _ProgressParams
+
+
+_encode = msgspec.json.Encoder().encode

@@ -13,6 +13,13 @@ import msgspec
 
 Location = Literal["path", "query", "header", "cookie", "querystring"]
 Style = Literal["simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject", "cookie", "tsv"]
+Dialect = Literal["2.0", "3.0", "3.1", "3.2"]
+NoteKind = Literal[
+    "path_repaired", "variable_undeclared", "parameter_dropped", "parameter_repeated", "parameter_repaired",
+    "body_dropped", "keyword_dropped", "pattern_dropped", "schema_repaired", "reference_static", "response_dropped",
+    "output_dropped", "input_shortened", "security_dropped", "server_dropped", "info_dropped",
+]  # fmt: skip
+"""What each means is in `service.openapi.notes.KINDS`."""
 
 
 class Schema(msgspec.Struct, frozen=True):
@@ -28,10 +35,10 @@ class Schema(msgspec.Struct, frozen=True):
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """A repair or an oddity that cost no operation. ``kind`` is one of a small closed set of slugs."""
+    """A repair or an oddity that cost no operation."""
 
     pointer: str
-    kind: str
+    kind: NoteKind
     message: str
 
 
@@ -147,7 +154,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 class ApiDescription(msgspec.Struct, frozen=True, kw_only=True):
     """A whole description. ``request_schemas`` lack read-only properties, ``response_schemas`` write-only ones."""
 
-    dialect: Literal["2.0", "3.0", "3.1", "3.2"]
+    dialect: Dialect
     title: str
     version: str
     summary: str

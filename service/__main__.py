@@ -1,0 +1,55 @@
+"""argv and environ in, exit code out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from service import __version__
+from service.config import Config, load, usage
+from service.errors import ConfigError, ServiceError
+
+
+def main() -> int:
+    """0: done, or stopped in good order; 1: a document, a call or a forced stop; 2: a setting."""
+    try:
+        return _run(load(sys.argv[1:], os.environ, lambda path: Path(path).read_text("utf-8")))  # noqa: TID251 - here
+    except ConfigError as error:
+        return _refuse(error, 2)
+    except ServiceError as error:
+        return _refuse(error, 1)
+    except KeyboardInterrupt:  # before the server took over the signal
+        return 130
+
+
+def _run(config: Config) -> int:
+    """Imports what the command needs and no more: ``--help`` loads no server, ``serve`` no client."""
+    match config.command:
+        case "help":
+            print(usage())  # noqa: T201 - what was asked for
+            return 0
+        case "version":
+            print(f"openapi-mcp-server {__version__}")  # noqa: T201 - what was asked for
+            return 0
+        case "inspect":
+            from service.commands import inspect  # noqa: PLC0415
+
+            return inspect.run(config)
+        case "call":
+            from service.commands import call  # noqa: PLC0415
+
+            return call.run(config)
+        case "serve" | "demo":
+            from service import lifecycle  # noqa: PLC0415
+
+            return lifecycle.run(config)
+
+
+def _refuse(error: ServiceError, code: int) -> int:
+    print(f"openapi-mcp-server: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201 - one line
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,165 @@
+"""How the arguments of a tool make up a request's body: its properties beside the parameters, or one ``body``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import assert_never
+
+import msgspec
+
+from service.bridge import bodies, text
+from service.bridge.bodies import KINDS, Kind
+from service.bridge.definitions import Definitions
+from service.bridge.input_schema import described
+from service.bridge.model import BodyWriter
+from service.bridge.names import BODY
+from service.bridge.schema_edits import JsonSchema, cleaned, encode
+from service.bridge.schema_shapes import Outline, outline_of
+from service.errors import SpecError
+from service.openapi.model import Body, MediaType, Schema
+
+FILE = "Base64 text, or a data: URI with a media type and optional name="
+"""What the model is told of everything that becomes raw bytes (interface.md, Tool names and arguments)."""
+
+_PLAIN = frozenset(
+    {
+        "type", "properties", "required", "additionalProperties", "title", "description", "example", "examples",
+        "default", "deprecated", "xml", "discriminator", "externalDocs", "format", "readOnly", "writeOnly", "$comment",
+    }
+)  # fmt: skip
+"""Keywords of an object that lose nothing when its properties stand on their own."""
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes one argument: a property of the body, or the whole body."""
+
+    name: str
+    schema: bytes
+    refs: tuple[str, ...]
+    required: bool
+
+
+class BodyShape(msgspec.Struct, frozen=True, kw_only=True):
+    """``fields`` are the body's properties if ``flat``, else the one field `BODY`. The default writer comes first.
+
+    ``unusable`` are media types of the document that cannot be written, while others can.
+    """
+
+    required: bool
+    flat: bool
+    fields: tuple[Field, ...]
+    writers: Mapping[str, BodyWriter]
+    unusable: tuple[SpecError, ...]
+
+
+class _Usable(msgspec.Struct, frozen=True):
+    media: MediaType
+    kind: Kind
+    write: BodyWriter
+
+
+def shape(body: Body, schemas: Mapping[str, Schema], definitions: Definitions) -> BodyShape:
+    """The shape of a body; raises SpecError if none of its media types can be written."""
+    usable, unusable = _sorted_out(body, schemas)
+    outline = _flat_outline(usable, schemas)
+    if outline is None:
+        fields: tuple[Field, ...] = (_whole(body, usable),)
+    else:
+        files = frozenset[str]().union(*(bodies.file_properties(each.media, schemas) for each in usable))
+        fields = _properties(outline, files, definitions, given=body.required)
+    return BodyShape(
+        required=body.required,
+        flat=outline is not None,
+        fields=fields,
+        writers={each.media.name: each.write for each in usable},
+        unusable=tuple(unusable),
+    )
+
+
+def _sorted_out(body: Body, schemas: Mapping[str, Schema]) -> tuple[list[_Usable], list[SpecError]]:
+    """The media types that can be written, the preferred first, and what is wrong with the others."""
+    usable, unusable = [], []
+    for media in body.media:
+        try:
+            usable.append(_Usable(media, bodies.kind(media, schemas), bodies.writer(media, schemas)))
+        except SpecError as error:
+            unusable.append(error)
+    if not usable:
+        raise unusable[0] if unusable else SpecError(body.pointer, "the body has no media type")
+    usable.sort(key=lambda each: KINDS.index(each.kind))
+    return usable, unusable
+
+
+def _flat_outline(usable: Sequence[_Usable], schemas: Mapping[str, Schema]) -> Outline | None:
+    """The outermost level of the plain object that goes into every media type; None if they need anything else."""
+    first = usable[0]
+    if first.kind not in {"json", "form", "multipart"}:
+        return None
+    if not all(each.kind in {"json", "form", "multipart", "xml"} for each in usable):
+        return None
+    if not all(each.media.schema == first.media.schema for each in usable):
+        return None
+    outline = outline_of(first.media.schema, schemas)
+    return outline if _is_plain(outline) else None
+
+
+def _is_plain(outline: Outline) -> bool:
+    """An object of named properties and nothing else; an open map or a choice needs its own argument."""
+    return (
+        outline.get("type", "object") == "object"
+        and bool(outline.get("properties"))
+        and outline.get("additionalProperties", False) is False
+        and outline.keys() <= _PLAIN
+    )
+
+
+def _properties(outline: Outline, files: frozenset[str], definitions: Definitions, *, given: bool) -> tuple[Field, ...]:
+    """The properties of a plain object; ``given``: there is always a body."""
+    needed = set(outline.get("required", ()))
+    fields = []
+    for name, schema in outline["properties"].items():
+        hints = [f"{FILE}."] if name in files else []
+        if name in needed and not given:
+            hints.append("Required if a body is sent.")
+        encoded = cleaned(_with_hints(schema, hints))
+        refs = definitions.refs_in(encoded)
+        fields.append(Field(name=name, schema=encoded, refs=refs, required=name in needed and given))
+    return tuple(fields)
+
+
+def _with_hints(schema: JsonSchema, hints: Sequence[str]) -> bytes:
+    """A property's schema, its own description cleaned, and what we have to say after it."""
+    own = schema.get("description", "") if isinstance(schema, dict) else ""
+    prose = text.line(own, text.ARGUMENT_LIMIT) if isinstance(own, str) else ""
+    said = " ".join(part for part in (prose, *hints) if part)
+    return encode(schema) if said == own else described(encode(schema), said)
+
+
+def _whole(body: Body, usable: Sequence[_Usable]) -> Field:
+    """One argument for all of it: any of the schemas that the media types have."""
+    alternatives = list(dict.fromkeys(_value_of(each) for each in usable))
+    schema = alternatives[0] if len(alternatives) == 1 else b'{"anyOf":[' + b",".join(alternatives) + b"]}"
+    hints = [f"{FILE}."] if any(each.kind == "binary" for each in usable) else []
+    prose = " ".join([text.line(body.description, text.ARGUMENT_LIMIT), *hints]).strip()
+    refs = dict.fromkeys(ref for each in usable if each.media.schema for ref in each.media.schema.refs)
+    return Field(name=BODY, schema=described(cleaned(schema), prose), refs=tuple(refs), required=body.required)
+
+
+def _value_of(usable: _Usable) -> bytes:
+    """The schema of the JSON value that the writer of this media type takes."""
+    documented = None if usable.media.schema is None else bytes(usable.media.schema.json)
+    match usable.kind:
+        case "json":
+            return documented or b"{}"
+        case "form" | "multipart":
+            return documented or b'{"type":"object"}'
+        case "text":
+            return documented or b'{"type":"string"}'
+        case "binary":
+            return b'{"type":"string"}'
+        case "xml":
+            return b'{"anyOf":[{"type":"string","description":"XML"},' + (documented or b'{"type":"object"}') + b"]}"
+        case "lines":
+            return b'{"type":"array","items":' + (documented or b"{}") + b"}"
+        case unknown:
+            assert_never(unknown)

@@ -1,0 +1,157 @@
+"""Documents to the catalog that is served: every operation becomes a tool, is filtered, or is listed with a reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from service.bridge import names, servers
+from service.bridge.definitions import Definitions
+from service.bridge.model import ApiSummary, BaseUrl, SkippedTool, Tool, ToolCatalog
+from service.bridge.tool import Api, Compiled, Overrides, SchemaLimits, compile_operation
+from service.errors import SpecError
+from service.openapi.model import ApiDescription, Note, Operation, SkippedOperation
+
+_DEFAULT_LIMITS = SchemaLimits()
+_NO_OVERRIDES = Overrides()
+_overrides = msgspec.json.Decoder(Overrides).decode
+
+
+class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
+    """One document to serve. ``base`` None: the document says where the API is. ``prefix``: tools carry its name."""
+
+    name: str
+    base: BaseUrl | None
+    description: ApiDescription
+    include_tags: frozenset[str] = frozenset()
+    exclude_tags: frozenset[str] = frozenset()
+    prefix: bool = False
+
+
+class _Candidate(msgspec.Struct, frozen=True):
+    operation: Operation
+    overrides: Overrides
+    fault: SpecError | None  # the overrides are not what they should be
+
+
+class _Outcome(msgspec.Struct):
+    """What became of one document's operations."""
+
+    tools: list[Tool]
+    skipped: list[SkippedOperation]
+    notes: list[Note]
+    filtered: int = 0
+
+
+def build(sources: Sequence[ApiSource], limits: SchemaLimits = _DEFAULT_LIMITS) -> ToolCatalog:
+    """The catalog of all documents, in their order.
+
+    Raises SpecError for a document whose base URL is unknown; anything less costs only the operation it is in.
+    """
+    _require_different_names(sources)
+    candidates = [[_candidate(operation) for operation in source.description.operations] for source in sources]
+    tool_names = iter(_unique_names(sources, candidates))
+    summaries, tools, skipped = [], {}, []
+    for source, own in zip(sources, candidates, strict=True):
+        api = _api(source, limits)
+        outcome = _sort_out(source, api, [(next(tool_names), candidate) for candidate in own])
+        summaries.append(_summary(source, api, outcome))
+        tools.update({tool.name: tool for tool in outcome.tools})
+        skipped += [SkippedTool(api=source.name, operation=each) for each in outcome.skipped]
+    return ToolCatalog(apis=tuple(summaries), tools=tools, skipped=tuple(skipped))
+
+
+def _require_different_names(sources: Sequence[ApiSource]) -> None:
+    for name, count in Counter(source.name for source in sources).items():
+        if count > 1:
+            raise SpecError("", f"{count} APIs are named {name!r}; their names must differ")
+
+
+def _candidate(operation: Operation) -> _Candidate:
+    if operation.overrides == msgspec.Raw(b"{}"):
+        return _Candidate(operation, _NO_OVERRIDES, None)
+    try:
+        return _Candidate(operation, _overrides(operation.overrides), None)
+    except msgspec.ValidationError as error:
+        return _Candidate(operation, _NO_OVERRIDES, SpecError(operation.pointer, f"x-mcp cannot be used: {error}"))
+
+
+def _unique_names(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_Candidate]]) -> list[str]:
+    """Over every operation of every document, filtered and hidden ones too: a filter must not rename a tool."""
+    return names.unique(
+        [
+            names.tool_name(each.operation, source.name if source.prefix else None, each.overrides.name)
+            for source, own in zip(sources, candidates, strict=True)
+            for each in own
+        ]
+    )
+
+
+def _api(source: ApiSource, limits: SchemaLimits) -> Api:
+    return Api(
+        name=source.name,
+        base=servers.api_base(source.base, source.description.servers),
+        description=source.description,
+        requests=Definitions(source.description.request_schemas),
+        responses=Definitions(source.description.response_schemas),
+        limits=limits,
+    )
+
+
+def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate]]) -> _Outcome:
+    outcome = _Outcome(tools=[], skipped=list(source.description.skipped), notes=list(source.description.notes))
+    for name, candidate in named:
+        if not _is_wanted(candidate, source):
+            outcome.filtered += 1
+            continue
+        try:
+            compiled = _compiled(name, candidate, api)
+        except SpecError as error:
+            outcome.skipped.append(_skipped(candidate.operation, error))
+            continue
+        outcome.tools.append(compiled.tool)
+        outcome.notes += compiled.notes
+    return outcome
+
+
+def _is_wanted(candidate: _Candidate, source: ApiSource) -> bool:
+    """Any tag of INCLUDE_TAGS, where it is set, and none of EXCLUDE_TAGS, which wins."""
+    own = candidate.overrides.tags
+    tags = set(candidate.operation.tags if own is None else own)
+    return (not source.include_tags or not tags.isdisjoint(source.include_tags)) and tags.isdisjoint(
+        source.exclude_tags
+    )
+
+
+def _compiled(name: str, candidate: _Candidate, api: Api) -> Compiled:
+    if candidate.fault is not None:
+        raise candidate.fault
+    if candidate.overrides.hidden:
+        raise SpecError(candidate.operation.pointer, "hidden by x-mcp in the document")
+    return compile_operation(candidate.operation, name, candidate.overrides, api)
+
+
+def _skipped(operation: Operation, error: SpecError) -> SkippedOperation:
+    return SkippedOperation(
+        pointer=error.pointer or operation.pointer,
+        method=operation.method,
+        path=operation.path,
+        reason=error.problem,
+    )
+
+
+def _summary(source: ApiSource, api: Api, outcome: _Outcome) -> ApiSummary:
+    description = source.description
+    return ApiSummary(
+        name=source.name,
+        title=description.title,
+        version=description.version,
+        dialect=description.dialect,
+        base=api.base,
+        tools=len(outcome.tools),
+        filtered=outcome.filtered,
+        notes=tuple(outcome.notes),
+        security_schemes=description.security_schemes,
+    )

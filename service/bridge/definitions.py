@@ -1,0 +1,133 @@
+"""The named schemas of a document as tool schemas carry them: encoded, pruned to what is reached, within a budget.
+
+A definition is spliced as the bytes it already is. Only where a tool's schema would be too large are definitions
+decoded and made smaller, each at most once per level of detail for the whole document.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from urllib.parse import unquote
+
+import msgspec
+
+from service.bridge.schema_edits import Detail, cleaned, decode, encode, opened, reduced
+from service.openapi.model import Schema
+
+_MOST_NESTED = 20
+"""References and combinations that are followed to find out whether a value is an object."""
+
+_REF = re.compile(rb'"\$ref":("#/\$defs/(?:[^"\\]|\\.)*")')
+
+
+class _Root(msgspec.Struct, frozen=True):
+    """The keywords that say whether a value is an object; the rest of a schema is skipped unread."""
+
+    type: msgspec.Raw = msgspec.Raw(b"")
+    ref: str = msgspec.field(default="", name="$ref")
+    properties: msgspec.Raw = msgspec.Raw(b"")
+    all_of: tuple[msgspec.Raw, ...] = msgspec.field(default=(), name="allOf")
+    any_of: tuple[msgspec.Raw, ...] = msgspec.field(default=(), name="anyOf")
+    one_of: tuple[msgspec.Raw, ...] = msgspec.field(default=(), name="oneOf")
+
+
+_OBJECT = b'"object"'
+_root = msgspec.json.Decoder(_Root | bool).decode
+
+
+class Definitions:
+    """One direction's named schemas, with what was worked out about them while a catalog is built."""
+
+    def __init__(self, schemas: Mapping[str, Schema]) -> None:
+        self._schemas = schemas
+        self._members: dict[tuple[str, Detail], bytes] = {}
+        self._stubs: dict[str, bytes] = {}
+
+    def member(self, name: str, detail: Detail) -> bytes:
+        """``"NAME":{…}`` at a level of detail."""
+        known = self._members.get((name, detail))
+        if known is None:
+            body = reduced(cleaned(bytes(self._schemas[name].json)), detail)
+            known = self._members[name, detail] = encode(name) + b":" + body
+        return known
+
+    def stub(self, name: str) -> bytes:
+        """``"NAME":{…}`` with the schema left out."""
+        known = self._stubs.get(name)
+        if known is None:
+            schema = decode(self._schemas[name].json)
+            known = self._stubs[name] = encode(name) + b":" + encode(opened(schema))
+        return known
+
+    def refs_in(self, schema: bytes) -> tuple[str, ...]:
+        """The definitions that an encoded schema refers to, found in the bytes; the schema must be compact.
+
+        A quote inside a JSON string is always escaped, so only a member ``$ref`` matches. One that is data (in an
+        example, say) does too and costs a definition that is not needed.
+        """
+        found = (_pointed(decode(token)) for token in dict.fromkeys(_REF.findall(schema)))
+        return tuple(name for name in found if name in self._schemas)
+
+    def reached(self, refs: Sequence[str], room: int, detail: Detail) -> list[bytes] | None:
+        """All members that ``refs`` lead to, nearest first; None if they take more than ``room`` bytes."""
+        names = dict.fromkeys(refs)
+        queue = list(names)
+        members = []
+        for name in queue:  # grows while it is walked
+            member = self.member(name, detail)
+            room -= len(member) + 1
+            if room < 0:
+                return None
+            members.append(member)
+            for ref in self._schemas[name].refs:
+                if ref not in names:
+                    names[ref] = None
+                    queue.append(ref)
+        return members
+
+    def nearest(self, refs: Sequence[str], room: int) -> list[bytes]:
+        """As many members as fit into ``room`` bytes, nearest first, stubs for the others."""
+        names = dict.fromkeys(refs)
+        queue = list(names)
+        room -= sum(len(self.stub(name)) + 1 for name in queue)
+        members = []
+        for name in queue:
+            fresh = [ref for ref in self._schemas[name].refs if ref not in names]
+            member = self.member(name, Detail.SHORT)
+            cost = len(member) - len(self.stub(name)) + sum(len(self.stub(ref)) + 1 for ref in fresh)
+            if cost > room:
+                members.append(self.stub(name))
+                continue
+            room -= cost
+            members.append(member)
+            names.update(dict.fromkeys(fresh))
+            queue.extend(fresh)
+        return members
+
+    def is_object(self, schema: bytes | msgspec.Raw, depth: int = _MOST_NESTED) -> bool:
+        """Whether every value of an encoded schema is meant to be an object."""
+        root = _root(schema)
+        if isinstance(root, bool) or depth == 0:
+            return False
+        if root.type:
+            return bytes(root.type) == _OBJECT
+        if root.properties:
+            return True
+        if root.ref:
+            return self.is_object(self._schemas[_pointed(root.ref)].json, depth - 1)
+        choices = root.any_of or root.one_of
+        return any(self.is_object(part, depth - 1) for part in root.all_of) or (
+            bool(choices) and all(self.is_object(part, depth - 1) for part in choices)
+        )
+
+
+def says_object(schema: bytes) -> bool:
+    """Whether an encoded schema has ``"type":"object"`` at its root, in so many words."""
+    root = _root(schema)
+    return isinstance(root, _Root) and bytes(root.type) == _OBJECT
+
+
+def _pointed(reference: str) -> str:
+    """The name in ``#/$defs/NAME`` (RFC 6901 section 6)."""
+    return unquote(reference.removeprefix("#/$defs/")).replace("~1", "/").replace("~0", "~")

@@ -1,0 +1,108 @@
+"""A tool's inputSchema: the arguments beside each other, what they refer to below them, within a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+import msgspec
+
+from service.bridge.definitions import Definitions
+from service.bridge.schema_edits import Detail, JsonSchema, decode, encode, reduced, shallow
+
+_DEPTHS = (5, 4, 3, 2, 1, 0)
+"""Levels of an argument's own schema that are kept when the whole is too large, tried in this order."""
+
+
+class Argument(msgspec.Struct, frozen=True, kw_only=True):
+    """One property of the input schema; ``refs`` are the definitions that ``schema`` refers to."""
+
+    name: str
+    schema: bytes
+    refs: tuple[str, ...]
+    required: bool
+
+
+class InputSchema(msgspec.Struct, frozen=True):
+    """``left_out`` says in words what did not fit; empty where everything did."""
+
+    json: bytes
+    left_out: str
+
+
+def described(schema: bytes, prose: str, *, deprecated: bool = False) -> bytes:
+    """An encoded schema with a description of ours in place of its own, and ``deprecated`` beside it."""
+    extra = (b'"description":' + encode(prose) if prose else b"") + (b',"deprecated":true' if deprecated else b"")
+    if not extra:
+        return schema
+    if schema in {b"true", b"{}"}:
+        return b"{" + extra.lstrip(b",") + b"}"
+    if schema.startswith(b"{") and b'"description"' not in schema and b'"deprecated"' not in schema:
+        return b"{" + extra.lstrip(b",") + b"," + schema[1:]
+    decoded = decode(schema)
+    if isinstance(decoded, bool):  # false: nothing can be said to it
+        return schema
+    own = {"description": prose} if prose else {}
+    return encode(decoded | own | ({"deprecated": True} if deprecated else {}))
+
+
+def build(arguments: Sequence[Argument], definitions: Definitions, limit: int) -> InputSchema:
+    """The schema of an object with exactly these arguments, in at most ``limit`` bytes.
+
+    Over the limit go, in this order: examples, long descriptions, then whatever is deepest.
+    """
+    required = encode([argument.name for argument in arguments if argument.required])
+    refs = [ref for argument in arguments for ref in argument.refs]
+    for detail in Detail:
+        properties = [_property(argument.name, reduced(argument.schema, detail)) for argument in arguments]
+        room = limit - len(_joined(properties, required, ()))
+        members = definitions.reached(refs, room, detail) if room >= 0 else None
+        if members is not None:
+            return InputSchema(_joined(properties, required, members), _told(detail))
+    return _pruned(arguments, required, definitions, limit)
+
+
+def _pruned(arguments: Sequence[Argument], required: bytes, definitions: Definitions, limit: int) -> InputSchema:
+    """The nearest levels that fit; at the last resort every argument is its type and no more."""
+    decoded = {argument.name: decode(reduced(argument.schema, Detail.SHORT)) for argument in arguments}
+    for depth in _DEPTHS:
+        properties = [_property(name, encode(shallow(schema, depth))) for name, schema in decoded.items()]
+        room = limit - len(_joined(properties, required, ()))
+        members = definitions.nearest(definitions.refs_in(b"".join(properties)), room)
+        pruned = _joined(properties, required, members)
+        if len(pruned) <= limit:
+            return InputSchema(pruned, "examples, long descriptions and the deepest parts")
+    properties = [_property(name, _type_alone(schema)) for name, schema in decoded.items()]
+    return InputSchema(_joined(properties, required, ()), "everything but the arguments' types")
+
+
+def _told(detail: Detail) -> str:
+    match detail:
+        case Detail.FULL:
+            return ""
+        case Detail.NO_EXAMPLES:
+            return "examples"
+        case Detail.SHORT:
+            return "examples and long descriptions"
+        case unknown:
+            assert_never(unknown)
+
+
+def _type_alone(schema: JsonSchema) -> bytes:
+    return encode({"type": schema["type"]} if isinstance(schema, dict) and "type" in schema else {})
+
+
+def _property(name: str, schema: bytes) -> bytes:
+    return encode(name) + b":" + schema
+
+
+def _joined(properties: Sequence[bytes], required: bytes, members: Sequence[bytes]) -> bytes:
+    """The root is an object and says so: MCP requires ``type``, and arguments that are not named are refused."""
+    parts = [b'{"type":"object","properties":{', b",".join(properties), b"}"]
+    if required != b"[]":
+        parts += [b',"required":', required]
+    parts.append(b',"additionalProperties":false')
+    if members:
+        parts += [b',"$defs":{', b",".join(members), b"}"]
+    parts.append(b"}")
+    return b"".join(parts)

@@ -1,0 +1,63 @@
+"""A tool's outputSchema: what every documented success looks like, if that can be said within a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from service.bridge.definitions import Definitions, says_object
+from service.bridge.media_types import is_json
+from service.bridge.model import OutputContract
+from service.bridge.schema_edits import Detail, cleaned, reduced
+from service.openapi.model import Operation, Schema
+
+_HOPELESS = 3
+"""A schema this many times over its limit does not get under it by losing examples and prose."""
+
+
+def build(operation: Operation, definitions: Definitions, limit: int) -> OutputContract | None:
+    """What structuredContent will be; None where that is not documented, not always JSON, or too large.
+
+    MCP wants an object at the root up to 2025-11-25: whatever else is documented goes under ``result``.
+    """
+    schemas = documented(operation)
+    if not schemas:
+        return None
+    encoded = [cleaned(bytes(schema.json)) for schema in schemas]
+    wrapped = not all(definitions.is_object(schema) for schema in encoded)
+    refs = tuple(ref for schema in schemas for ref in schema.refs)
+    for detail in Detail:
+        roots = [reduced(schema, detail) for schema in encoded]
+        room = _HOPELESS * limit - len(_joined(roots, (), wrapped=wrapped))
+        members = definitions.reached(refs, room, detail)
+        if members is None:
+            return None
+        whole = _joined(roots, members, wrapped=wrapped)
+        if len(whole) <= limit:
+            return OutputContract(schema=msgspec.Raw(whole), wrapped=wrapped)
+    return None
+
+
+def documented(operation: Operation) -> list[Schema]:
+    """The schemas of all successes, once each; none if a success may be anything but JSON of a known schema.
+
+    A client refuses an answer without structuredContent from a tool that promises it, so a documented success
+    without content (204 beside 200, or any answer to HEAD) promises nothing.
+    """
+    good = [response for response in operation.responses if response.status.startswith("2")]
+    media = [media for response in good for media in response.media]
+    if operation.method == "HEAD" or not all(response.media for response in good):
+        return []
+    if not all(each.schema is not None and is_json(each.name) for each in media):
+        return []
+    return list({bytes(each.schema.json): each.schema for each in media if each.schema is not None}.values())
+
+
+def _joined(roots: Sequence[bytes], members: Sequence[bytes], *, wrapped: bool) -> bytes:
+    value = roots[0] if len(roots) == 1 else b'{"anyOf":[' + b",".join(roots) + b"]}"
+    if wrapped:
+        value = b'{"type":"object","properties":{"result":' + value + b'},"required":["result"]}'
+    elif not says_object(value):
+        value = b'{"type":"object",' + value[1:]
+    return value[:-1] + b',"$defs":{' + b",".join(members) + b"}}" if members else value

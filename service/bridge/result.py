@@ -1,0 +1,139 @@
+"""What a model gets back: an API's answer, or the reason why there is none, as the result of its tool call."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, assert_never
+
+import jsonschema_rs
+import msgspec
+
+from service.bridge import answer_headers, content, failure
+from service.bridge.model import HttpResponse, OutputContract, Tool
+from service.errors import (
+    ArgumentError,
+    BadResponse,
+    CredentialError,
+    Refused,
+    ServiceError,
+    Timeout,
+    TooLarge,
+    Unreachable,
+    UpstreamError,
+)
+from service.mcp.messages import Content, TextContent, ToolResult
+
+MISMATCH = "openapi-mcp-server/outputMismatch"
+"""Key in ``_meta``: why an answer of a tool with an output schema has no ``structuredContent``."""
+COMPILED_LIMIT = 256
+"""Output schemas kept compiled: a catalog has thousands, a client calls a few."""
+_MISMATCH_LIMIT = 300
+"""Characters of a mismatch's description."""
+
+CallError = ArgumentError | CredentialError | Timeout | Unreachable | Refused | TooLarge | BadResponse
+
+
+class OutputValidators:
+    """Checks answers against output schemas, each compiled when its tool is first called."""
+
+    def __init__(self) -> None:
+        self._compiled = lru_cache(maxsize=COMPILED_LIMIT)(_compile)
+
+    def mismatch(self, contract: OutputContract, structured: bytes) -> str | None:
+        """What does not fit, in words; None if all does."""
+        try:
+            validator = self._compiled(bytes(contract.schema))
+            value = msgspec.json.decode(structured)
+        except (ValueError, RecursionError) as error:  # a schema that does not compile, a number beyond a double
+            return f"it cannot be checked: {error}"[:_MISMATCH_LIMIT]
+        if validator.is_valid(value):
+            return None
+        first = next(validator.iter_errors(value))
+        pointer = "".join(f"/{part}" for part in first.instance_path)
+        return f"#{pointer}: {first.message}"[:_MISMATCH_LIMIT]
+
+
+def render(tool: Tool, response: HttpResponse, validators: OutputValidators | None = None) -> ToolResult:
+    """The result of a call that the API answered. ``validators`` None: answers are not checked (VALIDATE_OUTPUT)."""
+    if not 200 <= response.status < 300:
+        return _error(failure.explain(tool, response))
+    if not response.body:
+        return _without_content(tool, response)
+    body = content.read(response, content.resource_uri(tool.api, tool.name))
+    if isinstance(body, content.MalformedBody):
+        return _error(failure.malformed(response, body.problem))
+    structured, meta = _structured(tool, body.json, validators)
+    return ToolResult(content=_blocks(response, body), structuredContent=structured, meta=meta)
+
+
+def from_error(error: ServiceError, tool: Tool) -> ToolResult:
+    """The result of a call that got no answer: what happened, whether it may have taken effect, what to do."""
+    if not isinstance(error, CallError):  # the operator's and the document's faults end at start: this one is ours
+        raise error
+    match error:
+        case ArgumentError():
+            return _error(f"{error}\nNothing was sent to the API.")
+        case CredentialError():
+            return _error(f"{error}\nNothing was sent to the API. Only the operator of this server can mend this.")
+        case Refused():
+            return _error(f"Not sent: {error}")
+        case Timeout() | Unreachable() | BadResponse():
+            return _error(f"{error}\n{_outcome(error, tool)}")
+        case TooLarge():
+            warning = "" if tool.is_idempotent else f" {failure.UNKNOWN_OUTCOME}"
+            return _error(f"{error}\nAsk for less: a page, a filter, fewer fields.{warning}")
+        case _:
+            assert_never(error)
+
+
+def _outcome(error: UpstreamError, tool: Tool) -> str:
+    if not error.outcome_unknown:
+        return "Nothing was sent: the call can be repeated."
+    return "The call can be repeated safely." if tool.is_idempotent else failure.UNKNOWN_OUTCOME
+
+
+def _error(text: str) -> ToolResult:
+    return ToolResult(content=(TextContent(text),), isError=True)
+
+
+def _without_content(tool: Tool, response: HttpResponse) -> ToolResult:
+    """Success without a body: 204 and 205 by their nature, HEAD by its own, others by the API's choice."""
+    said = [f"The API answered {answer_headers.status_line(response)}: success, without content."]
+    _, meta = _structured(tool, None, None)
+    text = "\n".join(said + answer_headers.lines(response, bare=True))
+    return ToolResult(content=(TextContent(text),), meta=meta)
+
+
+def _blocks(response: HttpResponse, body: content.Body) -> tuple[Content, ...]:
+    """The answer, then in a text of its own what is to be said about it: JSON stays JSON."""
+    about = answer_headers.lines(response)
+    if response.status != 200:
+        about.insert(0, f"Status: {answer_headers.status_line(response)}")
+    if response.cut is not None:
+        about.append(f"Note: the answer was cut {response.cut}.")
+    about += body.notes
+    return (body.content, TextContent("\n".join(about))) if about else (body.content,)
+
+
+def _structured(
+    tool: Tool, compact: bytes | None, validators: OutputValidators | None
+) -> tuple[msgspec.Raw | msgspec.UnsetType, dict[str, Any] | msgspec.UnsetType]:
+    """``structuredContent`` and ``_meta``. An answer that does not fit its schema is still the answer: text only."""
+    if tool.output is None:
+        return msgspec.UNSET, msgspec.UNSET
+    if compact is None:
+        return msgspec.UNSET, {MISMATCH: "the answer is not JSON"}
+    if tool.output.wrapped:
+        compact = b'{"result":%b}' % compact
+    elif not compact.startswith(b"{"):  # 2025 revisions: structuredContent is an object
+        return msgspec.UNSET, {MISMATCH: "#: the answer is not an object"}
+    if validators is not None and (problem := validators.mismatch(tool.output, compact)) is not None:
+        return msgspec.UNSET, {MISMATCH: problem}
+    return msgspec.Raw(compact), msgspec.UNSET
+
+
+def _compile(schema: bytes) -> jsonschema_rs.Draft202012Validator:
+    """Linear-time patterns, no fetching, and errors that do not repeat the answer."""
+    return jsonschema_rs.Draft202012Validator(
+        msgspec.json.decode(schema), pattern_options=jsonschema_rs.RegexOptions(), offline=True, mask="the value"
+    )

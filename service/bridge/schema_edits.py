@@ -1,0 +1,126 @@
+"""What is done to a schema on its way into a tool: invisible characters go, and detail goes where there is no room."""
+
+from __future__ import annotations
+
+import decimal
+import enum
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from service.bridge import text
+
+SHORT_PROSE = 120
+"""Characters of a description in a schema that is over its budget."""
+LEFT_OUT = "Schema left out for its size; see the API's documentation."
+"""Stands in the description of what was made an open value."""
+_SMALL = 160
+"""Bytes of a subschema that is never worth leaving out."""
+
+_ONE = frozenset(
+    {
+        "items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames",
+        "unevaluatedItems", "unevaluatedProperties", "contentSchema",
+    }
+)  # fmt: skip
+_NAMED = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs"})
+_LISTED = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+"""Where JSON Schema 2020-12 keeps subschemas (core section 10); everything else is data and stays as it is."""
+
+JsonSchema = dict[str, Any] | bool
+"""A decoded schema."""
+Edit = Callable[[dict[str, Any]], dict[str, Any]]
+
+decode = msgspec.json.Decoder(float_hook=decimal.Decimal).decode
+encode = msgspec.json.Encoder(decimal_format="number").encode
+"""Numbers keep the digits their author wrote."""
+
+
+class Detail(enum.IntEnum):
+    """How much of a schema is told; each level drops what the one before it kept."""
+
+    FULL = 0
+    NO_EXAMPLES = 1
+    SHORT = 2  # descriptions cut
+
+
+def cleaned(schema: bytes) -> bytes:
+    """An encoded schema whose prose holds no invisible character; the same bytes where there is none.
+
+    JSON text may spell them as escapes, so a backslash-u costs a second look.
+    """
+    if schema.isascii() and b"\\u" not in schema:
+        return schema
+    encoded = encode(decode(schema))
+    if b"\\u00" not in encoded and text.INVISIBLE.search(encoded.decode()) is None:
+        return schema
+    return encode(rewritten(decode(schema), _with_visible_prose))
+
+
+def reduced(schema: bytes, detail: Detail) -> bytes:
+    """An encoded schema at a level of detail."""
+    if detail is Detail.FULL or (detail is Detail.NO_EXAMPLES and b'"example' not in schema):
+        return schema
+    edit = _without_examples if detail is Detail.NO_EXAMPLES else _with_short_prose
+    return encode(rewritten(decode(schema), edit))
+
+
+def rewritten(schema: JsonSchema, edit: Edit) -> JsonSchema:
+    """A decoded schema with ``edit`` applied to every subschema, outermost first."""
+    if not isinstance(schema, dict):
+        return schema
+    result = {}
+    for key, value in edit(schema).items():
+        result[key] = _below(key, value, lambda part: rewritten(part, edit))
+    return result
+
+
+def shallow(schema: JsonSchema, depth: int) -> JsonSchema:
+    """A decoded schema whose subschemas deeper than ``depth`` are open values, unless they are small."""
+    if not isinstance(schema, dict) or len(encode(schema)) <= _SMALL:
+        return schema
+    if depth == 0:
+        return opened(schema)
+    return {key: _below(key, value, lambda part: shallow(part, depth - 1)) for key, value in schema.items()}
+
+
+def opened(schema: JsonSchema) -> dict[str, Any]:
+    """What is left of a schema that is left out: its type and that it was left out."""
+    open_schema: dict[str, Any] = {"description": LEFT_OUT}
+    if isinstance(schema, dict):
+        if "type" in schema:
+            open_schema["type"] = schema["type"]
+        if isinstance(prose := schema.get("description"), str):
+            open_schema["description"] = f"{text.line(prose, SHORT_PROSE)} ({LEFT_OUT})"
+    return open_schema
+
+
+def _below(key: str, value: object, change: Callable[[Any], object]) -> object:
+    """A keyword's value with every schema in it changed."""
+    if key in _ONE:
+        return change(value)
+    if key in _NAMED and isinstance(value, dict):
+        return {name: change(part) for name, part in value.items()}
+    if key in _LISTED and isinstance(value, list):
+        return [change(part) for part in value]
+    return value
+
+
+def _without_examples(schema: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in schema.items() if key not in {"example", "examples"}}
+
+
+def _with_short_prose(schema: dict[str, Any]) -> dict[str, Any]:
+    lean = _without_examples(schema)
+    for key in ("title", "description"):
+        if isinstance(prose := lean.get(key), str):
+            lean[key] = text.line(prose, SHORT_PROSE)
+    return lean
+
+
+def _with_visible_prose(schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: text.visible(value) if key in {"description", "title", "$comment"} and isinstance(value, str) else value
+        for key, value in schema.items()
+    }

@@ -1,0 +1,52 @@
+"""Where the requests of an API go. The operator's base URL decides; the document may only move within its origin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urljoin
+
+from service.bridge.model import BaseUrl, base_url
+from service.errors import SpecError
+from service.openapi.model import Operation
+
+_HOW = "set API_BASE_URL (--api-url), or base_url in ADDITIONAL_SPECS"
+
+
+def api_base(configured: BaseUrl | None, servers: Sequence[str]) -> BaseUrl:
+    """The configured base, else the only absolute URL among the document's servers; SpecError if there is none."""
+    if configured is not None:
+        return configured
+    absolute = list(dict.fromkeys(url for url in servers if "://" in url))
+    if not absolute:
+        raise SpecError("#/servers", f"no absolute URL says where the API is; {_HOW}")
+    if len(absolute) > 1:
+        raise SpecError("#/servers", f"{len(absolute)} URLs to choose from ({', '.join(absolute[:3])}); {_HOW}")
+    try:
+        return base_url(absolute[0])
+    except ValueError as error:
+        raise SpecError("#/servers", f"{absolute[0]} {error}; {_HOW}") from error
+
+
+def operation_base(operation: Operation, base: BaseUrl) -> BaseUrl:
+    """The base for one operation, which may have servers of its own; SpecError if all of them are elsewhere.
+
+    A relative URL is resolved against the base URL, which stands for the place of the document (OpenAPI 3.1
+    section 4.8.5).
+    """
+    if not operation.servers:
+        return base
+    for url in operation.servers:
+        own = _resolved(url, base)
+        if own is not None and own.origin == base.origin:
+            return own
+    elsewhere = ", ".join(operation.servers[:3])
+    raise SpecError(
+        operation.pointer, f"is served at {elsewhere}, not at {base.origin}; give that base URL to an API of its own"
+    )
+
+
+def _resolved(url: str, base: BaseUrl) -> BaseUrl | None:
+    try:
+        return base_url(urljoin(f"{base}/", url))
+    except ValueError:
+        return None

@@ -1,0 +1,100 @@
+"""``inspect``: what a document turns into, before it is served."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import anyio
+import msgspec
+
+from service.bridge.model import ApiSummary, Tool, ToolCatalog
+from service.config import Config
+from service.lifecycle import BYTES_PER_TOKEN, read_catalog
+
+
+def run(config: Config) -> int:
+    tools = anyio.run(read_catalog, config, backend="trio")
+    if "--json" in config.options:
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(report(tools)), indent=2) + b"\n")
+    else:
+        sys.stdout.write("\n".join(lines(tools)) + "\n")
+    return 0
+
+
+def report(tools: ToolCatalog) -> dict[str, Any]:
+    """Everything there is to know about a catalog, as JSON."""
+    return {
+        "tools": [_tool(tool) for tool in tools.tools.values()],
+        "skipped": [
+            {"api": each.api, **msgspec.structs.asdict(each.operation)}  # pointer, method, path, reason
+            for each in tools.skipped
+        ],
+        "apis": [_api(api) for api in tools.apis],
+        "bytes": _size(tools),
+        "estimated_tokens": _size(tools) // BYTES_PER_TOKEN,
+    }
+
+
+def lines(tools: ToolCatalog) -> Iterator[str]:
+    """The same for people: APIs, tools, what was left out and why, what was repaired."""
+    for api in tools.apis:
+        yield f"{api.name}: {api.title} {api.version} (OpenAPI {api.dialect}) at {api.base}"
+        yield f"  {api.tools} tools, {api.filtered} left out by tags, {len(api.notes)} notes"
+    yield ""
+    yield f"{'TOOL':40} {'TOKENS':>7}  OPERATION"
+    for tool in tools.tools.values():
+        yield f"{tool.name:40} {_tokens(tool):>7}  {tool.method} {tool.template}"
+    yield f"{'all':40} {_size(tools) // BYTES_PER_TOKEN:>7}  {_size(tools)} bytes"
+    if tools.skipped:
+        yield ""
+        yield "SKIPPED"
+        for each in tools.skipped:
+            yield f"  {each.operation.method} {each.operation.path}: {each.operation.reason} ({each.operation.pointer})"
+    for api in tools.apis:
+        yield from _notes(api)
+
+
+def _notes(api: ApiSummary) -> Iterator[str]:
+    if api.notes:
+        kinds = Counter(note.kind for note in api.notes)
+        yield ""
+        yield f"NOTES on {api.name}: " + ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())
+        for note in api.notes:
+            yield f"  {note.pointer}: {note.message}"
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    return {
+        "name": tool.name,
+        "api": tool.api,
+        "method": tool.method,
+        "path": tool.template,
+        "pointer": tool.pointer,
+        "bytes": len(bytes(tool.entry)),
+        "estimated_tokens": _tokens(tool),
+        "has_output_schema": tool.output is not None,
+    }
+
+
+def _api(api: ApiSummary) -> dict[str, Any]:
+    return {
+        "name": api.name,
+        "title": api.title,
+        "version": api.version,
+        "openapi": api.dialect,
+        "base_url": str(api.base),
+        "tools": api.tools,
+        "filtered": api.filtered,
+        "notes": api.notes,
+    }
+
+
+def _size(tools: ToolCatalog) -> int:
+    return sum(len(bytes(tool.entry)) for tool in tools.tools.values())
+
+
+def _tokens(tool: Tool) -> int:
+    return len(bytes(tool.entry)) // BYTES_PER_TOKEN

@@ -1,0 +1,376 @@
+"""Configuration: a pure function of the command line, the environment and the files they name.
+
+A flag wins over the environment; a variable may name a file instead (``NAME_FILE``, as Docker and ECS mount
+secrets); a variable that is set to nothing counts as not set. Whatever cannot be used is refused by the name under
+which it was given: nothing falls back to a default.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, get_args
+
+import msgspec
+
+from service.errors import ConfigError
+from service.settings import SETTINGS, Setting
+
+ReadFile = Callable[[str], str]
+"""A path to the text in it; raises OSError or ValueError."""
+Command = Literal["serve", "demo", "inspect", "call", "help", "version"]
+AuthKind = Literal["none", "basic", "bearer", "api_key"]
+
+COMMANDS: tuple[Command, ...] = get_args(Command)
+COMMAND_OPTIONS: Mapping[str, tuple[Command, bool, str]] = {
+    "--json": ("inspect", False, "the whole report as JSON"),
+    "--server": ("call", True, "URL of a running server's MCP endpoint, instead of a document"),
+    "--output": ("call", True, "file for a picture or another binary answer"),
+    "--api-only": ("demo", False, "only the demo API itself, without MCP"),
+}
+"""Options of one command: (command, takes a value, help)."""
+
+_NEEDED = {
+    "basic": ("AUTH_USERNAME", "AUTH_PASSWORD"),
+    "bearer": ("AUTH_TOKEN",),
+    "api_key": ("AUTH_API_KEY",),
+}
+
+
+class Auth(msgspec.Struct, frozen=True, kw_only=True):
+    """Credentials for one API. Its repr tells only the kind."""
+
+    kind: AuthKind = "none"
+    username: str = ""
+    password: str = ""
+    token: str = ""
+    api_key: str = ""
+    api_key_name: str = "X-API-Key"
+    api_key_in: Literal["header", "query", "cookie"] = "header"
+
+    def __repr__(self) -> str:
+        return f"Auth(kind={self.kind!r})"
+
+
+class ApiConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One API. ``location`` is a URL or a path; ``url_setting`` names where the base URL is set, for messages."""
+
+    name: str
+    location: str
+    base_url: str | None
+    auth: Auth
+    url_setting: str = "API_BASE_URL"
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that was asked for. Durations and sizes carry their unit in the name."""
+
+    command: Command
+    operands: tuple[str, ...]
+    options: Mapping[str, str]
+    apis: tuple[ApiConfig, ...]
+    transport: Literal["stdio", "http"]
+    host: str
+    port: int
+    allowed_hosts: tuple[str, ...]
+    allowed_origins: tuple[str, ...]
+    server_name: str
+    log_level: str
+    log_format: Literal["json", "text"]
+    message_timeout_seconds: float
+    http_timeout_seconds: float
+    http_max_connections: int
+    http_max_keepalive: int
+    shutdown_grace_seconds: float
+    shutdown_lame_duck_seconds: float
+    allow_insecure_http: bool
+    allow_private_networks: bool
+    allowed_spec_dirs: tuple[str, ...]
+    include_tags: frozenset[str]
+    exclude_tags: frozenset[str]
+    validate_output: bool
+    operation_prompts: bool
+    tools_page_size: int
+    tool_budget_tokens: int
+    warnings: tuple[str, ...]
+
+
+class _Given(msgspec.Struct, frozen=True):
+    """A value and the name it came under."""
+
+    value: Any
+    label: str
+    is_default: bool = False
+
+
+class _ExtraSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One element of ADDITIONAL_SPECS."""
+
+    name: str
+    base_url: str | None = None
+    spec_url: str | None = None
+    spec_path: str | None = None
+    auth_type: Literal["none", "basic", "bearer", "api_key"] = "none"
+    auth_username: str = ""
+    auth_password: str = ""
+    auth_token: str = ""
+    auth_api_key: str = ""
+    auth_api_key_name: str = "X-API-Key"
+    auth_api_key_in: Literal["header", "query", "cookie"] = "header"
+
+
+def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -> Config:
+    """``argv`` without the program's name. Raises ConfigError, which names the setting as it was spelt."""
+    command, rest = _command(argv)
+    flags, options, operands = _arguments(command, rest)
+    given = {setting.name: _given(setting, flags, environ, read_file) for setting in SETTINGS}
+    apis = _apis(given, command, options)
+    _require_known_listener(given, command)
+    return _config(command, operands, options, given, apis)
+
+
+def usage() -> str:
+    """The text of ``--help``."""
+    lines = [
+        "usage: openapi-mcp-server [serve] --spec-path FILE | --spec-url URL [--api-url URL] [options]",
+        "       openapi-mcp-server demo [--api-only] [options]          the bundled demo API",
+        "       openapi-mcp-server inspect [--json] --spec-path FILE …  what a document turns into",
+        "       openapi-mcp-server call TOOL [name=value …] [name:=json …] [--server URL | --spec-path FILE …]",
+        "",
+        "Every option is also an environment variable, and NAME_FILE names a file with its value:",
+        "",
+    ]
+    for setting in SETTINGS:
+        default = f" [{setting.default}]" if setting.default else ""
+        lines.append(f"  {setting.option:36} {setting.name:34} {setting.help}{default}")
+    lines += ["", "  --help", "  --version"]
+    return "\n".join(lines)
+
+
+def _command(argv: Sequence[str]) -> tuple[Command, Sequence[str]]:
+    for arg in argv:
+        if arg in {"--help", "-h"}:
+            return "help", ()
+        if arg == "--version":
+            return "version", ()
+    if not argv or argv[0].startswith("-"):
+        return "serve", argv
+    for command in COMMANDS:
+        if command == argv[0]:
+            return command, argv[1:]
+    raise ConfigError(argv[0], f"no such command; {_suggest(argv[0], COMMANDS)}")
+
+
+def _arguments(command: Command, args: Sequence[str]) -> tuple[dict[str, _Given], dict[str, str], tuple[str, ...]]:
+    """(settings by name, the command's own options, operands)."""
+    by_flag = {setting.option: setting for setting in SETTINGS}
+    flags: dict[str, _Given] = {}
+    options: dict[str, str] = {}
+    operands: list[str] = []
+    queue = list(args)
+    while queue:
+        arg = queue.pop(0)
+        flag, has_value, value = arg.partition("=")
+        if not arg.startswith("--"):
+            operands.append(arg)
+        elif flag in COMMAND_OPTIONS:
+            owner, takes_value, _ = COMMAND_OPTIONS[flag]
+            if owner != command:
+                raise ConfigError(flag, f"belongs to the command {owner}")
+            options[flag] = value if has_value or not takes_value else _next(flag, queue)
+        elif flag.startswith("--no-") and (turned := by_flag.get("--" + flag[5:])) and turned.is_switch:
+            flags[turned.name] = _Given("false", flag)
+        elif (setting := by_flag.get(flag)) is None:
+            raise ConfigError(flag, f"no such option; {_suggest(flag, [*by_flag, *COMMAND_OPTIONS])}")
+        elif setting.is_switch:
+            flags[setting.name] = _Given(value if has_value else "true", flag)
+        else:
+            flags[setting.name] = _Given(value if has_value else _next(flag, queue), flag)
+    if operands and command != "call":
+        raise ConfigError(operands[0], f"the command {command} takes options only")
+    return flags, options, tuple(operands)
+
+
+def _next(flag: str, queue: list[str]) -> str:
+    if not queue or queue[0].startswith("--"):
+        raise ConfigError(flag, "a value must follow")
+    return queue.pop(0)
+
+
+def _suggest(wrong: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(wrong, list(known), n=1)
+    return f"did you mean {near[0]}? --help lists all" if near else "--help lists all"
+
+
+def _given(setting: Setting, flags: Mapping[str, _Given], environ: Mapping[str, str], read_file: ReadFile) -> _Given:
+    found = flags.get(setting.name) or _from_environment(setting, environ, read_file)
+    if found is None:
+        value = None if setting.default is None else setting.read(setting.default)
+        return _Given(value, setting.name, is_default=True)
+    try:
+        return _Given(setting.read(found.value), found.label)
+    except ValueError as error:
+        shown = "the value" if setting.secret else repr(found.value[:100])
+        raise ConfigError(found.label, f"{shown} {error}") from None
+
+
+def _from_environment(setting: Setting, environ: Mapping[str, str], read_file: ReadFile) -> _Given | None:
+    value, path = environ.get(setting.name, ""), environ.get(f"{setting.name}_FILE", "")
+    if value and path:
+        raise ConfigError(setting.name, f"give either it or {setting.name}_FILE, not both")
+    if not path:
+        return _Given(value, setting.name) if value else None
+    try:
+        return _Given(read_file(path).rstrip("\r\n"), f"{setting.name}_FILE")
+    except OSError as error:
+        raise ConfigError(f"{setting.name}_FILE", f"cannot read {path}: {error.strerror}") from None
+    except ValueError:
+        raise ConfigError(f"{setting.name}_FILE", f"{path} is not UTF-8 text") from None
+
+
+def _apis(given: Mapping[str, _Given], command: Command, options: Mapping[str, str]) -> tuple[ApiConfig, ...]:
+    if command in {"demo", "help", "version"} or "--server" in options:
+        return ()
+    url, path = given["API_SPEC_URL"], given["API_SPEC_PATH"]
+    if url.value and path.value:
+        raise ConfigError(path.label, f"give one document: either this or {url.label}")
+    extra = _additional(given["ADDITIONAL_SPECS"])
+    if not url.value and not path.value:
+        if extra:
+            return extra
+        raise ConfigError("API_SPEC_URL", "no document: give --spec-url URL or --spec-path FILE, or run demo")
+    base = given["API_BASE_URL"]
+    first = ApiConfig(
+        name=given["API_NAME"].value or "api",
+        location=url.value or path.value,
+        base_url=base.value or None,
+        auth=_auth({name: each.value for name, each in given.items()}, given["AUTH_TYPE"].label),
+        url_setting=base.label,
+    )
+    return (first, *extra)
+
+
+def _auth(values: Mapping[str, Any], label: str) -> Auth:
+    """``values`` by the names of the AUTH_ settings; ``label`` is how the type was set."""
+    kind = values["AUTH_TYPE"]
+    if kind not in get_args(AuthKind):
+        raise ConfigError(label, f"{kind} is not available in this version; use basic, bearer or api_key")
+    for name in _NEEDED.get(kind, ()):
+        if not values[name]:
+            raise ConfigError(name, f"is missing; {label} is {kind}")
+        if "\n" in values[name] or "\r" in values[name]:
+            raise ConfigError(name, "must be one line")
+    return Auth(
+        kind=kind,
+        username=values["AUTH_USERNAME"] or "",
+        password=values["AUTH_PASSWORD"] or "",
+        token=values["AUTH_TOKEN"] or "",
+        api_key=values["AUTH_API_KEY"] or "",
+        api_key_name=values["AUTH_API_KEY_NAME"],
+        api_key_in=values["AUTH_API_KEY_IN"],
+    )
+
+
+def _additional(given: _Given) -> tuple[ApiConfig, ...]:
+    if not given.value:
+        return ()
+    try:
+        elements = msgspec.json.decode(given.value, type=list[_ExtraSpec])
+    except msgspec.ValidationError as error:
+        raise ConfigError(given.label, str(error)) from None
+    except msgspec.DecodeError:
+        raise ConfigError(given.label, "must be a JSON array of objects") from None
+    return tuple(_extra_api(element, f"{given.label}[{index}]") for index, element in enumerate(elements))
+
+
+def _extra_api(element: _ExtraSpec, place: str) -> ApiConfig:
+    if bool(element.spec_url) == bool(element.spec_path):
+        raise ConfigError(place, "give either spec_url or spec_path")
+    values = {name.upper(): value for name, value in msgspec.structs.asdict(element).items()}
+    return ApiConfig(
+        name=element.name,
+        location=element.spec_url or element.spec_path or "",
+        base_url=element.base_url,
+        auth=_auth(values, f"{place}.auth_type"),
+        url_setting=f"{place}.base_url",
+    )
+
+
+def _require_known_listener(given: Mapping[str, _Given], command: Command) -> None:
+    """An address that other machines reach needs somebody to say that everybody may call."""
+    serves = command == "demo" or (command == "serve" and given["SERVER_TRANSPORT"].value != "stdio")
+    if not serves or given["INBOUND_AUTH"].value == "none" or is_loopback(given["SERVER_HOST"].value):
+        return
+    host = given["SERVER_HOST"]
+    raise ConfigError(
+        host.label,
+        f"{host.value} is reachable from other machines and callers are not authenticated; "
+        "listen on 127.0.0.1, or set INBOUND_AUTH=none if something in front of the server does that",
+    )
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _config(
+    command: Command,
+    operands: tuple[str, ...],
+    options: Mapping[str, str],
+    given: Mapping[str, _Given],
+    apis: tuple[ApiConfig, ...],
+) -> Config:
+    values = {name: each.value for name, each in given.items()}
+    listens = values["SERVER_TRANSPORT"] != "stdio" or (command == "demo" and given["SERVER_TRANSPORT"].is_default)
+    return Config(
+        command=command,
+        operands=operands,
+        options=options,
+        apis=apis,
+        transport="http" if listens else "stdio",
+        host=values["SERVER_HOST"],
+        port=values["SERVER_PORT"],
+        allowed_hosts=values["ALLOWED_HOSTS"],
+        allowed_origins=values["ALLOWED_ORIGINS"],
+        server_name=values["SERVER_NAME"],
+        log_level="DEBUG" if values["SERVER_DEBUG"] else values["LOG_LEVEL"],
+        log_format=values["LOG_FORMAT"],
+        message_timeout_seconds=values["SERVER_MESSAGE_TIMEOUT"],
+        http_timeout_seconds=values["HTTP_TIMEOUT"],
+        http_max_connections=values["HTTP_MAX_CONNECTIONS"],
+        http_max_keepalive=values["HTTP_MAX_KEEPALIVE"],
+        shutdown_grace_seconds=_grace_seconds(values),
+        shutdown_lame_duck_seconds=values["SHUTDOWN_LAME_DUCK_SECONDS"],
+        allow_insecure_http=values["ALLOW_INSECURE_HTTP"],
+        allow_private_networks=values["ALLOW_PRIVATE_NETWORKS"],
+        allowed_spec_dirs=values["ALLOWED_SPEC_DIRS"],
+        include_tags=frozenset(values["INCLUDE_TAGS"]),
+        exclude_tags=frozenset(values["EXCLUDE_TAGS"]),
+        validate_output=values["VALIDATE_OUTPUT"],
+        operation_prompts=values["ENABLE_OPERATION_PROMPTS"],
+        tools_page_size=values["TOOLS_PAGE_SIZE"],
+        tool_budget_tokens=values["TOOL_BUDGET_TOKENS"],
+        warnings=tuple(_warnings(values, listens=listens)),
+    )
+
+
+def _grace_seconds(values: Mapping[str, Any]) -> float:
+    if not values["UVICORN_GRACEFUL_SHUTDOWN"]:
+        return 0.0
+    for name in ("SHUTDOWN_GRACE_SECONDS", "UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN"):
+        if values[name] is not None:
+            return float(values[name])
+    return float(values["SERVER_MESSAGE_TIMEOUT"]) + 5.0
+
+
+def _warnings(values: Mapping[str, Any], *, listens: bool) -> Iterable[str]:
+    if values["ENABLE_PROMETHEUS"]:
+        yield "ENABLE_PROMETHEUS: metrics are not available in this version; nothing listens on PROMETHEUS_PORT"
+    if values["SERVER_TRANSPORT"] == "sse":
+        yield "SERVER_TRANSPORT: HTTP+SSE is not available in this version; Streamable HTTP is served at /mcp"
+    if listens and not is_loopback(values["SERVER_HOST"]):
+        yield "INBOUND_AUTH is none: whoever reaches this port can call every tool with this server's credentials"

@@ -1,0 +1,93 @@
+"""The worker's HTTP endpoints: MCP, and what orchestrators and people ask about its state."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import Any, Literal
+
+import msgspec
+
+from service import __version__
+from service.bridge.model import ApiSummary, ToolCatalog
+from service.edge.serving import App, Receive, Scope, Send
+
+State = Literal["starting", "ready", "draining"]
+
+
+class Readiness:
+    """Where the process is in its life; one for the whole process."""
+
+    def __init__(self) -> None:
+        self.state: State = "starting"
+
+    def is_draining(self) -> bool:
+        return self.state == "draining"
+
+
+class WorkerApp:
+    """Routes by path."""
+
+    def __init__(self, mcp: App, catalog: ToolCatalog, readiness: Readiness) -> None:
+        self._mcp = mcp
+        self._readiness = readiness
+        self._described = describe(catalog)
+        self._began = time.monotonic()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if path == "/mcp":
+            await self._mcp(scope, receive, send)
+        elif path not in {"/livez", "/readyz", "/health"}:
+            await _answer(send, 404, {"error": "there is nothing here; the MCP endpoint is /mcp"})
+        elif scope["method"] not in {"GET", "HEAD"}:
+            await _answer(send, 405, {"error": f"{path} takes GET"}, (b"allow", b"GET, HEAD"))
+        else:
+            await _answer(send, *self._told(path), head=scope["method"] == "HEAD")
+
+    def _told(self, path: str) -> tuple[int, dict[str, Any]]:
+        state = self._readiness.state
+        match path:
+            case "/livez":
+                return 200, {"status": "alive"}
+            case "/readyz":
+                return 200 if state == "ready" else 503, {"status": state}
+            case _:
+                uptime = round(time.monotonic() - self._began, 1)
+                return 200, {"status": state, "version": __version__, "uptime_seconds": uptime, **self._described}
+
+
+def describe(catalog: ToolCatalog) -> dict[str, Any]:
+    """What is served, in numbers; the details are what ``inspect`` tells."""
+    return {
+        "tools": len(catalog.tools),
+        "skipped_operations": len(catalog.skipped),
+        "apis": [_api(api, catalog) for api in catalog.apis],
+    }
+
+
+def _api(api: ApiSummary, catalog: ToolCatalog) -> dict[str, Any]:
+    return {
+        "name": api.name,
+        "title": api.title,
+        "version": api.version,
+        "openapi": api.dialect,
+        "tools": api.tools,
+        "filtered_operations": api.filtered,
+        "skipped_operations": sum(skipped.api == api.name for skipped in catalog.skipped),
+        "notes": dict(Counter(note.kind for note in api.notes)),
+    }
+
+
+async def _answer(
+    send: Send, status: int, content: dict[str, Any], *headers: tuple[bytes, bytes], head: bool = False
+) -> None:
+    body = msgspec.json.encode(content)
+    described = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+        *headers,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": described})
+    await send({"type": "http.response.body", "body": b"" if head else body})

@@ -1,0 +1,75 @@
+"""Who a request may say it is for, and which web pages may send one: the defence against DNS rebinding.
+
+A page on the web can make a browser reach a server on the user's machine under a name of its own. Then ``Host`` is
+that name and ``Origin`` that page, so both are compared with lists (2026-07-28, Streamable HTTP, Security).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+LOOPBACK_HOSTS = ("localhost:*", "127.0.0.1:*", "[::1]:*")
+LOOPBACK_ORIGINS = tuple(f"{scheme}://{host}" for scheme in ("http", "https") for host in LOOPBACK_HOSTS)
+
+_AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:/?#@\[\]*,]+)(?::(\*|[0-9]{1,5}))?")
+
+
+class HostList(msgspec.Struct, frozen=True):
+    """``host`` and ``host:port`` as they must be sent; hosts that may have any port, or none; or every host."""
+
+    exact: frozenset[str]
+    any_port: frozenset[str]
+    everything: bool
+
+    def admits(self, authority: str) -> bool:
+        """Whether the list has this value of a Host header."""
+        authority = authority.lower()
+        if self.everything or authority in self.exact:
+            return True
+        parsed = _AUTHORITY.fullmatch(authority)
+        return parsed is not None and parsed[1] in self.any_port and parsed[2] != "*"
+
+
+class OriginList(msgspec.Struct, frozen=True):
+    """Hosts by scheme; every origin that is allowed is spelt with its scheme."""
+
+    by_scheme: dict[str, HostList]
+
+    def admits(self, origin: str) -> bool:
+        """Whether the list has this value of an Origin header; ``null`` is never in it."""
+        scheme, found, authority = origin.partition("://")
+        hosts = self.by_scheme.get(scheme.lower())
+        return bool(found) and hosts is not None and hosts.admits(authority)
+
+
+def hosts(patterns: Iterable[str]) -> HostList:
+    """``example.com``, ``example.com:8443``, ``example.com:*`` (any port or none) or ``*``.
+
+    Raises ValueError naming the pattern that is none of these.
+    """
+    exact, any_port, everything = set(), set(), False
+    for pattern in patterns:
+        parsed = _AUTHORITY.fullmatch(pattern.lower())
+        if pattern == "*":
+            everything = True
+        elif parsed is None:
+            raise ValueError(f"{pattern!r} is no host, host:port or host:*")
+        elif parsed[2] == "*":
+            any_port.add(parsed[1])
+        else:
+            exact.add(parsed[0])
+    return HostList(frozenset(exact), frozenset(any_port), everything)
+
+
+def origins(patterns: Iterable[str]) -> OriginList:
+    """``https://example.com``, ``https://example.com:8443`` or ``https://example.com:*``; raises ValueError."""
+    grouped: dict[str, list[str]] = {}
+    for pattern in patterns:
+        scheme, found, authority = pattern.lower().partition("://")
+        if not found or scheme not in {"http", "https"} or authority == "*":
+            raise ValueError(f"{pattern!r} is no origin such as https://example.com")
+        grouped.setdefault(scheme, []).append(authority)
+    return OriginList({scheme: hosts(found) for scheme, found in grouped.items()})

@@ -1,0 +1,246 @@
+"""The story of one MCP message: the only place where the rooms meet.
+
+A call is looked up, checked, built, given credentials, sent and rendered; what a model can mend becomes a result
+with ``isError``, what a client did wrong stays a JSON-RPC error, and whatever else is raised is a bug of ours: -32603
+with an incident's id, whose details are in the log only.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import anyio
+import msgspec
+
+from service.bridge import prompts
+from service.bridge.arguments import check
+from service.bridge.model import HttpRequest, HttpResponse, Tool, ToolCatalog
+from service.bridge.request import build
+from service.bridge.result import OutputValidators, from_error, render
+from service.errors import ArgumentError, ServiceError, Timeout
+from service.mcp import answers
+from service.mcp.inbound import SHOWN_CHARACTERS, Batch, Call, Rejection
+from service.mcp.messages import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    RequestId,
+    ServerInfo,
+    ToolResult,
+    error_response,
+    progress,
+    response,
+    result,
+)
+from service.mcp.methods import is_modern
+from service.observe.record import CallRecord, Observe, Outcome, Transport
+
+PROGRESS_AFTER_SECONDS = 2
+"""Silence that a person begins to notice; most calls are over by then and cost nothing."""
+PROGRESS_EVERY_SECONDS = 1
+GUARD_SECONDS = 1.0
+"""The upstream keeps the call's deadline itself, since it alone knows what was sent and what has arrived of an
+answer. This much later the gateway gives up on it."""
+COERCED = "openapi-mcp-server/coerced"
+"""Key of a result's ``_meta``: the arguments that were read as another JSON type than they had."""
+
+logger = logging.getLogger(__name__)
+
+Notify = Callable[[bytes], Awaitable[None]]
+"""Sends one JSON-RPC notification on the way of the answer that is still to come."""
+Authorize = Callable[[HttpRequest, Tool], HttpRequest]
+"""Returns the request with the credentials of its tool; raises `CredentialError`."""
+
+
+class Send(Protocol):
+    """Carries one request out; raises an `UpstreamError`."""
+
+    async def __call__(self, request: HttpRequest, *, deadline_seconds: float) -> HttpResponse: ...
+
+
+class Serving(msgspec.Struct, frozen=True, kw_only=True):
+    """How a catalog is served. ``page_size`` 0: all tools on one page."""
+
+    server: ServerInfo
+    call_seconds: float
+    page_size: int = 0
+    prompts: bool = True
+    validate_output: bool = True
+
+
+class Gateway:
+    """Answers calls. Holds no state of any client, so any call may come from anywhere."""
+
+    def __init__(
+        self, catalog: ToolCatalog, serving: Serving, *, send: Send, authorize: Authorize, observe: Observe
+    ) -> None:
+        self._catalog = catalog
+        self._serving = serving
+        self._send = send
+        self._authorize = authorize
+        self._observe = observe
+        self._validators = OutputValidators() if serving.validate_output else None
+        self._static = answers.render(
+            server=serving.server,
+            tools=[tool.entry for tool in catalog.tools.values()],
+            prompts=[prompts.entry(tool) for tool in catalog.tools.values()] if serving.prompts else [],
+            page_size=serving.page_size,
+        )
+
+    def at_once(self, call: Call, transport: Transport) -> bytes | None:
+        """The response to what needs no waiting, and None for the rest, which is ``tools/call``."""
+        if call.method == "tools/call":
+            return None
+        with self._observed(call, transport) as entry:
+            entry.settle(self._static.to(call) or self._prompt(call))
+        return entry.answer
+
+    async def answer(self, call: Call, transport: Transport, notify: Notify | None = None) -> bytes:
+        """The whole JSON-RPC response to any call. ``notify`` may be used until then, for progress."""
+        if (ready := self.at_once(call, transport)) is not None:
+            return ready
+        with self._observed(call, transport) as entry:
+            entry.settle(await self._call_tool(call, entry, notify))
+        return entry.answer
+
+    async def answer_all(self, batch: Batch, transport: Transport) -> bytes:
+        """The responses to a batch as a JSON array, its calls side by side; empty if it was notifications only."""
+        answered = [b""] * len(batch.messages)
+
+        async def fill(index: int, call: Call) -> None:
+            answered[index] = await self.answer(call, transport)
+
+        async with anyio.create_task_group() as tasks:
+            for index, message in enumerate(batch.messages):
+                if isinstance(message, Call):
+                    tasks.start_soon(fill, index, message)
+                elif isinstance(message, Rejection):
+                    answered[index] = message.encode()
+        present = [one for one in answered if one]
+        return b"[%b]" % b",".join(present) if present else b""
+
+    @contextmanager
+    def _observed(self, call: Call, transport: Transport) -> Iterator[_Entry]:
+        entry = _Entry(call, transport)
+        try:
+            yield entry
+        except Exception:  # the one last resort: a bug costs this call only, and is in the log under its id
+            incident = secrets.token_hex(8)
+            logger.exception("incident %s while answering %s", incident, call.method)
+            entry.fail(incident)
+        finally:
+            self._observe(entry.record())
+
+    def _prompt(self, call: Call) -> bytes | Rejection:
+        tool = self._catalog.tools.get(call.name) if self._serving.prompts else None
+        if tool is None:
+            return _unknown(call, "prompt")
+        try:
+            made = prompts.messages(tool, call.arguments)
+        except ArgumentError as error:  # a prompt has no way to carry an error: the person, not a model, chose these
+            return Rejection(id=call.id, code=INVALID_PARAMS, message=str(error), status=200)
+        return response(call.id, result(made, self._identity(call)))
+
+    async def _call_tool(self, call: Call, entry: _Entry, notify: Notify | None) -> bytes | Rejection:
+        tool = self._catalog.tools.get(call.name)
+        if tool is None:
+            return _unknown(call, "tool")
+        entry.tool = tool
+        if notify is None or call.progress_token is None:
+            outcome = await self._outcome(tool, call, entry)
+        else:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_report_progress, call.progress_token, notify)
+                outcome = await self._outcome(tool, call, entry)
+                tasks.cancel_scope.cancel()
+        entry.is_error = outcome.isError
+        return response(call.id, result(outcome, self._identity(call)))
+
+    async def _outcome(self, tool: Tool, call: Call, entry: _Entry) -> ToolResult:
+        """Never raises for what the model, the credentials or the API did: those are results too."""
+        try:
+            checked = check(tool, call.arguments)
+            request = self._authorize(build(tool, checked.values), tool)
+            rendered = render(tool, await self._exchange(request, entry), self._validators)
+        except ServiceError as error:
+            entry.error = type(error).__name__
+            return from_error(error, tool)
+        if not checked.coerced:
+            return rendered
+        meta = {**(rendered.meta or {}), COERCED: checked.coerced}
+        return msgspec.structs.replace(rendered, meta=meta)
+
+    async def _exchange(self, request: HttpRequest, entry: _Entry) -> HttpResponse:
+        began = time.perf_counter()
+        seconds = self._serving.call_seconds
+        try:
+            with anyio.move_on_after(seconds + GUARD_SECONDS):
+                answered = await self._send(request, deadline_seconds=seconds)
+                entry.status = answered.status
+                return answered
+        finally:
+            entry.upstream_seconds = time.perf_counter() - began
+        raise Timeout(f"no answer within {seconds:g} s", outcome_unknown=True)
+
+    def _identity(self, call: Call) -> ServerInfo | None:
+        return self._serving.server if is_modern(call.version) else None
+
+
+class _Entry:
+    """A call's record while it is being written."""
+
+    def __init__(self, call: Call, transport: Transport) -> None:
+        self._call = call
+        self._transport = transport
+        self._began = time.perf_counter()
+        self._outcome: Outcome = "cancelled"  # until it is settled
+        self.answer = b""
+        self.tool: Tool | None = None
+        self.error = ""
+        self.is_error = False
+        self.status: int | None = None
+        self.upstream_seconds = 0.0
+
+    def settle(self, answer: bytes | Rejection) -> None:
+        if isinstance(answer, Rejection):
+            self._outcome, self.error, self.answer = "protocol_error", str(answer.code), answer.encode()
+        else:
+            self._outcome, self.answer = "tool_error" if self.is_error else "ok", answer
+
+    def fail(self, incident: str) -> None:
+        self._outcome, self.error = "internal_error", str(INTERNAL_ERROR)
+        self.answer = error_response(self._call.id, INTERNAL_ERROR, f"internal error; incident {incident}")
+
+    def record(self) -> CallRecord:
+        return CallRecord(
+            method=self._call.method,
+            version=self._call.version,
+            transport=self._transport,
+            outcome=self._outcome,
+            seconds=time.perf_counter() - self._began,
+            request_bytes=self._call.size,
+            response_bytes=len(self.answer),
+            tool=self.tool.name if self.tool else "",
+            api=self.tool.api if self.tool else "",
+            error=self.error,
+            status=self.status,
+            upstream_seconds=self.upstream_seconds,
+        )
+
+
+def _unknown(call: Call, kind: str) -> Rejection:
+    message = f"unknown {kind} {call.name[:SHOWN_CHARACTERS]!r}"
+    return Rejection(id=call.id, code=INVALID_PARAMS, message=message, status=200)
+
+
+async def _report_progress(token: RequestId, notify: Notify) -> None:
+    seconds = PROGRESS_AFTER_SECONDS
+    await anyio.sleep(seconds)
+    while True:
+        await notify(progress(token, seconds, f"waiting for the API, {seconds} s so far"))
+        await anyio.sleep(PROGRESS_EVERY_SECONDS)
+        seconds += PROGRESS_EVERY_SECONDS

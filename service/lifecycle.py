@@ -1,0 +1,296 @@
+"""From settings to a running server and back: build in order, serve, drain, close in reverse.
+
+Everything that can fail at start does so before the first request is accepted: the port is taken first, then the
+documents are read, then the server listens.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import signal
+import socket
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import msgspec
+import trio
+
+from service import __version__
+from service.bridge import catalog
+from service.bridge.catalog import ApiSource
+from service.bridge.model import BaseUrl, ToolCatalog, base_url
+from service.config import ApiConfig, Config, is_loopback
+from service.demo.app import DemoApp, document
+from service.edge import hosts, serving, spec_source
+from service.edge.addresses import AddressRule, CheckedBackend
+from service.edge.app import Readiness, WorkerApp
+from service.edge.credentials import Credentials
+from service.edge.stdio import claim_stdout, serve_stdio
+from service.edge.streamable_http import streamable_http
+from service.edge.upstream import Upstream
+from service.errors import ConfigError, SpecError
+from service.gateway import Gateway, Serving
+from service.mcp.messages import ServerInfo
+from service.observe import logs
+from service.observe.record import CallRecord
+from service.openapi import operations
+from service.openapi.document import parse
+
+BYTES_PER_TOKEN = 4
+"""A rule of thumb for English and JSON; only used to tell sizes apart."""
+
+logger = logging.getLogger(__name__)
+
+
+class Stop:
+    """That the process should end; ``forced`` if it was told twice and dropped what was in flight."""
+
+    def __init__(self) -> None:
+        self.requested = anyio.Event()
+        self.forced = False
+
+
+class Tally:
+    """Counts calls by outcome, for the last line of the log."""
+
+    def __init__(self, config: Config) -> None:
+        self._log = logs.call_logger(config.log_level)
+        self._outcomes: Counter[str] = Counter()
+        self._began = time.monotonic()
+
+    def __call__(self, record: CallRecord) -> None:
+        if record.tool:
+            self._outcomes[record.outcome] += 1
+        self._log(record)
+
+    def summary(self) -> dict[str, object]:
+        return {
+            "calls": self._outcomes.total(),
+            **dict(sorted(self._outcomes.items())),
+            "uptime_seconds": round(time.monotonic() - self._began, 1),
+        }
+
+
+def run(config: Config) -> int:
+    """Serve until a signal or, over stdio, the end of input. Returns the exit code."""
+    logs.configure(config.log_level, config.log_format)
+    for warning in config.warnings:
+        logger.warning(warning)
+    _allowed(config)  # raises for what cannot be used, before anything is started
+    stop = Stop()
+    anyio.run(_demo if config.command == "demo" else _serve, config, stop, backend="trio")
+    return 1 if stop.forced else 0
+
+
+async def _serve(config: Config, stop: Stop) -> None:
+    listener = serving.bind(config.host, config.port) if config.transport == "http" else None
+    tools = await read_catalog(config)
+    await _serve_tools(config, stop, tools, listener)
+
+
+async def _demo(config: Config, stop: Stop) -> None:
+    """The bundled API on a loopback port of its own, and its tools in front of it; or only the API."""
+    listener = serving.bind(config.host, config.port) if config.transport == "http" else None
+    if "--api-only" in config.options and listener is not None:
+        logger.info("the demo API is at %s", _url(listener))
+        async with _until_signal(stop):
+            await _serve_demo_api(listener, stop.requested, config.shutdown_grace_seconds)
+        return
+    api_listener = serving.bind("127.0.0.1", 0)
+    source = ApiSource(
+        name="petshop", base=base_url(_url(api_listener)), description=operations.describe(parse(document()))
+    )
+    tools = catalog.build([source])
+    served = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_serve_demo_api, api_listener, served, 1.0)
+        # The one private address that the demo needs is its own.
+        await _serve_tools(msgspec.structs.replace(config, allow_private_networks=True), stop, tools, listener)
+        served.set()
+
+
+async def _serve_demo_api(listener: socket.socket, until: anyio.Event, grace_seconds: float) -> None:
+    await serving.serve(DemoApp(), listener, until=until.wait, grace_seconds=grace_seconds)
+
+
+async def read_catalog(config: Config) -> ToolCatalog:
+    """The tools of every configured document. Raises ConfigError or SpecError, which name the document."""
+    rule = address_rule(config)
+    sources = [await _read_source(config, api, rule) for api in config.apis]
+    return catalog.build(sources)
+
+
+async def _read_source(config: Config, api: ApiConfig, rule: AddressRule) -> ApiSource:
+    base = _base(api, rule)
+    allowed = tuple(Path(folder) for folder in config.allowed_spec_dirs) or None
+    data = await spec_source.read(api.location, rule=rule, allowed_dirs=allowed)
+    try:
+        description = operations.describe(parse(data))
+    except SpecError as error:
+        place = f"{spec_source.shown(api.location)}, {error.pointer}".removesuffix(", ")
+        raise SpecError(place, error.problem) from error
+    return ApiSource(
+        name=api.name,
+        base=base,
+        description=description,
+        include_tags=config.include_tags,
+        exclude_tags=config.exclude_tags,
+        prefix=len(config.apis) > 1,
+    )
+
+
+def _base(api: ApiConfig, rule: AddressRule) -> BaseUrl | None:
+    if api.base_url is None:
+        return None
+    try:
+        return base_url(api.base_url)
+    except ValueError as error:
+        raise ConfigError(api.url_setting, f"{api.base_url!r} {error}") from None
+
+
+def address_rule(config: Config) -> AddressRule:
+    return AddressRule(allow_private=config.allow_private_networks, allow_insecure=config.allow_insecure_http)
+
+
+@asynccontextmanager
+async def opened(config: Config, tools: ToolCatalog, observe: Callable[[CallRecord], None]) -> AsyncIterator[Gateway]:
+    """A gateway with everything behind it; closed in reverse."""
+    bases = {api.name: api.base for api in tools.apis}
+    credentials = Credentials({api.name: api.auth for api in config.apis}, bases)
+    how = Serving(
+        server=ServerInfo(name=config.server_name, version=__version__),
+        call_seconds=config.message_timeout_seconds,
+        page_size=config.tools_page_size,
+        prompts=config.operation_prompts,
+    )
+    async with Upstream(
+        CheckedBackend(address_rule(config)),
+        max_connections=config.http_max_connections,
+        max_keepalive=config.http_max_keepalive,
+        attempt_seconds=config.http_timeout_seconds,
+    ) as upstream:
+        yield Gateway(tools, how, send=upstream.send, authorize=credentials.authorize, observe=observe)
+
+
+async def _serve_tools(config: Config, stop: Stop, tools: ToolCatalog, listener: socket.socket | None) -> None:
+    tally = Tally(config)
+    async with opened(config, tools, tally) as gateway:
+        _report(config, tools)
+        # What was made so far stays for good: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        if listener is None:
+            await _serve_stdio(gateway, stop)
+        else:
+            await _serve_http(config, stop, gateway, tools, listener)
+    logger.info("stopped", extra=tally.summary())
+
+
+def _report(config: Config, tools: ToolCatalog) -> None:
+    """What became of the documents, a line each, and what a model will pay for the list."""
+    for api in tools.apis:
+        skipped = sum(each.api == api.name for each in tools.skipped)
+        fields = {
+            "api": api.name,
+            "base": str(api.base),
+            "tools": api.tools,
+            "filtered": api.filtered,
+            "skipped": skipped,
+        }
+        logger.info("loaded", extra={**fields, "notes": len(api.notes)})
+        for note in api.notes:
+            logger.debug(note.message, extra={"api": api.name, "pointer": note.pointer, "kind": note.kind})
+    for each in tools.skipped:
+        fields = {"api": each.api, "pointer": each.operation.pointer, "reason": each.operation.reason}
+        logger.warning("operation skipped", extra=fields)
+    tokens = sum(len(bytes(tool.entry)) for tool in tools.tools.values()) // BYTES_PER_TOKEN
+    if tokens > config.tool_budget_tokens:
+        problem = "the tool list is large for a model; choose operations with INCLUDE_TAGS or EXCLUDE_TAGS"
+        logger.warning(problem, extra={"tokens": tokens, "budget": config.tool_budget_tokens})
+
+
+async def _serve_stdio(gateway: Gateway, stop: Stop) -> None:
+    if sys.stdin.isatty():
+        logger.warning("speaking MCP over standard input and output; for HTTP give --transport http")
+    async with _until_signal(stop), anyio.create_task_group() as tasks:
+
+        async def cancel_when_stopped() -> None:
+            await stop.requested.wait()
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(cancel_when_stopped)
+        await serve_stdio(gateway, sys.stdin.fileno(), claim_stdout())
+        tasks.cancel_scope.cancel()
+
+
+async def _serve_http(
+    config: Config, stop: Stop, gateway: Gateway, tools: ToolCatalog, listener: socket.socket
+) -> None:
+    readiness = Readiness()
+    allowed_hosts, allowed_origins = _allowed(config)
+    async with (
+        streamable_http(gateway, hosts=allowed_hosts, origins=allowed_origins, draining=readiness.is_draining) as mcp,
+        _until_signal(stop),
+    ):
+
+        async def drained() -> None:
+            await stop.requested.wait()
+            readiness.state = "draining"
+            logger.info(
+                "stopping: calls in flight are finished", extra={"grace_seconds": config.shutdown_grace_seconds}
+            )
+            await anyio.sleep(config.shutdown_lame_duck_seconds)
+
+        readiness.state = "ready"
+        logger.info("serving MCP at %s/mcp", _url(listener))
+        app = WorkerApp(mcp, tools, readiness)
+        await serving.serve(app, listener, until=drained, grace_seconds=config.shutdown_grace_seconds)
+
+
+def _allowed(config: Config) -> tuple[hosts.HostList, hosts.OriginList]:
+    try:
+        host_list = hosts.hosts([*hosts.LOOPBACK_HOSTS, *_host_patterns(config)])
+    except ValueError as error:
+        raise ConfigError("ALLOWED_HOSTS", str(error)) from None
+    try:
+        return host_list, hosts.origins([*hosts.LOOPBACK_ORIGINS, *config.allowed_origins])
+    except ValueError as error:
+        raise ConfigError("ALLOWED_ORIGINS", str(error)) from None
+
+
+def _host_patterns(config: Config) -> tuple[str, ...]:
+    """Where the server is meant to be reached from elsewhere, only the operator knows its names: without a list every
+    Host is served, and web pages are still held off by their Origin."""
+    if not config.allowed_hosts and not is_loopback(config.host):
+        return ("*",)
+    return config.allowed_hosts
+
+
+@asynccontextmanager
+async def _until_signal(stop: Stop) -> AsyncIterator[None]:
+    """The first SIGTERM or SIGINT requests the stop, the second ends everything at once."""
+
+    async def listen(signals: AsyncIterator[int]) -> None:
+        async for number in signals:
+            if stop.requested.is_set():
+                stop.forced = True
+                logger.warning("second %s: ending at once", signal.Signals(number).name)
+                tasks.cancel_scope.cancel()
+            stop.requested.set()
+
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listen, signals)
+            yield
+            tasks.cancel_scope.cancel()
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,131 @@
+"""The answers that are the same for every client, encoded once per catalog.
+
+All but ``tools/call`` and ``prompts/get`` end here: an answer is a request's id spliced into bytes that exist.
+2,000 tools encode in 1 ms once, and cost a copy afterwards (tests hold every answer against ``mcp_types``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from service.mcp.inbound import Call, Rejection
+from service.mcp.messages import (
+    INVALID_PARAMS,
+    RESOURCE_NOT_FOUND,
+    SERVER_INFO,
+    ErrorData,
+    PromptEntry,
+    ServerInfo,
+    one_line,
+    response,
+)
+from service.mcp.methods import LEGACY, MODERN, SUPPORTED, is_modern
+
+LIST_TTL_MS = 300_000
+"""How long a client of 2026-07-28 may keep a list. A catalog is replaced by a reload only, so minutes are right."""
+
+_CAPABILITIES: dict[str, Any] = {"tools": {}, "prompts": {}, "resources": {}, "completions": {}}
+"""What is answered is declared, and the reverse. Resources: answers embed them, and the specification (Tools,
+Embedded Resources) asks for the capability then; none is listed. No logging: nothing is ever sent."""
+
+_CACHING: dict[str, Any] = {"ttlMs": LIST_TTL_MS, "cacheScope": "public"}
+_NO_COMPLETION: dict[str, Any] = {"completion": {"values": [], "total": 0, "hasMore": False}}
+
+Pages = Mapping[str, bytes]
+"""Cursor → the members of a list result, without the braces; the first page's cursor is the empty string."""
+
+
+class StaticAnswers(msgspec.Struct, frozen=True, kw_only=True):
+    """Results by (method, revision). Lists by method, since a big one is kept once: revisions differ in their ends."""
+
+    results: Mapping[tuple[str, str], bytes]
+    lists: Mapping[str, Pages]
+    modern_end: bytes
+
+    def to(self, call: Call) -> bytes | Rejection | None:
+        """The whole JSON-RPC response, or None: the answer depends on more than the catalog."""
+        if (pages := self.lists.get(call.method)) is not None:
+            page = pages.get(call.cursor or "")
+            if page is None:
+                return _refuse(call, INVALID_PARAMS, "unknown cursor; ask for the first page again")
+            return response(call.id, b"{", page, self.modern_end if is_modern(call.version) else b"}")
+        if call.method == "resources/read":
+            code = INVALID_PARAMS if is_modern(call.version) else RESOURCE_NOT_FOUND
+            return _refuse(call, code, "resource not found", {"uri": call.name})
+        found = self.results.get((call.method, call.version))
+        return None if found is None else response(call.id, found)
+
+
+def render(
+    *,
+    server: ServerInfo,
+    instructions: str = "",
+    tools: Sequence[msgspec.Raw],
+    prompts: Sequence[PromptEntry],
+    page_size: int = 0,
+) -> StaticAnswers:
+    """``tools`` are encoded list entries; ``page_size`` 0 puts all of them on one page."""
+    about = {"capabilities": _CAPABILITIES} | ({"instructions": instructions} if instructions else {})
+    added = {"resultType": "complete", "_meta": {SERVER_INFO: server}}
+    by_version = {version: _legacy(version, about, server) for version in LEGACY}
+    by_version |= {version: _modern(about, added) for version in MODERN}
+    return StaticAnswers(
+        results={
+            (method, version): _encode(value) for version in by_version for method, value in by_version[version].items()
+        },
+        lists={
+            "tools/list": _pages("tools", tools, page_size),
+            "prompts/list": _pages("prompts", [msgspec.Raw(msgspec.json.encode(entry)) for entry in prompts], 0),
+            "resources/list": _pages("resources", [], 0),
+            "resources/templates/list": _pages("resourceTemplates", [], 0),
+        },
+        modern_end=b"," + _encode(_CACHING | added)[1:],
+    )
+
+
+def _legacy(version: str, about: dict[str, Any], server: ServerInfo) -> dict[str, dict[str, Any]]:
+    return {
+        "initialize": {"protocolVersion": version, **about, "serverInfo": server},
+        "ping": {},
+        "logging/setLevel": {},
+        "completion/complete": _NO_COMPLETION,
+    }
+
+
+def _modern(about: dict[str, Any], added: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        "server/discover": {"supportedVersions": SUPPORTED, **about, **_CACHING, **added},
+        "completion/complete": _NO_COMPLETION | added,
+    }
+
+
+def _pages(member: str, entries: Sequence[msgspec.Raw], size: int) -> Pages:
+    if not 0 < size < len(entries):
+        return {"": _encode({member: entries})[1:-1]}
+    starts = range(0, len(entries), size)
+    cursors = ["", *_cursors(entries, starts[1:])]
+    pages: dict[str, bytes] = {}
+    for start, cursor, following in zip(starts, cursors, [*cursors[1:], None], strict=True):
+        page: dict[str, Any] = {member: entries[start : start + size]}
+        pages[cursor] = _encode(page | ({"nextCursor": following} if following else {}))[1:-1]
+    return pages
+
+
+def _cursors(entries: Sequence[msgspec.Raw], starts: Sequence[int]) -> list[str]:
+    """Digests of a position in this very list: none can be guessed, and none outlives its list."""
+    whole = hashlib.blake2b(digest_size=16)
+    for entry in entries:
+        whole.update(memoryview(entry))
+    return [hashlib.blake2b(b"%d" % start, key=whole.digest(), digest_size=12).hexdigest() for start in starts]
+
+
+def _refuse(call: Call, code: int, message: str, data: ErrorData = msgspec.UNSET) -> Rejection:
+    return Rejection(id=call.id, code=code, message=message, status=200, data=data)
+
+
+def _encode(value: dict[str, Any]) -> bytes:
+    return one_line(msgspec.json.encode(value))

@@ -1,0 +1,41 @@
+"""What is known of one message once it is answered; the one thing that observers get."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+Outcome = Literal["ok", "tool_error", "protocol_error", "cancelled", "internal_error"]
+"""``tool_error``: a result with isError. ``protocol_error``: a JSON-RPC error for what the client asked.
+``cancelled``: nobody waits for the answer any more. ``internal_error``: a bug of ours, answered with an incident."""
+
+Transport = Literal["http", "sse", "stdio"]
+
+
+class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One request, answered or given up. No arguments, no secrets; every label is bounded by the catalog.
+
+    ``tool`` and ``api`` are empty where no tool of the catalog was called. ``error`` is the type's name for a
+    tool error and the JSON-RPC code for the others; empty if all went well. ``status`` is the API's, None if it
+    gave none. ``seconds`` is the time from message to answer, ``upstream_seconds`` the part of it
+    that the API took; sizes are bytes of the messages.
+    """
+
+    method: str
+    version: str
+    transport: Transport
+    outcome: Outcome
+    seconds: float
+    request_bytes: int
+    response_bytes: int
+    tool: str = ""
+    api: str = ""
+    error: str = ""
+    status: int | None = None
+    upstream_seconds: float = 0.0
+
+
+Observe = Callable[[CallRecord], None]
+"""Must return at once and must not raise."""

@@ -1,0 +1,107 @@
+"""Which values a keyword of JSON Schema 2020-12 can have (validation, sections 6 and 9): one table.
+
+Keywords that hold schemas, and the few with a meaning of their own, are converted in `request_schema`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+MAX_VALUE_DEPTH = 20
+"""Levels of a default, a constant or a member of an enumeration."""
+
+Check = Callable[[Any], bool]
+
+
+def is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_count(value: object) -> bool:
+    """A whole number from 0; 3.0 is one (section 6.3.1 and core, section 4.2.3)."""
+    return is_number(value) and value >= 0 and value == int(value)  # type: ignore[operator, call-overload, no-any-return]
+
+
+def is_positive(value: object) -> bool:
+    return is_number(value) and value > 0  # type: ignore[operator, no-any-return]
+
+
+def is_list_of_names(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def is_map_of_lists_of_names(value: object) -> bool:
+    return isinstance(value, dict) and all(is_list_of_names(each) for each in value.values())
+
+
+def is_shallow(value: object) -> bool:
+    """Whether a value of any kind is not too deeply nested."""
+    level = [value]
+    for _ in range(MAX_VALUE_DEPTH):
+        level = [each for outer in level for each in _entries(outer)]
+        if not level:
+            return True
+    return False
+
+
+def _entries(value: object) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+PLAIN: Mapping[str, tuple[Check, str]] = {
+    "title": (is_text, "a string"),
+    "description": (is_text, "a string"),
+    "default": (is_shallow, f"a value of at most {MAX_VALUE_DEPTH} levels"),
+    "const": (is_shallow, f"a value of at most {MAX_VALUE_DEPTH} levels"),
+    "deprecated": (is_flag, "a boolean"),
+    "format": (is_text, "a string"),
+    "contentEncoding": (is_text, "a string"),
+    "contentMediaType": (is_text, "a string"),
+    "multipleOf": (is_positive, "a number above 0"),
+    "minimum": (is_number, "a number"),
+    "maximum": (is_number, "a number"),
+    "minLength": (is_count, "a whole number"),
+    "maxLength": (is_count, "a whole number"),
+    "minItems": (is_count, "a whole number"),
+    "maxItems": (is_count, "a whole number"),
+    "uniqueItems": (is_flag, "a boolean"),
+    "minContains": (is_count, "a whole number"),
+    "maxContains": (is_count, "a whole number"),
+    "minProperties": (is_count, "a whole number"),
+    "maxProperties": (is_count, "a whole number"),
+    "dependentRequired": (is_map_of_lists_of_names, "an object of arrays of names"),
+}
+"""Keyword → (what its value must be, the same in words). They are passed on as they are."""
+
+_CLASSES: Mapping[str, Check] = {
+    "null": lambda value: value is None,
+    "boolean": is_flag,
+    "object": lambda value: isinstance(value, dict),
+    "array": lambda value: isinstance(value, list),
+    "number": is_number,
+    "integer": lambda value: is_number(value) and value == int(value),
+    "string": is_text,
+}
+
+
+def fits(value: object, types: list[str]) -> bool:
+    """Whether a value is of one of the types; none at all admits everything."""
+    return not types or any(_CLASSES[name](value) for name in types)
+
+
+def as_text(value: object) -> str:
+    """A value as JSON spells it; a string is itself."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

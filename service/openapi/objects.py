@@ -1,0 +1,211 @@
+"""OpenAPI's objects as documents hold them, opened one level deep; what is not needed is skipped unread.
+
+One level, so that a fault's place is exact: msgspec names the field or the index, never the key of a map.
+Every field may be null, which is what YAML makes of a key without a value, and means that it is absent.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TypeVar
+
+import msgspec
+from msgspec import Raw, field
+
+from service.errors import SpecError
+from service.openapi.pointers import child
+from service.openapi.references import Located
+
+Text = str | int | float | bool | None
+"""Prose and names: people leave ``version: 1.0`` and ``operationId: 404`` unquoted."""
+Flag = bool | None
+Raws = list[Raw] | None
+RawMap = dict[str, Raw] | None
+Texts = list[Text] | None
+
+NOTHING = Raw()
+"""A field that is not there."""
+
+_FAULT = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<key>key in )?\$(?P<path>.*)`)?$", re.DOTALL)
+_STEP = re.compile(r"\.([^.\[\]]+)|\[([0-9]+)\]|\[\.\.\.\]")
+_EXPECTED = re.compile(r"^Expected `(?P<expected>[^`]*)`, got `(?P<got>[^`]*)`$")
+_WORDS = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
+
+T = TypeVar("T")
+
+
+class Root(msgspec.Struct, frozen=True):
+    """The OpenAPI Object, and the Swagger Object of 2.0."""
+
+    info: Raw = NOTHING
+    servers: Raws = None
+    paths: RawMap = None
+    components: RawMap = None
+    security: Raws = None
+    tags: Raw = NOTHING
+    webhooks: Raw = NOTHING
+    overrides: Raw = field(default=NOTHING, name="x-mcp")
+    host: Text = None
+    base_path: Text = field(default=None, name="basePath")
+    schemes: Texts = None
+    consumes: Texts = None
+    produces: Texts = None
+    security_definitions: RawMap = field(default=None, name="securityDefinitions")
+
+
+class Info(msgspec.Struct, frozen=True):
+    title: Text = None
+    version: Text = None
+    summary: Text = None
+    description: Text = None
+
+
+class Tag(msgspec.Struct, frozen=True):
+    name: Text = None
+    parent: Text = None
+
+
+class PathItem(msgspec.Struct, frozen=True):
+    """Operations apart: their keys are data here, see `operations`."""
+
+    ref: str | None = field(default=None, name="$ref")
+    parameters: Raws = None
+    servers: Raws = None
+    additional_operations: RawMap = field(default=None, name="additionalOperations")
+    overrides: Raw = field(default=NOTHING, name="x-mcp")
+
+
+class OperationObject(msgspec.Struct, frozen=True, rename={"operation_id": "operationId", "overrides": "x-mcp"}):
+    operation_id: Text = None
+    summary: Text = None
+    description: Text = None
+    tags: Texts = None
+    deprecated: Flag = None
+    parameters: Raws = None
+    responses: RawMap = None
+    security: Raws = None
+    callbacks: RawMap = None
+    overrides: Raw = NOTHING
+
+
+class OperationObject3(OperationObject, frozen=True, rename={"request_body": "requestBody"}):
+    request_body: Raw = NOTHING
+    servers: Raws = None
+
+
+class OperationObject2(OperationObject, frozen=True):
+    consumes: Texts = None
+    produces: Texts = None
+    schemes: Texts = None
+
+
+class ParameterObject(msgspec.Struct, frozen=True, rename="camel"):
+    """Also the Header Object, whose name is its key."""
+
+    name: Text = None
+    location: str | None = field(default=None, name="in")
+    description: Text = None
+    required: Flag = None
+    deprecated: Flag = None
+    allow_empty_value: Flag = None
+    allow_reserved: Flag = None
+    style: Text = None
+    explode: Flag = None
+    schema: Raw = NOTHING
+    content: RawMap = None
+
+
+class ParameterObject2(msgspec.Struct, frozen=True, rename="camel"):
+    """A parameter of 2.0; its schema is the object itself unless it is the body."""
+
+    name: Text = None
+    location: str | None = field(default=None, name="in")
+    description: Text = None
+    required: Flag = None
+    allow_empty_value: Flag = None
+    type: Text = None
+    collection_format: Text = None
+    schema: Raw = NOTHING
+
+
+class RequestBody(msgspec.Struct, frozen=True):
+    description: Text = None
+    required: Flag = None
+    content: RawMap = None
+
+
+class ResponseObject(msgspec.Struct, frozen=True):
+    """``schema`` is 2.0's."""
+
+    description: Text = None
+    content: RawMap = None
+    schema: Raw = NOTHING
+
+
+class MediaTypeObject(msgspec.Struct, frozen=True, rename="camel"):
+    schema: Raw = NOTHING
+    item_schema: Raw = NOTHING
+    encoding: RawMap = None
+
+
+class EncodingObject(msgspec.Struct, frozen=True, rename="camel"):
+    content_type: Text = None
+    headers: RawMap = None
+    style: Text = None
+    explode: Flag = None
+    allow_reserved: Flag = None
+
+
+class ServerObject(msgspec.Struct, frozen=True):
+    url: Text = None
+    variables: RawMap = None
+
+
+class ServerVariable(msgspec.Struct, frozen=True):
+    default: Text = None
+
+
+class SecuritySchemeObject(msgspec.Struct, frozen=True):
+    type: Text = None
+    name: Text = None
+    location: Text = field(default=None, name="in")
+    scheme: Text = None
+
+
+def reader(shape: type[T]) -> msgspec.json.Decoder[T]:
+    """For `read`; made once for each shape."""
+    return msgspec.json.Decoder(shape)
+
+
+def read(decoder: msgspec.json.Decoder[T], at: Located) -> T:
+    """The value at a place in its shape; raises SpecError with the exact pointer of what does not fit."""
+    try:
+        return decoder.decode(at.json)
+    except msgspec.ValidationError as error:
+        raise fault(error, at.pointer) from error
+
+
+def fault(error: msgspec.ValidationError, pointer: str) -> SpecError:
+    """What msgspec found, in words and with a pointer; the value stands at ``pointer``."""
+    found = _FAULT.match(str(error))
+    assert found is not None, "every part of the pattern is optional"
+    steps = [name or int(index) for name, index in _STEP.findall(found["path"] or "") if name or index]
+    expected = _EXPECTED.match(found["problem"])
+    problem = found["problem"][:1].lower() + found["problem"][1:]
+    if expected:
+        kinds = [_WORDS.get(kind, kind) for kind in expected["expected"].split(" | ") if kind != "null"]
+        kinds = ["string"] if "string" in kinds else kinds
+        problem = f"expected {' or '.join(kinds)}, got {_WORDS.get(expected['got'], expected['got'])}"
+    return SpecError(child(pointer, *steps) if steps else pointer, problem)
+
+
+def is_there(value: Raw) -> bool:
+    """Whether a field was given; null is as good as nothing."""
+    return memoryview(value).nbytes > 0 and bytes(memoryview(value)[:4]) != b"null"
+
+
+def written(value: Text) -> str:
+    """Prose or a name as text; a number or a boolean as JSON spells it."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,0 +1,83 @@
+"""What Swagger 2.0, OpenAPI 3.0 and their authors say otherwise than JSON Schema 2020-12.
+
+Each function edits one converted schema object whose other keywords are valid already. The words are taken in every
+dialect: they mean nothing else in 3.1, and are written there too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from service.openapi.keywords import as_text, fits
+
+_MAPPED_KINDS = 20
+"""Entries of a discriminator's mapping that are told."""
+_KIND_CHARACTERS = 60
+_ANNOTATIONS = ("title", "description", "default", "deprecated", "examples", "xml")
+_APPLICATORS = frozenset({"$ref", "allOf", "anyOf", "oneOf", "not", "if", "const"})
+_BOUNDS = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
+
+
+def separate_bounds(schema: dict[str, Any]) -> None:
+    """``exclusiveMinimum: true`` says that ``minimum`` is exclusive (Wright-00 validation, section 5.3)."""
+    for exclusive, bound in _BOUNDS.items():
+        if isinstance(is_exclusive := schema.get(exclusive), bool):
+            del schema[exclusive]
+            if is_exclusive and bound in schema:
+                schema[exclusive] = schema.pop(bound)
+
+
+def fit_enumeration(schema: dict[str, Any]) -> bool:
+    """Repair ``type: string`` with ``enum: [1, 2]``, which no value fits; whether that was necessary.
+
+    Values become text where text is what the type wants; others that do not fit are left out.
+    """
+    declared = schema.get("type", [])
+    types = declared if isinstance(declared, list) else [declared]
+    values = schema["enum"]
+    if all(fits(value, types) for value in values):
+        return False
+    if None in values and len(values) > 1 and all(value is None or fits(value, types) for value in values):
+        return False  # null beside the type: 3.0.3 asks for it with nullable, and it harms nothing
+    if "string" in types:
+        schema["enum"] = [value if fits(value, types) else as_text(value) for value in values]
+    elif fitting := [value for value in values if fits(value, types)]:
+        schema["enum"] = fitting
+    else:
+        del schema["enum"]
+    return True
+
+
+def nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema, and null as well.
+
+    By the letter (3.0.3, Schema Object) null needs a ``type`` beside ``nullable``, and a place in ``enum``; by the use
+    that is made of it, it is what may replace a ``$ref`` or any of the values.
+    """
+    if not _APPLICATORS.isdisjoint(schema):
+        outside = {key: schema.pop(key) for key in _ANNOTATIONS if key in schema}
+        return {"anyOf": [schema, {"type": "null"}], **outside}
+    if "type" in schema:
+        declared = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        schema["type"] = [*declared, *(() if "null" in declared else ("null",))]
+    if "enum" in schema and None not in schema["enum"]:
+        schema["enum"] = [*schema["enum"], None]
+    return schema
+
+
+def tell_kinds(discriminator: object, schema: dict[str, Any]) -> None:
+    """Say in words which value of which property selects which schema: 2020-12 has no keyword for it."""
+    if not isinstance(discriminator, Mapping):
+        return
+    name, mapping = discriminator.get("propertyName"), discriminator.get("mapping")
+    if not isinstance(name, str) or not isinstance(mapping, Mapping) or not mapping:
+        return
+    kinds = [
+        f"{kind} → {target.rpartition('/')[2]}"[:_KIND_CHARACTERS]
+        for kind, target in list(mapping.items())[:_MAPPED_KINDS]
+        if isinstance(target, str)
+    ]
+    more = ", …" if len(mapping) > _MAPPED_KINDS else ""
+    told = f"{name} selects the schema: {', '.join(kinds)}{more}."
+    schema["description"] = f"{schema['description']} {told}" if "description" in schema else told

@@ -1,0 +1,145 @@
+"""What the text of a YAML scalar means: the core schema (YAML 1.2.2 section 10.3) for plain text, the escapes of
+quoted text (5.7), folded lines (6.5) and block scalars (8.1).
+
+Deliberate differences from the core schema, because JSON is what becomes of it: digits with a leading zero stay text
+(``012`` is a code far more often than the 10 of YAML 1.1 or the 12 of YAML 1.2), and so does what JSON has no number
+for: infinities, not-a-number, exponents beyond a double. The text of a number is kept (``1.10`` stays ``1.10``).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import lru_cache
+
+import msgspec
+
+Scalar = None | bool | str | msgspec.Raw
+
+_WORDS = {
+    **dict.fromkeys(("~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_WORD_STARTS = frozenset("~nNtTfF")
+_NUMBER_STARTS = frozenset("0123456789+-.")
+TYPED_STARTS = frozenset(b"~nNtTfF0123456789+-.")
+"""With what plain text begins that may be something else than text."""
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?P<exponent>[eE][-+]?[0-9]+)?")
+_CORE_NUMBER = re.compile(
+    r"(?P<sign>[-+]?)(?P<whole>0|[1-9][0-9]*|(?=\.[0-9]))(?P<point>\.(?P<part>[0-9]*))?(?P<exponent>[eE][-+]?[0-9]+)?"
+)
+_OTHER_BASE = re.compile(r"0(?:o(?P<octal>[0-7]{1,21})|x(?P<hexadecimal>[0-9a-fA-F]{1,16}))")  # within 64 bits
+
+_KINDS_OF_JSON = {
+    "int": re.compile(rb"-?[0-9]+"),
+    "float": re.compile(rb"-?[0-9].*"),
+    "bool": re.compile(rb"true|false"),
+    "null": re.compile(rb"null"),
+}
+
+_LINE_BREAKS = re.compile(r"[ \t]*\n[ \t]*((?:\n[ \t]*)*)")
+_ESCAPES = dict(zip('0abt\tnvfre "/\\N_LP', '\0\a\b\t\t\n\v\f\r\x1b "/\\\x85\xa0\u2028\u2029', strict=True))
+_ESCAPE_OR_LINE_BREAK = re.compile(
+    r"\\(?:(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))|\n[ \t]*((?:\n[ \t]*)*)|(.|$))"
+    r"|[ \t]*\n[ \t]*((?:\n[ \t]*)*)",
+    re.DOTALL,
+)
+# A line that begins with text, the line breaks after it, and the first character of another such line.
+_FOLDED_BREAKS = re.compile(r"^([^\s][^\n]*)\n(\n*)(?=[^\s])", re.MULTILINE)
+
+
+def resolve(text: str) -> Scalar:
+    """The value of plain text: None, a bool, a number as its JSON text, or the text itself."""
+    start = text[:1]
+    if start in _WORD_STARTS:
+        return _WORDS.get(text, text)
+    if start in _NUMBER_STARTS and (number := _number(text)) is not None:
+        return msgspec.Raw(number.encode())
+    return text
+
+
+def _number(text: str) -> str | None:
+    """The JSON number that ``text`` is, None if it is none."""
+    if found := _JSON_NUMBER.fullmatch(text):
+        return text if found["exponent"] is None or math.isfinite(float(text)) else None
+    if found := _OTHER_BASE.fullmatch(text):
+        return str(int(found["octal"], 8) if found["octal"] else int(found["hexadecimal"], 16))
+    if found := _CORE_NUMBER.fullmatch(text):
+        part = "." + (found["part"] or "0") if found["point"] else ""
+        sign = "-" if found["sign"] == "-" else ""
+        return _number(f"{sign}{found['whole'] or '0'}{part}{found['exponent'] or ''}")
+    return None
+
+
+def resolve_as(tag: str, text: str) -> Scalar:
+    """The value of a scalar with the core schema's ``tag`` (``str``, ``int``, …); raises ValueError if it has none."""
+    if tag == "str":
+        return text
+    value = resolve(text) if text else None
+    if not _KINDS_OF_JSON[tag].fullmatch(msgspec.json.encode(value)):
+        raise ValueError(f"{text!r} is not a !!{tag}")
+    return value
+
+
+def folded(text: str) -> str:
+    """Text over several lines as one: one line break is a space, each further one a line break (section 6.5)."""
+    return _LINE_BREAKS.sub(lambda found: _joint(found[1]), text) if "\n" in text else text
+
+
+def _joint(further_breaks: str) -> str:
+    return "\n" * further_breaks.count("\n") or " "
+
+
+def double_quoted(text: str) -> str:
+    """What stands between double quotes; raises ValueError for an escape that YAML does not have."""
+    if "\\" not in text:
+        return folded(text)
+    value = _ESCAPE_OR_LINE_BREAK.sub(_unescaped, text)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        # JSON's way to write what is beyond 16 bits. YAML has \U for it, but JSON is to be YAML (section 1.2).
+        return value.encode("utf-16", "surrogatepass").decode("utf-16")
+    return value
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    for code in found.group(1, 2, 3):
+        if code:
+            return _character(int(code, 16))
+    after_escape, name, line_breaks = found.group(4, 5, 6)
+    if after_escape is not None:
+        return "\n" * after_escape.count("\n")
+    if line_breaks is not None:
+        return _joint(line_breaks)
+    if name not in _ESCAPES:
+        raise ValueError(f"\\{name} is no escape of YAML")
+    return _ESCAPES[name]
+
+
+def _character(code: int) -> str:
+    if code > 0x10FFFF:
+        raise ValueError(f"\\U{code:08X} is no character")
+    return chr(code)
+
+
+def single_quoted(text: str) -> str:
+    """What stands between single quotes."""
+    return folded(text.replace("''", "'"))
+
+
+def block_scalar(lines: str, indent: int, header: str) -> str:
+    """``lines`` after the header ``|`` or ``>`` (with its chomping, as in ``>-``), each with its line break."""
+    text = _indentation(indent).sub("", lines)
+    body = text.rstrip("\n")
+    if header[0] == ">":
+        body = _FOLDED_BREAKS.sub(lambda found: found[1] + ("\n" * len(found[2]) or " "), body)
+    if "-" in header:
+        return body
+    return body + text[len(text.rstrip("\n")) :] if "+" in header else body + "\n" * bool(body)
+
+
+@lru_cache(maxsize=64)  # compiled once for each indentation in use
+def _indentation(indent: int) -> re.Pattern[str]:
+    return re.compile(rf"^ {{1,{indent}}}" if indent else r"(?!)", re.MULTILINE)

@@ -1,0 +1,169 @@
+"""The table of settings: what each is called in the environment and on the command line, and how its text is read.
+
+A reader turns text into a value and raises ValueError with what is wanted instead; ``config`` names the setting.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+Reader = Callable[[str], Any]
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One row. ``default`` is text like any other value, None where there is none. A ``secret`` is never shown."""
+
+    name: str
+    read: Reader
+    default: str | None
+    help: str
+    flag: str = ""
+    secret: bool = False
+
+    @property
+    def is_switch(self) -> bool:
+        return self.read is boolean
+
+    @property
+    def option(self) -> str:
+        """The flag: the name in lower case where the table gives no other."""
+        return self.flag or "--" + self.name.lower().replace("_", "-")
+
+
+def text(value: str) -> str:
+    return value
+
+
+def boolean(value: str) -> bool:
+    """As Docker, compose and shells spell it."""
+    match value.strip().lower():
+        case "true" | "1" | "yes" | "on":
+            return True
+        case "false" | "0" | "no" | "off":
+            return False
+        case _:
+            raise ValueError("must be true or false")
+
+
+def one_of(*choices: str) -> Reader:
+    def read(value: str) -> str:
+        if value.strip().lower() not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return value.strip().lower()
+
+    return read
+
+
+def integer(least: int, most: int) -> Reader:
+    def read(value: str) -> int:
+        if not re.fullmatch(r"\d{1,10}", value.strip()) or not least <= int(value) <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return int(value)
+
+    return read
+
+
+def seconds(least: float, most: float) -> Reader:
+    def read(value: str) -> float:
+        if not re.fullmatch(r"\d{1,10}(\.\d{1,9})?", value.strip()) or not least <= float(value) <= most:
+            raise ValueError(f"must be a number of seconds from {least:g} to {most:g}")
+        return float(value)
+
+    return read
+
+
+def words(value: str) -> tuple[str, ...]:
+    """Separated by commas; empty ones do not count."""
+    return tuple(word.strip() for word in value.split(",") if word.strip())
+
+
+def level(value: str) -> str:
+    name = value.strip().upper()
+    if name not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
+        raise ValueError("must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL")
+    return name
+
+
+def not_yet(*available: str) -> Reader:
+    """What a later version does: asking for it is an error, leaving it at ``available`` is not."""
+
+    def read(value: str) -> str:
+        if value.strip().lower() not in available:
+            raise ValueError(f"not available in this version; leave it out or set it to {available[0]}")
+        return value.strip().lower()
+
+    return read
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("API_NAME", text, None, "Name of the API; tools carry it where there are several"),
+    Setting("API_BASE_URL", text, None, "Where the API is; may be left out where the document names one", "--api-url"),
+    Setting("API_SPEC_URL", text, None, "Address of the OpenAPI document", "--spec-url"),
+    Setting("API_SPEC_PATH", text, None, "File with the OpenAPI document", "--spec-path"),
+    Setting("ADDITIONAL_SPECS", text, None, "More APIs: a JSON array of name, base_url, spec_url or spec_path, auth_…"),
+    Setting("INCLUDE_TAGS", words, "", "Only operations with one of these tags, separated by commas"),
+    Setting("EXCLUDE_TAGS", words, "", "No operation with one of these tags; wins over INCLUDE_TAGS"),
+    Setting("AUTH_TYPE", one_of("none", "basic", "bearer", "api_key", "cognito", "oauth2"), "none", "How to log in"),
+    Setting("AUTH_USERNAME", text, None, "For basic"),
+    Setting("AUTH_PASSWORD", text, None, "For basic", secret=True),
+    Setting("AUTH_TOKEN", text, None, "For bearer", secret=True),
+    Setting("AUTH_API_KEY", text, None, "For api_key", secret=True),
+    Setting("AUTH_API_KEY_NAME", text, "X-API-Key", "Name of the header, query parameter or cookie with the key"),
+    Setting("AUTH_API_KEY_IN", one_of("header", "query", "cookie"), "header", "Where the key goes"),
+    Setting("AUTH_TOKEN_TTL", integer(1, 86_400), "3600", "For cognito"),
+    Setting("AUTH_COGNITO_CLIENT_ID", text, None, "For cognito"),
+    Setting("AUTH_COGNITO_CLIENT_SECRET", text, None, "For cognito", secret=True),
+    Setting("AUTH_COGNITO_USERNAME", text, None, "For cognito"),
+    Setting("AUTH_COGNITO_PASSWORD", text, None, "For cognito", secret=True),
+    Setting("AUTH_COGNITO_USER_POOL_ID", text, None, "For cognito"),
+    Setting("AUTH_COGNITO_REGION", text, None, "For cognito"),
+    Setting("AUTH_COGNITO_DOMAIN", text, None, "For cognito"),
+    Setting("AUTH_COGNITO_SCOPES", text, None, "For cognito"),
+    Setting("VALIDATE_OUTPUT", boolean, "true", "Check answers against the document before structured content is sent"),
+    Setting("ENABLE_OPERATION_PROMPTS", boolean, "true", "Offer a prompt for each operation"),
+    Setting("ALLOW_INSECURE_HTTP", boolean, "false", "Allow http:// for the document and the API"),
+    Setting(
+        "ALLOW_PRIVATE_NETWORKS", boolean, "false", "Allow private and loopback addresses, there also over http://"
+    ),
+    Setting("ALLOWED_SPEC_DIRS", words, "", "Documents may be read from these folders only, separated by commas"),
+    Setting(
+        "SERVER_TRANSPORT",
+        one_of("stdio", "http", "streamable-http", "sse"),
+        "stdio",
+        "stdio, or http: Streamable HTTP at /mcp",
+        "--transport",
+    ),
+    Setting("SERVER_HOST", text, "127.0.0.1", "Address to listen on", "--host"),
+    Setting("SERVER_PORT", integer(0, 65_535), "8000", "Port to listen on; 0 takes a free one", "--port"),
+    Setting("ALLOWED_HOSTS", words, "", "Host headers beside localhost: host, host:port, host:* or *"),
+    Setting("ALLOWED_ORIGINS", words, "", "Origin headers beside localhost: https://host, https://host:port"),
+    Setting("INBOUND_AUTH", not_yet("none"), None, "Must be none to listen on an address other machines reach"),
+    Setting("SERVER_NAME", text, "openapi-mcp-server", "Name that clients are told"),
+    Setting("SERVER_DEBUG", boolean, "false", "The same as LOG_LEVEL=DEBUG", "--debug"),
+    Setting("LOG_LEVEL", level, "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
+    Setting("LOG_FORMAT", one_of("json", "text"), "json", "json, or text for people"),
+    Setting("SERVER_MESSAGE_TIMEOUT", seconds(0.1, 3600), "60", "Seconds that one tool call may take in all"),
+    Setting("HTTP_TIMEOUT", seconds(0.1, 3600), "30", "Seconds for one attempt to reach the API, inside the call's"),
+    Setting("HTTP_MAX_CONNECTIONS", integer(1, 10_000), "100", "Connections to APIs at once"),
+    Setting("HTTP_MAX_KEEPALIVE", integer(0, 10_000), "20", "Idle connections to APIs that are kept"),
+    Setting(
+        "SHUTDOWN_GRACE_SECONDS", seconds(0, 3600), None, "For calls in flight at a stop; SERVER_MESSAGE_TIMEOUT + 5"
+    ),
+    Setting("SHUTDOWN_LAME_DUCK_SECONDS", seconds(0, 300), "0", "Not ready but still serving, before a stop"),
+    Setting("UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN", seconds(0, 3600), None, "Another name of SHUTDOWN_GRACE_SECONDS"),
+    Setting("UVICORN_GRACEFUL_SHUTDOWN", boolean, "true", "false: SHUTDOWN_GRACE_SECONDS=0"),
+    Setting("TOOLS_PAGE_SIZE", integer(0, 10_000), "0", "Tools on a page of tools/list; 0: all on one"),
+    Setting("TOOL_MODE", not_yet("auto", "all"), "auto", "auto and all: every tool is listed"),
+    Setting("TOOL_BUDGET_TOKENS", integer(0, 100_000_000), "40000", "A larger tool list is warned about"),
+    Setting("ENABLE_PROMETHEUS", boolean, "false", "Metrics; not available in this version"),
+    Setting("PROMETHEUS_PORT", integer(1, 65_535), "9090", "For metrics"),
+    Setting("WORKERS", not_yet("1"), "1", "Not available in this version"),
+    Setting("SPEC_REFRESH_SECONDS", not_yet("0"), "0", "Not available in this version"),
+    Setting("CACHE_DIR", not_yet("none"), None, "Not available in this version"),
+    Setting("FORWARD_HEADERS", not_yet("none"), None, "Not available in this version"),
+    Setting("TRACING", not_yet("none"), "none", "Not available in this version"),
+)

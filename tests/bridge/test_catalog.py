@@ -1,0 +1,256 @@
+"""Descriptions to catalogs: every operation is a tool, filtered, or listed with the reason."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+import pytest
+from descriptions import JSON, OBJECT, answer, catalog, describe, media, operation, parameter, reasons, source, tool
+
+from service.bridge.catalog import ApiSource, build
+from service.bridge.model import Tool
+from service.bridge.tool import DIGEST
+from service.errors import SpecError
+from service.openapi.model import Operation, SkippedOperation
+
+# Which operations become tools
+
+
+def test_every_operation_is_a_tool_filtered_or_skipped_with_its_place():
+    made = build(
+        [
+            ApiSource(
+                name="pets",
+                base=None,
+                description=describe(
+                    operation(tags=("a",)),
+                    operation("PUT", tags=("b",)),
+                    operation("DELETE", tags=("a",), servers=("https://elsewhere.example.com",)),
+                    skipped=(SkippedOperation(pointer="#/x", method="GET", path="/x", reason="broken"),),
+                ),
+                include_tags=frozenset({"a"}),
+            )
+        ]
+    )
+    assert (list(made.tools), made.apis[0].tools, made.apis[0].filtered) == (["get_pets"], 1, 1)
+    assert [each.operation.pointer for each in made.skipped] == ["#/x", "#/paths/~1pets/delete"]
+    assert {each.api for each in made.skipped} == {"pets"}
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "names"),
+    [
+        pytest.param((), (), ["one", "two", "none"], id="no filter"),
+        pytest.param(("a",), (), ["one", "two"], id="any of the included"),
+        pytest.param(("b", "c"), (), ["two"], id="one of several is enough"),
+        pytest.param((), ("b",), ["one", "none"], id="excluded"),
+        pytest.param(("a",), ("b",), ["one"], id="excluding wins"),
+        pytest.param(("A",), (), [], id="tags are spelt exactly"),
+    ],
+)
+def test_tags_choose_operations(include, exclude, names):
+    made = catalog(
+        operation(path="/1", operation_id="one", tags=("a",)),
+        operation(path="/2", operation_id="two", tags=("a", "b")),
+        operation(path="/3", operation_id="none"),
+        include_tags=frozenset(include),
+        exclude_tags=frozenset(exclude),
+    )
+    assert list(made.tools) == names
+
+
+def test_a_filter_renames_no_tool():
+    twins = operation(path="/1", operation_id="x", tags=("a",)), operation(path="/2", operation_id="x")
+    [kept] = catalog(*twins, include_tags=frozenset({"a"})).tools
+    assert kept in catalog(*twins).tools
+
+
+def test_several_documents_share_one_catalog_of_unique_names():
+    first = source(operation(operation_id="list"), name="pets", prefix=True)
+    second = source(operation(operation_id="list"), name="shops", prefix=True)
+    made = build([first, second])
+    assert [(name, each.api) for name, each in made.tools.items()] == [("pets_list", "pets"), ("shops_list", "shops")]
+
+
+def test_two_documents_of_one_name_are_refused():
+    with pytest.raises(SpecError, match="2 APIs are named 'pets'"):
+        build([source(), source()])
+
+
+def overridden(**override: Any) -> Operation:
+    return operation(tags=("a",), summary="List", overrides=msgspec.Raw(msgspec.json.encode(override)))
+
+
+def test_overrides_replace_what_the_document_says():
+    made = tool(overridden(name="all_pets", title="T", description="D", annotations={"readOnlyHint": False}))
+    entry = msgspec.json.decode(made.entry)
+    assert (entry["name"], entry["title"], entry["description"]) == ("all_pets", "T", "D")
+    assert entry["annotations"] == {"readOnlyHint": False, "openWorldHint": True}
+
+
+def test_overridden_tags_are_the_ones_that_filter():
+    assert list(catalog(overridden(tags=["b"]), include_tags=frozenset({"a"})).tools) == []
+
+
+def test_a_hidden_operation_is_listed_as_hidden():
+    assert reasons(catalog(overridden(hidden=True))) == ["hidden by x-mcp in the document"]
+
+
+def test_an_override_of_the_wrong_type_costs_its_operation():
+    made = catalog(overridden(hidden="yes"), operation("PUT"))
+    assert list(made.tools) == ["put_pets"]
+    assert "x-mcp cannot be used: Expected `bool`, got `str`" in reasons(made)[0]
+
+
+# Where requests go
+
+
+def target(made: Tool) -> tuple[str, tuple[str | int, ...]]:
+    return str(made.origin), made.path
+
+
+@pytest.mark.parametrize(
+    ("base", "servers", "own", "expected"),
+    [
+        pytest.param(None, ("https://a.example/v1/",), (), "https://a.example/v1/pets", id="the document's"),
+        pytest.param(
+            "http://b.example:81/x", ("https://a.example",), (), "http://b.example:81/x/pets", id="configured"
+        ),
+        pytest.param(
+            None, ("/rel", "https://a.example"), (), "https://a.example/pets", id="relative ones do not count"
+        ),
+        pytest.param("https://a.example/v1", (), ("/v2",), "https://a.example/v2/pets", id="own, absolute path"),
+        pytest.param("https://a.example/v1", (), ("v2",), "https://a.example/v1/v2/pets", id="own, relative"),
+        pytest.param(
+            "https://a.example/v1", (), ("https://A.example/v3",), "https://a.example/v3/pets", id="own, same origin"
+        ),
+        pytest.param(
+            "https://a.example",
+            (),
+            ("https://b.example/x", "https://a.example:443/y"),
+            "https://a.example/y/pets",
+            id="own, first of the origin",
+        ),
+        pytest.param("https://a.example/ä b/%2F", (), (), "https://a.example/%C3%A4%20b/%2F/pets", id="prefix encoded"),
+    ],
+)
+def test_the_base_url_decides_where_requests_go(base, servers, own, expected):
+    made = tool(operation(servers=own), base=base, servers=servers)
+    assert f"{made.origin}{''.join(map(str, made.path))}" == expected
+
+
+@pytest.mark.parametrize(
+    ("servers", "problem"),
+    [
+        pytest.param((), "no absolute URL says where the API is; set API_BASE_URL", id="none"),
+        pytest.param(("/v1",), "no absolute URL", id="relative"),
+        pytest.param(("https://a.example", "https://b.example"), "2 URLs to choose from", id="several"),
+        pytest.param(("ftp://a.example",), "ftp://a.example must start with http", id="another scheme"),
+        pytest.param(("https://u:p@a.example",), "must not carry a user name", id="credentials"),
+    ],
+)
+def test_a_document_without_one_usable_server_needs_a_base_url(servers, problem):
+    with pytest.raises(SpecError, match=re.escape(problem)):
+        catalog(servers=servers)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://uploads.example.com",
+        "http://api.example.com/v1",
+        "https://api.example.com:8443",
+        "file:///etc",
+        "//evil.example",
+    ],
+)
+def test_an_operation_served_at_another_origin_is_skipped(url):
+    made = catalog(operation(servers=(url,)))
+    assert reasons(made) == [
+        f"is served at {url}, not at https://api.example.com; give that base URL to an API of its own"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "compiled"),
+    [
+        pytest.param("/pets/{id}", ("/v1/pets/", 0), id="hole at the end"),
+        pytest.param("/{id}/a", ("/v1/", 0, "/a"), id="hole first"),
+        pytest.param("/{id}-{id}", ("/v1/", 0, "-", 0), id="one parameter twice"),
+        pytest.param("/ä b:c@(d)", ("/v1/%C3%A4%20b:c@(d)",), id="encoded where needed"),
+        pytest.param("/a%2Fb/50%", ("/v1/a%2Fb/50%25",), id="encoded already"),
+        pytest.param("/a}{b", ("/v1/a%7D%7Bb",), id="stray braces"),
+    ],
+)
+def test_a_path_is_literal_text_and_holes(path, compiled):
+    names = ["id"] if "{id}" in path else []
+    assert tool(operation(path=path, parameters=[parameter(name, "path") for name in names])).path == compiled
+
+
+@pytest.mark.parametrize("path", ["/../admin", "/a/..", "/%2e%2E/x", "/./x", "/{id}/../x"])
+def test_a_path_that_would_leave_its_prefix_is_skipped(path):
+    assert "dot segment" in reasons(catalog(operation(path=path, parameters=(parameter("id", "path"),))))[0]
+
+
+def test_a_path_variable_without_a_parameter_is_skipped():
+    assert reasons(catalog(operation(path="/{id}"))) == ["the path variable {id} is not a parameter"]
+
+
+def test_the_query_of_a_path_is_sent_as_it_is():
+    assert tool(operation(query="a=1&b=ä")).fixed_query == "a=1&b=%C3%A4"
+
+
+# What a client sees
+
+
+def test_an_entry_is_the_tool_as_mcp_spells_it():
+    made = tool(operation(operation_id="list", summary="List pets", responses=(answer("200", media(JSON, OBJECT)),)))
+    entry = msgspec.json.decode(made.entry)
+    assert re.fullmatch("[0-9a-f]{16}", entry.pop("_meta")[DIGEST])
+    assert entry == {
+        "name": "list",
+        "title": "List pets",
+        "description": "List pets",
+        "inputSchema": {"type": "object", "properties": {}, "additionalProperties": False},
+        "outputSchema": OBJECT,
+        "annotations": {"readOnlyHint": True, "openWorldHint": True},
+    }
+
+
+def test_a_digest_moves_with_what_a_model_is_told():
+    same, again, other = (tool(operation(summary=text)).digest for text in ("List", "List", "List all"))
+    assert same == again != other
+
+
+@pytest.mark.parametrize(
+    ("method", "hints"),
+    [
+        ("GET", {"readOnlyHint": True}),
+        ("HEAD", {"readOnlyHint": True}),
+        ("QUERY", {"readOnlyHint": True}),
+        ("POST", {}),
+        ("PATCH", {}),
+        ("PUT", {"idempotentHint": True}),
+        ("DELETE", {"destructiveHint": True, "idempotentHint": True}),
+    ],
+)
+def test_annotations_follow_the_method(method, hints):
+    assert msgspec.json.decode(tool(operation(method)).entry)["annotations"] == hints | {"openWorldHint": True}
+
+
+@pytest.mark.parametrize(
+    ("names", "accept"),
+    [
+        pytest.param([], "application/json, */*;q=0.1", id="nothing documented"),
+        pytest.param([JSON], "application/json, */*;q=0.1", id="JSON"),
+        pytest.param(["text/csv", JSON], "application/json, text/csv;q=0.9, */*;q=0.1", id="JSON first"),
+        pytest.param(["image/png"], "image/png, */*;q=0.1", id="no JSON"),
+        pytest.param(["*/*"], "application/json, */*;q=0.1", id="anything"),
+        pytest.param(["text/x\r\nHost: evil", "päng/x"], "application/json, */*;q=0.1", id="no media types"),
+    ],
+)
+def test_accept_asks_for_what_is_documented(names, accept):
+    responses = (answer("200", *(media(name) for name in names)), answer("404", media("application/problem+json")))
+    assert tool(operation(responses=responses)).accept == accept

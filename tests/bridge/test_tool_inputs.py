@@ -1,0 +1,271 @@
+"""A tool's arguments: what the model is told of them, and that it fits into a budget."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+import pytest
+from descriptions import (
+    BIG,
+    FORM,
+    JSON,
+    MULTIPART,
+    OBJECT,
+    body,
+    catalog,
+    inputs,
+    kinds,
+    media,
+    operation,
+    parameter,
+    reasons,
+    schemas,
+    tool,
+    wide,
+)
+
+from service.bridge.model import ToolCatalog
+from service.bridge.schema_edits import LEFT_OUT
+from service.bridge.tool import SchemaLimits
+
+# Arguments
+
+
+def test_the_input_schema_is_a_closed_object_of_the_arguments():
+    given = inputs(
+        operation(path="/{id}", parameters=(parameter("id", "path"), parameter("limit", description="At most.")))
+    )
+    assert given == {
+        "type": "object",
+        "properties": {"id": {"type": "string"}, "limit": {"type": "string", "description": "At most."}},
+        "required": ["id"],
+        "additionalProperties": False,
+    }
+
+
+def test_an_operation_without_arguments_takes_none():
+    assert inputs(operation()) == {"type": "object", "properties": {}, "additionalProperties": False}
+
+
+@pytest.mark.parametrize(
+    ("value", "fields", "expected"),
+    [
+        pytest.param({"type": "string", "description": "S"}, {}, {"type": "string", "description": "S"}, id="schema's"),
+        pytest.param(
+            {"type": "string", "description": "S"},
+            {"description": "P"},
+            {"type": "string", "description": "P"},
+            id="the parameter's comes first",
+        ),
+        pytest.param({}, {"description": "P"}, {"description": "P"}, id="empty schema"),
+        pytest.param({"type": "string"}, {"deprecated": True}, {"type": "string", "deprecated": True}, id="deprecated"),
+        pytest.param(
+            {"properties": {"description": {}}},
+            {"description": "P"},
+            {"properties": {"description": {}}, "description": "P"},
+            id="a property named description",
+        ),
+    ],
+)
+def test_an_argument_is_described_in_its_schema(value, fields, expected):
+    made = operation(parameters=(parameter("a", value=value, **fields),))
+    assert inputs(made)["properties"]["a"] == expected
+
+
+def test_a_mapped_name_is_told_with_the_real_one():
+    made = tool(operation(parameters=(parameter("filter[x]"),)))
+    assert [(slot.argument, slot.name) for slot in made.slots] == [("filter_x", "filter[x]")]
+    assert msgspec.json.decode(made.input.schema)["properties"]["filter_x"]["description"] == "Sent as 'filter[x]'."
+
+
+def test_a_parameter_and_a_property_of_one_name_are_both_arguments():
+    made = tool(operation("PUT", "/{name}", parameters=(parameter("name", "path"),), body=body(media(JSON, OBJECT))))
+    assert made.input.names == ("name__path", "name", "age")
+    assert [(slot.argument, slot.name) for slot in made.slots] == [("name__path", "name")]
+    assert made.body.properties == {"name": "name", "age": "age"}
+
+
+def test_an_optional_parameter_that_cannot_be_sent_is_left_out_and_noted():
+    made = catalog(operation(parameters=(parameter("Host", "header"), parameter("a"))))
+    assert made.tools["get_pets"].input.names == ("a",)
+    assert kinds(made) == ["parameter_dropped"]
+
+
+def test_a_required_parameter_that_cannot_be_sent_costs_the_operation():
+    made = catalog(operation(parameters=(parameter("Host", "header", required=True),)))
+    assert made.tools == {}
+    assert made.skipped[0].operation.pointer == "#/p/Host"
+
+
+def test_a_path_parameter_that_is_not_in_the_path_is_left_out_and_noted():
+    made = catalog(operation(parameters=(parameter("id", "path"),)))
+    assert (made.tools["get_pets"].slots, kinds(made)) == ((), ["parameter_dropped"])
+
+
+# Bodies
+
+
+@pytest.mark.parametrize("name", [JSON, "application/merge-patch+json", FORM, MULTIPART])
+def test_a_plain_object_becomes_arguments_beside_each_other(name):
+    made = tool(operation("POST", body=body(media(name, OBJECT))))
+    assert (made.body.whole, made.body.properties) == (None, {"name": "name", "age": "age"})
+    assert list(made.body.writers) == [name]
+    given = msgspec.json.decode(made.input.schema)
+    assert (given["properties"], given["required"]) == (OBJECT["properties"], ["name"])
+
+
+def test_a_plain_object_behind_references_becomes_arguments():
+    named = schemas(
+        New={"allOf": [{"$ref": "#/$defs/Base"}, {"type": "object", "properties": {"kind": {"$ref": "#/$defs/Kind"}}}]},
+        Base={"type": "object", "properties": {"id": {"type": "integer"}}, "required": ["id"]},
+        Kind={"enum": ["cat", "dog"]},
+    )
+    made = operation("POST", body=body(media(JSON, {"$ref": "#/$defs/New"})))
+    given = inputs(made, request_schemas=named)
+    assert given["properties"] == {"id": {"type": "integer"}, "kind": {"$ref": "#/$defs/Kind"}}
+    assert given["$defs"] == {"Kind": {"enum": ["cat", "dog"]}}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param({"type": "array", "items": {"type": "string"}}, id="array"),
+        pytest.param({"type": "string"}, id="scalar"),
+        pytest.param({"oneOf": [OBJECT, {"type": "string"}]}, id="oneOf"),
+        pytest.param(OBJECT | {"anyOf": [{"required": ["name"]}, {"required": ["age"]}]}, id="anyOf beside properties"),
+        pytest.param({"type": "object", "additionalProperties": {"type": "string"}}, id="open map"),
+        pytest.param(OBJECT | {"additionalProperties": True}, id="open object"),
+        pytest.param(OBJECT | {"type": ["object", "null"]}, id="nullable"),
+        pytest.param(OBJECT | {"minProperties": 1}, id="constrained as a whole"),
+        pytest.param({"type": "object"}, id="object of nothing known"),
+    ],
+)
+def test_any_other_body_is_one_argument(value):
+    made = tool(operation("POST", body=body(media(JSON, value))))
+    assert (made.body.whole, made.body.properties, made.input.names) == ("body", {}, ("body",))
+    given = msgspec.json.decode(made.input.schema)
+    assert (given["properties"]["body"], given["required"]) == (value, ["body"])
+
+
+def test_an_optional_body_needs_none_of_its_properties():
+    given = inputs(operation("POST", body=body(media(JSON, OBJECT), required=False)))
+    assert "required" not in given
+    assert given["properties"]["name"]["description"] == "Required if a body is sent."
+
+
+def test_a_file_in_a_form_says_how_to_give_it():
+    value = {"type": "object", "properties": {"photo": {"type": "string", "format": "binary", "description": "Face."}}}
+    given = inputs(operation("POST", body=body(media(MULTIPART, value))))
+    assert given["properties"]["photo"]["description"].startswith("Face. Base64 text, or a data: URI")
+
+
+def test_a_binary_body_says_how_to_give_it():
+    given = inputs(operation("PUT", body=body(media("application/octet-stream"), description="The image.")))
+    assert given["properties"]["body"]["type"] == "string"
+    assert given["properties"]["body"]["description"].startswith("The image. Base64 text, or a data: URI")
+
+
+def test_several_media_types_are_an_argument_with_json_as_the_default():
+    made = tool(operation("POST", body=body(media(FORM, OBJECT), media(JSON, OBJECT))))
+    assert (list(made.body.writers), made.body.chooser) == ([JSON, FORM], "content_type")
+    chooser = msgspec.json.decode(made.input.schema)["properties"]["content_type"]
+    assert (chooser["enum"], chooser["default"]) == ([JSON, FORM], JSON)
+
+
+def test_the_choice_of_a_media_type_yields_to_an_argument_of_that_name():
+    made = operation(
+        "POST", parameters=(parameter("content_type"),), body=body(media(FORM, OBJECT), media(JSON, OBJECT))
+    )
+    assert tool(made).body.chooser == "content_type__body"
+
+
+def test_media_types_of_different_schemas_share_one_argument():
+    made = operation("POST", body=body(media(JSON, OBJECT), media("text/plain", {"type": "string"})))
+    assert inputs(made)["properties"]["body"] == {"anyOf": [OBJECT, {"type": "string"}]}
+
+
+def test_a_media_type_that_cannot_be_written_is_left_out_and_noted_while_others_can():
+    made = catalog(operation("POST", body=body(media("not a type", OBJECT), media(JSON, OBJECT))))
+    assert list(made.tools["post_pets"].body.writers) == [JSON]
+    assert kinds(made) == ["body_dropped"]
+
+
+def test_a_body_that_cannot_be_written_costs_the_operation():
+    assert "no media type" in reasons(catalog(operation("POST", body=body(media("nonsense", OBJECT)))))[0]
+
+
+# Definitions and budgets
+
+
+def test_definitions_are_those_that_are_reached_recursion_included():
+    named = schemas(
+        Node={"type": "object", "properties": {"next": {"$ref": "#/$defs/Node"}, "leaf": {"$ref": "#/$defs/Leaf"}}},
+        Leaf={"type": "string"},
+        Other={"type": "integer"},
+    )
+    given = inputs(operation(parameters=(parameter("a", value={"$ref": "#/$defs/Node"}),)), request_schemas=named)
+    assert sorted(given["$defs"]) == ["Leaf", "Node"]
+
+
+def shortened(name: str) -> tuple[dict[str, Any], ToolCatalog]:
+    made = catalog(
+        operation(parameters=(parameter("a", value={"$ref": f"#/$defs/{name}"}),)),
+        request_schemas=BIG,
+        limits=SchemaLimits(input_bytes=4_000),
+    )
+    text = made.tools["get_pets"].input.schema
+    assert len(text) <= 4_000
+    jsonschema_rs.meta.validate(msgspec.json.decode(text))
+    return msgspec.json.decode(text), made
+
+
+def test_examples_go_first_from_a_schema_over_its_budget():
+    given, made = shortened("Examples")
+    assert given["$defs"]["Examples"]["properties"]["p0"] == {"type": "string"}
+    assert made.apis[0].notes[0].message.endswith("left out: examples")
+
+
+def test_long_descriptions_go_next():
+    given, made = shortened("Prose")
+    prose = given["$defs"]["Prose"]["properties"]["p0"]["description"]
+    assert (len(prose) <= 120, prose[-1]) == (True, "…")
+    assert made.apis[0].notes[0].message.endswith("left out: examples and long descriptions")
+
+
+def test_the_deepest_definitions_become_open_values_that_say_so():
+    given, made = shortened("Deep")
+    assert given["$defs"]["Near"] == msgspec.json.decode(BIG["Near"].json)
+    assert given["$defs"]["Far"] == {"type": "object", "description": LEFT_OUT}
+    assert kinds(made) == ["input_shortened"]
+
+
+def test_a_deep_schema_without_names_keeps_its_nearest_levels():
+    value = {"type": "object", "properties": {"near": {"type": "object", "properties": {"far": wide(200)}}}}
+    given = msgspec.json.decode(
+        tool(operation(parameters=(parameter("a", value=value),)), limits=SchemaLimits(input_bytes=2_000)).input.schema
+    )
+    assert given["properties"]["a"]["properties"]["near"]["properties"]["far"] == {
+        "type": "object",
+        "description": LEFT_OUT,
+    }
+
+
+def test_far_too_many_arguments_keep_their_types():
+    parameters = tuple(parameter(f"a{index}", description="word " * 50) for index in range(100))
+    made = tool(operation(parameters=parameters), limits=SchemaLimits(input_bytes=4_000))
+    assert msgspec.json.decode(made.input.schema)["properties"]["a0"] == {"type": "string"}
+
+
+def test_a_property_named_example_is_no_example():
+    value = {"type": "object", "properties": {"example": {"type": "string", "example": "x" * 3_000}}}
+    made = tool(operation(parameters=(parameter("a", value=value),)), limits=SchemaLimits(input_bytes=1_000))
+    given = msgspec.json.decode(made.input.schema)
+    assert given["properties"]["a"]["properties"] == {"example": {"type": "string"}}
+
+
+def test_invisible_characters_leave_the_prose_of_a_schema_and_stay_in_its_data():
+    value = {"type": "string", "description": "a\u202eb", "enum": ["x\u200by"]}
+    given = inputs(operation(parameters=(parameter("a", value=value),)))
+    assert given["properties"]["a"] == {"type": "string", "description": "ab", "enum": ["x\u200by"]}

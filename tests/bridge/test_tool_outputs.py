@@ -1,0 +1,90 @@
+"""A tool's output schema: promised only where every success is known."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from descriptions import (
+    BIG,
+    JSON,
+    OBJECT,
+    answer,
+    catalog,
+    kinds,
+    media,
+    operation,
+    outputs,
+    schemas,
+    tool,
+)
+
+from service.bridge.tool import SchemaLimits
+
+# Outputs
+
+
+def test_a_documented_object_is_the_output_schema():
+    assert outputs(answer("200", media(JSON, OBJECT))) == OBJECT
+
+
+def test_an_object_behind_a_reference_says_that_it_is_one():
+    named = schemas(Pet={"allOf": [OBJECT]}, Other={})
+    assert outputs(answer("200", media(JSON, {"$ref": "#/$defs/Pet"})), response_schemas=named) == {
+        "type": "object",
+        "$ref": "#/$defs/Pet",
+        "$defs": {"Pet": {"allOf": [OBJECT]}},
+    }
+
+
+def test_what_is_no_object_goes_under_result():
+    made = tool(operation(responses=(answer("200", media(JSON, {"type": "array"})),)))
+    assert made.output.wrapped
+    assert msgspec.json.decode(made.output.schema) == {
+        "type": "object",
+        "properties": {"result": {"type": "array"}},
+        "required": ["result"],
+    }
+
+
+def test_several_successes_are_alternatives():
+    other = {"type": "object", "properties": {"id": {"type": "integer"}}}
+    given = outputs(
+        answer("200", media(JSON, OBJECT)), answer("201", media(JSON, other)), answer("202", media(JSON, other))
+    )
+    assert given == {"type": "object", "anyOf": [OBJECT, other]}
+
+
+@pytest.mark.parametrize(
+    "responses",
+    [
+        pytest.param((), id="nothing documented"),
+        pytest.param((answer("200"),), id="no content"),
+        pytest.param((answer("200", media(JSON, OBJECT)), answer("204")), id="content or none"),
+        pytest.param((answer("200", media(JSON)),), id="no schema"),
+        pytest.param((answer("200", media(JSON, OBJECT), media("text/csv", {})),), id="JSON or something else"),
+        pytest.param((answer("default", media(JSON, OBJECT)),), id="default may be an error"),
+        pytest.param((answer("404", media(JSON, OBJECT)),), id="errors only"),
+    ],
+)
+def test_there_is_no_output_schema_unless_every_success_is_known_json(responses):
+    assert outputs(*responses) is None
+
+
+def test_an_answer_to_head_has_no_output_schema():
+    assert outputs(answer("200", media(JSON, OBJECT)), method="HEAD") is None
+
+
+def test_an_output_schema_over_its_budget_loses_examples_then_is_left_out():
+    limits = SchemaLimits(output_bytes=2_000)
+    made = catalog(
+        operation(responses=(answer("200", media(JSON, {"$ref": "#/$defs/Examples"})),)),
+        response_schemas=BIG,
+        limits=limits,
+    )
+    assert made.tools["get_pets"].output is not None
+    made = catalog(
+        operation(responses=(answer("200", media(JSON, {"$ref": "#/$defs/Deep"})),)),
+        response_schemas=BIG,
+        limits=limits,
+    )
+    assert (made.tools["get_pets"].output, kinds(made)) == (None, ["output_dropped"])

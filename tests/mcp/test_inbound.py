@@ -1,0 +1,303 @@
+"""What a client may send, and the refusal that everything else gets. Sections name revision 2026-07-28's pages."""
+
+from __future__ import annotations
+
+import base64
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mcp.shared.inbound import encode_header_value
+
+from service.mcp.inbound import BATCH_MESSAGES, ECHOED_CHARACTERS, Batch, Call, Notification, Rejection
+from service.mcp.inbound import from_http as read_http
+from service.mcp.inbound import from_line as read_line
+from service.mcp.methods import LEGACY, LEGACY_METHODS, MODERN, MODERN_METHODS, SUPPORTED
+
+VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
+CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
+META = {
+    VERSION_KEY: "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": {"name": "tests", "version": "1"},
+    CAPABILITIES_KEY: {},
+}
+PARAMS = {  # what each method needs at least
+    "initialize": {"protocolVersion": "2025-11-25"},
+    "logging/setLevel": {"level": "info"},
+    "tools/call": {"name": "list_pets"},
+    "prompts/get": {"name": "list_pets"},
+    "resources/read": {"uri": "test://x"},
+    "completion/complete": {"ref": {"type": "ref/prompt", "name": "x"}, "argument": {"name": "a", "value": ""}},
+}
+
+
+def request(method: str, params: object = None, **envelope: object) -> bytes:
+    body = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params, **envelope}
+    return msgspec.json.encode({key: value for key, value in body.items() if value is not None})
+
+
+def legacy(body: bytes, version: str | None = "2025-11-25") -> object:
+    headers = [(b"host", b"localhost")]
+    return read_http(headers if version is None else [*headers, (b"mcp-protocol-version", version.encode())], body)
+
+
+def modern(method: str, params: dict[str, object] | None = None, **changes: str | None) -> object:
+    """A well-formed request of 2026-07-28, but for what ``changes`` say: headers by name, None to leave one out."""
+    params = {"_meta": META, **PARAMS.get(method, {}), **(params or {})}
+    headers = {"mcp_protocol_version": "2026-07-28", "mcp_method": method}
+    if name := params.get("name") or params.get("uri"):
+        headers["mcp_name"] = str(name)
+    sent = [(key.replace("_", "-").encode(), value.encode()) for key, value in (headers | changes).items() if value]
+    return read_http(sent, request(method, params))
+
+
+def test_a_legacy_call_is_read_whole() -> None:
+    params = {"name": "list_pets", "arguments": {"limit": 5}, "_meta": {"progressToken": "p"}}
+    call = legacy(request("tools/call", params))
+    assert isinstance(call, Call)
+    assert (call.id, call.method, call.name, call.version) == (7, "tools/call", "list_pets", "2025-11-25")
+    assert bytes(call.arguments) == b'{"limit":5}'
+    assert call.progress_token == "p"
+
+
+def test_a_modern_call_is_read_whole() -> None:
+    call = modern("tools/call", {"arguments": {"limit": 5}})
+    assert isinstance(call, Call)
+    assert (call.method, call.name, call.version) == ("tools/call", "list_pets", "2026-07-28")
+
+
+@pytest.mark.parametrize("version", LEGACY)
+@pytest.mark.parametrize("method", LEGACY_METHODS)
+def test_every_legacy_method_is_taken_in_every_legacy_revision(version: str, method: str) -> None:
+    assert isinstance(legacy(request(method, PARAMS.get(method)), version), Call)
+
+
+@pytest.mark.parametrize("method", MODERN_METHODS)
+def test_every_modern_method_is_taken(method: str) -> None:
+    assert isinstance(modern(method), Call)
+
+
+def test_without_a_version_header_the_revision_is_the_last_that_had_none() -> None:
+    assert legacy(request("ping"), None).version == "2025-03-26"
+
+
+@pytest.mark.parametrize(
+    ("requested", "answered"),
+    [*((version, version) for version in LEGACY), ("2026-07-28", "2025-11-25"), ("1999-01-01", "2025-11-25")],
+)
+def test_initialize_negotiates(requested: str, answered: str) -> None:
+    assert legacy(request("initialize", {"protocolVersion": requested}), None).version == answered
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "status"),
+    [
+        pytest.param(b"", -32700, 400, id="empty"),
+        pytest.param(b"{", -32700, 400, id="cut off"),
+        pytest.param(b"\xef\xbb\xbf{}", -32700, 400, id="byte order mark"),
+        pytest.param(request("ping").replace(b"ping", b"p\xffng"), -32700, 400, id="bad UTF-8"),
+        pytest.param(request("ping", {"a": 1}).replace(b"1", b'"\xff"'), -32700, 400, id="bad UTF-8 in params"),
+        pytest.param(request("ping", {"a": 1}).replace(b"1", b'"\\ud800"'), -32700, 400, id="lone surrogate"),
+        pytest.param(request("ping", {"a": 1}).replace(b"1", b"NaN"), -32700, 400, id="NaN"),
+        pytest.param(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", -32700, 400, id="deep"),
+        pytest.param(b"7", -32600, 400, id="a number"),
+        pytest.param(b'"ping"', -32600, 400, id="a string"),
+        pytest.param(b"null", -32600, 400, id="null"),
+        pytest.param(b"{}", -32600, 400, id="nothing in it"),
+        pytest.param(request("ping", jsonrpc="1.0"), -32600, 400, id="JSON-RPC 1.0"),
+        pytest.param(b'{"id":1,"method":"ping"}', -32600, 400, id="no jsonrpc"),
+        pytest.param(b'{"jsonrpc":"2.0","id":1}', -32600, 400, id="no method"),
+        pytest.param(b'{"jsonrpc":"2.0","id":1,"method":5}', -32600, 400, id="method no string"),
+        pytest.param(b'{"jsonrpc":"2.0","id":1,"result":{}}', -32600, 400, id="a response"),
+        pytest.param(request("ping", [1]), -32602, 200, id="params by position"),
+        pytest.param(request("ping", {"_meta": 5}), -32602, 200, id="_meta no object"),
+        pytest.param(request("tools/call"), -32602, 200, id="no name"),
+        pytest.param(request("tools/call", {"name": 5}), -32602, 200, id="name no string"),
+        pytest.param(request("tools/call", {"name": "a", "arguments": "b"}), -32602, 200, id="arguments no object"),
+        pytest.param(request("tools/list", {"cursor": 5}), -32602, 200, id="cursor no string"),
+        pytest.param(request("logging/setLevel", {"level": "loud"}), -32602, 200, id="unknown level"),
+        pytest.param(request("ping", {"_meta": {"progressToken": 1.5}}), -32602, 200, id="fractional token"),
+        pytest.param(request("server/discover"), -32601, 200, id="a modern method"),
+        pytest.param(request("resources/subscribe", {"uri": "a"}), -32601, 200, id="not served"),
+        pytest.param(request("x" * 10_000), -32601, 200, id="no such method"),
+    ],
+)
+def test_a_bad_legacy_message_gets_its_code_and_status(body: bytes, code: int, status: int) -> None:
+    rejection = legacy(body)
+    assert isinstance(rejection, Rejection)
+    assert (rejection.code, rejection.status) == (code, status)
+    assert len(rejection.message) < 200
+    assert "$" not in rejection.message  # where msgspec's own messages point to
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"null", b"1.5", b"1.0", b"1e3", b"true", b"{}", b"[]", b'"' + b"x" * (ECHOED_CHARACTERS + 1) + b'"', b"1" * 300],
+)
+def test_an_id_that_is_no_string_or_integer_of_bounded_length_is_refused(raw: bytes) -> None:
+    rejection = legacy(b'{"jsonrpc":"2.0","id":%b,"method":"ping"}' % raw)
+    assert isinstance(rejection, Rejection)
+    assert (rejection.code, rejection.status, rejection.id) == (-32600, 400, None)
+
+
+@pytest.mark.parametrize("value", [0, -1, 2**53 + 1, 10**200, "", "a", "é" * ECHOED_CHARACTERS, '"\n'])
+def test_an_id_comes_back_exactly(value: int | str) -> None:
+    rejection = legacy(request("nothing", id=value))
+    assert msgspec.json.decode(rejection.encode())["id"] == value
+
+
+def test_null_is_the_same_as_absent() -> None:
+    call = legacy(b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":null}}')
+    assert isinstance(call, Call)
+    assert call.arguments is None
+    assert isinstance(legacy(b'{"jsonrpc":"2.0","id":1,"method":"ping","params":null}'), Call)
+
+
+@pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28"])
+def test_notifications_are_taken(version: str) -> None:
+    body = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
+    assert legacy(body, version) == Notification(method="notifications/initialized")
+
+
+def test_a_cancellation_names_its_request() -> None:
+    body = b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"a"}}'
+    assert legacy(body) == Notification(method="notifications/cancelled", cancels="a")
+
+
+@pytest.mark.parametrize("params", [b"5", b"{}", b'{"requestId":1.5}', b'{"requestId":null}'])
+def test_a_malformed_cancellation_is_ignored(params: bytes) -> None:
+    body = b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":%b}' % params
+    assert legacy(body) == Notification(method="notifications/cancelled")
+
+
+@pytest.mark.parametrize("body", [request("ping"), b'{"jsonrpc":"2.0","method":"notifications/initialized"}'])
+def test_an_unsupported_version_is_told_the_supported_ones(body: bytes) -> None:
+    rejection = legacy(body, "2027-01-01")
+    assert isinstance(rejection, Rejection)
+    assert (rejection.code, rejection.status) == (-32022, 400)
+    assert rejection.data == {"supported": SUPPORTED, "requested": "2027-01-01"}
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "headers", "code", "status"),
+    [
+        pytest.param("tools/list", {"_meta": None}, {}, -32602, 400, id="no _meta"),
+        pytest.param("tools/list", {"_meta": {**META, VERSION_KEY: 5}}, {}, -32602, 400, id="version no string"),
+        pytest.param("tools/list", {"_meta": {CAPABILITIES_KEY: {}}}, {}, -32602, 400, id="no version in _meta"),
+        pytest.param("tools/list", {"_meta": {VERSION_KEY: "2026-07-28"}}, {}, -32602, 400, id="no capabilities"),
+        pytest.param(
+            "tools/list", {"_meta": {**META, CAPABILITIES_KEY: 5}}, {}, -32602, 400, id="capabilities no object"
+        ),
+        pytest.param("tools/list", {}, {"mcp_protocol_version": None}, -32020, 400, id="no version header"),
+        pytest.param("tools/list", {}, {"mcp_protocol_version": "2025-11-25"}, -32020, 400, id="other version header"),
+        pytest.param("tools/list", {}, {"mcp_method": None}, -32020, 400, id="no method header"),
+        pytest.param("tools/list", {}, {"mcp_method": "tools/call"}, -32020, 400, id="other method header"),
+        pytest.param("tools/list", {}, {"mcp_method": "TOOLS/LIST"}, -32020, 400, id="method in another case"),
+        pytest.param("tools/call", {}, {"mcp_name": None}, -32020, 400, id="no name header"),
+        pytest.param("tools/call", {}, {"mcp_name": "other"}, -32020, 400, id="other name header"),
+        pytest.param("resources/read", {}, {"mcp_name": "other"}, -32020, 400, id="other URI header"),
+        pytest.param("tools/call", {}, {"mcp_name": "=?base64?bGlzdF9wZXRz!?="}, -32020, 400, id="broken base64"),
+        pytest.param("tools/call", {}, {"mcp_name": "=?base64?/w==?="}, -32020, 400, id="base64 of no UTF-8"),
+        pytest.param("tools/call", {"name": None}, {}, -32602, 400, id="no name in params"),
+        pytest.param("initialize", {}, {}, -32601, 404, id="initialize"),
+        pytest.param("ping", {}, {}, -32601, 404, id="ping"),
+        pytest.param("logging/setLevel", {}, {}, -32601, 404, id="setLevel"),
+        pytest.param("no/such", {}, {}, -32601, 404, id="no such method"),
+    ],
+)
+def test_a_bad_modern_request_gets_its_code_and_status(
+    method: str, params: dict[str, object], headers: dict[str, str | None], code: int, status: int
+) -> None:
+    rejection = modern(method, params, **headers)
+    assert isinstance(rejection, Rejection)
+    assert (rejection.code, rejection.status, rejection.id) == (code, status, 7)
+
+
+def test_a_version_in_the_body_that_nobody_serves_is_told_the_supported_ones() -> None:
+    meta = {**META, VERSION_KEY: "v999"}
+    rejection = modern("tools/list", {"_meta": meta}, mcp_protocol_version="v999")
+    assert (rejection.code, rejection.status, rejection.data["requested"]) == (-32022, 400, "v999")
+
+
+def test_a_routing_header_sent_twice_is_refused() -> None:
+    twice = [(b"mcp-protocol-version", b"2026-07-28")] * 2
+    assert read_http(twice, request("ping")).code == -32020
+
+
+@given(st.text(min_size=1, max_size=80))
+def test_a_name_as_the_official_client_encodes_it_is_accepted(name: str) -> None:
+    assert isinstance(modern("tools/call", {"name": name}, mcp_name=encode_header_value(name)), Call)
+
+
+def test_a_name_that_looks_encoded_must_be_encoded() -> None:
+    name = "=?base64?bGlzdF9wZXRz?="
+    assert isinstance(modern("tools/call", {"name": name}), Rejection)
+    wrapped = f"=?base64?{base64.b64encode(name.encode()).decode()}?="
+    assert isinstance(modern("tools/call", {"name": name}, mcp_name=wrapped), Call)
+
+
+@pytest.mark.parametrize("version", [None, "2025-03-26"])
+def test_a_batch_is_taken_at_the_revision_that_has_them(version: str | None) -> None:
+    batch = legacy(b"[" + request("ping") + b',{"jsonrpc":"2.0","method":"notifications/x"},5]', version)
+    assert isinstance(batch, Batch)
+    assert [type(message) for message in batch.messages] == [Call, Notification, Rejection]
+
+
+@pytest.mark.parametrize("version", [v for v in SUPPORTED if v != "2025-03-26"])
+def test_a_batch_is_refused_at_every_other_revision(version: str) -> None:
+    rejection = legacy(b"[" + request("ping") + b"]", version)
+    assert (rejection.code, rejection.status) == (-32600, 400)
+
+
+@pytest.mark.parametrize("count", [0, BATCH_MESSAGES + 1])
+def test_a_batch_is_neither_empty_nor_unbounded(count: int) -> None:
+    assert legacy(b"[" + b",".join([request("ping")] * count) + b"]", None).code == -32600
+
+
+def test_initialize_in_a_batch_is_refused_alone() -> None:
+    batch = legacy(b"[" + request("initialize", PARAMS["initialize"]) + b"," + request("ping") + b"]", None)
+    assert [type(message) for message in batch.messages] == [Rejection, Call]
+
+
+def test_a_line_is_modern_by_its_meta_and_legacy_without() -> None:
+    assert read_line(request("server/discover", {"_meta": META}), "2025-11-25").version == MODERN[0]
+    assert read_line(request("tools/list"), "2025-06-18").version == "2025-06-18"
+
+
+def test_a_line_needs_no_headers() -> None:
+    assert isinstance(read_line(request("tools/call", {"name": "a", "_meta": META}), "2025-11-25"), Call)
+
+
+@given(st.binary(max_size=200), st.sampled_from([None, *SUPPORTED]))
+def test_no_bytes_make_it_raise(body: bytes, version: str | None) -> None:
+    assert isinstance(legacy(body, version), Rejection)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "jsonrpc": st.just("2.0") | json_values,
+            "id": json_values,
+            "method": st.sampled_from([*LEGACY_METHODS, *MODERN_METHODS]) | json_values,
+            "params": st.fixed_dictionaries(
+                {}, optional=dict.fromkeys(("name", "uri", "arguments", "cursor", "_meta", "level"), json_values)
+            )
+            | json_values,
+        },
+    ),
+    st.sampled_from([None, *SUPPORTED]),
+)
+def test_no_message_makes_it_raise(message: dict[str, object], version: str | None) -> None:
+    outcome = legacy(msgspec.json.encode(message), version)
+    assert isinstance(outcome, Call | Notification | Rejection)
+    if isinstance(outcome, Rejection):
+        msgspec.json.decode(outcome.encode())

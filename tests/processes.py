@@ -1,0 +1,77 @@
+"""The real program in a process of its own, as a user starts it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+START_SECONDS = 30
+
+
+class Server:
+    """A started server; ``log`` grows by whole lines as they are read."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self.log: list[dict[str, object]] = []
+
+    def wait_for(self, message: str) -> dict[str, object]:
+        """Reads log lines up to the one with this message (a regular expression)."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.log.append(msgspec.json.decode(line))
+            if re.search(message, str(self.log[-1]["message"])):
+                return self.log[-1]
+        raise AssertionError(f"the server ended before it said {message!r}: {self.log}")
+
+    @property
+    def url(self) -> str:
+        return str(self.wait_for(r"^serving MCP at ")["message"]).removeprefix("serving MCP at ")
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """A clean environment: none of the settings of whoever runs the tests."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "SSL_CERT_FILE", "LANG") if name in os.environ}
+    return {**kept, "PYTHONPATH": str(CHECKOUT), **settings}
+
+
+def command(*argv: str) -> list[str]:
+    return [sys.executable, "-m", "service", *argv]
+
+
+def run(*argv: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """To its end, which must come by itself."""
+    return subprocess.run(
+        command(*argv),
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+@contextmanager
+def started(*argv: str, **settings: str) -> Iterator[Server]:
+    """For as long as the context lasts; what is still there at its end is killed."""
+    process = subprocess.Popen(
+        command(*argv),
+        env=environment(**settings),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        try:
+            yield Server(process)
+        finally:
+            process.kill()

@@ -1,0 +1,92 @@
+"""What a person gets wrong: one line that says what, the exit code that says whose, and nothing half-started."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+from processes import run
+
+GOOD = "openapi: 3.1.0\ninfo: {title: T, version: '1'}\nservers: [{url: 'https://api.example.com'}]\npaths: {}\n"
+FILES = {
+    "good.yaml": GOOD,
+    "no-servers.yaml": GOOD.replace("servers: [{url: 'https://api.example.com'}]\n", ""),
+    "broken.yaml": "openapi: 3.1.0\npaths: [\n",
+    "broken.json": '{"openapi": "3.1.0",}',
+    "twice.yaml": "openapi: 3.1.0\ninfo: {}\ninfo: {}\n",
+    "text.yaml": "hello\n",
+    "other.yaml": "asyncapi: 3.0.0\n",
+    "future.yaml": "openapi: 4.0.0\n",
+    "empty.yaml": "",
+    "page.html": "<!doctype html><title>Not found</title>",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("argv", "settings", "code", "message"),
+    [
+        ([], {}, 2, "no document"),
+        (["--spec-path", "{0}/good.yaml", "--spec-url", "https://example.com/a"], {}, 2, "give one document"),
+        (["--spec-path", "{0}/missing.yaml"], {}, 2, "missing.yaml"),
+        (["--spec-path", "{0}"], {}, 2, "not a regular file"),
+        (["--spec-path", "/dev/zero"], {}, 2, "not a regular file"),
+        (["--spec-path", "{0}/broken.yaml"], {}, 1, "broken.yaml"),
+        (["--spec-path", "{0}/broken.json"], {}, 1, "broken.json, line 1, column 21"),
+        (["--spec-path", "{0}/twice.yaml"], {}, 1, "twice.yaml, line 3, column 1: duplicate key 'info'"),
+        (["--spec-path", "{0}/text.yaml"], {}, 1, "not an OpenAPI document"),
+        (["--spec-path", "{0}/other.yaml"], {}, 1, "not an OpenAPI document"),
+        (["--spec-path", "{0}/future.yaml"], {}, 1, "4.0.0"),
+        (["--spec-path", "{0}/empty.yaml"], {}, 1, "empty.yaml: the document is empty"),
+        (["--spec-path", "{0}/page.html"], {}, 1, "HTML or XML"),
+        (["--spec-path", "{0}/no-servers.yaml"], {}, 2, "API_BASE_URL"),
+        (["--spec-path", "{0}/good.yaml", "--api-url", "ftp://x"], {}, 2, "--api-url: 'ftp://x' must start with"),
+        (["--spec-path", "{0}/good.yaml", "--api-url", "https://u:p@x"], {}, 2, "--api-url"),
+        (["--spec-path", "{0}/good.yaml", "--api-url", "http://x.example"], {}, 2, "ALLOW_INSECURE_HTTP"),
+        (["--spec-path", "{0}/good.yaml", "--colour", "red"], {}, 2, "--colour: no such option"),
+        (["--spec-path", "{0}/good.yaml", "--port", "80x"], {}, 2, "--port: '80x' must be a whole number"),
+        (["--spec-path", "{0}/good.yaml"], {"SERVER_TRANSPORT": "pigeon"}, 2, "SERVER_TRANSPORT: 'pigeon' must be"),
+        (["--spec-path", "{0}/good.yaml"], {"AUTH_TYPE": "bearer"}, 2, "AUTH_TOKEN: is missing"),
+        (["--spec-path", "{0}/good.yaml"], {"ADDITIONAL_SPECS": "[{}]"}, 2, "ADDITIONAL_SPECS: Object missing"),
+        (["--spec-url", "http://127.0.0.1:9/openapi.json"], {}, 2, "ALLOW_PRIVATE_NETWORKS"),
+        (["--spec-url", "ftp://example.com/openapi.json"], {}, 2, "http"),
+        (["--spec-path", "{0}/good.yaml", "--transport", "http", "--host", "0.0.0.0"], {}, 2, "INBOUND_AUTH=none"),
+        (
+            ["--spec-path", "{0}/good.yaml", "--transport", "http"],
+            {"ALLOWED_HOSTS": "http://x"},
+            2,
+            "ALLOWED_HOSTS: 'http://x'",
+        ),
+        (["call", "--spec-path", "{0}/good.yaml"], {}, 2, "which tool?"),
+        (["call", "nothing", "--spec-path", "{0}/good.yaml"], {}, 2, "nothing"),
+        (["call", "x", "stray", "--spec-path", "{0}/good.yaml"], {}, 2, "stray: write arguments as name=value"),
+        (["inspect", "--spec-path", "{0}/text.yaml"], {}, 1, "not an OpenAPI document"),
+    ],
+)
+def test_bad_input_ends_the_start_with_one_line(folder, argv, settings, code, message):
+    ended = run(*(arg.format(folder) for arg in argv), **settings)
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert message in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert ended.stderr.startswith("openapi-mcp-server: ")
+
+
+def test_a_taken_port_is_named_before_anything_is_served(folder):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run("--spec-path", f"{folder}/good.yaml", "--transport", "http", "--port", port)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert f"port {port} on 127.0.0.1 is taken" in ended.stderr
+
+
+def test_an_api_on_the_own_machine_is_told_which_setting_allows_it(folder):
+    ended = run("--spec-path", f"{folder}/good.yaml", "--api-url", "http://127.0.0.1:3000")
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert "ALLOW_PRIVATE_NETWORKS=true" in ended.stderr

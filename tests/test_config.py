@@ -1,0 +1,186 @@
+"""Settings: where they come from, what wins, and how what cannot be used is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.config import Auth, load, usage
+from service.errors import ConfigError
+from service.settings import SETTINGS
+
+SPEC = ["--spec-path", "openapi.yaml"]
+FILES = {"/run/secrets/key": "s3cret\n", "/run/url": "https://api.example.com"}
+
+
+def config(argv=SPEC, environ=None):
+    def read(path):
+        if path not in FILES:
+            raise FileNotFoundError(2, "No such file or directory")
+        return FILES[path]
+
+    return load(argv, environ or {}, read)
+
+
+def refusal(argv=SPEC, environ=None):
+    with pytest.raises(ConfigError) as caught:
+        config(argv, environ)
+    return str(caught.value)
+
+
+def test_a_flag_wins_over_the_environment():
+    assert config([*SPEC, "--port", "9000"], {"SERVER_PORT": "7000"}).port == 9000
+
+
+@pytest.mark.parametrize("argv", [["--port", "9000"], ["--port=9000"]])
+def test_a_value_follows_its_flag_or_an_equals_sign(argv):
+    assert config([*SPEC, *argv]).port == 9000
+
+
+def test_a_variable_set_to_nothing_is_not_set():
+    assert config(SPEC, {"SERVER_PORT": "", "AUTH_COGNITO_USERNAME": ""}).port == 8000
+
+
+def test_a_variable_may_name_a_file_whose_last_line_end_does_not_count():
+    given = config(SPEC, {"AUTH_TYPE": "api_key", "AUTH_API_KEY_FILE": "/run/secrets/key"})
+    assert given.apis[0].auth.api_key == "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["--no-validate-output"], False),
+        (["--validate-output=false"], False),
+        (["--validate-output"], True),
+        ([], True),
+    ],
+)
+def test_a_switch_is_turned_on_off_or_left(argv, expected):
+    assert config([*SPEC, *argv]).validate_output is expected
+
+
+@pytest.mark.parametrize(
+    ("environ", "seconds"),
+    [
+        ({}, 65),
+        ({"SERVER_MESSAGE_TIMEOUT": "10"}, 15),
+        ({"SHUTDOWN_GRACE_SECONDS": "3"}, 3),
+        ({"UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN": "5.0"}, 5),
+        ({"UVICORN_GRACEFUL_SHUTDOWN": "false", "SHUTDOWN_GRACE_SECONDS": "3"}, 0),
+    ],
+)
+def test_the_grace_of_a_stop_has_the_guides_names_too(environ, seconds):
+    assert config(SPEC, environ).shutdown_grace_seconds == seconds
+
+
+def test_debug_means_the_debug_log_level():
+    assert config([*SPEC, "--debug"]).log_level == "DEBUG"
+
+
+def test_the_guides_environment_is_understood():
+    given = config(
+        [],
+        {
+            "SERVER_NAME": "My API Server",
+            "SERVER_DEBUG": "true",
+            "SERVER_MESSAGE_TIMEOUT": "60",
+            "SERVER_HOST": "0.0.0.0",
+            "SERVER_PORT": "8000",
+            "SERVER_TRANSPORT": "sse",
+            "LOG_LEVEL": "INFO",
+            "API_NAME": "myapi",
+            "API_BASE_URL": "https://api.example.com",
+            "API_SPEC_URL": "https://api.example.com/openapi.json",
+            "AUTH_TYPE": "api_key",
+            "AUTH_API_KEY": "YOUR_API_KEY",
+            "AUTH_API_KEY_NAME": "X-API-Key",
+            "AUTH_API_KEY_IN": "header",
+            "ENABLE_PROMETHEUS": "false",
+            "PROMETHEUS_PORT": "9090",
+            "ENABLE_OPERATION_PROMPTS": "true",
+            "INBOUND_AUTH": "none",  # the image sets it
+        },
+    )
+    assert (given.server_name, given.transport, given.host) == ("My API Server", "http", "0.0.0.0")
+    assert (given.apis[0].name, given.apis[0].location) == ("myapi", "https://api.example.com/openapi.json")
+    assert [warning.partition(":")[0] for warning in given.warnings] == ["SERVER_TRANSPORT", "INBOUND_AUTH is none"]
+
+
+REFERENCE_FLAGS = (
+    "--api-name --api-url --spec-url --spec-path --auth-type --auth-username --auth-password --auth-token "
+    "--auth-api-key --auth-api-key-name --auth-api-key-in --auth-cognito-client-id --auth-cognito-username "
+    "--auth-cognito-password --auth-cognito-user-pool-id --auth-cognito-region --auth-cognito-client-secret "
+    "--auth-cognito-domain --auth-cognito-scopes --include-tags --exclude-tags --additional-specs "
+    "--allow-insecure-http --allow-private-networks --allowed-spec-dirs --log-level --debug --transport --host --port"
+)
+
+
+@pytest.mark.parametrize("flag", REFERENCE_FLAGS.split())
+def test_every_flag_of_the_reference_exists(flag):
+    assert flag in {setting.option for setting in SETTINGS}
+
+
+def test_several_documents_are_configured_by_one_setting():
+    extra = '[{"name":"b","spec_url":"https://b/x.json","auth_type":"bearer","auth_token":"t"}]'
+    given = config([*SPEC, "--api-name", "a"], {"ADDITIONAL_SPECS": extra})
+    assert [(api.name, api.auth.kind) for api in given.apis] == [("a", "none"), ("b", "bearer")]
+
+
+def test_secrets_are_in_no_representation():
+    auth = Auth(kind="basic", username="u", password="s3cret", token="s3cret", api_key="s3cret")
+    given = config(SPEC, {"AUTH_TYPE": "bearer", "AUTH_TOKEN": "s3cret"})
+    assert "s3cret" not in repr(auth) + repr(given)
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "message"),
+    [
+        ([], {}, "API_SPEC_URL: no document: give --spec-url URL or --spec-path FILE, or run demo"),
+        (
+            ["--spec-path", "a", "--spec-url", "https://b"],
+            {},
+            "--spec-path: give one document: either this or --spec-url",
+        ),
+        (["--prot", "1"], {}, "--prot: no such option; did you mean --port? --help lists all"),
+        (["serv"], {}, "serv: no such command; did you mean serve? --help lists all"),
+        (["serve", "stray"], {}, "stray: the command serve takes options only"),
+        (["--port"], {}, "--port: a value must follow"),
+        ([*SPEC, "--port", "abc"], {}, "--port: 'abc' must be a whole number from 0 to 65535"),
+        (SPEC, {"SERVER_PORT": "70000"}, "SERVER_PORT: '70000' must be a whole number from 0 to 65535"),
+        (SPEC, {"SERVER_DEBUG": "maybe"}, "SERVER_DEBUG: 'maybe' must be true or false"),
+        (SPEC, {"SERVER_MESSAGE_TIMEOUT": "nan"}, "'nan' must be a number of seconds from 0.1 to 3600"),
+        (SPEC, {"LOG_LEVEL": "loud"}, "LOG_LEVEL: 'loud' must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL"),
+        ([*SPEC, "--transport", "udp"], {}, "--transport: 'udp' must be one of stdio, http, streamable-http, sse"),
+        (SPEC, {"TRACING": "xray"}, "TRACING: 'xray' not available in this version; leave it out or set it to none"),
+        (SPEC, {"AUTH_TYPE": "cognito"}, "AUTH_TYPE: cognito is not available in this version"),
+        (SPEC, {"AUTH_TYPE": "bearer"}, "AUTH_TOKEN: is missing; AUTH_TYPE is bearer"),
+        ([*SPEC, "--auth-type", "basic"], {"AUTH_USERNAME": "u"}, "AUTH_PASSWORD: is missing; --auth-type is basic"),
+        (SPEC, {"AUTH_TYPE": "bearer", "AUTH_TOKEN": "a\nb"}, "AUTH_TOKEN: must be one line"),
+        (SPEC, {"AUTH_TOKEN": "t", "AUTH_TOKEN_FILE": "/x"}, "AUTH_TOKEN: give either it or AUTH_TOKEN_FILE, not both"),
+        (SPEC, {"AUTH_TOKEN_FILE": "/nowhere"}, "AUTH_TOKEN_FILE: cannot read /nowhere: No such file or directory"),
+        (SPEC, {"ADDITIONAL_SPECS": "[{"}, "ADDITIONAL_SPECS: must be a JSON array of objects"),
+        (SPEC, {"ADDITIONAL_SPECS": '[{"name":1}]'}, "Expected `str`, got `int` - at `$[0].name`"),
+        (SPEC, {"ADDITIONAL_SPECS": '[{"name":"a"}]'}, "ADDITIONAL_SPECS[0]: give either spec_url or spec_path"),
+        (
+            SPEC,
+            {"ADDITIONAL_SPECS": '[{"name":"a","spec_path":"x","auth_type":"basic"}]'},
+            "AUTH_USERNAME: is missing; ADDITIONAL_SPECS[0].auth_type is basic",
+        ),
+        (
+            [*SPEC, "--transport", "http", "--host", "0.0.0.0"],
+            {},
+            "--host: 0.0.0.0 is reachable from other machines",
+        ),
+        (["inspect", *SPEC, "--server", "x"], {}, "--server: belongs to the command call"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_name(argv, environ, message):
+    assert message in refusal(argv, environ)
+
+
+def test_a_refused_secret_is_not_shown():
+    assert "s3cret" not in refusal(SPEC, {"AUTH_TYPE": "bearer", "AUTH_TOKEN": "s3cret\nx"})
+
+
+def test_help_names_every_setting():
+    text = usage()
+    assert [setting.name for setting in SETTINGS if setting.name not in text or setting.option not in text] == []

@@ -1,0 +1,288 @@
+"""The story of one message, with a scripted API behind the gateway."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import msgspec
+import pytest
+import trio
+import trio.testing
+from mcp_types.methods import validate_server_result
+from scripted import ScriptedApi, Silence, Step, gateway, ok, slowly
+
+from service.bridge.model import HttpRequest, Tool
+from service.errors import BadResponse, CredentialError, Refused, Timeout, TooLarge, Unreachable
+from service.gateway import GUARD_SECONDS, Gateway
+from service.mcp.inbound import Batch, Call, Notification, Rejection
+from service.observe.record import CallRecord
+
+VERSIONS = ["2024-11-05", "2025-11-25", "2026-07-28"]
+
+
+def call(version: str = "2025-11-25", arguments: object = None, method: str = "tools/call", **more: object) -> Call:
+    raw = msgspec.Raw(msgspec.json.encode({"id": 5} if arguments is None else arguments))
+    return Call(
+        **{"id": 1, "method": method, "version": version, "size": 9, "name": "get_pet", "arguments": raw, **more}
+    )
+
+
+def run(main: Callable[[], Awaitable[Any]]) -> Any:
+    """On Trio with a clock that jumps: what takes a minute takes no time."""
+    return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+def answered(built: Gateway, asked: Call) -> dict[str, Any]:
+    async def main() -> bytes:
+        return await built.answer(asked, "http")
+
+    response = msgspec.json.decode(run(main))
+    assert response["id"] == asked.id
+    return response
+
+
+def error_text(api: ScriptedApi, asked: Call | None = None, *tools: Tool) -> str:
+    result = answered(gateway(api, *tools), asked or call())["result"]
+    assert result["isError"] is True
+    return result["content"][0]["text"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_call_becomes_its_request_and_the_answer_its_result(version: str) -> None:
+    api = ScriptedApi(ok(b'{"id": 5}'))
+    result = answered(gateway(api), call(version))["result"]
+    validate_server_result("tools/call", version, result)
+    assert result["content"][0]["text"] == '{"id":5}'
+    assert [(request.method, str(request.origin), request.path) for request in api.requests] == [
+        ("GET", "https://api.example.com", "/pets/5")
+    ]
+
+
+def test_only_the_modern_era_says_the_type_of_a_result_and_the_server() -> None:
+    result = answered(gateway(ScriptedApi()), call("2026-07-28"))["result"]
+    assert result["resultType"] == "complete"
+    assert result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "tests"
+    assert "resultType" not in answered(gateway(ScriptedApi()), call("2025-11-25"))["result"]
+
+
+@pytest.mark.parametrize("arguments", [{}, {"id": "five"}, {"id": 5, "colour": "red"}])
+def test_a_wrong_argument_is_named_to_the_model_and_nothing_is_sent(arguments: object) -> None:
+    api = ScriptedApi()
+    text = error_text(api, call(arguments=arguments))
+    assert "id" in text or "colour" in text
+    assert api.requests == []
+
+
+def test_an_argument_that_had_to_be_read_as_another_type_is_noted() -> None:
+    result = answered(gateway(ScriptedApi()), call(arguments={"id": "5"}))["result"]
+    assert result["_meta"] == {"openapi-mcp-server/coerced": ["id"]}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_unknown_tool_is_a_protocol_error(version: str) -> None:
+    error = answered(gateway(ScriptedApi()), call(version, name="x" * 1000))["error"]
+    assert error["code"] == -32602
+    assert len(error["message"]) < 100
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Timeout("no answer within 60 s", outcome_unknown=True),
+        Unreachable("no address for api.example.com", outcome_unknown=False),
+        Refused("the queue is full", outcome_unknown=False),
+        TooLarge("more than 10 MiB", outcome_unknown=True),
+        BadResponse("not HTTP", outcome_unknown=True),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_what_keeps_the_api_from_answering_is_told_to_the_model(fault: Exception) -> None:
+    assert str(fault) in error_text(ScriptedApi(fault))
+
+
+def test_the_error_of_the_api_is_told_with_its_status() -> None:
+    assert "404" in error_text(ScriptedApi(ok(b'{"detail":"no such pet"}', 404)))
+
+
+def test_a_request_that_gets_no_credentials_is_not_sent() -> None:
+    api = ScriptedApi()
+
+    def authorize(request: HttpRequest, called: Tool) -> HttpRequest:
+        raise CredentialError("no bearer token is configured")
+
+    built = gateway(api, authorize=authorize)
+    assert "no bearer token" in answered(built, call())["result"]["content"][0]["text"]
+    assert api.requests == []
+
+
+def test_the_deadline_is_given_to_the_upstream_and_kept_by_the_gateway() -> None:
+    async def main() -> float:
+        began = trio.current_time()
+        text = msgspec.json.decode(await gateway(api, call_seconds=7.0).answer(call(), "http"))
+        assert "no answer within 7 s" in text["result"]["content"][0]["text"]
+        return trio.current_time() - began
+
+    api = ScriptedApi(Silence())
+    assert run(main) == pytest.approx(7.0 + GUARD_SECONDS)
+    assert api.deadlines == [7.0]
+
+
+def test_a_bug_is_answered_with_an_incident_whose_details_are_in_the_log_only(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    records: list[CallRecord] = []
+    with caplog.at_level(logging.ERROR):
+        error = answered(gateway(ScriptedApi(KeyError("secret")), records=records), call())["error"]
+    incident = error["message"].rpartition(" ")[2]
+    assert error["code"] == -32603
+    assert "secret" not in error["message"]
+    assert incident in caplog.text
+    assert "KeyError: 'secret'" in caplog.text
+    assert records[0].outcome == "internal_error"
+
+
+def test_two_incidents_have_two_ids() -> None:
+    built = gateway(ScriptedApi(KeyError()))
+    assert answered(built, call())["error"] != answered(built, call())["error"]
+
+
+def test_a_cancelled_call_cancels_the_upstream_and_is_recorded() -> None:
+    records: list[CallRecord] = []
+    silence = Silence()
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(gateway(ScriptedApi(silence), records=records).answer, call(), "http")
+            await silence.reached.wait()
+            tasks.cancel_scope.cancel()
+
+    run(main)
+    assert silence.cancelled.is_set()
+    assert [record.outcome for record in records] == ["cancelled"]
+
+
+def notified(step: Step, **more: object) -> list[dict[str, Any]]:
+    notifications: list[bytes] = []
+
+    async def notify(message: bytes) -> None:
+        notifications.append(message)
+
+    async def main() -> None:
+        await gateway(ScriptedApi(step)).answer(call(**more), "http", notify)
+
+    run(main)
+    return [msgspec.json.decode(message)["params"] for message in notifications]
+
+
+def test_a_long_call_reports_the_seconds_that_have_passed() -> None:
+    told = notified(slowly(4.5), progress_token="p")
+    assert [(params["progressToken"], params["progress"]) for params in told] == [("p", 2), ("p", 3), ("p", 4)]
+
+
+def test_progress_is_reported_for_errors_too() -> None:
+    async def fails_late(request: HttpRequest) -> Any:
+        await anyio.sleep(2.5)
+        raise Timeout("late", outcome_unknown=True)
+
+    assert len(notified(fails_late, progress_token=0)) == 1
+
+
+def test_nothing_is_reported_of_a_short_call_or_without_a_token() -> None:
+    assert notified(slowly(1.9), progress_token="p") == []
+    assert notified(slowly(30)) == []
+
+
+def test_every_message_leaves_one_record_without_its_arguments() -> None:
+    records: list[CallRecord] = []
+    built = gateway(
+        ScriptedApi(ok(), ok(b'{"detail":"gone"}', 410), Unreachable("x", outcome_unknown=False)), records=records
+    )
+    for asked in (*[call()] * 3, call(name="other"), call(method="ping"), call(method="resources/read")):
+        answered(built, asked)
+    assert [(one.outcome, one.error, one.status, one.tool, one.api) for one in records] == [
+        ("ok", "", 200, "get_pet", "pets"),
+        ("tool_error", "", 410, "get_pet", "pets"),
+        ("tool_error", "Unreachable", None, "get_pet", "pets"),
+        ("protocol_error", "-32602", None, "", ""),
+        ("ok", "", None, "", ""),
+        ("protocol_error", "-32002", None, "", ""),
+    ]
+    assert all(one.request_bytes == 9 and one.response_bytes > 0 and one.seconds >= 0 for one in records)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_prompt_of_an_operation_is_answered_at_once(version: str) -> None:
+    response = gateway(ScriptedApi()).at_once(call(version, {"id": "5"}, "prompts/get"), "http")
+    assert response is not None
+    validate_server_result("prompts/get", version, msgspec.json.decode(response)["result"])
+
+
+def test_prompts_can_be_turned_off() -> None:
+    built = gateway(ScriptedApi(), prompts=False)
+    assert answered(built, call(method="prompts/get"))["error"]["code"] == -32602
+    assert answered(built, call(method="prompts/list"))["result"]["prompts"] == []
+
+
+def test_an_unknown_prompt_is_a_protocol_error() -> None:
+    assert answered(gateway(ScriptedApi()), call(method="prompts/get", name="x"))["error"]["code"] == -32602
+
+
+def test_a_prompt_with_a_wrong_argument_is_a_protocol_error() -> None:
+    error = answered(gateway(ScriptedApi()), call(method="prompts/get", arguments={"colour": "red"}))["error"]
+    assert error["code"] == -32602
+    assert "colour" in error["message"]
+
+
+def test_only_tool_calls_have_to_wait() -> None:
+    built = gateway(ScriptedApi())
+    assert built.at_once(call(), "http") is None
+    assert built.at_once(call(method="tools/list"), "http") is not None
+
+
+def test_a_batch_is_answered_in_its_order_with_its_calls_side_by_side() -> None:
+    batch = Batch(
+        (
+            call(id="slow"),
+            Notification(method="notifications/x"),
+            Rejection(id="bad", code=-32600, message="no"),
+            call(id="fast"),
+        )
+    )
+
+    async def main() -> float:
+        began = trio.current_time()
+        responses = await gateway(ScriptedApi(slowly(3), slowly(1))).answer_all(batch, "http")
+        assert [response["id"] for response in msgspec.json.decode(responses)] == ["slow", "bad", "fast"]
+        return trio.current_time() - began
+
+    assert run(main) == pytest.approx(3)
+
+
+def test_a_batch_of_notifications_has_no_answer() -> None:
+    async def main() -> bytes:
+        return await gateway(ScriptedApi()).answer_all(Batch((Notification(method="notifications/x"),)), "http")
+
+    assert run(main) == b""
+
+
+def test_calls_in_flight_with_the_same_id_get_their_own_answers() -> None:
+    async def echo(request: HttpRequest) -> Any:
+        await anyio.sleep(1)
+        return ok(msgspec.json.encode({"path": request.path}))
+
+    built = gateway(ScriptedApi(echo))
+    answers: dict[int, bytes] = {}
+
+    async def ask(number: int) -> None:
+        answers[number] = await built.answer(call(arguments={"id": number}), "http")
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            for number in range(20):
+                tasks.start_soon(ask, number)
+
+    run(main)
+    assert all(b"/pets/%d\\" % number in answer for number, answer in answers.items())
