@@ -15,7 +15,9 @@ def canonical(name: str) -> str:
 
 def locked(path: Path) -> dict[str, bool]:
     """Package name → whether it has a hash."""
-    entries = re.findall(r"^([\w.-]+)==[^\\\n]*\\?\n((?:\s+--hash=sha256:\w+ ?\\?\n?)*)", path.read_text(), re.MULTILINE)
+    entries = re.findall(
+        r"^([\w.-]+)==[^\\\n]*\\?\n((?:\s+--hash=sha256:\w+ ?\\?\n?)*)", path.read_text(), re.MULTILINE
+    )
     return {canonical(name): bool(hashes) for name, hashes in entries}
 
 

@@ -54,13 +54,14 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApiConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """One API. ``location`` is a URL or a path; ``url_setting`` names where the base URL is set, for messages."""
+    """One API. ``location`` is a URL or a path; the two settings name where it and the base URL were given."""
 
     name: str
     location: str
+    location_setting: str
     base_url: str | None
+    url_setting: str
     auth: Auth
-    url_setting: str = "API_BASE_URL"
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -244,6 +245,7 @@ def _apis(given: Mapping[str, _Given], command: Command, options: Mapping[str, s
     first = ApiConfig(
         name=given["API_NAME"].value or "api",
         location=url.value or path.value,
+        location_setting=url.label if url.value else path.label,
         base_url=base.value or None,
         auth=_auth({name: each.value for name, each in given.items()}, given["AUTH_TYPE"].label),
         url_setting=base.label,
@@ -291,6 +293,7 @@ def _extra_api(element: _ExtraSpec, place: str) -> ApiConfig:
     return ApiConfig(
         name=element.name,
         location=element.spec_url or element.spec_path or "",
+        location_setting=place,
         base_url=element.base_url,
         auth=_auth(values, f"{place}.auth_type"),
         url_setting=f"{place}.base_url",

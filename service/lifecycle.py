@@ -128,8 +128,8 @@ async def read_catalog(config: Config) -> ToolCatalog:
 
 async def _read_source(config: Config, api: ApiConfig, rule: AddressRule) -> ApiSource:
     base = _base(api, rule)
-    allowed = tuple(Path(folder) for folder in config.allowed_spec_dirs) or None
-    data = await spec_source.read(api.location, rule=rule, allowed_dirs=allowed)
+    folders = [Path(folder) for folder in config.allowed_spec_dirs]
+    data = await spec_source.read(api.location, setting=api.location_setting, rule=rule, allowed_dirs=folders)
     try:
         description = operations.describe(parse(data))
     except SpecError as error:
@@ -149,9 +149,12 @@ def _base(api: ApiConfig, rule: AddressRule) -> BaseUrl | None:
     if api.base_url is None:
         return None
     try:
-        return base_url(api.base_url)
+        base = base_url(api.base_url)
     except ValueError as error:
-        raise ConfigError(api.url_setting, f"{api.base_url!r} {error}") from None
+        raise ConfigError(api.url_setting, f"{spec_source.shown(api.base_url)!r} {error}") from None
+    if problem := rule.url_problem(base.origin.scheme, base.origin.host):
+        raise ConfigError(api.url_setting, f"{base}: {problem}")
+    return base
 
 
 def address_rule(config: Config) -> AddressRule:
@@ -168,6 +171,7 @@ async def opened(config: Config, tools: ToolCatalog, observe: Callable[[CallReco
         call_seconds=config.message_timeout_seconds,
         page_size=config.tools_page_size,
         prompts=config.operation_prompts,
+        validate_output=config.validate_output,
     )
     async with Upstream(
         CheckedBackend(address_rule(config)),

@@ -125,10 +125,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("AUTH_COGNITO_SCOPES", text, None, "For cognito"),
     Setting("VALIDATE_OUTPUT", boolean, "true", "Check answers against the document before structured content is sent"),
     Setting("ENABLE_OPERATION_PROMPTS", boolean, "true", "Offer a prompt for each operation"),
-    Setting("ALLOW_INSECURE_HTTP", boolean, "false", "Allow http:// for the document and the API"),
-    Setting(
-        "ALLOW_PRIVATE_NETWORKS", boolean, "false", "Allow private and loopback addresses, there also over http://"
-    ),
+    Setting("ALLOW_INSECURE_HTTP", boolean, "false", "Allow http:// beyond this machine, for the document and the API"),
+    Setting("ALLOW_PRIVATE_NETWORKS", boolean, "false", "Allow private and loopback addresses"),
     Setting("ALLOWED_SPEC_DIRS", words, "", "Documents may be read from these folders only, separated by commas"),
     Setting(
         "SERVER_TRANSPORT",

@@ -8,10 +8,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from enum import Enum
 from functools import partial
+from typing import Any
 
+import httpcore2
 import trio
 
-from service.bridge.model import Origin
+from service.bridge.model import HttpRequest, HttpResponse, Origin
+from service.edge.upstream import Upstream
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+NEXT = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext"
+MIB = 2**20
+KEPT, NOT_KEPT = 1, 2
+"""Connections after two calls."""
 
 
 class Do(Enum):
@@ -118,3 +127,25 @@ async def _play(step: Step, stream: trio.abc.Stream) -> None:
                 pass
         case _:
             await step()
+
+
+def get(origin: Origin, path: str = "/pets", method: str = "GET", body: bytes | None = None) -> HttpRequest:
+    return HttpRequest(method=method, origin=origin, path=path, query="", headers=(), body=body)
+
+
+def chunked(*pieces: bytes, headers: bytes = b"", end: bytes = b"0\r\n\r\n") -> bytes:
+    body = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + headers + b"\r\n" + body + end
+
+
+def sized(body: bytes, headers: bytes = b"", status: bytes = b"200 OK") -> bytes:
+    return b"HTTP/1.1 %b\r\nContent-Length: %d\r\n%b\r\n%b" % (status, len(body), headers, body)
+
+
+def client(**settings: Any) -> Upstream:
+    return Upstream(httpcore2.TrioBackend(), **settings)
+
+
+async def send(one: Upstream, request: HttpRequest, seconds: float = 10) -> HttpResponse:
+    with trio.fail_after(20):  # a wrong one hangs: the suite must not
+        return await one.send(request, deadline_seconds=seconds)

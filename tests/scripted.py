@@ -33,7 +33,9 @@ def tool(name: str = "get_pet", method: str = "GET") -> Tool:
         security=(),
         input=InputContract(schema=INPUT, names=("id",), required=("id",)),
         output=None,
-        entry=msgspec.Raw(msgspec.json.encode({"name": name, "description": "One pet", "inputSchema": msgspec.Raw(INPUT)})),
+        entry=msgspec.Raw(
+            msgspec.json.encode({"name": name, "description": "One pet", "inputSchema": msgspec.Raw(INPUT)})
+        ),
         title="",
         summary="One pet",
     )

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
 
-import hypercorn.trio
 import trio
-from hypercorn.config import Config
 
-from service.edge import hosts
+from service.edge import hosts, serving
 from service.edge.streamable_http import streamable_http
 from service.gateway import Gateway
 
@@ -19,25 +16,12 @@ from service.gateway import Gateway
 @asynccontextmanager
 async def served(built: Gateway) -> AsyncIterator[str]:
     """Yields the URL of the MCP endpoint."""
-    config = Config()
-    config.bind = ["127.0.0.1:0"]
-    config.errorlog = None
-    config.graceful_timeout = 0.5
+    listener = serving.bind("127.0.0.1", 0)
     stop = trio.Event()
     lists = {"hosts": hosts.hosts(hosts.LOOPBACK_HOSTS), "origins": hosts.origins(hosts.LOOPBACK_ORIGINS)}
-    async with streamable_http(built, draining=lambda: False, **lists) as endpoint, trio.open_nursery() as nursery:
-
-        async def app(scope: Any, receive: Any, send: Any) -> None:
-            if scope["type"] == "http":
-                await endpoint(scope, receive, send)
-                return
-            while (event := await receive())["type"] != "lifespan.shutdown":
-                await send({"type": f"{event['type']}.complete"})
-            await send({"type": "lifespan.shutdown.complete"})
-
-        serve = partial(hypercorn.trio.serve, app, config, shutdown_trigger=stop.wait)
-        binds = await nursery.start(serve)
+    async with streamable_http(built, draining=stop.is_set, **lists) as endpoint, trio.open_nursery() as nursery:
+        nursery.start_soon(partial(serving.serve, endpoint, listener, until=stop.wait, grace_seconds=0.5))
         try:
-            yield f"{binds[0]}/mcp"
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
         finally:
             stop.set()

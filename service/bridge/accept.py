@@ -7,6 +7,8 @@ from service.openapi.model import Operation
 
 _MOST_TYPES = 8
 """Types that are named; ``*/*`` stands for the others."""
+_LONGEST_NAME = 255
+"""Characters; RFC 6838 section 4.2 allows 127 for either half."""
 _SECOND = ";q=0.9"
 _LAST = "*/*;q=0.1"
 
@@ -21,7 +23,7 @@ def header(operation: Operation) -> str:
         for response in operation.responses
         if response.status.startswith("2") or response.status == "default"
         for media in response.media
-        if media.name.isascii() and is_media_type(media.name) and not media.name.startswith("*/*")
+        if _is_nameable(media.name)
     )
     json = [name for name in names if is_json(name)]
     others = [name for name in names if not is_json(name)]
@@ -29,3 +31,7 @@ def header(operation: Operation) -> str:
         return f"application/json, {_LAST}"
     named = json + (others if not json else [name + _SECOND for name in others])
     return ", ".join([*named[:_MOST_TYPES], _LAST])
+
+
+def _is_nameable(name: str) -> bool:
+    return len(name) <= _LONGEST_NAME and is_media_type(name) and not name.startswith("*/*")

@@ -21,6 +21,11 @@ from service.openapi.model import Body, MediaType, Schema
 FILE = "Base64 text, or a data: URI with a media type and optional name="
 """What the model is told of everything that becomes raw bytes (interface.md, Tool names and arguments)."""
 
+MAX_MEDIA_TYPES = 16
+"""Media types that one tool offers; some documents list every one that is registered."""
+MAX_PROPERTIES = 200
+"""Properties that become arguments of their own; a body of more is one argument, which can be shortened."""
+
 _PLAIN = frozenset(
     {
         "type", "properties", "required", "additionalProperties", "title", "description", "example", "examples",
@@ -42,7 +47,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 class BodyShape(msgspec.Struct, frozen=True, kw_only=True):
     """``fields`` are the body's properties if ``flat``, else the one field `BODY`. The default writer comes first.
 
-    ``unusable`` are media types of the document that cannot be written, while others can.
+    ``unusable`` says which media types of the document are not offered, and why.
     """
 
     required: bool
@@ -87,7 +92,11 @@ def _sorted_out(body: Body, schemas: Mapping[str, Schema]) -> tuple[list[_Usable
     if not usable:
         raise unusable[0] if unusable else SpecError(body.pointer, "the body has no media type")
     usable.sort(key=lambda each: KINDS.index(each.kind))
-    return usable, unusable
+    if len(usable) > MAX_MEDIA_TYPES:
+        unusable.append(
+            SpecError(body.pointer, f"of {len(usable)} media types the first {MAX_MEDIA_TYPES} are offered")
+        )
+    return usable[:MAX_MEDIA_TYPES], unusable
 
 
 def _flat_outline(usable: Sequence[_Usable], schemas: Mapping[str, Schema]) -> Outline | None:
@@ -107,7 +116,7 @@ def _is_plain(outline: Outline) -> bool:
     """An object of named properties and nothing else; an open map or a choice needs its own argument."""
     return (
         outline.get("type", "object") == "object"
-        and bool(outline.get("properties"))
+        and 0 < len(outline.get("properties", ())) <= MAX_PROPERTIES
         and outline.get("additionalProperties", False) is False
         and outline.keys() <= _PLAIN
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from service.bridge import names, servers
+from service.bridge import names, servers, text
 from service.bridge.definitions import Definitions
 from service.bridge.model import ApiSummary, BaseUrl, SkippedTool, Tool, ToolCatalog
 from service.bridge.tool import Api, Compiled, Overrides, SchemaLimits, compile_operation
@@ -15,8 +15,11 @@ from service.errors import SpecError
 from service.openapi.model import ApiDescription, Note, Operation, SkippedOperation
 
 _DEFAULT_LIMITS = SchemaLimits()
+_KEYS_SHOWN = 200
+"""Characters of unread keys in a note."""
 _NO_OVERRIDES = Overrides()
 _overrides = msgspec.json.Decoder(Overrides).decode
+_keys = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +36,8 @@ class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
 class _Candidate(msgspec.Struct, frozen=True):
     operation: Operation
     overrides: Overrides
-    fault: SpecError | None  # the overrides are not what they should be
+    fault: SpecError | None = None  # the overrides are not what they should be
+    notes: tuple[Note, ...] = ()
 
 
 class _Outcome(msgspec.Struct):
@@ -71,11 +75,15 @@ def _require_different_names(sources: Sequence[ApiSource]) -> None:
 
 def _candidate(operation: Operation) -> _Candidate:
     if operation.overrides == msgspec.Raw(b"{}"):
-        return _Candidate(operation, _NO_OVERRIDES, None)
+        return _Candidate(operation, _NO_OVERRIDES)
     try:
-        return _Candidate(operation, _overrides(operation.overrides), None)
+        overrides = _overrides(operation.overrides)
     except msgspec.ValidationError as error:
         return _Candidate(operation, _NO_OVERRIDES, SpecError(operation.pointer, f"x-mcp cannot be used: {error}"))
+    unread = sorted(_keys(operation.overrides).keys() - set(Overrides.__struct_fields__))
+    message = f"x-mcp has keys that mean nothing here: {text.line(', '.join(unread), _KEYS_SHOWN)}"
+    notes = (Note(pointer=operation.pointer, kind="extension_ignored", message=message),) if unread else ()
+    return _Candidate(operation, overrides, notes=notes)
 
 
 def _unique_names(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_Candidate]]) -> list[str]:
@@ -112,7 +120,7 @@ def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate
             outcome.skipped.append(_skipped(candidate.operation, error))
             continue
         outcome.tools.append(compiled.tool)
-        outcome.notes += compiled.notes
+        outcome.notes += (*candidate.notes, *compiled.notes)
     return outcome
 
 

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from urllib.parse import unquote
 
 import msgspec
 
 from service.bridge.schema_edits import Detail, cleaned, decode, encode, opened, reduced
 from service.openapi.model import Schema
 
-_MOST_NESTED = 20
-"""References and combinations that are followed to find out whether a value is an object."""
-
-_REF = re.compile(rb'"\$ref":("#/\$defs/(?:[^"\\]|\\.)*")')
+_REF = re.compile(rb'"\$ref":"#/\$defs/([A-Za-z0-9._-]+)"')
+"""Names of definitions hold nothing that a JSON Pointer or a URI would have to escape."""
+_HOME = "#/$defs/"
 
 
 class _Root(msgspec.Struct, frozen=True):
@@ -43,6 +41,7 @@ class Definitions:
         self._schemas = schemas
         self._members: dict[tuple[str, Detail], bytes] = {}
         self._stubs: dict[str, bytes] = {}
+        self._objects: dict[str, bool] = {}
 
     def member(self, name: str, detail: Detail) -> bytes:
         """``"NAME":{…}`` at a level of detail."""
@@ -66,7 +65,7 @@ class Definitions:
         A quote inside a JSON string is always escaped, so only a member ``$ref`` matches. One that is data (in an
         example, say) does too and costs a definition that is not needed.
         """
-        found = (_pointed(decode(token)) for token in dict.fromkeys(_REF.findall(schema)))
+        found = (token.decode() for token in dict.fromkeys(_REF.findall(schema)))
         return tuple(name for name in found if name in self._schemas)
 
     def reached(self, refs: Sequence[str], room: int, detail: Detail) -> list[bytes] | None:
@@ -105,29 +104,28 @@ class Definitions:
             queue.extend(fresh)
         return members
 
-    def is_object(self, schema: bytes | msgspec.Raw, depth: int = _MOST_NESTED) -> bool:
+    def is_object(self, schema: bytes | msgspec.Raw) -> bool:
         """Whether every value of an encoded schema is meant to be an object."""
         root = _root(schema)
-        if isinstance(root, bool) or depth == 0:
+        if isinstance(root, bool):
             return False
         if root.type:
             return bytes(root.type) == _OBJECT
         if root.properties:
             return True
         if root.ref:
-            return self.is_object(self._schemas[_pointed(root.ref)].json, depth - 1)
+            return self._names_object(root.ref.removeprefix(_HOME))
         choices = root.any_of or root.one_of
-        return any(self.is_object(part, depth - 1) for part in root.all_of) or (
-            bool(choices) and all(self.is_object(part, depth - 1) for part in choices)
-        )
+        return any(map(self.is_object, root.all_of)) or (bool(choices) and all(map(self.is_object, choices)))
+
+    def _names_object(self, name: str) -> bool:
+        if name not in self._objects:
+            self._objects[name] = False  # what stands while a cycle is walked
+            self._objects[name] = self.is_object(self._schemas[name].json)
+        return self._objects[name]
 
 
 def says_object(schema: bytes) -> bool:
     """Whether an encoded schema has ``"type":"object"`` at its root, in so many words."""
     root = _root(schema)
     return isinstance(root, _Root) and bytes(root.type) == _OBJECT
-
-
-def _pointed(reference: str) -> str:
-    """The name in ``#/$defs/NAME`` (RFC 6901 section 6)."""
-    return unquote(reference.removeprefix("#/$defs/")).replace("~1", "/").replace("~0", "~")

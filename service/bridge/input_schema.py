@@ -8,7 +8,7 @@ from typing import assert_never
 import msgspec
 
 from service.bridge.definitions import Definitions
-from service.bridge.schema_edits import Detail, JsonSchema, decode, encode, reduced, shallow
+from service.bridge.schema_edits import Detail, bare, decode, encode, reduced, shallow
 
 _DEPTHS = (5, 4, 3, 2, 1, 0)
 """Levels of an argument's own schema that are kept when the whole is too large, tried in this order."""
@@ -47,7 +47,7 @@ def described(schema: bytes, prose: str, *, deprecated: bool = False) -> bytes:
 
 
 def build(arguments: Sequence[Argument], definitions: Definitions, limit: int) -> InputSchema:
-    """The schema of an object with exactly these arguments, in at most ``limit`` bytes.
+    """The schema of an object with exactly these arguments, in at most ``limit`` bytes if their names fit at all.
 
     Over the limit go, in this order: examples, long descriptions, then whatever is deepest.
     """
@@ -72,7 +72,7 @@ def _pruned(arguments: Sequence[Argument], required: bytes, definitions: Definit
         pruned = _joined(properties, required, members)
         if len(pruned) <= limit:
             return InputSchema(pruned, "examples, long descriptions and the deepest parts")
-    properties = [_property(name, _type_alone(schema)) for name, schema in decoded.items()]
+    properties = [_property(name, encode(bare(schema))) for name, schema in decoded.items()]
     return InputSchema(_joined(properties, required, ()), "everything but the arguments' types")
 
 
@@ -86,10 +86,6 @@ def _told(detail: Detail) -> str:
             return "examples and long descriptions"
         case unknown:
             assert_never(unknown)
-
-
-def _type_alone(schema: JsonSchema) -> bytes:
-    return encode({"type": schema["type"]} if isinstance(schema, dict) and "type" in schema else {})
 
 
 def _property(name: str, schema: bytes) -> bytes:

@@ -24,7 +24,7 @@ def compiled(prefix: str, path: str, slots: Mapping[str, int], pointer: str) -> 
 
     What is percent-encoded already stays as it is. Raises SpecError for a path that could leave its prefix.
     """
-    _refuse_dot_segments(path, pointer)
+    _refuse_dot_segments(prefix + path, pointer)
     pieces: list[str | int] = []
     for index, piece in enumerate(_HOLE.split(prefix + path)):
         if index % 2:

@@ -17,6 +17,8 @@ LEFT_OUT = "Schema left out for its size; see the API's documentation."
 """Stands in the description of what was made an open value."""
 _SMALL = 160
 """Bytes of a subschema that is never worth leaving out."""
+_SMALL_ENUM = 2_000
+"""Bytes of a list of values that is kept as long as anything is: without it an argument means little."""
 
 _ONE = frozenset(
     {
@@ -86,14 +88,20 @@ def shallow(schema: JsonSchema, depth: int) -> JsonSchema:
 
 
 def opened(schema: JsonSchema) -> dict[str, Any]:
-    """What is left of a schema that is left out: its type and that it was left out."""
-    open_schema: dict[str, Any] = {"description": LEFT_OUT}
-    if isinstance(schema, dict):
-        if "type" in schema:
-            open_schema["type"] = schema["type"]
-        if isinstance(prose := schema.get("description"), str):
-            open_schema["description"] = f"{text.line(prose, SHORT_PROSE)} ({LEFT_OUT})"
-    return open_schema
+    """What is left of a schema that is left out: what `bare` keeps, and that it was left out."""
+    prose = schema.get("description") if isinstance(schema, dict) else None
+    said = f"{text.line(prose, SHORT_PROSE)} ({LEFT_OUT})" if isinstance(prose, str) else LEFT_OUT
+    return bare(schema) | {"description": said}
+
+
+def bare(schema: JsonSchema) -> dict[str, Any]:
+    """A schema's type and the values it lists, if they are few."""
+    if isinstance(schema, bool):
+        return {}
+    kept: dict[str, Any] = {key: schema[key] for key in ("type", "enum") if key in schema}
+    if len(encode(kept)) > _SMALL_ENUM:
+        del kept["enum"]
+    return kept
 
 
 def _below(key: str, value: object, change: Callable[[Any], object]) -> object:

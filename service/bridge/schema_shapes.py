@@ -59,7 +59,9 @@ def may_be(outline: Outline, json_type: str) -> bool:
 def alternatives(outline: Outline, definitions: Mapping[str, Schema]) -> list[Outline]:
     """The branches of ``anyOf`` and ``oneOf``; the schema itself where it has none."""
     branches = [*outline.get("anyOf", ()), *outline.get("oneOf", ())]
-    outlines = [top_level(schema_from(branch), definitions) for branch in branches if isinstance(branch, dict)]
+    outlines: list[Outline] = [
+        top_level(schema_from(branch), definitions) for branch in branches if isinstance(branch, dict)
+    ]
     return outlines or [outline]
 
 

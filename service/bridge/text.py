@@ -35,7 +35,9 @@ INVISIBLE = re.compile(
 )
 """What no reader sees: Unicode's Cc, Cf, Co and Cs, and Default_Ignorable_Code_Point, less the visible ones of Cf."""
 
-_NOISE = re.compile(r"[^ -~\n\r\t]|[<&*\]#`]|\|-|:-|---")
+_NOISE = re.compile(r"[^ -~\n\r\t]|[<&]|\]\(|\*\*|#|```|---")
+"""What every kind of noise holds; most prose has none of it and is not looked at again."""
+_MARK = re.compile(r"\*\*|#|```|---")
 _INLINE_TAG = re.compile(
     r"</?(?:a|abbr|b|big|cite|code|del|em|font|i|ins|kbd|mark|s|samp|small|span|strong|sub|sup|tt|u|var)\b[^<>]*>",
     re.IGNORECASE,
@@ -80,7 +82,8 @@ def _without_noise(text: str) -> str:
         text = _BLOCK_TAG.sub(" ", _INLINE_TAG.sub("", text))
     if "](" in text:
         text = _LINK.sub(r"\1", text)
-    text = _MARKS.sub("", text)
+    if _MARK.search(text) is not None:
+        text = _MARKS.sub("", text)
     if "&" in text:
         text = html.unescape(text)
     return visible(text)

@@ -30,6 +30,8 @@ from service.openapi.model import ApiDescription, Note, NoteKind, Operation, Par
 DIGEST = "openapi-mcp-server/digest"
 """Key of an entry's ``_meta``."""
 _CHOOSER = "content_type"
+_NAME_SHOWN = 200
+"""Characters of a parameter's own name in the description of its argument."""
 
 
 class SchemaLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -218,11 +220,15 @@ def _is_told_by(argument: str, name: str) -> bool:
 
 
 def _with_real_name(prose: str, argument: str, name: str) -> str:
-    return prose if _is_told_by(argument, name) else f"{prose} Sent as {text.visible(name)!r}.".lstrip()
+    if _is_told_by(argument, name):
+        return prose
+    return f"{prose} Sent as {text.shorten(text.visible(name), _NAME_SHOWN)!r}.".lstrip()
 
 
 def _contract(operation: Operation, arguments: Sequence[Argument], api: Api, notes: list[Note]) -> InputContract:
     schema = input_schema.build(arguments, api.requests, api.limits.input_bytes)
+    if len(schema.json) > api.limits.input_bytes:
+        raise SpecError(operation.pointer, f"{len(arguments)} arguments are over the limit by their names alone")
     if schema.left_out:
         message = f"its input schema is over {api.limits.input_bytes} bytes; left out: {schema.left_out}"
         notes.append(_note(operation.pointer, "input_shortened", message))

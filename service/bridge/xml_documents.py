@@ -15,7 +15,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, Literal, assert_never
-from urllib.parse import unquote
 
 import msgspec
 
@@ -30,6 +29,8 @@ _NIL = {"xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance", "xsi:nil": "tr
 
 _QNAME = re.compile(r"[^\W\d][\w.-]*(:[^\W\d][\w.-]*)?")
 """Names in XML 1.0 section 2.3 and Namespaces section 4, nearly: nothing here can end a tag."""
+_HASHED = re.compile(r"-[0-9a-f]{10}$")
+"""Ends the name of a definition that is no component (`service.openapi.schemas.definition_name`): it is ours alone."""
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 """XML 1.0 section 2.2 has no way to write these."""
 _IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
@@ -93,7 +94,7 @@ class _Schemas:
         self._flat: dict[str, JsonSchema] = {}
         decoded = {} if root is None else msgspec.json.decode(root.json)
         self.root: JsonSchema = decoded if isinstance(decoded, dict) else {}
-        self.component = _referred(self.root)
+        self.component = _component(_referred(self.root))
 
     def flat(self, schema: object) -> JsonSchema:
         """A schema with the properties and ``xml`` of all that it is made of; its own come last and win."""
@@ -121,10 +122,11 @@ def _object(keyword: object) -> dict[str, Any]:
 
 def _referred(schema: JsonSchema) -> str | None:
     reference = schema.get("$ref")
-    prefix = "#/$defs/"
-    if not isinstance(reference, str) or not reference.startswith(prefix):
-        return None
-    return unquote(reference[len(prefix) :]).replace("~1", "/").replace("~0", "~")
+    return reference.removeprefix("#/$defs/") if isinstance(reference, str) else None
+
+
+def _component(definition: str | None) -> str | None:
+    return None if definition is None or _HASHED.search(definition) else definition
 
 
 def _root_name(media: MediaType, outline: JsonSchema, inferred: str | None) -> str | None:
@@ -158,7 +160,7 @@ def _write(node: _Node, name: str, value: object, schema: object, schemas: _Sche
             _write_content(node, name, value, flat, schemas)
         case "element":
             element = _Node(attributes=_namespace(xml))
-            _write_content(element, xml.get("name", name), value, flat, schemas)
+            _write_content(element, str(xml.get("name", name)), value, flat, schemas)
             if value is None:
                 element.attributes |= _NIL
             node.content.append(_element(_qualified(xml, name), element))
@@ -196,11 +198,11 @@ def _namespace(xml: JsonSchema) -> dict[str, str]:
 
 
 def _qualified(xml: JsonSchema, name: str) -> str:
-    local = xml.get("name", name)
+    local = str(xml.get("name", name))
     qualified = f"{xml['prefix']}:{local}" if xml.get("prefix") else local
     if not _QNAME.fullmatch(qualified):
         raise ArgumentError(f"{qualified[: styles.EXCERPT]!r} is no XML name")
-    return str(qualified)
+    return qualified
 
 
 def _element(name: str, node: _Node) -> str:

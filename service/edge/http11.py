@@ -7,6 +7,7 @@ for the answer to the next request on that connection (2.16, tried; a test here 
 from __future__ import annotations
 
 import contextlib
+import ssl
 
 import anyio
 import h11
@@ -73,7 +74,10 @@ class Connection:
 
     def is_quiet(self) -> bool:
         """Whether nothing has arrived since the last answer: neither an end nor bytes that nobody asked for."""
-        return not self._stream.get_extra_info("is_readable")
+        if self._stream.get_extra_info("is_readable"):
+            return False
+        tls = self._stream.get_extra_info("ssl_object")
+        return tls is None or _is_drained(tls)
 
     async def close(self) -> None:
         await close(self._stream)
@@ -102,3 +106,14 @@ async def close(stream: httpcore2.AsyncNetworkStream) -> None:
     with anyio.CancelScope(shield=True) as scope:
         scope.cancel()
         await stream.aclose()
+
+
+def _is_drained(tls: ssl.SSLObject) -> bool:
+    """Whether TLS holds nothing back: a record that came together with the answer's last one shows on no socket."""
+    try:
+        tls.read(1)
+    except ssl.SSLWantReadError:
+        return True
+    except ssl.SSLError:
+        return False
+    return False

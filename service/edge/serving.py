@@ -1,22 +1,38 @@
-"""HTTP/1.1 on our own socket, by hypercorn's Trio worker. The only module that knows hypercorn.
+"""HTTP/1.1 on our own socket. The only module that knows hypercorn.
 
-Its command-line runner is not used (with several workers the first to leave ends the others), nor is its lifespan:
-what must exist before the first request is made by `service.lifecycle`, and whatever fails there ends the start.
+hypercorn's protocol (h11, ASGI) carries the requests; its Trio worker does not, because of what that does (0.18):
+
+- a write to a client that does not read has no deadline, and so the stop has none;
+- an answer given before the whole body was read (403, 413, 415) waits for room in a queue that nobody reads any
+  more: its task and its connection stay for ever, even when the client has left;
+- upgrades to HTTP/2 and WebSocket are taken, past whatever checked HTTP/1.1 in front;
+- every request starts and cancels a timer's task and is answered in three writes, nearly half of its CPU.
 """
 
 from __future__ import annotations
 
 import errno
 import logging
+import math
 import os
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, cast
+from contextlib import suppress
+from functools import partial
+from typing import Any
 
-from hypercorn.config import Config, Sockets
-from hypercorn.trio.run import worker_serve
-from hypercorn.typing import ASGIFramework
-from hypercorn.utils import wrap_app
+import h11
+import trio
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.events import Request
+from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
+from hypercorn.protocol.http_stream import HTTPStream
+from hypercorn.trio.task_group import _handle as run_app  # answers 500 and logs where the application fails
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ConnectionState, H11SendableEvent
+from hypercorn.utils import parse_socket_addr
 
 from service.errors import ConfigError
 
@@ -24,13 +40,23 @@ BACKLOG = 1024
 """Connections that may wait to be accepted; Linux cuts it to net.core.somaxconn."""
 KEEP_ALIVE_SECONDS = 75.0
 """Idle connections outlive those of whoever stands in front (nginx and load balancers: 60 s): never do we close one
-that a request is just being written to."""
+that a request is just being written to. The head of a request has to arrive in this time, too."""
+WRITE_SECONDS = 15.0
+"""For a piece of an answer to be taken by a client that reads slowly, or not at all."""
+WRITE_BYTES = 64 * 1024
+"""Of one piece: the slowest client that is served reads 4 kB a second."""
+LINGER_SECONDS = 1.0
+"""How long the rest of a request is read and thrown away after its connection's last answer: closing over it would
+reset the connection, and the client might lose the answer (RFC 9112 section 9.6)."""
+FAREWELL_SECONDS = 0.25
+"""At a stop, how long idle connections are still read: a request may just be on its way."""
 UNACKNOWLEDGED_MILLISECONDS = 15_000
-"""How long a peer may leave what was sent unacknowledged: without it, a client that stops reading holds a write, and
-with it the whole stop, for ever."""
+"""How long a peer may leave what was sent unacknowledged before the kernel gives the connection up."""
 HEADER_BYTES = 64 * 1024
 """All headers of a request; tokens of 9 kB and more are real."""
+READ_BYTES = 64 * 1024
 READ_AHEAD_EVENTS = 10
+"""Pieces of a body that wait for the application; behind them the client waits."""
 REQUESTS_PER_CONNECTION = 1_000_000
 """hypercorn closes a connection after 1,000 requests by default; a proxy's connections are meant to stay."""
 
@@ -92,22 +118,24 @@ async def serve(
 ) -> None:
     """Serve until ``until()`` returns; then accept nothing more and wait for what is in flight, at most so long."""
     listener.listen(BACKLOG)
-    await worker_serve(
-        wrap_app(cast("ASGIFramework", _http_only(app)), 0, "asgi"),
-        _config(grace_seconds),
-        sockets=Sockets(secure_sockets=[], insecure_sockets=[listener], quic_sockets=[]),
-        shutdown_trigger=until,
+    worker = _Worker(app)
+    accept = partial(
+        trio.serve_listeners, worker.serve, [trio.SocketListener(trio.socket.from_stdlib_socket(listener))]
     )
+    async with trio.open_nursery() as connections:
+        async with trio.open_nursery() as accepting:
+            accepting.start_soon(partial(accept, handler_nursery=connections))
+            await until()
+            accepting.cancel_scope.cancel()
+        await worker.drain(grace_seconds)
+        connections.cancel_scope.cancel()
 
 
-def _config(grace_seconds: float) -> Config:
+def _config() -> Config:
     """Every setting by attribute: a misspelt key of a mapping would go unnoticed."""
     config = Config()
-    config.graceful_timeout = grace_seconds
-    config.keep_alive_timeout = KEEP_ALIVE_SECONDS
     config.keep_alive_max_requests = REQUESTS_PER_CONNECTION
     config.h11_max_incomplete_size = HEADER_BYTES
-    config.max_app_queue_size = READ_AHEAD_EVENTS
     config.include_server_header = False
     config.accesslog = None
     config.errorlog = logging.getLogger("service.http")
@@ -115,24 +143,217 @@ def _config(grace_seconds: float) -> Config:
     return config
 
 
-def _http_only(app: App) -> App:
-    """Answers the scopes that are none of an HTTP application's."""
+class _Worker:
+    """What all connections share."""
 
-    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
-        match scope["type"]:
-            case "http":
-                await app(scope, receive, send)
-            case "lifespan":
-                await _lifespan(receive, send)
-            case _:  # a WebSocket: refused before it is accepted
-                await receive()
-                await send({"type": "websocket.close", "code": 1003})
+    def __init__(self, app: App) -> None:
+        self.app = ASGIWrapper(app)  # type: ignore[arg-type]  # hypercorn spells out every scope and event
+        self.config = _config()
+        self.context = WorkerContext(None)
+        self.connections: set[_Connection] = set()
+        self._all_closed = trio.Event()
 
-    return handle
+    @property
+    def is_stopping(self) -> bool:
+        return self.context.terminated.is_set()
+
+    async def serve(self, stream: trio.SocketStream) -> None:
+        connection = _Connection(self, stream)
+        self.connections.add(connection)
+        try:
+            await connection.serve()
+        finally:
+            self.connections.discard(connection)
+            if self.is_stopping and not self.connections:
+                self._all_closed.set()
+
+    async def drain(self, grace_seconds: float) -> None:
+        """Until every connection has had its answer; what is left after the grace is cut off."""
+        await self.context.terminated.set()
+        await trio.lowlevel.checkpoint()  # what was accepted last enters the set
+        for connection in self.connections:
+            connection.dismiss()
+        if self.connections:
+            with trio.move_on_after(grace_seconds):
+                await self._all_closed.wait()
+        for connection in self.connections:
+            connection.abort()
 
 
-async def _lifespan(receive: Receive, send: Send) -> None:
-    await receive()
-    await send({"type": "lifespan.startup.complete"})
-    await receive()
-    await send({"type": "lifespan.shutdown.complete"})
+class _Connection:
+    """One client's connection: reads for the protocol, writes for it, and ends when it is idle for too long."""
+
+    def __init__(self, worker: _Worker, stream: trio.SocketStream) -> None:
+        self._worker = worker
+        self._stream = stream
+        self._reading = trio.CancelScope(deadline=trio.current_time() + KEEP_ALIVE_SECONDS)
+        self._writing = trio.Lock()
+        self._is_idle = True
+        self._is_over = False  # nothing is written any more, and what is read is thrown away
+
+    async def serve(self) -> None:
+        """Until either side has had enough. The caller closes the stream."""
+        try:
+            client, server = _peers(self._stream)
+        except OSError:
+            return  # it left before it was looked at
+        worker = self._worker
+        async with trio.open_nursery() as tasks:
+            self._protocol = _Http11(
+                worker.app,
+                worker.config,
+                worker.context,
+                _Applications(tasks),  # type: ignore[arg-type]  # it has the one method that is called
+                ConnectionState({}),
+                False,  # noqa: FBT003 - no TLS; hypercorn's signature
+                client,
+                server,
+                self._take,
+            )
+            if worker.is_stopping:
+                self.dismiss()
+            with self._reading:
+                await self._read()
+            await self._protocol.handle(Closed())
+
+    def dismiss(self) -> None:
+        """The process stops: an idle connection has little time left, a busy one until its answer."""
+        if self._is_idle:
+            self._reading.deadline = trio.current_time() + FAREWELL_SECONDS
+
+    def abort(self) -> None:
+        """At once, also out of a write that the client does not take."""
+        self._stream.socket.close()
+
+    async def _read(self) -> None:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            while data := await self._stream.receive_some(READ_BYTES):
+                if not self._is_over:
+                    await self._protocol.handle(RawData(bytes(data)))
+
+    async def _take(self, event: Event) -> None:
+        """What the protocol asks for."""
+        if isinstance(event, RawData):
+            await self._write(event.data)
+        elif isinstance(event, Updated):
+            self._is_idle = event.idle
+            patience = KEEP_ALIVE_SECONDS if event.idle else math.inf
+            self._reading.deadline = trio.current_time() + patience
+        elif isinstance(event, Closed):
+            self._end()
+            await self._protocol.handle(Closed())
+
+    async def _write(self, data: bytes) -> None:
+        if self._is_over:
+            return
+        try:
+            async with self._writing:
+                for start in range(0, len(data), WRITE_BYTES):
+                    with trio.fail_after(WRITE_SECONDS):
+                        await self._stream.send_all(data[start : start + WRITE_BYTES])
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
+            self._give_up()
+        except trio.Cancelled:
+            self._give_up()
+            raise
+
+    def _give_up(self) -> None:
+        """Part of an answer may be out: nothing that made sense could follow."""
+        self._is_over = True
+        self._reading.cancel()
+
+    def _end(self) -> None:
+        """After the last answer: says so to the client, and waits a moment for it to stop sending."""
+        self._is_over = True
+        self._reading.deadline = trio.current_time() + LINGER_SECONDS
+        with suppress(OSError):
+            self._stream.socket.shutdown(socket.SHUT_WR)
+
+
+class _Http11(H11Protocol):
+    """hypercorn's, without its ways out of HTTP/1.1, and with one write for what goes out together."""
+
+    _head = b""
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        """``Upgrade`` is ignored, as RFC 9110 section 7.8 lets a server do."""
+        if request.http_version not in {b"1.1", b"1.0"}:  # h11 takes the preface of HTTP/2 for a request
+            await self._send_error_response(505)
+            await self.send(Closed())
+            return
+        self.stream = HTTPStream(
+            self.app,
+            self.config,
+            self.context,
+            self.task_group,
+            self.ssl,
+            self.client,
+            self.server,
+            self.stream_send,
+            STREAM_ID,
+        )
+        await self.stream.handle(
+            Request(
+                stream_id=STREAM_ID,
+                headers=list(request.headers),
+                http_version=request.http_version.decode(),
+                method=request.method.decode(),
+                raw_path=request.target,
+                state=self.connection_state,
+            )
+        )
+        self.keep_alive_requests += 1
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        """Nothing but HTTP/1.1 is spoken."""
+
+    async def _send_h11_event(self, event: H11SendableEvent) -> None:
+        """The head of an answer waits for what follows it, which is never long."""
+        try:
+            data = self.connection.send(event)
+        except h11.LocalProtocolError:
+            if self.connection.their_state is not h11.ERROR:
+                raise
+            return
+        if type(event) is h11.Response:
+            self._head = data
+            return
+        data, self._head = self._head + data, b""
+        if data:
+            await self.send(RawData(data))
+
+
+class _Applications:
+    """Starts the application for each request; stands in for hypercorn's TaskGroup."""
+
+    def __init__(self, tasks: trio.Nursery) -> None:
+        self._tasks = tasks
+
+    async def spawn_app(
+        self, app: ASGIWrapper, config: Config, scope: Scope, send: Callable[[Any], Awaitable[None]]
+    ) -> Callable[[MutableMapping[str, Any]], Awaitable[None]]:
+        """Returns what takes the events for the application."""
+        inbox, events = trio.open_memory_channel[MutableMapping[str, Any]](READ_AHEAD_EVENTS)
+
+        async def receive() -> MutableMapping[str, Any]:
+            try:
+                return await events.receive()
+            except trio.EndOfChannel:
+                return {"type": "http.disconnect"}
+
+        async def put(event: MutableMapping[str, Any]) -> None:
+            if event["type"] == "http.disconnect":
+                inbox.close()  # ends a `put` that waits for room, too
+                return
+            with suppress(trio.ClosedResourceError):
+                await inbox.send(event)
+
+        answer: Callable[..., Awaitable[None]] = run_app  # typed with every event there is
+        self._tasks.start_soon(answer, app, config, scope, receive, send, None, None)
+        return put
+
+
+def _peers(stream: trio.SocketStream) -> tuple[tuple[str, int] | None, tuple[str, int] | None]:
+    """(client, server); raises OSError where the client has left already."""
+    found = stream.socket
+    return parse_socket_addr(found.family, found.getpeername()), parse_socket_addr(found.family, found.getsockname())

@@ -8,14 +8,15 @@ nothing is kept for a session.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final, assert_never
+from typing import Final, assert_never
 
 import anyio
 from anyio.abc import TaskGroup
 
 from service.edge.hosts import HostList, OriginList
+from service.edge.serving import Receive, Scope, Send
 from service.gateway import Gateway, Notify
 from service.mcp.inbound import Batch, Call, Message, Notification, Rejection, from_http
 from service.mcp.messages import INVALID_REQUEST, error_response
@@ -30,9 +31,6 @@ TEND_SECONDS = 0.25
 """How often new calls get a task that watches their client. Starting one for every call cost 75 µs of CPU each, and
 nearly all calls are over before; a client that leaves is noticed this much later at most."""
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
 _JSON: Final[Header] = (b"content-type", b"application/json")
@@ -187,7 +185,7 @@ class _Exchange:
     async def reply(self, status: int, body: bytes, *headers: Header) -> None:
         """The whole response at once."""
         # Set before the last byte goes out: hypercorn reports a disconnect as soon as a response is complete, and
-        # must not be cancelled while it prepares the connection for the next request.
+        # must not be cancelled while it readies the connection for the next request. (A stream's writes are shielded.)
         self._done = True
         described = (_JSON,) if body else ()
         length = (b"content-length", b"%d" % len(body))
@@ -200,7 +198,6 @@ class _Exchange:
         if self._stream is None and self._takes_json:
             await self.reply(200, answer)
         else:
-            self._done = True
             await self._events().write(_event(answer), last=True)
 
     def notifier(self) -> Notify | None:

@@ -84,7 +84,7 @@ class Conversion:
             raise SpecError(self._at.pointer, f"expected a schema (an object), got {kind_of(schema)}")
         return self._schema(schema)
 
-    def _schema(self, schema: dict[str, Any] | bool) -> JsonSchema:
+    def _schema(self, schema: JsonSchema | bool) -> JsonSchema:  # noqa: FBT001 - true and false are schemas
         """The schema where the path has led. Booleans become objects: some clients know no others."""
         if isinstance(schema, bool):
             return {} if schema else {"not": {}}

@@ -6,7 +6,7 @@ Keywords that hold schemas, and the few with a meaning of their own, are convert
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -24,25 +24,28 @@ def is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def is_count(value: object) -> bool:
     """A whole number from 0; 3.0 is one (section 6.3.1 and core, section 4.2.3)."""
-    return is_number(value) and value >= 0 and value == int(value)  # type: ignore[operator, call-overload, no-any-return]
+    return is_number(value) and value >= 0 and value == int(value)
 
 
 def is_positive(value: object) -> bool:
-    return is_number(value) and value > 0  # type: ignore[operator, no-any-return]
+    return is_number(value) and value > 0
 
 
-def is_list_of_names(value: object) -> bool:
+def is_list_of_names(value: object) -> TypeGuard[list[str]]:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def is_map_of_lists_of_names(value: object) -> bool:
-    return isinstance(value, dict) and all(is_list_of_names(each) for each in value.values())
+    """Names must not repeat (validation, section 6.5.4)."""
+    return isinstance(value, dict) and all(
+        is_list_of_names(each) and len(set(each)) == len(each) for each in value.values()
+    )
 
 
 def is_shallow(value: object) -> bool:

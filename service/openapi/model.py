@@ -18,6 +18,7 @@ NoteKind = Literal[
     "path_repaired", "variable_undeclared", "parameter_dropped", "parameter_repeated", "parameter_repaired",
     "body_dropped", "keyword_dropped", "pattern_dropped", "schema_repaired", "reference_static", "response_dropped",
     "output_dropped", "input_shortened", "security_dropped", "server_dropped", "info_dropped",
+    "extension_ignored",
 ]  # fmt: skip
 """What each means is in `service.openapi.notes.KINDS`."""
 
@@ -43,11 +44,14 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SkippedOperation(msgspec.Struct, frozen=True, kw_only=True):
-    """An operation that is no tool, and why, in words its operator can act on."""
+    """An operation that is no tool, and why, in words its operator can act on.
+
+    ``pointer`` is where the fault is. ``method`` is ``*`` where a whole path item cannot be read.
+    """
 
     pointer: str
     method: str
-    path: str
+    path: str  # the key in the document
     reason: str
 
 
@@ -100,7 +104,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
-    """``status`` is ``"200"``, a range such as ``"2XX"``, or ``"default"``."""
+    """``status`` is ``"200"``, a range such as ``"2XX"``, or ``"default"``. Media types of errors have no schema."""
 
     pointer: str
     status: str
@@ -127,8 +131,8 @@ class SecurityScheme(msgspec.Struct, frozen=True, kw_only=True):
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One operation with path-level values merged in.
 
-    ``path`` is the key in the document with a leading slash; ``query`` and ``fragment`` are what that key carried
-    after ``?`` and ``#`` (real documents do this to tell operations apart).
+    ``path`` is the key in the document with a leading slash, ``query`` what that key carried after ``?``, its
+    variables apart; what followed ``#`` is in the pointer only (real documents do both to tell operations apart).
     ``security``: the effective alternatives, the document's where the operation says nothing; empty = none asked.
     ``servers``: the effective URLs with variables replaced by their defaults, as written otherwise (they may be
     relative). Empty where only the document's own apply.

@@ -26,7 +26,6 @@ Texts = list[Text] | None
 NOTHING = Raw()
 """A field that is not there."""
 
-_FAULT = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<key>key in )?\$(?P<path>.*)`)?$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[([0-9]+)\]|\[\.\.\.\]")
 _EXPECTED = re.compile(r"^Expected `(?P<expected>[^`]*)`, got `(?P<got>[^`]*)`$")
 _WORDS = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
@@ -65,38 +64,24 @@ class Tag(msgspec.Struct, frozen=True):
     parent: Text = None
 
 
-class PathItem(msgspec.Struct, frozen=True):
-    """Operations apart: their keys are data here, see `operations`."""
+class OperationObject(msgspec.Struct, frozen=True, rename="camel"):
+    """``consumes``, ``produces`` and ``schemes`` are 2.0's, ``requestBody`` and ``servers`` 3.x's."""
 
-    ref: str | None = field(default=None, name="$ref")
-    parameters: Raws = None
-    servers: Raws = None
-    additional_operations: RawMap = field(default=None, name="additionalOperations")
-    overrides: Raw = field(default=NOTHING, name="x-mcp")
-
-
-class OperationObject(msgspec.Struct, frozen=True, rename={"operation_id": "operationId", "overrides": "x-mcp"}):
     operation_id: Text = None
     summary: Text = None
     description: Text = None
     tags: Texts = None
     deprecated: Flag = None
     parameters: Raws = None
+    request_body: Raw = NOTHING
     responses: RawMap = None
     security: Raws = None
-    callbacks: RawMap = None
-    overrides: Raw = NOTHING
-
-
-class OperationObject3(OperationObject, frozen=True, rename={"request_body": "requestBody"}):
-    request_body: Raw = NOTHING
     servers: Raws = None
-
-
-class OperationObject2(OperationObject, frozen=True):
+    callbacks: RawMap = None
     consumes: Texts = None
     produces: Texts = None
     schemes: Texts = None
+    overrides: Raw = field(default=NOTHING, name="x-mcp")
 
 
 class ParameterObject(msgspec.Struct, frozen=True, rename="camel"):
@@ -187,11 +172,10 @@ def read(decoder: msgspec.json.Decoder[T], at: Located) -> T:
 
 def fault(error: msgspec.ValidationError, pointer: str) -> SpecError:
     """What msgspec found, in words and with a pointer; the value stands at ``pointer``."""
-    found = _FAULT.match(str(error))
-    assert found is not None, "every part of the pattern is optional"
-    steps = [name or int(index) for name, index in _STEP.findall(found["path"] or "") if name or index]
-    expected = _EXPECTED.match(found["problem"])
-    problem = found["problem"][:1].lower() + found["problem"][1:]
+    problem, _, path = str(error).partition(" - at `$")
+    steps = [name or int(index) for name, index in _STEP.findall(path.rstrip("`")) if name or index]
+    expected = _EXPECTED.match(problem)
+    problem = problem[:1].lower() + problem[1:]
     if expected:
         kinds = [_WORDS.get(kind, kind) for kind in expected["expected"].split(" | ") if kind != "null"]
         kinds = ["string"] if "string" in kinds else kinds

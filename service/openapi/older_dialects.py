@@ -36,13 +36,13 @@ def fit_enumeration(schema: dict[str, Any]) -> bool:
     declared = schema.get("type", [])
     types = declared if isinstance(declared, list) else [declared]
     values = schema["enum"]
-    if all(fits(value, types) for value in values):
+    fitting = [value for value in values if fits(value, types)]
+    # null beside the type is what 3.0.3 asks for with nullable, and harms nothing without.
+    if fitting and all(value is None or fits(value, types) for value in values):
         return False
-    if None in values and len(values) > 1 and all(value is None or fits(value, types) for value in values):
-        return False  # null beside the type: 3.0.3 asks for it with nullable, and it harms nothing
     if "string" in types:
         schema["enum"] = [value if fits(value, types) else as_text(value) for value in values]
-    elif fitting := [value for value in values if fits(value, types)]:
+    elif fitting:
         schema["enum"] = fitting
     else:
         del schema["enum"]

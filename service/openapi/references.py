@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import urljoin
 
 import msgspec
@@ -199,7 +198,7 @@ def opened(value: msgspec.Raw) -> _Container:
     return _ARRAY.decode(value) if first == b"[" else []
 
 
-def decoded(at: Located) -> Any:
+def decoded(at: Located) -> object:
     """The value as Python has it; raises SpecError for a number that no double can hold."""
     try:
         return msgspec.json.decode(at.json)
@@ -247,6 +246,8 @@ def _identified(at: Located) -> Iterator[tuple[str, str, dict[str, object]]]:
             if not {"$id", "$anchor", "$dynamicAnchor"}.isdisjoint(value):
                 yield pointer, base, value
             inner = pointer if isinstance(value.get("$id"), str) else base
-            waiting += [(each, child(pointer, key), inner) for key, each in value.items() if isinstance(each, dict | list)]
+            waiting += [
+                (each, child(pointer, key), inner) for key, each in value.items() if isinstance(each, dict | list)
+            ]
         elif isinstance(value, list):
             waiting += [(each, child(pointer, index), base) for index, each in enumerate(value)]

@@ -7,7 +7,7 @@ be is left out and noted.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -21,6 +21,9 @@ _STAYING = frozenset({"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "d
 """Keywords whose schemas see the same value again (2020-12 core, section 10.2)."""
 _XML_FIELDS = frozenset({"name", "namespace", "prefix", "attribute", "wrapped", "nodeType"})
 _NO_NAMES: frozenset[str] = frozenset()
+
+Convert = Callable[[Any, JsonSchema, str, object], None]
+"""(the conversion, the schema it makes, keyword, the keyword's value)"""
 
 
 class RequestConversion(Conversion):
@@ -41,7 +44,7 @@ class RequestConversion(Conversion):
                     strict[keyword] = value
                 else:
                     self._note_wrong(keyword, plain[1], value)
-            elif (convert := _CONVERTED.get(keyword)) is not None:
+            elif (convert := self._CONVERTED.get(keyword)) is not None:
                 convert(self, strict, keyword, value)
         self._hidden = outer
         return self._finished(schema, strict)
@@ -57,7 +60,7 @@ class RequestConversion(Conversion):
             return older_dialects.nullable(strict)
         return strict
 
-    def _type(self, strict: JsonSchema, keyword: str, value: Any) -> None:
+    def _type(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if value == "file":  # 2.0
             strict |= {"type": "string", "format": "binary"}
             return
@@ -68,20 +71,20 @@ class RequestConversion(Conversion):
         if known:
             strict[keyword] = known if len(known) > 1 else known[0]
 
-    def _enum(self, strict: JsonSchema, keyword: str, value: Any) -> None:
+    def _enum(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if isinstance(value, list) and value and is_shallow(value):
             strict[keyword] = value
         else:
             self._note_wrong(keyword, "an array of values", value)
 
-    def _exclusive(self, strict: JsonSchema, keyword: str, value: Any) -> None:
+    def _exclusive(self, strict: JsonSchema, keyword: str, value: object) -> None:
         """A number, or whether ``minimum`` or ``maximum`` is exclusive (2.0 and 3.0)."""
         if is_number(value) or isinstance(value, bool):
             strict[keyword] = value
         else:
             self._note_wrong(keyword, "a number", value)
 
-    def _pattern(self, strict: JsonSchema, keyword: str, value: Any) -> None:
+    def _pattern(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if not isinstance(value, str):
             self._note_wrong(keyword, "a string", value)
         elif (pattern := self._setting.patterns.linear(value)) is not None:
@@ -89,13 +92,13 @@ class RequestConversion(Conversion):
         else:
             self._note("pattern_dropped", f"not checked: {value[:_EXAMPLE_BYTES]!r}", keyword)
 
-    def _required(self, strict: JsonSchema, keyword: str, value: Any) -> None:
+    def _required(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if not is_list_of_names(value):
             self._note_wrong(keyword, "an array of names", value)
         elif names := [name for name in dict.fromkeys(value) if name not in self._hidden]:
             strict[keyword] = names
 
-    def _properties(self, strict: JsonSchema, keyword: str, value: Any) -> None:
+    def _properties(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if not isinstance(value, dict):
             self._note_wrong(keyword, "an object", value)
             return
@@ -104,14 +107,14 @@ class RequestConversion(Conversion):
             name: self._below(each, keyword, name) or {} for name, each in value.items() if not hides(each, base)
         }
 
-    def _map(self, strict: JsonSchema, keyword: str, value: Any) -> None:
+    def _map(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if not isinstance(value, dict):
             self._note_wrong(keyword, "an object", value)
             return
         stays = keyword in _STAYING
         strict[keyword] = {name: self._below(each, keyword, name, stays=stays) or {} for name, each in value.items()}
 
-    def _pattern_properties(self, strict: JsonSchema, keyword: str, value: Any) -> None:
+    def _pattern_properties(self, strict: JsonSchema, keyword: str, value: object) -> None:
         self._map(strict, keyword, value)
         if keyword not in strict:
             return
@@ -124,13 +127,13 @@ class RequestConversion(Conversion):
                 linear, schema = "", {}  # noqa: PLW2901 - matches every name, says nothing
             strict[keyword][linear] = schema
 
-    def _one(self, strict: JsonSchema, keyword: str, value: Any) -> None:
+    def _one(self, strict: JsonSchema, keyword: str, value: object) -> None:
         converted = self._below(value, keyword, stays=keyword in _STAYING)
         if converted is not None:
             # Where false is the usual word, it stays: catalog and clients look for it.
             strict[keyword] = False if value is False else converted
 
-    def _list(self, strict: JsonSchema, keyword: str, value: Any) -> None:
+    def _list(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if not isinstance(value, list):
             self._note_wrong(keyword, "an array", value)
             return
@@ -139,7 +142,7 @@ class RequestConversion(Conversion):
         if members := [each for each in converted if each is not None]:
             strict[keyword] = members
 
-    def _items(self, strict: JsonSchema, keyword: str, value: Any) -> None:
+    def _items(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if not isinstance(value, list):
             self._one(strict, keyword, value)
             return
@@ -149,53 +152,52 @@ class RequestConversion(Conversion):
         if members := strict.pop(keyword, None):
             strict["prefixItems"] = members
 
-    def _example(self, strict: JsonSchema, _keyword: str, value: Any) -> None:
+    def _example(self, strict: JsonSchema, _keyword: str, value: object) -> None:
         if value is not None and "examples" not in strict and _is_small(value):
             strict["examples"] = [value]
 
-    def _examples(self, strict: JsonSchema, keyword: str, value: Any) -> None:
+    def _examples(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if not isinstance(value, list):
             self._note_wrong(keyword, "an array", value)
         elif small := [each for each in value if _is_small(each)][:_EXAMPLES]:
             strict[keyword] = small
 
-    def _xml(self, strict: JsonSchema, keyword: str, value: Any) -> None:
+    def _xml(self, strict: JsonSchema, keyword: str, value: object) -> None:
         """Not a keyword of 2020-12: how bodies of XML are written. Kept in documents that have such bodies."""
         if self._setting.keeps_xml and isinstance(value, dict):
             strict[keyword] = {
                 field: each for field, each in value.items() if field in _XML_FIELDS and kind_of(each) != "object"
             }
 
-
-_CONVERTED: Mapping[str, Callable[[RequestConversion, JsonSchema, str, Any], None]] = {
-    "type": RequestConversion._type,
-    "enum": RequestConversion._enum,
-    "exclusiveMinimum": RequestConversion._exclusive,
-    "exclusiveMaximum": RequestConversion._exclusive,
-    "pattern": RequestConversion._pattern,
-    "required": RequestConversion._required,
-    "properties": RequestConversion._properties,
-    "patternProperties": RequestConversion._pattern_properties,
-    "dependentSchemas": RequestConversion._map,
-    "items": RequestConversion._items,
-    "prefixItems": RequestConversion._list,
-    "allOf": RequestConversion._list,
-    "anyOf": RequestConversion._list,
-    "oneOf": RequestConversion._list,
-    "additionalProperties": RequestConversion._one,
-    "propertyNames": RequestConversion._one,
-    "contains": RequestConversion._one,
-    "not": RequestConversion._one,
-    "if": RequestConversion._one,
-    "then": RequestConversion._one,
-    "else": RequestConversion._one,
-    "unevaluatedItems": RequestConversion._one,
-    "unevaluatedProperties": RequestConversion._one,
-    "example": RequestConversion._example,
-    "examples": RequestConversion._examples,
-    "xml": RequestConversion._xml,
-}
-"""Keywords whose values are converted; what is neither here nor in `PLAIN` asserts nothing and is left out."""
+    _CONVERTED: ClassVar[Mapping[str, Convert]] = {
+        "type": _type,
+        "enum": _enum,
+        "exclusiveMinimum": _exclusive,
+        "exclusiveMaximum": _exclusive,
+        "pattern": _pattern,
+        "required": _required,
+        "properties": _properties,
+        "patternProperties": _pattern_properties,
+        "dependentSchemas": _map,
+        "items": _items,
+        "prefixItems": _list,
+        "allOf": _list,
+        "anyOf": _list,
+        "oneOf": _list,
+        "additionalProperties": _one,
+        "propertyNames": _one,
+        "contains": _one,
+        "not": _one,
+        "if": _one,
+        "then": _one,
+        "else": _one,
+        "unevaluatedItems": _one,
+        "unevaluatedProperties": _one,
+        "example": _example,
+        "examples": _examples,
+        "xml": _xml,
+    }
+    """Keywords whose values are converted; what is neither here nor in `PLAIN` asserts nothing and is left out."""
 
 
 def _is_small(example: object) -> bool:

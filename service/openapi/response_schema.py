@@ -54,9 +54,7 @@ class ResponseConversion(Conversion):
         for keyword, becomes in _COMBINED:
             members = schema.get(keyword)
             if isinstance(members, list) and members and becomes not in loose:
-                loose[becomes] = [
-                    self._loose(each, keyword, index, stays=True) for index, each in enumerate(members)
-                ]
+                loose[becomes] = [self._loose(each, keyword, index, stays=True) for index, each in enumerate(members)]
 
     def _loose(self, value: object, *path: str | int, stays: bool = False) -> JsonSchema:
         """A subschema; a false one says that there is nothing, which is no reason to refuse what is there."""

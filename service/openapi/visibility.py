@@ -51,7 +51,8 @@ class Visibility:
         names = {name for name, each in members if self._flag(each, base, 0)}
         names.update(*(self._hidden(each, base, depth + 1) for each in _combined(schema)))
         if isinstance(reference := schema.get("$ref"), str):
-            names |= self._beyond(reference, base, self._names, self._hidden, depth) or _NO_NAMES
+            beyond = self._beyond(reference, base, self._names, self._hidden, depth)
+            names.update(beyond or _NO_NAMES)
         return frozenset(names)
 
     def _beyond(
@@ -71,4 +72,3 @@ class Visibility:
 def _combined(schema: dict[str, object]) -> list[object]:
     members = schema.get("allOf")
     return members if isinstance(members, list) else []
-

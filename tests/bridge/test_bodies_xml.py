@@ -136,6 +136,15 @@ def test_a_component_names_the_root_and_prefixes_are_declared() -> None:
     )
 
 
+def test_a_definition_that_is_no_component_names_no_root() -> None:
+    name = "schema.properties.a-0123456789"
+    media = MediaType(
+        pointer="#/xml", name="text/xml", schema=Schema(msgspec.Raw(b'{"$ref":"#/$defs/%s"}' % name.encode()), (name,))
+    )
+    with pytest.raises(SpecError, match="root element has no name"):
+        bodies.writer(media, {name: encoded(PERSON)})
+
+
 def test_the_point_of_use_renames_the_root() -> None:
     stored = {"xml": {"nodeType": "element", "name": "Stored"}, "$ref": "#/$defs/Doc"}
     doc = {"xml": {"nodeType": "none"}, "type": "object", "properties": {"content": {"xml": {"nodeType": "cdata"}}}}
@@ -209,7 +218,9 @@ def test_an_open_schema_takes_text_only() -> None:
         write({"a": 1}, {})
 
 
-def test_a_wrong_xml_keyword_is_ignored() -> None:
+def test_a_wrong_xml_keyword_breaks_nothing() -> None:
+    with pytest.raises(ArgumentError, match="'7' is no XML name"):
+        write({"a": 1}, document({"a": {"xml": {"name": 7}}}))
     assert (
         write({"a": 1}, document({"a": {"xml": True}, "b": {"xml": {"nodeType": 7}}}))
         == "<document><a>1</a></document>"

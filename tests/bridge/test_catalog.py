@@ -98,6 +98,13 @@ def test_a_hidden_operation_is_listed_as_hidden():
     assert reasons(catalog(overridden(hidden=True))) == ["hidden by x-mcp in the document"]
 
 
+def test_an_override_that_is_none_of_ours_is_noted():
+    made = catalog(overridden(enabled=False, name="x"))
+    assert [(note.kind, note.message) for note in made.apis[0].notes] == [
+        ("extension_ignored", "x-mcp has keys that mean nothing here: enabled")
+    ]
+
+
 def test_an_override_of_the_wrong_type_costs_its_operation():
     made = catalog(overridden(hidden="yes"), operation("PUT"))
     assert list(made.tools) == ["put_pets"]

@@ -258,6 +258,32 @@ def test_far_too_many_arguments_keep_their_types():
     assert msgspec.json.decode(made.input.schema)["properties"]["a0"] == {"type": "string"}
 
 
+def test_arguments_that_do_not_fit_by_name_cost_the_operation():
+    made = catalog(
+        operation(parameters=tuple(parameter(f"a{index}") for index in range(100))),
+        limits=SchemaLimits(input_bytes=500),
+    )
+    assert reasons(made) == ["100 arguments are over the limit by their names alone"]
+
+
+def test_a_body_of_very_many_properties_is_one_argument():
+    assert tool(operation("POST", body=body(media(JSON, wide(300))))).body.whole == "body"
+
+
+def test_of_very_many_media_types_the_preferred_are_offered():
+    made = catalog(operation("POST", body=body(*(media(f"text/x{index}") for index in range(50)), media(JSON, OBJECT))))
+    assert list(made.tools["post_pets"].body.writers) == [JSON, *(f"text/x{index}" for index in range(15))]
+    assert kinds(made) == ["body_dropped"]
+
+
+def test_a_choice_of_media_types_survives_every_shortening():
+    parameters = tuple(parameter(f"a{index}", description="word " * 50) for index in range(100))
+    writable = body(media(JSON, OBJECT), media(FORM, OBJECT))
+    made = tool(operation("POST", parameters=parameters, body=writable), limits=SchemaLimits(input_bytes=4_000))
+    chooser = msgspec.json.decode(made.input.schema)["properties"]["content_type"]
+    assert chooser == {"type": "string", "enum": [JSON, FORM]}
+
+
 def test_a_property_named_example_is_no_example():
     value = {"type": "object", "properties": {"example": {"type": "string", "example": "x" * 3_000}}}
     made = tool(operation(parameters=(parameter("a", value=value),)), limits=SchemaLimits(input_bytes=1_000))
@@ -269,3 +295,8 @@ def test_invisible_characters_leave_the_prose_of_a_schema_and_stay_in_its_data()
     value = {"type": "string", "description": "a\u202eb", "enum": ["x\u200by"]}
     given = inputs(operation(parameters=(parameter("a", value=value),)))
     assert given["properties"]["a"] == {"type": "string", "description": "ab", "enum": ["x\u200by"]}
+
+
+def test_a_name_of_a_megabyte_makes_a_short_argument():
+    made = tool(operation(parameters=(parameter("$" * 1_000_000),)))
+    assert (len(made.input.names[0]) <= 64, len(made.entry) < 1_000) == (True, True)

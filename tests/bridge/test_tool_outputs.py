@@ -14,6 +14,7 @@ from descriptions import (
     media,
     operation,
     outputs,
+    schema,
     schemas,
     tool,
 )
@@ -88,3 +89,18 @@ def test_an_output_schema_over_its_budget_loses_examples_then_is_left_out():
         limits=limits,
     )
     assert (made.tools["get_pets"].output, kinds(made)) == (None, ["output_dropped"])
+
+
+def test_choices_that_double_at_every_step_are_followed_once_each():
+    named = {
+        f"S{n}": schema({"anyOf": [{"$ref": f"#/$defs/S{n + 1}"}, {"$ref": f"#/$defs/S{n + 1}"}]}) for n in range(40)
+    }
+    named["S40"] = schema(OBJECT)
+    given = outputs(answer("200", media(JSON, {"$ref": "#/$defs/S0"})), response_schemas=named)
+    assert (given["type"], given["$ref"], len(given["$defs"])) == ("object", "#/$defs/S0", 41)
+
+
+def test_a_choice_that_leads_to_itself_is_not_taken_for_an_object():
+    named = schemas(Loop={"anyOf": [{"$ref": "#/$defs/Loop"}, OBJECT]})
+    made = tool(operation(responses=(answer("200", media(JSON, {"$ref": "#/$defs/Loop"})),)), response_schemas=named)
+    assert made.output.wrapped

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -45,11 +46,13 @@ class Client:
         self._stdin, self._to_server = os.pipe()
         self._from_server, self._stdout = os.pipe()
         self._received = b""
+        self.left = trio.Event()
 
     async def serve(self) -> None:
         await serve_stdio(self._gateway, self._stdin, self._stdout)
         os.close(self._stdout)
         self._stdout = -1
+        self.left.set()
 
     async def say(self, *lines: bytes) -> None:
         data = memoryview(b"".join(lines))
@@ -145,6 +148,20 @@ def test_a_line_may_have_its_limit() -> None:
         start = b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":"'
         await client.say(start, b"x" * (LINE_BYTES - len(start) - 3), b'"}}\n')
         assert (await client.hear())["result"] == {}
+
+    converse(use)
+
+
+def test_a_line_without_end_does_not_fill_the_memory() -> None:
+    async def use(client: Client) -> None:
+        tracemalloc.start()
+        for _ in range(5):
+            await client.say(b"x" * LINE_BYTES)
+        await client.say(b"\n")
+        assert (await client.hear())["error"]["code"] == -32700
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 4 * LINE_BYTES  # the test itself holds one line, and a buffer grows by copying
 
     converse(use)
 
@@ -268,6 +285,7 @@ def test_a_client_that_closes_its_end_stops_the_server() -> None:
     async def use(client: Client) -> None:
         client.stop_reading()
         await client.say(line("ping"))
+        await client.left.wait()
 
     converse(use)
 

@@ -1,8 +1,13 @@
 """YAML 1.2 (core schema) to JSON text, in Python alone.
 
-Why not a library: those that are fast enough lose what was written (number text, duplicate keys), end the process on
-some input, or refuse what others accept; see docs/adr. Keys are always text, as JSON wants them: ``200``, ``on`` and
-``null`` are what was written. ``<<`` merges. Tags are those of the core schema; any other is refused.
+A reader of its own, because none that can be had is at once fast, exact and safe. rapidyaml 0.15 ends the process on
+thirty bytes of malformed tags, prints its errors, and refuses closing brackets below their key, as one document in
+twenty has them; its JSON loses ``True``, ``~`` and the precedence of merges. The parsers written in Rust round numbers
+and, most of them, keep the last of two equal keys in silence. PyYAML takes 2 s for a document of 4 MB; this takes 0.2.
+
+Keys are always text, as JSON wants them: ``200``, ``on`` and ``null`` are what was written. ``<<`` merges. Tags are
+those of the core schema; any other is refused. Where documents are laid out more loosely than the specification has
+it, this follows libyaml, which most of them were tried with.
 """
 
 from __future__ import annotations

@@ -7,18 +7,21 @@ it. ``parent`` is the column that whatever belongs to the node must be indented 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 from service.openapi.text import DocumentLimits, duplicate_key
 from service.openapi.yaml.anchors import Anchors, Value
 from service.openapi.yaml.flow import NO_PROPERTIES, SCALAR_TAGS, Flow
 from service.openapi.yaml.lines import Lines
-from service.openapi.yaml.scalars import TYPED_STARTS, block_scalar, folded, resolve
+from service.openapi.yaml.scalars import Scalar, block_scalar, folded, resolve
 
 # With what plain text does not begin (YAML 1.2.2 rule 126). `-`, `?` and `:` may, before anything but a space.
+_TAB_INDENTS = "a tab cannot indent; use spaces"
+_REPEATED_BYTES = 24
 _HASH = ord("#")
 _INDICATORS = frozenset(b"-?:,[]{}#&*!|>'\"%@`")
-_PLAIN_AFTER = re.compile(rb"[-?:][^\s]")
+_PLAIN_START = re.compile(rb"[^\s\-?:,\[\]{}#&*!|>'\"%@`]|[-?:][^\s]")
 _COMMENT = re.compile(rb"[ \t\n]#")
 _INNER_KEY = re.compile(rb":(?=\s|$)")
 _ONLY_COMMENTS = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?(?:\n|$))*+")
@@ -28,7 +31,6 @@ _UNUSUAL_KEY = re.compile(
     (?: (?P<quoted> "[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+" | '[^'\n]*+(?:''[^'\n]*+)*+' )
       | (?P<alias> \*[^\s]+ )
       | (?P<plain> (?:[^\s\-?:,\[\]{}#&*!|>'"%@`]|[\-?:](?=[^\s])) [^\n:#]*+(?:(?::(?=[^\s])|(?<=[^\s])\#)[^\n:#]*+)*+ )
-      | (?P<bracketed> [\[{][^\n]*[\]}] )
     )?
     [ \t]*:(?=[ \t]|$)[ \t]*
     """,
@@ -37,8 +39,8 @@ _UNUSUAL_KEY = re.compile(
 _EXPLICIT_KEY = re.compile(
     rb"""
     \?[ \t]+
-    (?: "(?P<double>[^"\\\n]*)" | '(?P<single>[^'\n]*)' | (?P<plain>[^\s\[{&*!|>"'#][^\n:#]*(?::[^\s][^\n:#]*)*) )
-    [ \t]*(?:[ \t]\#[^\n]*)?$
+    (?: "(?P<double>[^"\\\n]*)" | '(?P<single>[^'\n]*)' | (?P<plain>[^\s\[{&*!|>"'#][^\n:#]*+(?::[^\s][^\n:#]*+)*+) )
+    [ \t]*+(?:(?<=[ \t])\#[^\n]*)?$
     """,
     re.VERBOSE,
 )
@@ -55,7 +57,9 @@ class Blocks:
         self._lines = Lines(text)
         self._anchors = Anchors(text, limits)
         self._flow = Flow(text, self._anchors)
-        self._names: dict[bytes, str] = {}  # keys are few and repeated
+        # What keys and short plain texts stand for: there are few, and each is said often.
+        self._names: dict[bytes, str] = {}
+        self._scalars: dict[bytes, Scalar] = {}
 
     @property
     def end(self) -> int:
@@ -74,6 +78,8 @@ class Blocks:
         lines = self._lines
         if lines.dashes:
             return self._sequence(depth)
+        if lines.rest[:1] == b"\t" and not lines.key:
+            raise lines.error(lines.offset, _TAB_INDENTS)
         return self._mapping(depth) if self._begins_mapping() else self._inline(parent, depth, parent + 1)
 
     def _begins_mapping(self) -> bool:
@@ -86,59 +92,63 @@ class Blocks:
         lines = self._lines
         column = lines.column
         self._anchors.enter(depth, lines.start)
+        depth += 1
         result: list[Value] = []
         while lines.column == column and lines.dashes:
             lines.take_dash()
-            result.append(self._item(column, depth + 1))
+            result.append(self._item(column, depth, column + 1))
         return result
 
-    def _item(self, parent: int, depth: int) -> Value:
+    def _item(self, parent: int, depth: int, dashes_from: int) -> Value:
         """A value that may be laid out by indentation although it begins on the line of its dash."""
         if self._lines.dashes or self._begins_mapping():
             return self._node(parent, depth)
-        return self._inline(parent, depth, parent + 1)
+        return self._inline(parent, depth, dashes_from)
 
     def _mapping(self, depth: int) -> dict[str, Value]:
-        lines, names = self._lines, self._names
+        lines, names, inline = self._lines, self._names, self._inline
         column, start = lines.column, lines.start
         self._anchors.enter(depth, start)
+        depth += 1
         result: dict[str, Value] = {}
         merged = False
         while lines.column == column and not lines.dashes:
-            explicit = not lines.key and self._at_mark(b"?")
-            if lines.key == b"<<":
-                merged = True
             key = names.get(lines.key)
+            read: Callable[[int, int, int], Value] = inline
             if key is None:
-                key = self._explicit_key(column) if explicit else self._key()
+                merged = merged or lines.key == b"<<"
+                key, read = self._new_key(column)
             if key in result:
                 raise lines.error(lines.start + column, duplicate_key(key))
-            result[key] = self._item(column, depth + 1) if explicit else self._inline(column, depth + 1, column)
+            result[key] = read(column, depth, column)
         return self._flow.merged(result, start) if merged else result
+
+    def _new_key(self, column: int) -> tuple[str, Callable[[int, int, int], Value]]:
+        """The key of the current line, which is not in ``_names`` yet (``<<`` never is), and what reads its value."""
+        lines = self._lines
+        if not lines.key and self._at_mark(b"?"):
+            return self._explicit_key(column), self._item
+        if not lines.key:
+            return self._unusual_key(), self._inline
+        text = lines.key.rstrip()
+        name = (text[1:-1] if text[0] in b"\"'" else text).decode()
+        if name != "<<":
+            self._names[lines.key] = name
+        return name, self._inline
 
     def _at_mark(self, mark: bytes) -> bool:
         """At `?` or `:` with a space after it, before a key or a value that needs a line of its own."""
         rest = self._lines.rest
         return rest[:1] == mark and rest[1:2] in b" \t"
 
-    def _key(self) -> str:
-        """The key of the current line, which is not among `_names`; ``rest`` becomes what comes after its colon."""
-        lines = self._lines
-        if not lines.key:
-            return self._unusual_key()
-        text = lines.key.rstrip()
-        name = (text[1:-1] if text[0] in b"\"'" else text).decode()
-        self._names[lines.key] = name
-        return name
-
     def _unusual_key(self) -> str:
         """A key with an anchor, with escapes, with spaces before its colon and so on."""
         lines = self._lines
         found = _UNUSUAL_KEY.match(lines.rest)
         if found is None:
-            raise lines.error(lines.offset, "expected `key: value`")
-        if found["bracketed"] or found["alias"]:
-            raise lines.error(lines.offset, "a key must be plain or quoted text")
+            raise lines.error(lines.offset, _TAB_INDENTS if lines.rest[:1] == b"\t" else "expected `key: value`")
+        if found["alias"]:
+            raise lines.error(lines.offset, "an alias cannot be a key; write the key out")
         properties, start = NO_PROPERTIES, lines.offset
         if found["properties"]:
             properties, start = self._flow.properties(start)
@@ -173,9 +183,8 @@ class Blocks:
             if lines.dashes:
                 return self._sequence(depth) if lines.column >= dashes_from else None
             return self._node(parent, depth) if lines.column > parent else None
-        if rest[0] not in _INDICATORS or _PLAIN_AFTER.match(rest):
-            text = self._plain(parent)
-            return resolve(text) if rest[0] in TYPED_STARTS else text
+        if rest in self._scalars or rest[0] not in _INDICATORS or _PLAIN_START.match(rest):
+            return self._plain_value(parent)
         start = rest[:1]
         if start in {b"|", b">"}:
             return self._block_scalar(parent)
@@ -210,32 +219,41 @@ class Blocks:
             return ""
         if start in {b"|", b">"}:
             return self._block_scalar(parent)
+        offset = lines.offset
         if start not in {b'"', b"'"}:
-            return self._plain(parent)
-        text, end = self._flow.quoted(lines.offset)
+            if not _PLAIN_START.match(lines.rest):
+                raise lines.error(offset, f"a scalar cannot begin with `{start.decode()}`; quote it")
+            lines.advance()
+            return self._plain(offset, parent)
+        text, end = self._flow.quoted(offset)
         lines.go_past(end)
         return text
 
-    def _plain(self, parent: int) -> str:
-        """Plain text from ``rest`` on; every further line that is indented deeper than ``parent`` belongs to it."""
-        lines = self._lines
+    def _plain_value(self, parent: int) -> Value:
+        lines, scalars = self._lines, self._scalars
         rest, starts, index = lines.rest, lines.starts, lines.index
         lines.advance()
-        if lines.column <= parent and b":" not in rest and b"#" not in rest:
-            return rest.rstrip().decode()
+        if lines.column > parent:
+            return resolve(self._plain(starts[index + 1] - 1 - len(rest), parent))
+        if rest in scalars:
+            return scalars[rest]
+        value = resolve(self._plain(starts[index + 1] - 1 - len(rest), parent))
+        if len(rest) <= _REPEATED_BYTES:
+            scalars[rest] = value
+        return value
+
+    def _plain(self, start: int, parent: int) -> str:
+        """Plain text from ``start`` on. Every line that is indented deeper than ``parent`` belongs to it."""
+        lines = self._lines
         while lines.column > parent:
             lines.advance()
-        return self._long_plain(starts[index + 1] - 1 - len(rest), lines.start)
-
-    def _long_plain(self, start: int, end: int) -> str:
-        """Plain text that ends between two offsets, at a comment or at the end."""
-        text = self._text[start:end]
-        if comment := _COMMENT.search(text):
+        text = self._text[start : lines.start]
+        if b"#" in text and (comment := _COMMENT.search(text)):
             if not _ONLY_COMMENTS.fullmatch(text, comment.start()):
-                raise self._lines.error(start + comment.start() + 1, "a comment ends plain text, but more is below it")
+                raise lines.error(start + comment.start() + 1, "a comment ends plain text, but more is below it")
             text = text[: comment.start()]
-        if key := _INNER_KEY.search(text):
-            raise self._lines.error(start + key.start(), "a colon and a space within plain text; quote the text")
+        if b":" in text and (key := _INNER_KEY.search(text)):
+            raise lines.error(start + key.start(), "a colon and a space within plain text; quote the text")
         return folded(text.rstrip().decode())
 
     def _block_scalar(self, parent: int) -> str:

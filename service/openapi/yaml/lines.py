@@ -28,9 +28,10 @@ _LINE = re.compile(
     """,
     re.VERBOSE,
 )
+_HASH, _TAB = b"#\t"
 _WINDOW_BYTES = 1 << 16
 _DOCUMENT_MARKS = frozenset({b"---", b"..."})
-_LINE_END = re.compile(rb"[ \t]*(?:(?<=[ \t])#[^\n]*)?\n")
+_LINE_END = re.compile(rb"[ \t]*(?:#[^\n]*)?\n")
 
 
 class Lines:
@@ -63,12 +64,15 @@ class Lines:
         """Go on to the next line that is neither blank nor a comment, or to the end of the document."""
         while True:
             self.index += 1
-            if self.index == len(self._lines) and not self._load(self.starts[-1]):
+            try:
+                indent, self.dashes, self.key, rest = self._lines[self.index]
+            except IndexError:
+                if self._load(self.starts[-1]):
+                    continue
                 self._end()
                 return
-            indent, self.dashes, self.key, rest = self._lines[self.index]
             self.rest = rest
-            if self.dashes or self.key or (rest and self._has_content(indent, rest)):
+            if self.key or self.dashes or (rest and self._has_content(indent, rest)):
                 self.column = len(indent)
                 return
             if rest[:3] in _DOCUMENT_MARKS:
@@ -76,13 +80,11 @@ class Lines:
                 return
 
     def _has_content(self, indent: bytes, rest: bytes) -> bool:
-        if rest[0] == ord("\t"):
-            blank = rest.lstrip(b" \t")
-            if blank and blank[0] != ord("#"):
-                raise SpecError(place(self.text, self.starts[self.index] + len(indent)), "a tab cannot indent")
+        if rest[0] == _TAB:
+            rest = rest.lstrip(b" \t")
+        if not rest or rest[0] == _HASH:
             return False
-        is_mark = not indent and rest[:3] in _DOCUMENT_MARKS and rest[3:4] in {b"", b" ", b"\t"}
-        return rest[0] != ord("#") and not is_mark
+        return bool(indent) or rest[:3] not in _DOCUMENT_MARKS or rest[3:4] not in {b"", b" ", b"\t"}
 
     def _load(self, start: int) -> bool:
         """Take the window apart that begins at ``start``; False at the end of the text."""
@@ -92,7 +94,7 @@ class Lines:
         self._lines = _LINE.findall(self.text, start, end)
         lengths = map(len, self.text[start:end].splitlines(keepends=True))
         self.starts = list(accumulate(lengths, initial=start))
-        self.index = 0
+        self.index = -1
         return True
 
     def _end(self) -> None:

@@ -23,8 +23,6 @@ _WORDS = {
 }
 _WORD_STARTS = frozenset("~nNtTfF")
 _NUMBER_STARTS = frozenset("0123456789+-.")
-TYPED_STARTS = frozenset(b"~nNtTfF0123456789+-.")
-"""With what plain text begins that may be something else than text."""
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?P<exponent>[eE][-+]?[0-9]+)?")
 _CORE_NUMBER = re.compile(
     r"(?P<sign>[-+]?)(?P<whole>0|[1-9][0-9]*|(?=\.[0-9]))(?P<point>\.(?P<part>[0-9]*))?(?P<exponent>[eE][-+]?[0-9]+)?"
@@ -38,11 +36,12 @@ _KINDS_OF_JSON = {
     "null": re.compile(rb"null"),
 }
 
-_LINE_BREAKS = re.compile(r"[ \t]*\n[ \t]*((?:\n[ \t]*)*)")
+# From the first of the spaces on only: tried from each of them, a million would take hours.
+_LINE_BREAKS = re.compile(r"(?<![ \t])[ \t]*+\n[ \t]*+((?:\n[ \t]*+)*+)")
 _ESCAPES = dict(zip('0abt\tnvfre "/\\N_LP', '\0\a\b\t\t\n\v\f\r\x1b "/\\\x85\xa0\u2028\u2029', strict=True))
 _ESCAPE_OR_LINE_BREAK = re.compile(
-    r"\\(?:(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))|\n[ \t]*((?:\n[ \t]*)*)|(.|$))"
-    r"|[ \t]*\n[ \t]*((?:\n[ \t]*)*)",
+    r"\\(?:(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))|\n[ \t]*+((?:\n[ \t]*+)*+)|(.|$))"
+    r"|(?:(?<![ \t])|(?<=\\[ \t]))[ \t]*+\n[ \t]*+((?:\n[ \t]*+)*+)",
     re.DOTALL,
 )
 # A line that begins with text, the line breaks after it, and the first character of another such line.

@@ -1,0 +1,182 @@
+"""Bodies and answers by media type: the ``content`` maps of OpenAPI 3.x."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar, get_args
+
+import msgspec
+
+from service.errors import SpecError
+from service.openapi.model import Body, Encoding, MediaType, Parameter, Response, Schema, Style
+from service.openapi.notes import Notes
+from service.openapi.objects import (
+    EncodingObject,
+    MediaTypeObject,
+    RequestBody,
+    ResponseObject,
+    is_there,
+    read,
+    reader,
+    written,
+)
+from service.openapi.parameters import ParameterReader
+from service.openapi.references import Located, References
+from service.openapi.schemas import Schemas
+
+_body = reader(RequestBody)
+_response = reader(ResponseObject)
+_media_type = reader(MediaTypeObject)
+_encoding = reader(EncodingObject)
+
+
+class BodyReader:
+    """Reads Request Body Objects; each place of the document once."""
+
+    def __init__(self, references: References, schemas: Schemas, parameters: ParameterReader, notes: Notes) -> None:
+        self._references = references
+        self._schemas = schemas
+        self._parameters = parameters
+        self._notes = notes
+        self._known: dict[str, Body] = {}
+
+    def body(self, at: Located) -> Body | None:
+        """The body that stands at ``at``; None if nothing can be sent in it. Raises SpecError."""
+        resolved = self._references.resolve(at)
+        place = resolved.target
+        known = self._known.get(place.pointer)
+        if known is None:
+            known = self._known[place.pointer] = self._read(place)
+        if not known.media:
+            self._notes.add(place.pointer, "body_dropped", "the body has no media type; none is sent")
+            return None
+        return known if resolved.description is None else _described(known, resolved.description)
+
+    def _read(self, at: Located) -> Body:
+        declared = read(_body, at)
+        content = declared.content or {}
+        return Body(
+            pointer=at.pointer,
+            required=declared.required is True,
+            description=written(declared.description),
+            media=tuple(self._media(at.member(value, "content", name), name) for name, value in content.items()),
+        )
+
+    def _media(self, at: Located, name: str) -> MediaType:
+        place = self._references.resolve(at).target
+        declared = read(_media_type, place)
+        encoding = declared.encoding or {}
+        schema, is_stream = described_schema(place, declared, self._schemas)
+        return MediaType(
+            pointer=place.pointer,
+            name=name,
+            schema=schema,
+            encoding={
+                field: self._encoding(place.member(value, "encoding", field)) for field, value in encoding.items()
+            },
+            is_stream=is_stream,
+        )
+
+    def _encoding(self, at: Located) -> Encoding:
+        declared = read(_encoding, at)
+        headers = (declared.headers or {}).items()
+        return Encoding(
+            content_type=None if declared.content_type is None else written(declared.content_type),
+            style=self._encoding_style(at, declared),
+            explode=declared.explode,
+            allow_reserved=declared.allow_reserved is True,
+            headers=tuple(self._headers((name, at.member(value, "headers", name)) for name, value in headers)),
+        )
+
+    def _headers(self, headers: Iterable[tuple[str, Located]]) -> Iterable[Parameter]:
+        """Encoding Object, ``headers``: Content-Type is described separately and ignored here."""
+        return [self._parameters.header(at, name) for name, at in headers if name.lower() != "content-type"]
+
+    def _encoding_style(self, at: Located, declared: EncodingObject) -> Style | None:
+        """Encoding Object, ``style``: as for query parameters."""
+        if declared.style is None:
+            return None
+        for style in get_args(Style):
+            if style == declared.style:
+                return style  # type: ignore[no-any-return]  # one of the literal's values
+        self._notes.add(at.pointer, "parameter_repaired", f"style {declared.style!r} is unknown; 'form' was taken")
+        return "form"
+
+
+class ResponseReader:
+    """Reads Response Objects; each place of the document once."""
+
+    def __init__(self, references: References, schemas: Schemas, notes: Notes) -> None:
+        self._references = references
+        self._schemas = schemas
+        self._notes = notes
+        self._known: dict[tuple[str, bool], Response] = {}
+
+    def responses(self, declared: dict[str, msgspec.Raw], at: Located) -> tuple[Response, ...]:
+        """The answers of one operation."""
+        return by_status(declared, at, self._response, self._notes)
+
+    def _response(self, at: Located, is_success: bool) -> Response:  # noqa: FBT001 - see by_status
+        resolved = self._references.resolve(at)
+        place = resolved.target
+        known = self._known.get((place.pointer, is_success))
+        if known is None:
+            declared = read(_response, place)
+            content = (declared.content or {}).items()
+            members = [(name, place.member(value, "content", name)) for name, value in content]
+            known = self._known[place.pointer, is_success] = Response(
+                pointer=place.pointer,
+                status="",
+                description=written(declared.description),
+                media=tuple(self._media(member, name, is_success=is_success) for name, member in members),
+            )
+        return known if resolved.description is None else _described(known, resolved.description)
+
+    def _media(self, at: Located, name: str, *, is_success: bool) -> MediaType:
+        place = self._references.resolve(at).target
+        if not is_success:
+            return MediaType(pointer=place.pointer, name=name, schema=None)
+        declared = read(_media_type, place)
+        try:
+            schema, is_stream = described_schema(place, declared, self._schemas)
+        except SpecError as error:
+            self._notes.add(error.pointer, "output_dropped", error.problem)
+            schema, is_stream = None, is_there(declared.item_schema)
+        return MediaType(pointer=place.pointer, name=name, schema=schema, is_stream=is_stream)
+
+
+def by_status(
+    declared: dict[str, msgspec.Raw], at: Located, read_one: Callable[[Located, bool], Response], notes: Notes
+) -> tuple[Response, ...]:
+    """The answers in the map at ``at``; ``read_one`` is told whether the answer is a success.
+
+    Errors have no schemas: they are shown as they come. An operation can be called without knowing its answers:
+    what is wrong in one costs that one, and a note.
+    """
+    statuses = [status for status in declared if not status.startswith("x-")]
+    successes = [status for status in statuses if status.startswith("2")] or ["default"]
+    found = []
+    for status in statuses:
+        try:
+            response = read_one(at.member(declared[status], status), status in successes)
+        except SpecError as error:
+            notes.add(error.pointer, "response_dropped", error.problem)
+        else:
+            found.append(msgspec.structs.replace(response, status=status))
+    return tuple(found)
+
+
+def described_schema(at: Located, declared: MediaTypeObject, schemas: Schemas) -> tuple[Schema | None, bool]:
+    """A media type's schema, and whether it is that of each item of a stream (3.2, ``itemSchema``)."""
+    if is_there(declared.item_schema):
+        return schemas.read(at.member(declared.item_schema, "itemSchema")), True
+    if is_there(declared.schema):
+        return schemas.read(at.member(declared.schema, "schema")), False
+    return None, False
+
+
+D = TypeVar("D", Body, Response)
+
+
+def _described(value: D, description: str) -> D:
+    return msgspec.structs.replace(value, description=description)

