@@ -107,6 +107,23 @@ class Gateway:
             entry.settle(await self._call_tool(call, entry, notify))
         return entry.answer
 
+    def refuse(self, rejection: Rejection, transport: Transport) -> bytes:
+        """The response to a message that was no call of any method; it leaves a record like every other."""
+        refused = rejection.encode()
+        self._observe(
+            CallRecord(
+                method="",
+                version="",
+                transport=transport,
+                outcome="protocol_error",
+                seconds=0.0,
+                request_bytes=0,
+                response_bytes=len(refused),
+                error=str(rejection.code),
+            )
+        )
+        return refused
+
     async def answer_all(self, batch: Batch, transport: Transport) -> bytes:
         """The responses to a batch as a JSON array, its calls side by side; empty if it was notifications only."""
         answered = [b""] * len(batch.messages)
@@ -119,7 +136,7 @@ class Gateway:
                 if isinstance(message, Call):
                     tasks.start_soon(fill, index, message)
                 elif isinstance(message, Rejection):
-                    answered[index] = message.encode()
+                    answered[index] = self.refuse(message, transport)
         present = [one for one in answered if one]
         return b"[%b]" % b",".join(present) if present else b""
 

@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
         (["--spec-path", "{0}/future.yaml"], {}, 1, "4.0.0"),
         (["--spec-path", "{0}/empty.yaml"], {}, 1, "empty.yaml: the document is empty"),
         (["--spec-path", "{0}/page.html"], {}, 1, "HTML or XML"),
-        (["--spec-path", "{0}/no-servers.yaml"], {}, 2, "API_BASE_URL"),
+        (["--spec-path", "{0}/no-servers.yaml"], {}, 1, "API_BASE_URL"),
         (["--spec-path", "{0}/good.yaml", "--api-url", "ftp://x"], {}, 2, "--api-url: 'ftp://x' must start with"),
         (["--spec-path", "{0}/good.yaml", "--api-url", "https://u:p@x"], {}, 2, "--api-url"),
         (["--spec-path", "{0}/good.yaml", "--api-url", "http://x.example"], {}, 2, "ALLOW_INSECURE_HTTP"),

@@ -220,6 +220,15 @@ def test_a_prompt_of_an_operation_is_answered_at_once(version: str) -> None:
     validate_server_result("prompts/get", version, msgspec.json.decode(response)["result"])
 
 
+def test_a_message_that_is_refused_leaves_a_record_too() -> None:
+    records: list[CallRecord] = []
+    refused = gateway(ScriptedApi(), records=records).refuse(Rejection(code=-32700, message="not valid JSON"), "stdio")
+    assert msgspec.json.decode(refused)["error"] == {"code": -32700, "message": "not valid JSON"}
+    assert [(one.method, one.outcome, one.error, one.transport) for one in records] == [
+        ("", "protocol_error", "-32700", "stdio")
+    ]
+
+
 def test_prompts_can_be_turned_off() -> None:
     built = gateway(ScriptedApi(), prompts=False)
     assert answered(built, call(method="prompts/get"))["error"]["code"] == -32602

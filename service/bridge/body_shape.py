@@ -113,9 +113,12 @@ def _flat_outline(usable: Sequence[_Usable], schemas: Mapping[str, Schema]) -> O
 
 
 def _is_plain(outline: Outline) -> bool:
-    """An object of named properties and nothing else; an open map or a choice needs its own argument."""
+    """An object of named properties and nothing else; an open map or a choice needs its own argument.
+
+    Where null may stand for the whole object, it cannot be said: not giving the properties is how to say it.
+    """
     return (
-        outline.get("type", "object") == "object"
+        outline.get("type", "object") in ("object", ["object", "null"], ["null", "object"])
         and 0 < len(outline.get("properties", ())) <= MAX_PROPERTIES
         and outline.get("additionalProperties", False) is False
         and outline.keys() <= _PLAIN

@@ -31,6 +31,9 @@ class _Root(msgspec.Struct, frozen=True):
 
 
 _OBJECT = b'"object"'
+OBJECT_OR_NULL = b'["object","null"]'
+_OBJECTS = frozenset({_OBJECT, OBJECT_OR_NULL})
+"""The types of an object; schemas of answers allow null everywhere."""
 _root = msgspec.json.Decoder(_Root | bool).decode
 
 
@@ -93,7 +96,7 @@ class Definitions:
         members = []
         for name in queue:
             fresh = [ref for ref in self._schemas[name].refs if ref not in names]
-            member = self.member(name, Detail.SHORT)
+            member = self.member(name, Detail.LOOSE)
             cost = len(member) - len(self.stub(name)) + sum(len(self.stub(ref)) + 1 for ref in fresh)
             if cost > room:
                 members.append(self.stub(name))
@@ -110,7 +113,7 @@ class Definitions:
         if isinstance(root, bool):
             return False
         if root.type:
-            return bytes(root.type) == _OBJECT
+            return bytes(root.type) in _OBJECTS
         if root.properties:
             return True
         if root.ref:

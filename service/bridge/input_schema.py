@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import assert_never
 
 import msgspec
 
 from service.bridge.definitions import Definitions
-from service.bridge.schema_edits import Detail, bare, decode, encode, reduced, shallow
+from service.bridge.schema_edits import WHOLE, Detail, bare, decode, encode, reduced, shallow
 
+_TOLD = {Detail.FULL: "", Detail.NO_EXAMPLES: "examples", Detail.SHORT: "examples and long descriptions"}
 _DEPTHS = (5, 4, 3, 2, 1, 0)
 """Levels of an argument's own schema that are kept when the whole is too large, tried in this order."""
 
@@ -53,18 +53,18 @@ def build(arguments: Sequence[Argument], definitions: Definitions, limit: int) -
     """
     required = encode([argument.name for argument in arguments if argument.required])
     refs = [ref for argument in arguments for ref in argument.refs]
-    for detail in Detail:
+    for detail in WHOLE:
         properties = [_property(argument.name, reduced(argument.schema, detail)) for argument in arguments]
         room = limit - len(_joined(properties, required, ()))
         members = definitions.reached(refs, room, detail) if room >= 0 else None
         if members is not None:
-            return InputSchema(_joined(properties, required, members), _told(detail))
+            return InputSchema(_joined(properties, required, members), _TOLD[detail])
     return _pruned(arguments, required, definitions, limit)
 
 
 def _pruned(arguments: Sequence[Argument], required: bytes, definitions: Definitions, limit: int) -> InputSchema:
     """The nearest levels that fit; at the last resort every argument is its type and no more."""
-    decoded = {argument.name: decode(reduced(argument.schema, Detail.SHORT)) for argument in arguments}
+    decoded = {argument.name: decode(reduced(argument.schema, Detail.LOOSE)) for argument in arguments}
     for depth in _DEPTHS:
         properties = [_property(name, encode(shallow(schema, depth))) for name, schema in decoded.items()]
         room = limit - len(_joined(properties, required, ()))
@@ -74,18 +74,6 @@ def _pruned(arguments: Sequence[Argument], required: bytes, definitions: Definit
             return InputSchema(pruned, "examples, long descriptions and the deepest parts")
     properties = [_property(name, encode(bare(schema))) for name, schema in decoded.items()]
     return InputSchema(_joined(properties, required, ()), "everything but the arguments' types")
-
-
-def _told(detail: Detail) -> str:
-    match detail:
-        case Detail.FULL:
-            return ""
-        case Detail.NO_EXAMPLES:
-            return "examples"
-        case Detail.SHORT:
-            return "examples and long descriptions"
-        case unknown:
-            assert_never(unknown)
 
 
 def _property(name: str, schema: bytes) -> bytes:

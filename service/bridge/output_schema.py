@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from service.bridge.definitions import Definitions, says_object
+from service.bridge.definitions import OBJECT_OR_NULL, Definitions, says_object
 from service.bridge.media_types import is_json
 from service.bridge.model import OutputContract
-from service.bridge.schema_edits import Detail, cleaned, reduced
+from service.bridge.schema_edits import WHOLE, cleaned, reduced
 from service.openapi.model import Operation, Schema
 
 _HOPELESS = 3
@@ -27,7 +27,7 @@ def build(operation: Operation, definitions: Definitions, limit: int) -> OutputC
     encoded = [cleaned(bytes(schema.json)) for schema in schemas]
     wrapped = not all(definitions.is_object(schema) for schema in encoded)
     refs = tuple(ref for schema in schemas for ref in schema.refs)
-    for detail in Detail:
+    for detail in WHOLE:
         roots = [reduced(schema, detail) for schema in encoded]
         room = _HOPELESS * limit - len(_joined(roots, (), wrapped=wrapped))
         members = definitions.reached(refs, room, detail)
@@ -58,6 +58,14 @@ def _joined(roots: Sequence[bytes], members: Sequence[bytes], *, wrapped: bool) 
     value = roots[0] if len(roots) == 1 else b'{"anyOf":[' + b",".join(roots) + b"]}"
     if wrapped:
         value = b'{"type":"object","properties":{"result":' + value + b'},"required":["result"]}'
-    elif not says_object(value):
-        value = b'{"type":"object",' + value[1:]
+    else:
+        value = _object_root(value)
     return value[:-1] + b',"$defs":{' + b",".join(members) + b"}}" if members else value
+
+
+def _object_root(schema: bytes) -> bytes:
+    """The same schema with the type that MCP wants at the root in so many words."""
+    nullable = b'{"type":' + OBJECT_OR_NULL
+    if schema.startswith(nullable):
+        return b'{"type":"object"' + schema.removeprefix(nullable)
+    return schema if says_object(schema) else b'{"type":"object",' + schema[1:]

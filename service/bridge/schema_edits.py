@@ -30,6 +30,10 @@ _NAMED = frozenset({"properties", "patternProperties", "dependentSchemas", "$def
 _LISTED = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 """Where JSON Schema 2020-12 keeps subschemas (core section 10); everything else is data and stays as it is."""
 
+_STRICT = frozenset(
+    {"not", "if", "then", "else", "contains", "minContains", "maxContains", "unevaluatedItems", "unevaluatedProperties"}
+)
+
 JsonSchema = dict[str, Any] | bool
 """A decoded schema."""
 Edit = Callable[[dict[str, Any]], dict[str, Any]]
@@ -45,6 +49,11 @@ class Detail(enum.IntEnum):
     FULL = 0
     NO_EXAMPLES = 1
     SHORT = 2  # descriptions cut
+    LOOSE = 3  # and whatever fits keeps fitting when a part of the schema is left out
+
+
+WHOLE = (Detail.FULL, Detail.NO_EXAMPLES, Detail.SHORT)
+"""The levels that still check everything."""
 
 
 def cleaned(schema: bytes) -> bytes:
@@ -64,8 +73,7 @@ def reduced(schema: bytes, detail: Detail) -> bytes:
     """An encoded schema at a level of detail."""
     if detail is Detail.FULL or (detail is Detail.NO_EXAMPLES and b'"example' not in schema):
         return schema
-    edit = _without_examples if detail is Detail.NO_EXAMPLES else _with_short_prose
-    return encode(rewritten(decode(schema), edit))
+    return encode(rewritten(decode(schema), _EDITS[detail]))
 
 
 def rewritten(schema: JsonSchema, edit: Edit) -> JsonSchema:
@@ -127,8 +135,26 @@ def _with_short_prose(schema: dict[str, Any]) -> dict[str, Any]:
     return lean
 
 
+def _loosened(schema: dict[str, Any]) -> dict[str, Any]:
+    """Without what refuses more when a subschema admits more: an open value fits every branch of ``oneOf``."""
+    loose = {key: value for key, value in _with_short_prose(schema).items() if key not in _STRICT}
+    choices = loose.pop("oneOf", None)
+    if choices is not None and "anyOf" in loose:
+        loose["allOf"] = [*loose.get("allOf", ()), {"anyOf": choices}]
+    elif choices is not None:
+        loose["anyOf"] = choices
+    return loose
+
+
 def _with_visible_prose(schema: dict[str, Any]) -> dict[str, Any]:
     return {
         key: text.visible(value) if key in {"description", "title", "$comment"} and isinstance(value, str) else value
         for key, value in schema.items()
     }
+
+
+_EDITS: dict[Detail, Edit] = {
+    Detail.NO_EXAMPLES: _without_examples,
+    Detail.SHORT: _with_short_prose,
+    Detail.LOOSE: _loosened,
+}

@@ -39,10 +39,9 @@ def operation_base(operation: Operation, base: BaseUrl) -> BaseUrl:
         own = _resolved(url, base)
         if own is not None and own.origin == base.origin:
             return own
-    elsewhere = ", ".join(operation.servers[:3])
-    raise SpecError(
-        operation.pointer, f"is served at {elsewhere}, not at {base.origin}; give that base URL to an API of its own"
-    )
+    elsewhere = ", ".join(list(dict.fromkeys(operation.servers))[:3])
+    problem = f"is served at {elsewhere}, not at {base.origin}"
+    raise SpecError(operation.pointer, f"{problem}; ADDITIONAL_SPECS can name this document again with that base_url")
 
 
 def _resolved(url: str, base: BaseUrl) -> BaseUrl | None:

@@ -245,6 +245,7 @@ class _Connection:
 
     async def _write(self, data: bytes) -> None:
         if self._is_over:
+            await trio.lowlevel.checkpoint()  # whoever still sends must learn of the disconnect some time
             return
         try:
             async with self._writing:
@@ -263,11 +264,14 @@ class _Connection:
         self._reading.cancel()
 
     def _end(self) -> None:
-        """After the last answer: says so to the client, and waits a moment for it to stop sending."""
+        """After the last answer: says so to the client, and hears out one that is still sending."""
         self._is_over = True
-        self._reading.deadline = trio.current_time() + LINGER_SECONDS
         with suppress(OSError):
             self._stream.socket.shutdown(socket.SHUT_WR)
+        if self._protocol.connection.their_state in {h11.SEND_BODY, h11.ERROR}:
+            self._reading.deadline = trio.current_time() + LINGER_SECONDS
+        else:
+            self._reading.cancel()
 
 
 class _Http11(H11Protocol):

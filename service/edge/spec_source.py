@@ -63,10 +63,11 @@ def _read_file(path: Path, setting: str, allowed_dirs: Sequence[Path]) -> bytes:
         raise ConfigError(setting, f"cannot read {path}: {error.strerror}") from None
     except (ValueError, RuntimeError):  # a null byte; links that lead to themselves
         raise ConfigError(setting, f"{str(path)!r} is not a path that can be read") from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):  # asked before Python opens it: a folder would be an error of its own
+        os.close(descriptor)
+        raise ConfigError(setting, f"{path} is not a regular file")
     with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ConfigError(setting, f"{path} is not a regular file")
         if status.st_size > FILE_BYTES:
             problem = f"{path} has {status.st_size / 2**20:.0f} MiB; a document may have {FILE_BYTES / 2**20:.0f}"
             raise ConfigError(setting, problem)

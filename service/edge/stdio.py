@@ -68,11 +68,11 @@ class _Conversation:
         """Reads one line; None is a line that was too long."""
         if line is None:
             problem = f"a line may have {LINE_BYTES // 1024 // 1024} MiB"
-            await self._say(Rejection(code=PARSE_ERROR, message=problem).encode())
+            await self._refuse(Rejection(code=PARSE_ERROR, message=problem))
             return
         match from_line(line, self._negotiated):
             case Rejection() as rejection:
-                await self._say(rejection.encode())
+                await self._refuse(rejection)
             case Notification(cancels=None):
                 pass
             case Notification(cancels=request_id) if request_id in self._scopes:
@@ -99,7 +99,7 @@ class _Conversation:
             self._running += 1
             return True
         problem = f"{CALLS} calls are in flight; ask again when one is answered"
-        await self._say(Rejection(id=request_id, code=INTERNAL_ERROR, message=problem).encode())
+        await self._refuse(Rejection(id=request_id, code=INTERNAL_ERROR, message=problem))
         return False
 
     async def _answer(self, call: Call, scope: anyio.CancelScope) -> None:
@@ -117,6 +117,9 @@ class _Conversation:
                 await self._say(answers)
         finally:
             self._running -= 1
+
+    async def _refuse(self, rejection: Rejection) -> None:
+        await self._say(self._gateway.refuse(rejection, "stdio"))
 
     async def _say(self, message: bytes) -> None:
         await self._queue.send(message + b"\n")

@@ -89,9 +89,11 @@ class StreamableHttp:
     def _check(self, method: str, headers: Mapping[bytes, bytes]) -> None:
         """What can be said without the body: who may ask at all first, then how."""
         if not self._hosts.admits(headers.get(b"host", b"").decode("latin-1")):
-            raise _Refusal(421, "this server does not answer for the host that the request names")
+            raise _Refusal(
+                421, "this server does not answer for the Host of the request; its operator can add it to ALLOWED_HOSTS"
+            )
         if b"origin" in headers and not self._origins.admits(headers[b"origin"].decode("latin-1")):
-            raise _Refusal(403, "requests from this origin are not allowed")
+            raise _Refusal(403, "requests from this Origin are not allowed; the operator can add it to ALLOWED_ORIGINS")
         if method != "POST":
             raise _Refusal(405, "the MCP endpoint takes POST only; there are no sessions", (b"allow", b"POST"))
         if headers.get(b"content-type", b"").lower().replace(b" ", b"") not in _JSON_TYPES:
@@ -104,7 +106,7 @@ class StreamableHttp:
     async def _take(self, message: Message | Batch, exchange: _Exchange) -> None:
         match message:
             case Rejection():
-                await exchange.reply(message.status, message.encode())
+                await exchange.reply(message.status, self._gateway.refuse(message, "http"))
             case Notification():
                 await exchange.reply(202, b"")
             case Call():

@@ -17,7 +17,8 @@ Transport = Literal["http", "sse", "stdio"]
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One request, answered or given up. No arguments, no secrets; every label is bounded by the catalog.
 
-    ``tool`` and ``api`` are empty where no tool of the catalog was called. ``error`` is the type's name for a
+    ``method`` and ``version`` are empty and ``request_bytes`` is 0 for a message that was refused before it was a
+    call. ``tool`` and ``api`` are empty where no tool of the catalog was called. ``error`` is the type's name for a
     tool error and the JSON-RPC code for the others; empty if all went well. ``status`` is the API's, None if it
     gave none. ``seconds`` is the time from message to answer, ``upstream_seconds`` the part of it
     that the API took; sizes are bytes of the messages.

@@ -136,8 +136,10 @@ class Conversion:
         """The reference as written. A dynamic one counts as the target that the document itself gives it."""
         if isinstance(reference := schema.get("$ref"), str):
             return reference
+        if self._is_old:
+            return None
         dynamic = schema.get("$dynamicRef", self._recursive if schema.get("$recursiveRef") == "#" else None)
-        if not isinstance(dynamic, str) or self._is_old:
+        if not isinstance(dynamic, str):
             return None
         self._note("reference_static", f"resolved to {dynamic!r} of this document")
         return dynamic

@@ -102,6 +102,8 @@ _CLASSES: Mapping[str, Check] = {
 
 def fits(value: object, types: list[str]) -> bool:
     """Whether a value is of one of the types; none at all admits everything."""
+    if len(types) == 1:
+        return _CLASSES[types[0]](value)
     return not types or any(_CLASSES[name](value) for name in types)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import TypeVar, get_args
 
@@ -28,6 +29,7 @@ _body = reader(RequestBody)
 _response = reader(ResponseObject)
 _media_type = reader(MediaTypeObject)
 _encoding = reader(EncodingObject)
+_STATUS = re.compile(r"[1-5](?:[0-9]{2}|[xX]{2})")
 
 
 class BodyReader:
@@ -153,17 +155,28 @@ def by_status(
     Errors have no schemas: they are shown as they come. An operation can be called without knowing its answers:
     what is wrong in one costs that one, and a note.
     """
-    statuses = [status for status in declared if not status.startswith("x-")]
-    successes = [status for status in statuses if status.startswith("2")] or ["default"]
+    has_success = any(status.startswith("2") for status in declared)
     found = []
-    for status in statuses:
+    for key, value in declared.items():
+        if key.startswith("x-"):
+            continue
+        place = at.member(value, key)
         try:
-            response = read_one(at.member(declared[status], status), status in successes)
+            status = _status(key, place)
+            response = read_one(place, status.startswith("2") or (status == "default" and not has_success))
         except SpecError as error:
             notes.add(error.pointer, "response_dropped", error.problem)
         else:
             found.append(msgspec.structs.replace(response, status=status))
     return tuple(found)
+
+
+def _status(key: str, at: Located) -> str:
+    if key == "default":
+        return key
+    if not _STATUS.fullmatch(key):
+        raise SpecError(at.pointer, f"{key!r} is no status: expected one such as 200, a range such as 2XX, or default")
+    return key.upper()
 
 
 def described_schema(at: Located, declared: MediaTypeObject, schemas: Schemas) -> tuple[Schema | None, bool]:

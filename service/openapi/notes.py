@@ -20,11 +20,9 @@ KINDS: Mapping[NoteKind, str] = {
     "response_dropped": "a response cannot be read; calls are not affected",
     "output_dropped": "the schema of an answer cannot be used; the tool declares no output for it",
     "input_shortened": "the input schema of a tool is over its limit; what it says in less is in the message",
-    "input_shortened": "what a tool's arguments are told by is too long; examples, prose or depth were left out",
     "security_dropped": "a security scheme is missing or of an unknown kind",
     "server_dropped": "a server entry cannot be used",
     "info_dropped": "what the document says about itself cannot be read",
-    "extension_ignored": "a field of x-mcp is unknown or has a value that it cannot have",
     "extension_ignored": "a key of x-mcp is none of those that this service reads",
 }
 """Every kind of note, and what it means."""

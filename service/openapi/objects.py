@@ -113,6 +113,12 @@ class ParameterObject2(msgspec.Struct, frozen=True, rename="camel"):
     schema: Raw = NOTHING
 
 
+class TypedSchema(msgspec.Struct, frozen=True):
+    """A schema as far as 2.0's ``type: file`` is concerned."""
+
+    type: Raw = NOTHING
+
+
 class RequestBody(msgspec.Struct, frozen=True):
     description: Text = None
     required: Flag = None
@@ -181,6 +187,22 @@ def fault(error: msgspec.ValidationError, pointer: str) -> SpecError:
         kinds = ["string"] if "string" in kinds else kinds
         problem = f"expected {' or '.join(kinds)}, got {_WORDS.get(expected['got'], expected['got'])}"
     return SpecError(child(pointer, *steps) if steps else pointer, problem)
+
+
+_MAP: msgspec.json.Decoder[RawMap] = msgspec.json.Decoder(RawMap)
+_LIST: msgspec.json.Decoder[Raws] = msgspec.json.Decoder(Raws)
+
+
+def read_map(at: Located) -> dict[str, Raw]:
+    """An object's members; empty for null and for what is not there. Raises SpecError."""
+    members = read(_MAP, at) if is_there(at.json) else None
+    return members or {}
+
+
+def read_list(at: Located) -> list[Raw]:
+    """An array's elements; empty for null and for what is not there. Raises SpecError."""
+    elements = read(_LIST, at) if is_there(at.json) else None
+    return elements or []
 
 
 def is_there(value: Raw) -> bool:

@@ -28,8 +28,8 @@ def separate_bounds(schema: dict[str, Any]) -> None:
                 schema[exclusive] = schema.pop(bound)
 
 
-def fit_enumeration(schema: dict[str, Any]) -> bool:
-    """Repair ``type: string`` with ``enum: [1, 2]``, which no value fits; whether that was necessary.
+def fit_enumeration(schema: dict[str, Any]) -> str:
+    """Repair ``type: string`` with ``enum: [1, 2]``, which no value fits. What was done, in words; empty if nothing.
 
     Values become text where text is what the type wants; others that do not fit are left out.
     """
@@ -39,14 +39,15 @@ def fit_enumeration(schema: dict[str, Any]) -> bool:
     fitting = [value for value in values if fits(value, types)]
     # null beside the type is what 3.0.3 asks for with nullable, and harms nothing without.
     if fitting and all(value is None or fits(value, types) for value in values):
-        return False
+        return ""
     if "string" in types:
         schema["enum"] = [value if fits(value, types) else as_text(value) for value in values]
-    elif fitting:
+        return "values that are no strings became strings, which the type wants"
+    if fitting:
         schema["enum"] = fitting
-    else:
-        del schema["enum"]
-    return True
+        return f"values that are not of type {as_text(declared)} were left out"
+    del schema["enum"]
+    return f"no value is of type {as_text(declared)}; the enumeration was left out"
 
 
 def nullable(schema: dict[str, Any]) -> dict[str, Any]:

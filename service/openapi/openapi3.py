@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from service.openapi import security, servers
 from service.openapi.dialect import Parts, request_schemas, response_schemas
 from service.openapi.document import Document
 from service.openapi.media import BodyReader, ResponseReader
 from service.openapi.model import Parameter
 from service.openapi.notes import Notes
-from service.openapi.objects import OperationObject, RawMap, Root, is_there, read, reader
+from service.openapi.objects import NOTHING, OperationObject, Root, is_there, read_map
 from service.openapi.parameters import ParameterReader
 from service.openapi.pointers import ROOT, child
 from service.openapi.references import Located, References
 
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
-_map = reader(RawMap)
 
 
 class OpenApi3:
@@ -29,11 +26,9 @@ class OpenApi3:
         self.request = request_schemas(document, references, notes, "#/components/schemas")
         self.response = response_schemas(document, references, notes, "#/components/schemas")
         self.servers = servers.urls(root.servers, child(ROOT, "servers"), notes)
-        declared = Located(
-            child(ROOT, "components", "securitySchemes"),
-            (root.components or {}).get("securitySchemes", msgspec.Raw(b"null")),
-        )
-        self.security_schemes = security.schemes(read(_map, declared), declared, references, notes)
+        components = root.components or {}
+        declared = Located(child(ROOT, "components", "securitySchemes"), components.get("securitySchemes", NOTHING))
+        self.security_schemes = security.schemes(read_map(declared), declared, references, notes)
         self._notes = notes
         self._parameters = ParameterReader(references, self.request, notes)
         self._bodies = BodyReader(references, self.request, self._parameters, notes)
@@ -45,7 +40,7 @@ class OpenApi3:
     def parts(self, operation: OperationObject, at: Located, declarations: Sequence[Parameter]) -> Parts:
         has_body = is_there(operation.request_body)
         body = self._bodies.body(at.member(operation.request_body, "requestBody")) if has_body else None
-        responses = at.member(msgspec.Raw(), "responses")
+        responses = at.member(NOTHING, "responses")
         return Parts(
             parameters=tuple(declarations),
             body=body,

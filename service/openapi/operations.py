@@ -15,15 +15,17 @@ from service.openapi.document import Document
 from service.openapi.model import ApiDescription, Operation, Parameter, SecurityChoice, SkippedOperation
 from service.openapi.notes import Notes
 from service.openapi.objects import (
+    NOTHING,
     Info,
     OperationObject,
-    RawMap,
     Raws,
     Root,
     Tag,
     Text,
     is_there,
     read,
+    read_list,
+    read_map,
     reader,
     written,
 )
@@ -41,8 +43,6 @@ MAX_OPERATIONS = 200_000
 _root = reader(Root)
 _info = reader(Info)
 _tags = reader(list[Tag])
-_list = reader(Raws)
-_map = reader(RawMap)
 _operation = reader(OperationObject)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -106,7 +106,7 @@ class _Walk(Generic[D]):
         self._notes = notes
         self._has_more_methods = document.dialect == "3.2"
         self._security = security.choices(root.security, child(ROOT, "security"), dialect.security_schemes, notes)
-        self._overrides = _overrides(Located(child(ROOT, "x-mcp"), root.overrides))
+        self._overrides = read_map(Located(child(ROOT, "x-mcp"), root.overrides))
         self._tag_parents = _tag_parents(root, notes) if document.dialect == "3.2" else {}
 
     def paths(self, declared: Mapping[str, msgspec.Raw]) -> None:
@@ -121,12 +121,7 @@ class _Walk(Generic[D]):
         except SpecError as error:
             self._skip(error, "*", key)
             return
-        try:
-            if is_taken:
-                raise SpecError(at.pointer, f"is /{key} without its slash, and that path is there as well")
-            shared: _Shared[D] | SpecError = self._shared(key, at, item)
-        except SpecError as error:
-            shared = error
+        shared = self._shared_or_fault(key, at, item, is_taken=is_taken)
         for path, method, place in found:
             self._require_room()
             try:
@@ -136,11 +131,11 @@ class _Walk(Generic[D]):
 
     def _item(self, at: Located) -> dict[str, Located]:
         """The fields of a path item, where they stand. What is beside a ``$ref`` counts more than its target."""
-        own = {name: at.member(value, name) for name, value in (read(_map, at) or {}).items()}
+        own = {name: at.member(value, name) for name, value in read_map(at).items()}
         if own.pop("$ref", None) is None:
             return own
         target = self._references.resolve(at).target
-        return {name: target.member(value, name) for name, value in (read(_map, target) or {}).items()} | own
+        return {name: target.member(value, name) for name, value in read_map(target).items()} | own
 
     def _operations_of(self, item: Mapping[str, Located]) -> Iterator[tuple[tuple[str, ...], str, Located]]:
         """(path in the item, method, place) of each operation; raises SpecError."""
@@ -148,18 +143,28 @@ class _Walk(Generic[D]):
             if name in self._dialect.methods:
                 yield (name,), name.upper(), place
             elif name == "additionalOperations" and self._has_more_methods:
-                for method, value in (read(_map, place) or {}).items():
+                for method, value in read_map(place).items():
                     yield (name, method), method, place.member(value, method)
 
+    def _shared_or_fault(
+        self, key: str, at: Located, item: Mapping[str, Located], *, is_taken: bool
+    ) -> _Shared[D] | SpecError:
+        """A fault of the path is one of each of its operations."""
+        if is_taken:
+            return SpecError(at.pointer, f"is /{key} without its slash, and that path is there as well")
+        try:
+            return self._shared(key, at, item)
+        except SpecError as error:
+            return error
+
     def _shared(self, key: str, at: Located, item: Mapping[str, Located]) -> _Shared[D]:
-        own_servers = read(_list, item["servers"]) if "servers" in item else None
-        parameters = item.get("parameters")
-        overrides = item.get("x-mcp")
+        nothing = at.member(NOTHING)
+        parameters = item.get("parameters", nothing)
         return _Shared(
             key=path_keys.parsed(key, at.pointer, self._notes),
-            declarations=() if parameters is None else self._declarations(read(_list, parameters), parameters),
-            servers=servers.own(own_servers, child(at.pointer, "servers"), self._notes),
-            overrides=self._overrides | ({} if overrides is None else _overrides(overrides)),
+            declarations=self._declarations(read_list(parameters), parameters),
+            servers=servers.own(read_list(item.get("servers", nothing)), child(at.pointer, "servers"), self._notes),
+            overrides=self._overrides | read_map(item.get("x-mcp", nothing)),
         )
 
     def _operation(self, method: str, at: Located, pointer: str, shared: _Shared[D] | SpecError) -> Operation:
@@ -168,7 +173,7 @@ class _Walk(Generic[D]):
         _require_method(method, pointer)
         declared = read(_operation, at)
         self.callbacks += len(declared.callbacks or ())
-        own = self._declarations(declared.parameters, at.member(msgspec.Raw(), "parameters"))
+        own = self._declarations(declared.parameters, at.member(NOTHING, "parameters"))
         declarations = {_identity(each): each for each in (*shared.declarations, *own)}
         parts = self._dialect.parts(declared, at, list(declarations.values()))
         return Operation(
@@ -187,7 +192,7 @@ class _Walk(Generic[D]):
             security=self._choices(declared, at),
             servers=parts.servers or shared.servers,
             overrides=msgspec.Raw(
-                msgspec.json.encode(shared.overrides | _overrides(at.member(declared.overrides, "x-mcp")))
+                msgspec.json.encode(shared.overrides | read_map(at.member(declared.overrides, "x-mcp")))
             ),
         )
 
@@ -247,10 +252,6 @@ def _require_method(method: str, pointer: str) -> None:
         raise SpecError(pointer, f"{method!r} is not an HTTP method (RFC 9110 section 9.1)")
     if method == "CONNECT":
         raise SpecError(pointer, "CONNECT asks for a tunnel and describes no operation")
-
-
-def _overrides(at: Located) -> Overrides:
-    return (read(_map, at) or {}) if is_there(at.json) else {}
 
 
 def _read_info(root: Root, notes: Notes) -> Info:

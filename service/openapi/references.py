@@ -77,9 +77,10 @@ class References:
         self._found: dict[tuple[str, str], Located] = {}
         self._resources: dict[str, str] = {}  # absolute URI → pointer
         self._uris: dict[str, str] = {ROOT: ""}
+        self._has_identifiers = False
         self._anchors: dict[tuple[str, str], str] = {}  # (base, name) → pointer
         if self._is_json_schema:
-            self._index(document.json)
+            self._index_document(document.json)
 
     def find(self, reference: str, origin: Located) -> Located:
         """The value that ``reference``, standing at ``origin``, means; raises SpecError with the origin's pointer."""
@@ -165,20 +166,22 @@ class References:
             container = self._open[at.pointer] = opened(at.json)
         return container
 
-    def _index(self, json: bytes) -> None:
+    def index(self, schema: Located) -> None:
+        """Find the identifiers and anchors in a schema, so that references can lead to them."""
+        if self._has_identifiers and b"$" in bytes(schema.json):
+            for pointer, base, found in _identified(schema):
+                self._identify(pointer, base, found)
+
+    def _index_document(self, json: bytes) -> None:
         """Find the identifiers and anchors of component schemas, in documents that have any at all."""
         if b'"$self"' in json and (uri := text_in(_peek_resource(self._document.json).self_uri)):
             self._uris[ROOT] = uri.partition("#")[0]
             self._resources[self._uris[ROOT]] = ROOT
-        if not any(word in json for word in (b'"$id"', b'"$anchor"', b'"$dynamicAnchor"')):
-            return
-        schemas = self._walk("#/components/schemas")
-        if schemas is None or not isinstance(entries := self._opened(schemas), dict):
-            return
-        for name, schema in entries.items():
-            if b"$" in bytes(schema):
-                for pointer, base, found in _identified(schemas.member(schema, name)):
-                    self._identify(pointer, base, found)
+        self._has_identifiers = any(word in json for word in (b'"$id"', b'"$anchor"', b'"$dynamicAnchor"'))
+        schemas = self._walk("#/components/schemas") if self._has_identifiers else None
+        if schemas is not None and isinstance(entries := self._opened(schemas), dict):
+            for name, schema in entries.items():
+                self.index(schemas.member(schema, name))
 
     def _identify(self, pointer: str, base: str, schema: dict[str, object]) -> None:
         if isinstance(identifier := schema.get("$id"), str):
@@ -207,7 +210,7 @@ def decoded(at: Located) -> object:
 
 
 def text_in(value: msgspec.Raw) -> str | None:
-    """The string that is encoded; None if it is something else or nothing."""
+    """The string that is encoded; None for anything else."""
     return msgspec.json.decode(value, type=str) if bytes(memoryview(value)[:1]) == b'"' else None
 
 

@@ -51,9 +51,10 @@ class RequestConversion(Conversion):
 
     def _finished(self, schema: dict[str, Any], strict: JsonSchema) -> JsonSchema:
         """What only the whole schema object can tell."""
-        if "enum" in strict and older_dialects.fit_enumeration(strict):
-            self._note("schema_repaired", f"values that are not of type {as_text(strict['type'])}", "enum")
-        older_dialects.separate_bounds(strict)
+        if "enum" in strict and (repair := older_dialects.fit_enumeration(strict)):
+            self._note("schema_repaired", repair, "enum")
+        if "exclusiveMinimum" in strict or "exclusiveMaximum" in strict:
+            older_dialects.separate_bounds(strict)
         if "discriminator" in schema:
             older_dialects.tell_kinds(schema["discriminator"], strict)
         if schema.get("nullable") is True or schema.get("x-nullable") is True:
@@ -64,7 +65,8 @@ class RequestConversion(Conversion):
         if value == "file":  # 2.0
             strict |= {"type": "string", "format": "binary"}
             return
-        names = value if isinstance(value, list) else [value]
+        # Unquoted in YAML, the type null is the value null.
+        names = ["null" if each is None else each for each in value] if isinstance(value, list) else [value]
         known = list(dict.fromkeys(name for name in names if isinstance(name, str) and name in TYPES))
         if len(known) < len(names) and value is not None:
             self._note("keyword_dropped", f"{as_text(value)} is not a type of JSON Schema", keyword)
@@ -75,7 +77,7 @@ class RequestConversion(Conversion):
         if isinstance(value, list) and value and is_shallow(value):
             strict[keyword] = value
         else:
-            self._note_wrong(keyword, "an array of values", value)
+            self._note_wrong(keyword, "an array of one value or more", value)
 
     def _exclusive(self, strict: JsonSchema, keyword: str, value: object) -> None:
         """A number, or whether ``minimum`` or ``maximum`` is exclusive (2.0 and 3.0)."""

@@ -53,6 +53,7 @@ class Schemas:
 
     def read(self, at: Located) -> Schema:
         """The schema at a place; raises SpecError if it or one that it leads to cannot be used."""
+        self._references.index(at)
         conversion = self._conversion(at)
         schema = _encoded(conversion, at)
         self._convert_pending()
@@ -238,10 +239,10 @@ def _both(one: dict[str, Any] | None, other: dict[str, Any]) -> dict[str, Any]:
     return other if one is None or one == other else {"allOf": [one, other]}
 
 
-def _common_rest(one: dict[str, Any] | bool, other: dict[str, Any] | bool) -> dict[str, Any] | bool:
+def _common_rest(one: Any, other: Any) -> dict[str, Any] | bool:  # noqa: ANN401 - a schema or false
     """What the unnamed properties of the whole may be: each part alone would speak of the other's properties too."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return False  # the only boolean that is emitted
+    if one is False or other is False:
+        return False
     return _both(one, other) if one and other else {}
 
 

@@ -10,7 +10,7 @@ import msgspec
 from service.errors import SpecError
 from service.openapi.model import SecurityChoice, SecurityScheme
 from service.openapi.notes import Notes
-from service.openapi.objects import RawMap, Raws, SecuritySchemeObject, Texts, fault, read, reader, written
+from service.openapi.objects import Raws, SecuritySchemeObject, Texts, fault, read, reader, written
 from service.openapi.pointers import child
 from service.openapi.references import Located, References
 
@@ -22,10 +22,12 @@ _KINDS = frozenset({"apiKey", "http", "oauth2", "openIdConnect", "mutualTLS"})
 _LOCATIONS = frozenset({"header", "query", "cookie"})
 
 
-def schemes(declared: RawMap, at: Located, references: References, notes: Notes) -> dict[str, SecurityScheme]:
+def schemes(
+    declared: Mapping[str, msgspec.Raw], at: Located, references: References, notes: Notes
+) -> dict[str, SecurityScheme]:
     """The schemes that can be met, by name; ``declared`` is the map that stands at ``at``."""
     found = {}
-    for name, value in (declared or {}).items():
+    for name, value in declared.items():
         place = at.member(value, name)
         try:
             target = references.resolve(place).target
@@ -63,7 +65,7 @@ def choices(
     found = []
     for index, value in enumerate(declared or ()):
         place = Located(child(pointer, index), value)
-        members = read(_requirement, place).items()
+        members = read(_requirement, place).items()  # not null: that would ask for nothing
         found.append(SecurityChoice(tuple((name, _read_scopes(scopes, place, name)) for name, scopes in members)))
         for name, _ in found[-1].schemes:
             if name not in known:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+import msgspec
 
 from service.errors import SpecError
 from service.openapi.notes import Notes
-from service.openapi.objects import Raws, ServerObject, ServerVariable, read, reader, written
+from service.openapi.objects import ServerObject, ServerVariable, read, reader, written
 from service.openapi.pointers import child
 from service.openapi.references import Located
 
@@ -15,7 +18,7 @@ _variable = reader(ServerVariable)
 _TEMPLATE = re.compile(r"\{([^{}]*)\}")
 
 
-def urls(declared: Raws, pointer: str, notes: Notes) -> tuple[str, ...]:
+def urls(declared: Sequence[msgspec.Raw] | None, pointer: str, notes: Notes) -> tuple[str, ...]:
     """The usable URLs of the ``servers`` list at ``pointer``, variables replaced by their defaults."""
     found = []
     for index, value in enumerate(declared or ()):
@@ -26,8 +29,8 @@ def urls(declared: Raws, pointer: str, notes: Notes) -> tuple[str, ...]:
     return tuple(found)
 
 
-def own(declared: Raws, pointer: str, notes: Notes) -> tuple[str, ...]:
-    """The URLs of a path or an operation; empty where it names none. Raises SpecError if all that it names are unusable."""
+def own(declared: Sequence[msgspec.Raw] | None, pointer: str, notes: Notes) -> tuple[str, ...]:
+    """The URLs of a path or an operation; empty where it names none. Raises SpecError if it names no usable one."""
     found = urls(declared, pointer, notes)
     if declared and not found:
         raise SpecError(pointer, "none of these servers can be used")

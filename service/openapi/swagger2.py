@@ -19,18 +19,21 @@ from service.openapi.media import by_status
 from service.openapi.model import Body, Encoding, MediaType, Parameter, Response, Schema, Style
 from service.openapi.notes import Notes
 from service.openapi.objects import (
+    NOTHING,
     OperationObject,
     ParameterObject2,
     ResponseObject,
     Root,
     Texts,
+    TypedSchema,
     is_there,
     read,
+    read_map,
     reader,
     written,
 )
 from service.openapi.pointers import ROOT, child
-from service.openapi.references import Located, References
+from service.openapi.references import Located, References, text_in
 
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
 _JSON = "application/json"
@@ -54,7 +57,7 @@ _FILE = "file"
 
 _parameter = reader(ParameterObject2)
 _response = reader(ResponseObject)
-_members = reader(dict[str, msgspec.Raw])
+_typed = reader(TypedSchema)
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,8 +81,8 @@ class Swagger2:
         self.request = request_schemas(document, references, notes, "#/definitions")
         self.response = response_schemas(document, references, notes, "#/definitions")
         self.servers = _servers(root, root.schemes)
-        definitions = Located(child(ROOT, "securityDefinitions"), msgspec.Raw())
-        self.security_schemes = security.schemes(root.security_definitions, definitions, references, notes)
+        definitions = Located(child(ROOT, "securityDefinitions"), NOTHING)
+        self.security_schemes = security.schemes(root.security_definitions or {}, definitions, references, notes)
         self._root = root
         self._references = references
         self._notes = notes
@@ -98,7 +101,7 @@ class Swagger2:
         def response(place: Located, is_success: bool) -> Response:  # noqa: FBT001 - see by_status
             return self._response(place, produced, is_success=is_success)
 
-        responses = at.member(msgspec.Raw(), "responses")
+        responses = at.member(NOTHING, "responses")
         return Parts(
             parameters=tuple(each for each in declarations if isinstance(each, Parameter)),
             body=self._body(operation, at, [each for each in declarations if isinstance(each, Field)]),
@@ -220,7 +223,8 @@ class Swagger2:
 
     def _answer(self, at: Located) -> tuple[Schema | None, str]:
         """An answer's schema, and its media type where ``produces`` is silent. A file has no schema."""
-        if read(_parameter, self._references.beyond_aliases(at)).type == _FILE:
+        declared = read(_typed, self._references.beyond_aliases(at))
+        if text_in(declared.type) == _FILE:
             return None, _BINARY
         try:
             return self.response.read(at), _JSON
@@ -229,11 +233,9 @@ class Swagger2:
             return None, _JSON
 
     def _own_servers(self, operation: OperationObject, at: Located) -> tuple[str, ...]:
-        if not operation.schemes:
-            return ()
-        if not (urls := _servers(self._root, operation.schemes)):
+        if operation.schemes and not set(_SCHEMES).intersection(_names(operation.schemes)):
             raise SpecError(child(at.pointer, "schemes"), "is served neither over https nor over http")
-        return urls
+        return _servers(self._root, operation.schemes) if operation.schemes and self._root.host else ()
 
 
 def _servers(root: Root, schemes: Texts) -> tuple[str, ...]:
@@ -271,7 +273,7 @@ def _form_schema(fields: Sequence[Field]) -> Schema:
 
 def _without(at: Located, keys: frozenset[str]) -> Located:
     """An object less some of its members, at the same place."""
-    members = {name: value for name, value in read(_members, at).items() if name not in keys}
+    members = {name: value for name, value in read_map(at).items() if name not in keys}
     return Located(at.pointer, msgspec.Raw(msgspec.json.encode(members)), at.base)
 
 

@@ -26,7 +26,7 @@ from descriptions import (
     wide,
 )
 
-from service.bridge.model import ToolCatalog
+from service.bridge.model import Tool, ToolCatalog
 from service.bridge.schema_edits import LEFT_OUT
 from service.bridge.tool import SchemaLimits
 
@@ -137,7 +137,6 @@ def test_a_plain_object_behind_references_becomes_arguments():
         pytest.param(OBJECT | {"anyOf": [{"required": ["name"]}, {"required": ["age"]}]}, id="anyOf beside properties"),
         pytest.param({"type": "object", "additionalProperties": {"type": "string"}}, id="open map"),
         pytest.param(OBJECT | {"additionalProperties": True}, id="open object"),
-        pytest.param(OBJECT | {"type": ["object", "null"]}, id="nullable"),
         pytest.param(OBJECT | {"minProperties": 1}, id="constrained as a whole"),
         pytest.param({"type": "object"}, id="object of nothing known"),
     ],
@@ -147,6 +146,11 @@ def test_any_other_body_is_one_argument(value):
     assert (made.body.whole, made.body.properties, made.input.names) == ("body", {}, ("body",))
     given = msgspec.json.decode(made.input.schema)
     assert (given["properties"]["body"], given["required"]) == (value, ["body"])
+
+
+def test_a_plain_object_that_may_be_null_becomes_arguments():
+    made = tool(operation("POST", body=body(media(JSON, OBJECT | {"type": ["object", "null"]}))))
+    assert made.body.properties == {"name": "name", "age": "age"}
 
 
 def test_an_optional_body_needs_none_of_its_properties():
@@ -239,6 +243,35 @@ def test_the_deepest_definitions_become_open_values_that_say_so():
     assert given["$defs"]["Near"] == msgspec.json.decode(BIG["Near"].json)
     assert given["$defs"]["Far"] == {"type": "object", "description": LEFT_OUT}
     assert kinds(made) == ["input_shortened"]
+
+
+@pytest.mark.parametrize(
+    "strict",
+    [
+        pytest.param({"oneOf": [{"$ref": "#/$defs/Near"}, {"$ref": "#/$defs/Far"}]}, id="oneOf"),
+        pytest.param({"anyOf": [{}], "oneOf": [{"$ref": "#/$defs/Near"}, {"$ref": "#/$defs/Far"}]}, id="beside anyOf"),
+        pytest.param({"not": {"required": ["p1"], "$ref": "#/$defs/Far"}}, id="not"),
+        pytest.param({"if": {"$ref": "#/$defs/Far"}, "then": {"required": ["p1"]}}, id="if"),
+        pytest.param({"allOf": [{"$ref": "#/$defs/Far"}], "unevaluatedProperties": False}, id="unevaluated"),
+    ],
+)
+def test_what_fits_the_whole_schema_fits_the_shortened_one(strict):
+    named = schemas(
+        Near={"type": "object", "properties": {"p0": {"type": "string"}}, "required": ["p0"]},
+        Far=wide(300) | {"required": ["p1"]},
+    )
+    given = operation(parameters=(parameter("a", value=strict),))
+    short, whole = (
+        tool(given, request_schemas=named, limits=SchemaLimits(input_bytes=size)) for size in (2_000, 32_000)
+    )
+    assert len(short.input.schema) <= 2_000 < len(whole.input.schema)
+    fitting = [value for value in ({"p0": "x"}, {"p1": "x"}) if fits(whole, value)]
+    assert fitting
+    assert all(fits(short, value) for value in fitting)
+
+
+def fits(made: Tool, value: object) -> bool:
+    return jsonschema_rs.is_valid(msgspec.json.decode(made.input.schema), {"a": value})
 
 
 def test_a_deep_schema_without_names_keeps_its_nearest_levels():

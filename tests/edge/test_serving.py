@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -159,7 +159,7 @@ def test_a_client_that_waits_for_100_continue_is_told_to_go_on():
     "upgrade",
     [
         b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__",
-        b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+        b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AA==",
     ],
     ids=["h2c", "websocket"],
 )
@@ -180,7 +180,7 @@ def test_http_2_without_an_upgrade_is_refused():
     run(main)
 
 
-@pytest.mark.parametrize(("size", "status"), [(60_000, 200), (70_000, 431)])
+@pytest.mark.parametrize(("size", "status"), [(60_000, 200), (140_000, 431)])
 def test_headers_have_a_limit(size, status):
     async def main() -> None:
         async with serving_app(hello) as server, await server.connect() as stream:
@@ -202,9 +202,10 @@ def test_an_answer_before_the_whole_body_was_read_ends_the_connection_and_leaves
             stream = await server.connect()
 
             async def send_too_much() -> None:
-                await stream.send_all(
-                    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n" + bytes(9_000_000)
-                )
+                with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                    await stream.send_all(
+                        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n" + bytes(9_000_000)
+                    )
 
             nursery.start_soon(send_too_much)
             assert (await rest(stream)).startswith(b"HTTP/1.1 413 ")

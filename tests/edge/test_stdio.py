@@ -16,6 +16,8 @@ import anyio.to_thread
 import msgspec
 import pytest
 import trio
+from mcp import Client as OfficialClient
+from mcp import StdioServerParameters
 from scripted import ScriptedApi, Silence, gateway, ok, slowly, tool
 
 from service.bridge.model import HttpRequest, HttpResponse
@@ -328,3 +330,18 @@ def test_what_is_printed_does_not_reach_the_client(environment: dict[str, str]) 
     done = subprocess.run(command, input=line("ping"), capture_output=True, timeout=10, env=environment, check=True)
     assert done.stdout == b'{"jsonrpc":"2.0","id":1,"result":{}}\n'
     assert b"chatter" in done.stderr
+
+
+@pytest.mark.parametrize(("mode", "version"), [("legacy", "2025-11-25"), ("auto", "2026-07-28")])
+def test_the_official_client_converses(mode: str, version: str, environment: dict[str, str]) -> None:
+    python, *arguments = program("trio.run(serve_stdio, gateway(ScriptedApi()), 0, claim_stdout())")
+
+    async def main() -> None:
+        server = StdioServerParameters(command=python, args=arguments, env=environment)
+        with trio.fail_after(20):
+            async with OfficialClient(server, mode=mode) as client:
+                assert client.protocol_version == version
+                assert [one.name for one in (await client.list_tools()).tools] == ["get_pet"]
+                assert (await client.call_tool("get_pet", {"id": 5})).content[0].text == '{"id":5}'
+
+    trio.run(main)

@@ -16,10 +16,10 @@ from service.openapi.yaml.flow import NO_PROPERTIES, SCALAR_TAGS, Flow
 from service.openapi.yaml.lines import Lines
 from service.openapi.yaml.scalars import Scalar, block_scalar, folded, resolve
 
-# With what plain text does not begin (YAML 1.2.2 rule 126). `-`, `?` and `:` may, before anything but a space.
 _TAB_INDENTS = "a tab cannot indent; use spaces"
-_REPEATED_BYTES = 24
+_REPEATED_BYTES = 24  # types, formats, names and statuses; hardly a description
 _HASH = ord("#")
+# With what plain text does not begin (YAML 1.2.2 rule 126). `-`, `?` and `:` may, before anything but a space.
 _INDICATORS = frozenset(b"-?:,[]{}#&*!|>'\"%@`")
 _PLAIN_START = re.compile(rb"[^\s\-?:,\[\]{}#&*!|>'\"%@`]|[-?:][^\s]")
 _COMMENT = re.compile(rb"[ \t\n]#")

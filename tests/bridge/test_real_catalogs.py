@@ -1,0 +1,73 @@
+"""Published documents to catalogs: nothing is lost, everything is legal, every schema compiles within its budget."""
+
+from __future__ import annotations
+
+import csv
+import re
+
+import jsonschema_rs
+import pytest
+
+from service.bridge import validation
+from service.bridge.catalog import ApiSource, build
+from service.bridge.model import ToolCatalog, base_url
+from service.bridge.tool import SchemaLimits
+from service.errors import SpecError
+from service.openapi.document import parse
+from service.openapi.operations import describe
+
+LIMITS = SchemaLimits()
+
+
+@pytest.fixture(scope="module")
+def catalogs(specs_dir) -> dict[str, tuple[int, ToolCatalog]]:
+    """By document: how many operations it has, and what the catalog makes of them."""
+    with (specs_dir / "index.tsv").open(encoding="utf-8") as index:
+        documents = {row["name"]: specs_dir / row["file"] for row in csv.DictReader(index, delimiter="\t")}
+    made = {}
+    for name, path in documents.items():
+        try:
+            description = describe(parse(path.read_bytes()))
+        except SpecError:
+            continue  # refused whole, with a reason
+        source = ApiSource(name=name, base=base_url("https://api.example.com/v1"), description=description)
+        made[name] = (len(description.operations) + len(description.skipped), build([source]))
+    return made
+
+
+def test_every_operation_is_a_tool_or_listed_with_a_reason(catalogs):
+    for count, catalog in catalogs.values():
+        assert len(catalog.tools) + len(catalog.skipped) == count
+        assert all(each.operation.reason and each.operation.pointer.startswith("#/") for each in catalog.skipped)
+
+
+def test_most_operations_are_tools(catalogs):
+    operations = sum(count for count, _ in catalogs.values())
+    assert sum(len(catalog.tools) for _, catalog in catalogs.values()) > 0.95 * operations
+
+
+def test_every_name_is_legal(catalogs):
+    for _, catalog in catalogs.values():
+        for name, tool in catalog.tools.items():
+            assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name)
+            assert all(re.fullmatch(r"[a-zA-Z0-9_.-]{1,64}", argument) for argument in tool.input.names)
+            assert len(set(tool.input.names)) == len(tool.input.names)
+
+
+def test_every_schema_is_within_its_budget_and_compiles(catalogs):
+    for _, catalog in catalogs.values():
+        for tool in catalog.tools.values():
+            assert len(tool.input.schema) <= LIMITS.input_bytes
+            validation.compiled.__wrapped__(tool.input.schema)
+            if tool.output is not None:
+                assert len(tool.output.schema) <= LIMITS.output_bytes
+                jsonschema_rs.Draft202012Validator(bytes(tool.output.schema).decode(), offline=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "megabytes"),
+    [("github-api.github.com", 6), ("stripe-spec3-2023-09", 2.5), ("kubernetes-1.12-swagger2", 8)],
+)
+def test_the_lists_of_large_apis_stay_small(catalogs, name, megabytes):
+    _, catalog = catalogs[name]
+    assert sum(len(tool.entry) for tool in catalog.tools.values()) <= megabytes * 1_000_000

@@ -1,0 +1,112 @@
+"""Whatever the document: what was written comes out, or it is refused in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.errors import SpecError
+from service.openapi import yaml
+from service.openapi.document import parse
+from service.openapi.text import DocumentLimits
+
+TEXT = st.text(alphabet=st.characters(codec="utf-8"), max_size=12)
+SPECIAL = st.text(alphabet="ab:-#?&*!|>%@`'\"[]{},\\ \n\t0.~=<", max_size=8)
+WORDS = st.sampled_from(["null", "~", "true", "No", "1", "1.0", "012", "0x1", ".inf", "<<", "=", "", "2024-01-01", "a: b"])
+STRINGS = TEXT | SPECIAL | WORDS
+SCALARS = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    SCALARS | STRINGS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(STRINGS, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def exact(json: bytes) -> Any:
+    """msgspec makes floats of what has more than 64 bits."""
+    return msgspec.json.decode(json)
+
+
+def encoded(value: Any) -> bytes:
+    """msgspec encodes no more than 64 bits."""
+    if isinstance(value, dict):
+        return b"{" + b",".join(msgspec.json.encode(key) + b":" + encoded(each) for key, each in value.items()) + b"}"
+    if isinstance(value, list):
+        return b"[" + b",".join(map(encoded, value)) + b"]"
+    return str(value).encode() if type(value) is int else msgspec.json.encode(value)
+
+
+def block(value: Any, indent: int = 0) -> Iterator[str]:
+    """The lines of a value in YAML's block style, with all text in double quotes."""
+    margin = " " * indent
+    if isinstance(value, dict) and value:
+        for key, each in value.items():
+            yield f"{margin}{encoded(key).decode()}:"
+            yield from block(each, indent + 2)
+    elif isinstance(value, list) and value:
+        for each in value:
+            first, *others = block(each, indent + 2)
+            yield f"{margin}- {first.strip(' ')}"
+            yield from others
+    else:
+        yield margin + encoded(value).decode()
+
+
+@given(VALUES)
+def test_json_comes_out_as_it_went_in(value: Any) -> None:
+    text = b'{"openapi":"3.1.0","x":%b}' % encoded(value)
+    assert parse(text.replace(b'"openapi"', b'\n"openapi" ')).json == text
+
+
+@given(VALUES)
+def test_json_is_yaml(value: Any) -> None:
+    text = encoded(value)
+    assert exact(yaml.to_json(text, DocumentLimits())) == exact(text)
+    assert exact(yaml.to_json(b"- " + text, DocumentLimits())) == [exact(text)]
+
+
+@given(VALUES)
+def test_block_style_means_the_same_as_flow_style(value: Any) -> None:
+    text = "\n".join(block(value)).encode()
+    assert exact(yaml.to_json(text, DocumentLimits())) == exact(encoded(value))
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8", exclude_categories=("Cc",)), min_size=1).map(str.strip).filter(bool))
+def test_a_literal_block_keeps_every_character(text: str) -> None:
+    json = yaml.to_json(f"x: |2-\n    {text}\n".encode(), DocumentLimits())
+    assert exact(json) == {"x": f"  {text}"}
+
+
+@given(st.dictionaries(STRINGS, st.integers(0, 9), min_size=1, max_size=5), st.data())
+def test_a_key_that_is_said_again_is_refused_in_json_and_in_yaml(mapping: dict[str, int], data: st.DataObject) -> None:
+    again = data.draw(st.sampled_from(sorted(mapping)))
+    members = [msgspec.json.encode(key) + b": 1" for key in [*mapping, again]]
+    for text in (
+        b'{"openapi": "3.1.0", "x": {' + b", ".join(members) + b"}}",
+        b"openapi: 3.1.0\nx: {" + b", ".join(members) + b"}",
+        b"openapi: 3.1.0\nx:\n  " + b"\n  ".join(members),
+    ):
+        with pytest.raises(SpecError, match="duplicate key"):
+            parse(text)
+
+
+FRAGMENTS = st.sampled_from(
+    [b"a", b"b: ", b"c:\n", b"- ", b"? ", b": ", b"[", b"]", b"{", b"}", b", ", b"|\n", b">-\n", b"|2\n", b'"', b"'", b"\n"]
+    + [b"\n  ", b"\n    ", b"---\n", b"...\n", b"#", b" # c", b"\t", b"\\", b"<<: ", b"\r\n", b"&a ", b"*a", b"!!str ", b"!x "]
+    + [b"%", b"\\x41", b"\xe2\x82\xac", b"\xff", b"\x00", b"\xef\xbb\xbf", b"openapi: 3.1.0\n", b'{"openapi": "3.1.0", ', b"1"]
+)
+
+
+@given(st.lists(FRAGMENTS, max_size=25).map(b"".join))
+def test_whatever_the_bytes_they_are_read_or_refused_in_one_line(data: bytes) -> None:
+    try:
+        document = parse(data)
+    except SpecError as error:
+        assert "\n" not in str(error)
+    else:
+        assert isinstance(msgspec.json.decode(document.json), dict)
