@@ -243,7 +243,9 @@ async def _serve_http(
         _until_signal(stop),
     ):
 
-        async def drained() -> None:
+        async def drained() -> None:  # the server calls it once it listens
+            readiness.state = "ready"
+            logger.info("serving MCP at %s/mcp", _url(listener))
             await stop.requested.wait()
             readiness.state = "draining"
             logger.info(
@@ -251,8 +253,6 @@ async def _serve_http(
             )
             await anyio.sleep(config.shutdown_lame_duck_seconds)
 
-        readiness.state = "ready"
-        logger.info("serving MCP at %s/mcp", _url(listener))
         app = WorkerApp(mcp, tools, readiness)
         await serving.serve(app, listener, until=drained, grace_seconds=config.shutdown_grace_seconds)
 

@@ -101,6 +101,7 @@ def _api(source: ApiSource, limits: SchemaLimits) -> Api:
     return Api(
         name=source.name,
         base=servers.api_base(source.base, source.description.servers),
+        servers=servers.documented(source.description.servers),
         description=source.description,
         requests=Definitions(source.description.request_schemas),
         responses=Definitions(source.description.response_schemas),
@@ -154,7 +155,7 @@ def _summary(source: ApiSource, api: Api, outcome: _Outcome) -> ApiSummary:
     description = source.description
     return ApiSummary(
         name=source.name,
-        title=description.title,
+        title=text.line(description.title, text.TITLE_LIMIT),
         version=description.version,
         dialect=description.dialect,
         base=api.base,

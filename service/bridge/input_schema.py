@@ -55,10 +55,9 @@ def build(arguments: Sequence[Argument], definitions: Definitions, limit: int) -
     refs = [ref for argument in arguments for ref in argument.refs]
     for detail in WHOLE:
         properties = [_property(argument.name, reduced(argument.schema, detail)) for argument in arguments]
-        room = limit - len(_joined(properties, required, ()))
-        members = definitions.reached(refs, room, detail) if room >= 0 else None
-        if members is not None:
-            return InputSchema(_joined(properties, required, members), _TOLD[detail])
+        members = definitions.reached(refs, _room(properties, required, limit), detail)
+        if members is not None and len(whole := _joined(properties, required, members)) <= limit:
+            return InputSchema(whole, _TOLD[detail])
     return _pruned(arguments, required, definitions, limit)
 
 
@@ -67,13 +66,18 @@ def _pruned(arguments: Sequence[Argument], required: bytes, definitions: Definit
     decoded = {argument.name: decode(reduced(argument.schema, Detail.LOOSE)) for argument in arguments}
     for depth in _DEPTHS:
         properties = [_property(name, encode(shallow(schema, depth))) for name, schema in decoded.items()]
-        room = limit - len(_joined(properties, required, ()))
-        members = definitions.nearest(definitions.refs_in(b"".join(properties)), room)
+        refs = definitions.refs_in(b"".join(properties))
+        members = definitions.nearest(refs, _room(properties, required, limit))
         pruned = _joined(properties, required, members)
         if len(pruned) <= limit:
             return InputSchema(pruned, "examples, long descriptions and the deepest parts")
     properties = [_property(name, encode(bare(schema))) for name, schema in decoded.items()]
     return InputSchema(_joined(properties, required, ()), "everything but the arguments' types")
+
+
+def _room(properties: Sequence[bytes], required: bytes, limit: int) -> int:
+    """Bytes that are left for definitions."""
+    return limit - len(_joined(properties, required, ())) - len(b',"$defs":{}')
 
 
 def _property(name: str, schema: bytes) -> bytes:

@@ -27,25 +27,42 @@ def api_base(configured: BaseUrl | None, servers: Sequence[str]) -> BaseUrl:
         raise SpecError("#/servers", f"{absolute[0]} {error}; {_HOW}") from error
 
 
-def operation_base(operation: Operation, base: BaseUrl) -> BaseUrl:
+def documented(servers: Sequence[str]) -> tuple[BaseUrl, ...]:
+    """The document's own servers, as far as they are absolute URLs that can be used."""
+    return tuple(base for url in servers if "://" in url and (base := _usable(url)) is not None)
+
+
+def operation_base(operation: Operation, base: BaseUrl, own: Sequence[BaseUrl]) -> BaseUrl:
     """The base for one operation, which may have servers of its own; SpecError if all of them are elsewhere.
 
     A relative URL is resolved against the base URL, which stands for the place of the document (OpenAPI 3.1
-    section 4.8.5).
+    section 4.8.5). One at the origin of the document's ``own`` servers moves with them to the base's origin.
     """
     if not operation.servers:
         return base
     for url in operation.servers:
-        own = _resolved(url, base)
-        if own is not None and own.origin == base.origin:
-            return own
+        server = _usable(urljoin(f"{base}/", url))
+        if server is None:
+            continue
+        if server.origin == base.origin:
+            return server
+        for root in own:
+            if root.origin == server.origin and (path := _moved(server.path, root.path, base.path)) is not None:
+                return BaseUrl(base.origin, path)
     elsewhere = ", ".join(list(dict.fromkeys(operation.servers))[:3])
     problem = f"is served at {elsewhere}, not at {base.origin}"
     raise SpecError(operation.pointer, f"{problem}; ADDITIONAL_SPECS can name this document again with that base_url")
 
 
-def _resolved(url: str, base: BaseUrl) -> BaseUrl | None:
+def _moved(path: str, root: str, base: str) -> str | None:
+    """Where a server's path is once ``base`` stands in for ``root``; None if that cannot be told."""
+    if path == root or path.startswith(f"{root}/"):
+        return base + path.removeprefix(root)
+    return base.removesuffix(root) + path if base.endswith(root) else None
+
+
+def _usable(url: str) -> BaseUrl | None:
     try:
-        return base_url(urljoin(f"{base}/", url))
+        return base_url(url)
     except ValueError:
         return None

@@ -57,6 +57,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     base: BaseUrl
+    servers: tuple[BaseUrl, ...]  # the document's own
     description: ApiDescription
     requests: Definitions
     responses: Definitions
@@ -88,7 +89,7 @@ method promises that it only adds."""
 
 def compile_operation(operation: Operation, name: str, overrides: Overrides, api: Api) -> Compiled:
     """The tool; raises SpecError with the place in the document if the operation cannot be one."""
-    base = servers.operation_base(operation, api.base)
+    base = servers.operation_base(operation, api.base, api.servers)
     inputs = _inputs(operation, api)
     holes = {slot.name: index for index, slot in enumerate(inputs.slots) if slot.location == "path"}
     path = path_template.compiled(base.path, operation.path, holes, operation.pointer)

@@ -123,10 +123,12 @@ class CheckedBackend(httpcore2.AsyncNetworkBackend):
     Raises Refused by the rule, and httpcore2's ConnectError or ConnectTimeout.
     """
 
-    def __init__(self, rule: AddressRule, resolve: Resolve = resolve) -> None:
+    def __init__(
+        self, rule: AddressRule, resolve: Resolve = resolve, dialler: httpcore2.AsyncNetworkBackend | None = None
+    ) -> None:
         self._rule = rule
         self._resolve = resolve
-        self._dialler = httpcore2.TrioBackend()
+        self._dialler = dialler or httpcore2.TrioBackend()
 
     async def connect_tcp(
         self,

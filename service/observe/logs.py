@@ -1,19 +1,33 @@
 """Log lines on standard error: JSON for machines, or text for people, one line for each call.
 
 Standard output belongs to MCP over stdio. What comes from outside (names, addresses, errors) cannot break a line or
-move a terminal's cursor: JSON escapes control characters, the text format shows them escaped too.
+move a terminal's cursor: control characters are shown escaped in both formats.
+
+Lines are written by a thread: many clients that start a server over stdio never read its standard error, and a pipe
+that is full must not stop the calls.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import re
-import sys
+import threading
+import time
+from contextlib import suppress
+from queue import SimpleQueue
 from typing import Any, Literal
 
 from pythonjsonlogger.msgspec import MsgspecFormatter
 
 from service.observe.record import CallRecord, Observe
+
+QUEUED_LINES = 10_000
+"""Lines that wait to be written, 3 MB or so; more are lost, and the next one that is not says how many (`lost_lines`)."""
+WRITE_EVERY_SECONDS = 0.02
+"""Lines that come sooner than that after one another are written together."""
+FLUSH_SECONDS = 0.5
+"""How long the process waits at its end for its last lines to be taken."""
 
 logger = logging.getLogger("service.calls")
 
@@ -27,9 +41,9 @@ _LEVELS = {
 }
 
 
-def configure(level: str, form: Literal["json", "text"]) -> None:
-    """The one place where logging is set up; safe to call again."""
-    handler = logging.StreamHandler(sys.stderr)
+def configure(level: str, form: Literal["json", "text"], descriptor: int = 2) -> None:
+    """The one place where logging is set up; once in a process."""
+    handler = _BackgroundHandler(descriptor)
     handler.setFormatter(_TextFormatter() if form == "text" else _json_formatter())
     root = logging.getLogger()
     for old in list(root.handlers):
@@ -71,8 +85,56 @@ def _fields(record: CallRecord) -> dict[str, Any]:
     return fields
 
 
+class _BackgroundHandler(logging.Handler):
+    """Formats a line where it is logged, and leaves writing it to a thread of its own."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._queue: SimpleQueue[str | threading.Event] = SimpleQueue()
+        self._lost = 0
+        threading.Thread(target=self._write_for_ever, name="log writer", daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._queue.qsize() >= QUEUED_LINES:
+            self._lost += 1
+            return
+        if self._lost:
+            record.lost_lines, self._lost = self._lost, 0
+        self._queue.put(self.format(record))
+
+    def flush(self) -> None:
+        """Until what was logged so far is written; `logging` calls this as the process ends."""
+        written = threading.Event()
+        self._queue.put(written)
+        written.wait(FLUSH_SECONDS)
+
+    def _write_for_ever(self) -> None:
+        while True:
+            batch = [self._queue.get()]
+            batch += [self._queue.get() for _ in range(self._queue.qsize())]
+            self._write("".join(f"{line}\n" for line in batch if isinstance(line, str)))
+            for flushed in batch:
+                if isinstance(flushed, threading.Event):
+                    flushed.set()
+            time.sleep(WRITE_EVERY_SECONDS)
+
+    def _write(self, text: str) -> None:
+        left = memoryview(text.encode("utf-8", "backslashreplace"))
+        with suppress(OSError):  # nobody can read it any more; the calls go on
+            while left:
+                left = left[os.write(self._descriptor, left) :]
+
+
+class _JsonFormatter(MsgspecFormatter):
+    """JSON leaves C1 controls and the Unicode line separators as they are; terminals and log readers act on them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", super().format(record))
+
+
 def _json_formatter() -> logging.Formatter:
-    return MsgspecFormatter(
+    return _JsonFormatter(
         ["asctime", "levelname", "name", "message"],
         rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
         datefmt="%Y-%m-%dT%H:%M:%S%z",
@@ -90,5 +152,11 @@ class _TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base class's name
         extra = [f"{name}={value}" for name, value in vars(record).items() if name not in _STANDARD]
-        line = " ".join([super().formatMessage(record), *extra])
-        return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", line.replace("\n", "\\n"))
+        return _visible(" ".join([super().formatMessage(record), *extra]).replace("\n", "\\n"))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802, ANN401 - the base class's
+        return _visible(super().formatException(ei))
+
+
+def _visible(text: str) -> str:
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)

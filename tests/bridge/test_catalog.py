@@ -149,6 +149,29 @@ def test_the_base_url_decides_where_requests_go(base, servers, own, expected):
 
 
 @pytest.mark.parametrize(
+    ("base", "root", "own", "expected"),
+    [
+        pytest.param("", "", "", "/pets", id="same"),
+        pytest.param("/x", "/v1", "/v1", "/x/pets", id="same path"),
+        pytest.param("", "", "/v2", "/v2/pets", id="below"),
+        pytest.param("/gw/v1", "/v1", "/v2", "/gw/v2/pets", id="beside"),
+        pytest.param("/gw/v1", "/v1", "", "/gw/pets", id="above"),
+    ],
+)
+def test_servers_at_the_documents_own_origin_move_with_it_to_the_base_url(base, root, own, expected):
+    moving = operation(servers=(f"https://a.example{own}",))
+    made = tool(moving, base=f"http://m.example{base}", servers=(f"https://a.example{root}",))
+    assert (str(made.origin), "".join(map(str, made.path))) == ("http://m.example", expected)
+
+
+def test_a_server_beside_the_documents_own_is_not_guessed_where_the_base_url_has_another_path():
+    made = catalog(
+        operation(servers=("https://a.example/v2",)), base="http://m.example/other", servers=("https://a.example/v1",)
+    )
+    assert reasons(made)[0].startswith("is served at https://a.example/v2, not at http://m.example;")
+
+
+@pytest.mark.parametrize(
     ("servers", "problem"),
     [
         pytest.param((), "no absolute URL says where the API is; set API_BASE_URL", id="none"),

@@ -245,6 +245,13 @@ def test_the_deepest_definitions_become_open_values_that_say_so():
     assert kinds(made) == ["input_shortened"]
 
 
+def test_a_schema_is_never_a_byte_over_its_budget():
+    made = operation(parameters=(parameter("a", value={"$ref": "#/$defs/Deep"}),))
+    whole = len(tool(made, request_schemas=BIG).input.schema)
+    for size in range(whole - 30, whole + 30):
+        assert len(tool(made, request_schemas=BIG, limits=SchemaLimits(input_bytes=size)).input.schema) <= size
+
+
 @pytest.mark.parametrize(
     "strict",
     [

@@ -6,6 +6,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -144,8 +145,6 @@ def test_more_values_than_allowed_are_refused(document: bytes) -> None:
 )
 def test_the_time_that_is_needed_does_not_grow_with_the_square_of_the_size(value: bytes) -> None:
     started = time.process_time()
-    try:
+    with suppress(SpecError):
         parse(yaml(value))
-    except SpecError:
-        pass
     assert time.process_time() - started < 5  # it is a fraction of a second, or would be an hour

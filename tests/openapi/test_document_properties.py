@@ -17,7 +17,9 @@ from service.openapi.text import DocumentLimits
 
 TEXT = st.text(alphabet=st.characters(codec="utf-8"), max_size=12)
 SPECIAL = st.text(alphabet="ab:-#?&*!|>%@`'\"[]{},\\ \n\t0.~=<", max_size=8)
-WORDS = st.sampled_from(["null", "~", "true", "No", "1", "1.0", "012", "0x1", ".inf", "<<", "=", "", "2024-01-01", "a: b"])
+WORDS = st.sampled_from(
+    ["null", "~", "true", "No", "1", "1.0", "012", "0x1", ".inf", "<<", "=", "", "2024-01-01", "a: b"]
+)
 STRINGS = TEXT | SPECIAL | WORDS
 SCALARS = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
 VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -76,7 +78,9 @@ def test_block_style_means_the_same_as_flow_style(value: Any) -> None:
     assert exact(yaml.to_json(text, DocumentLimits())) == exact(encoded(value))
 
 
-@given(st.text(alphabet=st.characters(codec="utf-8", exclude_categories=("Cc",)), min_size=1).map(str.strip).filter(bool))
+@given(
+    st.text(alphabet=st.characters(codec="utf-8", exclude_categories=("Cc",)), min_size=1).map(str.strip).filter(bool)
+)
 def test_a_literal_block_keeps_every_character(text: str) -> None:
     json = yaml.to_json(f"x: |2-\n    {text}\n".encode(), DocumentLimits())
     assert exact(json) == {"x": f"  {text}"}
@@ -95,18 +99,23 @@ def test_a_key_that_is_said_again_is_refused_in_json_and_in_yaml(mapping: dict[s
             parse(text)
 
 
-FRAGMENTS = st.sampled_from(
-    [b"a", b"b: ", b"c:\n", b"- ", b"? ", b": ", b"[", b"]", b"{", b"}", b", ", b"|\n", b">-\n", b"|2\n", b'"', b"'", b"\n"]
-    + [b"\n  ", b"\n    ", b"---\n", b"...\n", b"#", b" # c", b"\t", b"\\", b"<<: ", b"\r\n", b"&a ", b"*a", b"!!str ", b"!x "]
-    + [b"%", b"\\x41", b"\xe2\x82\xac", b"\xff", b"\x00", b"\xef\xbb\xbf", b"openapi: 3.1.0\n", b'{"openapi": "3.1.0", ', b"1"]
-)
+FRAGMENTS = (
+    b"a|b: |c:\n|- |? |: |[|]|{|}|, |>-\n|\"|'|\n|\n  |\n    |---\n|...\n|#| # c|\t|\\|<<: |\r\n|&a |*a|!!str |!x |%|\\x41|1"
+    b'|\xe2\x82\xac|\xff|\x00|\xef\xbb\xbf|openapi: 3.1.0\n|{"openapi": "3.1.0", '
+).split(b"|") + [b"|\n", b"|2-\n"]
 
 
-@given(st.lists(FRAGMENTS, max_size=25).map(b"".join))
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=25).map(b"".join))
 def test_whatever_the_bytes_they_are_read_or_refused_in_one_line(data: bytes) -> None:
+    refused = refusal(data)
+    assert "\n" not in refused
+
+
+def refusal(data: bytes) -> str:
+    """The words that ``data`` is refused with; none if it is read."""
     try:
         document = parse(data)
     except SpecError as error:
-        assert "\n" not in str(error)
-    else:
-        assert isinstance(msgspec.json.decode(document.json), dict)
+        return str(error)
+    assert isinstance(msgspec.json.decode(document.json), dict)
+    return ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-import pytest
 
 from service.openapi import json_text, yaml
 from service.openapi.document import parse

@@ -104,7 +104,8 @@ def test_plain_text_means_the_same_within_brackets(text: str, json: str) -> None
 
 
 @pytest.mark.parametrize(
-    "key", ["200", "on", "no", "null", "~", "true", "1.10", "2024-01-01", "012", "/pets/{id}", "$ref", "a b", "-x", "a#b"]
+    "key",
+    ["200", "on", "no", "null", "~", "true", "1.10", "2024-01-01", "012", "/pets/{id}", "$ref", "a b", "-x", "a#b"],
 )
 def test_a_key_is_the_text_that_was_written(key: str) -> None:
     assert msgspec.json.decode(b"{%b}" % read(f"{key}: 1")) == {key: 1}
@@ -167,8 +168,12 @@ def test_block_scalars(text: str, value: str) -> None:
 
 LAYOUTS = [
     pytest.param("x:\n- a\n- b\ny: 1", {"x": ["a", "b"], "y": 1}, id="a list as far left as its key"),
-    pytest.param("x:\n  - a\n  -\n    b: 1\n  -\n  - c", {"x": ["a", {"b": 1}, None, "c"]}, id="lists with empty items"),
-    pytest.param("x:\n-\n- - a\n  - - b\n- c: 1\n  d: 2", {"x": [None, ["a", ["b"]], {"c": 1, "d": 2}]}, id="nested lists"),
+    pytest.param(
+        "x:\n  - a\n  -\n    b: 1\n  -\n  - c", {"x": ["a", {"b": 1}, None, "c"]}, id="lists with empty items"
+    ),
+    pytest.param(
+        "x:\n-\n- - a\n  - - b\n- c: 1\n  d: 2", {"x": [None, ["a", ["b"]], {"c": 1, "d": 2}]}, id="nested lists"
+    ),
     pytest.param("x:\n- a:\n  - b\n  c: 1", {"x": [{"a": ["b"], "c": 1}]}, id="a list in a mapping in a list"),
     pytest.param("x:\n\n  # why\n  a: 1\n # less\n  b: 2\n", {"x": {"a": 1, "b": 2}}, id="blank lines and comments"),
     pytest.param("x: # why\n  a: 1", {"x": {"a": 1}}, id="a comment after a key"),
@@ -180,7 +185,9 @@ LAYOUTS = [
     pytest.param("x:\n- a\n  b\n- c", {"x": ["a b", "c"]}, id="plain text over lines in a list"),
     pytest.param('x: "a\ny"\nz: 1', {"x": "a y", "z": 1}, id="quoted text less indented than its key"),
     pytest.param("x: [\n  a,\n  b\n]\ny: 1", {"x": ["a", "b"], "y": 1}, id="a closing bracket below its key"),
-    pytest.param("x: {\na: 1, # one\n\n  b: 2,}\ny: 1", {"x": {"a": 1, "b": 2}, "y": 1}, id="a flow mapping over lines"),
+    pytest.param(
+        "x: {\na: 1, # one\n\n  b: 2,}\ny: 1", {"x": {"a": 1, "b": 2}, "y": 1}, id="a flow mapping over lines"
+    ),
     pytest.param("x:\n  [a, [b, {c: d}], {}]", {"x": ["a", ["b", {"c": "d"}], {}]}, id="flow below a key"),
     pytest.param('x: {"a":1,"b":[true,null]}', {"x": {"a": 1, "b": [True, None]}}, id="JSON"),
     pytest.param("x: {a, b: , 'c'}", {"x": {"a": None, "b": None, "c": None}}, id="flow keys without values"),
@@ -208,7 +215,9 @@ def test_layouts(text: str, value: object) -> None:
     assert msgspec.json.decode(b"{%b}" % read(text)) == value
 
 
-@pytest.mark.parametrize("prologue", ["---\n", "%YAML 1.2\n---\n", "# a\n\n--- # b\n", "%YAML 1.1\n%FOO bar\n---\n", "\n\n"])
+@pytest.mark.parametrize(
+    "prologue", ["---\n", "%YAML 1.2\n---\n", "# a\n\n--- # b\n", "%YAML 1.1\n%FOO bar\n---\n", "\n\n"]
+)
 def test_what_may_come_before_a_document(prologue: str) -> None:
     assert parse(f"{prologue}openapi: 3.1.0\n".encode()).json == b'{"openapi":"3.1.0"}'
 
@@ -227,15 +236,21 @@ ANCHORS = [
     pytest.param("x: &a 1\ny: *a\nz: &a 2\nw: *a", {"x": 1, "y": 1, "z": 2, "w": 2}, id="said again"),
     pytest.param("x: &a !!str 5\ny: !!str &b 6\nz: [*a, *b]", {"x": "5", "y": "6", "z": ["5", "6"]}, id="with tags"),
     pytest.param("x: &a\ny: *a", {"x": None, "y": None}, id="of nothing"),
-    pytest.param("x: &a {k: 1, l: 2}\ny:\n  <<: *a\n  k: 3", {"x": {"k": 1, "l": 2}, "y": {"k": 3, "l": 2}}, id="merged"),
-    pytest.param("x: &a {k: 1}\ny:\n  k: 3\n  <<: *a", {"x": {"k": 1}, "y": {"k": 3}}, id="own keys win over merged ones"),
+    pytest.param(
+        "x: &a {k: 1, l: 2}\ny:\n  <<: *a\n  k: 3", {"x": {"k": 1, "l": 2}, "y": {"k": 3, "l": 2}}, id="merged"
+    ),
+    pytest.param(
+        "x: &a {k: 1}\ny:\n  k: 3\n  <<: *a", {"x": {"k": 1}, "y": {"k": 3}}, id="own keys win over merged ones"
+    ),
     pytest.param(
         "x: &a {k: 1}\ny: &b {k: 2, l: 2}\nz: {<<: [*a, *b]}",
         {"x": {"k": 1}, "y": {"k": 2, "l": 2}, "z": {"k": 1, "l": 2}},
         id="of those merged the first wins",
     ),
     pytest.param("x: {'<<': 1}", {"x": {"<<": 1}}, id="a quoted << is a key"),
-    pytest.param("x: &a {k: 1}\ny: &b {<<: *a}\nz: *b", {"x": {"k": 1}, "y": {"k": 1}, "z": {"k": 1}}, id="merged again"),
+    pytest.param(
+        "x: &a {k: 1}\ny: &b {<<: *a}\nz: *b", {"x": {"k": 1}, "y": {"k": 1}, "z": {"k": 1}}, id="merged again"
+    ),
 ]
 
 

@@ -1,0 +1,170 @@
+"""Log lines: what a line says of a call, what can never be in one, and that nobody waits for them to be read."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator
+
+import msgspec
+import pytest
+
+from service.observe import logs
+from service.observe.record import CallRecord
+
+RECORD = CallRecord(
+    method="tools/call",
+    version="2025-11-25",
+    transport="http",
+    outcome="ok",
+    seconds=0.1234,
+    request_bytes=10,
+    response_bytes=100,
+    tool="getPet",
+    api="pets",
+    status=200,
+    upstream_seconds=0.1,
+)
+
+
+@pytest.fixture
+def written() -> Iterator[Callable[[], str]]:
+    """Everything that was logged since the last time; `logs.configure` has to be told ``written.descriptor``."""
+    root = logging.getLogger()
+    before = (list(root.handlers), root.level, logging.getLogger("service").level)
+    reading, writing = os.pipe()
+
+    def read() -> str:
+        for handler in root.handlers:
+            handler.flush()
+        return os.read(reading, 1_000_000).decode()
+
+    read.descriptor = writing
+    yield read
+    logging.captureWarnings(capture=False)
+    root.handlers, level, service_level = before
+    root.setLevel(level)
+    logging.getLogger("service").setLevel(service_level)
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_call_is_one_line_of_json(written):
+    logs.configure("INFO", "json", written.descriptor)
+    logs.call_logger("INFO")(RECORD)
+    line = written()
+    fields = msgspec.json.decode(line)
+    assert line.count("\n") == 1
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}", fields.pop("time"))
+    assert fields == {
+        "level": "INFO",
+        "logger": "service.calls",
+        "message": "call",
+        "method": "tools/call",
+        "transport": "http",
+        "version": "2025-11-25",
+        "outcome": "ok",
+        "ms": 123.4,
+        "request_bytes": 10,
+        "response_bytes": 100,
+        "tool": "getPet",
+        "api": "pets",
+        "upstream_ms": 100.0,
+        "status": 200,
+    }
+
+
+def test_a_call_is_one_line_of_text(written):
+    logs.configure("INFO", "text", written.descriptor)
+    logs.call_logger("INFO")(RECORD)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d INFO    call method=tools/call .* tool=getPet .* status=200\n", written())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "level"),
+    [
+        ("ok", "INFO"),
+        ("tool_error", "INFO"),
+        ("cancelled", "INFO"),
+        ("protocol_error", "WARNING"),
+        ("internal_error", "ERROR"),
+    ],
+)
+def test_the_level_of_a_line_is_that_of_its_outcome(written, outcome, level):
+    logs.configure("INFO", "json", written.descriptor)
+    logs.call_logger("INFO")(msgspec.structs.replace(RECORD, outcome=outcome))
+    assert msgspec.json.decode(written())["level"] == level
+
+
+@pytest.mark.parametrize(("level", "lines"), [("INFO", 0), ("DEBUG", 1)])
+def test_what_is_no_call_is_told_only_when_debugging(written, level, lines):
+    logs.configure(level, "json", written.descriptor)
+    logs.call_logger(level)(
+        CallRecord(
+            method="ping",
+            version="2025-11-25",
+            transport="http",
+            outcome="ok",
+            seconds=0,
+            request_bytes=1,
+            response_bytes=1,
+        )
+    )
+    logging.getLogger("service.last").error("last")
+    assert written().count("\n") == lines + 1
+
+
+HOSTILE = "a\nb\rc\x1b[2Jd\x9be\u2028f\x00"
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+@pytest.mark.parametrize("place", ["message", "extra", "exception"])
+def test_nothing_that_is_logged_breaks_a_line_or_moves_a_cursor(written, form, place):
+    logs.configure("INFO", form, written.descriptor)
+    log = logging.getLogger("service.test")
+    if place == "message":
+        log.warning(HOSTILE)
+    elif place == "extra":
+        log.warning("x", extra={"name_of_it": HOSTILE})
+    else:
+        try:
+            raise ValueError(HOSTILE)
+        except ValueError:
+            log.exception("x")
+    line = written()
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028]", line)
+    assert "[2J" in line
+    if form == "json":
+        assert line.count("\n") == 1
+        assert HOSTILE in repr(msgspec.json.decode(line)).encode().decode("unicode_escape") or place == "exception"
+
+
+def test_a_reader_that_stalls_stops_nobody_and_is_told_what_it_missed(written, monkeypatch):
+    monkeypatch.setattr(logs, "QUEUED_LINES", 100)
+    logs.configure("INFO", "text", written.descriptor)
+    log = logging.getLogger("service.test")
+    done = threading.Event()
+
+    def talk() -> None:
+        for _ in range(1_000):
+            log.info("x" * 1_000)  # a pipe holds 64 of these
+        done.set()
+
+    threading.Thread(target=talk, daemon=True).start()
+    assert done.wait(10)
+    while written():
+        log.info("again")
+        if "lost_lines=" in written():
+            return
+
+
+def test_a_reader_that_is_gone_stops_nobody():
+    reading, writing = os.pipe()
+    os.close(reading)
+    handler = logs._BackgroundHandler(writing)
+    for _ in range(3):
+        handler.emit(logging.makeLogRecord({"msg": "x"}))
+        handler.flush()
+    os.close(writing)
