@@ -14,13 +14,18 @@ from service.errors import ConfigError, ServiceError
 def main() -> int:
     """0: done, or stopped in good order; 1: a document, a call or a forced stop; 2: a setting."""
     try:
-        return _run(load(sys.argv[1:], os.environ, lambda path: Path(path).read_text("utf-8")))  # noqa: TID251 - here
+        code = _run(load(sys.argv[1:], os.environ, lambda path: Path(path).read_text("utf-8")))  # noqa: TID251 - here
+        sys.stdout.flush()
+    except BrokenPipeError:  # `… | head`: the reader has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except ConfigError as error:
         return _refuse(error, 2)
     except ServiceError as error:
         return _refuse(error, 1)
     except KeyboardInterrupt:  # before the server took over the signal
         return 130
+    return code
 
 
 def _run(config: Config) -> int:

@@ -123,11 +123,14 @@ async def serve(
         trio.serve_listeners, worker.serve, [trio.SocketListener(trio.socket.from_stdlib_socket(listener))]
     )
     async with trio.open_nursery() as connections:
-        async with trio.open_nursery() as accepting:
-            accepting.start_soon(partial(accept, handler_nursery=connections))
-            await until()
-            accepting.cancel_scope.cancel()
-        await worker.drain(grace_seconds)
+        try:
+            async with trio.open_nursery() as accepting:
+                accepting.start_soon(partial(accept, handler_nursery=connections))
+                await until()
+                accepting.cancel_scope.cancel()
+            await worker.drain(grace_seconds)
+        finally:
+            worker.abort()
         connections.cancel_scope.cancel()
 
 
@@ -168,7 +171,7 @@ class _Worker:
                 self._all_closed.set()
 
     async def drain(self, grace_seconds: float) -> None:
-        """Until every connection has had its answer; what is left after the grace is cut off."""
+        """Until every connection has had its answer, or the grace is over."""
         await self.context.terminated.set()
         await trio.lowlevel.checkpoint()  # what was accepted last enters the set
         for connection in self.connections:
@@ -176,6 +179,8 @@ class _Worker:
         if self.connections:
             with trio.move_on_after(grace_seconds):
                 await self._all_closed.wait()
+
+    def abort(self) -> None:
         for connection in self.connections:
             connection.abort()
 

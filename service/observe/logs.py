@@ -23,7 +23,7 @@ from pythonjsonlogger.msgspec import MsgspecFormatter
 from service.observe.record import CallRecord, Observe
 
 QUEUED_LINES = 10_000
-"""Lines that wait to be written, 3 MB or so; more are lost, and the next one that is not says how many (`lost_lines`)."""
+"""Lines that wait to be written, 3 MB or so; more are lost, and the next that is not says how many (`lost_lines`)."""
 WRITE_EVERY_SECONDS = 0.02
 """Lines that come sooner than that after one another are written together."""
 FLUSH_SECONDS = 0.5
@@ -43,7 +43,7 @@ _LEVELS = {
 
 def configure(level: str, form: Literal["json", "text"], descriptor: int = 2) -> None:
     """The one place where logging is set up; once in a process."""
-    handler = _BackgroundHandler(descriptor)
+    handler = BackgroundHandler(descriptor)
     handler.setFormatter(_TextFormatter() if form == "text" else _json_formatter())
     root = logging.getLogger()
     for old in list(root.handlers):
@@ -85,18 +85,19 @@ def _fields(record: CallRecord) -> dict[str, Any]:
     return fields
 
 
-class _BackgroundHandler(logging.Handler):
+class BackgroundHandler(logging.Handler):
     """Formats a line where it is logged, and leaves writing it to a thread of its own."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, queued_lines: int = QUEUED_LINES) -> None:
         super().__init__()
         self._descriptor = descriptor
+        self._queued_lines = queued_lines
         self._queue: SimpleQueue[str | threading.Event] = SimpleQueue()
         self._lost = 0
         threading.Thread(target=self._write_for_ever, name="log writer", daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        if self._queue.qsize() >= QUEUED_LINES:
+        if self._queue.qsize() >= self._queued_lines:
             self._lost += 1
             return
         if self._lost:

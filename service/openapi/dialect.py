@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -11,7 +11,7 @@ from service.openapi.conversion import Conversion, Setting
 from service.openapi.document import Document
 from service.openapi.model import Body, Parameter, Response, SecurityScheme
 from service.openapi.notes import Notes
-from service.openapi.objects import OperationObject
+from service.openapi.objects import OperationObject, Root
 from service.openapi.patterns import Patterns
 from service.openapi.references import Located, References
 from service.openapi.request_schema import RequestConversion
@@ -20,6 +20,15 @@ from service.openapi.schemas import Schemas
 from service.openapi.visibility import Visibility
 
 _XML = (b'/xml"', b'+xml"')
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """A document under reading: its text, its opened root, where its references lead, and the notes on it."""
+
+    document: Document
+    root: Root
+    references: References
+    notes: Notes
 
 
 class Declaration(Protocol):
@@ -63,37 +72,32 @@ class Dialect(Protocol[D]):
         ...
 
 
-def request_schemas(document: Document, references: References, notes: Notes, home: str) -> Schemas:
+def request_schemas(source: Source, home: str) -> Schemas:
     """The schemas of what is sent."""
-
-    def conversion(at: Located) -> Conversion:
-        return RequestConversion(setting, at)
-
-    schemas = Schemas(references, conversion, home)
-    setting = Setting(
-        dialect=document.dialect,
-        names=schemas,
-        visibility=Visibility(references, "readOnly", document.json),
-        notes=notes,
-        patterns=Patterns(),
-        keeps_xml=any(word in document.json for word in _XML),
-    )
-    return schemas
+    json = source.document.json
+    return _schemas(source, home, RequestConversion, "readOnly", keeps_xml=any(word in json for word in _XML))
 
 
-def response_schemas(document: Document, references: References, notes: Notes, home: str) -> Schemas:
+def response_schemas(source: Source, home: str) -> Schemas:
     """The schemas of what comes back."""
+    return _schemas(source, home, ResponseConversion, "writeOnly", keeps_xml=False)
 
-    def conversion(at: Located) -> Conversion:
-        return ResponseConversion(setting, at)
 
-    schemas = Schemas(references, conversion, home)
+def _schemas(
+    source: Source,
+    home: str,
+    conversion: type[Conversion],
+    hiding: Literal["readOnly", "writeOnly"],
+    *,
+    keeps_xml: bool,
+) -> Schemas:
+    schemas = Schemas(source.references, lambda at: conversion(setting, at), home)
     setting = Setting(
-        dialect=document.dialect,
+        dialect=source.document.dialect,
         names=schemas,
-        visibility=Visibility(references, "writeOnly", document.json),
-        notes=notes,
+        visibility=Visibility(source.references, hiding, source.document.json),
+        notes=source.notes,
         patterns=Patterns(),
-        keeps_xml=False,
+        keeps_xml=keeps_xml,
     )
     return schemas

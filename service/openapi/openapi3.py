@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from service.openapi import security, servers
-from service.openapi.dialect import Parts, request_schemas, response_schemas
-from service.openapi.document import Document
+from service.openapi.dialect import Parts, Source, request_schemas, response_schemas
 from service.openapi.media import BodyReader, ResponseReader
 from service.openapi.model import Parameter
-from service.openapi.notes import Notes
-from service.openapi.objects import NOTHING, OperationObject, Root, is_there, read_map
+from service.openapi.objects import NOTHING, OperationObject, is_there, read_map
 from service.openapi.parameters import ParameterReader
 from service.openapi.pointers import ROOT, child
-from service.openapi.references import Located, References
+from service.openapi.references import Located
 
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 
@@ -21,10 +19,11 @@ _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch"
 class OpenApi3:
     """See `service.openapi.dialect.Dialect`."""
 
-    def __init__(self, document: Document, root: Root, references: References, notes: Notes) -> None:
-        self.methods = _METHODS | {"query"} if document.dialect == "3.2" else _METHODS
-        self.request = request_schemas(document, references, notes, "#/components/schemas")
-        self.response = response_schemas(document, references, notes, "#/components/schemas")
+    def __init__(self, source: Source) -> None:
+        root, references, notes = source.root, source.references, source.notes
+        self.methods = _METHODS | {"query"} if source.document.dialect == "3.2" else _METHODS
+        self.request = request_schemas(source, "#/components/schemas")
+        self.response = response_schemas(source, "#/components/schemas")
         self.servers = servers.urls(root.servers, child(ROOT, "servers"), notes)
         components = root.components or {}
         declared = Located(child(ROOT, "components", "securitySchemes"), components.get("securitySchemes", NOTHING))

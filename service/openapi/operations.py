@@ -2,256 +2,52 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Generic
-
 import msgspec
 
 from service.errors import SpecError
-from service.openapi import path_keys, security, servers
-from service.openapi.dialect import D, Declaration, Dialect
+from service.openapi.dialect import D, Dialect, Source
 from service.openapi.document import Document
-from service.openapi.model import ApiDescription, Operation, Parameter, SecurityChoice, SkippedOperation
+from service.openapi.model import ApiDescription
 from service.openapi.notes import Notes
-from service.openapi.objects import (
-    NOTHING,
-    Info,
-    OperationObject,
-    Raws,
-    Root,
-    Tag,
-    Text,
-    is_there,
-    read,
-    read_list,
-    read_map,
-    reader,
-    written,
-)
+from service.openapi.objects import Info, Root, is_there, read, reader, written
 from service.openapi.openapi3 import OpenApi3
-from service.openapi.parameters import RESERVED_HEADERS
-from service.openapi.path_keys import PathKey
+from service.openapi.paths import MAX_OPERATIONS, PathReader
 from service.openapi.pointers import ROOT, child
 from service.openapi.references import Located, References, opened
 from service.openapi.swagger2 import Swagger2
 
-MAX_OPERATIONS = 200_000
-"""Operations of one document: by references, paths can share theirs without number. The largest document known has
-22,361."""
-
 _root = reader(Root)
 _info = reader(Info)
-_tags = reader(list[Tag])
-_operation = reader(OperationObject)
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-
-Overrides = dict[str, msgspec.Raw]
-"""The fields of an ``x-mcp`` object."""
 
 
-def describe(document: Document) -> ApiDescription:
+def describe(document: Document, *, max_operations: int = MAX_OPERATIONS) -> ApiDescription:
     """All that the service has to know of a document. Raises SpecError if it is the whole that cannot be used."""
-    at = Located(ROOT, msgspec.Raw(document.json))
-    root = read(_root, at)
-    references, notes = References(document), Notes()
+    root = read(_root, Located(ROOT, msgspec.Raw(document.json)))
+    source = Source(document=document, root=root, references=References(document), notes=Notes())
     if document.dialect == "2.0":
-        return _described(Swagger2(document, root, references, notes), document, root, references, notes)
-    return _described(OpenApi3(document, root, references, notes), document, root, references, notes)
+        return _described(Swagger2(source), source, max_operations)
+    return _described(OpenApi3(source), source, max_operations)
 
 
-def _described(
-    dialect: Dialect[D], document: Document, root: Root, references: References, notes: Notes
-) -> ApiDescription:
-    info = _read_info(root, notes)
-    walk = _Walk(dialect, document, root, references, notes)
-    walk.paths(root.paths or {})
+def _described(dialect: Dialect[D], source: Source, max_operations: int) -> ApiDescription:
+    info = _read_info(source.root, source.notes)
+    paths = PathReader(dialect, source, max_operations)
+    paths.read(source.root.paths or {})
     return ApiDescription(
-        dialect=document.dialect,
+        dialect=source.document.dialect,
         title=written(info.title),
         version=written(info.version),
         summary=written(info.summary) or written(info.description),
         servers=dialect.servers,
-        operations=tuple(walk.operations),
-        skipped=tuple(walk.skipped),
-        notes=notes.all(),
+        operations=tuple(paths.operations),
+        skipped=tuple(paths.skipped),
+        notes=source.notes.all(),
         request_schemas=dialect.request.definitions(),
         response_schemas=dialect.response.definitions(),
         security_schemes=dialect.security_schemes,
-        webhooks=_count(root.webhooks),
-        callbacks=walk.callbacks,
+        webhooks=_count(source.root.webhooks),
+        callbacks=paths.callbacks,
     )
-
-
-class _Shared(msgspec.Struct, Generic[D], frozen=True):
-    """What the operations of one path have in common."""
-
-    key: PathKey
-    declarations: tuple[D, ...]
-    servers: tuple[str, ...]
-    overrides: Overrides
-
-
-class _Walk(Generic[D]):
-    """Through the paths of one document."""
-
-    def __init__(
-        self, dialect: Dialect[D], document: Document, root: Root, references: References, notes: Notes
-    ) -> None:
-        self.operations: list[Operation] = []
-        self.skipped: list[SkippedOperation] = []
-        self.callbacks = 0
-        self._dialect = dialect
-        self._references = references
-        self._notes = notes
-        self._has_more_methods = document.dialect == "3.2"
-        self._security = security.choices(root.security, child(ROOT, "security"), dialect.security_schemes, notes)
-        self._overrides = read_map(Located(child(ROOT, "x-mcp"), root.overrides))
-        self._tag_parents = _tag_parents(root, notes) if document.dialect == "3.2" else {}
-
-    def paths(self, declared: Mapping[str, msgspec.Raw]) -> None:
-        for key, value in declared.items():
-            if not key.startswith("x-"):
-                self._path(key, Located(child(ROOT, "paths", key), value), is_taken=f"/{key}" in declared)
-
-    def _path(self, key: str, at: Located, *, is_taken: bool) -> None:
-        try:
-            item = self._item(at)
-            found = list(self._operations_of(item))
-        except SpecError as error:
-            self._skip(error, "*", key)
-            return
-        shared = self._shared_or_fault(key, at, item, is_taken=is_taken)
-        for path, method, place in found:
-            self._require_room()
-            try:
-                self.operations.append(self._operation(method, place, child(at.pointer, *path), shared))
-            except SpecError as error:
-                self._skip(error, method, key)
-
-    def _item(self, at: Located) -> dict[str, Located]:
-        """The fields of a path item, where they stand. What is beside a ``$ref`` counts more than its target."""
-        own = {name: at.member(value, name) for name, value in read_map(at).items()}
-        if own.pop("$ref", None) is None:
-            return own
-        target = self._references.resolve(at).target
-        return {name: target.member(value, name) for name, value in read_map(target).items()} | own
-
-    def _operations_of(self, item: Mapping[str, Located]) -> Iterator[tuple[tuple[str, ...], str, Located]]:
-        """(path in the item, method, place) of each operation; raises SpecError."""
-        for name, place in item.items():
-            if name in self._dialect.methods:
-                yield (name,), name.upper(), place
-            elif name == "additionalOperations" and self._has_more_methods:
-                for method, value in read_map(place).items():
-                    yield (name, method), method, place.member(value, method)
-
-    def _shared_or_fault(
-        self, key: str, at: Located, item: Mapping[str, Located], *, is_taken: bool
-    ) -> _Shared[D] | SpecError:
-        """A fault of the path is one of each of its operations."""
-        if is_taken:
-            return SpecError(at.pointer, f"is /{key} without its slash, and that path is there as well")
-        try:
-            return self._shared(key, at, item)
-        except SpecError as error:
-            return error
-
-    def _shared(self, key: str, at: Located, item: Mapping[str, Located]) -> _Shared[D]:
-        nothing = at.member(NOTHING)
-        parameters = item.get("parameters", nothing)
-        return _Shared(
-            key=path_keys.parsed(key, at.pointer, self._notes),
-            declarations=self._declarations(read_list(parameters), parameters),
-            servers=servers.own(read_list(item.get("servers", nothing)), child(at.pointer, "servers"), self._notes),
-            overrides=self._overrides | read_map(item.get("x-mcp", nothing)),
-        )
-
-    def _operation(self, method: str, at: Located, pointer: str, shared: _Shared[D] | SpecError) -> Operation:
-        if isinstance(shared, SpecError):
-            raise SpecError(shared.pointer, shared.problem) from shared
-        _require_method(method, pointer)
-        declared = read(_operation, at)
-        self.callbacks += len(declared.callbacks or ())
-        own = self._declarations(declared.parameters, at.member(NOTHING, "parameters"))
-        declarations = {_identity(each): each for each in (*shared.declarations, *own)}
-        parts = self._dialect.parts(declared, at, list(declarations.values()))
-        return Operation(
-            pointer=pointer,
-            method=method,
-            path=shared.key.path,
-            query=shared.key.query,
-            operation_id=written(declared.operation_id) or None,
-            summary=written(declared.summary),
-            description=written(declared.description),
-            tags=self._tags(declared.tags or ()),
-            deprecated=declared.deprecated is True,
-            parameters=path_keys.fitted(self._settable(parts.parameters), shared.key, pointer, self._notes),
-            body=parts.body,
-            responses=parts.responses,
-            security=self._choices(declared, at),
-            servers=parts.servers or shared.servers,
-            overrides=msgspec.Raw(
-                msgspec.json.encode(shared.overrides | read_map(at.member(declared.overrides, "x-mcp")))
-            ),
-        )
-
-    def _declarations(self, declared: Raws, at: Located) -> tuple[D, ...]:
-        """The parameters of a list at ``at``. Of two with one name in one place, the last."""
-        found: dict[tuple[str, str], D] = {}
-        for index, value in enumerate(declared or ()):
-            each = self._dialect.declaration(at.member(value, index))
-            if _identity(each) in found:
-                message = f"{each.location} parameter {each.name!r} is declared twice; the last one counts"
-                self._notes.add(child(at.pointer, index), "parameter_repeated", message)
-            found[_identity(each)] = each
-        return tuple(found.values())
-
-    def _settable(self, parameters: Sequence[Parameter]) -> Iterator[Parameter]:
-        for parameter in parameters:
-            if parameter.location == "header" and parameter.name.lower() in RESERVED_HEADERS:
-                message = f"{parameter.name} is no parameter: it belongs to media types and security"
-                self._notes.add(parameter.pointer, "parameter_dropped", message)
-            else:
-                yield parameter
-
-    def _choices(self, declared: OperationObject, at: Located) -> tuple[SecurityChoice, ...]:
-        if declared.security is None:
-            return self._security
-        pointer = child(at.pointer, "security")
-        return security.choices(declared.security, pointer, self._dialect.security_schemes, self._notes)
-
-    def _tags(self, declared: Sequence[Text]) -> tuple[str, ...]:
-        """An operation's tags and those above them (3.2, Tag Object, ``parent``)."""
-        tags = [written(tag) for tag in declared]
-        found = dict.fromkeys(tags)
-        for tag in tags:
-            above = self._tag_parents.get(tag)
-            while above is not None and above not in found:
-                found[above] = None
-                above = self._tag_parents.get(above)
-        return tuple(found)
-
-    def _skip(self, error: SpecError, method: str, key: str) -> None:
-        self.skipped.append(SkippedOperation(pointer=error.pointer, method=method, path=key, reason=error.problem))
-
-    def _require_room(self) -> None:
-        if len(self.operations) + len(self.skipped) >= MAX_OPERATIONS:
-            raise SpecError(child(ROOT, "paths"), f"more than {MAX_OPERATIONS:,} operations")
-
-
-def _identity(declaration: Declaration) -> tuple[str, str]:
-    """Parameter Object: unique by name and location; header names know no case (RFC 9110 section 5.1)."""
-    name = declaration.name.lower() if declaration.location == "header" else declaration.name
-    return name, declaration.location
-
-
-def _require_method(method: str, pointer: str) -> None:
-    """Only ``additionalOperations`` (3.2) can name a method that is none."""
-    if not _TOKEN.fullmatch(method):
-        raise SpecError(pointer, f"{method!r} is not an HTTP method (RFC 9110 section 9.1)")
-    if method == "CONNECT":
-        raise SpecError(pointer, "CONNECT asks for a tunnel and describes no operation")
 
 
 def _read_info(root: Root, notes: Notes) -> Info:
@@ -260,15 +56,6 @@ def _read_info(root: Root, notes: Notes) -> Info:
     except SpecError as error:
         notes.add(error.pointer, "info_dropped", error.problem)
         return Info()
-
-
-def _tag_parents(root: Root, notes: Notes) -> dict[str, str]:
-    try:
-        tags = read(_tags, Located(child(ROOT, "tags"), root.tags)) if is_there(root.tags) else []
-    except SpecError as error:
-        notes.add(error.pointer, "info_dropped", error.problem)
-        return {}
-    return {written(tag.name): written(tag.parent) for tag in tags if tag.parent is not None}
 
 
 def _count(value: msgspec.Raw) -> int:

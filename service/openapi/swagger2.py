@@ -13,11 +13,9 @@ import msgspec
 
 from service.errors import SpecError
 from service.openapi import security
-from service.openapi.dialect import Parts, request_schemas, response_schemas
-from service.openapi.document import Document
+from service.openapi.dialect import Parts, Source, request_schemas, response_schemas
 from service.openapi.media import by_status
 from service.openapi.model import Body, Encoding, MediaType, Parameter, Response, Schema, Style
-from service.openapi.notes import Notes
 from service.openapi.objects import (
     NOTHING,
     OperationObject,
@@ -33,7 +31,7 @@ from service.openapi.objects import (
     written,
 )
 from service.openapi.pointers import ROOT, child
-from service.openapi.references import Located, References, text_in
+from service.openapi.references import Located, text_in
 
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
 _JSON = "application/json"
@@ -76,10 +74,11 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 class Swagger2:
     """See `service.openapi.dialect.Dialect`."""
 
-    def __init__(self, document: Document, root: Root, references: References, notes: Notes) -> None:
+    def __init__(self, source: Source) -> None:
+        root, references, notes = source.root, source.references, source.notes
         self.methods = _METHODS
-        self.request = request_schemas(document, references, notes, "#/definitions")
-        self.response = response_schemas(document, references, notes, "#/definitions")
+        self.request = request_schemas(source, "#/definitions")
+        self.response = response_schemas(source, "#/definitions")
         self.servers = _servers(root, root.schemes)
         definitions = Located(child(ROOT, "securityDefinitions"), NOTHING)
         self.security_schemes = security.schemes(root.security_definitions or {}, definitions, references, notes)

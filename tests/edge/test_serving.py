@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from service.edge import serving
 from service.errors import ConfigError
@@ -47,7 +47,7 @@ async def serving_app(app: serving.App, *, grace_seconds: float = 5) -> AsyncIte
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(serve)
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_all_tasks_blocked()
         yield server
         server.stopping.set()
 
@@ -192,7 +192,7 @@ def test_headers_have_a_limit(size, status):
 
 def test_an_answer_before_the_whole_body_was_read_ends_the_connection_and_leaves_nothing():
     async def refuse(scope: Any, receive: Any, send: Any) -> None:
-        await trio.testing.wait_all_tasks_blocked()  # until everything that can be read ahead has been
+        await wait_all_tasks_blocked()  # until everything that can be read ahead has been
         headers = [(b"content-length", b"2"), (b"connection", b"close")]
         await send({"type": "http.response.start", "status": 413, "headers": headers})
         await send({"type": "http.response.body", "body": b"no"})
@@ -228,7 +228,7 @@ def test_a_client_that_leaves_is_a_disconnect_for_the_application():
         async with serving_app(wait_for_disconnect) as server:
             async with await server.connect() as stream:
                 await stream.send_all(GET)
-                await trio.testing.wait_all_tasks_blocked()
+                await wait_all_tasks_blocked()
             await left.wait()
 
     run(main)
@@ -313,7 +313,7 @@ def test_a_stop_finishes_what_is_in_flight_and_takes_nothing_new():
             await stream.send_all(GET)
             await held.reached.wait()
             server.stopping.set()
-            await trio.testing.wait_all_tasks_blocked()
+            await wait_all_tasks_blocked()
             with pytest.raises(OSError, match="failed"):
                 await server.connect()
             held.released.set()
@@ -326,9 +326,9 @@ def test_a_stop_finishes_what_is_in_flight_and_takes_nothing_new():
 def test_a_stop_still_reads_a_request_that_is_on_its_way():
     async def main() -> None:
         async with serving_app(hello) as server, await server.connect() as stream:
-            await trio.testing.wait_all_tasks_blocked()
+            await wait_all_tasks_blocked()
             server.stopping.set()
-            await trio.testing.wait_all_tasks_blocked()
+            await wait_all_tasks_blocked()
             await stream.send_all(GET)
             assert (await rest(stream)).startswith(OK)
 

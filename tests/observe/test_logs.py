@@ -130,7 +130,7 @@ def test_nothing_that_is_logged_breaks_a_line_or_moves_a_cursor(written, form, p
         log.warning("x", extra={"name_of_it": HOSTILE})
     else:
         try:
-            raise ValueError(HOSTILE)
+            int(HOSTILE)
         except ValueError:
             log.exception("x")
     line = written()
@@ -138,32 +138,34 @@ def test_nothing_that_is_logged_breaks_a_line_or_moves_a_cursor(written, form, p
     assert "[2J" in line
     if form == "json":
         assert line.count("\n") == 1
-        assert HOSTILE in repr(msgspec.json.decode(line)).encode().decode("unicode_escape") or place == "exception"
+    if (form, place) == ("json", "extra"):
+        assert msgspec.json.decode(line)["name_of_it"] == HOSTILE
 
 
-def test_a_reader_that_stalls_stops_nobody_and_is_told_what_it_missed(written, monkeypatch):
-    monkeypatch.setattr(logs, "QUEUED_LINES", 100)
-    logs.configure("INFO", "text", written.descriptor)
-    log = logging.getLogger("service.test")
-    done = threading.Event()
+def test_a_reader_that_stalls_stops_nobody_and_is_told_how_much_it_missed():
+    reading, writing = os.pipe()
+    handler = logs.BackgroundHandler(writing, queued_lines=100)
+    for _ in range(1_000):
+        handler.emit(logging.makeLogRecord({"msg": "x" * 1_000}))  # a pipe holds 64 of these
+    threading.Thread(target=read_to_the_end, args=(reading,)).start()
+    handler.flush()
+    last = logging.makeLogRecord({"msg": "x"})
+    handler.emit(last)
+    handler.flush()
+    os.close(writing)
+    assert 0 < last.lost_lines < 1_000
 
-    def talk() -> None:
-        for _ in range(1_000):
-            log.info("x" * 1_000)  # a pipe holds 64 of these
-        done.set()
 
-    threading.Thread(target=talk, daemon=True).start()
-    assert done.wait(10)
-    while written():
-        log.info("again")
-        if "lost_lines=" in written():
-            return
+def read_to_the_end(descriptor: int) -> None:
+    while os.read(descriptor, 100_000):
+        pass
+    os.close(descriptor)
 
 
 def test_a_reader_that_is_gone_stops_nobody():
     reading, writing = os.pipe()
     os.close(reading)
-    handler = logs._BackgroundHandler(writing)
+    handler = logs.BackgroundHandler(writing)
     for _ in range(3):
         handler.emit(logging.makeLogRecord({"msg": "x"}))
         handler.flush()

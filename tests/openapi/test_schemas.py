@@ -354,24 +354,22 @@ json_values = st.recursive(
 )
 schemas = st.recursive(
     st.sampled_from([True, False, {"type": "string"}, {"type": "integer"}, {"enum": ["a", 1]}, {"const": "b"}]),
-    lambda inner: (
-        st.fixed_dictionaries(
-            {},
-            optional={
-                "type": st.sampled_from(["object", "array", ["string", "null"]]),
-                "properties": st.dictionaries(st.sampled_from(["a", "b"]), inner, max_size=2),
-                "required": st.just(["a"]),
-                "additionalProperties": inner,
-                "items": inner,
-                "prefixItems": st.lists(inner, min_size=1, max_size=2),
-                "allOf": st.lists(inner, min_size=1, max_size=2),
-                "anyOf": st.lists(inner, min_size=1, max_size=2),
-                "oneOf": st.lists(inner, min_size=1, max_size=2),
-                "not": inner,
-                "minItems": st.just(1),
-                "patternProperties": st.dictionaries(st.just("^a"), inner, max_size=1),
-            },
-        )
+    lambda inner: st.fixed_dictionaries(
+        {},
+        optional={
+            "type": st.sampled_from(["object", "array", ["string", "null"]]),
+            "properties": st.dictionaries(st.sampled_from(["a", "b"]), inner, max_size=2),
+            "required": st.just(["a"]),
+            "additionalProperties": inner,
+            "items": inner,
+            "prefixItems": st.lists(inner, min_size=1, max_size=2),
+            "allOf": st.lists(inner, min_size=1, max_size=2),
+            "anyOf": st.lists(inner, min_size=1, max_size=2),
+            "oneOf": st.lists(inner, min_size=1, max_size=2),
+            "not": inner,
+            "minItems": st.just(1),
+            "patternProperties": st.dictionaries(st.just("^a"), inner, max_size=1),
+        },
     ),
     max_leaves=8,
 )
@@ -449,7 +447,9 @@ def test_a_value_that_is_nested_too_deeply_is_left_out():
 
 
 def chain_of(length: int, link: Any) -> dict[str, Any]:
-    return {f"A{index}": link(f"#/components/schemas/A{index + 1}") for index in range(length)} | {f"A{length}": {"type": "string"}}
+    return {f"A{index}": link(f"#/components/schemas/A{index + 1}") for index in range(length)} | {
+        f"A{length}": {"type": "string"}
+    }
 
 
 @pytest.mark.parametrize(
@@ -512,7 +512,9 @@ def test_a_schema_that_is_nothing_but_itself_is_refused():
 def test_references_into_schemas_within_schemas_are_bounded():
     levels = 90
     deep = nested(levels, {"description": "x" * 1_000_000})
-    properties = {str(index): {"$ref": "#/components/schemas/Deep" + "/properties/a" * index} for index in range(1, levels // 2)}
+    properties = {
+        str(index): {"$ref": "#/components/schemas/Deep" + "/properties/a" * index} for index in range(1, levels // 2)
+    }
     ((_, reason),) = skips(of_schemas({"properties": properties}, Deep=deep))
     assert reason == "more than 33,554,432 bytes of schemas inside others"
 
@@ -572,7 +574,9 @@ def test_the_outermost_level_is_one_object(schema, definitions, level):
 
 
 def test_the_outermost_level_of_doubling_combinations_is_quick():
-    definitions = {f"A{n}": {"allOf": [{"$ref": f"#/$defs/A{n + 1}"}] * 2} for n in range(60)} | {"A60": {"type": "object"}}
+    definitions = {f"A{n}": {"allOf": [{"$ref": f"#/$defs/A{n + 1}"}] * 2} for n in range(60)} | {
+        "A60": {"type": "object"}
+    }
     assert outline({"$ref": "#/$defs/A0"}, **definitions) == {"type": "object"}
 
 

@@ -1,0 +1,73 @@
+"""The container image as the deployment guide builds and runs it. Needs a Docker Engine; takes a minute."""
+
+from __future__ import annotations
+
+import http.client
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from processes import CHECKOUT
+
+IMAGE = "openapi-mcp-server:latest"
+CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"getPet","arguments":{"petId":1}}}'
+
+
+def docker(*argv: str, check: bool = True) -> str:
+    done = subprocess.run(["docker", *argv], cwd=CHECKOUT, capture_output=True, text=True, timeout=500, check=False)
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def image() -> str:
+    if shutil.which("docker") is None or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
+        pytest.skip("no Docker Engine is running")
+    docker("build", "-t", IMAGE, ".")
+    return IMAGE
+
+
+@pytest.fixture
+def container(image: str) -> Iterator[tuple[str, int]]:
+    """(id, published port) of the demo, once it is healthy."""
+    name = docker("run", "-d", "--read-only", "--cap-drop=ALL", "-p", "127.0.0.1:0:8000", image, "demo")
+    try:
+        deadline = time.monotonic() + 30
+        while docker("inspect", "-f", "{{.State.Health.Status}}", name) != "healthy":
+            assert time.monotonic() < deadline, docker("logs", name)
+            time.sleep(0.2)  # Docker tells of health only when it is asked
+        yield name, int(docker("port", name, "8000").rpartition(":")[2])
+    finally:
+        docker("rm", "-f", name, check=False)
+
+
+def test_the_image_serves_healthily_as_a_plain_user_without_writing_and_stops_with_0(container: tuple[str, int]):
+    name, port = container
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("POST", "/mcp", CALL, {"content-type": "application/json"})
+    answer = msgspec.json.decode(connection.getresponse().read())
+    connection.close()
+    assert answer["result"]["structuredContent"]["name"] == "Mia"
+    assert docker("inspect", "-f", "{{.Config.User}}", name) == "mcp"
+    docker("stop", "-t", "30", name)
+    assert docker("inspect", "-f", "{{.State.ExitCode}}", name) == "0"
+
+
+def test_the_guides_settings_start_the_image_up_to_the_document_that_cannot_be_fetched(image: str):
+    settings = {
+        "API_NAME": "petstore",
+        "API_BASE_URL": "https://petstore.invalid/api/v3",
+        "API_SPEC_URL": "https://petstore.invalid/api/v3/openapi.json",
+        "SERVER_TRANSPORT": "sse",
+        "ENABLE_PROMETHEUS": "false",
+        "ENABLE_OPERATION_PROMPTS": "true",
+    }
+    options = [part for name, value in settings.items() for part in ("-e", f"{name}={value}")]
+    done = subprocess.run(
+        ["docker", "run", "--rm", *options, image], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("openapi-mcp-server: https://petstore.invalid/api/v3/openapi.json: ")

@@ -1,0 +1,67 @@
+"""The program as a process: what it prints, its exit codes, and how it ends before it serves."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+
+import pytest
+from processes import command, environment, run, started
+
+from service import __version__
+
+SECONDS = 30
+
+
+@pytest.mark.parametrize(
+    ("argv", "printed"),
+    [
+        (["--version"], f"openapi-mcp-server {__version__}\n"),
+        (["--help"], "usage: openapi-mcp-server [serve]"),
+        (["call", "-h"], "usage: openapi-mcp-server [serve]"),
+    ],
+)
+def test_what_was_asked_for_goes_to_standard_output(argv, printed):
+    ended = run(*argv)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith(printed)
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["inspect", "--spec-path", "{}", "--api-url", "https://a.example"]])
+def test_a_reader_that_has_had_enough_is_no_error(argv, tmp_path):
+    document = tmp_path / "openapi.yaml"
+    document.write_text("openapi: 3.1.0\npaths: {}\n")
+    with subprocess.Popen(
+        command(*(arg.format(document) for arg in argv)),
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait(SECONDS)) == (b"", 0)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_the_document_is_fetched_ends_at_once(number, code):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(SECONDS)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/openapi.json"
+        with started("--spec-url", url, "--transport", "http", "--port", "0", "--allow-private-networks") as server:
+            connection, _ = silent.accept()
+            with connection:
+                server.process.send_signal(number)
+                assert server.process.wait(SECONDS) == code
+                assert server.process.stderr.read() == b""
+
+
+def test_a_log_that_nobody_reads_stops_no_call():
+    with started("demo", "--port", "0", LOG_LEVEL="DEBUG") as server:
+        host, port = server.url.removeprefix("http://").removesuffix("/mcp").split(":")
+        body = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
+        head = f"POST /mcp HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        with socket.create_connection((host, int(port)), SECONDS) as connection:
+            for _ in range(1_000):  # a pipe holds the lines of 400
+                connection.sendall(head.encode() + body)
+                assert connection.recv(10_000).startswith(b"HTTP/1.1 200 ")
