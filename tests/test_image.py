@@ -24,7 +24,10 @@ def docker(*argv: str, check: bool = True) -> str:
 
 @pytest.fixture(scope="module")
 def image() -> str:
-    if shutil.which("docker") is None or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
+    if (
+        shutil.which("docker") is None
+        or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode
+    ):
         pytest.skip("no Docker Engine is running")
     docker("build", "-t", IMAGE, ".")
     return IMAGE

@@ -59,9 +59,10 @@ def test_a_signal_while_the_document_is_fetched_ends_at_once(number, code):
 def test_a_log_that_nobody_reads_stops_no_call():
     with started("demo", "--port", "0", LOG_LEVEL="DEBUG") as server:
         host, port = server.url.removeprefix("http://").removesuffix("/mcp").split(":")
-        body = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
-        head = f"POST /mcp HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        body = '{"jsonrpc":"2.0","id":1,"method":"ping"}'
+        headers = f"Host: {host}:{port}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        ping = f"POST /mcp HTTP/1.1\r\n{headers}\r\n\r\n{body}".encode()
         with socket.create_connection((host, int(port)), SECONDS) as connection:
             for _ in range(1_000):  # a pipe holds the lines of 400
-                connection.sendall(head.encode() + body)
+                connection.sendall(ping)
                 assert connection.recv(10_000).startswith(b"HTTP/1.1 200 ")

@@ -192,7 +192,11 @@ def test_a_bad_reference_costs_its_own_operation_only():
 
 
 def test_a_schema_is_named_after_its_component_and_carries_what_it_refers_to():
-    description = of_schemas({"$ref": "#/components/schemas/Pet"}, Pet={"properties": {"tag": {"$ref": "#/components/schemas/a.B-c_1"}}}, **{"a.B-c_1": {"type": "string"}})  # fmt: skip  # noqa: E501
+    description = of_schemas(
+        {"$ref": "#/components/schemas/Pet"},
+        Pet={"properties": {"tag": {"$ref": "#/components/schemas/a.B-c_1"}}},
+        **{"a.B-c_1": {"type": "string"}},
+    )
     assert sent(description) == {"$ref": "#/$defs/Pet"}
     assert named(description.request_schemas) == {
         "Pet": {"properties": {"tag": {"$ref": "#/$defs/a.B-c_1"}}},
@@ -314,11 +318,17 @@ def test_a_missing_schema_costs_all_that_lead_to_it_however_far():
     }
     description = described(
         {
-            f"/{name}": {"post": {"requestBody": {"content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}}}}
+            f"/{name}": {
+                "post": {
+                    "requestBody": {
+                        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+                    }
+                }
+            }
             for name in schemas
         },
         components={"schemas": schemas},
-    )  # fmt: skip
+    )
     assert [operation.path for operation in description.operations] == ["/D"]
     assert {pointer for pointer, _ in skips(description)} == {"#/components/schemas/C/items/$ref"}
     assert list(description.request_schemas) == ["D"]
