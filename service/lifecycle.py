@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import signal
 import socket
 import sys
@@ -84,8 +83,6 @@ def run(config: Config) -> int:
     for warning in config.warnings:
         logger.warning(warning)
     _allowed(config)  # raises for what cannot be used, before anything is started
-    # Until there is something to drain. As process 1 of a container it would not be heard without a handler.
-    signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
     stop = Stop()
     anyio.run(_demo if config.command == "demo" else _serve, config, stop, backend="trio")
     return 1 if stop.forced else 0
