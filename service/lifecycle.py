@@ -91,6 +91,8 @@ def run(config: Config) -> int:
 async def _serve(config: Config, stop: Stop) -> None:
     listener = serving.bind(config.host, config.port) if config.transport == "http" else None
     tools = await read_catalog(config)
+    if listener is not None:
+        serving.listen(listener)
     await _serve_tools(config, stop, tools, listener)
 
 
@@ -102,6 +104,8 @@ async def _demo(config: Config, stop: Stop) -> None:
         async with _until_signal(stop):
             await _serve_demo_api(listener, stop.requested, config.shutdown_grace_seconds)
         return
+    if listener is not None:
+        serving.listen(listener)
     api_listener = serving.bind("127.0.0.1", 0)
     source = ApiSource(
         name="petshop", base=base_url(_url(api_listener)), description=operations.describe(parse(document()))
