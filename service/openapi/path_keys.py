@@ -16,7 +16,7 @@ from service.openapi.parameters import ANY_TEXT
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
 # A question mark or a hash within braces belongs to the variable. Possessive: a key may be megabytes of braces.
 _KEY = re.compile(
-    r"(?P<path>(?:\{[^{}]*+\}|[^?#])*+)(?:\?(?P<query>(?:\{[^{}]*+\}|[^#])*+))?(?:#(?P<fragment>.*))?", re.DOTALL
+    r"(?P<path>(?>(?:\{[^{}]*+\}|[^?#])*))(?:\?(?P<query>(?>(?:\{[^{}]*+\}|[^#])*)))?(?:#(?P<fragment>.*))?", re.DOTALL
 )
 
 
