@@ -265,7 +265,9 @@ class _Bundle:
         if key not in self._files and part:
             self._files[key] = part.root.json
             self._pending.append((self._files, key, target.path, part.root.json))
-        return child(ROOT, self._holder, key) + target.pointer.removeprefix(ROOT)
+        holder, fragment = child(ROOT, self._holder, key), target.pointer.removeprefix(ROOT)
+        # An anchor that is not there must not become one of another file.
+        return child(holder, f"#{fragment}") if fragment and not fragment.startswith("/") else holder + fragment
 
 
 def _is_kept_by_name(schema: _Target) -> bool:
