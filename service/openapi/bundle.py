@@ -3,7 +3,7 @@
 ``common.yaml#/components/schemas/Pet`` becomes ``#/components/schemas/Pet``: schemas of other files join the root's
 own, under their own names where these are free, since models get to see the names. All the rest of a file stays
 together under ``#/x-bundled/<its path from the root's folder>``. References in a file are relative to that file
-(RFC 3986 section 5.1.3); ``$id`` does not count for finding files.
+(RFC 3986 section 5.1.3); an ``$id`` is no place to look for files, but what the root itself identifies so is no file.
 
 What cannot be read or is not there keeps its reference, which then costs whatever uses it and nothing else. The root's
 dialect counts for all files. Files are opened level by level and only where they hold references, so that numbers
@@ -17,7 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import PurePosixPath
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -33,6 +33,7 @@ be used. Called once for each path."""
 # Without the first quote, twice as fast; a key that only ends in `$ref` is told apart later.
 _REFERENCE = re.compile(rb'\$ref":"')
 _LEADS_OUT = re.compile(rb'\$ref":"[^#]')
+_IDENTIFIER = re.compile(rb'"\$(?:id|self)":"([^"\\]+)"')
 # RFC 3986 section 4.2: a scheme, an authority or an absolute path make a reference none that is relative to the file.
 _ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/?]")
 _NOT_NAME = re.compile(r"[^A-Za-z0-9._-]+")
@@ -112,6 +113,8 @@ class _Bundle:
         self._parts: dict[str, _Part | None] = {}
         self._members = _members(msgspec.Raw(root.json)) or {}
         self._holder = _free_key("x-bundled", self._members)
+        is_json_schema = root.dialect in {"3.1", "3.2"}
+        self._identifiers = _identifiers(root.json) if is_json_schema else frozenset()
         self._home = ("definitions",) if root.dialect == "2.0" else ("components", "schemas")
         self._names: dict[tuple[str, str], str] = {}
         self._taken: set[str] = set()
@@ -147,10 +150,11 @@ class _Bundle:
     def _entries(self, members: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
         reference = text_in(members["$ref"]) if "$ref" in members else None
         target = self._target(reference, self._path) if reference else None
+        target = self._end(target) if target else None
         entries = _members(target.value) if target and target.value else None
-        if reference is None or target is None or entries is None:
+        if target is None or entries is None:
             return members
-        uri = reference.partition("#")[0]
+        uri = quote(self._key(target.path))
         return {
             name: msgspec.Raw(msgspec.json.encode({"$ref": f"{uri}{child(target.pointer, name)}"})) for name in entries
         }
@@ -216,7 +220,7 @@ class _Bundle:
         """Where a reference in the file at ``path`` leads; None if that is no file that can be used."""
         uri, _, fragment = reference.partition("#")
         if uri:
-            if _ELSEWHERE.match(uri):
+            if _ELSEWHERE.match(uri) or (path == self._path and self._is_identifier(uri)):
                 return None
             path = posixpath.normpath(posixpath.join(posixpath.dirname(path), unquote(uri.partition("?")[0])))
         if path == self._path:
@@ -226,6 +230,11 @@ class _Bundle:
             return None
         found = part.find(fragment)
         return _Target(path, found.pointer, found.json) if found else _Target(path, f"#{fragment}")
+
+    def _is_identifier(self, uri: str) -> bool:
+        """Whether the root itself has what is called so: `service.openapi.references` knows how to find it."""
+        own = posixpath.normpath(uri).lstrip("./")
+        return any(f"/{identifier}".endswith(f"/{own}") for identifier in self._identifiers)
 
     def _end(self, target: _Target) -> _Target:
         """What is behind schemas that are nothing but references."""
@@ -259,8 +268,11 @@ class _Bundle:
         self._pending.append((self._schemas, name, target.path, target.value))
         return name
 
+    def _key(self, path: str) -> str:
+        return posixpath.relpath(path, posixpath.dirname(self._path))
+
     def _place(self, target: _Target) -> str:
-        key = posixpath.relpath(target.path, posixpath.dirname(self._path))
+        key = self._key(target.path)
         part = self._parts[target.path]
         if key not in self._files and part:
             self._files[key] = part.root.json
@@ -290,6 +302,10 @@ def _alias(schema: msgspec.Raw) -> str | None:
     """The reference that is all there is of a schema."""
     members = _members(schema)
     return text_in(members["$ref"]) if members and set(members) == {"$ref"} else None
+
+
+def _identifiers(json: bytes) -> frozenset[str]:
+    return frozenset(found.decode().removesuffix("#") for found in _IDENTIFIER.findall(json))
 
 
 def _referred(json: bytes, home: str) -> set[str]:

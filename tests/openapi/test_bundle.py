@@ -145,6 +145,18 @@ def test_maps_of_the_root_may_be_files_of_their_own():
     assert list(decoded(root, files)["components"]["schemas"]) == ["Pet"]
 
 
+def test_a_map_of_the_root_may_be_a_file_that_names_another():
+    files = {"a/index.yaml": {"$ref": "../b/my paths.yaml#/items"}, "b/my paths.yaml": {"items": {"/x": {"get": {}}}}}
+    assert the_operation(describe(bundled({"paths": {"$ref": "a/index.yaml"}}, files))).path == "/x"
+
+
+@pytest.mark.parametrize("reference", ["pet.yaml", "./pet.yaml#/properties/name", "../v1/pet.yaml"])
+def test_what_the_root_identifies_itself_is_no_file(reference):
+    own = PET | {"$id": "https://example.com/v1/pet.yaml"}
+    root = {"$self": "https://example.com/v1/", "components": {"schemas": {"P": own, "Q": {"$ref": reference}}}}
+    assert decoded(root, {"pet.yaml": {"type": "null"}, "../v1/pet.yaml": {}}, "3.2") == root
+
+
 @pytest.mark.parametrize(
     ("files", "names"),
     [
