@@ -20,6 +20,8 @@ MAX_FILES = 5_000
 PARTS_BYTES = 32 * 1024 * 1024
 """Of all of them together, as text and once more as JSON: half of what a document in one file may have."""
 
+_OWN_FOLDER = "the document's folder, and ALLOWED_SPEC_DIRS names no others"
+
 logger = logging.getLogger(__name__)
 
 
@@ -31,13 +33,14 @@ def bundled(document: Document, location: str, allowed_dirs: Sequence[Path] = ()
     if "://" in location or not bundle.is_needed(document):
         return document
     folder = Path(location).parent.resolve()
-    files = _Files([each.resolve() for each in allowed_dirs] or [folder])
+    files = _Files(allowed_dirs, "ALLOWED_SPEC_DIRS") if allowed_dirs else _Files([folder], _OWN_FOLDER)
     return bundle.bundle(document, str(folder / Path(location).name), files.read)
 
 
 class _Files:
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(self, folders: Sequence[Path], allowed: str) -> None:
         self._folders = folders
+        self._allowed = allowed
         self._asked = 0
         self._text_room = PARTS_BYTES
         self._json_room = PARTS_BYTES
@@ -47,18 +50,17 @@ class _Files:
         self._asked += 1
         if self._asked > MAX_FILES:
             if self._asked == MAX_FILES + 1:
-                _refuse(path, f"the document refers to more than {MAX_FILES:,} files; this and all further ones")
+                logger.warning("the document refers to more than %d files; no further ones are read", MAX_FILES)
             return None
         try:
-            data = spec_source.read_file(Path(path), "$ref", self._folders, self._text_room)
+            data = spec_source.read_file(Path(path), "$ref", self._folders, self._text_room, self._allowed)
             self._text_room -= len(data)
             json = read(data, limits=DocumentLimits(expanded_bytes=self._json_room))
-        except (ConfigError, SpecError) as error:
-            _refuse(path, str(error).removeprefix("$ref: "))
+        except ConfigError as error:
+            logger.warning("a file that the document refers to is not used: %s", error.problem)
+            return None
+        except SpecError as error:
+            logger.warning("a file that the document refers to is not used: %s, %s", path, error)
             return None
         self._json_room -= len(json)
         return json
-
-
-def _refuse(path: str, reason: str) -> None:
-    logger.warning("a file that the document refers to was not read", extra={"path": path, "reason": reason})

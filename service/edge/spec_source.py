@@ -52,12 +52,17 @@ def shown(location: str) -> str:
     return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
 
 
-def read_file(path: Path, setting: str, allowed_dirs: Sequence[Path], limit: int = FILE_BYTES) -> bytes:
-    """A regular file of at most ``limit`` bytes; raises ConfigError. See `read`."""
+def read_file(
+    path: Path, setting: str, allowed_dirs: Sequence[Path], limit: int = FILE_BYTES, allowed: str = "ALLOWED_SPEC_DIRS"
+) -> bytes:
+    """A regular file of at most ``limit`` bytes; raises ConfigError. See `read`.
+
+    ``allowed``: what ``allowed_dirs`` are, in words.
+    """
     try:
         real = path.resolve(strict=True)
         if allowed_dirs and not any(real.is_relative_to(folder.resolve()) for folder in allowed_dirs):
-            raise ConfigError(setting, f"{path} is outside of ALLOWED_SPEC_DIRS")
+            raise ConfigError(setting, f"{path} is outside of {allowed}")
         # Non-blocking, or opening a FIFO would wait for a writer; what was opened is looked at, not what has its name.
         descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError as error:

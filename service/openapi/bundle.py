@@ -117,6 +117,7 @@ class _Bundle:
         self._identifiers = _identifiers(root.json) if is_json_schema else frozenset()
         self._home = ("definitions",) if root.dialect == "2.0" else ("components", "schemas")
         self._names: dict[tuple[str, str], str] = {}
+        self._onward: dict[tuple[str, str], _Target | None] = {}
         self._taken: set[str] = set()
         self._counts: Counter[str] = Counter()
         self._pending: list[tuple[dict[str, msgspec.Raw], str, str, msgspec.Raw]] = []
@@ -239,8 +240,11 @@ class _Bundle:
     def _end(self, target: _Target) -> _Target:
         """What is behind schemas that are nothing but references."""
         for _ in range(MAX_CHAIN):
-            reference = _alias(target.value) if target.value else None
-            onward = self._target(reference, target.path) if reference else None
+            place = target.path, target.pointer
+            if place not in self._onward:
+                reference = _alias(target.value) if target.value else None
+                self._onward[place] = self._target(reference, target.path) if reference else None
+            onward = self._onward[place]
             if onward is None:
                 break
             target = onward

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -36,8 +35,8 @@ def ids(description: ApiDescription) -> list[str | None]:
     return [operation.operation_id for operation in description.operations]
 
 
-def refused(caplog: pytest.LogCaptureFixture) -> list[Any]:
-    return [vars(record)["reason"] for record in caplog.records if record.name == spec_parts.__name__]
+def refused(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == spec_parts.__name__]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +99,7 @@ def test_files_outside_are_not_read(tmp_path, caplog, reference):
     assert reference in description.skipped[0].reason
     assert description.skipped[0].pointer == "#/paths/~10/$ref"
     (reason,) = refused(caplog)
-    assert "is outside of " in reason
+    assert reason.endswith("is outside of the document's folder, and ALLOWED_SPEC_DIRS names no others")
 
 
 def test_the_folder_of_the_document_does_not_count_beside_allowed_ones(tmp_path):
@@ -165,7 +164,7 @@ def test_the_number_of_files_is_limited(tmp_path, caplog):
     document = bundled(write(tmp_path / "api.yaml", "0.json"), str(tmp_path / "api.yaml"))
     assert document.json.count(b'"x-next"') == MAX_FILES
     (reason,) = refused(caplog)
-    assert reason == "the document refers to more than 5,000 files; this and all further ones"
+    assert reason == "the document refers to more than 5000 files; no further ones are read"
 
 
 def test_ten_thousand_missing_files_are_not_all_looked_for(tmp_path, caplog):
