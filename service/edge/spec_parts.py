@@ -52,6 +52,9 @@ class _Files:
             if self._asked == MAX_FILES + 1:
                 logger.warning("the document refers to more than %d files; no further ones are read", MAX_FILES)
             return None
+        if not path.isprintable():  # a line break would begin a line of the log that is not ours
+            logger.warning("a file that the document refers to is not used: %r is not a path that can be read", path)
+            return None
         try:
             data = spec_source.read_file(Path(path), "$ref", self._folders, self._text_room, self._allowed)
             self._text_room -= len(data)

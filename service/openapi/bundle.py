@@ -190,7 +190,7 @@ class _Bundle:
         return msgspec.Raw(msgspec.json.encode(result))
 
     def _member(self, key: str, value: msgspec.Raw, path: str, holder: str) -> msgspec.Raw:
-        if key in _VALUES:
+        if key in _VALUES and holder:  # at the root of a file it is a name: `responses.yaml#/default`
             return value
         if key == "$ref" and (reference := text_in(value)) is not None:
             return msgspec.Raw(msgspec.json.encode(self._known(reference, path, holder)))

@@ -122,6 +122,7 @@ def test_the_folder_of_the_document_does_not_count_beside_allowed_ones(tmp_path)
         ("page.html", "HTML or XML"),
         ("large.yaml", "a document may have 32"),
         ("null%00byte", "is not a path that can be read"),
+        ("line%0Abreak", "is not a path that can be read"),
         ("n" * 300, "File name too long"),
         ("wide.yaml", "UTF-16"),
     ],

@@ -251,6 +251,15 @@ def test_names_that_are_keywords_elsewhere_are_names():
     assert root["x"]["properties"] == {key: {"$ref": "#/components/schemas/pet"} for key in properties}
 
 
+def test_a_file_of_responses_may_have_a_default():
+    files = {
+        "responses.yaml": {"default": {"content": {"text/json": {"schema": {"$ref": "pet.yaml"}}}}},
+        "pet.yaml": PET,
+    }
+    root = {"paths": {"/x": {"get": {"responses": {"default": {"$ref": "responses.yaml#/default"}}}}}}
+    assert got(describe(bundled(root, files)))["$ref"] == "#/$defs/pet"
+
+
 def test_numbers_stay_as_they_were_spelt():
     pet = b'{"multipleOf":1.10,"maximum":123456789012345678901234567890,"items":{"$ref":"#/a"},"a":{}}'
     root = Document(json=b'{"x":1.50,"components":{"y":2.0,"schemas":{"P":{"$ref":"pet.yaml"}}}}', dialect="3.1")
