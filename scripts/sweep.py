@@ -19,6 +19,7 @@ import msgspec
 
 from service.bridge import catalog
 from service.bridge.model import base_url
+from service.edge.spec_parts import bundled
 from service.errors import SpecError
 from service.openapi.document import Document, parse
 from service.openapi.operations import describe
@@ -56,7 +57,7 @@ def sweep(path: Path) -> Row | None:
     row = Row(str(path))
     began = time.process_time()
     try:
-        document = parse(data)
+        document = bundled(parse(data), str(path))
         row.operations = count(document)
         description = describe(document)
         built = catalog.build([catalog.ApiSource(name="api", base=BASE, description=description)])

@@ -27,7 +27,7 @@ from service.bridge.catalog import ApiSource
 from service.bridge.model import BaseUrl, ToolCatalog, base_url
 from service.config import ApiConfig, Config, is_loopback
 from service.demo.app import DemoApp, document
-from service.edge import hosts, serving, spec_source
+from service.edge import hosts, serving, spec_parts, spec_source
 from service.edge.addresses import AddressRule, CheckedBackend
 from service.edge.app import Readiness, WorkerApp
 from service.edge.credentials import Credentials
@@ -135,7 +135,7 @@ async def _read_source(config: Config, api: ApiConfig, rule: AddressRule) -> Api
     folders = [Path(folder) for folder in config.allowed_spec_dirs]
     data = await spec_source.read(api.location, setting=api.location_setting, rule=rule, allowed_dirs=folders)
     try:
-        description = operations.describe(parse(data))
+        description = operations.describe(spec_parts.bundled(parse(data), api.location, folders))
     except SpecError as error:
         place = f"{spec_source.shown(api.location)}, {error.pointer}".removesuffix(", ")
         raise SpecError(place, error.problem) from error

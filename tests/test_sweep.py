@@ -37,3 +37,10 @@ def test_a_folder_is_swept(tmp_path, text, operations, tools, code):
     (tmp_path / "package.json").write_text('{"name": "no document"}')
     got, rows = sweep(tmp_path)
     assert (got, [(row["operations"], row["tools"]) for row in rows]) == (code, [(operations, tools)])
+
+
+def test_a_document_in_several_files_is_swept_as_it_is_served(tmp_path):
+    (tmp_path / "api.yaml").write_text(OWN)
+    (tmp_path / "elsewhere.yaml").write_text("get: {}\nput: {}\n")
+    got, rows = sweep(tmp_path)
+    assert (got, [(row["operations"], row["tools"]) for row in rows]) == (0, [(4, 4)])
