@@ -63,13 +63,14 @@ class Send(Protocol):
 
 
 class Serving(msgspec.Struct, frozen=True, kw_only=True):
-    """How a catalog is served. ``page_size`` 0: all tools on one page."""
+    """How a catalog is served. ``page_size`` 0: all tools on one page; ``result_budget_bytes`` 0: answers are whole."""
 
     server: ServerInfo
     call_seconds: float
     page_size: int = 0
     prompts: bool = True
     validate_output: bool = True
+    result_budget_bytes: int = 0
 
 
 class Gateway:
@@ -182,7 +183,8 @@ class Gateway:
         try:
             checked = check(tool, call.arguments)
             request = self._authorize(build(tool, checked.values), tool)
-            rendered = render(tool, await self._exchange(request, entry), self._validators)
+            answered = await self._exchange(request, entry)
+            rendered = render(tool, answered, self._validators, budget_bytes=self._serving.result_budget_bytes)
         except ServiceError as error:
             entry.error = type(error).__name__
             return from_error(error, tool)

@@ -175,6 +175,7 @@ async def opened(config: Config, tools: ToolCatalog, observe: Callable[[CallReco
         page_size=config.tools_page_size,
         prompts=config.operation_prompts,
         validate_output=config.validate_output,
+        result_budget_bytes=config.result_budget_bytes,
     )
     async with Upstream(
         CheckedBackend(address_rule(config)),

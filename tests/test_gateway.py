@@ -107,6 +107,13 @@ def test_the_error_of_the_api_is_told_with_its_status() -> None:
     assert "404" in error_text(ScriptedApi(ok(b'{"detail":"no such pet"}', 404)))
 
 
+def test_an_answer_over_the_budget_is_cut_for_the_model() -> None:
+    api = ScriptedApi(ok(b"[%b1]" % (b"1," * 5_000)))
+    first, about = answered(gateway(api, result_budget_bytes=1_000), call())["result"]["content"]
+    assert len(msgspec.json.decode(first["text"])) == 499
+    assert "the first 499 of 5,001 items" in about["text"]
+
+
 def test_a_request_that_gets_no_credentials_is_not_sent() -> None:
     api = ScriptedApi()
 

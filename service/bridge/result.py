@@ -8,7 +8,7 @@ from typing import Any, assert_never
 import jsonschema_rs
 import msgspec
 
-from service.bridge import answer_headers, content, failure
+from service.bridge import answer_headers, budget, content, failure
 from service.bridge.model import HttpResponse, OutputContract, Tool
 from service.errors import (
     ArgumentError,
@@ -53,8 +53,13 @@ class OutputValidators:
         return f"#{pointer}: {first.message}"[:_MISMATCH_LIMIT]
 
 
-def render(tool: Tool, response: HttpResponse, validators: OutputValidators | None = None) -> ToolResult:
-    """The result of a call that the API answered. ``validators`` None: answers are not checked (VALIDATE_OUTPUT)."""
+def render(
+    tool: Tool, response: HttpResponse, validators: OutputValidators | None = None, *, budget_bytes: int = 0
+) -> ToolResult:
+    """The result of a call that the API answered. ``validators`` None: answers are not checked (VALIDATE_OUTPUT).
+
+    An answer over ``budget_bytes`` (0: none) is cut; its structure is the same cut JSON, and is checked as it is sent.
+    """
     if not 200 <= response.status < 300:
         return _error(failure.explain(tool, response))
     if not response.body:
@@ -62,6 +67,7 @@ def render(tool: Tool, response: HttpResponse, validators: OutputValidators | No
     body = content.read(response, content.resource_uri(tool.api, tool.name))
     if isinstance(body, content.MalformedBody):
         return _error(failure.malformed(response, body.problem))
+    body = budget.within(body, tool, budget_bytes)
     structured, meta = _structured(tool, body.json, validators)
     return ToolResult(content=_blocks(response, body), structuredContent=structured, meta=meta)
 
