@@ -135,6 +135,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "RESULT_BUDGET_BYTES", result_budget, "100000", "A longer answer is cut and says so, 4 bytes a token; 0: never"
     ),
+    Setting(
+        "RESPONSE_FILTER", boolean, "true", "Offer an argument by which a model selects parts of an answer (JMESPath)"
+    ),
     Setting("ENABLE_OPERATION_PROMPTS", boolean, "true", "Offer a prompt for each operation"),
     Setting("ALLOW_INSECURE_HTTP", boolean, "false", "Allow http:// beyond this machine, for the document and the API"),
     Setting("ALLOW_PRIVATE_NETWORKS", boolean, "false", "Allow private and loopback addresses"),

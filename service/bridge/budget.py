@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from service.bridge.content import Body
-from service.bridge.model import Tool
+from service.bridge.model import RESPONSE_FILTER, Tool
 from service.bridge.text import shorten, visible
 from service.mcp.messages import TextContent
 
@@ -79,7 +79,8 @@ def within(body: Body, tool: Tool, budget_bytes: int) -> Body:
     left = _cut(whole, budget_bytes, "", cuts)
     if left is None:
         return body
-    return Body(TextContent(left.decode()), left, (*body.notes, *_told(len(whole), budget_bytes, cuts, tool)))
+    notes = (*body.notes, *_told(len(whole), budget_bytes, cuts, tool))
+    return Body(TextContent(left.decode()), left, notes, body.filtered)
 
 
 def paging_arguments(tool: Tool) -> list[str]:
@@ -99,9 +100,14 @@ def _told(size: int, budget_bytes: int, cuts: Sequence[Cut], tool: Tool) -> Iter
 
 
 def _advice(tool: Tool) -> str:
+    ways = []
     if names := paging_arguments(tool):
-        return f"For the rest, call again with other values of {', '.join(names)}."
-    return "This operation has no arguments for pages: ask for something narrower."
+        ways.append(f"call again with other values of {', '.join(names)}")
+    if tool.filterable:
+        ways.append(f"select what you need with {RESPONSE_FILTER}")
+    if not ways:
+        return "This operation has no arguments for pages: ask for something narrower."
+    return f"For the rest, {', or '.join(ways)}."
 
 
 def _amount(size: int) -> str:
