@@ -22,6 +22,7 @@ const server = client.getServerVersion().name;
 const discovered = client.getDiscoverResult?.() !== undefined;
 const { tools } = await client.listTools();
 const answer = await client.callTool({ name: "get_pet", arguments: { id: 5 } });
+const filtered = await client.callTool({ name: "list_pets", arguments: { response_filter: "id" } });
 const refused = await client.callTool({ name: "get_pet", arguments: { id: "five" } });
 const unknown = await client.callTool({ name: "no_such_tool", arguments: {} }).catch((error) => ({ code: error.code }));
 await client.close();
@@ -31,6 +32,7 @@ console.log(
     discovered,
     tools: tools.map((tool) => tool.name),
     text: answer.content[0].text,
+    filtered: filtered.structuredContent,
     refused: refused.isError,
     unknown: unknown.code,
   }),
