@@ -91,6 +91,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     include_tags: frozenset[str]
     exclude_tags: frozenset[str]
     validate_output: bool
+    result_budget_bytes: int
+    response_filter: bool
     operation_prompts: bool
     tools_page_size: int
     tool_budget_tokens: int
@@ -362,6 +364,8 @@ def _config(
         include_tags=frozenset(values["INCLUDE_TAGS"]),
         exclude_tags=frozenset(values["EXCLUDE_TAGS"]),
         validate_output=values["VALIDATE_OUTPUT"],
+        result_budget_bytes=values["RESULT_BUDGET_BYTES"],
+        response_filter=values["RESPONSE_FILTER"],
         operation_prompts=values["ENABLE_OPERATION_PROMPTS"],
         tools_page_size=values["TOOLS_PAGE_SIZE"],
         tool_budget_tokens=values["TOOL_BUDGET_TOKENS"],

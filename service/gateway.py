@@ -12,16 +12,16 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import anyio
 import msgspec
 
 from service.bridge import prompts
 from service.bridge.arguments import check
-from service.bridge.model import HttpRequest, HttpResponse, Tool, ToolCatalog
+from service.bridge.model import RESPONSE_FILTER, HttpRequest, HttpResponse, Tool, ToolCatalog
 from service.bridge.request import build
-from service.bridge.result import OutputValidators, from_error, render
+from service.bridge.result import OutputValidators, Select, from_error, render
 from service.errors import ArgumentError, ServiceError, Timeout
 from service.mcp import answers
 from service.mcp.inbound import SHOWN_CHARACTERS, Batch, Call, Rejection
@@ -63,13 +63,14 @@ class Send(Protocol):
 
 
 class Serving(msgspec.Struct, frozen=True, kw_only=True):
-    """How a catalog is served. ``page_size`` 0: all tools on one page."""
+    """How a catalog is served. ``page_size`` 0: all tools on one page; ``result_budget_bytes`` 0: answers are whole."""
 
     server: ServerInfo
     call_seconds: float
     page_size: int = 0
     prompts: bool = True
     validate_output: bool = True
+    result_budget_bytes: int = 0
 
 
 class Gateway:
@@ -181,8 +182,11 @@ class Gateway:
         """Never raises for what the model, the credentials or the API did: those are results too."""
         try:
             checked = check(tool, call.arguments)
+            select = _selection(tool, checked.values)
             request = self._authorize(build(tool, checked.values), tool)
-            rendered = render(tool, await self._exchange(request, entry), self._validators)
+            answered = await self._exchange(request, entry)
+            budget = self._serving.result_budget_bytes
+            rendered = render(tool, answered, self._validators, select=select, budget_bytes=budget)
         except ServiceError as error:
             entry.error = type(error).__name__
             return from_error(error, tool)
@@ -247,6 +251,16 @@ class _Entry:
             status=self.status,
             upstream_seconds=self.upstream_seconds,
         )
+
+
+def _selection(tool: Tool, arguments: dict[str, Any]) -> Select | None:
+    """What the model asks of the answer, taken out of the arguments; raises ArgumentError."""
+    expression = arguments.pop(RESPONSE_FILTER, None) if tool.filterable else None
+    if expression is None:
+        return None
+    from service.bridge import response_filter  # noqa: PLC0415 - jmespath takes 12 to 30 ms to import; few calls need it
+
+    return response_filter.selection(expression)
 
 
 def _unknown(call: Call, kind: str) -> Rejection:

@@ -110,7 +110,7 @@ async def _demo(config: Config, stop: Stop) -> None:
     source = ApiSource(
         name="petshop", base=base_url(_url(api_listener)), description=operations.describe(parse(document()))
     )
-    tools = catalog.build([source])
+    tools = catalog.build([source], response_filter=config.response_filter)
     served = anyio.Event()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_serve_demo_api, api_listener, served, 1.0)
@@ -127,7 +127,7 @@ async def read_catalog(config: Config) -> ToolCatalog:
     """The tools of every configured document. Raises ConfigError or SpecError, which name the document."""
     rule = address_rule(config)
     sources = [await _read_source(config, api, rule) for api in config.apis]
-    return catalog.build(sources)
+    return catalog.build(sources, response_filter=config.response_filter)
 
 
 async def _read_source(config: Config, api: ApiConfig, rule: AddressRule) -> ApiSource:
@@ -176,6 +176,7 @@ async def opened(config: Config, tools: ToolCatalog, observe: Callable[[CallReco
         page_size=config.tools_page_size,
         prompts=config.operation_prompts,
         validate_output=config.validate_output,
+        result_budget_bytes=config.result_budget_bytes,
     )
     async with Upstream(
         CheckedBackend(address_rule(config)),

@@ -67,6 +67,14 @@ def integer(least: int, most: int) -> Reader:
     return read
 
 
+def result_budget(value: str) -> int:
+    """In less than a kilobyte nothing of use is left of an answer."""
+    size = integer(0, 100_000_000)(value)
+    if 0 < size < 1_000:
+        raise ValueError("must be 0, or at least 1000")
+    return int(size)
+
+
 def seconds(least: float, most: float) -> Reader:
     def read(value: str) -> float:
         if not re.fullmatch(r"\d{1,10}(\.\d{1,9})?", value.strip()) or not least <= float(value) <= most:
@@ -124,6 +132,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("AUTH_COGNITO_DOMAIN", text, None, "For cognito"),
     Setting("AUTH_COGNITO_SCOPES", text, None, "For cognito"),
     Setting("VALIDATE_OUTPUT", boolean, "true", "Check answers against the document before structured content is sent"),
+    Setting(
+        "RESULT_BUDGET_BYTES", result_budget, "100000", "A longer answer is cut and says so, 4 bytes a token; 0: never"
+    ),
+    Setting(
+        "RESPONSE_FILTER", boolean, "true", "Offer an argument by which a model selects parts of an answer (JMESPath)"
+    ),
     Setting("ENABLE_OPERATION_PROMPTS", boolean, "true", "Offer a prompt for each operation"),
     Setting("ALLOW_INSECURE_HTTP", boolean, "false", "Allow http:// beyond this machine, for the document and the API"),
     Setting("ALLOW_PRIVATE_NETWORKS", boolean, "false", "Allow private and loopback addresses"),

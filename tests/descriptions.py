@@ -94,8 +94,10 @@ def source(*operations: Operation, name: str = "pets", base: str | None = None, 
     )
 
 
-def catalog(*operations: Operation, limits: SchemaLimits | None = None, **fields: Any) -> ToolCatalog:
-    return build([source(*operations, **fields)], limits or SchemaLimits())
+def catalog(
+    *operations: Operation, limits: SchemaLimits | None = None, response_filter: bool = False, **fields: Any
+) -> ToolCatalog:
+    return build([source(*operations, **fields)], limits or SchemaLimits(), response_filter=response_filter)
 
 
 def tool(*operations: Operation, **fields: Any) -> Tool:
@@ -112,6 +114,13 @@ def inputs(*operations: Operation, **fields: Any) -> dict[str, Any]:
 def outputs(*responses: Response, method: str = "GET", **fields: Any) -> Any:
     contract = tool(operation(method, responses=responses), **fields).output
     return contract and msgspec.json.decode(contract.schema)
+
+
+def filterable(method: str = "GET") -> Tool:
+    """``list_pets``, which promises an object with an integer ``id`` and takes a filter."""
+    value = {"type": "object", "properties": {"id": {"type": "integer"}}, "required": ["id"]}
+    responses = (answer("200", media(JSON, value)),)
+    return tool(operation(method, operation_id="list_pets", responses=responses), response_filter=True)
 
 
 def reasons(made: ToolCatalog) -> list[str]:

@@ -162,6 +162,7 @@ def test_secrets_are_in_no_representation():
         (["serve", "stray"], {}, "stray: the command serve takes options only"),
         (["--port"], {}, "--port: a value must follow"),
         ([*SPEC, "--port", "abc"], {}, "--port: 'abc' must be a whole number from 0 to 65535"),
+        ([*SPEC, "--result-budget-bytes", "999"], {}, "--result-budget-bytes: '999' must be 0, or at least 1000"),
         (SPEC, {"SERVER_PORT": "70000"}, "SERVER_PORT: '70000' must be a whole number from 0 to 65535"),
         (SPEC, {"SERVER_DEBUG": "maybe"}, "SERVER_DEBUG: 'maybe' must be true or false"),
         (SPEC, {"SERVER_MESSAGE_TIMEOUT": "nan"}, "'nan' must be a number of seconds from 0.1 to 3600"),

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 import trio
 import trio.testing
+from descriptions import filterable
 from mcp_types.methods import validate_server_result
 from scripted import ScriptedApi, Silence, Step, gateway, ok, slowly
 
@@ -105,6 +106,31 @@ def test_what_keeps_the_api_from_answering_is_told_to_the_model(fault: Exception
 
 def test_the_error_of_the_api_is_told_with_its_status() -> None:
     assert "404" in error_text(ScriptedApi(ok(b'{"detail":"no such pet"}', 404)))
+
+
+def test_an_answer_over_the_budget_is_cut_for_the_model() -> None:
+    api = ScriptedApi(ok(b"[%b1]" % (b"1," * 5_000)))
+    first, about = answered(gateway(api, result_budget_bytes=1_000), call())["result"]["content"]
+    assert len(msgspec.json.decode(first["text"])) == 499
+    assert "the first 499 of 5,001 items" in about["text"]
+
+
+def test_a_filter_selects_from_the_answer_and_never_reaches_the_api() -> None:
+    api = ScriptedApi(ok(b'{"id": 5, "price": 1.10}'))
+    asked = call(name="list_pets", arguments={"response_filter": "price"})
+    result = answered(gateway(api, filterable("POST")), asked)["result"]
+    assert result["content"][0]["text"] == "1.10"
+    assert result["structuredContent"] == {"filtered": 1.1}
+    (request,) = api.requests
+    assert (request.target, request.body) == ("/v1/pets", None)
+    assert "price" not in str(request.headers)
+
+
+def test_a_filter_that_is_no_expression_is_told_before_anything_is_sent() -> None:
+    api = ScriptedApi()
+    text = error_text(api, call(name="list_pets", arguments={"response_filter": "a["}), filterable())
+    assert "at character 3" in text
+    assert api.requests == []
 
 
 def test_a_request_that_gets_no_credentials_is_not_sent() -> None:

@@ -49,8 +49,10 @@ class _Outcome(msgspec.Struct):
     filtered: int = 0
 
 
-def build(sources: Sequence[ApiSource], limits: SchemaLimits = _DEFAULT_LIMITS) -> ToolCatalog:
-    """The catalog of all documents, in their order.
+def build(
+    sources: Sequence[ApiSource], limits: SchemaLimits = _DEFAULT_LIMITS, *, response_filter: bool = False
+) -> ToolCatalog:
+    """The catalog of all documents, in their order; ``response_filter``: tools that answer JSON offer that argument.
 
     Raises SpecError for a document whose base URL is unknown; anything less costs only the operation it is in.
     """
@@ -59,7 +61,7 @@ def build(sources: Sequence[ApiSource], limits: SchemaLimits = _DEFAULT_LIMITS) 
     tool_names = iter(_unique_names(sources, candidates))
     summaries, tools, skipped = [], {}, []
     for source, own in zip(sources, candidates, strict=True):
-        api = _api(source, limits)
+        api = _api(source, limits, response_filter=response_filter)
         outcome = _sort_out(source, api, [(next(tool_names), candidate) for candidate in own])
         summaries.append(_summary(source, api, outcome))
         tools.update({tool.name: tool for tool in outcome.tools})
@@ -97,7 +99,7 @@ def _unique_names(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_C
     )
 
 
-def _api(source: ApiSource, limits: SchemaLimits) -> Api:
+def _api(source: ApiSource, limits: SchemaLimits, *, response_filter: bool) -> Api:
     return Api(
         name=source.name,
         base=servers.api_base(source.base, source.description.servers),
@@ -106,6 +108,7 @@ def _api(source: ApiSource, limits: SchemaLimits) -> Api:
         requests=Definitions(source.description.request_schemas),
         responses=Definitions(source.description.response_schemas),
         limits=limits,
+        response_filter=response_filter,
     )
 
 

@@ -77,11 +77,15 @@ _HALF_PAIR = re.compile(
 
 
 class Body(msgspec.Struct, frozen=True, gc=False):
-    """A body as content. ``json`` is the same as compact JSON where it is JSON; ``notes`` what has to be said of it."""
+    """A body as content. ``json`` is the same as compact JSON where it is JSON; ``notes`` what has to be said of it.
+
+    ``filtered``: it is what the model's filter made of the answer, which no schema describes.
+    """
 
     content: Content
     json: bytes | None = None
     notes: tuple[str, ...] = ()
+    filtered: bool = False
 
 
 class MalformedBody(msgspec.Struct, frozen=True):

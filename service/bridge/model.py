@@ -15,6 +15,9 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
 IDEMPOTENT_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
 """RFC 9110 section 9.2.2: carrying one out twice has the effect of once."""
 
+RESPONSE_FILTER = "response_filter"
+"""The one argument that is ours and not the API's; see `service.bridge.response_filter`."""
+
 Encoder = Callable[[Any], str]
 """An argument's JSON value to the exact text on the wire; raises `ArgumentError` for a value that cannot be sent.
 
@@ -153,7 +156,10 @@ class InputContract(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutputContract(msgspec.Struct, frozen=True, kw_only=True):
-    """The tool's outputSchema. ``wrapped``: an answer that is no object goes under the key ``result``."""
+    """The tool's outputSchema. ``wrapped``: an answer that is no object goes under the key ``result``.
+
+    Where the tool is ``filterable``, the schema also takes what a filter made of an answer, under the key ``filtered``.
+    """
 
     schema: msgspec.Raw
     wrapped: bool
@@ -183,6 +189,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     output: OutputContract | None
     entry: msgspec.Raw
     digest: str = ""
+    filterable: bool = False  # whether it has the argument RESPONSE_FILTER
     title: str
     summary: str
 

@@ -16,7 +16,13 @@ _HOPELESS = 3
 """A schema this many times over its limit does not get under it by losing examples and prose."""
 
 
-def build(operation: Operation, definitions: Definitions, limit: int) -> OutputContract | None:
+_OR_FILTERED = b'{"type":"object","anyOf":[%b,{"required":["filtered"]}]}'
+"""Clients refuse structuredContent that does not fit, and its absence (docs/adr/0008)."""
+
+
+def build(
+    operation: Operation, definitions: Definitions, limit: int, *, filterable: bool = False
+) -> OutputContract | None:
     """What structuredContent will be; None where that is not documented, not always JSON, or too large.
 
     MCP wants an object at the root up to 2025-11-25: whatever else is documented goes under ``result``.
@@ -29,11 +35,14 @@ def build(operation: Operation, definitions: Definitions, limit: int) -> OutputC
     refs = tuple(ref for schema in schemas for ref in schema.refs)
     for detail in WHOLE:
         roots = [reduced(schema, detail) for schema in encoded]
-        room = _HOPELESS * limit - len(_joined(roots, (), wrapped=wrapped))
+        value = _value(roots, wrapped=wrapped)
+        if filterable:
+            value = _OR_FILTERED % value
+        room = _HOPELESS * limit - len(value)
         members = definitions.reached(refs, room, detail)
         if members is None:
             return None
-        whole = _joined(roots, members, wrapped=wrapped)
+        whole = value[:-1] + b',"$defs":{' + b",".join(members) + b"}}" if members else value
         if len(whole) <= limit:
             return OutputContract(schema=msgspec.Raw(whole), wrapped=wrapped)
     return None
@@ -54,13 +63,11 @@ def documented(operation: Operation) -> list[Schema]:
     return list({bytes(each.schema.json): each.schema for each in media if each.schema is not None}.values())
 
 
-def _joined(roots: Sequence[bytes], members: Sequence[bytes], *, wrapped: bool) -> bytes:
+def _value(roots: Sequence[bytes], *, wrapped: bool) -> bytes:
     value = roots[0] if len(roots) == 1 else b'{"anyOf":[' + b",".join(roots) + b"]}"
     if wrapped:
-        value = b'{"type":"object","properties":{"result":' + value + b'},"required":["result"]}'
-    else:
-        value = _object_root(value)
-    return value[:-1] + b',"$defs":{' + b",".join(members) + b"}}" if members else value
+        return b'{"type":"object","properties":{"result":' + value + b'},"required":["result"]}'
+    return _object_root(value)
 
 
 def _object_root(schema: bytes) -> bytes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, assert_never
 
 import jsonschema_rs
 import msgspec
 
-from service.bridge import answer_headers, content, failure
+from service.bridge import answer_headers, budget, content, failure
 from service.bridge.model import HttpResponse, OutputContract, Tool
 from service.errors import (
     ArgumentError,
@@ -30,6 +31,8 @@ COMPILED_LIMIT = 256
 _MISMATCH_LIMIT = 300
 """Characters of a mismatch's description."""
 
+Select = Callable[[content.Body], content.Body]
+"""What the model asks of an answer before it sees it."""
 CallError = ArgumentError | CredentialError | Timeout | Unreachable | Refused | TooLarge | BadResponse
 
 
@@ -48,13 +51,24 @@ class OutputValidators:
             return f"it cannot be checked: {error}"[:_MISMATCH_LIMIT]
         if validator.is_valid(value):
             return None
-        first = next(validator.iter_errors(value))
+        first = _first_error(validator, value)
         pointer = "".join(f"/{part}" for part in first.instance_path)
         return f"#{pointer}: {first.message}"[:_MISMATCH_LIMIT]
 
 
-def render(tool: Tool, response: HttpResponse, validators: OutputValidators | None = None) -> ToolResult:
-    """The result of a call that the API answered. ``validators`` None: answers are not checked (VALIDATE_OUTPUT)."""
+def render(
+    tool: Tool,
+    response: HttpResponse,
+    validators: OutputValidators | None = None,
+    *,
+    select: Select | None = None,
+    budget_bytes: int = 0,
+) -> ToolResult:
+    """The result of a call that the API answered. ``validators`` None: answers are not checked (VALIDATE_OUTPUT).
+
+    ``select`` is the model's filter. An answer over ``budget_bytes`` (0: none) is cut; its structure is the same cut
+    JSON, and is checked as it is sent.
+    """
     if not 200 <= response.status < 300:
         return _error(failure.explain(tool, response))
     if not response.body:
@@ -62,6 +76,11 @@ def render(tool: Tool, response: HttpResponse, validators: OutputValidators | No
     body = content.read(response, content.resource_uri(tool.api, tool.name))
     if isinstance(body, content.MalformedBody):
         return _error(failure.malformed(response, body.problem))
+    body = budget.within(body if select is None else select(body), tool, budget_bytes)
+    if body.filtered and body.json is not None and tool.output is not None:
+        return ToolResult(
+            content=_blocks(response, body), structuredContent=msgspec.Raw(b'{"filtered":%b}' % body.json)
+        )
     structured, meta = _structured(tool, body.json, validators)
     return ToolResult(content=_blocks(response, body), structuredContent=structured, meta=meta)
 
@@ -130,6 +149,15 @@ def _structured(
     if validators is not None and (problem := validators.mismatch(tool.output, compact)) is not None:
         return msgspec.UNSET, {MISMATCH: problem}
     return msgspec.Raw(compact), msgspec.UNSET
+
+
+def _first_error(validator: jsonschema_rs.Draft202012Validator, value: object) -> jsonschema_rs.ValidationError:
+    """Of alternatives at the root, what the first wants: the second is there for filtered answers."""
+    first = next(validator.iter_errors(value))
+    match first.kind:
+        case jsonschema_rs.ValidationErrorKind.AnyOf(context=[[own, *_], *_]) if not first.instance_path:
+            return own
+    return first
 
 
 def _compile(schema: bytes) -> jsonschema_rs.Draft202012Validator:

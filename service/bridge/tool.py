@@ -11,7 +11,9 @@ from service.bridge import accept, body_shape, input_schema, output_schema, para
 from service.bridge.body_shape import BodyShape, Field
 from service.bridge.definitions import Definitions
 from service.bridge.input_schema import Argument, described
+from service.bridge.media_types import is_json
 from service.bridge.model import (
+    RESPONSE_FILTER,
     SAFE_METHODS,
     BaseUrl,
     BodyPlan,
@@ -30,6 +32,12 @@ from service.openapi.model import ApiDescription, Note, NoteKind, Operation, Par
 DIGEST = "openapi-mcp-server/digest"
 """Key of an entry's ``_meta``."""
 _CHOOSER = "content_type"
+_FILTER = Argument(
+    name=RESPONSE_FILTER,
+    schema=encode({"type": "string", "description": "JMESPath expression applied to the answer, as items[].name"}),
+    refs=(),
+    required=False,
+)
 _NAME_SHOWN = 200
 """Characters of a parameter's own name in the description of its argument."""
 
@@ -62,6 +70,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     requests: Definitions
     responses: Definitions
     limits: SchemaLimits
+    response_filter: bool = False  # offered where it is of use
 
 
 class Compiled(msgspec.Struct, frozen=True):
@@ -76,6 +85,7 @@ class _Inputs(msgspec.Struct, frozen=True):
     body: BodyPlan | None
     contract: InputContract
     notes: list[Note]
+    filterable: bool
 
 
 _ANNOTATIONS = {
@@ -93,7 +103,7 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
     inputs = _inputs(operation, api)
     holes = {slot.name: index for index, slot in enumerate(inputs.slots) if slot.location == "path"}
     path = path_template.compiled(base.path, operation.path, holes, operation.pointer)
-    output = output_schema.build(operation, api.responses, api.limits.output_bytes)
+    output = output_schema.build(operation, api.responses, api.limits.output_bytes, filterable=inputs.filterable)
     notes = [*inputs.notes, *_output_notes(operation, output)]
     title = text.line(overrides.title, text.TITLE_LIMIT) if overrides.title else text.title(operation)
     entry, digest = _entry(operation, name, title, overrides, inputs.contract, output)
@@ -114,6 +124,7 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
         output=output,
         entry=entry,
         digest=digest,
+        filterable=inputs.filterable,
         title=title or name,
         summary=text.line(operation.summary or operation.description, text.TITLE_LIMIT),
     )
@@ -133,12 +144,21 @@ def _inputs(operation: Operation, api: Api) -> _Inputs:
     chooser = free(_CHOOSER, names) if shape and len(shape.writers) > 1 else None
     if shape and chooser:
         arguments.append(_of_chooser(chooser, list(shape.writers)))
+    filterable = api.response_filter and RESPONSE_FILTER not in names and _answers_json(operation)
+    if filterable:
+        arguments.append(_FILTER)
     return _Inputs(
         slots=tuple(_slot(name, *each) for name, each in zip(names, sendable, strict=False)),
         body=_plan(shape, {name: field.name for name, field in in_body.items()}, chooser) if shape else None,
         contract=_contract(operation, arguments, api, notes),
         notes=notes,
+        filterable=filterable,
     )
+
+
+def _answers_json(operation: Operation) -> bool:
+    good = [response for response in operation.responses if response.status.startswith("2")]
+    return operation.method != "HEAD" and any(is_json(media.name) for response in good for media in response.media)
 
 
 def _sendable(operation: Operation, notes: list[Note]) -> list[tuple[Parameter, Encoder]]:

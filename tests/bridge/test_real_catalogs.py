@@ -31,7 +31,8 @@ def catalogs(specs_dir) -> dict[str, tuple[int, ToolCatalog]]:
         except SpecError:
             continue  # refused whole, with a reason
         source = ApiSource(name=name, base=base_url("https://api.example.com/v1"), description=description)
-        made[name] = (len(description.operations) + len(description.skipped), build([source]))
+        built = build([source], response_filter=True)
+        made[name] = (len(description.operations) + len(description.skipped), built)
     return made
 
 

@@ -13,6 +13,7 @@ from descriptions import (
     JSON,
     MULTIPART,
     OBJECT,
+    answer,
     body,
     catalog,
     inputs,
@@ -349,3 +350,37 @@ def test_invisible_characters_leave_the_prose_of_a_schema_and_stay_in_its_data()
 def test_a_name_of_a_megabyte_makes_a_short_argument():
     made = tool(operation(parameters=(parameter("$" * 1_000_000),)))
     assert (len(made.input.names[0]) <= 64, len(made.entry) < 1_000) == (True, True)
+
+
+# The filter for answers
+
+
+def offered(*responses, method="GET", **fields):
+    return tool(operation(method, responses=responses, **fields), response_filter=True)
+
+
+@pytest.mark.parametrize(
+    ("made", "is_offered"),
+    [
+        (lambda: offered(answer("200", media(JSON, OBJECT))), True),
+        (lambda: offered(answer("200", media("application/problem+json"), media("text/csv"))), True),
+        (lambda: offered(answer("200", media("text/csv"))), False),
+        (lambda: offered(answer("204")), False),
+        (lambda: offered(answer("200", media(JSON)), method="HEAD"), False),
+        (lambda: offered(answer("404", media(JSON))), False),
+        (lambda: tool(operation(responses=(answer("200", media(JSON)),))), False),
+    ],
+    ids=["JSON", "JSON among others", "text", "nothing", "HEAD", "only as an error", "turned off"],
+)
+def test_a_filter_is_offered_where_an_answer_is_json(made, is_offered):
+    made = made()
+    assert made.filterable is is_offered
+    assert ("response_filter" in msgspec.json.decode(made.input.schema)["properties"]) is is_offered
+
+
+def test_an_argument_of_the_operations_own_of_that_name_stays_what_it_is():
+    own = parameter("response_filter", value={"type": "integer"})
+    made = offered(answer("200", media(JSON, OBJECT)), parameters=(own,))
+    assert not made.filterable
+    assert msgspec.json.decode(made.input.schema)["properties"] == {"response_filter": {"type": "integer"}}
+    assert msgspec.json.decode(made.output.schema) == OBJECT

@@ -104,3 +104,14 @@ def test_a_choice_that_leads_to_itself_is_not_taken_for_an_object():
     named = schemas(Loop={"anyOf": [{"$ref": "#/$defs/Loop"}, OBJECT]})
     made = tool(operation(responses=(answer("200", media(JSON, {"$ref": "#/$defs/Loop"})),)), response_schemas=named)
     assert made.output.wrapped
+
+
+def test_a_filtered_answer_is_promised_beside_the_documented_one():
+    named = schemas(Pet=OBJECT)
+    responses = (answer("200", media(JSON, {"$ref": "#/$defs/Pet"})),)
+    made = tool(operation(responses=responses), response_schemas=named, response_filter=True)
+    assert msgspec.json.decode(made.output.schema) == {
+        "type": "object",
+        "anyOf": [{"type": "object", "$ref": "#/$defs/Pet"}, {"required": ["filtered"]}],
+        "$defs": {"Pet": OBJECT},
+    }

