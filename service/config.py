@@ -39,15 +39,26 @@ _NEEDED = {
 
 
 class Auth(msgspec.Struct, frozen=True, kw_only=True):
-    """Credentials for one API. Its repr tells only the kind."""
+    """Credentials for one API. Its repr tells only the kind.
+
+    The place of a key is None where the operator leaves it to the document.
+    """
 
     kind: AuthKind = "none"
     username: str = ""
     password: str = ""
     token: str = ""
     api_key: str = ""
-    api_key_name: str = "X-API-Key"
-    api_key_in: Literal["header", "query", "cookie"] = "header"
+    api_key_name: str | None = None
+    api_key_in: Literal["header", "query", "cookie"] | None = None
+
+    @property
+    def key_name(self) -> str:
+        return self.api_key_name or "X-API-Key"
+
+    @property
+    def key_in(self) -> Literal["header", "query", "cookie"]:
+        return self.api_key_in or "header"
 
     def __repr__(self) -> str:
         return f"Auth(kind={self.kind!r})"
@@ -90,6 +101,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     allowed_spec_dirs: tuple[str, ...]
     include_tags: frozenset[str]
     exclude_tags: frozenset[str]
+    strict_auth: bool
     validate_output: bool
     operation_prompts: bool
     tools_page_size: int
@@ -117,8 +129,8 @@ class _ExtraSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     auth_password: str = ""
     auth_token: str = ""
     auth_api_key: str = ""
-    auth_api_key_name: str = "X-API-Key"
-    auth_api_key_in: Literal["header", "query", "cookie"] = "header"
+    auth_api_key_name: str | None = None
+    auth_api_key_in: Literal["header", "query", "cookie"] | None = None
 
 
 def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -> Config:
@@ -353,6 +365,7 @@ def _config(
         allowed_spec_dirs=values["ALLOWED_SPEC_DIRS"],
         include_tags=frozenset(values["INCLUDE_TAGS"]),
         exclude_tags=frozenset(values["EXCLUDE_TAGS"]),
+        strict_auth=values["STRICT_AUTH"],
         validate_output=values["VALIDATE_OUTPUT"],
         operation_prompts=values["ENABLE_OPERATION_PROMPTS"],
         tools_page_size=values["TOOLS_PAGE_SIZE"],

@@ -23,10 +23,10 @@ import msgspec
 import trio
 
 from service import __version__
-from service.bridge import catalog
+from service.bridge import catalog, security
 from service.bridge.catalog import ApiSource
 from service.bridge.model import BaseUrl, ToolCatalog, base_url
-from service.config import ApiConfig, Config, is_loopback
+from service.config import ApiConfig, Auth, Config, is_loopback
 from service.demo.app import DemoApp, document
 from service.edge import hosts, serving, spec_source
 from service.edge.addresses import AddressRule, CheckedBackend
@@ -145,6 +145,8 @@ async def _read_source(config: Config, api: ApiConfig, rule: AddressRule) -> Api
         include_tags=config.include_tags,
         exclude_tags=config.exclude_tags,
         prefix=len(config.apis) > 1,
+        auth=api.auth,
+        strict_auth=config.strict_auth,
     )
 
 
@@ -168,7 +170,7 @@ def address_rule(config: Config) -> AddressRule:
 async def opened(config: Config, tools: ToolCatalog, observe: Callable[[CallRecord], None]) -> AsyncIterator[Gateway]:
     """A gateway with everything behind it; closed in reverse."""
     bases = {api.name: api.base for api in tools.apis}
-    credentials = Credentials({api.name: api.auth for api in config.apis}, bases)
+    credentials = Credentials(_auths(config, tools), bases)
     how = Serving(
         server=ServerInfo(name=config.server_name, version=__version__),
         call_seconds=config.message_timeout_seconds,
@@ -183,6 +185,12 @@ async def opened(config: Config, tools: ToolCatalog, observe: Callable[[CallReco
         attempt_seconds=config.http_timeout_seconds,
     ) as upstream:
         yield Gateway(tools, how, send=upstream.send, authorize=credentials.authorize, observe=observe)
+
+
+def _auths(config: Config, tools: ToolCatalog) -> dict[str, Auth]:
+    """The credentials by API, a key's place filled in."""
+    places = {api.name: api.key_place for api in tools.apis}
+    return {api.name: security.placed(api.auth, places[api.name]) for api in config.apis}
 
 
 async def _serve_tools(config: Config, stop: Stop, tools: ToolCatalog, listener: socket.socket | None) -> None:
@@ -213,6 +221,7 @@ def _report(config: Config, tools: ToolCatalog) -> None:
         logger.info("loaded", extra={**fields, "notes": len(api.notes)})
         for note in api.notes:
             logger.debug(note.message, extra={"api": api.name, "pointer": note.pointer, "kind": note.kind})
+    _report_security(config, tools)
     for each in tools.skipped:
         fields = {"api": each.api, "pointer": each.operation.pointer, "reason": each.operation.reason}
         logger.warning("operation skipped", extra=fields)
@@ -220,6 +229,16 @@ def _report(config: Config, tools: ToolCatalog) -> None:
     if tokens > config.tool_budget_tokens:
         problem = "the tool list is large for a model; choose operations with INCLUDE_TAGS or EXCLUDE_TAGS"
         logger.warning(problem, extra={"tokens": tokens, "budget": config.tool_budget_tokens})
+
+
+def _report_security(config: Config, tools: ToolCatalog) -> None:
+    auths = _auths(config, tools)
+    for api in tools.apis:
+        if problem := security.stranger(auths.get(api.name, Auth()), api.security_schemes):
+            logger.warning(problem, extra={"api": api.name})
+        if api.unmet:
+            problem = "operations ask for other credentials than are configured; they are tried; inspect lists them"
+            logger.warning(problem, extra={"api": api.name, "unmet_security": api.unmet, "tools": api.tools})
 
 
 async def _serve_stdio(gateway: Gateway, stop: Stop) -> None:
