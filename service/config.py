@@ -73,6 +73,8 @@ class ApiConfig(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str | None
     url_setting: str
     auth: Auth
+    overlays: tuple[str, ...] = ()
+    overlays_setting: str = "API_OVERLAYS"
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +126,7 @@ class _ExtraSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     base_url: str | None = None
     spec_url: str | None = None
     spec_path: str | None = None
+    overlays: tuple[str, ...] = ()
     auth_type: Literal["none", "basic", "bearer", "api_key"] = "none"
     auth_username: str = ""
     auth_password: str = ""
@@ -261,6 +264,8 @@ def _apis(given: Mapping[str, _Given], command: Command, options: Mapping[str, s
         base_url=base.value or None,
         auth=_auth({name: each.value for name, each in given.items()}, given["AUTH_TYPE"].label),
         url_setting=base.label,
+        overlays=given["API_OVERLAYS"].value,
+        overlays_setting=given["API_OVERLAYS"].label,
     )
     return (first, *extra)
 
@@ -309,6 +314,8 @@ def _extra_api(element: _ExtraSpec, place: str) -> ApiConfig:
         base_url=element.base_url,
         auth=_auth(values, f"{place}.auth_type"),
         url_setting=f"{place}.base_url",
+        overlays=element.overlays,
+        overlays_setting=f"{place}.overlays",
     )
 
 

@@ -14,8 +14,8 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import anyio
@@ -40,8 +40,9 @@ from service.gateway import Gateway, Serving
 from service.mcp.messages import ServerInfo
 from service.observe import logs
 from service.observe.record import CallRecord
-from service.openapi import operations
-from service.openapi.document import parse
+from service.openapi import operations, overlay
+from service.openapi.document import Document, parse
+from service.openapi.model import Note
 
 BYTES_PER_TOKEN = 4
 """A rule of thumb for English and JSON; only used to tell sizes apart."""
@@ -133,11 +134,12 @@ async def _read_source(config: Config, api: ApiConfig, rule: AddressRule) -> Api
     base = _base(api, rule)
     folders = [Path(folder) for folder in config.allowed_spec_dirs]
     data = await spec_source.read(api.location, setting=api.location_setting, rule=rule, allowed_dirs=folders)
-    try:
-        description = operations.describe(parse(data))
-    except SpecError as error:
-        place = f"{spec_source.shown(api.location)}, {error.pointer}".removesuffix(", ")
-        raise SpecError(place, error.problem) from error
+    with _named(api.location):
+        document = parse(data)
+    document, notes = await _overlaid(document, api, rule, folders)
+    with _named(api.location):
+        description = operations.describe(document)
+    description = msgspec.structs.replace(description, notes=(*notes, *description.notes))
     return ApiSource(
         name=api.name,
         base=base,
@@ -148,6 +150,29 @@ async def _read_source(config: Config, api: ApiConfig, rule: AddressRule) -> Api
         auth=api.auth,
         strict_auth=config.strict_auth,
     )
+
+
+async def _overlaid(
+    document: Document, api: ApiConfig, rule: AddressRule, folders: Sequence[Path]
+) -> tuple[Document, list[Note]]:
+    notes: list[Note] = []
+    for location in api.overlays:
+        data = await spec_source.read(location, setting=api.overlays_setting, rule=rule, allowed_dirs=folders)
+        with _named(location):
+            changed = overlay.apply(document, data, name=spec_source.shown(location))
+        document = changed.document
+        notes += changed.notes
+    return document, notes
+
+
+@contextmanager
+def _named(location: str) -> Iterator[None]:
+    """Errors in a document say which it is."""
+    try:
+        yield
+    except SpecError as error:
+        place = f"{spec_source.shown(location)}, {error.pointer}".removesuffix(", ")
+        raise SpecError(place, error.problem) from error
 
 
 def _base(api: ApiConfig, rule: AddressRule) -> BaseUrl | None:
@@ -220,7 +245,8 @@ def _report(config: Config, tools: ToolCatalog) -> None:
         }
         logger.info("loaded", extra={**fields, "notes": len(api.notes)})
         for note in api.notes:
-            logger.debug(note.message, extra={"api": api.name, "pointer": note.pointer, "kind": note.kind})
+            level = logging.WARNING if note.kind == "overlay_unused" else logging.DEBUG
+            logger.log(level, note.message, extra={"api": api.name, "pointer": note.pointer, "kind": note.kind})
     _report_security(config, tools)
     for each in tools.skipped:
         fields = {"api": each.api, "pointer": each.operation.pointer, "reason": each.operation.reason}

@@ -104,7 +104,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("API_BASE_URL", text, None, "Where the API is; may be left out where the document names one", "--api-url"),
     Setting("API_SPEC_URL", text, None, "Address of the OpenAPI document", "--spec-url"),
     Setting("API_SPEC_PATH", text, None, "File with the OpenAPI document", "--spec-path"),
-    Setting("ADDITIONAL_SPECS", text, None, "More APIs: a JSON array of name, base_url, spec_url or spec_path, auth_…"),
+    Setting(
+        "API_OVERLAYS", words, "", "Overlays that change the document first: files, separated by commas", "--overlays"
+    ),
+    Setting(
+        "ADDITIONAL_SPECS",
+        text,
+        None,
+        "More APIs: a JSON array of name, base_url, spec_url or spec_path, overlays, auth_…",
+    ),
     Setting("INCLUDE_TAGS", words, "", "Only operations with one of these tags, separated by commas"),
     Setting("EXCLUDE_TAGS", words, "", "No operation with one of these tags; wins over INCLUDE_TAGS"),
     Setting("AUTH_TYPE", one_of("none", "basic", "bearer", "api_key", "cognito", "oauth2"), "none", "How to log in"),
