@@ -77,8 +77,8 @@ def apply(document: Document, overlay: bytes, *, name: str, limits: DocumentLimi
 
     Raises SpecError with the action's place in the overlay; a target that selects nothing is only noted.
     """
-    actions = _actions(_decoder.decode(read(overlay, limits=limits)))
-    root, room, notes = _decoder.decode(document.json), _Room(limits), []
+    actions = _actions(_decoded(read(overlay, limits=limits), "the overlay"))
+    root, room, notes = _decoded(document.json, "the document to change"), _Room(limits), []
     for index, action in enumerate(actions):
         try:
             selected = _carry_out(action, root, room)
@@ -95,6 +95,13 @@ def apply(document: Document, overlay: bytes, *, name: str, limits: DocumentLimi
 
 
 _decoder = msgspec.json.Decoder(float_hook=_Number)
+
+
+def _decoded(json: bytes, what: str) -> Json:
+    try:
+        return _decoder.decode(json)
+    except msgspec.ValidationError as error:  # YAML's integers have no limit, Python's have 4,300 digits
+        raise SpecError("", f"{what} has a number that is too long") from error
 
 
 def _spelt(value: Json) -> msgspec.Raw:

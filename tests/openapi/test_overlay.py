@@ -261,6 +261,13 @@ def test_numbers_stay_as_they_were_spelt():
     assert overlay.apply(parse(numbers), text, name="o").document.json == numbers[:-2] + b',"e":2.50}}'
 
 
+@pytest.mark.parametrize(("in_document", "in_overlay"), [(b"1" * 5_000, b"1"), (b"1", b"1" * 5_000)])
+def test_an_integer_beyond_python_is_refused(in_document, in_overlay):
+    text = b"overlay: 1.0.0\nactions: [{target: $.info, update: {x: " + in_overlay + b"}}]\n"
+    with pytest.raises(SpecError, match="has a number that is too long"):
+        overlay.apply(parse(b"openapi: 3.1.0\ninfo: {y: " + in_document + b"}\n"), text, name="o.yaml")
+
+
 def test_numbers_are_compared_as_numbers():
     done = changed({"target": "$.x[?@.n == 1.1]", "update": {"found": True}}, x=[{"n": 1.1}, {"n": 2}])
     assert done["x"] == [{"n": 1.1, "found": True}, {"n": 2}]
