@@ -182,6 +182,15 @@ def test_actions_of_1_1(actions, path, expected):
     assert at(changed(*actions), *path) == expected
 
 
+@pytest.mark.parametrize("step", [".a", "['a']", "[0]", "[?@.a]", "[:]", ".*", "[?@[0]]"])
+def test_a_query_of_as_many_steps_as_it_may_have_is_answered(step):
+    nested: Any = 1
+    for _ in range(100):
+        nested = {"a": nested}
+    query = "$" + step * ((1_000 - 1) // len(step))
+    assert applied(update(query, {}), to=document(a=nested)).notes
+
+
 @pytest.mark.parametrize("target", ["$.nothing", "$.paths[?@.x == 1]", "$.info[?match(@, '(')]"])
 def test_a_target_that_selects_nothing_changes_nothing_and_is_noted(target):
     done = applied(update("$.info", {"x": 1}), remove(target))
