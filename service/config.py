@@ -39,15 +39,26 @@ _NEEDED = {
 
 
 class Auth(msgspec.Struct, frozen=True, kw_only=True):
-    """Credentials for one API. Its repr tells only the kind."""
+    """Credentials for one API. Its repr tells only the kind.
+
+    The place of a key is None where the operator leaves it to the document.
+    """
 
     kind: AuthKind = "none"
     username: str = ""
     password: str = ""
     token: str = ""
     api_key: str = ""
-    api_key_name: str = "X-API-Key"
-    api_key_in: Literal["header", "query", "cookie"] = "header"
+    api_key_name: str | None = None
+    api_key_in: Literal["header", "query", "cookie"] | None = None
+
+    @property
+    def key_name(self) -> str:
+        return self.api_key_name or "X-API-Key"
+
+    @property
+    def key_in(self) -> Literal["header", "query", "cookie"]:
+        return self.api_key_in or "header"
 
     def __repr__(self) -> str:
         return f"Auth(kind={self.kind!r})"
@@ -62,6 +73,8 @@ class ApiConfig(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str | None
     url_setting: str
     auth: Auth
+    overlays: tuple[str, ...] = ()
+    overlays_setting: str = "API_OVERLAYS"
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +103,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     allowed_spec_dirs: tuple[str, ...]
     include_tags: frozenset[str]
     exclude_tags: frozenset[str]
+    strict_auth: bool
     validate_output: bool
     result_budget_bytes: int
     response_filter: bool
@@ -114,13 +128,14 @@ class _ExtraSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     base_url: str | None = None
     spec_url: str | None = None
     spec_path: str | None = None
+    overlays: tuple[str, ...] = ()
     auth_type: Literal["none", "basic", "bearer", "api_key"] = "none"
     auth_username: str = ""
     auth_password: str = ""
     auth_token: str = ""
     auth_api_key: str = ""
-    auth_api_key_name: str = "X-API-Key"
-    auth_api_key_in: Literal["header", "query", "cookie"] = "header"
+    auth_api_key_name: str | None = None
+    auth_api_key_in: Literal["header", "query", "cookie"] | None = None
 
 
 def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -> Config:
@@ -256,6 +271,8 @@ def _apis(given: Mapping[str, _Given], command: Command, options: Mapping[str, s
         base_url=base.value or None,
         auth=_auth({name: each.value for name, each in given.items()}, given["AUTH_TYPE"].label),
         url_setting=base.label,
+        overlays=given["API_OVERLAYS"].value,
+        overlays_setting=given["API_OVERLAYS"].label,
     )
     return (first, *extra)
 
@@ -307,6 +324,8 @@ def _extra_api(element: _ExtraSpec, place: str) -> ApiConfig:
         base_url=element.base_url,
         auth=_auth(values, f"{place}.auth_type"),
         url_setting=f"{place}.base_url",
+        overlays=element.overlays,
+        overlays_setting=f"{place}.overlays",
     )
 
 
@@ -363,6 +382,7 @@ def _config(
         allowed_spec_dirs=values["ALLOWED_SPEC_DIRS"],
         include_tags=frozenset(values["INCLUDE_TAGS"]),
         exclude_tags=frozenset(values["EXCLUDE_TAGS"]),
+        strict_auth=values["STRICT_AUTH"],
         validate_output=values["VALIDATE_OUTPUT"],
         result_budget_bytes=values["RESULT_BUDGET_BYTES"],
         response_filter=values["RESPONSE_FILTER"],

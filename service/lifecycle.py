@@ -13,8 +13,8 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import anyio
@@ -22,10 +22,10 @@ import msgspec
 import trio
 
 from service import __version__
-from service.bridge import catalog
+from service.bridge import catalog, security
 from service.bridge.catalog import ApiSource
 from service.bridge.model import BaseUrl, ToolCatalog, base_url
-from service.config import ApiConfig, Config, is_loopback
+from service.config import ApiConfig, Auth, Config, is_loopback
 from service.demo.app import DemoApp, document
 from service.edge import hosts, serving, spec_parts, spec_source
 from service.edge.addresses import AddressRule, CheckedBackend
@@ -39,8 +39,9 @@ from service.gateway import Gateway, Serving
 from service.mcp.messages import ServerInfo
 from service.observe import logs
 from service.observe.record import CallRecord
-from service.openapi import operations
-from service.openapi.document import parse
+from service.openapi import operations, overlay
+from service.openapi.document import Document, parse
+from service.openapi.model import Note
 
 BYTES_PER_TOKEN = 4
 """A rule of thumb for English and JSON; only used to tell sizes apart."""
@@ -134,11 +135,12 @@ async def _read_source(config: Config, api: ApiConfig, rule: AddressRule) -> Api
     base = _base(api, rule)
     folders = [Path(folder) for folder in config.allowed_spec_dirs]
     data = await spec_source.read(api.location, setting=api.location_setting, rule=rule, allowed_dirs=folders)
-    try:
-        description = operations.describe(spec_parts.bundled(parse(data), api.location, folders))
-    except SpecError as error:
-        place = f"{spec_source.shown(api.location)}, {error.pointer}".removesuffix(", ")
-        raise SpecError(place, error.problem) from error
+    with _named(api.location):
+        document = parse(data)
+    document, notes = await _overlaid(document, api, rule, folders)
+    with _named(api.location):  # after the overlays: they see the root document as it was written
+        description = operations.describe(spec_parts.bundled(document, api.location, folders))
+    description = msgspec.structs.replace(description, notes=(*notes, *description.notes))
     return ApiSource(
         name=api.name,
         base=base,
@@ -146,7 +148,32 @@ async def _read_source(config: Config, api: ApiConfig, rule: AddressRule) -> Api
         include_tags=config.include_tags,
         exclude_tags=config.exclude_tags,
         prefix=len(config.apis) > 1,
+        auth=api.auth,
+        strict_auth=config.strict_auth,
     )
+
+
+async def _overlaid(
+    document: Document, api: ApiConfig, rule: AddressRule, folders: Sequence[Path]
+) -> tuple[Document, list[Note]]:
+    notes: list[Note] = []
+    for location in api.overlays:
+        data = await spec_source.read(location, setting=api.overlays_setting, rule=rule, allowed_dirs=folders)
+        with _named(location):
+            changed = overlay.apply(document, data, name=spec_source.shown(location))
+        document = changed.document
+        notes += changed.notes
+    return document, notes
+
+
+@contextmanager
+def _named(location: str) -> Iterator[None]:
+    """Errors in a document say which it is."""
+    try:
+        yield
+    except SpecError as error:
+        place = f"{spec_source.shown(location)}, {error.pointer}".removesuffix(", ")
+        raise SpecError(place, error.problem) from error
 
 
 def _base(api: ApiConfig, rule: AddressRule) -> BaseUrl | None:
@@ -169,7 +196,7 @@ def address_rule(config: Config) -> AddressRule:
 async def opened(config: Config, tools: ToolCatalog, observe: Callable[[CallRecord], None]) -> AsyncIterator[Gateway]:
     """A gateway with everything behind it; closed in reverse."""
     bases = {api.name: api.base for api in tools.apis}
-    credentials = Credentials({api.name: api.auth for api in config.apis}, bases)
+    credentials = Credentials(_auths(config, tools), bases)
     how = Serving(
         server=ServerInfo(name=config.server_name, version=__version__),
         call_seconds=config.message_timeout_seconds,
@@ -185,6 +212,12 @@ async def opened(config: Config, tools: ToolCatalog, observe: Callable[[CallReco
         attempt_seconds=config.http_timeout_seconds,
     ) as upstream:
         yield Gateway(tools, how, send=upstream.send, authorize=credentials.authorize, observe=observe)
+
+
+def _auths(config: Config, tools: ToolCatalog) -> dict[str, Auth]:
+    """The credentials by API, a key's place filled in."""
+    places = {api.name: api.key_place for api in tools.apis}
+    return {api.name: security.placed(api.auth, places[api.name]) for api in config.apis}
 
 
 async def _serve_tools(config: Config, stop: Stop, tools: ToolCatalog, listener: socket.socket | None) -> None:
@@ -214,7 +247,9 @@ def _report(config: Config, tools: ToolCatalog) -> None:
         }
         logger.info("loaded", extra={**fields, "notes": len(api.notes)})
         for note in api.notes:
-            logger.debug(note.message, extra={"api": api.name, "pointer": note.pointer, "kind": note.kind})
+            level = logging.WARNING if note.kind == "overlay_unused" else logging.DEBUG
+            logger.log(level, note.message, extra={"api": api.name, "pointer": note.pointer, "kind": note.kind})
+    _report_security(config, tools)
     for each in tools.skipped:
         fields = {"api": each.api, "pointer": each.operation.pointer, "reason": each.operation.reason}
         logger.warning("operation skipped", extra=fields)
@@ -222,6 +257,16 @@ def _report(config: Config, tools: ToolCatalog) -> None:
     if tokens > config.tool_budget_tokens:
         problem = "the tool list is large for a model; choose operations with INCLUDE_TAGS or EXCLUDE_TAGS"
         logger.warning(problem, extra={"tokens": tokens, "budget": config.tool_budget_tokens})
+
+
+def _report_security(config: Config, tools: ToolCatalog) -> None:
+    auths = _auths(config, tools)
+    for api in tools.apis:
+        if problem := security.stranger(auths.get(api.name, Auth()), api.security_schemes):
+            logger.warning(problem, extra={"api": api.name})
+        if api.unmet:
+            problem = "operations ask for other credentials than are configured; they are tried; inspect lists them"
+            logger.warning(problem, extra={"api": api.name, "unmet_security": api.unmet, "tools": api.tools})
 
 
 async def _serve_stdio(gateway: Gateway, stop: Stop) -> None:

@@ -112,7 +112,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("API_BASE_URL", text, None, "Where the API is; may be left out where the document names one", "--api-url"),
     Setting("API_SPEC_URL", text, None, "Address of the OpenAPI document", "--spec-url"),
     Setting("API_SPEC_PATH", text, None, "File with the OpenAPI document", "--spec-path"),
-    Setting("ADDITIONAL_SPECS", text, None, "More APIs: a JSON array of name, base_url, spec_url or spec_path, auth_…"),
+    Setting(
+        "API_OVERLAYS", words, "", "Overlays that change the document first: files, separated by commas", "--overlays"
+    ),
+    Setting(
+        "ADDITIONAL_SPECS",
+        text,
+        None,
+        "More APIs: a JSON array of name, base_url, spec_url or spec_path, overlays, auth_…",
+    ),
     Setting("INCLUDE_TAGS", words, "", "Only operations with one of these tags, separated by commas"),
     Setting("EXCLUDE_TAGS", words, "", "No operation with one of these tags; wins over INCLUDE_TAGS"),
     Setting("AUTH_TYPE", one_of("none", "basic", "bearer", "api_key", "cognito", "oauth2"), "none", "How to log in"),
@@ -120,8 +128,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("AUTH_PASSWORD", text, None, "For basic", secret=True),
     Setting("AUTH_TOKEN", text, None, "For bearer", secret=True),
     Setting("AUTH_API_KEY", text, None, "For api_key", secret=True),
-    Setting("AUTH_API_KEY_NAME", text, "X-API-Key", "Name of the header, query parameter or cookie with the key"),
-    Setting("AUTH_API_KEY_IN", one_of("header", "query", "cookie"), "header", "Where the key goes"),
+    Setting("AUTH_API_KEY_NAME", text, None, "Name of the key; left out: as the document says, or X-API-Key"),
+    Setting("AUTH_API_KEY_IN", one_of("header", "query", "cookie"), None, "Where the key goes; likewise, or header"),
     Setting("AUTH_TOKEN_TTL", integer(1, 86_400), "3600", "For cognito"),
     Setting("AUTH_COGNITO_CLIENT_ID", text, None, "For cognito"),
     Setting("AUTH_COGNITO_CLIENT_SECRET", text, None, "For cognito", secret=True),
@@ -131,6 +139,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("AUTH_COGNITO_REGION", text, None, "For cognito"),
     Setting("AUTH_COGNITO_DOMAIN", text, None, "For cognito"),
     Setting("AUTH_COGNITO_SCOPES", text, None, "For cognito"),
+    Setting("STRICT_AUTH", boolean, "false", "Skip operations that the configured credentials do not meet"),
     Setting("VALIDATE_OUTPUT", boolean, "true", "Check answers against the document before structured content is sent"),
     Setting(
         "RESULT_BUDGET_BYTES", result_budget, "100000", "A longer answer is cut and says so, 4 bytes a token; 0: never"

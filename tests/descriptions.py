@@ -20,6 +20,7 @@ from service.openapi.model import (
     Schema,
 )
 
+_OF_SOURCE = ("include_tags", "exclude_tags", "prefix", "auth", "strict_auth")
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
@@ -88,7 +89,7 @@ def describe(*operations: Operation, **fields: Any) -> ApiDescription:
 
 
 def source(*operations: Operation, name: str = "pets", base: str | None = None, **fields: Any) -> ApiSource:
-    options = {key: fields.pop(key) for key in ("include_tags", "exclude_tags", "prefix") if key in fields}
+    options = {key: fields.pop(key) for key in _OF_SOURCE if key in fields}
     return ApiSource(
         name=name, base=base_url(base) if base else None, description=describe(*operations, **fields), **options
     )

@@ -30,7 +30,6 @@ def tool(name: str = "get_pet", method: str = "GET") -> Tool:
         slots=(Slot(argument="id", name="id", location="path", required=True, encode=str),),
         body=None,
         accept="application/json",
-        security=(),
         input=InputContract(schema=INPUT, names=("id",), required=("id",)),
         output=None,
         entry=msgspec.Raw(

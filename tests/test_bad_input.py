@@ -19,6 +19,7 @@ FILES = {
     "other.yaml": "asyncapi: 3.0.0\n",
     "future.yaml": "openapi: 4.0.0\n",
     "empty.yaml": "",
+    "changes.yaml": "overlay: 1.0.0\nactions: [{target: $.info, update: {}}, {target: paths, update: {}}]\n",
     "page.html": "<!doctype html><title>Not found</title>",
 }
 
@@ -47,6 +48,20 @@ def folder(tmp_path: Path) -> Path:
         (["--spec-path", "{0}/empty.yaml"], {}, 1, "empty.yaml: the document is empty"),
         (["--spec-path", "{0}/page.html"], {}, 1, "HTML or XML"),
         (["--spec-path", "{0}/no-servers.yaml"], {}, 1, "API_BASE_URL"),
+        (["--spec-path", "{0}/good.yaml", "--overlays", "{0}/no.yaml"], {}, 2, "--overlays: cannot read"),
+        (["--spec-path", "{0}/good.yaml", "--overlays", "{0}/good.yaml"], {}, 1, "good.yaml: not an overlay"),
+        (
+            ["--spec-path", "{0}/good.yaml", "--overlays", "{0}/changes.yaml"],
+            {},
+            1,
+            "yaml, #/actions/1: 'paths' is not",
+        ),
+        (
+            ["--spec-path", "{0}/good.yaml", "--overlays", "/etc/passwd", "--allowed-spec-dirs", "{0}"],
+            {},
+            2,
+            "outside of",
+        ),
         (["--spec-path", "{0}/good.yaml", "--api-url", "ftp://x"], {}, 2, "--api-url: 'ftp://x' must start with"),
         (["--spec-path", "{0}/good.yaml", "--api-url", "https://u:p@x"], {}, 2, "--api-url"),
         (["--spec-path", "{0}/good.yaml", "--api-url", "http://x.example"], {}, 2, "ALLOW_INSECURE_HTTP"),

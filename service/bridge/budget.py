@@ -28,7 +28,7 @@ _NAME_SHOWN = 60
 _ELLIPSIS = "…".encode()
 
 _WHOLE_CHARACTERS = re.compile(
-    r"(?:[^\\]++|\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u(?![dD][89abAB])[0-9a-fA-F]{4})*+"
+    r"(?>(?:[^\\]++|\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u(?![dD][89abAB])[0-9a-fA-F]{4})*)"
 )
 """The inside of a JSON string up to the last escape that is whole, both halves of a surrogate pair together."""
 _PAGING = frozenset(

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from service.bridge import names, servers, text
+from service.bridge import names, security, servers, text
 from service.bridge.definitions import Definitions
-from service.bridge.model import ApiSummary, BaseUrl, SkippedTool, Tool, ToolCatalog
+from service.bridge.model import ApiSummary, BaseUrl, KeyPlace, SkippedTool, Tool, ToolCatalog
 from service.bridge.tool import Api, Compiled, Overrides, SchemaLimits, compile_operation
+from service.config import Auth
 from service.errors import SpecError
 from service.openapi.model import ApiDescription, Note, Operation, SkippedOperation
 
@@ -23,7 +24,10 @@ _keys = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
-    """One document to serve. ``base`` None: the document says where the API is. ``prefix``: tools carry its name."""
+    """One document to serve. ``base`` None: the document says where the API is. ``prefix``: tools carry its name.
+
+    ``strict_auth``: an operation that ``auth`` does not meet is skipped.
+    """
 
     name: str
     base: BaseUrl | None
@@ -31,6 +35,8 @@ class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
     include_tags: frozenset[str] = frozenset()
     exclude_tags: frozenset[str] = frozenset()
     prefix: bool = False
+    auth: Auth = Auth()
+    strict_auth: bool = False
 
 
 class _Candidate(msgspec.Struct, frozen=True):
@@ -61,9 +67,11 @@ def build(
     tool_names = iter(_unique_names(sources, candidates))
     summaries, tools, skipped = [], {}, []
     for source, own in zip(sources, candidates, strict=True):
-        api = _api(source, limits, response_filter=response_filter)
+        place = security.key_place(source.auth, source.description.operations, source.description.security_schemes)
+        auth = security.placed(source.auth, place)
+        api = _api(source, limits, auth, response_filter=response_filter)
         outcome = _sort_out(source, api, [(next(tool_names), candidate) for candidate in own])
-        summaries.append(_summary(source, api, outcome))
+        summaries.append(_summary(source, api, outcome, place))
         tools.update({tool.name: tool for tool in outcome.tools})
         skipped += [SkippedTool(api=source.name, operation=each) for each in outcome.skipped]
     return ToolCatalog(apis=tuple(summaries), tools=tools, skipped=tuple(skipped))
@@ -99,7 +107,7 @@ def _unique_names(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_C
     )
 
 
-def _api(source: ApiSource, limits: SchemaLimits, *, response_filter: bool) -> Api:
+def _api(source: ApiSource, limits: SchemaLimits, auth: Auth, *, response_filter: bool) -> Api:
     return Api(
         name=source.name,
         base=servers.api_base(source.base, source.description.servers),
@@ -108,6 +116,7 @@ def _api(source: ApiSource, limits: SchemaLimits, *, response_filter: bool) -> A
         requests=Definitions(source.description.request_schemas),
         responses=Definitions(source.description.response_schemas),
         limits=limits,
+        auth=auth,
         response_filter=response_filter,
     )
 
@@ -120,6 +129,7 @@ def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate
             continue
         try:
             compiled = _compiled(name, candidate, api)
+            _require_access(compiled.tool, source)
         except SpecError as error:
             outcome.skipped.append(_skipped(candidate.operation, error))
             continue
@@ -145,6 +155,11 @@ def _compiled(name: str, candidate: _Candidate, api: Api) -> Compiled:
     return compile_operation(candidate.operation, name, candidate.overrides, api)
 
 
+def _require_access(tool: Tool, source: ApiSource) -> None:
+    if source.strict_auth and tool.access.kind == "unmet":
+        raise SpecError(tool.pointer, f"STRICT_AUTH: {tool.access.reason}")
+
+
 def _skipped(operation: Operation, error: SpecError) -> SkippedOperation:
     return SkippedOperation(
         pointer=error.pointer or operation.pointer,
@@ -154,7 +169,7 @@ def _skipped(operation: Operation, error: SpecError) -> SkippedOperation:
     )
 
 
-def _summary(source: ApiSource, api: Api, outcome: _Outcome) -> ApiSummary:
+def _summary(source: ApiSource, api: Api, outcome: _Outcome, place: KeyPlace) -> ApiSummary:
     description = source.description
     return ApiSummary(
         name=source.name,
@@ -166,4 +181,6 @@ def _summary(source: ApiSource, api: Api, outcome: _Outcome) -> ApiSummary:
         filtered=outcome.filtered,
         notes=tuple(outcome.notes),
         security_schemes=description.security_schemes,
+        key_place=place,
+        unmet=sum(tool.access.kind == "unmet" for tool in outcome.tools),
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
-from service.openapi.model import Note, SecurityChoice, SecurityScheme, SkippedOperation
+from service.openapi.model import Note, SecurityScheme, SkippedOperation
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
 """RFC 9110 section 9.2.1, and QUERY."""
@@ -143,6 +143,24 @@ class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
         return next((value for key, value in self.headers if key == name), None)
 
 
+class KeyPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an API key goes."""
+
+    name: str
+    location: Literal["header", "query", "cookie"]
+
+
+class Access(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the configured credentials meet what the document asks for; ``reason`` says why they do not."""
+
+    kind: Literal["met", "anonymous", "unmet"]
+    reason: str = ""
+
+
+ANONYMOUS = Access(kind="anonymous")
+"""Nothing is asked for, or it is allowed to send nothing."""
+
+
 class InputContract(msgspec.Struct, frozen=True, kw_only=True):
     """What the arguments must be; `service.bridge.arguments.check` applies it.
 
@@ -184,7 +202,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     slots: tuple[Slot, ...]
     body: BodyPlan | None
     accept: str
-    security: tuple[SecurityChoice, ...]
+    access: Access = ANONYMOUS
     input: InputContract
     output: OutputContract | None
     entry: msgspec.Raw
@@ -221,6 +239,8 @@ class ApiSummary(msgspec.Struct, frozen=True, kw_only=True):
     filtered: int  # left out by INCLUDE_TAGS and EXCLUDE_TAGS
     notes: tuple[Note, ...]
     security_schemes: Mapping[str, SecurityScheme]
+    key_place: KeyPlace  # of the configured key, if there is one
+    unmet: int  # tools whose credentials are not configured
 
 
 class ToolCatalog(msgspec.Struct, frozen=True, kw_only=True):

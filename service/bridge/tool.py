@@ -7,7 +7,17 @@ from collections.abc import Sequence
 
 import msgspec
 
-from service.bridge import accept, body_shape, input_schema, output_schema, parameters, path_template, servers, text
+from service.bridge import (
+    accept,
+    body_shape,
+    input_schema,
+    output_schema,
+    parameters,
+    path_template,
+    security,
+    servers,
+    text,
+)
 from service.bridge.body_shape import BodyShape, Field
 from service.bridge.definitions import Definitions
 from service.bridge.input_schema import Argument, described
@@ -25,6 +35,7 @@ from service.bridge.model import (
 )
 from service.bridge.names import BODY, Wire, argument_names, free
 from service.bridge.schema_edits import cleaned, decode, encode
+from service.config import Auth
 from service.errors import SpecError
 from service.mcp.messages import Annotations, ToolEntry
 from service.openapi.model import ApiDescription, Note, NoteKind, Operation, Parameter
@@ -70,6 +81,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     requests: Definitions
     responses: Definitions
     limits: SchemaLimits
+    auth: Auth  # with its key's place
     response_filter: bool = False  # offered where it is of use
 
 
@@ -119,7 +131,7 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
         slots=inputs.slots,
         body=inputs.body,
         accept=accept.header(operation),
-        security=operation.security,
+        access=security.access(operation.security, api.auth, api.description.security_schemes),
         input=inputs.contract,
         output=output,
         entry=entry,

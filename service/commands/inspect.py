@@ -53,8 +53,22 @@ def lines(tools: ToolCatalog) -> Iterator[str]:
         yield "SKIPPED"
         for each in tools.skipped:
             yield f"  {each.operation.method} {each.operation.path}: {each.operation.reason} ({each.operation.pointer})"
+    yield from _unmet(tools)
     for api in tools.apis:
         yield from _notes(api)
+
+
+def _unmet(tools: ToolCatalog) -> Iterator[str]:
+    """By reason: one scheme that is not configured often keeps a whole API from being called."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for tool in tools.tools.values():
+        if tool.access.kind == "unmet":
+            names.setdefault((tool.api, tool.access.reason), []).append(tool.name)
+    if names:
+        yield ""
+        yield "CREDENTIALS NOT CONFIGURED (tried nevertheless, unless STRICT_AUTH is set)"
+    for (api, reason), tool_names in names.items():
+        yield f"  {api}: {reason}: {', '.join(tool_names)}"
 
 
 def _notes(api: ApiSummary) -> Iterator[str]:
@@ -76,6 +90,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
         "bytes": len(bytes(tool.entry)),
         "estimated_tokens": _tokens(tool),
         "has_output_schema": tool.output is not None,
+        "security": tool.access,
     }
 
 
@@ -88,6 +103,7 @@ def _api(api: ApiSummary) -> dict[str, Any]:
         "base_url": str(api.base),
         "tools": api.tools,
         "filtered": api.filtered,
+        "unmet_security": api.unmet,
         "notes": api.notes,
     }
 

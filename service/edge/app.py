@@ -75,6 +75,7 @@ def _api(api: ApiSummary, catalog: ToolCatalog) -> dict[str, Any]:
         "tools": api.tools,
         "filtered_operations": api.filtered,
         "skipped_operations": sum(skipped.api == api.name for skipped in catalog.skipped),
+        "unmet_security": api.unmet,
         "notes": dict(Counter(note.kind for note in api.notes)),
     }
 

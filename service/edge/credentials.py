@@ -89,7 +89,7 @@ def _prepared(api: str, auth: Auth, origin: Origin) -> _Credential:
             _require(_FIELD_VALUE, auth.token, "AUTH_TOKEN", api)
             return _Credential(origin=origin, location="header", name="Authorization", text=f"Bearer {auth.token}")
         case "api_key":
-            return _Credential(origin=origin, location=auth.api_key_in, name=auth.api_key_name, text=_key(api, auth))
+            return _Credential(origin=origin, location=auth.key_in, name=auth.key_name, text=_key(api, auth))
         case "none":
             raise ValueError("no credentials to prepare")
         case unknown:
@@ -97,15 +97,15 @@ def _prepared(api: str, auth: Auth, origin: Origin) -> _Credential:
 
 
 def _key(api: str, auth: Auth) -> str:
-    if auth.api_key_in == "query":
-        return f"{quote(auth.api_key_name, safe='')}={quote(auth.api_key, safe='')}"
-    if _TOKEN.fullmatch(auth.api_key_name) is None or auth.api_key_name.lower() in _NOT_FOR_KEYS:
-        raise ConfigError("AUTH_API_KEY_NAME", f"{auth.api_key_name!r} cannot be the {auth.api_key_in} of a key")
-    if auth.api_key_in == "header":
+    if auth.key_in == "query":
+        return f"{quote(auth.key_name, safe='')}={quote(auth.api_key, safe='')}"
+    if _TOKEN.fullmatch(auth.key_name) is None or auth.key_name.lower() in _NOT_FOR_KEYS:
+        raise ConfigError("AUTH_API_KEY_NAME", f"{auth.key_name!r} cannot be the {auth.key_in} of a key")
+    if auth.key_in == "header":
         _require(_FIELD_VALUE, auth.api_key, "AUTH_API_KEY", api)
         return auth.api_key
     _require(_COOKIE_VALUE, auth.api_key, "AUTH_API_KEY", api)
-    return f"{auth.api_key_name}={auth.api_key}"
+    return f"{auth.key_name}={auth.api_key}"
 
 
 def _require(pattern: re.Pattern[str], value: str, setting: str, api: str) -> None:

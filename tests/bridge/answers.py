@@ -26,7 +26,6 @@ def tool(method: str = "GET", output: OutputContract | None = None) -> Tool:
         slots=(),
         body=None,
         accept="*/*",
-        security=(),
         input=InputContract(schema=msgspec.Raw(b"{}"), names=()),
         output=output,
         entry=msgspec.Raw(b"{}"),

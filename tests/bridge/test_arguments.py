@@ -55,7 +55,6 @@ def tool(schema: object = SCHEMA) -> Tool:
         slots=(),
         body=None,
         accept="",
-        security=(),
         input=InputContract(schema=msgspec.json.encode(schema), names=()),
         output=None,
         entry=msgspec.Raw(b"{}"),

@@ -37,7 +37,7 @@ def slot(name: str, location: Location, *, required: bool = False, argument: str
 def tool(*slots: Slot, path: tuple[str | int, ...] = ("/v1/pets",), **more: Any) -> Tool:
     fields: dict[str, Any] = {"method": "GET", "fixed_query": "", "body": None, "accept": "application/json"} | more
     return Tool(
-        name="t", api="a", pointer="#", template="/pets/{id}", origin=ORIGIN, path=path, slots=slots, security=(),
+        name="t", api="a", pointer="#", template="/pets/{id}", origin=ORIGIN, path=path, slots=slots,
         input=InputContract(schema=b"{}", names=()), output=None, entry=RAW, title="", summary="", **fields,
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from service import __version__
-from service.bridge.model import ApiSummary, BaseUrl, Origin, SkippedTool, ToolCatalog
+from service.bridge.model import ApiSummary, BaseUrl, KeyPlace, Origin, SkippedTool, ToolCatalog
 from service.edge.app import Readiness, WorkerApp
 from service.openapi.model import Note, SkippedOperation
 
@@ -26,6 +26,8 @@ CATALOG = ToolCatalog(
             filtered=4,
             notes=NOTES,
             security_schemes={},
+            key_place=KeyPlace(name="X-API-Key", location="header"),
+            unmet=3,
         ),
     ),
     tools={},
@@ -90,6 +92,7 @@ def test_health_counts_what_became_of_the_documents():
                 "tools": 0,
                 "filtered_operations": 4,
                 "skipped_operations": 1,
+                "unmet_security": 3,
                 "notes": {"pattern_dropped": 2, "output_dropped": 1},
             }
         ],

@@ -1,0 +1,189 @@
+"""Which operations the configured credentials meet, where a key goes, and what is said of the rest."""
+
+from __future__ import annotations
+
+import pytest
+from descriptions import catalog, operation, reasons
+
+from service.bridge import security
+from service.bridge.model import KeyPlace
+from service.config import Auth
+from service.openapi.model import SecurityChoice, SecurityScheme
+
+
+def scheme(name, kind, location=None, parameter=None, http_scheme=None):
+    return SecurityScheme(name=name, kind=kind, location=location, parameter=parameter, http_scheme=http_scheme)
+
+
+SCHEMES = {
+    each.name: each
+    for each in (
+        scheme("basic", "http", http_scheme="basic"),
+        scheme("bearer", "http", http_scheme="bearer"),
+        scheme("digest", "http", http_scheme="digest"),
+        scheme("oauth2", "oauth2"),
+        scheme("oidc", "openIdConnect"),
+        scheme("mtls", "mutualTLS"),
+        scheme("header", "apiKey", "header", "X-Key"),
+        scheme("query", "apiKey", "query", "key"),
+        scheme("cookie", "apiKey", "cookie", "key"),
+        scheme("authorization", "apiKey", "header", "authorization"),
+    )
+}
+NONE = Auth()
+BASIC = Auth(kind="basic", username="u", password="p")
+BEARER = Auth(kind="bearer", token="t")
+KEY = Auth(kind="api_key", api_key="k")
+
+
+def key(location, name):
+    return Auth(kind="api_key", api_key="k", api_key_name=name, api_key_in=location)
+
+
+def asks(*alternatives):
+    """Each alternative as the names of its schemes: ``"a b"``; empty: anonymous access."""
+    return tuple(SecurityChoice(tuple((name, ()) for name in names.split())) for names in alternatives)
+
+
+def kind(auth, *alternatives):
+    return security.access(asks(*alternatives), auth, SCHEMES).kind
+
+
+@pytest.mark.parametrize(
+    ("auth", "met"),
+    [
+        pytest.param(NONE, set(), id="none"),
+        pytest.param(BASIC, {"basic", "authorization"}, id="basic"),
+        pytest.param(BEARER, {"bearer", "oauth2", "oidc", "authorization"}, id="bearer"),
+        pytest.param(KEY, set(), id="a key whose place is the default"),
+        pytest.param(key("header", "x-key"), {"header"}, id="a header, in any case"),
+        pytest.param(key("query", "key"), {"query"}, id="query"),
+        pytest.param(key("query", "Key"), set(), id="query in another case"),
+        pytest.param(key("cookie", "key"), {"cookie"}, id="cookie"),
+        pytest.param(
+            key("header", "Authorization"),
+            {"authorization", "basic", "bearer", "oauth2", "oidc"},
+            id="a whole value for Authorization",
+        ),
+    ],
+)
+def test_credentials_meet_the_schemes_whose_place_they_fill(auth, met):
+    assert {name for name in SCHEMES if kind(auth, name) == "met"} == met
+
+
+@pytest.mark.parametrize(
+    ("auth", "alternatives", "expected"),
+    [
+        pytest.param(NONE, [], "anonymous", id="nothing is asked"),
+        pytest.param(BEARER, [], "anonymous", id="nothing is asked of a known caller"),
+        pytest.param(NONE, ["bearer", ""], "anonymous", id="anonymous access is one alternative"),
+        pytest.param(BEARER, ["", "bearer"], "met", id="a known caller is more than anonymous"),
+        pytest.param(BASIC, ["", "bearer"], "anonymous", id="other credentials where none are needed"),
+        pytest.param(BEARER, ["basic", "bearer"], "met", id="one of two"),
+        pytest.param(BEARER, ["bearer query"], "unmet", id="one of two that both count"),
+        pytest.param(BEARER, ["bearer query", "oauth2"], "met", id="the second alternative"),
+        pytest.param(BEARER, ["bearer oauth2"], "met", id="one token for two schemes"),
+        pytest.param(BEARER, ["nowhere"], "unmet", id="a scheme that is not declared"),
+        pytest.param(NONE, ["bearer"], "unmet", id="no credentials"),
+    ],
+)
+def test_alternatives_are_or_of_and(auth, alternatives, expected):
+    assert kind(auth, *alternatives) == expected
+
+
+@pytest.mark.parametrize(
+    ("auth", "alternatives", "reason"),
+    [
+        (NONE, ["bearer"], "no credentials are configured; the document asks for http bearer"),
+        (
+            BASIC,
+            ["oauth2", "query mtls", "x"],
+            "AUTH_TYPE is basic; the document asks for oauth2 or apiKey (query key) and mutualTLS or x (not declared)",
+        ),
+        (KEY, ["mtls"], "AUTH_TYPE is api_key (header X-API-Key); the document asks for mutualTLS"),
+    ],
+)
+def test_the_reason_names_what_is_configured_and_what_is_asked(auth, alternatives, reason):
+    assert security.access(asks(*alternatives), auth, SCHEMES).reason == reason
+
+
+def test_a_reason_is_bounded():
+    schemes = {f"s{number}": scheme(f"s{number}", "apiKey", "query", "k" * number) for number in range(1, 500)}
+    assert len(security.access(asks(*schemes), NONE, schemes).reason) <= 300
+
+
+@pytest.mark.parametrize(
+    ("auth", "referred", "expected"),
+    [
+        pytest.param(KEY, ["query"], ("key", "query"), id="the one place of the document"),
+        pytest.param(KEY, ["query", "bearer"], ("key", "query"), id="other kinds do not matter"),
+        pytest.param(KEY, ["query header"], ("X-API-Key", "header"), id="two places: the default"),
+        pytest.param(KEY, ["bearer"], ("X-API-Key", "header"), id="none: the default"),
+        pytest.param(key("header", "X-Ours"), ["query"], ("X-Ours", "header"), id="the operator's wins"),
+        pytest.param(key(None, "key"), ["query", "header"], ("key", "query"), id="the name tells which"),
+        pytest.param(key(None, "x-key"), ["query", "header"], ("X-Key", "header"), id="a header's name in any case"),
+        pytest.param(key(None, "other"), ["query"], ("other", "header"), id="a name of the operator's own"),
+        pytest.param(key("query", None), ["query", "header"], ("key", "query"), id="the location tells which"),
+        pytest.param(key("query", None), ["header"], ("X-API-Key", "query"), id="a location of the operator's own"),
+    ],
+)
+def test_the_place_of_a_key_is_the_operators_then_the_documents_then_the_default(auth, referred, expected):
+    operations = [operation(security=asks(*referred))]
+    place = security.key_place(auth, operations, SCHEMES)
+    assert (place.name, place.location) == expected
+    assert security.placed(auth, place) == key(place.location, place.name)
+
+
+def test_a_scheme_that_no_operation_asks_for_places_no_key():
+    assert security.key_place(KEY, [operation()], {"query": SCHEMES["query"]}) == KeyPlace(
+        name="X-API-Key", location="header"
+    )
+
+
+@pytest.mark.parametrize(
+    ("auth", "known", "expected"),
+    [
+        (
+            BEARER,
+            ["header", "basic"],
+            "AUTH_TYPE is bearer, which the document does not know; it knows apiKey (header X-Key), http basic",
+        ),
+        (
+            key("query", "k"),
+            ["query"],
+            "AUTH_TYPE is api_key (query k), which the document does not know; it knows apiKey (query key)",
+        ),
+        (BEARER, ["header", "oauth2"], ""),
+        (BEARER, [], ""),
+        (NONE, ["header"], ""),
+    ],
+    ids=["another kind", "another place", "one is known", "a document without schemes", "nothing configured"],
+)
+def test_credentials_that_no_scheme_knows_are_told_with_what_it_knows(auth, known, expected):
+    assert security.stranger(auth, {name: SCHEMES[name] for name in known}) == expected
+
+
+OPERATIONS = (
+    operation(path="/open"),
+    operation(path="/mine", security=asks("bearer")),
+    operation(path="/theirs", security=asks("mtls")),
+)
+
+
+def test_a_tool_whose_credentials_are_not_configured_is_kept_and_counted():
+    made = catalog(*OPERATIONS, security_schemes=SCHEMES, auth=BEARER)
+    assert [tool.access.kind for tool in made.tools.values()] == ["anonymous", "met", "unmet"]
+    assert (made.apis[0].unmet, made.skipped) == (1, ())
+
+
+def test_strict_auth_lists_it_as_skipped_with_the_reason():
+    made = catalog(*OPERATIONS, security_schemes=SCHEMES, auth=BEARER, strict_auth=True)
+    assert (len(made.tools), made.apis[0].unmet) == (2, 0)
+    assert reasons(made) == ["STRICT_AUTH: AUTH_TYPE is bearer; the document asks for mutualTLS"]
+    assert made.skipped[0].operation.pointer == "#/paths/~1theirs/get"
+
+
+def test_a_key_without_a_place_goes_where_the_document_has_it():
+    made = catalog(operation(security=asks("query")), security_schemes=SCHEMES, auth=KEY)
+    assert made.apis[0].key_place == KeyPlace(name="key", location="query")
+    assert [tool.access.kind for tool in made.tools.values()] == ["met"]
