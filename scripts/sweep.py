@@ -23,6 +23,7 @@ import proof
 
 from service.bridge import catalog
 from service.bridge.model import Tool, base_url
+from service.edge.spec_parts import bundled
 from service.errors import SpecError
 from service.openapi.document import Document, parse
 from service.openapi.operations import describe
@@ -68,7 +69,7 @@ def sweep(path: Path) -> Row | None:
         return None
     row = Row(str(path))
     try:
-        tools = load(data, row)
+        tools = load(path, data, row)
         for tool in tools:
             proof.prove(tool, BASE.origin, row.calls)
     except SpecError as error:
@@ -78,11 +79,11 @@ def sweep(path: Path) -> Row | None:
     return row
 
 
-def load(data: bytes, row: Row) -> Iterable[Tool]:
+def load(path: Path, data: bytes, row: Row) -> Iterable[Tool]:
     """The tools of one document; what they are and what they cost goes into its row."""
     began = time.process_time()
     try:
-        document = parse(data)
+        document = bundled(parse(data), str(path))
         row.operations = count(document)
         built = catalog.build([catalog.ApiSource(name="api", base=BASE, description=describe(document))])
     finally:

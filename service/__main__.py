@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from service.errors import ConfigError, ServiceError
 
 def main() -> int:
     """0: done, or stopped in good order; 1: a document, a call or a forced stop; 2: a setting."""
+    # Until a server has something to drain. Without a handler, process 1 of a container would not hear SIGTERM.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: os._exit(128 + number))
     try:
         code = _run(load(sys.argv[1:], os.environ, lambda path: Path(path).read_text("utf-8")))  # noqa: TID251 - here
         sys.stdout.flush()
@@ -23,8 +27,6 @@ def main() -> int:
         return _refuse(error, 2)
     except ServiceError as error:
         return _refuse(error, 1)
-    except KeyboardInterrupt:  # before the server took over the signal
-        return 130
     return code
 
 

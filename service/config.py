@@ -236,14 +236,19 @@ def _apis(given: Mapping[str, _Given], command: Command, options: Mapping[str, s
     url, path = given["API_SPEC_URL"], given["API_SPEC_PATH"]
     if url.value and path.value:
         raise ConfigError(path.label, f"give one document: either this or {url.label}")
-    extra = _additional(given["ADDITIONAL_SPECS"])
+    name = given["API_NAME"].value or "api"
+    extra = _additional(given["ADDITIONAL_SPECS"], name if url.value or path.value else None)
+    base = given["API_BASE_URL"]
     if not url.value and not path.value:
+        if extra and base.value:
+            raise ConfigError(
+                base.label, "belongs to --spec-url or --spec-path; ADDITIONAL_SPECS has a base_url of its own"
+            )
         if extra:
             return extra
         raise ConfigError("API_SPEC_URL", "no document: give --spec-url URL or --spec-path FILE, or run demo")
-    base = given["API_BASE_URL"]
     first = ApiConfig(
-        name=given["API_NAME"].value or "api",
+        name=name,
         location=url.value or path.value,
         location_setting=url.label if url.value else path.label,
         base_url=base.value or None,
@@ -274,7 +279,7 @@ def _auth(values: Mapping[str, Any], label: str) -> Auth:
     )
 
 
-def _additional(given: _Given) -> tuple[ApiConfig, ...]:
+def _additional(given: _Given, first_name: str | None) -> tuple[ApiConfig, ...]:
     if not given.value:
         return ()
     try:
@@ -283,6 +288,9 @@ def _additional(given: _Given) -> tuple[ApiConfig, ...]:
         raise ConfigError(given.label, str(error)) from None
     except msgspec.DecodeError:
         raise ConfigError(given.label, "must be a JSON array of objects") from None
+    for index, element in enumerate(elements):
+        if element.name in {first_name, *(before.name for before in elements[:index])}:
+            raise ConfigError(f"{given.label}[{index}]", f"another API is named {element.name!r} already")
     return tuple(_extra_api(element, f"{given.label}[{index}]") for index, element in enumerate(elements))
 
 
@@ -371,6 +379,9 @@ def _grace_seconds(values: Mapping[str, Any]) -> float:
 
 
 def _warnings(values: Mapping[str, Any], *, listens: bool) -> Iterable[str]:
+    unused = [name for names in _NEEDED.values() for name in names if values[name]]
+    if values["AUTH_TYPE"] == "none" and unused:
+        yield f"AUTH_TYPE is none: {', '.join(unused)} is not used"
     if values["ENABLE_PROMETHEUS"]:
         yield "ENABLE_PROMETHEUS: metrics are not available in this version; nothing listens on PROMETHEUS_PORT"
     if values["SERVER_TRANSPORT"] == "sse":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import signal
 import socket
 import sys
@@ -28,7 +27,7 @@ from service.bridge.catalog import ApiSource
 from service.bridge.model import BaseUrl, ToolCatalog, base_url
 from service.config import ApiConfig, Config, is_loopback
 from service.demo.app import DemoApp, document
-from service.edge import hosts, serving, spec_source
+from service.edge import hosts, serving, spec_parts, spec_source
 from service.edge.addresses import AddressRule, CheckedBackend
 from service.edge.app import Readiness, WorkerApp
 from service.edge.credentials import Credentials
@@ -84,8 +83,6 @@ def run(config: Config) -> int:
     for warning in config.warnings:
         logger.warning(warning)
     _allowed(config)  # raises for what cannot be used, before anything is started
-    # Until there is something to drain. As process 1 of a container it would not be heard without a handler.
-    signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
     stop = Stop()
     anyio.run(_demo if config.command == "demo" else _serve, config, stop, backend="trio")
     return 1 if stop.forced else 0
@@ -94,6 +91,8 @@ def run(config: Config) -> int:
 async def _serve(config: Config, stop: Stop) -> None:
     listener = serving.bind(config.host, config.port) if config.transport == "http" else None
     tools = await read_catalog(config)
+    if listener is not None:
+        serving.listen(listener)
     await _serve_tools(config, stop, tools, listener)
 
 
@@ -105,6 +104,8 @@ async def _demo(config: Config, stop: Stop) -> None:
         async with _until_signal(stop):
             await _serve_demo_api(listener, stop.requested, config.shutdown_grace_seconds)
         return
+    if listener is not None:
+        serving.listen(listener)
     api_listener = serving.bind("127.0.0.1", 0)
     source = ApiSource(
         name="petshop", base=base_url(_url(api_listener)), description=operations.describe(parse(document()))
@@ -134,7 +135,7 @@ async def _read_source(config: Config, api: ApiConfig, rule: AddressRule) -> Api
     folders = [Path(folder) for folder in config.allowed_spec_dirs]
     data = await spec_source.read(api.location, setting=api.location_setting, rule=rule, allowed_dirs=folders)
     try:
-        description = operations.describe(parse(data))
+        description = operations.describe(spec_parts.bundled(parse(data), api.location, folders))
     except SpecError as error:
         place = f"{spec_source.shown(api.location)}, {error.pointer}".removesuffix(", ")
         raise SpecError(place, error.problem) from error

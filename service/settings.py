@@ -127,7 +127,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ENABLE_OPERATION_PROMPTS", boolean, "true", "Offer a prompt for each operation"),
     Setting("ALLOW_INSECURE_HTTP", boolean, "false", "Allow http:// beyond this machine, for the document and the API"),
     Setting("ALLOW_PRIVATE_NETWORKS", boolean, "false", "Allow private and loopback addresses"),
-    Setting("ALLOWED_SPEC_DIRS", words, "", "Documents may be read from these folders only, separated by commas"),
+    Setting(
+        "ALLOWED_SPEC_DIRS",
+        words,
+        "",
+        "Documents and files they refer to may be read from these folders only, separated by commas",
+    ),
     Setting(
         "SERVER_TRANSPORT",
         one_of("stdio", "http", "streamable-http", "sse"),

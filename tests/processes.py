@@ -27,7 +27,9 @@ class Server:
         """Reads log lines up to the one with this message (a regular expression)."""
         assert self.process.stderr is not None
         for line in self.process.stderr:
-            self.log.append(msgspec.json.decode(line))
+            # What a script says before it starts the program is plain text.
+            is_json = line.startswith(b"{")
+            self.log.append(msgspec.json.decode(line) if is_json else {"message": line.decode().rstrip()})
             if re.search(message, str(self.log[-1]["message"])):
                 return self.log[-1]
         raise AssertionError(f"the server ended before it said {message!r}: {self.log}")

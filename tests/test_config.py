@@ -105,6 +105,23 @@ def test_the_guides_environment_is_understood():
     assert [warning.partition(":")[0] for warning in given.warnings] == ["SERVER_TRANSPORT", "INBOUND_AUTH is none"]
 
 
+@pytest.mark.parametrize(
+    ("environ", "warning"),
+    [
+        ({"ENABLE_PROMETHEUS": "true"}, "ENABLE_PROMETHEUS: metrics are not available"),
+        ({"SERVER_TRANSPORT": "sse"}, "SERVER_TRANSPORT: HTTP+SSE is not available"),
+        ({"AUTH_TOKEN": "s3cret"}, "AUTH_TYPE is none: AUTH_TOKEN is not used"),
+        (
+            {"SERVER_TRANSPORT": "http", "SERVER_HOST": "0.0.0.0", "INBOUND_AUTH": "none"},
+            "INBOUND_AUTH is none: whoever reaches this port",
+        ),
+    ],
+)
+def test_what_is_served_although_it_is_not_all_that_was_asked_is_warned_of(environ, warning):
+    (given,) = config(SPEC, environ).warnings
+    assert given.startswith(warning)
+
+
 REFERENCE_FLAGS = (
     "--api-name --api-url --spec-url --spec-path --auth-type --auth-username --auth-password --auth-token "
     "--auth-api-key --auth-api-key-name --auth-api-key-in --auth-cognito-client-id --auth-cognito-username "
@@ -164,6 +181,11 @@ def test_secrets_are_in_no_representation():
             SPEC,
             {"ADDITIONAL_SPECS": '[{"name":"a","spec_path":"x","auth_type":"basic"}]'},
             "AUTH_USERNAME: is missing; ADDITIONAL_SPECS[0].auth_type is basic",
+        ),
+        (
+            [],
+            {"API_BASE_URL": "https://x", "ADDITIONAL_SPECS": '[{"name":"a","spec_path":"x"}]'},
+            "API_BASE_URL: belongs to --spec-url or --spec-path",
         ),
         (
             [*SPEC, "--transport", "http", "--host", "0.0.0.0"],

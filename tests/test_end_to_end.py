@@ -252,6 +252,22 @@ def test_call_and_inspect_work_straight_from_a_document(tmp_path):
         assert "getPetPicture" in run("inspect", *options).stdout
 
 
+def test_a_document_in_several_files_is_served_with_all_but_what_lies_outside(tmp_path):
+    folder = tmp_path / "api"
+    folder.mkdir()
+    (folder / "api.yaml").write_text("openapi: 3.1.0\npaths: {/a: {$ref: a.yaml}, /b: {$ref: ../b.yaml}}\n")
+    (folder / "a.yaml").write_text("get: {operationId: a}\n")
+    (tmp_path / "b.yaml").write_text("get: {operationId: b}\n")
+    options = ("--spec-path", str(folder / "api.yaml"), "--api-url", "https://api.example.com")
+
+    def tools(**settings: str) -> list[str]:
+        done = run("inspect", "--json", *options, **settings)
+        return [tool["name"] for tool in msgspec.json.decode(done.stdout)["tools"]]
+
+    assert tools() == ["a"]
+    assert tools(ALLOWED_SPEC_DIRS=str(tmp_path)) == ["a", "b"]
+
+
 def test_a_server_that_is_not_there_is_one_clear_line():
     failed = run("call", "getPet", "petId=1", "--server", "http://127.0.0.1:9/mcp")
     assert (failed.returncode, failed.stderr.count("\n")) == (1, 1)

@@ -79,6 +79,13 @@ def test_a_folder_is_swept(tmp_path, text, operations, tools, code):
     assert (got, told) == (code, [(operations, tools, 2 * tools)])
 
 
+def test_a_document_in_several_files_is_swept_as_it_is_served(tmp_path):
+    (tmp_path / "api.yaml").write_text(OWN)
+    (tmp_path / "elsewhere.yaml").write_text("get: {}\nput: {}\n")
+    got, rows = rows_of(tmp_path)
+    assert (got, [(row["operations"], row["tools"]) for row in rows]) == (0, [(4, 4)])
+
+
 def test_the_table_says_what_was_called_and_what_was_not(tmp_path):
     (tmp_path / "api.yaml").write_text(
         "openapi: 3.1.0\npaths:\n"

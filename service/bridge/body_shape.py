@@ -116,10 +116,12 @@ def _is_plain(outline: Outline) -> bool:
     """An object of named properties and nothing else; an open map or a choice needs its own argument.
 
     Where null may stand for the whole object, it cannot be said: not giving the properties is how to say it.
+    An object that is closed and empty (every GET of Stripe has one for its body) has nothing to ask for.
     """
+    count = len(outline.get("properties", ()))
     return (
         outline.get("type", "object") in ("object", ["object", "null"], ["null", "object"])
-        and 0 < len(outline.get("properties", ())) <= MAX_PROPERTIES
+        and (0 < count <= MAX_PROPERTIES or (count == 0 and outline.get("additionalProperties") is False))
         and outline.get("additionalProperties", False) is False
         and outline.keys() <= _PLAIN
     )
@@ -129,7 +131,7 @@ def _properties(outline: Outline, files: frozenset[str], definitions: Definition
     """The properties of a plain object; ``given``: there is always a body."""
     needed = set(outline.get("required", ()))
     fields = []
-    for name, schema in outline["properties"].items():
+    for name, schema in outline.get("properties", {}).items():
         hints = [f"{FILE}."] if name in files else []
         if name in needed and not given:
             hints.append("Required if a body is sent.")

@@ -148,6 +148,10 @@ def _path_text(parameter: Parameter) -> Text:
             escapes = _path_escapes(parameter, percent.KEPT_IN_PATH.replace(";", ""))
             pairs = styles.expander(parameter.name, "form", escapes, explode=explode)
             return lambda value: "".join(f";{name}={text}" if text else f";{name}" for name, text in pairs(value))
+        case "spaceDelimited" | "pipeDelimited":  # ssv and pipes of Swagger 2.0, which has them anywhere
+            escapes = _path_escapes(parameter, percent.KEPT_IN_PATH)
+            delimiter = percent.unreserved(styles.DELIMITERS[parameter.style])
+            return lambda value: styles.joined(value, escapes, delimiter, explode=False)
         case _:
             raise _undefined(parameter)
 

@@ -30,7 +30,7 @@ from service.openapi.model import Style
 Pairs = Callable[[Any], list[tuple[str, str]]]
 """A JSON value to names and values, both escaped."""
 
-_DELIMITERS: dict[Style, str] = {
+DELIMITERS: dict[Style, str] = {
     "form": ",",
     "cookie": ",",
     "spaceDelimited": " ",
@@ -39,7 +39,7 @@ _DELIMITERS: dict[Style, str] = {
 }
 EXCERPT = 60
 """Characters of a value that a message repeats."""
-PAIR_STYLES = frozenset({*_DELIMITERS, "deepObject"})
+PAIR_STYLES = frozenset({*DELIMITERS, "deepObject"})
 """Styles that make names and values; the others (simple, label, matrix) make one text."""
 
 
@@ -96,7 +96,7 @@ def expander(name: str, style: Style, escapes: Escapes, *, explode: bool) -> Pai
             for path, leaf in _leaves(name, "" if value is None else value)
         ]
     written = escapes.name(name)
-    delimiter = _DELIMITERS[style] if _DELIMITERS[style] == "," else escapes.name(_DELIMITERS[style])
+    delimiter = DELIMITERS[style] if DELIMITERS[style] == "," else escapes.name(DELIMITERS[style])
     if explode:
         return lambda value: exploded(written, value, escapes)
     return lambda value: [] if value in ([], {}) else [(written, joined(value, escapes, delimiter, explode=False))]

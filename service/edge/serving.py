@@ -86,6 +86,15 @@ def bind(host: str, port: int, *, setting: str = "SERVER_PORT") -> socket.socket
     return listener
 
 
+def listen(listener: socket.socket) -> None:
+    """Accept connections from now on. Raises ConfigError where another process was faster (both may have bound)."""
+    host, port = listener.getsockname()[:2]
+    try:
+        listener.listen(BACKLOG)
+    except OSError as error:
+        raise _unusable(error, host, port, "SERVER_PORT") from error
+
+
 def _options() -> list[tuple[int, int, int]]:
     """What accepted connections inherit; an option that the platform lacks is left out."""
     options = [
@@ -117,7 +126,7 @@ async def serve(
     app: App, listener: socket.socket, *, until: Callable[[], Awaitable[None]], grace_seconds: float
 ) -> None:
     """Serve until ``until()`` returns; then accept nothing more and wait for what is in flight, at most so long."""
-    listener.listen(BACKLOG)
+    listen(listener)
     worker = _Worker(app)
     accept = partial(
         trio.serve_listeners, worker.serve, [trio.SocketListener(trio.socket.from_stdlib_socket(listener))]

@@ -40,7 +40,7 @@ async def read(
     """
     if "://" in location:
         return await _fetch(location, setting, rule, backend or CheckedBackend(rule))
-    return _read_file(Path(location), setting, allowed_dirs)
+    return read_file(Path(location), setting, allowed_dirs)
 
 
 def shown(location: str) -> str:
@@ -52,11 +52,17 @@ def shown(location: str) -> str:
     return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
 
 
-def _read_file(path: Path, setting: str, allowed_dirs: Sequence[Path]) -> bytes:
+def read_file(
+    path: Path, setting: str, allowed_dirs: Sequence[Path], limit: int = FILE_BYTES, allowed: str = "ALLOWED_SPEC_DIRS"
+) -> bytes:
+    """A regular file of at most ``limit`` bytes; raises ConfigError. See `read`.
+
+    ``allowed``: what ``allowed_dirs`` are, in words.
+    """
     try:
         real = path.resolve(strict=True)
         if allowed_dirs and not any(real.is_relative_to(folder.resolve()) for folder in allowed_dirs):
-            raise ConfigError(setting, f"{path} is outside of ALLOWED_SPEC_DIRS")
+            raise ConfigError(setting, f"{path} is outside of {allowed}")
         # Non-blocking, or opening a FIFO would wait for a writer; what was opened is looked at, not what has its name.
         descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError as error:
@@ -68,10 +74,10 @@ def _read_file(path: Path, setting: str, allowed_dirs: Sequence[Path]) -> bytes:
         os.close(descriptor)
         raise ConfigError(setting, f"{path} is not a regular file")
     with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
-        if status.st_size > FILE_BYTES:
-            problem = f"{path} has {status.st_size / 2**20:.0f} MiB; a document may have {FILE_BYTES / 2**20:.0f}"
+        if status.st_size > limit:
+            problem = f"{path} has {status.st_size / 2**20:.0f} MiB; a document may have {limit / 2**20:.0f}"
             raise ConfigError(setting, problem)
-        data = file.read(FILE_BYTES + 1)
+        data = file.read(limit + 1)
     if len(data) != status.st_size:  # files of /proc say 0, too
         raise ConfigError(setting, f"{path} changes while it is read")
     return data

@@ -11,7 +11,7 @@ from service.errors import SpecError
 from service.openapi import json_text, yaml
 from service.openapi.text import DocumentLimits, checked
 
-__all__ = ["Dialect", "Document", "DocumentLimits", "parse"]
+__all__ = ["Dialect", "Document", "DocumentLimits", "parse", "read"]
 
 Dialect = Literal["2.0", "3.0", "3.1", "3.2"]
 
@@ -40,17 +40,23 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse(data: bytes, *, limits: DocumentLimits = DocumentLimits()) -> Document:  # noqa: B008 - immutable
-    """Read JSON or YAML; raises SpecError, whose pointer is ``line 3, column 7`` where the text itself is at fault.
+    """An OpenAPI document in JSON or YAML; raises SpecError as `read` does, and for what is no such document."""
+    json = read(data, limits=limits)
+    if not json.startswith(b"{"):
+        raise SpecError("", "not an OpenAPI document: its root is not an object")
+    return Document(json=json, dialect=_dialect(json))
 
+
+def read(data: bytes, *, limits: DocumentLimits = DocumentLimits()) -> bytes:  # noqa: B008 - immutable
+    """Any JSON or YAML as JSON in the form of `Document.json`, its root of any kind.
+
+    Raises SpecError, whose pointer is ``line 3, column 7`` where the text itself is at fault.
     What begins with ``{"`` is JSON and nothing else; all the rest is YAML.
     """
     text = checked(data)
     if _MARKUP_START.match(text):
         raise SpecError("", "this is HTML or XML, not an OpenAPI document in JSON or YAML")
-    json = json_text.compact(text, limits) if _JSON_START.match(text) else yaml.to_json(text, limits)
-    if not json.startswith(b"{"):
-        raise SpecError("", "not an OpenAPI document: its root is not an object")
-    return Document(json=json, dialect=_dialect(json))
+    return json_text.compact(text, limits) if _JSON_START.match(text) else yaml.to_json(text, limits)
 
 
 def _dialect(json: bytes) -> Dialect:

@@ -28,6 +28,15 @@ KINDS: Mapping[NoteKind, str] = {
 """Every kind of note, and what it means."""
 
 
+_MESSAGE_CHARACTERS = 400
+"""Messages quote the document, whose names may have megabytes."""
+
+
+def one_line(message: str) -> str:
+    """A message of bounded length; what it quotes is escaped already."""
+    return message if len(message) <= _MESSAGE_CHARACTERS else f"{message[: _MESSAGE_CHARACTERS - 1]}…"
+
+
 class Notes:
     """The notes of one document, each once, in the order of their making."""
 
@@ -35,6 +44,7 @@ class Notes:
         self._notes: dict[tuple[str, NoteKind, str], Note] = {}
 
     def add(self, pointer: str, kind: NoteKind, message: str) -> None:
+        message = one_line(message)
         self._notes.setdefault((pointer, kind, message), Note(pointer=pointer, kind=kind, message=message))
 
     def all(self) -> tuple[Note, ...]:

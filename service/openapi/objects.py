@@ -113,12 +113,6 @@ class ParameterObject2(msgspec.Struct, frozen=True, rename="camel"):
     schema: Raw = NOTHING
 
 
-class TypedSchema(msgspec.Struct, frozen=True):
-    """A schema as far as 2.0's ``type: file`` is concerned."""
-
-    type: Raw = NOTHING
-
-
 class RequestBody(msgspec.Struct, frozen=True):
     description: Text = None
     required: Flag = None

@@ -16,7 +16,7 @@ from service.openapi.parameters import ANY_TEXT
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
 # A question mark or a hash within braces belongs to the variable. Possessive: a key may be megabytes of braces.
 _KEY = re.compile(
-    r"(?P<path>(?:\{[^{}]*+\}|[^?#])*+)(?:\?(?P<query>(?:\{[^{}]*+\}|[^#])*+))?(?:#(?P<fragment>.*))?", re.DOTALL
+    r"(?P<path>(?>(?:\{[^{}]*+\}|[^?#])*))(?:\?(?P<query>(?>(?:\{[^{}]*+\}|[^#])*)))?(?:#(?P<fragment>.*))?", re.DOTALL
 )
 
 
@@ -56,7 +56,7 @@ def parsed(key: str, pointer: str, notes: Notes) -> PathKey:
 def fitted(parameters: Iterable[Parameter], key: PathKey, pointer: str, notes: Notes) -> tuple[Parameter, ...]:
     """The parameters of an operation as its path's key wants them; raises SpecError. ``pointer`` is the operation's."""
     if "" in key.variables:
-        raise SpecError(pointer, f"the path {key.path} has a variable without a name")
+        raise SpecError(pointer, f"the path {key.path!r} has a variable without a name")
     fixed = {piece.partition("=")[0] for piece in key.query.split("&")}
     wire_names = {variable: name for name, variable in key.bound}
     kept: list[Parameter] = []
@@ -68,7 +68,9 @@ def fitted(parameters: Iterable[Parameter], key: PathKey, pointer: str, notes: N
         ):
             kept.append(_in_query(parameter, wire_names[parameter.name]))
         elif parameter.location == "path" and parameter.name not in key.variables:
-            notes.add(parameter.pointer, "parameter_dropped", f"{{{parameter.name}}} is not in the path {key.path}")
+            notes.add(
+                parameter.pointer, "parameter_dropped", f"{parameter.name!r} is no variable of the path {key.path!r}"
+            )
         elif parameter.location == "query" and parameter.name in fixed:
             notes.add(parameter.pointer, "parameter_dropped", f"the key of the path gives {parameter.name!r} its value")
         else:

@@ -12,7 +12,7 @@ from service.errors import SpecError
 from service.openapi import path_keys, security, servers
 from service.openapi.dialect import D, Declaration, Dialect, Source
 from service.openapi.model import Operation, Parameter, SecurityChoice, SkippedOperation
-from service.openapi.notes import Notes
+from service.openapi.notes import Notes, one_line
 from service.openapi.objects import (
     NOTHING,
     OperationObject,
@@ -113,7 +113,7 @@ class PathReader(Generic[D]):
     ) -> _Shared[D] | SpecError:
         """A fault of the path is one of each of its operations."""
         if is_taken:
-            return SpecError(at.pointer, f"is /{key} without its slash, and that path is there as well")
+            return SpecError(at.pointer, f"{key!r} with its slash is a path of its own")
         try:
             return self._shared(key, at, item)
         except SpecError as error:
@@ -195,7 +195,8 @@ class PathReader(Generic[D]):
         return tuple(found)
 
     def _skip(self, error: SpecError, method: str, key: str) -> None:
-        self.skipped.append(SkippedOperation(pointer=error.pointer, method=method, path=key, reason=error.problem))
+        reason = one_line(error.problem)
+        self.skipped.append(SkippedOperation(pointer=error.pointer, method=method, path=key, reason=reason))
 
     def _require_room(self) -> None:
         if len(self.operations) + len(self.skipped) >= self._max_operations:

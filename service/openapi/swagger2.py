@@ -23,7 +23,6 @@ from service.openapi.objects import (
     ResponseObject,
     Root,
     Texts,
-    TypedSchema,
     is_there,
     read,
     read_map,
@@ -31,7 +30,7 @@ from service.openapi.objects import (
     written,
 )
 from service.openapi.pointers import ROOT, child
-from service.openapi.references import Located, text_in
+from service.openapi.references import Located, opened, text_in
 
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
 _JSON = "application/json"
@@ -55,7 +54,6 @@ _FILE = "file"
 
 _parameter = reader(ParameterObject2)
 _response = reader(ResponseObject)
-_typed = reader(TypedSchema)
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,7 +192,9 @@ class Swagger2:
         forms = [name for name in consumed if _essence(name) in _FORMS]
         if consumed and not forms:
             self._notes.add(
-                at.pointer, "parameter_repaired", f"form fields cannot be {', '.join(consumed)}; a form was taken"
+                at.pointer,
+                "parameter_repaired",
+                f"form fields cannot be {', '.join(map(repr, consumed))}; a form was taken",
             )
         has_file = any(field.is_file for field in fields)
         if has_file:
@@ -222,14 +222,17 @@ class Swagger2:
 
     def _answer(self, at: Located) -> tuple[Schema | None, str]:
         """An answer's schema, and its media type where ``produces`` is silent. A file has no schema."""
-        declared = read(_typed, self._references.beyond_aliases(at))
-        if text_in(declared.type) == _FILE:
-            return None, _BINARY
         try:
+            if self._is_file(at):
+                return None, _BINARY
             return self.response.read(at), _JSON
         except SpecError as error:
             self._notes.add(error.pointer, "output_dropped", error.problem)
             return None, _JSON
+
+    def _is_file(self, schema: Located) -> bool:
+        members = opened(self._references.beyond_aliases(schema).json)
+        return isinstance(members, dict) and text_in(members.get("type", NOTHING)) == _FILE
 
     def _own_servers(self, operation: OperationObject, at: Located) -> tuple[str, ...]:
         if operation.schemes and not set(_SCHEMES).intersection(_names(operation.schemes)):

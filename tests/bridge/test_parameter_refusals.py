@@ -107,7 +107,7 @@ def test_values_nested_without_end_are_refused() -> None:
     for _ in range(5_000):
         value = {"a": value}
     for style in ("deepObject", "form"):
-        with pytest.raises(ArgumentError, match="nested too deeply"):
+        with pytest.raises(ArgumentError, match=r"nested too deeply|the limit is"):  # newer Pythons go deeper
             encode(value, "query", style)
 
 

@@ -253,6 +253,11 @@ def test_content_is_written_by_its_media_type(location: Location, content_type: 
     assert encode(value, location, "simple", explode=False, content_type=content_type) == text
 
 
+@pytest.mark.parametrize(("style", "text"), [("spaceDelimited", "a%20b%2Fc"), ("pipeDelimited", "a%7Cb%2Fc")])
+def test_a_path_takes_the_other_collection_formats_of_swagger_2(style: Style, text: str) -> None:
+    assert encode(["a", "b/c"], "path", style, explode=False) == text
+
+
 def test_cookies_of_the_two_styles_differ_in_encoding() -> None:
     assert encode("Hello, world!", "cookie", name="greeting") == "greeting=Hello%2C%20world%21"
     assert (

@@ -27,6 +27,7 @@ from descriptions import (
 )
 
 from service.bridge.model import Tool, ToolCatalog
+from service.bridge.request import build
 from service.bridge.schema_edits import LEFT_OUT
 from service.bridge.tool import SchemaLimits
 
@@ -151,6 +152,14 @@ def test_any_other_body_is_one_argument(value):
 def test_a_plain_object_that_may_be_null_becomes_arguments():
     made = tool(operation("POST", body=body(media(JSON, OBJECT | {"type": ["object", "null"]}))))
     assert made.body.properties == {"name": "name", "age": "age"}
+
+
+@pytest.mark.parametrize(("required", "sent"), [(False, None), (True, b"{}")])
+def test_a_closed_empty_object_asks_for_nothing(required, sent):
+    empty = {"type": "object", "properties": {}, "additionalProperties": False}
+    made = tool(operation("POST", body=body(media(JSON, empty), required=required)))
+    assert made.input.names == ()
+    assert build(made, {}).body == sent
 
 
 def test_an_optional_body_needs_none_of_its_properties():

@@ -374,3 +374,13 @@ def test_a_taken_port_is_refused_by_the_name_of_its_setting():
 def test_a_host_that_is_not_this_machine_is_refused(host):
     with pytest.raises(ConfigError, match=f"^SERVER_HOST: {host} is no address of this machine"):
         serving.bind(host, 0)
+
+
+def test_of_two_processes_that_bound_one_port_the_slower_is_told_that_it_is_taken():
+    faster = serving.bind("127.0.0.1", 0)
+    port = faster.getsockname()[1]
+    slower = serving.bind("127.0.0.1", port)
+    with faster, slower:
+        serving.listen(faster)
+        with pytest.raises(ConfigError, match=f"port {port} on 127.0.0.1 is taken"):
+            serving.listen(slower)

@@ -22,7 +22,16 @@ def test_a_typescript_client_lists_calls_and_understands_errors(package: str, er
     async def main() -> bytes:
         with trio.fail_after(30):
             async with served(gateway(ScriptedApi(ok(b'{"id":5}')))) as url:
-                command = [str(NODE), str(FOLDER / "converse.mjs"), package, era, url]
+                command = [
+                    str(NODE),
+                    str(FOLDER / "converse.mjs"),
+                    package,
+                    era,
+                    url,
+                    "get_pet",
+                    '{"id":5}',
+                    '{"id":"five"}',
+                ]
                 return (await trio.run_process(command, capture_stdout=True)).stdout
 
     assert msgspec.json.decode(trio.run(main)) == {

@@ -1,6 +1,6 @@
-// One conversation of an official TypeScript client with the endpoint: node converse.mjs sdk|client legacy|auto URL
-// Prints what it saw as one JSON object.
-const [which, era, url] = process.argv.slice(2);
+// One conversation of an official TypeScript client with the endpoint, and what it saw as one JSON object:
+//   node converse.mjs sdk|client legacy|auto URL TOOL ARGUMENTS WRONG_ARGUMENTS
+const [which, era, url, tool, right, wrong] = process.argv.slice(2);
 const identity = { name: "typescript-tests", version: "1" };
 
 async function connected() {
@@ -21,8 +21,8 @@ const client = await connected();
 const server = client.getServerVersion().name;
 const discovered = client.getDiscoverResult?.() !== undefined;
 const { tools } = await client.listTools();
-const answer = await client.callTool({ name: "get_pet", arguments: { id: 5 } });
-const refused = await client.callTool({ name: "get_pet", arguments: { id: "five" } });
+const answer = await client.callTool({ name: tool, arguments: JSON.parse(right) });
+const refused = await client.callTool({ name: tool, arguments: JSON.parse(wrong) });
 const unknown = await client.callTool({ name: "no_such_tool", arguments: {} }).catch((error) => ({ code: error.code }));
 await client.close();
 console.log(

@@ -70,7 +70,7 @@ def test_path_parameters_are_required_and_must_be_in_the_path():
 
 def test_a_variable_without_a_name_skips_the_operation():
     assert [reason for _, reason in skips(of_operation({}, path="/a/{}"))] == [
-        "the path /a/{} has a variable without a name"
+        "the path '/a/{}' has a variable without a name"
     ]
 
 

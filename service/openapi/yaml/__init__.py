@@ -21,9 +21,9 @@ from service.openapi.text import JSON_SEPARATORS, DocumentLimits, bound_values, 
 from service.openapi.yaml.blocks import Blocks
 
 _SEPARATORS = (b"\n", b",", b"[", b"{", b"- ")
-_PROLOGUE = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\n|%[^\n]*\n)*+(?P<mark>---(?=[ \t\n]))?")
+_PROLOGUE = re.compile(rb"(?>(?:[ \t]*(?:#[^\n]*)?\n|%[^\n]*\n)*)(?P<mark>---(?=[ \t\n]))?")
 _TAG_DIRECTIVE = re.compile(rb"^%TAG", re.MULTILINE)
-_EMPTY_DOCUMENTS = re.compile(rb"(?:(?:---|\.\.\.)(?=\s)|#[^\n]*|\s)*+")
+_EMPTY_DOCUMENTS = re.compile(rb"(?>(?:(?:---|\.\.\.)(?=\s)|#[^\n]*|\s)*)")
 
 
 def to_json(text: bytes, limits: DocumentLimits) -> bytes:

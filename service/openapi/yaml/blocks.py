@@ -24,13 +24,14 @@ _INDICATORS = frozenset(b"-?:,[]{}#&*!|>'\"%@`")
 _PLAIN_START = re.compile(rb"[^\s\-?:,\[\]{}#&*!|>'\"%@`]|[-?:][^\s]")
 _COMMENT = re.compile(rb"[ \t\n]#")
 _INNER_KEY = re.compile(rb":(?=\s|$)")
-_ONLY_COMMENTS = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?(?:\n|$))*+")
+_ONLY_COMMENTS = re.compile(rb"(?>(?:[ \t]*(?:#[^\n]*)?(?:\n|$))*)")
 _UNUSUAL_KEY = re.compile(
     rb"""
-    (?P<properties>(?:[&!][^\s]*[ \t]+)*+)
-    (?: (?P<quoted> "[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+" | '[^'\n]*+(?:''[^'\n]*+)*+' )
+    (?P<properties>(?>(?:[&!][^\s]*[ \t]+)*))
+    (?: (?P<quoted> "[^"\\\n]*+(?>(?:\\[^\n][^"\\\n]*+)*)" | '[^'\n]*+(?>(?:''[^'\n]*+)*)' )
       | (?P<alias> \*[^\s]+ )
-      | (?P<plain> (?:[^\s\-?:,\[\]{}#&*!|>'"%@`]|[\-?:](?=[^\s])) [^\n:#]*+(?:(?::(?=[^\s])|(?<=[^\s])\#)[^\n:#]*+)*+ )
+      | (?P<plain> (?:[^\s\-?:,\[\]{}#&*!|>'"%@`]|[\-?:](?=[^\s])) [^\n:#]*+
+          (?>(?:(?::(?=[^\s])|(?<=[^\s])\#)[^\n:#]*+)*) )
     )?
     [ \t]*:(?=[ \t]|$)[ \t]*
     """,
@@ -39,14 +40,14 @@ _UNUSUAL_KEY = re.compile(
 _EXPLICIT_KEY = re.compile(
     rb"""
     \?[ \t]+
-    (?: "(?P<double>[^"\\\n]*)" | '(?P<single>[^'\n]*)' | (?P<plain>[^\s\[{&*!|>"'#][^\n:#]*+(?::[^\s][^\n:#]*+)*+) )
+    (?: "(?P<double>[^"\\\n]*)" | '(?P<single>[^'\n]*)' | (?P<plain>[^\s\[{&*!|>"'#][^\n:#]*+(?>(?::[^\s][^\n:#]*+)*)) )
     [ \t]*+(?:(?<=[ \t])\#[^\n]*)?$
     """,
     re.VERBOSE,
 )
 _BLOCK_HEADER = re.compile(rb"([|>][+-]?(?P<indent>[1-9]?)[+-]?)[ \t]*(?:(?<=[ \t])#[^\n]*)?\n")
-_BLANK_LINES = re.compile(rb"(?:[ \t]*\n)*+")
-_FIRST_TEXT = re.compile(rb"(?:[ \t]*\n)*+( *)")
+_BLANK_LINES = re.compile(rb"(?>(?:[ \t]*\n)*)")
+_FIRST_TEXT = re.compile(rb"(?>(?:[ \t]*\n)*)( *)")
 
 
 class Blocks:
@@ -277,4 +278,4 @@ class Blocks:
 
 @lru_cache(maxsize=64)  # compiled once for each indentation in use
 def _block_lines(indent: int) -> re.Pattern[bytes]:
-    return re.compile(rb"(?:(?: {%d}[^\n]*|[ \t]*)\n)*+" % indent)
+    return re.compile(rb"(?>(?:(?: {%d}[^\n]*|[ \t]*)\n)*)" % indent)

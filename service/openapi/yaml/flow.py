@@ -15,13 +15,13 @@ from service.openapi.text import duplicate_key, place
 from service.openapi.yaml.anchors import Anchors, Value
 from service.openapi.yaml.scalars import Scalar, double_quoted, folded, resolve, resolve_as, single_quoted
 
-_SPACE = re.compile(rb"(?:[ \t\n]++|#[^\n]*+)*+")
-_DOUBLE_QUOTED = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"', re.DOTALL)
-_SINGLE_QUOTED = re.compile(rb"'([^']*+(?:''[^']*+)*+)'")
+_SPACE = re.compile(rb"(?>(?:[ \t\n]++|#[^\n]*+)*)")
+_DOUBLE_QUOTED = re.compile(rb'"([^"\\]*+(?>(?:\\.[^"\\]*+)*))"', re.DOTALL)
+_SINGLE_QUOTED = re.compile(rb"'([^']*+(?>(?:''[^']*+)*))'")
 _PLAIN = re.compile(
     rb"""
     (?:[^\s\-?:,\[\]{}#&*!|>'"%@`] | [\-?:](?=[^\s,\[\]{}]))
-    (?:[^\s:#,\[\]{}]++ | :(?=[^\s,\[\]{}]) | (?<=[^\s])\# | [ \t\n]++(?=[^\s:#,\[\]{}]|:[^\s,\[\]{}]))*+
+    (?>(?:[^\s:#,\[\]{}]++ | :(?=[^\s,\[\]{}]) | (?<=[^\s])\# | [ \t\n]++(?=[^\s:#,\[\]{}]|:[^\s,\[\]{}]))*)
     """,
     re.VERBOSE,
 )

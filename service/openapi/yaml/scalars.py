@@ -37,11 +37,11 @@ _KINDS_OF_JSON = {
 }
 
 # From the first of the spaces on only: tried from each of them, a million would take hours.
-_LINE_BREAKS = re.compile(r"(?<![ \t])[ \t]*+\n[ \t]*+((?:\n[ \t]*+)*+)")
+_LINE_BREAKS = re.compile(r"(?<![ \t])[ \t]*+\n[ \t]*+((?>(?:\n[ \t]*+)*))")
 _ESCAPES = dict(zip('0abt\tnvfre "/\\N_LP', '\0\a\b\t\t\n\v\f\r\x1b "/\\\x85\xa0\u2028\u2029', strict=True))
 _ESCAPE_OR_LINE_BREAK = re.compile(
-    r"\\(?:(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))|\n[ \t]*+((?:\n[ \t]*+)*+)|(.|$))"
-    r"|(?:(?<![ \t])|(?<=\\[ \t]))[ \t]*+\n[ \t]*+((?:\n[ \t]*+)*+)",
+    r"\\(?:(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))|\n[ \t]*+((?>(?:\n[ \t]*+)*))|(.|$))"
+    r"|(?:(?<![ \t])|(?<=\\[ \t]))[ \t]*+\n[ \t]*+((?>(?:\n[ \t]*+)*))",
     re.DOTALL,
 )
 # A line that begins with text, the line breaks after it, and the first character of another such line.

@@ -1,0 +1,69 @@
+"""The other files of a document in several files, from where the operator lets documents be read, and nowhere else.
+
+A document chooses which of these files are read; it cannot choose one outside of its folder (or of ALLOWED_SPEC_DIRS,
+if there are any), nor any address. What is refused costs only the operations that need it, and is said in the log.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from service.edge import spec_source
+from service.errors import ConfigError, SpecError
+from service.openapi import bundle
+from service.openapi.document import Document, DocumentLimits, read
+
+MAX_FILES = 5_000
+"""Files that one document may name, there or not."""
+PARTS_BYTES = 32 * 1024 * 1024
+"""Of all of them together, as text and once more as JSON: half of what a document in one file may have."""
+
+_OWN_FOLDER = "the document's folder, and ALLOWED_SPEC_DIRS names no others"
+
+logger = logging.getLogger(__name__)
+
+
+def bundled(document: Document, location: str, allowed_dirs: Sequence[Path] = ()) -> Document:
+    """The document that was read from ``location``, one with all the files that it refers to.
+
+    As it is if it came from an address: only what lies in folders is followed.
+    """
+    if "://" in location or not bundle.is_needed(document):
+        return document
+    folder = Path(location).parent.resolve()
+    files = _Files(allowed_dirs, "ALLOWED_SPEC_DIRS") if allowed_dirs else _Files([folder], _OWN_FOLDER)
+    return bundle.bundle(document, str(folder / Path(location).name), files.read)
+
+
+class _Files:
+    def __init__(self, folders: Sequence[Path], allowed: str) -> None:
+        self._folders = folders
+        self._allowed = allowed
+        self._asked = 0
+        self._text_room = PARTS_BYTES
+        self._json_room = PARTS_BYTES
+
+    def read(self, path: str) -> bytes | None:
+        """See `service.openapi.bundle.Read`."""
+        self._asked += 1
+        if self._asked > MAX_FILES:
+            if self._asked == MAX_FILES + 1:
+                logger.warning("the document refers to more than %d files; no further ones are read", MAX_FILES)
+            return None
+        if not path.isprintable():  # a line break would begin a line of the log that is not ours
+            logger.warning("a file that the document refers to is not used: %r is not a path that can be read", path)
+            return None
+        try:
+            data = spec_source.read_file(Path(path), "$ref", self._folders, self._text_room, self._allowed)
+            self._text_room -= len(data)
+            json = read(data, limits=DocumentLimits(expanded_bytes=self._json_room))
+        except ConfigError as error:
+            logger.warning("a file that the document refers to is not used: %s", error.problem)
+            return None
+        except SpecError as error:
+            logger.warning("a file that the document refers to is not used: %s, %s", path, error)
+            return None
+        self._json_room -= len(json)
+        return json

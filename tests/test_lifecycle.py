@@ -1,0 +1,74 @@
+"""Building from several documents, and the stages of a stop that the calls in flight do not show."""
+
+from __future__ import annotations
+
+import http.client
+import signal
+from urllib.parse import urlsplit
+
+import msgspec
+import pytest
+from processes import run, started
+
+SECONDS = 30
+DOCUMENT = """
+openapi: 3.1.0
+servers: [{url: 'https://api.example.com'}]
+paths: {/pets: {get: {operationId: listPets, responses: {'200': {description: ok}}}}}
+"""
+
+
+@pytest.fixture
+def document(tmp_path):
+    path = tmp_path / "openapi.yaml"
+    path.write_text(DOCUMENT)
+    return str(path)
+
+
+def additional(**spec: str) -> dict[str, str]:
+    return {"ADDITIONAL_SPECS": msgspec.json.encode([spec]).decode()}
+
+
+def test_the_tools_of_several_documents_carry_the_names_of_their_apis(document):
+    settings = additional(name="cats", spec_path=document)
+    report = msgspec.json.decode(
+        run("inspect", "--json", "--spec-path", document, "--api-name", "dogs", **settings).stdout
+    )
+    assert [(tool["api"], tool["name"]) for tool in report["tools"]] == [
+        ("dogs", "dogs_listPets"),
+        ("cats", "cats_listPets"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "code", "message"),
+    [
+        ({"name": "cats", "spec_path": "/nowhere.yaml"}, 2, "ADDITIONAL_SPECS[0]: cannot read /nowhere.yaml"),
+        ({"name": "cats", "spec_path": "{0}", "base_url": "ftp://x"}, 2, "ADDITIONAL_SPECS[0].base_url: 'ftp://x"),
+        ({"name": "api", "spec_path": "{0}"}, 2, "ADDITIONAL_SPECS[0]: another API is named 'api' already"),
+    ],
+)
+def test_one_document_that_cannot_be_used_ends_the_start(document, spec, code, message):
+    settings = additional(**{key: value.format(document) for key, value in spec.items()})
+    ended = run("--spec-path", document, "--transport", "http", "--port", "0", **settings)
+    assert (ended.returncode, message in ended.stderr) == (code, True), ended.stderr
+    assert "serving" not in ended.stderr
+
+
+def ask(connection: http.client.HTTPConnection, method: str, path: str, body: str | None = None):
+    connection.request(method, path, body, {"content-type": "application/json"})
+    response = connection.getresponse()
+    return response.status, response.headers.get("connection"), response.read()
+
+
+def test_a_server_that_is_told_to_stop_serves_on_for_its_lame_duck_time_but_is_not_ready():
+    with started("demo", "--port", "0", SHUTDOWN_LAME_DUCK_SECONDS="30") as server:
+        address = urlsplit(server.url)
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=SECONDS)
+        assert ask(connection, "GET", "/readyz")[0] == 200
+        server.process.send_signal(signal.SIGTERM)
+        server.wait_for("^stopping")
+        assert ask(connection, "GET", "/readyz")[0] == 503
+        call = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"getPet","arguments":{"petId":1}}}'
+        status, closing, body = ask(connection, "POST", "/mcp", call)
+        assert (status, closing, "Mia" in body.decode()) == (200, "close", True)

