@@ -1,7 +1,10 @@
 """Loads every OpenAPI document below a folder and prints what each turns into, a row each, and the sums.
 
-Exit code 0 only if no document crashed and every operation is a tool or listed with a reason. Files that are no OpenAPI
-documents (parts of others, package files) are passed over; documents that are refused count as refused, with the line.
+Two calls are made up for every tool, from its own input schema: one with the required arguments, one with all
+(`synthesis`, `proof`). Exit code 0 only if no document crashed, every operation is a tool or listed with a reason,
+every schema compiles and is within its budget, and every request that was built has the shape it must have. Files that
+are no OpenAPI documents (parts of others, package files) are passed over; documents that are refused count as refused,
+with the line.
 """
 
 import argparse
@@ -16,9 +19,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
+import proof
 
 from service.bridge import catalog
-from service.bridge.model import base_url
+from service.bridge.model import Tool, base_url
 from service.edge.spec_parts import bundled
 from service.errors import SpecError
 from service.openapi.document import Document, parse
@@ -31,7 +35,11 @@ SUFFIXES = {".json", ".yaml", ".yml"}
 
 
 class Row(msgspec.Struct):
-    """One document. ``problem``: why it was refused; ``crash``: what it raised that nothing should raise."""
+    """One document. ``problem``: why it was refused; ``crash``: what it raised that nothing should raise.
+
+    ``calls``: how many became requests, and what kept the others from it. ``seconds`` and ``megabytes`` are those of
+    loading alone.
+    """
 
     name: str
     operations: int = 0
@@ -41,12 +49,17 @@ class Row(msgspec.Struct):
     list_bytes: int = 0
     seconds: float = 0.0
     megabytes: float = 0.0
+    calls: proof.Proof = msgspec.field(default_factory=proof.Proof)
     problem: str = ""
     crash: str = ""
 
     @property
     def is_accounted_for(self) -> bool:
-        return not self.crash and (bool(self.problem) or self.tools + sum(self.skipped.values()) == self.operations)
+        return bool(self.problem) or self.tools + sum(self.skipped.values()) == self.operations
+
+    @property
+    def is_sound(self) -> bool:
+        return not self.crash and not self.calls.broken and self.is_accounted_for
 
 
 def sweep(path: Path) -> Row | None:
@@ -55,23 +68,32 @@ def sweep(path: Path) -> Row | None:
     if not LOOKS_RIGHT.search(data):
         return None
     row = Row(str(path))
-    began = time.process_time()
     try:
-        document = bundled(parse(data), str(path))
-        row.operations = count(document)
-        description = describe(document)
-        built = catalog.build([catalog.ApiSource(name="api", base=BASE, description=description)])
-        row.tools = len(built.tools)
-        row.skipped = dict(Counter(each.operation.reason for each in built.skipped))
-        row.notes = dict(Counter(note.kind for api in built.apis for note in api.notes))
-        row.list_bytes = sum(len(bytes(tool.entry)) for tool in built.tools.values())
+        tools = load(path, data, row)
+        for tool in tools:
+            proof.prove(tool, BASE.origin, row.calls)
     except SpecError as error:
         row.problem = str(error)
     except Exception as error:  # noqa: BLE001 - the point of the exercise
         row.crash = f"{type(error).__name__}: {error}"
-    row.seconds = time.process_time() - began
-    row.megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return row
+
+
+def load(path: Path, data: bytes, row: Row) -> Iterable[Tool]:
+    """The tools of one document; what they are and what they cost goes into its row."""
+    began = time.process_time()
+    try:
+        document = bundled(parse(data), str(path))
+        row.operations = count(document)
+        built = catalog.build([catalog.ApiSource(name="api", base=BASE, description=describe(document))])
+    finally:
+        row.seconds = time.process_time() - began
+        row.megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    row.tools = len(built.tools)
+    row.skipped = dict(Counter(each.operation.reason for each in built.skipped))
+    row.notes = dict(Counter(note.kind for api in built.apis for note in api.notes))
+    row.list_bytes = sum(len(bytes(tool.entry)) for tool in built.tools.values())
+    return built.tools.values()
 
 
 def count(document: Document) -> int:
@@ -121,7 +143,7 @@ def main() -> int:
                 row.name = str(Path(row.name).relative_to(options.folder))
                 rows.append(row)
     sys.stdout.write(msgspec.json.encode(rows).decode() + "\n" if options.json else table(rows))
-    return 0 if rows and all(row.is_accounted_for for row in rows) else 1
+    return 0 if rows and all(row.is_sound for row in rows) else 1
 
 
 def progress(done: int, whole: int) -> None:
@@ -133,12 +155,13 @@ def progress(done: int, whole: int) -> None:
 
 def table(rows: list[Row]) -> str:
     lines = [
-        f"{'OPERATIONS':>10} {'TOOLS':>6} {'SKIPPED':>7} {'NOTES':>6} {'LIST kB':>8} {'CPU s':>6} {'MB':>5}  DOCUMENT"
+        "OPERATIONS  TOOLS SKIPPED  NOTES  LIST kB  CPU s    MB  CALLS REFUSED NOT MADE  DOCUMENT",
     ]
     for row in rows:
         lines.append(
             f"{row.operations:>10} {row.tools:>6} {sum(row.skipped.values()):>7} {sum(row.notes.values()):>6} "
-            f"{row.list_bytes / 1000:>8.0f} {row.seconds:>6.2f} {row.megabytes:>5.0f}  {row.name}"
+            f"{row.list_bytes / 1000:>8.0f} {row.seconds:>6.2f} {row.megabytes:>5.0f} "
+            f"{row.calls.built:>6} {len(row.calls.refused):>7} {len(row.calls.not_made):>8}  {row.name}"
         )
         if trouble := row.crash or row.problem:
             lines.append(f"{'':>10} {trouble}")
@@ -146,11 +169,18 @@ def table(rows: list[Row]) -> str:
             lines.append(f"{'':>10} operations are missing")
     lines += ["", f"{len(rows)} documents, {sum(bool(row.problem) for row in rows)} refused, {crashed(rows)} crashed"]
     lines.append(f"{sum(row.operations for row in rows)} operations, {sum(row.tools for row in rows)} tools")
+    lines.append(f"{sum(row.calls.built for row in rows)} calls became requests")
     for title, counts in (
         ("skipped", summed(row.skipped for row in rows)),
         ("notes", summed(row.notes for row in rows)),
     ):
         lines += ["", f"{title}:"] + [f"{number:>8}  {what}" for what, number in counts.most_common()]
+    for title, told in (
+        ("broken: a schema or a request that must not be", [(row, each) for row in rows for each in row.calls.broken]),
+        ("refused: valid by the schema", [(row, each) for row in rows for each in row.calls.refused]),
+        ("not made: no valid arguments found", [(row, each) for row in rows for each in row.calls.not_made]),
+    ):
+        lines += ["", f"{title}: {len(told)}"] + [f"{'':>10}{row.name}: {each}" for row, each in told]
     return "\n".join(lines) + "\n"
 
 

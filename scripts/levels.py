@@ -1,0 +1,78 @@
+"""One level of a JSON Schema: all that several schemas together say of one value, as one object.
+
+Beside the keywords of JSON Schema it has ``patterns``, since a text may have to match more than one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+Schema = dict[str, Any] | bool
+
+_SMALLEST = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"})
+_LARGEST = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties", "minContains"})
+_BOTH = frozenset({"items", "additionalProperties", "contains", "propertyNames", "unevaluatedProperties"})
+_TYPES = (
+    ("object", ("properties", "required", "additionalProperties", "minProperties", "patternProperties")),
+    ("array", ("items", "prefixItems", "minItems", "uniqueItems", "contains")),
+    ("string", ("pattern", "minLength", "maxLength", "format")),
+    ("number", ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")),
+)
+"""What a schema without a type seems to mean."""
+
+
+class NoValueError(Exception):
+    """No value was found, and why."""
+
+
+def merge(level: dict[str, Any], part: dict[str, Any]) -> None:
+    """Adds to a level what one more schema says; references and combinations are for the caller to follow."""
+    for key, value in part.items():
+        match key:
+            case "$ref" | "$defs" | "allOf" | "anyOf" | "oneOf":
+                pass
+            case "properties":
+                own = level.get(key, {})
+                level[key] = own | {
+                    name: {"allOf": [own[name], each]} if name in own else each for name, each in value.items()
+                }
+            case "required":
+                level[key] = list(dict.fromkeys([*level.get(key, ()), *value]))
+            case "type":
+                both = types({key: _listed(value)})
+                level[key] = [each for each in types(level) if each in both] if key in level else both
+            case "enum":
+                level[key] = [each for each in level.get(key, value) if each in value]
+            case "pattern" | "patterns":
+                level["patterns"] = level.get("patterns", []) + _listed(value)
+            case _ if key in _SMALLEST | _LARGEST:
+                level[key] = (min if key in _SMALLEST else max)(level.get(key, value), value)
+            case _ if key in _BOTH and key in level:
+                level[key] = {"allOf": [level[key], value]}
+            case _:
+                level.setdefault(key, value)
+
+
+def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - values of any keyword
+    return value if isinstance(value, list) else [value]
+
+
+def types(level: dict[str, Any]) -> list[str]:
+    """The types that a value may have, null as the last; a number may be whole."""
+    if "type" in level:
+        listed = [each for kind in level["type"] for each in ([kind, "integer"] if kind == "number" else [kind])]
+        if not listed:
+            raise NoValueError("no type is left")
+        return sorted(listed, key=lambda kind: kind == "null")
+    return [next((kind for kind, keys in _TYPES if not level.keys().isdisjoint(keys)), "string")]
+
+
+def property_of(level: dict[str, Any], name: str) -> Schema:
+    """All that a level says of one property."""
+    parts = [level["properties"][name]] if name in level.get("properties", {}) else []
+    parts += [part for pattern, part in level.get("patternProperties", {}).items() if re.search(pattern, name)]
+    if not parts:
+        rest: Schema = level.get("additionalProperties", True)
+        return rest
+    return parts[0] if len(parts) == 1 else {"allOf": parts}
