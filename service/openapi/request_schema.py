@@ -55,11 +55,17 @@ class RequestConversion(Conversion):
             self._note("schema_repaired", repair, "enum")
         if "exclusiveMinimum" in strict or "exclusiveMaximum" in strict:
             older_dialects.separate_bounds(strict)
+        if "oneOf" in strict and "anyOf" not in strict and self._loses_properties(schema["oneOf"]):
+            strict["anyOf"] = strict.pop("oneOf")
         if "discriminator" in schema:
             older_dialects.tell_kinds(schema["discriminator"], strict)
         if schema.get("nullable") is True or schema.get("x-nullable") is True:
             return older_dialects.nullable(strict)
         return strict
+
+    def _loses_properties(self, choices: list[object]) -> bool:
+        """Whether one of several choices hides properties: they may be what told it from the others."""
+        return any(self._setting.visibility.hidden_names(choice, self._base) for choice in choices)
 
     def _type(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if value == "file":  # 2.0

@@ -119,10 +119,7 @@ def test_schemas_that_all_reach_each_other_become_tools_within_their_budget():
         "(?=a)b",
         "(" * 5_000 + ")" * 5_000,
         "[" + "\\p{L}" * 10_000 + "]{1000}",
-        pytest.param(
-            "a{100000}",
-            marks=pytest.mark.xfail(strict=False, reason="each letter is compared with all 100,000 repetitions"),
-        ),
+        "a{100000}",
     ],
     ids=lambda pattern: pattern[:30],
 )
