@@ -32,7 +32,7 @@ from service.edge.addresses import AddressRule, CheckedBackend
 from service.edge.app import Readiness, WorkerApp
 from service.edge.credentials import Credentials
 from service.edge.posts import Visitors
-from service.edge.sse import HttpSse
+from service.edge.sse import http_sse
 from service.edge.stdio import claim_stdout, serve_stdio
 from service.edge.streamable_http import streamable_http
 from service.edge.upstream import Upstream
@@ -240,9 +240,9 @@ async def _serve_http(
 ) -> None:
     readiness = Readiness()
     visitors = _allowed(config)
-    sse = HttpSse(gateway, visitors, worker=0) if config.transport in {"http", "sse"} else None
     async with (
         streamable_http(gateway, visitors, draining=readiness.is_draining) as mcp,
+        http_sse(gateway, visitors, worker=0) as sse,
         _until_signal(stop),
     ):
 
@@ -255,10 +255,14 @@ async def _serve_http(
                 "stopping: calls in flight are finished", extra={"grace_seconds": config.shutdown_grace_seconds}
             )
             await anyio.sleep(config.shutdown_lame_duck_seconds)
-            if sse:
-                sse.drain()  # else its streams would keep the server until the grace is over
+            sse.drain()  # else its streams would keep the server until the grace is over
 
-        app = WorkerApp(None if config.transport == "sse" else mcp, tools, readiness, sse=sse)
+        app = WorkerApp(
+            None if config.transport == "sse" else mcp,
+            tools,
+            readiness,
+            sse=None if config.transport == "streamable-http" else sse,
+        )
         await serving.serve(app, listener, until=drained, grace_seconds=config.shutdown_grace_seconds)
 
 

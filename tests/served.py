@@ -12,7 +12,7 @@ from service.bridge.model import ToolCatalog
 from service.edge import hosts, serving
 from service.edge.app import Readiness, WorkerApp
 from service.edge.posts import Visitors
-from service.edge.sse import HttpSse
+from service.edge.sse import http_sse
 from service.edge.streamable_http import streamable_http
 from service.gateway import Gateway
 
@@ -25,9 +25,12 @@ async def served(built: Gateway, path: str = "/mcp") -> AsyncIterator[str]:
     """Yields the URL of the MCP endpoint at this path."""
     listener = serving.bind("127.0.0.1", 0)
     stop = trio.Event()
-    sse = HttpSse(built, VISITORS, worker=0)
     nothing = ToolCatalog(apis=(), tools={}, skipped=())
-    async with streamable_http(built, VISITORS, draining=lambda: False) as mcp, trio.open_nursery() as nursery:
+    async with (
+        streamable_http(built, VISITORS, draining=lambda: False) as mcp,
+        http_sse(built, VISITORS, worker=0) as sse,
+        trio.open_nursery() as nursery,
+    ):
 
         async def serve() -> None:
             app = WorkerApp(mcp, nothing, Readiness(), sse=sse)

@@ -6,9 +6,10 @@ the number of the worker, so that a proxy finds the worker again by path alone: 
 
 from __future__ import annotations
 
+import math
 import secrets
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -30,22 +31,48 @@ QUEUED_BYTES = 8 * 1024 * 1024
 """Of answers that one client has not read yet; behind them it is not heard until it reads."""
 SESSION_ID_BYTES = 16
 """128 random bits: whoever has them may speak in the session."""
+TEND_SECONDS = 0.25
+"""Between two looks for quiet sessions, at least."""
+DRAIN_POLL_SECONDS = 0.05
+"""How often a session looks for its end while the server drains: that is rare, and so nobody else has to know of it."""
 RETRY_AFTER: Final[Header] = (b"retry-after", b"5")
 
 
-class HttpSse:
-    """The ASGI application for ``/sse`` and everything below ``/messages/``."""
+@asynccontextmanager
+async def http_sse(gateway: Gateway, visitors: Visitors, *, worker: int) -> AsyncIterator[HttpSse]:
+    """The application, tended for as long as the context lasts. ``worker`` is its number in addresses."""
+    app = HttpSse(gateway, visitors, worker)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(app.tend)
+        yield app
+        tasks.cancel_scope.cancel()
 
-    def __init__(self, gateway: Gateway, visitors: Visitors, *, worker: int) -> None:
+
+class HttpSse:
+    """The ASGI application for ``/sse`` and everything below ``/messages/``; made by `http_sse`."""
+
+    def __init__(self, gateway: Gateway, visitors: Visitors, worker: int) -> None:
         self._gateway = gateway
         self._visitors = visitors
         self._path = f"/messages/w{worker}/"
         self._sessions: dict[str, _Session] = {}
-        self._draining = anyio.Event()
+        self._is_draining = False
+
+    async def tend(self) -> None:
+        """Keeps quiet sessions alive. Runs beside the server for ever: a timer in each session costs 1 kB a piece."""
+        while True:
+            now = anyio.current_time()
+            for session in self._sessions.values():
+                if session.quiet_until <= now:
+                    session.break_silence()
+            next_one = min((session.quiet_until for session in self._sessions.values()), default=math.inf)
+            await anyio.sleep_until(min(max(next_one, now + TEND_SECONDS), now + QUIET_SECONDS))
 
     def drain(self) -> None:
         """From now on: no new session, no new call; each session ends when its last call is answered."""
-        self._draining.set()
+        self._is_draining = True
+        for session in self._sessions.values():
+            session.finish()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict[bytes, bytes](scope["headers"])
@@ -67,7 +94,7 @@ class HttpSse:
         accept = headers.get(b"accept", b"*/*").lower()
         if not any(known in accept for known in (b"text/event-stream", b"text/*", b"*/*")):
             raise Refusal(406, "Accept must list text/event-stream")
-        if self._draining.is_set():
+        if self._is_draining:
             raise _stopping()
         if len(self._sessions) >= SESSIONS:
             raise Refusal(503, f"{SESSIONS} sessions are open, which is the limit; try again later", RETRY_AFTER)
@@ -76,7 +103,7 @@ class HttpSse:
         session_id = secrets.token_hex(SESSION_ID_BYTES)
         session = self._sessions[session_id] = _Session(send)
         try:
-            await session.serve(self._gateway, f"{self._path}?session_id={session_id}", receive, self._draining)
+            await session.serve(self._gateway, f"{self._path}?session_id={session_id}", receive)
         finally:
             del self._sessions[session_id]
 
@@ -108,7 +135,7 @@ class HttpSse:
         """Before anything is carried out. A notification is never answered, and may be the cancel that makes room."""
         if isinstance(message, Notification):
             return
-        if self._draining.is_set():
+        if self._is_draining:
             raise _stopping()
         if session.is_over:
             raise _unknown()
@@ -117,31 +144,34 @@ class HttpSse:
 
 
 class _Session:
-    """One client: its stream, and what it has asked."""
+    """One client: its stream, and what it has asked.
 
-    __slots__ = ("_complete", "_conversation", "_news", "_queue", "_queued_bytes", "_send", "is_over")
+    An idle session is one task that waits for its client to leave; what writes is started when there is something.
+    """
+
+    __slots__ = ("_complete", "_conversation", "_queue", "_queued_bytes", "_send", "_tasks", "is_over", "quiet_until")
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._queue: deque[bytes] = deque()  # bounded by what is admitted
+        self._queue: list[bytes] = []  # the first is being written; `congestion` keeps it short
         self._queued_bytes = 0
-        self._news = anyio.Event()
         self._complete = False
-        self.is_over = False
+        self._tasks: TaskGroup
         self._conversation: Conversation
+        self.is_over = False
+        self.quiet_until = 0.0
 
-    async def serve(self, gateway: Gateway, endpoint: str, receive: Receive, draining: anyio.Event) -> None:
+    async def serve(self, gateway: Gateway, endpoint: str, receive: Receive) -> None:
         """Until the client leaves, or the server drains and every call is answered."""
-        async with anyio.create_task_group() as everything:
-            async with anyio.create_task_group() as calls:
-                self._conversation = Conversation(gateway, "sse", calls, self._say)
-                everything.start_soon(self._watch, receive, everything)
-                everything.start_soon(self._write, endpoint)
-                try:
-                    await draining.wait()
-                finally:
-                    self.is_over = True
-            self._news.set()
+        await self._send({"type": "http.response.start", "status": 200, "headers": EVENT_STREAM})
+        async with anyio.create_task_group() as self._tasks:
+            self._conversation = Conversation(gateway, "sse", self._tasks, self._say)
+            self._put(event(endpoint.encode(), b"endpoint"))
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            self.is_over = True
+            if not self._complete:
+                self._tasks.cancel_scope.cancel()  # a write that has not ended is given up with its connection
 
     def read(self, text: bytes) -> Message | Batch:
         return self._conversation.read(text)
@@ -157,41 +187,38 @@ class _Session:
             return f"{QUEUED_BYTES // 1024 // 1024} MiB of answers wait to be read; read them first"
         return None
 
-    async def _say(self, message: bytes) -> None:
-        self._queue.append(message)
-        self._queued_bytes += len(message)
-        self._news.set()
+    def break_silence(self) -> None:
+        """Where it is one: a client that reads slowly hears the rest of the last message first."""
+        if self._queue:
+            self.quiet_until += QUIET_SECONDS
+        else:
+            self._put(comment(b"the session is idle"))
 
-    async def _write(self, endpoint: str) -> None:
-        await self._send({"type": "http.response.start", "status": 200, "headers": EVENT_STREAM})
-        await self._part(event(endpoint.encode(), b"endpoint"))
-        while not self._is_answered:
-            with anyio.move_on_after(QUIET_SECONDS) as quiet:
-                await self._news.wait()
-            self._news = anyio.Event()
-            if quiet.cancelled_caught:
-                await self._part(comment(b"the session is idle"))
-            while self._queue:
-                await self._part(event(self._queue[0]))
-                self._queued_bytes -= len(self._queue.popleft())
+    def finish(self) -> None:
+        self._tasks.start_soon(self._finish)
+
+    async def _finish(self) -> None:
+        while self._conversation.running or self._queue:  # noqa: ASYNC110 - see DRAIN_POLL_SECONDS
+            await anyio.sleep(DRAIN_POLL_SECONDS)
         # Said before the last byte goes out: hypercorn reports a disconnect as soon as a response is complete, and must
         # not be cancelled while it readies the connection for the next request.
         self._complete = True
         await self._send({"type": "http.response.body", "body": b""})
 
-    @property
-    def _is_answered(self) -> bool:
-        return self.is_over and not self._conversation.running and not self._queue
+    async def _say(self, message: bytes) -> None:
+        self._put(event(message))
 
-    async def _part(self, data: bytes) -> None:
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+    def _put(self, part: bytes) -> None:
+        self._queue.append(part)
+        self._queued_bytes += len(part)
+        self.quiet_until = anyio.current_time() + QUIET_SECONDS
+        if len(self._queue) == 1:  # else somebody is writing, and takes it along
+            self._tasks.start_soon(self._write)
 
-    async def _watch(self, receive: Receive, everything: TaskGroup) -> None:
-        """A client that leaves cancels its calls; a write that has not ended is given up with its connection."""
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        if not self._complete:
-            everything.cancel_scope.cancel()
+    async def _write(self) -> None:
+        while self._queue:
+            await self._send({"type": "http.response.body", "body": self._queue[0], "more_body": True})
+            self._queued_bytes -= len(self._queue.pop(0))
 
 
 def _allow(method: bytes) -> Header:

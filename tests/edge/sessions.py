@@ -13,7 +13,7 @@ from served import VISITORS
 from trio.testing import wait_all_tasks_blocked
 
 from service.edge import serving
-from service.edge.sse import HttpSse
+from service.edge.sse import HttpSse, http_sse
 from service.gateway import Gateway
 
 HEADERS = {"Host": "localhost", "Content-Type": "application/json"}
@@ -141,8 +141,8 @@ class Server:
 @asynccontextmanager
 async def sse_server(built: Gateway, *, grace_seconds: float = 5) -> AsyncIterator[Server]:
     listener = serving.bind("127.0.0.1", 0)
-    server = Server(listener.getsockname()[1], HttpSse(built, VISITORS, worker=0))
-    async with trio.open_nursery() as nursery:
+    async with http_sse(built, VISITORS, worker=0) as sse, trio.open_nursery() as nursery:
+        server = Server(listener.getsockname()[1], sse)
 
         async def serve() -> None:
             await serving.serve(server.sse, listener, until=server.stopping.wait, grace_seconds=grace_seconds)

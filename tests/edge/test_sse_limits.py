@@ -15,7 +15,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from service.bridge.model import HttpRequest, HttpResponse
 from service.edge.serving import WRITE_SECONDS
-from service.edge.sse import CALLS, SESSIONS, HttpSse
+from service.edge.sse import CALLS, SESSIONS, http_sse
 from service.gateway import Gateway
 
 CANCEL = b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%d}}'
@@ -130,7 +130,6 @@ def test_a_client_that_never_reads_is_closed_at_its_deadline_and_its_calls_are_c
 
 def test_sessions_are_limited_in_all():
     async def main() -> None:
-        sse = HttpSse(gateway(ScriptedApi()), VISITORS, worker=0)
         scope = {"type": "http", "method": "GET", "path": "/sse", "headers": [(b"host", b"localhost")]}
         sent: list[MutableMapping[str, Any]] = []
 
@@ -140,7 +139,7 @@ def test_sessions_are_limited_in_all():
         async def send(event: MutableMapping[str, Any]) -> None:
             sent.append(event)
 
-        async with trio.open_nursery() as nursery:
+        async with http_sse(gateway(ScriptedApi()), VISITORS, worker=0) as sse, trio.open_nursery() as nursery:
             for _ in range(SESSIONS):
                 nursery.start_soon(sse, scope, receive, send)
             await wait_all_tasks_blocked()
