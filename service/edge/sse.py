@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import parse_qs
@@ -63,7 +63,7 @@ class HttpSse:
         while True:
             now = anyio.current_time()
             for session in self._sessions.values():
-                if session.quiet_until <= now:
+                if session.quiet_until <= now and not session.is_over:
                     session.break_silence()
             next_one = min((session.quiet_until for session in self._sessions.values()), default=math.inf)
             await anyio.sleep_until(min(max(next_one, now + TEND_SECONDS), now + QUIET_SECONDS))
@@ -72,7 +72,8 @@ class HttpSse:
         """From now on: no new session, no new call; each session ends when its last call is answered."""
         self._is_draining = True
         for session in self._sessions.values():
-            session.finish()
+            if not session.is_over:
+                session.finish()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict[bytes, bytes](scope["headers"])
@@ -100,10 +101,13 @@ class HttpSse:
             raise Refusal(503, f"{SESSIONS} sessions are open, which is the limit; try again later", RETRY_AFTER)
 
     async def _open(self, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": EVENT_STREAM})
         session_id = secrets.token_hex(SESSION_ID_BYTES)
         session = self._sessions[session_id] = _Session(send)
         try:
-            await session.serve(self._gateway, f"{self._path}?session_id={session_id}", receive)
+            await session.serve(
+                self._gateway, f"{self._path}?session_id={session_id}", receive, lambda: self._is_draining
+            )
         finally:
             del self._sessions[session_id]
 
@@ -161,15 +165,18 @@ class _Session:
         self.is_over = False
         self.quiet_until = 0.0
 
-    async def serve(self, gateway: Gateway, endpoint: str, receive: Receive) -> None:
+    async def serve(self, gateway: Gateway, endpoint: str, receive: Receive, draining: Callable[[], bool]) -> None:
         """Until the client leaves, or the server drains and every call is answered."""
-        await self._send({"type": "http.response.start", "status": 200, "headers": EVENT_STREAM})
         async with anyio.create_task_group() as self._tasks:
             self._conversation = Conversation(gateway, "sse", self._tasks, self._say)
             self._put(event(endpoint.encode(), b"endpoint"))
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            self.is_over = True
+            if draining():  # since it was let in
+                self.finish()
+            try:
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+            finally:
+                self.is_over = True  # nothing is started any more
             if not self._complete:
                 self._tasks.cancel_scope.cancel()  # a write that has not ended is given up with its connection
 
