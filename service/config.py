@@ -20,6 +20,8 @@ from service.settings import SETTINGS, Setting
 ReadFile = Callable[[str], str]
 """A path to the text in it; raises OSError or ValueError."""
 Command = Literal["serve", "demo", "inspect", "call", "help", "version"]
+Transport = Literal["stdio", "http", "streamable-http", "sse"]
+"""``http``: both of the others that are spoken over HTTP."""
 AuthKind = Literal["none", "basic", "bearer", "api_key"]
 
 COMMANDS: tuple[Command, ...] = get_args(Command)
@@ -84,7 +86,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     operands: tuple[str, ...]
     options: Mapping[str, str]
     apis: tuple[ApiConfig, ...]
-    transport: Literal["stdio", "http"]
+    transport: Transport
     host: str
     port: int
     allowed_hosts: tuple[str, ...]
@@ -357,13 +359,14 @@ def _config(
     apis: tuple[ApiConfig, ...],
 ) -> Config:
     values = {name: each.value for name, each in given.items()}
-    listens = values["SERVER_TRANSPORT"] != "stdio" or (command == "demo" and given["SERVER_TRANSPORT"].is_default)
+    serves_demo = command == "demo" and given["SERVER_TRANSPORT"].is_default
+    transport: Transport = "http" if serves_demo else values["SERVER_TRANSPORT"]
     return Config(
         command=command,
         operands=operands,
         options=options,
         apis=apis,
-        transport="http" if listens else "stdio",
+        transport=transport,
         host=values["SERVER_HOST"],
         port=values["SERVER_PORT"],
         allowed_hosts=values["ALLOWED_HOSTS"],
@@ -389,7 +392,7 @@ def _config(
         operation_prompts=values["ENABLE_OPERATION_PROMPTS"],
         tools_page_size=values["TOOLS_PAGE_SIZE"],
         tool_budget_tokens=values["TOOL_BUDGET_TOKENS"],
-        warnings=tuple(_warnings(values, listens=listens)),
+        warnings=tuple(_warnings(values, listens=transport != "stdio")),
     )
 
 
@@ -408,7 +411,5 @@ def _warnings(values: Mapping[str, Any], *, listens: bool) -> Iterable[str]:
         yield f"AUTH_TYPE is none: {', '.join(unused)} is not used"
     if values["ENABLE_PROMETHEUS"]:
         yield "ENABLE_PROMETHEUS: metrics are not available in this version; nothing listens on PROMETHEUS_PORT"
-    if values["SERVER_TRANSPORT"] == "sse":
-        yield "SERVER_TRANSPORT: HTTP+SSE is not available in this version; Streamable HTTP is served at /mcp"
     if listens and not is_loopback(values["SERVER_HOST"]):
         yield "INBOUND_AUTH is none: whoever reaches this port can call every tool with this server's credentials"

@@ -31,6 +31,8 @@ from service.edge import hosts, serving, spec_parts, spec_source
 from service.edge.addresses import AddressRule, CheckedBackend
 from service.edge.app import Readiness, WorkerApp
 from service.edge.credentials import Credentials
+from service.edge.posts import Visitors
+from service.edge.sse import http_sse
 from service.edge.stdio import claim_stdout, serve_stdio
 from service.edge.streamable_http import streamable_http
 from service.edge.upstream import Upstream
@@ -90,7 +92,7 @@ def run(config: Config) -> int:
 
 
 async def _serve(config: Config, stop: Stop) -> None:
-    listener = serving.bind(config.host, config.port) if config.transport == "http" else None
+    listener = serving.bind(config.host, config.port) if config.transport != "stdio" else None
     tools = await read_catalog(config)
     if listener is not None:
         serving.listen(listener)
@@ -99,7 +101,7 @@ async def _serve(config: Config, stop: Stop) -> None:
 
 async def _demo(config: Config, stop: Stop) -> None:
     """The bundled API on a loopback port of its own, and its tools in front of it; or only the API."""
-    listener = serving.bind(config.host, config.port) if config.transport == "http" else None
+    listener = serving.bind(config.host, config.port) if config.transport != "stdio" else None
     if "--api-only" in config.options and listener is not None:
         logger.info("the demo API is at %s", _url(listener))
         async with _until_signal(stop):
@@ -287,33 +289,40 @@ async def _serve_http(
     config: Config, stop: Stop, gateway: Gateway, tools: ToolCatalog, listener: socket.socket
 ) -> None:
     readiness = Readiness()
-    allowed_hosts, allowed_origins = _allowed(config)
+    visitors = _allowed(config)
     async with (
-        streamable_http(gateway, hosts=allowed_hosts, origins=allowed_origins, draining=readiness.is_draining) as mcp,
+        streamable_http(gateway, visitors, draining=readiness.is_draining) as mcp,
+        http_sse(gateway, visitors, worker=0) as sse,
         _until_signal(stop),
     ):
 
         async def drained() -> None:  # the server calls it once it listens
             readiness.state = "ready"
-            logger.info("serving MCP at %s/mcp", _url(listener))
+            logger.info("serving MCP at %s/%s", _url(listener), "sse" if config.transport == "sse" else "mcp")
             await stop.requested.wait()
             readiness.state = "draining"
             logger.info(
                 "stopping: calls in flight are finished", extra={"grace_seconds": config.shutdown_grace_seconds}
             )
             await anyio.sleep(config.shutdown_lame_duck_seconds)
+            sse.drain()  # else its streams would keep the server until the grace is over
 
-        app = WorkerApp(mcp, tools, readiness)
+        app = WorkerApp(
+            None if config.transport == "sse" else mcp,
+            tools,
+            readiness,
+            sse=None if config.transport == "streamable-http" else sse,
+        )
         await serving.serve(app, listener, until=drained, grace_seconds=config.shutdown_grace_seconds)
 
 
-def _allowed(config: Config) -> tuple[hosts.HostList, hosts.OriginList]:
+def _allowed(config: Config) -> Visitors:
     try:
         host_list = hosts.hosts([*hosts.LOOPBACK_HOSTS, *_host_patterns(config)])
     except ValueError as error:
         raise ConfigError("ALLOWED_HOSTS", str(error)) from None
     try:
-        return host_list, hosts.origins([*hosts.LOOPBACK_ORIGINS, *config.allowed_origins])
+        return Visitors(host_list, hosts.origins([*hosts.LOOPBACK_ORIGINS, *config.allowed_origins]))
     except ValueError as error:
         raise ConfigError("ALLOWED_ORIGINS", str(error)) from None
 

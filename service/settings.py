@@ -160,7 +160,7 @@ SETTINGS: tuple[Setting, ...] = (
         "SERVER_TRANSPORT",
         one_of("stdio", "http", "streamable-http", "sse"),
         "stdio",
-        "stdio, or http: Streamable HTTP at /mcp",
+        "stdio; http: Streamable HTTP at /mcp and HTTP+SSE at /sse; streamable-http or sse: one of these",
         "--transport",
     ),
     Setting("SERVER_HOST", text, "127.0.0.1", "Address to listen on", "--host"),

@@ -1,4 +1,4 @@
-"""The endpoint on a real socket, served as the program serves it, for as long as a test needs it."""
+"""The endpoints on a real socket, served as the program serves them, for as long as a test needs them."""
 
 from __future__ import annotations
 
@@ -8,27 +8,38 @@ from contextlib import asynccontextmanager
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from service.bridge.model import ToolCatalog
 from service.edge import hosts, serving
+from service.edge.app import Readiness, WorkerApp
+from service.edge.posts import Visitors
+from service.edge.sse import http_sse
 from service.edge.streamable_http import streamable_http
 from service.gateway import Gateway
 
 GRACE_SECONDS = 0.5
+VISITORS = Visitors(hosts.hosts(hosts.LOOPBACK_HOSTS), hosts.origins(hosts.LOOPBACK_ORIGINS))
 
 
 @asynccontextmanager
-async def served(built: Gateway) -> AsyncIterator[str]:
-    """Yields the URL of the MCP endpoint."""
+async def served(built: Gateway, path: str = "/mcp") -> AsyncIterator[str]:
+    """Yields the URL of the MCP endpoint at this path."""
     listener = serving.bind("127.0.0.1", 0)
     stop = trio.Event()
-    lists = {"hosts": hosts.hosts(hosts.LOOPBACK_HOSTS), "origins": hosts.origins(hosts.LOOPBACK_ORIGINS)}
-    async with streamable_http(built, draining=lambda: False, **lists) as endpoint, trio.open_nursery() as nursery:
+    nothing = ToolCatalog(apis=(), tools={}, skipped=())
+    async with (
+        streamable_http(built, VISITORS, draining=lambda: False) as mcp,
+        http_sse(built, VISITORS, worker=0) as sse,
+        trio.open_nursery() as nursery,
+    ):
 
         async def serve() -> None:
-            await serving.serve(endpoint, listener, until=stop.wait, grace_seconds=GRACE_SECONDS)
+            app = WorkerApp(mcp, nothing, Readiness(), sse=sse)
+            await serving.serve(app, listener, until=stop.wait, grace_seconds=GRACE_SECONDS)
 
         nursery.start_soon(serve)
         await wait_all_tasks_blocked()  # it listens
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}{path}"
         finally:
+            sse.drain()
             stop.set()

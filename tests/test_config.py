@@ -100,16 +100,15 @@ def test_the_guides_environment_is_understood():
             "INBOUND_AUTH": "none",  # the image sets it
         },
     )
-    assert (given.server_name, given.transport, given.host) == ("My API Server", "http", "0.0.0.0")
+    assert (given.server_name, given.transport, given.host) == ("My API Server", "sse", "0.0.0.0")
     assert (given.apis[0].name, given.apis[0].location) == ("myapi", "https://api.example.com/openapi.json")
-    assert [warning.partition(":")[0] for warning in given.warnings] == ["SERVER_TRANSPORT", "INBOUND_AUTH is none"]
+    assert [warning.partition(":")[0] for warning in given.warnings] == ["INBOUND_AUTH is none"]
 
 
 @pytest.mark.parametrize(
     ("environ", "warning"),
     [
         ({"ENABLE_PROMETHEUS": "true"}, "ENABLE_PROMETHEUS: metrics are not available"),
-        ({"SERVER_TRANSPORT": "sse"}, "SERVER_TRANSPORT: HTTP+SSE is not available"),
         ({"AUTH_TOKEN": "s3cret"}, "AUTH_TYPE is none: AUTH_TOKEN is not used"),
         (
             {"SERVER_TRANSPORT": "http", "SERVER_HOST": "0.0.0.0", "INBOUND_AUTH": "none"},

@@ -72,3 +72,31 @@ def test_a_server_that_is_told_to_stop_serves_on_for_its_lame_duck_time_but_is_n
         call = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"getPet","arguments":{"petId":1}}}'
         status, closing, body = ask(connection, "POST", "/mcp", call)
         assert (status, closing, "Mia" in body.decode()) == (200, "close", True)
+
+
+@pytest.mark.parametrize(
+    ("transport", "mcp", "sse"), [("http", 200, 200), ("streamable-http", 200, 404), ("sse", 404, 200)]
+)
+def test_the_transport_decides_which_endpoints_there_are(transport, mcp, sse):
+    ping = '{"jsonrpc":"2.0","id":1,"method":"ping"}'
+    with started("demo", "--port", "0", "--transport", transport) as server:
+        address = urlsplit(server.url)
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=SECONDS)
+        assert ask(connection, "POST", "/mcp", ping)[0] == mcp
+        assert address.path == ("/mcp" if mcp == 200 else "/sse")
+        connection.request("GET", "/sse")
+        assert connection.getresponse().status == sse
+        connection.close()
+
+
+def test_a_server_with_open_sessions_ends_them_and_exits_when_it_is_told_to_stop():
+    with started("demo", "--port", "0") as server:
+        address = urlsplit(server.url)
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=SECONDS)
+        connection.request("GET", "/sse")
+        stream = connection.getresponse()
+        assert stream.readline() == b"event: endpoint\n"
+        server.process.send_signal(signal.SIGTERM)
+        stream.read()  # raises IncompleteRead where the response is cut off
+        assert server.process.wait(5) == 0
+        connection.close()

@@ -60,7 +60,7 @@ def test_scripts_run_answers_the_official_python_client(demo, mode):
 @pytest.mark.skipif(not (NODE_FOLDER / "node_modules").exists(), reason="no npm packages: scripts/test installs them")
 @pytest.mark.parametrize(("package", "era"), [("sdk", "legacy"), ("client", "legacy"), ("client", "auto")])
 def test_scripts_run_answers_the_official_typescript_clients(demo, package, era):
-    argv = [NODE, "converse.mjs", package, era, demo, "getPet", '{"petId":1}', '{"petId":"Mia"}']
+    argv = [NODE, "converse.mjs", package, era, "http", demo, "getPet", '{"petId":1}', '{"petId":"Mia"}']
     done = subprocess.run(argv, cwd=NODE_FOLDER, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     seen = msgspec.json.decode(done.stdout)

@@ -26,20 +26,24 @@ class Readiness:
 
 
 class WorkerApp:
-    """Routes by path."""
+    """Routes by path. Of the two transports, one may be None: it is not served."""
 
-    def __init__(self, mcp: App, catalog: ToolCatalog, readiness: Readiness) -> None:
+    def __init__(self, mcp: App | None, catalog: ToolCatalog, readiness: Readiness, *, sse: App | None = None) -> None:
         self._mcp = mcp
+        self._sse = sse
+        self._endpoints = " and ".join(path for path, app in (("/mcp", mcp), ("/sse", sse)) if app)
         self._readiness = readiness
         self._described = describe(catalog)
         self._began = time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        if path == "/mcp":
+        if path == "/mcp" and self._mcp:
             await self._mcp(scope, receive, send)
+        elif (path == "/sse" or path.startswith("/messages/")) and self._sse:
+            await self._sse(scope, receive, send)
         elif path not in {"/livez", "/readyz", "/health"}:
-            await _answer(send, 404, {"error": "there is nothing here; the MCP endpoint is /mcp"})
+            await _answer(send, 404, {"error": f"there is nothing here; MCP is at {self._endpoints}"})
         elif scope["method"] not in {"GET", "HEAD"}:
             await _answer(send, 405, {"error": f"{path} takes GET"}, (b"allow", b"GET, HEAD"))
         else:

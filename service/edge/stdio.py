@@ -11,13 +11,13 @@ import os
 from collections.abc import AsyncIterator
 
 import anyio
-from anyio.abc import ObjectReceiveStream, ObjectSendStream, TaskGroup
+from anyio.abc import ObjectReceiveStream, TaskGroup
 from anyio.to_thread import run_sync
 
+from service.edge.conversation import Conversation
 from service.gateway import Gateway
-from service.mcp.inbound import Batch, Call, Notification, Rejection, from_line
-from service.mcp.messages import INTERNAL_ERROR, PARSE_ERROR, RequestId
-from service.mcp.methods import LEGACY
+from service.mcp.inbound import Batch, Call, Message, Rejection
+from service.mcp.messages import INTERNAL_ERROR, PARSE_ERROR
 
 LINE_BYTES = 8 * 1024 * 1024
 """Of a message. Twice what HTTP takes: files travel in arguments as base64, and no proxy stands in front."""
@@ -42,87 +42,31 @@ def claim_stdout() -> int:
 
 async def serve_stdio(gateway: Gateway, stdin: int, stdout: int) -> None:
     """Answers what comes in on one descriptor on the other. Returns soon after the input ends; may be cancelled."""
+
+    async def say(message: bytes) -> None:
+        await queue.send(message + b"\n")
+
     queue, queued = anyio.create_memory_object_stream[bytes](QUEUED_MESSAGES)
     async with anyio.create_task_group() as everything, queue:
         everything.start_soon(_write, queued, stdout, everything)
         async with anyio.create_task_group() as calls:
-            conversation = _Conversation(gateway, queue, calls)
+            conversation = Conversation(gateway, "stdio", calls, say)
             async for line in _lines(stdin):
-                await conversation.take(line)
+                await conversation.take(_admitted(line, conversation))
             calls.cancel_scope.deadline = anyio.current_time() + FINISH_SECONDS
         everything.cancel_scope.deadline = anyio.current_time() + FLUSH_SECONDS
 
 
-class _Conversation:
-    """What one client has asked and not been answered yet."""
-
-    def __init__(self, gateway: Gateway, queue: ObjectSendStream[bytes], calls: TaskGroup) -> None:
-        self._gateway = gateway
-        self._queue = queue
-        self._calls = calls
-        self._scopes: dict[RequestId, anyio.CancelScope] = {}
-        self._running = 0
-        self._negotiated = LEGACY[-1]  # until initialize says otherwise
-
-    async def take(self, line: bytes | None) -> None:
-        """Reads one line; None is a line that was too long."""
-        if line is None:
-            problem = f"a line may have {LINE_BYTES // 1024 // 1024} MiB"
-            await self._refuse(Rejection(code=PARSE_ERROR, message=problem))
-            return
-        match from_line(line, self._negotiated):
-            case Rejection() as rejection:
-                await self._refuse(rejection)
-            case Notification(cancels=None):
-                pass
-            case Notification(cancels=request_id) if request_id in self._scopes:
-                self._scopes[request_id].cancel()
-            case Call() as call:
-                await self._start(call)
-            case Batch() as batch:
-                if await self._admits(None):
-                    self._calls.start_soon(self._answer_batch, batch)
-
-    async def _start(self, call: Call) -> None:
-        if call.method == "initialize":
-            self._negotiated = call.version
-        if (ready := self._gateway.at_once(call, "stdio")) is not None:
-            await self._say(ready)
-        elif await self._admits(call.id):
-            # Made here, not in the task: the next line may cancel the call before its task has run at all.
-            scope = self._scopes[call.id] = anyio.CancelScope()
-            self._calls.start_soon(self._answer, call, scope)
-
-    async def _admits(self, request_id: RequestId | None) -> bool:
-        """Counts one more call or batch, or refuses it."""
-        if self._running < CALLS:
-            self._running += 1
-            return True
-        problem = f"{CALLS} calls are in flight; ask again when one is answered"
-        await self._refuse(Rejection(id=request_id, code=INTERNAL_ERROR, message=problem))
-        return False
-
-    async def _answer(self, call: Call, scope: anyio.CancelScope) -> None:
-        try:
-            with scope:
-                await self._say(await self._gateway.answer(call, "stdio", self._say))
-        finally:
-            self._running -= 1
-            if self._scopes.get(call.id) is scope:  # else another call with the same id has begun since
-                del self._scopes[call.id]
-
-    async def _answer_batch(self, batch: Batch) -> None:
-        try:
-            if answers := await self._gateway.answer_all(batch, "stdio"):
-                await self._say(answers)
-        finally:
-            self._running -= 1
-
-    async def _refuse(self, rejection: Rejection) -> None:
-        await self._say(self._gateway.refuse(rejection, "stdio"))
-
-    async def _say(self, message: bytes) -> None:
-        await self._queue.send(message + b"\n")
+def _admitted(line: bytes | None, conversation: Conversation) -> Message | Batch:
+    """The message in a line, or the refusal it gets; None is a line that was too long."""
+    if line is None:
+        return Rejection(code=PARSE_ERROR, message=f"a line may have {LINE_BYTES // 1024 // 1024} MiB")
+    message = conversation.read(line)
+    if conversation.running < CALLS or not isinstance(message, Batch | Call):
+        return message
+    request_id = message.id if isinstance(message, Call) else None
+    problem = f"{CALLS} calls are in flight; ask again when one is answered"
+    return Rejection(id=request_id, code=INTERNAL_ERROR, message=problem)
 
 
 async def _lines(descriptor: int) -> AsyncIterator[bytes | None]:

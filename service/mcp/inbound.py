@@ -1,7 +1,7 @@
 """What a client sent, as a value: a call, a notification, a batch of them, or the refusal it gets.
 
-Two doors, one set of rules: `from_http` (headers and a body) and `from_line` (stdio, and later the body of an SSE
-message). Nothing here raises for what a client wrote, and no text of a library reaches it.
+Two doors, one set of rules: `from_http` (headers and a body) and `from_line` (a line of stdio, the body of
+an SSE message). Nothing here raises for what a client wrote, and no text of a library reaches it.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def from_http(headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Message | 
 
 
 def from_line(line: bytes, negotiated: str) -> Message | Batch:
-    """One line of stdio. ``negotiated`` is the revision of the process's handshake, for what is not modern."""
+    """One line of stdio, or a message of HTTP+SSE. ``negotiated``: the handshake's revision, for what is not modern."""
     return _read(line, _Carrier(negotiated, None))
 
 

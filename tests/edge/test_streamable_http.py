@@ -14,7 +14,9 @@ import trio.testing
 from scripted import ScriptedApi, Silence, Step, gateway, ok, slowly
 
 from service.edge import hosts
-from service.edge.streamable_http import BODY_BYTES, BODY_SECONDS, QUIET_SECONDS, StreamableHttp, streamable_http
+from service.edge.events import QUIET_SECONDS
+from service.edge.posts import BODY_BYTES, BODY_SECONDS, Visitors
+from service.edge.streamable_http import StreamableHttp, streamable_http
 from service.gateway import Gateway
 
 CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_pet","arguments":{"id":5}}}'
@@ -93,8 +95,8 @@ Main = Callable[[StreamableHttp], Awaitable[Any]]
 
 def run(main: Main, built: Gateway | None = None, *, draining: bool = False) -> Any:
     async def served() -> Any:
-        lists = {"hosts": hosts.hosts(hosts.LOOPBACK_HOSTS), "origins": hosts.origins(hosts.LOOPBACK_ORIGINS)}
-        async with streamable_http(built or gateway(ScriptedApi()), draining=lambda: draining, **lists) as app:
+        visitors = Visitors(hosts.hosts(hosts.LOOPBACK_HOSTS), hosts.origins(hosts.LOOPBACK_ORIGINS))
+        async with streamable_http(built or gateway(ScriptedApi()), visitors, draining=lambda: draining) as app:
             return await main(app)
 
     return trio.run(served, clock=trio.testing.MockClock(autojump_threshold=0))

@@ -1,19 +1,22 @@
 // One conversation of an official TypeScript client with the endpoint, and what it saw as one JSON object:
-//   node converse.mjs sdk|client legacy|auto URL TOOL ARGUMENTS WRONG_ARGUMENTS [FILTERABLE_TOOL]
-const [which, era, url, tool, right, wrong, filterable] = process.argv.slice(2);
+//   node converse.mjs sdk|client legacy|auto http|sse URL TOOL ARGUMENTS WRONG_ARGUMENTS [FILTERABLE_TOOL]
+const [which, era, transport, url, tool, right, wrong, filterable] = process.argv.slice(2);
 const identity = { name: "typescript-tests", version: "1" };
 
+async function library() {
+  if (which === "client") return import("@modelcontextprotocol/client");
+  return {
+    ...(await import("@modelcontextprotocol/sdk/client/index.js")),
+    ...(await import("@modelcontextprotocol/sdk/client/streamableHttp.js")),
+    ...(await import("@modelcontextprotocol/sdk/client/sse.js")),
+  };
+}
+
 async function connected() {
-  if (which === "sdk") {
-    const { Client } = await import("@modelcontextprotocol/sdk/client/index.js");
-    const { StreamableHTTPClientTransport } = await import("@modelcontextprotocol/sdk/client/streamableHttp.js");
-    const client = new Client(identity);
-    await client.connect(new StreamableHTTPClientTransport(new URL(url)));
-    return client;
-  }
-  const { Client, StreamableHTTPClientTransport } = await import("@modelcontextprotocol/client");
-  const client = new Client(identity, { versionNegotiation: { mode: era } });
-  await client.connect(new StreamableHTTPClientTransport(new URL(url)));
+  const { Client, SSEClientTransport, StreamableHTTPClientTransport } = await library();
+  const Transport = transport === "sse" ? SSEClientTransport : StreamableHTTPClientTransport;
+  const client = new Client(identity, which === "client" ? { versionNegotiation: { mode: era } } : {});
+  await client.connect(new Transport(new URL(url)));
   return client;
 }
 

@@ -1,0 +1,225 @@
+"""What one client of HTTP+SSE can take of the server, and how the sessions end when the server does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import pytest
+import trio
+from scripted import ScriptedApi, Silence, gateway, ok
+from served import VISITORS
+from sessions import Server, request, sse_server
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from service.bridge.model import HttpRequest, HttpResponse
+from service.edge.serving import WRITE_SECONDS
+from service.edge.sse import CALLS, SESSIONS, http_sse
+from service.gateway import Gateway
+
+CANCEL = b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%d}}'
+LARGE = ok(b'"%b"' % (b"x" * 3_000_000))
+"""Several of these are more than the buffers of two sockets take for a client that does not read."""
+
+
+def run(use: Callable[[Server], Awaitable[Any]], built: Gateway, clock: MockClock | None = None) -> Any:
+    async def main() -> Any:
+        with trio.fail_after(10_000 if clock else 15):
+            async with sse_server(built) as server:
+                return await use(server)
+
+    return trio.run(main, clock=clock)
+
+
+def hurried() -> MockClock:
+    """Time that passes as soon as nothing else happens, on sockets too."""
+    return MockClock(autojump_threshold=0.05)
+
+
+class Held:
+    """An API that answers when it is released."""
+
+    def __init__(self) -> None:
+        self.released = trio.Event()
+
+    async def __call__(self, request: HttpRequest) -> HttpResponse:
+        await self.released.wait()
+        return ok()
+
+
+def test_one_call_more_than_the_limit_is_refused_and_not_carried_out():
+    held = Held()
+    api = ScriptedApi(held)
+
+    async def use(server: Server) -> None:
+        session, another = await server.open(), await server.open()
+        assert [await session.call(number) for number in range(CALLS)] == [202] * CALLS
+        refused = await session.post(request("tools/call", 99, {"name": "get_pet", "arguments": {"id": 99}}))
+        assert (refused.status, refused.headers["retry-after"]) == (429, "5")
+        assert await another.call() == 202
+        await wait_all_tasks_blocked()
+        assert [one.path for one in api.requests] == ["/pets/5"] * (CALLS + 1)
+        held.released.set()
+        assert {(await session.message())["id"] for _ in range(CALLS)} == set(range(CALLS))
+        assert await session.call() == 202
+
+    run(use, gateway(api))
+
+
+def test_a_cancelled_call_makes_room_for_another():
+    async def use(server: Server) -> None:
+        session = await server.open()
+        for number in range(CALLS):
+            await session.call(number)
+        assert await session.call(CALLS) == 429
+        assert (await session.post(CANCEL % 0)).status == 202
+        assert await session.call(CALLS) == 202
+
+    run(use, gateway(ScriptedApi(Silence())))
+
+
+def test_a_client_that_does_not_read_is_not_heard_beyond_a_number_of_bytes():
+    api = ScriptedApi(LARGE)
+
+    async def use(server: Server) -> None:
+        session = await server.open()
+        statuses = []
+        for number in range(CALLS - 1):
+            statuses.append(await session.call(number))
+            await wait_all_tasks_blocked()
+        assert statuses[:3] == [202] * 3
+        assert statuses[-1] == 429
+        assert len(api.requests) == statuses.count(202)
+        for number in range(statuses.count(202)):
+            assert (await session.message())["id"] == number
+        assert await session.call() == 202
+
+    run(use, gateway(api))
+
+
+def test_answers_that_need_no_call_count_as_long_as_nobody_reads_them():
+    async def use(server: Server) -> None:
+        session = await server.open()
+        await session.call()
+        statuses = [(await session.post(request("ping", number))).status for number in range(CALLS + 1)]
+        assert 429 in statuses
+
+    run(use, gateway(ScriptedApi(ok(b'"%b"' % (b"x" * 7_900_000)))))
+
+
+def test_a_client_that_never_reads_is_closed_at_its_deadline_and_its_calls_are_cancelled():
+    silence = Silence()
+
+    async def use(server: Server) -> None:
+        session, another = await server.open(), await server.open()
+        for number in range(4):
+            await session.call(number)
+        await silence.reached.wait()
+        began = trio.current_time()
+        await another.post(request("ping", 7))
+        assert (await another.message())["id"] == 7
+        assert trio.current_time() - began < 1
+        await silence.cancelled.wait()
+        assert trio.current_time() - began == pytest.approx(WRITE_SECONDS, abs=1)
+        assert (await session.post(request("ping"))).status == 404
+        assert (await another.post(request("ping"))).status == 202
+
+    run(use, gateway(ScriptedApi(silence, LARGE)), hurried())
+
+
+def test_sessions_are_limited_in_all():
+    async def main() -> None:
+        scope = {"type": "http", "method": "GET", "path": "/sse", "headers": [(b"host", b"localhost")]}
+        sent: list[MutableMapping[str, Any]] = []
+
+        async def receive() -> MutableMapping[str, Any]:
+            return await trio.sleep_forever()
+
+        async def send(event: MutableMapping[str, Any]) -> None:
+            sent.append(event)
+
+        async with http_sse(gateway(ScriptedApi()), VISITORS, worker=0) as sse, trio.open_nursery() as nursery:
+            for _ in range(SESSIONS):
+                nursery.start_soon(sse, scope, receive, send)
+            await wait_all_tasks_blocked()
+            assert {event["status"] for event in sent if "status" in event} == {200}
+            sent.clear()
+            await sse(scope, receive, send)
+            assert sent[0]["status"] == 503
+            assert (b"retry-after", b"5") in sent[0]["headers"]
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+
+
+def test_idle_sessions_end_properly_when_the_server_drains():
+    async def use(server: Server) -> None:
+        sessions = [await server.open() for _ in range(20)]
+        server.stop()
+        for session in sessions:
+            with pytest.raises(EOFError):
+                await session.event()
+        with trio.fail_after(2):
+            await server.stopped.wait()
+
+    run(use, gateway(ScriptedApi()))
+
+
+def test_a_busy_session_ends_with_its_last_answer_when_the_server_drains():
+    held = Held()
+
+    async def use(server: Server) -> None:
+        session = await server.open()
+        for number in range(3):
+            await session.call(number)
+        server.stop()
+        await wait_all_tasks_blocked()
+        held.released.set()
+        assert {(await session.message())["id"] for _ in range(3)} == {0, 1, 2}
+        with pytest.raises(EOFError):
+            await session.event()
+        with trio.fail_after(2):
+            await server.stopped.wait()
+
+    run(use, gateway(ScriptedApi(held)))
+
+
+def test_nothing_new_begins_while_the_server_drains_but_a_cancel_is_heard():
+    api = ScriptedApi(Silence())
+
+    async def use(server: Server) -> None:
+        session = await server.open()
+        await session.call(1)
+        server.sse.drain()
+        opened = await server.ask("GET", "/sse")
+        assert (opened.status, opened.headers["retry-after"]) == (503, "5")
+        assert await session.call(2) == 503
+        assert (await session.post(CANCEL % 1)).status == 202
+        with pytest.raises(EOFError):
+            await session.event()
+        assert len(api.requests) == 1
+
+    run(use, gateway(api))
+
+
+def test_a_client_that_never_reads_holds_no_stop_up_beyond_its_write():
+    async def use(server: Server) -> None:
+        session = await server.open()
+        for number in range(3):
+            await session.call(number)
+        began = trio.current_time()
+        server.stop()
+        await server.stopped.wait()
+        assert trio.current_time() - began <= 6  # the grace of this server is 5 s
+
+    run(use, gateway(ScriptedApi(LARGE)), hurried())
+
+
+def test_session_ids_do_not_repeat_and_are_not_made_by_clients():
+    async def use(server: Server) -> None:
+        targets = [(await server.open()).target for _ in range(50)]
+        assert len(set(targets)) == 50
+        assert all(re.search(r"=[0-9a-f]{32}$", target) for target in targets)
+
+    run(use, gateway(ScriptedApi()))
