@@ -22,8 +22,9 @@ from processes import CHECKOUT
 TEMPLATE = CHECKOUT / "proxy" / "nginx.conf"
 DEFAULTS = CHECKOUT / "proxy" / "defaults.env"
 START_SECONDS = 10
+WORKERS = 2
 MAIN = """\
-worker_processes 2;
+worker_processes {workers};
 worker_rlimit_nofile 4096;
 error_log stderr notice;
 pid {folder}/nginx.pid;
@@ -63,7 +64,7 @@ def configuration(folder: Path, **settings: str) -> Path:
     (folder / "conf.d").mkdir(exist_ok=True)
     (folder / "conf.d" / "default.conf").write_text(rendered({**defaults(), **settings}), "utf-8")
     main = folder / "nginx.conf"
-    main.write_text(MAIN.format(folder=folder), "utf-8")
+    main.write_text(MAIN.format(folder=folder, workers=WORKERS), "utf-8")
     return main
 
 
@@ -114,7 +115,8 @@ class Nginx:
 
     def drain(self) -> None:
         self.process.send_signal(signal.SIGQUIT)
-        self.wait_for(b"gracefully shutting down")
+        for _ in range(WORKERS):
+            self.wait_for(b"gracefully shutting down")
 
     def log(self) -> list[dict[str, Any]]:
         """The access log; complete once nginx has ended."""
