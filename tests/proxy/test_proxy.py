@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import http.client
 import re
+import signal
 import socket
+import ssl
 import statistics
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import SimpleQueue
@@ -19,9 +22,11 @@ from urllib.parse import urlsplit
 import anyio
 import msgspec
 import pytest
+from certificates import certificate
 from mcp import Client
 from nginx import Nginx, every_worker, free_port, proxy
-from processes import started
+from processes import Server, started
+from test_scripts import NODE, NODE_FOLDER
 
 # The client leaves the generators of an event stream to the garbage collector, which Trio warns of.
 pytestmark = pytest.mark.filterwarnings(
@@ -97,6 +102,16 @@ def test_the_official_client_calls_and_hears_of_progress_before_the_answer(front
     assert heard == [2]
 
 
+@pytest.mark.skipif(not (NODE_FOLDER / "node_modules").exists(), reason="no npm packages: scripts/test installs them")
+@pytest.mark.parametrize(("package", "era"), [("sdk", "legacy"), ("client", "legacy"), ("client", "auto")])
+def test_the_official_typescript_clients_call_through_it(front, package, era):
+    argv = [NODE, "converse.mjs", package, era, f"{front.url}/mcp", "getPet", '{"petId":1}', '{"petId":"Mia"}']
+    done = subprocess.run(argv, cwd=NODE_FOLDER, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    seen = msgspec.json.decode(done.stdout)
+    assert (seen["refused"], seen["unknown"], seen["discovered"]) == (True, -32602, era == "auto")
+
+
 def test_progress_arrives_when_it_is_sent_and_not_with_the_answer(front):
     with sent(front.port, "POST", "/mcp", call("waitSlowly", seconds=4.5)) as response:
         arrived = [time.monotonic() for line in response if line.startswith(b"data: ")]
@@ -131,6 +146,23 @@ def test_probes_of_a_load_balancer_need_no_name(front, path):
 def test_what_the_worker_refuses_passes_as_it_is(front):
     status, answer = post(front.port, content_type="text/plain")
     assert (status, answer["error"]["message"]) == (415, "the Content-Type must be application/json, in UTF-8")
+
+
+def test_tls_is_turned_on_by_a_file(tmp_path):
+    _, trusted = certificate(tmp_path)
+    port = free_port()
+    (tmp_path / "tls").mkdir()
+    (tmp_path / "tls" / "tls.conf").write_text(
+        f"listen 127.0.0.1:{port} ssl; ssl_certificate {trusted}; ssl_certificate_key {tmp_path}/key.pem;"
+    )
+    context = ssl.create_default_context(cafile=str(trusted))
+    with scripted_worker() as worker, proxy(tmp_path, **every_worker(worker.address)):
+        for host, status in {"localhost": 200, "evil.example": 421}.items():
+            client = http.client.HTTPSConnection("localhost", port, timeout=DEADLINE_SECONDS, context=context)
+            client.request("POST", "/mcp", PING, {**JSON, "host": host})
+            assert client.getresponse().status == status
+            client.close()
+    assert worker.requests[0][1]["x-forwarded-proto"] == "https"
 
 
 # What is refused
@@ -451,3 +483,50 @@ def test_a_proxy_that_drains_lets_the_call_finish_and_takes_no_more(held):
             assert not msgspec.json.decode(response.read())["result"].get("isError", False)
     client.close()
     assert front.process.wait(DEADLINE_SECONDS) == 0
+
+
+@contextmanager
+def callers(port: int) -> Iterator[list[tuple[int, Any]]]:
+    """Eight clients that call all the time on kept connections, 200 times a second in all; yields their answers."""
+    answers: list[tuple[int, Any]] = []
+    over = threading.Event()
+
+    def ask() -> None:
+        client = connect(port)
+        while not over.wait(0.04):
+            client.request("POST", "/mcp", call("getPet", petId=1), JSON)
+            with client.getresponse() as response:
+                answers.append((response.status, msgspec.json.decode(response.read())))
+        client.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answers
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join(DEADLINE_SECONDS)
+
+
+def test_workers_restarted_one_after_the_other_cost_no_call(tmp_path):
+    ports = [free_port(), free_port()]
+    even, odd = (f"127.0.0.1:{port}" for port in ports)
+    settings = {"PROXY_WORKER_0": even, "PROXY_WORKER_1": odd, "PROXY_WORKER_2": even, "PROXY_WORKER_3": odd}
+
+    def serving(port: int) -> Server:
+        worker = stack.enter_context(started("demo", "--port", str(port), SHUTDOWN_LAME_DUCK_SECONDS="1"))
+        assert worker.url.endswith(f":{port}/mcp")  # it has said that it serves
+        return worker
+
+    with ExitStack() as stack:
+        running = [serving(port) for port in ports]
+        front = stack.enter_context(proxy(tmp_path, **settings, PROXY_RATE="1000r/s"))
+        with callers(front.port) as answers:
+            for index, port in enumerate(ports):
+                running[index].process.send_signal(signal.SIGTERM)
+                assert running[index].process.wait(DEADLINE_SECONDS) == 0
+                running[index] = serving(port)
+    assert len(answers) > 100
+    assert [answer for answer in answers if answer[0] != 200 or answer[1]["result"].get("isError")] == []
