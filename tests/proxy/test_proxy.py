@@ -1,0 +1,532 @@
+"""Real nginx in front of the real worker, and in front of a worker that does what a test says."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import signal
+import socket
+import ssl
+import statistics
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio
+import msgspec
+import pytest
+from certificates import certificate
+from mcp import Client
+from nginx import Nginx, every_worker, free_port, proxy
+from processes import Server, started
+from test_scripts import NODE, NODE_FOLDER
+
+# The client leaves the generators of an event stream to the garbage collector, which Trio warns of.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Async generator 'httpx2:ResourceWarning", "ignore:Async generator 'httpcore2:ResourceWarning"
+)
+DEADLINE_SECONDS = 30
+JSON = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
+PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
+PONG = {"jsonrpc": "2.0", "id": 1, "result": {}}
+
+
+def connect(port: int) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_SECONDS)
+
+
+@contextmanager
+def sent(port: int, method: str, path: str, body: bytes = b"", **headers: str) -> Iterator[http.client.HTTPResponse]:
+    """The response to one request on a connection of its own, not yet read."""
+    connection = connect(port)
+    try:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, path, body, {**JSON, **named})
+        yield connection.getresponse()
+    finally:
+        connection.close()
+
+
+def post(port: int, path: str = "/mcp", body: bytes = PING, **headers: str) -> tuple[int, Any]:
+    with sent(port, "POST", path, body, **headers) as response:
+        return response.status, msgspec.json.decode(response.read())
+
+
+def call(tool: str, **arguments: Any) -> bytes:
+    params = {"name": tool, "arguments": arguments, "_meta": {"progressToken": "p"}}
+    return msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+
+
+def assert_refusal(answer: tuple[int, Any], status: int, words: str) -> None:
+    assert answer[0] == status
+    assert set(answer[1]) == {"jsonrpc", "id", "error"}
+    assert answer[1]["error"]["code"] == (-32603 if status >= 500 else -32600)
+    assert re.search(words, answer[1]["error"]["message"])
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory) -> Iterator[Nginx]:
+    """The demo behind the proxy."""
+    with started("demo", "--port", "0") as worker:
+        address = urlsplit(worker.url).netloc
+        with proxy(tmp_path_factory.mktemp("nginx"), **every_worker(address)) as running:
+            yield running
+
+
+# What passes
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+def test_the_official_client_calls_and_hears_of_progress_before_the_answer(front, mode):
+    heard: list[float] = []
+
+    async def progressed(seconds: float, total: float | None, message: str | None) -> None:
+        heard.append(seconds)
+
+    async def main() -> None:
+        with anyio.fail_after(DEADLINE_SECONDS):
+            async with Client(f"{front.url}/mcp", mode=mode) as client:
+                assert "getPet" in {tool.name for tool in (await client.list_tools()).tools}
+                assert (await client.call_tool("getPet", {"petId": 1})).structured_content["name"] == "Mia"
+                waited = await client.call_tool("waitSlowly", {"seconds": 2.5}, progress_callback=progressed)
+                assert not waited.is_error
+
+    anyio.run(main, backend="trio")
+    assert heard[0] == 2
+
+
+@pytest.mark.skipif(not (NODE_FOLDER / "node_modules").exists(), reason="no npm packages: scripts/test installs them")
+@pytest.mark.parametrize(("package", "era"), [("sdk", "legacy"), ("client", "legacy"), ("client", "auto")])
+def test_the_official_typescript_clients_call_through_it(front, package, era):
+    argv = [NODE, "converse.mjs", package, era, f"{front.url}/mcp", "getPet", '{"petId":1}', '{"petId":"Mia"}']
+    done = subprocess.run(argv, cwd=NODE_FOLDER, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    seen = msgspec.json.decode(done.stdout)
+    assert (seen["refused"], seen["unknown"], seen["discovered"]) == (True, -32602, era == "auto")
+
+
+def test_progress_arrives_when_it_is_sent_and_not_with_the_answer(front):
+    with sent(front.port, "POST", "/mcp", call("waitSlowly", seconds=4.5)) as response:
+        arrived = [time.monotonic() for line in response if line.startswith(b"data: ")]
+    first, *_, answer = arrived
+    # Sent after 2, 3, 4 and 4.5 seconds. A proxy that collects them gives all at once.
+    assert len(arrived) == 4
+    assert answer - first > 1
+
+
+def test_an_authorization_header_of_9_kb_passes(front):
+    assert post(front.port, authorization="Bearer " + "x" * 9_000) == (200, PONG)
+
+
+def test_a_message_of_nearly_4_mib_passes(front):
+    status, answer = post(front.port, body=PING + b" " * (4 * 2**20 - len(PING)))
+    assert (status, answer) == (200, PONG)
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/health"])
+def test_probes_are_answered_by_the_worker(front, path):
+    with sent(front.port, "GET", path) as response:
+        assert response.status == 200
+        assert msgspec.json.decode(response.read())["status"] in {"alive", "ready"}
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_probes_of_a_load_balancer_need_no_name(front, path):
+    with sent(front.port, "GET", path, host="10.0.3.7:8000") as response:
+        assert response.status == 200
+
+
+def test_what_the_worker_refuses_passes_as_it_is(front):
+    status, answer = post(front.port, content_type="text/plain")
+    assert (status, answer["error"]["message"]) == (415, "the Content-Type must be application/json, in UTF-8")
+
+
+def test_tls_is_turned_on_by_a_file(tmp_path):
+    _, trusted = certificate(tmp_path)
+    port = free_port()
+    (tmp_path / "tls").mkdir()
+    (tmp_path / "tls" / "tls.conf").write_text(
+        f"listen 127.0.0.1:{port} ssl; ssl_certificate {trusted}; ssl_certificate_key {tmp_path}/key.pem;"
+    )
+    context = ssl.create_default_context(cafile=str(trusted))
+    with scripted_worker() as worker, proxy(tmp_path, **every_worker(worker.address)):
+        for host, status in {"localhost": 200, "evil.example": 421}.items():
+            client = http.client.HTTPSConnection("localhost", port, timeout=DEADLINE_SECONDS, context=context)
+            client.request("POST", "/mcp", PING, {**JSON, "host": host})
+            assert client.getresponse().status == status
+            client.close()
+    assert worker.requests[0][1]["x-forwarded-proto"] == "https"
+
+
+# What is refused
+
+
+def test_a_body_over_the_limit_is_refused_in_json(front):
+    assert_refusal(post(front.port, body=b"x" * 5 * 2**20), 413, "4 MiB")
+
+
+def test_a_header_over_the_limit_is_refused_in_json(front):
+    assert_refusal(post(front.port, authorization="x" * 20_000), 431, "16 kB")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example:8000", "10.0.3.7"])
+def test_an_unknown_host_is_refused(front, host):
+    assert_refusal(post(front.port, host=host), 421, "PROXY_SERVER_NAMES")
+
+
+@pytest.mark.parametrize("path", ["/", "/mcp/", "/messages", "/messages/w7/", "/messages/", "/metrics", "/sse/x"])
+def test_other_paths_are_not_there(front, path):
+    assert_refusal(post(front.port, path), 404, "/mcp")
+
+
+@pytest.mark.parametrize(
+    ("upgrade", "more"),
+    [("h2c", {"http2_settings": "AAMAAABkAAQAAP__"}), ("websocket", {"sec_websocket_version": "13"})],
+)
+def test_an_upgrade_is_not_passed_on(front, upgrade, more):
+    status, answer = post(front.port, upgrade=upgrade, connection="Upgrade, HTTP2-Settings", **more)
+    assert (status, answer) == (200, PONG)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET /livez\x00 HTTP/1.1\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\n\r\n",
+        b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+    ],
+    ids=["http-2", "nul", "no-host", "two-lengths"],
+)
+def test_what_is_no_request_is_refused_in_json(front, raw):
+    with socket.create_connection(("127.0.0.1", front.port), DEADLINE_SECONDS) as connection:
+        connection.sendall(raw)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.split()[1] == b"400"
+    assert msgspec.json.decode(body)["error"]["code"] == -32600
+
+
+def test_without_a_worker_the_answer_is_502_in_json(tmp_path):
+    with proxy(tmp_path, **every_worker(f"127.0.0.1:{free_port()}")) as front:
+        assert_refusal(post(front.port), 502, "cannot be reached")
+
+
+def test_too_many_requests_are_told_to_wait_and_probes_are_not(tmp_path):
+    limits = {"PROXY_RATE": "1r/m", "PROXY_BURST": "1"}
+    with scripted_worker() as worker, proxy(tmp_path, **every_worker(worker.address), **limits) as front:
+        assert [post(front.port)[0] for _ in range(2)] == [200, 200]
+        with sent(front.port, "POST", "/mcp", PING) as response:
+            assert response.headers["retry-after"] == "1"
+            assert_refusal((response.status, msgspec.json.decode(response.read())), 429, "wait")
+        for _ in range(4):
+            with sent(front.port, "GET", "/readyz") as response:
+                assert response.status == 200
+
+
+def test_too_many_open_streams_are_refused(tmp_path):
+    with (
+        scripted_worker() as worker,
+        proxy(tmp_path, **every_worker(worker.address), PROXY_CONNECTIONS="1") as front,
+        sent(front.port, "GET", "/sse") as stream,
+    ):
+        assert stream.status == 200
+        assert_refusal(post(front.port), 429, "too many")
+
+
+# A worker that does what a test says
+
+
+class ScriptedWorker(ThreadingHTTPServer):
+    """Answers every POST with a pong, unless ``breaks``; GET /sse is a stream of what is put into ``events``."""
+
+    daemon_threads = False  # at its end it waits for its connections, which the proxy has closed by then
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.address = f"127.0.0.1:{self.server_address[1]}"
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        self.events: SimpleQueue[bytes] = SimpleQueue()
+        self.sent: list[float] = []
+        self.breaks = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A connection that the proxy cut is no fault."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: ScriptedWorker
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.note()
+        if self.server.breaks:
+            self.close_connection = True
+        else:
+            self.reply(msgspec.json.encode(PONG))
+
+    def do_GET(self) -> None:
+        self.note()
+        if self.path != "/sse":
+            self.reply(b"{}")
+            return
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        while event := self.server.events.get():
+            self.server.sent.append(time.monotonic())
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(event), event))
+        self.wfile.write(b"0\r\n\r\n")
+
+    def note(self) -> None:
+        self.server.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+
+    def reply(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None:
+        """Says nothing."""
+
+
+@contextmanager
+def scripted_worker() -> Iterator[ScriptedWorker]:
+    with ScriptedWorker() as worker:
+        thread = threading.Thread(target=worker.serve_forever)
+        thread.start()
+        try:
+            yield worker
+        finally:
+            worker.events.put(b"")
+            worker.shutdown()
+            thread.join(DEADLINE_SECONDS)
+
+
+def test_each_event_of_a_stream_arrives_before_the_next_is_sent(tmp_path):
+    """Batched by anybody on the way, the first event would wait for a second that is never sent."""
+    received = []
+    with (
+        scripted_worker() as worker,
+        proxy(tmp_path, **every_worker(worker.address)) as front,
+        sent(front.port, "GET", "/sse") as stream,
+    ):
+        for number in range(20):
+            worker.events.put(b"data: %d\n\n" % number)
+            assert stream.readline() == b"data: %d\n" % number
+            received.append(time.monotonic())
+            assert stream.readline() == b"\n"
+        worker.events.put(b"")
+        assert stream.read() == b""
+    gaps = [after - before for before, after in zip(worker.sent, received, strict=True)]
+    assert statistics.median(gaps) < 0.1
+
+
+def test_messages_go_to_the_worker_of_their_path(tmp_path):
+    with scripted_worker() as zero, scripted_worker() as two:
+        workers = {**every_worker(zero.address), "PROXY_WORKER_2": two.address}
+        with proxy(tmp_path, **workers) as front:
+            for _ in range(4):
+                assert post(front.port, "/messages/w2/?session_id=s3cret%2F1")[0] == 200
+            assert post(front.port, "/messages/w0/?session_id=x")[0] == 200
+    assert [path for path, _ in two.requests] == ["/messages/w2/?session_id=s3cret%2F1"] * 4
+    assert [path for path, _ in zero.requests] == ["/messages/w0/?session_id=x"]
+
+
+def test_the_worker_is_told_about_the_client_by_the_proxy_alone(tmp_path):
+    claims = {
+        "x_forwarded_for": "1.2.3.4",
+        "x_forwarded_host": "evil.example",
+        "x_forwarded_proto": "https",
+        "x_real_ip": "1.2.3.4",
+        "x_request_id": "mine",
+        "forwarded": "for=1.2.3.4",
+        "upgrade": "h2c",
+        "connection": "upgrade",
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    }
+    with scripted_worker() as worker, proxy(tmp_path, **every_worker(worker.address)) as front:
+        post(front.port, host=f"localhost:{front.port}", **claims)
+    (_, headers) = worker.requests[0]
+    told = {name: headers.get(name.replace("_", "-")) for name in claims}
+    assert re.fullmatch(r"[0-9a-f]{32}", told.pop("x_request_id"))
+    assert told == {
+        "x_forwarded_for": "127.0.0.1",
+        "x_forwarded_host": "localhost",
+        "x_forwarded_proto": "http",
+        "x_real_ip": "127.0.0.1",
+        "forwarded": None,
+        "upgrade": None,
+        "connection": None,
+        "traceparent": claims["traceparent"],
+    }
+    assert headers["host"] == "localhost"
+
+
+def test_the_client_that_a_trusted_load_balancer_names_is_believed(tmp_path):
+    with (
+        scripted_worker() as worker,
+        proxy(tmp_path, **every_worker(worker.address), PROXY_TRUSTED="127.0.0.0/8") as front,
+    ):
+        post(front.port, x_forwarded_for="9.9.9.9, 203.0.113.7")
+        assert_refusal(get_health(front, "203.0.113.7"), 403, "private")
+    assert worker.requests[0][1]["x-forwarded-for"] == "203.0.113.7"
+
+
+def get_health(front: Nginx, client: str) -> tuple[int, Any]:
+    with sent(front.port, "GET", "/health", x_forwarded_for=client) as response:
+        return response.status, msgspec.json.decode(response.read())
+
+
+def test_a_worker_that_is_down_costs_no_call(tmp_path):
+    with scripted_worker() as worker:
+        workers = {**every_worker(worker.address), "PROXY_WORKER_0": f"127.0.0.1:{free_port()}"}
+        with proxy(tmp_path, **workers) as front:
+            assert [post(front.port)[0] for _ in range(12)] == [200] * 12
+    assert len(worker.requests) == 12
+
+
+def test_a_call_that_was_sent_is_never_sent_again(tmp_path):
+    with scripted_worker() as worker, scripted_worker() as other:
+        worker.breaks = other.breaks = True
+        workers = {**every_worker(worker.address), "PROXY_WORKER_1": other.address}
+        with proxy(tmp_path, **workers) as front:
+            assert_refusal(post(front.port), 502, "may have been carried out")
+    assert len(worker.requests) + len(other.requests) == 1
+
+
+def test_every_request_is_a_line_of_json_without_secrets(tmp_path):
+    with scripted_worker() as worker, proxy(tmp_path, **every_worker(worker.address)) as front:
+        post(front.port, "/messages/w0/?session_id=s3cret", authorization="Bearer s3cret", user_agent='a "b"\\\t')
+        post(front.port, "/nothing?s3cret")
+        post(front.port, host="evil.example")
+        front.stop()
+    first, second, third = sorted(front.log(), key=lambda line: str(line["status"]))
+    assert "s3cret" not in repr(front.log())
+    assert (first["path"], first["status"], first["upstream"]) == ("/messages/w0/", "200", worker.address)
+    assert (first["user_agent"], first["upstream_status"]) == ('a "b"\\\t', "200")
+    assert float(first["upstream_seconds"]) <= first["seconds"] + 0.01
+    assert first["request_id"] == worker.requests[0][1]["x-request-id"]
+    assert (second["method"], second["path"], second["status"], second["upstream"]) == ("POST", "/nothing", "404", "")
+    assert (third["method"], third["path"], third["status"], third["host"]) == ("POST", "/mcp", "421", "evil.example")
+
+
+# Calls in flight
+
+
+class HeldApi:
+    """An API on a raw socket with one operation, which answers when it is released and notices who leaves."""
+
+    DOCUMENT = "openapi: 3.1.0\npaths: {/held: {get: {operationId: held, responses: {'200': {description: ok}}}}}\n"
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def accept(self) -> socket.socket:
+        """The connection of a call that has arrived and waits."""
+        self._listener.settimeout(DEADLINE_SECONDS)
+        connection = self._listener.accept()[0]
+        connection.settimeout(DEADLINE_SECONDS)
+        assert connection.recv(65536).startswith(b"GET /held ")
+        return connection
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[tuple[Nginx, HeldApi]]:
+    document = tmp_path / "openapi.yaml"
+    document.write_text(HeldApi.DOCUMENT)
+    api = HeldApi()
+    options = ("--transport", "http", "--port", "0", "--allow-private-networks")
+    with (
+        started("--spec-path", str(document), "--api-url", api.url, *options) as worker,
+        proxy(tmp_path, **every_worker(urlsplit(worker.url).netloc)) as front,
+    ):
+        yield front, api
+    api.close()
+
+
+def test_a_client_that_leaves_cancels_the_call_to_the_api(held):
+    front, api = held
+    client = connect(front.port)
+    client.request("POST", "/mcp", call("held"), JSON)
+    with api.accept() as connection:
+        client.close()
+        assert connection.recv(1) == b""
+
+
+def test_a_proxy_that_drains_lets_the_call_finish_and_takes_no_more(held):
+    front, api = held
+    client = connect(front.port)
+    client.request("POST", "/mcp", call("held"), {**JSON, "accept": "application/json"})
+    with api.accept() as connection:
+        front.drain()
+        with pytest.raises(ConnectionError), sent(front.port, "GET", "/livez"):
+            pass
+        connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+        with client.getresponse() as response:
+            assert response.status == 200
+            assert not msgspec.json.decode(response.read())["result"].get("isError", False)
+    client.close()
+    assert front.process.wait(DEADLINE_SECONDS) == 0
+
+
+@contextmanager
+def callers(port: int) -> Iterator[list[tuple[int, Any]]]:
+    """Eight clients that call all the time on kept connections, 200 times a second in all; yields their answers."""
+    answers: list[tuple[int, Any]] = []
+    over = threading.Event()
+
+    def ask() -> None:
+        client = connect(port)
+        while not over.wait(0.04):
+            client.request("POST", "/mcp", call("getPet", petId=1), JSON)
+            with client.getresponse() as response:
+                answers.append((response.status, msgspec.json.decode(response.read())))
+        client.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answers
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join(DEADLINE_SECONDS)
+
+
+def test_workers_restarted_one_after_the_other_cost_no_call(tmp_path):
+    ports = [free_port(), free_port()]
+    even, odd = (f"127.0.0.1:{port}" for port in ports)
+    settings = {"PROXY_WORKER_0": even, "PROXY_WORKER_1": odd, "PROXY_WORKER_2": even, "PROXY_WORKER_3": odd}
+
+    def serving(port: int) -> Server:
+        worker = stack.enter_context(started("demo", "--port", str(port), SHUTDOWN_LAME_DUCK_SECONDS="1"))
+        assert worker.url.endswith(f":{port}/mcp")  # it has said that it serves
+        return worker
+
+    with ExitStack() as stack:
+        running = [serving(port) for port in ports]
+        front = stack.enter_context(proxy(tmp_path, **settings, PROXY_RATE="1000r/s"))
+        with callers(front.port) as answers:
+            for index, port in enumerate(ports):
+                running[index].process.send_signal(signal.SIGTERM)
+                assert running[index].process.wait(DEADLINE_SECONDS) == 0
+                running[index] = serving(port)
+    assert len(answers) > 100
+    assert [answer for answer in answers if answer[0] != 200 or answer[1]["result"].get("isError")] == []

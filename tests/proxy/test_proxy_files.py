@@ -1,0 +1,100 @@
+"""The proxy's configuration by itself: nginx takes it, gixy finds nothing, and its limits fit those of the worker."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nginx
+import pytest
+
+from service.config import load
+from service.edge.serving import HEADER_BYTES, KEEP_ALIVE_SECONDS
+from service.edge.streamable_http import BODY_BYTES, QUIET_SECONDS
+
+UNITS = {"": 1, "s": 1, "m": 60, "k": 1024}
+DIRECTIVES = nginx.rendered(nginx.defaults())
+
+
+def values(directive: str) -> list[str]:
+    """What every use of a directive says, without comments."""
+    text = re.sub(r"(^|\s)#.*", "", DIRECTIVES)
+    return re.findall(rf"(?:^|[{{;\s]){directive}\s+([^;]+);", text)
+
+
+def seconds(directive: str) -> list[int]:
+    parsed = [re.fullmatch(r"(\d+)(s|m|)", value) for value in values(directive)]
+    return [int(one[1]) * UNITS[one[2]] for one in parsed if one is not None]
+
+
+def test_nginx_takes_it(tmp_path):
+    main = nginx.configuration(tmp_path, **nginx.every_worker("127.0.0.1:8000"))
+    tried = subprocess.run(
+        [nginx.program(), "-t", "-p", str(tmp_path), "-c", str(main)], capture_output=True, text=True, check=False
+    )
+    assert tried.returncode == 0, tried.stderr
+    assert "[warn]" not in re.sub(r'.*"user" directive makes sense only.*', "", tried.stderr)
+
+
+def test_gixy_finds_nothing(tmp_path):
+    main = nginx.configuration(tmp_path, **nginx.every_worker("127.0.0.1:8000"))
+    gixy = Path(sys.executable).parent / "gixy"
+    done = subprocess.run([gixy, "--format", "json", str(main)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stdout
+
+
+def test_a_variable_that_is_missing_stops_nginx_by_its_name(tmp_path):
+    main = nginx.configuration(tmp_path, **nginx.every_worker("127.0.0.1:8000"), PROXY_BURST="${PROXY_BURST}")
+    tried = subprocess.run(
+        [nginx.program(), "-t", "-p", str(tmp_path), "-c", str(main)], capture_output=True, text=True, check=False
+    )
+    assert tried.returncode != 0
+    assert "PROXY_BURST" in tried.stderr
+
+
+def test_every_variable_has_its_default_and_every_default_is_used():
+    used = set(re.findall(r"\$\{(PROXY_\w+)\}", nginx.TEMPLATE.read_text("utf-8")))
+    assert used == set(nginx.defaults())
+
+
+def test_idle_connections_to_a_worker_end_before_the_worker_ends_them():
+    upstreams = DIRECTIVES.count("\nupstream ")
+    times = seconds("keepalive_timeout")
+    assert len(times) == upstreams + 1  # the last is for clients
+    assert max(times[:upstreams]) < KEEP_ALIVE_SECONDS
+
+
+def longest_call() -> float:
+    environ = {"API_SPEC_PATH": "a.yaml", "API_BASE_URL": "https://api.example.com"}
+    return load([], environ, lambda path: "").message_timeout_seconds
+
+
+def test_the_longest_call_and_the_silence_of_a_stream_end_before_the_proxy_gives_them_up():
+    (patience,) = seconds("proxy_read_timeout")
+    assert longest_call() < patience
+    assert patience > 3 * QUIET_SECONDS
+
+
+@pytest.mark.parametrize("file", ["docs/deployment.md", "proxy/nginx.conf"])
+def test_a_proxy_that_stops_gives_calls_the_time_that_they_may_take(file):
+    drains = re.findall(r"worker_shutdown_timeout (\d+)s", (nginx.CHECKOUT / file).read_text("utf-8"))
+    assert drains
+    assert all(longest_call() < int(drain) for drain in drains)
+
+
+def test_bodies_have_the_same_limit_at_the_proxy_and_the_worker():
+    assert [int(value.removesuffix("m")) * 2**20 for value in values("client_max_body_size")] == [BODY_BYTES]
+    assert values("client_body_buffer_size") == values("client_max_body_size")
+
+
+def test_headers_that_the_proxy_takes_fit_the_worker():
+    ((count, size),) = [value.split() for value in values("large_client_header_buffers")]
+    assert int(count) * int(size.removesuffix("k")) * 1024 <= HEADER_BYTES
+    assert int(size.removesuffix("k")) * 1024 > 9 * 1024
+
+
+@pytest.mark.parametrize("directive", ["chunked_transfer_encoding", "proxy_request_buffering", "gzip", "proxy_cache"])
+def test_what_harms_streams_is_left_alone(directive):
+    assert values(directive) == []
