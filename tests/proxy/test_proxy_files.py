@@ -11,8 +11,9 @@ import nginx
 import pytest
 
 from service.config import load
+from service.edge.events import QUIET_SECONDS
+from service.edge.posts import BODY_BYTES
 from service.edge.serving import HEADER_BYTES, KEEP_ALIVE_SECONDS
-from service.edge.streamable_http import BODY_BYTES, QUIET_SECONDS
 
 UNITS = {"": 1, "s": 1, "m": 60, "k": 1024}
 DIRECTIVES = nginx.rendered(nginx.defaults())
