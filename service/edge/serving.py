@@ -16,7 +16,7 @@ import logging
 import math
 import os
 import socket
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -133,14 +133,32 @@ async def serve(
     )
     async with trio.open_nursery() as connections:
         try:
-            async with trio.open_nursery() as accepting:
-                accepting.start_soon(partial(accept, handler_nursery=connections))
-                await until()
-                accepting.cancel_scope.cancel()
+            with listener.dup() as queue:  # what clients see stays open until nobody waits in it
+                async with trio.open_nursery() as accepting:
+                    accepting.start_soon(partial(accept, handler_nursery=connections))
+                    await until()
+                    accepting.cancel_scope.cancel()
+                for stream in _waiting(queue):
+                    connections.start_soon(_serve_last, worker, stream)
             await worker.drain(grace_seconds)
         finally:
             worker.abort()
         connections.cancel_scope.cancel()
+
+
+def _waiting(queue: socket.socket) -> Iterator[trio.SocketStream]:
+    """Clients that have connected and were not accepted yet: closing over them would reset what they have asked."""
+    queue.settimeout(0)
+    with suppress(BlockingIOError):
+        while True:
+            yield trio.SocketStream(trio.socket.from_stdlib_socket(queue.accept()[0]))
+
+
+async def _serve_last(worker: _Worker, stream: trio.SocketStream) -> None:
+    try:
+        await worker.serve(stream)
+    finally:
+        await trio.aclose_forcefully(stream)
 
 
 def _config() -> Config:
@@ -182,7 +200,8 @@ class _Worker:
     async def drain(self, grace_seconds: float) -> None:
         """Until every connection has had its answer, or the grace is over."""
         await self.context.terminated.set()
-        await trio.lowlevel.checkpoint()  # what was accepted last enters the set
+        for _ in range(2):  # what was accepted last enters the set: Trio runs the tasks of one round in any order
+            await trio.lowlevel.checkpoint()
         for connection in self.connections:
             connection.dismiss()
         if self.connections:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -384,3 +385,22 @@ def test_of_two_processes_that_bound_one_port_the_slower_is_told_that_it_is_take
         serving.listen(faster)
         with pytest.raises(ConfigError, match=f"port {port} on 127.0.0.1 is taken"):
             serving.listen(slower)
+
+
+def test_a_client_that_has_connected_but_was_not_accepted_at_the_stop_gets_its_answer():
+    listener = serving.bind("127.0.0.1", 0)
+    serving.listen(listener)
+
+    async def hello(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    with socket.create_connection(listener.getsockname()) as client:
+        client.sendall(GET)
+        client.settimeout(10)
+
+        async def at_once():
+            """The stop comes before anything was accepted."""
+
+        trio.run(partial(serving.serve, hello, listener, until=at_once, grace_seconds=5))
+        assert client.recv(1000).startswith(OK)
