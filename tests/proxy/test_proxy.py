@@ -103,9 +103,11 @@ def test_the_official_client_calls_and_hears_of_progress_before_the_answer(front
 
 
 @pytest.mark.skipif(not (NODE_FOLDER / "node_modules").exists(), reason="no npm packages: scripts/test installs them")
+@pytest.mark.parametrize("transport", ["http", "sse"])
 @pytest.mark.parametrize(("package", "era"), [("sdk", "legacy"), ("client", "legacy"), ("client", "auto")])
-def test_the_official_typescript_clients_call_through_it(front, package, era):
-    argv = [NODE, "converse.mjs", package, era, f"{front.url}/mcp", "getPet", '{"petId":1}', '{"petId":"Mia"}']
+def test_the_official_typescript_clients_call_through_it(front, package, era, transport):
+    url = f"{front.url}/{'sse' if transport == 'sse' else 'mcp'}"
+    argv = [NODE, "converse.mjs", package, era, transport, url, "getPet", '{"petId":1}', '{"petId":"Mia"}']
     done = subprocess.run(argv, cwd=NODE_FOLDER, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     seen = msgspec.json.decode(done.stdout)
