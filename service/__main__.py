@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from service import __version__
-from service.config import Config, load, usage
+from service.command_line import usage
+from service.config import Config, load
 from service.errors import ConfigError, ServiceError
 
 

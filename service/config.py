@@ -7,31 +7,21 @@ which it was given: nothing falls back to a default.
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import msgspec
 
+from service.command_line import Command, Given, parse
 from service.errors import ConfigError
 from service.settings import SETTINGS, Setting
 
 ReadFile = Callable[[str], str]
 """A path to the text in it; raises OSError or ValueError."""
-Command = Literal["serve", "demo", "inspect", "call", "help", "version"]
 Transport = Literal["stdio", "http", "streamable-http", "sse"]
 """``http``: both of the others that are spoken over HTTP."""
 AuthKind = Literal["none", "basic", "bearer", "api_key"]
-
-COMMANDS: tuple[Command, ...] = get_args(Command)
-COMMAND_OPTIONS: Mapping[str, tuple[Command, bool, str]] = {
-    "--json": ("inspect", False, "the whole report as JSON"),
-    "--server": ("call", True, "URL of a running server's MCP endpoint, instead of a document"),
-    "--output": ("call", True, "file for a picture or another binary answer"),
-    "--api-only": ("demo", False, "only the demo API itself, without MCP"),
-}
-"""Options of one command: (command, takes a value, help)."""
 
 _NEEDED = {
     "basic": ("AUTH_USERNAME", "AUTH_PASSWORD"),
@@ -115,14 +105,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
 
 
-class _Given(msgspec.Struct, frozen=True):
-    """A value and the name it came under."""
-
-    value: Any
-    label: str
-    is_default: bool = False
-
-
 class _ExtraSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One element of ADDITIONAL_SPECS."""
 
@@ -142,114 +124,40 @@ class _ExtraSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -> Config:
     """``argv`` without the program's name. Raises ConfigError, which names the setting as it was spelt."""
-    command, rest = _command(argv)
-    flags, options, operands = _arguments(command, rest)
+    command, flags, options, operands = parse(argv)
     given = {setting.name: _given(setting, flags, environ, read_file) for setting in SETTINGS}
     apis = _apis(given, command, options)
     _require_known_listener(given, command)
     return _config(command, operands, options, given, apis)
 
 
-def usage() -> str:
-    """The text of ``--help``."""
-    lines = [
-        "usage: openapi-mcp-server [serve] --spec-path FILE | --spec-url URL [--api-url URL] [options]",
-        "       openapi-mcp-server demo [--api-only] [options]          the bundled demo API",
-        "       openapi-mcp-server inspect [--json] --spec-path FILE …  what a document turns into",
-        "       openapi-mcp-server call TOOL [name=value …] [name:=json …] [--server URL | --spec-path FILE …]",
-        "",
-        "Every option is also an environment variable, and NAME_FILE names a file with its value:",
-        "",
-    ]
-    for setting in SETTINGS:
-        default = f" [{setting.default}]" if setting.default else ""
-        lines.append(f"  {setting.option:36} {setting.name:34} {setting.help}{default}")
-    lines += ["", "  --help", "  --version"]
-    return "\n".join(lines)
-
-
-def _command(argv: Sequence[str]) -> tuple[Command, Sequence[str]]:
-    for arg in argv:
-        if arg in {"--help", "-h"}:
-            return "help", ()
-        if arg == "--version":
-            return "version", ()
-    if not argv or argv[0].startswith("-"):
-        return "serve", argv
-    for command in COMMANDS:
-        if command == argv[0]:
-            return command, argv[1:]
-    raise ConfigError(argv[0], f"no such command; {_suggest(argv[0], COMMANDS)}")
-
-
-def _arguments(command: Command, args: Sequence[str]) -> tuple[dict[str, _Given], dict[str, str], tuple[str, ...]]:
-    """(settings by name, the command's own options, operands)."""
-    by_flag = {setting.option: setting for setting in SETTINGS}
-    flags: dict[str, _Given] = {}
-    options: dict[str, str] = {}
-    operands: list[str] = []
-    queue = list(args)
-    while queue:
-        arg = queue.pop(0)
-        flag, has_value, value = arg.partition("=")
-        if not arg.startswith("--"):
-            operands.append(arg)
-        elif flag in COMMAND_OPTIONS:
-            owner, takes_value, _ = COMMAND_OPTIONS[flag]
-            if owner != command:
-                raise ConfigError(flag, f"belongs to the command {owner}")
-            options[flag] = value if has_value or not takes_value else _next(flag, queue)
-        elif flag.startswith("--no-") and (turned := by_flag.get("--" + flag[5:])) and turned.is_switch:
-            flags[turned.name] = _Given("false", flag)
-        elif (setting := by_flag.get(flag)) is None:
-            raise ConfigError(flag, f"no such option; {_suggest(flag, [*by_flag, *COMMAND_OPTIONS])}")
-        elif setting.is_switch:
-            flags[setting.name] = _Given(value if has_value else "true", flag)
-        else:
-            flags[setting.name] = _Given(value if has_value else _next(flag, queue), flag)
-    if operands and command != "call":
-        raise ConfigError(operands[0], f"the command {command} takes options only")
-    return flags, options, tuple(operands)
-
-
-def _next(flag: str, queue: list[str]) -> str:
-    if not queue or queue[0].startswith("--"):
-        raise ConfigError(flag, "a value must follow")
-    return queue.pop(0)
-
-
-def _suggest(wrong: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(wrong, list(known), n=1)
-    return f"did you mean {near[0]}? --help lists all" if near else "--help lists all"
-
-
-def _given(setting: Setting, flags: Mapping[str, _Given], environ: Mapping[str, str], read_file: ReadFile) -> _Given:
+def _given(setting: Setting, flags: Mapping[str, Given], environ: Mapping[str, str], read_file: ReadFile) -> Given:
     found = flags.get(setting.name) or _from_environment(setting, environ, read_file)
     if found is None:
         value = None if setting.default is None else setting.read(setting.default)
-        return _Given(value, setting.name, is_default=True)
+        return Given(value, setting.name, is_default=True)
     try:
-        return _Given(setting.read(found.value), found.label)
+        return Given(setting.read(found.value), found.label)
     except ValueError as error:
         shown = "the value" if setting.secret else repr(found.value[:100])
         raise ConfigError(found.label, f"{shown} {error}") from None
 
 
-def _from_environment(setting: Setting, environ: Mapping[str, str], read_file: ReadFile) -> _Given | None:
+def _from_environment(setting: Setting, environ: Mapping[str, str], read_file: ReadFile) -> Given | None:
     value, path = environ.get(setting.name, ""), environ.get(f"{setting.name}_FILE", "")
     if value and path:
         raise ConfigError(setting.name, f"give either it or {setting.name}_FILE, not both")
     if not path:
-        return _Given(value, setting.name) if value else None
+        return Given(value, setting.name) if value else None
     try:
-        return _Given(read_file(path).rstrip("\r\n"), f"{setting.name}_FILE")
+        return Given(read_file(path).rstrip("\r\n"), f"{setting.name}_FILE")
     except OSError as error:
         raise ConfigError(f"{setting.name}_FILE", f"cannot read {path}: {error.strerror}") from None
     except ValueError:
         raise ConfigError(f"{setting.name}_FILE", f"{path} is not UTF-8 text") from None
 
 
-def _apis(given: Mapping[str, _Given], command: Command, options: Mapping[str, str]) -> tuple[ApiConfig, ...]:
+def _apis(given: Mapping[str, Given], command: Command, options: Mapping[str, str]) -> tuple[ApiConfig, ...]:
     if command in {"demo", "help", "version"} or "--server" in options:
         return ()
     url, path = given["API_SPEC_URL"], given["API_SPEC_PATH"]
@@ -300,7 +208,7 @@ def _auth(values: Mapping[str, Any], label: str) -> Auth:
     )
 
 
-def _additional(given: _Given, first_name: str | None) -> tuple[ApiConfig, ...]:
+def _additional(given: Given, first_name: str | None) -> tuple[ApiConfig, ...]:
     if not given.value:
         return ()
     try:
@@ -331,7 +239,7 @@ def _extra_api(element: _ExtraSpec, place: str) -> ApiConfig:
     )
 
 
-def _require_known_listener(given: Mapping[str, _Given], command: Command) -> None:
+def _require_known_listener(given: Mapping[str, Given], command: Command) -> None:
     """An address that other machines reach needs somebody to say that everybody may call."""
     serves = command == "demo" or (command == "serve" and given["SERVER_TRANSPORT"].value != "stdio")
     if not serves or given["INBOUND_AUTH"].value == "none" or is_loopback(given["SERVER_HOST"].value):
@@ -355,7 +263,7 @@ def _config(
     command: Command,
     operands: tuple[str, ...],
     options: Mapping[str, str],
-    given: Mapping[str, _Given],
+    given: Mapping[str, Given],
     apis: tuple[ApiConfig, ...],
 ) -> Config:
     values = {name: each.value for name, each in given.items()}

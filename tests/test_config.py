@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from service.config import Auth, load, usage
+from service.command_line import usage
+from service.config import Auth, load
 from service.errors import ConfigError
 from service.settings import SETTINGS
 
