@@ -48,3 +48,13 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 Observe = Callable[[CallRecord], None]
 """Must return at once and must not raise."""
+
+
+def to_each(*observers: Observe) -> Observe:
+    """One observer in the place of several."""
+
+    def observe(record: CallRecord) -> None:
+        for one in observers:
+            one(record)
+
+    return observe
