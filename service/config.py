@@ -130,7 +130,6 @@ def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -
     given = {setting.name: _given(setting, flags, environ, read_file) for setting in SETTINGS}
     apis = _apis(given, command, options)
     _require_known_listener(given, command)
-    _require_different_ports(given)
     return _config(command, operands, options, given, apis)
 
 
@@ -255,10 +254,10 @@ def _require_known_listener(given: Mapping[str, Given], command: Command) -> Non
     )
 
 
-def _require_different_ports(given: Mapping[str, Given]) -> None:
+def _require_different_ports(given: Mapping[str, Given], transport: Transport) -> None:
     port = given["PROMETHEUS_PORT"]
-    listens = given["ENABLE_PROMETHEUS"].value and given["SERVER_TRANSPORT"].value != "stdio"
-    if listens and port.value and port.value == given["SERVER_PORT"].value:
+    both = given["ENABLE_PROMETHEUS"].value and transport != "stdio"
+    if both and port.value and port.value == given["SERVER_PORT"].value:
         raise ConfigError(port.label, f"{port.value} is {given['SERVER_PORT'].label} already; choose another port")
 
 
@@ -279,6 +278,7 @@ def _config(
     values = {name: each.value for name, each in given.items()}
     serves_demo = command == "demo" and given["SERVER_TRANSPORT"].is_default
     transport: Transport = "http" if serves_demo else values["SERVER_TRANSPORT"]
+    _require_different_ports(given, transport)
     return Config(
         command=command,
         operands=operands,
