@@ -1,35 +1,25 @@
-"""Metrics of the calls for Prometheus: one registry of our own, made where metrics are asked for and nowhere else.
-
-Names are those of OpenTelemetry's conventions for MCP, spelt for Prometheus; what they have no name for begins with
-``openapi_mcp_``. A scrape has to stay small and a client must not be able to make it grow, so every label comes from a
-closed set: tools and APIs from the catalog, methods and revisions from what is served, errors from our own tree,
-statuses from the registry of HTTP; and the number of series that tools can make has a limit.
-"""
+"""Metrics of the calls for Prometheus: one registry of our own, made where metrics are asked for and nowhere else."""
 
 from __future__ import annotations
 
 import http
+import time
+from bisect import bisect_left
 from collections import Counter as Counts
 from collections.abc import Callable, Iterable, Mapping
-from typing import Generic, Literal, TypeVar
+from itertools import accumulate
+from typing import Generic, NamedTuple, TypeVar
 
-import msgspec
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Histogram,
-    PlatformCollector,
-    ProcessCollector,
-    disable_created_metrics,
-    exposition,
-    values,
-)
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, exposition
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 
 from service import __version__
 from service.bridge.model import ToolCatalog
+from service.observe import families
+from service.observe.families import Family
 from service.observe.record import CallRecord
 
 LABEL_SETS = 1_000
@@ -45,223 +35,197 @@ TOOL_ERROR = "tool_error"
 STATES = ("starting", "ready", "draining")
 BREAKER_STATES = ("closed", "half_open", "open")
 
-Kind = Literal["counter", "gauge", "histogram"]
 Read = Callable[[], Mapping[tuple[str, ...], float]]
 """Values by label values. Called in a thread, at every scrape."""
 
+_BOUNDS = [*(str(float(bound)) for bound in SECONDS), "+Inf"]
 _STATUSES = frozenset(int(status) for status in http.HTTPStatus)
 """An API may make up hundreds of others: of those only the class is told."""
 
 
-class Family(msgspec.Struct, frozen=True):
-    """One row of the table below; docs/monitoring.md has the same."""
+class Metrics(Collector):
+    """Observes calls, follows gauges, writes pages. One for the process.
 
-    name: str
-    kind: Kind
-    labels: tuple[str, ...]
-    help: str
-
-
-_TOOL = "gen_ai_tool_name"
-OPERATIONS = Family(
-    "mcp_server_operation_duration_seconds",
-    "histogram",
-    ("mcp_method_name", _TOOL, "error_type", "mcp_protocol_version", "transport"),
-    "Time from a message to its answer",
-)
-TOOL_ERRORS = Family(
-    "openapi_mcp_tool_errors_total", "counter", (_TOOL, "error_type"), "Results with isError, by what went wrong"
-)
-REQUEST_BYTES = Family("openapi_mcp_request_bytes_total", "counter", (_TOOL,), "Bytes of calls")
-RESPONSE_BYTES = Family("openapi_mcp_response_bytes_total", "counter", (_TOOL,), "Bytes of answers to calls")
-RESULT_TOKENS = Family(
-    "openapi_mcp_result_tokens_total", "counter", (_TOOL,), "About how many tokens models were given to read"
-)
-TRUNCATED = Family("openapi_mcp_truncated_results_total", "counter", (_TOOL,), "Results with a part of the answer cut")
-MISMATCHES = Family(
-    "openapi_mcp_output_mismatches_total", "counter", (_TOOL,), "Answers that did not fit their documented schema"
-)
-UPSTREAM_SECONDS = Family(
-    "openapi_mcp_upstream_duration_seconds",
-    "histogram",
-    ("api", "status_class"),
-    "Time that an API took, waiting for a connection and retries included",
-)
-UPSTREAM_REQUESTS = Family(
-    "openapi_mcp_upstream_requests_total",
-    "counter",
-    ("api", "status", "error_type"),
-    "Requests by the status that an API answered, or by why there was none",
-)
-RETRIES = Family("openapi_mcp_upstream_retries_total", "counter", ("api",), "Attempts after the first")
-BREAKERS = Family(
-    "openapi_mcp_breaker_state", "gauge", ("api", "state"), "1 for the state that the API's circuit breaker is in"
-)
-IN_FLIGHT = Family("openapi_mcp_calls_in_flight", "gauge", (), "Messages that are being answered")
-SESSIONS = Family("openapi_mcp_sse_sessions", "gauge", (), "Open sessions of HTTP+SSE")
-STATE = Family("openapi_mcp_state", "gauge", ("state",), "1 for the state of the process: starting, ready, draining")
-TOOLS = Family("openapi_mcp_tools", "gauge", ("api",), "Operations that are served as tools")
-SKIPPED = Family("openapi_mcp_skipped_operations", "gauge", ("api",), "Operations that became no tool")
-BUILD = Family("openapi_mcp_build_info", "gauge", ("version",), "1, with the version of this server")
-
-FAMILIES = (
-    OPERATIONS,
-    TOOL_ERRORS,
-    REQUEST_BYTES,
-    RESPONSE_BYTES,
-    RESULT_TOKENS,
-    TRUNCATED,
-    MISMATCHES,
-    UPSTREAM_SECONDS,
-    UPSTREAM_REQUESTS,
-    RETRIES,
-    BREAKERS,
-    IN_FLIGHT,
-    SESSIONS,
-    STATE,
-    TOOLS,
-    SKIPPED,
-    BUILD,
-)
-
-
-class Metrics:
-    """Observes calls, reads gauges, writes pages. One for the process."""
+    What is measured is kept in values of our own: the library's take locks and checks, five times the work, in the
+    path of every call. Only one thread observes; the one that writes a page copies before it reads.
+    """
 
     def __init__(self) -> None:
-        # What other programs of the same image may set in the environment is not for us: see docs/adr/0014.
-        values.ValueClass = values.MutexValue
-        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._durations = _ByTool(_Histogram)
+        self._tools = _ByTool(lambda: [0.0] * len(families.BY_TOOL))
+        self._errors = _ByTool(_Counter)
+        self._answers: dict[tuple[str, int | None, str], _Answers] = {}
+        self._upstream_seconds: dict[tuple[str, ...], _Histogram] = {}
+        self._upstream_requests: dict[tuple[str, ...], _Counter] = {}
+        self._retries: dict[tuple[str, ...], _Counter] = {}
+        self._gauges: dict[Family, Read] = {families.BUILD: lambda: {(__version__,): 1}}
         self._registry = CollectorRegistry()
-        self._gauges = _Gauges()
-        self._registry.register(self._gauges)
-        operations = self._histogram(OPERATIONS)
-        self._durations = _ByTool(lambda tool, method, *others: operations.labels(method, tool, *others))
-        by_tool = [
-            self._counter(family) for family in (REQUEST_BYTES, RESPONSE_BYTES, RESULT_TOKENS, TRUNCATED, MISMATCHES)
-        ]
-        self._tools = _ByTool(lambda tool: [family.labels(tool) for family in by_tool])
-        self._errors = _ByTool(self._counter(TOOL_ERRORS).labels)
-        self._upstream_seconds = self._histogram(UPSTREAM_SECONDS)
-        self._upstream_requests = self._counter(UPSTREAM_REQUESTS)
-        self._retries = self._counter(RETRIES)
+        self._registry.register(self)
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
-        self._follow(BUILD, lambda: {(__version__,): 1})
 
     def load(self, catalog: ToolCatalog) -> None:
-        """What is served. Series that a first event would otherwise begin exist from now on: `rate` sees that event."""
+        """What is served."""
         skipped = Counts(each.api for each in catalog.skipped)
-        self._follow(TOOLS, lambda: {(api.name,): api.tools for api in catalog.apis})
-        self._follow(SKIPPED, lambda: {(api.name,): skipped[api.name] for api in catalog.apis})
+        self._gauges[families.TOOLS] = lambda: {(api.name,): api.tools for api in catalog.apis}
+        self._gauges[families.SKIPPED] = lambda: {(api.name,): skipped[api.name] for api in catalog.apis}
         for api in catalog.apis:
-            self._retries.labels(api.name)
+            self._retries.setdefault((api.name,), _Counter())  # `rate` sees the first only where there was a zero
 
     def follow_state(self, read: Callable[[], str]) -> None:
-        self._follow(STATE, lambda: _one_of(STATES, read()))
+        """``read``: one of `STATES`."""
+        self._gauges[families.STATE] = lambda: _one_of(STATES, read())
 
     def follow_calls(self, read: Callable[[], int]) -> None:
-        self._follow(IN_FLIGHT, lambda: {(): read()})
+        self._gauges[families.IN_FLIGHT] = lambda: {(): read()}
 
     def follow_sessions(self, read: Callable[[], int]) -> None:
-        self._follow(SESSIONS, lambda: {(): read()})
+        self._gauges[families.SESSIONS] = lambda: {(): read()}
 
     def follow_breakers(self, read: Callable[[], Mapping[str, str]]) -> None:
         """``read``: the state of each API's breaker, one of `BREAKER_STATES`."""
-        self._follow(
-            BREAKERS,
-            lambda: {
-                (api, *state): value
-                for api, now in read().items()
-                for state, value in _one_of(BREAKER_STATES, now).items()
-            },
-        )
-
-    def _follow(self, family: Family, read: Read) -> None:
-        self._gauges.reads[family] = read
+        self._gauges[families.BREAKERS] = lambda: {
+            (api, *state): value for api, now in read().items() for state, value in _one_of(BREAKER_STATES, now).items()
+        }
 
     def __call__(self, record: CallRecord) -> None:
         """An observer of calls (`service.observe.record.Observe`)."""
-        exemplar = {"trace_id": record.trace_id} if record.trace_id else None
         duration = self._durations.of(
             record.tool, record.method or OTHER, _error_type(record), record.version, record.transport
         )
-        duration.observe(record.seconds, exemplar)
+        duration.observe(record.seconds, record.trace_id)
         if record.tool:
             self._count_tool(record)
         if record.upstream_seconds:
-            self._count_upstream(record, exemplar)
+            self._count_upstream(record)
 
     def page(self, *, open_metrics: bool) -> bytes:
         """Everything, in the text format 0.0.4 or in OpenMetrics 1.0.0. May be called in a thread."""
         write = openmetrics.generate_latest if open_metrics else exposition.generate_latest
         return write(self._registry)
 
-    def _count_tool(self, record: CallRecord) -> None:
-        request, response, tokens, truncated, mismatches = self._tools.of(record.tool)
-        request.inc(record.request_bytes)
-        response.inc(record.response_bytes)
-        tokens.inc(record.result_tokens)
-        if record.truncated:
-            truncated.inc()
-        if record.mismatch:
-            mismatches.inc()
-        if record.outcome == "tool_error":
-            self._errors.of(record.tool, record.error or _status_class(record.status)).inc()
-
-    def _count_upstream(self, record: CallRecord, exemplar: dict[str, str] | None) -> None:
-        status_class = _status_class(record.status)
-        status = str(record.status) if record.status in _STATUSES else status_class
-        error = "" if status else record.error or record.outcome
-        self._upstream_seconds.labels(record.api, status_class).observe(record.upstream_seconds, exemplar)
-        self._upstream_requests.labels(record.api, status, error).inc()
-        if record.retries:
-            self._retries.labels(record.api).inc(record.retries)
-
-    def _counter(self, family: Family) -> Counter:
-        return Counter(family.name, family.help, family.labels, registry=self._registry)
-
-    def _histogram(self, family: Family) -> Histogram:
-        return Histogram(family.name, family.help, family.labels, registry=self._registry, buckets=SECONDS)
-
-
-Child = TypeVar("Child")
-
-
-class _ByTool(Generic[Child]):
-    """What is labelled with a tool, kept by its labels: to find it through `labels` costs four times as much."""
-
-    def __init__(self, make: Callable[..., Child]) -> None:
-        self._make = make
-        self._made: dict[tuple[str, ...], Child] = {}
-
-    def of(self, *labels: str) -> Child:
-        """The tool is the first of the labels."""
-        child = self._made.get(labels)
-        return self._new(*labels) if child is None else child
-
-    def _new(self, tool: str, *others: str) -> Child:
-        if len(self._made) >= LABEL_SETS and tool not in {"", OTHER}:
-            return self.of(OTHER, *others)
-        child = self._made[tool, *others] = self._make(tool, *others)
-        return child
-
-
-class _Gauges(Collector):
-    """What is asked for when a page is written."""
-
-    def __init__(self) -> None:
-        self.reads: dict[Family, Read] = {}
-
     def describe(self) -> Iterable[Metric]:
-        return [GaugeMetricFamily(family.name, family.help) for family in FAMILIES if family.kind == "gauge"]
+        return ()
 
     def collect(self) -> Iterable[Metric]:
-        for family, read in list(self.reads.items()):
-            gauge = GaugeMetricFamily(family.name, family.help, labels=family.labels)
-            for labels, value in read().items():
-                gauge.add_metric(labels, value)
-            yield gauge
+        """For the registry, in a thread."""
+        yield _histogram(families.OPERATIONS, self._durations.made)
+        yield _counter(families.TOOL_ERRORS, self._errors.made)
+        tools = list(self._tools.made.items())
+        for index, family in enumerate(families.BY_TOOL):
+            yield _samples(family, {labels: counts[index] for labels, counts in tools})
+        yield _histogram(families.UPSTREAM_SECONDS, self._upstream_seconds)
+        yield _counter(families.UPSTREAM_REQUESTS, self._upstream_requests)
+        yield _counter(families.RETRIES, self._retries)
+        for family, read in list(self._gauges.items()):
+            yield _samples(family, read())
+
+    def _count_tool(self, record: CallRecord) -> None:
+        counts = self._tools.of(record.tool)
+        counts[0] += record.request_bytes
+        counts[1] += record.response_bytes
+        counts[2] += record.result_tokens
+        counts[3] += record.truncated
+        counts[4] += record.mismatch
+        if record.outcome == "tool_error":
+            self._errors.of(record.tool, record.error or _status_class(record.status)).count += 1
+
+    def _count_upstream(self, record: CallRecord) -> None:
+        key = (record.api, record.status, record.error or record.outcome if record.status is None else "")
+        answers = self._answers.get(key)
+        if answers is None:
+            answers = self._answers[key] = self._new_answers(*key)
+        answers.seconds.observe(record.upstream_seconds, record.trace_id)
+        answers.requests.count += 1
+        if record.retries:
+            self._retries.setdefault((record.api,), _Counter()).count += record.retries
+
+    def _new_answers(self, api: str, status: int | None, error: str) -> _Answers:
+        status_class = _status_class(status)
+        shown = str(status) if status in _STATUSES else status_class
+        return _Answers(
+            self._upstream_seconds.setdefault((api, status_class), _Histogram()),
+            self._upstream_requests.setdefault((api, shown, error), _Counter()),
+        )
+
+
+class _Counter:
+    """Of one label set."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0.0
+
+
+class _Histogram:
+    """Of one label set, with the last trace in each bucket."""
+
+    __slots__ = ("counts", "exemplars", "total")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(SECONDS) + 1)
+        self.total = 0.0
+        self.exemplars: dict[int, Exemplar] = {}
+
+    def observe(self, seconds: float, trace_id: str) -> None:
+        bucket = bisect_left(SECONDS, seconds)
+        self.counts[bucket] += 1
+        self.total += seconds
+        if trace_id:
+            self.exemplars[bucket] = Exemplar({"trace_id": trace_id}, seconds, time.time())
+
+    def buckets(self) -> list[tuple[str, float] | tuple[str, float, Exemplar]]:
+        """(upper bound, observations up to it, and the exemplar where there is one)"""
+        bounded = enumerate(zip(_BOUNDS, accumulate(list(self.counts)), strict=True))
+        return [(*bucket, self.exemplars[index]) if index in self.exemplars else bucket for index, bucket in bounded]
+
+
+class _Answers(NamedTuple):
+    """Of an API with one status."""
+
+    seconds: _Histogram
+    requests: _Counter
+
+
+Value = TypeVar("Value")
+
+
+class _ByTool(Generic[Value]):
+    """Values by their labels, of which the tool is the first; at most `LABEL_SETS`, and those of the tool `OTHER`."""
+
+    def __init__(self, make: Callable[[], Value]) -> None:
+        self.made: dict[tuple[str, ...], Value] = {}
+        self._make = make
+
+    def of(self, *labels: str) -> Value:
+        value = self.made.get(labels)
+        return self._new(*labels) if value is None else value
+
+    def _new(self, tool: str, *others: str) -> Value:
+        if len(self.made) >= LABEL_SETS and tool not in {"", OTHER}:
+            return self.of(OTHER, *others)
+        value = self.made[tool, *others] = self._make()
+        return value
+
+
+def _histogram(family: Family, values: dict[tuple[str, ...], _Histogram]) -> Metric:
+    metric = HistogramMetricFamily(family.name, family.help, labels=family.labels)
+    for labels, value in list(values.items()):
+        metric.add_metric(labels, value.buckets(), value.total)
+    return metric
+
+
+def _counter(family: Family, values: dict[tuple[str, ...], _Counter]) -> Metric:
+    return _samples(family, {labels: value.count for labels, value in list(values.items())})
+
+
+def _samples(family: Family, values: Mapping[tuple[str, ...], float]) -> Metric:
+    kind = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
+    metric = kind(family.name, family.help, labels=family.labels)
+    for labels, value in values.items():
+        metric.add_metric(labels, value)
+    return metric
 
 
 def _one_of(states: tuple[str, ...], now: str) -> dict[tuple[str, ...], float]:

@@ -13,7 +13,8 @@ from scripted import ScriptedApi, gateway, ok
 
 from service import __version__
 from service.mcp.inbound import Call, Rejection, from_http
-from service.observe.metrics import FAMILIES, LABEL_SETS, Metrics
+from service.observe.families import FAMILIES
+from service.observe.metrics import LABEL_SETS, Metrics
 from service.observe.record import CallRecord, to_each
 
 CALL = CallRecord(
