@@ -66,7 +66,7 @@ def in_thread(metrics: Metrics) -> Page:
     one = anyio.CapacityLimiter(1)
 
     async def page(*, open_metrics: bool) -> bytes:
-        return await run_sync(partial(metrics.page, open_metrics=open_metrics), limiter=one)
+        return await run_sync(metrics.page(open_metrics=open_metrics), limiter=one)
 
     return page
 

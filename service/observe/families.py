@@ -57,7 +57,10 @@ UPSTREAM_REQUESTS = Family(
 )
 RETRIES = Family("openapi_mcp_upstream_retries_total", "counter", ("api",), "Attempts after the first")
 BREAKERS = Family(
-    "openapi_mcp_breaker_state", "gauge", ("api", "state"), "1 for the state that the API's circuit breaker is in"
+    "openapi_mcp_breaker_state",
+    "gauge",
+    ("origin", "state"),
+    "1 for the state that an API's circuit breaker is in: closed, half_open, open",
 )
 IN_FLIGHT = Family("openapi_mcp_calls_in_flight", "gauge", (), "Messages that are being answered")
 SESSIONS = Family("openapi_mcp_sse_sessions", "gauge", (), "Open sessions of HTTP+SSE")

@@ -1,4 +1,4 @@
-"""Metrics of the calls for Prometheus: one registry of our own, made where metrics are asked for and nowhere else."""
+"""Metrics of the calls for Prometheus: made where they are asked for and nowhere else, in no registry but their own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate
 from typing import Generic, NamedTuple, TypeVar
 
-from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, exposition
+from prometheus_client import PlatformCollector, ProcessCollector, exposition
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
@@ -36,14 +36,14 @@ STATES = ("starting", "ready", "draining")
 BREAKER_STATES = ("closed", "half_open", "open")
 
 Read = Callable[[], Mapping[tuple[str, ...], float]]
-"""Values by label values. Called in a thread, at every scrape."""
+"""Values by label values, at every scrape."""
 
 _BOUNDS = [*(str(float(bound)) for bound in SECONDS), "+Inf"]
 _STATUSES = frozenset(int(status) for status in http.HTTPStatus)
 """An API may make up hundreds of others: of those only the class is told."""
 
 
-class Metrics(Collector):
+class Metrics:
     """Observes calls, follows gauges, writes pages. One for the process.
 
     What is measured is kept in values of our own: the library's take locks and checks, five times the work, in the
@@ -59,10 +59,7 @@ class Metrics(Collector):
         self._upstream_requests: dict[tuple[str, ...], _Counter] = {}
         self._retries: dict[tuple[str, ...], _Counter] = {}
         self._gauges: dict[Family, Read] = {families.BUILD: lambda: {(__version__,): 1}}
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
-        ProcessCollector(registry=self._registry)
-        PlatformCollector(registry=self._registry)
+        self._process = (ProcessCollector(registry=None), PlatformCollector(registry=None))
 
     def load(self, catalog: ToolCatalog) -> None:
         """What is served."""
@@ -83,9 +80,11 @@ class Metrics(Collector):
         self._gauges[families.SESSIONS] = lambda: {(): read()}
 
     def follow_breakers(self, read: Callable[[], Mapping[str, str]]) -> None:
-        """``read``: the state of each API's breaker, one of `BREAKER_STATES`."""
+        """``read``: the state of the breaker before each origin, one of `BREAKER_STATES`."""
         self._gauges[families.BREAKERS] = lambda: {
-            (api, *state): value for api, now in read().items() for state, value in _one_of(BREAKER_STATES, now).items()
+            (origin, *state): value
+            for origin, now in read().items()
+            for state, value in _one_of(BREAKER_STATES, now).items()
         }
 
     def __call__(self, record: CallRecord) -> None:
@@ -99,16 +98,15 @@ class Metrics(Collector):
         if record.upstream_seconds:
             self._count_upstream(record)
 
-    def page(self, *, open_metrics: bool) -> bytes:
-        """Everything, in the text format 0.0.4 or in OpenMetrics 1.0.0. May be called in a thread."""
+    def page(self, *, open_metrics: bool) -> Callable[[], bytes]:
+        """What writes everything, in OpenMetrics 1.0.0 or in the text format 0.0.4, and takes its time: a thread may
+        do it. Gauges are read now: what they read belongs to whoever asks.
+        """
+        gauges = [_samples(family, read()) for family, read in self._gauges.items()]
         write = openmetrics.generate_latest if open_metrics else exposition.generate_latest
-        return write(self._registry)
+        return lambda: write(_Page([*self._collect(), *gauges]))
 
-    def describe(self) -> Iterable[Metric]:
-        return ()
-
-    def collect(self) -> Iterable[Metric]:
-        """For the registry, in a thread."""
+    def _collect(self) -> Iterable[Metric]:
         yield _histogram(families.OPERATIONS, self._durations.made)
         yield _counter(families.TOOL_ERRORS, self._errors.made)
         tools = list(self._tools.made.items())
@@ -117,8 +115,8 @@ class Metrics(Collector):
         yield _histogram(families.UPSTREAM_SECONDS, self._upstream_seconds)
         yield _counter(families.UPSTREAM_REQUESTS, self._upstream_requests)
         yield _counter(families.RETRIES, self._retries)
-        for family, read in list(self._gauges.items()):
-            yield _samples(family, read())
+        for collector in self._process:
+            yield from collector.collect()
 
     def _count_tool(self, record: CallRecord) -> None:
         counts = self._tools.of(record.tool)
@@ -147,6 +145,16 @@ class Metrics(Collector):
             self._upstream_seconds.setdefault((api, status_class), _Histogram()),
             self._upstream_requests.setdefault((api, shown, error), _Counter()),
         )
+
+
+class _Page(Collector):
+    """What the library writes."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
 
 
 class _Counter:

@@ -126,7 +126,10 @@ class Slow:
         self.entered, self.go_on = threading.Semaphore(0), threading.Event()
         self.at_once = self._now = 0
 
-    def page(self, *, open_metrics: bool) -> bytes:
+    def page(self, *, open_metrics: bool) -> Callable[[], bytes]:
+        return self._write
+
+    def _write(self) -> bytes:
         self._now += 1
         self.at_once = max(self.at_once, self._now)
         self.entered.release()

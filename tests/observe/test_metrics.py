@@ -41,7 +41,7 @@ def record(**changes: object) -> CallRecord:
 
 
 def page(metrics: Metrics, *, open_metrics: bool = False) -> Page:
-    return Page(metrics.page(open_metrics=open_metrics).decode(), is_open=open_metrics)
+    return Page(metrics.page(open_metrics=open_metrics)().decode(), is_open=open_metrics)
 
 
 def seen(*records: CallRecord) -> Page:
@@ -154,7 +154,7 @@ def test_gauges_are_read_when_a_page_is_written():
     metrics.follow_state(lambda: now["state"])
     metrics.follow_calls(lambda: now["calls"])
     metrics.follow_sessions(lambda: now["sessions"])
-    metrics.follow_breakers(lambda: {"pets": now["breaker"]})
+    metrics.follow_breakers(lambda: {"https://api.example.com": now["breaker"]})
 
     def told() -> tuple[float, ...]:
         after = page(metrics)
@@ -163,7 +163,7 @@ def test_gauges_are_read_when_a_page_is_written():
             after.value("openapi_mcp_calls_in_flight"),
             after.value("openapi_mcp_sse_sessions"),
             *(
-                after.value("openapi_mcp_breaker_state", api="pets", state=state)
+                after.value("openapi_mcp_breaker_state", origin="https://api.example.com", state=state)
                 for state in ("closed", "half_open", "open")
             ),
         )
@@ -192,7 +192,7 @@ def test_the_trace_of_a_call_is_an_exemplar_in_openmetrics():
         (f"{DURATION}_bucket", "0.2"): ({"trace_id": TRACE}, 0.15),
         ("openapi_mcp_upstream_duration_seconds_bucket", "0.02"): ({"trace_id": TRACE}, 0.015),
     }
-    assert TRACE not in metrics.page(open_metrics=False).decode()
+    assert TRACE not in metrics.page(open_metrics=False)().decode()
 
 
 def test_both_formats_say_the_same():
