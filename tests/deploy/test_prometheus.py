@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import http.client
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import msgspec
@@ -14,7 +17,10 @@ from processes import CHECKOUT, Server, started
 from prometheus import Prometheus, program, promtool, scraping
 from scraped import Page, fetch, metrics_url, scraped, until
 
+from service.edge.metrics_port import OPEN_METRICS
+from service.observe.metrics import Metrics
 from service.observe.pages import merged
+from service.observe.record import CallRecord
 
 DOCUMENT = CHECKOUT / "service" / "demo" / "openapi.yaml"
 DASHBOARD = msgspec.json.decode((CHECKOUT / "deploy/grafana/dashboards/openapi-mcp-server.json").read_bytes())
@@ -28,6 +34,17 @@ actions:
   - target: $.paths['/pets/search'].get.responses['200'].content['application/json']
     update: {schema: {type: object, required: [colour], properties: {colour: {type: string}}}}
 """
+TRACED = {
+    "method": "tools/call",
+    "version": "2025-11-25",
+    "transport": "http",
+    "outcome": "ok",
+    "seconds": 0.15,
+    "request_bytes": 1,
+    "response_bytes": 1,
+    "tool": "getPet",
+    "api": "pets",
+}
 VARIABLES = {"$__rate_interval": "1m", "$job": ".*", "$api": ".*", "$tool": ".*"}
 
 
@@ -200,3 +217,42 @@ def test_the_rules_are_evaluated_and_none_fires(run):
     until(lambda: all(rule["health"] != "unknown" for rule in run.prometheus.ask("rules")["groups"][0]["rules"]))
     (group,) = run.prometheus.ask("rules")["groups"]
     assert {(rule["health"], rule["state"]) for rule in group["rules"]} <= {("ok", "inactive"), ("ok", "pending")}
+
+
+@contextmanager
+def answering(page: bytes) -> Iterator[str]:
+    """A target that says the same for ever: its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-type", OPEN_METRICS.decode())
+            self.end_headers()
+            self.wfile.write(page)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as target:
+        threading.Thread(target=target.serve_forever).start()
+        try:
+            yield f"127.0.0.1:{target.server_port}"
+        finally:
+            target.shutdown()
+
+
+def test_the_traces_of_calls_of_several_workers_are_kept(tmp_path):
+    pages = {}
+    for worker, trace in {"0": "a" * 32, "1": "b" * 32}.items():
+        metrics = Metrics()
+        metrics(CallRecord(**TRACED, trace_id=trace))
+        pages[worker] = metrics.page(open_metrics=True)()
+    name = "mcp_server_operation_duration_seconds_bucket"
+    with answering(merged(pages)) as target, scraping(tmp_path, target) as prometheus:
+        until(lambda: prometheus.values(f"count({name})") == [30])
+        found = prometheus.ask("query_exemplars", query=name, start="0", end=str(2**33))
+    assert {
+        (one["seriesLabels"]["worker"], one["seriesLabels"]["le"], kept["labels"]["trace_id"], kept["value"])
+        for one in found
+        for kept in one["exemplars"]
+    } == {("0", "0.2", "a" * 32, "0.15"), ("1", "0.2", "b" * 32, "0.15")}
