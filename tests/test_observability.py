@@ -65,7 +65,7 @@ def test_over_stdio_there_are_metrics_too():
 def test_the_port_answers_while_the_last_call_is_finished_and_nothing_else_does():
     with started(*DEMO, **ON) as server:
         metrics, mcp = metrics_url(server), server.url
-        call = threading.Thread(target=post, args=(mcp, "waitSlowly"), kwargs={"seconds": 2})
+        call = threading.Thread(target=post, args=(mcp, "waitSlowly"), kwargs={"seconds": 4})
         call.start()
         until(lambda: scraped(metrics).value("openapi_mcp_calls_in_flight"))
         server.process.send_signal(signal.SIGTERM)
