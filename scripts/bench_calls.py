@@ -6,12 +6,13 @@ connections busy. CPU time is the figure that holds: calls a second depend on wh
 
 import argparse
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -33,6 +34,10 @@ REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %
 WARM_UP_CALLS = 500
 START_SECONDS = 20
 RUN_SECONDS = 300
+PAIRS = 8
+TURNS = 10
+VARIANTS = {"metrics": ("--enable-prometheus", "--prometheus-port", "0")}
+"""What can be turned on, to be compared with a server that has none of it."""
 
 
 async def api() -> None:
@@ -129,20 +134,60 @@ def listening(log: Path, server: subprocess.Popen[bytes]) -> int:
     raise SystemExit(log.read_text())
 
 
-def measure(log: Path, server: subprocess.Popen[bytes], calls: int, connections: int) -> None:
-    port = listening(log, server)
-    trio.run(drive, port, WARM_UP_CALLS, connections)
-    cpu, began = cpu_seconds(server.pid), time.perf_counter()
+@contextmanager
+def serving(folder: str, name: str, *argv: str) -> Iterator[tuple[int, int]]:
+    """(port, process id) of a server with these arguments."""
+    log = Path(folder, name)
+    with (
+        log.open("wb") as stderr,
+        started("-m", "service", "--transport", "http", "--port", "0", *argv, stderr=stderr.fileno()) as server,
+    ):
+        yield listening(log, server), server.pid
+
+
+def measure(port: int, pid: int, calls: int, connections: int) -> float:
+    """CPU seconds of a call."""
+    cpu = cpu_seconds(pid)
     trio.run(drive, port, calls, connections)
-    cpu, elapsed = cpu_seconds(server.pid) - cpu, time.perf_counter() - began
+    return (cpu_seconds(pid) - cpu) / calls
+
+
+def report(port: int, pid: int, calls: int, connections: int) -> None:
+    trio.run(drive, port, WARM_UP_CALLS, connections)
+    began = time.perf_counter()
+    each = measure(port, pid, calls, connections)
+    elapsed = time.perf_counter() - began
     print(f"{calls} calls over {connections} connections in {elapsed:.1f} s ({calls / elapsed:.0f} a second)")
-    print(f"CPU of the server: {cpu / calls * 1e6:.0f} us a call; resident: {resident_mib(server.pid):.0f} MiB")
+    print(f"CPU of the server: {each * 1e6:.0f} us a call; resident: {resident_mib(pid):.0f} MiB")
+
+
+def compare(
+    name: str, start: Callable[..., AbstractContextManager[tuple[int, int]]], calls: int, connections: int
+) -> None:
+    """Two processes of one program differ by some percent already, and the machine slows down for a while: so pairs of
+    new servers, in each of which both take turns."""
+    ratios, without = [], []
+    for _ in range(PAIRS):
+        with start("plain") as plain, start(name, *VARIANTS[name]) as other:
+            for port, _ in (plain, other):
+                trio.run(drive, port, WARM_UP_CALLS, connections)
+            before = [cpu_seconds(pid) for _, pid in (plain, other)]
+            for _ in range(TURNS):
+                for port, _ in (plain, other):
+                    trio.run(drive, port, calls // PAIRS // TURNS, connections)
+            one, two = (cpu_seconds(pid) - cpu for (_, pid), cpu in zip((plain, other), before, strict=True))
+        without.append(one / (calls // PAIRS) * 1e6)
+        ratios.append(two / one)
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    print(f"CPU of a call without {name}: {statistics.median(without):.0f} us")
+    print(f"with {name}: {middle:.3f} of it (half of {PAIRS} pairs are from {low:.3f} to {high:.3f})")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=20_000)
     parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--compare", action="append", default=[], choices=VARIANTS, help="only: what this adds to it")
     parser.add_argument("--api", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.api:
@@ -151,14 +196,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, started(__file__, "--api", stdout=subprocess.PIPE) as upstream:
         assert upstream.stdout is not None
         base = f"http://127.0.0.1:{int(upstream.stdout.readline())}"
-        document, log = Path(folder, "bench.yaml"), Path(folder, "log")
+        document = Path(folder, "bench.yaml")
         document.write_bytes(DOCUMENT)
         where = ["--spec-path", str(document), "--api-url", base, "--allow-private-networks"]
-        with (
-            log.open("wb") as stderr,
-            started("-m", "service", "--transport", "http", "--port", "0", *where, stderr=stderr.fileno()) as server,
-        ):
-            measure(log, server, options.calls, options.connections)
+
+        def start(name: str, *argv: str) -> AbstractContextManager[tuple[int, int]]:
+            return serving(folder, name, *where, *argv)
+
+        if not options.compare:
+            with start("plain") as plain:
+                report(*plain, options.calls, options.connections)
+        for name in options.compare:
+            compare(name, start, options.calls, options.connections)
 
 
 if __name__ == "__main__":

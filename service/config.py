@@ -102,6 +102,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     operation_prompts: bool
     tools_page_size: int
     tool_budget_tokens: int
+    prometheus: bool
+    prometheus_port: int
     warnings: tuple[str, ...]
 
 
@@ -252,6 +254,13 @@ def _require_known_listener(given: Mapping[str, Given], command: Command) -> Non
     )
 
 
+def _require_different_ports(given: Mapping[str, Given], transport: Transport) -> None:
+    port = given["PROMETHEUS_PORT"]
+    both = given["ENABLE_PROMETHEUS"].value and transport != "stdio"
+    if both and port.value and port.value == given["SERVER_PORT"].value:
+        raise ConfigError(port.label, f"{port.value} is {given['SERVER_PORT'].label} already; choose another port")
+
+
 def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -269,6 +278,7 @@ def _config(
     values = {name: each.value for name, each in given.items()}
     serves_demo = command == "demo" and given["SERVER_TRANSPORT"].is_default
     transport: Transport = "http" if serves_demo else values["SERVER_TRANSPORT"]
+    _require_different_ports(given, transport)
     return Config(
         command=command,
         operands=operands,
@@ -300,6 +310,8 @@ def _config(
         operation_prompts=values["ENABLE_OPERATION_PROMPTS"],
         tools_page_size=values["TOOLS_PAGE_SIZE"],
         tool_budget_tokens=values["TOOL_BUDGET_TOKENS"],
+        prometheus=values["ENABLE_PROMETHEUS"],
+        prometheus_port=values["PROMETHEUS_PORT"],
         warnings=tuple(_warnings(values, listens=transport != "stdio")),
     )
 
@@ -317,7 +329,5 @@ def _warnings(values: Mapping[str, Any], *, listens: bool) -> Iterable[str]:
     unused = [name for names in _NEEDED.values() for name in names if values[name]]
     if values["AUTH_TYPE"] == "none" and unused:
         yield f"AUTH_TYPE is none: {', '.join(unused)} is not used"
-    if values["ENABLE_PROMETHEUS"]:
-        yield "ENABLE_PROMETHEUS: metrics are not available in this version; nothing listens on PROMETHEUS_PORT"
     if listens and not is_loopback(values["SERVER_HOST"]):
         yield "INBOUND_AUTH is none: whoever reaches this port can call every tool with this server's credentials"

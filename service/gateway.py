@@ -17,11 +17,11 @@ from typing import Any, Protocol
 import anyio
 import msgspec
 
-from service.bridge import prompts
+from service.bridge import budget, prompts
 from service.bridge.arguments import check
 from service.bridge.model import RESPONSE_FILTER, HttpRequest, HttpResponse, Tool, ToolCatalog
 from service.bridge.request import build
-from service.bridge.result import OutputValidators, Select, from_error, render
+from service.bridge.result import MISMATCH, TRUNCATED, OutputValidators, Select, from_error, render
 from service.errors import ArgumentError, ServiceError, Timeout
 from service.mcp import answers
 from service.mcp.inbound import SHOWN_CHARACTERS, Batch, Call, Rejection
@@ -74,7 +74,10 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gateway:
-    """Answers calls. Holds no state of any client, so any call may come from anywhere."""
+    """Answers calls. Holds no state of any client, so any call may come from anywhere.
+
+    ``in_flight``: messages that are being answered.
+    """
 
     def __init__(
         self, catalog: ToolCatalog, serving: Serving, *, send: Send, authorize: Authorize, observe: Observe
@@ -84,6 +87,7 @@ class Gateway:
         self._send = send
         self._authorize = authorize
         self._observe = observe
+        self.in_flight = 0
         self._validators = OutputValidators() if serving.validate_output else None
         self._static = answers.render(
             server=serving.server,
@@ -144,6 +148,7 @@ class Gateway:
     @contextmanager
     def _observed(self, call: Call, transport: Transport) -> Iterator[_Entry]:
         entry = _Entry(call, transport)
+        self.in_flight += 1
         try:
             yield entry
         except Exception:  # the one last resort: a bug costs this call only, and is in the log under its id
@@ -151,6 +156,7 @@ class Gateway:
             logger.exception("incident %s while answering %s", incident, call.method)
             entry.fail(incident)
         finally:
+            self.in_flight -= 1
             self._observe(entry.record())
 
     def _prompt(self, call: Call) -> bytes | Rejection:
@@ -175,7 +181,7 @@ class Gateway:
                 tasks.start_soon(_report_progress, call.progress_token, notify)
                 outcome = await self._outcome(tool, call, entry)
                 tasks.cancel_scope.cancel()
-        entry.is_error = outcome.isError
+        entry.result = outcome
         return response(call.id, result(outcome, self._identity(call)))
 
     async def _outcome(self, tool: Tool, call: Call, entry: _Entry) -> ToolResult:
@@ -185,8 +191,8 @@ class Gateway:
             select = _selection(tool, checked.values)
             request = self._authorize(build(tool, checked.values), tool)
             answered = await self._exchange(request, entry)
-            budget = self._serving.result_budget_bytes
-            rendered = render(tool, answered, self._validators, select=select, budget_bytes=budget)
+            limit = self._serving.result_budget_bytes
+            rendered = render(tool, answered, self._validators, select=select, budget_bytes=limit)
         except ServiceError as error:
             entry.error = type(error).__name__
             return from_error(error, tool)
@@ -222,7 +228,7 @@ class _Entry:
         self.answer = b""
         self.tool: Tool | None = None
         self.error = ""
-        self.is_error = False
+        self.result: ToolResult | None = None
         self.status: int | None = None
         self.upstream_seconds = 0.0
 
@@ -230,13 +236,15 @@ class _Entry:
         if isinstance(answer, Rejection):
             self._outcome, self.error, self.answer = "protocol_error", str(answer.code), answer.encode()
         else:
-            self._outcome, self.answer = "tool_error" if self.is_error else "ok", answer
+            is_error = self.result is not None and self.result.isError
+            self._outcome, self.answer = "tool_error" if is_error else "ok", answer
 
     def fail(self, incident: str) -> None:
         self._outcome, self.error = "internal_error", str(INTERNAL_ERROR)
         self.answer = error_response(self._call.id, INTERNAL_ERROR, f"internal error; incident {incident}")
 
     def record(self) -> CallRecord:
+        said = (self.result.meta or {}) if self.result else {}
         return CallRecord(
             method=self._call.method,
             version=self._call.version,
@@ -250,6 +258,9 @@ class _Entry:
             error=self.error,
             status=self.status,
             upstream_seconds=self.upstream_seconds,
+            result_tokens=budget.tokens(self.result) if self.result else 0,
+            truncated=TRUNCATED in said,
+            mismatch=MISMATCH in said,
         )
 
 

@@ -14,8 +14,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 import msgspec
@@ -31,6 +32,7 @@ from service.edge import hosts, serving, spec_parts, spec_source
 from service.edge.addresses import AddressRule, CheckedBackend
 from service.edge.app import Readiness, WorkerApp
 from service.edge.credentials import Credentials
+from service.edge.metrics_port import Watched, watch
 from service.edge.posts import Visitors
 from service.edge.sse import http_sse
 from service.edge.stdio import claim_stdout, serve_stdio
@@ -40,10 +42,13 @@ from service.errors import ConfigError, SpecError
 from service.gateway import Gateway, Serving
 from service.mcp.messages import ServerInfo
 from service.observe import logs
-from service.observe.record import CallRecord
+from service.observe.record import CallRecord, Observe, to_each
 from service.openapi import operations, overlay
 from service.openapi.document import Document, parse
 from service.openapi.model import Note
+
+if TYPE_CHECKING:
+    from service.observe.metrics import Metrics
 
 BYTES_PER_TOKEN = 4
 """A rule of thumb for English and JSON; only used to tell sizes apart."""
@@ -57,6 +62,19 @@ class Stop:
     def __init__(self) -> None:
         self.requested = anyio.Event()
         self.forced = False
+
+
+class Listeners(NamedTuple):
+    """The ports that were taken; None where a client is on standard input, or nobody asked for metrics."""
+
+    mcp: socket.socket | None
+    metrics: socket.socket | None
+
+    def listen(self) -> None:
+        if self.mcp is not None:
+            serving.listen(self.mcp)
+        if self.metrics is not None:
+            serving.listen(self.metrics, setting="PROMETHEUS_PORT")
 
 
 class Tally:
@@ -91,34 +109,43 @@ def run(config: Config) -> int:
     return 1 if stop.forced else 0
 
 
+def _bind(config: Config) -> Listeners:
+    return Listeners(
+        mcp=serving.bind(config.host, config.port) if config.transport != "stdio" else None,
+        metrics=serving.bind(config.host, config.prometheus_port, setting="PROMETHEUS_PORT")
+        if config.prometheus
+        else None,
+    )
+
+
 async def _serve(config: Config, stop: Stop) -> None:
-    listener = serving.bind(config.host, config.port) if config.transport != "stdio" else None
+    listeners = _bind(config)
     tools = await read_catalog(config)
-    if listener is not None:
-        serving.listen(listener)
-    await _serve_tools(config, stop, tools, listener)
+    listeners.listen()
+    await _serve_tools(config, stop, tools, listeners)
 
 
 async def _demo(config: Config, stop: Stop) -> None:
     """The bundled API on a loopback port of its own, and its tools in front of it; or only the API."""
-    listener = serving.bind(config.host, config.port) if config.transport != "stdio" else None
-    if "--api-only" in config.options and listener is not None:
-        logger.info("the demo API is at %s", _url(listener))
+    listeners = _bind(config)
+    if "--api-only" in config.options and listeners.mcp is not None:
+        logger.info("the demo API is at %s", serving.url(listeners.mcp))
         async with _until_signal(stop):
-            await _serve_demo_api(listener, stop.requested, config.shutdown_grace_seconds)
+            await _serve_demo_api(listeners.mcp, stop.requested, config.shutdown_grace_seconds)
         return
-    if listener is not None:
-        serving.listen(listener)
+    listeners.listen()
     api_listener = serving.bind("127.0.0.1", 0)
     source = ApiSource(
-        name="petshop", base=base_url(_url(api_listener)), description=operations.describe(parse(document()))
+        name="petshop",
+        base=base_url(serving.url(api_listener)),
+        description=operations.describe(parse(document())),
     )
     tools = catalog.build([source], response_filter=config.response_filter)
     served = anyio.Event()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_serve_demo_api, api_listener, served, 1.0)
         # The one private address that the demo needs is its own.
-        await _serve_tools(msgspec.structs.replace(config, allow_private_networks=True), stop, tools, listener)
+        await _serve_tools(msgspec.structs.replace(config, allow_private_networks=True), stop, tools, listeners)
         served.set()
 
 
@@ -195,8 +222,10 @@ def address_rule(config: Config) -> AddressRule:
 
 
 @asynccontextmanager
-async def opened(config: Config, tools: ToolCatalog, observe: Callable[[CallRecord], None]) -> AsyncIterator[Gateway]:
-    """A gateway with everything behind it; closed in reverse."""
+async def opened(
+    config: Config, tools: ToolCatalog, observe: Callable[[CallRecord], None], metrics: Metrics | None = None
+) -> AsyncIterator[Gateway]:
+    """A gateway with everything behind it; closed in reverse. ``metrics`` follow what it is doing."""
     bases = {api.name: api.base for api in tools.apis}
     credentials = Credentials(_auths(config, tools), bases)
     how = Serving(
@@ -213,7 +242,10 @@ async def opened(config: Config, tools: ToolCatalog, observe: Callable[[CallReco
         max_keepalive=config.http_max_keepalive,
         attempt_seconds=config.http_timeout_seconds,
     ) as upstream:
-        yield Gateway(tools, how, send=upstream.send, authorize=credentials.authorize, observe=observe)
+        gateway = Gateway(tools, how, send=upstream.send, authorize=credentials.authorize, observe=observe)
+        if metrics is not None:
+            metrics.follow_calls(lambda: gateway.in_flight)
+        yield gateway
 
 
 def _auths(config: Config, tools: ToolCatalog) -> dict[str, Auth]:
@@ -222,17 +254,20 @@ def _auths(config: Config, tools: ToolCatalog) -> dict[str, Auth]:
     return {api.name: security.placed(api.auth, places[api.name]) for api in config.apis}
 
 
-async def _serve_tools(config: Config, stop: Stop, tools: ToolCatalog, listener: socket.socket | None) -> None:
+async def _serve_tools(config: Config, stop: Stop, tools: ToolCatalog, listeners: Listeners) -> None:
     tally = Tally(config)
-    async with opened(config, tools, tally) as gateway:
+    async with AsyncExitStack() as stack:
+        watched = await stack.enter_async_context(watch(listeners.metrics, tools))  # first in, last out
+        observe: Observe = tally if watched.metrics is None else to_each(tally, watched.metrics)
+        gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics))
         _report(config, tools)
         # What was made so far stays for good: the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        if listener is None:
-            await _serve_stdio(gateway, stop)
+        if listeners.mcp is None:
+            await _serve_stdio(gateway, stop, watched.readiness)
         else:
-            await _serve_http(config, stop, gateway, tools, listener)
+            await _serve_http(config, stop, gateway, tools, listeners.mcp, watched)
     logger.info("stopped", extra=tally.summary())
 
 
@@ -271,7 +306,7 @@ def _report_security(config: Config, tools: ToolCatalog) -> None:
             logger.warning(problem, extra={"api": api.name, "unmet_security": api.unmet, "tools": api.tools})
 
 
-async def _serve_stdio(gateway: Gateway, stop: Stop) -> None:
+async def _serve_stdio(gateway: Gateway, stop: Stop, readiness: Readiness) -> None:
     if sys.stdin.isatty():
         logger.warning("speaking MCP over standard input and output; for HTTP give --transport http")
     async with _until_signal(stop), anyio.create_task_group() as tasks:
@@ -281,24 +316,27 @@ async def _serve_stdio(gateway: Gateway, stop: Stop) -> None:
             tasks.cancel_scope.cancel()
 
         tasks.start_soon(cancel_when_stopped)
+        readiness.state = "ready"
         await serve_stdio(gateway, sys.stdin.fileno(), claim_stdout())
         tasks.cancel_scope.cancel()
 
 
 async def _serve_http(
-    config: Config, stop: Stop, gateway: Gateway, tools: ToolCatalog, listener: socket.socket
+    config: Config, stop: Stop, gateway: Gateway, tools: ToolCatalog, listener: socket.socket, watched: Watched
 ) -> None:
-    readiness = Readiness()
+    readiness, metrics = watched
     visitors = _allowed(config)
     async with (
         streamable_http(gateway, visitors, draining=readiness.is_draining) as mcp,
         http_sse(gateway, visitors, worker=0) as sse,
         _until_signal(stop),
     ):
+        if metrics is not None:
+            metrics.follow_sessions(lambda: sse.sessions)
 
         async def drained() -> None:  # the server calls it once it listens
             readiness.state = "ready"
-            logger.info("serving MCP at %s/%s", _url(listener), "sse" if config.transport == "sse" else "mcp")
+            logger.info("serving MCP at %s/%s", serving.url(listener), "sse" if config.transport == "sse" else "mcp")
             await stop.requested.wait()
             readiness.state = "draining"
             logger.info(
@@ -352,8 +390,3 @@ async def _until_signal(stop: Stop) -> AsyncIterator[None]:
             tasks.start_soon(listen, signals)
             yield
             tasks.cancel_scope.cancel()
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

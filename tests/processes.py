@@ -63,12 +63,12 @@ def run(*argv: str, **settings: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def started(*argv: str, **settings: str) -> Iterator[Server]:
+def started(*argv: str, stdin: int = subprocess.DEVNULL, **settings: str) -> Iterator[Server]:
     """For as long as the context lasts; what is still there at its end is killed."""
     process = subprocess.Popen(
         command(*argv),
         env=environment(**settings),
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

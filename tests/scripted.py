@@ -10,7 +10,7 @@ import msgspec
 from service.bridge.model import HttpRequest, HttpResponse, InputContract, Origin, Slot, Tool, ToolCatalog
 from service.gateway import Authorize, Gateway, Serving
 from service.mcp.messages import ServerInfo
-from service.observe.record import CallRecord
+from service.observe.record import CallRecord, Observe
 
 SERVER = ServerInfo(name="tests", version="1.0")
 INPUT = b'{"type":"object","properties":{"id":{"type":"integer"}},"required":["id"],"additionalProperties":false}'
@@ -99,6 +99,7 @@ def gateway(
     *tools: Tool,
     records: list[CallRecord] | None = None,
     authorize: Authorize = unchanged,
+    observe: Observe | None = None,
     **serving: object,
 ) -> Gateway:
     served = {one.name: one for one in tools or (tool(),)}
@@ -107,5 +108,5 @@ def gateway(
         Serving(**{"server": SERVER, "call_seconds": 60.0, **serving}),
         send=api.send,
         authorize=authorize,
-        observe=(lambda _: None) if records is None else records.append,
+        observe=observe or ((lambda _: None) if records is None else records.append),
     )

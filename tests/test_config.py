@@ -109,7 +109,6 @@ def test_the_guides_environment_is_understood():
 @pytest.mark.parametrize(
     ("environ", "warning"),
     [
-        ({"ENABLE_PROMETHEUS": "true"}, "ENABLE_PROMETHEUS: metrics are not available"),
         ({"AUTH_TOKEN": "s3cret"}, "AUTH_TYPE is none: AUTH_TOKEN is not used"),
         (
             {"SERVER_TRANSPORT": "http", "SERVER_HOST": "0.0.0.0", "INBOUND_AUTH": "none"},
@@ -120,6 +119,22 @@ def test_the_guides_environment_is_understood():
 def test_what_is_served_although_it_is_not_all_that_was_asked_is_warned_of(environ, warning):
     (given,) = config(SPEC, environ).warnings
     assert given.startswith(warning)
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ"),
+    [
+        pytest.param(["--transport", "http", "--port", "9090"], {}, id="no metrics"),
+        pytest.param(["--port", "9090"], {"ENABLE_PROMETHEUS": "true"}, id="stdio"),
+        pytest.param(
+            ["--transport", "http", "--port", "0"],
+            {"ENABLE_PROMETHEUS": "true", "PROMETHEUS_PORT": "0"},
+            id="free ones",
+        ),
+    ],
+)
+def test_ports_may_be_the_same_where_only_one_is_taken(argv, environ):
+    assert config([*SPEC, *argv], environ).prometheus == ("ENABLE_PROMETHEUS" in environ)
 
 
 REFERENCE_FLAGS = (
@@ -163,6 +178,16 @@ def test_secrets_are_in_no_representation():
         (["--port"], {}, "--port: a value must follow"),
         ([*SPEC, "--port", "abc"], {}, "--port: 'abc' must be a whole number from 0 to 65535"),
         ([*SPEC, "--result-budget-bytes", "999"], {}, "--result-budget-bytes: '999' must be 0, or at least 1000"),
+        (
+            [*SPEC, "--transport", "http", "--port", "9090"],
+            {"ENABLE_PROMETHEUS": "true"},
+            "PROMETHEUS_PORT: 9090 is --port already; choose another port",
+        ),
+        (
+            ["demo"],
+            {"ENABLE_PROMETHEUS": "true", "PROMETHEUS_PORT": "8000"},
+            "PROMETHEUS_PORT: 8000 is SERVER_PORT already; choose another port",
+        ),
         (SPEC, {"SERVER_PORT": "70000"}, "SERVER_PORT: '70000' must be a whole number from 0 to 65535"),
         (SPEC, {"SERVER_DEBUG": "maybe"}, "SERVER_DEBUG: 'maybe' must be true or false"),
         (SPEC, {"SERVER_MESSAGE_TIMEOUT": "nan"}, "'nan' must be a number of seconds from 0.1 to 3600"),

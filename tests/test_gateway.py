@@ -239,6 +239,37 @@ def test_every_message_leaves_one_record_without_its_arguments() -> None:
     assert all(one.request_bytes == 9 and one.response_bytes > 0 and one.seconds >= 0 for one in records)
 
 
+def test_a_record_says_what_the_result_costs_and_what_is_wrong_with_it() -> None:
+    records: list[CallRecord] = []
+    steps = (ok(b'{"id":5}'), ok(b'{"id":"five"}'), ok(b'{"id":5,"tags":[%b1]}' % (b"1," * 4_000)), ok(b"", 404))
+    built = gateway(ScriptedApi(*steps), filterable(), records=records, result_budget_bytes=1_000)
+    for _ in steps:
+        answered(built, call(name="list_pets", arguments={}))
+    assert [(one.truncated, one.mismatch) for one in records] == [
+        (False, False),
+        (False, True),
+        (True, False),
+        (False, False),
+    ]
+    assert [one.result_tokens for one in records[:2]] == [2, 3]
+    assert 250 < records[2].result_tokens < 350
+
+
+def test_what_is_being_answered_is_in_flight_until_it_is_answered_or_given_up() -> None:
+    silence = Silence()
+    built = gateway(ScriptedApi(silence))
+
+    async def main() -> list[int]:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(built.answer, call(), "http")
+            await silence.reached.wait()
+            seen = [built.in_flight]
+            tasks.cancel_scope.cancel()
+        return [*seen, built.in_flight]
+
+    assert run(main) == [1, 0]
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_prompt_of_an_operation_is_answered_at_once(version: str) -> None:
     response = gateway(ScriptedApi()).at_once(call(version, {"id": "5"}, "prompts/get"), "http")

@@ -14,7 +14,7 @@ import msgspec
 from service.bridge.content import Body
 from service.bridge.model import RESPONSE_FILTER, Tool
 from service.bridge.text import shorten, visible
-from service.mcp.messages import TextContent
+from service.mcp.messages import EmbeddedResource, TextContent, TextResource, ToolResult
 
 BYTES_PER_TOKEN = 4
 """A rule of thumb for English and JSON."""
@@ -81,6 +81,17 @@ def within(body: Body, tool: Tool, budget_bytes: int) -> Body:
         return body
     notes = (*body.notes, *_told(len(whole), budget_bytes, cuts, tool))
     return Body(TextContent(left.decode()), left, notes, body.filtered)
+
+
+def tokens(result: ToolResult) -> int:
+    """About how many tokens a model reads; pictures, sounds and files are not text and do not count."""
+    texts = (block.resource if isinstance(block, EmbeddedResource) else block for block in result.content)
+    return sum(_size(each.text) for each in texts if isinstance(each, TextContent | TextResource)) // BYTES_PER_TOKEN
+
+
+def _size(text: str) -> int:
+    """In UTF-8; of ASCII, which most answers are, without encoding it."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def paging_arguments(tool: Tool) -> list[str]:

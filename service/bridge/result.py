@@ -26,6 +26,8 @@ from service.mcp.messages import Content, TextContent, ToolResult
 
 MISMATCH = "openapi-mcp-server/outputMismatch"
 """Key in ``_meta``: why an answer of a tool with an output schema has no ``structuredContent``."""
+TRUNCATED = "openapi-mcp-server/truncated"
+"""Key in ``_meta``, true where a part of the answer is missing; the text says which and how to get it."""
 COMPILED_LIMIT = 256
 """Output schemas kept compiled: a catalog has thousands, a client calls a few."""
 _MISMATCH_LIMIT = 300
@@ -76,12 +78,11 @@ def render(
     body = content.read(response, content.resource_uri(tool.api, tool.name))
     if isinstance(body, content.MalformedBody):
         return _error(failure.malformed(response, body.problem))
-    body = budget.within(body if select is None else select(body), tool, budget_bytes)
-    if body.filtered and body.json is not None and tool.output is not None:
-        return ToolResult(
-            content=_blocks(response, body), structuredContent=msgspec.Raw(b'{"filtered":%b}' % body.json)
-        )
-    structured, meta = _structured(tool, body.json, validators)
+    whole = body if select is None else select(body)
+    body = budget.within(whole, tool, budget_bytes)
+    structured, meta = _structured(tool, body, validators)
+    if body is not whole or response.cut is not None:
+        meta = {**(meta or {}), TRUNCATED: True}
     return ToolResult(content=_blocks(response, body), structuredContent=structured, meta=meta)
 
 
@@ -135,13 +136,15 @@ def _blocks(response: HttpResponse, body: content.Body) -> tuple[Content, ...]:
 
 
 def _structured(
-    tool: Tool, compact: bytes | None, validators: OutputValidators | None
+    tool: Tool, body: content.Body | None, validators: OutputValidators | None
 ) -> tuple[msgspec.Raw | msgspec.UnsetType, dict[str, Any] | msgspec.UnsetType]:
     """``structuredContent`` and ``_meta``. An answer that does not fit its schema is still the answer: text only."""
     if tool.output is None:
         return msgspec.UNSET, msgspec.UNSET
-    if compact is None:
+    if body is None or (compact := body.json) is None:
         return msgspec.UNSET, {MISMATCH: "the answer is not JSON"}
+    if body.filtered:
+        return msgspec.Raw(b'{"filtered":%b}' % compact), msgspec.UNSET
     if tool.output.wrapped:
         compact = b'{"result":%b}' % compact
     elif not compact.startswith(b"{"):  # 2025 revisions: structuredContent is an object

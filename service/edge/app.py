@@ -13,6 +13,8 @@ from service.bridge.model import ApiSummary, ToolCatalog
 from service.edge.serving import App, Receive, Scope, Send
 
 State = Literal["starting", "ready", "draining"]
+PROBES = frozenset({"/livez", "/readyz"})
+"""Is the process alive? May it be asked anything?"""
 
 
 class Readiness:
@@ -23,6 +25,12 @@ class Readiness:
 
     def is_draining(self) -> bool:
         return self.state == "draining"
+
+    def told(self, probe: str) -> tuple[int, dict[str, Any]]:
+        """Status and content of the answer to one of `PROBES`."""
+        if probe == "/livez":
+            return 200, {"status": "alive"}
+        return 200 if self.state == "ready" else 503, {"status": self.state}
 
 
 class WorkerApp:
@@ -42,23 +50,21 @@ class WorkerApp:
             await self._mcp(scope, receive, send)
         elif (path == "/sse" or path.startswith("/messages/")) and self._sse:
             await self._sse(scope, receive, send)
-        elif path not in {"/livez", "/readyz", "/health"}:
-            await _answer(send, 404, {"error": f"there is nothing here; MCP is at {self._endpoints}"})
+        elif path not in {*PROBES, "/health"}:
+            await answer(send, 404, {"error": f"there is nothing here; MCP is at {self._endpoints}"})
         elif scope["method"] not in {"GET", "HEAD"}:
-            await _answer(send, 405, {"error": f"{path} takes GET"}, (b"allow", b"GET, HEAD"))
+            await answer_other_method(send, path)
         else:
-            await _answer(send, *self._told(path), head=scope["method"] == "HEAD")
+            told = self._readiness.told(path) if path in PROBES else (200, self._health())
+            await answer(send, *told, head=scope["method"] == "HEAD")
 
-    def _told(self, path: str) -> tuple[int, dict[str, Any]]:
-        state = self._readiness.state
-        match path:
-            case "/livez":
-                return 200, {"status": "alive"}
-            case "/readyz":
-                return 200 if state == "ready" else 503, {"status": state}
-            case _:
-                uptime = round(time.monotonic() - self._began, 1)
-                return 200, {"status": state, "version": __version__, "uptime_seconds": uptime, **self._described}
+    def _health(self) -> dict[str, Any]:
+        return {
+            "status": self._readiness.state,
+            "version": __version__,
+            "uptime_seconds": round(time.monotonic() - self._began, 1),
+            **self._described,
+        }
 
 
 def describe(catalog: ToolCatalog) -> dict[str, Any]:
@@ -84,9 +90,14 @@ def _api(api: ApiSummary, catalog: ToolCatalog) -> dict[str, Any]:
     }
 
 
-async def _answer(
+async def answer_other_method(send: Send, path: str) -> None:
+    await answer(send, 405, {"error": f"{path} takes GET"}, (b"allow", b"GET, HEAD"))
+
+
+async def answer(
     send: Send, status: int, content: dict[str, Any], *headers: tuple[bytes, bytes], head: bool = False
 ) -> None:
+    """Both JSON and whole."""
     body = msgspec.json.encode(content)
     described = [
         (b"content-type", b"application/json"),

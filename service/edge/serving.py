@@ -86,13 +86,18 @@ def bind(host: str, port: int, *, setting: str = "SERVER_PORT") -> socket.socket
     return listener
 
 
-def listen(listener: socket.socket) -> None:
+def listen(listener: socket.socket, *, setting: str = "SERVER_PORT") -> None:
     """Accept connections from now on. Raises ConfigError where another process was faster (both may have bound)."""
     host, port = listener.getsockname()[:2]
     try:
         listener.listen(BACKLOG)
     except OSError as error:
-        raise _unusable(error, host, port, "SERVER_PORT") from error
+        raise _unusable(error, host, port, setting) from error
+
+
+def url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _options() -> list[tuple[int, int, int]]:

@@ -58,6 +58,11 @@ class HttpSse:
         self._sessions: dict[str, _Session] = {}
         self._is_draining = False
 
+    @property
+    def sessions(self) -> int:
+        """How many are open."""
+        return len(self._sessions)
+
     async def tend(self) -> None:
         """Keeps quiet sessions alive. Runs beside the server for ever: a timer in each session costs 1 kB a piece."""
         while True:

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from service.bridge import budget
 from service.bridge.model import BodyPlan, OutputContract, Slot, Tool
-from service.bridge.result import MISMATCH, OutputValidators, render
+from service.bridge.result import MISMATCH, TRUNCATED, OutputValidators, render
+from service.mcp.messages import (
+    BlobResource,
+    EmbeddedResource,
+    ImageContent,
+    TextContent,
+    TextResource,
+    ToolResult,
+)
 
 BUDGET = 1_000
 encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -189,3 +197,26 @@ def test_what_is_left_is_valid_within_the_budget_and_part_of_the_whole(value: ob
     assert (part == msgspec.json.decode(whole)) == (not about)
     if about:
         assert len(first.encode()) <= budget_bytes
+
+
+def test_a_result_that_is_cut_says_so_to_programs_too():
+    whole = answer(b"[%b1]" % (b"1," * 5_000), "application/json")
+    assert render(tool(), whole, budget_bytes=1_000).meta == {TRUNCATED: True}
+    assert render(tool(), whole).meta is msgspec.UNSET
+    assert render(tool(), answer(b"x", "text/event-stream", cut="after 10 MiB")).meta == {TRUNCATED: True}
+
+
+@pytest.mark.parametrize(
+    ("blocks", "tokens"),
+    [
+        pytest.param((TextContent("a" * 400),), 100, id="four bytes are one"),
+        pytest.param((TextContent("é" * 400),), 200, id="bytes, not characters"),
+        pytest.param((TextContent("\ud800" * 4),), 3, id="half a pair"),
+        pytest.param((TextContent("aaaa"), TextContent("bbbb")), 2, id="every text"),
+        pytest.param((ImageContent("a" * 400, "image/png"),), 0, id="no picture"),
+        pytest.param((EmbeddedResource(TextResource(uri="x:", mimeType="text/plain", text="a" * 40)),), 10, id="texts"),
+        pytest.param((EmbeddedResource(BlobResource(uri="x:", mimeType="a/b", blob="a" * 40)),), 0, id="no file"),
+    ],
+)
+def test_tokens_are_counted_in_what_a_model_reads(blocks, tokens):
+    assert budget.tokens(ToolResult(content=blocks)) == tokens

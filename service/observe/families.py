@@ -1,0 +1,87 @@
+"""The table of metrics: how each is called, what it is labelled with and what it says. docs/monitoring.md has the same.
+
+Names are those of OpenTelemetry's conventions for MCP, spelt for Prometheus; what they have no name for begins with
+``openapi_mcp_``. A scrape has to stay small and a client must not be able to make it grow, so every label comes from a
+closed set: tools and APIs from the catalog, methods and revisions from what is served, errors from our own tree,
+statuses from the registry of HTTP.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+
+class Family(msgspec.Struct, frozen=True):
+    """One row of the table below; docs/monitoring.md has the same."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    help: str
+
+
+_TOOL = "gen_ai_tool_name"
+OPERATIONS = Family(
+    "mcp_server_operation_duration_seconds",
+    "histogram",
+    (_TOOL, "mcp_method_name", "error_type", "mcp_protocol_version", "transport"),
+    "Time from a message to its answer",
+)
+TOOL_ERRORS = Family(
+    "openapi_mcp_tool_errors_total", "counter", (_TOOL, "error_type"), "Results with isError, by what went wrong"
+)
+REQUEST_BYTES = Family("openapi_mcp_request_bytes_total", "counter", (_TOOL,), "Bytes of calls")
+RESPONSE_BYTES = Family("openapi_mcp_response_bytes_total", "counter", (_TOOL,), "Bytes of answers to calls")
+RESULT_TOKENS = Family(
+    "openapi_mcp_result_tokens_total", "counter", (_TOOL,), "About how many tokens models were given to read"
+)
+TRUNCATED = Family("openapi_mcp_truncated_results_total", "counter", (_TOOL,), "Results with a part of the answer cut")
+MISMATCHES = Family(
+    "openapi_mcp_output_mismatches_total", "counter", (_TOOL,), "Answers that did not fit their documented schema"
+)
+UPSTREAM_SECONDS = Family(
+    "openapi_mcp_upstream_duration_seconds",
+    "histogram",
+    ("api", "status_class"),
+    "Time that an API took, waiting for a connection and retries included",
+)
+UPSTREAM_REQUESTS = Family(
+    "openapi_mcp_upstream_requests_total",
+    "counter",
+    ("api", "status", "error_type"),
+    "Requests by the status that an API answered, or by why there was none",
+)
+RETRIES = Family("openapi_mcp_upstream_retries_total", "counter", ("api",), "Attempts after the first")
+BREAKERS = Family(
+    "openapi_mcp_breaker_state",
+    "gauge",
+    ("origin", "state"),
+    "1 for the state that an API's circuit breaker is in: closed, half_open, open",
+)
+IN_FLIGHT = Family("openapi_mcp_calls_in_flight", "gauge", (), "Messages that are being answered")
+SESSIONS = Family("openapi_mcp_sse_sessions", "gauge", (), "Open sessions of HTTP+SSE")
+STATE = Family("openapi_mcp_state", "gauge", ("state",), "1 for the state of the process: starting, ready, draining")
+TOOLS = Family("openapi_mcp_tools", "gauge", ("api",), "Operations that are served as tools")
+SKIPPED = Family("openapi_mcp_skipped_operations", "gauge", ("api",), "Operations that became no tool")
+BUILD = Family("openapi_mcp_build_info", "gauge", ("version",), "1, with the version of this server")
+
+BY_TOOL = (REQUEST_BYTES, RESPONSE_BYTES, RESULT_TOKENS, TRUNCATED, MISMATCHES)
+FAMILIES = (
+    OPERATIONS,
+    TOOL_ERRORS,
+    *BY_TOOL,
+    UPSTREAM_SECONDS,
+    UPSTREAM_REQUESTS,
+    RETRIES,
+    BREAKERS,
+    IN_FLIGHT,
+    SESSIONS,
+    STATE,
+    TOOLS,
+    SKIPPED,
+    BUILD,
+)

@@ -1,0 +1,122 @@
+"""Metrics of the real program: where they are, until when, what they cost whoever does not ask for them."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+import msgspec
+import pytest
+from processes import run, started
+from scraped import fetch, metrics_url, scraped, until
+
+SECONDS = 30
+ON = {"ENABLE_PROMETHEUS": "true", "PROMETHEUS_PORT": "0"}
+DEMO = ("demo", "--port", "0")
+COUNT = "mcp_server_operation_duration_seconds_count"
+
+
+def message(tool: str, **arguments: object) -> bytes:
+    params = {"name": tool, "arguments": arguments}
+    return msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+
+
+def post(url: str, tool: str, **arguments: object) -> bytes:
+    return fetch(url, "POST", message(tool, **arguments), content_type="application/json")[2]
+
+
+def is_refused(url: str) -> bool:
+    try:
+        fetch(url)
+    except ConnectionError:
+        return True
+    return False
+
+
+def test_a_call_is_on_the_page():
+    with started(*DEMO, **ON) as server:
+        metrics, mcp = metrics_url(server), server.url
+        assert b"Mia" in post(mcp, "getPet", petId=1)
+        page = scraped(metrics)
+    assert page.value(COUNT, gen_ai_tool_name="getPet", transport="http", error_type="") == 1
+    assert page.value("openapi_mcp_upstream_requests_total", api="petshop", status="200") == 1
+    assert page.value("openapi_mcp_state", state="ready") == 1
+    assert page.value("openapi_mcp_tools", api="petshop") == 11
+    assert page.value("openapi_mcp_sse_sessions") == page.value("openapi_mcp_calls_in_flight") == 0
+
+
+def test_over_stdio_there_are_metrics_too():
+    with started("demo", "--transport", "stdio", stdin=subprocess.PIPE, **ON) as server:
+        metrics = metrics_url(server)
+        server.process.stdin.write(message("getPet", petId=1) + b"\n")
+        server.process.stdin.flush()
+        assert b"Mia" in server.process.stdout.readline()
+        page = scraped(metrics)
+        assert fetch(metrics.replace("/metrics", "/readyz"))[0] == 200
+        server.process.stdin.close()
+        assert server.process.wait(SECONDS) == 0
+    assert page.value(COUNT, gen_ai_tool_name="getPet", transport="stdio") == 1
+    assert page.value("openapi_mcp_state", state="ready") == 1
+
+
+def test_the_port_answers_while_the_last_call_is_finished_and_nothing_else_does():
+    with started(*DEMO, **ON) as server:
+        metrics, mcp = metrics_url(server), server.url
+        call = threading.Thread(target=post, args=(mcp, "waitSlowly"), kwargs={"seconds": 4})
+        call.start()
+        until(lambda: scraped(metrics).value("openapi_mcp_calls_in_flight"))
+        server.process.send_signal(signal.SIGTERM)
+        server.wait_for("^stopping")
+        until(lambda: is_refused(mcp))
+        page = scraped(metrics)
+        assert fetch(metrics.replace("/metrics", "/readyz"))[0] == 503
+        assert fetch(metrics.replace("/metrics", "/livez"))[0] == 200
+        call.join(SECONDS)
+        assert server.process.wait(SECONDS) == 0
+    assert page.value("openapi_mcp_state", state="draining") == 1
+    assert page.value("openapi_mcp_calls_in_flight") == 1
+
+
+def test_a_port_that_is_taken_stops_the_start_before_anything_else():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = run(*DEMO, ENABLE_PROMETHEUS="true", PROMETHEUS_PORT=str(port))
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        f"openapi-mcp-server: PROMETHEUS_PORT: port {port} on 127.0.0.1 is taken; stop what uses it or choose another\n"
+    )
+
+
+@pytest.mark.parametrize(("settings", "is_loaded"), [({}, False), (ON, True)], ids=["off", "on"])
+def test_the_library_is_loaded_only_where_metrics_are_asked_for(settings, is_loaded):
+    with started(*DEMO, **settings, PYTHONPROFILEIMPORTTIME="1") as server:
+        server.wait_for("^serving MCP at ")
+        said = "\n".join(str(line["message"]) for line in server.log)
+    assert "service.lifecycle" in said
+    assert ("prometheus_client" in said, "serving metrics" in said) == (is_loaded, is_loaded)
+
+
+def test_what_the_environment_says_to_other_programs_of_the_library_changes_nothing(tmp_path: Path):
+    missing = str(tmp_path / "missing")
+    with started(*DEMO, **ON, PROMETHEUS_MULTIPROC_DIR=missing, PROMETHEUS_DISABLE_CREATED_SERIES="false") as server:
+        metrics, mcp = metrics_url(server), server.url
+        post(mcp, "getPet", petId=1)
+        page = scraped(metrics)
+    assert page.value(COUNT, gen_ai_tool_name="getPet") == 1
+    assert not any(name.endswith("_created") for name, _ in page.series)
+    assert not Path(missing).exists()
+
+
+def test_a_result_that_is_cut_is_counted():
+    with started(*DEMO, **ON, RESULT_BUDGET_BYTES="1000") as server:
+        metrics, mcp = metrics_url(server), server.url
+        for number in range(20):
+            post(mcp, "createPet", name=f"cat {number}", species="cat")
+        post(mcp, "listPets", limit=100)
+        page = scraped(metrics)
+    assert page.value("openapi_mcp_truncated_results_total", gen_ai_tool_name="listPets") == 1
+    assert page.value("openapi_mcp_truncated_results_total") == 1
+    assert page.value("openapi_mcp_result_tokens_total", gen_ai_tool_name="listPets") > 200
