@@ -127,13 +127,20 @@ class ResponseObject(msgspec.Struct, frozen=True):
     schema: Raw = NOTHING
 
 
-class MediaTypeObject(msgspec.Struct, frozen=True, rename="camel"):
+class Encodings(msgspec.Struct, frozen=True, rename="camel"):
+    """What the Media Type Object and the Encoding Object have in common; by position since 3.2."""
+
+    encoding: RawMap = None
+    prefix_encoding: Raws = None
+    item_encoding: Raw = NOTHING
+
+
+class MediaTypeObject(Encodings, frozen=True, rename="camel"):
     schema: Raw = NOTHING
     item_schema: Raw = NOTHING
-    encoding: RawMap = None
 
 
-class EncodingObject(msgspec.Struct, frozen=True, rename="camel"):
+class EncodingObject(Encodings, frozen=True, rename="camel"):
     content_type: Text = None
     headers: RawMap = None
     style: Text = None
