@@ -12,12 +12,11 @@ from service.errors import SpecError
 from service.openapi import path_keys, security, servers
 from service.openapi.dialect import D, Declaration, Dialect, Source
 from service.openapi.model import Operation, Parameter, SecurityChoice, SkippedOperation
-from service.openapi.notes import Notes, one_line
+from service.openapi.notes import one_line
 from service.openapi.objects import (
     NOTHING,
     OperationObject,
     Raws,
-    Root,
     Tag,
     Text,
     is_there,
@@ -65,10 +64,10 @@ class PathReader(Generic[D]):
         self._notes = source.notes
         self._max_operations = max_operations
         self._is_3_2 = source.document.dialect == "3.2"
-        root = source.root
-        self._security = security.choices(root.security, child(ROOT, "security"), dialect.security_schemes, self._notes)
-        self._overrides = read_map(Located(child(ROOT, "x-mcp"), root.overrides))
-        self._tag_parents = _tag_parents(root, self._notes) if self._is_3_2 else {}
+        self._security = self._security_of_all(source.at("security"))
+        self._overrides = source.spared(read_map, source.at("x-mcp"), "extension_ignored") or {}
+        tags = source.spared(_read_tags, source.at("tags"), "info_dropped") if self._is_3_2 else None
+        self._tag_parents = {written(tag.name): written(tag.parent) for tag in tags or () if tag.parent is not None}
 
     def read(self, declared: Mapping[str, msgspec.Raw]) -> None:
         """All paths; raises SpecError if they have too many operations."""
@@ -177,11 +176,20 @@ class PathReader(Generic[D]):
             else:
                 yield parameter
 
+    def _security_of_all(self, at: Located) -> tuple[SecurityChoice, ...] | SpecError:
+        """What is asked where an operation says nothing. A fault is one of every operation that says nothing."""
+        try:
+            return security.choices(read_list(at), at.pointer, self._dialect.security_schemes, self._notes)
+        except SpecError as error:
+            return error
+
     def _choices(self, declared: OperationObject, at: Located) -> tuple[SecurityChoice, ...]:
-        if declared.security is None:
-            return self._security
-        pointer = child(at.pointer, "security")
-        return security.choices(declared.security, pointer, self._dialect.security_schemes, self._notes)
+        if declared.security is not None:
+            pointer = child(at.pointer, "security")
+            return security.choices(declared.security, pointer, self._dialect.security_schemes, self._notes)
+        if isinstance(self._security, SpecError):
+            raise SpecError(self._security.pointer, self._security.problem) from self._security
+        return self._security
 
     def _tags(self, declared: Sequence[Text]) -> tuple[str, ...]:
         """An operation's tags and those above them (3.2, Tag Object, ``parent``)."""
@@ -217,10 +225,5 @@ def _require_method(method: str, pointer: str) -> None:
         raise SpecError(pointer, "CONNECT asks for a tunnel and describes no operation")
 
 
-def _tag_parents(root: Root, notes: Notes) -> dict[str, str]:
-    try:
-        tags = read(_tags, Located(child(ROOT, "tags"), root.tags)) if is_there(root.tags) else []
-    except SpecError as error:
-        notes.add(error.pointer, "info_dropped", error.problem)
-        return {}
-    return {written(tag.name): written(tag.parent) for tag in tags if tag.parent is not None}
+def _read_tags(at: Located) -> list[Tag]:
+    return read(_tags, at) if is_there(at.json) else []
