@@ -23,7 +23,7 @@ import msgspec
 import trio
 
 from service import __version__
-from service.bridge import catalog, security
+from service.bridge import catalog, overrides, security
 from service.bridge.catalog import ApiSource
 from service.bridge.model import BaseUrl, ToolCatalog, base_url
 from service.config import ApiConfig, Auth, Config, is_loopback
@@ -179,7 +179,16 @@ async def _read_source(config: Config, api: ApiConfig, rule: AddressRule) -> Api
         prefix=len(config.apis) > 1,
         auth=api.auth,
         strict_auth=config.strict_auth,
+        overrides=await _overrides(api, rule, folders),
     )
+
+
+async def _overrides(api: ApiConfig, rule: AddressRule, folders: Sequence[Path]) -> overrides.Entries:
+    if not api.overrides:
+        return {}
+    data = await spec_source.read(api.overrides, setting=api.overrides_setting, rule=rule, allowed_dirs=folders)
+    with _named(api.overrides):
+        return overrides.read(data)
 
 
 async def _overlaid(
@@ -284,7 +293,7 @@ def _report(config: Config, tools: ToolCatalog) -> None:
         }
         logger.info("loaded", extra={**fields, "notes": len(api.notes)})
         for note in api.notes:
-            level = logging.WARNING if note.kind == "overlay_unused" else logging.DEBUG
+            level = logging.WARNING if note.kind in {"overlay_unused", "override_unused"} else logging.DEBUG
             logger.log(level, note.message, extra={"api": api.name, "pointer": note.pointer, "kind": note.kind})
     _report_security(config, tools)
     for each in tools.skipped:

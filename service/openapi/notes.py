@@ -25,6 +25,7 @@ KINDS: Mapping[NoteKind, str] = {
     "info_dropped": "what the document says about itself cannot be read",
     "extension_ignored": "x-mcp or a key of it is none of what this service reads",
     "overlay_unused": "the target of an overlay's action selects nothing in the document",
+    "override_unused": "an entry of TOOL_OVERRIDES selects no operation",
 }
 """Every kind of note, and what it means."""
 
