@@ -35,6 +35,9 @@ MAX_OPERATIONS = 200_000
 """Operations of one document: by references, paths can share them without number. The largest document known has
 22,361."""
 
+MAX_SHARED_OVERRIDES = 4 * 1024
+"""Bytes of an ``x-mcp`` object that holds for several operations: each of them is read with it."""
+
 _tags = reader(list[Tag])
 _operation = reader(OperationObject)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -50,6 +53,7 @@ class _Shared(msgspec.Struct, Generic[D], frozen=True):
     declarations: tuple[D, ...]
     servers: tuple[str, ...]
     overrides: Overrides
+    encoded_overrides: msgspec.Raw
 
 
 class PathReader(Generic[D]):
@@ -65,7 +69,7 @@ class PathReader(Generic[D]):
         self._max_operations = max_operations
         self._is_3_2 = source.document.dialect == "3.2"
         self._security = self._security_of_all(source.at("security"))
-        self._overrides = source.spared(read_map, source.at("x-mcp"), "extension_ignored") or {}
+        self._overrides = source.spared(_shared_overrides, source.at("x-mcp"), "extension_ignored") or {}
         tags = source.spared(_read_tags, source.at("tags"), "info_dropped") if self._is_3_2 else None
         self._tag_parents = {written(tag.name): written(tag.parent) for tag in tags or () if tag.parent is not None}
 
@@ -121,11 +125,13 @@ class PathReader(Generic[D]):
     def _shared(self, key: str, at: Located, item: Mapping[str, Located]) -> _Shared[D]:
         nothing = at.member(NOTHING)
         parameters = item.get("parameters", nothing)
+        overrides = self._overrides | _shared_overrides(item.get("x-mcp", nothing))
         return _Shared(
             key=path_keys.parsed(key, at.pointer, self._notes),
             declarations=self._declarations(read_list(parameters), parameters),
             servers=servers.own(read_list(item.get("servers", nothing)), child(at.pointer, "servers"), self._notes),
-            overrides=self._overrides | read_map(item.get("x-mcp", nothing)),
+            overrides=overrides,
+            encoded_overrides=msgspec.Raw(msgspec.json.encode(overrides)),
         )
 
     def _operation(self, method: str, at: Located, pointer: str, shared: _Shared[D] | SpecError) -> Operation:
@@ -152,9 +158,7 @@ class PathReader(Generic[D]):
             responses=parts.responses,
             security=self._choices(declared, at),
             servers=parts.servers or shared.servers,
-            overrides=msgspec.Raw(
-                msgspec.json.encode(shared.overrides | read_map(at.member(declared.overrides, "x-mcp")))
-            ),
+            overrides=_with_own(shared, at.member(declared.overrides, "x-mcp")),
         )
 
     def _declarations(self, declared: Raws, at: Located) -> tuple[D, ...]:
@@ -227,3 +231,17 @@ def _require_method(method: str, pointer: str) -> None:
 
 def _read_tags(at: Located) -> list[Tag]:
     return read(_tags, at) if is_there(at.json) else []
+
+
+def _shared_overrides(at: Located) -> Overrides:
+    size = memoryview(at.json).nbytes
+    if size > MAX_SHARED_OVERRIDES:
+        problem = f"has {size:,} bytes; what holds for several operations may have {MAX_SHARED_OVERRIDES:,}"
+        raise SpecError(at.pointer, problem)
+    return read_map(at)
+
+
+def _with_own(shared: _Shared[D], at: Located) -> msgspec.Raw:
+    """Encoded. Most operations have none of their own."""
+    own = read_map(at)
+    return msgspec.Raw(msgspec.json.encode(shared.overrides | own)) if own else shared.encoded_overrides

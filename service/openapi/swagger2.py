@@ -97,7 +97,7 @@ class Swagger2:
         self.servers = self._address.urls(self._address.schemes)
         self.security_schemes = security.schemes(source.at("securityDefinitions"), source)
         self._produces = source.spared(read_texts, source.at("produces"), "response_dropped") or []
-        self._consumes = source.at("consumes")
+        self._consumes = _or_fault(source.at("consumes"))
         self._references = source.references
         self._notes = source.notes
         self._known: dict[str, Parameter | Field] = {}
@@ -198,12 +198,19 @@ class Swagger2:
             return None
         if len({field.location for field in fields}) > 1:
             raise SpecError(at.pointer, "has both a body and form fields; only one of them can be sent")
-        consumed = read_texts(self._consumes) if operation.consumes is None else _names(operation.consumes)
+        consumed = self._consumed(operation)
         if fields[0].location == "formData":
             return self._form(fields, consumed, at)
         if len(fields) > 1:
             self._notes.add(fields[-1].pointer, "parameter_repeated", "a second body; the last one counts")
         return _plain_body(fields[-1], consumed)
+
+    def _consumed(self, operation: OperationObject) -> list[str]:
+        if operation.consumes is not None:
+            return _names(operation.consumes)
+        if isinstance(self._consumes, SpecError):
+            raise SpecError(self._consumes.pointer, self._consumes.problem) from self._consumes
+        return self._consumes
 
     def _form(self, fields: Sequence[Field], consumed: Sequence[str], at: Located) -> Body:
         forms = [name for name in consumed if _essence(name) in _FORMS]
@@ -255,6 +262,14 @@ class Swagger2:
         if operation.schemes and not set(_SCHEMES).intersection(_names(operation.schemes)):
             raise SpecError(child(at.pointer, "schemes"), "is served neither over https nor over http")
         return self._address.urls(_names(operation.schemes)) if operation.schemes and self._address.host else ()
+
+
+def _or_fault(at: Located) -> list[str] | SpecError:
+    """Media types, or what is wrong with each operation that has none of its own and needs them."""
+    try:
+        return read_texts(at)
+    except SpecError as error:
+        return error
 
 
 def _address(source: Source) -> Address:

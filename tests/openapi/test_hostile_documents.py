@@ -158,6 +158,19 @@ def test_descriptions_of_five_megabytes_are_cut():
     assert outcome.largest < 64_000
 
 
+MANY_PARTS = {
+    "schema": {"type": "array", "prefixItems": [{}] * 50_000},
+    "prefixEncoding": [{"contentType": "image/png"}] * 50_000,
+}
+
+
+def nested(depth: int) -> Any:
+    encoding: Any = {}
+    for _ in range(depth):
+        encoding = {"contentType": "multipart/mixed", "itemEncoding": encoding}
+    return {"schema": {"type": "array", "items": {"type": "array"}}, "itemEncoding": encoding}
+
+
 @pytest.mark.parametrize(
     ("operation", "reason"),
     [
@@ -177,6 +190,9 @@ def test_descriptions_of_five_megabytes_are_cut():
             id="properties",
         ),
         pytest.param({"requestBody": {"content": {f"a/x{n}": {} for n in range(50_000)}}}, None, id="media types"),
+        pytest.param({"requestBody": {"content": {"multipart/mixed": MANY_PARTS}}}, None, id="encodings of parts"),
+        pytest.param({"requestBody": {"content": {"multipart/mixed": nested(100)}}}, None, id="parts within parts"),
+        pytest.param({"x-mcp": {f"k{n}": n for n in range(100_000)}}, None, id="keys of x-mcp"),
         pytest.param({"responses": {str(n): {"description": ""} for n in range(100_000)}}, None, id="answers"),
         pytest.param({"tags": [f"t{number}" for number in range(200_000)]}, None, id="tags"),
         pytest.param({"security": [{f"s{n}": []} for n in range(100_000)]}, None, id="alternatives of security"),
@@ -184,10 +200,19 @@ def test_descriptions_of_five_megabytes_are_cut():
     ],
 )  # fmt: skip
 def test_an_operation_with_too_much_of_anything_is_one_tool_or_listed(operation, reason):
-    outcome = loaded(document({"/x": {"post": operation}}), seconds=30, mebibytes=512)
+    outcome = loaded(document({"/x": {"post": operation}}, openapi="3.2.0"), seconds=30, mebibytes=512)
     assert outcome.problem == ""
     assert [each for _, each in outcome.skipped] == ([] if reason is None else [reason])
     assert outcome.largest < 64_000
+
+
+@pytest.mark.parametrize("size", [4_000, 10_000_000])
+def test_what_holds_for_every_operation_is_not_paid_for_by_every_operation(size):
+    paths = {f"/{number}": {"get": {}} for number in range(5_000)}
+    shared = {"title": "a" * size}
+    outcome = loaded(document(paths, **{"x-mcp": shared}), seconds=20, mebibytes=384)
+    assert (outcome.problem, outcome.tools) == ("", 5_000)
+    assert outcome.notes == (["extension_ignored"] if size > 5_000 else [])
 
 
 # Wrong types
