@@ -240,18 +240,14 @@ class _Bundle:
 
     def _target(self, reference: str, path: str) -> _Target | None:
         """Where a reference in the file at ``path`` leads; None if that is no file that can be used."""
-        fragment = reference.partition("#")[2]
-        file = self._file(reference, path)
-        if file is None:
-            return None
-        path = file
-        if path == self._path:
-            return _Target(path, f"#{fragment}")
-        part = self._part(path)
+        file, fragment = self._file(reference, path), reference.partition("#")[2]
+        if file is None or file == self._path:
+            return None if file is None else _Target(file, f"#{fragment}")
+        part = self._part(file)
         if part is None:
             return None
         found = part.find(fragment)
-        return _Target(path, found.pointer, found.json) if found else _Target(path, f"#{fragment}")
+        return _Target(file, found.pointer, found.json) if found else _Target(file, f"#{fragment}")
 
     def _is_identifier(self, uri: str) -> bool:
         """Whether the root itself has what is called so: `service.openapi.references` knows how to find it."""
