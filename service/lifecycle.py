@@ -285,8 +285,8 @@ async def _serve_tools(config: Config, stop: Stop, tools: ToolCatalog, listeners
         observe: Observe = tally if watched.metrics is None else to_each(tally, watched.metrics)
         gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics))
         _report(config, tools)
-        # What was made so far stays for good: the collector need not look at it again.
-        gc.collect()
+        # What was made so far stays for good: the collector need not look at it again. Nor once before that: it would
+        # find what 50,000 objects take at most, in a tenth of the start.
         gc.freeze()
         if listeners.mcp is None:
             await _serve_stdio(gateway, stop, watched.readiness)
