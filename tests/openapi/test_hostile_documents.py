@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import re
+import socket
 import unicodedata
 from collections.abc import Iterator
 from typing import Any
@@ -369,6 +370,33 @@ def test_a_field_of_any_wrong_type_costs_its_operation_at_most(whole, path):
             assert "untouched" in made.tools or path[0] == "security", value
             assert all(each.operation.pointer.startswith("#/") for each in made.skipped)
             assert all(reason.strip() and "\n" not in reason for reason in reasons(made))
+
+
+# Addresses
+
+
+def test_no_address_in_a_schema_is_ever_asked():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/schema.json"
+        ways: list[Any] = [
+            {"$schema": url, "type": "object"}, {"$id": url, "type": "object"}, {"$ref": url}, {"$dynamicRef": url},
+            {"$recursiveRef": url}, {"$id": url, "$ref": "other.json"}, {"$id": f"{url}#", "items": {"$ref": "#/x"}},
+            {"$vocabulary": {url: True}}, {"$defs": {"a": {"$id": url}}, "$ref": "#/$defs/a"},
+            {"externalDocs": {"url": url}, "xml": {"namespace": url}}, {"contentSchema": {"$ref": url}},
+            {"discriminator": {"propertyName": "a", "mapping": {"a": url}}},
+        ]  # fmt: skip
+        paths = {}
+        for number, way in enumerate(ways):
+            content = {"content": {BODIES[0]: {"schema": way}}}
+            paths[f"/{number}"] = {"post": {"requestBody": content | {"required": True}, "responses": {"200": content}}}
+        calls = [(f"post_{number}", b'{"body":{"a":1}}') for number in range(len(ways))]
+        made = build(document(paths))
+        known = [call for call in calls if call[0] in made.tools]
+        assert len(known) > len(ways) / 2
+        loaded(document(paths), seconds=10, mebibytes=256, calls=known)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
 
 
 # Names and prose
