@@ -97,7 +97,7 @@ def _unique_names(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_C
 def _api(source: ApiSource, limits: SchemaLimits, auth: Auth, *, response_filter: bool) -> Api:
     return Api(
         name=source.name,
-        base=servers.api_base(source.base, source.description.servers),
+        base=servers.api_base(source.base, source.description.servers, source.description.notes),
         servers=servers.documented(source.description.servers),
         description=source.description,
         requests=Definitions(source.description.request_schemas),

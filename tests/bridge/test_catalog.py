@@ -12,7 +12,7 @@ from service.bridge.catalog import ApiSource, build
 from service.bridge.model import Tool
 from service.bridge.tool import DIGEST
 from service.errors import SpecError
-from service.openapi.model import SkippedOperation
+from service.openapi.model import Note, SkippedOperation
 
 # Which operations become tools
 
@@ -151,6 +151,12 @@ def test_a_server_beside_the_documents_own_is_not_guessed_where_the_base_url_has
 def test_a_document_without_one_usable_server_needs_a_base_url(servers, problem):
     with pytest.raises(SpecError, match=re.escape(problem)):
         catalog(servers=servers)
+
+
+def test_servers_that_cannot_be_read_are_named_where_they_are_needed():
+    dropped = Note(pointer="#/servers", kind="server_dropped", message="expected array, got object")
+    with pytest.raises(SpecError, match=r"is \(#/servers: expected array, got object\); set API_BASE_URL"):
+        catalog(operation(), servers=(), notes=(dropped,))
 
 
 @pytest.mark.parametrize(
