@@ -67,6 +67,8 @@ class ApiConfig(msgspec.Struct, frozen=True, kw_only=True):
     auth: Auth
     overlays: tuple[str, ...] = ()
     overlays_setting: str = "API_OVERLAYS"
+    overrides: str = ""  # location of the file
+    overrides_setting: str = "TOOL_OVERRIDES"
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +117,7 @@ class _ExtraSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     spec_url: str | None = None
     spec_path: str | None = None
     overlays: tuple[str, ...] = ()
+    tool_overrides: str = ""
     auth_type: Literal["none", "basic", "bearer", "api_key"] = "none"
     auth_username: str = ""
     auth_password: str = ""
@@ -185,6 +188,8 @@ def _apis(given: Mapping[str, Given], command: Command, options: Mapping[str, st
         url_setting=base.label,
         overlays=given["API_OVERLAYS"].value,
         overlays_setting=given["API_OVERLAYS"].label,
+        overrides=given["TOOL_OVERRIDES"].value or "",
+        overrides_setting=given["TOOL_OVERRIDES"].label,
     )
     return (first, *extra)
 
@@ -238,6 +243,8 @@ def _extra_api(element: _ExtraSpec, place: str) -> ApiConfig:
         url_setting=f"{place}.base_url",
         overlays=element.overlays,
         overlays_setting=f"{place}.overlays",
+        overrides=element.tool_overrides,
+        overrides_setting=f"{place}.tool_overrides",
     )
 
 

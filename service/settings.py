@@ -115,11 +115,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "API_OVERLAYS", words, "", "Overlays that change the document first: files, separated by commas", "--overlays"
     ),
+    Setting("TOOL_OVERRIDES", text, None, "File that says how operations are presented, or hides them (see tools.md)"),
     Setting(
         "ADDITIONAL_SPECS",
         text,
         None,
-        "More APIs: a JSON array of name, base_url, spec_url or spec_path, overlays, auth_…",
+        "More APIs: a JSON array of name, base_url, spec_url or spec_path, overlays, tool_overrides, auth_…",
     ),
     Setting("INCLUDE_TAGS", words, "", "Only operations with one of these tags, separated by commas"),
     Setting("EXCLUDE_TAGS", words, "", "No operation with one of these tags; wins over INCLUDE_TAGS"),

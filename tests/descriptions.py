@@ -20,7 +20,7 @@ from service.openapi.model import (
     Schema,
 )
 
-_OF_SOURCE = ("include_tags", "exclude_tags", "prefix", "auth", "strict_auth")
+_OF_SOURCE = ("include_tags", "exclude_tags", "prefix", "auth", "strict_auth", "overrides")
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"

@@ -20,6 +20,7 @@ FILES = {
     "future.yaml": "openapi: 4.0.0\n",
     "empty.yaml": "",
     "changes.yaml": "overlay: 1.0.0\nactions: [{target: $.info, update: {}}, {target: paths, update: {}}]\n",
+    "overrides.yaml": "listPets: {hiden: true}\n",
     "page.html": "<!doctype html><title>Not found</title>",
 }
 
@@ -61,6 +62,13 @@ def folder(tmp_path: Path) -> Path:
             {},
             2,
             "outside of",
+        ),
+        (["--spec-path", "{0}/good.yaml", "--tool-overrides", "{0}/no.yaml"], {}, 2, "--tool-overrides: cannot read"),
+        (
+            ["--spec-path", "{0}/good.yaml", "--tool-overrides", "{0}/overrides.yaml"],
+            {},
+            1,
+            "overrides.yaml, #/listPets: has keys that mean nothing here: hiden",
         ),
         (["--spec-path", "{0}/good.yaml", "--api-url", "ftp://x"], {}, 2, "--api-url: 'ftp://x' must start with"),
         (["--spec-path", "{0}/good.yaml", "--api-url", "https://u:p@x"], {}, 2, "--api-url"),

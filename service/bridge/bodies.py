@@ -1,6 +1,6 @@
 """A request's body: from a JSON value to the bytes of its media type, decided at load.
 
-JSON, forms, multipart forms, text, bytes (from base64 or a ``data:`` URI), XML and JSON lines. A range is written in
+JSON, forms, multipart bodies, text, bytes (from base64 or a ``data:`` URI), XML and JSON lines. A range is written in
 the plainest type it allows for its schema. What cannot be written is a SpecError, so that the operation can choose
 another of its media types or be listed with the reason.
 """
@@ -16,11 +16,12 @@ from service.bridge.content import essence
 from service.bridge.exact_json import encode as encode_json
 from service.bridge.media_types import KINDS, Kind, Way, charset, is_json, way
 from service.bridge.model import BodyWriter
-from service.bridge.schema_shapes import Outline, is_base64, outline_of
+from service.bridge.multipart import Described
+from service.bridge.schema_shapes import Outline, is_base64, is_base64url, outline_of
 from service.errors import ArgumentError
 from service.openapi.model import MediaType, Schema
 
-__all__ = ["KINDS", "Kind", "file_properties", "kind", "writer"]
+__all__ = ["KINDS", "Kind", "file_properties", "kind", "takes_files", "writer"]
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """A body is built in memory beside the argument it comes from; larger files belong in an upload of their own."""
@@ -33,9 +34,14 @@ def kind(media: MediaType, definitions: Mapping[str, Schema]) -> Kind:
 
 def file_properties(media: MediaType, definitions: Mapping[str, Schema]) -> frozenset[str]:
     """Properties of a multipart form that take a file: base64 text or a ``data:`` URI. Empty for other types."""
-    if essence(media.name) not in {"multipart/form-data", "multipart/*"}:
-        return frozenset()
-    return multipart.file_names(media, outline_of(media.schema, definitions), definitions)
+    body = _multipart(media, definitions)
+    return frozenset() if body is None else multipart.file_names(body)
+
+
+def takes_files(media: MediaType, definitions: Mapping[str, Schema]) -> bool:
+    """Whether base64 text or a ``data:`` URI stands for bytes anywhere in a body of this type."""
+    body = _multipart(media, definitions)
+    return kind(media, definitions) == "binary" if body is None else multipart.has_files(body)
 
 
 def writer(media: MediaType, definitions: Mapping[str, Schema]) -> BodyWriter:
@@ -70,7 +76,8 @@ def _writer(media: MediaType, definitions: Mapping[str, Schema], property_name: 
         case "form":
             write = partial(_form, name, forms.fields(media))
         case "multipart":
-            write = multipart.writer(media, outline, definitions, partial(_part, definitions))
+            body = Described(media=media, name=name, outline=outline, definitions=definitions)
+            write = multipart.writer(body, partial(_part, definitions))
         case "text":
             write = _text(media, name)
         case "binary":
@@ -87,6 +94,14 @@ def _writer(media: MediaType, definitions: Mapping[str, Schema], property_name: 
 def _outline(media: MediaType, definitions: Mapping[str, Schema]) -> Outline:
     """JSON is written alike whatever its schema is, and most bodies are JSON: theirs is not looked at."""
     return {} if is_json(media.name) else outline_of(media.schema, definitions)
+
+
+def _multipart(media: MediaType, definitions: Mapping[str, Schema]) -> Described | None:
+    if not essence(media.name).startswith("multipart/"):
+        return None
+    outline = _outline(media, definitions)
+    name = way(media, outline, definitions).content_type or media.name
+    return Described(media=media, name=name, outline=outline, definitions=definitions)
 
 
 def _part(definitions: Mapping[str, Schema], media: MediaType, property_name: str) -> BodyWriter:
@@ -120,7 +135,8 @@ def _binary(chosen: Way, outline: Outline) -> BodyWriter:
     """Bytes; base64 text stays base64 where the schema says that it travels so."""
     if is_base64(outline) and chosen.content_type is not None:
         name = chosen.content_type
-        return lambda value: (name, files.base64_text(value).encode())
+        url_safe = is_base64url(outline)
+        return lambda value: (name, files.base64_text(value, url_safe=url_safe).encode())
 
     def write(value: object) -> tuple[str, bytes]:
         file = files.read(value)

@@ -34,6 +34,14 @@ _PLAIN = frozenset(
 )  # fmt: skip
 """Keywords of an object that lose nothing when its properties stand on their own."""
 
+_UNDESCRIBED: Mapping[Kind, bytes] = {
+    "json": b"{}",
+    "form": b'{"type":"object"}',
+    "multipart": b'{"type":"object"}',
+    "text": b'{"type":"string"}',
+}
+"""What a body without a schema can be made from."""
+
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes one argument: a property of the body, or the whole body."""
@@ -68,7 +76,7 @@ def shape(body: Body, schemas: Mapping[str, Schema], definitions: Definitions) -
     usable, unusable = _sorted_out(body, schemas)
     outline = _flat_outline(usable, schemas)
     if outline is None:
-        fields: tuple[Field, ...] = (_whole(body, usable),)
+        fields: tuple[Field, ...] = (_whole(body, usable, schemas),)
     else:
         files = frozenset[str]().union(*(bodies.file_properties(each.media, schemas) for each in usable))
         fields = _properties(outline, files, definitions, given=body.required)
@@ -102,7 +110,7 @@ def _sorted_out(body: Body, schemas: Mapping[str, Schema]) -> tuple[list[_Usable
 def _flat_outline(usable: Sequence[_Usable], schemas: Mapping[str, Schema]) -> Outline | None:
     """The outermost level of the plain object that goes into every media type; None if they need anything else."""
     first = usable[0]
-    if first.kind not in {"json", "form", "multipart"}:
+    if first.kind not in {"json", "form", "multipart"} or any(each.media.is_stream for each in usable):
         return None
     if not all(each.kind in {"json", "form", "multipart", "xml"} for each in usable):
         return None
@@ -149,31 +157,42 @@ def _with_hints(schema: JsonSchema, hints: Sequence[str]) -> bytes:
     return encode(schema) if said == own else described(encode(schema), said)
 
 
-def _whole(body: Body, usable: Sequence[_Usable]) -> Field:
+def _whole(body: Body, usable: Sequence[_Usable], schemas: Mapping[str, Schema]) -> Field:
     """One argument for all of it: any of the schemas that the media types have."""
-    alternatives = list(dict.fromkeys(_value_of(each) for each in usable))
+    alternatives = list(dict.fromkeys(_value_of(each, schemas) for each in usable))
     schema = alternatives[0] if len(alternatives) == 1 else b'{"anyOf":[' + b",".join(alternatives) + b"]}"
-    hints = [f"{FILE}."] if any(each.kind == "binary" for each in usable) else []
+    hints = _file_hints(usable, schemas)
     prose = " ".join([text.line(body.description, text.ARGUMENT_LIMIT), *hints]).strip()
     refs = dict.fromkeys(ref for each in usable if each.media.schema for ref in each.media.schema.refs)
     return Field(name=BODY, schema=described(cleaned(schema), prose), refs=tuple(refs), required=body.required)
 
 
-def _value_of(usable: _Usable) -> bytes:
+def _file_hints(usable: Sequence[_Usable], schemas: Mapping[str, Schema]) -> list[str]:
+    if any(each.kind == "binary" for each in usable):
+        return [f"{FILE}."]
+    has_files = any(bodies.takes_files(each.media, schemas) for each in usable if each.kind == "multipart")
+    return [f"Files: {FILE[0].lower()}{FILE[1:]}."] if has_files else []
+
+
+def _value_of(usable: _Usable, schemas: Mapping[str, Schema]) -> bytes:
     """The schema of the JSON value that the writer of this media type takes."""
-    documented = None if usable.media.schema is None else bytes(usable.media.schema.json)
+    media = usable.media
+    documented = None if media.schema is None else bytes(media.schema.json)
+    if media.is_stream:
+        return _list_of(documented)
     match usable.kind:
-        case "json":
-            return documented or b"{}"
-        case "form" | "multipart":
-            return documented or b'{"type":"object"}'
-        case "text":
-            return documented or b'{"type":"string"}'
-        case "binary":
-            return b'{"type":"string"}'
         case "xml":
             return b'{"anyOf":[{"type":"string","description":"XML"},' + (documented or b'{"type":"object"}') + b"]}"
-        case "lines":
-            return b'{"type":"array","items":' + (documented or b"{}") + b"}"
+        case "lines":  # before 3.2 many documents describe one line
+            is_whole = outline_of(media.schema, schemas).get("type") == "array"
+            return documented if documented and is_whole else _list_of(documented)
+        case "binary":
+            return b'{"type":"string"}'
+        case "json" | "form" | "multipart" | "text":
+            return documented or _UNDESCRIBED[usable.kind]
         case unknown:
             assert_never(unknown)
+
+
+def _list_of(item: bytes | None) -> bytes:
+    return b'{"type":"array","items":' + (item or b"{}") + b"}"

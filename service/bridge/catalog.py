@@ -7,20 +7,16 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from service.bridge import names, security, servers, text
+from service.bridge import names, overrides, security, servers, text
 from service.bridge.definitions import Definitions
 from service.bridge.model import ApiSummary, BaseUrl, KeyPlace, SkippedTool, Tool, ToolCatalog
-from service.bridge.tool import Api, Compiled, Overrides, SchemaLimits, compile_operation
+from service.bridge.overrides import Entries, Told
+from service.bridge.tool import Api, Compiled, SchemaLimits, compile_operation
 from service.config import Auth
 from service.errors import SpecError
 from service.openapi.model import ApiDescription, Note, Operation, SkippedOperation
 
 _DEFAULT_LIMITS = SchemaLimits()
-_KEYS_SHOWN = 200
-"""Characters of unread keys in a note."""
-_NO_OVERRIDES = Overrides()
-_overrides = msgspec.json.Decoder(Overrides).decode
-_keys = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,13 +33,12 @@ class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
     prefix: bool = False
     auth: Auth = Auth()
     strict_auth: bool = False
+    overrides: Entries = {}
 
 
 class _Candidate(msgspec.Struct, frozen=True):
     operation: Operation
-    overrides: Overrides
-    fault: SpecError | None = None  # the overrides are not what they should be
-    notes: tuple[Note, ...] = ()
+    told: Told
 
 
 class _Outcome(msgspec.Struct):
@@ -63,7 +58,7 @@ def build(
     Raises SpecError for a document whose base URL is unknown; anything less costs only the operation it is in.
     """
     _require_different_names(sources)
-    candidates = [[_candidate(operation) for operation in source.description.operations] for source in sources]
+    candidates = [_candidates(source) for source in sources]
     tool_names = iter(_unique_names(sources, candidates))
     summaries, tools, skipped = [], {}, []
     for source, own in zip(sources, candidates, strict=True):
@@ -83,24 +78,16 @@ def _require_different_names(sources: Sequence[ApiSource]) -> None:
             raise SpecError("", f"{count} APIs are named {name!r}; their names must differ")
 
 
-def _candidate(operation: Operation) -> _Candidate:
-    if operation.overrides == msgspec.Raw(b"{}"):
-        return _Candidate(operation, _NO_OVERRIDES)
-    try:
-        overrides = _overrides(operation.overrides)
-    except msgspec.ValidationError as error:
-        return _Candidate(operation, _NO_OVERRIDES, SpecError(operation.pointer, f"x-mcp cannot be used: {error}"))
-    unread = sorted(_keys(operation.overrides).keys() - set(Overrides.__struct_fields__))
-    message = f"x-mcp has keys that mean nothing here: {text.line(', '.join(unread), _KEYS_SHOWN)}"
-    notes = (Note(pointer=operation.pointer, kind="extension_ignored", message=message),) if unread else ()
-    return _Candidate(operation, overrides, notes=notes)
+def _candidates(source: ApiSource) -> list[_Candidate]:
+    operations = source.description.operations
+    return [_Candidate(operation, overrides.of(operation, source.overrides)) for operation in operations]
 
 
 def _unique_names(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_Candidate]]) -> list[str]:
     """Over every operation of every document, filtered and hidden ones too: a filter must not rename a tool."""
     return names.unique(
         [
-            names.tool_name(each.operation, source.name if source.prefix else None, each.overrides.name)
+            names.tool_name(each.operation, source.name if source.prefix else None, each.told.overrides.name)
             for source, own in zip(sources, candidates, strict=True)
             for each in own
         ]
@@ -110,7 +97,7 @@ def _unique_names(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_C
 def _api(source: ApiSource, limits: SchemaLimits, auth: Auth, *, response_filter: bool) -> Api:
     return Api(
         name=source.name,
-        base=servers.api_base(source.base, source.description.servers),
+        base=servers.api_base(source.base, source.description.servers, source.description.notes),
         servers=servers.documented(source.description.servers),
         description=source.description,
         requests=Definitions(source.description.request_schemas),
@@ -123,6 +110,7 @@ def _api(source: ApiSource, limits: SchemaLimits, auth: Auth, *, response_filter
 
 def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate]]) -> _Outcome:
     outcome = _Outcome(tools=[], skipped=list(source.description.skipped), notes=list(source.description.notes))
+    outcome.notes += overrides.unused(source.overrides, source.description)
     for name, candidate in named:
         if not _is_wanted(candidate, source):
             outcome.filtered += 1
@@ -134,13 +122,13 @@ def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate
             outcome.skipped.append(_skipped(candidate.operation, error))
             continue
         outcome.tools.append(compiled.tool)
-        outcome.notes += (*candidate.notes, *compiled.notes)
+        outcome.notes += (*candidate.told.notes, *compiled.notes)
     return outcome
 
 
 def _is_wanted(candidate: _Candidate, source: ApiSource) -> bool:
     """Any tag of INCLUDE_TAGS, where it is set, and none of EXCLUDE_TAGS, which wins."""
-    own = candidate.overrides.tags
+    own = candidate.told.overrides.tags
     tags = set(candidate.operation.tags if own is None else own)
     return (not source.include_tags or not tags.isdisjoint(source.include_tags)) and tags.isdisjoint(
         source.exclude_tags
@@ -148,11 +136,11 @@ def _is_wanted(candidate: _Candidate, source: ApiSource) -> bool:
 
 
 def _compiled(name: str, candidate: _Candidate, api: Api) -> Compiled:
-    if candidate.fault is not None:
-        raise candidate.fault
-    if candidate.overrides.hidden:
-        raise SpecError(candidate.operation.pointer, "hidden by x-mcp in the document")
-    return compile_operation(candidate.operation, name, candidate.overrides, api)
+    if candidate.told.fault is not None:
+        raise candidate.told.fault
+    if candidate.told.hidden_by:
+        raise SpecError(candidate.operation.pointer, f"hidden by {candidate.told.hidden_by}")
+    return compile_operation(candidate.operation, name, candidate.told.overrides, api)
 
 
 def _require_access(tool: Tool, source: ApiSource) -> None:

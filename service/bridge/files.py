@@ -15,6 +15,8 @@ MAX_FILE_TEXT = 32 * 1024 * 1024
 """Characters of one file as text, about 24 MiB of bytes: it is held twice while it is decoded."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_URL_SAFE = re.compile(r"[0-9A-Za-z_-]*={0,2}")
+_TO_STANDARD, _TO_URL_SAFE = str.maketrans("-_", "+/"), str.maketrans("+/", "-_")
 _NAME_PARAMETERS = ("name=", "filename=")
 
 
@@ -37,9 +39,17 @@ def read(value: object) -> File:
     return File(_decode(value))
 
 
-def base64_text(value: object) -> str:
-    """Base64 as it is to travel: checked, a data: URI reduced to it. Raises ArgumentError."""
+def base64_text(value: object, *, url_safe: bool = False) -> str:
+    """Base64 as it is to travel: checked, a data: URI reduced to it. Raises ArgumentError.
+
+    ``url_safe``: in the alphabet for URLs, where padding may be left out (RFC 4648 section 5); the other is taken too.
+    """
+    if url_safe and isinstance(value, str) and _URL_SAFE.fullmatch(value):
+        _decode(value.translate(_TO_STANDARD) + "=" * (-len(value) % 4))
+        return value
     data = binascii.b2a_base64(read(value).data, newline=False).decode()
+    if url_safe:
+        return data.translate(_TO_URL_SAFE)
     return value if isinstance(value, str) and value[:5].lower() != "data:" else data
 
 

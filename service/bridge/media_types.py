@@ -35,7 +35,11 @@ _BY_NAME: dict[str, Kind] = {
     "application/x-ndjson": "lines",
     "application/ndjson": "lines",
     "application/jsonl": "lines",
+    "application/x-jsonl": "lines",
+    "application/jsonlines": "lines",
     "application/x-jsonlines": "lines",
+    "application/stream+json": "lines",
+    "application/x-json-stream": "lines",
     "application/json-seq": "lines",
     "text/plain": "text",  # of anything: JSON is the only plain text that an object has, and YAML 1.2
     "application/yaml": "text",
@@ -53,6 +57,7 @@ _BINARY = re.compile(
 )
 """Types that are never text, whatever the schema says."""
 _RANGES = {"text/*": "text/plain", "multipart/*": "multipart/form-data"}
+_SEQUENCES: frozenset[Kind | None] = frozenset({"lines", "multipart"})
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -97,7 +102,7 @@ def charset(media: MediaType) -> str | None:
 def way(media: MediaType, outline: Outline, definitions: Mapping[str, Schema]) -> Way:
     """How a body of this type is written; ``outline`` is the outermost level of its schema.
 
-    Raises SpecError for what is no media type, other multipart types, and a type that cannot carry its schema.
+    Raises SpecError for what is no media type, and for a type that cannot carry its schema.
     """
     if not is_media_type(media.name):
         raise SpecError(media.pointer, f"{media.name!r} is no media type (RFC 9110 section 8.3.1)")
@@ -113,6 +118,8 @@ def _way_of_range(media: MediaType, name: str, outline: Outline, definitions: Ma
         return _any_way(name, outline, definitions)
     if suffix := re.fullmatch(r"application/\*\+(json|xml)", name):
         return Way(_kind(media, name, outline, definitions), f"application/{suffix[1]}")
+    if name == "multipart/*" and (media.is_stream or not may_be(outline, "object")):
+        return Way(_kind(media, "multipart/mixed", outline, definitions), "multipart/mixed")
     if name in _RANGES:
         return Way(_kind(media, _RANGES[name], outline, definitions), _RANGES[name])
     if not is_binary(name):
@@ -130,19 +137,35 @@ def _any_way(name: str, outline: Outline, definitions: Mapping[str, Schema]) -> 
 
 def _kind(media: MediaType, name: str, outline: Outline, definitions: Mapping[str, Schema]) -> Kind:
     known = _known_kind(name)
-    if known is None and name.startswith("multipart/"):
-        raise SpecError(media.pointer, f"{name} bodies are not supported")
-    needed = "object" if known in {"form", "multipart"} else "string"
-    if known in {None, "form", "multipart"} and not may_be(outline, needed):
-        raise SpecError(media.pointer, f"{name} cannot carry a JSON {outline['type']}, only a JSON {needed}")
+    if media.is_stream and known not in _SEQUENCES:
+        raise SpecError(media.pointer, f"{name} is not written item by item (itemSchema)")
+    carried = _carried(media, name, known)
+    if carried and not media.is_stream and not any(may_be(outline, needed) for needed in carried):
+        raise SpecError(media.pointer, f"{name} cannot carry a JSON {outline['type']}, only a JSON {carried[0]}")
     if known is not None:
         return known
     is_bytes = answer_kind(name) != "text" and are_files(alternatives(outline, definitions))
     return "binary" if is_bytes or is_binary(name) else "text"
 
 
+def _carried(media: MediaType, name: str, kind: Kind | None) -> tuple[str, ...]:
+    """The JSON types that a body can be made from; none if it takes all of them."""
+    match kind:
+        case None:
+            return ("string",)
+        case "form":
+            return ("object",)
+        case "multipart":
+            has_positions = name != "multipart/form-data" or media.prefix_encoding or media.item_encoding is not None
+            return ("object", "array") if has_positions else ("object",)
+        case _:
+            return ()
+
+
 def _known_kind(name: str) -> Kind | None:
     """What a type is by its name alone; a range with a suffix is what the suffix is."""
     if name in _BY_NAME:
         return _BY_NAME[name]
+    if name.startswith("multipart/"):
+        return "multipart"
     return next((kind for suffix, kind in _BY_SUFFIX.items() if name.endswith(suffix)), None)

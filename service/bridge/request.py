@@ -4,7 +4,8 @@ The path is never parsed or joined from URLs. Before the request leaves it must 
 as many segments, no dot segment, nothing but visible ASCII; its origin is the tool's, which no argument touches.
 
 A parameter that is null is left out unless it is required (RFC 6570 section 2.3: null is undefined); in a body null
-is a value like any other. A required body for which nothing is given is an empty object; an optional one is no body.
+is a value like any other. An empty list or object is undefined as well, and no header is sent for it. A required body
+for which nothing is given is an empty object; an optional one is no body.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def build(tool: Tool, arguments: Mapping[str, Any]) -> HttpRequest:
         match slot.location:
             case "path":
                 holes[index] = text
-            case "header":
+            case "header" if value not in ([], {}) or slot.required:
                 headers.append((slot.name, text))
             case "cookie":
                 cookies.append(text)

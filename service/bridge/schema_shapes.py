@@ -81,7 +81,12 @@ def is_open(outline: Outline) -> bool:
 
 def is_base64(outline: Outline) -> bool:
     """Whether the value is base64 text that travels as it is."""
-    return outline.get("format") == "byte" or outline.get("contentEncoding") in {"base64", "base64url"}
+    return outline.get("format") == "byte" or outline.get("contentEncoding") == "base64" or is_base64url(outline)
+
+
+def is_base64url(outline: Outline) -> bool:
+    """Whether that base64 is of the alphabet for URLs (RFC 4648 section 5)."""
+    return outline.get("contentEncoding") == "base64url"
 
 
 def _is_raw(outline: Outline) -> bool:

@@ -7,18 +7,22 @@ from urllib.parse import urljoin
 
 from service.bridge.model import BaseUrl, base_url
 from service.errors import SpecError
-from service.openapi.model import Operation
+from service.openapi.model import Note, Operation
 
 _HOW = "set API_BASE_URL (--api-url), or base_url in ADDITIONAL_SPECS"
 
 
-def api_base(configured: BaseUrl | None, servers: Sequence[str]) -> BaseUrl:
-    """The configured base, else the only absolute URL among the document's servers; SpecError if there is none."""
+def api_base(configured: BaseUrl | None, servers: Sequence[str], notes: Sequence[Note] = ()) -> BaseUrl:
+    """The configured base, else the only absolute URL among the document's servers; SpecError if there is none.
+
+    ``notes`` on the document may say why there is none.
+    """
     if configured is not None:
         return configured
     absolute = list(dict.fromkeys(url for url in servers if "://" in url))
     if not absolute:
-        raise SpecError("#/servers", f"no absolute URL says where the API is; {_HOW}")
+        dropped = [f" ({note.pointer}: {note.message})" for note in notes if note.kind == "server_dropped"]
+        raise SpecError("#/servers", f"no absolute URL says where the API is{''.join(dropped[:1])}; {_HOW}")
     if len(absolute) > 1:
         raise SpecError("#/servers", f"{len(absolute)} URLs to choose from ({', '.join(absolute[:3])}); {_HOW}")
     try:

@@ -34,6 +34,7 @@ from service.bridge.model import (
     Tool,
 )
 from service.bridge.names import BODY, Wire, argument_names, free
+from service.bridge.overrides import Overrides
 from service.bridge.schema_edits import cleaned, decode, encode
 from service.config import Auth
 from service.errors import SpecError
@@ -58,17 +59,6 @@ class SchemaLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     input_bytes: int = 32_000
     output_bytes: int = 16_000
-
-
-class Overrides(msgspec.Struct, frozen=True, kw_only=True):
-    """The ``x-mcp`` extension of an operation: what its author wants a model to see instead."""
-
-    name: str | None = None
-    title: str | None = None
-    description: str | None = None
-    hidden: bool = False
-    annotations: Annotations = Annotations()
-    tags: tuple[str, ...] | None = None
 
 
 class Api(msgspec.Struct, frozen=True, kw_only=True):

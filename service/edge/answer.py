@@ -16,7 +16,8 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 
 class Answer:
-    """Takes the body in pieces as transferred. ``is_full``: it exceeds the limit, and the rest is lost.
+    """Takes the body in pieces as transferred. ``is_full``: it exceeds the limit, and the rest is lost. What is longer
+    by its own word is so from its first piece on, unless its beginning is of use.
 
     ``cut`` says in words why the body will not be whole. Raises BadResponse for an encoding that was not asked for.
     """
@@ -32,6 +33,8 @@ class Answer:
             if name != b"set-cookie"  # kept for no other call, and of no use to a model
         )
         self._limit = limit
+        declared = int(next(iter(self.values("content-length")), "0"))  # h11 has checked it
+        self._will_be_full = declared > limit and not self.is_stream
         self._size = 0
         self._pieces: list[bytes] = []
         self._is_gzip = _is_gzip(", ".join(self.values("content-encoding")))
@@ -68,7 +71,7 @@ class Answer:
 
     def _keep(self, decoded: bytes) -> None:
         room = self._limit - self._size
-        self.is_full = len(decoded) > room
+        self.is_full = self._will_be_full or len(decoded) > room
         self._size += min(len(decoded), room)
         self._pieces.append(decoded[:room] if self.is_full else decoded)
 

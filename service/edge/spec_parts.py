@@ -20,6 +20,7 @@ MAX_FILES = 5_000
 PARTS_BYTES = 32 * 1024 * 1024
 """Of all of them together, as text and once more as JSON: half of what a document in one file may have."""
 
+_TOO_MANY = f"more than {MAX_FILES} files"
 _OWN_FOLDER = "the document's folder, and ALLOWED_SPEC_DIRS names no others"
 
 logger = logging.getLogger(__name__)
@@ -45,25 +46,30 @@ class _Files:
         self._text_room = PARTS_BYTES
         self._json_room = PARTS_BYTES
 
-    def read(self, path: str) -> bytes | None:
+    def read(self, path: str) -> bytes:
         """See `service.openapi.bundle.Read`."""
         self._asked += 1
         if self._asked > MAX_FILES:
             if self._asked == MAX_FILES + 1:
-                logger.warning("the document refers to more than %d files; no further ones are read", MAX_FILES)
-            return None
+                logger.warning("the document refers to %s; no further ones are read", _TOO_MANY)
+            raise SpecError("", f"the document refers to {_TOO_MANY}")
+        try:
+            return self._read(path)
+        except SpecError as error:
+            logger.warning("a file that the document refers to is not used: %s", error)
+            raise
+
+    def _read(self, path: str) -> bytes:
         if not path.isprintable():  # a line break would begin a line of the log that is not ours
-            logger.warning("a file that the document refers to is not used: %r is not a path that can be read", path)
-            return None
+            raise SpecError("", f"{path!r} is not a path that can be read")
         try:
             data = spec_source.read_file(Path(path), "$ref", self._folders, self._text_room, self._allowed)
-            self._text_room -= len(data)
-            json = read(data, limits=DocumentLimits(expanded_bytes=self._json_room))
         except ConfigError as error:
-            logger.warning("a file that the document refers to is not used: %s", error.problem)
-            return None
+            raise SpecError("", error.problem) from error
+        self._text_room -= len(data)
+        try:
+            json = read(data, limits=DocumentLimits(expanded_bytes=self._json_room))
         except SpecError as error:
-            logger.warning("a file that the document refers to is not used: %s, %s", path, error)
-            return None
+            raise SpecError(f"{path}, {error.pointer}".removesuffix(", "), error.problem) from error
         self._json_room -= len(json)
         return json

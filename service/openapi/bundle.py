@@ -5,9 +5,10 @@ own, under their own names where these are free, since models get to see the nam
 together under ``#/x-bundled/<its path from the root's folder>``. References in a file are relative to that file
 (RFC 3986 section 5.1.3); an ``$id`` is no place to look for files, but what the root itself identifies so is no file.
 
-What cannot be read or is not there keeps its reference, which then costs whatever uses it and nothing else. The root's
-dialect counts for all files. Files are opened level by level and only where they hold references, so that numbers
-stay as they were spelt and a large file never becomes a tree of Python objects.
+What cannot be read or is not there keeps its reference, which then costs whatever uses it and nothing else; the reason
+goes with the document (`Document.unread`). The root's dialect counts for all files. Files are opened level by level and
+only where they hold references, so that numbers stay as they were spelt and a large file never becomes a tree of
+Python objects.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from service.openapi.document import Document
 from service.openapi.pointers import ROOT, child, tokens
 from service.openapi.references import MAX_CHAIN, Located, References, opened, text_in
 
-Read = Callable[[str], bytes | None]
-"""A file's absolute, normal path to its content as compact JSON (`service.openapi.document.read`); None if it cannot
-be used. Called once for each path."""
+Read = Callable[[str], bytes]
+"""A file's absolute, normal path to its content as compact JSON (`service.openapi.document.read`); raises SpecError if
+it cannot be used. Called once for each path."""
 
 # Without the first quote, twice as fast; a key that only ends in `$ref` is told apart later.
 _REFERENCE = re.compile(rb'\$ref":"')
@@ -111,6 +112,8 @@ class _Bundle:
         self._path = path
         self._read = read
         self._parts: dict[str, _Part | None] = {}
+        self._faults: dict[str, str] = {}  # by path
+        self._unread: dict[str, str] = {}  # by reference
         self._members = _members(msgspec.Raw(root.json)) or {}
         self._holder = _free_key("x-bundled", self._members)
         is_json_schema = root.dialect in {"3.1", "3.2"}
@@ -138,7 +141,7 @@ class _Bundle:
         members = _merged(members, self._home, self._schemas)
         if self._files:
             members[self._holder] = msgspec.Raw(msgspec.json.encode(self._files))
-        return Document(json=msgspec.json.encode(members), dialect=self._document.dialect)
+        return Document(json=msgspec.json.encode(members), dialect=self._document.dialect, unread=self._unread)
 
     def _spread(self, members: dict[str, msgspec.Raw], path: tuple[str, ...]) -> dict[str, msgspec.Raw]:
         """``paths: {$ref: paths.yaml}`` as a map whose entries are the references."""
@@ -207,7 +210,7 @@ class _Bundle:
         """What takes a reference's place; the reference itself if its file cannot be used."""
         target = self._target(reference, path)
         if target is None:
-            return reference
+            return self._left(reference, path)
         if is_schema:
             target = self._end(target)
             if _is_kept_by_name(target):
@@ -217,20 +220,34 @@ class _Bundle:
             return target.pointer
         return self._place(target)
 
+    def _left(self, reference: str, path: str) -> str:
+        """A reference that leads to nothing we can use: as from the root's folder, and why."""
+        file = self._file(reference, path)
+        if file in self._faults and file is not None:
+            if path != self._path:
+                reference = f"{quote(self._key(file))}#{reference.partition('#')[2]}"
+            self._unread[reference] = self._faults[file]
+        return reference
+
+    def _file(self, reference: str, path: str) -> str | None:
+        """The path that a reference in the file at ``path`` means; None if that is elsewhere than in a file."""
+        uri = reference.partition("#")[0]
+        if not uri:
+            return path
+        if _ELSEWHERE.match(uri) or (path == self._path and self._is_identifier(uri)):
+            return None
+        return posixpath.normpath(posixpath.join(posixpath.dirname(path), unquote(uri.partition("?")[0])))
+
     def _target(self, reference: str, path: str) -> _Target | None:
         """Where a reference in the file at ``path`` leads; None if that is no file that can be used."""
-        uri, _, fragment = reference.partition("#")
-        if uri:
-            if _ELSEWHERE.match(uri) or (path == self._path and self._is_identifier(uri)):
-                return None
-            path = posixpath.normpath(posixpath.join(posixpath.dirname(path), unquote(uri.partition("?")[0])))
-        if path == self._path:
-            return _Target(path, f"#{fragment}")
-        part = self._part(path)
+        file, fragment = self._file(reference, path), reference.partition("#")[2]
+        if file is None or file == self._path:
+            return None if file is None else _Target(file, f"#{fragment}")
+        part = self._part(file)
         if part is None:
             return None
         found = part.find(fragment)
-        return _Target(path, found.pointer, found.json) if found else _Target(path, f"#{fragment}")
+        return _Target(file, found.pointer, found.json) if found else _Target(file, f"#{fragment}")
 
     def _is_identifier(self, uri: str) -> bool:
         """Whether the root itself has what is called so: `service.openapi.references` knows how to find it."""
@@ -252,8 +269,10 @@ class _Bundle:
 
     def _part(self, path: str) -> _Part | None:
         if path not in self._parts:
-            json = self._read(path)
-            self._parts[path] = None if json is None else _Part(Document(json=json, dialect=self._document.dialect))
+            try:
+                self._parts[path] = _Part(Document(json=self._read(path), dialect=self._document.dialect))
+            except SpecError as error:
+                self._parts[path], self._faults[path] = None, str(error)
         return self._parts[path]
 
     def _free_name(self, target: _Target) -> str:

@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol, TypeVar
 
 import msgspec
 
+from service.errors import SpecError
 from service.openapi.conversion import Conversion, Setting
 from service.openapi.document import Document
-from service.openapi.model import Body, Parameter, Response, SecurityScheme
+from service.openapi.model import Body, NoteKind, Parameter, Response, SecurityScheme
 from service.openapi.notes import Notes
-from service.openapi.objects import OperationObject, Root
+from service.openapi.objects import NOTHING, OperationObject
 from service.openapi.patterns import Patterns
+from service.openapi.pointers import ROOT, child
 from service.openapi.references import Located, References
 from service.openapi.request_schema import RequestConversion
 from service.openapi.response_schema import ResponseConversion
 from service.openapi.schemas import Schemas
 from service.openapi.visibility import Visibility
 
+T = TypeVar("T")
+
 _XML = (b'/xml"', b'+xml"')
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """A document under reading: its text, its opened root, where its references lead, and the notes on it."""
+    """A document under reading: its text, the members of its root, where its references lead, the notes on it."""
 
     document: Document
-    root: Root
+    root: Mapping[str, msgspec.Raw]
     references: References
     notes: Notes
+
+    def at(self, name: str) -> Located:
+        """A member of the root, there or not."""
+        return Located(child(ROOT, name), self.root.get(name, NOTHING))
+
+    def spared(self, read: Callable[[Located], T], at: Located, kind: NoteKind) -> T | None:
+        """What the operations can do without. None, and a note, if it cannot be read."""
+        try:
+            return read(at)
+        except SpecError as error:
+            self.notes.add(error.pointer, kind, error.problem)
+            return None
 
 
 class Declaration(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -32,11 +33,13 @@ _ACCEPTED = "accepted are swagger 2.0 and openapi 3.0, 3.1 and 3.2"
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
     """``json``: the whole document as JSON without white space: UTF-8, no key twice in an object, numbers and strings
-    as they were spelt, nesting and size within `DocumentLimits`; the root is an object.
+    as they were spelt, nesting and size within `DocumentLimits`; the root is an object. ``unread``: references in it to
+    files that could not be used, each with the reason.
     """
 
     json: bytes
     dialect: Dialect
+    unread: Mapping[str, str] = {}
 
 
 def parse(data: bytes, *, limits: DocumentLimits = DocumentLimits()) -> Document:  # noqa: B008 - immutable

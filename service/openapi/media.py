@@ -13,6 +13,7 @@ from service.openapi.model import Body, Encoding, MediaType, Parameter, Response
 from service.openapi.notes import Notes
 from service.openapi.objects import (
     EncodingObject,
+    Encodings,
     MediaTypeObject,
     RequestBody,
     ResponseObject,
@@ -67,17 +68,22 @@ class BodyReader:
     def _media(self, at: Located, name: str) -> MediaType:
         place = self._references.resolve(at).target
         declared = read(_media_type, place)
-        encoding = declared.encoding or {}
-        schema, is_stream = described_schema(place, declared, self._schemas)
+        schema, is_stream = self._schema(place, declared)
         return MediaType(
             pointer=place.pointer,
             name=name,
             schema=schema,
-            encoding={
-                field: self._encoding(place.member(value, "encoding", field)) for field, value in encoding.items()
-            },
+            encoding=self._by_name(place, declared),
+            prefix_encoding=self._by_position(place, declared),
+            item_encoding=self._of_the_rest(place, declared),
             is_stream=is_stream,
         )
+
+    def _schema(self, at: Located, declared: MediaTypeObject) -> tuple[Schema | None, bool]:
+        """What is sent is known as a whole, so that of ``schema`` and ``itemSchema`` the first says more."""
+        if is_there(declared.schema):
+            return self._schemas.read(at.member(declared.schema, "schema")), False
+        return described_schema(at, declared, self._schemas)
 
     def _encoding(self, at: Located) -> Encoding:
         declared = read(_encoding, at)
@@ -88,7 +94,22 @@ class BodyReader:
             explode=declared.explode,
             allow_reserved=declared.allow_reserved is True,
             headers=tuple(self._headers((name, at.member(value, "headers", name)) for name, value in headers)),
+            encoding=self._by_name(at, declared),
+            prefix_encoding=self._by_position(at, declared),
+            item_encoding=self._of_the_rest(at, declared),
         )
+
+    def _by_name(self, at: Located, declared: Encodings) -> dict[str, Encoding]:
+        members = (declared.encoding or {}).items()
+        return {name: self._encoding(at.member(value, "encoding", name)) for name, value in members}
+
+    def _by_position(self, at: Located, declared: Encodings) -> tuple[Encoding, ...]:
+        members = enumerate(declared.prefix_encoding or ())
+        return tuple(self._encoding(at.member(value, "prefixEncoding", index)) for index, value in members)
+
+    def _of_the_rest(self, at: Located, declared: Encodings) -> Encoding | None:
+        value = declared.item_encoding
+        return self._encoding(at.member(value, "itemEncoding")) if is_there(value) else None
 
     def _headers(self, headers: Iterable[tuple[str, Located]]) -> Iterable[Parameter]:
         """Encoding Object, ``headers``: Content-Type is described separately and ignored here."""

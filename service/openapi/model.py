@@ -18,7 +18,7 @@ NoteKind = Literal[
     "path_repaired", "variable_undeclared", "parameter_dropped", "parameter_repeated", "parameter_repaired",
     "body_dropped", "keyword_dropped", "pattern_dropped", "schema_repaired", "reference_static", "response_dropped",
     "output_dropped", "input_shortened", "security_dropped", "server_dropped", "info_dropped",
-    "extension_ignored", "overlay_unused",
+    "extension_ignored", "overlay_unused", "override_unused",
 ]  # fmt: skip
 """What each means is in `service.openapi.notes.KINDS`."""
 
@@ -77,23 +77,35 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Encoding(msgspec.Struct, frozen=True, kw_only=True):
-    """The Encoding Object of one property of a form or multipart body; None where the document is silent."""
+    """The Encoding Object of one value in a form or multipart body; None where the document is silent.
+
+    The last three are for a value that is a multipart body itself (3.2), and mean what they do in a `MediaType`.
+    """
 
     content_type: str | None = None
     style: Style | None = None
     explode: bool | None = None
     allow_reserved: bool = False
     headers: tuple[Parameter, ...] = ()
+    encoding: Mapping[str, Encoding] = {}
+    prefix_encoding: tuple[Encoding, ...] = ()
+    item_encoding: Encoding | None = None
 
 
 class MediaType(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of a ``content`` map. ``name`` as written, for instance ``application/json; charset=utf-8``."""
+    """One entry of a ``content`` map. ``name`` as written, for instance ``application/json; charset=utf-8``.
+
+    ``encoding`` is by property; by position in a list (3.2) are ``prefix_encoding``, for the first items, and
+    ``item_encoding``, for all the rest.
+    """
 
     pointer: str
     name: str
     schema: Schema | None
     encoding: Mapping[str, Encoding] = {}
-    is_stream: bool = False  # 3.2: described by itemSchema
+    prefix_encoding: tuple[Encoding, ...] = ()
+    item_encoding: Encoding | None = None
+    is_stream: bool = False  # 3.2: the schema is that of each item (itemSchema)
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):

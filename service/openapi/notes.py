@@ -23,8 +23,9 @@ KINDS: Mapping[NoteKind, str] = {
     "security_dropped": "a security scheme is missing or of an unknown kind",
     "server_dropped": "a server entry cannot be used",
     "info_dropped": "what the document says about itself cannot be read",
-    "extension_ignored": "a key of x-mcp is none of those that this service reads",
+    "extension_ignored": "x-mcp or a key of it is none of what this service reads",
     "overlay_unused": "the target of an overlay's action selects nothing in the document",
+    "override_unused": "an entry of TOOL_OVERRIDES selects no operation",
 }
 """Every kind of note, and what it means."""
 

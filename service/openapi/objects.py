@@ -33,25 +33,6 @@ _WORDS = {"str": "string", "int": "integer", "float": "number", "bool": "boolean
 T = TypeVar("T")
 
 
-class Root(msgspec.Struct, frozen=True):
-    """The OpenAPI Object, and the Swagger Object of 2.0."""
-
-    info: Raw = NOTHING
-    servers: Raws = None
-    paths: RawMap = None
-    components: RawMap = None
-    security: Raws = None
-    tags: Raw = NOTHING
-    webhooks: Raw = NOTHING
-    overrides: Raw = field(default=NOTHING, name="x-mcp")
-    host: Text = None
-    base_path: Text = field(default=None, name="basePath")
-    schemes: Texts = None
-    consumes: Texts = None
-    produces: Texts = None
-    security_definitions: RawMap = field(default=None, name="securityDefinitions")
-
-
 class Info(msgspec.Struct, frozen=True):
     title: Text = None
     version: Text = None
@@ -127,13 +108,20 @@ class ResponseObject(msgspec.Struct, frozen=True):
     schema: Raw = NOTHING
 
 
-class MediaTypeObject(msgspec.Struct, frozen=True, rename="camel"):
+class Encodings(msgspec.Struct, frozen=True, rename="camel"):
+    """What the Media Type Object and the Encoding Object have in common; by position since 3.2."""
+
+    encoding: RawMap = None
+    prefix_encoding: Raws = None
+    item_encoding: Raw = NOTHING
+
+
+class MediaTypeObject(Encodings, frozen=True, rename="camel"):
     schema: Raw = NOTHING
     item_schema: Raw = NOTHING
-    encoding: RawMap = None
 
 
-class EncodingObject(msgspec.Struct, frozen=True, rename="camel"):
+class EncodingObject(Encodings, frozen=True, rename="camel"):
     content_type: Text = None
     headers: RawMap = None
     style: Text = None
@@ -185,6 +173,21 @@ def fault(error: msgspec.ValidationError, pointer: str) -> SpecError:
 
 _MAP: msgspec.json.Decoder[RawMap] = msgspec.json.Decoder(RawMap)
 _LIST: msgspec.json.Decoder[Raws] = msgspec.json.Decoder(Raws)
+
+
+_TEXT: msgspec.json.Decoder[Text] = msgspec.json.Decoder(Text)
+_TEXTS: msgspec.json.Decoder[Texts] = msgspec.json.Decoder(Texts)
+
+
+def read_text(at: Located) -> str:
+    """Prose or a name; empty for null and for what is not there. Raises SpecError."""
+    return written(read(_TEXT, at)) if is_there(at.json) else ""
+
+
+def read_texts(at: Located) -> list[str]:
+    """An array of them, without those that are null. Raises SpecError."""
+    elements = read(_TEXTS, at) if is_there(at.json) else None
+    return [written(each) for each in elements or () if each is not None]
 
 
 def read_map(at: Located) -> dict[str, Raw]:

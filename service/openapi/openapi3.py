@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from service.openapi import security, servers
 from service.openapi.dialect import Parts, Source, request_schemas, response_schemas
 from service.openapi.media import BodyReader, ResponseReader
-from service.openapi.model import Parameter
-from service.openapi.objects import NOTHING, OperationObject, is_there, read_map
+from service.openapi.model import Parameter, SecurityScheme
+from service.openapi.objects import NOTHING, OperationObject, is_there, read_list, read_map
 from service.openapi.parameters import ParameterReader
 from service.openapi.pointers import ROOT, child
 from service.openapi.references import Located
@@ -20,14 +20,13 @@ class OpenApi3:
     """See `service.openapi.dialect.Dialect`."""
 
     def __init__(self, source: Source) -> None:
-        root, references, notes = source.root, source.references, source.notes
+        references, notes = source.references, source.notes
         self.methods = _METHODS | {"query"} if source.document.dialect == "3.2" else _METHODS
         self.request = request_schemas(source, "#/components/schemas")
         self.response = response_schemas(source, "#/components/schemas")
-        self.servers = servers.urls(root.servers, child(ROOT, "servers"), notes)
-        components = root.components or {}
-        declared = Located(child(ROOT, "components", "securitySchemes"), components.get("securitySchemes", NOTHING))
-        self.security_schemes = security.schemes(read_map(declared), declared, references, notes)
+        declared = source.spared(read_list, source.at("servers"), "server_dropped")
+        self.servers = servers.urls(declared, child(ROOT, "servers"), notes)
+        self.security_schemes = _security_schemes(source)
         self._notes = notes
         self._parameters = ParameterReader(references, self.request, notes)
         self._bodies = BodyReader(references, self.request, self._parameters, notes)
@@ -46,3 +45,9 @@ class OpenApi3:
             responses=self._responses.responses(operation.responses or {}, responses),
             servers=servers.own(operation.servers, child(at.pointer, "servers"), self._notes),
         )
+
+
+def _security_schemes(source: Source) -> dict[str, SecurityScheme]:
+    at = source.at("components")
+    components = source.spared(read_map, at, "security_dropped") or {}
+    return security.schemes(at.member(components.get("securitySchemes", NOTHING), "securitySchemes"), source)

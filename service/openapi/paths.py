@@ -12,12 +12,11 @@ from service.errors import SpecError
 from service.openapi import path_keys, security, servers
 from service.openapi.dialect import D, Declaration, Dialect, Source
 from service.openapi.model import Operation, Parameter, SecurityChoice, SkippedOperation
-from service.openapi.notes import Notes, one_line
+from service.openapi.notes import one_line
 from service.openapi.objects import (
     NOTHING,
     OperationObject,
     Raws,
-    Root,
     Tag,
     Text,
     is_there,
@@ -36,6 +35,9 @@ MAX_OPERATIONS = 200_000
 """Operations of one document: by references, paths can share them without number. The largest document known has
 22,361."""
 
+MAX_SHARED_OVERRIDES = 4 * 1024
+"""Bytes of an ``x-mcp`` object that holds for several operations: each of them is read with it."""
+
 _tags = reader(list[Tag])
 _operation = reader(OperationObject)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -51,6 +53,7 @@ class _Shared(msgspec.Struct, Generic[D], frozen=True):
     declarations: tuple[D, ...]
     servers: tuple[str, ...]
     overrides: Overrides
+    encoded_overrides: msgspec.Raw
 
 
 class PathReader(Generic[D]):
@@ -65,10 +68,10 @@ class PathReader(Generic[D]):
         self._notes = source.notes
         self._max_operations = max_operations
         self._is_3_2 = source.document.dialect == "3.2"
-        root = source.root
-        self._security = security.choices(root.security, child(ROOT, "security"), dialect.security_schemes, self._notes)
-        self._overrides = read_map(Located(child(ROOT, "x-mcp"), root.overrides))
-        self._tag_parents = _tag_parents(root, self._notes) if self._is_3_2 else {}
+        self._security = self._security_of_all(source.at("security"))
+        self._overrides = source.spared(_shared_overrides, source.at("x-mcp"), "extension_ignored") or {}
+        tags = source.spared(_read_tags, source.at("tags"), "info_dropped") if self._is_3_2 else None
+        self._tag_parents = {written(tag.name): written(tag.parent) for tag in tags or () if tag.parent is not None}
 
     def read(self, declared: Mapping[str, msgspec.Raw]) -> None:
         """All paths; raises SpecError if they have too many operations."""
@@ -122,11 +125,13 @@ class PathReader(Generic[D]):
     def _shared(self, key: str, at: Located, item: Mapping[str, Located]) -> _Shared[D]:
         nothing = at.member(NOTHING)
         parameters = item.get("parameters", nothing)
+        overrides = self._overrides | _shared_overrides(item.get("x-mcp", nothing))
         return _Shared(
             key=path_keys.parsed(key, at.pointer, self._notes),
             declarations=self._declarations(read_list(parameters), parameters),
             servers=servers.own(read_list(item.get("servers", nothing)), child(at.pointer, "servers"), self._notes),
-            overrides=self._overrides | read_map(item.get("x-mcp", nothing)),
+            overrides=overrides,
+            encoded_overrides=msgspec.Raw(msgspec.json.encode(overrides)),
         )
 
     def _operation(self, method: str, at: Located, pointer: str, shared: _Shared[D] | SpecError) -> Operation:
@@ -153,9 +158,7 @@ class PathReader(Generic[D]):
             responses=parts.responses,
             security=self._choices(declared, at),
             servers=parts.servers or shared.servers,
-            overrides=msgspec.Raw(
-                msgspec.json.encode(shared.overrides | read_map(at.member(declared.overrides, "x-mcp")))
-            ),
+            overrides=_with_own(shared, at.member(declared.overrides, "x-mcp")),
         )
 
     def _declarations(self, declared: Raws, at: Located) -> tuple[D, ...]:
@@ -177,11 +180,20 @@ class PathReader(Generic[D]):
             else:
                 yield parameter
 
+    def _security_of_all(self, at: Located) -> tuple[SecurityChoice, ...] | SpecError:
+        """What is asked where an operation says nothing. A fault is one of every operation that says nothing."""
+        try:
+            return security.choices(read_list(at), at.pointer, self._dialect.security_schemes, self._notes)
+        except SpecError as error:
+            return error
+
     def _choices(self, declared: OperationObject, at: Located) -> tuple[SecurityChoice, ...]:
-        if declared.security is None:
-            return self._security
-        pointer = child(at.pointer, "security")
-        return security.choices(declared.security, pointer, self._dialect.security_schemes, self._notes)
+        if declared.security is not None:
+            pointer = child(at.pointer, "security")
+            return security.choices(declared.security, pointer, self._dialect.security_schemes, self._notes)
+        if isinstance(self._security, SpecError):
+            raise SpecError(self._security.pointer, self._security.problem) from self._security
+        return self._security
 
     def _tags(self, declared: Sequence[Text]) -> tuple[str, ...]:
         """An operation's tags and those above them (3.2, Tag Object, ``parent``)."""
@@ -217,10 +229,19 @@ def _require_method(method: str, pointer: str) -> None:
         raise SpecError(pointer, "CONNECT asks for a tunnel and describes no operation")
 
 
-def _tag_parents(root: Root, notes: Notes) -> dict[str, str]:
-    try:
-        tags = read(_tags, Located(child(ROOT, "tags"), root.tags)) if is_there(root.tags) else []
-    except SpecError as error:
-        notes.add(error.pointer, "info_dropped", error.problem)
-        return {}
-    return {written(tag.name): written(tag.parent) for tag in tags if tag.parent is not None}
+def _read_tags(at: Located) -> list[Tag]:
+    return read(_tags, at) if is_there(at.json) else []
+
+
+def _shared_overrides(at: Located) -> Overrides:
+    size = memoryview(at.json).nbytes
+    if size > MAX_SHARED_OVERRIDES:
+        problem = f"has {size:,} bytes; what holds for several operations may have {MAX_SHARED_OVERRIDES:,}"
+        raise SpecError(at.pointer, problem)
+    return read_map(at)
+
+
+def _with_own(shared: _Shared[D], at: Located) -> msgspec.Raw:
+    """Encoded. Most operations have none of their own."""
+    own = read_map(at)
+    return msgspec.Raw(msgspec.json.encode(shared.overrides | own)) if own else shared.encoded_overrides

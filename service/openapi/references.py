@@ -21,6 +21,7 @@ from service.openapi.pointers import ROOT, child, tokens
 MAX_CHAIN = 100
 """References in a row; the longest chain in 124 published documents has 3."""
 
+_OUTSIDE = "outside the document; only references within it (#/…) are followed"
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _INDEX = re.compile("0|[1-9][0-9]{0,8}")
@@ -72,6 +73,7 @@ class References:
 
     def __init__(self, document: Document) -> None:
         self._document = Located(ROOT, msgspec.Raw(document.json))
+        self._unread = document.unread
         self._is_json_schema = document.dialect in {"3.1", "3.2"}
         self._open: dict[str, _Container] = {}
         self._found: dict[tuple[str, str], Located] = {}
@@ -143,9 +145,9 @@ class References:
     def _resource(self, uri: str, reference: str) -> str:
         pointer = self._resources.get(uri)
         if pointer is None:
-            raise SpecError(
-                "", f"refers to {reference!r}, outside the document; only references within it (#/…) are followed"
-            )
+            why = self._unread.get(reference)
+            problem = f"which cannot be used: {why}" if why else _OUTSIDE
+            raise SpecError("", f"refers to {reference!r}, {problem}")
         return pointer
 
     def _walk(self, pointer: str) -> Located | None:

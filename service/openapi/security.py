@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Literal, cast
 
 import msgspec
 
 from service.errors import SpecError
+from service.openapi.dialect import Source
 from service.openapi.model import SecurityChoice, SecurityScheme
 from service.openapi.notes import Notes
-from service.openapi.objects import Raws, SecuritySchemeObject, Texts, fault, read, reader, written
+from service.openapi.objects import Raws, SecuritySchemeObject, Texts, fault, read, read_map, reader, written
 from service.openapi.pointers import child
-from service.openapi.references import Located, References
+from service.openapi.references import Located
 
 _scheme = reader(SecuritySchemeObject)
 _requirement = reader(dict[str, msgspec.Raw])
@@ -22,19 +24,22 @@ _KINDS = frozenset({"apiKey", "http", "oauth2", "openIdConnect", "mutualTLS"})
 _LOCATIONS = frozenset({"header", "query", "cookie"})
 
 
-def schemes(
-    declared: Mapping[str, msgspec.Raw], at: Located, references: References, notes: Notes
-) -> dict[str, SecurityScheme]:
-    """The schemes that can be met, by name; ``declared`` is the map that stands at ``at``."""
+def schemes(at: Located, source: Source) -> dict[str, SecurityScheme]:
+    """The schemes that can be met, by name, of the map that stands at ``at``.
+
+    One that cannot be read is one that cannot be met: what needs it is told apart from what does not.
+    """
     found = {}
-    for name, value in declared.items():
-        place = at.member(value, name)
-        try:
-            target = references.resolve(place).target
-            found[name] = _read(name, read(_scheme, target), target)
-        except SpecError as error:
-            notes.add(error.pointer, "security_dropped", error.problem)
+    for name, value in (source.spared(read_map, at, "security_dropped") or {}).items():
+        scheme = source.spared(partial(_resolved, source, name), at.member(value, name), "security_dropped")
+        if scheme is not None:
+            found[name] = scheme
     return found
+
+
+def _resolved(source: Source, name: str, at: Located) -> SecurityScheme:
+    target = source.references.resolve(at).target
+    return _read(name, read(_scheme, target), target)
 
 
 def _read(name: str, declared: SecuritySchemeObject, at: Located) -> SecurityScheme:
@@ -61,16 +66,31 @@ def _read(name: str, declared: SecuritySchemeObject, at: Located) -> SecuritySch
 def choices(
     declared: Raws, pointer: str, known: Mapping[str, SecurityScheme], notes: Notes
 ) -> tuple[SecurityChoice, ...]:
-    """The alternatives of a ``security`` list at ``pointer``; raises SpecError with the place of what is wrong."""
-    found = []
+    """The alternatives of a ``security`` list at ``pointer``, any of which is enough.
+
+    One that cannot be read is left out; SpecError with its place if no other is left, since nobody knows what it asks.
+    """
+    found, faults = [], []
     for index, value in enumerate(declared or ()):
         place = Located(child(pointer, index), value)
-        members = read(_requirement, place).items()  # not null: that would ask for nothing
-        found.append(SecurityChoice(tuple((name, _read_scopes(scopes, place, name)) for name, scopes in members)))
+        try:
+            found.append(_choice(place))
+        except SpecError as error:
+            faults.append(error)
+            continue
         for name, _ in found[-1].schemes:
             if name not in known:
                 notes.add(child(place.pointer, name), "security_dropped", "names no scheme that can be met")
+    if faults and not found:
+        raise faults[0]
+    for unread in faults:
+        notes.add(unread.pointer, "security_dropped", unread.problem)
     return tuple(found)
+
+
+def _choice(at: Located) -> SecurityChoice:
+    members = read(_requirement, at).items()  # not null: that would ask for nothing
+    return SecurityChoice(tuple((name, _read_scopes(scopes, at, name)) for name, scopes in members))
 
 
 def _read_scopes(value: msgspec.Raw, at: Located, name: str) -> tuple[str, ...]:

@@ -21,15 +21,16 @@ from service.openapi.objects import (
     OperationObject,
     ParameterObject2,
     ResponseObject,
-    Root,
     Texts,
     is_there,
     read,
     read_map,
+    read_text,
+    read_texts,
     reader,
     written,
 )
-from service.openapi.pointers import ROOT, child
+from service.openapi.pointers import child
 from service.openapi.references import Located, opened, text_in
 
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
@@ -69,20 +70,36 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     encoding: Encoding | None
 
 
+class Address(msgspec.Struct, frozen=True):
+    """``path`` with its leading slash, or empty."""
+
+    host: str
+    path: str
+    schemes: list[str]
+
+    def urls(self, schemes: Sequence[str]) -> tuple[str, ...]:
+        """One URL, of https if that is offered; without a host only the path is known."""
+        if not self.host:
+            return (self.path,) if self.path else ()
+        if not schemes:
+            return (f"//{self.host}{self.path}",)
+        return tuple(f"{scheme}://{self.host}{self.path}" for scheme in _SCHEMES if scheme in schemes)[:1]
+
+
 class Swagger2:
     """See `service.openapi.dialect.Dialect`."""
 
     def __init__(self, source: Source) -> None:
-        root, references, notes = source.root, source.references, source.notes
         self.methods = _METHODS
         self.request = request_schemas(source, "#/definitions")
         self.response = response_schemas(source, "#/definitions")
-        self.servers = _servers(root, root.schemes)
-        definitions = Located(child(ROOT, "securityDefinitions"), NOTHING)
-        self.security_schemes = security.schemes(root.security_definitions or {}, definitions, references, notes)
-        self._root = root
-        self._references = references
-        self._notes = notes
+        self._address = _address(source)
+        self.servers = self._address.urls(self._address.schemes)
+        self.security_schemes = security.schemes(source.at("securityDefinitions"), source)
+        self._produces = source.spared(read_texts, source.at("produces"), "response_dropped") or []
+        self._consumes = _or_fault(source.at("consumes"))
+        self._references = source.references
+        self._notes = source.notes
         self._known: dict[str, Parameter | Field] = {}
 
     def declaration(self, at: Located) -> Parameter | Field:
@@ -93,7 +110,7 @@ class Swagger2:
         return known
 
     def parts(self, operation: OperationObject, at: Located, declarations: Sequence[Parameter | Field]) -> Parts:
-        produced = _names(operation.produces if operation.produces is not None else self._root.produces)
+        produced = self._produces if operation.produces is None else _names(operation.produces)
 
         def response(place: Located, is_success: bool) -> Response:  # noqa: FBT001 - see by_status
             return self._response(place, produced, is_success=is_success)
@@ -181,12 +198,19 @@ class Swagger2:
             return None
         if len({field.location for field in fields}) > 1:
             raise SpecError(at.pointer, "has both a body and form fields; only one of them can be sent")
-        consumed = _names(operation.consumes if operation.consumes is not None else self._root.consumes)
+        consumed = self._consumed(operation)
         if fields[0].location == "formData":
             return self._form(fields, consumed, at)
         if len(fields) > 1:
             self._notes.add(fields[-1].pointer, "parameter_repeated", "a second body; the last one counts")
         return _plain_body(fields[-1], consumed)
+
+    def _consumed(self, operation: OperationObject) -> list[str]:
+        if operation.consumes is not None:
+            return _names(operation.consumes)
+        if isinstance(self._consumes, SpecError):
+            raise SpecError(self._consumes.pointer, self._consumes.problem) from self._consumes
+        return self._consumes
 
     def _form(self, fields: Sequence[Field], consumed: Sequence[str], at: Located) -> Body:
         forms = [name for name in consumed if _essence(name) in _FORMS]
@@ -237,18 +261,25 @@ class Swagger2:
     def _own_servers(self, operation: OperationObject, at: Located) -> tuple[str, ...]:
         if operation.schemes and not set(_SCHEMES).intersection(_names(operation.schemes)):
             raise SpecError(child(at.pointer, "schemes"), "is served neither over https nor over http")
-        return _servers(self._root, operation.schemes) if operation.schemes and self._root.host else ()
+        return self._address.urls(_names(operation.schemes)) if operation.schemes and self._address.host else ()
 
 
-def _servers(root: Root, schemes: Texts) -> tuple[str, ...]:
-    """Where the API is: one URL, of https if that is offered; without a host only the path is known."""
-    path = f"/{written(root.base_path).strip('/')}".rstrip("/")
-    host = written(root.host)
-    if not host:
-        return (path,) if path else ()
-    if not schemes:
-        return (f"//{host}{path}",)
-    return tuple(f"{scheme}://{host}{path}" for scheme in _SCHEMES if scheme in _names(schemes))[:1]
+def _or_fault(at: Located) -> list[str] | SpecError:
+    """Media types, or what is wrong with each operation that has none of its own and needs them."""
+    try:
+        return read_texts(at)
+    except SpecError as error:
+        return error
+
+
+def _address(source: Source) -> Address:
+    """Where the document says the API is; nothing where a part of it cannot be read: the rest is somewhere else."""
+    host = source.spared(read_text, source.at("host"), "server_dropped")
+    path = source.spared(read_text, source.at("basePath"), "server_dropped")
+    schemes = source.spared(read_texts, source.at("schemes"), "server_dropped")
+    if host is None or path is None or schemes is None:
+        return Address("", "", [])
+    return Address(host, f"/{path.strip('/')}".rstrip("/"), schemes)
 
 
 def _plain_body(field: Field, consumed: Sequence[str]) -> Body:

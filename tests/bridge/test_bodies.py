@@ -110,6 +110,25 @@ def test_base64_stays_base64_where_the_schema_says_so(schema: dict[str, str]) ->
 
 
 @pytest.mark.parametrize(
+    ("value", "sent"),
+    [
+        ("AP-_", b"AP-_"),
+        ("AP-", b"AP-"),
+        ("AP8=", b"AP8="),
+        ("AP+/", b"AP-_"),
+        ("data:image/png;base64,AP+/", b"AP-_"),
+    ],
+)
+def test_base64_for_urls_stays_in_its_alphabet(value: str, sent: bytes) -> None:
+    schema = {"type": "string", "contentEncoding": "base64url"}
+    assert write(value, "image/png", schema) == ("image/png", sent)
+    form = {"type": "object", "properties": {"f": schema}}
+    assert write({"f": value}, "multipart/form-data", form)[1].split(b"\r\n")[4] == sent
+    with pytest.raises(ArgumentError, match="is no base64"):
+        write("A", "image/png", schema)
+
+
+@pytest.mark.parametrize(
     ("value", "problem"),
     [
         ("not base64!", "is no base64"),
@@ -159,6 +178,8 @@ def test_a_range_is_written_in_its_plainest_type(
         ("application/jsonl", {"a": 1}, b'{"a":1}\n'),
         ("application/json-seq", [1, 2], b"\x1e1\n\x1e2\n"),
         ("application/geo+json-seq", [], b""),
+        ("application/jsonlines", [1], b"1\n"),
+        ("application/stream+json", [1, 2], b"1\n2\n"),
     ],
 )
 def test_a_list_becomes_lines_of_json(name: str, value: Any, data: bytes) -> None:
@@ -168,8 +189,8 @@ def test_a_list_becomes_lines_of_json(name: str, value: Any, data: bytes) -> Non
 @pytest.mark.parametrize(
     ("name", "schema", "problem"),
     [
-        ("multipart/mixed", OBJECT, "multipart/mixed bodies are not supported"),
-        ("multipart/related", {}, "multipart/related bodies are not supported"),
+        ("multipart/mixed", TEXT, "multipart/mixed cannot carry a JSON string, only a JSON object"),
+        ("multipart/form-data", {"type": "array"}, "only a JSON object"),
         ("image/png", OBJECT, "image/png cannot carry a JSON object"),
         ("application/octet-stream", {"type": "array"}, "cannot carry a JSON array"),
         ("text/html", {"type": "object"}, "text/html cannot carry a JSON object"),

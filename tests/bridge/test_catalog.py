@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import msgspec
 import pytest
@@ -13,7 +12,7 @@ from service.bridge.catalog import ApiSource, build
 from service.bridge.model import Tool
 from service.bridge.tool import DIGEST
 from service.errors import SpecError
-from service.openapi.model import Operation, SkippedOperation
+from service.openapi.model import Note, SkippedOperation
 
 # Which operations become tools
 
@@ -77,38 +76,6 @@ def test_several_documents_share_one_catalog_of_unique_names():
 def test_two_documents_of_one_name_are_refused():
     with pytest.raises(SpecError, match="2 APIs are named 'pets'"):
         build([source(), source()])
-
-
-def overridden(**override: Any) -> Operation:
-    return operation(tags=("a",), summary="List", overrides=msgspec.Raw(msgspec.json.encode(override)))
-
-
-def test_overrides_replace_what_the_document_says():
-    made = tool(overridden(name="all_pets", title="T", description="D", annotations={"readOnlyHint": False}))
-    entry = msgspec.json.decode(made.entry)
-    assert (entry["name"], entry["title"], entry["description"]) == ("all_pets", "T", "D")
-    assert entry["annotations"] == {"readOnlyHint": False, "openWorldHint": True}
-
-
-def test_overridden_tags_are_the_ones_that_filter():
-    assert list(catalog(overridden(tags=["b"]), include_tags=frozenset({"a"})).tools) == []
-
-
-def test_a_hidden_operation_is_listed_as_hidden():
-    assert reasons(catalog(overridden(hidden=True))) == ["hidden by x-mcp in the document"]
-
-
-def test_an_override_that_is_none_of_ours_is_noted():
-    made = catalog(overridden(enabled=False, name="x"))
-    assert [(note.kind, note.message) for note in made.apis[0].notes] == [
-        ("extension_ignored", "x-mcp has keys that mean nothing here: enabled")
-    ]
-
-
-def test_an_override_of_the_wrong_type_costs_its_operation():
-    made = catalog(overridden(hidden="yes"), operation("PUT"))
-    assert list(made.tools) == ["put_pets"]
-    assert "x-mcp cannot be used: Expected `bool`, got `str`" in reasons(made)[0]
 
 
 # Where requests go
@@ -184,6 +151,12 @@ def test_a_server_beside_the_documents_own_is_not_guessed_where_the_base_url_has
 def test_a_document_without_one_usable_server_needs_a_base_url(servers, problem):
     with pytest.raises(SpecError, match=re.escape(problem)):
         catalog(servers=servers)
+
+
+def test_servers_that_cannot_be_read_are_named_where_they_are_needed():
+    dropped = Note(pointer="#/servers", kind="server_dropped", message="expected array, got object")
+    with pytest.raises(SpecError, match=r"is \(#/servers: expected array, got object\); set API_BASE_URL"):
+        catalog(operation(), servers=(), notes=(dropped,))
 
 
 @pytest.mark.parametrize(

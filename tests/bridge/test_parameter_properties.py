@@ -117,3 +117,58 @@ def test_cookies_hold_nothing_that_ends_them(value: Any, style: Style, explode: 
     count = len(value) if explode and not isinstance(value, str) else 1
     assert len(text.split("; ")) == count
     assert re.fullmatch(r"[!#-:<-\[\]-~]*", text.replace("; ", ""))
+
+
+def read_list(text: str, delimiter: str) -> list[str]:
+    return [decoded(part) for part in text.split(delimiter)]
+
+
+def read_pairs(text: str, delimiter: str) -> list[tuple[str, str]]:
+    pieces = [piece.partition("=") for piece in text.split(delimiter)]
+    return [(decoded(name), decoded(value)) for name, _, value in pieces]
+
+
+@bounded
+@given(LISTS, OBJECTS)
+def test_an_independent_reader_reads_back_every_style_of_a_path(items: list[str], members: dict[str, str]) -> None:
+    flat = [text for pair in members.items() for text in pair]
+    cases: list[tuple[Style, bool, Any, Any]] = [
+        ("simple", True, members, lambda text: read_pairs(text, ",") == list(members.items())),
+        ("simple", False, members, lambda text: read_list(text, ",") == flat),
+        ("label", True, items, lambda text: read_list(text.removeprefix("."), ".") == items),
+        ("label", False, items, lambda text: read_list(text.removeprefix("."), ",") == items),
+        ("label", True, members, lambda text: read_pairs(text.removeprefix("."), ".") == list(members.items())),
+        ("matrix", True, items, lambda text: read_pairs(text[1:], ";") == [("color", item) for item in items]),
+        ("matrix", False, items, lambda text: read_list(text.partition("=")[2], ",") == items),
+        ("matrix", True, members, lambda text: read_pairs(text[1:], ";") == list(members.items())),
+    ]
+    for style, explode, value, is_read_back in cases:
+        try:
+            text = encode(value, "path", style, explode)
+        except ArgumentError:
+            continue
+        assert is_read_back(text), (style, explode, text)
+
+
+@bounded
+@given(LISTS, st.sampled_from([("spaceDelimited", "%20"), ("pipeDelimited", "%7C"), ("tsv", "%09")]))
+def test_an_independent_reader_reads_back_delimited_lists(items: list[str], style: tuple[Style, str]) -> None:
+    name, delimiter = style
+    try:
+        text = encode(items, "query", name, explode=False)
+    except ArgumentError:
+        assert any(decoded(delimiter) in item for item in items)
+        return
+    assert read_list(text.removeprefix("color="), delimiter) == items
+
+
+@bounded
+@given(LISTS, OBJECTS)
+def test_an_independent_reader_reads_back_headers_and_cookies(items: list[str], members: dict[str, str]) -> None:
+    try:
+        assert encode(items, "header", "simple", explode=False).split(",") == items
+    except ArgumentError:
+        assert any(not re.fullmatch("[!-~]([ -~]*[!-~])?|", item) or "," in item for item in items)
+    assert read_pairs(encode(items, "cookie"), "; ") == [("color", item) for item in items]
+    assert read_pairs(encode(members, "cookie"), "; ") == list(members.items())
+    assert read_list(encode(items, "cookie", explode=False).removeprefix("color="), ",") == items

@@ -144,6 +144,8 @@ def test_text_is_read_in_its_charset(body: bytes, content_type: str, shown: str)
         pytest.param(b"%PDF-1.7\x00", "application/pdf", id="PDF"),
         pytest.param(b"[1]", "application/octet-stream", id="octet-stream is never looked into"),
         pytest.param(b"PK\x03\x04", "application/zip", id="ZIP"),
+        pytest.param(b"--b\r\n\r\n\xff\r\n--b--\r\n", "multipart/mixed; boundary=b", id="parts, with their boundary"),
+        pytest.param(b"--b\r\n\r\n{}\r\n--b--\r\n", "multipart/related; boundary=b; type=a/b", id="parts of text"),
     ],
 )
 def test_what_is_no_text_is_a_resource_with_its_type_and_exact_bytes(body: bytes, content_type: str) -> None:

@@ -136,10 +136,14 @@ def test_what_cannot_be_used_costs_its_users_and_is_said(tmp_path, caplog, name,
     (tmp_path / "wide.yaml").write_text(ITEM, encoding="utf-16")
     with (tmp_path / "large.yaml").open("wb") as file:
         file.truncate(PARTS_BYTES + 1)
-    assert ids(loaded(tmp_path / "api.yaml", name)) == ["own"]
+    description = loaded(tmp_path / "api.yaml", name)
+    assert ids(description) == ["own"]
     (found,) = refused(caplog)
     assert reason in found
     assert "\n" not in found
+    [skipped] = description.skipped
+    assert skipped.reason.startswith("refers to ")
+    assert reason in skipped.reason or skipped.reason.endswith("…")
 
 
 def test_what_files_have_together_is_limited(tmp_path, caplog):
@@ -170,8 +174,10 @@ def test_the_number_of_files_is_limited(tmp_path, caplog):
 
 def test_ten_thousand_missing_files_are_not_all_looked_for(tmp_path, caplog):
     caplog.set_level(logging.WARNING)
-    assert ids(loaded(tmp_path / "api.yaml", *[f"{number}.yaml" for number in range(10_000)])) == ["own"]
+    description = loaded(tmp_path / "api.yaml", *[f"{number}.yaml" for number in range(10_000)])
+    assert ids(description) == ["own"]
     assert len(refused(caplog)) == MAX_FILES + 1
+    assert description.skipped[-1].reason.endswith("which cannot be used: the document refers to more than 5000 files")
 
 
 def test_a_document_from_an_address_reads_no_files(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from documents import document, got, named, sent, skips, the_operation
 
+from service.errors import SpecError
 from service.openapi.bundle import bundle, is_needed
 from service.openapi.document import Document
 from service.openapi.model import ApiDescription, Dialect
@@ -21,9 +22,11 @@ OWNER = {"type": "object", "properties": {"pet": {"$ref": "pet.yaml"}}}
 def bundled(root: dict[str, Any], files: dict[str, Any], dialect: Dialect = "3.1") -> Document:
     """The root is /api/root.yaml; ``files`` by their paths from there."""
 
-    def read(path: str) -> bytes | None:
+    def read(path: str) -> bytes:
         name = posixpath.relpath(path, "/api")
-        return msgspec.json.encode(files[name]) if name in files else None
+        if name not in files:
+            raise SpecError("", f"there is no {name}")
+        return msgspec.json.encode(files[name])
 
     return bundle(document(dialect, **root), "/api/root.yaml", read)
 
@@ -206,7 +209,7 @@ def test_other_files_are_of_the_dialect_of_the_root(dialect):
     ],
 )
 def test_what_is_no_path_from_the_file_is_never_read(reference):
-    def read(path: str) -> bytes | None:
+    def read(path: str) -> bytes:
         raise AssertionError(path)
 
     root = document("3.1", paths={"/x": {"$ref": reference}})
@@ -216,7 +219,8 @@ def test_what_is_no_path_from_the_file_is_never_read(reference):
 @pytest.mark.parametrize(
     ("reference", "reason"),
     [
-        ("missing.yaml#/Pet", "refers to 'missing.yaml#/Pet', outside the document; "),
+        ("missing.yaml#/Pet", "refers to 'missing.yaml#/Pet', which cannot be used: there is no missing.yaml"),
+        ("a/../missing.yaml", "refers to 'a/../missing.yaml', which cannot be used: there is no missing.yaml"),
         ("a.yaml#/Nope", "refers to '#/x-bundled/a.yaml/Nope', which is not in the document"),
         ("a.yaml#nope", "refers to '#/x-bundled/a.yaml/%23nope', which is not in the document"),
         ("a.yaml#/~2", "not a JSON Pointer (RFC 6901)"),
@@ -229,6 +233,22 @@ def test_what_is_not_there_costs_its_users(reference, reason):
     assert pointer == "#/paths/~1a/get/parameters/0/$ref"
     assert found.startswith(reason)
     assert len(description.operations) == 1
+
+
+@pytest.mark.parametrize(
+    ("reference", "reason"),
+    [
+        ("gone.yaml#/x", "refers to 'sub/gone.yaml#/x', which cannot be used: there is no sub/gone.yaml"),
+        ("../gone.yaml", "refers to 'gone.yaml#', which cannot be used: there is no gone.yaml"),
+        ("https://example.com/x", "refers to 'https://example.com/x', outside the document; "),
+    ],
+)
+def test_what_a_file_refers_to_is_named_from_the_roots_folder(reference, reason):
+    root = {"paths": {"/a": {"get": {"parameters": [{"$ref": "sub/b.yaml#/Pet"}]}}, "/b": {"get": {}}}}
+    description = describe(bundled(root, {"sub/b.yaml": {"Pet": {"$ref": reference}}}))
+    ((pointer, found),) = skips(description)
+    assert pointer == "#/x-bundled/sub~1b.yaml/Pet/$ref"
+    assert found.startswith(reason)
 
 
 @pytest.mark.parametrize(
@@ -292,9 +312,11 @@ def test_only_documents_with_outward_references_are_opened(value, needed):
 def test_each_file_is_asked_for_once():
     asked = []
 
-    def read(path: str) -> bytes | None:
+    def read(path: str) -> bytes:
         asked.append(path)
-        return b'{"a":{"$ref":"b.yaml#/x"},"b":{"$ref":"c.yaml"}}' if "c" not in path.rpartition("/")[2] else None
+        if path == "/api/c.yaml":
+            raise SpecError("", "there is none")
+        return b'{"a":{"$ref":"b.yaml#/x"},"b":{"$ref":"c.yaml"}}'
 
     root = document("3.1", paths={f"/{n}": {"$ref": f"a.yaml#/{'ab'[n % 2]}"} for n in range(10)})
     bundle(root, "/api/root.yaml", read)

@@ -140,8 +140,8 @@ def test_any_value_anywhere_is_read_or_refused_with_its_place(place, new):
     whole = Document(json=msgspec.json.encode(root), dialect=WHOLE[name].dialect)
     description, refused_at = outcome(whole)
     if description is None:
-        assert refused_at.startswith("#/")
-        assert len(path) < 4
+        assert refused_at == "#/paths"
+        assert path == ("paths",)
         return
     for definitions in (description.request_schemas, description.response_schemas):
         for schema in definitions.values():

@@ -12,7 +12,7 @@ from documents import described, document, notes, of_operation, skips, the_opera
 
 from service.errors import SpecError
 from service.openapi.document import parse
-from service.openapi.model import NoteKind
+from service.openapi.model import NoteKind, SecurityChoice
 from service.openapi.notes import KINDS
 from service.openapi.operations import describe
 
@@ -46,23 +46,82 @@ def test_info_that_cannot_be_read_costs_only_itself():
     assert len(description.operations) == 1
 
 
+@pytest.mark.parametrize(("paths", "got"), [([], "array"), ("x", "string"), (5, "integer")])
+def test_paths_that_cannot_be_read_leave_nothing_to_serve(paths, got):
+    with pytest.raises(SpecError) as refused:
+        described(paths)
+    assert (refused.value.pointer, refused.value.problem) == ("#/paths", f"expected object, got {got}")
+
+
 @pytest.mark.parametrize(
-    ("root", "pointer", "problem"),
+    ("dialect", "root", "kind", "pointer"),
     [
-        ({"paths": []}, "#/paths", "expected object, got array"),
-        ({"paths": "x"}, "#/paths", "expected object, got string"),
-        ({"components": 5}, "#/components", "expected object, got integer"),
-        ({"servers": {}}, "#/servers", "expected array, got object"),
-        ({"security": {}}, "#/security", "expected array, got object"),
-        ({"security": [{"a": "b"}]}, "#/security/0/a", "expected array, got string"),
-        ({"components": {"securitySchemes": []}}, "#/components/securitySchemes", "expected object, got array"),
-        ({"x-mcp": True}, "#/x-mcp", "expected object, got boolean"),
+        ("3.1", {"components": 5}, "security_dropped", "#/components"),
+        ("3.1", {"components": {"securitySchemes": []}}, "security_dropped", "#/components/securitySchemes"),
+        ("3.1", {"servers": {}}, "server_dropped", "#/servers"),
+        ("3.1", {"servers": [{"url": []}]}, "server_dropped", "#/servers/0/url"),
+        ("3.1", {"x-mcp": True}, "extension_ignored", "#/x-mcp"),
+        ("3.2", {"tags": {}}, "info_dropped", "#/tags"),
+        ("2.0", {"securityDefinitions": []}, "security_dropped", "#/securityDefinitions"),
+        ("2.0", {"host": []}, "server_dropped", "#/host"),
+        ("2.0", {"basePath": {}, "host": "a.example"}, "server_dropped", "#/basePath"),
+        ("2.0", {"schemes": "https", "host": "a.example"}, "server_dropped", "#/schemes"),
+        ("2.0", {"produces": "text/csv"}, "response_dropped", "#/produces"),
     ],
 )
-def test_a_root_that_cannot_be_read_is_refused_with_its_place(root, pointer, problem):
-    with pytest.raises(SpecError) as refused:
-        described(**root)
-    assert (refused.value.pointer, refused.value.problem) == (pointer, problem)
+def test_what_is_wrong_at_the_root_costs_only_itself(dialect, root, kind, pointer):
+    description = of_operation({}, dialect=dialect, **root)
+    the_operation(description)
+    assert description.servers == ()
+    assert notes(description) == [(kind, pointer)]
+
+
+@pytest.mark.parametrize(
+    "root", [{"webhooks": 5}, {"externalDocs": 5}, {"tags": 5}, {"definitions": 5}, {"info": None}]
+)
+def test_what_is_not_needed_is_not_read(root):
+    description = of_operation({}, **root)
+    the_operation(description)
+    assert notes(description) == []
+
+
+def test_form_media_types_that_cannot_be_read_cost_the_operations_that_send_in_them():
+    field = {"name": "a", "in": "formData", "type": "string"}
+    paths = {
+        "/x": {"get": {}, "put": {"parameters": [field]}, "post": {"parameters": [field], "consumes": ["text/plain"]}}
+    }
+    description = described(paths, dialect="2.0", consumes={"a": 1})
+    assert skips(description) == [("#/consumes", "expected array, got object")]
+    assert [operation.method for operation in description.operations] == ["GET", "POST"]
+
+
+@pytest.mark.parametrize(
+    ("security", "pointer", "problem"),
+    [
+        ({}, "#/security", "expected array, got object"),
+        ("key", "#/security", "expected array, got string"),
+        ([None], "#/security/0", "expected object, got null"),
+        ([{"a": "b"}], "#/security/0/a", "expected array, got string"),
+    ],
+)
+def test_security_that_cannot_be_read_costs_the_operations_that_have_none_of_their_own(security, pointer, problem):
+    description = described({"/x": {"get": {}, "put": {"security": []}}}, security=security)
+    assert skips(description) == [(pointer, problem)]
+    assert [operation.method for operation in description.operations] == ["PUT"]
+
+
+@pytest.mark.parametrize("dialect", ["2.0", "3.0", "3.1", "3.2"])
+def test_an_alternative_that_cannot_be_read_leaves_the_others(dialect):
+    alternatives = [5, {"key": []}, {"other": "x"}]
+    whole = described({"/x": {"get": {}}}, dialect=dialect, security=alternatives)
+    own = of_operation({"security": alternatives}, dialect=dialect)
+    for description, at in ((whole, "#/security"), (own, f"{GET}/security")):
+        assert the_operation(description).security == (SecurityChoice((("key", ()),)),)
+        assert notes(description) == [
+            ("security_dropped", f"{at}/1/key"),
+            ("security_dropped", f"{at}/0"),
+            ("security_dropped", f"{at}/2/other"),
+        ]
 
 
 def test_webhooks_and_callbacks_are_counted_and_make_no_operations():
