@@ -8,7 +8,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 import pytest
+import trio
+from loopback import loopback, sized
 from processes import run, started
+
+from service.config import load
+from service.lifecycle import opened, read_catalog
+from service.mcp.inbound import Call
 
 SECONDS = 30
 DOCUMENT = """
@@ -100,3 +106,31 @@ def test_a_server_with_open_sessions_ends_them_and_exits_when_it_is_told_to_stop
         stream.read()  # raises IncompleteRead where the response is cut off
         assert server.process.wait(5) == 0
         connection.close()
+
+
+CALLS = 26
+
+
+@pytest.mark.parametrize(
+    ("settings", "requests"),
+    [
+        ({"HTTP_RETRIES": "0", "HTTP_BREAKER": "false"}, CALLS),
+        ({"HTTP_RETRIES": "0"}, 20),  # then it is left alone
+        ({"HTTP_BREAKER": "false"}, CALLS + 10 + 25 // 5),  # its budget for retries: ten, and one for five calls
+    ],
+)
+def test_the_settings_decide_what_becomes_of_an_api_that_fails(document, settings, requests):
+    records = []
+    asked = Call(id=1, method="tools/call", version="2025-11-25", size=9, name="listPets", arguments=msgspec.Raw(b"{}"))
+
+    async def calls():
+        async with loopback([(sized(b"no", status=b"500 No"),)] * 100) as api:
+            argv = ["--spec-path", document, "--api-url", str(api.origin), "--allow-private-networks"]
+            config = load(argv, settings, lambda path: "")
+            async with opened(config, await read_catalog(config), records.append) as gateway:
+                for _ in range(CALLS):
+                    await gateway.answer(asked, "http")
+            return len(api.requests)
+
+    assert trio.run(calls, clock=trio.testing.MockClock(autojump_threshold=0.05)) == requests
+    assert sum(record.retries for record in records) == max(0, requests - CALLS)

@@ -62,7 +62,7 @@ async def test_one_that_must_not_be_repeated_does_not(method: str) -> None:
         assert len(api.requests) == 2
 
 
-async def test_a_new_connection_that_closes_is_not_tried_again() -> None:
+async def test_a_new_connection_that_closes_is_no_stale_one() -> None:
     async with loopback([(Do.CLOSE,)]) as api, client() as one:
         with pytest.raises(BadResponse):
             await send(one, get(api.origin))
@@ -128,7 +128,7 @@ class Unconnected(httpcore2.AsyncNetworkBackend):
 async def test_what_stops_a_connection_is_named_and_nothing_was_sent(
     raised: Exception, kind: type[UpstreamError]
 ) -> None:
-    async with Upstream(Unconnected(raised)) as one:
+    async with Upstream(Unconnected(raised), retries=0) as one:
         with pytest.raises(kind) as caught:
             await send(one, get(Origin("http", "api.example.com", 80)))
     assert not caught.value.outcome_unknown
@@ -218,7 +218,7 @@ def under_clock(backend: Recorded, seconds: float, **settings: Any) -> tuple[Htt
     """What one call comes to, and after how long."""
 
     async def call() -> tuple[HttpResponse | UpstreamError, float]:
-        async with Upstream(backend, **settings) as one:
+        async with Upstream(backend, retries=0, **settings) as one:
             began = trio.current_time()
             try:
                 return await one.send(FAR, deadline_seconds=seconds), trio.current_time() - began
