@@ -62,6 +62,10 @@ class Gate:
         self.breaker.settle(ticket, health, now)
         self._report(before, self.breaker.state(now))
 
+    def spend_retry(self) -> bool:
+        """One out of the budget; false if there is none left, or if it would be refused anyway."""
+        return not self.breaker.is_shut(anyio.current_time()) and self.budget.spend()
+
     async def _wait(self, until: float) -> None:
         if self._waiting >= QUEUE_LIMIT:
             problem = f"too many calls wait for a connection to {self._origin}; try again later"

@@ -103,7 +103,7 @@ class Upstream:
                 return _told(result, ended)
             ended.append(retries.outcome(result))
             pause = self._pause(request.method, result, ended, until)
-            if pause is None or not gate.budget.spend():
+            if pause is None or not gate.spend_retry():
                 return _told(result, ended)
             await anyio.sleep(pause)
 

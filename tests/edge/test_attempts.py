@@ -50,6 +50,21 @@ async def test_what_was_not_sent_is_tried_again_whatever_its_method(method: str)
 
 
 @clocked
+async def test_a_connection_that_takes_too_long_is_given_up_for_another() -> None:
+    class Swallowed(Reluctant):
+        async def connect_tcp(self, host: str, port: int, *args: Any, **options: Any) -> httpcore2.AsyncNetworkStream:
+            if not self.dialled:
+                self.dialled = 1
+                await trio.sleep_forever()
+            return await super().connect_tcp(host, port, *args, **options)
+
+    async with loopback([(OK,)]) as api, Upstream(Swallowed(0), attempt_seconds=5) as one:
+        answer = await one.send(get(api.origin, method="POST"), deadline_seconds=60)
+        assert (answer.status, answer.retries, answer.doubtful) == (200, 1, False)
+        assert 5 <= trio.current_time() < 5.3
+
+
+@clocked
 async def test_three_attempts_are_all() -> None:
     backend = Reluctant(3)
     async with loopback([(OK,)]) as api, Upstream(backend) as one:

@@ -8,9 +8,9 @@ from functools import partial
 import pytest
 import trio
 import trio.testing
-from loopback import OK, Do, Reply, client, clocked, failing, get, loopback, outcome
+from loopback import OK, Do, Reply, client, clocked, failing, get, loopback, outcome, sized
 
-from service.bridge.model import HttpResponse, Origin
+from service.bridge.model import Origin
 from service.edge.breaker import OPEN_SECONDS, WINDOW
 from service.edge.upstream import Upstream
 from service.errors import BadResponse, Refused, Timeout
@@ -46,10 +46,22 @@ async def test_an_api_that_fails_is_left_alone_then_tried_then_used_again(caplog
 
 
 @clocked
-async def test_only_one_call_finds_out_whether_it_is_well_again() -> None:
+async def test_a_probe_that_fails_is_told_at_once() -> None:
+    async with loopback([(Do.CLOSE,)]) as api, client(retries=2) as one:
+        await broken_by(one, api.origin)
+        await trio.sleep(OPEN_SECONDS)
+        began = trio.current_time()
+        result = await outcome(one, api.origin)
+        assert (type(result), result.retries, len(api.requests)) == (BadResponse, 0, WINDOW + 1)
+        assert trio.current_time() == began
+
+
+@pytest.mark.parametrize("connections", [1, 100])
+@clocked
+async def test_only_one_call_finds_out_whether_it_is_well_again(connections: int) -> None:
     replies: list[Reply] = [failing(b"500 Down")] * WINDOW + [(partial(trio.sleep, 3), OK)]
     results = []
-    async with loopback(replies, [(OK,)]) as api, client() as one:
+    async with loopback(replies, [(OK,)]) as api, client(max_connections=connections) as one:
         await broken_by(one, api.origin)
         await trio.sleep(OPEN_SECONDS)
 
@@ -70,15 +82,26 @@ async def test_a_probe_whose_client_leaves_lets_the_next_one_try() -> None:
         await trio.sleep(OPEN_SECONDS)
         with trio.move_on_after(1):
             await one.send(get(api.origin), deadline_seconds=60)
+        assert one.breakers() == {str(api.origin): "half_open"}
         assert (await one.send(get(api.origin), deadline_seconds=60)).status == 200
 
 
-@pytest.mark.parametrize("reply", [failing(b"404 Not Found"), failing(b"429 Slow Down"), failing(b"501 No"), (OK,)])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        (OK,),
+        failing(b"404 Not Found"),
+        failing(b"429 Slow Down"),
+        failing(b"501 Not Implemented"),
+        (sized(b"ok", b"Content-Encoding: br\r\n"),),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n",),
+    ],
+)
 @clocked
-async def test_an_api_that_answers_is_not_left_alone(reply: Reply) -> None:
+async def test_an_api_that_is_there_is_not_left_alone(reply: Reply) -> None:
     async with loopback([reply] * 3 * WINDOW) as api, client() as one:
         for _ in range(3 * WINDOW):
-            assert isinstance(await outcome(one, api.origin), HttpResponse)
+            assert not isinstance(await outcome(one, api.origin), Refused)
         assert one.breakers() == {str(api.origin): "closed"}
 
 
@@ -101,11 +124,19 @@ async def test_a_breaker_that_is_off_leaves_no_api_alone() -> None:
 
 @clocked
 async def test_a_call_whose_api_is_left_alone_meanwhile_is_told_what_happened_to_it() -> None:
-    async with loopback([failing(b"500 Down")] * 2 * WINDOW) as api, client(retries=2) as one:
-        for _ in range(WINDOW - 1):
-            await outcome(one, api.origin, method="POST")
-        answer = await one.send(get(api.origin), deadline_seconds=60)
-        assert (answer.status, answer.retries, len(api.requests)) == (500, 0, WINDOW)
+    slow_down = failing(b"503 Busy", b"Retry-After: 5\r\n")
+    async with loopback([slow_down] + [failing(b"500 Down")] * WINDOW) as api, client(retries=2) as one:
+        results = []
+
+        async def caller() -> None:
+            results.append(await outcome(one, api.origin))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(caller)
+            await trio.sleep(1)
+            await broken_by(one, api.origin)
+        assert [getattr(result, "reason", result) for result in results] == ["Busy"]
+        assert (results[0].retries, len(api.requests)) == (0, WINDOW)
 
 
 @clocked
