@@ -10,11 +10,11 @@ from enum import Enum
 from functools import partial, wraps
 from typing import Any
 
-import httpcore2
 import trio
 import trio.testing
 
 from service.bridge.model import HttpRequest, HttpResponse, Origin
+from service.edge.sockets import Dialler
 from service.edge.upstream import Upstream
 from service.errors import UpstreamError
 
@@ -146,7 +146,7 @@ def sized(body: bytes, headers: bytes = b"", status: bytes = b"200 OK") -> bytes
 
 def client(**settings: Any) -> Upstream:
     """One that does not try again unless it is told to: what it does with one attempt shows."""
-    return Upstream(httpcore2.TrioBackend(), **{"retries": 0, **settings})
+    return Upstream(Dialler(), **{"retries": 0, **settings})
 
 
 async def send(one: Upstream, request: HttpRequest, seconds: float = 10) -> HttpResponse:

@@ -39,13 +39,15 @@ class Gate:
 
         Raises Refused (the breaker is open, the queue is full) or Timeout; nothing was sent then.
         """
-        if self.breaker.is_shut(anyio.current_time()):
+        now = anyio.current_time()
+        if self.breaker.is_shut(now):
             raise self._shut()
         try:
             self._places.acquire_nowait()
         except anyio.WouldBlock:
             await self._wait(until)
-        ticket = self.breaker.admit(anyio.current_time())
+            now = anyio.current_time()
+        ticket = self.breaker.admit(now)
         if ticket is None:  # it has opened while this call was waiting
             self._places.release()
             raise self._shut()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import random
 import ssl
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote, urljoin, urlsplit
@@ -158,7 +157,7 @@ class Upstream:
         """Once, and once more where a kept connection had been closed by the API and repeating does no harm."""
         origin = call.request.origin
         repeatable = call.request.method in IDEMPOTENT_METHODS
-        with _mapped(call):
+        try:
             connection = await self._connections.take(origin, repeatable=repeatable)
             try:
                 return await self._exchange(connection, call)
@@ -166,6 +165,8 @@ class Upstream:
                 if not (connection.was_stale and repeatable):
                     raise
             return await self._exchange(await self._connections.dial(origin), call)
+        except _LIBRARY_ERRORS as error:
+            raise _ours(error, call) from error
 
     async def _exchange(self, connection: Connection, call: _Call) -> Answer:
         try:
@@ -228,20 +229,16 @@ def _told(result: HttpResponse | UpstreamError, ended: list[retries.Outcome]) ->
     return msgspec.structs.replace(result, retries=made, doubtful=doubtful) if made else result
 
 
-@contextmanager
-def _mapped(call: _Call) -> Iterator[None]:
-    """The seam: what a library raises becomes ours, with the library's as its cause."""
-    try:
-        yield
-    except _LIBRARY_ERRORS as error:
-        _, kind, text, passing = next(row for row in _FAILURES if isinstance(error, row[0]))
-        cause = _cause(error)
-        detail = str(cause)[:_DETAIL_LIMIT] or type(cause).__name__
-        raise kind(
-            text.format(origin=call.request.origin, detail=detail),
-            outcome_unknown=call.may_be_sent and kind is not Refused,
-            transient=passing and not isinstance(cause, ssl.SSLCertVerificationError),
-        ) from error
+def _ours(error: Exception, call: _Call) -> UpstreamError:
+    """The seam: what a library raises becomes one of our errors, which has the library's as its cause."""
+    _, kind, text, passing = next(row for row in _FAILURES if isinstance(error, row[0]))
+    cause = _cause(error)
+    detail = str(cause)[:_DETAIL_LIMIT] or type(cause).__name__
+    return kind(
+        text.format(origin=call.request.origin, detail=detail),
+        outcome_unknown=call.may_be_sent and kind is not Refused,
+        transient=passing and not isinstance(cause, ssl.SSLCertVerificationError),
+    )
 
 
 def _cause(error: BaseException) -> BaseException:

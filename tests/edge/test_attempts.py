@@ -19,13 +19,14 @@ from loopback import NEXT, OK, Do, Reply, client, clocked, failing, get, loopbac
 from service.bridge.model import IDEMPOTENT_METHODS, HttpResponse, Origin
 from service.edge.addresses import AddressRule, CheckedBackend
 from service.edge.retries import CALLS_PER_RETRY, SAVED_RETRIES
+from service.edge.sockets import Dialler
 from service.edge.upstream import Upstream
 from service.errors import Refused, Timeout, Unreachable, UpstreamError
 
 CALM = {"retries": 2, "breaker": False}
 
 
-class Reluctant(httpcore2.TrioBackend):
+class Reluctant(Dialler):
     """Its first connections go to a port that is closed."""
 
     def __init__(self, refusals: int) -> None:

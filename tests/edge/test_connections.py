@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ import pytest
 import trio
 import trio.testing
 from certificates import certificate
-from loopback import KEPT, NEXT, NOT_KEPT, OK, Do, Reply, client, get, loopback, send, sized
+from loopback import KEPT, NEXT, NOT_KEPT, OK, Do, Reply, client, clocked, get, loopback, send, sized
 
 from service.bridge.model import HttpRequest, HttpResponse, Origin
 from service.edge.connections import FRESH_SECONDS, IDLE_SECONDS
+from service.edge.sockets import Dialler
 from service.edge.upstream import Upstream
 from service.errors import BadResponse, Refused, Timeout, Unreachable, UpstreamError
 
@@ -106,6 +108,18 @@ async def test_a_closed_port_is_unreachable_and_nothing_was_sent() -> None:
         with pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:1: .*[Rr]efused") as caught:
             await send(one, get(Origin("http", "127.0.0.1", 1)))
     assert not caught.value.outcome_unknown
+
+
+@clocked
+async def test_an_address_that_does_not_answer_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as waiting:
+        for _ in range(2):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        with pytest.raises(httpcore2.ConnectTimeout):
+            await Dialler().connect_tcp(*full.getsockname(), timeout=2)
+    assert trio.current_time() == pytest.approx(2, abs=0.1)
 
 
 class Unconnected(httpcore2.AsyncNetworkBackend):
