@@ -271,6 +271,7 @@ async def opened(
         gateway = Gateway(tools, how, send=upstream.send, authorize=credentials.authorize, observe=observe)
         if metrics is not None:
             metrics.follow_calls(lambda: gateway.in_flight)
+            metrics.follow_breakers(upstream.breakers)
         yield gateway
 
 
