@@ -142,7 +142,7 @@ async def test_nothing_is_sent_again_where_retries_are_off() -> None:
         assert len(api.requests) == 1
 
 
-@clocked
+@pytest.mark.anyio  # a name is resolved in a thread, for which the other clock would not wait
 async def test_a_certificate_is_not_better_at_the_second_look(tmp_path: Path) -> None:
     tls, _ = certificate(tmp_path)
     backend = Reluctant(0)
