@@ -90,6 +90,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     http_timeout_seconds: float
     http_max_connections: int
     http_max_keepalive: int
+    http_retries: int
+    http_breaker: bool
     shutdown_grace_seconds: float
     shutdown_lame_duck_seconds: float
     allow_insecure_http: bool
@@ -303,6 +305,8 @@ def _config(
         http_timeout_seconds=values["HTTP_TIMEOUT"],
         http_max_connections=values["HTTP_MAX_CONNECTIONS"],
         http_max_keepalive=values["HTTP_MAX_KEEPALIVE"],
+        http_retries=values["HTTP_RETRIES"],
+        http_breaker=values["HTTP_BREAKER"],
         shutdown_grace_seconds=_grace_seconds(values),
         shutdown_lame_duck_seconds=values["SHUTDOWN_LAME_DUCK_SECONDS"],
         allow_insecure_http=values["ALLOW_INSECURE_HTTP"],

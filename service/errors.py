@@ -52,12 +52,15 @@ class UpstreamError(ServiceError):
     """The API gave no usable answer.
 
     ``outcome_unknown`` is true where the request may have reached the API: the model must be told that it may
-    have been carried out.
+    have been carried out. ``transient`` is true where another attempt may fare better. ``retries`` is how many
+    attempts there were before this one.
     """
 
-    def __init__(self, problem: str, *, outcome_unknown: bool) -> None:
+    def __init__(self, problem: str, *, outcome_unknown: bool, transient: bool = False) -> None:
         super().__init__(problem)
         self.outcome_unknown = outcome_unknown
+        self.transient = transient
+        self.retries = 0
 
 
 class Timeout(UpstreamError):
@@ -69,7 +72,7 @@ class Unreachable(UpstreamError):
 
 
 class Refused(UpstreamError):
-    """We would not send it: the address rule, a full queue, a redirect to elsewhere."""
+    """We would not send it: the address rule, a full queue, an API that is left alone, a header that is none."""
 
 
 class TooLarge(UpstreamError):

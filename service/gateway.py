@@ -22,7 +22,7 @@ from service.bridge.arguments import check
 from service.bridge.model import RESPONSE_FILTER, HttpRequest, HttpResponse, Tool, ToolCatalog
 from service.bridge.request import build
 from service.bridge.result import MISMATCH, TRUNCATED, OutputValidators, Select, from_error, render
-from service.errors import ArgumentError, ServiceError, Timeout
+from service.errors import ArgumentError, ServiceError, Timeout, UpstreamError
 from service.mcp import answers
 from service.mcp.inbound import SHOWN_CHARACTERS, Batch, Call, Rejection
 from service.mcp.messages import (
@@ -207,8 +207,11 @@ class Gateway:
         try:
             with anyio.move_on_after(seconds + GUARD_SECONDS):
                 answered = await self._send(request, deadline_seconds=seconds)
-                entry.status = answered.status
+                entry.status, entry.retries = answered.status, answered.retries
                 return answered
+        except UpstreamError as error:
+            entry.retries = error.retries
+            raise
         finally:
             entry.upstream_seconds = time.perf_counter() - began
         raise Timeout(f"no answer within {seconds:g} s", outcome_unknown=True)
@@ -231,6 +234,7 @@ class _Entry:
         self.result: ToolResult | None = None
         self.status: int | None = None
         self.upstream_seconds = 0.0
+        self.retries = 0
 
     def settle(self, answer: bytes | Rejection) -> None:
         if isinstance(answer, Rejection):
@@ -258,6 +262,7 @@ class _Entry:
             error=self.error,
             status=self.status,
             upstream_seconds=self.upstream_seconds,
+            retries=self.retries,
             result_tokens=budget.tokens(self.result) if self.result else 0,
             truncated=TRUNCATED in said,
             mismatch=MISMATCH in said,

@@ -265,10 +265,13 @@ async def opened(
         max_connections=config.http_max_connections,
         max_keepalive=config.http_max_keepalive,
         attempt_seconds=config.http_timeout_seconds,
+        retries=config.http_retries,
+        breaker=config.http_breaker,
     ) as upstream:
         gateway = Gateway(tools, how, send=upstream.send, authorize=credentials.authorize, observe=observe)
         if metrics is not None:
             metrics.follow_calls(lambda: gateway.in_flight)
+            metrics.follow_breakers(upstream.breakers)
         yield gateway
 
 

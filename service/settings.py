@@ -175,8 +175,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("LOG_FORMAT", one_of("json", "text"), "json", "json, or text for people"),
     Setting("SERVER_MESSAGE_TIMEOUT", seconds(0.1, 3600), "60", "Seconds that one tool call may take in all"),
     Setting("HTTP_TIMEOUT", seconds(0.1, 3600), "30", "Seconds for one attempt to reach the API, inside the call's"),
-    Setting("HTTP_MAX_CONNECTIONS", integer(1, 10_000), "100", "Connections to APIs at once"),
+    Setting("HTTP_MAX_CONNECTIONS", integer(1, 10_000), "100", "Connections to one API at once"),
     Setting("HTTP_MAX_KEEPALIVE", integer(0, 10_000), "20", "Idle connections to APIs that are kept"),
+    Setting("HTTP_RETRIES", integer(0, 5), "2", "More attempts after one that failed, where they do no harm; 0: none"),
+    Setting("HTTP_BREAKER", boolean, "true", "Leave an API alone for 10 s when half of its last 20 attempts failed"),
     Setting(
         "SHUTDOWN_GRACE_SECONDS", seconds(0, 3600), None, "For calls in flight at a stop; SERVER_MESSAGE_TIMEOUT + 5"
     ),

@@ -7,14 +7,16 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from enum import Enum
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
-import httpcore2
 import trio
+import trio.testing
 
 from service.bridge.model import HttpRequest, HttpResponse, Origin
+from service.edge.sockets import Dialler
 from service.edge.upstream import Upstream
+from service.errors import UpstreamError
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 NEXT = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext"
@@ -143,9 +145,32 @@ def sized(body: bytes, headers: bytes = b"", status: bytes = b"200 OK") -> bytes
 
 
 def client(**settings: Any) -> Upstream:
-    return Upstream(httpcore2.TrioBackend(), **settings)
+    """One that does not try again unless it is told to: what it does with one attempt shows."""
+    return Upstream(Dialler(), **{"retries": 0, **settings})
 
 
 async def send(one: Upstream, request: HttpRequest, seconds: float = 10) -> HttpResponse:
     with trio.fail_after(20):  # a wrong one hangs: the suite must not
         return await one.send(request, deadline_seconds=seconds)
+
+
+def clocked(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """Real sockets under a clock that jumps once nothing moves any more: pauses and timeouts take no time."""
+
+    @wraps(test)
+    def run(*args: Any, **named: Any) -> None:
+        trio.run(partial(test, *args, **named), clock=trio.testing.MockClock(autojump_threshold=0.01))
+
+    return run
+
+
+async def outcome(one: Upstream, *args: Any, seconds: float = 60, **named: Any) -> HttpResponse | UpstreamError:
+    """What became of the request that `get` makes of the other arguments."""
+    try:
+        return await one.send(get(*args, **named), deadline_seconds=seconds)
+    except UpstreamError as error:
+        return error
+
+
+def failing(status: bytes, headers: bytes = b"") -> Reply:
+    return (sized(b"no", headers, status),)

@@ -270,6 +270,16 @@ def test_what_is_being_answered_is_in_flight_until_it_is_answered_or_given_up() 
     assert run(main) == [1, 0]
 
 
+def test_the_record_of_a_call_says_how_often_it_was_tried_again() -> None:
+    records: list[CallRecord] = []
+    gone = Unreachable("x", outcome_unknown=False)
+    gone.retries = 2
+    built = gateway(ScriptedApi(ok(), msgspec.structs.replace(ok(), retries=1), gone), records=records)
+    for _ in range(3):
+        answered(built, call())
+    assert [one.retries for one in records] == [0, 1, 2]
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_prompt_of_an_operation_is_answered_at_once(version: str) -> None:
     response = gateway(ScriptedApi()).at_once(call(version, {"id": "5"}, "prompts/get"), "http")

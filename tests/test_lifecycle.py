@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import http.client
+import re
 import signal
 from urllib.parse import urlsplit
 
 import msgspec
 import pytest
+import trio
+from loopback import failing, loopback
 from processes import run, started
+
+from service.config import load
+from service.lifecycle import opened, read_catalog
+from service.mcp.inbound import Call
+from service.observe.metrics import Metrics
+from service.observe.record import CallRecord, to_each
 
 SECONDS = 30
 DOCUMENT = """
@@ -100,3 +109,45 @@ def test_a_server_with_open_sessions_ends_them_and_exits_when_it_is_told_to_stop
         stream.read()  # raises IncompleteRead where the response is cut off
         assert server.process.wait(5) == 0
         connection.close()
+
+
+CALLS = 26
+
+
+def of_calls_to_an_api_that_fails(document: str, settings: dict[str, str]) -> tuple[int, list[CallRecord], str]:
+    """How many requests it saw, what observers were told, and the page of metrics."""
+    records, metrics = [], Metrics()
+    asked = Call(id=1, method="tools/call", version="2025-11-25", size=9, name="listPets", arguments=msgspec.Raw(b"{}"))
+
+    async def calls() -> tuple[int, str]:
+        async with loopback([failing(b"500 No")] * 100) as api:
+            argv = ["--spec-path", document, "--api-url", str(api.origin), "--allow-private-networks"]
+            config = load(argv, settings, lambda path: "")
+            tools = await read_catalog(config)
+            async with opened(config, tools, to_each(records.append, metrics), metrics) as gateway:
+                for _ in range(CALLS):
+                    await gateway.answer(asked, "http")
+                return len(api.requests), metrics.page(open_metrics=False)().decode()
+
+    requests, page = trio.run(calls, clock=trio.testing.MockClock(autojump_threshold=0.05))
+    return requests, records, page
+
+
+@pytest.mark.parametrize(
+    ("settings", "requests"),
+    [
+        ({"HTTP_RETRIES": "0", "HTTP_BREAKER": "false"}, CALLS),
+        ({"HTTP_RETRIES": "0"}, 20),  # then it is left alone
+        ({"HTTP_BREAKER": "false"}, CALLS + 10 + 25 // 5),  # its budget for retries: ten, and one for five calls
+    ],
+)
+def test_the_settings_decide_what_becomes_of_an_api_that_fails(document, settings, requests):
+    seen, records, _ = of_calls_to_an_api_that_fails(document, settings)
+    assert (seen, sum(record.retries for record in records)) == (requests, max(0, requests - CALLS))
+
+
+def test_metrics_show_the_retries_and_that_an_api_is_left_alone(document):
+    requests, records, page = of_calls_to_an_api_that_fails(document, {})
+    assert requests == 20
+    assert f'openapi_mcp_upstream_retries_total{{api="api"}} {sum(record.retries for record in records)}' in page
+    assert re.search(r'openapi_mcp_breaker_state\{origin="http://127[^"]*",state="open"\} 1', page)

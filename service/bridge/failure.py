@@ -23,11 +23,12 @@ _ADVICE = {
     429: "Wait before the next call of this API.",
 }
 UNKNOWN_OUTCOME = "The request may have been carried out: check before trying again."
+DOUBTFUL = "An earlier attempt of this call failed without a clear outcome; it may have been carried out."
 
 
 def explain(tool: Tool, response: HttpResponse) -> str:
     """The text of an error result for an answer outside 2xx."""
-    said = [f"The API answered {answer_headers.status_line(response)}."]
+    said = [f"The API answered {answer_headers.status_line(response)}{tries(response.retries)}."]
     if response.status < 400:
         said.append(_redirect(response))
     else:
@@ -35,7 +36,14 @@ def explain(tool: Tool, response: HttpResponse) -> str:
         said.append(_ADVICE.get(response.status, ""))
         if response.status >= 500 and not tool.is_idempotent:
             said.append(UNKNOWN_OUTCOME)
+        elif response.doubtful and not tool.is_safe:  # a second DELETE finds nothing
+            said.append(DOUBTFUL)
     return "\n".join([line for line in said if line] + answer_headers.lines(response))
+
+
+def tries(retries: int) -> str:
+    """What follows a failure that was not the first of its call."""
+    return f" (tried {retries + 1} times)" if retries else ""
 
 
 def malformed(response: HttpResponse, problem: str) -> str:

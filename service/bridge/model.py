@@ -129,7 +129,8 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
 class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
     """What the API answered. Header names are lower case, values latin-1 text.
 
-    ``cut`` says in words why the body is not whole ("after 10 MiB", "at the deadline"); None if it is.
+    ``cut`` says in words why the body is not whole ("after 10 MiB", "at the deadline"); None if it is. ``retries`` is
+    how many attempts there were before this one, ``doubtful`` whether one of them may have been carried out.
     """
 
     status: int
@@ -137,6 +138,8 @@ class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...]
     body: bytes
     cut: str | None = None
+    retries: int = 0
+    doubtful: bool = False
 
     def header(self, name: str) -> str | None:
         """The first value of a header; ``name`` in lower case."""

@@ -95,10 +95,10 @@ def from_error(error: ServiceError, tool: Tool) -> ToolResult:
             return _error(f"{error}\nNothing was sent to the API.")
         case CredentialError():
             return _error(f"{error}\nNothing was sent to the API. Only the operator of this server can mend this.")
-        case Refused():
+        case Refused() if not error.outcome_unknown:
             return _error(f"Not sent: {error}")
-        case Timeout() | Unreachable() | BadResponse():
-            return _error(f"{error}\n{_outcome(error, tool)}")
+        case Timeout() | Unreachable() | BadResponse() | Refused():
+            return _error(f"{error}{failure.tries(error.retries)}\n{_outcome(error, tool)}")
         case TooLarge():
             warning = "" if tool.is_idempotent else f" {failure.UNKNOWN_OUTCOME}"
             return _error(f"{error}\nAsk for less: a page, a filter, fewer fields.{warning}")

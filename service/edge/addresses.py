@@ -15,6 +15,7 @@ import anyio
 import httpcore2
 import msgspec
 
+from service.edge.sockets import Dialler
 from service.errors import Refused
 
 CONNECT_SECONDS = 10.0
@@ -128,7 +129,7 @@ class CheckedBackend(httpcore2.AsyncNetworkBackend):
     ) -> None:
         self._rule = rule
         self._resolve = resolve
-        self._dialler = dialler or httpcore2.TrioBackend()
+        self._dialler = dialler or Dialler()
 
     async def connect_tcp(
         self,

@@ -23,14 +23,12 @@ more, and a request that meets the closing has an unknown outcome."""
 
 
 class Connections:
-    """At most ``limit`` open at a time, of which ``idle_limit`` may be idle; the caller limits how many are taken."""
+    """At most ``idle_limit`` are kept idle; the caller limits how many are taken."""
 
-    def __init__(self, backend: httpcore2.AsyncNetworkBackend, *, limit: int, idle_limit: int) -> None:
+    def __init__(self, backend: httpcore2.AsyncNetworkBackend, *, idle_limit: int) -> None:
         self._backend = backend
-        self._limit = limit
         self._idle_limit = idle_limit
         self._idle: list[Connection] = []  # the one used last at the end: the others get a chance to expire
-        self._open = 0
         self._tls: ssl.SSLContext | None = None
 
     async def take(self, origin: Origin, *, repeatable: bool) -> Connection:
@@ -44,14 +42,7 @@ class Connections:
 
     async def dial(self, origin: Origin) -> Connection:
         """A new connection. Raises httpcore2's ConnectError or ConnectTimeout, and what the address rule raises."""
-        if self._open >= self._limit and self._idle:
-            await self.drop(self._idle.pop(0))
-        self._open += 1
-        try:
-            return Connection(origin, await self._connect(origin))
-        except BaseException:
-            self._open -= 1
-            raise
+        return Connection(origin, await self._connect(origin))
 
     async def give_back(self, connection: Connection) -> None:
         """After an answer: keeps the connection if it can carry another."""
@@ -64,7 +55,6 @@ class Connections:
             await self.drop(self._idle.pop(0))
 
     async def drop(self, connection: Connection) -> None:
-        self._open -= 1
         await connection.close()
 
     async def close(self) -> None:

@@ -24,6 +24,10 @@ INFORMATIONAL_LIMIT = 20
 """1xx answers before the real one. Nothing asks for any, so a handful is already generous."""
 
 
+class Ended(h11.RemoteProtocolError):
+    """The API closed the connection before its answer was whole: not a fault of its HTTP."""
+
+
 class Connection:
     """Carries one request at a time. Raises what h11 and httpcore2's streams raise; whoever holds it maps that.
 
@@ -95,10 +99,19 @@ class Connection:
             received = await self._stream.read(READ_BYTES)
             if received:
                 self._heard = True
-            elif not self._heard:
-                raise h11.RemoteProtocolError("it closed the connection without an answer")
             self._h11.receive_data(received)
+            if not received:
+                return self._last_event()
         return event  # type: ignore[return-value]  # mypy does not narrow the sentinel away
+
+    def _last_event(self) -> h11.Event | type[h11.PAUSED]:
+        """What the API's end of the connection means: that of a body, or an answer that is not whole."""
+        if not self._heard:
+            raise Ended("it closed the connection without an answer")
+        try:
+            return self._h11.next_event()  # type: ignore[return-value]  # it never needs data again
+        except h11.RemoteProtocolError as error:
+            raise Ended(str(error)) from error
 
 
 async def close(stream: httpcore2.AsyncNetworkStream) -> None:

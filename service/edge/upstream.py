@@ -1,9 +1,11 @@
-"""One call to an API: a place in the queue, one deadline, a bounded answer, and no surprise left unnamed."""
+"""One call to an API: attempts under one deadline, each with a bounded answer, and no surprise left unnamed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import random
+import ssl
+import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote, urljoin, urlsplit
@@ -16,28 +18,31 @@ import msgspec
 from service import __version__
 from service.bridge.content import ANSWER_LIMIT
 from service.bridge.model import IDEMPOTENT_METHODS, HttpRequest, HttpResponse, Origin
+from service.edge import retries
 from service.edge.answer import Answer
+from service.edge.breaker import State
 from service.edge.connections import Connections
-from service.edge.http11 import Connection
+from service.edge.gates import Gate
+from service.edge.http11 import Connection, Ended
 from service.errors import BadResponse, Refused, Timeout, TooLarge, Unreachable, UpstreamError
 
-QUEUE_LIMIT = 1_000
-"""Calls that may wait for a connection. More are refused at once: they would only wait for their deadline."""
 REDIRECT_LIMIT = 3
 _DETAIL_LIMIT = 200
 """Characters of a library's words in an error of ours: h11 quotes the bytes that it does not understand."""
 
-_FAILURES: tuple[tuple[type[Exception], type[UpstreamError], str], ...] = (
-    (httpcore2.ConnectTimeout, Timeout, "no connection to {origin} in time"),
-    (httpcore2.ConnectError, Unreachable, "no connection to {origin}: {detail}"),
-    (httpcore2.NetworkError, BadResponse, "the connection to {origin} broke before its answer was whole"),
-    (httpcore2.TimeoutException, Timeout, "{origin} stopped sending or receiving"),
-    (h11.RemoteProtocolError, BadResponse, "{origin} sent no valid HTTP answer: {detail}"),
-    (h11.LocalProtocolError, Refused, "the request cannot be written as HTTP/1.1"),  # its detail may hold a secret
+_FAILURES: tuple[tuple[type[Exception], type[UpstreamError], str, bool], ...] = (
+    (httpcore2.ConnectTimeout, Timeout, "no connection to {origin} in time", True),
+    (httpcore2.ConnectError, Unreachable, "no connection to {origin}: {detail}", True),
+    (httpcore2.NetworkError, BadResponse, "the connection to {origin} broke before its answer was whole", True),
+    (httpcore2.TimeoutException, Timeout, "{origin} stopped sending or receiving", True),
+    (Ended, BadResponse, "{origin} sent no valid HTTP answer: {detail}", True),
+    (h11.RemoteProtocolError, BadResponse, "{origin} sent no valid HTTP answer: {detail}", False),
+    # its detail may hold a secret:
+    (h11.LocalProtocolError, Refused, "the request cannot be written as HTTP/1.1", False),
 )
-"""Every exception of the libraries below, and what it is to us. The first that matches holds."""
+"""Every exception of the libraries below, what it is to us, and whether it may pass. The first that matches holds."""
 _USER_AGENT = f"openapi-mcp-server/{__version__}".encode("ascii")
-_LIBRARY_ERRORS = tuple(kind for kind, _, _ in _FAILURES)
+_LIBRARY_ERRORS = tuple(kind for kind, *_ in _FAILURES)
 
 
 class Upstream:
@@ -47,7 +52,7 @@ class Upstream:
     at its own origin, which is also where its credentials belong.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each setting
         self,
         backend: httpcore2.AsyncNetworkBackend,
         *,
@@ -55,13 +60,16 @@ class Upstream:
         max_keepalive: int = 20,
         attempt_seconds: float = 30.0,
         answer_limit: int = ANSWER_LIMIT,
+        retries: int = 2,
+        breaker: bool = True,
     ) -> None:
-        self._connections = Connections(backend, limit=max_connections, idle_limit=max_keepalive)
-        self._places = anyio.CapacityLimiter(max_connections)
-        self._calls = 0
-        self._calls_limit = max_connections + QUEUE_LIMIT
+        self._connections = Connections(backend, idle_limit=max_keepalive)
+        self._gates: dict[Origin, Gate] = {}
+        self._max_connections = max_connections
         self._attempt_seconds = attempt_seconds
         self._answer_limit = answer_limit
+        self._retries = retries
+        self._breaks = breaker
 
     async def __aenter__(self) -> Self:
         return self
@@ -71,23 +79,68 @@ class Upstream:
     ) -> None:
         await self._connections.close()
 
+    def breakers(self) -> Mapping[str, State]:
+        """The state of each API that was called so far, by its origin."""
+        now = anyio.current_time()
+        return {str(origin): gate.breaker.state(now) for origin, gate in self._gates.items()}
+
     async def send(self, request: HttpRequest, *, deadline_seconds: float) -> HttpResponse:
-        """The answer, whatever its status. ``deadline_seconds`` is what is left of the call.
+        """The answer to the last attempt, whatever its status. ``deadline_seconds`` is what is left of the call.
 
         Raises an `UpstreamError`: Refused, Unreachable, Timeout, TooLarge or BadResponse.
         """
-        if self._calls >= self._calls_limit:
-            raise Refused("too many calls wait for a connection; try again later", outcome_unknown=False)
-        seconds = min(deadline_seconds, self._attempt_seconds)
-        call = _Call(request)
-        self._calls += 1
+        until = anyio.current_time() + deadline_seconds
+        gate = self._gate(request.origin)
+        gate.budget.earn()
+        ended: list[retries.Outcome] = []
+        while True:
+            try:
+                result = await self._attempt(request, gate, until)
+            except UpstreamError:  # it was not let through
+                if not ended:
+                    raise
+                return _told(result, ended)
+            ended.append(retries.outcome(result))
+            pause = self._pause(request.method, result, ended, until)
+            if pause is None or not gate.spend_retry():
+                return _told(result, ended)
+            await anyio.sleep(pause)
+
+    def _gate(self, origin: Origin) -> Gate:
+        gate = self._gates.get(origin)
+        if gate is None:
+            gate = self._gates[origin] = Gate(origin, connections=self._max_connections, breaks=self._breaks)
+        return gate
+
+    def _pause(
+        self, method: str, result: HttpResponse | UpstreamError, ended: list[retries.Outcome], until: float
+    ) -> float | None:
+        """Seconds until the next attempt; None if there is to be none."""
+        made = len(ended) - 1
+        if not retries.may_repeat(ended[-1], method, retries=made, limit=self._retries):
+            return None
+        asked = None if isinstance(result, UpstreamError) else retries.retry_after(result, time.time())
+        pause = retries.pause(made, asked, random.random())  # noqa: S311 - nobody gains by guessing it
+        return pause if anyio.current_time() + pause + retries.LEAST_SECONDS <= until else None
+
+    async def _attempt(self, request: HttpRequest, gate: Gate, until: float) -> HttpResponse | UpstreamError:
+        """What came of one attempt. Raises an UpstreamError if it was not even let through."""
+        ticket = await gate.enter(until)
+        result = None
+        try:
+            result = await self._outcome(_Call(request), max(0.0, until - anyio.current_time()))
+        finally:
+            gate.leave(ticket, result)
+        return result
+
+    async def _outcome(self, call: _Call, seconds_left: float) -> HttpResponse | UpstreamError:
+        seconds = min(seconds_left, self._attempt_seconds)
         try:
             with anyio.move_on_after(seconds):
-                async with self._places:
-                    return (await self._follow(call)).response()
-        finally:
-            self._calls -= 1
-        return call.at_deadline(seconds)
+                return (await self._follow(call)).response()
+            return call.at_deadline(seconds)
+        except UpstreamError as error:
+            return error
 
     async def _follow(self, call: _Call) -> Answer:
         """The answer at the end of the redirects that are followed."""
@@ -104,7 +157,7 @@ class Upstream:
         """Once, and once more where a kept connection had been closed by the API and repeating does no harm."""
         origin = call.request.origin
         repeatable = call.request.method in IDEMPOTENT_METHODS
-        with _mapped(call):
+        try:
             connection = await self._connections.take(origin, repeatable=repeatable)
             try:
                 return await self._exchange(connection, call)
@@ -112,6 +165,8 @@ class Upstream:
                 if not (connection.was_stale and repeatable):
                     raise
             return await self._exchange(await self._connections.dial(origin), call)
+        except _LIBRARY_ERRORS as error:
+            raise _ours(error, call) from error
 
     async def _exchange(self, connection: Connection, call: _Call) -> Answer:
         try:
@@ -154,31 +209,43 @@ class _Call:
 
     def at_deadline(self, seconds: float) -> HttpResponse:
         """Of a stream, what has arrived. Raises Timeout otherwise."""
-        origin = self.request.origin
+        origin, within = self.request.origin, f"{round(seconds, 1):g} s"
         if not self.may_be_sent:
-            raise Timeout(f"no connection to {origin} within {seconds:g} s", outcome_unknown=False)
+            raise Timeout(f"no connection to {origin} within {within}", outcome_unknown=False, transient=True)
         if self.answer is None or not self.answer.is_stream:
-            raise Timeout(f"no whole answer from {origin} within {seconds:g} s", outcome_unknown=True)
-        self.answer.cut = f"at the deadline of {seconds:g} s"
+            raise Timeout(f"no whole answer from {origin} within {within}", outcome_unknown=True, transient=True)
+        self.answer.cut = f"at the deadline of {within}"
         return self.answer.response()
 
 
-@contextmanager
-def _mapped(call: _Call) -> Iterator[None]:
-    """The seam: what a library raises becomes ours, with the library's as its cause."""
-    try:
-        yield
-    except _LIBRARY_ERRORS as error:
-        kind, text = next((kind, text) for raised, kind, text in _FAILURES if isinstance(error, raised))
-        problem = text.format(origin=call.request.origin, detail=_detail(error))
-        raise kind(problem, outcome_unknown=call.may_be_sent and kind is not Refused) from error
+def _told(result: HttpResponse | UpstreamError, ended: list[retries.Outcome]) -> HttpResponse:
+    """What the caller gets after attempts that ended so; raises what is an error."""
+    made = len(ended) - 1
+    doubtful = any(each in {"unknown", "server_error"} for each in ended[:-1])
+    if isinstance(result, UpstreamError):
+        result.retries = made
+        result.outcome_unknown |= doubtful
+        raise result
+    return msgspec.structs.replace(result, retries=made, doubtful=doubtful) if made else result
 
 
-def _detail(error: BaseException) -> str:
-    """The words of the first cause: ``Connection refused``, ``certificate verify failed``."""
+def _ours(error: Exception, call: _Call) -> UpstreamError:
+    """The seam: what a library raises becomes one of our errors, which has the library's as its cause."""
+    _, kind, text, passing = next(row for row in _FAILURES if isinstance(error, row[0]))
+    cause = _cause(error)
+    detail = str(cause)[:_DETAIL_LIMIT] or type(cause).__name__
+    return kind(
+        text.format(origin=call.request.origin, detail=detail),
+        outcome_unknown=call.may_be_sent and kind is not Refused,
+        transient=passing and not isinstance(cause, ssl.SSLCertVerificationError),
+    )
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The first one, in whose words the matter is told: ``Connection refused``, ``certificate verify failed``."""
     while (cause := error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__) is not None:
         error = cause
-    return str(error)[:_DETAIL_LIMIT] or type(error).__name__
+    return error
 
 
 def _head(request: HttpRequest) -> h11.Request:

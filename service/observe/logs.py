@@ -80,6 +80,8 @@ def _fields(record: CallRecord) -> dict[str, Any]:
         fields |= {"tool": record.tool, "api": record.api, "upstream_ms": round(record.upstream_seconds * 1000, 1)}
     if record.status is not None:
         fields["status"] = record.status
+    if record.retries:
+        fields["retries"] = record.retries
     if record.error:
         fields["error"] = record.error
     return fields

@@ -21,10 +21,10 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     call. ``tool`` and ``api`` are empty where no tool of the catalog was called. ``error`` is the type's name for a
     tool error and the JSON-RPC code for the others; empty if all went well. ``status`` is the API's, None if it
     gave none. ``seconds`` is the time from message to answer, ``upstream_seconds`` the part of it
-    that the API took, 0 where it was not asked; sizes are bytes of the messages. ``retries`` are the attempts after
-    the first. ``result_tokens`` is about what a model reads of the result; ``truncated``: a part of the answer is
-    missing in it; ``mismatch``: the answer does not fit the tool's output schema. ``trace_id`` is 32 hex digits,
-    empty where the call is not traced.
+    that the API took, retries and pauses included, 0 where it was not asked; sizes are bytes of the messages.
+    ``retries`` are the attempts after the first. ``result_tokens`` is about what a model reads of the result;
+    ``truncated``: a part of the answer is missing in it; ``mismatch``: the answer does not fit the tool's output
+    schema. ``trace_id`` is 32 hex digits, empty where the call is not traced.
     """
 
     method: str

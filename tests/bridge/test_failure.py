@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import msgspec
 import pytest
 from answers import PNG, answer, texts, tool
 
@@ -147,6 +148,27 @@ def test_a_failing_server_may_have_carried_out_what_is_not_idempotent(method: st
 )
 def test_an_error_says_what_happened_and_what_to_do(error: ArgumentError, method: str, said: str) -> None:
     assert from_error(error, tool(method)) == ToolResult(content=(TextContent(said),), isError=True)
+
+
+def test_a_failure_says_how_often_the_call_was_tried() -> None:
+    gone = Unreachable("no connection", outcome_unknown=False)
+    gone.retries = 2
+    (text,) = texts(from_error(gone, tool()))
+    assert text.startswith("no connection (tried 3 times)\n")
+    busy = msgspec.structs.replace(answer(b"", status=503), retries=1)
+    assert texts(render(tool(), busy)) == ["The API answered 503 Service Unavailable (tried 2 times)."]
+
+
+@pytest.mark.parametrize(("method", "said"), [("DELETE", True), ("PUT", True), ("GET", False)])
+def test_an_answer_that_may_be_the_consequence_of_an_earlier_attempt_says_so(method: str, said: bool) -> None:
+    gone = msgspec.structs.replace(answer(b"", status=404), retries=1, doubtful=True)
+    (text,) = texts(render(tool(method), gone))
+    assert (failure.DOUBTFUL in text) is said
+
+
+def test_what_was_refused_after_something_was_sent_is_not_called_unsent() -> None:
+    late = Refused("10.0.0.1 is private", outcome_unknown=True)
+    assert texts(from_error(late, tool("PUT"))) == ["10.0.0.1 is private\nThe call can be repeated safely."]
 
 
 def test_an_error_of_the_start_is_no_answer_to_a_call() -> None:

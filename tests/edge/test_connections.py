@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ import pytest
 import trio
 import trio.testing
 from certificates import certificate
-from loopback import KEPT, NEXT, NOT_KEPT, OK, Do, Reply, client, get, loopback, send, sized
+from loopback import KEPT, NEXT, NOT_KEPT, OK, Do, Reply, client, clocked, get, loopback, send, sized
 
 from service.bridge.model import HttpRequest, HttpResponse, Origin
 from service.edge.connections import FRESH_SECONDS, IDLE_SECONDS
+from service.edge.sockets import Dialler
 from service.edge.upstream import Upstream
 from service.errors import BadResponse, Refused, Timeout, Unreachable, UpstreamError
 
@@ -62,7 +64,7 @@ async def test_one_that_must_not_be_repeated_does_not(method: str) -> None:
         assert len(api.requests) == 2
 
 
-async def test_a_new_connection_that_closes_is_not_tried_again() -> None:
+async def test_a_new_connection_that_closes_is_no_stale_one() -> None:
     async with loopback([(Do.CLOSE,)]) as api, client() as one:
         with pytest.raises(BadResponse):
             await send(one, get(api.origin))
@@ -108,6 +110,18 @@ async def test_a_closed_port_is_unreachable_and_nothing_was_sent() -> None:
     assert not caught.value.outcome_unknown
 
 
+@clocked
+async def test_an_address_that_does_not_answer_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as waiting:
+        for _ in range(2):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        with pytest.raises(httpcore2.ConnectTimeout):
+            await Dialler().connect_tcp(*full.getsockname(), timeout=2)
+    assert trio.current_time() == pytest.approx(2, abs=0.1)
+
+
 class Unconnected(httpcore2.AsyncNetworkBackend):
     def __init__(self, error: Exception) -> None:
         self._error = error
@@ -128,7 +142,7 @@ class Unconnected(httpcore2.AsyncNetworkBackend):
 async def test_what_stops_a_connection_is_named_and_nothing_was_sent(
     raised: Exception, kind: type[UpstreamError]
 ) -> None:
-    async with Upstream(Unconnected(raised)) as one:
+    async with Upstream(Unconnected(raised), retries=0) as one:
         with pytest.raises(kind) as caught:
             await send(one, get(Origin("http", "api.example.com", 80)))
     assert not caught.value.outcome_unknown
@@ -218,7 +232,7 @@ def under_clock(backend: Recorded, seconds: float, **settings: Any) -> tuple[Htt
     """What one call comes to, and after how long."""
 
     async def call() -> tuple[HttpResponse | UpstreamError, float]:
-        async with Upstream(backend, **settings) as one:
+        async with Upstream(backend, retries=0, **settings) as one:
             began = trio.current_time()
             try:
                 return await one.send(FAR, deadline_seconds=seconds), trio.current_time() - began

@@ -13,7 +13,7 @@ from loopback import KEPT, MIB, NEXT, NOT_KEPT, OK, Do, Reply, chunked, client, 
 
 from service import __version__
 from service.bridge.model import HttpRequest, Origin
-from service.edge import upstream
+from service.edge import gates
 from service.errors import BadResponse, Refused, TooLarge
 
 pytestmark = pytest.mark.anyio
@@ -240,7 +240,7 @@ async def test_a_compression_bomb_takes_no_more_memory_than_its_limit() -> None:
 
 async def test_calls_beyond_the_queue_are_refused_at_once() -> None:
     async with loopback([(Do.HANG,)]) as api, client(max_connections=2) as one, trio.open_nursery() as nursery:
-        for _ in range(2 + upstream.QUEUE_LIMIT):
+        for _ in range(2 + gates.QUEUE_LIMIT):
             nursery.start_soon(send, one, get(api.origin))
         await trio.testing.wait_all_tasks_blocked()
         with pytest.raises(Refused, match="too many calls") as caught:

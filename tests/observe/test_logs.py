@@ -82,6 +82,12 @@ def test_a_call_is_one_line_of_text(written):
     assert re.fullmatch(r"\d\d:\d\d:\d\d INFO    call method=tools/call .* tool=getPet .* status=200\n", written())
 
 
+def test_a_call_that_was_tried_again_says_how_often(written):
+    logs.configure("INFO", "json", written.descriptor)
+    logs.call_logger("INFO")(msgspec.structs.replace(RECORD, retries=2))
+    assert msgspec.json.decode(written())["retries"] == 2
+
+
 @pytest.mark.parametrize(
     ("outcome", "level"),
     [
