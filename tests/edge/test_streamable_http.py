@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from itertools import pairwise
 from typing import Any
 
 import anyio
@@ -17,6 +18,8 @@ from service.edge import hosts
 from service.edge.events import QUIET_SECONDS
 from service.edge.posts import BODY_BYTES, BODY_SECONDS, Visitors
 from service.edge.streamable_http import StreamableHttp, streamable_http
+from service.edge.streams import TEND_SECONDS
+from service.edge.subscribers import SUBSCRIPTIONS
 from service.gateway import Gateway
 
 CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_pet","arguments":{"id":5}}}'
@@ -297,6 +300,50 @@ def test_silence_is_broken_by_comments_so_that_no_proxy_gives_up() -> None:
     gaps = [later - earlier for earlier, later in zip(exchange.times[1:], exchange.times[2:], strict=False)]
     assert max(gaps) <= QUIET_SECONDS + 0.1
     assert exchange.messages[-1]["result"]["content"][0]["text"] == '{"id":5}'
+
+
+def listening() -> Exchange:
+    """A subscription of 2026-07-28 to the list of tools."""
+    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+    params = {"_meta": meta, "notifications": {"toolsListChanged": True}}
+    message = {"jsonrpc": "2.0", "id": "s", "method": "subscriptions/listen", "params": params}
+    headers = {"mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen"}
+    return Exchange(msgspec.json.encode(message), changes=headers).complete()
+
+
+def test_the_silence_of_a_subscription_is_broken_by_comments_so_that_no_proxy_gives_up() -> None:
+    async def main(app: StreamableHttp) -> list[float]:
+        exchange = listening()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(exchange.with_app, app)
+            await anyio.sleep(10 * QUIET_SECONDS - 1)
+            exchange.disconnect()
+        assert exchange.body.count(b"\n\n: ") == 9
+        return exchange.times[1:]
+
+    times = run(main)
+    assert max(later - earlier for earlier, later in pairwise(times)) <= QUIET_SECONDS + TEND_SECONDS
+
+
+def test_subscriptions_are_limited_in_all_and_those_that_leave_make_room() -> None:
+    async def main(app: StreamableHttp) -> None:
+        exchanges = [listening() for _ in range(SUBSCRIPTIONS)]
+        async with anyio.create_task_group() as tasks:
+            for exchange in exchanges:
+                tasks.start_soon(exchange.with_app, app)
+            await anyio.sleep(1)
+            refused = await listening().with_app(app)
+            assert (refused.status, refused.message["id"]) == (503, "s")
+            exchanges[0].disconnect()
+            await anyio.sleep(1)
+            exchanges[0] = listening()
+            tasks.start_soon(exchanges[0].with_app, app)
+            await anyio.sleep(1)
+            for exchange in exchanges:
+                assert exchange.status == 200
+                exchange.disconnect()
+
+    run(main)
 
 
 def test_a_client_that_takes_no_events_gets_json_however_long_it_takes() -> None:

@@ -28,6 +28,7 @@ PARAMS = {  # what each method needs at least
     "tools/call": {"name": "list_pets"},
     "prompts/get": {"name": "list_pets"},
     "resources/read": {"uri": "test://x"},
+    "subscriptions/listen": {"notifications": {}},
     "completion/complete": {"ref": {"type": "ref/prompt", "name": "x"}, "argument": {"name": "a", "value": ""}},
 }
 
@@ -76,6 +77,19 @@ def test_every_legacy_method_is_taken_in_every_legacy_revision(version: str, met
 @pytest.mark.parametrize("method", MODERN_METHODS)
 def test_every_modern_method_is_taken(method: str) -> None:
     assert isinstance(modern(method), Call)
+
+
+@pytest.mark.parametrize(
+    ("asked", "kinds"),
+    [
+        ({}, ()),
+        ({"toolsListChanged": True}, ("toolsListChanged",)),
+        ({"toolsListChanged": False, "promptsListChanged": True}, ("promptsListChanged",)),
+        ({"toolsListChanged": None, "resourcesListChanged": True, "resourceSubscriptions": ["a"], "x": 1}, ()),
+    ],
+)
+def test_a_subscription_is_to_what_there_is_of_what_was_asked_for(asked: object, kinds: tuple[str, ...]) -> None:
+    assert modern("subscriptions/listen", {"notifications": asked}).listens == kinds
 
 
 def test_without_a_version_header_the_revision_is_the_last_that_had_none() -> None:
@@ -200,6 +214,13 @@ def test_an_unsupported_version_is_told_the_supported_ones(body: bytes) -> None:
         pytest.param("tools/call", {}, {"mcp_name": "=?base64?bGlzdF9wZXRz!?="}, -32020, 400, id="broken base64"),
         pytest.param("tools/call", {}, {"mcp_name": "=?base64?/w==?="}, -32020, 400, id="base64 of no UTF-8"),
         pytest.param("tools/call", {"name": None}, {}, -32602, 400, id="no name in params"),
+        pytest.param("subscriptions/listen", {"notifications": None}, {}, -32602, 400, id="no filter"),
+        pytest.param(
+            "subscriptions/listen", {"notifications": ["toolsListChanged"]}, {}, -32602, 400, id="filter a list"
+        ),
+        pytest.param(
+            "subscriptions/listen", {"notifications": {"toolsListChanged": 1}}, {}, -32602, 400, id="filter no boolean"
+        ),
         pytest.param("initialize", {}, {}, -32601, 404, id="initialize"),
         pytest.param("ping", {}, {}, -32601, 404, id="ping"),
         pytest.param("logging/setLevel", {}, {}, -32601, 404, id="setLevel"),
@@ -257,6 +278,11 @@ def test_a_batch_is_neither_empty_nor_unbounded(count: int) -> None:
 
 def test_initialize_in_a_batch_is_refused_alone() -> None:
     batch = legacy(b"[" + request("initialize", PARAMS["initialize"]) + b"," + request("ping") + b"]", None)
+    assert [type(message) for message in batch.messages] == [Rejection, Call]
+
+
+def test_a_modern_request_in_a_batch_is_refused_alone() -> None:
+    batch = read_line(b"[%b,%b]" % (request("tools/list", {"_meta": META}), request("ping")), "2025-03-26")
     assert [type(message) for message in batch.messages] == [Rejection, Call]
 
 
