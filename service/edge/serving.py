@@ -271,6 +271,7 @@ class _Connection:
                     break
                 if not self._is_over:
                     await self._protocol.handle(RawData(bytes(data)))
+                del data  # up to 64 kB, else kept for as long as nothing more comes
 
     async def _take(self, event: Event) -> None:
         """What the protocol asks for."""
