@@ -21,6 +21,7 @@ from service.edge.streamable_http import StreamableHttp, streamable_http
 from service.edge.streams import TEND_SECONDS
 from service.edge.subscribers import SUBSCRIPTIONS
 from service.gateway import Gateway
+from service.mcp.methods import LEGACY
 
 CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_pet","arguments":{"id":5}}}'
 WITH_TOKEN = CALL.replace(b'"name"', b'"_meta":{"progressToken":"p"},"name"')
@@ -30,6 +31,17 @@ HEADERS = {
     "content-type": "application/json",
     "mcp-protocol-version": "2025-11-25",
 }
+
+
+META = b'{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}'
+ERAS = {
+    "legacy": (CALL, {}),
+    "modern": (
+        CALL.replace(b'"name"', b'"_meta":%b,"name"' % META),
+        {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": "get_pet"},
+    ),
+}
+"""The same call in both, with the headers that differ."""
 
 
 class Exchange:
@@ -153,12 +165,27 @@ def test_no_session_is_made_and_a_foreign_one_is_ignored() -> None:
         ({"host": "evil.example.com"}, 421),
         ({"host": "localhost.evil.example.com"}, 421),
         ({"host": "localhost:8000.evil.example.com"}, 421),
+        ({"host": "localhost@evil.example.com"}, 421),
+        ({"host": "localhost, evil.example.com"}, 421),
+        ({"host": "127.0.0.1.:8000"}, 421),
+        ({"host": ""}, 421),
         ({"host": None}, 421),
         ({"origin": "http://localhost:3000"}, 200),
         ({"origin": "http://evil.example.com"}, 403),
+        ({"origin": "http://localhost"}, 200),
+        ({"origin": "https://127.0.0.1:8443"}, 200),
+        ({"origin": "http://localhost.evil.example.com"}, 403),
+        ({"origin": "http://localhost@evil.example.com"}, 403),
+        ({"origin": "http://localhost:80:80"}, 403),
+        ({"origin": "ftp://localhost"}, 403),
+        ({"origin": "localhost"}, 403),
+        ({"origin": ""}, 403),
         ({"origin": "null"}, 403),
         ({"content-type": "application/json; charset=UTF-8"}, 200),
         ({"content-type": "application/json; charset=latin-1"}, 415),
+        ({"content-type": "Application/JSON"}, 200),
+        ({"content-type": "application/json-seq"}, 415),
+        ({"content-type": "application/x-www-form-urlencoded"}, 415),
         ({"content-type": "text/plain"}, 415),
         ({"content-type": None}, 415),
         ({"content-encoding": "gzip"}, 415),
@@ -166,19 +193,67 @@ def test_no_session_is_made_and_a_foreign_one_is_ignored() -> None:
         ({"accept": "*/*"}, 200),
         ({"accept": "application/json"}, 200),
         ({"accept": "APPLICATION/JSON;q=0.5, text/event-stream"}, 200),
+        ({"accept": "text/event-stream"}, 200),
+        ({"accept": "application/*"}, 200),
         ({"accept": "text/html"}, 406),
+        ({"accept": ""}, 406),
         ({"expect": "100-Continue"}, 200),
         ({"expect": "a-pony"}, 417),
         ({"content-length": str(BODY_BYTES + 1)}, 413),
     ],
     ids=lambda value: str(value) if isinstance(value, int) else " ".join(f"{k}={v}" for k, v in value.items()),
 )
-def test_the_headers_decide_before_the_message(changes: dict[str, str | None], status: int) -> None:
-    exchange = run(Exchange(CALL, changes=changes).complete().with_app)
+@pytest.mark.parametrize("era", ERAS)
+def test_the_headers_decide_before_the_message(changes: dict[str, str | None], status: int, era: str) -> None:
+    body, headers = ERAS[era]
+    exchange = run(Exchange(body, changes=headers | changes).complete().with_app)
     assert exchange.status == status
     if status != 200:
         assert exchange.message["error"]["code"] == -32600
         assert exchange.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "status"),
+    [
+        ({}, None, 200),
+        ({"mcp-protocol-version": "2025-11-25"}, -32020, 400),
+        ({"mcp-protocol-version": None}, -32020, 400),
+        ({"mcp-protocol-version": ""}, -32020, 400),
+        ({"mcp-method": None}, -32020, 400),
+        ({"mcp-method": "ping"}, -32020, 400),
+        ({"mcp-name": None}, -32020, 400),
+        ({"mcp-name": "=?base64?Z2V0X3BldA==?="}, None, 200),
+        ({"mcp-name": "=?base64?Z2V0X3BldHM=?="}, -32020, 400),
+        ({"mcp-session-id": "foreign"}, None, 200),
+        ({"last-event-id": "7"}, None, 200),
+    ],
+    ids=lambda value: " ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else str(value),
+)
+def test_the_headers_of_2026_07_28_must_repeat_the_body(
+    changes: dict[str, str | None], code: int | None, status: int
+) -> None:
+    body, headers = ERAS["modern"]
+    exchange = run(Exchange(body, changes=headers | changes).complete().with_app)
+    assert (exchange.status, exchange.message.get("error", {}).get("code")) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("version", "code", "status"),
+    [
+        *[(version, None, 200) for version in (None, *LEGACY)],
+        ("2024-10-07", -32022, 400),
+        ("2026-07-29", -32022, 400),
+        ("DRAFT", -32022, 400),
+        ("", -32022, 400),
+        ("2026-07-28", -32602, 400),  # whose requests say so in themselves, too
+    ],
+)
+def test_the_version_header_decides_the_era_of_a_message_that_names_none(
+    version: str | None, code: int | None, status: int
+) -> None:
+    exchange = post(mcp_protocol_version=version)
+    assert (exchange.status, exchange.message.get("error", {}).get("code")) == (status, code)
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "HEAD", "OPTIONS"])
