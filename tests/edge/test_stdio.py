@@ -431,5 +431,8 @@ def test_the_official_client_converses(mode: str, version: str, environment: dic
                 assert client.protocol_version == version
                 assert [one.name for one in (await client.list_tools()).tools] == ["get_pet"]
                 assert (await client.call_tool("get_pet", {"id": 5})).content[0].text == '{"id":5}'
+                if mode == "auto":
+                    async with client.listen(tools_list_changed=True) as changes:
+                        assert changes.honored.tools_list_changed is True
 
     trio.run(main)

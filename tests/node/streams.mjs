@@ -28,6 +28,13 @@ const onprogress = async (heard) => {
 };
 await call(client, "held", 1, { onprogress });
 
+let listens = null; // the earlier era has no subscriptions
+if (era === "auto") {
+  const subscription = await client.listen({ toolsListChanged: true, resourcesListChanged: true });
+  listens = subscription.honoredFilter;
+  await subscription.close();
+}
+
 const ids = Array.from({ length: Number(calls) }, (_, id) => id);
 const answers = await Promise.all(ids.map((id) => call(client, "gather", id)));
 const right = answers.filter((answer, id) => read(answer).id === String(id)).length;
@@ -45,4 +52,4 @@ else leaving.abort();
 await abandoned;
 const cancelled = (await tell("left", 2)).what;
 await client.close();
-console.log(JSON.stringify({ tools: tools.map((tool) => tool.name), gaps, progress, cancelled, right, again }));
+console.log(JSON.stringify({ tools: tools.map((tool) => tool.name), gaps, progress, cancelled, listens, right, again }));

@@ -6,11 +6,13 @@ confirmed what had to be heard before, so whoever holds an event back, on whatev
 
 from __future__ import annotations
 
+import signal
 import socket
 import statistics
 import time
 from collections import Counter
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -23,7 +25,7 @@ import trio
 from mcp import Client
 from mcp.client.sse import sse_client
 from nginx import every_worker, proxy
-from processes import started
+from processes import Server, started
 from test_scripts import NODE, NODE_FOLDER
 
 from service.edge import serving
@@ -141,6 +143,7 @@ class Seen(msgspec.Struct):
     gaps: list[float]
     progress: list[float]
     cancelled: str
+    listens: dict[str, bool] | None
     right: int
     again: str
 
@@ -170,13 +173,14 @@ class PythonClient:
             gaps = [_gap(await self._call(client, "echo", number)) for number in range(20)]
             await self._tell("done", 0)
             await self._call(client, "held", 1, progress_callback=progressed)
+            listens = await self._listen(client)
             right = await self._ask_at_once(client)
         async with self._connected() as client:
             again = (await self._call(client, "echo", 99))["id"]
             await self._abandon(client)
             cancelled = "" if self._has_to_leave else await self._tell("left", 2)
         cancelled = cancelled or await self._tell("left", 2)
-        return Seen(tools, gaps, progress, cancelled, right, again)
+        return Seen(tools, gaps, progress, cancelled, listens, right, again)
 
     def _connected(self) -> Client:
         return Client(sse_client(self._url) if self._url.endswith("/sse") else self._url, mode=self._mode)
@@ -184,6 +188,13 @@ class PythonClient:
     async def _call(self, client: Client, tool: str, number: int, **options: Any) -> dict[str, Any]:
         result = await client.call_tool(tool, {"client": self._name, "id": number}, **options)
         return msgspec.json.decode(result.content[0].text)
+
+    async def _listen(self, client: Client) -> dict[str, bool] | None:
+        """What the server agrees to tell; None in the earlier era, which has no subscriptions."""
+        if self._mode == "legacy":
+            return None
+        async with client.listen(tools_list_changed=True, resources_list_changed=True) as changes:
+            return changes.honored.model_dump(by_alias=True, exclude_none=True)
 
     async def _abandon(self, client: Client) -> None:
         async with anyio.create_task_group() as tasks:
@@ -292,10 +303,15 @@ def test_it_lists_calls_and_connects_again(conversations: Conversations, way: st
 def test_each_event_arrives_before_the_next_is_sent(conversations: Conversations, way: str, client: str) -> None:
     """Progress after 2 and 3 seconds, and an answer that the API gives once the client has heard both."""
     seen = conversations.seen[way, client]
-    assert seen.progress == [2, 3]
+    assert seen.progress[:2] == [2, 3]
     shown = f"median {statistics.median(seen.gaps) * 1000:.1f} ms, longest {max(seen.gaps) * 1000:.1f} ms"
     print(f"{client} ({way}): from the API's answer to the client's: {shown}")
     assert statistics.median(seen.gaps) < 0.1
+
+
+def test_it_subscribes_to_what_there_is(conversations: Conversations, way: str, client: str) -> None:
+    expected = None if "legacy" in client else {"toolsListChanged": True}
+    assert conversations.seen[way, client].listens == expected
 
 
 def test_a_call_that_it_cancels_is_cancelled_at_the_api(conversations: Conversations, way: str, client: str) -> None:
@@ -306,3 +322,25 @@ def test_calls_at_once_get_their_own_answers(conversations: Conversations, way: 
     assert conversations.seen[way, client].right == AT_ONCE
     most = conversations.most_together[f"{way}-{client}".replace(" ", "-")]
     assert most == CALLS if client.endswith("sse") else most >= CALLS
+
+
+@pytest.mark.parametrize("transport", ["http", "sse"])
+def test_a_worker_that_stops_ends_subscriptions_and_sessions_properly(transport: str, tmp_path: Path) -> None:
+    """The client hears that nothing more will come; had the stream been cut it would raise SubscriptionLost."""
+
+    async def main(worker: Server, url: str) -> None:
+        target = sse_client(f"{url}/sse") if transport == "sse" else f"{url}/mcp"
+        with trio.fail_after(DEADLINE_SECONDS):
+            async with (
+                Client(target, mode="2026-07-28") as client,
+                client.listen(tools_list_changed=True) as changes,
+            ):
+                worker.process.send_signal(signal.SIGTERM)
+                with pytest.raises(StopAsyncIteration):
+                    await anext(changes)
+
+    with started("demo", "--port", "0") as worker:
+        address = urlsplit(worker.url).netloc
+        with proxy(tmp_path, **every_worker(address)) as front:
+            trio.run(main, worker, front.url)
+        assert worker.process.wait(DEADLINE_SECONDS) == 0
