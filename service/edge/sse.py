@@ -25,7 +25,7 @@ from service.mcp.inbound import Batch, Call, Message, Notification, Rejection
 from service.mcp.messages import INTERNAL_ERROR
 
 SESSIONS = 2000
-"""At once: 40 MB of memory when all are idle, and as many descriptors."""
+"""At once: 30 MB of memory when all are idle, and as many descriptors."""
 CALLS = 16
 """Of one session that are carried out or whose answers wait to be read; models ask for a handful side by side."""
 QUEUED_BYTES = 8 * 1024 * 1024

@@ -13,7 +13,7 @@ from service.mcp.messages import INTERNAL_ERROR, INVALID_REQUEST
 from service.mcp.subscriptions import Subscription
 
 SUBSCRIPTIONS = 2000
-"""At once: 40 MB of memory, and as many descriptors."""
+"""At once: 35 MB of memory, and as many descriptors."""
 
 
 class Subscribers:
