@@ -37,6 +37,7 @@ from service.mcp.messages import (
     result,
 )
 from service.mcp.methods import is_modern
+from service.mcp.subscriptions import CHANGES, LISTEN, Subscription, unasked
 from service.observe.record import CallRecord, Observe, Outcome, Transport
 
 PROGRESS_AFTER_SECONDS = 2
@@ -89,19 +90,43 @@ class Gateway:
         self._observe = observe
         self.in_flight = 0
         self._validators = OutputValidators() if serving.validate_output else None
+        self._changing = tuple(kind for kind in CHANGES if serving.prompts or kind != "promptsListChanged")
+        self._tellers: list[Callable[[], object]] = []
         self._static = answers.render(
             server=serving.server,
             tools=[tool.entry for tool in catalog.tools.values()],
             prompts=[prompts.entry(tool) for tool in catalog.tools.values()] if serving.prompts else [],
             page_size=serving.page_size,
+            changing=[kind.removesuffix("ListChanged") for kind in self._changing],
         )
 
+    def tell_changes(self, teller: Callable[[], object]) -> None:
+        """``teller`` is called whenever the lists have changed; each transport has one, and tells its clients."""
+        self._tellers.append(teller)
+
+    def lists_changed(self) -> None:
+        """The only place that announces a change of tools and prompts; for whatever replaces the catalog."""
+        for tell in self._tellers:
+            tell()
+
+    def unasked_changes(self) -> list[bytes]:
+        """What clients that began with ``initialize`` are told when the lists have changed."""
+        return unasked(self._changing)
+
+    def subscribe(self, call: Call, transport: Transport) -> Subscription:
+        """What a ``subscriptions/listen`` gets; the transport keeps it, and tells."""
+        kinds = tuple(kind for kind in call.listens if kind in self._changing)
+        subscription = Subscription(id=call.id, kinds=kinds, server=self._serving.server)
+        with self._observed(call, transport) as entry:
+            entry.settle(subscription.acknowledgement())
+        return subscription
+
     def at_once(self, call: Call, transport: Transport) -> bytes | None:
-        """The response to what needs no waiting, and None for the rest, which is ``tools/call``."""
-        if call.method == "tools/call":
+        """The response to what needs no waiting, and None for the rest: ``tools/call`` and subscriptions."""
+        if call.method in {"tools/call", LISTEN}:
             return None
         with self._observed(call, transport) as entry:
-            entry.settle(self._static.to(call) or self._prompt(call))
+            entry.settle(self._static.to(call, lasting=transport != "http") or self._prompt(call))
         return entry.answer
 
     async def answer(self, call: Call, transport: Transport, notify: Notify | None = None) -> bytes:

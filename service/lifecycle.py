@@ -370,7 +370,8 @@ async def _serve_http(
                 "stopping: calls in flight are finished", extra={"grace_seconds": config.shutdown_grace_seconds}
             )
             await anyio.sleep(config.shutdown_lame_duck_seconds)
-            sse.drain()  # else its streams would keep the server until the grace is over
+            mcp.subscribers.drain()  # else their streams would keep the server until the grace is over
+            sse.drain()
 
         app = WorkerApp(
             None if config.transport == "sse" else mcp,

@@ -12,34 +12,57 @@ from service.bridge.model import ToolCatalog
 from service.edge import hosts, serving
 from service.edge.app import Readiness, WorkerApp
 from service.edge.posts import Visitors
-from service.edge.sse import http_sse
-from service.edge.streamable_http import streamable_http
+from service.edge.sse import HttpSse, http_sse
+from service.edge.streamable_http import StreamableHttp, streamable_http
 from service.gateway import Gateway
 
 GRACE_SECONDS = 0.5
 VISITORS = Visitors(hosts.hosts(hosts.LOOPBACK_HOSTS), hosts.origins(hosts.LOOPBACK_ORIGINS))
 
 
+class Endpoint:
+    """Everything that is served over HTTP, on one port."""
+
+    def __init__(self, port: int, mcp: StreamableHttp, sse: HttpSse, readiness: Readiness) -> None:
+        self.port = port
+        self.readiness = readiness
+        self.mcp = mcp
+        self.sse = sse
+
+    def drain(self) -> None:
+        """What the program does to streams when it stops."""
+        self.mcp.subscribers.drain()
+        self.sse.drain()
+
+
 @asynccontextmanager
-async def served(built: Gateway, path: str = "/mcp") -> AsyncIterator[str]:
-    """Yields the URL of the MCP endpoint at this path."""
+async def endpoint(built: Gateway) -> AsyncIterator[Endpoint]:
     listener = serving.bind("127.0.0.1", 0)
     stop = trio.Event()
     nothing = ToolCatalog(apis=(), tools={}, skipped=())
+    readiness = Readiness()
     async with (
-        streamable_http(built, VISITORS, draining=lambda: False) as mcp,
+        streamable_http(built, VISITORS, draining=readiness.is_draining) as mcp,
         http_sse(built, VISITORS, worker=0) as sse,
         trio.open_nursery() as nursery,
     ):
 
         async def serve() -> None:
-            app = WorkerApp(mcp, nothing, Readiness(), sse=sse)
+            app = WorkerApp(mcp, nothing, readiness, sse=sse)
             await serving.serve(app, listener, until=stop.wait, grace_seconds=GRACE_SECONDS)
 
         nursery.start_soon(serve)
         await wait_all_tasks_blocked()  # it listens
+        running = Endpoint(listener.getsockname()[1], mcp, sse, readiness)
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}{path}"
+            yield running
         finally:
-            sse.drain()
+            running.drain()
             stop.set()
+
+
+@asynccontextmanager
+async def served(built: Gateway, path: str = "/mcp") -> AsyncIterator[str]:
+    """Yields the URL of the MCP endpoint at this path."""
+    async with endpoint(built) as running:
+        yield f"http://127.0.0.1:{running.port}{path}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Awaitable
 from typing import Any, Literal
 
 import msgspec
@@ -44,13 +45,17 @@ class WorkerApp:
         self._described = describe(catalog)
         self._began = time.monotonic()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         path = scope["path"]
         if path == "/mcp" and self._mcp:
-            await self._mcp(scope, receive, send)
-        elif (path == "/sse" or path.startswith("/messages/")) and self._sse:
-            await self._sse(scope, receive, send)
-        elif path not in {*PROBES, "/health"}:
+            return self._mcp(scope, receive, send)
+        if (path == "/sse" or path.startswith("/messages/")) and self._sse:
+            return self._sse(scope, receive, send)
+        return self._tell(scope, send)
+
+    async def _tell(self, scope: Scope, send: Send) -> None:
+        path = scope["path"]
+        if path not in {*PROBES, "/health"}:
             await answer(send, 404, {"error": f"there is nothing here; MCP is at {self._endpoints}"})
         elif scope["method"] not in {"GET", "HEAD"}:
             await answer_other_method(send, path)

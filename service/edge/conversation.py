@@ -10,26 +10,56 @@ from anyio.abc import TaskGroup
 
 from service.gateway import Gateway
 from service.mcp.inbound import Batch, Call, Message, Notification, Rejection, from_line
-from service.mcp.messages import RequestId
+from service.mcp.messages import INTERNAL_ERROR, RequestId
 from service.mcp.methods import LEGACY
+from service.mcp.subscriptions import LISTEN, Subscription
 from service.observe.record import Transport
+
+SUBSCRIPTIONS = 16
+"""Of one client: there are two lists to hear of, and one subscription can name both."""
+
+
+async def _nothing() -> None:
+    pass
 
 
 class Conversation:
     """Answers go to ``say`` as they are ready; an id that is in flight twice is answered twice.
 
-    ``running``: calls and batches that are not over yet; whoever takes messages in keeps it within a limit.
+    ``running``: calls that are not over yet, also those of batches; whoever takes messages in keeps it within a limit,
+    and ``over`` is awaited when it has become less. ``tasks`` may be shared: `cancel` ends the calls of this one.
     """
 
+    __slots__ = (
+        "_gateway",
+        "_is_initialized",
+        "_negotiated",
+        "_over",
+        "_say",
+        "_scopes",
+        "_subscriptions",
+        "_tasks",
+        "_transport",
+        "running",
+    )
+
     def __init__(
-        self, gateway: Gateway, transport: Transport, calls: TaskGroup, say: Callable[[bytes], Awaitable[None]]
+        self,
+        gateway: Gateway,
+        transport: Transport,
+        tasks: TaskGroup,
+        say: Callable[[bytes], Awaitable[None]],
+        over: Callable[[], Awaitable[None]] = _nothing,
     ) -> None:
         self._gateway = gateway
         self._transport = transport
-        self._calls = calls
+        self._tasks = tasks
         self._say = say
-        self._scopes: dict[RequestId, anyio.CancelScope] = {}
+        self._over = over
+        self._scopes: dict[anyio.CancelScope, RequestId | None] = {}
+        self._subscriptions: dict[RequestId, Subscription] = {}
         self._negotiated = LEGACY[-1]  # until initialize says otherwise
+        self._is_initialized = False
         self.running = 0
 
     def read(self, text: bytes) -> Message | Batch:
@@ -41,39 +71,69 @@ class Conversation:
             case Rejection():
                 await self._say(self._gateway.refuse(message, self._transport))
             case Notification():
-                if message.cancels is not None and (scope := self._scopes.get(message.cancels)):
-                    scope.cancel()
+                self._hear(message)
             case Call():
-                await self._start(message)
+                await self._answer(message)
             case Batch():
-                self.running += 1
-                self._calls.start_soon(self._answer_batch, message)
+                self._start(len(message.messages), None, lambda: self._gateway.answer_all(message, self._transport))
             case _:
                 assert_never(message)
 
-    async def _start(self, call: Call) -> None:
+    def cancel(self) -> None:
+        """Everything: nobody is there to be answered."""
+        for scope in self._scopes:
+            scope.cancel()
+
+    def changes(self) -> list[bytes]:
+        """What this client is to be told when the lists have changed."""
+        asked = [message for one in self._subscriptions.values() for message in one.changed()]
+        return asked + (self._gateway.unasked_changes() if self._is_initialized else [])
+
+    def farewells(self) -> list[bytes]:
+        """The ends of all subscriptions."""
+        ended, self._subscriptions = self._subscriptions, {}
+        return [subscription.end() for subscription in ended.values()]
+
+    def _hear(self, notification: Notification) -> None:
+        if notification.method == "notifications/initialized":
+            self._is_initialized = True
+        if notification.cancels is None:
+            return
+        self._subscriptions.pop(notification.cancels, None)
+        of_this_id = [scope for scope, request_id in self._scopes.items() if request_id == notification.cancels]
+        if of_this_id:
+            of_this_id[-1].cancel()
+
+    async def _answer(self, call: Call) -> None:
         if call.method == "initialize":
             self._negotiated = call.version
-        if (ready := self._gateway.at_once(call, self._transport)) is not None:
+        if call.method == LISTEN:
+            await self._say(self._subscribe(call))
+        elif (ready := self._gateway.at_once(call, self._transport)) is not None:
             await self._say(ready)
-            return
-        # Made here, not in the task: the next message may cancel the call before its task has run at all.
-        scope = self._scopes[call.id] = anyio.CancelScope()
-        self.running += 1
-        self._calls.start_soon(self._answer, call, scope)
+        else:
+            self._start(1, call.id, lambda: self._gateway.answer(call, self._transport, self._say))
 
-    async def _answer(self, call: Call, scope: anyio.CancelScope) -> None:
+    def _subscribe(self, call: Call) -> bytes:
+        if len(self._subscriptions) >= SUBSCRIPTIONS and call.id not in self._subscriptions:
+            problem = f"{SUBSCRIPTIONS} subscriptions are open; cancel one first"
+            return self._gateway.refuse(Rejection(id=call.id, code=INTERNAL_ERROR, message=problem), self._transport)
+        subscription = self._subscriptions[call.id] = self._gateway.subscribe(call, self._transport)
+        return subscription.acknowledgement()
+
+    def _start(self, calls: int, request_id: RequestId | None, answer: Callable[[], Awaitable[bytes]]) -> None:
+        # Made here, not in the task: the next message may cancel the call before its task has run at all.
+        scope = anyio.CancelScope()
+        self._scopes[scope] = request_id
+        self.running += calls
+        self._tasks.start_soon(self._run, calls, scope, answer)
+
+    async def _run(self, calls: int, scope: anyio.CancelScope, answer: Callable[[], Awaitable[bytes]]) -> None:
         try:
             with scope:
-                await self._say(await self._gateway.answer(call, self._transport, self._say))
+                if answered := await answer():
+                    await self._say(answered)
         finally:
-            self.running -= 1
-            if self._scopes.get(call.id) is scope:  # else another call with the same id has begun since
-                del self._scopes[call.id]
-
-    async def _answer_batch(self, batch: Batch) -> None:
-        try:
-            if answers := await self._gateway.answer_all(batch, self._transport):
-                await self._say(answers)
-        finally:
-            self.running -= 1
+            self.running -= calls
+            del self._scopes[scope]
+        await self._over()

@@ -21,6 +21,7 @@ Header = tuple[bytes, bytes]
 
 JSON: Final[Header] = (b"content-type", b"application/json")
 CLOSE: Final[Header] = (b"connection", b"close")
+RETRY_AFTER: Final[Header] = (b"retry-after", b"5")
 _JSON_TYPES = frozenset({b"application/json", b"application/json;charset=utf-8", b'application/json;charset="utf-8"'})
 
 

@@ -23,7 +23,6 @@ from typing import Any
 
 import h11
 import trio
-from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.events import Request
@@ -182,7 +181,7 @@ class _Worker:
     """What all connections share."""
 
     def __init__(self, app: App) -> None:
-        self.app = ASGIWrapper(app)  # type: ignore[arg-type]  # hypercorn spells out every scope and event
+        self.app = app
         self.config = _config()
         self.context = WorkerContext(None)
         self.connections: set[_Connection] = set()
@@ -238,7 +237,7 @@ class _Connection:
         worker = self._worker
         async with trio.open_nursery() as tasks:
             self._protocol = _Http11(
-                worker.app,
+                worker.app,  # type: ignore[arg-type]  # only handed on to `_Applications`
                 worker.config,
                 worker.context,
                 _Applications(tasks),  # type: ignore[arg-type]  # it has the one method that is called
@@ -265,9 +264,14 @@ class _Connection:
 
     async def _read(self) -> None:
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            while data := await self._stream.receive_some(READ_BYTES):
+            while True:
+                await trio.lowlevel.wait_readable(self._stream.socket)  # an idle stream that receives is 1 kB larger
+                data = await self._stream.receive_some(READ_BYTES)
+                if not data:
+                    break
                 if not self._is_over:
                     await self._protocol.handle(RawData(bytes(data)))
+                del data  # up to 64 kB, else kept for as long as nothing more comes
 
     async def _take(self, event: Event) -> None:
         """What the protocol asks for."""
@@ -372,27 +376,50 @@ class _Applications:
         self._tasks = tasks
 
     async def spawn_app(
-        self, app: ASGIWrapper, config: Config, scope: Scope, send: Callable[[Any], Awaitable[None]]
+        self, app: App, config: Config, scope: Scope, send: Callable[[Any], Awaitable[None]]
     ) -> Callable[[MutableMapping[str, Any]], Awaitable[None]]:
         """Returns what takes the events for the application."""
-        inbox, events = trio.open_memory_channel[MutableMapping[str, Any]](READ_AHEAD_EVENTS)
 
-        async def receive() -> MutableMapping[str, Any]:
-            try:
-                return await events.receive()
-            except trio.EndOfChannel:
-                return {"type": "http.disconnect"}
+        def call(scope: Scope, receive: Receive, send: Send, *_: None) -> Awaitable[None]:
+            return app(scope, receive, send)
 
-        async def put(event: MutableMapping[str, Any]) -> None:
-            if event["type"] == "http.disconnect":
-                inbox.close()  # ends a `put` that waits for room, too
-                return
-            with suppress(trio.ClosedResourceError):
-                await inbox.send(event)
-
+        inbox = _Inbox()
         answer: Callable[..., Awaitable[None]] = run_app  # typed with every event there is
-        self._tasks.start_soon(answer, app, config, scope, receive, send, None, None)
-        return put
+        self._tasks.start_soon(answer, call, config, scope, inbox.receive, send, None, None)
+        return inbox.put
+
+
+class _Inbox:
+    """The events of one request, from its connection to the application: two tasks. A memory channel is 1 kB larger."""
+
+    __slots__ = ("_changed", "_events", "_has_left")
+
+    def __init__(self) -> None:
+        self._events: list[MutableMapping[str, Any]] = []
+        self._has_left = False
+        self._changed = trio.Event()
+
+    async def put(self, event: MutableMapping[str, Any]) -> None:
+        """Waits for room, so that the client does; what a client has not sent before it left is not missed."""
+        if event["type"] == "http.disconnect":
+            self._has_left = True
+        while len(self._events) >= READ_AHEAD_EVENTS and not self._has_left:
+            self._changed = trio.Event()
+            await self._changed.wait()
+        if not self._has_left:
+            self._events.append(event)
+        self._changed.set()
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        while not self._events:
+            if self._has_left:
+                await trio.lowlevel.checkpoint()
+                return {"type": "http.disconnect"}
+            self._changed = trio.Event()
+            await self._changed.wait()
+        if len(self._events) == READ_AHEAD_EVENTS:
+            self._changed.set()
+        return self._events.pop(0)
 
 
 def _peers(stream: trio.SocketStream) -> tuple[tuple[str, int] | None, tuple[str, int] | None]:

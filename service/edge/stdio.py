@@ -7,8 +7,10 @@ nothing waits for a read that never returns or for a client that never reads.
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import anyio
 from anyio.abc import ObjectReceiveStream, TaskGroup
@@ -31,6 +33,11 @@ FINISH_SECONDS = 1.0
 """For calls in flight at the end of input: ``echo … | openapi-mcp-server`` gets its answer."""
 FLUSH_SECONDS = 0.5
 """After that for the client to read its answers; in all less than the 2 s after which clients kill."""
+STALL_SECONDS = 15.0
+"""For a client that leaves so many answers unread that the next one has no room. Nothing can be done for it meanwhile,
+not even notice that its input ends, since the reader waits for that room. So the server ends."""
+
+logger = logging.getLogger(__name__)
 
 
 def claim_stdout() -> int:
@@ -44,16 +51,27 @@ async def serve_stdio(gateway: Gateway, stdin: int, stdout: int) -> None:
     """Answers what comes in on one descriptor on the other. Returns soon after the input ends; may be cancelled."""
 
     async def say(message: bytes) -> None:
-        await queue.send(message + b"\n")
+        with anyio.move_on_after(STALL_SECONDS):
+            await queue.send(message + b"\n")
+            return
+        logger.warning("standard output was not read for %g s: ending", STALL_SECONDS)
+        everything.cancel_scope.cancel()
+
+    async def say_all(messages: list[bytes]) -> None:
+        for message in messages:
+            await say(message)
 
     queue, queued = anyio.create_memory_object_stream[bytes](QUEUED_MESSAGES)
     async with anyio.create_task_group() as everything, queue:
         everything.start_soon(_write, queued, stdout, everything)
         async with anyio.create_task_group() as calls:
             conversation = Conversation(gateway, "stdio", calls, say)
-            async for line in _lines(stdin):
-                await conversation.take(_admitted(line, conversation))
+            gateway.tell_changes(lambda: calls.start_soon(say_all, conversation.changes()))
+            async with aclosing(_lines(stdin)) as lines:
+                async for line in lines:
+                    await conversation.take(_admitted(line, conversation))
             calls.cancel_scope.deadline = anyio.current_time() + FINISH_SECONDS
+            await say_all(conversation.farewells())
         everything.cancel_scope.deadline = anyio.current_time() + FLUSH_SECONDS
 
 
@@ -69,7 +87,7 @@ def _admitted(line: bytes | None, conversation: Conversation) -> Message | Batch
     return Rejection(id=request_id, code=INTERNAL_ERROR, message=problem)
 
 
-async def _lines(descriptor: int) -> AsyncIterator[bytes | None]:
+async def _lines(descriptor: int) -> AsyncGenerator[bytes | None]:
     """Lines without their ends, but for blank ones; None for each that is longer than the limit."""
     line = bytearray()
     too_long = False

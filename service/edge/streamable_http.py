@@ -3,7 +3,7 @@
 The answer is plain JSON unless something has to be said before it (progress), or nothing was said for 15 seconds and
 a proxy might give up: then it is a stream of server-sent events that ends with the answer. A client that leaves
 cancels its call: 2026-07-28 demands it, and in earlier revisions the answer could reach nobody either, because
-nothing is kept for a session.
+nothing is kept for a session. The answer to ``subscriptions/listen`` is a stream that lasts.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from anyio.abc import TaskGroup
 from service.edge.events import EVENT_STREAM, QUIET_SECONDS, comment, event
 from service.edge.posts import CLOSE, Header, Refusal, Visitors, check_form, read_body, refuse, reply
 from service.edge.serving import Receive, Scope, Send
+from service.edge.subscribers import Subscribers
 from service.gateway import Gateway, Notify
 from service.mcp.inbound import Batch, Call, Message, Notification, Rejection, from_http
+from service.mcp.subscriptions import LISTEN
 
 TEND_SECONDS = 0.25
 """How often new calls get a task that watches their client. Starting one for every call cost 75 µs of CPU each, and
@@ -34,6 +36,7 @@ async def streamable_http(
     app = StreamableHttp(gateway, visitors, draining)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(app.tend)
+        tasks.start_soon(app.subscribers.streams.tend)
         yield app
         tasks.cancel_scope.cancel()
 
@@ -46,8 +49,15 @@ class StreamableHttp:
         self._visitors = visitors
         self._draining = draining
         self._young: set[_Exchange] = set()
+        self.subscribers = Subscribers(gateway, draining)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        listening = await self._exchange(scope, receive, send)
+        if listening is not None:
+            await self.subscribers.serve(listening, receive, send)  # here, where nothing else of it is kept
+
+    async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> Call | None:
+        """Answers a message, unless it is the call to which the answer is a stream that lasts: that is returned."""
         pairs: list[Header] = scope["headers"]
         headers = dict(pairs)
         exchange = _Exchange(receive, send, headers, closing=self._draining())
@@ -56,9 +66,17 @@ class StreamableHttp:
             body = await exchange.read()
         except Refusal as refusal:
             await refuse(send, refusal)
-            return
-        if body is not None:
-            await self._take(from_http(pairs, body), exchange)
+            return None
+        if body is None:
+            return None
+        message = from_http(pairs, body)
+        if isinstance(message, Call) and message.method == LISTEN:
+            problem = self.subscribers.refusal(message, takes_events=exchange.takes_events)
+            if problem is None:
+                return message
+            message = problem
+        await self._take(message, exchange)
+        return None
 
     async def tend(self) -> None:
         """Gives every call that is not over yet its watcher. Runs beside the server for ever."""
@@ -117,7 +135,7 @@ class _Exchange:
         self._send = send
         self._headers = headers
         self._takes_json = any(known in accept for known in (b"application/json", b"*/*", b"application/*"))
-        self._takes_events = b"text/event-stream" in accept
+        self.takes_events = b"text/event-stream" in accept
         self._closing: tuple[Header, ...] = (CLOSE,) if closing else ()
         self._stream: _EventStream | None = None
         self._done = False
@@ -125,7 +143,7 @@ class _Exchange:
 
     async def read(self) -> bytes | None:
         """The whole body; None if the client left before it had sent it."""
-        if not self._takes_json and not self._takes_events:
+        if not self._takes_json and not self.takes_events:
             raise Refusal(406, "Accept must list application/json and text/event-stream")
         return await read_body(self._receive, self._headers)
 
@@ -145,7 +163,7 @@ class _Exchange:
 
     def notifier(self) -> Notify | None:
         """Sends a notification before the answer; None where the client takes no events."""
-        return self._notify if self._takes_events else None
+        return self._notify if self.takes_events else None
 
     async def _notify(self, message: bytes) -> None:
         await self._events().write(event(message))
@@ -162,7 +180,7 @@ class _Exchange:
                 if not self._done:
                     tasks.cancel_scope.cancel()
                 return
-            if self._takes_events and not self._done:
+            if self.takes_events and not self._done:
                 await self._events().write(comment(b"the call is still running"))
 
     def _events(self) -> _EventStream:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import msgspec
@@ -23,14 +24,15 @@ from service.mcp.messages import (
     one_line,
     response,
 )
-from service.mcp.methods import LEGACY, MODERN, SUPPORTED, is_modern
+from service.mcp.methods import SUPPORTED, is_modern
 
 LIST_TTL_MS = 300_000
 """How long a client of 2026-07-28 may keep a list. A catalog is replaced by a reload only, so minutes are right."""
 
-_CAPABILITIES: dict[str, Any] = {"tools": {}, "prompts": {}, "resources": {}, "completions": {}}
-"""What is answered is declared, and the reverse. Resources: answers embed them, and the specification (Tools,
-Embedded Resources) asks for the capability then; none is listed. No logging: nothing is ever sent."""
+_SILENT: dict[str, Any] = {"tools": {}, "prompts": {}, "resources": {}, "completions": {}}
+"""Capabilities where nobody can be told of a change: statelessly, up to 2025-11-25. What is answered is declared, and
+the reverse. Resources: answers embed them, and the specification (Tools, Embedded Resources) asks for the capability
+then; none is listed. No logging: nothing is ever sent."""
 
 _CACHING: dict[str, Any] = {"ttlMs": LIST_TTL_MS, "cacheScope": "public"}
 _NO_COMPLETION: dict[str, Any] = {"completion": {"values": [], "total": 0, "hasMore": False}}
@@ -40,14 +42,18 @@ Pages = Mapping[str, bytes]
 
 
 class StaticAnswers(msgspec.Struct, frozen=True, kw_only=True):
-    """Results by (method, revision). Lists by method, since a big one is kept once: revisions differ in their ends."""
+    """Results by (method, revision, whether the connection lasts). Lists by method, since a big one is kept once:
+    revisions differ in their ends."""
 
-    results: Mapping[tuple[str, str], bytes]
+    results: Mapping[tuple[str, str, bool], bytes]
     lists: Mapping[str, Pages]
     modern_end: bytes
 
-    def to(self, call: Call) -> bytes | Rejection | None:
-        """The whole JSON-RPC response, or None: the answer depends on more than the catalog."""
+    def to(self, call: Call, *, lasting: bool = False) -> bytes | Rejection | None:
+        """The whole JSON-RPC response, or None: the answer depends on more than the catalog.
+
+        ``lasting``: the client can be told of something later, since its connection is a conversation.
+        """
         if (pages := self.lists.get(call.method)) is not None:
             page = pages.get(call.cursor or "")
             if page is None:
@@ -56,7 +62,7 @@ class StaticAnswers(msgspec.Struct, frozen=True, kw_only=True):
         if call.method == "resources/read":
             code = INVALID_PARAMS if is_modern(call.version) else RESOURCE_NOT_FOUND
             return _refuse(call, code, "resource not found", {"uri": call.name})
-        found = self.results.get((call.method, call.version))
+        found = self.results.get((call.method, call.version, lasting))
         return None if found is None else response(call.id, found)
 
 
@@ -67,16 +73,20 @@ def render(
     tools: Sequence[msgspec.Raw],
     prompts: Sequence[PromptEntry],
     page_size: int = 0,
+    changing: Sequence[str] = (),
 ) -> StaticAnswers:
-    """``tools`` are encoded list entries; ``page_size`` 0 puts all of them on one page."""
-    about = {"capabilities": _CAPABILITIES} | ({"instructions": instructions} if instructions else {})
+    """``tools`` are encoded list entries; ``page_size`` 0 puts all of them on one page; ``changing`` are the lists
+    whose changes are announced."""
+    telling = _SILENT | {capability: {"listChanged": True} for capability in changing}
     added = {"resultType": "complete", "_meta": {SERVER_INFO: server}}
-    by_version = {version: _legacy(version, about, server) for version in LEGACY}
-    by_version |= {version: _modern(about, added) for version in MODERN}
+    results: dict[tuple[str, str, bool], bytes] = {}
+    for version, lasting in product(SUPPORTED, (False, True)):
+        about: dict[str, Any] = {"capabilities": telling if lasting or is_modern(version) else _SILENT}
+        about |= {"instructions": instructions} if instructions else {}
+        found = _modern(about, added) if is_modern(version) else _legacy(version, about, server)
+        results |= {(method, version, lasting): _encode(value) for method, value in found.items()}
     return StaticAnswers(
-        results={
-            (method, version): _encode(value) for version in by_version for method, value in by_version[version].items()
-        },
+        results=results,
         lists={
             "tools/list": _pages("tools", tools, page_size),
             "prompts/list": _pages("prompts", [msgspec.Raw(msgspec.json.encode(entry)) for entry in prompts], 0),

@@ -34,6 +34,7 @@ from service.mcp.methods import (
     methods,
     negotiate,
 )
+from service.mcp.subscriptions import CHANGES, LISTEN
 
 ECHOED_CHARACTERS = 256
 """Ids and progress tokens are echoed, so their length is bounded; the longest in use is a UUID with a prefix."""
@@ -52,7 +53,8 @@ _ROUTING = frozenset({_VERSION_HEADER, b"mcp-method", b"mcp-name"})
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """A request that may be answered. ``version`` is the revision it is answered in.
 
-    ``name`` is the tool, the prompt, or the URI of the resource; ``size`` the bytes of the whole message.
+    ``name`` is the tool, the prompt, or the URI of the resource; ``size`` the bytes of the whole message;
+    ``listens`` what is subscribed to, of what there is.
     """
 
     id: RequestId
@@ -63,6 +65,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     arguments: msgspec.Raw | None = None
     cursor: str | None = None
     progress_token: RequestId | None = None
+    listens: tuple[str, ...] = ()
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,6 +184,8 @@ def _element(element: msgspec.Raw, carrier: _Carrier) -> Message:
     message = _message(fields, len(memoryview(element)), carrier)
     if isinstance(message, Call) and message.method == "initialize":  # 2025-03-26, basic, Lifecycle
         return Rejection(id=message.id, code=INVALID_REQUEST, message="initialize must not be part of a batch")
+    if isinstance(message, Call) and is_modern(message.version):
+        return Rejection(id=message.id, code=INVALID_REQUEST, message=f"revision {message.version} has no batches")
     return message
 
 
@@ -246,6 +251,7 @@ def _call(request_id: RequestId, method: str, params: Fields, size: int, carrier
         progress_token=_echoed(token, "params._meta.progressToken", INVALID_PARAMS)
         if (token := _present(meta.get("progressToken")))
         else None,
+        listens=_kinds(params["notifications"]) if method == LISTEN else (),
     )
 
 
@@ -309,6 +315,18 @@ def _check_params(params: Fields, known: tuple[Param, ...]) -> dict[str, str]:
             if param.choices and value not in param.choices:
                 raise _Refused(INVALID_PARAMS, f"{place} must be one of {', '.join(param.choices)}")
     return strings
+
+
+def _kinds(raw: msgspec.Raw) -> tuple[str, ...]:
+    """What the filter of a subscription turns on; what is not known here is not agreed to."""
+    asked = _object(raw, "params.notifications")
+    return tuple(kind for kind in CHANGES if _switch(_present(asked.get(kind)), f"params.notifications.{kind}"))
+
+
+def _switch(raw: msgspec.Raw | None, place: str) -> bool:
+    if raw is not None and bytes(raw) not in {b"true", b"false"}:
+        raise _Refused(INVALID_PARAMS, f"{place} must be true or false")
+    return raw is not None and bytes(raw) == b"true"
 
 
 def _present(raw: msgspec.Raw | None) -> msgspec.Raw | None:

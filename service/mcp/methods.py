@@ -48,7 +48,11 @@ LEGACY_METHODS: Final[Mapping[str, tuple[Param, ...]]] = {
     "logging/setLevel": (Param("level", "string", required=True, choices=_LOG_LEVELS),),
     **_SHARED,
 }
-MODERN_METHODS: Final[Mapping[str, tuple[Param, ...]]] = {"server/discover": (), **_SHARED}
+MODERN_METHODS: Final[Mapping[str, tuple[Param, ...]]] = {
+    "server/discover": (),
+    "subscriptions/listen": (Param("notifications", "object", required=True),),
+    **_SHARED,
+}
 
 NAMED_BY: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 """The member of ``params`` that the header Mcp-Name repeats (2026-07-28, Streamable HTTP, Standard Request Headers)."""

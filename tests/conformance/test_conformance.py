@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -29,11 +30,11 @@ PACKAGES = Path(os.environ.get("CONFORMANCE_DIR", HERE.parent / "node"))
 SUITE = PACKAGES / "node_modules/@modelcontextprotocol/conformance/dist/index.js"
 
 
-async def fixture_api(task_status: trio.TaskStatus[str]) -> None:
+async def fixture_api(changed: Callable[[], None], *, task_status: trio.TaskStatus[str]) -> None:
     config = Config()
     config.bind = ["127.0.0.1:0"]
     config.errorlog = None
-    started = partial(hypercorn.trio.serve, upstream.app, config)
+    started = partial(hypercorn.trio.serve, upstream.App(changed), config)
     async with trio.open_nursery() as nursery:
         binds = await nursery.start(started)
         task_status.started(binds[0])
@@ -58,8 +59,9 @@ def run_suite(revision: str, results: Path) -> subprocess.CompletedProcess[bytes
     async def main() -> subprocess.CompletedProcess[bytes]:
         with trio.fail_after(120):
             async with trio.open_nursery() as nursery, Upstream(httpcore2.TrioBackend()) as api:
-                api_url = await nursery.start(fixture_api)
-                async with served(gateway(api_url, api)) as url:
+                api_url = await nursery.start(fixture_api, lambda: built.lists_changed())  # noqa: PLW0108 - made below
+                built = gateway(api_url, api)
+                async with served(built) as url:
                     command = [str(NODE), str(SUITE), "server", "--url", url, *arguments]
                     done = await trio.run_process(command, capture_stdout=True, capture_stderr=True, check=False)
                 nursery.cancel_scope.cancel()

@@ -38,21 +38,33 @@ ANSWERS: Mapping[str, Answer] = {
 OTHERWISE = Answer("text/plain", b"Done.")
 
 
-async def app(
-    scope: MutableMapping[str, Any],
-    receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
-    send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
-) -> None:
-    if scope["type"] == "lifespan":
-        while (event := await receive())["type"] != "lifespan.shutdown":
-            await send({"type": f"{event['type']}.complete"})
-        await send({"type": "lifespan.shutdown.complete"})
-        return
-    answer = ANSWERS.get(scope["path"], OTHERWISE)
-    await anyio.sleep(answer.seconds)
-    headers = [
-        (b"content-type", answer.content_type.encode()),
-        (b"content-length", str(len(answer.body)).encode()),
-    ]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+CHANGES = ("/change/tools", "/change/prompts")
+
+
+class App:
+    """``changed`` is called by the operations that stand for a change of the lists."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+
+    async def __call__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        if scope["type"] == "lifespan":
+            while (event := await receive())["type"] != "lifespan.shutdown":
+                await send({"type": f"{event['type']}.complete"})
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        if scope["path"] in CHANGES:
+            self._changed()
+        answer = ANSWERS.get(scope["path"], OTHERWISE)
+        await anyio.sleep(answer.seconds)
+        headers = [
+            (b"content-type", answer.content_type.encode()),
+            (b"content-length", str(len(answer.body)).encode()),
+        ]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})

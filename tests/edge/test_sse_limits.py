@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 from scripted import ScriptedApi, Silence, gateway, ok
@@ -15,7 +16,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from service.bridge.model import HttpRequest, HttpResponse
 from service.edge.serving import WRITE_SECONDS
-from service.edge.sse import CALLS, SESSIONS, http_sse
+from service.edge.sse import CALLS, SESSIONS, WAITING_BYTES, WAITING_CALLS, WAITING_SECONDS, http_sse
 from service.gateway import Gateway
 
 CANCEL = b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%d}}'
@@ -48,64 +49,227 @@ class Held:
         return ok()
 
 
-def test_one_call_more_than_the_limit_is_refused_and_not_carried_out():
+def paths(api: ScriptedApi) -> list[str]:
+    return [one.path for one in api.requests]
+
+
+def pets(*numbers: int) -> list[str]:
+    return [f"/pets/{number}" for number in numbers]
+
+
+def test_one_call_more_than_the_limit_waits_for_its_turn():
     held = Held()
     api = ScriptedApi(held)
 
     async def use(server: Server) -> None:
         session, another = await server.open(), await server.open()
-        assert [await session.call(number) for number in range(CALLS)] == [202] * CALLS
-        refused = await session.post(request("tools/call", 99, {"name": "get_pet", "arguments": {"id": 99}}))
-        assert (refused.status, refused.headers["retry-after"]) == (429, "5")
-        assert await another.call() == 202
+        assert [await session.call(number, number) for number in range(CALLS + 1)] == [202] * (CALLS + 1)
+        assert await another.call(0, 99) == 202  # a limit of the session, not of all
         await wait_all_tasks_blocked()
-        assert [one.path for one in api.requests] == ["/pets/5"] * (CALLS + 1)
+        assert sorted(paths(api)) == sorted(pets(*range(CALLS), 99))
         held.released.set()
-        assert {(await session.message())["id"] for _ in range(CALLS)} == set(range(CALLS))
-        assert await session.call() == 202
+        assert {(await session.message())["id"] for _ in range(CALLS + 1)} == set(range(CALLS + 1))
+        assert paths(api)[-1] == f"/pets/{CALLS}"
 
     run(use, gateway(api))
 
 
-def test_a_cancelled_call_makes_room_for_another():
+def test_calls_that_wait_take_their_turns_in_the_order_in_which_they_came():
+    released: list[trio.Event] = []
+
+    async def one_by_one(request: HttpRequest) -> HttpResponse:
+        released.append(trio.Event())
+        await released[-1].wait()
+        return ok()
+
+    api = ScriptedApi(one_by_one)
+
+    async def use(server: Server) -> None:
+        session = await server.open()
+        for number in range(CALLS + 3):
+            await session.call(number, number)
+        for number in range(3):
+            released[number].set()
+            await session.message()
+            await wait_all_tasks_blocked()
+            assert paths(api)[CALLS:] == pets(*range(CALLS, CALLS + number + 1))
+        for event in released:
+            event.set()
+
+    run(use, gateway(api))
+
+
+def test_a_cancelled_call_makes_room_for_one_that_waits():
+    api = ScriptedApi(Silence())
+
+    async def use(server: Server) -> None:
+        session = await server.open()
+        for number in range(CALLS + 1):
+            await session.call(number, number)
+        await wait_all_tasks_blocked()
+        assert len(api.requests) == CALLS
+        assert (await session.post(CANCEL % 0)).status == 202
+        await wait_all_tasks_blocked()
+        assert paths(api)[CALLS:] == pets(CALLS)
+
+    run(use, gateway(api))
+
+
+def test_a_call_that_is_cancelled_while_it_waits_is_never_carried_out():
+    held = Held()
+    api = ScriptedApi(held)
+
+    async def use(server: Server) -> None:
+        session = await server.open()
+        for number in range(CALLS + 2):
+            await session.call(number, number)
+        await session.post(CANCEL % CALLS)
+        held.released.set()
+        assert {(await session.message())["id"] for _ in range(CALLS + 1)} == {*range(CALLS), CALLS + 1}
+        assert f"/pets/{CALLS}" not in paths(api)
+
+    run(use, gateway(api))
+
+
+def test_a_call_that_has_waited_for_too_long_is_refused_instead_of_carried_out_late():
+    held = Held()
+    api = ScriptedApi(held)
+
+    async def use(server: Server) -> None:
+        session = await server.open()
+        for number in range(CALLS + 1):
+            await session.call(number, number)
+        await trio.sleep(WAITING_SECONDS + 1)
+        held.released.set()
+        answers = {}
+        while len(answers) < CALLS + 1:
+            kind, data = await session.event()
+            if kind:
+                answer = msgspec.json.decode(data)
+                answers[answer["id"]] = answer
+        assert answers[CALLS]["error"]["code"] == -32603
+        assert "not carried out" in answers[CALLS]["error"]["message"]
+        assert sorted(paths(api)) == sorted(pets(*range(CALLS)))
+
+    run(use, gateway(api, call_seconds=1000), hurried())
+
+
+def test_a_flood_is_refused_and_nothing_of_it_is_carried_out():
+    held = Held()
+    api = ScriptedApi(held)
+
+    async def use(server: Server) -> None:
+        session, another = await server.open(), await server.open()
+        allowed = CALLS + WAITING_CALLS
+        assert [await session.call(number, number) for number in range(allowed)] == [202] * allowed
+        refused = await session.post(request("tools/call", 9999, {"name": "get_pet", "arguments": {"id": 9999}}))
+        assert (refused.status, refused.headers["retry-after"]) == (429, "5")
+        assert (await session.post(CANCEL % (allowed - 1))).status == 202
+        assert await session.call("in its place", 9998) == 202
+        held.released.set()
+        ids = {(await session.message())["id"] for _ in range(allowed)}
+        assert ids == {*range(allowed - 1), "in its place"}
+        assert "/pets/9999" not in paths(api)
+        assert await another.call() == 202
+
+    run(use, gateway(api))
+
+
+def test_calls_that_wait_are_limited_in_bytes_too():
+    padding = "x" * (WAITING_BYTES // 4)
+
     async def use(server: Server) -> None:
         session = await server.open()
         for number in range(CALLS):
             await session.call(number)
-        assert await session.call(CALLS) == 429
-        assert (await session.post(CANCEL % 0)).status == 202
-        assert await session.call(CALLS) == 202
+        large = [request("tools/call", number, {"name": padding}) for number in range(100, 106)]
+        statuses = [(await session.post(body)).status for body in large]
+        assert statuses == [202, 202, 202, 202, 429, 429]
 
     run(use, gateway(ScriptedApi(Silence())))
 
 
-def test_a_client_that_does_not_read_is_not_heard_beyond_a_number_of_bytes():
-    api = ScriptedApi(LARGE)
+def test_a_batch_counts_as_its_messages():
+    held = Held()
+    api = ScriptedApi(held)
 
     async def use(server: Server) -> None:
         session = await server.open()
-        statuses = []
-        for number in range(CALLS - 1):
-            statuses.append(await session.call(number))
-            await wait_all_tasks_blocked()
-        assert statuses[:3] == [202] * 3
-        assert statuses[-1] == 429
-        assert len(api.requests) == statuses.count(202)
-        for number in range(statuses.count(202)):
-            assert (await session.message())["id"] == number
-        assert await session.call() == 202
+        identity = {"protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+        await session.post(request("initialize", 0, identity))
+        await session.message()
+        call = request("tools/call", 1, {"name": "get_pet", "arguments": {"id": 5}})
+        await session.post(b"[%b]" % b",".join([call] * CALLS))
+        await session.call(2, 99)
+        await wait_all_tasks_blocked()
+        assert paths(api) == pets(5) * CALLS
+        held.released.set()
+        assert len(await session.message()) == CALLS
+        assert (await session.message())["id"] == 2
 
     run(use, gateway(api))
 
 
-def test_answers_that_need_no_call_count_as_long_as_nobody_reads_them():
+def test_for_a_client_that_does_not_read_nothing_more_is_carried_out_until_it_does():
+    api = ScriptedApi(LARGE)
+
     async def use(server: Server) -> None:
         session = await server.open()
-        await session.call()
-        statuses = [(await session.post(request("ping", number))).status for number in range(CALLS + 1)]
-        assert 429 in statuses
+        for number in range(CALLS):
+            assert await session.call(number) == 202
+            await wait_all_tasks_blocked()
+        assert 3 <= len(api.requests) < CALLS - 2
+        assert {(await session.message())["id"] for _ in range(CALLS)} == set(range(CALLS))
+        assert len(api.requests) == CALLS
+
+    run(use, gateway(api))
+
+
+def test_answers_that_need_no_call_wait_behind_those_that_nobody_reads():
+    async def use(server: Server) -> None:
+        session = await server.open()
+        await session.call("large")
+        statuses = [(await session.post(request("ping", number))).status for number in range(WAITING_CALLS + CALLS)]
+        assert statuses.index(429) >= WAITING_CALLS
+        answered = statuses.count(202) + 1
+        ids = [(await session.message())["id"] for _ in range(answered)]
+        assert ids == ["large", *range(answered - 1)]
 
     run(use, gateway(ScriptedApi(ok(b'"%b"' % (b"x" * 7_900_000)))))
+
+
+def test_calls_that_wait_are_answered_before_the_session_ends_with_the_server():
+    held = Held()
+
+    async def use(server: Server) -> None:
+        session = await server.open()
+        for number in range(CALLS + 5):
+            await session.call(number)
+        server.stop()
+        await wait_all_tasks_blocked()
+        held.released.set()
+        assert {(await session.message())["id"] for _ in range(CALLS + 5)} == set(range(CALLS + 5))
+        with pytest.raises(EOFError):
+            await session.event()
+
+    run(use, gateway(ScriptedApi(held)))
+
+
+def test_calls_that_wait_are_forgotten_with_their_session():
+    silence = Silence()
+    api = ScriptedApi(silence)
+
+    async def use(server: Server) -> None:
+        session = await server.open()
+        for number in range(CALLS + 5):
+            await session.call(number)
+        await silence.reached.wait()
+        await session.leave()
+        await silence.cancelled.wait()
+        await wait_all_tasks_blocked()
+        assert len(api.requests) == CALLS
+
+    run(use, gateway(api))
 
 
 def test_a_client_that_never_reads_is_closed_at_its_deadline_and_its_calls_are_cancelled():

@@ -16,12 +16,13 @@ import anyio.to_thread
 import msgspec
 import pytest
 import trio
+import trio.testing
 from mcp import Client as OfficialClient
 from mcp import StdioServerParameters
 from scripted import ScriptedApi, Silence, gateway, ok, slowly, tool
 
 from service.bridge.model import HttpRequest, HttpResponse
-from service.edge.stdio import CALLS, LINE_BYTES, serve_stdio
+from service.edge.stdio import CALLS, LINE_BYTES, STALL_SECONDS, serve_stdio
 from service.gateway import Gateway
 
 META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
@@ -283,6 +284,93 @@ def test_the_end_of_input_ends_the_server_though_nobody_reads_its_answers() -> N
     ended(gateway(ScriptedApi(), *tools), *[line("tools/list")] * 40)
 
 
+def test_the_server_ends_when_so_much_is_not_read_that_it_can_say_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    """Its reader waits then, and would not notice the end of its input."""
+
+    async def main() -> float:
+        client = Client(gateway(ScriptedApi(), *[tool(f"tool_{number}") for number in range(20)]))
+        await client.say(*[line("tools/list")] * 200)  # of 3 kB each
+        client.end()
+        began = trio.current_time()
+        with trio.fail_after(10 * STALL_SECONDS):
+            await client.serve()
+        client.close()
+        return trio.current_time() - began
+
+    took = trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.2))
+    assert STALL_SECONDS <= took < STALL_SECONDS + 1
+    assert "standard output was not read for 15 s" in caplog.text
+
+
+def test_a_client_that_reads_late_loses_nothing() -> None:
+    async def use(client: Client) -> None:
+        client_writes = [line("ping", number) for number in range(2000)]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.say, *client_writes)
+            await trio.sleep(0.5)
+            assert [(await client.hear())["id"] for _ in client_writes] == list(range(2000))
+
+    converse(use)
+
+
+def listen(request_id: object, **asked: bool) -> bytes:
+    return line("subscriptions/listen", request_id, notifications=asked, _meta=META)
+
+
+TAG = "io.modelcontextprotocol/subscriptionId"
+
+
+def test_subscriptions_share_the_channel_and_end_with_the_input() -> None:
+    built = gateway(ScriptedApi())
+
+    async def main() -> None:
+        client = Client(built)
+        with trio.fail_after(10):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(client.serve)
+                await client.say(listen("a", toolsListChanged=True), listen(2, promptsListChanged=True))
+                for request_id in ("a", 2):
+                    assert (await client.hear())["params"]["_meta"] == {TAG: request_id}
+                built.lists_changed()
+                told = [await client.hear(), await client.hear()]
+                assert [(one["method"], one["params"]["_meta"][TAG]) for one in told] == [
+                    ("notifications/tools/list_changed", "a"),
+                    ("notifications/prompts/list_changed", 2),
+                ]
+                await client.say(cancel("a"), line("ping", "ping"))
+                assert (await client.hear())["id"] == "ping"
+                client.end()
+                end = await client.hear()
+                assert (end["id"], end["result"]["_meta"][TAG]) == (2, 2)
+                await client.hear_end()
+        client.close()
+
+    trio.run(main)
+
+
+def test_a_client_that_began_with_initialize_is_told_of_changes_without_asking() -> None:
+    built = gateway(ScriptedApi())
+
+    async def main() -> None:
+        client = Client(built)
+        with trio.fail_after(10):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(client.serve)
+                await client.say(line("initialize", 1, protocolVersion="2025-06-18"))
+                assert (await client.hear())["result"]["capabilities"]["tools"] == {"listChanged": True}
+                built.lists_changed()  # nobody is told before it has said that it is ready
+                ready = msgspec.json.encode({"jsonrpc": "2.0", "method": "notifications/initialized"}) + b"\n"
+                await client.say(ready, line("ping", 2))
+                assert (await client.hear())["id"] == 2
+                built.lists_changed()
+                assert await client.hear() == {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
+                assert await client.hear() == {"jsonrpc": "2.0", "method": "notifications/prompts/list_changed"}
+                client.end()
+        client.close()
+
+    trio.run(main)
+
+
 def test_a_client_that_closes_its_end_stops_the_server() -> None:
     async def use(client: Client) -> None:
         client.stop_reading()
@@ -343,5 +431,8 @@ def test_the_official_client_converses(mode: str, version: str, environment: dic
                 assert client.protocol_version == version
                 assert [one.name for one in (await client.list_tools()).tools] == ["get_pet"]
                 assert (await client.call_tool("get_pet", {"id": 5})).content[0].text == '{"id":5}'
+                if mode == "auto":
+                    async with client.listen(tools_list_changed=True) as changes:
+                        assert changes.honored.tools_list_changed is True
 
     trio.run(main)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from itertools import pairwise
 from typing import Any
 
 import anyio
@@ -17,7 +18,10 @@ from service.edge import hosts
 from service.edge.events import QUIET_SECONDS
 from service.edge.posts import BODY_BYTES, BODY_SECONDS, Visitors
 from service.edge.streamable_http import StreamableHttp, streamable_http
+from service.edge.streams import TEND_SECONDS
+from service.edge.subscribers import SUBSCRIPTIONS
 from service.gateway import Gateway
+from service.mcp.methods import LEGACY
 
 CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_pet","arguments":{"id":5}}}'
 WITH_TOKEN = CALL.replace(b'"name"', b'"_meta":{"progressToken":"p"},"name"')
@@ -27,6 +31,17 @@ HEADERS = {
     "content-type": "application/json",
     "mcp-protocol-version": "2025-11-25",
 }
+
+
+META = b'{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}'
+ERAS = {
+    "legacy": (CALL, {}),
+    "modern": (
+        CALL.replace(b'"name"', b'"_meta":%b,"name"' % META),
+        {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": "get_pet"},
+    ),
+}
+"""The same call in both, with the headers that differ."""
 
 
 class Exchange:
@@ -150,12 +165,27 @@ def test_no_session_is_made_and_a_foreign_one_is_ignored() -> None:
         ({"host": "evil.example.com"}, 421),
         ({"host": "localhost.evil.example.com"}, 421),
         ({"host": "localhost:8000.evil.example.com"}, 421),
+        ({"host": "localhost@evil.example.com"}, 421),
+        ({"host": "localhost, evil.example.com"}, 421),
+        ({"host": "127.0.0.1.:8000"}, 421),
+        ({"host": ""}, 421),
         ({"host": None}, 421),
         ({"origin": "http://localhost:3000"}, 200),
         ({"origin": "http://evil.example.com"}, 403),
+        ({"origin": "http://localhost"}, 200),
+        ({"origin": "https://127.0.0.1:8443"}, 200),
+        ({"origin": "http://localhost.evil.example.com"}, 403),
+        ({"origin": "http://localhost@evil.example.com"}, 403),
+        ({"origin": "http://localhost:80:80"}, 403),
+        ({"origin": "ftp://localhost"}, 403),
+        ({"origin": "localhost"}, 403),
+        ({"origin": ""}, 403),
         ({"origin": "null"}, 403),
         ({"content-type": "application/json; charset=UTF-8"}, 200),
         ({"content-type": "application/json; charset=latin-1"}, 415),
+        ({"content-type": "Application/JSON"}, 200),
+        ({"content-type": "application/json-seq"}, 415),
+        ({"content-type": "application/x-www-form-urlencoded"}, 415),
         ({"content-type": "text/plain"}, 415),
         ({"content-type": None}, 415),
         ({"content-encoding": "gzip"}, 415),
@@ -163,19 +193,67 @@ def test_no_session_is_made_and_a_foreign_one_is_ignored() -> None:
         ({"accept": "*/*"}, 200),
         ({"accept": "application/json"}, 200),
         ({"accept": "APPLICATION/JSON;q=0.5, text/event-stream"}, 200),
+        ({"accept": "text/event-stream"}, 200),
+        ({"accept": "application/*"}, 200),
         ({"accept": "text/html"}, 406),
+        ({"accept": ""}, 406),
         ({"expect": "100-Continue"}, 200),
         ({"expect": "a-pony"}, 417),
         ({"content-length": str(BODY_BYTES + 1)}, 413),
     ],
     ids=lambda value: str(value) if isinstance(value, int) else " ".join(f"{k}={v}" for k, v in value.items()),
 )
-def test_the_headers_decide_before_the_message(changes: dict[str, str | None], status: int) -> None:
-    exchange = run(Exchange(CALL, changes=changes).complete().with_app)
+@pytest.mark.parametrize("era", ERAS)
+def test_the_headers_decide_before_the_message(changes: dict[str, str | None], status: int, era: str) -> None:
+    body, headers = ERAS[era]
+    exchange = run(Exchange(body, changes=headers | changes).complete().with_app)
     assert exchange.status == status
     if status != 200:
         assert exchange.message["error"]["code"] == -32600
         assert exchange.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "status"),
+    [
+        ({}, None, 200),
+        ({"mcp-protocol-version": "2025-11-25"}, -32020, 400),
+        ({"mcp-protocol-version": None}, -32020, 400),
+        ({"mcp-protocol-version": ""}, -32020, 400),
+        ({"mcp-method": None}, -32020, 400),
+        ({"mcp-method": "ping"}, -32020, 400),
+        ({"mcp-name": None}, -32020, 400),
+        ({"mcp-name": "=?base64?Z2V0X3BldA==?="}, None, 200),
+        ({"mcp-name": "=?base64?Z2V0X3BldHM=?="}, -32020, 400),
+        ({"mcp-session-id": "foreign"}, None, 200),
+        ({"last-event-id": "7"}, None, 200),
+    ],
+    ids=lambda value: " ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else str(value),
+)
+def test_the_headers_of_2026_07_28_must_repeat_the_body(
+    changes: dict[str, str | None], code: int | None, status: int
+) -> None:
+    body, headers = ERAS["modern"]
+    exchange = run(Exchange(body, changes=headers | changes).complete().with_app)
+    assert (exchange.status, exchange.message.get("error", {}).get("code")) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("version", "code", "status"),
+    [
+        *[(version, None, 200) for version in (None, *LEGACY)],
+        ("2024-10-07", -32022, 400),
+        ("2026-07-29", -32022, 400),
+        ("DRAFT", -32022, 400),
+        ("", -32022, 400),
+        ("2026-07-28", -32602, 400),  # whose requests say so in themselves, too
+    ],
+)
+def test_the_version_header_decides_the_era_of_a_message_that_names_none(
+    version: str | None, code: int | None, status: int
+) -> None:
+    exchange = post(mcp_protocol_version=version)
+    assert (exchange.status, exchange.message.get("error", {}).get("code")) == (status, code)
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "HEAD", "OPTIONS"])
@@ -297,6 +375,50 @@ def test_silence_is_broken_by_comments_so_that_no_proxy_gives_up() -> None:
     gaps = [later - earlier for earlier, later in zip(exchange.times[1:], exchange.times[2:], strict=False)]
     assert max(gaps) <= QUIET_SECONDS + 0.1
     assert exchange.messages[-1]["result"]["content"][0]["text"] == '{"id":5}'
+
+
+def listening() -> Exchange:
+    """A subscription of 2026-07-28 to the list of tools."""
+    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+    params = {"_meta": meta, "notifications": {"toolsListChanged": True}}
+    message = {"jsonrpc": "2.0", "id": "s", "method": "subscriptions/listen", "params": params}
+    headers = {"mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen"}
+    return Exchange(msgspec.json.encode(message), changes=headers).complete()
+
+
+def test_the_silence_of_a_subscription_is_broken_by_comments_so_that_no_proxy_gives_up() -> None:
+    async def main(app: StreamableHttp) -> list[float]:
+        exchange = listening()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(exchange.with_app, app)
+            await anyio.sleep(10 * QUIET_SECONDS - 1)
+            exchange.disconnect()
+        assert exchange.body.count(b"\n\n: ") == 9
+        return exchange.times[1:]
+
+    times = run(main)
+    assert max(later - earlier for earlier, later in pairwise(times)) <= QUIET_SECONDS + TEND_SECONDS
+
+
+def test_subscriptions_are_limited_in_all_and_those_that_leave_make_room() -> None:
+    async def main(app: StreamableHttp) -> None:
+        exchanges = [listening() for _ in range(SUBSCRIPTIONS)]
+        async with anyio.create_task_group() as tasks:
+            for exchange in exchanges:
+                tasks.start_soon(exchange.with_app, app)
+            await anyio.sleep(1)
+            refused = await listening().with_app(app)
+            assert (refused.status, refused.message["id"]) == (503, "s")
+            exchanges[0].disconnect()
+            await anyio.sleep(1)
+            exchanges[0] = listening()
+            tasks.start_soon(exchanges[0].with_app, app)
+            await anyio.sleep(1)
+            for exchange in exchanges:
+                assert exchange.status == 200
+                exchange.disconnect()
+
+    run(main)
 
 
 def test_a_client_that_takes_no_events_gets_json_however_long_it_takes() -> None:

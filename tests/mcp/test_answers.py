@@ -36,7 +36,7 @@ STATIC = [
     (method, version)
     for version in SUPPORTED
     for method in methods(version)
-    if method not in {"tools/call", "prompts/get", "resources/read"}
+    if method not in {"tools/call", "prompts/get", "resources/read", "subscriptions/listen"}
 ]
 
 

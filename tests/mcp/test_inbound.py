@@ -28,6 +28,7 @@ PARAMS = {  # what each method needs at least
     "tools/call": {"name": "list_pets"},
     "prompts/get": {"name": "list_pets"},
     "resources/read": {"uri": "test://x"},
+    "subscriptions/listen": {"notifications": {}},
     "completion/complete": {"ref": {"type": "ref/prompt", "name": "x"}, "argument": {"name": "a", "value": ""}},
 }
 
@@ -78,6 +79,19 @@ def test_every_modern_method_is_taken(method: str) -> None:
     assert isinstance(modern(method), Call)
 
 
+@pytest.mark.parametrize(
+    ("asked", "kinds"),
+    [
+        ({}, ()),
+        ({"toolsListChanged": True}, ("toolsListChanged",)),
+        ({"toolsListChanged": False, "promptsListChanged": True}, ("promptsListChanged",)),
+        ({"toolsListChanged": None, "resourcesListChanged": True, "resourceSubscriptions": ["a"], "x": 1}, ()),
+    ],
+)
+def test_a_subscription_is_to_what_there_is_of_what_was_asked_for(asked: object, kinds: tuple[str, ...]) -> None:
+    assert modern("subscriptions/listen", {"notifications": asked}).listens == kinds
+
+
 def test_without_a_version_header_the_revision_is_the_last_that_had_none() -> None:
     assert legacy(request("ping"), None).version == "2025-03-26"
 
@@ -90,26 +104,41 @@ def test_initialize_negotiates(requested: str, answered: str) -> None:
     assert legacy(request("initialize", {"protocolVersion": requested}), None).version == answered
 
 
+ENVELOPES = [
+    pytest.param(b"", -32700, id="empty"),
+    pytest.param(b"{", -32700, id="cut off"),
+    pytest.param(b"\xef\xbb\xbf{}", -32700, id="byte order mark"),
+    pytest.param(request("ping").replace(b"ping", b"p\xffng"), -32700, id="bad UTF-8"),
+    pytest.param(request("ping", {"a": 1}).replace(b"1", b'"\xff"'), -32700, id="bad UTF-8 in params"),
+    pytest.param(request("ping", {"a": 1}).replace(b"1", b'"\\ud800"'), -32700, id="lone surrogate"),
+    pytest.param(request("ping", {"a": 1}).replace(b"1", b"NaN"), -32700, id="NaN"),
+    pytest.param(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", -32700, id="deep"),
+    pytest.param(b"7", -32600, id="a number"),
+    pytest.param(b'"ping"', -32600, id="a string"),
+    pytest.param(b"null", -32600, id="null"),
+    pytest.param(b"{}", -32600, id="nothing in it"),
+    pytest.param(request("ping", jsonrpc="1.0"), -32600, id="JSON-RPC 1.0"),
+    pytest.param(b'{"id":1,"method":"ping"}', -32600, id="no jsonrpc"),
+    pytest.param(b'{"jsonrpc":"2.0","id":1}', -32600, id="no method"),
+    pytest.param(b'{"jsonrpc":"2.0","id":1,"method":5}', -32600, id="method no string"),
+    pytest.param(b'{"jsonrpc":"2.0","id":1,"result":{}}', -32600, id="a response"),
+]
+"""What is no request of any era, and its code; the status is always 400."""
+
+
+@pytest.mark.parametrize("version", [None, *SUPPORTED])
+@pytest.mark.parametrize(("body", "code"), ENVELOPES)
+def test_what_is_no_message_is_refused_in_every_revision(body: bytes, code: int, version: str | None) -> None:
+    rejection = legacy(body, version)
+    assert isinstance(rejection, Rejection)
+    assert (rejection.code, rejection.status) == (code, 400)
+    assert len(rejection.message) < 200
+    assert "$" not in rejection.message  # where msgspec's own messages point to
+
+
 @pytest.mark.parametrize(
     ("body", "code", "status"),
     [
-        pytest.param(b"", -32700, 400, id="empty"),
-        pytest.param(b"{", -32700, 400, id="cut off"),
-        pytest.param(b"\xef\xbb\xbf{}", -32700, 400, id="byte order mark"),
-        pytest.param(request("ping").replace(b"ping", b"p\xffng"), -32700, 400, id="bad UTF-8"),
-        pytest.param(request("ping", {"a": 1}).replace(b"1", b'"\xff"'), -32700, 400, id="bad UTF-8 in params"),
-        pytest.param(request("ping", {"a": 1}).replace(b"1", b'"\\ud800"'), -32700, 400, id="lone surrogate"),
-        pytest.param(request("ping", {"a": 1}).replace(b"1", b"NaN"), -32700, 400, id="NaN"),
-        pytest.param(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", -32700, 400, id="deep"),
-        pytest.param(b"7", -32600, 400, id="a number"),
-        pytest.param(b'"ping"', -32600, 400, id="a string"),
-        pytest.param(b"null", -32600, 400, id="null"),
-        pytest.param(b"{}", -32600, 400, id="nothing in it"),
-        pytest.param(request("ping", jsonrpc="1.0"), -32600, 400, id="JSON-RPC 1.0"),
-        pytest.param(b'{"id":1,"method":"ping"}', -32600, 400, id="no jsonrpc"),
-        pytest.param(b'{"jsonrpc":"2.0","id":1}', -32600, 400, id="no method"),
-        pytest.param(b'{"jsonrpc":"2.0","id":1,"method":5}', -32600, 400, id="method no string"),
-        pytest.param(b'{"jsonrpc":"2.0","id":1,"result":{}}', -32600, 400, id="a response"),
         pytest.param(request("ping", [1]), -32602, 200, id="params by position"),
         pytest.param(request("ping", {"_meta": 5}), -32602, 200, id="_meta no object"),
         pytest.param(request("tools/call"), -32602, 200, id="no name"),
@@ -131,12 +160,13 @@ def test_a_bad_legacy_message_gets_its_code_and_status(body: bytes, code: int, s
     assert "$" not in rejection.message  # where msgspec's own messages point to
 
 
+@pytest.mark.parametrize("version", [None, *SUPPORTED])
 @pytest.mark.parametrize(
     "raw",
     [b"null", b"1.5", b"1.0", b"1e3", b"true", b"{}", b"[]", b'"' + b"x" * (ECHOED_CHARACTERS + 1) + b'"', b"1" * 300],
 )
-def test_an_id_that_is_no_string_or_integer_of_bounded_length_is_refused(raw: bytes) -> None:
-    rejection = legacy(b'{"jsonrpc":"2.0","id":%b,"method":"ping"}' % raw)
+def test_an_id_that_is_no_string_or_integer_of_bounded_length_is_refused(raw: bytes, version: str | None) -> None:
+    rejection = legacy(b'{"jsonrpc":"2.0","id":%b,"method":"ping"}' % raw, version)
     assert isinstance(rejection, Rejection)
     assert (rejection.code, rejection.status, rejection.id) == (-32600, 400, None)
 
@@ -200,6 +230,13 @@ def test_an_unsupported_version_is_told_the_supported_ones(body: bytes) -> None:
         pytest.param("tools/call", {}, {"mcp_name": "=?base64?bGlzdF9wZXRz!?="}, -32020, 400, id="broken base64"),
         pytest.param("tools/call", {}, {"mcp_name": "=?base64?/w==?="}, -32020, 400, id="base64 of no UTF-8"),
         pytest.param("tools/call", {"name": None}, {}, -32602, 400, id="no name in params"),
+        pytest.param("subscriptions/listen", {"notifications": None}, {}, -32602, 400, id="no filter"),
+        pytest.param(
+            "subscriptions/listen", {"notifications": ["toolsListChanged"]}, {}, -32602, 400, id="filter a list"
+        ),
+        pytest.param(
+            "subscriptions/listen", {"notifications": {"toolsListChanged": 1}}, {}, -32602, 400, id="filter no boolean"
+        ),
         pytest.param("initialize", {}, {}, -32601, 404, id="initialize"),
         pytest.param("ping", {}, {}, -32601, 404, id="ping"),
         pytest.param("logging/setLevel", {}, {}, -32601, 404, id="setLevel"),
@@ -257,6 +294,11 @@ def test_a_batch_is_neither_empty_nor_unbounded(count: int) -> None:
 
 def test_initialize_in_a_batch_is_refused_alone() -> None:
     batch = legacy(b"[" + request("initialize", PARAMS["initialize"]) + b"," + request("ping") + b"]", None)
+    assert [type(message) for message in batch.messages] == [Rejection, Call]
+
+
+def test_a_modern_request_in_a_batch_is_refused_alone() -> None:
+    batch = read_line(b"[%b,%b]" % (request("tools/list", {"_meta": META}), request("ping")), "2025-03-26")
     assert [type(message) for message in batch.messages] == [Rejection, Call]
 
 

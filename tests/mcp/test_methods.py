@@ -13,7 +13,6 @@ from service.mcp.methods import LEGACY, MODERN, SUPPORTED, methods
 NOT_SERVED = {
     "resources/subscribe": "there are no resources, and no connection to tell a change on",
     "resources/unsubscribe": "as above",
-    "subscriptions/listen": "a catalog does not change while the service runs",
 }
 
 

@@ -1,26 +1,9 @@
 // One conversation of an official TypeScript client with the endpoint, and what it saw as one JSON object:
 //   node converse.mjs sdk|client legacy|auto http|sse URL TOOL ARGUMENTS WRONG_ARGUMENTS [FILTERABLE_TOOL]
+import { connected } from "./connect.mjs";
+
 const [which, era, transport, url, tool, right, wrong, filterable] = process.argv.slice(2);
-const identity = { name: "typescript-tests", version: "1" };
-
-async function library() {
-  if (which === "client") return import("@modelcontextprotocol/client");
-  return {
-    ...(await import("@modelcontextprotocol/sdk/client/index.js")),
-    ...(await import("@modelcontextprotocol/sdk/client/streamableHttp.js")),
-    ...(await import("@modelcontextprotocol/sdk/client/sse.js")),
-  };
-}
-
-async function connected() {
-  const { Client, SSEClientTransport, StreamableHTTPClientTransport } = await library();
-  const Transport = transport === "sse" ? SSEClientTransport : StreamableHTTPClientTransport;
-  const client = new Client(identity, which === "client" ? { versionNegotiation: { mode: era } } : {});
-  await client.connect(new Transport(new URL(url)));
-  return client;
-}
-
-const client = await connected();
+const client = await connected(which, era, transport, url);
 const server = client.getServerVersion().name;
 const discovered = client.getDiscoverResult?.() !== undefined;
 const { tools } = await client.listTools();

@@ -1,0 +1,173 @@
+"""Streams on which nothing happens, behind the real nginx that gives a silent worker up.
+
+In the suite nginx waits for 18 s; `scripts/soak_idle` runs the same for minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from urllib.parse import urlsplit
+
+import h11
+import msgspec
+import pytest
+import trio
+from nginx import every_worker, proxy
+from processes import started
+
+from service.edge.events import QUIET_SECONDS
+
+PROXY_SECONDS = float(os.environ.get("IDLE_PROXY_SECONDS", "18"))
+"""Of silence, before nginx gives the worker up."""
+IDLE_SECONDS = float(os.environ.get("IDLE_SECONDS", "20"))
+FIRST_BYTE_SECONDS = 10
+"""For what is sent at once; a proxy or a worker that kept it would do so for 15 s at least."""
+DOCUMENT = "openapi: 3.1.0\npaths: {/held: {get: {operationId: held, responses: {'200': {description: ok}}}}}\n"
+META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+EVENTS = "application/json, text/event-stream"
+
+
+def message(method: str, **params: object) -> bytes:
+    return msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+
+
+CALL = message("tools/call", name="held")
+LISTEN = message("subscriptions/listen", _meta=META, notifications={"toolsListChanged": True})
+MODERN = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "subscriptions/listen"}
+
+
+class Answer:
+    """An answer as it arrives."""
+
+    def __init__(self, stream: trio.SocketStream, protocol: h11.Connection) -> None:
+        self._stream = stream
+        self._protocol = protocol
+        self.kind = b""
+        self.body = b""
+
+    async def next(self) -> bytes:
+        """What comes next of it; nothing at its end. Raises h11.RemoteProtocolError where it is cut."""
+        while True:
+            event = self._protocol.next_event()
+            match event:
+                case h11.NEED_DATA:
+                    self._protocol.receive_data(await self._stream.receive_some())
+                case h11.Response():
+                    self.kind = dict(event.headers)[b"content-type"]
+                case h11.Data():
+                    self.body += event.data
+                    return bytes(event.data)
+                case _:
+                    return b""
+
+    async def whole(self) -> bytes:
+        while await self.next():
+            pass
+        return self.body
+
+
+@asynccontextmanager
+async def asked(address: str, method: str, path: str, body: bytes = b"", **headers: str) -> AsyncIterator[Answer]:
+    host, port = address.split(":")
+    protocol = h11.Connection(h11.CLIENT)
+    fields = {"Host": "localhost", "Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
+    data = protocol.send(h11.Request(method=method, target=path, headers=list(fields.items()))) or b""
+    async with await trio.open_tcp_stream(host, int(port)) as stream:
+        await stream.send_all(data + body)
+        protocol.send(h11.Data(body))
+        protocol.send(h11.EndOfMessage())
+        yield Answer(stream, protocol)
+
+
+async def _stays(address: str, method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
+    """All that a stream says while it is idle; fails where it ends, or does not begin at once."""
+    async with asked(address, method, path, body, **headers) as answer:
+        with trio.fail_after(FIRST_BYTE_SECONDS):
+            await answer.next()
+        with trio.move_on_after(IDLE_SECONDS):
+            while await answer.next():
+                pass
+            raise AssertionError(f"the stream at {path} ended")
+        return answer.body
+
+
+async def _call(address: str, accept: str) -> bytes:
+    """The kind and the whole of the answer to a call that the API holds for the idle time."""
+    async with asked(address, "POST", "/mcp", CALL, Accept=accept) as answer:
+        return await answer.whole() and answer.kind + b"\n" + answer.body
+
+
+async def _hold(stream: trio.SocketStream) -> None:
+    await stream.receive_some()
+    await trio.sleep(IDLE_SECONDS)
+    await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\ndone")
+
+
+async def _watch(worker: str, front: str, api: socket.socket) -> dict[str, bytes]:
+    """What came of everything that was idle at the same time."""
+    listener = trio.SocketListener(trio.socket.from_stdlib_socket(api))
+    waits: dict[str, Callable[[], Awaitable[bytes]]] = {
+        "session": partial(_stays, front, "GET", "/sse", Accept="text/event-stream"),
+        "subscription": partial(_stays, front, "POST", "/mcp", LISTEN, Accept=EVENTS, **MODERN),
+        "call": partial(_call, front, EVENTS),
+        "call for JSON": partial(_call, front, "application/json"),
+        "call for JSON, direct": partial(_call, worker, "application/json"),
+    }
+    came: dict[str, bytes] = {}
+    async with trio.open_nursery() as serving:
+        serving.start_soon(trio.serve_listeners, _hold, [listener])
+        async with trio.open_nursery() as waiting:
+
+            async def note(name: str) -> None:
+                came[name] = await waits[name]()
+
+            for name in waits:
+                waiting.start_soon(note, name)
+        serving.cancel_scope.cancel()
+    return came
+
+
+@pytest.fixture(scope="module")
+def came(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("idle")
+    (folder / "openapi.yaml").write_text(DOCUMENT)
+    longest = f"{IDLE_SECONDS + 30:g}"
+    with socket.create_server(("127.0.0.1", 0)) as api:
+        url = "http://{}:{}".format(*api.getsockname())
+        where = ("--spec-path", str(folder / "openapi.yaml"), "--api-url", url, "--allow-private-networks")
+        options = (*where, "--transport", "http", "--port", "0")
+        with started(*options, SERVER_MESSAGE_TIMEOUT=longest, HTTP_TIMEOUT=longest) as worker:
+            address = urlsplit(worker.url).netloc
+            with proxy(folder, **every_worker(address), PROXY_READ_TIMEOUT=f"{PROXY_SECONDS:g}s") as front:
+                return trio.run(_watch, address, f"127.0.0.1:{front.port}", api)
+
+
+@pytest.mark.parametrize(("name", "first"), [("session", b"event: endpoint\n"), ("subscription", b"event: message\n")])
+def test_an_idle_stream_begins_at_once_and_outlives_the_patience_of_the_proxy(came, name, first):
+    assert came[name].startswith(first)
+    assert came[name].count(b"\n: ") == IDLE_SECONDS // QUIET_SECONDS  # comments, and nothing else
+    assert came[name].count(b"event: ") == 1
+
+
+def test_a_silent_call_becomes_a_stream_that_outlives_the_patience_of_the_proxy(came):
+    kind, _, body = came["call"].partition(b"\n")
+    assert kind == b"text/event-stream"
+    assert body.count(b": the call is still running\n\n") == IDLE_SECONDS // QUIET_SECONDS
+    assert body.endswith(b"\n\n")
+    assert b'"text":"done"' in body
+
+
+def test_a_client_that_takes_only_json_gets_it_however_long_it_takes(came):
+    kind, _, body = came["call for JSON, direct"].partition(b"\n")
+    assert kind == b"application/json"
+    assert msgspec.json.decode(body)["result"]["content"][0]["text"] == "done"
+
+
+def test_a_client_that_takes_only_json_is_told_by_the_proxy_that_gives_up(came):
+    """This is what the comments are for."""
+    assert IDLE_SECONDS > PROXY_SECONDS > QUIET_SECONDS
+    assert b"did not answer in time" in came["call for JSON"]
