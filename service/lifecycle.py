@@ -156,12 +156,15 @@ async def _serve_demo_api(listener: socket.socket, until: anyio.Event, grace_sec
     await serving.serve(DemoApp(), listener, until=until.wait, grace_seconds=grace_seconds)
 
 
-async def read_catalog(config: Config) -> ToolCatalog:
-    """The tools of every configured document. Raises ConfigError or SpecError, which name the document."""
+async def read_catalog(config: Config, *, only_to_show: bool = False) -> ToolCatalog:
+    """The tools of every configured document. Raises ConfigError or SpecError, which name the document.
+
+    ``only_to_show``: nothing will be called, so that it need not be known where the APIs are.
+    """
     rule = address_rule(config)
     with _collecting_less():
         sources = [await _read_source(config, api, rule) for api in config.apis]
-        return catalog.build(sources, response_filter=config.response_filter)
+        return catalog.build(sources, response_filter=config.response_filter, only_to_show=only_to_show)
 
 
 @contextmanager

@@ -51,11 +51,16 @@ class _Outcome(msgspec.Struct):
 
 
 def build(
-    sources: Sequence[ApiSource], limits: SchemaLimits = _DEFAULT_LIMITS, *, response_filter: bool = False
+    sources: Sequence[ApiSource],
+    limits: SchemaLimits = _DEFAULT_LIMITS,
+    *,
+    response_filter: bool = False,
+    only_to_show: bool = False,
 ) -> ToolCatalog:
     """The catalog of all documents, in their order; ``response_filter``: tools that answer JSON offer that argument.
 
-    Raises SpecError for a document whose base URL is unknown; anything less costs only the operation it is in.
+    Raises SpecError for a document whose base URL is unknown, unless nothing will be called (``only_to_show``: it is
+    noted then); anything less costs only the operation it is in.
     """
     _require_different_names(sources)
     candidates = [_candidates(source) for source in sources]
@@ -64,8 +69,13 @@ def build(
     for source, own in zip(sources, candidates, strict=True):
         place = security.key_place(source.auth, source.description.operations, source.description.security_schemes)
         auth = security.placed(source.auth, place)
-        api = _api(source, limits, auth, response_filter=response_filter)
+        base, unknown = servers.base_to_show(source.base, source.description.servers, source.description.notes)
+        if unknown is not None and not only_to_show:
+            raise unknown
+        api = _api(source, base, limits, auth, response_filter=response_filter)
         outcome = _sort_out(source, api, [(next(tool_names), candidate) for candidate in own])
+        if unknown is not None:
+            outcome.notes.insert(0, Note(pointer=unknown.pointer, kind="base_url_unknown", message=unknown.problem))
         summaries.append(_summary(source, api, outcome, place))
         tools.update({tool.name: tool for tool in outcome.tools})
         skipped += [SkippedTool(api=source.name, operation=each) for each in outcome.skipped]
@@ -94,10 +104,10 @@ def _unique_names(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_C
     )
 
 
-def _api(source: ApiSource, limits: SchemaLimits, auth: Auth, *, response_filter: bool) -> Api:
+def _api(source: ApiSource, base: BaseUrl, limits: SchemaLimits, auth: Auth, *, response_filter: bool) -> Api:
     return Api(
         name=source.name,
-        base=servers.api_base(source.base, source.description.servers, source.description.notes),
+        base=base,
         servers=servers.documented(source.description.servers),
         description=source.description,
         requests=Definitions(source.description.request_schemas),

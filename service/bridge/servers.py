@@ -9,6 +9,8 @@ from service.bridge.model import BaseUrl, base_url
 from service.errors import SpecError
 from service.openapi.model import Note, Operation
 
+ANYWHERE = base_url("https://api.invalid")
+"""Stands for an API whose place is not known; there is no such host (RFC 6761 section 6.4)."""
 _HOW = "set API_BASE_URL (--api-url), or base_url in ADDITIONAL_SPECS"
 
 
@@ -29,6 +31,16 @@ def api_base(configured: BaseUrl | None, servers: Sequence[str], notes: Sequence
         return base_url(absolute[0])
     except ValueError as error:
         raise SpecError("#/servers", f"{absolute[0]} {error}; {_HOW}") from error
+
+
+def base_to_show(
+    configured: BaseUrl | None, servers: Sequence[str], notes: Sequence[Note] = ()
+) -> tuple[BaseUrl, SpecError | None]:
+    """The same where nothing will be sent: a stand-in, and why, if the base is not known."""
+    try:
+        return api_base(configured, servers, notes), None
+    except SpecError as error:
+        return next(iter(documented(servers)), ANYWHERE), error
 
 
 def documented(servers: Sequence[str]) -> tuple[BaseUrl, ...]:

@@ -22,6 +22,7 @@ KINDS: Mapping[NoteKind, str] = {
     "input_shortened": "the input schema of a tool is over its limit; what it says in less is in the message",
     "security_dropped": "a security scheme is missing or of an unknown kind",
     "server_dropped": "a server entry cannot be used",
+    "base_url_unknown": "the document does not say where the API is; serving it needs API_BASE_URL",
     "info_dropped": "what the document says about itself cannot be read",
     "extension_ignored": "x-mcp or a key of it is none of what this service reads",
     "overlay_unused": "the target of an overlay's action selects nothing in the document",
