@@ -113,8 +113,13 @@ def inputs(*operations: Operation, **fields: Any) -> dict[str, Any]:
 
 
 def outputs(*responses: Response, method: str = "GET", **fields: Any) -> Any:
+    """The part of the output schema that describes a documented answer, with the definitions; None if there is none."""
     contract = tool(operation(method, responses=responses), **fields).output
-    return contract and msgspec.json.decode(contract.schema)
+    if contract is None:
+        return None
+    whole = msgspec.json.decode(contract.schema)
+    documented, _ = whole["anyOf"]
+    return documented | {key: value for key, value in whole.items() if key == "$defs"}
 
 
 def filterable(method: str = "GET") -> Tool:

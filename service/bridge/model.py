@@ -179,7 +179,8 @@ class InputContract(msgspec.Struct, frozen=True, kw_only=True):
 class OutputContract(msgspec.Struct, frozen=True, kw_only=True):
     """The tool's outputSchema. ``wrapped``: an answer that is no object goes under the key ``result``.
 
-    Where the tool is ``filterable``, the schema also takes what a filter made of an answer, under the key ``filtered``.
+    The schema also takes an answer that is not as documented, under the key ``undocumented``; where the tool is
+    ``filterable``, what a filter made of an answer, under the key ``filtered``.
     """
 
     schema: msgspec.Raw

@@ -16,8 +16,9 @@ _HOPELESS = 3
 """A schema this many times over its limit does not get under it by losing examples and prose."""
 
 
-_OR_FILTERED = b'{"type":"object","anyOf":[%b,{"required":["filtered"]}]}'
-"""Clients refuse structuredContent that does not fit, and its absence (docs/adr/0008)."""
+_OR_UNDOCUMENTED = b'{"type":"object","anyOf":[%b,{"required":["undocumented"]}]}'
+_OR_FILTERED = b'{"type":"object","anyOf":[%b,{"required":["filtered"]},{"required":["undocumented"]}]}'
+"""Clients refuse structuredContent that does not fit, and its absence (docs/adr/0008, docs/adr/0011)."""
 
 
 def build(
@@ -35,9 +36,7 @@ def build(
     refs = tuple(ref for schema in schemas for ref in schema.refs)
     for detail in WHOLE:
         roots = [reduced(schema, detail) for schema in encoded]
-        value = _value(roots, wrapped=wrapped)
-        if filterable:
-            value = _OR_FILTERED % value
+        value = (_OR_FILTERED if filterable else _OR_UNDOCUMENTED) % _value(roots, wrapped=wrapped)
         room = _HOPELESS * limit - len(value)
         members = definitions.reached(refs, room, detail)
         if members is None:
