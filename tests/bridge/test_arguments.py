@@ -93,6 +93,42 @@ def test_numbers_arrive_exactly(text, value):
     assert (str(got), type(got)) == (str(value), type(value))
 
 
+INTEGERS = {
+    "properties": {
+        "n": {"type": "integer"},
+        "list": {"items": {"$ref": "#/$defs/Count"}},
+        "choice": {"anyOf": [{"type": "integer"}, {"type": "string"}]},
+        "nullable": {"type": ["integer", "null"]},
+        "number": {"type": "number"},
+        "either": {"anyOf": [{"type": "integer"}, {"type": "number"}]},
+        "open": {},
+    },
+    "$defs": {"Count": {"type": "object", "properties": {"count": {"type": "integer"}}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        pytest.param('{"n":5.0}', {"n": 5}, id="fraction of zeros"),
+        pytest.param('{"n":1e3}', {"n": 1000}, id="exponent"),
+        pytest.param('{"n":"5.0"}', {"n": 5}, id="as text"),
+        pytest.param('{"list":[{"count":7},{"count":8.0}]}', {"list": [{"count": 7}, {"count": 8}]}, id="nested"),
+        pytest.param('{"choice":5.0}', {"choice": 5}, id="one of several types"),
+        pytest.param('{"nullable":5.0}', {"nullable": 5}, id="or null"),
+    ],
+)
+def test_where_only_integers_fit_whole_numbers_are_spelt_so(text, values):
+    got = checked(text, INTEGERS).values
+    assert (got, "Decimal" in repr(got)) == (values, False)
+
+
+@pytest.mark.parametrize("name", ["number", "either", "open"])
+@pytest.mark.parametrize("number", ["5.0", "1E+3"])
+def test_elsewhere_whole_numbers_stay_as_they_are_spelt(name, number):
+    assert str(checked(f'{{"{name}":{number}}}', INTEGERS).values[name]) == number
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
