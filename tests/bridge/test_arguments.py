@@ -189,6 +189,50 @@ def test_a_problem_names_its_place_what_was_expected_and_what_came(text, problem
     assert problem in refusal(text)
 
 
+EITHER = {"anyOf": [{"required": ["a"]}, {"required": ["b"], "properties": {"b": {"const": 1}}}]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "problem"),
+    [
+        pytest.param(
+            {"propertyNames": {"pattern": "^x-"}},
+            '{"v":{"a":1}}',
+            '- /v: expected names of properties to be text that matches ^x-, got "a"',
+            id="names of properties",
+        ),
+        pytest.param({"items": False}, '{"v":[1]}', "- /v/0: expected nothing there, got 1", id="nothing may be there"),
+        pytest.param(
+            {"not": {"required": ["a"]}},
+            '{"v":{"a":1}}',
+            '- /v: expected anything but what fits {"required":["a"]}, got {"a":1}',
+            id="not",
+        ),
+        pytest.param({"contains": {"const": 1}}, '{"v":[2]}', "- /v: expected certain items, as", id="contains"),
+        pytest.param(
+            {"oneOf": [{"required": ["a"]}, {"required": ["b"]}]},
+            '{"v":{"a":1,"b":1}}',
+            "- /v: expected what fits only one of the schema's alternatives, got",
+            id="more than one",
+        ),
+        pytest.param(
+            EITHER,
+            '{"v":{}}',
+            "- /v: fits none of 2 alternatives: /v/a: missing, expected a value, or /v/b: missing, expected 1",
+            id="no branch, each with its reason",
+        ),
+        pytest.param(
+            {"properties": {"a": {}}, "unevaluatedProperties": False},
+            '{"v":{"b":1}}',
+            "- /v/b: unknown; there are a",
+            id="unevaluated",
+        ),
+    ],
+)
+def test_a_problem_of_a_rarer_keyword_is_told_in_words(schema, text, problem):
+    assert problem in refusal(text, {"properties": {"v": schema}})
+
+
 def test_five_problems_are_told_and_the_rest_counted_as_more():
     lines = refusal('{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1}').splitlines()
     assert [line[:2] for line in lines[1:]] == ["- "] * 6
