@@ -34,6 +34,7 @@ _EXPECTED = {
     "minProperties": "at least {limit} properties",
     "maxProperties": "at most {limit} properties",
     "contains": "certain items, as the schema's 'contains' says",
+    "falseSchema": "nothing there",
     "oneOf": "what fits only one of the schema's alternatives",
 }
 """By keyword (JSON Schema 2020-12 validation, section 6); the names in braces are those of jsonschema-rs."""
@@ -104,8 +105,6 @@ def _expected(error: Error) -> str:
             return f"one of {shorten(', '.join(map(_shown, options)), _EXPECTED_LENGTH)}"
         case Kind.Constant(expected_value=value):
             return _shown(value)
-        case Kind.FalseSchema():
-            return "nothing there"
         case Kind.Not(schema=refused):
             return f"anything but what fits {shorten(exact_json.encode(refused).decode(), _EXPECTED_LENGTH)}"
     form = _EXPECTED.get(kind.name)

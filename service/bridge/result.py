@@ -138,7 +138,7 @@ def _blocks(response: HttpResponse, body: content.Body) -> tuple[Content, ...]:
 def _structured(
     tool: Tool, body: content.Body | None, validators: OutputValidators | None
 ) -> tuple[msgspec.Raw | msgspec.UnsetType, dict[str, Any] | msgspec.UnsetType]:
-    """``structuredContent`` and ``_meta``. An answer that is not as documented is still the answer, and said to be so."""
+    """``structuredContent`` and ``_meta``. An answer that is not as documented is still the answer, and says so."""
     if tool.output is None:
         return msgspec.UNSET, msgspec.UNSET
     if body is not None and body.filtered and body.json is not None:

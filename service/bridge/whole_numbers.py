@@ -29,7 +29,8 @@ def spelt(values: dict[str, Any], raw: bytes, validator: Validator) -> dict[str,
     halves = _changed(values, (), lambda _, number: number + _HALF)
     errors = [inner for error in validator.iter_errors(halves) for inner in with_alternatives(error)]
     places = {tuple(error.instance_path) for error in errors if _asks_for_integer(error.kind)}
-    return _changed(values, (), lambda path, number: int(number) if path in places else number)
+    mended: dict[str, Any] = _changed(values, (), lambda path, number: int(number) if path in places else number)
+    return mended
 
 
 def _asks_for_integer(kind: Kind) -> bool:

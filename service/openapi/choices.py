@@ -35,5 +35,5 @@ def admit_several(schema: dict[str, Any]) -> None:
 def _types(schema: dict[str, Any]) -> frozenset[str]:
     """The types a schema names, an integer being a number; empty if it names none."""
     declared = schema.get("type", [])
-    names = declared if isinstance(declared, list) else [declared]
+    names: list[str] = declared if isinstance(declared, list) else [declared]
     return frozenset(_NARROWED.get(name, name) for name in names)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.bridge import content
-from service.bridge.model import OutputContract
+from service.bridge.model import HttpResponse, OutputContract
 from service.bridge.result import MISMATCH, OutputValidators, render
 from service.mcp.messages import (
     AudioContent,

@@ -122,7 +122,11 @@ def test_a_filtered_answer_fits_the_output_schema_too(mode: str, arguments: Any,
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
     ("body", "structured"),
-    [(b'{"id": "five"}', {"undocumented": {"id": "five"}}), (b"[5]", {"undocumented": [5]}), (b"", {"undocumented": None})],
+    [
+        (b'{"id": "five"}', {"undocumented": {"id": "five"}}),
+        (b"[5]", {"undocumented": [5]}),
+        (b"", {"undocumented": None}),
+    ],
     ids=["another type", "no object", "nothing"],
 )
 def test_an_answer_that_is_not_as_documented_reaches_the_model(mode: str, body: bytes, structured: Any) -> None:
