@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from service.openapi.model import Note, NoteKind
 
 KINDS: Mapping[NoteKind, str] = {
-    "path_repaired": "a path key without its leading slash, or with a query or fragment, was taken for what it means",
+    "path_repaired": "a path key without its leading slash, or with a query or fragment, or a method in capitals, was "
+    "taken for what it means",
     "variable_undeclared": "a variable of the path has no parameter; it became a required string",
     "parameter_dropped": "a parameter that cannot be sent or must not be set was left out",
     "parameter_repeated": "a parameter is declared twice in one place; the last one counts",
