@@ -27,6 +27,8 @@ _ONE = frozenset(
     }
 )  # fmt: skip
 _NAMED = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs"})
+_RESTRICTING = frozenset({"enum", "const", "minLength", "pattern", "allOf", "anyOf", "oneOf", "not", "$ref", "if"})
+"""Keywords by which a schema may refuse empty text or null where its type does not."""
 _LISTED = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 """Where JSON Schema 2020-12 keeps subschemas (core section 10); everything else is data and stays as it is."""
 
@@ -100,6 +102,28 @@ def opened(schema: JsonSchema) -> dict[str, Any]:
     prose = schema.get("description") if isinstance(schema, dict) else None
     said = f"{text.line(prose, SHORT_PROSE)} ({LEFT_OUT})" if isinstance(prose, str) else LEFT_OUT
     return bare(schema) | {"description": said}
+
+
+def or_empty(schema: bytes) -> bytes:
+    """An encoded schema that takes the empty text too."""
+    decoded = decode(schema)
+    return schema if _admits(decoded, "string") else encode({"anyOf": [decoded, {"const": ""}]})
+
+
+def or_null(schema: JsonSchema) -> JsonSchema:
+    """A schema that takes null too."""
+    if _admits(schema, "null"):
+        return schema
+    if isinstance(schema, dict) and isinstance(schema.get("type"), str) and _RESTRICTING.isdisjoint(schema):
+        return schema | {"type": [schema["type"], "null"]}
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _admits(schema: JsonSchema, json_type: str) -> bool:
+    """Whether every value of a type surely fits, as far as its outermost level says."""
+    if isinstance(schema, bool) or not schema:
+        return schema is not False
+    return json_type in schema.get("type", ()) and _RESTRICTING.isdisjoint(schema)
 
 
 def bare(schema: JsonSchema) -> dict[str, Any]:

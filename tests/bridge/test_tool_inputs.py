@@ -31,6 +31,7 @@ from service.bridge.model import Tool, ToolCatalog
 from service.bridge.request import build
 from service.bridge.schema_edits import LEFT_OUT
 from service.bridge.tool import SchemaLimits
+from service.config import Auth
 
 # Arguments
 
@@ -89,6 +90,28 @@ def test_a_parameter_and_a_property_of_one_name_are_both_arguments():
     assert made.body.properties == {"name": "name", "age": "age"}
 
 
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        pytest.param({"type": "string"}, {"type": "string"}, id="text may be empty as it is"),
+        pytest.param({"type": "boolean"}, {"anyOf": [{"type": "boolean"}, {"const": ""}]}, id="a flag"),
+        pytest.param({"enum": ["a"]}, {"anyOf": [{"enum": ["a"]}, {"const": ""}]}, id="an enumeration"),
+        pytest.param({}, {}, id="anything"),
+    ],
+)
+def test_a_parameter_that_may_be_empty_takes_the_empty_text(value, told):
+    made = operation(parameters=(parameter("a", value=value, allow_empty_value=True),))
+    assert inputs(made)["properties"]["a"] == told
+
+
+def test_a_parameter_that_the_credentials_fill_is_not_asked_for():
+    own = (parameter("X-Key", "header", required=True), parameter("X-Key"), parameter("a"))
+    auth = Auth(kind="api_key", api_key="k", api_key_name="x-key", api_key_in="header")
+    made = catalog(operation(parameters=own), auth=auth)
+    assert [(slot.name, slot.location) for slot in made.tools["get_pets"].slots] == [("X-Key", "query"), ("a", "query")]
+    assert kinds(made) == ["parameter_dropped"]
+
+
 def test_an_optional_parameter_that_cannot_be_sent_is_left_out_and_noted():
     made = catalog(operation(parameters=(parameter("Host", "header"), parameter("a"))))
     assert made.tools["get_pets"].input.names == ("a",)
@@ -109,13 +132,35 @@ def test_a_path_parameter_that_is_not_in_the_path_is_left_out_and_noted():
 # Bodies
 
 
-@pytest.mark.parametrize("name", [JSON, "application/merge-patch+json", FORM, MULTIPART])
+@pytest.mark.parametrize("name", [JSON, "application/vnd.api+json", FORM, MULTIPART])
 def test_a_plain_object_becomes_arguments_beside_each_other(name):
     made = tool(operation("POST", body=body(media(name, OBJECT))))
     assert (made.body.whole, made.body.properties) == (None, {"name": "name", "age": "age"})
     assert list(made.body.writers) == [name]
     given = msgspec.json.decode(made.input.schema)
     assert (given["properties"], given["required"]) == (OBJECT["properties"], ["name"])
+
+
+def test_in_a_merge_patch_null_removes_what_is_not_required():
+    named = schemas(Kind={"enum": ["cat"]})
+    properties = {
+        "name": {"type": "string"},
+        "age": {"type": "integer", "minimum": 0},
+        "kind": {"$ref": "#/$defs/Kind"},
+        "note": {"type": ["string", "null"]},
+        "any": {},
+    }
+    value = {"type": "object", "properties": properties, "required": ["name"]}
+    made = operation("PATCH", body=body(media("application/merge-patch+json", value)))
+    assert inputs(made, request_schemas=named)["properties"] == properties | {
+        "age": {"type": ["integer", "null"], "minimum": 0},
+        "kind": {"anyOf": [{"$ref": "#/$defs/Kind"}, {"type": "null"}]},
+    }
+
+
+def test_a_closed_object_that_is_composed_becomes_arguments():
+    value = {"allOf": [OBJECT], "unevaluatedProperties": False}
+    assert inputs(operation("POST", body=body(media(JSON, value))))["properties"] == OBJECT["properties"]
 
 
 def test_a_plain_object_behind_references_becomes_arguments():
