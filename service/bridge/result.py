@@ -30,6 +30,8 @@ TRUNCATED = "openapi-mcp-server/truncated"
 """Key in ``_meta``, true where a part of the answer is missing; the text says which and how to get it."""
 COMPILED_LIMIT = 256
 """Output schemas kept compiled: a catalog has thousands, a client calls a few."""
+_HEADERS_ONLY = frozenset({"HEAD", "OPTIONS"})
+"""Methods that are asked for the sake of the answer's headers."""
 _MISMATCH_LIMIT = 300
 """Characters of a mismatch's description."""
 
@@ -119,7 +121,7 @@ def _error(text: str) -> ToolResult:
 def _without_content(tool: Tool, response: HttpResponse) -> ToolResult:
     """Success without a body: 204 and 205 by their nature, HEAD by its own, others by the API's choice."""
     said = [f"The API answered {answer_headers.status_line(response)}: success, without content."]
-    text = "\n".join(said + answer_headers.lines(response, bare=True))
+    text = "\n".join(said + answer_headers.lines(response, bare=tool.method in _HEADERS_ONLY))
     structured, meta = _structured(tool, None, None)
     return ToolResult(content=(TextContent(text),), structuredContent=structured, meta=meta)
 

@@ -21,7 +21,6 @@ from service.bridge import (
 from service.bridge.body_shape import BodyShape, Field
 from service.bridge.definitions import Definitions
 from service.bridge.input_schema import Argument, described
-from service.bridge.media_types import is_json
 from service.bridge.model import (
     RESPONSE_FILTER,
     SAFE_METHODS,
@@ -35,7 +34,7 @@ from service.bridge.model import (
 )
 from service.bridge.names import BODY, Wire, argument_names, free
 from service.bridge.overrides import Overrides
-from service.bridge.schema_edits import cleaned, decode, encode
+from service.bridge.schema_edits import cleaned, decode, encode, or_empty
 from service.config import Auth
 from service.errors import SpecError
 from service.mcp.messages import Annotations, ToolEntry
@@ -106,7 +105,7 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
     holes = {slot.name: index for index, slot in enumerate(inputs.slots) if slot.location == "path"}
     path = path_template.compiled(base.path, operation.path, holes, operation.pointer)
     output = output_schema.build(operation, api.responses, api.limits.output_bytes, filterable=inputs.filterable)
-    notes = [*inputs.notes, *_output_notes(operation, output)]
+    notes = [*inputs.notes, *_output_notes(operation, output, api)]
     title = text.line(overrides.title, text.TITLE_LIMIT) if overrides.title else text.title(operation)
     entry, digest = _entry(operation, name, title, overrides, inputs.contract, output)
     tool = Tool(
@@ -135,7 +134,7 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
 
 def _inputs(operation: Operation, api: Api) -> _Inputs:
     notes: list[Note] = []
-    sendable = _sendable(operation, notes)
+    sendable = _sendable(operation, api, notes)
     shape = _shape(operation, api, notes)
     fields = shape.fields if shape else ()
     wires = [Wire(parameter.name, parameter.location) for parameter, _ in sendable]
@@ -146,7 +145,7 @@ def _inputs(operation: Operation, api: Api) -> _Inputs:
     chooser = free(_CHOOSER, names) if shape and len(shape.writers) > 1 else None
     if shape and chooser:
         arguments.append(_of_chooser(chooser, list(shape.writers)))
-    filterable = api.response_filter and RESPONSE_FILTER not in names and _answers_json(operation)
+    filterable = api.response_filter and RESPONSE_FILTER not in names and _answers_json(operation, api)
     if filterable:
         arguments.append(_FILTER)
     return _Inputs(
@@ -158,18 +157,25 @@ def _inputs(operation: Operation, api: Api) -> _Inputs:
     )
 
 
-def _answers_json(operation: Operation) -> bool:
+def _answers_json(operation: Operation, api: Api) -> bool:
     good = [response for response in operation.responses if response.status.startswith("2")]
-    return operation.method != "HEAD" and any(is_json(media.name) for response in good for media in response.media)
+    media = [each for response in good for each in response.media]
+    return operation.method != "HEAD" and any(output_schema.is_json_answer(each, api.responses) for each in media)
 
 
-def _sendable(operation: Operation, notes: list[Note]) -> list[tuple[Parameter, Encoder]]:
-    """The parameters with their encoders. An optional one that cannot be sent is left out and noted."""
+def _sendable(operation: Operation, api: Api, notes: list[Note]) -> list[tuple[Parameter, Encoder]]:
+    """The parameters with their encoders. Those that credentials fill, and optional ones that cannot be sent, are left
+    out and noted.
+    """
     holes = path_template.holes(operation.path)
     sendable = []
     for parameter in operation.parameters:
         if parameter.location == "path" and parameter.name not in holes:
             notes.append(_note(parameter.pointer, "parameter_dropped", f"{{{parameter.name}}} is not in the path"))
+            continue
+        if security.fills(api.auth, parameter):
+            message = f"{parameter.location} {parameter.name} is filled with the configured credentials"
+            notes.append(_note(parameter.pointer, "parameter_dropped", message))
             continue
         try:
             sendable.append((parameter, parameters.encoder(parameter)))
@@ -210,9 +216,12 @@ def _plan(shape: BodyShape, properties: dict[str, str], chooser: str | None) -> 
 
 def _of_parameter(name: str, parameter: Parameter) -> Argument:
     prose = _with_real_name(text.line(parameter.description, text.ARGUMENT_LIMIT), name, parameter.name)
+    schema = cleaned(bytes(parameter.schema.json))
+    if parameter.allow_empty_value:
+        schema = or_empty(schema)
     return Argument(
         name=name,
-        schema=described(cleaned(bytes(parameter.schema.json)), prose, deprecated=parameter.deprecated),
+        schema=described(schema, prose, deprecated=parameter.deprecated),
         refs=parameter.schema.refs,
         required=parameter.required,
     )
@@ -262,8 +271,8 @@ def _contract(operation: Operation, arguments: Sequence[Argument], api: Api, not
     )
 
 
-def _output_notes(operation: Operation, output: OutputContract | None) -> list[Note]:
-    if output is not None or not output_schema.documented(operation):
+def _output_notes(operation: Operation, output: OutputContract | None, api: Api) -> list[Note]:
+    if output is not None or not output_schema.documented(operation, api.responses):
         return []
     return [_note(operation.pointer, "output_dropped", "its output schema is over the limit")]
 

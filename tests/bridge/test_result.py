@@ -286,6 +286,12 @@ def test_an_answer_that_is_not_json_is_told_as_undocumented(response: HttpRespon
     assert result.meta[MISMATCH] == "the answer is not JSON"
 
 
+def test_an_empty_answer_says_nothing_of_its_length_and_type() -> None:
+    empty = answer(b"", "application/json", ("content-length", "0"), ("location", "/jobs/7"), status=202)
+    said = "The API answered 202 Accepted: success, without content.\nLocation: /jobs/7"
+    assert texts(render(tool("POST"), empty)) == [said]
+
+
 def test_without_validators_answers_are_not_checked() -> None:
     output = OutputContract(schema=msgspec.Raw(PET), wrapped=False)
     result = render(tool(output=output), answer(b'{"id":"x"}', "application/json"))

@@ -71,6 +71,23 @@ def test_there_is_no_output_schema_unless_every_success_is_known_json(responses)
     assert outputs(*responses) is None
 
 
+@pytest.mark.parametrize("name", ["*/*", "application/*", "*/*;charset=UTF-8"])
+@pytest.mark.parametrize(
+    ("value", "is_promised"),
+    [
+        (OBJECT, True),
+        ({"$ref": "#/$defs/Pet"}, True),
+        ({"type": "array", "items": {"$ref": "#/$defs/Pet"}}, True),
+        ({"type": "string"}, False),
+        ({}, False),
+    ],
+)
+def test_what_has_no_named_type_is_json_if_it_is_an_object_or_a_list(name, value, is_promised):
+    responses = (answer("200", media(name, value)),)
+    made = tool(operation(responses=responses), response_schemas=schemas(Pet=OBJECT), response_filter=True)
+    assert (made.output is not None, made.filterable) == (is_promised, is_promised)
+
+
 def test_an_answer_to_head_has_no_output_schema():
     assert outputs(answer("200", media(JSON, OBJECT)), method="HEAD") is None
 
