@@ -215,13 +215,13 @@ def _plan(shape: BodyShape, properties: dict[str, str], chooser: str | None) -> 
 
 
 def _of_parameter(name: str, parameter: Parameter) -> Argument:
-    prose = _with_real_name(text.line(parameter.description, text.ARGUMENT_LIMIT), name, parameter.name)
     schema = cleaned(bytes(parameter.schema.json))
+    prose = text.line(parameter.description or _description(schema), text.ARGUMENT_LIMIT)
     if parameter.allow_empty_value:
         schema = or_empty(schema)
     return Argument(
         name=name,
-        schema=described(schema, prose, deprecated=parameter.deprecated),
+        schema=described(schema, _with_real_name(prose, name, parameter.name), deprecated=parameter.deprecated),
         refs=parameter.schema.refs,
         required=parameter.required,
     )
@@ -230,10 +230,15 @@ def _of_parameter(name: str, parameter: Parameter) -> Argument:
 def _of_field(name: str, field: Field) -> Argument:
     schema = field.schema
     if not _is_told_by(name, field.name):
-        own = decode(schema)
-        prose = own.get("description", "") if isinstance(own, dict) else ""
-        schema = described(schema, _with_real_name(prose, name, field.name))
+        schema = described(schema, _with_real_name(_description(schema), name, field.name))
     return Argument(name=name, schema=schema, refs=field.refs, required=field.required)
+
+
+def _description(schema: bytes) -> str:
+    """A schema's own; empty if it has none."""
+    own = decode(schema) if b'"description"' in schema else None
+    prose = own.get("description") if isinstance(own, dict) else None
+    return prose if isinstance(prose, str) else ""
 
 
 def _of_chooser(name: str, media_types: Sequence[str]) -> Argument:

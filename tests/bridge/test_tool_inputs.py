@@ -63,6 +63,12 @@ def test_an_operation_without_arguments_takes_none():
             id="the parameter's comes first",
         ),
         pytest.param({}, {"description": "P"}, {"description": "P"}, id="empty schema"),
+        pytest.param(
+            {"description": "<b>S</b>\n\n[more](https://e.com)", "type": "string"},
+            {},
+            {"description": "S more", "type": "string"},
+            id="the schema's is cleaned too",
+        ),
         pytest.param({"type": "string"}, {"deprecated": True}, {"type": "string", "deprecated": True}, id="deprecated"),
         pytest.param(
             {"properties": {"description": {}}},
@@ -75,6 +81,16 @@ def test_an_operation_without_arguments_takes_none():
 def test_an_argument_is_described_in_its_schema(value, fields, expected):
     made = operation(parameters=(parameter("a", value=value, **fields),))
     assert inputs(made)["properties"]["a"] == expected
+
+
+def test_how_xml_is_written_is_not_told():
+    xml = {"name": "pet", "attribute": True}
+    value = {"type": "object", "properties": {"xml": {"type": "string", "xml": xml}}, "xml": xml}
+    made = operation(
+        "POST", body=body(media(JSON, {"$ref": "#/$defs/Pet"}), media("application/xml", {"$ref": "#/$defs/Pet"}))
+    )
+    given = inputs(made, request_schemas=schemas(Pet=value))
+    assert given["properties"]["xml"] == {"type": "string"}
 
 
 def test_a_mapped_name_is_told_with_the_real_one():
