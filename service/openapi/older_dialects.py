@@ -16,6 +16,7 @@ _MAPPED_KINDS = 20
 _KIND_CHARACTERS = 60
 _ANNOTATIONS = ("title", "description", "default", "deprecated", "examples", "xml")
 _APPLICATORS = frozenset({"$ref", "allOf", "anyOf", "oneOf", "not", "if", "const"})
+_CHOICES = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
 _BOUNDS = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
 
 
@@ -82,6 +83,14 @@ def tell_kinds(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
     shown = ", ".join(kind[:_KIND_CHARACTERS] for kind in kinds[:_MAPPED_KINDS])
     told = f"{name} selects the schema: {shown}{', …' if len(kinds) > _MAPPED_KINDS else ''}."
     schema["description"] = f"{schema['description']} {told}" if "description" in schema else told
+
+
+def open_to_kinds(schema: dict[str, Any]) -> None:
+    """A schema with a discriminator and no choices of its own stands for whatever is made of it with ``allOf``
+    (Discriminator Object): it says in so many words that the members of those are welcome.
+    """
+    if _CHOICES.isdisjoint(schema) and schema.get("type", "object") == "object":
+        schema.setdefault("additionalProperties", {})
 
 
 def _own_names(declared: Mapping[str, Any]) -> list[str]:

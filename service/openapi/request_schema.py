@@ -60,6 +60,7 @@ class RequestConversion(Conversion):
             admit_several(strict)
         if "discriminator" in schema:
             older_dialects.tell_kinds(schema, strict)
+            older_dialects.open_to_kinds(strict)
         if schema.get("nullable") is True or schema.get("x-nullable") is True:
             return older_dialects.nullable(strict)
         return strict

@@ -51,7 +51,6 @@ OLD = {"type": "string", "nullable": True}
                 "xml": {"name": "a"},
                 "externalDocs": {"url": "u"},
                 "x-a": 1,
-                "discriminator": {"propertyName": "k"},
             },
             {"type": "object"},
             id="what asserts nothing",
@@ -126,6 +125,15 @@ def test_one_of_admits_several_where_two_may_fit_by_accident(choices):
 def test_one_of_that_admits_several_stands_beside_an_any_of():
     given = sent(of_schemas({"anyOf": [{"type": "object"}], "oneOf": [CAT, DOG]}))
     assert given == {"anyOf": [{"type": "object"}], "allOf": [{"anyOf": [CAT, DOG]}]}
+
+
+@pytest.mark.parametrize("discriminator", [{"propertyName": "kind"}, "kind"])
+def test_a_schema_that_others_are_made_of_takes_their_members(discriminator):
+    pet = {"type": "object", "properties": {"kind": {"type": "string"}}}
+    given = sent(of_schemas(pet | {"discriminator": discriminator}, dialect="2.0"))
+    assert given == pet | {"additionalProperties": {}}
+    closed = pet | {"discriminator": discriminator, "additionalProperties": False}
+    assert sent(of_schemas(closed, dialect="2.0")) == pet | {"additionalProperties": False}
 
 
 @pytest.mark.parametrize("keyword", ["oneOf", "anyOf"])
