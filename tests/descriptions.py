@@ -20,7 +20,9 @@ from service.openapi.model import (
     Schema,
 )
 
-_OF_SOURCE = ("include_tags", "exclude_tags", "prefix", "auth", "strict_auth", "overrides")
+_OF_SOURCE = (
+    "include_tags", "exclude_tags", "prefix", "allowed_origins", "auth", "strict_auth", "overrides"
+)  # fmt: skip
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"

@@ -9,7 +9,7 @@ import msgspec
 
 from service.bridge import names, overrides, security, servers, text
 from service.bridge.definitions import Definitions
-from service.bridge.model import ApiSummary, BaseUrl, KeyPlace, SkippedTool, Tool, ToolCatalog
+from service.bridge.model import ApiSummary, BaseUrl, KeyPlace, Origin, SkippedTool, Tool, ToolCatalog
 from service.bridge.overrides import Entries, Told
 from service.bridge.tool import Api, Compiled, SchemaLimits, compile_operation
 from service.config import Auth
@@ -22,6 +22,7 @@ _DEFAULT_LIMITS = SchemaLimits()
 class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
     """One document to serve. ``base`` None: the document says where the API is. ``prefix``: tools carry its name.
 
+    ``allowed_origins``: where operations with servers of their own may be called beside the base's origin.
     ``strict_auth``: an operation that ``auth`` does not meet is skipped.
     """
 
@@ -31,6 +32,7 @@ class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
     include_tags: frozenset[str] = frozenset()
     exclude_tags: frozenset[str] = frozenset()
     prefix: bool = False
+    allowed_origins: frozenset[Origin] = frozenset()
     auth: Auth = Auth()
     strict_auth: bool = False
     overrides: Entries = {}
@@ -108,6 +110,7 @@ def _api(source: ApiSource, base: BaseUrl, limits: SchemaLimits, auth: Auth, *, 
     return Api(
         name=source.name,
         base=base,
+        allowed_origins=source.allowed_origins,
         servers=servers.documented(source.description.servers),
         description=source.description,
         requests=Definitions(source.description.request_schemas),
@@ -175,6 +178,7 @@ def _summary(source: ApiSource, api: Api, outcome: _Outcome, place: KeyPlace) ->
         version=description.version,
         dialect=description.dialect,
         base=api.base,
+        origins=source.allowed_origins | {api.base.origin},
         tools=len(outcome.tools),
         filtered=outcome.filtered,
         notes=tuple(outcome.notes),

@@ -239,6 +239,7 @@ class ApiSummary(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     dialect: str
     base: BaseUrl
+    origins: frozenset[Origin]  # its base's, and those of its other servers that the operator allows
     tools: int
     filtered: int  # left out by INCLUDE_TAGS and EXCLUDE_TAGS
     notes: tuple[Note, ...]

@@ -1,11 +1,13 @@
-"""Where the requests of an API go. The operator's base URL decides; the document may only move within its origin."""
+"""Where the requests of an API go. The operator decides: the document may only move within the origin of the base URL,
+and to other servers that are allowed by name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from urllib.parse import urljoin
 
-from service.bridge.model import BaseUrl, base_url
+from service.bridge.model import BaseUrl, Origin, base_url
 from service.errors import SpecError
 from service.openapi.model import Note, Operation
 
@@ -48,7 +50,9 @@ def documented(servers: Sequence[str]) -> tuple[BaseUrl, ...]:
     return tuple(base for url in servers if "://" in url and (base := _usable(url)) is not None)
 
 
-def operation_base(operation: Operation, base: BaseUrl, own: Sequence[BaseUrl]) -> BaseUrl:
+def operation_base(
+    operation: Operation, base: BaseUrl, own: Sequence[BaseUrl], allowed: Collection[Origin] = ()
+) -> BaseUrl:
     """The base for one operation, which may have servers of its own; SpecError if all of them are elsewhere.
 
     A relative URL is resolved against the base URL, which stands for the place of the document (OpenAPI 3.1
@@ -60,14 +64,14 @@ def operation_base(operation: Operation, base: BaseUrl, own: Sequence[BaseUrl]) 
         server = _usable(urljoin(f"{base}/", url))
         if server is None:
             continue
-        if server.origin == base.origin:
+        if server.origin == base.origin or server.origin in allowed:
             return server
         for root in own:
             if root.origin == server.origin and (path := _moved(server.path, root.path, base.path)) is not None:
                 return BaseUrl(base.origin, path)
     elsewhere = ", ".join(list(dict.fromkeys(operation.servers))[:3])
     problem = f"is served at {elsewhere}, not at {base.origin}"
-    raise SpecError(operation.pointer, f"{problem}; ADDITIONAL_SPECS can name this document again with that base_url")
+    raise SpecError(operation.pointer, f"{problem}; ALLOWED_SERVERS (--allowed-servers) can allow that")
 
 
 def _moved(path: str, root: str, base: str) -> str | None:

@@ -28,6 +28,7 @@ from service.bridge.model import (
     BodyPlan,
     Encoder,
     InputContract,
+    Origin,
     OutputContract,
     Slot,
     Tool,
@@ -65,6 +66,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     base: BaseUrl
+    allowed_origins: frozenset[Origin]  # beside the base's
     servers: tuple[BaseUrl, ...]  # the document's own
     description: ApiDescription
     requests: Definitions
@@ -100,7 +102,7 @@ method promises that it only adds."""
 
 def compile_operation(operation: Operation, name: str, overrides: Overrides, api: Api) -> Compiled:
     """The tool; raises SpecError with the place in the document if the operation cannot be one."""
-    base = servers.operation_base(operation, api.base, api.servers)
+    base = servers.operation_base(operation, api.base, api.servers, api.allowed_origins)
     inputs = _inputs(operation, api)
     holes = {slot.name: index for index, slot in enumerate(inputs.slots) if slot.location == "path"}
     path = path_template.compiled(base.path, operation.path, holes, operation.pointer)

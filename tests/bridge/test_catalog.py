@@ -9,7 +9,7 @@ import pytest
 from descriptions import JSON, OBJECT, answer, catalog, describe, media, operation, parameter, reasons, source, tool
 
 from service.bridge.catalog import ApiSource, build
-from service.bridge.model import Tool
+from service.bridge.model import Origin, Tool
 from service.bridge.tool import DIGEST
 from service.errors import SpecError
 from service.openapi.model import Note, SkippedOperation
@@ -172,7 +172,19 @@ def test_servers_that_cannot_be_read_are_named_where_they_are_needed():
 def test_an_operation_served_at_another_origin_is_skipped(url):
     made = catalog(operation(servers=(url,)))
     [reason] = reasons(made)
-    assert reason.startswith(f"is served at {url}, not at https://api.example.com; ADDITIONAL_SPECS can")
+    assert reason.startswith(f"is served at {url}, not at https://api.example.com; ALLOWED_SERVERS (")
+
+
+def test_an_operation_served_at_another_origin_is_served_where_that_is_allowed():
+    elsewhere = ("https://other.example", "https://uploads.example.com/v2")
+    allowed = frozenset({Origin("https", "uploads.example.com", 443)})
+    made = catalog(operation(servers=elsewhere), operation(path="/b"), allowed_origins=allowed)
+    assert [str(each.origin) for each in made.tools.values()] == [
+        "https://uploads.example.com",
+        "https://api.example.com",
+    ]
+    assert "".join(map(str, made.tools["get_pets"].path)) == "/v2/pets"
+    assert made.apis[0].origins == allowed | {Origin("https", "api.example.com", 443)}
 
 
 @pytest.mark.parametrize(
