@@ -192,6 +192,7 @@ async def _read_source(config: Config, api: ApiConfig, rule: AddressRule) -> Api
     return ApiSource(
         name=api.name,
         base=base,
+        location=api.location if "://" in api.location else "",
         allowed_origins=frozenset(each.origin for each in allowed),
         description=description,
         include_tags=config.include_tags,

@@ -126,7 +126,8 @@ SETTINGS: tuple[Setting, ...] = (
         "ADDITIONAL_SPECS",
         text,
         None,
-        "More APIs: a JSON array of name, base_url, spec_url or spec_path, overlays, tool_overrides, allowed_servers, auth_…",
+        "More APIs: a JSON array of name, base_url, spec_url or spec_path, overlays, tool_overrides, allowed_servers, "
+        "auth_…",
     ),
     Setting("INCLUDE_TAGS", words, "", "Only operations with one of these tags, separated by commas"),
     Setting("EXCLUDE_TAGS", words, "", "No operation with one of these tags; wins over INCLUDE_TAGS"),

@@ -21,7 +21,7 @@ from service.openapi.model import (
 )
 
 _OF_SOURCE = (
-    "include_tags", "exclude_tags", "prefix", "allowed_origins", "auth", "strict_auth", "overrides"
+    "include_tags", "exclude_tags", "prefix", "location", "allowed_origins", "auth", "strict_auth", "overrides"
 )  # fmt: skip
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"

@@ -139,6 +139,19 @@ def test_a_server_beside_the_documents_own_is_not_guessed_where_the_base_url_has
 
 
 @pytest.mark.parametrize(
+    ("server", "perhaps"),
+    [
+        pytest.param("/v1", "https://docs.example/v1", id="a path"),
+        pytest.param("v1", "https://docs.example/specs/v1", id="beside the document"),
+        pytest.param("//api.example/v1", "https://api.example/v1", id="a host without a scheme"),
+    ],
+)
+def test_where_a_relative_server_may_be_is_told_and_not_taken(server, perhaps):
+    with pytest.raises(SpecError, match=re.escape(f"perhaps to {perhaps}")):
+        catalog(base=None, servers=(server,), location="https://user:pass@docs.example/specs/api.yaml?v=1")
+
+
+@pytest.mark.parametrize(
     ("servers", "problem"),
     [
         pytest.param((), "no absolute URL says where the API is; set API_BASE_URL", id="none"),
@@ -167,6 +180,7 @@ def test_servers_that_cannot_be_read_are_named_where_they_are_needed():
         "https://api.example.com:8443",
         "file:///etc",
         "//evil.example",
+        "http://[::1",
     ],
 )
 def test_an_operation_served_at_another_origin_is_skipped(url):
