@@ -46,12 +46,16 @@ _UNDESCRIBED: Mapping[Kind, bytes] = {
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes one argument: a property of the body, or the whole body."""
+    """What becomes one argument: a property of the body, or the whole body.
+
+    ``needed``: wherever there is a body; ``required``: always.
+    """
 
     name: str
     schema: bytes
     refs: tuple[str, ...]
     required: bool
+    needed: bool = False
 
 
 class BodyShape(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,7 +162,8 @@ def _properties(outline: Outline, files: frozenset[str], definitions: Definition
             hints.append("Required if a body is sent.")
         encoded = cleaned(_with_hints(schema, hints))
         refs = definitions.refs_in(encoded)
-        fields.append(Field(name=name, schema=encoded, refs=refs, required=name in needed and given))
+        is_needed = name in needed
+        fields.append(Field(name=name, schema=encoded, refs=refs, required=is_needed and given, needed=is_needed))
     return tuple(fields)
 
 

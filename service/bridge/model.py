@@ -91,7 +91,8 @@ class BodyPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How the body is made: from one argument ``whole``, or from the flat arguments ``properties``.
 
     ``properties`` maps argument to property name. ``writers`` maps each usable media type, as documented, to its
-    writer, the default first; ``chooser`` is the argument that selects one where there is more than one.
+    writer, the default first; ``chooser`` is the argument that selects one where there is more than one. ``needed``
+    are the arguments without which an optional body cannot be given.
     """
 
     required: bool
@@ -99,6 +100,7 @@ class BodyPlan(msgspec.Struct, frozen=True, kw_only=True):
     properties: Mapping[str, str]
     writers: Mapping[str, BodyWriter]
     chooser: str | None = None
+    needed: tuple[str, ...] = ()
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -152,7 +152,7 @@ def _inputs(operation: Operation, api: Api) -> _Inputs:
         arguments.append(_FILTER)
     return _Inputs(
         slots=tuple(_slot(name, *each) for name, each in zip(names, sendable, strict=False)),
-        body=_plan(shape, {name: field.name for name, field in in_body.items()}, chooser) if shape else None,
+        body=_plan(shape, in_body, chooser) if shape else None,
         contract=_contract(operation, arguments, api, notes),
         notes=notes,
         filterable=filterable,
@@ -206,13 +206,14 @@ def _slot(argument: str, parameter: Parameter, encode_value: Encoder) -> Slot:
     )
 
 
-def _plan(shape: BodyShape, properties: dict[str, str], chooser: str | None) -> BodyPlan:
+def _plan(shape: BodyShape, fields: dict[str, Field], chooser: str | None) -> BodyPlan:
     return BodyPlan(
         required=shape.required,
-        whole=None if shape.flat else next(iter(properties)),
-        properties=properties if shape.flat else {},
+        whole=None if shape.flat else next(iter(fields)),
+        properties={name: field.name for name, field in fields.items()} if shape.flat else {},
         writers=shape.writers,
         chooser=chooser,
+        needed=tuple(name for name, field in fields.items() if field.needed and not field.required),
     )
 
 

@@ -32,6 +32,7 @@ from service.bridge.request import build
 from service.bridge.schema_edits import LEFT_OUT
 from service.bridge.tool import SchemaLimits
 from service.config import Auth
+from service.errors import ArgumentError
 
 # Arguments
 
@@ -228,6 +229,14 @@ def test_an_optional_body_needs_none_of_its_properties():
     given = inputs(operation("POST", body=body(media(JSON, OBJECT), required=False)))
     assert "required" not in given
     assert given["properties"]["name"]["description"] == "Required if a body is sent."
+
+
+def test_a_part_of_an_optional_body_is_not_sent_without_what_the_body_needs():
+    made = tool(operation("POST", body=body(media(JSON, OBJECT), required=False)))
+    assert build(made, {}).body is None
+    assert build(made, {"name": "Mia"}).body == b'{"name":"Mia"}'
+    with pytest.raises(ArgumentError, match="name: missing; whoever gives a part of the body"):
+        build(made, {"age": 3})
 
 
 def test_a_file_in_a_form_says_how_to_give_it():
