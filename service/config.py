@@ -69,6 +69,8 @@ class ApiConfig(msgspec.Struct, frozen=True, kw_only=True):
     overlays_setting: str = "API_OVERLAYS"
     overrides: str = ""  # location of the file
     overrides_setting: str = "TOOL_OVERRIDES"
+    allowed_servers: tuple[str, ...] = ()
+    allowed_servers_setting: str = "ALLOWED_SERVERS"
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +122,7 @@ class _ExtraSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     spec_path: str | None = None
     overlays: tuple[str, ...] = ()
     tool_overrides: str = ""
+    allowed_servers: tuple[str, ...] = ()
     auth_type: Literal["none", "basic", "bearer", "api_key"] = "none"
     auth_username: str = ""
     auth_password: str = ""
@@ -192,6 +195,8 @@ def _apis(given: Mapping[str, Given], command: Command, options: Mapping[str, st
         overlays_setting=given["API_OVERLAYS"].label,
         overrides=given["TOOL_OVERRIDES"].value or "",
         overrides_setting=given["TOOL_OVERRIDES"].label,
+        allowed_servers=given["ALLOWED_SERVERS"].value,
+        allowed_servers_setting=given["ALLOWED_SERVERS"].label,
     )
     return (first, *extra)
 
@@ -247,6 +252,8 @@ def _extra_api(element: _ExtraSpec, place: str) -> ApiConfig:
         overlays_setting=f"{place}.overlays",
         overrides=element.tool_overrides,
         overrides_setting=f"{place}.tool_overrides",
+        allowed_servers=element.allowed_servers,
+        allowed_servers_setting=f"{place}.allowed_servers",
     )
 
 

@@ -156,12 +156,15 @@ async def _serve_demo_api(listener: socket.socket, until: anyio.Event, grace_sec
     await serving.serve(DemoApp(), listener, until=until.wait, grace_seconds=grace_seconds)
 
 
-async def read_catalog(config: Config) -> ToolCatalog:
-    """The tools of every configured document. Raises ConfigError or SpecError, which name the document."""
+async def read_catalog(config: Config, *, only_to_show: bool = False) -> ToolCatalog:
+    """The tools of every configured document. Raises ConfigError or SpecError, which name the document.
+
+    ``only_to_show``: nothing will be called, so that it need not be known where the APIs are.
+    """
     rule = address_rule(config)
     with _collecting_less():
         sources = [await _read_source(config, api, rule) for api in config.apis]
-        return catalog.build(sources, response_filter=config.response_filter)
+        return catalog.build(sources, response_filter=config.response_filter, only_to_show=only_to_show)
 
 
 @contextmanager
@@ -176,7 +179,8 @@ def _collecting_less() -> Iterator[None]:
 
 
 async def _read_source(config: Config, api: ApiConfig, rule: AddressRule) -> ApiSource:
-    base = _base(api, rule)
+    base = None if api.base_url is None else _base(api.base_url, api.url_setting, rule)
+    allowed = [_base(url, api.allowed_servers_setting, rule) for url in api.allowed_servers]
     folders = [Path(folder) for folder in config.allowed_spec_dirs]
     data = await spec_source.read(api.location, setting=api.location_setting, rule=rule, allowed_dirs=folders)
     with _named(api.location):
@@ -188,6 +192,8 @@ async def _read_source(config: Config, api: ApiConfig, rule: AddressRule) -> Api
     return ApiSource(
         name=api.name,
         base=base,
+        location=api.location if "://" in api.location else "",
+        allowed_origins=frozenset(each.origin for each in allowed),
         description=description,
         include_tags=config.include_tags,
         exclude_tags=config.exclude_tags,
@@ -229,15 +235,13 @@ def _named(location: str) -> Iterator[None]:
         raise SpecError(place, error.problem) from error
 
 
-def _base(api: ApiConfig, rule: AddressRule) -> BaseUrl | None:
-    if api.base_url is None:
-        return None
+def _base(url: str, setting: str, rule: AddressRule) -> BaseUrl:
     try:
-        base = base_url(api.base_url)
+        base = base_url(url)
     except ValueError as error:
-        raise ConfigError(api.url_setting, f"{spec_source.shown(api.base_url)!r} {error}") from None
+        raise ConfigError(setting, f"{spec_source.shown(url)!r} {error}") from None
     if problem := rule.url_problem(base.origin.scheme, base.origin.host):
-        raise ConfigError(api.url_setting, f"{base}: {problem}")
+        raise ConfigError(setting, f"{base}: {problem}")
     return base
 
 
@@ -250,8 +254,8 @@ async def opened(
     config: Config, tools: ToolCatalog, observe: Callable[[CallRecord], None], metrics: Metrics | None = None
 ) -> AsyncIterator[Gateway]:
     """A gateway with everything behind it; closed in reverse. ``metrics`` follow what it is doing."""
-    bases = {api.name: api.base for api in tools.apis}
-    credentials = Credentials(_auths(config, tools), bases)
+    origins = {api.name: api.origins for api in tools.apis}
+    credentials = Credentials(_auths(config, tools), origins)
     how = Serving(
         server=ServerInfo(name=config.server_name, version=__version__),
         call_seconds=config.message_timeout_seconds,

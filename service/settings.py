@@ -110,6 +110,12 @@ def not_yet(*available: str) -> Reader:
 SETTINGS: tuple[Setting, ...] = (
     Setting("API_NAME", text, None, "Name of the API; tools carry it where there are several"),
     Setting("API_BASE_URL", text, None, "Where the API is; may be left out where the document names one", "--api-url"),
+    Setting(
+        "ALLOWED_SERVERS",
+        words,
+        "",
+        "Other servers of the document that calls and credentials may go to: URLs, separated by commas",
+    ),
     Setting("API_SPEC_URL", text, None, "Address of the OpenAPI document", "--spec-url"),
     Setting("API_SPEC_PATH", text, None, "File with the OpenAPI document", "--spec-path"),
     Setting(
@@ -120,7 +126,8 @@ SETTINGS: tuple[Setting, ...] = (
         "ADDITIONAL_SPECS",
         text,
         None,
-        "More APIs: a JSON array of name, base_url, spec_url or spec_path, overlays, tool_overrides, auth_…",
+        "More APIs: a JSON array of name, base_url, spec_url or spec_path, overlays, tool_overrides, allowed_servers, "
+        "auth_…",
     ),
     Setting("INCLUDE_TAGS", words, "", "Only operations with one of these tags, separated by commas"),
     Setting("EXCLUDE_TAGS", words, "", "No operation with one of these tags; wins over INCLUDE_TAGS"),

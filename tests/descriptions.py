@@ -20,7 +20,9 @@ from service.openapi.model import (
     Schema,
 )
 
-_OF_SOURCE = ("include_tags", "exclude_tags", "prefix", "auth", "strict_auth", "overrides")
+_OF_SOURCE = (
+    "include_tags", "exclude_tags", "prefix", "location", "allowed_origins", "auth", "strict_auth", "overrides"
+)  # fmt: skip
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
@@ -113,8 +115,13 @@ def inputs(*operations: Operation, **fields: Any) -> dict[str, Any]:
 
 
 def outputs(*responses: Response, method: str = "GET", **fields: Any) -> Any:
+    """The part of the output schema that describes a documented answer, with the definitions; None if there is none."""
     contract = tool(operation(method, responses=responses), **fields).output
-    return contract and msgspec.json.decode(contract.schema)
+    if contract is None:
+        return None
+    whole = msgspec.json.decode(contract.schema)
+    documented, _ = whole["anyOf"]
+    return documented | {key: value for key, value in whole.items() if key == "$defs"}
 
 
 def filterable(method: str = "GET") -> Tool:

@@ -50,6 +50,13 @@ def folder(tmp_path: Path) -> Path:
         (["--spec-path", "{0}/page.html"], {}, 1, "HTML or XML"),
         (["--spec-path", "{0}/no-servers.yaml"], {}, 1, "API_BASE_URL"),
         (["--spec-path", "{0}/good.yaml", "--overlays", "{0}/no.yaml"], {}, 2, "--overlays: cannot read"),
+        (
+            ["--spec-path", "{0}/good.yaml", "--allowed-servers", "files.example.com"],
+            {},
+            2,
+            "--allowed-servers: 'files",
+        ),
+        (["--spec-path", "{0}/good.yaml", "--allowed-servers", "https://10.1.1.1"], {}, 2, "is a private address"),
         (["--spec-path", "{0}/good.yaml", "--overlays", "{0}/good.yaml"], {}, 1, "good.yaml: not an overlay"),
         (
             ["--spec-path", "{0}/good.yaml", "--overlays", "{0}/changes.yaml"],

@@ -157,6 +157,13 @@ def test_several_documents_are_configured_by_one_setting():
     assert [(api.name, api.auth.kind) for api in given.apis] == [("a", "none"), ("b", "bearer")]
 
 
+def test_each_document_has_servers_of_its_own_that_are_allowed():
+    extra = '[{"name":"b","spec_url":"https://b/x.json","allowed_servers":["https://files.b"]},{"name":"c","spec_path":"c"}]'
+    given = config([*SPEC, "--allowed-servers", "https://u.a, https://v.a"], {"ADDITIONAL_SPECS": extra})
+    assert [api.allowed_servers for api in given.apis] == [("https://u.a", "https://v.a"), ("https://files.b",), ()]
+    assert given.apis[1].allowed_servers_setting == "ADDITIONAL_SPECS[0].allowed_servers"
+
+
 def test_secrets_are_in_no_representation():
     auth = Auth(kind="basic", username="u", password="s3cret", token="s3cret", api_key="s3cret")
     given = config(SPEC, {"AUTH_TYPE": "bearer", "AUTH_TOKEN": "s3cret"})

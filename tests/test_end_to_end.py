@@ -252,6 +252,26 @@ def test_call_and_inspect_work_straight_from_a_document(tmp_path):
         assert "getPetPicture" in run("inspect", *options).stdout
 
 
+@pytest.mark.parametrize(
+    ("servers", "base"),
+    [
+        ("[]", None),
+        ("[{url: /v1}]", None),
+        ("[{url: 'https://a.example/v1'}, {url: 'https://b.example'}]", "https://a.example/v1"),
+    ],
+)
+def test_inspect_needs_no_address_and_says_that_serving_does(servers, base, tmp_path):
+    document = tmp_path / "api.yaml"
+    document.write_text(f"openapi: 3.1.0\nservers: {servers}\npaths: {{/a: {{get: {{operationId: a}}}}}}\n")
+    report = msgspec.json.decode(run("inspect", "--json", "--spec-path", str(document)).stdout)
+    assert [tool["name"] for tool in report["tools"]] == ["a"]
+    api = report["apis"][0]
+    assert (api["base_url"], [note["kind"] for note in api["notes"]]) == (base, ["base_url_unknown"])
+    assert "set API_BASE_URL" in run("inspect", "--spec-path", str(document)).stdout
+    served = run("--spec-path", str(document))
+    assert (served.returncode, "set API_BASE_URL" in served.stderr) == (1, True)
+
+
 def test_a_document_in_several_files_is_served_with_all_but_what_lies_outside(tmp_path):
     folder = tmp_path / "api"
     folder.mkdir()

@@ -34,7 +34,7 @@ _REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]*))', re.IGNORECASE)
 
 
 def lines(response: HttpResponse, *, bare: bool = False) -> list[str]:
-    """One line for each header worth a model's attention; ``bare`` where there is no body beside them."""
+    """One line for each header worth a model's attention; ``bare`` where they are all there is to the answer."""
     shown = []
     for name, value in response.headers:
         label = _SHOWN.get(name)

@@ -16,6 +16,7 @@ from service.bridge.validation import Error, Kind
 MAX_PROBLEMS = 5
 _VALUE_LENGTH = 60
 _EXPECTED_LENGTH = 200
+_CHOICE_LENGTH = 400
 _NAMES_SHOWN = 20
 
 _EXPECTED = {
@@ -32,6 +33,9 @@ _EXPECTED = {
     "uniqueItems": "items that all differ",
     "minProperties": "at least {limit} properties",
     "maxProperties": "at most {limit} properties",
+    "contains": "certain items, as the schema's 'contains' says",
+    "falseSchema": "nothing there",
+    "oneOf": "what fits only one of the schema's alternatives",
 }
 """By keyword (JSON Schema 2020-12 validation, section 6); the names in braces are those of jsonschema-rs."""
 
@@ -54,26 +58,33 @@ def _problems(error: Error, schema: object) -> Iterator[str]:
         case Kind.Required(property=name):
             expected = _outline(_at(schema, [*around, "properties", name]))
             yield f"{place}/{_token(name)}: missing, expected {expected}"
-        case Kind.AdditionalProperties(unexpected=names):
+        case Kind.AdditionalProperties(unexpected=names) | Kind.UnevaluatedProperties(unexpected=names):
             known = _at(schema, [*around, "properties"])
             for name in names:
                 yield f"{place}/{_token(name)}: unknown{_nearest(name, list(known) if isinstance(known, dict) else [])}"
         case Kind.AnyOf(context=branches) | Kind.OneOfNotValid(context=branches):
             yield from _of_choice(error, branches, schema)
+        case Kind.PropertyNames(error=inner):
+            yield f"{place or '/'}: expected names of properties to be {_expected(inner)}, got {_shown(inner.instance)}"
         case _:
-            yield f"{place or '/'}: expected {_expected(error.kind)}, got {_shown(error.instance)}"
+            yield f"{place or '/'}: expected {_expected(error)}, got {_shown(error.instance)}"
 
 
 def _of_choice(error: Error, branches: Sequence[Sequence[Error]], schema: object) -> Iterator[str]:
-    """Of a choice that fails, the problems of the one branch of the right type; else the types there are."""
+    """Of a choice that fails, the problems of the one branch of the right type, or one of each; else the types."""
     wrong_types = [_wrong_type(error, branch) for branch in branches]
-    if wrong_types.count(None) == 1:
-        for inner in branches[wrong_types.index(None)]:
+    right = [branch for branch, types in zip(branches, wrong_types, strict=True) if types is None]
+    if len(right) == 1:
+        for inner in right[0]:
             yield from _problems(inner, schema)
         return
-    types = list(dict.fromkeys(name for names in wrong_types if names for name in names))
-    expected = " or ".join(types) if None not in wrong_types else f"one of {len(branches)} alternatives of the schema"
-    yield f"{_pointer(error.instance_path) or '/'}: expected {expected}, got {_shown(error.instance)}"
+    place = _pointer(error.instance_path) or "/"
+    if right:
+        firsts = dict.fromkeys(problem for branch in right for problem in islice(_problems(branch[0], schema), 1))
+        yield shorten(f"{place}: fits none of {len(right)} alternatives: {', or '.join(firsts)}", _CHOICE_LENGTH)
+        return
+    types = dict.fromkeys(name for names in wrong_types if names for name in names)
+    yield f"{place}: expected {' or '.join(types)}, got {_shown(error.instance)}"
 
 
 def _wrong_type(choice: Error, branch: Sequence[Error]) -> list[str] | None:
@@ -86,14 +97,16 @@ def _wrong_type(choice: Error, branch: Sequence[Error]) -> list[str] | None:
     return None
 
 
-def _expected(kind: Kind) -> str:
-    match kind:
+def _expected(error: Error) -> str:
+    match kind := error.kind:
         case Kind.Type(types=types):
             return " or ".join(types)
         case Kind.Enum(options=options):
             return f"one of {shorten(', '.join(map(_shown, options)), _EXPECTED_LENGTH)}"
         case Kind.Constant(expected_value=value):
             return _shown(value)
+        case Kind.Not(schema=refused):
+            return f"anything but what fits {shorten(exact_json.encode(refused).decode(), _EXPECTED_LENGTH)}"
     form = _EXPECTED.get(kind.name)
     if form is None:
         return f"a value that satisfies the schema's {kind.name!r}"
@@ -104,6 +117,8 @@ def _outline(schema: object) -> str:
     """A schema in a word or two."""
     if not isinstance(schema, dict):
         return "a value"
+    if "const" in schema:
+        return _shown(schema["const"])
     if isinstance(options := schema.get("enum"), list):
         return f"one of {shorten(', '.join(map(_shown, options)), _EXPECTED_LENGTH)}"
     types = schema.get("type", "a value")

@@ -7,13 +7,16 @@ from typing import Any
 
 import msgspec
 
-from service.bridge import argument_problems, coercion, exact_json, validation
+from service.bridge import argument_problems, coercion, exact_json, validation, whole_numbers
 from service.bridge.model import Tool
 from service.errors import ArgumentError
 
 
 class CheckedArguments(msgspec.Struct, frozen=True):
-    """Arguments by name that satisfy the schema; ``coerced`` names those that were JSON text. Numbers are exact."""
+    """Arguments by name that satisfy the schema; ``coerced`` names those that were JSON text.
+
+    Numbers are exact; where only integers fit, they are spelt as such.
+    """
 
     values: dict[str, Any]
     coerced: tuple[str, ...] = ()
@@ -24,13 +27,13 @@ def check(tool: Tool, raw: msgspec.Raw | None) -> CheckedArguments:
     values = _object(raw)
     validator = validation.compiled(tool.input.schema)
     if validator.is_valid(values):
-        return CheckedArguments(values)
+        return CheckedArguments(whole_numbers.spelt(values, bytes(raw or b""), validator))
     find = partial(validation.errors, validator=validator, size=len(raw or b""))
     errors = find(values)
     mended = coercion.coerced(values, errors, find)
     if mended is None:
         raise ArgumentError(argument_problems.told(tool, errors))
-    return CheckedArguments(mended.values, mended.names)
+    return CheckedArguments(whole_numbers.spelt(mended.values, bytes(raw or b""), validator), mended.names)
 
 
 def _object(raw: msgspec.Raw | None) -> dict[str, Any]:

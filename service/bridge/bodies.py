@@ -54,7 +54,7 @@ def writer(media: MediaType, definitions: Mapping[str, Schema]) -> BodyWriter:
         except ArgumentError as error:
             raise ArgumentError(f"body: {error}") from error
         except UnicodeEncodeError as error:
-            raise ArgumentError(f"body: {error.reason}: {error.object[error.start]!r}") from error
+            raise ArgumentError(f"body: {error.object[error.start]!r} cannot be written in {error.encoding}") from error
         except RecursionError as error:
             raise ArgumentError("body: is nested too deeply") from error
         if len(data) > MAX_BODY_BYTES:
@@ -140,7 +140,7 @@ def _binary(chosen: Way, outline: Outline) -> BodyWriter:
 
     def write(value: object) -> tuple[str, bytes]:
         file = files.read(value)
-        content_type = chosen.content_type or file.media_type
+        content_type = chosen.content_type or file.media_type or chosen.otherwise
         if content_type is None:
             raise ArgumentError("give a data: URI with a media type, such as data:image/png;base64,…")
         return content_type, file.data

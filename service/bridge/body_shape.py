@@ -9,11 +9,12 @@ import msgspec
 
 from service.bridge import bodies, text
 from service.bridge.bodies import KINDS, Kind
+from service.bridge.content import essence
 from service.bridge.definitions import Definitions
 from service.bridge.input_schema import described
 from service.bridge.model import BodyWriter
 from service.bridge.names import BODY
-from service.bridge.schema_edits import JsonSchema, cleaned, encode
+from service.bridge.schema_edits import JsonSchema, cleaned, encode, or_null
 from service.bridge.schema_shapes import Outline, outline_of
 from service.errors import SpecError
 from service.openapi.model import Body, MediaType, Schema
@@ -28,8 +29,9 @@ MAX_PROPERTIES = 200
 
 _PLAIN = frozenset(
     {
-        "type", "properties", "required", "additionalProperties", "title", "description", "example", "examples",
-        "default", "deprecated", "xml", "discriminator", "externalDocs", "format", "readOnly", "writeOnly", "$comment",
+        "type", "properties", "required", "additionalProperties", "unevaluatedProperties", "title", "description",
+        "example", "examples", "default", "deprecated", "xml", "discriminator", "externalDocs", "format", "readOnly",
+        "writeOnly", "$comment",
     }
 )  # fmt: skip
 """Keywords of an object that lose nothing when its properties stand on their own."""
@@ -44,12 +46,16 @@ _UNDESCRIBED: Mapping[Kind, bytes] = {
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes one argument: a property of the body, or the whole body."""
+    """What becomes one argument: a property of the body, or the whole body.
+
+    ``needed``: wherever there is a body; ``required``: always.
+    """
 
     name: str
     schema: bytes
     refs: tuple[str, ...]
     required: bool
+    needed: bool = False
 
 
 class BodyShape(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +85,7 @@ def shape(body: Body, schemas: Mapping[str, Schema], definitions: Definitions) -
         fields: tuple[Field, ...] = (_whole(body, usable, schemas),)
     else:
         files = frozenset[str]().union(*(bodies.file_properties(each.media, schemas) for each in usable))
-        fields = _properties(outline, files, definitions, given=body.required)
+        fields = _properties(_patched(outline, usable), files, definitions, given=body.required)
     return BodyShape(
         required=body.required,
         flat=outline is not None,
@@ -131,8 +137,19 @@ def _is_plain(outline: Outline) -> bool:
         outline.get("type", "object") in ("object", ["object", "null"], ["null", "object"])
         and (0 < count <= MAX_PROPERTIES or (count == 0 and outline.get("additionalProperties") is False))
         and outline.get("additionalProperties", False) is False
+        and outline.get("unevaluatedProperties", False) is False
         and outline.keys() <= _PLAIN
     )
+
+
+def _patched(outline: Outline, usable: Sequence[_Usable]) -> Outline:
+    """In a merge patch null says that a member is to be removed, whatever the member's own schema is (RFC 7396)."""
+    if not any(essence(each.media.name) == "application/merge-patch+json" for each in usable):
+        return outline
+    needed = outline.get("required", ())
+    properties = outline.get("properties", {}).items()
+    removable = {name: schema if name in needed else or_null(schema) for name, schema in properties}
+    return {**outline, "properties": removable}
 
 
 def _properties(outline: Outline, files: frozenset[str], definitions: Definitions, *, given: bool) -> tuple[Field, ...]:
@@ -145,7 +162,8 @@ def _properties(outline: Outline, files: frozenset[str], definitions: Definition
             hints.append("Required if a body is sent.")
         encoded = cleaned(_with_hints(schema, hints))
         refs = definitions.refs_in(encoded)
-        fields.append(Field(name=name, schema=encoded, refs=refs, required=name in needed and given))
+        is_needed = name in needed
+        fields.append(Field(name=name, schema=encoded, refs=refs, required=is_needed and given, needed=is_needed))
     return tuple(fields)
 
 

@@ -9,8 +9,9 @@ import msgspec
 
 from service.bridge import names, overrides, security, servers, text
 from service.bridge.definitions import Definitions
-from service.bridge.model import ApiSummary, BaseUrl, KeyPlace, SkippedTool, Tool, ToolCatalog
+from service.bridge.model import ApiSummary, BaseUrl, KeyPlace, Origin, SkippedTool, Tool, ToolCatalog
 from service.bridge.overrides import Entries, Told
+from service.bridge.servers import Place
 from service.bridge.tool import Api, Compiled, SchemaLimits, compile_operation
 from service.config import Auth
 from service.errors import SpecError
@@ -22,15 +23,19 @@ _DEFAULT_LIMITS = SchemaLimits()
 class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
     """One document to serve. ``base`` None: the document says where the API is. ``prefix``: tools carry its name.
 
+    ``location``: the URL that the document was read from, empty for a file.
+    ``allowed_origins``: where operations with servers of their own may be called beside the base's origin.
     ``strict_auth``: an operation that ``auth`` does not meet is skipped.
     """
 
     name: str
     base: BaseUrl | None
     description: ApiDescription
+    location: str = ""
     include_tags: frozenset[str] = frozenset()
     exclude_tags: frozenset[str] = frozenset()
     prefix: bool = False
+    allowed_origins: frozenset[Origin] = frozenset()
     auth: Auth = Auth()
     strict_auth: bool = False
     overrides: Entries = {}
@@ -51,22 +56,31 @@ class _Outcome(msgspec.Struct):
 
 
 def build(
-    sources: Sequence[ApiSource], limits: SchemaLimits = _DEFAULT_LIMITS, *, response_filter: bool = False
+    sources: Sequence[ApiSource],
+    limits: SchemaLimits = _DEFAULT_LIMITS,
+    *,
+    response_filter: bool = False,
+    only_to_show: bool = False,
 ) -> ToolCatalog:
     """The catalog of all documents, in their order; ``response_filter``: tools that answer JSON offer that argument.
 
-    Raises SpecError for a document whose base URL is unknown; anything less costs only the operation it is in.
+    Raises SpecError for a document whose base URL is unknown, unless nothing will be called (``only_to_show``: it is
+    noted then); anything less costs only the operation it is in.
     """
     _require_different_names(sources)
     candidates = [_candidates(source) for source in sources]
     tool_names = iter(_unique_names(sources, candidates))
     summaries, tools, skipped = [], {}, []
     for source, own in zip(sources, candidates, strict=True):
-        place = security.key_place(source.auth, source.description.operations, source.description.security_schemes)
-        auth = security.placed(source.auth, place)
-        api = _api(source, limits, auth, response_filter=response_filter)
+        key_place = security.key_place(source.auth, source.description.operations, source.description.security_schemes)
+        auth = security.placed(source.auth, key_place)
+        place = servers.place(source.base, source.description, source.location)
+        if place.unknown is not None and not only_to_show:
+            raise place.unknown
+        api = _api(source, place, limits, auth, response_filter=response_filter)
         outcome = _sort_out(source, api, [(next(tool_names), candidate) for candidate in own])
-        summaries.append(_summary(source, api, outcome, place))
+        outcome.notes[:0] = _place_notes(place)
+        summaries.append(_summary(source, api, outcome, key_place))
         tools.update({tool.name: tool for tool in outcome.tools})
         skipped += [SkippedTool(api=source.name, operation=each) for each in outcome.skipped]
     return ToolCatalog(apis=tuple(summaries), tools=tools, skipped=tuple(skipped))
@@ -94,11 +108,18 @@ def _unique_names(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_C
     )
 
 
-def _api(source: ApiSource, limits: SchemaLimits, auth: Auth, *, response_filter: bool) -> Api:
+def _place_notes(place: Place) -> list[Note]:
+    if place.unknown is None:
+        return []
+    return [Note(pointer=place.unknown.pointer, kind="base_url_unknown", message=place.unknown.problem)]
+
+
+def _api(source: ApiSource, place: Place, limits: SchemaLimits, auth: Auth, *, response_filter: bool) -> Api:
     return Api(
         name=source.name,
-        base=servers.api_base(source.base, source.description.servers, source.description.notes),
-        servers=servers.documented(source.description.servers),
+        base=place.base,
+        allowed_origins=source.allowed_origins,
+        servers=place.documented,
         description=source.description,
         requests=Definitions(source.description.request_schemas),
         responses=Definitions(source.description.response_schemas),
@@ -165,6 +186,7 @@ def _summary(source: ApiSource, api: Api, outcome: _Outcome, place: KeyPlace) ->
         version=description.version,
         dialect=description.dialect,
         base=api.base,
+        origins=source.allowed_origins | {api.base.origin},
         tools=len(outcome.tools),
         filtered=outcome.filtered,
         notes=tuple(outcome.notes),

@@ -52,7 +52,7 @@ def coerced(
 def _meant(values: dict[str, Any], errors: Sequence[Error]) -> dict[Path, Any]:
     """What the texts say that do not fit, by their places."""
     meant: dict[Path, Any] = {}
-    for error in islice(chain.from_iterable(map(_with_alternatives, errors)), _MAX_TRIED):
+    for error in islice(chain.from_iterable(map(with_alternatives, errors)), _MAX_TRIED):
         path = tuple(error.instance_path)
         text = _at(values, path)
         if isinstance(text, str) and path not in meant:
@@ -63,12 +63,12 @@ def _meant(values: dict[str, Any], errors: Sequence[Error]) -> dict[Path, Any]:
     return meant
 
 
-def _with_alternatives(error: Error) -> Iterator[Error]:
+def with_alternatives(error: Error) -> Iterator[Error]:
     """An error and, of a choice, those of all its branches."""
     yield error
     for branch in getattr(error.kind, "context", ()):
         for inner in branch:
-            yield from _with_alternatives(inner)
+            yield from with_alternatives(inner)
 
 
 def _said(text: str) -> Any:  # noqa: ANN401 - any JSON value

@@ -33,7 +33,8 @@ class _Root(msgspec.Struct, frozen=True):
 _OBJECT = b'"object"'
 OBJECT_OR_NULL = b'["object","null"]'
 _OBJECTS = frozenset({_OBJECT, OBJECT_OR_NULL})
-"""The types of an object; schemas of answers allow null everywhere."""
+_LISTS = frozenset({b'"array"', b'["array","null"]'})
+"""The types of an object and of a list; schemas of answers allow null everywhere."""
 _root = msgspec.json.Decoder(_Root | bool).decode
 
 
@@ -120,6 +121,11 @@ class Definitions:
             return self._names_object(root.ref.removeprefix(_HOME))
         choices = root.any_of or root.one_of
         return any(map(self.is_object, root.all_of)) or (bool(choices) and all(map(self.is_object, choices)))
+
+    def is_list(self, schema: bytes | msgspec.Raw) -> bool:
+        """Whether an encoded schema says itself that its values are lists."""
+        root = _root(schema)
+        return isinstance(root, _Root) and bytes(root.type) in _LISTS
 
     def _names_object(self, name: str) -> bool:
         if name not in self._objects:

@@ -61,10 +61,13 @@ _SEQUENCES: frozenset[Kind | None] = frozenset({"lines", "multipart"})
 
 
 class Way(msgspec.Struct, frozen=True):
-    """``content_type`` is None where only the value can say it: ``image/*`` with a ``data:`` URI."""
+    """``content_type`` is None where the value can say it: ``image/*`` with a ``data:`` URI. ``otherwise`` is the type
+    of a value that does not.
+    """
 
     kind: Kind
     content_type: str | None
+    otherwise: str | None = None
 
 
 def is_json(name: str) -> bool:
@@ -129,7 +132,7 @@ def _way_of_range(media: MediaType, name: str, outline: Outline, definitions: Ma
 
 def _any_way(name: str, outline: Outline, definitions: Mapping[str, Schema]) -> Way:
     if outline and are_files(alternatives(outline, definitions)):
-        return Way("binary", "application/octet-stream")
+        return Way("binary", None, otherwise="application/octet-stream")
     if name == "*/*" and outline.get("type") == "string":
         return Way("text", "text/plain")
     return Way("json", "application/json")

@@ -91,7 +91,8 @@ class BodyPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How the body is made: from one argument ``whole``, or from the flat arguments ``properties``.
 
     ``properties`` maps argument to property name. ``writers`` maps each usable media type, as documented, to its
-    writer, the default first; ``chooser`` is the argument that selects one where there is more than one.
+    writer, the default first; ``chooser`` is the argument that selects one where there is more than one. ``needed``
+    are the arguments without which an optional body cannot be given.
     """
 
     required: bool
@@ -99,6 +100,7 @@ class BodyPlan(msgspec.Struct, frozen=True, kw_only=True):
     properties: Mapping[str, str]
     writers: Mapping[str, BodyWriter]
     chooser: str | None = None
+    needed: tuple[str, ...] = ()
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,7 +181,8 @@ class InputContract(msgspec.Struct, frozen=True, kw_only=True):
 class OutputContract(msgspec.Struct, frozen=True, kw_only=True):
     """The tool's outputSchema. ``wrapped``: an answer that is no object goes under the key ``result``.
 
-    Where the tool is ``filterable``, the schema also takes what a filter made of an answer, under the key ``filtered``.
+    The schema also takes an answer that is not as documented, under the key ``undocumented``; where the tool is
+    ``filterable``, what a filter made of an answer, under the key ``filtered``.
     """
 
     schema: msgspec.Raw
@@ -238,6 +241,7 @@ class ApiSummary(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     dialect: str
     base: BaseUrl
+    origins: frozenset[Origin]  # its base's, and those of its other servers that the operator allows
     tools: int
     filtered: int  # left out by INCLUDE_TAGS and EXCLUDE_TAGS
     notes: tuple[Note, ...]

@@ -6,18 +6,21 @@ from collections.abc import Sequence
 
 import msgspec
 
+from service.bridge.content import essence
 from service.bridge.definitions import OBJECT_OR_NULL, Definitions, says_object
 from service.bridge.media_types import is_json
 from service.bridge.model import OutputContract
 from service.bridge.schema_edits import WHOLE, cleaned, reduced
-from service.openapi.model import Operation, Schema
+from service.openapi.model import MediaType, Operation, Schema
 
+_ANY_TYPE = frozenset({"*/*", "application/*"})
 _HOPELESS = 3
 """A schema this many times over its limit does not get under it by losing examples and prose."""
 
 
-_OR_FILTERED = b'{"type":"object","anyOf":[%b,{"required":["filtered"]}]}'
-"""Clients refuse structuredContent that does not fit, and its absence (docs/adr/0008)."""
+_OR_UNDOCUMENTED = b'{"type":"object","anyOf":[%b,{"required":["undocumented"]}]}'
+_OR_FILTERED = b'{"type":"object","anyOf":[%b,{"required":["filtered"]},{"required":["undocumented"]}]}'
+"""Clients refuse structuredContent that does not fit, and its absence (docs/adr/0008, docs/adr/0011)."""
 
 
 def build(
@@ -27,7 +30,7 @@ def build(
 
     MCP wants an object at the root up to 2025-11-25: whatever else is documented goes under ``result``.
     """
-    schemas = documented(operation)
+    schemas = documented(operation, definitions)
     if not schemas:
         return None
     encoded = [cleaned(bytes(schema.json)) for schema in schemas]
@@ -35,9 +38,7 @@ def build(
     refs = tuple(ref for schema in schemas for ref in schema.refs)
     for detail in WHOLE:
         roots = [reduced(schema, detail) for schema in encoded]
-        value = _value(roots, wrapped=wrapped)
-        if filterable:
-            value = _OR_FILTERED % value
+        value = (_OR_FILTERED if filterable else _OR_UNDOCUMENTED) % _value(roots, wrapped=wrapped)
         room = _HOPELESS * limit - len(value)
         members = definitions.reached(refs, room, detail)
         if members is None:
@@ -48,7 +49,17 @@ def build(
     return None
 
 
-def documented(operation: Operation) -> list[Schema]:
+def is_json_answer(media: MediaType, definitions: Definitions) -> bool:
+    """By its name, or, where that is a range for any type, by its schema: objects and lists are JSON.
+
+    Some frameworks name no type at all of what they answer.
+    """
+    if media.schema is None or media.is_stream or essence(media.name) not in _ANY_TYPE:
+        return is_json(media.name)
+    return definitions.is_object(media.schema.json) or definitions.is_list(media.schema.json)
+
+
+def documented(operation: Operation, definitions: Definitions) -> list[Schema]:
     """The schemas of all successes, once each; none if a success may be anything but JSON of a known schema.
 
     A client refuses an answer without structuredContent from a tool that promises it, so a documented success
@@ -58,7 +69,7 @@ def documented(operation: Operation) -> list[Schema]:
     media = [media for response in good for media in response.media]
     if operation.method == "HEAD" or not all(response.media for response in good):
         return []
-    if not all(each.schema is not None and is_json(each.name) for each in media):
+    if not all(each.schema is not None and is_json_answer(each, definitions) for each in media):
         return []
     return list({bytes(each.schema.json): each.schema for each in media if each.schema is not None}.values())
 

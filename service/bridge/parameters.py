@@ -25,7 +25,7 @@ from service.bridge.media_types import is_form, is_json
 from service.bridge.model import Encoder
 from service.bridge.styles import Escapes
 from service.errors import ArgumentError, SpecError
-from service.openapi.model import Location, Parameter
+from service.openapi.model import Location, MediaType, Parameter, Style
 
 LIMITS: dict[Location, int] = {
     "path": 8 * 1024,  # what a server must at least take of a whole target (RFC 9110 section 4.1: 8,000 octets)
@@ -60,6 +60,9 @@ _NOT_SETTABLE = (
     ),
 )
 """Header names that no argument sets, and why. OpenAPI itself has Accept, Content-Type and Authorization ignored."""
+
+_HEADER_DELIMITERS: dict[Style, str] = {"simple": ",", "spaceDelimited": " ", "pipeDelimited": "|"}
+"""ssv and pipes of Swagger 2.0 beside the one style of 3.x; a tab (tsv) is white space that servers fold."""
 
 Text = Callable[[Any], str]
 
@@ -135,7 +138,7 @@ def _require_size(text: str, limit: int) -> None:
 
 def _path_text(parameter: Parameter) -> Text:
     if parameter.content_type is not None:
-        return _escaped(_content_text(parameter.content_type))
+        return _escaped(_content_text(parameter))
     explode = parameter.explode
     match parameter.style:
         case "simple":
@@ -173,7 +176,7 @@ def _require_one_segment(text: str) -> None:
 def _query_text(parameter: Parameter) -> Text:
     name = percent.unreserved(parameter.name)
     if parameter.content_type is not None:
-        content = _escaped(_content_text(parameter.content_type))
+        content = _escaped(_content_text(parameter))
         return lambda value: f"{name}={content(value)}"
     if parameter.style not in styles.PAIR_STYLES or parameter.style == "cookie":
         raise _undefined(parameter)
@@ -187,16 +190,17 @@ def _query_text(parameter: Parameter) -> Text:
 def _querystring_text(parameter: Parameter) -> Text:
     if parameter.content_type is None:
         raise SpecError(parameter.pointer, "a querystring parameter needs 'content'")
-    content = _content_text(parameter.content_type)
+    content = _content_text(parameter)
     return content if is_form(parameter.content_type) else _escaped(content)
 
 
 def _header_text(parameter: Parameter) -> Text:
     if parameter.content_type is not None:
-        return _content_text(parameter.content_type)
-    if parameter.style != "simple":
+        return _content_text(parameter)
+    if parameter.style not in _HEADER_DELIMITERS:
         raise _undefined(parameter)
-    return lambda value: styles.joined(value, _HEADER, ",", explode=parameter.explode)
+    delimiter = _HEADER_DELIMITERS[parameter.style]
+    return lambda value: styles.joined(value, _HEADER, delimiter, explode=parameter.explode)
 
 
 def _field_member(text: str) -> str:
@@ -221,7 +225,7 @@ def _cookie_text(parameter: Parameter) -> Text:
         raise _undefined(parameter)
     if parameter.content_type is not None:
         name, escape = percent.unreserved(parameter.name), _cookie_escape(parameter.content_type)
-        content = _content_text(parameter.content_type)
+        content = _content_text(parameter)
         return lambda value: f"{name}={escape(content(value))}"
     if parameter.style == "cookie" and not _TOKEN.fullmatch(parameter.name):
         raise SpecError(parameter.pointer, f"{parameter.name!r} is no cookie name (RFC 6265 section 4.1.1)")
@@ -254,12 +258,14 @@ def _cookie_name(text: str) -> str:
     return text
 
 
-def _content_text(content_type: str) -> Text:
+def _content_text(parameter: Parameter) -> Text:
     """A value by its media type (``content``): JSON, a form, or text that is passed on as it is."""
+    content_type = parameter.content_type or ""
     if is_json(content_type):
         return lambda value: encode_json(value).decode()
     if is_form(content_type):
-        return lambda value: forms.text(value, {})
+        fields = forms.fields(_form_of(parameter))
+        return lambda value: forms.text(value, fields)
 
     def plain(value: object) -> str:
         if isinstance(value, list | dict):
@@ -267,6 +273,11 @@ def _content_text(content_type: str) -> Text:
         return "" if value is None else styles.spell(value)
 
     return plain
+
+
+def _form_of(parameter: Parameter) -> MediaType:
+    name = parameter.content_type or ""
+    return MediaType(pointer=parameter.pointer, name=name, schema=parameter.schema, encoding=parameter.encoding)
 
 
 def _escaped(text: Text) -> Text:

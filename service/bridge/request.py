@@ -85,4 +85,8 @@ def _body(plan: BodyPlan, arguments: Mapping[str, Any]) -> tuple[str, bytes] | N
     if plan.whole is not None:
         return write(arguments[plan.whole]) if plan.whole in arguments else None
     given = {name: arguments[argument] for argument, name in plan.properties.items() if argument in arguments}
-    return write(given) if given or plan.required else None
+    if not given and not plan.required:
+        return None
+    if missing := [argument for argument in plan.needed if argument not in arguments]:
+        raise ArgumentError(f"{', '.join(missing)}: missing; whoever gives a part of the body must give this too")
+    return write(given)

@@ -25,11 +25,13 @@ from service.errors import (
 from service.mcp.messages import Content, TextContent, ToolResult
 
 MISMATCH = "openapi-mcp-server/outputMismatch"
-"""Key in ``_meta``: why an answer of a tool with an output schema has no ``structuredContent``."""
+"""Key in ``_meta``: why the ``structuredContent`` of an answer is not what the document says."""
 TRUNCATED = "openapi-mcp-server/truncated"
 """Key in ``_meta``, true where a part of the answer is missing; the text says which and how to get it."""
 COMPILED_LIMIT = 256
 """Output schemas kept compiled: a catalog has thousands, a client calls a few."""
+_HEADERS_ONLY = frozenset({"HEAD", "OPTIONS"})
+"""Methods that are asked for the sake of the answer's headers."""
 _MISMATCH_LIMIT = 300
 """Characters of a mismatch's description."""
 
@@ -119,9 +121,9 @@ def _error(text: str) -> ToolResult:
 def _without_content(tool: Tool, response: HttpResponse) -> ToolResult:
     """Success without a body: 204 and 205 by their nature, HEAD by its own, others by the API's choice."""
     said = [f"The API answered {answer_headers.status_line(response)}: success, without content."]
-    _, meta = _structured(tool, None, None)
-    text = "\n".join(said + answer_headers.lines(response, bare=True))
-    return ToolResult(content=(TextContent(text),), meta=meta)
+    text = "\n".join(said + answer_headers.lines(response, bare=tool.method in _HEADERS_ONLY))
+    structured, meta = _structured(tool, None, None)
+    return ToolResult(content=(TextContent(text),), structuredContent=structured, meta=meta)
 
 
 def _blocks(response: HttpResponse, body: content.Body) -> tuple[Content, ...]:
@@ -138,24 +140,38 @@ def _blocks(response: HttpResponse, body: content.Body) -> tuple[Content, ...]:
 def _structured(
     tool: Tool, body: content.Body | None, validators: OutputValidators | None
 ) -> tuple[msgspec.Raw | msgspec.UnsetType, dict[str, Any] | msgspec.UnsetType]:
-    """``structuredContent`` and ``_meta``. An answer that does not fit its schema is still the answer: text only."""
+    """``structuredContent`` and ``_meta``. An answer that is not as documented is still the answer, and says so."""
     if tool.output is None:
         return msgspec.UNSET, msgspec.UNSET
-    if body is None or (compact := body.json) is None:
-        return msgspec.UNSET, {MISMATCH: "the answer is not JSON"}
-    if body.filtered:
-        return msgspec.Raw(b'{"filtered":%b}' % compact), msgspec.UNSET
-    if tool.output.wrapped:
+    if body is not None and body.filtered and body.json is not None:
+        return msgspec.Raw(b'{"filtered":%b}' % body.json), msgspec.UNSET
+    compact = None if body is None else body.json
+    if compact is not None and tool.output.wrapped:
         compact = b'{"result":%b}' % compact
-    elif not compact.startswith(b"{"):  # 2025 revisions: structuredContent is an object
-        return msgspec.UNSET, {MISMATCH: "#: the answer is not an object"}
-    if validators is not None and (problem := validators.mismatch(tool.output, compact)) is not None:
-        return msgspec.UNSET, {MISMATCH: problem}
+    problem = _problem(tool.output, compact, validators)
+    if compact is None or problem is not None:
+        return msgspec.Raw(b'{"undocumented":%b}' % _value(body)), {MISMATCH: problem}
     return msgspec.Raw(compact), msgspec.UNSET
 
 
+def _problem(output: OutputContract, structured: bytes | None, validators: OutputValidators | None) -> str | None:
+    """Why this is not what the document says, in words."""
+    if structured is None:
+        return "the answer is not JSON"
+    if not structured.startswith(b"{"):  # 2025 revisions: structuredContent is an object
+        return "#: the answer is not an object"
+    return None if validators is None else validators.mismatch(output, structured)
+
+
+def _value(body: content.Body | None) -> bytes:
+    """An answer as JSON: itself, its text, or null for none and for what only content can carry."""
+    if body is not None and body.json is not None:
+        return body.json
+    return msgspec.json.encode(body.content.text if body and isinstance(body.content, TextContent) else None)
+
+
 def _first_error(validator: jsonschema_rs.Draft202012Validator, value: object) -> jsonschema_rs.ValidationError:
-    """Of alternatives at the root, what the first wants: the second is there for filtered answers."""
+    """Of alternatives at the root, what the first wants: the others are for answers that are filtered or misfits."""
     first = next(validator.iter_errors(value))
     match first.kind:
         case jsonschema_rs.ValidationErrorKind.AnyOf(context=[[own, *_], *_]) if not first.instance_path:

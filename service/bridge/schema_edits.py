@@ -27,6 +27,8 @@ _ONE = frozenset(
     }
 )  # fmt: skip
 _NAMED = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs"})
+_RESTRICTING = frozenset({"enum", "const", "minLength", "pattern", "allOf", "anyOf", "oneOf", "not", "$ref", "if"})
+"""Keywords by which a schema may refuse empty text or null where its type does not."""
 _LISTED = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 """Where JSON Schema 2020-12 keeps subschemas (core section 10); everything else is data and stays as it is."""
 
@@ -57,10 +59,13 @@ WHOLE = (Detail.FULL, Detail.NO_EXAMPLES, Detail.SHORT)
 
 
 def cleaned(schema: bytes) -> bytes:
-    """An encoded schema whose prose holds no invisible character; the same bytes where there is none.
+    """An encoded schema as it is told: without ``xml``, which the writer of the body knows, and no invisible character
+    in its prose; the same bytes where there is neither.
 
-    JSON text may spell them as escapes, so a backslash-u costs a second look.
+    JSON text may spell such characters as escapes, so a backslash-u costs a second look.
     """
+    if b'"xml":{' in schema:
+        schema = encode(rewritten(decode(schema), _without_xml))
     if schema.isascii() and b"\\u" not in schema:
         return schema
     encoded = encode(decode(schema))
@@ -102,6 +107,28 @@ def opened(schema: JsonSchema) -> dict[str, Any]:
     return bare(schema) | {"description": said}
 
 
+def or_empty(schema: bytes) -> bytes:
+    """An encoded schema that takes the empty text too."""
+    decoded = decode(schema)
+    return schema if _admits(decoded, "string") else encode({"anyOf": [decoded, {"const": ""}]})
+
+
+def or_null(schema: JsonSchema) -> JsonSchema:
+    """A schema that takes null too."""
+    if _admits(schema, "null"):
+        return schema
+    if isinstance(schema, dict) and isinstance(schema.get("type"), str) and _RESTRICTING.isdisjoint(schema):
+        return schema | {"type": [schema["type"], "null"]}
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _admits(schema: JsonSchema, json_type: str) -> bool:
+    """Whether every value of a type surely fits, as far as its outermost level says."""
+    if isinstance(schema, bool) or not schema:
+        return schema is not False
+    return json_type in schema.get("type", ()) and _RESTRICTING.isdisjoint(schema)
+
+
 def bare(schema: JsonSchema) -> dict[str, Any]:
     """A schema's type and the values it lists, if they are few."""
     if isinstance(schema, bool):
@@ -125,6 +152,10 @@ def _below(key: str, value: object, change: Callable[[Any], object]) -> object:
 
 def _without_examples(schema: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in schema.items() if key not in {"example", "examples"}}
+
+
+def _without_xml(schema: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in schema.items() if key != "xml"}
 
 
 def _with_short_prose(schema: dict[str, Any]) -> dict[str, Any]:

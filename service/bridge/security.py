@@ -14,7 +14,7 @@ import msgspec
 from service.bridge import text
 from service.bridge.model import ANONYMOUS, Access, KeyPlace
 from service.config import Auth
-from service.openapi.model import Operation, SecurityChoice, SecurityScheme
+from service.openapi.model import Operation, Parameter, SecurityChoice, SecurityScheme
 
 MET = Access(kind="met")
 _REASON_LIMIT = 300
@@ -50,6 +50,14 @@ def access(security: Iterable[SecurityChoice], auth: Auth, schemes: Mapping[str,
         return ANONYMOUS
     asked = " or ".join(dict.fromkeys(_asked(choice, schemes) for choice in choices))
     return Access(kind="unmet", reason=text.line(f"{_configured(auth)}; the document asks for {asked}", _REASON_LIMIT))
+
+
+def fills(auth: Auth, parameter: Parameter) -> bool:
+    """Whether these credentials write this parameter, which is then nothing to ask a model for."""
+    place = _place(auth)
+    if place is None or place.location != parameter.location:
+        return False
+    return _same(place, KeyPlace(name=parameter.name, location=place.location))
 
 
 def stranger(auth: Auth, schemes: Mapping[str, SecurityScheme]) -> str:

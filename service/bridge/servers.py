@@ -1,42 +1,80 @@
-"""Where the requests of an API go. The operator's base URL decides; the document may only move within its origin."""
+"""Where the requests of an API go. The operator decides: the document may only move within the origin of the base URL,
+and to other servers that are allowed by name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from urllib.parse import urljoin
 
-from service.bridge.model import BaseUrl, base_url
-from service.errors import SpecError
-from service.openapi.model import Note, Operation
+import msgspec
 
+from service.bridge.model import BaseUrl, Origin, base_url
+from service.errors import SpecError
+from service.openapi.model import ApiDescription, Operation
+
+ANYWHERE = base_url("https://api.invalid")
+"""Stands for an API whose place is not known; there is no such host (RFC 6761 section 6.4)."""
 _HOW = "set API_BASE_URL (--api-url), or base_url in ADDITIONAL_SPECS"
 
 
-def api_base(configured: BaseUrl | None, servers: Sequence[str], notes: Sequence[Note] = ()) -> BaseUrl:
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an API is. ``documented``: the document's own servers, as far as they can be used. ``unknown``: why the
+    base is only a stand-in, good for looking and not for calling.
+    """
+
+    base: BaseUrl
+    documented: tuple[BaseUrl, ...]
+    unknown: SpecError | None = None
+
+
+def _base(configured: BaseUrl | None, description: ApiDescription, location: str) -> BaseUrl:
     """The configured base, else the only absolute URL among the document's servers; SpecError if there is none.
 
-    ``notes`` on the document may say why there is none.
+    A relative one would be at the host of the document (Server Object). That is told and not taken: who keeps a
+    document need not be who may see the credentials.
     """
     if configured is not None:
         return configured
+    servers = description.servers
     absolute = list(dict.fromkeys(url for url in servers if "://" in url))
     if not absolute:
-        dropped = [f" ({note.pointer}: {note.message})" for note in notes if note.kind == "server_dropped"]
-        raise SpecError("#/servers", f"no absolute URL says where the API is{''.join(dropped[:1])}; {_HOW}")
+        raise SpecError(
+            "#/servers", f"no absolute URL says where the API is{_reason(description)}; {_how(servers, location)}"
+        )
     if len(absolute) > 1:
-        raise SpecError("#/servers", f"{len(absolute)} URLs to choose from ({', '.join(absolute[:3])}); {_HOW}")
+        named = ", ".join(map(_shown, absolute[:3]))
+        raise SpecError("#/servers", f"{len(absolute)} URLs to choose from ({named}); {_HOW}")
     try:
         return base_url(absolute[0])
     except ValueError as error:
-        raise SpecError("#/servers", f"{absolute[0]} {error}; {_HOW}") from error
+        raise SpecError("#/servers", f"{_shown(absolute[0])} {error}; {_HOW}") from error
 
 
-def documented(servers: Sequence[str]) -> tuple[BaseUrl, ...]:
-    """The document's own servers, as far as they are absolute URLs that can be used."""
-    return tuple(base for url in servers if "://" in url and (base := _usable(url)) is not None)
+def _reason(description: ApiDescription) -> str:
+    """What the notes on the document say of a server that it names and that cannot be used."""
+    dropped = [note for note in description.notes if note.kind == "server_dropped"]
+    return f" ({dropped[0].pointer}: {dropped[0].message})" if dropped else ""
 
 
-def operation_base(operation: Operation, base: BaseUrl, own: Sequence[BaseUrl]) -> BaseUrl:
+def _how(servers: Sequence[str], location: str) -> str:
+    perhaps = f", perhaps to {_shown(_joined(location, servers[0]))}" if location and servers else ""
+    return f"{_HOW}{perhaps}"
+
+
+def place(configured: BaseUrl | None, description: ApiDescription, location: str) -> Place:
+    """Where the API of a document is; ``location`` is the document's own URL, empty for a file."""
+    servers = description.servers
+    documented = tuple(base for url in servers if "://" in url and (base := _usable(url)) is not None)
+    try:
+        return Place(base=_base(configured, description, location), documented=documented)
+    except SpecError as error:
+        return Place(base=next(iter(documented), ANYWHERE), documented=documented, unknown=error)
+
+
+def operation_base(
+    operation: Operation, base: BaseUrl, own: Sequence[BaseUrl], allowed: Collection[Origin] = ()
+) -> BaseUrl:
     """The base for one operation, which may have servers of its own; SpecError if all of them are elsewhere.
 
     A relative URL is resolved against the base URL, which stands for the place of the document (OpenAPI 3.1
@@ -45,17 +83,17 @@ def operation_base(operation: Operation, base: BaseUrl, own: Sequence[BaseUrl]) 
     if not operation.servers:
         return base
     for url in operation.servers:
-        server = _usable(urljoin(f"{base}/", url))
+        server = _usable(_joined(f"{base}/", url))
         if server is None:
             continue
-        if server.origin == base.origin:
+        if server.origin == base.origin or server.origin in allowed:
             return server
         for root in own:
             if root.origin == server.origin and (path := _moved(server.path, root.path, base.path)) is not None:
                 return BaseUrl(base.origin, path)
     elsewhere = ", ".join(list(dict.fromkeys(operation.servers))[:3])
     problem = f"is served at {elsewhere}, not at {base.origin}"
-    raise SpecError(operation.pointer, f"{problem}; ADDITIONAL_SPECS can name this document again with that base_url")
+    raise SpecError(operation.pointer, f"{problem}; ALLOWED_SERVERS (--allowed-servers) can allow that")
 
 
 def _moved(path: str, root: str, base: str) -> str | None:
@@ -63,6 +101,20 @@ def _moved(path: str, root: str, base: str) -> str | None:
     if path == root or path.startswith(f"{root}/"):
         return base + path.removeprefix(root)
     return base.removesuffix(root) + path if base.endswith(root) else None
+
+
+def _joined(location: str, url: str) -> str:
+    try:
+        return urljoin(location, url)
+    except ValueError:
+        return ""
+
+
+def _shown(url: str) -> str:
+    """Without user information, which may be a secret."""
+    scheme, _, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def _usable(url: str) -> BaseUrl | None:

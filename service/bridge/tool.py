@@ -21,7 +21,6 @@ from service.bridge import (
 from service.bridge.body_shape import BodyShape, Field
 from service.bridge.definitions import Definitions
 from service.bridge.input_schema import Argument, described
-from service.bridge.media_types import is_json
 from service.bridge.model import (
     RESPONSE_FILTER,
     SAFE_METHODS,
@@ -29,13 +28,14 @@ from service.bridge.model import (
     BodyPlan,
     Encoder,
     InputContract,
+    Origin,
     OutputContract,
     Slot,
     Tool,
 )
 from service.bridge.names import BODY, Wire, argument_names, free
 from service.bridge.overrides import Overrides
-from service.bridge.schema_edits import cleaned, decode, encode
+from service.bridge.schema_edits import cleaned, decode, encode, or_empty
 from service.config import Auth
 from service.errors import SpecError
 from service.mcp.messages import Annotations, ToolEntry
@@ -66,6 +66,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     base: BaseUrl
+    allowed_origins: frozenset[Origin]  # beside the base's
     servers: tuple[BaseUrl, ...]  # the document's own
     description: ApiDescription
     requests: Definitions
@@ -101,12 +102,12 @@ method promises that it only adds."""
 
 def compile_operation(operation: Operation, name: str, overrides: Overrides, api: Api) -> Compiled:
     """The tool; raises SpecError with the place in the document if the operation cannot be one."""
-    base = servers.operation_base(operation, api.base, api.servers)
+    base = servers.operation_base(operation, api.base, api.servers, api.allowed_origins)
     inputs = _inputs(operation, api)
     holes = {slot.name: index for index, slot in enumerate(inputs.slots) if slot.location == "path"}
     path = path_template.compiled(base.path, operation.path, holes, operation.pointer)
     output = output_schema.build(operation, api.responses, api.limits.output_bytes, filterable=inputs.filterable)
-    notes = [*inputs.notes, *_output_notes(operation, output)]
+    notes = [*inputs.notes, *_output_notes(operation, output, api)]
     title = text.line(overrides.title, text.TITLE_LIMIT) if overrides.title else text.title(operation)
     entry, digest = _entry(operation, name, title, overrides, inputs.contract, output)
     tool = Tool(
@@ -135,7 +136,7 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
 
 def _inputs(operation: Operation, api: Api) -> _Inputs:
     notes: list[Note] = []
-    sendable = _sendable(operation, notes)
+    sendable = _sendable(operation, api, notes)
     shape = _shape(operation, api, notes)
     fields = shape.fields if shape else ()
     wires = [Wire(parameter.name, parameter.location) for parameter, _ in sendable]
@@ -146,30 +147,37 @@ def _inputs(operation: Operation, api: Api) -> _Inputs:
     chooser = free(_CHOOSER, names) if shape and len(shape.writers) > 1 else None
     if shape and chooser:
         arguments.append(_of_chooser(chooser, list(shape.writers)))
-    filterable = api.response_filter and RESPONSE_FILTER not in names and _answers_json(operation)
+    filterable = api.response_filter and RESPONSE_FILTER not in names and _answers_json(operation, api)
     if filterable:
         arguments.append(_FILTER)
     return _Inputs(
         slots=tuple(_slot(name, *each) for name, each in zip(names, sendable, strict=False)),
-        body=_plan(shape, {name: field.name for name, field in in_body.items()}, chooser) if shape else None,
+        body=_plan(shape, in_body, chooser) if shape else None,
         contract=_contract(operation, arguments, api, notes),
         notes=notes,
         filterable=filterable,
     )
 
 
-def _answers_json(operation: Operation) -> bool:
+def _answers_json(operation: Operation, api: Api) -> bool:
     good = [response for response in operation.responses if response.status.startswith("2")]
-    return operation.method != "HEAD" and any(is_json(media.name) for response in good for media in response.media)
+    media = [each for response in good for each in response.media]
+    return operation.method != "HEAD" and any(output_schema.is_json_answer(each, api.responses) for each in media)
 
 
-def _sendable(operation: Operation, notes: list[Note]) -> list[tuple[Parameter, Encoder]]:
-    """The parameters with their encoders. An optional one that cannot be sent is left out and noted."""
+def _sendable(operation: Operation, api: Api, notes: list[Note]) -> list[tuple[Parameter, Encoder]]:
+    """The parameters with their encoders. Those that credentials fill, and optional ones that cannot be sent, are left
+    out and noted.
+    """
     holes = path_template.holes(operation.path)
     sendable = []
     for parameter in operation.parameters:
         if parameter.location == "path" and parameter.name not in holes:
             notes.append(_note(parameter.pointer, "parameter_dropped", f"{{{parameter.name}}} is not in the path"))
+            continue
+        if security.fills(api.auth, parameter):
+            message = f"{parameter.location} {parameter.name} is filled with the configured credentials"
+            notes.append(_note(parameter.pointer, "parameter_dropped", message))
             continue
         try:
             sendable.append((parameter, parameters.encoder(parameter)))
@@ -198,21 +206,25 @@ def _slot(argument: str, parameter: Parameter, encode_value: Encoder) -> Slot:
     )
 
 
-def _plan(shape: BodyShape, properties: dict[str, str], chooser: str | None) -> BodyPlan:
+def _plan(shape: BodyShape, fields: dict[str, Field], chooser: str | None) -> BodyPlan:
     return BodyPlan(
         required=shape.required,
-        whole=None if shape.flat else next(iter(properties)),
-        properties=properties if shape.flat else {},
+        whole=None if shape.flat else next(iter(fields)),
+        properties={name: field.name for name, field in fields.items()} if shape.flat else {},
         writers=shape.writers,
         chooser=chooser,
+        needed=tuple(name for name, field in fields.items() if field.needed and not field.required),
     )
 
 
 def _of_parameter(name: str, parameter: Parameter) -> Argument:
-    prose = _with_real_name(text.line(parameter.description, text.ARGUMENT_LIMIT), name, parameter.name)
+    schema = cleaned(bytes(parameter.schema.json))
+    prose = text.line(parameter.description or _description(schema), text.ARGUMENT_LIMIT)
+    if parameter.allow_empty_value:
+        schema = or_empty(schema)
     return Argument(
         name=name,
-        schema=described(cleaned(bytes(parameter.schema.json)), prose, deprecated=parameter.deprecated),
+        schema=described(schema, _with_real_name(prose, name, parameter.name), deprecated=parameter.deprecated),
         refs=parameter.schema.refs,
         required=parameter.required,
     )
@@ -221,10 +233,15 @@ def _of_parameter(name: str, parameter: Parameter) -> Argument:
 def _of_field(name: str, field: Field) -> Argument:
     schema = field.schema
     if not _is_told_by(name, field.name):
-        own = decode(schema)
-        prose = own.get("description", "") if isinstance(own, dict) else ""
-        schema = described(schema, _with_real_name(prose, name, field.name))
+        schema = described(schema, _with_real_name(_description(schema), name, field.name))
     return Argument(name=name, schema=schema, refs=field.refs, required=field.required)
+
+
+def _description(schema: bytes) -> str:
+    """A schema's own; empty if it has none."""
+    own = decode(schema) if b'"description"' in schema else None
+    prose = own.get("description") if isinstance(own, dict) else None
+    return prose if isinstance(prose, str) else ""
 
 
 def _of_chooser(name: str, media_types: Sequence[str]) -> Argument:
@@ -262,8 +279,8 @@ def _contract(operation: Operation, arguments: Sequence[Argument], api: Api, not
     )
 
 
-def _output_notes(operation: Operation, output: OutputContract | None) -> list[Note]:
-    if output is not None or not output_schema.documented(operation):
+def _output_notes(operation: Operation, output: OutputContract | None, api: Api) -> list[Note]:
+    if output is not None or not output_schema.documented(operation, api.responses):
         return []
     return [_note(operation.pointer, "output_dropped", "its output schema is over the limit")]
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import anyio
 import msgspec
 
 from service.bridge.model import ApiSummary, Tool, ToolCatalog
+from service.bridge.servers import ANYWHERE
 from service.config import Config
 from service.lifecycle import BYTES_PER_TOKEN, read_catalog
 
 
 def run(config: Config) -> int:
-    tools = anyio.run(read_catalog, config, backend="trio")
+    tools = anyio.run(partial(read_catalog, config, only_to_show=True), backend="trio")
     if "--json" in config.options:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(report(tools)), indent=2) + b"\n")
     else:
@@ -41,7 +43,7 @@ def report(tools: ToolCatalog) -> dict[str, Any]:
 def lines(tools: ToolCatalog) -> Iterator[str]:
     """The same for people: APIs, tools, what was left out and why, what was repaired."""
     for api in tools.apis:
-        yield f"{api.name}: {api.title} {api.version} (OpenAPI {api.dialect}) at {api.base}"
+        yield f"{api.name}: {api.title} {api.version} (OpenAPI {api.dialect}){_where(api)}"
         yield f"  {api.tools} tools, {api.filtered} left out by tags, {len(api.notes)} notes"
     yield ""
     yield f"{'TOOL':40} {'TOKENS':>7}  OPERATION"
@@ -56,6 +58,10 @@ def lines(tools: ToolCatalog) -> Iterator[str]:
     yield from _unmet(tools)
     for api in tools.apis:
         yield from _notes(api)
+
+
+def _where(api: ApiSummary) -> str:
+    return ", to be served with API_BASE_URL set" if api.base == ANYWHERE else f" at {api.base}"
 
 
 def _unmet(tools: ToolCatalog) -> Iterator[str]:
@@ -100,7 +106,7 @@ def _api(api: ApiSummary) -> dict[str, Any]:
         "title": api.title,
         "version": api.version,
         "openapi": api.dialect,
-        "base_url": str(api.base),
+        "base_url": None if api.base == ANYWHERE else str(api.base),
         "tools": api.tools,
         "filtered": api.filtered,
         "unmet_security": api.unmet,

@@ -1,4 +1,4 @@
-"""Static credentials: the operator's, one set for each API, sent to that API's own origin and nowhere else.
+"""Static credentials: the operator's, one set for each API, sent to that API's own origins and nowhere else.
 
 They go with every call of their API, also of operations that allow anonymous access: an API tells a known caller
 more (its own data, higher limits), and the operator has configured them to be used.
@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote_plus
 
 import msgspec
 
-from service.bridge.model import BaseUrl, HttpRequest, Origin, Tool
+from service.bridge.model import HttpRequest, Origin, Tool
 from service.config import Auth
 from service.errors import ConfigError, CredentialError
 
@@ -34,38 +34,37 @@ _NOT_FOR_KEYS = frozenset(
 class _Credential(msgspec.Struct, frozen=True, kw_only=True):
     """What goes where, ready to send. ``text``: the header's value, or the whole piece of query or cookie."""
 
-    origin: Origin
+    origins: frozenset[Origin]
     location: Literal["header", "query", "cookie"]
     name: str
     text: str
 
     def __repr__(self) -> str:
-        return f"_Credential({self.location} {self.name} for {self.origin})"
+        return f"_Credential({self.location} {self.name} for {_named(self.origins)})"
 
 
 class Credentials:
     """Adds what was configured for an API to the requests for it. Raises ConfigError for what cannot be sent at all.
 
-    ``auths`` and ``bases`` are by the name of the API; one that is in neither has no credentials.
+    ``auths`` and ``origins`` are by the name of the API; one that is in neither has no credentials.
     """
 
-    def __init__(self, auths: Mapping[str, Auth], bases: Mapping[str, BaseUrl]) -> None:
+    def __init__(self, auths: Mapping[str, Auth], origins: Mapping[str, frozenset[Origin]]) -> None:
         self._credentials = {
-            api: _prepared(api, auth, bases[api].origin) for api, auth in auths.items() if auth.kind != "none"
+            api: _prepared(api, auth, origins[api]) for api, auth in auths.items() if auth.kind != "none"
         }
 
     def authorize(self, request: HttpRequest, tool: Tool) -> HttpRequest:
         """The request with its API's credentials, which win over an argument of the same name.
 
-        Raises CredentialError where the request goes to another origin than the API's own.
+        Raises CredentialError where the request goes to another origin than one of the API's own.
         """
         credential = self._credentials.get(tool.api)
         if credential is None:
             return request
-        if request.origin != credential.origin:
-            raise CredentialError(
-                f"the credentials of {tool.api} belong to {credential.origin} and are not sent to {request.origin}"
-            )
+        if request.origin not in credential.origins:
+            whose = f"the credentials of {tool.api} belong to {_named(credential.origins)}"
+            raise CredentialError(f"{whose} and are not sent to {request.origin}")
         match credential.location:
             case "header":
                 headers = (*_without_header(request, credential.name), (credential.name, credential.text))
@@ -78,18 +77,22 @@ class Credentials:
                 assert_never(unknown)
 
 
-def _prepared(api: str, auth: Auth, origin: Origin) -> _Credential:
+def _named(origins: frozenset[Origin]) -> str:
+    return " and ".join(sorted(map(str, origins)))
+
+
+def _prepared(api: str, auth: Auth, origins: frozenset[Origin]) -> _Credential:
     match auth.kind:
         case "basic":
             if ":" in auth.username:  # RFC 7617 section 2
                 raise ConfigError("AUTH_USERNAME", f"the user name for {api} must not contain a colon")
             pair = base64.b64encode(f"{auth.username}:{auth.password}".encode()).decode("ascii")
-            return _Credential(origin=origin, location="header", name="Authorization", text=f"Basic {pair}")
+            return _Credential(origins=origins, location="header", name="Authorization", text=f"Basic {pair}")
         case "bearer":
             _require(_FIELD_VALUE, auth.token, "AUTH_TOKEN", api)
-            return _Credential(origin=origin, location="header", name="Authorization", text=f"Bearer {auth.token}")
+            return _Credential(origins=origins, location="header", name="Authorization", text=f"Bearer {auth.token}")
         case "api_key":
-            return _Credential(origin=origin, location=auth.key_in, name=auth.key_name, text=_key(api, auth))
+            return _Credential(origins=origins, location=auth.key_in, name=auth.key_name, text=_key(api, auth))
         case "none":
             raise ValueError("no credentials to prepare")
         case unknown:

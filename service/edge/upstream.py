@@ -249,11 +249,10 @@ def _cause(error: BaseException) -> BaseException:
 
 
 def _head(request: HttpRequest) -> h11.Request:
-    headers = [
-        (b"Host", request.origin.authority.encode("ascii")),
-        (b"User-Agent", _USER_AGENT),
-        (b"Accept-Encoding", b"gzip"),
-    ]
+    headers = [(b"Host", request.origin.authority.encode("ascii"))]
+    if not any(name.lower() == "user-agent" for name, _ in request.headers):  # which some APIs let their callers set
+        headers.append((b"User-Agent", _USER_AGENT))
+    headers.append((b"Accept-Encoding", b"gzip"))
     headers += [(name.encode("ascii"), value.encode("latin-1")) for name, value in request.headers]
     if request.body is not None:
         headers.append((b"Content-Length", b"%d" % len(request.body)))

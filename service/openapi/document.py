@@ -28,6 +28,15 @@ _DIALECTS: dict[str, tuple[tuple[re.Pattern[str], Dialect], ...]] = {
     "swagger": ((re.compile(r"2(\.0(\.[0-9]+)?)?"), "2.0"),),
 }
 _EXAMPLE = {"openapi": "3.1.0", "swagger": "2.0"}
+_OTHER_KINDS = {
+    "asyncapi": "an AsyncAPI document",
+    "arazzo": "an Arazzo document",
+    "overlay": "an overlay, which belongs into API_OVERLAYS beside its document",
+    "swaggerVersion": "a Swagger 1 document",
+    "item": "a Postman collection",
+    "$schema": "a JSON Schema",
+}
+"""What else people have at hand, by a key at its top."""
 _ACCEPTED = "accepted are swagger 2.0 and openapi 3.0, 3.1 and 3.2"
 
 
@@ -66,7 +75,8 @@ def _dialect(json: bytes) -> Dialect:
     root = msgspec.json.decode(json, type=dict[str, msgspec.Raw])
     named = [key for key in _DIALECTS if key in root]
     if not named:
-        raise SpecError("", "not an OpenAPI document: no `openapi` or `swagger` key at the top")
+        other = next((f"this is {kind}, " for key, kind in _OTHER_KINDS.items() if key in root), "")
+        raise SpecError("", f"{other}not an OpenAPI document: no `openapi` or `swagger` key at the top")
     if len(named) > 1:
         raise SpecError("", "both `openapi` and `swagger` at the top; keep the one that the document follows")
     key = named[0]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from typing import TypeVar, get_args
+from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
 from service.errors import SpecError
-from service.openapi.model import Body, Encoding, MediaType, Parameter, Response, Schema, Style
+from service.openapi.encodings import EncodingReader
+from service.openapi.model import Body, MediaType, Response, Schema
 from service.openapi.notes import Notes
 from service.openapi.objects import (
-    EncodingObject,
-    Encodings,
     MediaTypeObject,
     RequestBody,
     ResponseObject,
@@ -29,7 +28,6 @@ from service.openapi.schemas import Schemas
 _body = reader(RequestBody)
 _response = reader(ResponseObject)
 _media_type = reader(MediaTypeObject)
-_encoding = reader(EncodingObject)
 _STATUS = re.compile(r"[1-5](?:[0-9]{2}|[xX]{2})")
 
 
@@ -39,7 +37,7 @@ class BodyReader:
     def __init__(self, references: References, schemas: Schemas, parameters: ParameterReader, notes: Notes) -> None:
         self._references = references
         self._schemas = schemas
-        self._parameters = parameters
+        self._encodings = EncodingReader(parameters.header, notes)
         self._notes = notes
         self._known: dict[str, Body] = {}
 
@@ -73,9 +71,9 @@ class BodyReader:
             pointer=place.pointer,
             name=name,
             schema=schema,
-            encoding=self._by_name(place, declared),
-            prefix_encoding=self._by_position(place, declared),
-            item_encoding=self._of_the_rest(place, declared),
+            encoding=self._encodings.by_name(place, declared),
+            prefix_encoding=self._encodings.by_position(place, declared),
+            item_encoding=self._encodings.of_the_rest(place, declared),
             is_stream=is_stream,
         )
 
@@ -84,46 +82,6 @@ class BodyReader:
         if is_there(declared.schema):
             return self._schemas.read(at.member(declared.schema, "schema")), False
         return described_schema(at, declared, self._schemas)
-
-    def _encoding(self, at: Located) -> Encoding:
-        declared = read(_encoding, at)
-        headers = (declared.headers or {}).items()
-        return Encoding(
-            content_type=None if declared.content_type is None else written(declared.content_type),
-            style=self._encoding_style(at, declared),
-            explode=declared.explode,
-            allow_reserved=declared.allow_reserved is True,
-            headers=tuple(self._headers((name, at.member(value, "headers", name)) for name, value in headers)),
-            encoding=self._by_name(at, declared),
-            prefix_encoding=self._by_position(at, declared),
-            item_encoding=self._of_the_rest(at, declared),
-        )
-
-    def _by_name(self, at: Located, declared: Encodings) -> dict[str, Encoding]:
-        members = (declared.encoding or {}).items()
-        return {name: self._encoding(at.member(value, "encoding", name)) for name, value in members}
-
-    def _by_position(self, at: Located, declared: Encodings) -> tuple[Encoding, ...]:
-        members = enumerate(declared.prefix_encoding or ())
-        return tuple(self._encoding(at.member(value, "prefixEncoding", index)) for index, value in members)
-
-    def _of_the_rest(self, at: Located, declared: Encodings) -> Encoding | None:
-        value = declared.item_encoding
-        return self._encoding(at.member(value, "itemEncoding")) if is_there(value) else None
-
-    def _headers(self, headers: Iterable[tuple[str, Located]]) -> Iterable[Parameter]:
-        """Encoding Object, ``headers``: Content-Type is described separately and ignored here."""
-        return [self._parameters.header(at, name) for name, at in headers if name.lower() != "content-type"]
-
-    def _encoding_style(self, at: Located, declared: EncodingObject) -> Style | None:
-        """Encoding Object, ``style``: as for query parameters."""
-        if declared.style is None:
-            return None
-        for style in get_args(Style):
-            if style == declared.style:
-                return style  # type: ignore[no-any-return]  # one of the literal's values
-        self._notes.add(at.pointer, "parameter_repaired", f"style {declared.style!r} is unknown; 'form' was taken")
-        return "form"
 
 
 class ResponseReader:

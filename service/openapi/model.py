@@ -17,7 +17,7 @@ Dialect = Literal["2.0", "3.0", "3.1", "3.2"]
 NoteKind = Literal[
     "path_repaired", "variable_undeclared", "parameter_dropped", "parameter_repeated", "parameter_repaired",
     "body_dropped", "keyword_dropped", "pattern_dropped", "schema_repaired", "reference_static", "response_dropped",
-    "output_dropped", "input_shortened", "security_dropped", "server_dropped", "info_dropped",
+    "output_dropped", "input_shortened", "security_dropped", "server_dropped", "base_url_unknown", "info_dropped",
     "extension_ignored", "overlay_unused", "override_unused",
 ]  # fmt: skip
 """What each means is in `service.openapi.notes.KINDS`."""
@@ -58,7 +58,8 @@ class SkippedOperation(msgspec.Struct, frozen=True, kw_only=True):
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     """One parameter with every default of its dialect filled in.
 
-    ``content_type`` is set where the parameter is described by ``content`` (then ``style`` does not apply).
+    ``content_type`` is set where the parameter is described by ``content`` (then ``style`` does not apply), and
+    ``encoding`` where that is a form whose properties are written in ways of their own.
     ``explode`` and ``style`` are the effective values. Collection formats of Swagger 2.0 arrive as styles.
     """
 
@@ -72,6 +73,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     allow_reserved: bool = False
     allow_empty_value: bool = False
     content_type: str | None = None
+    encoding: Mapping[str, Encoding] = {}
     description: str = ""
     deprecated: bool = False
 

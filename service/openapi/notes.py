@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from service.openapi.model import Note, NoteKind
 
 KINDS: Mapping[NoteKind, str] = {
-    "path_repaired": "a path key without its leading slash, or with a query or fragment, was taken for what it means",
+    "path_repaired": "a path key without its leading slash, or with a query or fragment, or a method in capitals, was "
+    "taken for what it means",
     "variable_undeclared": "a variable of the path has no parameter; it became a required string",
     "parameter_dropped": "a parameter that cannot be sent or must not be set was left out",
     "parameter_repeated": "a parameter is declared twice in one place; the last one counts",
@@ -22,6 +23,7 @@ KINDS: Mapping[NoteKind, str] = {
     "input_shortened": "the input schema of a tool is over its limit; what it says in less is in the message",
     "security_dropped": "a security scheme is missing or of an unknown kind",
     "server_dropped": "a server entry cannot be used",
+    "base_url_unknown": "the document does not say where the API is; serving it needs API_BASE_URL",
     "info_dropped": "what the document says about itself cannot be read",
     "extension_ignored": "x-mcp or a key of it is none of what this service reads",
     "overlay_unused": "the target of an overlay's action selects nothing in the document",

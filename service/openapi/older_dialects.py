@@ -16,6 +16,7 @@ _MAPPED_KINDS = 20
 _KIND_CHARACTERS = 60
 _ANNOTATIONS = ("title", "description", "default", "deprecated", "examples", "xml")
 _APPLICATORS = frozenset({"$ref", "allOf", "anyOf", "oneOf", "not", "if", "const"})
+_CHOICES = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
 _BOUNDS = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
 
 
@@ -67,18 +68,39 @@ def nullable(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-def tell_kinds(discriminator: object, schema: dict[str, Any]) -> None:
+def tell_kinds(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
     """Say in words which value of which property selects which schema: 2020-12 has no keyword for it."""
-    if not isinstance(discriminator, Mapping):
+    discriminator = declared["discriminator"]
+    if not isinstance(discriminator, Mapping) or not isinstance(name := discriminator.get("propertyName"), str):
         return
-    name, mapping = discriminator.get("propertyName"), discriminator.get("mapping")
-    if not isinstance(name, str) or not isinstance(mapping, Mapping) or not mapping:
+    mapping = discriminator.get("mapping")
+    if isinstance(mapping, Mapping) and mapping:
+        kinds = [f"{kind} → {_last(target)}" for kind, target in mapping.items() if isinstance(target, str)]
+    else:
+        kinds = _own_names(declared)
+    if not kinds:
         return
-    kinds = [
-        f"{kind} → {target.rpartition('/')[2]}"[:_KIND_CHARACTERS]
-        for kind, target in list(mapping.items())[:_MAPPED_KINDS]
-        if isinstance(target, str)
-    ]
-    more = ", …" if len(mapping) > _MAPPED_KINDS else ""
-    told = f"{name} selects the schema: {', '.join(kinds)}{more}."
+    shown = ", ".join(kind[:_KIND_CHARACTERS] for kind in kinds[:_MAPPED_KINDS])
+    told = f"{name} selects the schema: {shown}{', …' if len(kinds) > _MAPPED_KINDS else ''}."
     schema["description"] = f"{schema['description']} {told}" if "description" in schema else told
+
+
+def open_to_kinds(schema: dict[str, Any]) -> None:
+    """A schema with a discriminator and no choices of its own stands for whatever is made of it with ``allOf``
+    (Discriminator Object): it says in so many words that the members of those are welcome.
+    """
+    if _CHOICES.isdisjoint(schema) and schema.get("type", "object") == "object":
+        schema.setdefault("additionalProperties", {})
+
+
+def _own_names(declared: Mapping[str, Any]) -> list[str]:
+    """Without a mapping, the names of the schemas to choose from are the values (Discriminator Object)."""
+    choices = declared.get("oneOf", declared.get("anyOf"))
+    if not isinstance(choices, list):
+        return []
+    references = [choice.get("$ref") for choice in choices if isinstance(choice, Mapping)]
+    return [_last(reference) for reference in references if isinstance(reference, str)]
+
+
+def _last(reference: str) -> str:
+    return reference.rpartition("/")[2]

@@ -8,7 +8,8 @@ from typing import get_args
 import msgspec
 
 from service.errors import SpecError
-from service.openapi.model import Location, Parameter, Schema, Style
+from service.openapi.encodings import EncodingReader
+from service.openapi.model import Encoding, Location, Parameter, Schema, Style
 from service.openapi.notes import Notes
 from service.openapi.objects import MediaTypeObject, ParameterObject, is_there, read, reader, written
 from service.openapi.references import Located, References
@@ -29,6 +30,7 @@ _STYLES: Mapping[Location, tuple[Style, ...]] = {
 _EXPLODED = frozenset({"form", "cookie"})
 """Styles that explode unless told not to."""
 
+_Value = tuple[Schema, str | None, dict[str, Encoding]]
 _parameter = reader(ParameterObject)
 _media_type = reader(MediaTypeObject)
 
@@ -40,6 +42,7 @@ class ParameterReader:
         self._references = references
         self._schemas = schemas
         self._notes = notes
+        self._encodings = EncodingReader(self.header, notes)
         self._known: dict[str, Parameter] = {}
 
     def parameter(self, at: Located) -> Parameter:
@@ -65,7 +68,7 @@ class ParameterReader:
             raise SpecError(at.pointer, "the parameter has no name")
         location = _location(at, declared)
         style, explode = self._style(at, declared, location)
-        schema, content_type = self._value(at, declared, location)
+        schema, content_type, encoding = self._value(at, declared, location)
         if location == "path" and declared.required is not True:
             self._notes.add(at.pointer, "parameter_repaired", "a path parameter is always required")
         return Parameter(
@@ -79,6 +82,7 @@ class ParameterReader:
             allow_reserved=declared.allow_reserved is True,
             allow_empty_value=declared.allow_empty_value is True and location == "query",
             content_type=content_type,
+            encoding=encoding,
             description=written(declared.description),
             deprecated=declared.deprecated is True,
         )
@@ -93,28 +97,29 @@ class ParameterReader:
                 self._notes.add(f"{at.pointer}/style", "parameter_repaired", message)
         return style, style in _EXPLODED if declared.explode is None else declared.explode
 
-    def _value(self, at: Located, declared: ParameterObject, location: Location) -> tuple[Schema, str | None]:
-        """The schema, and the media type of a parameter that is described by ``content``."""
+    def _value(self, at: Located, declared: ParameterObject, location: Location) -> _Value:
+        """The schema, and the media type and encoding of a parameter that is described by ``content``."""
         if is_there(declared.schema) and location != "querystring":
             if declared.content:
                 self._notes.add(at.pointer, "parameter_repaired", "has both schema and content; schema was taken")
-            return self._schemas.read(at.member(declared.schema, "schema")), None
+            return self._schemas.read(at.member(declared.schema, "schema")), None, {}
         if declared.content:
             return self._content(at, declared.content)
         if location == "querystring":
             raise SpecError(at.pointer, "a querystring parameter needs content")
         self._notes.add(at.pointer, "parameter_repaired", "has neither schema nor content; any text was taken")
-        return ANY_TEXT, None
+        return ANY_TEXT, None, {}
 
-    def _content(self, at: Located, content: dict[str, msgspec.Raw]) -> tuple[Schema, str]:
+    def _content(self, at: Located, content: dict[str, msgspec.Raw]) -> _Value:
         name, value = next(iter(content.items()))
         if len(content) > 1:
             self._notes.add(at.pointer, "parameter_repaired", f"has several media types; {name!r} was taken")
         place = self._references.resolve(at.member(value, "content", name)).target
         media = read(_media_type, place)
+        encoding = self._encodings.by_name(place, media)
         if not is_there(media.schema):
-            return Schema(msgspec.Raw(b"{}")), name
-        return self._schemas.read(place.member(media.schema, "schema")), name
+            return Schema(msgspec.Raw(b"{}")), name, encoding
+        return self._schemas.read(place.member(media.schema, "schema")), name, encoding
 
 
 def _location(at: Located, declared: ParameterObject) -> Location:

@@ -107,6 +107,9 @@ class PathReader(Generic[D]):
         for name, place in item.items():
             if name in self._dialect.methods:
                 yield (name,), name.upper(), place
+            elif name.lower() in self._dialect.methods and name.lower() not in item:
+                self._notes.add(place.pointer, "path_repaired", f"{name!r} was taken for the method {name.lower()!r}")
+                yield (name,), name.upper(), place
             elif name == "additionalOperations" and self._is_3_2:
                 for method, value in read_map(place).items():
                     yield (name, method), method, place.member(value, method)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from service.openapi import older_dialects
+from service.openapi.choices import admit_several, may_overlap
 from service.openapi.conversion import TYPES, Conversion, JsonSchema, kind_of
 from service.openapi.keywords import PLAIN, as_text, is_list_of_names, is_number, is_shallow
 
@@ -55,10 +56,11 @@ class RequestConversion(Conversion):
             self._note("schema_repaired", repair, "enum")
         if "exclusiveMinimum" in strict or "exclusiveMaximum" in strict:
             older_dialects.separate_bounds(strict)
-        if "oneOf" in strict and "anyOf" not in strict and self._loses_properties(schema["oneOf"]):
-            strict["anyOf"] = strict.pop("oneOf")
+        if "oneOf" in strict and (self._loses_properties(schema["oneOf"]) or may_overlap(strict["oneOf"])):
+            admit_several(strict)
         if "discriminator" in schema:
-            older_dialects.tell_kinds(schema["discriminator"], strict)
+            older_dialects.tell_kinds(schema, strict)
+            older_dialects.open_to_kinds(strict)
         if schema.get("nullable") is True or schema.get("x-nullable") is True:
             return older_dialects.nullable(strict)
         return strict

@@ -279,6 +279,7 @@ def _address(source: Source) -> Address:
     schemes = source.spared(read_texts, source.at("schemes"), "server_dropped")
     if host is None or path is None or schemes is None:
         return Address("", "", [])
+    host = host.rpartition("://")[2].rstrip("/")  # some write a whole URL
     return Address(host, f"/{path.strip('/')}".rstrip("/"), schemes)
 
 

@@ -93,6 +93,42 @@ def test_numbers_arrive_exactly(text, value):
     assert (str(got), type(got)) == (str(value), type(value))
 
 
+INTEGERS = {
+    "properties": {
+        "n": {"type": "integer"},
+        "list": {"items": {"$ref": "#/$defs/Count"}},
+        "choice": {"anyOf": [{"type": "integer"}, {"type": "string"}]},
+        "nullable": {"type": ["integer", "null"]},
+        "number": {"type": "number"},
+        "either": {"anyOf": [{"type": "integer"}, {"type": "number"}]},
+        "open": {},
+    },
+    "$defs": {"Count": {"type": "object", "properties": {"count": {"type": "integer"}}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        pytest.param('{"n":5.0}', {"n": 5}, id="fraction of zeros"),
+        pytest.param('{"n":1e3}', {"n": 1000}, id="exponent"),
+        pytest.param('{"n":"5.0"}', {"n": 5}, id="as text"),
+        pytest.param('{"list":[{"count":7},{"count":8.0}]}', {"list": [{"count": 7}, {"count": 8}]}, id="nested"),
+        pytest.param('{"choice":5.0}', {"choice": 5}, id="one of several types"),
+        pytest.param('{"nullable":5.0}', {"nullable": 5}, id="or null"),
+    ],
+)
+def test_where_only_integers_fit_whole_numbers_are_spelt_so(text, values):
+    got = checked(text, INTEGERS).values
+    assert (got, "Decimal" in repr(got)) == (values, False)
+
+
+@pytest.mark.parametrize("name", ["number", "either", "open"])
+@pytest.mark.parametrize("number", ["5.0", "1E+3"])
+def test_elsewhere_whole_numbers_stay_as_they_are_spelt(name, number):
+    assert str(checked(f'{{"{name}":{number}}}', INTEGERS).values[name]) == number
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -151,6 +187,50 @@ def test_the_deepest_allowed_nesting_passes():
 )
 def test_a_problem_names_its_place_what_was_expected_and_what_came(text, problem):
     assert problem in refusal(text)
+
+
+EITHER = {"anyOf": [{"required": ["a"]}, {"required": ["b"], "properties": {"b": {"const": 1}}}]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "problem"),
+    [
+        pytest.param(
+            {"propertyNames": {"pattern": "^x-"}},
+            '{"v":{"a":1}}',
+            '- /v: expected names of properties to be text that matches ^x-, got "a"',
+            id="names of properties",
+        ),
+        pytest.param({"items": False}, '{"v":[1]}', "- /v/0: expected nothing there, got 1", id="nothing may be there"),
+        pytest.param(
+            {"not": {"required": ["a"]}},
+            '{"v":{"a":1}}',
+            '- /v: expected anything but what fits {"required":["a"]}, got {"a":1}',
+            id="not",
+        ),
+        pytest.param({"contains": {"const": 1}}, '{"v":[2]}', "- /v: expected certain items, as", id="contains"),
+        pytest.param(
+            {"oneOf": [{"required": ["a"]}, {"required": ["b"]}]},
+            '{"v":{"a":1,"b":1}}',
+            "- /v: expected what fits only one of the schema's alternatives, got",
+            id="more than one",
+        ),
+        pytest.param(
+            EITHER,
+            '{"v":{}}',
+            "- /v: fits none of 2 alternatives: /v/a: missing, expected a value, or /v/b: missing, expected 1",
+            id="no branch, each with its reason",
+        ),
+        pytest.param(
+            {"properties": {"a": {}}, "unevaluatedProperties": False},
+            '{"v":{"b":1}}',
+            "- /v/b: unknown; there are a",
+            id="unevaluated",
+        ),
+    ],
+)
+def test_a_problem_of_a_rarer_keyword_is_told_in_words(schema, text, problem):
+    assert problem in refusal(text, {"properties": {"v": schema}})
 
 
 def test_five_problems_are_told_and_the_rest_counted_as_more():

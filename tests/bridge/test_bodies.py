@@ -94,6 +94,8 @@ def test_text_goes_as_it_is(name: str, schema: Any, value: Any, content_type: st
         ("application/x-thing", {"anyOf": [BINARY, {"type": "null"}]}, "AP+A", "application/x-thing"),
         ("image/*", BINARY, "data:image/gif;name=a.gif;base64,AP+A", "image/gif"),
         ("*/*", BINARY, "AP+A", "application/octet-stream"),
+        ("*/*", BINARY, "data:image/webp;base64,AP+A", "image/webp"),
+        ("application/*", BINARY, "data:application/pdf;base64,AP+A", "application/pdf"),
         ("application/octet-stream", BINARY, "data:text/plain,%00%FF%80", "application/octet-stream"),
     ],
 )
@@ -231,8 +233,13 @@ def test_bodies_and_files_have_limits() -> None:
         write("A" * (files.MAX_FILE_TEXT + 4), "image/png", {})
 
 
+def test_a_character_that_the_charset_lacks_is_named_with_it() -> None:
+    with pytest.raises(ArgumentError, match="body: '水' cannot be written in latin-1"):
+        write("é水", "text/plain; charset=iso-8859-1", TEXT)
+
+
 def test_half_of_a_surrogate_pair_and_endless_nesting_are_refused() -> None:
-    with pytest.raises(ArgumentError, match="body: surrogates not allowed"):
+    with pytest.raises(ArgumentError, match=r"body: .*ud800.* cannot be written in utf-8"):
         write({"a": "\ud800"}, "application/json")
     deep: Any = 1
     for _ in range(100_000):

@@ -9,7 +9,7 @@ import pytest
 from descriptions import JSON, OBJECT, answer, catalog, describe, media, operation, parameter, reasons, source, tool
 
 from service.bridge.catalog import ApiSource, build
-from service.bridge.model import Tool
+from service.bridge.model import Origin, Tool
 from service.bridge.tool import DIGEST
 from service.errors import SpecError
 from service.openapi.model import Note, SkippedOperation
@@ -139,6 +139,19 @@ def test_a_server_beside_the_documents_own_is_not_guessed_where_the_base_url_has
 
 
 @pytest.mark.parametrize(
+    ("server", "perhaps"),
+    [
+        pytest.param("/v1", "https://docs.example/v1", id="a path"),
+        pytest.param("v1", "https://docs.example/specs/v1", id="beside the document"),
+        pytest.param("//api.example/v1", "https://api.example/v1", id="a host without a scheme"),
+    ],
+)
+def test_where_a_relative_server_may_be_is_told_and_not_taken(server, perhaps):
+    with pytest.raises(SpecError, match=re.escape(f"perhaps to {perhaps}")):
+        catalog(base=None, servers=(server,), location="https://user:pass@docs.example/specs/api.yaml?v=1")
+
+
+@pytest.mark.parametrize(
     ("servers", "problem"),
     [
         pytest.param((), "no absolute URL says where the API is; set API_BASE_URL", id="none"),
@@ -167,12 +180,25 @@ def test_servers_that_cannot_be_read_are_named_where_they_are_needed():
         "https://api.example.com:8443",
         "file:///etc",
         "//evil.example",
+        "http://[::1",
     ],
 )
 def test_an_operation_served_at_another_origin_is_skipped(url):
     made = catalog(operation(servers=(url,)))
     [reason] = reasons(made)
-    assert reason.startswith(f"is served at {url}, not at https://api.example.com; ADDITIONAL_SPECS can")
+    assert reason.startswith(f"is served at {url}, not at https://api.example.com; ALLOWED_SERVERS (")
+
+
+def test_an_operation_served_at_another_origin_is_served_where_that_is_allowed():
+    elsewhere = ("https://other.example", "https://uploads.example.com/v2")
+    allowed = frozenset({Origin("https", "uploads.example.com", 443)})
+    made = catalog(operation(servers=elsewhere), operation(path="/b"), allowed_origins=allowed)
+    assert [str(each.origin) for each in made.tools.values()] == [
+        "https://uploads.example.com",
+        "https://api.example.com",
+    ]
+    assert "".join(map(str, made.tools["get_pets"].path)) == "/v2/pets"
+    assert made.apis[0].origins == allowed | {Origin("https", "api.example.com", 443)}
 
 
 @pytest.mark.parametrize(
@@ -216,7 +242,7 @@ def test_an_entry_is_the_tool_as_mcp_spells_it():
         "title": "List pets",
         "description": "List pets",
         "inputSchema": {"type": "object", "properties": {}, "additionalProperties": False},
-        "outputSchema": OBJECT,
+        "outputSchema": {"type": "object", "anyOf": [OBJECT, {"required": ["undocumented"]}]},
         "annotations": {"readOnlyHint": True, "openWorldHint": True},
     }
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
 
 from service.bridge import parameters
 from service.errors import ArgumentError
-from service.openapi.model import Location, Parameter, Schema, Style
+from service.openapi.model import Encoding, Location, Parameter, Schema, Style
 
 ANY = Schema(msgspec.Raw(b"{}"))
 POINTER = "#/paths/~1pets/get/parameters/0"
@@ -251,6 +252,24 @@ def test_allow_empty_value_sends_the_name_of_what_would_be_left_out() -> None:
 )  # fmt: skip
 def test_content_is_written_by_its_media_type(location: Location, content_type: str, value: Any, text: str) -> None:
     assert encode(value, location, "simple", explode=False, content_type=content_type) == text
+
+
+@pytest.mark.parametrize("location", ["querystring", "query"])
+def test_a_form_as_a_parameter_has_the_encoding_of_its_properties(location: Location) -> None:
+    encoding = {"ids": Encoding(explode=False), "deep": Encoding(style="deepObject")}
+    written = encode(
+        {"a": "b c", "ids": [1, 2], "deep": {"e": "f g"}},
+        location,
+        content_type="application/x-www-form-urlencoded",
+        encoding=encoding,
+    )
+    text = "a=b+c&ids=1,2&deep%5Be%5D=f%20g"
+    assert written == (text if location == "querystring" else f"color={quote(text, safe='')}")
+
+
+@pytest.mark.parametrize(("style", "text"), [("spaceDelimited", "a b/c"), ("pipeDelimited", "a|b/c")])
+def test_a_header_takes_the_other_collection_formats_of_swagger_2(style: Style, text: str) -> None:
+    assert encode(["a", "b/c"], "header", style, explode=False) == text
 
 
 @pytest.mark.parametrize(("style", "text"), [("spaceDelimited", "a%20b%2Fc"), ("pipeDelimited", "a%7Cb%2Fc")])

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.bridge import content
-from service.bridge.model import OutputContract
+from service.bridge.model import HttpResponse, OutputContract
 from service.bridge.result import MISMATCH, OutputValidators, render
 from service.mcp.messages import (
     AudioContent,
@@ -261,15 +261,35 @@ def test_a_tool_with_an_output_schema_answers_with_structure(body: bytes, wrappe
         pytest.param(b'{"$ref":"http://127.0.0.1/x"}', b"{}", "it cannot be checked: ", id="nothing is fetched"),
     ],
 )
-def test_an_answer_that_does_not_fit_keeps_its_text_and_loses_its_structure(
+def test_an_answer_that_does_not_fit_keeps_its_text_and_is_told_as_undocumented(
     schema: bytes, body: bytes, reason: str
 ) -> None:
     output = OutputContract(schema=msgspec.Raw(schema), wrapped=False)
     result = render(tool(output=output), answer(body, "application/json"), OutputValidators())
     assert not result.isError
     assert texts(result) == [body.decode()]
-    assert result.structuredContent is msgspec.UNSET
+    assert bytes(result.structuredContent) == b'{"undocumented":%b}' % body
     assert result.meta[MISMATCH].startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("response", "structured"),
+    [
+        pytest.param(answer(b'say "hi"', "text/plain"), b'{"undocumented":"say \\"hi\\""}', id="text"),
+        pytest.param(answer(b"\x89PNG", "image/png"), b'{"undocumented":null}', id="a picture"),
+        pytest.param(answer(b"", "", status=204), b'{"undocumented":null}', id="nothing"),
+    ],
+)
+def test_an_answer_that_is_not_json_is_told_as_undocumented(response: HttpResponse, structured: bytes) -> None:
+    result = render(tool(output=OutputContract(schema=msgspec.Raw(PET), wrapped=True)), response, OutputValidators())
+    assert bytes(result.structuredContent) == structured
+    assert result.meta[MISMATCH] == "the answer is not JSON"
+
+
+def test_an_empty_answer_says_nothing_of_its_length_and_type() -> None:
+    empty = answer(b"", "application/json", ("content-length", "0"), ("location", "/jobs/7"), status=202)
+    said = "The API answered 202 Accepted: success, without content.\nLocation: /jobs/7"
+    assert texts(render(tool("POST"), empty)) == [said]
 
 
 def test_without_validators_answers_are_not_checked() -> None:

@@ -31,6 +31,8 @@ from service.bridge.model import Tool, ToolCatalog
 from service.bridge.request import build
 from service.bridge.schema_edits import LEFT_OUT
 from service.bridge.tool import SchemaLimits
+from service.config import Auth
+from service.errors import ArgumentError
 
 # Arguments
 
@@ -62,6 +64,12 @@ def test_an_operation_without_arguments_takes_none():
             id="the parameter's comes first",
         ),
         pytest.param({}, {"description": "P"}, {"description": "P"}, id="empty schema"),
+        pytest.param(
+            {"description": "<b>S</b>\n\n[more](https://e.com)", "type": "string"},
+            {},
+            {"description": "S more", "type": "string"},
+            id="the schema's is cleaned too",
+        ),
         pytest.param({"type": "string"}, {"deprecated": True}, {"type": "string", "deprecated": True}, id="deprecated"),
         pytest.param(
             {"properties": {"description": {}}},
@@ -76,6 +84,16 @@ def test_an_argument_is_described_in_its_schema(value, fields, expected):
     assert inputs(made)["properties"]["a"] == expected
 
 
+def test_how_xml_is_written_is_not_told():
+    xml = {"name": "pet", "attribute": True}
+    value = {"type": "object", "properties": {"xml": {"type": "string", "xml": xml}}, "xml": xml}
+    made = operation(
+        "POST", body=body(media(JSON, {"$ref": "#/$defs/Pet"}), media("application/xml", {"$ref": "#/$defs/Pet"}))
+    )
+    given = inputs(made, request_schemas=schemas(Pet=value))
+    assert given["properties"]["xml"] == {"type": "string"}
+
+
 def test_a_mapped_name_is_told_with_the_real_one():
     made = tool(operation(parameters=(parameter("filter[x]"),)))
     assert [(slot.argument, slot.name) for slot in made.slots] == [("filter_x", "filter[x]")]
@@ -87,6 +105,28 @@ def test_a_parameter_and_a_property_of_one_name_are_both_arguments():
     assert made.input.names == ("name__path", "name", "age")
     assert [(slot.argument, slot.name) for slot in made.slots] == [("name__path", "name")]
     assert made.body.properties == {"name": "name", "age": "age"}
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        pytest.param({"type": "string"}, {"type": "string"}, id="text may be empty as it is"),
+        pytest.param({"type": "boolean"}, {"anyOf": [{"type": "boolean"}, {"const": ""}]}, id="a flag"),
+        pytest.param({"enum": ["a"]}, {"anyOf": [{"enum": ["a"]}, {"const": ""}]}, id="an enumeration"),
+        pytest.param({}, {}, id="anything"),
+    ],
+)
+def test_a_parameter_that_may_be_empty_takes_the_empty_text(value, told):
+    made = operation(parameters=(parameter("a", value=value, allow_empty_value=True),))
+    assert inputs(made)["properties"]["a"] == told
+
+
+def test_a_parameter_that_the_credentials_fill_is_not_asked_for():
+    own = (parameter("X-Key", "header", required=True), parameter("X-Key"), parameter("a"))
+    auth = Auth(kind="api_key", api_key="k", api_key_name="x-key", api_key_in="header")
+    made = catalog(operation(parameters=own), auth=auth)
+    assert [(slot.name, slot.location) for slot in made.tools["get_pets"].slots] == [("X-Key", "query"), ("a", "query")]
+    assert kinds(made) == ["parameter_dropped"]
 
 
 def test_an_optional_parameter_that_cannot_be_sent_is_left_out_and_noted():
@@ -109,13 +149,35 @@ def test_a_path_parameter_that_is_not_in_the_path_is_left_out_and_noted():
 # Bodies
 
 
-@pytest.mark.parametrize("name", [JSON, "application/merge-patch+json", FORM, MULTIPART])
+@pytest.mark.parametrize("name", [JSON, "application/vnd.api+json", FORM, MULTIPART])
 def test_a_plain_object_becomes_arguments_beside_each_other(name):
     made = tool(operation("POST", body=body(media(name, OBJECT))))
     assert (made.body.whole, made.body.properties) == (None, {"name": "name", "age": "age"})
     assert list(made.body.writers) == [name]
     given = msgspec.json.decode(made.input.schema)
     assert (given["properties"], given["required"]) == (OBJECT["properties"], ["name"])
+
+
+def test_in_a_merge_patch_null_removes_what_is_not_required():
+    named = schemas(Kind={"enum": ["cat"]})
+    properties = {
+        "name": {"type": "string"},
+        "age": {"type": "integer", "minimum": 0},
+        "kind": {"$ref": "#/$defs/Kind"},
+        "note": {"type": ["string", "null"]},
+        "any": {},
+    }
+    value = {"type": "object", "properties": properties, "required": ["name"]}
+    made = operation("PATCH", body=body(media("application/merge-patch+json", value)))
+    assert inputs(made, request_schemas=named)["properties"] == properties | {
+        "age": {"type": ["integer", "null"], "minimum": 0},
+        "kind": {"anyOf": [{"$ref": "#/$defs/Kind"}, {"type": "null"}]},
+    }
+
+
+def test_a_closed_object_that_is_composed_becomes_arguments():
+    value = {"allOf": [OBJECT], "unevaluatedProperties": False}
+    assert inputs(operation("POST", body=body(media(JSON, value))))["properties"] == OBJECT["properties"]
 
 
 def test_a_plain_object_behind_references_becomes_arguments():
@@ -167,6 +229,14 @@ def test_an_optional_body_needs_none_of_its_properties():
     given = inputs(operation("POST", body=body(media(JSON, OBJECT), required=False)))
     assert "required" not in given
     assert given["properties"]["name"]["description"] == "Required if a body is sent."
+
+
+def test_a_part_of_an_optional_body_is_not_sent_without_what_the_body_needs():
+    made = tool(operation("POST", body=body(media(JSON, OBJECT), required=False)))
+    assert build(made, {}).body is None
+    assert build(made, {"name": "Mia"}).body == b'{"name":"Mia"}'
+    with pytest.raises(ArgumentError, match="name: missing; whoever gives a part of the body"):
+        build(made, {"age": 3})
 
 
 def test_a_file_in_a_form_says_how_to_give_it():
@@ -383,4 +453,4 @@ def test_an_argument_of_the_operations_own_of_that_name_stays_what_it_is():
     made = offered(answer("200", media(JSON, OBJECT)), parameters=(own,))
     assert not made.filterable
     assert msgspec.json.decode(made.input.schema)["properties"] == {"response_filter": {"type": "integer"}}
-    assert msgspec.json.decode(made.output.schema) == OBJECT
+    assert {"required": ["filtered"]} not in msgspec.json.decode(made.output.schema)["anyOf"]

@@ -40,7 +40,7 @@ def test_an_object_behind_a_reference_says_that_it_is_one():
 def test_what_is_no_object_goes_under_result():
     made = tool(operation(responses=(answer("200", media(JSON, {"type": "array"})),)))
     assert made.output.wrapped
-    assert msgspec.json.decode(made.output.schema) == {
+    assert msgspec.json.decode(made.output.schema)["anyOf"][0] == {
         "type": "object",
         "properties": {"result": {"type": "array"}},
         "required": ["result"],
@@ -69,6 +69,23 @@ def test_several_successes_are_alternatives():
 )
 def test_there_is_no_output_schema_unless_every_success_is_known_json(responses):
     assert outputs(*responses) is None
+
+
+@pytest.mark.parametrize("name", ["*/*", "application/*", "*/*;charset=UTF-8"])
+@pytest.mark.parametrize(
+    ("value", "is_promised"),
+    [
+        (OBJECT, True),
+        ({"$ref": "#/$defs/Pet"}, True),
+        ({"type": "array", "items": {"$ref": "#/$defs/Pet"}}, True),
+        ({"type": "string"}, False),
+        ({}, False),
+    ],
+)
+def test_what_has_no_named_type_is_json_if_it_is_an_object_or_a_list(name, value, is_promised):
+    responses = (answer("200", media(name, value)),)
+    made = tool(operation(responses=responses), response_schemas=schemas(Pet=OBJECT), response_filter=True)
+    assert (made.output is not None, made.filterable) == (is_promised, is_promised)
 
 
 def test_an_answer_to_head_has_no_output_schema():
@@ -106,12 +123,16 @@ def test_a_choice_that_leads_to_itself_is_not_taken_for_an_object():
     assert made.output.wrapped
 
 
-def test_a_filtered_answer_is_promised_beside_the_documented_one():
+@pytest.mark.parametrize(
+    ("response_filter", "others"),
+    [(True, [{"required": ["filtered"]}, {"required": ["undocumented"]}]), (False, [{"required": ["undocumented"]}])],
+)
+def test_filtered_and_undocumented_answers_are_promised_beside_the_documented_one(response_filter, others):
     named = schemas(Pet=OBJECT)
     responses = (answer("200", media(JSON, {"$ref": "#/$defs/Pet"})),)
-    made = tool(operation(responses=responses), response_schemas=named, response_filter=True)
+    made = tool(operation(responses=responses), response_schemas=named, response_filter=response_filter)
     assert msgspec.json.decode(made.output.schema) == {
         "type": "object",
-        "anyOf": [{"type": "object", "$ref": "#/$defs/Pet"}, {"required": ["filtered"]}],
+        "anyOf": [{"type": "object", "$ref": "#/$defs/Pet"}, *others],
         "$defs": {"Pet": OBJECT},
     }

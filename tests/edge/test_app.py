@@ -22,6 +22,7 @@ CATALOG = ToolCatalog(
             version="2",
             dialect="3.1",
             base=BaseUrl(Origin("https", "api.example.com", 443), ""),
+            origins=frozenset({Origin("https", "api.example.com", 443)}),
             tools=0,
             filtered=4,
             notes=NOTES,

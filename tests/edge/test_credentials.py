@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from scripted import tool
 
-from service.bridge.model import BaseUrl, HttpRequest, Origin
+from service.bridge.model import HttpRequest, Origin
 from service.config import Auth
 from service.edge.credentials import Credentials
 from service.errors import ConfigError, CredentialError
 
 ORIGIN = Origin("https", "api.example.com", 443)
-BASES = {"pets": BaseUrl(ORIGIN, "/v1")}
+UPLOADS = Origin("https", "uploads.example.com", 443)
+ORIGINS = {"pets": frozenset({ORIGIN, UPLOADS})}
 SECRET = "s3cret-value"
 
 
@@ -20,7 +21,7 @@ def request(query: str = "", *headers: tuple[str, str], origin: Origin = ORIGIN)
 
 
 def authorized(auth: Auth, sent: HttpRequest) -> HttpRequest:
-    return Credentials({"pets": auth}, BASES).authorize(sent, tool())
+    return Credentials({"pets": auth}, ORIGINS).authorize(sent, tool())
 
 
 def key(location: str, name: str = "key", value: str = SECRET) -> Auth:
@@ -99,8 +100,12 @@ def test_the_request_itself_is_not_changed() -> None:
 
 @pytest.mark.parametrize("auths", [{}, {"pets": Auth()}, {"shop": key("header")}])
 def test_an_api_without_credentials_gets_none(auths: dict[str, Auth]) -> None:
-    bases = {**BASES, "shop": BaseUrl(ORIGIN, "")}
-    assert Credentials(auths, bases).authorize(request(), tool()) == request()
+    assert Credentials(auths, {**ORIGINS, "shop": frozenset({ORIGIN})}).authorize(request(), tool()) == request()
+
+
+def test_credentials_are_sent_to_every_origin_of_their_own_api() -> None:
+    sent = authorized(key("header"), request(origin=UPLOADS))
+    assert (sent.origin, dict(sent.headers)) == (UPLOADS, {"key": SECRET})
 
 
 @pytest.mark.parametrize(
@@ -134,6 +139,6 @@ def test_credentials_are_not_sent_to_another_origin(origin: Origin) -> None:
 )
 def test_what_cannot_be_sent_is_refused_at_start_without_a_word_of_it(auth: Auth, setting: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        Credentials({"pets": auth}, BASES)
+        Credentials({"pets": auth}, ORIGINS)
     assert caught.value.setting == setting
     assert SECRET not in str(caught.value)

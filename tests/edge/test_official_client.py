@@ -120,6 +120,25 @@ def test_a_filtered_answer_fits_the_output_schema_too(mode: str, arguments: Any,
 
 
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("body", "structured"),
+    [
+        (b'{"id": "five"}', {"undocumented": {"id": "five"}}),
+        (b"[5]", {"undocumented": [5]}),
+        (b"", {"undocumented": None}),
+    ],
+    ids=["another type", "no object", "nothing"],
+)
+def test_an_answer_that_is_not_as_documented_reaches_the_model(mode: str, body: bytes, structured: Any) -> None:
+    async def use(client: Client) -> None:
+        await client.list_tools()
+        result = await client.call_tool("list_pets", {})
+        assert (result.structured_content, result.is_error is True) == (structured, False)
+
+    with_client(mode, gateway(ScriptedApi(ok(body)), filterable()), use)
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_prompts_resources_and_completions_are_answered(mode: str) -> None:
     async def use(client: Client) -> None:
         assert [one.name for one in (await client.list_prompts()).prompts] == ["get_pet"]

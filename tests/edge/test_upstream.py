@@ -6,6 +6,7 @@ import gzip
 import tracemalloc
 from functools import partial
 
+import msgspec
 import pytest
 import trio
 import trio.testing
@@ -35,6 +36,14 @@ async def test_a_request_is_on_the_wire_as_it_was_built() -> None:
         b"Accept-Encoding: gzip\r\nAccept: */*\r\nX-Name: \xe9\r\nContent-Length: 2\r\n\r\n{}"
         % (api.origin.port, __version__.encode())
     ]
+
+
+async def test_an_operation_with_a_user_agent_of_its_own_sends_one() -> None:
+    async with loopback([(OK,)]) as api, client() as one:
+        request = msgspec.structs.replace(get(api.origin), headers=(("user-agent", "pets/1"),))
+        await send(one, request)
+    assert api.requests[0].lower().count(b"user-agent:") == 1
+    assert b"\r\nuser-agent: pets/1\r\n" in api.requests[0]
 
 
 @pytest.mark.parametrize(("method", "length"), [("POST", b"\r\nContent-Length: 0\r\n"), ("DELETE", b""), ("GET", b"")])

@@ -56,6 +56,21 @@ def test_any_other_version_is_refused_by_name(version: str) -> None:
     assert caught.value.pointer == "#/openapi"
 
 
+@pytest.mark.parametrize(
+    ("document", "kind"),
+    [
+        (b'{"info":{"name":"c"},"item":[]}', "a Postman collection"),
+        (b"asyncapi: 2.6.0\nchannels: {}", "an AsyncAPI document"),
+        (b'{"$schema":"https://json-schema.org/draft/2020-12/schema"}', "a JSON Schema"),
+        (b"overlay: 1.0.0\nactions: []", "an overlay, which belongs into API_OVERLAYS"),
+        (b'{"swaggerVersion":"1.2","apis":[]}', "a Swagger 1 document"),
+    ],
+)
+def test_another_kind_of_document_is_told_by_its_name(document: bytes, kind: str) -> None:
+    with pytest.raises(SpecError, match=f"this is {kind}.*, not an OpenAPI document"):
+        parse(document)
+
+
 @pytest.mark.parametrize("value", [b"null", b"true", b"{}", b"[]"])
 def test_a_version_is_text_or_a_number(value: bytes) -> None:
     with pytest.raises(SpecError, match="must be a version"):

@@ -187,6 +187,12 @@ def test_every_method_of_the_dialect_is_an_operation():
     assert [each.method for each in described({"/x": item}, dialect="3.2").operations][-1] == "QUERY"
 
 
+def test_a_method_in_capitals_is_taken_for_what_it_means():
+    description = described({"/x": {"GET": {}, "Post": {}, "put": {}, "PUT": {}}})
+    assert [each.method for each in description.operations] == ["GET", "POST", "PUT"]
+    assert [each.kind for each in description.notes] == ["path_repaired", "path_repaired"]
+
+
 @pytest.mark.parametrize(
     ("method", "reason"),
     [

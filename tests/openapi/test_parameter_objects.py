@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from documents import described, notes, of_operation, the_operation, value
 
-from service.openapi.model import ApiDescription, Parameter
+from service.openapi.model import ApiDescription, Encoding, Parameter
 
 GET = "#/paths/~1x/get"
 
@@ -155,6 +155,8 @@ def test_a_parameter_that_says_too_little_or_too_much_is_repaired_and_noted(decl
 
 
 def test_a_whole_query_is_a_parameter_of_3_2():
-    content = {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}
+    media = {"schema": {"type": "object"}, "encoding": {"ids": {"explode": False}}}
+    content = {"application/x-www-form-urlencoded": media}
     found = parameter(of_parameter({"name": "q", "in": "querystring", "content": content}, dialect="3.2"))
     assert (found.location, found.content_type) == ("querystring", "application/x-www-form-urlencoded")
+    assert found.encoding == {"ids": Encoding(explode=False)}

@@ -51,7 +51,6 @@ OLD = {"type": "string", "nullable": True}
                 "xml": {"name": "a"},
                 "externalDocs": {"url": "u"},
                 "x-a": 1,
-                "discriminator": {"propertyName": "k"},
             },
             {"type": "object"},
             id="what asserts nothing",
@@ -92,6 +91,57 @@ def test_a_schema_of_3_0_is_told_in_2020_12(written, emitted):
     description = of_schemas(written, dialect="3.0")
     assert sent(description) == emitted
     assert notes(description) == []
+
+
+CAT = {"type": "object", "properties": {"meow": {"type": "boolean"}}}
+DOG = {"type": "object", "properties": {"bark": {"type": "boolean"}}}
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        pytest.param([{"type": "string"}, {"type": "integer"}, {"type": ["array", "null"]}], id="types differ"),
+        pytest.param([{"required": ["a"]}, {"required": ["b"]}], id="either this member or that"),
+        pytest.param([CAT], id="one choice"),
+    ],
+)
+def test_one_of_stays_where_only_one_can_fit_or_only_one_is_meant(choices):
+    assert sent(of_schemas({"oneOf": choices})) == {"oneOf": choices}
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        pytest.param([{"type": "integer"}, {"type": "number"}], id="an integer is a number"),
+        pytest.param([{"type": "string", "format": "uuid"}, {"type": "string"}], id="formats assert nothing"),
+        pytest.param([CAT, DOG], id="objects that differ by what is optional"),
+        pytest.param([{"type": "string"}, {"enum": ["a"]}], id="a choice without a type"),
+    ],
+)
+def test_one_of_admits_several_where_two_may_fit_by_accident(choices):
+    assert sent(of_schemas({"oneOf": choices})) == {"anyOf": choices}
+
+
+def test_one_of_that_admits_several_stands_beside_an_any_of():
+    given = sent(of_schemas({"anyOf": [{"type": "object"}], "oneOf": [CAT, DOG]}))
+    assert given == {"anyOf": [{"type": "object"}], "allOf": [{"anyOf": [CAT, DOG]}]}
+
+
+@pytest.mark.parametrize("discriminator", [{"propertyName": "kind"}, "kind"])
+def test_a_schema_that_others_are_made_of_takes_their_members(discriminator):
+    pet = {"type": "object", "properties": {"kind": {"type": "string"}}}
+    given = sent(of_schemas(pet | {"discriminator": discriminator}, dialect="2.0"))
+    assert given == pet | {"additionalProperties": {}}
+    closed = pet | {"discriminator": discriminator, "additionalProperties": False}
+    assert sent(of_schemas(closed, dialect="2.0")) == pet | {"additionalProperties": False}
+
+
+@pytest.mark.parametrize("keyword", ["oneOf", "anyOf"])
+def test_without_a_mapping_the_names_of_the_schemas_are_the_kinds(keyword):
+    choices = [{"$ref": "#/components/schemas/Cat"}, {"$ref": "#/components/schemas/Dog"}]
+    schema = {keyword: choices, "discriminator": {"propertyName": "kind"}}
+    given = sent(of_schemas(schema, Cat=CAT, Dog=DOG))
+    assert given["description"] == "kind selects the schema: Cat, Dog."
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ def body(description: ApiDescription) -> Body:
         ({"host": "a.example.com:81", "basePath": "/v1/", "schemes": ["http"]}, ("http://a.example.com:81/v1",)),
         ({"host": "a.example.com", "basePath": "v1", "schemes": ["wss", "https"]}, ("https://a.example.com/v1",)),
         ({"host": "a.example.com", "basePath": "/"}, ("//a.example.com",)),
+        ({"host": "https://a.example.com/", "schemes": ["https"]}, ("https://a.example.com",)),
         ({"host": "a.example.com", "schemes": ["wss"]}, ()),
         ({"basePath": "/v1", "schemes": ["https"]}, ("/v1",)),
         ({"basePath": "/"}, ()),
