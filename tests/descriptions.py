@@ -120,8 +120,8 @@ def outputs(*responses: Response, method: str = "GET", **fields: Any) -> Any:
     if contract is None:
         return None
     whole = msgspec.json.decode(contract.schema)
-    documented, _ = whole["anyOf"]
-    return documented | {key: value for key, value in whole.items() if key == "$defs"}
+    documented, *_ = whole.pop("anyOf", [{}])
+    return whole | documented
 
 
 def filterable(method: str = "GET") -> Tool:

@@ -16,6 +16,7 @@ from service.openapi.model import Schema
 
 _REF = re.compile(rb'"\$ref":"#/\$defs/([A-Za-z0-9._-]+)"')
 """Names of definitions hold nothing that a JSON Pointer or a URI would have to escape."""
+_ONLY_REF = re.compile(rb'\{(?:"type":(?:"object"|\["object","null"\]),)?"\$ref":"#/\$defs/([A-Za-z0-9._-]+)"\}')
 _HOME = "#/$defs/"
 
 
@@ -51,9 +52,35 @@ class Definitions:
         """``"NAME":{…}`` at a level of detail."""
         known = self._members.get((name, detail))
         if known is None:
-            body = reduced(cleaned(bytes(self._schemas[name].json)), detail)
-            known = self._members[name, detail] = encode(name) + b":" + body
+            known = self._members[name, detail] = encode(name) + b":" + self.body(name, detail)
         return known
+
+    def body(self, name: str, detail: Detail) -> bytes:
+        """The schema itself at a level of detail."""
+        return reduced(cleaned(bytes(self._schemas[name].json)), detail)
+
+    def refs(self, name: str) -> tuple[str, ...]:
+        """The definitions that a definition refers to."""
+        return self._schemas[name].refs
+
+    def named(self, schema: bytes) -> str | None:
+        """The definition that an encoded schema is a reference to and nothing more."""
+        found = _ONLY_REF.fullmatch(schema)
+        name = found[1].decode() if found else ""
+        return name if name in self._schemas else None
+
+    def leads(self, refs: Sequence[str], name: str) -> bool:
+        """Whether definitions lead to one."""
+        names = dict.fromkeys(refs)
+        queue = list(names)
+        for each in queue:  # grows while it is walked
+            if each == name:
+                return True
+            for ref in self._schemas[each].refs:
+                if ref not in names:
+                    names[ref] = None
+                    queue.append(ref)
+        return False
 
     def stub(self, name: str) -> bytes:
         """``"NAME":{…}`` with the schema left out."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -10,7 +11,7 @@ from service.bridge.content import essence
 from service.bridge.definitions import OBJECT_OR_NULL, Definitions, says_object
 from service.bridge.media_types import is_json
 from service.bridge.model import OutputContract
-from service.bridge.schema_edits import WHOLE, cleaned, reduced
+from service.bridge.schema_edits import WHOLE, Detail, cleaned, encode, reduced
 from service.openapi.model import MediaType, Operation, Schema
 
 _ANY_TYPE = frozenset({"*/*", "application/*"})
@@ -18,9 +19,14 @@ _HOPELESS = 3
 """A schema this many times over its limit does not get under it by losing examples and prose."""
 
 
-_OR_UNDOCUMENTED = b'{"type":"object","anyOf":[%b,{"required":["undocumented"]}]}'
-_OR_FILTERED = b'{"type":"object","anyOf":[%b,{"required":["filtered"]},{"required":["undocumented"]}]}'
-"""Clients refuse structuredContent that does not fit, and its absence (docs/adr/0008, docs/adr/0011)."""
+_UNDOCUMENTED, _FILTERED = "undocumented", "filtered"
+"""What an answer may be instead of what is documented: clients refuse structuredContent that does not fit, and its
+absence (docs/adr/0008, docs/adr/0011)."""
+_PROSE = frozenset({"title", "description"})
+_PLAIN = _PROSE | {"type", "properties", "required", "additionalProperties"}
+"""Keywords of an object that is nothing but its properties."""
+_keywords = msgspec.json.Decoder(dict[str, msgspec.Raw] | bool).decode
+_names = msgspec.json.Decoder(list[str]).decode
 
 
 def build(
@@ -36,11 +42,13 @@ def build(
     encoded = [cleaned(bytes(schema.json)) for schema in schemas]
     wrapped = not all(definitions.is_object(schema) for schema in encoded)
     refs = tuple(ref for schema in schemas for ref in schema.refs)
+    others = (_FILTERED, _UNDOCUMENTED) if filterable else (_UNDOCUMENTED,)
     for detail in WHOLE:
         roots = [reduced(schema, detail) for schema in encoded]
-        value = (_OR_FILTERED if filterable else _OR_UNDOCUMENTED) % _value(roots, wrapped=wrapped)
-        room = _HOPELESS * limit - len(value)
-        members = definitions.reached(refs, room, detail)
+        value, leads_to = _value(roots, wrapped=wrapped, others=others), refs
+        if (plain := _plain(roots, definitions, detail, others)) is not None:
+            value, leads_to = plain
+        members = definitions.reached(leads_to, _HOPELESS * limit - len(value), detail)
         if members is None:
             return None
         whole = value[:-1] + b',"$defs":{' + b",".join(members) + b"}}" if members else value
@@ -74,11 +82,47 @@ def documented(operation: Operation, definitions: Definitions) -> list[Schema]:
     return list({bytes(each.schema.json): each.schema for each in media if each.schema is not None}.values())
 
 
-def _value(roots: Sequence[bytes], *, wrapped: bool) -> bytes:
+def _plain(
+    roots: Sequence[bytes], definitions: Definitions, detail: Detail, others: Sequence[str]
+) -> tuple[bytes, tuple[str, ...]] | None:
+    """One documented object with its properties at the root, where clients look for them, and what they refer to.
+
+    None where it is more than its properties, or leads to itself: then it would be told twice.
+    """
+    if len(roots) != 1:
+        return None
+    root, refs = roots[0], definitions.refs_in(roots[0])
+    if (name := definitions.named(root)) is not None:
+        root, refs = definitions.body(name, detail), definitions.refs(name)
+    keywords = _keywords(root)
+    if not isinstance(keywords, dict) or not _is_plain(keywords, others) or (name and definitions.leads(refs, name)):
+        return None
+    kept = {keyword: value for keyword, value in keywords.items() if keyword in _PROSE}
+    required = _names(keywords.get("required", b"[]"))
+    return _with_others(kept | {"properties": keywords["properties"]}, required, others), refs
+
+
+def _is_plain(keywords: Mapping[str, msgspec.Raw], others: Sequence[str]) -> bool:
+    """Whether an object takes any other member as it is, or once it is no longer closed."""
+    if "properties" not in keywords or not keywords.keys() <= _PLAIN:
+        return False
+    properties = _keywords(keywords["properties"])
+    closed_or_open = bytes(keywords.get("additionalProperties", b"true")) in {b"true", b"false", b"{}"}
+    return closed_or_open and isinstance(properties, dict) and properties.keys().isdisjoint(others)
+
+
+def _with_others(schema: dict[str, Any], required: Sequence[str], others: Sequence[str]) -> bytes:
+    """An object with the ``required`` members, or with one of the others; with neither if none is required."""
+    choice = {"anyOf": [{"required": [*names]} for names in (required, *([other] for other in others))]}
+    return encode({"type": "object", **schema, **(choice if required else {})})
+
+
+def _value(roots: Sequence[bytes], *, wrapped: bool, others: Sequence[str]) -> bytes:
     value = roots[0] if len(roots) == 1 else b'{"anyOf":[' + b",".join(roots) + b"]}"
     if wrapped:
-        return b'{"type":"object","properties":{"result":' + value + b'},"required":["result"]}'
-    return _object_root(value)
+        return _with_others({"properties": {"result": msgspec.Raw(value)}}, ["result"], others)
+    alternatives = [_object_root(value), *(encode({"required": [other]}) for other in others)]
+    return b'{"type":"object","anyOf":[' + b",".join(alternatives) + b"]}"
 
 
 def _object_root(schema: bytes) -> bytes:

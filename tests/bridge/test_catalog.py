@@ -242,7 +242,11 @@ def test_an_entry_is_the_tool_as_mcp_spells_it():
         "title": "List pets",
         "description": "List pets",
         "inputSchema": {"type": "object", "properties": {}, "additionalProperties": False},
-        "outputSchema": {"type": "object", "anyOf": [OBJECT, {"required": ["undocumented"]}]},
+        "outputSchema": {
+            "type": "object",
+            "properties": OBJECT["properties"],
+            "anyOf": [{"required": OBJECT["required"]}, {"required": ["undocumented"]}],
+        },
         "annotations": {"readOnlyHint": True, "openWorldHint": True},
     }
 

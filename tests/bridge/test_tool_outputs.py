@@ -40,10 +40,10 @@ def test_an_object_behind_a_reference_says_that_it_is_one():
 def test_what_is_no_object_goes_under_result():
     made = tool(operation(responses=(answer("200", media(JSON, {"type": "array"})),)))
     assert made.output.wrapped
-    assert msgspec.json.decode(made.output.schema)["anyOf"][0] == {
+    assert msgspec.json.decode(made.output.schema) == {
         "type": "object",
         "properties": {"result": {"type": "array"}},
-        "required": ["result"],
+        "anyOf": [{"required": ["result"]}, {"required": ["undocumented"]}],
     }
 
 
@@ -128,11 +128,61 @@ def test_a_choice_that_leads_to_itself_is_not_taken_for_an_object():
     [(True, [{"required": ["filtered"]}, {"required": ["undocumented"]}]), (False, [{"required": ["undocumented"]}])],
 )
 def test_filtered_and_undocumented_answers_are_promised_beside_the_documented_one(response_filter, others):
-    named = schemas(Pet=OBJECT)
+    named = schemas(Pet={"oneOf": [OBJECT, OBJECT]})
     responses = (answer("200", media(JSON, {"$ref": "#/$defs/Pet"})),)
     made = tool(operation(responses=responses), response_schemas=named, response_filter=response_filter)
     assert msgspec.json.decode(made.output.schema) == {
         "type": "object",
         "anyOf": [{"type": "object", "$ref": "#/$defs/Pet"}, *others],
-        "$defs": {"Pet": OBJECT},
+        "$defs": {"Pet": {"oneOf": [OBJECT, OBJECT]}},
+    }
+
+
+def promised(value, **definitions):
+    made = tool(operation(responses=(answer("200", media(JSON, value)),)), response_schemas=schemas(**definitions))
+    return msgspec.json.decode(made.output.schema)
+
+
+UNDOCUMENTED = {"required": ["undocumented"]}
+AGE = {"age": {"type": "integer"}}
+
+
+@pytest.mark.parametrize(
+    ("value", "root"),
+    [
+        ({"type": "object", "properties": AGE}, {"properties": AGE}),
+        ({"type": ["object", "null"], "properties": AGE}, {"properties": AGE}),
+        ({"properties": AGE, "required": []}, {"properties": AGE}),
+        (
+            {"type": "object", "properties": AGE, "required": ["age"]},
+            {"properties": AGE, "anyOf": [{"required": ["age"]}, UNDOCUMENTED]},
+        ),
+        ({"type": "object", "properties": AGE, "additionalProperties": False}, {"properties": AGE}),
+        ({"type": "object", "properties": AGE, "title": "A", "description": "An age."},
+         {"properties": AGE, "title": "A", "description": "An age."}),
+    ],
+)  # fmt: skip
+def test_the_properties_of_an_object_are_at_the_root_where_clients_look_for_them(value, root):
+    assert promised(value) == {"type": "object", **root}
+
+
+def test_an_object_behind_a_reference_is_told_at_the_root():
+    pet = {"type": "object", "properties": {"owner": {"$ref": "#/$defs/Owner"}}}
+    assert promised({"$ref": "#/$defs/Pet"}, Pet=pet, Owner=OBJECT) == {**pet, "$defs": {"Owner": OBJECT}}
+
+
+@pytest.mark.parametrize(
+    "pet",
+    [
+        pytest.param({"type": "object", "properties": {"mother": {"$ref": "#/$defs/Pet"}}}, id="leads to itself"),
+        pytest.param({"type": "object", "properties": AGE, "additionalProperties": {"type": "integer"}}, id="a map"),
+        pytest.param({"type": "object", "properties": AGE, "minProperties": 1}, id="another keyword"),
+        pytest.param({"type": "object", "properties": {"undocumented": {"type": "integer"}}}, id="the same name"),
+    ],
+)
+def test_an_object_that_is_more_than_its_properties_is_one_of_the_alternatives(pet):
+    assert promised({"$ref": "#/$defs/Pet"}, Pet=pet) == {
+        "type": "object",
+        "anyOf": [{"type": "object", "$ref": "#/$defs/Pet"}, UNDOCUMENTED],
+        "$defs": {"Pet": pet},
     }
