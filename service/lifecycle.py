@@ -55,6 +55,8 @@ BYTES_PER_TOKEN = 4
 
 _LOADING_THRESHOLD = 50_000
 """Objects between two looks of the collector while documents are read: some megabytes, if all of them were garbage."""
+LAST_WORD_SECONDS = 1.0
+"""After the grace of a stop, for the answers that say that a call was given up."""
 
 logger = logging.getLogger(__name__)
 
@@ -361,6 +363,7 @@ async def _serve_http(
         streamable_http(gateway, visitors, draining=readiness.is_draining) as mcp,
         http_sse(gateway, visitors, worker=0) as sse,
         _until_signal(stop),
+        anyio.create_task_group() as tasks,
     ):
         if metrics is not None:
             metrics.follow_sessions(lambda: sse.sessions)
@@ -376,6 +379,7 @@ async def _serve_http(
             await anyio.sleep(config.shutdown_lame_duck_seconds)
             mcp.subscribers.drain()  # else their streams would keep the server until the grace is over
             sse.drain()
+            tasks.start_soon(_give_up_later, gateway, config.shutdown_grace_seconds)
 
         app = WorkerApp(
             None if config.transport == "sse" else mcp,
@@ -383,7 +387,14 @@ async def _serve_http(
             readiness,
             sse=None if config.transport == "streamable-http" else sse,
         )
-        await serving.serve(app, listener, until=drained, grace_seconds=config.shutdown_grace_seconds)
+        grace_seconds = config.shutdown_grace_seconds + LAST_WORD_SECONDS
+        await serving.serve(app, listener, until=drained, grace_seconds=grace_seconds)
+        tasks.cancel_scope.cancel()
+
+
+async def _give_up_later(gateway: Gateway, seconds: float) -> None:
+    await anyio.sleep(seconds)
+    gateway.give_up()
 
 
 def _allowed(config: Config) -> Visitors:

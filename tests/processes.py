@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -34,7 +35,7 @@ class Server:
                 return self.log[-1]
         raise AssertionError(f"the server ended before it said {message!r}: {self.log}")
 
-    @property
+    @cached_property
     def url(self) -> str:
         return str(self.wait_for(r"^serving MCP at ")["message"]).removeprefix("serving MCP at ")
 
