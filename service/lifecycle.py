@@ -62,9 +62,13 @@ logger = logging.getLogger(__name__)
 
 
 class Stop:
-    """That the process should end; ``forced`` if it was told twice and dropped what was in flight."""
+    """That the process should end; ``forced`` if it was told twice and dropped what was in flight.
 
-    def __init__(self) -> None:
+    ``ready`` is called when there is something to stop, since the server serves.
+    """
+
+    def __init__(self, ready: Callable[[], None]) -> None:
+        self.ready = ready
         self.requested = anyio.Event()
         self.forced = False
 
@@ -103,13 +107,17 @@ class Tally:
         }
 
 
-def run(config: Config) -> int:
-    """Serve until a signal or, over stdio, the end of input. Returns the exit code."""
-    logs.configure(config.log_level, config.log_format)
+def _nobody_asked() -> None:
+    """Where no supervisor waits to hear that the server serves."""
+
+
+def run(config: Config, ready: Callable[[], None] = _nobody_asked) -> int:
+    """Serve until a signal or, over stdio, the end of input. Returns the exit code. Calls ``ready`` when it serves."""
+    logs.configure(config.log_level, config.log_format, worker=config.worker)
     for warning in config.warnings:
         logger.warning(warning)
     _allowed(config)  # raises for what cannot be used, before anything is started
-    stop = Stop()
+    stop = Stop(ready)
     anyio.run(_demo if config.command == "demo" else _serve, config, stop, backend="trio")
     return 1 if stop.forced else 0
 
@@ -361,7 +369,7 @@ async def _serve_http(
     visitors = _allowed(config)
     async with (
         streamable_http(gateway, visitors, draining=readiness.is_draining) as mcp,
-        http_sse(gateway, visitors, worker=0) as sse,
+        http_sse(gateway, visitors, worker=config.worker or 0) as sse,
         _until_signal(stop),
         anyio.create_task_group() as tasks,
     ):
@@ -370,6 +378,7 @@ async def _serve_http(
 
         async def drained() -> None:  # the server calls it once it listens
             readiness.state = "ready"
+            stop.ready()
             logger.info("serving MCP at %s/%s", serving.url(listener), "sse" if config.transport == "sse" else "mcp")
             await stop.requested.wait()
             readiness.state = "draining"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -78,3 +80,14 @@ def started(*argv: str, stdin: int = subprocess.DEVNULL, **settings: str) -> Ite
             yield Server(process)
         finally:
             process.kill()
+
+
+def free_ports(count: int) -> int:
+    """The first of so many in a row that nobody has; below those that the system gives to others meanwhile."""
+    for _ in range(100):
+        first = random.randrange(20_000, 32_000)
+        with suppress(OSError), ExitStack() as taken:
+            for port in range(first, first + count):
+                taken.enter_context(socket.create_server(("127.0.0.1", port)))
+            return first
+    raise AssertionError(f"no {count} free ports in a row")
