@@ -3,7 +3,7 @@
 The calls are spread over `/mcp` in both eras and the sessions. Each carries a nonce that the API gives back, and every
 answer must have that of its own call. Streams must end with their last chunk, idle connections without a word. The
 client that asks for 8 MB and never reads must not hold up the others. Every round is a server of its own; it must be
-gone soon after the API has given its last answer.
+gone soon after the last call has its answer.
 """
 
 import argparse
@@ -51,7 +51,6 @@ class Api:
 
     def __init__(self) -> None:
         self.all_here = trio.Event()
-        self.last_answer = 0.0
         self._waiting = 0
 
     async def serve(self, stream: trio.SocketStream) -> None:
@@ -70,7 +69,6 @@ class Api:
             self.all_here.set()
         await self.all_here.wait()
         await trio.sleep(random.random() * SLOWEST_SECONDS)
-        self.last_answer = time.monotonic()
         return b'{"nonce":"%b"}' % nonce
 
 
@@ -79,6 +77,7 @@ class House:
 
     def __init__(self, port: int) -> None:
         self.faults: list[str] = []
+        self.last_answer = 0.0
         self._port = port
 
     async def fill(self, clients: trio.Nursery) -> None:
@@ -111,6 +110,7 @@ class House:
             request("/mcp", message("slow", modern=modern, nonce=nonce), modern=modern)
         ) as one:
             told = await everything(one)
+        self.last_answer = time.monotonic()
         answered = told.startswith(b"HTTP/1.1 200 ") and nonce.encode() in told and b'"isError":true' not in told
         self.expect(answered, f"{nonce} was told {told[:300]!r}")
 
@@ -166,7 +166,7 @@ async def everything(stream: trio.SocketStream) -> bytes:
 
 
 async def emptied(server: subprocess.Popen[bytes], port: int, api: Api) -> tuple[list[str], float]:
-    """(what was lost or wrong, seconds that the server lived after the API's last answer)."""
+    """(what was lost or wrong, seconds that the server lived after the last call had its answer)."""
     house = House(port)
     async with trio.open_nursery() as others:
         await others.start(house.deaf)
@@ -175,7 +175,7 @@ async def emptied(server: subprocess.Popen[bytes], port: int, api: Api) -> tuple
             await api.all_here.wait()
             server.send_signal(signal.SIGTERM)
         house.expect((code := await trio.to_thread.run_sync(server.wait)) == 0, f"the server ended with {code}")
-        seconds = time.monotonic() - api.last_answer
+        seconds = time.monotonic() - house.last_answer
         others.cancel_scope.cancel()
     if seconds > MARGIN_SECONDS:
         house.faults.append(f"the server lived for {seconds:.1f} s after the last answer")

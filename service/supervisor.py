@@ -135,28 +135,41 @@ class _Supervisor:
     async def _live(self, worker: _Worker) -> tuple[int, float | None]:
         """One process, from its start to its end: its exit code, or the negative number of a signal, and how many
         seconds it has served, if it came to that."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            worker.process = await trio.lowlevel.open_process(
-                [sys.executable, *sys.orig_argv[1:]],
-                stdin=subprocess.DEVNULL,
-                env={**self._environ, PLACE: f"{worker.number}:{theirs.fileno()}"},
-                pass_fds=[theirs.fileno()],
-                process_group=0,  # a terminal's Ctrl-C is for this process, which passes it on once
-            )
+        try:
+            process, line = await self._start(worker.number)
+        except OSError as error:  # the system has no process or no descriptor left
+            logger.error("worker %d: no process can be started: %s", worker.number, error.strerror)  # noqa: TRY400
+            return 1, None
+        worker.process = process
         if self._stopping.is_set():  # in the meantime
             worker.signal(signal.SIGTERM)
-        async with trio.SocketStream(trio.socket.from_stdlib_socket(ours)) as line, trio.open_nursery() as hearing:
+        async with line, trio.open_nursery() as hearing:
             hearing.start_soon(self._hear, worker, line)
-            code = await worker.process.wait()
+            code = await process.wait()
             hearing.cancel_scope.cancel()
         since, worker.process, worker.ready_since = worker.ready_since, None, None
         return code, None if since is None else trio.current_time() - since
 
+    async def _start(self, number: int) -> tuple[trio.Process, trio.SocketStream]:
+        """This same program with its number, and our end of the line to it."""
+        ours, theirs = socket.socketpair()
+        line = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
+        with theirs:
+            process = await trio.lowlevel.open_process(
+                [sys.executable, *sys.orig_argv[1:]],
+                stdin=subprocess.DEVNULL,
+                env={**self._environ, PLACE: f"{number}:{theirs.fileno()}"},
+                pass_fds=[theirs.fileno()],
+                process_group=0,  # a terminal's Ctrl-C is for this process, which passes it on once
+            )
+        return process, line
+
     async def _hear(self, worker: _Worker, line: trio.SocketStream) -> None:
+        said = b""
         with suppress(trio.BrokenResourceError):
-            if await line.receive_some(len(READY)) != READY:
-                return
+            said = await line.receive_some(len(READY))
+        if said != READY:
+            return
         pid = None if worker.process is None else worker.process.pid
         logger.info("worker %d is ready", worker.number, extra={"pid": pid, "port": self._port + worker.number})
         worker.ready_since = trio.current_time()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -221,6 +222,16 @@ def test_a_worker_that_was_killed_is_started_again_in_its_place_while_the_other_
     assert get(pair.ports[0], "/readyz")[0] == 200
     port, pid = pair.next_ready()
     assert (port, pid != second, get(port, "/readyz")[0]) == (pair.ports[1], True, 200)
+
+
+def test_a_supervisor_that_can_start_no_process_tries_again(pair):
+    _, second = pair.pids()
+    soft, hard = resource.prlimit(pair.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pair.process.pid, resource.RLIMIT_NOFILE, (3, hard))
+    os.kill(second, signal.SIGKILL)
+    pair.server.wait_for("^worker 1: no process can be started: Too many open files$")
+    resource.prlimit(pair.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    assert pair.next_ready()[0] == pair.ports[1]
 
 
 def test_a_worker_that_is_told_to_stop_finishes_its_calls_and_is_replaced(document):
