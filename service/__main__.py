@@ -62,7 +62,7 @@ def _serve(config: Config) -> int:
             return supervisor.run(config, environ)
         from service import worker  # noqa: PLC0415
 
-        return worker.run(config, *place)
+        return worker.run(config, place)
     from service import lifecycle  # noqa: PLC0415
 
     return lifecycle.run(config)

@@ -279,8 +279,10 @@ def _require_known_listener(given: Mapping[str, Given], command: Command) -> Non
 def _require_different_ports(given: Mapping[str, Given], transport: Transport) -> None:
     port = given["PROMETHEUS_PORT"]
     both = given["ENABLE_PROMETHEUS"].value and transport != "stdio"
-    if both and port.value and port.value == given["SERVER_PORT"].value:
-        raise ConfigError(port.label, f"{port.value} is {given['SERVER_PORT'].label} already; choose another port")
+    first = given["SERVER_PORT"].value
+    if both and port.value and port.value in range(first, first + given["WORKERS"].value):
+        whose = given["SERVER_PORT"].label if port.value == first else f"worker {port.value - first}'s port"
+        raise ConfigError(port.label, f"{port.value} is {whose} already; choose another port")
 
 
 def _require_room_for_workers(given: Mapping[str, Given], command: Command) -> None:

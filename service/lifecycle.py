@@ -123,9 +123,10 @@ def run(config: Config, ready: Callable[[], None] = _nobody_asked) -> int:
 
 
 def _bind(config: Config) -> Listeners:
+    watched_at = config.host if config.worker is None else "127.0.0.1"  # a supervisor has the port that is not private
     return Listeners(
         mcp=serving.bind(config.host, config.port) if config.transport != "stdio" else None,
-        metrics=serving.bind(config.host, config.prometheus_port, setting="PROMETHEUS_PORT")
+        metrics=serving.bind(watched_at, config.prometheus_port, setting="PROMETHEUS_PORT")
         if config.prometheus
         else None,
     )

@@ -13,7 +13,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import trio
 
@@ -21,8 +22,11 @@ from service.config import Config
 from service.errors import ConfigError
 from service.observe import logs
 
+if TYPE_CHECKING:
+    from service.edge.worker_metrics import WorkerMetrics
+
 PLACE = "OPENAPI_MCP_WORKER"
-"""In the environment of a worker only: its number, and the descriptor of its line to the supervisor."""
+"""In the environment of a worker only: a `Place` as numbers, the line as its descriptor."""
 READY = b"ready\n"
 """What a worker says on that line once it serves. When the line ends, either of the two is gone."""
 STEADY_SECONDS = 60.0
@@ -46,14 +50,22 @@ def run(config: Config, environ: Mapping[str, str]) -> int:
     return trio.run(_Supervisor(config, environ).run)
 
 
-def place(environ: Mapping[str, str]) -> tuple[int, socket.socket] | None:
-    """In a worker: its number and its line to the supervisor; None in a process that nobody supervises."""
+class Place(NamedTuple):
+    """What a worker is told: its number, its line to the supervisor, and its port for metrics, 0 if nobody asks."""
+
+    number: int
+    line: socket.socket
+    metrics_port: int
+
+
+def place(environ: Mapping[str, str]) -> Place | None:
+    """None in a process that nobody supervises."""
     said = environ.get(PLACE)
     if said is None:
         return None
     try:
-        number, descriptor = map(int, said.split(":"))
-        return number, socket.socket(fileno=descriptor)
+        number, descriptor, metrics_port = map(int, said.split(":"))
+        return Place(number, socket.socket(fileno=descriptor), metrics_port)
     except (ValueError, OSError):
         raise ConfigError(PLACE, "is for the workers that a supervisor starts; leave it out") from None
 
@@ -73,7 +85,14 @@ class _Worker:
 
 
 class _Supervisor:
+    """Raises ConfigError where the port for metrics cannot be had."""
+
     def __init__(self, config: Config, environ: Mapping[str, str]) -> None:
+        self._metrics: WorkerMetrics | None = None
+        if config.prometheus:
+            from service.edge.worker_metrics import WorkerMetrics  # noqa: PLC0415 - 5 MiB for those who ask for them
+
+            self._metrics = WorkerMetrics(config.host, config.prometheus_port, config.workers)
         self._workers = [_Worker(number) for number in range(config.workers)]
         self._environ = environ
         self._port = config.port
@@ -91,7 +110,8 @@ class _Supervisor:
         with trio.open_signal_receiver(*numbers) as signals:
             async with trio.open_nursery() as self._tasks:
                 self._tasks.start_soon(self._obey, signals)
-                await self._keep_all()
+                async with nullcontext() if self._metrics is None else self._metrics.served():
+                    await self._keep_all()
                 self._tasks.cancel_scope.cancel()
         if self._all_started:
             logger.info("all workers have stopped")
@@ -152,13 +172,14 @@ class _Supervisor:
 
     async def _start(self, number: int) -> tuple[trio.Process, trio.SocketStream]:
         """This same program with its number, and our end of the line to it."""
+        metrics_port = 0 if self._metrics is None else self._metrics.ports[number]
         ours, theirs = socket.socketpair()
         line = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
         with theirs:
             process = await trio.lowlevel.open_process(
                 [sys.executable, *sys.orig_argv[1:]],
                 stdin=subprocess.DEVNULL,
-                env={**self._environ, PLACE: f"{number}:{theirs.fileno()}"},
+                env={**self._environ, PLACE: f"{number}:{theirs.fileno()}:{metrics_port}"},
                 pass_fds=[theirs.fileno()],
                 process_group=0,  # a terminal's Ctrl-C is for this process, which passes it on once
             )
@@ -177,6 +198,7 @@ class _Supervisor:
         self._first_started.set()
         if not self._all_started and all(one.ready_since is not None for one in self._workers):
             self._all_started = True
+            self._tell("ready")
             last = self._port + len(self._workers) - 1
             logger.info("%d workers serve on ports %d to %d", len(self._workers), self._port, last)
 
@@ -203,9 +225,14 @@ class _Supervisor:
             self._code = self._code or 1
         self._stopping.set()
         self._first_started.set()
+        self._tell("draining")
         for worker in self._workers:
             worker.signal(number)
             self._tasks.start_soon(self._kill_later, worker, FORCED_SECONDS if is_second else self._stop_seconds)
+
+    def _tell(self, state: Literal["ready", "draining"]) -> None:
+        if self._metrics is not None:
+            self._metrics.readiness.state = state
 
     async def _kill_later(self, worker: _Worker, seconds: float) -> None:
         process = worker.process

@@ -14,16 +14,22 @@ import msgspec
 
 from service import lifecycle
 from service.config import Config
-from service.supervisor import READY
+from service.supervisor import READY, Place
 
 logger = logging.getLogger(__name__)
 
 
-def run(config: Config, number: int, line: socket.socket) -> int:
-    """Serves as worker ``number``; says so on the line to the supervisor once it does. Returns the exit code."""
-    threading.Thread(target=_stop_with, args=(line,), name="supervisor's end", daemon=True).start()
-    mine = msgspec.structs.replace(config, worker=number, port=config.port + number, warnings=())
-    return lifecycle.run(mine, ready=partial(_say_ready, line))
+def run(config: Config, place: Place) -> int:
+    """Serves in its place; says so on the line to the supervisor once it does. Returns the exit code."""
+    threading.Thread(target=_stop_with, args=(place.line,), name="supervisor's end", daemon=True).start()
+    mine = msgspec.structs.replace(
+        config,
+        worker=place.number,
+        port=config.port + place.number,
+        prometheus_port=place.metrics_port,
+        warnings=(),
+    )
+    return lifecycle.run(mine, ready=partial(_say_ready, place.line))
 
 
 def _say_ready(line: socket.socket) -> None:

@@ -236,6 +236,11 @@ def test_secrets_are_in_no_representation():
             {"WORKERS": "4"},
             "65533 cannot be the first of 4 workers' ports; choose one from 1",
         ),
+        (
+            [*HTTP, "--workers", "4", "--port", "9087", "--enable-prometheus"],
+            {},
+            "PROMETHEUS_PORT: 9090 is worker 3's port already; choose another port",
+        ),
         (["inspect", *SPEC, "--server", "x"], {}, "--server: belongs to the command call"),
     ],
 )

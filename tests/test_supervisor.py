@@ -11,16 +11,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 import pytest
 from held import DEADLINE_SECONDS, HeldApi
 from processes import CHECKOUT, Server, command, environment, free_ports, run, started
+from scraped import fetch, scraped
 
 READY = r"^worker (\d) is ready$"
 JSON = {"content-type": "application/json", "accept": "application/json"}
+DONE = b"HTTP/1.1 204 No Content\r\n\r\n"
 CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"held","arguments":{}}}'
 
 
@@ -106,18 +108,17 @@ def held_calls(
     document: Path, **settings: str
 ) -> Iterator[tuple[Team, list[socket.socket], list[http.client.HTTPConnection]]]:
     """(team, what the API has to answer, who waits for it): a call in flight in each of two workers."""
-    api = HeldApi()
-    with team(document, api.url, **settings) as running:
+    with ExitStack() as stack:
+        api = stack.enter_context(closing(HeldApi()))
+        running = stack.enter_context(team(document, api.url, **settings))
         running.pids()
         clients, asked = [], []
         for port in running.ports:
-            clients.append(http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_SECONDS))
-            clients[-1].request("POST", "/mcp", CALL, JSON)
-            asked.append(api.accept())
+            client = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_SECONDS)
+            clients.append(stack.enter_context(closing(client)))
+            client.request("POST", "/mcp", CALL, JSON)
+            asked.append(stack.enter_context(api.accept()))
         yield running, asked, clients
-        for client in clients:
-            client.close()
-    api.close()
 
 
 def test_each_worker_has_a_port_a_number_in_its_addresses_and_the_number_in_its_lines(pair):
@@ -163,9 +164,8 @@ def test_a_signal_lets_the_calls_of_all_workers_finish_and_exits_0(document, num
         for _ in clients:
             running.server.wait_for("^stopping")
         for connection, client in zip(asked, clients, strict=True):
-            with connection:
-                connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
-                assert not msgspec.json.decode(client.getresponse().read())["result"].get("isError", False)
+            connection.sendall(DONE)
+            assert not msgspec.json.decode(client.getresponse().read())["result"].get("isError", False)
         assert running.ended() == 0
         assert running.server.log[-1]["message"].count("all workers have stopped") == 1
 
@@ -187,9 +187,7 @@ def test_a_second_signal_ends_all_at_once(document):
             running.server.wait_for("^stopping")
         running.process.send_signal(signal.SIGTERM)
         assert running.ended() == 1
-        for connection in asked:
-            with connection:
-                assert connection.recv(1) == b""  # its call was dropped
+        assert [connection.recv(1) for connection in asked] == [b"", b""]  # their calls were dropped
 
 
 def test_a_worker_that_is_stuck_is_killed_at_a_second_signal(pair):
@@ -239,12 +237,10 @@ def test_a_worker_that_is_told_to_stop_finishes_its_calls_and_is_replaced(docume
         pid = next(int(line["pid"]) for line in running.server.log if line.get("port") == running.ports[0])
         os.kill(pid, signal.SIGTERM)
         running.server.wait_for("^stopping")
-        asked[0].sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+        asked[0].sendall(DONE)
         assert clients[0].getresponse().status == 200
         assert running.server.wait_for("^worker 0 has stopped: starting it again$")
         assert running.next_ready()[0] == running.ports[0]
-        for connection in asked:
-            connection.close()
 
 
 def test_workers_whose_supervisor_was_killed_stop_by_themselves_and_lose_no_call(document):
@@ -252,9 +248,8 @@ def test_workers_whose_supervisor_was_killed_stop_by_themselves_and_lose_no_call
         running.process.kill()
         for connection, client in zip(asked, clients, strict=True):
             running.server.wait_for("^stopping")
-            with connection:
-                connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
-                assert client.getresponse().status == 200
+            connection.sendall(DONE)
+            assert client.getresponse().status == 200
         running.ended()
         assert all(refuses(port) for port in running.ports)
 
@@ -294,7 +289,41 @@ def test_the_health_check_of_the_image_is_true_when_every_worker_is_ready(pair):
     os.kill(second, signal.SIGCONT)
 
 
+WATCHED = {"ENABLE_PROMETHEUS": "true", "PROMETHEUS_PORT": "0"}
+COUNT = "mcp_server_operation_duration_seconds_count"
+
+
+def test_the_metrics_of_all_workers_are_on_one_page_until_the_last_has_stopped(document):
+    with held_calls(document, **WATCHED) as (running, asked, clients):
+        said = [
+            line for line in running.server.log if "serving metrics" in str(line["message"]) and "worker" not in line
+        ]
+        url = str(said[0]["message"]).removeprefix("serving metrics at ")
+        asked[0].sendall(DONE)
+        assert clients[0].getresponse().status == 200
+        page = scraped(url)
+        assert page.value(COUNT, worker="0", mcp_method_name="tools/call") == 1
+        assert page.labels("openapi_mcp_calls_in_flight", "worker") == {"0", "1"}
+        assert page.value("openapi_mcp_calls_in_flight", worker="1") == 1
+        assert fetch(url.replace("/metrics", "/readyz"))[0] == 200
+        running.process.send_signal(signal.SIGTERM)
+        running.server.wait_for("^stopped$")  # the worker that has nothing more to do
+        assert scraped(url).labels("openapi_mcp_calls_in_flight", "worker") == {"1"}
+        assert fetch(url.replace("/metrics", "/readyz"))[0] == 503
+        asked[1].sendall(DONE)
+        assert running.ended() == 0
+
+
+def test_a_port_for_metrics_that_is_taken_ends_the_start_before_any_worker(document):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = {**WATCHED, "PROMETHEUS_PORT": str(port)}
+        ended = run(*options(document, free_ports(2)), **settings)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert ended.stderr.startswith(f"openapi-mcp-server: PROMETHEUS_PORT: port {port} on 127.0.0.1 is taken")
+
+
 def test_who_claims_to_be_a_worker_without_a_supervisor_is_refused(document):
-    ended = run(*options(document, free_ports(2)), OPENAPI_MCP_WORKER="0:77")
+    ended = run(*options(document, free_ports(2)), OPENAPI_MCP_WORKER="0:77:0")
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
     assert ended.stderr.startswith("openapi-mcp-server: OPENAPI_MCP_WORKER: is for the workers")
