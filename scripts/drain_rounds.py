@@ -8,6 +8,7 @@ gone soon after the last call has its answer.
 
 import argparse
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -21,7 +22,6 @@ from typing import Any
 import msgspec
 import trio
 from bench_calls import listening, receive, started
-from bench_sessions import opened
 
 CALLS, SESSIONS, IDLE = 500, 200, 200
 CALLS_IN_SESSIONS = 160
@@ -96,8 +96,11 @@ class House:
 
     async def session(self, nonce: str | None, task_status: trio.TaskStatus[None]) -> None:
         """One that has asked something, or none if the nonce is None. All get the end of their stream."""
-        stream, target = await opened(self._port)
-        async with stream:
+        async with await self._asked(b"GET /sse HTTP/1.1\r\nHost: localhost\r\n\r\n") as stream:
+            begun = b""
+            while (found := re.search(rb"data: (/messages/\S+)\n\n", begun)) is None:
+                begun += await receive(stream)
+            target = found[1].decode()
             if nonce is not None:
                 async with await self._asked(request(target, message("slow", nonce=nonce))) as post:
                     accepted = await receive(post)

@@ -30,12 +30,20 @@ class Server:
         """Reads log lines up to the one with this message (a regular expression)."""
         assert self.process.stderr is not None
         for line in self.process.stderr:
-            # What a script says before it starts the program is plain text.
-            is_json = line.startswith(b"{")
-            self.log.append(msgspec.json.decode(line) if is_json else {"message": line.decode().rstrip()})
+            self._keep(line)
             if re.search(message, str(self.log[-1]["message"])):
                 return self.log[-1]
         raise AssertionError(f"the server ended before it said {message!r}: {self.log}")
+
+    def read_to_the_end(self) -> None:
+        """Until nobody can write to the log any more."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self._keep(line)
+
+    def _keep(self, line: bytes) -> None:
+        """What is said before the log is set up, or by a script that starts the program, is plain text."""
+        self.log.append(msgspec.json.decode(line) if line.startswith(b"{") else {"message": line.decode().rstrip()})
 
     @cached_property
     def url(self) -> str:

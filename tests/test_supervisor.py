@@ -47,8 +47,7 @@ class Team:
 
     def ended(self) -> int:
         """The exit code, at the end of everything that was started."""
-        assert self.process.stderr is not None
-        self.server.log += [{"message": line.decode()} for line in self.process.stderr]  # open while a worker lives
+        self.server.read_to_the_end()  # which is when no worker lives
         return self.process.wait(DEADLINE_SECONDS)
 
 
@@ -126,8 +125,16 @@ def test_each_worker_has_a_port_a_number_in_its_addresses_and_the_number_in_its_
     for number, port in enumerate(pair.ports):
         assert get(port, "/readyz") == (200, b'{"status":"ready"}')
         assert f"data: /messages/w{number}/?".encode() in get(port, "/sse")[1]
+    pair.process.send_signal(signal.SIGTERM)
+    assert pair.ended() == 0
     numbered = {(line["message"], line.get("worker")) for line in pair.server.log}
-    assert {("loaded", 0), ("loaded", 1)} <= numbered
+    assert {
+        ("loaded", 0),
+        ("stopped", 0),
+        ("loaded", 1),
+        ("stopped", 1),
+        ("all workers have stopped", None),
+    } <= numbered
 
 
 def test_one_worker_is_one_process_without_a_supervisor(document):
@@ -167,7 +174,7 @@ def test_a_signal_lets_the_calls_of_all_workers_finish_and_exits_0(document, num
             connection.sendall(DONE)
             assert not msgspec.json.decode(client.getresponse().read())["result"].get("isError", False)
         assert running.ended() == 0
-        assert running.server.log[-1]["message"].count("all workers have stopped") == 1
+        assert running.server.log[-1]["message"] == "all workers have stopped"
 
 
 def test_ctrl_c_in_a_terminal_is_one_signal_for_the_workers_although_all_are_in_the_foreground(document):
