@@ -27,6 +27,7 @@ WORKDIR /opt/app
 USER mcp
 EXPOSE 8000
 STOPSIGNAL SIGTERM
+# True when every worker is ready.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
-    CMD ["python", "-IS", "-c", "import http.client, os; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['SERVER_PORT']), timeout=2); c.request('GET', '/readyz'); raise SystemExit(c.getresponse().status != 200)"]
+    CMD ["python", "-IS", "-c", "import http.client, os\nfor n in range(int(os.environ.get('WORKERS') or 1)):\n c = http.client.HTTPConnection('127.0.0.1', int(os.environ['SERVER_PORT']) + n, timeout=2)\n c.request('GET', '/readyz')\n if c.getresponse().status != 200: raise SystemExit(1)"]
 ENTRYPOINT ["python", "-m", "service"]

@@ -49,9 +49,23 @@ def _run(config: Config) -> int:
 
             return call.run(config)
         case "serve" | "demo":
-            from service import lifecycle  # noqa: PLC0415
+            return _serve(config)
 
-            return lifecycle.run(config)
+
+def _serve(config: Config) -> int:
+    if config.workers > 1:
+        from service import supervisor  # noqa: PLC0415
+
+        environ = os.environ  # noqa: TID251 - here
+        place = supervisor.place(environ)
+        if place is None:
+            return supervisor.run(config, environ)
+        from service import worker  # noqa: PLC0415
+
+        return worker.run(config, place)
+    from service import lifecycle  # noqa: PLC0415
+
+    return lifecycle.run(config)
 
 
 def _refuse(error: ServiceError, code: int) -> int:

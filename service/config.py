@@ -23,6 +23,9 @@ Transport = Literal["stdio", "http", "streamable-http", "sse"]
 """``http``: both of the others that are spoken over HTTP."""
 AuthKind = Literal["none", "basic", "bearer", "api_key"]
 
+HIGHEST_PORT = 65_535
+PROXIED_WORKERS = 4
+"""That the configuration of the proxy beside us has places for."""
 _NEEDED = {
     "basic": ("AUTH_USERNAME", "AUTH_PASSWORD"),
     "bearer": ("AUTH_TOKEN",),
@@ -110,6 +113,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     tool_budget_tokens: int
     prometheus: bool
     prometheus_port: int
+    workers: int
+    worker: int | None = None  # which of several workers this process is
     warnings: tuple[str, ...]
 
 
@@ -138,6 +143,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -
     given = {setting.name: _given(setting, flags, environ, read_file) for setting in SETTINGS}
     apis = _apis(given, command, options)
     _require_known_listener(given, command)
+    _require_room_for_workers(given, command)
     return _config(command, operands, options, given, apis)
 
 
@@ -273,8 +279,25 @@ def _require_known_listener(given: Mapping[str, Given], command: Command) -> Non
 def _require_different_ports(given: Mapping[str, Given], transport: Transport) -> None:
     port = given["PROMETHEUS_PORT"]
     both = given["ENABLE_PROMETHEUS"].value and transport != "stdio"
-    if both and port.value and port.value == given["SERVER_PORT"].value:
-        raise ConfigError(port.label, f"{port.value} is {given['SERVER_PORT'].label} already; choose another port")
+    first = given["SERVER_PORT"].value
+    if both and port.value and port.value in range(first, first + given["WORKERS"].value):
+        whose = given["SERVER_PORT"].label if port.value == first else f"worker {port.value - first}'s port"
+        raise ConfigError(port.label, f"{port.value} is {whose} already; choose another port")
+
+
+def _require_room_for_workers(given: Mapping[str, Given], command: Command) -> None:
+    """Several workers are for `serve` over HTTP, each on a port of its own that a proxy knows."""
+    workers, port = given["WORKERS"], given["SERVER_PORT"]
+    if workers.value == 1 or command not in {"serve", "demo"}:
+        return
+    if command == "demo":
+        raise ConfigError(workers.label, "the demo keeps its pets in one process; leave it out, or set it to 1")
+    if given["SERVER_TRANSPORT"].value == "stdio":
+        raise ConfigError(workers.label, "stdio is one client and one process; leave it out, or serve over HTTP")
+    highest = HIGHEST_PORT + 1 - workers.value
+    if not 1 <= port.value <= highest:
+        problem = f"{port.value} cannot be the first of {workers.value} workers' ports; choose one from 1 to {highest}"
+        raise ConfigError(port.label, problem)
 
 
 def is_loopback(host: str) -> bool:
@@ -330,6 +353,7 @@ def _config(
         tool_budget_tokens=values["TOOL_BUDGET_TOKENS"],
         prometheus=values["ENABLE_PROMETHEUS"],
         prometheus_port=values["PROMETHEUS_PORT"],
+        workers=values["WORKERS"],
         warnings=tuple(_warnings(values, listens=transport != "stdio")),
     )
 
@@ -347,5 +371,7 @@ def _warnings(values: Mapping[str, Any], *, listens: bool) -> Iterable[str]:
     unused = [name for names in _NEEDED.values() for name in names if values[name]]
     if values["AUTH_TYPE"] == "none" and unused:
         yield f"AUTH_TYPE is none: {', '.join(unused)} is not used"
+    if values["WORKERS"] > PROXIED_WORKERS:
+        yield f"WORKERS: proxy/nginx.conf routes to {PROXIED_WORKERS} workers; the others need lines of their own there"
     if listens and not is_loopback(values["SERVER_HOST"]):
         yield "INBOUND_AUTH is none: whoever reaches this port can call every tool with this server's credentials"

@@ -22,7 +22,7 @@ from service.bridge.arguments import check
 from service.bridge.model import RESPONSE_FILTER, HttpRequest, HttpResponse, Tool, ToolCatalog
 from service.bridge.request import build
 from service.bridge.result import MISMATCH, TRUNCATED, OutputValidators, Select, from_error, render
-from service.errors import ArgumentError, ServiceError, Timeout, UpstreamError
+from service.errors import ArgumentError, Refused, ServiceError, Timeout, UpstreamError
 from service.mcp import answers
 from service.mcp.inbound import SHOWN_CHARACTERS, Batch, Call, Rejection
 from service.mcp.messages import (
@@ -92,6 +92,8 @@ class Gateway:
         self._validators = OutputValidators() if serving.validate_output else None
         self._changing = tuple(kind for kind in CHANGES if serving.prompts or kind != "promptsListChanged")
         self._tellers: list[Callable[[], object]] = []
+        self._waiting: set[anyio.CancelScope] = set()
+        self._has_given_up = False
         self._static = answers.render(
             server=serving.server,
             tools=[tool.entry for tool in catalog.tools.values()],
@@ -136,6 +138,12 @@ class Gateway:
         with self._observed(call, transport) as entry:
             entry.settle(await self._call_tool(call, entry, notify))
         return entry.answer
+
+    def give_up(self) -> None:
+        """The process ends: calls that wait for an API are answered with what is known, and later ones as well."""
+        self._has_given_up = True
+        for scope in self._waiting:
+            scope.cancel()
 
     def refuse(self, rejection: Rejection, transport: Transport) -> bytes:
         """The response to a message that was no call of any method; it leaves a record like every other."""
@@ -227,10 +235,14 @@ class Gateway:
         return msgspec.structs.replace(rendered, meta=meta)
 
     async def _exchange(self, request: HttpRequest, entry: _Entry) -> HttpResponse:
+        if self._has_given_up:
+            raise Refused("the server stops; call again", outcome_unknown=False)
         began = time.perf_counter()
         seconds = self._serving.call_seconds
+        scope = anyio.move_on_after(seconds + GUARD_SECONDS)
+        self._waiting.add(scope)
         try:
-            with anyio.move_on_after(seconds + GUARD_SECONDS):
+            with scope:
                 answered = await self._send(request, deadline_seconds=seconds)
                 entry.status, entry.retries = answered.status, answered.retries
                 return answered
@@ -238,8 +250,10 @@ class Gateway:
             entry.retries = error.retries
             raise
         finally:
+            self._waiting.discard(scope)
             entry.upstream_seconds = time.perf_counter() - began
-        raise Timeout(f"no answer within {seconds:g} s", outcome_unknown=True)
+        why = "the server stops and could not wait for it" if self._has_given_up else f"no answer within {seconds:g} s"
+        raise Timeout(why, outcome_unknown=True)
 
     def _identity(self, call: Call) -> ServerInfo | None:
         return self._serving.server if is_modern(call.version) else None

@@ -55,14 +55,20 @@ BYTES_PER_TOKEN = 4
 
 _LOADING_THRESHOLD = 50_000
 """Objects between two looks of the collector while documents are read: some megabytes, if all of them were garbage."""
+LAST_WORD_SECONDS = 1.0
+"""After the grace of a stop, for the answers that say that a call was given up."""
 
 logger = logging.getLogger(__name__)
 
 
 class Stop:
-    """That the process should end; ``forced`` if it was told twice and dropped what was in flight."""
+    """That the process should end; ``forced`` if it was told twice and dropped what was in flight.
 
-    def __init__(self) -> None:
+    ``ready`` is called when there is something to stop, since the server serves.
+    """
+
+    def __init__(self, ready: Callable[[], None]) -> None:
+        self.ready = ready
         self.requested = anyio.Event()
         self.forced = False
 
@@ -101,21 +107,26 @@ class Tally:
         }
 
 
-def run(config: Config) -> int:
-    """Serve until a signal or, over stdio, the end of input. Returns the exit code."""
-    logs.configure(config.log_level, config.log_format)
+def _nobody_asked() -> None:
+    """Where no supervisor waits to hear that the server serves."""
+
+
+def run(config: Config, ready: Callable[[], None] = _nobody_asked) -> int:
+    """Serve until a signal or, over stdio, the end of input. Returns the exit code. Calls ``ready`` when it serves."""
+    logs.configure(config.log_level, config.log_format, worker=config.worker)
     for warning in config.warnings:
         logger.warning(warning)
     _allowed(config)  # raises for what cannot be used, before anything is started
-    stop = Stop()
+    stop = Stop(ready)
     anyio.run(_demo if config.command == "demo" else _serve, config, stop, backend="trio")
     return 1 if stop.forced else 0
 
 
 def _bind(config: Config) -> Listeners:
+    watched_at = config.host if config.worker is None else "127.0.0.1"  # a supervisor has the port that is not private
     return Listeners(
         mcp=serving.bind(config.host, config.port) if config.transport != "stdio" else None,
-        metrics=serving.bind(config.host, config.prometheus_port, setting="PROMETHEUS_PORT")
+        metrics=serving.bind(watched_at, config.prometheus_port, setting="PROMETHEUS_PORT")
         if config.prometheus
         else None,
     )
@@ -359,14 +370,16 @@ async def _serve_http(
     visitors = _allowed(config)
     async with (
         streamable_http(gateway, visitors, draining=readiness.is_draining) as mcp,
-        http_sse(gateway, visitors, worker=0) as sse,
+        http_sse(gateway, visitors, worker=config.worker or 0) as sse,
         _until_signal(stop),
+        anyio.create_task_group() as tasks,
     ):
         if metrics is not None:
             metrics.follow_sessions(lambda: sse.sessions)
 
         async def drained() -> None:  # the server calls it once it listens
             readiness.state = "ready"
+            stop.ready()
             logger.info("serving MCP at %s/%s", serving.url(listener), "sse" if config.transport == "sse" else "mcp")
             await stop.requested.wait()
             readiness.state = "draining"
@@ -376,6 +389,7 @@ async def _serve_http(
             await anyio.sleep(config.shutdown_lame_duck_seconds)
             mcp.subscribers.drain()  # else their streams would keep the server until the grace is over
             sse.drain()
+            tasks.start_soon(_give_up_later, gateway, config.shutdown_grace_seconds)
 
         app = WorkerApp(
             None if config.transport == "sse" else mcp,
@@ -383,7 +397,14 @@ async def _serve_http(
             readiness,
             sse=None if config.transport == "streamable-http" else sse,
         )
-        await serving.serve(app, listener, until=drained, grace_seconds=config.shutdown_grace_seconds)
+        grace_seconds = config.shutdown_grace_seconds + LAST_WORD_SECONDS
+        await serving.serve(app, listener, until=drained, grace_seconds=grace_seconds)
+        tasks.cancel_scope.cancel()
+
+
+async def _give_up_later(gateway: Gateway, seconds: float) -> None:
+    await anyio.sleep(seconds)
+    gateway.give_up()
 
 
 def _allowed(config: Config) -> Visitors:

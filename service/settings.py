@@ -197,7 +197,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TOOL_BUDGET_TOKENS", integer(0, 100_000_000), "40000", "A larger tool list is warned about"),
     Setting("ENABLE_PROMETHEUS", boolean, "false", "Metrics for Prometheus, at /metrics on PROMETHEUS_PORT"),
     Setting("PROMETHEUS_PORT", integer(0, 65_535), "9090", "Port for metrics, on SERVER_HOST; 0 takes a free one"),
-    Setting("WORKERS", not_yet("1"), "1", "Not available in this version"),
+    Setting("WORKERS", integer(1, 64), "1", "Worker processes behind a proxy, on SERVER_PORT and the ports after it"),
     Setting("SPEC_REFRESH_SECONDS", not_yet("0"), "0", "Not available in this version"),
     Setting("CACHE_DIR", not_yet("none"), None, "Not available in this version"),
     Setting("FORWARD_HEADERS", not_yet("none"), None, "Not available in this version"),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -27,14 +30,22 @@ class Server:
         """Reads log lines up to the one with this message (a regular expression)."""
         assert self.process.stderr is not None
         for line in self.process.stderr:
-            # What a script says before it starts the program is plain text.
-            is_json = line.startswith(b"{")
-            self.log.append(msgspec.json.decode(line) if is_json else {"message": line.decode().rstrip()})
+            self._keep(line)
             if re.search(message, str(self.log[-1]["message"])):
                 return self.log[-1]
         raise AssertionError(f"the server ended before it said {message!r}: {self.log}")
 
-    @property
+    def read_to_the_end(self) -> None:
+        """Until nobody can write to the log any more."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self._keep(line)
+
+    def _keep(self, line: bytes) -> None:
+        """What is said before the log is set up, or by a script that starts the program, is plain text."""
+        self.log.append(msgspec.json.decode(line) if line.startswith(b"{") else {"message": line.decode().rstrip()})
+
+    @cached_property
     def url(self) -> str:
         return str(self.wait_for(r"^serving MCP at ")["message"]).removeprefix("serving MCP at ")
 
@@ -77,3 +88,14 @@ def started(*argv: str, stdin: int = subprocess.DEVNULL, **settings: str) -> Ite
             yield Server(process)
         finally:
             process.kill()
+
+
+def free_ports(count: int) -> int:
+    """The first of so many in a row that nobody has; below those that the system gives to others meanwhile."""
+    for _ in range(100):
+        first = random.randrange(20_000, 32_000)
+        with suppress(OSError), ExitStack() as taken:
+            for port in range(first, first + count):
+                taken.enter_context(socket.create_server(("127.0.0.1", port)))
+            return first
+    raise AssertionError(f"no {count} free ports in a row")

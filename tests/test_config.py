@@ -10,6 +10,7 @@ from service.errors import ConfigError
 from service.settings import SETTINGS
 
 SPEC = ["--spec-path", "openapi.yaml"]
+HTTP = [*SPEC, "--transport", "http"]
 FILES = {"/run/secrets/key": "s3cret\n", "/run/url": "https://api.example.com"}
 
 
@@ -109,6 +110,7 @@ def test_the_guides_environment_is_understood():
 @pytest.mark.parametrize(
     ("environ", "warning"),
     [
+        ({"SERVER_TRANSPORT": "http", "WORKERS": "5"}, "WORKERS: proxy/nginx.conf routes to 4 workers"),
         ({"AUTH_TOKEN": "s3cret"}, "AUTH_TYPE is none: AUTH_TOKEN is not used"),
         (
             {"SERVER_TRANSPORT": "http", "SERVER_HOST": "0.0.0.0", "INBOUND_AUTH": "none"},
@@ -225,11 +227,33 @@ def test_secrets_are_in_no_representation():
             {},
             "--host: 0.0.0.0 is reachable from other machines",
         ),
+        ([*SPEC, "--workers", "0"], {}, "--workers: '0' must be a whole number from 1 to 64"),
+        ([*SPEC, "--workers", "2"], {}, "--workers: stdio is one client and one process"),
+        (["demo"], {"WORKERS": "2"}, "WORKERS: the demo keeps its pets in one process"),
+        ([*HTTP, "--workers", "2", "--port", "0"], {}, "--port: 0 cannot be the first of 2 workers' ports"),
+        (
+            [*HTTP, "--port", "65533"],
+            {"WORKERS": "4"},
+            "65533 cannot be the first of 4 workers' ports; choose one from 1",
+        ),
+        (
+            [*HTTP, "--workers", "4", "--port", "9087", "--enable-prometheus"],
+            {},
+            "PROMETHEUS_PORT: 9090 is worker 3's port already; choose another port",
+        ),
         (["inspect", *SPEC, "--server", "x"], {}, "--server: belongs to the command call"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(argv, environ, message):
     assert message in refusal(argv, environ)
+
+
+def test_the_last_worker_may_have_the_last_port():
+    assert config([*HTTP, "--port", "65532"], {"WORKERS": "4"}).workers == 4
+
+
+def test_other_commands_do_not_mind_workers():
+    assert config(["inspect", *SPEC], {"WORKERS": "2"}).command == "inspect"
 
 
 def test_a_refused_secret_is_not_shown():

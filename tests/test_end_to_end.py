@@ -164,15 +164,16 @@ class HeldApi:
 
 
 @pytest.fixture
-def held_call(tmp_path):
-    """(server, answers, api): a call that has reached the API and waits there."""
+def held_call(tmp_path, request):
+    """(server, answers, api): a call that has reached the API and waits there. Its parameter: the server's settings."""
     document = tmp_path / "openapi.yaml"
     document.write_text(HeldApi.DOCUMENT)
     api = HeldApi()
     with api.server:
         threading.Thread(target=api.server.serve_forever).start()
         options = ("--transport", "http", "--port", "0", "--allow-private-networks")
-        with started("--spec-path", str(document), "--api-url", api.url, *options) as server:
+        settings = getattr(request, "param", {})
+        with started("--spec-path", str(document), "--api-url", api.url, *options, **settings) as server:
             answers: list[bytes] = []
             caller = threading.Thread(target=ask_and_keep, args=(server.url, answers))
             caller.start()
@@ -200,6 +201,44 @@ def test_a_signal_lets_the_call_in_flight_finish_and_exits_0(held_call, number):
     assert server.process.wait(DEADLINE_SECONDS) == 0
     assert not msgspec.json.decode(answers[0])["result"].get("isError", False)
     assert (stopped["calls"], stopped["ok"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "held_call",
+    [
+        {"SHUTDOWN_GRACE_SECONDS": "0.2"},
+        {"UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN": "0.2"},
+        {"UVICORN_GRACEFUL_SHUTDOWN": "false"},
+    ],
+    indirect=True,
+)
+def test_a_call_that_takes_longer_than_the_grace_is_told_so_before_the_end(held_call):
+    server, answers, _ = held_call
+    server.process.send_signal(signal.SIGTERM)
+    stopped = server.wait_for("^stopped$")
+    assert server.process.wait(5) == 0
+    result = msgspec.json.decode(answers[0])["result"]
+    assert result["isError"] is True
+    assert "the server stops and could not wait" in result["content"][0]["text"]
+    assert (stopped["calls"], stopped["tool_error"]) == (1, 1)
+
+
+@pytest.mark.parametrize("held_call", [{"SHUTDOWN_GRACE_SECONDS": "0.2"}], indirect=True)
+def test_a_call_in_a_session_that_takes_longer_than_the_grace_gets_an_error_event_and_the_stream_its_end(held_call):
+    server, _, _ = held_call
+    parts = urlsplit(server.url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=DEADLINE_SECONDS)
+    connection.request("GET", "/sse")
+    stream = connection.getresponse()
+    assert stream.readline() == b"event: endpoint\n"
+    target = stream.readline().decode().removeprefix("data: ").strip()
+    assert request(server.url, "POST", target, msgspec.json.encode(call("held", 7)))[0] == 202
+    server.process.send_signal(signal.SIGTERM)
+    events = stream.read()  # raises IncompleteRead where the response is cut off
+    answer = msgspec.json.decode(events.partition(b"data: ")[2])
+    assert (answer["id"], answer["result"]["isError"]) == (7, True)
+    assert server.process.wait(5) == 0
+    connection.close()
 
 
 def test_a_second_signal_ends_at_once(held_call):

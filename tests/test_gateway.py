@@ -13,7 +13,7 @@ import trio
 import trio.testing
 from descriptions import filterable
 from mcp_types.methods import validate_server_result
-from scripted import ScriptedApi, Silence, Step, gateway, ok, slowly
+from scripted import ScriptedApi, Silence, Step, gateway, ok, slowly, tool
 
 from service.bridge.model import HttpRequest, Tool
 from service.errors import BadResponse, CredentialError, Refused, Timeout, TooLarge, Unreachable
@@ -154,6 +154,33 @@ def test_the_deadline_is_given_to_the_upstream_and_kept_by_the_gateway() -> None
     api = ScriptedApi(Silence())
     assert run(main) == pytest.approx(7.0 + GUARD_SECONDS)
     assert api.deadlines == [7.0]
+
+
+@pytest.mark.parametrize(
+    ("method", "known"), [("GET", "can be repeated safely"), ("POST", "may have been carried out")]
+)
+def test_calls_that_are_given_up_at_a_stop_are_told_so_and_later_ones_are_not_sent(method: str, known: str) -> None:
+    silence = Silence()
+    api = ScriptedApi(silence)
+    built = gateway(api, tool(method=method))
+    told: list[str] = []
+
+    async def ask() -> None:
+        result = msgspec.json.decode(await built.answer(call(), "http"))["result"]
+        told.append(result["content"][0]["text"])
+
+    async def main() -> None:
+        async with trio.open_nursery() as calls:
+            calls.start_soon(ask)
+            await silence.reached.wait()
+            built.give_up()
+        await ask()
+
+    run(main)
+    assert told[0].startswith("the server stops and could not wait for it\n")
+    assert known in told[0]
+    assert told[1] == "Not sent: the server stops; call again"
+    assert len(api.requests) == 1
 
 
 def test_a_bug_is_answered_with_an_incident_whose_details_are_in_the_log_only(

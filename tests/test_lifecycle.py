@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import resource
 import signal
 from urllib.parse import urlsplit
 
@@ -81,6 +82,17 @@ def test_a_server_that_is_told_to_stop_serves_on_for_its_lame_duck_time_but_is_n
         call = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"getPet","arguments":{"petId":1}}}'
         status, closing, body = ask(connection, "POST", "/mcp", call)
         assert (status, closing, "Mia" in body.decode()) == (200, "close", True)
+
+
+def test_a_server_takes_as_many_descriptors_as_it_may():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        with started("demo", "--port", "0") as server:
+            assert server.url
+            assert resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE) == (min(hard, 65_536), hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize(

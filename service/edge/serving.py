@@ -15,6 +15,7 @@ import errno
 import logging
 import math
 import os
+import resource
 import socket
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import suppress
@@ -44,6 +45,9 @@ WRITE_SECONDS = 15.0
 """For a piece of an answer to be taken by a client that reads slowly, or not at all."""
 WRITE_BYTES = 64 * 1024
 """Of one piece: the slowest client that is served reads 4 kB a second."""
+LAST_WRITE_SECONDS = 2.0
+"""The same while the server stops: a client that does not read must not hold up the end of all. The kernel has taken
+some 3 MB by then and delivers them; of more, 100 kB a second must be read."""
 LINGER_SECONDS = 1.0
 """How long the rest of a request is read and thrown away after its connection's last answer: closing over it would
 reset the connection, and the client might lose the answer (RFC 9112 section 9.6)."""
@@ -56,6 +60,9 @@ HEADER_BYTES = 64 * 1024
 READ_BYTES = 64 * 1024
 READ_AHEAD_EVENTS = 10
 """Pieces of a body that wait for the application; behind them the client waits."""
+DESCRIPTORS = 65_536
+"""Of this process, where the system lets it: one for each client's connection, one for its call's to the API. The usual
+soft limit of 1,024 is less than the sessions of HTTP+SSE alone."""
 REQUESTS_PER_CONNECTION = 1_000_000
 """hypercorn closes a connection after 1,000 requests by default; a proxy's connections are meant to stay."""
 
@@ -130,6 +137,7 @@ async def serve(
     app: App, listener: socket.socket, *, until: Callable[[], Awaitable[None]], grace_seconds: float
 ) -> None:
     """Serve until ``until()`` returns; then accept nothing more and wait for what is in flight, at most so long."""
+    _claim_descriptors()
     listen(listener)
     worker = _Worker(app)
     accept = partial(
@@ -148,6 +156,13 @@ async def serve(
         finally:
             worker.abort()
         connections.cancel_scope.cancel()
+
+
+def _claim_descriptors() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _waiting(queue: socket.socket) -> Iterator[trio.SocketStream]:
@@ -225,6 +240,7 @@ class _Connection:
         self._stream = stream
         self._reading = trio.CancelScope(deadline=trio.current_time() + KEEP_ALIVE_SECONDS)
         self._writing = trio.Lock()
+        self._patience = trio.CancelScope()  # of the write that is going on
         self._is_idle = True
         self._is_over = False  # nothing is written any more, and what is read is thrown away
 
@@ -254,9 +270,10 @@ class _Connection:
             await self._protocol.handle(Closed())
 
     def dismiss(self) -> None:
-        """The process stops: an idle connection has little time left, a busy one until its answer."""
+        """The process stops: an idle connection has little time left, a busy one until its answer is taken."""
         if self._is_idle:
             self._reading.deadline = trio.current_time() + FAREWELL_SECONDS
+        self._patience.deadline = min(self._patience.deadline, trio.current_time() + LAST_WRITE_SECONDS)
 
     def abort(self) -> None:
         """At once, also out of a write that the client does not take."""
@@ -292,13 +309,19 @@ class _Connection:
         try:
             async with self._writing:
                 for start in range(0, len(data), WRITE_BYTES):
-                    with trio.fail_after(WRITE_SECONDS):
-                        await self._stream.send_all(data[start : start + WRITE_BYTES])
+                    await self._write_piece(data[start : start + WRITE_BYTES])
         except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
             self._give_up()
         except trio.Cancelled:
             self._give_up()
             raise
+
+    async def _write_piece(self, piece: bytes) -> None:
+        seconds = LAST_WRITE_SECONDS if self._worker.is_stopping else WRITE_SECONDS
+        with trio.move_on_after(seconds) as self._patience:
+            await self._stream.send_all(piece)
+            return
+        raise trio.TooSlowError
 
     def _give_up(self) -> None:
         """Part of an answer may be out: nothing that made sense could follow."""

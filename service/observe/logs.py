@@ -12,8 +12,10 @@ from __future__ import annotations
 import logging
 import os
 import re
+import select
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, Literal
@@ -26,6 +28,8 @@ QUEUED_LINES = 10_000
 """Lines that wait to be written, 3 MB or so; more are lost, and the next that is not says how many (`lost_lines`)."""
 WRITE_EVERY_SECONDS = 0.02
 """Lines that come sooner than that after one another are written together."""
+ATOMIC_BYTES = select.PIPE_BUF
+"""That a pipe takes in one piece: the lines of several workers that write to one do not mix. Longer lines may."""
 FLUSH_SECONDS = 0.5
 """How long the process waits at its end for its last lines to be taken."""
 
@@ -41,9 +45,11 @@ _LEVELS = {
 }
 
 
-def configure(level: str, form: Literal["json", "text"], descriptor: int = 2) -> None:
-    """The one place where logging is set up; once in a process."""
+def configure(level: str, form: Literal["json", "text"], descriptor: int = 2, worker: int | None = None) -> None:
+    """The one place where logging is set up; once in a process. One of several workers says so in every line."""
     handler = BackgroundHandler(descriptor)
+    if worker is not None:
+        handler.addFilter(_Numbered(worker))
     handler.setFormatter(_TextFormatter() if form == "text" else _json_formatter())
     root = logging.getLogger()
     for old in list(root.handlers):
@@ -87,6 +93,16 @@ def _fields(record: CallRecord) -> dict[str, Any]:
     return fields
 
 
+class _Numbered(logging.Filter):
+    def __init__(self, worker: int) -> None:
+        super().__init__()
+        self._worker = worker
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.worker = self._worker
+        return True
+
+
 class BackgroundHandler(logging.Handler):
     """Formats a line where it is logged, and leaves writing it to a thread of its own."""
 
@@ -116,17 +132,31 @@ class BackgroundHandler(logging.Handler):
         while True:
             batch = [self._queue.get()]
             batch += [self._queue.get() for _ in range(self._queue.qsize())]
-            self._write("".join(f"{line}\n" for line in batch if isinstance(line, str)))
+            for piece in _together(line for line in batch if isinstance(line, str)):
+                self._write(piece)
             for flushed in batch:
                 if isinstance(flushed, threading.Event):
                     flushed.set()
             time.sleep(WRITE_EVERY_SECONDS)
 
-    def _write(self, text: str) -> None:
-        left = memoryview(text.encode("utf-8", "backslashreplace"))
+    def _write(self, data: bytes) -> None:
+        left = memoryview(data)
         with suppress(OSError):  # nobody can read it any more; the calls go on
             while left:
                 left = left[os.write(self._descriptor, left) :]
+
+
+def _together(lines: Iterable[str]) -> Iterator[bytes]:
+    """Whole lines, as many as go into a pipe in one piece."""
+    piece = b""
+    for line in lines:
+        encoded = line.encode("utf-8", "backslashreplace") + b"\n"
+        if piece and len(piece) + len(encoded) > ATOMIC_BYTES:
+            yield piece
+            piece = b""
+        piece += encoded
+    if piece:
+        yield piece
 
 
 class _JsonFormatter(MsgspecFormatter):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import trio
+from hypercorn.config import Config as HypercornConfig
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from service.edge import serving
@@ -81,6 +82,10 @@ def hurried() -> MockClock:
 async def hello(scope: Any, receive: Any, send: Any) -> None:
     while (await receive()).get("more_body"):
         pass
+    await say_hello(send)
+
+
+async def say_hello(send: Any) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
     await send({"type": "http.response.body", "body": b"hello"})
 
@@ -235,6 +240,37 @@ def test_a_client_that_leaves_is_a_disconnect_for_the_application():
     run(main)
 
 
+async def hello_until_disconnect(scope: Any, receive: Any, send: Any) -> None:
+    """Answers like `hello`, and cancels itself as soon as it hears that its client is gone."""
+    async with trio.open_nursery() as nursery:
+
+        async def watch() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(watch)
+        await wait_all_tasks_blocked()
+        await say_hello(send)
+
+
+def test_an_application_that_cancels_itself_at_the_disconnect_leaves_its_connection_whole():
+    """hypercorn reports a disconnect as soon as a response is complete, before it has seen to the connection."""
+
+    async def main() -> None:
+        async with serving_app(hello_until_disconnect) as server, await server.connect() as stream:
+            for _ in range(3):
+                await stream.send_all(GET)
+                assert (await answer(stream)).startswith(OK)
+            began = trio.current_time()
+            await rest(stream)
+            assert trio.current_time() - began == pytest.approx(serving.KEEP_ALIVE_SECONDS, abs=1)
+            received = await server.ask(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            assert received.startswith(OK)
+
+    run(main, hurried())
+
+
 def test_an_application_that_fails_costs_only_its_own_answer(caplog):
     async def fail(scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] != "/hello":
@@ -294,15 +330,39 @@ def test_a_client_that_does_not_read_is_given_up():
     run(main, hurried())
 
 
-def test_a_client_that_does_not_read_does_not_hold_up_a_stop():
+@pytest.mark.parametrize(("grace_seconds", "held_up"), [(1000, serving.LAST_WRITE_SECONDS), (0.5, 0.5)])
+def test_a_client_that_does_not_read_does_not_hold_up_a_stop(grace_seconds, held_up):
     async def main() -> None:
-        async with serving_app(endless, grace_seconds=3) as server, await server.connect() as stream:
+        async with serving_app(endless, grace_seconds=grace_seconds) as server, await server.connect() as stream:
             await stream.send_all(GET)
             await trio.sleep(1)
             began = trio.current_time()
             server.stopping.set()
             await server.stopped.wait()
-            assert trio.current_time() - began == pytest.approx(3, abs=1)
+            assert trio.current_time() - began == pytest.approx(held_up, abs=0.2)
+
+    run(main, hurried())
+
+
+def test_a_stop_waits_for_a_client_that_reads_slowly():
+    size = 8_000_000  # of which the kernel takes some
+
+    async def much(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-length", b"%d" % size), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": bytes(size)})
+
+    async def main() -> None:
+        async with serving_app(much, grace_seconds=1000) as server, await server.connect() as stream:
+            await stream.send_all(GET)
+            await wait_all_tasks_blocked()
+            server.stopping.set()
+            began, received = trio.current_time(), 0
+            while piece := await stream.receive_some(1_000_000):
+                received += len(piece)
+                await trio.sleep(1)
+            assert received > size
+            assert trio.current_time() - began > 2 * serving.LAST_WRITE_SECONDS
 
     run(main, hurried())
 
@@ -362,6 +422,29 @@ def test_what_takes_longer_than_the_grace_is_cut_off():
             assert held.cancelled
 
     run(main, hurried())
+
+
+def test_accepted_connections_have_the_options_of_their_listener():
+    with serving.bind("127.0.0.1", 0) as listener:
+        serving.listen(listener)
+        with socket.create_connection(listener.getsockname()):
+            listener.settimeout(10)
+            connection, _ = listener.accept()
+            with connection:
+                found = {
+                    name: connection.getsockopt(*option)
+                    for name, option in {
+                        "unacknowledged": (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT),
+                        "probed": (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+                        "at once": (socket.IPPROTO_TCP, socket.TCP_NODELAY),
+                    }.items()
+                }
+    assert found == {"unacknowledged": 15_000, "probed": 1, "at once": 1}
+
+
+def test_every_setting_of_hypercorns_is_one_that_it_knows():
+    """It takes a misspelt one without a word."""
+    assert set(vars(serving._config())) - set(dir(HypercornConfig())) == set()
 
 
 def test_a_taken_port_is_refused_by_the_name_of_its_setting():

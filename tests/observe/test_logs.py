@@ -122,6 +122,26 @@ def test_what_is_no_call_is_told_only_when_debugging(written, level, lines):
     assert written().count("\n") == lines + 1
 
 
+@pytest.mark.parametrize(("form", "shown"), [("json", '"worker":3'), ("text", " worker=3")])
+def test_one_of_several_workers_has_its_number_in_every_line(written, form, shown):
+    logs.configure("INFO", form, written.descriptor, worker=3)
+    logs.call_logger("INFO")(RECORD)
+    assert shown in written()
+
+
+def test_the_lines_of_several_workers_that_share_a_pipe_do_not_mix():
+    reading, writing = os.pipe()
+    handlers = [logs.BackgroundHandler(writing) for _ in range(2)]
+    lines = [("a" * 300, handlers[0]), ("b" * 300, handlers[1])]
+    for _ in range(2_000):  # many times what the pipe holds: both wait for its reader
+        for text, handler in lines:
+            handler.emit(logging.makeLogRecord({"msg": text}))
+    with os.fdopen(reading) as pipe:
+        read = [pipe.readline().rstrip("\n") for _ in range(4_000)]
+    assert set(read) == {text for text, _ in lines}
+    os.close(writing)
+
+
 HOSTILE = "a\nb\rc\x1b[2Jd\x9be\u2028f\x00"
 
 

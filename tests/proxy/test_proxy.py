@@ -23,16 +23,16 @@ import anyio
 import msgspec
 import pytest
 from certificates import certificate
+from held import DEADLINE_SECONDS, HeldApi
 from mcp import Client
 from nginx import Nginx, every_worker, free_port, proxy
-from processes import Server, started
+from processes import Server, free_ports, started
 from test_scripts import NODE, NODE_FOLDER
 
 # The client leaves the generators of an event stream to the garbage collector, which Trio warns of.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Async generator 'httpx2:ResourceWarning", "ignore:Async generator 'httpcore2:ResourceWarning"
 )
-DEADLINE_SECONDS = 30
 JSON = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
 PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
 PONG = {"jsonrpc": "2.0", "id": 1, "result": {}}
@@ -399,6 +399,15 @@ def test_a_worker_that_is_down_costs_no_call(tmp_path):
     assert len(worker.requests) == 12
 
 
+def test_a_place_without_a_worker_is_left_out(tmp_path):
+    with scripted_worker() as worker, scripted_worker() as other:
+        workers = {**every_worker(worker.address), "PROXY_WORKER_3": f"{other.address} down"}
+        with proxy(tmp_path, **workers) as front:
+            assert [post(front.port)[0] for _ in range(8)] == [200] * 8
+            assert_refusal(post(front.port, "/messages/w3/?session_id=x"), 502, "cannot be reached")
+    assert other.requests == []
+
+
 def test_a_call_that_was_sent_is_never_sent_again(tmp_path):
     with scripted_worker() as worker, scripted_worker() as other:
         worker.breaks = other.breaks = True
@@ -425,27 +434,6 @@ def test_every_request_is_a_line_of_json_without_secrets(tmp_path):
 
 
 # Calls in flight
-
-
-class HeldApi:
-    """An API on a raw socket with one operation, which answers when it is released and notices who leaves."""
-
-    DOCUMENT = "openapi: 3.1.0\npaths: {/held: {get: {operationId: held, responses: {'200': {description: ok}}}}}\n"
-
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-
-    def accept(self) -> socket.socket:
-        """The connection of a call that has arrived and waits."""
-        self._listener.settimeout(DEADLINE_SECONDS)
-        connection = self._listener.accept()[0]
-        connection.settimeout(DEADLINE_SECONDS)
-        assert connection.recv(65536).startswith(b"GET /held ")
-        return connection
-
-    def close(self) -> None:
-        self._listener.close()
 
 
 @pytest.fixture
@@ -512,23 +500,44 @@ def callers(port: int) -> Iterator[list[tuple[int, Any]]]:
             thread.join(DEADLINE_SECONDS)
 
 
-def test_workers_restarted_one_after_the_other_cost_no_call(tmp_path):
-    ports = [free_port(), free_port()]
-    even, odd = (f"127.0.0.1:{port}" for port in ports)
+@pytest.fixture
+def workers(tmp_path: Path) -> Iterator[tuple[Server, Nginx]]:
+    """The supervisor of two workers, and the proxy in front of them."""
+    first = free_ports(2)
+    even, odd = (f"127.0.0.1:{port}" for port in (first, first + 1))
     settings = {"PROXY_WORKER_0": even, "PROXY_WORKER_1": odd, "PROXY_WORKER_2": even, "PROXY_WORKER_3": odd}
+    with started("demo", "--api-only", "--port", "0") as api:
+        url = str(api.wait_for("^the demo API is at")["message"]).split()[-1]
+        where = ("--spec-url", f"{url}/openapi.yaml", "--api-url", url, "--allow-private-networks")
+        argv = (*where, "--transport", "http", "--port", str(first), "--workers", "2")
+        with (
+            started(*argv, SHUTDOWN_LAME_DUCK_SECONDS="1") as supervisor,
+            proxy(tmp_path, **settings, PROXY_RATE="1000r/s") as front,
+        ):
+            supervisor.wait_for("^2 workers serve")
+            yield supervisor, front
 
-    def serving(port: int) -> Server:
-        worker = stack.enter_context(started("demo", "--port", str(port), SHUTDOWN_LAME_DUCK_SECONDS="1"))
-        assert worker.url.endswith(f":{port}/mcp")  # it has said that it serves
-        return worker
 
-    with ExitStack() as stack:
-        running = [serving(port) for port in ports]
-        front = stack.enter_context(proxy(tmp_path, **settings, PROXY_RATE="1000r/s"))
-        with callers(front.port) as answers:
-            for index, port in enumerate(ports):
-                running[index].process.send_signal(signal.SIGTERM)
-                assert running[index].process.wait(DEADLINE_SECONDS) == 0
-                running[index] = serving(port)
+def test_a_rolling_restart_costs_no_call(workers):
+    supervisor, front = workers
+    with callers(front.port) as answers:
+        supervisor.process.send_signal(signal.SIGHUP)
+        supervisor.wait_for("^all workers have been restarted$")
     assert len(answers) > 100
     assert [answer for answer in answers if answer[0] != 200 or answer[1]["result"].get("isError")] == []
+
+
+def test_sessions_are_spread_over_the_workers_and_stay_with_theirs(workers):
+    _, front = workers
+    numbers = []
+    with ExitStack() as open_sessions:
+        for _ in range(4):  # one for each place in the proxy's list
+            stream = open_sessions.enter_context(sent(front.port, "GET", "/sse"))
+            assert stream.readline() == b"event: endpoint\n"
+            target = stream.readline().decode().removeprefix("data: ").strip()
+            numbers.append(target.split("/")[2])
+            with sent(front.port, "POST", target, call("getPet", petId=1)) as accepted:
+                assert accepted.status == 202
+            assert [stream.readline() for _ in range(2)][1] == b"event: message\n"
+            assert b"Mia" in stream.readline()
+    assert sorted(numbers) == ["w0", "w0", "w1", "w1"]
