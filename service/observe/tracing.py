@@ -95,7 +95,7 @@ def tracer(config: Tracing) -> Tracer:
 
 def _exporters(config: Tracing) -> Iterator[Exporter]:
     if config.to_xray:
-        yield XRayExporter(config.daemon_udp, _origin(config))
+        yield XRayExporter(config.daemon_udp, _described(config), _origin(config))
     if config.otlp is not None:
         from service.observe.otlp import OtlpExporter  # noqa: PLC0415 - what it sends with takes 6 MB
 

@@ -12,12 +12,14 @@ import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 from opentelemetry.sdk.trace import ReadableSpan
 
 from service import __version__
+from service.bridge.model import Origin
 from service.mcp.messages import INTERNAL_ERROR
 from service.observe.outbox import CallSpans, Delivery
 from service.telemetry import Address
@@ -34,21 +36,22 @@ ECS_ORIGIN = "AWS::ECS::Container"
 
 _NOT_IN_NAMES = re.compile(r"[^\w\s.:/%&#=+\\\-@]")
 _NOT_IN_KEYS = re.compile(r"[^A-Za-z0-9_]")
-_NOT_SEARCHED = frozenset({"jsonrpc.request.id"})
+_NOT_SEARCHED = ("jsonrpc_request_id",)
 """Told as metadata: X-Ray indexes annotations, 50 of a trace."""
 
 Document = dict[str, Any]
 
 
 class XRayExporter:
-    """Sends to one daemon. ``origin`` is the kind of machine that X-Ray shows, None if it is not known."""
+    """Sends to one daemon. ``resource`` describes the service; ``origin`` is the kind of machine, None if not known."""
 
     name = "xray"
     gather_seconds = 0.05  # short: the daemon's socket holds some 200 datagrams, and what comes too fast is lost in it
 
-    def __init__(self, daemon: Address, origin: str | None) -> None:
+    def __init__(self, daemon: Address, resource: Mapping[str, str], origin: str | None = None) -> None:
         self._daemon = daemon
-        self._origin = origin
+        self._common = common(resource, origin)
+        self._resource = msgspec.Raw(msgspec.json.encode(resource))
         self._socket: socket.socket | None = None
         self._resolve_at = 0.0
 
@@ -61,7 +64,7 @@ class XRayExporter:
             return Delivery(sum(map(len, calls)), f"udp:{self._daemon}: {error}")
         for spans in calls:
             try:
-                for datagram in datagrams(document(spans, self._origin)):
+                for datagram in datagrams(document(spans, self._common, self._resource)):
                     _send(daemon, datagram)
             except (OSError, ValueError) as error:
                 lost, reason = lost + len(spans), f"udp:{self._daemon}: {error}"
@@ -94,25 +97,25 @@ def _send(daemon: socket.socket, datagram: bytes) -> None:
         raise
 
 
-def document(spans: CallSpans, origin: str | None) -> Document:
-    """The segment of a call, its requests to the API inside."""
+def common(resource: Mapping[str, str], origin: str | None) -> Document:
+    """What every segment of the service says."""
+    about = {"xray": {"sdk": "openapi-mcp-server", "sdk_version": __version__}}
+    same = {"name": _name(resource["service.name"]), "service": {"version": resource["service.version"]}, "aws": about}
+    return same | ({"origin": origin} if origin else {})
+
+
+def document(spans: CallSpans, same: Document, resource: msgspec.Raw) -> Document:
+    """The segment of a call, its requests to the API inside; ``resource`` is JSON."""
     request, *sent = spans
     attributes = request.attributes or {}
-    whole = _timed(request, str(request.resource.attributes["service.name"]))
+    whole = same | _timed(request)
     whole["trace_id"] = _trace_id(request)
     if request.parent is not None:
         whole["parent_id"] = f"{request.parent.span_id:016x}"
-    if origin:
-        whole["origin"] = origin
-    whole["service"] = {"version": __version__}
-    whole["aws"] = {"xray": {"sdk": "openapi-mcp-server", "sdk_version": __version__}}
-    whole["annotations"] = {
-        _NOT_IN_KEYS.sub("_", name): value[:ANNOTATION_CHARACTERS] if isinstance(value, str) else value
-        for name, value in attributes.items()
-        if name not in _NOT_SEARCHED
-    }
-    told = {name: value for name, value in attributes.items() if name in _NOT_SEARCHED}
-    whole["metadata"] = {"span": {"name": request.name, **told}, "resource": dict(request.resource.attributes)}
+    annotations = {_key(name): _shortened(value) for name, value in attributes.items()}
+    told = {name: annotations.pop(name) for name in _NOT_SEARCHED if name in annotations}
+    whole["annotations"] = annotations
+    whole["metadata"] = {"span": {"name": request.name, **told}, "resource": resource}
     if sent:
         whole["subsegments"] = [_subsegment(span) for span in sent]
     whole |= _faults(attributes, whole.get("subsegments", ()))
@@ -155,17 +158,15 @@ def _subsegment(span: ReadableSpan) -> Document:
     """A request to the API. ``remote`` makes the API a node of X-Ray's map, under the name of its host."""
     attributes = span.attributes or {}
     asked = {"method": attributes["http.request.method"], "url": _url(attributes)}
-    whole = _timed(span, str(attributes["server.address"])) | {"namespace": "remote", "http": {"request": asked}}
     status = attributes.get("http.response.status_code")
-    if status is not None:
-        whole["http"]["response"] = {"status": status}
-    return whole | _faults(attributes, ())
+    answered = {} if status is None else {"response": {"status": status}}
+    whole = {"name": _name(str(attributes["server.address"])), "namespace": "remote", **_timed(span)}
+    return {**whole, "http": {"request": asked, **answered}, **_faults(attributes, ())}
 
 
 def _url(attributes: Mapping[str, Any]) -> str:
-    host = attributes["server.address"]
-    authority = f"[{host}]" if ":" in host else host
-    return f"{attributes['url.scheme']}://{authority}:{attributes['server.port']}{attributes['url.template']}"
+    origin = Origin(attributes["url.scheme"], attributes["server.address"], attributes["server.port"])
+    return f"{origin}{attributes['url.template']}"
 
 
 def _faults(attributes: Mapping[str, Any], inside: Sequence[Document]) -> Document:
@@ -194,9 +195,22 @@ def _whose(kind: str, attributes: Mapping[str, Any]) -> Document:
     return {"fault": True}
 
 
-def _timed(span: ReadableSpan, name: str) -> Document:
+@lru_cache(256)
+def _key(name: str) -> str:
+    return _NOT_IN_KEYS.sub("_", name)
+
+
+@lru_cache(256)
+def _name(text: str) -> str:
+    return _NOT_IN_NAMES.sub("_", text)[:NAME_CHARACTERS]
+
+
+def _shortened(value: Any) -> Any:  # noqa: ANN401 - an attribute's
+    return value[:ANNOTATION_CHARACTERS] if isinstance(value, str) else value
+
+
+def _timed(span: ReadableSpan) -> Document:
     return {
-        "name": _NOT_IN_NAMES.sub("_", name)[:NAME_CHARACTERS],
         "id": f"{span.context.span_id:016x}",
         "start_time": (span.start_time or 0) / 1e9,
         "end_time": (span.end_time or 0) / 1e9,
