@@ -1,7 +1,8 @@
 """What one trivial tools/call costs the server.
 
 Processes on loopback: an API that always answers the same, the server, this one, which keeps a number of connections
-busy, and one that takes traces and throws them away. CPU time is the figure that holds: calls a second depend on what else the machine does.
+busy, and one that takes traces and throws them away. CPU time is the figure that holds: calls a second depend on what
+else the machine does.
 """
 
 import argparse

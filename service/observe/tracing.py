@@ -256,7 +256,7 @@ def _upstream_attributes(record: CallRecord, tool: Tool) -> dict[str, Any]:
         if record.status >= 400:
             attributes["error.type"] = str(record.status)
     else:
-        attributes["error.type"] = record.error or record.outcome
+        attributes["error.type"] = record.error if record.outcome == "tool_error" else record.outcome
     return attributes
 
 

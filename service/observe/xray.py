@@ -71,7 +71,8 @@ class XRayExporter:
         return Delivery(lost, reason)
 
     def close(self) -> None:
-        """Nothing here waits, so there is nothing to give up."""
+        if self._socket is not None:
+            self._socket.close()
 
     def _connected(self) -> socket.socket:
         """A connected socket is told that nobody listens."""

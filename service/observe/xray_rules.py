@@ -53,9 +53,10 @@ _T = TypeVar("_T")
 class RulePoller:
     """Runs from `start` to `stop`; `poll` is one look, for whoever does not want to wait."""
 
-    def __init__(self, rules: XRayRules, daemon: Address) -> None:
+    def __init__(self, rules: XRayRules, daemon: Address, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._rules = rules
         self._daemon = daemon
+        self._answer_seconds = answer_seconds
         self._client_id = secrets.token_hex(12)
         self._asked = float("-inf")  # when the rules were last had; monotonic
         self._is_failing = False
@@ -111,7 +112,7 @@ class RulePoller:
             self._fetch()
 
     def _ask(self, path: str, content: Any, answer: type[_T]) -> _T:  # noqa: ANN401 - whatever JSON takes
-        connection = http.client.HTTPConnection(self._daemon.host, self._daemon.port, timeout=ANSWER_SECONDS)
+        connection = http.client.HTTPConnection(self._daemon.host, self._daemon.port, timeout=self._answer_seconds)
         try:
             connection.request("POST", path, msgspec.json.encode(content), {"Content-Type": "application/json"})
             response = connection.getresponse()
