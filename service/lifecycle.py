@@ -315,7 +315,7 @@ async def _serve_tools(config: Config, stop: Stop, tools: ToolCatalog, listeners
     async with AsyncExitStack() as stack:
         watched = await stack.enter_async_context(watch(listeners.metrics, tools))  # first in, last out
         observe: Observe = tally if watched.metrics is None else to_each(tally, watched.metrics)
-        trace = await stack.enter_async_context(_traced(config, tally))
+        trace = await stack.enter_async_context(_traced(config, tally, watched.metrics))
         gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics, trace))
         _report(config, tools)
         # What was made so far stays for good: the collector need not look at it again. Nor once before that: it would
@@ -329,7 +329,7 @@ async def _serve_tools(config: Config, stop: Stop, tools: ToolCatalog, listeners
 
 
 @asynccontextmanager
-async def _traced(config: Config, tally: Tally) -> AsyncIterator[Begin]:
+async def _traced(config: Config, tally: Tally, metrics: Metrics | None) -> AsyncIterator[Begin]:
     """What begins traces, if any are to be; at the end, what is recorded is delivered."""
     if config.tracing is None:
         yield untraced
@@ -337,6 +337,8 @@ async def _traced(config: Config, tally: Tally) -> AsyncIterator[Begin]:
     from service.observe.tracing import tracer  # noqa: PLC0415 - OpenTelemetry, for those who want it
 
     traces = tracer(config.tracing)
+    if metrics is not None:
+        metrics.follow_dropped_spans(traces.dropped)
     traces.start()
     try:
         yield traces.begin

@@ -20,6 +20,7 @@ from xray_daemon import daemon
 TRACE, SPAN = "1-4bf92f35-77b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 HEADER = f"Root={TRACE};Parent={SPAN};Sampled=1"
 NOWHERE = "127.0.0.1:9"  # the discard service, which nobody runs
+METRICS = {"ENABLE_PROMETHEUS": "true", "PROMETHEUS_PORT": "0"}
 DEADLINE_SECONDS = 30
 
 
@@ -105,6 +106,20 @@ def test_both_at_once_have_the_same_trace_and_the_log_has_it_too() -> None:
     assert document["trace_id"].replace("-", "")[1:] == request.trace_id.hex() == line["trace_id"]
     assert (document["id"], document["subsegments"][0]["id"]) == (request.span_id.hex(), upstream.span_id.hex())
     assert line["request_id"] == "r-1"
+
+
+def test_what_was_dropped_is_a_metric_and_a_recorded_call_an_exemplar() -> None:
+    settings = {"TRACING": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{NOWHERE}", **METRICS}
+    with started("demo", "--port", "0", OTEL_EXPORTER_OTLP_TIMEOUT="100", **settings) as server:
+        metrics = str(server.wait_for("^serving metrics at ")["message"]).removeprefix("serving metrics at ")
+        call(server.url)
+        trace_id = server.wait_for("^call$")["trace_id"]
+        server.wait_for("^spans cannot be delivered")
+        request = urllib.request.Request(metrics, headers={"accept": "application/openmetrics-text"})
+        with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as response:
+            page = response.read().decode()
+    assert 'openapi_mcp_dropped_spans_total{exporter="otlp"} 2.0' in page
+    assert f'# {{trace_id="{trace_id}"}}' in page
 
 
 def test_over_stdio_a_message_tells_its_trace_in_meta_and_all_is_delivered_at_the_end() -> None:
