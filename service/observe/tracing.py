@@ -38,13 +38,6 @@ _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _FINE, _FAILED = Status(StatusCode.UNSET), Status(StatusCode.ERROR)
 
 
-class _OneResource(Resource):
-    """The exporter groups spans by their resource, and so hashes it for each: the SDK's turns it into JSON for that."""
-
-    __hash__ = object.__hash__
-    __eq__ = object.__eq__
-
-
 class Tracer:
     """Begins traces; one for the whole process. `start` before the first, `close` after the last."""
 
@@ -55,7 +48,7 @@ class Tracer:
         self._follows_parent = config.follows_parent
         self.propagators = config.propagators
         self.outboxes = tuple(outboxes)
-        self.resource = _OneResource(_described(config))
+        self.resource = Resource(_described(config))
         self.scope = InstrumentationScope("openapi-mcp-server", __version__)
 
     def begin(self, call: Call, transport: Transport, carrier: Carrier) -> Trace:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import socket
 import threading
 
+import msgspec
 import pytest
+import trio
 from collector import attributes, collector
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
-from traced import call, record, recorded, settings
+from scripted import ScriptedApi, gateway, ok
+from traced import Seen, call, record, recorded, settings
 
 from service.observe.otlp import OtlpExporter
+from service.observe.otlp_spans import encode
 from service.observe.outbox import Outbox
 from service.observe.trace import NO_CARRIER, Carrier
 from service.observe.tracing import tracer
@@ -53,6 +59,33 @@ def test_the_collector_gets_the_span_with_its_parent_and_its_headers(compression
         assert (running.resource["service.name"], running.resource["deployment.environment"]) == ("pets", "test")
         assert running.headers[0]["authorization"] == "Bearer k3y"
         assert traces.dropped() == {"otlp": 0}
+
+
+def test_spans_are_encoded_as_the_library_encodes_them() -> None:
+    seen = Seen("otlp", OTEL_RESOURCE_ATTRIBUTES="deployment.environment=test")
+    built = gateway(ScriptedApi(ok(), ok(b"{}", 503)), trace=seen.tracer.begin)
+    carriers = [Carrier(), Carrier(traceparent=OTHER), Carrier(traceparent=W3C, tracestate="a=1,b=2")]
+
+    async def main() -> None:
+        for carrier in carriers:
+            asked = msgspec.structs.replace(call(traceparent=W3C), arguments=msgspec.Raw(b'{"id":5}'))
+            await built.answer(asked, "http", None, carrier)
+            await built.answer(call(name="made_up"), "stdio", None, carrier)
+
+    trio.run(main)
+    spans = [span for one in seen.spans() for span in one]
+    assert len(spans) == 9
+    assert ExportTraceServiceRequest.FromString(encode(spans)) == encode_spans(spans)
+
+
+def test_a_library_that_takes_no_bytes_encodes_for_itself() -> None:
+    with collector() as running:
+        sending = exporter(running.url)
+        assert sending._send_bytes is not None
+        sending._send_bytes = None
+        assert sending.deliver([recorded(tool="get_pet")]) == (0, "")
+        sending.close()
+        assert [span.name for span in running.spans(1)] == ["tools/call get_pet"]
 
 
 def test_a_trace_that_begins_here_has_an_id_all_of_which_is_random() -> None:
