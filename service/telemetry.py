@@ -144,7 +144,7 @@ def _disabled(given: Mapping[str, Given]) -> bool:
 
 
 def _otlp(read: _Reading, read_file: Callable[[str], str]) -> Otlp:
-    read.otlp("PROTOCOL", one_of("http/protobuf"), "http/protobuf")
+    read.otlp("PROTOCOL", _protocol, "http/protobuf")
 
     def readable(path: str | None) -> str | None:
         if path is not None:
@@ -181,8 +181,16 @@ def _endpoint(value: str | None) -> str | None:
     return value.strip().rstrip("/")
 
 
+def _protocol(value: str) -> None:
+    if value.strip().lower() != "http/protobuf":
+        raise ValueError(f"{value[:100]!r} is not spoken; use http/protobuf, which collectors take at port 4318")
+
+
 def _milliseconds(value: str) -> int:
-    return int(integer(_LEAST_TIMEOUT_MILLISECONDS, 600_000)(value))
+    try:
+        return int(integer(_LEAST_TIMEOUT_MILLISECONDS, 600_000)(value))
+    except ValueError as error:
+        raise ValueError(f"{value[:100]!r} {error}, of milliseconds") from None
 
 
 def _headers(value: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from service.observe.otlp_spans import encode
 from service.observe.outbox import CallSpans, Delivery
 from service.telemetry import Otlp
 
-REASON_CHARACTERS = 200
+REASON_CHARACTERS = 300
 
 _COMPRESSION = {"none": Compression.NoCompression, "gzip": Compression.Gzip, "deflate": Compression.Deflate}
 
@@ -49,22 +49,28 @@ class OtlpExporter:
 
     def deliver(self, calls: Sequence[CallSpans]) -> Delivery:
         spans = [span for call in calls for span in call]
+        self._said.first = ""
+        cause = None
         if self._send_bytes is not None:
-            is_sent = self._send_bytes(encode(spans)).success
+            sent = self._send_bytes(encode(spans))
+            is_sent, cause = sent.success, sent.error
         else:
             is_sent = self._exporter.export(spans) is SpanExportResult.SUCCESS
-        return Delivery() if is_sent else Delivery(len(spans), self._said.last[:REASON_CHARACTERS])
+        if is_sent:
+            return Delivery()
+        return Delivery(len(spans), (str(cause) if cause else self._said.first)[:REASON_CHARACTERS])
 
     def close(self) -> None:
         self._exporter.shutdown()  # type: ignore[no-untyped-call]
 
 
 class _Said(logging.Handler):
-    """The library's last line: it logs every batch that it loses, which the outbox says once and counts."""
+    """The library's first line about a batch, which names the cause. It has one for each attempt; the outbox says once
+    that spans are lost, and counts them."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.last = ""
+        self.first = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.last = record.getMessage()
+        self.first = self.first or record.getMessage()
