@@ -251,6 +251,8 @@ def _upstream_attributes(record: CallRecord, tool: Tool) -> dict[str, Any]:
         "server.port": tool.origin.port,
         "url.template": _template(tool),
     }
+    if record.retries:
+        attributes["http.request.resend_count"] = record.retries
     if record.status is not None:
         attributes["http.response.status_code"] = record.status
         if record.status >= 400:

@@ -110,6 +110,11 @@ def test_what_went_wrong_is_named_as_the_conventions_do(
     assert "a bug" not in request.to_json() + upstream.to_json()
 
 
+def test_attempts_of_a_call_are_one_span_that_counts_them() -> None:
+    (_, upstream), _, _ = answered(msgspec.structs.replace(ok(), retries=2))
+    assert upstream.attributes["http.request.resend_count"] == 2
+
+
 def test_a_call_that_sent_nothing_has_one_span() -> None:
     (request,), api, _ = answered(message=asked({"id": "x"}))
     assert (request.attributes["error.type"], api.requests) == ("tool_error", [])
