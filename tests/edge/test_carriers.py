@@ -5,12 +5,14 @@ from __future__ import annotations
 import msgspec
 import pytest
 import trio
-from scripted import ScriptedApi, gateway
+from scripted import ScriptedApi, gateway, ok
 from sessions import request, sse_server
 from traced import Seen, parent_id
 
+from service.bridge.model import HttpRequest, HttpResponse
 from service.edge.conversation import Conversation
 from service.edge.posts import carrier
+from service.edge.sse import CALLS
 from service.mcp.inbound import Batch, Call, from_http
 from service.observe.trace import Carrier
 
@@ -85,6 +87,28 @@ def test_a_message_of_a_session_carries_its_own_headers() -> None:
     trio.run(main)
     assert [parent_id(one[0]) for one in seen.spans()] == [SPAN, None]
     assert [record.request_id for record in records] == ["first", "second"]
+
+
+def test_a_message_that_has_to_wait_for_its_turn_keeps_what_came_beside_it() -> None:
+    released, records = trio.Event(), []
+    asked = [f"r-{number}" for number in range(CALLS + 2)]
+
+    async def held(_: HttpRequest) -> HttpResponse:
+        await released.wait()
+        return ok()
+
+    async def main() -> None:
+        with trio.fail_after(10):
+            async with sse_server(gateway(ScriptedApi(held), records=records)) as server:
+                session = await server.open()
+                for number, request_id in enumerate(asked):
+                    await session.post(request("tools/call", number, CALL), x_request_id=request_id)
+                released.set()
+                for _ in asked:
+                    await session.message()
+
+    trio.run(main)
+    assert sorted(record.request_id for record in records) == sorted(asked)
 
 
 def test_every_call_of_a_batch_has_a_span_of_its_own_in_the_trace_that_carried_it() -> None:
