@@ -1,7 +1,8 @@
 """What one trivial tools/call costs the server.
 
-Three processes on loopback: an API that always answers the same, the server, and this one, which keeps a number of
-connections busy. CPU time is the figure that holds: calls a second depend on what else the machine does.
+Processes on loopback: an API that always answers the same, the server, this one, which keeps a number of connections
+busy, and one that takes traces and throws them away. CPU time is the figure that holds: calls a second depend on what
+else the machine does.
 """
 
 import argparse
@@ -31,12 +32,25 @@ paths:
 """
 BODY = b'{"id":7,"name":"Rex"}'
 REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
+NO_RULES = b'HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n{"SamplingRuleRecords":[]}'
 WARM_UP_CALLS = 500
 START_SECONDS = 20
 RUN_SECONDS = 300
 PAIRS = 8
 TURNS = 10
-VARIANTS = {"metrics": ("--enable-prometheus", "--prometheus-port", "0")}
+SETTLE_SECONDS = 0.7
+"""After the last turn: traces of its calls are still being delivered."""
+_METRICS = ("--enable-prometheus", "--prometheus-port", "0")
+_EVERY_CALL = ("--otel-traces-sampler", "parentbased_always_on")
+VARIANTS = {
+    "metrics": _METRICS,
+    "xray": ("--tracing", "xray"),  # sampled as X-Ray does: one a second and 5 % of the others
+    "xray-every-call": ("--tracing", "xray", *_EVERY_CALL),
+    "otlp": ("--tracing", "otlp", "--otel-traces-sampler", "traceidratio", "--otel-traces-sampler-arg", "0.05"),
+    "otlp-every-call": ("--tracing", "otlp", *_EVERY_CALL),
+    "metrics+xray": (*_METRICS, "--tracing", "xray"),
+    "metrics+both-every-call": (*_METRICS, "--tracing", "xray,otlp", *_EVERY_CALL),
+}
 """What can be turned on, to be compared with a server that has none of it."""
 
 
@@ -53,6 +67,29 @@ async def api() -> None:
     async with trio.open_nursery() as nursery:
         [listener] = await nursery.start(partial(trio.serve_tcp, answer, 0, host="127.0.0.1"))
         print(listener.socket.getsockname()[1], flush=True)
+
+
+async def sink() -> None:
+    """Takes traces and throws them away: UDP and HTTP on one port, which it says. There are no sampling rules."""
+    datagrams = trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM)
+    await datagrams.bind(("127.0.0.1", 0))
+
+    async def answer(stream: trio.SocketStream) -> None:
+        received = b""
+        while piece := await stream.receive_some():
+            received += piece
+            head, found, body = received.partition(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
+            if found and len(body) >= length:
+                received = body[length:]
+                await stream.send_all(NO_RULES)
+
+    async with trio.open_nursery() as nursery:
+        port = datagrams.getsockname()[1]
+        await nursery.start(partial(trio.serve_tcp, answer, port, host="127.0.0.1"))
+        print(port, flush=True)
+        while True:
+            await datagrams.recv(65_535)
 
 
 def request(port: int) -> bytes:
@@ -135,6 +172,14 @@ def listening(log: Path, server: subprocess.Popen[bytes]) -> int:
 
 
 @contextmanager
+def beside(role: str) -> Iterator[int]:
+    """The port of another process of this script."""
+    with started(__file__, role, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+
+
+@contextmanager
 def serving(folder: str, name: str, *argv: str) -> Iterator[tuple[int, int]]:
     """(port, process id) of a server with these arguments."""
     log = Path(folder, name)
@@ -175,6 +220,7 @@ def compare(
             for _ in range(TURNS):
                 for port, _ in (plain, other):
                     trio.run(drive, port, calls // PAIRS // TURNS, connections)
+            time.sleep(SETTLE_SECONDS)
             one, two = (cpu_seconds(pid) - cpu for (_, pid), cpu in zip((plain, other), before, strict=True))
         without.append(one / (calls // PAIRS) * 1e6)
         ratios.append(two / one)
@@ -189,16 +235,18 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--compare", action="append", default=[], choices=VARIANTS, help="only: what this adds to it")
     parser.add_argument("--api", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--sink", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.api:
-        trio.run(api)
+    if options.api or options.sink:
+        trio.run(api if options.api else sink)
         return
-    with tempfile.TemporaryDirectory() as folder, started(__file__, "--api", stdout=subprocess.PIPE) as upstream:
-        assert upstream.stdout is not None
-        base = f"http://127.0.0.1:{int(upstream.stdout.readline())}"
+    with tempfile.TemporaryDirectory() as folder, beside("--api") as api_port, beside("--sink") as sink_port:
+        base = f"http://127.0.0.1:{api_port}"
         document = Path(folder, "bench.yaml")
         document.write_bytes(DOCUMENT)
         where = ["--spec-path", str(document), "--api-url", base, "--allow-private-networks"]
+        sink_address = f"127.0.0.1:{sink_port}"
+        where += ["--aws-xray-daemon-address", sink_address, "--otel-exporter-otlp-endpoint", f"http://{sink_address}"]
 
         def start(name: str, *argv: str) -> AbstractContextManager[tuple[int, int]]:
             return serving(folder, name, *where, *argv)

@@ -16,6 +16,7 @@ import msgspec
 from service.command_line import Command, Given, parse
 from service.errors import ConfigError
 from service.settings import SETTINGS, Setting
+from service.telemetry import Tracing, overlooked, tracing
 
 ReadFile = Callable[[str], str]
 """A path to the text in it; raises OSError or ValueError."""
@@ -115,6 +116,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     prometheus_port: int
     workers: int
     worker: int | None = None  # which of several workers this process is
+    tracing: Tracing | None = None
     warnings: tuple[str, ...]
 
 
@@ -144,7 +146,8 @@ def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -
     apis = _apis(given, command, options)
     _require_known_listener(given, command)
     _require_room_for_workers(given, command)
-    return _config(command, operands, options, given, apis)
+    config = _config(command, operands, options, given, apis)
+    return msgspec.structs.replace(config, tracing=tracing(given, environ, read_file))
 
 
 def _given(setting: Setting, flags: Mapping[str, Given], environ: Mapping[str, str], read_file: ReadFile) -> Given:
@@ -354,7 +357,7 @@ def _config(
         prometheus=values["ENABLE_PROMETHEUS"],
         prometheus_port=values["PROMETHEUS_PORT"],
         workers=values["WORKERS"],
-        warnings=tuple(_warnings(values, listens=transport != "stdio")),
+        warnings=tuple(_warnings(given, listens=transport != "stdio")),
     )
 
 
@@ -367,11 +370,14 @@ def _grace_seconds(values: Mapping[str, Any]) -> float:
     return float(values["SERVER_MESSAGE_TIMEOUT"]) + 5.0
 
 
-def _warnings(values: Mapping[str, Any], *, listens: bool) -> Iterable[str]:
+def _warnings(given: Mapping[str, Given], *, listens: bool) -> Iterable[str]:
+    values = {name: each.value for name, each in given.items()}
     unused = [name for names in _NEEDED.values() for name in names if values[name]]
     if values["AUTH_TYPE"] == "none" and unused:
         yield f"AUTH_TYPE is none: {', '.join(unused)} is not used"
     if values["WORKERS"] > PROXIED_WORKERS:
         yield f"WORKERS: proxy/nginx.conf routes to {PROXIED_WORKERS} workers; the others need lines of their own there"
+    if problem := overlooked(given):
+        yield problem
     if listens and not is_loopback(values["SERVER_HOST"]):
         yield "INBOUND_AUTH is none: whoever reaches this port can call every tool with this server's credentials"

@@ -39,6 +39,7 @@ from service.mcp.messages import (
 from service.mcp.methods import is_modern
 from service.mcp.subscriptions import CHANGES, LISTEN, Subscription, unasked
 from service.observe.record import CallRecord, Observe, Outcome, Transport
+from service.observe.trace import NO_CARRIER, Begin, Carrier, Trace, untraced
 
 PROGRESS_AFTER_SECONDS = 2
 """Silence that a person begins to notice; most calls are over by then and cost nothing."""
@@ -81,13 +82,21 @@ class Gateway:
     """
 
     def __init__(
-        self, catalog: ToolCatalog, serving: Serving, *, send: Send, authorize: Authorize, observe: Observe
+        self,
+        catalog: ToolCatalog,
+        serving: Serving,
+        *,
+        send: Send,
+        authorize: Authorize,
+        observe: Observe,
+        trace: Begin = untraced,
     ) -> None:
         self._catalog = catalog
         self._serving = serving
         self._send = send
         self._authorize = authorize
         self._observe = observe
+        self._trace = trace
         self.in_flight = 0
         self._validators = OutputValidators() if serving.validate_output else None
         self._changing = tuple(kind for kind in CHANGES if serving.prompts or kind != "promptsListChanged")
@@ -115,27 +124,29 @@ class Gateway:
         """What clients that began with ``initialize`` are told when the lists have changed."""
         return unasked(self._changing)
 
-    def subscribe(self, call: Call, transport: Transport) -> Subscription:
+    def subscribe(self, call: Call, transport: Transport, beside: Carrier = NO_CARRIER) -> Subscription:
         """What a ``subscriptions/listen`` gets; the transport keeps it, and tells."""
         kinds = tuple(kind for kind in call.listens if kind in self._changing)
         subscription = Subscription(id=call.id, kinds=kinds, server=self._serving.server)
-        with self._observed(call, transport) as entry:
+        with self._observed(call, transport, beside) as entry:
             entry.settle(subscription.acknowledgement())
         return subscription
 
-    def at_once(self, call: Call, transport: Transport) -> bytes | None:
+    def at_once(self, call: Call, transport: Transport, beside: Carrier = NO_CARRIER) -> bytes | None:
         """The response to what needs no waiting, and None for the rest: ``tools/call`` and subscriptions."""
         if call.method in {"tools/call", LISTEN}:
             return None
-        with self._observed(call, transport) as entry:
+        with self._observed(call, transport, beside) as entry:
             entry.settle(self._static.to(call, lasting=transport != "http") or self._prompt(call))
         return entry.answer
 
-    async def answer(self, call: Call, transport: Transport, notify: Notify | None = None) -> bytes:
+    async def answer(
+        self, call: Call, transport: Transport, notify: Notify | None = None, beside: Carrier = NO_CARRIER
+    ) -> bytes:
         """The whole JSON-RPC response to any call. ``notify`` may be used until then, for progress."""
-        if (ready := self.at_once(call, transport)) is not None:
+        if (ready := self.at_once(call, transport, beside)) is not None:
             return ready
-        with self._observed(call, transport) as entry:
+        with self._observed(call, transport, beside) as entry:
             entry.settle(await self._call_tool(call, entry, notify))
         return entry.answer
 
@@ -145,7 +156,7 @@ class Gateway:
         for scope in self._waiting:
             scope.cancel()
 
-    def refuse(self, rejection: Rejection, transport: Transport) -> bytes:
+    def refuse(self, rejection: Rejection, transport: Transport, beside: Carrier = NO_CARRIER) -> bytes:
         """The response to a message that was no call of any method; it leaves a record like every other."""
         refused = rejection.encode()
         self._observe(
@@ -158,39 +169,42 @@ class Gateway:
                 request_bytes=0,
                 response_bytes=len(refused),
                 error=str(rejection.code),
+                request_id=beside.request_id,
             )
         )
         return refused
 
-    async def answer_all(self, batch: Batch, transport: Transport) -> bytes:
+    async def answer_all(self, batch: Batch, transport: Transport, beside: Carrier = NO_CARRIER) -> bytes:
         """The responses to a batch as a JSON array, its calls side by side; empty if it was notifications only."""
         answered = [b""] * len(batch.messages)
 
         async def fill(index: int, call: Call) -> None:
-            answered[index] = await self.answer(call, transport)
+            answered[index] = await self.answer(call, transport, None, beside)
 
         async with anyio.create_task_group() as tasks:
             for index, message in enumerate(batch.messages):
                 if isinstance(message, Call):
                     tasks.start_soon(fill, index, message)
                 elif isinstance(message, Rejection):
-                    answered[index] = self.refuse(message, transport)
+                    answered[index] = self.refuse(message, transport, beside)
         present = [one for one in answered if one]
         return b"[%b]" % b",".join(present) if present else b""
 
     @contextmanager
-    def _observed(self, call: Call, transport: Transport) -> Iterator[_Entry]:
-        entry = _Entry(call, transport)
+    def _observed(self, call: Call, transport: Transport, beside: Carrier) -> Iterator[_Entry]:
+        entry = _Entry(call, transport, beside, self._trace(call, transport, beside))
         self.in_flight += 1
         try:
             yield entry
         except Exception:  # the one last resort: a bug costs this call only, and is in the log under its id
             incident = secrets.token_hex(8)
-            logger.exception("incident %s while answering %s", incident, call.method)
+            logger.exception("incident %s while answering %s", incident, call.method, extra=entry.known_as())
             entry.fail(incident)
         finally:
             self.in_flight -= 1
-            self._observe(entry.record())
+            record = entry.record()
+            self._observe(record)
+            entry.trace.end(record)
 
     def _prompt(self, call: Call) -> bytes | Rejection:
         tool = self._catalog.tools.get(call.name) if self._serving.prompts else None
@@ -223,7 +237,7 @@ class Gateway:
             checked = check(tool, call.arguments)
             select = _selection(tool, checked.values)
             request = self._authorize(build(tool, checked.values), tool)
-            answered = await self._exchange(request, entry)
+            answered = await self._exchange(entry.trace.sending(request, tool), entry)
             limit = self._serving.result_budget_bytes
             rendered = render(tool, answered, self._validators, select=select, budget_bytes=limit)
         except ServiceError as error:
@@ -262,9 +276,11 @@ class Gateway:
 class _Entry:
     """A call's record while it is being written."""
 
-    def __init__(self, call: Call, transport: Transport) -> None:
+    def __init__(self, call: Call, transport: Transport, beside: Carrier, trace: Trace) -> None:
         self._call = call
         self._transport = transport
+        self._request_id = beside.request_id
+        self.trace = trace
         self._began = time.perf_counter()
         self._outcome: Outcome = "cancelled"  # until it is settled
         self.answer = b""
@@ -305,7 +321,14 @@ class _Entry:
             result_tokens=budget.tokens(self.result) if self.result else 0,
             truncated=TRUNCATED in said,
             mismatch=MISMATCH in said,
+            request_id=self._request_id,
+            trace_id=self.trace.trace_id,
         )
+
+    def known_as(self) -> dict[str, str]:
+        """By which the call is found elsewhere."""
+        ids = {"request_id": self._request_id, "trace_id": self.trace.trace_id}
+        return {name: value for name, value in ids.items() if value}
 
 
 def _selection(tool: Tool, arguments: dict[str, Any]) -> Select | None:

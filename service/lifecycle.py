@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import anyio
 import msgspec
 import trio
+from anyio.to_thread import run_sync
 
 from service import __version__
 from service.bridge import catalog, overrides, security
@@ -43,6 +44,7 @@ from service.gateway import Gateway, Serving
 from service.mcp.messages import ServerInfo
 from service.observe import logs
 from service.observe.record import CallRecord, Observe, to_each
+from service.observe.trace import Begin, untraced
 from service.openapi import operations, overlay
 from service.openapi.document import Document, parse
 from service.openapi.model import Note
@@ -57,6 +59,11 @@ _LOADING_THRESHOLD = 50_000
 """Objects between two looks of the collector while documents are read: some megabytes, if all of them were garbage."""
 LAST_WORD_SECONDS = 1.0
 """After the grace of a stop, for the answers that say that a call was given up."""
+TRACE_SECONDS = 2.0
+"""For what is recorded to be delivered, after the last call: in what the platform's kill leaves beside the grace."""
+TRACE_SECONDS_STDIO = 0.4
+"""The same for a client that has started the server: it kills 2 s after it has closed standard input, and calls and
+answers take 1.5 of them."""
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +100,7 @@ class Tally:
         self._log = logs.call_logger(config.log_level)
         self._outcomes: Counter[str] = Counter()
         self._began = time.monotonic()
+        self.dropped_spans: dict[str, int] = {}
 
     def __call__(self, record: CallRecord) -> None:
         if record.tool:
@@ -104,6 +112,7 @@ class Tally:
             "calls": self._outcomes.total(),
             **dict(sorted(self._outcomes.items())),
             "uptime_seconds": round(time.monotonic() - self._began, 1),
+            **{f"dropped_spans_{exporter}": spans for exporter, spans in self.dropped_spans.items()},
         }
 
 
@@ -262,7 +271,11 @@ def address_rule(config: Config) -> AddressRule:
 
 @asynccontextmanager
 async def opened(
-    config: Config, tools: ToolCatalog, observe: Callable[[CallRecord], None], metrics: Metrics | None = None
+    config: Config,
+    tools: ToolCatalog,
+    observe: Callable[[CallRecord], None],
+    metrics: Metrics | None = None,
+    trace: Begin = untraced,
 ) -> AsyncIterator[Gateway]:
     """A gateway with everything behind it; closed in reverse. ``metrics`` follow what it is doing."""
     origins = {api.name: api.origins for api in tools.apis}
@@ -283,7 +296,8 @@ async def opened(
         retries=config.http_retries,
         breaker=config.http_breaker,
     ) as upstream:
-        gateway = Gateway(tools, how, send=upstream.send, authorize=credentials.authorize, observe=observe)
+        authorize = credentials.authorize
+        gateway = Gateway(tools, how, send=upstream.send, authorize=authorize, observe=observe, trace=trace)
         if metrics is not None:
             metrics.follow_calls(lambda: gateway.in_flight)
             metrics.follow_breakers(upstream.breakers)
@@ -301,7 +315,8 @@ async def _serve_tools(config: Config, stop: Stop, tools: ToolCatalog, listeners
     async with AsyncExitStack() as stack:
         watched = await stack.enter_async_context(watch(listeners.metrics, tools))  # first in, last out
         observe: Observe = tally if watched.metrics is None else to_each(tally, watched.metrics)
-        gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics))
+        trace = await stack.enter_async_context(_traced(config, tally, watched.metrics))
+        gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics, trace))
         _report(config, tools)
         # What was made so far stays for good: the collector need not look at it again. Nor once before that: it would
         # find what 50,000 objects take at most, in a tenth of the start.
@@ -311,6 +326,27 @@ async def _serve_tools(config: Config, stop: Stop, tools: ToolCatalog, listeners
         else:
             await _serve_http(config, stop, gateway, tools, listeners.mcp, watched)
     logger.info("stopped", extra=tally.summary())
+
+
+@asynccontextmanager
+async def _traced(config: Config, tally: Tally, metrics: Metrics | None) -> AsyncIterator[Begin]:
+    """What begins traces, if any are to be; at the end, what is recorded is delivered."""
+    if config.tracing is None:
+        yield untraced
+        return
+    from service.observe.tracing import tracer  # noqa: PLC0415 - OpenTelemetry, for those who want it
+
+    traces = tracer(config.tracing)
+    if metrics is not None:
+        metrics.follow_dropped_spans(traces.dropped)
+    traces.start()
+    try:
+        yield traces.begin
+    finally:
+        deadline_seconds = TRACE_SECONDS_STDIO if config.transport == "stdio" else TRACE_SECONDS
+        with anyio.CancelScope(shield=True):
+            await run_sync(traces.close, deadline_seconds)
+        tally.dropped_spans = traces.dropped()
 
 
 def _report(config: Config, tools: ToolCatalog) -> None:

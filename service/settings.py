@@ -107,6 +107,51 @@ def not_yet(*available: str) -> Reader:
     return read
 
 
+def exporters(value: str) -> tuple[str, ...]:
+    """Each once, in the order of their names here; empty for none."""
+    asked = {word.lower() for word in words(value)}
+    if asked == {"none"}:
+        return ()
+    if not asked or asked - {"xray", "otlp"}:
+        raise ValueError("must be none, xray, otlp or xray,otlp")
+    return tuple(name for name in ("xray", "otlp") if name in asked)
+
+
+_COLLECTOR = {
+    "ENDPOINT": "Address of the collector, http://localhost:4318 if left out; /v1/traces is added",
+    "PROTOCOL": "http/protobuf, the only one",
+    "HEADERS": "What the collector asks for, such as a key: name=value, separated by commas",
+    "TIMEOUT": "Milliseconds for sending a batch, 10000 if left out",
+    "COMPRESSION": "none, gzip or deflate",
+    "CERTIFICATE": "File with the certificates (PEM) that the collector's is checked against",
+    "CLIENT_KEY": "File with the key (PEM) for a collector that asks for a certificate",
+    "CLIENT_CERTIFICATE": "File with the certificate (PEM) for it",
+}
+TRACING_SETTINGS: tuple[Setting, ...] = (
+    Setting("AWS_XRAY_DAEMON_ADDRESS", text, None, "127.0.0.1:2000 if left out; or tcp:host:port udp:host:port"),
+    Setting("OTEL_SERVICE_NAME", text, None, "Name of the service in traces; left out: SERVER_NAME"),
+    Setting("OTEL_RESOURCE_ATTRIBUTES", text, None, "More about the service: name=value, separated by commas"),
+    Setting("OTEL_PROPAGATORS", text, None, "How traces are continued: tracecontext,xray if left out; or none"),
+    Setting(
+        "OTEL_TRACES_SAMPLER",
+        text,
+        None,
+        "xray with TRACING=xray, else parentbased_always_on; also always_on, always_off, traceidratio, parentbased_…",
+    ),
+    Setting("OTEL_TRACES_SAMPLER_ARG", text, None, "For traceidratio: how many traces are sampled, from 0 to 1"),
+    Setting("OTEL_TRACES_EXPORTER", text, None, "Not used; TRACING takes its place"),
+    Setting("OTEL_SDK_DISABLED", text, None, "true: TRACING does nothing"),
+    *(
+        Setting(f"OTEL_EXPORTER_OTLP_{name}", text, None, what, secret=name == "HEADERS")
+        for name, what in _COLLECTOR.items()
+    ),
+    *(
+        Setting(f"OTEL_EXPORTER_OTLP_TRACES_{name}", text, None, "The same, for traces alone", secret=name == "HEADERS")
+        for name in _COLLECTOR
+    ),
+)
+"""Of others, named as they name them. They are text here: `telemetry` reads them, and only if something is traced."""
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("API_NAME", text, None, "Name of the API; tools carry it where there are several"),
     Setting("API_BASE_URL", text, None, "Where the API is; may be left out where the document names one", "--api-url"),
@@ -201,5 +246,6 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("SPEC_REFRESH_SECONDS", not_yet("0"), "0", "Not available in this version"),
     Setting("CACHE_DIR", not_yet("none"), None, "Not available in this version"),
     Setting("FORWARD_HEADERS", not_yet("none"), None, "Not available in this version"),
-    Setting("TRACING", not_yet("none"), "none", "Not available in this version"),
+    Setting("TRACING", exporters, "none", "Where spans go: xray, otlp, both separated by a comma, or none"),
+    *TRACING_SETTINGS,
 )

@@ -11,6 +11,7 @@ from service.bridge.model import HttpRequest, HttpResponse, InputContract, Origi
 from service.gateway import Authorize, Gateway, Serving
 from service.mcp.messages import ServerInfo
 from service.observe.record import CallRecord, Observe
+from service.observe.trace import Begin, untraced
 
 SERVER = ServerInfo(name="tests", version="1.0")
 INPUT = b'{"type":"object","properties":{"id":{"type":"integer"}},"required":["id"],"additionalProperties":false}'
@@ -100,6 +101,7 @@ def gateway(
     records: list[CallRecord] | None = None,
     authorize: Authorize = unchanged,
     observe: Observe | None = None,
+    trace: Begin = untraced,
     **serving: object,
 ) -> Gateway:
     served = {one.name: one for one in tools or (tool(),)}
@@ -109,4 +111,5 @@ def gateway(
         send=api.send,
         authorize=authorize,
         observe=observe or ((lambda _: None) if records is None else records.append),
+        trace=trace,
     )

@@ -202,7 +202,7 @@ def test_secrets_are_in_no_representation():
         (SPEC, {"SERVER_MESSAGE_TIMEOUT": "nan"}, "'nan' must be a number of seconds from 0.1 to 3600"),
         (SPEC, {"LOG_LEVEL": "loud"}, "LOG_LEVEL: 'loud' must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL"),
         ([*SPEC, "--transport", "udp"], {}, "--transport: 'udp' must be one of stdio, http, streamable-http, sse"),
-        (SPEC, {"TRACING": "xray"}, "TRACING: 'xray' not available in this version; leave it out or set it to none"),
+        (SPEC, {"TRACING": "zipkin"}, "TRACING: 'zipkin' must be none, xray, otlp or xray,otlp"),
         (SPEC, {"AUTH_TYPE": "cognito"}, "AUTH_TYPE: cognito is not available in this version"),
         (SPEC, {"AUTH_TYPE": "bearer"}, "AUTH_TOKEN: is missing; AUTH_TYPE is bearer"),
         ([*SPEC, "--auth-type", "basic"], {"AUTH_USERNAME": "u"}, "AUTH_PASSWORD: is missing; --auth-type is basic"),

@@ -14,6 +14,7 @@ from service.mcp.messages import INTERNAL_ERROR, RequestId
 from service.mcp.methods import LEGACY
 from service.mcp.subscriptions import LISTEN, Subscription
 from service.observe.record import Transport
+from service.observe.trace import NO_CARRIER, Carrier
 
 SUBSCRIPTIONS = 16
 """Of one client: there are two lists to hear of, and one subscription can name both."""
@@ -65,17 +66,18 @@ class Conversation:
     def read(self, text: bytes) -> Message | Batch:
         return from_line(text, self._negotiated)
 
-    async def take(self, message: Message | Batch) -> None:
-        """Starts what has to be waited for, and answers the rest."""
+    async def take(self, message: Message | Batch, beside: Carrier = NO_CARRIER) -> None:
+        """Starts what has to be waited for, and answers the rest. ``beside``: what came with the message."""
         match message:
             case Rejection():
-                await self._say(self._gateway.refuse(message, self._transport))
+                await self._say(self._gateway.refuse(message, self._transport, beside))
             case Notification():
                 self._hear(message)
             case Call():
-                await self._answer(message)
+                await self._answer(message, beside)
             case Batch():
-                self._start(len(message.messages), None, lambda: self._gateway.answer_all(message, self._transport))
+                calls = len(message.messages)
+                self._start(calls, None, lambda: self._gateway.answer_all(message, self._transport, beside))
             case _:
                 assert_never(message)
 
@@ -104,21 +106,22 @@ class Conversation:
         if of_this_id:
             of_this_id[-1].cancel()
 
-    async def _answer(self, call: Call) -> None:
+    async def _answer(self, call: Call, beside: Carrier) -> None:
         if call.method == "initialize":
             self._negotiated = call.version
         if call.method == LISTEN:
-            await self._say(self._subscribe(call))
-        elif (ready := self._gateway.at_once(call, self._transport)) is not None:
+            await self._say(self._subscribe(call, beside))
+        elif (ready := self._gateway.at_once(call, self._transport, beside)) is not None:
             await self._say(ready)
         else:
-            self._start(1, call.id, lambda: self._gateway.answer(call, self._transport, self._say))
+            self._start(1, call.id, lambda: self._gateway.answer(call, self._transport, self._say, beside))
 
-    def _subscribe(self, call: Call) -> bytes:
+    def _subscribe(self, call: Call, beside: Carrier) -> bytes:
         if len(self._subscriptions) >= SUBSCRIPTIONS and call.id not in self._subscriptions:
             problem = f"{SUBSCRIPTIONS} subscriptions are open; cancel one first"
-            return self._gateway.refuse(Rejection(id=call.id, code=INTERNAL_ERROR, message=problem), self._transport)
-        subscription = self._subscriptions[call.id] = self._gateway.subscribe(call, self._transport)
+            rejection = Rejection(id=call.id, code=INTERNAL_ERROR, message=problem)
+            return self._gateway.refuse(rejection, self._transport, beside)
+        subscription = self._subscriptions[call.id] = self._gateway.subscribe(call, self._transport, beside)
         return subscription.acknowledgement()
 
     def _start(self, calls: int, request_id: RequestId | None, answer: Callable[[], Awaitable[bytes]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -11,6 +12,7 @@ import msgspec
 from service.edge.hosts import HostList, OriginList
 from service.edge.serving import Receive, Send
 from service.mcp.messages import INVALID_REQUEST, error_response
+from service.observe.trace import Carrier
 
 BODY_BYTES = 4 * 1024 * 1024
 """Of a request. Larger than any argument a model writes; the proxy's configuration has the same number."""
@@ -22,6 +24,9 @@ Header = tuple[bytes, bytes]
 JSON: Final[Header] = (b"content-type", b"application/json")
 CLOSE: Final[Header] = (b"connection", b"close")
 RETRY_AFTER: Final[Header] = (b"retry-after", b"5")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:=+/-]{1,128}")
+"""Of the proxy, or of a client without one: it goes into the log, so it is short and moves no cursor."""
+_HOST_CHARACTERS = 255
 _JSON_TYPES = frozenset({b"application/json", b"application/json;charset=utf-8", b'application/json;charset="utf-8"'})
 
 
@@ -58,6 +63,19 @@ def check_form(headers: Mapping[bytes, bytes]) -> None:
         raise Refusal(415, "the body must not be compressed", (b"accept-encoding", b"identity"))
     if headers.get(b"expect", b"100-continue").lower() != b"100-continue":
         raise Refusal(417, "the only expectation that is met is 100-continue")
+
+
+def carrier(path: str, headers: Mapping[bytes, bytes]) -> Carrier:
+    """What came beside the message that is worth keeping."""
+    request_id = headers.get(b"x-request-id", b"")
+    return Carrier(
+        request_id=request_id.decode("ascii") if _REQUEST_ID.fullmatch(request_id) else "",
+        traceparent=headers.get(b"traceparent", b"").decode("latin-1"),
+        tracestate=headers.get(b"tracestate", b"").decode("latin-1"),
+        amzn_trace_id=headers.get(b"x-amzn-trace-id", b"").decode("latin-1"),
+        host=headers.get(b"host", b"")[:_HOST_CHARACTERS].decode("latin-1"),
+        path=path,
+    )
 
 
 async def read_body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes | None:

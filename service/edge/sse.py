@@ -17,12 +17,13 @@ from anyio.abc import TaskGroup
 
 from service.edge.conversation import Conversation
 from service.edge.events import event
-from service.edge.posts import RETRY_AFTER, Header, Refusal, Visitors, check_form, read_body, refuse, reply
+from service.edge.posts import RETRY_AFTER, Header, Refusal, Visitors, carrier, check_form, read_body, refuse, reply
 from service.edge.serving import Receive, Scope, Send
 from service.edge.streams import EventStream, Streams
 from service.gateway import Gateway
 from service.mcp.inbound import Batch, Call, Message, Notification, Rejection
 from service.mcp.messages import INTERNAL_ERROR
+from service.observe.trace import Carrier
 
 SESSIONS = 2000
 """At once: 30 MB of memory when all are idle, and as many descriptors."""
@@ -119,17 +120,17 @@ class HttpSse:
             check_form(headers)
             body = await read_body(receive, headers)
             if body is not None:
-                await reply(send, *await self._taken(session, body))
+                await reply(send, *await self._taken(session, body, carrier(scope["path"], headers)))
         except Refusal as refusal:
             await refuse(send, refusal)
 
-    async def _taken(self, session: _Session, body: bytes) -> tuple[int, bytes]:
+    async def _taken(self, session: _Session, body: bytes, beside: Carrier) -> tuple[int, bytes]:
         """The status and the body that answer the POST."""
         message = session.read(body)
         if isinstance(message, Rejection) and message.id is None:  # an answer that no client could tell from others
-            return message.status, self._gateway.refuse(message, "sse")
+            return message.status, self._gateway.refuse(message, "sse", beside)
         self._admit(message, session)
-        await session.take(message, len(body))
+        await session.take(message, len(body), beside)
         return 202, b""
 
     def _session(self, scope: Scope) -> _Session:
@@ -157,6 +158,7 @@ class HttpSse:
 class _Waiting(NamedTuple):
     message: Message | Batch
     size: int
+    beside: Carrier
     until: float
 
 
@@ -184,14 +186,14 @@ class _Session:
             )
         return None
 
-    async def take(self, message: Message | Batch, size: int) -> None:
+    async def take(self, message: Message | Batch, size: int, beside: Carrier) -> None:
         """``size`` is the message's in bytes."""
         if isinstance(message, Notification):
             await self._hear(message)
         elif self._has_room() and not self._waiting:
-            await self._conversation.take(message)
+            await self._conversation.take(message, beside)
         else:
-            self._waiting.append(_Waiting(message, size, anyio.current_time() + WAITING_SECONDS))
+            self._waiting.append(_Waiting(message, size, beside, anyio.current_time() + WAITING_SECONDS))
             self._waiting_bytes += size
 
     def finish(self) -> None:
@@ -225,7 +227,8 @@ class _Session:
     async def advance(self) -> None:
         """Something was answered or read."""
         while self._waiting and self._has_room():
-            await self._conversation.take(_in_time(self._drop(self._waiting[0])))
+            first = self._drop(self._waiting[0])
+            await self._conversation.take(_in_time(first), first.beside)
         self._end_if_answered()
 
     def _drop(self, one: _Waiting) -> _Waiting:

@@ -16,12 +16,13 @@ import anyio
 from anyio.abc import TaskGroup
 
 from service.edge.events import EVENT_STREAM, QUIET_SECONDS, comment, event
-from service.edge.posts import CLOSE, Header, Refusal, Visitors, check_form, read_body, refuse, reply
+from service.edge.posts import CLOSE, Header, Refusal, Visitors, carrier, check_form, read_body, refuse, reply
 from service.edge.serving import Receive, Scope, Send
 from service.edge.subscribers import Subscribers
 from service.gateway import Gateway, Notify
 from service.mcp.inbound import Batch, Call, Message, Notification, Rejection, from_http
 from service.mcp.subscriptions import LISTEN
+from service.observe.trace import Carrier
 
 TEND_SECONDS = 0.25
 """How often new calls get a task that watches their client. Starting one for every call cost 75 µs of CPU each, and
@@ -54,7 +55,8 @@ class StreamableHttp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         listening = await self._exchange(scope, receive, send)
         if listening is not None:
-            await self.subscribers.serve(listening, receive, send)  # here, where nothing else of it is kept
+            beside = carrier(scope["path"], dict(scope["headers"]))
+            await self.subscribers.serve(listening, beside, receive, send)  # here, where nothing else of it is kept
 
     async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> Call | None:
         """Answers a message, unless it is the call to which the answer is a stream that lasts: that is returned."""
@@ -75,7 +77,7 @@ class StreamableHttp:
             if problem is None:
                 return message
             message = problem
-        await self._take(message, exchange)
+        await self._take(message, exchange, carrier(scope["path"], headers))
         return None
 
     async def tend(self) -> None:
@@ -93,23 +95,24 @@ class StreamableHttp:
             raise Refusal(405, "the MCP endpoint takes POST only; there are no sessions", (b"allow", b"POST"))
         check_form(headers)
 
-    async def _take(self, message: Message | Batch, exchange: _Exchange) -> None:
+    async def _take(self, message: Message | Batch, exchange: _Exchange, beside: Carrier) -> None:
         match message:
             case Rejection():
-                await exchange.reply(message.status, self._gateway.refuse(message, "http"))
+                await exchange.reply(message.status, self._gateway.refuse(message, "http", beside))
             case Notification():
                 await exchange.reply(202, b"")
             case Call():
-                ready = self._gateway.at_once(message, "http")
+                ready = self._gateway.at_once(message, "http", beside)
                 if ready is None:
-                    await self._serve(exchange, lambda: self._gateway.answer(message, "http", exchange.notifier()))
+                    notify = exchange.notifier()
+                    await self._serve(exchange, lambda: self._gateway.answer(message, "http", notify, beside))
                 else:
                     await exchange.finish(ready)
             case Batch():
                 if all(isinstance(element, Notification) for element in message.messages):
                     await exchange.reply(202, b"")
                 else:
-                    await self._serve(exchange, lambda: self._gateway.answer_all(message, "http"))
+                    await self._serve(exchange, lambda: self._gateway.answer_all(message, "http", beside))
             case _:
                 assert_never(message)
 

@@ -11,6 +11,7 @@ from service.gateway import Gateway
 from service.mcp.inbound import Call, Rejection
 from service.mcp.messages import INTERNAL_ERROR, INVALID_REQUEST
 from service.mcp.subscriptions import Subscription
+from service.observe.trace import Carrier
 
 SUBSCRIPTIONS = 2000
 """At once: 35 MB of memory, and as many descriptors."""
@@ -38,10 +39,10 @@ class Subscribers:
             return Rejection(id=call.id, code=INTERNAL_ERROR, message=problem, status=503)
         return None
 
-    async def serve(self, call: Call, receive: Receive, send: Send) -> None:
+    async def serve(self, call: Call, beside: Carrier, receive: Receive, send: Send) -> None:
         """Until the client leaves or the server drains."""
         stream = EventStream(send, self.streams)
-        subscription = self._open[stream] = self._gateway.subscribe(call, "http")
+        subscription = self._open[stream] = self._gateway.subscribe(call, "http", beside)
         stream.put(event(subscription.acknowledgement()))
         try:
             await stream.serve(receive)

@@ -54,7 +54,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """A request that may be answered. ``version`` is the revision it is answered in.
 
     ``name`` is the tool, the prompt, or the URI of the resource; ``size`` the bytes of the whole message;
-    ``listens`` what is subscribed to, of what there is.
+    ``listens`` what is subscribed to, of what there is. ``traceparent`` and
+    ``tracestate`` are those of its ``_meta`` (SEP-414), as they came; empty if it has none.
     """
 
     id: RequestId
@@ -66,6 +67,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     cursor: str | None = None
     progress_token: RequestId | None = None
     listens: tuple[str, ...] = ()
+    traceparent: str = ""
+    tracestate: str = ""
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
@@ -252,6 +255,8 @@ def _call(request_id: RequestId, method: str, params: Fields, size: int, carrier
         if (token := _present(meta.get("progressToken")))
         else None,
         listens=_kinds(params["notifications"]) if method == LISTEN else (),
+        traceparent=_if_text(meta.get("traceparent")),
+        tracestate=_if_text(meta.get("tracestate")),
     )
 
 
@@ -339,6 +344,14 @@ def _string(raw: msgspec.Raw, place: str) -> str:
         return _text.decode(raw)
     except msgspec.ValidationError:
         raise _Refused(INVALID_PARAMS, f"{place} must be a string") from None
+
+
+def _if_text(raw: msgspec.Raw | None) -> str:
+    """What nobody has to write and nobody is refused for."""
+    try:
+        return "" if raw is None else _text.decode(raw)
+    except msgspec.ValidationError:
+        return ""
 
 
 def _object(raw: msgspec.Raw | None, place: str) -> Fields:

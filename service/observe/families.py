@@ -64,6 +64,12 @@ BREAKERS = Family(
 )
 IN_FLIGHT = Family("openapi_mcp_calls_in_flight", "gauge", (), "Messages that are being answered")
 SESSIONS = Family("openapi_mcp_sse_sessions", "gauge", (), "Open sessions of HTTP+SSE")
+DROPPED_SPANS = Family(
+    "openapi_mcp_dropped_spans_total",
+    "counter",
+    ("exporter",),
+    "Spans that could not be delivered, where calls are traced",
+)
 STATE = Family("openapi_mcp_state", "gauge", ("state",), "1 for the state of the process: starting, ready, draining")
 TOOLS = Family("openapi_mcp_tools", "gauge", ("api",), "Operations that are served as tools")
 SKIPPED = Family("openapi_mcp_skipped_operations", "gauge", ("api",), "Operations that became no tool")
@@ -80,6 +86,7 @@ FAMILIES = (
     BREAKERS,
     IN_FLIGHT,
     SESSIONS,
+    DROPPED_SPANS,
     STATE,
     TOOLS,
     SKIPPED,

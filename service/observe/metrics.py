@@ -79,6 +79,10 @@ class Metrics:
     def follow_sessions(self, read: Callable[[], int]) -> None:
         self._gauges[families.SESSIONS] = lambda: {(): read()}
 
+    def follow_dropped_spans(self, read: Callable[[], Mapping[str, int]]) -> None:
+        """``read``: by the name of the exporter."""
+        self._gauges[families.DROPPED_SPANS] = lambda: {(name,): spans for name, spans in read().items()}
+
     def follow_breakers(self, read: Callable[[], Mapping[str, str]]) -> None:
         """``read``: the state of the breaker before each origin, one of `BREAKER_STATES`."""
         self._gauges[families.BREAKERS] = lambda: {

@@ -24,7 +24,8 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     that the API took, retries and pauses included, 0 where it was not asked; sizes are bytes of the messages.
     ``retries`` are the attempts after the first. ``result_tokens`` is about what a model reads of the result;
     ``truncated``: a part of the answer is missing in it; ``mismatch``: the answer does not fit the tool's output
-    schema. ``trace_id`` is 32 hex digits, empty where the call is not traced.
+    schema. ``request_id`` is the proxy's, empty without one. ``trace_id``, 32 hex digits, is that of the trace in which
+    the call is recorded, so that it always leads to one, else empty.
     """
 
     method: str
@@ -43,6 +44,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     result_tokens: int = 0
     truncated: bool = False
     mismatch: bool = False
+    request_id: str = ""
     trace_id: str = ""
 
 

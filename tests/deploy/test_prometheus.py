@@ -126,6 +126,8 @@ def run(tmp_path_factory) -> Iterator[Run]:
         "ENABLE_PROMETHEUS": "true",
         "PROMETHEUS_PORT": "0",
         "RESULT_BUDGET_BYTES": "1000",
+        "TRACING": "xray",  # for a daemon that is not there
+        "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:9",
     }
     with (
         started("demo", "--api-only", "--port", "0") as api,

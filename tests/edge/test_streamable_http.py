@@ -50,6 +50,7 @@ class Exchange:
     def __init__(self, *body: bytes, method: str = "POST", changes: dict[str, str | None] | None = None) -> None:
         headers = HEADERS | (changes or {})
         self.scope: MutableMapping[str, Any] = {
+            "path": "/mcp",
             "type": "http",
             "method": method,
             "headers": [(name.encode(), value.encode()) for name, value in headers.items() if value is not None],

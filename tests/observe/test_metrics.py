@@ -155,6 +155,7 @@ def test_gauges_are_read_when_a_page_is_written():
     metrics.follow_calls(lambda: now["calls"])
     metrics.follow_sessions(lambda: now["sessions"])
     metrics.follow_breakers(lambda: {"https://api.example.com": now["breaker"]})
+    metrics.follow_dropped_spans(lambda: {"xray": now["calls"]})
 
     def told() -> tuple[float, ...]:
         after = page(metrics)
@@ -162,15 +163,16 @@ def test_gauges_are_read_when_a_page_is_written():
             *(after.value("openapi_mcp_state", state=state) for state in ("starting", "ready", "draining")),
             after.value("openapi_mcp_calls_in_flight"),
             after.value("openapi_mcp_sse_sessions"),
+            after.value("openapi_mcp_dropped_spans_total", exporter="xray"),
             *(
                 after.value("openapi_mcp_breaker_state", origin="https://api.example.com", state=state)
                 for state in ("closed", "half_open", "open")
             ),
         )
 
-    assert told() == (0, 1, 0, 3, 2, 0, 0, 1)
+    assert told() == (0, 1, 0, 3, 2, 3, 0, 0, 1)
     now.update(state="draining", calls=0, sessions=0, breaker="closed")
-    assert told() == (0, 0, 1, 0, 0, 1, 0, 0)
+    assert told() == (0, 0, 1, 0, 0, 0, 1, 0, 0)
 
 
 def test_the_process_is_on_the_page_too():
@@ -259,6 +261,7 @@ def test_the_table_is_what_there_is():
     metrics.follow_state(lambda: "ready")
     metrics.follow_calls(int)
     metrics.follow_sessions(int)
+    metrics.follow_dropped_spans(dict)
     metrics.follow_breakers(dict)
     there = {
         family.name + ("_total" if family.type == "counter" else ""): (family.type, family.documentation)
