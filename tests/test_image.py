@@ -54,7 +54,7 @@ def test_the_image_serves_healthily_as_a_plain_user_without_writing_and_stops_wi
     answer = msgspec.json.decode(connection.getresponse().read())
     connection.close()
     assert answer["result"]["structuredContent"]["name"] == "Mia"
-    assert docker("inspect", "-f", "{{.Config.User}}", name) == "mcp"
+    assert docker("inspect", "-f", "{{.Config.User}}", name) == "10001:10001"
     docker("stop", "-t", "30", name)
     assert docker("inspect", "-f", "{{.State.ExitCode}}", name) == "0"
 
