@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -268,6 +269,7 @@ def run(stack: Stack) -> None:
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # as Ctrl-C: what is up is taken down first
     stack = Stack(f"stack-test-{secrets.token_hex(4)}")
     try:
         run(stack)
