@@ -59,7 +59,7 @@ class Stack:
 
     def compose(self, *argv: str, seconds: float = 60) -> str:
         done = subprocess.run(
-            ["docker", "compose", "--project-name", self.name, "--env-file", os.devnull, *argv],
+            ["docker", "compose", "--ansi", "never", "--project-name", self.name, "--env-file", os.devnull, *argv],
             cwd=ROOT,
             env=self._environ,
             stdin=subprocess.DEVNULL,

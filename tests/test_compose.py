@@ -254,3 +254,23 @@ def test_compose_passes_on_what_the_proxy_is_given():
     proxy = compose_config(WORKERS="2", PROXY_RATE="7r/s")["proxy"]["environment"]
     assert (proxy["PROXY_WORKER_1"], proxy["PROXY_RATE"]) == ("worker:8001", "7r/s")
     assert set(proxy) == set(nginx.defaults())
+
+
+def test_prometheus_scrapes_the_worker_where_its_metrics_are():
+    description = yaml.safe_load((CHECKOUT / "deploy" / "prometheus" / "prometheus.yml").read_text("utf-8"))
+    targets = [
+        target for job in description["scrape_configs"] for each in job["static_configs"] for target in each["targets"]
+    ]
+    assert f"worker:{SERVICES['worker']['environment']['PROMETHEUS_PORT']}" in targets
+
+
+def test_grafana_finds_its_dashboards_and_prometheus_where_the_stack_has_them():
+    provisioned = [
+        yaml.safe_load(file.read_text("utf-8"))
+        for file in (CHECKOUT / "deploy" / "grafana").glob("provisioning/*/*.yaml")
+    ]
+    mounts = {volume.split(":")[1] for volume in SERVICES["grafana"]["volumes"]}
+    paths = {provider["options"]["path"] for one in provisioned for provider in one.get("providers", [])}
+    assert paths
+    assert paths <= mounts
+    assert {source["url"] for one in provisioned for source in one.get("datasources", [])} == {"http://prometheus:9090"}
