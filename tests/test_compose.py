@@ -142,7 +142,7 @@ def test_what_a_service_mounts_or_reads_is_there(name):
 
 def test_every_setting_is_passed_on_and_nothing_else():
     assert lines("settings.env") == [setting.name for setting in SETTINGS]
-    known = NAMES | {f"{name}_FILE" for name in NAMES} | {"AWS_XRAY_DAEMON_ADDRESS"}
+    known = NAMES | {f"{name}_FILE" for name in NAMES}
     assert set(SERVICES["worker"]["environment"]) | set(pairs("demo.env")) <= known
 
 
