@@ -16,6 +16,8 @@ PASSED_ON_HEAD = """\
 # Names without values: each is passed on to the worker from the shell or from .env, where it is set there. What
 # compose.yaml fixes wins. Written by scripts/document_settings.py.
 """
+NOT_PASSED_ON = {"OTEL_RESOURCE_ATTRIBUTES"}
+"""The docker command sets it for its own plugins, Compose among them."""
 
 
 def table() -> str:
@@ -33,7 +35,7 @@ def page() -> str:
 
 
 def passed_on() -> str:
-    return PASSED_ON_HEAD + "".join(f"{setting.name}\n" for setting in SETTINGS)
+    return PASSED_ON_HEAD + "".join(f"{each.name}\n" for each in SETTINGS if each.name not in NOT_PASSED_ON)
 
 
 def main() -> int:
