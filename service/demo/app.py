@@ -38,7 +38,7 @@ def document() -> bytes:
 
 
 class DemoApp:
-    """One shop behind ASGI. Also answers ``GET /openapi.yaml`` with its document."""
+    """One shop behind ASGI. Also answers ``GET /openapi.yaml`` with its document, and ``GET /readyz``."""
 
     def __init__(self) -> None:
         self._shop = PetShop()
@@ -62,6 +62,8 @@ class DemoApp:
             return await _slow(query)
         if (method, path) == ("GET", "/openapi.yaml"):
             return Answer(content_type="application/yaml", body=document())
+        if (method, path) == ("GET", "/readyz"):
+            return Answer(content_type="text/plain", body=b"ready\n")
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         matches = [(verb, found, run) for verb, route, run in _ROUTES if (found := re.fullmatch(route, path))]
         for verb, found, run in matches:

@@ -89,3 +89,7 @@ def test_what_cannot_be_done_is_a_problem_document(method, target, body, status)
     answered, headers, problem = ask(DemoApp(), method, target, body)
     assert (answered, headers["content-type"]) == (status, "application/problem+json")
     assert msgspec.json.decode(problem)["status"] == status
+
+
+def test_it_says_that_it_is_ready_where_the_images_health_check_asks():
+    assert ask(DemoApp(), "GET", "/readyz")[0] == 200

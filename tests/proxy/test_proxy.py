@@ -433,6 +433,19 @@ def test_every_request_is_a_line_of_json_without_secrets(tmp_path):
     assert (third["method"], third["path"], third["status"], third["host"]) == ("POST", "/mcp", "421", "evil.example")
 
 
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_a_probe_is_in_the_log_only_if_it_fails(tmp_path, path):
+    logs = {}
+    with scripted_worker() as worker:
+        for address, status in ((worker.address, 200), (f"127.0.0.1:{free_port()}", 502)):
+            with proxy(tmp_path, **every_worker(address)) as front:
+                with sent(front.port, "GET", path) as response:
+                    assert response.status == status
+                front.stop()
+            logs[status] = [(line["path"], line["status"]) for line in front.log()]
+    assert logs == {200: [], 502: [(path, "502")]}
+
+
 # Calls in flight
 
 

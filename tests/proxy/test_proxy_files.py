@@ -78,7 +78,7 @@ def test_the_longest_call_and_the_silence_of_a_stream_end_before_the_proxy_gives
     assert patience > 3 * QUIET_SECONDS
 
 
-@pytest.mark.parametrize("file", ["docs/deployment.md", "proxy/nginx.conf"])
+@pytest.mark.parametrize("file", ["docs/deployment.md", "proxy/nginx.conf", "compose.yaml"])
 def test_a_proxy_that_stops_gives_calls_the_time_that_they_may_take(file):
     drains = re.findall(r"worker_shutdown_timeout (\d+)s", (nginx.CHECKOUT / file).read_text("utf-8"))
     assert drains

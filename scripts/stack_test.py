@@ -1,0 +1,290 @@
+"""The stack of compose.yaml, from its start to its end, as its users and operators see it. A line for each step.
+
+It has a project name of its own and ports that the kernel chooses, so it runs beside other stacks; whatever happens,
+nothing of it is left but the build cache.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import msgspec
+import trio
+from mcp import Client
+from mcp.client.sse import sse_client
+from mcp.client.streamable_http import streamable_http_client
+
+from service.settings import SETTINGS
+
+ROOT = Path(__file__).resolve().parent.parent
+UP_SECONDS = 180
+DOWN_SECONDS = 120
+CALL_SECONDS = 20
+ARRIVE_SECONDS = 60
+"""For what a call leaves behind to be seen: some scrapes of Prometheus."""
+IN_FLIGHT_SECONDS = 10
+"""What the calls take that are in flight at the stop: longer than ``down`` needs to begin."""
+MIA = '{"id":1,"name":"Mia","species":"cat","status":"available","price":120}'
+CALLS = "sum(mcp_server_operation_duration_seconds_count{gen_ai_tool_name='getPet'})"
+
+
+class Failed(Exception):
+    """A step did not do what it should; says what was seen."""
+
+
+class Stack:
+    """One project of Docker Compose. Settings of whoever runs the test do not reach it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        foreign = {f"{each.name}{suffix}" for each in SETTINGS for suffix in ("", "_FILE")} - {"WORKERS"}
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if key not in foreign and not key.startswith(("COMPOSE", "PROXY_", "PUBLISH_", "AWS_"))
+        }
+        self._environ = {**kept, "PUBLISH_PORT": "0", "PROMETHEUS_PUBLISH_PORT": "0"}
+
+    def compose(self, *argv: str, seconds: float = 60) -> str:
+        done = subprocess.run(
+            ["docker", "compose", "--ansi", "never", "--project-name", self.name, "--env-file", os.devnull, *argv],
+            cwd=ROOT,
+            env=self._environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+        if done.returncode:
+            raise Failed(f"docker compose {' '.join(argv)} says:\n{done.stderr[-2000:]}")
+        return done.stdout.strip()
+
+    def address(self, service: str, port: int) -> str:
+        return f"http://{self.compose('port', service, str(port))}"
+
+    def container(self, service: str) -> str:
+        return self.compose("ps", "--all", "--quiet", service)
+
+    def left(self, kind: str) -> list[str]:
+        """Ids of the project's containers or images."""
+        ours = f"label=com.docker.compose.project={self.name}"
+        return docker(kind, "ls", "--all", "--quiet", "--filter", ours).split()
+
+    def remove(self) -> None:
+        self.compose("down", "--volumes", "--timeout", "1")
+        if images := self.left("image"):  # `--rmi` finds none once the containers are gone
+            docker("image", "rm", "--force", *images)
+
+
+def docker(*argv: str) -> str:
+    return subprocess.run(["docker", *argv], capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """Where a call comes from, as a load balancer of AWS says it."""
+
+    id: str
+    parent: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"X-Amzn-Trace-Id": f"Root={self.id};Parent={self.parent};Sampled=1"}
+
+
+def new_trace() -> Trace:
+    return Trace(f"1-{int(time.time()):08x}-{secrets.token_hex(12)}", secrets.token_hex(8))
+
+
+@contextmanager
+def step(what: str) -> Iterator[None]:
+    began = time.monotonic()
+    print(f"stack-test: {what}", end=" ", flush=True)
+    try:
+        yield
+    except BaseException:
+        print("- FAILED", flush=True)
+        raise
+    print(f"({time.monotonic() - began:.1f} s)", flush=True)
+
+
+def until(what: str, look: Callable[[], bool]) -> None:
+    """Looks until it is true: the only way to learn what another program has come to know."""
+    deadline = time.monotonic() + ARRIVE_SECONDS
+    while not look():
+        if time.monotonic() > deadline:
+            raise Failed(f"{what} did not appear within {ARRIVE_SECONDS} s")
+        time.sleep(0.5)
+
+
+async def call(
+    url: str,
+    mode: str,
+    tool: str,
+    arguments: dict[str, object],
+    *,
+    trace: Trace,
+    progress: Callable[[], None] = lambda: None,
+) -> str:
+    """The text that the tool answers with, through the official client. The path of the address says the transport."""
+
+    async def told(*_: object) -> None:
+        progress()
+
+    async with httpx2.AsyncClient(headers=trace.headers, timeout=60) as http:
+        over = sse_client(url, trace.headers) if url.endswith("/sse") else streamable_http_client(url, http_client=http)
+        async with Client(over, mode=mode) as client:
+            await client.list_tools()  # else the client does so after the call, to check the answer: too late in a stop
+            result = await client.call_tool(tool, arguments, progress_callback=told)
+    text = str(getattr(result.content[0], "text", result.content))
+    if result.is_error:
+        raise Failed(f"{tool} at {url} in {mode} answers {text!r}")
+    return text
+
+
+def get_pet(url: str, mode: str, trace: Trace) -> None:
+    async def main() -> str:
+        with trio.fail_after(CALL_SECONDS):
+            return await call(url, mode, "getPet", {"petId": 1}, trace=trace)
+
+    if (text := trio.run(main)) != MIA:
+        raise Failed(f"it answers {text!r}")
+
+
+def counted(prometheus: str) -> int:
+    """How many calls of getPet Prometheus knows of."""
+    answer = httpx2.get(f"{prometheus}/api/v1/query", params={"query": CALLS}).raise_for_status()
+    result = answer.json()["data"]["result"]
+    return int(result[0]["value"][1]) if result else 0
+
+
+def segments(log: Path) -> list[dict[str, Any]]:
+    """What the daemon has accepted, every subsegment as one of its own."""
+    lines = log.read_text("utf-8").splitlines()
+    if refused := [line for line in lines if line.startswith("rejected")]:
+        raise Failed(f"the daemon refused {len(refused)} documents; the first was {refused[0]}")
+    prefix = "segment "
+    return list(flat(msgspec.json.decode(line.removeprefix(prefix)) for line in lines if line.startswith(prefix)))
+
+
+def flat(documents: Iterable[dict[str, Any]], **inherited: str) -> Iterator[dict[str, Any]]:
+    for document in documents:
+        whole = {**inherited, **document}
+        yield whole
+        yield from flat(document.get("subsegments", ()), trace_id=whole["trace_id"], parent_id=whole["id"])
+
+
+def is_traced(log: Path, trace: Trace) -> bool:
+    """Whether the call hangs below the caller's segment, and the request to the API below the call."""
+    ours = [each for each in segments(log) if each["trace_id"] == trace.id and "end_time" in each]
+    calls = {each["id"] for each in ours if each.get("parent_id") == trace.parent and "getPet" in str(each)}
+    return any(each.get("parent_id") in calls and "demo" in str(each) for each in ours)
+
+
+def serve(stack: Stack, xray_log: Path) -> None:
+    proxy, prometheus = stack.address("proxy", 8000), stack.address("prometheus", 9090)
+    traces = []
+    for path, mode in (("/mcp", "legacy"), ("/mcp", "2026-07-28"), ("/sse", "legacy")):
+        traces.append(new_trace())
+        with step(f"getPet through the proxy at {path}, {mode}"):
+            get_pet(f"{proxy}{path}", mode, traces[-1])
+    with step(f"the {len(traces)} calls in Prometheus"):
+        until("their number", lambda: counted(prometheus) == len(traces))
+    with step(f"the {len(traces)} calls at the X-Ray daemon, each below its caller and above its request"):
+        for trace in traces:
+            until(f"trace {trace.id}", partial(is_traced, xray_log, trace))
+
+
+async def stop_in_flight(stack: Stack) -> None:
+    """``down`` while calls are in flight over both transports; both must be answered."""
+    proxy = stack.address("proxy", 8000)
+    answers: list[str] = []
+
+    async def slowly(path: str, reached: trio.Event) -> None:
+        arguments: dict[str, object] = {"seconds": IN_FLIGHT_SECONDS}
+        text = await call(f"{proxy}{path}", "legacy", "waitSlowly", arguments, trace=new_trace(), progress=reached.set)
+        answers.append(text)
+
+    with trio.fail_after(DOWN_SECONDS):
+        async with trio.open_nursery() as nursery:
+            for path in ("/mcp", "/sse"):
+                reached = trio.Event()
+                nursery.start_soon(slowly, path, reached)
+                await reached.wait()  # the first progress: the API has the call
+            await trio.to_thread.run_sync(partial(stack.compose, "down", "--volumes", seconds=DOWN_SECONDS))
+    if answers != [f'{{"seconds":{IN_FLIGHT_SECONDS}}}'] * 2:
+        raise Failed(f"they answer {answers!r}")
+
+
+def stop(stack: Stack) -> None:
+    services = ("proxy", "worker", "demo")
+    # `down` removes the containers; whoever waits for them learns their exit codes.
+    waiting = {
+        service: subprocess.Popen(["docker", "wait", stack.container(service)], stdout=subprocess.PIPE, text=True)
+        for service in services
+    }
+    with step("docker compose down while calls are in flight at /mcp and /sse"):
+        trio.run(stop_in_flight, stack)
+    with step("exit code 0 of " + ", ".join(services)):
+        codes = {service: process.communicate(timeout=10)[0].strip() for service, process in waiting.items()}
+        if any(code != "0" for code in codes.values()):
+            raise Failed(f"the exit codes are {codes}")
+        if left := stack.left("container"):
+            raise Failed(f"these containers are left: {left}")
+
+
+@contextmanager
+def followed(container: str) -> Iterator[Path]:
+    """A file that the container's output goes to, also when the container is gone."""
+    with (
+        tempfile.NamedTemporaryFile("w", prefix="stack-test-", suffix=".log") as log,
+        subprocess.Popen(["docker", "logs", "--follow", container], stdout=log, stderr=log) as process,
+    ):
+        try:
+            yield Path(log.name)
+        finally:
+            process.terminate()
+
+
+def run(stack: Stack) -> None:
+    with step("docker compose up --build --wait"):
+        stack.compose("up", "--build", "--wait", seconds=UP_SECONDS)
+    with followed(stack.container("xray")) as xray_log:
+        serve(stack, xray_log)
+        stop(stack)
+        with step("no document was refused by the X-Ray daemon"):
+            segments(xray_log)
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # as Ctrl-C: what is up is taken down first
+    stack = Stack(f"stack-test-{secrets.token_hex(4)}")
+    try:
+        run(stack)
+    except BaseException as error:
+        if stack.left("container"):
+            print(stack.compose("logs", "--no-color", "--tail", "20"), file=sys.stderr)
+        if not isinstance(error, Failed):
+            raise
+        print(f"stack-test: {error}", file=sys.stderr)
+        return 1
+    finally:
+        stack.remove()
+    print("stack-test: all as it should be")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,277 @@
+"""The stack's description by itself: what compose.yaml promises of every service, and that its files and limits fit."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from typing import Any
+
+import msgspec
+import nginx
+import pytest
+import yaml
+from processes import CHECKOUT, environment
+from test_documentation import PAGES
+
+from service.config import load
+from service.settings import SETTINGS
+
+STACK = yaml.safe_load((CHECKOUT / "compose.yaml").read_text("utf-8"))
+SERVICES: dict[str, dict[str, Any]] = STACK["services"]
+NAMES = {setting.name for setting in SETTINGS}
+COMPOSE = CHECKOUT / "deploy" / "compose"
+
+every_service = pytest.mark.parametrize("name", SERVICES)
+
+
+def interpolated(text: object, **variables: str) -> str:
+    """As Compose does it, as far as compose.yaml uses it: ``${NAME:-default}`` and ``${NAME:+instead}``."""
+
+    def value(found: re.Match[str]) -> str:
+        given = variables.get(found[1], "")
+        return (given or found[3]) if found[2] == ":-" else (found[3] if given else "")
+
+    return re.sub(r"\$\{(\w+)(:[-+])([^}]*)\}", value, str(text))
+
+
+def lines(file: str) -> list[str]:
+    text = (COMPOSE / file).read_text("utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def pairs(file: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in lines(file))
+
+
+def seconds(period: str) -> int:
+    return int(period.removesuffix("s"))
+
+
+def image_environment() -> dict[str, str]:
+    dockerfile = (CHECKOUT / "Dockerfile").read_text("utf-8")
+    return dict(re.findall(r"\b((?:SERVER|INBOUND|SHUTDOWN)_\w+)=(\S+)", dockerfile))
+
+
+def worker_environment(**variables: str) -> dict[str, str]:
+    """What the worker sees, of what it knows: the later of these wins, as with Docker."""
+    which = interpolated(SERVICES["worker"]["env_file"][1], **variables).rpartition("/")[2]
+    passed = {name: variables[name] for name in lines("settings.env") if name in variables}
+    own = {name: interpolated(value, **variables) for name, value in SERVICES["worker"]["environment"].items()}
+    return {**image_environment(), **passed, **pairs(which), **own}
+
+
+def test_the_images_are_those_that_the_documentation_names():
+    assert {name: service["image"] for name, service in SERVICES.items() if "image" in service} == {
+        "proxy": "nginx:1.28",
+        "prometheus": "prom/prometheus:v2.53.3",
+        "xray": "public.ecr.aws/xray/aws-xray-daemon:3.x",
+        "grafana": "grafana/grafana:12.4.3",
+    }
+    assert {name for name, service in SERVICES.items() if "build" in service} == {"worker", "demo"}
+
+
+@every_service
+def test_a_service_writes_nowhere_gains_nothing_and_cannot_fill_the_machine(name):
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in service
+    assert "cap_add" not in service
+    assert {"mem_limit", "pids_limit"} <= set(service)
+    assert {"max-size", "max-file"} == set(service["logging"]["options"])
+
+
+@every_service
+def test_a_service_says_whether_it_is_well(name):
+    from_image = "build" in SERVICES[name] and "HEALTHCHECK" in (CHECKOUT / "Dockerfile").read_text("utf-8")
+    # The X-Ray daemon's image has nothing but the daemon in it: no program to ask with.
+    assert ("healthcheck" in SERVICES[name] or from_image) is (name != "xray")
+
+
+def test_only_the_proxy_and_the_operators_pages_are_published_and_only_on_this_machine():
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert set(published) == {"proxy", "prometheus", "grafana"}
+    assert [interpolated(port) for ports in published.values() for port in ports] == [
+        "127.0.0.1:8000:8000",
+        "127.0.0.1:9090:9090",
+        "127.0.0.1:3000:3000",
+    ]
+
+
+def test_the_worker_is_reached_through_the_proxy_and_the_demo_api_reaches_nobody():
+    members = {
+        network: {name for name in SERVICES if network in SERVICES[name]["networks"]} for network in STACK["networks"]
+    }
+    assert members["front"] == {"proxy", "worker"}
+    assert members["back"] == {"worker", "demo"}
+    assert STACK["networks"]["back"] == {"internal": True}
+
+
+def test_a_stop_goes_from_the_outside_to_the_inside():
+    assert SERVICES["proxy"]["depends_on"]["worker"]["condition"] == "service_healthy"
+    assert SERVICES["worker"]["depends_on"] == {
+        "demo": {"condition": "service_healthy"},
+        "xray": {"condition": "service_started"},
+    }
+
+
+def test_each_service_is_given_longer_to_stop_than_it_takes():
+    config = load([], worker_environment(TRACING="none"), lambda path: "")
+    command = " ".join(SERVICES["proxy"]["command"])
+    proxy_drain = int(re.findall(r"worker_shutdown_timeout (\d+)s", command)[0])
+    worker_drain = config.shutdown_grace_seconds + config.shutdown_lame_duck_seconds
+    assert config.message_timeout_seconds < proxy_drain < seconds(SERVICES["proxy"]["stop_grace_period"])
+    assert worker_drain < seconds(SERVICES["worker"]["stop_grace_period"])
+    assert config.message_timeout_seconds < seconds(nginx.defaults()["PROXY_READ_TIMEOUT"])
+
+
+@every_service
+def test_what_a_service_mounts_or_reads_is_there(name):
+    service = SERVICES[name]
+    for volume in service.get("volumes", []):
+        source = volume.split(":")[0]
+        assert (CHECKOUT / source).exists() if source.startswith(".") else source in STACK["volumes"], source
+        assert volume.endswith(":ro") or not source.startswith(".")
+    for given in ({}, {"API_SPEC_URL": "https://api.example.com"}, {"API_SPEC_PATH": "a"}, {"WORKERS": "4"}):
+        for file in service.get("env_file", []):
+            assert (CHECKOUT / interpolated(file, **given)).is_file(), file
+
+
+def test_every_setting_is_passed_on_and_nothing_else():
+    # The docker command gives this one to its plugins, so what arrives would be its own.
+    assert lines("settings.env") == [each.name for each in SETTINGS if each.name != "OTEL_RESOURCE_ATTRIBUTES"]
+    known = NAMES | {f"{name}_FILE" for name in NAMES}
+    assert set(SERVICES["worker"]["environment"]) | set(pairs("demo.env")) <= known
+
+
+def test_every_secret_may_be_a_file_of_the_host():
+    secret = {setting.name for setting in SETTINGS if setting.secret} | {"ADDITIONAL_SPECS"}
+    assert set(SERVICES["worker"]["secrets"]) == {name.lower() for name in secret}
+    for name in secret:
+        inside = SERVICES["worker"]["environment"][f"{name}_FILE"]
+        assert interpolated(inside) == ""
+        assert interpolated(inside, **{f"{name}_FILE": "./a"}) == f"/run/secrets/{name.lower()}"
+        assert interpolated(STACK["secrets"][name.lower()]["file"], **{f"{name}_FILE": "./a"}) == "./a"
+    assert {interpolated(one["file"]) for one in STACK["secrets"].values()} == {"/dev/null"}
+
+
+@every_service
+def test_no_secret_stands_in_the_description(name):
+    for variable, value in SERVICES[name].get("environment", {}).items():
+        if re.search("SECRET|PASSWORD|TOKEN|_KEY", variable):
+            assert value is None or interpolated(value) == "", variable
+
+
+def test_without_an_address_the_demo_api_is_served_and_with_one_nothing_of_it_is_left():
+    demo = load([], worker_environment(TRACING="none"), lambda path: "")
+    assert (demo.apis[0].location, demo.apis[0].base_url) == ("http://demo:8000/openapi.yaml", "http://demo:8000")
+    assert demo.allow_private_networks
+    given = {
+        "API_SPEC_URL": "https://api.example.com/openapi.json",
+        "AUTH_TYPE": "bearer",
+        "AUTH_TOKEN_FILE": "./token",
+    }
+    other = load([], worker_environment(TRACING="none", **given), {"/run/secrets/auth_token": "sesame\n"}.__getitem__)
+    assert other.apis[0].location == "https://api.example.com/openapi.json"
+    assert (other.apis[0].base_url, other.apis[0].auth.token) == (None, "sesame")
+    assert not other.allow_private_networks
+    assert not other.allow_insecure_http
+
+
+def test_a_document_of_the_host_is_mounted_and_served():
+    given = {"API_SPEC_PATH": "./openapi.yaml", "API_BASE_URL": "https://api.example.com"}
+    config = load([], worker_environment(TRACING="none", **given), lambda path: "")
+    (mount,) = SERVICES["worker"]["configs"]
+    assert (config.apis[0].location, config.apis[0].base_url) == (mount["target"], "https://api.example.com")
+    assert interpolated(STACK["configs"][mount["source"]]["file"], **given) == "./openapi.yaml"
+    assert interpolated(STACK["configs"][mount["source"]]["file"]) == "/dev/null"
+    assert not config.allow_private_networks
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_the_proxy_knows_each_worker_by_its_number(count):
+    assert pairs(f"workers-{count}.env") == {f"PROXY_WORKER_{n}": f"worker:{8000 + n % count}" for n in range(4)}
+
+
+def test_the_proxy_takes_its_defaults_and_what_it_is_given_instead():
+    fixed = {"PROXY_PORT", *(f"PROXY_WORKER_{n}" for n in range(4))}
+    passed = SERVICES["proxy"]["environment"]
+    assert {name: interpolated(value) for name, value in passed.items()} == {
+        name: value for name, value in nginx.defaults().items() if name not in fixed
+    }
+    assert {interpolated(value, **{name: "given"}) for name, value in passed.items()} == {"given"}
+
+
+def documented() -> list[str]:
+    blocks = [block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL)]
+    return [line for block in blocks for line in block.splitlines() if "docker compose" in line]
+
+
+@pytest.mark.parametrize("line", documented())
+def test_a_documented_command_of_the_stack_is_understood(line):
+    words = shlex.split(line, comments=True)
+    place = words.index("docker")
+    given = dict(word.split("=", 1) for word in words[:place])
+    assert set(given) <= set(re.findall(r"\$\{(\w+)", str(STACK))) | NAMES
+    assert words[place:] == ["docker", "compose", "up"]
+    assert load([], worker_environment(**{"TRACING": "none", **given}), lambda path: "secret") is not None
+
+
+def compose_config(**variables: str) -> dict[str, Any]:
+    asked = ["docker", "compose", "version"]
+    if shutil.which("docker") is None or subprocess.run(asked, capture_output=True, check=False).returncode:
+        pytest.skip("docker with its compose plugin is not installed")
+    done = subprocess.run(
+        ["docker", "compose", "--env-file", "/dev/null", "--profile", "*", "config", "--format", "json"],
+        cwd=CHECKOUT,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return msgspec.json.decode(done.stdout)["services"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"API_SPEC_URL": "https://api.example.com/a.json", "API_NAME": "a", "LOG_LEVEL": "DEBUG"}],
+    ids=["demo", "another"],
+)
+def test_compose_understands_it_as_these_tests_do(given):
+    services = compose_config(**given)
+    assert set(services) == set(SERVICES)
+    ours = {name: value for name, value in worker_environment(**given).items() if name not in image_environment()}
+    theirs = services["worker"]["environment"]
+    assert {name: theirs.get(name) for name in ours} == ours
+    assert set(theirs) - set(ours) <= set(image_environment())
+
+
+def test_compose_passes_on_what_the_proxy_is_given():
+    proxy = compose_config(WORKERS="2", PROXY_RATE="7r/s")["proxy"]["environment"]
+    assert (proxy["PROXY_WORKER_1"], proxy["PROXY_RATE"]) == ("worker:8001", "7r/s")
+    assert set(proxy) == set(nginx.defaults())
+
+
+def test_prometheus_scrapes_the_worker_where_its_metrics_are():
+    description = yaml.safe_load((CHECKOUT / "deploy" / "prometheus" / "prometheus.yml").read_text("utf-8"))
+    targets = [
+        target for job in description["scrape_configs"] for each in job["static_configs"] for target in each["targets"]
+    ]
+    assert f"worker:{SERVICES['worker']['environment']['PROMETHEUS_PORT']}" in targets
+
+
+def test_grafana_finds_its_dashboards_and_prometheus_where_the_stack_has_them():
+    provisioned = [
+        yaml.safe_load(file.read_text("utf-8"))
+        for file in (CHECKOUT / "deploy" / "grafana").glob("provisioning/*/*.yaml")
+    ]
+    mounts = {volume.split(":")[1] for volume in SERVICES["grafana"]["volumes"]}
+    paths = {provider["options"]["path"] for one in provisioned for provider in one.get("providers", [])}
+    assert paths
+    assert paths <= mounts
+    assert {source["url"] for one in provisioned for source in one.get("datasources", [])} == {"http://prometheus:9090"}
