@@ -191,9 +191,17 @@ def test_a_document_of_the_host_is_mounted_and_served():
     assert not config.allow_private_networks
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4])
-def test_the_proxy_knows_each_worker_by_its_number(count):
-    assert pairs(f"workers-{count}.env") == {f"PROXY_WORKER_{n}": f"worker:{8000 + n % count}" for n in range(4)}
+@pytest.mark.parametrize(
+    ("count", "places"),
+    [
+        (1, ["worker:8000"] * 4),
+        (2, ["worker:8000", "worker:8001"] * 2),
+        (3, ["worker:8000", "worker:8001", "worker:8002", "worker:8000 down"]),
+        (4, ["worker:8000", "worker:8001", "worker:8002", "worker:8003"]),
+    ],
+)
+def test_the_proxy_knows_each_worker_by_its_number_and_spreads_calls_evenly(count, places):
+    assert pairs(f"workers-{count}.env") == {f"PROXY_WORKER_{n}": place for n, place in enumerate(places)}
 
 
 def test_the_proxy_takes_its_defaults_and_what_it_is_given_instead():

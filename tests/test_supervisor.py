@@ -288,7 +288,7 @@ def test_the_health_check_of_the_image_is_true_when_every_worker_is_ready(pair):
 
     def health() -> int:
         environ = environment(SERVER_PORT=str(pair.ports[0]), WORKERS="2")
-        return subprocess.run([sys.executable, *argv[1:]], env=environ, capture_output=True, check=False).returncode
+        return subprocess.run(argv, env=environ, capture_output=True, check=False).returncode
 
     assert health() == 0
     os.kill(second, signal.SIGSTOP)
