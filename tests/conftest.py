@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")  # what is timed on a busy machine says nothing about the code
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 

@@ -248,7 +248,7 @@ def test_half_of_a_surrogate_pair_and_endless_nesting_are_refused() -> None:
         write(deep, "application/json")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=200), st.text("abc.-_ é", min_size=1, max_size=20))
 def test_every_byte_survives(data: bytes, name: str) -> None:
     encoded = base64.b64encode(data).decode()

@@ -114,7 +114,7 @@ def read_form(body: str) -> list[tuple[str, str]]:
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.dictionaries(TEXT, TEXT | st.lists(TEXT, min_size=1, max_size=3), min_size=1, max_size=4))
 def test_an_independent_reader_reads_back_a_form(value: dict[str, Any]) -> None:
     expected = [

@@ -249,7 +249,7 @@ def test_the_same_parts_are_the_same_body() -> None:
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=100), st.text("abc é-", min_size=1, max_size=10), TEXT)
 def test_a_mail_parser_reads_back_every_byte(data: bytes, name: str, text: str) -> None:
     file = f"data:application/pdf;name={name};base64,{base64.b64encode(data).decode()}"

@@ -265,7 +265,7 @@ VALUES = st.one_of(
 SCHEMAS: dict[str, Any] = {"file": {}, "text": TEXT, "json": {"type": "object"}}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(VALUES, min_size=1, max_size=5), st.sampled_from(["multipart/mixed", "multipart/related"]))
 def test_a_mail_parser_reads_back_what_was_sent(values: list[tuple[str, Any]], name: str) -> None:
     declared = {"schema": {"type": "array", "prefixItems": [SCHEMAS[kind] for kind, _ in values]}}

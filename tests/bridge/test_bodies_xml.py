@@ -232,7 +232,7 @@ TEXT = st.text(
 ) | st.sampled_from(["</a><evil/>", "&amp;", "]]>", '" evil="1', "a\r\n\tb", "<!--", "<?x?>"])
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(TEXT, TEXT)
 def test_a_parser_reads_back_text_and_attributes(text: str, attribute: str) -> None:
     schema = document({"t": STRING, "a": {"xml": {"attribute": True}}})

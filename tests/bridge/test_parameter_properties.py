@@ -50,7 +50,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampl
 )
 LISTS = st.lists(TEXT, min_size=1, max_size=4)
 OBJECTS = st.dictionaries(TEXT, TEXT, min_size=1, max_size=4)
-bounded = settings(max_examples=150, deadline=None)
+bounded = settings(max_examples=150)
 
 
 @bounded

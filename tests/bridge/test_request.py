@@ -176,7 +176,7 @@ PETS = tool(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(HOSTILE, st.fixed_dictionaries({}, optional=dict.fromkeys(("q", "r", "X-A", "c", "name"), VALUES)))
 def test_no_argument_changes_where_the_request_goes(identifier: str, others: dict[str, Any]) -> None:
     try:

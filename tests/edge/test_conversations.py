@@ -143,7 +143,7 @@ async def test_a_body_without_a_type_is_what_it_looks_like(body: bytes, text: st
 TYPES = ["application/json", "text/plain; charset=latin-1", "image/png", "application/zip", "multipart/mixed", "a", ""]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(min_size=1, max_size=300), st.sampled_from(TYPES), st.booleans(), st.booleans())
 def test_no_byte_of_an_answer_is_lost_in_silence(body: bytes, content_type: str, zipped: bool, pieces: bool) -> None:
     data = gzip.compress(body) if zipped else body
