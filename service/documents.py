@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
+import anyio
 import msgspec
+from anyio.to_thread import run_sync
 
 from service.bridge import catalog, overrides, security
 from service.bridge.catalog import ApiSource
-from service.bridge.model import BaseUrl, ToolCatalog, base_url
+from service.bridge.model import BaseUrl, Origin, ToolCatalog, base_url
 from service.config import ApiConfig, Auth, Config
-from service.edge import spec_parts, spec_source
+from service.edge import spec_source
 from service.edge.addresses import AddressRule
 from service.edge.credentials import Credentials
+from service.edge.spec_parts import Parts
 from service.errors import ConfigError, SpecError
 from service.openapi import operations, overlay
 from service.openapi.document import Document, parse
@@ -27,19 +33,177 @@ BYTES_PER_TOKEN = 4
 
 _LOADING_THRESHOLD = 50_000
 """Objects between two looks of the collector while documents are read: some megabytes, if all of them were garbage."""
+_SWITCH_SECONDS = 0.0001
+"""After which a thread that waits for the interpreter insists; usual is 5 ms. Compiling lets go of it for microseconds
+each 0.3 ms, where it hashes, and a wait begins anew whenever somebody lets go: whoever is more patient than that may
+wait for all of it. 280 ms were seen, 10 ms with this; the reload takes no longer."""
 
 logger = logging.getLogger(__name__)
 
 
+class _Texts(NamedTuple):
+    """What was read for one API, before any of it is parsed; of the document's other files nothing yet."""
+
+    document: bytes
+    overlays: tuple[bytes, ...]
+    overrides: bytes
+
+
+class _Parsed(NamedTuple):
+    """What became of the texts with this digest, and the other files that were read for it. ``problem``: in words."""
+
+    digest: bytes
+    parts: Sequence[Parts]
+    tools: ToolCatalog | None
+    problem: str = ""
+
+
+class Documents:
+    """The configured documents, read as often as is asked for. Whatever is read again obeys the same rules.
+
+    Raises ConfigError for settings that name no address.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._rule = address_rule(config)
+        self._folders = [Path(folder) for folder in config.allowed_spec_dirs]
+        self._places = [_place(api, self._rule) for api in config.apis]
+        self._origins: dict[str, Origin] = {}
+        self._last = _Parsed(b"", (), None)
+        self._one = anyio.CapacityLimiter(1)
+
+    async def read(self, *, only_to_show: bool = False) -> ToolCatalog:
+        """For the first time. Raises ConfigError or SpecError, which name the document."""
+        texts = await self._texts()
+        digest, parts = _digest(texts), list[Parts]()
+        tools = self._tools(texts, parts, only_to_show=only_to_show)
+        self._last = _Parsed(digest, parts, None)
+        self._origins = {api.name: api.base.origin for api in tools.apis}
+        if self._config.spec_refresh_seconds:
+            _forget_errors()
+        return tools
+
+    async def read_again(self) -> ToolCatalog | None:
+        """None if every byte is what it was; it is parsed in a thread if not. Raises as `read` does, for what could not
+        be used before and is the same still, too.
+
+        After a cancel the thread finishes what it does, for nobody; the next one waits for it.
+        """
+        texts = await self._texts()
+        parsed = await run_sync(self._parsed_if_new, texts, abandon_on_cancel=True, limiter=self._one)
+        self._last = parsed._replace(tools=None)  # it would be kept as long as it is not replaced
+        if parsed.problem:
+            raise SpecError("", parsed.problem)
+        return parsed.tools
+
+    async def _texts(self) -> list[_Texts]:
+        return [await self._texts_of(api) for api in self._config.apis]
+
+    async def _texts_of(self, api: ApiConfig) -> _Texts:
+        return _Texts(
+            document=await self._text(api.location, api.location_setting),
+            overlays=tuple([await self._text(location, api.overlays_setting) for location in api.overlays]),
+            overrides=await self._text(api.overrides, api.overrides_setting) if api.overrides else b"",
+        )
+
+    async def _text(self, location: str, setting: str) -> bytes:
+        return await spec_source.read(
+            location, setting=setting, rule=self._rule, allowed_dirs=self._folders, limiter=self._one
+        )
+
+    def _parsed_if_new(self, texts: list[_Texts]) -> _Parsed:
+        digest, parts = _digest(texts), list[Parts]()
+        if digest == self._last.digest and not any(each.have_changed() for each in self._last.parts):
+            return self._last
+        try:
+            with _giving_way():
+                tools = self._tools(texts, parts)
+            self._require_usable(tools)
+            parsed = _Parsed(digest, parts, tools)
+        except (ConfigError, SpecError) as error:
+            parsed = _Parsed(digest, parts, None, str(error))
+        _forget_errors()
+        return parsed
+
+    def _tools(self, texts: list[_Texts], parts: list[Parts], *, only_to_show: bool = False) -> ToolCatalog:
+        """``texts`` are used up; ``parts`` become those of each document."""
+        with _collecting_less():
+            sources = [
+                self._source(api, place, texts.pop(0), parts)
+                for api, place in zip(self._config.apis, self._places, strict=True)
+            ]
+            return catalog.build(sources, response_filter=self._config.response_filter, only_to_show=only_to_show)
+
+    def _source(self, api: ApiConfig, place: _Place, texts: _Texts, parts: list[Parts]) -> ApiSource:
+        config = self._config
+        with _named(api.location):
+            document = parse(texts.document)
+        document, notes = _overlaid(document, api, texts.overlays)
+        parts.append(Parts(api.location, self._folders))
+        with _named(api.location):  # after the overlays: they see the root document as it was written
+            description = operations.describe(parts[-1].bundled(document))
+        with _named(api.overrides):
+            told = overrides.read(texts.overrides) if api.overrides else {}
+        return ApiSource(
+            name=api.name,
+            base=place.base,
+            location=api.location if "://" in api.location else "",
+            allowed_origins=place.allowed_origins,
+            description=msgspec.structs.replace(description, notes=(*notes, *description.notes)),
+            include_tags=config.include_tags,
+            exclude_tags=config.exclude_tags,
+            prefix=len(config.apis) > 1,
+            auth=api.auth,
+            strict_auth=config.strict_auth,
+            overrides=told,
+        )
+
+    def _require_usable(self, tools: ToolCatalog) -> None:
+        """What the first call would stumble over, and what nobody would see: a document that takes an API's
+        credentials to where the operator has not sent them."""
+        credentials(self._config, tools)
+        for api, read in zip(self._config.apis, tools.apis, strict=True):
+            known, now = self._origins[api.name], read.base.origin
+            if api.auth.kind != "none" and now != known:
+                place = spec_source.shown(api.location)
+                problem = f"its API was at {known} and is at {now} now, where its credentials are not sent"
+                raise SpecError(place, f"{problem}; start again, or set {api.url_setting}")
+
+
 async def read_catalog(config: Config, *, only_to_show: bool = False) -> ToolCatalog:
-    """The tools of every configured document. Raises ConfigError or SpecError, which name the document.
+    """The tools of every configured document, read once. Raises ConfigError or SpecError, which name the document.
 
     ``only_to_show``: nothing will be called, so that it need not be known where the APIs are.
     """
-    rule = address_rule(config)
-    with _collecting_less():
-        sources = [await _read_source(config, api, rule) for api in config.apis]
-        return catalog.build(sources, response_filter=config.response_filter, only_to_show=only_to_show)
+    return await Documents(config).read(only_to_show=only_to_show)
+
+
+def _forget_errors() -> None:
+    """After reading: errors in a document that were kept for later hold on to where they were met, and so to the whole
+    catalog, long after it was replaced. 30 ms for 13 MB.
+    """
+    gc.collect()
+
+
+def _digest(texts: Iterable[_Texts]) -> bytes:
+    whole = hashlib.sha256()
+    for api in texts:
+        for text in (api.document, *api.overlays, api.overrides):
+            whole.update(b"%d:" % len(text))  # how many there are is in the settings, which stay
+            whole.update(text)
+    return whole.digest()
+
+
+@contextmanager
+def _giving_way() -> Iterator[None]:
+    """Another thread that wants the interpreter gets it sooner. A call wants it many times, and waits each time."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
 
 
 @contextmanager
@@ -53,48 +217,24 @@ def _collecting_less() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-async def _read_source(config: Config, api: ApiConfig, rule: AddressRule) -> ApiSource:
+class _Place(NamedTuple):
+    """Where an API is according to the settings."""
+
+    base: BaseUrl | None
+    allowed_origins: frozenset[Origin]
+
+
+def _place(api: ApiConfig, rule: AddressRule) -> _Place:
     base = None if api.base_url is None else _base(api.base_url, api.url_setting, rule)
     allowed = [_base(url, api.allowed_servers_setting, rule) for url in api.allowed_servers]
-    folders = [Path(folder) for folder in config.allowed_spec_dirs]
-    data = await spec_source.read(api.location, setting=api.location_setting, rule=rule, allowed_dirs=folders)
-    with _named(api.location):
-        document = parse(data)
-    document, notes = await _overlaid(document, api, rule, folders)
-    with _named(api.location):  # after the overlays: they see the root document as it was written
-        description = operations.describe(spec_parts.bundled(document, api.location, folders))
-    description = msgspec.structs.replace(description, notes=(*notes, *description.notes))
-    return ApiSource(
-        name=api.name,
-        base=base,
-        location=api.location if "://" in api.location else "",
-        allowed_origins=frozenset(each.origin for each in allowed),
-        description=description,
-        include_tags=config.include_tags,
-        exclude_tags=config.exclude_tags,
-        prefix=len(config.apis) > 1,
-        auth=api.auth,
-        strict_auth=config.strict_auth,
-        overrides=await _overrides(api, rule, folders),
-    )
+    return _Place(base, frozenset(each.origin for each in allowed))
 
 
-async def _overrides(api: ApiConfig, rule: AddressRule, folders: Sequence[Path]) -> overrides.Entries:
-    if not api.overrides:
-        return {}
-    data = await spec_source.read(api.overrides, setting=api.overrides_setting, rule=rule, allowed_dirs=folders)
-    with _named(api.overrides):
-        return overrides.read(data)
-
-
-async def _overlaid(
-    document: Document, api: ApiConfig, rule: AddressRule, folders: Sequence[Path]
-) -> tuple[Document, list[Note]]:
+def _overlaid(document: Document, api: ApiConfig, texts: Iterable[bytes]) -> tuple[Document, list[Note]]:
     notes: list[Note] = []
-    for location in api.overlays:
-        data = await spec_source.read(location, setting=api.overlays_setting, rule=rule, allowed_dirs=folders)
+    for location, text in zip(api.overlays, texts, strict=True):
         with _named(location):
-            changed = overlay.apply(document, data, name=spec_source.shown(location))
+            changed = overlay.apply(document, text, name=spec_source.shown(location))
         document = changed.document
         notes += changed.notes
     return document, notes
