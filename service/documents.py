@@ -92,7 +92,7 @@ class Documents:
         """
         texts = await self._texts()
         parsed = await run_sync(self._parsed_if_new, texts, abandon_on_cancel=True, limiter=self._one)
-        self._last = parsed._replace(tools=None)  # it would be kept as long as it is not replaced
+        self._last = parsed._replace(tools=None)  # nobody but the gateway keeps a catalog
         if parsed.problem:
             raise SpecError("", parsed.problem)
         return parsed.tools

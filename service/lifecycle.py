@@ -28,10 +28,10 @@ from service.bridge.catalog import ApiSource
 from service.bridge.model import ToolCatalog, base_url
 from service.config import Config, is_loopback
 from service.demo.app import DemoApp, document
-from service.documents import address_rule, credentials, read_catalog, report
+from service.documents import Documents, address_rule, credentials, report
 from service.edge import hosts, serving
 from service.edge.addresses import CheckedBackend
-from service.edge.app import Readiness, WorkerApp
+from service.edge.app import Health, Readiness, WorkerApp
 from service.edge.metrics_port import Watched, watch
 from service.edge.posts import Visitors
 from service.edge.sse import http_sse
@@ -46,6 +46,7 @@ from service.observe.record import CallRecord, Observe, to_each
 from service.observe.trace import Begin, untraced
 from service.openapi import operations
 from service.openapi.document import parse
+from service.refresh import Refresh, running
 
 if TYPE_CHECKING:
     from service.observe.metrics import Metrics
@@ -136,9 +137,9 @@ def _bind(config: Config) -> Listeners:
 
 async def _serve(config: Config, stop: Stop) -> None:
     listeners = _bind(config)
-    tools = await read_catalog(config)
-    listeners.listen()
-    await _serve_tools(config, stop, tools, listeners)
+    documents = Documents(config)
+    again = documents if config.spec_refresh_seconds else None
+    await _serve_tools(config, stop, await documents.read(), listeners, again)
 
 
 async def _demo(config: Config, stop: Stop) -> None:
@@ -149,7 +150,6 @@ async def _demo(config: Config, stop: Stop) -> None:
         async with _until_signal(stop):
             await _serve_demo_api(listeners.mcp, stop.requested, config.shutdown_grace_seconds)
         return
-    listeners.listen()
     api_listener = serving.bind("127.0.0.1", 0)
     source = ApiSource(
         name="petshop",
@@ -196,27 +196,44 @@ async def opened(
         breaker=config.http_breaker,
     ) as upstream:
         gateway = Gateway(tools, how, send=upstream.send, authorize=authorize, observe=observe, trace=trace)
+        del tools  # a reload replaces them
         if metrics is not None:
             metrics.follow_calls(lambda: gateway.in_flight)
             metrics.follow_breakers(upstream.breakers)
         yield gateway
 
 
-async def _serve_tools(config: Config, stop: Stop, tools: ToolCatalog, listeners: Listeners) -> None:
+async def _serve_tools(
+    config: Config, stop: Stop, tools: ToolCatalog, listeners: Listeners, documents: Documents | None = None
+) -> None:
+    """``documents``: where the tools are from, if these are read again."""
+    listeners.listen()
     tally = Tally(config)
     async with AsyncExitStack() as stack:
-        watched = await stack.enter_async_context(watch(listeners.metrics, tools))  # first in, last out
-        observe: Observe = tally if watched.metrics is None else to_each(tally, watched.metrics)
+        watched = await stack.enter_async_context(watch(listeners.metrics))  # first in, last out
+        observe: Observe = tally
+        if watched.metrics is not None:
+            watched.metrics.load(tools)
+            observe = to_each(tally, watched.metrics)
         trace = await stack.enter_async_context(_traced(config, tally, watched.metrics))
         gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics, trace))
         report(config, tools)
-        # What was made so far stays for good: the collector need not look at it again. Nor once before that: it would
-        # find what 50,000 objects take at most, in a tenth of the start.
+        # What was made so far stays for long: the collector need not look at it again. Nor once before that: it would
+        # find what 50,000 objects take at most, in a tenth of the start. A catalog is in no cycle: one that a
+        # reload replaces goes with its last call, frozen or not.
         gc.freeze()
+        health = Health(tools)
+        if documents is not None:
+            refresh = Refresh(documents.read_again, tools, _replacing(config, gateway, health, watched.metrics))
+            health.follow_reloads(refresh.told)
+            if watched.metrics is not None:
+                watched.metrics.follow_reloads(refresh.outcomes, refresh.is_failing)
+            del tools  # the last reference that a reload would not replace
+            await stack.enter_async_context(running(refresh, config.spec_refresh_seconds, stop.requested))
         if listeners.mcp is None:
             await _serve_stdio(gateway, stop, watched.readiness)
         else:
-            await _serve_http(config, stop, gateway, tools, listeners.mcp, watched)
+            await _serve_http(config, stop, gateway, health, listeners.mcp, watched)
     logger.info("stopped", extra=tally.summary())
 
 
@@ -241,6 +258,21 @@ async def _traced(config: Config, tally: Tally, metrics: Metrics | None) -> Asyn
         tally.dropped_spans = traces.dropped()
 
 
+def _replacing(
+    config: Config, gateway: Gateway, health: Health, metrics: Metrics | None
+) -> Callable[[ToolCatalog], None]:
+    """What gives everybody who knows a catalog the new one, at the same moment."""
+
+    def replace(tools: ToolCatalog) -> None:
+        gateway.replace(tools, credentials(config, tools).authorize)
+        health.load(tools)
+        if metrics is not None:
+            metrics.load(tools)
+        report(config, tools)
+
+    return replace
+
+
 async def _serve_stdio(gateway: Gateway, stop: Stop, readiness: Readiness) -> None:
     if sys.stdin.isatty():
         logger.warning("speaking MCP over standard input and output; for HTTP give --transport http")
@@ -257,7 +289,7 @@ async def _serve_stdio(gateway: Gateway, stop: Stop, readiness: Readiness) -> No
 
 
 async def _serve_http(
-    config: Config, stop: Stop, gateway: Gateway, tools: ToolCatalog, listener: socket.socket, watched: Watched
+    config: Config, stop: Stop, gateway: Gateway, health: Health, listener: socket.socket, watched: Watched
 ) -> None:
     readiness, metrics = watched
     visitors = _allowed(config)
@@ -286,7 +318,7 @@ async def _serve_http(
 
         app = WorkerApp(
             None if config.transport == "sse" else mcp,
-            tools,
+            health,
             readiness,
             sse=None if config.transport == "streamable-http" else sse,
         )
