@@ -103,6 +103,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     allow_insecure_http: bool
     allow_private_networks: bool
     allowed_spec_dirs: tuple[str, ...]
+    spec_refresh_seconds: float  # 0: at start only
     include_tags: frozenset[str]
     exclude_tags: frozenset[str]
     strict_auth: bool
@@ -345,6 +346,7 @@ def _config(
         allow_insecure_http=values["ALLOW_INSECURE_HTTP"],
         allow_private_networks=values["ALLOW_PRIVATE_NETWORKS"],
         allowed_spec_dirs=values["ALLOWED_SPEC_DIRS"],
+        spec_refresh_seconds=values["SPEC_REFRESH_SECONDS"],
         include_tags=frozenset(values["INCLUDE_TAGS"]),
         exclude_tags=frozenset(values["EXCLUDE_TAGS"]),
         strict_auth=values["STRICT_AUTH"],

@@ -75,6 +75,15 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     result_budget_bytes: int = 0
 
 
+class _Served(msgspec.Struct, frozen=True, kw_only=True):
+    """A catalog and all that is made of it; replaced whole."""
+
+    catalog: ToolCatalog
+    static: answers.StaticAnswers
+    authorize: Authorize
+    validators: OutputValidators | None
+
+
 class Gateway:
     """Answers calls. Holds no state of any client, so any call may come from anywhere.
 
@@ -91,32 +100,33 @@ class Gateway:
         observe: Observe,
         trace: Begin = untraced,
     ) -> None:
-        self._catalog = catalog
         self._serving = serving
         self._send = send
-        self._authorize = authorize
         self._observe = observe
         self._trace = trace
         self.in_flight = 0
-        self._validators = OutputValidators() if serving.validate_output else None
         self._changing = tuple(kind for kind in CHANGES if serving.prompts or kind != "promptsListChanged")
         self._tellers: list[Callable[[], object]] = []
         self._waiting: set[anyio.CancelScope] = set()
         self._has_given_up = False
-        self._static = answers.render(
-            server=serving.server,
-            tools=[tool.entry for tool in catalog.tools.values()],
-            prompts=[prompts.entry(tool) for tool in catalog.tools.values()] if serving.prompts else [],
-            page_size=serving.page_size,
-            changing=[kind.removesuffix("ListChanged") for kind in self._changing],
-        )
+        self._served = self._made(catalog, authorize)
+
+    def replace(self, catalog: ToolCatalog, authorize: Authorize) -> None:
+        """From now on; calls in flight end as they began. Clients are told if their lists are different now."""
+        before, self._served = self._served, self._made(catalog, authorize)
+        if self._served.static.lists != before.static.lists:
+            self.lists_changed()
 
     def tell_changes(self, teller: Callable[[], object]) -> None:
         """``teller`` is called whenever the lists have changed; each transport has one, and tells its clients."""
         self._tellers.append(teller)
 
+    def tell_no_more(self, teller: Callable[[], object]) -> None:
+        """Its transport has ended."""
+        self._tellers.remove(teller)
+
     def lists_changed(self) -> None:
-        """The only place that announces a change of tools and prompts; for whatever replaces the catalog."""
+        """The only place that announces a change of tools and prompts."""
         for tell in self._tellers:
             tell()
 
@@ -137,7 +147,7 @@ class Gateway:
         if call.method in {"tools/call", LISTEN}:
             return None
         with self._observed(call, transport, beside) as entry:
-            entry.settle(self._static.to(call, lasting=transport != "http") or self._prompt(call))
+            entry.settle(self._served.static.to(call, lasting=transport != "http") or self._prompt(call))
         return entry.answer
 
     async def answer(
@@ -206,8 +216,19 @@ class Gateway:
             self._observe(record)
             entry.trace.end(record)
 
+    def _made(self, catalog: ToolCatalog, authorize: Authorize) -> _Served:
+        static = answers.render(
+            server=self._serving.server,
+            tools=[tool.entry for tool in catalog.tools.values()],
+            prompts=[prompts.entry(tool) for tool in catalog.tools.values()] if self._serving.prompts else [],
+            page_size=self._serving.page_size,
+            changing=[kind.removesuffix("ListChanged") for kind in self._changing],
+        )
+        validators = OutputValidators() if self._serving.validate_output else None
+        return _Served(catalog=catalog, static=static, authorize=authorize, validators=validators)
+
     def _prompt(self, call: Call) -> bytes | Rejection:
-        tool = self._catalog.tools.get(call.name) if self._serving.prompts else None
+        tool = self._served.catalog.tools.get(call.name) if self._serving.prompts else None
         if tool is None:
             return _unknown(call, "prompt")
         try:
@@ -217,29 +238,30 @@ class Gateway:
         return response(call.id, result(made, self._identity(call)))
 
     async def _call_tool(self, call: Call, entry: _Entry, notify: Notify | None) -> bytes | Rejection:
-        tool = self._catalog.tools.get(call.name)
+        served = self._served
+        tool = served.catalog.tools.get(call.name)
         if tool is None:
             return _unknown(call, "tool")
         entry.tool = tool
         if notify is None or call.progress_token is None:
-            outcome = await self._outcome(tool, call, entry)
+            outcome = await self._outcome(served, tool, call, entry)
         else:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_report_progress, call.progress_token, notify)
-                outcome = await self._outcome(tool, call, entry)
+                outcome = await self._outcome(served, tool, call, entry)
                 tasks.cancel_scope.cancel()
         entry.result = outcome
         return response(call.id, result(outcome, self._identity(call)))
 
-    async def _outcome(self, tool: Tool, call: Call, entry: _Entry) -> ToolResult:
+    async def _outcome(self, served: _Served, tool: Tool, call: Call, entry: _Entry) -> ToolResult:
         """Never raises for what the model, the credentials or the API did: those are results too."""
         try:
             checked = check(tool, call.arguments)
             select = _selection(tool, checked.values)
-            request = self._authorize(build(tool, checked.values), tool)
+            request = served.authorize(build(tool, checked.values), tool)
             answered = await self._exchange(entry.trace.sending(request, tool), entry)
             limit = self._serving.result_budget_bytes
-            rendered = render(tool, answered, self._validators, select=select, budget_bytes=limit)
+            rendered = render(tool, answered, served.validators, select=select, budget_bytes=limit)
         except ServiceError as error:
             entry.error = type(error).__name__
             return from_error(error, tool)

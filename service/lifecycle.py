@@ -13,9 +13,8 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
@@ -24,39 +23,34 @@ import trio
 from anyio.to_thread import run_sync
 
 from service import __version__
-from service.bridge import catalog, overrides, security
+from service.bridge import catalog
 from service.bridge.catalog import ApiSource
-from service.bridge.model import BaseUrl, ToolCatalog, base_url
-from service.config import ApiConfig, Auth, Config, is_loopback
+from service.bridge.model import ToolCatalog, base_url
+from service.config import Config, is_loopback
 from service.demo.app import DemoApp, document
-from service.edge import hosts, serving, spec_parts, spec_source
-from service.edge.addresses import AddressRule, CheckedBackend
-from service.edge.app import Readiness, WorkerApp
-from service.edge.credentials import Credentials
+from service.documents import Documents, address_rule, credentials, report
+from service.edge import hosts, serving
+from service.edge.addresses import CheckedBackend
+from service.edge.app import Health, Readiness, WorkerApp
 from service.edge.metrics_port import Watched, watch
 from service.edge.posts import Visitors
 from service.edge.sse import http_sse
 from service.edge.stdio import claim_stdout, serve_stdio
 from service.edge.streamable_http import streamable_http
 from service.edge.upstream import Upstream
-from service.errors import ConfigError, SpecError
+from service.errors import ConfigError
 from service.gateway import Gateway, Serving
 from service.mcp.messages import ServerInfo
 from service.observe import logs
 from service.observe.record import CallRecord, Observe, to_each
 from service.observe.trace import Begin, untraced
-from service.openapi import operations, overlay
-from service.openapi.document import Document, parse
-from service.openapi.model import Note
+from service.openapi import operations
+from service.openapi.document import parse
+from service.refresh import Refresh, running
 
 if TYPE_CHECKING:
     from service.observe.metrics import Metrics
 
-BYTES_PER_TOKEN = 4
-"""A rule of thumb for English and JSON; only used to tell sizes apart."""
-
-_LOADING_THRESHOLD = 50_000
-"""Objects between two looks of the collector while documents are read: some megabytes, if all of them were garbage."""
 LAST_WORD_SECONDS = 1.0
 """After the grace of a stop, for the answers that say that a call was given up."""
 TRACE_SECONDS = 2.0
@@ -143,9 +137,9 @@ def _bind(config: Config) -> Listeners:
 
 async def _serve(config: Config, stop: Stop) -> None:
     listeners = _bind(config)
-    tools = await read_catalog(config)
-    listeners.listen()
-    await _serve_tools(config, stop, tools, listeners)
+    documents = Documents(config)
+    again = documents if config.spec_refresh_seconds else None
+    await _serve_tools(config, stop, await documents.read(), listeners, again)
 
 
 async def _demo(config: Config, stop: Stop) -> None:
@@ -156,7 +150,6 @@ async def _demo(config: Config, stop: Stop) -> None:
         async with _until_signal(stop):
             await _serve_demo_api(listeners.mcp, stop.requested, config.shutdown_grace_seconds)
         return
-    listeners.listen()
     api_listener = serving.bind("127.0.0.1", 0)
     source = ApiSource(
         name="petshop",
@@ -176,99 +169,6 @@ async def _serve_demo_api(listener: socket.socket, until: anyio.Event, grace_sec
     await serving.serve(DemoApp(), listener, until=until.wait, grace_seconds=grace_seconds)
 
 
-async def read_catalog(config: Config, *, only_to_show: bool = False) -> ToolCatalog:
-    """The tools of every configured document. Raises ConfigError or SpecError, which name the document.
-
-    ``only_to_show``: nothing will be called, so that it need not be known where the APIs are.
-    """
-    rule = address_rule(config)
-    with _collecting_less():
-        sources = [await _read_source(config, api, rule) for api in config.apis]
-        return catalog.build(sources, response_filter=config.response_filter, only_to_show=only_to_show)
-
-
-@contextmanager
-def _collecting_less() -> Iterator[None]:
-    """What a catalog is made of stays: the collector finds nothing there, and looking takes a tenth of the start."""
-    usual = gc.get_threshold()
-    gc.set_threshold(_LOADING_THRESHOLD)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
-
-
-async def _read_source(config: Config, api: ApiConfig, rule: AddressRule) -> ApiSource:
-    base = None if api.base_url is None else _base(api.base_url, api.url_setting, rule)
-    allowed = [_base(url, api.allowed_servers_setting, rule) for url in api.allowed_servers]
-    folders = [Path(folder) for folder in config.allowed_spec_dirs]
-    data = await spec_source.read(api.location, setting=api.location_setting, rule=rule, allowed_dirs=folders)
-    with _named(api.location):
-        document = parse(data)
-    document, notes = await _overlaid(document, api, rule, folders)
-    with _named(api.location):  # after the overlays: they see the root document as it was written
-        description = operations.describe(spec_parts.bundled(document, api.location, folders))
-    description = msgspec.structs.replace(description, notes=(*notes, *description.notes))
-    return ApiSource(
-        name=api.name,
-        base=base,
-        location=api.location if "://" in api.location else "",
-        allowed_origins=frozenset(each.origin for each in allowed),
-        description=description,
-        include_tags=config.include_tags,
-        exclude_tags=config.exclude_tags,
-        prefix=len(config.apis) > 1,
-        auth=api.auth,
-        strict_auth=config.strict_auth,
-        overrides=await _overrides(api, rule, folders),
-    )
-
-
-async def _overrides(api: ApiConfig, rule: AddressRule, folders: Sequence[Path]) -> overrides.Entries:
-    if not api.overrides:
-        return {}
-    data = await spec_source.read(api.overrides, setting=api.overrides_setting, rule=rule, allowed_dirs=folders)
-    with _named(api.overrides):
-        return overrides.read(data)
-
-
-async def _overlaid(
-    document: Document, api: ApiConfig, rule: AddressRule, folders: Sequence[Path]
-) -> tuple[Document, list[Note]]:
-    notes: list[Note] = []
-    for location in api.overlays:
-        data = await spec_source.read(location, setting=api.overlays_setting, rule=rule, allowed_dirs=folders)
-        with _named(location):
-            changed = overlay.apply(document, data, name=spec_source.shown(location))
-        document = changed.document
-        notes += changed.notes
-    return document, notes
-
-
-@contextmanager
-def _named(location: str) -> Iterator[None]:
-    """Errors in a document say which it is."""
-    try:
-        yield
-    except SpecError as error:
-        place = f"{spec_source.shown(location)}, {error.pointer}".removesuffix(", ")
-        raise SpecError(place, error.problem) from error
-
-
-def _base(url: str, setting: str, rule: AddressRule) -> BaseUrl:
-    try:
-        base = base_url(url)
-    except ValueError as error:
-        raise ConfigError(setting, f"{spec_source.shown(url)!r} {error}") from None
-    if problem := rule.url_problem(base.origin.scheme, base.origin.host):
-        raise ConfigError(setting, f"{base}: {problem}")
-    return base
-
-
-def address_rule(config: Config) -> AddressRule:
-    return AddressRule(allow_private=config.allow_private_networks, allow_insecure=config.allow_insecure_http)
-
-
 @asynccontextmanager
 async def opened(
     config: Config,
@@ -278,8 +178,7 @@ async def opened(
     trace: Begin = untraced,
 ) -> AsyncIterator[Gateway]:
     """A gateway with everything behind it; closed in reverse. ``metrics`` follow what it is doing."""
-    origins = {api.name: api.origins for api in tools.apis}
-    credentials = Credentials(_auths(config, tools), origins)
+    authorize = credentials(config, tools).authorize
     how = Serving(
         server=ServerInfo(name=config.server_name, version=__version__),
         call_seconds=config.message_timeout_seconds,
@@ -296,35 +195,45 @@ async def opened(
         retries=config.http_retries,
         breaker=config.http_breaker,
     ) as upstream:
-        authorize = credentials.authorize
         gateway = Gateway(tools, how, send=upstream.send, authorize=authorize, observe=observe, trace=trace)
+        del tools  # a reload replaces them
         if metrics is not None:
             metrics.follow_calls(lambda: gateway.in_flight)
             metrics.follow_breakers(upstream.breakers)
         yield gateway
 
 
-def _auths(config: Config, tools: ToolCatalog) -> dict[str, Auth]:
-    """The credentials by API, a key's place filled in."""
-    places = {api.name: api.key_place for api in tools.apis}
-    return {api.name: security.placed(api.auth, places[api.name]) for api in config.apis}
-
-
-async def _serve_tools(config: Config, stop: Stop, tools: ToolCatalog, listeners: Listeners) -> None:
+async def _serve_tools(
+    config: Config, stop: Stop, tools: ToolCatalog, listeners: Listeners, documents: Documents | None = None
+) -> None:
+    """``documents``: where the tools are from, if these are read again."""
+    listeners.listen()
     tally = Tally(config)
     async with AsyncExitStack() as stack:
-        watched = await stack.enter_async_context(watch(listeners.metrics, tools))  # first in, last out
-        observe: Observe = tally if watched.metrics is None else to_each(tally, watched.metrics)
+        watched = await stack.enter_async_context(watch(listeners.metrics))  # first in, last out
+        observe: Observe = tally
+        if watched.metrics is not None:
+            watched.metrics.load(tools)
+            observe = to_each(tally, watched.metrics)
         trace = await stack.enter_async_context(_traced(config, tally, watched.metrics))
         gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics, trace))
-        _report(config, tools)
-        # What was made so far stays for good: the collector need not look at it again. Nor once before that: it would
-        # find what 50,000 objects take at most, in a tenth of the start.
+        report(config, tools)
+        # What was made so far stays for long: the collector need not look at it again. Nor once before that: it would
+        # find what 50,000 objects take at most, in a tenth of the start. A catalog is in no cycle: one that a
+        # reload replaces goes with its last call, frozen or not.
         gc.freeze()
+        health = Health(tools)
+        if documents is not None:
+            refresh = Refresh(documents.read_again, tools, _replacing(config, gateway, health, watched.metrics))
+            health.follow_reloads(refresh.told)
+            if watched.metrics is not None:
+                watched.metrics.follow_reloads(refresh.outcomes, refresh.is_failing)
+            del tools  # the last reference that a reload would not replace
+            await stack.enter_async_context(running(refresh, config.spec_refresh_seconds, stop.requested))
         if listeners.mcp is None:
             await _serve_stdio(gateway, stop, watched.readiness)
         else:
-            await _serve_http(config, stop, gateway, tools, listeners.mcp, watched)
+            await _serve_http(config, stop, gateway, health, listeners.mcp, watched)
     logger.info("stopped", extra=tally.summary())
 
 
@@ -349,39 +258,19 @@ async def _traced(config: Config, tally: Tally, metrics: Metrics | None) -> Asyn
         tally.dropped_spans = traces.dropped()
 
 
-def _report(config: Config, tools: ToolCatalog) -> None:
-    """What became of the documents, a line each, and what a model will pay for the list."""
-    for api in tools.apis:
-        skipped = sum(each.api == api.name for each in tools.skipped)
-        fields = {
-            "api": api.name,
-            "base": str(api.base),
-            "tools": api.tools,
-            "filtered": api.filtered,
-            "skipped": skipped,
-        }
-        logger.info("loaded", extra={**fields, "notes": len(api.notes)})
-        for note in api.notes:
-            level = logging.WARNING if note.kind in {"overlay_unused", "override_unused"} else logging.DEBUG
-            logger.log(level, note.message, extra={"api": api.name, "pointer": note.pointer, "kind": note.kind})
-    _report_security(config, tools)
-    for each in tools.skipped:
-        fields = {"api": each.api, "pointer": each.operation.pointer, "reason": each.operation.reason}
-        logger.warning("operation skipped", extra=fields)
-    tokens = sum(len(bytes(tool.entry)) for tool in tools.tools.values()) // BYTES_PER_TOKEN
-    if tokens > config.tool_budget_tokens:
-        problem = "the tool list is large for a model; choose operations with INCLUDE_TAGS or EXCLUDE_TAGS"
-        logger.warning(problem, extra={"tokens": tokens, "budget": config.tool_budget_tokens})
+def _replacing(
+    config: Config, gateway: Gateway, health: Health, metrics: Metrics | None
+) -> Callable[[ToolCatalog], None]:
+    """What gives everybody who knows a catalog the new one, at the same moment."""
 
+    def replace(tools: ToolCatalog) -> None:
+        gateway.replace(tools, credentials(config, tools).authorize)
+        health.load(tools)
+        if metrics is not None:
+            metrics.load(tools)
+        report(config, tools)
 
-def _report_security(config: Config, tools: ToolCatalog) -> None:
-    auths = _auths(config, tools)
-    for api in tools.apis:
-        if problem := security.stranger(auths.get(api.name, Auth()), api.security_schemes):
-            logger.warning(problem, extra={"api": api.name})
-        if api.unmet:
-            problem = "operations ask for other credentials than are configured; they are tried; inspect lists them"
-            logger.warning(problem, extra={"api": api.name, "unmet_security": api.unmet, "tools": api.tools})
+    return replace
 
 
 async def _serve_stdio(gateway: Gateway, stop: Stop, readiness: Readiness) -> None:
@@ -400,7 +289,7 @@ async def _serve_stdio(gateway: Gateway, stop: Stop, readiness: Readiness) -> No
 
 
 async def _serve_http(
-    config: Config, stop: Stop, gateway: Gateway, tools: ToolCatalog, listener: socket.socket, watched: Watched
+    config: Config, stop: Stop, gateway: Gateway, health: Health, listener: socket.socket, watched: Watched
 ) -> None:
     readiness, metrics = watched
     visitors = _allowed(config)
@@ -429,7 +318,7 @@ async def _serve_http(
 
         app = WorkerApp(
             None if config.transport == "sse" else mcp,
-            tools,
+            health,
             readiness,
             sse=None if config.transport == "streamable-http" else sse,
         )

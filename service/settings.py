@@ -84,6 +84,14 @@ def seconds(least: float, most: float) -> Reader:
     return read
 
 
+def refresh_seconds(value: str) -> float:
+    """More often than every second nobody changes a document, and whoever serves it would notice."""
+    period = seconds(0, 604_800)(value)
+    if 0 < period < 1:
+        raise ValueError("must be 0, or at least 1")
+    return float(period)
+
+
 def words(value: str) -> tuple[str, ...]:
     """Separated by commas; empty ones do not count."""
     return tuple(word.strip() for word in value.split(",") if word.strip())
@@ -243,7 +251,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ENABLE_PROMETHEUS", boolean, "false", "Metrics for Prometheus, at /metrics on PROMETHEUS_PORT"),
     Setting("PROMETHEUS_PORT", integer(0, 65_535), "9090", "Port for metrics, on SERVER_HOST; 0 takes a free one"),
     Setting("WORKERS", integer(1, 64), "1", "Worker processes behind a proxy, on SERVER_PORT and the ports after it"),
-    Setting("SPEC_REFRESH_SECONDS", not_yet("0"), "0", "Not available in this version"),
+    Setting(
+        "SPEC_REFRESH_SECONDS",
+        refresh_seconds,
+        "0",
+        "Seconds until the documents are read again; 0: at start only",
+    ),
     Setting("CACHE_DIR", not_yet("none"), None, "Not available in this version"),
     Setting("FORWARD_HEADERS", not_yet("none"), None, "Not available in this version"),
     Setting("TRACING", exporters, "none", "Where spans go: xray, otlp, both separated by a comma, or none"),

@@ -10,7 +10,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from service.bridge.model import ToolCatalog
 from service.edge import hosts, serving
-from service.edge.app import Readiness, WorkerApp
+from service.edge.app import Health, Readiness, WorkerApp
 from service.edge.posts import Visitors
 from service.edge.sse import HttpSse, http_sse
 from service.edge.streamable_http import StreamableHttp, streamable_http
@@ -39,7 +39,7 @@ class Endpoint:
 async def endpoint(built: Gateway) -> AsyncIterator[Endpoint]:
     listener = serving.bind("127.0.0.1", 0)
     stop = trio.Event()
-    nothing = ToolCatalog(apis=(), tools={}, skipped=())
+    nothing = Health(ToolCatalog(apis=(), tools={}, skipped=()))
     readiness = Readiness()
     async with (
         streamable_http(built, VISITORS, draining=readiness.is_draining) as mcp,

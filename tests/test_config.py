@@ -204,6 +204,8 @@ def test_secrets_are_in_no_representation():
         ([*SPEC, "--transport", "udp"], {}, "--transport: 'udp' must be one of stdio, http, streamable-http, sse"),
         (SPEC, {"TRACING": "zipkin"}, "TRACING: 'zipkin' must be none, xray, otlp or xray,otlp"),
         (SPEC, {"AUTH_TYPE": "cognito"}, "AUTH_TYPE: cognito is not available in this version"),
+        (SPEC, {"SPEC_REFRESH_SECONDS": "0.5"}, "SPEC_REFRESH_SECONDS: '0.5' must be 0, or at least 1"),
+        (SPEC, {"SPEC_REFRESH_SECONDS": "1e3"}, "SPEC_REFRESH_SECONDS: '1e3' must be a number of seconds from 0 to"),
         (SPEC, {"AUTH_TYPE": "bearer"}, "AUTH_TOKEN: is missing; AUTH_TYPE is bearer"),
         ([*SPEC, "--auth-type", "basic"], {"AUTH_USERNAME": "u"}, "AUTH_PASSWORD: is missing; --auth-type is basic"),
         (SPEC, {"AUTH_TYPE": "bearer", "AUTH_TOKEN": "a\nb"}, "AUTH_TOKEN: must be one line"),

@@ -13,11 +13,11 @@ import trio
 import trio.testing
 from descriptions import filterable
 from mcp_types.methods import validate_server_result
-from scripted import ScriptedApi, Silence, Step, gateway, ok, slowly, tool
+from scripted import ScriptedApi, Silence, Step, gateway, ok, slowly, tool, unchanged
 
-from service.bridge.model import HttpRequest, Tool
+from service.bridge.model import HttpRequest, HttpResponse, OutputContract, Tool, ToolCatalog
 from service.errors import BadResponse, CredentialError, Refused, Timeout, TooLarge, Unreachable
-from service.gateway import GUARD_SECONDS, Gateway
+from service.gateway import GUARD_SECONDS, Authorize, Gateway
 from service.mcp.inbound import Batch, Call, Notification, Rejection
 from service.observe.record import CallRecord
 
@@ -280,6 +280,77 @@ def test_a_record_says_what_the_result_costs_and_what_is_wrong_with_it() -> None
     ]
     assert [one.result_tokens for one in records[:2]] == [2, 3]
     assert 250 < records[2].result_tokens < 350
+
+
+def replaced(built: Gateway, *tools: Tool, authorize: Authorize = unchanged) -> None:
+    built.replace(ToolCatalog(apis=(), tools={one.name: one for one in tools}, skipped=()), authorize)
+
+
+def test_a_call_in_flight_ends_with_the_tool_and_the_checks_that_it_began_with() -> None:
+    asked, release = anyio.Event(), anyio.Event()
+
+    async def answer_later(request: HttpRequest) -> HttpResponse:
+        asked.set()
+        await release.wait()
+        return ok(b'{"id":"five"}')
+
+    def checked(kind: str) -> Tool:
+        schema = msgspec.Raw(b'{"type":"object","properties":{"id":{"type":"%b"}}}' % kind.encode())
+        return msgspec.structs.replace(tool(), output=OutputContract(schema=schema, wrapped=False))
+
+    api = ScriptedApi(answer_later, ok(b'{"id":"five"}'))
+    built = gateway(api, checked("integer"))
+
+    async def main() -> list[bytes]:
+        answers = []
+
+        async def first() -> None:
+            answers.append(await built.answer(call(), "http"))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(first)
+            await asked.wait()
+            replaced(built, checked("string"))
+            answers.append(await built.answer(call(), "http"))
+            release.set()
+        return answers
+
+    second, first = (msgspec.json.decode(answer)["result"]["structuredContent"] for answer in run(main))
+    assert (list(first), second) == (["undocumented"], {"id": "five"})
+
+
+def test_from_a_reload_on_there_are_the_new_tools_with_the_new_credentials() -> None:
+    api = ScriptedApi()
+    built = gateway(api, tool("old"))
+
+    def sign(request: HttpRequest, _: Tool) -> HttpRequest:
+        return msgspec.structs.replace(request, headers=(("Authorization", "new"),))
+
+    replaced(built, tool("new"), authorize=sign)
+    assert answered(built, call(name="old"))["error"]["code"] == -32602
+    assert answered(built, call(method="prompts/get", name="old"))["error"]["code"] == -32602
+    for method, member in (("tools/list", "tools"), ("prompts/list", "prompts")):
+        assert [one["name"] for one in answered(built, call(method=method))["result"][member]] == ["new"]
+    answered(built, call(name="new"))
+    assert api.requests[-1].headers == (("Authorization", "new"),)
+
+
+@pytest.mark.parametrize(
+    ("later", "told"),
+    [
+        ((tool("get_pet"), tool("more")), 1),
+        ((), 1),
+        ((tool("get_pet", method="POST"),), 0),
+        ((msgspec.structs.replace(tool(), summary="Another"),), 1),
+    ],
+    ids=["one more", "none", "only how it is called", "only its prompt"],
+)
+def test_clients_are_told_where_what_they_see_has_changed(later: tuple[Tool, ...], told: int) -> None:
+    built = gateway(ScriptedApi())
+    heard: list[None] = []
+    built.tell_changes(lambda: heard.append(None))
+    replaced(built, *later)
+    assert len(heard) == told
 
 
 def test_what_is_being_answered_is_in_flight_until_it_is_answered_or_given_up() -> None:

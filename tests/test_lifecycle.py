@@ -15,7 +15,8 @@ from loopback import failing, loopback
 from processes import run, started
 
 from service.config import load
-from service.lifecycle import opened, read_catalog
+from service.documents import read_catalog
+from service.lifecycle import opened
 from service.mcp.inbound import Call
 from service.observe.metrics import Metrics
 from service.observe.record import CallRecord, to_each

@@ -12,8 +12,9 @@ import anyio
 import msgspec
 
 from service.config import Config
+from service.documents import read_catalog
 from service.errors import ConfigError, Unreachable
-from service.lifecycle import opened, read_catalog
+from service.lifecycle import opened
 from service.mcp.inbound import Call
 from service.mcp.methods import LEGACY
 from service.observe.record import CallRecord

@@ -14,7 +14,7 @@ import msgspec
 from service.bridge.model import ApiSummary, Tool, ToolCatalog
 from service.bridge.servers import ANYWHERE
 from service.config import Config
-from service.lifecycle import BYTES_PER_TOKEN, read_catalog
+from service.documents import BYTES_PER_TOKEN, read_catalog
 
 
 def run(config: Config) -> int:

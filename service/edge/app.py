@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 import msgspec
@@ -34,15 +34,34 @@ class Readiness:
         return 200 if self.state == "ready" else 503, {"status": self.state}
 
 
+class Health:
+    """What ``/health`` says of the documents."""
+
+    def __init__(self, catalog: ToolCatalog) -> None:
+        self._reloads: Callable[[], dict[str, Any]] = dict
+        self.load(catalog)
+
+    def load(self, catalog: ToolCatalog) -> None:
+        """What is served."""
+        self._described = describe(catalog)
+
+    def follow_reloads(self, read: Callable[[], dict[str, Any]]) -> None:
+        """``read``: what became of the last one."""
+        self._reloads = lambda: {"reload": read()}
+
+    def told(self) -> dict[str, Any]:
+        return self._described | self._reloads()
+
+
 class WorkerApp:
     """Routes by path. Of the two transports, one may be None: it is not served."""
 
-    def __init__(self, mcp: App | None, catalog: ToolCatalog, readiness: Readiness, *, sse: App | None = None) -> None:
+    def __init__(self, mcp: App | None, health: Health, readiness: Readiness, *, sse: App | None = None) -> None:
         self._mcp = mcp
         self._sse = sse
         self._endpoints = " and ".join(path for path, app in (("/mcp", mcp), ("/sse", sse)) if app)
         self._readiness = readiness
-        self._described = describe(catalog)
+        self._health = health
         self._began = time.monotonic()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -60,15 +79,15 @@ class WorkerApp:
         elif scope["method"] not in {"GET", "HEAD"}:
             await answer_other_method(send, path)
         else:
-            told = self._readiness.told(path) if path in PROBES else (200, self._health())
+            told = self._readiness.told(path) if path in PROBES else (200, self._told())
             await answer(send, *told, head=scope["method"] == "HEAD")
 
-    def _health(self) -> dict[str, Any]:
+    def _told(self) -> dict[str, Any]:
         return {
             "status": self._readiness.state,
             "version": __version__,
             "uptime_seconds": round(time.monotonic() - self._began, 1),
-            **self._described,
+            **self._health.told(),
         }
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import anyio
 from anyio.to_thread import run_sync
 
-from service.bridge.model import ToolCatalog
 from service.edge import serving
 from service.edge.app import PROBES, Readiness, answer, answer_other_method
 from service.edge.serving import Receive, Scope, Send
@@ -45,7 +44,7 @@ class Watched(NamedTuple):
 
 
 @asynccontextmanager
-async def watch(listener: socket.socket | None, catalog: ToolCatalog) -> AsyncIterator[Watched]:
+async def watch(listener: socket.socket | None) -> AsyncIterator[Watched]:
     """What the process is watched by; ``listener`` None: nobody asked for metrics."""
     readiness = Readiness()
     if listener is None:
@@ -54,7 +53,6 @@ async def watch(listener: socket.socket | None, catalog: ToolCatalog) -> AsyncIt
     from service.observe.metrics import Metrics  # noqa: PLC0415 - 15 ms that only those pay who ask for them
 
     metrics = Metrics()
-    metrics.load(catalog)
     metrics.follow_state(lambda: readiness.state)
     async with metrics_port(listener, in_thread(metrics), readiness):
         logger.info("serving metrics at %s/metrics", serving.url(listener))

@@ -6,6 +6,7 @@ if there are any), nor any address. What is refused costs only the operations th
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,30 +22,45 @@ PARTS_BYTES = 32 * 1024 * 1024
 """Of all of them together, as text and once more as JSON: half of what a document in one file may have."""
 
 _TOO_MANY = f"more than {MAX_FILES} files"
-_OWN_FOLDER = "the document's folder, and ALLOWED_SPEC_DIRS names no others"
+_OWN = "the document's folder, and ALLOWED_SPEC_DIRS names no others"
 
 logger = logging.getLogger(__name__)
 
 
-def bundled(document: Document, location: str, allowed_dirs: Sequence[Path] = ()) -> Document:
-    """The document that was read from ``location``, one with all the files that it refers to.
+class Parts:
+    """The files beside the document at ``location``; for one that came from an address there are none."""
 
-    As it is if it came from an address: only what lies in folders is followed.
-    """
-    if "://" in location or not bundle.is_needed(document):
-        return document
-    folder = Path(location).parent.resolve()
-    files = _Files(allowed_dirs, "ALLOWED_SPEC_DIRS") if allowed_dirs else _Files([folder], _OWN_FOLDER)
-    return bundle.bundle(document, str(folder / Path(location).name), files.read)
-
-
-class _Files:
-    def __init__(self, folders: Sequence[Path], allowed: str) -> None:
-        self._folders = folders
-        self._allowed = allowed
+    def __init__(self, location: str, allowed_dirs: Sequence[Path] = ()) -> None:
+        self._location = location
+        self._folder = _folder(location)
+        self._folders, self._allowed = (allowed_dirs, "ALLOWED_SPEC_DIRS") if allowed_dirs else ([self._folder], _OWN)
+        self._seen: dict[str, bytes] = {}
         self._asked = 0
         self._text_room = PARTS_BYTES
         self._json_room = PARTS_BYTES
+
+    def bundled(self, document: Document) -> Document:
+        """One document with all the files that it refers to; as it is if only what lies in folders could be meant."""
+        if "://" in self._location or not bundle.is_needed(document):
+            return document
+        return bundle.bundle(document, str(self._folder / Path(self._location).name), self.read)
+
+    def have_changed(self) -> bool:
+        """Whether any file that was read, or could not be, is different by now. Nothing of it is parsed."""
+        if self._seen and _folder(self._location) != self._folder:  # a link that leads elsewhere now
+            return True
+        room = PARTS_BYTES
+        for path, seen in self._seen.items():
+            try:
+                data = spec_source.read_file(Path(path), "$ref", self._folders, room, self._allowed)
+            except ConfigError as error:
+                now = _digest(str(error).encode())
+            else:
+                now = _digest(data)
+                room -= len(data)
+            if now != seen:
+                return True
+        return False
 
     def read(self, path: str) -> bytes:
         """See `service.openapi.bundle.Read`."""
@@ -65,7 +81,9 @@ class _Files:
         try:
             data = spec_source.read_file(Path(path), "$ref", self._folders, self._text_room, self._allowed)
         except ConfigError as error:
+            self._seen[path] = _digest(str(error).encode())
             raise SpecError("", error.problem) from error
+        self._seen[path] = _digest(data)
         self._text_room -= len(data)
         try:
             json = read(data, limits=DocumentLimits(expanded_bytes=self._json_room))
@@ -73,3 +91,11 @@ class _Files:
             raise SpecError(f"{path}, {error.pointer}".removesuffix(", "), error.problem) from error
         self._json_room -= len(json)
         return json
+
+
+def _folder(location: str) -> Path:
+    return Path() if "://" in location else Path(location).parent.resolve()
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote, urljoin, urlsplit
 
+import anyio
 import httpcore2
+from anyio.to_thread import run_sync
 
 from service.bridge.model import HttpRequest, HttpResponse, base_url
 from service.edge.addresses import AddressRule, CheckedBackend
@@ -32,15 +34,17 @@ async def read(
     rule: AddressRule,
     allowed_dirs: Sequence[Path] = (),
     backend: httpcore2.AsyncNetworkBackend | None = None,
+    limiter: anyio.CapacityLimiter | None = None,
 ) -> bytes:
     """The document at a path or an http(s) URL. ``setting`` is what the operator gave it as, for messages.
 
-    ``allowed_dirs``: files outside of these folders are refused; any file if there are none.
+    ``allowed_dirs``: files outside of these folders are refused; any file if there are none. A thread reads files, of
+    which ``limiter`` lets so many be: calls go on, and a disk that hangs can be left behind.
     Raises ConfigError where the location cannot be used, SpecError where it gives no document.
     """
     if "://" in location:
         return await _fetch(location, setting, rule, backend or CheckedBackend(rule))
-    return read_file(Path(location), setting, allowed_dirs)
+    return await run_sync(read_file, Path(location), setting, allowed_dirs, abandon_on_cancel=True, limiter=limiter)
 
 
 def shown(location: str) -> str:

@@ -61,15 +61,21 @@ async def serve_stdio(gateway: Gateway, stdin: int, stdout: int) -> None:
         for message in messages:
             await say(message)
 
+    def tell_changes() -> None:
+        calls.start_soon(say_all, conversation.changes())
+
     queue, queued = anyio.create_memory_object_stream[bytes](QUEUED_MESSAGES)
     async with anyio.create_task_group() as everything, queue:
         everything.start_soon(_write, queued, stdout, everything)
         async with anyio.create_task_group() as calls:
             conversation = Conversation(gateway, "stdio", calls, say)
-            gateway.tell_changes(lambda: calls.start_soon(say_all, conversation.changes()))
-            async with aclosing(_lines(stdin)) as lines:
-                async for line in lines:
-                    await conversation.take(_admitted(line, conversation))
+            gateway.tell_changes(tell_changes)
+            try:
+                async with aclosing(_lines(stdin)) as lines:
+                    async for line in lines:
+                        await conversation.take(_admitted(line, conversation))
+            finally:  # nothing may be started once the calls are over
+                gateway.tell_no_more(tell_changes)
             calls.cancel_scope.deadline = anyio.current_time() + FINISH_SECONDS
             await say_all(conversation.farewells())
         everything.cancel_scope.deadline = anyio.current_time() + FLUSH_SECONDS

@@ -73,6 +73,18 @@ DROPPED_SPANS = Family(
 STATE = Family("openapi_mcp_state", "gauge", ("state",), "1 for the state of the process: starting, ready, draining")
 TOOLS = Family("openapi_mcp_tools", "gauge", ("api",), "Operations that are served as tools")
 SKIPPED = Family("openapi_mcp_skipped_operations", "gauge", ("api",), "Operations that became no tool")
+RELOADS = Family(
+    "openapi_mcp_reloads_total",
+    "counter",
+    ("outcome",),
+    "Times that the documents were read again: unchanged, changed, failed",
+)
+RELOADED = Family(
+    "openapi_mcp_last_reload_successful",
+    "gauge",
+    (),
+    "0 if the documents could not be used when they were last read again, else 1",
+)
 BUILD = Family("openapi_mcp_build_info", "gauge", ("version",), "1, with the version of this server")
 
 BY_TOOL = (REQUEST_BYTES, RESPONSE_BYTES, RESULT_TOKENS, TRUNCATED, MISMATCHES)
@@ -90,5 +102,7 @@ FAMILIES = (
     STATE,
     TOOLS,
     SKIPPED,
+    RELOADS,
+    RELOADED,
     BUILD,
 )

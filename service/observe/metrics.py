@@ -83,6 +83,11 @@ class Metrics:
         """``read``: by the name of the exporter."""
         self._gauges[families.DROPPED_SPANS] = lambda: {(name,): spans for name, spans in read().items()}
 
+    def follow_reloads(self, outcomes: Mapping[str, int], is_failing: Callable[[], bool]) -> None:
+        """``outcomes``: how many came to each so far; it is read at every scrape."""
+        self._gauges[families.RELOADS] = lambda: {(outcome,): count for outcome, count in outcomes.items()}
+        self._gauges[families.RELOADED] = lambda: {(): float(not is_failing())}
+
     def follow_breakers(self, read: Callable[[], Mapping[str, str]]) -> None:
         """``read``: the state of the breaker before each origin, one of `BREAKER_STATES`."""
         self._gauges[families.BREAKERS] = lambda: {

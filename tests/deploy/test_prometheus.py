@@ -126,6 +126,7 @@ def run(tmp_path_factory) -> Iterator[Run]:
         "ENABLE_PROMETHEUS": "true",
         "PROMETHEUS_PORT": "0",
         "RESULT_BUDGET_BYTES": "1000",
+        "SPEC_REFRESH_SECONDS": "60",
         "TRACING": "xray",  # for a daemon that is not there
         "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:9",
     }

@@ -8,7 +8,7 @@ import pytest
 
 from service import __version__
 from service.bridge.model import ApiSummary, BaseUrl, KeyPlace, Origin, SkippedTool, ToolCatalog
-from service.edge.app import Readiness, WorkerApp
+from service.edge.app import Health, Readiness, WorkerApp
 from service.openapi.model import Note, SkippedOperation
 
 NOTES = tuple(
@@ -50,7 +50,7 @@ def ask(path, method="GET", state="ready"):
         sent.append(event)
 
     async def main():
-        await WorkerApp(mcp, CATALOG, readiness)({"type": "http", "method": method, "path": path}, None, send)
+        await WorkerApp(mcp, Health(CATALOG), readiness)({"type": "http", "method": method, "path": path}, None, send)
 
     anyio.run(main, backend="trio")
     return sent[0]["status"], dict(sent[0]["headers"]), sent[1]["body"]

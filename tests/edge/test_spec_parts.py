@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from service.edge import spec_parts
-from service.edge.spec_parts import MAX_FILES, PARTS_BYTES, bundled
+from service.edge.spec_parts import MAX_FILES, PARTS_BYTES, Parts
 from service.openapi.document import Document, parse
 from service.openapi.model import ApiDescription
 from service.openapi.operations import describe
@@ -28,7 +28,7 @@ def write(path: Path, *references: str) -> Document:
 
 def loaded(path: Path, *references: str, allowed: tuple[Path, ...] = ()) -> ApiDescription:
     document = write(path, *references)
-    return describe(bundled(document, str(path), allowed))
+    return describe(Parts(str(path), allowed).bundled(document))
 
 
 def ids(description: ApiDescription) -> list[str | None]:
@@ -166,7 +166,7 @@ def test_the_number_of_files_is_limited(tmp_path, caplog):
     """A chain: each file names the next."""
     for number in range(MAX_FILES + 10):
         (tmp_path / f"{number}.json").write_text(f'{{"x-next": {{"$ref": "{number + 1}.json"}}}}')
-    document = bundled(write(tmp_path / "api.yaml", "0.json"), str(tmp_path / "api.yaml"))
+    document = Parts(str(tmp_path / "api.yaml")).bundled(write(tmp_path / "api.yaml", "0.json"))
     assert document.json.count(b'"x-next"') == MAX_FILES
     (reason,) = refused(caplog)
     assert reason == "the document refers to more than 5000 files; no further ones are read"
@@ -184,5 +184,5 @@ def test_a_document_from_an_address_reads_no_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "item.yaml").write_text(ITEM)
     document = write(tmp_path / "api.yaml", "item.yaml")
-    assert bundled(document, "https://example.com/api.yaml") is document
-    assert bundled(document, "api.yaml") is not document
+    assert Parts("https://example.com/api.yaml").bundled(document) is document
+    assert Parts("api.yaml").bundled(document) is not document

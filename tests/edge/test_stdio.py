@@ -342,7 +342,9 @@ def test_subscriptions_share_the_channel_and_end_with_the_input() -> None:
                 client.end()
                 end = await client.hear()
                 assert (end["id"], end["result"]["_meta"][TAG]) == (2, 2)
+                built.lists_changed()  # while the server ends: nobody is left to be told
                 await client.hear_end()
+        built.lists_changed()
         client.close()
 
     trio.run(main)
