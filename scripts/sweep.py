@@ -23,7 +23,7 @@ import proof
 
 from service.bridge import catalog
 from service.bridge.model import Tool, base_url
-from service.edge.spec_parts import bundled
+from service.edge.spec_parts import Parts
 from service.errors import SpecError
 from service.openapi.document import Document, parse
 from service.openapi.operations import describe
@@ -83,7 +83,7 @@ def load(path: Path, data: bytes, row: Row) -> Iterable[Tool]:
     """The tools of one document; what they are and what they cost goes into its row."""
     began = time.process_time()
     try:
-        document = bundled(parse(data), str(path))
+        document = Parts(str(path)).bundled(parse(data))
         row.operations = count(document)
         built = catalog.build([catalog.ApiSource(name="api", base=BASE, description=describe(document))])
     finally:
