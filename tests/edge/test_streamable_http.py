@@ -185,6 +185,7 @@ def test_no_session_is_made_and_a_foreign_one_is_ignored() -> None:
         ({"content-type": "application/json; charset=UTF-8"}, 200),
         ({"content-type": "application/json; charset=latin-1"}, 415),
         ({"content-type": "Application/JSON"}, 200),
+        ({"content-type": "application/json; odata=verbose"}, 200),
         ({"content-type": "application/json-seq"}, 415),
         ({"content-type": "application/x-www-form-urlencoded"}, 415),
         ({"content-type": "text/plain"}, 415),
@@ -196,6 +197,8 @@ def test_no_session_is_made_and_a_foreign_one_is_ignored() -> None:
         ({"accept": "APPLICATION/JSON;q=0.5, text/event-stream"}, 200),
         ({"accept": "text/event-stream"}, 200),
         ({"accept": "application/*"}, 200),
+        ({"accept": "text/*"}, 200),
+        ({"accept": "application/json;q=0"}, 406),
         ({"accept": "text/html"}, 406),
         ({"accept": ""}, 406),
         ({"expect": "100-Continue"}, 200),
@@ -378,13 +381,26 @@ def test_silence_is_broken_by_comments_so_that_no_proxy_gives_up() -> None:
     assert exchange.messages[-1]["result"]["content"][0]["text"] == '{"id":5}'
 
 
-def listening() -> Exchange:
+def listening(accept: str = "text/event-stream") -> Exchange:
     """A subscription of 2026-07-28 to the list of tools."""
     meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
     params = {"_meta": meta, "notifications": {"toolsListChanged": True}}
     message = {"jsonrpc": "2.0", "id": "s", "method": "subscriptions/listen", "params": params}
-    headers = {"mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen"}
+    headers = {"accept": accept, "mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen"}
     return Exchange(msgspec.json.encode(message), changes=headers).complete()
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json, text/*"])
+def test_a_client_that_takes_anything_can_listen(accept: str) -> None:
+    async def main(app: StreamableHttp) -> None:
+        exchange = listening(accept)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(exchange.with_app, app)
+            await anyio.sleep(1)
+            exchange.disconnect()
+        assert (exchange.status, exchange.headers["content-type"]) == (200, "text/event-stream")
+
+    run(main)
 
 
 def test_the_silence_of_a_subscription_is_broken_by_comments_so_that_no_proxy_gives_up() -> None:
@@ -422,8 +438,9 @@ def test_subscriptions_are_limited_in_all_and_those_that_leave_make_room() -> No
     run(main)
 
 
-def test_a_client_that_takes_no_events_gets_json_however_long_it_takes() -> None:
-    exchange = streamed(slowly(50), WITH_TOKEN, accept="application/json")
+@pytest.mark.parametrize("accept", ["application/json", "*/*"])
+def test_a_client_that_asks_for_no_events_gets_json_however_long_it_takes(accept: str) -> None:
+    exchange = streamed(slowly(50), WITH_TOKEN, accept=accept)
     assert exchange.headers["content-type"] == "application/json"
     assert exchange.message["result"]["content"][0]["text"] == '{"id":5}'
 
