@@ -16,7 +16,7 @@ from scripted import ScriptedApi, Silence, Step, gateway, ok, slowly
 
 from service.edge import hosts
 from service.edge.events import QUIET_SECONDS
-from service.edge.posts import BODY_BYTES, BODY_SECONDS, Visitors
+from service.edge.posts import BODY_BYTES, BODY_PIECES, BODY_SECONDS, Visitors
 from service.edge.streamable_http import StreamableHttp, streamable_http
 from service.edge.streams import TEND_SECONDS
 from service.edge.subscribers import SUBSCRIPTIONS
@@ -271,6 +271,12 @@ def test_a_body_may_have_its_limit_and_not_a_byte_more(size: int) -> None:
     pieces = [b" " * min(65536, size - at) for at in range(0, size, 65536)]
     exchange = run(Exchange(*pieces).complete().with_app)
     assert exchange.status == (400 if size == BODY_BYTES else 413)
+
+
+@pytest.mark.parametrize("pieces", [BODY_PIECES - 1, BODY_PIECES])
+def test_a_body_that_comes_in_crumbs_is_refused(pieces: int) -> None:
+    exchange = run(Exchange(CALL, *[b" "] * (pieces - 1)).complete().with_app)
+    assert exchange.status == (200 if pieces < BODY_PIECES else 413)
 
 
 def test_a_body_that_does_not_arrive_is_given_up() -> None:
