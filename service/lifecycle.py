@@ -33,6 +33,7 @@ from service.edge import hosts, serving
 from service.edge.addresses import CheckedBackend
 from service.edge.app import Health, Readiness, WorkerApp
 from service.edge.metrics_port import Watched, watch
+from service.edge.pages import for_pages
 from service.edge.posts import Visitors
 from service.edge.sse import http_sse
 from service.edge.stdio import claim_stdout, serve_stdio
@@ -317,10 +318,10 @@ async def _serve_http(
             tasks.start_soon(_give_up_later, gateway, config.shutdown_grace_seconds)
 
         app = WorkerApp(
-            None if config.transport == "sse" else mcp,
+            None if config.transport == "sse" else for_pages(mcp, visitors),
             health,
             readiness,
-            sse=None if config.transport == "streamable-http" else sse,
+            sse=None if config.transport == "streamable-http" else for_pages(sse, visitors),
         )
         grace_seconds = config.shutdown_grace_seconds + LAST_WORD_SECONDS
         await serving.serve(app, listener, until=drained, grace_seconds=grace_seconds)

@@ -227,7 +227,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("SERVER_HOST", text, "127.0.0.1", "Address to listen on", "--host"),
     Setting("SERVER_PORT", integer(0, 65_535), "8000", "Port to listen on; 0 takes a free one", "--port"),
     Setting("ALLOWED_HOSTS", words, "", "Host headers beside localhost: host, host:port, host:* or *"),
-    Setting("ALLOWED_ORIGINS", words, "", "Origin headers beside localhost: https://host, https://host:port"),
+    Setting(
+        "ALLOWED_ORIGINS",
+        words,
+        "",
+        "Web pages that may call, beside those of localhost: https://host, https://host:port",
+    ),
     Setting("INBOUND_AUTH", not_yet("none"), None, "Must be none to listen on an address other machines reach"),
     Setting("SERVER_NAME", text, "openapi-mcp-server", "Name that clients are told"),
     Setting("SERVER_DEBUG", boolean, "false", "The same as LOG_LEVEL=DEBUG", "--debug"),

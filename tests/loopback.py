@@ -62,13 +62,13 @@ class Api:
         self.open += 1
         try:
             for reply in replies:
-                request = await _request(stream)
+                request = await read_request(stream)
                 if request is None:
                     return
                 self.requests.append(request)
                 for step in reply:
-                    await _play(step, stream)
-            await _request(stream)
+                    await play(step, stream)
+            await read_request(stream)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the peer was told to break the connection, or did
         finally:
@@ -96,7 +96,7 @@ async def loopback(*script: list[Reply], tls: ssl.SSLContext | None = None) -> A
         nursery.cancel_scope.cancel()
 
 
-async def _request(stream: trio.abc.Stream) -> bytes | None:
+async def read_request(stream: trio.abc.Stream) -> bytes | None:
     """One whole request; None where the peer leaves instead."""
     received = b""
     while b"\r\n\r\n" not in received:
@@ -114,7 +114,7 @@ async def _request(stream: trio.abc.Stream) -> bytes | None:
     return head + b"\r\n\r\n" + body
 
 
-async def _play(step: Step, stream: trio.abc.Stream) -> None:
+async def play(step: Step, stream: trio.abc.Stream) -> None:
     match step:
         case bytes():
             await stream.send_all(step)

@@ -11,6 +11,7 @@ from trio.testing import wait_all_tasks_blocked
 from service.bridge.model import ToolCatalog
 from service.edge import hosts, serving
 from service.edge.app import Health, Readiness, WorkerApp
+from service.edge.pages import for_pages
 from service.edge.posts import Visitors
 from service.edge.sse import HttpSse, http_sse
 from service.edge.streamable_http import StreamableHttp, streamable_http
@@ -48,7 +49,7 @@ async def endpoint(built: Gateway) -> AsyncIterator[Endpoint]:
     ):
 
         async def serve() -> None:
-            app = WorkerApp(mcp, nothing, readiness, sse=sse)
+            app = WorkerApp(for_pages(mcp, VISITORS), nothing, readiness, sse=for_pages(sse, VISITORS))
             await serving.serve(app, listener, until=stop.wait, grace_seconds=GRACE_SECONDS)
 
         nursery.start_soon(serve)

@@ -44,11 +44,11 @@ def with_client(connection: Any, mode: str, use: Callable[[Client], Awaitable[An
     return anyio.run(main, backend="trio")
 
 
-def request(url: str, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+def request(url: str, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=DEADLINE_SECONDS)
     try:
-        connection.request(method, path, body, {"content-type": "application/json"})
+        connection.request(method, path, body, {"content-type": "application/json", **headers})
         response = connection.getresponse()
         return response.status, response.read()
     finally:
@@ -125,6 +125,13 @@ def test_calls_at_once_with_the_same_id_get_their_own_answers(demo):
         thread.join(DEADLINE_SECONDS)
     found = {pet: msgspec.json.decode(answer)["result"]["structuredContent"]["id"] for pet, answer in answers.items()}
     assert found == {pet: pet for pet in range(1, 6)}
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/sse"])
+@pytest.mark.parametrize(("origin", "status"), [("http://localhost:6274", 204), ("https://evil.example.com", 403)])
+def test_browsers_are_told_whether_their_page_may_call(demo, path, origin, status):
+    asked = {"origin": origin, "access-control-request-method": "POST"}
+    assert request(demo, "OPTIONS", path, **asked)[0] == status
 
 
 def test_orchestrators_and_people_are_told_the_state(demo):

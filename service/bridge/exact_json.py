@@ -17,6 +17,8 @@ def decode(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
     """The value of a JSON text; raises ValueError saying what is wrong with it."""
     try:
         value = _decode(data)
+    except msgspec.ValidationError as error:  # a number, of which msgspec says no better place than `$[...]`
+        raise ValueError(str(error).partition(" - at ")[0]) from error
     except RecursionError as error:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels") from error
     if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:

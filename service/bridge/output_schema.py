@@ -22,6 +22,8 @@ _HOPELESS = 3
 _UNDOCUMENTED, _FILTERED = "undocumented", "filtered"
 """What an answer may be instead of what is documented: clients refuse structuredContent that does not fit, and its
 absence (docs/adr/0008, docs/adr/0011)."""
+_UNWRAP = "x-fastmcp-wrap-result"
+"""By which FastMCP's client knows that its caller wants what is under ``result``. It means nothing to others."""
 _PROSE = frozenset({"title", "description"})
 _PLAIN = _PROSE | {"type", "properties", "required", "additionalProperties"}
 """Keywords of an object that is nothing but its properties."""
@@ -120,7 +122,7 @@ def _with_others(schema: dict[str, Any], required: Sequence[str], others: Sequen
 def _value(roots: Sequence[bytes], *, wrapped: bool, others: Sequence[str]) -> bytes:
     value = roots[0] if len(roots) == 1 else b'{"anyOf":[' + b",".join(roots) + b"]}"
     if wrapped:
-        return _with_others({"properties": {"result": msgspec.Raw(value)}}, ["result"], others)
+        return _with_others({"properties": {"result": msgspec.Raw(value)}, _UNWRAP: True}, ["result"], others)
     alternatives = [_object_root(value), *(encode({"required": [other]}) for other in others)]
     return b'{"type":"object","anyOf":[' + b",".join(alternatives) + b"]}"
 

@@ -65,6 +65,8 @@ class WorkerApp:
         self._began = time.monotonic()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["path"] in {"/mcp/", "/sse/"}:  # as some clients' documentation spells them
+            scope["path"] = scope["path"][:-1]
         path = scope["path"]
         if path == "/mcp" and self._mcp:
             return self._mcp(scope, receive, send)

@@ -34,6 +34,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, H11SendableEvent
 from hypercorn.utils import parse_socket_addr
 
+from service.edge import heads
 from service.errors import ConfigError
 
 BACKLOG = 1024
@@ -346,10 +347,14 @@ class _Http11(H11Protocol):
 
     async def _create_stream(self, request: h11.Request) -> None:
         """``Upgrade`` is ignored, as RFC 9110 section 7.8 lets a server do."""
-        if request.http_version not in {b"1.1", b"1.0"}:  # h11 takes the preface of HTTP/2 for a request
-            await self._send_error_response(505)
-            await self.send(Closed())
+        addressed = heads.addressed(request)
+        if addressed is None or heads.is_ambiguous(request):
+            await self._refuse(400)
             return
+        if not request.http_version.startswith(b"1."):  # h11 takes the preface of HTTP/2 for a request
+            await self._refuse(505)
+            return
+        headers, target = addressed
         self.stream = HTTPStream(
             self.app,
             self.config,
@@ -364,14 +369,18 @@ class _Http11(H11Protocol):
         await self.stream.handle(
             Request(
                 stream_id=STREAM_ID,
-                headers=list(request.headers),
+                headers=headers,
                 http_version=request.http_version.decode(),
                 method=request.method.decode(),
-                raw_path=request.target,
+                raw_path=target,
                 state=self.connection_state,
             )
         )
         self.keep_alive_requests += 1
+
+    async def _refuse(self, status: int) -> None:
+        await self._send_error_response(status)
+        await self.send(Closed())
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Nothing but HTTP/1.1 is spoken."""

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 import anyio
 from anyio.abc import TaskGroup
 
+from service.edge import fields
 from service.edge.conversation import Conversation
 from service.edge.events import event
 from service.edge.posts import RETRY_AFTER, Header, Refusal, Visitors, carrier, check_form, read_body, refuse, reply
@@ -82,7 +83,7 @@ class HttpSse:
             session.tell_changes()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        headers = dict[bytes, bytes](scope["headers"])
+        headers = fields.by_name(scope["headers"])
         try:
             self._visitors.check(headers)
             if scope["path"] != "/sse":
@@ -95,8 +96,7 @@ class HttpSse:
     def _check_opening(self, method: str, headers: Mapping[bytes, bytes]) -> None:
         if method != "GET":
             raise Refusal(405, "/sse takes GET; messages go to the address that its first event names", _allow(b"GET"))
-        accept = headers.get(b"accept", b"*/*").lower()
-        if not any(known in accept for known in (b"text/event-stream", b"text/*", b"*/*")):
+        if not fields.accepts(fields.media_ranges(headers.get(b"accept", b"*/*")), b"text/event-stream"):
             raise Refusal(406, "Accept must list text/event-stream")
         if self._is_draining:
             raise _stopping()

@@ -15,6 +15,7 @@ from typing import assert_never
 import anyio
 from anyio.abc import TaskGroup
 
+from service.edge import fields
 from service.edge.events import EVENT_STREAM, QUIET_SECONDS, comment, event
 from service.edge.posts import CLOSE, Header, Refusal, Visitors, carrier, check_form, read_body, refuse, reply
 from service.edge.serving import Receive, Scope, Send
@@ -61,7 +62,7 @@ class StreamableHttp:
     async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> Call | None:
         """Answers a message, unless it is the call to which the answer is a stream that lasts: that is returned."""
         pairs: list[Header] = scope["headers"]
-        headers = dict(pairs)
+        headers = fields.by_name(pairs)
         exchange = _Exchange(receive, send, headers, closing=self._draining())
         try:
             self._check(scope["method"], headers)
@@ -73,7 +74,7 @@ class StreamableHttp:
             return None
         message = from_http(pairs, body)
         if isinstance(message, Call) and message.method == LISTEN:
-            problem = self.subscribers.refusal(message, takes_events=exchange.takes_events)
+            problem = self.subscribers.refusal(message, takes_events=exchange.takes_streams)
             if problem is None:
                 return message
             message = problem
@@ -133,12 +134,13 @@ class _Exchange:
     """One request and its response, which is JSON until something has to be sent before the answer."""
 
     def __init__(self, receive: Receive, send: Send, headers: Mapping[bytes, bytes], *, closing: bool) -> None:
-        accept = headers.get(b"accept", b"application/json").lower()
+        ranges = fields.media_ranges(headers.get(b"accept", b"application/json"))
         self._receive = receive
         self._send = send
         self._headers = headers
-        self._takes_json = any(known in accept for known in (b"application/json", b"*/*", b"application/*"))
-        self.takes_events = b"text/event-stream" in accept
+        self._takes_json = fields.accepts(ranges, b"application/json")
+        self.takes_streams = fields.accepts(ranges, b"text/event-stream")
+        self._asks_for_events = ranges.get(b"text/event-stream", False)  # whoever takes anything reads JSON best
         self._closing: tuple[Header, ...] = (CLOSE,) if closing else ()
         self._stream: _EventStream | None = None
         self._done = False
@@ -146,7 +148,7 @@ class _Exchange:
 
     async def read(self) -> bytes | None:
         """The whole body; None if the client left before it had sent it."""
-        if not self._takes_json and not self.takes_events:
+        if not self._takes_json and not self.takes_streams:
             raise Refusal(406, "Accept must list application/json and text/event-stream")
         return await read_body(self._receive, self._headers)
 
@@ -165,8 +167,8 @@ class _Exchange:
             await self._events().write(event(answer), last=True)
 
     def notifier(self) -> Notify | None:
-        """Sends a notification before the answer; None where the client takes no events."""
-        return self._notify if self.takes_events else None
+        """Sends a notification before the answer; None where the client asked for no events."""
+        return self._notify if self._asks_for_events else None
 
     async def _notify(self, message: bytes) -> None:
         await self._events().write(event(message))
@@ -183,7 +185,7 @@ class _Exchange:
                 if not self._done:
                     tasks.cancel_scope.cancel()
                 return
-            if self.takes_events and not self._done:
+            if self._asks_for_events and not self._done:
                 await self._events().write(comment(b"the call is still running"))
 
     def _events(self) -> _EventStream:

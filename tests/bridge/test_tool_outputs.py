@@ -43,6 +43,7 @@ def test_what_is_no_object_goes_under_result():
     assert msgspec.json.decode(made.output.schema) == {
         "type": "object",
         "properties": {"result": {"type": "array"}},
+        "x-fastmcp-wrap-result": True,
         "anyOf": [{"required": ["result"]}, {"required": ["undocumented"]}],
     }
 

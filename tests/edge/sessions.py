@@ -39,6 +39,10 @@ class Http:
         assert isinstance(head, h11.Response)
         return head
 
+    def next_cycle(self) -> None:
+        """After an answer that was read to its end: the connection is used again."""
+        self._protocol.start_next_cycle()
+
     async def next(self) -> Any:
         while (event := self._protocol.next_event()) is h11.NEED_DATA:
             self._protocol.receive_data(await self.stream.receive_some())
@@ -100,9 +104,9 @@ class Session:
 
 
 class Server:
-    """HTTP+SSE alone, on a port of its own."""
+    """HTTP+SSE alone, on a port of its own; without ``sse``, only what clients need of another server."""
 
-    def __init__(self, port: int, sse: HttpSse) -> None:
+    def __init__(self, port: int, sse: HttpSse | None = None) -> None:
         self.port = port
         self.sse = sse
         self.stopping, self.stopped = trio.Event(), trio.Event()

@@ -56,9 +56,10 @@ def ask(path, method="GET", state="ready"):
     return sent[0]["status"], dict(sent[0]["headers"]), sent[1]["body"]
 
 
+@pytest.mark.parametrize("path", ["/mcp", "/mcp/"])
 @pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
-def test_every_request_to_the_endpoint_is_mcps(method):
-    assert ask("/mcp", method)[2] == b"mcp"
+def test_every_request_to_the_endpoint_is_mcps(method, path):
+    assert ask(path, method)[2] == b"mcp"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_head_has_the_length_of_get_and_no_body():
 
 
 @pytest.mark.parametrize(
-    ("path", "method", "status"), [("/", "GET", 404), ("/mcp/", "POST", 404), ("/livez", "POST", 405)]
+    ("path", "method", "status"), [("/", "GET", 404), ("/mcp/x", "POST", 404), ("/livez", "POST", 405)]
 )
 def test_the_rest_is_refused_in_json(path, method, status):
     answered, headers, body = ask(path, method)

@@ -186,6 +186,70 @@ def test_http_2_without_an_upgrade_is_refused():
     run(main)
 
 
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+HI = b"2\r\nhi\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"POST / HTTP/1.1\r\n" + CHUNKED + b"Content-Length: 12\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 12\r\n" + CHUNKED,
+        b"POST / HTTP/1.0\r\nConnection: keep-alive\r\n" + CHUNKED,
+    ],
+    ids=["both", "both, the other way", "HTTP/1.0"],
+)
+def test_a_body_that_may_end_in_two_places_is_refused_and_what_follows_is_no_request(head):
+    async def main() -> None:
+        async with serving_app(hello) as server:
+            received = await server.ask(head + b"Host: x\r\n\r\n" + HI + GET)
+        assert received.startswith(b"HTTP/1.1 400 ")
+        assert received.count(b"HTTP/1.1 ") == 1
+
+    run(main)
+
+
+async def told(scope: Any, receive: Any, send: Any) -> None:
+    """An application that says how it understands for whom the request is."""
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    body = b" ".join([*hosts, scope["path"].encode(), scope["query_string"]])
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "understood"),
+    [
+        (b"/mcp?a=b", b"localhost", b"localhost /mcp a=b"),
+        (b"http://localhost:8000/mcp?a=b", b"evil.example", b"localhost:8000 /mcp a=b"),
+        (b"HTTP://evil.example/mcp", b"localhost", b"evil.example /mcp "),
+        (b"https://localhost", b"localhost", b"localhost / "),
+        (b"http://localhost?a=b", b"localhost", b"localhost / a=b"),
+        (b"http://a@localhost/mcp", b"localhost", None),
+        (b"localhost:443", b"localhost", None),
+        (b"%2fmcp", b"localhost", None),
+        (b"ftp://localhost/mcp", b"localhost", None),
+    ],
+)
+def test_a_target_that_is_a_whole_url_names_the_host_itself(target, host, understood):
+    async def main() -> None:
+        async with serving_app(told) as server, await server.connect() as stream:
+            await stream.send_all(b"GET " + target + b" HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n")
+            received = await rest(stream)
+        assert understood in received if understood else received.startswith(b"HTTP/1.1 400 ")
+
+    run(main)
+
+
+def test_a_later_minor_version_is_answered_as_the_latest_that_is_known():
+    async def main() -> None:
+        async with serving_app(hello) as server, await server.connect() as stream:
+            await stream.send_all(GET.replace(b"1.1", b"1.2"))
+            assert (await answer(stream)).startswith(OK)
+
+    run(main)
+
+
 @pytest.mark.parametrize(("size", "status"), [(60_000, 200), (140_000, 431)])
 def test_headers_have_a_limit(size, status):
     async def main() -> None:

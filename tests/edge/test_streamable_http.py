@@ -16,7 +16,7 @@ from scripted import ScriptedApi, Silence, Step, gateway, ok, slowly
 
 from service.edge import hosts
 from service.edge.events import QUIET_SECONDS
-from service.edge.posts import BODY_BYTES, BODY_SECONDS, Visitors
+from service.edge.posts import BODY_BYTES, BODY_PIECES, BODY_SECONDS, Visitors
 from service.edge.streamable_http import StreamableHttp, streamable_http
 from service.edge.streams import TEND_SECONDS
 from service.edge.subscribers import SUBSCRIPTIONS
@@ -185,6 +185,7 @@ def test_no_session_is_made_and_a_foreign_one_is_ignored() -> None:
         ({"content-type": "application/json; charset=UTF-8"}, 200),
         ({"content-type": "application/json; charset=latin-1"}, 415),
         ({"content-type": "Application/JSON"}, 200),
+        ({"content-type": "application/json; odata=verbose"}, 200),
         ({"content-type": "application/json-seq"}, 415),
         ({"content-type": "application/x-www-form-urlencoded"}, 415),
         ({"content-type": "text/plain"}, 415),
@@ -196,6 +197,8 @@ def test_no_session_is_made_and_a_foreign_one_is_ignored() -> None:
         ({"accept": "APPLICATION/JSON;q=0.5, text/event-stream"}, 200),
         ({"accept": "text/event-stream"}, 200),
         ({"accept": "application/*"}, 200),
+        ({"accept": "text/*"}, 200),
+        ({"accept": "application/json;q=0"}, 406),
         ({"accept": "text/html"}, 406),
         ({"accept": ""}, 406),
         ({"expect": "100-Continue"}, 200),
@@ -268,6 +271,12 @@ def test_a_body_may_have_its_limit_and_not_a_byte_more(size: int) -> None:
     pieces = [b" " * min(65536, size - at) for at in range(0, size, 65536)]
     exchange = run(Exchange(*pieces).complete().with_app)
     assert exchange.status == (400 if size == BODY_BYTES else 413)
+
+
+@pytest.mark.parametrize("pieces", [BODY_PIECES - 1, BODY_PIECES])
+def test_a_body_that_comes_in_crumbs_is_refused(pieces: int) -> None:
+    exchange = run(Exchange(CALL, *[b" "] * (pieces - 1)).complete().with_app)
+    assert exchange.status == (200 if pieces < BODY_PIECES else 413)
 
 
 def test_a_body_that_does_not_arrive_is_given_up() -> None:
@@ -378,13 +387,26 @@ def test_silence_is_broken_by_comments_so_that_no_proxy_gives_up() -> None:
     assert exchange.messages[-1]["result"]["content"][0]["text"] == '{"id":5}'
 
 
-def listening() -> Exchange:
+def listening(accept: str = "text/event-stream") -> Exchange:
     """A subscription of 2026-07-28 to the list of tools."""
     meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
     params = {"_meta": meta, "notifications": {"toolsListChanged": True}}
     message = {"jsonrpc": "2.0", "id": "s", "method": "subscriptions/listen", "params": params}
-    headers = {"mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen"}
+    headers = {"accept": accept, "mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen"}
     return Exchange(msgspec.json.encode(message), changes=headers).complete()
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json, text/*"])
+def test_a_client_that_takes_anything_can_listen(accept: str) -> None:
+    async def main(app: StreamableHttp) -> None:
+        exchange = listening(accept)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(exchange.with_app, app)
+            await anyio.sleep(1)
+            exchange.disconnect()
+        assert (exchange.status, exchange.headers["content-type"]) == (200, "text/event-stream")
+
+    run(main)
 
 
 def test_the_silence_of_a_subscription_is_broken_by_comments_so_that_no_proxy_gives_up() -> None:
@@ -422,8 +444,9 @@ def test_subscriptions_are_limited_in_all_and_those_that_leave_make_room() -> No
     run(main)
 
 
-def test_a_client_that_takes_no_events_gets_json_however_long_it_takes() -> None:
-    exchange = streamed(slowly(50), WITH_TOKEN, accept="application/json")
+@pytest.mark.parametrize("accept", ["application/json", "*/*"])
+def test_a_client_that_asks_for_no_events_gets_json_however_long_it_takes(accept: str) -> None:
+    exchange = streamed(slowly(50), WITH_TOKEN, accept=accept)
     assert exchange.headers["content-type"] == "application/json"
     assert exchange.message["result"]["content"][0]["text"] == '{"id":5}'
 

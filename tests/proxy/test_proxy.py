@@ -132,6 +132,10 @@ def test_a_message_of_nearly_4_mib_passes(front):
     assert (status, answer) == (200, PONG)
 
 
+def test_a_slash_behind_the_endpoint_is_no_other_place(front):
+    assert post(front.port, "/mcp/") == (200, PONG)
+
+
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/health"])
 def test_probes_are_answered_by_the_worker(front, path):
     with sent(front.port, "GET", path) as response:
@@ -183,7 +187,7 @@ def test_an_unknown_host_is_refused(front, host):
     assert_refusal(post(front.port, host=host), 421, "PROXY_SERVER_NAMES")
 
 
-@pytest.mark.parametrize("path", ["/", "/mcp/", "/messages", "/messages/w7/", "/messages/", "/metrics", "/sse/x"])
+@pytest.mark.parametrize("path", ["/", "/mcp/x", "/messages", "/messages/w7/", "/messages/", "/metrics", "/sse/x"])
 def test_other_paths_are_not_there(front, path):
     assert_refusal(post(front.port, path), 404, "/mcp")
 

@@ -1,0 +1,47 @@
+"""Header fields of a request, as RFC 9110 has them read: lists in several lines, media types, what is acceptable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+_CHARSETS = frozenset({b"utf-8", b"utf8", b"us-ascii"})
+"""What is UTF-8, also where it calls itself otherwise."""
+_NEVER = re.compile(rb"0(?:\.0*)?")
+
+
+def by_name(pairs: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Fields by name in lower case. What comes in several lines is one list (RFC 9110 section 5.3): nobody is to read
+    the first of them only, or the last."""
+    fields = dict(pairs)
+    if len(fields) == len(pairs):
+        return fields
+    lines: dict[bytes, list[bytes]] = {}
+    for name, value in pairs:
+        lines.setdefault(name, []).append(value)
+    return {name: b", ".join(values) for name, values in lines.items()}
+
+
+def is_json(content_type: bytes) -> bool:
+    """Whether it is JSON in UTF-8. Other parameters mean nothing to JSON (RFC 8259 section 11)."""
+    kind, *parameters = content_type.lower().split(b";")
+    named = [parameter.partition(b"=") for parameter in parameters]
+    charsets = [value.strip().strip(b'"') for name, _, value in named if name.strip() == b"charset"]
+    return kind.strip() == b"application/json" and all(charset in _CHARSETS for charset in charsets)
+
+
+def media_ranges(accept: bytes) -> dict[bytes, bool]:
+    """The ranges of an Accept field, in lower case, and whether each is wanted: a weight of 0 says the opposite."""
+    ranges = {}
+    for element in accept.lower().split(b","):
+        media_range, *parameters = (part.strip() for part in element.split(b";"))
+        weights = [value for name, _, value in (one.partition(b"=") for one in parameters) if name == b"q"]
+        ranges[media_range] = not any(_NEVER.fullmatch(weight) for weight in weights)
+    return ranges
+
+
+def accepts(ranges: Mapping[bytes, bool], media_type: bytes) -> bool:
+    """Whether the type is wanted; the range that says most about it decides (RFC 9110 section 12.5.1)."""
+    family = media_type.partition(b"/")[0] + b"/*"
+    said = (ranges[one] for one in (media_type, family, b"*/*") if one in ranges)
+    return next(said, False)
