@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -35,7 +36,7 @@ def _run(config: Config) -> int:
     """Imports what the command needs and no more: ``--help`` loads no server, ``serve`` no client."""
     match config.command:
         case "help":
-            print(usage())  # noqa: T201 - what was asked for
+            print(usage(shutil.get_terminal_size().columns))  # noqa: T201 - what was asked for
             return 0
         case "version":
             print(f"openapi-mcp-server {__version__}")  # noqa: T201 - what was asked for
@@ -69,7 +70,8 @@ def _serve(config: Config) -> int:
 
 
 def _refuse(error: ServiceError, code: int) -> int:
-    print(f"openapi-mcp-server: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201 - one line
+    line = "".join(char if char.isprintable() else "\ufffd" for char in " ".join(str(error).split()))
+    print(f"openapi-mcp-server: {line}", file=sys.stderr)  # noqa: T201 - one line, whatever a name in it is made of
     return code
 
 

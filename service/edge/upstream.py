@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import ssl
 import time
@@ -233,12 +234,19 @@ def _ours(error: Exception, call: _Call) -> UpstreamError:
     """The seam: what a library raises becomes one of our errors, which has the library's as its cause."""
     _, kind, text, passing = next(row for row in _FAILURES if isinstance(error, row[0]))
     cause = _cause(error)
-    detail = str(cause)[:_DETAIL_LIMIT] or type(cause).__name__
+    detail = _words(cause)[:_DETAIL_LIMIT] or type(cause).__name__
     return kind(
         text.format(origin=call.request.origin, detail=detail),
         outcome_unknown=call.may_be_sent and kind is not Refused,
         transient=passing and not isinstance(cause, ssl.SSLCertVerificationError),
     )
+
+
+def _words(cause: BaseException) -> str:
+    """Those of the operating system alone, where it has any: libraries put a number before them, and the address."""
+    if not isinstance(cause, OSError) or isinstance(cause, ssl.SSLError) or not cause.errno:
+        return str(cause)
+    return os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)  # below 0: of the name's look-up
 
 
 def _cause(error: BaseException) -> BaseException:
