@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import shutil
 import signal
@@ -13,9 +15,12 @@ from service.command_line import usage
 from service.config import Config, load
 from service.errors import ConfigError, ServiceError
 
+_CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
 
 def main() -> int:
     """0: done, or stopped in good order; 1: a document, a call or a forced stop; 2: a setting."""
+    _have_standard_streams()
     # Until a server has something to drain. Without a handler, process 1 of a container would not hear SIGTERM.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: os._exit(128 + number))
@@ -25,11 +30,30 @@ def main() -> int:
     except BrokenPipeError:  # `… | head`: the reader has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in _CANNOT_WRITE:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _refuse(ServiceError(f"standard output: {error.strerror}"), 1)
     except ConfigError as error:
         return _refuse(error, 2)
     except ServiceError as error:
         return _refuse(error, 1)
     return code
+
+
+def _have_standard_streams() -> None:
+    """What was closed becomes /dev/null: else a socket would get its number, and its bytes. What stdout cannot spell is
+    escaped.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
+            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _run(config: Config) -> int:

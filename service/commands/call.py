@@ -112,5 +112,8 @@ def _keep(data: str, media_type: str, output: str | None) -> None:
     if output is None:
         sys.stdout.write(f"({len(decoded)} bytes of {media_type}; --output FILE keeps them)\n")
         return
-    Path(output).write_bytes(decoded)
+    try:
+        Path(output).write_bytes(decoded)
+    except OSError as error:
+        raise ConfigError("--output", f"cannot write {output}: {error.strerror}") from None
     sys.stdout.write(f"({len(decoded)} bytes of {media_type} in {output})\n")
