@@ -5,15 +5,16 @@ from __future__ import annotations
 import errno
 import io
 import os
-import shutil
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from service import __version__
-from service.command_line import usage
-from service.config import Config, load
 from service.errors import ConfigError, ServiceError
+
+if TYPE_CHECKING:
+    from service.config import Config
 
 _CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
@@ -24,6 +25,8 @@ def main() -> int:
     # Until a server has something to drain. Without a handler, process 1 of a container would not hear SIGTERM.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: os._exit(128 + number))
+    from service.config import load  # noqa: PLC0415 - takes so long that somebody may press Ctrl-C meanwhile
+
     try:
         code = _run(load(sys.argv[1:], os.environ, lambda path: Path(path).read_text("utf-8")))  # noqa: TID251 - here
         sys.stdout.flush()
@@ -60,6 +63,10 @@ def _run(config: Config) -> int:
     """Imports what the command needs and no more: ``--help`` loads no server, ``serve`` no client."""
     match config.command:
         case "help":
+            import shutil  # noqa: PLC0415
+
+            from service.command_line import usage  # noqa: PLC0415
+
             print(usage(shutil.get_terminal_size().columns))  # noqa: T201 - what was asked for
             return 0
         case "version":
