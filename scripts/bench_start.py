@@ -4,6 +4,7 @@ Each document is served three times and the least CPU counts: on a shared machin
 the first start may still have to compile Python's bytecode.
 """
 
+import argparse
 import http.client
 import os
 import re
@@ -57,7 +58,9 @@ def resident_megabytes(pid: int) -> float:
 
 
 def main() -> None:
-    for document in sys.argv[1:]:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("document", nargs="+", help="an OpenAPI document")
+    for document in parser.parse_args().document:
         rounds = [serve_once(document) for _ in range(ROUNDS)]
         answer = rounds[0][2]
         tools = msgspec.json.decode(answer)["result"]["tools"]

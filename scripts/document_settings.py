@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from service.settings import SETTINGS  # noqa: E402 - the path comes first
+from service.settings import SETTINGS, by_topic  # noqa: E402 - the path comes first
 
 PAGE = ROOT / "docs" / "configuration.md"
 BEGIN, END = "<!-- settings: begin (written by scripts/document_settings.py) -->", "<!-- settings: end -->"
@@ -21,11 +21,13 @@ NOT_PASSED_ON = {"OTEL_RESOURCE_ATTRIBUTES"}
 
 
 def table() -> str:
-    rows = ["| variable | flag | default | meaning |", "| --- | --- | --- | --- |"]
-    for setting in SETTINGS:
-        default = f"`{setting.default}`" if setting.default else ""
-        rows.append(f"| `{setting.name}` | `{setting.option}` | {default} | {setting.help} |")
-    return "\n".join(rows)
+    rows = []
+    for title, settings in by_topic():
+        rows += ["", f"## {title}", "", "| variable | flag | default | meaning |", "| --- | --- | --- | --- |"]
+        for setting in settings:
+            default = f"`{setting.default}`" if setting.default else ""
+            rows.append(f"| `{setting.name}` | `{setting.option}` | {default} | {setting.help} |")
+    return "\n".join([*rows[1:], ""])
 
 
 def page() -> str:

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from service import __version__
-from service.command_line import usage
-from service.config import Config, load
 from service.errors import ConfigError, ServiceError
+
+if TYPE_CHECKING:
+    from service.config import Config
+
+_CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def main() -> int:
     """0: done, or stopped in good order; 1: a document, a call or a forced stop; 2: a setting."""
+    _have_standard_streams()
     # Until a server has something to drain. Without a handler, process 1 of a container would not hear SIGTERM.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: os._exit(128 + number))
+    from service.config import load  # noqa: PLC0415 - takes so long that somebody may press Ctrl-C meanwhile
+
     try:
         code = _run(load(sys.argv[1:], os.environ, lambda path: Path(path).read_text("utf-8")))  # noqa: TID251 - here
         sys.stdout.flush()
     except BrokenPipeError:  # `… | head`: the reader has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in _CANNOT_WRITE:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _refuse(ServiceError(f"standard output: {error.strerror}"), 1)
     except ConfigError as error:
         return _refuse(error, 2)
     except ServiceError as error:
@@ -31,11 +45,29 @@ def main() -> int:
     return code
 
 
+def _have_standard_streams() -> None:
+    """What was closed becomes /dev/null: else a socket would get its number, and its bytes. What stdout cannot spell is
+    escaped.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
+            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def _run(config: Config) -> int:
     """Imports what the command needs and no more: ``--help`` loads no server, ``serve`` no client."""
     match config.command:
         case "help":
-            print(usage())  # noqa: T201 - what was asked for
+            import shutil  # noqa: PLC0415
+
+            from service.command_line import usage  # noqa: PLC0415
+
+            print(usage(shutil.get_terminal_size().columns))  # noqa: T201 - what was asked for
             return 0
         case "version":
             print(f"openapi-mcp-server {__version__}")  # noqa: T201 - what was asked for
@@ -69,7 +101,8 @@ def _serve(config: Config) -> int:
 
 
 def _refuse(error: ServiceError, code: int) -> int:
-    print(f"openapi-mcp-server: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201 - one line
+    line = "".join(char if char.isprintable() else "\ufffd" for char in " ".join(str(error).split()))
+    print(f"openapi-mcp-server: {line}", file=sys.stderr)  # noqa: T201 - one line, whatever a name in it is made of
     return code
 
 

@@ -6,13 +6,14 @@ What it does not know is refused by name, with the nearest name that it knows.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import msgspec
 
 from service.errors import ConfigError
-from service.settings import SETTINGS
+from service.settings import SETTINGS, Setting, by_topic
 
 Command = Literal["serve", "demo", "inspect", "call", "help", "version"]
 
@@ -24,6 +25,30 @@ COMMAND_OPTIONS: Mapping[str, tuple[Command, bool, str]] = {
     "--api-only": ("demo", False, "only the demo API itself, without MCP"),
 }
 """Options of one command: (command, takes a value, help)."""
+
+USAGE = """\
+usage: openapi-mcp-server [serve] --spec-path FILE | --spec-url URL [option …]
+            an API's operations as MCP tools; --api-url says where the API is
+       openapi-mcp-server demo [option …]
+            the bundled demo API
+       openapi-mcp-server inspect --spec-path FILE [option …]
+            what a document turns into
+       openapi-mcp-server call TOOL [name=value …] [name:=JSON …] --server URL
+       openapi-mcp-server call TOOL … --spec-path FILE [option …]
+            one call, on a running server or straight from a document
+       openapi-mcp-server --help | --version
+"""
+RULE = (
+    "Every option below is an environment variable too: the same name in capitals (--log-level: LOG_LEVEL), or the one "
+    "in brackets. NAME_FILE names a file with the value. [x] is the default. docs/configuration.md has the whole table."
+)
+FAMILIES = {
+    "AUTH_COGNITO_": "Not available in this version",
+    "OTEL_EXPORTER_OTLP_TRACES_": "Each of the eight above, for traces alone",
+}
+"""Settings that are one line of ``--help``, by the beginning of their names."""
+INDENT = 34
+"""Columns for options in ``--help``."""
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -40,22 +65,40 @@ def parse(argv: Sequence[str]) -> tuple[Command, dict[str, Given], dict[str, str
     return (command, *_arguments(command, rest))
 
 
-def usage() -> str:
-    """The text of ``--help``."""
-    lines = [
-        "usage: openapi-mcp-server [serve] --spec-path FILE | --spec-url URL [--api-url URL] [options]",
-        "       openapi-mcp-server demo [--api-only] [options]          the bundled demo API",
-        "       openapi-mcp-server inspect [--json] --spec-path FILE …  what a document turns into",
-        "       openapi-mcp-server call TOOL [name=value …] [name:=json …] [--server URL | --spec-path FILE …]",
-        "",
-        "Every option is also an environment variable, and NAME_FILE names a file with its value:",
-        "",
-    ]
-    for setting in SETTINGS:
-        default = f" [{setting.default}]" if setting.default else ""
-        lines.append(f"  {setting.option:36} {setting.name:34} {setting.help}{default}")
-    lines += ["", "  --help", "  --version"]
+def usage(columns: int = 80) -> str:
+    """The text of ``--help``, for a terminal of so many columns."""
+    parts = [("Of one command", [(name, f"{command}: {what}") for name, (command, _, what) in COMMAND_OPTIONS.items()])]
+    parts += [(topic, list(_rows(settings))) for topic, settings in by_topic()]
+    width = max(80, min(columns, 120))
+    lines = [USAGE, *textwrap.wrap(RULE, width)]
+    for title, rows in parts:
+        lines += ["", f"{title}:"]
+        for option, what in rows:
+            lines += _row(option, what, width)
     return "\n".join(lines)
+
+
+def _rows(settings: Iterable[Setting]) -> Iterator[tuple[str, str]]:
+    """(option, what it means), where a family of options is one row."""
+    told: set[str] = set()
+    for setting in settings:
+        family = next((prefix for prefix in FAMILIES if setting.name.startswith(prefix)), None)
+        if family is None:
+            variable = "" if setting.option == setting.usual_option else f" ({setting.name})"
+            default = f" [{setting.default}]" if setting.default else ""
+            yield setting.option, f"{setting.help}{default}{variable}"
+        elif family not in told:
+            told.add(family)
+            yield setting.usual_option[: len(family) + 2] + "…", FAMILIES[family]
+
+
+def _row(option: str, what: str, width: int) -> list[str]:
+    """The option on the left; above its meaning where it is too long for that."""
+    lines = textwrap.wrap(what, width - INDENT, break_on_hyphens=False)
+    column = " " * INDENT
+    if len(option) + 4 > INDENT:
+        return [f"  {option}", *(column + line for line in lines)]
+    return [f"  {option}".ljust(INDENT) + lines[0], *(column + line for line in lines[1:])]
 
 
 def _command(argv: Sequence[str]) -> tuple[Command, Sequence[str]]:

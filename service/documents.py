@@ -287,6 +287,10 @@ def report(config: Config, tools: ToolCatalog) -> None:
             "skipped": skipped,
         }
         logger.info("loaded", extra={**fields, "notes": len(api.notes)})
+        if not api.tools:
+            logger.warning(
+                "no operation became a tool: see INCLUDE_TAGS, EXCLUDE_TAGS, inspect", extra={"api": api.name}
+            )
         for note in api.notes:
             level = logging.WARNING if note.kind in {"overlay_unused", "override_unused"} else logging.DEBUG
             logger.log(level, note.message, extra={"api": api.name, "pointer": note.pointer, "kind": note.kind})

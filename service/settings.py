@@ -6,7 +6,7 @@ A reader turns text into a value and raises ValueError with what is wanted inste
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -31,7 +31,11 @@ class Setting(msgspec.Struct, frozen=True):
     @property
     def option(self) -> str:
         """The flag: the name in lower case where the table gives no other."""
-        return self.flag or "--" + self.name.lower().replace("_", "-")
+        return self.flag or self.usual_option
+
+    @property
+    def usual_option(self) -> str:
+        return "--" + self.name.lower().replace("_", "-")
 
 
 def text(value: str) -> str:
@@ -56,6 +60,13 @@ def one_of(*choices: str) -> Reader:
         return value.strip().lower()
 
     return read
+
+
+def auth_kind(value: str) -> str:
+    kind = value.strip().lower()
+    if kind in {"cognito", "oauth2"}:
+        raise ValueError("is not available in this version; use basic, bearer or api_key")
+    return str(one_of("none", "basic", "bearer", "api_key")(kind))
 
 
 def integer(least: int, most: int) -> Reader:
@@ -109,7 +120,7 @@ def not_yet(*available: str) -> Reader:
 
     def read(value: str) -> str:
         if value.strip().lower() not in available:
-            raise ValueError(f"not available in this version; leave it out or set it to {available[0]}")
+            raise ValueError(f"is not available in this version; leave it out or set it to {available[0]}")
         return value.strip().lower()
 
     return read
@@ -174,7 +185,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "API_OVERLAYS", words, "", "Overlays that change the document first: files, separated by commas", "--overlays"
     ),
-    Setting("TOOL_OVERRIDES", text, None, "File that says how operations are presented, or hides them (see tools.md)"),
+    Setting("TOOL_OVERRIDES", text, None, "File that says how operations are presented, or hides them (docs/tools.md)"),
     Setting(
         "ADDITIONAL_SPECS",
         text,
@@ -184,23 +195,31 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("INCLUDE_TAGS", words, "", "Only operations with one of these tags, separated by commas"),
     Setting("EXCLUDE_TAGS", words, "", "No operation with one of these tags; wins over INCLUDE_TAGS"),
-    Setting("AUTH_TYPE", one_of("none", "basic", "bearer", "api_key", "cognito", "oauth2"), "none", "How to log in"),
-    Setting("AUTH_USERNAME", text, None, "For basic"),
-    Setting("AUTH_PASSWORD", text, None, "For basic", secret=True),
-    Setting("AUTH_TOKEN", text, None, "For bearer", secret=True),
-    Setting("AUTH_API_KEY", text, None, "For api_key", secret=True),
+    Setting("AUTH_TYPE", auth_kind, "none", "How to log in: none, basic, bearer or api_key"),
+    Setting("AUTH_USERNAME", text, None, "User name, for basic"),
+    Setting("AUTH_PASSWORD", text, None, "Password, for basic", secret=True),
+    Setting("AUTH_TOKEN", text, None, "Token, for bearer", secret=True),
+    Setting("AUTH_API_KEY", text, None, "Key, for api_key", secret=True),
     Setting("AUTH_API_KEY_NAME", text, None, "Name of the key; left out: as the document says, or X-API-Key"),
-    Setting("AUTH_API_KEY_IN", one_of("header", "query", "cookie"), None, "Where the key goes; likewise, or header"),
-    Setting("AUTH_TOKEN_TTL", integer(1, 86_400), "3600", "For cognito"),
-    Setting("AUTH_COGNITO_CLIENT_ID", text, None, "For cognito"),
-    Setting("AUTH_COGNITO_CLIENT_SECRET", text, None, "For cognito", secret=True),
-    Setting("AUTH_COGNITO_USERNAME", text, None, "For cognito"),
-    Setting("AUTH_COGNITO_PASSWORD", text, None, "For cognito", secret=True),
-    Setting("AUTH_COGNITO_USER_POOL_ID", text, None, "For cognito"),
-    Setting("AUTH_COGNITO_REGION", text, None, "For cognito"),
-    Setting("AUTH_COGNITO_DOMAIN", text, None, "For cognito"),
-    Setting("AUTH_COGNITO_SCOPES", text, None, "For cognito"),
+    Setting(
+        "AUTH_API_KEY_IN",
+        one_of("header", "query", "cookie"),
+        None,
+        "Where the key goes: header, query or cookie; left out: as the document says, or header",
+    ),
+    Setting("AUTH_TOKEN_TTL", integer(1, 86_400), "3600", "For cognito, which is not available in this version"),
+    Setting("AUTH_COGNITO_CLIENT_ID", text, None, "Likewise"),
+    Setting("AUTH_COGNITO_CLIENT_SECRET", text, None, "Likewise", secret=True),
+    Setting("AUTH_COGNITO_USERNAME", text, None, "Likewise"),
+    Setting("AUTH_COGNITO_PASSWORD", text, None, "Likewise", secret=True),
+    Setting("AUTH_COGNITO_USER_POOL_ID", text, None, "Likewise"),
+    Setting("AUTH_COGNITO_REGION", text, None, "Likewise"),
+    Setting("AUTH_COGNITO_DOMAIN", text, None, "Likewise"),
+    Setting("AUTH_COGNITO_SCOPES", text, None, "Likewise"),
     Setting("STRICT_AUTH", boolean, "false", "Skip operations that the configured credentials do not meet"),
+    Setting("TOOLS_PAGE_SIZE", integer(0, 10_000), "0", "Tools on a page of tools/list; 0: all on one"),
+    Setting("TOOL_MODE", not_yet("auto", "all"), "auto", "auto and all: every tool is listed"),
+    Setting("TOOL_BUDGET_TOKENS", integer(0, 100_000_000), "40000", "A larger tool list is warned about"),
     Setting("VALIDATE_OUTPUT", boolean, "true", "Check answers against the document before structured content is sent"),
     Setting(
         "RESULT_BUDGET_BYTES", result_budget, "100000", "A longer answer is cut and says so, 4 bytes a token; 0: never"
@@ -221,7 +240,8 @@ SETTINGS: tuple[Setting, ...] = (
         "SERVER_TRANSPORT",
         one_of("stdio", "http", "streamable-http", "sse"),
         "stdio",
-        "stdio; http: Streamable HTTP at /mcp and HTTP+SSE at /sse; streamable-http or sse: one of these",
+        "stdio; http: Streamable HTTP at /mcp and HTTP+SSE at /sse; streamable-http or sse: one of these. "
+        "scripts/run and the image set http",
         "--transport",
     ),
     Setting("SERVER_HOST", text, "127.0.0.1", "Address to listen on", "--host"),
@@ -250,9 +270,6 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("SHUTDOWN_LAME_DUCK_SECONDS", seconds(0, 300), "0", "Not ready but still serving, before a stop"),
     Setting("UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN", seconds(0, 3600), None, "Another name of SHUTDOWN_GRACE_SECONDS"),
     Setting("UVICORN_GRACEFUL_SHUTDOWN", boolean, "true", "false: SHUTDOWN_GRACE_SECONDS=0"),
-    Setting("TOOLS_PAGE_SIZE", integer(0, 10_000), "0", "Tools on a page of tools/list; 0: all on one"),
-    Setting("TOOL_MODE", not_yet("auto", "all"), "auto", "auto and all: every tool is listed"),
-    Setting("TOOL_BUDGET_TOKENS", integer(0, 100_000_000), "40000", "A larger tool list is warned about"),
     Setting("ENABLE_PROMETHEUS", boolean, "false", "Metrics for Prometheus, at /metrics on PROMETHEUS_PORT"),
     Setting("PROMETHEUS_PORT", integer(0, 65_535), "9090", "Port for metrics, on SERVER_HOST; 0 takes a free one"),
     Setting("WORKERS", integer(1, 64), "1", "Worker processes behind a proxy, on SERVER_PORT and the ports after it"),
@@ -267,3 +284,29 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TRACING", exporters, "none", "Where spans go: xray, otlp, both separated by a comma, or none"),
     *TRACING_SETTINGS,
 )
+
+TOPICS: tuple[tuple[str, str], ...] = (
+    ("The API and its document", "API_NAME"),
+    ("Credentials for the API", "AUTH_TYPE"),
+    ("Tools and their answers", "TOOLS_PAGE_SIZE"),
+    ("What may be reached and read", "ALLOW_INSECURE_HTTP"),
+    ("The server and its log", "SERVER_TRANSPORT"),
+    ("Time limits, connections, stopping", "SERVER_MESSAGE_TIMEOUT"),
+    ("In production", "ENABLE_PROMETHEUS"),
+    ("Traces", "TRACING"),
+)
+"""For people who read the table: the titles of its parts, each with the name of its first row."""
+
+
+def by_topic() -> Iterator[tuple[str, list[Setting]]]:
+    """The table in parts, with their titles."""
+    titles = {name: title for title, name in TOPICS}
+    part: list[Setting] = []
+    title = ""
+    for setting in SETTINGS:
+        if setting.name in titles:
+            if part:
+                yield title, part
+            title, part = titles[setting.name], []
+        part.append(setting)
+    yield title, part

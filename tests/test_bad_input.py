@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from processes import run
+from processes import run, started
 
 GOOD = "openapi: 3.1.0\ninfo: {title: T, version: '1'}\nservers: [{url: 'https://api.example.com'}]\npaths: {}\n"
 FILES = {
@@ -95,6 +95,8 @@ def folder(tmp_path: Path) -> Path:
             "ALLOWED_HOSTS: 'http://x'",
         ),
         (["call", "--spec-path", "{0}/good.yaml"], {}, 2, "which tool?"),
+        (["call", "x"], {}, 2, "or --server URL"),
+        (["call", "x", "--server", "localhost:8000"], {}, 2, "--server: 'localhost:8000' must start with"),
         (["call", "nothing", "--spec-path", "{0}/good.yaml"], {}, 2, "nothing"),
         (["call", "x", "stray", "--spec-path", "{0}/good.yaml"], {}, 2, "stray: write arguments as name=value"),
         (["inspect", "--spec-path", "{0}/text.yaml"], {}, 1, "not an OpenAPI document"),
@@ -114,6 +116,16 @@ def test_a_taken_port_is_named_before_anything_is_served(folder):
         ended = run("--spec-path", f"{folder}/good.yaml", "--transport", "http", "--port", port)
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
     assert f"port {port} on 127.0.0.1 is taken" in ended.stderr
+
+
+def test_what_a_terminal_would_obey_is_not_printed():
+    ended = run("--spec-path", "a\x1b[2Jb")
+    assert ended.stderr == "openapi-mcp-server: --spec-path: cannot read a\ufffd[2Jb: No such file or directory\n"
+
+
+def test_a_start_without_any_tool_is_warned_about(folder):
+    with started("--spec-path", f"{folder}/good.yaml", "--transport", "http", "--port", "0") as server:
+        assert server.wait_for("no operation became a tool")["level"] == "WARNING"
 
 
 def test_an_api_on_the_own_machine_is_told_which_setting_allows_it(folder):

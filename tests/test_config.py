@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from service.command_line import usage
+from service.command_line import COMMAND_OPTIONS, FAMILIES, usage
 from service.config import Auth, load
 from service.errors import ConfigError
-from service.settings import SETTINGS
+from service.settings import SETTINGS, TOPICS, by_topic
 
 SPEC = ["--spec-path", "openapi.yaml"]
 HTTP = [*SPEC, "--transport", "http"]
@@ -203,7 +203,7 @@ def test_secrets_are_in_no_representation():
         (SPEC, {"LOG_LEVEL": "loud"}, "LOG_LEVEL: 'loud' must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL"),
         ([*SPEC, "--transport", "udp"], {}, "--transport: 'udp' must be one of stdio, http, streamable-http, sse"),
         (SPEC, {"TRACING": "zipkin"}, "TRACING: 'zipkin' must be none, xray, otlp or xray,otlp"),
-        (SPEC, {"AUTH_TYPE": "cognito"}, "AUTH_TYPE: cognito is not available in this version"),
+        (SPEC, {"AUTH_TYPE": "cognito"}, "AUTH_TYPE: 'cognito' is not available in this version"),
         (SPEC, {"SPEC_REFRESH_SECONDS": "0.5"}, "SPEC_REFRESH_SECONDS: '0.5' must be 0, or at least 1"),
         (SPEC, {"SPEC_REFRESH_SECONDS": "1e3"}, "SPEC_REFRESH_SECONDS: '1e3' must be a number of seconds from 0 to"),
         (SPEC, {"AUTH_TYPE": "bearer"}, "AUTH_TOKEN: is missing; AUTH_TYPE is bearer"),
@@ -262,6 +262,45 @@ def test_a_refused_secret_is_not_shown():
     assert "s3cret" not in refusal(SPEC, {"AUTH_TYPE": "bearer", "AUTH_TOKEN": "s3cret\nx"})
 
 
-def test_help_names_every_setting():
+def test_help_names_every_setting_or_its_family_and_every_variable_that_is_called_otherwise():
     text = usage()
-    assert [setting.name for setting in SETTINGS if setting.name not in text or setting.option not in text] == []
+    single = [setting for setting in SETTINGS if not setting.name.startswith(tuple(FAMILIES))]
+    assert [setting.option for setting in single if f"\n  {setting.option}" not in text] == []
+    assert [each.name for each in single if each.option != each.usual_option and each.name not in text] == []
+    assert "\n  --auth-cognito-…" in text
+
+
+def test_help_names_every_option_of_one_command():
+    assert [option for option in COMMAND_OPTIONS if f"\n  {option} " not in usage()] == []
+
+
+@pytest.mark.parametrize("columns", [20, 80, 120, 400])
+def test_help_fits_the_terminal_within_reason(columns):
+    assert max(map(len, usage(columns).splitlines())) <= max(80, min(columns, 120))
+
+
+def test_the_table_of_settings_is_told_in_parts_that_lose_none():
+    parts = list(by_topic())
+    assert [setting for _, settings in parts for setting in settings] == list(SETTINGS)
+    assert [title for title, _ in parts] == [title for title, _ in TOPICS]
+
+
+ANY_TEXT = {
+    "API_NAME", "API_BASE_URL", "ALLOWED_SERVERS", "API_SPEC_PATH", "API_OVERLAYS", "TOOL_OVERRIDES",
+    "INCLUDE_TAGS", "EXCLUDE_TAGS", "AUTH_USERNAME", "AUTH_PASSWORD", "AUTH_TOKEN", "AUTH_API_KEY", "AUTH_API_KEY_NAME",
+    "ALLOWED_SPEC_DIRS", "ALLOWED_HOSTS", "ALLOWED_ORIGINS", "SERVER_NAME",
+    "OTEL_SERVICE_NAME", "OTEL_TRACES_EXPORTER", *(each.name for each in SETTINGS if "COGNITO" in each.name),
+}  # fmt: skip
+"""What is judged later, by what is done with it, or not at all."""
+
+
+@pytest.mark.parametrize(
+    "setting", [each for each in SETTINGS if each.name not in ANY_TEXT], ids=lambda each: each.name
+)
+def test_nonsense_is_refused_by_the_name_of_its_setting(setting):
+    environ = {"TRACING": "xray,otlp", "OTEL_TRACES_SAMPLER": "traceidratio", "SERVER_TRANSPORT": "http"}
+    message = refusal(SPEC, {**environ, setting.name: "no such thing!"})
+    assert message.startswith(f"{setting.name}: ") or (setting.name, "API_SPEC_URL" in message) == (
+        "API_SPEC_URL",
+        True,
+    )

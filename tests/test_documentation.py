@@ -1,48 +1,220 @@
-"""What the documentation tells people to type is understood by the program, and what it names is there."""
+"""What the documentation tells people to type is understood and does what it says; what it names is there."""
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
-from processes import CHECKOUT
+from processes import CHECKOUT, START_SECONDS, Server, environment
 
 from service.config import load
+from service.settings import SETTINGS
 
 PAGES = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md")])
+VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*=")
+NOT_TRIED = {
+    "scripts/run call getPet petId=1 --spec-path openapi.yaml --api-url https://api.example.com": "it needs that API",
+    "docker build -t openapi-mcp-server:latest .": "tests/test_image.py builds it",
+}
+"""Commands that no test here carries out, with the reason."""
+FAMILIES = (
+    (r"scripts/run (inspect|call|--help)", "ends"),
+    (r"scripts/run\b", "serves"),
+    (r"docker compose ", "stack"),  # scripts/stack-test and tests/test_compose.py start it
+    (r"docker run ", "container"),  # tests/test_image.py and tests/proxy start the images
+    (r"(scripts|\.ci)/[\w-]+( |$)", "script"),  # they run the tests, or are too long for them
+)
+"""What the command begins with, and what is done with it here."""
+
+
+def block(page: str, language: str) -> str:
+    """The first one of a page in this language."""
+    found = re.search(rf"```{language}\n(.*?)```", (CHECKOUT / page).read_text("utf-8"), re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+DOCUMENT = """\
+openapi: 3.1.0
+info: {title: Pets, version: '1'}
+servers: [{url: 'https://api.example.com'}]
+paths:
+  /pets: {get: {operationId: listPets}}
+  /pets/{petId}: {delete: {operationId: deletePet, parameters: [{name: petId, in: path, required: true, schema: {}}]}}
+"""
+FILES = {
+    "openapi.yaml": DOCUMENT,
+    "shop.yaml": DOCUMENT,
+    "billing.yaml": DOCUMENT,
+    "ours.yaml": "listPets: {name: find_pets}\nDELETE /pets/{petId}: {hidden: true}\n",
+    "ours.overlay.yaml": "overlay: 1.0.0\nactions: [{target: $.info, update: {title: Ours}}]\n",
+    "second.overlay.yaml": "overlay: 1.0.0\nactions: [{target: $.info, update: {version: '2'}}]\n",
+    "apis.json": block("docs/configuration.md", "json"),
+    "key": "s3cret\n",
+}
+"""What a reader has in the folder where the commands are typed."""
 
 
 def commands() -> list[str]:
-    """Every use of scripts/run or of the program in a block of shell commands, continued lines joined."""
+    """Every command of every block of shell commands: continued lines joined, comments left out."""
     found = []
     for page in PAGES:
-        for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
+        for block in re.findall(r"```(?:sh|bash|shell|console)\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
             lines = re.sub(r"\\\n\s*", "", block).splitlines()
-            found += [line for line in lines if re.search(r"(^|\s)(scripts/run|openapi-mcp-server)\b", line)]
-    return found
+            found += [re.sub(r"\s{2,}#.*", "", line).strip() for line in lines if line.strip()]
+    return list(dict.fromkeys(found))
 
 
-@pytest.mark.parametrize("command", [line for line in commands() if not line.startswith("docker")])
-def test_a_documented_command_is_understood(command):
+def words_of(command: str) -> tuple[dict[str, str], list[str]]:
+    """(the variables before it, the command's own words)."""
     words = shlex.split(command, comments=True)
-    place = next(index for index, word in enumerate(words) if word in {"scripts/run", "openapi-mcp-server"})
-    environ = dict(word.split("=", 1) for word in words[:place])
-    argv = words[place + 1 :] or ["demo"]
-    assert load(argv, environ, lambda path: "secret") is not None
+    place = next(index for index, word in enumerate(words) if not VARIABLE.match(word))
+    return dict(word.split("=", 1) for word in words[:place]), words[place:]
 
 
-@pytest.mark.parametrize("command", [line for line in commands() if line.startswith("docker run")])
-def test_a_documented_container_is_understood(command):
-    words = shlex.split(command, comments=True)
+def family(command: str) -> str:
+    """What is done with it here."""
+    words = " ".join(words_of(command)[1])
+    return (
+        "not tried"
+        if command in NOT_TRIED
+        else next((name for start, name in FAMILIES if re.match(start, words)), "unknown")
+    )
+
+
+def of(*families: str) -> list[str]:
+    return [command for command in commands() if family(command) in families]
+
+
+def test_every_command_is_tried_or_said_not_to_be():
+    assert of("unknown") == []
+    assert [command for command in NOT_TRIED if command not in commands()] == []
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("reader")
+    for name, text in FILES.items():
+        (path / name).write_text(text)
+    return path
+
+
+def typed(command: str, folder: Path, **settings: str) -> subprocess.Popen[bytes]:
+    """As a reader types it, but for the checkout's place and ports that nobody has."""
+    here = command.replace("scripts/run", shlex.quote(str(CHECKOUT / "scripts" / "run"))).replace("/run/secrets/", "")
+    environ = environment(SERVER_PORT="0", PROMETHEUS_PORT="0", OPENAPI_MCP_VENV=sys.prefix, **settings)
+    return subprocess.Popen(
+        ["bash", "-c", here],
+        cwd=folder,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        process_group=0,
+    )
+
+
+def killed(process: subprocess.Popen[bytes]) -> None:
+    """With what the shell started."""
+    if process.poll() is None:
+        os.killpg(process.pid, 9)
+
+
+@pytest.mark.parametrize("command", of("serves"))
+def test_a_documented_server_serves(command: str, folder: Path):
+    with typed(command, folder) as process:
+        try:
+            assert Server(process).url.startswith("http://127.0.0.1:")
+        finally:
+            killed(process)
+
+
+@pytest.fixture(scope="module")
+def demo(folder: Path) -> Iterator[str]:
+    with typed("scripts/run", folder) as process:
+        try:
+            yield Server(process).url
+        finally:
+            killed(process)
+
+
+@pytest.mark.parametrize("command", of("ends"))
+def test_a_documented_command_ends_well(command: str, folder: Path, demo: str):
+    with typed(command.replace("http://127.0.0.1:8000/mcp", demo), folder) as process:
+        try:
+            output, errors = process.communicate(timeout=START_SECONDS)
+        finally:
+            killed(process)
+    assert (process.returncode, errors) == (0, b"")
+    assert output
+
+
+@pytest.mark.parametrize("command", [command for command in NOT_TRIED if command.startswith("scripts/run")])
+def test_a_documented_command_that_cannot_be_tried_is_understood(command: str):
+    environ, words = words_of(command)
+    assert load(words[1:], environ, lambda path: "secret") is not None
+
+
+@pytest.mark.parametrize("command", [line for line in of("container") if "openapi-mcp-server:" in line])
+def test_a_documented_container_is_understood(command: str):
+    _, words = words_of(command)
     image = next(index for index, word in enumerate(words) if word.startswith("openapi-mcp-server:"))
     environ = dict(words[index + 1].split("=", 1) for index, word in enumerate(words) if word == "-e")
     image_environ = {"SERVER_TRANSPORT": "http", "SERVER_HOST": "0.0.0.0", "INBOUND_AUTH": "none"}
     assert load(words[image + 1 :], {**image_environ, **environ}, lambda path: "secret") is not None
 
 
+@pytest.mark.parametrize("command", of("stack"))
+def test_the_variables_of_a_documented_stack_are_settings_or_of_its_file(command: str):
+    variables, _ = words_of(command)
+    passed_on = {name for setting in SETTINGS for name in (setting.name, f"{setting.name}_FILE")}
+    compose = (CHECKOUT / "compose.yaml").read_text("utf-8")
+    assert [name for name in variables if name not in passed_on and f"${{{name}" not in compose] == []
+
+
+def test_the_documented_settings_of_a_client_are_understood():
+    started = msgspec.json.decode(block("README.md", "json"))["mcpServers"]["petstore"]
+    argv = [word.replace("/path/to/", "") for word in started["args"]]
+    given = load(argv, {"SERVER_TRANSPORT": "http"}, lambda path: "secret")
+    assert (given.transport, given.apis[0].location) == ("stdio", "openapi.yaml")
+    assert started["command"].endswith("/scripts/run")
+
+
+@pytest.mark.parametrize("command", of("script"))
+def test_a_documented_script_is_there(command: str):
+    script = CHECKOUT / words_of(command)[1][0]
+    assert os.access(script, os.X_OK)
+
+
+def test_every_script_is_told_of_in_contributing():
+    told = (CHECKOUT / "CONTRIBUTING.md").read_text("utf-8")
+    scripts = [path.name for path in (CHECKOUT / "scripts").iterdir() if path.is_file() and os.access(path, os.X_OK)]
+    assert [name for name in scripts if f"scripts/{name}" not in told] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 def test_every_link_to_a_file_leads_to_one(page: Path):
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
+def test_every_link_into_a_page_leads_to_a_heading(page: Path):
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text("utf-8"))
+    lost = [
+        f"{path}#{heading}" for path, heading in links if heading not in headings(page.parent / path if path else page)
+    ]
+    assert lost == []
+
+
+def headings(page: Path) -> set[str]:
+    """As GitHub names their anchors."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}

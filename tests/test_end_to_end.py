@@ -284,6 +284,11 @@ def test_call_exits_1_where_the_tool_reports_an_error(demo):
 def test_call_keeps_a_picture(demo, tmp_path):
     done = run("call", "getPetPicture", "petId:=1", "--server", demo, "--output", str(tmp_path / "pet.png"))
     assert done.returncode == 0
+    lost = run("call", "getPetPicture", "petId:=1", "--server", demo, "--output", str(tmp_path))
+    assert (lost.returncode, lost.stderr) == (
+        2,
+        f"openapi-mcp-server: --output: cannot write {tmp_path}: Is a directory\n",
+    )
     assert (tmp_path / "pet.png").read_bytes().startswith(b"\x89PNG")
 
 

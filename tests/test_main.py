@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import socket
 import subprocess
@@ -41,6 +42,40 @@ def test_a_reader_that_has_had_enough_is_no_error(argv, tmp_path):
     ) as process:
         process.stdout.close()
         assert (process.stderr.read(), process.wait(SECONDS)) == (b"", 0)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("argv", ["--help", "inspect --spec-path {0}", "--spec-path {0} --api-url https://a.example"])
+def test_a_closed_standard_stream_is_as_dev_null(argv, closed, tmp_path):
+    document = tmp_path / "openapi.yaml"
+    document.write_text("openapi: 3.1.0\npaths: {}\n")
+    ended = shell(f"{argv.format(document)} {closed}")
+    assert (ended.returncode, "Traceback" in ended.stderr) == (0, False)
+
+
+@pytest.mark.parametrize("argv", ["--help", "--version"])
+def test_a_full_disk_is_one_line(argv):
+    ended = shell(f"{argv} >/dev/full")
+    assert (ended.returncode, ended.stderr) == (1, "openapi-mcp-server: standard output: No space left on device\n")
+
+
+def test_help_can_be_read_where_only_ascii_is_spoken():
+    ended = run("--help", PYTHONIOENCODING="ascii")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "[option \\u2026]" in ended.stdout
+
+
+def shell(line: str) -> subprocess.CompletedProcess[str]:
+    """The program with what only a shell can do to its streams."""
+    return subprocess.run(
+        ["bash", "-c", f"exec {shlex.join(command())} {line}"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

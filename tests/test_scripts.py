@@ -41,6 +41,23 @@ def served(*argv: str, **settings: str) -> Iterator[Server]:
             process.kill()
 
 
+@pytest.mark.parametrize("python_path", ["", "{0}"])
+@pytest.mark.parametrize("module", ["service", "msgspec"])
+def test_scripts_run_takes_no_module_of_the_same_name_from_where_it_is_typed(tmp_path, module, python_path):
+    (tmp_path / module).mkdir()
+    (tmp_path / module / "__init__.py").write_text("raise SystemExit('the wrong one')")
+    done = subprocess.run(
+        [CHECKOUT / "scripts" / "run", "--help"],
+        cwd=tmp_path,
+        env=environment(OPENAPI_MCP_VENV=sys.prefix) | {"PYTHONPATH": python_path.format(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: openapi-mcp-server ")
+
+
 @pytest.fixture(scope="module")
 def demo() -> Iterator[str]:
     with served() as server:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
 import msgspec
@@ -69,13 +70,16 @@ async def _ask_server(config: Config, tool: str, arguments: Mapping[str, Any]) -
     from mcp import Client, MCPError  # noqa: PLC0415 - takes a second to import
 
     url = config.options["--server"]
+    if not url.startswith(("http://", "https://")):
+        raise ConfigError("--server", f"{url!r} must start with http:// or https://")
     try:
         async with Client(url) as client:
             result = await client.call_tool(tool, dict(arguments))
     except MCPError as error:
         raise ConfigError(tool, f"{error}; the server at {url} refused it") from None
     except ExceptionGroup as group:  # how the client reports what its tasks met
-        raise Unreachable(f"{url}: {_first(group)}", outcome_unknown=False) from None
+        hint = "" if urlsplit(url).path.strip("/") else "; our servers' endpoint is at /mcp"
+        raise Unreachable(f"{url}: {_first(group)}{hint}", outcome_unknown=False) from None
     return result.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
@@ -108,5 +112,8 @@ def _keep(data: str, media_type: str, output: str | None) -> None:
     if output is None:
         sys.stdout.write(f"({len(decoded)} bytes of {media_type}; --output FILE keeps them)\n")
         return
-    Path(output).write_bytes(decoded)
+    try:
+        Path(output).write_bytes(decoded)
+    except OSError as error:
+        raise ConfigError("--output", f"cannot write {output}: {error.strerror}") from None
     sys.stdout.write(f"({len(decoded)} bytes of {media_type} in {output})\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,8 @@ from service.bridge.model import ApiSummary, Tool, ToolCatalog
 from service.bridge.servers import ANYWHERE
 from service.config import Config
 from service.documents import BYTES_PER_TOKEN, read_catalog
+
+_SHOWN = 5
 
 
 def run(config: Config) -> int:
@@ -44,7 +46,8 @@ def lines(tools: ToolCatalog) -> Iterator[str]:
     """The same for people: APIs, tools, what was left out and why, what was repaired."""
     for api in tools.apis:
         yield f"{api.name}: {api.title} {api.version} (OpenAPI {api.dialect}){_where(api)}"
-        yield f"  {api.tools} tools, {api.filtered} left out by tags, {len(api.notes)} notes"
+        skipped = sum(each.api == api.name for each in tools.skipped)
+        yield f"  {api.tools} tools, {skipped} skipped, {api.filtered} left out by tags, {len(api.notes)} notes"
     yield ""
     yield f"{'TOOL':40} {'TOKENS':>7}  OPERATION"
     for tool in tools.tools.values():
@@ -74,7 +77,7 @@ def _unmet(tools: ToolCatalog) -> Iterator[str]:
         yield ""
         yield "CREDENTIALS NOT CONFIGURED (tried nevertheless, unless STRICT_AUTH is set)"
     for (api, reason), tool_names in names.items():
-        yield f"  {api}: {reason}: {', '.join(tool_names)}"
+        yield f"  {api}: {reason}: {_some(tool_names)}"
 
 
 def _notes(api: ApiSummary) -> Iterator[str]:
@@ -82,8 +85,17 @@ def _notes(api: ApiSummary) -> Iterator[str]:
         kinds = Counter(note.kind for note in api.notes)
         yield ""
         yield f"NOTES on {api.name}: " + ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())
+        places: dict[str, list[str]] = {}
         for note in api.notes:
-            yield f"  {note.pointer}: {note.message}"
+            places.setdefault(note.message, []).append(note.pointer)
+        for message, pointers in places.items():
+            yield f"  {message}: {_some(pointers)}"
+
+
+def _some(names: Sequence[str]) -> str:
+    """A person looks at a few to see what is meant."""
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more (--json has all)" if more > 0 else "")
 
 
 def _tool(tool: Tool) -> dict[str, Any]:

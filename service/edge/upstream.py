@@ -235,7 +235,7 @@ def _ours(error: Exception, call: _Call) -> UpstreamError:
     """The seam: what a library raises becomes one of our errors, which has the library's as its cause."""
     _, kind, text, passing = next(row for row in _FAILURES if isinstance(error, row[0]))
     cause = _cause(error)
-    detail = (_system_words(cause) or str(cause))[:_DETAIL_LIMIT] or type(cause).__name__
+    detail = _words(cause)[:_DETAIL_LIMIT] or type(cause).__name__
     return kind(
         text.format(origin=call.request.origin, detail=detail),
         outcome_unknown=call.may_be_sent and kind is not Refused,
@@ -243,18 +243,18 @@ def _ours(error: Exception, call: _Call) -> UpstreamError:
     )
 
 
+def _words(cause: BaseException) -> str:
+    """Those of the operating system alone, where it has any: libraries put a number before them, and the address."""
+    if not isinstance(cause, OSError) or isinstance(cause, ssl.SSLError) or not cause.errno:
+        return str(cause)
+    return str(cause.strerror) if isinstance(cause, socket.gaierror) else os.strerror(cause.errno)
+
+
 def _cause(error: BaseException) -> BaseException:
     """The first one, in whose words the matter is told: ``Connection refused``, ``certificate verify failed``."""
     while (cause := error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__) is not None:
         error = cause
     return error
-
-
-def _system_words(cause: BaseException) -> str:
-    """``Connection refused``, without the number and the address that stand around it; empty if it is no such error."""
-    if not isinstance(cause, OSError) or isinstance(cause, ssl.SSLError) or not cause.errno:
-        return ""
-    return (cause.strerror or "") if isinstance(cause, socket.gaierror) else os.strerror(cause.errno)
 
 
 def _head(request: HttpRequest) -> h11.Request:
