@@ -72,7 +72,6 @@ async def api() -> None:
 async def sink() -> None:
     """Takes traces and throws them away: UDP and HTTP on one port, which it says. There are no sampling rules."""
     datagrams = trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM)
-    await datagrams.bind(("127.0.0.1", 0))
 
     async def answer(stream: trio.SocketStream) -> None:
         received = b""
@@ -85,9 +84,9 @@ async def sink() -> None:
                 await stream.send_all(NO_RULES)
 
     async with trio.open_nursery() as nursery:
-        port = datagrams.getsockname()[1]
-        await nursery.start(partial(trio.serve_tcp, answer, port, host="127.0.0.1"))
-        print(port, flush=True)
+        [listener] = await nursery.start(partial(trio.serve_tcp, answer, 0, host="127.0.0.1"))
+        await datagrams.bind(listener.socket.getsockname())  # in this order: of UDP's ports nearly all are free
+        print(listener.socket.getsockname()[1], flush=True)
         while True:
             await datagrams.recv(65_535)
 
