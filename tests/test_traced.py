@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import msgspec
 import pytest
+from aws_xray_sdk.core import xray_recorder
 from botocore.config import Config
 from collector import attributes, collector
 from moto.server import ThreadedMotoServer
@@ -56,6 +57,7 @@ def xray() -> Iterator[Any]:
     yield client
     client.close()
     server.stop()
+    xray_recorder.emitter._socket.close()  # opened when moto imports the SDK
 
 
 @pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")
@@ -71,6 +73,7 @@ def test_x_ray_has_the_trace_with_the_right_parents(xray: Any) -> None:
     [trace] = xray.batch_get_traces(TraceIds=[TRACE])["Traces"]
     first, second = (msgspec.json.decode(segment["Document"]) for segment in trace["Segments"])
     assert (first["parent_id"], first["annotations"]["gen_ai_tool_name"]) == (SPAN, "getPet")
+    assert first["http"] == {"request": {"method": "POST", "url": url}, "response": {"status": 200}}
     assert first["subsegments"][0]["http"]["response"] == {"status": 200}
     assert ("parent_id" in second, second["error"]) == (False, True)
     now = datetime.now(UTC)
