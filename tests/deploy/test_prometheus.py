@@ -87,7 +87,7 @@ def one_of_everything(url: str) -> None:
     post(url, "tools/call", name="getPet", arguments={"petId": 1})
     post(url, "tools/call", name="getPet", arguments={"petId": 999_999})  # 404
     post(url, "tools/call", name="getPet", arguments={"petId": "Mia"})  # a wrong argument
-    post(url, "tools/call", name="failWithStatus", arguments={"status": 503})
+    post(url, "tools/call", name="failWithStatus", arguments={"status": 500})
     post(url, "tools/call", name="listPets", arguments={"limit": 100})  # over the budget
     post(url, "tools/call", name="searchPets", arguments={"q": "cat"})  # not what its schema says
     post(url, "tools/call", name="nothingLikeThat", arguments={})
