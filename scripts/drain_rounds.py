@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 import trio
-from bench_calls import listening, receive, started
+from measured import receive, serving
 
 CALLS, SESSIONS, IDLE = 500, 200, 200
 CALLS_IN_SESSIONS = 160
@@ -107,8 +107,8 @@ class House:
                 self.expect(accepted.startswith(b"HTTP/1.1 202 "), f"{nonce} was not accepted: {accepted[:100]!r}")
             task_status.started()
             told = await everything(stream)
-        found = told.count(b"event: message") == (nonce is not None) and (nonce or "").encode() in told
-        self.expect(found, f"the session of {nonce} was told {told[:300]!r}")
+        is_answered = told.count(b"event: message") == (nonce is not None) and (nonce or "").encode() in told
+        self.expect(is_answered, f"the session of {nonce} was told {told[:300]!r}")
         self.expect(told.endswith(b"0\r\n\r\n"), f"the stream of {nonce} was cut off: {told[-300:]!r}")
 
     async def call(self, nonce: str, *, modern: bool) -> None:
@@ -198,9 +198,7 @@ async def one_round(folder: Path) -> tuple[list[str], float]:
         async with trio.open_nursery() as tasks:
             [listener] = await tasks.start(partial(trio.serve_tcp, api.serve, 0, host="127.0.0.1"))
             where = ["--spec-path", str(document), "--api-url", f"http://127.0.0.1:{listener.socket.getsockname()[1]}"]
-            argv = ["-m", "service", "--transport", "http", "--port", "0", *where, *SETTINGS]
-            with log.open("wb") as stderr, started(*argv, stderr=stderr.fileno()) as server:
-                port = await trio.to_thread.run_sync(listening, log, server)
+            with serving(log, *where, *SETTINGS) as (port, server):
                 faults, seconds = await emptied(server, port, api)
             tasks.cancel_scope.cancel()
     last = msgspec.json.decode(log.read_bytes().splitlines()[-1])

@@ -2,7 +2,7 @@
 
 A document is changed again and again, and the server loads it again each time; one call after the other runs meanwhile.
 Said are the latency of the calls that met a reload beside that of the others, and memory. Exit code 1 if a call failed
-or memory grew without end. Three processes on loopback, as in bench_calls.
+or memory grew without end. Three processes on loopback, as in measured.py.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 import trio
-from bench_calls import RUN_SECONDS, answered, api, cpu_seconds, request, resident_mib, started
+from measured import RUN_SECONDS, answered, beside, cpu_seconds, request, resident_mib, started
 
 PETS = {
     "get": {
@@ -134,14 +134,9 @@ def main() -> None:
     parser.add_argument("--document", help="a document in JSON; left out: one is made")
     parser.add_argument("--operations", type=int, default=1000, help="of the document that is made")
     parser.add_argument("--reloads", type=int, default=20)
-    parser.add_argument("--api", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.api:
-        trio.run(api)
-        return
-    with tempfile.TemporaryDirectory() as folder, started(__file__, "--api", stdout=subprocess.PIPE) as upstream:
-        assert upstream.stdout is not None
-        kept = trio.run(soak, arguments, Path(folder, "openapi.json"), int(upstream.stdout.readline()))
+    with tempfile.TemporaryDirectory() as folder, beside() as api_port:
+        kept = trio.run(soak, arguments, Path(folder, "openapi.json"), api_port)
     raise SystemExit(0 if kept else "memory grows from reload to reload")
 
 

@@ -1,7 +1,7 @@
 """What sessions of HTTP+SSE and subscriptions cost the server, and what one client that never reads can do to it.
 
 Memory and survival of idle ones, memory that stays when sessions were opened and closed, CPU of a call whose answer
-travels on a session's stream. Exit code 1 if a limit is not kept. Three processes on loopback, as in bench_calls.
+travels on a session's stream. Exit code 1 if a limit is not kept. Three processes on loopback, as in measured.py.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import re
 import statistics
-import subprocess
 import tempfile
 from contextlib import AsyncExitStack
 from functools import partial
@@ -17,8 +16,8 @@ from pathlib import Path
 
 import msgspec
 import trio
-from bench_calls import REPLY, RUN_SECONDS, answered, cpu_seconds, listening, receive, resident_mib, started
-from bench_calls import request as mcp_request
+from measured import REPLY, RUN_SECONDS, answered, beside, cpu_seconds, receive, resident_mib, serving
+from measured import request as mcp_request
 
 DOCUMENT = b"""
 openapi: 3.1.0
@@ -276,18 +275,12 @@ def main() -> None:
     if options.api:
         trio.run(api)
         return
-    with tempfile.TemporaryDirectory() as folder, started(__file__, "--api", stdout=subprocess.PIPE) as upstream:
-        assert upstream.stdout is not None
-        base = f"http://127.0.0.1:{int(upstream.stdout.readline())}"
+    with tempfile.TemporaryDirectory() as folder, beside(__file__, "--api") as api_port:
         document, log = Path(folder, "soak.yaml"), Path(folder, "log")
         document.write_bytes(DOCUMENT)
-        where = ["--spec-path", str(document), "--api-url", base, "--allow-private-networks"]
-        how = ["--transport", "http", "--port", "0", "--result-budget-bytes", "0"]
-        with (
-            log.open("wb") as stderr,
-            started("-m", "service", *how, *where, stderr=stderr.fileno()) as server,
-        ):
-            trio.run(measure, listening(log, server), server.pid, options)
+        where = ["--spec-path", str(document), "--api-url", f"http://127.0.0.1:{api_port}", "--allow-private-networks"]
+        with serving(log, *where, "--result-budget-bytes", "0") as (port, server):
+            trio.run(measure, port, server.pid, options)
         if options.deaf:
             stopped = msgspec.json.decode(log.read_bytes().splitlines()[-1])
             given_up = stopped.get("cancelled", 0)

@@ -140,7 +140,7 @@ async def call(
 ) -> str:
     """The text that the tool answers with, through the official client. The path of the address says the transport."""
 
-    async def told(*_: object) -> None:
+    async def told(*_: Any, **__: Any) -> None:  # noqa: ANN401 - of no use here
         progress()
 
     async with httpx2.AsyncClient(headers=trace.headers, timeout=60) as http:

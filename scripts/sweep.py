@@ -92,7 +92,7 @@ def load(path: Path, data: bytes, row: Row) -> Iterable[Tool]:
     row.tools = len(built.tools)
     row.skipped = dict(Counter(each.operation.reason for each in built.skipped))
     row.notes = dict(Counter(note.kind for api in built.apis for note in api.notes))
-    row.list_bytes = sum(len(bytes(tool.entry)) for tool in built.tools.values())
+    row.list_bytes = built.list_bytes
     return built.tools.values()
 
 

@@ -16,6 +16,7 @@ import msgspec
 from anyio.to_thread import run_sync
 
 from service.bridge import catalog, overrides, security
+from service.bridge.budget import BYTES_PER_TOKEN
 from service.bridge.catalog import ApiSource
 from service.bridge.model import BaseUrl, Origin, ToolCatalog, base_url
 from service.config import ApiConfig, Auth, Config
@@ -27,9 +28,6 @@ from service.errors import ConfigError, SpecError
 from service.openapi import operations, overlay
 from service.openapi.document import Document, parse
 from service.openapi.model import Note
-
-BYTES_PER_TOKEN = 4
-"""A rule of thumb for English and JSON; only used to tell sizes apart."""
 
 _LOADING_THRESHOLD = 50_000
 """Objects between two looks of the collector while documents are read: some megabytes, if all of them were garbage."""
@@ -298,7 +296,7 @@ def report(config: Config, tools: ToolCatalog) -> None:
     for each in tools.skipped:
         fields = {"api": each.api, "pointer": each.operation.pointer, "reason": each.operation.reason}
         logger.warning("operation skipped", extra=fields)
-    tokens = sum(len(bytes(tool.entry)) for tool in tools.tools.values()) // BYTES_PER_TOKEN
+    tokens = tools.list_bytes // BYTES_PER_TOKEN
     if tokens > config.tool_budget_tokens:
         problem = "the tool list is large for a model; choose operations with INCLUDE_TAGS or EXCLUDE_TAGS"
         logger.warning(problem, extra={"tokens": tokens, "budget": config.tool_budget_tokens})

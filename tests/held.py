@@ -10,6 +10,7 @@ DEADLINE_SECONDS = 30
 class HeldApi:
     """An API on a raw socket with one operation, which answers when it is released and notices who leaves."""
 
+    ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
     DOCUMENT = "openapi: 3.1.0\npaths: {/held: {get: {operationId: held, responses: {'200': {description: ok}}}}}\n"
 
     def __init__(self) -> None:

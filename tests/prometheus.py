@@ -14,9 +14,9 @@ from urllib.parse import urlencode
 
 import msgspec
 import pytest
+from asked import fetch, until
 from nginx import free_port
 from processes import CHECKOUT
-from scraped import fetch, until
 
 FOLDER = CHECKOUT / "deploy" / "prometheus"
 INTERVAL = "500ms"

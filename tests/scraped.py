@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
-import time
-from collections.abc import Callable
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Any
 
+from asked import fetch
 from processes import Server
 from prometheus_client.openmetrics import parser as open_metrics
 from prometheus_client.parser import text_string_to_metric_families
-
-TIMEOUT_SECONDS = 30
-POLL_SECONDS = 0.05
-Found = TypeVar("Found")
 
 
 class Page:
@@ -39,21 +32,6 @@ class Page:
         return {sample.labels[label] for sample in self.samples if sample.name == name}
 
 
-def fetch(
-    url: str, method: str = "GET", body: bytes | None = None, **headers: str
-) -> tuple[int, dict[str, str], bytes]:
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT_SECONDS)
-    try:
-        connection.request(
-            method, parts.path, body, headers={name.replace("_", "-"): value for name, value in headers.items()}
-        )
-        response = connection.getresponse()
-        return response.status, {name.lower(): value for name, value in response.headers.items()}, response.read()
-    finally:
-        connection.close()
-
-
 def scraped(url: str) -> Page:
     status, _, body = fetch(url)
     assert status == 200, body
@@ -64,12 +42,3 @@ def metrics_url(server: Server) -> str:
     """Where the server says that its metrics are; it says so before it serves MCP."""
     said: dict[str, Any] = server.wait_for(r"^serving metrics at ")
     return str(said["message"]).removeprefix("serving metrics at ")
-
-
-def until(look: Callable[[], Found]) -> Found:
-    """What ``look`` finds in another process, as soon as it is something."""
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while not (found := look()):
-        assert time.monotonic() < deadline, look
-        time.sleep(POLL_SECONDS)
-    return found

@@ -8,13 +8,15 @@ import signal
 import subprocess
 import threading
 from collections.abc import Awaitable, Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import closing
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import anyio
 import msgspec
 import pytest
+from asked import call, fetch, message, post
+from held import DEADLINE_SECONDS, HeldApi
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from processes import command, environment, run, started
@@ -26,7 +28,6 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:Async generator 'httpx2:ResourceWarning", "ignore:Async generator 'httpcore2:ResourceWarning"
 )
 DEMO = ("demo", "--port", "0")
-DEADLINE_SECONDS = 30
 
 
 @pytest.fixture(scope="module")
@@ -44,29 +45,9 @@ def with_client(connection: Any, mode: str, use: Callable[[Client], Awaitable[An
     return anyio.run(main, backend="trio")
 
 
-def request(url: str, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=DEADLINE_SECONDS)
-    try:
-        connection.request(method, path, body, {"content-type": "application/json", **headers})
-        response = connection.getresponse()
-        return response.status, response.read()
-    finally:
-        connection.close()
-
-
-def post(url: str, message: dict[str, Any]) -> tuple[int, bytes]:
-    return request(url, "POST", "/mcp", msgspec.json.encode(message))
-
-
 def get(url: str, path: str) -> tuple[int, Any]:
-    status, body = request(url, "GET", path)
+    status, _, body = fetch(urljoin(url, path))
     return status, msgspec.json.decode(body)
-
-
-def call(tool: str, request_id: int = 1, **arguments: Any) -> dict[str, Any]:
-    params = {"name": tool, "arguments": arguments}
-    return {"jsonrpc": "2.0", "id": request_id, "method": "tools/call", "params": params}
 
 
 async def whole_shop(client: Client) -> None:
@@ -130,8 +111,8 @@ def test_calls_at_once_with_the_same_id_get_their_own_answers(demo):
 @pytest.mark.parametrize("path", ["/mcp", "/sse"])
 @pytest.mark.parametrize(("origin", "status"), [("http://localhost:6274", 204), ("https://evil.example.com", 403)])
 def test_browsers_are_told_whether_their_page_may_call(demo, path, origin, status):
-    asked = {"origin": origin, "access-control-request-method": "POST"}
-    assert request(demo, "OPTIONS", path, **asked)[0] == status
+    asked = {"origin": origin, "access_control_request_method": "POST"}
+    assert fetch(urljoin(demo, path), "OPTIONS", **asked)[0] == status
 
 
 def test_orchestrators_and_people_are_told_the_state(demo):
@@ -147,48 +128,23 @@ def test_orchestrators_and_people_are_told_the_state(demo):
     assert get(demo, "/nothing")[0] == 404
 
 
-class HeldApi:
-    """An API with one operation, which answers when it is released."""
-
-    DOCUMENT = "openapi: 3.1.0\npaths: {/held: {get: {operationId: held, responses: {'200': {description: ok}}}}}\n"
-
-    def __init__(self) -> None:
-        self.arrived, self.released = threading.Event(), threading.Event()
-        held = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                held.arrived.set()
-                held.released.wait(DEADLINE_SECONDS)
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, *args: Any) -> None:
-                """Says nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-
-
 @pytest.fixture
 def held_call(tmp_path, request):
-    """(server, answers, api): a call that has reached the API and waits there. Its parameter: the server's settings."""
+    """(server, answers, the API's connection): a call that waits for the API. Its parameter: the server's settings."""
     document = tmp_path / "openapi.yaml"
     document.write_text(HeldApi.DOCUMENT)
-    api = HeldApi()
-    with api.server:
-        threading.Thread(target=api.server.serve_forever).start()
-        options = ("--transport", "http", "--port", "0", "--allow-private-networks")
-        settings = getattr(request, "param", {})
-        with started("--spec-path", str(document), "--api-url", api.url, *options, **settings) as server:
-            answers: list[bytes] = []
-            caller = threading.Thread(target=ask_and_keep, args=(server.url, answers))
-            caller.start()
-            assert api.arrived.wait(DEADLINE_SECONDS)
-            yield server, answers, api
-            api.released.set()
+    options = ("--transport", "http", "--port", "0", "--allow-private-networks")
+    settings = getattr(request, "param", {})
+    with (
+        closing(HeldApi()) as api,
+        started("--spec-path", str(document), "--api-url", api.url, *options, **settings) as server,
+    ):
+        answers: list[bytes] = []
+        caller = threading.Thread(target=ask_and_keep, args=(server.url, answers))
+        caller.start()
+        with api.accept() as asked:
+            yield server, answers, asked
         caller.join(DEADLINE_SECONDS)
-        api.server.shutdown()
 
 
 def ask_and_keep(url: str, answers: list[bytes]) -> None:
@@ -200,10 +156,10 @@ def ask_and_keep(url: str, answers: list[bytes]) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_the_call_in_flight_finish_and_exits_0(held_call, number):
-    server, answers, api = held_call
+    server, answers, asked = held_call
     server.process.send_signal(number)
     server.wait_for("^stopping")
-    api.released.set()
+    asked.sendall(HeldApi.ANSWER)
     stopped = server.wait_for("^stopped$")
     assert server.process.wait(DEADLINE_SECONDS) == 0
     assert not msgspec.json.decode(answers[0])["result"].get("isError", False)
@@ -239,7 +195,7 @@ def test_a_call_in_a_session_that_takes_longer_than_the_grace_gets_an_error_even
     stream = connection.getresponse()
     assert stream.readline() == b"event: endpoint\n"
     target = stream.readline().decode().removeprefix("data: ").strip()
-    assert request(server.url, "POST", target, msgspec.json.encode(call("held", 7)))[0] == 202
+    assert post(urljoin(server.url, target), call("held", 7))[0] == 202
     server.process.send_signal(signal.SIGTERM)
     events = stream.read()  # raises IncompleteRead where the response is cut off
     answer = msgspec.json.decode(events.partition(b"data: ")[2])
@@ -258,10 +214,9 @@ def test_a_second_signal_ends_at_once(held_call):
 
 
 def test_stdio_says_nothing_but_messages_on_standard_output():
-    message = {"jsonrpc": "2.0", "id": "a", "method": "ping"}
     ended = subprocess.run(
         command("demo", "--transport", "stdio"),
-        input=msgspec.json.encode(message) + b"\n",
+        input=message("ping", "a") + b"\n",
         env=environment(LOG_LEVEL="DEBUG"),
         capture_output=True,
         timeout=DEADLINE_SECONDS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import shutil
 import subprocess
 import sys
@@ -12,10 +11,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from asked import call, post
 from processes import CHECKOUT
 
 IMAGE = "openapi-mcp-server:latest"
-CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"getPet","arguments":{"petId":1}}}'
 
 
 def docker(*argv: str, check: bool = True) -> str:
@@ -59,10 +58,7 @@ def test_hadolint_finds_nothing():
 
 def test_the_image_serves_healthily_as_a_plain_user_without_writing_and_stops_with_0(container: tuple[str, int]):
     name, port = container
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request("POST", "/mcp", CALL, {"content-type": "application/json"})
-    answer = msgspec.json.decode(connection.getresponse().read())
-    connection.close()
+    answer = msgspec.json.decode(post(f"http://127.0.0.1:{port}/mcp", call("getPet", petId=1))[1])
     assert answer["result"]["structuredContent"]["name"] == "Mia"
     assert docker("inspect", "-f", "{{.Config.User}}", name) == "10001:10001"
     docker("stop", "-t", "30", name)

@@ -8,24 +8,15 @@ import subprocess
 import threading
 from pathlib import Path
 
-import msgspec
 import pytest
+from asked import call, fetch, post, until
 from processes import run, started
-from scraped import fetch, metrics_url, scraped, until
+from scraped import metrics_url, scraped
 
 SECONDS = 30
 ON = {"ENABLE_PROMETHEUS": "true", "PROMETHEUS_PORT": "0"}
 DEMO = ("demo", "--port", "0")
 COUNT = "mcp_server_operation_duration_seconds_count"
-
-
-def message(tool: str, **arguments: object) -> bytes:
-    params = {"name": tool, "arguments": arguments}
-    return msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
-
-
-def post(url: str, tool: str, **arguments: object) -> bytes:
-    return fetch(url, "POST", message(tool, **arguments), content_type="application/json")[2]
 
 
 def is_refused(url: str) -> bool:
@@ -39,7 +30,7 @@ def is_refused(url: str) -> bool:
 def test_a_call_is_on_the_page():
     with started(*DEMO, **ON) as server:
         metrics, mcp = metrics_url(server), server.url
-        assert b"Mia" in post(mcp, "getPet", petId=1)
+        assert b"Mia" in post(mcp, call("getPet", petId=1))[1]
         page = scraped(metrics)
     assert page.value(COUNT, gen_ai_tool_name="getPet", transport="http", error_type="") == 1
     assert page.value("openapi_mcp_upstream_requests_total", api="petshop", status="200") == 1
@@ -51,7 +42,7 @@ def test_a_call_is_on_the_page():
 def test_over_stdio_there_are_metrics_too():
     with started("demo", "--transport", "stdio", stdin=subprocess.PIPE, **ON) as server:
         metrics = metrics_url(server)
-        server.process.stdin.write(message("getPet", petId=1) + b"\n")
+        server.process.stdin.write(call("getPet", petId=1) + b"\n")
         server.process.stdin.flush()
         assert b"Mia" in server.process.stdout.readline()
         page = scraped(metrics)
@@ -65,8 +56,8 @@ def test_over_stdio_there_are_metrics_too():
 def test_the_port_answers_while_the_last_call_is_finished_and_nothing_else_does():
     with started(*DEMO, **ON) as server:
         metrics, mcp = metrics_url(server), server.url
-        call = threading.Thread(target=post, args=(mcp, "waitSlowly"), kwargs={"seconds": 4})
-        call.start()
+        waiting = threading.Thread(target=post, args=(mcp, call("waitSlowly", seconds=4)))
+        waiting.start()
         until(lambda: scraped(metrics).value("openapi_mcp_calls_in_flight"))
         server.process.send_signal(signal.SIGTERM)
         server.wait_for("^stopping")
@@ -74,7 +65,7 @@ def test_the_port_answers_while_the_last_call_is_finished_and_nothing_else_does(
         page = scraped(metrics)
         assert fetch(metrics.replace("/metrics", "/readyz"))[0] == 503
         assert fetch(metrics.replace("/metrics", "/livez"))[0] == 200
-        call.join(SECONDS)
+        waiting.join(SECONDS)
         assert server.process.wait(SECONDS) == 0
     assert page.value("openapi_mcp_state", state="draining") == 1
     assert page.value("openapi_mcp_calls_in_flight") == 1
@@ -103,7 +94,7 @@ def test_what_the_environment_says_to_other_programs_of_the_library_changes_noth
     missing = str(tmp_path / "missing")
     with started(*DEMO, **ON, PROMETHEUS_MULTIPROC_DIR=missing, PROMETHEUS_DISABLE_CREATED_SERIES="false") as server:
         metrics, mcp = metrics_url(server), server.url
-        post(mcp, "getPet", petId=1)
+        post(mcp, call("getPet", petId=1))
         page = scraped(metrics)
     assert page.value(COUNT, gen_ai_tool_name="getPet") == 1
     assert not any(name.endswith("_created") for name, _ in page.series)
@@ -114,8 +105,8 @@ def test_a_result_that_is_cut_is_counted():
     with started(*DEMO, **ON, RESULT_BUDGET_BYTES="1000") as server:
         metrics, mcp = metrics_url(server), server.url
         for number in range(20):
-            post(mcp, "createPet", name=f"cat {number}", species="cat")
-        post(mcp, "listPets", limit=100)
+            post(mcp, call("createPet", name=f"cat {number}", species="cat"))
+        post(mcp, call("listPets", limit=100))
         page = scraped(metrics)
     assert page.value("openapi_mcp_truncated_results_total", gen_ai_tool_name="listPets") == 1
     assert page.value("openapi_mcp_truncated_results_total") == 1

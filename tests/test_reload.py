@@ -15,12 +15,13 @@ import msgspec
 import pytest
 import trio
 from anyio.to_thread import run_sync
+from asked import fetch, message, post, until
 from held import HeldApi
 from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from processes import Server, command, environment, started
-from scraped import Page, fetch, metrics_url, scraped, until
+from scraped import Page, metrics_url, scraped
 
 from service import lifecycle
 from service.bridge.model import Tool
@@ -142,8 +143,7 @@ def watched(served: Fixture, *argv: str) -> Iterator[tuple[Server, str, str]]:
 
 
 def listed(url: str) -> list[str]:
-    asked = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
-    answer = msgspec.json.decode(fetch(f"{url}/mcp", "POST", asked, content_type="application/json")[2])
+    answer = msgspec.json.decode(post(f"{url}/mcp", message("tools/list"))[1])
     return [tool["name"] for tool in answer["result"]["tools"]]
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import http.server
 import threading
-import urllib.request
 
 import msgspec
 import pytest
+from asked import fetch
 from processes import run, started
 
 DOCUMENT = """
@@ -61,8 +61,7 @@ def test_strict_auth_lists_them_as_skipped(spec):
 def test_the_start_log_says_it_once_for_each_api_and_health_counts_them(spec):
     with started("serve", *spec, "--transport", "http", "--port", "0", **BEARER) as server:
         health_url = server.url.removesuffix("/mcp") + "/health"
-        with urllib.request.urlopen(health_url) as answer:
-            health = msgspec.json.decode(answer.read())
+        health = msgspec.json.decode(fetch(health_url)[2])
         warnings = [str(line["message"]) for line in server.log if line["level"] == "WARNING"]
     assert health["apis"][0]["unmet_security"] == 2
     assert [message.partition(";")[0] for message in warnings] == [

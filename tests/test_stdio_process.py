@@ -16,18 +16,19 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from asked import message
+from held import HeldApi
 from processes import command, environment
 
 END_SECONDS = 2
 """After which clients kill a server that was told to go (MCP, stdio, Shutdown)."""
 DEADLINE_SECONDS = 30
 PIPE_BYTES = 64 * 1024
-DOCUMENT = "openapi: 3.1.0\npaths: {/held: {get: {operationId: held, responses: {'200': {description: ok}}}}}\n"
 LINE_50_MB = b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":"' + b"x" * 50_000_000 + b'"}}\n'
 
 
 def line(method: str, request_id: int, **params: object) -> bytes:
-    return msgspec.json.encode({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}) + b"\n"
+    return message(method, request_id, **params) + b"\n"
 
 
 class Program:
@@ -78,7 +79,7 @@ def _readable_bytes(descriptor: int) -> int:
 @contextmanager
 def program(folder: Path) -> Iterator[Program]:
     document = folder / "openapi.yaml"
-    document.write_text(DOCUMENT)
+    document.write_text(HeldApi.DOCUMENT)
     with socket.create_server(("127.0.0.1", 0)) as api:
         api.settimeout(DEADLINE_SECONDS)
         url = f"http://127.0.0.1:{api.getsockname()[1]}"

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from asked import call, fetch
 from held import DEADLINE_SECONDS, HeldApi
 from processes import CHECKOUT, Server, command, environment, free_ports, run, started
-from scraped import fetch, scraped
+from scraped import scraped
 
 READY = r"^worker (\d) is ready$"
 JSON = {"content-type": "application/json", "accept": "application/json"}
-DONE = b"HTTP/1.1 204 No Content\r\n\r\n"
-CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"held","arguments":{}}}'
+CALL = call("held")
 
 
 class Team:
@@ -170,7 +170,7 @@ def test_a_signal_lets_the_calls_of_all_workers_finish_and_exits_0(document, num
         for _ in clients:
             running.server.wait_for("^stopping")
         for connection, client in zip(asked, clients, strict=True):
-            connection.sendall(DONE)
+            connection.sendall(HeldApi.ANSWER)
             assert not msgspec.json.decode(client.getresponse().read())["result"].get("isError", False)
         assert running.ended() == 0
         assert running.server.log[-1]["message"] == "all workers have stopped"
@@ -243,7 +243,7 @@ def test_a_worker_that_is_told_to_stop_finishes_its_calls_and_is_replaced(docume
         pid = next(int(line["pid"]) for line in running.server.log if line.get("port") == running.ports[0])
         os.kill(pid, signal.SIGTERM)
         running.server.wait_for("^stopping")
-        asked[0].sendall(DONE)
+        asked[0].sendall(HeldApi.ANSWER)
         assert clients[0].getresponse().status == 200
         assert running.server.wait_for("^worker 0 has stopped: starting it again$")
         assert running.next_ready()[0] == running.ports[0]
@@ -254,7 +254,7 @@ def test_workers_whose_supervisor_was_killed_stop_by_themselves_and_lose_no_call
         running.process.kill()
         for connection, client in zip(asked, clients, strict=True):
             running.server.wait_for("^stopping")
-            connection.sendall(DONE)
+            connection.sendall(HeldApi.ANSWER)
             assert client.getresponse().status == 200
         running.ended()
         assert all(refuses(port) for port in running.ports)
@@ -305,7 +305,7 @@ def test_the_metrics_of_all_workers_are_on_one_page_until_the_last_has_stopped(d
             line for line in running.server.log if "serving metrics" in str(line["message"]) and "worker" not in line
         ]
         url = str(said[0]["message"]).removeprefix("serving metrics at ")
-        asked[0].sendall(DONE)
+        asked[0].sendall(HeldApi.ANSWER)
         assert clients[0].getresponse().status == 200
         page = scraped(url)
         assert page.value(COUNT, worker="0", mcp_method_name="tools/call") == 1
@@ -316,7 +316,7 @@ def test_the_metrics_of_all_workers_are_on_one_page_until_the_last_has_stopped(d
         running.server.wait_for("^stopped$")  # the worker that has nothing more to do
         assert scraped(url).labels("openapi_mcp_calls_in_flight", "worker") == {"1"}
         assert fetch(url.replace("/metrics", "/readyz"))[0] == 503
-        asked[1].sendall(DONE)
+        asked[1].sendall(HeldApi.ANSWER)
         assert running.ended() == 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,10 +10,13 @@ from typing import Any
 import boto3
 import msgspec
 import pytest
+from asked import call, fetch, message, post
+from aws_xray_sdk.core import xray_recorder
 from botocore.config import Config
 from collector import attributes, collector
 from moto.server import ThreadedMotoServer
 from processes import Server, command, environment, started
+from scraped import metrics_url
 from xray_daemon import daemon
 
 TRACE, SPAN = "1-4bf92f35-77b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -24,13 +26,11 @@ METRICS = {"ENABLE_PROMETHEUS": "true", "PROMETHEUS_PORT": "0"}
 DEADLINE_SECONDS = 30
 
 
-def call(url: str, tool: str = "getPet", arguments: object = None, **headers: str) -> dict[str, Any]:
-    params = {"name": tool, "arguments": {"petId": 1} if arguments is None else arguments}
-    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-    sent = {"content-type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}}
-    request = urllib.request.Request(url, msgspec.json.encode(body), sent)
-    with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as response:
-        return dict(msgspec.json.decode(response.read())["result"])
+def get_pet(url: str, pet: object = 1, **headers: str) -> dict[str, Any]:
+    """The result."""
+    status, answer = post(url, call("getPet", petId=pet), **headers)
+    assert status == 200
+    return dict(msgspec.json.decode(answer)["result"])
 
 
 def stopped(server: Server) -> dict[str, Any]:
@@ -56,14 +56,15 @@ def xray() -> Iterator[Any]:
     yield client
     client.close()
     server.stop()
+    xray_recorder.emitter._socket.close()  # opened when moto imports the SDK
 
 
 @pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")
 def test_x_ray_has_the_trace_with_the_right_parents(xray: Any) -> None:
     with daemon() as running, started("demo", "--port", "0", TRACING="xray", **address(running.address)) as server:
         url = server.url
-        call(url, X_Amzn_Trace_Id=HEADER)
-        call(url, arguments={"petId": 99}, X_Amzn_Trace_Id=f"Root={TRACE};Sampled=1")
+        get_pet(url, X_Amzn_Trace_Id=HEADER)
+        get_pet(url, 99, X_Amzn_Trace_Id=f"Root={TRACE};Sampled=1")
         documents = [running.document() for _ in range(2)]
         assert running.rejected == []
     put = xray.put_trace_segments(TraceSegmentDocuments=[msgspec.json.encode(each).decode() for each in documents])
@@ -71,6 +72,7 @@ def test_x_ray_has_the_trace_with_the_right_parents(xray: Any) -> None:
     [trace] = xray.batch_get_traces(TraceIds=[TRACE])["Traces"]
     first, second = (msgspec.json.decode(segment["Document"]) for segment in trace["Segments"])
     assert (first["parent_id"], first["annotations"]["gen_ai_tool_name"]) == (SPAN, "getPet")
+    assert first["http"] == {"request": {"method": "POST", "url": url}, "response": {"status": 200}}
     assert first["subsegments"][0]["http"]["response"] == {"status": 200}
     assert ("parent_id" in second, second["error"]) == (False, True)
     now = datetime.now(UTC)
@@ -86,7 +88,7 @@ def test_a_collector_has_the_spans_with_the_right_parents() -> None:
             "demo", "--port", "0", TRACING="otlp", OTEL_EXPORTER_OTLP_ENDPOINT=running.url, OTEL_SERVICE_NAME="pets"
         ) as server,
     ):
-        call(server.url, traceparent=f"00-4bf92f3577b34da6a3ce929d0e0e4736-{SPAN}-01")
+        get_pet(server.url, traceparent=f"00-4bf92f3577b34da6a3ce929d0e0e4736-{SPAN}-01")
         request, upstream = running.spans(2)
         assert stopped(server)["dropped_spans_otlp"] == 0
     assert (request.name, upstream.name) == ("tools/call getPet", "GET /pets/{petId}")
@@ -99,7 +101,7 @@ def test_both_at_once_have_the_same_trace_and_the_log_has_it_too() -> None:
     with daemon() as xray, collector() as otlp:
         endpoints = {"OTEL_EXPORTER_OTLP_ENDPOINT": otlp.url, **address(xray.address)}
         with started("demo", "--port", "0", TRACING="xray,otlp", **endpoints) as server:
-            call(server.url, X_Request_Id="r-1")
+            get_pet(server.url, X_Request_Id="r-1")
             line = server.wait_for("^call$")
             document = xray.document()
             request, upstream = otlp.spans(2)
@@ -111,24 +113,21 @@ def test_both_at_once_have_the_same_trace_and_the_log_has_it_too() -> None:
 def test_what_was_dropped_is_a_metric_and_a_recorded_call_an_exemplar() -> None:
     settings = {"TRACING": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{NOWHERE}", **METRICS}
     with started("demo", "--port", "0", OTEL_EXPORTER_OTLP_TIMEOUT="100", **settings) as server:
-        metrics = str(server.wait_for("^serving metrics at ")["message"]).removeprefix("serving metrics at ")
-        call(server.url)
+        metrics = metrics_url(server)
+        get_pet(server.url)
         trace_id = server.wait_for("^call$")["trace_id"]
         server.wait_for("^spans cannot be delivered")
-        request = urllib.request.Request(metrics, headers={"accept": "application/openmetrics-text"})
-        with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as response:
-            page = response.read().decode()
+        page = fetch(metrics, accept="application/openmetrics-text")[2].decode()
     assert 'openapi_mcp_dropped_spans_total{exporter="otlp"} 2.0' in page
     assert f'# {{trace_id="{trace_id}"}}' in page
 
 
 def test_over_stdio_a_message_tells_its_trace_in_meta_and_all_is_delivered_at_the_end() -> None:
     meta = {"traceparent": f"00-4bf92f3577b34da6a3ce929d0e0e4736-{SPAN}-01"}
-    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}}
     with daemon() as running:
         ended = subprocess.run(
             command("demo", "--transport", "stdio"),
-            input=msgspec.json.encode(message) + b"\n",
+            input=message("tools/list", _meta=meta) + b"\n",
             env=environment(TRACING="xray", **address(running.address)),
             capture_output=True,
             timeout=DEADLINE_SECONDS,
@@ -146,7 +145,7 @@ def test_what_cannot_be_delivered_costs_no_call_and_is_counted() -> None:
     endpoints = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{NOWHERE}", "OTEL_EXPORTER_OTLP_TIMEOUT": "100"}
     with started("demo", "--port", "0", **settings, **endpoints) as server:
         url = server.url
-        answers = [call(url)["structuredContent"]["name"] for _ in range(50)]
+        answers = [get_pet(url)["structuredContent"]["name"] for _ in range(50)]
         last = stopped(server)
     assert answers == ["Mia"] * 50
     assert last["ok"] == 50
@@ -164,7 +163,7 @@ def test_with_x_rays_rules_out_of_reach_the_first_call_of_a_second_is_recorded()
         udp = running.address.partition(" ")[2]
         settings = address(f"tcp:{NOWHERE} {udp}")
         with started("demo", "--port", "0", TRACING="xray", **settings) as server:
-            call(server.url)
+            get_pet(server.url)
             assert running.document()["annotations"]["gen_ai_tool_name"] == "getPet"
             stopped(server)
     [line] = [line for line in server.log if "rules cannot be had" in str(line["message"])]
@@ -186,7 +185,7 @@ def test_only_what_is_asked_for_is_loaded(tracing: str, loaded: set[str]) -> Non
     """Python says of every module that it has loaded it, from the first to the last call."""
     settings = {"PYTHONPROFILEIMPORTTIME": "1", "OTEL_EXPORTER_OTLP_TIMEOUT": "100"}
     with started("demo", "--port", "0", TRACING=tracing, **settings, **address(NOWHERE)) as server:
-        call(server.url)
+        get_pet(server.url)
         stopped(server)
     modules = {str(line["message"]).rpartition("|")[2].strip() for line in server.log}
     assert "service.lifecycle" in modules
@@ -202,8 +201,8 @@ def test_no_secret_is_in_the_log_however_much_it_tells() -> None:
     }
     with started("demo", "--port", "0", SERVER_DEBUG="true", **secrets, **settings) as server:
         url = server.url
-        call(url, Authorization="Bearer s3cret-client", Cookie="s3cret-cookie")
-        call(url, "listPets", {"limit": "s3cret-argument"})
+        get_pet(url, Authorization="Bearer s3cret-client", Cookie="s3cret-cookie")
+        post(url, call("listPets", limit="s3cret-argument"))
         stopped(server)
     assert "s3cret" not in msgspec.json.encode(server.log).decode()
     assert len(server.log) > 5
@@ -214,7 +213,7 @@ def test_a_call_is_one_line_of_the_log(form: str) -> None:
     with started("demo", "--port", "0", LOG_FORMAT=form) as server:
         url = server.wait_for("serving MCP at ")["message"]
         before = len(server.log)
-        call(str(url).rpartition(" at ")[2], X_Request_Id="r-1")
+        get_pet(str(url).rpartition(" at ")[2], X_Request_Id="r-1")
         server.process.terminate()
         server.wait_for("stopped")
     lines = [line for line in server.log[before:] if "getPet" in str(line)]

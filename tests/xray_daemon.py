@@ -89,6 +89,11 @@ def check(whole: dict[str, Any], *, inside: bool = False) -> None:
         assert whole["namespace"] in {"remote", "aws"}, "namespace"
         assert inside or "parent_id" in whole, "parent_id"
         assert "origin" not in whole, "a subsegment has no origin"
+    if http := whole.get("http"):
+        assert http.keys() <= {"request", "response"}, "http"
+        assert re.fullmatch(r"[A-Z]+", http["request"]["method"]), "http.request.method"
+        assert re.fullmatch(r"https?://[^/]+/.*", http["request"]["url"]), "http.request.url"
+        assert isinstance(http.get("response", {}).get("status", 0), int), "http.response.status"
     assert all(re.fullmatch(r"\w+", name, re.ASCII) for name in whole.get("annotations", {})), "annotation's key"
     assert all(isinstance(value, str | int | float) for value in whole.get("annotations", {}).values()), "annotation"
     assert not whole.get("throttle") or whole["error"] is True, "throttle without error"

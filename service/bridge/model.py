@@ -256,3 +256,8 @@ class ToolCatalog(msgspec.Struct, frozen=True, kw_only=True):
     apis: tuple[ApiSummary, ...]
     tools: Mapping[str, Tool]  # by name, in the order of the documents
     skipped: tuple[SkippedTool, ...]
+
+    @property
+    def list_bytes(self) -> int:
+        """Of all elements of tools/list: what a model reads of them."""
+        return sum(len(bytes(tool.entry)) for tool in self.tools.values())

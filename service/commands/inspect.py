@@ -11,10 +11,11 @@ from typing import Any
 import anyio
 import msgspec
 
+from service.bridge.budget import BYTES_PER_TOKEN
 from service.bridge.model import ApiSummary, Tool, ToolCatalog
 from service.bridge.servers import ANYWHERE
 from service.config import Config
-from service.documents import BYTES_PER_TOKEN, read_catalog
+from service.documents import read_catalog
 
 _SHOWN = 5
 
@@ -37,8 +38,8 @@ def report(tools: ToolCatalog) -> dict[str, Any]:
             for each in tools.skipped
         ],
         "apis": [_api(api) for api in tools.apis],
-        "bytes": _size(tools),
-        "estimated_tokens": _size(tools) // BYTES_PER_TOKEN,
+        "bytes": tools.list_bytes,
+        "estimated_tokens": tools.list_bytes // BYTES_PER_TOKEN,
     }
 
 
@@ -52,7 +53,7 @@ def lines(tools: ToolCatalog) -> Iterator[str]:
     yield f"{'TOOL':40} {'TOKENS':>7}  OPERATION"
     for tool in tools.tools.values():
         yield f"{tool.name:40} {_tokens(tool):>7}  {tool.method} {tool.template}"
-    yield f"{'all':40} {_size(tools) // BYTES_PER_TOKEN:>7}  {_size(tools)} bytes"
+    yield f"{'all':40} {tools.list_bytes // BYTES_PER_TOKEN:>7}  {tools.list_bytes} bytes"
     if tools.skipped:
         yield ""
         yield "SKIPPED"
@@ -124,10 +125,6 @@ def _api(api: ApiSummary) -> dict[str, Any]:
         "unmet_security": api.unmet,
         "notes": api.notes,
     }
-
-
-def _size(tools: ToolCatalog) -> int:
-    return sum(len(bytes(tool.entry)) for tool in tools.tools.values())
 
 
 def _tokens(tool: Tool) -> int:

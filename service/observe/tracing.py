@@ -179,7 +179,7 @@ class _Recorded:
             outbox.put(spans)
 
     def _request_span(self, record: CallRecord, own: SpanContext) -> ReadableSpan:
-        attributes = _request_attributes(record, self._call)
+        attributes = _request_attributes(record, self._call, self._carrier)
         target = attributes.get("gen_ai.tool.name") or attributes.get("gen_ai.prompt.name")
         named = self._parent is not None and self._parent.span_id
         return ReadableSpan(
@@ -221,8 +221,11 @@ class _Recorded:
         )
 
 
-def _request_attributes(record: CallRecord, call: Call) -> dict[str, Any]:
-    """OpenTelemetry, Semantic conventions for MCP, Server. No argument and no result of a tool is among them."""
+def _request_attributes(record: CallRecord, call: Call, carrier: Carrier) -> dict[str, Any]:
+    """OpenTelemetry, Semantic conventions for MCP, Server. No argument and no result of a tool is among them.
+
+    Of a message that came over HTTP those for HTTP, too: X-Ray shows traces by them.
+    """
     attributes: dict[str, Any] = {
         "mcp.method.name": record.method,
         "mcp.protocol.version": record.version,
@@ -234,6 +237,10 @@ def _request_attributes(record: CallRecord, call: Call) -> dict[str, Any]:
         attributes["gen_ai.tool.name"] = record.tool
     elif record.method == "prompts/get" and record.outcome == "ok":  # else it is a name that the client made up
         attributes["gen_ai.prompt.name"] = call.name
+    if carrier.path:
+        attributes |= {"http.request.method": "POST", "server.address": carrier.host, "url.path": carrier.path}
+        if record.outcome != "cancelled":  # else nobody was there to be answered
+            attributes["http.response.status_code"] = 202 if record.transport == "sse" else 200
     match record.outcome:
         case "protocol_error" | "internal_error":
             attributes["error.type"] = attributes["rpc.response.status_code"] = record.error

@@ -38,6 +38,8 @@ _NOT_IN_NAMES = re.compile(r"[^\w\s.:/%&#=+\\\-@]")
 _NOT_IN_KEYS = re.compile(r"[^A-Za-z0-9_]")
 _NOT_SEARCHED = ("jsonrpc_request_id",)
 """Told as metadata: X-Ray indexes annotations, 50 of a trace."""
+_IN_HTTP = frozenset({"http.request.method", "server.address", "url.path", "http.response.status_code"})
+"""X-Ray has a place of its own for them, and finds traces by it."""
 
 Document = dict[str, Any]
 
@@ -108,12 +110,14 @@ def common(resource: Mapping[str, str], origin: str | None) -> Document:
 def document(spans: CallSpans, same: Document, resource: msgspec.Raw) -> Document:
     """The segment of a call, its requests to the API inside; ``resource`` is JSON."""
     request, *sent = spans
-    attributes = request.attributes or {}
+    attributes: Mapping[str, Any] = request.attributes or {}
     whole = same | _timed(request)
     whole["trace_id"] = _trace_id(request)
     if request.parent is not None:
         whole["parent_id"] = f"{request.parent.span_id:016x}"
-    annotations = {_key(name): _shortened(value) for name, value in attributes.items()}
+    if "url.path" in attributes:
+        whole["http"] = _http(attributes, f"http://{attributes['server.address']}{attributes['url.path']}")
+    annotations = {_key(name): _shortened(value) for name, value in attributes.items() if name not in _IN_HTTP}
     told = {name: annotations.pop(name) for name in _NOT_SEARCHED if name in annotations}
     whole["annotations"] = annotations
     whole["metadata"] = {"span": {"name": request.name, **told}, "resource": resource}
@@ -157,17 +161,16 @@ def _without(whole: Document, names: Sequence[str]) -> Document:
 
 def _subsegment(span: ReadableSpan) -> Document:
     """A request to the API. ``remote`` makes the API a node of X-Ray's map, under the name of its host."""
-    attributes = span.attributes or {}
-    asked = {"method": attributes["http.request.method"], "url": _url(attributes)}
+    attributes: Mapping[str, Any] = span.attributes or {}
+    origin = Origin(attributes["url.scheme"], attributes["server.address"], attributes["server.port"])
+    whole = {"name": _name(attributes["server.address"]), "namespace": "remote", **_timed(span)}
+    return {**whole, "http": _http(attributes, f"{origin}{attributes['url.template']}"), **_faults(attributes, ())}
+
+
+def _http(attributes: Mapping[str, Any], url: str) -> Document:
     status = attributes.get("http.response.status_code")
     answered = {} if status is None else {"response": {"status": status}}
-    whole = {"name": _name(str(attributes["server.address"])), "namespace": "remote", **_timed(span)}
-    return {**whole, "http": {"request": asked, **answered}, **_faults(attributes, ())}
-
-
-def _url(attributes: Mapping[str, Any]) -> str:
-    origin = Origin(attributes["url.scheme"], attributes["server.address"], attributes["server.port"])
-    return f"{origin}{attributes['url.template']}"
+    return {"request": {"method": attributes["http.request.method"], "url": url}, **answered}
 
 
 def _faults(attributes: Mapping[str, Any], inside: Sequence[Document]) -> Document:
@@ -187,13 +190,13 @@ def _faults(attributes: Mapping[str, Any], inside: Sequence[Document]) -> Docume
 
 
 def _whose(kind: str, attributes: Mapping[str, Any]) -> Document:
+    if "mcp.method.name" in attributes:
+        return {"fault": True} if kind == str(INTERNAL_ERROR) else {"error": True}
     status = attributes.get("http.response.status_code")
     if status == 429:
         return {"error": True, "throttle": True}
     by_client = kind == "cancelled" or (status is not None and status < 500)
-    if by_client or ("mcp.method.name" in attributes and kind != str(INTERNAL_ERROR)):
-        return {"error": True}
-    return {"fault": True}
+    return {"error": True} if by_client else {"fault": True}
 
 
 @lru_cache(256)

@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 import pytest
+from asked import call, fetch, message, post, until
 from processes import CHECKOUT, Server, started
 from prometheus import Prometheus, program, promtool, scraping
-from scraped import Page, fetch, metrics_url, scraped, until
+from scraped import Page, metrics_url, scraped
 
 from service.edge.metrics_port import OPEN_METRICS
 from service.observe.metrics import Metrics
@@ -62,37 +63,26 @@ def substituted(expression: str) -> str:
     return expression
 
 
-def post(url: str, method: str, **params: object) -> bytes:
-    message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-    return fetch(url, "POST", msgspec.json.encode(message), content_type="application/json")[2]
-
-
 def give_up(url: str) -> None:
     """A call whose client leaves before it is answered."""
     address = urlsplit(url)
     connection = http.client.HTTPConnection(address.hostname, address.port)
-    call = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "tools/call",
-        "params": {"name": "waitSlowly", "arguments": {"seconds": 40}},
-    }
-    connection.request("POST", address.path, msgspec.json.encode(call), {"content-type": "application/json"})
+    connection.request("POST", address.path, call("waitSlowly", seconds=40), {"content-type": "application/json"})
     connection.close()
 
 
 def one_of_everything(url: str) -> None:
     for number in range(10):
-        post(url, "tools/call", name="createPet", arguments={"name": f"cat {number}", "species": "cat"})
-    post(url, "tools/call", name="getPet", arguments={"petId": 1})
-    post(url, "tools/call", name="getPet", arguments={"petId": 999_999})  # 404
-    post(url, "tools/call", name="getPet", arguments={"petId": "Mia"})  # a wrong argument
-    post(url, "tools/call", name="failWithStatus", arguments={"status": 503})
-    post(url, "tools/call", name="listPets", arguments={"limit": 100})  # over the budget
-    post(url, "tools/call", name="searchPets", arguments={"q": "cat"})  # not what its schema says
-    post(url, "tools/call", name="nothingLikeThat", arguments={})
-    post(url, "no/such/method")
-    post(url, "tools/list")
+        post(url, call("createPet", name=f"cat {number}", species="cat"))
+    post(url, call("getPet", petId=1))
+    post(url, call("getPet", petId=999_999))  # 404
+    post(url, call("getPet", petId="Mia"))  # a wrong argument
+    post(url, call("failWithStatus", status=500))
+    post(url, call("listPets", limit=100))  # over the budget
+    post(url, call("searchPets", q="cat"))  # not what its schema says
+    post(url, call("nothingLikeThat"))
+    post(url, message("no/such/method"))
+    post(url, message("tools/list"))
     give_up(url)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import trio
-from scraped import fetch
+from asked import fetch
 from trio.testing import wait_all_tasks_blocked
 
 from service.edge import serving

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 import trio
+from asked import META
 from scripted import ScriptedApi, gateway, ok
 from served import Endpoint, endpoint
 from sessions import Http, Session, request
@@ -18,7 +19,6 @@ from service.bridge.model import HttpRequest, HttpResponse
 from service.gateway import Gateway
 
 PETS = range(6)
-META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
 MODERN = {"mcp_protocol_version": "2026-07-28", "mcp_method": "tools/call", "mcp_name": "get_pet"}
 
 

@@ -17,6 +17,7 @@ import msgspec
 import pytest
 import trio
 import trio.testing
+from asked import META
 from mcp import Client as OfficialClient
 from mcp import StdioServerParameters
 from scripted import ScriptedApi, Silence, gateway, ok, slowly, tool
@@ -24,8 +25,6 @@ from scripted import ScriptedApi, Silence, gateway, ok, slowly, tool
 from service.bridge.model import HttpRequest, HttpResponse
 from service.edge.stdio import CALLS, LINE_BYTES, STALL_SECONDS, serve_stdio
 from service.gateway import Gateway
-
-META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
 
 
 def line(method: str, request_id: object = 1, **params: object) -> bytes:

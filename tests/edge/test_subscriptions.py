@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 import trio
+from asked import META
 from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.subscriptions import ToolsListChanged
@@ -27,7 +28,6 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:Async generator 'httpx2:ResourceWarning", "ignore:Async generator 'httpcore2:ResourceWarning"
 )
 
-META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
 TAG = "io.modelcontextprotocol/subscriptionId"
 TOOLS = {"toolsListChanged": True}
 BOTH = {**TOOLS, "promptsListChanged": True}

@@ -79,6 +79,27 @@ def test_what_a_trace_is_searched_by_is_an_annotation_and_the_rest_metadata() ->
     assert whole["metadata"]["resource"] == RESOURCE
 
 
+@pytest.mark.parametrize(
+    ("changes", "path", "response"),
+    [
+        ({"transport": "http"}, "/mcp", {"response": {"status": 200}}),
+        ({"transport": "sse", "outcome": "tool_error"}, "/messages/w0/", {"response": {"status": 202}}),
+        ({"outcome": "cancelled"}, "/mcp", {}),
+    ],
+)
+def test_a_call_over_http_is_listed_by_its_address_and_status(
+    changes: dict[str, str], path: str, response: dict[str, Any]
+) -> None:
+    over_http = document(recorded(Carrier(host="mcp.example.com:8080", path=path), **changes))
+    assert over_http["http"] == {
+        "request": {"method": "POST", "url": f"http://mcp.example.com:8080{path}"},
+        **response,
+    }
+    elsewhere = document(recorded(**changes))
+    assert "http" not in elsewhere
+    assert over_http["annotations"] == elsewhere["annotations"]
+
+
 def test_a_trace_that_begins_here_or_at_a_load_balancer_has_no_parent() -> None:
     assert "parent_id" not in document(recorded())
     root = "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736"
@@ -102,7 +123,7 @@ def test_a_trace_that_begins_here_or_at_a_load_balancer_has_no_parent() -> None:
     ],
 )
 def test_whose_fault_it_was_is_told(changes: dict[str, str], status: Any, kind: str | None, flags: set[str]) -> None:
-    spans = recorded(**changes)
+    spans = recorded(Carrier(host="localhost", path="/mcp"), **changes)
     if status != "unsent":
         answered = {} if status is None else {"http.response.status_code": status}
         spans = with_request(spans, **{"error.type": kind, **answered})

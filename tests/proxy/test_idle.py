@@ -16,6 +16,8 @@ import h11
 import msgspec
 import pytest
 import trio
+from asked import META, call, message
+from held import HeldApi
 from nginx import every_worker, proxy
 from processes import started
 
@@ -26,16 +28,10 @@ PROXY_SECONDS = float(os.environ.get("IDLE_PROXY_SECONDS", "18"))
 IDLE_SECONDS = float(os.environ.get("IDLE_SECONDS", "20"))
 FIRST_BYTE_SECONDS = 10
 """For what is sent at once; a proxy or a worker that kept it would do so for 15 s at least."""
-DOCUMENT = "openapi: 3.1.0\npaths: {/held: {get: {operationId: held, responses: {'200': {description: ok}}}}}\n"
-META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
 EVENTS = "application/json, text/event-stream"
 
 
-def message(method: str, **params: object) -> bytes:
-    return msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
-
-
-CALL = message("tools/call", name="held")
+CALL = call("held")
 LISTEN = message("subscriptions/listen", _meta=META, notifications={"toolsListChanged": True})
 MODERN = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "subscriptions/listen"}
 
@@ -134,7 +130,7 @@ async def _watch(worker: str, front: str, api: socket.socket) -> dict[str, bytes
 @pytest.fixture(scope="module")
 def came(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("idle")
-    (folder / "openapi.yaml").write_text(DOCUMENT)
+    (folder / "openapi.yaml").write_text(HeldApi.DOCUMENT)
     longest = f"{IDLE_SECONDS + 30:g}"
     with socket.create_server(("127.0.0.1", 0)) as api:
         url = "http://{}:{}".format(*api.getsockname())

@@ -484,7 +484,7 @@ def test_a_proxy_that_drains_lets_the_call_finish_and_takes_no_more(held):
         front.drain()
         with pytest.raises(ConnectionError), sent(front.port, "GET", "/livez"):
             pass
-        connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+        connection.sendall(HeldApi.ANSWER)
         with client.getresponse() as response:
             assert response.status == 200
             assert not msgspec.json.decode(response.read())["result"].get("isError", False)
