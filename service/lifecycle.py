@@ -32,8 +32,8 @@ from service.documents import Documents, address_rule, credentials, report
 from service.edge import hosts, serving
 from service.edge.addresses import CheckedBackend
 from service.edge.app import Health, Readiness, WorkerApp
+from service.edge.cors import for_pages
 from service.edge.metrics_port import Watched, watch
-from service.edge.pages import for_pages
 from service.edge.posts import Visitors
 from service.edge.sse import http_sse
 from service.edge.stdio import claim_stdout, serve_stdio

@@ -11,7 +11,7 @@ from trio.testing import wait_all_tasks_blocked
 from service.bridge.model import ToolCatalog
 from service.edge import hosts, serving
 from service.edge.app import Health, Readiness, WorkerApp
-from service.edge.pages import for_pages
+from service.edge.cors import for_pages
 from service.edge.posts import Visitors
 from service.edge.sse import HttpSse, http_sse
 from service.edge.streamable_http import StreamableHttp, streamable_http
