@@ -23,6 +23,7 @@ ReadFile = Callable[[str], str]
 Transport = Literal["stdio", "http", "streamable-http", "sse"]
 """``http``: both of the others that are spoken over HTTP."""
 AuthKind = Literal["none", "basic", "bearer", "api_key"]
+KeyLocation = Literal["header", "query", "cookie"]
 
 HIGHEST_PORT = 65_535
 PROXIED_WORKERS = 4
@@ -46,14 +47,14 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True):
     token: str = ""
     api_key: str = ""
     api_key_name: str | None = None
-    api_key_in: Literal["header", "query", "cookie"] | None = None
+    api_key_in: KeyLocation | None = None
 
     @property
     def key_name(self) -> str:
         return self.api_key_name or "X-API-Key"
 
     @property
-    def key_in(self) -> Literal["header", "query", "cookie"]:
+    def key_in(self) -> KeyLocation:
         return self.api_key_in or "header"
 
     def __repr__(self) -> str:
@@ -131,13 +132,13 @@ class _ExtraSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     overlays: tuple[str, ...] = ()
     tool_overrides: str = ""
     allowed_servers: tuple[str, ...] = ()
-    auth_type: Literal["none", "basic", "bearer", "api_key"] = "none"
+    auth_type: AuthKind = "none"
     auth_username: str = ""
     auth_password: str = ""
     auth_token: str = ""
     auth_api_key: str = ""
     auth_api_key_name: str | None = None
-    auth_api_key_in: Literal["header", "query", "cookie"] | None = None
+    auth_api_key_in: KeyLocation | None = None
 
 
 def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -> Config:

@@ -29,7 +29,7 @@ from service.bridge.model import ToolCatalog, base_url
 from service.config import Config, is_loopback
 from service.demo.app import DemoApp, document
 from service.documents import Documents, address_rule, credentials, report
-from service.edge import hosts, serving
+from service.edge import hosts, ports, serving
 from service.edge.addresses import CheckedBackend
 from service.edge.app import Health, Readiness, WorkerApp
 from service.edge.cors import for_pages
@@ -83,9 +83,9 @@ class Listeners(NamedTuple):
 
     def listen(self) -> None:
         if self.mcp is not None:
-            serving.listen(self.mcp)
+            ports.listen(self.mcp)
         if self.metrics is not None:
-            serving.listen(self.metrics, setting="PROMETHEUS_PORT")
+            ports.listen(self.metrics, setting="PROMETHEUS_PORT")
 
 
 class Tally:
@@ -129,8 +129,8 @@ def run(config: Config, ready: Callable[[], None] = _nobody_asked) -> int:
 def _bind(config: Config) -> Listeners:
     watched_at = config.host if config.worker is None else "127.0.0.1"  # a supervisor has the port that is not private
     return Listeners(
-        mcp=serving.bind(config.host, config.port) if config.transport != "stdio" else None,
-        metrics=serving.bind(watched_at, config.prometheus_port, setting="PROMETHEUS_PORT")
+        mcp=ports.bind(config.host, config.port) if config.transport != "stdio" else None,
+        metrics=ports.bind(watched_at, config.prometheus_port, setting="PROMETHEUS_PORT")
         if config.prometheus
         else None,
     )
@@ -147,14 +147,14 @@ async def _demo(config: Config, stop: Stop) -> None:
     """The bundled API on a loopback port of its own, and its tools in front of it; or only the API."""
     listeners = _bind(config)
     if "--api-only" in config.options and listeners.mcp is not None:
-        logger.info("the demo API is at %s", serving.url(listeners.mcp))
+        logger.info("the demo API is at %s", ports.url(listeners.mcp))
         async with _until_signal(stop):
             await _serve_demo_api(listeners.mcp, stop.requested, config.shutdown_grace_seconds)
         return
-    api_listener = serving.bind("127.0.0.1", 0)
+    api_listener = ports.bind("127.0.0.1", 0)
     source = ApiSource(
         name="petshop",
-        base=base_url(serving.url(api_listener)),
+        base=base_url(ports.url(api_listener)),
         description=operations.describe(parse(document())),
     )
     tools = catalog.build([source], response_filter=config.response_filter)
@@ -306,7 +306,7 @@ async def _serve_http(
         async def drained() -> None:  # the server calls it once it listens
             readiness.state = "ready"
             stop.ready()
-            logger.info("serving MCP at %s/%s", serving.url(listener), "sse" if config.transport == "sse" else "mcp")
+            logger.info("serving MCP at %s/%s", ports.url(listener), "sse" if config.transport == "sse" else "mcp")
             await stop.requested.wait()
             readiness.state = "draining"
             logger.info(

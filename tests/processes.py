@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -71,6 +72,13 @@ def run(*argv: str, **settings: str) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         check=False,
     )
+
+
+def inspected(*argv: str, **settings: str) -> dict[str, Any]:
+    """What ``inspect`` tells programs."""
+    done = run("inspect", "--json", *argv, **settings)
+    assert done.returncode == 0, done.stderr
+    return msgspec.json.decode(done.stdout, type=dict[str, Any])
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from service.bridge.model import ToolCatalog
-from service.edge import hosts, serving
+from service.edge import hosts, ports, serving
 from service.edge.app import Health, Readiness, WorkerApp
 from service.edge.cors import for_pages
 from service.edge.posts import Visitors
@@ -38,7 +38,7 @@ class Endpoint:
 
 @asynccontextmanager
 async def endpoint(built: Gateway) -> AsyncIterator[Endpoint]:
-    listener = serving.bind("127.0.0.1", 0)
+    listener = ports.bind("127.0.0.1", 0)
     stop = trio.Event()
     nothing = Health(ToolCatalog(apis=(), tools={}, skipped=()))
     readiness = Readiness()

@@ -19,7 +19,7 @@ from asked import call, fetch, message, post
 from held import DEADLINE_SECONDS, HeldApi
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
-from processes import command, environment, run, started
+from processes import command, environment, inspected, run, started
 
 from service.demo.picture import tile
 
@@ -253,7 +253,7 @@ def test_call_and_inspect_work_straight_from_a_document(tmp_path):
         options = ("--spec-url", f"{base}/openapi.yaml", "--api-url", base, "--allow-private-networks")
         done = run("call", "searchPets", "q=mi", *options)
         assert (done.returncode, "Mia" in done.stdout) == (0, True), done.stderr
-        report = msgspec.json.decode(run("inspect", "--json", *options).stdout)
+        report = inspected(*options)
         assert len(report["tools"]) == 11
         assert "getPetPicture" in run("inspect", *options).stdout
 
@@ -269,7 +269,7 @@ def test_call_and_inspect_work_straight_from_a_document(tmp_path):
 def test_inspect_needs_no_address_and_says_that_serving_does(servers, base, tmp_path):
     document = tmp_path / "api.yaml"
     document.write_text(f"openapi: 3.1.0\nservers: {servers}\npaths: {{/a: {{get: {{operationId: a}}}}}}\n")
-    report = msgspec.json.decode(run("inspect", "--json", "--spec-path", str(document)).stdout)
+    report = inspected("--spec-path", str(document))
     assert [tool["name"] for tool in report["tools"]] == ["a"]
     api = report["apis"][0]
     assert (api["base_url"], [note["kind"] for note in api["notes"]]) == (base, ["base_url_unknown"])
@@ -287,8 +287,7 @@ def test_a_document_in_several_files_is_served_with_all_but_what_lies_outside(tm
     options = ("--spec-path", str(folder / "api.yaml"), "--api-url", "https://api.example.com")
 
     def tools(**settings: str) -> list[str]:
-        done = run("inspect", "--json", *options, **settings)
-        return [tool["name"] for tool in msgspec.json.decode(done.stdout)["tools"]]
+        return [tool["name"] for tool in inspected(*options, **settings)["tools"]]
 
     assert tools() == ["a"]
     assert tools(ALLOWED_SPEC_DIRS=str(tmp_path)) == ["a", "b"]

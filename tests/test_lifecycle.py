@@ -12,7 +12,7 @@ import msgspec
 import pytest
 import trio
 from loopback import failing, loopback
-from processes import run, started
+from processes import inspected, run, started
 
 from service.config import load
 from service.documents import read_catalog
@@ -42,9 +42,7 @@ def additional(**spec: str) -> dict[str, str]:
 
 def test_the_tools_of_several_documents_carry_the_names_of_their_apis(document):
     settings = additional(name="cats", spec_path=document)
-    report = msgspec.json.decode(
-        run("inspect", "--json", "--spec-path", document, "--api-name", "dogs", **settings).stdout
-    )
+    report = inspected("--spec-path", document, "--api-name", "dogs", **settings)
     assert [(tool["api"], tool["name"]) for tool in report["tools"]] == [
         ("dogs", "dogs_listPets"),
         ("cats", "cats_listPets"),

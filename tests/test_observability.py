@@ -6,10 +6,12 @@ import signal
 import socket
 import subprocess
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from asked import call, fetch, post, until
+from held import HeldApi
 from processes import run, started
 from scraped import metrics_url, scraped
 
@@ -53,20 +55,25 @@ def test_over_stdio_there_are_metrics_too():
     assert page.value("openapi_mcp_state", state="ready") == 1
 
 
-def test_the_port_answers_while_the_last_call_is_finished_and_nothing_else_does():
-    with started(*DEMO, **ON) as server:
-        metrics, mcp = metrics_url(server), server.url
-        waiting = threading.Thread(target=post, args=(mcp, call("waitSlowly", seconds=4)))
-        waiting.start()
-        until(lambda: scraped(metrics).value("openapi_mcp_calls_in_flight"))
-        server.process.send_signal(signal.SIGTERM)
-        server.wait_for("^stopping")
-        until(lambda: is_refused(mcp))
-        page = scraped(metrics)
-        assert fetch(metrics.replace("/metrics", "/readyz"))[0] == 503
-        assert fetch(metrics.replace("/metrics", "/livez"))[0] == 200
-        waiting.join(SECONDS)
-        assert server.process.wait(SECONDS) == 0
+def test_the_port_answers_while_the_last_call_is_finished_and_nothing_else_does(tmp_path: Path):
+    document = tmp_path / "openapi.yaml"
+    document.write_text(HeldApi.DOCUMENT)
+    with closing(HeldApi()) as api:
+        argv = ("--spec-path", str(document), "--api-url", api.url, "--allow-private-networks")
+        with started(*argv, "--transport", "http", "--port", "0", **ON) as server:
+            metrics, mcp = metrics_url(server), server.url
+            waiting = threading.Thread(target=post, args=(mcp, call("held")))
+            waiting.start()
+            with api.accept() as asked:
+                server.process.send_signal(signal.SIGTERM)
+                server.wait_for("^stopping")
+                until(lambda: is_refused(mcp))
+                page = scraped(metrics)
+                assert fetch(metrics.replace("/metrics", "/readyz"))[0] == 503
+                assert fetch(metrics.replace("/metrics", "/livez"))[0] == 200
+                asked.sendall(HeldApi.ANSWER)
+            waiting.join(SECONDS)
+            assert server.process.wait(SECONDS) == 0
     assert page.value("openapi_mcp_state", state="draining") == 1
     assert page.value("openapi_mcp_calls_in_flight") == 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from processes import run, started
+from processes import inspected, started
 
 DOCUMENT = """
 openapi: 3.1.0
@@ -39,9 +39,7 @@ def folder(tmp_path):
 
 
 def names(*argv, **settings):
-    done = run("inspect", "--json", *argv, **settings)
-    assert done.returncode == 0, done.stderr
-    return [tool["name"] for tool in msgspec.json.decode(done.stdout)["tools"]]
+    return [tool["name"] for tool in inspected(*argv, **settings)["tools"]]
 
 
 def test_overlays_are_applied_in_order(folder):

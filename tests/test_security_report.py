@@ -8,7 +8,7 @@ import threading
 import msgspec
 import pytest
 from asked import fetch
-from processes import run, started
+from processes import inspected, run, started
 
 DOCUMENT = """
 openapi: 3.1.0
@@ -44,7 +44,7 @@ def test_inspect_lists_them_for_people(spec):
 
 
 def test_inspect_lists_them_for_programs(spec):
-    report = msgspec.json.decode(run("inspect", "--json", *spec, **KEY).stdout)
+    report = inspected(*spec, **KEY)
     assert {tool["name"]: tool["security"] for tool in report["tools"]} == {
         "mine": {"kind": "met", "reason": ""},
         "open": {"kind": "anonymous", "reason": ""},
@@ -54,7 +54,7 @@ def test_inspect_lists_them_for_programs(spec):
 
 
 def test_strict_auth_lists_them_as_skipped(spec):
-    report = msgspec.json.decode(run("inspect", "--json", "--strict-auth", *spec, **KEY).stdout)
+    report = inspected("--strict-auth", *spec, **KEY)
     assert [(each["path"], each["reason"]) for each in report["skipped"]] == [("/theirs", f"STRICT_AUTH: {REASON}")]
 
 

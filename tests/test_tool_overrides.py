@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from processes import run, started
+from processes import inspected, started
 
 DOCUMENT = """
 openapi: 3.1.0
@@ -34,9 +34,7 @@ def folder(tmp_path: Path) -> Path:
 def test_each_document_has_a_file_of_its_own(folder):
     document = ("--spec-path", f"{folder}/openapi.yaml")
     more = [{"name": "more", "spec_path": f"{folder}/openapi.yaml", "tool_overrides": f"{folder}/ours.yaml"}]
-    done = run("inspect", "--json", *document, ADDITIONAL_SPECS=msgspec.json.encode(more).decode())
-    assert done.returncode == 0, done.stderr
-    told = msgspec.json.decode(done.stdout)
+    told = inspected(*document, ADDITIONAL_SPECS=msgspec.json.encode(more).decode())
     assert [tool["name"] for tool in told["tools"]] == ["api_listPets", "api_deletePets", "more_find_pets"]
 
 

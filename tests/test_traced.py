@@ -19,6 +19,8 @@ from processes import Server, command, environment, started
 from scraped import metrics_url
 from xray_daemon import daemon
 
+xray_recorder.emitter._socket.close()  # which moto opens, as it imports the SDK
+
 TRACE, SPAN = "1-4bf92f35-77b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 HEADER = f"Root={TRACE};Parent={SPAN};Sampled=1"
 NOWHERE = "127.0.0.1:9"  # the discard service, which nobody runs
@@ -56,7 +58,6 @@ def xray() -> Iterator[Any]:
     yield client
     client.close()
     server.stop()
-    xray_recorder.emitter._socket.close()  # opened when moto imports the SDK
 
 
 @pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")

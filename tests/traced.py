@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from opentelemetry.sdk.trace import ReadableSpan
+from records import record
 
 from service.config import load
 from service.mcp.inbound import Call
 from service.observe import sampling
 from service.observe.outbox import CallSpans, Delivery, Outbox
-from service.observe.record import CallRecord
 from service.observe.sampling import Decide
 from service.observe.trace import NO_CARRIER, Carrier
 from service.observe.tracing import Tracer
@@ -55,12 +55,6 @@ class Seen:
 
 def call(method: str = "tools/call", name: str = "get_pet", **more: str) -> Call:
     return Call(id=1, method=method, version="2025-11-25", size=9, name=name, **more)
-
-
-def record(**changes: object) -> CallRecord:
-    fields = {"method": "tools/call", "version": "2025-11-25", "transport": "http", "outcome": "ok", "seconds": 0.25}
-    sizes = {"request_bytes": 9, "response_bytes": 9}
-    return CallRecord(**{**fields, **sizes, **changes})  # type: ignore[arg-type]
 
 
 def recorded(carrier: Carrier = NO_CARRIER, asked: Call | None = None, **changes: object) -> CallSpans:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from service.config import KeyLocation
 from service.openapi.model import Note, SecurityScheme, SkippedOperation
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
@@ -152,7 +153,7 @@ class KeyPlace(msgspec.Struct, frozen=True, kw_only=True):
     """Where an API key goes."""
 
     name: str
-    location: Literal["header", "query", "cookie"]
+    location: KeyLocation
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):

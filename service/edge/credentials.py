@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from typing import Literal, assert_never
+from typing import assert_never
 from urllib.parse import quote, unquote_plus
 
 import msgspec
 
 from service.bridge.model import HttpRequest, Origin, Tool
-from service.config import Auth
+from service.config import Auth, KeyLocation
 from service.errors import ConfigError, CredentialError
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -35,7 +35,7 @@ class _Credential(msgspec.Struct, frozen=True, kw_only=True):
     """What goes where, ready to send. ``text``: the header's value, or the whole piece of query or cookie."""
 
     origins: frozenset[Origin]
-    location: Literal["header", "query", "cookie"]
+    location: KeyLocation
     name: str
     text: str
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import anyio
 from anyio.to_thread import run_sync
 
-from service.edge import serving
+from service.edge import ports, serving
 from service.edge.app import PROBES, Readiness, answer, answer_other_method
 from service.edge.serving import Receive, Scope, Send
 
@@ -55,7 +55,7 @@ async def watch(listener: socket.socket | None) -> AsyncIterator[Watched]:
     metrics = Metrics()
     metrics.follow_state(lambda: readiness.state)
     async with metrics_port(listener, in_thread(metrics), readiness):
-        logger.info("serving metrics at %s/metrics", serving.url(listener))
+        logger.info("serving metrics at %s/metrics", ports.url(listener))
         yield Watched(readiness, metrics)
 
 

@@ -11,10 +11,8 @@ hypercorn's protocol (h11, ASGI) carries the requests; its Trio worker does not,
 
 from __future__ import annotations
 
-import errno
 import logging
 import math
-import os
 import resource
 import socket
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
@@ -34,11 +32,8 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, H11SendableEvent
 from hypercorn.utils import parse_socket_addr
 
-from service.edge import heads
-from service.errors import ConfigError
+from service.edge import heads, ports
 
-BACKLOG = 1024
-"""Connections that may wait to be accepted; Linux cuts it to net.core.somaxconn."""
 KEEP_ALIVE_SECONDS = 75.0
 """Idle connections outlive those of whoever stands in front (nginx and load balancers: 60 s): never do we close one
 that a request is just being written to. The head of a request has to arrive in this time, too."""
@@ -54,8 +49,6 @@ LINGER_SECONDS = 1.0
 reset the connection, and the client might lose the answer (RFC 9112 section 9.6)."""
 FAREWELL_SECONDS = 0.25
 """At a stop, how long idle connections are still read: a request may just be on its way."""
-UNACKNOWLEDGED_MILLISECONDS = 15_000
-"""How long a peer may leave what was sent unacknowledged before the kernel gives the connection up."""
 HEADER_BYTES = 64 * 1024
 """All headers of a request; tokens of 9 kB and more are real."""
 READ_BYTES = 64 * 1024
@@ -73,73 +66,12 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-def bind(host: str, port: int, *, setting: str = "SERVER_PORT") -> socket.socket:
-    """A socket that is bound but does not listen yet. Raises ConfigError if the address cannot be had."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except socket.gaierror as error:
-        raise ConfigError("SERVER_HOST", f"{host} is no address of this machine: {error.strerror}") from error
-    listener = socket.socket(family, kind, protocol)
-    try:
-        for level, option, value in _OPTIONS:
-            listener.setsockopt(level, option, value)
-        listener.bind(address)
-    except OSError as error:
-        listener.close()
-        raise _unusable(error, host, port, setting) from error
-    listener.settimeout(0)
-    return listener
-
-
-def listen(listener: socket.socket, *, setting: str = "SERVER_PORT") -> None:
-    """Accept connections from now on. Raises ConfigError where another process was faster (both may have bound)."""
-    host, port = listener.getsockname()[:2]
-    try:
-        listener.listen(BACKLOG)
-    except OSError as error:
-        raise _unusable(error, host, port, setting) from error
-
-
-def url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _options() -> list[tuple[int, int, int]]:
-    """What accepted connections inherit; an option that the platform lacks is left out."""
-    options = [
-        (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1),
-        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-        (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-    ]
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        options.append((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MILLISECONDS))
-    return options
-
-
-_OPTIONS = _options()
-
-
-def _unusable(error: OSError, host: str, port: int, setting: str) -> ConfigError:
-    match error.errno:
-        case errno.EADDRINUSE:
-            return ConfigError(setting, f"port {port} on {host} is taken; stop what uses it or choose another")
-        case errno.EACCES:
-            return ConfigError(setting, f"port {port} needs privileges that this process does not have; choose another")
-        case errno.EADDRNOTAVAIL:
-            return ConfigError("SERVER_HOST", f"{host} is no address of this machine")
-        case _:
-            return ConfigError(setting, f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}")
-
-
 async def serve(
     app: App, listener: socket.socket, *, until: Callable[[], Awaitable[None]], grace_seconds: float
 ) -> None:
     """Serve until ``until()`` returns; then accept nothing more and wait for what is in flight, at most so long."""
     _claim_descriptors()
-    listen(listener)
+    ports.listen(listener)
     worker = _Worker(app)
     accept = partial(
         trio.serve_listeners, worker.serve, [trio.SocketListener(trio.socket.from_stdlib_socket(listener))]

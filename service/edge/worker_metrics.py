@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 
 import anyio
 
-from service.edge import serving
+from service.edge import ports
 from service.edge.app import Readiness
 from service.edge.metrics_port import metrics_port
 from service.observe import pages
@@ -29,16 +29,16 @@ class WorkerMetrics:
     """
 
     def __init__(self, host: str, port: int, workers: int) -> None:
-        self._listener = serving.bind(host, port, setting="PROMETHEUS_PORT")
-        serving.listen(self._listener, setting="PROMETHEUS_PORT")
-        self._reserved = [serving.bind(LOOPBACK, 0) for _ in range(workers)]
+        self._listener = ports.bind(host, port, setting="PROMETHEUS_PORT")
+        ports.listen(self._listener, setting="PROMETHEUS_PORT")
+        self._reserved = [ports.bind(LOOPBACK, 0) for _ in range(workers)]
         self.ports = [int(reserved.getsockname()[1]) for reserved in self._reserved]
         self.readiness = Readiness()
 
     @asynccontextmanager
     async def served(self) -> AsyncIterator[None]:
         async with metrics_port(self._listener, self._page, self.readiness):
-            logger.info("serving metrics at %s/metrics", serving.url(self._listener))
+            logger.info("serving metrics at %s/metrics", ports.url(self._listener))
             yield
 
     async def _page(self, *, open_metrics: bool) -> bytes:

@@ -29,8 +29,6 @@ OTHER = "_OTHER"
 """What OpenTelemetry calls a value outside of the known ones."""
 SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
 """Upper bounds of a duration's buckets (OpenTelemetry, MCP metrics)."""
-TOOL_ERROR = "tool_error"
-"""The type of error of a result with isError (the same conventions)."""
 
 STATES = ("starting", "ready", "draining")
 BREAKER_STATES = ("closed", "half_open", "open")
@@ -99,7 +97,7 @@ class Metrics:
     def __call__(self, record: CallRecord) -> None:
         """An observer of calls (`service.observe.record.Observe`)."""
         duration = self._durations.of(
-            record.tool, record.method or OTHER, _error_type(record), record.version, record.transport
+            record.tool, record.method or OTHER, record.error_type, record.version, record.transport
         )
         duration.observe(record.seconds, record.trace_id)
         if record.tool:
@@ -247,18 +245,6 @@ def _samples(family: Family, values: Mapping[tuple[str, ...], float]) -> Metric:
 
 def _one_of(states: tuple[str, ...], now: str) -> dict[tuple[str, ...], float]:
     return {(state,): float(state == now) for state in states}
-
-
-def _error_type(record: CallRecord) -> str:
-    match record.outcome:
-        case "ok":
-            return ""
-        case "tool_error":
-            return TOOL_ERROR
-        case "cancelled":
-            return "cancelled"
-        case _:  # the JSON-RPC code
-            return record.error
 
 
 def _status_class(status: int | None) -> str:

@@ -47,6 +47,17 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str = ""
     trace_id: str = ""
 
+    @property
+    def error_type(self) -> str:
+        """OpenTelemetry, Semantic conventions for MCP, ``error.type``; empty if all went well."""
+        match self.outcome:
+            case "ok":
+                return ""
+            case "tool_error" | "cancelled":
+                return self.outcome
+            case "protocol_error" | "internal_error":
+                return self.error
+
 
 Observe = Callable[[CallRecord], None]
 """Must return at once and must not raise."""

@@ -24,6 +24,7 @@ RULES_EXPIRE_SECONDS = 3600.0
 """Rules that could not be had again for so long are not X-Ray's any more; then the fallback holds."""
 REPORT_SECONDS = 10.0
 """How often X-Ray wants to hear of a rule, unless it says otherwise."""
+_PORT = re.compile(r":\d*$")
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -167,8 +168,7 @@ class _Applied:
         """A message is always a POST. Its attributes are those that its span is to have."""
         if self._fits_all:
             return True
-        host = carrier.host.rpartition(":")[0] or carrier.host
-        asked = (host, "POST" if carrier.path else "", carrier.path)
+        asked = (_PORT.sub("", carrier.host), "POST" if carrier.path else "", carrier.path)
         if not all(_fits(pattern, text) for pattern, text in zip(self._patterns, asked, strict=True)):
             return False
         attributes = {"mcp.method.name": call.method, "gen_ai.tool.name": call.name}

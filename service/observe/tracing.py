@@ -241,11 +241,10 @@ def _request_attributes(record: CallRecord, call: Call, carrier: Carrier) -> dic
         attributes |= {"http.request.method": "POST", "server.address": carrier.host, "url.path": carrier.path}
         if record.outcome != "cancelled":  # else nobody was there to be answered
             attributes["http.response.status_code"] = 202 if record.transport == "sse" else 200
-    match record.outcome:
-        case "protocol_error" | "internal_error":
-            attributes["error.type"] = attributes["rpc.response.status_code"] = record.error
-        case "tool_error" | "cancelled":
-            attributes["error.type"] = record.outcome
+    if record.error_type:
+        attributes["error.type"] = record.error_type
+    if record.outcome in {"protocol_error", "internal_error"}:
+        attributes["rpc.response.status_code"] = record.error
     return attributes
 
 

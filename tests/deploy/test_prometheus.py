@@ -16,12 +16,12 @@ import pytest
 from asked import call, fetch, message, post, until
 from processes import CHECKOUT, Server, started
 from prometheus import Prometheus, program, promtool, scraping
+from records import record
 from scraped import Page, metrics_url, scraped
 
 from service.edge.metrics_port import OPEN_METRICS
 from service.observe.metrics import Metrics
 from service.observe.pages import merged
-from service.observe.record import CallRecord
 
 DOCUMENT = CHECKOUT / "service" / "demo" / "openapi.yaml"
 DASHBOARD = msgspec.json.decode((CHECKOUT / "deploy/grafana/dashboards/openapi-mcp-server.json").read_bytes())
@@ -35,17 +35,6 @@ actions:
   - target: $.paths['/pets/search'].get.responses['200'].content['application/json']
     update: {schema: {type: object, required: [colour], properties: {colour: {type: string}}}}
 """
-TRACED = {
-    "method": "tools/call",
-    "version": "2025-11-25",
-    "transport": "http",
-    "outcome": "ok",
-    "seconds": 0.15,
-    "request_bytes": 1,
-    "response_bytes": 1,
-    "tool": "getPet",
-    "api": "pets",
-}
 VARIABLES = {"$__rate_interval": "1m", "$job": ".*", "$api": ".*", "$tool": ".*"}
 
 
@@ -238,7 +227,7 @@ def test_the_traces_of_calls_of_several_workers_are_kept(tmp_path):
     pages = {}
     for worker, trace in {"0": "a" * 32, "1": "b" * 32}.items():
         metrics = Metrics()
-        metrics(CallRecord(**TRACED, trace_id=trace))
+        metrics(record(tool="getPet", api="pets", seconds=0.15, trace_id=trace))
         pages[worker] = metrics.page(open_metrics=True)()
     name = "mcp_server_operation_duration_seconds_bucket"
     with answering(merged(pages)) as target, scraping(tmp_path, target) as prometheus:

@@ -12,7 +12,7 @@ import trio
 from served import VISITORS
 from trio.testing import wait_all_tasks_blocked
 
-from service.edge import serving
+from service.edge import ports, serving
 from service.edge.sse import HttpSse, http_sse
 from service.gateway import Gateway
 
@@ -144,7 +144,7 @@ class Server:
 
 @asynccontextmanager
 async def sse_server(built: Gateway, *, grace_seconds: float = 5) -> AsyncIterator[Server]:
-    listener = serving.bind("127.0.0.1", 0)
+    listener = ports.bind("127.0.0.1", 0)
     async with http_sse(built, VISITORS, worker=0) as sse, trio.open_nursery() as nursery:
         server = Server(listener.getsockname()[1], sse)
 

@@ -14,7 +14,7 @@ import trio
 from asked import fetch
 from trio.testing import wait_all_tasks_blocked
 
-from service.edge import serving
+from service.edge import ports
 from service.edge.app import Readiness
 from service.edge.metrics_port import in_thread, metrics_port
 
@@ -37,8 +37,8 @@ async def large(*, open_metrics: bool) -> bytes:
 
 
 def listening() -> socket.socket:
-    listener = serving.bind("127.0.0.1", 0)
-    serving.listen(listener)
+    listener = ports.bind("127.0.0.1", 0)
+    ports.listen(listener)
     return listener
 
 
@@ -49,7 +49,7 @@ def served(use: Callable[[str], Awaitable[Any]], of: Any = page, readiness: Read
         listener = listening()
         with trio.fail_after(20):
             async with metrics_port(listener, of, readiness or Readiness()):
-                return await use(serving.url(listener))
+                return await use(ports.url(listener))
 
     return trio.run(main)
 
@@ -167,7 +167,7 @@ def test_a_scrape_that_is_being_answered_is_answered_to_its_end():
         listener = listening()
 
         async def scrape() -> None:
-            answered.append((await trio.to_thread.run_sync(fetch, f"{serving.url(listener)}/metrics"))[2])
+            answered.append((await trio.to_thread.run_sync(fetch, f"{ports.url(listener)}/metrics"))[2])
 
         async def let_go() -> None:
             await wait_all_tasks_blocked(0.05)  # the port is closing

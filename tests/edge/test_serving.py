@@ -13,8 +13,7 @@ import trio
 from hypercorn.config import Config as HypercornConfig
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from service.edge import serving
-from service.errors import ConfigError
+from service.edge import ports, serving
 
 GET = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
 OK = b"HTTP/1.1 200 "
@@ -40,7 +39,7 @@ class Server:
 
 @asynccontextmanager
 async def serving_app(app: serving.App, *, grace_seconds: float = 5) -> AsyncIterator[Server]:
-    listener = serving.bind("127.0.0.1", 0)
+    listener = ports.bind("127.0.0.1", 0)
     server = Server(listener.getsockname()[1])
 
     async def serve() -> None:
@@ -488,55 +487,14 @@ def test_what_takes_longer_than_the_grace_is_cut_off():
     run(main, hurried())
 
 
-def test_accepted_connections_have_the_options_of_their_listener():
-    with serving.bind("127.0.0.1", 0) as listener:
-        serving.listen(listener)
-        with socket.create_connection(listener.getsockname()):
-            listener.settimeout(10)
-            connection, _ = listener.accept()
-            with connection:
-                found = {
-                    name: connection.getsockopt(*option)
-                    for name, option in {
-                        "unacknowledged": (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT),
-                        "probed": (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
-                        "at once": (socket.IPPROTO_TCP, socket.TCP_NODELAY),
-                    }.items()
-                }
-    assert found == {"unacknowledged": 15_000, "probed": 1, "at once": 1}
-
-
 def test_every_setting_of_hypercorns_is_one_that_it_knows():
     """It takes a misspelt one without a word."""
     assert set(vars(serving._config())) - set(dir(HypercornConfig())) == set()
 
 
-def test_a_taken_port_is_refused_by_the_name_of_its_setting():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(ConfigError, match=f"^SERVER_PORT: port {port} on 127.0.0.1 is taken"):
-            serving.bind("127.0.0.1", port)
-
-
-@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
-def test_a_host_that_is_not_this_machine_is_refused(host):
-    with pytest.raises(ConfigError, match=f"^SERVER_HOST: {host} is no address of this machine"):
-        serving.bind(host, 0)
-
-
-def test_of_two_processes_that_bound_one_port_the_slower_is_told_that_it_is_taken():
-    faster = serving.bind("127.0.0.1", 0)
-    port = faster.getsockname()[1]
-    slower = serving.bind("127.0.0.1", port)
-    with faster, slower:
-        serving.listen(faster)
-        with pytest.raises(ConfigError, match=f"port {port} on 127.0.0.1 is taken"):
-            serving.listen(slower)
-
-
 def test_a_client_that_has_connected_but_was_not_accepted_at_the_stop_gets_its_answer():
-    listener = serving.bind("127.0.0.1", 0)
-    serving.listen(listener)
+    listener = ports.bind("127.0.0.1", 0)
+    ports.listen(listener)
 
     async def hello(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})

@@ -10,22 +10,12 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
+from records import record
 
 from service.observe import logs
-from service.observe.record import CallRecord
 
-RECORD = CallRecord(
-    method="tools/call",
-    version="2025-11-25",
-    transport="http",
-    outcome="ok",
-    seconds=0.1234,
-    request_bytes=10,
-    response_bytes=100,
-    tool="getPet",
-    api="pets",
-    status=200,
-    upstream_seconds=0.1,
+RECORD = record(
+    seconds=0.1234, request_bytes=10, response_bytes=100, tool="getPet", api="pets", status=200, upstream_seconds=0.1
 )
 
 
@@ -107,17 +97,7 @@ def test_the_level_of_a_line_is_that_of_its_outcome(written, outcome, level):
 @pytest.mark.parametrize(("level", "lines"), [("INFO", 0), ("DEBUG", 1)])
 def test_what_is_no_call_is_told_only_when_debugging(written, level, lines):
     logs.configure(level, "json", written.descriptor)
-    logs.call_logger(level)(
-        CallRecord(
-            method="ping",
-            version="2025-11-25",
-            transport="http",
-            outcome="ok",
-            seconds=0,
-            request_bytes=1,
-            response_bytes=1,
-        )
-    )
+    logs.call_logger(level)(record(method="ping"))
     logging.getLogger("service.last").error("last")
     assert written().count("\n") == lines + 1
 

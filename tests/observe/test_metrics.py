@@ -8,6 +8,7 @@ import msgspec
 import pytest
 import trio
 from descriptions import catalog, operation
+from records import record
 from scraped import Page
 from scripted import ScriptedApi, gateway, ok
 
@@ -17,11 +18,7 @@ from service.observe.families import FAMILIES
 from service.observe.metrics import LABEL_SETS, Metrics
 from service.observe.record import CallRecord, to_each
 
-CALL = CallRecord(
-    method="tools/call",
-    version="2025-11-25",
-    transport="http",
-    outcome="ok",
+CALL = record(
     seconds=0.15,
     request_bytes=100,
     response_bytes=1_000,
@@ -36,7 +33,7 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 JUNK = 10_000
 
 
-def record(**changes: object) -> CallRecord:
+def called(**changes: object) -> CallRecord:
     return msgspec.structs.replace(CALL, **changes)
 
 
@@ -52,7 +49,7 @@ def seen(*records: CallRecord) -> Page:
 
 
 def test_a_call_is_in_the_buckets_of_its_duration_under_the_names_of_the_conventions():
-    after = seen(CALL, record(seconds=0.2), record(seconds=1_000))
+    after = seen(CALL, called(seconds=0.2), called(seconds=1_000))
     labels = {
         "mcp_method_name": "tools/call",
         "gen_ai_tool_name": "getPet",
@@ -80,11 +77,11 @@ def test_a_call_is_in_the_buckets_of_its_duration_under_the_names_of_the_convent
     ],
 )
 def test_the_type_of_error_is_the_codes_or_tool_error(changes, error_type):
-    assert seen(record(**changes)).labels(f"{DURATION}_count", "error_type") == {error_type}
+    assert seen(called(**changes)).labels(f"{DURATION}_count", "error_type") == {error_type}
 
 
 def test_what_a_tool_costs_and_wants_is_counted_by_tool():
-    after = seen(CALL, record(truncated=True, mismatch=True), record(tool="listPets"))
+    after = seen(CALL, called(truncated=True, mismatch=True), called(tool="listPets"))
     assert after.value("openapi_mcp_request_bytes_total", gen_ai_tool_name="getPet") == 200
     assert after.value("openapi_mcp_response_bytes_total", gen_ai_tool_name="getPet") == 2_000
     assert after.value("openapi_mcp_result_tokens_total", gen_ai_tool_name="getPet") == 400
@@ -104,7 +101,7 @@ def test_what_a_tool_costs_and_wants_is_counted_by_tool():
     ],
 )
 def test_a_tools_errors_are_counted_by_their_cause(changes, cause):
-    after = seen(record(outcome="tool_error", **changes), CALL)
+    after = seen(called(outcome="tool_error", **changes), CALL)
     assert after.labels("openapi_mcp_tool_errors_total", "error_type") == {cause}
     assert after.value("openapi_mcp_tool_errors_total", gen_ai_tool_name="getPet") == 1
 
@@ -120,7 +117,7 @@ def test_a_tools_errors_are_counted_by_their_cause(changes, cause):
     ],
 )
 def test_an_api_is_counted_by_its_status_or_by_why_it_gave_none(changes, status, error_type):
-    after = seen(record(**changes))
+    after = seen(called(**changes))
     labels = {"api": "pets", "status": status, "error_type": error_type}
     assert after.value("openapi_mcp_upstream_requests_total", **labels) == 1
     status_class = f"{status[0]}xx" if status else ""
@@ -128,7 +125,7 @@ def test_an_api_is_counted_by_its_status_or_by_why_it_gave_none(changes, status,
 
 
 def test_a_call_that_never_reached_its_api_is_none_of_its():
-    after = seen(record(outcome="tool_error", error="ArgumentError", status=None, upstream_seconds=0.0))
+    after = seen(called(outcome="tool_error", error="ArgumentError", status=None, upstream_seconds=0.0))
     assert not any(name.startswith("openapi_mcp_upstream") for name, _ in after.series)
 
 
@@ -136,7 +133,7 @@ def test_retries_are_counted_from_zero():
     metrics = Metrics()
     metrics.load(catalog(operation()))
     assert page(metrics).value("openapi_mcp_upstream_retries_total", api="pets") == 0
-    metrics(record(retries=2))
+    metrics(called(retries=2))
     assert page(metrics).value("openapi_mcp_upstream_retries_total", api="pets") == 2
 
 
@@ -183,7 +180,7 @@ def test_the_process_is_on_the_page_too():
 
 def test_the_trace_of_a_call_is_an_exemplar_in_openmetrics():
     metrics = Metrics()
-    metrics(record(trace_id=TRACE))
+    metrics(called(trace_id=TRACE))
     metrics(CALL)
     exemplars = {
         (sample.name, sample.labels["le"]): (sample.exemplar.labels, sample.exemplar.value)
@@ -238,7 +235,7 @@ def test_ten_thousand_bad_names_methods_and_versions_make_no_series():
 
 
 def test_an_api_that_makes_up_statuses_makes_few_series():
-    after = seen(*(record(status=status) for status in range(100, 1000)))
+    after = seen(*(called(status=status) for status in range(100, 1000)))
     statuses = after.labels("openapi_mcp_upstream_requests_total", "status")
     assert {"200", "404", "5xx", "9xx"} <= statuses
     assert len(statuses) <= len(http.HTTPStatus) + 9
@@ -248,7 +245,7 @@ def test_an_api_that_makes_up_statuses_makes_few_series():
 
 def test_more_tools_than_the_limit_are_counted_together():
     number = LABEL_SETS + 500
-    after = seen(*(record(tool=f"tool{n}", outcome="tool_error", error="Timeout", status=None) for n in range(number)))
+    after = seen(*(called(tool=f"tool{n}", outcome="tool_error", error="Timeout", status=None) for n in range(number)))
     for name in (f"{DURATION}_count", "openapi_mcp_request_bytes_total", "openapi_mcp_tool_errors_total"):
         assert len(after.labels(name, "gen_ai_tool_name")) == LABEL_SETS + 1
     assert after.value(f"{DURATION}_count") == number
@@ -275,7 +272,7 @@ def test_the_table_is_what_there_is():
 def test_every_label_is_in_the_table():
     metrics = Metrics()
     metrics.load(catalog(operation()))
-    metrics(record(outcome="tool_error"))
+    metrics(called(outcome="tool_error"))
     for family in FAMILIES:
         found = [set(sample.labels) - {"le"} for sample in page(metrics).samples if sample.name.startswith(family.name)]
         assert all(labels == set(family.labels) for labels in found), family.name

@@ -12,8 +12,9 @@ from collector import attributes, collector
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from records import record
 from scripted import ScriptedApi, gateway, ok
-from traced import Seen, call, record, recorded, settings
+from traced import Seen, call, recorded, settings
 
 from service.observe.otlp import OtlpExporter
 from service.observe.otlp_spans import encode

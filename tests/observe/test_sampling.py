@@ -90,6 +90,12 @@ def test_a_rule_concerns_what_its_patterns_fit(changes: dict[str, Any], fits: bo
     assert world.sampled() == fits
 
 
+@pytest.mark.parametrize("host", ["[::1]", "[::1]:8000"])
+def test_the_port_is_no_part_of_a_host(host: str) -> None:
+    world = World(rule("mine", priority=1, fixed_rate=1.1, host="[::1]"), rule())
+    assert world.sampled(carrier=Carrier(host=host, path="/mcp")) == 1
+
+
 def test_over_stdio_there_is_no_host_no_path_and_no_http() -> None:
     world = World(rule("http", priority=1, http_method="POST"), rule(fixed_rate=1.1))
     assert world.sampled(carrier=NO_CARRIER) == 1

@@ -12,8 +12,9 @@ import trio
 import trio.testing
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
+from records import record
 from scripted import ScriptedApi, Silence, Step, gateway, ok, slowly, tool
-from traced import Seen, call, parent_id, record, recorded
+from traced import Seen, call, parent_id, recorded
 
 from service.bridge.model import Origin
 from service.errors import Timeout

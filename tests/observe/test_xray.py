@@ -10,7 +10,8 @@ import msgspec
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext, SpanKind
-from traced import call, record, recorded, settings
+from records import record
+from traced import call, recorded, settings
 from xray_daemon import check, daemon
 
 from service.observe import xray

@@ -28,7 +28,7 @@ from nginx import every_worker, proxy
 from processes import Server, started
 from test_scripts import NODE, NODE_FOLDER
 
-from service.edge import serving
+from service.edge import ports, serving
 from service.edge.sse import CALLS
 
 # The client leaves the generators of an event stream to the garbage collector, which Trio warns of.
@@ -272,7 +272,7 @@ async def _converse(ways: dict[str, str], api: Api, listener: socket.socket) -> 
 def conversations(tmp_path_factory: pytest.TempPathFactory) -> Conversations:
     folder = tmp_path_factory.mktemp("streams")
     (folder / "openapi.yaml").write_text(DOCUMENT)
-    listener = serving.bind("127.0.0.1", 0)
+    listener = ports.bind("127.0.0.1", 0)
     api_url = "http://{}:{}".format(*listener.getsockname())
     where = ("--spec-path", str(folder / "openapi.yaml"), "--api-url", api_url, "--allow-private-networks")
     api = Api(2 * len(_clients()))
