@@ -38,7 +38,7 @@ from service.edge.posts import Visitors
 from service.edge.sse import http_sse
 from service.edge.stdio import claim_stdout, serve_stdio
 from service.edge.streamable_http import streamable_http
-from service.edge.upstream import Upstream
+from service.edge.upstream import Asking, Upstream
 from service.errors import ConfigError
 from service.gateway import Gateway, Serving
 from service.mcp.messages import ServerInfo
@@ -188,14 +188,14 @@ async def opened(
         validate_output=config.validate_output,
         result_budget_bytes=config.result_budget_bytes,
     )
-    async with Upstream(
-        CheckedBackend(address_rule(config)),
+    asking = Asking(
         max_connections=config.http_max_connections,
         max_keepalive=config.http_max_keepalive,
         attempt_seconds=config.http_timeout_seconds,
         retries=config.http_retries,
         breaker=config.http_breaker,
-    ) as upstream:
+    )
+    async with Upstream(CheckedBackend(address_rule(config)), asking) as upstream:
         gateway = Gateway(tools, how, send=upstream.send, authorize=authorize, observe=observe, trace=trace)
         del tools  # a reload replaces them
         if metrics is not None:

@@ -15,7 +15,7 @@ import trio.testing
 
 from service.bridge.model import HttpRequest, HttpResponse, Origin
 from service.edge.sockets import Dialler
-from service.edge.upstream import Upstream
+from service.edge.upstream import Asking, Upstream
 from service.errors import UpstreamError
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -146,7 +146,7 @@ def sized(body: bytes, headers: bytes = b"", status: bytes = b"200 OK") -> bytes
 
 def client(**settings: Any) -> Upstream:
     """One that does not try again unless it is told to: what it does with one attempt shows."""
-    return Upstream(Dialler(), **{"retries": 0, **settings})
+    return Upstream(Dialler(), Asking(**{"retries": 0, **settings}))
 
 
 async def send(one: Upstream, request: HttpRequest, seconds: float = 10) -> HttpResponse:

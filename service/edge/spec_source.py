@@ -15,7 +15,7 @@ from anyio.to_thread import run_sync
 
 from service.bridge.model import HttpRequest, HttpResponse, base_url
 from service.edge.addresses import AddressRule, CheckedBackend
-from service.edge.upstream import Upstream
+from service.edge.upstream import Asking, Upstream
 from service.errors import ConfigError, SpecError, UpstreamError
 
 FILE_BYTES = 64 * 1024 * 1024
@@ -24,6 +24,7 @@ URL_BYTES = 32 * 1024 * 1024
 """Of an answer, decoded."""
 FETCH_SECONDS = 30.0
 """For the whole fetch."""
+_ASKING = Asking(max_connections=1, max_keepalive=0, attempt_seconds=FETCH_SECONDS, answer_bytes=URL_BYTES)
 _SENT_AS_WRITTEN = "%/:@!$&'()*+,;=~"  # RFC 3986 section 3.3; what is escaped already stays as it is
 
 
@@ -90,9 +91,7 @@ def read_file(
 async def _fetch(url: str, setting: str, rule: AddressRule, backend: httpcore2.AsyncNetworkBackend) -> bytes:
     request = _request(url, setting, rule)
     try:
-        async with Upstream(
-            backend, max_connections=1, max_keepalive=0, attempt_seconds=FETCH_SECONDS, answer_limit=URL_BYTES
-        ) as upstream:
+        async with Upstream(backend, _ASKING) as upstream:
             response = await upstream.send(request, deadline_seconds=FETCH_SECONDS)
     except UpstreamError as error:
         raise SpecError(shown(url), str(error)) from error

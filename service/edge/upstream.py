@@ -47,6 +47,17 @@ _USER_AGENT = f"openapi-mcp-server/{__version__}".encode("ascii")
 _LIBRARY_ERRORS = tuple(kind for kind, *_ in _FAILURES)
 
 
+class Asking(msgspec.Struct, frozen=True, kw_only=True):
+    """How APIs are asked. ``max_connections`` is to each, ``max_keepalive`` to all of them together."""
+
+    max_connections: int = 100
+    max_keepalive: int = 20
+    attempt_seconds: float = 30.0
+    answer_bytes: int = ANSWER_LIMIT
+    retries: int = 2
+    breaker: bool = True
+
+
 class Upstream:
     """Sends requests to APIs. One for the whole process; enter it before the first request.
 
@@ -54,24 +65,10 @@ class Upstream:
     at its own origin, which is also where its credentials belong.
     """
 
-    def __init__(  # noqa: PLR0913 - one for each setting
-        self,
-        backend: httpcore2.AsyncNetworkBackend,
-        *,
-        max_connections: int = 100,
-        max_keepalive: int = 20,
-        attempt_seconds: float = 30.0,
-        answer_limit: int = ANSWER_LIMIT,
-        retries: int = 2,
-        breaker: bool = True,
-    ) -> None:
-        self._connections = Connections(backend, idle_limit=max_keepalive)
+    def __init__(self, backend: httpcore2.AsyncNetworkBackend, asking: Asking) -> None:
+        self._connections = Connections(backend, idle_limit=asking.max_keepalive)
         self._gates: dict[Origin, Gate] = {}
-        self._max_connections = max_connections
-        self._attempt_seconds = attempt_seconds
-        self._answer_limit = answer_limit
-        self._retries = retries
-        self._breaks = breaker
+        self._asking = asking
 
     async def __aenter__(self) -> Self:
         return self
@@ -111,7 +108,8 @@ class Upstream:
     def _gate(self, origin: Origin) -> Gate:
         gate = self._gates.get(origin)
         if gate is None:
-            gate = self._gates[origin] = Gate(origin, connections=self._max_connections, breaks=self._breaks)
+            how = self._asking
+            gate = self._gates[origin] = Gate(origin, connections=how.max_connections, breaks=how.breaker)
         return gate
 
     def _pause(
@@ -119,7 +117,7 @@ class Upstream:
     ) -> float | None:
         """Seconds until the next attempt; None if there is to be none."""
         made = len(ended) - 1
-        if not retries.may_repeat(ended[-1], method, retries=made, limit=self._retries):
+        if not retries.may_repeat(ended[-1], method, retries=made, limit=self._asking.retries):
             return None
         asked = None if isinstance(result, UpstreamError) else retries.retry_after(result, time.time())
         pause = retries.pause(made, asked, random.random())  # noqa: S311 - nobody gains by guessing it
@@ -136,7 +134,7 @@ class Upstream:
         return result
 
     async def _outcome(self, call: _Call, seconds_left: float) -> HttpResponse | UpstreamError:
-        seconds = min(seconds_left, self._attempt_seconds)
+        seconds = min(seconds_left, self._asking.attempt_seconds)
         try:
             with anyio.move_on_after(seconds):
                 return (await self._follow(call)).response()
@@ -174,7 +172,7 @@ class Upstream:
         try:
             head = _head(call.request)
             call.may_be_sent = True
-            answer = call.answer = Answer(await connection.ask(head, call.request.body), self._answer_limit)
+            answer = call.answer = Answer(await connection.ask(head, call.request.body), self._asking.answer_bytes)
             await self._read_body(connection, answer, call.request.origin)
         except BaseException:
             await self._connections.drop(connection)
@@ -195,7 +193,7 @@ class Upstream:
         if not answer.is_full:
             answer.finish()
             return
-        limit = f"{self._answer_limit / 2**20:g} MiB"
+        limit = f"{self._asking.answer_bytes / 2**20:g} MiB"
         if not answer.is_stream:
             raise TooLarge(f"the answer of {origin} exceeds {limit}", outcome_unknown=True)
         answer.cut = f"after {limit}"

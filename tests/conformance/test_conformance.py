@@ -19,7 +19,7 @@ from served import served
 
 from service.bridge import catalog
 from service.bridge.model import base_url
-from service.edge.upstream import Upstream
+from service.edge.upstream import Asking, Upstream
 from service.gateway import Gateway, Serving
 from service.mcp.messages import ServerInfo
 from service.openapi import document, operations
@@ -58,7 +58,7 @@ def run_suite(revision: str, results: Path) -> subprocess.CompletedProcess[bytes
 
     async def main() -> subprocess.CompletedProcess[bytes]:
         with trio.fail_after(120):
-            async with trio.open_nursery() as nursery, Upstream(httpcore2.TrioBackend()) as api:
+            async with trio.open_nursery() as nursery, Upstream(httpcore2.TrioBackend(), Asking()) as api:
                 api_url = await nursery.start(fixture_api, lambda: built.lists_changed())  # noqa: PLW0108 - made below
                 built = gateway(api_url, api)
                 async with served(built) as url:

@@ -14,7 +14,7 @@ from loopback import OK, get, loopback, send
 
 from service.bridge.model import Origin
 from service.edge.addresses import ATTEMPT_SECONDS, CONNECT_SECONDS, AddressRule, CheckedBackend, kind
-from service.edge.upstream import Upstream
+from service.edge.upstream import Asking, Upstream
 from service.errors import Refused, Unreachable
 
 STRICT = AddressRule(allow_private=False, allow_insecure=False)
@@ -286,7 +286,7 @@ def test_a_host_without_an_address_cannot_be_connected_to(answer: list[str] | Ex
     "host", ["127.0.0.1", "0x7f.1", "0x7f000001", "2130706433", "0177.0.0.1", "127.1", "localhost", "::ffff:7f00:1"]
 )
 async def test_however_the_loopback_address_is_spelt_the_systems_resolver_knows_it(host: str) -> None:
-    async with loopback([(OK,)]) as api, Upstream(CheckedBackend(STRICT)) as one:
+    async with loopback([(OK,)]) as api, Upstream(CheckedBackend(STRICT), Asking()) as one:
         with pytest.raises((Refused, Unreachable)):  # not every resolver takes every spelling
             await send(one, get(Origin("http", host, api.origin.port)))
         assert api.connections == 0
@@ -296,6 +296,6 @@ async def test_however_the_loopback_address_is_spelt_the_systems_resolver_knows_
 async def test_the_host_header_keeps_the_name() -> None:
     async with loopback([(OK,)]) as api:
         backend = CheckedBackend(OPEN, names(["127.0.0.1"]))
-        async with Upstream(backend) as one:
+        async with Upstream(backend, Asking()) as one:
             await send(one, get(Origin("http", "api.example.com", api.origin.port)))
         assert b"\r\nHost: api.example.com:%d\r\n" % api.origin.port in api.requests[0]

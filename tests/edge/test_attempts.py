@@ -20,7 +20,7 @@ from service.bridge.model import IDEMPOTENT_METHODS, HttpResponse, Origin
 from service.edge.addresses import AddressRule, CheckedBackend
 from service.edge.retries import CALLS_PER_RETRY, SAVED_RETRIES
 from service.edge.sockets import Dialler
-from service.edge.upstream import Upstream
+from service.edge.upstream import Asking, Upstream
 from service.errors import Refused, Timeout, Unreachable, UpstreamError
 
 CALM = {"retries": 2, "breaker": False}
@@ -44,7 +44,7 @@ class Reluctant(Dialler):
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST", "PATCH"])
 @clocked
 async def test_what_was_not_sent_is_tried_again_whatever_its_method(method: str) -> None:
-    async with loopback([(OK,)]) as api, Upstream(Reluctant(2)) as one:
+    async with loopback([(OK,)]) as api, Upstream(Reluctant(2), Asking()) as one:
         answer = await one.send(get(api.origin, method=method), deadline_seconds=60)
         assert (answer.status, answer.retries, answer.doubtful) == (200, 2, False)
         assert len(api.requests) == 1
@@ -59,7 +59,7 @@ async def test_a_connection_that_takes_too_long_is_given_up_for_another() -> Non
                 await trio.sleep_forever()
             return await super().connect_tcp(host, port, *args, **options)
 
-    async with loopback([(OK,)]) as api, Upstream(Swallowed(0), attempt_seconds=5) as one:
+    async with loopback([(OK,)]) as api, Upstream(Swallowed(0), Asking(attempt_seconds=5)) as one:
         answer = await one.send(get(api.origin, method="POST"), deadline_seconds=60)
         assert (answer.status, answer.retries, answer.doubtful) == (200, 1, False)
         assert 5 <= trio.current_time() < 5.3
@@ -68,7 +68,7 @@ async def test_a_connection_that_takes_too_long_is_given_up_for_another() -> Non
 @clocked
 async def test_three_attempts_are_all() -> None:
     backend = Reluctant(3)
-    async with loopback([(OK,)]) as api, Upstream(backend) as one:
+    async with loopback([(OK,)]) as api, Upstream(backend, Asking()) as one:
         with pytest.raises(Unreachable) as caught:
             await one.send(get(api.origin), deadline_seconds=60)
         assert (backend.dialled, caught.value.retries, caught.value.outcome_unknown) == (3, 2, False)
@@ -122,7 +122,7 @@ async def test_an_api_gets_a_request_that_might_do_harm_once(method: str, reply:
 )
 @clocked
 async def test_what_would_only_be_repeated_is_not(reply: Reply) -> None:
-    async with loopback([reply], [(OK,)]) as api, client(**CALM, answer_limit=1_000) as one:
+    async with loopback([reply], [(OK,)]) as api, client(**CALM, answer_bytes=1_000) as one:
         assert (await outcome(one, api.origin)).retries == 0
         assert len(api.requests) == 1
 
@@ -146,7 +146,7 @@ async def test_nothing_is_sent_again_where_retries_are_off() -> None:
 async def test_a_certificate_is_not_better_at_the_second_look(tmp_path: Path) -> None:
     tls, _ = certificate(tmp_path)
     backend = Reluctant(0)
-    async with loopback([(OK,)], tls=tls) as api, Upstream(backend) as one:
+    async with loopback([(OK,)], tls=tls) as api, Upstream(backend, Asking()) as one:
         with pytest.raises(Unreachable, match="certificate verify failed") as caught:
             await one.send(get(api.origin), deadline_seconds=60)
     assert (backend.dialled, caught.value.retries) == (1, 0)
@@ -162,7 +162,7 @@ async def test_an_address_that_is_not_allowed_is_asked_for_once() -> None:
         return ["10.0.0.1"]
 
     rule = AddressRule(allow_private=False, allow_insecure=True)
-    async with Upstream(CheckedBackend(rule, resolve)) as one:
+    async with Upstream(CheckedBackend(rule, resolve), Asking()) as one:
         with pytest.raises(Refused, match=r"10\.0\.0\.1"):
             await one.send(get(Origin("http", "api.example.com", 80)), deadline_seconds=60)
     assert asked == ["api.example.com"]
@@ -174,7 +174,7 @@ async def test_that_nothing_was_sent_is_not_said_once_something_was() -> None:
         async def connect_tcp(self, host: str, port: int, *args: Any, **options: Any) -> httpcore2.AsyncNetworkStream:
             return await super().connect_tcp(host, 1 if self.dialled else port, *args, **options)
 
-    async with loopback([(Do.CLOSE,)]) as api, Upstream(Gone(0)) as one:
+    async with loopback([(Do.CLOSE,)]) as api, Upstream(Gone(0), Asking()) as one:
         with pytest.raises(Unreachable) as caught:
             await one.send(get(api.origin, method="PUT"), deadline_seconds=60)
         assert (caught.value.outcome_unknown, caught.value.retries) == (True, 2)

@@ -19,7 +19,7 @@ from loopback import KEPT, NEXT, NOT_KEPT, OK, Do, Reply, client, clocked, get, 
 from service.bridge.model import HttpRequest, HttpResponse, Origin
 from service.edge.connections import FRESH_SECONDS, IDLE_SECONDS
 from service.edge.sockets import Dialler
-from service.edge.upstream import Upstream
+from service.edge.upstream import Asking, Upstream
 from service.errors import BadResponse, Refused, Timeout, Unreachable, UpstreamError
 
 pytestmark = pytest.mark.anyio
@@ -144,7 +144,7 @@ class Unconnected(httpcore2.AsyncNetworkBackend):
 async def test_what_stops_a_connection_is_named_and_nothing_was_sent(
     raised: Exception, kind: type[UpstreamError]
 ) -> None:
-    async with Upstream(Unconnected(raised), retries=0) as one:
+    async with Upstream(Unconnected(raised), Asking(retries=0)) as one:
         with pytest.raises(kind) as caught:
             await send(one, get(Origin("http", "api.example.com", 80)))
     assert not caught.value.outcome_unknown
@@ -234,7 +234,7 @@ def under_clock(backend: Recorded, seconds: float, **settings: Any) -> tuple[Htt
     """What one call comes to, and after how long."""
 
     async def call() -> tuple[HttpResponse | UpstreamError, float]:
-        async with Upstream(backend, retries=0, **settings) as one:
+        async with Upstream(backend, Asking(retries=0, **settings)) as one:
             began = trio.current_time()
             try:
                 return await one.send(FAR, deadline_seconds=seconds), trio.current_time() - began
@@ -285,7 +285,7 @@ def test_the_older_a_kept_connection_the_less_it_is_trusted_with(method: str, id
     clock = trio.testing.MockClock()
 
     async def calls() -> None:
-        async with Upstream(backend) as one:
+        async with Upstream(backend, Asking()) as one:
             await one.send(FAR, deadline_seconds=9)
             clock.jump(idle)
             await one.send(get(FAR.origin, method=method), deadline_seconds=9)

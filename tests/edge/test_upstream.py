@@ -205,7 +205,7 @@ def over(limit: int, headers: bytes = b"") -> bytes:
     ],
 )
 async def test_an_answer_over_the_limit_is_an_error(reply: bytes) -> None:
-    async with loopback([(reply,)], [(NEXT,)]) as api, client(answer_limit=1000) as one:
+    async with loopback([(reply,)], [(NEXT,)]) as api, client(answer_bytes=1000) as one:
         with pytest.raises(TooLarge, match="exceeds"):
             await send(one, get(api.origin))
         assert (await send(one, get(api.origin))).body == b"next"
@@ -214,7 +214,7 @@ async def test_an_answer_over_the_limit_is_an_error(reply: bytes) -> None:
 
 async def test_an_answer_of_exactly_the_limit_is_none() -> None:
     replies: list[Reply] = [(over(999),), (sized(gzip.compress(b"x" * 1000), GZIP),)]
-    async with loopback(replies) as api, client(answer_limit=1000) as one:
+    async with loopback(replies) as api, client(answer_bytes=1000) as one:
         for _ in replies:
             assert len((await send(one, get(api.origin))).body) == 1000
 
@@ -222,7 +222,7 @@ async def test_an_answer_of_exactly_the_limit_is_none() -> None:
 @pytest.mark.parametrize("content_type", [b"text/event-stream", b"application/x-ndjson; charset=utf-8"])
 async def test_of_a_stream_over_the_limit_the_beginning_is_kept(content_type: bytes) -> None:
     endless = chunked(b"data: 1\n\n" * 300, headers=b"Content-Type: %b\r\n" % content_type, end=b"")
-    async with loopback([(endless, Do.HANG)]) as api, client(answer_limit=MIB // 512) as one:
+    async with loopback([(endless, Do.HANG)]) as api, client(answer_bytes=MIB // 512) as one:
         answer = await send(one, get(api.origin))
         assert (len(answer.body), answer.cut) == (2048, "after 0.00195312 MiB")
 
