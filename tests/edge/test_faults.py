@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import msgspec
 import trio
+from asked import META
 from loopback import Do, Reply, chunked, play, read_request, sized
 from processes import command, environment, started
 from sessions import Http, Server
@@ -101,8 +102,7 @@ async def over_http(port: int, *argv: str, modern: bool = False) -> AsyncIterato
     async def ask(message: dict[str, Any]) -> dict[str, Any]:
         headers = {}
         if modern:
-            prefix = "io.modelcontextprotocol/"
-            message["params"]["_meta"] = {prefix + "protocolVersion": "2026-07-28", prefix + "clientCapabilities": {}}
+            message["params"]["_meta"] = META
             name = message["params"]["name"]
             headers = {"mcp_protocol_version": "2026-07-28", "mcp_method": "tools/call", "mcp_name": name}
         head = await http.ask("POST", "/mcp", msgspec.json.encode(message), **headers)

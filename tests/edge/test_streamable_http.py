@@ -12,6 +12,7 @@ import msgspec
 import pytest
 import trio
 import trio.testing
+from asked import META, message
 from scripted import ScriptedApi, Silence, Step, gateway, ok, slowly
 
 from service.edge import hosts
@@ -33,11 +34,10 @@ HEADERS = {
 }
 
 
-META = b'{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}'
 ERAS = {
     "legacy": (CALL, {}),
     "modern": (
-        CALL.replace(b'"name"', b'"_meta":%b,"name"' % META),
+        CALL.replace(b'"name"', b'"_meta":%b,"name"' % msgspec.json.encode(META)),
         {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": "get_pet"},
     ),
 }
@@ -389,11 +389,9 @@ def test_silence_is_broken_by_comments_so_that_no_proxy_gives_up() -> None:
 
 def listening(accept: str = "text/event-stream") -> Exchange:
     """A subscription of 2026-07-28 to the list of tools."""
-    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
-    params = {"_meta": meta, "notifications": {"toolsListChanged": True}}
-    message = {"jsonrpc": "2.0", "id": "s", "method": "subscriptions/listen", "params": params}
+    asked = message("subscriptions/listen", "s", _meta=META, notifications={"toolsListChanged": True})
     headers = {"accept": accept, "mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen"}
-    return Exchange(msgspec.json.encode(message), changes=headers).complete()
+    return Exchange(asked, changes=headers).complete()
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json, text/*"])
