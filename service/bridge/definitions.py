@@ -52,12 +52,13 @@ class Definitions:
         """``"NAME":{…}`` at a level of detail."""
         known = self._members.get((name, detail))
         if known is None:
-            known = self._members[name, detail] = encode(name) + b":" + self.body(name, detail)
+            body = reduced(cleaned(bytes(self._schemas[name].json)), detail)
+            known = self._members[name, detail] = encode(name) + b":" + body
         return known
 
     def body(self, name: str, detail: Detail) -> bytes:
-        """The schema itself at a level of detail."""
-        return reduced(cleaned(bytes(self._schemas[name].json)), detail)
+        """The schema of that member alone."""
+        return self.member(name, detail)[len(encode(name)) + 1 :]
 
     def refs(self, name: str) -> tuple[str, ...]:
         """The definitions that a definition refers to."""
@@ -68,19 +69,6 @@ class Definitions:
         found = _ONLY_REF.fullmatch(schema)
         name = found[1].decode() if found else ""
         return name if name in self._schemas else None
-
-    def leads(self, refs: Sequence[str], name: str) -> bool:
-        """Whether definitions lead to one."""
-        names = dict.fromkeys(refs)
-        queue = list(names)
-        for each in queue:  # grows while it is walked
-            if each == name:
-                return True
-            for ref in self._schemas[each].refs:
-                if ref not in names:
-                    names[ref] = None
-                    queue.append(ref)
-        return False
 
     def stub(self, name: str) -> bytes:
         """``"NAME":{…}`` with the schema left out."""

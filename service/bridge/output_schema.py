@@ -11,7 +11,7 @@ from service.bridge.content import essence
 from service.bridge.definitions import OBJECT_OR_NULL, Definitions, says_object
 from service.bridge.media_types import is_json
 from service.bridge.model import OutputContract
-from service.bridge.schema_edits import WHOLE, Detail, cleaned, encode, reduced
+from service.bridge.schema_edits import WHOLE, cleaned, encode, reduced
 from service.openapi.model import MediaType, Operation, Schema
 
 _ANY_TYPE = frozenset({"*/*", "application/*"})
@@ -45,14 +45,19 @@ def build(
     wrapped = not all(definitions.is_object(schema) for schema in encoded)
     refs = tuple(ref for schema in schemas for ref in schema.refs)
     others = (_FILTERED, _UNDOCUMENTED) if filterable else (_UNDOCUMENTED,)
+    is_one_object = len(encoded) == 1 and not wrapped
+    name = definitions.named(encoded[0]) if is_one_object else None
     for detail in WHOLE:
         roots = [reduced(schema, detail) for schema in encoded]
         value, leads_to = _value(roots, wrapped=wrapped, others=others), refs
-        if (plain := _plain(roots, definitions, detail, others)) is not None:
-            value, leads_to = plain
+        plain = _plain(definitions.body(name, detail) if name else roots[0], others) if is_one_object else None
+        if plain is not None and name is not None:  # told at the root instead of among the definitions
+            leads_to = definitions.refs(name)
         members = definitions.reached(leads_to, _HOPELESS * limit - len(value), detail)
         if members is None:
             return None
+        if plain is not None and (name is None or definitions.member(name, detail) not in members):
+            value = plain
         whole = value[:-1] + b',"$defs":{' + b",".join(members) + b"}}" if members else value
         if len(whole) <= limit:
             return OutputContract(schema=msgspec.Raw(whole), wrapped=wrapped)
@@ -84,24 +89,15 @@ def documented(operation: Operation, definitions: Definitions) -> list[Schema]:
     return list({bytes(each.schema.json): each.schema for each in media if each.schema is not None}.values())
 
 
-def _plain(
-    roots: Sequence[bytes], definitions: Definitions, detail: Detail, others: Sequence[str]
-) -> tuple[bytes, tuple[str, ...]] | None:
-    """One documented object with its properties at the root, where clients look for them, and what they refer to.
-
-    None where it is more than its properties, or leads to itself: then it would be told twice.
-    """
-    if len(roots) != 1:
-        return None
-    root, refs = roots[0], definitions.refs_in(roots[0])
-    if (name := definitions.named(root)) is not None:
-        root, refs = definitions.body(name, detail), definitions.refs(name)
+def _plain(root: bytes, others: Sequence[str]) -> bytes | None:
+    """A documented object with its properties at the root, where clients look for them; None where it is more than its
+    properties."""
     keywords = _keywords(root)
-    if not isinstance(keywords, dict) or not _is_plain(keywords, others) or (name and definitions.leads(refs, name)):
+    if not isinstance(keywords, dict) or not _is_plain(keywords, others):
         return None
     kept = {keyword: value for keyword, value in keywords.items() if keyword in _PROSE}
     required = _names(keywords.get("required", b"[]"))
-    return _with_others(kept | {"properties": keywords["properties"]}, required, others), refs
+    return _with_others(kept | {"properties": keywords["properties"]}, required, others)
 
 
 def _is_plain(keywords: Mapping[str, msgspec.Raw], others: Sequence[str]) -> bool:

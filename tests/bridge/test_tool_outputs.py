@@ -187,3 +187,13 @@ def test_an_object_that_is_more_than_its_properties_is_one_of_the_alternatives(p
         "anyOf": [{"type": "object", "$ref": "#/$defs/Pet"}, UNDOCUMENTED],
         "$defs": {"Pet": pet},
     }
+
+
+def test_what_is_an_object_or_something_else_goes_under_result_with_its_properties():
+    either = {"type": ["object", "string"], "properties": AGE}
+    assert promised(either) == {
+        "type": "object",
+        "properties": {"result": either},
+        "x-fastmcp-wrap-result": True,
+        "anyOf": [{"required": ["result"]}, UNDOCUMENTED],
+    }
