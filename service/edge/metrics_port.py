@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import anyio
 from anyio.to_thread import run_sync
 
-from service.edge import ports, serving
+from service.edge import fields, ports, serving
 from service.edge.app import PROBES, Readiness, answer, answer_other_method
 from service.edge.serving import Receive, Scope, Send
 
@@ -96,7 +96,7 @@ class MetricsApp:
         elif path in PROBES:
             await answer(send, *self._readiness.told(path), head=is_head)
         else:
-            await self._metrics(dict[bytes, bytes](scope["headers"]), send, is_head=is_head)
+            await self._metrics(fields.by_name(scope["headers"]), send, is_head=is_head)
 
     async def _metrics(self, asked: dict[bytes, bytes], send: Send, *, is_head: bool) -> None:
         """In the newer format for those who name it, as Prometheus does."""

@@ -56,7 +56,7 @@ class StreamableHttp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         listening = await self._exchange(scope, receive, send)
         if listening is not None:
-            beside = carrier(scope["path"], dict(scope["headers"]))
+            beside = carrier(scope["path"], fields.by_name(scope["headers"]))
             await self.subscribers.serve(listening, beside, receive, send)  # here, where nothing else of it is kept
 
     async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> Call | None:
