@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import trio
+
 from measured import RUN_SECONDS, answered, beside, cpu_seconds, request, resident_mib, serving
 
 Server = tuple[int, subprocess.Popen[bytes]]

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import msgspec
+
 from measured import cpu_seconds, resident_mib, serving
 
 LIST = b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}'

@@ -21,6 +21,7 @@ from typing import Any
 
 import msgspec
 import trio
+
 from measured import receive, serving
 
 CALLS, SESSIONS, IDLE = 500, 200, 200

@@ -94,7 +94,7 @@ def started(*argv: str, stdout: int | None = None, stderr: int | None = None) ->
 @contextmanager
 def serving(log: Path, *argv: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """(port, process) of a server with these arguments, which writes its log to this file."""
-    whole = ("-m", "service", "--transport", "http", "--port", "0", *argv)
+    whole = ("-m", "openapi_mcp_server", "--transport", "http", "--port", "0", *argv)
     with log.open("wb") as stderr, started(*whole, stderr=stderr.fileno()) as server:
         yield _listening(log, server), server
 

@@ -6,13 +6,14 @@ import re
 from urllib.parse import unquote
 
 import msgspec
+
 import synthesis
 from levels import NoValueError
-
-from service.bridge import arguments, request
-from service.bridge.model import HttpRequest, Origin, Tool
-from service.bridge.tool import SchemaLimits
-from service.errors import ArgumentError
+from openapi_mcp_server.bridge import request
+from openapi_mcp_server.bridge.arguments import check
+from openapi_mcp_server.bridge.model import HttpRequest, Origin, Tool
+from openapi_mcp_server.bridge.tool import SchemaLimits
+from openapi_mcp_server.errors import ArgumentError
 
 _LIMITS = SchemaLimits()
 _HOLE = re.compile(r"\{[^{}]*\}")
@@ -75,7 +76,7 @@ def schema_faults(shown: Shown) -> list[str]:
 def call(tool: Tool, origin: Origin, given: dict[str, object], place: str, proof: Proof) -> None:
     encoded = synthesis.encode(given)
     try:
-        checked = arguments.check(tool, msgspec.Raw(encoded))
+        checked = check.check(tool, msgspec.Raw(encoded))
         built = request.build(tool, checked.values)
     except ArgumentError as error:
         is_valid = synthesis.validator(tool.input.schema).is_valid(given)

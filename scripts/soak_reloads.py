@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 import trio
+
 from measured import RUN_SECONDS, answered, beside, cpu_seconds, request, resident_mib, started
 
 PETS = {
@@ -110,7 +111,7 @@ async def soak(arguments: argparse.Namespace, path: Path, api_port: int) -> bool
     size = write(path, made, 0)
     argv = ["--spec-path", str(path), "--api-url", f"http://127.0.0.1:{api_port}", "--transport", "http", "--port", "0"]
     argv += ["--allow-private-networks", "--spec-refresh-seconds", "1"]
-    with started("-m", "service", *argv, stderr=subprocess.PIPE) as server, trio.fail_after(RUN_SECONDS):
+    with started("-m", "openapi_mcp_server", *argv, stderr=subprocess.PIPE) as server, trio.fail_after(RUN_SECONDS):
         run = Soak(server)
         port = int(run.said(b"serving MCP at").partition(b"127.0.0.1:")[2].partition(b"/")[0])
         async with trio.open_nursery() as nursery:

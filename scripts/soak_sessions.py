@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 import trio
+
 from measured import REPLY, RUN_SECONDS, answered, beside, cpu_seconds, receive, resident_mib, serving
 from measured import request as mcp_request
 

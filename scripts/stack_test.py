@@ -26,7 +26,7 @@ from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
-from service.settings import SETTINGS
+from openapi_mcp_server.settings.table import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 UP_SECONDS = 180

@@ -19,14 +19,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
-import proof
 
-from service.bridge import catalog
-from service.bridge.model import Tool, base_url
-from service.edge.spec_parts import Parts
-from service.errors import SpecError
-from service.openapi.document import Document, parse
-from service.openapi.operations import describe
+import proof
+from openapi_mcp_server.bridge import catalog
+from openapi_mcp_server.bridge.model import Tool, base_url
+from openapi_mcp_server.documents.other_files import Parts
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.operations import describe
+from openapi_mcp_server.openapi.text.document import Document, parse
 
 BASE = base_url("https://api.example.com")
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")

@@ -13,8 +13,9 @@ from itertools import chain, islice, product
 from typing import Any
 
 import jsonschema_rs
-import levels
 import msgspec
+
+import levels
 import patterns
 from levels import NoValueError, Schema
 

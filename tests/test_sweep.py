@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import proof
 import pytest
-from descriptions import JSON, OBJECT, body, media, operation, parameter, tool
-from processes import CHECKOUT, environment
 
-from service.bridge import request
-from service.bridge.model import Origin
-from service.bridge.tool import SchemaLimits
+import proof
+from descriptions import JSON, OBJECT, body, media, operation, parameter, tool
+from openapi_mcp_server.bridge import request
+from openapi_mcp_server.bridge.model import Origin
+from openapi_mcp_server.bridge.tool import SchemaLimits
+from processes import CHECKOUT, environment
 
 OWN = "openapi: 3.1.0\npaths:\n  /a: {get: {}, post: {}}\n  /b: {$ref: 'elsewhere.yaml'}\n"
 ORIGIN = Origin("https", "api.example.com", 443)

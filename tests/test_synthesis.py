@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import jsonschema_rs
-import patterns
 import pytest
+
+import patterns
 import synthesis
 from levels import NoValueError
 

