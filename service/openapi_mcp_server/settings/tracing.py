@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.grammar import is_token
 from openapi_mcp_server.settings.command_line import Given
 from openapi_mcp_server.settings.table import boolean, integer, one_of, words
 
@@ -33,7 +34,6 @@ _DEFAULT_DAEMON = "127.0.0.1:2000"
 _DEFAULT_COLLECTOR = "http://localhost:4318"
 _DEFAULT_TIMEOUT_MILLISECONDS = "10000"
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^\s:\[\]]+)):(?P<port>\d{1,5})")
-_KEY = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LEAST_TIMEOUT_MILLISECONDS = 100
 """The specification counts in milliseconds, Python's own SDK in seconds: a value below this is meant for that one."""
 
@@ -195,7 +195,7 @@ def _milliseconds(value: str) -> int:
 
 def _headers(value: str) -> dict[str, str]:
     headers = {name.lower(): text for name, text in _pairs(value).items()}
-    if any(not _KEY.fullmatch(name) or re.search(r"[^\t -~]", text) for name, text in headers.items()):
+    if any(not is_token(name) or re.search(r"[^\t -~]", text) for name, text in headers.items()):
         raise ValueError("must be headers as name=value, separated by commas, values percent-encoded")
     return headers
 

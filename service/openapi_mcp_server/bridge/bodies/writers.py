@@ -18,6 +18,7 @@ from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
 from openapi_mcp_server.bridge.media.types import KINDS, Kind, Way, charset, is_json, way
 from openapi_mcp_server.bridge.model import BodyWriter
 from openapi_mcp_server.bridge.parameters import styles
+from openapi_mcp_server.bridge.parameters.table import Pairs
 from openapi_mcp_server.bridge.schemas.shapes import Outline, is_base64, is_base64url, outline_of
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi.model import MediaType, Schema
@@ -113,7 +114,7 @@ def _json(name: str, value: object) -> tuple[str, bytes]:
     return name, encode_json(value)
 
 
-def _form(name: str, fields: Mapping[str, styles.Pairs], value: object) -> tuple[str, bytes]:
+def _form(name: str, fields: Mapping[str, Pairs], value: object) -> tuple[str, bytes]:
     return name, forms.text(value, fields).encode()
 
 

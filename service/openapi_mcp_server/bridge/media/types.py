@@ -12,14 +12,14 @@ from openapi_mcp_server.bridge.media.content import essence
 from openapi_mcp_server.bridge.media.content import kind as answer_kind
 from openapi_mcp_server.bridge.schemas.shapes import Outline, alternatives, are_files, may_be
 from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.grammar import TOKEN
 from openapi_mcp_server.openapi.model import MediaType, Schema
 
 Kind = Literal["json", "form", "multipart", "text", "binary", "xml", "lines"]
 KINDS: tuple[Kind, ...] = ("json", "form", "multipart", "text", "binary", "xml", "lines")
 """In the order of preference where an operation takes several."""
 
-_PART = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_NAME = re.compile(rf'{_PART}/{_PART}(\s*;\s*({_PART}(=({_PART}|"[ !#-\[\]-~]*"))?)?)*')
+_NAME = re.compile(rf'{TOKEN}/{TOKEN}(\s*;\s*({TOKEN}(=({TOKEN}|"[ !#-\[\]-~]*"))?)?)*')
 """RFC 9110 section 8.3.1; quoted strings without escapes, and parameters without a value, which documents do hold
 (``text/plain; utf-8``). A range (``image/*``) has this form too."""
 _CHARSET = re.compile(r'charset="?([^";\s]+)', re.IGNORECASE)
