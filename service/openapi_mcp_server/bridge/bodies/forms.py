@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
-from openapi_mcp_server.bridge.media.types import is_json
+from openapi_mcp_server.bridge.media.table import is_json
 from openapi_mcp_server.bridge.parameters import percent, styles, table
 from openapi_mcp_server.bridge.parameters.table import Pairs, Styled
 from openapi_mcp_server.errors import ArgumentError, SpecError

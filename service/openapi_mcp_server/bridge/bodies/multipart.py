@@ -22,8 +22,8 @@ import msgspec
 
 from openapi_mcp_server.bridge.bodies import files, forms
 from openapi_mcp_server.bridge.bodies.parts import DISPOSITION, FORM_DATA, Headers, Part, encode
-from openapi_mcp_server.bridge.media.content import essence
-from openapi_mcp_server.bridge.media.types import is_binary, is_media_type
+from openapi_mcp_server.bridge.media.table import essence, is_binary
+from openapi_mcp_server.bridge.media.types import is_media_type
 from openapi_mcp_server.bridge.model import BodyWriter
 from openapi_mcp_server.bridge.parameters import styles
 from openapi_mcp_server.bridge.parameters.encoders import unsettable

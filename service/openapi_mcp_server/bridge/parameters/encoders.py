@@ -22,7 +22,7 @@ from typing import assert_never
 
 from openapi_mcp_server.bridge.bodies import forms
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
-from openapi_mcp_server.bridge.media.types import is_form, is_json
+from openapi_mcp_server.bridge.media.table import is_form, is_json
 from openapi_mcp_server.bridge.model import Encoder
 from openapi_mcp_server.bridge.parameters import percent, styles, table
 from openapi_mcp_server.bridge.parameters.table import Styled, Text
