@@ -60,7 +60,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 
     ``content_type`` is set where the parameter is described by ``content`` (then ``style`` does not apply), and
     ``encoding`` where that is a form whose properties are written in ways of their own.
-    ``explode`` and ``style`` are the effective values. Collection formats of Swagger 2.0 arrive as styles.
+    ``explode`` and ``style`` are the effective values. Collection formats of Swagger 2.0 arrive as styles; ``inner``
+    are those of the lists within a list. ``spans_segments``: a path's value may be several segments with their slashes.
     """
 
     pointer: str
@@ -72,6 +73,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     explode: bool
     allow_reserved: bool = False
     allow_empty_value: bool = False
+    inner: tuple[Style, ...] = ()
+    spans_segments: bool = False
     content_type: str | None = None
     encoding: Mapping[str, Encoding] = {}
     description: str = ""
@@ -81,6 +84,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 class Encoding(msgspec.Struct, frozen=True, kw_only=True):
     """The Encoding Object of one value in a form or multipart body; None where the document is silent.
 
+    ``inner`` means what it does in a `Parameter`.
     The last three are for a value that is a multipart body itself (3.2), and mean what they do in a `MediaType`.
     """
 
@@ -88,6 +92,7 @@ class Encoding(msgspec.Struct, frozen=True, kw_only=True):
     style: Style | None = None
     explode: bool | None = None
     allow_reserved: bool = False
+    inner: tuple[Style, ...] = ()
     headers: tuple[Parameter, ...] = ()
     encoding: Mapping[str, Encoding] = {}
     prefix_encoding: tuple[Encoding, ...] = ()

@@ -79,7 +79,10 @@ class ApiConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that was asked for. Durations and sizes carry their unit in the name."""
+    """Everything that was asked for. Durations and sizes carry their unit in the name.
+
+    A field has the value of the setting whose ``config_field`` it is, unless `_config` makes it of several.
+    """
 
     command: Command
     operands: tuple[str, ...]
@@ -323,46 +326,20 @@ def _config(
     serves_demo = command == "demo" and given["SERVER_TRANSPORT"].is_default
     transport: Transport = "http" if serves_demo else values["SERVER_TRANSPORT"]
     _require_different_ports(given, transport)
-    return Config(
-        command=command,
-        operands=operands,
-        options=options,
-        apis=apis,
-        transport=transport,
-        host=values["SERVER_HOST"],
-        port=values["SERVER_PORT"],
-        allowed_hosts=values["ALLOWED_HOSTS"],
-        allowed_origins=values["ALLOWED_ORIGINS"],
-        server_name=values["SERVER_NAME"],
-        log_level="DEBUG" if values["SERVER_DEBUG"] else values["LOG_LEVEL"],
-        log_format=values["LOG_FORMAT"],
-        message_timeout_seconds=values["SERVER_MESSAGE_TIMEOUT"],
-        http_timeout_seconds=values["HTTP_TIMEOUT"],
-        http_max_connections=values["HTTP_MAX_CONNECTIONS"],
-        http_max_keepalive=values["HTTP_MAX_KEEPALIVE"],
-        http_retries=values["HTTP_RETRIES"],
-        http_breaker=values["HTTP_BREAKER"],
-        shutdown_grace_seconds=_grace_seconds(values),
-        shutdown_lame_duck_seconds=values["SHUTDOWN_LAME_DUCK_SECONDS"],
-        allow_insecure_http=values["ALLOW_INSECURE_HTTP"],
-        allow_private_networks=values["ALLOW_PRIVATE_NETWORKS"],
-        allowed_spec_dirs=values["ALLOWED_SPEC_DIRS"],
-        spec_refresh_seconds=values["SPEC_REFRESH_SECONDS"],
-        include_tags=frozenset(values["INCLUDE_TAGS"]),
-        exclude_tags=frozenset(values["EXCLUDE_TAGS"]),
-        strict=values["STRICT"],
-        strict_auth=values["STRICT_AUTH"],
-        validate_output=values["VALIDATE_OUTPUT"],
-        result_budget_bytes=values["RESULT_BUDGET_BYTES"],
-        response_filter=values["RESPONSE_FILTER"],
-        operation_prompts=values["ENABLE_OPERATION_PROMPTS"],
-        tools_page_size=values["TOOLS_PAGE_SIZE"],
-        tool_budget_tokens=values["TOOL_BUDGET_TOKENS"],
-        prometheus=values["ENABLE_PROMETHEUS"],
-        prometheus_port=values["PROMETHEUS_PORT"],
-        workers=values["WORKERS"],
-        warnings=tuple(_warnings(given, listens=transport != "stdio")),
-    )
+    from_table = {setting.config_field: values[setting.name] for setting in SETTINGS}
+    of_several: dict[str, Any] = {
+        "command": command,
+        "operands": operands,
+        "options": options,
+        "apis": apis,
+        "transport": transport,
+        "log_level": "DEBUG" if values["SERVER_DEBUG"] else values["LOG_LEVEL"],
+        "shutdown_grace_seconds": _grace_seconds(values),
+        "tracing": None,
+        "warnings": tuple(_warnings(given, listens=transport != "stdio")),
+    }
+    fields = from_table | of_several
+    return Config(**{name: fields[name] for name in Config.__struct_fields__ if name in fields})
 
 
 def _grace_seconds(values: Mapping[str, Any]) -> float:

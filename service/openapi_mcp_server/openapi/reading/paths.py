@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic
 
 import msgspec
 
 from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.grammar import is_token
 from openapi_mcp_server.openapi.model import Operation, Parameter, SecurityChoice, SkippedOperation
 from openapi_mcp_server.openapi.notes import one_line
 from openapi_mcp_server.openapi.pointers import ROOT, child
@@ -40,7 +40,6 @@ MAX_SHARED_OVERRIDES = 4 * 1024
 
 _tags = reader(list[Tag])
 _operation = reader(OperationObject)
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 Overrides = dict[str, msgspec.Raw]
 """The fields of an ``x-mcp`` object."""
@@ -226,7 +225,7 @@ def _identity(declaration: Declaration) -> tuple[str, str]:
 
 def _require_method(method: str, pointer: str) -> None:
     """Only ``additionalOperations`` (3.2) can name a method that is none."""
-    if not _TOKEN.fullmatch(method):
+    if not is_token(method):
         raise SpecError(pointer, f"{method!r} is not an HTTP method (RFC 9110 section 9.1)")
     if method == "CONNECT":
         raise SpecError(pointer, "CONNECT asks for a tunnel and describes no operation")
