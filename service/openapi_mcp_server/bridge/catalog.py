@@ -15,7 +15,7 @@ from openapi_mcp_server.bridge.servers import Place
 from openapi_mcp_server.bridge.tool import Api, Compiled, SchemaLimits, compile_operation
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import ApiDescription, Note, Operation, SkippedOperation
-from openapi_mcp_server.settings.config import Auth
+from openapi_mcp_server.settings.apis import Auth
 
 _DEFAULT_LIMITS = SchemaLimits()
 

@@ -26,7 +26,8 @@ from openapi_mcp_server.openapi import operations
 from openapi_mcp_server.openapi.model import Note
 from openapi_mcp_server.openapi.text import overlay
 from openapi_mcp_server.openapi.text.document import Document, parse
-from openapi_mcp_server.settings.config import ApiConfig, Auth, Config
+from openapi_mcp_server.settings.apis import ApiConfig, Auth
+from openapi_mcp_server.settings.config import Config
 from openapi_mcp_server.upstream.addresses import AddressRule
 from openapi_mcp_server.upstream.credentials import Credentials
 
