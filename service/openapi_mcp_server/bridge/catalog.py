@@ -109,6 +109,8 @@ def _unique_names(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_C
 
 
 def _place_notes(place: Place) -> list[Note]:
+    if place.doubt:
+        return [Note(pointer="#/servers", kind="base_url_doubtful", message=place.doubt)]
     if place.unknown is None:
         return []
     return [Note(pointer=place.unknown.pointer, kind="base_url_unknown", message=place.unknown.problem)]

@@ -40,6 +40,9 @@ wait for all of it. 280 ms were seen, 10 ms with this; the reload takes no longe
 
 logger = logging.getLogger(__name__)
 
+_FOR_THE_OPERATOR = frozenset({"overlay_unused", "override_unused", "base_url_doubtful"})
+"""Notes about settings, not about the document."""
+
 
 class _Texts(NamedTuple):
     """What was read for one API, before any of it is parsed; of the document's other files nothing yet."""
@@ -292,7 +295,7 @@ def report(config: Config, tools: ToolCatalog) -> None:
                 "no operation became a tool: see INCLUDE_TAGS, EXCLUDE_TAGS, inspect", extra={"api": api.name}
             )
         for note in api.notes:
-            level = logging.WARNING if note.kind in {"overlay_unused", "override_unused"} else logging.DEBUG
+            level = logging.WARNING if note.kind in _FOR_THE_OPERATOR else logging.DEBUG
             logger.log(level, note.message, extra={"api": api.name, "pointer": note.pointer, "kind": note.kind})
     _report_security(config, tools)
     for each in tools.skipped:
