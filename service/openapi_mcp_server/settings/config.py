@@ -43,6 +43,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     allowed_hosts: tuple[str, ...]
     allowed_origins: tuple[str, ...]
+    public_path_prefix: str
     server_name: str
     log_level: str
     log_format: Literal["json", "text"]

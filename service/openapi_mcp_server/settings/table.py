@@ -127,6 +127,14 @@ def tags(value: str) -> frozenset[str]:
     return frozenset(words(value))
 
 
+def path_prefix(value: str) -> str:
+    """A path of plain segments, with its leading slash and without one at its end."""
+    path = value.strip().strip("/")
+    if path and not re.fullmatch(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*", path):
+        raise ValueError("must be a path such as /team1 or /apis/pets")
+    return f"/{path}" if path else ""
+
+
 def level(value: str) -> str:
     name = value.strip().upper()
     if name not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
@@ -308,6 +316,12 @@ SETTINGS: tuple[Setting, ...] = (
         words,
         "",
         "Web pages that may call, beside those of localhost: https://host, https://host:port",
+    ),
+    Setting(
+        "PUBLIC_PATH_PREFIX",
+        path_prefix,
+        "",
+        "Path below which a proxy serves this server, such as /team1: HTTP+SSE clients are sent there",
     ),
     Setting("INBOUND_AUTH", not_yet("none"), None, "Must be none to listen on an address other machines reach"),
     Setting("SERVER_NAME", text, "openapi-mcp-server", "Name that clients are told"),
