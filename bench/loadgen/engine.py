@@ -87,9 +87,8 @@ class Engine:
             for number in range(clients):
                 nursery.start_soon(self._client, open_session, start + ramp * number / clients)
         self.tally.late_seconds = self._pace.late_seconds
-        now = trio.current_time()
         for due in self._pace.unsent():
-            self.tally.unsent(self._mix.next()[0].tool, now - due)
+            self.tally.unsent(self._mix.next()[0].tool, max(self.tally.last - due, 0.0))
 
     async def _client(self, open_session: OpenSession, begin: float) -> None:
         await trio.sleep_until(begin)

@@ -20,12 +20,14 @@ _NO_LOAD = frozenset({"process_start_time_seconds", "process_max_fds"})
 
 
 def values_in(page: str) -> dict[str, float]:
-    """Each family of gauges and counters, added up over its labels. Raises ValueError."""
-    found = {}
+    """Gauges and counters, each added up over its labels. Raises ValueError."""
+    found: dict[str, float] = {}
     for family in text_string_to_metric_families(page):
-        samples = [each for each in family.samples if each.name in {family.name, f"{family.name}_total"}]
-        if family.type in _SUMMED and family.name not in _NO_LOAD and samples:
-            found[samples[0].name] = float(sum(each.value for each in samples))
+        if family.type not in _SUMMED or family.name in _NO_LOAD:
+            continue
+        for sample in family.samples:
+            if not sample.name.endswith("_created"):
+                found[sample.name] = found.get(sample.name, 0.0) + sample.value
     return found
 
 

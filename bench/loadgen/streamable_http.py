@@ -114,7 +114,8 @@ class Http:
             self._reader.stop()
         if self._listener is not None:
             await self._listener.aclose()
-        self._ledger.strays["doubled"] += await self._pool.aclose()
+        unread = await self._pool.aclose()
+        self._ledger.strays["doubled"] += unread
 
 
 def answers_in(head: wire.Head, body: bytes) -> list[Message]:
