@@ -66,7 +66,10 @@ RESULT = Result(
     generator=Generator(processes=2, cpu_seconds=0.5, busiest_share=0.05, us_per_call=50.0, late_ms=1.5),
     left_out=(LeftOut("slow", "timeout: no answer within 2 s"),),
     server_metrics=tuple(
-        Sample(float(second), {"process_cpu_seconds_total": second * 0.5, "process_resident_memory_bytes": 5e7 + second * 1e6})
+        Sample(
+            float(second),
+            {"process_cpu_seconds_total": second * 0.5, "process_resident_memory_bytes": 5e7 + second * 1e6},
+        )
         for second in range(10)
     ),
     verdicts=(Verdict("p99<200ms", 100.0, is_met=True), Verdict("errors<1%", 1.0, is_met=False)),

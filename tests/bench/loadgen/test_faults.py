@@ -145,7 +145,9 @@ def test_a_server_that_is_away_is_asked_again_and_not_in_a_tight_loop():
     async def main() -> Tally:
         async with serving(Planted()) as origin:
             pass
-        tally, _ = await loaded(Target(transport="sse", url=f"{origin}/sse", revision=SSE_REVISION), Load(clients=1, calls=3))
+        tally, _ = await loaded(
+            Target(transport="sse", url=f"{origin}/sse", revision=SSE_REVISION), Load(clients=1, calls=3)
+        )
         return tally
 
     tally = trio.run(main, clock=trio.testing.MockClock(rate=100))

@@ -97,7 +97,9 @@ def test_calls_from_a_file_are_its_lines():
         ("--clients 3 -- server", "stdio", 3, 1, 10.0),
     ],
 )
-def test_what_nobody_says_is_what_suits_the_transport(typed: str, transport: str, clients: int, at_once: int, seconds: float):
+def test_what_nobody_says_is_what_suits_the_transport(
+    typed: str, transport: str, clients: int, at_once: int, seconds: float
+):
     given = options.parse(typed.split())
     load = given.load
     assert (given.target.transport, load.clients, load.at_once, load.seconds) == (transport, clients, at_once, seconds)

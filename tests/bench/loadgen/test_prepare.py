@@ -66,7 +66,9 @@ def test_a_tool_that_was_named_is_called_though_it_is_not_safe_and_even_if_its_t
 
 
 def test_a_tool_that_the_server_has_not_is_refused_with_those_it_has():
-    with pytest.raises(UsageError, match=r"--tool: the server has no tool gone; it has 4: echo, quiet, refuses, writes"):
+    with pytest.raises(
+        UsageError, match=r"--tool: the server has no tool gone; it has 4: echo, quiet, refuses, writes"
+    ):
         prepared(Planted(), Wanted(tools={"gone": 1}))
 
 

@@ -16,10 +16,16 @@ BODIES = {
     "by length": (OK + b"content-length:  5 \r\n\r\nhello", b"hello"),
     "in chunks": (CHUNKED + b"2;x=y\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", b"hello"),
     "in chunks with trailers": (CHUNKED + b"5\r\nhello\r\n0\r\nA: b\r\n\r\n", b"hello"),
-    "chunks beside a length": (OK + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", b"hello"),
+    "chunks beside a length": (
+        OK + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        b"hello",
+    ),
     "to the end": (b"HTTP/1.0 200 OK\r\n\r\nhello", b"hello"),
     "none": (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
-    "after informational ones": (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 x\r\n\r\n" + OK + b"Content-Length: 1\r\n\r\nx", b"x"),
+    "after informational ones": (
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 x\r\n\r\n" + OK + b"Content-Length: 1\r\n\r\nx",
+        b"x",
+    ),
 }
 BROKEN = {
     "no HTTP": (b"220 smtp.example.com\r\n\r\n", WireError),
@@ -120,5 +126,3 @@ took_count 1
 took_sum 1
 """
     assert values_in(page) == {"calls_total": 5.0, "process_resident_memory_bytes": 1048576.0}
-
-
