@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 import msgspec
 import trio
@@ -12,7 +13,7 @@ from loadgen.failures import Failure
 from loadgen.ledger import Ledger
 from loadgen.messages import Message, Request, call, tool_result
 from loadgen.pace import Pace
-from loadgen.plan import Load, Template, share
+from loadgen.plan import Load, Template
 from loadgen.sessions import Session
 from loadgen.tally import Tally
 
@@ -20,6 +21,8 @@ BACK_OFF_SECONDS = 0.5
 """After a session that broke or could not be opened, so that a server that is away is not asked in a tight loop."""
 LINGER_SECONDS = 0.25
 """After the last answer: a second answer to it would come now."""
+
+_OPENED_AT_ONCE = 16
 
 OpenSession = Callable[[], Awaitable[Session]]
 
@@ -54,6 +57,11 @@ class Client:
                     self._session = await self._open()
         return self._session
 
+    async def open(self) -> None:
+        """Ahead of the first call, whose latency it is no part of. Where it fails, that call will say why."""
+        with suppress(Failure):
+            await self.session()
+
     async def failed(self, failure: Failure, session: Session | None) -> None:
         """What is left of a session whose connection broke, or which the server has forgotten, is of no use."""
         if failure.kind not in {"closed", "connect", "HTTP 404"}:
@@ -69,40 +77,52 @@ class Client:
                 await session.aclose()
 
 
+async def open_all(clients: Sequence[Client]) -> None:
+    """A few at a time."""
+    turn = trio.CapacityLimiter(_OPENED_AT_ONCE)
+
+    async def one(client: Client) -> None:
+        async with turn:
+            await client.open()
+
+    async with trio.open_nursery() as nursery:
+        for client in clients:
+            nursery.start_soon(one, client)
+
+
 class Engine:
     """The calls of one process."""
 
-    def __init__(self, load: Load, mix: Mix, ledger: Ledger, pace: Pace) -> None:
+    def __init__(self, load: Load, mix: Mix, ledger: Ledger, clients: Sequence[Client]) -> None:
         self._load = load
         self._mix = mix
         self._ledger = ledger
-        self._pace = pace
+        self._clients = clients
         self.tally = Tally(is_open=load.is_open)
 
-    async def run(self, open_session: OpenSession, part: int, start: float) -> None:
+    async def run(self, pace: Pace, start: float) -> None:
         """Until the pace says that it is over and the last call is answered or given up."""
-        clients = share(self._load.clients, part, self._load.processes)
         ramp = 0.0 if self._load.is_open else self._load.ramp_seconds
         async with trio.open_nursery() as nursery:
-            for number in range(clients):
-                nursery.start_soon(self._client, open_session, start + ramp * number / clients)
-        self.tally.late_seconds = self._pace.late_seconds
-        for due in self._pace.unsent():
+            for number, client in enumerate(self._clients):
+                nursery.start_soon(self._client, client, pace, start + ramp * number / len(self._clients))
+        self.tally.late_seconds = pace.late_seconds
+        for due in pace.unsent():
             self.tally.unsent(self._mix.next()[0].tool, max(self.tally.last - due, 0.0))
 
-    async def _client(self, open_session: OpenSession, begin: float) -> None:
+    async def _client(self, client: Client, pace: Pace, begin: float) -> None:
         await trio.sleep_until(begin)
-        client = Client(open_session)
         try:
+            await client.open()
             async with trio.open_nursery() as lanes:
                 for _ in range(self._load.at_once):
-                    lanes.start_soon(self._lane, client)
+                    lanes.start_soon(self._lane, client, pace)
             await trio.sleep(LINGER_SECONDS)
         finally:
             await client.aclose()
 
-    async def _lane(self, client: Client) -> None:
-        while (due := await self._pace.next()) is not None:
+    async def _lane(self, client: Client, pace: Pace) -> None:
+        while (due := await pace.next()) is not None:
             template, request = self._mix.next()
             self.tally.busy += 1
             await self._call(client, template, request, due)

@@ -14,7 +14,7 @@ import time
 import msgspec
 import trio
 
-from loadgen.engine import Engine, Mix, OpenSession
+from loadgen.engine import Client, Engine, Mix, open_all
 from loadgen.idle import idle_sessions
 from loadgen.ledger import Ledger
 from loadgen.pace import Pace, pace_of
@@ -77,27 +77,27 @@ class Input:
 
 
 async def work(given: Work, stdin: Input) -> None:
-    ledger = Ledger(given.run, given.part + 1)
-    idle_here = share(given.load.idle, given.part, given.load.processes)
+    ledger, load = Ledger(given.run, given.part + 1), given.load
+    idle_here = share(load.idle, given.part, load.processes)
     async with trio.open_nursery() as tasks, idle_sessions(idle_here, given.target, ledger, tasks) as idle:
-        say(Ready(idle.opened, idle.problem))
-        begin = await stdin.line()
-        if not begin:
-            return
-        start = trio.current_time() + float(begin) - time.monotonic()
-        pace = pace_of(given.load, given.part, start)
-        tasks.start_soon(_stop_at_end, stdin, pace)
-        engine = Engine(given.load, Mix(given.templates, given.target.revision, given.part), ledger, pace)
 
         async def open_session() -> Session:
             return await opened(given.target, ledger, tasks)
 
-        cpu_seconds = await _measured(engine, open_session, given.part, start)
-        left = idle.left()
-        elapsed = max(engine.tally.last - start, 0.0)
-        strays = {str(kind): count for kind, count in ledger.strays.items()}
-        others = {"strays": strays, "idle_opened": idle.opened, "idle_left": left, "elapsed": elapsed}
-        say(Done(engine.tally.totals(cpu_seconds=cpu_seconds, **others)))
+        clients = [Client(open_session) for _ in range(share(load.clients, given.part, load.processes))]
+        if load.is_open or not load.ramp_seconds:
+            await open_all(clients)
+        say(Ready(idle.opened, idle.problem))
+        if begin := await stdin.line():
+            start = trio.current_time() + float(begin) - time.monotonic()
+            engine = Engine(load, Mix(given.templates, given.target.revision, given.part), ledger, clients)
+            pace = pace_of(load, given.part, start)
+            tasks.start_soon(_stop_at_end, stdin, pace)
+            cpu_seconds = await _measured(engine, pace, start)
+            strays = {str(kind): count for kind, count in ledger.strays.items()}
+            beside = {"strays": strays, "idle_opened": idle.opened, "idle_left": idle.left()}
+            elapsed = max(engine.tally.last - start, 0.0)
+            say(Done(engine.tally.totals(cpu_seconds=cpu_seconds, elapsed=elapsed, **beside)))
         tasks.cancel_scope.cancel()
 
 
@@ -106,14 +106,14 @@ async def _stop_at_end(stdin: Input, pace: Pace) -> None:
     pace.stop()
 
 
-async def _measured(engine: Engine, open_session: OpenSession, part: int, start: float) -> float:
+async def _measured(engine: Engine, pace: Pace, start: float) -> float:
     """Runs the load and says each second; returns the CPU that it took here."""
     ticks = Ticks(engine.tally, start)
     await trio.sleep_until(start)
     before = time.process_time()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(ticks.run)
-        await engine.run(open_session, part, start)
+        await engine.run(pace, start)
         nursery.cancel_scope.cancel()
     ticks.end()
     return time.process_time() - before

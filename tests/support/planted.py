@@ -16,6 +16,7 @@ import msgspec
 import trio
 
 TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
+META = {"io.modelcontextprotocol/serverInfo": {"name": "planted", "version": "1"}}
 SAFE = {"readOnlyHint": True}
 TOOLS = [
     {"name": "echo", "inputSchema": TEXT, "annotations": SAFE},
@@ -58,7 +59,7 @@ class Planted:
                 version = message["params"]["protocolVersion"]
                 return [_result(message, protocolVersion=version, serverInfo={"name": "planted", "version": "1"})]
             case "server/discover" if self._modern:
-                return [_result(message, supportedVersions=["2026-07-28"])]
+                return [_result(message, supportedVersions=["2026-07-28"], _meta=META)]
             case method:
                 return [{"jsonrpc": "2.0", "id": message["id"], "error": {"code": -32601, "message": f"no {method}"}}]
 

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import msgspec
-import planted
 import pytest
 import trio
 import trio.testing
 
-from loadgen.engine import Engine, Mix
+import planted
+from loadgen.engine import Client, Engine, Mix
 from loadgen.ledger import Ledger
 from loadgen.pace import pace_of
 from loadgen.plan import LEGACY, MODERN, SSE_REVISION, Load, Target, Template
@@ -54,14 +54,15 @@ async def target_of(transport: str, fault: str) -> AsyncIterator[Target]:
 
 async def loaded(target: Target, load: Load) -> tuple[Tally, Ledger]:
     ledger, start = Ledger(100), trio.current_time()
-    engine = Engine(load, Mix([ECHO], target.revision, 0), ledger, pace_of(load, 0, start))
     with trio.fail_after(30):
         async with trio.open_nursery() as tasks:
 
             async def open_session() -> Session:
                 return await opened(target, ledger, tasks)
 
-            await engine.run(open_session, 0, start)
+            clients = [Client(open_session) for _ in range(load.clients)]
+            engine = Engine(load, Mix([ECHO], target.revision, 0), ledger, clients)
+            await engine.run(pace_of(load, 0, start), start)
             tasks.cancel_scope.cancel()
     return engine.tally, ledger
 

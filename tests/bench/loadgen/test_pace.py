@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from loadgen.engine import Engine, Mix
+from loadgen.engine import Client, Engine, Mix
 from loadgen.latencies import Latencies, Latency, merged
 from loadgen.ledger import Ledger
 from loadgen.messages import Message, Request
@@ -55,8 +55,9 @@ def measured(load: Load, seconds: Callable[[int], float]) -> Tally:
 
     async def main() -> Tally:
         start = trio.current_time()
-        engine = Engine(load, Mix([CALL], LEGACY, 0), Ledger(100), pace_of(load, 0, start))
-        await engine.run(open_session, 0, start)
+        clients = [Client(open_session) for _ in range(load.clients)]
+        engine = Engine(load, Mix([CALL], LEGACY, 0), Ledger(100), clients)
+        await engine.run(pace_of(load, 0, start), start)
         return engine.tally
 
     return trio.run(main, clock=MockClock(autojump_threshold=0))

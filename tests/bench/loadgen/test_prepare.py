@@ -38,7 +38,6 @@ def test_every_safe_tool_is_called_with_made_up_arguments_and_what_refuses_them_
     assert shown(found) == {"echo": ({"text": "{nonce}"}, True), "quiet": ({}, False)}
     assert found.left_out == (LeftOut("refuses", "tool error: refuses: no text"),)
     assert "writes" not in planted.calls
-    assert found.server == "planted 1" or found.server == ""
 
 
 @pytest.mark.parametrize(
@@ -47,7 +46,8 @@ def test_every_safe_tool_is_called_with_made_up_arguments_and_what_refuses_them_
 )
 def test_the_newest_revision_is_spoken_that_both_know_unless_one_is_named(modern: bool, revision: str, spoken: str):
     planted = Planted(modern=modern)
-    assert prepared(planted, revision=revision).target.revision == spoken
+    found = prepared(planted, revision=revision)
+    assert (found.target.revision, found.server) == (spoken, "planted 1")
     calls = [head for head in planted.heads if f"MCP-Protocol-Version: {spoken}".encode() in head]
     assert len(calls) >= len(planted.calls)
 

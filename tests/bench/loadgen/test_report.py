@@ -21,9 +21,10 @@ from reported import RESULT
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 FLAGS = (
-    "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update "
-    "--disable-sync --disable-dev-shm-usage --virtual-time-budget=10000 --enable-logging=stderr --dump-dom"
-).split()
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+    *("--virtual-time-budget=10000", "--enable-logging=stderr", "--dump-dom"),
+)
 SCHEMES = {"dark": 0, "light": 1}
 """As Chromium's settings number them."""
 LEAST_CONTRAST = 4.5
@@ -45,9 +46,9 @@ frame.onload = () => {
       hits: [...svg.querySelectorAll(".hit text")].map((t) => t.textContent) }])),
     colours: all("h1, header p, dt, dd span, section > p, td, th, .legend span, .tick, .verdict").map((e) => {
       let behind = e;
-      while (behind && view.getComputedStyle(behind).backgroundColor === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
-      const style = view.getComputedStyle(e);
-      return [e instanceof view.SVGElement ? style.fill : style.color, view.getComputedStyle(behind || page.body).backgroundColor];
+      const back = () => view.getComputedStyle(behind).backgroundColor, style = view.getComputedStyle(e);
+      while (behind !== page.body && back() === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
+      return [e instanceof view.SVGElement ? style.fill : style.color, back()];
     }),
     page: view.getComputedStyle(page.body).backgroundColor,
     overflow: page.scrollingElement.scrollWidth - view.innerWidth,

@@ -134,7 +134,9 @@ def test_an_interrupted_run_reports_what_it_has():
 
 
 def test_nothing_of_the_server_in_this_repository_is_imported():
-    code = "import sys, loadgen.__main__, loadgen.worker; print([n for n in sys.modules if n.startswith(('openapi', 'mcp'))])"
+    code = (
+        "import sys, loadgen.__main__, loadgen.worker; print([n for n in sys.modules if n.startswith('openapi_mcp')])"
+    )
     done = subprocess.run([sys.executable, "-c", code], env=environ(), capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 
