@@ -10,12 +10,12 @@ import msgspec
 import trio
 
 from loadgen import compare, coordinator, options, report, result, table
-from loadgen.failures import Failure
+from loadgen.failures import Failure, printable
 from loadgen.options import Options
 from loadgen.plan import UsageError
 from loadgen.result import Result
 
-FAILED, UNUSABLE = 1, 2
+FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
 
 
 def main(argv: Sequence[str]) -> int:
@@ -29,6 +29,9 @@ def main(argv: Sequence[str]) -> int:
     except Failure as failure:
         print(f"loadgen: {failure}", file=sys.stderr)
         return FAILED
+    except KeyboardInterrupt:  # before the load; while it runs it ends with its report
+        print("loadgen: interrupted", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _load(given: Options) -> int:
@@ -50,7 +53,7 @@ def _load(given: Options) -> int:
 
 
 def _progress(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)
 
 
 def _compare(paths: Sequence[str]) -> int:

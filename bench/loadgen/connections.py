@@ -90,6 +90,11 @@ def get_head(where: wire.Place, target: Target) -> bytes:
     return _head(b"GET", where, target, b"text/event-stream")
 
 
+def delete_head(where: wire.Place, target: Target) -> bytes:
+    """The head of the DELETE that ends a session, likewise."""
+    return _head(b"DELETE", where, target, b"application/json")
+
+
 def _head(method: bytes, where: wire.Place, target: Target, accept: bytes) -> bytes:
     own = "".join(f"{name}: {value}\r\n" for name, value in target.headers)
     start = f"{where.target} HTTP/1.1\r\nHost: {where.authority}\r\nUser-Agent: loadgen\r\n{own}".encode("latin-1")

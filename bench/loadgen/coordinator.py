@@ -26,6 +26,8 @@ HEAD_START_SECONDS = 0.2
 """Until all processes have read when they begin."""
 EXTRA_SECONDS = 60.0
 """Over what a run can take by its own limits; then a process of ours hangs."""
+LEFT_OUT = 20
+"""Tools that are named; --json has all."""
 Progress = Callable[[str], None]
 _said: msgspec.json.Decoder[worker.Said] = msgspec.json.Decoder(worker.Said)
 
@@ -171,8 +173,10 @@ async def run(target: Target, load: Load, wanted: Wanted, metrics: str, progress
         await scraper.read()
     prepared = await prepare(target, wanted, number)
     progress(f"{prepared.server or 'the server'} speaks {prepared.target.revision}; {_tools(prepared)}")
-    for each in prepared.left_out:
+    for each in prepared.left_out[:LEFT_OUT]:
         progress(f"left out: {each.tool}: {each.why}")
+    if len(prepared.left_out) > LEFT_OUT:
+        progress(f"left out: {len(prepared.left_out) - LEFT_OUT} more")
     for note in prepared.notes:
         progress(f"note: {note}")
     try:

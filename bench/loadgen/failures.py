@@ -10,12 +10,17 @@ import trio
 EXAMPLE_CHARACTERS = 200
 
 
+def printable(text: str) -> str:
+    """A server's words without what a terminal would act on."""
+    return "".join(each if each.isprintable() else "?" for each in text)
+
+
 class Failure(Exception):
     """``is_lost``: it was sent, and no answer came."""
 
     def __init__(self, kind: str, example: str, *, is_lost: bool = False) -> None:
         self.kind = kind
-        self.example = " ".join(example.split())[:EXAMPLE_CHARACTERS]
+        self.example = printable(" ".join(example.split()))[:EXAMPLE_CHARACTERS]
         super().__init__(f"{kind}: {self.example}")
         self.is_lost = is_lost
 

@@ -37,6 +37,15 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     revision: str = ""
 
     @property
+    def shown(self) -> str:
+        """For reports: without the query of a URL and the values of options, which may be secrets."""
+        if self.url:
+            return self.url.partition("?")[0]
+        is_hidden = [False, *(word.startswith("--") and "=" not in word for word in self.command[:-1])]
+        words = zip(self.command, is_hidden, strict=True)
+        return " ".join("…" if hidden and word[:1] != "-" else word.partition("=")[0] for word, hidden in words)
+
+    @property
     def is_modern(self) -> bool:
         return self.revision == MODERN
 

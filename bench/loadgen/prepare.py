@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
 import trio
 
-import synthesis
 from levels import NoValueError
+from loadgen import made_up
 from loadgen.engine import judge
 from loadgen.failures import Failure, nursery
 from loadgen.ledger import Ledger
+from loadgen.made_up import Tool
 from loadgen.messages import Message, call, request
-from loadgen.plan import LEGACY, MODERN, NONCE, NONCE_INTEGER, SSE_REVISION, Target, Template, UsageError
+from loadgen.plan import LEGACY, MODERN, SSE_REVISION, Target, Template, UsageError
 from loadgen.sessions import Session, asked, greet, within
 from loadgen.transports import BY_TRANSPORT, closed, session_of
 
@@ -27,22 +29,9 @@ NAMED_SECONDS = 30.0
 """For the trial of a tool that was named."""
 PAGES = 1_000
 TRIALS_AT_ONCE = 8
-TRIED_ARGUMENTS = 6
-"""Of one tool, in which a number is tried that must come back."""
+TRIALS_SECONDS = 60.0
+"""For all trials: documents with ten thousand tools are not tried to the end."""
 T = TypeVar("T")
-_SAMPLE = 899_000_000_000_001
-
-
-class Tool(msgspec.Struct):
-    """An entry of ``tools/list``."""
-
-    name: str
-    input_schema: dict[str, Any] = msgspec.field(default_factory=dict, name="inputSchema")
-    annotations: dict[str, Any] = {}
-
-    @property
-    def is_safe(self) -> bool:
-        return self.annotations.get("readOnlyHint") is True
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,10 +187,12 @@ class Trials:
         """In the order of the tools."""
         found: dict[str, Trial] = {}
         turn = trio.CapacityLimiter(TRIALS_AT_ONCE)
+        deadline = trio.current_time() + TRIALS_SECONDS
 
         async def one(tool: Tool) -> None:
             async with turn:
-                found[tool.name] = await self._one(tool, seconds)
+                late = Trial(_empty(tool), f"its trial did not come up within {TRIALS_SECONDS:g} s")
+                found[tool.name] = await self._one(tool, seconds) if trio.current_time() < deadline else late
 
         async with nursery() as tasks:
             for tool in tools:
@@ -212,27 +203,23 @@ class Trials:
         """With the required arguments, then with all of them."""
         failed: list[Trial] = []
         for whole in (False, True):
-            plain = Template(tool=tool.name, arguments=msgspec.Raw(b"{}"))
+            template = _empty(tool)
             try:
-                arguments = synthesis.arguments(tool.input_schema, whole=whole)
-                plain = _template(tool, arguments)
-                await self._call(plain, seconds)
-            except (NoValueError, synthesis.EndlessError, RecursionError) as error:
-                failed.append(Trial(plain, f"no arguments could be made up: {error}"))
-            except Failure as failure:
-                failed.append(Trial(plain, str(failure)))
+                template = made_up.plain(tool, whole=whole)
+                await self._call(template, seconds)
+            except (NoValueError, Failure) as error:
+                failed.append(Trial(template, str(error)))
             else:
-                return Trial(await self._checked(tool, seconds) or plain)
+                return Trial(await self._checked(tool, seconds) or template)
         return failed[0]
 
     async def _checked(self, tool: Tool, seconds: float) -> Template | None:
         """With a number in one argument that the answer carries back; None where there is no such argument."""
-        for template in _numbered(tool):
-            try:
-                await self._call(template, seconds)
-            except Failure:
-                continue
-            return template
+        with suppress(NoValueError):
+            for template in made_up.numbered(tool):
+                with suppress(Failure):
+                    await self._call(template, seconds)
+                    return template
         return None
 
     async def _call(self, template: Template, seconds: float) -> None:
@@ -245,19 +232,5 @@ class Trials:
             self._ledger.settle(number)
 
 
-def _numbered(tool: Tool) -> Iterator[Template]:
-    """Calls with the required arguments and the number in one argument after another."""
-    fits = synthesis.validator(synthesis.encode(tool.input_schema or {"type": "object"})).is_valid
-    try:
-        required, whole = (synthesis.arguments(tool.input_schema, whole=each) for each in (False, True))
-    except (NoValueError, synthesis.EndlessError, RecursionError):
-        return
-    kinds = {str: (str(_SAMPLE), NONCE), int: (_SAMPLE, NONCE_INTEGER)}
-    places = [(name, *kinds[type(value)]) for name, value in (required | whole).items() if type(value) in kinds]
-    for name, sample, mark in places[:TRIED_ARGUMENTS]:
-        if fits({**required, name: sample}):
-            yield _template(tool, {**required, name: mark}, is_checked=True)
-
-
-def _template(tool: Tool, arguments: Mapping[str, Any], *, is_checked: bool = False) -> Template:
-    return Template(tool=tool.name, arguments=msgspec.Raw(synthesis.encode(arguments)), is_checked=is_checked)
+def _empty(tool: Tool) -> Template:
+    return Template(tool=tool.name, arguments=msgspec.Raw(b"{}"))

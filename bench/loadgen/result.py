@@ -213,7 +213,7 @@ def of_run(
     latency = seconds.latency()
     target = prepared.target
     return Result(
-        target=target.url or " ".join(target.command),
+        target=target.shown,
         transport=target.transport,
         revision=target.revision,
         server=prepared.server,

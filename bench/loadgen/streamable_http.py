@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 import msgspec
 import trio
 
 from loadgen import wire
-from loadgen.connections import Pool, dialled, get_head, post_head
+from loadgen.connections import Pool, delete_head, dialled, get_head, post_head
 from loadgen.failures import Failure
 from loadgen.ledger import Ledger
 from loadgen.messages import Message, Request, listen, messages
 from loadgen.plan import Target
 from loadgen.sessions import OPEN_SECONDS, Beside, read_errors, within
 
+END_SECONDS = 2.0
+"""For the end of a session."""
 _ACCEPT = b"application/json, text/event-stream"
 
 
@@ -109,11 +112,20 @@ class Http:
             beside += b"Mcp-Method: %b\r\n%b" % (request.method, named)
         return b"%b%bContent-Length: %d\r\n\r\n" % (self._start, beside, length)
 
+    async def _end_session(self) -> None:
+        """Servers keep a session until they are told, or for a long time. One that breaks off here has ended it too."""
+        if not self._session:
+            return
+        head = delete_head(self._where, self._target) + self._version() + self._session + b"\r\n"
+        with trio.move_on_after(END_SECONDS), suppress(Failure):
+            await self._pool.post(head)
+
     async def aclose(self) -> None:
         if self._reader is not None:
             self._reader.stop()
         if self._listener is not None:
             await self._listener.aclose()
+        await self._end_session()
         unread = await self._pool.aclose()
         self._ledger.strays["doubled"] += unread
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from loadgen.failures import printable
 from loadgen.latencies import Latency
 from loadgen.result import Result
 
@@ -50,7 +51,7 @@ def rows(head: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[str]:
 
 def text(result: Result) -> str:
     parts = (_summary(result), _latency(result), _tools(result), _errors(result), _faults(result), _verdicts(result))
-    return "\n\n".join("\n".join(part) for part in map(list, parts) if part) + "\n"
+    return "\n\n".join("\n".join(map(printable, part)) for part in map(list, parts) if part) + "\n"
 
 
 def _summary(result: Result) -> Iterator[str]:

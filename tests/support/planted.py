@@ -16,11 +16,13 @@ import msgspec
 import trio
 
 TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
+BROKEN = {"type": "object", "properties": {"a": {"$ref": "#/$defs/Gone"}}, "required": ["a"]}
 META = {"io.modelcontextprotocol/serverInfo": {"name": "planted", "version": "1"}}
 SAFE = {"readOnlyHint": True}
 TOOLS = [
     {"name": "echo", "inputSchema": TEXT, "annotations": SAFE},
     {"name": "quiet", "inputSchema": {"type": "object"}, "annotations": SAFE},
+    {"name": "broken", "inputSchema": BROKEN, "annotations": SAFE},
     {"name": "refuses", "inputSchema": {"type": "object"}, "annotations": SAFE},
     {"name": "writes", "inputSchema": TEXT},
 ]
@@ -29,15 +31,20 @@ FAULTS = ("none", "mixed up", "lost", "doubled", "closed", "number missing", "to
 
 class Planted:
     """``fault`` is in each ``every``-th call, "swapped" in the first two alone. ``events``: answers to a POST come as a
-    stream of events. ``modern``: also 2026-07-28."""
+    stream of events. ``modern``: also 2026-07-28. ``sessions``: HTTP of the older era has ids of them."""
 
-    def __init__(self, fault: str = "none", every: int = 10, *, events: bool = False, modern: bool = True) -> None:
+    def __init__(
+        self, fault: str = "none", every: int = 10, *, events: bool = False, modern: bool = True, sessions: bool = False
+    ) -> None:
         assert fault in FAULTS
         self._fault = fault
         self._every = every
         self._events = events
         self._modern = modern
         self._previous = "nothing"
+        self._with_sessions = sessions
+        self.sessions: list[str] = []
+        self.ended: list[str] = []
         self._pair: list[Any] = []
         self._both_came = trio.Event()
         self._turn = trio.Lock()
@@ -120,6 +127,25 @@ class Planted:
             await stream.send_all(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
             session = self._streams[int(words[1].rpartition(b"/")[2])]
             await self._on_stream(session, await self.answers(body))
+        elif self._with_sessions:
+            await self._in_session(stream, head, body)
+        else:
+            await self._on_post(stream, body, await self.answers(body))
+
+    async def _in_session(self, stream: trio.SocketStream, head: bytes, body: bytes) -> None:
+        """Every message but the first must name the session that the first was given."""
+        named = head.partition(b"Mcp-Session-Id: ")[2].partition(b"\r\n")[0].decode()
+        if b'"initialize"' in body:
+            self.sessions.append(f"session-{len(self.sessions)}")
+            [answer] = await self.answers(body) or [None]
+            sent, name = msgspec.json.encode(answer), self.sessions[-1].encode()
+            start = b"HTTP/1.1 200 OK\r\nmcp-session-id: %b\r\nContent-Type: application/json\r\n" % name
+            await stream.send_all(start + b"Content-Length: %d\r\n\r\n%b" % (len(sent), sent))
+        elif named not in self.sessions or named in self.ended:
+            await stream.send_all(b"HTTP/1.1 404 gone\r\nContent-Length: 0\r\n\r\n")
+        elif head.startswith(b"DELETE "):
+            self.ended.append(named)
+            await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         else:
             await self._on_post(stream, body, await self.answers(body))
 

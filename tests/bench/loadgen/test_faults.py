@@ -120,6 +120,20 @@ def test_two_calls_that_get_each_others_answers_are_mixed_up_by_their_ids_alone(
     assert ledger.strays == {"mixed-up": 2, "doubled": 0}
 
 
+def test_a_server_with_sessions_is_told_when_they_end():
+    planted_here = Planted(modern=False, sessions=True)
+
+    async def main() -> Tally:
+        async with serving(planted_here) as origin:
+            target = Target(transport="http", url=f"{origin}/mcp", revision=LEGACY)
+            return (await loaded(target, Load(clients=3, calls=CALLS)))[0]
+
+    second = trio.run(main).second(0)
+    assert (second.calls, second.errors) == (CALLS, {})
+    assert planted_here.sessions == sorted(planted_here.ended)
+    assert len(planted_here.sessions) == 3
+
+
 def test_an_answer_that_comes_after_its_call_was_given_up_is_late_and_not_doubled():
     ledger = Ledger(100)
     number, other = ledger.issue(), ledger.issue()

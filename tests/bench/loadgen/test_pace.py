@@ -102,9 +102,9 @@ def test_the_closed_loop_sees_one_slow_call_of_the_same_stall():
 
 
 def test_a_slow_tail_is_where_it_belongs_in_the_distribution():
-    load = Load(clients=100, rate=200.0, seconds=50.0)
+    load = Load(clients=100, rate=200.0, seconds=10.0)
     calls, due, _ = latency(measured(load, lambda call: 0.3 if call % 50 == 0 else QUICK))
-    assert calls == 10_000
+    assert calls == 2_000
     assert (due.p50, due.p90) == (near(1.0), near(1.0))
     assert (due.p99, due.p999, due.max) == (near(300.0), near(300.0), near(300.0))
 

@@ -36,7 +36,10 @@ def shown(found: Prepared) -> dict[str, tuple[Any, bool]]:
 def test_every_safe_tool_is_called_with_made_up_arguments_and_what_refuses_them_is_left_out():
     found = prepared(planted := Planted())
     assert shown(found) == {"echo": ({"text": "{nonce}"}, True), "quiet": ({}, False)}
-    assert found.left_out == (LeftOut("refuses", "tool error: refuses: no text"),)
+    assert found.left_out == (
+        LeftOut("broken", "its schema cannot be used (KeyError)"),
+        LeftOut("refuses", "tool error: refuses: no text"),
+    )
     assert "writes" not in planted.calls
 
 
@@ -67,7 +70,7 @@ def test_a_tool_that_was_named_is_called_though_it_is_not_safe_and_even_if_its_t
 
 def test_a_tool_that_the_server_has_not_is_refused_with_those_it_has():
     with pytest.raises(
-        UsageError, match=r"--tool: the server has no tool gone; it has 4: echo, quiet, refuses, writes"
+        UsageError, match=r"--tool: the server has no tool gone; it has 5: broken, echo, quiet, refuses, writes"
     ):
         prepared(Planted(), Wanted(tools={"gone": 1}))
 
@@ -75,6 +78,24 @@ def test_a_tool_that_the_server_has_not_is_refused_with_those_it_has():
 def test_a_server_without_the_named_revision_is_a_failure_with_its_own_words():
     with pytest.raises(Failure, match=r"error -32601: no server/discover"):
         prepared(Planted(modern=False), revision="2026-07-28")
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        (Target(transport="http", url="https://example.com/mcp?key=s3cret"), "https://example.com/mcp"),
+        (
+            Target(transport="stdio", command=("env", "KEY=s3cret", "python", "-m", "a", "--token", "b", "--x=s3cret")),
+            "env KEY python -m a --token … --x",
+        ),
+    ],
+)
+def test_reports_name_the_server_without_what_may_be_a_secret(target: Target, shown: str):
+    assert target.shown == shown
+
+
+def test_what_a_server_says_is_shown_as_one_line_that_no_terminal_acts_on():
+    assert str(Failure("tool error", "a\n\x1b[31mb" + "x" * 1000)) == "tool error: a ?[31mb" + "x" * 192
 
 
 def test_a_place_where_nobody_listens_is_one_line():

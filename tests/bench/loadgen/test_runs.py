@@ -88,22 +88,16 @@ def test_every_transport_of_the_demo_is_sound(demo: tuple[str, str], kind: str):
     assert found.revision == revision
 
 
-@pytest.mark.parametrize(("fault", "figure"), [("mixed up", "mixed-up"), ("doubled", "doubled"), ("lost", "lost")])
-def test_a_fault_fails_the_run(fault: str, figure: str):
-    done = loadgen("--tool", "echo", "--calls", "30", "--timeout", "1", "--expect", f"{figure}=0", *STDIO, fault, "20")
+def test_a_fault_fails_the_run_though_nothing_was_expected():
+    done = loadgen("--tool", "echo", "--calls", "30", *STDIO, "doubled", "20")
     assert done.returncode == 1
-    assert f"NOT MET: {figure}=0 (it was 1)" in done.stdout
+    assert "answers: 0 lost, 0 mixed up, 1 doubled; 30 carried the number of their call" in done.stdout
 
 
-def test_an_expectation_that_is_not_met_fails_the_run():
+def test_an_expectation_that_is_not_met_fails_the_run_and_tools_that_were_left_out_are_named():
     done = loadgen("--calls", "5", "--expect", "p50<1us", *STDIO, "none", "1")
     assert done.returncode == 1
     assert "NOT MET: p50<1us" in done.stdout
-
-
-def test_a_run_without_tools_that_are_safe_to_call_says_what_was_left_out():
-    done = loadgen("--calls", "5", *STDIO, "none", "1")
-    assert done.returncode == 0
     assert "left out: refuses: tool error: refuses: no text" in done.stderr
 
 
