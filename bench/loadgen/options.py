@@ -42,6 +42,9 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True):
     weight: int = 1
 
 
+Group = argparse._ArgumentGroup  # noqa: SLF001 - it has no other name
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(re.sub(r"^argument ", "", message))
@@ -88,10 +91,20 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("target", nargs="+", metavar="URL | -- COMMAND …", help="http://127.0.0.1:8000/mcp, …/sse, or a command")
     add("--transport", choices=_TRANSPORTS, help="by default sse for a path that ends with /sse, else http")
-    add("--protocol", choices=REVISIONS, help="the revision to speak; by default the newest that the server has")
+    add(
+        "--protocol",
+        choices=REVISIONS,
+        help="the revision to speak; by default the newest that the server has, over stdio one that begins with a handshake",
+    )
     add("--header", action="append", default=[], metavar="'NAME: VALUE'", help="with every request; may be repeated")
-    load = parser.add_argument_group("how much")
-    add = load.add_argument
+    _how_much(parser.add_argument_group("how much"))
+    _which(parser.add_argument_group("which calls"))
+    _output(parser.add_argument_group("what comes out"))
+    return parser
+
+
+def _how_much(group: Group) -> None:
+    add = group.add_argument
     add(
         "--clients",
         type=_between(1, MOST_CLIENTS),
@@ -105,7 +118,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="R",
         help="open loop: so many calls a second are due, however slow the answers are",
     )
-    add("--seconds", type=_between(0.1, LONGEST_SECONDS, float), metavar="S", help="how long (10)")
+    add(
+        "--seconds",
+        type=_between(0.1, LONGEST_SECONDS, float),
+        metavar="S",
+        help="how long (10; with --calls until they are made)",
+    )
     add("--calls", type=_between(1, 10**9), default=0, metavar="N", help="at most so many calls")
     add(
         "--ramp",
@@ -124,8 +142,10 @@ def _parser() -> argparse.ArgumentParser:
         help="after which a call is lost (30)",
     )
     add("--processes", type=_between(1, MOST_PROCESSES), default=1, metavar="N", help="that make the calls (1)")
-    what = parser.add_argument_group("which calls")
-    add = what.add_argument
+
+
+def _which(group: Group) -> None:
+    add = group.add_argument
     add(
         "--tool",
         action="append",
@@ -139,13 +159,14 @@ def _parser() -> argparse.ArgumentParser:
         help='lines of JSON: {"tool": …, "arguments": {…}, "weight": 1}; '
         f'"{NONCE}" in an argument is the number that the answer must carry, "{NONCE_INTEGER}" the same as an integer',
     )
-    out = parser.add_argument_group("what comes out")
-    add = out.add_argument
+
+
+def _output(group: Group) -> None:
+    add = group.add_argument
     add("--metrics", metavar="URL", help="the server's Prometheus page, read once a second")
     add("--json", default="", metavar="FILE", help="the result for programs; - is standard output")
     add("--html", default="", metavar="FILE", help="the result as one page, with charts")
     add("--expect", action="append", default=[], metavar="'p99<200ms'", help=f"may be repeated; of {expect.HELP}")
-    return parser
 
 
 def _target(words: Sequence[str], transport: str | None, protocol: str | None, headers: Sequence[str]) -> Target:
@@ -174,7 +195,8 @@ def _url(option: str, text: str) -> str:
     try:
         wire.place(text)
     except ValueError as error:
-        raise UsageError(f"{option}: {text!r}: {error}") from None
+        shown = re.sub(r"//[^/]*@", "//…@", text)
+        raise UsageError(f"{option}: {shown!r}: {error}") from None
     if not (text.isascii() and text.isprintable() and " " not in text):
         raise UsageError(f"{option}: {text!r} has characters that must be percent-encoded")
     return text

@@ -9,9 +9,6 @@ import trio
 
 from loadgen.plan import Load, due_seconds, share
 
-LATENESS_SECONDS = 0.001
-"""Of a timer; more than this is the generator's own fault."""
-
 
 class Pace(Protocol):
     """``stop``: no further call. ``unsent`` tells of the calls that were due and never made, when all is over."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -276,7 +276,3 @@ def _generator(totals: Sequence[Totals], calls: int, elapsed: float) -> Generato
         us_per_call=round(sum(cpu) / calls * 1e6, 1) if calls else 0.0,
         late_ms=round(max((each.late_seconds for each in totals), default=0.0) * 1e3, 2),
     )
-
-
-def families(samples: Iterable[Mapping[str, float]]) -> list[str]:
-    return sorted({name for values in samples for name in values})

@@ -78,6 +78,12 @@ def test_a_header_that_cannot_be_sent_is_refused_without_its_value(capsys: pytes
     assert "s3cret" not in capsys.readouterr().err
 
 
+def test_an_address_with_a_password_is_refused_without_it(capsys: pytest.CaptureFixture[str]):
+    assert main(["http://me:s3cret@127.0.0.1/mcp"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("loadgen: URL: 'http://…@127.0.0.1/mcp': must carry no user and password")
+
+
 def test_calls_from_a_file_are_its_lines():
     given = options.parse([URL, "--calls-from", "good.jsonl"])
     assert [(each.tool, bytes(each.arguments), each.weight, each.is_checked) for each in given.wanted.templates] == [
