@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--protocol",
         choices=REVISIONS,
-        help="the revision to speak; by default the newest that the server has, over stdio one that begins with a handshake",
+        help="the revision to speak; by default the newest there is; over stdio one with a handshake",
     )
     add("--header", action="append", default=[], metavar="'NAME: VALUE'", help="with every request; may be repeated")
     _how_much(parser.add_argument_group("how much"))
