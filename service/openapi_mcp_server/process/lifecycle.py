@@ -244,8 +244,10 @@ async def _traced(config: Config, tally: Tally, metrics: Metrics | None) -> Asyn
     if config.tracing is None:
         yield untraced
         return
-    from openapi_mcp_server.observe.traces.tracing import tracer  # noqa: PLC0415 - OpenTelemetry, for those who want it
-
+    try:
+        from openapi_mcp_server.observe.traces.tracing import tracer  # noqa: PLC0415 - OpenTelemetry, for those who want it
+    except ModuleNotFoundError:
+        raise ConfigError("TRACING", "needs OpenTelemetry: install openapi-mcp-service[tracing]") from None
     traces = tracer(config.tracing)
     if metrics is not None:
         metrics.follow_dropped_spans(traces.dropped)
