@@ -29,6 +29,7 @@ from openapi_mcp_server.bridge.model import ToolCatalog, base_url
 from openapi_mcp_server.demo.app import DemoApp, document
 from openapi_mcp_server.documents.loading import Documents, address_rule, credentials, report
 from openapi_mcp_server.documents.refresh import Refresh, running
+from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.gateway import Gateway, Serving
 from openapi_mcp_server.mcp.messages import ServerInfo
 from openapi_mcp_server.observe import logs
