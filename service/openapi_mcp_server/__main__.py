@@ -28,7 +28,7 @@ def main() -> int:
     from openapi_mcp_server.settings.config import load  # noqa: PLC0415 - takes so long that somebody may press Ctrl-C meanwhile
 
     try:
-        code = _run(load(sys.argv[1:], os.environ, lambda path: Path(path).read_text("utf-8")))  # noqa: TID251 - here
+        code = _run(load(sys.argv[1:], os.environ, _kept))  # noqa: TID251 - here
         sys.stdout.flush()
     except BrokenPipeError:  # `… | head`: the reader has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -47,6 +47,15 @@ def main() -> int:
             raise
         return _refuse(known, 2 if isinstance(known, ConfigError) else 1)
     return code
+
+
+def _kept(place: str) -> str:
+    """The text of a file, or of a secret that AWS keeps."""
+    if place.startswith(("secretsmanager:", "ssm:")):
+        from openapi_mcp_server.upstream.credentials import stores  # noqa: PLC0415
+
+        return stores.read(place, os.environ)  # noqa: TID251 - here
+    return Path(place).read_text("utf-8")
 
 
 def _only(group: ExceptionGroup[Exception]) -> ServiceError | None:

@@ -50,7 +50,15 @@ class ArgumentError(ServiceError):
 
 
 class CredentialError(ServiceError):
-    """The request could not be given its credentials. The text says which kind, never their value."""
+    """The request could not be given its credentials, and was not sent. The text says which kind, never their value.
+
+    ``passing``: it may go well later. ``client``: whoever runs the client has to mend it.
+    """
+
+    def __init__(self, problem: str, *, passing: bool = False, client: bool = False) -> None:
+        super().__init__(problem)
+        self.passing = passing
+        self.client = client
 
 
 class UpstreamError(ServiceError):

@@ -56,7 +56,19 @@ logger = logging.getLogger(__name__)
 
 Notify = Callable[[bytes], Awaitable[None]]
 """Sends one JSON-RPC notification on the way of the answer that is still to come."""
-Authorize = Callable[[HttpRequest, Tool], HttpRequest]
+SendOne = Callable[[HttpRequest, float], Awaitable[HttpResponse]]
+"""Sends a request within so many seconds."""
+
+
+class Pending(Protocol):
+    """A request whose credentials have to be waited for."""
+
+    async def exchange(self, send: SendOne, seconds: float) -> HttpResponse:
+        """Raises `CredentialError`, and what ``send`` raises."""
+        ...
+
+
+Authorize = Callable[[HttpRequest, Tool], HttpRequest | Pending]
 """Returns the request with the credentials of its tool; raises `CredentialError`."""
 
 
@@ -261,7 +273,7 @@ class Gateway:
             checked = check(tool, call.arguments)
             select = _selection(tool, checked.values)
             request = served.authorize(build(tool, checked.values), tool)
-            answered = await self._exchange(entry.trace.sending(request, tool), entry)
+            answered = await self._exchange(request, tool, entry)
             limit = self._serving.result_budget_bytes
             rendered = render(tool, answered, served.validators, select=select, budget_bytes=limit)
         except ServiceError as error:
@@ -272,7 +284,7 @@ class Gateway:
         meta = {**(rendered.meta or {}), COERCED: checked.coerced}
         return msgspec.structs.replace(rendered, meta=meta)
 
-    async def _exchange(self, request: HttpRequest, entry: _Entry) -> HttpResponse:
+    async def _exchange(self, request: HttpRequest | Pending, tool: Tool, entry: _Entry) -> HttpResponse:
         if self._has_given_up:
             raise Refused("the server stops; call again", outcome_unknown=False)
         began = time.perf_counter()
@@ -281,7 +293,10 @@ class Gateway:
         self._waiting.add(scope)
         try:
             with scope:
-                answered = await self._send(request, deadline_seconds=seconds)
+                if isinstance(request, HttpRequest):
+                    answered = await self._send(entry.trace.sending(request, tool), deadline_seconds=seconds)
+                else:
+                    answered = await request.exchange(self._sender(tool, entry), seconds)
                 entry.status, entry.retries = answered.status, answered.retries
                 return answered
         except UpstreamError as error:
@@ -292,6 +307,12 @@ class Gateway:
             entry.upstream_seconds = time.perf_counter() - began
         why = "the server stops and could not wait for it" if self._has_given_up else f"no answer within {seconds:g} s"
         raise Timeout(why, outcome_unknown=True)
+
+    def _sender(self, tool: Tool, entry: _Entry) -> SendOne:
+        async def send(request: HttpRequest, seconds: float) -> HttpResponse:
+            return await self._send(entry.trace.sending(request, tool), deadline_seconds=seconds)
+
+        return send
 
     def _identity(self, call: Call) -> ServerInfo | None:
         return self._serving.server if is_modern(call.version) else None

@@ -8,7 +8,7 @@ from descriptions import catalog, operation, reasons
 from openapi_mcp_server.bridge import security
 from openapi_mcp_server.bridge.model import KeyPlace
 from openapi_mcp_server.openapi.model import SecurityChoice, SecurityScheme
-from openapi_mcp_server.settings.apis import Auth
+from openapi_mcp_server.settings.auth import AuthShape, Identity
 
 
 def scheme(name, kind, location=None, parameter=None, http_scheme=None):
@@ -30,14 +30,14 @@ SCHEMES = {
         scheme("authorization", "apiKey", "header", "authorization"),
     )
 }
-NONE = Auth()
-BASIC = Auth(kind="basic", username="u", password="p")
-BEARER = Auth(kind="bearer", token="t")
-KEY = Auth(kind="api_key", api_key="k")
+NONE = AuthShape()
+BASIC = AuthShape(kind="basic")
+BEARER = AuthShape(kind="bearer")
+KEY = AuthShape(kind="api_key")
 
 
 def key(location, name):
-    return Auth(kind="api_key", api_key="k", api_key_name=name, api_key_in=location)
+    return AuthShape(kind="api_key", api_key_name=name, api_key_in=location)
 
 
 def asks(*alternatives):
@@ -46,7 +46,7 @@ def asks(*alternatives):
 
 
 def kind(auth, *alternatives):
-    return security.access(asks(*alternatives), auth, SCHEMES).kind
+    return security.access(asks(*alternatives), Identity(auth=auth), SCHEMES).kind
 
 
 @pytest.mark.parametrize(
@@ -104,12 +104,12 @@ def test_alternatives_are_or_of_and(auth, alternatives, expected):
     ],
 )
 def test_the_reason_names_what_is_configured_and_what_is_asked(auth, alternatives, reason):
-    assert security.access(asks(*alternatives), auth, SCHEMES).reason == reason
+    assert security.access(asks(*alternatives), Identity(auth=auth), SCHEMES).reason == reason
 
 
 def test_a_reason_is_bounded():
     schemes = {f"s{number}": scheme(f"s{number}", "apiKey", "query", "k" * number) for number in range(1, 500)}
-    assert len(security.access(asks(*schemes), NONE, schemes).reason) <= 300
+    assert len(security.access(asks(*schemes), Identity(), schemes).reason) <= 300
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,8 @@ def test_the_place_of_a_key_is_the_operators_then_the_documents_then_the_default
     operations = [operation(security=asks(*referred))]
     place = security.key_place(auth, operations, SCHEMES)
     assert (place.name, place.location) == expected
-    assert security.placed(auth, place) == key(place.location, place.name)
+    placed = security.placed(Identity(auth=auth), operations, SCHEMES)
+    assert placed.auth == key(place.location, place.name)
 
 
 def test_a_scheme_that_no_operation_asks_for_places_no_key():
@@ -160,7 +161,7 @@ def test_a_scheme_that_no_operation_asks_for_places_no_key():
     ids=["another kind", "another place", "one is known", "a document without schemes", "nothing configured"],
 )
 def test_credentials_that_no_scheme_knows_are_told_with_what_it_knows(auth, known, expected):
-    assert security.stranger(auth, {name: SCHEMES[name] for name in known}) == expected
+    assert security.stranger(Identity(auth=auth), {name: SCHEMES[name] for name in known}) == expected
 
 
 OPERATIONS = (
@@ -171,19 +172,19 @@ OPERATIONS = (
 
 
 def test_a_tool_whose_credentials_are_not_configured_is_kept_and_counted():
-    made = catalog(*OPERATIONS, security_schemes=SCHEMES, auth=BEARER)
+    made = catalog(*OPERATIONS, security_schemes=SCHEMES, identity=Identity(auth=BEARER))
     assert [tool.access.kind for tool in made.tools.values()] == ["anonymous", "met", "unmet"]
     assert (made.apis[0].unmet, made.skipped) == (1, ())
 
 
 def test_strict_auth_lists_it_as_skipped_with_the_reason():
-    made = catalog(*OPERATIONS, security_schemes=SCHEMES, auth=BEARER, strict_auth=True)
+    made = catalog(*OPERATIONS, security_schemes=SCHEMES, identity=Identity(auth=BEARER), strict_auth=True)
     assert (len(made.tools), made.apis[0].unmet) == (2, 0)
     assert reasons(made) == ["STRICT_AUTH: AUTH_TYPE is bearer; the document asks for mutualTLS"]
     assert made.skipped[0].operation.pointer == "#/paths/~1theirs/get"
 
 
 def test_a_key_without_a_place_goes_where_the_document_has_it():
-    made = catalog(operation(security=asks("query")), security_schemes=SCHEMES, auth=KEY)
-    assert made.apis[0].key_place == KeyPlace(name="key", location="query")
+    made = catalog(operation(security=asks("query")), security_schemes=SCHEMES, identity=Identity(auth=KEY))
+    assert made.apis[0].key_places[""] == KeyPlace(name="key", location="query")
     assert [tool.access.kind for tool in made.tools.values()] == ["met"]

@@ -7,7 +7,16 @@ from collections.abc import Awaitable, Callable
 import anyio
 import msgspec
 
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, InputContract, Origin, Slot, Tool, ToolCatalog
+from openapi_mcp_server.bridge.model import (
+    Access,
+    HttpRequest,
+    HttpResponse,
+    InputContract,
+    Origin,
+    Slot,
+    Tool,
+    ToolCatalog,
+)
 from openapi_mcp_server.gateway import Authorize, Gateway, Serving
 from openapi_mcp_server.mcp.messages import ServerInfo
 from openapi_mcp_server.observe.record import CallRecord, Observe
@@ -31,6 +40,7 @@ def tool(name: str = "get_pet", method: str = "GET") -> Tool:
         slots=(Slot(argument="id", name="id", location="path", required=True, encode=str),),
         body=None,
         accept="application/json",
+        access=Access(kind="anonymous", credentials=("",)),
         input=InputContract(schema=INPUT, names=("id",), required=("id",)),
         output=None,
         entry=msgspec.Raw(

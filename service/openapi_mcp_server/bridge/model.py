@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from openapi_mcp_server.openapi.model import Note, SecurityScheme, SkippedOperation
-from openapi_mcp_server.settings.apis import KeyLocation
+from openapi_mcp_server.settings.auth import Identity, KeyLocation
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
 """RFC 9110 section 9.2.1, and QUERY."""
@@ -157,10 +157,14 @@ class KeyPlace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the configured credentials meet what the document asks for; ``reason`` says why they do not."""
+    """Whether the configured credentials meet what the document asks for; ``reason`` says why they do not.
+
+    ``credentials`` are those that are sent: names in AUTH_SCHEMES, or empty for the API's own.
+    """
 
     kind: Literal["met", "anonymous", "unmet"]
     reason: str = ""
+    credentials: tuple[str, ...] = ()
 
 
 ANONYMOUS = Access(kind="anonymous")
@@ -247,7 +251,8 @@ class ApiSummary(msgspec.Struct, frozen=True, kw_only=True):
     filtered: int  # left out by INCLUDE_TAGS and EXCLUDE_TAGS
     notes: tuple[Note, ...]
     security_schemes: Mapping[str, SecurityScheme]
-    key_place: KeyPlace  # of the configured key, if there is one
+    key_places: Mapping[str, KeyPlace]  # of the configured keys, by scheme; empty for the API's own
+    identity: Identity = Identity()
     unmet: int  # tools whose credentials are not configured
 
 

@@ -13,6 +13,7 @@ from openapi_mcp_server.bridge.bodies.body_shape import BodyShape, Field
 from openapi_mcp_server.bridge.model import (
     RESPONSE_FILTER,
     SAFE_METHODS,
+    Access,
     BaseUrl,
     BodyPlan,
     Encoder,
@@ -32,7 +33,7 @@ from openapi_mcp_server.bridge.schemas.inputs import Argument, described
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.mcp.messages import Annotations, ToolEntry
 from openapi_mcp_server.openapi.model import ApiDescription, Note, NoteKind, Operation, Parameter
-from openapi_mcp_server.settings.apis import Auth
+from openapi_mcp_server.settings.auth import Identity
 
 DIGEST = "openapi-mcp-server/digest"
 """Key of an entry's ``_meta``."""
@@ -65,7 +66,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     requests: Definitions
     responses: Definitions
     limits: SchemaLimits
-    auth: Auth  # with its key's place
+    identity: Identity  # with its keys' places
     response_filter: bool = False  # offered where it is of use
 
 
@@ -115,7 +116,7 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
         slots=inputs.slots,
         body=inputs.body,
         accept=accept.header(operation),
-        access=security.access(operation.security, api.auth, api.description.security_schemes),
+        access=_access(operation, api),
         input=inputs.contract,
         output=output,
         entry=entry,
@@ -162,16 +163,18 @@ def _sendable(operation: Operation, api: Api, notes: list[Note]) -> list[tuple[P
     """The parameters with their encoders. Those that credentials fill, and optional ones that cannot be sent, are left
     out and noted.
     """
-    holes = path_template.holes(operation.path)
+    holes, access = path_template.holes(operation.path), _access(operation, api)
     sendable = []
     for parameter in operation.parameters:
         if parameter.location == "path" and parameter.name not in holes:
             notes.append(_note(parameter.pointer, "parameter_dropped", f"{{{parameter.name}}} is not in the path"))
             continue
-        if security.fills(api.auth, parameter):
+        if security.fills(api.identity, access, parameter):
             message = f"{parameter.location} {parameter.name} is filled with the configured credentials"
             notes.append(_note(parameter.pointer, "parameter_dropped", message))
             continue
+        if security.has_fixed(api.identity, parameter):
+            parameter = msgspec.structs.replace(parameter, required=False)  # noqa: PLW2901 - the same, but there is a value
         try:
             sendable.append((parameter, encoders.encoder(parameter)))
         except SpecError as error:
@@ -179,6 +182,10 @@ def _sendable(operation: Operation, api: Api, notes: list[Note]) -> list[tuple[P
                 raise
             notes.append(_note(error.pointer, "parameter_dropped", error.problem))
     return sendable
+
+
+def _access(operation: Operation, api: Api) -> Access:
+    return security.access(operation.security, api.identity, api.description.security_schemes)
 
 
 def _shape(operation: Operation, api: Api, notes: list[Note]) -> BodyShape | None:

@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import msgspec
 
+from openapi_mcp_server.bridge import security
 from openapi_mcp_server.bridge.model import ApiSummary, Tool, ToolCatalog
 from openapi_mcp_server.bridge.results.budget import BYTES_PER_TOKEN
 from openapi_mcp_server.bridge.servers import ANYWHERE
@@ -32,7 +33,7 @@ def run(config: Config) -> int:
 def report(tools: ToolCatalog) -> dict[str, Any]:
     """Everything there is to know about a catalog, as JSON."""
     return {
-        "tools": [_tool(tool) for tool in tools.tools.values()],
+        "tools": [_tool(tool, _credentials(tools, tool)) for tool in tools.tools.values()],
         "skipped": [
             {"api": each.api, **msgspec.structs.asdict(each.operation)}  # pointer, method, path, reason
             for each in tools.skipped
@@ -59,6 +60,7 @@ def lines(tools: ToolCatalog) -> Iterator[str]:
         yield "SKIPPED"
         for each in tools.skipped:
             yield f"  {each.operation.method} {each.operation.path}: {each.operation.reason} ({each.operation.pointer})"
+    yield from _sent(tools)
     yield from _unmet(tools)
     for api in tools.apis:
         yield from _notes(api)
@@ -66,6 +68,22 @@ def lines(tools: ToolCatalog) -> Iterator[str]:
 
 def _where(api: ApiSummary) -> str:
     return ", to be served with API_BASE_URL set" if api.base == ANYWHERE else f" at {api.base}"
+
+
+def _sent(tools: ToolCatalog) -> Iterator[str]:
+    """Which credentials operations are sent with, where any are configured, and which operations are sent without."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for tool in tools.tools.values():
+        told = [
+            f"{each['kind']} ({', '.join(filter(None, (each['place'], each['setting'])))})"
+            for each in _credentials(tools, tool)
+        ]
+        names.setdefault((tool.api, " and ".join(told)), []).append(tool.name)
+    if any(credentials for _, credentials in names):
+        yield ""
+        yield "CREDENTIALS SENT"
+        for (api, credentials), tool_names in names.items():
+            yield f"  {api}: {credentials or 'none'}: {_some(tool_names)}"
 
 
 def _unmet(tools: ToolCatalog) -> Iterator[str]:
@@ -99,7 +117,13 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {more} more (--json has all)" if more > 0 else "")
 
 
-def _tool(tool: Tool) -> dict[str, Any]:
+def _credentials(tools: ToolCatalog, tool: Tool) -> list[dict[str, str]]:
+    """What it is sent with: kind, place, and the setting it is from."""
+    identity = next(api.identity for api in tools.apis if api.name == tool.api)
+    return security.told(identity, tool.access)
+
+
+def _tool(tool: Tool, credentials: list[dict[str, str]]) -> dict[str, Any]:
     return {
         "name": tool.name,
         "api": tool.api,
@@ -109,7 +133,8 @@ def _tool(tool: Tool) -> dict[str, Any]:
         "bytes": len(bytes(tool.entry)),
         "estimated_tokens": _tokens(tool),
         "has_output_schema": tool.output is not None,
-        "security": tool.access,
+        "security": {"kind": tool.access.kind, "reason": tool.access.reason},
+        "credentials": credentials,
     }
 
 

@@ -26,10 +26,12 @@ from openapi_mcp_server.openapi import operations
 from openapi_mcp_server.openapi.model import Note
 from openapi_mcp_server.openapi.text import overlay
 from openapi_mcp_server.openapi.text.document import Document, parse
-from openapi_mcp_server.settings.apis import ApiConfig, Auth
+from openapi_mcp_server.settings.apis import ApiConfig
 from openapi_mcp_server.settings.config import Config
-from openapi_mcp_server.upstream.addresses import AddressRule
-from openapi_mcp_server.upstream.credentials import Credentials
+from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
+from openapi_mcp_server.upstream.credentials.keyring import Keyring
+from openapi_mcp_server.upstream.credentials.login import Web
+from openapi_mcp_server.upstream.credentials.table import Means
 
 _LOADING_THRESHOLD = 50_000
 """Objects between two looks of the collector while documents are read: some megabytes, if all of them were garbage."""
@@ -67,8 +69,9 @@ class Documents:
     Raises ConfigError for settings that name no address.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, keys: Keyring | None = None) -> None:
         self._config = config
+        self._keys = keys or keyring(config)
         self._rule = address_rule(config)
         self._folders = [Path(folder) for folder in config.allowed_spec_dirs]
         self._places = [_place(api, self._rule) for api in config.apis]
@@ -157,7 +160,7 @@ class Documents:
             include_tags=config.include_tags,
             exclude_tags=config.exclude_tags,
             prefix=len(config.apis) > 1,
-            auth=api.auth,
+            identity=api.identity,
             strict_auth=config.strict_auth,
             overrides=told,
         )
@@ -165,10 +168,10 @@ class Documents:
     def _require_usable(self, tools: ToolCatalog) -> None:
         """What the first call would stumble over, and what nobody would see: a document that takes an API's
         credentials to where the operator has not sent them."""
-        credentials(self._config, tools)
+        self._keys.check(tools)
         for api, read in zip(self._config.apis, tools.apis, strict=True):
             known, now = self._origins[api.name], read.base.origin
-            if api.auth.kind != "none" and now != known:
+            if (api.auth.kind != "none" or api.schemes) and now != known:
                 place = source.shown(api.location)
                 problem = f"its API was at {known} and is at {now} now, where its credentials are not sent"
                 raise SpecError(place, f"{problem}; start again, or set {api.url_setting}")
@@ -267,15 +270,11 @@ def address_rule(config: Config) -> AddressRule:
     return AddressRule(allow_private=config.allow_private_networks, allow_insecure=config.allow_insecure_http)
 
 
-def credentials(config: Config, tools: ToolCatalog) -> Credentials:
-    """Raises ConfigError for what cannot be sent."""
-    return Credentials(_auths(config, tools), {api.name: api.origins for api in tools.apis})
-
-
-def _auths(config: Config, tools: ToolCatalog) -> dict[str, Auth]:
-    """The credentials by API, a key's place filled in."""
-    places = {api.name: api.key_place for api in tools.apis}
-    return {api.name: security.placed(api.auth, places[api.name]) for api in config.apis}
+def keyring(config: Config) -> Keyring:
+    """Everything that this configuration logs in with."""
+    rule = address_rule(config)
+    web = Web(dialler=CheckedDialler(rule), rule=rule)
+    return Keyring(config.apis, Means(web=web, environ=config.aws.values))
 
 
 def report(config: Config, tools: ToolCatalog) -> None:
@@ -297,7 +296,7 @@ def report(config: Config, tools: ToolCatalog) -> None:
         for note in api.notes:
             level = logging.WARNING if note.kind in _FOR_THE_OPERATOR else logging.DEBUG
             logger.log(level, note.message, extra={"api": api.name, "pointer": note.pointer, "kind": note.kind})
-    _report_security(config, tools)
+    _report_security(tools)
     for each in tools.skipped:
         fields = {"api": each.api, "pointer": each.operation.pointer, "reason": each.operation.reason}
         logger.warning("operation skipped", extra=fields)
@@ -307,10 +306,9 @@ def report(config: Config, tools: ToolCatalog) -> None:
         logger.warning(problem, extra={"tokens": tokens, "budget": config.tool_budget_tokens})
 
 
-def _report_security(config: Config, tools: ToolCatalog) -> None:
-    auths = _auths(config, tools)
+def _report_security(tools: ToolCatalog) -> None:
     for api in tools.apis:
-        if problem := security.stranger(auths.get(api.name, Auth()), api.security_schemes):
+        if problem := security.stranger(api.identity, api.security_schemes):
             logger.warning(problem, extra={"api": api.name})
         if api.unmet:
             problem = "operations ask for other credentials than are configured; they are tried; inspect lists them"

@@ -27,7 +27,7 @@ from openapi_mcp_server.bridge import catalog
 from openapi_mcp_server.bridge.catalog import ApiSource
 from openapi_mcp_server.bridge.model import ToolCatalog, base_url
 from openapi_mcp_server.demo.app import DemoApp, document
-from openapi_mcp_server.documents.loading import Documents, address_rule, credentials, report
+from openapi_mcp_server.documents.loading import Documents, address_rule, keyring, report
 from openapi_mcp_server.documents.refresh import Refresh, running
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.gateway import Gateway, Serving
@@ -48,6 +48,7 @@ from openapi_mcp_server.server.visitors import allowed
 from openapi_mcp_server.settings.config import Config
 from openapi_mcp_server.upstream.addresses import CheckedDialler
 from openapi_mcp_server.upstream.call import Asking, Upstream
+from openapi_mcp_server.upstream.credentials.keyring import Keyring
 
 if TYPE_CHECKING:
     from openapi_mcp_server.observe.metrics.metrics import Metrics
@@ -138,9 +139,10 @@ def _bind(config: Config) -> Listeners:
 
 async def _serve(config: Config, stop: Stop) -> None:
     listeners = _bind(config)
-    documents = Documents(config)
+    keys = keyring(config)
+    documents = Documents(config, keys)
     again = documents if config.spec_refresh_seconds else None
-    await _serve_tools(config, stop, await documents.read(), listeners, again)
+    await _serve_tools(config, stop, await documents.read(), listeners, keys, again)
 
 
 async def _demo(config: Config, stop: Stop) -> None:
@@ -163,7 +165,9 @@ async def _demo(config: Config, stop: Stop) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_serve_demo_api, api_listener, served, 1.0)
         # The one private address that the demo needs is its own.
-        await _serve_tools(msgspec.structs.replace(config, allow_private_networks=True), stop, tools, listeners)
+        await _serve_tools(
+            msgspec.structs.replace(config, allow_private_networks=True), stop, tools, listeners, keyring(config)
+        )
         served.set()
 
 
@@ -178,9 +182,10 @@ async def opened(
     observe: Callable[[CallRecord], None],
     metrics: Metrics | None = None,
     trace: Begin = untraced,
+    keys: Keyring | None = None,
 ) -> AsyncIterator[Gateway]:
     """A gateway with everything behind it; closed in reverse. ``metrics`` follow what it is doing."""
-    authorize = credentials(config, tools).authorize
+    authorize = (keys or keyring(config)).credentials(tools).authorize
     how = Serving(
         server=ServerInfo(name=config.server_name, version=__version__),
         call_seconds=config.message_timeout_seconds,
@@ -206,7 +211,12 @@ async def opened(
 
 
 async def _serve_tools(
-    config: Config, stop: Stop, tools: ToolCatalog, listeners: Listeners, documents: Documents | None = None
+    config: Config,
+    stop: Stop,
+    tools: ToolCatalog,
+    listeners: Listeners,
+    keys: Keyring,
+    documents: Documents | None = None,
 ) -> None:
     """``documents``: where the tools are from, if these are read again."""
     listeners.listen()
@@ -218,7 +228,7 @@ async def _serve_tools(
             watched.metrics.load(tools)
             observe = to_each(tally, watched.metrics)
         trace = await stack.enter_async_context(_traced(config, tally, watched.metrics))
-        gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics, trace))
+        gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics, trace, keys))
         report(config, tools)
         # What was made so far stays for long: the collector need not look at it again. Nor once before that: it would
         # find what 50,000 objects take at most, in a tenth of the start. A catalog is in no cycle: one that a
@@ -226,7 +236,7 @@ async def _serve_tools(
         gc.freeze()
         health = Health(tools)
         if documents is not None:
-            refresh = Refresh(documents.read_again, tools, _replacing(config, gateway, health, watched.metrics))
+            refresh = Refresh(documents.read_again, tools, _replacing(config, gateway, keys, health, watched.metrics))
             health.follow_reloads(refresh.told)
             if watched.metrics is not None:
                 watched.metrics.follow_reloads(refresh.outcomes, refresh.is_failing)
@@ -263,12 +273,12 @@ async def _traced(config: Config, tally: Tally, metrics: Metrics | None) -> Asyn
 
 
 def _replacing(
-    config: Config, gateway: Gateway, health: Health, metrics: Metrics | None
+    config: Config, gateway: Gateway, keys: Keyring, health: Health, metrics: Metrics | None
 ) -> Callable[[ToolCatalog], None]:
     """What gives everybody who knows a catalog the new one, at the same moment."""
 
     def replace(tools: ToolCatalog) -> None:
-        gateway.replace(tools, credentials(config, tools).authorize)
+        gateway.replace(tools, keys.credentials(tools).authorize)
         health.load(tools)
         if metrics is not None:
             metrics.load(tools)

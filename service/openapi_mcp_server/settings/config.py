@@ -14,7 +14,8 @@ from typing import Any, Literal
 import msgspec
 
 from openapi_mcp_server.errors import ConfigError
-from openapi_mcp_server.settings.apis import NEEDED, ApiConfig, configured
+from openapi_mcp_server.settings.apis import ApiConfig, configured
+from openapi_mcp_server.settings.auth import NEEDED
 from openapi_mcp_server.settings.command_line import Command, Given, parse
 from openapi_mcp_server.settings.sources import ReadFile, from_environment, misspelt, read
 from openapi_mcp_server.settings.table import SETTINGS
@@ -26,6 +27,15 @@ Transport = Literal["stdio", "http", "streamable-http", "sse"]
 HIGHEST_PORT = 65_535
 PROXIED_WORKERS = 4
 """That the configuration of the proxy beside us has places for."""
+
+
+class AwsVariables(msgspec.Struct, frozen=True):
+    """AWS's own variables, as far as they are set. Some are secrets: its repr shows none."""
+
+    values: Mapping[str, str] = {}
+
+    def __repr__(self) -> str:
+        return "AwsVariables()"
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,14 +84,39 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     workers: int
     worker: int | None = None  # which of several workers this process is
     tracing: Tracing | None = None
+    aws: AwsVariables = AwsVariables()
     warnings: tuple[str, ...]
+
+
+AWS_VARIABLES = (
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    "AWS_ENDPOINT_URL_SSM",
+    "AWS_ENDPOINT_URL_STS",
+)
+"""Of AWS's SDKs, as those read them; only what logs in at AWS looks at them."""
 
 
 def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -> Config:
     """``argv`` without the program's name. Raises ConfigError, which names the setting as it was spelt."""
     command, flags, options, operands = parse(argv)
     given = {
-        setting.name: read(setting, flags.get(setting.name) or from_environment(setting, environ, read_file))
+        setting.name: read(setting, flags.get(setting.name) or from_environment(setting, environ, read_file), read_file)
         for setting in SETTINGS
     }
     strangers = tuple(misspelt(environ))
@@ -94,7 +129,8 @@ def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -
     _require_room_for_workers(given, command)
     config = _config(command, operands, options, given, apis)
     traced = tracing(given, environ, read_file)
-    return msgspec.structs.replace(config, warnings=(*config.warnings, *strangers), tracing=traced)
+    aws = AwsVariables({name: environ[name] for name in AWS_VARIABLES if environ.get(name)})
+    return msgspec.structs.replace(config, warnings=(*config.warnings, *strangers), tracing=traced, aws=aws)
 
 
 def _require_known_listener(given: Mapping[str, Given], command: Command) -> None:

@@ -77,13 +77,6 @@ def one_of(*choices: str) -> Reader:
     return read
 
 
-def auth_kind(value: str) -> str:
-    kind = value.strip().lower()
-    if kind in {"cognito", "oauth2"}:
-        raise ValueError("is not available in this version; use basic, bearer or api_key")
-    return str(one_of("none", "basic", "bearer", "api_key")(kind))
-
-
 def integer(least: int, most: int) -> Reader:
     def read(value: str) -> int:
         if not re.fullmatch(r"\d{1,10}", value.strip()) or not least <= int(value) <= most:
@@ -125,6 +118,15 @@ def words(value: str) -> tuple[str, ...]:
 
 def tags(value: str) -> frozenset[str]:
     return frozenset(words(value))
+
+
+def pairs(value: str) -> tuple[tuple[str, str], ...]:
+    """A JSON object of texts and numbers, in its order."""
+    try:
+        decoded = msgspec.json.decode(value, type=dict[str, str | int | float])
+    except (msgspec.DecodeError, RecursionError):
+        raise ValueError('must be a JSON object of texts, such as {"Name": "value"}') from None
+    return tuple((name, text if isinstance(text, str) else f"{text}") for name, text in decoded.items())
 
 
 def path_prefix(value: str) -> str:
@@ -246,9 +248,14 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("INCLUDE_TAGS", tags, "", "Only operations with one of these tags, separated by commas"),
     Setting("EXCLUDE_TAGS", tags, "", "No operation with one of these tags; wins over INCLUDE_TAGS"),
-    Setting("AUTH_TYPE", auth_kind, "none", "How to log in: none, basic, bearer or api_key"),
-    Setting("AUTH_USERNAME", text, None, "User name, for basic"),
-    Setting("AUTH_PASSWORD", text, None, "Password, for basic", secret=True),
+    Setting(
+        "AUTH_TYPE",
+        one_of("none", "basic", "bearer", "api_key", "digest", "oauth2", "cognito", "aws_sigv4"),
+        "none",
+        "How to log in: none, basic, bearer, api_key, digest, oauth2, cognito or aws_sigv4 (docs/credentials.md)",
+    ),
+    Setting("AUTH_USERNAME", text, None, "User name, for basic and digest"),
+    Setting("AUTH_PASSWORD", text, None, "Password, for basic and digest", secret=True),
     Setting("AUTH_TOKEN", text, None, "Token, for bearer", secret=True),
     Setting("AUTH_API_KEY", text, None, "Key, for api_key", secret=True),
     Setting(
@@ -267,16 +274,61 @@ SETTINGS: tuple[Setting, ...] = (
         "AUTH_TOKEN_TTL",
         integer(1, 86_400),
         "3600",
-        "For cognito, which is not available in this version",
+        "Seconds that a token of oauth2 or cognito is used at most; its own end comes first",
     ),
-    Setting("AUTH_COGNITO_CLIENT_ID", text, None, "Likewise"),
-    Setting("AUTH_COGNITO_CLIENT_SECRET", text, None, "Likewise", secret=True),
-    Setting("AUTH_COGNITO_USERNAME", text, None, "Likewise"),
-    Setting("AUTH_COGNITO_PASSWORD", text, None, "Likewise", secret=True),
-    Setting("AUTH_COGNITO_USER_POOL_ID", text, None, "Likewise"),
-    Setting("AUTH_COGNITO_REGION", text, None, "Likewise"),
-    Setting("AUTH_COGNITO_DOMAIN", text, None, "Likewise"),
-    Setting("AUTH_COGNITO_SCOPES", text, None, "Likewise"),
+    Setting("AUTH_OAUTH2_TOKEN_URL", text, None, "Token endpoint, for oauth2 (client credentials)"),
+    Setting("AUTH_OAUTH2_CLIENT_ID", text, None, "Client, for oauth2"),
+    Setting("AUTH_OAUTH2_CLIENT_SECRET", text, None, "Its secret", secret=True),
+    Setting("AUTH_OAUTH2_SCOPES", text, None, "Scopes to ask for, separated by spaces"),
+    Setting("AUTH_OAUTH2_AUDIENCE", text, None, "Audience to ask for, where the token endpoint wants one"),
+    Setting("AUTH_OAUTH2_RESOURCE", text, None, "Resource to ask for (RFC 8707)"),
+    Setting(
+        "AUTH_OAUTH2_CLIENT_AUTH",
+        one_of("basic", "post", "private_key_jwt", "tls"),
+        "basic",
+        "How the client proves itself: basic, post, private_key_jwt, or tls with AUTH_CLIENT_CERTIFICATE",
+    ),
+    Setting("AUTH_OAUTH2_PRIVATE_KEY", text, None, "Key (PEM) for private_key_jwt", secret=True),
+    Setting("AUTH_OAUTH2_KEY_ID", text, None, "Its kid, where the token endpoint wants one"),
+    Setting("AUTH_OAUTH2_PARAMETERS", pairs, None, "More fields of the token request: a JSON object", secret=True),
+    Setting("AUTH_COGNITO_CLIENT_ID", text, None, "App client, for cognito"),
+    Setting("AUTH_COGNITO_CLIENT_SECRET", text, None, "Its secret, if it has one", secret=True),
+    Setting("AUTH_COGNITO_USERNAME", text, None, "User; left out: client credentials at the domain"),
+    Setting("AUTH_COGNITO_PASSWORD", text, None, "The user's password", secret=True),
+    Setting("AUTH_COGNITO_USER_POOL_ID", text, None, "User pool; it names the region and allows the admin flow"),
+    Setting("AUTH_COGNITO_REGION", text, None, "Region; left out: that of the pool, or AWS_REGION"),
+    Setting("AUTH_COGNITO_DOMAIN", text, None, "Domain of the pool, its prefix or in full"),
+    Setting("AUTH_COGNITO_SCOPES", text, None, "Scopes to ask for at the domain, separated by spaces or commas"),
+    Setting(
+        "AUTH_COGNITO_FLOW",
+        one_of("auto", "user_password", "admin_user_password", "client_credentials"),
+        "auto",
+        "auto: by what else is set; the admin flow where the app client does not allow the other one",
+    ),
+    Setting(
+        "AUTH_COGNITO_TOKEN",
+        one_of("id", "access"),
+        None,
+        "Which token is sent; left out: id of a user, access of client credentials",
+    ),
+    Setting(
+        "AUTH_AWS_SERVICE", text, None, "Service that is signed for; left out: lambda for its URLs, else execute-api"
+    ),
+    Setting("AUTH_AWS_REGION", text, None, "Its region; left out: that of the host's name, or AWS_REGION"),
+    Setting(
+        "AUTH_CLIENT_CERTIFICATE", text, None, "Certificate (PEM, or its file) that TLS shows the API", secret=True
+    ),
+    Setting(
+        "AUTH_CLIENT_KEY", text, None, "Its key (PEM, or its file); left out: it is beside the certificate", secret=True
+    ),
+    Setting(
+        "AUTH_SCHEMES",
+        text,
+        None,
+        "Several credentials: a JSON object from the document's security schemes to type, token, api_key, …",
+        secret=True,
+        element="auth_schemes",
+    ),
     Setting("STRICT", boolean, "false", "Refuse to start where an operation of a document cannot be served"),
     Setting("STRICT_AUTH", boolean, "false", "Skip operations that the configured credentials do not meet"),
     Setting("TOOLS_PAGE_SIZE", integer(0, 10_000), "0", "Tools on a page of tools/list; 0: all on one"),

@@ -1,0 +1,117 @@
+"""The credentials of every configured API on their way to requests, each to that API's own origins and nowhere else.
+
+They go with every call of their API, also of operations that allow anonymous access: an API tells a known caller
+more (its own data, higher limits), and the operator has configured them to be used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import anyio
+import msgspec
+
+from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, Origin, Tool
+from openapi_mcp_server.errors import CredentialError
+from openapi_mcp_server.upstream.credentials.login import Login
+from openapi_mcp_server.upstream.credentials.placing import Piece, put
+from openapi_mcp_server.upstream.retries import LEAST_SECONDS
+
+SendOne = Callable[[HttpRequest, float], Awaitable[HttpResponse]]
+"""Sends a request within so many seconds; raises an `UpstreamError`."""
+
+
+class Kit(msgspec.Struct, frozen=True, kw_only=True):
+    """What one API gets. ``credentials``: by the scheme's name, the API's own by the empty one."""
+
+    origins: frozenset[Origin]
+    credentials: Mapping[str, Piece | Login]
+
+    def __repr__(self) -> str:
+        return f"Kit(for {_named(self.origins)})"
+
+
+class Credentials:
+    """Adds what was configured for an API to the requests for it. ``kits`` are by the API's name; one without has no
+    credentials."""
+
+    def __init__(self, kits: Mapping[str, Kit]) -> None:
+        self._kits = kits
+
+    def replace(self, kits: Mapping[str, Kit]) -> None:
+        """From the next request on."""
+        self._kits = kits
+
+    def authorize(self, request: HttpRequest, tool: Tool) -> HttpRequest | Pending:
+        """The request with its credentials, which win over an argument of the same name; `Pending` where they have to
+        be waited for. Raises CredentialError where the request goes to another origin than one of the API's own.
+        """
+        kit = self._kits.get(tool.api)
+        if kit is None:
+            return request
+        return equipped(request, tool.api, kit, tool.access.credentials)
+
+
+def equipped(request: HttpRequest, api: str, kit: Kit, names: Sequence[str]) -> HttpRequest | Pending:
+    """The request with the credentials of these names; see `Credentials.authorize`."""
+    logins: list[Login] = []
+    for name in names:
+        credential = kit.credentials.get(name)
+        if credential is None:
+            continue
+        if request.origin not in kit.origins:
+            whose = f"the credentials of {api} belong to {_named(kit.origins)}"
+            raise CredentialError(f"{whose} and are not sent to {request.origin}")
+        if isinstance(credential, Piece):
+            request = put(request, credential)
+        else:
+            logins.append(credential)
+    return Pending(request, sorted(logins, key=_is_last)) if logins else request
+
+
+class Pending:
+    """A request whose credentials have to be fetched, or made of all the rest of it."""
+
+    def __init__(self, request: HttpRequest, logins: Sequence[Login]) -> None:
+        self._request = request
+        self._logins = logins
+
+    async def exchange(self, send: SendOne, seconds: float) -> HttpResponse:
+        """The answer; after one that refuses the credentials, that to one more attempt with fresh ones. Whatever its
+        method, since a 401 says that it was not carried out. Raises CredentialError, and what ``send`` raises.
+        """
+        until = anyio.current_time() + seconds
+        answer, used = await self._attempt(send, until)
+        if not await self._renewed(used, answer, until):
+            return answer
+        again, used = await self._attempt(send, until)
+        if again.status not in _REFUSALS:
+            await self._renewed(used, again, until)  # which tells the logins that it was accepted
+        return again
+
+    async def _renewed(self, used: list[object], answer: HttpResponse, until: float) -> bool:
+        with anyio.move_on_after(max(0.0, until - anyio.current_time() - LEAST_SECONDS)):
+            return any([await login.renewed(each, answer) for login, each in zip(self._logins, used, strict=True)])
+        return False
+
+    async def _attempt(self, send: SendOne, until: float) -> tuple[HttpResponse, list[object]]:
+        request, used = self._request, list[object]()
+        try:
+            with anyio.fail_after(max(0.0, until - anyio.current_time())):
+                for login in self._logins:
+                    request, each = await login.applied(request)
+                    used.append(each)
+        except TimeoutError:
+            raise CredentialError("the credentials were not there within the time of the call", passing=True) from None
+        return await send(request, max(0.0, until - anyio.current_time())), used
+
+
+_REFUSALS = frozenset({401, 403})
+
+
+def _is_last(login: Login) -> bool:
+    return login.is_last
+
+
+def _named(origins: frozenset[Origin]) -> str:
+    return " and ".join(sorted(map(str, origins)))
