@@ -278,7 +278,7 @@ DOCUMENTS = {
 }
 BIG_DOCUMENT = Limits(peak_mib=MANY_MIB, held_ms=1_000)
 for name, (does, made) in DOCUMENTS.items():
-    setup = Setup(document=made, starts=True, start_seconds=40)
+    setup = Setup(document=made, starts=True, start_seconds=60)
     register(f"S8/{name}", does, _nothing, setup=setup, limits=BIG_DOCUMENT)
 
 

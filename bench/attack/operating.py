@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import signal
@@ -42,7 +43,7 @@ async def _wrong_setting(scene: Scene, settings: dict[str, str]) -> None:
     except GotThrough:
         return  # it serves: the value was not wrong
     require("Traceback" not in said, f"a traceback of {len(said.splitlines())} lines, exit code {scene.code}")
-    require(scene.code == 2, f"exit code {scene.code}: {said.splitlines()[-1][:120]}")
+    require(scene.code == 2, f"exit code {scene.code}: {said[-120:]}")
 
 
 for name, settings in WRONG.items():
@@ -103,21 +104,24 @@ for name, number in (("worker", signal.SIGUSR2), ("stopped", signal.SIGSTOP)):
 PARTS = 150
 OUTSIDE = "outside"
 READINGS = 8
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+"""Linux, fcntl.h and fs.h."""
 
 
 async def _swapped(scene: Scene) -> None:
-    """Each operation stands in a file of its own, below a name that links to the one folder and the other in turn."""
-    allowed = scene.folder / "allowed"
-    for folder, name in ((allowed / "real", "inside"), (scene.folder / "outside", OUTSIDE)):
+    """Each operation stands in a file of its own, in a folder that changes places with a link to another."""
+    allowed, outside = scene.folder / "allowed", scene.folder / "outside"
+    for folder, name in ((allowed / "swapped", "inside"), (outside, OUTSIDE)):
         folder.mkdir(parents=True)
         for number in range(PARTS):
             part = {"get": {"operationId": f"{name}{number}", "responses": {"200": {"description": "x"}}}}
             (folder / f"{number}.json").write_bytes(msgspec.json.encode(part))
+    (allowed / "link").symlink_to(outside)
     paths = {f"/t/{number}": {"$ref": f"swapped/{number}.json"} for number in range(PARTS)}
     whole = {"openapi": "3.1.0", "info": {"title": "M3", "version": "1"}, "paths": paths}
     (allowed / "attack.json").write_bytes(msgspec.json.encode(whole))
     over = threading.Event()
-    swapper = threading.Thread(target=_swap, args=(allowed, scene.folder / "outside", over))
+    swapper = threading.Thread(target=_swap, args=(allowed / "swapped", allowed / "link", over))
     swapper.start()
     try:
         await trio.to_thread.run_sync(_read_swapped, scene, allowed)
@@ -126,12 +130,11 @@ async def _swapped(scene: Scene) -> None:
         swapper.join()
 
 
-def _swap(allowed: Path, outside: Path, over: threading.Event) -> None:
+def _swap(folder: Path, link: Path, over: threading.Event) -> None:
+    """Both names are there all the time: renameat2 exchanges them."""
+    exchange = ctypes.CDLL(None, use_errno=True).renameat2
     while not over.is_set():
-        for target in (allowed / "real", outside):
-            new = allowed / "new"
-            new.symlink_to(target)
-            new.replace(allowed / "swapped")
+        exchange(AT_FDCWD, bytes(folder), AT_FDCWD, bytes(link), RENAME_EXCHANGE)
 
 
 def _read_swapped(scene: Scene, allowed: Path) -> None:
@@ -188,22 +191,17 @@ register("M16", "a write to the log that fails with MemoryError", _log_fails, se
 
 async def _little_space(scene: Scene) -> None:
     scene.document.write_bytes(document(*(operation(f"t{n}", f"/t/{n}") for n in range(150))))
-    said = scene.inspect(scene.document, addresses=200_000 * 1024)
-    require("Traceback" not in said, f"a traceback: {said.splitlines()[-1][:120]}")
+    said = scene.inspect(scene.document, addresses=110_000 * 1024)
+    require("Traceback" not in said, f"a traceback: {said[-120:]}")
 
 
-register("N11", "a document of 20 kB under ulimit -v 200000", _little_space)
+register("N11", "a document of 20 kB under ulimit -v 110000", _little_space)
 
 # M14, M15, N10, N13, N14: what the files of a checkout say.
 
 FORBIDDEN: dict[str, tuple[str, str, str]] = {
     "M14/prometheus": ("compose.yaml", r"prom/prometheus:v2\.", "Prometheus 2.x is out of support"),
     "M14/grafana": ("compose.yaml", r"grafana/grafana:12\.4\.3\b", "12.4.4 and 12.4.5 mend faults of security"),
-    "M15": (
-        "requirements.txt",
-        r"(?m)^(starlette|uvicorn|python-multipart|pyjwt|sse-starlette)==",
-        "the image carries packages that the server never runs",
-    ),
     "N10": (
         "SECURITY.md",
         r"nothing in a document or an argument chooses a destination: requests go to the configured",
@@ -223,6 +221,15 @@ async def _said(scene: Scene, path: str, pattern: str, problem: str) -> None:
     require(not found, f"{path}: {problem}")
 
 
+async def _unused(scene: Scene) -> None:
+    """In the lock file that the image is made from."""
+    [lock] = re.findall(r"COPY (\S*requirements\S*|\S+\.lock|\S+\.toml) ", scene.program.read("Dockerfile"))[:1] or [""]
+    unused = r"(?m)^(?:name = \")?(starlette|uvicorn|python-multipart|pyjwt|sse-starlette)\b"
+    found = re.findall(unused, scene.program.read(lock))
+    require(lock, "the Dockerfile copies no lock file")
+    require(not found, f"the image carries {', '.join(found)}, which the server never runs")
+
+
 async def _setuid(scene: Scene) -> None:
     require(
         re.search(r"-perm|setuid|chmod [^\n]*-s", scene.program.read("Dockerfile")), "setuid files stay in the image"
@@ -231,4 +238,5 @@ async def _setuid(scene: Scene) -> None:
 
 for name, (path, pattern, problem) in FORBIDDEN.items():
     register(name, f"{path}: {problem}", _said, path, pattern, problem)
+register("M15", "packages of the image that are for one command", _unused)
 register("N14/setuid", "Dockerfile: setuid files of the base image", _setuid)

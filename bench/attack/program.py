@@ -80,6 +80,11 @@ class Program:
         path = self.checkout / name
         return path.read_text("utf-8") if path.is_file() else ""
 
+    def documentation(self) -> str:
+        """All pages of the checkout."""
+        pages = [self.checkout / "SECURITY.md", *sorted((self.checkout / "docs").rglob("*.md"))]
+        return "\n".join(page.read_text("utf-8") for page in pages)
+
 
 class Server:
     """A process that serves, its log in a file, and its figures from /proc."""

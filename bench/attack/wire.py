@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import trio
 
@@ -10,9 +12,6 @@ from attack.arguments import spoken
 from attack.documents import TEXT, body, operation, parameter, value
 from attack.outcomes import GotThrough, require
 from attack.scene import Limits, Scene, Setup, register, served
-
-DOCS = "docs/tools.md"
-
 
 # M5: who may ask for what is no call.
 
@@ -174,18 +173,20 @@ def _echo(place: str, **keywords: object) -> Setup:
 
 
 async def _address(scene: Scene, given: str, unwanted: str, documented: str) -> None:
-    """``documented``: what the page about tools says where the address goes out so on purpose."""
+    """``documented``: a pattern that the documentation holds where the address goes out so on purpose."""
     sent = (await scene.call("evil_attacked", {"v": given})).text.splitlines()[0]
-    if unwanted in sent and sent.startswith("GET ") and (not documented or documented not in scene.program.read(DOCS)):
-        raise GotThrough(f"the API is asked for {sent[:100]}")
+    is_sent = sent.startswith("GET ") and unwanted in sent
+    if is_sent and not re.search(documented, scene.program.documentation()):
+        raise GotThrough(f"the API is asked for {sent[:100]}, and no page says why")
 
 
+SPACE = r"\.\.%20"
 ADDRESSES = {
-    "N6": ("a;b=c", "a;b", "allowReserved", _echo("query", allowReserved=True)),
-    "N7/space": ("..%20", "..%2520", "", _echo("path")),
-    "N7/space-kept": ("..%20", "..%20", "", _echo("path", allowReserved=True)),
-    "N7/full-width": ("\uff0e\uff0e", "%EF%BC%8E%EF%BC%8E", "", _echo("path")),
-    "N7/overlong": ("%c0%ae%c0%ae", "%c0%ae", "", _echo("path", allowReserved=True)),
+    "N6": ("a;b=c", "a;b", "`;`", _echo("query", allowReserved=True)),
+    "N7/space": ("..%20", "..%2520", SPACE, _echo("path")),
+    "N7/space-kept": ("..%20", "..%20", SPACE, _echo("path", allowReserved=True)),
+    "N7/full-width": ("\uff0e\uff0e", "%EF%BC%8E%EF%BC%8E", "(?i)full-?width", _echo("path")),
+    "N7/overlong": ("%c0%ae%c0%ae", "%c0%ae", "(?i)%c0%ae", _echo("path", allowReserved=True)),
     "N8": ("a/b", "a%2Fb", "%2F", _echo("path")),
 }
 for name, (given, unwanted, documented, setup) in ADDRESSES.items():
