@@ -30,7 +30,7 @@ HOSTILE_TYPE = f"application/json{SEMICOLONS};\x01"
 DIGITS = "1" * 15_900
 """What still goes the way of small arguments; longer ones are looked at less closely."""
 FILE = {"type": "string", "contentMediaType": "image/png"}
-HANGING = Limits(seconds=6)
+HANGING = Limits(seconds=4)
 ENCODED = {"type": "string", "contentEncoding": "base64"}
 FILES = {
     "multipart": operation("attacked", "/u", "post", requestBody=body("multipart/form-data", value(FILE))),

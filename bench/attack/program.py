@@ -119,7 +119,9 @@ class Server:
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
     def children(self) -> list[int]:
-        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+        """Of all its threads, any of which may have started one."""
+        tasks = Path(f"/proc/{self.pid}/task").iterdir()
+        return sorted(int(pid) for task in tasks for pid in (task / "children").read_text().split())
 
     def end(self) -> None:
         """By its number, however little it listens; the workers that it has started too."""
