@@ -145,9 +145,9 @@ def main() -> None:
     beside: list[_Sample] = []
     while not over.is_set():
         for kind, asker in askers.items():
-            phase = beside if begun.is_set() else before
             began, cpu = time.monotonic(), _cpu(pid)
             answered = asker.ask()
+            phase = beside if begun.is_set() else before  # what was waiting as the attack began has felt it
             phase.append(_Sample(kind, time.monotonic() - began, _cpu(pid) - cpu, answered))
             if over.wait(PAUSE_SECONDS):
                 break
