@@ -1,8 +1,10 @@
 """A well-behaved client beside an attack, in a process of its own: asks for /livez and for a tool in turn.
 
-``neighbour.py PORT PID TOOL ARGUMENTS``. A line on standard input says that the attack begins, the end of input that it
-is over; then what was seen stands on standard output. Beside each answer it looks at the server's CPU time: what the
-process has used while this small question waited is what an attack has held it for, however busy the machine is.
+``neighbour.py PORT PID TOOL ARGUMENTS``. It prints an empty line once it has seen enough of the server alone. A line on
+standard input says that the attack begins, the end of input that it is over; what was seen is then printed.
+
+Beside each answer it looks at the server's CPU time: what the process has used while this small question waited is what
+an attack has held it for, however busy the machine is.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from attack.program import cpu_seconds
 
 PATIENCE_SECONDS = 8.0
 PAUSE_SECONDS = 0.01
+ALONE = 20
+"""Questions before the attack, of which it tells by an empty line."""
 HEAD = "Host: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nAccept: application/json\r\n"
 
 
@@ -149,6 +153,8 @@ def main() -> None:
             answered = asker.ask()
             phase = beside if begun.is_set() else before  # what was waiting as the attack began has felt it
             phase.append(_Sample(kind, time.monotonic() - began, _cpu(pid) - cpu, answered))
+            if phase is before and len(before) == ALONE:
+                print(flush=True)
             if over.wait(PAUSE_SECONDS):
                 break
     sys.stdout.buffer.write(msgspec.json.encode(Phases(alone=summary(before), beside=summary(beside))))

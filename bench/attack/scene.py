@@ -23,8 +23,6 @@ from attack.neighbour import Phases, Seen
 from attack.outcomes import GotThrough, Outcome, Skipped
 from attack.program import PLAIN_MIB, Program, Server
 
-ALONE_SECONDS = 0.4
-"""What the neighbour sees before the attack begins."""
 AFTERWARDS_SECONDS = 0.3
 LIVE_SECONDS = 5.0
 """For an answer to /livez after the attack: one that has none hangs."""
@@ -217,8 +215,9 @@ def _with_server(attack: Attack, setup: Setup, scene: Scene, result: Result, sta
     stays = setup.beside and not setup.stdio and setup.workers == 1
     seen = stack.enter_context(_neighbour(scene, setup)) if stays else None
     base, cpu = PLAIN_MIB * 1.0, 0.0
-    if not setup.starts:
-        time.sleep(ALONE_SECONDS)
+    if not setup.starts and not setup.stdio:
+        if seen:
+            seen.wait()
         server.forget_peak()
         base, cpu = server.peak_mib(), server.cpu_seconds()
     if seen:
@@ -369,6 +368,10 @@ def _limit_descriptors(count: int) -> None:
 class _Neighbour:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
+
+    def wait(self) -> None:
+        """Until it has seen how the server is alone."""
+        _line(self._process)
 
     def begin(self) -> None:
         assert self._process.stdin is not None
