@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from processes import CHECKOUT, environment
 
-SECONDS = 180
+SECONDS = 600
 """For all of the slice, of which each attack has a deadline of its own."""
 KINDS = ("B1", *(f"S{n}" for n in range(1, 9)), *(f"M{n}" for n in range(1, 17)), *(f"N{n}" for n in range(1, 15)))
 SLICE = (
