@@ -33,7 +33,6 @@ class Ended(NamedTuple):
     out: str
     err: str
     cpu_seconds: float
-    peak_mib: float
 
 
 class Program:
@@ -73,7 +72,7 @@ class Program:
             )
             code, used = _reaped(process, seconds)
             said, complained = _whole(out), _whole(err)
-        return Ended(code, said, complained, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+        return Ended(code, said, complained, used.ru_utime + used.ru_stime)
 
     def read(self, name: str) -> str:
         """A file of the checkout; empty where there is none."""
@@ -140,7 +139,10 @@ def _whole(file: IO[bytes]) -> str:
 
 
 def _reaped(process: subprocess.Popen[bytes], seconds: float) -> tuple[int | None, resource.struct_rusage]:
-    """Exit code, None for one that had to be killed, and what it has used. `getrusage` knows the sum of all only."""
+    """Exit code, None for one that had to be killed, and what it has used: `getrusage` knows the sum of all only.
+
+    Its peak of memory says nothing: that begins with what this process has when it forks.
+    """
     deadline = time.monotonic() + seconds
     pid = 0
     while not pid and time.monotonic() < deadline:

@@ -98,7 +98,6 @@ class Scene:
         self.api_port = api_port
         self.document = folder / "attack.json"
         self.cpu_seconds: float | None = None
-        self.peak_mib: float | None = None
         self.server: Server  # where the attack has one
         self.nginx: proxy.Nginx | None = None
 
@@ -123,10 +122,9 @@ class Scene:
         return await self.send(calls, version=client.WITH_BATCHES)
 
     def run(self, *argv: str, settings: Mapping[str, str], seconds: float = 20, addresses: int = 0) -> str:
-        """The program to its end; its figures are the attack's. Returns what it says on standard error."""
+        """The program to its end; its CPU is the attack's. Returns what it says on standard error."""
         ended = self.program.run(*argv, seconds=seconds, addresses=addresses, settings=settings)
         self.cpu_seconds = max(ended.cpu_seconds, self.cpu_seconds or 0.0)
-        self.peak_mib = max(ended.peak_mib - PLAIN_MIB, self.peak_mib or 0.0)
         self.code, self.out, self.err = ended.code, ended.out, ended.err
         if ended.code is None:
             raise GotThrough(f"the command does not end within {seconds:g} s")
@@ -200,7 +198,7 @@ def carried_out(attack: Attack, program: Program) -> Result:
 
 def _without_server(attack: Attack, scene: Scene, result: Result) -> None:
     problem = _attempt(attack, scene)
-    result.cpu_seconds, result.peak_mib = scene.cpu_seconds, scene.peak_mib
+    result.cpu_seconds = scene.cpu_seconds
     problems = [problem, *_over(attack.limits, result, cpu=True)]
     _conclude(result, problems)
 
@@ -277,7 +275,7 @@ def _conclude(result: Result, problems: Iterable[str | None]) -> None:
     said = [problem for problem in (result.said, *problems) if problem]
     if said and result.outcome == "held":
         result.outcome = "got through"
-    result.said = "; ".join(said)
+    result.said = " ".join("; ".join(said).split())
 
 
 def _fatal(server: Server) -> Iterator[str]:
