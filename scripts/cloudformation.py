@@ -21,6 +21,8 @@ PSEUDO = {
     "AWS::StackName": "openapi-mcp-server",
     "AWS::URLSuffix": "amazonaws.com",
 }
+Json = Any
+"""Text, numbers, lists and objects, as they stand in a template."""
 NOTHING: Any = object()
 """The value of ``AWS::NoValue``: whatever holds it leaves it out."""
 ARNS = {
@@ -36,8 +38,8 @@ STAND_INS: dict[tuple[str, str], str] = {
     ("AWS::ECS::Service", "Name"): "{stack}-{name}",
 }
 REFERENCES = {
-    "AWS::ElasticLoadBalancingV2::LoadBalancer": "arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/app/{stack}/0123456789abcdef",
-    "AWS::ElasticLoadBalancingV2::TargetGroup": "arn:aws:elasticloadbalancing:{region}:{account}:targetgroup/{stack}/0123456789abcdef",
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": "arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/app/{stack}/0",
+    "AWS::ElasticLoadBalancingV2::TargetGroup": "arn:aws:elasticloadbalancing:{region}:{account}:targetgroup/{stack}/0",
     "AWS::SecretsManager::Secret": "arn:aws:secretsmanager:{region}:{account}:secret:{name}-a1b2c3",
     "AWS::ECS::TaskDefinition": "arn:aws:ecs:{region}:{account}:task-definition/{stack}:1",
     "AWS::ECS::Service": "arn:aws:ecs:{region}:{account}:service/{stack}/{stack}-{name}",
@@ -114,7 +116,7 @@ class Resolver:
             return self.holds(given)
         raise ValueError(f"{function} is not known as a condition")
 
-    def value(self, node: Any) -> Any:
+    def value(self, node: Json) -> Json:
         if isinstance(node, list):
             return [value for value in map(self.value, node) if value is not NOTHING]
         if not isinstance(node, dict):
@@ -136,11 +138,11 @@ class Resolver:
             "Fn::FindInMap": self._found,
         }
 
-    def _found(self, given: list[Any]) -> Any:
+    def _found(self, given: list[Json]) -> Json:
         mapping, first, second = map(self.value, given)
         return self._template["Mappings"][mapping][first][second]
 
-    def _reference(self, name: str) -> Any:
+    def _reference(self, name: str) -> Json:
         if name == "AWS::NoValue":
             return NOTHING
         if name in PSEUDO:
@@ -170,7 +172,7 @@ class Resolver:
             account=PSEUDO["AWS::AccountId"], region=PSEUDO["AWS::Region"], stack=PSEUDO["AWS::StackName"], name=name
         )
 
-    def _substituted(self, given: Any) -> str:
+    def _substituted(self, given: Json) -> str:
         text, own = (given, {}) if isinstance(given, str) else given
 
         def value(found: re.Match[str]) -> str:

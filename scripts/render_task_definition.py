@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from cloudformation import Resolver, read
+from cloudformation import Json, Resolver, read
 
 FOLDER = Path(__file__).resolve().parent.parent / "deploy" / "ecs"
 RENDERED = FOLDER / "task-definition.json"
@@ -21,7 +21,7 @@ def parameters() -> dict[str, str]:
     return {each["ParameterKey"]: each["ParameterValue"] for each in given}
 
 
-def as_the_api_spells_it(node: Any) -> Any:
+def as_the_api_spells_it(node: Json) -> Json:
     """CloudFormation begins names of fields with a capital, the API does not."""
     if isinstance(node, list):
         return [as_the_api_spells_it(each) for each in node]

@@ -1,4 +1,4 @@
-"""Holds values against the shapes of AWS's API models: names, types and, which botocore itself leaves out, enumerations."""
+"""Holds values against AWS's API models: names, types and, which botocore itself leaves out, enumerations."""
 
 from __future__ import annotations
 

@@ -251,7 +251,10 @@ def test_there_are_the_twelve_alarms_and_the_runbook_has_an_entry_for_each():
         ({"InboundTokensSecretArn": ""}, "InboundAuth token needs InboundTokensSecretArn"),
         ({"ApiSecretArn": ""}, "AuthType needs ApiSecretArn"),
         ({"InboundAuth": "jwt", "InboundJwtAudience": "a"}, "InboundAuth jwt needs InboundJwtIssuers"),
-        ({"Observability": "xray-and-prometheus", "PrometheusWorkspaceId": ""}, "xray-and-prometheus needs PrometheusWorkspaceId"),
+        (
+            {"Observability": "xray-and-prometheus", "PrometheusWorkspaceId": ""},
+            "xray-and-prometheus needs PrometheusWorkspaceId",
+        ),
     ],
 )  # fmt: skip
 def test_parameters_that_do_not_fit_are_refused_before_anything_is_made(changed, wrong):
