@@ -4,11 +4,7 @@ notice what cfn-lint does not."""
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import ecs
@@ -19,6 +15,7 @@ import shapes
 from cloudformation import Resolver, read
 from processes import CHECKOUT
 from render_task_definition import parameters, task_definition
+from tools import ran, tool
 
 Mutation = Callable[[dict[str, dict[str, Any]], dict[str, Any]], object]
 
@@ -267,9 +264,5 @@ def test_no_rule_of_the_template_is_against_a_variant(changed):
 
 
 def test_cfn_lint_finds_nothing():
-    program = shutil.which("cfn-lint") or str(Path(sys.executable).parent / "cfn-lint")
-    if not Path(program).exists():
-        pytest.skip("cfn-lint is not installed (cfn-lint on PyPI)")
-    files = sorted(CHECKOUT.glob("deploy/*/template.yaml"))
-    done = subprocess.run([program, "--", *files], capture_output=True, text=True, check=False)
+    done = ran(tool("cfn-lint"), "--", *sorted(CHECKOUT.glob("deploy/*/template.yaml")))
     assert (done.returncode, done.stdout) == (0, "")
