@@ -179,9 +179,10 @@ def test_what_is_said_to_come_has_not_come_yet():
 def test_every_variable_in_the_deployment_files_exists():
     known = NAMES | coming.SETTINGS | set(files().defaults) | coming.PROXY
     known |= {f"{name}_FILE" for name in known}
-    prefixes = "SERVER|API|AUTH|HTTP|SHUTDOWN|SPEC|PROMETHEUS|ENABLE|INBOUND|SESSION|PROXY|TOOL|ALLOW|LOG"
+    prefixes = "SERVER|API|AUTH|HTTP|SHUTDOWN|SPEC|PROMETHEUS|ENABLE|INBOUND|SESSION|SHARED|PUBLIC|PROXY|TOOL|ALLOW|LOG"
     named = re.compile(rf"\b(?:{prefixes})_[A-Z_0-9]*[A-Z0-9]\b")
-    others = {"PROMETHEUS_CONFIG_CONTENT", "PROMETHEUS_CONFIG"}  # of the CloudWatch agent; of a shell in the template
+    # Of the CloudWatch agent; of a shell in the template; API Gateway's kind of integration.
+    others = {"PROMETHEUS_CONFIG_CONTENT", "PROMETHEUS_CONFIG", "HTTP_PROXY"}
     lost = {
         f"{path.relative_to(CHECKOUT)}: {name}"
         for path in [*CHECKOUT.glob("deploy/**/*"), *CHECKOUT.glob("docs/deploy/*.md")]
