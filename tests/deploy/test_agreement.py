@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import subprocess
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -13,6 +14,7 @@ import coming
 import ecs
 import ecs_rules
 import msgspec
+import nginx
 import pytest
 from agreement import BOOK, Files
 from ecs_rules import environment
@@ -169,6 +171,16 @@ def test_a_proxy_is_given_every_one_of_its_variables_and_no_other():
     wanted = set(files().defaults) | coming.PROXY
     given = {where: set(values) for where, values in agreement.all_proxies(files()) if where != "defaults.env"}
     assert {where: names ^ wanted for where, names in given.items() if names != wanted} == {}
+
+
+@pytest.mark.parametrize("where", ["ECS", "EKS (alb)"])
+def test_nginx_takes_what_a_proxy_is_given(where, tmp_path):
+    values = dict(agreement.all_proxies(files()))[where]
+    main = nginx.configuration(tmp_path, **values)
+    tried = subprocess.run(
+        [nginx.program(), "-t", "-p", str(tmp_path), "-c", str(main)], capture_output=True, text=True, check=False
+    )
+    assert tried.returncode == 0, tried.stderr
 
 
 def test_what_is_said_to_come_has_not_come_yet():
