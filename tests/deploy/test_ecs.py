@@ -4,7 +4,10 @@ notice what cfn-lint does not."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import ecs
@@ -14,6 +17,7 @@ import pytest
 import shapes
 from cloudformation import Resolver, read
 from processes import CHECKOUT
+from prometheus import promtool
 from render_task_definition import parameters, task_definition
 from tools import ran, tool
 
@@ -266,3 +270,41 @@ def test_no_rule_of_the_template_is_against_a_variant(changed):
 def test_cfn_lint_finds_nothing():
     done = ran(tool("cfn-lint"), "--", *sorted(CHECKOUT.glob("deploy/*/template.yaml")))
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_promtool_takes_what_the_sidecars_scrape_by(tmp_path):
+    agent = ecs.container(task_definition(), "cloudwatch-agent")
+    guide = ecs.container(task_definition(**ecs.VARIANTS["the guide's sidecars"]), "prometheus")
+    for name, given, mode in (
+        ("PROMETHEUS_CONFIG_CONTENT", agent, []),
+        ("PROMETHEUS_CONFIG", guide, ["--agent"]),
+    ):
+        file = tmp_path / "prometheus.yml"
+        file.write_text(ecs_rules.environment(given)[name], "utf-8")
+        code, said = promtool("check", "config", *mode, file)
+        assert code == 0, said
+
+
+def answering(status: str) -> Iterator[int]:
+    """A port at which one request is answered so."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection, connection.makefile("rb") as request:
+                while request.readline().strip():
+                    pass
+                connection.sendall(f"HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n".encode())
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()
+
+
+@pytest.mark.parametrize(("status", "healthy"), [("200 OK", True), ("503 Service Unavailable", False)])
+def test_the_workers_health_check_asks_as_the_images_own(status, healthy):
+    (_, *command) = ecs.container(task_definition(), "worker")["healthCheck"]["command"]
+    for port in answering(status):
+        asked = [word.replace("/8000", f"/{port}") for word in command]
+        assert (subprocess.run(asked, check=False).returncode == 0) is healthy
