@@ -86,7 +86,7 @@ class Resolver:
             raise ValueError(f"parameters that the template does not have: {', '.join(sorted(unknown))}")
 
     def resources(self) -> dict[str, dict[str, Any]]:
-        """Those whose condition holds, without what is left out."""
+        """All whose condition holds, with their functions carried out."""
         return {
             name: self.value(resource)
             for name, resource in self._template["Resources"].items()
@@ -94,7 +94,7 @@ class Resolver:
         }
 
     def broken_rules(self) -> list[str]:
-        """What the template's Rules have against the parameters."""
+        """Sentences of the template's Rules that the parameters break."""
         return [
             assertion["AssertDescription"]
             for rule in self._template.get("Rules", {}).values()
@@ -153,7 +153,7 @@ class Resolver:
         return self._given_name(name) or self._filled(REFERENCES.get(self._type(name), "{stack}-{name}"), name)
 
     def _given_name(self, name: str) -> str:
-        """What the template itself calls it, if anything."""
+        """The name in the template itself, empty where AWS makes one up."""
         named = NAMES.get(self._type(name))
         return str(self.value(self._template["Resources"][name]["Properties"][named])) if named else ""
 

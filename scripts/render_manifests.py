@@ -1,6 +1,6 @@
 """Writes what the Helm chart becomes into deploy/kubernetes, for those who use kubectl or kustomize alone, and copies
-the proxy's configuration into the chart, which may not reach outside itself. It needs `helm` on the PATH, or its path
-in HELM.
+the proxy's configuration into the chart, which may not reach outside itself. It needs `helm` on the PATH, its path
+in HELM, or that scripts/deploy-test has run.
 
 With ``--check`` nothing is written and helm is not needed: it says whether the chart is the one that was rendered last.
 """
@@ -43,7 +43,9 @@ def head() -> str:
 
 
 def helm() -> str | None:
-    return os.environ.get("HELM") or shutil.which("helm")
+    """Where scripts/deploy-test puts it, too."""
+    places = os.pathsep.join([os.environ.get("PATH", ""), str(ROOT / "build" / "deploy-tools" / "bin")])
+    return os.environ.get("HELM") or shutil.which("helm", path=places)
 
 
 def rendered(program: str, name: str) -> str:
@@ -68,7 +70,7 @@ def write(program: str) -> None:
 
 
 def stale() -> list[str]:
-    """What is not as it would be written now, as far as that can be seen without helm."""
+    """Names of files that would be written differently now, as far as that can be seen without helm."""
     found = (
         []
         if (CHART / "files" / "nginx.conf").read_bytes() == CONFIGURATION.read_bytes()

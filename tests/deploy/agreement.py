@@ -1,4 +1,4 @@
-"""What the files of every platform say about ports, paths, images and times, beside the one table that they must agree
+"""Reads ports, paths, images and times out of the files of every platform, and has the one table that they must agree
 with."""
 
 from __future__ import annotations

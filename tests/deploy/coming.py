@@ -12,8 +12,8 @@ SETTINGS = {
     "SHARED_STATE",
     "SPEC_WAIT_SECONDS",
 }
-"""Of the worker."""
+"""The worker's."""
 PROXY = {"PROXY_KEEPALIVE"}
-"""Of proxy/defaults.env."""
+"""The proxy's, for proxy/defaults.env."""
 VALUES = {"INBOUND_AUTH": "none", "AUTH_TYPE": "none"}
 """Settings of which files use values that are refused now (token, jwt; cognito), with one that is taken."""

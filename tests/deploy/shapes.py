@@ -17,7 +17,7 @@ def model(service: str) -> ServiceModel:
 
 
 def faults(service: str, operation: str, given: dict[str, Any]) -> list[str]:
-    """What the operation would refuse of its input, as far as the model says."""
+    """Reasons for which the operation would refuse its input, as far as the model says."""
     shape = model(service).operation_model(operation).input_shape
     report = ParamValidator().validate(given, shape)
     return [*([report.generate_report()] if report.has_errors() else []), *values(given, shape, operation)]

@@ -193,7 +193,7 @@ def test_every_variable_in_the_deployment_files_exists():
     known |= {f"{name}_FILE" for name in known}
     prefixes = "SERVER|API|AUTH|HTTP|SHUTDOWN|SPEC|PROMETHEUS|ENABLE|INBOUND|SESSION|SHARED|PUBLIC|PROXY|TOOL|ALLOW|LOG"
     named = re.compile(rf"\b(?:{prefixes})_[A-Z_0-9]*[A-Z0-9]\b")
-    # Of the CloudWatch agent; of a shell in the template; API Gateway's kind of integration.
+    # Names of the CloudWatch agent, of a shell in the template, and of a kind of integration.
     others = {"PROMETHEUS_CONFIG_CONTENT", "PROMETHEUS_CONFIG", "HTTP_PROXY"}
     lost = {
         f"{path.relative_to(CHECKOUT)}: {name}"
@@ -206,7 +206,7 @@ def test_every_variable_in_the_deployment_files_exists():
 
 
 def test_the_metrics_that_scale_and_warn_are_measured():
-    """Those that the alarms need; the dashboard may show more."""
+    """The dashboard may show more than is measured yet."""
     families = (CHECKOUT / "docs" / "monitoring.md").read_text("utf-8")
     for user, namespace, name, _ in ecs_rules.used_metrics(files().ecs):
         if namespace == "OpenApiMcp" and user != "Dashboard":

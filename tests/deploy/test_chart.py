@@ -23,7 +23,7 @@ KUBERNETES = "1.34"
 def program() -> str:
     found = helm()
     if found is None:
-        pytest.skip("helm is not on the PATH, nor its path in HELM")
+        pytest.skip("helm is not installed; scripts/deploy-test brings it")
     return found
 
 

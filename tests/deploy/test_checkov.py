@@ -25,7 +25,7 @@ ACCEPTED = {
     "CKV2_AWS_29": "a web ACL is the reader's choice; docs/deploy/api-gateway.md names the line",
     "CKV2_AWS_51": "clients are asked by the server, not by a certificate",
 }
-"""What checkov asks for and these files do not have, with the reason."""
+"""Checks that these files fail on purpose, each with the reason."""
 FILES = {
     "cloudformation": sorted(CHECKOUT.glob("deploy/*/template.yaml")),
     "kubernetes": sorted(CHECKOUT.glob("deploy/kubernetes/*/all.yaml")),

@@ -1,4 +1,4 @@
-"""What the pages about platforms tell people to type, and what their tables promise."""
+"""Commands that the pages about platforms tell people to type exist, and their tables are true."""
 
 from __future__ import annotations
 
@@ -250,7 +250,7 @@ VARIABLES = [
     "OTEL_EXPORTER_OTLP_PROTOCOL",
 ]
 NOT_READ = {"OTEL_PYTHON_DISTRO", "OTEL_PYTHON_CONFIGURATOR"}
-"""Of another program."""
+"""Another program's."""
 LONE = {"--no-validate-output", "--allow-insecure-http", "--allow-private-networks", "--debug"}
 GIVEN = {
     "--spec-url": "https://a.example.com/o.json", "--spec-path": "o.json", "--api-url": "https://a.example.com",

@@ -157,7 +157,7 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     "a sidecar that may not send": lambda made, task: made.pop("MetricsToPrometheus"),
 }  # fmt: skip
-"""What cfn-lint takes and AWS refuses, or worse, does."""
+"""Mistakes that AWS refuses, or worse, carries out. cfn-lint takes most of them."""
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=list(MUTATIONS))
