@@ -1,10 +1,10 @@
 FROM python:3.13-slim AS build
 WORKDIR /build
-COPY requirements.txt ./
+COPY requirements-image.txt ./
 # The base image's pip fills the environment, which then has none.
 RUN python -m venv --without-pip /opt/venv \
- && python -m pip --python /opt/venv install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.txt
-COPY service /opt/app/service
+ && python -m pip --python /opt/venv install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements-image.txt
+COPY service /opt/app
 RUN /opt/venv/bin/python -m compileall -q /opt/app
 
 FROM python:3.13-slim
@@ -32,4 +32,4 @@ STOPSIGNAL SIGTERM
 # True when every worker is ready. A shell's own socket: Python would take twenty times the CPU every few seconds.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
     CMD ["bash", "-c", "for ((n = 0; n < ${WORKERS:-1}; n++)); do exec 3<>/dev/tcp/127.0.0.1/$((SERVER_PORT + n)) && printf 'GET /readyz HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3 && read -t 2 -r _ status _ <&3 && [ \"$status\" = 200 ] || exit 1; done"]
-ENTRYPOINT ["python", "-m", "service"]
+ENTRYPOINT ["python", "-m", "openapi_mcp_server"]

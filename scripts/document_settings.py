@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT / "service"))
 
-from service.settings import SETTINGS, by_topic  # noqa: E402 - the path comes first
+from openapi_mcp_server.settings.table import SETTINGS, by_topic  # noqa: E402 - the path comes first
 
 PAGE = ROOT / "docs" / "configuration.md"
 BEGIN, END = "<!-- settings: begin (written by scripts/document_settings.py) -->", "<!-- settings: end -->"

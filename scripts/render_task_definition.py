@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+
 from cloudformation import Json, Resolver, read
 
 FOLDER = Path(__file__).resolve().parent.parent / "deploy" / "ecs"

@@ -9,14 +9,13 @@ import subprocess
 from typing import Any
 
 import msgspec
-import nginx
 import pytest
 import yaml
-from processes import CHECKOUT, environment
-from test_documentation import PAGES
 
-from service.config import load
-from service.settings import SETTINGS
+import nginx
+from openapi_mcp_server.settings.config import load
+from openapi_mcp_server.settings.table import SETTINGS
+from processes import CHECKOUT, PAGES, environment
 
 STACK = yaml.safe_load((CHECKOUT / "compose.yaml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from service.config import Auth, load
-from service.errors import ConfigError
+from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.settings.apis import Auth
+from openapi_mcp_server.settings.config import load
 
 IMAGE = {
     "SERVER_TRANSPORT": "http",

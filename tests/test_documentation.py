@@ -12,12 +12,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from processes import CHECKOUT, START_SECONDS, Server, environment
 
-from service.config import load
-from service.settings import SETTINGS
+from openapi_mcp_server.settings.config import load
+from openapi_mcp_server.settings.table import SETTINGS
+from processes import CHECKOUT, PAGES, START_SECONDS, Server, environment
 
-PAGES = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md")])
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*=")
 NOT_TRIED = {
     "scripts/run call getPet petId=1 --spec-path openapi.yaml --api-url https://api.example.com": "it needs that API",

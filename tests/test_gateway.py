@@ -11,15 +11,15 @@ import msgspec
 import pytest
 import trio
 import trio.testing
-from descriptions import filterable
 from mcp_types.methods import validate_server_result
-from scripted import ScriptedApi, Silence, Step, gateway, ok, slowly, tool, unchanged
 
-from service.bridge.model import HttpRequest, HttpResponse, OutputContract, Tool, ToolCatalog
-from service.errors import BadResponse, CredentialError, Refused, Timeout, TooLarge, Unreachable
-from service.gateway import GUARD_SECONDS, Authorize, Gateway
-from service.mcp.inbound import Batch, Call, Notification, Rejection
-from service.observe.record import CallRecord
+from descriptions import filterable
+from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, OutputContract, Tool, ToolCatalog
+from openapi_mcp_server.errors import BadResponse, CredentialError, Refused, Timeout, TooLarge, Unreachable
+from openapi_mcp_server.gateway import GUARD_SECONDS, Authorize, Gateway
+from openapi_mcp_server.mcp.inbound import Batch, Call, Notification, Rejection
+from openapi_mcp_server.observe.record import CallRecord
+from scripted import ScriptedApi, Silence, Step, gateway, ok, slowly, tool, unchanged
 
 VERSIONS = ["2024-11-05", "2025-11-25", "2026-07-28"]
 

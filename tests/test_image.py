@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from asked import call, post, until
 from processes import CHECKOUT
 

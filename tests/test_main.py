@@ -8,9 +8,9 @@ import socket
 import subprocess
 
 import pytest
-from processes import command, environment, run, started
 
-from service import __version__
+from openapi_mcp_server import __version__
+from processes import command, environment, run, started
 
 SECONDS = 30
 

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+
 from asked import call, fetch, post, until
 from held import HeldApi
 from processes import run, started
@@ -93,7 +94,7 @@ def test_the_library_is_loaded_only_where_metrics_are_asked_for(settings, is_loa
     with started(*DEMO, **settings, PYTHONPROFILEIMPORTTIME="1") as server:
         server.wait_for("^serving MCP at ")
         said = "\n".join(str(line["message"]) for line in server.log)
-    assert "service.lifecycle" in said
+    assert "openapi_mcp_server.process.lifecycle" in said
     assert ("prometheus_client" in said, "serving metrics" in said) == (is_loaded, is_loaded)
 
 

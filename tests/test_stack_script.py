@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+
 import stack_test
 from processes import CHECKOUT, environment
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from asked import message
 from held import HeldApi
 from processes import command, environment

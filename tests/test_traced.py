@@ -10,11 +10,12 @@ from typing import Any
 import boto3
 import msgspec
 import pytest
-from asked import call, fetch, message, post
 from aws_xray_sdk.core import xray_recorder
 from botocore.config import Config
-from collector import attributes, collector
 from moto.server import ThreadedMotoServer
+
+from asked import call, fetch, message, post
+from collector import attributes, collector
 from processes import Server, command, environment, started
 from scraped import metrics_url
 from xray_daemon import daemon
@@ -189,7 +190,7 @@ def test_only_what_is_asked_for_is_loaded(tracing: str, loaded: set[str]) -> Non
         get_pet(server.url)
         stopped(server)
     modules = {str(line["message"]).rpartition("|")[2].strip() for line in server.log}
-    assert "service.lifecycle" in modules
+    assert "openapi_mcp_server.process.lifecycle" in modules
     assert {name for name in LIBRARIES if any(f"{module}.".startswith(f"{name}.") for module in modules)} == loaded
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.bridge.names import Wire, argument_names, free, tool_name, unique
-from service.openapi.model import Operation
+from openapi_mcp_server.bridge.names import Wire, argument_names, free, tool_name, unique
+from openapi_mcp_server.openapi.model import Operation
 
 TOOL = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 ARGUMENT = re.compile(r"[a-zA-Z0-9_.-]{1,64}")

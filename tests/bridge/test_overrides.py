@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from descriptions import catalog, operation, parameter, reasons, tool
 
-from service.bridge import overrides
-from service.errors import SpecError
-from service.openapi.model import Operation, SkippedOperation
+from descriptions import catalog, operation, parameter, reasons, tool
+from openapi_mcp_server.bridge import overrides
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.model import Operation, SkippedOperation
 
 
 def overridden(**override: Any) -> Operation:

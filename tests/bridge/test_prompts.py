@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from descriptions import operation, parameter, tool
 
-from service.bridge import prompts
-from service.errors import ArgumentError
+from descriptions import operation, parameter, tool
+from openapi_mcp_server.bridge import prompts
+from openapi_mcp_server.errors import ArgumentError
 
 
 def pets():

@@ -8,13 +8,13 @@ import re
 import jsonschema_rs
 import pytest
 
-from service.bridge import validation
-from service.bridge.catalog import ApiSource, build
-from service.bridge.model import ToolCatalog, base_url
-from service.bridge.tool import SchemaLimits
-from service.errors import SpecError
-from service.openapi.document import parse
-from service.openapi.operations import describe
+from openapi_mcp_server.bridge.catalog import ApiSource, build
+from openapi_mcp_server.bridge.model import ToolCatalog, base_url
+from openapi_mcp_server.bridge.schemas import validation
+from openapi_mcp_server.bridge.tool import SchemaLimits
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.operations import describe
+from openapi_mcp_server.openapi.text.document import parse
 
 LIMITS = SchemaLimits()
 

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.bridge import bodies, parameters, request
-from service.bridge.model import BodyPlan, HttpRequest, InputContract, Origin, Slot, Tool
-from service.errors import ArgumentError
-from service.openapi.model import Location, MediaType, Parameter, Schema, Style
+from openapi_mcp_server.bridge import request
+from openapi_mcp_server.bridge.bodies import writers
+from openapi_mcp_server.bridge.model import BodyPlan, HttpRequest, InputContract, Origin, Slot, Tool
+from openapi_mcp_server.bridge.parameters import encoders
+from openapi_mcp_server.errors import ArgumentError
+from openapi_mcp_server.openapi.model import Location, MediaType, Parameter, Schema, Style
 
 ORIGIN = Origin("https", "api.example.com", 443)
 RAW = msgspec.Raw(b"{}")
@@ -30,7 +32,7 @@ def slot(name: str, location: Location, *, required: bool = False, argument: str
         name=name,
         location=location,
         required=described.required,
-        encode=parameters.encoder(described),
+        encode=encoders.encoder(described),
     )
 
 
@@ -46,8 +48,8 @@ def plan(
     *names: str, whole: str | None = None, required: bool = True, properties: dict[str, str] | None = None, **more: Any
 ) -> BodyPlan:
     media = [MediaType(pointer="#", name=name, schema=None) for name in names or ("application/json",)]
-    writers = {each.name: bodies.writer(each, {}) for each in media}
-    return BodyPlan(required=required, whole=whole, properties=properties or {}, writers=writers, **more)
+    made = {each.name: writers.writer(each, {}) for each in media}
+    return BodyPlan(required=required, whole=whole, properties=properties or {}, writers=made, **more)
 
 
 def test_every_slot_goes_to_its_place() -> None:

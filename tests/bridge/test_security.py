@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from descriptions import catalog, operation, reasons
 
-from service.bridge import security
-from service.bridge.model import KeyPlace
-from service.config import Auth
-from service.openapi.model import SecurityChoice, SecurityScheme
+from descriptions import catalog, operation, reasons
+from openapi_mcp_server.bridge import security
+from openapi_mcp_server.bridge.model import KeyPlace
+from openapi_mcp_server.openapi.model import SecurityChoice, SecurityScheme
+from openapi_mcp_server.settings.apis import Auth
 
 
 def scheme(name, kind, location=None, parameter=None, http_scheme=None):

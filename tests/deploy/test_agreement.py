@@ -14,14 +14,14 @@ import coming
 import ecs
 import ecs_rules
 import msgspec
-import nginx
 import pytest
 from agreement import BOOK, Files
 from ecs_rules import environment
-from processes import CHECKOUT
 
-from service.config import load
-from service.settings import SETTINGS
+import nginx
+from openapi_mcp_server.settings.config import load
+from openapi_mcp_server.settings.table import SETTINGS
+from processes import CHECKOUT
 
 NAMES = {setting.name for setting in SETTINGS}
 FREE = (

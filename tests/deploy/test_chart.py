@@ -13,8 +13,9 @@ import msgspec
 import pytest
 import yaml
 from jsonschema_rs import Draft202012Validator
-from render_manifests import CHART, CONFIGURATION, SETS, helm, rendered, stale
 from tools import ran, tool
+
+from render_manifests import CHART, CONFIGURATION, SETS, helm, rendered, stale
 
 VALUES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
 KUBERNETES = "1.34"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from processes import CHECKOUT
 from tools import ran, tool
+
+from processes import CHECKOUT
 
 ACCEPTED = {
     "CKV_AWS_91": "access logs are a parameter, since they need a bucket of the reader's",

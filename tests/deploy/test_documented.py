@@ -15,16 +15,17 @@ import pytest
 import yaml
 from botocore import xform_name
 from moto.server import ThreadedMotoServer
-from processes import CHECKOUT
-from prometheus import promtool
 from shapes import model
-from test_documentation import of
 from tools import tool
 
-from service.config import load
-from service.settings import SETTINGS
+from openapi_mcp_server.settings.config import load
+from openapi_mcp_server.settings.table import SETTINGS
+from processes import CHECKOUT
+from prometheus import promtool
 
-COMMANDS = of("platform")
+PAGES = sorted((CHECKOUT / "docs" / "deploy").glob("*.md"))
+BLOCKS = "".join(re.findall(r"```sh\n(.*?)```", "".join(page.read_text("utf-8") for page in PAGES), re.DOTALL))
+COMMANDS = [line.strip() for line in dict.fromkeys(BLOCKS.splitlines()) if line.strip()]
 OWN_COMMANDS = {
     "cloudformation deploy": {"stack-name", "template-file", "parameter-overrides", "capabilities"},
     "ecr get-login-password": set(),

@@ -15,11 +15,12 @@ import ecs_rules
 import msgspec
 import pytest
 import shapes
+from tools import ran, tool
+
 from cloudformation import Resolver, read
 from processes import CHECKOUT
 from prometheus import promtool
 from render_task_definition import parameters, task_definition
-from tools import ran, tool
 
 Mutation = Callable[[dict[str, dict[str, Any]], dict[str, Any]], object]
 

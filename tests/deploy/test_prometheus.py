@@ -13,17 +13,17 @@ from urllib.parse import urlsplit
 
 import msgspec
 import pytest
+
 from asked import call, fetch, message, post, until
+from openapi_mcp_server.observe.metrics.metrics import Metrics
+from openapi_mcp_server.observe.metrics.pages import merged
+from openapi_mcp_server.server.metrics_port import OPEN_METRICS
 from processes import CHECKOUT, Server, started
 from prometheus import Prometheus, program, promtool, scraping
 from records import record
 from scraped import Page, metrics_url, scraped
 
-from service.edge.metrics_port import OPEN_METRICS
-from service.observe.metrics import Metrics
-from service.observe.pages import merged
-
-DOCUMENT = CHECKOUT / "service" / "demo" / "openapi.yaml"
+DOCUMENT = CHECKOUT / "service" / "openapi_mcp_server" / "demo" / "openapi.yaml"
 DASHBOARD = msgspec.json.decode((CHECKOUT / "deploy/grafana/dashboards/openapi-mcp-server.json").read_bytes())
 COUNT = "mcp_server_operation_duration_seconds_count"
 OVERLAY = """

@@ -7,10 +7,10 @@ import shutil
 
 import pytest
 import yaml
+
+from openapi_mcp_server.observe.metrics.families import FAMILIES
 from processes import CHECKOUT
 from prometheus import FOLDER, promtool
-
-from service.observe.families import FAMILIES
 
 RULES = FOLDER / "alerts.yml"
 ALERTS = [rule["alert"] for rule in yaml.safe_load(RULES.read_text("utf-8"))["groups"][0]["rules"]]

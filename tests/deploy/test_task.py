@@ -12,14 +12,15 @@ from typing import Any
 
 import ecs
 import msgspec
-import nginx
 import pytest
-from processes import CHECKOUT, environment
-from prometheus import program
 from task_run import ADDRESS, NAMES
 
+import nginx
+from processes import CHECKOUT, environment
+from prometheus import program
+
 ROUNDS = 2
-PATH = (CHECKOUT, CHECKOUT / "tests", CHECKOUT / "tests" / "deploy", CHECKOUT / "scripts")
+PATH = [CHECKOUT / folder for folder in ("service", "tests/support", "tests/deploy", "scripts")]
 SETUP = """\
 set -e
 ip link set lo up

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from processes import CHECKOUT
 
 FOLDER = Path(os.environ.get("OPENAPI_MCP_DEPLOY_TOOLS", CHECKOUT / "build" / "deploy-tools"))

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 from mcp_types.methods import validate_server_result
 
-from service.mcp import answers
-from service.mcp.inbound import Call, Rejection
-from service.mcp.messages import PromptArgument, PromptEntry, ServerInfo
-from service.mcp.methods import LEGACY, MODERN, SUPPORTED, methods
+from openapi_mcp_server.mcp import answers
+from openapi_mcp_server.mcp.inbound import Call, Rejection
+from openapi_mcp_server.mcp.messages import PromptArgument, PromptEntry, ServerInfo
+from openapi_mcp_server.mcp.methods import LEGACY, MODERN, SUPPORTED, methods
 
 SERVER = ServerInfo(name="tests", version="1.0")
 TOOLS = [msgspec.Raw(b'{"name":"tool_%d","inputSchema":{"type":"object"}}' % number) for number in range(7)]

@@ -7,8 +7,8 @@ import pytest
 from mcp_types.jsonrpc import JSONRPCError
 from mcp_types.methods import parse_server_notification, validate_server_result
 
-from service.mcp import messages
-from service.mcp.messages import (
+from openapi_mcp_server.mcp import messages
+from openapi_mcp_server.mcp.messages import (
     AudioContent,
     BlobResource,
     EmbeddedResource,

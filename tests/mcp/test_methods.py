@@ -7,8 +7,8 @@ import pytest
 from mcp_types.methods import CLIENT_REQUESTS
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
-from service.mcp import messages
-from service.mcp.methods import LEGACY, MODERN, SUPPORTED, methods
+from openapi_mcp_server.mcp import messages
+from openapi_mcp_server.mcp.methods import LEGACY, MODERN, SUPPORTED, methods
 
 NOT_SERVED = {
     "resources/subscribe": "there are no resources, and no connection to tell a change on",

@@ -10,11 +10,11 @@ from mcp.shared.subscriptions import LISTEN_STREAM_METHODS, SUBSCRIPTION_ID_META
 from mcp_types import SubscriptionFilter, SubscriptionsListenRequest
 from mcp_types.methods import parse_server_notification, validate_server_result
 
-from service.mcp.answers import render
-from service.mcp.inbound import Call
-from service.mcp.messages import ServerInfo
-from service.mcp.methods import LEGACY, MODERN
-from service.mcp.subscriptions import CHANGES, LISTEN, SUBSCRIPTION_ID, Subscription, unasked
+from openapi_mcp_server.mcp.answers import render
+from openapi_mcp_server.mcp.inbound import Call
+from openapi_mcp_server.mcp.messages import ServerInfo
+from openapi_mcp_server.mcp.methods import LEGACY, MODERN
+from openapi_mcp_server.mcp.subscriptions import CHANGES, LISTEN, SUBSCRIPTION_ID, Subscription, unasked
 
 SERVER = ServerInfo(name="tests", version="1.0")
 ALL = tuple(CHANGES)

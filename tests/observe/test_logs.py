@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
-from records import record
 
-from service.observe import logs
+from openapi_mcp_server.observe import logs
+from records import record
 
 RECORD = record(
     seconds=0.1234, request_bytes=10, response_bytes=100, tool="getPet", api="pets", status=200, upstream_seconds=0.1
@@ -23,7 +23,7 @@ RECORD = record(
 def written() -> Iterator[Callable[[], str]]:
     """Everything that was logged since the last time; `logs.configure` has to be told ``written.descriptor``."""
     root = logging.getLogger()
-    before = (list(root.handlers), root.level, logging.getLogger("service").level)
+    before = (list(root.handlers), root.level, logging.getLogger("openapi_mcp_server").level)
     reading, writing = os.pipe()
 
     def read() -> str:
@@ -36,7 +36,7 @@ def written() -> Iterator[Callable[[], str]]:
     logging.captureWarnings(capture=False)
     root.handlers, level, service_level = before
     root.setLevel(level)
-    logging.getLogger("service").setLevel(service_level)
+    logging.getLogger("openapi_mcp_server").setLevel(service_level)
     os.close(reading)
     os.close(writing)
 
@@ -50,7 +50,7 @@ def test_a_call_is_one_line_of_json(written):
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}", fields.pop("time"))
     assert fields == {
         "level": "INFO",
-        "logger": "service.calls",
+        "logger": "openapi_mcp_server.calls",
         "message": "call",
         "method": "tools/call",
         "transport": "http",
@@ -98,7 +98,7 @@ def test_the_level_of_a_line_is_that_of_its_outcome(written, outcome, level):
 def test_what_is_no_call_is_told_only_when_debugging(written, level, lines):
     logs.configure(level, "json", written.descriptor)
     logs.call_logger(level)(record(method="ping"))
-    logging.getLogger("service.last").error("last")
+    logging.getLogger("openapi_mcp_server.last").error("last")
     assert written().count("\n") == lines + 1
 
 
@@ -122,6 +122,22 @@ def test_the_lines_of_several_workers_that_share_a_pipe_do_not_mix():
     os.close(writing)
 
 
+def test_a_line_that_cannot_be_written_stops_none_of_those_after_it(written):
+    failures = [MemoryError(), ValueError("a clock that is tampered with")]
+
+    class Failing(logs.BackgroundHandler):
+        def _write(self, data: bytes) -> None:
+            if failures:
+                raise failures.pop()
+            super()._write(data)
+
+    handler = Failing(written.descriptor)
+    for text in ("one", "two", "three"):
+        handler.emit(logging.makeLogRecord({"msg": text}))
+        handler.flush()
+    assert written() == "three\n"
+
+
 HOSTILE = "a\nb\rc\x1b[2Jd\x9be\u2028f\x00"
 
 
@@ -129,7 +145,7 @@ HOSTILE = "a\nb\rc\x1b[2Jd\x9be\u2028f\x00"
 @pytest.mark.parametrize("place", ["message", "extra", "exception"])
 def test_nothing_that_is_logged_breaks_a_line_or_moves_a_cursor(written, form, place):
     logs.configure("INFO", form, written.descriptor)
-    log = logging.getLogger("service.test")
+    log = logging.getLogger("openapi_mcp_server.test")
     if place == "message":
         log.warning(HOSTILE)
     elif place == "extra":

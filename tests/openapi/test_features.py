@@ -8,17 +8,17 @@ from typing import Any
 
 import msgspec
 import pytest
-from documents import compiles
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.errors import SpecError
-from service.openapi.document import Document, parse
-from service.openapi.model import ApiDescription, MediaType, Operation, Parameter, SecurityChoice
-from service.openapi.operations import describe
-from service.openapi.pointers import tokens
+from documents import compiles
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.model import ApiDescription, MediaType, Operation, Parameter, SecurityChoice
+from openapi_mcp_server.openapi.operations import describe
+from openapi_mcp_server.openapi.pointers import tokens
+from openapi_mcp_server.openapi.text.document import Document, parse
 
-SPECS = Path(__file__).parent.parent / "specs"
+SPECS = Path(__file__).parents[1] / "specs"
 FEATURES = ["swagger-2.0", "openapi-3.0", "openapi-3.1", "openapi-3.2"]
 SILENT: dict[str, Any] = {"parameters": [], "body": [], "answers": [], "servers": [], "security": [], "notes": []}
 

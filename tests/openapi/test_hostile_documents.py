@@ -16,14 +16,14 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from bounded import loaded
 from descriptions import reasons
-
-from service.bridge import catalog, text
-from service.bridge.model import ToolCatalog, base_url
-from service.errors import SpecError
-from service.openapi.document import parse
-from service.openapi.operations import describe
+from openapi_mcp_server.bridge import catalog, text
+from openapi_mcp_server.bridge.model import ToolCatalog, base_url
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.operations import describe
+from openapi_mcp_server.openapi.text.document import parse
 
 MODELS_NAMES = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """What model APIs take for the name of a tool or a property (openapi.md)."""

@@ -8,13 +8,13 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
-from documents import described, document, notes, of_operation, skips, the_operation
 
-from service.errors import SpecError
-from service.openapi.document import parse
-from service.openapi.model import NoteKind, SecurityChoice
-from service.openapi.notes import KINDS
-from service.openapi.operations import describe
+from documents import described, document, notes, of_operation, skips, the_operation
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.model import NoteKind, SecurityChoice
+from openapi_mcp_server.openapi.notes import KINDS
+from openapi_mcp_server.openapi.operations import describe
+from openapi_mcp_server.openapi.text.document import parse
 
 GET = "#/paths/~1x/get"
 
@@ -304,7 +304,11 @@ WRONG: list[tuple[Any, str, str]] = [
     ({"security": [None]}, "/security/0", "expected object, got null"),
     ({"security": [{"a": [["x"]]}]}, "/security/0/a/0", "expected string, got array"),
     ({"servers": {}}, "/servers", "expected array, got object"),
-    ({"servers": [{}]}, "/servers", "none of these servers can be used"),
+    (
+        {"servers": [{}]},
+        "/servers",
+        "none of these servers can be used (#/paths/~1x/get/servers/0: the server has no url)",
+    ),
     ({"x-mcp": []}, "/x-mcp", "expected object, got array"),
 ]
 

@@ -16,12 +16,12 @@ import h11
 import msgspec
 import pytest
 import trio
+
 from asked import META, call, message
 from held import HeldApi
 from nginx import every_worker, proxy
+from openapi_mcp_server.server.events import QUIET_SECONDS
 from processes import started
-
-from service.edge.events import QUIET_SECONDS
 
 PROXY_SECONDS = float(os.environ.get("IDLE_PROXY_SECONDS", "18"))
 """Of silence, before nginx gives the worker up."""

@@ -22,12 +22,13 @@ from urllib.parse import urlsplit
 import anyio
 import msgspec
 import pytest
+
 from certificates import certificate
 from held import DEADLINE_SECONDS, HeldApi
 from mcp import Client
 from nginx import Nginx, every_worker, free_port, proxy
+from node import NODE, NODE_FOLDER
 from processes import Server, free_ports, started
-from test_scripts import NODE, NODE_FOLDER
 
 # The client leaves the generators of an event stream to the garbage collector, which Trio warns of.
 pytestmark = pytest.mark.filterwarnings(

@@ -7,13 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nginx
 import pytest
 
-from service.config import load
-from service.edge.events import QUIET_SECONDS
-from service.edge.posts import BODY_BYTES
-from service.edge.serving import HEADER_BYTES, KEEP_ALIVE_SECONDS
+import nginx
+from openapi_mcp_server.server.connections import HEADER_BYTES, KEEP_ALIVE_SECONDS
+from openapi_mcp_server.server.events import QUIET_SECONDS
+from openapi_mcp_server.server.posts import BODY_BYTES
+from openapi_mcp_server.settings.config import load
 
 UNITS = {"": 1, "s": 1, "m": 60, "k": 1024}
 DIRECTIVES = nginx.rendered(nginx.defaults())

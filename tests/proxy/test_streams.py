@@ -22,14 +22,14 @@ import anyio.to_thread
 import msgspec
 import pytest
 import trio
-from mcp import Client
 from mcp.client.sse import sse_client
-from nginx import every_worker, proxy
-from processes import Server, started
-from test_scripts import NODE, NODE_FOLDER
 
-from service.edge import ports, serving
-from service.edge.sse import CALLS
+from mcp import Client
+from nginx import every_worker, proxy
+from node import NODE, NODE_FOLDER
+from openapi_mcp_server.server import connections, ports
+from openapi_mcp_server.server.sse import CALLS
+from processes import Server, started
 
 # The client leaves the generators of an event stream to the garbage collector, which Trio warns of.
 pytestmark = pytest.mark.filterwarnings(
@@ -75,7 +75,7 @@ class Api:
     def event(self, what: str, client: str, number: str) -> trio.Event:
         return self._events.setdefault((what, client, number), trio.Event())
 
-    async def __call__(self, scope: serving.Scope, receive: serving.Receive, send: serving.Send) -> None:
+    async def __call__(self, scope: connections.Scope, receive: connections.Receive, send: connections.Send) -> None:
         what, client, number = scope["path"].strip("/").split("/")
         match what:
             case "held":
@@ -106,7 +106,7 @@ class Api:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _left_before(self, receive: serving.Receive, released: trio.Event) -> bool:
+    async def _left_before(self, receive: connections.Receive, released: trio.Event) -> bool:
         has_left = False
         async with trio.open_nursery() as nursery:
 
@@ -259,7 +259,7 @@ async def _converse(ways: dict[str, str], api: Api, listener: socket.socket) -> 
     stop = trio.Event()
     with trio.fail_after(DEADLINE_SECONDS):
         async with trio.open_nursery() as serving_api:
-            serving_api.start_soon(partial(serving.serve, api, listener, until=stop.wait, grace_seconds=0))
+            serving_api.start_soon(partial(connections.serve, api, listener, until=stop.wait, grace_seconds=0))
             async with trio.open_nursery() as conversing:
                 for way in ways:
                     for client in _clients():

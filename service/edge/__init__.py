@@ -1,1 +1,0 @@
-"""Everything that can block, fail or wait."""

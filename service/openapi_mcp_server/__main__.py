@@ -1,0 +1,123 @@
+"""argv and environ in, exit code out."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openapi_mcp_server import __version__
+from openapi_mcp_server.errors import ConfigError, ServiceError
+
+if TYPE_CHECKING:
+    from openapi_mcp_server.settings.config import Config
+
+_CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
+
+def main() -> int:
+    """0: done, or stopped in good order; 1: a document, a call or a forced stop; 2: a setting."""
+    _have_standard_streams()
+    # Until a server has something to drain. Without a handler, process 1 of a container would not hear SIGTERM.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: os._exit(128 + number))
+    from openapi_mcp_server.settings.config import load  # noqa: PLC0415 - takes so long that somebody may press Ctrl-C meanwhile
+
+    try:
+        code = _run(load(sys.argv[1:], os.environ, lambda path: Path(path).read_text("utf-8")))  # noqa: TID251 - here
+        sys.stdout.flush()
+    except BrokenPipeError:  # `… | head`: the reader has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if error.errno not in _CANNOT_WRITE:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _refuse(ServiceError(f"standard output: {error.strerror}"), 1)
+    except ConfigError as error:
+        return _refuse(error, 2)
+    except ServiceError as error:
+        return _refuse(error, 1)
+    except ExceptionGroup as group:  # raised below a task group
+        if (known := _only(group)) is None:
+            raise
+        return _refuse(known, 2 if isinstance(known, ConfigError) else 1)
+    return code
+
+
+def _only(group: ExceptionGroup[Exception]) -> ServiceError | None:
+    """The first error on purpose of a group that holds no other kind."""
+    _, others = group.split(ServiceError)
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first if others is None and isinstance(first, ServiceError) else None
+
+
+def _have_standard_streams() -> None:
+    """What was closed becomes /dev/null: else a socket would get its number, and its bytes. What stdout cannot spell is
+    escaped.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
+            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _run(config: Config) -> int:
+    """Imports what the command needs and no more: ``--help`` loads no server, ``serve`` no client."""
+    match config.command:
+        case "help":
+            import shutil  # noqa: PLC0415
+
+            from openapi_mcp_server.settings.command_line import usage  # noqa: PLC0415
+
+            print(usage(shutil.get_terminal_size().columns))  # noqa: T201 - what was asked for
+            return 0
+        case "version":
+            print(f"openapi-mcp-server {__version__}")  # noqa: T201 - what was asked for
+            return 0
+        case "inspect":
+            from openapi_mcp_server.commands import inspect  # noqa: PLC0415
+
+            return inspect.run(config)
+        case "call":
+            from openapi_mcp_server.commands import call  # noqa: PLC0415
+
+            return call.run(config)
+        case "serve" | "demo":
+            return _serve(config)
+
+
+def _serve(config: Config) -> int:
+    if config.workers > 1:
+        from openapi_mcp_server.process import supervisor  # noqa: PLC0415
+
+        environ = os.environ  # noqa: TID251 - here
+        place = supervisor.place(environ)
+        if place is None:
+            return supervisor.run(config, environ)
+        from openapi_mcp_server.process import worker  # noqa: PLC0415
+
+        return worker.run(config, place)
+    from openapi_mcp_server.process import lifecycle  # noqa: PLC0415
+
+    return lifecycle.run(config)
+
+
+def _refuse(error: ServiceError, code: int) -> int:
+    line = "".join(char if char.isprintable() else "\ufffd" for char in " ".join(str(error).split()))
+    print(f"openapi-mcp-server: {line}", file=sys.stderr)  # noqa: T201 - one line, whatever a name in it is made of
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,38 @@
+"""The Accept header of an operation: what it documents, JSON before all, and anything else rather than nothing."""
+
+from __future__ import annotations
+
+from openapi_mcp_server.bridge.media.table import is_json
+from openapi_mcp_server.bridge.media.types import is_media_type
+from openapi_mcp_server.openapi.model import Operation
+
+_MOST_TYPES = 8
+"""Types that are named; ``*/*`` stands for the others."""
+_LONGEST_NAME = 255
+"""Characters; RFC 6838 section 4.2 allows 127 for either half."""
+_SECOND = ";q=0.9"
+_LAST = "*/*;q=0.1"
+
+
+def header(operation: Operation) -> str:
+    """The value of Accept (RFC 9110 section 12.5.1): JSON, the other types of successes, at last ``*/*``.
+
+    A name that is no media type is not repeated: it could be anything, a line end included.
+    """
+    names = dict.fromkeys(
+        media.name
+        for response in operation.responses
+        if response.status.startswith("2") or response.status == "default"
+        for media in response.media
+        if _is_nameable(media.name)
+    )
+    json = [name for name in names if is_json(name)]
+    others = [name for name in names if not is_json(name)]
+    if not names:
+        return f"application/json, {_LAST}"
+    named = json + (others if not json else [name + _SECOND for name in others])
+    return ", ".join([*named[:_MOST_TYPES], _LAST])
+
+
+def _is_nameable(name: str) -> bool:
+    return len(name) <= _LONGEST_NAME and is_media_type(name) and not name.startswith("*/*")

@@ -1,0 +1,160 @@
+"""What is wrong with a model's arguments, in words it can act on: where, what was expected, what came."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from openapi_mcp_server.bridge.media import exact_json
+from openapi_mcp_server.bridge.model import Tool
+from openapi_mcp_server.bridge.schemas.edits import decode
+from openapi_mcp_server.bridge.schemas.validation import Error, Kind
+from openapi_mcp_server.bridge.text import shorten
+
+MAX_PROBLEMS = 5
+_VALUE_LENGTH = 60
+_EXPECTED_LENGTH = 200
+_CHOICE_LENGTH = 400
+_NAMES_SHOWN = 20
+
+_EXPECTED = {
+    "minimum": "a number of at least {limit}",
+    "maximum": "a number of at most {limit}",
+    "exclusiveMinimum": "a number above {limit}",
+    "exclusiveMaximum": "a number below {limit}",
+    "multipleOf": "a multiple of {multiple_of}",
+    "minLength": "at least {limit} characters",
+    "maxLength": "at most {limit} characters",
+    "pattern": "text that matches {pattern}",
+    "minItems": "at least {limit} items",
+    "maxItems": "at most {limit} items",
+    "uniqueItems": "items that all differ",
+    "minProperties": "at least {limit} properties",
+    "maxProperties": "at most {limit} properties",
+    "contains": "certain items, as the schema's 'contains' says",
+    "falseSchema": "nothing there",
+    "oneOf": "what fits only one of the schema's alternatives",
+}
+"""By keyword (JSON Schema 2020-12 validation, section 6); the names in braces are those of jsonschema-rs."""
+
+
+def told(tool: Tool, errors: Sequence[Error]) -> str:
+    """The first problems, one a line."""
+    schema = decode(tool.input.schema)
+    problems = (problem for error in errors for problem in _problems(error, schema))
+    first = list(dict.fromkeys(islice(problems, MAX_PROBLEMS + 1)))
+    lines = [f"- {problem}" for problem in first[:MAX_PROBLEMS]]
+    more = ["- and more"] if len(first) > MAX_PROBLEMS else []
+    return "\n".join([f"The arguments do not fit {tool.name}:", *lines, *more])
+
+
+def _problems(error: Error, schema: object) -> Iterator[str]:
+    """What one error says; ``schema`` is the whole input schema, decoded."""
+    place = _pointer(error.instance_path)
+    around = error.schema_path[:-1]
+    match error.kind:
+        case Kind.Required(property=name):
+            expected = _outline(_at(schema, [*around, "properties", name]))
+            yield f"{place}/{_token(name)}: missing, expected {expected}"
+        case Kind.AdditionalProperties(unexpected=names) | Kind.UnevaluatedProperties(unexpected=names):
+            known = _at(schema, [*around, "properties"])
+            for name in names:
+                yield f"{place}/{_token(name)}: unknown{_nearest(name, list(known) if isinstance(known, dict) else [])}"
+        case Kind.AnyOf(context=branches) | Kind.OneOfNotValid(context=branches):
+            yield from _of_choice(error, branches, schema)
+        case Kind.PropertyNames(error=inner):
+            yield f"{place or '/'}: expected names of properties to be {_expected(inner)}, got {_shown(inner.instance)}"
+        case _:
+            yield f"{place or '/'}: expected {_expected(error)}, got {_shown(error.instance)}"
+
+
+def _of_choice(error: Error, branches: Sequence[Sequence[Error]], schema: object) -> Iterator[str]:
+    """Of a choice that fails, the problems of the one branch of the right type, or one of each; else the types."""
+    wrong_types = [_wrong_type(error, branch) for branch in branches]
+    right = [branch for branch, types in zip(branches, wrong_types, strict=True) if types is None]
+    if len(right) == 1:
+        for inner in right[0]:
+            yield from _problems(inner, schema)
+        return
+    place = _pointer(error.instance_path) or "/"
+    if right:
+        firsts = dict.fromkeys(problem for branch in right for problem in islice(_problems(branch[0], schema), 1))
+        yield shorten(f"{place}: fits none of {len(right)} alternatives: {', or '.join(firsts)}", _CHOICE_LENGTH)
+        return
+    types = dict.fromkeys(name for names in wrong_types if names for name in names)
+    yield f"{place}: expected {' or '.join(types)}, got {_shown(error.instance)}"
+
+
+def _wrong_type(choice: Error, branch: Sequence[Error]) -> list[str] | None:
+    """The types that a branch wants instead of the value's own; None if the type is right."""
+    for error in branch:
+        if error.instance_path == choice.instance_path:
+            match error.kind:
+                case Kind.Type(types=types):
+                    return types
+    return None
+
+
+def _expected(error: Error) -> str:
+    match kind := error.kind:
+        case Kind.Type(types=types):
+            return " or ".join(types)
+        case Kind.Enum(options=options):
+            return f"one of {shorten(', '.join(map(_shown, options)), _EXPECTED_LENGTH)}"
+        case Kind.Constant(expected_value=value):
+            return _shown(value)
+        case Kind.Not(schema=refused):
+            return f"anything but what fits {shorten(exact_json.encode(refused).decode(), _EXPECTED_LENGTH)}"
+    form = _EXPECTED.get(kind.name)
+    if form is None:
+        return f"a value that satisfies the schema's {kind.name!r}"
+    return shorten(form.format_map(kind.as_dict()), _EXPECTED_LENGTH)
+
+
+def _outline(schema: object) -> str:
+    """A schema in a word or two."""
+    if not isinstance(schema, dict):
+        return "a value"
+    if "const" in schema:
+        return _shown(schema["const"])
+    if isinstance(options := schema.get("enum"), list):
+        return f"one of {shorten(', '.join(map(_shown, options)), _EXPECTED_LENGTH)}"
+    types = schema.get("type", "a value")
+    return " or ".join(types) if isinstance(types, list) else str(types)
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name[:_VALUE_LENGTH], known, n=3)
+    if near:
+        return f"; did you mean {' or '.join(near)}?"
+    if not known:
+        return "; there are none"
+    shown = ", ".join(known[:_NAMES_SHOWN])
+    return f"; there are {shown}{', …' if len(known) > _NAMES_SHOWN else ''}"
+
+
+def _shown(value: object) -> str:
+    return shorten(exact_json.encode(value).decode(), _VALUE_LENGTH)
+
+
+def _pointer(path: Sequence[str | int]) -> str:
+    return "".join(f"/{_token(str(step))}" for step in path)
+
+
+def _token(step: str) -> str:
+    """RFC 6901 section 3, shortened: a name can be a megabyte."""
+    return shorten(step, _VALUE_LENGTH).replace("~", "~0").replace("/", "~1")
+
+
+def _at(schema: Any, path: Sequence[str | int]) -> object:  # noqa: ANN401 - any JSON value
+    """What is at a path, None if nothing is."""
+    for step in path:
+        if isinstance(schema, dict):
+            schema = schema.get(str(step))
+        elif isinstance(schema, list) and isinstance(step, int) and step < len(schema):
+            schema = schema[step]
+        else:
+            return None
+    return schema

@@ -1,0 +1,52 @@
+"""``5`` for ``5.0`` and ``1e3`` where the schema asks for an integer.
+
+JSON Schema calls these integers (2020-12 validation, section 6.1.1), and clients whose numbers are all doubles write
+them; the APIs behind ``?limit=5.0`` mostly do not take them. The value is the same, only its spelling changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from openapi_mcp_server.bridge.arguments.coercion import Path, with_alternatives
+from openapi_mcp_server.bridge.schemas.validation import DETAILED_BYTES, Kind, Validator
+
+_MAYBE = re.compile(rb"\d(?:\.0|\.?\d*[eE])")
+"""What the text of arguments holds if they have such a number; most have none, and are not looked through."""
+_HALF = Decimal("0.5")
+
+
+def spelt(values: dict[str, Any], raw: bytes, validator: Validator) -> dict[str, Any]:
+    """Valid arguments, up to `DETAILED_BYTES` long, with whole numbers as integers where only integers fit.
+
+    The validator knows the places: with a half added, the number there is of the wrong type.
+    """
+    if len(raw) > DETAILED_BYTES or not _MAYBE.search(raw):
+        return values
+    halves = _changed(values, (), lambda _, number: number + _HALF)
+    errors = [inner for error in validator.iter_errors(halves) for inner in with_alternatives(error)]
+    places = {tuple(error.instance_path) for error in errors if _asks_for_integer(error.kind)}
+    mended: dict[str, Any] = _changed(values, (), lambda path, number: int(number) if path in places else number)
+    return mended
+
+
+def _asks_for_integer(kind: Kind) -> bool:
+    match kind:
+        case Kind.Type(types=types):
+            return "integer" in types
+    return False
+
+
+def _changed(value: Any, path: Path, change: Callable[[Path, Decimal], object]) -> Any:  # noqa: ANN401 - any JSON value
+    """A copy in which ``change`` was made to every whole number that is not spelt as an integer."""
+    match value:
+        case dict():
+            return {name: _changed(member, (*path, name), change) for name, member in value.items()}
+        case list():
+            return [_changed(item, (*path, index), change) for index, item in enumerate(value)]
+        case Decimal() if value == value.to_integral_value():
+            return change(path, value)
+    return value

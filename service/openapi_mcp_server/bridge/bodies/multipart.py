@@ -1,0 +1,335 @@
+"""multipart/form-data (RFC 7578) and every other multipart type: a JSON value as parts.
+
+An object's properties are parts with names. Only forms have those, and other types borrow the form's header for them
+(OpenAPI 3.2, Encoding By Name). A list's items are parts without names, in order (Encoding By Position). What a value
+becomes (OpenAPI 3.1.1 and 3.2, Encoding Object):
+
+* a list that is a property: one part per item, all with the property's name; so several files are one list.
+* a file: its bytes with a Content-Type and, as a property, a file name; given as base64 text or a ``data:`` URI.
+* an object: JSON, or what ``contentType`` says, which may be multipart in turn. So is a list within a list.
+* text, numbers, booleans: plain text, in a form without a Content-Type; null: an empty part, but no file.
+* in a form with ``style`` or ``explode``: the pairs of that style, unescaped (appendix C).
+
+Header values of a part come from the document alone (``const``, one ``enum`` value, ``default``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from openapi_mcp_server.bridge.bodies import files, forms
+from openapi_mcp_server.bridge.bodies.parts import DISPOSITION, FORM_DATA, Headers, Part, encode
+from openapi_mcp_server.bridge.media.table import essence, is_binary
+from openapi_mcp_server.bridge.media.types import is_media_type
+from openapi_mcp_server.bridge.model import BodyWriter
+from openapi_mcp_server.bridge.parameters import styles
+from openapi_mcp_server.bridge.parameters.encoders import unsettable
+from openapi_mcp_server.bridge.schemas.shapes import (
+    Outline,
+    alternatives,
+    are_files,
+    is_base64,
+    is_base64url,
+    is_open,
+    part_of,
+    schema_from,
+)
+from openapi_mcp_server.errors import ArgumentError, SpecError
+from openapi_mcp_server.grammar import is_field_value
+from openapi_mcp_server.openapi.model import Encoding, MediaType, Parameter, Schema
+
+WriterOf = Callable[[MediaType, str], BodyWriter]
+"""How a part with a content type of its own is written: as a body of that type; the text names an XML root."""
+PartWriter = Callable[[Any], Part | None]
+Field = Callable[[Any], list[Part]]
+"""A property's value to its parts; raises ArgumentError."""
+
+_BY_DEFAULT = Encoding()
+_ITEM = "item"
+"""The XML root of a part without a name."""
+
+
+class Described(msgspec.Struct, frozen=True, kw_only=True):
+    """A multipart body as its document describes it; ``outline`` is the outermost level of its schema.
+
+    ``name`` is the type that is sent: where the document has a range, another than ``media.name``.
+    """
+
+    media: MediaType
+    name: str
+    outline: Outline
+    definitions: Mapping[str, Schema]
+
+    @property
+    def is_form(self) -> bool:
+        return essence(self.name) == FORM_DATA
+
+    @property
+    def has_positions(self) -> bool:
+        """Whether it can be a list. The parts of a form have names, so that there it must be said."""
+        return not self.is_form or bool(self.media.prefix_encoding or self.media.item_encoding)
+
+
+class _Value(msgspec.Struct, frozen=True, kw_only=True):
+    """What the document says of one part: ``shapes`` is what it is, by alternatives, ``schema`` the first.
+
+    Nothing of either where only the Encoding Object speaks of it. ``content_type`` may be empty or a range.
+    ``name`` is None for what is told by its position; ``text_type`` is the Content-Type of plain text.
+    """
+
+    name: str | None = None
+    encoding: Encoding = _BY_DEFAULT
+    shapes: tuple[Outline, ...] = ()
+    schema: Schema | None = None
+    content_type: str = ""
+    headers: Headers = ()
+    text_type: str | None = None
+
+    @property
+    def is_file(self) -> bool:
+        """By the schema, unless that says nothing and the content type is one that is not of bytes."""
+        if is_binary(self.content_type):
+            return True
+        says_nothing = all(map(is_open, self.shapes)) and self.content_type != "" and "*" not in self.content_type
+        return are_files(self.shapes) and not says_nothing
+
+    def part(self, data: bytes, content_type: str | None, filename: str | None = None) -> Part:
+        return Part(name=self.name, data=data, content_type=content_type, filename=filename, headers=self.headers)
+
+
+def writer(body: Described, writer_of: WriterOf) -> BodyWriter:
+    """From an object or a list to the body. Raises SpecError."""
+    names = () if body.media.is_stream else (*body.outline.get("properties", ()), *body.media.encoding)
+    fields = {name: _field(body, name, writer_of) for name in names}
+    first, rest = _positions(body) if body.has_positions else ([], _Value())
+    placed = [_part_writer(body, value, writer_of) for value in (*first, rest)]
+
+    def write(value: object) -> tuple[str, bytes]:
+        if isinstance(value, dict):
+            return encode(body.name, _named(value, fields, _text_type(body)))
+        if isinstance(value, list) and body.has_positions:
+            return encode(body.name, [_at(index, item, placed) for index, item in enumerate(value)])
+        raise ArgumentError("must be an object" if body.is_form else "must be an object or a list")
+
+    return write
+
+
+def file_names(body: Described) -> frozenset[str]:
+    """The properties whose strings are files, so that their descriptions can say how to give them."""
+    if body.media.is_stream:
+        return frozenset()
+    return frozenset(
+        name
+        for name in body.outline.get("properties", ())
+        if not _is_styled(body, _encoding(body, name)) and _property(body, name).is_file
+    )
+
+
+def has_files(body: Described) -> bool:
+    """Whether any of its values is a file."""
+    first, rest = _positions(body) if body.has_positions else ([], _Value())
+    return bool(file_names(body)) or any(value.is_file for value in (*first, rest))
+
+
+def _named(value: Mapping[str, Any], fields: Mapping[str, Field], text_type: str | None) -> list[Part]:
+    """In the order of the document, which multipart/related needs, and some readers of forms."""
+    known = [name for name in fields if name in value]
+    parts: list[Part] = []
+    for name in (*known, *(name for name in value if name not in fields)):
+        try:
+            if name in fields:
+                parts += fields[name](value[name])
+            else:
+                parts += _each(value[name], _plain(_Value(name=name, text_type=text_type)))
+        except ArgumentError as error:
+            raise ArgumentError(f"property {name[: styles.EXCERPT]!r}: {error}") from error
+    return parts
+
+
+def _at(index: int, value: object, placed: Sequence[PartWriter]) -> Part:
+    """The item at a position; the last of ``placed`` is for all that have none of their own."""
+    try:
+        part = placed[min(index, len(placed) - 1)](value)
+    except ArgumentError as error:
+        raise ArgumentError(f"item {index}: {error}") from error
+    if part is None:
+        raise ArgumentError(f"item {index}: must not be null, or the parts after it would move")
+    return part
+
+
+def _field(body: Described, name: str, writer_of: WriterOf) -> Field:
+    encoding = _encoding(body, name)
+    if _is_styled(body, encoding):
+        pairs, headers = forms.style_of(body.media, name, encoding, "part"), _headers(encoding)
+        return lambda value: [Part(name=key, data=text.encode(), headers=headers) for key, text in pairs(value)]
+    part = _part_writer(body, _property(body, name), writer_of)
+    return lambda value: _each(value, part)
+
+
+def _encoding(body: Described, name: str) -> Encoding:
+    return body.media.encoding.get(name, _BY_DEFAULT)
+
+
+def _is_styled(body: Described, encoding: Encoding) -> bool:
+    """Encoding Object, ``style``: ignored for any other multipart type."""
+    return body.is_form and forms.is_styled(encoding)
+
+
+def _property(body: Described, name: str) -> _Value:
+    """A property; of a list, one item."""
+    properties = body.outline.get("properties", {})
+    of = _value(body, _encoding(body, name), name)
+    if name not in properties:
+        return of
+    described = part_of(properties, name, body.definitions)
+    shapes = tuple(
+        part_of(schema, "items", body.definitions) if "items" in schema else schema
+        for schema in alternatives(described, body.definitions)
+    )
+    schema = schema_from(described.get("items", properties[name]), _refs(body))
+    return msgspec.structs.replace(of, shapes=shapes, schema=schema)
+
+
+def _positions(body: Described) -> tuple[list[_Value], _Value]:
+    """The first items, each by itself, and all the rest (``prefixItems`` and ``items``, or ``itemSchema``)."""
+    media = body.media
+    first = [] if media.is_stream else body.outline.get("prefixItems", [])
+    rest = msgspec.json.decode(media.schema.json) if media.is_stream and media.schema else body.outline.get("items")
+    count = max(len(first), len(media.prefix_encoding))
+    schemas = [*first, *[rest] * (count - len(first))]
+    last = media.item_encoding or _BY_DEFAULT
+    encodings = [*media.prefix_encoding, *[last] * (count - len(media.prefix_encoding))]
+    return [_item(body, *each) for each in zip(schemas, encodings, strict=True)], _item(body, rest, last)
+
+
+def _item(body: Described, schema: object, encoding: Encoding) -> _Value:
+    of = _value(body, encoding, None)
+    if body.is_form and not any(name.lower() == DISPOSITION for name, _ in of.headers):
+        problem = "the parts of a form need names: Content-Disposition, in the headers of their Encoding Objects"
+        raise SpecError(body.media.pointer, problem)
+    if not isinstance(schema, dict):
+        return of
+    shapes = tuple(alternatives(part_of({_ITEM: schema}, _ITEM, body.definitions), body.definitions))
+    return msgspec.structs.replace(of, shapes=shapes, schema=schema_from(schema, _refs(body)))
+
+
+def _value(body: Described, encoding: Encoding, name: str | None) -> _Value:
+    content_type = (encoding.content_type or "").partition(",")[0].strip()  # a data: URI chooses another
+    if content_type and not is_media_type(content_type):
+        called = "a part" if name is None else repr(name)
+        raise SpecError(body.media.pointer, f"the content type {content_type!r} of {called} is no media type")
+    headers = _headers(encoding, sets_disposition=name is None)
+    return _Value(name=name, encoding=encoding, content_type=content_type, headers=headers, text_type=_text_type(body))
+
+
+def _text_type(body: Described) -> str | None:
+    """In a form text/plain is what a part without a Content-Type is (RFC 7578 section 4.4)."""
+    return None if body.is_form else "text/plain"
+
+
+def _refs(body: Described) -> tuple[str, ...]:
+    return () if body.media.schema is None else body.media.schema.refs
+
+
+def _part_writer(body: Described, of: _Value, writer_of: WriterOf) -> PartWriter:
+    """By the content type of the Encoding Object, else by the schema (the table of the Encoding Object)."""
+    if of.is_file:
+        return _file(of)
+    if any(map(is_base64, of.shapes)):
+        return _base64(of)
+    if not of.content_type:
+        return _plain(of)
+    part = MediaType(
+        pointer=body.media.pointer,
+        name=of.content_type,
+        schema=of.schema,
+        encoding=of.encoding.encoding,
+        prefix_encoding=of.encoding.prefix_encoding,
+        item_encoding=of.encoding.item_encoding,
+    )
+    return _typed(of, writer_of(part, of.name or _ITEM))
+
+
+def _each(value: object, part: PartWriter) -> list[Part]:
+    """RFC 7578 section 4.3: several values are several parts of the same name."""
+    parts = map(part, value if isinstance(value, list) else (value,))
+    return [written for written in parts if written is not None]
+
+
+def _plain(of: _Value) -> PartWriter:
+    """Text; objects and lists are JSON."""
+
+    def part(value: object) -> Part:
+        text = "" if value is None else styles.spell(value)
+        content_type = "application/json" if isinstance(value, dict | list) else of.text_type
+        if content_type == "text/plain" and not text.isascii():  # else it were US-ASCII (RFC 2046 section 4.1.2)
+            content_type = "text/plain; charset=utf-8"
+        return of.part(text.encode(), content_type)
+
+    return part
+
+
+def _typed(of: _Value, write: BodyWriter) -> PartWriter:
+    def part(value: object) -> Part:
+        content_type, data = write(value)
+        return of.part(data, content_type)
+
+    return part
+
+
+def _file(of: _Value) -> PartWriter:
+    """The type is the data: URI's, else the documented one, else that of unknown bytes. A name makes it a file."""
+    documented = "" if "*" in of.content_type else of.content_type
+
+    def part(value: object) -> Part | None:
+        if value is None:
+            return None
+        file = files.read(value)
+        content_type = file.media_type or documented or "application/octet-stream"
+        return of.part(file.data, content_type, file.name or of.name)
+
+    return part
+
+
+def _base64(of: _Value) -> PartWriter:
+    """Base64 stays base64; ``contentEncoding`` is said as OpenAPI 3.1 has it ("Content-Transfer-Encoding")."""
+    content_type = of.content_type or "application/octet-stream"
+    is_said = any(shape.get("contentEncoding") == "base64" for shape in of.shapes)
+    headers = (*of.headers, ("Content-Transfer-Encoding", "base64")) if is_said else of.headers
+    url_safe = any(map(is_base64url, of.shapes))
+
+    def part(value: object) -> Part | None:
+        if value is None:
+            return None
+        data = files.base64_text(value, url_safe=url_safe).encode()
+        return Part(name=of.name, data=data, content_type=content_type, headers=headers)
+
+    return part
+
+
+def _headers(encoding: Encoding, *, sets_disposition: bool = False) -> Headers:
+    """The headers that have one value by their schema.
+
+    Content-Type is ignored there (Encoding Object), and no part is sent in a content coding.
+    """
+    own = {"content-type", "content-encoding", *(() if sets_disposition else (DISPOSITION,))}
+    described = [header for header in encoding.headers if header.name.lower() not in own]
+    valued = [(header, _constant(header)) for header in described]
+    return tuple((header.name, value) for header, value in valued if value is not None)
+
+
+def _constant(header: Parameter) -> str | None:
+    if problem := unsettable(header):
+        raise SpecError(header.pointer, problem)
+    schema = msgspec.json.decode(header.schema.json)
+    values = schema.get("enum", []) if isinstance(schema, dict) else []
+    if isinstance(schema, dict) and len(values) != 1:
+        values = [schema[key] for key in ("const", "default") if key in schema][:1]
+    if values and is_field_value(value := styles.spell(values[0])):
+        return value
+    if values or header.required:
+        raise SpecError(header.pointer, f"the header {header.name} of a part has no fixed value that could be sent")
+    return None

@@ -1,0 +1,155 @@
+"""A request's body: from a JSON value to the bytes of its media type, decided at load.
+
+JSON, forms, multipart bodies, text, bytes (from base64 or a ``data:`` URI), XML and JSON lines. A range is written in
+the plainest type it allows for its schema. What cannot be written is a SpecError, so that the operation can choose
+another of its media types or be listed with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import assert_never
+
+from openapi_mcp_server.bridge.bodies import files, forms, multipart, xml_documents
+from openapi_mcp_server.bridge.bodies.multipart import Described
+from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
+from openapi_mcp_server.bridge.media.table import Kind, essence, is_json
+from openapi_mcp_server.bridge.media.types import Way, charset, way
+from openapi_mcp_server.bridge.model import BodyWriter
+from openapi_mcp_server.bridge.parameters import styles
+from openapi_mcp_server.bridge.parameters.table import Pairs
+from openapi_mcp_server.bridge.schemas.shapes import Outline, is_base64, is_base64url, outline_of
+from openapi_mcp_server.errors import ArgumentError
+from openapi_mcp_server.openapi.model import MediaType, Schema
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+"""A body is built in memory beside the argument it comes from; larger files belong in an upload of their own."""
+
+
+def kind(media: MediaType, definitions: Mapping[str, Schema]) -> Kind:
+    """Which of `KINDS` a body of this type is; raises SpecError like `writer`."""
+    return way(media, _outline(media, definitions), definitions).kind
+
+
+def file_properties(media: MediaType, definitions: Mapping[str, Schema]) -> frozenset[str]:
+    """Properties of a multipart form that take a file: base64 text or a ``data:`` URI. Empty for other types."""
+    body = _multipart(media, definitions)
+    return frozenset() if body is None else multipart.file_names(body)
+
+
+def takes_files(media: MediaType, definitions: Mapping[str, Schema]) -> bool:
+    """Whether base64 text or a ``data:`` URI stands for bytes anywhere in a body of this type."""
+    body = _multipart(media, definitions)
+    return kind(media, definitions) == "binary" if body is None else multipart.has_files(body)
+
+
+def writer(media: MediaType, definitions: Mapping[str, Schema]) -> BodyWriter:
+    """How a body of this type is written. Raises SpecError; the writer raises ArgumentError."""
+    write = _writer(media, definitions)
+
+    def checked(value: object) -> tuple[str, bytes]:
+        try:
+            content_type, data = write(value)
+        except ArgumentError as error:
+            raise ArgumentError(f"body: {error}") from error
+        except UnicodeEncodeError as error:
+            raise ArgumentError(f"body: {error.object[error.start]!r} cannot be written in {error.encoding}") from error
+        except RecursionError as error:
+            raise ArgumentError("body: is nested too deeply") from error
+        if len(data) > MAX_BODY_BYTES:
+            raise ArgumentError(f"body: takes {len(data):,} bytes; the limit is {MAX_BODY_BYTES:,}")
+        return content_type, data
+
+    return checked
+
+
+def _writer(media: MediaType, definitions: Mapping[str, Schema], property_name: str | None = None) -> BodyWriter:
+    """``property_name`` is set for a part of a multipart body."""
+    outline = _outline(media, definitions)
+    chosen = way(media, outline, definitions)
+    name = chosen.content_type or media.name
+    write: BodyWriter
+    match chosen.kind:
+        case "json":
+            write = partial(_json, name)
+        case "form":
+            write = partial(_form, name, forms.fields(media))
+        case "multipart":
+            body = Described(media=media, name=name, outline=outline, definitions=definitions)
+            write = multipart.writer(body, partial(_part, definitions))
+        case "text":
+            write = _text(media, name)
+        case "binary":
+            write = _binary(chosen, outline)
+        case "xml":
+            write = xml_documents.writer(media, name, outline, definitions, property_name)
+        case "lines":
+            write = partial(_lines, name)
+        case unknown:
+            assert_never(unknown)
+    return write
+
+
+def _outline(media: MediaType, definitions: Mapping[str, Schema]) -> Outline:
+    """JSON is written alike whatever its schema is, and most bodies are JSON: theirs is not looked at."""
+    return {} if is_json(media.name) else outline_of(media.schema, definitions)
+
+
+def _multipart(media: MediaType, definitions: Mapping[str, Schema]) -> Described | None:
+    if not essence(media.name).startswith("multipart/"):
+        return None
+    outline = _outline(media, definitions)
+    name = way(media, outline, definitions).content_type or media.name
+    return Described(media=media, name=name, outline=outline, definitions=definitions)
+
+
+def _part(definitions: Mapping[str, Schema], media: MediaType, property_name: str) -> BodyWriter:
+    return _writer(media, definitions, property_name)
+
+
+def _json(name: str, value: object) -> tuple[str, bytes]:
+    return name, encode_json(value)
+
+
+def _form(name: str, fields: Mapping[str, Pairs], value: object) -> tuple[str, bytes]:
+    return name, forms.text(value, fields).encode()
+
+
+def _text(media: MediaType, name: str) -> BodyWriter:
+    """Text in the declared charset. Where none is declared it is UTF-8, and said if it is more than ASCII.
+
+    The default of text/plain is US-ASCII (RFC 2046 section 4.1.2).
+    """
+    declared = charset(media)
+
+    def write(value: object) -> tuple[str, bytes]:
+        text = "" if value is None else styles.spell(value)
+        says_charset = declared is not None or text.isascii() or not name.startswith("text/")
+        return name if says_charset else f"{name}; charset=utf-8", text.encode(declared or "utf-8")
+
+    return write
+
+
+def _binary(chosen: Way, outline: Outline) -> BodyWriter:
+    """Bytes; base64 text stays base64 where the schema says that it travels so."""
+    if is_base64(outline) and chosen.content_type is not None:
+        name = chosen.content_type
+        url_safe = is_base64url(outline)
+        return lambda value: (name, files.base64_text(value, url_safe=url_safe).encode())
+
+    def write(value: object) -> tuple[str, bytes]:
+        file = files.read(value)
+        content_type = chosen.content_type or file.media_type or chosen.otherwise
+        if content_type is None:
+            raise ArgumentError("give a data: URI with a media type, such as data:image/png;base64,…")
+        return content_type, file.data
+
+    return write
+
+
+def _lines(name: str, value: object) -> tuple[str, bytes]:
+    """A list as one JSON text per line; JSON text sequences begin each with a record separator (RFC 7464)."""
+    start = b"\x1e" if essence(name).endswith("json-seq") else b""
+    items = value if isinstance(value, list) else [value]
+    return name, b"".join([start + encode_json(item) + b"\n" for item in items])

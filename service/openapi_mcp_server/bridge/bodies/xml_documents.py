@@ -1,0 +1,218 @@
+"""XML from a JSON value by the ``xml`` keyword of its schema (XML Object of OpenAPI 3.0.4, 3.1.1 and 3.2.0).
+
+Text is taken for a document that is already XML and goes as it is. Of a value:
+
+* An element's name is ``xml.name``, else the property's; the root's may also be that of the component it refers to.
+  A root without a name is a SpecError: the specification leaves none to guess.
+* A list is its items beside each other under the property's name, or ``wrapped`` in an element of that name.
+* ``attribute``, ``wrapped`` and 3.2's ``nodeType`` (element, attribute, text, cdata, none); prefixes are declared
+  where they are used.
+* null is an empty element with ``xsi:nil``, and no attribute (section "Handling null Values").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal, assert_never
+
+import msgspec
+
+from openapi_mcp_server.bridge.media.types import charset
+from openapi_mcp_server.bridge.model import BodyWriter
+from openapi_mcp_server.bridge.parameters import styles
+from openapi_mcp_server.bridge.schemas.shapes import may_be
+from openapi_mcp_server.errors import ArgumentError, SpecError
+from openapi_mcp_server.openapi.model import MediaType, Schema
+
+_NIL = {"xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance", "xsi:nil": "true"}
+
+_QNAME = re.compile(r"[^\W\d][\w.-]*(:[^\W\d][\w.-]*)?")
+"""Names in XML 1.0 section 2.3 and Namespaces section 4, nearly: nothing here can end a tag."""
+_HASHED = re.compile(r"-[0-9a-f]{10}$")
+"""Ends the name of a definition that is no component (`directions.definition_name`): it is ours alone."""
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+"""XML 1.0 section 2.2 has no way to write these."""
+_IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
+_IN_ATTRIBUTE = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
+)
+"""Readers turn white space in attributes into spaces and CR into LF (2.11, 3.3.3), but not references."""
+
+NodeType = Literal["element", "attribute", "text", "cdata", "none"]
+_NODE_TYPES: dict[object, NodeType] = {
+    "element": "element",
+    "attribute": "attribute",
+    "text": "text",
+    "cdata": "cdata",
+    "none": "none",
+}
+JsonSchema = Mapping[str, Any]
+
+
+class _Node(msgspec.Struct):
+    """The inside of an element while it is written."""
+
+    attributes: dict[str, str] = {}
+    content: list[str] = []
+
+
+def writer(
+    media: MediaType, name: str, outline: JsonSchema, definitions: Mapping[str, Schema], property_name: str | None
+) -> BodyWriter:
+    """Raises SpecError where a value of the schema has no root element. ``name`` is the Content-Type.
+
+    ``property_name`` names the root where the document is a part of another body and nothing else does.
+    """
+    encoding = charset(media) or "utf-8"
+    declaration = f'<?xml version="1.0" encoding="{encoding.upper()}"?>\n'  # section 2.8: SHOULD begin with it
+    schemas = _Schemas(media.schema, definitions)
+    root = _root_name(media, outline, schemas.component or property_name)
+
+    def write(value: object) -> tuple[str, bytes]:
+        if isinstance(value, str):
+            return name, value.encode(encoding)
+        if root is None:
+            raise ArgumentError("must be XML text")
+        document = _Node()
+        _write(document, root, value, schemas.root, schemas)
+        return name, (declaration + "".join(document.content)).encode(encoding, "xmlcharrefreplace")
+
+    return write
+
+
+class _Schemas:
+    """The schemas that a body reaches, decoded, each with what its references and combinations say of it."""
+
+    def __init__(self, root: Schema | None, definitions: Mapping[str, Schema]) -> None:
+        names = list(root.refs) if root is not None else []
+        self._definitions: dict[str, object] = {}
+        while names:
+            if (name := names.pop()) not in self._definitions:
+                self._definitions[name] = msgspec.json.decode(definitions[name].json)
+                names += definitions[name].refs
+        self._flat: dict[str, JsonSchema] = {}
+        decoded = {} if root is None else msgspec.json.decode(root.json)
+        self.root: JsonSchema = decoded if isinstance(decoded, dict) else {}
+        self.component = _component(_referred(self.root))
+
+    def flat(self, schema: object) -> JsonSchema:
+        """A schema with the properties and ``xml`` of all that it is made of; its own come last and win."""
+        if not isinstance(schema, dict):
+            return {}
+        name = _referred(schema)
+        parts = [] if name is None else [self._named(name)]
+        parts += [self.flat(part) for keyword in ("allOf", "anyOf", "oneOf") for part in schema.get(keyword, ())]
+        flat: dict[str, Any] = {}
+        for part in (*parts, schema):
+            flat |= dict(part) | {key: _object(flat.get(key)) | _object(part.get(key)) for key in ("properties", "xml")}
+        return flat
+
+    def _named(self, name: str) -> JsonSchema:
+        if name not in self._flat:
+            self._flat[name] = {}  # a schema that is made of itself gains nothing by it
+            self._flat[name] = self.flat(self._definitions.get(name))
+        return self._flat[name]
+
+
+def _object(keyword: object) -> dict[str, Any]:
+    """A keyword that must be an object; documents do hold others, and nobody checks ``xml``."""
+    return keyword if isinstance(keyword, dict) else {}
+
+
+def _referred(schema: JsonSchema) -> str | None:
+    reference = schema.get("$ref")
+    return reference.removeprefix("#/$defs/") if isinstance(reference, str) else None
+
+
+def _component(definition: str | None) -> str | None:
+    return None if definition is None or _HASHED.search(definition) else definition
+
+
+def _root_name(media: MediaType, outline: JsonSchema, inferred: str | None) -> str | None:
+    """The root element's name; None where only text can be given."""
+    if not may_be(outline, "object") and not may_be(outline, "array"):
+        return None
+    xml = _object(outline.get("xml"))
+    if not (outline.keys() - {"description", "title"}):
+        return None
+    if outline.get("type") == "array" and not (xml.get("wrapped") or xml.get("nodeType") == "element"):
+        raise SpecError(media.pointer, "an XML document has one root element; a list needs xml.wrapped")
+    name = xml.get("name", inferred)
+    if name is None:
+        raise SpecError(media.pointer, "the root element has no name; give the schema xml.name")
+    return str(name)
+
+
+def _write(node: _Node, name: str, value: object, schema: object, schemas: _Schemas) -> None:
+    """Write one value into ``node``, under ``name`` unless its schema says another."""
+    flat = schemas.flat(schema)
+    xml = flat.get("xml", {})
+    match _node_type(xml, flat, value):
+        case "attribute":
+            if value is not None:
+                node.attributes |= _namespace(xml) | {_qualified(xml, name): _text(value)}
+        case "text":
+            node.content.append(_text(value).translate(_IN_TEXT))
+        case "cdata":
+            node.content.append("<![CDATA[" + _text(value).replace("]]>", "]]]]><![CDATA[>") + "]]>")
+        case "none":
+            _write_content(node, name, value, flat, schemas)
+        case "element":
+            element = _Node(attributes=_namespace(xml))
+            _write_content(element, str(xml.get("name", name)), value, flat, schemas)
+            if value is None:
+                element.attributes |= _NIL
+            node.content.append(_element(_qualified(xml, name), element))
+        case unknown:
+            assert_never(unknown)
+
+
+def _write_content(node: _Node, name: str, value: object, flat: JsonSchema, schemas: _Schemas) -> None:
+    """An object's properties, a list's items under ``name``, or text."""
+    if isinstance(value, dict):
+        others = flat.get("additionalProperties")
+        for key, member in value.items():
+            _write(node, key, member, flat.get("properties", {}).get(key, others), schemas)
+    elif isinstance(value, list):
+        first = flat.get("prefixItems", ())
+        for index, item in enumerate(value):
+            _write(node, name, item, first[index] if index < len(first) else flat.get("items"), schemas)
+    elif value is not None:
+        node.content.append(_text(value).translate(_IN_TEXT))
+
+
+def _node_type(xml: JsonSchema, flat: JsonSchema, value: object) -> NodeType:
+    if (declared := xml.get("nodeType")) in _NODE_TYPES:
+        return _NODE_TYPES[declared]
+    if xml.get("attribute") is True:
+        return "attribute"
+    is_list = isinstance(value, list) or (value is None and flat.get("type") == "array")
+    return "none" if is_list and xml.get("wrapped") is not True else "element"
+
+
+def _namespace(xml: JsonSchema) -> dict[str, str]:
+    if "namespace" not in xml:
+        return {}
+    return {f"xmlns:{xml['prefix']}" if xml.get("prefix") else "xmlns": str(xml["namespace"])}
+
+
+def _qualified(xml: JsonSchema, name: str) -> str:
+    local = str(xml.get("name", name))
+    qualified = f"{xml['prefix']}:{local}" if xml.get("prefix") else local
+    if not _QNAME.fullmatch(qualified):
+        raise ArgumentError(f"{qualified[: styles.EXCERPT]!r} is no XML name")
+    return qualified
+
+
+def _element(name: str, node: _Node) -> str:
+    attributes = "".join(f' {key}="{value.translate(_IN_ATTRIBUTE)}"' for key, value in node.attributes.items())
+    content = "".join(node.content)
+    return f"<{name}{attributes}>{content}</{name}>"
+
+
+def _text(value: object) -> str:
+    text = "" if value is None else styles.spell(value)
+    if _FORBIDDEN.search(text):
+        raise ArgumentError(f"{text[: styles.EXCERPT]!r} holds a character that XML cannot carry")
+    return text

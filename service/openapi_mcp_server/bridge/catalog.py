@@ -1,0 +1,198 @@
+"""Documents to the catalog that is served: every operation becomes a tool, is filtered, or is listed with a reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from openapi_mcp_server.bridge import names, overrides, security, servers, text
+from openapi_mcp_server.bridge.model import ApiSummary, BaseUrl, KeyPlace, Origin, SkippedTool, Tool, ToolCatalog
+from openapi_mcp_server.bridge.overrides import Entries, Told
+from openapi_mcp_server.bridge.schemas.definitions import Definitions
+from openapi_mcp_server.bridge.servers import Place
+from openapi_mcp_server.bridge.tool import Api, Compiled, SchemaLimits, compile_operation
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.model import ApiDescription, Note, Operation, SkippedOperation
+from openapi_mcp_server.settings.apis import Auth
+
+_DEFAULT_LIMITS = SchemaLimits()
+
+
+class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
+    """One document to serve. ``base`` None: the document says where the API is. ``prefix``: tools carry its name.
+
+    ``location``: the URL that the document was read from, empty for a file.
+    ``allowed_origins``: where operations with servers of their own may be called beside the base's origin.
+    ``strict_auth``: an operation that ``auth`` does not meet is skipped.
+    """
+
+    name: str
+    base: BaseUrl | None
+    description: ApiDescription
+    location: str = ""
+    include_tags: frozenset[str] = frozenset()
+    exclude_tags: frozenset[str] = frozenset()
+    prefix: bool = False
+    allowed_origins: frozenset[Origin] = frozenset()
+    auth: Auth = Auth()
+    strict_auth: bool = False
+    overrides: Entries = {}
+
+
+class _Candidate(msgspec.Struct, frozen=True):
+    operation: Operation
+    told: Told
+
+
+class _Outcome(msgspec.Struct):
+    """What became of one document's operations."""
+
+    tools: list[Tool]
+    skipped: list[SkippedOperation]
+    notes: list[Note]
+    filtered: int = 0
+
+
+def build(
+    sources: Sequence[ApiSource],
+    limits: SchemaLimits = _DEFAULT_LIMITS,
+    *,
+    response_filter: bool = False,
+    only_to_show: bool = False,
+) -> ToolCatalog:
+    """The catalog of all documents, in their order; ``response_filter``: tools that answer JSON offer that argument.
+
+    Raises SpecError for a document whose base URL is unknown, unless nothing will be called (``only_to_show``: it is
+    noted then); anything less costs only the operation it is in.
+    """
+    _require_different_names(sources)
+    candidates = [_candidates(source) for source in sources]
+    tool_names = iter(_unique_names(sources, candidates))
+    summaries, tools, skipped = [], {}, []
+    for source, own in zip(sources, candidates, strict=True):
+        key_place = security.key_place(source.auth, source.description.operations, source.description.security_schemes)
+        auth = security.placed(source.auth, key_place)
+        place = servers.place(source.base, source.description, source.location)
+        if place.unknown is not None and not only_to_show:
+            raise place.unknown
+        api = _api(source, place, limits, auth, response_filter=response_filter)
+        outcome = _sort_out(source, api, [(next(tool_names), candidate) for candidate in own])
+        outcome.notes[:0] = _place_notes(place)
+        summaries.append(_summary(source, api, outcome, key_place))
+        tools.update({tool.name: tool for tool in outcome.tools})
+        skipped += [SkippedTool(api=source.name, operation=each) for each in outcome.skipped]
+    return ToolCatalog(apis=tuple(summaries), tools=tools, skipped=tuple(skipped))
+
+
+def _require_different_names(sources: Sequence[ApiSource]) -> None:
+    for name, count in Counter(source.name for source in sources).items():
+        if count > 1:
+            raise SpecError("", f"{count} APIs are named {name!r}; their names must differ")
+
+
+def _candidates(source: ApiSource) -> list[_Candidate]:
+    operations = source.description.operations
+    return [_Candidate(operation, overrides.of(operation, source.overrides)) for operation in operations]
+
+
+def _unique_names(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_Candidate]]) -> list[str]:
+    """Over every operation of every document, filtered and hidden ones too: a filter must not rename a tool."""
+    return names.unique(
+        [
+            names.tool_name(each.operation, source.name if source.prefix else None, each.told.overrides.name)
+            for source, own in zip(sources, candidates, strict=True)
+            for each in own
+        ]
+    )
+
+
+def _place_notes(place: Place) -> list[Note]:
+    if place.doubt:
+        return [Note(pointer="#/servers", kind="base_url_doubtful", message=place.doubt)]
+    if place.unknown is None:
+        return []
+    return [Note(pointer=place.unknown.pointer, kind="base_url_unknown", message=place.unknown.problem)]
+
+
+def _api(source: ApiSource, place: Place, limits: SchemaLimits, auth: Auth, *, response_filter: bool) -> Api:
+    return Api(
+        name=source.name,
+        base=place.base,
+        allowed_origins=source.allowed_origins,
+        servers=place.documented,
+        description=source.description,
+        requests=Definitions(source.description.request_schemas),
+        responses=Definitions(source.description.response_schemas),
+        limits=limits,
+        auth=auth,
+        response_filter=response_filter,
+    )
+
+
+def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate]]) -> _Outcome:
+    outcome = _Outcome(tools=[], skipped=list(source.description.skipped), notes=list(source.description.notes))
+    outcome.notes += overrides.unused(source.overrides, source.description)
+    for name, candidate in named:
+        if not _is_wanted(candidate, source):
+            outcome.filtered += 1
+            continue
+        try:
+            compiled = _compiled(name, candidate, api)
+            _require_access(compiled.tool, source)
+        except SpecError as error:
+            outcome.skipped.append(_skipped(candidate.operation, error))
+            continue
+        outcome.tools.append(compiled.tool)
+        outcome.notes += (*candidate.told.notes, *compiled.notes)
+    return outcome
+
+
+def _is_wanted(candidate: _Candidate, source: ApiSource) -> bool:
+    """Any tag of INCLUDE_TAGS, where it is set, and none of EXCLUDE_TAGS, which wins."""
+    own = candidate.told.overrides.tags
+    tags = set(candidate.operation.tags if own is None else own)
+    return (not source.include_tags or not tags.isdisjoint(source.include_tags)) and tags.isdisjoint(
+        source.exclude_tags
+    )
+
+
+def _compiled(name: str, candidate: _Candidate, api: Api) -> Compiled:
+    if candidate.told.fault is not None:
+        raise candidate.told.fault
+    if candidate.told.hidden_by:
+        raise SpecError(candidate.operation.pointer, f"hidden by {candidate.told.hidden_by}")
+    return compile_operation(candidate.operation, name, candidate.told.overrides, api)
+
+
+def _require_access(tool: Tool, source: ApiSource) -> None:
+    if source.strict_auth and tool.access.kind == "unmet":
+        raise SpecError(tool.pointer, f"STRICT_AUTH: {tool.access.reason}")
+
+
+def _skipped(operation: Operation, error: SpecError) -> SkippedOperation:
+    return SkippedOperation(
+        pointer=error.pointer or operation.pointer,
+        method=operation.method,
+        path=operation.path,
+        reason=error.problem,
+    )
+
+
+def _summary(source: ApiSource, api: Api, outcome: _Outcome, place: KeyPlace) -> ApiSummary:
+    description = source.description
+    return ApiSummary(
+        name=source.name,
+        title=text.line(description.title, text.TITLE_LIMIT),
+        version=description.version,
+        dialect=description.dialect,
+        base=api.base,
+        origins=source.allowed_origins | {api.base.origin},
+        tools=len(outcome.tools),
+        filtered=outcome.filtered,
+        notes=tuple(outcome.notes),
+        security_schemes=description.security_schemes,
+        key_place=place,
+        unmet=sum(tool.access.kind == "unmet" for tool in outcome.tools),
+    )

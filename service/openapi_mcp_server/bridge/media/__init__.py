@@ -1,0 +1,1 @@
+"""Media types: how each is written into a request and read from an answer."""

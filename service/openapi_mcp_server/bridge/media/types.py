@@ -1,0 +1,125 @@
+"""What a request's media type is: which of the few ways to write a body it needs, and its exact Content-Type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import get_args
+
+import msgspec
+
+from openapi_mcp_server.bridge.media.table import Kind, essence, is_binary, row
+from openapi_mcp_server.bridge.schemas.shapes import Outline, alternatives, are_files, may_be
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.grammar import TOKEN
+from openapi_mcp_server.openapi.model import MediaType, Schema
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""In the order of preference where an operation takes several."""
+
+_NAME = re.compile(rf'{TOKEN}/{TOKEN}(\s*;\s*({TOKEN}(=({TOKEN}|"[ !#-\[\]-~]*"))?)?)*')
+"""RFC 9110 section 8.3.1; quoted strings without escapes, and parameters without a value, which documents do hold
+(``text/plain; utf-8``). A range (``image/*``) has this form too."""
+_CHARSET = re.compile(r'charset="?([^";\s]+)', re.IGNORECASE)
+_CHARSETS = {"utf8": "utf-8"} | {name: name for name in ("utf-8", "us-ascii", "iso-8859-1", "utf-16")}
+
+_RANGES = {"text/*": "text/plain", "multipart/*": "multipart/form-data"}
+_SEQUENCES: frozenset[Kind | None] = frozenset({"lines", "multipart"})
+
+
+class Way(msgspec.Struct, frozen=True):
+    """``content_type`` is None where the value can say it: ``image/*`` with a ``data:`` URI. ``otherwise`` is the type
+    of a value that does not.
+    """
+
+    kind: Kind
+    content_type: str | None
+    otherwise: str | None = None
+
+
+def is_media_type(name: str) -> bool:
+    """Whether it can stand in a Content-Type header as it is."""
+    return _NAME.fullmatch(name) is not None
+
+
+def charset(media: MediaType) -> str | None:
+    """The declared charset, which Python knows by the same name; None if none is declared.
+
+    Raises SpecError for one that we do not write.
+    """
+    found = _CHARSET.search(media.name)
+    if found is None:
+        return None
+    codec = _CHARSETS.get(found[1].lower())
+    if codec is None:
+        raise SpecError(media.pointer, f"the charset {found[1]} is not supported; use utf-8")
+    return codec
+
+
+def way(media: MediaType, outline: Outline, definitions: Mapping[str, Schema]) -> Way:
+    """How a body of this type is written; ``outline`` is the outermost level of its schema.
+
+    Raises SpecError for what is no media type, and for a type that cannot carry its schema.
+    """
+    if not is_media_type(media.name):
+        raise SpecError(media.pointer, f"{media.name!r} is no media type (RFC 9110 section 8.3.1)")
+    name = essence(media.name)
+    if "*" in name:
+        return _way_of_range(media, name, outline, definitions)
+    return Way(_kind(media, name, outline, definitions), media.name)
+
+
+def _way_of_range(media: MediaType, name: str, outline: Outline, definitions: Mapping[str, Schema]) -> Way:
+    """A range leaves the choice to us: what the schema is, written in the plainest type of the range."""
+    if name in {"*/*", "application/*"}:
+        return _any_way(name, outline, definitions)
+    if suffix := re.fullmatch(r"application/\*\+(json|xml)", name):
+        return Way(_kind(media, name, outline, definitions), f"application/{suffix[1]}")
+    if name == "multipart/*" and (media.is_stream or not may_be(outline, "object")):
+        return Way(_kind(media, "multipart/mixed", outline, definitions), "multipart/mixed")
+    if name in _RANGES:
+        return Way(_kind(media, _RANGES[name], outline, definitions), _RANGES[name])
+    if not is_binary(name):
+        raise SpecError(media.pointer, f"the range {media.name} names no type that could be sent")
+    return Way(_kind(media, name, outline, definitions), None)
+
+
+def _any_way(name: str, outline: Outline, definitions: Mapping[str, Schema]) -> Way:
+    if outline and are_files(alternatives(outline, definitions)):
+        return Way("binary", None, otherwise="application/octet-stream")
+    if name == "*/*" and outline.get("type") == "string":
+        return Way("text", "text/plain")
+    return Way("json", "application/json")
+
+
+def _kind(media: MediaType, name: str, outline: Outline, definitions: Mapping[str, Schema]) -> Kind:
+    known = _known(name)
+    if media.is_stream and known not in _SEQUENCES:
+        raise SpecError(media.pointer, f"{name} is not written item by item (itemSchema)")
+    carried = _carried(media, name, known)
+    if carried and not media.is_stream and not any(may_be(outline, needed) for needed in carried):
+        raise SpecError(media.pointer, f"{name} cannot carry a JSON {outline['type']}, only a JSON {carried[0]}")
+    if known is not None:
+        return known
+    is_bytes = row(name).read != "text" and are_files(alternatives(outline, definitions))
+    return "binary" if is_bytes or is_binary(name) else "text"
+
+
+def _carried(media: MediaType, name: str, kind: Kind | None) -> tuple[str, ...]:
+    """The JSON types that a body can be made from; none if it takes all of them."""
+    match kind:
+        case None:
+            return ("string",)
+        case "form":
+            return ("object",)
+        case "multipart":
+            has_positions = name != "multipart/form-data" or media.prefix_encoding or media.item_encoding is not None
+            return ("object", "array") if has_positions else ("object",)
+        case _:
+            return ()
+
+
+def _known(name: str) -> Kind | None:
+    """How a type is written by its name alone; None for text and bytes, which only text can say."""
+    written = row(name).written
+    return None if written == "binary" else written

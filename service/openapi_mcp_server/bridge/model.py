@@ -1,0 +1,264 @@
+"""What passes between the catalog, the call path and the edges: immutable values, compiled once at load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from openapi_mcp_server.openapi.model import Note, SecurityScheme, SkippedOperation
+from openapi_mcp_server.settings.apis import KeyLocation
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
+"""RFC 9110 section 9.2.1, and QUERY."""
+IDEMPOTENT_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
+"""RFC 9110 section 9.2.2: carrying one out twice has the effect of once."""
+
+RESPONSE_FILTER = "response_filter"
+"""The one argument that is ours and not the API's; see `openapi_mcp_server.bridge.results.response_filter`."""
+
+Encoder = Callable[[Any], str]
+"""An argument's JSON value to the exact text on the wire; raises `ArgumentError` for a value that cannot be sent.
+
+The text's meaning depends on the slot's location: path: the text of the hole (with the style's prefix);
+query: whole pieces such as ``a=1&a=2`` (empty: nothing is sent); header: the field value;
+cookie: whole pieces such as ``a=1; b=2``; querystring: the whole query.
+"""
+
+BodyWriter = Callable[[Any], tuple[str, bytes]]
+"""A body's JSON value to (value of Content-Type, bytes); raises `ArgumentError`."""
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Scheme, host and port: where requests go and to whom credentials belong (RFC 6454)."""
+
+    scheme: str  # "http" or "https"
+    host: str  # lower case; an IPv6 address without brackets
+    port: int
+
+    @property
+    def authority(self) -> str:
+        """``host[:port]`` as in a Host header: the default port is left out."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default = {"http": 80, "https": 443}[self.scheme]
+        return host if self.port == default else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}"
+
+
+class BaseUrl(msgspec.Struct, frozen=True):
+    """An API's base: its origin and the path prefix, percent-encoded, without a trailing slash."""
+
+    origin: Origin
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.origin}{self.path}"
+
+
+def base_url(text: str) -> BaseUrl:
+    """``https://api.example.com/v1/`` → `BaseUrl`; raises ValueError with the reason.
+
+    Only http and https; no user information, query or fragment: they have no meaning in a base URL and a
+    credential in one would end up in logs.
+    """
+    parts = urlsplit(text.strip())
+    if parts.scheme not in {"http", "https"}:
+        raise ValueError("must start with http:// or https://")
+    if not parts.hostname:
+        raise ValueError("names no host")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not carry a user name or password; use the AUTH_ settings")
+    if parts.query or parts.fragment:
+        raise ValueError("must not carry a query or a fragment")
+    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    return BaseUrl(Origin(parts.scheme, parts.hostname, port), parts.path.rstrip("/"))
+
+
+class Slot(msgspec.Struct, frozen=True, kw_only=True):
+    """Where one argument goes."""
+
+    argument: str  # its name in the tool's input schema
+    name: str  # its name on the wire
+    location: str  # path, query, header, cookie, querystring
+    required: bool
+    encode: Encoder
+
+
+class BodyPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """How the body is made: from one argument ``whole``, or from the flat arguments ``properties``.
+
+    ``properties`` maps argument to property name. ``writers`` maps each usable media type, as documented, to its
+    writer, the default first; ``chooser`` is the argument that selects one where there is more than one. ``needed``
+    are the arguments without which an optional body cannot be given.
+    """
+
+    required: bool
+    whole: str | None
+    properties: Mapping[str, str]
+    writers: Mapping[str, BodyWriter]
+    chooser: str | None = None
+    needed: tuple[str, ...] = ()
+
+
+class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One request, ready but for credentials.
+
+    ``path`` is percent-encoded and begins with a slash; ``query`` is percent-encoded, without the question mark,
+    empty for none. Header names are as they go out; values are latin-1 text. ``body`` None means no body at all.
+    """
+
+    method: str
+    origin: Origin
+    path: str
+    query: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes | None = None
+
+    @property
+    def target(self) -> str:
+        """Origin-form of the request target (RFC 9112 section 3.2.1)."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    def __repr__(self) -> str:
+        names = ", ".join(name for name, _ in self.headers)
+        size = "none" if self.body is None else len(self.body)
+        return f"HttpRequest({self.method} {self.origin}{self.path}, headers: {names}, body: {size})"
+
+
+class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """What the API answered. Header names are lower case, values latin-1 text.
+
+    ``cut`` says in words why the body is not whole ("after 10 MiB", "at the deadline"); None if it is. ``retries`` is
+    how many attempts there were before this one, ``doubtful`` whether one of them may have been carried out.
+    """
+
+    status: int
+    reason: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    cut: str | None = None
+    retries: int = 0
+    doubtful: bool = False
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header; ``name`` in lower case."""
+        return next((value for key, value in self.headers if key == name), None)
+
+
+class KeyPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an API key goes."""
+
+    name: str
+    location: KeyLocation
+
+
+class Access(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the configured credentials meet what the document asks for; ``reason`` says why they do not."""
+
+    kind: Literal["met", "anonymous", "unmet"]
+    reason: str = ""
+
+
+ANONYMOUS = Access(kind="anonymous")
+"""Nothing is asked for, or it is allowed to send nothing."""
+
+
+class InputContract(msgspec.Struct, frozen=True, kw_only=True):
+    """What the arguments must be; `openapi_mcp_server.bridge.arguments.check.check` applies it.
+
+    ``schema`` is the tool's inputSchema, self-contained JSON. It is bytes and not Raw because bytes remember their
+    hash: the compiled validator is looked up by it on every call.
+    """
+
+    schema: bytes
+    names: tuple[str, ...]  # every argument
+    required: tuple[str, ...] = ()
+
+
+class OutputContract(msgspec.Struct, frozen=True, kw_only=True):
+    """The tool's outputSchema. ``wrapped``: an answer that is no object goes under the key ``result``.
+
+    The schema also takes an answer that is not as documented, under the key ``undocumented``; where the tool is
+    ``filterable``, what a filter made of an answer, under the key ``filtered``.
+    """
+
+    schema: msgspec.Raw
+    wrapped: bool
+
+
+class Tool(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation compiled: its list entry is bytes, its request only has holes to fill.
+
+    ``path`` is literal text (percent-encoded) and indexes into ``slots`` (int), base path included.
+    ``accept`` is the value of the Accept header. ``entry`` is the encoded element of tools/list; ``digest`` is a
+    hash of everything in it, which moves when what a model is told of the tool does.
+    """
+
+    name: str
+    api: str
+    method: str
+    pointer: str
+    template: str  # the document's path, for logs and metrics
+    origin: Origin
+    path: tuple[str | int, ...]
+    fixed_query: str
+    slots: tuple[Slot, ...]
+    body: BodyPlan | None
+    accept: str
+    access: Access = ANONYMOUS
+    input: InputContract
+    output: OutputContract | None
+    entry: msgspec.Raw
+    digest: str = ""
+    filterable: bool = False  # whether it has the argument RESPONSE_FILTER
+    title: str
+    summary: str
+
+    @property
+    def is_safe(self) -> bool:
+        return self.method in SAFE_METHODS
+
+    @property
+    def is_idempotent(self) -> bool:
+        return self.method in IDEMPOTENT_METHODS
+
+
+class SkippedTool(msgspec.Struct, frozen=True, kw_only=True):
+    """An operation of one API that became no tool."""
+
+    api: str
+    operation: SkippedOperation
+
+
+class ApiSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What the service knows about one API once its tools are made."""
+
+    name: str
+    title: str
+    version: str
+    dialect: str
+    base: BaseUrl
+    origins: frozenset[Origin]  # its base's, and those of its other servers that the operator allows
+    tools: int
+    filtered: int  # left out by INCLUDE_TAGS and EXCLUDE_TAGS
+    notes: tuple[Note, ...]
+    security_schemes: Mapping[str, SecurityScheme]
+    key_place: KeyPlace  # of the configured key, if there is one
+    unmet: int  # tools whose credentials are not configured
+
+
+class ToolCatalog(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is served. One immutable value, replaced whole."""
+
+    apis: tuple[ApiSummary, ...]
+    tools: Mapping[str, Tool]  # by name, in the order of the documents
+    skipped: tuple[SkippedTool, ...]
+
+    @property
+    def list_bytes(self) -> int:
+        """Of all elements of tools/list: what a model reads of them."""
+        return sum(len(bytes(tool.entry)) for tool in self.tools.values())

@@ -1,0 +1,149 @@
+"""Names of tools and of their arguments: legal, unique, and the same whatever else the document holds.
+
+A name is a function of its own operation. It moves for one reason only: another operation appears, or vanishes,
+that would have had exactly the same name; then all of them carry a hash of what they are. A hash on every altered
+name would be steadier still, but it would sit on each of GitHub's 1,223 (``repos/get`` is not legal as it is), and
+models read names. Nothing depends on order.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from openapi_mcp_server.openapi.model import Operation
+
+NAME_LENGTH = 64
+COMPARED_NAMES = 2_000
+"""Of all names, with one that is not known: 20 ms at most."""
+_HASH_LENGTH = 8
+_NOT_TOOL = re.compile(r"[^a-zA-Z0-9_-]+")
+_NOT_ARGUMENT = re.compile(r"[^a-zA-Z0-9_.-]+")
+
+BODY = "body"
+"""The location of a body's properties, and the argument that is a whole body."""
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """A name as its owner would have it, and what tells its owner from all others."""
+
+    name: str
+    identity: str
+
+
+class Wire(msgspec.Struct, frozen=True):
+    """A parameter or a body's property: its own name and where it goes (a parameter's location, or ``body``)."""
+
+    name: str
+    location: str
+
+
+def tool_name(operation: Operation, api: str | None, override: str | None) -> Wanted:
+    """The name an operation asks for: the override, the operationId, or method and path; the API's name first.
+
+    ``api`` is None where one document is served alone.
+    """
+    place = operation.method.lower() + operation.path
+    own = (
+        _legal(override or "", _NOT_TOOL) or _legal(operation.operation_id or "", _NOT_TOOL) or _legal(place, _NOT_TOOL)
+    )
+    identity = f"{operation.method} {operation.path}?{operation.query} {operation.pointer}"
+    if api is None:
+        return Wanted(own, identity)
+    return Wanted(f"{_legal(api, _NOT_TOOL)}_{own}", f"{api} {identity}")
+
+
+def unique(wanted: Sequence[Wanted]) -> list[str]:
+    """Names of at most 64 characters, all different, in the order given.
+
+    Whoever shares a name with another gets a hash of its identity, all of them alike.
+    """
+    identities = _distinct([want.identity for want in wanted])
+    names = [_fit(want.name, identity) for want, identity in zip(wanted, identities, strict=True)]
+    return _separated(names, identities, exact=[False] * len(names))
+
+
+def argument_names(wires: Sequence[Wire]) -> list[str]:
+    """The argument of each wire name, in the order given; depends on this one operation only.
+
+    A collision gives every parameter its location as a suffix; the body's name stays. What still collides (two
+    names that differ only in illegal characters) is told apart by a hash, except for a name that is exact.
+    """
+    names = [_legal(wire.name, _NOT_ARGUMENT) or "argument" for wire in wires]
+    counts = Counter(names)
+    if len(counts) < len(names):
+        names = [
+            f"{name}__{wire.location}" if counts[name] > 1 and wire.location != BODY else name
+            for name, wire in zip(names, wires, strict=True)
+        ]
+    identities = _distinct([f"{wire.location} {wire.name}" for wire in wires])
+    names = [_fit(name, identity) for name, identity in zip(names, identities, strict=True)]
+    return _separated(names, identities, exact=[name == wire.name for name, wire in zip(names, wires, strict=True)])
+
+
+def free(name: str, taken: Sequence[str]) -> str:
+    """The name of an argument of our own beside those of the operation: theirs keep their names."""
+    while name in taken:
+        name += "__" + BODY
+    return name
+
+
+def _separated(names: list[str], identities: list[str], exact: list[bool]) -> list[str]:
+    """The names with a hash on those that are shared; an ``exact`` one keeps its name if the others can yield.
+
+    A hashed name can meet one that somebody chose to look like it, so the rule is applied until no two are equal.
+    """
+    separated = list(names)
+    salt = 0
+    while shared := {name for name, count in Counter(separated).items() if count > 1}:
+        for index, name in enumerate(separated):
+            if name in shared and (salt > 0 or not exact[index]):
+                separated[index] = _hashed(names[index], identities[index], salt)
+        salt += 1
+    return separated
+
+
+def _legal(text: str, illegal: re.Pattern[str]) -> str:
+    """The text itself if it is legal, else with accents dropped and everything else illegal as one underscore."""
+    if illegal.search(text) is None:
+        return text
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return illegal.sub("_", text).strip("_")
+
+
+def _fit(name: str, identity: str) -> str:
+    return name if len(name) <= NAME_LENGTH else _hashed(name, identity)
+
+
+def _hashed(name: str, identity: str, salt: int = 0) -> str:
+    digest = hashlib.sha256(f"{salt or ''}{identity}".encode()).hexdigest()[:_HASH_LENGTH]
+    return f"{name[: NAME_LENGTH - _HASH_LENGTH - 1].rstrip('_-')}_{digest}"
+
+
+def _distinct(identities: list[str]) -> list[str]:
+    """Equal identities are numbered, so that even two operations with nothing to tell them apart get two names."""
+    counts = Counter(identities)
+    if len(counts) == len(identities):
+        return identities
+    seen: Counter[str] = Counter()
+    numbered = []
+    for identity in identities:
+        seen[identity] += 1
+        numbered.append(f"{identity} {seen[identity]}" if counts[identity] > 1 else identity)
+    return numbered
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Up to three known names that a wrong one may be meant for, the likeliest first.
+
+    Only so many that are about as long are compared: each takes 10 µs.
+    """
+    alike = [each for each in known if abs(len(each) - len(name)) <= max(3, len(name) // 3)]
+    return difflib.get_close_matches(name, alike[:COMPARED_NAMES], n=3, cutoff=0.6)

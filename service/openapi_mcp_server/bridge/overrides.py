@@ -1,0 +1,144 @@
+"""What authors and operators want a model to see of an operation: ``x-mcp`` in the document, TOOL_OVERRIDES beside it.
+
+A document's mistakes are notes, since its author is a stranger; but what was to be hidden is never shown for one. The
+file of TOOL_OVERRIDES is the operator's own: what is wrong in it stops the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from openapi_mcp_server.bridge import text
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.mcp.messages import Annotations
+from openapi_mcp_server.openapi.model import ApiDescription, Note, Operation
+from openapi_mcp_server.openapi.pointers import ROOT, child
+from openapi_mcp_server.openapi.reading.objects import fault, read_map
+from openapi_mcp_server.openapi.references.resolve import Located
+from openapi_mcp_server.openapi.text import document
+
+Entries = Mapping[str, Mapping[str, msgspec.Raw]]
+"""The fields of each entry, by operationId or by method and path: ``GET /pets/{id}``."""
+
+_KEYS_SHOWN = 200
+"""Characters of unread keys in a note."""
+
+
+class Overrides(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be seen instead of what the document says."""
+
+    name: str | None = None
+    title: str | None = None
+    description: str | None = None
+    hidden: bool = False
+    annotations: Annotations = Annotations()
+    tags: tuple[str, ...] | None = None
+
+
+class Told(msgspec.Struct, frozen=True):
+    """The overrides of one operation; ``hidden_by`` says in words who hides it; ``fault`` is why it cannot be shown."""
+
+    overrides: Overrides = Overrides()
+    notes: tuple[Note, ...] = ()
+    hidden_by: str = ""
+    fault: SpecError | None = None
+
+
+_NOTHING_TOLD = Told()
+_NOTHING_WRITTEN = msgspec.Raw(b"{}")
+_KNOWN = Overrides.__struct_fields__
+_decode = msgspec.json.Decoder(Overrides).decode
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def read(data: bytes) -> Entries:
+    """The file of TOOL_OVERRIDES, JSON or YAML. Raises SpecError with the place of what is wrong."""
+    root = Located(ROOT, msgspec.Raw(document.read(data)))
+    return {key: _entry(root.member(value, key)) for key, value in read_map(root).items()}
+
+
+def _entry(at: Located) -> dict[str, msgspec.Raw]:
+    fields = _given(read_map(at))
+    for name, value in fields.items():
+        try:
+            _decode(_one(name, value))
+        except msgspec.ValidationError as error:
+            raise fault(error, at.pointer) from error
+    if unknown := _unknown(fields):
+        raise SpecError(at.pointer, f"has keys that mean nothing here: {unknown}; known are {', '.join(_KNOWN)}")
+    return fields
+
+
+def of(operation: Operation, entries: Entries) -> Told:
+    """The document's overrides, and over them those of the entries that select the operation."""
+    own = {} if operation.overrides == _NOTHING_WRITTEN else _given(_fields(operation.overrides))
+    selected: dict[str, msgspec.Raw] = {}
+    for key in _keys(operation):
+        selected |= entries.get(key, {})
+    if not own and not selected:
+        return _NOTHING_TOLD
+    usable, notes, problem = _sorted_out(own, operation.pointer)
+    overrides = _decode(msgspec.json.encode(usable | selected))
+    is_ours = "hidden" in selected
+    hidden_by = "TOOL_OVERRIDES" if is_ours else "x-mcp in the document"
+    return Told(overrides, notes, hidden_by if overrides.hidden else "", None if is_ours else problem)
+
+
+def unused(entries: Entries, description: ApiDescription) -> tuple[Note, ...]:
+    """A note for each entry that selects no operation."""
+    found = {key for operation in description.operations for key in _keys(operation)}
+    found.update(f"{skipped.method} {skipped.path}" for skipped in description.skipped)
+    message = "TOOL_OVERRIDES: {} selects no operation; expected an operationId, or method and path as in 'GET /pets'"
+    return tuple(
+        Note(
+            pointer=child(ROOT, key), kind="override_unused", message=message.format(text.line(repr(key), _KEYS_SHOWN))
+        )
+        for key in entries
+        if key not in found
+    )
+
+
+def _keys(operation: Operation) -> tuple[str, ...]:
+    """What selects an operation; the last counts most."""
+    by_place = f"{operation.method} {operation.path}"
+    return (by_place,) if operation.operation_id is None else (operation.operation_id, by_place)
+
+
+def _sorted_out(
+    written: Mapping[str, msgspec.Raw], pointer: str
+) -> tuple[dict[str, msgspec.Raw], tuple[Note, ...], SpecError | None]:
+    """What can be used, notes on the rest, and the fault of an operation of which nobody knows whether it is hidden."""
+    usable, problems, problem = {}, [], None
+    for name, value in written.items():
+        try:
+            _decode(_one(name, value))
+        except msgspec.ValidationError as error:
+            problems.append(f"x-mcp cannot be used: {fault(error, f'{pointer}/x-mcp')}")
+            if name == "hidden":
+                problem = SpecError(pointer, problems[-1])
+        else:
+            usable[name] = value
+    if unknown := _unknown(written):
+        problems.append(f"x-mcp has keys that mean nothing here: {unknown}")
+    notes = (Note(pointer=pointer, kind="extension_ignored", message=each) for each in problems)
+    return usable, tuple(notes), problem
+
+
+def _given(fields: Mapping[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
+    """A key without a value is not there."""
+    return {name: value for name, value in fields.items() if value != msgspec.Raw(b"null")}
+
+
+def _one(name: str, value: msgspec.Raw) -> bytes:
+    return msgspec.json.encode({name: value})
+
+
+def _unknown(fields: Mapping[str, msgspec.Raw]) -> str:
+    """The keys that mean nothing; empty if there are none."""
+    unknown = sorted(fields.keys() - set(_KNOWN))
+    if "annotations" in fields and bytes(fields["annotations"]).startswith(b"{"):
+        inner: Iterable[str] = _fields(fields["annotations"]).keys() - set(Annotations.__struct_fields__)
+        unknown += [f"annotations.{name}" for name in sorted(inner)]
+    return text.line(", ".join(unknown), _KEYS_SHOWN)

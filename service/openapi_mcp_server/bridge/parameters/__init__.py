@@ -1,0 +1,1 @@
+"""Parameters to the text that carries them: path, query, header, cookie."""

@@ -1,0 +1,72 @@
+"""Percent-encoding, one function per set of characters that may stay as they are.
+
+URIs and forms carry UTF-8: every function here raises UnicodeEncodeError for a lone surrogate.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus, unquote
+
+from openapi_mcp_server.errors import ArgumentError
+
+Escape = Callable[[str], str]
+"""Text to text in which nothing can be taken for a delimiter."""
+
+MAX_ENCODINGS = 8
+"""Times that a text may be percent-encoded over: no honest one is, and each costs a pass over it."""
+
+KEPT_IN_QUERY = ":/?@!$'()*,;"
+"""Reserved characters that ``allowReserved`` leaves alone in a query.
+
+RFC 3986 (section 3.4) allows no ``#``, ``[`` and ``]`` there, and ``&``, ``=`` and ``+`` would make or change other
+parameters: OpenAPI 3.2 (section "URL Percent-Encoding", appendices C and E) leaves these six to be encoded.
+"""
+KEPT_IN_PATH = ":@!$&'()*+,;="
+"""The same for a path: what RFC 3986 (section 3.3) allows in a segment. ``/``, ``?`` and ``#`` would end it."""
+
+KEPT_IN_COOKIE = ":/?#[]@!$&'()*+="
+"""The same for a cookie: the reserved characters that are cookie-octets (RFC 6265 section 4.1.1)."""
+
+_OVERLONG = re.compile("%(?:c0|e0%80|f0%80%80)%(ae|af)|%c1%(9c)", re.IGNORECASE)
+"""A dot, a slash and a backslash in more bytes than UTF-8 allows (RFC 3629 section 3), which old decoders take."""
+_UNRESERVED = "A-Za-z0-9._~-"
+_is_unreserved = re.compile(f"[{_UNRESERVED}]*").fullmatch
+
+
+def unreserved(text: str) -> str:
+    """RFC 3986 section 2.3: only unreserved characters stay; so RFC 6570 section 3.2.1 expands values."""
+    return text if _is_unreserved(text) else quote(text, safe="")
+
+
+def segments(text: str) -> str:
+    """Several path segments: unreserved characters stay, and the slashes between them."""
+    return quote(text, safe="/")
+
+
+def reserved(kept: str) -> Escape:
+    """RFC 6570 section 3.2.3: unreserved characters, those in ``kept`` and percent-encoded triplets stay."""
+    substitute = re.compile(f"(%[0-9A-Fa-f]{{2}})|%|[^%{re.escape(kept)}{_UNRESERVED}]+").sub
+    return lambda text: substitute(lambda found: found[1] or quote(found[0], safe=""), text)
+
+
+def form(text: str) -> str:
+    """The application/x-www-form-urlencoded set of the WHATWG URL Standard (section 1.3): space becomes ``+``."""
+    return quote_plus(text, safe="*").replace("~", "%7E")
+
+
+def _shortest(overlong: re.Match[str]) -> str:
+    return {"ae": ".", "af": "/", "9c": "\\"}[(overlong[1] or overlong[2]).lower()]
+
+
+def fully_decoded(text: str) -> str:
+    """Percent-decoded until nothing changes: what a chain of servers might make of it. Raises ArgumentError."""
+    for _ in range(MAX_ENCODINGS):
+        if "%" not in text:
+            return text
+        decoded = unquote(_OVERLONG.sub(_shortest, text))
+        if decoded == text:
+            return text
+        text = decoded
+    raise ArgumentError(f"is percent-encoded more than {MAX_ENCODINGS - 1} times over")

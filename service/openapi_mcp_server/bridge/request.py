@@ -1,0 +1,93 @@
+"""A tool's arguments to the one request they stand for: the compiled path's holes filled, nothing else decided.
+
+The path is never parsed or joined from URLs. Before the request leaves it must still have the shape of its template:
+as many segments, no dot segment, nothing but visible ASCII; its origin is the tool's, which no argument touches.
+
+A parameter that is null is left out unless it is required (RFC 6570 section 2.3: null is undefined); in a body null
+is a value like any other. An empty list or object is undefined as well, and no header is sent for it. A required body
+for which nothing is given is an empty object; an optional one is no body.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from openapi_mcp_server.bridge.model import BodyPlan, HttpRequest, Tool
+from openapi_mcp_server.bridge.parameters.percent import fully_decoded
+from openapi_mcp_server.errors import ArgumentError
+from openapi_mcp_server.grammar import has_dot_segment
+
+_PATH = re.compile(r'/[!"$->@-~]*')
+_QUERY = re.compile(r'[!"$-~]*')
+"""Visible ASCII less what ends a path (``?``) or a query (``#``)."""
+
+
+def build(tool: Tool, arguments: Mapping[str, Any]) -> HttpRequest:
+    """The request for arguments that have been checked against the tool's schema, keyed by argument name.
+
+    Raises ArgumentError for a value that cannot be sent.
+    """
+    holes: dict[int, str] = {}
+    query = [tool.fixed_query] if tool.fixed_query else []
+    headers = [("accept", tool.accept)] if tool.accept else []
+    cookies = []
+    for index, slot in enumerate(tool.slots):
+        if (value := arguments.get(slot.argument)) is None and not (slot.required and slot.argument in arguments):
+            continue
+        text = slot.encode(value)
+        match slot.location:
+            case "path":
+                holes[index] = text
+            case "header" if value not in ([], {}) or slot.required:
+                headers.append((slot.name, text))
+            case "cookie":
+                cookies.append(text)
+            case "query" | "querystring" if text:
+                query.append(text)
+    if any(cookies):
+        headers.append(("cookie", "; ".join(filter(None, cookies))))
+    body = None if tool.body is None else _body(tool.body, arguments)
+    if body is not None:
+        headers.append(("content-type", body[0]))
+    return HttpRequest(
+        method=tool.method,
+        origin=tool.origin,
+        path=_path(tool, holes),
+        query=_query(query),
+        headers=tuple(headers),
+        body=None if body is None else body[1],
+    )
+
+
+def _path(tool: Tool, holes: Mapping[int, str]) -> str:
+    """The path, or ArgumentError if arguments beside each other or beside literal text would change its shape."""
+    pieces = [part if isinstance(part, str) else holes.get(part, "") for part in tool.path]
+    path = "".join(pieces)
+    slashes = sum([part.count("/") for part in tool.path if isinstance(part, str)])
+    has_shape = all(pieces) and path.count("/") == slashes and _PATH.fullmatch(path) is not None
+    if not has_shape or has_dot_segment(fully_decoded(path)):
+        raise ArgumentError(f"these arguments do not fit the path {tool.template}: they would name another one")
+    return path
+
+
+def _query(pieces: list[str]) -> str:
+    query = "&".join(pieces)
+    if not _QUERY.fullmatch(query):
+        raise ArgumentError("these arguments do not fit into a query")
+    return query
+
+
+def _body(plan: BodyPlan, arguments: Mapping[str, Any]) -> tuple[str, bytes] | None:
+    """Content-Type and bytes; None where an optional body was not given."""
+    chosen = arguments.get(plan.chooser) if plan.chooser is not None else None
+    write = plan.writers[chosen] if chosen is not None else next(iter(plan.writers.values()))
+    if plan.whole is not None:
+        return write(arguments[plan.whole]) if plan.whole in arguments else None
+    given = {name: arguments[argument] for argument, name in plan.properties.items() if argument in arguments}
+    if not given and not plan.required:
+        return None
+    if missing := [argument for argument in plan.needed if argument not in arguments]:
+        raise ArgumentError(f"{', '.join(missing)}: missing; whoever gives a part of the body must give this too")
+    return write(given)

@@ -1,0 +1,1 @@
+"""Results of tools: made of answers and of failures, within a budget."""

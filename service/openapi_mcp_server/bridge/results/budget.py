@@ -1,0 +1,211 @@
+"""An answer within the operator's budget: cut where it loses least, still valid JSON, and everything cut is said.
+
+Arrays lose their last items and long strings their ends; members, numbers and whatever fits stay exactly as the API
+spelt them. A picture, a sound or a file is never cut: half of one is none, and `content.ANSWER_LIMIT` bounds it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from openapi_mcp_server.bridge.media.content import Body
+from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
+from openapi_mcp_server.bridge.text import shorten, visible
+from openapi_mcp_server.mcp.messages import EmbeddedResource, TextContent, TextResource, ToolResult
+
+BYTES_PER_TOKEN = 4
+"""A rule of thumb for English and JSON."""
+MAX_DEPTH = 20
+"""Levels that are looked into. Each may read the whole answer once, so this bounds the time; what lies deeper is left
+out whole."""
+_LEAST = 64
+"""Bytes to which a member of an object is cut at least; with less for each, the last members go instead."""
+_CUTS_TOLD = 10
+_NAME_SHOWN = 60
+_ELLIPSIS = "…".encode()
+
+_WHOLE_CHARACTERS = re.compile(
+    r"(?>(?:[^\\]++|\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u(?![dD][89abAB])[0-9a-fA-F]{4})*)"
+)
+"""The inside of a JSON string up to the last escape that is whole, both halves of a surrogate pair together."""
+_PAGING = frozenset(
+    {
+        "after", "before", "beginat", "continuation", "continuationtoken", "count", "cursor", "endingbefore", "first",
+        "from", "last", "limit", "marker", "maxitems", "maxkeys", "maxresults", "nexttoken", "offset", "page",
+        "pageindex", "pagelimit", "pageno", "pagenumber", "pageoffset", "pagesize", "pagetoken", "perpage", "rows",
+        "size", "skip", "start", "startat", "startcursor", "startindex", "startingafter", "take", "top",
+    }
+)  # fmt: skip
+"""Names by which APIs page, in small letters and without punctuation: ``per_page``, ``$top``, ``page[size]``."""
+_PUNCTUATION = re.compile(r"[^a-z]")
+
+_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_string = msgspec.json.Decoder(str).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """What is left of one value. ``pointer`` is a JSON Pointer (RFC 6901), its names shortened."""
+
+    pointer: str
+    kept: int
+    total: int
+    of: str  # items, members, characters
+
+    def __str__(self) -> str:
+        first = "" if self.of == "members" else "the first "
+        return f"{self.pointer or 'the answer'}: {first}{self.kept:,} of {self.total:,} {self.of}"
+
+
+def within(body: Body, tool: Tool, budget_bytes: int) -> Body:
+    """The body in at most ``budget_bytes`` of UTF-8 text, with notes that say what is missing; 0: no limit.
+
+    Only a number that is longer than the budget by itself is not cut.
+    """
+    if not budget_bytes or not isinstance(body.content, TextContent):
+        return body
+    whole = body.content.text.encode() if body.json is None else body.json
+    if len(whole) <= budget_bytes:
+        return body
+    if body.json is None:
+        text = whole[:budget_bytes].decode(errors="ignore")  # of the last character, what is not whole goes
+        cuts = [Cut("", len(text), len(body.content.text), "characters")]
+        return Body(TextContent(text), notes=(*body.notes, *_told(len(whole), budget_bytes, cuts, tool)))
+    cuts = []
+    left = _cut(whole, budget_bytes, "", cuts)
+    if left is None:
+        return body
+    notes = (*body.notes, *_told(len(whole), budget_bytes, cuts, tool))
+    return Body(TextContent(left.decode()), left, notes, body.filtered)
+
+
+def tokens(result: ToolResult) -> int:
+    """About how many tokens a model reads; pictures, sounds and files are not text and do not count."""
+    texts = (block.resource if isinstance(block, EmbeddedResource) else block for block in result.content)
+    return sum(_size(each.text) for each in texts if isinstance(each, TextContent | TextResource)) // BYTES_PER_TOKEN
+
+
+def _size(text: str) -> int:
+    """In UTF-8; of ASCII, which most answers are, without encoding it."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def paging_arguments(tool: Tool) -> list[str]:
+    """The arguments by which the operation can be asked for another part of the same."""
+    wires = {slot.argument: slot.name for slot in tool.slots if slot.location != "path"}
+    if tool.body is not None:
+        wires.update(tool.body.properties)
+    return [argument for argument, name in wires.items() if _PUNCTUATION.sub("", name.lower()) in _PAGING]
+
+
+def _told(size: int, budget_bytes: int, cuts: Sequence[Cut], tool: Tool) -> Iterator[str]:
+    yield f"Note: this answer is cut. It has {_amount(size)}; the limit is {_amount(budget_bytes)}. It shows:"
+    yield from (f"- {cut}" for cut in cuts[:_CUTS_TOLD])
+    if len(cuts) > _CUTS_TOLD:
+        yield f"- and {len(cuts) - _CUTS_TOLD:,} more places that are cut"
+    yield _advice(tool)
+
+
+def _advice(tool: Tool) -> str:
+    ways = []
+    if names := paging_arguments(tool):
+        ways.append(f"call again with other values of {', '.join(names)}")
+    if tool.filterable:
+        ways.append(f"select what you need with {RESPONSE_FILTER}")
+    if not ways:
+        return "This operation has no arguments for pages: ask for something narrower."
+    return f"For the rest, {', or '.join(ways)}."
+
+
+def _amount(size: int) -> str:
+    return f"{size:,} bytes (about {size // BYTES_PER_TOKEN:,} tokens)"
+
+
+def _cut(value: bytes, room: int, pointer: str, cuts: list[Cut], depth: int = 0) -> bytes | None:
+    """Compact JSON in at most ``room`` bytes; None if nothing of it can be kept. What is cut is added to ``cuts``."""
+    if len(value) <= room:
+        return value
+    if depth >= MAX_DEPTH or room < len("[]"):
+        return None
+    value = bytes(value)  # from msgspec.Raw
+    match value[:1]:
+        case b'"':
+            return _cut_string(value, room, pointer, cuts)
+        case b"[":
+            return _cut_array(_items(value), room, pointer, cuts, depth)
+        case b"{":
+            return _cut_object(value, room, pointer, cuts, depth)
+        case _:
+            return None
+
+
+def _cut_string(value: bytes, room: int, pointer: str, cuts: list[Cut]) -> bytes | None:
+    inside = room - len(_ELLIPSIS) - 2
+    if inside < 0:
+        return None
+    whole = _WHOLE_CHARACTERS.match(value[1:-1][:inside].decode(errors="ignore"))
+    kept = whole[0] if whole else ""
+    cuts.append(Cut(pointer, len(_string(f'"{kept}"')), len(_string(value)), "characters"))
+    return b'"%b%b"' % (kept.encode(), _ELLIPSIS)
+
+
+def _cut_object(value: bytes, room: int, pointer: str, cuts: list[Cut], depth: int) -> bytes:
+    """Every member is kept and the large ones are cut to equal shares, as long as that leaves something of each."""
+    members = [(_encode(name) + b":", name, member) for name, member in _members(value).items()]
+    share = _share([len(member) for _, _, member in members], room - 2 - sum(len(key) + 1 for key, _, _ in members))
+    if share < _LEAST:
+        kept = _first(members, room, pointer, cuts, depth)
+    else:
+        parts = [(key, _cut(member, share, _below(pointer, name), cuts, depth + 1)) for key, name, member in members]
+        kept = [key + part for key, part in parts if part is not None]
+    if len(kept) < len(members):
+        cuts.append(Cut(pointer, len(kept), len(members), "members"))
+    return b"{%b}" % b",".join(kept)
+
+
+def _share(sizes: Sequence[int], room: int) -> int:
+    """The largest size to which all may be cut so that their sum is at most ``room``."""
+    for position, size in enumerate(sorted(sizes)):
+        share = room // (len(sizes) - position)
+        if size > share:
+            return share
+        room -= size
+    return max(sizes, default=0)
+
+
+def _cut_array(items: Sequence[bytes], room: int, pointer: str, cuts: list[Cut], depth: int) -> bytes:
+    entries = ((b"", str(index), item) for index, item in enumerate(items))
+    kept = _first(entries, room, pointer, cuts, depth)
+    if len(kept) < len(items):
+        cuts.append(Cut(pointer, len(kept), len(items), "items"))
+    return b"[%b]" % b",".join(kept)
+
+
+def _first(
+    entries: Iterable[tuple[bytes, str, bytes]], room: int, pointer: str, cuts: list[Cut], depth: int
+) -> list[bytes]:
+    """The first items of an array or members of an object (key with colon, name, value) that fit.
+
+    The one that does not is cut itself if without it more than half of the room were empty: a page's rows may well
+    be the second item of an array, and a single item may be the whole answer.
+    """
+    left = room - 1  # with a comma for each entry, of which the last needs none
+    kept: list[bytes] = []
+    for key, name, value in entries:
+        size = len(key) + len(value) + 1
+        if size > left:
+            inside = left - len(key) - 1
+            part = _cut(value, inside, _below(pointer, name), cuts, depth + 1) if left > room // 2 else None
+            return kept if part is None else [*kept, key + part]
+        kept.append(key + value)
+        left -= size
+    return kept
+
+
+def _below(pointer: str, name: str) -> str:
+    token = shorten(visible(name), _NAME_SHOWN).replace("~", "~0").replace("/", "~1")
+    return f"{pointer}/{token}"

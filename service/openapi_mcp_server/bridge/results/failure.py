@@ -1,0 +1,138 @@
+"""An answer that is no success, in the words a model needs: what the API said, and whether the call took effect."""
+
+from __future__ import annotations
+
+import html
+
+import msgspec
+
+from openapi_mcp_server.bridge.media import content
+from openapi_mcp_server.bridge.media.table import essence
+from openapi_mcp_server.bridge.model import HttpResponse, Tool
+from openapi_mcp_server.bridge.results import answer_headers
+from openapi_mcp_server.mcp.messages import TextContent
+
+EXCERPT_LIMIT = 2_000
+"""Bytes of an error's body that a model gets: enough for every list of faults worth reading."""
+_HTML_LIMIT = 64 * 1024
+"""Bytes of a page that are searched for its text."""
+_HIDDEN = ("script", "style", "head", "svg", "noscript")
+"""Elements whose content nobody reads."""
+_ADVICE = {
+    401: "The credentials configured for this API are missing or not accepted; its operator has to mend that.",
+    403: "The credentials configured for this API do not allow this.",
+    407: "A proxy of the API asks for credentials; its operator has to mend that.",
+    429: "Wait before the next call of this API.",
+}
+UNKNOWN_OUTCOME = "The request may have been carried out: check before trying again."
+DOUBTFUL = "An earlier attempt of this call failed without a clear outcome; it may have been carried out."
+
+
+def explain(tool: Tool, response: HttpResponse) -> str:
+    """The text of an error result for an answer outside 2xx."""
+    said = [f"The API answered {answer_headers.status_line(response)}{tries(response.retries)}."]
+    if response.status < 400:
+        said.append(_redirect(response))
+    else:
+        said.append(excerpt(_readable(response)))
+        said.append(_ADVICE.get(response.status, ""))
+        if response.status >= 500 and not tool.is_idempotent:
+            said.append(UNKNOWN_OUTCOME)
+        elif response.doubtful and not tool.is_safe:  # a second DELETE finds nothing
+            said.append(DOUBTFUL)
+    return "\n".join([line for line in said if line] + answer_headers.lines(response))
+
+
+def tries(retries: int) -> str:
+    """What follows a failure that was not the first of its call."""
+    return f" (tried {retries + 1} times)" if retries else ""
+
+
+def malformed(response: HttpResponse, problem: str) -> str:
+    """The text of an error result for a body that is not what its type says."""
+    said = (
+        f"The API answered {answer_headers.status_line(response)}, but its body is not the "
+        f"{essence(response.header('content-type') or '')} that it claims to be: {problem}. It begins:"
+    )
+    return f"{said}\n{excerpt(response.body[: EXCERPT_LIMIT + 1].decode('utf-8', errors='backslashreplace'))}"
+
+
+def excerpt(text: str) -> str:
+    """At most `EXCERPT_LIMIT` bytes, and how many were left out."""
+    encoded = text.encode("utf-8", errors="replace")
+    if len(encoded) <= EXCERPT_LIMIT:
+        return text
+    kept = encoded[:EXCERPT_LIMIT].decode("utf-8", errors="ignore")
+    return f"{kept}… ({len(encoded) - EXCERPT_LIMIT} more bytes left out)"
+
+
+def _redirect(response: HttpResponse) -> str:
+    if response.status == 304:
+        return "It sends no content to a conditional request; leave out the condition (If-None-Match, …) to get it."
+    host = answer_headers.redirect_host(response)
+    if host is None:
+        return "It names no place to go to instead."
+    where = host or "the same host"
+    return f"It points to {where}. Only a GET that stays at its own origin is redirected, and at most three times."
+
+
+def _readable(response: HttpResponse) -> str:
+    """The useful part of an error's body; empty if there is none."""
+    if not response.body.strip():
+        return ""
+    body = content.read(response, "")
+    if isinstance(body, content.MalformedBody):
+        return response.body[: EXCERPT_LIMIT + 1].decode("utf-8", errors="backslashreplace")
+    content_type = response.header("content-type") or ""
+    if body.json is not None:
+        return _problem(body.json, response.status)
+    if not isinstance(body.content, TextContent):
+        return f"Its body is {len(response.body)} bytes of {content_type or 'an unstated type'}."
+    if essence(content_type) in {"text/html", "application/xhtml+xml"}:
+        return strip_html(body.content.text)
+    return body.content.text.strip()
+
+
+def _problem(compact: bytes, status: int) -> str:
+    """Problem Details (RFC 9457) as sentences, whatever the declared type; other JSON as it is.
+
+    What is neither a sentence nor said already follows as JSON: ``errors``, and whatever else the API adds.
+    """
+    try:
+        members = msgspec.json.decode(compact, type=dict[str, msgspec.Raw])
+        sentences = [text for name in ("title", "detail") if (text := _pop_text(members, name))]
+    except (msgspec.DecodeError, RecursionError):
+        return compact.decode()
+    if not sentences:
+        return compact.decode()
+    for name, said in (("status", b"%d" % status), ("type", b'"about:blank"')):
+        if name in members and bytes(members[name]) == said:
+            del members[name]
+    told = ": ".join(sentences)
+    return f"{told}\n{msgspec.json.encode(members).decode()}" if members else told
+
+
+def _pop_text(members: dict[str, msgspec.Raw], name: str) -> str:
+    """A member's text, which is then no longer among the others; empty if it is none."""
+    raw = members.get(name)
+    value = None if raw is None else msgspec.json.decode(raw)
+    if not isinstance(value, str):
+        return ""
+    del members[name]
+    return value
+
+
+def strip_html(page: str) -> str:
+    """The text of a page without tags, scripts and styles, on one line. Linear in the page."""
+    text = []
+    hidden = ""
+    for piece in f">{page[:_HTML_LIMIT]}".split("<"):
+        tag, _, rest = piece.partition(">")
+        name = tag.strip().lower().partition(" ")[0]
+        if hidden:
+            hidden = "" if name == f"/{hidden}" else hidden
+        elif name in _HIDDEN:
+            hidden = name
+        if not hidden:
+            text.append(rest)
+    return " ".join(html.unescape(" ".join(text)).split())

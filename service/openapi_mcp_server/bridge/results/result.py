@@ -1,0 +1,185 @@
+"""What a model gets back: an API's answer, or the reason why there is none, as the result of its tool call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, assert_never
+
+import msgspec
+
+from openapi_mcp_server.bridge.media import content
+from openapi_mcp_server.bridge.model import HttpResponse, OutputContract, Tool
+from openapi_mcp_server.bridge.results import answer_headers, budget, failure
+from openapi_mcp_server.errors import (
+    ArgumentError,
+    BadResponse,
+    CredentialError,
+    Refused,
+    ServiceError,
+    Timeout,
+    TooLarge,
+    Unreachable,
+    UpstreamError,
+)
+from openapi_mcp_server.mcp.messages import Content, TextContent, ToolResult
+from openapi_mcp_server.openapi.json_schema import Error, Kind, Validator, compiled
+
+MISMATCH = "openapi-mcp-server/outputMismatch"
+"""Key in ``_meta``: why the ``structuredContent`` of an answer is not what the document says."""
+TRUNCATED = "openapi-mcp-server/truncated"
+"""Key in ``_meta``, true where a part of the answer is missing; the text says which and how to get it."""
+COMPILED_LIMIT = 256
+"""Output schemas kept compiled: a catalog has thousands, a client calls a few."""
+_HEADERS_ONLY = frozenset({"HEAD", "OPTIONS"})
+"""Methods that are asked for the sake of the answer's headers."""
+_MISMATCH_LIMIT = 300
+"""Characters of a mismatch's description."""
+
+Select = Callable[[content.Body], content.Body]
+"""What the model asks of an answer before it sees it."""
+CallError = ArgumentError | CredentialError | Timeout | Unreachable | Refused | TooLarge | BadResponse
+
+
+class OutputValidators:
+    """Checks answers against output schemas, each compiled when its tool is first called."""
+
+    def __init__(self) -> None:
+        self._compiled = lru_cache(maxsize=COMPILED_LIMIT)(_compile)
+
+    def mismatch(self, contract: OutputContract, structured: bytes) -> str | None:
+        """What does not fit, in words; None if all does."""
+        try:
+            validator = self._compiled(bytes(contract.schema))
+            value = msgspec.json.decode(structured)
+        except (ValueError, RecursionError) as error:  # a schema that does not compile, a number beyond a double
+            return f"it cannot be checked: {error}"[:_MISMATCH_LIMIT]
+        if validator.is_valid(value):
+            return None
+        first = _first_error(validator, value)
+        pointer = "".join(f"/{part}" for part in first.instance_path)
+        return f"#{pointer}: {first.message}"[:_MISMATCH_LIMIT]
+
+
+def render(
+    tool: Tool,
+    response: HttpResponse,
+    validators: OutputValidators | None = None,
+    *,
+    select: Select | None = None,
+    budget_bytes: int = 0,
+) -> ToolResult:
+    """The result of a call that the API answered. ``validators`` None: answers are not checked (VALIDATE_OUTPUT).
+
+    ``select`` is the model's filter. An answer over ``budget_bytes`` (0: none) is cut; its structure is the same cut
+    JSON, and is checked as it is sent.
+    """
+    if not 200 <= response.status < 300:
+        return _error(failure.explain(tool, response))
+    if not response.body:
+        return _without_content(tool, response)
+    body = content.read(response, content.resource_uri(tool.api, tool.name))
+    if isinstance(body, content.MalformedBody):
+        return _error(failure.malformed(response, body.problem))
+    whole = body if select is None else select(body)
+    body = budget.within(whole, tool, budget_bytes)
+    structured, meta = _structured(tool, body, validators)
+    if body is not whole or response.cut is not None:
+        meta = {**(meta or {}), TRUNCATED: True}
+    return ToolResult(content=_blocks(response, body), structuredContent=structured, meta=meta)
+
+
+def from_error(error: ServiceError, tool: Tool) -> ToolResult:
+    """The result of a call that got no answer: what happened, whether it may have taken effect, what to do."""
+    if not isinstance(error, CallError):  # the operator's and the document's faults end at start: this one is ours
+        raise error
+    match error:
+        case ArgumentError():
+            return _error(f"{error}\nNothing was sent to the API.")
+        case CredentialError():
+            return _error(f"{error}\nNothing was sent to the API. Only the operator of this server can mend this.")
+        case Refused() if not error.outcome_unknown:
+            return _error(f"Not sent: {error}")
+        case Timeout() | Unreachable() | BadResponse() | Refused():
+            return _error(f"{error}{failure.tries(error.retries)}\n{_outcome(error, tool)}")
+        case TooLarge():
+            warning = "" if tool.is_idempotent else f" {failure.UNKNOWN_OUTCOME}"
+            return _error(f"{error}\nAsk for less: a page, a filter, fewer fields.{warning}")
+        case _:
+            assert_never(error)
+
+
+def _outcome(error: UpstreamError, tool: Tool) -> str:
+    if not error.outcome_unknown:
+        return "Nothing was sent: the call can be repeated."
+    return "The call can be repeated safely." if tool.is_idempotent else failure.UNKNOWN_OUTCOME
+
+
+def _error(text: str) -> ToolResult:
+    return ToolResult(content=(TextContent(text),), isError=True)
+
+
+def _without_content(tool: Tool, response: HttpResponse) -> ToolResult:
+    """Success without a body: 204 and 205 by their nature, HEAD by its own, others by the API's choice."""
+    said = [f"The API answered {answer_headers.status_line(response)}: success, without content."]
+    text = "\n".join(said + answer_headers.lines(response, bare=tool.method in _HEADERS_ONLY))
+    structured, meta = _structured(tool, None, None)
+    return ToolResult(content=(TextContent(text),), structuredContent=structured, meta=meta)
+
+
+def _blocks(response: HttpResponse, body: content.Body) -> tuple[Content, ...]:
+    """The answer, then in a text of its own what is to be said about it: JSON stays JSON."""
+    about = answer_headers.lines(response)
+    if response.status != 200:
+        about.insert(0, f"Status: {answer_headers.status_line(response)}")
+    if response.cut is not None:
+        about.append(f"Note: the answer was cut {response.cut}.")
+    about += body.notes
+    return (body.content, TextContent("\n".join(about))) if about else (body.content,)
+
+
+def _structured(
+    tool: Tool, body: content.Body | None, validators: OutputValidators | None
+) -> tuple[msgspec.Raw | msgspec.UnsetType, dict[str, Any] | msgspec.UnsetType]:
+    """``structuredContent`` and ``_meta``. An answer that is not as documented is still the answer, and says so."""
+    if tool.output is None:
+        return msgspec.UNSET, msgspec.UNSET
+    if body is not None and body.filtered and body.json is not None:
+        return msgspec.Raw(b'{"filtered":%b}' % body.json), msgspec.UNSET
+    compact = None if body is None else body.json
+    if compact is not None and tool.output.wrapped:
+        compact = b'{"result":%b}' % compact
+    problem = _problem(tool.output, compact, validators)
+    if compact is None or problem is not None:
+        return msgspec.Raw(b'{"undocumented":%b}' % _value(body)), {MISMATCH: problem}
+    return msgspec.Raw(compact), msgspec.UNSET
+
+
+def _problem(output: OutputContract, structured: bytes | None, validators: OutputValidators | None) -> str | None:
+    """Why this is not what the document says, in words."""
+    if structured is None:
+        return "the answer is not JSON"
+    if not structured.startswith(b"{"):  # 2025 revisions: structuredContent is an object
+        return "#: the answer is not an object"
+    return None if validators is None else validators.mismatch(output, structured)
+
+
+def _value(body: content.Body | None) -> bytes:
+    """An answer as JSON: itself, its text, or null for none and for what only content can carry."""
+    if body is not None and body.json is not None:
+        return body.json
+    return msgspec.json.encode(body.content.text if body and isinstance(body.content, TextContent) else None)
+
+
+def _first_error(validator: Validator, value: object) -> Error:
+    """Of alternatives at the root, what the first wants: the others are for answers that are filtered or misfits."""
+    first = next(validator.iter_errors(value))
+    match first.kind:
+        case Kind.AnyOf(context=[[own, *_], *_]) if not first.instance_path:
+            return own
+    return first
+
+
+def _compile(schema: bytes) -> Validator:
+    """Its errors do not repeat the answer."""
+    return compiled(msgspec.json.decode(schema), mask="the value")

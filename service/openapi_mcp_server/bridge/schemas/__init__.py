@@ -1,0 +1,1 @@
+"""Schemas as tools carry them, and the validators made of them."""

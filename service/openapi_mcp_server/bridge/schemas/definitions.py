@@ -1,0 +1,155 @@
+"""The named schemas of a document as tool schemas carry them: encoded, pruned to what is reached, within a budget.
+
+A definition is spliced as the bytes it already is. Only where a tool's schema would be too large are definitions
+decoded and made smaller, each at most once per level of detail for the whole document.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from openapi_mcp_server.bridge.schemas.edits import Detail, cleaned, decode, encode, opened, reduced
+from openapi_mcp_server.openapi.model import Schema
+
+_REF = re.compile(rb'"\$ref":"#/\$defs/([A-Za-z0-9._-]+)"')
+"""Names of definitions hold nothing that a JSON Pointer or a URI would have to escape."""
+_ONLY_REF = re.compile(rb'\{(?:"type":(?:"object"|\["object","null"\]),)?"\$ref":"#/\$defs/([A-Za-z0-9._-]+)"\}')
+_HOME = "#/$defs/"
+
+
+class _Root(msgspec.Struct, frozen=True):
+    """The keywords that say whether a value is an object; the rest of a schema is skipped unread."""
+
+    type: msgspec.Raw = msgspec.Raw(b"")
+    ref: str = msgspec.field(default="", name="$ref")
+    properties: msgspec.Raw = msgspec.Raw(b"")
+    all_of: tuple[msgspec.Raw, ...] = msgspec.field(default=(), name="allOf")
+    any_of: tuple[msgspec.Raw, ...] = msgspec.field(default=(), name="anyOf")
+    one_of: tuple[msgspec.Raw, ...] = msgspec.field(default=(), name="oneOf")
+
+
+_OBJECT = b'"object"'
+OBJECT_OR_NULL = b'["object","null"]'
+_OBJECTS = frozenset({_OBJECT, OBJECT_OR_NULL})
+_LISTS = frozenset({b'"array"', b'["array","null"]'})
+"""The types of an object and of a list; schemas of answers allow null everywhere."""
+_root = msgspec.json.Decoder(_Root | bool).decode
+
+
+class Definitions:
+    """One direction's named schemas, with what was worked out about them while a catalog is built."""
+
+    def __init__(self, schemas: Mapping[str, Schema]) -> None:
+        self._schemas = schemas
+        self._members: dict[tuple[str, Detail], bytes] = {}
+        self._stubs: dict[str, bytes] = {}
+        self._objects: dict[str, bool] = {}
+
+    def member(self, name: str, detail: Detail) -> bytes:
+        """``"NAME":{…}`` at a level of detail."""
+        known = self._members.get((name, detail))
+        if known is None:
+            body = reduced(cleaned(bytes(self._schemas[name].json)), detail)
+            known = self._members[name, detail] = encode(name) + b":" + body
+        return known
+
+    def body(self, name: str, detail: Detail) -> bytes:
+        """The schema of that member alone."""
+        return self.member(name, detail)[len(encode(name)) + 1 :]
+
+    def refs(self, name: str) -> tuple[str, ...]:
+        """The definitions that a definition refers to."""
+        return self._schemas[name].refs
+
+    def named(self, schema: bytes) -> str | None:
+        """The definition that an encoded schema is a reference to and nothing more."""
+        found = _ONLY_REF.fullmatch(schema)
+        name = found[1].decode() if found else ""
+        return name if name in self._schemas else None
+
+    def stub(self, name: str) -> bytes:
+        """``"NAME":{…}`` with the schema left out."""
+        known = self._stubs.get(name)
+        if known is None:
+            schema = decode(self._schemas[name].json)
+            known = self._stubs[name] = encode(name) + b":" + encode(opened(schema))
+        return known
+
+    def refs_in(self, schema: bytes) -> tuple[str, ...]:
+        """The definitions that an encoded schema refers to, found in the bytes; the schema must be compact.
+
+        A quote inside a JSON string is always escaped, so only a member ``$ref`` matches. One that is data (in an
+        example, say) does too and costs a definition that is not needed.
+        """
+        found = (token.decode() for token in dict.fromkeys(_REF.findall(schema)))
+        return tuple(name for name in found if name in self._schemas)
+
+    def reached(self, refs: Sequence[str], room: int, detail: Detail) -> list[bytes] | None:
+        """All members that ``refs`` lead to, nearest first; None if they take more than ``room`` bytes."""
+        names = dict.fromkeys(refs)
+        queue = list(names)
+        members = []
+        for name in queue:  # grows while it is walked
+            member = self.member(name, detail)
+            room -= len(member) + 1
+            if room < 0:
+                return None
+            members.append(member)
+            for ref in self._schemas[name].refs:
+                if ref not in names:
+                    names[ref] = None
+                    queue.append(ref)
+        return members
+
+    def nearest(self, refs: Sequence[str], room: int) -> list[bytes]:
+        """As many members as fit into ``room`` bytes, nearest first, stubs for the others."""
+        names = dict.fromkeys(refs)
+        queue = list(names)
+        room -= sum(len(self.stub(name)) + 1 for name in queue)
+        members = []
+        for name in queue:
+            fresh = [ref for ref in self._schemas[name].refs if ref not in names]
+            member = self.member(name, Detail.LOOSE)
+            cost = len(member) - len(self.stub(name)) + sum(len(self.stub(ref)) + 1 for ref in fresh)
+            if cost > room:
+                members.append(self.stub(name))
+                continue
+            room -= cost
+            members.append(member)
+            names.update(dict.fromkeys(fresh))
+            queue.extend(fresh)
+        return members
+
+    def is_object(self, schema: bytes | msgspec.Raw) -> bool:
+        """Whether every value of an encoded schema is meant to be an object."""
+        root = _root(schema)
+        if isinstance(root, bool):
+            return False
+        if root.type:
+            return bytes(root.type) in _OBJECTS
+        if root.properties:
+            return True
+        if root.ref:
+            return self._names_object(root.ref.removeprefix(_HOME))
+        choices = root.any_of or root.one_of
+        return any(map(self.is_object, root.all_of)) or (bool(choices) and all(map(self.is_object, choices)))
+
+    def is_list(self, schema: bytes | msgspec.Raw) -> bool:
+        """Whether an encoded schema says itself that its values are lists."""
+        root = _root(schema)
+        return isinstance(root, _Root) and bytes(root.type) in _LISTS
+
+    def _names_object(self, name: str) -> bool:
+        if name not in self._objects:
+            self._objects[name] = False  # what stands while a cycle is walked
+            self._objects[name] = self.is_object(self._schemas[name].json)
+        return self._objects[name]
+
+
+def says_object(schema: bytes) -> bool:
+    """Whether an encoded schema has ``"type":"object"`` at its root, in so many words."""
+    root = _root(schema)
+    return isinstance(root, _Root) and bytes(root.type) == _OBJECT

@@ -1,0 +1,189 @@
+"""What is done to a schema on its way into a tool: invisible characters go, and detail goes where there is no room."""
+
+from __future__ import annotations
+
+import decimal
+import enum
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from openapi_mcp_server.bridge import text
+from openapi_mcp_server.openapi.schemas.choices import admit_several
+
+SHORT_PROSE = 120
+"""Characters of a description in a schema that is over its budget."""
+LEFT_OUT = "Schema left out for its size; see the API's documentation."
+"""Stands in the description of what was made an open value."""
+_SMALL = 160
+"""Bytes of a subschema that is never worth leaving out."""
+_SMALL_ENUM = 2_000
+"""Bytes of a list of values that is kept as long as anything is: without it an argument means little."""
+
+_ONE = frozenset(
+    {
+        "items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames",
+        "unevaluatedItems", "unevaluatedProperties", "contentSchema",
+    }
+)  # fmt: skip
+_NAMED = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs"})
+_RESTRICTING = frozenset({"enum", "const", "minLength", "pattern", "allOf", "anyOf", "oneOf", "not", "$ref", "if"})
+"""Keywords by which a schema may refuse empty text or null where its type does not."""
+_LISTED = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+"""Where JSON Schema 2020-12 keeps subschemas (core section 10); everything else is data and stays as it is."""
+
+_STRICT = frozenset(
+    {"not", "if", "then", "else", "contains", "minContains", "maxContains", "unevaluatedItems", "unevaluatedProperties"}
+)
+
+JsonSchema = dict[str, Any] | bool
+"""A decoded schema."""
+Edit = Callable[[dict[str, Any]], dict[str, Any]]
+
+decode = msgspec.json.Decoder(float_hook=decimal.Decimal).decode
+encode = msgspec.json.Encoder(decimal_format="number").encode
+"""Numbers keep the digits their author wrote."""
+
+
+class Detail(enum.IntEnum):
+    """How much of a schema is told; each level drops what the one before it kept."""
+
+    FULL = 0
+    NO_EXAMPLES = 1
+    SHORT = 2  # descriptions cut
+    LOOSE = 3  # and whatever fits keeps fitting when a part of the schema is left out
+
+
+WHOLE = (Detail.FULL, Detail.NO_EXAMPLES, Detail.SHORT)
+"""The levels that still check everything."""
+
+
+def cleaned(schema: bytes) -> bytes:
+    """An encoded schema as it is told: without ``xml``, which the writer of the body knows, and no invisible character
+    in its prose; the same bytes where there is neither.
+
+    JSON text may spell such characters as escapes, so a backslash-u costs a second look.
+    """
+    if b'"xml":{' in schema:
+        schema = encode(rewritten(decode(schema), _without_xml))
+    if schema.isascii() and b"\\u" not in schema:
+        return schema
+    encoded = encode(decode(schema))
+    if b"\\u00" not in encoded and text.INVISIBLE.search(encoded.decode()) is None:
+        return schema
+    return encode(rewritten(decode(schema), _with_visible_prose))
+
+
+def reduced(schema: bytes, detail: Detail) -> bytes:
+    """An encoded schema at a level of detail."""
+    if detail is Detail.FULL or (detail is Detail.NO_EXAMPLES and b'"example' not in schema):
+        return schema
+    return encode(rewritten(decode(schema), _EDITS[detail]))
+
+
+def rewritten(schema: JsonSchema, edit: Edit) -> JsonSchema:
+    """A decoded schema with ``edit`` applied to every subschema, outermost first."""
+    if not isinstance(schema, dict):
+        return schema
+    result = {}
+    for key, value in edit(schema).items():
+        result[key] = _below(key, value, lambda part: rewritten(part, edit))
+    return result
+
+
+def shallow(schema: JsonSchema, depth: int) -> JsonSchema:
+    """A decoded schema whose subschemas deeper than ``depth`` are open values, unless they are small."""
+    if not isinstance(schema, dict) or len(encode(schema)) <= _SMALL:
+        return schema
+    if depth == 0:
+        return opened(schema)
+    return {key: _below(key, value, lambda part: shallow(part, depth - 1)) for key, value in schema.items()}
+
+
+def opened(schema: JsonSchema) -> dict[str, Any]:
+    """What is left of a schema that is left out: what `bare` keeps, and that it was left out."""
+    prose = schema.get("description") if isinstance(schema, dict) else None
+    said = f"{text.line(prose, SHORT_PROSE)} ({LEFT_OUT})" if isinstance(prose, str) else LEFT_OUT
+    return bare(schema) | {"description": said}
+
+
+def or_empty(schema: bytes) -> bytes:
+    """An encoded schema that takes the empty text too."""
+    decoded = decode(schema)
+    return schema if _admits(decoded, "string") else encode({"anyOf": [decoded, {"const": ""}]})
+
+
+def or_null(schema: JsonSchema) -> JsonSchema:
+    """A schema that takes null too."""
+    if _admits(schema, "null"):
+        return schema
+    if isinstance(schema, dict) and isinstance(schema.get("type"), str) and _RESTRICTING.isdisjoint(schema):
+        return schema | {"type": [schema["type"], "null"]}
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _admits(schema: JsonSchema, json_type: str) -> bool:
+    """Whether every value of a type surely fits, as far as its outermost level says."""
+    if isinstance(schema, bool) or not schema:
+        return schema is not False
+    return json_type in schema.get("type", ()) and _RESTRICTING.isdisjoint(schema)
+
+
+def bare(schema: JsonSchema) -> dict[str, Any]:
+    """A schema's type and the values it lists, if they are few."""
+    if isinstance(schema, bool):
+        return {}
+    kept: dict[str, Any] = {key: schema[key] for key in ("type", "enum") if key in schema}
+    if len(encode(kept)) > _SMALL_ENUM:
+        del kept["enum"]
+    return kept
+
+
+def _below(key: str, value: object, change: Callable[[Any], object]) -> object:
+    """A keyword's value with every schema in it changed."""
+    if key in _ONE:
+        return change(value)
+    if key in _NAMED and isinstance(value, dict):
+        return {name: change(part) for name, part in value.items()}
+    if key in _LISTED and isinstance(value, list):
+        return [change(part) for part in value]
+    return value
+
+
+def _without_examples(schema: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in schema.items() if key not in {"example", "examples"}}
+
+
+def _without_xml(schema: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in schema.items() if key != "xml"}
+
+
+def _with_short_prose(schema: dict[str, Any]) -> dict[str, Any]:
+    lean = _without_examples(schema)
+    for key in ("title", "description"):
+        if isinstance(prose := lean.get(key), str):
+            lean[key] = text.line(prose, SHORT_PROSE)
+    return lean
+
+
+def _loosened(schema: dict[str, Any]) -> dict[str, Any]:
+    """Without what refuses more when a subschema admits more: an open value fits every branch of ``oneOf``."""
+    loose = {key: value for key, value in _with_short_prose(schema).items() if key not in _STRICT}
+    if "oneOf" in loose:
+        admit_several(loose)
+    return loose
+
+
+def _with_visible_prose(schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: text.visible(value) if key in {"description", "title", "$comment"} and isinstance(value, str) else value
+        for key, value in schema.items()
+    }
+
+
+_EDITS: dict[Detail, Edit] = {
+    Detail.NO_EXAMPLES: _without_examples,
+    Detail.SHORT: _with_short_prose,
+    Detail.LOOSE: _loosened,
+}

@@ -1,0 +1,130 @@
+"""A tool's outputSchema: what every documented success looks like, if that can be said within a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from openapi_mcp_server.bridge.media.table import essence, is_json
+from openapi_mcp_server.bridge.model import OutputContract
+from openapi_mcp_server.bridge.schemas.definitions import OBJECT_OR_NULL, Definitions, says_object
+from openapi_mcp_server.bridge.schemas.edits import WHOLE, cleaned, encode, reduced
+from openapi_mcp_server.openapi.model import MediaType, Operation, Schema
+
+_ANY_TYPE = frozenset({"*/*", "application/*"})
+_HOPELESS = 3
+"""A schema this many times over its limit does not get under it by losing examples and prose."""
+
+
+_UNDOCUMENTED, _FILTERED = "undocumented", "filtered"
+"""What an answer may be instead of what is documented: clients refuse structuredContent that does not fit, and its
+absence (docs/adr/0008, docs/adr/0011)."""
+_UNWRAP = "x-fastmcp-wrap-result"
+"""By which FastMCP's client knows that its caller wants what is under ``result``. It means nothing to others."""
+_PROSE = frozenset({"title", "description"})
+_PLAIN = _PROSE | {"type", "properties", "required", "additionalProperties"}
+"""Keywords of an object that is nothing but its properties."""
+_keywords = msgspec.json.Decoder(dict[str, msgspec.Raw] | bool).decode
+_names = msgspec.json.Decoder(list[str]).decode
+
+
+def build(
+    operation: Operation, definitions: Definitions, limit: int, *, filterable: bool = False
+) -> OutputContract | None:
+    """What structuredContent will be; None where that is not documented, not always JSON, or too large.
+
+    MCP wants an object at the root up to 2025-11-25: whatever else is documented goes under ``result``.
+    """
+    schemas = documented(operation, definitions)
+    if not schemas:
+        return None
+    encoded = [cleaned(bytes(schema.json)) for schema in schemas]
+    wrapped = not all(definitions.is_object(schema) for schema in encoded)
+    refs = tuple(ref for schema in schemas for ref in schema.refs)
+    others = (_FILTERED, _UNDOCUMENTED) if filterable else (_UNDOCUMENTED,)
+    is_one_object = len(encoded) == 1 and not wrapped
+    name = definitions.named(encoded[0]) if is_one_object else None
+    for detail in WHOLE:
+        roots = [reduced(schema, detail) for schema in encoded]
+        value, leads_to = _value(roots, wrapped=wrapped, others=others), refs
+        plain = _plain(definitions.body(name, detail) if name else roots[0], others) if is_one_object else None
+        if plain is not None and name is not None:  # told at the root instead of among the definitions
+            leads_to = definitions.refs(name)
+        members = definitions.reached(leads_to, _HOPELESS * limit - len(value), detail)
+        if members is None:
+            return None
+        if plain is not None and (name is None or definitions.member(name, detail) not in members):
+            value = plain
+        whole = value[:-1] + b',"$defs":{' + b",".join(members) + b"}}" if members else value
+        if len(whole) <= limit:
+            return OutputContract(schema=msgspec.Raw(whole), wrapped=wrapped)
+    return None
+
+
+def is_json_answer(media: MediaType, definitions: Definitions) -> bool:
+    """By its name, or, where that is a range for any type, by its schema: objects and lists are JSON.
+
+    Some frameworks name no type at all of what they answer.
+    """
+    if media.schema is None or media.is_stream or essence(media.name) not in _ANY_TYPE:
+        return is_json(media.name)
+    return definitions.is_object(media.schema.json) or definitions.is_list(media.schema.json)
+
+
+def documented(operation: Operation, definitions: Definitions) -> list[Schema]:
+    """The schemas of all successes, once each; none if a success may be anything but JSON of a known schema.
+
+    A client refuses an answer without structuredContent from a tool that promises it, so a documented success
+    without content (204 beside 200, or any answer to HEAD) promises nothing.
+    """
+    good = [response for response in operation.responses if response.status.startswith("2")]
+    media = [media for response in good for media in response.media]
+    if operation.method == "HEAD" or not all(response.media for response in good):
+        return []
+    if not all(each.schema is not None and is_json_answer(each, definitions) for each in media):
+        return []
+    return list({bytes(each.schema.json): each.schema for each in media if each.schema is not None}.values())
+
+
+def _plain(root: bytes, others: Sequence[str]) -> bytes | None:
+    """A documented object with its properties at the root, where clients look for them; None where it is more than its
+    properties."""
+    keywords = _keywords(root)
+    if not isinstance(keywords, dict) or not _is_plain(keywords, others):
+        return None
+    kept = {keyword: value for keyword, value in keywords.items() if keyword in _PROSE}
+    required = _names(keywords.get("required", b"[]"))
+    return _with_others(kept | {"properties": keywords["properties"]}, required, others)
+
+
+def _is_plain(keywords: Mapping[str, msgspec.Raw], others: Sequence[str]) -> bool:
+    """Whether an object takes any other member as it is, or once it is no longer closed."""
+    if "properties" not in keywords or not keywords.keys() <= _PLAIN:
+        return False
+    properties = _keywords(keywords["properties"])
+    closed_or_open = bytes(keywords.get("additionalProperties", b"true")) in {b"true", b"false", b"{}"}
+    return closed_or_open and isinstance(properties, dict) and properties.keys().isdisjoint(others)
+
+
+def _with_others(schema: dict[str, Any], required: Sequence[str], others: Sequence[str]) -> bytes:
+    """An object with the ``required`` members, or with one of the others; with neither if none is required."""
+    choice = {"anyOf": [{"required": [*names]} for names in (required, *([other] for other in others))]}
+    return encode({"type": "object", **schema, **(choice if required else {})})
+
+
+def _value(roots: Sequence[bytes], *, wrapped: bool, others: Sequence[str]) -> bytes:
+    value = roots[0] if len(roots) == 1 else b'{"anyOf":[' + b",".join(roots) + b"]}"
+    if wrapped:
+        return _with_others({"properties": {"result": msgspec.Raw(value)}, _UNWRAP: True}, ["result"], others)
+    alternatives = [_object_root(value), *(encode({"required": [other]}) for other in others)]
+    return b'{"type":"object","anyOf":[' + b",".join(alternatives) + b"]}"
+
+
+def _object_root(schema: bytes) -> bytes:
+    """The same schema with the type that MCP wants at the root in so many words."""
+    nullable = b'{"type":' + OBJECT_OR_NULL
+    if schema.startswith(nullable):
+        return b'{"type":"object"' + schema.removeprefix(nullable)
+    return schema if says_object(schema) else b'{"type":"object",' + schema[1:]

@@ -1,0 +1,136 @@
+"""Where the requests of an API go. The operator decides: the document may only move within the origin of the base URL,
+and to other servers that are allowed by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from urllib.parse import urljoin
+
+import msgspec
+
+from openapi_mcp_server.bridge.model import BaseUrl, Origin, base_url
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.model import ApiDescription, Operation
+
+ANYWHERE = base_url("https://api.invalid")
+"""Stands for an API whose place is not known; there is no such host (RFC 6761 section 6.4)."""
+_HOW = "set API_BASE_URL (--api-url), or base_url in ADDITIONAL_SPECS"
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an API is. ``documented``: the document's own servers, as far as they can be used. ``unknown``: why the
+    base is only a stand-in, good for looking and not for calling. ``doubt``: why it may not be what was meant.
+    """
+
+    base: BaseUrl
+    documented: tuple[BaseUrl, ...]
+    unknown: SpecError | None = None
+    doubt: str = ""
+
+
+def place(configured: BaseUrl | None, description: ApiDescription, location: str) -> Place:
+    """Where the API of a document is; ``location`` is the document's own URL, empty for a file."""
+    servers = _resolved(description, location)
+    documented = tuple(base for url in servers if "://" in url and (base := _usable(url)) is not None)
+    if configured is not None:
+        return Place(base=configured, documented=documented, doubt=_doubt(configured, description, documented))
+    try:
+        return Place(base=_only(servers, description), documented=documented)
+    except SpecError as error:
+        return Place(base=next(iter(documented), ANYWHERE), documented=documented, unknown=error)
+
+
+def _resolved(description: ApiDescription, location: str) -> list[str]:
+    """The document's servers, relative ones resolved against its own URL; without any, ``/`` is meant (OpenAPI 3.0.4
+    and 3.1.1, Server Object, ``url``; OpenAPI Object, ``servers``; Swagger 2.0, ``host``). Those of a file stay as
+    they are.
+    """
+    if not location:
+        return list(description.servers)
+    all_dropped = any(note.kind == "server_dropped" for note in description.notes)
+    servers = description.servers or (() if all_dropped else ("/",))
+    return [_joined(_without_user(location), url) for url in servers]
+
+
+def _only(servers: Sequence[str], description: ApiDescription) -> BaseUrl:
+    """The only absolute URL; SpecError if there is none, or one too many."""
+    absolute = list(dict.fromkeys(url for url in servers if "://" in url))
+    if not absolute:
+        raise SpecError("#/servers", f"no absolute URL says where the API is{_reason(description)}; {_HOW}")
+    if len(absolute) > 1:
+        named = ", ".join(map(_without_user, absolute[:3]))
+        raise SpecError("#/servers", f"{len(absolute)} URLs to choose from ({named}); {_HOW}")
+    try:
+        return base_url(absolute[0])
+    except ValueError as error:
+        raise SpecError("#/servers", f"{_without_user(absolute[0])} {error}; {_HOW}") from error
+
+
+def _reason(description: ApiDescription) -> str:
+    """What the notes on the document say of a server that it names and that cannot be used."""
+    dropped = [note for note in description.notes if note.kind == "server_dropped"]
+    return f" ({dropped[0].pointer}: {dropped[0].message})" if dropped else ""
+
+
+def _doubt(configured: BaseUrl, description: ApiDescription, documented: Sequence[BaseUrl]) -> str:
+    """A base URL that is an origin alone, where every server of the document has a path: most often half of what was
+    meant, and every call is answered with 404."""
+    paths = [base.path for base in documented] + [url for url in description.servers if url.startswith("/")]
+    paths = [path.rstrip("/") for path in paths]
+    if configured.path or not paths or not all(paths):
+        return ""
+    problem = f"API_BASE_URL is {configured} and the document's server is {description.servers[0]}"
+    return f"{problem}: if calls are answered with 404, set it to {configured}{paths[0]}"
+
+
+def operation_base(
+    operation: Operation, base: BaseUrl, own: Sequence[BaseUrl], allowed: Collection[Origin] = ()
+) -> BaseUrl:
+    """The base for one operation, which may have servers of its own; SpecError if all of them are elsewhere.
+
+    A relative URL is resolved against the base URL, which stands for the place of the document (OpenAPI 3.1
+    section 4.8.5). One at the origin of the document's ``own`` servers moves with them to the base's origin.
+    """
+    if not operation.servers:
+        return base
+    for url in operation.servers:
+        server = _usable(_joined(f"{base}/", url))
+        if server is None:
+            continue
+        if server.origin == base.origin or server.origin in allowed:
+            return server
+        for root in own:
+            if root.origin == server.origin and (path := _moved(server.path, root.path, base.path)) is not None:
+                return BaseUrl(base.origin, path)
+    elsewhere = ", ".join(list(dict.fromkeys(operation.servers))[:3])
+    problem = f"is served at {elsewhere}, not at {base.origin}"
+    raise SpecError(operation.pointer, f"{problem}; ALLOWED_SERVERS (--allowed-servers) can allow that")
+
+
+def _moved(path: str, root: str, base: str) -> str | None:
+    """Where a server's path is once ``base`` stands in for ``root``; None if that cannot be told."""
+    if path == root or path.startswith(f"{root}/"):
+        return base + path.removeprefix(root)
+    return base.removesuffix(root) + path if base.endswith(root) else None
+
+
+def _joined(location: str, url: str) -> str:
+    try:
+        return urljoin(location, url)
+    except ValueError:
+        return ""
+
+
+def _without_user(url: str) -> str:
+    """User information may be a secret."""
+    scheme, found, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}" if found else url
+
+
+def _usable(url: str) -> BaseUrl | None:
+    try:
+        return base_url(url)
+    except ValueError:
+        return None

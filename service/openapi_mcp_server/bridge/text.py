@@ -1,0 +1,128 @@
+"""Text from a document, made fit for a model and for a log line.
+
+Documents are written by strangers: their prose carries markup that costs tokens and, at worst, characters that a
+reader does not see but a model does (Unicode tags, bidirectional overrides, variation selectors). Prose loses both;
+names, enumerations and defaults are data and are never touched.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+from openapi_mcp_server.openapi.model import Operation, Response
+
+TITLE_LIMIT = 100
+"""Characters of a tool's title: one line in a list."""
+DESCRIPTION_LIMIT = 1_024
+"""Characters of a tool's description; several model APIs refuse more."""
+ARGUMENT_LIMIT = 512
+"""Characters of an argument's description."""
+_INPUT_FACTOR = 8
+"""Prose is cut to this many times its limit before it is cleaned, so that a 5 MB description costs nothing."""
+
+INVISIBLE = re.compile(
+    "["
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # controls, but for tab, LF and CR
+    "\u00ad\u034f\u061c\u070f\u115f\u1160\u17b4\u17b5\u180b-\u180f"  # soft hyphen, joiners, fillers
+    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"  # zero width, bidirectional, BOM
+    "\ufe00-\ufe0f"  # variation selectors: they can carry any bytes unseen
+    "\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff"  # surrogates, private use, noncharacters
+    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff\U000f0000-\U0010ffff"  # tags, more selectors, private planes
+    "]+"
+)
+"""What no reader sees: Unicode's Cc, Cf, Co and Cs, and Default_Ignorable_Code_Point, less the visible ones of Cf."""
+
+_NOISE = re.compile(r"[^ -~\n\r\t]|[<&]|\]\(|\*\*|#|```|---")
+"""What every kind of noise holds; most prose has none of it and is not looked at again."""
+_MARK = re.compile(r"\*\*|#|```|---")
+_INLINE_TAG = re.compile(
+    r"</?(?:a|abbr|b|big|cite|code|del|em|font|i|ins|kbd|mark|s|samp|small|span|strong|sub|sup|tt|u|var)\b[^<>]*>",
+    re.IGNORECASE,
+)
+_BLOCK_TAG = re.compile(
+    r"<!--[^<>]*-->|</?(?:address|article|aside|blockquote|br|center|dd|details|div|dl|dt|figure|h[1-6]|header|hr|"
+    r"iframe|img|li|link|ol|p|pre|script|section|style|summary|table|tbody|td|tfoot|th|thead|tr|ul|video)\b[^<>]*>",
+    re.IGNORECASE,
+)
+_LINK = re.compile(r"!?\[([^\[\]]*)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s[^()]*)?\)")
+_MARKS = re.compile(r"\*{2,}|^[ \t]*#{1,6}[ \t]+|^[ \t]*```[^\s`]*|^[ \t]*(?:\|[ \t]*)?:?-{3}[-:| \t]*$", re.MULTILINE)
+"""Emphasis, headings, code fences, rules and the second row of tables. Every pattern here is linear in its text."""
+
+
+def line(text: str, limit: int) -> str:
+    """Prose as one clean line of at most ``limit`` characters; an ellipsis stands for what was cut."""
+    if len(text) > limit * _INPUT_FACTOR:
+        text = text[: limit * _INPUT_FACTOR]
+    if _NOISE.search(text) is not None:
+        text = _without_noise(text)
+    return shorten(" ".join(text.split()), limit)
+
+
+def shorten(text: str, limit: int) -> str:
+    """At most ``limit`` characters, cut between words where one ends near."""
+    if len(text) <= limit:
+        return text
+    cut = text[: limit - 1]
+    space = cut.rfind(" ")
+    return (cut[:space] if space > limit * 3 // 4 else cut).rstrip() + "…"
+
+
+def visible(text: str) -> str:
+    """Text in NFC without the characters that no reader sees; line ends and markup stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return unicodedata.normalize("NFC", INVISIBLE.sub("", text))
+
+
+def _without_noise(text: str) -> str:
+    if "<" in text:
+        text = _BLOCK_TAG.sub(" ", _INLINE_TAG.sub("", text))
+    if "](" in text:
+        text = _LINK.sub(r"\1", text)
+    if _MARK.search(text) is not None:
+        text = _MARKS.sub("", text)
+    if "&" in text:
+        text = html.unescape(text)
+    return visible(text)
+
+
+def title(operation: Operation) -> str:
+    """The summary as a title; empty if there is none."""
+    return line(operation.summary, TITLE_LIMIT)
+
+
+def description(operation: Operation) -> str:
+    """What the model reads to choose the tool: summary, description, then what its schema does not say."""
+    facts = _facts(operation)
+    room = DESCRIPTION_LIMIT - sum(len(fact) + 2 for fact in facts)
+    summary, prose = line(operation.summary, room), line(operation.description, room)
+    if prose.casefold().startswith(summary.rstrip(".…").casefold()):
+        summary = ""
+    elif summary and prose and summary[-1] not in ".!?…:":
+        summary += "."
+    told = shorten(" ".join(part for part in (summary, prose) if part), room)
+    if not told:
+        told = shorten(f"{operation.method} {visible(operation.path)}", room)
+    if facts and told[-1] not in ".!?…":
+        told += "."
+    return " ".join((told, *facts))
+
+
+def _facts(operation: Operation) -> list[str]:
+    facts = ["Deprecated."] if operation.deprecated else []
+    good = [response for response in operation.responses if response.status.startswith("2")]
+    if any(response.status == "202" for response in good) and len(good) > 1:
+        facts.append("An answer 202 means accepted, not done.")
+    kinds = _kinds(good)
+    if kinds and not any("json" in kind for kind in kinds):
+        facts.append(f"Answers {shorten(', '.join(kinds), 80)}.")
+    return facts
+
+
+def _kinds(responses: list[Response]) -> list[str]:
+    """The media types of answers, once each, as far as they name one type."""
+    names = (visible(media.name.partition(";")[0].strip()) for response in responses for media in response.media)
+    return list(dict.fromkeys(name for name in names if name and "*" not in name))

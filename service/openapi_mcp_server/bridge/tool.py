@@ -1,0 +1,319 @@
+"""One operation compiled into a tool: everything about it that does not depend on a call."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from openapi_mcp_server.bridge import accept, security, servers, text
+from openapi_mcp_server.bridge.bodies import body_shape
+from openapi_mcp_server.bridge.bodies.body_shape import BodyShape, Field
+from openapi_mcp_server.bridge.model import (
+    RESPONSE_FILTER,
+    SAFE_METHODS,
+    BaseUrl,
+    BodyPlan,
+    Encoder,
+    InputContract,
+    Origin,
+    OutputContract,
+    Slot,
+    Tool,
+)
+from openapi_mcp_server.bridge.names import BODY, Wire, argument_names, free
+from openapi_mcp_server.bridge.overrides import Overrides
+from openapi_mcp_server.bridge.parameters import encoders, path_template
+from openapi_mcp_server.bridge.schemas import inputs, outputs
+from openapi_mcp_server.bridge.schemas.definitions import Definitions
+from openapi_mcp_server.bridge.schemas.edits import cleaned, decode, encode, or_empty
+from openapi_mcp_server.bridge.schemas.inputs import Argument, described
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.mcp.messages import Annotations, ToolEntry
+from openapi_mcp_server.openapi.model import ApiDescription, Note, NoteKind, Operation, Parameter
+from openapi_mcp_server.settings.apis import Auth
+
+DIGEST = "openapi-mcp-server/digest"
+"""Key of an entry's ``_meta``."""
+_CHOOSER = "content_type"
+_FILTER = Argument(
+    name=RESPONSE_FILTER,
+    schema=encode({"type": "string", "description": "JMESPath expression applied to the answer, as items[].name"}),
+    refs=(),
+    required=False,
+)
+_NAME_SHOWN = 200
+"""Characters of a parameter's own name in the description of its argument."""
+
+
+class SchemaLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes that one tool's schemas may take, since every model that lists tools pays for them (openapi.md)."""
+
+    input_bytes: int = 32_000
+    output_bytes: int = 16_000
+
+
+class Api(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operations of one document share while they are compiled."""
+
+    name: str
+    base: BaseUrl
+    allowed_origins: frozenset[Origin]  # beside the base's
+    servers: tuple[BaseUrl, ...]  # the document's own
+    description: ApiDescription
+    requests: Definitions
+    responses: Definitions
+    limits: SchemaLimits
+    auth: Auth  # with its key's place
+    response_filter: bool = False  # offered where it is of use
+
+
+class Compiled(msgspec.Struct, frozen=True):
+    tool: Tool
+    notes: tuple[Note, ...]
+
+
+class _Inputs(msgspec.Struct, frozen=True):
+    """The arguments of a tool and where each goes."""
+
+    slots: tuple[Slot, ...]
+    body: BodyPlan | None
+    contract: InputContract
+    notes: list[Note]
+    filterable: bool
+
+
+_ANNOTATIONS = {
+    **dict.fromkeys(SAFE_METHODS, Annotations(readOnlyHint=True, openWorldHint=True)),
+    "PUT": Annotations(idempotentHint=True, openWorldHint=True),
+    "DELETE": Annotations(destructiveHint=True, idempotentHint=True, openWorldHint=True),
+}
+"""By method (RFC 9110 section 9.2). ``destructiveHint`` is true unless said otherwise (MCP, ToolAnnotations), and no
+method promises that it only adds."""
+
+
+def compile_operation(operation: Operation, name: str, overrides: Overrides, api: Api) -> Compiled:
+    """The tool; raises SpecError with the place in the document if the operation cannot be one."""
+    base = servers.operation_base(operation, api.base, api.servers, api.allowed_origins)
+    inputs = _inputs(operation, api)
+    holes = {slot.name: index for index, slot in enumerate(inputs.slots) if slot.location == "path"}
+    path = path_template.compiled(base.path, operation.path, holes, operation.pointer)
+    output = outputs.build(operation, api.responses, api.limits.output_bytes, filterable=inputs.filterable)
+    notes = [*inputs.notes, *_output_notes(operation, output, api)]
+    title = text.line(overrides.title, text.TITLE_LIMIT) if overrides.title else text.title(operation)
+    entry, digest = _entry(operation, name, title, overrides, inputs.contract, output)
+    tool = Tool(
+        name=name,
+        api=api.name,
+        method=operation.method,
+        pointer=operation.pointer,
+        template=operation.path,
+        origin=base.origin,
+        path=path,
+        fixed_query=path_template.fixed_query(operation.query),
+        slots=inputs.slots,
+        body=inputs.body,
+        accept=accept.header(operation),
+        access=security.access(operation.security, api.auth, api.description.security_schemes),
+        input=inputs.contract,
+        output=output,
+        entry=entry,
+        digest=digest,
+        filterable=inputs.filterable,
+        title=title or name,
+        summary=text.line(operation.summary or operation.description, text.TITLE_LIMIT),
+    )
+    return Compiled(tool, tuple(notes))
+
+
+def _inputs(operation: Operation, api: Api) -> _Inputs:
+    notes: list[Note] = []
+    sendable = _sendable(operation, api, notes)
+    shape = _shape(operation, api, notes)
+    fields = shape.fields if shape else ()
+    wires = [Wire(parameter.name, parameter.location) for parameter, _ in sendable]
+    names = argument_names([*wires, *(Wire(field.name, BODY) for field in fields)])
+    arguments = [_of_parameter(name, parameter) for name, (parameter, _) in zip(names, sendable, strict=False)]
+    in_body = dict(zip(names[len(sendable) :], fields, strict=True))
+    arguments += [_of_field(name, field) for name, field in in_body.items()]
+    chooser = free(_CHOOSER, names) if shape and len(shape.writers) > 1 else None
+    if shape and chooser:
+        arguments.append(_of_chooser(chooser, list(shape.writers)))
+    filterable = api.response_filter and RESPONSE_FILTER not in names and _answers_json(operation, api)
+    if filterable:
+        arguments.append(_FILTER)
+    return _Inputs(
+        slots=tuple(_slot(name, *each) for name, each in zip(names, sendable, strict=False)),
+        body=_plan(shape, in_body, chooser) if shape else None,
+        contract=_contract(operation, arguments, api, notes),
+        notes=notes,
+        filterable=filterable,
+    )
+
+
+def _answers_json(operation: Operation, api: Api) -> bool:
+    good = [response for response in operation.responses if response.status.startswith("2")]
+    media = [each for response in good for each in response.media]
+    return operation.method != "HEAD" and any(outputs.is_json_answer(each, api.responses) for each in media)
+
+
+def _sendable(operation: Operation, api: Api, notes: list[Note]) -> list[tuple[Parameter, Encoder]]:
+    """The parameters with their encoders. Those that credentials fill, and optional ones that cannot be sent, are left
+    out and noted.
+    """
+    holes = path_template.holes(operation.path)
+    sendable = []
+    for parameter in operation.parameters:
+        if parameter.location == "path" and parameter.name not in holes:
+            notes.append(_note(parameter.pointer, "parameter_dropped", f"{{{parameter.name}}} is not in the path"))
+            continue
+        if security.fills(api.auth, parameter):
+            message = f"{parameter.location} {parameter.name} is filled with the configured credentials"
+            notes.append(_note(parameter.pointer, "parameter_dropped", message))
+            continue
+        try:
+            sendable.append((parameter, encoders.encoder(parameter)))
+        except SpecError as error:
+            if parameter.required:
+                raise
+            notes.append(_note(error.pointer, "parameter_dropped", error.problem))
+    return sendable
+
+
+def _shape(operation: Operation, api: Api, notes: list[Note]) -> BodyShape | None:
+    if operation.body is None:
+        return None
+    shape = body_shape.shape(operation.body, api.description.request_schemas, api.requests)
+    notes += [_note(error.pointer, "body_dropped", error.problem) for error in shape.unusable]
+    return shape
+
+
+def _slot(argument: str, parameter: Parameter, encode_value: Encoder) -> Slot:
+    return Slot(
+        argument=argument,
+        name=parameter.name,
+        location=parameter.location,
+        required=parameter.required,
+        encode=encode_value,
+    )
+
+
+def _plan(shape: BodyShape, fields: dict[str, Field], chooser: str | None) -> BodyPlan:
+    return BodyPlan(
+        required=shape.required,
+        whole=None if shape.flat else next(iter(fields)),
+        properties={name: field.name for name, field in fields.items()} if shape.flat else {},
+        writers=shape.writers,
+        chooser=chooser,
+        needed=tuple(name for name, field in fields.items() if field.needed and not field.required),
+    )
+
+
+def _of_parameter(name: str, parameter: Parameter) -> Argument:
+    schema = cleaned(bytes(parameter.schema.json))
+    prose = text.line(parameter.description or _description(schema), text.ARGUMENT_LIMIT)
+    if parameter.allow_empty_value:
+        schema = or_empty(schema)
+    return Argument(
+        name=name,
+        schema=described(schema, _with_real_name(prose, name, parameter.name), deprecated=parameter.deprecated),
+        refs=parameter.schema.refs,
+        required=parameter.required,
+    )
+
+
+def _of_field(name: str, field: Field) -> Argument:
+    schema = field.schema
+    if not _is_told_by(name, field.name):
+        schema = described(schema, _with_real_name(_description(schema), name, field.name))
+    return Argument(name=name, schema=schema, refs=field.refs, required=field.required)
+
+
+def _description(schema: bytes) -> str:
+    """A schema's own; empty if it has none."""
+    own = decode(schema) if b'"description"' in schema else None
+    prose = own.get("description") if isinstance(own, dict) else None
+    return prose if isinstance(prose, str) else ""
+
+
+def _of_chooser(name: str, media_types: Sequence[str]) -> Argument:
+    schema = {
+        "type": "string",
+        "enum": media_types,
+        "default": media_types[0],
+        "description": "Media type in which the body is sent.",
+    }
+    return Argument(name=name, schema=encode(schema), refs=(), required=False)
+
+
+def _is_told_by(argument: str, name: str) -> bool:
+    """Whether the argument's name says the real one: it is equal but for a suffix that tells where it goes."""
+    return argument == name or argument.startswith(f"{name}__")
+
+
+def _with_real_name(prose: str, argument: str, name: str) -> str:
+    if _is_told_by(argument, name):
+        return prose
+    return f"{prose} Sent as {text.shorten(text.visible(name), _NAME_SHOWN)!r}.".lstrip()
+
+
+def _contract(operation: Operation, arguments: Sequence[Argument], api: Api, notes: list[Note]) -> InputContract:
+    schema = inputs.build(arguments, api.requests, api.limits.input_bytes)
+    if len(schema.json) > api.limits.input_bytes:
+        raise SpecError(operation.pointer, f"{len(arguments)} arguments are over the limit by their names alone")
+    if schema.left_out:
+        message = f"its input schema is over {api.limits.input_bytes} bytes; left out: {schema.left_out}"
+        notes.append(_note(operation.pointer, "input_shortened", message))
+    return InputContract(
+        schema=schema.json,
+        names=tuple(argument.name for argument in arguments),
+        required=tuple(argument.name for argument in arguments if argument.required),
+    )
+
+
+def _output_notes(operation: Operation, output: OutputContract | None, api: Api) -> list[Note]:
+    if output is not None or not outputs.documented(operation, api.responses):
+        return []
+    return [
+        _note(
+            operation.pointer,
+            "output_dropped",
+            "its output schema is too large to be declared; answers are passed on as ever",
+        )
+    ]
+
+
+def _entry(
+    operation: Operation,
+    name: str,
+    title: str,
+    overrides: Overrides,
+    inputs: InputContract,
+    output: OutputContract | None,
+) -> tuple[msgspec.Raw, str]:
+    """The encoded element of tools/list, and the hash of it that it carries."""
+    prose = overrides.description
+    entry = ToolEntry(
+        name=name,
+        title=title or msgspec.UNSET,
+        description=text.description(operation) if prose is None else text.line(prose, text.DESCRIPTION_LIMIT),
+        inputSchema=msgspec.Raw(inputs.schema),
+        outputSchema=output.schema if output else msgspec.UNSET,
+        annotations=_annotations(operation.method, overrides.annotations),
+    )
+    told = encode(entry)
+    digest = hashlib.sha256(told).hexdigest()[:16]
+    return msgspec.Raw(told[:-1] + b',"_meta":{"' + DIGEST.encode() + b'":"' + digest.encode() + b'"}}'), digest
+
+
+def _annotations(method: str, overrides: Annotations) -> Annotations:
+    by_method = _ANNOTATIONS.get(method, Annotations(openWorldHint=True))
+    if overrides == Annotations():
+        return by_method
+    said = {key: value for key, value in msgspec.structs.asdict(overrides).items() if value is not msgspec.UNSET}
+    return msgspec.structs.replace(by_method, **said)
+
+
+def _note(pointer: str, kind: NoteKind, message: str) -> Note:
+    return Note(pointer=pointer, kind=kind, message=message)

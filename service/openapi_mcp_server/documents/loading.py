@@ -1,0 +1,317 @@
+"""The configured documents to the catalog of their tools, and what the log says of it."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import logging
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import anyio
+import msgspec
+from anyio.to_thread import run_sync
+
+from openapi_mcp_server.bridge import catalog, overrides, security
+from openapi_mcp_server.bridge.catalog import ApiSource
+from openapi_mcp_server.bridge.model import BaseUrl, Origin, ToolCatalog, base_url
+from openapi_mcp_server.bridge.results.budget import BYTES_PER_TOKEN
+from openapi_mcp_server.documents import source
+from openapi_mcp_server.documents.other_files import Parts
+from openapi_mcp_server.errors import ConfigError, SpecError
+from openapi_mcp_server.openapi import operations
+from openapi_mcp_server.openapi.model import Note
+from openapi_mcp_server.openapi.text import overlay
+from openapi_mcp_server.openapi.text.document import Document, parse
+from openapi_mcp_server.settings.apis import ApiConfig, Auth
+from openapi_mcp_server.settings.config import Config
+from openapi_mcp_server.upstream.addresses import AddressRule
+from openapi_mcp_server.upstream.credentials import Credentials
+
+_LOADING_THRESHOLD = 50_000
+"""Objects between two looks of the collector while documents are read: some megabytes, if all of them were garbage."""
+_SWITCH_SECONDS = 0.0001
+"""After which a thread that waits for the interpreter insists; usual is 5 ms. Compiling lets go of it for microseconds
+each 0.3 ms, where it hashes, and a wait begins anew whenever somebody lets go: whoever is more patient than that may
+wait for all of it. 280 ms were seen, 10 ms with this; the reload takes no longer."""
+
+logger = logging.getLogger(__name__)
+
+_FOR_THE_OPERATOR = frozenset({"overlay_unused", "override_unused", "base_url_doubtful"})
+"""Notes about settings, not about the document."""
+
+
+class _Texts(NamedTuple):
+    """What was read for one API, before any of it is parsed; of the document's other files nothing yet."""
+
+    document: bytes
+    overlays: tuple[bytes, ...]
+    overrides: bytes
+
+
+class _Parsed(NamedTuple):
+    """What became of the texts with this digest, and the other files that were read for it. ``problem``: in words."""
+
+    digest: bytes
+    parts: Sequence[Parts]
+    tools: ToolCatalog | None
+    problem: str = ""
+
+
+class Documents:
+    """The configured documents, read as often as is asked for. Whatever is read again obeys the same rules.
+
+    Raises ConfigError for settings that name no address.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._rule = address_rule(config)
+        self._folders = [Path(folder) for folder in config.allowed_spec_dirs]
+        self._places = [_place(api, self._rule) for api in config.apis]
+        self._origins: dict[str, Origin] = {}
+        self._last = _Parsed(b"", (), None)
+        self._one = anyio.CapacityLimiter(1)
+
+    async def read(self, *, only_to_show: bool = False) -> ToolCatalog:
+        """For the first time. Raises ConfigError or SpecError, which name the document."""
+        texts = await self._texts()
+        digest, parts = _digest(texts), list[Parts]()
+        tools = self._tools(texts, parts, only_to_show=only_to_show)
+        self._last = _Parsed(digest, parts, None)
+        self._origins = {api.name: api.base.origin for api in tools.apis}
+        return tools
+
+    async def read_again(self) -> ToolCatalog | None:
+        """None if every byte is what it was; it is parsed in a thread if not. Raises as `read` does, for what could not
+        be used before and is the same still, too.
+
+        After a cancel the thread finishes what it does, for nobody; the next one waits for it.
+        """
+        texts = await self._texts()
+        parsed = await run_sync(self._parsed_if_new, texts, abandon_on_cancel=True, limiter=self._one)
+        self._last = parsed._replace(tools=None)  # nobody but the gateway keeps a catalog
+        if parsed.problem:
+            raise SpecError("", parsed.problem)
+        return parsed.tools
+
+    async def _texts(self) -> list[_Texts]:
+        return [await self._texts_of(api) for api in self._config.apis]
+
+    async def _texts_of(self, api: ApiConfig) -> _Texts:
+        return _Texts(
+            document=await self._text(api.location, api.location_setting),
+            overlays=tuple([await self._text(location, api.overlays_setting) for location in api.overlays]),
+            overrides=await self._text(api.overrides, api.overrides_setting) if api.overrides else b"",
+        )
+
+    async def _text(self, location: str, setting: str) -> bytes:
+        return await source.read(
+            location, setting=setting, rule=self._rule, allowed_dirs=self._folders, limiter=self._one
+        )
+
+    def _parsed_if_new(self, texts: list[_Texts]) -> _Parsed:
+        digest, parts = _digest(texts), list[Parts]()
+        if digest == self._last.digest and not any(each.have_changed() for each in self._last.parts):
+            return self._last
+        try:
+            with _giving_way():
+                tools = self._tools(texts, parts)
+            self._require_usable(tools)
+            parsed = _Parsed(digest, parts, tools)
+        except (ConfigError, SpecError) as error:
+            parsed = _Parsed(digest, parts, None, str(error))
+        return parsed
+
+    def _tools(self, texts: list[_Texts], parts: list[Parts], *, only_to_show: bool = False) -> ToolCatalog:
+        """``texts`` are used up; ``parts`` become those of each document."""
+        with _collecting_less():
+            sources = [
+                self._source(api, place, texts.pop(0), parts)
+                for api, place in zip(self._config.apis, self._places, strict=True)
+            ]
+            tools = catalog.build(sources, response_filter=self._config.response_filter, only_to_show=only_to_show)
+        if self._config.strict and not only_to_show:
+            _require_whole(tools)
+        return tools
+
+    def _source(self, api: ApiConfig, place: _Place, texts: _Texts, parts: list[Parts]) -> ApiSource:
+        config = self._config
+        with _named(api.location):
+            document = parse(texts.document)
+        document, notes = _overlaid(document, api, texts.overlays)
+        parts.append(Parts(api.location, self._folders))
+        with _named(api.location):  # after the overlays: they see the root document as it was written
+            description = operations.describe(parts[-1].bundled(document))
+        with _named(api.overrides):
+            told = overrides.read(texts.overrides) if api.overrides else {}
+        return ApiSource(
+            name=api.name,
+            base=place.base,
+            location=api.location if "://" in api.location else "",
+            allowed_origins=place.allowed_origins,
+            description=msgspec.structs.replace(description, notes=(*notes, *description.notes)),
+            include_tags=config.include_tags,
+            exclude_tags=config.exclude_tags,
+            prefix=len(config.apis) > 1,
+            auth=api.auth,
+            strict_auth=config.strict_auth,
+            overrides=told,
+        )
+
+    def _require_usable(self, tools: ToolCatalog) -> None:
+        """What the first call would stumble over, and what nobody would see: a document that takes an API's
+        credentials to where the operator has not sent them."""
+        credentials(self._config, tools)
+        for api, read in zip(self._config.apis, tools.apis, strict=True):
+            known, now = self._origins[api.name], read.base.origin
+            if api.auth.kind != "none" and now != known:
+                place = source.shown(api.location)
+                problem = f"its API was at {known} and is at {now} now, where its credentials are not sent"
+                raise SpecError(place, f"{problem}; start again, or set {api.url_setting}")
+
+
+def _require_whole(tools: ToolCatalog) -> None:
+    for skipped in tools.skipped[:1]:
+        several = f" ({len(tools.skipped)} operations in all; inspect lists them)" if len(tools.skipped) > 1 else ""
+        problem = f"cannot be served: {skipped.operation.reason}{several}; without STRICT it is left out"
+        raise SpecError(f"{skipped.api}, {skipped.operation.pointer}", problem)
+
+
+async def read_catalog(config: Config, *, only_to_show: bool = False) -> ToolCatalog:
+    """The tools of every configured document, read once. Raises ConfigError or SpecError, which name the document.
+
+    ``only_to_show``: nothing will be called, so that it need not be known where the APIs are.
+    """
+    return await Documents(config).read(only_to_show=only_to_show)
+
+
+def _digest(texts: Iterable[_Texts]) -> bytes:
+    whole = hashlib.sha256()
+    for api in texts:
+        for text in (api.document, *api.overlays, api.overrides):
+            whole.update(b"%d:" % len(text))  # how many there are is in the settings, which stay
+            whole.update(text)
+    return whole.digest()
+
+
+@contextmanager
+def _giving_way() -> Iterator[None]:
+    """Another thread that wants the interpreter gets it sooner. A call wants it many times, and waits each time."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
+
+
+@contextmanager
+def _collecting_less() -> Iterator[None]:
+    """What a catalog is made of stays: the collector finds nothing there, and looking takes a tenth of the start."""
+    usual = gc.get_threshold()
+    gc.set_threshold(_LOADING_THRESHOLD)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+
+
+class _Place(NamedTuple):
+    """Where an API is according to the settings."""
+
+    base: BaseUrl | None
+    allowed_origins: frozenset[Origin]
+
+
+def _place(api: ApiConfig, rule: AddressRule) -> _Place:
+    base = None if api.base_url is None else _base(api.base_url, api.url_setting, rule)
+    allowed = [_base(url, api.allowed_servers_setting, rule) for url in api.allowed_servers]
+    return _Place(base, frozenset(each.origin for each in allowed))
+
+
+def _overlaid(document: Document, api: ApiConfig, texts: Iterable[bytes]) -> tuple[Document, list[Note]]:
+    notes: list[Note] = []
+    for location, text in zip(api.overlays, texts, strict=True):
+        with _named(location):
+            changed = overlay.apply(document, text, name=source.shown(location))
+        document = changed.document
+        notes += changed.notes
+    return document, notes
+
+
+@contextmanager
+def _named(location: str) -> Iterator[None]:
+    """Errors in a document say which it is."""
+    try:
+        yield
+    except SpecError as error:
+        place = f"{source.shown(location)}, {error.pointer}".removesuffix(", ")
+        raise SpecError(place, error.problem) from error
+
+
+def _base(url: str, setting: str, rule: AddressRule) -> BaseUrl:
+    try:
+        base = base_url(url)
+    except ValueError as error:
+        raise ConfigError(setting, f"{source.shown(url)!r} {error}") from None
+    if problem := rule.url_problem(base.origin.scheme, base.origin.host):
+        raise ConfigError(setting, f"{base}: {problem}")
+    return base
+
+
+def address_rule(config: Config) -> AddressRule:
+    return AddressRule(allow_private=config.allow_private_networks, allow_insecure=config.allow_insecure_http)
+
+
+def credentials(config: Config, tools: ToolCatalog) -> Credentials:
+    """Raises ConfigError for what cannot be sent."""
+    return Credentials(_auths(config, tools), {api.name: api.origins for api in tools.apis})
+
+
+def _auths(config: Config, tools: ToolCatalog) -> dict[str, Auth]:
+    """The credentials by API, a key's place filled in."""
+    places = {api.name: api.key_place for api in tools.apis}
+    return {api.name: security.placed(api.auth, places[api.name]) for api in config.apis}
+
+
+def report(config: Config, tools: ToolCatalog) -> None:
+    """What became of the documents, a line each, and what a model will pay for the list."""
+    for api in tools.apis:
+        skipped = sum(each.api == api.name for each in tools.skipped)
+        fields = {
+            "api": api.name,
+            "base": str(api.base),
+            "tools": api.tools,
+            "filtered": api.filtered,
+            "skipped": skipped,
+        }
+        logger.info("loaded", extra={**fields, "notes": len(api.notes)})
+        if not api.tools:
+            logger.warning(
+                "no operation became a tool: see INCLUDE_TAGS, EXCLUDE_TAGS, inspect", extra={"api": api.name}
+            )
+        for note in api.notes:
+            level = logging.WARNING if note.kind in _FOR_THE_OPERATOR else logging.DEBUG
+            logger.log(level, note.message, extra={"api": api.name, "pointer": note.pointer, "kind": note.kind})
+    _report_security(config, tools)
+    for each in tools.skipped:
+        fields = {"api": each.api, "pointer": each.operation.pointer, "reason": each.operation.reason}
+        logger.warning("operation skipped", extra=fields)
+    tokens = tools.list_bytes // BYTES_PER_TOKEN
+    if tokens > config.tool_budget_tokens:
+        problem = "the tool list is large for a model; choose operations with INCLUDE_TAGS or EXCLUDE_TAGS"
+        logger.warning(problem, extra={"tokens": tokens, "budget": config.tool_budget_tokens})
+
+
+def _report_security(config: Config, tools: ToolCatalog) -> None:
+    auths = _auths(config, tools)
+    for api in tools.apis:
+        if problem := security.stranger(auths.get(api.name, Auth()), api.security_schemes):
+            logger.warning(problem, extra={"api": api.name})
+        if api.unmet:
+            problem = "operations ask for other credentials than are configured; they are tried; inspect lists them"
+            logger.warning(problem, extra={"api": api.name, "unmet_security": api.unmet, "tools": api.tools})

@@ -1,0 +1,144 @@
+"""The bytes of a document, from a file or an address that the operator named, and from nowhere else."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote, urljoin, urlsplit
+
+import anyio
+from anyio.to_thread import run_sync
+
+from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, base_url
+from openapi_mcp_server.errors import ConfigError, SpecError, UpstreamError
+from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
+from openapi_mcp_server.upstream.sockets import Dialler
+
+FILE_BYTES = 64 * 1024 * 1024
+"""Of a file: the largest document known has 47 MB."""
+URL_BYTES = 32 * 1024 * 1024
+"""Of an answer, decoded."""
+FETCH_SECONDS = 30.0
+"""For the whole fetch."""
+_SENT_AS_WRITTEN = "%/:@!$&'()*+,;=~"  # RFC 3986 section 3.3; what is escaped already stays as it is
+
+
+async def read(
+    location: str,
+    *,
+    setting: str,
+    rule: AddressRule,
+    allowed_dirs: Sequence[Path] = (),
+    dialler: Dialler | None = None,
+    limiter: anyio.CapacityLimiter | None = None,
+) -> bytes:
+    """The document at a path or an http(s) URL. ``setting`` is what the operator gave it as, for messages.
+
+    ``allowed_dirs``: files outside of these folders are refused; any file if there are none. A thread reads files, of
+    which ``limiter`` lets so many be: calls go on, and a disk that hangs can be left behind.
+    Raises ConfigError where the location cannot be used, SpecError where it gives no document.
+    """
+    if "://" in location:
+        return await _fetch(location, setting, rule, dialler or CheckedDialler(rule))
+    return await run_sync(read_file, Path(location), setting, allowed_dirs, abandon_on_cancel=True, limiter=limiter)
+
+
+def shown(location: str) -> str:
+    """A location as messages show it: without user information, query and fragment, which may hold secrets."""
+    if "://" not in location:
+        return location
+    scheme, _, rest = location.partition("://")
+    authority, slash, path = re.split("[?#]", rest, maxsplit=1)[0].partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+
+
+def read_file(
+    path: Path, setting: str, allowed_dirs: Sequence[Path], limit: int = FILE_BYTES, allowed: str = "ALLOWED_SPEC_DIRS"
+) -> bytes:
+    """A regular file of at most ``limit`` bytes; raises ConfigError. See `read`.
+
+    ``allowed``: what ``allowed_dirs`` are, in words.
+    """
+    try:
+        real = path.resolve(strict=True)
+        if allowed_dirs and not any(real.is_relative_to(folder.resolve()) for folder in allowed_dirs):
+            raise ConfigError(setting, f"{path} is outside of {allowed}")
+        descriptor = _opened(real)
+    except OSError as error:
+        raise ConfigError(setting, f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, RuntimeError):  # a null byte; links that lead to themselves
+        raise ConfigError(setting, f"{str(path)!r} is not a path that can be read") from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):  # asked before Python opens it: a folder would be an error of its own
+        os.close(descriptor)
+        raise ConfigError(setting, f"{path} is not a regular file")
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
+        if status.st_size > limit:
+            problem = f"{path} has {status.st_size / 2**20:.0f} MiB; a document may have {limit / 2**20:.0f}"
+            raise ConfigError(setting, problem)
+        data = file.read(status.st_size + 1)
+    if len(data) != status.st_size:  # files of /proc say 0, too
+        raise ConfigError(setting, f"{path} changes while it is read")
+    return data
+
+
+def _opened(path: Path) -> int:
+    """A descriptor of a path without links, folder by folder from the root: one that has become a link since the path
+    was looked at is not followed. Raises OSError."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+    through = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
+    folder = os.open(path.anchor, through)
+    try:
+        for part in path.parts[1:-1]:
+            inner = os.open(part, through, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        # Non-blocking, or opening a FIFO would wait for a writer; what was opened is looked at, not what has its name.
+        return os.open(path.name or ".", flags | os.O_NONBLOCK, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+async def _fetch(url: str, setting: str, rule: AddressRule, dialler: Dialler) -> bytes:
+    from openapi_mcp_server.upstream import web  # noqa: PLC0415 - httpx, for those whose documents have an address
+
+    request = _request(url, setting, rule)
+    try:
+        response = await web.fetch(request, dialler, seconds=FETCH_SECONDS, most_bytes=URL_BYTES)
+    except UpstreamError as error:
+        raise SpecError(shown(url), str(error)) from error
+    if response.status != 200:
+        raise SpecError(shown(url), f"the server answered {response.status}{_elsewhere(url, response)}")
+    return response.body
+
+
+def _elsewhere(url: str, response: HttpResponse) -> str:
+    """Where an answer points to: whoever gave the URL may want to give that one instead."""
+    place = response.header("location")
+    try:
+        return f" and points to {shown(urljoin(url, place))!r}; give that address" if place else ""
+    except ValueError:  # not a URL at all
+        return ""
+
+
+def _request(url: str, setting: str, rule: AddressRule) -> HttpRequest:
+    try:
+        parts = urlsplit(url)
+        base = base_url(parts._replace(path="", query="", fragment="").geturl())
+        base.origin.host.encode("ascii")
+    except UnicodeEncodeError:
+        raise ConfigError(setting, f"{shown(url)}: write the host in its ASCII form (xn--…)") from None
+    except ValueError as error:
+        raise ConfigError(setting, f"{shown(url)}: {error}") from None
+    if problem := rule.url_problem(base.origin.scheme, base.origin.host):
+        raise ConfigError(setting, f"{shown(url)}: {problem}")
+    return HttpRequest(
+        method="GET",
+        origin=base.origin,
+        path=quote(parts.path, safe=_SENT_AS_WRITTEN) or "/",
+        query=quote(parts.query, safe=_SENT_AS_WRITTEN + "?"),
+        headers=(("Accept", "application/json, application/yaml;q=0.9, */*;q=0.8"),),
+    )

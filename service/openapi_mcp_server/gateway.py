@@ -1,0 +1,381 @@
+"""The story of one MCP message: the only place where the rooms meet.
+
+A call is looked up, checked, built, given credentials, sent and rendered; what a model can mend becomes a result
+with ``isError``, what a client did wrong stays a JSON-RPC error, and whatever else is raised is a bug of ours: -32603
+with an incident's id, whose details are in the log only.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import anyio
+import msgspec
+
+from openapi_mcp_server.bridge import prompts
+from openapi_mcp_server.bridge.arguments.check import check
+from openapi_mcp_server.bridge.model import RESPONSE_FILTER, HttpRequest, HttpResponse, Tool, ToolCatalog
+from openapi_mcp_server.bridge.names import nearest
+from openapi_mcp_server.bridge.request import build
+from openapi_mcp_server.bridge.results import budget
+from openapi_mcp_server.bridge.results.result import MISMATCH, TRUNCATED, OutputValidators, Select, from_error, render
+from openapi_mcp_server.errors import ArgumentError, Refused, ServiceError, Timeout, UpstreamError
+from openapi_mcp_server.mcp import answers
+from openapi_mcp_server.mcp.inbound import SHOWN_CHARACTERS, Batch, Call, Rejection
+from openapi_mcp_server.mcp.messages import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    RequestId,
+    ServerInfo,
+    ToolResult,
+    error_response,
+    progress,
+    response,
+    result,
+)
+from openapi_mcp_server.mcp.methods import is_modern
+from openapi_mcp_server.mcp.subscriptions import CHANGES, LISTEN, Subscription, unasked
+from openapi_mcp_server.observe.record import CallRecord, Observe, Outcome, Transport
+from openapi_mcp_server.observe.trace import NO_CARRIER, Begin, Carrier, Trace, untraced
+
+PROGRESS_AFTER_SECONDS = 2
+"""Silence that a person begins to notice; most calls are over by then and cost nothing."""
+PROGRESS_EVERY_SECONDS = 1
+GUARD_SECONDS = 1.0
+"""The upstream keeps the call's deadline itself, since it alone knows what was sent and what has arrived of an
+answer. This much later the gateway gives up on it."""
+COERCED = "openapi-mcp-server/coerced"
+"""Key of a result's ``_meta``: the arguments that were read as another JSON type than they had."""
+
+logger = logging.getLogger(__name__)
+
+Notify = Callable[[bytes], Awaitable[None]]
+"""Sends one JSON-RPC notification on the way of the answer that is still to come."""
+Authorize = Callable[[HttpRequest, Tool], HttpRequest]
+"""Returns the request with the credentials of its tool; raises `CredentialError`."""
+
+
+class Send(Protocol):
+    """Carries one request out; raises an `UpstreamError`."""
+
+    async def __call__(self, request: HttpRequest, *, deadline_seconds: float) -> HttpResponse: ...
+
+
+class Serving(msgspec.Struct, frozen=True, kw_only=True):
+    """How a catalog is served. ``page_size`` 0: all tools on one page; ``result_budget_bytes`` 0: answers are whole."""
+
+    server: ServerInfo
+    call_seconds: float
+    page_size: int = 0
+    prompts: bool = True
+    validate_output: bool = True
+    result_budget_bytes: int = 0
+
+
+class _Served(msgspec.Struct, frozen=True, kw_only=True):
+    """A catalog and all that is made of it; replaced whole."""
+
+    catalog: ToolCatalog
+    static: answers.StaticAnswers
+    authorize: Authorize
+    validators: OutputValidators | None
+
+
+class Gateway:
+    """Answers calls. Holds no state of any client, so any call may come from anywhere.
+
+    ``in_flight``: messages that are being answered.
+    """
+
+    def __init__(
+        self,
+        catalog: ToolCatalog,
+        serving: Serving,
+        *,
+        send: Send,
+        authorize: Authorize,
+        observe: Observe,
+        trace: Begin = untraced,
+    ) -> None:
+        self._serving = serving
+        self._send = send
+        self._observe = observe
+        self._trace = trace
+        self.in_flight = 0
+        self._changing = tuple(kind for kind in CHANGES if serving.prompts or kind != "promptsListChanged")
+        self._tellers: list[Callable[[], object]] = []
+        self._waiting: set[anyio.CancelScope] = set()
+        self._has_given_up = False
+        self._served = self._made(catalog, authorize)
+
+    def replace(self, catalog: ToolCatalog, authorize: Authorize) -> None:
+        """From now on; calls in flight end as they began. Clients are told if their lists are different now."""
+        before, self._served = self._served, self._made(catalog, authorize)
+        if self._served.static.lists != before.static.lists:
+            self.lists_changed()
+
+    def tell_changes(self, teller: Callable[[], object]) -> None:
+        """``teller`` is called whenever the lists have changed; each transport has one, and tells its clients."""
+        self._tellers.append(teller)
+
+    def tell_no_more(self, teller: Callable[[], object]) -> None:
+        """Its transport has ended."""
+        self._tellers.remove(teller)
+
+    def lists_changed(self) -> None:
+        """The only place that announces a change of tools and prompts."""
+        for tell in self._tellers:
+            tell()
+
+    def unasked_changes(self) -> list[bytes]:
+        """What clients that began with ``initialize`` are told when the lists have changed."""
+        return unasked(self._changing)
+
+    def subscribe(self, call: Call, transport: Transport, beside: Carrier = NO_CARRIER) -> Subscription:
+        """What a ``subscriptions/listen`` gets; the transport keeps it, and tells."""
+        kinds = tuple(kind for kind in call.listens if kind in self._changing)
+        subscription = Subscription(id=call.id, kinds=kinds, server=self._serving.server)
+        with self._observed(call, transport, beside) as entry:
+            entry.settle(subscription.acknowledgement())
+        return subscription
+
+    def at_once(self, call: Call, transport: Transport, beside: Carrier = NO_CARRIER) -> bytes | None:
+        """The response to what needs no waiting, and None for the rest: ``tools/call`` and subscriptions."""
+        if call.method in {"tools/call", LISTEN}:
+            return None
+        with self._observed(call, transport, beside) as entry:
+            entry.settle(self._served.static.to(call, lasting=transport != "http") or self._prompt(call))
+        return entry.answer
+
+    async def answer(
+        self, call: Call, transport: Transport, notify: Notify | None = None, beside: Carrier = NO_CARRIER
+    ) -> bytes:
+        """The whole JSON-RPC response to any call. ``notify`` may be used until then, for progress."""
+        if (ready := self.at_once(call, transport, beside)) is not None:
+            return ready
+        with self._observed(call, transport, beside) as entry:
+            entry.settle(await self._call_tool(call, entry, notify))
+        return entry.answer
+
+    def give_up(self) -> None:
+        """The process ends: calls that wait for an API are answered with what is known, and later ones as well."""
+        self._has_given_up = True
+        for scope in self._waiting:
+            scope.cancel()
+
+    def refuse(self, rejection: Rejection, transport: Transport, beside: Carrier = NO_CARRIER) -> bytes:
+        """The response to a message that was no call of any method; it leaves a record like every other."""
+        refused = rejection.encode()
+        self._observe(
+            CallRecord(
+                method="",
+                version="",
+                transport=transport,
+                outcome="protocol_error",
+                seconds=0.0,
+                request_bytes=0,
+                response_bytes=len(refused),
+                error=str(rejection.code),
+                request_id=beside.request_id,
+            )
+        )
+        return refused
+
+    async def answer_all(self, batch: Batch, transport: Transport, beside: Carrier = NO_CARRIER) -> bytes:
+        """The responses to a batch as a JSON array, its calls side by side; empty if it was notifications only."""
+        answered = [b""] * len(batch.messages)
+
+        async def fill(index: int, call: Call) -> None:
+            answered[index] = await self.answer(call, transport, None, beside)
+
+        async with anyio.create_task_group() as tasks:
+            for index, message in enumerate(batch.messages):
+                if isinstance(message, Call):
+                    tasks.start_soon(fill, index, message)
+                elif isinstance(message, Rejection):
+                    answered[index] = self.refuse(message, transport, beside)
+        present = [one for one in answered if one]
+        return b"[%b]" % b",".join(present) if present else b""
+
+    @contextmanager
+    def _observed(self, call: Call, transport: Transport, beside: Carrier) -> Iterator[_Entry]:
+        entry = _Entry(call, transport, beside, self._trace(call, transport, beside))
+        self.in_flight += 1
+        try:
+            yield entry
+        except Exception:  # the one last resort: a bug costs this call only, and is in the log under its id
+            incident = secrets.token_hex(8)
+            logger.exception("incident %s while answering %s", incident, call.method, extra=entry.known_as())
+            entry.fail(incident)
+        finally:
+            self.in_flight -= 1
+            record = entry.record()
+            self._observe(record)
+            entry.trace.end(record)
+
+    def _made(self, catalog: ToolCatalog, authorize: Authorize) -> _Served:
+        static = answers.render(
+            server=self._serving.server,
+            tools=[tool.entry for tool in catalog.tools.values()],
+            prompts=[prompts.entry(tool) for tool in catalog.tools.values()] if self._serving.prompts else [],
+            page_size=self._serving.page_size,
+            changing=[kind.removesuffix("ListChanged") for kind in self._changing],
+        )
+        validators = OutputValidators() if self._serving.validate_output else None
+        return _Served(catalog=catalog, static=static, authorize=authorize, validators=validators)
+
+    def _prompt(self, call: Call) -> bytes | Rejection:
+        tool = self._served.catalog.tools.get(call.name) if self._serving.prompts else None
+        if tool is None:
+            return _unknown(call, "prompt", self._served.catalog.tools if self._serving.prompts else ())
+        try:
+            made = prompts.messages(tool, call.arguments)
+        except ArgumentError as error:  # a prompt has no way to carry an error: the person, not a model, chose these
+            return Rejection(id=call.id, code=INVALID_PARAMS, message=str(error), status=200)
+        return response(call.id, result(made, self._identity(call)))
+
+    async def _call_tool(self, call: Call, entry: _Entry, notify: Notify | None) -> bytes | Rejection:
+        served = self._served
+        tool = served.catalog.tools.get(call.name)
+        if tool is None:
+            return _unknown(call, "tool", served.catalog.tools)
+        entry.tool = tool
+        if notify is None or call.progress_token is None:
+            outcome = await self._outcome(served, tool, call, entry)
+        else:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_report_progress, call.progress_token, notify)
+                outcome = await self._outcome(served, tool, call, entry)
+                tasks.cancel_scope.cancel()
+        entry.result = outcome
+        return response(call.id, result(outcome, self._identity(call)))
+
+    async def _outcome(self, served: _Served, tool: Tool, call: Call, entry: _Entry) -> ToolResult:
+        """Never raises for what the model, the credentials or the API did: those are results too."""
+        try:
+            checked = check(tool, call.arguments)
+            select = _selection(tool, checked.values)
+            request = served.authorize(build(tool, checked.values), tool)
+            answered = await self._exchange(entry.trace.sending(request, tool), entry)
+            limit = self._serving.result_budget_bytes
+            rendered = render(tool, answered, served.validators, select=select, budget_bytes=limit)
+        except ServiceError as error:
+            entry.error = type(error).__name__
+            return from_error(error, tool)
+        if not checked.coerced:
+            return rendered
+        meta = {**(rendered.meta or {}), COERCED: checked.coerced}
+        return msgspec.structs.replace(rendered, meta=meta)
+
+    async def _exchange(self, request: HttpRequest, entry: _Entry) -> HttpResponse:
+        if self._has_given_up:
+            raise Refused("the server stops; call again", outcome_unknown=False)
+        began = time.perf_counter()
+        seconds = self._serving.call_seconds
+        scope = anyio.move_on_after(seconds + GUARD_SECONDS)
+        self._waiting.add(scope)
+        try:
+            with scope:
+                answered = await self._send(request, deadline_seconds=seconds)
+                entry.status, entry.retries = answered.status, answered.retries
+                return answered
+        except UpstreamError as error:
+            entry.retries = error.retries
+            raise
+        finally:
+            self._waiting.discard(scope)
+            entry.upstream_seconds = time.perf_counter() - began
+        why = "the server stops and could not wait for it" if self._has_given_up else f"no answer within {seconds:g} s"
+        raise Timeout(why, outcome_unknown=True)
+
+    def _identity(self, call: Call) -> ServerInfo | None:
+        return self._serving.server if is_modern(call.version) else None
+
+
+class _Entry:
+    """A call's record while it is being written."""
+
+    def __init__(self, call: Call, transport: Transport, beside: Carrier, trace: Trace) -> None:
+        self._call = call
+        self._transport = transport
+        self._request_id = beside.request_id
+        self.trace = trace
+        self._began = time.perf_counter()
+        self._outcome: Outcome = "cancelled"  # until it is settled
+        self.answer = b""
+        self.tool: Tool | None = None
+        self.error = ""
+        self.result: ToolResult | None = None
+        self.status: int | None = None
+        self.upstream_seconds = 0.0
+        self.retries = 0
+
+    def settle(self, answer: bytes | Rejection) -> None:
+        if isinstance(answer, Rejection):
+            self._outcome, self.error, self.answer = "protocol_error", str(answer.code), answer.encode()
+        else:
+            is_error = self.result is not None and self.result.isError
+            self._outcome, self.answer = "tool_error" if is_error else "ok", answer
+
+    def fail(self, incident: str) -> None:
+        self._outcome, self.error = "internal_error", str(INTERNAL_ERROR)
+        self.answer = error_response(self._call.id, INTERNAL_ERROR, f"internal error; incident {incident}")
+
+    def record(self) -> CallRecord:
+        said = (self.result.meta or {}) if self.result else {}
+        return CallRecord(
+            method=self._call.method,
+            version=self._call.version,
+            transport=self._transport,
+            outcome=self._outcome,
+            seconds=time.perf_counter() - self._began,
+            request_bytes=self._call.size,
+            response_bytes=len(self.answer),
+            tool=self.tool.name if self.tool else "",
+            api=self.tool.api if self.tool else "",
+            error=self.error,
+            status=self.status,
+            upstream_seconds=self.upstream_seconds,
+            retries=self.retries,
+            result_tokens=budget.tokens(self.result) if self.result else 0,
+            truncated=TRUNCATED in said,
+            mismatch=MISMATCH in said,
+            request_id=self._request_id,
+            trace_id=self.trace.trace_id,
+        )
+
+    def known_as(self) -> dict[str, str]:
+        """By which the call is found elsewhere."""
+        ids = {"request_id": self._request_id, "trace_id": self.trace.trace_id}
+        return {name: value for name, value in ids.items() if value}
+
+
+def _selection(tool: Tool, arguments: dict[str, Any]) -> Select | None:
+    """What the model asks of the answer, taken out of the arguments; raises ArgumentError."""
+    expression = arguments.pop(RESPONSE_FILTER, None) if tool.filterable else None
+    if expression is None:
+        return None
+    from openapi_mcp_server.bridge.results import response_filter  # noqa: PLC0415 - jmespath takes 12 to 30 ms to import; few calls need it
+
+    return response_filter.selection(expression)
+
+
+def _unknown(call: Call, kind: str, known: Iterable[str]) -> Rejection:
+    near = nearest(call.name[:SHOWN_CHARACTERS], known)
+    hint = f"; did you mean {', '.join(near)}?" if near else ""
+    message = f"unknown {kind} {call.name[:SHOWN_CHARACTERS]!r}{hint}"
+    return Rejection(id=call.id, code=INVALID_PARAMS, message=message, status=200)
+
+
+async def _report_progress(token: RequestId, notify: Notify) -> None:
+    seconds = PROGRESS_AFTER_SECONDS
+    await anyio.sleep(seconds)
+    while True:
+        await notify(progress(token, seconds, f"waiting for the API, {seconds} s so far"))
+        await anyio.sleep(PROGRESS_EVERY_SECONDS)
+        seconds += PROGRESS_EVERY_SECONDS

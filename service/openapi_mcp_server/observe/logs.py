@@ -1,0 +1,205 @@
+"""Log lines on standard error: JSON for machines, or text for people, one line for each call.
+
+Standard output belongs to MCP over stdio. What comes from outside (names, addresses, errors) cannot break a line or
+move a terminal's cursor: control characters are shown escaped in both formats.
+
+Lines are written by a thread: many clients that start a server over stdio never read its standard error, and a pipe
+that is full must not stop the calls.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import select
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Any, Literal
+
+from pythonjsonlogger.msgspec import MsgspecFormatter
+
+from openapi_mcp_server.observe.record import CallRecord, Observe
+
+QUEUED_LINES = 10_000
+"""Lines that wait to be written, 3 MB or so; more are lost, and the next that is not says how many (`lost_lines`)."""
+WRITE_EVERY_SECONDS = 0.02
+"""Lines that come sooner than that after one another are written together."""
+ATOMIC_BYTES = select.PIPE_BUF
+"""That a pipe takes in one piece: the lines of several workers that write to one do not mix. Longer lines may."""
+FLUSH_SECONDS = 0.5
+"""How long the process waits at its end for its last lines to be taken."""
+
+logger = logging.getLogger("openapi_mcp_server.calls")
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_LEVELS = {
+    "ok": logging.INFO,
+    "tool_error": logging.INFO,
+    "cancelled": logging.INFO,
+    "protocol_error": logging.WARNING,
+    "internal_error": logging.ERROR,
+}
+
+
+def configure(level: str, form: Literal["json", "text"], descriptor: int = 2, worker: int | None = None) -> None:
+    """The one place where logging is set up; once in a process. One of several workers says so in every line."""
+    handler = BackgroundHandler(descriptor)
+    if worker is not None:
+        handler.addFilter(_Numbered(worker))
+    handler.setFormatter(_TextFormatter() if form == "text" else _json_formatter())
+    root = logging.getLogger()
+    for old in list(root.handlers):
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)  # libraries speak up when something is wrong
+    logging.getLogger("openapi_mcp_server").setLevel(level)
+    logging.captureWarnings(capture=True)
+
+
+def call_logger(level: str) -> Observe:
+    """An observer that writes a line for each call: tools/call at INFO, the protocol's small talk at DEBUG."""
+    small_talk = level == "DEBUG"
+
+    def observe(record: CallRecord) -> None:
+        if record.tool or record.outcome != "ok" or small_talk:
+            logger.log(_LEVELS[record.outcome], "call", extra=_fields(record))
+
+    return observe
+
+
+def _fields(record: CallRecord) -> dict[str, Any]:
+    """What a line says; what is not known is left out."""
+    fields: dict[str, Any] = {
+        "method": record.method,
+        "transport": record.transport,
+        "version": record.version,
+        "outcome": record.outcome,
+        "ms": round(record.seconds * 1000, 1),
+        "request_bytes": record.request_bytes,
+        "response_bytes": record.response_bytes,
+    }
+    if record.tool:
+        fields |= {"tool": record.tool, "api": record.api, "upstream_ms": round(record.upstream_seconds * 1000, 1)}
+    if record.status is not None:
+        fields["status"] = record.status
+    if record.retries:
+        fields["retries"] = record.retries
+    if record.error:
+        fields["error"] = record.error
+    if record.request_id:
+        fields["request_id"] = record.request_id
+    if record.trace_id:
+        fields["trace_id"] = record.trace_id
+    return fields
+
+
+class _Numbered(logging.Filter):
+    def __init__(self, worker: int) -> None:
+        super().__init__()
+        self._worker = worker
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.worker = self._worker
+        return True
+
+
+class BackgroundHandler(logging.Handler):
+    """Formats a line where it is logged, and leaves writing it to a thread of its own."""
+
+    def __init__(self, descriptor: int, queued_lines: int = QUEUED_LINES) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._queued_lines = queued_lines
+        self._queue: SimpleQueue[str | threading.Event] = SimpleQueue()
+        self._lost = 0
+        threading.Thread(target=self._write_for_ever, name="log writer", daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._queue.qsize() >= self._queued_lines:
+            self._lost += 1
+            return
+        if self._lost:
+            record.lost_lines, self._lost = self._lost, 0
+        self._queue.put(self.format(record))
+
+    def flush(self) -> None:
+        """Until what was logged so far is written; `logging` calls this as the process ends."""
+        written = threading.Event()
+        self._queue.put(written)
+        written.wait(FLUSH_SECONDS)
+
+    def _write_for_ever(self) -> None:
+        while True:
+            with suppress(Exception):  # no memory, a clock that is tampered with: the next lines must come out
+                self._write_batch()
+
+    def _write_batch(self) -> None:
+        batch = [self._queue.get()]
+        try:
+            batch += [self._queue.get() for _ in range(self._queue.qsize())]
+            for piece in _together(line for line in batch if isinstance(line, str)):
+                self._write(piece)
+        finally:
+            for flushed in batch:
+                if isinstance(flushed, threading.Event):
+                    flushed.set()
+        time.sleep(WRITE_EVERY_SECONDS)
+
+    def _write(self, data: bytes) -> None:
+        left = memoryview(data)
+        with suppress(OSError):  # nobody can read it any more; the calls go on
+            while left:
+                left = left[os.write(self._descriptor, left) :]
+
+
+def _together(lines: Iterable[str]) -> Iterator[bytes]:
+    """Whole lines, as many as go into a pipe in one piece."""
+    piece = b""
+    for line in lines:
+        encoded = line.encode("utf-8", "backslashreplace") + b"\n"
+        if piece and len(piece) + len(encoded) > ATOMIC_BYTES:
+            yield piece
+            piece = b""
+        piece += encoded
+    if piece:
+        yield piece
+
+
+class _JsonFormatter(MsgspecFormatter):
+    """JSON leaves C1 controls and the Unicode line separators as they are; terminals and log readers act on them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", super().format(record))
+
+
+def _json_formatter() -> logging.Formatter:
+    return _JsonFormatter(
+        ["asctime", "levelname", "name", "message"],
+        rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
+        datefmt="%Y-%m-%dT%H:%M:%S%z",
+    )
+
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class _TextFormatter(logging.Formatter):
+    """``12:00:00 INFO call tool=getPet outcome=ok``: what was passed as ``extra`` follows the message."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base class's name
+        extra = [f"{name}={value}" for name, value in vars(record).items() if name not in _STANDARD]
+        return _visible(" ".join([super().formatMessage(record), *extra]).replace("\n", "\\n"))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802, ANN401 - the base class's
+        return _visible(super().formatException(ei))
+
+
+def _visible(text: str) -> str:
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)

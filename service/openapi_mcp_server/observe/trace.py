@@ -1,0 +1,66 @@
+"""What the gateway says of a message while it is answered; `tracing` listens where it is asked to, else nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from openapi_mcp_server.bridge.model import HttpRequest, Tool
+from openapi_mcp_server.mcp.inbound import Call
+from openapi_mcp_server.observe.record import CallRecord, Transport
+
+
+class Carrier(msgspec.Struct, frozen=True, kw_only=True):
+    """What came beside a message over HTTP, empty where nothing did.
+
+    ``request_id`` is that of the proxy, short and printable. The others are as the client wrote them.
+    """
+
+    request_id: str = ""
+    traceparent: str = ""
+    tracestate: str = ""
+    amzn_trace_id: str = ""
+    host: str = ""
+    path: str = ""
+
+
+NO_CARRIER = Carrier()
+"""stdio has nothing beside its messages."""
+
+
+class Trace(Protocol):
+    """One message's. ``trace_id`` is 32 hexadecimal digits, empty where the message is not recorded.
+
+    Nothing here waits or raises.
+    """
+
+    trace_id: str
+
+    def sending(self, request: HttpRequest, tool: Tool) -> HttpRequest:
+        """The request as it goes to the API: it says which trace it belongs to."""
+
+    def end(self, record: CallRecord) -> None:
+        """The message is answered or given up."""
+
+
+Begin = Callable[[Call, Transport, Carrier], Trace]
+
+
+class _Untraced:
+    trace_id = ""
+
+    def sending(self, request: HttpRequest, tool: Tool) -> HttpRequest:  # noqa: ARG002 - the protocol's
+        return request
+
+    def end(self, record: CallRecord) -> None:
+        pass
+
+
+_UNTRACED = _Untraced()
+
+
+def untraced(call: Call, transport: Transport, carrier: Carrier) -> Trace:  # noqa: ARG001 - the protocol's
+    """What every call begins where nothing is traced."""
+    return _UNTRACED

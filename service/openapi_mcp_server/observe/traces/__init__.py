@@ -1,0 +1,1 @@
+"""Spans: sampled, and sent to X-Ray and OpenTelemetry collectors."""

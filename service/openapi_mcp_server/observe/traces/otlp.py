@@ -1,0 +1,76 @@
+"""Spans to a collector by OTLP over HTTP, with OpenTelemetry's own exporter: it connects, compresses, retries."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace.export import SpanExportResult
+
+from openapi_mcp_server.observe.traces.otlp_spans import encode
+from openapi_mcp_server.observe.traces.outbox import CallSpans, Delivery
+from openapi_mcp_server.settings.tracing import Otlp
+
+REASON_CHARACTERS = 300
+
+_COMPRESSION = {"none": Compression.NoCompression, "gzip": Compression.Gzip, "deflate": Compression.Deflate}
+
+
+class OtlpExporter:
+    """Retries for as long as a batch may take."""
+
+    name = "otlp"
+    gather_seconds = 0.5  # a request for each half second, or for each full batch
+
+    def __init__(self, config: Otlp) -> None:
+        # Each is said here, so that nothing is read from the environment a second time and in another way.
+        self._exporter = OTLPSpanExporter(
+            endpoint=config.endpoint,
+            headers=dict(config.headers),
+            timeout=config.timeout_seconds,
+            compression=_COMPRESSION[config.compression],
+            certificate_file=config.certificate,
+            client_key_file=config.client_key,
+            client_certificate_file=config.client_certificate,
+        )
+        # Its encoder costs more than everything else of a trace, so it gets bytes of ours where it takes some; the
+        # attribute is its own business, and a version that has it no more encodes for itself.
+        self._send_bytes = getattr(getattr(self._exporter, "_client", None), "export", None)
+        self._said = _Said()
+        for name in (
+            "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+            "opentelemetry.exporter.otlp.common.http",
+        ):
+            library = logging.getLogger(name)
+            library.propagate = False
+            library.addHandler(self._said)
+
+    def deliver(self, calls: Sequence[CallSpans]) -> Delivery:
+        spans = [span for call in calls for span in call]
+        self._said.first = ""
+        cause = None
+        if self._send_bytes is not None:
+            sent = self._send_bytes(encode(spans))
+            is_sent, cause = sent.success, sent.error
+        else:
+            is_sent = self._exporter.export(spans) is SpanExportResult.SUCCESS
+        if is_sent:
+            return Delivery()
+        return Delivery(len(spans), (str(cause) if cause else self._said.first)[:REASON_CHARACTERS])
+
+    def close(self) -> None:
+        self._exporter.shutdown()  # type: ignore[no-untyped-call]
+
+
+class _Said(logging.Handler):
+    """The library's first line about a batch, which names the cause. It has one for each attempt; the outbox says once
+    that spans are lost, and counts them."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.first = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.first = self.first or record.getMessage()

@@ -1,0 +1,221 @@
+"""Which traces are recorded, where their caller has not decided it: all, none, a part, or what X-Ray's rules say.
+
+Only decisions are made here; `xray_rules` asks the daemon for the rules and tells it what became of them.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+
+import msgspec
+
+from openapi_mcp_server.mcp.inbound import Call
+from openapi_mcp_server.observe.trace import Carrier
+
+Decide = Callable[[int, Call, Carrier], bool]
+"""From the trace's id and the message that begins it: whether it is recorded."""
+
+RULES_EXPIRE_SECONDS = 3600.0
+"""Rules that could not be had again for so long are not X-Ray's any more; then the fallback holds."""
+REPORT_SECONDS = 10.0
+"""How often X-Ray wants to hear of a rule, unless it says otherwise."""
+_PORT = re.compile(r":\d*$")
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """A sampling rule as GetSamplingRules gives it (X-Ray API, SamplingRule). In patterns ``*`` and ``?`` are wild."""
+
+    rule_name: str
+    priority: int
+    fixed_rate: float
+    reservoir_size: int
+    service_name: str = "*"
+    service_type: str = "*"
+    host: str = "*"
+    http_method: str = msgspec.field(name="HTTPMethod", default="*")
+    url_path: str = msgspec.field(name="URLPath", default="*")
+    resource_arn: str = msgspec.field(name="ResourceARN", default="*")
+    version: int = 1
+    attributes: Mapping[str, str] = {}
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """What X-Ray makes of a rule for this service (SamplingTargetDocument); ``reservoir_quota`` is a second's."""
+
+    rule_name: str
+    fixed_rate: float | None = None
+    reservoir_quota: int | None = None
+    reservoir_quota_ttl: float | None = msgspec.field(name="ReservoirQuotaTTL", default=None)
+    interval: float | None = None
+
+
+class Statistics(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """What became of a rule since the last report (SamplingStatisticsDocument)."""
+
+    rule_name: str
+    request_count: int
+    sampled_count: int
+    borrow_count: int
+
+
+FALLBACK = Rule(rule_name="", priority=0, fixed_rate=0.05, reservoir_size=1)
+"""One a second and 5 % of what is more: X-Ray's own default rule."""
+
+
+def always(trace_id: int, call: Call, carrier: Carrier) -> bool:  # noqa: ARG001 - as every `Decide`
+    return True
+
+
+def never(trace_id: int, call: Call, carrier: Carrier) -> bool:  # noqa: ARG001 - as every `Decide`
+    return False
+
+
+def part(ratio: float) -> Decide:
+    """By the trace's id, so that every service that sees the trace decides alike (OpenTelemetry, TraceIdRatioBased)."""
+    bound = round(ratio * 2**64)
+    return lambda trace_id, _call, _carrier: trace_id & (2**64 - 1) < bound
+
+
+class XRayRules:
+    """Decides by the first rule that fits, by priority. Rules and targets may be loaded from another thread."""
+
+    def __init__(
+        self,
+        service_name: str,
+        service_type: str,
+        clock: Callable[[], float] = time.time,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._service = (service_name, service_type)
+        self._clock = clock
+        self._chance = chance
+        self._lock = threading.Lock()
+        self._rules: list[_Applied] = []
+        self._loaded = -RULES_EXPIRE_SECONDS
+        self._fallback = _Applied(FALLBACK)
+
+    def __call__(self, trace_id: int, call: Call, carrier: Carrier) -> bool:  # noqa: ARG002 - as every `Decide`
+        now = self._clock()
+        with self._lock:
+            rule = self._fitting(call, carrier) if now < self._loaded + RULES_EXPIRE_SECONDS else self._fallback
+            return rule.decide(now, self._chance)
+
+    @property
+    def loaded(self) -> float:
+        """When the rules in use were loaded, by the clock."""
+        return self._loaded
+
+    def load(self, rules: Sequence[Rule]) -> None:
+        """Takes the place of the rules so far; one that was there before keeps its counts and its target."""
+        with self._lock:
+            before = {applied.rule.rule_name: applied for applied in self._rules}
+            ordered = sorted(filter(self._concerns, rules), key=lambda rule: (rule.priority, rule.rule_name))
+            self._rules = [
+                kept if (kept := before.get(rule.rule_name)) and kept.rule == rule else _Applied(rule)
+                for rule in ordered
+            ]
+            self._loaded = self._clock()
+
+    def aim(self, targets: Sequence[Target]) -> None:
+        by_name = {target.rule_name: target for target in targets}
+        with self._lock:
+            for applied in self._rules:
+                if target := by_name.get(applied.rule.rule_name):
+                    applied.aim(target)
+
+    def report(self) -> list[Statistics]:
+        """Of every rule that was used and is due, counted anew from now on."""
+        now = self._clock()
+        with self._lock:
+            return [applied.report(now) for applied in self._rules if applied.requests and applied.due <= now]
+
+    def _concerns(self, rule: Rule) -> bool:
+        name, kind = self._service
+        is_ours = _fits(rule.service_name, name) and _fits(rule.service_type, kind)
+        return is_ours and rule.resource_arn == "*" and rule.version == 1
+
+    def _fitting(self, call: Call, carrier: Carrier) -> _Applied:
+        for applied in self._rules:
+            if applied.fits(call, carrier):
+                return applied
+        return self._fallback
+
+
+class _Applied:
+    """A rule and what has become of it. Not safe for threads by itself."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.requests = 0
+        self.due = 0.0
+        self._sampled = 0
+        self._borrowed = 0
+        self._rate = rule.fixed_rate
+        self._quota: int | None = None
+        self._quota_until = 0.0
+        self._interval = REPORT_SECONDS
+        self._second = 0
+        self._taken = 0  # of this second
+        self._patterns = (rule.host, rule.http_method, rule.url_path)
+        self._fits_all = {*self._patterns, *rule.attributes.values()} <= {"*"}
+
+    def fits(self, call: Call, carrier: Carrier) -> bool:
+        """A message is always a POST. Its attributes are those that its span is to have."""
+        if self._fits_all:
+            return True
+        asked = (_PORT.sub("", carrier.host), "POST" if carrier.path else "", carrier.path)
+        if not all(_fits(pattern, text) for pattern, text in zip(self._patterns, asked, strict=True)):
+            return False
+        attributes = {"mcp.method.name": call.method, "gen_ai.tool.name": call.name}
+        return all(_fits(pattern, attributes.get(name, "")) for name, pattern in self.rule.attributes.items())
+
+    def decide(self, now: float, chance: Callable[[], float]) -> bool:
+        """From the reservoir first: this second's quota, or while X-Ray has given none, one that is borrowed."""
+        if int(now) != self._second:
+            self._second, self._taken = int(now), 0
+        self.requests += 1
+        has_quota = self._quota is not None and now < self._quota_until
+        limit = (self._quota or 0) if has_quota else min(self.rule.reservoir_size, 1)
+        if self._taken < limit:
+            self._taken += 1
+            self._sampled += has_quota
+            self._borrowed += not has_quota
+            return True
+        is_sampled = chance() < self._rate
+        self._sampled += is_sampled
+        return is_sampled
+
+    def aim(self, target: Target) -> None:
+        if target.fixed_rate is not None:
+            self._rate = target.fixed_rate
+        if target.reservoir_quota is not None and target.reservoir_quota_ttl is not None:
+            self._quota, self._quota_until = target.reservoir_quota, target.reservoir_quota_ttl
+        if target.interval is not None:
+            self._interval = target.interval
+
+    def report(self, now: float) -> Statistics:
+        counted = Statistics(
+            rule_name=self.rule.rule_name,
+            request_count=self.requests,
+            sampled_count=self._sampled,
+            borrow_count=self._borrowed,
+        )
+        self.requests = self._sampled = self._borrowed = 0
+        self.due = now + self._interval
+        return counted
+
+
+def _fits(pattern: str, text: str) -> bool:
+    return pattern == "*" or _compiled(pattern).fullmatch(text) is not None
+
+
+@lru_cache(256)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """X-Ray's wildcards: ``*`` is any text, ``?`` any character, case does not matter (Sampling rule options)."""
+    wild = "".join({"*": ".*", "?": "."}.get(letter) or re.escape(letter) for letter in pattern)
+    return re.compile(wild, re.IGNORECASE | re.DOTALL)

@@ -1,0 +1,193 @@
+"""What the rest of the service knows of an OpenAPI description: resolved, dialect-free, immutable.
+
+``swagger2.py`` and the 3.x reader both end here. Every value knows its place in the document (``pointer``, a
+JSON Pointer as a URI fragment, RFC 6901 section 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+Location = Literal["path", "query", "header", "cookie", "querystring"]
+Style = Literal["simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject", "cookie", "tsv"]
+Dialect = Literal["2.0", "3.0", "3.1", "3.2"]
+NoteKind = Literal[
+    "path_repaired", "variable_undeclared", "parameter_dropped", "parameter_repeated", "parameter_repaired",
+    "body_repaired", "body_dropped", "keyword_dropped", "pattern_dropped", "schema_repaired", "reference_static",
+    "response_dropped", "output_dropped", "input_shortened", "security_dropped", "server_dropped", "base_url_unknown",
+    "base_url_doubtful", "info_dropped",
+    "extension_ignored", "overlay_unused", "override_unused",
+]  # fmt: skip
+"""What each means is in `openapi_mcp_server.openapi.notes.KINDS`."""
+
+
+class Schema(msgspec.Struct, frozen=True):
+    """A JSON Schema 2020-12, already encoded, with references only of the form ``#/$defs/NAME``.
+
+    ``refs`` are the names it refers to directly, sorted; each is a key of the definitions of the same direction
+    in `ApiDescription`. Encoded bytes are kept instead of objects: they are spliced into tool lists as they are,
+    their size is known, and a large document stays small in memory.
+    """
+
+    json: msgspec.Raw
+    refs: tuple[str, ...] = ()
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """A repair or an oddity that cost no operation."""
+
+    pointer: str
+    kind: NoteKind
+    message: str
+
+
+class SkippedOperation(msgspec.Struct, frozen=True, kw_only=True):
+    """An operation that is no tool, and why, in words its operator can act on.
+
+    ``pointer`` is where the fault is. ``method`` is ``*`` where a whole path item cannot be read.
+    """
+
+    pointer: str
+    method: str
+    path: str  # the key in the document
+    reason: str
+
+
+class Parameter(msgspec.Struct, frozen=True, kw_only=True):
+    """One parameter with every default of its dialect filled in.
+
+    ``content_type`` is set where the parameter is described by ``content`` (then ``style`` does not apply), and
+    ``encoding`` where that is a form whose properties are written in ways of their own.
+    ``explode`` and ``style`` are the effective values. Collection formats of Swagger 2.0 arrive as styles; ``inner``
+    are those of the lists within a list. ``spans_segments``: a path's value may be several segments with their slashes.
+    """
+
+    pointer: str
+    name: str
+    location: Location
+    required: bool
+    schema: Schema
+    style: Style
+    explode: bool
+    allow_reserved: bool = False
+    allow_empty_value: bool = False
+    inner: tuple[Style, ...] = ()
+    spans_segments: bool = False
+    content_type: str | None = None
+    encoding: Mapping[str, Encoding] = {}
+    description: str = ""
+    deprecated: bool = False
+
+
+class Encoding(msgspec.Struct, frozen=True, kw_only=True):
+    """The Encoding Object of one value in a form or multipart body; None where the document is silent.
+
+    ``inner`` means what it does in a `Parameter`.
+    The last three are for a value that is a multipart body itself (3.2), and mean what they do in a `MediaType`.
+    """
+
+    content_type: str | None = None
+    style: Style | None = None
+    explode: bool | None = None
+    allow_reserved: bool = False
+    inner: tuple[Style, ...] = ()
+    headers: tuple[Parameter, ...] = ()
+    encoding: Mapping[str, Encoding] = {}
+    prefix_encoding: tuple[Encoding, ...] = ()
+    item_encoding: Encoding | None = None
+
+
+class MediaType(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of a ``content`` map. ``name`` as written, for instance ``application/json; charset=utf-8``.
+
+    ``encoding`` is by property; by position in a list (3.2) are ``prefix_encoding``, for the first items, and
+    ``item_encoding``, for all the rest.
+    """
+
+    pointer: str
+    name: str
+    schema: Schema | None
+    encoding: Mapping[str, Encoding] = {}
+    prefix_encoding: tuple[Encoding, ...] = ()
+    item_encoding: Encoding | None = None
+    is_stream: bool = False  # 3.2: the schema is that of each item (itemSchema)
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True):
+    pointer: str
+    required: bool
+    description: str
+    media: tuple[MediaType, ...]
+
+
+class Response(msgspec.Struct, frozen=True, kw_only=True):
+    """``status`` is ``"200"``, a range such as ``"2XX"``, or ``"default"``. Media types of errors have no schema."""
+
+    pointer: str
+    status: str
+    description: str
+    media: tuple[MediaType, ...]
+
+
+class SecurityChoice(msgspec.Struct, frozen=True):
+    """One alternative: every scheme named must be met. No scheme at all means anonymous access is allowed."""
+
+    schemes: tuple[tuple[str, tuple[str, ...]], ...]  # (name of the scheme, scopes)
+
+
+class SecurityScheme(msgspec.Struct, frozen=True, kw_only=True):
+    """``kind`` is the document's ``type``; ``location``/``parameter`` for apiKey; ``http_scheme`` lower-case."""
+
+    name: str
+    kind: Literal["apiKey", "http", "oauth2", "openIdConnect", "mutualTLS"]
+    location: Literal["header", "query", "cookie"] | None = None
+    parameter: str | None = None
+    http_scheme: str | None = None
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation with path-level values merged in.
+
+    ``path`` is the key in the document with a leading slash, ``query`` what that key carried after ``?``, its
+    variables apart; what followed ``#`` is in the pointer only (real documents do both to tell operations apart).
+    ``security``: the effective alternatives, the document's where the operation says nothing; empty = none asked.
+    ``servers``: the effective URLs with variables replaced by their defaults, as written otherwise (they may be
+    relative). Empty where only the document's own apply.
+    """
+
+    pointer: str
+    method: str  # upper case
+    path: str
+    query: str = ""
+    operation_id: str | None = None
+    summary: str = ""
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    deprecated: bool = False
+    parameters: tuple[Parameter, ...] = ()
+    body: Body | None = None
+    responses: tuple[Response, ...] = ()
+    security: tuple[SecurityChoice, ...] = ()
+    servers: tuple[str, ...] = ()
+    overrides: msgspec.Raw = msgspec.Raw(b"{}")  # the x-mcp object, as written
+
+
+class ApiDescription(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole description. ``request_schemas`` lack read-only properties, ``response_schemas`` write-only ones."""
+
+    dialect: Dialect
+    title: str
+    version: str
+    summary: str
+    servers: tuple[str, ...]
+    operations: tuple[Operation, ...]
+    skipped: tuple[SkippedOperation, ...]
+    notes: tuple[Note, ...]
+    request_schemas: Mapping[str, Schema]
+    response_schemas: Mapping[str, Schema]
+    security_schemes: Mapping[str, SecurityScheme]
+    webhooks: int = 0
+    callbacks: int = 0

@@ -1,0 +1,40 @@
+"""JSON Pointers as URI fragments (RFC 6901 section 6): ``#/paths/~1pets~1%7Bid%7D/get``."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, unquote
+
+from openapi_mcp_server.errors import SpecError
+
+ROOT = "#"
+
+# RFC 3986 section 3.5: what a fragment may hold as it is, beside letters, digits and "-._~".
+_KEPT = "!$&'()*+,;=:@?"
+_is_plain = re.compile(r"[A-Za-z0-9._-]+").fullmatch  # most are, and quote() takes 4 µs
+_BAD_ESCAPE = re.compile("~(?![01])")
+
+
+def child(pointer: str, *tokens: str | int) -> str:
+    """The pointer to a member (key) or element (index) further down."""
+    for token in tokens:
+        pointer = f"{pointer}/{token}" if _is_plain(str(token)) else f"{pointer}/{_escaped(str(token))}"
+    return pointer
+
+
+def tokens(pointer: str) -> tuple[str, ...]:
+    """The keys and indexes that a pointer walks through; raises SpecError if it is none."""
+    path = pointer.removeprefix(ROOT)
+    if not path:
+        return ()
+    if not path.startswith("/") or _BAD_ESCAPE.search(path):
+        raise SpecError(pointer, "not a JSON Pointer (RFC 6901)")
+    return tuple(_unescaped(token) for token in path[1:].split("/"))
+
+
+def _escaped(token: str) -> str:
+    return quote(token.replace("~", "~0").replace("/", "~1"), safe=_KEPT, errors="replace")
+
+
+def _unescaped(token: str) -> str:
+    return unquote(token).replace("~1", "/").replace("~0", "~")

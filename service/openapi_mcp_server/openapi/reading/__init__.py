@@ -1,0 +1,1 @@
+"""The objects of OpenAPI documents, read into the model."""

@@ -1,0 +1,119 @@
+"""What the dialects differ in: how one operation's parameters, body and answers are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, Protocol, TypeVar
+
+import msgspec
+
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.model import Body, NoteKind, Parameter, Response, SecurityScheme
+from openapi_mcp_server.openapi.notes import Notes
+from openapi_mcp_server.openapi.pointers import ROOT, child
+from openapi_mcp_server.openapi.reading.objects import NOTHING, OperationObject
+from openapi_mcp_server.openapi.references.resolve import Located, References
+from openapi_mcp_server.openapi.schemas.conversion import Conversion, Setting
+from openapi_mcp_server.openapi.schemas.directions import Schemas
+from openapi_mcp_server.openapi.schemas.patterns import Patterns
+from openapi_mcp_server.openapi.schemas.requests import RequestConversion
+from openapi_mcp_server.openapi.schemas.responses import ResponseConversion
+from openapi_mcp_server.openapi.schemas.visibility import Visibility
+from openapi_mcp_server.openapi.text.document import Document
+
+T = TypeVar("T")
+
+_XML = (b'/xml"', b'+xml"')
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """A document under reading: its text, the members of its root, where its references lead, the notes on it."""
+
+    document: Document
+    root: Mapping[str, msgspec.Raw]
+    references: References
+    notes: Notes
+
+    def at(self, name: str) -> Located:
+        """A member of the root, there or not."""
+        return Located(child(ROOT, name), self.root.get(name, NOTHING))
+
+    def spared(self, read: Callable[[Located], T], at: Located, kind: NoteKind) -> T | None:
+        """What the operations can do without. None, and a note, if it cannot be read."""
+        try:
+            return read(at)
+        except SpecError as error:
+            self.notes.add(error.pointer, kind, error.problem)
+            return None
+
+
+class Declaration(Protocol):
+    """A parameter as far as it is told from others: unique by name and location (Operation Object)."""
+
+    @property
+    def pointer(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def location(self) -> str: ...
+
+
+D = TypeVar("D", bound=Declaration)
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operation sends and gets. ``servers`` is empty where it names none of its own."""
+
+    parameters: tuple[Parameter, ...]
+    body: Body | None
+    responses: tuple[Response, ...]
+    servers: tuple[str, ...]
+
+
+class Dialect(Protocol[D]):
+    """The reader of one dialect, for one document."""
+
+    methods: frozenset[str]
+    request: Schemas
+    response: Schemas
+    servers: tuple[str, ...]
+    security_schemes: dict[str, SecurityScheme]
+
+    def declaration(self, at: Located) -> D:
+        """A parameter where it is declared, or where a reference there leads to. Raises SpecError."""
+        ...
+
+    def parts(self, operation: OperationObject, at: Located, declarations: Sequence[D]) -> Parts:
+        """The operation that stands at ``at``, with all its parameters. Raises SpecError."""
+        ...
+
+
+def request_schemas(source: Source, home: str) -> Schemas:
+    """The schemas of what is sent."""
+    json = source.document.json
+    return _schemas(source, home, RequestConversion, "readOnly", keeps_xml=any(word in json for word in _XML))
+
+
+def response_schemas(source: Source, home: str) -> Schemas:
+    """The schemas of what comes back."""
+    return _schemas(source, home, ResponseConversion, "writeOnly", keeps_xml=False)
+
+
+def _schemas(
+    source: Source,
+    home: str,
+    conversion: type[Conversion],
+    hiding: Literal["readOnly", "writeOnly"],
+    *,
+    keeps_xml: bool,
+) -> Schemas:
+    schemas = Schemas(source.references, lambda at: conversion(setting, at), home)
+    setting = Setting(
+        dialect=source.document.dialect,
+        names=schemas,
+        visibility=Visibility(source.references, hiding, source.document.json),
+        notes=source.notes,
+        patterns=Patterns(),
+        keeps_xml=keeps_xml,
+    )
+    return schemas

@@ -1,0 +1,64 @@
+"""Encoding Objects: how the parts of a form or a multipart body are written, in bodies and in parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import get_args
+
+from openapi_mcp_server.openapi.model import Encoding, Parameter, Style
+from openapi_mcp_server.openapi.notes import Notes
+from openapi_mcp_server.openapi.reading.objects import EncodingObject, Encodings, is_there, read, reader, written
+from openapi_mcp_server.openapi.references.resolve import Located
+
+_encoding = reader(EncodingObject)
+
+ReadHeader = Callable[[Located, str], Parameter]
+"""A Header Object, whose name is its key."""
+
+
+class EncodingReader:
+    """Reads what a Media Type or an Encoding Object says of its parts. Raises SpecError."""
+
+    def __init__(self, header: ReadHeader, notes: Notes) -> None:
+        self._header = header
+        self._notes = notes
+
+    def by_name(self, at: Located, declared: Encodings) -> dict[str, Encoding]:
+        members = (declared.encoding or {}).items()
+        return {name: self._read(at.member(value, "encoding", name)) for name, value in members}
+
+    def by_position(self, at: Located, declared: Encodings) -> tuple[Encoding, ...]:
+        members = enumerate(declared.prefix_encoding or ())
+        return tuple(self._read(at.member(value, "prefixEncoding", index)) for index, value in members)
+
+    def of_the_rest(self, at: Located, declared: Encodings) -> Encoding | None:
+        value = declared.item_encoding
+        return self._read(at.member(value, "itemEncoding")) if is_there(value) else None
+
+    def _read(self, at: Located) -> Encoding:
+        declared = read(_encoding, at)
+        headers = (declared.headers or {}).items()
+        return Encoding(
+            content_type=None if declared.content_type is None else written(declared.content_type),
+            style=self._style(at, declared),
+            explode=declared.explode,
+            allow_reserved=declared.allow_reserved is True,
+            headers=tuple(self._headers((name, at.member(value, "headers", name)) for name, value in headers)),
+            encoding=self.by_name(at, declared),
+            prefix_encoding=self.by_position(at, declared),
+            item_encoding=self.of_the_rest(at, declared),
+        )
+
+    def _headers(self, headers: Iterable[tuple[str, Located]]) -> Iterable[Parameter]:
+        """Encoding Object, ``headers``: Content-Type is described separately and ignored here."""
+        return [self._header(at, name) for name, at in headers if name.lower() != "content-type"]
+
+    def _style(self, at: Located, declared: EncodingObject) -> Style | None:
+        """Encoding Object, ``style``: as for query parameters."""
+        if declared.style is None:
+            return None
+        for style in get_args(Style):
+            if style == declared.style:
+                return style  # type: ignore[no-any-return]  # one of the literal's values
+        self._notes.add(at.pointer, "parameter_repaired", f"style {declared.style!r} is unknown; 'form' was taken")
+        return "form"

@@ -1,0 +1,221 @@
+"""OpenAPI's objects as documents hold them, opened one level deep; what is not needed is skipped unread.
+
+One level, so that a fault's place is exact: msgspec names the field or the index, never the key of a map.
+Every field may be null, which is what YAML makes of a key without a value, and means that it is absent.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TypeVar
+
+import msgspec
+from msgspec import Raw, field
+
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.pointers import child
+from openapi_mcp_server.openapi.references.resolve import Located
+
+Text = str | int | float | bool | None
+"""Prose and names: people leave ``version: 1.0`` and ``operationId: 404`` unquoted."""
+Flag = bool | None
+Raws = list[Raw] | None
+RawMap = dict[str, Raw] | None
+Texts = list[Text] | None
+
+NOTHING = Raw()
+"""A field that is not there."""
+
+_STEP = re.compile(r"\.([^.\[\]]+)|\[([0-9]+)\]|\[\.\.\.\]")
+_EXPECTED = re.compile(r"^Expected `(?P<expected>[^`]*)`, got `(?P<got>[^`]*)`$")
+_WORDS = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
+
+T = TypeVar("T")
+
+
+class Info(msgspec.Struct, frozen=True):
+    title: Text = None
+    version: Text = None
+    summary: Text = None
+    description: Text = None
+
+
+class Tag(msgspec.Struct, frozen=True):
+    name: Text = None
+    parent: Text = None
+
+
+class OperationObject(msgspec.Struct, frozen=True, rename="camel"):
+    """``consumes``, ``produces`` and ``schemes`` are 2.0's, ``requestBody`` and ``servers`` 3.x's."""
+
+    operation_id: Text = None
+    summary: Text = None
+    description: Text = None
+    tags: Texts = None
+    deprecated: Flag = None
+    parameters: Raws = None
+    request_body: Raw = NOTHING
+    responses: RawMap = None
+    security: Raws = None
+    servers: Raws = None
+    callbacks: RawMap = None
+    consumes: Texts = None
+    produces: Texts = None
+    schemes: Texts = None
+    overrides: Raw = field(default=NOTHING, name="x-mcp")
+
+
+class ParameterObject(msgspec.Struct, frozen=True, rename="camel"):
+    """Also the Header Object, whose name is its key."""
+
+    name: Text = None
+    location: str | None = field(default=None, name="in")
+    description: Text = None
+    required: Flag = None
+    deprecated: Flag = None
+    allow_empty_value: Flag = None
+    allow_reserved: Flag = None
+    style: Text = None
+    explode: Flag = None
+    schema: Raw = NOTHING
+    content: RawMap = None
+    type: Text = None  # of Swagger 2.0, by mistake
+
+
+class ParameterObject2(msgspec.Struct, frozen=True, rename="camel"):
+    """A parameter of 2.0; its schema is the object itself unless it is the body."""
+
+    name: Text = None
+    location: str | None = field(default=None, name="in")
+    description: Text = None
+    required: Flag = None
+    allow_empty_value: Flag = None
+    type: Text = None
+    collection_format: Text = None
+    schema: Raw = NOTHING
+
+
+class RequestBody(msgspec.Struct, frozen=True):
+    description: Text = None
+    required: Flag = None
+    content: RawMap = None
+
+
+class ResponseObject(msgspec.Struct, frozen=True):
+    """``schema`` is 2.0's."""
+
+    description: Text = None
+    content: RawMap = None
+    schema: Raw = NOTHING
+
+
+class Encodings(msgspec.Struct, frozen=True, rename="camel"):
+    """What the Media Type Object and the Encoding Object have in common; by position since 3.2."""
+
+    encoding: RawMap = None
+    prefix_encoding: Raws = None
+    item_encoding: Raw = NOTHING
+
+
+class MediaTypeObject(Encodings, frozen=True, rename="camel"):
+    schema: Raw = NOTHING
+    item_schema: Raw = NOTHING
+
+
+class EncodingObject(Encodings, frozen=True, rename="camel"):
+    content_type: Text = None
+    headers: RawMap = None
+    style: Text = None
+    explode: Flag = None
+    allow_reserved: Flag = None
+
+
+class ServerObject(msgspec.Struct, frozen=True):
+    url: Text = None
+    variables: RawMap = None
+
+
+class ServerVariable(msgspec.Struct, frozen=True):
+    default: Text = None
+
+
+class SecuritySchemeObject(msgspec.Struct, frozen=True):
+    type: Text = None
+    name: Text = None
+    location: Text = field(default=None, name="in")
+    scheme: Text = None
+
+
+def reader(shape: type[T]) -> msgspec.json.Decoder[T]:
+    """For `read`; made once for each shape."""
+    return msgspec.json.Decoder(shape)
+
+
+def read(decoder: msgspec.json.Decoder[T], at: Located) -> T:
+    """The value at a place in its shape; raises SpecError with the exact pointer of what does not fit."""
+    try:
+        return decoder.decode(at.json)
+    except msgspec.ValidationError as error:
+        raise fault(error, at.pointer) from error
+
+
+def fault(error: msgspec.ValidationError, pointer: str) -> SpecError:
+    """What msgspec found, in words and with a pointer; the value stands at ``pointer``."""
+    problem, _, path = str(error).partition(" - at `$")
+    steps = [name or int(index) for name, index in _STEP.findall(path.rstrip("`")) if name or index]
+    expected = _EXPECTED.match(problem)
+    problem = problem[:1].lower() + problem[1:]
+    if expected:
+        kinds = [_WORDS.get(kind, kind) for kind in expected["expected"].split(" | ") if kind != "null"]
+        kinds = ["string"] if "string" in kinds else kinds
+        problem = f"expected {' or '.join(kinds)}, got {_WORDS.get(expected['got'], expected['got'])}"
+    return SpecError(child(pointer, *steps) if steps else pointer, problem)
+
+
+_MAP: msgspec.json.Decoder[RawMap] = msgspec.json.Decoder(RawMap)
+_LIST: msgspec.json.Decoder[Raws] = msgspec.json.Decoder(Raws)
+
+
+_TEXT: msgspec.json.Decoder[Text] = msgspec.json.Decoder(Text)
+_TEXTS: msgspec.json.Decoder[Texts] = msgspec.json.Decoder(Texts)
+
+
+def read_text(at: Located) -> str:
+    """Prose or a name; empty for null and for what is not there. Raises SpecError."""
+    return written(read(_TEXT, at)) if is_there(at.json) else ""
+
+
+def read_texts(at: Located) -> list[str]:
+    """An array of them, without those that are null. Raises SpecError."""
+    elements = read(_TEXTS, at) if is_there(at.json) else None
+    return [written(each) for each in elements or () if each is not None]
+
+
+def without(at: Located, keys: frozenset[str]) -> Located:
+    """An object less some of its members, at the same place."""
+    members = {name: value for name, value in read_map(at).items() if name not in keys}
+    return Located(at.pointer, msgspec.Raw(msgspec.json.encode(members)), at.base)
+
+
+def read_map(at: Located) -> dict[str, Raw]:
+    """An object's members; empty for null and for what is not there. Raises SpecError."""
+    members = read(_MAP, at) if is_there(at.json) else None
+    return members or {}
+
+
+def read_list(at: Located) -> list[Raw]:
+    """An array's elements; empty for null and for what is not there. Raises SpecError."""
+    elements = read(_LIST, at) if is_there(at.json) else None
+    return elements or []
+
+
+def is_there(value: Raw) -> bool:
+    """Whether a field was given; null is as good as nothing."""
+    return memoryview(value).nbytes > 0 and bytes(memoryview(value)[:4]) != b"null"
+
+
+def written(value: Text) -> str:
+    """Prose or a name as text; a number or a boolean as JSON spells it."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,0 +1,154 @@
+"""Parameters of OpenAPI 3.x, with every default of the specification filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import get_args
+
+import msgspec
+
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.model import Encoding, Location, Parameter, Schema, Style
+from openapi_mcp_server.openapi.notes import Notes
+from openapi_mcp_server.openapi.reading.encodings import EncodingReader
+from openapi_mcp_server.openapi.reading.objects import (
+    MediaTypeObject,
+    ParameterObject,
+    is_there,
+    read,
+    reader,
+    without,
+    written,
+)
+from openapi_mcp_server.openapi.reading.strays import stray
+from openapi_mcp_server.openapi.references.resolve import Located, References
+from openapi_mcp_server.openapi.schemas.directions import Schemas
+
+ANY_TEXT = Schema(msgspec.Raw(b'{"type":"string"}'))
+ANYTHING = Schema(msgspec.Raw(b"{}"))
+RESERVED_HEADERS = frozenset({"accept", "content-type", "authorization"})
+"""Parameter Object, ``name``: definitions of these are ignored; they belong to media types and security."""
+
+_STYLES: Mapping[Location, tuple[Style, ...]] = {
+    "path": ("simple", "label", "matrix"),
+    "query": ("form", "spaceDelimited", "pipeDelimited", "deepObject"),
+    "header": ("simple",),
+    "cookie": ("form", "cookie"),
+    "querystring": ("form",),
+}
+"""Parameter Object, Style Values: what each location can have, its default first."""
+_EXPLODED = frozenset({"form", "cookie"})
+"""Styles that explode unless told not to."""
+
+_BESIDE_SCHEMA = frozenset(
+    {"name", "in", "required", "description", "deprecated", "style", "explode", "allowReserved", "allowEmptyValue"}
+    | {"example", "examples", "collectionFormat"}
+)
+"""Of a parameter that is its own schema, what is not of the schema."""
+
+_Value = tuple[Schema, str | None, dict[str, Encoding]]
+_parameter = reader(ParameterObject)
+_media_type = reader(MediaTypeObject)
+
+
+class ParameterReader:
+    """Reads Parameter and Header Objects; each place of the document once."""
+
+    def __init__(self, references: References, schemas: Schemas, notes: Notes) -> None:
+        self._references = references
+        self._schemas = schemas
+        self._notes = notes
+        self._encodings = EncodingReader(self.header, notes)
+        self._known: dict[str, Parameter] = {}
+
+    def parameter(self, at: Located) -> Parameter:
+        """The parameter that stands at ``at``, or that a reference there leads to. Raises SpecError."""
+        resolved = self._references.resolve(at)
+        place = resolved.target
+        if wrong := stray(at, place, "parameter"):
+            raise SpecError(at.pointer, wrong)
+        known = self._known.get(place.pointer)
+        if known is None:
+            declared = read(_parameter, place)
+            known = self._known[place.pointer] = self._read(place, declared, written(declared.name))
+        if resolved.description is not None:
+            return msgspec.structs.replace(known, description=resolved.description)
+        return known
+
+    def header(self, at: Located, name: str) -> Parameter:
+        """A Header Object, whose name is its key in the document. Raises SpecError."""
+        place = self._references.resolve(at).target
+        declared = read(_parameter, place)
+        return self._read(place, msgspec.structs.replace(declared, location="header"), name)
+
+    def _read(self, at: Located, declared: ParameterObject, name: str) -> Parameter:
+        if not name:
+            raise SpecError(at.pointer, "the parameter has no name")
+        location = _location(at, declared)
+        style, explode = self._style(at, declared, location)
+        schema, content_type, encoding = self._value(at, declared, location)
+        if location == "path" and declared.required is not True:
+            self._notes.add(at.pointer, "parameter_repaired", "a path parameter is always required")
+        return Parameter(
+            pointer=at.pointer,
+            name=name,
+            location=location,
+            required=declared.required is True or location == "path",
+            schema=schema,
+            style=style,
+            explode=explode,
+            allow_reserved=declared.allow_reserved is True,
+            allow_empty_value=declared.allow_empty_value is True and location == "query",
+            content_type=content_type,
+            encoding=encoding,
+            description=written(declared.description),
+            deprecated=declared.deprecated is True,
+        )
+
+    def _style(self, at: Located, declared: ParameterObject, location: Location) -> tuple[Style, bool]:
+        possible = _STYLES[location]
+        style = next((style for style in possible if style == declared.style), None)
+        if style is None:
+            style = possible[0]
+            if declared.style is not None:
+                message = f"style {declared.style!r} is not for {location}; {style!r} was taken"
+                self._notes.add(f"{at.pointer}/style", "parameter_repaired", message)
+        return style, style in _EXPLODED if declared.explode is None else declared.explode
+
+    def _value(self, at: Located, declared: ParameterObject, location: Location) -> _Value:
+        """The schema, and the media type and encoding of a parameter that is described by ``content``."""
+        if is_there(declared.schema) and location != "querystring":
+            if declared.content:
+                self._notes.add(at.pointer, "parameter_repaired", "has both schema and content; schema was taken")
+            return self._schemas.read(at.member(declared.schema, "schema")), None, {}
+        if declared.content:
+            return self._content(at, declared.content)
+        if location == "querystring":
+            raise SpecError(at.pointer, "a querystring parameter needs content")
+        if declared.type is not None:
+            message = "has its type beside its name, as in Swagger 2.0; that was taken for its schema"
+            self._notes.add(at.pointer, "parameter_repaired", message)
+            return self._schemas.read(without(at, _BESIDE_SCHEMA)), None, {}
+        self._notes.add(at.pointer, "parameter_repaired", "has neither schema nor content; any value was taken")
+        return ANYTHING, None, {}
+
+    def _content(self, at: Located, content: dict[str, msgspec.Raw]) -> _Value:
+        name, value = next(iter(content.items()))
+        if len(content) > 1:
+            self._notes.add(at.pointer, "parameter_repaired", f"has several media types; {name!r} was taken")
+        place = self._references.resolve(at.member(value, "content", name)).target
+        media = read(_media_type, place)
+        encoding = self._encodings.by_name(place, media)
+        if not is_there(media.schema):
+            return Schema(msgspec.Raw(b"{}")), name, encoding
+        return self._schemas.read(place.member(media.schema, "schema")), name, encoding
+
+
+def _location(at: Located, declared: ParameterObject) -> Location:
+    for location in get_args(Location):
+        if location == declared.location:
+            return location  # type: ignore[no-any-return]  # one of the literal's values
+    raise SpecError(
+        at.member(msgspec.Raw(), "in").pointer if declared.location else at.pointer,
+        f"'in' must be one of {', '.join(get_args(Location))}, not {declared.location!r}",
+    )

@@ -1,0 +1,107 @@
+"""The keys of ``paths`` as people write them, and the parameters that they call for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.model import Parameter
+from openapi_mcp_server.openapi.notes import Notes
+from openapi_mcp_server.openapi.reading.parameters import ANY_TEXT
+
+_VARIABLE = re.compile(r"\{([^{}]*)\}")
+# A question mark or a hash within braces belongs to the variable. Possessive: a key may be megabytes of braces.
+_KEY = re.compile(
+    r"(?P<path>(?>(?:\{[^{}]*+\}|[^?#])*))(?:\?(?P<query>(?>(?:\{[^{}]*+\}|[^#])*)))?(?:#(?P<fragment>.*))?", re.DOTALL
+)
+
+
+class PathKey(msgspec.Struct, frozen=True):
+    """A key in its parts. ``query`` has fixed pieces only; ``bound`` are (wire name, variable) of the others."""
+
+    path: str
+    query: str
+    bound: tuple[tuple[str, str], ...]
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """What is in braces in the path, once each, in order."""
+        return tuple(dict.fromkeys(_VARIABLE.findall(self.path)))
+
+
+def parsed(key: str, pointer: str, notes: Notes) -> PathKey:
+    """A key of ``paths``; every repair is noted."""
+    found = _KEY.fullmatch(key)
+    path, query, fragment = (found["path"], found["query"], found["fragment"]) if found else (key, None, None)
+    if not path.startswith("/"):
+        notes.add(pointer, "path_repaired", "does not begin with a slash; one was put before it")
+        path = f"/{path}"
+    if query is not None:
+        notes.add(pointer, "path_repaired", f"carries a query, which is sent with every call: {query!r}")
+    if fragment is not None:
+        notes.add(pointer, "path_repaired", f"carries a fragment, which only tells operations apart: {fragment!r}")
+    pieces = [piece for piece in (query or "").split("&") if piece]
+    variables = [(piece, _VARIABLE.fullmatch(piece.partition("=")[2])) for piece in pieces]
+    return PathKey(
+        path=path,
+        query="&".join(piece for piece, variable in variables if variable is None),
+        bound=tuple((piece.partition("=")[0], variable[1]) for piece, variable in variables if variable is not None),
+    )
+
+
+def fitted(parameters: Iterable[Parameter], key: PathKey, pointer: str, notes: Notes) -> tuple[Parameter, ...]:
+    """The parameters of an operation as its path's key wants them; raises SpecError. ``pointer`` is the operation's."""
+    if "" in key.variables:
+        raise SpecError(pointer, f"the path {key.path!r} has a variable without a name")
+    fixed = {piece.partition("=")[0] for piece in key.query.split("&")}
+    wire_names = {variable: name for name, variable in key.bound}
+    kept: list[Parameter] = []
+    for parameter in parameters:
+        if (
+            parameter.location in {"path", "query"}
+            and parameter.name in wire_names
+            and parameter.name not in key.variables
+        ):
+            kept.append(_in_query(parameter, wire_names[parameter.name]))
+        elif parameter.location == "path" and parameter.name not in key.variables:
+            notes.add(
+                parameter.pointer, "parameter_dropped", f"{parameter.name!r} is no variable of the path {key.path!r}"
+            )
+        elif parameter.location == "query" and parameter.name in fixed:
+            notes.add(parameter.pointer, "parameter_dropped", f"the key of the path gives {parameter.name!r} its value")
+        else:
+            kept.append(parameter)
+    return (*kept, *_undeclared(kept, key, pointer, notes))
+
+
+def _in_query(parameter: Parameter, name: str) -> Parameter:
+    """A parameter whose variable stands in the query of the key."""
+    if parameter.location == "query":
+        return msgspec.structs.replace(parameter, name=name)
+    return msgspec.structs.replace(parameter, name=name, location="query", style="form", explode=True)
+
+
+def _undeclared(declared: list[Parameter], key: PathKey, pointer: str, notes: Notes) -> list[Parameter]:
+    """A required string for every variable that has no parameter."""
+    known = {(parameter.location, parameter.name) for parameter in declared}
+    missing = [_text(pointer, name, "path") for name in key.variables if ("path", name) not in known]
+    missing += [_text(pointer, name, "query") for name, _ in key.bound if ("query", name) not in known]
+    for parameter in missing:
+        notes.add(pointer, "variable_undeclared", f"{parameter.name!r} has no parameter; any text was taken")
+    return missing
+
+
+def _text(pointer: str, name: str, location: Literal["path", "query"]) -> Parameter:
+    return Parameter(
+        pointer=pointer,
+        name=name,
+        location=location,
+        required=True,
+        schema=ANY_TEXT,
+        style="simple" if location == "path" else "form",
+        explode=location == "query",
+    )

@@ -1,0 +1,252 @@
+"""The paths of a document: operations with what their path and the document lend them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Generic
+
+import msgspec
+
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.grammar import is_token
+from openapi_mcp_server.openapi.model import Operation, Parameter, SecurityChoice, SkippedOperation
+from openapi_mcp_server.openapi.notes import one_line
+from openapi_mcp_server.openapi.pointers import ROOT, child
+from openapi_mcp_server.openapi.reading import path_keys, security, servers
+from openapi_mcp_server.openapi.reading.dialect import D, Declaration, Dialect, Source
+from openapi_mcp_server.openapi.reading.objects import (
+    NOTHING,
+    OperationObject,
+    Raws,
+    Tag,
+    Text,
+    is_there,
+    read,
+    read_list,
+    read_map,
+    reader,
+    written,
+)
+from openapi_mcp_server.openapi.reading.parameters import RESERVED_HEADERS
+from openapi_mcp_server.openapi.reading.path_keys import PathKey
+from openapi_mcp_server.openapi.reading.strays import stray
+from openapi_mcp_server.openapi.references.resolve import Located
+
+MAX_OPERATIONS = 200_000
+"""Operations of one document: by references, paths can share them without number. The largest document known has
+22,361."""
+
+MAX_SHARED_OVERRIDES = 4 * 1024
+"""Bytes of an ``x-mcp`` object that holds for several operations: each of them is read with it."""
+
+_tags = reader(list[Tag])
+_operation = reader(OperationObject)
+
+Overrides = dict[str, msgspec.Raw]
+"""The fields of an ``x-mcp`` object."""
+
+
+class _Shared(msgspec.Struct, Generic[D], frozen=True):
+    """What the operations of one path have in common."""
+
+    key: PathKey
+    declarations: tuple[D, ...]
+    servers: tuple[str, ...]
+    overrides: Overrides
+    encoded_overrides: msgspec.Raw
+
+
+class PathReader(Generic[D]):
+    """Reads the Paths Object of one document."""
+
+    def __init__(self, dialect: Dialect[D], source: Source, max_operations: int) -> None:
+        self.operations: list[Operation] = []
+        self.skipped: list[SkippedOperation] = []
+        self.callbacks = 0
+        self._dialect = dialect
+        self._references = source.references
+        self._notes = source.notes
+        self._max_operations = max_operations
+        self._is_3_2 = source.document.dialect == "3.2"
+        self._security = self._security_of_all(source.at("security"))
+        self._overrides = source.spared(_shared_overrides, source.at("x-mcp"), "extension_ignored") or {}
+        tags = source.spared(_read_tags, source.at("tags"), "info_dropped") if self._is_3_2 else None
+        self._tag_parents = {written(tag.name): written(tag.parent) for tag in tags or () if tag.parent is not None}
+
+    def read(self, declared: Mapping[str, msgspec.Raw]) -> None:
+        """All paths; raises SpecError if they have too many operations."""
+        for key, value in declared.items():
+            if not key.startswith("x-"):
+                self._path(key, Located(child(ROOT, "paths", key), value), is_taken=f"/{key}" in declared)
+
+    def _path(self, key: str, at: Located, *, is_taken: bool) -> None:
+        try:
+            item = self._item(at)
+            found = list(self._operations_of(item))
+        except SpecError as error:
+            self._skip(error, "*", key)
+            return
+        shared = self._shared_or_fault(key, at, item, is_taken=is_taken)
+        for path, method, place in found:
+            self._require_room()
+            try:
+                self.operations.append(self._operation(method, place, child(at.pointer, *path), shared))
+            except SpecError as error:
+                self._skip(error, method, key)
+
+    def _item(self, at: Located) -> dict[str, Located]:
+        """The fields of a path item, where they stand. What is beside a ``$ref`` counts more than its target."""
+        own = {name: at.member(value, name) for name, value in read_map(at).items()}
+        if own.pop("$ref", None) is None:
+            return own
+        target = self._references.resolve(at).target
+        if wrong := stray(at, target, "path item"):
+            raise SpecError(at.pointer, wrong)
+        return {name: target.member(value, name) for name, value in read_map(target).items()} | own
+
+    def _operations_of(self, item: Mapping[str, Located]) -> Iterator[tuple[tuple[str, ...], str, Located]]:
+        """(path in the item, method, place) of each operation; raises SpecError."""
+        for name, place in item.items():
+            if name in self._dialect.methods:
+                yield (name,), name.upper(), place
+            elif name.lower() in self._dialect.methods and name.lower() not in item:
+                self._notes.add(place.pointer, "path_repaired", f"{name!r} was taken for the method {name.lower()!r}")
+                yield (name,), name.upper(), place
+            elif name == "additionalOperations" and self._is_3_2:
+                for method, value in read_map(place).items():
+                    yield (name, method), method, place.member(value, method)
+
+    def _shared_or_fault(
+        self, key: str, at: Located, item: Mapping[str, Located], *, is_taken: bool
+    ) -> _Shared[D] | SpecError:
+        """A fault of the path is one of each of its operations."""
+        if is_taken:
+            return SpecError(at.pointer, f"{key!r} with its slash is a path of its own")
+        try:
+            return self._shared(key, at, item)
+        except SpecError as error:
+            return error.kept()
+
+    def _shared(self, key: str, at: Located, item: Mapping[str, Located]) -> _Shared[D]:
+        nothing = at.member(NOTHING)
+        parameters = item.get("parameters", nothing)
+        overrides = self._overrides | _shared_overrides(item.get("x-mcp", nothing))
+        return _Shared(
+            key=path_keys.parsed(key, at.pointer, self._notes),
+            declarations=self._declarations(read_list(parameters), parameters),
+            servers=servers.own(read_list(item.get("servers", nothing)), child(at.pointer, "servers"), self._notes),
+            overrides=overrides,
+            encoded_overrides=msgspec.Raw(msgspec.json.encode(overrides)),
+        )
+
+    def _operation(self, method: str, at: Located, pointer: str, shared: _Shared[D] | SpecError) -> Operation:
+        if isinstance(shared, SpecError):
+            raise SpecError(shared.pointer, shared.problem) from shared
+        _require_method(method, pointer)
+        declared = read(_operation, at)
+        self.callbacks += len(declared.callbacks or ())
+        own = self._declarations(declared.parameters, at.member(NOTHING, "parameters"))
+        declarations = {_identity(each): each for each in (*shared.declarations, *own)}
+        parts = self._dialect.parts(declared, at, list(declarations.values()))
+        return Operation(
+            pointer=pointer,
+            method=method,
+            path=shared.key.path,
+            query=shared.key.query,
+            operation_id=written(declared.operation_id) or None,
+            summary=written(declared.summary),
+            description=written(declared.description),
+            tags=self._tags(declared.tags or ()),
+            deprecated=declared.deprecated is True,
+            parameters=path_keys.fitted(self._settable(parts.parameters), shared.key, pointer, self._notes),
+            body=parts.body,
+            responses=parts.responses,
+            security=self._choices(declared, at),
+            servers=parts.servers or shared.servers,
+            overrides=_with_own(shared, at.member(declared.overrides, "x-mcp")),
+        )
+
+    def _declarations(self, declared: Raws, at: Located) -> tuple[D, ...]:
+        """The parameters of a list at ``at``. Of two with one name in one place, the last."""
+        found: dict[tuple[str, str], D] = {}
+        for index, value in enumerate(declared or ()):
+            each = self._dialect.declaration(at.member(value, index))
+            if _identity(each) in found:
+                message = f"{each.location} parameter {each.name!r} is declared twice; the last one counts"
+                self._notes.add(child(at.pointer, index), "parameter_repeated", message)
+            found[_identity(each)] = each
+        return tuple(found.values())
+
+    def _settable(self, parameters: Sequence[Parameter]) -> Iterator[Parameter]:
+        for parameter in parameters:
+            if parameter.location == "header" and parameter.name.lower() in RESERVED_HEADERS:
+                message = f"{parameter.name} is no parameter: it belongs to media types and security"
+                self._notes.add(parameter.pointer, "parameter_dropped", message)
+            else:
+                yield parameter
+
+    def _security_of_all(self, at: Located) -> tuple[SecurityChoice, ...] | SpecError:
+        """What is asked where an operation says nothing. A fault is one of every operation that says nothing."""
+        try:
+            return security.choices(read_list(at), at.pointer, self._dialect.security_schemes, self._notes)
+        except SpecError as error:
+            return error.kept()
+
+    def _choices(self, declared: OperationObject, at: Located) -> tuple[SecurityChoice, ...]:
+        if declared.security is not None:
+            pointer = child(at.pointer, "security")
+            return security.choices(declared.security, pointer, self._dialect.security_schemes, self._notes)
+        if isinstance(self._security, SpecError):
+            raise SpecError(self._security.pointer, self._security.problem) from self._security
+        return self._security
+
+    def _tags(self, declared: Sequence[Text]) -> tuple[str, ...]:
+        """An operation's tags and those above them (3.2, Tag Object, ``parent``)."""
+        tags = [written(tag) for tag in declared]
+        found = dict.fromkeys(tags)
+        for tag in tags:
+            above = self._tag_parents.get(tag)
+            while above is not None and above not in found:
+                found[above] = None
+                above = self._tag_parents.get(above)
+        return tuple(found)
+
+    def _skip(self, error: SpecError, method: str, key: str) -> None:
+        reason = one_line(error.problem)
+        self.skipped.append(SkippedOperation(pointer=error.pointer, method=method, path=key, reason=reason))
+
+    def _require_room(self) -> None:
+        if len(self.operations) + len(self.skipped) >= self._max_operations:
+            raise SpecError(child(ROOT, "paths"), f"more than {self._max_operations:,} operations")
+
+
+def _identity(declaration: Declaration) -> tuple[str, str]:
+    """Parameter Object: unique by name and location; header names know no case (RFC 9110 section 5.1)."""
+    name = declaration.name.lower() if declaration.location == "header" else declaration.name
+    return name, declaration.location
+
+
+def _require_method(method: str, pointer: str) -> None:
+    """Only ``additionalOperations`` (3.2) can name a method that is none."""
+    if not is_token(method):
+        raise SpecError(pointer, f"{method!r} is not an HTTP method (RFC 9110 section 9.1)")
+    if method == "CONNECT":
+        raise SpecError(pointer, "CONNECT asks for a tunnel and describes no operation")
+
+
+def _read_tags(at: Located) -> list[Tag]:
+    return read(_tags, at) if is_there(at.json) else []
+
+
+def _shared_overrides(at: Located) -> Overrides:
+    size = memoryview(at.json).nbytes
+    if size > MAX_SHARED_OVERRIDES:
+        problem = f"has {size:,} bytes; what holds for several operations may have {MAX_SHARED_OVERRIDES:,}"
+        raise SpecError(at.pointer, problem)
+    return read_map(at)
+
+
+def _with_own(shared: _Shared[D], at: Located) -> msgspec.Raw:
+    """Encoded. Most operations have none of their own."""
+    own = read_map(at)
+    return msgspec.Raw(msgspec.json.encode(shared.overrides | own)) if own else shared.encoded_overrides

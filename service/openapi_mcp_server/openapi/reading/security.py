@@ -1,0 +1,109 @@
+"""Who may call: security schemes, and the alternatives that an operation asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Literal, cast
+
+import msgspec
+
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.model import SecurityChoice, SecurityScheme
+from openapi_mcp_server.openapi.notes import Notes
+from openapi_mcp_server.openapi.pointers import child
+from openapi_mcp_server.openapi.reading.dialect import Source
+from openapi_mcp_server.openapi.reading.objects import (
+    Raws,
+    SecuritySchemeObject,
+    Texts,
+    fault,
+    read,
+    read_map,
+    reader,
+    written,
+)
+from openapi_mcp_server.openapi.references.resolve import Located
+
+_scheme = reader(SecuritySchemeObject)
+_requirement = reader(dict[str, msgspec.Raw])
+_scopes = msgspec.json.Decoder(Texts)
+
+_KINDS = frozenset({"apiKey", "http", "oauth2", "openIdConnect", "mutualTLS"})
+_LOCATIONS = frozenset({"header", "query", "cookie"})
+
+
+def schemes(at: Located, source: Source) -> dict[str, SecurityScheme]:
+    """The schemes that can be met, by name, of the map that stands at ``at``.
+
+    One that cannot be read is one that cannot be met: what needs it is told apart from what does not.
+    """
+    found = {}
+    for name, value in (source.spared(read_map, at, "security_dropped") or {}).items():
+        scheme = source.spared(partial(_resolved, source, name), at.member(value, name), "security_dropped")
+        if scheme is not None:
+            found[name] = scheme
+    return found
+
+
+def _resolved(source: Source, name: str, at: Located) -> SecurityScheme:
+    target = source.references.resolve(at).target
+    return _read(name, read(_scheme, target), target)
+
+
+def _read(name: str, declared: SecuritySchemeObject, at: Located) -> SecurityScheme:
+    kind, parameter, location = written(declared.type), written(declared.name), written(declared.location)
+    http_scheme = written(declared.scheme).lower()
+    if kind == "basic":  # 2.0
+        kind, http_scheme = "http", "basic"
+    if kind not in _KINDS:
+        raise SpecError(at.pointer, f"a security scheme of an unknown type: {kind!r}")
+    if kind == "http" and not http_scheme:
+        raise SpecError(at.pointer, "a security scheme of type http without its scheme")
+    if kind == "apiKey" and (not parameter or location not in _LOCATIONS):
+        raise SpecError(at.pointer, "an API key needs its name, and 'in' as header, query or cookie")
+    is_key = kind == "apiKey"
+    return SecurityScheme(
+        name=name,
+        kind=cast("Literal['apiKey', 'http', 'oauth2', 'openIdConnect', 'mutualTLS']", kind),
+        location=cast("Literal['header', 'query', 'cookie']", location) if is_key else None,
+        parameter=parameter if is_key else None,
+        http_scheme=http_scheme if kind == "http" else None,
+    )
+
+
+def choices(
+    declared: Raws, pointer: str, known: Mapping[str, SecurityScheme], notes: Notes
+) -> tuple[SecurityChoice, ...]:
+    """The alternatives of a ``security`` list at ``pointer``, any of which is enough.
+
+    One that cannot be read is left out; SpecError with its place if no other is left, since nobody knows what it asks.
+    """
+    found, faults = [], []
+    for index, value in enumerate(declared or ()):
+        place = Located(child(pointer, index), value)
+        try:
+            found.append(_choice(place))
+        except SpecError as error:
+            faults.append(error.kept())
+            continue
+        for name, _ in found[-1].schemes:
+            if name not in known:
+                notes.add(child(place.pointer, name), "security_dropped", "names no scheme that can be met")
+    if faults and not found:
+        raise faults[0].kept()
+    for unread in faults:
+        notes.add(unread.pointer, "security_dropped", unread.problem)
+    return tuple(found)
+
+
+def _choice(at: Located) -> SecurityChoice:
+    members = read(_requirement, at).items()  # not null: that would ask for nothing
+    return SecurityChoice(tuple((name, _read_scopes(scopes, at, name)) for name, scopes in members))
+
+
+def _read_scopes(value: msgspec.Raw, at: Located, name: str) -> tuple[str, ...]:
+    try:
+        return tuple(written(scope) for scope in _scopes.decode(value) or ())
+    except msgspec.ValidationError as error:
+        raise fault(error, child(at.pointer, name)) from error

@@ -1,0 +1,324 @@
+"""Swagger 2.0, read straight into the same model.
+
+Its parameters are schemas of their own and take in the body: ``in: body`` and ``in: formData`` become a body of the
+media types in ``consumes``; ``collectionFormat`` becomes a style.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.model import Body, Encoding, MediaType, Parameter, Response, Schema, Style
+from openapi_mcp_server.openapi.pointers import child
+from openapi_mcp_server.openapi.reading import security
+from openapi_mcp_server.openapi.reading.dialect import Parts, Source, request_schemas, response_schemas
+from openapi_mcp_server.openapi.reading.media import by_status
+from openapi_mcp_server.openapi.reading.objects import (
+    NOTHING,
+    OperationObject,
+    ParameterObject2,
+    ResponseObject,
+    Texts,
+    is_there,
+    read,
+    read_map,
+    read_text,
+    read_texts,
+    reader,
+    written,
+)
+from openapi_mcp_server.openapi.reading.strays import stray
+from openapi_mcp_server.openapi.references.resolve import Located, opened, text_in
+
+_METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
+_JSON = "application/json"
+_BINARY = "application/octet-stream"
+_URLENCODED = "application/x-www-form-urlencoded"
+_MULTIPART = "multipart/form-data"
+_FORMS = (_URLENCODED, _MULTIPART)
+
+# Parameter Object and Items Object, ``collectionFormat``: the style of a list, and whether the name is repeated.
+_COLLECTIONS: Mapping[str, tuple[Style, bool]] = {
+    "csv": ("form", False),
+    "ssv": ("spaceDelimited", False),
+    "tsv": ("tsv", False),
+    "pipes": ("pipeDelimited", False),
+    "multi": ("form", True),
+}
+# What a parameter's object says beside its schema.
+_NOT_SCHEMA = frozenset({"name", "in", "required", "collectionFormat", "allowEmptyValue"})
+_SCHEMES = ("https", "http")  # of several, the first
+_FILE = "file"
+
+_parameter = reader(ParameterObject2)
+_response = reader(ResponseObject)
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True):
+    """A parameter that goes into the body: all of it, or one field of a form."""
+
+    pointer: str
+    name: str
+    location: Literal["body", "formData"]
+    required: bool
+    description: str
+    schema: Schema | None
+    is_file: bool
+    encoding: Encoding | None
+
+
+class Address(msgspec.Struct, frozen=True):
+    """``path`` with its leading slash, or empty."""
+
+    host: str
+    path: str
+    schemes: list[str]
+
+    def urls(self, schemes: Sequence[str]) -> tuple[str, ...]:
+        """One URL, of https if that is offered; without a host only the path is known."""
+        if not self.host:
+            return (self.path,) if self.path else ()
+        if not schemes:
+            return (f"//{self.host}{self.path}",)
+        return tuple(f"{scheme}://{self.host}{self.path}" for scheme in _SCHEMES if scheme in schemes)[:1]
+
+
+class Swagger2:
+    """See `openapi_mcp_server.openapi.reading.dialect.Dialect`."""
+
+    def __init__(self, source: Source) -> None:
+        self.methods = _METHODS
+        self.request = request_schemas(source, "#/definitions")
+        self.response = response_schemas(source, "#/definitions")
+        self._address = _address(source)
+        self.servers = self._address.urls(self._address.schemes)
+        self.security_schemes = security.schemes(source.at("securityDefinitions"), source)
+        self._produces = source.spared(read_texts, source.at("produces"), "response_dropped") or []
+        self._consumes = _or_fault(source.at("consumes"))
+        self._references = source.references
+        self._notes = source.notes
+        self._known: dict[str, Parameter | Field] = {}
+
+    def declaration(self, at: Located) -> Parameter | Field:
+        place = self._references.resolve(at).target
+        if wrong := stray(at, place, "parameter"):
+            raise SpecError(at.pointer, wrong)
+        known = self._known.get(place.pointer)
+        if known is None:
+            known = self._known[place.pointer] = self._declared(place, read(_parameter, place))
+        return known
+
+    def parts(self, operation: OperationObject, at: Located, declarations: Sequence[Parameter | Field]) -> Parts:
+        produced = self._produces if operation.produces is None else _names(operation.produces)
+
+        def response(place: Located, is_success: bool) -> Response:  # noqa: FBT001 - see by_status
+            return self._response(place, produced, is_success=is_success)
+
+        responses = at.member(NOTHING, "responses")
+        return Parts(
+            parameters=tuple(each for each in declarations if isinstance(each, Parameter)),
+            body=self._body(operation, at, [each for each in declarations if isinstance(each, Field)]),
+            responses=by_status(operation.responses or {}, responses, response, self._notes),
+            servers=self._own_servers(operation, at),
+        )
+
+    def _declared(self, at: Located, declared: ParameterObject2) -> Parameter | Field:
+        if not (name := written(declared.name)):
+            raise SpecError(at.pointer, "the parameter has no name")
+        match declared.location:
+            case "body":
+                return self._whole_body(at, declared, name)
+            case "formData":
+                return self._form_field(at, declared, name)
+            case "query" | "header" | "path":
+                return self._parameter(at, declared, name, declared.location)
+            case other:
+                problem = f"'in' must be one of query, header, path, formData, body, not {other!r}"
+                raise SpecError(at.pointer if other is None else child(at.pointer, "in"), problem)
+
+    def _parameter(
+        self, at: Located, declared: ParameterObject2, name: str, location: Literal["query", "header", "path"]
+    ) -> Parameter:
+        if location == "path" and declared.required is not True:
+            self._notes.add(at.pointer, "parameter_repaired", "a path parameter is always required")
+        style, explode = self._collection(at, declared)
+        if location != "query" and style == "form":
+            style, explode = "simple", False
+        return Parameter(
+            pointer=at.pointer,
+            name=name,
+            location=location,
+            required=declared.required is True or location == "path",
+            schema=self.request.read(_without(at, _NOT_SCHEMA | {"description"})),
+            style=style,
+            explode=explode,
+            allow_empty_value=declared.allow_empty_value is True and location == "query",
+            description=written(declared.description),
+        )
+
+    def _whole_body(self, at: Located, declared: ParameterObject2, name: str) -> Field:
+        has_schema = is_there(declared.schema)
+        return Field(
+            pointer=at.pointer,
+            name=name,
+            location="body",
+            required=declared.required is True,
+            description=written(declared.description),
+            schema=self.request.read(at.member(declared.schema, "schema")) if has_schema else None,
+            is_file=False,
+            encoding=None,
+        )
+
+    def _form_field(self, at: Located, declared: ParameterObject2, name: str) -> Field:
+        style, explode = self._collection(at, declared)
+        return Field(
+            pointer=at.pointer,
+            name=name,
+            location="formData",
+            required=declared.required is True,
+            description=written(declared.description),
+            schema=self.request.read(_without(at, _NOT_SCHEMA)),
+            is_file=declared.type == _FILE,
+            encoding=Encoding(style=style, explode=explode) if declared.type == "array" else None,
+        )
+
+    def _collection(self, at: Located, declared: ParameterObject2) -> tuple[Style, bool]:
+        if declared.collection_format is None:
+            return _COLLECTIONS["csv"]
+        known = _COLLECTIONS.get(written(declared.collection_format))
+        if known is None or (known[1] and declared.location in {"path", "header"}):
+            message = f"collectionFormat {declared.collection_format!r} is not for {declared.location}; csv was taken"
+            self._notes.add(child(at.pointer, "collectionFormat"), "parameter_repaired", message)
+            return _COLLECTIONS["csv"]
+        return known
+
+    def _body(self, operation: OperationObject, at: Located, fields: Sequence[Field]) -> Body | None:
+        if not fields:
+            return None
+        if len({field.location for field in fields}) > 1:
+            raise SpecError(at.pointer, "has both a body and form fields; only one of them can be sent")
+        consumed = self._consumed(operation)
+        if fields[0].location == "formData":
+            return self._form(fields, consumed, at)
+        if len(fields) > 1:
+            self._notes.add(fields[-1].pointer, "parameter_repeated", "a second body; the last one counts")
+        return _plain_body(fields[-1], consumed)
+
+    def _consumed(self, operation: OperationObject) -> list[str]:
+        if operation.consumes is not None:
+            return _names(operation.consumes)
+        if isinstance(self._consumes, SpecError):
+            raise SpecError(self._consumes.pointer, self._consumes.problem) from self._consumes
+        return self._consumes
+
+    def _form(self, fields: Sequence[Field], consumed: Sequence[str], at: Located) -> Body:
+        forms = [name for name in consumed if _essence(name) in _FORMS]
+        if consumed and not forms:
+            self._notes.add(
+                at.pointer,
+                "parameter_repaired",
+                f"form fields cannot be {', '.join(map(repr, consumed))}; a form was taken",
+            )
+        has_file = any(field.is_file for field in fields)
+        if has_file:
+            forms = [name for name in forms if _essence(name) == _MULTIPART] or [_MULTIPART]
+        schema = _form_schema(fields)
+        encoding = {field.name: field.encoding for field in fields if field.encoding is not None}
+        return Body(
+            pointer=at.pointer,
+            required=any(field.required for field in fields),
+            description="",
+            media=tuple(
+                MediaType(pointer=at.pointer, name=name, schema=schema, encoding=encoding)
+                for name in forms or [_URLENCODED]
+            ),
+        )
+
+    def _response(self, at: Located, produced: Sequence[str], *, is_success: bool) -> Response:
+        place = self._references.resolve(at).target
+        if wrong := stray(at, place, "response"):
+            raise SpecError(at.pointer, wrong)
+        declared = read(_response, place)
+        media: tuple[MediaType, ...] = ()
+        if is_there(declared.schema):
+            schema, default = self._answer(place.member(declared.schema, "schema")) if is_success else (None, _JSON)
+            media = tuple(MediaType(pointer=place.pointer, name=name, schema=schema) for name in produced or (default,))
+        return Response(pointer=place.pointer, status="", description=written(declared.description), media=media)
+
+    def _answer(self, at: Located) -> tuple[Schema | None, str]:
+        """An answer's schema, and its media type where ``produces`` is silent. A file has no schema."""
+        try:
+            if self._is_file(at):
+                return None, _BINARY
+            return self.response.read(at), _JSON
+        except SpecError as error:
+            self._notes.add(error.pointer, "output_dropped", error.problem)
+            return None, _JSON
+
+    def _is_file(self, schema: Located) -> bool:
+        members = opened(self._references.beyond_aliases(schema).json)
+        return isinstance(members, dict) and text_in(members.get("type", NOTHING)) == _FILE
+
+    def _own_servers(self, operation: OperationObject, at: Located) -> tuple[str, ...]:
+        if operation.schemes and not set(_SCHEMES).intersection(_names(operation.schemes)):
+            raise SpecError(child(at.pointer, "schemes"), "is served neither over https nor over http")
+        return self._address.urls(_names(operation.schemes)) if operation.schemes and self._address.host else ()
+
+
+def _or_fault(at: Located) -> list[str] | SpecError:
+    """Media types, or what is wrong with each operation that has none of its own and needs them."""
+    try:
+        return read_texts(at)
+    except SpecError as error:
+        return error.kept()
+
+
+def _address(source: Source) -> Address:
+    """Where the document says the API is; nothing where a part of it cannot be read: the rest is somewhere else."""
+    host = source.spared(read_text, source.at("host"), "server_dropped")
+    path = source.spared(read_text, source.at("basePath"), "server_dropped")
+    schemes = source.spared(read_texts, source.at("schemes"), "server_dropped")
+    if host is None or path is None or schemes is None:
+        return Address("", "", [])
+    host = host.rpartition("://")[2].rstrip("/")  # some write a whole URL
+    return Address(host, f"/{path.strip('/')}".rstrip("/"), schemes)
+
+
+def _plain_body(field: Field, consumed: Sequence[str]) -> Body:
+    others = [name for name in consumed if _essence(name) not in _FORMS]
+    names = others or consumed or (_JSON,)
+    return Body(
+        pointer=field.pointer,
+        required=field.required,
+        description=field.description,
+        media=tuple(MediaType(pointer=field.pointer, name=name, schema=field.schema) for name in names),
+    )
+
+
+def _form_schema(fields: Sequence[Field]) -> Schema:
+    schema: dict[str, object] = {
+        "type": "object",
+        "properties": {field.name: field.schema.json for field in fields if field.schema is not None},
+    }
+    if required := [field.name for field in fields if field.required]:
+        schema["required"] = required
+    refs = {ref for field in fields if field.schema is not None for ref in field.schema.refs}
+    return Schema(msgspec.Raw(msgspec.json.encode(schema)), tuple(sorted(refs)))
+
+
+def _without(at: Located, keys: frozenset[str]) -> Located:
+    """An object less some of its members, at the same place."""
+    members = {name: value for name, value in read_map(at).items() if name not in keys}
+    return Located(at.pointer, msgspec.Raw(msgspec.json.encode(members)), at.base)
+
+
+def _names(declared: Texts) -> list[str]:
+    return [written(name) for name in declared or () if name is not None]
+
+
+def _essence(name: str) -> str:
+    return name.partition(";")[0].strip().lower()

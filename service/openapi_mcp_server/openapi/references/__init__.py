@@ -1,0 +1,1 @@
+"""References within a document and between its files."""

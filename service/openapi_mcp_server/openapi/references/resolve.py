@@ -1,0 +1,258 @@
+"""Where a reference leads: JSON Pointers, anchors and identifiers, all within the one document.
+
+The document is opened level by level (``msgspec.Raw``): 13 MB of JSON as Python objects would be 90 MB.
+
+Nothing is ever fetched or read here. A reference out of the document is refused in `References.find`, the one place
+where documents of several files will have to be told apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urljoin
+
+import msgspec
+
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.pointers import ROOT, child, tokens
+from openapi_mcp_server.openapi.text.document import Document
+
+MAX_CHAIN = 100
+"""References in a row; the longest chain in 124 published documents has 3."""
+
+_OUTSIDE = "outside the document; only references within it (#/…) are followed"
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+_INDEX = re.compile("0|[1-9][0-9]{0,8}")
+_Container = dict[str, msgspec.Raw] | list[msgspec.Raw]
+
+
+class Located(msgspec.Struct, frozen=True):
+    """A value of the document, still encoded, and where it is.
+
+    ``base`` is the pointer of the schema whose ``$id`` governs the references in it; the document's root for most.
+    """
+
+    pointer: str
+    json: msgspec.Raw
+    base: str = ROOT
+
+    def member(self, value: msgspec.Raw, *path: str | int) -> Located:
+        """A value further down, by its keys and indexes."""
+        return Located(child(self.pointer, *path), value, self.base)
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """What a Reference Object leads to, and the description that it gives instead of the target's own."""
+
+    target: Located
+    description: str | None
+
+
+class _Reference(msgspec.Struct, frozen=True):
+    ref: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="$ref")
+    description: msgspec.Raw = msgspec.Raw()
+
+
+class _Resource(msgspec.Struct, frozen=True):
+    id: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="$id")
+    self_uri: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="$self")
+
+
+_peek = msgspec.json.Decoder(_Reference).decode
+_peek_resource = msgspec.json.Decoder(_Resource).decode
+
+
+class References:
+    """The values of one document by reference.
+
+    What was opened stays open: at most one entry for every value of the document, and in practice the entries of
+    ``components`` alone.
+    """
+
+    def __init__(self, document: Document) -> None:
+        self._document = Located(ROOT, msgspec.Raw(document.json))
+        self._unread = document.unread
+        self._is_json_schema = document.dialect in {"3.1", "3.2"}
+        self._open: dict[str, _Container] = {}
+        self._found: dict[tuple[str, str], Located] = {}
+        self._resources: dict[str, str] = {}  # absolute URI → pointer
+        self._uris: dict[str, str] = {ROOT: ""}
+        self._has_identifiers = False
+        self._anchors: dict[tuple[str, str], str] = {}  # (base, name) → pointer
+        if self._is_json_schema:
+            self._index_document(document.json)
+
+    def find(self, reference: str, origin: Located) -> Located:
+        """The value that ``reference``, standing at ``origin``, means; raises SpecError with the origin's pointer."""
+        known = self._found.get((origin.base, reference))
+        if known is None:
+            try:
+                known = self._located(reference, origin.base)
+            except SpecError as error:
+                raise SpecError(child(origin.pointer, "$ref"), error.problem) from error
+            self._found[origin.base, reference] = known
+        return known
+
+    def resolve(self, at: Located) -> Resolved:
+        """Follow Reference Objects from ``at`` to what is none; raises SpecError.
+
+        Only ``description`` of the fields beside the first ``$ref`` counts, and only since 3.1 (Reference Object).
+        """
+        reference = _reference_at(at)
+        if reference is None:
+            return Resolved(at, None)
+        description = text_in(_peek(at.json).description) if self._is_json_schema else None
+        return Resolved(self._end(at, reference, only_lone=False), description)
+
+    def beyond_aliases(self, schema: Located) -> Located:
+        """The schema itself unless it is nothing but a ``$ref``; then where that leads in the end."""
+        return self._end(schema, _reference_at(schema), only_lone=True)
+
+    def _end(self, at: Located, reference: str | None, *, only_lone: bool) -> Located:
+        seen = {at.pointer}
+        while reference is not None and not (only_lone and len(self._opened(at)) > 1):
+            at = self._next(at, reference, seen)
+            reference = _reference_at(at)
+        return at
+
+    def _next(self, at: Located, reference: str, seen: set[str]) -> Located:
+        target = self.find(reference, at)
+        if target.pointer in seen:
+            raise SpecError(child(at.pointer, "$ref"), f"leads back to itself through {reference!r}")
+        if len(seen) >= MAX_CHAIN:
+            raise SpecError(child(at.pointer, "$ref"), f"more than {MAX_CHAIN} references in a row")
+        seen.add(target.pointer)
+        return target
+
+    def _located(self, reference: str, base: str) -> Located:
+        uri, _, fragment = reference.partition("#")
+        if uri:
+            base = self._resource(_joined(self._uris.get(base, ""), uri), reference)
+        if fragment and not fragment.startswith("/"):
+            anchor = self._anchors.get((base, fragment))
+            found = self._walk(anchor) if anchor else None
+        else:
+            # A document's own pointers are used below an $id too, by people who do not know what $id does to them.
+            found = self._walk(base + fragment) or (None if uri else self._walk(ROOT + fragment))
+        if found is None:
+            raise SpecError("", f"refers to {reference!r}, which is not in the document")
+        if found.pointer == ROOT:
+            raise SpecError("", f"refers to {reference!r}, the document itself")
+        return found
+
+    def _resource(self, uri: str, reference: str) -> str:
+        pointer = self._resources.get(uri)
+        if pointer is None:
+            why = self._unread.get(reference)
+            problem = f"which cannot be used: {why}" if why else _OUTSIDE
+            raise SpecError("", f"refers to {reference!r}, {problem}")
+        return pointer
+
+    def _walk(self, pointer: str) -> Located | None:
+        """The value at a pointer in any spelling; None if there is none."""
+        at = self._document
+        for token in tokens(pointer):
+            value = _entry(self._opened(at), token)
+            if value is None:
+                return None
+            at = at.member(value, token)
+            if at.pointer in self._uris:
+                at = Located(at.pointer, at.json, at.pointer)
+        return at
+
+    def _opened(self, at: Located) -> _Container:
+        container = self._open.get(at.pointer)
+        if container is None:
+            container = self._open[at.pointer] = opened(at.json)
+        return container
+
+    def index(self, schema: Located) -> None:
+        """Find the identifiers and anchors in a schema, so that references can lead to them."""
+        if self._has_identifiers and b"$" in bytes(schema.json):
+            for pointer, base, found in _identified(schema):
+                self._identify(pointer, base, found)
+
+    def _index_document(self, json: bytes) -> None:
+        """Find the identifiers and anchors of component schemas, in documents that have any at all."""
+        if b'"$self"' in json and (uri := text_in(_peek_resource(self._document.json).self_uri)):
+            self._uris[ROOT] = uri.partition("#")[0]
+            self._resources[self._uris[ROOT]] = ROOT
+        self._has_identifiers = any(word in json for word in (b'"$id"', b'"$anchor"', b'"$dynamicAnchor"'))
+        schemas = self._walk("#/components/schemas") if self._has_identifiers else None
+        if schemas is not None and isinstance(entries := self._opened(schemas), dict):
+            for name, schema in entries.items():
+                self.index(schemas.member(schema, name))
+
+    def _identify(self, pointer: str, base: str, schema: dict[str, object]) -> None:
+        if isinstance(identifier := schema.get("$id"), str):
+            self._uris[pointer] = _joined(self._uris.get(base, ""), identifier).partition("#")[0]
+            self._resources.setdefault(self._uris[pointer], pointer)
+            base = pointer
+        for keyword in ("$anchor", "$dynamicAnchor"):
+            if isinstance(anchor := schema.get(keyword), str):
+                self._anchors.setdefault((base, anchor), pointer)
+
+
+def opened(value: msgspec.Raw) -> _Container:
+    """An object's members or an array's elements, each still encoded; a scalar has none."""
+    first = bytes(memoryview(value)[:1])
+    if first == b"{":
+        return _OBJECT.decode(value)
+    return _ARRAY.decode(value) if first == b"[" else []
+
+
+def decoded(at: Located) -> object:
+    """The value as Python has it; raises SpecError for a number that no double can hold."""
+    try:
+        return msgspec.json.decode(at.json)
+    except msgspec.ValidationError as error:
+        raise SpecError(at.pointer, "holds a number beyond the range of a double (±1.8e308)") from error
+
+
+def text_in(value: msgspec.Raw) -> str | None:
+    """The string that is encoded; None for anything else."""
+    return msgspec.json.decode(value, type=str) if bytes(memoryview(value)[:1]) == b'"' else None
+
+
+def _reference_at(at: Located) -> str | None:
+    if bytes(memoryview(at.json)[:1]) != b"{":
+        return None
+    reference = _peek(at.json).ref
+    if not memoryview(reference).nbytes:
+        return None
+    text = text_in(reference)
+    if text is None:
+        raise SpecError(child(at.pointer, "$ref"), "expected a string")
+    return text
+
+
+def _entry(container: _Container, token: str) -> msgspec.Raw | None:
+    if isinstance(container, dict):
+        return container.get(token)
+    return container[int(token)] if _INDEX.fullmatch(token) and int(token) < len(container) else None
+
+
+def _joined(base: str, reference: str) -> str:
+    """RFC 3986 section 5; a reference that is no URI stays as it is."""
+    try:
+        return urljoin(base, reference)
+    except ValueError:
+        return reference
+
+
+def _identified(at: Located) -> Iterator[tuple[str, str, dict[str, object]]]:
+    """Every object below a schema that names itself, outermost first: (pointer, base around it, the object)."""
+    waiting: list[tuple[object, str, str]] = [(decoded(at), at.pointer, at.base)]
+    while waiting:
+        value, pointer, base = waiting.pop()
+        if isinstance(value, dict):
+            if not {"$id", "$anchor", "$dynamicAnchor"}.isdisjoint(value):
+                yield pointer, base, value
+            inner = pointer if isinstance(value.get("$id"), str) else base
+            waiting += [
+                (each, child(pointer, key), inner) for key, each in value.items() if isinstance(each, dict | list)
+            ]
+        elif isinstance(value, list):
+            waiting += [(each, child(pointer, index), base) for index, each in enumerate(value)]

@@ -1,0 +1,172 @@
+"""What the two directions of a schema have in common: where they are, what they refer to, how deep they may go.
+
+A schema of any dialect comes in as decoded JSON and goes out as JSON Schema 2020-12 whose every keyword has a value
+that the keyword can have: whatever is emitted compiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.model import Dialect, NoteKind
+from openapi_mcp_server.openapi.notes import Notes
+from openapi_mcp_server.openapi.pointers import child
+from openapi_mcp_server.openapi.references.resolve import Located
+from openapi_mcp_server.openapi.schemas.patterns import Patterns
+from openapi_mcp_server.openapi.schemas.visibility import Visibility
+
+JsonSchema = dict[str, Any]
+"""A decoded schema of 2020-12."""
+
+MAX_DEPTH = 100
+"""Levels of objects and arrays in one schema: jsonschema-rs stops at 255, and nullable schemas come out deeper.
+The deepest of 124 published documents has 21."""
+
+TYPES = frozenset({"null", "boolean", "object", "array", "number", "integer", "string"})
+# Schema Object and Reference Object of 2.0 and 3.0: what is beside $ref is ignored. People write these all the same;
+# they assert nothing more than the target does.
+_KEPT_BESIDE_REFERENCE = frozenset(
+    {
+        "$ref", "title", "description", "default", "deprecated", "readOnly", "writeOnly", "example", "nullable",
+        "x-nullable",
+    }
+)  # fmt: skip
+
+
+class Names(Protocol):
+    """Where definitions get their names."""
+
+    def name_of(self, reference: str, base: str, where: Callable[[], str]) -> str:
+        """The name in ``#/$defs/`` of what a reference leads to; raises SpecError if that is nowhere.
+
+        ``where`` gives the pointer of the object that holds the reference; it is needed for that error only.
+        """
+        ...
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """What a conversion has to know of the document and its direction."""
+
+    dialect: Dialect
+    names: Names
+    visibility: Visibility
+    notes: Notes
+    patterns: Patterns
+    keeps_xml: bool
+
+
+class Conversion:
+    """One schema on its way. ``refs`` are the definitions it refers to, ``in_place`` those that see its own value
+    again (through ``allOf`` and the like, not through properties or items), as often as they do.
+    """
+
+    def __init__(self, setting: Setting, at: Located) -> None:
+        self.refs: dict[str, None] = {}
+        self.in_place: list[str] = []
+        self._setting = setting
+        self._at = at
+        self._is_old = setting.dialect in {"2.0", "3.0"}
+        self._path: list[str | int] = []
+        self._base = at.base
+        self._recursive: str | None = None  # the schema around that $recursiveRef of 2019-09 means
+        self._is_in_place = True  # the current schema sees the value that the root sees
+        self._stays = True  # it sees the value that the schema around it sees
+
+    def root(self, schema: object) -> JsonSchema:
+        """The schema converted; raises SpecError if it is none, or refers to what is not there."""
+        if schema is None:
+            return {}
+        if not isinstance(schema, dict | bool):
+            raise SpecError(self._at.pointer, f"expected a schema (an object), got {kind_of(schema)}")
+        return self._schema(schema)
+
+    def _schema(self, schema: JsonSchema | bool) -> JsonSchema:  # noqa: FBT001 - true and false are schemas
+        """The schema where the path has led. Booleans become objects: some clients know no others."""
+        if isinstance(schema, bool):
+            return {} if schema else {"not": {}}
+        if len(self._path) > MAX_DEPTH:
+            raise SpecError(self._pointer(), f"schema nested deeper than {MAX_DEPTH} levels")
+        if self._is_old:
+            if len(schema) > 1 and isinstance(schema.get("$ref"), str):
+                schema = {key: value for key, value in schema.items() if key in _KEPT_BESIDE_REFERENCE}
+            return self._converted(schema)
+        outer = self._base, self._recursive
+        if isinstance(schema.get("$id"), str):
+            self._base = self._pointer()  # for the references below (2020-12 core, section 8.2.1)
+        if schema.get("$recursiveAnchor") is True:
+            self._recursive = self._pointer()
+        converted = self._converted(schema)
+        self._base, self._recursive = outer
+        return converted
+
+    def _converted(self, schema: dict[str, Any]) -> JsonSchema:
+        """A schema object in this direction."""
+        raise NotImplementedError
+
+    def _below(self, value: object, *path: str | int, stays: bool = False) -> JsonSchema | None:
+        """A subschema converted; None if it is none."""
+        if not isinstance(value, dict | bool):
+            if value is not None:
+                self._note("keyword_dropped", f"expected a schema, got {kind_of(value)}", *path)
+            return None
+        outer = self._is_in_place
+        self._is_in_place, self._stays = outer and stays, stays
+        self._path += path
+        converted = self._schema(value)
+        del self._path[-len(path) :]
+        self._is_in_place = outer
+        return converted
+
+    def _reference(self, schema: dict[str, Any]) -> str | None:
+        """What stands for a schema object's reference, if it has one; raises SpecError if that leads nowhere."""
+        reference = self._referred(schema)
+        if reference is None:
+            return None
+        name = self._setting.names.name_of(reference, self._base, self._pointer)
+        self.refs[name] = None
+        if self._is_in_place:
+            self.in_place.append(name)
+        return f"#/$defs/{name}"
+
+    def _referred(self, schema: dict[str, Any]) -> str | None:
+        """The reference as written. A dynamic one counts as the target that the document itself gives it."""
+        if isinstance(reference := schema.get("$ref"), str):
+            return reference
+        if self._is_old:
+            return None
+        dynamic = schema.get("$dynamicRef", self._recursive if schema.get("$recursiveRef") == "#" else None)
+        if not isinstance(dynamic, str):
+            return None
+        self._note("reference_static", f"resolved to {dynamic!r} of this document")
+        return dynamic
+
+    def _pointer(self, *path: str | int) -> str:
+        return child(self._at.pointer, *self._path, *path)
+
+    def _note(self, kind: NoteKind, message: str, *path: str | int) -> None:
+        self._setting.notes.add(self._pointer(*path), kind, message)
+
+    def _note_wrong(self, keyword: str, expected: str, value: object) -> None:
+        if value is not None:
+            self._note("keyword_dropped", f"expected {expected}, got {kind_of(value)}", keyword)
+
+
+def kind_of(value: object) -> str:
+    """A decoded JSON value's kind, in words."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int() | float():
+            return "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case _:
+            return "object"

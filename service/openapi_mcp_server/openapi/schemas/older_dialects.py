@@ -1,0 +1,106 @@
+"""What Swagger 2.0, OpenAPI 3.0 and their authors say otherwise than JSON Schema 2020-12.
+
+Each function edits one converted schema object whose other keywords are valid already. The words are taken in every
+dialect: they mean nothing else in 3.1, and are written there too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from openapi_mcp_server.openapi.schemas.keywords import as_text, fits
+
+_MAPPED_KINDS = 20
+"""Entries of a discriminator's mapping that are told."""
+_KIND_CHARACTERS = 60
+_ANNOTATIONS = ("title", "description", "default", "deprecated", "examples", "xml")
+_APPLICATORS = frozenset({"$ref", "allOf", "anyOf", "oneOf", "not", "if", "const"})
+_CHOICES = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
+_BOUNDS = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
+
+
+def separate_bounds(schema: dict[str, Any]) -> None:
+    """``exclusiveMinimum: true`` says that ``minimum`` is exclusive (Wright-00 validation, section 5.3)."""
+    for exclusive, bound in _BOUNDS.items():
+        if isinstance(is_exclusive := schema.get(exclusive), bool):
+            del schema[exclusive]
+            if is_exclusive and bound in schema:
+                schema[exclusive] = schema.pop(bound)
+
+
+def fit_enumeration(schema: dict[str, Any]) -> str:
+    """Repair ``type: string`` with ``enum: [1, 2]``, which no value fits. What was done, in words; empty if nothing.
+
+    Values become text where text is what the type wants; others that do not fit are left out.
+    """
+    declared = schema.get("type", [])
+    types = declared if isinstance(declared, list) else [declared]
+    values = schema["enum"]
+    fitting = [value for value in values if fits(value, types)]
+    # null beside the type is what 3.0.3 asks for with nullable, and harms nothing without.
+    if fitting and all(value is None or fits(value, types) for value in values):
+        return ""
+    if "string" in types:
+        schema["enum"] = [value if fits(value, types) else as_text(value) for value in values]
+        return "values that are no strings became strings, which the type wants"
+    if fitting:
+        schema["enum"] = fitting
+        return f"values that are not of type {as_text(declared)} were left out"
+    del schema["enum"]
+    return f"no value is of type {as_text(declared)}; the enumeration was left out"
+
+
+def nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema, and null as well.
+
+    By the letter (3.0.3, Schema Object) null needs a ``type`` beside ``nullable``, and a place in ``enum``; by the use
+    that is made of it, it is what may replace a ``$ref`` or any of the values.
+    """
+    if not _APPLICATORS.isdisjoint(schema):
+        outside = {key: schema.pop(key) for key in _ANNOTATIONS if key in schema}
+        return {"anyOf": [schema, {"type": "null"}], **outside}
+    if "type" in schema:
+        declared = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        schema["type"] = [*declared, *(() if "null" in declared else ("null",))]
+    if "enum" in schema and None not in schema["enum"]:
+        schema["enum"] = [*schema["enum"], None]
+    return schema
+
+
+def tell_kinds(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
+    """Say in words which value of which property selects which schema: 2020-12 has no keyword for it."""
+    discriminator = declared["discriminator"]
+    if not isinstance(discriminator, Mapping) or not isinstance(name := discriminator.get("propertyName"), str):
+        return
+    mapping = discriminator.get("mapping")
+    if isinstance(mapping, Mapping) and mapping:
+        kinds = [f"{kind} → {_last(target)}" for kind, target in mapping.items() if isinstance(target, str)]
+    else:
+        kinds = _own_names(declared)
+    if not kinds:
+        return
+    shown = ", ".join(kind[:_KIND_CHARACTERS] for kind in kinds[:_MAPPED_KINDS])
+    told = f"{name} selects the schema: {shown}{', …' if len(kinds) > _MAPPED_KINDS else ''}."
+    schema["description"] = f"{schema['description']} {told}" if "description" in schema else told
+
+
+def open_to_kinds(schema: dict[str, Any]) -> None:
+    """A schema with a discriminator and no choices of its own stands for whatever is made of it with ``allOf``
+    (Discriminator Object): it says in so many words that the members of those are welcome.
+    """
+    if _CHOICES.isdisjoint(schema) and schema.get("type", "object") == "object":
+        schema.setdefault("additionalProperties", {})
+
+
+def _own_names(declared: Mapping[str, Any]) -> list[str]:
+    """Without a mapping, the names of the schemas to choose from are the values (Discriminator Object)."""
+    choices = declared.get("oneOf", declared.get("anyOf"))
+    if not isinstance(choices, list):
+        return []
+    references = [choice.get("$ref") for choice in choices if isinstance(choice, Mapping)]
+    return [_last(reference) for reference in references if isinstance(reference, str)]
+
+
+def _last(reference: str) -> str:
+    return reference.rpartition("/")[2]

@@ -1,0 +1,214 @@
+"""A schema as arguments are told and checked by it: everything it asserts, in the words of 2020-12.
+
+What older dialects and common mistakes say differently is put into those words (see `older_dialects`); what cannot
+be is left out and noted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import msgspec
+
+from openapi_mcp_server.openapi.schemas import older_dialects
+from openapi_mcp_server.openapi.schemas.choices import admit_several, may_overlap
+from openapi_mcp_server.openapi.schemas.conversion import TYPES, Conversion, JsonSchema, kind_of
+from openapi_mcp_server.openapi.schemas.keywords import PLAIN, as_text, is_list_of_names, is_number, is_shallow
+
+_EXAMPLE_BYTES = 200
+_EXAMPLES = 3
+_STAYING = frozenset({"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas"})
+"""Keywords whose schemas see the same value again (2020-12 core, section 10.2)."""
+_XML_FIELDS = frozenset({"name", "namespace", "prefix", "attribute", "wrapped", "nodeType"})
+_NO_NAMES: frozenset[str] = frozenset()
+
+Convert = Callable[[Any, JsonSchema, str, object], None]
+"""(the conversion, the schema it makes, keyword, the keyword's value)"""
+
+
+class RequestConversion(Conversion):
+    """One schema to its strict form."""
+
+    _hidden = _NO_NAMES  # properties that the current schema, or one that it is combined with, hides
+
+    def _converted(self, schema: dict[str, Any]) -> JsonSchema:
+        strict: JsonSchema = {}
+        outer = self._hidden
+        inherited = outer if self._stays else _NO_NAMES
+        self._hidden = self._setting.visibility.hidden_names(schema, self._base) | inherited
+        if reference := self._reference(schema):
+            strict["$ref"] = reference
+        for keyword, value in schema.items():
+            if (plain := PLAIN.get(keyword)) is not None:
+                if plain[0](value):
+                    strict[keyword] = value
+                else:
+                    self._note_wrong(keyword, plain[1], value)
+            elif (convert := self._CONVERTED.get(keyword)) is not None:
+                convert(self, strict, keyword, value)
+        self._hidden = outer
+        return self._finished(schema, strict)
+
+    def _finished(self, schema: dict[str, Any], strict: JsonSchema) -> JsonSchema:
+        """What only the whole schema object can tell."""
+        if "enum" in strict and (repair := older_dialects.fit_enumeration(strict)):
+            self._note("schema_repaired", repair, "enum")
+        if "exclusiveMinimum" in strict or "exclusiveMaximum" in strict:
+            older_dialects.separate_bounds(strict)
+        if "oneOf" in strict and (self._loses_properties(schema["oneOf"]) or may_overlap(strict["oneOf"])):
+            admit_several(strict)
+        if "discriminator" in schema:
+            older_dialects.tell_kinds(schema, strict)
+            older_dialects.open_to_kinds(strict)
+        if schema.get("nullable") is True or schema.get("x-nullable") is True:
+            return older_dialects.nullable(strict)
+        return strict
+
+    def _loses_properties(self, choices: list[object]) -> bool:
+        """Whether one of several choices hides properties: they may be what told it from the others."""
+        return any(self._setting.visibility.hidden_names(choice, self._base) for choice in choices)
+
+    def _type(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        if value == "file":  # 2.0
+            strict |= {"type": "string", "format": "binary"}
+            return
+        # Unquoted in YAML, the type null is the value null.
+        names = ["null" if each is None else each for each in value] if isinstance(value, list) else [value]
+        known = list(dict.fromkeys(name for name in names if isinstance(name, str) and name in TYPES))
+        if len(known) < len(names) and value is not None:
+            self._note("keyword_dropped", f"{as_text(value)} is not a type of JSON Schema", keyword)
+        if known:
+            strict[keyword] = known if len(known) > 1 else known[0]
+
+    def _enum(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        if isinstance(value, list) and value and is_shallow(value):
+            strict[keyword] = value
+        else:
+            self._note_wrong(keyword, "an array of one value or more", value)
+
+    def _exclusive(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        """A number, or whether ``minimum`` or ``maximum`` is exclusive (2.0 and 3.0)."""
+        if is_number(value) or isinstance(value, bool):
+            strict[keyword] = value
+        else:
+            self._note_wrong(keyword, "a number", value)
+
+    def _pattern(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        if not isinstance(value, str):
+            self._note_wrong(keyword, "a string", value)
+        elif (pattern := self._setting.patterns.linear(value)) is not None:
+            strict[keyword] = pattern
+        else:
+            self._note("pattern_dropped", f"not checked: {value[:_EXAMPLE_BYTES]!r}", keyword)
+
+    def _required(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        if not is_list_of_names(value):
+            self._note_wrong(keyword, "an array of names", value)
+        elif names := [name for name in dict.fromkeys(value) if name not in self._hidden]:
+            strict[keyword] = names
+
+    def _properties(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        if not isinstance(value, dict):
+            self._note_wrong(keyword, "an object", value)
+            return
+        hides, base = self._setting.visibility.hides, self._base
+        strict[keyword] = {
+            name: self._below(each, keyword, name) or {} for name, each in value.items() if not hides(each, base)
+        }
+
+    def _map(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        if not isinstance(value, dict):
+            self._note_wrong(keyword, "an object", value)
+            return
+        stays = keyword in _STAYING
+        strict[keyword] = {name: self._below(each, keyword, name, stays=stays) or {} for name, each in value.items()}
+
+    def _pattern_properties(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        self._map(strict, keyword, value)
+        if keyword not in strict:
+            return
+        schemas, strict[keyword] = strict[keyword], {}
+        for pattern, schema in schemas.items():
+            linear = self._setting.patterns.linear(pattern)
+            if linear is None:
+                # Any name may match it, so that nothing can be said of the other names.
+                self._note("pattern_dropped", "no property name is checked", keyword, pattern)
+                linear, schema = "", {}  # noqa: PLW2901 - matches every name, says nothing
+            strict[keyword][linear] = schema
+
+    def _one(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        converted = self._below(value, keyword, stays=keyword in _STAYING)
+        if converted is not None:
+            # Where false is the usual word, it stays: catalog and clients look for it.
+            strict[keyword] = False if value is False else converted
+
+    def _list(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        if not isinstance(value, list):
+            self._note_wrong(keyword, "an array", value)
+            return
+        stays = keyword in _STAYING
+        converted = [self._below(each, keyword, index, stays=stays) for index, each in enumerate(value)]
+        if members := [each for each in converted if each is not None]:
+            strict[keyword] = members
+
+    def _items(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        if not isinstance(value, list):
+            self._one(strict, keyword, value)
+            return
+        # The form of drafts before 2020-12 (release notes, "Changes to items and additionalItems").
+        self._list(strict, keyword, value)
+        self._note("schema_repaired", "an array of schemas became prefixItems", keyword)
+        if members := strict.pop(keyword, None):
+            strict["prefixItems"] = members
+
+    def _example(self, strict: JsonSchema, _keyword: str, value: object) -> None:
+        if value is not None and "examples" not in strict and _is_small(value):
+            strict["examples"] = [value]
+
+    def _examples(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        if not isinstance(value, list):
+            self._note_wrong(keyword, "an array", value)
+        elif small := [each for each in value if _is_small(each)][:_EXAMPLES]:
+            strict[keyword] = small
+
+    def _xml(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        """Not a keyword of 2020-12: how bodies of XML are written. Kept in documents that have such bodies."""
+        if self._setting.keeps_xml and isinstance(value, dict):
+            strict[keyword] = {
+                field: each for field, each in value.items() if field in _XML_FIELDS and kind_of(each) != "object"
+            }
+
+    _CONVERTED: ClassVar[Mapping[str, Convert]] = {
+        "type": _type,
+        "enum": _enum,
+        "exclusiveMinimum": _exclusive,
+        "exclusiveMaximum": _exclusive,
+        "pattern": _pattern,
+        "required": _required,
+        "properties": _properties,
+        "patternProperties": _pattern_properties,
+        "dependentSchemas": _map,
+        "items": _items,
+        "prefixItems": _list,
+        "allOf": _list,
+        "anyOf": _list,
+        "oneOf": _list,
+        "additionalProperties": _one,
+        "propertyNames": _one,
+        "contains": _one,
+        "not": _one,
+        "if": _one,
+        "then": _one,
+        "else": _one,
+        "unevaluatedItems": _one,
+        "unevaluatedProperties": _one,
+        "example": _example,
+        "examples": _examples,
+        "xml": _xml,
+    }
+    """Keywords whose values are converted; what is neither here nor in `PLAIN` asserts nothing and is left out."""
+
+
+def _is_small(example: object) -> bool:
+    return is_shallow(example) and len(msgspec.json.encode(example)) <= _EXAMPLE_BYTES

@@ -1,0 +1,74 @@
+"""A schema as answers are told by it: what is in an answer and of which type, never what it must not be.
+
+Honest answers break their own document's schemas all the time (null where none is allowed, a new value of an
+enumeration, a field that is missing), and a client refuses an answer that does not fit the declared output. So
+everything may be null or absent, and only types, names and structure are kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from openapi_mcp_server.openapi.schemas.conversion import TYPES, Conversion, JsonSchema
+
+SHORT_PROSE = 120
+"""Characters kept of a description: output schemas are two thirds of all bytes of a list of tools."""
+_READ_PROSE = 4 * SHORT_PROSE
+_COMBINED = (("allOf", "allOf"), ("anyOf", "anyOf"), ("oneOf", "anyOf"))
+
+
+class ResponseConversion(Conversion):
+    """One schema to its loose form. Notes nothing: what is dropped here is dropped on purpose."""
+
+    def _converted(self, schema: dict[str, Any]) -> JsonSchema:
+        loose: dict[str, Any] = {}
+        if types := _nullable_types(schema.get("type")):
+            loose["type"] = types
+        if isinstance(prose := schema.get("description"), str):
+            loose["description"] = short(prose)
+        if reference := self._reference(schema):
+            loose["$ref"] = reference
+        self._add_members(schema, loose)
+        self._add_combined(schema, loose)
+        return loose
+
+    def _add_members(self, schema: dict[str, Any], loose: dict[str, Any]) -> None:
+        """What an object or an array holds."""
+        if isinstance(properties := schema.get("properties"), dict):
+            loose["properties"] = {
+                name: self._loose(each, "properties", name)
+                for name, each in properties.items()
+                if not self._setting.visibility.hides(each, self._base)
+            }
+        # Without the patterns, additionalProperties would apply to what they describe.
+        if isinstance(others := schema.get("additionalProperties"), dict) and "patternProperties" not in schema:
+            loose["additionalProperties"] = self._loose(others, "additionalProperties")
+        items = schema.get("items")
+        leading, keyword = (items, "items") if isinstance(items, list) else (schema.get("prefixItems"), "prefixItems")
+        if isinstance(leading, list) and leading:
+            loose["prefixItems"] = [self._loose(each, keyword, index) for index, each in enumerate(leading)]
+        if isinstance(items, dict):
+            loose["items"] = self._loose(items, "items")
+
+    def _add_combined(self, schema: dict[str, Any], loose: dict[str, Any]) -> None:
+        for keyword, becomes in _COMBINED:
+            members = schema.get(keyword)
+            if isinstance(members, list) and members and becomes not in loose:
+                loose[becomes] = [self._loose(each, keyword, index, stays=True) for index, each in enumerate(members)]
+
+    def _loose(self, value: object, *path: str | int, stays: bool = False) -> JsonSchema:
+        """A subschema; a false one says that there is nothing, which is no reason to refuse what is there."""
+        return (self._below(value, *path, stays=stays) if isinstance(value, dict) else None) or {}
+
+
+def short(prose: str) -> str:
+    """The beginning of a description, on one line."""
+    line = " ".join(prose[:_READ_PROSE].split())
+    return line if len(line) <= SHORT_PROSE else line[: SHORT_PROSE - 1] + "…"
+
+
+def _nullable_types(declared: object) -> list[str]:
+    """The types of 2020-12 among the declared ones, and null."""
+    names = declared if isinstance(declared, list) else [declared]
+    known = [name for name in names if isinstance(name, str) and name in TYPES and name != "null"]
+    return [*dict.fromkeys(known), "null"] if known else []

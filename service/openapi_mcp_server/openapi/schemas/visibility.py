@@ -1,0 +1,74 @@
+"""Which properties one direction does not see: read-only ones in requests, write-only ones in answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, TypeVar
+
+import msgspec
+
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.references.resolve import Located, References, decoded
+
+_MOST_NESTED = 50
+"""References and combinations that are followed to find a property's flag."""
+_NO_NAMES: frozenset[str] = frozenset()
+
+T = TypeVar("T")
+
+
+class Visibility:
+    """``keyword`` says which flag hides a property. Costs nothing in documents without it."""
+
+    def __init__(self, references: References, keyword: Literal["readOnly", "writeOnly"], json: bytes) -> None:
+        self._references = references
+        self._keyword = keyword
+        self._is_used = f'"{keyword}"'.encode() in json
+        self._flags: dict[str, bool] = {}
+        self._names: dict[str, frozenset[str]] = {}
+
+    def hides(self, schema: object, base: str) -> bool:
+        """Whether a property with this schema is left out; the flag may be behind ``$ref`` or in an ``allOf``."""
+        return self._is_used and self._flag(schema, base, 0)
+
+    def hidden_names(self, schema: object, base: str) -> frozenset[str]:
+        """The properties that a schema and what it combines by ``allOf`` and ``$ref`` hide."""
+        return self._hidden(schema, base, 0) if self._is_used else _NO_NAMES
+
+    def _flag(self, schema: object, base: str, depth: int) -> bool:
+        if not isinstance(schema, dict) or depth > _MOST_NESTED:
+            return False
+        if schema.get(self._keyword) is True or any(self._flag(each, base, depth + 1) for each in _combined(schema)):
+            return True
+        reference = schema.get("$ref")
+        return isinstance(reference, str) and self._beyond(reference, base, self._flags, self._flag, depth) is True
+
+    def _hidden(self, schema: object, base: str, depth: int) -> frozenset[str]:
+        if not isinstance(schema, dict) or depth > _MOST_NESTED:
+            return _NO_NAMES
+        properties = schema.get("properties")
+        members = properties.items() if isinstance(properties, dict) else ()
+        names = {name for name, each in members if self._flag(each, base, 0)}
+        names.update(*(self._hidden(each, base, depth + 1) for each in _combined(schema)))
+        if isinstance(reference := schema.get("$ref"), str):
+            beyond = self._beyond(reference, base, self._names, self._hidden, depth)
+            names.update(beyond or _NO_NAMES)
+        return frozenset(names)
+
+    def _beyond(
+        self, reference: str, base: str, known: dict[str, T], ask: Callable[[object, str, int], T], depth: int
+    ) -> T | None:
+        """What ``ask`` says of a reference's target; None if it cannot be read: whoever needs it will say so."""
+        try:
+            target = self._references.find(reference, Located("", msgspec.Raw(), base))
+            if target.pointer not in known:
+                known[target.pointer] = ask(None, base, depth)  # what stands while a cycle is walked
+                known[target.pointer] = ask(decoded(target), target.base, depth + 1)
+        except SpecError:
+            return None
+        return known[target.pointer]
+
+
+def _combined(schema: dict[str, object]) -> list[object]:
+    members = schema.get("allOf")
+    return members if isinstance(members, list) else []

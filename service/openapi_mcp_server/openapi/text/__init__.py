@@ -1,0 +1,1 @@
+"""The text of documents: encoding, JSON, YAML, overlays; one strict JSON text comes out."""

@@ -1,0 +1,99 @@
+"""The bytes of an OpenAPI document to one strict JSON text and the dialect it is written in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.text import json_text, yaml
+from openapi_mcp_server.openapi.text.source import DocumentLimits, checked
+
+__all__ = ["Dialect", "Document", "DocumentLimits", "parse", "read"]
+
+Dialect = Literal["2.0", "3.0", "3.1", "3.2"]
+
+_JSON_START = re.compile(rb'\s*\{\s*["}]')
+_MARKUP_START = re.compile(rb"\s*<")
+# Any patch release, and what follows a hyphen: `3.0.0-rc2` is in documents to this day.
+_DIALECTS: dict[str, tuple[tuple[re.Pattern[str], Dialect], ...]] = {
+    "openapi": (
+        (re.compile(r"3\.0(\.[0-9]+)?(-.*)?"), "3.0"),
+        (re.compile(r"3\.1(\.[0-9]+)?(-.*)?"), "3.1"),
+        (re.compile(r"3\.2(\.[0-9]+)?(-.*)?"), "3.2"),
+    ),
+    "swagger": ((re.compile(r"2(\.0(\.[0-9]+)?)?"), "2.0"),),
+}
+_EXAMPLE = {"openapi": "3.1.0", "swagger": "2.0"}
+_OTHER_KINDS = {
+    "asyncapi": "an AsyncAPI document",
+    "arazzo": "an Arazzo document",
+    "overlay": "an overlay, which belongs into API_OVERLAYS beside its document",
+    "swaggerVersion": "a Swagger 1 document",
+    "item": "a Postman collection",
+    "$schema": "a JSON Schema",
+}
+"""What else people have at hand, by a key at its top."""
+_ACCEPTED = "accepted are swagger 2.0 and openapi 3.0, 3.1 and 3.2"
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """``json``: the whole document as JSON without white space: UTF-8, no key twice in an object, numbers and strings
+    as they were spelt, nesting and size within `DocumentLimits`; the root is an object. ``unread``: references in it to
+    files that could not be used, each with the reason. ``files_at``: the key of the root that holds other files by
+    their paths; empty where there are none.
+    """
+
+    json: bytes
+    dialect: Dialect
+    unread: Mapping[str, str] = {}
+    files_at: str = ""
+
+
+def parse(data: bytes, *, limits: DocumentLimits = DocumentLimits()) -> Document:  # noqa: B008 - immutable
+    """An OpenAPI document in JSON or YAML; raises SpecError as `read` does, and for what is no such document."""
+    json = read(data, limits=limits)
+    if not json.startswith(b"{"):
+        raise SpecError("", "not an OpenAPI document: its root is not an object")
+    return Document(json=json, dialect=_dialect(json))
+
+
+def read(data: bytes, *, limits: DocumentLimits = DocumentLimits()) -> bytes:  # noqa: B008 - immutable
+    """Any JSON or YAML as JSON in the form of `Document.json`, its root of any kind.
+
+    Raises SpecError, whose pointer is ``line 3, column 7`` where the text itself is at fault.
+    What begins with ``{"`` is JSON and nothing else; all the rest is YAML.
+    """
+    text = checked(data)
+    if _MARKUP_START.match(text):
+        raise SpecError("", "this is HTML or XML, not an OpenAPI document in JSON or YAML")
+    return json_text.compact(text, limits) if _JSON_START.match(text) else yaml.to_json(text, limits)
+
+
+def _dialect(json: bytes) -> Dialect:
+    root = msgspec.json.decode(json, type=dict[str, msgspec.Raw])
+    named = [key for key in _DIALECTS if key in root]
+    if not named:
+        other = next((f"this is {kind}, " for key, kind in _OTHER_KINDS.items() if key in root), "")
+        raise SpecError("", f"{other}not an OpenAPI document: no `openapi` or `swagger` key at the top")
+    if len(named) > 1:
+        raise SpecError("", "both `openapi` and `swagger` at the top; keep the one that the document follows")
+    key = named[0]
+    version = _version(key, bytes(root[key]))
+    for pattern, dialect in _DIALECTS[key]:
+        if pattern.fullmatch(version):
+            return dialect
+    raise SpecError(f"#/{key}", f"version {version!r} is not supported; {_ACCEPTED}")
+
+
+def _version(key: str, value: bytes) -> str:
+    """The text of a version, quoted or not: ``3.1`` and ``2.0`` are numbers to those who forget the quotes."""
+    decoded = msgspec.json.decode(value)
+    if isinstance(decoded, str):
+        return decoded
+    if isinstance(decoded, int | float) and not isinstance(decoded, bool):
+        return value.decode()
+    raise SpecError(f"#/{key}", f"must be a version such as {_EXAMPLE[key]!r}")

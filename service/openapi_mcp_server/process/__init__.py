@@ -1,0 +1,1 @@
+"""Processes: built in order, served, drained, closed in reverse; one worker or several under a supervisor."""

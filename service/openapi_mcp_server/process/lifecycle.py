@@ -1,0 +1,353 @@
+"""From settings to a running server and back: build in order, serve, drain, close in reverse.
+
+Everything that can fail at start does so before the first request is accepted: the port is taken first, then the
+documents are read, then the server listens.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import signal
+import socket
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import anyio
+import msgspec
+import trio
+from anyio.to_thread import run_sync
+
+from openapi_mcp_server import __version__
+from openapi_mcp_server.bridge import catalog
+from openapi_mcp_server.bridge.catalog import ApiSource
+from openapi_mcp_server.bridge.model import ToolCatalog, base_url
+from openapi_mcp_server.demo.app import DemoApp, document
+from openapi_mcp_server.documents.loading import Documents, address_rule, credentials, report
+from openapi_mcp_server.documents.refresh import Refresh, running
+from openapi_mcp_server.gateway import Gateway, Serving
+from openapi_mcp_server.mcp.messages import ServerInfo
+from openapi_mcp_server.observe import logs
+from openapi_mcp_server.observe.record import CallRecord, Observe, to_each
+from openapi_mcp_server.observe.trace import Begin, untraced
+from openapi_mcp_server.openapi import operations
+from openapi_mcp_server.openapi.text.document import parse
+from openapi_mcp_server.server import connections, ports
+from openapi_mcp_server.server.app import Health, Readiness, WorkerApp
+from openapi_mcp_server.server.cors import for_pages
+from openapi_mcp_server.server.metrics_port import Watched, watch
+from openapi_mcp_server.server.sse import http_sse
+from openapi_mcp_server.server.stdio import claim_stdout, serve_stdio
+from openapi_mcp_server.server.streamable_http import streamable_http
+from openapi_mcp_server.server.visitors import allowed
+from openapi_mcp_server.settings.config import Config
+from openapi_mcp_server.upstream.addresses import CheckedDialler
+from openapi_mcp_server.upstream.call import Asking, Upstream
+
+if TYPE_CHECKING:
+    from openapi_mcp_server.observe.metrics.metrics import Metrics
+
+LAST_WORD_SECONDS = 1.0
+"""After the grace of a stop, for the answers that say that a call was given up."""
+TRACE_SECONDS = 2.0
+"""For what is recorded to be delivered, after the last call: in what the platform's kill leaves beside the grace."""
+TRACE_SECONDS_STDIO = 0.4
+"""The same for a client that has started the server: it kills 2 s after it has closed standard input, and calls and
+answers take 1.5 of them."""
+
+logger = logging.getLogger(__name__)
+
+
+class Stop:
+    """That the process should end; ``forced`` if it was told twice and dropped what was in flight.
+
+    ``ready`` is called when there is something to stop, since the server serves.
+    """
+
+    def __init__(self, ready: Callable[[], None]) -> None:
+        self.ready = ready
+        self.requested = anyio.Event()
+        self.forced = False
+
+
+class Listeners(NamedTuple):
+    """The ports that were taken; None where a client is on standard input, or nobody asked for metrics."""
+
+    mcp: socket.socket | None
+    metrics: socket.socket | None
+
+    def listen(self) -> None:
+        if self.mcp is not None:
+            ports.listen(self.mcp)
+        if self.metrics is not None:
+            ports.listen(self.metrics, setting="PROMETHEUS_PORT")
+
+
+class Tally:
+    """Counts calls by outcome, for the last line of the log."""
+
+    def __init__(self, config: Config) -> None:
+        self._log = logs.call_logger(config.log_level)
+        self._outcomes: Counter[str] = Counter()
+        self._began = time.monotonic()
+        self.dropped_spans: dict[str, int] = {}
+
+    def __call__(self, record: CallRecord) -> None:
+        if record.tool:
+            self._outcomes[record.outcome] += 1
+        self._log(record)
+
+    def summary(self) -> dict[str, object]:
+        return {
+            "calls": self._outcomes.total(),
+            **dict(sorted(self._outcomes.items())),
+            "uptime_seconds": round(time.monotonic() - self._began, 1),
+            **{f"dropped_spans_{exporter}": spans for exporter, spans in self.dropped_spans.items()},
+        }
+
+
+def _nobody_asked() -> None:
+    """Where no supervisor waits to hear that the server serves."""
+
+
+def run(config: Config, ready: Callable[[], None] = _nobody_asked) -> int:
+    """Serve until a signal or, over stdio, the end of input. Returns the exit code. Calls ``ready`` when it serves."""
+    logs.configure(config.log_level, config.log_format, worker=config.worker)
+    for warning in config.warnings:
+        logger.warning(warning)
+    allowed(config)  # raises for what cannot be used, before anything is started
+    stop = Stop(ready)
+    anyio.run(_demo if config.command == "demo" else _serve, config, stop, backend="trio")
+    return 1 if stop.forced else 0
+
+
+def _bind(config: Config) -> Listeners:
+    watched_at = config.host if config.worker is None else "127.0.0.1"  # a supervisor has the port that is not private
+    return Listeners(
+        mcp=ports.bind(config.host, config.port) if config.transport != "stdio" else None,
+        metrics=ports.bind(watched_at, config.prometheus_port, setting="PROMETHEUS_PORT")
+        if config.prometheus
+        else None,
+    )
+
+
+async def _serve(config: Config, stop: Stop) -> None:
+    listeners = _bind(config)
+    documents = Documents(config)
+    again = documents if config.spec_refresh_seconds else None
+    await _serve_tools(config, stop, await documents.read(), listeners, again)
+
+
+async def _demo(config: Config, stop: Stop) -> None:
+    """The bundled API on a loopback port of its own, and its tools in front of it; or only the API."""
+    if "--api-only" in config.options and config.transport != "stdio":
+        listener = ports.bind(config.host, config.port)
+        logger.info("the demo API is at %s", ports.url(listener))
+        async with _until_signal(stop):
+            await _serve_demo_api(listener, stop.requested, config.shutdown_grace_seconds)
+        return
+    listeners = _bind(config)
+    api_listener = ports.bind("127.0.0.1", 0)
+    source = ApiSource(
+        name="petshop",
+        base=base_url(ports.url(api_listener)),
+        description=operations.describe(parse(document())),
+    )
+    tools = catalog.build([source], response_filter=config.response_filter)
+    served = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_serve_demo_api, api_listener, served, 1.0)
+        # The one private address that the demo needs is its own.
+        await _serve_tools(msgspec.structs.replace(config, allow_private_networks=True), stop, tools, listeners)
+        served.set()
+
+
+async def _serve_demo_api(listener: socket.socket, until: anyio.Event, grace_seconds: float) -> None:
+    await connections.serve(DemoApp(), listener, until=until.wait, grace_seconds=grace_seconds)
+
+
+@asynccontextmanager
+async def opened(
+    config: Config,
+    tools: ToolCatalog,
+    observe: Callable[[CallRecord], None],
+    metrics: Metrics | None = None,
+    trace: Begin = untraced,
+) -> AsyncIterator[Gateway]:
+    """A gateway with everything behind it; closed in reverse. ``metrics`` follow what it is doing."""
+    authorize = credentials(config, tools).authorize
+    how = Serving(
+        server=ServerInfo(name=config.server_name, version=__version__),
+        call_seconds=config.message_timeout_seconds,
+        page_size=config.tools_page_size,
+        prompts=config.operation_prompts,
+        validate_output=config.validate_output,
+        result_budget_bytes=config.result_budget_bytes,
+    )
+    asking = Asking(
+        max_connections=config.http_max_connections,
+        max_keepalive=config.http_max_keepalive,
+        attempt_seconds=config.http_timeout_seconds,
+        retries=config.http_retries,
+        breaker=config.http_breaker,
+    )
+    async with Upstream(CheckedDialler(address_rule(config)), asking) as upstream:
+        gateway = Gateway(tools, how, send=upstream.send, authorize=authorize, observe=observe, trace=trace)
+        del tools  # a reload replaces them
+        if metrics is not None:
+            metrics.follow_calls(lambda: gateway.in_flight)
+            metrics.follow_breakers(upstream.breakers)
+        yield gateway
+
+
+async def _serve_tools(
+    config: Config, stop: Stop, tools: ToolCatalog, listeners: Listeners, documents: Documents | None = None
+) -> None:
+    """``documents``: where the tools are from, if these are read again."""
+    listeners.listen()
+    tally = Tally(config)
+    async with AsyncExitStack() as stack:
+        watched = await stack.enter_async_context(watch(listeners.metrics, allowed(config)))  # first in, last out
+        observe: Observe = tally
+        if watched.metrics is not None:
+            watched.metrics.load(tools)
+            observe = to_each(tally, watched.metrics)
+        trace = await stack.enter_async_context(_traced(config, tally, watched.metrics))
+        gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics, trace))
+        report(config, tools)
+        # What was made so far stays for long: the collector need not look at it again. Nor once before that: it would
+        # find what 50,000 objects take at most, in a tenth of the start. A catalog is in no cycle: one that a
+        # reload replaces goes with its last call, frozen or not.
+        gc.freeze()
+        health = Health(tools)
+        if documents is not None:
+            refresh = Refresh(documents.read_again, tools, _replacing(config, gateway, health, watched.metrics))
+            health.follow_reloads(refresh.told)
+            if watched.metrics is not None:
+                watched.metrics.follow_reloads(refresh.outcomes, refresh.is_failing)
+            del tools  # the last reference that a reload would not replace
+            await stack.enter_async_context(running(refresh, config.spec_refresh_seconds, stop.requested))
+        if listeners.mcp is None:
+            await _serve_stdio(gateway, stop, watched.readiness)
+        else:
+            await _serve_http(config, stop, gateway, health, listeners.mcp, watched)
+    logger.info("stopped", extra=tally.summary())
+
+
+@asynccontextmanager
+async def _traced(config: Config, tally: Tally, metrics: Metrics | None) -> AsyncIterator[Begin]:
+    """What begins traces, if any are to be; at the end, what is recorded is delivered."""
+    if config.tracing is None:
+        yield untraced
+        return
+    from openapi_mcp_server.observe.traces.tracing import tracer  # noqa: PLC0415 - OpenTelemetry, for those who want it
+
+    traces = tracer(config.tracing)
+    if metrics is not None:
+        metrics.follow_dropped_spans(traces.dropped)
+    traces.start()
+    try:
+        yield traces.begin
+    finally:
+        deadline_seconds = TRACE_SECONDS_STDIO if config.transport == "stdio" else TRACE_SECONDS
+        with anyio.CancelScope(shield=True):
+            await run_sync(traces.close, deadline_seconds)
+        tally.dropped_spans = traces.dropped()
+
+
+def _replacing(
+    config: Config, gateway: Gateway, health: Health, metrics: Metrics | None
+) -> Callable[[ToolCatalog], None]:
+    """What gives everybody who knows a catalog the new one, at the same moment."""
+
+    def replace(tools: ToolCatalog) -> None:
+        gateway.replace(tools, credentials(config, tools).authorize)
+        health.load(tools)
+        if metrics is not None:
+            metrics.load(tools)
+        report(config, tools)
+
+    return replace
+
+
+async def _serve_stdio(gateway: Gateway, stop: Stop, readiness: Readiness) -> None:
+    if sys.stdin.isatty():
+        logger.warning("speaking MCP over standard input and output; for HTTP give --transport http")
+    async with _until_signal(stop), anyio.create_task_group() as tasks:
+
+        async def cancel_when_stopped() -> None:
+            await stop.requested.wait()
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(cancel_when_stopped)
+        readiness.state = "ready"
+        await serve_stdio(gateway, sys.stdin.fileno(), claim_stdout())
+        tasks.cancel_scope.cancel()
+
+
+async def _serve_http(
+    config: Config, stop: Stop, gateway: Gateway, health: Health, listener: socket.socket, watched: Watched
+) -> None:
+    readiness, metrics = watched
+    visitors = allowed(config)
+    async with (
+        streamable_http(gateway, visitors, draining=readiness.is_draining) as mcp,
+        http_sse(gateway, visitors, worker=config.worker or 0, prefix=config.public_path_prefix) as sse,
+        _until_signal(stop),
+        anyio.create_task_group() as tasks,
+    ):
+        if metrics is not None:
+            metrics.follow_sessions(lambda: sse.sessions)
+
+        async def drained() -> None:  # the server calls it once it listens
+            readiness.state = "ready"
+            stop.ready()
+            logger.info("serving MCP at %s/%s", ports.url(listener), "sse" if config.transport == "sse" else "mcp")
+            await stop.requested.wait()
+            readiness.state = "draining"
+            logger.info(
+                "stopping: calls in flight are finished", extra={"grace_seconds": config.shutdown_grace_seconds}
+            )
+            await anyio.sleep(config.shutdown_lame_duck_seconds)
+            mcp.subscribers.drain()  # else their streams would keep the server until the grace is over
+            sse.drain()
+            tasks.start_soon(_give_up_later, gateway, config.shutdown_grace_seconds)
+
+        app = WorkerApp(
+            None if config.transport == "sse" else for_pages(mcp, visitors),
+            health,
+            readiness,
+            visitors,
+            sse=None if config.transport == "streamable-http" else for_pages(sse, visitors),
+        )
+        grace_seconds = config.shutdown_grace_seconds + LAST_WORD_SECONDS
+        await connections.serve(app, listener, until=drained, grace_seconds=grace_seconds)
+        tasks.cancel_scope.cancel()
+
+
+async def _give_up_later(gateway: Gateway, seconds: float) -> None:
+    await anyio.sleep(seconds)
+    gateway.give_up()
+
+
+@asynccontextmanager
+async def _until_signal(stop: Stop) -> AsyncIterator[None]:
+    """The first SIGTERM or SIGINT requests the stop, the second ends everything at once."""
+
+    async def listen(signals: AsyncIterator[int]) -> None:
+        async for number in signals:
+            if stop.requested.is_set():
+                stop.forced = True
+                logger.warning("second %s: ending at once", signal.Signals(number).name)
+                tasks.cancel_scope.cancel()
+            stop.requested.set()
+
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listen, signals)
+            yield
+            tasks.cancel_scope.cancel()

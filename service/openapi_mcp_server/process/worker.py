@@ -1,0 +1,47 @@
+"""A process that is one of several: which one, and how it and its supervisor learn of each other's end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+from contextlib import suppress
+from functools import partial
+
+import msgspec
+
+from openapi_mcp_server.process import lifecycle
+from openapi_mcp_server.process.supervisor import READY, Place
+from openapi_mcp_server.settings.config import Config
+
+logger = logging.getLogger(__name__)
+
+
+def run(config: Config, place: Place) -> int:
+    """Serves in its place; says so on the line to the supervisor once it does. Returns the exit code."""
+    threading.Thread(target=_stop_with, args=(place.line,), name="supervisor's end", daemon=True).start()
+    mine = msgspec.structs.replace(
+        config,
+        worker=place.number,
+        port=config.port + place.number,
+        prometheus_port=place.metrics_port,
+        warnings=(),
+    )
+    return lifecycle.run(mine, ready=partial(_say_ready, place.line))
+
+
+def _say_ready(line: socket.socket) -> None:
+    with suppress(OSError):  # a supervisor that is gone is the other end's business
+        line.sendall(READY)
+
+
+def _stop_with(line: socket.socket) -> None:
+    """A supervisor that was killed leaves no orphans: its end is the signal to stop. Nothing else comes on the line.
+
+    A thread, so that it is also noticed while a document is being read.
+    """
+    line.recv(1)
+    logger.warning("the supervisor is gone: stopping")
+    os.kill(os.getpid(), signal.SIGTERM)

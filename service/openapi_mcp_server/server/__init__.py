@@ -1,0 +1,1 @@
+"""Everything that listens: connections, transports of MCP, the port of metrics."""

@@ -1,0 +1,152 @@
+"""The worker's HTTP endpoints: MCP, and what orchestrators and people ask about its state."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+import msgspec
+
+from openapi_mcp_server import __version__
+from openapi_mcp_server.bridge.model import ApiSummary, ToolCatalog
+from openapi_mcp_server.server import fields
+from openapi_mcp_server.server.connections import App, Receive, Scope, Send
+from openapi_mcp_server.server.posts import Refusal, refuse
+from openapi_mcp_server.server.visitors import Visitors
+
+State = Literal["starting", "ready", "draining"]
+PROBES = frozenset({"/livez", "/readyz"})
+"""Is the process alive? May it be asked anything?"""
+
+
+class Readiness:
+    """Where the process is in its life; one for the whole process."""
+
+    def __init__(self) -> None:
+        self.state: State = "starting"
+
+    def is_draining(self) -> bool:
+        return self.state == "draining"
+
+    def told(self, probe: str) -> tuple[int, dict[str, Any]]:
+        """Status and content of the answer to one of `PROBES`."""
+        if probe == "/livez":
+            return 200, {"status": "alive"}
+        return 200 if self.state == "ready" else 503, {"status": self.state}
+
+
+class Health:
+    """What ``/health`` says of the documents."""
+
+    def __init__(self, catalog: ToolCatalog) -> None:
+        self._reloads: Callable[[], dict[str, Any]] = dict
+        self.load(catalog)
+
+    def load(self, catalog: ToolCatalog) -> None:
+        """What is served."""
+        self._described = describe(catalog)
+
+    def follow_reloads(self, read: Callable[[], dict[str, Any]]) -> None:
+        """``read``: what became of the last one."""
+        self._reloads = lambda: {"reload": read()}
+
+    def told(self) -> dict[str, Any]:
+        return self._described | self._reloads()
+
+
+class WorkerApp:
+    """Routes by path. Of the two transports, one may be None: it is not served."""
+
+    def __init__(
+        self, mcp: App | None, health: Health, readiness: Readiness, visitors: Visitors, *, sse: App | None = None
+    ) -> None:
+        self._mcp = mcp
+        self._sse = sse
+        self._endpoints = " and ".join(path for path, app in (("/mcp", mcp), ("/sse", sse)) if app)
+        self._readiness = readiness
+        self._health = health
+        self._visitors = visitors
+        self._began = time.monotonic()
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["path"] in {"/mcp/", "/sse/"}:  # as some clients' documentation spells them
+            scope["path"] = scope["path"][:-1]
+        path = scope["path"]
+        if path == "/mcp" and self._mcp:
+            return self._mcp(scope, receive, send)
+        if (path == "/sse" or path.startswith("/messages/")) and self._sse:
+            return self._sse(scope, receive, send)
+        if path == "/health":
+            return self._tell_health(scope, send)
+        return self._tell(scope, send)
+
+    async def _tell_health(self, scope: Scope, send: Send) -> None:
+        """A page that reaches this machine under a name of its own is not to learn which APIs there are."""
+        try:
+            self._visitors.check(fields.by_name(scope["headers"]))
+        except Refusal as refusal:
+            await refuse(send, refusal)
+        else:
+            await self._tell(scope, send)
+
+    async def _tell(self, scope: Scope, send: Send) -> None:
+        path = scope["path"]
+        if path not in {*PROBES, "/health"}:
+            await answer(send, 404, {"error": f"there is nothing here; MCP is at {self._endpoints}"})
+        elif scope["method"] not in {"GET", "HEAD"}:
+            await answer_other_method(send, path)
+        else:
+            told = self._readiness.told(path) if path in PROBES else (200, self._told())
+            await answer(send, *told, head=scope["method"] == "HEAD")
+
+    def _told(self) -> dict[str, Any]:
+        return {
+            "status": self._readiness.state,
+            "version": __version__,
+            "uptime_seconds": round(time.monotonic() - self._began, 1),
+            **self._health.told(),
+        }
+
+
+def describe(catalog: ToolCatalog) -> dict[str, Any]:
+    """What is served, in numbers; the details are what ``inspect`` tells."""
+    return {
+        "tools": len(catalog.tools),
+        "skipped_operations": len(catalog.skipped),
+        "apis": [_api(api, catalog) for api in catalog.apis],
+    }
+
+
+def _api(api: ApiSummary, catalog: ToolCatalog) -> dict[str, Any]:
+    return {
+        "name": api.name,
+        "title": api.title,
+        "version": api.version,
+        "openapi": api.dialect,
+        "tools": api.tools,
+        "filtered_operations": api.filtered,
+        "skipped_operations": sum(skipped.api == api.name for skipped in catalog.skipped),
+        "unmet_security": api.unmet,
+        "notes": dict(Counter(note.kind for note in api.notes)),
+    }
+
+
+async def answer_other_method(send: Send, path: str) -> None:
+    await answer(send, 405, {"error": f"{path} takes GET"}, (b"allow", b"GET, HEAD"))
+
+
+async def answer(
+    send: Send, status: int, content: dict[str, Any], *headers: tuple[bytes, bytes], head: bool = False
+) -> None:
+    """Both JSON and whole."""
+    body = msgspec.json.encode(content)
+    described = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+        *headers,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": described})
+    await send({"type": "http.response.body", "body": b"" if head else body})

@@ -1,0 +1,398 @@
+"""HTTP/1.1 on our own socket. The only module that knows hypercorn.
+
+hypercorn's protocol (h11, ASGI) carries the requests; its Trio worker does not, because of what that does (0.18):
+
+- a write to a client that does not read has no deadline, and so the stop has none;
+- an answer given before the whole body was read (403, 413, 415) waits for room in a queue that nobody reads any
+  more: its task and its connection stay for ever, even when the client has left;
+- upgrades to HTTP/2 and WebSocket are taken, past whatever checked HTTP/1.1 in front;
+- every request starts and cancels a timer's task and is answered in three writes, nearly half of its CPU.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import resource
+import socket
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import h11
+import trio
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.events import Request
+from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
+from hypercorn.protocol.http_stream import HTTPStream
+from hypercorn.trio.task_group import _handle as run_app  # answers 500 and logs where the application fails
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ConnectionState, H11SendableEvent
+from hypercorn.utils import parse_socket_addr
+
+from openapi_mcp_server.server import ports, request_head
+from openapi_mcp_server.server.accepting import accept_all
+
+KEEP_ALIVE_SECONDS = 75.0
+"""Idle connections outlive those of whoever stands in front (nginx and load balancers: 60 s): never do we close one
+that a request is just being written to. The head of a request has to arrive in this time, too."""
+WRITE_SECONDS = 15.0
+"""For a piece of an answer to be taken by a client that reads slowly, or not at all."""
+WRITE_BYTES = 64 * 1024
+"""Of one piece: the slowest client that is served reads 4 kB a second."""
+LAST_WRITE_SECONDS = 2.0
+"""The same while the server stops: a client that does not read must not hold up the end of all. The kernel has taken
+some 3 MB by then and delivers them; of more, 100 kB a second must be read."""
+LINGER_SECONDS = 1.0
+"""How long the rest of a request is read and thrown away after its connection's last answer: closing over it would
+reset the connection, and the client might lose the answer (RFC 9112 section 9.6)."""
+FAREWELL_SECONDS = 0.25
+"""At a stop, how long idle connections are still read: a request may just be on its way."""
+HEADER_BYTES = 64 * 1024
+"""All headers of a request; tokens of 9 kB and more are real."""
+READ_BYTES = 64 * 1024
+_LINE_ENDS = frozenset({b"\r", b"\n"})
+READ_AHEAD_EVENTS = 10
+"""Pieces of a body that wait for the application; behind them the client waits."""
+DESCRIPTORS = 65_536
+"""Of this process, where the system lets it: one for each client's connection, one for its call's to the API. The usual
+soft limit of 1,024 is less than the sessions of HTTP+SSE alone."""
+REQUESTS_PER_CONNECTION = 1_000_000
+"""hypercorn closes a connection after 1,000 requests by default; a proxy's connections are meant to stay."""
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+async def serve(
+    app: App, listener: socket.socket, *, until: Callable[[], Awaitable[None]], grace_seconds: float
+) -> None:
+    """Serve until ``until()`` returns; then accept nothing more and wait for what is in flight, at most so long."""
+    _claim_descriptors()
+    ports.listen(listener)
+    worker = _Worker(app)
+
+    def take(stream: trio.SocketStream) -> None:
+        connections.start_soon(_serve_and_close, worker, stream)
+
+    accept = partial(accept_all, trio.SocketListener(trio.socket.from_stdlib_socket(listener)))
+    async with trio.open_nursery() as connections:
+        try:
+            with listener.dup() as queue:  # what clients see stays open until nobody waits in it
+                async with trio.open_nursery() as accepting:
+                    accepting.start_soon(accept, take)
+                    await until()
+                    accepting.cancel_scope.cancel()
+                for stream in _waiting(queue):
+                    take(stream)
+            await worker.drain(grace_seconds)
+        finally:
+            worker.abort()
+        connections.cancel_scope.cancel()
+
+
+def _claim_descriptors() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _waiting(queue: socket.socket) -> Iterator[trio.SocketStream]:
+    """Clients that have connected and were not accepted yet: closing over them would reset what they have asked."""
+    queue.settimeout(0)
+    with suppress(BlockingIOError):
+        while True:
+            yield trio.SocketStream(trio.socket.from_stdlib_socket(queue.accept()[0]))
+
+
+async def _serve_and_close(worker: _Worker, stream: trio.SocketStream) -> None:
+    try:
+        await worker.serve(stream)
+    finally:
+        await trio.aclose_forcefully(stream)
+
+
+def _config() -> Config:
+    """Every setting by attribute: a misspelt key of a mapping would go unnoticed."""
+    config = Config()
+    config.keep_alive_max_requests = REQUESTS_PER_CONNECTION
+    config.h11_max_incomplete_size = HEADER_BYTES
+    config.include_server_header = False
+    config.accesslog = None
+    config.errorlog = logging.getLogger("service.http")
+    config.errorlog.setLevel(logging.WARNING)
+    return config
+
+
+class _Worker:
+    """What all connections share."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self.config = _config()
+        self.context = WorkerContext(None)
+        self.connections: set[_Connection] = set()
+        self._all_closed = trio.Event()
+
+    @property
+    def is_stopping(self) -> bool:
+        return self.context.terminated.is_set()
+
+    async def serve(self, stream: trio.SocketStream) -> None:
+        connection = _Connection(self, stream)
+        self.connections.add(connection)
+        try:
+            await connection.serve()
+        finally:
+            self.connections.discard(connection)
+            if self.is_stopping and not self.connections:
+                self._all_closed.set()
+
+    async def drain(self, grace_seconds: float) -> None:
+        """Until every connection has had its answer, or the grace is over."""
+        await self.context.terminated.set()
+        for _ in range(2):  # what was accepted last enters the set: Trio runs the tasks of one round in any order
+            await trio.lowlevel.checkpoint()
+        for connection in self.connections:
+            connection.dismiss()
+        if self.connections:
+            with trio.move_on_after(grace_seconds):
+                await self._all_closed.wait()
+
+    def abort(self) -> None:
+        for connection in self.connections:
+            connection.abort()
+
+
+class _Connection:
+    """One client's connection: reads for the protocol, writes for it, and ends when it is idle for too long."""
+
+    def __init__(self, worker: _Worker, stream: trio.SocketStream) -> None:
+        self._worker = worker
+        self._stream = stream
+        self._reading = trio.CancelScope(deadline=trio.current_time() + KEEP_ALIVE_SECONDS)
+        self._writing = trio.Lock()
+        self._patience = trio.CancelScope()  # of the write that is going on
+        self._is_idle = True
+        self._is_over = False  # nothing is written any more, and what is read is thrown away
+
+    async def serve(self) -> None:
+        """Until either side has had enough. The caller closes the stream."""
+        try:
+            client, server = _peers(self._stream)
+        except OSError:
+            return  # it left before it was looked at
+        worker = self._worker
+        async with trio.open_nursery() as tasks:
+            self._protocol = _Http11(
+                worker.app,  # type: ignore[arg-type]  # only handed on to `_Applications`
+                worker.config,
+                worker.context,
+                _Applications(tasks),  # type: ignore[arg-type]  # it has the one method that is called
+                ConnectionState({}),
+                False,  # noqa: FBT003 - no TLS; hypercorn's signature
+                client,
+                server,
+                self._take,
+            )
+            if worker.is_stopping:
+                self.dismiss()
+            with self._reading:
+                await self._read()
+            await self._protocol.handle(Closed())
+
+    def dismiss(self) -> None:
+        """The process stops: an idle connection has little time left, a busy one until its answer is taken."""
+        if self._is_idle:
+            self._reading.deadline = trio.current_time() + FAREWELL_SECONDS
+        self._patience.deadline = min(self._patience.deadline, trio.current_time() + LAST_WRITE_SECONDS)
+
+    def abort(self) -> None:
+        """At once, also out of a write that the client does not take."""
+        self._stream.socket.close()
+
+    async def _read(self) -> None:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            while True:
+                await trio.lowlevel.wait_readable(self._stream.socket)  # an idle stream that receives is 1 kB larger
+                data = await self._stream.receive_some(READ_BYTES)
+                if not data:
+                    break
+                if data[:1] in _LINE_ENDS and self._is_idle and not self._protocol.connection.trailing_data[0]:
+                    data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a request are ignored
+                if data and not self._is_over:
+                    await self._protocol.handle(RawData(bytes(data)))
+                del data  # up to 64 kB, else kept for as long as nothing more comes
+
+    async def _take(self, event: Event) -> None:
+        """What the protocol asks for."""
+        if isinstance(event, RawData):
+            await self._write(event.data)
+        elif isinstance(event, Updated):
+            self._is_idle = event.idle
+            patience = KEEP_ALIVE_SECONDS if event.idle else math.inf
+            self._reading.deadline = trio.current_time() + patience
+        elif isinstance(event, Closed):
+            self._end()
+            await self._protocol.handle(Closed())
+
+    async def _write(self, data: bytes) -> None:
+        if self._is_over:
+            await trio.lowlevel.checkpoint()  # whoever still sends must learn of the disconnect some time
+            return
+        try:
+            async with self._writing:
+                for start in range(0, len(data), WRITE_BYTES):
+                    await self._write_piece(data[start : start + WRITE_BYTES])
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
+            self._give_up()
+        except trio.Cancelled:
+            self._give_up()
+            raise
+
+    async def _write_piece(self, piece: bytes) -> None:
+        seconds = LAST_WRITE_SECONDS if self._worker.is_stopping else WRITE_SECONDS
+        with trio.move_on_after(seconds) as self._patience:
+            await self._stream.send_all(piece)
+            return
+        raise trio.TooSlowError
+
+    def _give_up(self) -> None:
+        """Part of an answer may be out: nothing that made sense could follow."""
+        self._is_over = True
+        self._reading.cancel()
+
+    def _end(self) -> None:
+        """After the last answer: says so to the client, and hears out one that is still sending."""
+        self._is_over = True
+        with suppress(OSError):
+            self._stream.socket.shutdown(socket.SHUT_WR)
+        if self._protocol.connection.their_state in {h11.SEND_BODY, h11.ERROR}:
+            self._reading.deadline = trio.current_time() + LINGER_SECONDS
+        else:
+            self._reading.cancel()
+
+
+class _Http11(H11Protocol):
+    """hypercorn's, without its ways out of HTTP/1.1, and with one write for what goes out together."""
+
+    _head = b""
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        """``Upgrade`` is ignored, as RFC 9110 section 7.8 lets a server do."""
+        addressed = request_head.addressed(request)
+        if addressed is None or request_head.is_ambiguous(request):
+            await self._refuse(400)
+            return
+        if not request.http_version.startswith(b"1."):  # h11 takes the preface of HTTP/2 for a request
+            await self._refuse(505)
+            return
+        headers, target = addressed
+        self.stream = HTTPStream(
+            self.app,
+            self.config,
+            self.context,
+            self.task_group,
+            self.ssl,
+            self.client,
+            self.server,
+            self.stream_send,
+            STREAM_ID,
+        )
+        await self.stream.handle(
+            Request(
+                stream_id=STREAM_ID,
+                headers=headers,
+                http_version=request.http_version.decode(),
+                method=request.method.decode(),
+                raw_path=target,
+                state=self.connection_state,
+            )
+        )
+        self.keep_alive_requests += 1
+
+    async def _refuse(self, status: int) -> None:
+        await self._send_error_response(status)
+        await self.send(Closed())
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        """Nothing but HTTP/1.1 is spoken."""
+
+    async def _send_h11_event(self, event: H11SendableEvent) -> None:
+        """The head of an answer waits for what follows it, which is never long."""
+        try:
+            data = self.connection.send(event)
+        except h11.LocalProtocolError:
+            if self.connection.their_state is not h11.ERROR:
+                raise
+            return
+        if type(event) is h11.Response:
+            self._head = data
+            return
+        data, self._head = self._head + data, b""
+        if data:
+            await self.send(RawData(data))
+
+
+class _Applications:
+    """Starts the application for each request; stands in for hypercorn's TaskGroup."""
+
+    def __init__(self, tasks: trio.Nursery) -> None:
+        self._tasks = tasks
+
+    async def spawn_app(
+        self, app: App, config: Config, scope: Scope, send: Callable[[Any], Awaitable[None]]
+    ) -> Callable[[MutableMapping[str, Any]], Awaitable[None]]:
+        """Returns what takes the events for the application."""
+
+        def call(scope: Scope, receive: Receive, send: Send, *_: None) -> Awaitable[None]:
+            return app(scope, receive, send)
+
+        inbox = _Inbox()
+        answer: Callable[..., Awaitable[None]] = run_app  # typed with every event there is
+        self._tasks.start_soon(answer, call, config, scope, inbox.receive, send, None, None)
+        return inbox.put
+
+
+class _Inbox:
+    """The events of one request, from its connection to the application: two tasks. A memory channel is 1 kB larger."""
+
+    __slots__ = ("_changed", "_events", "_has_left")
+
+    def __init__(self) -> None:
+        self._events: list[MutableMapping[str, Any]] = []
+        self._has_left = False
+        self._changed = trio.Event()
+
+    async def put(self, event: MutableMapping[str, Any]) -> None:
+        """Waits for room, so that the client does; what a client has not sent before it left is not missed."""
+        if event["type"] == "http.disconnect":
+            self._has_left = True
+        while len(self._events) >= READ_AHEAD_EVENTS and not self._has_left:
+            self._changed = trio.Event()
+            await self._changed.wait()
+        if not self._has_left:
+            self._events.append(event)
+        self._changed.set()
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        while not self._events:
+            if self._has_left:
+                await trio.lowlevel.checkpoint()
+                return {"type": "http.disconnect"}
+            self._changed = trio.Event()
+            await self._changed.wait()
+        if len(self._events) == READ_AHEAD_EVENTS:
+            self._changed.set()
+        return self._events.pop(0)
+
+
+def _peers(stream: trio.SocketStream) -> tuple[tuple[str, int] | None, tuple[str, int] | None]:
+    """(client, server); raises OSError where the client has left already."""
+    found = stream.socket
+    return parse_socket_addr(found.family, found.getpeername()), parse_socket_addr(found.family, found.getsockname())

@@ -1,0 +1,142 @@
+"""What one client of a lasting connection has asked and not been answered yet: stdio, and HTTP with SSE."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import assert_never
+
+import anyio
+from anyio.abc import TaskGroup
+
+from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Notification, Rejection, from_line
+from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, RequestId
+from openapi_mcp_server.mcp.methods import LEGACY
+from openapi_mcp_server.mcp.subscriptions import LISTEN, Subscription
+from openapi_mcp_server.observe.record import Transport
+from openapi_mcp_server.observe.trace import NO_CARRIER, Carrier
+
+SUBSCRIPTIONS = 16
+"""Of one client: there are two lists to hear of, and one subscription can name both."""
+
+
+async def _nothing() -> None:
+    pass
+
+
+class Conversation:
+    """Answers go to ``say`` as they are ready; an id that is in flight twice is answered twice.
+
+    ``running``: calls that are not over yet, also those of batches; whoever takes messages in keeps it within a limit,
+    and ``over`` is awaited when it has become less. ``tasks`` may be shared: `cancel` ends the calls of this one.
+    """
+
+    __slots__ = (
+        "_gateway",
+        "_is_initialized",
+        "_negotiated",
+        "_over",
+        "_say",
+        "_scopes",
+        "_subscriptions",
+        "_tasks",
+        "_transport",
+        "running",
+    )
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        transport: Transport,
+        tasks: TaskGroup,
+        say: Callable[[bytes], Awaitable[None]],
+        over: Callable[[], Awaitable[None]] = _nothing,
+    ) -> None:
+        self._gateway = gateway
+        self._transport = transport
+        self._tasks = tasks
+        self._say = say
+        self._over = over
+        self._scopes: dict[anyio.CancelScope, RequestId | None] = {}
+        self._subscriptions: dict[RequestId, Subscription] = {}
+        self._negotiated = LEGACY[-1]  # until initialize says otherwise
+        self._is_initialized = False
+        self.running = 0
+
+    def read(self, text: bytes) -> Message | Batch:
+        return from_line(text, self._negotiated)
+
+    async def take(self, message: Message | Batch, beside: Carrier = NO_CARRIER) -> None:
+        """Starts what has to be waited for, and answers the rest. ``beside``: what came with the message."""
+        match message:
+            case Rejection():
+                await self._say(self._gateway.refuse(message, self._transport, beside))
+            case Notification():
+                self._hear(message)
+            case Call():
+                await self._answer(message, beside)
+            case Batch():
+                calls = len(message.messages)
+                self._start(calls, None, lambda: self._gateway.answer_all(message, self._transport, beside))
+            case _:
+                assert_never(message)
+
+    def cancel(self) -> None:
+        """Everything: nobody is there to be answered."""
+        for scope in self._scopes:
+            scope.cancel()
+
+    def changes(self) -> list[bytes]:
+        """What this client is to be told when the lists have changed."""
+        asked = [message for one in self._subscriptions.values() for message in one.changed()]
+        return asked + (self._gateway.unasked_changes() if self._is_initialized else [])
+
+    def farewells(self) -> list[bytes]:
+        """The ends of all subscriptions."""
+        ended, self._subscriptions = self._subscriptions, {}
+        return [subscription.end() for subscription in ended.values()]
+
+    def _hear(self, notification: Notification) -> None:
+        if notification.method == "notifications/initialized":
+            self._is_initialized = True
+        if notification.cancels is None:
+            return
+        self._subscriptions.pop(notification.cancels, None)
+        of_this_id = [scope for scope, request_id in self._scopes.items() if request_id == notification.cancels]
+        if of_this_id:
+            of_this_id[-1].cancel()
+
+    async def _answer(self, call: Call, beside: Carrier) -> None:
+        if call.method == "initialize":
+            self._negotiated = call.version
+        if call.method == LISTEN:
+            await self._say(self._subscribe(call, beside))
+        elif (ready := self._gateway.at_once(call, self._transport, beside)) is not None:
+            await self._say(ready)
+        else:
+            self._start(1, call.id, lambda: self._gateway.answer(call, self._transport, self._say, beside))
+
+    def _subscribe(self, call: Call, beside: Carrier) -> bytes:
+        if len(self._subscriptions) >= SUBSCRIPTIONS and call.id not in self._subscriptions:
+            problem = f"{SUBSCRIPTIONS} subscriptions are open; cancel one first"
+            rejection = Rejection(id=call.id, code=INTERNAL_ERROR, message=problem)
+            return self._gateway.refuse(rejection, self._transport, beside)
+        subscription = self._subscriptions[call.id] = self._gateway.subscribe(call, self._transport, beside)
+        return subscription.acknowledgement()
+
+    def _start(self, calls: int, request_id: RequestId | None, answer: Callable[[], Awaitable[bytes]]) -> None:
+        # Made here, not in the task: the next message may cancel the call before its task has run at all.
+        scope = anyio.CancelScope()
+        self._scopes[scope] = request_id
+        self.running += calls
+        self._tasks.start_soon(self._run, calls, scope, answer)
+
+    async def _run(self, calls: int, scope: anyio.CancelScope, answer: Callable[[], Awaitable[bytes]]) -> None:
+        try:
+            with scope:
+                if answered := await answer():
+                    await self._say(answered)
+        finally:
+            self.running -= calls
+            del self._scopes[scope]
+        await self._over()

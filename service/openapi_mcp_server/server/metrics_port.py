@@ -1,0 +1,123 @@
+"""The port for whoever watches the process: metrics and the probes, answered until the process leaves."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import anyio
+from anyio.to_thread import run_sync
+
+from openapi_mcp_server.server import connections, fields, ports
+from openapi_mcp_server.server.app import PROBES, Readiness, answer, answer_other_method
+from openapi_mcp_server.server.connections import Receive, Scope, Send
+from openapi_mcp_server.server.posts import Refusal, refuse
+from openapi_mcp_server.server.visitors import Visitors
+
+if TYPE_CHECKING:
+    from openapi_mcp_server.observe.metrics.metrics import Metrics
+
+GRACE_SECONDS = 1.0
+"""For a scrape that is being answered as the process leaves."""
+GZIP_LEVEL = 1
+"""A page shrinks to a thirtieth; higher levels take longer than they save."""
+TEXT = b"text/plain; version=0.0.4; charset=utf-8"
+OPEN_METRICS = b"application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+logger = logging.getLogger(__name__)
+
+
+class Page(Protocol):
+    """A page of metrics, in OpenMetrics or in the text format 0.0.4."""
+
+    async def __call__(self, *, open_metrics: bool) -> bytes: ...
+
+
+class Watched(NamedTuple):
+    """What is told of the process: where it is in its life, and what is measured, if somebody asked for it."""
+
+    readiness: Readiness
+    metrics: Metrics | None
+
+
+@asynccontextmanager
+async def watch(listener: socket.socket | None, visitors: Visitors) -> AsyncIterator[Watched]:
+    """What the process is watched by; ``listener`` None: nobody asked for metrics."""
+    readiness = Readiness()
+    if listener is None:
+        yield Watched(readiness, None)
+        return
+    from openapi_mcp_server.observe.metrics.metrics import Metrics  # noqa: PLC0415 - 15 ms that only those pay who ask for them
+
+    metrics = Metrics()
+    metrics.follow_state(lambda: readiness.state)
+    async with metrics_port(listener, in_thread(metrics), readiness, visitors):
+        logger.info("serving metrics at %s/metrics", ports.url(listener))
+        yield Watched(readiness, metrics)
+
+
+def in_thread(metrics: Metrics) -> Page:
+    """A large page takes a third of a second, for which no call should wait. One is written at a time."""
+    one = anyio.CapacityLimiter(1)
+
+    async def page(*, open_metrics: bool) -> bytes:
+        return await run_sync(metrics.page(open_metrics=open_metrics), limiter=one)
+
+    return page
+
+
+@asynccontextmanager
+async def metrics_port(
+    listener: socket.socket, page: Page, readiness: Readiness, visitors: Visitors
+) -> AsyncIterator[None]:
+    """Answers for as long as the context lasts."""
+    leaving = anyio.Event()
+    app = MetricsApp(page, readiness, visitors)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(connections.serve, app, listener, until=leaving.wait, grace_seconds=GRACE_SECONDS))
+        yield
+        leaving.set()
+
+
+class MetricsApp:
+    """The ASGI application. It asks nobody who they are: the port is the operator's to keep to himself.
+    A page of metrics is kept from web pages, as `Visitors` are told apart."""
+
+    def __init__(self, page: Page, readiness: Readiness, visitors: Visitors) -> None:
+        self._page = page
+        self._readiness = readiness
+        self._visitors = visitors
+        self._one = anyio.CapacityLimiter(1)
+
+    async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
+        path, is_head = scope["path"], scope["method"] == "HEAD"
+        if path != "/metrics" and path not in PROBES:
+            await answer(send, 404, {"error": "there is nothing here; metrics are at /metrics"})
+        elif scope["method"] != "GET" and not is_head:
+            await answer_other_method(send, path)
+        elif path in PROBES:
+            await answer(send, *self._readiness.told(path), head=is_head)
+        else:
+            await self._metrics(fields.by_name(scope["headers"]), send, is_head=is_head)
+
+    async def _metrics(self, asked: dict[bytes, bytes], send: Send, *, is_head: bool) -> None:
+        """In the newer format for those who name it, as Prometheus does."""
+        try:
+            self._visitors.check(asked)
+        except Refusal as refusal:
+            await refuse(send, refusal)
+            return
+        open_metrics = b"application/openmetrics-text" in asked.get(b"accept", b"")
+        page = await self._page(open_metrics=open_metrics)
+        headers = [(b"content-type", OPEN_METRICS if open_metrics else TEXT)]
+        if b"gzip" in asked.get(b"accept-encoding", b""):
+            page = await run_sync(gzip.compress, page, GZIP_LEVEL, limiter=self._one)
+            headers.append((b"content-encoding", b"gzip"))
+        headers.append((b"content-length", b"%d" % len(page)))
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if is_head else page})

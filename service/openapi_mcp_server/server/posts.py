@@ -1,0 +1,100 @@
+"""A message that is posted over HTTP: by whom, in which form, and how large. What `/mcp` and `/messages` share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import anyio
+
+from openapi_mcp_server.mcp.messages import INVALID_REQUEST, error_response
+from openapi_mcp_server.observe.trace import Carrier
+from openapi_mcp_server.server import fields
+from openapi_mcp_server.server.connections import Receive, Send
+
+BODY_BYTES = 4 * 1024 * 1024
+"""Of a request. Larger than any argument a model writes; the proxy's configuration has the same number."""
+BODY_PIECES = 16_384
+"""That a body may come in: 256 bytes each for the largest. One that comes in chunks of a byte costs 6 µs a byte."""
+BODY_SECONDS = 30.0
+"""For the whole body to arrive; clients send a message at once."""
+
+Header = tuple[bytes, bytes]
+
+JSON: Final[Header] = (b"content-type", b"application/json")
+CLOSE: Final[Header] = (b"connection", b"close")
+RETRY_AFTER: Final[Header] = (b"retry-after", b"5")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:=+/-]{1,128}")
+"""Of the proxy, or of a client without one: it goes into the log, so it is short and moves no cursor."""
+_HOST_CHARACTERS = 255
+
+
+class Refusal(Exception):
+    """The exchange ends with this status before any message is carried out."""
+
+    def __init__(self, status: int, problem: str, *headers: Header) -> None:
+        super().__init__(problem)
+        self.status = status
+        self.problem = problem
+        self.headers = headers
+
+
+def check_form(headers: Mapping[bytes, bytes]) -> None:
+    """What can be said about a message without its body."""
+    if not fields.is_json(headers.get(b"content-type", b"")):
+        raise Refusal(415, "the Content-Type must be application/json, in UTF-8")
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise Refusal(415, "the body must not be compressed", (b"accept-encoding", b"identity"))
+    if headers.get(b"expect", b"100-continue").lower() != b"100-continue":
+        raise Refusal(417, "the only expectation that is met is 100-continue")
+
+
+def carrier(path: str, headers: Mapping[bytes, bytes]) -> Carrier:
+    """What came beside the message that is worth keeping."""
+    request_id = headers.get(b"x-request-id", b"")
+    return Carrier(
+        request_id=request_id.decode("ascii") if _REQUEST_ID.fullmatch(request_id) else "",
+        traceparent=headers.get(b"traceparent", b"").decode("latin-1"),
+        tracestate=headers.get(b"tracestate", b"").decode("latin-1"),
+        amzn_trace_id=headers.get(b"x-amzn-trace-id", b"").decode("latin-1"),
+        host=headers.get(b"host", b"")[:_HOST_CHARACTERS].decode("latin-1"),
+        path=path,
+    )
+
+
+async def read_body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes | None:
+    """The whole body; None if the client left before it had sent it."""
+    if int(headers.get(b"content-length", b"0")) > BODY_BYTES:  # h11 lets nothing but digits through
+        raise _too_large()
+    body = bytearray()
+    with anyio.move_on_after(BODY_SECONDS):
+        for _ in range(BODY_PIECES):
+            event = await receive()
+            if event["type"] == "http.disconnect":
+                return None
+            body += event.get("body", b"")
+            if len(body) > BODY_BYTES:
+                raise _too_large()
+            if not event.get("more_body", False):
+                return bytes(body)
+        raise Refusal(413, f"a body may come in {BODY_PIECES} pieces; send it in larger ones")
+    raise Refusal(408, f"the body did not arrive within {BODY_SECONDS:g} s")
+
+
+async def reply(send: Send, status: int, body: bytes, *headers: Header) -> None:
+    """The whole response at once; a body is JSON."""
+    described = (JSON,) if body else ()
+    everything = [*described, (b"content-length", b"%d" % len(body)), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": everything})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def refuse(send: Send, refusal: Refusal) -> None:
+    """Closes the connection, too: what may be left of the body is not worth reading."""
+    problem = error_response(None, INVALID_REQUEST, refusal.problem)
+    await reply(send, refusal.status, problem, *refusal.headers, CLOSE)
+
+
+def _too_large() -> Refusal:
+    return Refusal(413, f"a message may have {BODY_BYTES // 1024 // 1024} MiB")

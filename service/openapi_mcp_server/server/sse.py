@@ -1,0 +1,283 @@
+"""HTTP+SSE, the transport of revision 2024-11-05: ``GET /sse`` is a session, ``POST /messages/w<N>/`` speaks in it.
+
+Every answer travels on the session's stream, whose first event names the address for messages. That address carries
+the number of the worker, so that a proxy finds the worker again by path alone: clients keep no cookies.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+from urllib.parse import parse_qs
+
+import anyio
+from anyio.abc import TaskGroup
+
+from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Notification, Rejection
+from openapi_mcp_server.mcp.messages import INTERNAL_ERROR
+from openapi_mcp_server.observe.trace import Carrier
+from openapi_mcp_server.server import fields
+from openapi_mcp_server.server.connections import Receive, Scope, Send
+from openapi_mcp_server.server.conversation import Conversation
+from openapi_mcp_server.server.events import event
+from openapi_mcp_server.server.posts import (
+    RETRY_AFTER,
+    Header,
+    Refusal,
+    carrier,
+    check_form,
+    read_body,
+    refuse,
+    reply,
+)
+from openapi_mcp_server.server.streams import EventStream, Streams
+from openapi_mcp_server.server.visitors import Visitors
+
+SESSIONS = 2000
+"""At once: 30 MB of memory when all are idle, and as many descriptors."""
+CALLS = 16
+"""Of one session that are carried out or whose answers wait to be read; models ask for a handful side by side."""
+QUEUED_BYTES = 8 * 1024 * 1024
+"""Of answers that one client has not read yet; behind them nothing more is carried out until it reads."""
+WAITING_CALLS = 500
+"""Behind the 16 that are carried out: more than anybody asks for side by side. The official Python client never posts
+again after one refusal, so refusals are for clients that flood (docs/adr/0012)."""
+WAITING_BYTES = 8 * 1024 * 1024
+"""Of calls that wait: two of the largest messages, or all 500 of ordinary size."""
+WAITING_SECONDS = 60.0
+"""After which a call is refused when its turn comes: clients have given up by then (the official TypeScript client
+does after 60 s), and what nobody waits for is not carried out."""
+SESSION_ID_BYTES = 16
+"""128 random bits: whoever has them may speak in the session."""
+
+
+@asynccontextmanager
+async def http_sse(gateway: Gateway, visitors: Visitors, *, worker: int, prefix: str = "") -> AsyncIterator[HttpSse]:
+    """The application, tended for as long as the context lasts. ``worker`` is its number in addresses; ``prefix``: the
+    path below which a proxy serves it.
+    """
+    async with anyio.create_task_group() as tasks:
+        app = HttpSse(gateway, visitors, Address(f"/messages/w{worker}/", prefix), tasks)
+        gateway.tell_changes(app.tell_changes)
+        tasks.start_soon(app.streams.tend)
+        yield app
+        tasks.cancel_scope.cancel()
+
+
+class Address(NamedTuple):
+    """Where sessions are posted to: ``path`` as it arrives here, below ``prefix`` as clients have to write it."""
+
+    path: str
+    prefix: str
+
+
+class HttpSse:
+    """The ASGI application for ``/sse`` and everything below ``/messages/``; made by `http_sse`."""
+
+    def __init__(self, gateway: Gateway, visitors: Visitors, address: Address, tasks: TaskGroup) -> None:
+        self._gateway = gateway
+        self._visitors = visitors
+        self._address = address
+        self._tasks = tasks
+        self._sessions: dict[str, _Session] = {}
+        self._is_draining = False
+        self.streams = Streams()
+
+    @property
+    def sessions(self) -> int:
+        """How many are open."""
+        return len(self._sessions)
+
+    def drain(self) -> None:
+        """From now on: no new session, no new call; each session ends when its last call is answered."""
+        self._is_draining = True
+        for session in self._sessions.values():
+            session.finish()
+
+    def tell_changes(self) -> None:
+        for session in self._sessions.values():
+            session.tell_changes()
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        headers = fields.by_name(scope["headers"])
+        try:
+            self._visitors.check(headers)
+            if scope["path"] != "/sse":
+                return self._take(scope, headers, receive, send)
+            self._check_opening(scope["method"], headers)
+            return self._open(receive, send)
+        except Refusal as refusal:
+            return refuse(send, refusal)
+
+    def _check_opening(self, method: str, headers: Mapping[bytes, bytes]) -> None:
+        if method != "GET":
+            raise Refusal(405, "/sse takes GET; messages go to the address that its first event names", _allow(b"GET"))
+        if not fields.accepts(fields.media_ranges(headers.get(b"accept", b"*/*")), b"text/event-stream"):
+            raise Refusal(406, "Accept must list text/event-stream")
+        if self._is_draining:
+            raise _stopping()
+        if len(self._sessions) >= SESSIONS:
+            raise Refusal(503, f"{SESSIONS} sessions are open, which is the limit; try again later", RETRY_AFTER)
+
+    async def _open(self, receive: Receive, send: Send) -> None:
+        session_id = secrets.token_hex(SESSION_ID_BYTES)
+        stream = EventStream(send, self.streams)
+        session = self._sessions[session_id] = _Session(self._gateway, self._tasks, stream)
+        stream.put(event(f"{self._address.prefix}{self._address.path}?session_id={session_id}".encode(), b"endpoint"))
+        try:
+            await stream.serve(receive, session.advance)
+        finally:
+            del self._sessions[session_id]
+            session.leave()
+
+    async def _take(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> None:
+        try:
+            session = self._session(scope)
+            check_form(headers)
+            body = await read_body(receive, headers)
+            if body is not None:
+                await reply(send, *await self._taken(session, body, carrier(scope["path"], headers)))
+        except Refusal as refusal:
+            await refuse(send, refusal)
+
+    async def _taken(self, session: _Session, body: bytes, beside: Carrier) -> tuple[int, bytes]:
+        """The status and the body that answer the POST."""
+        message = session.read(body)
+        if isinstance(message, Rejection) and message.id is None:  # an answer that no client could tell from others
+            return message.status, self._gateway.refuse(message, "sse", beside)
+        self._admit(message, session)
+        await session.take(message, len(body), beside)
+        return 202, b""
+
+    def _session(self, scope: Scope) -> _Session:
+        """Another worker's session is as unknown as one that never was."""
+        if scope["method"] != "POST":
+            raise Refusal(405, "messages are posted", _allow(b"POST"))
+        named = parse_qs(scope["query_string"].decode("latin-1")).get("session_id", [])
+        session = self._sessions.get(named[0]) if len(named) == 1 and scope["path"] == self._address.path else None
+        if session is None:
+            raise _unknown()
+        return session
+
+    def _admit(self, message: Message | Batch, session: _Session) -> None:
+        """Before anything is carried out. A notification is never answered, and may be the cancel that makes room."""
+        if session.is_over:
+            raise _unknown()
+        if isinstance(message, Notification):
+            return
+        if self._is_draining:
+            raise _stopping()
+        if problem := session.congestion():
+            raise Refusal(429, problem, RETRY_AFTER)
+
+
+class _Waiting(NamedTuple):
+    message: Message | Batch
+    size: int
+    beside: Carrier
+    until: float
+
+
+class _Session:
+    """One client: its stream, what it has asked, and what has to wait for its turn."""
+
+    __slots__ = ("_conversation", "_is_finishing", "_stream", "_waiting", "_waiting_bytes", "is_over")
+
+    def __init__(self, gateway: Gateway, tasks: TaskGroup, stream: EventStream) -> None:
+        self._stream = stream
+        self._conversation = Conversation(gateway, "sse", tasks, self._say, self.advance)
+        self._waiting: list[_Waiting] = []
+        self._waiting_bytes = 0
+        self._is_finishing = False
+        self.is_over = False
+
+    def read(self, text: bytes) -> Message | Batch:
+        return self._conversation.read(text)
+
+    def congestion(self) -> str | None:
+        """Why nothing more can be asked for now."""
+        if len(self._waiting) >= WAITING_CALLS or self._waiting_bytes >= WAITING_BYTES:
+            return (
+                f"{len(self._waiting)} calls of this session wait for {CALLS} others, or for their answers to be read"
+            )
+        return None
+
+    async def take(self, message: Message | Batch, size: int, beside: Carrier) -> None:
+        """``size`` is the message's in bytes."""
+        if isinstance(message, Notification):
+            await self._hear(message)
+        elif self._has_room() and not self._waiting:
+            await self._conversation.take(message, beside)
+        else:
+            self._waiting.append(_Waiting(message, size, beside, anyio.current_time() + WAITING_SECONDS))
+            self._waiting_bytes += size
+
+    def finish(self) -> None:
+        """Ends the stream when everything is answered."""
+        for farewell in self._conversation.farewells():
+            self._stream.put(event(farewell))
+        self._is_finishing = True
+        self._end_if_answered()
+
+    def tell_changes(self) -> None:
+        for change in self._conversation.changes():
+            self._stream.put(event(change))
+
+    def leave(self) -> None:
+        self.is_over = True
+        self._waiting.clear()
+        self._conversation.cancel()
+
+    def _has_room(self) -> bool:
+        unanswered = self._conversation.running + len(self._stream.waiting)
+        return unanswered < CALLS and self._stream.waiting_bytes < QUEUED_BYTES
+
+    async def _hear(self, notification: Notification) -> None:
+        """What waits is cancelled before what is carried out: a later call with the same id is the one meant."""
+        for one in reversed(self._waiting):
+            if isinstance(one.message, Call) and one.message.id == notification.cancels:
+                self._drop(one)
+                return
+        await self._conversation.take(notification)
+
+    async def advance(self) -> None:
+        """Something was answered or read."""
+        while self._waiting and self._has_room():
+            first = self._drop(self._waiting[0])
+            await self._conversation.take(_in_time(first), first.beside)
+        self._end_if_answered()
+
+    def _drop(self, one: _Waiting) -> _Waiting:
+        self._waiting.remove(one)
+        self._waiting_bytes -= one.size
+        return one
+
+    def _end_if_answered(self) -> None:
+        if self._is_finishing and not (self._conversation.running or self._waiting or self._stream.waiting):
+            self._stream.end()
+
+    async def _say(self, message: bytes) -> None:
+        self._stream.put(event(message))
+
+
+def _in_time(waiting: _Waiting) -> Message | Batch:
+    message = waiting.message
+    if not isinstance(message, Call) or anyio.current_time() < waiting.until:
+        return message
+    problem = f"there was no room for this call within {WAITING_SECONDS:g} s; it was not carried out"
+    return Rejection(id=message.id, code=INTERNAL_ERROR, message=problem)
+
+
+def _allow(method: bytes) -> Header:
+    return b"allow", method
+
+
+def _unknown() -> Refusal:
+    return Refusal(404, "there is no such session here; open one with GET /sse")
+
+
+def _stopping() -> Refusal:
+    return Refusal(503, "the server is stopping; open a session again", RETRY_AFTER)

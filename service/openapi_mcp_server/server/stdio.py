@@ -1,0 +1,138 @@
+"""stdio: one message a line in, one a line out, calls side by side.
+
+Reading and writing happen in threads, because standard input may be a file, a pipe or a terminal, and only a thread
+waits for all three without changing the mode of a descriptor that other processes share. Both can be left behind:
+nothing waits for a read that never returns or for a client that never reads.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import anyio
+from anyio.abc import ObjectReceiveStream, TaskGroup
+from anyio.to_thread import run_sync
+
+from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Rejection
+from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, PARSE_ERROR
+from openapi_mcp_server.server.conversation import Conversation
+
+LINE_BYTES = 8 * 1024 * 1024
+"""Of a message. Twice what HTTP takes: files travel in arguments as base64, and no proxy stands in front."""
+CALLS = 128
+"""In flight at once, so that a client that never stops asking cannot fill the memory."""
+QUEUED_MESSAGES = 64
+"""Answers that wait for the client to read them; behind these the calls themselves wait."""
+CHUNK_BYTES = 64 * 1024
+"""Of one read: what a pipe holds."""
+FINISH_SECONDS = 1.0
+"""For calls in flight at the end of input: ``echo … | openapi-mcp-server`` gets its answer."""
+FLUSH_SECONDS = 0.5
+"""After that for the client to read its answers; in all less than the 2 s after which clients kill."""
+STALL_SECONDS = 15.0
+"""For a client that leaves so many answers unread that the next one has no room. Nothing can be done for it meanwhile,
+not even notice that its input ends, since the reader waits for that room. So the server ends."""
+
+logger = logging.getLogger(__name__)
+
+
+def claim_stdout() -> int:
+    """A descriptor of standard output that is ours alone: whatever else prints goes to standard error from now on."""
+    claimed = os.dup(1)
+    os.dup2(2, 1)
+    return claimed
+
+
+async def serve_stdio(gateway: Gateway, stdin: int, stdout: int) -> None:
+    """Answers what comes in on one descriptor on the other. Returns soon after the input ends; may be cancelled."""
+
+    async def say(message: bytes) -> None:
+        with anyio.move_on_after(STALL_SECONDS):
+            await queue.send(message + b"\n")
+            return
+        logger.warning("standard output was not read for %g s: ending", STALL_SECONDS)
+        everything.cancel_scope.cancel()
+
+    async def say_all(messages: list[bytes]) -> None:
+        for message in messages:
+            await say(message)
+
+    def tell_changes() -> None:
+        calls.start_soon(say_all, conversation.changes())
+
+    queue, queued = anyio.create_memory_object_stream[bytes](QUEUED_MESSAGES)
+    async with anyio.create_task_group() as everything, queue:
+        everything.start_soon(_write, queued, stdout, everything)
+        async with anyio.create_task_group() as calls:
+            conversation = Conversation(gateway, "stdio", calls, say)
+            gateway.tell_changes(tell_changes)
+            try:
+                async with aclosing(_lines(stdin)) as lines:
+                    async for line in lines:
+                        await conversation.take(_admitted(line, conversation))
+            finally:  # nothing may be started once the calls are over
+                gateway.tell_no_more(tell_changes)
+            calls.cancel_scope.deadline = anyio.current_time() + FINISH_SECONDS
+            await say_all(conversation.farewells())
+        everything.cancel_scope.deadline = anyio.current_time() + FLUSH_SECONDS
+
+
+def _admitted(line: bytes | None, conversation: Conversation) -> Message | Batch:
+    """The message in a line, or the refusal it gets; None is a line that was too long."""
+    if line is None:
+        return Rejection(code=PARSE_ERROR, message=f"a line may have {LINE_BYTES // 1024 // 1024} MiB")
+    message = conversation.read(line)
+    if conversation.running < CALLS or not _takes_time(message):
+        return message
+    request_id = message.id if isinstance(message, Call) else None
+    problem = f"{CALLS} calls are in flight; ask again when one is answered"
+    return Rejection(id=request_id, code=INTERNAL_ERROR, message=problem)
+
+
+def _takes_time(message: Message | Batch) -> bool:
+    """Whether it would be one more call in flight; everything else is answered at once, from what is made."""
+    return isinstance(message, Batch) or (isinstance(message, Call) and message.method == "tools/call")
+
+
+async def _lines(descriptor: int) -> AsyncGenerator[bytes | None]:
+    """Lines without their ends, but for blank ones; None for each that is longer than the limit."""
+    line = bytearray()
+    too_long = False
+    limiter = anyio.CapacityLimiter(1)  # a thread of its own: nothing that blocks elsewhere makes this server deaf
+    while chunk := await run_sync(os.read, descriptor, CHUNK_BYTES, abandon_on_cancel=True, limiter=limiter):
+        begun, *following = chunk.split(b"\n")
+        line += begun
+        for piece in following:
+            if too_long or len(line) > LINE_BYTES:
+                yield None
+            elif line.strip():
+                yield bytes(line)
+            line = bytearray(piece)
+            too_long = False
+        if len(line) > LINE_BYTES:
+            too_long = True
+            line.clear()
+    if too_long:
+        yield None
+    elif line.strip():
+        yield bytes(line)
+
+
+async def _write(queued: ObjectReceiveStream[bytes], descriptor: int, everything: TaskGroup) -> None:
+    limiter = anyio.CapacityLimiter(1)
+    async with queued:
+        try:
+            async for message in queued:
+                await run_sync(_write_whole, descriptor, message, abandon_on_cancel=True, limiter=limiter)
+        except OSError:  # the client closed its end: nobody is left to answer
+            everything.cancel_scope.cancel()
+
+
+def _write_whole(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -1,0 +1,227 @@
+"""Streamable HTTP: ``POST /mcp`` as an ASGI application, for every revision of the protocol at once.
+
+The answer is plain JSON unless something has to be said before it (progress), or nothing was said for 15 seconds and
+a proxy might give up: then it is a stream of server-sent events that ends with the answer. A client that leaves
+cancels its call: 2026-07-28 demands it, and in earlier revisions the answer could reach nobody either, because
+nothing is kept for a session. The answer to ``subscriptions/listen`` is a stream that lasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import assert_never
+
+import anyio
+from anyio.abc import TaskGroup
+
+from openapi_mcp_server.gateway import Gateway, Notify
+from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Notification, Rejection, from_http
+from openapi_mcp_server.mcp.subscriptions import LISTEN
+from openapi_mcp_server.observe.trace import Carrier
+from openapi_mcp_server.server import fields
+from openapi_mcp_server.server.connections import Receive, Scope, Send
+from openapi_mcp_server.server.events import EVENT_STREAM, QUIET_SECONDS, comment, event
+from openapi_mcp_server.server.posts import (
+    CLOSE,
+    Header,
+    Refusal,
+    carrier,
+    check_form,
+    read_body,
+    refuse,
+    reply,
+)
+from openapi_mcp_server.server.subscribers import Subscribers
+from openapi_mcp_server.server.visitors import Visitors
+
+TEND_SECONDS = 0.25
+"""How often new calls get a task that watches their client. Starting one for every call cost 75 µs of CPU each, and
+nearly all calls are over before; a client that leaves is noticed this much later at most."""
+
+
+@asynccontextmanager
+async def streamable_http(
+    gateway: Gateway, visitors: Visitors, draining: Callable[[], bool]
+) -> AsyncIterator[StreamableHttp]:
+    """The application, tended for as long as the context lasts. While ``draining()``, answers close connections."""
+    app = StreamableHttp(gateway, visitors, draining)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(app.tend)
+        tasks.start_soon(app.subscribers.streams.tend)
+        yield app
+        tasks.cancel_scope.cancel()
+
+
+class StreamableHttp:
+    """The ASGI application; made by `streamable_http`."""
+
+    def __init__(self, gateway: Gateway, visitors: Visitors, draining: Callable[[], bool]) -> None:
+        self._gateway = gateway
+        self._visitors = visitors
+        self._draining = draining
+        self._young: set[_Exchange] = set()
+        self.subscribers = Subscribers(gateway, draining)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        listening = await self._exchange(scope, receive, send)
+        if listening is not None:
+            beside = carrier(scope["path"], fields.by_name(scope["headers"]))
+            await self.subscribers.serve(listening, beside, receive, send)  # here, where nothing else of it is kept
+
+    async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> Call | None:
+        """Answers a message, unless it is the call to which the answer is a stream that lasts: that is returned."""
+        pairs: list[Header] = scope["headers"]
+        headers = fields.by_name(pairs)
+        exchange = _Exchange(receive, send, headers, closing=self._draining())
+        try:
+            self._check(scope["method"], headers)
+            body = await exchange.read()
+        except Refusal as refusal:
+            await refuse(send, refusal)
+            return None
+        if body is None:
+            return None
+        message = from_http(pairs, body)
+        if isinstance(message, Call) and message.method == LISTEN:
+            problem = self.subscribers.refusal(message, takes_events=exchange.takes_streams)
+            if problem is None:
+                return message
+            message = problem
+        await self._take(message, exchange, carrier(scope["path"], headers))
+        return None
+
+    async def tend(self) -> None:
+        """Gives every call that is not over yet its watcher. Runs beside the server for ever."""
+        while True:
+            await anyio.sleep(TEND_SECONDS)
+            young, self._young = self._young, set()
+            for exchange in young:
+                exchange.start_watching()
+
+    def _check(self, method: str, headers: Mapping[bytes, bytes]) -> None:
+        """What can be said without the body: who may ask at all first, then how."""
+        self._visitors.check(headers)
+        if method != "POST":
+            raise Refusal(405, "the MCP endpoint takes POST only; there are no sessions", (b"allow", b"POST"))
+        check_form(headers)
+
+    async def _take(self, message: Message | Batch, exchange: _Exchange, beside: Carrier) -> None:
+        match message:
+            case Rejection():
+                await exchange.reply(message.status, self._gateway.refuse(message, "http", beside))
+            case Notification():
+                await exchange.reply(202, b"")
+            case Call():
+                ready = self._gateway.at_once(message, "http", beside)
+                if ready is None:
+                    notify = exchange.notifier()
+                    await self._serve(exchange, lambda: self._gateway.answer(message, "http", notify, beside))
+                else:
+                    await exchange.finish(ready)
+            case Batch():
+                if all(isinstance(element, Notification) for element in message.messages):
+                    await exchange.reply(202, b"")
+                else:
+                    await self._serve(exchange, lambda: self._gateway.answer_all(message, "http", beside))
+            case _:
+                assert_never(message)
+
+    async def _serve(self, exchange: _Exchange, answer: Callable[[], Awaitable[bytes]]) -> None:
+        """An answer that has to be waited for: cancelled when the client leaves, kept alive while it is quiet."""
+        async with anyio.create_task_group() as tasks:
+            exchange.tasks = tasks
+            self._young.add(exchange)
+            try:
+                answered = await answer()
+            finally:
+                self._young.discard(exchange)
+            await exchange.finish(answered)
+            tasks.cancel_scope.cancel()
+
+
+class _Exchange:
+    """One request and its response, which is JSON until something has to be sent before the answer."""
+
+    def __init__(self, receive: Receive, send: Send, headers: Mapping[bytes, bytes], *, closing: bool) -> None:
+        ranges = fields.media_ranges(headers.get(b"accept", b"application/json"))
+        self._receive = receive
+        self._send = send
+        self._headers = headers
+        self._takes_json = fields.accepts(ranges, b"application/json")
+        self.takes_streams = fields.accepts(ranges, b"text/event-stream")
+        self._asks_for_events = ranges.get(b"text/event-stream", False)  # whoever takes anything reads JSON best
+        self._closing: tuple[Header, ...] = (CLOSE,) if closing else ()
+        self._stream: _AnswerInEvents | None = None
+        self._done = False
+        self.tasks: TaskGroup | None = None
+
+    async def read(self) -> bytes | None:
+        """The whole body; None if the client left before it had sent it."""
+        if not self._takes_json and not self.takes_streams:
+            raise Refusal(406, "Accept must list application/json and text/event-stream")
+        return await read_body(self._receive, self._headers)
+
+    async def reply(self, status: int, body: bytes) -> None:
+        """The whole response at once."""
+        # Set before the last byte goes out: hypercorn reports a disconnect as soon as a response is complete, and
+        # must not be cancelled while it readies the connection for the next request. (A stream's writes are shielded.)
+        self._done = True
+        await reply(self._send, status, body, *self._closing)
+
+    async def finish(self, answer: bytes) -> None:
+        """The answer, in the way that the exchange has taken."""
+        if self._stream is None and self._takes_json:
+            await self.reply(200, answer)
+        else:
+            await self._events().write(event(answer), last=True)
+
+    def notifier(self) -> Notify | None:
+        """Sends a notification before the answer; None where the client asked for no events."""
+        return self._notify if self._asks_for_events else None
+
+    async def _notify(self, message: bytes) -> None:
+        await self._events().write(event(message))
+
+    def start_watching(self) -> None:
+        if self.tasks is not None:
+            self.tasks.start_soon(self._watch, self.tasks)
+
+    async def _watch(self, tasks: TaskGroup) -> None:
+        while True:
+            with anyio.move_on_after(QUIET_SECONDS):
+                if (await self._receive())["type"] != "http.disconnect":
+                    continue
+                if not self._done:
+                    tasks.cancel_scope.cancel()
+                return
+            if self._asks_for_events and not self._done:
+                await self._events().write(comment(b"the call is still running"))
+
+    def _events(self) -> _AnswerInEvents:
+        if self._stream is None:
+            self._stream = _AnswerInEvents(self._send, [*EVENT_STREAM, *self._closing])
+        return self._stream
+
+
+class _AnswerInEvents:
+    """Server-sent events on one response. Several tasks write, so one at a time, and none is cancelled half-way: the
+    server would lose a piece of a chunk that it had already counted."""
+
+    def __init__(self, send: Send, headers: list[Header]) -> None:
+        self._send = send
+        self._headers = headers
+        self._lock = anyio.Lock()
+        self._started = False
+        self._ended = False
+
+    async def write(self, data: bytes, *, last: bool = False) -> None:
+        with anyio.CancelScope(shield=True):
+            async with self._lock:
+                if self._ended:
+                    return
+                if not self._started:
+                    self._started = True
+                    await self._send({"type": "http.response.start", "status": 200, "headers": self._headers})
+                self._ended = last
+                await self._send({"type": "http.response.body", "body": data, "more_body": not last})

@@ -1,0 +1,98 @@
+"""Responses that last: server-sent events for as long as a client stays, however little there is to say.
+
+An idle one is a single task that waits for its client to leave. What is put into it is written by the same task; the
+comments that keep proxies from giving up are put into all of them by one task.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+from openapi_mcp_server.server.connections import Receive, Send
+from openapi_mcp_server.server.events import EVENT_STREAM, QUIET_SECONDS, comment
+
+TEND_SECONDS = 0.25
+"""Between two looks for quiet streams, at least."""
+_QUIET = comment(b"nothing new")
+
+
+class Streams:
+    """Those of one kind that are open."""
+
+    def __init__(self) -> None:
+        self.open: set[EventStream] = set()
+
+    async def tend(self) -> None:
+        """Keeps quiet ones alive. Runs beside the server for ever: a timer in each stream costs 1 kB a piece."""
+        while True:
+            now = anyio.current_time()
+            for stream in self.open:
+                if stream.quiet_until <= now:
+                    stream.break_silence()
+            next_one = min((stream.quiet_until for stream in self.open), default=math.inf)
+            await anyio.sleep_until(min(max(next_one, now + TEND_SECONDS), now + QUIET_SECONDS))
+
+
+class EventStream:
+    """One of them. ``waiting``: the events that are not written yet, the first of which may be half way."""
+
+    __slots__ = ("_idle", "_is_ending", "_send", "_streams", "quiet_until", "waiting", "waiting_bytes")
+
+    def __init__(self, send: Send, streams: Streams) -> None:
+        self._send = send
+        self._streams = streams
+        self._idle: anyio.CancelScope | None = None
+        self._is_ending = False
+        self.waiting: list[bytes] = []  # whoever puts keeps it short
+        self.waiting_bytes = 0
+        self.quiet_until = math.inf
+
+    async def serve(self, receive: Receive, written: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Until the client leaves, or everything is written after `end`. ``written()`` is awaited after each event."""
+        await self._send({"type": "http.response.start", "status": 200, "headers": EVENT_STREAM})
+        self._streams.open.add(self)
+        try:
+            while not await self._write(written):
+                with anyio.CancelScope() as self._idle:
+                    while (await receive())["type"] != "http.disconnect":
+                        pass
+                    return
+        finally:
+            self._streams.open.discard(self)
+
+    def put(self, event: bytes) -> None:
+        """Never waits."""
+        self.waiting.append(event)
+        self.waiting_bytes += len(event)
+        self.quiet_until = anyio.current_time() + QUIET_SECONDS
+        self._wake()
+
+    def end(self) -> None:
+        """After what waits."""
+        self._is_ending = True
+        self._wake()
+
+    def break_silence(self) -> None:
+        """Where it is one: a client that reads slowly hears the rest of the last event first."""
+        if self.waiting:
+            self.quiet_until += QUIET_SECONDS
+        else:
+            self.put(_QUIET)
+
+    async def _write(self, written: Callable[[], Awaitable[None]] | None) -> bool:
+        """Everything that waits; true if that was all there will ever be."""
+        while self.waiting:
+            await self._send({"type": "http.response.body", "body": self.waiting[0], "more_body": True})
+            self.waiting_bytes -= len(self.waiting.pop(0))
+            if written is not None:
+                await written()
+        if self._is_ending:
+            await self._send({"type": "http.response.body", "body": b""})
+        return self._is_ending
+
+    def _wake(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()

@@ -1,0 +1,61 @@
+"""``subscriptions/listen`` over Streamable HTTP: each subscription is the response to its own POST."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.mcp.inbound import Call, Rejection
+from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, INVALID_REQUEST
+from openapi_mcp_server.mcp.subscriptions import Subscription
+from openapi_mcp_server.observe.trace import Carrier
+from openapi_mcp_server.server.connections import Receive, Send
+from openapi_mcp_server.server.events import event
+from openapi_mcp_server.server.streams import EventStream, Streams
+
+SUBSCRIPTIONS = 2000
+"""At once: 35 MB of memory, and as many descriptors."""
+
+
+class Subscribers:
+    """Those who listen, for as long as they stay; ``streams`` has to be tended."""
+
+    def __init__(self, gateway: Gateway, draining: Callable[[], bool]) -> None:
+        self._gateway = gateway
+        self._draining = draining
+        self._open: dict[EventStream, Subscription] = {}
+        self.streams = Streams()
+        gateway.tell_changes(self._tell_changes)
+
+    def refusal(self, call: Call, *, takes_events: bool) -> Rejection | None:
+        """Why nobody can listen now, or in this way."""
+        if not takes_events:
+            problem = "the answer is a stream of events: Accept must list text/event-stream"
+            return Rejection(id=call.id, code=INVALID_REQUEST, message=problem, status=406)
+        if self._draining():
+            return Rejection(id=call.id, code=INTERNAL_ERROR, message="the server is stopping", status=503)
+        if len(self._open) >= SUBSCRIPTIONS:
+            problem = f"{SUBSCRIPTIONS} subscriptions are open, which is the limit; try again later"
+            return Rejection(id=call.id, code=INTERNAL_ERROR, message=problem, status=503)
+        return None
+
+    async def serve(self, call: Call, beside: Carrier, receive: Receive, send: Send) -> None:
+        """Until the client leaves or the server drains."""
+        stream = EventStream(send, self.streams)
+        subscription = self._open[stream] = self._gateway.subscribe(call, "http", beside)
+        stream.put(event(subscription.acknowledgement()))
+        try:
+            await stream.serve(receive)
+        finally:
+            del self._open[stream]
+
+    def drain(self) -> None:
+        """Each subscription ends properly: its client opens another one elsewhere."""
+        for stream, subscription in self._open.items():
+            stream.put(event(subscription.end()))
+            stream.end()
+
+    def _tell_changes(self) -> None:
+        for stream, subscription in self._open.items():
+            for change in subscription.changed():
+                stream.put(event(change))

@@ -1,0 +1,73 @@
+"""The metrics of several workers on one port: fetched from each when somebody asks, and put together as one page."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import anyio
+
+from openapi_mcp_server.observe.metrics import pages
+from openapi_mcp_server.server import ports
+from openapi_mcp_server.server.app import Readiness
+from openapi_mcp_server.server.metrics_port import metrics_port
+from openapi_mcp_server.server.visitors import Visitors
+
+FETCH_SECONDS = 5.0
+"""For a worker to give its page; scrapers wait for 10 s. One that does not is missing from the page."""
+LOOPBACK = "127.0.0.1"
+
+logger = logging.getLogger(__name__)
+
+
+class WorkerMetrics:
+    """The port of all, and for each worker the number of one on loopback where it is asked: ``ports``.
+
+    All are taken when this is made, which raises ConfigError. Those of the workers are only bound: so nobody else is
+    given them, and a worker may bind and open its own (SO_REUSEADDR).
+    """
+
+    def __init__(self, host: str, port: int, workers: int, visitors: Visitors) -> None:
+        self._listener = ports.bind(host, port, setting="PROMETHEUS_PORT")
+        ports.listen(self._listener, setting="PROMETHEUS_PORT")
+        self._reserved = [ports.bind(LOOPBACK, 0) for _ in range(workers)]
+        self.ports = [int(reserved.getsockname()[1]) for reserved in self._reserved]
+        self.readiness = Readiness()
+        self._visitors = visitors
+
+    @asynccontextmanager
+    async def served(self) -> AsyncIterator[None]:
+        async with metrics_port(self._listener, self._page, self.readiness, self._visitors):
+            logger.info("serving metrics at %s/metrics", ports.url(self._listener))
+            yield
+
+    async def _page(self, *, open_metrics: bool) -> bytes:
+        found: dict[str, bytes] = {}
+
+        async def ask(number: int, port: int) -> None:
+            page = await _fetched(port, b"application/openmetrics-text" if open_metrics else b"text/plain")
+            if page is not None:
+                found[str(number)] = page
+
+        async with anyio.create_task_group() as tasks:
+            for number, port in enumerate(self.ports):
+                tasks.start_soon(ask, number, port)
+        return pages.merged(dict(sorted(found.items())))
+
+
+async def _fetched(port: int, accept: bytes) -> bytes | None:
+    """The whole page of one worker; None where it has none to give now, since it starts or has ended."""
+    request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: %b\r\nConnection: close\r\n\r\n"
+    received = bytearray()
+    with anyio.move_on_after(FETCH_SECONDS), suppress(OSError, anyio.BrokenResourceError):
+        async with await anyio.connect_tcp(LOOPBACK, port) as stream:
+            await stream.send(request % accept)
+            with suppress(anyio.EndOfStream):
+                while True:
+                    received += await stream.receive()
+    head, _, page = bytes(received).partition(b"\r\n\r\n")
+    length = re.search(rb"\r\ncontent-length: (\d+)", head)
+    is_whole = head.startswith(b"HTTP/1.1 200 ") and length is not None and int(length[1]) == len(page)
+    return page if is_whole else None

@@ -1,0 +1,1 @@
+"""Settings: a pure function of argv, environ and files."""

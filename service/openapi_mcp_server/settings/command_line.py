@@ -1,0 +1,157 @@
+"""The command line taken apart: which command, which settings, which options and operands of its own.
+
+What it does not know is refused by name, with the nearest name that it knows.
+"""
+
+from __future__ import annotations
+
+import difflib
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, get_args
+
+import msgspec
+
+from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.settings.table import SETTINGS, Setting, by_topic
+
+Command = Literal["serve", "demo", "inspect", "call", "help", "version"]
+
+COMMANDS: tuple[Command, ...] = get_args(Command)
+COMMAND_OPTIONS: Mapping[str, tuple[Command, bool, str]] = {
+    "--json": ("inspect", False, "the whole report as JSON"),
+    "--server": ("call", True, "URL of a running server's MCP endpoint, instead of a document"),
+    "--output": ("call", True, "file for a picture or another binary answer"),
+    "--api-only": ("demo", False, "only the demo API itself, without MCP"),
+}
+"""Options of one command: (command, takes a value, help)."""
+
+USAGE = """\
+usage: openapi-mcp-server [serve] --spec-path FILE | --spec-url URL [option …]
+            an API's operations as MCP tools; --api-url says where the API is
+       openapi-mcp-server demo [option …]
+            the bundled demo API
+       openapi-mcp-server inspect --spec-path FILE [option …]
+            what a document turns into
+       openapi-mcp-server call TOOL [argument …] --server URL
+       openapi-mcp-server call TOOL … --spec-path FILE [option …]
+            one call, on a running server or straight from a document;
+            arguments are name=value, name:=JSON or name=@FILE
+       openapi-mcp-server --help | --version
+"""
+RULE = (
+    "Every option below is an environment variable too: the same name in capitals (--log-level: LOG_LEVEL), or the one "
+    "in brackets. NAME_FILE names a file with the value. [x] is the default. docs/configuration.md has the whole table."
+)
+FAMILIES = {
+    "AUTH_COGNITO_": "Not available in this version",
+    "OTEL_EXPORTER_OTLP_TRACES_": "Each of the eight above, for traces alone",
+}
+"""Settings that are one line of ``--help``, by the beginning of their names."""
+INDENT = 34
+"""Columns for options in ``--help``."""
+
+
+class Given(msgspec.Struct, frozen=True):
+    """A value and the name it came under."""
+
+    value: Any
+    label: str
+    is_default: bool = False
+
+
+def parse(argv: Sequence[str]) -> tuple[Command, dict[str, Given], dict[str, str], tuple[str, ...]]:
+    """(command, settings by name, the command's own options, operands); raises ConfigError."""
+    command, rest = _command(argv)
+    return (command, *_arguments(command, rest))
+
+
+def usage(columns: int = 80) -> str:
+    """The text of ``--help``, for a terminal of so many columns."""
+    parts = [("Of one command", [(name, f"{command}: {what}") for name, (command, _, what) in COMMAND_OPTIONS.items()])]
+    parts += [(topic, list(_rows(settings))) for topic, settings in by_topic()]
+    width = max(80, min(columns, 120))
+    lines = [USAGE, *textwrap.wrap(RULE, width)]
+    for title, rows in parts:
+        lines += ["", f"{title}:"]
+        for option, what in rows:
+            lines += _row(option, what, width)
+    return "\n".join(lines)
+
+
+def _rows(settings: Iterable[Setting]) -> Iterator[tuple[str, str]]:
+    """(option, what it means), where a family of options is one row."""
+    told: set[str] = set()
+    for setting in settings:
+        family = next((prefix for prefix in FAMILIES if setting.name.startswith(prefix)), None)
+        if family is None:
+            variable = "" if setting.option == setting.usual_option else f" ({setting.name})"
+            default = f" [{setting.default}]" if setting.default else ""
+            yield setting.option, f"{setting.help}{default}{variable}"
+        elif family not in told:
+            told.add(family)
+            yield setting.usual_option[: len(family) + 2] + "…", FAMILIES[family]
+
+
+def _row(option: str, what: str, width: int) -> list[str]:
+    """The option on the left; above its meaning where it is too long for that."""
+    lines = textwrap.wrap(what, width - INDENT, break_on_hyphens=False)
+    column = " " * INDENT
+    if len(option) + 4 > INDENT:
+        return [f"  {option}", *(column + line for line in lines)]
+    return [f"  {option}".ljust(INDENT) + lines[0], *(column + line for line in lines[1:])]
+
+
+def _command(argv: Sequence[str]) -> tuple[Command, Sequence[str]]:
+    for arg in argv:
+        if arg in {"--help", "-h"}:
+            return "help", ()
+        if arg == "--version":
+            return "version", ()
+    if not argv or argv[0].startswith("-"):
+        return "serve", argv
+    for command in COMMANDS:
+        if command == argv[0]:
+            return command, argv[1:]
+    raise ConfigError(argv[0], f"no such command; {_suggest(argv[0], COMMANDS)}")
+
+
+def _arguments(command: Command, args: Sequence[str]) -> tuple[dict[str, Given], dict[str, str], tuple[str, ...]]:
+    """(settings by name, the command's own options, operands)."""
+    by_flag = {setting.option: setting for setting in SETTINGS}
+    flags: dict[str, Given] = {}
+    options: dict[str, str] = {}
+    operands: list[str] = []
+    queue = list(args)
+    while queue:
+        arg = queue.pop(0)
+        flag, has_value, value = arg.partition("=")
+        if not arg.startswith("--"):
+            operands.append(arg)
+        elif flag in COMMAND_OPTIONS:
+            owner, takes_value, _ = COMMAND_OPTIONS[flag]
+            if owner != command:
+                raise ConfigError(flag, f"belongs to the command {owner}")
+            options[flag] = value if has_value or not takes_value else _next(flag, queue)
+        elif flag.startswith("--no-") and (turned := by_flag.get("--" + flag[5:])) and turned.is_switch:
+            flags[turned.name] = Given("false", flag)
+        elif (setting := by_flag.get(flag)) is None:
+            raise ConfigError(flag, f"no such option; {_suggest(flag, [*by_flag, *COMMAND_OPTIONS])}")
+        elif setting.is_switch:
+            flags[setting.name] = Given(value if has_value else "true", flag)
+        else:
+            flags[setting.name] = Given(value if has_value else _next(flag, queue), flag)
+    if operands and command != "call":
+        raise ConfigError(operands[0], f"the command {command} takes options only")
+    return flags, options, tuple(operands)
+
+
+def _next(flag: str, queue: list[str]) -> str:
+    if not queue or queue[0].startswith("--"):
+        raise ConfigError(flag, "a value must follow")
+    return queue.pop(0)
+
+
+def _suggest(wrong: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(wrong, list(known), n=1)
+    return f"did you mean {near[0]}? --help lists all" if near else "--help lists all"

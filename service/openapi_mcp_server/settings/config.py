@@ -1,0 +1,190 @@
+"""Configuration: a pure function of the command line, the environment and the files they name.
+
+A flag wins over the environment; a variable may name a file instead (``NAME_FILE``, as Docker and ECS mount
+secrets); a variable that is set to nothing counts as not set. Whatever cannot be used is refused by the name under
+which it was given: nothing falls back to a default.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.settings.apis import NEEDED, ApiConfig, configured
+from openapi_mcp_server.settings.command_line import Command, Given, parse
+from openapi_mcp_server.settings.sources import ReadFile, from_environment, misspelt, read
+from openapi_mcp_server.settings.table import SETTINGS
+from openapi_mcp_server.settings.tracing import Tracing, overlooked, tracing
+
+Transport = Literal["stdio", "http", "streamable-http", "sse"]
+"""``http``: both of the others that are spoken over HTTP."""
+
+HIGHEST_PORT = 65_535
+PROXIED_WORKERS = 4
+"""That the configuration of the proxy beside us has places for."""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that was asked for. Durations and sizes carry their unit in the name.
+
+    A field has the value of the setting whose ``config_field`` it is, unless `_config` makes it of several.
+    """
+
+    command: Command
+    operands: tuple[str, ...]
+    options: Mapping[str, str]
+    apis: tuple[ApiConfig, ...]
+    transport: Transport
+    host: str
+    port: int
+    allowed_hosts: tuple[str, ...]
+    allowed_origins: tuple[str, ...]
+    public_path_prefix: str
+    server_name: str
+    log_level: str
+    log_format: Literal["json", "text"]
+    message_timeout_seconds: float
+    http_timeout_seconds: float
+    http_max_connections: int
+    http_max_keepalive: int
+    http_retries: int
+    http_breaker: bool
+    shutdown_grace_seconds: float
+    shutdown_lame_duck_seconds: float
+    allow_insecure_http: bool
+    allow_private_networks: bool
+    allowed_spec_dirs: tuple[str, ...]
+    spec_refresh_seconds: float  # 0: at start only
+    include_tags: frozenset[str]
+    exclude_tags: frozenset[str]
+    strict: bool
+    strict_auth: bool
+    validate_output: bool
+    result_budget_bytes: int
+    response_filter: bool
+    operation_prompts: bool
+    tools_page_size: int
+    tool_budget_tokens: int
+    prometheus: bool
+    prometheus_port: int
+    workers: int
+    worker: int | None = None  # which of several workers this process is
+    tracing: Tracing | None = None
+    warnings: tuple[str, ...]
+
+
+def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -> Config:
+    """``argv`` without the program's name. Raises ConfigError, which names the setting as it was spelt."""
+    command, flags, options, operands = parse(argv)
+    given = {
+        setting.name: read(setting, flags.get(setting.name) or from_environment(setting, environ, read_file))
+        for setting in SETTINGS
+    }
+    strangers = tuple(misspelt(environ))
+    needs_apis = command in {"serve", "inspect", "call"} and "--server" not in options
+    try:
+        apis = configured(given, command, read_file) if needs_apis else ()
+    except ConfigError as error:
+        raise ConfigError(error.setting, "; ".join([error.problem, *strangers[:1]])) from None
+    _require_known_listener(given, command)
+    _require_room_for_workers(given, command)
+    config = _config(command, operands, options, given, apis)
+    traced = tracing(given, environ, read_file)
+    return msgspec.structs.replace(config, warnings=(*config.warnings, *strangers), tracing=traced)
+
+
+def _require_known_listener(given: Mapping[str, Given], command: Command) -> None:
+    """An address that other machines reach needs somebody to say that everybody may call."""
+    serves = command == "demo" or (command == "serve" and given["SERVER_TRANSPORT"].value != "stdio")
+    if not serves or given["INBOUND_AUTH"].value == "none" or is_loopback(given["SERVER_HOST"].value):
+        return
+    host = given["SERVER_HOST"]
+    raise ConfigError(
+        host.label,
+        f"{host.value} is reachable from other machines and callers are not authenticated; "
+        "listen on 127.0.0.1, or set INBOUND_AUTH=none if something in front of the server does that",
+    )
+
+
+def _require_different_ports(given: Mapping[str, Given], transport: Transport) -> None:
+    port = given["PROMETHEUS_PORT"]
+    both = given["ENABLE_PROMETHEUS"].value and transport != "stdio"
+    first = given["SERVER_PORT"].value
+    if both and port.value and port.value in range(first, first + given["WORKERS"].value):
+        whose = given["SERVER_PORT"].label if port.value == first else f"worker {port.value - first}'s port"
+        raise ConfigError(port.label, f"{port.value} is {whose} already; choose another port")
+
+
+def _require_room_for_workers(given: Mapping[str, Given], command: Command) -> None:
+    """Several workers are for `serve` over HTTP, each on a port of its own that a proxy knows."""
+    workers, port = given["WORKERS"], given["SERVER_PORT"]
+    if workers.value == 1 or command not in {"serve", "demo"}:
+        return
+    if command == "demo":
+        raise ConfigError(workers.label, "the demo keeps its pets in one process; leave it out, or set it to 1")
+    if given["SERVER_TRANSPORT"].value == "stdio":
+        raise ConfigError(workers.label, "stdio is one client and one process; leave it out, or serve over HTTP")
+    highest = HIGHEST_PORT + 1 - workers.value
+    if not 1 <= port.value <= highest:
+        problem = f"{port.value} cannot be the first of {workers.value} workers' ports; choose one from 1 to {highest}"
+        raise ConfigError(port.label, problem)
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _config(
+    command: Command,
+    operands: tuple[str, ...],
+    options: Mapping[str, str],
+    given: Mapping[str, Given],
+    apis: tuple[ApiConfig, ...],
+) -> Config:
+    values = {name: each.value for name, each in given.items()}
+    serves_demo = command == "demo" and given["SERVER_TRANSPORT"].is_default
+    transport: Transport = "http" if serves_demo else values["SERVER_TRANSPORT"]
+    _require_different_ports(given, transport)
+    from_table = {setting.config_field: values[setting.name] for setting in SETTINGS}
+    of_several: dict[str, Any] = {
+        "command": command,
+        "operands": operands,
+        "options": options,
+        "apis": apis,
+        "transport": transport,
+        "log_level": "DEBUG" if values["SERVER_DEBUG"] else values["LOG_LEVEL"],
+        "shutdown_grace_seconds": _grace_seconds(values),
+        "tracing": None,
+        "warnings": tuple(_warnings(given, listens=transport != "stdio")),
+    }
+    fields = from_table | of_several
+    return Config(**{name: fields[name] for name in Config.__struct_fields__ if name in fields})
+
+
+def _grace_seconds(values: Mapping[str, Any]) -> float:
+    if not values["UVICORN_GRACEFUL_SHUTDOWN"]:
+        return 0.0
+    for name in ("SHUTDOWN_GRACE_SECONDS", "UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN"):
+        if values[name] is not None:
+            return float(values[name])
+    return float(values["SERVER_MESSAGE_TIMEOUT"]) + 5.0
+
+
+def _warnings(given: Mapping[str, Given], *, listens: bool) -> Iterable[str]:
+    values = {name: each.value for name, each in given.items()}
+    unused = [name for names in NEEDED.values() for name in names if values[name]]
+    if values["AUTH_TYPE"] == "none" and unused:
+        yield f"AUTH_TYPE is none: {', '.join(unused)} is not used"
+    if values["WORKERS"] > PROXIED_WORKERS:
+        yield f"WORKERS: proxy/nginx.conf routes to {PROXIED_WORKERS} workers; the others need lines of their own there"
+    if problem := overlooked(given):
+        yield problem
+    if listens and not is_loopback(values["SERVER_HOST"]):
+        yield "INBOUND_AUTH is none: whoever reaches this port can call every tool with this server's credentials"

@@ -1,0 +1,407 @@
+"""The table of settings: what each is called in the environment and on the command line, and how its text is read.
+
+A reader turns text into a value and raises ValueError with what is wanted instead; ``config`` names the setting.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+Reader = Callable[[str], Any]
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One row. ``default`` is text like any other value, None where there is none. A ``secret`` is never shown.
+
+    ``field`` is the name of its value in `config.Config` where that is not the setting's in lower case. ``element`` is
+    its name in an element of ADDITIONAL_SPECS, for what each API has of its own; AUTH_… need none.
+    """
+
+    name: str
+    read: Reader
+    default: str | None
+    help: str
+    flag: str = ""
+    secret: bool = False
+    field: str = ""
+    element: str = ""
+
+    @property
+    def is_switch(self) -> bool:
+        return self.read is boolean
+
+    @property
+    def config_field(self) -> str:
+        return self.field or self.name.lower()
+
+    @property
+    def element_field(self) -> str:
+        """Its name in an element of ADDITIONAL_SPECS; empty for what all APIs have together."""
+        return self.element or (self.name.lower() if self.name.startswith("AUTH_") else "")
+
+    @property
+    def option(self) -> str:
+        """The flag: the name in lower case where the table gives no other."""
+        return self.flag or self.usual_option
+
+    @property
+    def usual_option(self) -> str:
+        return "--" + self.name.lower().replace("_", "-")
+
+
+def text(value: str) -> str:
+    return value
+
+
+def boolean(value: str) -> bool:
+    """As Docker, compose and shells spell it."""
+    match value.strip().lower():
+        case "true" | "1" | "yes" | "on":
+            return True
+        case "false" | "0" | "no" | "off":
+            return False
+        case _:
+            raise ValueError("must be true or false")
+
+
+def one_of(*choices: str) -> Reader:
+    def read(value: str) -> str:
+        if value.strip().lower() not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return value.strip().lower()
+
+    return read
+
+
+def auth_kind(value: str) -> str:
+    kind = value.strip().lower()
+    if kind in {"cognito", "oauth2"}:
+        raise ValueError("is not available in this version; use basic, bearer or api_key")
+    return str(one_of("none", "basic", "bearer", "api_key")(kind))
+
+
+def integer(least: int, most: int) -> Reader:
+    def read(value: str) -> int:
+        if not re.fullmatch(r"\d{1,10}", value.strip()) or not least <= int(value) <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return int(value)
+
+    return read
+
+
+def result_budget(value: str) -> int:
+    """In less than a kilobyte nothing of use is left of an answer."""
+    size = integer(0, 100_000_000)(value)
+    if 0 < size < 1_000:
+        raise ValueError("must be 0, or at least 1000")
+    return int(size)
+
+
+def seconds(least: float, most: float) -> Reader:
+    def read(value: str) -> float:
+        if not re.fullmatch(r"\d{1,10}(\.\d{1,9})?", value.strip()) or not least <= float(value) <= most:
+            raise ValueError(f"must be a number of seconds from {least:g} to {most:g}")
+        return float(value)
+
+    return read
+
+
+def refresh_seconds(value: str) -> float:
+    """More often than every second nobody changes a document, and whoever serves it would notice."""
+    period = seconds(0, 604_800)(value)
+    if 0 < period < 1:
+        raise ValueError("must be 0, or at least 1")
+    return float(period)
+
+
+def words(value: str) -> tuple[str, ...]:
+    """Separated by commas; empty ones do not count."""
+    return tuple(word.strip() for word in value.split(",") if word.strip())
+
+
+def tags(value: str) -> frozenset[str]:
+    return frozenset(words(value))
+
+
+def path_prefix(value: str) -> str:
+    """A path of plain segments, with its leading slash and without one at its end."""
+    path = value.strip().strip("/")
+    if path and not re.fullmatch(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*", path):
+        raise ValueError("must be a path such as /team1 or /apis/pets")
+    return f"/{path}" if path else ""
+
+
+def level(value: str) -> str:
+    name = value.strip().upper()
+    if name not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
+        raise ValueError("must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL")
+    return name
+
+
+def not_yet(*available: str) -> Reader:
+    """What a later version does: asking for it is an error, leaving it at ``available`` is not."""
+
+    def read(value: str) -> str:
+        if value.strip().lower() not in available:
+            raise ValueError(f"is not available in this version; leave it out or set it to {available[0]}")
+        return value.strip().lower()
+
+    return read
+
+
+def exporters(value: str) -> tuple[str, ...]:
+    """Each once, in the order of their names here; empty for none."""
+    asked = {word.lower() for word in words(value)}
+    if asked == {"none"}:
+        return ()
+    if not asked or asked - {"xray", "otlp"}:
+        raise ValueError("must be none, xray, otlp or xray,otlp")
+    return tuple(name for name in ("xray", "otlp") if name in asked)
+
+
+DAEMON = "127.0.0.1:2000"
+COLLECTOR = "http://localhost:4318"
+"""Where traces go where nothing is said: X-Ray's daemon and an OTLP collector by their own documentation."""
+COLLECTOR_TIMEOUT_MILLISECONDS = "10000"
+
+_COLLECTOR = {
+    "ENDPOINT": f"Address of the collector, {COLLECTOR} if left out; /v1/traces is added",
+    "PROTOCOL": "http/protobuf, the only one",
+    "HEADERS": "What the collector asks for, such as a key: name=value, separated by commas",
+    "TIMEOUT": f"Milliseconds for sending a batch, {COLLECTOR_TIMEOUT_MILLISECONDS} if left out",
+    "COMPRESSION": "none, gzip or deflate",
+    "CERTIFICATE": "File with the certificates (PEM) that the collector's is checked against",
+    "CLIENT_KEY": "File with the key (PEM) for a collector that asks for a certificate",
+    "CLIENT_CERTIFICATE": "File with the certificate (PEM) for it",
+}
+TRACING_SETTINGS: tuple[Setting, ...] = (
+    Setting("AWS_XRAY_DAEMON_ADDRESS", text, None, f"{DAEMON} if left out; or tcp:host:port udp:host:port"),
+    Setting("OTEL_SERVICE_NAME", text, None, "Name of the service in traces; left out: SERVER_NAME"),
+    Setting("OTEL_RESOURCE_ATTRIBUTES", text, None, "More about the service: name=value, separated by commas"),
+    Setting("OTEL_PROPAGATORS", text, None, "How traces are continued: tracecontext,xray if left out; or none"),
+    Setting(
+        "OTEL_TRACES_SAMPLER",
+        text,
+        None,
+        "xray with TRACING=xray, else parentbased_always_on; also always_on, always_off, traceidratio, parentbased_…",
+    ),
+    Setting("OTEL_TRACES_SAMPLER_ARG", text, None, "For traceidratio: how many traces are sampled, from 0 to 1"),
+    Setting("OTEL_TRACES_EXPORTER", text, None, "Not used; TRACING takes its place"),
+    Setting("OTEL_SDK_DISABLED", text, None, "true: TRACING does nothing"),
+    *(
+        Setting(f"OTEL_EXPORTER_OTLP_{name}", text, None, what, secret=name == "HEADERS")
+        for name, what in _COLLECTOR.items()
+    ),
+    *(
+        Setting(f"OTEL_EXPORTER_OTLP_TRACES_{name}", text, None, "The same, for traces alone", secret=name == "HEADERS")
+        for name in _COLLECTOR
+    ),
+)
+"""Of others, named as they name them. They are text here: `telemetry` reads them, and only if something is traced."""
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("API_NAME", text, None, "Name of the API; tools carry it where there are several", element="name"),
+    Setting(
+        "API_BASE_URL",
+        text,
+        None,
+        "Where the API is; may be left out where the document names one",
+        "--api-url",
+        element="base_url",
+    ),
+    Setting(
+        "ALLOWED_SERVERS",
+        words,
+        "",
+        "Other servers of the document that calls and credentials may go to: URLs, separated by commas",
+        element="allowed_servers",
+    ),
+    Setting("API_SPEC_URL", text, None, "Address of the OpenAPI document", "--spec-url", element="spec_url"),
+    Setting("API_SPEC_PATH", text, None, "File with the OpenAPI document", "--spec-path", element="spec_path"),
+    Setting(
+        "API_OVERLAYS",
+        words,
+        "",
+        "Overlays that change the document first: files, separated by commas",
+        "--overlays",
+        element="overlays",
+    ),
+    Setting(
+        "TOOL_OVERRIDES",
+        text,
+        None,
+        "File that says how operations are presented, or hides them (docs/tools.md)",
+        element="tool_overrides",
+    ),
+    Setting(
+        "ADDITIONAL_SPECS",
+        text,
+        None,
+        "More APIs: a JSON array of name, base_url, spec_url or spec_path, overlays, tool_overrides, allowed_servers, "
+        "auth_…",
+    ),
+    Setting("INCLUDE_TAGS", tags, "", "Only operations with one of these tags, separated by commas"),
+    Setting("EXCLUDE_TAGS", tags, "", "No operation with one of these tags; wins over INCLUDE_TAGS"),
+    Setting("AUTH_TYPE", auth_kind, "none", "How to log in: none, basic, bearer or api_key"),
+    Setting("AUTH_USERNAME", text, None, "User name, for basic"),
+    Setting("AUTH_PASSWORD", text, None, "Password, for basic", secret=True),
+    Setting("AUTH_TOKEN", text, None, "Token, for bearer", secret=True),
+    Setting("AUTH_API_KEY", text, None, "Key, for api_key", secret=True),
+    Setting(
+        "AUTH_API_KEY_NAME",
+        text,
+        None,
+        "Name of the key; left out: as the document says, or X-API-Key",
+    ),
+    Setting(
+        "AUTH_API_KEY_IN",
+        one_of("header", "query", "cookie"),
+        None,
+        "Where the key goes: header, query or cookie; left out: as the document says, or header",
+    ),
+    Setting(
+        "AUTH_TOKEN_TTL",
+        integer(1, 86_400),
+        "3600",
+        "For cognito, which is not available in this version",
+    ),
+    Setting("AUTH_COGNITO_CLIENT_ID", text, None, "Likewise"),
+    Setting("AUTH_COGNITO_CLIENT_SECRET", text, None, "Likewise", secret=True),
+    Setting("AUTH_COGNITO_USERNAME", text, None, "Likewise"),
+    Setting("AUTH_COGNITO_PASSWORD", text, None, "Likewise", secret=True),
+    Setting("AUTH_COGNITO_USER_POOL_ID", text, None, "Likewise"),
+    Setting("AUTH_COGNITO_REGION", text, None, "Likewise"),
+    Setting("AUTH_COGNITO_DOMAIN", text, None, "Likewise"),
+    Setting("AUTH_COGNITO_SCOPES", text, None, "Likewise"),
+    Setting("STRICT", boolean, "false", "Refuse to start where an operation of a document cannot be served"),
+    Setting("STRICT_AUTH", boolean, "false", "Skip operations that the configured credentials do not meet"),
+    Setting("TOOLS_PAGE_SIZE", integer(0, 10_000), "0", "Tools on a page of tools/list; 0: all on one"),
+    Setting("TOOL_MODE", not_yet("auto", "all"), "auto", "auto and all: every tool is listed"),
+    Setting("TOOL_BUDGET_TOKENS", integer(0, 100_000_000), "40000", "A larger tool list is warned about"),
+    Setting("VALIDATE_OUTPUT", boolean, "true", "Check answers against the document before structured content is sent"),
+    Setting(
+        "RESULT_BUDGET_BYTES", result_budget, "100000", "A longer answer is cut and says so, 4 bytes a token; 0: never"
+    ),
+    Setting(
+        "RESPONSE_FILTER", boolean, "true", "Offer an argument by which a model selects parts of an answer (JMESPath)"
+    ),
+    Setting(
+        "ENABLE_OPERATION_PROMPTS", boolean, "true", "Offer a prompt for each operation", field="operation_prompts"
+    ),
+    Setting("ALLOW_INSECURE_HTTP", boolean, "false", "Allow http:// beyond this machine, for the document and the API"),
+    Setting("ALLOW_PRIVATE_NETWORKS", boolean, "false", "Allow private and loopback addresses"),
+    Setting(
+        "ALLOWED_SPEC_DIRS",
+        words,
+        "",
+        "Documents and files they refer to may be read from these folders only, separated by commas",
+    ),
+    Setting(
+        "SERVER_TRANSPORT",
+        one_of("stdio", "http", "streamable-http", "sse"),
+        "stdio",
+        "stdio; http: Streamable HTTP at /mcp and HTTP+SSE at /sse; streamable-http or sse: one of these. "
+        "scripts/run and the image set http",
+        "--transport",
+    ),
+    Setting("SERVER_HOST", text, "127.0.0.1", "Address to listen on", "--host", field="host"),
+    Setting("SERVER_PORT", integer(0, 65_535), "8000", "Port to listen on; 0 takes a free one", "--port", field="port"),
+    Setting("ALLOWED_HOSTS", words, "", "Host headers beside localhost: host, host:port, host:* or *"),
+    Setting(
+        "ALLOWED_ORIGINS",
+        words,
+        "",
+        "Web pages that may call, beside those of localhost: https://host, https://host:port",
+    ),
+    Setting(
+        "PUBLIC_PATH_PREFIX",
+        path_prefix,
+        "",
+        "Path below which a proxy serves this server, such as /team1: HTTP+SSE clients are sent there",
+    ),
+    Setting("INBOUND_AUTH", not_yet("none"), None, "Must be none to listen on an address other machines reach"),
+    Setting("SERVER_NAME", text, "openapi-mcp-server", "Name that clients are told"),
+    Setting("SERVER_DEBUG", boolean, "false", "The same as LOG_LEVEL=DEBUG", "--debug"),
+    Setting("LOG_LEVEL", level, "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
+    Setting("LOG_FORMAT", one_of("json", "text"), "json", "json, or text for people"),
+    Setting(
+        "SERVER_MESSAGE_TIMEOUT",
+        seconds(0.1, 3600),
+        "60",
+        "Seconds that one tool call may take in all",
+        field="message_timeout_seconds",
+    ),
+    Setting(
+        "HTTP_TIMEOUT",
+        seconds(0.1, 3600),
+        "30",
+        "Seconds for one attempt to reach the API, inside the call's",
+        field="http_timeout_seconds",
+    ),
+    Setting("HTTP_MAX_CONNECTIONS", integer(1, 10_000), "100", "Connections to one API at once"),
+    Setting("HTTP_MAX_KEEPALIVE", integer(0, 10_000), "20", "Idle connections to APIs that are kept"),
+    Setting("HTTP_RETRIES", integer(0, 5), "2", "More attempts after one that failed, where they do no harm; 0: none"),
+    Setting("HTTP_BREAKER", boolean, "true", "Leave an API alone for 10 s when half of its last 20 attempts failed"),
+    Setting(
+        "SHUTDOWN_GRACE_SECONDS", seconds(0, 3600), None, "For calls in flight at a stop; SERVER_MESSAGE_TIMEOUT + 5"
+    ),
+    Setting("SHUTDOWN_LAME_DUCK_SECONDS", seconds(0, 300), "0", "Not ready but still serving, before a stop"),
+    Setting("UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN", seconds(0, 3600), None, "Another name of SHUTDOWN_GRACE_SECONDS"),
+    Setting("UVICORN_GRACEFUL_SHUTDOWN", boolean, "true", "false: SHUTDOWN_GRACE_SECONDS=0"),
+    Setting(
+        "ENABLE_PROMETHEUS",
+        boolean,
+        "false",
+        "Metrics for Prometheus, at /metrics on PROMETHEUS_PORT",
+        field="prometheus",
+    ),
+    Setting("PROMETHEUS_PORT", integer(0, 65_535), "9090", "Port for metrics, on SERVER_HOST; 0 takes a free one"),
+    Setting("WORKERS", integer(1, 64), "1", "Worker processes behind a proxy, on SERVER_PORT and the ports after it"),
+    Setting(
+        "SPEC_REFRESH_SECONDS",
+        refresh_seconds,
+        "0",
+        "Seconds until the documents are read again; 0: at start only",
+    ),
+    Setting("CACHE_DIR", not_yet("none"), None, "Not available in this version"),
+    Setting("FORWARD_HEADERS", not_yet("none"), None, "Not available in this version"),
+    Setting("TRACING", exporters, "none", "Where spans go: xray, otlp, both separated by a comma, or none"),
+    *TRACING_SETTINGS,
+)
+
+
+def default(name: str) -> Any:  # noqa: ANN401 - what the setting's reader makes
+    """The value of a setting that nobody has set."""
+    setting = next(each for each in SETTINGS if each.name == name)
+    return None if setting.default is None else setting.read(setting.default)
+
+
+TOPICS: tuple[tuple[str, str], ...] = (
+    ("The API and its document", "API_NAME"),
+    ("Credentials for the API", "AUTH_TYPE"),
+    ("Tools and their answers", "TOOLS_PAGE_SIZE"),
+    ("What may be reached and read", "ALLOW_INSECURE_HTTP"),
+    ("The server and its log", "SERVER_TRANSPORT"),
+    ("Time limits, connections, stopping", "SERVER_MESSAGE_TIMEOUT"),
+    ("In production", "ENABLE_PROMETHEUS"),
+    ("Traces", "TRACING"),
+)
+"""For people who read the table: the titles of its parts, each with the name of its first row."""
+
+
+def by_topic() -> Iterator[tuple[str, list[Setting]]]:
+    """The table in parts, with their titles."""
+    titles = {name: title for title, name in TOPICS}
+    part: list[Setting] = []
+    title = ""
+    for setting in SETTINGS:
+        if setting.name in titles:
+            if part:
+                yield title, part
+            title, part = titles[setting.name], []
+        part.append(setting)
+    yield title, part

@@ -1,0 +1,1 @@
+"""Everything that asks APIs: attempts, retries, limits, connections, credentials."""

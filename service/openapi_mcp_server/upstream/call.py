@@ -1,0 +1,275 @@
+"""One call to an API: attempts under one deadline, each with a bounded answer, and no surprise left unnamed."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+import anyio
+import h11
+import msgspec
+
+from openapi_mcp_server import __version__
+from openapi_mcp_server.bridge.media.content import ANSWER_LIMIT
+from openapi_mcp_server.bridge.model import IDEMPOTENT_METHODS, HttpRequest, HttpResponse, Origin
+from openapi_mcp_server.errors import BadResponse, Refused, Timeout, TooLarge, Unreachable, UpstreamError
+from openapi_mcp_server.settings.table import default
+from openapi_mcp_server.upstream import retries
+from openapi_mcp_server.upstream.breaker import State
+from openapi_mcp_server.upstream.gates import Gate
+from openapi_mcp_server.upstream.http11 import Connection, Ended
+from openapi_mcp_server.upstream.pool import Connections
+from openapi_mcp_server.upstream.reader import Answer
+from openapi_mcp_server.upstream.redirects import REDIRECT_LIMIT, redirected
+from openapi_mcp_server.upstream.sockets import (
+    ConnectError,
+    ConnectTimeout,
+    Dialler,
+    NetworkError,
+    OutOfResources,
+    ReadError,
+)
+
+_DETAIL_LIMIT = 200
+"""Characters of a library's words in an error of ours: h11 quotes the bytes that it does not understand."""
+
+_FAILURES: tuple[tuple[type[Exception], type[UpstreamError], str, bool], ...] = (
+    (ConnectTimeout, Timeout, "no connection to {origin} in time", True),
+    (OutOfResources, Refused, "this server cannot open a connection to {origin}: {detail}", True),
+    (ConnectError, Unreachable, "no connection to {origin}: {detail}", True),
+    (NetworkError, BadResponse, "the connection to {origin} broke before its answer was whole", True),
+    (Ended, BadResponse, "{origin} sent no valid HTTP answer: {detail}", True),
+    (h11.RemoteProtocolError, BadResponse, "{origin} sent no valid HTTP answer: {detail}", False),
+    # its detail may hold a secret:
+    (h11.LocalProtocolError, Refused, "the request cannot be written as HTTP/1.1", False),
+)
+"""Every exception of h11 and the network, what it is to us, and whether it may pass. The first that matches holds."""
+_USER_AGENT = f"openapi-mcp-server/{__version__}".encode("ascii")
+_LIBRARY_ERRORS = tuple(kind for kind, *_ in _FAILURES)
+
+
+class Asking(msgspec.Struct, frozen=True, kw_only=True):
+    """How APIs are asked. ``max_connections`` is to each, ``max_keepalive`` to all of them together."""
+
+    max_connections: int = default("HTTP_MAX_CONNECTIONS")
+    max_keepalive: int = default("HTTP_MAX_KEEPALIVE")
+    attempt_seconds: float = default("HTTP_TIMEOUT")
+    answer_bytes: int = ANSWER_LIMIT
+    retries: int = default("HTTP_RETRIES")
+    breaker: bool = default("HTTP_BREAKER")
+
+
+class Upstream:
+    """Sends requests to APIs. One for the whole process; enter it before the first request.
+
+    It keeps no cookies, reads no proxy from the environment and follows a redirect only where a GET or HEAD stays
+    at its own origin, which is also where its credentials belong.
+    """
+
+    def __init__(self, dialler: Dialler, asking: Asking) -> None:
+        self._connections = Connections(dialler, idle_limit=asking.max_keepalive)
+        self._gates: dict[Origin, Gate] = {}
+        self._asking = asking
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._connections.close()
+
+    def breakers(self) -> Mapping[str, State]:
+        """The state of each API that was called so far, by its origin."""
+        now = anyio.current_time()
+        return {str(origin): gate.breaker.state(now) for origin, gate in self._gates.items()}
+
+    async def send(self, request: HttpRequest, *, deadline_seconds: float) -> HttpResponse:
+        """The answer to the last attempt, whatever its status. ``deadline_seconds`` is what is left of the call.
+
+        Raises an `UpstreamError`: Refused, Unreachable, Timeout, TooLarge or BadResponse.
+        """
+        until = anyio.current_time() + deadline_seconds
+        gate = self._gate(request.origin)
+        gate.budget.earn()
+        ended: list[retries.Outcome] = []
+        while True:
+            try:
+                result = await self._attempt(request, gate, until)
+            except UpstreamError:  # it was not let through
+                if not ended:
+                    raise
+                return _told(result, ended)
+            ended.append(retries.outcome(result))
+            pause = self._pause(request.method, result, ended, until)
+            if pause is None or not gate.spend_retry():
+                return _told(result, ended)
+            await anyio.sleep(pause)
+
+    def _gate(self, origin: Origin) -> Gate:
+        gate = self._gates.get(origin)
+        if gate is None:
+            how = self._asking
+            gate = self._gates[origin] = Gate(origin, connections=how.max_connections, breaks=how.breaker)
+        return gate
+
+    def _pause(
+        self, method: str, result: HttpResponse | UpstreamError, ended: list[retries.Outcome], until: float
+    ) -> float | None:
+        """Seconds until the next attempt; None if there is to be none."""
+        made = len(ended) - 1
+        if not retries.may_repeat(ended[-1], method, retries=made, limit=self._asking.retries):
+            return None
+        asked = None if isinstance(result, UpstreamError) else retries.retry_after(result, time.time())
+        pause = retries.pause(made, asked, random.random())  # noqa: S311 - nobody gains by guessing it
+        return pause if anyio.current_time() + pause + retries.LEAST_SECONDS <= until else None
+
+    async def _attempt(self, request: HttpRequest, gate: Gate, until: float) -> HttpResponse | UpstreamError:
+        """What came of one attempt. Raises an UpstreamError if it was not even let through."""
+        ticket = await gate.enter(until)
+        result = None
+        try:
+            result = await self._outcome(_Call(request), max(0.0, until - anyio.current_time()))
+        finally:
+            gate.leave(ticket, result)
+        return result
+
+    async def _outcome(self, call: _Call, seconds_left: float) -> HttpResponse | UpstreamError:
+        seconds = min(seconds_left, self._asking.attempt_seconds)
+        try:
+            with anyio.move_on_after(seconds):
+                return (await self._follow(call)).response()
+            return call.at_deadline(seconds)
+        except UpstreamError as error:
+            return error
+
+    async def _follow(self, call: _Call) -> Answer:
+        """The answer at the end of the redirects that are followed."""
+        answer = await self._carry_out(call)
+        for _ in range(REDIRECT_LIMIT):
+            target = redirected(call.request, answer.status, next(iter(answer.values("location")), None))
+            if target is None:
+                break
+            call.request, call.answer = target, None
+            answer = await self._carry_out(call)
+        return answer
+
+    async def _carry_out(self, call: _Call) -> Answer:
+        """Once, and once more where a kept connection had been closed by the API and repeating does no harm."""
+        origin = call.request.origin
+        repeatable = call.request.method in IDEMPOTENT_METHODS
+        try:
+            connection = await self._connections.take(origin, repeatable=repeatable)
+            try:
+                return await self._exchange(connection, call)
+            except (h11.RemoteProtocolError, ReadError):
+                if not (connection.was_stale and repeatable):
+                    raise
+            return await self._exchange(await self._connections.dial(origin), call)
+        except _LIBRARY_ERRORS as error:
+            raise _ours(error, call) from error
+
+    async def _exchange(self, connection: Connection, call: _Call) -> Answer:
+        try:
+            head = _head(call.request)
+            call.may_be_sent = True
+            answer = call.answer = Answer(await connection.ask(head, call.request.body), self._asking.answer_bytes)
+            await self._read_body(connection, answer, call.request.origin)
+        except BaseException:
+            await self._connections.drop(connection)
+            raise
+        await self._connections.give_back(connection)
+        return answer
+
+    async def _read_body(self, connection: Connection, answer: Answer, origin: Origin) -> None:
+        """To its end, or of a stream as far as it gets."""
+        try:
+            while not answer.is_full and (piece := await connection.read()):
+                answer.add(piece)
+        except (h11.RemoteProtocolError, ReadError):
+            if not answer.is_stream:
+                raise
+            answer.cut = "where the connection broke"
+            return
+        if not answer.is_full:
+            answer.finish()
+            return
+        limit = f"{self._asking.answer_bytes / 2**20:g} MiB"
+        if not answer.is_stream:
+            raise TooLarge(f"the answer of {origin} exceeds {limit}", outcome_unknown=True)
+        answer.cut = f"after {limit}"
+
+
+class _Call:
+    """How far a call has got. Its deadline may come at any point, and has to know what there is to tell."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+        self.may_be_sent = False
+        self.answer: Answer | None = None
+
+    def at_deadline(self, seconds: float) -> HttpResponse:
+        """Of a stream, what has arrived. Raises Timeout otherwise."""
+        origin, within = self.request.origin, f"{round(seconds, 1):g} s"
+        if not self.may_be_sent:
+            raise Timeout(f"no connection to {origin} within {within}", outcome_unknown=False, transient=True)
+        if self.answer is None or not self.answer.is_stream:
+            raise Timeout(f"no whole answer from {origin} within {within}", outcome_unknown=True, transient=True)
+        self.answer.cut = f"at the deadline of {within}"
+        return self.answer.response()
+
+
+def _told(result: HttpResponse | UpstreamError, ended: list[retries.Outcome]) -> HttpResponse:
+    """What the caller gets after attempts that ended so; raises what is an error."""
+    made = len(ended) - 1
+    doubtful = any(each in {"unknown", "server_error"} for each in ended[:-1])
+    if isinstance(result, UpstreamError):
+        result.retries = made
+        result.outcome_unknown |= doubtful
+        raise result
+    return msgspec.structs.replace(result, retries=made, doubtful=doubtful) if made else result
+
+
+def _ours(error: Exception, call: _Call) -> UpstreamError:
+    """The seam: what a library raises becomes one of our errors, which has the library's as its cause."""
+    _, kind, text, passing = next(row for row in _FAILURES if isinstance(error, row[0]))
+    cause = _cause(error)
+    detail = _words(cause)[:_DETAIL_LIMIT] or type(cause).__name__
+    return kind(
+        text.format(origin=call.request.origin, detail=detail),
+        outcome_unknown=call.may_be_sent and kind is not Refused,
+        transient=passing and not isinstance(cause, ssl.SSLCertVerificationError),
+    )
+
+
+def _words(cause: BaseException) -> str:
+    """Those of the operating system alone, where it has any: libraries put a number before them, and the address."""
+    if not isinstance(cause, OSError) or isinstance(cause, ssl.SSLError) or not cause.errno:
+        return str(cause).replace("bytearray(b", "(")  # h11 quotes what it does not understand as Python does
+    return str(cause.strerror) if isinstance(cause, socket.gaierror) else os.strerror(cause.errno)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The first one, in whose words the matter is told: ``Connection refused``, ``certificate verify failed``."""
+    while (cause := error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__) is not None:
+        error = cause
+    return error
+
+
+def _head(request: HttpRequest) -> h11.Request:
+    headers = [(b"Host", request.origin.authority.encode("ascii"))]
+    if not any(name.lower() == "user-agent" for name, _ in request.headers):  # which some APIs let their callers set
+        headers.append((b"User-Agent", _USER_AGENT))
+    headers.append((b"Accept-Encoding", b"gzip"))
+    headers += [(name.encode("ascii"), value.encode("latin-1")) for name, value in request.headers]
+    if request.body is not None:
+        headers.append((b"Content-Length", b"%d" % len(request.body)))
+    elif request.method in {"POST", "PUT", "PATCH"}:  # RFC 9110 section 8.6: servers may insist on it
+        headers.append((b"Content-Length", b"0"))
+    return h11.Request(method=request.method, target=request.target, headers=headers)

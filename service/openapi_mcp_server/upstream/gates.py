@@ -1,0 +1,109 @@
+"""What stands in front of one API: its connections, the queue for them, its breaker, its budget for retries.
+
+Each origin has its own, so one that is slow or down takes nothing from the others. There are as many as the
+documents name origins.
+"""
+
+from __future__ import annotations
+
+import logging
+from math import ceil
+
+import anyio
+
+from openapi_mcp_server.bridge.model import HttpResponse, Origin
+from openapi_mcp_server.errors import Refused, Timeout, UpstreamError
+from openapi_mcp_server.upstream.breaker import OPEN_SECONDS, Breaker, Health, State, Ticket
+from openapi_mcp_server.upstream.retries import Budget, is_passing
+
+QUEUE_LIMIT = 1_000
+"""Calls that may wait for a connection to one API. More are refused at once: they would only wait for their
+deadline."""
+
+logger = logging.getLogger(__name__)
+
+
+class Gate:
+    """Lets at most ``connections`` attempts through at a time. ``breaks`` false: without a breaker."""
+
+    def __init__(self, origin: Origin, *, connections: int, breaks: bool) -> None:
+        self.breaker = Breaker(opens=breaks)
+        self.budget = Budget()
+        self._origin = origin
+        self._places = anyio.Semaphore(connections)
+        self._waiting = 0
+        self._last_failure = ""
+
+    async def enter(self, until: float) -> Ticket:
+        """A place for one attempt, to be given back with `leave`. ``until`` is the call's deadline.
+
+        Raises Refused (the breaker is open, the queue is full) or Timeout; nothing was sent then.
+        """
+        now = anyio.current_time()
+        if self.breaker.is_shut(now):
+            raise self._shut()
+        try:
+            self._places.acquire_nowait()
+        except anyio.WouldBlock:
+            await self._wait(until)
+            now = anyio.current_time()
+        ticket = self.breaker.admit(now)
+        if ticket is None:  # it has opened while this call was waiting
+            self._places.release()
+            raise self._shut()
+        return ticket
+
+    def leave(self, ticket: Ticket, result: HttpResponse | UpstreamError | None) -> None:
+        """``result`` is None if nobody waited for it any more."""
+        self._places.release()
+        now = anyio.current_time()
+        before = self.breaker.state(now)
+        health = None if result is None else _health(result)
+        if result is not None and health == "bad":
+            self._last_failure = str(result) if isinstance(result, UpstreamError) else f"it answered {result.status}"
+        self.breaker.settle(ticket, health, now)
+        self._report(before, self.breaker.state(now))
+
+    def spend_retry(self) -> bool:
+        """One out of the budget; false if there is none left, or if it would be refused anyway."""
+        return not self.breaker.is_shut(anyio.current_time()) and self.budget.spend()
+
+    async def _wait(self, until: float) -> None:
+        if self._waiting >= QUEUE_LIMIT:
+            problem = f"too many calls wait for a connection to {self._origin}; try again later"
+            raise Refused(problem, outcome_unknown=False)
+        self._waiting += 1
+        try:
+            with anyio.CancelScope(deadline=until):
+                await self._places.acquire()
+                return
+        finally:
+            self._waiting -= 1
+        problem = f"all connections to {self._origin} were in use until the deadline of the call"
+        raise Timeout(problem, outcome_unknown=False)
+
+    def _shut(self) -> Refused:
+        seconds = max(1, ceil(self.breaker.seconds_left(anyio.current_time())))
+        return Refused(
+            f"{self._origin} fails too often and is left alone for now; try again in {seconds} s. "
+            f"Its last failure: {self._last_failure}",
+            outcome_unknown=False,
+        )
+
+    def _report(self, before: State, after: State) -> None:
+        about: dict[str, object] = {"origin": str(self._origin)}
+        if before == "closed" and after == "open":
+            about |= {"seconds": OPEN_SECONDS, "failure": self._last_failure}
+            logger.warning("an API fails too often: no calls to it for a while", extra=about)
+        elif before != "closed" and after == "closed":
+            logger.warning("an API that failed answers again", extra=about)
+
+
+def _health(result: HttpResponse | UpstreamError) -> Health:
+    if isinstance(result, Refused):
+        return "none"  # a shortage of ours says nothing of the API
+    if isinstance(result, UpstreamError):
+        return "bad" if result.transient else "none"
+    if result.status < 400:
+        return "good"
+    return "bad" if is_passing(result.status) else "none"

@@ -1,0 +1,117 @@
+"""One HTTP/1.1 connection to an API. h11 is the protocol; this is its I/O, and the limits on what is believed.
+
+The connection of httpcore2 is not used: what an API sends after the end of a body stays in its buffer and is taken
+for the answer to the next request on that connection (2.16, tried; a test here holds ours to the opposite).
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+import anyio
+import h11
+
+from openapi_mcp_server.bridge.model import Origin
+from openapi_mcp_server.upstream.sockets import Stream, WriteError
+
+READ_BYTES = 64 * 1024
+"""Bytes asked of the socket at once."""
+INCOMPLETE_LIMIT = 64 * 1024
+"""Bytes that may wait to become something whole: a status line with all headers, a chunk's header, the trailers.
+So it bounds the number of headers too; big APIs stay under 16 KiB."""
+INFORMATIONAL_LIMIT = 20
+"""1xx answers before the real one. Nothing asks for any, so a handful is already generous."""
+
+
+class Ended(h11.RemoteProtocolError):
+    """The API closed the connection before its answer was whole: not a fault of its HTTP."""
+
+
+class Connection:
+    """Carries one request at a time. Raises what h11 and `sockets` raise; whoever holds it maps that.
+
+    It must be closed after any exception, after an answer that was not read to its end, and when `recycle` says so.
+    """
+
+    def __init__(self, origin: Origin, stream: Stream) -> None:
+        self.origin = origin
+        self.idle_since = 0.0
+        self._stream = stream
+        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=INCOMPLETE_LIMIT)
+        self._requests = 0
+        self._heard = False
+
+    @property
+    def was_stale(self) -> bool:
+        """It had been kept, and the API closed it without one byte of an answer to the last request."""
+        return self._requests > 1 and not self._heard
+
+    async def ask(self, request: h11.Request, body: bytes | None) -> h11.Response:
+        """Sends a request and returns the head of its answer."""
+        self._requests += 1
+        self._heard = False
+        with contextlib.suppress(WriteError):
+            # An API may answer (413, say) and close before it has read everything; the answer is there to be read.
+            await self._stream.write(self._encode(request, body))
+        for _ in range(1 + INFORMATIONAL_LIMIT):
+            event = await self._next_event()
+            if type(event) is h11.Response:
+                return event
+            if type(event) is not h11.InformationalResponse:
+                raise h11.RemoteProtocolError("it switches to another protocol")
+        raise h11.RemoteProtocolError(f"it sends more than {INFORMATIONAL_LIMIT} informational answers")
+
+    async def read(self) -> bytes:
+        """The next part of the body as transferred; nothing at its end."""
+        event = await self._next_event()
+        return event.data if type(event) is h11.Data else b""
+
+    def recycle(self) -> bool:
+        """Makes it ready for another request; false if it cannot be."""
+        state = self._h11
+        whole = state.our_state is h11.DONE and state.their_state is h11.DONE
+        if not whole or state.trailing_data[0]:
+            return False
+        state.start_next_cycle()
+        return True
+
+    def is_quiet(self) -> bool:
+        """Whether nothing has arrived since the last answer: neither an end nor bytes that nobody asked for."""
+        return self._stream.is_quiet()
+
+    async def close(self) -> None:
+        await close(self._stream)
+
+    def _encode(self, request: h11.Request, body: bytes | None) -> bytes:
+        """The whole request in one piece: one system call, one packet where it fits."""
+        pieces = [self._h11.send(request)]
+        if body:
+            pieces.append(self._h11.send(h11.Data(data=body)))
+        pieces.append(self._h11.send(h11.EndOfMessage()))
+        return b"".join(piece for piece in pieces if piece)
+
+    async def _next_event(self) -> h11.Event | type[h11.PAUSED]:
+        while (event := self._h11.next_event()) is h11.NEED_DATA:
+            received = await self._stream.read(READ_BYTES)
+            if received:
+                self._heard = True
+            self._h11.receive_data(received)
+            if not received:
+                return self._last_event()
+        return event  # type: ignore[return-value]  # mypy does not narrow the sentinel away
+
+    def _last_event(self) -> h11.Event | type[h11.PAUSED]:
+        """What the API's end of the connection means: that of a body, or an answer that is not whole."""
+        if not self._heard:
+            raise Ended("it closed the connection without an answer")
+        try:
+            return self._h11.next_event()  # type: ignore[return-value]  # it never needs data again
+        except h11.RemoteProtocolError as error:
+            raise Ended(str(error)) from error
+
+
+async def close(stream: Stream) -> None:
+    """At once, whatever the caller's own cancellation: a farewell (TLS close_notify) would wait for the peer."""
+    with anyio.CancelScope(shield=True) as scope:
+        scope.cancel()
+        await stream.close()

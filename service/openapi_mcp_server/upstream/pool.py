@@ -1,0 +1,86 @@
+"""The connections to all APIs: dialled through the address rule, kept while they are of use, bounded.
+
+A connection belongs to one caller from `take` to `give_back` or `drop`, and nothing is awaited in between that could
+lose it: a cancelled call leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+import anyio
+
+from openapi_mcp_server.bridge.model import Origin
+from openapi_mcp_server.upstream import http11
+from openapi_mcp_server.upstream.http11 import Connection
+from openapi_mcp_server.upstream.sockets import Dialler, Stream
+
+IDLE_SECONDS = 50.0
+"""How long an idle connection is kept: load balancers close theirs after 60 s and more."""
+FRESH_SECONDS = 4.0
+"""How long an idle connection may serve a request that must not be repeated: servers close theirs after 5 s and
+more, and a request that meets the closing has an unknown outcome."""
+
+
+class Connections:
+    """At most ``idle_limit`` are kept idle; the caller limits how many are taken."""
+
+    def __init__(self, dialler: Dialler, *, idle_limit: int) -> None:
+        self._dialler = dialler
+        self._idle_limit = idle_limit
+        self._idle: list[Connection] = []  # the one used last at the end: the others get a chance to expire
+        self._tls: ssl.SSLContext | None = None
+
+    async def take(self, origin: Origin, *, repeatable: bool) -> Connection:
+        """An idle connection if there is a good one, else a new one."""
+        limit = IDLE_SECONDS if repeatable else FRESH_SECONDS
+        while (connection := self._pop_idle(origin)) is not None:
+            if anyio.current_time() - connection.idle_since < limit and connection.is_quiet():
+                return connection
+            await self.drop(connection)
+        return await self.dial(origin)
+
+    async def dial(self, origin: Origin) -> Connection:
+        """A new connection. Raises ConnectError or ConnectTimeout, and what the address rule raises."""
+        return Connection(origin, await self._connect(origin))
+
+    async def give_back(self, connection: Connection) -> None:
+        """After an answer: keeps the connection if it can carry another."""
+        if not connection.recycle() or not self._idle_limit:
+            await self.drop(connection)
+            return
+        connection.idle_since = anyio.current_time()
+        self._idle.append(connection)
+        if len(self._idle) > self._idle_limit:
+            await self.drop(self._idle.pop(0))
+
+    async def drop(self, connection: Connection) -> None:
+        await connection.close()
+
+    async def close(self) -> None:
+        """Closes what is idle; what is taken is its holder's to drop."""
+        while self._idle:
+            await self.drop(self._idle.pop())
+
+    async def _connect(self, origin: Origin) -> Stream:
+        stream = await self._dialler.connect(origin.host, origin.port)
+        if origin.scheme == "http":
+            return stream
+        try:
+            return await stream.start_tls(self._tls_context(), origin.host)
+        except BaseException:
+            await http11.close(stream)
+            raise
+
+    def _pop_idle(self, origin: Origin) -> Connection | None:
+        for index in range(len(self._idle) - 1, -1, -1):
+            if self._idle[index].origin == origin:
+                return self._idle.pop(index)
+        return None
+
+    def _tls_context(self) -> ssl.SSLContext:
+        """Made once, when first needed: reading the system's certificates takes 20 ms."""
+        if self._tls is None:
+            self._tls = ssl.create_default_context()  # its OpenSSL honours SSL_CERT_FILE and SSL_CERT_DIR
+            self._tls.set_alpn_protocols(["http/1.1"])
+        return self._tls

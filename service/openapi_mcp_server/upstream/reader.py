@@ -1,0 +1,126 @@
+"""An answer while it arrives: its head, and its body decoded, never more of it than the limit."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+
+import h11
+
+from openapi_mcp_server.bridge.media.table import is_stream
+from openapi_mcp_server.bridge.model import HttpResponse
+from openapi_mcp_server.errors import BadResponse
+
+_STEP = 64 * 1024
+"""Decoded bytes made at a time: 1 kB of gzip holds 1 MB, so a received piece is never inflated whole."""
+_GZIP = 16 + zlib.MAX_WBITS
+
+
+class Answer:
+    """Takes the body in pieces as transferred. ``is_full``: it exceeds the limit, and the rest is lost. What is longer
+    by its own word is so from its first piece on, unless its beginning is of use.
+
+    ``cut`` says in words why the body will not be whole. Raises BadResponse for an encoding that was not asked for.
+    """
+
+    def __init__(self, head: h11.Response, limit: int) -> None:
+        self.status = head.status_code
+        self.cut: str | None = None
+        self.is_full = False
+        self._reason = head.reason
+        self._headers = tuple(
+            (name.decode("ascii"), value.decode("latin-1"))
+            for name, value in head.headers
+            if name != b"set-cookie"  # kept for no other call, and of no use to a model
+        )
+        self._limit = limit
+        declared = int(next(iter(self.values("content-length")), "0"))  # h11 has checked it
+        self._will_be_full = declared > limit and not self.is_stream
+        self._size = 0
+        self._pieces: list[bytes] = []
+        self._is_gzip = is_gzip(", ".join(self.values("content-encoding")))
+        self._inflater = Inflater()
+
+    @property
+    def is_stream(self) -> bool:
+        return any(is_stream(value) for value in self.values("content-type"))
+
+    def values(self, name: str) -> list[str]:
+        return [value for key, value in self._headers if key == name]
+
+    def response(self) -> HttpResponse:
+        """What has arrived so far."""
+        return HttpResponse(
+            status=self.status,
+            reason=self._reason.decode("latin-1"),
+            headers=self._headers,
+            body=b"".join(self._pieces),
+            cut=self.cut,
+        )
+
+    def add(self, piece: bytes) -> None:
+        """Raises BadResponse for what is not gzip although it says so."""
+        if self._is_gzip:
+            self._unpack(piece)
+        else:
+            self._keep(piece)
+
+    def finish(self) -> None:
+        """Raises BadResponse if the end of the gzip data is missing."""
+        if self._is_gzip:
+            self._inflater.finish()
+
+    def _keep(self, decoded: bytes) -> None:
+        room = self._limit - self._size
+        self.is_full = self._will_be_full or len(decoded) > room
+        self._size += min(len(decoded), room)
+        self._pieces.append(decoded[:room] if self.is_full else decoded)
+
+    def _unpack(self, packed: bytes) -> None:
+        """Stops at the limit, not at the end of the piece."""
+        for decoded in self._inflater.unpacked(packed):
+            self._keep(decoded)
+            if self.is_full:
+                return
+
+
+class Inflater:
+    """Undoes gzip piece by piece. Members may follow one another (RFC 1952 section 2.2)."""
+
+    def __init__(self) -> None:
+        self._member: zlib._Decompress | None = None
+
+    def unpacked(self, packed: bytes) -> Iterator[bytes]:
+        """What is in a piece, in steps of 64 kB. Raises BadResponse for what is not gzip."""
+        while packed or self._member is not None:
+            if self._member is None:
+                self._member = zlib.decompressobj(_GZIP)
+            try:
+                decoded = self._member.decompress(packed, _STEP)
+            except zlib.error as error:
+                problem = f"the gzip data of the answer is broken: {error}"
+                raise BadResponse(problem, outcome_unknown=True) from error
+            yield decoded
+            if self._member.eof:
+                packed, self._member = self._member.unused_data, None
+            else:
+                packed = self._member.unconsumed_tail
+                if not packed and len(decoded) < _STEP:
+                    return
+
+    def finish(self) -> None:
+        """Raises BadResponse if the end of the gzip data is missing."""
+        if self._member is not None:
+            raise BadResponse("the gzip data of the answer ends too early", outcome_unknown=True)
+
+
+def is_gzip(content_encoding: str) -> bool:
+    """Only gzip is asked for. What is encoded twice or otherwise was not, and is a way to hide a bomb."""
+    match content_encoding.strip().lower():
+        case "" | "identity":
+            return False
+        case "gzip" | "x-gzip":
+            return True
+        case other:
+            problem = f"the answer's content encoding {other[:40]!r} was not asked for"
+            raise BadResponse(problem, outcome_unknown=True)

@@ -1,0 +1,302 @@
+"""Answers of an API, and the lack of one, as a model gets them."""
+
+from __future__ import annotations
+
+import base64
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answers import PNG, answer, texts, tool
+from openapi_mcp_server.bridge.media import content
+from openapi_mcp_server.bridge.model import HttpResponse, OutputContract
+from openapi_mcp_server.bridge.results.result import MISMATCH, OutputValidators, render
+from openapi_mcp_server.mcp.messages import (
+    AudioContent,
+    BlobResource,
+    EmbeddedResource,
+    ImageContent,
+    TextContent,
+    ToolResult,
+)
+
+PET = b'{"type":"object","properties":{"id":{"type":"integer"}},"required":["id"]}'
+
+
+def blob(result: ToolResult) -> BlobResource:
+    (block,) = result.content
+    assert isinstance(block, EmbeddedResource)
+    assert isinstance(block.resource, BlobResource)
+    return block.resource
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        pytest.param(
+            b'{ "price": 1.10,\n "n": 12345678901234567890123 }', '{"price":1.10,"n":12345678901234567890123}'
+        ),
+        pytest.param(b"[-0, 1e400, 0.1e-7]", "[-0,1e400,0.1e-7]", id="numbers as spelt"),
+        pytest.param('"\\u00e9 é \\/"'.encode(), '"\\u00e9 é \\/"', id="strings as spelt"),
+        pytest.param(b"null", "null", id="a bare value"),
+        pytest.param(b'\xef\xbb\xbf{"a":1}', '{"a":1}', id="a byte order mark is dropped"),
+    ],
+)
+def test_json_is_compact_and_otherwise_as_the_api_spelt_it(sent: bytes, shown: str) -> None:
+    assert render(tool(), answer(sent, "application/json")) == ToolResult(content=(TextContent(shown),))
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/problem+json", "application/ld+json; profile=x", "Application/JSON", "text/json", "image/x+json"],
+)
+def test_every_json_type_is_json(content_type: str) -> None:
+    assert texts(render(tool(), answer(b"[1, 2]", content_type))) == ["[1,2]"]
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)
+    )
+)
+def test_json_means_the_same_after_compacting(value: object) -> None:
+    body = msgspec.json.format(msgspec.json.encode(value), indent=3)
+    (shown,) = texts(render(tool(), answer(body, "application/json")))
+    assert msgspec.json.decode(shown) == value
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        pytest.param(rb'["cut \ud83d"]', r'["cut \ufffd"]', id="first half"),
+        pytest.param(rb'["\udc00\udc00"]', r'["\ufffd\ufffd"]', id="second halves"),
+        pytest.param(rb'["\ud83d\ud83d\ude00"]', r'["\ufffd\ud83d\ude00"]', id="half before a whole pair"),
+        pytest.param(rb'["\ud83d", "\\ud83d"]', r'["\ufffd","\\ud83d"]', id="an escaped backslash is none"),
+    ],
+)
+def test_half_a_surrogate_pair_costs_one_character_and_is_said(sent: bytes, shown: str) -> None:
+    first, note = texts(render(tool(), answer(sent, "application/json")))
+    assert first == shown
+    assert "cut in two by the API" in note
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b'{"a": 1', id="truncated"),
+        pytest.param(b"<html>oops</html>", id="a page"),
+        pytest.param(b"NaN", id="NaN"),
+        pytest.param(b'{"a": 1} {"a": 2}', id="two documents"),
+        pytest.param(b'"\xff\xfe"', id="not UTF-8"),
+        pytest.param(b"\x00\x01\x02", id="binary"),
+    ],
+)
+def test_broken_json_is_an_error_with_the_status_and_its_first_bytes(body: bytes) -> None:
+    result = render(tool(), answer(body, "application/json"))
+    (text,) = texts(result)
+    assert result.isError
+    assert text.startswith("The API answered 200 OK, but its body is not the application/json that it claims to be: ")
+    assert text.endswith(body.decode(errors="backslashreplace"))
+
+
+def test_json_nested_beyond_checking_is_shown_as_it_came() -> None:
+    body = b"[" * 100_000 + b"]" * 100_000
+    first, note = texts(render(tool(), answer(body, "application/json")))
+    assert first == body.decode()
+    assert "nested too deeply" in note
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "shown"),
+    [
+        pytest.param("naïve;1".encode(), "text/csv", "naïve;1", id="UTF-8 unless said otherwise"),
+        pytest.param("naïve".encode("latin-1"), "text/plain; charset=ISO-8859-1", "naïve", id="declared"),
+        pytest.param("naïve".encode("utf-16"), 'text/plain; a=b; charset="UTF-16"', "naïve", id="declared, quoted"),
+        pytest.param("日本".encode("shift_jis"), "text/html;charset=Shift_JIS", "日本", id="Shift_JIS"),
+        pytest.param("é".encode("latin-1"), "text/xml; charset=latin1", "é", id="latin1"),
+        pytest.param(
+            "<?xml version='1.0' encoding='iso-8859-1'?><a>é</a>".encode("latin-1"),
+            "application/xml",
+            "<?xml version='1.0' encoding='iso-8859-1'?><a>é</a>",
+            id="declared by the XML itself",
+        ),
+        pytest.param(b"<svg/>", "image/svg+xml", "<svg/>", id="SVG is text"),
+        pytest.param(b'{"a":1}\n{"a":2}\n', "application/x-ndjson", '{"a":1}\n{"a":2}\n', id="NDJSON as it is"),
+        pytest.param(b"data: 1\n\n", "text/event-stream", "data: 1\n\n", id="events as they are"),
+        pytest.param(b"<b>x</b>", "text/html", "<b>x</b>", id="a page that was asked for"),
+    ],
+)
+def test_text_is_read_in_its_charset(body: bytes, content_type: str, shown: str) -> None:
+    assert render(tool(), answer(body, content_type)) == ToolResult(content=(TextContent(shown),))
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        pytest.param(b"na\xefve", "text/plain", id="not UTF-8, no charset"),
+        pytest.param(b"na\xefve", "text/plain; charset=us-ascii", id="not what it declares"),
+        pytest.param(PNG, "text/html; charset=latin-1", id="binary behind a text type"),
+        pytest.param(b"abc", "text/plain; charset=punycode", id="a charset that could stop the server"),
+        pytest.param(b"abc", "text/plain; charset=zlib", id="not a charset"),
+        pytest.param(b"abc", "text/plain; charset=iso-8859-12", id="a charset that never was"),
+        pytest.param(b"%PDF-1.7\x00", "application/pdf", id="PDF"),
+        pytest.param(b"[1]", "application/octet-stream", id="octet-stream is never looked into"),
+        pytest.param(b"PK\x03\x04", "application/zip", id="ZIP"),
+        pytest.param(b"--b\r\n\r\n\xff\r\n--b--\r\n", "multipart/mixed; boundary=b", id="parts, with their boundary"),
+        pytest.param(b"--b\r\n\r\n{}\r\n--b--\r\n", "multipart/related; boundary=b; type=a/b", id="parts of text"),
+    ],
+)
+def test_what_is_no_text_is_a_resource_with_its_type_and_exact_bytes(body: bytes, content_type: str) -> None:
+    resource = blob(render(tool(), answer(body, content_type)))
+    assert resource.mimeType == content_type
+    assert resource.uri == "openapi://pet%20shop/getPet"
+    assert base64.b64decode(resource.blob) == body
+
+
+@pytest.mark.parametrize(
+    ("content_type", "block"),
+    [("image/png", ImageContent), ("image/jpeg; q=1", ImageContent), ("audio/mpeg", AudioContent)],
+)
+def test_images_and_audio_are_media(content_type: str, block: type[ImageContent | AudioContent]) -> None:
+    expected = block(base64.b64encode(PNG).decode(), content_type.partition(";")[0])
+    assert render(tool(), answer(PNG, content_type)).content == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param(b'{ "a": 1 }', TextContent('{"a":1}'), id="JSON"),
+        pytest.param("héllo".encode(), TextContent("héllo"), id="text"),
+    ],
+)
+def test_a_body_without_a_type_is_what_it_looks_like(body: bytes, expected: TextContent) -> None:
+    assert render(tool(), answer(body)).content == (expected,)
+
+
+def test_a_body_without_a_type_that_is_no_text_is_octets() -> None:
+    assert blob(render(tool(), answer(PNG))).mimeType == "application/octet-stream"
+
+
+@given(st.binary(min_size=1), st.sampled_from(["text/plain", "text/plain; charset=utf-16", "x/y", "image/gif", None]))
+def test_bytes_survive_whatever_their_type(body: bytes, content_type: str | None) -> None:
+    (block,) = render(tool(), answer(body, content_type)).content
+    if isinstance(block, EmbeddedResource):
+        assert isinstance(block.resource, BlobResource)
+        assert base64.b64decode(block.resource.blob) == body
+    elif isinstance(block, ImageContent):
+        assert base64.b64decode(block.data) == body
+    else:
+        assert isinstance(block, TextContent)
+        charset = "utf-16" if content_type and "utf-16" in content_type else "utf-8-sig"
+        assert content_type is None or block.text == body.decode(charset)
+
+
+@pytest.mark.parametrize("status", [200, 204, 205])
+def test_no_content_is_success_said_in_words(status: int) -> None:
+    result = render(tool("DELETE"), answer(b"", status=status))
+    assert not result.isError
+    assert texts(result)[0].startswith(f"The API answered {status} ")
+
+
+def test_an_answer_to_head_is_its_headers() -> None:
+    (text,) = texts(render(tool("HEAD"), answer(b"", "image/png", ("content-length", "512"))))
+    assert "Content-Type: image/png\nContent-Length: 512" in text
+
+
+@pytest.mark.parametrize(
+    ("headers", "lines"),
+    [
+        pytest.param(
+            [("link", '</a?page=2>; rel="next", <https://x/a?page=9>;rel=last;title="a, b"')],
+            ["Link next: /a?page=2", "Link last: https://x/a?page=9"],
+            id="links by relation",
+        ),
+        pytest.param([("link", "</a>")], ["Link without rel: /a"], id="a link without relation"),
+        pytest.param([("link", "nonsense; <")], [], id="no link at all"),
+        pytest.param([("location", "/pets/7")], ["Location: /pets/7"], id="Location"),
+        pytest.param([("etag", 'W/"1"')], ['ETag: W/"1"'], id="ETag"),
+        pytest.param([("retry-after", "30")], ["Retry-After: 30"], id="Retry-After"),
+        pytest.param([("x-ratelimit-remaining", "5")], ["x-ratelimit-remaining: 5"], id="rate limit"),
+        pytest.param([("set-cookie", "a=1"), ("server", "x")], [], id="nothing else"),
+    ],
+)
+def test_headers_a_model_needs_stand_in_a_text_of_their_own(headers: list[tuple[str, str]], lines: list[str]) -> None:
+    first, *rest = texts(render(tool(), answer(b"[]", "application/json", *headers)))
+    assert first == "[]"
+    assert rest == (["\n".join(lines)] if lines else [])
+
+
+def test_a_status_that_says_more_than_200_is_shown() -> None:
+    assert texts(render(tool("POST"), answer(b"{}", "application/json", status=202))) == ["{}", "Status: 202 Accepted"]
+
+
+def test_a_cut_stream_says_so_and_loses_half_a_character() -> None:
+    cut = answer("data: é".encode()[:-1], "text/event-stream", cut="after 10 MiB")
+    assert texts(render(tool(), cut)) == ["data: ", "Note: the answer was cut after 10 MiB."]
+
+
+@pytest.mark.parametrize(
+    ("body", "wrapped", "structured"),
+    [
+        pytest.param(b'{ "id": 7.0 }', False, b'{"id":7.0}', id="an object as it is"),
+        pytest.param(b"[1]", True, b'{"result":[1]}', id="anything else wrapped"),
+        pytest.param(b'{"id": 1}', True, b'{"result":{"id":1}}', id="wrapped because the schema says so"),
+    ],
+)
+def test_a_tool_with_an_output_schema_answers_with_structure(body: bytes, wrapped: bool, structured: bytes) -> None:
+    output = OutputContract(schema=msgspec.Raw(b'{"type":"object"}'), wrapped=wrapped)
+    result = render(tool(output=output), answer(body, "application/json"), OutputValidators())
+    assert bytes(result.structuredContent) == structured
+    assert result.meta is msgspec.UNSET
+
+
+@pytest.mark.parametrize(
+    ("schema", "body", "reason"),
+    [
+        pytest.param(PET, b'{"id":"secret"}', '#/id: the value is not of type "integer"', id="wrong type"),
+        pytest.param(PET, b"[]", "#: the answer is not an object", id="no object"),
+        pytest.param(PET, b'{"id":1e400}', "it cannot be checked: ", id="a number beyond a double"),
+        pytest.param(b'{"$ref":"http://127.0.0.1/x"}', b"{}", "it cannot be checked: ", id="nothing is fetched"),
+    ],
+)
+def test_an_answer_that_does_not_fit_keeps_its_text_and_is_told_as_undocumented(
+    schema: bytes, body: bytes, reason: str
+) -> None:
+    output = OutputContract(schema=msgspec.Raw(schema), wrapped=False)
+    result = render(tool(output=output), answer(body, "application/json"), OutputValidators())
+    assert not result.isError
+    assert texts(result) == [body.decode()]
+    assert bytes(result.structuredContent) == b'{"undocumented":%b}' % body
+    assert result.meta[MISMATCH].startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("response", "structured"),
+    [
+        pytest.param(answer(b'say "hi"', "text/plain"), b'{"undocumented":"say \\"hi\\""}', id="text"),
+        pytest.param(answer(b"\x89PNG", "image/png"), b'{"undocumented":null}', id="a picture"),
+        pytest.param(answer(b"", "", status=204), b'{"undocumented":null}', id="nothing"),
+    ],
+)
+def test_an_answer_that_is_not_json_is_told_as_undocumented(response: HttpResponse, structured: bytes) -> None:
+    result = render(tool(output=OutputContract(schema=msgspec.Raw(PET), wrapped=True)), response, OutputValidators())
+    assert bytes(result.structuredContent) == structured
+    assert result.meta[MISMATCH] == "the answer is not JSON"
+
+
+def test_an_empty_answer_says_nothing_of_its_length_and_type() -> None:
+    empty = answer(b"", "application/json", ("content-length", "0"), ("location", "/jobs/7"), status=202)
+    said = "The API answered 202 Accepted: success, without content.\nLocation: /jobs/7"
+    assert texts(render(tool("POST"), empty)) == [said]
+
+
+def test_without_validators_answers_are_not_checked() -> None:
+    output = OutputContract(schema=msgspec.Raw(PET), wrapped=False)
+    result = render(tool(output=output), answer(b'{"id":"x"}', "application/json"))
+    assert bytes(result.structuredContent) == b'{"id":"x"}'
+
+
+def test_a_resource_has_a_name_without_holes() -> None:
+    assert content.resource_uri("a/../b ?", "x") == "openapi://a%2F..%2Fb%20%3F/x"

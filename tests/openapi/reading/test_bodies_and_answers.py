@@ -1,0 +1,145 @@
+"""Request bodies and answers of OpenAPI 3.x by media type."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from documents import notes, of_operation, the_operation, value
+from openapi_mcp_server.openapi.model import ApiDescription
+
+GET = "#/paths/~1x/get"
+
+
+# Bodies
+
+
+def of_body(body: Any, **root: Any) -> ApiDescription:
+    return of_operation({"requestBody": body}, **root)
+
+
+def test_a_body_has_its_media_types_as_written():
+    description = of_body(
+        {
+            "required": True,
+            "description": "d",
+            "content": {
+                "application/json; charset=utf-8": {"schema": {"type": "object"}},
+                "text/*": {},
+            },
+        }
+    )
+    body = the_operation(description).body
+    assert body is not None
+    assert (body.pointer, body.required, body.description) == (f"{GET}/requestBody", True, "d")
+    assert [(media.name, media.schema and value(media.schema)) for media in body.media] == [
+        ("application/json; charset=utf-8", {"type": "object"}),
+        ("text/*", None),
+    ]
+    assert body.media[1].pointer == f"{GET}/requestBody/content/text~1*"
+
+
+@pytest.mark.parametrize("body", [{}, {"content": {}}, {"required": True}])
+def test_a_body_without_a_media_type_is_none_and_noted(body):
+    description = of_body(body)
+    assert the_operation(description).body is None
+    assert notes(description) == [("body_dropped", f"{GET}/requestBody")]
+
+
+def test_an_encoding_is_read_and_silence_stays_silence():
+    encoding = {
+        "a": {"contentType": "image/png", "style": "deepObject", "explode": True, "allowReserved": True},
+        "b": {},
+        "c": {"headers": {"X-Part": {"schema": {"const": 1}}, "Content-Type": {"schema": {}}}, "style": "odd"},
+    }
+    description = of_body({"content": {"multipart/form-data": {"schema": {}, "encoding": encoding}}})
+    body = the_operation(description).body
+    assert body is not None
+    a, b, c = body.media[0].encoding.values()
+    assert (a.content_type, a.style, a.explode, a.allow_reserved) == ("image/png", "deepObject", True, True)
+    assert (b.content_type, b.style, b.explode, b.allow_reserved, b.headers) == (None, None, None, False, ())
+    assert [(header.name, header.location, value(header.schema)) for header in c.headers] == [
+        ("X-Part", "header", {"const": 1})
+    ]
+    assert c.style == "form"
+    assert [kind for kind, _ in notes(description)] == ["parameter_repaired"]
+
+
+def test_an_item_schema_of_3_2_describes_a_stream():
+    content = {"application/jsonl": {"itemSchema": {"type": "object"}}}
+    operation = the_operation(
+        of_operation({"requestBody": {"content": content}, "responses": {"200": {"content": content}}}, dialect="3.2")
+    )
+    assert operation.body is not None
+    for media in (operation.body.media[0], operation.responses[0].media[0]):
+        assert media.is_stream
+        assert media.schema is not None
+        assert "object" in value(media.schema)["type"]
+
+
+def test_media_types_of_3_2_may_be_references():
+    components = {"mediaTypes": {"J": {"schema": {"type": "string"}}}}
+    description = of_body(
+        {"content": {"application/json": {"$ref": "#/components/mediaTypes/J"}}}, dialect="3.2", components=components
+    )
+    body = the_operation(description).body
+    assert body is not None
+    assert body.media[0].pointer == "#/components/mediaTypes/J"
+    assert body.media[0].name == "application/json"
+
+
+# Answers
+
+
+def test_answers_have_their_status_description_and_media_types():
+    content = {"application/json": {"schema": {"type": "string"}}, "text/csv": {}}
+    description = of_operation({"responses": {"200": {"description": "ok", "content": content}, "204": {}, "x-a": 1}})
+    ok, empty = the_operation(description).responses
+    assert (ok.status, ok.description, ok.pointer) == ("200", "ok", f"{GET}/responses/200")
+    assert [media.name for media in ok.media] == ["application/json", "text/csv"]
+    assert (empty.status, empty.media) == ("204", ())
+
+
+@pytest.mark.parametrize(
+    ("statuses", "told"),
+    [
+        (["200", "404"], ["200"]),
+        (["2xx", "default"], ["2XX"]),
+        (["404", "default"], ["default"]),
+        (["200", "201", "default"], ["200", "201"]),
+        (["302"], []),
+    ],
+)
+def test_only_successes_have_schemas(statuses, told):
+    answer = {"content": {"application/json": {"schema": {"type": "string"}}}}
+    found = the_operation(of_operation({"responses": dict.fromkeys(statuses, answer)})).responses
+    assert len(found) == len(statuses)
+    assert [response.status for response in found if response.media[0].schema is not None] == told
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "place"),
+    [
+        ("200", 5, ""),
+        ("200", {"content": []}, "/content"),
+        ("200", {"content": {"a/b": 5}}, "/content/a~1b"),
+        ("200", {"$ref": "#/missing"}, "/$ref"),
+        ("200", {"$ref": "https://example.com/"}, "/$ref"),
+        ("ok", {}, ""),
+        ("600", {}, ""),
+    ],
+)
+def test_an_answer_that_cannot_be_read_is_left_out_and_costs_nothing_else(status, answer, place):
+    description = of_operation({"responses": {status: answer, "404": {}}})
+    assert [response.status for response in the_operation(description).responses] == ["404"]
+    assert notes(description) == [("response_dropped", f"{GET}/responses/{status}{place}")]
+
+
+def test_an_output_that_cannot_be_read_leaves_its_media_type():
+    description = of_operation(
+        {"responses": {"200": {"content": {"application/json": {"schema": {"items": {"$ref": "x"}}}}}}}
+    )
+    (media,) = the_operation(description).responses[0].media
+    assert (media.name, media.schema) == ("application/json", None)
+    assert [kind for kind, _ in notes(description)] == ["output_dropped"]

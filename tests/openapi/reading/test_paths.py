@@ -1,0 +1,104 @@
+"""The keys of paths as people write them, and the parameters that they call for."""
+
+from __future__ import annotations
+
+import pytest
+
+from documents import described, notes, of_operation, skips, the_operation, value
+
+GET = "#/paths/~1x/get"
+
+
+@pytest.mark.parametrize(
+    ("key", "path", "query"),
+    [
+        ("pets", "/pets", ""),
+        ("", "/", ""),
+        ("?Action=List", "/", "Action=List"),
+        ("/pets?Action=List&v=1", "/pets", "Action=List&v=1"),
+        ("/pets?", "/pets", ""),
+        ("/pets#list", "/pets", ""),
+        ("/#Action=List", "/", ""),
+        ("/pets?a=1#b?c", "/pets", "a=1"),
+    ],
+)
+def test_a_path_key_is_taken_for_what_it_means(key, path, query):
+    description = of_operation({}, path=key)
+    operation = the_operation(description)
+    assert (operation.path, operation.query) == (path, query)
+    assert {kind for kind, _ in notes(description)} == {"path_repaired"}
+
+
+def test_operations_that_differ_in_fragment_or_query_only_are_all_there():
+    paths = {"/a": {"get": {}}, "/a#x": {"get": {}}, "/a#y": {"get": {}}, "/a?z=1": {"get": {}}}
+    description = described(paths)
+    assert [(operation.path, operation.query) for operation in description.operations] == [("/a", "")] * 3 + [
+        ("/a", "z=1")
+    ]
+    assert len({operation.pointer for operation in description.operations}) == 4
+
+
+def test_a_path_that_is_there_twice_but_for_its_slash_is_skipped():
+    description = described({"pets": {"get": {}, "put": {}}, "/pets": {"get": {}}})
+    assert [operation.pointer for operation in description.operations] == ["#/paths/~1pets/get"]
+    assert {pointer for pointer, _ in skips(description)} == {"#/paths/pets"}
+    assert [each.method for each in description.skipped] == ["GET", "PUT"]
+
+
+def test_extensions_are_no_paths():
+    assert described({"x-paths": {"get": {}}, "/x-y": {"get": {}}}).operations[0].path == "/x-y"
+
+
+def test_variables_without_a_parameter_become_required_strings():
+    description = of_operation({}, path="/a/{b}/{c}.{b}")
+    operation = the_operation(description)
+    assert [(each.name, each.location, each.required, value(each.schema)) for each in operation.parameters] == [
+        ("b", "path", True, {"type": "string"}),
+        ("c", "path", True, {"type": "string"}),
+    ]
+    assert [kind for kind, _ in notes(description)] == ["variable_undeclared"] * 2
+
+
+def test_path_parameters_are_required_and_must_be_in_the_path():
+    declared = [
+        {"name": "a", "in": "path", "schema": {}, "required": False},
+        {"name": "b", "in": "path", "schema": {}, "required": True},
+    ]
+    description = of_operation({"parameters": declared}, path="/x/{a}")
+    assert [(each.name, each.required) for each in the_operation(description).parameters] == [("a", True)]
+    assert [kind for kind, _ in notes(description)] == ["parameter_repaired", "parameter_dropped"]
+
+
+def test_a_variable_without_a_name_skips_the_operation():
+    assert [reason for _, reason in skips(of_operation({}, path="/a/{}"))] == [
+        "the path '/a/{}' has a variable without a name"
+    ]
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        [],
+        [{"name": "v", "in": "path", "required": True, "schema": {"type": "string"}}],
+        [{"name": "v", "in": "query", "required": True, "schema": {"type": "string"}}],
+        [{"name": "a", "in": "query", "required": True, "schema": {"type": "string"}}],
+    ],
+)
+def test_a_variable_in_the_query_of_a_key_is_a_query_parameter(declared):
+    operation = the_operation(of_operation({"parameters": declared}, path="/x?a={v}&b=1"))
+    assert (operation.path, operation.query) == ("/x", "b=1")
+    (found,) = operation.parameters
+    assert (found.name, found.location, found.style, found.explode, found.required) == (
+        "a",
+        "query",
+        "form",
+        True,
+        True,
+    )
+
+
+def test_a_parameter_whose_value_the_key_gives_is_left_out():
+    action = {"name": "Action", "in": "query", "required": True, "schema": {"enum": ["List"]}}
+    description = of_operation({"parameters": [action]}, path="/?Action=List")
+    assert the_operation(description).parameters == ()
+    assert ("parameter_dropped", "#/paths/~1?Action=List/get/parameters/0") in notes(description)

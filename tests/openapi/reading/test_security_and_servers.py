@@ -1,0 +1,108 @@
+"""Security schemes, what operations ask for, and where they are served."""
+
+from __future__ import annotations
+
+import pytest
+
+from documents import described, notes, of_operation, the_operation
+from openapi_mcp_server.openapi.model import SecurityChoice, SecurityScheme
+
+GET = "#/paths/~1x/get"
+
+
+SCHEMES = {
+    "key": {"type": "apiKey", "in": "header", "name": "X-Key"},
+    "basic": {"type": "http", "scheme": "Basic"},
+    "oauth": {"type": "oauth2", "flows": {}},
+    "openid": {"type": "openIdConnect"},
+    "tls": {"type": "mutualTLS"},
+    "alias": {"$ref": "#/components/securitySchemes/key"},
+}
+
+
+def test_security_schemes_are_read():
+    description = described(components={"securitySchemes": SCHEMES})
+    assert description.security_schemes == {
+        "key": SecurityScheme(name="key", kind="apiKey", location="header", parameter="X-Key"),
+        "basic": SecurityScheme(name="basic", kind="http", http_scheme="basic"),
+        "oauth": SecurityScheme(name="oauth", kind="oauth2"),
+        "openid": SecurityScheme(name="openid", kind="openIdConnect"),
+        "tls": SecurityScheme(name="tls", kind="mutualTLS"),
+        "alias": SecurityScheme(name="alias", kind="apiKey", location="header", parameter="X-Key"),
+    }
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        {"type": "magic"},
+        {},
+        {"type": "http"},
+        {"type": "apiKey", "in": "header"},
+        {"type": "apiKey", "in": "body", "name": "k"},
+        {"$ref": "elsewhere.yaml"},
+        5,
+    ],
+)
+def test_a_security_scheme_that_cannot_be_met_is_left_out_and_noted(scheme):
+    description = described(components={"securitySchemes": {"s": scheme}})
+    assert description.security_schemes == {}
+    ((kind, pointer),) = notes(description)
+    assert kind == "security_dropped"
+    assert pointer.startswith("#/components/securitySchemes/s")
+
+
+@pytest.mark.parametrize(
+    ("own", "effective"),
+    [
+        ({}, (SecurityChoice((("key", ()),)),)),
+        ({"security": None}, (SecurityChoice((("key", ()),)),)),
+        ({"security": []}, ()),
+        ({"security": [{}]}, (SecurityChoice(()),)),
+        (
+            {"security": [{"oauth": ["read"], "key": []}, {"basic": None}]},
+            (SecurityChoice((("oauth", ("read",)), ("key", ()))), SecurityChoice((("basic", ()),))),
+        ),
+    ],
+)
+def test_security_is_the_operations_own_or_the_documents(own, effective):
+    description = of_operation(own, security=[{"key": []}], components={"securitySchemes": SCHEMES})
+    assert the_operation(description).security == effective
+
+
+def test_a_scheme_that_is_not_there_is_noted_and_still_asked_for():
+    description = of_operation({"security": [{"missing": []}]})
+    assert the_operation(description).security == (SecurityChoice((("missing", ()),)),)
+    assert notes(description) == [("security_dropped", f"{GET}/security/0/missing")]
+
+
+@pytest.mark.parametrize(
+    ("servers", "urls"),
+    [
+        ([{"url": "https://a.example.com/v1"}, {"url": "/v2"}], ("https://a.example.com/v1", "/v2")),
+        (
+            [{"url": "https://{r}.example.com/{v}", "variables": {"r": {"default": "eu"}, "v": {"default": 2}}}],
+            ("https://eu.example.com/2",),
+        ),
+        ([{"url": "https://{r}.example.com"}], ()),
+        ([{"url": "https://{r}.example.com", "variables": {"r": {"enum": ["a"]}}}], ()),
+        ([{"url": ""}, {}, 5, {"url": "/ok"}], ("/", "/ok")),
+        (None, ()),
+    ],
+)
+def test_servers_have_their_variables_replaced_by_defaults(servers, urls):
+    description = described(servers=servers)
+    assert description.servers == urls
+    assert {kind for kind, _ in notes(description)} <= {"server_dropped"}
+    assert len(notes(description)) == len(servers or ()) - len(urls)
+
+
+def test_servers_are_those_of_the_operation_or_the_path():
+    description = described(
+        {
+            "/a": {"servers": [{"url": "/path"}], "get": {}, "put": {"servers": [{"url": "/operation"}]}},
+            "/b": {"get": {}, "put": {"servers": []}},
+        },
+        servers=[{"url": "/root"}],
+    )
+    assert [operation.servers for operation in description.operations] == [("/path",), ("/operation",), (), ()]

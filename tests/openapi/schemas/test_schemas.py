@@ -1,0 +1,474 @@
+"""Schemas of every dialect to JSON Schema 2020-12, as requests and as answers are told by them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from documents import compiles, described, got, named, notes, of_schemas, sent, sent_schema, skips
+from openapi_mcp_server.openapi.schemas.patterns import Patterns
+from openapi_mcp_server.openapi.schemas.responses import SHORT_PROSE
+
+OLD = {"type": "string", "nullable": True}
+
+# What requests are told by: (as written, as emitted)
+
+
+@pytest.mark.parametrize(
+    ("written", "emitted"),
+    [
+        pytest.param({"type": "string", "nullable": True}, {"type": ["string", "null"]}, id="nullable"),
+        pytest.param({"type": "string", "nullable": False}, {"type": "string"}, id="not nullable"),
+        pytest.param({"type": "string", "x-nullable": True}, {"type": ["string", "null"]}, id="x-nullable"),
+        pytest.param({"nullable": True}, {}, id="nullable without a type says nothing"),
+        pytest.param(
+            {"type": "string", "enum": ["a"], "nullable": True},
+            {"type": ["string", "null"], "enum": ["a", None]},
+            id="nullable enum",
+        ),
+        pytest.param(
+            {"nullable": True, "allOf": [{"type": "object"}], "description": "d"},
+            {"anyOf": [{"allOf": [{"type": "object"}]}, {"type": "null"}], "description": "d"},
+            id="nullable allOf",
+        ),
+        pytest.param(
+            {"nullable": True, "type": "object", "oneOf": [{"required": ["a"]}]},
+            {"anyOf": [{"type": "object", "oneOf": [{"required": ["a"]}]}, {"type": "null"}]},
+            id="nullable oneOf beside a type",
+        ),
+        pytest.param({"minimum": 1, "exclusiveMinimum": True}, {"exclusiveMinimum": 1}, id="exclusive minimum"),
+        pytest.param({"minimum": 1, "exclusiveMinimum": False}, {"minimum": 1}, id="inclusive minimum"),
+        pytest.param({"exclusiveMaximum": True}, {}, id="exclusive without a maximum"),
+        pytest.param({"maximum": 9, "exclusiveMaximum": True}, {"exclusiveMaximum": 9}, id="exclusive maximum"),
+        pytest.param({"exclusiveMaximum": 9.5}, {"exclusiveMaximum": 9.5}, id="exclusive maximum of 3.1"),
+        pytest.param({"example": "cat"}, {"examples": ["cat"]}, id="example"),
+        pytest.param({"example": "c" * 500}, {}, id="long example"),
+        pytest.param({"example": {"a": 1}}, {"examples": [{"a": 1}]}, id="example object"),
+        pytest.param(
+            {
+                "type": "object",
+                "xml": {"name": "a"},
+                "externalDocs": {"url": "u"},
+                "x-a": 1,
+            },
+            {"type": "object"},
+            id="what asserts nothing",
+        ),
+        pytest.param(
+            {
+                "oneOf": [{"type": "object"}],
+                "discriminator": {"propertyName": "kind", "mapping": {"cat": "#/components/schemas/Cat", "dog": "Dog"}},
+            },
+            {"oneOf": [{"type": "object"}], "description": "kind selects the schema: cat → Cat, dog → Dog."},
+            id="discriminator in words",
+        ),
+        pytest.param({"type": "string", "format": "binary"}, {"type": "string", "format": "binary"}, id="binary"),
+        pytest.param({"type": "file"}, {"type": "string", "format": "binary"}, id="file"),
+        pytest.param(
+            {"type": "string", "default": "a", "enum": ["a"], "deprecated": True, "title": "T", "description": "d"},
+            {"type": "string", "default": "a", "enum": ["a"], "deprecated": True, "title": "T", "description": "d"},
+            id="kept",
+        ),
+        pytest.param(
+            {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 2.0, "uniqueItems": True},
+            {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 2.0, "uniqueItems": True},
+            id="array",
+        ),
+        pytest.param(
+            {"additionalProperties": False, "properties": {"a": {"nullable": True, "type": "integer"}}},
+            {"additionalProperties": False, "properties": {"a": {"type": ["integer", "null"]}}},
+            id="object",
+        ),
+        pytest.param({"additionalProperties": True}, {"additionalProperties": {}}, id="open map"),
+        pytest.param({"required": ["a", "a", "b"]}, {"required": ["a", "b"]}, id="required twice"),
+        pytest.param({"required": []}, {}, id="nothing required"),
+        pytest.param({"type": None, "items": None, "minimum": None, "enum": None}, {}, id="keys without a value"),
+        pytest.param({}, {}, id="empty"),
+    ],
+)
+def test_a_schema_of_3_0_is_told_in_2020_12(written, emitted):
+    description = of_schemas(written, dialect="3.0")
+    assert sent(description) == emitted
+    assert notes(description) == []
+
+
+CAT = {"type": "object", "properties": {"meow": {"type": "boolean"}}}
+DOG = {"type": "object", "properties": {"bark": {"type": "boolean"}}}
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        pytest.param([{"type": "string"}, {"type": "integer"}, {"type": ["array", "null"]}], id="types differ"),
+        pytest.param([{"required": ["a"]}, {"required": ["b"]}], id="either this member or that"),
+        pytest.param([CAT], id="one choice"),
+    ],
+)
+def test_one_of_stays_where_only_one_can_fit_or_only_one_is_meant(choices):
+    assert sent(of_schemas({"oneOf": choices})) == {"oneOf": choices}
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        pytest.param([{"type": "integer"}, {"type": "number"}], id="an integer is a number"),
+        pytest.param([{"type": "string", "format": "uuid"}, {"type": "string"}], id="formats assert nothing"),
+        pytest.param([CAT, DOG], id="objects that differ by what is optional"),
+        pytest.param([{"type": "string"}, {"enum": ["a"]}], id="a choice without a type"),
+    ],
+)
+def test_one_of_admits_several_where_two_may_fit_by_accident(choices):
+    assert sent(of_schemas({"oneOf": choices})) == {"anyOf": choices}
+
+
+def test_one_of_that_admits_several_stands_beside_an_any_of():
+    given = sent(of_schemas({"anyOf": [{"type": "object"}], "oneOf": [CAT, DOG]}))
+    assert given == {"anyOf": [{"type": "object"}], "allOf": [{"anyOf": [CAT, DOG]}]}
+
+
+@pytest.mark.parametrize("discriminator", [{"propertyName": "kind"}, "kind"])
+def test_a_schema_that_others_are_made_of_takes_their_members(discriminator):
+    pet = {"type": "object", "properties": {"kind": {"type": "string"}}}
+    given = sent(of_schemas(pet | {"discriminator": discriminator}, dialect="2.0"))
+    assert given == pet | {"additionalProperties": {}}
+    closed = pet | {"discriminator": discriminator, "additionalProperties": False}
+    assert sent(of_schemas(closed, dialect="2.0")) == pet | {"additionalProperties": False}
+
+
+@pytest.mark.parametrize("keyword", ["oneOf", "anyOf"])
+def test_without_a_mapping_the_names_of_the_schemas_are_the_kinds(keyword):
+    choices = [{"$ref": "#/components/schemas/Cat"}, {"$ref": "#/components/schemas/Dog"}]
+    schema = {keyword: choices, "discriminator": {"propertyName": "kind"}}
+    given = sent(of_schemas(schema, Cat=CAT, Dog=DOG))
+    assert given["description"] == "kind selects the schema: Cat, Dog."
+
+
+@pytest.mark.parametrize(
+    ("written", "emitted"),
+    [
+        pytest.param({"type": ["string", "null"]}, {"type": ["string", "null"]}, id="types"),
+        pytest.param({"type": ["string"]}, {"type": "string"}, id="one type"),
+        pytest.param({"type": ["string", None]}, {"type": ["string", "null"]}, id="null unquoted in YAML"),
+        pytest.param({"const": None}, {"const": None}, id="const null"),
+        pytest.param(
+            {"prefixItems": [{"type": "string"}], "items": False},
+            {"prefixItems": [{"type": "string"}], "items": False},
+            id="tuple",
+        ),
+        pytest.param(
+            {"if": {"required": ["a"]}, "then": {"required": ["b"]}, "else": False, "not": {"type": "null"}},
+            {"if": {"required": ["a"]}, "then": {"required": ["b"]}, "else": False, "not": {"type": "null"}},
+            id="conditions",
+        ),
+        pytest.param(
+            {"properties": {"a": True, "b": False}}, {"properties": {"a": {}, "b": {"not": {}}}}, id="booleans"
+        ),
+        pytest.param(
+            {"contentEncoding": "base64", "contentMediaType": "image/png"},
+            {"contentEncoding": "base64", "contentMediaType": "image/png"},
+            id="content",
+        ),
+        pytest.param({"examples": [1, 2, 3, 4, "x" * 500]}, {"examples": [1, 2, 3]}, id="examples"),
+        pytest.param(
+            {
+                "dependentRequired": {"a": ["b"]},
+                "dependentSchemas": {"a": {"minProperties": 2}},
+                "propertyNames": {"maxLength": 3},
+            },
+            {
+                "dependentRequired": {"a": ["b"]},
+                "dependentSchemas": {"a": {"minProperties": 2}},
+                "propertyNames": {"maxLength": 3},
+            },
+            id="dependencies",
+        ),
+        pytest.param(
+            {
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                "$comment": "c",
+                "$defs": {"a": {}},
+                "type": "null",
+            },
+            {"type": "null"},
+            id="what means nothing here",
+        ),
+        pytest.param(
+            {"patternProperties": {"^x": {"type": "string"}}, "additionalProperties": False},
+            {"patternProperties": {"^x": {"type": "string"}}, "additionalProperties": False},
+            id="patterns",
+        ),
+    ],
+)
+def test_a_schema_of_3_1_passes_through(written, emitted):
+    description = of_schemas(written)
+    assert sent(description) == emitted
+    assert notes(description) == []
+
+
+@pytest.mark.parametrize(("schema", "emitted"), [(True, {}), (False, {"not": {}}), (None, {})])
+def test_a_whole_schema_may_be_a_boolean_or_nothing(schema, emitted):
+    assert sent(of_schemas({"$ref": "#/components/schemas/A"}, A=schema)) == {"$ref": "#/$defs/A"}
+    description = of_schemas({"$ref": "#/components/schemas/A"}, A=schema)
+    assert named(description.request_schemas) == {"A": emitted}
+
+
+# What cannot be, is left out and noted, and the rest still compiles
+
+WRONG: list[tuple[str, Any, Any]] = [
+    ("title", 5, {}),
+    ("description", {}, {}),
+    ("format", ["a"], {}),
+    ("minimum", "0", {}),
+    ("maximum", True, {}),
+    ("exclusiveMinimum", "1", {}),
+    ("multipleOf", 0, {}),
+    ("multipleOf", -1, {}),
+    ("minLength", -1, {}),
+    ("maxLength", 1.5, {}),
+    ("maxItems", "3", {}),
+    ("uniqueItems", "yes", {}),
+    ("deprecated", "yes", {}),
+    ("enum", "a", {}),
+    ("enum", [], {}),
+    ("enum", {"a": 1}, {}),
+    ("required", True, {}),
+    ("required", "a", {}),
+    ("required", [1], {}),
+    ("properties", [], {}),
+    ("patternProperties", [], {}),
+    ("dependentRequired", {"a": "b"}, {}),
+    ("dependentRequired", {"a": ["b", "b"]}, {}),
+    ("items", "string", {}),
+    ("not", 5, {}),
+    ("allOf", {}, {}),
+    ("anyOf", "a", {}),
+    ("prefixItems", {}, {}),
+    ("additionalProperties", "string", {}),
+    ("examples", {"a": {"value": 1}}, {}),
+    ("type", "int", {}),
+    ("type", 5, {}),
+    ("type", ["string", "text"], {"type": "string"}),
+    ("type", {}, {}),
+    ("pattern", 5, {}),
+]
+
+
+@pytest.mark.parametrize(("keyword", "wrong", "emitted"), WRONG, ids=lambda value: str(value)[:20])
+def test_a_keyword_with_a_value_that_it_cannot_have_is_left_out_and_noted(keyword, wrong, emitted):
+    description = of_schemas({keyword: wrong})
+    assert sent(description) == emitted
+    pointer = f"#/paths/~1x/post/requestBody/content/application~1json/schema/{keyword}"
+    assert notes(description) == [("keyword_dropped", pointer)]
+
+
+@pytest.mark.parametrize(
+    ("schema", "emitted", "place"),
+    [
+        ({"properties": {"a": "string", "b": {}}}, {"properties": {"a": {}, "b": {}}}, "/properties/a"),
+        ({"allOf": [{"type": "object"}, 7]}, {"allOf": [{"type": "object"}]}, "/allOf/1"),
+        ({"allOf": [7]}, {}, "/allOf/0"),
+        (
+            {"items": {"properties": {"a/b": {"minLength": "x"}}}},
+            {"items": {"properties": {"a/b": {}}}},
+            "/items/properties/a~1b/minLength",
+        ),
+    ],
+)
+def test_what_is_wrong_further_down_is_noted_where_it_is(schema, emitted, place):
+    description = of_schemas({"$ref": "#/components/schemas/S"}, S=schema)
+    assert named(description.request_schemas) == {"S": emitted}
+    assert notes(description) == [("keyword_dropped", f"#/components/schemas/S{place}")]
+
+
+@pytest.mark.parametrize(
+    ("schema", "emitted"),
+    [
+        ({"type": "string", "enum": [1, "a", True]}, {"type": "string", "enum": ["1", "a", "true"]}),
+        ({"type": "integer", "enum": ["1", 2]}, {"type": "integer", "enum": [2]}),
+        ({"type": "array", "enum": ["a"]}, {"type": "array"}),
+        ({"items": [{"type": "string"}]}, {"prefixItems": [{"type": "string"}]}),
+    ],
+)
+def test_a_schema_that_contradicts_itself_is_repaired_and_noted(schema, emitted):
+    description = of_schemas(schema)
+    assert sent(description) == emitted
+    assert [kind for kind, _ in notes(description)] == ["schema_repaired"]
+
+
+@pytest.mark.parametrize("schema", [5, "string", [1]])
+def test_what_is_no_schema_at_all_costs_the_operation(schema):
+    ((pointer, reason),) = skips(of_schemas(schema))
+    assert pointer == "#/paths/~1x/post/requestBody/content/application~1json/schema"
+    assert reason.startswith("expected a schema (an object), got ")
+
+
+# Regular expressions
+
+
+@pytest.mark.parametrize(
+    ("pattern", "runs"),
+    [
+        (r"^[a-z]+$", r"^[a-z]+$"),
+        (r"^\p{L}+$", r"^\p{L}+$"),
+        (r"^\d{3}\/\d$", r"^\d{3}\/\d$"),
+        (r"\A[a-z]+\z", r"^[a-z]+$"),
+        (r"\A[a-z]+\Z", r"^[a-z]+$"),
+        (r"\\A", r"\\A"),
+        (r"[^]", r"[\s\S]"),
+        (r"/^[a-z]+$/", r"^[a-z]+$"),
+        (r"/a/b", r"/a/b"),
+        (r"^(?!\s)a", None),
+        (r"(?<=a)b", None),
+        (r"(a)\1", None),
+        (r"(", None),
+        (r"(a{1000}){1000}", None),
+    ],
+)
+def test_a_pattern_runs_in_linear_time_or_not_at_all(pattern, runs):
+    assert Patterns().linear(pattern) == runs
+
+
+def test_a_pattern_that_cannot_run_is_left_out_and_noted():
+    description = of_schemas({"type": "string", "pattern": "(?=a)"})
+    assert sent(description) == {"type": "string"}
+    assert [kind for kind, _ in notes(description)] == ["pattern_dropped"]
+
+
+def test_names_are_not_checked_where_their_pattern_cannot_run():
+    description = of_schemas({"patternProperties": {"(?=a)": {"type": "string"}}, "additionalProperties": False})
+    validator = compiles(sent_schema(description), {})
+    assert validator.is_valid({"anything": 1})
+
+
+# Read-only and write-only
+
+PET = {
+    "type": "object",
+    "required": ["id", "name", "secret"],
+    "properties": {
+        "id": {"type": "integer", "readOnly": True},
+        "name": {"type": "string"},
+        "secret": {"type": "string", "writeOnly": True},
+    },
+}
+
+
+def test_requests_lack_read_only_properties_and_answers_write_only_ones():
+    description = of_schemas(PET)
+    assert list(sent(description)["properties"]) == ["name", "secret"]
+    assert sent(description)["required"] == ["name", "secret"]
+    assert list(got(description)["properties"]) == ["id", "name"]
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        {"readOnly": True, "type": "string"},
+        {"$ref": "#/components/schemas/Hidden"},
+        {"$ref": "#/components/schemas/Alias"},
+        {"allOf": [{"$ref": "#/components/schemas/Shown"}, {"readOnly": True}]},
+        {"allOf": [{"$ref": "#/components/schemas/Hidden"}]},
+        {"$ref": "#/components/schemas/Shown", "readOnly": True},
+    ],
+)
+@pytest.mark.parametrize("dialect", ["3.0", "3.1"])
+def test_a_property_is_read_only_however_that_is_said(hidden, dialect):
+    schema = {"properties": {"a": hidden, "b": {"$ref": "#/components/schemas/Shown"}}, "required": ["a", "b"]}
+    description = of_schemas(
+        schema,
+        dialect=dialect,
+        Hidden={"type": "string", "readOnly": True},
+        Alias={"$ref": "#/components/schemas/Hidden"},
+        Shown={"type": "string"},
+    )
+    assert sent(description) == {"properties": {"b": {"$ref": "#/$defs/Shown"}}, "required": ["b"]}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"allOf": [{"$ref": "#/components/schemas/Base"}, {"required": ["id", "name"]}]},
+        {"allOf": [{"$ref": "#/components/schemas/Base"}], "required": ["id", "name"]},
+        {"$ref": "#/components/schemas/Base", "required": ["id", "name"]},
+        {"allOf": [{"allOf": [{"$ref": "#/components/schemas/Base"}]}, {"anyOf": [{"required": ["id", "name"]}]}]},
+    ],
+)
+def test_a_read_only_property_is_not_required_by_what_it_is_combined_with(schema):
+    base = {"type": "object", "properties": {"id": {"readOnly": True}, "name": {}}}
+    description = of_schemas(schema, Base=base)
+    assert compiles(sent_schema(description), description.request_schemas).is_valid({"name": "x"})
+    assert not compiles(sent_schema(description), description.request_schemas).is_valid({})
+
+
+# What answers are told by
+
+
+@pytest.mark.parametrize(
+    ("written", "emitted"),
+    [
+        (
+            {"type": "string", "enum": ["a"], "pattern": "^a", "format": "date", "minLength": 1},
+            {"type": ["string", "null"]},
+        ),
+        ({"type": ["integer", "null"], "const": 1, "default": 1, "examples": [1]}, {"type": ["integer", "null"]}),
+        (
+            {"type": "object", "required": ["a"], "additionalProperties": False, "properties": {"a": True}},
+            {"type": ["object", "null"], "properties": {"a": {}}},
+        ),
+        ({"additionalProperties": {"type": "string"}}, {"additionalProperties": {"type": ["string", "null"]}}),
+        ({"additionalProperties": {"type": "string"}, "patternProperties": {"^x": {}}}, {}),
+        (
+            {"oneOf": [{"type": "string"}, {"type": "number"}]},
+            {"anyOf": [{"type": ["string", "null"]}, {"type": ["number", "null"]}]},
+        ),
+        ({"allOf": [{"type": "object"}]}, {"allOf": [{"type": ["object", "null"]}]}),
+        (
+            {"type": "array", "items": {"type": "string", "maxLength": 3}, "maxItems": 1},
+            {"type": ["array", "null"], "items": {"type": ["string", "null"]}},
+        ),
+        (
+            {"prefixItems": [{"type": "string"}, False], "items": False},
+            {"prefixItems": [{"type": ["string", "null"]}, {}]},
+        ),
+        (
+            {
+                "not": {"type": "string"},
+                "if": {},
+                "then": False,
+                "contains": {},
+                "propertyNames": False,
+                "unevaluatedProperties": False,
+            },
+            {},
+        ),
+        ({"type": "money"}, {}),
+        ({"description": "  a\n b "}, {"description": "a b"}),
+        ({"description": "x" * 1000}, {"description": "x" * (SHORT_PROSE - 1) + "…"}),
+    ],
+)
+def test_answers_are_told_loosely(written, emitted):
+    description = of_schemas(written)
+    assert got(description) == emitted
+
+
+# The definitions
+
+
+def test_definitions_are_shared_between_operations_and_not_between_directions():
+    body = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/A"}}}}
+    operation = {"requestBody": body, "responses": {"200": body}}
+    description = described(
+        {f"/{n}": {"post": operation} for n in range(3)},
+        components={"schemas": {"A": {"type": "string", "enum": ["a"]}}},
+    )
+    assert named(description.request_schemas) == {"A": {"type": "string", "enum": ["a"]}}
+    assert named(description.response_schemas) == {"A": {"type": ["string", "null"]}}
+
+
+@pytest.mark.parametrize(("media_type", "kept"), [("application/xml", True), ("application/json", False)])
+def test_xml_names_are_kept_where_bodies_are_xml(media_type, kept):
+    schema = {"type": "string", "xml": {"name": "n", "x-other": 1}}
+    content = {media_type: {"schema": schema}}
+    description = described({"/x": {"post": {"requestBody": {"content": content}}}})
+    assert sent(description).get("xml") == ({"name": "n"} if kept else None)
