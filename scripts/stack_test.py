@@ -22,10 +22,10 @@ from typing import Any
 import httpx2
 import msgspec
 import trio
+from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
-from mcp import Client
 from openapi_mcp_server.settings.table import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent

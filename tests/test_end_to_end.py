@@ -15,11 +15,11 @@ from urllib.parse import urljoin, urlsplit
 import anyio
 import msgspec
 import pytest
+from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from asked import call, fetch, message, post
 from held import DEADLINE_SECONDS, HeldApi
-from mcp import Client
 from openapi_mcp_server.demo.picture import tile
 from processes import command, environment, inspected, run, started
 

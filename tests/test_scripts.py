@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import anyio
 import msgspec
 import pytest
-
 from mcp import Client
+
 from node import NODE, NODE_FOLDER
 from processes import CHECKOUT, Server, environment
 

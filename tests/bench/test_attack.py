@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from processes import CHECKOUT, environment
 
 SECONDS = 600

@@ -15,12 +15,12 @@ import msgspec
 import pytest
 import trio
 from anyio.to_thread import run_sync
+from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from asked import fetch, message, post, until
 from held import HeldApi
-from mcp import Client
 from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.process import lifecycle
 from openapi_mcp_server.settings.config import load

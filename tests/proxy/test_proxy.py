@@ -22,10 +22,10 @@ from urllib.parse import urlsplit
 import anyio
 import msgspec
 import pytest
+from mcp import Client
 
 from certificates import certificate
 from held import DEADLINE_SECONDS, HeldApi
-from mcp import Client
 from nginx import Nginx, every_worker, free_port, proxy
 from node import NODE, NODE_FOLDER
 from processes import Server, free_ports, started

@@ -22,9 +22,9 @@ import anyio.to_thread
 import msgspec
 import pytest
 import trio
+from mcp import Client
 from mcp.client.sse import sse_client
 
-from mcp import Client
 from nginx import every_worker, proxy
 from node import NODE, NODE_FOLDER
 from openapi_mcp_server.server import connections, ports

@@ -9,9 +9,9 @@ import anyio
 import msgspec
 import pytest
 import trio
+from mcp import Client, MCPError
 
 from descriptions import filterable
-from mcp import Client, MCPError
 from openapi_mcp_server.errors import Unreachable
 from openapi_mcp_server.gateway import Gateway
 from scripted import ScriptedApi, Silence, gateway, ok, slowly, tool

@@ -9,9 +9,9 @@ import anyio
 import msgspec
 import pytest
 import trio
+from mcp import Client, MCPError
 from mcp.client.sse import sse_client
 
-from mcp import Client, MCPError
 from openapi_mcp_server.gateway import Gateway
 from scripted import ScriptedApi, Silence, gateway, ok, slowly
 from served import served

@@ -17,10 +17,10 @@ import msgspec
 import pytest
 import trio
 import trio.testing
-
-from asked import META
 from mcp import Client as OfficialClient
 from mcp import StdioServerParameters
+
+from asked import META
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
 from openapi_mcp_server.gateway import Gateway
 from openapi_mcp_server.server.stdio import CALLS, LINE_BYTES, STALL_SECONDS

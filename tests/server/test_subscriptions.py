@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 import trio
+from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.subscriptions import ToolsListChanged
 from trio.testing import wait_all_tasks_blocked
 
 from asked import META
-from mcp import Client
 from openapi_mcp_server.gateway import Gateway
 from openapi_mcp_server.mcp.methods import LEGACY
 from openapi_mcp_server.observe.record import CallRecord
