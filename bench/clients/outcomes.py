@@ -1,0 +1,169 @@
+"""What became of one adapter with one document, and the table of all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from documents import SPELLINGS, Document, Request
+from echo import Api
+
+LEGEND = """
+.        nothing is lost
+-N       N tools are not in the list
+?N       N tools have a schema that cannot be shown to a model, or that lacks arguments
+2xN      N names are given twice, which model providers refuse
+call     the nested call was not made as given
+text     it was not with numbers as text; numbers: with digits as numbers; where the server is to blame
+n/a      could not be tried
+"""
+PLAIN = "no framework"
+"""The row of the calls that nothing stands between."""
+
+
+class Outcome(msgspec.Struct):
+    """One adapter with one document. ``lost``: how many tools are not listed; ``blamed``: those that the adapter said
+    something of. ``calls``: by spelling, what is wrong, or nothing. ``not_tried``: why there is nothing else here.
+    """
+
+    adapter: str
+    document: str
+    served: int = 0
+    listed: int = 0
+    lost: int = 0
+    blamed: dict[str, str] = {}
+    message: str = ""
+    unreadable: dict[str, str] = {}
+    fewer: dict[str, list[str]] = {}
+    twice: list[str] = []
+    calls: dict[str, str] = {}
+    own_calls: dict[str, str] = {}
+    """Calls that the adapter's own check refused and the server takes."""
+    seconds: float = 0.0
+    not_tried: str = ""
+
+    @property
+    def cell(self) -> str:
+        if self.not_tried:
+            return "n/a"
+        unreadable = len(self.unreadable.keys() | self.fewer.keys())
+        parts = [
+            f"-{self.lost}" if self.lost else "",
+            f"?{unreadable}" if unreadable else "",
+            f"2x{len(self.twice)}" if self.twice else "",
+            *(("call" if spelling == "given" else spelling) for spelling, wrong in self.calls.items() if wrong),
+        ]
+        return " ".join(filter(None, parts)) or "."
+
+
+class Told(msgspec.Struct):
+    """What a runner writes; the fields are those of `Outcome`, uncounted."""
+
+    listed: int = 0
+    lost: dict[str, str] = {}
+    message: str = ""
+    unreadable: dict[str, str] = {}
+    fewer: dict[str, list[str]] = {}
+    twice: list[str] = []
+    calls: list[dict[str, str]] = []
+
+
+def judged(told: Told, outcome: Outcome, document: Document, api: Api, plain: Mapping[str, str]) -> None:
+    """Fills in an outcome. ``plain``: what was wrong with the same calls without the adapter."""
+    outcome.listed, outcome.lost = told.listed, len(told.lost)
+    outcome.blamed = {name: why for name, why in told.lost.items() if why}
+    outcome.message, outcome.unreadable = told.message, told.unreadable
+    outcome.fewer, outcome.twice = told.fewer, told.twice
+    if document.tool in told.lost:
+        return  # it was counted there
+    for number, spelling in enumerate(SPELLINGS):
+        made = told.calls[number] if number < len(told.calls) else {"error": told.message}
+        wrong = fault(made, document, api)
+        is_own = spelling != "given" and not plain[spelling]
+        (outcome.own_calls if is_own else outcome.calls)[spelling] = wrong
+
+
+def fault(made: Mapping[str, str], document: Document, api: Api) -> str:
+    """What is wrong with a call, from what the caller got and what the API received."""
+    if "error" in made:
+        return one_line(made["error"])
+    if isinstance(document.wanted, str):
+        return "" if document.wanted in bare(made["text"]) else one_line(made["text"])
+    sent = api.behind(made["text"])
+    if sent is None:
+        return one_line(made["text"])
+    return "" if sent == document.wanted else f"sent {difference(sent, document.wanted)}"
+
+
+def bare(text: str) -> str:
+    """Text of an answer, however often a framework quoted it."""
+    return re.sub(r"""[\\"'\s]""", "", text)
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())[:400]
+
+
+def difference(sent: Request, wanted: Request) -> str:
+    parts = [name for name in ("method", "path", "body", "form") if getattr(sent, name) != getattr(wanted, name)]
+    return ", ".join(f"{name} {str(getattr(sent, name))[:300]}" for name in parts)
+
+
+def table(outcomes: list[Outcome], before: list[Outcome]) -> str:
+    """A row for each adapter, a column for each document; where there is an earlier run, what it was then."""
+    cells = {(each.adapter, each.document): each.cell for each in outcomes}
+    earlier = {(each.adapter, each.document): each.cell for each in before}
+    for place, old in earlier.items():
+        if place in cells and old != cells[place]:
+            cells[place] = f"{old} > {cells[place]}"
+    adapters, documents = (list(dict.fromkeys(place[index] for place in cells)) for index in (0, 1))
+    rows = [["", *documents], *([name, *(cells.get((name, each), "") for each in documents)] for name in adapters)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([*lines, LEGEND, *sums(outcomes, before), "", *details(outcomes)]) + "\n"
+
+
+def sums(outcomes: list[Outcome], before: list[Outcome]) -> list[str]:
+    lines = []
+    for title, rows in (("before: ", before), ("", outcomes)):
+        tried = {each.adapter for each in rows if not each.not_tried} - {PLAIN}
+        losing = {each.adapter for each in rows if each.cell not in (".", "n/a")}
+        if tried:
+            lines.append(f"{title}{len(tried - losing)} of {len(tried)} adapters lose nothing")
+    return lines
+
+
+def details(outcomes: Iterable[Outcome]) -> list[str]:
+    lines = []
+    for each in outcomes:
+        said = list(_said(each))
+        if said:
+            lines += [f"{each.adapter}, {each.document}: {each.cell}", *(f"    {line}" for line in said)]
+    return lines
+
+
+def _said(each: Outcome) -> Iterable[str]:
+    """Every kind of loss once, with the first that it happened to."""
+    yield from filter(None, (each.not_tried, each.message))
+    for title, found in (("lost", each.blamed), ("unreadable", each.unreadable), ("arguments", each.fewer)):
+        for reason, names in by_reason(found).items():
+            yield f"{title}: {names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {reason}"
+    if each.twice:
+        yield f"twice: {', '.join(each.twice[:3])}{', …' if len(each.twice) > 3 else ''}"
+    given = each.calls.get("given")
+    if given:
+        yield f"call: {given}"
+    for title, calls in (("", each.calls), (", by its own check", each.own_calls)):
+        for spelling, wrong in calls.items():
+            if spelling != "given" and wrong and not given:
+                yield f"call with {spelling}{title}: {wrong}"
+
+
+def by_reason(found: Mapping[str, object]) -> dict[str, list[str]]:
+    """Names by what was said of them; numbers and quoted words in it are left out of the comparison."""
+    seen: dict[str, tuple[str, list[str]]] = {}
+    for name, said in found.items():
+        reason = ", ".join(said) if isinstance(said, list) else str(said)
+        seen.setdefault(re.sub(r"\d+|'[^']*'|\"[^\"]*\"", "", reason)[:80], (reason, []))[1].append(name)
+    return dict(seen.values())

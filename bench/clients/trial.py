@@ -1,0 +1,161 @@
+"""Tries real frameworks' MCP adapters with the real program and prints who loses what.
+
+For each adapter and document: the list of tools through the adapter against the list that is served, the schemas that
+it makes for a model's provider, and one nested call, in three spellings of its arguments, against an API on loopback
+that keeps what it receives. Exit code 0 unless something could not be tried at all.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import environments
+import msgspec
+import outcomes
+import server
+from adapters import ADAPTERS, Adapter
+from documents import DOCUMENTS, SPELLINGS, Document
+from outcomes import PLAIN, Outcome, Told
+
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+RUN_SECONDS = 300
+QUIET = {
+    "AGNO_TELEMETRY": "false",
+    "CREWAI_DISABLE_TELEMETRY": "true",
+    "HAYSTACK_TELEMETRY_ENABLED": "False",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "MASTRA_TELEMETRY_DISABLED": "1",
+    "MCP_USE_ANONYMIZED_TELEMETRY": "false",
+    "OPENAI_AGENTS_DISABLE_TRACING": "1",
+    "OTEL_SDK_DISABLED": "true",
+}
+"""Frameworks that would tell their makers."""
+
+
+def main() -> int:
+    options = arguments()
+    before = msgspec.json.decode(options.compare.read_bytes(), type=list[Outcome]) if options.compare else []
+    chosen = [each for each in ADAPTERS if each.name in options.adapters]
+    missing = installed(chosen, options.cache)
+    rows: list[Outcome] = []
+    for document in DOCUMENTS:
+        if document.name not in options.documents:
+            continue
+        if document.file and not document.path:
+            print(f"skipped: {document.name} (OPENAPI_MCP_SPECS names no folder with it)", file=sys.stderr)
+            continue
+        rows += tried(document, chosen, missing, options)
+    if options.json:
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(rows), indent=1))
+    print(outcomes.table(rows, before), end="")
+    return 1 if missing or not rows else 0
+
+
+def arguments() -> argparse.Namespace:
+    names, documents = [each.name for each in ADAPTERS], [each.name for each in DOCUMENTS]
+    parser = argparse.ArgumentParser(
+        prog="scripts/clients",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"adapters: {', '.join(names)}\ndocuments: {', '.join(documents)}",
+    )
+    parser.add_argument(
+        "--server", type=Path, default=CHECKOUT, metavar="DIR", help="the checkout whose server is tried"
+    )
+    parser.add_argument("--adapters", type=partial(listed, names), default=names, metavar="NAME,…", help="only these")
+    parser.add_argument("--documents", type=partial(listed, documents), default=documents, metavar="NAME,…")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to this file as well")
+    parser.add_argument("--compare", type=Path, metavar="FILE", help="show what changed since this --json file")
+    parser.add_argument("--cache", type=Path, default=environments.CACHE, help=f"[{environments.CACHE}]")
+    parser.add_argument("--jobs", type=int, default=2, help="adapters at once [2]")
+    return parser.parse_args()
+
+
+def listed(known: list[str], text: str) -> list[str]:
+    chosen = text.split(",")
+    if unknown := [name for name in chosen if name not in known]:
+        raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
+    return chosen
+
+
+def installed(chosen: list[Adapter], cache: Path) -> dict[str, str]:
+    """Makes the environments; the adapters that have none, with the reason."""
+    missing = {}
+    for adapter in chosen:
+        try:
+            environments.make(adapter, cache)
+        except environments.NotInstalledError as error:
+            missing[adapter.name] = str(error)
+    return missing
+
+
+def tried(
+    document: Document, chosen: list[Adapter], missing: dict[str, str], options: argparse.Namespace
+) -> Iterator[Outcome]:
+    """All adapters with one document, and before them the calls that nothing stands between."""
+    with server.serving(options.server.resolve(), document) as served, ThreadPoolExecutor(options.jobs) as pool:
+        plain = Outcome(PLAIN, document.name, served=len(served.tools), listed=len(served.tools))
+        plain.calls = {
+            spelling: outcomes.fault(
+                server.called(served.url, document.tool, spelled(document.arguments)), document, served.api
+            )
+            for spelling, spelled in SPELLINGS.items()
+        }
+        yield plain
+
+        def one(adapter: Adapter) -> Outcome:
+            outcome = Outcome(adapter.name, document.name, len(served.tools), not_tried=missing.get(adapter.name, ""))
+            if not outcome.not_tried:
+                run(adapter, document, served, plain.calls, outcome, options.cache)
+            print(f"{document.name}: {adapter.name}: {outcome.cell} ({outcome.seconds:.0f} s)", file=sys.stderr)
+            return outcome
+
+        yield from pool.map(one, chosen)
+
+
+def run(
+    adapter: Adapter,
+    document: Document,
+    served: server.Served,
+    plain: dict[str, str],
+    outcome: Outcome,
+    cache: Path,
+) -> None:
+    calls = [{"tool": document.tool, "arguments": spelled(document.arguments)} for spelled in SPELLINGS.values()]
+    home = cache / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "served.json").write_bytes(msgspec.json.encode(served.tools))
+        task = {"url": served.url, "served": f"{name}/served.json", "outcome": f"{name}/outcome.json", "calls": calls}
+        said = _ran(environments.command(adapter, cache), msgspec.json.encode(task), home)
+        written = folder / "outcome.json"
+        told = msgspec.json.decode(written.read_bytes(), type=Told) if written.is_file() else None
+    outcome.seconds = time.monotonic() - began
+    if told is None:
+        told = Told(lost={each["name"]: "" for each in served.tools}, message=f"the runner ended: {said[-400:]}")
+    outcomes.judged(told, outcome, document, served.api, plain)
+
+
+def _ran(argv: list[str], task: bytes, home: Path) -> str:
+    """The end of what a runner printed."""
+    environ = QUIET | {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}
+    try:
+        done = subprocess.run(
+            ["nice", *argv], input=task, env=environ, cwd=home, capture_output=True, timeout=RUN_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"no end within {RUN_SECONDS} s"
+    return f"exit code {done.returncode} {' '.join(done.stderr.decode(errors='replace').split())}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
