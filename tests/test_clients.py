@@ -9,14 +9,22 @@ import msgspec
 import pytest
 from clients import environments, outcomes
 from clients.adapters import ADAPTERS
-from clients.documents import DOCUMENTS, Document, Request, as_numbers, as_text
+from clients.calls import Call
+from clients.documents import DOCUMENTS, Request, as_numbers, as_text
 from clients.echo import serving
 from clients.outcomes import Outcome, Told
 from processes import CHECKOUT, environment
 
 CHEAP = ("ai-sdk", "fastmcp", "langchain", "mastra", "openai-agents-js")
 """A second or two each; the others take up to eight."""
-CALL = Document("small", "", "send", {}, Request("POST", "/things", {"id": 1}))
+WANTED = Request("POST", "/things", body={"id": 1})
+CALLS = [
+    Call("given", "send", {"id": 1}, WANTED),
+    Call("text", "send", {"id": "1"}, WANTED, alone="refused"),
+    Call("numbers", "send", {"id": 1}, WANTED),
+    Call("least", "list", {}, WANTED),
+]
+RIGHT, WRONG, REFUSED = {"text": "answered-0-"}, {"text": "answered-1-"}, {"error": "no"}
 
 
 def clients(*argv: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -75,33 +83,35 @@ def test_every_document_has_a_name_and_an_adapter_of_its_own():
         assert len(set(names)) == len(names)
 
 
+def judged(told: Told, calls: list[Call]) -> Outcome:
+    outcome = Outcome("one", "small", served=2)
+    with serving() as api:
+        api.kept(WANTED)
+        api.kept(Request("POST", "/things", body={"id": "1"}))
+        outcomes.judged(told, outcome, calls, api)
+    return outcome
+
+
 @pytest.mark.parametrize(
     ("told", "cell"),
     [
-        (Told(listed=3, calls=[{"text": "answered-0-"}] * 3), "."),
-        (Told(lost={"send": "", "other": "no"}, message="refused"), "-2"),
-        (Told(listed=3, calls=[{"error": "no"}] * 3), "call text"),
-        (Told(listed=3, calls=[{"text": "answered-1-"}, {"text": "answered-0-"}, {"text": "answered-1-"}]), "call"),
-        (Told(listed=6, twice=["send"], fewer={"send": ["id"]}, calls=[{"text": "answered-0-"}] * 3), "?1 2x1"),
+        (Told(listed=2, calls=[RIGHT] * 4), "."),
+        (Told(lost={"send": "", "list": "no"}, message="refused"), "-2"),
+        (Told(listed=2, calls=[REFUSED] * 4), "call text 1 calls"),
+        (Told(listed=2, calls=[WRONG, RIGHT, WRONG, RIGHT]), "call"),
+        (Told(listed=2, calls=[RIGHT, RIGHT, WRONG, WRONG]), "1 calls"),
+        (Told(listed=4, twice=["send"], fewer={"send": ["id"]}, calls=[RIGHT] * 4), "?1 2x1"),
+        (Told(listed=2, calls=[RIGHT], message="the client ended"), "text 1 calls"),
     ],
 )
 def test_a_cell_says_what_is_lost(told, cell):
-    outcome = Outcome("one", "small", served=3)
-    with serving() as api:
-        api.kept(Request("POST", "/things", {"id": 1}))
-        api.kept(Request("POST", "/things", {"id": "1"}))
-        outcomes.judged(told, outcome, CALL, api, {"given": "", "text": "refused", "numbers": ""})
-    assert outcome.cell == cell
+    assert judged(told, CALLS).cell == cell
 
 
 def test_what_only_an_adapters_own_check_refuses_is_told_and_not_counted():
-    outcome = Outcome("one", "small", served=1)
-    with serving() as api:
-        api.kept(Request("POST", "/things", {"id": 1}))
-        made = [{"text": "answered-0-"}, {"error": "id must be a number"}, {"text": "answered-0-"}]
-        outcomes.judged(Told(1, calls=made), outcome, CALL, api, {"given": "", "text": "", "numbers": ""})
+    outcome = judged(Told(listed=2, calls=[RIGHT, RIGHT, {"error": "id must be text"}, RIGHT]), CALLS)
     assert outcome.cell == "."
-    assert outcomes.details([outcome]) == ["one, small: .", "    call with text, by its own check: id must be a number"]
+    assert outcomes.details([outcome]) == ["one, small: .", "    call with numbers, by its own check: id must be text"]
 
 
 def test_a_later_table_shows_what_changed():

@@ -10,10 +10,11 @@ Json = dict[str, Any]
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What the API must receive. ``form``: the pairs of a form; otherwise ``body`` is JSON."""
+    """What the API must receive. ``form``: the pairs of a form; otherwise ``body`` is JSON, or text."""
 
     method: str
     path: str
+    query: str = ""
     body: Any = None
     form: dict[str, str] | None = None
 
@@ -56,7 +57,7 @@ DOCUMENTS = (
         "github-api.github.com.json",
         "pulls_create-review",
         {"owner": "o", "repo": "r", "pull_number": 7, **REVIEW},
-        Request("POST", "/repos/o/r/pulls/7/reviews", REVIEW),
+        Request("POST", "/repos/o/r/pulls/7/reviews", body=REVIEW),
     ),
     Document(
         "stripe",
@@ -79,17 +80,17 @@ DOCUMENTS = (
         "kubernetes-1.12-swagger2.json",
         "createNamespacedPod",
         {"namespace": "default", **POD},
-        Request("POST", "/api/v1/namespaces/default/pods", POD),
+        Request("POST", "/api/v1/namespaces/default/pods", body=POD),
     ),
-    Document("openai", "openai.yaml", "createChatCompletion", CHAT, Request("POST", "/chat/completions", CHAT)),
+    Document("openai", "openai.yaml", "createChatCompletion", CHAT, Request("POST", "/chat/completions", body=CHAT)),
     Document(
         "discord",
         "discord-api-spec__specs__openapi.json",
         "create_message",
         {"channel_id": "613425648685547541", "body": MESSAGE},
-        Request("POST", "/channels/613425648685547541/messages", MESSAGE),
+        Request("POST", "/channels/613425648685547541/messages", body=MESSAGE),
     ),
-    Document("box", "box-openapi__openapi.json", "post_folders", FOLDER, Request("POST", "/folders", FOLDER)),
+    Document("box", "box-openapi__openapi.json", "post_folders", FOLDER, Request("POST", "/folders", body=FOLDER)),
     Document(
         "twilio",
         "twilio-api-v2010.yaml",
@@ -128,7 +129,3 @@ def as_numbers(value: Any) -> Any:  # noqa: ANN401 - any JSON value
             return int(value)
         case _:
             return value
-
-
-SPELLINGS = {"given": lambda arguments: arguments, "text": as_text, "numbers": as_numbers}
-"""How the arguments of a call are written; each must become the same request."""

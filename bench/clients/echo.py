@@ -45,7 +45,7 @@ class Answers(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        number = self.server.kept(read(self.command, urlsplit(self.path).path, self.headers.get_content_type(), body))
+        number = self.server.kept(read(self.command, self.path, self.headers.get_content_type(), body))
         answer = msgspec.json.encode({"id": f"answered-{number}-"})
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -59,10 +59,15 @@ class Answers(BaseHTTPRequestHandler):
         pass
 
 
-def read(method: str, path: str, content_type: str, body: bytes) -> Request:
+def read(method: str, target: str, content_type: str, body: bytes) -> Request:
+    parts = urlsplit(target)
     if content_type == "application/x-www-form-urlencoded":
-        return Request(method, path, form=dict(parse_qsl(body.decode(), keep_blank_values=True)))
-    return Request(method, path, body=msgspec.json.decode(body) if body else None)
+        return Request(method, parts.path, parts.query, form=dict(parse_qsl(body.decode(), keep_blank_values=True)))
+    try:
+        content = msgspec.json.decode(body) if body else None
+    except msgspec.DecodeError:  # multipart, whose boundary is another one each time
+        content = content_type
+    return Request(method, parts.path, parts.query, body=content)
 
 
 @contextmanager

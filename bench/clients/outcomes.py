@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, repeat
 
 import msgspec
 
-from clients.documents import SPELLINGS, Document, Request
+from clients.calls import LEAST, Call, fault
 from clients.echo import Api
 
 LEGEND = """
@@ -17,6 +18,7 @@ LEGEND = """
 2xN      N names are given twice, which model providers refuse
 call     the nested call was not made as given
 text     it was not with numbers as text; numbers: with digits as numbers; where the server is to blame
+N calls  N tools, of those sampled, were not called as given with what they require
 n/a      could not be tried
 """
 PLAIN = "no framework"
@@ -25,7 +27,9 @@ PLAIN = "no framework"
 
 class Outcome(msgspec.Struct):
     """One adapter with one document. ``lost``: how many tools are not listed; ``blamed``: those that the adapter said
-    something of. ``calls``: by spelling, what is wrong, or nothing. ``not_tried``: why there is nothing else here.
+    something of. ``calls``: by spelling of the nested call, what is wrong, or nothing; ``own_calls``: those that the
+    server takes where no framework stands between. ``uncalled``: tools of those ``sampled``, with the reason.
+    ``not_tried``: why there is nothing else here.
     """
 
     adapter: str
@@ -40,7 +44,8 @@ class Outcome(msgspec.Struct):
     twice: list[str] = []
     calls: dict[str, str] = {}
     own_calls: dict[str, str] = {}
-    """Calls that the adapter's own check refused and the server takes."""
+    sampled: int = 0
+    uncalled: dict[str, str] = {}
     seconds: float = 0.0
     not_tried: str = ""
 
@@ -54,6 +59,7 @@ class Outcome(msgspec.Struct):
             f"?{unreadable}" if unreadable else "",
             f"2x{len(self.twice)}" if self.twice else "",
             *(("call" if spelling == "given" else spelling) for spelling, wrong in self.calls.items() if wrong),
+            f"{len(self.uncalled)} calls" if self.uncalled else "",
         ]
         return " ".join(filter(None, parts)) or "."
 
@@ -70,45 +76,26 @@ class Told(msgspec.Struct):
     calls: list[dict[str, str]] = []
 
 
-def judged(told: Told, outcome: Outcome, document: Document, api: Api, plain: Mapping[str, str]) -> None:
-    """Fills in an outcome. ``plain``: what was wrong with the same calls without the adapter."""
+def judged(told: Told, outcome: Outcome, calls: Sequence[Call], api: Api) -> None:
+    """Fills in an outcome from what a runner wrote and what the API received."""
     outcome.listed, outcome.lost = told.listed, len(told.lost)
     outcome.blamed = {name: why for name, why in told.lost.items() if why}
     outcome.message, outcome.unreadable = told.message, told.unreadable
     outcome.fewer, outcome.twice = told.fewer, told.twice
-    if document.tool in told.lost:
-        return  # it was counted there
-    for number, spelling in enumerate(SPELLINGS):
-        made = told.calls[number] if number < len(told.calls) else {"error": told.message}
-        wrong = fault(made, document, api)
-        is_own = spelling != "given" and not plain[spelling]
-        (outcome.own_calls if is_own else outcome.calls)[spelling] = wrong
+    for call, made in zip(calls, chain(told.calls, repeat({"error": told.message})), strict=False):
+        if call.tool not in told.lost:  # that was counted
+            _enter(outcome, call, fault(made, call.wanted, api))
 
 
-def fault(made: Mapping[str, str], document: Document, api: Api) -> str:
-    """What is wrong with a call, from what the caller got and what the API received."""
-    if "error" in made:
-        return one_line(made["error"])
-    if isinstance(document.wanted, str):
-        return "" if document.wanted in bare(made["text"]) else one_line(made["text"])
-    sent = api.behind(made["text"])
-    if sent is None:
-        return one_line(made["text"])
-    return "" if sent == document.wanted else f"sent {difference(sent, document.wanted)}"
-
-
-def bare(text: str) -> str:
-    """Text of an answer, however often a framework quoted it."""
-    return re.sub(r"""[\\"'\s]""", "", text)
-
-
-def one_line(text: str) -> str:
-    return " ".join(text.split())[:400]
-
-
-def difference(sent: Request, wanted: Request) -> str:
-    parts = [name for name in ("method", "path", "body", "form") if getattr(sent, name) != getattr(wanted, name)]
-    return ", ".join(f"{name} {str(getattr(sent, name))[:300]}" for name in parts)
+def _enter(outcome: Outcome, call: Call, wrong: str) -> None:
+    if call.spelling == LEAST:
+        outcome.sampled += 1
+        if wrong:
+            outcome.uncalled[call.tool] = wrong
+    elif call.spelling != "given" and not call.alone:
+        outcome.own_calls[call.spelling] = wrong
+    else:
+        outcome.calls[call.spelling] = wrong
 
 
 def table(outcomes: list[Outcome], before: list[Outcome]) -> str:
@@ -147,8 +134,14 @@ def details(outcomes: Iterable[Outcome]) -> list[str]:
 def _said(each: Outcome) -> Iterable[str]:
     """Every kind of loss once, with the first that it happened to."""
     yield from filter(None, (each.not_tried, each.message))
-    for title, found in (("lost", each.blamed), ("unreadable", each.unreadable), ("arguments", each.fewer)):
-        for reason, names in by_reason(found).items():
+    found: dict[str, Mapping[str, object]] = {
+        "lost": each.blamed,
+        "unreadable": each.unreadable,
+        "arguments": each.fewer,
+        "called": each.uncalled,
+    }
+    for title, told in found.items():
+        for reason, names in by_reason(told).items():
             yield f"{title}: {names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {reason}"
     if each.twice:
         yield f"twice: {', '.join(each.twice[:3])}{', …' if len(each.twice) > 3 else ''}"

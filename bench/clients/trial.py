@@ -1,8 +1,9 @@
 """Tries real frameworks' MCP adapters with the real program and prints who loses what.
 
 For each adapter and document: the list of tools through the adapter against the list that is served, the schemas that
-it makes for a model's provider, and one nested call, in three spellings of its arguments, against an API on loopback
-that keeps what it receives. Exit code 0 unless something could not be tried at all.
+it makes for a model's provider, one nested call, in three spellings of its arguments, and a sample of other tools with
+what they require, against an API on loopback that keeps what it receives. Exit code 0 unless something could not be
+tried at all.
 """
 
 import argparse
@@ -18,9 +19,9 @@ from pathlib import Path
 
 import msgspec
 
-from clients import environments, outcomes, server
+from clients import calls, environments, outcomes, server
 from clients.adapters import ADAPTERS, Adapter
-from clients.documents import DOCUMENTS, SPELLINGS, Document
+from clients.documents import DOCUMENTS, Document
 from clients.outcomes import PLAIN, Outcome, Told
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
@@ -76,6 +77,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to this file as well")
     parser.add_argument("--compare", type=Path, metavar="FILE", help="show what changed since this --json file")
     parser.add_argument("--cache", type=Path, default=environments.CACHE, help=f"[{environments.CACHE}]")
+    parser.add_argument("--samples", type=int, default=20, help="other tools of each document that are called [20]")
     parser.add_argument("--jobs", type=int, default=2, help="adapters at once [2]")
     return parser.parse_args()
 
@@ -103,48 +105,40 @@ def tried(
 ) -> Iterator[Outcome]:
     """All adapters with one document, and before them the calls that nothing stands between."""
     with server.serving(options.server.resolve(), document) as served, ThreadPoolExecutor(options.jobs) as pool:
-        plain = Outcome(PLAIN, document.name, served=len(served.tools), listed=len(served.tools))
-        plain.calls = {
-            spelling: outcomes.fault(
-                server.called(served.url, document.tool, spelled(document.arguments)), document, served.api
-            )
-            for spelling, spelled in SPELLINGS.items()
-        }
-        yield plain
+        made = calls.planned(served, document, options.samples)
+        tools = len(served.tools)
+        alone = {call.spelling: call.alone for call in made if call.spelling != calls.LEAST}
+        yield Outcome(PLAIN, document.name, tools, tools, calls=alone)
 
         def one(adapter: Adapter) -> Outcome:
-            outcome = Outcome(adapter.name, document.name, len(served.tools), not_tried=missing.get(adapter.name, ""))
+            outcome = Outcome(adapter.name, document.name, tools, not_tried=missing.get(adapter.name, ""))
             if not outcome.not_tried:
-                run(adapter, document, served, plain.calls, outcome, options.cache)
+                run(environments.command(adapter, options.cache), served, made, outcome)
             print(f"{document.name}: {adapter.name}: {outcome.cell} ({outcome.seconds:.0f} s)", file=sys.stderr)
             return outcome
 
         yield from pool.map(one, chosen)
 
 
-def run(
-    adapter: Adapter,
-    document: Document,
-    served: server.Served,
-    plain: dict[str, str],
-    outcome: Outcome,
-    cache: Path,
-) -> None:
-    calls = [{"tool": document.tool, "arguments": spelled(document.arguments)} for spelled in SPELLINGS.values()]
-    home = cache / "home"
-    home.mkdir(parents=True, exist_ok=True)
+def run(argv: list[str], served: server.Served, made: list[calls.Call], outcome: Outcome) -> None:
+    """One runner in a folder of its own, which is its home too: some frameworks write there."""
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / "served.json").write_bytes(msgspec.json.encode(served.tools))
-        task = {"url": served.url, "served": f"{name}/served.json", "outcome": f"{name}/outcome.json", "calls": calls}
-        said = _ran(environments.command(adapter, cache), msgspec.json.encode(task), home)
+        task = {
+            "url": served.url,
+            "served": f"{name}/served.json",
+            "outcome": f"{name}/outcome.json",
+            "calls": [{"tool": call.tool, "arguments": call.arguments} for call in made],
+        }
+        said = _ran(argv, msgspec.json.encode(task), folder)
         written = folder / "outcome.json"
         told = msgspec.json.decode(written.read_bytes(), type=Told) if written.is_file() else None
     outcome.seconds = time.monotonic() - began
     if told is None:
         told = Told(lost={each["name"]: "" for each in served.tools}, message=f"the runner ended: {said[-400:]}")
-    outcomes.judged(told, outcome, document, served.api, plain)
+    outcomes.judged(told, outcome, made, served.api)
 
 
 def _ran(argv: list[str], task: bytes, home: Path) -> str:
