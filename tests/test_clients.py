@@ -97,11 +97,11 @@ def judged(told: Told, calls: list[Call]) -> Outcome:
     [
         (Told(listed=2, calls=[RIGHT] * 4), "."),
         (Told(lost={"send": "", "list": "no"}, message="refused"), "-2"),
-        (Told(listed=2, calls=[REFUSED] * 4), "call text 1 calls"),
+        (Told(listed=2, calls=[REFUSED] * 4), "call 1 calls"),
         (Told(listed=2, calls=[WRONG, RIGHT, WRONG, RIGHT]), "call"),
         (Told(listed=2, calls=[RIGHT, RIGHT, WRONG, WRONG]), "1 calls"),
         (Told(listed=4, twice=["send"], fewer={"send": ["id"]}, calls=[RIGHT] * 4), "?1 2x1"),
-        (Told(listed=2, calls=[RIGHT], message="the client ended"), "text 1 calls"),
+        (Told(listed=2, calls=[RIGHT], message="the client ended"), "1 calls"),
     ],
 )
 def test_a_cell_says_what_is_lost(told, cell):
@@ -111,7 +111,7 @@ def test_a_cell_says_what_is_lost(told, cell):
 def test_what_only_an_adapters_own_check_refuses_is_told_and_not_counted():
     outcome = judged(Told(listed=2, calls=[RIGHT, RIGHT, {"error": "id must be text"}, RIGHT]), CALLS)
     assert outcome.cell == "."
-    assert outcomes.details([outcome]) == ["one, small: .", "    call with numbers, by its own check: id must be text"]
+    assert outcomes.details([outcome]) == ["one, small: .", "    its own check, numbers: id must be text"]
 
 
 def test_a_later_table_shows_what_changed():

@@ -13,7 +13,8 @@ from clients import server
 from clients.documents import Document, Json, Request, as_numbers, as_text
 from clients.echo import Api
 
-SPELLINGS: dict[str, Callable[[Json], Json]] = {"given": dict, "text": as_text, "numbers": as_numbers}
+GIVEN = "given"
+SPELLINGS: dict[str, Callable[[Json], Json]] = {GIVEN: dict, "text": as_text, "numbers": as_numbers}
 """How the arguments of a document's nested call are written; each must become the same request."""
 LEAST = "least"
 """A call of some other tool with what it requires and nothing else: so what a framework adds for the rest is seen."""

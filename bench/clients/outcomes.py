@@ -8,7 +8,7 @@ from itertools import chain, repeat
 
 import msgspec
 
-from clients.calls import LEAST, Call, fault
+from clients.calls import GIVEN, LEAST, Call, fault
 from clients.echo import Api
 
 LEGEND = """
@@ -17,7 +17,7 @@ LEGEND = """
 ?N       N tools have a schema that cannot be shown to a model, or that lacks arguments
 2xN      N names are given twice, which model providers refuse
 call     the nested call was not made as given
-text     it was not with numbers as text; numbers: with digits as numbers; where the server is to blame
+text     the server does not take it with numbers as text; numbers: with digits as numbers
 N calls  N tools, of those sampled, were not called as given with what they require
 n/a      could not be tried
 """
@@ -27,9 +27,9 @@ PLAIN = "no framework"
 
 class Outcome(msgspec.Struct):
     """One adapter with one document. ``lost``: how many tools are not listed; ``blamed``: those that the adapter said
-    something of. ``calls``: by spelling of the nested call, what is wrong, or nothing; ``own_calls``: those that the
-    server takes where no framework stands between. ``uncalled``: tools of those ``sampled``, with the reason.
-    ``not_tried``: why there is nothing else here.
+    something of. ``call``: what is wrong with the nested call. ``spellings``: with other spellings of it that the server
+    does not take; ``own_checks``: with those that it takes and the adapter does not. ``uncalled``: tools of those
+    ``sampled``, with the reason. ``not_tried``: why there is nothing else here.
     """
 
     adapter: str
@@ -42,8 +42,9 @@ class Outcome(msgspec.Struct):
     unreadable: dict[str, str] = {}
     fewer: dict[str, list[str]] = {}
     twice: list[str] = []
-    calls: dict[str, str] = {}
-    own_calls: dict[str, str] = {}
+    call: str = ""
+    spellings: dict[str, str] = {}
+    own_checks: dict[str, str] = {}
     sampled: int = 0
     uncalled: dict[str, str] = {}
     seconds: float = 0.0
@@ -58,7 +59,8 @@ class Outcome(msgspec.Struct):
             f"-{self.lost}" if self.lost else "",
             f"?{unreadable}" if unreadable else "",
             f"2x{len(self.twice)}" if self.twice else "",
-            *(("call" if spelling == "given" else spelling) for spelling, wrong in self.calls.items() if wrong),
+            "call" if self.call else "",
+            *(spelling for spelling, wrong in self.spellings.items() if wrong),
             f"{len(self.uncalled)} calls" if self.uncalled else "",
         ]
         return " ".join(filter(None, parts)) or "."
@@ -92,10 +94,10 @@ def _enter(outcome: Outcome, call: Call, wrong: str) -> None:
         outcome.sampled += 1
         if wrong:
             outcome.uncalled[call.tool] = wrong
-    elif call.spelling != "given" and not call.alone:
-        outcome.own_calls[call.spelling] = wrong
-    else:
-        outcome.calls[call.spelling] = wrong
+    elif call.spelling == GIVEN:
+        outcome.call = wrong
+    elif not call.alone:
+        outcome.own_checks[call.spelling] = wrong
 
 
 def table(outcomes: list[Outcome], before: list[Outcome]) -> str:
@@ -145,13 +147,10 @@ def _said(each: Outcome) -> Iterable[str]:
             yield f"{title}: {names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {reason}"
     if each.twice:
         yield f"twice: {', '.join(each.twice[:3])}{', …' if len(each.twice) > 3 else ''}"
-    given = each.calls.get("given")
-    if given:
-        yield f"call: {given}"
-    for title, calls in (("", each.calls), (", by its own check", each.own_calls)):
-        for spelling, wrong in calls.items():
-            if spelling != "given" and wrong and not given:
-                yield f"call with {spelling}{title}: {wrong}"
+    yield from (f"call: {wrong}" for wrong in [each.call] if wrong)
+    yield from (f"call with {spelling}: {wrong}" for spelling, wrong in each.spellings.items() if wrong)
+    if not each.call:
+        yield from (f"its own check, {spelling}: {wrong}" for spelling, wrong in each.own_checks.items() if wrong)
 
 
 def by_reason(found: Mapping[str, object]) -> dict[str, list[str]]:

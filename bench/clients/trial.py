@@ -108,7 +108,8 @@ def tried(
         made = calls.planned(served, document, options.samples)
         tools = len(served.tools)
         alone = {call.spelling: call.alone for call in made if call.spelling != calls.LEAST}
-        yield Outcome(PLAIN, document.name, tools, tools, calls=alone)
+        call = alone.pop(calls.GIVEN)
+        yield Outcome(PLAIN, document.name, tools, tools, call=call, spellings=alone)
 
         def one(adapter: Adapter) -> Outcome:
             outcome = Outcome(adapter.name, document.name, tools, not_tried=missing.get(adapter.name, ""))

@@ -27,7 +27,7 @@ class OpenAIAgents(harness.Adapter):
 
     def declared(self, tool: Any) -> harness.Json:
         if self.strict and not tool.strict_json_schema:  # it falls back to the plain one; this says why
-            ensure_strict_json_schema(deepcopy(tool.params_json_schema))
+            ensure_strict_json_schema(deepcopy(tool.params_json_schema), _reject_open_objects=True)
         return {"name": tool.name, "parameters": tool.params_json_schema}
 
     async def called(self, tool: Any, arguments: harness.Json) -> str:

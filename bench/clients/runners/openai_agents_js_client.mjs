@@ -17,6 +17,7 @@ await main({
     });
     return { tools, close: () => server.close() };
   },
+  name: (served) => served.replace(/[^a-zA-Z0-9]/g, "_"),
   declared(tool) {
     if (strict && !tool.strict) throw new Error("no strict schema can be made of it");
     return { name: tool.name, parameters: tool.parameters };
