@@ -23,6 +23,8 @@ SMOLAGENTS = ("smolagents[mcp]==1.26.0", "mcp<2")
 PYDANTIC_AI = ("pydantic-ai-slim[mcp,openai]==2.68.0",)
 OPENAI_AGENTS = ("openai-agents==0.24.0",)
 OPENAI_AGENTS_JS = ("@openai/agents@0.20.0",)
+AGENT_FRAMEWORK = ("agent-framework-core==1.23.0", "mcp", "tenacity")
+GOOGLE_ADK_JS = ("@google/adk@2.0.0", "@modelcontextprotocol/sdk@1.32.2")
 
 ADAPTERS = (
     Adapter("fastmcp", "fastmcp", ("fastmcp==4.1.6",), "fastmcp_client.py"),
@@ -43,6 +45,9 @@ ADAPTERS = (
     Adapter("google-adk", "google-adk", ("google-adk[mcp]==2.13.0",), "google_adk_client.py"),
     Adapter("strands", "strands", ("strands-agents==1.62.0",), "strands_client.py"),
     Adapter("agno", "agno", ("agno==3.1.10", "fastmcp==4.1.6"), "agno_client.py"),
+    Adapter("crewai-native", "crewai", CREWAI, "crewai_native_client.py"),
+    Adapter("google-genai", "google-genai", ("google-genai[mcp]==3.3.0",), "google_genai_client.py"),
+    Adapter("agent-framework", "agent-framework", AGENT_FRAMEWORK, "agent_framework_client.py"),
     Adapter("ai-sdk", "ai-sdk", ("ai@7.0.173", "@ai-sdk/mcp@2.0.99"), "ai_sdk_client.mjs"),
     Adapter("mastra", "mastra", ("@mastra/mcp@2.0.0", "@mastra/core@1.71.0"), "mastra_client.mjs"),
     Adapter(
@@ -55,4 +60,11 @@ ADAPTERS = (
     Adapter(
         "openai-agents-js-strict", "openai-agents-js", OPENAI_AGENTS_JS, "openai_agents_js_client.mjs", ("strict",)
     ),
+    Adapter("genkit", "genkit", ("@genkit-ai/mcp@1.42.0", "genkit@1.42.0"), "genkit_client.mjs"),
+    Adapter(
+        "llamaindex-js", "llamaindex-js", ("@llamaindex/tools@0.2.1", "llamaindex@0.12.1"), "llamaindex_js_client.mjs"
+    ),
+    Adapter("voltagent", "voltagent", ("@voltagent/core@2.10.0", "ai@6.0.326"), "voltagent_client.mjs"),
+    Adapter("strands-js", "strands-js", ("@strands-agents/sdk@1.19.0",), "strands_js_client.mjs"),
+    Adapter("google-adk-js", "google-adk-js", GOOGLE_ADK_JS, "google_adk_js_client.mjs"),
 )

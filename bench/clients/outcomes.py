@@ -27,9 +27,9 @@ PLAIN = "no framework"
 
 class Outcome(msgspec.Struct):
     """One adapter with one document. ``lost``: how many tools are not listed; ``blamed``: those that the adapter said
-    something of. ``call``: what is wrong with the nested call. ``spellings``: with other spellings of it that the server
-    does not take; ``own_checks``: with those that it takes and the adapter does not. ``uncalled``: tools of those
-    ``sampled``, with the reason. ``not_tried``: why there is nothing else here.
+    something of. ``call``: what is wrong with the nested call. ``spellings``: with those spellings of it that the
+    server does not take; ``own_checks``: with those that it takes and the adapter does not. ``uncalled``: tools of
+    those ``sampled``, with the reason. ``not_tried``: why there is nothing else here.
     """
 
     adapter: str
