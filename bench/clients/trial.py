@@ -77,7 +77,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to this file as well")
     parser.add_argument("--compare", type=Path, metavar="FILE", help="show what changed since this --json file")
     parser.add_argument("--cache", type=Path, default=environments.CACHE, help=f"[{environments.CACHE}]")
-    parser.add_argument("--samples", type=int, default=20, help="other tools of each document that are called [20]")
+    parser.add_argument("--samples", type=int, default=10, help="other tools of each document that are called [10]")
     parser.add_argument("--jobs", type=int, default=2, help="adapters at once [2]")
     return parser.parse_args()
 
