@@ -23,7 +23,7 @@ SMOLAGENTS = ("smolagents[mcp]==1.26.0", "mcp<2")
 PYDANTIC_AI = ("pydantic-ai-slim[mcp,openai]==2.68.0",)
 OPENAI_AGENTS = ("openai-agents==0.24.0",)
 OPENAI_AGENTS_JS = ("@openai/agents@0.20.0",)
-AGENT_FRAMEWORK = ("agent-framework-core==1.23.0", "mcp", "tenacity")
+AGENT_FRAMEWORK = ("agent-framework-core==1.23.0", "mcp==2.3.0", "tenacity==9.2.1")
 GOOGLE_ADK_JS = ("@google/adk@2.0.0", "@modelcontextprotocol/sdk@1.32.2")
 
 ADAPTERS = (
@@ -46,7 +46,7 @@ ADAPTERS = (
     Adapter("strands", "strands", ("strands-agents==1.62.0",), "strands_client.py"),
     Adapter("agno", "agno", ("agno==3.1.10", "fastmcp==4.1.6"), "agno_client.py"),
     Adapter("crewai-native", "crewai", CREWAI, "crewai_native_client.py"),
-    Adapter("google-genai", "google-genai", ("google-genai[mcp]==3.3.0",), "google_genai_client.py"),
+    Adapter("google-genai", "google-genai", ("google-genai==3.3.0", "mcp==2.3.0"), "google_genai_client.py"),
     Adapter("agent-framework", "agent-framework", AGENT_FRAMEWORK, "agent_framework_client.py"),
     Adapter("ai-sdk", "ai-sdk", ("ai@7.0.173", "@ai-sdk/mcp@2.0.99"), "ai_sdk_client.mjs"),
     Adapter("mastra", "mastra", ("@mastra/mcp@2.0.0", "@mastra/core@1.71.0"), "mastra_client.mjs"),

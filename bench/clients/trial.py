@@ -25,7 +25,7 @@ from clients.documents import DOCUMENTS, Document
 from clients.outcomes import PLAIN, Outcome, Told
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
-RUN_SECONDS = 300
+RUN_SECONDS = 900
 QUIET = {
     "AGNO_TELEMETRY": "false",
     "CREWAI_DISABLE_TELEMETRY": "true",
