@@ -14,6 +14,7 @@ KINDS: Mapping[NoteKind, str] = {
     "parameter_repeated": "a parameter is declared twice in one place; the last one counts",
     "parameter_repaired": "a parameter lacks something or contradicts itself; the default was taken",
     "body_dropped": "a request body or media type that describes nothing was left out",
+    "body_repaired": "the media type of a body cannot carry what its schema describes; the message says what is sent",
     "keyword_dropped": "a schema keyword has a value that it cannot have and was left out",
     "pattern_dropped": "a regular expression cannot run in linear time and is not checked",
     "schema_repaired": "a schema contradicts itself or uses another dialect; it was taken for what it means",

@@ -14,7 +14,7 @@ from typing import assert_never
 from openapi_mcp_server.bridge.bodies import files, forms, multipart, xml_documents
 from openapi_mcp_server.bridge.bodies.multipart import Described
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
-from openapi_mcp_server.bridge.media.table import Kind, essence, is_json
+from openapi_mcp_server.bridge.media.table import Kind, essence, is_json, row
 from openapi_mcp_server.bridge.media.types import Way, charset, way
 from openapi_mcp_server.bridge.model import BodyWriter
 from openapi_mcp_server.bridge.parameters import styles
@@ -81,7 +81,7 @@ def _writer(media: MediaType, definitions: Mapping[str, Schema], property_name: 
         case "text":
             write = _text(media, name)
         case "binary":
-            write = _binary(chosen, outline)
+            write = _binary(chosen, outline, is_text=row(essence(name)).read in {"json", "text"})
         case "xml":
             write = xml_documents.writer(media, name, outline, definitions, property_name)
         case "lines":
@@ -92,8 +92,18 @@ def _writer(media: MediaType, definitions: Mapping[str, Schema], property_name: 
 
 
 def _outline(media: MediaType, definitions: Mapping[str, Schema]) -> Outline:
-    """JSON is written alike whatever its schema is, and most bodies are JSON: theirs is not looked at."""
-    return {} if is_json(media.name) else outline_of(media.schema, definitions)
+    """JSON is written alike whatever its schema is, unless that is one of bytes; and most bodies are JSON."""
+    if is_json(media.name) and not _mentions_bytes(media.schema, definitions):
+        return {}
+    return outline_of(media.schema, definitions)
+
+
+def _mentions_bytes(schema: Schema | None, definitions: Mapping[str, Schema]) -> bool:
+    """Cheaper than a look at the schema."""
+    if schema is None:
+        return False
+    reached = (schema, *(definitions[name] for name in schema.refs))
+    return any(b'"binary"' in bytes(each.json) for each in reached)
 
 
 def _multipart(media: MediaType, definitions: Mapping[str, Schema]) -> Described | None:
@@ -131,15 +141,18 @@ def _text(media: MediaType, name: str) -> BodyWriter:
     return write
 
 
-def _binary(chosen: Way, outline: Outline) -> BodyWriter:
-    """Bytes; base64 text stays base64 where the schema says that it travels so."""
+def _binary(chosen: Way, outline: Outline, *, is_text: bool) -> BodyWriter:
+    """Bytes; base64 text stays base64 where the schema says that it travels so.
+
+    ``is_text``: what is no base64 is the file's text as it is, and an object or a list a file of JSON.
+    """
     if is_base64(outline) and chosen.content_type is not None:
         name = chosen.content_type
         url_safe = is_base64url(outline)
         return lambda value: (name, files.base64_text(value, url_safe=url_safe).encode())
 
     def write(value: object) -> tuple[str, bytes]:
-        file = files.read(value)
+        file = files.read_text(value) if is_text else files.read(value)
         content_type = chosen.content_type or file.media_type or chosen.otherwise
         if content_type is None:
             raise ArgumentError("give a data: URI with a media type, such as data:image/png;base64,…")
