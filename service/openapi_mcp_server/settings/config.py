@@ -110,6 +110,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     spec_refresh_seconds: float  # 0: at start only
     include_tags: frozenset[str]
     exclude_tags: frozenset[str]
+    strict: bool
     strict_auth: bool
     validate_output: bool
     result_budget_bytes: int

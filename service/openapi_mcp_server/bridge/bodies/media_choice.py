@@ -53,12 +53,12 @@ def sorted_out(body: Body, schemas: Mapping[str, Schema]) -> Found:
         try:
             found.usable.append(_usable(media, schemas))
         except SpecError as error:
-            failed.append((media, error))
+            failed.append((media, error.kept()))
     if failed and not any(map(_is_meant, found.usable)):
         failed = _taken_as_they_are(failed, schemas, found)
     found.unusable += [error for _, error in failed]
     if not found.usable:
-        raise found.unusable[0] if failed else SpecError(body.pointer, "the body has no media type")
+        raise found.unusable[0].kept() if failed else SpecError(body.pointer, "the body has no media type")
     found.usable.sort(key=lambda each: (KINDS.index(each.kind), _is_other_patch(each, schemas)))
     if len(found.usable) > MAX_MEDIA_TYPES:
         message = f"of {len(found.usable)} media types the first {MAX_MEDIA_TYPES} are offered"
