@@ -164,6 +164,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: Literal["met", "anonymous", "unmet"]
     reason: str = ""
+    advice: str = ""  # what its operator can do about it
 
 
 ANONYMOUS = Access(kind="anonymous")
@@ -218,6 +219,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     entry: msgspec.Raw
     digest: str = ""
     filterable: bool = False  # whether it has the argument RESPONSE_FILTER
+    headers: Mapping[str, str] = {}  # that its document describes of answers: as written, by name in lower case
     title: str
     summary: str
 

@@ -121,6 +121,7 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
         entry=entry,
         digest=digest,
         filterable=inputs.filterable,
+        headers=_described_headers(operation),
         title=title or name,
         summary=text.line(operation.summary or operation.description, text.TITLE_LIMIT),
     )
@@ -296,6 +297,11 @@ def _output_notes(operation: Operation, output: OutputContract | None, api: Api)
             "its output schema is too large to be declared; answers are passed on as ever",
         )
     ]
+
+
+def _described_headers(operation: Operation) -> dict[str, str]:
+    names = [name for response in operation.responses for name in response.headers]
+    return {name.lower(): name for name in names if len(name) <= _NAME_SHOWN}
 
 
 def _entry(

@@ -127,12 +127,16 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
-    """``status`` is ``"200"``, a range such as ``"2XX"``, or ``"default"``. Media types of errors have no schema."""
+    """``status`` is ``"200"``, a range such as ``"2XX"``, or ``"default"``. Media types of errors have no schema.
+
+    ``headers`` are the names of those that the document describes.
+    """
 
     pointer: str
     status: str
     description: str
     media: tuple[MediaType, ...]
+    headers: tuple[str, ...] = ()
 
 
 class SecurityChoice(msgspec.Struct, frozen=True):

@@ -108,6 +108,7 @@ class ResponseObject(msgspec.Struct, frozen=True):
     """``schema`` is 2.0's."""
 
     description: Text = None
+    headers: Raw = NOTHING
     content: RawMap = None
     schema: Raw = NOTHING
 

@@ -16,7 +16,7 @@ from openapi_mcp_server.openapi.model import Body, Encoding, MediaType, Paramete
 from openapi_mcp_server.openapi.pointers import child
 from openapi_mcp_server.openapi.reading import security
 from openapi_mcp_server.openapi.reading.dialect import Parts, Source, request_schemas, response_schemas
-from openapi_mcp_server.openapi.reading.media import by_status
+from openapi_mcp_server.openapi.reading.media import by_status, header_names
 from openapi_mcp_server.openapi.reading.objects import (
     NOTHING,
     OperationObject,
@@ -264,7 +264,13 @@ class Swagger2:
         if is_there(declared.schema):
             schema, default = self._answer(place.member(declared.schema, "schema")) if is_success else (None, _JSON)
             media = tuple(MediaType(pointer=place.pointer, name=name, schema=schema) for name in produced or (default,))
-        return Response(pointer=place.pointer, status="", description=written(declared.description), media=media)
+        return Response(
+            pointer=place.pointer,
+            status="",
+            description=written(declared.description),
+            media=media,
+            headers=header_names(place.member(declared.headers, "headers"), self._notes),
+        )
 
     def _answer(self, at: Located) -> tuple[Schema | None, str]:
         """An answer's schema, and its media type where ``produces`` is silent. A file has no schema."""
