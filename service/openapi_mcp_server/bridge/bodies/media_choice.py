@@ -29,6 +29,7 @@ _UNDESCRIBED: Mapping[Kind, bytes] = {
 _JSON = "application/json"
 _TEXT = Schema(msgspec.Raw(b'{"type":"string"}'))
 _OPERATIONS = b'{"type":"array","items":{"type":"object"},"description":"JSON Patch (RFC 6902)"}'
+_SAYING = frozenset({"properties", "anyOf", "oneOf", "allOf", "enum"})
 _PATCHES = {"application/json-patch+json": "array", "application/merge-patch+json": "object"}
 """The two kinds of patch, and the JSON type of each."""
 
@@ -153,11 +154,11 @@ def _any_of(*schemas: bytes) -> bytes:
 
 
 def _is_any_patch(media: MediaType, schemas: Mapping[str, Schema]) -> bool:
-    """Whether a JSON Patch is an object of anything: one schema for all kinds of patch, as Kubernetes has."""
+    """Whether a JSON Patch has a schema that says nothing: one for all kinds of patch, an object, as Kubernetes has."""
     if essence(media.name) != "application/json-patch+json":
         return False
     outline = outline_of(media.schema, schemas)
-    return outline.get("type") == "object" and not outline.get("properties")
+    return outline.get("type", "object") == "object" and _SAYING.isdisjoint(outline)
 
 
 def _list_of(item: bytes | None) -> bytes:

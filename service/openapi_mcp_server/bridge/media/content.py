@@ -48,10 +48,10 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _ZEROS = {
-    b"\1\0\0\0": "utf-32-le",
-    b"\0\0\0\1": "utf-32-be",
-    b"\1\0": "utf-16-le",
-    b"\0\1": "utf-16-be",
+    b"\1\0\0\0": "utf-32le",
+    b"\0\0\0\1": "utf-32be",
+    b"\1\0": "utf-16le",
+    b"\0\1": "utf-16be",
 }
 """Charsets by which of the first bytes are zero."""
 _TYPE_SHOWN = 100
