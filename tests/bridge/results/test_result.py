@@ -295,6 +295,15 @@ def test_headers_a_model_needs_stand_in_a_text_of_their_own(headers: list[tuple[
     assert rest == (["\n".join(lines)] if lines else [])
 
 
+@pytest.mark.parametrize("status", [200, 204, 404, 500])
+def test_headers_that_the_document_describes_are_shown_but_for_cookies(status: int) -> None:
+    described = {"x-next-cursor": "X-Next-Cursor", "x-total-count": "X-Total-Count", "x-not-sent": "X-Not-Sent"}
+    of = msgspec.structs.replace(tool(), headers=described)
+    headers = (("x-next-cursor", "c2"), ("x-total-count", "77"), ("x-other", "1"))
+    said = texts(render(of, answer(b"" if status == 204 else b"{}", "application/json", *headers, status=status)))[-1]
+    assert said.split("\n")[-2:] == ["X-Next-Cursor: c2", "X-Total-Count: 77"]
+
+
 def test_a_status_that_says_more_than_200_is_shown() -> None:
     assert texts(render(tool("POST"), answer(b"{}", "application/json", status=202))) == ["{}", "Status: 202 Accepted"]
 

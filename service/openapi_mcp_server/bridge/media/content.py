@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from openapi_mcp_server.bridge.media.table import essence, is_xml, row
+from openapi_mcp_server.bridge.media.table import essence, is_json, is_xml, row
 from openapi_mcp_server.bridge.model import HttpResponse
 from openapi_mcp_server.mcp.messages import (
     AudioContent,
@@ -54,6 +54,7 @@ _ZEROS = {
     b"\0\1": "utf-16be",
 }
 """Charsets by which of the first bytes are zero."""
+_BLANK = b" \t\r\n\0" + codecs.BOM_UTF8 + codecs.BOM_UTF16
 _TYPE_SHOWN = 100
 """Characters of a media type in a note."""
 
@@ -68,6 +69,11 @@ class Body(msgspec.Struct, frozen=True, gc=False):
     json: bytes | None = None
     notes: tuple[str, ...] = ()
     filtered: bool = False
+
+
+def is_blank_json(response: HttpResponse) -> bool:
+    """Whether a body that claims to be JSON is white space in some Unicode charset, and nothing else."""
+    return not response.body.strip(_BLANK) and is_json(response.header("content-type") or "")
 
 
 def read(response: HttpResponse, uri: str) -> Body:
@@ -199,7 +205,7 @@ def _text_in(charset: str, body: bytes) -> str | None:
 def _by_first_bytes(body: bytes) -> str:
     """A byte order mark, or the zeros of an ASCII character in front (RFC 4627 section 3); else UTF-8."""
     marked = next((charset for mark, charset in _MARKS if body.startswith(mark)), None)
-    zeros = bytes(1 if octet else 0 for octet in body[:4])
+    zeros = bytes(1 if octet >= ord("\t") else octet for octet in body[:4])
     return marked or _ZEROS.get(zeros) or _ZEROS.get(zeros[:2]) or "utf-8"
 
 

@@ -76,11 +76,9 @@ def render(
     """
     if not 200 <= response.status < 300:
         return _error(failure.explain(tool, response))
-    if not response.body:
+    if not response.body or content.is_blank_json(response):
         return _without_content(tool, response)
     body = content.read(response, content.resource_uri(tool.api, tool.name))
-    if body.json is None and isinstance(body.content, TextContent) and not body.content.text.strip():
-        return _without_content(tool, response)
     whole = body if select is None else select(body)
     body = budget.within(whole, tool, budget_bytes)
     structured, meta = _structured(tool, body, validators)
