@@ -96,7 +96,7 @@ def test_an_error_status_carries_the_useful_part_of_its_body(
         ('{"detail":"grüßt nicht"}'.encode("utf-16"), "grüßt nicht"),
         ('{"detail":"grüßt nicht"}'.encode("latin-1"), "grüßt nicht"),
         (b'{"a":1}{"b":2}', '{"a":1}{"b":2}'),
-        (b"\x00\x01", "Its body is 2 bytes of application/json."),
+        (PNG, "Its body is 10 bytes of application/json."),
         (b" \n", ""),
     ],
 )
