@@ -296,7 +296,7 @@ async def _serve_http(
     visitors = allowed(config)
     async with (
         streamable_http(gateway, visitors, draining=readiness.is_draining) as mcp,
-        http_sse(gateway, visitors, worker=config.worker or 0) as sse,
+        http_sse(gateway, visitors, worker=config.worker or 0, prefix=config.public_path_prefix) as sse,
         _until_signal(stop),
         anyio.create_task_group() as tasks,
     ):

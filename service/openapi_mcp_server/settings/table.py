@@ -17,7 +17,8 @@ Reader = Callable[[str], Any]
 class Setting(msgspec.Struct, frozen=True):
     """One row. ``default`` is text like any other value, None where there is none. A ``secret`` is never shown.
 
-    ``field`` is the name of its value in `config.Config` where that is not the setting's in lower case.
+    ``field`` is the name of its value in `config.Config` where that is not the setting's in lower case. ``element`` is
+    its name in an element of ADDITIONAL_SPECS, for what each API has of its own; AUTH_… need none.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Setting(msgspec.Struct, frozen=True):
     flag: str = ""
     secret: bool = False
     field: str = ""
+    element: str = ""
 
     @property
     def is_switch(self) -> bool:
@@ -35,6 +37,11 @@ class Setting(msgspec.Struct, frozen=True):
     @property
     def config_field(self) -> str:
         return self.field or self.name.lower()
+
+    @property
+    def element_field(self) -> str:
+        """Its name in an element of ADDITIONAL_SPECS; empty for what all APIs have together."""
+        return self.element or (self.name.lower() if self.name.startswith("AUTH_") else "")
 
     @property
     def option(self) -> str:
@@ -120,6 +127,14 @@ def tags(value: str) -> frozenset[str]:
     return frozenset(words(value))
 
 
+def path_prefix(value: str) -> str:
+    """A path of plain segments, with its leading slash and without one at its end."""
+    path = value.strip().strip("/")
+    if path and not re.fullmatch(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*", path):
+        raise ValueError("must be a path such as /team1 or /apis/pets")
+    return f"/{path}" if path else ""
+
+
 def level(value: str) -> str:
     name = value.strip().upper()
     if name not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
@@ -189,20 +204,39 @@ TRACING_SETTINGS: tuple[Setting, ...] = (
 """Of others, named as they name them. They are text here: `telemetry` reads them, and only if something is traced."""
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("API_NAME", text, None, "Name of the API; tools carry it where there are several"),
-    Setting("API_BASE_URL", text, None, "Where the API is; may be left out where the document names one", "--api-url"),
+    Setting("API_NAME", text, None, "Name of the API; tools carry it where there are several", element="name"),
+    Setting(
+        "API_BASE_URL",
+        text,
+        None,
+        "Where the API is; may be left out where the document names one",
+        "--api-url",
+        element="base_url",
+    ),
     Setting(
         "ALLOWED_SERVERS",
         words,
         "",
         "Other servers of the document that calls and credentials may go to: URLs, separated by commas",
+        element="allowed_servers",
     ),
-    Setting("API_SPEC_URL", text, None, "Address of the OpenAPI document", "--spec-url"),
-    Setting("API_SPEC_PATH", text, None, "File with the OpenAPI document", "--spec-path"),
+    Setting("API_SPEC_URL", text, None, "Address of the OpenAPI document", "--spec-url", element="spec_url"),
+    Setting("API_SPEC_PATH", text, None, "File with the OpenAPI document", "--spec-path", element="spec_path"),
     Setting(
-        "API_OVERLAYS", words, "", "Overlays that change the document first: files, separated by commas", "--overlays"
+        "API_OVERLAYS",
+        words,
+        "",
+        "Overlays that change the document first: files, separated by commas",
+        "--overlays",
+        element="overlays",
     ),
-    Setting("TOOL_OVERRIDES", text, None, "File that says how operations are presented, or hides them (docs/tools.md)"),
+    Setting(
+        "TOOL_OVERRIDES",
+        text,
+        None,
+        "File that says how operations are presented, or hides them (docs/tools.md)",
+        element="tool_overrides",
+    ),
     Setting(
         "ADDITIONAL_SPECS",
         text,
@@ -217,14 +251,24 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("AUTH_PASSWORD", text, None, "Password, for basic", secret=True),
     Setting("AUTH_TOKEN", text, None, "Token, for bearer", secret=True),
     Setting("AUTH_API_KEY", text, None, "Key, for api_key", secret=True),
-    Setting("AUTH_API_KEY_NAME", text, None, "Name of the key; left out: as the document says, or X-API-Key"),
+    Setting(
+        "AUTH_API_KEY_NAME",
+        text,
+        None,
+        "Name of the key; left out: as the document says, or X-API-Key",
+    ),
     Setting(
         "AUTH_API_KEY_IN",
         one_of("header", "query", "cookie"),
         None,
         "Where the key goes: header, query or cookie; left out: as the document says, or header",
     ),
-    Setting("AUTH_TOKEN_TTL", integer(1, 86_400), "3600", "For cognito, which is not available in this version"),
+    Setting(
+        "AUTH_TOKEN_TTL",
+        integer(1, 86_400),
+        "3600",
+        "For cognito, which is not available in this version",
+    ),
     Setting("AUTH_COGNITO_CLIENT_ID", text, None, "Likewise"),
     Setting("AUTH_COGNITO_CLIENT_SECRET", text, None, "Likewise", secret=True),
     Setting("AUTH_COGNITO_USERNAME", text, None, "Likewise"),
@@ -272,6 +316,12 @@ SETTINGS: tuple[Setting, ...] = (
         words,
         "",
         "Web pages that may call, beside those of localhost: https://host, https://host:port",
+    ),
+    Setting(
+        "PUBLIC_PATH_PREFIX",
+        path_prefix,
+        "",
+        "Path below which a proxy serves this server, such as /team1: HTTP+SSE clients are sent there",
     ),
     Setting("INBOUND_AUTH", not_yet("none"), None, "Must be none to listen on an address other machines reach"),
     Setting("SERVER_NAME", text, "openapi-mcp-server", "Name that clients are told"),

@@ -16,7 +16,7 @@ import msgspec
 from openapi_mcp_server.bridge.model import HttpRequest, Origin, Tool
 from openapi_mcp_server.errors import ConfigError, CredentialError
 from openapi_mcp_server.grammar import is_cookie_value, is_obsolete_field_value, is_token
-from openapi_mcp_server.settings.config import Auth, KeyLocation
+from openapi_mcp_server.settings.apis import Auth, KeyLocation
 
 _NOT_FOR_KEYS = frozenset(
     {"accept", "accept-encoding", "connection", "content-length", "content-type", "cookie", "expect", "host"}

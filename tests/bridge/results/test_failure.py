@@ -107,7 +107,7 @@ def test_an_error_that_is_not_the_json_it_claims_is_told_in_its_own_words(body: 
     assert lines[1:] == ([said] if said else [])
 
 
-def test_an_answer_401_says_which_credential_is_missing_and_which_setting_it_needs() -> None:
+def test_an_answer_401_or_403_says_which_credential_is_missing_and_which_setting_it_needs() -> None:
     unmet = Access(kind="unmet", reason="r", advice="The document asks for http bearer. Set AUTH_TOKEN.")
     told = [
         texts(render(msgspec.structs.replace(tool(), access=access), answer(b"", status=status)))[0]
@@ -116,7 +116,7 @@ def test_an_answer_401_says_which_credential_is_missing_and_which_setting_it_nee
     ]
     assert [text.split("\n")[1] for text in told] == [
         "The document asks for http bearer. Set AUTH_TOKEN.",
-        "The credentials configured for this API do not allow this.",
+        "The document asks for http bearer. Set AUTH_TOKEN.",
         "The credentials configured for this API are missing or not accepted; its operator has to mend that.",
         "The credentials configured for this API do not allow this.",
     ]

@@ -25,6 +25,8 @@ _ADVICE = {
     407: "A proxy of the API asks for credentials; its operator has to mend that.",
     429: "Wait before the next call of this API.",
 }
+_ASKS_WHO = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+"""Some APIs answer 403 to whom they do not know."""
 UNKNOWN_OUTCOME = "The request may have been carried out: check before trying again."
 DOUBTFUL = "An earlier attempt of this call failed without a clear outcome; it may have been carried out."
 
@@ -36,7 +38,7 @@ def explain(tool: Tool, response: HttpResponse) -> str:
         said.append(_redirect(response))
     else:
         said.append(excerpt(_readable(response)))
-        own = tool.access.advice if response.status == HTTPStatus.UNAUTHORIZED else ""
+        own = tool.access.advice if response.status in _ASKS_WHO else ""
         said.append(own or _ADVICE.get(response.status, ""))
         if response.status >= 500 and not tool.is_idempotent:
             said.append(UNKNOWN_OUTCOME)

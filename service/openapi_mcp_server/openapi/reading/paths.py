@@ -29,6 +29,7 @@ from openapi_mcp_server.openapi.reading.objects import (
 )
 from openapi_mcp_server.openapi.reading.parameters import RESERVED_HEADERS
 from openapi_mcp_server.openapi.reading.path_keys import PathKey
+from openapi_mcp_server.openapi.reading.strays import stray
 from openapi_mcp_server.openapi.references.resolve import Located
 
 MAX_OPERATIONS = 200_000
@@ -99,6 +100,8 @@ class PathReader(Generic[D]):
         if own.pop("$ref", None) is None:
             return own
         target = self._references.resolve(at).target
+        if wrong := stray(at, target, "path item"):
+            raise SpecError(at.pointer, wrong)
         return {name: target.member(value, name) for name, value in read_map(target).items()} | own
 
     def _operations_of(self, item: Mapping[str, Located]) -> Iterator[tuple[tuple[str, ...], str, Located]]:
