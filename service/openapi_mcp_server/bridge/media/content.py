@@ -48,10 +48,10 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _ZEROS = {
-    b"\1\0\0\0": "utf-32le",
-    b"\0\0\0\1": "utf-32be",
-    b"\1\0": "utf-16le",
-    b"\0\1": "utf-16be",
+    b"\xff\0\0\0": "utf-32le",
+    b"\0\0\0\xff": "utf-32be",
+    b"\xff\0": "utf-16le",
+    b"\0\xff": "utf-16be",
 }
 """Charsets by which of the first bytes are zero."""
 _BLANK = b" \t\r\n\0" + codecs.BOM_UTF8 + codecs.BOM_UTF16
@@ -205,7 +205,7 @@ def _text_in(charset: str, body: bytes) -> str | None:
 def _by_first_bytes(body: bytes) -> str:
     """A byte order mark, or the zeros of an ASCII character in front (RFC 4627 section 3); else UTF-8."""
     marked = next((charset for mark, charset in _MARKS if body.startswith(mark)), None)
-    zeros = bytes(1 if octet >= ord("\t") else octet for octet in body[:4])
+    zeros = bytes(0xFF if octet >= ord("\t") else octet for octet in body[:4])
     return marked or _ZEROS.get(zeros) or _ZEROS.get(zeros[:2]) or "utf-8"
 
 
