@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -299,9 +300,15 @@ def _output_notes(operation: Operation, output: OutputContract | None, api: Api)
     ]
 
 
-def _described_headers(operation: Operation) -> dict[str, str]:
-    names = [name for response in operation.responses for name in response.headers]
-    return {name.lower(): name for name in names if len(name) <= _NAME_SHOWN}
+def _described_headers(operation: Operation) -> Mapping[str, str]:
+    described = [response.headers for response in operation.responses if response.headers]
+    return _labels(tuple(described)) if described else {}
+
+
+@lru_cache(maxsize=256)
+def _labels(described: tuple[tuple[str, ...], ...]) -> Mapping[str, str]:
+    """Names as they are written, by those in lower case. Most operations of an API have the same."""
+    return {name.lower(): name for names in described for name in names if len(name) <= _NAME_SHOWN}
 
 
 def _entry(

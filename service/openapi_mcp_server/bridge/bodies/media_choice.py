@@ -69,7 +69,7 @@ def sorted_out(body: Body, schemas: Mapping[str, Schema]) -> Found:
 
 
 def _usable(media: MediaType, schemas: Mapping[str, Schema]) -> Usable:
-    return Usable(media, writers.kind(media, schemas), writers.writer(media, schemas))
+    return Usable(media, *writers.kind_and_writer(media, schemas))
 
 
 def _is_meant(usable: Usable) -> bool:

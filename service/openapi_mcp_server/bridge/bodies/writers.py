@@ -23,13 +23,10 @@ from openapi_mcp_server.bridge.schemas.shapes import Outline, is_base64, is_base
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi.model import MediaType, Schema
 
+_SHORT = 2_000
+"""Bytes of a schema that may be nothing but one of bytes, with a description."""
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """A body is built in memory beside the argument it comes from; larger files belong in an upload of their own."""
-
-
-def kind(media: MediaType, definitions: Mapping[str, Schema]) -> Kind:
-    """Which of `KINDS` a body of this type is; raises SpecError like `writer`."""
-    return way(media, _outline(media, definitions), definitions).kind
 
 
 def file_properties(media: MediaType, definitions: Mapping[str, Schema]) -> frozenset[str]:
@@ -41,12 +38,21 @@ def file_properties(media: MediaType, definitions: Mapping[str, Schema]) -> froz
 def takes_files(media: MediaType, definitions: Mapping[str, Schema]) -> bool:
     """Whether base64 text or a ``data:`` URI stands for bytes anywhere in a body of this type."""
     body = _multipart(media, definitions)
-    return kind(media, definitions) == "binary" if body is None else multipart.has_files(body)
+    if body is not None:
+        return multipart.has_files(body)
+    return way(media, _outline(media, definitions), definitions).kind == "binary"
 
 
 def writer(media: MediaType, definitions: Mapping[str, Schema]) -> BodyWriter:
     """How a body of this type is written. Raises SpecError; the writer raises ArgumentError."""
-    write = _writer(media, definitions)
+    return kind_and_writer(media, definitions)[1]
+
+
+def kind_and_writer(media: MediaType, definitions: Mapping[str, Schema]) -> tuple[Kind, BodyWriter]:
+    """The same, and which of `KINDS` the body is."""
+    outline = _outline(media, definitions)
+    chosen = way(media, outline, definitions)
+    write = _writer(media, definitions, outline, chosen)
 
     def checked(value: object) -> tuple[str, bytes]:
         try:
@@ -61,13 +67,13 @@ def writer(media: MediaType, definitions: Mapping[str, Schema]) -> BodyWriter:
             raise ArgumentError(f"body: takes {len(data):,} bytes; the limit is {MAX_BODY_BYTES:,}")
         return content_type, data
 
-    return checked
+    return chosen.kind, checked
 
 
-def _writer(media: MediaType, definitions: Mapping[str, Schema], property_name: str | None = None) -> BodyWriter:
+def _writer(
+    media: MediaType, definitions: Mapping[str, Schema], outline: Outline, chosen: Way, property_name: str | None = None
+) -> BodyWriter:
     """``property_name`` is set for a part of a multipart body."""
-    outline = _outline(media, definitions)
-    chosen = way(media, outline, definitions)
     name = chosen.content_type or media.name
     write: BodyWriter
     match chosen.kind:
@@ -99,8 +105,8 @@ def _outline(media: MediaType, definitions: Mapping[str, Schema]) -> Outline:
 
 
 def _mentions_bytes(schema: Schema | None, definitions: Mapping[str, Schema]) -> bool:
-    """Cheaper than a look at the schema."""
-    if schema is None:
+    """Whether it may be one of bytes, by a glance that is cheaper than a look: such a schema is short."""
+    if schema is None or memoryview(schema.json).nbytes > _SHORT:
         return False
     reached = (schema, *(definitions[name] for name in schema.refs))
     return any(b'"binary"' in bytes(each.json) for each in reached)
@@ -115,7 +121,8 @@ def _multipart(media: MediaType, definitions: Mapping[str, Schema]) -> Described
 
 
 def _part(definitions: Mapping[str, Schema], media: MediaType, property_name: str) -> BodyWriter:
-    return _writer(media, definitions, property_name)
+    outline = _outline(media, definitions)
+    return _writer(media, definitions, outline, way(media, outline, definitions), property_name)
 
 
 def _json(name: str, value: object) -> tuple[str, bytes]:

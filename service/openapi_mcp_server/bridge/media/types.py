@@ -100,12 +100,12 @@ def _kind(media: MediaType, name: str, outline: Outline, definitions: Mapping[st
     carried = _carried(media, name, known)
     if carried and not media.is_stream and not any(may_be(outline, needed) for needed in carried):
         raise SpecError(media.pointer, f"{name} cannot carry a JSON {outline['type']}, only a JSON {carried[0]}")
-    choices = alternatives(outline, definitions)
-    if known not in _SEVERAL_PARTS and not media.is_stream and say_bytes(choices):
+    is_whole = known not in _SEVERAL_PARTS and not media.is_stream
+    if is_whole and outline and say_bytes(alternatives(outline, definitions)):
         return "binary"
     if known is not None:
         return known
-    is_bytes = row(name).read != "text" and are_files(choices)
+    is_bytes = row(name).read != "text" and are_files(alternatives(outline, definitions))
     return "binary" if is_bytes or is_binary(name) else "text"
 
 

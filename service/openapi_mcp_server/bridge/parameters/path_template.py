@@ -17,7 +17,8 @@ _query = percent.reserved(percent.KEPT_IN_QUERY + "&=+")
 
 def holes(path: str) -> list[str]:
     """The names in braces, in order."""
-    return [name.strip(SPANNING) for name in _HOLE.findall(path)]
+    names: list[str] = _HOLE.findall(path)
+    return [name.strip(SPANNING) for name in names] if SPANNING in path else names
 
 
 def compiled(prefix: str, path: str, slots: Mapping[str, int], pointer: str) -> tuple[str | int, ...]:
