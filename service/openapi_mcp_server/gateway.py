@@ -259,7 +259,7 @@ class Gateway:
         try:
             checked = check(tool, call.arguments)
             select = _selection(tool, checked.values)
-            request = served.authorize(build(tool, checked.values), tool)
+            request = served.authorize(build(tool, checked.values, checked.others), tool)
             answered = await self._exchange(entry.trace.sending(request, tool), entry)
             limit = self._serving.result_budget_bytes
             rendered = render(tool, answered, served.validators, select=select, budget_bytes=limit)
@@ -357,7 +357,7 @@ class _Entry:
 def _selection(tool: Tool, arguments: dict[str, Any]) -> Select | None:
     """What the model asks of the answer, taken out of the arguments; raises ArgumentError."""
     expression = arguments.pop(RESPONSE_FILTER, None) if tool.filterable else None
-    if expression is None:
+    if expression in (None, ""):  # what some clients write for what is not given
         return None
     from openapi_mcp_server.bridge.results import response_filter  # noqa: PLC0415 - jmespath takes 12 to 30 ms to import; few calls need it
 

@@ -93,7 +93,7 @@ class BodyPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     ``properties`` maps argument to property name. ``writers`` maps each usable media type, as documented, to its
     writer, the default first; ``chooser`` is the argument that selects one where there is more than one. ``needed``
-    are the arguments without which an optional body cannot be given.
+    are the arguments without which an optional body cannot be given. ``open``: it takes properties that are no arguments.
     """
 
     required: bool
@@ -102,6 +102,7 @@ class BodyPlan(msgspec.Struct, frozen=True, kw_only=True):
     writers: Mapping[str, BodyWriter]
     chooser: str | None = None
     needed: tuple[str, ...] = ()
+    open: bool = False
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -207,6 +207,7 @@ def _plan(shape: BodyShape, fields: dict[str, Field], chooser: str | None) -> Bo
         writers=shape.writers,
         chooser=chooser,
         needed=tuple(name for name, field in fields.items() if field.needed and not field.required),
+        open=shape.open,
     )
 
 

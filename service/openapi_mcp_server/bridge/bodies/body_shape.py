@@ -62,7 +62,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 class BodyShape(msgspec.Struct, frozen=True, kw_only=True):
     """``fields`` are the body's properties if ``flat``, else the one field `BODY`. The default writer comes first.
 
-    ``unusable`` says which media types of the document are not offered, and why.
+    ``open``: the document lets it have other properties. ``unusable`` says which media types of the document are not offered, and why.
     """
 
     required: bool
@@ -70,6 +70,7 @@ class BodyShape(msgspec.Struct, frozen=True, kw_only=True):
     fields: tuple[Field, ...]
     writers: Mapping[str, BodyWriter]
     unusable: tuple[SpecError, ...]
+    open: bool = False
 
 
 class _Usable(msgspec.Struct, frozen=True):
@@ -93,6 +94,7 @@ def shape(body: Body, schemas: Mapping[str, Schema], definitions: Definitions) -
         fields=fields,
         writers={each.media.name: each.write for each in usable},
         unusable=tuple(unusable),
+        open=outline is not None and not _is_closed(outline),
     )
 
 
@@ -141,6 +143,11 @@ def _is_plain(outline: Outline) -> bool:
         and outline.get("unevaluatedProperties", False) is False
         and outline.keys() <= _PLAIN
     )
+
+
+def _is_closed(outline: Outline) -> bool:
+    """Whether an object takes no other properties than those it names."""
+    return outline.get("additionalProperties") is False or outline.get("unevaluatedProperties") is False
 
 
 def _patched(outline: Outline, usable: Sequence[_Usable]) -> Outline:
