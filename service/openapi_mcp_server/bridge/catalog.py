@@ -10,6 +10,7 @@ import msgspec
 from openapi_mcp_server.bridge import names, overrides, security, servers, text
 from openapi_mcp_server.bridge.model import ApiSummary, BaseUrl, KeyPlace, Origin, SkippedTool, Tool, ToolCatalog
 from openapi_mcp_server.bridge.overrides import Entries, Told
+from openapi_mcp_server.bridge.schemas import inputs
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
 from openapi_mcp_server.bridge.servers import Place
 from openapi_mcp_server.bridge.tool import Api, Compiled, SchemaLimits, compile_operation
@@ -121,7 +122,7 @@ def _api(source: ApiSource, place: Place, limits: SchemaLimits, auth: Auth, *, r
         allowed_origins=source.allowed_origins,
         servers=place.documented,
         description=source.description,
-        requests=Definitions(source.description.request_schemas),
+        requests=inputs.source(source.description.request_schemas),
         responses=Definitions(source.description.response_schemas),
         limits=limits,
         auth=auth,

@@ -62,7 +62,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     allowed_origins: frozenset[Origin]  # beside the base's
     servers: tuple[BaseUrl, ...]  # the document's own
     description: ApiDescription
-    requests: Definitions
+    requests: inputs.Source
     responses: Definitions
     limits: SchemaLimits
     auth: Auth  # with its key's place
@@ -80,6 +80,7 @@ class _Inputs(msgspec.Struct, frozen=True):
     slots: tuple[Slot, ...]
     body: BodyPlan | None
     contract: InputContract
+    told: bytes
     notes: list[Note]
     filterable: bool
 
@@ -102,7 +103,7 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
     output = outputs.build(operation, api.responses, api.limits.output_bytes, filterable=inputs.filterable)
     notes = [*inputs.notes, *_output_notes(operation, output, api)]
     title = text.line(overrides.title, text.TITLE_LIMIT) if overrides.title else text.title(operation)
-    entry, digest = _entry(operation, name, title, overrides, inputs.contract, output)
+    entry, digest = _entry(operation, name, title, overrides, inputs.told, output)
     tool = Tool(
         name=name,
         api=api.name,
@@ -143,10 +144,12 @@ def _inputs(operation: Operation, api: Api) -> _Inputs:
     filterable = api.response_filter and RESPONSE_FILTER not in names and _answers_json(operation, api)
     if filterable:
         arguments.append(_FILTER)
+    contract, told = _contract(operation, arguments, api, notes)
     return _Inputs(
         slots=tuple(_slot(name, *each) for name, each in zip(names, sendable, strict=False)),
         body=_plan(shape, in_body, chooser) if shape else None,
-        contract=_contract(operation, arguments, api, notes),
+        contract=contract,
+        told=told,
         notes=notes,
         filterable=filterable,
     )
@@ -184,7 +187,7 @@ def _sendable(operation: Operation, api: Api, notes: list[Note]) -> list[tuple[P
 def _shape(operation: Operation, api: Api, notes: list[Note]) -> BodyShape | None:
     if operation.body is None:
         return None
-    shape = body_shape.shape(operation.body, api.description.request_schemas, api.requests)
+    shape = body_shape.shape(operation.body, api.description.request_schemas, api.requests.exact)
     notes += [_note(error.pointer, "body_dropped", error.problem) for error in shape.unusable]
     return shape
 
@@ -259,18 +262,22 @@ def _with_real_name(prose: str, argument: str, name: str) -> str:
     return f"{prose} Sent as {text.shorten(text.visible(name), _NAME_SHOWN)!r}.".lstrip()
 
 
-def _contract(operation: Operation, arguments: Sequence[Argument], api: Api, notes: list[Note]) -> InputContract:
+def _contract(
+    operation: Operation, arguments: Sequence[Argument], api: Api, notes: list[Note]
+) -> tuple[InputContract, bytes]:
+    """How the arguments are checked, and the schema that clients list."""
     schema = inputs.build(arguments, api.requests, api.limits.input_bytes)
-    if len(schema.json) > api.limits.input_bytes:
+    if len(schema.told) > api.limits.input_bytes:
         raise SpecError(operation.pointer, f"{len(arguments)} arguments are over the limit by their names alone")
     if schema.left_out:
         message = f"its input schema is over {api.limits.input_bytes} bytes; left out: {schema.left_out}"
         notes.append(_note(operation.pointer, "input_shortened", message))
-    return InputContract(
-        schema=schema.json,
+    contract = InputContract(
+        schema=schema.checked,
         names=tuple(argument.name for argument in arguments),
         required=tuple(argument.name for argument in arguments if argument.required),
     )
+    return contract, schema.told
 
 
 def _output_notes(operation: Operation, output: OutputContract | None, api: Api) -> list[Note]:
@@ -290,7 +297,7 @@ def _entry(
     name: str,
     title: str,
     overrides: Overrides,
-    inputs: InputContract,
+    inputs: bytes,
     output: OutputContract | None,
 ) -> tuple[msgspec.Raw, str]:
     """The encoded element of tools/list, and the hash of it that it carries."""
@@ -299,7 +306,7 @@ def _entry(
         name=name,
         title=title or msgspec.UNSET,
         description=text.description(operation) if prose is None else text.line(prose, text.DESCRIPTION_LIMIT),
-        inputSchema=msgspec.Raw(inputs.schema),
+        inputSchema=msgspec.Raw(inputs),
         outputSchema=output.schema if output else msgspec.UNSET,
         annotations=_annotations(operation.method, overrides.annotations),
     )

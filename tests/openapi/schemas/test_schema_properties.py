@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from documents import compiles, got, of_schemas, sent_schema
 from openapi_mcp_server.openapi.model import Schema
-from openapi_mcp_server.openapi.schemas.directions import top_level
 from openapi_mcp_server.openapi.schemas.keywords import PLAIN
+from openapi_mcp_server.openapi.schemas.merging import top_level
 
 OLD = {"type": "string", "nullable": True}
 

@@ -62,7 +62,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 class BodyShape(msgspec.Struct, frozen=True, kw_only=True):
     """``fields`` are the body's properties if ``flat``, else the one field `BODY`. The default writer comes first.
 
-    ``open``: the document lets it have other properties. ``unusable`` says which media types of the document are not offered, and why.
+    ``open``: the document lets it have other properties. ``unusable`` says which media types of the document are not
+    offered, and why.
     """
 
     required: bool

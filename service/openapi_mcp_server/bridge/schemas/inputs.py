@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
 from openapi_mcp_server.bridge.schemas.edits import WHOLE, Detail, bare, decode, encode, reduced, shallow
+from openapi_mcp_server.bridge.schemas.told import Told, ended
+from openapi_mcp_server.openapi.model import Schema
 
 _TOLD = {Detail.FULL: "", Detail.NO_EXAMPLES: "examples", Detail.SHORT: "examples and long descriptions"}
+_UNLIMITED = 1 << 40
 _DEPTHS = (5, 4, 3, 2, 1, 0)
 """Levels of an argument's own schema that are kept when the whole is too large, tried in this order."""
 
@@ -24,10 +27,26 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InputSchema(msgspec.Struct, frozen=True):
-    """``left_out`` says in words what did not fit; empty where everything did."""
+    """The schema as clients list it, and as arguments are checked by it, which is closed and says what not every client
+    reads. ``left_out`` says in words what did not fit; empty where everything did."""
 
-    json: bytes
+    told: bytes
+    checked: bytes
     left_out: str
+
+
+class Source(msgspec.Struct, frozen=True):
+    """The definitions that arguments refer to, as they are and as they are told."""
+
+    exact: Definitions
+    told: Definitions
+    tell: Callable[[bytes], bytes]
+
+
+def source(schemas: Mapping[str, Schema]) -> Source:
+    """The definitions of one document."""
+    told = Told(schemas)
+    return Source(Definitions(schemas), Definitions(told), told.argument)
 
 
 def described(schema: bytes, prose: str, *, deprecated: bool = False) -> bytes:
@@ -46,19 +65,35 @@ def described(schema: bytes, prose: str, *, deprecated: bool = False) -> bytes:
     return encode(decoded | own | ({"deprecated": True} if deprecated else {}))
 
 
-def build(arguments: Sequence[Argument], definitions: Definitions, limit: int) -> InputSchema:
+def build(arguments: Sequence[Argument], definitions: Source, limit: int) -> InputSchema:
     """The schema of an object with exactly these arguments, in at most ``limit`` bytes if their names fit at all.
 
     Over the limit go, in this order: examples, long descriptions, then whatever is deepest.
     """
     required = encode([argument.name for argument in arguments if argument.required])
-    refs = [ref for argument in arguments for ref in argument.refs]
+    told = [msgspec.structs.replace(each, schema=definitions.tell(each.schema)) for each in arguments]
+    refs = definitions.told.refs_in(b"".join(argument.schema for argument in told))
     for detail in WHOLE:
-        properties = [_property(argument.name, reduced(argument.schema, detail)) for argument in arguments]
-        members = definitions.reached(refs, _room(properties, required, limit), detail)
-        if members is not None and len(whole := _joined(properties, required, members)) <= limit:
-            return InputSchema(whole, _TOLD[detail])
-    return _pruned(arguments, required, definitions, limit)
+        properties = _properties(told, detail)
+        members = definitions.told.reached(refs, _room(properties, required, limit), detail)
+        if members is None:
+            continue
+        whole = _joined(properties, required, _ending(members, refs, definitions.told))
+        if len(whole) <= limit:
+            return InputSchema(whole, _checked(arguments, required, definitions.exact, detail), _TOLD[detail])
+    return _pruned(told, required, definitions.told, limit)
+
+
+def _ending(members: Mapping[str, bytes], refs: Sequence[str], definitions: Definitions) -> Mapping[str, bytes]:
+    """The definitions without a way back, which takes the whole list of tools from some clients."""
+    return ended(members, refs, definitions) if definitions.is_endless(members) else members
+
+
+def _checked(arguments: Sequence[Argument], required: bytes, definitions: Definitions, detail: Detail) -> bytes:
+    """All that the schemas say, with a way back where there is one."""
+    refs = [ref for argument in arguments for ref in argument.refs]
+    members = definitions.reached(refs, _UNLIMITED, detail) or {}
+    return _closed(_joined(_properties(arguments, detail), required, members))
 
 
 def _pruned(arguments: Sequence[Argument], required: bytes, definitions: Definitions, limit: int) -> InputSchema:
@@ -68,29 +103,39 @@ def _pruned(arguments: Sequence[Argument], required: bytes, definitions: Definit
         properties = [_property(name, encode(shallow(schema, depth))) for name, schema in decoded.items()]
         refs = definitions.refs_in(b"".join(properties))
         members = definitions.nearest(refs, _room(properties, required, limit))
-        pruned = _joined(properties, required, members)
+        pruned = _joined(properties, required, _ending(members, refs, definitions))
         if len(pruned) <= limit:
-            return InputSchema(pruned, "examples, long descriptions and the deepest parts")
+            return InputSchema(pruned, _closed(pruned), "examples, long descriptions and the deepest parts")
     properties = [_property(name, encode(bare(schema))) for name, schema in decoded.items()]
-    return InputSchema(_joined(properties, required, ()), "everything but the arguments' types")
+    barest = _joined(properties, required, {})
+    return InputSchema(barest, _closed(barest), "everything but the arguments' types")
 
 
 def _room(properties: Sequence[bytes], required: bytes, limit: int) -> int:
     """Bytes that are left for definitions."""
-    return limit - len(_joined(properties, required, ())) - len(b',"$defs":{}')
+    return limit - len(_joined(properties, required, {})) - len(b',"$defs":{}')
+
+
+def _properties(arguments: Sequence[Argument], detail: Detail) -> list[bytes]:
+    return [_property(argument.name, reduced(argument.schema, detail)) for argument in arguments]
 
 
 def _property(name: str, schema: bytes) -> bytes:
     return encode(name) + b":" + schema
 
 
-def _joined(properties: Sequence[bytes], required: bytes, members: Sequence[bytes]) -> bytes:
-    """The root is an object and says so: MCP requires ``type``, and arguments that are not named are refused."""
+def _joined(properties: Sequence[bytes], required: bytes, members: Mapping[str, bytes]) -> bytes:
+    """The root is an object and says so: MCP requires ``type``."""
     parts = [b'{"type":"object","properties":{', b",".join(properties), b"}"]
     if required != b"[]":
         parts += [b',"required":', required]
-    parts.append(b',"additionalProperties":false')
     if members:
-        parts += [b',"$defs":{', b",".join(members), b"}"]
+        parts += [b',"$defs":{', b",".join(members.values()), b"}"]
     parts.append(b"}")
     return b"".join(parts)
+
+
+def _closed(schema: bytes) -> bytes:
+    """Arguments that are not named are looked at apart. Clients are not told: some model APIs refuse every tool whose
+    root says it."""
+    return schema[:-1] + b',"additionalProperties":false}'

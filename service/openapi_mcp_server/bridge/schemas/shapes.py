@@ -14,7 +14,7 @@ import msgspec
 from openapi_mcp_server.bridge.media.content import essence
 from openapi_mcp_server.bridge.media.content import kind as answer_kind
 from openapi_mcp_server.openapi.model import Schema
-from openapi_mcp_server.openapi.schemas.directions import top_level
+from openapi_mcp_server.openapi.schemas.merging import top_level
 
 _ANNOTATIONS = frozenset(
     {

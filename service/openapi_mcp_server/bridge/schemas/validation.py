@@ -24,7 +24,7 @@ DETAILED_BYTES = 16_384
 first (7 µs each: 4 MB of wrong items would take 14 s), so of larger ones only the first is found, beside those of
 arguments that are no lists or objects."""
 
-_OPEN_OR_CLOSED = ({}, {"not": {}}, True, False)
+_OPEN_OR_CLOSED: Sequence[Any] = ({}, {"not": {}}, True, False)
 
 
 class Failure(Protocol):
@@ -76,6 +76,7 @@ def _compiled(schema: bytes, *, formats: bool) -> Validator:
 def errors(values: dict[str, Any], schema: bytes, size: int) -> list[Failure]:
     """The first errors of arguments that took ``size`` bytes; empty if they fit."""
     validator = compiled(schema)
+    found: Iterable[Failure]
     if size <= DETAILED_BYTES:
         found = islice(validator.iter_errors(values), MAX_ERRORS)
     else:

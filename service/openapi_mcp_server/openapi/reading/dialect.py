@@ -107,7 +107,7 @@ def _schemas(
     *,
     keeps_xml: bool,
 ) -> Schemas:
-    schemas = Schemas(source.references, lambda at: conversion(setting, at), home)
+    schemas = Schemas(source.references, lambda at: conversion(setting, at), home, source.notes)
     setting = Setting(
         dialect=source.document.dialect,
         names=schemas,

@@ -62,11 +62,13 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 class Conversion:
     """One schema on its way. ``refs`` are the definitions it refers to, ``in_place`` those that see its own value
     again (through ``allOf`` and the like, not through properties or items), as often as they do.
+    ``is_unsettled``: what it means depends on what it refers to.
     """
 
     def __init__(self, setting: Setting, at: Located) -> None:
         self.refs: dict[str, None] = {}
         self.in_place: list[str] = []
+        self.is_unsettled = False
         self._setting = setting
         self._at = at
         self._is_old = setting.dialect in {"2.0", "3.0"}

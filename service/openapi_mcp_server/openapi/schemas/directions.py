@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import msgspec
 
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import Schema
-from openapi_mcp_server.openapi.pointers import tokens
+from openapi_mcp_server.openapi.notes import Notes
+from openapi_mcp_server.openapi.pointers import child, tokens
 from openapi_mcp_server.openapi.references.resolve import Located, References, decoded
 from openapi_mcp_server.openapi.schemas.conversion import Conversion
+from openapi_mcp_server.openapi.schemas.settling import Path, Settling
 
 MAX_IN_PLACE = 10_000
 """Schemas that one value may have to be checked against, references followed: an ``allOf`` that names the next one
 twice is 2²⁰ of them after twenty steps. jsonschema-rs takes 36 ns for each."""
 MAX_INNER_BYTES = 32 * 1024 * 1024
 """Bytes of definitions inside others (``#/components/schemas/Tag/allOf/0``), each of which is converted again."""
+
+_MERGED = "a part of allOf closes itself against the properties of another; all parts were taken for one object"
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _HASHED = re.compile(r"-[0-9a-f]{10}$")
@@ -37,7 +40,9 @@ class Schemas:
     ``conversion`` makes one from where it stands; ``home`` is where the dialect keeps the named ones.
     """
 
-    def __init__(self, references: References, conversion: Callable[[Located], Conversion], home: str) -> None:
+    def __init__(
+        self, references: References, conversion: Callable[[Located], Conversion], home: str, notes: Notes
+    ) -> None:
         self._references = references
         self._home = home
         self._conversion = conversion
@@ -50,6 +55,9 @@ class Schemas:
         self._weights: dict[str, int] = {}
         self._faults: dict[str, SpecError] = {}
         self._inner_bytes = 0
+        self._unsettled: set[str] = set()
+        self._settling = Settling(self._converted)
+        self._notes = notes
 
     def read(self, at: Located) -> Schema:
         """The schema at a place; raises SpecError if it or one that it leads to cannot be used."""
@@ -59,6 +67,8 @@ class Schemas:
         self._convert_pending()
         for name in conversion.refs:
             self._refuse_spoilt(name)
+        if conversion.is_unsettled:
+            schema = self._settled(schema, at)
         if 1 + sum(map(self._weigh, conversion.in_place)) > MAX_IN_PLACE:
             raise _too_heavy(at)
         return schema
@@ -92,6 +102,15 @@ class Schemas:
         for name in fresh:
             if name not in self._faults and self._weigh(name) > MAX_IN_PLACE:
                 self._fail(name, _too_heavy(self._targets[name]))
+        for name in fresh:
+            if name in self._unsettled and name not in self._faults:
+                self._converted[name] = self._settled(self._converted[name], self._targets[name])
+
+    def _settled(self, schema: Schema, at: Located) -> Schema:
+        def tell(path: Path) -> None:
+            self._notes.add(child(at.pointer, *path), "schema_repaired", _MERGED)
+
+        return self._settling.settled(schema, tell)
 
     def _convert(self, name: str) -> None:
         target = self._targets[name]
@@ -102,6 +121,8 @@ class Schemas:
         conversion = self._conversion(target)
         self._converted[name] = _encoded(conversion, target)
         self._in_place[name] = conversion.in_place
+        if conversion.is_unsettled:
+            self._unsettled.add(name)
         for ref in conversion.refs:
             self._referrers.setdefault(ref, []).append(name)
         for ref in conversion.refs:
@@ -155,100 +176,3 @@ def _encoded(conversion: Conversion, at: Located) -> Schema:
 
 def _too_heavy(at: Located) -> SpecError:
     return SpecError(at.pointer, f"combines more than {MAX_IN_PLACE:,} schemas for one value")
-
-
-def top_level(schema: Schema, definitions: Mapping[str, Schema]) -> dict[str, Any]:
-    """The outermost level of a schema as one object: references and ``allOf`` at its root followed and merged.
-
-    What is below stays as it is and may hold ``$ref: "#/$defs/NAME"``. What cannot be merged stays in ``allOf``.
-    ``{}`` where anything goes. Each definition counts once, so that cycles and repetitions end.
-    """
-    root = msgspec.json.decode(schema.json)
-    if not _MERGED.isdisjoint(root):
-        return _Merge(definitions).merged(root)
-    level: dict[str, Any] = root
-    return level
-
-
-_MERGED = frozenset({"$ref", "allOf"})
-_FIRST_COUNTS = frozenset({"title", "description", "default", "deprecated", "examples", "xml"})
-_LINKED = frozenset(
-    {
-        "if", "then", "else", "items", "prefixItems", "contains", "minContains", "maxContains", "patternProperties",
-        "unevaluatedItems", "unevaluatedProperties",
-    }
-)  # fmt: skip
-"""Keywords that mean nothing without each other (2020-12 core, sections 10.2.2 and 10.3, and section 11)."""
-
-
-class _Merge:
-    def __init__(self, definitions: Mapping[str, Schema]) -> None:
-        self._definitions = definitions
-        self._level: dict[str, Any] = {}
-        self._rest: list[dict[str, Any]] = []
-
-    def merged(self, root: dict[str, Any]) -> dict[str, Any]:
-        waiting = [root]
-        seen = set()
-        while waiting:
-            part = dict(waiting.pop())
-            reference, members = part.pop("$ref", None), part.pop("allOf", [])
-            self._add(part)
-            waiting += reversed(members)
-            if reference is not None and reference not in seen:
-                seen.add(reference)
-                waiting.append(msgspec.json.decode(self._definitions[reference.removeprefix("#/$defs/")].json))
-        return self._level | ({"allOf": self._rest} if self._rest else {})
-
-    def _add(self, part: dict[str, Any]) -> None:
-        clashing = self._clashing(part)
-        for keyword, value in part.items():
-            if keyword not in clashing:
-                self._level[keyword] = self._united(keyword, self._level.get(keyword), value)
-        if clashing:
-            self._rest.append({keyword: part[keyword] for keyword in clashing})
-
-    def _clashing(self, part: dict[str, Any]) -> list[str]:
-        """The keywords of a part that cannot join the level."""
-        linked = not _LINKED.isdisjoint(part) and not _LINKED.isdisjoint(self._level)
-        return [
-            keyword
-            for keyword, value in part.items()
-            if (linked and keyword in _LINKED)
-            or (keyword in self._level and self._united(keyword, self._level[keyword], value) is None)
-        ]
-
-    def _united(self, keyword: str, one: Any, other: Any) -> Any:  # noqa: ANN401 - values of any keyword
-        """The value that says what both say; None if there is none."""
-        if one is None or one == other or keyword in _FIRST_COUNTS:
-            return other if one is None else one
-        match keyword:
-            case "properties":
-                return one | {name: _both(one.get(name), value) for name, value in other.items()}
-            case "required":
-                return list(dict.fromkeys([*one, *other]))
-            case "type":
-                return _common_type(one, other)
-            case "additionalProperties":
-                return _common_rest(one, other)
-            case _:
-                return None
-
-
-def _both(one: dict[str, Any] | None, other: dict[str, Any]) -> dict[str, Any]:
-    return other if one is None or one == other else {"allOf": [one, other]}
-
-
-def _common_rest(one: Any, other: Any) -> dict[str, Any] | bool:  # noqa: ANN401 - a schema or false
-    """What the unnamed properties of the whole may be: each part alone would speak of the other's properties too."""
-    if one is False or other is False:
-        return False
-    return _both(one, other) if one and other else {}
-
-
-def _common_type(one: str | list[str], other: str | list[str]) -> str | list[str] | None:
-    """The types that both admit; a whole number is a number."""
-    first, second = ([each] if isinstance(each, str) else each for each in (one, other))
-    common = [name for name in first if name in second or (name == "integer" and "number" in second)]
-    common += [name for name in second if name == "integer" and name not in common and "number" in first]
-    return (common[0] if len(common) == 1 else common) or None

@@ -1,8 +1,8 @@
 """What people leave out of a schema, or write around one, put into the words that every reader understands.
 
-Each function edits one converted schema object whose parts are edited already. ``properties`` without ``type`` admits a
-text by the letter (2020-12 core, section 10.3.2), and no author means that; a list without ``items`` and a combination of
-one are refused by model APIs and by frameworks that make classes of tools.
+Each function edits one converted schema object whose parts are edited already. ``properties`` without ``type`` admits
+a text by the letter (2020-12 core, section 10.3.2), and no author means that; a combination of one is lost
+on frameworks that make classes of tools.
 """
 
 from __future__ import annotations
@@ -76,12 +76,6 @@ def _all_admit(schema: dict[str, Any], kind: str) -> bool:
     """Whether what is chosen from or combined beside does not say another type."""
     parts = [part for keyword in _COMBINED for part in schema.get(keyword, ())]
     return all(kind in part.get("type", (kind,)) for part in parts)
-
-
-def tell_items(schema: dict[str, Any]) -> None:
-    """A list says what its items are, if only that they are anything."""
-    if "items" not in schema and "array" in schema.get("type", ()):
-        schema["items"] = {}
 
 
 def tell_types_of_choices(schema: dict[str, Any]) -> None:

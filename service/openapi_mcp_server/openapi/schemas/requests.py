@@ -21,7 +21,7 @@ _EXAMPLES = 3
 _STAYING = frozenset({"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas"})
 """Keywords whose schemas see the same value again (2020-12 core, section 10.2)."""
 _CLOSING = frozenset({"additionalProperties", "unevaluatedProperties", "items", "unevaluatedItems"})
-_NOTHING = {"not": {}}
+_NOTHING: JsonSchema = {"not": {}}
 _XML_FIELDS = frozenset({"name", "namespace", "prefix", "attribute", "wrapped", "nodeType"})
 _NO_NAMES: frozenset[str] = frozenset()
 
@@ -64,6 +64,7 @@ class RequestConversion(Conversion):
             older_dialects.tell_kinds(schema, strict)
             older_dialects.open_to_kinds(strict)
         strict = self._plainly(strict)
+        self.is_unsettled = self.is_unsettled or "allOf" in strict or ("default" in strict and "$ref" in strict)
         if schema.get("nullable") is True or schema.get("x-nullable") is True:
             strict = older_dialects.nullable(strict)
         if "default" in strict and habits.refuses_default(strict):
@@ -74,7 +75,6 @@ class RequestConversion(Conversion):
         """The same with what goes without saying."""
         habits.tell_rest(strict)
         plain = habits.tell_type(habits.flat(strict))
-        habits.tell_items(plain)
         habits.tell_types_of_choices(plain)
         return plain
 

@@ -1,0 +1,203 @@
+"""A schema of arguments in words that clients take: arguments are checked by the schema itself, clients list these.
+
+Frameworks that make classes or functions of tools lose a tool, or the whole list, for what is legal JSON Schema: of 30
+that were tried, four for ``type: [string, null]``, four for schemas that lead to themselves, two for a pattern that
+their own engine does not read, and model APIs refuse lists that do not say what is in them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from openapi_mcp_server.bridge import text
+from openapi_mcp_server.bridge.schemas.definitions import Definitions
+from openapi_mcp_server.bridge.schemas.edits import bare, decode, encode, rewritten
+from openapi_mcp_server.openapi.model import Schema
+from openapi_mcp_server.openapi.schemas.merging import top_level
+
+_ANNOTATIONS = frozenset({"title", "description", "default", "deprecated", "examples"})
+_BESIDE_REFERENCE = frozenset({"$ref", "description", "default"})
+"""What clients that resolve references keep beside one."""
+
+_FORMATS = frozenset(
+    {
+        "date-time", "date", "time", "duration", "email", "idn-email", "hostname", "idn-hostname", "ipv4", "ipv6",
+        "uri", "uri-reference", "uri-template", "iri", "iri-reference", "uuid", "json-pointer",
+        "relative-json-pointer", "regex", "int32", "int64", "float", "double", "password",
+    }
+)  # fmt: skip
+"""JSON Schema 2020-12 validation, section 7.3, and those of OpenAPI's registry that validators know."""
+_ENCODINGS = {"byte": "base64", "binary": "base64", "base64": "base64", "base64url": "base64url"}
+"""Formats of bytes that arguments have as text."""
+_NO_NEWS = frozenset(
+    {"", "string", "text", "str", "integer", "int", "number", "boolean", "bool", "object", "array", "file"}
+)
+"""What people write for a format that says no more than the type."""
+_FORMAT_CHARACTERS = 60
+
+_WORTH_A_LOOK = re.compile(
+    rb'"type":\[|"type":"array"(?!,"items":)|null[\],]|"pattern(?:Properties)?":|"format":(?!"(?:'
+    + "|".join(sorted(_FORMATS)).encode()
+    + rb')")|"\$ref":"#/\$defs/[A-Za-z0-9._-]+",|[^{]"\$ref":'
+)
+"""What a schema holds that is told otherwise than it is; most have none of it and stay as they are."""
+
+_READ_EVERYWHERE = re.compile(
+    r"""(?:
+        (?: [^\\\[\](){}*+?|^$]                             # a character that means itself
+          | \\(?: [dDsSwWnrtfv^$\\.*+?()\[\]{}|/]
+                | x[0-9A-Fa-f]{2} | u[0-9A-Fa-f]{4} )
+          | \[ \^? -? (?: (?: [^\\\[\]&~^-]                # a set: characters and ranges of them, classes on their own
+                            | \\[nrtfv\\.*+?()\[\]{}|/^$-]
+                            | \\x[0-9A-Fa-f]{2} | \\u[0-9A-Fa-f]{4} )
+                          (?: - (?: [^\\\[\]&~^-] | \\[nrtfv\\.*+?()\[\]{}|/^$-]
+                                  | \\x[0-9A-Fa-f]{2} | \\u[0-9A-Fa-f]{4} ) )?
+                        | [&~^] | \\[dDsSwW] (?!-[^\]]) )* -? \]
+          | \)
+        ) (?: (?: [*+?] | \{[0-9]+(?:,[0-9]*)?\} ) \?? )?   # as often as that
+      | \((?:\?:)? | \| | \^ | \$ | \\[bB]
+    )*""",
+    re.VERBOSE,
+)
+"""Regular expressions that JavaScript (with and without ``u``), Python and Rust read alike: no ``\\p{…}``, no flags, no
+escapes of what needs none. Each token begins in its own way, so that time is linear."""
+
+
+class Told(Mapping[str, Schema]):
+    """The definitions of a document as they are told, each worked out once."""
+
+    def __init__(self, schemas: Mapping[str, Schema]) -> None:
+        self._schemas = schemas
+        self._told: dict[str, Schema] = {}
+        self._exact = Definitions(schemas)
+
+    def __getitem__(self, name: str) -> Schema:
+        if name not in self._told:
+            exact = self._schemas[name]
+            told = self.argument(bytes(exact.json))
+            self._told[name] = exact if told == exact.json else Schema(msgspec.Raw(told), self._exact.refs_in(told))
+        return self._told[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._schemas)
+
+    def __len__(self) -> int:
+        return len(self._schemas)
+
+    def argument(self, schema: bytes) -> bytes:
+        """The schema of an argument as it is told."""
+        if _WORTH_A_LOOK.search(schema) is None:
+            return schema
+        return encode(rewritten(decode(schema), lambda part: _part(part, self._schemas)))
+
+
+def _part(schema: dict[str, Any], schemas: Mapping[str, Schema]) -> dict[str, Any]:
+    """One level of a schema; its parts follow."""
+    if "$ref" in schema and not schema.keys() <= _BESIDE_REFERENCE:
+        schema = top_level(Schema(msgspec.Raw(encode(schema))), schemas)
+    schema = _without_null_as_a_type(schema)
+    if schema.get("type") == "array" and "items" not in schema:
+        schema = {**schema, "items": {}}
+    if "format" in schema:
+        schema = _with_known_format(schema)
+    if "pattern" in schema and not reads_everywhere(schema["pattern"]):
+        schema = {key: value for key, value in schema.items() if key != "pattern"}
+    if "patternProperties" in schema:
+        schema = _with_known_patterns(schema)
+    return schema
+
+
+def reads_everywhere(pattern: str) -> bool:
+    """Whether the engines of clients read a regular expression as ours does."""
+    return _READ_EVERYWHERE.fullmatch(pattern) is not None
+
+
+def _without_null_as_a_type(schema: dict[str, Any]) -> dict[str, Any]:
+    """``type: [string, null]`` as alternatives, and null in an enumeration as one of them."""
+    declared = schema.get("type")
+    types = declared if isinstance(declared, list) else []
+    values = schema.get("enum", ())
+    if not types and None not in values:
+        return schema
+    inner = {key: value for key, value in schema.items() if key not in _ANNOTATIONS and (key != "type" or not types)}
+    listed = [value for value in values if value is not None]
+    if listed:
+        inner["enum"] = listed
+    elif values:
+        return {key: value for key, value in schema.items() if key != "enum"} | {"type": "null"}
+    branches = [{"type": name, **inner} for name in types if name != "null"] if types else [inner]
+    takes_null = "null" in types if declared else None in values
+    if takes_null and (None in values or inner.keys().isdisjoint(("enum", "const"))):
+        branches.append({"type": "null"})
+    annotations = {key: value for key, value in schema.items() if key in _ANNOTATIONS}
+    return {**(branches[0] if len(branches) == 1 else {"anyOf": branches}), **annotations}
+
+
+def _with_known_format(schema: dict[str, Any]) -> dict[str, Any]:
+    form = schema["format"]
+    if form in _FORMATS:
+        return schema
+    rest = {key: value for key, value in schema.items() if key != "format"}
+    if form in _ENCODINGS:
+        return {"contentEncoding": _ENCODINGS[form]} | rest
+    if form.lower() in _NO_NEWS:
+        return rest
+    told = f"Format: {text.line(form, _FORMAT_CHARACTERS)}."
+    return rest | {"description": f"{rest['description']} {told}" if "description" in rest else told}
+
+
+def _with_known_patterns(schema: dict[str, Any]) -> dict[str, Any]:
+    """Names of properties likewise; where one pattern is left out, nothing can be said of other names."""
+    known = {each: part for each, part in schema["patternProperties"].items() if reads_everywhere(each)}
+    if len(known) == len(schema["patternProperties"]):
+        return schema
+    rest = {key: value for key, value in schema.items() if key not in {"patternProperties", "additionalProperties"}}
+    return rest | ({"patternProperties": known} if known else {})
+
+
+def ended(members: Mapping[str, bytes], roots: Sequence[str], definitions: Definitions) -> dict[str, bytes]:
+    """Encoded definitions without a way back to where one is: an open object that says so stands in its place.
+
+    ``roots`` are the names that the arguments refer to.
+    """
+    back: dict[str, set[str]] = {}
+    done: set[str] = set()
+    for root in roots:
+        if root in members and root not in done:
+            _walk(root, members, definitions, back, done)
+    return {name: _cut(member, back[name], members) if name in back else member for name, member in members.items()}
+
+
+def _walk(
+    root: str, members: Mapping[str, bytes], definitions: Definitions, back: dict[str, set[str]], done: set[str]
+) -> None:
+    """Depth first: what leads to one that is not done yet leads back."""
+    way = {root: iter(definitions.refs_in(members[root]))}
+    while way:
+        name = next(reversed(way))
+        following = next(way[name], None)
+        if following is None:
+            way.popitem()
+            done.add(name)
+        elif following in way:
+            back.setdefault(name, set()).add(following)
+        elif following not in done and following in members:
+            way[following] = iter(definitions.refs_in(members[following]))
+
+
+def _cut(member: bytes, names: set[str], members: Mapping[str, bytes]) -> bytes:
+    decoded = decode(b"{" + member + b"}")
+    [(name, schema)] = decoded.items()
+    ends = {f"#/$defs/{each}": _again(each, members[each]) for each in names}
+    cut = rewritten(schema, lambda part: ends.get(part.get("$ref", ""), part))
+    return encode(name) + b":" + encode(cut)
+
+
+def _again(name: str, member: bytes) -> dict[str, Any]:
+    """An open value in place of a definition within itself."""
+    [schema] = decode(b"{" + member + b"}").values()
+    return bare(schema) | {"description": f"Another {name}, made like the one that it is in."}
