@@ -11,7 +11,8 @@ from openapi_mcp_server.bridge import names, overrides, security, servers, text
 from openapi_mcp_server.bridge.model import ApiSummary, BaseUrl, KeyPlace, Origin, SkippedTool, Tool, ToolCatalog
 from openapi_mcp_server.bridge.overrides import Entries, Told
 from openapi_mcp_server.bridge.schemas import inputs
-from openapi_mcp_server.bridge.schemas.definitions import Definitions
+from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
+from openapi_mcp_server.bridge.schemas.edits import removable_parts
 from openapi_mcp_server.bridge.servers import Place
 from openapi_mcp_server.bridge.tool import Api, Compiled, SchemaLimits, compile_operation
 from openapi_mcp_server.errors import SpecError
@@ -123,6 +124,7 @@ def _api(source: ApiSource, place: Place, limits: SchemaLimits, auth: Auth, *, r
         servers=place.documented,
         description=source.description,
         requests=inputs.source(source.description.request_schemas),
+        patches=inputs.source(Edited(source.description.request_schemas, removable_parts)),
         responses=Definitions(source.description.response_schemas),
         limits=limits,
         auth=auth,

@@ -63,6 +63,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     servers: tuple[BaseUrl, ...]  # the document's own
     description: ApiDescription
     requests: inputs.Source
+    patches: inputs.Source  # the same, and null anywhere
     responses: Definitions
     limits: SchemaLimits
     auth: Auth  # with its key's place
@@ -144,7 +145,8 @@ def _inputs(operation: Operation, api: Api) -> _Inputs:
     filterable = api.response_filter and RESPONSE_FILTER not in names and _answers_json(operation, api)
     if filterable:
         arguments.append(_FILTER)
-    contract, told = _contract(operation, arguments, api, notes)
+    definitions = api.patches if shape and shape.is_patch else api.requests
+    contract, told = _contract(operation, arguments, definitions, api.limits.input_bytes, notes)
     return _Inputs(
         slots=tuple(_slot(name, *each) for name, each in zip(names, sendable, strict=False)),
         body=_plan(shape, in_body, chooser) if shape else None,
@@ -263,14 +265,14 @@ def _with_real_name(prose: str, argument: str, name: str) -> str:
 
 
 def _contract(
-    operation: Operation, arguments: Sequence[Argument], api: Api, notes: list[Note]
+    operation: Operation, arguments: Sequence[Argument], definitions: inputs.Source, limit: int, notes: list[Note]
 ) -> tuple[InputContract, bytes]:
     """How the arguments are checked, and the schema that clients list."""
-    schema = inputs.build(arguments, api.requests, api.limits.input_bytes)
-    if len(schema.told) > api.limits.input_bytes:
+    schema = inputs.build(arguments, definitions, limit)
+    if len(schema.told) > limit:
         raise SpecError(operation.pointer, f"{len(arguments)} arguments are over the limit by their names alone")
     if schema.left_out:
-        message = f"its input schema is over {api.limits.input_bytes} bytes; left out: {schema.left_out}"
+        message = f"its input schema is over {limit} bytes; left out: {schema.left_out}"
         notes.append(_note(operation.pointer, "input_shortened", message))
     contract = InputContract(
         schema=schema.checked,

@@ -14,7 +14,7 @@ from openapi_mcp_server.bridge.media.content import essence
 from openapi_mcp_server.bridge.model import BodyWriter
 from openapi_mcp_server.bridge.names import BODY
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
-from openapi_mcp_server.bridge.schemas.edits import JsonSchema, cleaned, encode, or_null
+from openapi_mcp_server.bridge.schemas.edits import JsonSchema, cleaned, encode, removable, removable_parts
 from openapi_mcp_server.bridge.schemas.inputs import described
 from openapi_mcp_server.bridge.schemas.shapes import Outline, outline_of
 from openapi_mcp_server.errors import SpecError
@@ -62,8 +62,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 class BodyShape(msgspec.Struct, frozen=True, kw_only=True):
     """``fields`` are the body's properties if ``flat``, else the one field `BODY`. The default writer comes first.
 
-    ``open``: the document lets it have other properties. ``unusable`` says which media types of the document are not
-    offered, and why.
+    ``is_patch``: null removes what is there. ``open``: the document lets it have other properties. ``unusable`` says
+    which media types of the document are not offered, and why.
     """
 
     required: bool
@@ -72,6 +72,7 @@ class BodyShape(msgspec.Struct, frozen=True, kw_only=True):
     writers: Mapping[str, BodyWriter]
     unusable: tuple[SpecError, ...]
     open: bool = False
+    is_patch: bool = False
 
 
 class _Usable(msgspec.Struct, frozen=True):
@@ -84,17 +85,19 @@ def shape(body: Body, schemas: Mapping[str, Schema], definitions: Definitions) -
     """The shape of a body; raises SpecError if none of its media types can be written."""
     usable, unusable = _sorted_out(body, schemas)
     outline = _flat_outline(usable, schemas)
+    is_patch = any(_is_patch(each.media) for each in usable)
     if outline is None:
         fields: tuple[Field, ...] = (_whole(body, usable, schemas),)
     else:
         files = frozenset[str]().union(*(writers.file_properties(each.media, schemas) for each in usable))
-        fields = _properties(_patched(outline, usable), files, definitions, given=body.required)
+        fields = _properties(removable(outline) if is_patch else outline, files, definitions, given=body.required)
     return BodyShape(
         required=body.required,
         flat=outline is not None,
         fields=fields,
         writers={each.media.name: each.write for each in usable},
         unusable=tuple(unusable),
+        is_patch=is_patch,
         open=outline is not None and not _is_closed(outline),
     )
 
@@ -151,14 +154,8 @@ def _is_closed(outline: Outline) -> bool:
     return outline.get("additionalProperties") is False or outline.get("unevaluatedProperties") is False
 
 
-def _patched(outline: Outline, usable: Sequence[_Usable]) -> Outline:
-    """In a merge patch null says that a member is to be removed, whatever the member's own schema is (RFC 7396)."""
-    if not any(essence(each.media.name) == "application/merge-patch+json" for each in usable):
-        return outline
-    needed = outline.get("required", ())
-    properties = outline.get("properties", {}).items()
-    removable = {name: schema if name in needed else or_null(schema) for name, schema in properties}
-    return {**outline, "properties": removable}
+def _is_patch(media: MediaType) -> bool:
+    return essence(media.name) == "application/merge-patch+json"
 
 
 def _properties(outline: Outline, files: frozenset[str], definitions: Definitions, *, given: bool) -> tuple[Field, ...]:
@@ -205,6 +202,8 @@ def _value_of(usable: _Usable, schemas: Mapping[str, Schema]) -> bytes:
     """The schema of the JSON value that the writer of this media type takes."""
     media = usable.media
     documented = None if media.schema is None else bytes(media.schema.json)
+    if documented and _is_patch(media):
+        documented = removable_parts(documented)
     if media.is_stream:
         return _list_of(documented)
     match usable.kind:

@@ -7,7 +7,7 @@ decoded and made smaller, each at most once per level of detail for the whole do
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -37,6 +37,30 @@ _OBJECTS = frozenset({_OBJECT, OBJECT_OR_NULL})
 _LISTS = frozenset({b'"array"', b'["array","null"]'})
 """The types of an object and of a list; schemas of answers allow null everywhere."""
 _root = msgspec.json.Decoder(_Root | bool).decode
+
+
+class Edited(Mapping[str, Schema]):
+    """Named schemas with an edit made to each when it is first asked for."""
+
+    def __init__(self, schemas: Mapping[str, Schema], edit: Callable[[bytes], bytes]) -> None:
+        self._schemas = schemas
+        self._edit = edit
+        self._edited: dict[str, Schema] = {}
+
+    def __getitem__(self, name: str) -> Schema:
+        if name not in self._edited:
+            schema = self._schemas[name]
+            json = self._edit(bytes(schema.json))
+            if json != schema.json:
+                schema = Schema(msgspec.Raw(json), refs_in(json, self._schemas))
+            self._edited[name] = schema
+        return self._edited[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._schemas)
+
+    def __len__(self) -> int:
+        return len(self._schemas)
 
 
 class Definitions:
@@ -80,13 +104,8 @@ class Definitions:
         return known
 
     def refs_in(self, schema: bytes) -> tuple[str, ...]:
-        """The definitions that an encoded schema refers to, found in the bytes; the schema must be compact.
-
-        A quote inside a JSON string is always escaped, so only a member ``$ref`` matches. One that is data (in an
-        example, say) does too and costs a definition that is not needed.
-        """
-        found = (token.decode() for token in dict.fromkeys(_REF.findall(schema)))
-        return tuple(name for name in found if name in self._schemas)
+        """See `refs_in`."""
+        return refs_in(schema, self._schemas)
 
     def reached(self, refs: Sequence[str], room: int, detail: Detail) -> dict[str, bytes] | None:
         """All members that ``refs`` lead to by name, nearest first; None if they take more than ``room`` bytes."""
@@ -154,6 +173,16 @@ class Definitions:
             self._objects[name] = False  # what stands while a cycle is walked
             self._objects[name] = self.is_object(self._schemas[name].json)
         return self._objects[name]
+
+
+def refs_in(schema: bytes, names: Container[str]) -> tuple[str, ...]:
+    """The definitions that an encoded schema refers to, found in the bytes; the schema must be compact.
+
+    A quote inside a JSON string is always escaped, so only a member ``$ref`` matches. One that is data (in an
+    example, say) does too and costs a definition that is not needed.
+    """
+    found = (token.decode() for token in dict.fromkeys(_REF.findall(schema)))
+    return tuple(name for name in found if name in names)
 
 
 def _endless(waiting: dict[str, set[str]]) -> frozenset[str]:

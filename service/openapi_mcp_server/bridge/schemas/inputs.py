@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
-from openapi_mcp_server.bridge.schemas.definitions import Definitions
+from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
 from openapi_mcp_server.bridge.schemas.edits import WHOLE, Detail, bare, decode, encode, reduced, shallow
-from openapi_mcp_server.bridge.schemas.told import Told, ended
+from openapi_mcp_server.bridge.schemas.told import ended, told
 from openapi_mcp_server.openapi.model import Schema
 
 _TOLD = {Detail.FULL: "", Detail.NO_EXAMPLES: "examples", Detail.SHORT: "examples and long descriptions"}
@@ -45,8 +46,8 @@ class Source(msgspec.Struct, frozen=True):
 
 def source(schemas: Mapping[str, Schema]) -> Source:
     """The definitions of one document."""
-    told = Told(schemas)
-    return Source(Definitions(schemas), Definitions(told), told.argument)
+    tell = partial(told, schemas=schemas)
+    return Source(Definitions(schemas), Definitions(Edited(schemas, tell)), tell)
 
 
 def described(schema: bytes, prose: str, *, deprecated: bool = False) -> bytes:
@@ -71,17 +72,17 @@ def build(arguments: Sequence[Argument], definitions: Source, limit: int) -> Inp
     Over the limit go, in this order: examples, long descriptions, then whatever is deepest.
     """
     required = encode([argument.name for argument in arguments if argument.required])
-    told = [msgspec.structs.replace(each, schema=definitions.tell(each.schema)) for each in arguments]
-    refs = definitions.told.refs_in(b"".join(argument.schema for argument in told))
+    listed = [msgspec.structs.replace(each, schema=definitions.tell(each.schema)) for each in arguments]
+    refs = definitions.told.refs_in(b"".join(argument.schema for argument in listed))
     for detail in WHOLE:
-        properties = _properties(told, detail)
+        properties = _properties(listed, detail)
         members = definitions.told.reached(refs, _room(properties, required, limit), detail)
         if members is None:
             continue
         whole = _joined(properties, required, _ending(members, refs, definitions.told))
         if len(whole) <= limit:
             return InputSchema(whole, _checked(arguments, required, definitions.exact, detail), _TOLD[detail])
-    return _pruned(told, required, definitions.told, limit)
+    return _pruned(listed, required, definitions.told, limit)
 
 
 def _ending(members: Mapping[str, bytes], refs: Sequence[str], definitions: Definitions) -> Mapping[str, bytes]:

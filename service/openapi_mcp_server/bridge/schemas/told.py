@@ -8,7 +8,7 @@ their own engine does not read, and model APIs refuse lists that do not say what
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -38,6 +38,7 @@ _NO_NEWS = frozenset(
 )
 """What people write for a format that says no more than the type."""
 _FORMAT_CHARACTERS = 60
+_PATTERN_CHARACTERS = 120
 
 _WORTH_A_LOOK = re.compile(
     rb'"type":\[|"type":"array"(?!,"items":)|null[\],]|"pattern(?:Properties)?":|"format":(?!"(?:'
@@ -67,32 +68,11 @@ _READ_EVERYWHERE = re.compile(
 escapes of what needs none. Each token begins in its own way, so that time is linear."""
 
 
-class Told(Mapping[str, Schema]):
-    """The definitions of a document as they are told, each worked out once."""
-
-    def __init__(self, schemas: Mapping[str, Schema]) -> None:
-        self._schemas = schemas
-        self._told: dict[str, Schema] = {}
-        self._exact = Definitions(schemas)
-
-    def __getitem__(self, name: str) -> Schema:
-        if name not in self._told:
-            exact = self._schemas[name]
-            told = self.argument(bytes(exact.json))
-            self._told[name] = exact if told == exact.json else Schema(msgspec.Raw(told), self._exact.refs_in(told))
-        return self._told[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._schemas)
-
-    def __len__(self) -> int:
-        return len(self._schemas)
-
-    def argument(self, schema: bytes) -> bytes:
-        """The schema of an argument as it is told."""
-        if _WORTH_A_LOOK.search(schema) is None:
-            return schema
-        return encode(rewritten(decode(schema), lambda part: _part(part, self._schemas)))
+def told(schema: bytes, schemas: Mapping[str, Schema]) -> bytes:
+    """An encoded schema as it is told; ``schemas`` are the definitions that it refers to."""
+    if _WORTH_A_LOOK.search(schema) is None:
+        return schema
+    return encode(rewritten(decode(schema), lambda part: _part(part, schemas)))
 
 
 def _part(schema: dict[str, Any], schemas: Mapping[str, Schema]) -> dict[str, Any]:
@@ -105,7 +85,8 @@ def _part(schema: dict[str, Any], schemas: Mapping[str, Schema]) -> dict[str, An
     if "format" in schema:
         schema = _with_known_format(schema)
     if "pattern" in schema and not reads_everywhere(schema["pattern"]):
-        schema = {key: value for key, value in schema.items() if key != "pattern"}
+        rest = {key: value for key, value in schema.items() if key != "pattern"}
+        schema = _with_words(rest, f"Pattern: {text.shorten(text.visible(schema['pattern']), _PATTERN_CHARACTERS)}")
     if "patternProperties" in schema:
         schema = _with_known_patterns(schema)
     return schema
@@ -146,8 +127,12 @@ def _with_known_format(schema: dict[str, Any]) -> dict[str, Any]:
         return {"contentEncoding": _ENCODINGS[form]} | rest
     if form.lower() in _NO_NEWS:
         return rest
-    told = f"Format: {text.line(form, _FORMAT_CHARACTERS)}."
-    return rest | {"description": f"{rest['description']} {told}" if "description" in rest else told}
+    return _with_words(rest, f"Format: {text.line(form, _FORMAT_CHARACTERS)}.")
+
+
+def _with_words(schema: dict[str, Any], words: str) -> dict[str, Any]:
+    prose = schema.get("description")
+    return schema | {"description": f"{prose} {words}" if prose else words}
 
 
 def _with_known_patterns(schema: dict[str, Any]) -> dict[str, Any]:
