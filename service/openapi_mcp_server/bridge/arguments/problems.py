@@ -20,7 +20,6 @@ _CHOICE_LENGTH = 400
 _NAMES_SHOWN = 20
 
 _LISTED = (Kind.Enum, Kind.Constant)
-_KINDS = (*_LISTED, Kind.Not)
 _EXPECTED = {
     "minimum": "a number of at least {limit}",
     "maximum": "a number of at most {limit}",
@@ -99,8 +98,12 @@ def _of_choice(error: Failure, branches: Sequence[Sequence[Failure]], schema: ob
 
 def _is_another_kind(choice: Failure, branch: Sequence[Failure]) -> bool:
     """Whether a branch is for objects with another value in one of their members, such as ``kind``."""
-    depth = len(choice.instance_path) + 1
-    return any(len(error.instance_path) == depth and isinstance(error.kind, _KINDS) for error in branch)
+    depth = len(choice.instance_path)
+    return any(
+        isinstance(error.kind, Kind.Not if len(error.instance_path) == depth else _LISTED)
+        and len(error.instance_path) <= depth + 1
+        for error in branch
+    )
 
 
 def _wrong_type(choice: Failure, branch: Sequence[Failure]) -> list[str] | None:

@@ -77,6 +77,8 @@ def told(schema: bytes, schemas: Mapping[str, Schema]) -> bytes:
 
 def _part(schema: dict[str, Any], schemas: Mapping[str, Schema]) -> dict[str, Any]:
     """One level of a schema; its parts follow."""
+    if "$ref" in schema and "not" in schema:  # the base among its kinds, see `openapi.schemas.kinds`
+        schema = {key: value for key, value in schema.items() if key != "not"}
     if "$ref" in schema and not schema.keys() <= _BESIDE_REFERENCE:
         schema = top_level(Schema(msgspec.Raw(encode(schema))), schemas)
     schema = _without_null_as_a_type(schema)

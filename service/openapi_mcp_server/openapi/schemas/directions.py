@@ -18,6 +18,7 @@ from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.pointers import child, tokens
 from openapi_mcp_server.openapi.references.resolve import Located, References, decoded
 from openapi_mcp_server.openapi.schemas.conversion import Conversion
+from openapi_mcp_server.openapi.schemas.kinds import MAX_KINDS, Family, Kinds, described
 from openapi_mcp_server.openapi.schemas.settling import Path, Settling
 
 MAX_IN_PLACE = 10_000
@@ -28,6 +29,9 @@ MAX_INNER_BYTES = 32 * 1024 * 1024
 
 _MERGED = "a part of allOf closes itself against the properties of another; all parts were taken for one object"
 
+_ROOT = Located("", msgspec.Raw())
+_WITH_KINDS = ".any"
+"""Ends the name of a base together with all that is made of it."""
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _HASHED = re.compile(r"-[0-9a-f]{10}$")
 _NOT_NAME = re.compile(r"[^A-Za-z0-9._-]+")
@@ -37,11 +41,17 @@ _NAME_CHARACTERS = 60
 class Schemas:
     """The schemas of requests or of answers.
 
-    ``conversion`` makes one from where it stands; ``home`` is where the dialect keeps the named ones.
+    ``conversion`` makes one from where it stands; ``home`` is where the dialect keeps the named ones,
+    ``family`` which of them stand for others too.
     """
 
     def __init__(
-        self, references: References, conversion: Callable[[Located], Conversion], home: str, notes: Notes
+        self,
+        references: References,
+        conversion: Callable[[Located], Conversion],
+        home: str,
+        notes: Notes,
+        family: Family | None = None,
     ) -> None:
         self._references = references
         self._home = home
@@ -55,9 +65,11 @@ class Schemas:
         self._weights: dict[str, int] = {}
         self._faults: dict[str, SpecError] = {}
         self._inner_bytes = 0
+        self._choices: list[tuple[str, str, Kinds]] = []
         self._unsettled: set[str] = set()
         self._settling = Settling(self._converted)
         self._notes = notes
+        self._family = family
 
     def read(self, at: Located) -> Schema:
         """The schema at a place; raises SpecError if it or one that it leads to cannot be used."""
@@ -77,17 +89,44 @@ class Schemas:
         """What the schemas that were read lead to, by name."""
         return {name: schema for name, schema in self._converted.items() if name not in self._faults}
 
-    def name_of(self, reference: str, base: str, where: Callable[[], str]) -> str:
+    def name_of(self, reference: str, base: str, where: Callable[[], str], *, within: str) -> str:
         """See `openapi_mcp_server.openapi.schemas.conversion.Names`."""
         name = self._names.get((base, reference))
         if name is None:
             origin = Located(where(), msgspec.Raw(), base)
             target = self._references.beyond_aliases(self._references.find(reference, origin))
-            name = self._names[base, reference] = definition_name(target.pointer, self._home)
-            if name not in self._targets:
-                self._targets[name] = target
-                self._pending.append(name)
+            name = self._names[base, reference] = self._named(target)
+        kinds = self._family.kinds(self._targets[name]) if self._family else None
+        return name if kinds is None or within in kinds.made_of_it else self._named_with_kinds(name, kinds)
+
+    def _named(self, target: Located) -> str:
+        """The name of a schema, which is converted when its turn comes."""
+        name = definition_name(target.pointer, self._home)
+        if name not in self._targets:
+            self._targets[name] = target
+            self._pending.append(name)
         return name
+
+    def _named_with_kinds(self, base: str, kinds: Kinds) -> str:
+        """The name of a base together with all that is made of it."""
+        name = self._names.get((base, _WITH_KINDS))
+        if name is None:
+            name = f"{base}{_WITH_KINDS}"
+            while self._is_taken(name):
+                name += "_"
+            self._names[base, _WITH_KINDS] = name
+            self._targets[name] = self._targets[base]
+            self._choices.append((name, base, kinds))
+            for target in kinds.values.values() if len(kinds.values) <= MAX_KINDS else ():
+                self._named(target)
+        return name
+
+    def _is_taken(self, name: str) -> bool:
+        try:
+            self._references.find(f"{self._home}/{name}", _ROOT)
+        except SpecError:
+            return False
+        return True
 
     def _convert_pending(self) -> None:
         """Convert what references have led to since; a list, not recursion, since they may be 10,000 in a row."""
@@ -99,6 +138,7 @@ class Schemas:
                 self._convert(name)
             except SpecError as error:
                 self._fail(name, error)
+        fresh += self._convert_choices()
         for name in fresh:
             if name not in self._faults and self._weigh(name) > MAX_IN_PLACE:
                 self._fail(name, _too_heavy(self._targets[name]))
@@ -111,6 +151,25 @@ class Schemas:
             self._notes.add(child(at.pointer, *path), "schema_repaired", _MERGED)
 
         return self._settling.settled(schema, tell)
+
+    def _convert_choices(self) -> list[str]:
+        """The bases with their kinds, less those kinds that cannot be used."""
+        made = []
+        while self._choices:
+            name, base, kinds = self._choices.pop()
+            if error := self._faults.get(base):
+                self._fail(name, error)
+                continue
+            named = {kind: definition_name(target.pointer, self._home) for kind, target in kinds.values.items()}
+            usable = {
+                kind: each for kind, each in named.items() if each in self._converted and each not in self._faults
+            }
+            self._converted[name] = schema = described(base, kinds, usable)
+            self._in_place[name] = list(schema.refs)
+            for ref in schema.refs:
+                self._referrers.setdefault(ref, []).append(name)
+            made.append(name)
+        return made
 
     def _convert(self, name: str) -> None:
         target = self._targets[name]

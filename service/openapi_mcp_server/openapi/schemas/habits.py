@@ -91,7 +91,10 @@ def tell_types_of_choices(schema: dict[str, Any]) -> None:
 
 def unique(values: list[Any]) -> list[Any]:
     """The values once each, by what JSON takes them for."""
-    return list({as_json(value): value for value in reversed(values)}.values())[::-1]
+    seen: dict[bytes, Any] = {}
+    for value in values:
+        seen.setdefault(as_json(value), value)
+    return list(seen.values())
 
 
 def as_json(value: object) -> bytes:
@@ -115,8 +118,8 @@ def refuses_default(schema: dict[str, Any]) -> bool:
 
 
 def tell_default(schema: dict[str, Any]) -> None:
-    """A default in words. Null is none."""
+    """A default in words. Null and empty text are none."""
     default = schema.pop("default")
-    if default is not None:
+    if default not in (None, ""):
         told = f"Default: {as_text(default)[:_DEFAULT_CHARACTERS]}."
         schema["description"] = f"{schema['description']} {told}" if "description" in schema else told

@@ -89,7 +89,7 @@ class RequestConversion(Conversion):
         # Unquoted in YAML, the type null is the value null.
         names = ["null" if each is None else each for each in value] if isinstance(value, list) else [value]
         known = list(dict.fromkeys(name for name in names if isinstance(name, str) and name in TYPES))
-        if len(known) < len(names) and value is not None:
+        if len(known) < len(set(map(as_text, names))) and value is not None:
             self._note("keyword_dropped", f"{as_text(value)} is not a type of JSON Schema", keyword)
         if known:
             strict[keyword] = known if len(known) > 1 else known[0]
