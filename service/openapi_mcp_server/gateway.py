@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -80,6 +80,7 @@ class _Served(msgspec.Struct, frozen=True, kw_only=True):
     """A catalog and all that is made of it; replaced whole."""
 
     catalog: ToolCatalog
+    prompts: Mapping[str, Tool]
     static: answers.StaticAnswers
     authorize: Authorize
     validators: OutputValidators | None
@@ -218,18 +219,19 @@ class Gateway:
             entry.trace.end(record)
 
     def _made(self, catalog: ToolCatalog, authorize: Authorize) -> _Served:
+        offered = prompts.named([*catalog.tools.values()]) if self._serving.prompts else {}
         static = answers.render(
             server=self._serving.server,
             tools=[tool.entry for tool in catalog.tools.values()],
-            prompts=[prompts.entry(tool) for tool in catalog.tools.values()] if self._serving.prompts else [],
+            prompts=[prompts.entry(name, tool) for name, tool in offered.items()],
             page_size=self._serving.page_size,
             changing=[kind.removesuffix("ListChanged") for kind in self._changing],
         )
         validators = OutputValidators() if self._serving.validate_output else None
-        return _Served(catalog=catalog, static=static, authorize=authorize, validators=validators)
+        return _Served(catalog=catalog, prompts=offered, static=static, authorize=authorize, validators=validators)
 
     def _prompt(self, call: Call) -> bytes | Rejection:
-        tool = self._served.catalog.tools.get(call.name) if self._serving.prompts else None
+        tool = self._served.prompts.get(call.name)
         if tool is None:
             return _unknown(call, "prompt")
         try:

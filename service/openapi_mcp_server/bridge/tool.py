@@ -28,7 +28,7 @@ from openapi_mcp_server.bridge.parameters import encoders, path_template
 from openapi_mcp_server.bridge.schemas import inputs, outputs
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
 from openapi_mcp_server.bridge.schemas.edits import cleaned, decode, encode, or_empty
-from openapi_mcp_server.bridge.schemas.inputs import Argument, described
+from openapi_mcp_server.bridge.schemas.inputs import Argument, described, exemplified
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.mcp.messages import Annotations, ToolEntry
 from openapi_mcp_server.openapi.model import ApiDescription, Note, NoteKind, Operation, Parameter
@@ -221,9 +221,10 @@ def _of_parameter(name: str, parameter: Parameter) -> Argument:
     prose = text.line(parameter.description or _description(schema), text.ARGUMENT_LIMIT)
     if parameter.allow_empty_value:
         schema = or_empty(schema)
+    told = described(schema, _with_real_name(prose, name, parameter.name), deprecated=parameter.deprecated)
     return Argument(
         name=name,
-        schema=described(schema, _with_real_name(prose, name, parameter.name), deprecated=parameter.deprecated),
+        schema=exemplified(told, parameter.examples),
         refs=parameter.schema.refs,
         required=parameter.required,
     )

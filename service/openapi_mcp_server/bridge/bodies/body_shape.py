@@ -15,10 +15,11 @@ from openapi_mcp_server.bridge.model import BodyWriter
 from openapi_mcp_server.bridge.names import BODY
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
 from openapi_mcp_server.bridge.schemas.edits import JsonSchema, cleaned, encode, removable, removable_parts
-from openapi_mcp_server.bridge.schemas.inputs import described
+from openapi_mcp_server.bridge.schemas.inputs import described, exemplified
 from openapi_mcp_server.bridge.schemas.shapes import Outline, outline_of
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import Body, MediaType, Schema
+from openapi_mcp_server.openapi.references.resolve import opened
 
 FILE = "Base64 text, or a data: URI with a media type and optional name="
 """What the model is told of everything that becomes raw bytes (interface.md, Tool names and arguments)."""
@@ -90,7 +91,9 @@ def shape(body: Body, schemas: Mapping[str, Schema], definitions: Definitions) -
         fields: tuple[Field, ...] = (_whole(body, usable, schemas),)
     else:
         files = frozenset[str]().union(*(writers.file_properties(each.media, schemas) for each in usable))
-        fields = _properties(removable(outline) if is_patch else outline, files, definitions, given=body.required)
+        fields = _properties(
+            removable(outline) if is_patch else outline, usable[0].media, files, definitions, given=body.required
+        )
     return BodyShape(
         required=body.required,
         flat=outline is not None,
@@ -158,15 +161,19 @@ def _is_patch(media: MediaType) -> bool:
     return essence(media.name) == "application/merge-patch+json"
 
 
-def _properties(outline: Outline, files: frozenset[str], definitions: Definitions, *, given: bool) -> tuple[Field, ...]:
+def _properties(
+    outline: Outline, media: MediaType, files: frozenset[str], definitions: Definitions, *, given: bool
+) -> tuple[Field, ...]:
     """The properties of a plain object; ``given``: there is always a body."""
     needed = set(outline.get("required", ()))
+    examples = [each for each in map(opened, media.examples) if isinstance(each, dict)]
     fields = []
     for name, schema in outline.get("properties", {}).items():
         hints = [f"{FILE}."] if name in files else []
         if name in needed and not given:
             hints.append("Required if a body is sent.")
-        encoded = cleaned(_with_hints(schema, hints))
+        shown = [example[name] for example in examples if name in example]
+        encoded = exemplified(cleaned(_with_hints(schema, hints)), shown)
         refs = definitions.refs_in(encoded)
         is_needed = name in needed
         fields.append(Field(name=name, schema=encoded, refs=refs, required=is_needed and given, needed=is_needed))
@@ -187,8 +194,14 @@ def _whole(body: Body, usable: Sequence[_Usable], schemas: Mapping[str, Schema])
     schema = alternatives[0] if len(alternatives) == 1 else b'{"anyOf":[' + b",".join(alternatives) + b"]}"
     hints = _file_hints(usable, schemas)
     prose = " ".join([text.line(body.description, text.ARGUMENT_LIMIT), *hints]).strip()
+    examples = [] if usable[0].kind == "binary" or usable[0].media.is_stream else usable[0].media.examples
     refs = dict.fromkeys(ref for each in usable if each.media.schema for ref in each.media.schema.refs)
-    return Field(name=BODY, schema=described(cleaned(schema), prose), refs=tuple(refs), required=body.required)
+    return Field(
+        name=BODY,
+        schema=exemplified(described(cleaned(schema), prose), examples),
+        refs=tuple(refs),
+        required=body.required,
+    )
 
 
 def _file_hints(usable: Sequence[_Usable], schemas: Mapping[str, Schema]) -> list[str]:

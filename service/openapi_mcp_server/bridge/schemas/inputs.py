@@ -7,12 +7,16 @@ from functools import partial
 
 import msgspec
 
+from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
 from openapi_mcp_server.bridge.schemas.edits import WHOLE, Detail, bare, decode, encode, reduced, shallow
 from openapi_mcp_server.bridge.schemas.told import ended, told
 from openapi_mcp_server.openapi.model import Schema
 
 _TOLD = {Detail.FULL: "", Detail.NO_EXAMPLES: "examples", Detail.SHORT: "examples and long descriptions"}
+_EXAMPLES = 2
+_EXAMPLE_BYTES = 120
+_SAYING_VALUES = frozenset({"examples", "const"})
 _UNLIMITED = 1 << 40
 _DEPTHS = (5, 4, 3, 2, 1, 0)
 """Levels of an argument's own schema that are kept when the whole is too large, tried in this order."""
@@ -64,6 +68,24 @@ def described(schema: bytes, prose: str, *, deprecated: bool = False) -> bytes:
         return schema
     own = {"description": prose} if prose else {}
     return encode(decoded | own | ({"deprecated": True} if deprecated else {}))
+
+
+def exemplified(schema: bytes, examples: Sequence[bytes | msgspec.Raw]) -> bytes:
+    """An encoded schema with the examples that stand beside it, where it says neither some nor which values there are.
+
+    In words beside a reference: clients take little else there.
+    """
+    small = [msgspec.Raw(bytes(each)) for each in examples if len(bytes(each)) <= _EXAMPLE_BYTES][:_EXAMPLES]
+    if not small:
+        return schema
+    decoded = decode(schema)
+    if isinstance(decoded, bool) or not _SAYING_VALUES.isdisjoint(decoded):
+        return schema
+    if "$ref" not in decoded:
+        return encode(decoded | {"examples": small})
+    prose = decoded.get("description", "")
+    told = f"Example: {text.line(bytes(small[0]).decode(), _EXAMPLE_BYTES)}"
+    return encode(decoded | {"description": f"{prose} {told}" if prose else told})
 
 
 def build(arguments: Sequence[Argument], definitions: Source, limit: int) -> InputSchema:

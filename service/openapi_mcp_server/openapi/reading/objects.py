@@ -79,6 +79,8 @@ class ParameterObject(msgspec.Struct, frozen=True, rename="camel"):
     explode: Flag = None
     schema: Raw = NOTHING
     content: RawMap = None
+    example: Raw = NOTHING
+    examples: Raw = NOTHING
 
 
 class ParameterObject2(msgspec.Struct, frozen=True, rename="camel"):
@@ -92,6 +94,7 @@ class ParameterObject2(msgspec.Struct, frozen=True, rename="camel"):
     type: Text = None
     collection_format: Text = None
     schema: Raw = NOTHING
+    example: Raw = field(default=NOTHING, name="x-example")
 
 
 class RequestBody(msgspec.Struct, frozen=True):
@@ -118,6 +121,8 @@ class Encodings(msgspec.Struct, frozen=True, rename="camel"):
 
 class MediaTypeObject(Encodings, frozen=True, rename="camel"):
     schema: Raw = NOTHING
+    example: Raw = NOTHING
+    examples: Raw = NOTHING
     item_schema: Raw = NOTHING
 
 

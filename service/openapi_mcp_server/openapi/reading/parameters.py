@@ -11,6 +11,7 @@ from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import Encoding, Location, Parameter, Schema, Style
 from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.reading.encodings import EncodingReader
+from openapi_mcp_server.openapi.reading.examples import examples
 from openapi_mcp_server.openapi.reading.objects import MediaTypeObject, ParameterObject, is_there, read, reader, written
 from openapi_mcp_server.openapi.references.resolve import Located, References
 from openapi_mcp_server.openapi.schemas.directions import Schemas
@@ -30,7 +31,7 @@ _STYLES: Mapping[Location, tuple[Style, ...]] = {
 _EXPLODED = frozenset({"form", "cookie"})
 """Styles that explode unless told not to."""
 
-_Value = tuple[Schema, str | None, dict[str, Encoding]]
+_Value = tuple[Schema, str | None, Mapping[str, Encoding], tuple[msgspec.Raw, ...]]
 _parameter = reader(ParameterObject)
 _media_type = reader(MediaTypeObject)
 
@@ -68,7 +69,7 @@ class ParameterReader:
             raise SpecError(at.pointer, "the parameter has no name")
         location = _location(at, declared)
         style, explode = self._style(at, declared, location)
-        schema, content_type, encoding = self._value(at, declared, location)
+        schema, content_type, encoding, shown = self._value(at, declared, location)
         if location == "path" and declared.required is not True:
             self._notes.add(at.pointer, "parameter_repaired", "a path parameter is always required")
         return Parameter(
@@ -85,6 +86,7 @@ class ParameterReader:
             encoding=encoding,
             description=written(declared.description),
             deprecated=declared.deprecated is True,
+            examples=examples(at, declared.example, declared.examples, self._references) or shown,
         )
 
     def _style(self, at: Located, declared: ParameterObject, location: Location) -> tuple[Style, bool]:
@@ -98,17 +100,17 @@ class ParameterReader:
         return style, style in _EXPLODED if declared.explode is None else declared.explode
 
     def _value(self, at: Located, declared: ParameterObject, location: Location) -> _Value:
-        """The schema, and the media type and encoding of a parameter that is described by ``content``."""
+        """The schema, and media type, encoding and examples of a parameter that is described by ``content``."""
         if is_there(declared.schema) and location != "querystring":
             if declared.content:
                 self._notes.add(at.pointer, "parameter_repaired", "has both schema and content; schema was taken")
-            return self._schemas.read(at.member(declared.schema, "schema")), None, {}
+            return self._schemas.read(at.member(declared.schema, "schema")), None, {}, ()
         if declared.content:
             return self._content(at, declared.content)
         if location == "querystring":
             raise SpecError(at.pointer, "a querystring parameter needs content")
         self._notes.add(at.pointer, "parameter_repaired", "has neither schema nor content; any text was taken")
-        return ANY_TEXT, None, {}
+        return ANY_TEXT, None, {}, ()
 
     def _content(self, at: Located, content: dict[str, msgspec.Raw]) -> _Value:
         name, value = next(iter(content.items()))
@@ -117,9 +119,10 @@ class ParameterReader:
         place = self._references.resolve(at.member(value, "content", name)).target
         media = read(_media_type, place)
         encoding = self._encodings.by_name(place, media)
+        shown = examples(place, media.example, media.examples, self._references)
         if not is_there(media.schema):
-            return Schema(msgspec.Raw(b"{}")), name, encoding
-        return self._schemas.read(place.member(media.schema, "schema")), name, encoding
+            return Schema(msgspec.Raw(b"{}")), name, encoding, shown
+        return self._schemas.read(place.member(media.schema, "schema")), name, encoding, shown
 
 
 def _location(at: Located, declared: ParameterObject) -> Location:

@@ -52,6 +52,7 @@ _COLLECTIONS: Mapping[str, tuple[Style, bool]] = {
 _NOT_SCHEMA = frozenset({"name", "in", "required", "collectionFormat", "allowEmptyValue"})
 _SCHEMES = ("https", "http")  # of several, the first
 _FILE = "file"
+_EXAMPLE = "x-example"
 
 _parameter = reader(ParameterObject2)
 _response = reader(ResponseObject)
@@ -68,6 +69,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     schema: Schema | None
     is_file: bool
     encoding: Encoding | None
+    examples: tuple[msgspec.Raw, ...] = ()
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -168,6 +170,7 @@ class Swagger2:
             schema=self.request.read(at.member(declared.schema, "schema")) if has_schema else None,
             is_file=False,
             encoding=None,
+            examples=(declared.example,) if is_there(declared.example) else (),
         )
 
     def _form_field(self, at: Located, declared: ParameterObject2, name: str) -> Field:
@@ -290,7 +293,9 @@ def _plain_body(field: Field, consumed: Sequence[str]) -> Body:
         pointer=field.pointer,
         required=field.required,
         description=field.description,
-        media=tuple(MediaType(pointer=field.pointer, name=name, schema=field.schema) for name in names),
+        media=tuple(
+            MediaType(pointer=field.pointer, name=name, schema=field.schema, examples=field.examples) for name in names
+        ),
     )
 
 
@@ -306,8 +311,10 @@ def _form_schema(fields: Sequence[Field]) -> Schema:
 
 
 def _without(at: Located, keys: frozenset[str]) -> Located:
-    """An object less some of its members, at the same place."""
+    """An object less some of its members, at the same place; an example under the name that 2.0 leaves for it."""
     members = {name: value for name, value in read_map(at).items() if name not in keys}
+    if _EXAMPLE in members:
+        members.setdefault("example", members.pop(_EXAMPLE))
     return Located(at.pointer, msgspec.Raw(msgspec.json.encode(members)), at.base)
 
 
