@@ -19,6 +19,7 @@ import msgspec
 
 from openapi_mcp_server.bridge import prompts
 from openapi_mcp_server.bridge.arguments.check import check
+from openapi_mcp_server.bridge.media.content import resource_uri
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, HttpRequest, HttpResponse, Tool, ToolCatalog
 from openapi_mcp_server.bridge.request import build
 from openapi_mcp_server.bridge.results import budget
@@ -36,8 +37,9 @@ from openapi_mcp_server.mcp.messages import (
     progress,
     response,
     result,
+    without_sound,
 )
-from openapi_mcp_server.mcp.methods import is_modern
+from openapi_mcp_server.mcp.methods import WITHOUT_SOUND, is_modern
 from openapi_mcp_server.mcp.subscriptions import CHANGES, LISTEN, Subscription, unasked
 from openapi_mcp_server.observe.record import CallRecord, Observe, Outcome, Transport
 from openapi_mcp_server.observe.trace import NO_CARRIER, Begin, Carrier, Trace, untraced
@@ -254,6 +256,8 @@ class Gateway:
                 outcome = await self._outcome(served, tool, call, entry)
                 tasks.cancel_scope.cancel()
         entry.result = outcome
+        if call.version == WITHOUT_SOUND:
+            outcome = without_sound(outcome, resource_uri(tool.api, tool.name))
         return response(call.id, result(outcome, self._identity(call)))
 
     async def _outcome(self, served: _Served, tool: Tool, call: Call, entry: _Entry) -> ToolResult:

@@ -258,7 +258,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("SERVER_DEBUG", boolean, "false", "The same as LOG_LEVEL=DEBUG", "--debug"),
     Setting("LOG_LEVEL", level, "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
     Setting("LOG_FORMAT", one_of("json", "text"), "json", "json, or text for people"),
-    Setting("SERVER_MESSAGE_TIMEOUT", seconds(0.1, 3600), "60", "Seconds that one tool call may take in all"),
+    Setting("SERVER_MESSAGE_TIMEOUT", seconds(0.1, 3600), "55", "Seconds that one tool call may take in all"),
     Setting("HTTP_TIMEOUT", seconds(0.1, 3600), "30", "Seconds for one attempt to reach the API, inside the call's"),
     Setting("HTTP_MAX_CONNECTIONS", integer(1, 10_000), "100", "Connections to one API at once"),
     Setting("HTTP_MAX_KEEPALIVE", integer(0, 10_000), "20", "Idle connections to APIs that are kept"),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+from openapi_mcp_server.bridge.arguments.undeclared import plain
 from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.schemas.edits import decode
@@ -145,7 +146,8 @@ def _outline(schema: object) -> str:
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name[:_VALUE_LENGTH], known, n=3)
+    short = name[:_VALUE_LENGTH]
+    near = [each for each in known if plain(each) == plain(short)] or difflib.get_close_matches(short, known, n=3)
     if near:
         return f"; did you mean {' or '.join(near)}?"
     if not known:

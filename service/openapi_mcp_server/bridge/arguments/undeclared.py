@@ -37,9 +37,9 @@ def _is_slip(name: str, known: Sequence[str]) -> bool:
     """Whether a name is written like a known one, or nearly so."""
     if len(name) > _LONGEST:
         return False
-    plain = _plain(name)
-    return any(plain == _plain(each) for each in known) or bool(difflib.get_close_matches(name, known, 1, _NEAR))
+    return any(plain(name) == plain(each) for each in known) or bool(difflib.get_close_matches(name, known, 1, _NEAR))
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A name without what is only spelling: ``sortBy`` and ``Sort-By`` are ``sort_by``."""
     return _SEPARATORS.sub("", name.casefold())

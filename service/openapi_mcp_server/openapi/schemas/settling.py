@@ -59,6 +59,7 @@ class Settling:
             tell(path)
             value = self._merged(value)
         if "default" in value and self._refuses_default(value):
+            value = dict(value)
             habits.tell_default(value)
         return {key: self._settled(each, (*path, key), tell) for key, each in value.items()}
 
