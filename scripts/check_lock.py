@@ -24,7 +24,10 @@ def locked(path: Path) -> dict[str, bool]:
 def main() -> int:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted = {"requirements.txt": project["project"]["dependencies"]}
-    wanted["requirements-dev.txt"] = [*wanted["requirements.txt"], *project["dependency-groups"]["dev"]]
+    groups = project["dependency-groups"]
+    wanted["requirements-load.txt"] = [*wanted["requirements.txt"], *groups["load"]]
+    own = [each for each in groups["dev"] if isinstance(each, str)]  # the others name a group
+    wanted["requirements-dev.txt"] = [*wanted["requirements-load.txt"], *own]
     faults = []
     for file, dependencies in wanted.items():
         packages = locked(ROOT / file)

@@ -33,7 +33,7 @@ from openapi_mcp_server.bridge.request import build
 from openapi_mcp_server.bridge.schemas.edits import LEFT_OUT
 from openapi_mcp_server.bridge.tool import SchemaLimits
 from openapi_mcp_server.errors import ArgumentError
-from openapi_mcp_server.settings.config import Auth
+from openapi_mcp_server.settings.apis import Auth
 
 # Arguments
 
@@ -456,3 +456,10 @@ def test_an_argument_of_the_operations_own_of_that_name_stays_what_it_is():
     assert not made.filterable
     assert told(made)["properties"] == {"response_filter": {"type": "integer"}}
     assert {"required": ["filtered"]} not in msgspec.json.decode(made.output.schema)["anyOf"]
+
+
+@pytest.mark.parametrize("name", ["application/jwt", "application/secevent+jwt; charset=utf-8"])
+def test_a_signed_token_is_text_whatever_its_schema_says_of_what_is_in_it(name):
+    made = tool(operation("POST", body=body(media(name, OBJECT))))
+    assert told(made)["properties"] == {"body": {"type": "string"}}
+    assert build(made, {"body": "a.b.c"}).body == b"a.b.c"

@@ -7,11 +7,12 @@ from functools import lru_cache
 from itertools import chain, islice
 from typing import Any, Protocol
 
-import jsonschema_rs
 import msgspec
 
-Validator = jsonschema_rs.Draft202012Validator
-Kind = jsonschema_rs.ValidationErrorKind
+from openapi_mcp_server.openapi import json_schema
+
+Validator = json_schema.Validator
+Kind = json_schema.Kind
 
 VALIDATORS_KEPT = 256
 """Compiled input schemas that are remembered: one takes 1.3 kB per property, and a client calls a few tools."""
@@ -59,18 +60,12 @@ class _Below(msgspec.Struct, frozen=True):
 @lru_cache(maxsize=VALIDATORS_KEPT)
 def compiled(schema: bytes) -> Validator:
     """The validator of an encoded schema, whose patterns were tried when the document was read."""
-    return _compiled(schema, formats=False)
+    return json_schema.compiled(schema.decode())
 
 
 @lru_cache(maxsize=FORMAT_VALIDATORS_KEPT)
 def _compiled_with_formats(schema: bytes) -> Validator:
-    return _compiled(schema, formats=True)
-
-
-def _compiled(schema: bytes, *, formats: bool) -> Validator:
-    return Validator(
-        schema.decode(), pattern_options=jsonschema_rs.RegexOptions(), offline=True, validate_formats=formats
-    )
+    return json_schema.compiled(schema.decode(), formats=True)
 
 
 def errors(values: dict[str, Any], schema: bytes, size: int) -> list[Failure]:
@@ -97,7 +92,7 @@ def _of_scalars(values: dict[str, Any], validator: Validator) -> Iterator[Failur
 def _first(values: dict[str, Any], validator: Validator) -> Iterator[Failure]:
     try:
         validator.validate(values)
-    except jsonschema_rs.ValidationError as error:
+    except json_schema.Error as error:
         yield error
 
 
@@ -109,9 +104,7 @@ def _own(error: Failure, schema: bytes) -> Iterator[Failure]:
             whole = msgspec.json.decode(schema)
             rest = _at(whole, error.schema_path)
             if rest not in _OPEN_OR_CLOSED:
-                validator = _compiled(
-                    msgspec.json.encode({"allOf": [rest], "$defs": whole.get("$defs", {})}), formats=False
-                )
+                validator = json_schema.compiled({"allOf": [rest], "$defs": whole.get("$defs", {})})
                 for name in names:
                     yield from _below(error, name, validator)
                 return

@@ -29,8 +29,10 @@ from openapi_mcp_server.openapi.reading.objects import (
     read_text,
     read_texts,
     reader,
+    without,
     written,
 )
+from openapi_mcp_server.openapi.reading.strays import stray
 from openapi_mcp_server.openapi.references.resolve import Located, opened, text_in
 
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
@@ -106,6 +108,8 @@ class Swagger2:
 
     def declaration(self, at: Located) -> Parameter | Field:
         place = self._references.resolve(at).target
+        if wrong := stray(at, place, "parameter"):
+            raise SpecError(at.pointer, wrong)
         known = self._known.get(place.pointer)
         if known is None:
             known = self._known[place.pointer] = self._declared(place, read(_parameter, place))
@@ -240,6 +244,8 @@ class Swagger2:
 
     def _response(self, at: Located, produced: Sequence[str], *, is_success: bool) -> Response:
         place = self._references.resolve(at).target
+        if wrong := stray(at, place, "response"):
+            raise SpecError(at.pointer, wrong)
         declared = read(_response, place)
         media: tuple[MediaType, ...] = ()
         if is_there(declared.schema):
@@ -272,7 +278,7 @@ def _or_fault(at: Located) -> list[str] | SpecError:
     try:
         return read_texts(at)
     except SpecError as error:
-        return error
+        return error.kept()
 
 
 def _address(source: Source) -> Address:
@@ -311,10 +317,12 @@ def _form_schema(fields: Sequence[Field]) -> Schema:
 
 
 def _without(at: Located, keys: frozenset[str]) -> Located:
-    """An object less some of its members, at the same place; an example under the name that 2.0 leaves for it."""
-    members = {name: value for name, value in read_map(at).items() if name not in keys}
-    if _EXAMPLE in members:
-        members.setdefault("example", members.pop(_EXAMPLE))
+    """The schema among a parameter's members; an example under the name that 2.0 leaves for it."""
+    schema = without(at, keys)
+    members = read_map(schema)
+    if _EXAMPLE not in members:
+        return schema
+    members.setdefault("example", members.pop(_EXAMPLE))
     return Located(at.pointer, msgspec.Raw(msgspec.json.encode(members)), at.base)
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import jsonschema_rs
 import msgspec
 
+from openapi_mcp_server.openapi import json_schema
 from openapi_mcp_server.openapi.schemas.keywords import as_text, fits
 
 _KINDS = (
@@ -111,10 +111,7 @@ def refuses_default(schema: dict[str, Any]) -> bool:
         return True
     if schema.keys() <= _SIMPLE or b'"$ref"' in msgspec.json.encode(schema):
         return False
-    validator = jsonschema_rs.Draft202012Validator(
-        schema, pattern_options=jsonschema_rs.RegexOptions(), offline=True, validate_formats=False
-    )
-    return not validator.is_valid(default)
+    return not json_schema.compiled(schema).is_valid(default)
 
 
 def tell_default(schema: dict[str, Any]) -> None:
