@@ -9,7 +9,7 @@ import msgspec
 
 from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.bodies import writers
-from openapi_mcp_server.bridge.media.table import Kind, essence
+from openapi_mcp_server.bridge.media.table import Kind, essence, is_token
 from openapi_mcp_server.bridge.media.types import KINDS
 from openapi_mcp_server.bridge.model import BodyWriter
 from openapi_mcp_server.bridge.names import BODY
