@@ -104,7 +104,7 @@ def _without_null_as_a_type(schema: dict[str, Any]) -> dict[str, Any]:
     declared = schema.get("type")
     types = declared if isinstance(declared, list) else []
     values = schema.get("enum", ())
-    if not types and None not in values:
+    if declared in ("null", ["null"]) or (not types and None not in values):
         return schema
     inner = {key: value for key, value in schema.items() if key not in _ANNOTATIONS and (key != "type" or not types)}
     listed = [value for value in values if value is not None]
