@@ -23,7 +23,10 @@ def locked(path: Path) -> dict[str, bool]:
 
 def main() -> int:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    wanted = {"requirements.txt": project["project"]["dependencies"]}
+    extras = project["project"]["optional-dependencies"]
+    named = [each for name, extra in extras.items() if name != "all" for each in extra]
+    wanted = {"requirements.txt": [*project["project"]["dependencies"], *named]}
+    wanted["requirements-image.txt"] = project["project"]["dependencies"]
     groups = project["dependency-groups"]
     wanted["requirements-load.txt"] = [*wanted["requirements.txt"], *groups["load"]]
     own = [each for each in groups["dev"] if isinstance(each, str)]  # the others name a group

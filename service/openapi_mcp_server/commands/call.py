@@ -113,8 +113,11 @@ async def _ask_document(config: Config, tool: str, arguments: Mapping[str, Any])
 
 async def _ask_server(config: Config, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """With the official client, which is the judge of our wire."""
-    from mcp import Client, MCPError  # noqa: PLC0415 - takes a second to import
-
+    try:
+        from mcp import Client, MCPError  # noqa: PLC0415 - takes a second to import
+    except ModuleNotFoundError:
+        problem = "needs the official client: install openapi-mcp-service[client]; scripts/run has it"
+        raise ConfigError("--server", problem) from None
     url = config.options["--server"]
     if not url.startswith(("http://", "https://")):
         raise ConfigError("--server", f"{url!r} must start with http:// or https://")
