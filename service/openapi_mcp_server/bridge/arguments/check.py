@@ -33,7 +33,7 @@ class CheckedArguments(msgspec.Struct, frozen=True):
 def check(tool: Tool, raw: msgspec.Raw | None) -> CheckedArguments:
     """The arguments of a call; raises ArgumentError with up to five problems, each with a pointer."""
     text = bytes(raw or b"")
-    values = _object(raw)
+    values = _object(text)
     validator = validation.compiled(tool.input.schema)
     fits = validator.is_valid(values)
     if fits and _EMPTY_TEXT not in text:
@@ -53,11 +53,11 @@ def _wrong(tool: Tool, values: dict[str, Any], find: coercion.Find, text: bytes)
     return [*find(values), *empty]
 
 
-def _object(raw: msgspec.Raw | None) -> dict[str, Any]:
-    if raw is None:
+def _object(text: bytes) -> dict[str, Any]:
+    if not text:
         return {}
     try:
-        values = exact_json.decode(bytes(raw))
+        values = exact_json.decode(text)
     except ValueError as error:
         raise ArgumentError(f"The arguments cannot be read: {error}.") from error
     if not isinstance(values, dict):

@@ -40,12 +40,9 @@ _NO_NEWS = frozenset(
 _FORMAT_CHARACTERS = 60
 _PATTERN_CHARACTERS = 120
 
-_WORTH_A_LOOK = re.compile(
-    rb'"type":\[|"type":"array"(?!,"items":)|null[\],]|"pattern(?:Properties)?":|"format":(?!"(?:'
-    + "|".join(sorted(_FORMATS)).encode()
-    + rb')")|"\$ref":"#/\$defs/[A-Za-z0-9._-]+",|[^{]"\$ref":'
-)
-"""What a schema holds that is told otherwise than it is; most have none of it and stay as they are."""
+_OTHER_FORMAT = re.compile(rb'"format":(?!"(?:' + "|".join(sorted(_FORMATS)).encode() + rb')")')
+_BARE_LIST = re.compile(rb'"type":"array"(?!,"items":)')
+_MORE_BESIDE = re.compile(rb'"\$ref":"#/\$defs/[A-Za-z0-9._-]+",|[^{]"\$ref":')
 
 _READ_EVERYWHERE = re.compile(
     r"""(?:
@@ -70,9 +67,21 @@ escapes of what needs none. Each token begins in its own way, so that time is li
 
 def told(schema: bytes, schemas: Mapping[str, Schema]) -> bytes:
     """An encoded schema as it is told; ``schemas`` are the definitions that it refers to."""
-    if _WORTH_A_LOOK.search(schema) is None:
+    if not _is_worth_a_look(schema):
         return schema
     return encode(rewritten(decode(schema), lambda part: _part(part, schemas)))
+
+
+def _is_worth_a_look(schema: bytes) -> bool:
+    """Whether it may hold what is told otherwise than it is; most have none of it and stay as they are."""
+    return (
+        b'"type":[' in schema
+        or b"null" in schema
+        or b'"pattern' in schema
+        or (b'"format"' in schema and _OTHER_FORMAT.search(schema) is not None)
+        or (b'"array"' in schema and _BARE_LIST.search(schema) is not None)
+        or (b'"$ref"' in schema and _MORE_BESIDE.search(schema) is not None)
+    )
 
 
 def _part(schema: dict[str, Any], schemas: Mapping[str, Schema]) -> dict[str, Any]:
