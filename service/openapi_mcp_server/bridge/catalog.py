@@ -119,14 +119,16 @@ def _place_notes(place: Place) -> list[Note]:
 
 
 def _api(source: ApiSource, place: Place, limits: SchemaLimits, auth: Auth, *, response_filter: bool) -> Api:
+    schemas = source.description.request_schemas
+    graph = Definitions(schemas)
     return Api(
         name=source.name,
         base=place.base,
         allowed_origins=source.allowed_origins,
         servers=place.documented,
         description=source.description,
-        requests=inputs.source(source.description.request_schemas),
-        patches=inputs.source(Edited(source.description.request_schemas, removable_parts)),
+        requests=inputs.source(schemas, graph),
+        patches=inputs.source(Edited(schemas, removable_parts), graph),
         responses=Definitions(source.description.response_schemas),
         limits=limits,
         auth=auth,

@@ -56,6 +56,10 @@ class Edited(Mapping[str, Schema]):
             self._edited[name] = schema
         return self._edited[name]
 
+    def is_changed(self, name: str) -> bool:
+        """Whether the edit did anything."""
+        return self[name] is not self._schemas[name]
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._schemas)
 

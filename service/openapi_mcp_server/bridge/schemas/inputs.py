@@ -41,17 +41,21 @@ class InputSchema(msgspec.Struct, frozen=True):
 
 
 class Source(msgspec.Struct, frozen=True):
-    """The definitions that arguments refer to, as they are and as they are told."""
+    """The definitions that arguments refer to, as they are and as they are told, which most are alike. ``graph`` knows
+    which of them lead to themselves."""
 
+    graph: Definitions
     exact: Definitions
     told: Definitions
     tell: Callable[[bytes], bytes]
+    is_changed: Callable[[str], bool]
 
 
-def source(schemas: Mapping[str, Schema]) -> Source:
-    """The definitions of one document."""
+def source(schemas: Mapping[str, Schema], graph: Definitions) -> Source:
+    """Definitions, of which ``graph`` has the same or those that they were made of."""
     tell = partial(told, schemas=schemas)
-    return Source(Definitions(schemas), Definitions(Edited(schemas, tell)), tell)
+    edited = Edited(schemas, tell)
+    return Source(graph, Definitions(schemas), Definitions(edited), tell, edited.is_changed)
 
 
 def described(schema: bytes, prose: str, *, deprecated: bool = False) -> bytes:
@@ -94,38 +98,46 @@ def build(arguments: Sequence[Argument], definitions: Source, limit: int) -> Inp
     Over the limit go, in this order: examples, long descriptions, then whatever is deepest.
     """
     required = encode([argument.name for argument in arguments if argument.required])
-    listed = [msgspec.structs.replace(each, schema=definitions.tell(each.schema)) for each in arguments]
+    listed = [_told(each, definitions.tell) for each in arguments]
     refs = definitions.told.refs_in(b"".join(argument.schema for argument in listed))
     for detail in WHOLE:
         properties = _properties(listed, detail)
         members = definitions.told.reached(refs, _room(properties, required, limit), detail)
         if members is None:
             continue
-        whole = _joined(properties, required, _ending(members, refs, definitions.told))
+        ending = _ending(members, refs, definitions)
+        whole = _joined(properties, required, ending)
         if len(whole) <= limit:
-            return InputSchema(whole, _checked(arguments, required, definitions.exact, detail), _TOLD[detail])
-    return _pruned(listed, required, definitions.told, limit)
+            is_exact = ending is members and listed == [*arguments] and not any(map(definitions.is_changed, members))
+            checked = whole if is_exact else _exact(arguments, required, definitions.exact, detail)
+            return InputSchema(whole, _closed(checked), _TOLD[detail])
+    return _pruned(listed, required, definitions, limit)
 
 
-def _ending(members: Mapping[str, bytes], refs: Sequence[str], definitions: Definitions) -> Mapping[str, bytes]:
+def _told(argument: Argument, tell: Callable[[bytes], bytes]) -> Argument:
+    told = tell(argument.schema)
+    return argument if told is argument.schema else msgspec.structs.replace(argument, schema=told)
+
+
+def _ending(members: Mapping[str, bytes], refs: Sequence[str], definitions: Source) -> Mapping[str, bytes]:
     """The definitions without a way back, which takes the whole list of tools from some clients."""
-    return ended(members, refs, definitions) if definitions.is_endless(members) else members
+    return ended(members, refs, definitions.told) if definitions.graph.is_endless(members) else members
 
 
-def _checked(arguments: Sequence[Argument], required: bytes, definitions: Definitions, detail: Detail) -> bytes:
+def _exact(arguments: Sequence[Argument], required: bytes, definitions: Definitions, detail: Detail) -> bytes:
     """All that the schemas say, with a way back where there is one."""
     refs = [ref for argument in arguments for ref in argument.refs]
     members = definitions.reached(refs, _UNLIMITED, detail) or {}
-    return _closed(_joined(_properties(arguments, detail), required, members))
+    return _joined(_properties(arguments, detail), required, members)
 
 
-def _pruned(arguments: Sequence[Argument], required: bytes, definitions: Definitions, limit: int) -> InputSchema:
+def _pruned(arguments: Sequence[Argument], required: bytes, definitions: Source, limit: int) -> InputSchema:
     """The nearest levels that fit; at the last resort every argument is its type and no more."""
     decoded = {argument.name: decode(reduced(argument.schema, Detail.LOOSE)) for argument in arguments}
     for depth in _DEPTHS:
         properties = [_property(name, encode(shallow(schema, depth))) for name, schema in decoded.items()]
-        refs = definitions.refs_in(b"".join(properties))
-        members = definitions.nearest(refs, _room(properties, required, limit))
+        refs = definitions.told.refs_in(b"".join(properties))
+        members = definitions.told.nearest(refs, _room(properties, required, limit))
         pruned = _joined(properties, required, _ending(members, refs, definitions))
         if len(pruned) <= limit:
             return InputSchema(pruned, _closed(pruned), "examples, long descriptions and the deepest parts")

@@ -42,7 +42,11 @@ _PATTERN_CHARACTERS = 120
 
 _OTHER_FORMAT = re.compile(rb'"format":(?!"(?:' + "|".join(sorted(_FORMATS)).encode() + rb')")')
 _BARE_LIST = re.compile(rb'"type":"array"(?!,"items":)')
-_MORE_BESIDE = re.compile(rb'"\$ref":"#/\$defs/[A-Za-z0-9._-]+",|[^{]"\$ref":')
+_DESCRIBED = rb'"description":"(?:[^"\\]|\\.)*"'
+_ALONE = re.compile(
+    rb"\{(?:" + _DESCRIBED + rb',)?"\$ref":"#/\$defs/[A-Za-z0-9._-]+"(?:,' + _DESCRIBED + rb")?(?:\}|,\"default\":)"
+)
+"""A reference with nothing beside it that is not taken everywhere."""
 
 _READ_EVERYWHERE = re.compile(
     r"""(?:
@@ -80,7 +84,7 @@ def _is_worth_a_look(schema: bytes) -> bool:
         or b'"pattern' in schema
         or (b'"format"' in schema and _OTHER_FORMAT.search(schema) is not None)
         or (b'"array"' in schema and _BARE_LIST.search(schema) is not None)
-        or (b'"$ref"' in schema and _MORE_BESIDE.search(schema) is not None)
+        or (b'"$ref":' in schema and schema.count(b'"$ref":') > len(_ALONE.findall(schema)))
     )
 
 
