@@ -152,7 +152,7 @@ class Gateway:
         if call.method in {"tools/call", LISTEN}:
             return None
         with self._observed(call, transport, beside) as entry:
-            entry.settle(self._served.static.to(call, lasting=transport != "http") or self._prompt(call))
+            entry.settle(self._static(call, transport) or self._prompt(call))
         return entry.answer
 
     async def answer(
@@ -232,6 +232,9 @@ class Gateway:
         )
         validators = OutputValidators() if self._serving.validate_output else None
         return _Served(catalog=catalog, prompts=offered, static=static, authorize=authorize, validators=validators)
+
+    def _static(self, call: Call, transport: Transport) -> bytes | Rejection | None:
+        return self._served.static.to(call, lasting=transport != "http", in_events=transport == "sse")
 
     def _prompt(self, call: Call) -> bytes | Rejection:
         tool = self._served.prompts.get(call.name)

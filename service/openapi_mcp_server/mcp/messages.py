@@ -157,7 +157,7 @@ def result(value: ToolResult | PromptResult, server: ServerInfo | None) -> bytes
     return one_line(b'{"resultType":"complete",' + _encode(msgspec.structs.replace(value, meta=meta))[1:])
 
 
-def response(request_id: RequestId, *pieces: bytes) -> bytes:
+def response(request_id: RequestId, *pieces: bytes | memoryview) -> bytes:
     """A JSON-RPC response; the pieces together are its result, in JSON. A large one is copied once."""
     return b"".join((b'{"jsonrpc":"2.0","id":', _encode(request_id), b',"result":', *pieces, b"}"))
 
