@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 import anyio
 from anyio.abc import TaskGroup
 
+from openapi_mcp_server.bridge.results.event_size import fitted
 from openapi_mcp_server.gateway import Gateway
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Notification, Rejection
 from openapi_mcp_server.mcp.messages import INTERNAL_ERROR
@@ -292,7 +293,7 @@ class _Session:
             self._stream.end()
 
     async def _say(self, message: bytes) -> None:
-        self._stream.put(event(message))
+        self._stream.put(event(fitted(message)))
 
 
 def _in_time(waiting: _Waiting) -> Message | Batch:

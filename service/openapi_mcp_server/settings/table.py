@@ -361,7 +361,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "SERVER_MESSAGE_TIMEOUT",
         seconds(0.1, 3600),
-        "60",
+        "55",
         "Seconds that one tool call may take in all",
         field="message_timeout_seconds",
     ),

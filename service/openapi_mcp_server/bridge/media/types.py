@@ -8,7 +8,7 @@ from typing import get_args
 
 import msgspec
 
-from openapi_mcp_server.bridge.media.table import Kind, essence, is_binary, row
+from openapi_mcp_server.bridge.media.table import Kind, essence, is_binary, is_signed, row
 from openapi_mcp_server.bridge.schemas.shapes import Outline, alternatives, are_files, may_be, say_bytes
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.grammar import TOKEN
@@ -94,6 +94,8 @@ def _any_way(name: str, outline: Outline, definitions: Mapping[str, Schema]) -> 
 
 
 def _kind(media: MediaType, name: str, outline: Outline, definitions: Mapping[str, Schema]) -> Kind:
+    if is_signed(name):
+        return "text"
     known = _known(name)
     if media.is_stream and known not in _SEQUENCES:
         raise SpecError(media.pointer, f"{name} is not written item by item (itemSchema)")

@@ -80,6 +80,8 @@ class ParameterObject(msgspec.Struct, frozen=True, rename="camel"):
     schema: Raw = NOTHING
     content: RawMap = None
     spans_segments: Raw = field(default=NOTHING, name="x-multi-segment")
+    example: Raw = NOTHING
+    examples: Raw = NOTHING
     type: Text = None  # of Swagger 2.0, by mistake
 
 
@@ -97,6 +99,7 @@ class ParameterObject2(msgspec.Struct, frozen=True, rename="camel"):
     items: Raw = NOTHING
     schema: Raw = NOTHING
     spans_segments: Raw = field(default=NOTHING, name="x-multi-segment")
+    example: Raw = field(default=NOTHING, name="x-example")
 
 
 class RequestBody(msgspec.Struct, frozen=True):
@@ -124,6 +127,8 @@ class Encodings(msgspec.Struct, frozen=True, rename="camel"):
 
 class MediaTypeObject(Encodings, frozen=True, rename="camel"):
     schema: Raw = NOTHING
+    example: Raw = NOTHING
+    examples: Raw = NOTHING
     item_schema: Raw = NOTHING
 
 
