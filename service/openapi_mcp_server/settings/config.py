@@ -99,6 +99,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     http_max_keepalive: int
     http_retries: int
     http_breaker: bool
+    memory_budget_bytes: int | None  # None: by what the process may have
     shutdown_grace_seconds: float
     shutdown_lame_duck_seconds: float
     allow_insecure_http: bool
@@ -341,6 +342,7 @@ def _config(
         http_max_keepalive=values["HTTP_MAX_KEEPALIVE"],
         http_retries=values["HTTP_RETRIES"],
         http_breaker=values["HTTP_BREAKER"],
+        memory_budget_bytes=values["MEMORY_BUDGET_BYTES"],
         shutdown_grace_seconds=_grace_seconds(values),
         shutdown_lame_duck_seconds=values["SHUTDOWN_LAME_DUCK_SECONDS"],
         allow_insecure_http=values["ALLOW_INSECURE_HTTP"],

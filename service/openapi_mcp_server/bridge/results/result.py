@@ -16,6 +16,7 @@ from openapi_mcp_server.errors import (
     ArgumentError,
     BadResponse,
     CredentialError,
+    NoRoom,
     Refused,
     ServiceError,
     Timeout,
@@ -38,7 +39,7 @@ _MISMATCH_LIMIT = 300
 
 Select = Callable[[content.Body], content.Body]
 """What the model asks of an answer before it sees it."""
-CallError = ArgumentError | CredentialError | Timeout | Unreachable | Refused | TooLarge | BadResponse
+CallError = ArgumentError | CredentialError | NoRoom | Timeout | Unreachable | Refused | TooLarge | BadResponse
 
 
 class OutputValidators:
@@ -98,7 +99,7 @@ def from_error(error: ServiceError, tool: Tool) -> ToolResult:
             return _error(f"{error}\nNothing was sent to the API.")
         case CredentialError():
             return _error(f"{error}\nNothing was sent to the API. Only the operator of this server can mend this.")
-        case Refused() if not error.outcome_unknown:
+        case NoRoom() | Refused(outcome_unknown=False):
             return _error(f"Not sent: {error}")
         case Timeout() | Unreachable() | BadResponse() | Refused():
             return _error(f"{error}{failure.tries(error.retries)}\n{_outcome(error, tool)}")
