@@ -25,16 +25,20 @@ CLIENT_SHARE = 0.5
 """Part of the budget that one client may fill."""
 LEAST_BYTES = 2 * MESSAGE_BYTES
 """Of a budget, of which then one client may fill all."""
-ROOM_SECONDS = 10.0
+ROOM_SECONDS = 20.0
 """How long an answer that has begun to arrive waits for others to leave: less than the 30 s of an attempt."""
 
-Filled = Literal[2, 3, 4]
-"""Quarters up to which an account may be filled."""
-TO_BEGIN: Filled = 2
-"""Messages are taken in and requests sent only while half is free: what comes of them must find room."""
-TO_GROW: Filled = 3
-"""Answers of moderate size. Those who have the last quarter need no more, so somebody always comes to an end."""
-TO_END: Filled = 4
+Quarters = Literal[1, 2, 3, 4]
+"""How far an account may be filled, by what for. What comes first may fill least: whatever becomes of it must find
+room. Those who have the third quarter need no more, so somebody always comes to an end."""
+LARGE_MESSAGE: Quarters = 1
+GROWING: Quarters = 2
+"""An answer that is not whole, up to `GROWING_BYTES`."""
+WHOLE: Quarters = 3
+"""As large as an answer may be."""
+SMALL: Quarters = 4
+"""Small calls find room beside all others of the same client, and of everybody."""
+GROWING_BYTES = 2 * 1024 * 1024
 
 
 class _Account:
@@ -45,12 +49,12 @@ class _Account:
     def __init__(self, limit: int, above: _Account | None = None) -> None:
         self.above = above
         self.held = 0
-        self.limits = (0, 0, limit // 2, limit * 3 // 4, limit)  # by quarters
+        self.limits = (0, limit // 4, limit // 2, limit * 3 // 4, limit)  # by quarters
 
-    def has_room(self, size: int, filled: Filled) -> bool:
+    def has_room(self, size: int, quarters: Quarters) -> bool:
         account: _Account | None = self
         while account is not None:
-            if account.held + size > account.limits[filled]:
+            if account.held + size > account.limits[quarters]:
                 return False
             account = account.above
         return True
@@ -74,7 +78,7 @@ class Budget:
 
     @property
     def limit(self) -> int:
-        return self._all.limits[TO_END]
+        return self._all.limits[-1]
 
     @property
     def held(self) -> int:
@@ -102,7 +106,7 @@ class Budget:
     def let_in(self) -> None:
         """Those for whom there is room now, who waited longest first."""
         for one in list(self._waiting):  # nearly always nobody
-            if one.hold.has_room(one.size, one.filled):
+            if one.hold.has_room(one.size, one.quarters):
                 self._waiting.remove(one)
                 one.hold.add(one.size)
                 one.came.set()
@@ -130,7 +134,7 @@ class Hold(_Account):
 
     def __init__(self, budget: Budget, client: str, above: _Account, *, is_part: bool = False) -> None:
         super().__init__(MESSAGE_BYTES, above)
-        self.limits = (0, 0, MESSAGE_BYTES, MESSAGE_BYTES, MESSAGE_BYTES)
+        self.limits = (MESSAGE_BYTES,) * 5
         self._budget = budget
         self._client = client
         self.is_part = is_part
@@ -143,16 +147,18 @@ class Hold(_Account):
 
     def take(self, size: int) -> None:
         """``size`` bytes more, before anything was carried out. Raises NoRoom."""
-        if not self.has_room(size, TO_BEGIN):
+        if not self.has_room(size, SMALL if self.held + size <= 2 * CALL_BYTES else LARGE_MESSAGE):
             raise self._budget.no_room()
         self.add(size)
 
-    async def grow(self, size: int, filled: Filled) -> None:
+    async def grow(self, size: int) -> None:
         """``size`` bytes more, for which others may have to leave first. Raises NoRoom."""
-        if self.has_room(size, filled):
+        after = self.held + size
+        quarters = SMALL if after <= 2 * CALL_BYTES else GROWING if after <= GROWING_BYTES else WHOLE
+        if self.has_room(size, quarters):
             self.add(size)
         else:
-            await self._budget.wait(_Waiting(self, size, filled))
+            await self._budget.wait(_Waiting(self, size, quarters))
 
     def settle(self, size: int) -> None:
         """``size`` bytes in all, and what every message counts for, from now on: it is there already."""
@@ -186,10 +192,10 @@ class Hold(_Account):
 class _Waiting:
     """Who waits for room, and for how much."""
 
-    def __init__(self, hold: Hold, size: int, filled: Filled) -> None:
+    def __init__(self, hold: Hold, size: int, quarters: Quarters) -> None:
         self.hold = hold
         self.size = size
-        self.filled = filled
+        self.quarters = quarters
         self.came = anyio.Event()
 
 
@@ -202,7 +208,7 @@ class _Free(Hold):
     def part(self) -> Hold:
         return self
 
-    def has_room(self, size: int, filled: Filled) -> bool:  # noqa: ARG002 - there always is
+    def has_room(self, size: int, quarters: Quarters) -> bool:  # noqa: ARG002 - there always is
         return True
 
     def add(self, size: int) -> None:

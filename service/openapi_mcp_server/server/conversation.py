@@ -72,7 +72,7 @@ class Conversation:
         return from_line(text, self._negotiated)
 
     async def take(self, message: Message | Batch, beside: Carrier = NO_CARRIER, hold: Hold = FREE) -> None:
-        """Starts what has to be waited for, and answers the rest. ``beside``: what came with the message. Its ``hold`` is
+        """Starts what has to be waited for, and answers the rest. ``beside``: what came with the message, whose hold is
         closed with its answer."""
         match message:
             case Rejection():

@@ -91,7 +91,7 @@ def opened(memory: Budget, scope: Scope, headers: Mapping[bytes, bytes]) -> Hold
     try:
         return memory.open(principal(scope, headers))
     except NoRoom as error:
-        raise no_room(error) from error
+        raise _no_room(error) from error
 
 
 def principal(scope: Scope, headers: Mapping[bytes, bytes]) -> str:
@@ -116,19 +116,22 @@ def _is_near(peer: str) -> bool:
 
 async def read_body(receive: Receive, headers: Mapping[bytes, bytes], hold: Hold) -> bytes | None:
     """The whole body, counted in ``hold``; None if the client left before it had sent it."""
-    if int(headers.get(b"content-length", b"0")) > BODY_BYTES:  # h11 lets nothing but digits through
+    declared = int(headers.get(b"content-length", BODY_BYTES))  # h11 lets nothing but digits through
+    if declared > BODY_BYTES:
         raise _too_large()
     body = bytearray()
+    is_counted = False
     with anyio.move_on_after(BODY_SECONDS):
         for _ in range(BODY_PIECES):
             event = await receive()
             if event["type"] == "http.disconnect":
                 return None
-            body += (piece := event.get("body", b""))
+            body += event.get("body", b"")
             if len(body) > BODY_BYTES:
                 raise _too_large()
-            if len(body) > SMALL_BYTES:
-                _count(hold, len(piece))
+            if len(body) > SMALL_BYTES and not is_counted:
+                _count(hold, declared)  # at once, so that of too many the first find room
+                is_counted = True
             if not event.get("more_body", False):
                 return bytes(body)
         raise Refusal(413, f"a body may come in {BODY_PIECES} pieces; send it in larger ones")
@@ -158,7 +161,7 @@ async def refuse(send: Send, refusal: Refusal) -> None:
     await reply(send, refusal.status, (problem,), *refusal.headers, CLOSE)
 
 
-def no_room(error: NoRoom) -> Refusal:
+def _no_room(error: NoRoom) -> Refusal:
     return Refusal(503, str(error), RETRY_AFTER)
 
 
@@ -166,7 +169,7 @@ def _count(hold: Hold, size: int) -> None:
     try:
         hold.take(size)
     except NoRoom as error:
-        raise no_room(error) from error
+        raise _no_room(error) from error
 
 
 def _too_large() -> Refusal:

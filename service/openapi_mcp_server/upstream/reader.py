@@ -9,12 +9,12 @@ import h11
 from openapi_mcp_server.bridge.media.content import is_stream
 from openapi_mcp_server.bridge.model import HttpResponse
 from openapi_mcp_server.errors import BadResponse
-from openapi_mcp_server.memory import SMALL_BYTES, TO_END, TO_GROW, Filled, Hold
+from openapi_mcp_server.memory import SMALL_BYTES, Hold
 
 _STEP = 64 * 1024
 """Decoded bytes made at a time: 1 kB of gzip holds 1 MB, so a received piece is never inflated whole."""
 _GZIP = 16 + zlib.MAX_WBITS
-_GROWTH = (64 * 1024, 256 * 1024, 1024 * 1024)
+_GROWTH = (48 * 1024, 256 * 1024, 1024 * 1024)
 """Sizes for which room is made where an answer does not say how long it is; after that for the largest one."""
 _OF_BASE64 = 4 / 3
 """Bytes that a picture takes as text, which is what becomes of an answer at most where it is cut to a budget."""
@@ -92,8 +92,7 @@ class Answer:
         steps = () if hold.is_part else _GROWTH  # of a batch, so that two that wait for each other are none
         self.room = least if least == self._declared else next((step for step in steps if step >= least), self._limit)
         counted = int(self.room * _OF_BASE64)
-        filled: Filled = TO_GROW if self.room <= _GROWTH[-1] else TO_END
-        await hold.grow(counted - self._counted, filled)
+        await hold.grow(counted - self._counted)
         self._counted = counted
 
     async def _unpack(self, packed: bytes, hold: Hold) -> None:
