@@ -83,16 +83,26 @@ _HALF_PAIR = re.compile(
 """The escape of half a surrogate pair that stands alone, after any escaped backslashes."""
 
 
+_HALF_PAIRS = 10_000
+"""That are mended in one answer."""
+_PIECE = 64 * 1024
+
+
 class Body(msgspec.Struct, frozen=True, gc=False):
     """A body as content. ``json`` is the same as compact JSON where it is JSON; ``notes`` what has to be said of it.
 
     ``filtered``: it is what the model's filter made of the answer, which no schema describes.
     """
 
-    content: Content
+    other: Content | None = None  # what is not JSON
     json: bytes | None = None
     notes: tuple[str, ...] = ()
     filtered: bool = False
+
+    @property
+    def content(self) -> Content:
+        """JSON becomes text here, when it is short enough to be sent."""
+        return self.other or TextContent((self.json or b"").decode())
 
 
 class MalformedBody(msgspec.Struct, frozen=True):
@@ -192,8 +202,8 @@ def _codec(charset: str) -> codecs.IncrementalDecoder | None:
 def _json(body: bytes, content_type: str) -> Body | MalformedBody:
     """Compact JSON, with every number and string spelt as the API spelt it."""
     try:
-        compact = msgspec.json.format(body, indent=-1)
-        return Body(TextContent(compact.decode()), compact)
+        _require_utf8(body)
+        return Body(json=msgspec.json.format(body, indent=-1))
     except msgspec.DecodeError as error:
         return _mended_json(body, content_type, str(error))
     except UnicodeDecodeError:
@@ -212,15 +222,24 @@ def _mended_json(body: bytes, content_type: str, problem: str) -> Body | Malform
     codec = _codec(_charset(content_type) or "utf-8")
     try:
         mended = body if codec is None else codec.decode(body, final=True).removeprefix("\ufeff").encode()
-        mended, halves = _HALF_PAIR.subn(rb"\1\\ufffd", mended)
+        mended, halves = _HALF_PAIR.subn(rb"\1\\ufffd", mended, count=_HALF_PAIRS)
         if halves:
             notes = (f"Note: {halves} characters were cut in two by the API and are shown as \ufffd.",)
-        compact = msgspec.json.format(mended, indent=-1)
-        return Body(TextContent(compact.decode()), compact, notes)
+        return Body(json=msgspec.json.format(mended, indent=-1), notes=notes)
     except (msgspec.DecodeError, UnicodeError):
         return MalformedBody(problem)
     except RecursionError:
         return _deep_json(body)
+
+
+def _require_utf8(body: bytes) -> None:
+    """Raises UnicodeDecodeError. Piece by piece: one emoji makes every character of a text take four bytes."""
+    if body.isascii():
+        return
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for start in range(0, len(body), _PIECE):
+        decoder.decode(body[start : start + _PIECE])
+    decoder.decode(b"", final=True)
 
 
 def _deep_json(body: bytes) -> Body | MalformedBody:

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from openapi_mcp_server.bridge.media.large_json import MAX_VALUES, is_large
+
 MAX_DEPTH = 100
 """Nested arrays and objects. msgspec and Python recurse near 1,000; published schemas end near 25."""
 MAX_MAGNITUDE = 1_000
@@ -15,6 +17,8 @@ MAX_MAGNITUDE = 1_000
 
 def decode(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
     """The value of a JSON text; raises ValueError saying what is wrong with it."""
+    if is_large(data):
+        raise ValueError(f"more than {MAX_VALUES:,} names and values")
     try:
         value = _decode(data)
     except msgspec.ValidationError as error:  # a number, of which msgspec says no better place than `$[...]`

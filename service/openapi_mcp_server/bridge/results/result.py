@@ -10,6 +10,7 @@ import jsonschema_rs
 import msgspec
 
 from openapi_mcp_server.bridge.media import content
+from openapi_mcp_server.bridge.media.large_json import is_large
 from openapi_mcp_server.bridge.model import HttpResponse, OutputContract, Tool
 from openapi_mcp_server.bridge.results import answer_headers, budget, failure
 from openapi_mcp_server.errors import (
@@ -50,6 +51,8 @@ class OutputValidators:
 
     def mismatch(self, contract: OutputContract, structured: bytes) -> str | None:
         """What does not fit, in words; None if all does."""
+        if is_large(structured):
+            return "it cannot be checked: it has too many values"
         try:
             validator = self._compiled(bytes(contract.schema))
             value = msgspec.json.decode(structured)
