@@ -89,20 +89,21 @@ _PIECE = 64 * 1024
 
 
 class Body(msgspec.Struct, frozen=True, gc=False):
-    """A body as content. ``json`` is the same as compact JSON where it is JSON; ``notes`` what has to be said of it.
+    """A body as content: compact ``json``, or ``text`` in UTF-8, or media. ``notes`` is what has to be said of it.
 
     ``filtered``: it is what the model's filter made of the answer, which no schema describes.
     """
 
-    other: Content | None = None  # what is not JSON
+    media: Content | None = None
     json: bytes | None = None
+    text: bytes = b""
     notes: tuple[str, ...] = ()
     filtered: bool = False
 
     @property
     def content(self) -> Content:
-        """JSON becomes text here, when it is short enough to be sent."""
-        return self.other or TextContent((self.json or b"").decode())
+        """Made when it is short enough to be sent: one emoji makes every character of a text take four bytes."""
+        return self.media or TextContent((self.text if self.json is None else self.json).decode())
 
 
 class MalformedBody(msgspec.Struct, frozen=True):
@@ -147,7 +148,7 @@ def read(response: HttpResponse, uri: str) -> Body | MalformedBody:
             return _json(response.body, content_type)
         case "text":
             text = decode(response, content_type)
-            return _binary(response.body, content_type, uri) if text is None else Body(TextContent(text))
+            return _binary(response.body, content_type, uri) if text is None else Body(text=text)
         case "image":
             return Body(ImageContent(_base64(response.body), media_type))
         case "audio":
@@ -163,8 +164,8 @@ def resource_uri(api: str, tool: str) -> str:
     return f"openapi://{quote(api, safe='')}/{quote(tool, safe='')}"
 
 
-def decode(response: HttpResponse, content_type: str) -> str | None:
-    """The body as text in its declared charset, else UTF-8; None if it is not valid in it or holds NUL.
+def decode(response: HttpResponse, content_type: str) -> bytes | None:
+    """The body in UTF-8, from its declared charset, else UTF-8; None if it is not valid in it or holds NUL.
 
     Of a body that was cut, an incomplete last character is left out.
     """
@@ -175,11 +176,14 @@ def decode(response: HttpResponse, content_type: str) -> str | None:
     codec = _codec(name or "utf-8")
     if codec is None:
         return None
+    text = bytearray()
     try:
-        text = codec.decode(body, final=response.cut is None)
+        for start in range(0, len(body), _PIECE):
+            text += codec.decode(body[start : start + _PIECE]).encode()
+        text += codec.decode(b"", final=response.cut is None).encode()
     except UnicodeError:
         return None
-    return None if "\0" in text else text.removeprefix("\ufeff")
+    return None if b"\0" in text else bytes(text.removeprefix(codecs.BOM_UTF8))
 
 
 def _charset(content_type: str) -> str | None:
@@ -233,7 +237,7 @@ def _mended_json(body: bytes, content_type: str, problem: str) -> Body | Malform
 
 
 def _require_utf8(body: bytes) -> None:
-    """Raises UnicodeDecodeError. Piece by piece: one emoji makes every character of a text take four bytes."""
+    """Raises UnicodeDecodeError. Piece by piece, see `Body.content`."""
     if body.isascii():
         return
     decoder = codecs.getincrementaldecoder("utf-8")()
@@ -245,7 +249,8 @@ def _require_utf8(body: bytes) -> None:
 def _deep_json(body: bytes) -> Body | MalformedBody:
     """Nested deeper than can be checked (about 1,000): shown as it came."""
     try:
-        return Body(TextContent(body.decode()), notes=("Note: this JSON is nested too deeply to be checked.",))
+        _require_utf8(body)
+        return Body(text=body, notes=("Note: this JSON is nested too deeply to be checked.",))
     except UnicodeDecodeError:
         return MalformedBody("it is nested too deeply, and not valid UTF-8")
 
@@ -256,7 +261,7 @@ def _untyped(response: HttpResponse, uri: str) -> Body | MalformedBody:
     if isinstance(read_as_json, Body):
         return read_as_json
     text = decode(response, "text/plain")
-    return _binary(response.body, "application/octet-stream", uri) if text is None else Body(TextContent(text))
+    return _binary(response.body, "application/octet-stream", uri) if text is None else Body(text=text)
 
 
 def _binary(body: bytes, content_type: str, uri: str) -> Body:

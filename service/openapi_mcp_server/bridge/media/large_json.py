@@ -24,7 +24,7 @@ _LEVELS = 5
 
 
 def _passed_over() -> str:
-    """A pattern for arrays and objects up to `_LEVELS` deep. All is possessive: each level reads a byte once at most."""
+    """A pattern for containers up to `_LEVELS` deep. All is possessive: each level reads a byte once at most."""
     inside = rf"[^\[\]{{}}\"]++|{_STRING}"
     container = rf"[\[{{](?:{inside})*+[\]}}]"
     for _ in range(_LEVELS - 1):

@@ -28,6 +28,8 @@ _LEAST = 64
 _MANY_MEMBERS = 1_000
 """Members of a large object that may be cut to equal shares; of one that has more, the first are kept."""
 _PIECE = 64 * 1024
+_CONTINUED = bytes(range(0x80, 0xC0))
+"""In UTF-8, every byte of a character but its first."""
 _CUTS_TOLD = 10
 _NAME_SHOWN = 60
 _ELLIPSIS = "…".encode()
@@ -77,12 +79,12 @@ def within(body: Body, tool: Tool, budget_bytes: int) -> Body:
         return body
     if body.json is not None:
         return _json_within(body, body.json, tool, budget_bytes)
-    text = body.content.text if isinstance(body.content, TextContent) else ""
-    if (size := _size(text)) <= budget_bytes:
+    whole = body.text
+    if len(whole) <= budget_bytes:
         return body
-    left = text[:budget_bytes].encode()[:budget_bytes].decode(errors="ignore")  # what is no whole character goes
-    cuts = [Cut("", len(left), len(text), "characters")]
-    return Body(TextContent(left), notes=(*body.notes, *_told(size, budget_bytes, cuts, tool)))
+    left = whole[:budget_bytes].decode(errors="ignore")  # of the last character, what is not whole goes
+    cuts = [Cut("", len(left), len(whole.translate(None, _CONTINUED)), "characters")]
+    return Body(text=left.encode(), notes=(*body.notes, *_told(len(whole), budget_bytes, cuts, tool)))
 
 
 def _json_within(body: Body, whole: bytes, tool: Tool, budget_bytes: int) -> Body:
@@ -104,10 +106,7 @@ def tokens(result: ToolResult) -> int:
 
 def _size(text: str) -> int:
     """In UTF-8; of ASCII, which most answers are, without encoding it."""
-    if text.isascii():
-        return len(text)
-    pieces = (text[start : start + _PIECE] for start in range(0, len(text), _PIECE))
-    return sum(len(piece.encode("utf-8", "surrogatepass")) for piece in pieces)
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def paging_arguments(tool: Tool) -> list[str]:
