@@ -22,6 +22,7 @@ FILES = {
     "empty.yaml": "",
     "changes.yaml": "overlay: 1.0.0\nactions: [{target: $.info, update: {}}, {target: paths, update: {}}]\n",
     "overrides.yaml": "listPets: {hiden: true}\n",
+    "pets.yaml": GOOD.replace("{}", "{/pets: {get: {operationId: getPet, responses: {}}}}"),
     "page.html": "<!doctype html><title>Not found</title>",
 }
 
@@ -85,7 +86,7 @@ def folder(tmp_path: Path) -> Path:
         (["--spec-path", "{0}/good.yaml", "--port", "80x"], {}, 2, "--port: '80x' must be a whole number"),
         (["--spec-path", "{0}/good.yaml"], {"SERVER_TRANSPORT": "pigeon"}, 2, "SERVER_TRANSPORT: 'pigeon' must be"),
         (["--spec-path", "{0}/good.yaml"], {"AUTH_TYPE": "bearer"}, 2, "AUTH_TOKEN: is missing"),
-        (["--spec-path", "{0}/good.yaml"], {"ADDITIONAL_SPECS": "[{}]"}, 2, "ADDITIONAL_SPECS: Object missing"),
+        (["--spec-path", "{0}/good.yaml"], {"ADDITIONAL_SPECS": "[{}]"}, 2, "ADDITIONAL_SPECS[0].name: is missing"),
         (["--spec-url", "http://127.0.0.1:9/openapi.json"], {}, 2, "ALLOW_PRIVATE_NETWORKS"),
         (["--spec-url", "ftp://example.com/openapi.json"], {}, 2, "http"),
         (["--spec-path", "{0}/good.yaml", "--transport", "http", "--host", "0.0.0.0"], {}, 2, "INBOUND_AUTH=none"),
@@ -100,6 +101,8 @@ def folder(tmp_path: Path) -> Path:
         (["call", "x", "--server", "localhost:8000"], {}, 2, "--server: 'localhost:8000' must start with"),
         (["call", "nothing", "--spec-path", "{0}/good.yaml"], {}, 2, "nothing"),
         (["call", "x", "stray", "--spec-path", "{0}/good.yaml"], {}, 2, "stray: write arguments as name=value"),
+        (["call", "getPett", "--spec-path", "{0}/pets.yaml"], {}, 2, "unknown tool 'getPett'; did you mean getPet?"),
+        (["call", "getPet", "id=@nowhere", "--spec-path", "{0}/pets.yaml"], {}, 2, "id: cannot read nowhere: No such"),
         (["inspect", "--spec-path", "{0}/text.yaml"], {}, 1, "not an OpenAPI document"),
     ],
 )
@@ -109,6 +112,33 @@ def test_bad_input_ends_the_start_with_one_line(folder, argv, settings, code, me
     assert message in ended.stderr
     assert ended.stderr.count("\n") == 1
     assert ended.stderr.startswith("openapi-mcp-server: ")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"AUTH_TYPE": "bearer", "AUTH_TOKEN": "a\nb"}, "AUTH_TOKEN"),
+        ({"AUTH_TYPE": "api_key", "AUTH_API_KEY": "k", "AUTH_API_KEY_NAME": "Host"}, "AUTH_API_KEY_NAME"),
+        ({"AUTH_TYPE": "basic", "AUTH_USERNAME": "a:b", "AUTH_PASSWORD": "c"}, "AUTH_USERNAME"),
+    ],
+)
+def test_a_wrong_credential_is_one_line_where_metrics_are_on_too(folder, settings, message):
+    ended = run("--spec-path", f"{folder}/good.yaml", ENABLE_PROMETHEUS="true", PROMETHEUS_PORT="0", **settings)
+    assert (ended.returncode, message in ended.stderr) == (2, True)
+    assert [line for line in ended.stderr.splitlines() if not line.startswith("{")][-1].startswith(
+        "openapi-mcp-server: "
+    )
+    assert "Traceback" not in ended.stderr
+
+
+def test_strict_refuses_a_document_with_an_operation_that_cannot_be_served(folder):
+    (folder / "one.yaml").write_text(
+        GOOD.replace("paths: {}", "paths: {/a: {get: {parameters: [{in: moon, name: x}]}}}")
+    )
+    ended = run("--spec-path", f"{folder}/one.yaml", "--strict")
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert "#/paths/~1a/get" in ended.stderr
+    assert "without STRICT it is left out" in ended.stderr
 
 
 def test_a_taken_port_is_named_before_anything_is_served(folder):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
+import threading
 from pathlib import Path
+from typing import Any
 
-import httpcore2
 import pytest
 import trio
 import trio.testing
@@ -127,6 +129,34 @@ async def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
         await read_file(path)
 
 
+async def test_a_folder_that_becomes_a_link_while_it_is_read_leads_nowhere(tmp_path: Path) -> None:
+    """The path is looked at, and then opened: in between it may change under whoever can write to the folder."""
+    inside, outside = tmp_path / "specs" / "a", tmp_path / "outside"
+    for folder in (inside, outside):
+        folder.mkdir(parents=True)
+        (folder / "openapi.json").write_bytes(DOCUMENT + folder.name.encode())
+    stop = threading.Event()
+
+    def swap() -> None:
+        while not stop.is_set():
+            inside.rename(tmp_path / "specs" / "b")
+            inside.symlink_to(outside)
+            inside.unlink()
+            (tmp_path / "specs" / "b").rename(inside)
+
+    swapper = threading.Thread(target=swap)
+    swapper.start()
+    try:
+        found = set()
+        for _ in range(2_000):
+            with contextlib.suppress(ConfigError):
+                found.add(await read_file(inside / "openapi.json", tmp_path / "specs"))
+    finally:
+        stop.set()
+        swapper.join()
+    assert found == {DOCUMENT + b"a"}
+
+
 @pytest.mark.parametrize(
     "reply",
     [
@@ -139,6 +169,16 @@ async def test_a_document_is_fetched(reply: bytes) -> None:
     async with loopback([(reply,)]) as api:
         assert await fetch(api, "/v1/open api.json?a=b c&d=%20#part") == DOCUMENT
     assert api.requests[0].startswith(b"GET /v1/open%20api.json?a=b%20c&d=%20 HTTP/1.1\r\n")
+
+
+async def test_a_redirect_at_the_same_origin_is_followed_three_times_at_most() -> None:
+    moved = sized(b"", b"Location: next\r\n", b"302 Found")
+    async with loopback([(moved,), (moved,), (moved,), (sized(DOCUMENT),)]) as api:
+        assert await fetch(api, "/v1/openapi.json") == DOCUMENT
+        assert [request.partition(b" HTTP")[0] for request in api.requests[1:]] == [b"GET /v1/next"] * 3
+    async with loopback([(moved,)] * 4) as api:
+        with pytest.raises(SpecError, match="the server answered 302 and points to"):
+            await fetch(api)
 
 
 async def test_proxies_and_credentials_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,10 +242,10 @@ async def test_an_endless_document_is_refused_at_the_limit() -> None:
             await fetch(api)
 
 
-class Dripping(httpcore2.AsyncNetworkStream):
+class Dripping:
     """A server that sends an answer a byte a second."""
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+    async def read(self, most: int) -> bytes:
         await trio.sleep(1)
         return b" " if self.started else self._head()
 
@@ -215,18 +255,18 @@ class Dripping(httpcore2.AsyncNetworkStream):
         self.started = True
         return b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+    async def write(self, data: bytes) -> None:
         await trio.lowlevel.checkpoint()
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         await trio.lowlevel.checkpoint()
 
-    def get_extra_info(self, info: str) -> object:
-        return None
+    def is_quiet(self) -> bool:
+        return True
 
 
-class DrippingNetwork(httpcore2.AsyncNetworkBackend):
-    async def connect_tcp(self, *args: object, **settings: object) -> httpcore2.AsyncNetworkStream:
+class DrippingNetwork:
+    async def connect(self, *args: object, **settings: object) -> Any:
         await trio.lowlevel.checkpoint()
         return Dripping()
 
@@ -235,7 +275,7 @@ def test_one_deadline_stands_around_the_whole_fetch() -> None:
     async def run() -> float:
         started = trio.current_time()
         with pytest.raises(SpecError, match="no whole answer from http://localhost within 30 s"):
-            await read("http://localhost/a.json", setting="--spec-url", rule=LOCAL, backend=DrippingNetwork())
+            await read("http://localhost/a.json", setting="--spec-url", rule=LOCAL, dialler=DrippingNetwork())
         return trio.current_time() - started
 
     assert trio.run(run, clock=trio.testing.MockClock(autojump_threshold=0)) == pytest.approx(FETCH_SECONDS, abs=1)

@@ -26,7 +26,8 @@ from openapi_mcp_server.openapi import operations
 from openapi_mcp_server.openapi.model import Note
 from openapi_mcp_server.openapi.text import overlay
 from openapi_mcp_server.openapi.text.document import Document, parse
-from openapi_mcp_server.settings.config import ApiConfig, Auth, Config
+from openapi_mcp_server.settings.apis import ApiConfig, Auth
+from openapi_mcp_server.settings.config import Config
 from openapi_mcp_server.upstream.addresses import AddressRule
 from openapi_mcp_server.upstream.credentials import Credentials
 
@@ -38,6 +39,9 @@ each 0.3 ms, where it hashes, and a wait begins anew whenever somebody lets go: 
 wait for all of it. 280 ms were seen, 10 ms with this; the reload takes no longer."""
 
 logger = logging.getLogger(__name__)
+
+_FOR_THE_OPERATOR = frozenset({"overlay_unused", "override_unused", "base_url_doubtful"})
+"""Notes about settings, not about the document."""
 
 
 class _Texts(NamedTuple):
@@ -79,8 +83,6 @@ class Documents:
         tools = self._tools(texts, parts, only_to_show=only_to_show)
         self._last = _Parsed(digest, parts, None)
         self._origins = {api.name: api.base.origin for api in tools.apis}
-        if self._config.spec_refresh_seconds:
-            _forget_errors()
         return tools
 
     async def read_again(self) -> ToolCatalog | None:
@@ -122,7 +124,6 @@ class Documents:
             parsed = _Parsed(digest, parts, tools)
         except (ConfigError, SpecError) as error:
             parsed = _Parsed(digest, parts, None, str(error))
-        _forget_errors()
         return parsed
 
     def _tools(self, texts: list[_Texts], parts: list[Parts], *, only_to_show: bool = False) -> ToolCatalog:
@@ -132,7 +133,10 @@ class Documents:
                 self._source(api, place, texts.pop(0), parts)
                 for api, place in zip(self._config.apis, self._places, strict=True)
             ]
-            return catalog.build(sources, response_filter=self._config.response_filter, only_to_show=only_to_show)
+            tools = catalog.build(sources, response_filter=self._config.response_filter, only_to_show=only_to_show)
+        if self._config.strict and not only_to_show:
+            _require_whole(tools)
+        return tools
 
     def _source(self, api: ApiConfig, place: _Place, texts: _Texts, parts: list[Parts]) -> ApiSource:
         config = self._config
@@ -170,19 +174,19 @@ class Documents:
                 raise SpecError(place, f"{problem}; start again, or set {api.url_setting}")
 
 
+def _require_whole(tools: ToolCatalog) -> None:
+    for skipped in tools.skipped[:1]:
+        several = f" ({len(tools.skipped)} operations in all; inspect lists them)" if len(tools.skipped) > 1 else ""
+        problem = f"cannot be served: {skipped.operation.reason}{several}; without STRICT it is left out"
+        raise SpecError(f"{skipped.api}, {skipped.operation.pointer}", problem)
+
+
 async def read_catalog(config: Config, *, only_to_show: bool = False) -> ToolCatalog:
     """The tools of every configured document, read once. Raises ConfigError or SpecError, which name the document.
 
     ``only_to_show``: nothing will be called, so that it need not be known where the APIs are.
     """
     return await Documents(config).read(only_to_show=only_to_show)
-
-
-def _forget_errors() -> None:
-    """After reading: errors in a document that were kept for later hold on to where they were met, and so to the whole
-    catalog, long after it was replaced. 30 ms for 13 MB.
-    """
-    gc.collect()
 
 
 def _digest(texts: Iterable[_Texts]) -> bytes:
@@ -291,7 +295,7 @@ def report(config: Config, tools: ToolCatalog) -> None:
                 "no operation became a tool: see INCLUDE_TAGS, EXCLUDE_TAGS, inspect", extra={"api": api.name}
             )
         for note in api.notes:
-            level = logging.WARNING if note.kind in {"overlay_unused", "override_unused"} else logging.DEBUG
+            level = logging.WARNING if note.kind in _FOR_THE_OPERATOR else logging.DEBUG
             logger.log(level, note.message, extra={"api": api.name, "pointer": note.pointer, "kind": note.kind})
     _report_security(config, tools)
     for each in tools.skipped:

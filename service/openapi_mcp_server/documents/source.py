@@ -10,13 +10,12 @@ from pathlib import Path
 from urllib.parse import quote, urljoin, urlsplit
 
 import anyio
-import httpcore2
 from anyio.to_thread import run_sync
 
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, base_url
 from openapi_mcp_server.errors import ConfigError, SpecError, UpstreamError
-from openapi_mcp_server.upstream.addresses import AddressRule, CheckedBackend
-from openapi_mcp_server.upstream.call import Asking, Upstream
+from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
+from openapi_mcp_server.upstream.sockets import Dialler
 
 FILE_BYTES = 64 * 1024 * 1024
 """Of a file: the largest document known has 47 MB."""
@@ -24,7 +23,6 @@ URL_BYTES = 32 * 1024 * 1024
 """Of an answer, decoded."""
 FETCH_SECONDS = 30.0
 """For the whole fetch."""
-_ASKING = Asking(max_connections=1, max_keepalive=0, attempt_seconds=FETCH_SECONDS, answer_bytes=URL_BYTES)
 _SENT_AS_WRITTEN = "%/:@!$&'()*+,;=~"  # RFC 3986 section 3.3; what is escaped already stays as it is
 
 
@@ -34,7 +32,7 @@ async def read(
     setting: str,
     rule: AddressRule,
     allowed_dirs: Sequence[Path] = (),
-    backend: httpcore2.AsyncNetworkBackend | None = None,
+    dialler: Dialler | None = None,
     limiter: anyio.CapacityLimiter | None = None,
 ) -> bytes:
     """The document at a path or an http(s) URL. ``setting`` is what the operator gave it as, for messages.
@@ -44,7 +42,7 @@ async def read(
     Raises ConfigError where the location cannot be used, SpecError where it gives no document.
     """
     if "://" in location:
-        return await _fetch(location, setting, rule, backend or CheckedBackend(rule))
+        return await _fetch(location, setting, rule, dialler or CheckedDialler(rule))
     return await run_sync(read_file, Path(location), setting, allowed_dirs, abandon_on_cancel=True, limiter=limiter)
 
 
@@ -68,8 +66,7 @@ def read_file(
         real = path.resolve(strict=True)
         if allowed_dirs and not any(real.is_relative_to(folder.resolve()) for folder in allowed_dirs):
             raise ConfigError(setting, f"{path} is outside of {allowed}")
-        # Non-blocking, or opening a FIFO would wait for a writer; what was opened is looked at, not what has its name.
-        descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = _opened(real)
     except OSError as error:
         raise ConfigError(setting, f"cannot read {path}: {error.strerror}") from None
     except (ValueError, RuntimeError):  # a null byte; links that lead to themselves
@@ -82,23 +79,39 @@ def read_file(
         if status.st_size > limit:
             problem = f"{path} has {status.st_size / 2**20:.0f} MiB; a document may have {limit / 2**20:.0f}"
             raise ConfigError(setting, problem)
-        data = file.read(limit + 1)
+        data = file.read(status.st_size + 1)
     if len(data) != status.st_size:  # files of /proc say 0, too
         raise ConfigError(setting, f"{path} changes while it is read")
     return data
 
 
-async def _fetch(url: str, setting: str, rule: AddressRule, backend: httpcore2.AsyncNetworkBackend) -> bytes:
+def _opened(path: Path) -> int:
+    """A descriptor of a path without links, folder by folder from the root: one that has become a link since the path
+    was looked at is not followed. Raises OSError."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+    through = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
+    folder = os.open(path.anchor, through)
+    try:
+        for part in path.parts[1:-1]:
+            inner = os.open(part, through, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        # Non-blocking, or opening a FIFO would wait for a writer; what was opened is looked at, not what has its name.
+        return os.open(path.name or ".", flags | os.O_NONBLOCK, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+async def _fetch(url: str, setting: str, rule: AddressRule, dialler: Dialler) -> bytes:
+    from openapi_mcp_server.upstream import web  # noqa: PLC0415 - httpx, for those whose documents have an address
+
     request = _request(url, setting, rule)
     try:
-        async with Upstream(backend, _ASKING) as upstream:
-            response = await upstream.send(request, deadline_seconds=FETCH_SECONDS)
+        response = await web.fetch(request, dialler, seconds=FETCH_SECONDS, most_bytes=URL_BYTES)
     except UpstreamError as error:
         raise SpecError(shown(url), str(error)) from error
     if response.status != 200:
         raise SpecError(shown(url), f"the server answered {response.status}{_elsewhere(url, response)}")
-    if response.cut:
-        raise SpecError(shown(url), f"the document was cut {response.cut}")
     return response.body
 
 

@@ -10,11 +10,9 @@ import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote, urljoin, urlsplit
 
 import anyio
 import h11
-import httpcore2
 import msgspec
 
 from openapi_mcp_server import __version__
@@ -22,28 +20,37 @@ from openapi_mcp_server.bridge.media.content import ANSWER_LIMIT
 from openapi_mcp_server.bridge.model import IDEMPOTENT_METHODS, HttpRequest, HttpResponse, Origin
 from openapi_mcp_server.errors import BadResponse, NoRoom, Refused, Timeout, TooLarge, Unreachable, UpstreamError
 from openapi_mcp_server.memory import FREE, Hold
+from openapi_mcp_server.settings.table import default
 from openapi_mcp_server.upstream import retries
 from openapi_mcp_server.upstream.breaker import State
 from openapi_mcp_server.upstream.gates import Gate
 from openapi_mcp_server.upstream.http11 import Connection, Ended
 from openapi_mcp_server.upstream.pool import Connections
 from openapi_mcp_server.upstream.reader import Answer
+from openapi_mcp_server.upstream.redirects import REDIRECT_LIMIT, redirected
+from openapi_mcp_server.upstream.sockets import (
+    ConnectError,
+    ConnectTimeout,
+    Dialler,
+    NetworkError,
+    OutOfResources,
+    ReadError,
+)
 
-REDIRECT_LIMIT = 3
 _DETAIL_LIMIT = 200
 """Characters of a library's words in an error of ours: h11 quotes the bytes that it does not understand."""
 
 _FAILURES: tuple[tuple[type[Exception], type[UpstreamError], str, bool], ...] = (
-    (httpcore2.ConnectTimeout, Timeout, "no connection to {origin} in time", True),
-    (httpcore2.ConnectError, Unreachable, "no connection to {origin}: {detail}", True),
-    (httpcore2.NetworkError, BadResponse, "the connection to {origin} broke before its answer was whole", True),
-    (httpcore2.TimeoutException, Timeout, "{origin} stopped sending or receiving", True),
+    (ConnectTimeout, Timeout, "no connection to {origin} in time", True),
+    (OutOfResources, Refused, "this server cannot open a connection to {origin}: {detail}", True),
+    (ConnectError, Unreachable, "no connection to {origin}: {detail}", True),
+    (NetworkError, BadResponse, "the connection to {origin} broke before its answer was whole", True),
     (Ended, BadResponse, "{origin} sent no valid HTTP answer: {detail}", True),
     (h11.RemoteProtocolError, BadResponse, "{origin} sent no valid HTTP answer: {detail}", False),
     # its detail may hold a secret:
     (h11.LocalProtocolError, Refused, "the request cannot be written as HTTP/1.1", False),
 )
-"""Every exception of the libraries below, what it is to us, and whether it may pass. The first that matches holds."""
+"""Every exception of h11 and the network, what it is to us, and whether it may pass. The first that matches holds."""
 _USER_AGENT = f"openapi-mcp-server/{__version__}".encode("ascii")
 _LIBRARY_ERRORS = tuple(kind for kind, *_ in _FAILURES)
 
@@ -51,12 +58,12 @@ _LIBRARY_ERRORS = tuple(kind for kind, *_ in _FAILURES)
 class Asking(msgspec.Struct, frozen=True, kw_only=True):
     """How APIs are asked. ``max_connections`` is to each, ``max_keepalive`` to all of them together."""
 
-    max_connections: int = 100
-    max_keepalive: int = 20
-    attempt_seconds: float = 30.0
+    max_connections: int = default("HTTP_MAX_CONNECTIONS")
+    max_keepalive: int = default("HTTP_MAX_KEEPALIVE")
+    attempt_seconds: float = default("HTTP_TIMEOUT")
     answer_bytes: int = ANSWER_LIMIT
-    retries: int = 2
-    breaker: bool = True
+    retries: int = default("HTTP_RETRIES")
+    breaker: bool = default("HTTP_BREAKER")
 
 
 class Upstream:
@@ -66,8 +73,8 @@ class Upstream:
     at its own origin, which is also where its credentials belong.
     """
 
-    def __init__(self, backend: httpcore2.AsyncNetworkBackend, asking: Asking) -> None:
-        self._connections = Connections(backend, idle_limit=asking.max_keepalive)
+    def __init__(self, dialler: Dialler, asking: Asking) -> None:
+        self._connections = Connections(dialler, idle_limit=asking.max_keepalive)
         self._gates: dict[Origin, Gate] = {}
         self._asking = asking
 
@@ -148,7 +155,7 @@ class Upstream:
         """The answer at the end of the redirects that are followed."""
         answer = await self._carry_out(call)
         for _ in range(REDIRECT_LIMIT):
-            target = _redirected(call.request, answer)
+            target = redirected(call.request, answer.status, next(iter(answer.values("location")), None))
             if target is None:
                 break
             call.request, call.answer = target, None
@@ -163,7 +170,7 @@ class Upstream:
             connection = await self._connections.take(origin, repeatable=repeatable)
             try:
                 return await self._exchange(connection, call)
-            except (h11.RemoteProtocolError, httpcore2.ReadError):
+            except (h11.RemoteProtocolError, ReadError):
                 if not (connection.was_stale and repeatable):
                     raise
             return await self._exchange(await self._connections.dial(origin), call)
@@ -192,7 +199,7 @@ class Upstream:
                 answer.cut = "where there was no room for more"
                 return
             raise Refused(f"there was no room for the answer: {error}", outcome_unknown=True) from error
-        except (h11.RemoteProtocolError, httpcore2.ReadError):
+        except (h11.RemoteProtocolError, ReadError):
             if not answer.is_stream:
                 raise
             answer.cut = "where the connection broke"
@@ -258,7 +265,7 @@ def _ours(error: Exception, call: _Call) -> UpstreamError:
 def _words(cause: BaseException) -> str:
     """Those of the operating system alone, where it has any: libraries put a number before them, and the address."""
     if not isinstance(cause, OSError) or isinstance(cause, ssl.SSLError) or not cause.errno:
-        return str(cause)
+        return str(cause).replace("bytearray(b", "(")  # h11 quotes what it does not understand as Python does
     return str(cause.strerror) if isinstance(cause, socket.gaierror) else os.strerror(cause.errno)
 
 
@@ -280,20 +287,3 @@ def _head(request: HttpRequest) -> h11.Request:
     elif request.method in {"POST", "PUT", "PATCH"}:  # RFC 9110 section 8.6: servers may insist on it
         headers.append((b"Content-Length", b"0"))
     return h11.Request(method=request.method, target=request.target, headers=headers)
-
-
-def _redirected(request: HttpRequest, answer: Answer) -> HttpRequest | None:
-    """The request that the answer asks for instead, if it is one that we make: a GET or HEAD at the same origin."""
-    if answer.status not in {301, 302, 303, 307, 308}:
-        return None
-    if request.method not in {"GET", "HEAD"} or request.body is not None:
-        return None
-    location = quote("".join(answer.values("location")[:1]).encode("latin-1"), safe="%:/?#[]@!$&'()*+,;=~")
-    try:
-        parts = urlsplit(urljoin(f"{request.origin}{request.target}", location))
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
-    except ValueError:
-        return None
-    if not location or "@" in parts.netloc or Origin(parts.scheme, parts.hostname or "", port) != request.origin:
-        return None
-    return msgspec.structs.replace(request, path=parts.path or "/", query=parts.query)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 
 import h11
 
-from openapi_mcp_server.bridge.media.content import is_stream
+from openapi_mcp_server.bridge.media.table import is_stream
 from openapi_mcp_server.bridge.model import HttpResponse
 from openapi_mcp_server.errors import BadResponse
 from openapi_mcp_server.memory import SMALL_BYTES, Hold
@@ -46,8 +47,8 @@ class Answer:
         self._counted = 0
         self._size = 0
         self._pieces: list[bytes] = []
-        self._is_gzip = _is_gzip(", ".join(self.values("content-encoding")))
-        self._inflate: zlib._Decompress | None = None
+        self._is_gzip = is_gzip(", ".join(self.values("content-encoding")))
+        self._inflater = Inflater()
 
     @property
     def is_stream(self) -> bool:
@@ -75,8 +76,8 @@ class Answer:
 
     def finish(self) -> None:
         """Raises BadResponse if the end of the gzip data is missing."""
-        if self._inflate is not None:
-            raise BadResponse("the gzip data of the answer ends too early", outcome_unknown=True)
+        if self._is_gzip:
+            self._inflater.finish()
 
     async def _keep(self, decoded: bytes, hold: Hold) -> None:
         room = self._limit - self._size
@@ -96,27 +97,44 @@ class Answer:
         self._counted = counted
 
     async def _unpack(self, packed: bytes, hold: Hold) -> None:
-        """Members may follow one another (RFC 1952 section 2.2). Stops at the limit, not at the end of the piece."""
-        while not self.is_full:
-            if self._inflate is None:
-                if not packed:
-                    return
-                self._inflate = zlib.decompressobj(_GZIP)
+        """Stops at the limit, not at the end of the piece."""
+        for decoded in self._inflater.unpacked(packed):
+            await self._keep(decoded, hold)
+            if self.is_full:
+                return
+
+
+class Inflater:
+    """Undoes gzip piece by piece. Members may follow one another (RFC 1952 section 2.2)."""
+
+    def __init__(self) -> None:
+        self._member: zlib._Decompress | None = None
+
+    def unpacked(self, packed: bytes) -> Iterator[bytes]:
+        """What is in a piece, in steps of 64 kB. Raises BadResponse for what is not gzip."""
+        while packed or self._member is not None:
+            if self._member is None:
+                self._member = zlib.decompressobj(_GZIP)
             try:
-                decoded = self._inflate.decompress(packed, _STEP)
+                decoded = self._member.decompress(packed, _STEP)
             except zlib.error as error:
                 problem = f"the gzip data of the answer is broken: {error}"
                 raise BadResponse(problem, outcome_unknown=True) from error
-            await self._keep(decoded, hold)
-            if self._inflate.eof:
-                packed, self._inflate = self._inflate.unused_data, None
+            yield decoded
+            if self._member.eof:
+                packed, self._member = self._member.unused_data, None
             else:
-                packed = self._inflate.unconsumed_tail
+                packed = self._member.unconsumed_tail
                 if not packed and len(decoded) < _STEP:
                     return
 
+    def finish(self) -> None:
+        """Raises BadResponse if the end of the gzip data is missing."""
+        if self._member is not None:
+            raise BadResponse("the gzip data of the answer ends too early", outcome_unknown=True)
 
-def _is_gzip(content_encoding: str) -> bool:
+
+def is_gzip(content_encoding: str) -> bool:
     """Only gzip is asked for. What is encoded twice or otherwise was not, and is a way to hide a bomb."""
     match content_encoding.strip().lower():
         case "" | "identity":

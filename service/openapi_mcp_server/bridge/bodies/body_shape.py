@@ -9,8 +9,8 @@ import msgspec
 
 from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.bodies import writers
-from openapi_mcp_server.bridge.bodies.writers import KINDS, Kind
-from openapi_mcp_server.bridge.media.content import essence
+from openapi_mcp_server.bridge.media.table import Kind, essence
+from openapi_mcp_server.bridge.media.types import KINDS
 from openapi_mcp_server.bridge.model import BodyWriter
 from openapi_mcp_server.bridge.names import BODY
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
@@ -103,9 +103,9 @@ def _sorted_out(body: Body, schemas: Mapping[str, Schema]) -> tuple[list[_Usable
         try:
             usable.append(_Usable(media, writers.kind(media, schemas), writers.writer(media, schemas)))
         except SpecError as error:
-            unusable.append(error)
+            unusable.append(error.kept())
     if not usable:
-        raise unusable[0] if unusable else SpecError(body.pointer, "the body has no media type")
+        raise unusable[0].kept() if unusable else SpecError(body.pointer, "the body has no media type")
     usable.sort(key=lambda each: KINDS.index(each.kind))
     if len(usable) > MAX_MEDIA_TYPES:
         unusable.append(

@@ -13,7 +13,7 @@ import math
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 from jmespath import exceptions, parser  # type: ignore[import-untyped]
@@ -23,6 +23,7 @@ from openapi_mcp_server.bridge.media.content import Body
 from openapi_mcp_server.bridge.media.large_json import MAX_VALUES, is_large
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER
 from openapi_mcp_server.errors import ArgumentError
+from openapi_mcp_server.openapi.text.numbers import decode, encode
 
 MAX_LENGTH = 1_000
 """Characters of an expression."""
@@ -85,7 +86,7 @@ def apply(tree: Node, answer: bytes) -> bytes:
     if _copies(tree) * len(answer) * width > MAX_RESULT_BYTES:
         raise NotApplied("the answer is too long for that; ask for less at once")
     try:
-        return _encode(_Bounded().visit(tree, _decode(answer)))
+        return encode(_Bounded().visit(tree, decode(answer)))
     except exceptions.JMESPathTypeError as error:
         message = f"{error.function_name}() was given {error.actual_type}"
         raise NotApplied(message) from error
@@ -111,24 +112,6 @@ def _selected_body(tree: Node, body: Body) -> Body:
 def _unfiltered(body: Body, reason: str) -> Body:
     note = f"Note: {RESPONSE_FILTER} was not applied: {reason}."
     return msgspec.structs.replace(body, notes=(*body.notes, note))
-
-
-class _Number(float):
-    """A number with a fraction or an exponent that remembers its spelling."""
-
-    __slots__ = ("spelt",)  # 80 bytes less than an attribute
-    spelt: bytes
-
-    def __new__(cls, text: str) -> Self:
-        number = super().__new__(cls, text)
-        number.spelt = text.encode()
-        return number
-
-
-_Number.__name__ = "float"  # jmespath knows types by their names
-
-_decode = msgspec.json.Decoder(float_hook=_Number).decode
-_encode = msgspec.json.Encoder(enc_hook=lambda number: msgspec.Raw(number.spelt)).encode
 
 
 class _Bounded(TreeInterpreter):  # type: ignore[misc]

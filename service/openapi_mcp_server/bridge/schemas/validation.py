@@ -6,11 +6,11 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-import jsonschema_rs
+from openapi_mcp_server.openapi import json_schema
 
-Validator = jsonschema_rs.Draft202012Validator
-Error = jsonschema_rs.ValidationError
-Kind = jsonschema_rs.ValidationErrorKind
+Validator = json_schema.Validator
+Error = json_schema.Error
+Kind = json_schema.Kind
 
 VALIDATORS_KEPT = 256
 """Compiled input schemas that are remembered: one takes 1.3 kB per property, and a client calls a few tools."""
@@ -24,9 +24,7 @@ first (7 µs each: 4 MB of wrong items would take 14 s), so of larger ones only 
 @lru_cache(maxsize=VALIDATORS_KEPT)
 def compiled(schema: bytes) -> Validator:
     """The validator of an encoded schema, whose patterns were tried when the document was read."""
-    return Validator(
-        schema.decode(), pattern_options=jsonschema_rs.RegexOptions(), offline=True, validate_formats=False
-    )
+    return json_schema.compiled(schema.decode())
 
 
 def errors(values: Any, validator: Validator, size: int) -> list[Error]:  # noqa: ANN401 - any JSON value
