@@ -18,6 +18,7 @@ from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, OutputCon
 from openapi_mcp_server.errors import BadResponse, CredentialError, Refused, Timeout, TooLarge, Unreachable
 from openapi_mcp_server.gateway import GUARD_SECONDS, Authorize, Gateway
 from openapi_mcp_server.mcp.inbound import Batch, Call, Notification, Rejection
+from openapi_mcp_server.mcp.messages import Pieces
 from openapi_mcp_server.observe.record import CallRecord
 from scripted import ScriptedApi, Silence, Step, gateway, ok, slowly, tool, unchanged
 
@@ -35,9 +36,13 @@ def run(main: Callable[[], Awaitable[Any]]) -> Any:
     return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
+def decoded(answer: Pieces) -> Any:
+    return msgspec.json.decode(b"".join(answer))
+
+
 def answered(built: Gateway, asked: Call) -> dict[str, Any]:
     async def main() -> bytes:
-        return await built.answer(asked, "http")
+        return b"".join(await built.answer(asked, "http"))
 
     response = msgspec.json.decode(run(main))
     assert response["id"] == asked.id
@@ -146,7 +151,7 @@ def test_a_request_that_gets_no_credentials_is_not_sent() -> None:
 def test_the_deadline_is_given_to_the_upstream_and_kept_by_the_gateway() -> None:
     async def main() -> float:
         began = trio.current_time()
-        text = msgspec.json.decode(await gateway(api, call_seconds=7.0).answer(call(), "http"))
+        text = decoded(await gateway(api, call_seconds=7.0).answer(call(), "http"))
         assert "no answer within 7 s" in text["result"]["content"][0]["text"]
         return trio.current_time() - began
 
@@ -165,7 +170,7 @@ def test_calls_that_are_given_up_at_a_stop_are_told_so_and_later_ones_are_not_se
     told: list[str] = []
 
     async def ask() -> None:
-        result = msgspec.json.decode(await built.answer(call(), "http"))["result"]
+        result = decoded(await built.answer(call(), "http"))["result"]
         told.append(result["content"][0]["text"])
 
     async def main() -> None:
@@ -304,13 +309,13 @@ def test_a_call_in_flight_ends_with_the_tool_and_the_checks_that_it_began_with()
         answers = []
 
         async def first() -> None:
-            answers.append(await built.answer(call(), "http"))
+            answers.append(b"".join(await built.answer(call(), "http")))
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(first)
             await asked.wait()
             replaced(built, checked("string"))
-            answers.append(await built.answer(call(), "http"))
+            answers.append(b"".join(await built.answer(call(), "http")))
             release.set()
         return answers
 
@@ -399,13 +404,13 @@ def test_a_prompt_without_what_it_needs_is_a_protocol_error_in_words() -> None:
 def test_a_prompt_of_an_operation_is_answered_at_once(version: str) -> None:
     response = gateway(ScriptedApi()).at_once(call(version, {"id": "5"}, "prompts/get"), "http")
     assert response is not None
-    validate_server_result("prompts/get", version, msgspec.json.decode(response)["result"])
+    validate_server_result("prompts/get", version, decoded(response)["result"])
 
 
 def test_a_message_that_is_refused_leaves_a_record_too() -> None:
     records: list[CallRecord] = []
     refused = gateway(ScriptedApi(), records=records).refuse(Rejection(code=-32700, message="not valid JSON"), "stdio")
-    assert msgspec.json.decode(refused)["error"] == {"code": -32700, "message": "not valid JSON"}
+    assert decoded(refused)["error"] == {"code": -32700, "message": "not valid JSON"}
     assert [(one.method, one.outcome, one.error, one.transport) for one in records] == [
         ("", "protocol_error", "-32700", "stdio")
     ]
@@ -446,17 +451,17 @@ def test_a_batch_is_answered_in_its_order_with_its_calls_side_by_side() -> None:
     async def main() -> float:
         began = trio.current_time()
         responses = await gateway(ScriptedApi(slowly(3), slowly(1))).answer_all(batch, "http")
-        assert [response["id"] for response in msgspec.json.decode(responses)] == ["slow", "bad", "fast"]
+        assert [response["id"] for response in decoded(responses)] == ["slow", "bad", "fast"]
         return trio.current_time() - began
 
     assert run(main) == pytest.approx(3)
 
 
 def test_a_batch_of_notifications_has_no_answer() -> None:
-    async def main() -> bytes:
+    async def main() -> Pieces:
         return await gateway(ScriptedApi()).answer_all(Batch((Notification(method="notifications/x"),)), "http")
 
-    assert run(main) == b""
+    assert run(main) == ()
 
 
 def test_calls_in_flight_with_the_same_id_get_their_own_answers() -> None:
@@ -468,7 +473,7 @@ def test_calls_in_flight_with_the_same_id_get_their_own_answers() -> None:
     answers: dict[int, bytes] = {}
 
     async def ask(number: int) -> None:
-        answers[number] = await built.answer(call(arguments={"id": number}), "http")
+        answers[number] = b"".join(await built.answer(call(arguments={"id": number}), "http"))
 
     async def main() -> None:
         async with anyio.create_task_group() as tasks:

@@ -1,7 +1,7 @@
 """The answers that are the same for every client, encoded once per catalog.
 
 All but ``tools/call`` and ``prompts/get`` end here: an answer is a request's id spliced into bytes that exist.
-2,000 tools encode in 1 ms once, and cost a copy afterwards (tests hold every answer against ``mcp_types``).
+2,000 tools encode in 1 ms once, and are sent from that one copy (tests hold every answer against ``mcp_types``).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from openapi_mcp_server.mcp.messages import (
     RESOURCE_NOT_FOUND,
     SERVER_INFO,
     ErrorData,
+    Pieces,
     PromptEntry,
     ServerInfo,
     one_line,
@@ -39,6 +40,8 @@ _NO_COMPLETION: dict[str, Any] = {"completion": {"values": [], "total": 0, "hasM
 
 PAGE_BYTES = 1_000_000
 """Of a page that goes out as an event: the official Python client ends its session for a longer event than 1 MiB."""
+SHOWN_URI = 2_000
+"""Characters of an unknown resource's name that are repeated: more than any URI in use has."""
 
 Pages = Mapping[str, tuple[bytes | memoryview, ...]]
 """Cursor → the members of a list result in pieces, without the braces; the first page's cursor is the empty string.
@@ -54,7 +57,7 @@ class StaticAnswers(msgspec.Struct, frozen=True, kw_only=True):
     lists_in_events: Mapping[str, Pages]
     modern_end: bytes
 
-    def to(self, call: Call, *, lasting: bool = False, in_events: bool = False) -> bytes | Rejection | None:
+    def to(self, call: Call, *, lasting: bool = False, in_events: bool = False) -> Pieces | Rejection | None:
         """The whole JSON-RPC response, or None: the answer depends on more than the catalog.
 
         ``lasting``: the client can be told of something later, since its connection is a conversation. ``in_events``:
@@ -68,7 +71,7 @@ class StaticAnswers(msgspec.Struct, frozen=True, kw_only=True):
             return response(call.id, b"{", *page, self.modern_end if is_modern(call.version) else b"}")
         if call.method == "resources/read":
             code = INVALID_PARAMS if is_modern(call.version) else RESOURCE_NOT_FOUND
-            return _refuse(call, code, "resource not found", {"uri": call.name})
+            return _refuse(call, code, "resource not found", {"uri": call.name[:SHOWN_URI]})
         found = self.results.get((call.method, call.version, lasting))
         return None if found is None else response(call.id, found)
 

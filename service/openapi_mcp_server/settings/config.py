@@ -56,6 +56,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     http_max_keepalive: int
     http_retries: int
     http_breaker: bool
+    memory_budget_bytes: int | None  # None: by what the process may have
     shutdown_grace_seconds: float
     shutdown_lame_duck_seconds: float
     allow_insecure_http: bool

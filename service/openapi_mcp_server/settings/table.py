@@ -377,6 +377,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("HTTP_RETRIES", integer(0, 5), "2", "More attempts after one that failed, where they do no harm; 0: none"),
     Setting("HTTP_BREAKER", boolean, "true", "Leave an API alone for 10 s when half of its last 20 attempts failed"),
     Setting(
+        "MEMORY_BUDGET_BYTES",
+        integer(64 * 2**20, 9_999_999_999),
+        None,
+        "What may be kept for clients; left out: half of the container's memory, else a quarter of the machine's, "
+        "divided by WORKERS",
+    ),
+    Setting(
         "SHUTDOWN_GRACE_SECONDS", seconds(0, 3600), None, "For calls in flight at a stop; SERVER_MESSAGE_TIMEOUT + 5"
     ),
     Setting("SHUTDOWN_LAME_DUCK_SECONDS", seconds(0, 300), "0", "Not ready but still serving, before a stop"),

@@ -20,7 +20,7 @@ def response(**result: Any) -> bytes:
 
 
 def cut(**result: Any) -> dict[str, Any]:
-    message = fitted(response(**result))
+    (message,) = fitted((response(**result),))
     assert len(message) <= EVENT_BYTES
     made = msgspec.json.decode(message)
     assert (made["jsonrpc"], made["id"]) == ("2.0", "a")
@@ -29,7 +29,7 @@ def cut(**result: Any) -> dict[str, Any]:
 
 
 def test_an_answer_that_fits_is_left_alone() -> None:
-    message = response(content=[{"type": "text", "text": "x" * 900_000}])
+    message = (response(content=[{"type": "text", "text": "x" * 900_000}]),)
     assert fitted(message) is message
 
 
@@ -67,14 +67,14 @@ def test_structure_is_not_promised_in_vain() -> None:
 
 
 def test_a_list_that_does_not_fit_is_an_error_in_words() -> None:
-    made = msgspec.json.decode(fitted(response(tools=["x" * LONG])))
+    made = msgspec.json.decode(b"".join(fitted((response(tools=["x" * LONG]),))))
     assert made["error"]["code"] == -32603
     assert made["error"]["message"].endswith("; ask for application/json")
 
 
 def test_each_answer_of_a_batch_has_its_share() -> None:
     long = response(content=[{"type": "text", "text": "x" * LONG}])
-    made = fitted(b"[" + long + b"," + response() + b"," + long + b"]")
+    made = b"".join(fitted((b"[", long, b",", response(), b",", long, b"]")))
     assert len(made) <= EVENT_BYTES
     assert [sorted(each["result"]) for each in msgspec.json.decode(made)] == [
         ["_meta", "content"],
@@ -86,4 +86,4 @@ def test_each_answer_of_a_batch_has_its_share() -> None:
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=5), st.integers(11_000, 12_000))
 def test_no_answer_is_over_its_limit(texts: list[str], limit: int) -> None:
     blocks = [{"type": "text", "text": text * 300} for text in texts]
-    assert len(fitted(response(content=blocks), limit)) <= limit
+    assert len(b"".join(fitted((response(content=blocks),), limit))) <= limit

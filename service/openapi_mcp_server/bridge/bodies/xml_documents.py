@@ -18,6 +18,7 @@ from typing import Any, Literal, assert_never
 
 import msgspec
 
+from openapi_mcp_server.bridge import sizes
 from openapi_mcp_server.bridge.media.types import charset
 from openapi_mcp_server.bridge.model import BodyWriter
 from openapi_mcp_server.bridge.parameters import styles
@@ -55,10 +56,20 @@ JsonSchema = Mapping[str, Any]
 
 
 class _Node(msgspec.Struct):
-    """The inside of an element while it is written."""
+    """The inside of an element while it is written. ``written``: characters of the whole document so far."""
 
     attributes: dict[str, str] = {}
     content: list[str] = []
+    written: list[int] = msgspec.field(default_factory=lambda: [0])
+
+    def inside(self, attributes: dict[str, str]) -> _Node:
+        return _Node(attributes=attributes, written=self.written)
+
+    def add(self, piece: str, more: int) -> None:
+        """``more`` of it was not there before. Raises ArgumentError where the document becomes too large."""
+        self.written[0] += more
+        sizes.require(self.written[0])
+        self.content.append(piece)
 
 
 def writer(
@@ -170,17 +181,17 @@ def _write(node: _Node, name: str, value: object, schema: object, schemas: _Sche
             if value is not None:
                 node.attributes |= _namespace(xml) | {_qualified(xml, name): _text(value)}
         case "text":
-            node.content.append(_text(value).translate(_IN_TEXT))
+            _add_text(node, _text(value).translate(_IN_TEXT))
         case "cdata":
-            node.content.append("<![CDATA[" + _text(value).replace("]]>", "]]]]><![CDATA[>") + "]]>")
+            _add_text(node, "<![CDATA[" + _text(value).replace("]]>", "]]]]><![CDATA[>") + "]]>")
         case "none":
             _write_content(node, name, value, flat, schemas)
         case "element":
-            element = _Node(attributes=_namespace(xml))
+            element = node.inside(_namespace(xml))
             _write_content(element, str(xml.get("name", name)), value, flat, schemas)
             if value is None:
                 element.attributes |= _NIL
-            node.content.append(_element(_qualified(xml, name), element))
+            _add_element(node, _qualified(xml, name), element)
         case unknown:
             assert_never(unknown)
 
@@ -198,7 +209,7 @@ def _write_content(node: _Node, name: str, value: object, flat: JsonSchema, sche
         for index, item in enumerate(value):
             _write(node, name, item, first[index] if index < len(first) else flat.get("items"), schemas)
     elif value is not None:
-        node.content.append(_text(value).translate(_IN_TEXT))
+        _add_text(node, _text(value).translate(_IN_TEXT))
 
 
 def _node_type(xml: JsonSchema, flat: JsonSchema, value: object) -> NodeType:
@@ -224,10 +235,15 @@ def _qualified(xml: JsonSchema, name: str) -> str:
     return qualified
 
 
-def _element(name: str, node: _Node) -> str:
-    attributes = "".join(f' {key}="{value.translate(_IN_ATTRIBUTE)}"' for key, value in node.attributes.items())
-    content = "".join(node.content)
-    return f"<{name}{attributes}>{content}</{name}>"
+def _add_text(node: _Node, text: str) -> None:
+    node.add(text, len(text))
+
+
+def _add_element(node: _Node, name: str, element: _Node) -> None:
+    attributes = "".join(f' {key}="{value.translate(_IN_ATTRIBUTE)}"' for key, value in element.attributes.items())
+    content = "".join(element.content)
+    whole = f"<{name}{attributes}>{content}</{name}>"
+    node.add(whole, len(whole) - len(content))
 
 
 def _text(value: object) -> str:

@@ -20,6 +20,7 @@ import re
 from collections.abc import Callable
 from typing import assert_never
 
+from openapi_mcp_server.bridge import sizes
 from openapi_mcp_server.bridge.bodies import forms
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
 from openapi_mcp_server.bridge.media.table import is_form, is_json
@@ -106,8 +107,10 @@ def _encoder(parameter: Parameter, text: Text, require: Callable[[str], None] | 
 
     def encode(value: object) -> str:
         try:
+            if isinstance(value, str | list | dict) and sizes.exceeds(value, 2 * limit):
+                raise ArgumentError(f"takes more than {2 * limit:,} bytes; the limit is {limit:,}")  # noqa: TRY301
             written = text(value)
-            _require_size(written, limit)
+            sizes.require(len(written), limit)
             if require is not None:
                 require(written if delimits is None else written.replace(delimits, "-"))
         except ArgumentError as error:
@@ -119,11 +122,6 @@ def _encoder(parameter: Parameter, text: Text, require: Callable[[str], None] | 
         return written
 
     return encode
-
-
-def _require_size(text: str, limit: int) -> None:
-    if len(text) > limit:
-        raise ArgumentError(f"takes {len(text):,} bytes; the limit is {limit:,}")
 
 
 def _styled_text(parameter: Parameter, location: table.Place) -> Text:

@@ -20,15 +20,17 @@ from jmespath import exceptions, parser  # type: ignore[import-untyped]
 from jmespath.visitor import TreeInterpreter  # type: ignore[import-untyped]
 
 from openapi_mcp_server.bridge.media.content import Body
+from openapi_mcp_server.bridge.media.large_json import MAX_VALUES, is_large
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER
 from openapi_mcp_server.errors import ArgumentError
-from openapi_mcp_server.mcp.messages import TextContent
 from openapi_mcp_server.openapi.text.numbers import decode, encode
 
 MAX_LENGTH = 1_000
 """Characters of an expression."""
 MAX_COPIES = 16
 """Times that a part of the answer may stand in the result."""
+MAX_RESULT_BYTES = 32 * 1024 * 1024
+"""Of what a filter may make of an answer if every part stands in the result as often as it may."""
 MAX_STEPS = 1_000_000
 """Evaluated nodes, of which a millisecond sees about 2,000: a bound on the time that other calls wait."""
 _BYTES_PER_STEP = 8
@@ -78,6 +80,11 @@ def parsed(expression: str) -> Node:
 
 def apply(tree: Node, answer: bytes) -> bytes:
     """The result as compact JSON; numbers that are only passed on are spelt as they were. Raises NotApplied."""
+    if is_large(answer):
+        raise NotApplied(f"the answer has more than {MAX_VALUES:,} names and values; ask for fewer at once")
+    width = 1 if answer.isascii() and b"\\u" not in answer else 4  # bytes of a character, once a text has one emoji
+    if _copies(tree) * len(answer) * width > MAX_RESULT_BYTES:
+        raise NotApplied("the answer is too long for that; ask for less at once")
     try:
         return encode(_Bounded().visit(tree, decode(answer)))
     except exceptions.JMESPathTypeError as error:
@@ -99,7 +106,7 @@ def _selected_body(tree: Node, body: Body) -> Body:
     except NotApplied as error:
         return _unfiltered(body, str(error))
     notes = (f"Note: {RESPONSE_FILTER} selected nothing.",) if part == b"null" else ()
-    return Body(TextContent(part.decode()), part, (*body.notes, *notes), filtered=True)
+    return Body(json=part, notes=(*body.notes, *notes), filtered=True)
 
 
 def _unfiltered(body: Body, reason: str) -> Body:

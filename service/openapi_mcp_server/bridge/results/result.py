@@ -9,12 +9,14 @@ from typing import Any, assert_never
 import msgspec
 
 from openapi_mcp_server.bridge.media import content
+from openapi_mcp_server.bridge.media.large_json import is_large
 from openapi_mcp_server.bridge.model import HttpResponse, OutputContract, Tool
 from openapi_mcp_server.bridge.results import answer_headers, budget, failure
 from openapi_mcp_server.errors import (
     ArgumentError,
     BadResponse,
     CredentialError,
+    NoRoom,
     Refused,
     ServiceError,
     Timeout,
@@ -38,7 +40,7 @@ _MISMATCH_LIMIT = 300
 
 Select = Callable[[content.Body], content.Body]
 """What the model asks of an answer before it sees it."""
-CallError = ArgumentError | CredentialError | Timeout | Unreachable | Refused | TooLarge | BadResponse
+CallError = ArgumentError | CredentialError | NoRoom | Timeout | Unreachable | Refused | TooLarge | BadResponse
 
 
 class OutputValidators:
@@ -49,6 +51,8 @@ class OutputValidators:
 
     def mismatch(self, contract: OutputContract, structured: bytes) -> str | None:
         """What does not fit, in words; None if all does."""
+        if is_large(structured):
+            return "it cannot be checked: it has too many values"
         try:
             validator = self._compiled(bytes(contract.schema))
             value = msgspec.json.decode(structured)
@@ -96,7 +100,7 @@ def from_error(error: ServiceError, tool: Tool) -> ToolResult:
             return _error(f"{error}\nNothing was sent to the API.")
         case CredentialError():
             return _error(f"{error}\nNothing was sent to the API. Only the operator of this server can mend this.")
-        case Refused() if not error.outcome_unknown:
+        case NoRoom() | Refused(outcome_unknown=False):
             return _error(f"Not sent: {error}")
         case Timeout() | Unreachable() | BadResponse() | Refused():
             return _error(f"{error}{failure.tries(error.retries)}\n{_outcome(error, tool)}")
