@@ -13,6 +13,10 @@ from openapi_mcp_server.errors import BadResponse
 _STEP = 64 * 1024
 """Decoded bytes made at a time: 1 kB of gzip holds 1 MB, so a received piece is never inflated whole."""
 _GZIP = 16 + zlib.MAX_WBITS
+_MEMBERS = 1_000
+"""Gzip members of one answer: those who compress in blocks make one of 64 kB each. An empty one costs 5 µs."""
+_PACKED_EXTRA = 64 * 1024
+"""Bytes that gzip may add to what it cannot make smaller. What is longer still decodes to too much, or to nothing."""
 
 
 class Answer:
@@ -39,6 +43,7 @@ class Answer:
         self._pieces: list[bytes] = []
         self._is_gzip = _is_gzip(", ".join(self.values("content-encoding")))
         self._inflate: zlib._Decompress | None = None
+        self._members = self._packed = 0
 
     @property
     def is_stream(self) -> bool:
@@ -77,11 +82,13 @@ class Answer:
 
     def _unpack(self, packed: bytes) -> None:
         """Members may follow one another (RFC 1952 section 2.2). Stops at the limit, not at the end of the piece."""
+        self._packed += len(packed)
+        self.is_full = self._packed > self._limit + _PACKED_EXTRA
         while not self.is_full:
             if self._inflate is None:
                 if not packed:
                     return
-                self._inflate = zlib.decompressobj(_GZIP)
+                self._inflate = self._next_member()
             try:
                 decoded = self._inflate.decompress(packed, _STEP)
             except zlib.error as error:
@@ -94,6 +101,12 @@ class Answer:
                 packed = self._inflate.unconsumed_tail
                 if not packed and len(decoded) < _STEP:
                     return
+
+    def _next_member(self) -> zlib._Decompress:
+        self._members += 1
+        if self._members > _MEMBERS:
+            raise BadResponse(f"the gzip data of the answer has more than {_MEMBERS} members", outcome_unknown=True)
+        return zlib.decompressobj(_GZIP)
 
 
 def _is_gzip(content_encoding: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 from openapi_mcp_server.bridge.arguments.coercion import Path, with_alternatives
 from openapi_mcp_server.bridge.schemas.validation import DETAILED_BYTES, Kind, Validator
 
-_MAYBE = re.compile(rb"\d(?:\.0|\.?\d*[eE])")
+_MAYBE = re.compile(rb"\d(?:\.0|[eE])")
 """What the text of arguments holds if they have such a number; most have none, and are not looked through."""
 _HALF = Decimal("0.5")
 

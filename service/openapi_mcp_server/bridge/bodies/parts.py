@@ -12,7 +12,7 @@ FORM_DATA = "multipart/form-data"
 DISPOSITION = "content-disposition"
 Headers = tuple[tuple[str, str], ...]
 
-_BOUNDARY = re.compile(r"\s*;\s*boundary=(\"[^\"]*\"|[^;]*)", re.IGNORECASE)
+_BOUNDARY = re.compile(r"(?<!\s)\s*;\s*boundary=(\"[^\"]*\"|[^;]*)", re.IGNORECASE)
 _TYPE = re.compile(r";\s*type\s*=", re.IGNORECASE)
 
 

@@ -19,9 +19,10 @@ KINDS: tuple[Kind, ...] = ("json", "form", "multipart", "text", "binary", "xml",
 """In the order of preference where an operation takes several."""
 
 _PART = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_NAME = re.compile(rf'{_PART}/{_PART}(\s*;\s*({_PART}(=({_PART}|"[ !#-\[\]-~]*"))?)?)*')
+_NAME = re.compile(rf'{_PART}/{_PART}(\s*;\s*+({_PART}(=({_PART}|"[ !#-\[\]-~]*"))?)?)*')
 """RFC 9110 section 8.3.1; quoted strings without escapes, and parameters without a value, which documents do hold
-(``text/plain; utf-8``). A range (``image/*``) has this form too."""
+(``text/plain; utf-8``). A range (``image/*``) has this form too. White space after a semicolon belongs to it alone:
+could the next one have it as well, 40 of them with nothing between would take for ever."""
 _CHARSET = re.compile(r'charset="?([^";\s]+)', re.IGNORECASE)
 _CHARSETS = {"utf8": "utf-8"} | {name: name for name in ("utf-8", "us-ascii", "iso-8859-1", "utf-16")}
 
