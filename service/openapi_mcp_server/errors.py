@@ -72,7 +72,8 @@ class Unreachable(UpstreamError):
 
 
 class Refused(UpstreamError):
-    """We would not send it: the address rule, a full queue, an API that is left alone, a header that is none."""
+    """We would not or could not send it: the address rule, a full queue, an API that is left alone, a header that is
+    none, a shortage of our own."""
 
 
 class TooLarge(UpstreamError):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gzip
 import os
 from pathlib import Path
+from typing import Any
 
-import httpcore2
 import pytest
 import trio
 import trio.testing
@@ -141,6 +141,16 @@ async def test_a_document_is_fetched(reply: bytes) -> None:
     assert api.requests[0].startswith(b"GET /v1/open%20api.json?a=b%20c&d=%20 HTTP/1.1\r\n")
 
 
+async def test_a_redirect_at_the_same_origin_is_followed_three_times_at_most() -> None:
+    moved = sized(b"", b"Location: next\r\n", b"302 Found")
+    async with loopback([(moved,), (moved,), (moved,), (sized(DOCUMENT),)]) as api:
+        assert await fetch(api, "/v1/openapi.json") == DOCUMENT
+        assert [request.partition(b" HTTP")[0] for request in api.requests[1:]] == [b"GET /v1/next"] * 3
+    async with loopback([(moved,)] * 4) as api:
+        with pytest.raises(SpecError, match="the server answered 302 and points to"):
+            await fetch(api)
+
+
 async def test_proxies_and_credentials_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -202,10 +212,10 @@ async def test_an_endless_document_is_refused_at_the_limit() -> None:
             await fetch(api)
 
 
-class Dripping(httpcore2.AsyncNetworkStream):
+class Dripping:
     """A server that sends an answer a byte a second."""
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+    async def read(self, most: int) -> bytes:
         await trio.sleep(1)
         return b" " if self.started else self._head()
 
@@ -215,18 +225,18 @@ class Dripping(httpcore2.AsyncNetworkStream):
         self.started = True
         return b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+    async def write(self, data: bytes) -> None:
         await trio.lowlevel.checkpoint()
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         await trio.lowlevel.checkpoint()
 
-    def get_extra_info(self, info: str) -> object:
-        return None
+    def is_quiet(self) -> bool:
+        return True
 
 
-class DrippingNetwork(httpcore2.AsyncNetworkBackend):
-    async def connect_tcp(self, *args: object, **settings: object) -> httpcore2.AsyncNetworkStream:
+class DrippingNetwork:
+    async def connect(self, *args: object, **settings: object) -> Any:
         await trio.lowlevel.checkpoint()
         return Dripping()
 
@@ -235,7 +245,7 @@ def test_one_deadline_stands_around_the_whole_fetch() -> None:
     async def run() -> float:
         started = trio.current_time()
         with pytest.raises(SpecError, match="no whole answer from http://localhost within 30 s"):
-            await read("http://localhost/a.json", setting="--spec-url", rule=LOCAL, backend=DrippingNetwork())
+            await read("http://localhost/a.json", setting="--spec-url", rule=LOCAL, dialler=DrippingNetwork())
         return trio.current_time() - started
 
     assert trio.run(run, clock=trio.testing.MockClock(autojump_threshold=0)) == pytest.approx(FETCH_SECONDS, abs=1)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import socket
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
-import httpcore2
 import pytest
 import trio
 import trio.testing
@@ -14,8 +15,9 @@ import trio.testing
 from loopback import OK, get, loopback, send
 from openapi_mcp_server.bridge.model import Origin
 from openapi_mcp_server.errors import Refused, Unreachable
-from openapi_mcp_server.upstream.addresses import ATTEMPT_SECONDS, CONNECT_SECONDS, AddressRule, CheckedBackend, kind
+from openapi_mcp_server.upstream.addresses import ATTEMPT_SECONDS, CONNECT_SECONDS, AddressRule, CheckedDialler, kind
 from openapi_mcp_server.upstream.call import Asking, Upstream
+from openapi_mcp_server.upstream.sockets import ConnectError, ConnectTimeout
 
 STRICT = AddressRule(allow_private=False, allow_insecure=False)
 PRIVATE = AddressRule(allow_private=True, allow_insecure=False)
@@ -161,35 +163,28 @@ def test_what_a_url_lacks_is_named_with_its_setting(
     assert found is None if problem is None else problem in (found or "")
 
 
-class Stream(httpcore2.AsyncNetworkStream):
+class Stream:
     """A connection to ``address``."""
 
     def __init__(self, address: str) -> None:
         self.address = address
 
 
-class Dialler(httpcore2.AsyncNetworkBackend):
+class Dialler:
     """Connects to what is in ``answers`` after so many seconds, refuses all else, and notes what it was asked for."""
 
     def __init__(self, **answers: float) -> None:
         self.answers = answers
         self.asked: list[str] = []
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore2's interface
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
+    async def connect(self, host: str, port: int, seconds: float = math.inf) -> Any:
         self.asked.append(host)
         if host not in self.answers:
-            raise httpcore2.ConnectError("refused")
-        with trio.move_on_after(float("inf") if timeout is None else timeout):
+            raise ConnectError("refused")
+        with trio.move_on_after(seconds):
             await trio.sleep(self.answers[host])
             return Stream(host)
-        raise httpcore2.ConnectTimeout("too slow")
+        raise ConnectTimeout("too slow")
 
 
 def names(*answers: list[str] | Exception) -> Callable[[str, int], Awaitable[list[str]]]:
@@ -205,11 +200,11 @@ def names(*answers: list[str] | Exception) -> Callable[[str, int], Awaitable[lis
     return resolve
 
 
-def connect(backend: CheckedBackend, host: str = "api.example.com", seconds: float | None = None) -> tuple[str, float]:
+def connect(dialler: CheckedDialler, host: str = "api.example.com", **within: float) -> tuple[str, float]:
     """What was connected to, and the seconds that it took."""
 
     async def run() -> tuple[str, float]:
-        stream = await backend.connect_tcp(host, 443, timeout=seconds)
+        stream = await dialler.connect(host, 443, **within)
         assert isinstance(stream, Stream)
         return stream.address, trio.current_time() - started
 
@@ -225,14 +220,14 @@ def test_one_bad_address_refuses_the_name_and_nothing_is_dialled(bad: str, place
     addresses.insert(place, bad)
     dialler = Dialler(**dict.fromkeys(addresses, 0.0))
     with pytest.raises(Refused, match=f"api.example.com: {bad} is ") as caught:
-        connect(CheckedBackend(STRICT, names(addresses), dialler))
+        connect(CheckedDialler(STRICT, names(addresses), dialler))
     assert caught.value.outcome_unknown is False
     assert dialler.asked == []
 
 
 def test_a_name_is_resolved_once_and_what_was_checked_is_dialled() -> None:
     dialler = Dialler(**{"8.8.8.8": 0, "127.0.0.1": 0})
-    rebinding = CheckedBackend(STRICT, names(["8.8.8.8"], ["127.0.0.1"]), dialler)
+    rebinding = CheckedDialler(STRICT, names(["8.8.8.8"], ["127.0.0.1"]), dialler)
     assert connect(rebinding)[0] == "8.8.8.8"
     assert dialler.asked == ["8.8.8.8"]
     with pytest.raises(Refused):
@@ -242,24 +237,24 @@ def test_a_name_is_resolved_once_and_what_was_checked_is_dialled() -> None:
 def test_addresses_are_tried_in_turn() -> None:
     dialler = Dialler(**{"9.9.9.9": 0})
     addresses = ["2606:4700::1", "8.8.8.8", "9.9.9.9", "1.1.1.1"]
-    assert connect(CheckedBackend(STRICT, names(addresses), dialler)) == ("9.9.9.9", 0)
+    assert connect(CheckedDialler(STRICT, names(addresses), dialler)) == ("9.9.9.9", 0)
     assert dialler.asked == addresses[:3]
 
 
 def test_an_address_that_says_nothing_costs_little_while_others_are_left() -> None:
     dialler = Dialler(**{"8.8.8.8": float("inf"), "9.9.9.9": 1})
-    assert connect(CheckedBackend(STRICT, names(["8.8.8.8", "9.9.9.9"]), dialler)) == ("9.9.9.9", ATTEMPT_SECONDS + 1)
+    assert connect(CheckedDialler(STRICT, names(["8.8.8.8", "9.9.9.9"]), dialler)) == ("9.9.9.9", ATTEMPT_SECONDS + 1)
 
 
-@pytest.mark.parametrize(("given", "kept"), [(None, CONNECT_SECONDS), (3.0, 3.0)])
-def test_a_connection_has_a_deadline(given: float | None, kept: float) -> None:
+@pytest.mark.parametrize(("given", "kept"), [((), CONNECT_SECONDS), ((3.0,), 3.0)])
+def test_a_connection_has_a_deadline(given: tuple[float, ...], kept: float) -> None:
     dialler = Dialler(**{"8.8.8.8": float("inf")})
     clock = trio.testing.MockClock(autojump_threshold=0)
 
     async def run() -> float:
         started = trio.current_time()
-        with pytest.raises(httpcore2.ConnectTimeout, match=r"no connection to api\.example\.com in time"):
-            await CheckedBackend(STRICT, names(["8.8.8.8"]), dialler).connect_tcp("api.example.com", 443, given)
+        with pytest.raises(ConnectTimeout, match=r"no connection to api\.example\.com in time"):
+            await CheckedDialler(STRICT, names(["8.8.8.8"]), dialler).connect("api.example.com", 443, *given)
         return trio.current_time() - started
 
     assert trio.run(run, clock=clock) == kept
@@ -269,16 +264,16 @@ def test_a_resolver_that_does_not_answer_is_within_the_deadline() -> None:
     async def never(host: str, port: int) -> list[str]:
         await trio.sleep_forever()
 
-    with pytest.raises(httpcore2.ConnectTimeout):
-        connect(CheckedBackend(STRICT, never, Dialler()))
+    with pytest.raises(ConnectTimeout):
+        connect(CheckedDialler(STRICT, never, Dialler()))
 
 
 @pytest.mark.parametrize(
     "answer", [socket.gaierror(-2, "Name or service not known"), UnicodeError("label too long"), ValueError("null"), []]
 )
 def test_a_host_without_an_address_cannot_be_connected_to(answer: list[str] | Exception) -> None:
-    with pytest.raises(httpcore2.ConnectError, match=r"api\.example\.com has no address"):
-        connect(CheckedBackend(STRICT, names(answer), Dialler()))
+    with pytest.raises(ConnectError, match=r"api\.example\.com has no address"):
+        connect(CheckedDialler(STRICT, names(answer), Dialler()))
 
 
 @pytest.mark.anyio
@@ -286,7 +281,7 @@ def test_a_host_without_an_address_cannot_be_connected_to(answer: list[str] | Ex
     "host", ["127.0.0.1", "0x7f.1", "0x7f000001", "2130706433", "0177.0.0.1", "127.1", "localhost", "::ffff:7f00:1"]
 )
 async def test_however_the_loopback_address_is_spelt_the_systems_resolver_knows_it(host: str) -> None:
-    async with loopback([(OK,)]) as api, Upstream(CheckedBackend(STRICT), Asking()) as one:
+    async with loopback([(OK,)]) as api, Upstream(CheckedDialler(STRICT), Asking()) as one:
         with pytest.raises((Refused, Unreachable)):  # not every resolver takes every spelling
             await send(one, get(Origin("http", host, api.origin.port)))
         assert api.connections == 0
@@ -295,7 +290,7 @@ async def test_however_the_loopback_address_is_spelt_the_systems_resolver_knows_
 @pytest.mark.anyio
 async def test_the_host_header_keeps_the_name() -> None:
     async with loopback([(OK,)]) as api:
-        backend = CheckedBackend(OPEN, names(["127.0.0.1"]))
-        async with Upstream(backend, Asking()) as one:
+        dialler = CheckedDialler(OPEN, names(["127.0.0.1"]))
+        async with Upstream(dialler, Asking()) as one:
             await send(one, get(Origin("http", "api.example.com", api.origin.port)))
         assert b"\r\nHost: api.example.com:%d\r\n" % api.origin.port in api.requests[0]

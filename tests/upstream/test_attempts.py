@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpcore2
 import pytest
 import trio
 
@@ -18,24 +17,24 @@ from certificates import certificate
 from loopback import NEXT, OK, Do, Reply, client, clocked, failing, get, loopback, outcome, sized
 from openapi_mcp_server.bridge.model import IDEMPOTENT_METHODS, HttpResponse, Origin
 from openapi_mcp_server.errors import Refused, Timeout, Unreachable, UpstreamError
-from openapi_mcp_server.upstream.addresses import AddressRule, CheckedBackend
+from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
 from openapi_mcp_server.upstream.call import Asking, Upstream
 from openapi_mcp_server.upstream.retries import CALLS_PER_RETRY, SAVED_RETRIES
-from openapi_mcp_server.upstream.sockets import Dialler
+from openapi_mcp_server.upstream.sockets import TcpDialler
 
 CALM = {"retries": 2, "breaker": False}
 
 
-class Reluctant(Dialler):
+class Reluctant(TcpDialler):
     """Its first connections go to a port that is closed."""
 
     def __init__(self, refusals: int) -> None:
         self.dialled = 0
         self._refusals = refusals
 
-    async def connect_tcp(self, host: str, port: int, *args: Any, **options: Any) -> httpcore2.AsyncNetworkStream:
+    async def connect(self, host: str, port: int, *args: Any, **options: Any) -> Any:
         self.dialled += 1
-        return await super().connect_tcp(host, 1 if self.dialled <= self._refusals else port, *args, **options)
+        return await super().connect(host, 1 if self.dialled <= self._refusals else port, *args, **options)
 
 
 # Which requests are sent again
@@ -53,11 +52,11 @@ async def test_what_was_not_sent_is_tried_again_whatever_its_method(method: str)
 @clocked
 async def test_a_connection_that_takes_too_long_is_given_up_for_another() -> None:
     class Swallowed(Reluctant):
-        async def connect_tcp(self, host: str, port: int, *args: Any, **options: Any) -> httpcore2.AsyncNetworkStream:
+        async def connect(self, host: str, port: int, *args: Any, **options: Any) -> Any:
             if not self.dialled:
                 self.dialled = 1
                 await trio.sleep_forever()
-            return await super().connect_tcp(host, port, *args, **options)
+            return await super().connect(host, port, *args, **options)
 
     async with loopback([(OK,)]) as api, Upstream(Swallowed(0), Asking(attempt_seconds=5)) as one:
         answer = await one.send(get(api.origin, method="POST"), deadline_seconds=60)
@@ -67,11 +66,11 @@ async def test_a_connection_that_takes_too_long_is_given_up_for_another() -> Non
 
 @clocked
 async def test_three_attempts_are_all() -> None:
-    backend = Reluctant(3)
-    async with loopback([(OK,)]) as api, Upstream(backend, Asking()) as one:
+    dialler = Reluctant(3)
+    async with loopback([(OK,)]) as api, Upstream(dialler, Asking()) as one:
         with pytest.raises(Unreachable) as caught:
             await one.send(get(api.origin), deadline_seconds=60)
-        assert (backend.dialled, caught.value.retries, caught.value.outcome_unknown) == (3, 2, False)
+        assert (dialler.dialled, caught.value.retries, caught.value.outcome_unknown) == (3, 2, False)
         assert trio.current_time() < 1
 
 
@@ -145,11 +144,11 @@ async def test_nothing_is_sent_again_where_retries_are_off() -> None:
 @pytest.mark.anyio  # a name is resolved in a thread, for which the other clock would not wait
 async def test_a_certificate_is_not_better_at_the_second_look(tmp_path: Path) -> None:
     tls, _ = certificate(tmp_path)
-    backend = Reluctant(0)
-    async with loopback([(OK,)], tls=tls) as api, Upstream(backend, Asking()) as one:
+    dialler = Reluctant(0)
+    async with loopback([(OK,)], tls=tls) as api, Upstream(dialler, Asking()) as one:
         with pytest.raises(Unreachable, match="certificate verify failed") as caught:
             await one.send(get(api.origin), deadline_seconds=60)
-    assert (backend.dialled, caught.value.retries) == (1, 0)
+    assert (dialler.dialled, caught.value.retries) == (1, 0)
 
 
 @clocked
@@ -162,7 +161,7 @@ async def test_an_address_that_is_not_allowed_is_asked_for_once() -> None:
         return ["10.0.0.1"]
 
     rule = AddressRule(allow_private=False, allow_insecure=True)
-    async with Upstream(CheckedBackend(rule, resolve), Asking()) as one:
+    async with Upstream(CheckedDialler(rule, resolve), Asking()) as one:
         with pytest.raises(Refused, match=r"10\.0\.0\.1"):
             await one.send(get(Origin("http", "api.example.com", 80)), deadline_seconds=60)
     assert asked == ["api.example.com"]
@@ -171,8 +170,8 @@ async def test_an_address_that_is_not_allowed_is_asked_for_once() -> None:
 @clocked
 async def test_that_nothing_was_sent_is_not_said_once_something_was() -> None:
     class Gone(Reluctant):
-        async def connect_tcp(self, host: str, port: int, *args: Any, **options: Any) -> httpcore2.AsyncNetworkStream:
-            return await super().connect_tcp(host, 1 if self.dialled else port, *args, **options)
+        async def connect(self, host: str, port: int, *args: Any, **options: Any) -> Any:
+            return await super().connect(host, 1 if self.dialled else port, *args, **options)
 
     async with loopback([(Do.CLOSE,)]) as api, Upstream(Gone(0), Asking()) as one:
         with pytest.raises(Unreachable) as caught:

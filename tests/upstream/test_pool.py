@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
+import resource
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpcore2
 import pytest
 import trio
 import trio.testing
@@ -20,7 +21,7 @@ from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, Origin
 from openapi_mcp_server.errors import BadResponse, Refused, Timeout, Unreachable, UpstreamError
 from openapi_mcp_server.upstream.call import Asking, Upstream
 from openapi_mcp_server.upstream.pool import FRESH_SECONDS, IDLE_SECONDS
-from openapi_mcp_server.upstream.sockets import Dialler
+from openapi_mcp_server.upstream.sockets import ConnectError, ConnectTimeout, OutOfResources, TcpDialler
 
 pytestmark = pytest.mark.anyio
 
@@ -119,16 +120,16 @@ async def test_an_address_that_does_not_answer_is_given_up_in_time() -> None:
             one = waiting.enter_context(socket.socket())
             one.setblocking(False)
             one.connect_ex(full.getsockname())
-        with pytest.raises(httpcore2.ConnectTimeout):
-            await Dialler().connect_tcp(*full.getsockname(), timeout=2)
+        with pytest.raises(ConnectTimeout):
+            await TcpDialler().connect(*full.getsockname(), seconds=2)
     assert trio.current_time() == pytest.approx(2, abs=0.1)
 
 
-class Unconnected(httpcore2.AsyncNetworkBackend):
+class Unconnected:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    async def connect_tcp(self, *args: Any, **options: Any) -> httpcore2.AsyncNetworkStream:
+    async def connect(self, *args: Any, **options: Any) -> Any:
         await trio.lowlevel.checkpoint()
         raise self._error
 
@@ -137,8 +138,9 @@ class Unconnected(httpcore2.AsyncNetworkBackend):
     ("raised", "kind"),
     [
         (Refused("10.0.0.1 is private", outcome_unknown=False), Refused),
-        (httpcore2.ConnectTimeout(), Timeout),
-        (httpcore2.ConnectError("no such host"), Unreachable),
+        (ConnectTimeout(), Timeout),
+        (ConnectError("no such host"), Unreachable),
+        (OutOfResources("Too many open files"), Refused),
     ],
 )
 async def test_what_stops_a_connection_is_named_and_nothing_was_sent(
@@ -148,6 +150,40 @@ async def test_what_stops_a_connection_is_named_and_nothing_was_sent(
         with pytest.raises(kind) as caught:
             await send(one, get(Origin("http", "api.example.com", 80)))
     assert not caught.value.outcome_unknown
+
+
+async def test_a_shortage_of_our_own_descriptors_is_told_as_ours() -> None:
+    async with loopback([(OK,)]) as api, client(retries=0) as one:
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with open_descriptors() as taken:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(taken) + 1, limits[1]))
+            try:
+                with pytest.raises(Refused, match=r"this server cannot open a connection to .*: Too many open files"):
+                    await send(one, get(api.origin))
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@contextlib.contextmanager
+def open_descriptors() -> Iterator[list[int]]:
+    """Takes every descriptor below the highest one that is open."""
+    taken = [os.open(os.devnull, os.O_RDONLY)]
+    highest = max(int(each.name) for each in Path("/proc/self/fd").iterdir())
+    while taken[-1] < highest:
+        taken.append(os.open(os.devnull, os.O_RDONLY))
+    try:
+        yield taken
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+
+
+async def test_a_shortage_of_our_own_opens_no_breaker() -> None:
+    async with Upstream(Unconnected(OutOfResources("Too many open files")), Asking(retries=0)) as one:
+        for _ in range(40):
+            with pytest.raises(Refused, match="cannot open a connection"):
+                await send(one, get(Origin("http", "api.example.com", 80)))
+        assert list(one.breakers().values()) == ["closed"]
 
 
 async def test_a_header_that_is_none_is_refused_without_a_word_of_it() -> None:
@@ -194,7 +230,7 @@ async def test_tls_without_trust_is_unreachable_and_says_why(tmp_path: Path) -> 
 # Time
 
 
-class Recorded(httpcore2.AsyncNetworkBackend, httpcore2.AsyncNetworkStream):
+class Recorded:
     """Connections in memory: each `read` gives the next piece and then waits for ever. For a clock that jumps."""
 
     def __init__(self, *pieces: bytes, connects: bool = True) -> None:
@@ -203,7 +239,7 @@ class Recorded(httpcore2.AsyncNetworkBackend, httpcore2.AsyncNetworkStream):
         self._connects = connects
         self.connections = 0
 
-    async def connect_tcp(self, *args: Any, **options: Any) -> httpcore2.AsyncNetworkStream:
+    async def connect(self, *args: Any, **options: Any) -> Any:
         if not self._connects:
             await trio.sleep_forever()
         await trio.lowlevel.checkpoint()
@@ -220,21 +256,21 @@ class Recorded(httpcore2.AsyncNetworkBackend, httpcore2.AsyncNetworkStream):
         await trio.lowlevel.checkpoint()
         return self._left.pop(0)
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         await trio.lowlevel.checkpoint()
 
-    def get_extra_info(self, info: str) -> Any:
-        return False if info == "is_readable" else None
+    def is_quiet(self) -> bool:
+        return True
 
 
 FAR = get(Origin("http", "api.example.com", 80))
 
 
-def under_clock(backend: Recorded, seconds: float, **settings: Any) -> tuple[HttpResponse | UpstreamError, float]:
+def under_clock(dialler: Recorded, seconds: float, **settings: Any) -> tuple[HttpResponse | UpstreamError, float]:
     """What one call comes to, and after how long."""
 
     async def call() -> tuple[HttpResponse | UpstreamError, float]:
-        async with Upstream(backend, Asking(retries=0, **settings)) as one:
+        async with Upstream(dialler, Asking(retries=0, **settings)) as one:
             began = trio.current_time()
             try:
                 return await one.send(FAR, deadline_seconds=seconds), trio.current_time() - began
@@ -245,7 +281,7 @@ def under_clock(backend: Recorded, seconds: float, **settings: Any) -> tuple[Htt
 
 
 @pytest.mark.parametrize(
-    ("backend", "unknown"),
+    ("dialler", "unknown"),
     [
         pytest.param(Recorded(connects=False), False, id="no connection"),
         pytest.param(Recorded(), True, id="no answer"),
@@ -255,9 +291,9 @@ def under_clock(backend: Recorded, seconds: float, **settings: Any) -> tuple[Htt
 )
 @pytest.mark.parametrize(("left", "attempt", "expected"), [(7, 30, 7), (60, 30, 30)])
 def test_the_earlier_deadline_ends_a_call(
-    backend: Recorded, unknown: bool, left: float, attempt: float, expected: float
+    dialler: Recorded, unknown: bool, left: float, attempt: float, expected: float
 ) -> None:
-    outcome, seconds = under_clock(backend, left, attempt_seconds=attempt)
+    outcome, seconds = under_clock(dialler, left, attempt_seconds=attempt)
     assert isinstance(outcome, Timeout)
     assert (outcome.outcome_unknown, seconds) == (unknown, pytest.approx(expected))
     assert f"within {expected} s" in str(outcome)
@@ -281,17 +317,17 @@ def test_of_a_stream_without_end_what_arrived_by_the_deadline_is_kept() -> None:
     ],
 )
 def test_the_older_a_kept_connection_the_less_it_is_trusted_with(method: str, idle: float, connections: int) -> None:
-    backend = Recorded(OK)
+    dialler = Recorded(OK)
     clock = trio.testing.MockClock()
 
     async def calls() -> None:
-        async with Upstream(backend, Asking()) as one:
+        async with Upstream(dialler, Asking()) as one:
             await one.send(FAR, deadline_seconds=9)
             clock.jump(idle)
             await one.send(get(FAR.origin, method=method), deadline_seconds=9)
 
     trio.run(calls, clock=clock)
-    assert backend.connections == connections
+    assert dialler.connections == connections
 
 
 # Cancellation

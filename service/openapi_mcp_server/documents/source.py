@@ -10,13 +10,12 @@ from pathlib import Path
 from urllib.parse import quote, urljoin, urlsplit
 
 import anyio
-import httpcore2
 from anyio.to_thread import run_sync
 
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, base_url
 from openapi_mcp_server.errors import ConfigError, SpecError, UpstreamError
-from openapi_mcp_server.upstream.addresses import AddressRule, CheckedBackend
-from openapi_mcp_server.upstream.call import Asking, Upstream
+from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
+from openapi_mcp_server.upstream.sockets import Dialler
 
 FILE_BYTES = 64 * 1024 * 1024
 """Of a file: the largest document known has 47 MB."""
@@ -24,7 +23,6 @@ URL_BYTES = 32 * 1024 * 1024
 """Of an answer, decoded."""
 FETCH_SECONDS = 30.0
 """For the whole fetch."""
-_ASKING = Asking(max_connections=1, max_keepalive=0, attempt_seconds=FETCH_SECONDS, answer_bytes=URL_BYTES)
 _SENT_AS_WRITTEN = "%/:@!$&'()*+,;=~"  # RFC 3986 section 3.3; what is escaped already stays as it is
 
 
@@ -34,7 +32,7 @@ async def read(
     setting: str,
     rule: AddressRule,
     allowed_dirs: Sequence[Path] = (),
-    backend: httpcore2.AsyncNetworkBackend | None = None,
+    dialler: Dialler | None = None,
     limiter: anyio.CapacityLimiter | None = None,
 ) -> bytes:
     """The document at a path or an http(s) URL. ``setting`` is what the operator gave it as, for messages.
@@ -44,7 +42,7 @@ async def read(
     Raises ConfigError where the location cannot be used, SpecError where it gives no document.
     """
     if "://" in location:
-        return await _fetch(location, setting, rule, backend or CheckedBackend(rule))
+        return await _fetch(location, setting, rule, dialler or CheckedDialler(rule))
     return await run_sync(read_file, Path(location), setting, allowed_dirs, abandon_on_cancel=True, limiter=limiter)
 
 
@@ -88,17 +86,16 @@ def read_file(
     return data
 
 
-async def _fetch(url: str, setting: str, rule: AddressRule, backend: httpcore2.AsyncNetworkBackend) -> bytes:
+async def _fetch(url: str, setting: str, rule: AddressRule, dialler: Dialler) -> bytes:
+    from openapi_mcp_server.upstream import web  # noqa: PLC0415 - httpx, for those whose documents have an address
+
     request = _request(url, setting, rule)
     try:
-        async with Upstream(backend, _ASKING) as upstream:
-            response = await upstream.send(request, deadline_seconds=FETCH_SECONDS)
+        response = await web.fetch(request, dialler, seconds=FETCH_SECONDS, most_bytes=URL_BYTES)
     except UpstreamError as error:
         raise SpecError(shown(url), str(error)) from error
     if response.status != 200:
         raise SpecError(shown(url), f"the server answered {response.status}{_elsewhere(url, response)}")
-    if response.cut:
-        raise SpecError(shown(url), f"the document was cut {response.cut}")
     return response.body
 
 

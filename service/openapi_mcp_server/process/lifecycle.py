@@ -46,7 +46,7 @@ from openapi_mcp_server.server.sse import http_sse
 from openapi_mcp_server.server.stdio import claim_stdout, serve_stdio
 from openapi_mcp_server.server.streamable_http import streamable_http
 from openapi_mcp_server.settings.config import Config, is_loopback
-from openapi_mcp_server.upstream.addresses import CheckedBackend
+from openapi_mcp_server.upstream.addresses import CheckedDialler
 from openapi_mcp_server.upstream.call import Asking, Upstream
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ async def opened(
         retries=config.http_retries,
         breaker=config.http_breaker,
     )
-    async with Upstream(CheckedBackend(address_rule(config)), asking) as upstream:
+    async with Upstream(CheckedDialler(address_rule(config)), asking) as upstream:
         gateway = Gateway(tools, how, send=upstream.send, authorize=authorize, observe=observe, trace=trace)
         del tools  # a reload replaces them
         if metrics is not None:

@@ -1,4 +1,4 @@
-"""Where requests may go: the outbound address rule, and the network backend that keeps it.
+"""Where requests may go: the outbound address rule, and the dialler that keeps it.
 
 A name is resolved once, every address it has is checked, and a checked address is what is dialled: a name that
 points elsewhere a moment later (DNS rebinding) changes nothing. ``Host`` and TLS keep the name.
@@ -7,16 +7,23 @@ points elsewhere a moment later (DNS rebinding) changes nothing. ``Host`` and TL
 from __future__ import annotations
 
 import ipaddress
-import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Literal
 
 import anyio
-import httpcore2
 import msgspec
 
 from openapi_mcp_server.errors import Refused
-from openapi_mcp_server.upstream.sockets import Dialler
+from openapi_mcp_server.upstream.names import Lookups
+from openapi_mcp_server.upstream.sockets import (
+    ConnectError,
+    ConnectTimeout,
+    Dialler,
+    Stream,
+    TcpDialler,
+    connect_error,
+)
 
 CONNECT_SECONDS = 10.0
 """For a connection in all, its name included, where the caller sets no time of its own."""
@@ -112,55 +119,36 @@ def _literal(host: str) -> Address | None:
         return None
 
 
-async def resolve(host: str, port: int) -> list[str]:
-    """Every address of a name, by the system's resolver, in its order."""
-    found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-class CheckedBackend(httpcore2.AsyncNetworkBackend):
+class CheckedDialler:
     """Dials what the rule allows. One bad address refuses the name: a mixed answer is how filters are tricked.
 
-    Raises Refused by the rule, and httpcore2's ConnectError or ConnectTimeout.
+    Raises Refused by the rule, ConnectError or ConnectTimeout.
     """
 
-    def __init__(
-        self, rule: AddressRule, resolve: Resolve = resolve, dialler: httpcore2.AsyncNetworkBackend | None = None
-    ) -> None:
+    def __init__(self, rule: AddressRule, resolve: Resolve | None = None, dialler: Dialler | None = None) -> None:
         self._rule = rule
-        self._resolve = resolve
-        self._dialler = dialler or Dialler()
+        self._resolve = resolve or Lookups()
+        self._dialler = dialler or TcpDialler()
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore2's interface
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
+    async def connect(self, host: str, port: int, seconds: float = CONNECT_SECONDS) -> Stream:
         try:
-            with anyio.fail_after(CONNECT_SECONDS if timeout is None else timeout):
+            with anyio.fail_after(seconds):
                 addresses = await self._addresses(host, port)
                 for address in addresses[:-1]:
-                    try:
-                        return await self._dialler.connect_tcp(
-                            address, port, ATTEMPT_SECONDS, local_address, socket_options
-                        )
-                    except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
-                        continue  # the next one may answer; the last one's failure is the one that is told
-                return await self._dialler.connect_tcp(addresses[-1], port, None, local_address, socket_options)
+                    with suppress(ConnectError):  # the next one may answer; the failure of the last one is told
+                        return await self._dialler.connect(address, port, ATTEMPT_SECONDS)
+                return await self._dialler.connect(addresses[-1], port)
         except TimeoutError as error:
-            raise httpcore2.ConnectTimeout(f"no connection to {host} in time") from error
+            raise ConnectTimeout(f"no connection to {host} in time") from error
 
     async def _addresses(self, host: str, port: int) -> list[str]:
         """Every address of a host, all of them allowed."""
         try:
             addresses = await self._resolve(host, port)
         except (OSError, ValueError) as error:  # ValueError: not even a name, to IDNA or to the resolver
-            raise httpcore2.ConnectError(f"{host} has no address") from error
+            raise connect_error(error, f"{host} has no address") from error
         if not addresses:
-            raise httpcore2.ConnectError(f"{host} has no address")
+            raise ConnectError(f"{host} has no address")
         for address in addresses:
             if problem := self._rule.problem(address):
                 raise Refused(f"{host}: {problem}", outcome_unknown=False)

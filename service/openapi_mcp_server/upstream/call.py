@@ -10,11 +10,9 @@ import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote, urljoin, urlsplit
 
 import anyio
 import h11
-import httpcore2
 import msgspec
 
 from openapi_mcp_server import __version__
@@ -27,22 +25,30 @@ from openapi_mcp_server.upstream.gates import Gate
 from openapi_mcp_server.upstream.http11 import Connection, Ended
 from openapi_mcp_server.upstream.pool import Connections
 from openapi_mcp_server.upstream.reader import Answer
+from openapi_mcp_server.upstream.redirects import REDIRECT_LIMIT, redirected
+from openapi_mcp_server.upstream.sockets import (
+    ConnectError,
+    ConnectTimeout,
+    Dialler,
+    NetworkError,
+    OutOfResources,
+    ReadError,
+)
 
-REDIRECT_LIMIT = 3
 _DETAIL_LIMIT = 200
 """Characters of a library's words in an error of ours: h11 quotes the bytes that it does not understand."""
 
 _FAILURES: tuple[tuple[type[Exception], type[UpstreamError], str, bool], ...] = (
-    (httpcore2.ConnectTimeout, Timeout, "no connection to {origin} in time", True),
-    (httpcore2.ConnectError, Unreachable, "no connection to {origin}: {detail}", True),
-    (httpcore2.NetworkError, BadResponse, "the connection to {origin} broke before its answer was whole", True),
-    (httpcore2.TimeoutException, Timeout, "{origin} stopped sending or receiving", True),
+    (ConnectTimeout, Timeout, "no connection to {origin} in time", True),
+    (OutOfResources, Refused, "this server cannot open a connection to {origin}: {detail}", True),
+    (ConnectError, Unreachable, "no connection to {origin}: {detail}", True),
+    (NetworkError, BadResponse, "the connection to {origin} broke before its answer was whole", True),
     (Ended, BadResponse, "{origin} sent no valid HTTP answer: {detail}", True),
     (h11.RemoteProtocolError, BadResponse, "{origin} sent no valid HTTP answer: {detail}", False),
     # its detail may hold a secret:
     (h11.LocalProtocolError, Refused, "the request cannot be written as HTTP/1.1", False),
 )
-"""Every exception of the libraries below, what it is to us, and whether it may pass. The first that matches holds."""
+"""Every exception of h11 and the network, what it is to us, and whether it may pass. The first that matches holds."""
 _USER_AGENT = f"openapi-mcp-server/{__version__}".encode("ascii")
 _LIBRARY_ERRORS = tuple(kind for kind, *_ in _FAILURES)
 
@@ -65,8 +71,8 @@ class Upstream:
     at its own origin, which is also where its credentials belong.
     """
 
-    def __init__(self, backend: httpcore2.AsyncNetworkBackend, asking: Asking) -> None:
-        self._connections = Connections(backend, idle_limit=asking.max_keepalive)
+    def __init__(self, dialler: Dialler, asking: Asking) -> None:
+        self._connections = Connections(dialler, idle_limit=asking.max_keepalive)
         self._gates: dict[Origin, Gate] = {}
         self._asking = asking
 
@@ -146,7 +152,7 @@ class Upstream:
         """The answer at the end of the redirects that are followed."""
         answer = await self._carry_out(call)
         for _ in range(REDIRECT_LIMIT):
-            target = _redirected(call.request, answer)
+            target = redirected(call.request, answer.status, next(iter(answer.values("location")), None))
             if target is None:
                 break
             call.request, call.answer = target, None
@@ -161,7 +167,7 @@ class Upstream:
             connection = await self._connections.take(origin, repeatable=repeatable)
             try:
                 return await self._exchange(connection, call)
-            except (h11.RemoteProtocolError, httpcore2.ReadError):
+            except (h11.RemoteProtocolError, ReadError):
                 if not (connection.was_stale and repeatable):
                     raise
             return await self._exchange(await self._connections.dial(origin), call)
@@ -185,7 +191,7 @@ class Upstream:
         try:
             while not answer.is_full and (piece := await connection.read()):
                 answer.add(piece)
-        except (h11.RemoteProtocolError, httpcore2.ReadError):
+        except (h11.RemoteProtocolError, ReadError):
             if not answer.is_stream:
                 raise
             answer.cut = "where the connection broke"
@@ -266,20 +272,3 @@ def _head(request: HttpRequest) -> h11.Request:
     elif request.method in {"POST", "PUT", "PATCH"}:  # RFC 9110 section 8.6: servers may insist on it
         headers.append((b"Content-Length", b"0"))
     return h11.Request(method=request.method, target=request.target, headers=headers)
-
-
-def _redirected(request: HttpRequest, answer: Answer) -> HttpRequest | None:
-    """The request that the answer asks for instead, if it is one that we make: a GET or HEAD at the same origin."""
-    if answer.status not in {301, 302, 303, 307, 308}:
-        return None
-    if request.method not in {"GET", "HEAD"} or request.body is not None:
-        return None
-    location = quote("".join(answer.values("location")[:1]).encode("latin-1"), safe="%:/?#[]@!$&'()*+,;=~")
-    try:
-        parts = urlsplit(urljoin(f"{request.origin}{request.target}", location))
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
-    except ValueError:
-        return None
-    if not location or "@" in parts.netloc or Origin(parts.scheme, parts.hostname or "", port) != request.origin:
-        return None
-    return msgspec.structs.replace(request, path=parts.path or "/", query=parts.query)

@@ -100,6 +100,8 @@ class Gate:
 
 
 def _health(result: HttpResponse | UpstreamError) -> Health:
+    if isinstance(result, Refused):
+        return "none"  # a shortage of ours says nothing of the API
     if isinstance(result, UpstreamError):
         return "bad" if result.transient else "none"
     if result.status < 400:

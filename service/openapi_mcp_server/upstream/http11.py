@@ -1,20 +1,19 @@
 """One HTTP/1.1 connection to an API. h11 is the protocol; this is its I/O, and the limits on what is believed.
 
-httpcore2's own connection is not used: what an API sends after the end of a body stays in its buffer and is taken
+The connection of httpcore2 is not used: what an API sends after the end of a body stays in its buffer and is taken
 for the answer to the next request on that connection (2.16, tried; a test here holds ours to the opposite).
 """
 
 from __future__ import annotations
 
 import contextlib
-import ssl
 
 import anyio
 import anyio.lowlevel
 import h11
-import httpcore2
 
 from openapi_mcp_server.bridge.model import Origin
+from openapi_mcp_server.upstream.sockets import Stream, WriteError
 
 READ_BYTES = 64 * 1024
 """Bytes asked of the socket at once."""
@@ -37,12 +36,12 @@ class Ended(h11.RemoteProtocolError):
 
 
 class Connection:
-    """Carries one request at a time. Raises what h11 and httpcore2's streams raise; whoever holds it maps that.
+    """Carries one request at a time. Raises what h11 and `sockets` raise; whoever holds it maps that.
 
     It must be closed after any exception, after an answer that was not read to its end, and when `recycle` says so.
     """
 
-    def __init__(self, origin: Origin, stream: httpcore2.AsyncNetworkStream) -> None:
+    def __init__(self, origin: Origin, stream: Stream) -> None:
         self.origin = origin
         self.idle_since = 0.0
         self._stream = stream
@@ -62,7 +61,7 @@ class Connection:
         self._requests += 1
         self._heard = False
         self._pieces = self._size = 0
-        with contextlib.suppress(httpcore2.WriteError):
+        with contextlib.suppress(WriteError):
             # An API may answer (413, say) and close before it has read everything; the answer is there to be read.
             await self._stream.write(self._encode(request, body))
         for _ in range(1 + INFORMATIONAL_LIMIT):
@@ -116,10 +115,7 @@ class Connection:
 
     def is_quiet(self) -> bool:
         """Whether nothing has arrived since the last answer: neither an end nor bytes that nobody asked for."""
-        if self._stream.get_extra_info("is_readable"):
-            return False
-        tls = self._stream.get_extra_info("ssl_object")
-        return tls is None or _is_drained(tls)
+        return self._stream.is_quiet()
 
     async def close(self) -> None:
         await close(self._stream)
@@ -152,19 +148,8 @@ class Connection:
             raise Ended(str(error)) from error
 
 
-async def close(stream: httpcore2.AsyncNetworkStream) -> None:
+async def close(stream: Stream) -> None:
     """At once, whatever the caller's own cancellation: a farewell (TLS close_notify) would wait for the peer."""
     with anyio.CancelScope(shield=True) as scope:
         scope.cancel()
-        await stream.aclose()
-
-
-def _is_drained(tls: ssl.SSLObject) -> bool:
-    """Whether TLS holds nothing back: a record that came together with the answer's last one shows on no socket."""
-    try:
-        tls.read(1)
-    except ssl.SSLWantReadError:
-        return True
-    except ssl.SSLError:
-        return False
-    return False
+        await stream.close()

@@ -9,11 +9,11 @@ from __future__ import annotations
 import ssl
 
 import anyio
-import httpcore2
 
 from openapi_mcp_server.bridge.model import Origin
 from openapi_mcp_server.upstream import http11
 from openapi_mcp_server.upstream.http11 import Connection
+from openapi_mcp_server.upstream.sockets import Dialler, Stream
 
 IDLE_SECONDS = 50.0
 """How long an idle connection is kept: load balancers close theirs after 60 s and more."""
@@ -25,8 +25,8 @@ more, and a request that meets the closing has an unknown outcome."""
 class Connections:
     """At most ``idle_limit`` are kept idle; the caller limits how many are taken."""
 
-    def __init__(self, backend: httpcore2.AsyncNetworkBackend, *, idle_limit: int) -> None:
-        self._backend = backend
+    def __init__(self, dialler: Dialler, *, idle_limit: int) -> None:
+        self._dialler = dialler
         self._idle_limit = idle_limit
         self._idle: list[Connection] = []  # the one used last at the end: the others get a chance to expire
         self._tls: ssl.SSLContext | None = None
@@ -41,7 +41,7 @@ class Connections:
         return await self.dial(origin)
 
     async def dial(self, origin: Origin) -> Connection:
-        """A new connection. Raises httpcore2's ConnectError or ConnectTimeout, and what the address rule raises."""
+        """A new connection. Raises ConnectError or ConnectTimeout, and what the address rule raises."""
         return Connection(origin, await self._connect(origin))
 
     async def give_back(self, connection: Connection) -> None:
@@ -62,8 +62,8 @@ class Connections:
         while self._idle:
             await self.drop(self._idle.pop())
 
-    async def _connect(self, origin: Origin) -> httpcore2.AsyncNetworkStream:
-        stream = await self._backend.connect_tcp(origin.host, origin.port)
+    async def _connect(self, origin: Origin) -> Stream:
+        stream = await self._dialler.connect(origin.host, origin.port)
         if origin.scheme == "http":
             return stream
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 
 import h11
 
@@ -41,9 +42,9 @@ class Answer:
         self._will_be_full = declared > limit and not self.is_stream
         self._size = 0
         self._pieces: list[bytes] = []
-        self._is_gzip = _is_gzip(", ".join(self.values("content-encoding")))
-        self._inflate: zlib._Decompress | None = None
-        self._members = self._packed = 0
+        self._is_gzip = is_gzip(", ".join(self.values("content-encoding")))
+        self._inflater = Inflater()
+        self._packed = 0
 
     @property
     def is_stream(self) -> bool:
@@ -71,8 +72,8 @@ class Answer:
 
     def finish(self) -> None:
         """Raises BadResponse if the end of the gzip data is missing."""
-        if self._inflate is not None:
-            raise BadResponse("the gzip data of the answer ends too early", outcome_unknown=True)
+        if self._is_gzip:
+            self._inflater.finish()
 
     def _keep(self, decoded: bytes) -> None:
         room = self._limit - self._size
@@ -81,24 +82,39 @@ class Answer:
         self._pieces.append(decoded[:room] if self.is_full else decoded)
 
     def _unpack(self, packed: bytes) -> None:
-        """Members may follow one another (RFC 1952 section 2.2). Stops at the limit, not at the end of the piece."""
+        """Stops at the limit, not at the end of the piece."""
         self._packed += len(packed)
-        self.is_full = self._packed > self._limit + _PACKED_EXTRA
-        while not self.is_full:
-            if self._inflate is None:
-                if not packed:
-                    return
-                self._inflate = self._next_member()
+        if self._packed > self._limit + _PACKED_EXTRA:
+            self.is_full = True
+            return
+        for decoded in self._inflater.unpacked(packed):
+            self._keep(decoded)
+            if self.is_full:
+                return
+
+
+class Inflater:
+    """Undoes gzip piece by piece. Members may follow one another (RFC 1952 section 2.2)."""
+
+    def __init__(self) -> None:
+        self._member: zlib._Decompress | None = None
+        self._members = 0
+
+    def unpacked(self, packed: bytes) -> Iterator[bytes]:
+        """What is in a piece, in steps of 64 kB. Raises BadResponse for what is not gzip."""
+        while packed or self._member is not None:
+            if self._member is None:
+                self._member = self._next_member()
             try:
-                decoded = self._inflate.decompress(packed, _STEP)
+                decoded = self._member.decompress(packed, _STEP)
             except zlib.error as error:
                 problem = f"the gzip data of the answer is broken: {error}"
                 raise BadResponse(problem, outcome_unknown=True) from error
-            self._keep(decoded)
-            if self._inflate.eof:
-                packed, self._inflate = self._inflate.unused_data, None
+            yield decoded
+            if self._member.eof:
+                packed, self._member = self._member.unused_data, None
             else:
-                packed = self._inflate.unconsumed_tail
+                packed = self._member.unconsumed_tail
                 if not packed and len(decoded) < _STEP:
                     return
 
@@ -108,8 +124,13 @@ class Answer:
             raise BadResponse(f"the gzip data of the answer has more than {_MEMBERS} members", outcome_unknown=True)
         return zlib.decompressobj(_GZIP)
 
+    def finish(self) -> None:
+        """Raises BadResponse if the end of the gzip data is missing."""
+        if self._member is not None:
+            raise BadResponse("the gzip data of the answer ends too early", outcome_unknown=True)
 
-def _is_gzip(content_encoding: str) -> bool:
+
+def is_gzip(content_encoding: str) -> bool:
     """Only gzip is asked for. What is encoded twice or otherwise was not, and is a way to hide a bomb."""
     match content_encoding.strip().lower():
         case "" | "identity":

@@ -1,81 +1,145 @@
-"""TCP and TLS on Trio behind httpcore2's interface.
+"""TCP and TLS on Trio, and the two interfaces by which the rest of the room knows a network.
 
-httpcore2's own streams put two context managers and a cancel scope around every read and write, for a timeout that
-nobody here gives them: a sixth of what a call to an API costs (2.16; instructions counted).
+Whoever reads and writes has a deadline around all of it, so nothing here takes a timeout but the connect: two context
+managers and a cancel scope around every read and write were a sixth of the cost of a call to an API (httpcore2 2.16;
+instructions counted).
 """
-# ruff: noqa: ARG002, ASYNC109 - the parameters are those of httpcore2's interface
 
 from __future__ import annotations
 
+import errno
 import math
+import socket
 import ssl
-from collections.abc import Iterable
-from typing import Any
+from typing import Protocol
 
-import httpcore2
 import trio
 
+_SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 
-class Dialler(httpcore2.AsyncNetworkBackend):
-    """Connects to an address. Raises httpcore2's ConnectError or ConnectTimeout."""
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
+class NetworkError(Exception):
+    """The network failed; the cause is the operating system's or OpenSSL's own error."""
+
+
+class ConnectError(NetworkError):
+    """No connection: the name, TCP or TLS."""
+
+
+class ConnectTimeout(ConnectError):
+    """No connection in time."""
+
+
+class OutOfResources(ConnectError):
+    """No connection for want of something of our own: a descriptor, a port, memory. Says nothing of the API."""
+
+
+class ReadError(NetworkError):
+    """The peer reset the connection, or what it sent is no TLS."""
+
+
+class WriteError(NetworkError):
+    """The peer takes nothing more."""
+
+
+class Stream(Protocol):
+    """A connection, plain or secured."""
+
+    async def read(self, most: int) -> bytes:
+        """At most so many bytes; none at the end. Raises ReadError."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Raises WriteError."""
+        ...
+
+    async def close(self) -> None:
+        """Says farewell (TLS close_notify), which may wait for the peer."""
+        ...
+
+    async def start_tls(self, context: ssl.SSLContext, host: str) -> Stream:
+        """The same connection, secured for ``host``. Raises ConnectError."""
+        ...
+
+    def is_quiet(self) -> bool:
+        """Whether nothing waits to be read: neither bytes nor the end."""
+        ...
+
+
+class Dialler(Protocol):
+    """Opens connections."""
+
+    async def connect(self, host: str, port: int, seconds: float = math.inf) -> Stream:
+        """Raises ConnectError or ConnectTimeout."""
+        ...
+
+
+class TcpDialler:
+    """Connects to an address or a name, whatever it is."""
+
+    async def connect(self, host: str, port: int, seconds: float = math.inf) -> Stream:
         try:
-            with trio.fail_after(math.inf if timeout is None else timeout):
-                stream = await trio.open_tcp_stream(host, port, local_address=local_address)
+            with trio.fail_after(seconds):
+                stream = await trio.open_tcp_stream(host, port)
         except trio.TooSlowError as error:
-            raise httpcore2.ConnectTimeout(f"no connection to {host} in time") from error
+            raise ConnectTimeout(f"no connection to {host} in time") from error
         except OSError as error:
-            raise httpcore2.ConnectError(str(error)) from error
-        for option in socket_options or ():
-            stream.setsockopt(*option)
+            raise connect_error(error, str(error)) from error
         return _Stream(stream, stream.socket)
 
 
-class _Stream(httpcore2.AsyncNetworkStream):
-    """Knows no ``timeout``: whoever reads and writes has a deadline around all of it."""
+def connect_error(error: Exception, problem: str) -> ConnectError:
+    """By whose fault it is."""
+    cause = error.__cause__ or error  # Trio's own says of an address that it failed, and its cause why
+    if isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
+    is_ours = isinstance(cause, OSError) and not isinstance(cause, socket.gaierror) and cause.errno in _SHORTAGES
+    return OutOfResources(problem) if is_ours else ConnectError(problem)
 
-    def __init__(self, stream: trio.abc.Stream, socket: trio.socket.SocketType) -> None:
+
+class _Stream:
+    def __init__(self, stream: trio.abc.Stream, socket_: trio.socket.SocketType) -> None:
         self._stream = stream
-        self._socket = socket
+        self._socket = socket_
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+    async def read(self, most: int) -> bytes:
         try:
-            return bytes(await self._stream.receive_some(max_bytes))  # no copy: it is bytes, whatever its type allows
+            return bytes(await self._stream.receive_some(most))  # no copy: it is bytes, whatever its type allows
         except trio.BrokenResourceError as error:
-            raise httpcore2.ReadError(str(error)) from error
+            raise ReadError(str(error)) from error
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+    async def write(self, data: bytes) -> None:
         try:
-            await self._stream.send_all(buffer)
+            await self._stream.send_all(data)
         except trio.BrokenResourceError as error:
-            raise httpcore2.WriteError(str(error)) from error
+            raise WriteError(str(error)) from error
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         await self._stream.aclose()
 
-    async def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore2.AsyncNetworkStream:
-        secured = trio.SSLStream(self._stream, ssl_context, server_hostname=server_hostname, https_compatible=True)
+    async def start_tls(self, context: ssl.SSLContext, host: str) -> Stream:
+        secured = trio.SSLStream(self._stream, context, server_hostname=host, https_compatible=True)
         try:
             await secured.do_handshake()
         except trio.BrokenResourceError as error:
-            raise httpcore2.ConnectError(str(error)) from error
+            raise ConnectError(str(error)) from error
         return _Stream(secured, self._socket)
 
-    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - the interface's
-        match info:
-            case "is_readable":
-                return self._socket.is_readable()
-            case "ssl_object" if isinstance(self._stream, trio.SSLStream):
-                return self._stream._ssl_object  # noqa: SLF001 - the only way to what TLS holds back
-            case _:
-                return None
+    def is_quiet(self) -> bool:
+        if self._socket.is_readable():
+            return False
+        if not isinstance(self._stream, trio.SSLStream):
+            return True
+        tls = self._stream._ssl_object  # noqa: SLF001 - the only way to what TLS holds back
+        return tls is None or _is_drained(tls)
+
+
+def _is_drained(tls: ssl.SSLObject) -> bool:
+    """Whether TLS holds nothing back: a record that came together with the last one of an answer shows on no socket."""
+    try:
+        tls.read(1)
+    except ssl.SSLWantReadError:
+        return True
+    except ssl.SSLError:
+        return False
+    return False

@@ -10,7 +10,7 @@ from processes import CHECKOUT, environment
 
 def soaked(script: str, *argv: str) -> str:
     done = subprocess.run(
-        [sys.executable, f"scripts/{script}.py", *argv],
+        [sys.executable, f"bench/{script}.py", *argv],
         cwd=CHECKOUT,
         env=environment(),
         capture_output=True,

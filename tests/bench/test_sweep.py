@@ -36,7 +36,7 @@ REQUEST = request.build(TOOL, {"id": "1/2", "n": "3", "q": ["x"], "X-Trace": "t"
 
 
 def sweep(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, str(CHECKOUT / "scripts" / "sweep.py"), str(folder), *options]
+    argv = [sys.executable, str(CHECKOUT / "bench" / "sweep.py"), str(folder), *options]
     return subprocess.run(argv, env=environment(), capture_output=True, text=True, timeout=600, check=False)
 
 
