@@ -3,7 +3,7 @@
 The language has no loops, but it has repetition: ``[@,@]|[@,@]|…`` doubles the answer with every step, and flattening
 makes that real. So an expression is bounded in length, in how often it may repeat what it is given (counted before
 anything is sent) and in the steps of its evaluation, where comparing and sorting cost what they touch; what makes text
-of any length is not offered. Where an evaluation may take long, `Selection.is_heavy` says so, and a thread has to do it.
+of any length is not offered. Where an evaluation may take long, `Selection.is_heavy` says so, and a thread does it.
 
 Loaded when the first call asks for it: jmespath takes 12 to 30 ms to import.
 """
