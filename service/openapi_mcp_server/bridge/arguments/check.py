@@ -27,15 +27,16 @@ class CheckedArguments(msgspec.Struct, frozen=True):
 def check(tool: Tool, raw: msgspec.Raw | None) -> CheckedArguments:
     """The arguments of a call; raises ArgumentError with up to five problems, each with a pointer."""
     values = _object(raw)
-    validator = validation.compiled(tool.input.schema)
-    if validator.is_valid(values):
-        return CheckedArguments(whole_numbers.spelt(values, bytes(raw or b""), validator))
-    find = partial(validation.errors, validator=validator, size=len(raw or b""))
+    text, schema = bytes(raw or b""), tool.input.schema
+    validation.require_bounded(values, schema, text)
+    if validation.compiled(schema, len(text)).is_valid(values):
+        return CheckedArguments(whole_numbers.spelt(values, text, schema))
+    find = partial(validation.errors, schema=schema, size=len(text))
     errors = find(values)
     mended = coercion.coerced(values, errors, find)
     if mended is None:
         raise ArgumentError(problems.told(tool, errors))
-    return CheckedArguments(whole_numbers.spelt(mended.values, bytes(raw or b""), validator), mended.names)
+    return CheckedArguments(whole_numbers.spelt(mended.values, text, schema), mended.names)
 
 
 def _object(raw: msgspec.Raw | None) -> dict[str, Any]:
