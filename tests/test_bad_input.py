@@ -111,6 +111,33 @@ def test_bad_input_ends_the_start_with_one_line(folder, argv, settings, code, me
     assert ended.stderr.startswith("openapi-mcp-server: ")
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"AUTH_TYPE": "bearer", "AUTH_TOKEN": "a\nb"}, "AUTH_TOKEN"),
+        ({"AUTH_TYPE": "api_key", "AUTH_API_KEY": "k", "AUTH_API_KEY_NAME": "Host"}, "AUTH_API_KEY_NAME"),
+        ({"AUTH_TYPE": "basic", "AUTH_USERNAME": "a:b", "AUTH_PASSWORD": "c"}, "AUTH_USERNAME"),
+    ],
+)
+def test_a_wrong_credential_is_one_line_where_metrics_are_on_too(folder, settings, message):
+    ended = run("--spec-path", f"{folder}/good.yaml", ENABLE_PROMETHEUS="true", PROMETHEUS_PORT="0", **settings)
+    assert (ended.returncode, message in ended.stderr) == (2, True)
+    assert [line for line in ended.stderr.splitlines() if not line.startswith("{")][-1].startswith(
+        "openapi-mcp-server: "
+    )
+    assert "Traceback" not in ended.stderr
+
+
+def test_strict_refuses_a_document_with_an_operation_that_cannot_be_served(folder):
+    (folder / "one.yaml").write_text(
+        GOOD.replace("paths: {}", "paths: {/a: {get: {parameters: [{in: moon, name: x}]}}}")
+    )
+    ended = run("--spec-path", f"{folder}/one.yaml", "--strict")
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert "#/paths/~1a/get" in ended.stderr
+    assert "without STRICT it is left out" in ended.stderr
+
+
 def test_a_taken_port_is_named_before_anything_is_served(folder):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -42,7 +42,20 @@ def main() -> int:
         return _refuse(error, 2)
     except ServiceError as error:
         return _refuse(error, 1)
+    except ExceptionGroup as group:  # raised below a task group
+        if (known := _only(group)) is None:
+            raise
+        return _refuse(known, 2 if isinstance(known, ConfigError) else 1)
     return code
+
+
+def _only(group: ExceptionGroup[Exception]) -> ServiceError | None:
+    """The first error on purpose of a group that holds no other kind."""
+    _, others = group.split(ServiceError)
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first if others is None and isinstance(first, ServiceError) else None
 
 
 def _have_standard_streams() -> None:

@@ -39,6 +39,11 @@ class SpecError(ServiceError):
         self.pointer = pointer
         self.problem = problem
 
+    def kept(self) -> SpecError:
+        """The same, without the frames that this one passed. An error that is put into a list holds on to them, and so
+        to the document and its catalog: for as long as the list lives, or until the collector finds the circle."""
+        return SpecError(self.pointer, self.problem)
+
 
 class ArgumentError(ServiceError):
     """The model's arguments do not fit the tool. The text is written for the model. Nothing was sent."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,34 @@ async def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
     path.chmod(0)
     with pytest.raises(ConfigError, match=r"cannot read .*closed\.json: Permission denied$"):
         await read_file(path)
+
+
+async def test_a_folder_that_becomes_a_link_while_it_is_read_leads_nowhere(tmp_path: Path) -> None:
+    """The path is looked at, and then opened: in between it may change under whoever can write to the folder."""
+    inside, outside = tmp_path / "specs" / "a", tmp_path / "outside"
+    for folder in (inside, outside):
+        folder.mkdir(parents=True)
+        (folder / "openapi.json").write_bytes(DOCUMENT + folder.name.encode())
+    stop = threading.Event()
+
+    def swap() -> None:
+        while not stop.is_set():
+            inside.rename(tmp_path / "specs" / "b")
+            inside.symlink_to(outside)
+            inside.unlink()
+            (tmp_path / "specs" / "b").rename(inside)
+
+    swapper = threading.Thread(target=swap)
+    swapper.start()
+    try:
+        found = set()
+        for _ in range(2_000):
+            with contextlib.suppress(ConfigError):
+                found.add(await read_file(inside / "openapi.json", tmp_path / "specs"))
+    finally:
+        stop.set()
+        swapper.join()
+    assert found == {DOCUMENT + b"a"}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from mcp.shared.inbound import encode_header_value
 from openapi_mcp_server.mcp.inbound import BATCH_MESSAGES, ECHOED_CHARACTERS, Batch, Call, Notification, Rejection
 from openapi_mcp_server.mcp.inbound import from_http as read_http
 from openapi_mcp_server.mcp.inbound import from_line as read_line
+from openapi_mcp_server.mcp.messages import INVALID_REQUEST, PARSE_ERROR
 from openapi_mcp_server.mcp.methods import LEGACY, LEGACY_METHODS, MODERN, MODERN_METHODS, SUPPORTED
 
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
@@ -343,3 +345,59 @@ def test_no_message_makes_it_raise(message: dict[str, object], version: str | No
     assert isinstance(outcome, Call | Notification | Rejection)
     if isinstance(outcome, Rejection):
         msgspec.json.decode(outcome.encode())
+
+
+CALLED = b'{"name":"x","arguments":{"a":1}}'
+TWICE = [
+    b'{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}',
+    b'{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/list"}',
+    b'{"jsonrpc":"2.0","method":"ping","id":12,"x":{},"id":1}',
+    b'{"jsonrpc":"2.0","method":"ping","id":1,"id":12}',
+    b'{"jsonrpc":"2.0","id":1,"m\\u0065thod":"ping","method":"ping"}',
+    b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":%b,"params":%b}' % (CALLED, CALLED),
+    b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","name":"b","arguments":{}}}',
+    b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"a":1},"arguments":{}}}',
+]
+
+
+@pytest.mark.parametrize("white", [b"", b" ", b"\n\t"])
+@pytest.mark.parametrize("message", TWICE)
+def test_of_two_equal_keys_neither_holds(message: bytes, white: bytes) -> None:
+    rejected = read_line(message.replace(b",", white + b"," + white).replace(b":", white + b":"), "2025-06-18")
+    assert isinstance(rejected, Rejection)
+    assert (rejected.code, "twice" in rejected.message) == (INVALID_REQUEST, True)
+
+
+@given(
+    st.dictionaries(st.text(max_size=4) | st.sampled_from(["é", '"', "\\", ":,{}"]), st.text(max_size=6), max_size=5),
+    st.sampled_from([None, 0, 2]),
+    st.booleans(),
+)
+def test_white_space_and_escapes_are_no_equal_keys(more: dict[str, str], indent: int | None, ascii_only: bool) -> None:
+    message = {**more, "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "x", "arguments": more}}
+    text = json.dumps(message, indent=indent, ensure_ascii=ascii_only)
+    assert isinstance(read_line(f" {text} ".encode(), "2025-06-18"), Call)
+
+
+@pytest.mark.parametrize(
+    ("message", "request_id"),
+    [
+        (rb'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"x","arguments":{"a":"\ud83d"}}}', 7),
+        (rb'{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"\udc00x"}}', "a"),
+        (rb'{"jsonrpc":"2.0","id":7,"method":"ping","x\ud800\ud800":1}', 7),
+        (rb'{"jsonrpc":"2.0","id":"\ud800","method":"ping"}', "\ufffd"),
+    ],
+)
+def test_half_of_a_surrogate_pair_is_refused_to_whoever_waits_for_the_answer(
+    message: bytes, request_id: int | str
+) -> None:
+    rejected = read_line(message, "2025-06-18")
+    assert isinstance(rejected, Rejection)
+    assert (rejected.id, rejected.code) == (request_id, PARSE_ERROR)
+    assert "half of a surrogate pair" in rejected.message
+
+
+@pytest.mark.parametrize("text", [rb"\ud83d\ude00", rb"\\ud83d", rb"\\\ud83d\ude00"])
+def test_whole_pairs_and_escaped_backslashes_are_text(text: bytes) -> None:
+    message = rb'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"x","arguments":{"a":"%b"}}}' % text
+    assert isinstance(read_line(message, "2025-06-18"), Call)

@@ -122,6 +122,22 @@ def test_the_lines_of_several_workers_that_share_a_pipe_do_not_mix():
     os.close(writing)
 
 
+def test_a_line_that_cannot_be_written_stops_none_of_those_after_it(written):
+    failures = [MemoryError(), ValueError("a clock that is tampered with")]
+
+    class Failing(logs.BackgroundHandler):
+        def _write(self, data: bytes) -> None:
+            if failures:
+                raise failures.pop()
+            super()._write(data)
+
+    handler = Failing(written.descriptor)
+    for text in ("one", "two", "three"):
+        handler.emit(logging.makeLogRecord({"msg": text}))
+        handler.flush()
+    assert written() == "three\n"
+
+
 HOSTILE = "a\nb\rc\x1b[2Jd\x9be\u2028f\x00"
 
 

@@ -10,6 +10,7 @@ from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.model import ApiSummary, BaseUrl, KeyPlace, Origin, SkippedTool, ToolCatalog
 from openapi_mcp_server.openapi.model import Note, SkippedOperation
 from openapi_mcp_server.server.app import Health, Readiness, WorkerApp
+from served import VISITORS
 
 NOTES = tuple(
     Note(pointer=f"#/{n}", kind=kind, message="") for n, kind in enumerate(["pattern_dropped"] * 2 + ["output_dropped"])
@@ -41,8 +42,9 @@ async def mcp(scope, receive, send):
     await send({"type": "http.response.body", "body": b"mcp"})
 
 
-def ask(path, method="GET", state="ready"):
+def ask(path, method="GET", state="ready", host=b"localhost", **headers):
     """(status, headers, body)"""
+    fields = [(b"host", host), *((name.encode(), value) for name, value in headers.items())]
     readiness, sent = Readiness(), []
     readiness.state = state
 
@@ -50,7 +52,8 @@ def ask(path, method="GET", state="ready"):
         sent.append(event)
 
     async def main():
-        await WorkerApp(mcp, Health(CATALOG), readiness)({"type": "http", "method": method, "path": path}, None, send)
+        app = WorkerApp(mcp, Health(CATALOG), readiness, VISITORS)
+        await app({"type": "http", "method": method, "path": path, "headers": fields}, None, send)
 
     anyio.run(main, backend="trio")
     return sent[0]["status"], dict(sent[0]["headers"]), sent[1]["body"]
@@ -113,3 +116,16 @@ def test_the_rest_is_refused_in_json(path, method, status):
     answered, headers, body = ask(path, method)
     assert (answered, headers[b"content-type"]) == (status, b"application/json")
     assert "error" in msgspec.json.decode(body)
+
+
+@pytest.mark.parametrize(
+    ("of", "status"), [({"host": b"rebound.example"}, 421), ({"origin": b"https://evil.example"}, 403), ({}, 200)]
+)
+def test_a_page_that_reaches_this_machine_does_not_learn_which_apis_there_are(of, status):
+    answered = ask("/health", **of)
+    assert (answered[0], b"Pets" in answered[2]) == (status, status == 200)
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_an_orchestrator_may_call_the_process_what_it_likes(path):
+    assert ask(path, host=b"10.1.2.3:8000")[0] == 200

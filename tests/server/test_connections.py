@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -14,6 +16,7 @@ from hypercorn.config import Config as HypercornConfig
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from openapi_mcp_server.server import connections, ports
+from openapi_mcp_server.server.accepting import PAUSE_SECONDS
 
 GET = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
 OK = b"HTTP/1.1 200 "
@@ -138,6 +141,62 @@ def test_head_and_body_go_out_together():
             assert (await answer(stream)).endswith(b"\r\n\r\nhello")
 
     run(main)
+
+
+@pytest.mark.parametrize("lines", [b"\r\n", b"\n", b"\r\n\r\n\n"])
+def test_empty_lines_before_a_request_are_ignored(lines):
+    """RFC 9112 section 2.2."""
+
+    async def test() -> None:
+        async with serving_app(hello) as server, await server.connect() as stream:
+            for _ in range(2):
+                await stream.send_all(lines + GET)
+                assert (await answer(stream)).startswith(OK)
+            await stream.send_all(GET[:-2])  # the line end that ends the head is none of these
+            await wait_all_tasks_blocked()
+            await stream.send_all(b"\r\n")
+            assert (await answer(stream)).startswith(OK)
+
+    run(test)
+
+
+def test_without_descriptors_clients_wait_and_the_log_says_so_once(caplog):
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    async def test() -> None:
+        async with serving_app(hello) as server:
+            highest = max(map(int, os.listdir("/proc/self/fd")))  # noqa: PTH208 - of numbers
+            with socket.socket() as first, socket.socket() as second, every_descriptor(highest + 2):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 3, limits[1]))
+                for client in (first, second):
+                    client.connect(("127.0.0.1", server.port))
+                    client.sendall(GET)
+                await trio.sleep(20 * PAUSE_SECONDS)  # of a clock that jumps
+                assert len(caplog.records) == 1
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+                for client in (first, second):
+                    waiting = trio.socket.from_stdlib_socket(client.dup())
+                    assert (await waiting.recv(4096)).startswith(OK)
+                    waiting.close()
+
+    try:
+        run(test, hurried())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert "no connection can be taken in: Too many open files" in caplog.text
+
+
+@contextmanager
+def every_descriptor(below: int) -> Iterator[None]:
+    """Takes all that are free up to this one."""
+    taken = [os.open(os.devnull, os.O_RDONLY)]
+    while taken[-1] < below:
+        taken.append(os.open(os.devnull, os.O_RDONLY))
+    try:
+        yield
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
 
 
 def test_requests_that_were_sent_ahead_are_answered_in_turn():

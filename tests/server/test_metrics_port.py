@@ -17,6 +17,7 @@ from asked import fetch
 from openapi_mcp_server.server import ports
 from openapi_mcp_server.server.app import Readiness
 from openapi_mcp_server.server.metrics_port import in_thread, metrics_port
+from served import VISITORS
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -48,7 +49,7 @@ def served(use: Callable[[str], Awaitable[Any]], of: Any = page, readiness: Read
     async def main() -> Any:
         listener = listening()
         with trio.fail_after(20):
-            async with metrics_port(listener, of, readiness or Readiness()):
+            async with metrics_port(listener, of, readiness or Readiness(), VISITORS):
                 return await use(ports.url(listener))
 
     return trio.run(main)
@@ -174,7 +175,7 @@ def test_a_scrape_that_is_being_answered_is_answered_to_its_end():
             slow.go_on.set()
 
         with trio.fail_after(20):
-            async with trio.open_nursery() as nursery, metrics_port(listener, in_thread(slow), Readiness()):
+            async with trio.open_nursery() as nursery, metrics_port(listener, in_thread(slow), Readiness(), VISITORS):
                 nursery.start_soon(scrape)
                 await trio.to_thread.run_sync(slow.entered.acquire)
                 nursery.start_soon(let_go)

@@ -188,6 +188,20 @@ def test_calls_in_flight_are_bounded() -> None:
     converse(use, silence)
 
 
+def test_what_takes_no_time_is_answered_however_many_calls_are_in_flight() -> None:
+    silence = Silence()
+
+    async def use(client: Client) -> None:
+        await client.say(*(call(number) for number in range(CALLS)))
+        await client.say(line("ping", "ping"), line("tools/list", "list"), call("one more"))
+        answers = {one["id"]: one for one in [await client.hear() for _ in range(3)]}
+        assert answers["ping"]["result"] == {}
+        assert "tools" in answers["list"]["result"]
+        assert "in flight" in answers["one more"]["error"]["message"]
+
+    converse(use, silence)
+
+
 def test_the_last_line_needs_no_end_and_is_answered_after_the_input_has_ended() -> None:
     async def use(client: Client) -> None:
         await client.say(call("last").strip())

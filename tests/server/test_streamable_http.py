@@ -18,10 +18,11 @@ from openapi_mcp_server.gateway import Gateway
 from openapi_mcp_server.mcp.methods import LEGACY
 from openapi_mcp_server.server import hosts
 from openapi_mcp_server.server.events import QUIET_SECONDS
-from openapi_mcp_server.server.posts import BODY_BYTES, BODY_PIECES, BODY_SECONDS, Visitors
+from openapi_mcp_server.server.posts import BODY_BYTES, BODY_PIECES, BODY_SECONDS
 from openapi_mcp_server.server.streamable_http import StreamableHttp, streamable_http
 from openapi_mcp_server.server.streams import TEND_SECONDS
 from openapi_mcp_server.server.subscribers import SUBSCRIPTIONS
+from openapi_mcp_server.server.visitors import Visitors
 from scripted import ScriptedApi, Silence, Step, gateway, ok, slowly
 
 CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_pet","arguments":{"id":5}}}'

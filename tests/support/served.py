@@ -13,9 +13,9 @@ from openapi_mcp_server.gateway import Gateway
 from openapi_mcp_server.server import connections, hosts, ports
 from openapi_mcp_server.server.app import Health, Readiness, WorkerApp
 from openapi_mcp_server.server.cors import for_pages
-from openapi_mcp_server.server.posts import Visitors
 from openapi_mcp_server.server.sse import HttpSse, http_sse
 from openapi_mcp_server.server.streamable_http import StreamableHttp, streamable_http
+from openapi_mcp_server.server.visitors import Visitors
 
 GRACE_SECONDS = 0.5
 VISITORS = Visitors(hosts.hosts(hosts.LOOPBACK_HOSTS), hosts.origins(hosts.LOOPBACK_ORIGINS))
@@ -49,7 +49,7 @@ async def endpoint(built: Gateway) -> AsyncIterator[Endpoint]:
     ):
 
         async def serve() -> None:
-            app = WorkerApp(for_pages(mcp, VISITORS), nothing, readiness, sse=for_pages(sse, VISITORS))
+            app = WorkerApp(for_pages(mcp, VISITORS), nothing, readiness, VISITORS, sse=for_pages(sse, VISITORS))
             await connections.serve(app, listener, until=stop.wait, grace_seconds=GRACE_SECONDS)
 
         nursery.start_soon(serve)

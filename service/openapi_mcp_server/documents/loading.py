@@ -79,8 +79,6 @@ class Documents:
         tools = self._tools(texts, parts, only_to_show=only_to_show)
         self._last = _Parsed(digest, parts, None)
         self._origins = {api.name: api.base.origin for api in tools.apis}
-        if self._config.spec_refresh_seconds:
-            _forget_errors()
         return tools
 
     async def read_again(self) -> ToolCatalog | None:
@@ -122,7 +120,6 @@ class Documents:
             parsed = _Parsed(digest, parts, tools)
         except (ConfigError, SpecError) as error:
             parsed = _Parsed(digest, parts, None, str(error))
-        _forget_errors()
         return parsed
 
     def _tools(self, texts: list[_Texts], parts: list[Parts], *, only_to_show: bool = False) -> ToolCatalog:
@@ -132,7 +129,10 @@ class Documents:
                 self._source(api, place, texts.pop(0), parts)
                 for api, place in zip(self._config.apis, self._places, strict=True)
             ]
-            return catalog.build(sources, response_filter=self._config.response_filter, only_to_show=only_to_show)
+            tools = catalog.build(sources, response_filter=self._config.response_filter, only_to_show=only_to_show)
+        if self._config.strict and not only_to_show:
+            _require_whole(tools)
+        return tools
 
     def _source(self, api: ApiConfig, place: _Place, texts: _Texts, parts: list[Parts]) -> ApiSource:
         config = self._config
@@ -170,19 +170,19 @@ class Documents:
                 raise SpecError(place, f"{problem}; start again, or set {api.url_setting}")
 
 
+def _require_whole(tools: ToolCatalog) -> None:
+    for skipped in tools.skipped[:1]:
+        several = f" ({len(tools.skipped)} operations in all; inspect lists them)" if len(tools.skipped) > 1 else ""
+        problem = f"cannot be served: {skipped.operation.reason}{several}; without STRICT it is left out"
+        raise SpecError(f"{skipped.api}, {skipped.operation.pointer}", problem)
+
+
 async def read_catalog(config: Config, *, only_to_show: bool = False) -> ToolCatalog:
     """The tools of every configured document, read once. Raises ConfigError or SpecError, which name the document.
 
     ``only_to_show``: nothing will be called, so that it need not be known where the APIs are.
     """
     return await Documents(config).read(only_to_show=only_to_show)
-
-
-def _forget_errors() -> None:
-    """After reading: errors in a document that were kept for later hold on to where they were met, and so to the whole
-    catalog, long after it was replaced. 30 ms for 13 MB.
-    """
-    gc.collect()
 
 
 def _digest(texts: Iterable[_Texts]) -> bytes:

@@ -66,8 +66,7 @@ def read_file(
         real = path.resolve(strict=True)
         if allowed_dirs and not any(real.is_relative_to(folder.resolve()) for folder in allowed_dirs):
             raise ConfigError(setting, f"{path} is outside of {allowed}")
-        # Non-blocking, or opening a FIFO would wait for a writer; what was opened is looked at, not what has its name.
-        descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = _opened(real)
     except OSError as error:
         raise ConfigError(setting, f"cannot read {path}: {error.strerror}") from None
     except (ValueError, RuntimeError):  # a null byte; links that lead to themselves
@@ -80,10 +79,27 @@ def read_file(
         if status.st_size > limit:
             problem = f"{path} has {status.st_size / 2**20:.0f} MiB; a document may have {limit / 2**20:.0f}"
             raise ConfigError(setting, problem)
-        data = file.read(limit + 1)
+        data = file.read(status.st_size + 1)
     if len(data) != status.st_size:  # files of /proc say 0, too
         raise ConfigError(setting, f"{path} changes while it is read")
     return data
+
+
+def _opened(path: Path) -> int:
+    """A descriptor of a path without links, folder by folder from the root: one that has become a link since the path
+    was looked at is not followed. Raises OSError."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+    through = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
+    folder = os.open(path.anchor, through)
+    try:
+        for part in path.parts[1:-1]:
+            inner = os.open(part, through, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        # Non-blocking, or opening a FIFO would wait for a writer; what was opened is looked at, not what has its name.
+        return os.open(path.name or ".", flags | os.O_NONBLOCK, dir_fd=folder)
+    finally:
+        os.close(folder)
 
 
 async def _fetch(url: str, setting: str, rule: AddressRule, dialler: Dialler) -> bytes:

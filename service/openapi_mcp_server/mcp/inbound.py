@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
@@ -124,11 +126,14 @@ class _Carrier(NamedTuple):
 class _Refused(Exception):
     """Leaves the rules below at the first that fails, and becomes a `Rejection` before it leaves this module."""
 
-    def __init__(self, code: int, message: str, data: ErrorData = msgspec.UNSET) -> None:
+    def __init__(
+        self, code: int, message: str, data: ErrorData = msgspec.UNSET, request_id: RequestId | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.data = data
+        self.request_id = request_id
 
     def rejection(self, request_id: RequestId | None, carrier: _Carrier) -> Rejection:
         status = (_MODERN_STATUS if is_modern(carrier.version) else _LEGACY_STATUS).get(self.code, 400)
@@ -144,15 +149,24 @@ Fields = dict[str, msgspec.Raw]
 _body: msgspec.json.Decoder[Fields | list[msgspec.Raw]] = msgspec.json.Decoder(Fields | list[msgspec.Raw])
 _fields = msgspec.json.Decoder(Fields)
 _text = msgspec.json.Decoder(str)
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+_KEY = re.compile(rb'[ \t\r\n,]*("(?:[^"\\]|\\.)*")[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
+_END = re.compile(rb"[ \t\r\n]*\}[ \t\r\n]*")
 _id: msgspec.json.Decoder[RequestId] = msgspec.json.Decoder(str | int)
 
 
 def _read(data: bytes, carrier: _Carrier) -> Message | Batch:
     try:
         decoded = _json(data)
-        return _message(decoded, len(data), carrier) if isinstance(decoded, dict) else _batch(decoded, carrier)
+        if isinstance(decoded, list):
+            return _batch(decoded, carrier)
+        _refuse_equal_keys(data, decoded)
+        return _message(decoded, len(data), carrier)
     except _Refused as refused:
-        return refused.rejection(None, carrier)
+        return refused.rejection(refused.request_id, carrier)
 
 
 def _json(data: bytes) -> Fields | list[msgspec.Raw]:
@@ -164,9 +178,45 @@ def _json(data: bytes) -> Fields | list[msgspec.Raw]:
     except msgspec.ValidationError:
         raise _Refused(INVALID_REQUEST, "a message must be a JSON object") from None
     except msgspec.DecodeError:
+        _refuse_half_pairs(data)
         raise _Refused(PARSE_ERROR, "not valid JSON") from None
     except RecursionError:
         raise _Refused(PARSE_ERROR, "JSON nested too deeply") from None
+
+
+def _refuse_half_pairs(data: bytes) -> None:
+    """JavaScript writes half of a surrogate pair, such as what is left of an emoji that was cut, as an escape. The text
+    is no Unicode then (RFC 8259 section 8.2), but it is known who waits for an answer."""
+    whole = _ESCAPE.sub(lambda found: b"\\ufffd" if found["half"] else found[0], data)
+    try:
+        decoded = _body.decode(whole)
+    except (msgspec.DecodeError, RecursionError):
+        return
+    request_id = None
+    if isinstance(decoded, dict) and "id" in decoded:
+        with suppress(_Refused):
+            request_id = _echoed(decoded["id"], "id", INVALID_REQUEST)
+    problem = "a string holds half of a surrogate pair (\\ud800 to \\udfff), which is no character"
+    raise _Refused(PARSE_ERROR, problem, request_id=request_id)
+
+
+def _refuse_equal_keys(data: bytes, fields: Fields) -> None:
+    """Whoever reads the first of two equal keys, and whoever reads the last, would see different messages."""
+    written = sum(len(key) + len(memoryview(value)) for key, value in fields.items())
+    if len(data) == written + 4 * len(fields) + 1:  # two quotes, a colon and a comma each: nothing was dropped
+        return
+    at, missing = data.index(b"{") + 1, dict(fields)
+    while missing:
+        found = _KEY.match(data, at)
+        if found is None:  # only where a value before was longer than the one that was kept
+            break
+        name = _text.decode(found[1])
+        value = missing.pop(name, None)
+        if value is None or not data.startswith(bytes(value), found.end()):
+            raise _Refused(INVALID_REQUEST, f"the message says {name[:SHOWN_CHARACTERS]!r} twice")
+        at = found.end() + len(memoryview(value))
+    if missing or _END.fullmatch(data, at) is None:
+        raise _Refused(INVALID_REQUEST, "the message says a key twice")
 
 
 def _batch(elements: list[msgspec.Raw], carrier: _Carrier) -> Batch:
@@ -184,6 +234,10 @@ def _element(element: msgspec.Raw, carrier: _Carrier) -> Message:
         fields = _fields.decode(element)
     except msgspec.ValidationError:
         return Rejection(code=INVALID_REQUEST, message="a message must be a JSON object")
+    try:
+        _refuse_equal_keys(bytes(element), fields)
+    except _Refused as refused:
+        return refused.rejection(None, carrier)
     message = _message(fields, len(memoryview(element)), carrier)
     if isinstance(message, Call) and message.method == "initialize":  # 2025-03-26, basic, Lifecycle
         return Rejection(id=message.id, code=INVALID_REQUEST, message="initialize must not be part of a batch")
@@ -355,10 +409,14 @@ def _if_text(raw: msgspec.Raw | None) -> str:
 
 
 def _object(raw: msgspec.Raw | None, place: str) -> Fields:
+    if raw is None:
+        return {}
     try:
-        return {} if raw is None else _fields.decode(raw)
+        fields = _fields.decode(raw)
     except msgspec.ValidationError:
         raise _Refused(INVALID_PARAMS, f"{place} must be an object") from None
+    _refuse_equal_keys(bytes(raw), fields)
+    return fields
 
 
 def _echoed(raw: msgspec.Raw, place: str, code: int) -> RequestId:

@@ -134,14 +134,20 @@ class BackgroundHandler(logging.Handler):
 
     def _write_for_ever(self) -> None:
         while True:
-            batch = [self._queue.get()]
+            with suppress(Exception):  # no memory, a clock that is tampered with: the next lines must come out
+                self._write_batch()
+
+    def _write_batch(self) -> None:
+        batch = [self._queue.get()]
+        try:
             batch += [self._queue.get() for _ in range(self._queue.qsize())]
             for piece in _together(line for line in batch if isinstance(line, str)):
                 self._write(piece)
+        finally:
             for flushed in batch:
                 if isinstance(flushed, threading.Event):
                     flushed.set()
-            time.sleep(WRITE_EVERY_SECONDS)
+        time.sleep(WRITE_EVERY_SECONDS)
 
     def _write(self, data: bytes) -> None:
         left = memoryview(data)

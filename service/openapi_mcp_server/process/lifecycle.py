@@ -29,7 +29,6 @@ from openapi_mcp_server.bridge.model import ToolCatalog, base_url
 from openapi_mcp_server.demo.app import DemoApp, document
 from openapi_mcp_server.documents.loading import Documents, address_rule, credentials, report
 from openapi_mcp_server.documents.refresh import Refresh, running
-from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.gateway import Gateway, Serving
 from openapi_mcp_server.mcp.messages import ServerInfo
 from openapi_mcp_server.observe import logs
@@ -37,15 +36,15 @@ from openapi_mcp_server.observe.record import CallRecord, Observe, to_each
 from openapi_mcp_server.observe.trace import Begin, untraced
 from openapi_mcp_server.openapi import operations
 from openapi_mcp_server.openapi.text.document import parse
-from openapi_mcp_server.server import connections, hosts, ports
+from openapi_mcp_server.server import connections, ports
 from openapi_mcp_server.server.app import Health, Readiness, WorkerApp
 from openapi_mcp_server.server.cors import for_pages
 from openapi_mcp_server.server.metrics_port import Watched, watch
-from openapi_mcp_server.server.posts import Visitors
 from openapi_mcp_server.server.sse import http_sse
 from openapi_mcp_server.server.stdio import claim_stdout, serve_stdio
 from openapi_mcp_server.server.streamable_http import streamable_http
-from openapi_mcp_server.settings.config import Config, is_loopback
+from openapi_mcp_server.server.visitors import allowed
+from openapi_mcp_server.settings.config import Config
 from openapi_mcp_server.upstream.addresses import CheckedDialler
 from openapi_mcp_server.upstream.call import Asking, Upstream
 
@@ -120,7 +119,7 @@ def run(config: Config, ready: Callable[[], None] = _nobody_asked) -> int:
     logs.configure(config.log_level, config.log_format, worker=config.worker)
     for warning in config.warnings:
         logger.warning(warning)
-    _allowed(config)  # raises for what cannot be used, before anything is started
+    allowed(config)  # raises for what cannot be used, before anything is started
     stop = Stop(ready)
     anyio.run(_demo if config.command == "demo" else _serve, config, stop, backend="trio")
     return 1 if stop.forced else 0
@@ -145,12 +144,13 @@ async def _serve(config: Config, stop: Stop) -> None:
 
 async def _demo(config: Config, stop: Stop) -> None:
     """The bundled API on a loopback port of its own, and its tools in front of it; or only the API."""
-    listeners = _bind(config)
-    if "--api-only" in config.options and listeners.mcp is not None:
-        logger.info("the demo API is at %s", ports.url(listeners.mcp))
+    if "--api-only" in config.options and config.transport != "stdio":
+        listener = ports.bind(config.host, config.port)
+        logger.info("the demo API is at %s", ports.url(listener))
         async with _until_signal(stop):
-            await _serve_demo_api(listeners.mcp, stop.requested, config.shutdown_grace_seconds)
+            await _serve_demo_api(listener, stop.requested, config.shutdown_grace_seconds)
         return
+    listeners = _bind(config)
     api_listener = ports.bind("127.0.0.1", 0)
     source = ApiSource(
         name="petshop",
@@ -211,7 +211,7 @@ async def _serve_tools(
     listeners.listen()
     tally = Tally(config)
     async with AsyncExitStack() as stack:
-        watched = await stack.enter_async_context(watch(listeners.metrics))  # first in, last out
+        watched = await stack.enter_async_context(watch(listeners.metrics, allowed(config)))  # first in, last out
         observe: Observe = tally
         if watched.metrics is not None:
             watched.metrics.load(tools)
@@ -293,7 +293,7 @@ async def _serve_http(
     config: Config, stop: Stop, gateway: Gateway, health: Health, listener: socket.socket, watched: Watched
 ) -> None:
     readiness, metrics = watched
-    visitors = _allowed(config)
+    visitors = allowed(config)
     async with (
         streamable_http(gateway, visitors, draining=readiness.is_draining) as mcp,
         http_sse(gateway, visitors, worker=config.worker or 0) as sse,
@@ -321,6 +321,7 @@ async def _serve_http(
             None if config.transport == "sse" else for_pages(mcp, visitors),
             health,
             readiness,
+            visitors,
             sse=None if config.transport == "streamable-http" else for_pages(sse, visitors),
         )
         grace_seconds = config.shutdown_grace_seconds + LAST_WORD_SECONDS
@@ -331,25 +332,6 @@ async def _serve_http(
 async def _give_up_later(gateway: Gateway, seconds: float) -> None:
     await anyio.sleep(seconds)
     gateway.give_up()
-
-
-def _allowed(config: Config) -> Visitors:
-    try:
-        host_list = hosts.hosts([*hosts.LOOPBACK_HOSTS, *_host_patterns(config)])
-    except ValueError as error:
-        raise ConfigError("ALLOWED_HOSTS", str(error)) from None
-    try:
-        return Visitors(host_list, hosts.origins([*hosts.LOOPBACK_ORIGINS, *config.allowed_origins]))
-    except ValueError as error:
-        raise ConfigError("ALLOWED_ORIGINS", str(error)) from None
-
-
-def _host_patterns(config: Config) -> tuple[str, ...]:
-    """Where the server is meant to be reached from elsewhere, only the operator knows its names: without a list every
-    Host is served, and web pages are still held off by their Origin."""
-    if not config.allowed_hosts and not is_loopback(config.host):
-        return ("*",)
-    return config.allowed_hosts
 
 
 @asynccontextmanager

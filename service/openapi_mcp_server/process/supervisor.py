@@ -90,9 +90,10 @@ class _Supervisor:
     def __init__(self, config: Config, environ: Mapping[str, str]) -> None:
         self._metrics: WorkerMetrics | None = None
         if config.prometheus:
+            from openapi_mcp_server.server.visitors import allowed  # noqa: PLC0415 - likewise
             from openapi_mcp_server.server.worker_metrics import WorkerMetrics  # noqa: PLC0415 - 5 MiB for those who ask for them
 
-            self._metrics = WorkerMetrics(config.host, config.prometheus_port, config.workers)
+            self._metrics = WorkerMetrics(config.host, config.prometheus_port, config.workers, allowed(config))
         self._workers = [_Worker(number) for number in range(config.workers)]
         self._environ = environ
         self._port = config.port

@@ -11,7 +11,10 @@ import msgspec
 
 from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.model import ApiSummary, ToolCatalog
+from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.connections import App, Receive, Scope, Send
+from openapi_mcp_server.server.posts import Refusal, refuse
+from openapi_mcp_server.server.visitors import Visitors
 
 State = Literal["starting", "ready", "draining"]
 PROBES = frozenset({"/livez", "/readyz"})
@@ -56,12 +59,15 @@ class Health:
 class WorkerApp:
     """Routes by path. Of the two transports, one may be None: it is not served."""
 
-    def __init__(self, mcp: App | None, health: Health, readiness: Readiness, *, sse: App | None = None) -> None:
+    def __init__(
+        self, mcp: App | None, health: Health, readiness: Readiness, visitors: Visitors, *, sse: App | None = None
+    ) -> None:
         self._mcp = mcp
         self._sse = sse
         self._endpoints = " and ".join(path for path, app in (("/mcp", mcp), ("/sse", sse)) if app)
         self._readiness = readiness
         self._health = health
+        self._visitors = visitors
         self._began = time.monotonic()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -72,7 +78,18 @@ class WorkerApp:
             return self._mcp(scope, receive, send)
         if (path == "/sse" or path.startswith("/messages/")) and self._sse:
             return self._sse(scope, receive, send)
+        if path == "/health":
+            return self._tell_health(scope, send)
         return self._tell(scope, send)
+
+    async def _tell_health(self, scope: Scope, send: Send) -> None:
+        """A page that reaches this machine under a name of its own is not to learn which APIs there are."""
+        try:
+            self._visitors.check(fields.by_name(scope["headers"]))
+        except Refusal as refusal:
+            await refuse(send, refusal)
+        else:
+            await self._tell(scope, send)
 
     async def _tell(self, scope: Scope, send: Send) -> None:
         path = scope["path"]

@@ -33,6 +33,7 @@ from hypercorn.typing import ConnectionState, H11SendableEvent
 from hypercorn.utils import parse_socket_addr
 
 from openapi_mcp_server.server import ports, request_head
+from openapi_mcp_server.server.accepting import accept_all
 
 KEEP_ALIVE_SECONDS = 75.0
 """Idle connections outlive those of whoever stands in front (nginx and load balancers: 60 s): never do we close one
@@ -52,6 +53,7 @@ FAREWELL_SECONDS = 0.25
 HEADER_BYTES = 64 * 1024
 """All headers of a request; tokens of 9 kB and more are real."""
 READ_BYTES = 64 * 1024
+_LINE_ENDS = frozenset({b"\r", b"\n"})
 READ_AHEAD_EVENTS = 10
 """Pieces of a body that wait for the application; behind them the client waits."""
 DESCRIPTORS = 65_536
@@ -73,18 +75,20 @@ async def serve(
     _claim_descriptors()
     ports.listen(listener)
     worker = _Worker(app)
-    accept = partial(
-        trio.serve_listeners, worker.serve, [trio.SocketListener(trio.socket.from_stdlib_socket(listener))]
-    )
+
+    def take(stream: trio.SocketStream) -> None:
+        connections.start_soon(_serve_and_close, worker, stream)
+
+    accept = partial(accept_all, trio.SocketListener(trio.socket.from_stdlib_socket(listener)))
     async with trio.open_nursery() as connections:
         try:
             with listener.dup() as queue:  # what clients see stays open until nobody waits in it
                 async with trio.open_nursery() as accepting:
-                    accepting.start_soon(partial(accept, handler_nursery=connections))
+                    accepting.start_soon(accept, take)
                     await until()
                     accepting.cancel_scope.cancel()
                 for stream in _waiting(queue):
-                    connections.start_soon(_serve_last, worker, stream)
+                    take(stream)
             await worker.drain(grace_seconds)
         finally:
             worker.abort()
@@ -106,7 +110,7 @@ def _waiting(queue: socket.socket) -> Iterator[trio.SocketStream]:
             yield trio.SocketStream(trio.socket.from_stdlib_socket(queue.accept()[0]))
 
 
-async def _serve_last(worker: _Worker, stream: trio.SocketStream) -> None:
+async def _serve_and_close(worker: _Worker, stream: trio.SocketStream) -> None:
     try:
         await worker.serve(stream)
     finally:
@@ -219,7 +223,9 @@ class _Connection:
                 data = await self._stream.receive_some(READ_BYTES)
                 if not data:
                     break
-                if not self._is_over:
+                if data[:1] in _LINE_ENDS and self._is_idle and not self._protocol.connection.trailing_data[0]:
+                    data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a request are ignored
+                if data and not self._is_over:
                     await self._protocol.handle(RawData(bytes(data)))
                 del data  # up to 64 kB, else kept for as long as nothing more comes
 

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.connections import App, Receive, Scope, Send
-from openapi_mcp_server.server.posts import Header, Refusal, Visitors, refuse
+from openapi_mcp_server.server.posts import Header, Refusal, refuse
+from openapi_mcp_server.server.visitors import Visitors
 
 PREFLIGHT_SECONDS = 7200
 """How long a browser may remember what it was told; none remembers longer than that (Chromium)."""

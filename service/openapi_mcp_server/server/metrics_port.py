@@ -16,6 +16,8 @@ from anyio.to_thread import run_sync
 from openapi_mcp_server.server import connections, fields, ports
 from openapi_mcp_server.server.app import PROBES, Readiness, answer, answer_other_method
 from openapi_mcp_server.server.connections import Receive, Scope, Send
+from openapi_mcp_server.server.posts import Refusal, refuse
+from openapi_mcp_server.server.visitors import Visitors
 
 if TYPE_CHECKING:
     from openapi_mcp_server.observe.metrics.metrics import Metrics
@@ -44,7 +46,7 @@ class Watched(NamedTuple):
 
 
 @asynccontextmanager
-async def watch(listener: socket.socket | None) -> AsyncIterator[Watched]:
+async def watch(listener: socket.socket | None, visitors: Visitors) -> AsyncIterator[Watched]:
     """What the process is watched by; ``listener`` None: nobody asked for metrics."""
     readiness = Readiness()
     if listener is None:
@@ -54,7 +56,7 @@ async def watch(listener: socket.socket | None) -> AsyncIterator[Watched]:
 
     metrics = Metrics()
     metrics.follow_state(lambda: readiness.state)
-    async with metrics_port(listener, in_thread(metrics), readiness):
+    async with metrics_port(listener, in_thread(metrics), readiness, visitors):
         logger.info("serving metrics at %s/metrics", ports.url(listener))
         yield Watched(readiness, metrics)
 
@@ -70,10 +72,12 @@ def in_thread(metrics: Metrics) -> Page:
 
 
 @asynccontextmanager
-async def metrics_port(listener: socket.socket, page: Page, readiness: Readiness) -> AsyncIterator[None]:
+async def metrics_port(
+    listener: socket.socket, page: Page, readiness: Readiness, visitors: Visitors
+) -> AsyncIterator[None]:
     """Answers for as long as the context lasts."""
     leaving = anyio.Event()
-    app = MetricsApp(page, readiness)
+    app = MetricsApp(page, readiness, visitors)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(partial(connections.serve, app, listener, until=leaving.wait, grace_seconds=GRACE_SECONDS))
         yield
@@ -81,11 +85,14 @@ async def metrics_port(listener: socket.socket, page: Page, readiness: Readiness
 
 
 class MetricsApp:
-    """The ASGI application. It asks nobody who they are: the port is the operator's to keep to himself."""
+    """The ASGI application. It asks nobody who they are: the port is the operator's to keep to himself.
+    A page of metrics is kept from web pages, as `Visitors` are told apart."""
 
-    def __init__(self, page: Page, readiness: Readiness) -> None:
+    def __init__(self, page: Page, readiness: Readiness, visitors: Visitors) -> None:
         self._page = page
         self._readiness = readiness
+        self._visitors = visitors
+        self._one = anyio.CapacityLimiter(1)
 
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
         path, is_head = scope["path"], scope["method"] == "HEAD"
@@ -100,11 +107,16 @@ class MetricsApp:
 
     async def _metrics(self, asked: dict[bytes, bytes], send: Send, *, is_head: bool) -> None:
         """In the newer format for those who name it, as Prometheus does."""
+        try:
+            self._visitors.check(asked)
+        except Refusal as refusal:
+            await refuse(send, refusal)
+            return
         open_metrics = b"application/openmetrics-text" in asked.get(b"accept", b"")
         page = await self._page(open_metrics=open_metrics)
         headers = [(b"content-type", OPEN_METRICS if open_metrics else TEXT)]
         if b"gzip" in asked.get(b"accept-encoding", b""):
-            page = await run_sync(gzip.compress, page, GZIP_LEVEL)
+            page = await run_sync(gzip.compress, page, GZIP_LEVEL, limiter=self._one)
             headers.append((b"content-encoding", b"gzip"))
         headers.append((b"content-length", b"%d" % len(page)))
         await send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from typing import Final
 
 import anyio
-import msgspec
 
 from openapi_mcp_server.mcp.messages import INVALID_REQUEST, error_response
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.connections import Receive, Send
-from openapi_mcp_server.server.hosts import HostList, OriginList
 
 BODY_BYTES = 4 * 1024 * 1024
 """Of a request. Larger than any argument a model writes; the proxy's configuration has the same number."""
@@ -40,21 +38,6 @@ class Refusal(Exception):
         self.status = status
         self.problem = problem
         self.headers = headers
-
-
-class Visitors(msgspec.Struct, frozen=True):
-    """Who may ask at all, by what a browser cannot forge."""
-
-    hosts: HostList
-    origins: OriginList
-
-    def check(self, headers: Mapping[bytes, bytes]) -> None:
-        if not self.hosts.admits(headers.get(b"host", b"").decode("latin-1")):
-            raise Refusal(
-                421, "this server does not answer for the Host of the request; its operator can add it to ALLOWED_HOSTS"
-            )
-        if b"origin" in headers and not self.origins.admits(headers[b"origin"].decode("latin-1")):
-            raise Refusal(403, "requests from this Origin are not allowed; the operator can add it to ALLOWED_ORIGINS")
 
 
 def check_form(headers: Mapping[bytes, bytes]) -> None:

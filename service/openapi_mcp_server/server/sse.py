@@ -27,7 +27,6 @@ from openapi_mcp_server.server.posts import (
     RETRY_AFTER,
     Header,
     Refusal,
-    Visitors,
     carrier,
     check_form,
     read_body,
@@ -35,6 +34,7 @@ from openapi_mcp_server.server.posts import (
     reply,
 )
 from openapi_mcp_server.server.streams import EventStream, Streams
+from openapi_mcp_server.server.visitors import Visitors
 
 SESSIONS = 2000
 """At once: 30 MB of memory when all are idle, and as many descriptors."""

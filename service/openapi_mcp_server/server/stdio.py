@@ -86,18 +86,24 @@ def _admitted(line: bytes | None, conversation: Conversation) -> Message | Batch
     if line is None:
         return Rejection(code=PARSE_ERROR, message=f"a line may have {LINE_BYTES // 1024 // 1024} MiB")
     message = conversation.read(line)
-    if conversation.running < CALLS or not isinstance(message, Batch | Call):
+    if conversation.running < CALLS or not _takes_time(message):
         return message
     request_id = message.id if isinstance(message, Call) else None
     problem = f"{CALLS} calls are in flight; ask again when one is answered"
     return Rejection(id=request_id, code=INTERNAL_ERROR, message=problem)
 
 
+def _takes_time(message: Message | Batch) -> bool:
+    """Whether it would be one more call in flight; everything else is answered at once, from what is made."""
+    return isinstance(message, Batch) or (isinstance(message, Call) and message.method == "tools/call")
+
+
 async def _lines(descriptor: int) -> AsyncGenerator[bytes | None]:
     """Lines without their ends, but for blank ones; None for each that is longer than the limit."""
     line = bytearray()
     too_long = False
-    while chunk := await run_sync(os.read, descriptor, CHUNK_BYTES, abandon_on_cancel=True):
+    limiter = anyio.CapacityLimiter(1)  # a thread of its own: nothing that blocks elsewhere makes this server deaf
+    while chunk := await run_sync(os.read, descriptor, CHUNK_BYTES, abandon_on_cancel=True, limiter=limiter):
         begun, *following = chunk.split(b"\n")
         line += begun
         for piece in following:
@@ -117,10 +123,11 @@ async def _lines(descriptor: int) -> AsyncGenerator[bytes | None]:
 
 
 async def _write(queued: ObjectReceiveStream[bytes], descriptor: int, everything: TaskGroup) -> None:
+    limiter = anyio.CapacityLimiter(1)
     async with queued:
         try:
             async for message in queued:
-                await run_sync(_write_whole, descriptor, message, abandon_on_cancel=True)
+                await run_sync(_write_whole, descriptor, message, abandon_on_cancel=True, limiter=limiter)
         except OSError:  # the client closed its end: nobody is left to answer
             everything.cancel_scope.cancel()
 

@@ -26,7 +26,6 @@ from openapi_mcp_server.server.posts import (
     CLOSE,
     Header,
     Refusal,
-    Visitors,
     carrier,
     check_form,
     read_body,
@@ -34,6 +33,7 @@ from openapi_mcp_server.server.posts import (
     reply,
 )
 from openapi_mcp_server.server.subscribers import Subscribers
+from openapi_mcp_server.server.visitors import Visitors
 
 TEND_SECONDS = 0.25
 """How often new calls get a task that watches their client. Starting one for every call cost 75 µs of CPU each, and
@@ -152,7 +152,7 @@ class _Exchange:
         self.takes_streams = fields.accepts(ranges, b"text/event-stream")
         self._asks_for_events = ranges.get(b"text/event-stream", False)  # whoever takes anything reads JSON best
         self._closing: tuple[Header, ...] = (CLOSE,) if closing else ()
-        self._stream: _EventStream | None = None
+        self._stream: _AnswerInEvents | None = None
         self._done = False
         self.tasks: TaskGroup | None = None
 
@@ -198,13 +198,13 @@ class _Exchange:
             if self._asks_for_events and not self._done:
                 await self._events().write(comment(b"the call is still running"))
 
-    def _events(self) -> _EventStream:
+    def _events(self) -> _AnswerInEvents:
         if self._stream is None:
-            self._stream = _EventStream(self._send, [*EVENT_STREAM, *self._closing])
+            self._stream = _AnswerInEvents(self._send, [*EVENT_STREAM, *self._closing])
         return self._stream
 
 
-class _EventStream:
+class _AnswerInEvents:
     """Server-sent events on one response. Several tasks write, so one at a time, and none is cancelled half-way: the
     server would lose a piece of a chunk that it had already counted."""
 

@@ -13,6 +13,7 @@ from openapi_mcp_server.observe.metrics import pages
 from openapi_mcp_server.server import ports
 from openapi_mcp_server.server.app import Readiness
 from openapi_mcp_server.server.metrics_port import metrics_port
+from openapi_mcp_server.server.visitors import Visitors
 
 FETCH_SECONDS = 5.0
 """For a worker to give its page; scrapers wait for 10 s. One that does not is missing from the page."""
@@ -28,16 +29,17 @@ class WorkerMetrics:
     given them, and a worker may bind and open its own (SO_REUSEADDR).
     """
 
-    def __init__(self, host: str, port: int, workers: int) -> None:
+    def __init__(self, host: str, port: int, workers: int, visitors: Visitors) -> None:
         self._listener = ports.bind(host, port, setting="PROMETHEUS_PORT")
         ports.listen(self._listener, setting="PROMETHEUS_PORT")
         self._reserved = [ports.bind(LOOPBACK, 0) for _ in range(workers)]
         self.ports = [int(reserved.getsockname()[1]) for reserved in self._reserved]
         self.readiness = Readiness()
+        self._visitors = visitors
 
     @asynccontextmanager
     async def served(self) -> AsyncIterator[None]:
-        async with metrics_port(self._listener, self._page, self.readiness):
+        async with metrics_port(self._listener, self._page, self.readiness, self._visitors):
             logger.info("serving metrics at %s/metrics", ports.url(self._listener))
             yield
 

@@ -107,6 +107,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     spec_refresh_seconds: float  # 0: at start only
     include_tags: frozenset[str]
     exclude_tags: frozenset[str]
+    strict: bool
     strict_auth: bool
     validate_output: bool
     result_budget_bytes: int
@@ -349,6 +350,7 @@ def _config(
         spec_refresh_seconds=values["SPEC_REFRESH_SECONDS"],
         include_tags=frozenset(values["INCLUDE_TAGS"]),
         exclude_tags=frozenset(values["EXCLUDE_TAGS"]),
+        strict=values["STRICT"],
         strict_auth=values["STRICT_AUTH"],
         validate_output=values["VALIDATE_OUTPUT"],
         result_budget_bytes=values["RESULT_BUDGET_BYTES"],

@@ -216,6 +216,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("AUTH_COGNITO_REGION", text, None, "Likewise"),
     Setting("AUTH_COGNITO_DOMAIN", text, None, "Likewise"),
     Setting("AUTH_COGNITO_SCOPES", text, None, "Likewise"),
+    Setting("STRICT", boolean, "false", "Refuse to start where an operation of a document cannot be served"),
     Setting("STRICT_AUTH", boolean, "false", "Skip operations that the configured credentials do not meet"),
     Setting("TOOLS_PAGE_SIZE", integer(0, 10_000), "0", "Tools on a page of tools/list; 0: all on one"),
     Setting("TOOL_MODE", not_yet("auto", "all"), "auto", "auto and all: every tool is listed"),

@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 import httpcore2
 import httpx2
+from anyio.to_thread import run_sync
 
 from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
@@ -36,6 +37,8 @@ async def fetch(
     place, within = request.origin, f"{seconds:g} s"
     try:
         with anyio.fail_after(seconds):
+            if tls is None and request.origin.scheme == "https":
+                tls = await run_sync(ssl.create_default_context)  # 20 ms and more, for which no call should wait
             return await _followed(request, _Transport(dialler, tls), most_bytes)
     except TimeoutError:
         raise Timeout(f"no whole answer from {place} within {within}", outcome_unknown=True, transient=True) from None
@@ -108,7 +111,7 @@ class _Transport(httpx2.AsyncBaseTransport):
 
     def __init__(self, dialler: Dialler, tls: ssl.SSLContext | None) -> None:
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=tls or ssl.create_default_context(), max_connections=1, network_backend=_Network(dialler)
+            ssl_context=tls, max_connections=1, network_backend=_Network(dialler)
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:

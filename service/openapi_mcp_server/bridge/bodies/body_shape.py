@@ -103,9 +103,9 @@ def _sorted_out(body: Body, schemas: Mapping[str, Schema]) -> tuple[list[_Usable
         try:
             usable.append(_Usable(media, writers.kind(media, schemas), writers.writer(media, schemas)))
         except SpecError as error:
-            unusable.append(error)
+            unusable.append(error.kept())
     if not usable:
-        raise unusable[0] if unusable else SpecError(body.pointer, "the body has no media type")
+        raise unusable[0].kept() if unusable else SpecError(body.pointer, "the body has no media type")
     usable.sort(key=lambda each: KINDS.index(each.kind))
     if len(usable) > MAX_MEDIA_TYPES:
         unusable.append(

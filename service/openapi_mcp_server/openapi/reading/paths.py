@@ -123,7 +123,7 @@ class PathReader(Generic[D]):
         try:
             return self._shared(key, at, item)
         except SpecError as error:
-            return error
+            return error.kept()
 
     def _shared(self, key: str, at: Located, item: Mapping[str, Located]) -> _Shared[D]:
         nothing = at.member(NOTHING)
@@ -188,7 +188,7 @@ class PathReader(Generic[D]):
         try:
             return security.choices(read_list(at), at.pointer, self._dialect.security_schemes, self._notes)
         except SpecError as error:
-            return error
+            return error.kept()
 
     def _choices(self, declared: OperationObject, at: Located) -> tuple[SecurityChoice, ...]:
         if declared.security is not None:

@@ -85,13 +85,13 @@ def choices(
         try:
             found.append(_choice(place))
         except SpecError as error:
-            faults.append(error)
+            faults.append(error.kept())
             continue
         for name, _ in found[-1].schemes:
             if name not in known:
                 notes.add(child(place.pointer, name), "security_dropped", "names no scheme that can be met")
     if faults and not found:
-        raise faults[0]
+        raise faults[0].kept()
     for unread in faults:
         notes.add(unread.pointer, "security_dropped", unread.problem)
     return tuple(found)

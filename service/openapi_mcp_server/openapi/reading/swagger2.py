@@ -269,7 +269,7 @@ def _or_fault(at: Located) -> list[str] | SpecError:
     try:
         return read_texts(at)
     except SpecError as error:
-        return error
+        return error.kept()
 
 
 def _address(source: Source) -> Address:

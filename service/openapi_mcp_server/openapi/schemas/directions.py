@@ -117,7 +117,7 @@ class Schemas:
         while waiting:
             each = waiting.pop()
             if each not in self._faults:
-                self._faults[each] = error
+                self._faults[each] = error.kept()
                 waiting += self._referrers.get(each, ())
 
     def _weigh(self, name: str) -> int:

@@ -1,0 +1,35 @@
+"""Taking connections in, also while this process has no descriptor left for one more."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import math
+from collections.abc import Callable
+from typing import NoReturn
+
+import trio
+
+PAUSE_SECONDS = 0.25
+"""Without a descriptor: what is in flight ends meanwhile, and the clients wait in the queue of the socket."""
+SILENCE_SECONDS = 60.0
+"""Between two lines of the log about it."""
+_SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+logger = logging.getLogger(__name__)
+
+
+async def accept_all(listener: trio.SocketListener, take: Callable[[trio.SocketStream], object]) -> NoReturn:
+    """Gives every connection to ``take``, until it is cancelled; then closes the listener."""
+    silent_until = -math.inf
+    async with listener:
+        while True:
+            try:
+                take(await listener.accept())
+            except OSError as error:
+                if error.errno not in _SHORTAGES:
+                    raise
+                if trio.current_time() >= silent_until:
+                    silent_until = trio.current_time() + SILENCE_SECONDS
+                    logger.error("no connection can be taken in: %s; clients wait", error.strerror)  # noqa: TRY400
+                await trio.sleep(PAUSE_SECONDS)

@@ -1,0 +1,49 @@
+"""Who may ask at all, by two headers that a page's script cannot set: the lists of hosts and origins, as configured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.server import hosts
+from openapi_mcp_server.server.hosts import HostList, OriginList
+from openapi_mcp_server.server.posts import Refusal
+from openapi_mcp_server.settings.config import Config, is_loopback
+
+
+class Visitors(msgspec.Struct, frozen=True):
+    """Allow-lists for Host and Origin."""
+
+    hosts: HostList
+    origins: OriginList
+
+    def check(self, headers: Mapping[bytes, bytes]) -> None:
+        """Raises Refusal for a request that is not meant for this server, or comes from a page that may not call it."""
+        if not self.hosts.admits(headers.get(b"host", b"").decode("latin-1")):
+            raise Refusal(
+                421, "this server does not answer for the Host of the request; its operator can add it to ALLOWED_HOSTS"
+            )
+        if b"origin" in headers and not self.origins.admits(headers[b"origin"].decode("latin-1")):
+            raise Refusal(403, "requests from this Origin are not allowed; the operator can add it to ALLOWED_ORIGINS")
+
+
+def allowed(config: Config) -> Visitors:
+    """Raises ConfigError for a list that cannot be read."""
+    try:
+        host_list = hosts.hosts([*hosts.LOOPBACK_HOSTS, *_host_patterns(config)])
+    except ValueError as error:
+        raise ConfigError("ALLOWED_HOSTS", str(error)) from None
+    try:
+        return Visitors(host_list, hosts.origins([*hosts.LOOPBACK_ORIGINS, *config.allowed_origins]))
+    except ValueError as error:
+        raise ConfigError("ALLOWED_ORIGINS", str(error)) from None
+
+
+def _host_patterns(config: Config) -> tuple[str, ...]:
+    """Where the server is meant to be reached from elsewhere, only the operator knows its names: without a list every
+    Host is served, and web pages are still held off by their Origin."""
+    if not config.allowed_hosts and not is_loopback(config.host):
+        return ("*",)
+    return config.allowed_hosts
