@@ -117,6 +117,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     tool_budget_tokens: int
     prometheus: bool
     prometheus_port: int
+    watchdog_seconds: float
     workers: int
     worker: int | None = None  # which of several workers this process is
     tracing: Tracing | None = None
@@ -360,6 +361,7 @@ def _config(
         tool_budget_tokens=values["TOOL_BUDGET_TOKENS"],
         prometheus=values["ENABLE_PROMETHEUS"],
         prometheus_port=values["PROMETHEUS_PORT"],
+        watchdog_seconds=values["WATCHDOG_SECONDS"],
         workers=values["WORKERS"],
         warnings=tuple(_warnings(given, listens=transport != "stdio")),
     )

@@ -103,6 +103,14 @@ def refresh_seconds(value: str) -> float:
     return float(period)
 
 
+def watchdog_seconds(value: str) -> float:
+    """A machine that is short of everything may keep any process waiting for a moment."""
+    period = seconds(0, 3600)(value)
+    if 0 < period < 1:
+        raise ValueError("must be 0, or at least 1")
+    return float(period)
+
+
 def words(value: str) -> tuple[str, ...]:
     """Separated by commas; empty ones do not count."""
     return tuple(word.strip() for word in value.split(",") if word.strip())
@@ -271,6 +279,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("SHUTDOWN_LAME_DUCK_SECONDS", seconds(0, 300), "0", "Not ready but still serving, before a stop"),
     Setting("UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN", seconds(0, 3600), None, "Another name of SHUTDOWN_GRACE_SECONDS"),
     Setting("UVICORN_GRACEFUL_SHUTDOWN", boolean, "true", "false: SHUTDOWN_GRACE_SECONDS=0"),
+    Setting(
+        "WATCHDOG_SECONDS",
+        watchdog_seconds,
+        "30",
+        "A process that does nothing any more for so long writes where it hangs and ends with exit code 14; 0: never",
+    ),
     Setting("ENABLE_PROMETHEUS", boolean, "false", "Metrics for Prometheus, at /metrics on PROMETHEUS_PORT"),
     Setting("PROMETHEUS_PORT", integer(0, 65_535), "9090", "Port for metrics, on SERVER_HOST; 0 takes a free one"),
     Setting("WORKERS", integer(1, 64), "1", "Worker processes behind a proxy, on SERVER_PORT and the ports after it"),
