@@ -61,6 +61,13 @@ class CredentialError(ServiceError):
         self.client = client
 
 
+class NoRoom(ServiceError):
+    """The server keeps as much for its clients as it may (MEMORY_BUDGET_BYTES). Nothing was sent."""
+
+    def __init__(self) -> None:
+        super().__init__("this server is short of memory at the moment; try again in a few seconds")
+
+
 class UpstreamError(ServiceError):
     """The API gave no usable answer.
 

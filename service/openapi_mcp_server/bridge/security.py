@@ -8,6 +8,7 @@ parameter or cookie.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import assert_never
 
 import msgspec
@@ -70,10 +71,45 @@ def access(security: Iterable[SecurityChoice], identity: Identity, schemes: Mapp
             return Access(kind="met", credentials=tuple(each for each in dict.fromkeys(named) if each != _CERTIFICATE))
     own = () if identity.auth.kind == "none" else (OWN,)
     if not choices or any(not choice.schemes for choice in choices):
+        if not own:
+            return _unasked(tuple(schemes.values()))
         return Access(kind="anonymous", credentials=own)
     asked = " or ".join(dict.fromkeys(_asked(choice, schemes) for choice in choices))
     reason = text.line(f"{_configured(identity)}; the document asks for {asked}", _REASON_LIMIT)
-    return Access(kind="unmet", reason=reason, credentials=own)
+    wanted = [schemes[name] for choice in choices for name, _ in choice.schemes if name in schemes]
+    advice = _advice(f"{reason[:1].upper()}{reason[1:]}", wanted)
+    return Access(kind="unmet", reason=reason, advice=advice, credentials=own)
+
+
+@lru_cache(maxsize=16)
+def _unasked(known: tuple[SecurityScheme, ...]) -> Access:
+    """An operation that asks for nothing, at an API for which nothing is configured."""
+    asked = ", ".join(dict.fromkeys(map(_described, known)))
+    said = "No credentials are configured, and the document asks for none here"
+    return Access(kind="anonymous", advice=_advice(f"{said}; it knows {asked}" if asked else said, known))
+
+
+def _advice(said: str, wanted: Iterable[SecurityScheme]) -> str:
+    """What an operator who reads the answer 401 can do: the settings, by what the document asks for."""
+    ways = " or ".join(dict.fromkeys(way for scheme in wanted if (way := _settings(scheme)))) or "AUTH_TYPE"
+    return f"{text.line(said, _REASON_LIMIT)}. Its operator has to set {ways} (auth_… in ADDITIONAL_SPECS)."
+
+
+def _settings(scheme: SecurityScheme) -> str:
+    """The settings that meet a scheme; empty where this version has none."""
+    match scheme.kind:
+        case "apiKey":
+            return "AUTH_TYPE=api_key and AUTH_API_KEY"
+        case "http" if scheme.http_scheme in {"basic", "digest"}:
+            return f"AUTH_TYPE={scheme.http_scheme}, AUTH_USERNAME and AUTH_PASSWORD"
+        case "http" if scheme.http_scheme != "bearer":
+            return ""
+        case "http":
+            return "AUTH_TYPE=bearer and AUTH_TOKEN"
+        case "oauth2" | "openIdConnect":
+            return "AUTH_TYPE=bearer and AUTH_TOKEN or AUTH_TYPE=oauth2"
+        case _:
+            return ""
 
 
 _CERTIFICATE = "TLS"
