@@ -341,9 +341,7 @@ class Gateway:
             return await run_sync(partial(write, select=select), limiter=self._filtering)
         return write(select=select.left_out("too many others are being applied; ask for less, or again later"))
 
-    async def _exchange(
-        self, request: HttpRequest | Pending, tool: Tool, entry: _Entry, hold: Hold
-    ) -> HttpResponse:
+    async def _exchange(self, request: HttpRequest | Pending, tool: Tool, entry: _Entry, hold: Hold) -> HttpResponse:
         if self._has_given_up:
             raise Refused("the server stops; call again", outcome_unknown=False)
         began = time.perf_counter()
@@ -368,9 +366,9 @@ class Gateway:
         why = "the server stops and could not wait for it" if self._has_given_up else f"no answer within {seconds:g} s"
         raise Timeout(why, outcome_unknown=True)
 
-    def _sender(self, tool: Tool, entry: _Entry) -> SendOne:
+    def _sender(self, tool: Tool, entry: _Entry, hold: Hold) -> SendOne:
         async def send(request: HttpRequest, seconds: float) -> HttpResponse:
-            return await self._send(entry.trace.sending(request, tool), deadline_seconds=seconds)
+            return await self._send(entry.trace.sending(request, tool), deadline_seconds=seconds, hold=hold)
 
         return send
 

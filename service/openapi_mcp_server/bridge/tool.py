@@ -184,7 +184,7 @@ def _sendable(
             notes.append(_note(parameter.pointer, "parameter_dropped", message))
             continue
         if security.has_fixed(api.identity, parameter):
-            parameter = msgspec.structs.replace(parameter, required=False)  # noqa: PLW2901 - the same, but there is a value
+            parameter = msgspec.structs.replace(parameter, required=False)
         try:
             if problem := parameter.location == "header" and encoders.unsettable(parameter):
                 notes.append(_note(parameter.pointer, "parameter_dropped", problem))
