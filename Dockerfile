@@ -1,9 +1,9 @@
 FROM python:3.13-slim AS build
 WORKDIR /build
-COPY requirements.txt ./
+COPY requirements-image.txt ./
 # The base image's pip fills the environment, which then has none.
 RUN python -m venv --without-pip /opt/venv \
- && python -m pip --python /opt/venv install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.txt
+ && python -m pip --python /opt/venv install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements-image.txt
 COPY service /opt/app
 RUN /opt/venv/bin/python -m compileall -q /opt/app
 

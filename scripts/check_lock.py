@@ -23,8 +23,14 @@ def locked(path: Path) -> dict[str, bool]:
 
 def main() -> int:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    wanted = {"requirements.txt": project["project"]["dependencies"]}
-    wanted["requirements-dev.txt"] = [*wanted["requirements.txt"], *project["dependency-groups"]["dev"]]
+    extras = project["project"]["optional-dependencies"]
+    named = [each for name, extra in extras.items() if name != "all" for each in extra]
+    wanted = {"requirements.txt": [*project["project"]["dependencies"], *named]}
+    wanted["requirements-image.txt"] = project["project"]["dependencies"]
+    groups = project["dependency-groups"]
+    wanted["requirements-load.txt"] = [*wanted["requirements.txt"], *groups["load"]]
+    own = [each for each in groups["dev"] if isinstance(each, str)]  # the others name a group
+    wanted["requirements-dev.txt"] = [*wanted["requirements-load.txt"], *own]
     faults = []
     for file, dependencies in wanted.items():
         packages = locked(ROOT / file)

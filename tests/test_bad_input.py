@@ -22,6 +22,7 @@ FILES = {
     "empty.yaml": "",
     "changes.yaml": "overlay: 1.0.0\nactions: [{target: $.info, update: {}}, {target: paths, update: {}}]\n",
     "overrides.yaml": "listPets: {hiden: true}\n",
+    "pets.yaml": GOOD.replace("{}", "{/pets: {get: {operationId: getPet, responses: {}}}}"),
     "page.html": "<!doctype html><title>Not found</title>",
 }
 
@@ -85,7 +86,7 @@ def folder(tmp_path: Path) -> Path:
         (["--spec-path", "{0}/good.yaml", "--port", "80x"], {}, 2, "--port: '80x' must be a whole number"),
         (["--spec-path", "{0}/good.yaml"], {"SERVER_TRANSPORT": "pigeon"}, 2, "SERVER_TRANSPORT: 'pigeon' must be"),
         (["--spec-path", "{0}/good.yaml"], {"AUTH_TYPE": "bearer"}, 2, "AUTH_TOKEN: is missing"),
-        (["--spec-path", "{0}/good.yaml"], {"ADDITIONAL_SPECS": "[{}]"}, 2, "ADDITIONAL_SPECS: Object missing"),
+        (["--spec-path", "{0}/good.yaml"], {"ADDITIONAL_SPECS": "[{}]"}, 2, "ADDITIONAL_SPECS[0].name: is missing"),
         (["--spec-url", "http://127.0.0.1:9/openapi.json"], {}, 2, "ALLOW_PRIVATE_NETWORKS"),
         (["--spec-url", "ftp://example.com/openapi.json"], {}, 2, "http"),
         (["--spec-path", "{0}/good.yaml", "--transport", "http", "--host", "0.0.0.0"], {}, 2, "INBOUND_AUTH=none"),
@@ -100,6 +101,8 @@ def folder(tmp_path: Path) -> Path:
         (["call", "x", "--server", "localhost:8000"], {}, 2, "--server: 'localhost:8000' must start with"),
         (["call", "nothing", "--spec-path", "{0}/good.yaml"], {}, 2, "nothing"),
         (["call", "x", "stray", "--spec-path", "{0}/good.yaml"], {}, 2, "stray: write arguments as name=value"),
+        (["call", "getPett", "--spec-path", "{0}/pets.yaml"], {}, 2, "unknown tool 'getPett'; did you mean getPet?"),
+        (["call", "getPet", "id=@nowhere", "--spec-path", "{0}/pets.yaml"], {}, 2, "id: cannot read nowhere: No such"),
         (["inspect", "--spec-path", "{0}/text.yaml"], {}, 1, "not an OpenAPI document"),
     ],
 )

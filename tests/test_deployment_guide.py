@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from openapi_mcp_server.errors import ConfigError
-from openapi_mcp_server.settings.config import Auth, load
+from openapi_mcp_server.settings.apis import Auth
+from openapi_mcp_server.settings.config import load
 
 IMAGE = {
     "SERVER_TRANSPORT": "http",

@@ -1,3 +1,3 @@
 """openapi-mcp-server: any OpenAPI document as Model Context Protocol tools."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,6 +22,7 @@ from anyio.to_thread import run_sync
 from openapi_mcp_server.bridge import prompts
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, HttpRequest, HttpResponse, Tool, ToolCatalog
+from openapi_mcp_server.bridge.names import nearest
 from openapi_mcp_server.bridge.request import build
 from openapi_mcp_server.bridge.results import budget
 from openapi_mcp_server.bridge.results.result import MISMATCH, TRUNCATED, OutputValidators, from_error, render
@@ -237,7 +238,7 @@ class Gateway:
     def _prompt(self, call: Call) -> bytes | Rejection:
         tool = self._served.catalog.tools.get(call.name) if self._serving.prompts else None
         if tool is None:
-            return _unknown(call, "prompt")
+            return _unknown(call, "prompt", self._served.catalog.tools if self._serving.prompts else ())
         try:
             made = prompts.messages(tool, call.arguments)
         except ArgumentError as error:  # a prompt has no way to carry an error: the person, not a model, chose these
@@ -248,7 +249,7 @@ class Gateway:
         served = self._served
         tool = served.catalog.tools.get(call.name)
         if tool is None:
-            return _unknown(call, "tool")
+            return _unknown(call, "tool", served.catalog.tools)
         entry.tool = tool
         if notify is None or call.progress_token is None:
             outcome = await self._outcome(served, tool, call, entry)
@@ -383,8 +384,10 @@ def _selection(tool: Tool, arguments: dict[str, Any]) -> Selection | None:
     return response_filter.selection(expression)
 
 
-def _unknown(call: Call, kind: str) -> Rejection:
-    message = f"unknown {kind} {call.name[:SHOWN_CHARACTERS]!r}"
+def _unknown(call: Call, kind: str, known: Iterable[str]) -> Rejection:
+    near = nearest(call.name[:SHOWN_CHARACTERS], known)
+    hint = f"; did you mean {', '.join(near)}?" if near else ""
+    message = f"unknown {kind} {call.name[:SHOWN_CHARACTERS]!r}{hint}"
     return Rejection(id=call.id, code=INVALID_PARAMS, message=message, status=200)
 
 

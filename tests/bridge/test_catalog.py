@@ -139,16 +139,43 @@ def test_a_server_beside_the_documents_own_is_not_guessed_where_the_base_url_has
 
 
 @pytest.mark.parametrize(
-    ("server", "perhaps"),
+    ("servers", "base"),
     [
-        pytest.param("/v1", "https://docs.example/v1", id="a path"),
-        pytest.param("v1", "https://docs.example/specs/v1", id="beside the document"),
-        pytest.param("//api.example/v1", "https://api.example/v1", id="a host without a scheme"),
+        pytest.param(("/v1",), "https://docs.example/v1", id="a path"),
+        pytest.param(("v1",), "https://docs.example/specs/v1", id="beside the document"),
+        pytest.param(("../v1",), "https://docs.example/v1", id="above"),
+        pytest.param((".",), "https://docs.example/specs", id="where the document is"),
+        pytest.param(("/",), "https://docs.example", id="the root"),
+        pytest.param((), "https://docs.example", id="none"),
+        pytest.param(("//api.example/v1",), "https://api.example/v1", id="a host without a scheme"),
+        pytest.param(("https://api.example/v1",), "https://api.example/v1", id="absolute"),
     ],
 )
-def test_where_a_relative_server_may_be_is_told_and_not_taken(server, perhaps):
-    with pytest.raises(SpecError, match=re.escape(f"perhaps to {perhaps}")):
-        catalog(base=None, servers=(server,), location="https://user:pass@docs.example/specs/api.yaml?v=1")
+def test_servers_of_a_document_with_an_address_are_relative_to_it(servers, base):
+    made = catalog(
+        operation(), base=None, servers=servers, location="https://user:pass@docs.example/specs/api.yaml?v=1"
+    )
+    assert str(made.apis[0].base) == base
+
+
+@pytest.mark.parametrize(
+    ("base", "servers", "meant"),
+    [
+        ("https://x.example", ("https://x.example/api/v3",), "https://x.example/api/v3"),
+        ("https://gateway.example", ("https://x.example/api/v3/",), "https://gateway.example/api/v3"),
+        ("http://127.0.0.1:8080", ("/api/v3",), "http://127.0.0.1:8080/api/v3"),
+        ("https://x.example/other", ("https://x.example/api/v3",), None),
+        ("https://x.example", ("https://x.example",), None),
+        ("https://x.example", ("/",), None),
+        ("https://x.example", (), None),
+        ("https://x.example", ("https://x.example/api", "https://x.example"), None),
+    ],
+)
+def test_a_base_url_that_lacks_the_documents_path_is_doubted_and_taken(base, servers, meant):
+    made = catalog(operation(), base=base, servers=servers)
+    doubts = [note.message for note in made.apis[0].notes if note.kind == "base_url_doubtful"]
+    assert str(made.apis[0].base) == base
+    assert [doubt.rpartition(" ")[2] for doubt in doubts] == ([meant] if meant else [])
 
 
 @pytest.mark.parametrize(

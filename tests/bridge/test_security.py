@@ -8,7 +8,7 @@ from descriptions import catalog, operation, reasons
 from openapi_mcp_server.bridge import security
 from openapi_mcp_server.bridge.model import KeyPlace
 from openapi_mcp_server.openapi.model import SecurityChoice, SecurityScheme
-from openapi_mcp_server.settings.config import Auth
+from openapi_mcp_server.settings.apis import Auth
 
 
 def scheme(name, kind, location=None, parameter=None, http_scheme=None):

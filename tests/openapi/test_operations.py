@@ -304,7 +304,11 @@ WRONG: list[tuple[Any, str, str]] = [
     ({"security": [None]}, "/security/0", "expected object, got null"),
     ({"security": [{"a": [["x"]]}]}, "/security/0/a/0", "expected string, got array"),
     ({"servers": {}}, "/servers", "expected array, got object"),
-    ({"servers": [{}]}, "/servers", "none of these servers can be used"),
+    (
+        {"servers": [{}]},
+        "/servers",
+        "none of these servers can be used (#/paths/~1x/get/servers/0: the server has no url)",
+    ),
     ({"x-mcp": []}, "/x-mcp", "expected object, got array"),
 ]
 

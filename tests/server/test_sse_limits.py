@@ -387,3 +387,29 @@ def test_session_ids_do_not_repeat_and_are_not_made_by_clients():
         assert all(re.search(r"=[0-9a-f]{32}$", target) for target in targets)
 
     run(use, gateway(ScriptedApi()))
+
+
+@pytest.mark.anyio
+async def test_a_session_below_a_path_of_a_proxy_is_posted_to_below_it() -> None:
+    async with http_sse(gateway(ScriptedApi()), VISITORS, worker=2, prefix="/team1") as sse:
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+            if message.get("body"):
+                opened.set()
+
+        opened = trio.Event()
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/sse",
+            "headers": [(b"host", b"localhost")],
+            "query_string": b"",
+        }
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(sse, scope, trio.sleep_forever, send)
+            with trio.fail_after(5):
+                await opened.wait()
+            nursery.cancel_scope.cancel()
+    assert b"data: /team1/messages/w2/?session_id=" in b"".join(each.get("body", b"") for each in sent)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.settings.apis import Auth
 from openapi_mcp_server.settings.command_line import COMMAND_OPTIONS, FAMILIES, usage
-from openapi_mcp_server.settings.config import Auth, load
+from openapi_mcp_server.settings.config import load
 from openapi_mcp_server.settings.table import SETTINGS, TOPICS, by_topic
 
 SPEC = ["--spec-path", "openapi.yaml"]
@@ -211,13 +212,46 @@ def test_secrets_are_in_no_representation():
         (SPEC, {"AUTH_TYPE": "bearer", "AUTH_TOKEN": "a\nb"}, "AUTH_TOKEN: must be one line"),
         (SPEC, {"AUTH_TOKEN": "t", "AUTH_TOKEN_FILE": "/x"}, "AUTH_TOKEN: give either it or AUTH_TOKEN_FILE, not both"),
         (SPEC, {"AUTH_TOKEN_FILE": "/nowhere"}, "AUTH_TOKEN_FILE: cannot read /nowhere: No such file or directory"),
-        (SPEC, {"ADDITIONAL_SPECS": "[{"}, "ADDITIONAL_SPECS: must be a JSON array of objects"),
-        (SPEC, {"ADDITIONAL_SPECS": '[{"name":1}]'}, "Expected `str`, got `int` - at `$[0].name`"),
+        (SPEC, {"ADDITIONAL_SPECS": "{}"}, "ADDITIONAL_SPECS: must be a JSON array of objects"),
+        (SPEC, {"ADDITIONAL_SPECS": "[1]"}, "ADDITIONAL_SPECS: must be a JSON array of objects"),
+        (SPEC, {"ADDITIONAL_SPECS": "apis.json"}, "ADDITIONAL_SPECS_FILE takes the name of a file with it"),
+        (
+            SPEC,
+            {"ADDITIONAL_SPECS": "[{"},
+            "ADDITIONAL_SPECS: is not JSON: Input data was truncated (line 1, column 3)",
+        ),
+        (
+            SPEC,
+            {"ADDITIONAL_SPECS": '[\n  {"name": "é", "spec_path": "x",}\n]'},
+            "ADDITIONAL_SPECS: is not JSON: trailing comma in object (line 2, column 34)",
+        ),
+        (SPEC, {"ADDITIONAL_SPECS": '[{"name":["a"]}]'}, "ADDITIONAL_SPECS[0].name: must be text, not a list"),
+        (
+            SPEC,
+            {"ADDITIONAL_SPECS": '[{"name":"a","spec_path":"x"},{"nmae":"b"}]'},
+            "ADDITIONAL_SPECS[1]: has no field",
+        ),
+        (SPEC, {"ADDITIONAL_SPECS": '[{"nmae":"b"}]'}, "did you mean name? there are name, base_url, "),
+        (
+            SPEC,
+            {"ADDITIONAL_SPECS": '[{"name":"a","spec_path":"x","auth_type":"magic"}]'},
+            "ADDITIONAL_SPECS[0].auth_type: 'magic' must be one of none, basic, bearer, api_key",
+        ),
+        (
+            SPEC,
+            {"ADDITIONAL_SPECS": '[{"name":"a","spec_path":"x","auth_token":"a","auth_token_file":"b"}]'},
+            "ADDITIONAL_SPECS[0].auth_token: give either it or auth_token_file, not both",
+        ),
+        (
+            SPEC,
+            {"ADDITIONAL_SPECS": '[{"name":"a","spec_path":"x","auth_token_file":"/nowhere"}]'},
+            "ADDITIONAL_SPECS[0].auth_token_file: cannot read /nowhere: ",
+        ),
         (SPEC, {"ADDITIONAL_SPECS": '[{"name":"a"}]'}, "ADDITIONAL_SPECS[0]: give either spec_url or spec_path"),
         (
             SPEC,
             {"ADDITIONAL_SPECS": '[{"name":"a","spec_path":"x","auth_type":"basic"}]'},
-            "AUTH_USERNAME: is missing; ADDITIONAL_SPECS[0].auth_type is basic",
+            "ADDITIONAL_SPECS[0].auth_username: is missing; ADDITIONAL_SPECS[0].auth_type is basic",
         ),
         (
             [],

@@ -6,7 +6,7 @@ import pytest
 
 from openapi_mcp_server.bridge.model import HttpRequest, Origin
 from openapi_mcp_server.errors import ConfigError, CredentialError
-from openapi_mcp_server.settings.config import Auth
+from openapi_mcp_server.settings.apis import Auth
 from openapi_mcp_server.upstream.credentials import Credentials
 from scripted import tool
 

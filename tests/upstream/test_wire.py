@@ -55,7 +55,7 @@ STYLES: dict[tuple[str, str, bool], tuple[str, ...]] = {
     ("path", "matrix", True): (
         ";color=blue", ";color", ";color=blue;color=black;color=brown", ";R=100;G=200;B=150",
         ";color=a%2Fb%3Fc%26d%3De%2Cf%3Bg%20h%25", ";color=true", ";color=1.5", ";color", REFUSED,
-        ";color=a%2Cb;color=c%26d", ";a=%5B1%2C%7B%22b%22%3Anull%7D%5D",
+        ";color=a%2Cb;color=c%26d", ";a=1;a=%7B%22b%22%3Anull%7D",
     ),
     ("query", "form", False): (
         "color=blue", "color=", "color=blue,black,brown", "color=R,100,G,200,B,150",
@@ -65,7 +65,7 @@ STYLES: dict[tuple[str, str, bool], tuple[str, ...]] = {
     ("query", "form", True): (
         "color=blue", "color=", "color=blue&color=black&color=brown", "R=100&G=200&B=150",
         "color=a%2Fb%3Fc%26d%3De%2Cf%3Bg%20h%25", "color=true", "color=1.5", NOTHING, NOTHING,
-        "color=a%2Cb&color=c%26d", "a=%5B1%2C%7B%22b%22%3Anull%7D%5D",
+        "color=a%2Cb&color=c%26d", "a=1&a=%7B%22b%22%3Anull%7D",
     ),
     ("query", "spaceDelimited", False): (
         "color=blue", "color=", "color=blue%20black%20brown", "color=R%20100%20G%20200%20B%20150",
@@ -75,7 +75,7 @@ STYLES: dict[tuple[str, str, bool], tuple[str, ...]] = {
     ("query", "spaceDelimited", True): (
         "color=blue", "color=", "color=blue&color=black&color=brown", "R=100&G=200&B=150",
         "color=a%2Fb%3Fc%26d%3De%2Cf%3Bg%20h%25", "color=true", "color=1.5", NOTHING, NOTHING,
-        "color=a%2Cb&color=c%26d", "a=%5B1%2C%7B%22b%22%3Anull%7D%5D",
+        "color=a%2Cb&color=c%26d", "a=1&a=%7B%22b%22%3Anull%7D",
     ),
     ("query", "pipeDelimited", False): (
         "color=blue", "color=", "color=blue%7Cblack%7Cbrown", "color=R%7C100%7CG%7C200%7CB%7C150",
@@ -85,7 +85,7 @@ STYLES: dict[tuple[str, str, bool], tuple[str, ...]] = {
     ("query", "pipeDelimited", True): (
         "color=blue", "color=", "color=blue&color=black&color=brown", "R=100&G=200&B=150",
         "color=a%2Fb%3Fc%26d%3De%2Cf%3Bg%20h%25", "color=true", "color=1.5", NOTHING, NOTHING,
-        "color=a%2Cb&color=c%26d", "a=%5B1%2C%7B%22b%22%3Anull%7D%5D",
+        "color=a%2Cb&color=c%26d", "a=1&a=%7B%22b%22%3Anull%7D",
     ),
     ("query", "deepObject", False): (
         "color=blue", "color=", "color%5B%5D=blue&color%5B%5D=black&color%5B%5D=brown",
@@ -115,7 +115,7 @@ STYLES: dict[tuple[str, str, bool], tuple[str, ...]] = {
     ("cookie", "form", True): (
         "color=blue", "color=", "color=blue; color=black; color=brown", "R=100; G=200; B=150",
         "color=a%2Fb%3Fc%26d%3De%2Cf%3Bg%20h%25", "color=true", "color=1.5", NOTHING, NOTHING,
-        "color=a%2Cb; color=c%26d", "a=%5B1%2C%7B%22b%22%3Anull%7D%5D",
+        "color=a%2Cb; color=c%26d", "a=1; a=%7B%22b%22%3Anull%7D",
     ),
     ("cookie", "cookie", False): (
         "color=blue", "color=", "color=blue,black,brown", "color=R,100,G,200,B,150", REFUSED, "color=true",

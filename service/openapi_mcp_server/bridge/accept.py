@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from openapi_mcp_server.bridge.media.types import is_json, is_media_type
+from openapi_mcp_server.bridge.media.table import is_json
+from openapi_mcp_server.bridge.media.types import is_media_type
 from openapi_mcp_server.openapi.model import Operation
 
 _MOST_TYPES = 8

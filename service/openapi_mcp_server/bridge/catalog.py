@@ -15,7 +15,7 @@ from openapi_mcp_server.bridge.servers import Place
 from openapi_mcp_server.bridge.tool import Api, Compiled, SchemaLimits, compile_operation
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import ApiDescription, Note, Operation, SkippedOperation
-from openapi_mcp_server.settings.config import Auth
+from openapi_mcp_server.settings.apis import Auth
 
 _DEFAULT_LIMITS = SchemaLimits()
 
@@ -109,6 +109,8 @@ def _unique_names(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_C
 
 
 def _place_notes(place: Place) -> list[Note]:
+    if place.doubt:
+        return [Note(pointer="#/servers", kind="base_url_doubtful", message=place.doubt)]
     if place.unknown is None:
         return []
     return [Note(pointer=place.unknown.pointer, kind="base_url_unknown", message=place.unknown.problem)]

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from openapi_mcp_server.openapi.model import Note, SecurityScheme, SkippedOperation
-from openapi_mcp_server.settings.config import KeyLocation
+from openapi_mcp_server.settings.apis import KeyLocation
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
 """RFC 9110 section 9.2.1, and QUERY."""

@@ -15,8 +15,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from openapi_mcp_server.bridge.model import BodyPlan, HttpRequest, Tool
-from openapi_mcp_server.bridge.parameters.encoders import has_dot_segment
+from openapi_mcp_server.bridge.parameters.percent import fully_decoded
 from openapi_mcp_server.errors import ArgumentError
+from openapi_mcp_server.grammar import has_dot_segment
 
 _PATH = re.compile(r'/[!"$->@-~]*')
 _QUERY = re.compile(r'[!"$-~]*')
@@ -66,7 +67,7 @@ def _path(tool: Tool, holes: Mapping[int, str]) -> str:
     path = "".join(pieces)
     slashes = sum([part.count("/") for part in tool.path if isinstance(part, str)])
     has_shape = all(pieces) and path.count("/") == slashes and _PATH.fullmatch(path) is not None
-    if not has_shape or has_dot_segment(path):
+    if not has_shape or has_dot_segment(fully_decoded(path)):
         raise ArgumentError(f"these arguments do not fit the path {tool.template}: they would name another one")
     return path
 

@@ -14,7 +14,7 @@ import msgspec
 from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.model import ANONYMOUS, Access, KeyPlace
 from openapi_mcp_server.openapi.model import Operation, Parameter, SecurityChoice, SecurityScheme
-from openapi_mcp_server.settings.config import Auth
+from openapi_mcp_server.settings.apis import Auth
 
 MET = Access(kind="met")
 _REASON_LIMIT = 300

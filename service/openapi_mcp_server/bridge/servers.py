@@ -20,35 +20,51 @@ _HOW = "set API_BASE_URL (--api-url), or base_url in ADDITIONAL_SPECS"
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where an API is. ``documented``: the document's own servers, as far as they can be used. ``unknown``: why the
-    base is only a stand-in, good for looking and not for calling.
+    base is only a stand-in, good for looking and not for calling. ``doubt``: why it may not be what was meant.
     """
 
     base: BaseUrl
     documented: tuple[BaseUrl, ...]
     unknown: SpecError | None = None
+    doubt: str = ""
 
 
-def _base(configured: BaseUrl | None, description: ApiDescription, location: str) -> BaseUrl:
-    """The configured base, else the only absolute URL among the document's servers; SpecError if there is none.
-
-    A relative one would be at the host of the document (Server Object). That is told and not taken: who keeps a
-    document need not be who may see the credentials.
-    """
+def place(configured: BaseUrl | None, description: ApiDescription, location: str) -> Place:
+    """Where the API of a document is; ``location`` is the document's own URL, empty for a file."""
+    servers = _resolved(description, location)
+    documented = tuple(base for url in servers if "://" in url and (base := _usable(url)) is not None)
     if configured is not None:
-        return configured
-    servers = description.servers
+        return Place(base=configured, documented=documented, doubt=_doubt(configured, description, documented))
+    try:
+        return Place(base=_only(servers, description), documented=documented)
+    except SpecError as error:
+        return Place(base=next(iter(documented), ANYWHERE), documented=documented, unknown=error)
+
+
+def _resolved(description: ApiDescription, location: str) -> list[str]:
+    """The document's servers, relative ones resolved against its own URL; without any, ``/`` is meant (OpenAPI 3.0.4
+    and 3.1.1, Server Object, ``url``; OpenAPI Object, ``servers``; Swagger 2.0, ``host``). Those of a file stay as
+    they are.
+    """
+    if not location:
+        return list(description.servers)
+    all_dropped = any(note.kind == "server_dropped" for note in description.notes)
+    servers = description.servers or (() if all_dropped else ("/",))
+    return [_joined(_without_user(location), url) for url in servers]
+
+
+def _only(servers: Sequence[str], description: ApiDescription) -> BaseUrl:
+    """The only absolute URL; SpecError if there is none, or one too many."""
     absolute = list(dict.fromkeys(url for url in servers if "://" in url))
     if not absolute:
-        raise SpecError(
-            "#/servers", f"no absolute URL says where the API is{_reason(description)}; {_how(servers, location)}"
-        )
+        raise SpecError("#/servers", f"no absolute URL says where the API is{_reason(description)}; {_HOW}")
     if len(absolute) > 1:
-        named = ", ".join(map(_shown, absolute[:3]))
+        named = ", ".join(map(_without_user, absolute[:3]))
         raise SpecError("#/servers", f"{len(absolute)} URLs to choose from ({named}); {_HOW}")
     try:
         return base_url(absolute[0])
     except ValueError as error:
-        raise SpecError("#/servers", f"{_shown(absolute[0])} {error}; {_HOW}") from error
+        raise SpecError("#/servers", f"{_without_user(absolute[0])} {error}; {_HOW}") from error
 
 
 def _reason(description: ApiDescription) -> str:
@@ -57,19 +73,15 @@ def _reason(description: ApiDescription) -> str:
     return f" ({dropped[0].pointer}: {dropped[0].message})" if dropped else ""
 
 
-def _how(servers: Sequence[str], location: str) -> str:
-    perhaps = f", perhaps to {_shown(_joined(location, servers[0]))}" if location and servers else ""
-    return f"{_HOW}{perhaps}"
-
-
-def place(configured: BaseUrl | None, description: ApiDescription, location: str) -> Place:
-    """Where the API of a document is; ``location`` is the document's own URL, empty for a file."""
-    servers = description.servers
-    documented = tuple(base for url in servers if "://" in url and (base := _usable(url)) is not None)
-    try:
-        return Place(base=_base(configured, description, location), documented=documented)
-    except SpecError as error:
-        return Place(base=next(iter(documented), ANYWHERE), documented=documented, unknown=error)
+def _doubt(configured: BaseUrl, description: ApiDescription, documented: Sequence[BaseUrl]) -> str:
+    """A base URL that is an origin alone, where every server of the document has a path: most often half of what was
+    meant, and every call is answered with 404."""
+    paths = [base.path for base in documented] + [url for url in description.servers if url.startswith("/")]
+    paths = [path.rstrip("/") for path in paths]
+    if configured.path or not paths or not all(paths):
+        return ""
+    problem = f"API_BASE_URL is {configured} and the document's server is {description.servers[0]}"
+    return f"{problem}: if calls are answered with 404, set it to {configured}{paths[0]}"
 
 
 def operation_base(
@@ -110,11 +122,11 @@ def _joined(location: str, url: str) -> str:
         return ""
 
 
-def _shown(url: str) -> str:
-    """Without user information, which may be a secret."""
-    scheme, _, rest = url.partition("://")
+def _without_user(url: str) -> str:
+    """User information may be a secret."""
+    scheme, found, rest = url.partition("://")
     authority, slash, path = rest.partition("/")
-    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}" if found else url
 
 
 def _usable(url: str) -> BaseUrl | None:

@@ -32,7 +32,7 @@ from openapi_mcp_server.bridge.schemas.inputs import Argument, described
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.mcp.messages import Annotations, ToolEntry
 from openapi_mcp_server.openapi.model import ApiDescription, Note, NoteKind, Operation, Parameter
-from openapi_mcp_server.settings.config import Auth
+from openapi_mcp_server.settings.apis import Auth
 
 DIGEST = "openapi-mcp-server/digest"
 """Key of an entry's ``_meta``."""

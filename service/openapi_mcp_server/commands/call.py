@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import mimetypes
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, urlsplit
 
 import anyio
 import msgspec
@@ -19,6 +21,9 @@ from openapi_mcp_server.mcp.methods import LEGACY
 from openapi_mcp_server.observe.record import CallRecord
 from openapi_mcp_server.process.lifecycle import opened
 from openapi_mcp_server.settings.config import Config
+
+if TYPE_CHECKING:
+    from mcp import Client
 
 
 def run(config: Config) -> int:
@@ -36,26 +41,67 @@ def run(config: Config) -> int:
 
 
 def parse_arguments(pairs: Sequence[str]) -> dict[str, Any]:
-    """``name=text`` and ``name:=json``; the server reads "5" as 5 where the tool wants a number."""
-    arguments: dict[str, Any] = {}
+    """``name=text``, ``name:=json`` and ``name=@file``; what is given several times is a list.
+
+    The server reads "5" as 5 where the tool wants a number, and base64 where it wants a file.
+    """
+    arguments: dict[str, list[Any]] = {}
     for pair in pairs:
         name, found, value = pair.partition("=")
         if not found or not name.rstrip(":"):
-            raise ConfigError(pair, "write arguments as name=value, or name:=JSON")
-        if not name.endswith(":"):
-            arguments[name] = value
-            continue
+            raise ConfigError(pair, "write arguments as name=value, name:=JSON or name=@FILE")
+        arguments.setdefault(name.removesuffix(":"), []).append(_value(name, value))
+    return {name: values if len(values) > 1 else values[0] for name, values in arguments.items()}
+
+
+def _value(name: str, text: str) -> Any:  # noqa: ANN401 - what JSON has
+    if text.startswith("@") and not name.endswith(":"):
+        return _FromFile(name, Path(text[1:]))
+    if not name.endswith(":"):
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise ConfigError(name[:-1], f"the value after := is not JSON: {error}") from None
+
+
+class _FromFile(NamedTuple):
+    """An argument whose value is in a file. Whether it is text or a file itself depends on the tool."""
+
+    argument: str
+    path: Path
+
+    def value(self, schema: Mapping[str, Any]) -> str:
+        """``schema``: the tool's inputSchema."""
         try:
-            arguments[name[:-1]] = msgspec.json.decode(value)
-        except msgspec.DecodeError as error:
-            raise ConfigError(name[:-1], f"the value after := is not JSON: {error}") from None
-    return arguments
+            data = self.path.read_bytes()
+        except OSError as error:
+            hint = f"{self.argument}:='\"@…\"' gives text that begins with @"
+            raise ConfigError(self.argument, f"cannot read {self.path}: {error.strerror}; {hint}") from None
+        told = msgspec.json.encode(schema.get("properties", {}).get(self.argument))
+        if b'"contentEncoding"' not in told and b'"binary"' not in told:
+            with suppress(UnicodeDecodeError):
+                return data.decode()
+        media_type = mimetypes.guess_type(self.path.name)[0] or "application/octet-stream"
+        return f"data:{media_type};name={quote(self.path.name)};base64,{base64.b64encode(data).decode()}"
+
+
+def _read(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, with the contents of files."""
+
+    def read(value: Any) -> Any:  # noqa: ANN401 - what JSON has
+        if isinstance(value, _FromFile):
+            return value.value(schema)
+        return [read(each) for each in value] if isinstance(value, list) else value
+
+    return {name: read(value) for name, value in arguments.items()}
 
 
 async def _ask_document(config: Config, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Through the same gateway that a server would use."""
     tools = await read_catalog(config)
-    raw = msgspec.Raw(msgspec.json.encode(arguments))
+    schema = msgspec.json.decode(tools.tools[tool].input.schema) if tool in tools.tools else {}
+    raw = msgspec.Raw(msgspec.json.encode(_read(arguments, schema)))
     call = Call(id=1, method="tools/call", version=LEGACY[-1], size=len(bytes(raw)), name=tool, arguments=raw)
     async with opened(config, tools, _ignore) as gateway:
         answer = msgspec.json.decode(await gateway.answer(call, "stdio"))
@@ -67,20 +113,36 @@ async def _ask_document(config: Config, tool: str, arguments: Mapping[str, Any])
 
 async def _ask_server(config: Config, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """With the official client, which is the judge of our wire."""
-    from mcp import Client, MCPError  # noqa: PLC0415 - takes a second to import
-
+    try:
+        from mcp import Client, MCPError  # noqa: PLC0415 - takes a second to import
+    except ModuleNotFoundError:
+        problem = "needs the official client: install openapi-mcp-service[client]; scripts/run has it"
+        raise ConfigError("--server", problem) from None
     url = config.options["--server"]
     if not url.startswith(("http://", "https://")):
         raise ConfigError("--server", f"{url!r} must start with http:// or https://")
     try:
         async with Client(url) as client:
-            result = await client.call_tool(tool, dict(arguments))
+            schema = await _schema(client, tool) if "@" in " ".join(config.operands) else {}
+            result = await client.call_tool(tool, _read(arguments, schema))
     except MCPError as error:
         raise ConfigError(tool, f"{error}; the server at {url} refused it") from None
     except ExceptionGroup as group:  # how the client reports what its tasks met
         hint = "" if urlsplit(url).path.strip("/") else "; our servers' endpoint is at /mcp"
         raise Unreachable(f"{url}: {_first(group)}{hint}", outcome_unknown=False) from None
     return result.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+async def _schema(client: Client, tool: str) -> Mapping[str, Any]:
+    """What the tool takes, by the server's own list; nothing if it is not in it."""
+    cursor = None
+    while True:
+        page = await client.list_tools(cursor=cursor)
+        for each in page.tools:
+            if each.name == tool:
+                return each.input_schema
+        if not (cursor := page.next_cursor):
+            return {}
 
 
 def _first(error: BaseException) -> BaseException:

@@ -26,7 +26,8 @@ from openapi_mcp_server.openapi import operations
 from openapi_mcp_server.openapi.model import Note
 from openapi_mcp_server.openapi.text import overlay
 from openapi_mcp_server.openapi.text.document import Document, parse
-from openapi_mcp_server.settings.config import ApiConfig, Auth, Config
+from openapi_mcp_server.settings.apis import ApiConfig, Auth
+from openapi_mcp_server.settings.config import Config
 from openapi_mcp_server.upstream.addresses import AddressRule
 from openapi_mcp_server.upstream.credentials import Credentials
 
@@ -38,6 +39,9 @@ each 0.3 ms, where it hashes, and a wait begins anew whenever somebody lets go: 
 wait for all of it. 280 ms were seen, 10 ms with this; the reload takes no longer."""
 
 logger = logging.getLogger(__name__)
+
+_FOR_THE_OPERATOR = frozenset({"overlay_unused", "override_unused", "base_url_doubtful"})
+"""Notes about settings, not about the document."""
 
 
 class _Texts(NamedTuple):
@@ -291,7 +295,7 @@ def report(config: Config, tools: ToolCatalog) -> None:
                 "no operation became a tool: see INCLUDE_TAGS, EXCLUDE_TAGS, inspect", extra={"api": api.name}
             )
         for note in api.notes:
-            level = logging.WARNING if note.kind in {"overlay_unused", "override_unused"} else logging.DEBUG
+            level = logging.WARNING if note.kind in _FOR_THE_OPERATOR else logging.DEBUG
             logger.log(level, note.message, extra={"api": api.name, "pointer": note.pointer, "kind": note.kind})
     _report_security(config, tools)
     for each in tools.skipped:

@@ -16,8 +16,9 @@ Style = Literal["simple", "label", "matrix", "form", "spaceDelimited", "pipeDeli
 Dialect = Literal["2.0", "3.0", "3.1", "3.2"]
 NoteKind = Literal[
     "path_repaired", "variable_undeclared", "parameter_dropped", "parameter_repeated", "parameter_repaired",
-    "body_dropped", "keyword_dropped", "pattern_dropped", "schema_repaired", "reference_static", "response_dropped",
-    "output_dropped", "input_shortened", "security_dropped", "server_dropped", "base_url_unknown", "info_dropped",
+    "body_repaired", "body_dropped", "keyword_dropped", "pattern_dropped", "schema_repaired", "reference_static",
+    "response_dropped", "output_dropped", "input_shortened", "security_dropped", "server_dropped", "base_url_unknown",
+    "base_url_doubtful", "info_dropped",
     "extension_ignored", "overlay_unused", "override_unused",
 ]  # fmt: skip
 """What each means is in `openapi_mcp_server.openapi.notes.KINDS`."""
@@ -60,7 +61,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 
     ``content_type`` is set where the parameter is described by ``content`` (then ``style`` does not apply), and
     ``encoding`` where that is a form whose properties are written in ways of their own.
-    ``explode`` and ``style`` are the effective values. Collection formats of Swagger 2.0 arrive as styles.
+    ``explode`` and ``style`` are the effective values. Collection formats of Swagger 2.0 arrive as styles; ``inner``
+    are those of the lists within a list. ``spans_segments``: a path's value may be several segments with their slashes.
     """
 
     pointer: str
@@ -72,6 +74,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     explode: bool
     allow_reserved: bool = False
     allow_empty_value: bool = False
+    inner: tuple[Style, ...] = ()
+    spans_segments: bool = False
     content_type: str | None = None
     encoding: Mapping[str, Encoding] = {}
     description: str = ""
@@ -81,6 +85,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 class Encoding(msgspec.Struct, frozen=True, kw_only=True):
     """The Encoding Object of one value in a form or multipart body; None where the document is silent.
 
+    ``inner`` means what it does in a `Parameter`.
     The last three are for a value that is a multipart body itself (3.2), and mean what they do in a `MediaType`.
     """
 
@@ -88,6 +93,7 @@ class Encoding(msgspec.Struct, frozen=True, kw_only=True):
     style: Style | None = None
     explode: bool | None = None
     allow_reserved: bool = False
+    inner: tuple[Style, ...] = ()
     headers: tuple[Parameter, ...] = ()
     encoding: Mapping[str, Encoding] = {}
     prefix_encoding: tuple[Encoding, ...] = ()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from openapi_mcp_server.openapi.model import ApiDescription
 from openapi_mcp_server.openapi.notes import Notes
-from openapi_mcp_server.openapi.pointers import ROOT
+from openapi_mcp_server.openapi.pointers import ROOT, tokens
 from openapi_mcp_server.openapi.reading.dialect import D, Dialect, Source
 from openapi_mcp_server.openapi.reading.objects import Info, is_there, read, read_map, reader, written
 from openapi_mcp_server.openapi.reading.openapi3 import OpenApi3
@@ -23,8 +25,30 @@ def describe(document: Document, *, max_operations: int = MAX_OPERATIONS) -> Api
     root = read_map(Located(ROOT, msgspec.Raw(document.json)))
     source = Source(document=document, root=root, references=References(document), notes=Notes())
     if document.dialect == "2.0":
-        return _described(Swagger2(source), source, max_operations)
-    return _described(OpenApi3(source), source, max_operations)
+        description = _described(Swagger2(source), source, max_operations)
+    else:
+        description = _described(OpenApi3(source), source, max_operations)
+    return _in_its_authors_words(description, document.files_at) if document.files_at else description
+
+
+def _in_its_authors_words(description: ApiDescription, files_at: str) -> ApiDescription:
+    """Places in other files as ``sub/pets.yaml#/Pet``: where they stand in the one document nobody has written."""
+    place = re.compile(rf"#/{re.escape(files_at)}/([^/\s',;)]+)")
+
+    def told(text: str) -> str:
+        return place.sub(lambda found: f"{tokens(f'#/{found[1]}')[0]}#", text)
+
+    return msgspec.structs.replace(
+        description,
+        notes=tuple(
+            msgspec.structs.replace(note, pointer=told(note.pointer), message=told(note.message))
+            for note in description.notes
+        ),
+        skipped=tuple(
+            msgspec.structs.replace(each, pointer=told(each.pointer), reason=told(each.reason))
+            for each in description.skipped
+        ),
+    )
 
 
 def _described(dialect: Dialect[D], source: Source, max_operations: int) -> ApiDescription:

@@ -29,6 +29,7 @@ from openapi_mcp_server.bridge.model import ToolCatalog, base_url
 from openapi_mcp_server.demo.app import DemoApp, document
 from openapi_mcp_server.documents.loading import Documents, address_rule, credentials, report
 from openapi_mcp_server.documents.refresh import Refresh, running
+from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.gateway import Gateway, Serving
 from openapi_mcp_server.mcp.messages import ServerInfo
 from openapi_mcp_server.observe import logs
@@ -251,8 +252,10 @@ async def _traced(config: Config, tally: Tally, metrics: Metrics | None) -> Asyn
     if config.tracing is None:
         yield untraced
         return
-    from openapi_mcp_server.observe.traces.tracing import tracer  # noqa: PLC0415 - OpenTelemetry, for those who want it
-
+    try:
+        from openapi_mcp_server.observe.traces.tracing import tracer  # noqa: PLC0415 - OpenTelemetry, for those who want it
+    except ModuleNotFoundError:
+        raise ConfigError("TRACING", "needs OpenTelemetry: install openapi-mcp-service[tracing]") from None
     traces = tracer(config.tracing)
     if metrics is not None:
         metrics.follow_dropped_spans(traces.dropped)
@@ -303,7 +306,7 @@ async def _serve_http(
     visitors = allowed(config)
     async with (
         streamable_http(gateway, visitors, draining=readiness.is_draining) as mcp,
-        http_sse(gateway, visitors, worker=config.worker or 0) as sse,
+        http_sse(gateway, visitors, worker=config.worker or 0, prefix=config.public_path_prefix) as sse,
         _until_signal(stop),
         anyio.create_task_group() as tasks,
     ):

@@ -55,23 +55,32 @@ SESSION_ID_BYTES = 16
 
 
 @asynccontextmanager
-async def http_sse(gateway: Gateway, visitors: Visitors, *, worker: int) -> AsyncIterator[HttpSse]:
-    """The application, tended for as long as the context lasts. ``worker`` is its number in addresses."""
+async def http_sse(gateway: Gateway, visitors: Visitors, *, worker: int, prefix: str = "") -> AsyncIterator[HttpSse]:
+    """The application, tended for as long as the context lasts. ``worker`` is its number in addresses; ``prefix``: the
+    path below which a proxy serves it.
+    """
     async with anyio.create_task_group() as tasks:
-        app = HttpSse(gateway, visitors, worker, tasks)
+        app = HttpSse(gateway, visitors, Address(f"/messages/w{worker}/", prefix), tasks)
         gateway.tell_changes(app.tell_changes)
         tasks.start_soon(app.streams.tend)
         yield app
         tasks.cancel_scope.cancel()
 
 
+class Address(NamedTuple):
+    """Where sessions are posted to: ``path`` as it arrives here, below ``prefix`` as clients have to write it."""
+
+    path: str
+    prefix: str
+
+
 class HttpSse:
     """The ASGI application for ``/sse`` and everything below ``/messages/``; made by `http_sse`."""
 
-    def __init__(self, gateway: Gateway, visitors: Visitors, worker: int, tasks: TaskGroup) -> None:
+    def __init__(self, gateway: Gateway, visitors: Visitors, address: Address, tasks: TaskGroup) -> None:
         self._gateway = gateway
         self._visitors = visitors
-        self._path = f"/messages/w{worker}/"
+        self._address = address
         self._tasks = tasks
         self._sessions: dict[str, _Session] = {}
         self._is_draining = False
@@ -117,7 +126,7 @@ class HttpSse:
         session_id = secrets.token_hex(SESSION_ID_BYTES)
         stream = EventStream(send, self.streams)
         session = self._sessions[session_id] = _Session(self._gateway, self._tasks, stream)
-        stream.put(event(f"{self._path}?session_id={session_id}".encode(), b"endpoint"))
+        stream.put(event(f"{self._address.prefix}{self._address.path}?session_id={session_id}".encode(), b"endpoint"))
         try:
             await stream.serve(receive, session.advance)
         finally:
@@ -148,7 +157,7 @@ class HttpSse:
         if scope["method"] != "POST":
             raise Refusal(405, "messages are posted", _allow(b"POST"))
         named = parse_qs(scope["query_string"].decode("latin-1")).get("session_id", [])
-        session = self._sessions.get(named[0]) if len(named) == 1 and scope["path"] == self._path else None
+        session = self._sessions.get(named[0]) if len(named) == 1 and scope["path"] == self._address.path else None
         if session is None:
             raise _unknown()
         return session

@@ -33,9 +33,10 @@ usage: openapi-mcp-server [serve] --spec-path FILE | --spec-url URL [option …]
             the bundled demo API
        openapi-mcp-server inspect --spec-path FILE [option …]
             what a document turns into
-       openapi-mcp-server call TOOL [name=value …] [name:=JSON …] --server URL
+       openapi-mcp-server call TOOL [argument …] --server URL
        openapi-mcp-server call TOOL … --spec-path FILE [option …]
-            one call, on a running server or straight from a document
+            one call, on a running server or straight from a document;
+            arguments are name=value, name:=JSON or name=@FILE
        openapi-mcp-server --help | --version
 """
 RULE = (

@@ -15,7 +15,11 @@ Reader = Callable[[str], Any]
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """One row. ``default`` is text like any other value, None where there is none. A ``secret`` is never shown."""
+    """One row. ``default`` is text like any other value, None where there is none. A ``secret`` is never shown.
+
+    ``field`` is the name of its value in `config.Config` where that is not the setting's in lower case. ``element`` is
+    its name in an element of ADDITIONAL_SPECS, for what each API has of its own; AUTH_… need none.
+    """
 
     name: str
     read: Reader
@@ -23,10 +27,21 @@ class Setting(msgspec.Struct, frozen=True):
     help: str
     flag: str = ""
     secret: bool = False
+    field: str = ""
+    element: str = ""
 
     @property
     def is_switch(self) -> bool:
         return self.read is boolean
+
+    @property
+    def config_field(self) -> str:
+        return self.field or self.name.lower()
+
+    @property
+    def element_field(self) -> str:
+        """Its name in an element of ADDITIONAL_SPECS; empty for what all APIs have together."""
+        return self.element or (self.name.lower() if self.name.startswith("AUTH_") else "")
 
     @property
     def option(self) -> str:
@@ -116,6 +131,18 @@ def words(value: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in value.split(",") if word.strip())
 
 
+def tags(value: str) -> frozenset[str]:
+    return frozenset(words(value))
+
+
+def path_prefix(value: str) -> str:
+    """A path of plain segments, with its leading slash and without one at its end."""
+    path = value.strip().strip("/")
+    if path and not re.fullmatch(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*", path):
+        raise ValueError("must be a path such as /team1 or /apis/pets")
+    return f"/{path}" if path else ""
+
+
 def level(value: str) -> str:
     name = value.strip().upper()
     if name not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
@@ -144,18 +171,23 @@ def exporters(value: str) -> tuple[str, ...]:
     return tuple(name for name in ("xray", "otlp") if name in asked)
 
 
+DAEMON = "127.0.0.1:2000"
+COLLECTOR = "http://localhost:4318"
+"""Where traces go where nothing is said: X-Ray's daemon and an OTLP collector by their own documentation."""
+COLLECTOR_TIMEOUT_MILLISECONDS = "10000"
+
 _COLLECTOR = {
-    "ENDPOINT": "Address of the collector, http://localhost:4318 if left out; /v1/traces is added",
+    "ENDPOINT": f"Address of the collector, {COLLECTOR} if left out; /v1/traces is added",
     "PROTOCOL": "http/protobuf, the only one",
     "HEADERS": "What the collector asks for, such as a key: name=value, separated by commas",
-    "TIMEOUT": "Milliseconds for sending a batch, 10000 if left out",
+    "TIMEOUT": f"Milliseconds for sending a batch, {COLLECTOR_TIMEOUT_MILLISECONDS} if left out",
     "COMPRESSION": "none, gzip or deflate",
     "CERTIFICATE": "File with the certificates (PEM) that the collector's is checked against",
     "CLIENT_KEY": "File with the key (PEM) for a collector that asks for a certificate",
     "CLIENT_CERTIFICATE": "File with the certificate (PEM) for it",
 }
 TRACING_SETTINGS: tuple[Setting, ...] = (
-    Setting("AWS_XRAY_DAEMON_ADDRESS", text, None, "127.0.0.1:2000 if left out; or tcp:host:port udp:host:port"),
+    Setting("AWS_XRAY_DAEMON_ADDRESS", text, None, f"{DAEMON} if left out; or tcp:host:port udp:host:port"),
     Setting("OTEL_SERVICE_NAME", text, None, "Name of the service in traces; left out: SERVER_NAME"),
     Setting("OTEL_RESOURCE_ATTRIBUTES", text, None, "More about the service: name=value, separated by commas"),
     Setting("OTEL_PROPAGATORS", text, None, "How traces are continued: tracecontext,xray if left out; or none"),
@@ -180,20 +212,39 @@ TRACING_SETTINGS: tuple[Setting, ...] = (
 """Of others, named as they name them. They are text here: `telemetry` reads them, and only if something is traced."""
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("API_NAME", text, None, "Name of the API; tools carry it where there are several"),
-    Setting("API_BASE_URL", text, None, "Where the API is; may be left out where the document names one", "--api-url"),
+    Setting("API_NAME", text, None, "Name of the API; tools carry it where there are several", element="name"),
+    Setting(
+        "API_BASE_URL",
+        text,
+        None,
+        "Where the API is; may be left out where the document names one",
+        "--api-url",
+        element="base_url",
+    ),
     Setting(
         "ALLOWED_SERVERS",
         words,
         "",
         "Other servers of the document that calls and credentials may go to: URLs, separated by commas",
+        element="allowed_servers",
     ),
-    Setting("API_SPEC_URL", text, None, "Address of the OpenAPI document", "--spec-url"),
-    Setting("API_SPEC_PATH", text, None, "File with the OpenAPI document", "--spec-path"),
+    Setting("API_SPEC_URL", text, None, "Address of the OpenAPI document", "--spec-url", element="spec_url"),
+    Setting("API_SPEC_PATH", text, None, "File with the OpenAPI document", "--spec-path", element="spec_path"),
     Setting(
-        "API_OVERLAYS", words, "", "Overlays that change the document first: files, separated by commas", "--overlays"
+        "API_OVERLAYS",
+        words,
+        "",
+        "Overlays that change the document first: files, separated by commas",
+        "--overlays",
+        element="overlays",
     ),
-    Setting("TOOL_OVERRIDES", text, None, "File that says how operations are presented, or hides them (docs/tools.md)"),
+    Setting(
+        "TOOL_OVERRIDES",
+        text,
+        None,
+        "File that says how operations are presented, or hides them (docs/tools.md)",
+        element="tool_overrides",
+    ),
     Setting(
         "ADDITIONAL_SPECS",
         text,
@@ -201,21 +252,31 @@ SETTINGS: tuple[Setting, ...] = (
         "More APIs: a JSON array of name, base_url, spec_url or spec_path, overlays, tool_overrides, allowed_servers, "
         "auth_…",
     ),
-    Setting("INCLUDE_TAGS", words, "", "Only operations with one of these tags, separated by commas"),
-    Setting("EXCLUDE_TAGS", words, "", "No operation with one of these tags; wins over INCLUDE_TAGS"),
+    Setting("INCLUDE_TAGS", tags, "", "Only operations with one of these tags, separated by commas"),
+    Setting("EXCLUDE_TAGS", tags, "", "No operation with one of these tags; wins over INCLUDE_TAGS"),
     Setting("AUTH_TYPE", auth_kind, "none", "How to log in: none, basic, bearer or api_key"),
     Setting("AUTH_USERNAME", text, None, "User name, for basic"),
     Setting("AUTH_PASSWORD", text, None, "Password, for basic", secret=True),
     Setting("AUTH_TOKEN", text, None, "Token, for bearer", secret=True),
     Setting("AUTH_API_KEY", text, None, "Key, for api_key", secret=True),
-    Setting("AUTH_API_KEY_NAME", text, None, "Name of the key; left out: as the document says, or X-API-Key"),
+    Setting(
+        "AUTH_API_KEY_NAME",
+        text,
+        None,
+        "Name of the key; left out: as the document says, or X-API-Key",
+    ),
     Setting(
         "AUTH_API_KEY_IN",
         one_of("header", "query", "cookie"),
         None,
         "Where the key goes: header, query or cookie; left out: as the document says, or header",
     ),
-    Setting("AUTH_TOKEN_TTL", integer(1, 86_400), "3600", "For cognito, which is not available in this version"),
+    Setting(
+        "AUTH_TOKEN_TTL",
+        integer(1, 86_400),
+        "3600",
+        "For cognito, which is not available in this version",
+    ),
     Setting("AUTH_COGNITO_CLIENT_ID", text, None, "Likewise"),
     Setting("AUTH_COGNITO_CLIENT_SECRET", text, None, "Likewise", secret=True),
     Setting("AUTH_COGNITO_USERNAME", text, None, "Likewise"),
@@ -236,7 +297,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "RESPONSE_FILTER", boolean, "true", "Offer an argument by which a model selects parts of an answer (JMESPath)"
     ),
-    Setting("ENABLE_OPERATION_PROMPTS", boolean, "true", "Offer a prompt for each operation"),
+    Setting(
+        "ENABLE_OPERATION_PROMPTS", boolean, "true", "Offer a prompt for each operation", field="operation_prompts"
+    ),
     Setting("ALLOW_INSECURE_HTTP", boolean, "false", "Allow http:// beyond this machine, for the document and the API"),
     Setting("ALLOW_PRIVATE_NETWORKS", boolean, "false", "Allow private and loopback addresses"),
     Setting(
@@ -253,8 +316,8 @@ SETTINGS: tuple[Setting, ...] = (
         "scripts/run and the image set http",
         "--transport",
     ),
-    Setting("SERVER_HOST", text, "127.0.0.1", "Address to listen on", "--host"),
-    Setting("SERVER_PORT", integer(0, 65_535), "8000", "Port to listen on; 0 takes a free one", "--port"),
+    Setting("SERVER_HOST", text, "127.0.0.1", "Address to listen on", "--host", field="host"),
+    Setting("SERVER_PORT", integer(0, 65_535), "8000", "Port to listen on; 0 takes a free one", "--port", field="port"),
     Setting("ALLOWED_HOSTS", words, "", "Host headers beside localhost: host, host:port, host:* or *"),
     Setting(
         "ALLOWED_ORIGINS",
@@ -262,13 +325,31 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "Web pages that may call, beside those of localhost: https://host, https://host:port",
     ),
+    Setting(
+        "PUBLIC_PATH_PREFIX",
+        path_prefix,
+        "",
+        "Path below which a proxy serves this server, such as /team1: HTTP+SSE clients are sent there",
+    ),
     Setting("INBOUND_AUTH", not_yet("none"), None, "Must be none to listen on an address other machines reach"),
     Setting("SERVER_NAME", text, "openapi-mcp-server", "Name that clients are told"),
     Setting("SERVER_DEBUG", boolean, "false", "The same as LOG_LEVEL=DEBUG", "--debug"),
     Setting("LOG_LEVEL", level, "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
     Setting("LOG_FORMAT", one_of("json", "text"), "json", "json, or text for people"),
-    Setting("SERVER_MESSAGE_TIMEOUT", seconds(0.1, 3600), "60", "Seconds that one tool call may take in all"),
-    Setting("HTTP_TIMEOUT", seconds(0.1, 3600), "30", "Seconds for one attempt to reach the API, inside the call's"),
+    Setting(
+        "SERVER_MESSAGE_TIMEOUT",
+        seconds(0.1, 3600),
+        "60",
+        "Seconds that one tool call may take in all",
+        field="message_timeout_seconds",
+    ),
+    Setting(
+        "HTTP_TIMEOUT",
+        seconds(0.1, 3600),
+        "30",
+        "Seconds for one attempt to reach the API, inside the call's",
+        field="http_timeout_seconds",
+    ),
     Setting("HTTP_MAX_CONNECTIONS", integer(1, 10_000), "100", "Connections to one API at once"),
     Setting("HTTP_MAX_KEEPALIVE", integer(0, 10_000), "20", "Idle connections to APIs that are kept"),
     Setting("HTTP_RETRIES", integer(0, 5), "2", "More attempts after one that failed, where they do no harm; 0: none"),
@@ -285,7 +366,13 @@ SETTINGS: tuple[Setting, ...] = (
         "30",
         "A process that does nothing any more for so long writes where it hangs and ends with exit code 14; 0: never",
     ),
-    Setting("ENABLE_PROMETHEUS", boolean, "false", "Metrics for Prometheus, at /metrics on PROMETHEUS_PORT"),
+    Setting(
+        "ENABLE_PROMETHEUS",
+        boolean,
+        "false",
+        "Metrics for Prometheus, at /metrics on PROMETHEUS_PORT",
+        field="prometheus",
+    ),
     Setting("PROMETHEUS_PORT", integer(0, 65_535), "9090", "Port for metrics, on SERVER_HOST; 0 takes a free one"),
     Setting("WORKERS", integer(1, 64), "1", "Worker processes behind a proxy, on SERVER_PORT and the ports after it"),
     Setting(
@@ -299,6 +386,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TRACING", exporters, "none", "Where spans go: xray, otlp, both separated by a comma, or none"),
     *TRACING_SETTINGS,
 )
+
+
+def default(name: str) -> Any:  # noqa: ANN401 - what the setting's reader makes
+    """The value of a setting that nobody has set."""
+    setting = next(each for each in SETTINGS if each.name == name)
+    return None if setting.default is None else setting.read(setting.default)
+
 
 TOPICS: tuple[tuple[str, str], ...] = (
     ("The API and its document", "API_NAME"),

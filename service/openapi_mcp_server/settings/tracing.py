@@ -14,8 +14,17 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.grammar import is_token
 from openapi_mcp_server.settings.command_line import Given
-from openapi_mcp_server.settings.table import boolean, integer, one_of, words
+from openapi_mcp_server.settings.table import (
+    COLLECTOR,
+    COLLECTOR_TIMEOUT_MILLISECONDS,
+    DAEMON,
+    boolean,
+    integer,
+    one_of,
+    words,
+)
 
 Propagator = Literal["tracecontext", "xray"]
 Sampler = Literal["always_on", "always_off", "traceidratio", "xray"]
@@ -29,11 +38,7 @@ SAMPLERS = (
     "parentbased_always_off",
     "parentbased_traceidratio",
 )
-_DEFAULT_DAEMON = "127.0.0.1:2000"
-_DEFAULT_COLLECTOR = "http://localhost:4318"
-_DEFAULT_TIMEOUT_MILLISECONDS = "10000"
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^\s:\[\]]+)):(?P<port>\d{1,5})")
-_KEY = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LEAST_TIMEOUT_MILLISECONDS = 100
 """The specification counts in milliseconds, Python's own SDK in seconds: a value below this is meant for that one."""
 
@@ -92,7 +97,7 @@ def tracing(given: Mapping[str, Given], environ: Mapping[str, str], read_file: C
     read = _Reading(given)
     sampler, follows_parent = read("OTEL_TRACES_SAMPLER", _sampler, "xray" if "xray" in exporters else None)
     resource = read("OTEL_RESOURCE_ATTRIBUTES", _pairs, "")
-    udp, tcp = read("AWS_XRAY_DAEMON_ADDRESS", _daemon, _DEFAULT_DAEMON)
+    udp, tcp = read("AWS_XRAY_DAEMON_ADDRESS", _daemon, DAEMON)
     return Tracing(
         to_xray="xray" in exporters,
         otlp=_otlp(read, read_file) if "otlp" in exporters else None,
@@ -156,9 +161,9 @@ def _otlp(read: _Reading, read_file: Callable[[str], str]) -> Otlp:
 
     whole = read("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", _endpoint, None)
     return Otlp(
-        endpoint=whole or f"{read('OTEL_EXPORTER_OTLP_ENDPOINT', _endpoint, _DEFAULT_COLLECTOR)}/v1/traces",
+        endpoint=whole or f"{read('OTEL_EXPORTER_OTLP_ENDPOINT', _endpoint, COLLECTOR)}/v1/traces",
         headers=read.otlp("HEADERS", _headers, ""),
-        timeout_seconds=read.otlp("TIMEOUT", _milliseconds, _DEFAULT_TIMEOUT_MILLISECONDS) / 1000,
+        timeout_seconds=read.otlp("TIMEOUT", _milliseconds, COLLECTOR_TIMEOUT_MILLISECONDS) / 1000,
         compression=read.otlp("COMPRESSION", one_of("none", "gzip", "deflate"), "none"),
         certificate=read.otlp("CERTIFICATE", readable, None),
         client_key=read.otlp("CLIENT_KEY", readable, None),
@@ -195,7 +200,7 @@ def _milliseconds(value: str) -> int:
 
 def _headers(value: str) -> dict[str, str]:
     headers = {name.lower(): text for name, text in _pairs(value).items()}
-    if any(not _KEY.fullmatch(name) or re.search(r"[^\t -~]", text) for name, text in headers.items()):
+    if any(not is_token(name) or re.search(r"[^\t -~]", text) for name, text in headers.items()):
         raise ValueError("must be headers as name=value, separated by commas, values percent-encoded")
     return headers
 

@@ -19,6 +19,7 @@ from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.media.content import ANSWER_LIMIT
 from openapi_mcp_server.bridge.model import IDEMPOTENT_METHODS, HttpRequest, HttpResponse, Origin
 from openapi_mcp_server.errors import BadResponse, Refused, Timeout, TooLarge, Unreachable, UpstreamError
+from openapi_mcp_server.settings.table import default
 from openapi_mcp_server.upstream import retries
 from openapi_mcp_server.upstream.breaker import State
 from openapi_mcp_server.upstream.gates import Gate
@@ -56,12 +57,12 @@ _LIBRARY_ERRORS = tuple(kind for kind, *_ in _FAILURES)
 class Asking(msgspec.Struct, frozen=True, kw_only=True):
     """How APIs are asked. ``max_connections`` is to each, ``max_keepalive`` to all of them together."""
 
-    max_connections: int = 100
-    max_keepalive: int = 20
-    attempt_seconds: float = 30.0
+    max_connections: int = default("HTTP_MAX_CONNECTIONS")
+    max_keepalive: int = default("HTTP_MAX_KEEPALIVE")
+    attempt_seconds: float = default("HTTP_TIMEOUT")
     answer_bytes: int = ANSWER_LIMIT
-    retries: int = 2
-    breaker: bool = True
+    retries: int = default("HTTP_RETRIES")
+    breaker: bool = default("HTTP_BREAKER")
 
 
 class Upstream:

@@ -7,8 +7,7 @@ more (its own data, higher limits), and the operator has configured them to be u
 from __future__ import annotations
 
 import base64
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import assert_never
 from urllib.parse import quote, unquote_plus
 
@@ -16,14 +15,9 @@ import msgspec
 
 from openapi_mcp_server.bridge.model import HttpRequest, Origin, Tool
 from openapi_mcp_server.errors import ConfigError, CredentialError
-from openapi_mcp_server.settings.config import Auth, KeyLocation
+from openapi_mcp_server.grammar import is_cookie_value, is_obsolete_field_value, is_token
+from openapi_mcp_server.settings.apis import Auth, KeyLocation
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-"""RFC 9110 section 5.6.2: the name of a header or cookie."""
-_FIELD_VALUE = re.compile(r"[!-~\x80-\xff]+(?:[ \t]+[!-~\x80-\xff]+)*")
-"""RFC 9110 section 5.5."""
-_COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]+")
-"""RFC 6265 section 4.1.1."""
 _NOT_FOR_KEYS = frozenset(
     {"accept", "accept-encoding", "connection", "content-length", "content-type", "cookie", "expect", "host"}
     | {"keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
@@ -89,7 +83,7 @@ def _prepared(api: str, auth: Auth, origins: frozenset[Origin]) -> _Credential:
             pair = base64.b64encode(f"{auth.username}:{auth.password}".encode()).decode("ascii")
             return _Credential(origins=origins, location="header", name="Authorization", text=f"Basic {pair}")
         case "bearer":
-            _require(_FIELD_VALUE, auth.token, "AUTH_TOKEN", api)
+            _require(is_obsolete_field_value, auth.token, "AUTH_TOKEN", api)
             return _Credential(origins=origins, location="header", name="Authorization", text=f"Bearer {auth.token}")
         case "api_key":
             return _Credential(origins=origins, location=auth.key_in, name=auth.key_name, text=_key(api, auth))
@@ -102,17 +96,17 @@ def _prepared(api: str, auth: Auth, origins: frozenset[Origin]) -> _Credential:
 def _key(api: str, auth: Auth) -> str:
     if auth.key_in == "query":
         return f"{quote(auth.key_name, safe='')}={quote(auth.api_key, safe='')}"
-    if _TOKEN.fullmatch(auth.key_name) is None or auth.key_name.lower() in _NOT_FOR_KEYS:
+    if not is_token(auth.key_name) or auth.key_name.lower() in _NOT_FOR_KEYS:
         raise ConfigError("AUTH_API_KEY_NAME", f"{auth.key_name!r} cannot be the {auth.key_in} of a key")
     if auth.key_in == "header":
-        _require(_FIELD_VALUE, auth.api_key, "AUTH_API_KEY", api)
+        _require(is_obsolete_field_value, auth.api_key, "AUTH_API_KEY", api)
         return auth.api_key
-    _require(_COOKIE_VALUE, auth.api_key, "AUTH_API_KEY", api)
+    _require(is_cookie_value, auth.api_key, "AUTH_API_KEY", api)
     return f"{auth.key_name}={auth.api_key}"
 
 
-def _require(pattern: re.Pattern[str], value: str, setting: str, api: str) -> None:
-    if pattern.fullmatch(value) is None:
+def _require(fits: Callable[[str], object], value: str, setting: str, api: str) -> None:
+    if not value or not fits(value):
         raise ConfigError(setting, f"the value for {api} holds a character that cannot be sent in its place")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import h11
 
-from openapi_mcp_server.bridge.media.content import is_stream
+from openapi_mcp_server.bridge.media.table import is_stream
 from openapi_mcp_server.bridge.model import HttpResponse
 from openapi_mcp_server.errors import BadResponse
 

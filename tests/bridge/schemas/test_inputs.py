@@ -32,7 +32,7 @@ from openapi_mcp_server.bridge.request import build
 from openapi_mcp_server.bridge.schemas.edits import LEFT_OUT
 from openapi_mcp_server.bridge.tool import SchemaLimits
 from openapi_mcp_server.errors import ArgumentError
-from openapi_mcp_server.settings.config import Auth
+from openapi_mcp_server.settings.apis import Auth
 
 # Arguments
 

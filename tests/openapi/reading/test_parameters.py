@@ -141,9 +141,10 @@ def test_a_parameter_may_be_described_by_its_media_type():
 @pytest.mark.parametrize(
     ("declared", "schema", "content_type"),
     [
-        ({}, {"type": "string"}, None),
-        ({"content": {}}, {"type": "string"}, None),
-        ({"schema": None}, {"type": "string"}, None),
+        ({}, {}, None),
+        ({"type": "integer", "minimum": 1}, {"type": "integer", "minimum": 1}, None),
+        ({"content": {}}, {}, None),
+        ({"schema": None}, {}, None),
         ({"schema": {"type": "null"}, "content": {"a/b": {}}}, {"type": "null"}, None),
         ({"content": {"a/b": {}, "c/d": {}}}, {}, "a/b"),
     ],

@@ -86,7 +86,7 @@ def test_a_scheme_that_is_not_there_is_noted_and_still_asked_for():
         ),
         ([{"url": "https://{r}.example.com"}], ()),
         ([{"url": "https://{r}.example.com", "variables": {"r": {"enum": ["a"]}}}], ()),
-        ([{"url": ""}, {}, 5, {"url": "/ok"}], ("/ok",)),
+        ([{"url": ""}, {}, 5, {"url": "/ok"}], ("/", "/ok")),
         (None, ()),
     ],
 )

@@ -221,9 +221,11 @@ def test_what_is_no_path_from_the_file_is_never_read(reference):
     [
         ("missing.yaml#/Pet", "refers to 'missing.yaml#/Pet', which cannot be used: there is no missing.yaml"),
         ("a/../missing.yaml", "refers to 'a/../missing.yaml', which cannot be used: there is no missing.yaml"),
-        ("a.yaml#/Nope", "refers to '#/x-bundled/a.yaml/Nope', which is not in the document"),
-        ("a.yaml#nope", "refers to '#/x-bundled/a.yaml/%23nope', which is not in the document"),
-        ("a.yaml#/~2", "not a JSON Pointer (RFC 6901)"),
+        ("a.yaml#/Nope", "refers to 'a.yaml#/Nope', which cannot be used: nothing is there in that file"),
+        ("a.yaml#nope", "refers to 'a.yaml#nope', which cannot be used: nothing is there in that file"),
+        ("a.yaml#/", "refers to 'a.yaml#/', which cannot be used: nothing is there in that file"),
+        ("a.yaml#/Pet/", "refers to 'a.yaml#/Pet/', which cannot be used: nothing is there in that file"),
+        ("a.yaml#/~2", "refers to 'a.yaml#/~2', which cannot be used: nothing is there in that file"),
     ],
 )
 def test_what_is_not_there_costs_its_users(reference, reason):
@@ -247,8 +249,27 @@ def test_what_a_file_refers_to_is_named_from_the_roots_folder(reference, reason)
     root = {"paths": {"/a": {"get": {"parameters": [{"$ref": "sub/b.yaml#/Pet"}]}}, "/b": {"get": {}}}}
     description = describe(bundled(root, {"sub/b.yaml": {"Pet": {"$ref": reference}}}))
     ((pointer, found),) = skips(description)
-    assert pointer == "#/x-bundled/sub~1b.yaml/Pet/$ref"
+    assert pointer == "sub/b.yaml#/Pet/$ref"
     assert found.startswith(reason)
+
+
+@pytest.mark.parametrize("value", [{"x-topics": [{"$ref": "intro.md"}]}, {"info": {"x-logo": {"$ref": "logo.yaml"}}}])
+def test_what_extensions_refer_to_is_nobodys_concern(value):
+    read: list[str] = []
+    root = document("3.1", paths={"/x": {"$ref": "x.yaml"}}, **value)
+
+    def file(path: str) -> bytes:
+        read.append(path)
+        return b"{}"
+
+    bundle(root, "/api/root.yaml", file)
+    assert read == ["/api/x.yaml"]
+
+
+def test_extensions_that_are_referred_to_like_components_are_followed():
+    root = {"paths": {"/x": {"$ref": "#/x-paths/x"}}, "x-paths": {"x": {"$ref": "x.yaml"}}}
+    description = describe(bundled(root, {"x.yaml": {"get": {"operationId": "there"}}}))
+    assert [(each.method, each.path) for each in description.operations] == [("GET", "/x")]
 
 
 @pytest.mark.parametrize(

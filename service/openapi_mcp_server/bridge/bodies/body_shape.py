@@ -9,8 +9,8 @@ import msgspec
 
 from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.bodies import writers
-from openapi_mcp_server.bridge.bodies.writers import KINDS, Kind
-from openapi_mcp_server.bridge.media.content import essence
+from openapi_mcp_server.bridge.media.table import Kind, essence
+from openapi_mcp_server.bridge.media.types import KINDS
 from openapi_mcp_server.bridge.model import BodyWriter
 from openapi_mcp_server.bridge.names import BODY
 from openapi_mcp_server.bridge.schemas.definitions import Definitions

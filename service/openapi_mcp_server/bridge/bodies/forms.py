@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
-from openapi_mcp_server.bridge.media.types import is_json
-from openapi_mcp_server.bridge.parameters import percent, styles
-from openapi_mcp_server.bridge.parameters.styles import Pairs
+from openapi_mcp_server.bridge.media.table import is_json
+from openapi_mcp_server.bridge.parameters import percent, styles, table
+from openapi_mcp_server.bridge.parameters.table import Pairs, Styled
 from openapi_mcp_server.errors import ArgumentError, SpecError
 from openapi_mcp_server.openapi.model import Encoding, MediaType
 
@@ -39,19 +39,21 @@ def is_styled(encoding: Encoding) -> bool:
     return encoding.style is not None or encoding.explode is not None or encoding.allow_reserved
 
 
-def style_of(media: MediaType, name: str, encoding: Encoding, escapes: styles.Escapes) -> Pairs:
+def style_of(media: MediaType, name: str, encoding: Encoding, place: table.Place) -> Pairs:
     """How a styled property is written, with the defaults of the Encoding Object. Raises SpecError."""
     style = encoding.style or "form"
-    if style not in styles.PAIR_STYLES or style == "cookie":
+    if not table.is_defined(place, style):
         raise SpecError(media.pointer, f"style {style} is not defined for the form field {name!r}")
     explode = (style == "form") if encoding.explode is None else encoding.explode
-    return styles.expander(name, style, escapes, explode=explode)
+    styled = Styled(
+        name=name, style=style, explode=explode, allow_reserved=encoding.allow_reserved, inner=encoding.inner
+    )
+    return table.named(place, styled)
 
 
 def _field(media: MediaType, name: str, encoding: Encoding) -> Pairs:
     if is_styled(encoding):
-        escapes = styles.reserved(percent.KEPT_IN_QUERY) if encoding.allow_reserved else styles.URI
-        return style_of(media, name, encoding, escapes)
+        return style_of(media, name, encoding, "query")
     content_type = encoding.content_type or ""
     return lambda value: _by_content(name, value, content_type)
 

@@ -22,11 +22,11 @@ import msgspec
 
 from openapi_mcp_server.bridge.bodies import files, forms
 from openapi_mcp_server.bridge.bodies.parts import DISPOSITION, FORM_DATA, Headers, Part, encode
-from openapi_mcp_server.bridge.media.content import essence
-from openapi_mcp_server.bridge.media.types import is_binary, is_media_type
+from openapi_mcp_server.bridge.media.table import essence, is_binary
+from openapi_mcp_server.bridge.media.types import is_media_type
 from openapi_mcp_server.bridge.model import BodyWriter
 from openapi_mcp_server.bridge.parameters import styles
-from openapi_mcp_server.bridge.parameters.encoders import is_field_value, require_settable
+from openapi_mcp_server.bridge.parameters.encoders import unsettable
 from openapi_mcp_server.bridge.schemas.shapes import (
     Outline,
     alternatives,
@@ -38,6 +38,7 @@ from openapi_mcp_server.bridge.schemas.shapes import (
     schema_from,
 )
 from openapi_mcp_server.errors import ArgumentError, SpecError
+from openapi_mcp_server.grammar import is_field_value
 from openapi_mcp_server.openapi.model import Encoding, MediaType, Parameter, Schema
 
 WriterOf = Callable[[MediaType, str], BodyWriter]
@@ -162,7 +163,7 @@ def _at(index: int, value: object, placed: Sequence[PartWriter]) -> Part:
 def _field(body: Described, name: str, writer_of: WriterOf) -> Field:
     encoding = _encoding(body, name)
     if _is_styled(body, encoding):
-        pairs, headers = forms.style_of(body.media, name, encoding, styles.RAW), _headers(encoding)
+        pairs, headers = forms.style_of(body.media, name, encoding, "part"), _headers(encoding)
         return lambda value: [Part(name=key, data=text.encode(), headers=headers) for key, text in pairs(value)]
     part = _part_writer(body, _property(body, name), writer_of)
     return lambda value: _each(value, part)
@@ -310,15 +311,19 @@ def _base64(of: _Value) -> PartWriter:
 
 
 def _headers(encoding: Encoding, *, sets_disposition: bool = False) -> Headers:
-    """The headers that have one value by their schema. Content-Type is ignored there (Encoding Object)."""
-    own = {"content-type"} if sets_disposition else {"content-type", DISPOSITION}
+    """The headers that have one value by their schema.
+
+    Content-Type is ignored there (Encoding Object), and no part is sent in a content coding.
+    """
+    own = {"content-type", "content-encoding", *(() if sets_disposition else (DISPOSITION,))}
     described = [header for header in encoding.headers if header.name.lower() not in own]
     valued = [(header, _constant(header)) for header in described]
     return tuple((header.name, value) for header, value in valued if value is not None)
 
 
 def _constant(header: Parameter) -> str | None:
-    require_settable(header)
+    if problem := unsettable(header):
+        raise SpecError(header.pointer, problem)
     schema = msgspec.json.decode(header.schema.json)
     values = schema.get("enum", []) if isinstance(schema, dict) else []
     if isinstance(schema, dict) and len(values) != 1:

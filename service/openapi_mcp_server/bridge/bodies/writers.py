@@ -13,16 +13,15 @@ from typing import assert_never
 
 from openapi_mcp_server.bridge.bodies import files, forms, multipart, xml_documents
 from openapi_mcp_server.bridge.bodies.multipart import Described
-from openapi_mcp_server.bridge.media.content import essence
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
-from openapi_mcp_server.bridge.media.types import KINDS, Kind, Way, charset, is_json, way
+from openapi_mcp_server.bridge.media.table import Kind, essence, is_json
+from openapi_mcp_server.bridge.media.types import Way, charset, way
 from openapi_mcp_server.bridge.model import BodyWriter
 from openapi_mcp_server.bridge.parameters import styles
+from openapi_mcp_server.bridge.parameters.table import Pairs
 from openapi_mcp_server.bridge.schemas.shapes import Outline, is_base64, is_base64url, outline_of
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi.model import MediaType, Schema
-
-__all__ = ["KINDS", "Kind", "file_properties", "kind", "takes_files", "writer"]
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """A body is built in memory beside the argument it comes from; larger files belong in an upload of their own."""
@@ -113,7 +112,7 @@ def _json(name: str, value: object) -> tuple[str, bytes]:
     return name, encode_json(value)
 
 
-def _form(name: str, fields: Mapping[str, styles.Pairs], value: object) -> tuple[str, bytes]:
+def _form(name: str, fields: Mapping[str, Pairs], value: object) -> tuple[str, bytes]:
     return name, forms.text(value, fields).encode()
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 import codecs
 import re
-from typing import Literal, assert_never
+from typing import assert_never
 from urllib.parse import quote
 
 import msgspec
 
+from openapi_mcp_server.bridge.media.table import essence, row
 from openapi_mcp_server.bridge.model import HttpResponse
 from openapi_mcp_server.mcp.messages import (
     AudioContent,
@@ -26,50 +27,6 @@ from openapi_mcp_server.mcp.messages import (
 ANSWER_LIMIT = 10 * 1024 * 1024
 """Decoded bytes of an answer that are read at most: more than a model can use, little enough to hold for 100 calls."""
 
-Kind = Literal["json", "text", "image", "audio", "binary"]
-
-_JSON = frozenset({"application/json", "text/json"})
-_STREAMS = frozenset(
-    {
-        "text/event-stream",
-        "application/x-ndjson",
-        "application/ndjson",
-        "application/jsonl",
-        "application/x-jsonl",
-        "application/jsonlines",
-        "application/x-jsonlines",
-        "application/json-seq",
-        "application/geo+json-seq",
-        "application/stream+json",
-        "application/x-json-stream",
-    }
-)
-_TEXT = frozenset(
-    {
-        "application/xml",
-        "application/yaml",
-        "application/x-yaml",
-        "application/toml",
-        "application/csv",
-        "application/graphql",
-        "application/javascript",
-        "application/x-javascript",
-        "application/ecmascript",
-        "application/jwt",
-        "application/n-triples",
-        "application/n-quads",
-        "application/trig",
-        "application/sparql-query",
-        "application/sql",
-        "application/x-sh",
-        "application/x-pem-file",
-        "application/pem-certificate-chain",
-        "application/x-www-form-urlencoded",
-        "application/x-subrip",
-        "application/vnd.apple.mpegurl",
-    }
-)
-_BY_FAMILY: dict[str, Kind] = {"text": "text", "image": "image", "audio": "audio"}
 _CHARSETS = re.compile(
     r"us-ascii|ascii|utf-?8|utf-?(16|32)|utf-(16|32)(le|be)|iso-?8859-\d{1,2}|latin-?1|(windows-|cp)125\d|cp874|cp932|"
     r"koi8-[ru]|macintosh|shift[-_]jis|sjis|euc-(jp|kr)|iso-2022-(jp|kr)|gb2312|gbk|gb18030|big5(-hkscs)?|tis-620"
@@ -101,27 +58,6 @@ class MalformedBody(msgspec.Struct, frozen=True):
     problem: str
 
 
-def essence(content_type: str) -> str:
-    """``Text/HTML; charset=utf-8`` → ``text/html``."""
-    return content_type.partition(";")[0].strip().lower()
-
-
-def is_stream(content_type: str) -> bool:
-    """Whether the type is made to be read while it arrives: a part of it is of use, and it may never end."""
-    return essence(content_type) in _STREAMS
-
-
-def kind(media_type: str) -> Kind:
-    """What a media type (its essence) is to a model."""
-    if media_type in _JSON:
-        return "json"
-    if media_type in _STREAMS or media_type in _TEXT or media_type.endswith(("+xml", "+yaml")):
-        return "text"
-    if media_type.endswith("+json"):
-        return "json"
-    return _BY_FAMILY.get(media_type.partition("/")[0], "binary")
-
-
 def read(response: HttpResponse, uri: str) -> Body | MalformedBody:
     """The body of an answer as content; ``uri`` names it where it has to be an embedded resource.
 
@@ -132,7 +68,7 @@ def read(response: HttpResponse, uri: str) -> Body | MalformedBody:
     if content_type is None:
         return _untyped(response, uri)
     media_type = essence(content_type)
-    match kind(media_type):
+    match row(media_type).read:
         case "json":
             return _json(response.body, content_type)
         case "text":

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from openapi_mcp_server.openapi.text.json_text import depth
+
 MAX_DEPTH = 100
 """Nested arrays and objects. msgspec and Python recurse near 1,000; published schemas end near 25."""
 MAX_MAGNITUDE = 1_000
@@ -21,7 +23,7 @@ def decode(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
         raise ValueError(str(error).partition(" - at ")[0]) from error
     except RecursionError as error:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels") from error
-    if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH and depth(value) > MAX_DEPTH:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
     if data.count(b'":') > encode(value).count(b'":'):  # the decoder keeps the last of two equal names
         raise ValueError("an object has the same name twice")
@@ -42,12 +44,3 @@ def _number(digits: str) -> decimal.Decimal:
 
 
 _decode = msgspec.json.Decoder(float_hook=_number).decode
-
-
-def _depth(value: object) -> int:
-    depth, level = 0, [value] if isinstance(value, dict | list) else []
-    while level:
-        depth += 1
-        entries = (container.values() if isinstance(container, dict) else container for container in level)
-        level = [entry for row in entries for entry in row if isinstance(entry, dict | list)]
-    return depth

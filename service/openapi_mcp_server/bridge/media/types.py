@@ -4,59 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Literal
+from typing import get_args
 
 import msgspec
 
-from openapi_mcp_server.bridge.media.content import essence
-from openapi_mcp_server.bridge.media.content import kind as answer_kind
+from openapi_mcp_server.bridge.media.table import Kind, essence, is_binary, row
 from openapi_mcp_server.bridge.schemas.shapes import Outline, alternatives, are_files, may_be
 from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.grammar import TOKEN
 from openapi_mcp_server.openapi.model import MediaType, Schema
 
-Kind = Literal["json", "form", "multipart", "text", "binary", "xml", "lines"]
-KINDS: tuple[Kind, ...] = ("json", "form", "multipart", "text", "binary", "xml", "lines")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 """In the order of preference where an operation takes several."""
 
-_PART = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_NAME = re.compile(rf'{_PART}/{_PART}(\s*;\s*+({_PART}(=({_PART}|"[ !#-\[\]-~]*"))?)?)*')
+_NAME = re.compile(rf'{TOKEN}/{TOKEN}(\s*;\s*+({TOKEN}(=({TOKEN}|"[ !#-\[\]-~]*"))?)?)*')
 """RFC 9110 section 8.3.1; quoted strings without escapes, and parameters without a value, which documents do hold
 (``text/plain; utf-8``). A range (``image/*``) has this form too. White space after a semicolon belongs to it alone:
 could the next one have it as well, 40 of them with nothing between would take for ever."""
 _CHARSET = re.compile(r'charset="?([^";\s]+)', re.IGNORECASE)
 _CHARSETS = {"utf8": "utf-8"} | {name: name for name in ("utf-8", "us-ascii", "iso-8859-1", "utf-16")}
 
-_BY_NAME: dict[str, Kind] = {
-    "application/json": "json",
-    "text/json": "json",
-    "application/xml": "xml",
-    "text/xml": "xml",
-    "application/x-www-form-urlencoded": "form",
-    "multipart/form-data": "multipart",
-    "application/x-ndjson": "lines",
-    "application/ndjson": "lines",
-    "application/jsonl": "lines",
-    "application/x-jsonl": "lines",
-    "application/jsonlines": "lines",
-    "application/x-jsonlines": "lines",
-    "application/stream+json": "lines",
-    "application/x-json-stream": "lines",
-    "application/json-seq": "lines",
-    "text/plain": "text",  # of anything: JSON is the only plain text that an object has, and YAML 1.2
-    "application/yaml": "text",
-    "application/x-yaml": "text",
-    "text/yaml": "text",
-    "text/x-yaml": "text",
-    "text/vnd.yaml": "text",
-}
-_BY_SUFFIX: dict[str, Kind] = {"+json": "json", "+xml": "xml", "+json-seq": "lines", "+yaml": "text"}
-"""Structured syntax suffixes (RFC 6839, RFC 8091, RFC 9512)."""
-_BINARY = re.compile(
-    r"(image|audio|video|font)/.*|application/("
-    r"octet-stream|pdf|zip|gzip|x-gzip|x-tar|x-zip-compressed|x-7z-compressed|wasm|protobuf|x-protobuf|msword|"
-    r"vnd\.(openxmlformats|ms-|oasis).*)"
-)
-"""Types that are never text, whatever the schema says."""
 _RANGES = {"text/*": "text/plain", "multipart/*": "multipart/form-data"}
 _SEQUENCES: frozenset[Kind | None] = frozenset({"lines", "multipart"})
 
@@ -69,19 +36,6 @@ class Way(msgspec.Struct, frozen=True):
     kind: Kind
     content_type: str | None
     otherwise: str | None = None
-
-
-def is_json(name: str) -> bool:
-    """JSON and everything with its suffix."""
-    return _known_kind(essence(name)) == "json"
-
-
-def is_form(name: str) -> bool:
-    return _known_kind(essence(name)) == "form"
-
-
-def is_binary(name: str) -> bool:
-    return _BINARY.fullmatch(essence(name)) is not None
 
 
 def is_media_type(name: str) -> bool:
@@ -140,7 +94,7 @@ def _any_way(name: str, outline: Outline, definitions: Mapping[str, Schema]) -> 
 
 
 def _kind(media: MediaType, name: str, outline: Outline, definitions: Mapping[str, Schema]) -> Kind:
-    known = _known_kind(name)
+    known = _known(name)
     if media.is_stream and known not in _SEQUENCES:
         raise SpecError(media.pointer, f"{name} is not written item by item (itemSchema)")
     carried = _carried(media, name, known)
@@ -148,7 +102,7 @@ def _kind(media: MediaType, name: str, outline: Outline, definitions: Mapping[st
         raise SpecError(media.pointer, f"{name} cannot carry a JSON {outline['type']}, only a JSON {carried[0]}")
     if known is not None:
         return known
-    is_bytes = answer_kind(name) != "text" and are_files(alternatives(outline, definitions))
+    is_bytes = row(name).read != "text" and are_files(alternatives(outline, definitions))
     return "binary" if is_bytes or is_binary(name) else "text"
 
 
@@ -166,10 +120,7 @@ def _carried(media: MediaType, name: str, kind: Kind | None) -> tuple[str, ...]:
             return ()
 
 
-def _known_kind(name: str) -> Kind | None:
-    """What a type is by its name alone; a range with a suffix is what the suffix is."""
-    if name in _BY_NAME:
-        return _BY_NAME[name]
-    if name.startswith("multipart/"):
-        return "multipart"
-    return next((kind for suffix, kind in _BY_SUFFIX.items() if name.endswith(suffix)), None)
+def _known(name: str) -> Kind | None:
+    """How a type is written by its name alone; None for text and bytes, which only text can say."""
+    written = row(name).written
+    return None if written == "binary" else written

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 
 from openapi_mcp_server.bridge.parameters import percent
-from openapi_mcp_server.bridge.parameters.encoders import has_dot_segment
 from openapi_mcp_server.errors import ArgumentError, SpecError
+from openapi_mcp_server.grammar import has_dot_segment
 
 _HOLE = re.compile(r"\{([^{}]*)\}")
 _literal = percent.reserved(percent.KEPT_IN_PATH + "/")
@@ -45,7 +45,7 @@ def _refuse_dot_segments(path: str, pointer: str) -> None:
     if "." not in path and "%" not in path:
         return
     try:
-        refused = has_dot_segment(_HOLE.sub("x", path))
+        refused = has_dot_segment(percent.fully_decoded(_HOLE.sub("x", path)))
     except ArgumentError as error:
         raise SpecError(pointer, f"the path {error}") from error
     if refused:

@@ -29,6 +29,8 @@ KEPT_IN_PATH = ":@!$&'()*+,;="
 KEPT_IN_COOKIE = ":/?#[]@!$&'()*+="
 """The same for a cookie: the reserved characters that are cookie-octets (RFC 6265 section 4.1.1)."""
 
+_OVERLONG = re.compile("%(?:c0|e0%80|f0%80%80)%(ae|af)|%c1%(9c)", re.IGNORECASE)
+"""A dot, a slash and a backslash in more bytes than UTF-8 allows (RFC 3629 section 3), which old decoders take."""
 _UNRESERVED = "A-Za-z0-9._~-"
 _is_unreserved = re.compile(f"[{_UNRESERVED}]*").fullmatch
 
@@ -36,6 +38,11 @@ _is_unreserved = re.compile(f"[{_UNRESERVED}]*").fullmatch
 def unreserved(text: str) -> str:
     """RFC 3986 section 2.3: only unreserved characters stay; so RFC 6570 section 3.2.1 expands values."""
     return text if _is_unreserved(text) else quote(text, safe="")
+
+
+def segments(text: str) -> str:
+    """Several path segments: unreserved characters stay, and the slashes between them."""
+    return quote(text, safe="/")
 
 
 def reserved(kept: str) -> Escape:
@@ -49,12 +56,16 @@ def form(text: str) -> str:
     return quote_plus(text, safe="*").replace("~", "%7E")
 
 
+def _shortest(overlong: re.Match[str]) -> str:
+    return {"ae": ".", "af": "/", "9c": "\\"}[(overlong[1] or overlong[2]).lower()]
+
+
 def fully_decoded(text: str) -> str:
     """Percent-decoded until nothing changes: what a chain of servers might make of it. Raises ArgumentError."""
     for _ in range(MAX_ENCODINGS):
         if "%" not in text:
             return text
-        decoded = unquote(text)
+        decoded = unquote(_OVERLONG.sub(_shortest, text))
         if decoded == text:
             return text
         text = decoded

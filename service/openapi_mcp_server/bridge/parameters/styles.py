@@ -1,10 +1,11 @@
-"""The ``style`` of a value: which text a list or an object becomes, and where its delimiters are.
+"""The text of a value: which members a list or an object has, and what stands between them.
 
-One implementation for parameters, form fields and multipart fields, which differ only in what they escape.
-The rows are those of the style examples of OpenAPI 3.0.4, 3.1.1 and 3.2.0 (Parameter Object), which follow
-RFC 6570 section 3.2. Where the specification defines nothing:
+The rows of `table` say how each place and style does it. They are those of the style examples of OpenAPI 3.0.4, 3.1.1
+and 3.2.0 (Parameter Object), which follow RFC 6570 section 3.2. Where the specification defines nothing:
 
-* A list or an object inside a list or an object is compact JSON, except in deepObject.
+* A list or an object inside a list or an object is compact JSON, with three exceptions: in deepObject; where
+  Swagger 2.0 gives the inner list a ``collectionFormat``; a list inside an exploded object with names, which repeats
+  the name.
 * null is the table's column *undefined* when it is the whole value, and ``null`` inside a list or an object.
 * An empty list or object is undefined (RFC 6570 section 2.3): nothing is sent for it.
 * deepObject nests as PHP, Rails and the big APIs read it: ``a[b][c]=1``, lists as ``a[]=1&a[]=2``, lists that hold
@@ -15,32 +16,18 @@ RFC 6570 section 3.2. Where the specification defines nothing:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote
 
 import msgspec
 
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
-from openapi_mcp_server.bridge.parameters import percent
 from openapi_mcp_server.bridge.parameters.percent import Escape
 from openapi_mcp_server.errors import ArgumentError
-from openapi_mcp_server.openapi.model import Style
 
-Pairs = Callable[[Any], list[tuple[str, str]]]
-"""A JSON value to names and values, both escaped."""
-
-DELIMITERS: dict[Style, str] = {
-    "form": ",",
-    "cookie": ",",
-    "spaceDelimited": " ",
-    "pipeDelimited": "|",
-    "tsv": "\t",
-}
 EXCERPT = 60
 """Characters of a value that a message repeats."""
-PAIR_STYLES = frozenset({*DELIMITERS, "deepObject"})
-"""Styles that make names and values; the others (simple, label, matrix) make one text."""
 
 
 class Escapes(msgspec.Struct, frozen=True):
@@ -51,35 +38,19 @@ class Escapes(msgspec.Struct, frozen=True):
     member: Escape
 
 
-def unchanged(text: str) -> str:
-    return text
-
-
-def _without_dots(text: str) -> str:
-    return percent.unreserved(text).replace(".", "%2E")
-
-
-URI = Escapes(percent.unreserved, percent.unreserved, percent.unreserved)
-LABEL = Escapes(percent.unreserved, percent.unreserved, _without_dots)
-"""An exploded label is delimited by dots, so a member's own dots are encoded though they are unreserved."""
-RAW = Escapes(unchanged, unchanged, unchanged)
-
-
-def reserved(kept: str) -> Escapes:
-    """``allowReserved``: values keep ``kept``, members not what delimits them, or they could not be told apart."""
-    apart = kept.replace(",", "").replace("=", "")
-    return Escapes(percent.unreserved, percent.reserved(kept), percent.reserved(apart))
-
-
 def spell(value: object) -> str:
     """A JSON value as text: a string is itself, anything else is as JSON spells it."""
     return value if isinstance(value, str) else encode_json(value).decode()
 
 
-def joined(value: object, escapes: Escapes, delimiter: str, *, explode: bool) -> str:
-    """One text: members between delimiters, an object as ``k,v`` or, exploded, as ``k=v``. Raises ArgumentError."""
+def joined(value: object, escapes: Escapes, delimiters: Sequence[str], *, explode: bool) -> str:
+    """One text: members between delimiters, an object as ``k,v`` or, exploded, as ``k=v``. Raises ArgumentError.
+
+    After the first, ``delimiters`` are those of the lists within.
+    """
+    delimiter, *inner = delimiters
     if isinstance(value, list):
-        members = [escapes.member(spell(member)) for member in value]
+        members = [_inside(member, escapes, inner, escapes.member) for member in value]
     elif isinstance(value, dict):
         members = _object_members(value, escapes, explode=explode)
     else:
@@ -88,27 +59,42 @@ def joined(value: object, escapes: Escapes, delimiter: str, *, explode: bool) ->
     return delimiter.join(members)
 
 
-def expander(name: str, style: Style, escapes: Escapes, *, explode: bool) -> Pairs:
-    """The pairs of ``name`` in one of `PAIR_STYLES`. What it returns raises ArgumentError."""
-    if style == "deepObject":
-        return lambda value: [
-            (escapes.name(path), escapes.value(spell(leaf)))
-            for path, leaf in _leaves(name, "" if value is None else value)
-        ]
-    written = escapes.name(name)
-    delimiter = DELIMITERS[style] if DELIMITERS[style] == "," else escapes.name(DELIMITERS[style])
-    if explode:
-        return lambda value: exploded(written, value, escapes)
-    return lambda value: [] if value in ([], {}) else [(written, joined(value, escapes, delimiter, explode=False))]
-
-
-def exploded(name: str, value: object, escapes: Escapes) -> list[tuple[str, str]]:
-    """A pair for each member; ``name`` is escaped already."""
+def exploded(name: str, value: object, escapes: Escapes, inner: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """A pair for each member; ``name`` is escaped already, ``inner`` are the delimiters of lists within a list."""
     if isinstance(value, list):
-        return [(name, escapes.value(spell(member))) for member in value]
+        return [(name, _inside(member, escapes, inner, escapes.value)) for member in value]
     if isinstance(value, dict):
-        return [(escapes.name(key), escapes.value(spell(member))) for key, member in value.items()]
+        pairs = [(escapes.name(key), member) for key, member in value.items()]
+        return [(key, escapes.value(spell(each))) for key, member in pairs for each in _each(member)]
     return [(name, escapes.value("" if value is None else spell(value)))]
+
+
+def leaves(path: str, value: object) -> Iterator[tuple[str, object]]:
+    """The pairs of deepObject, not yet escaped. Raises ArgumentError."""
+    if isinstance(value, dict):
+        for key, member in value.items():
+            if "[" in key or "]" in key:
+                raise ArgumentError(
+                    f"the key {key[:EXCERPT]!r} holds a bracket, which is this parameter's own notation"
+                )
+            yield from leaves(f"{path}[{key}]", member)
+    elif isinstance(value, list):
+        indexed = any(isinstance(member, dict | list) for member in value)
+        for index, member in enumerate(value):
+            yield from leaves(f"{path}[{index if indexed else ''}]", member)
+    else:
+        yield path, value
+
+
+def _each(member: Any) -> Sequence[Any]:  # noqa: ANN401 - any JSON value
+    return member if isinstance(member, list) else (member,)
+
+
+def _inside(value: object, escapes: Escapes, inner: Sequence[str], escape: Escape) -> str:
+    """What stands in a list: another list is joined by the delimiters within, where there are any."""
+    if inner and isinstance(value, list):
+        return joined(value, escapes, inner, explode=False)
+    return escape(spell(value))
 
 
 def _object_members(value: dict[str, Any], escapes: Escapes, *, explode: bool) -> list[str]:
@@ -128,19 +114,3 @@ def _require_kept_apart(members: Sequence[str], delimiter: str) -> None:
             raise ArgumentError(
                 f"{unquote(member)[:EXCERPT]!r} holds {unquote(delimiter)!r}, which separates this list's members"
             )
-
-
-def _leaves(path: str, value: object) -> Iterator[tuple[str, object]]:
-    if isinstance(value, dict):
-        for key, member in value.items():
-            if "[" in key or "]" in key:
-                raise ArgumentError(
-                    f"the key {key[:EXCERPT]!r} holds a bracket, which is this parameter's own notation"
-                )
-            yield from _leaves(f"{path}[{key}]", member)
-    elif isinstance(value, list):
-        indexed = any(isinstance(member, dict | list) for member in value)
-        for index, member in enumerate(value):
-            yield from _leaves(f"{path}[{index if indexed else ''}]", member)
-    else:
-        yield path, value

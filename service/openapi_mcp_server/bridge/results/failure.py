@@ -7,6 +7,7 @@ import html
 import msgspec
 
 from openapi_mcp_server.bridge.media import content
+from openapi_mcp_server.bridge.media.table import essence
 from openapi_mcp_server.bridge.model import HttpResponse, Tool
 from openapi_mcp_server.bridge.results import answer_headers
 from openapi_mcp_server.mcp.messages import TextContent
@@ -51,7 +52,7 @@ def malformed(response: HttpResponse, problem: str) -> str:
     """The text of an error result for a body that is not what its type says."""
     said = (
         f"The API answered {answer_headers.status_line(response)}, but its body is not the "
-        f"{content.essence(response.header('content-type') or '')} that it claims to be: {problem}. It begins:"
+        f"{essence(response.header('content-type') or '')} that it claims to be: {problem}. It begins:"
     )
     return f"{said}\n{excerpt(response.body[: EXCERPT_LIMIT + 1].decode('utf-8', errors='backslashreplace'))}"
 
@@ -87,7 +88,7 @@ def _readable(response: HttpResponse) -> str:
         return _problem(body.json, response.status)
     if not isinstance(body.content, TextContent):
         return f"Its body is {len(response.body)} bytes of {content_type or 'an unstated type'}."
-    if content.essence(content_type) in {"text/html", "application/xhtml+xml"}:
+    if essence(content_type) in {"text/html", "application/xhtml+xml"}:
         return strip_html(body.content.text)
     return body.content.text.strip()
 

@@ -26,6 +26,7 @@ from openapi_mcp_server.bridge.media.content import Body
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.mcp.messages import TextContent
+from openapi_mcp_server.openapi.text.numbers import decode, encode
 
 MAX_LENGTH = 1_000
 """Characters of an expression."""
@@ -116,7 +117,7 @@ def apply(expression: Expression, answer: bytes) -> bytes:
         raise NotApplied(f"the answer has more than {MAX_VALUES:,} values")
     try:
         with _collector_paused():
-            return _encode(_Bounded().visit(expression.tree, _decode(answer)))
+            return encode(_Bounded().visit(expression.tree, decode(answer)))
     except exceptions.JMESPathTypeError as error:
         message = f"{error.function_name}() was given {error.actual_type}"
         raise NotApplied(message) from error
@@ -154,26 +155,6 @@ def _selected_body(expression: Expression, body: Body) -> Body:
 def _unfiltered(body: Body, reason: str) -> Body:
     note = f"Note: {RESPONSE_FILTER} was not applied: {reason}."
     return msgspec.structs.replace(body, notes=(*body.notes, note))
-
-
-class _Number(float):
-    """A number with a fraction or an exponent that remembers its spelling."""
-
-    __slots__ = ("spelt",)
-    spelt: str
-
-
-_Number.__name__ = "float"  # jmespath knows types by their names
-
-
-def _number(text: str, new: Callable[[type[_Number], str], _Number] = float.__new__) -> _Number:
-    number = new(_Number, text)
-    number.spelt = text
-    return number
-
-
-_decode = msgspec.json.Decoder(float_hook=_number).decode
-_encode = msgspec.json.Encoder(enc_hook=lambda number: msgspec.Raw(number.spelt.encode())).encode
 
 
 class _Bounded(TreeInterpreter):  # type: ignore[misc]

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, assert_never
 
-import jsonschema_rs
 import msgspec
 
 from openapi_mcp_server.bridge.media import content
@@ -26,6 +25,7 @@ from openapi_mcp_server.errors import (
     UpstreamError,
 )
 from openapi_mcp_server.mcp.messages import Content, TextContent, ToolResult
+from openapi_mcp_server.openapi.json_schema import Error, Kind, Validator, compiled
 
 MISMATCH = "openapi-mcp-server/outputMismatch"
 """Key in ``_meta``: why the ``structuredContent`` of an answer is not what the document says."""
@@ -175,19 +175,15 @@ def _value(body: content.Body | None) -> bytes:
     return msgspec.json.encode(body.content.text if body and isinstance(body.content, TextContent) else None)
 
 
-def _first_error(
-    validator: jsonschema_rs.Draft202012Validator, excerpt: Excerpt
-) -> jsonschema_rs.ValidationError | None:
+def _first_error(validator: Validator, excerpt: Excerpt) -> Error | None:
     """Of alternatives at the root, what the first wants: the others are for answers that are filtered or misfits."""
     first = next(filter(excerpt.is_certain, validator.iter_errors(excerpt.value)), None)
     match first and first.kind:
-        case jsonschema_rs.ValidationErrorKind.AnyOf(context=[[own, *_], *_]) if first and not first.instance_path:
+        case Kind.AnyOf(context=[[own, *_], *_]) if first and not first.instance_path:
             return own
     return first
 
 
-def _compile(schema: bytes) -> jsonschema_rs.Draft202012Validator:
-    """Linear-time patterns, no fetching, and errors that do not repeat the answer."""
-    return jsonschema_rs.Draft202012Validator(
-        msgspec.json.decode(schema), pattern_options=jsonschema_rs.RegexOptions(), offline=True, mask="the value"
-    )
+def _compile(schema: bytes) -> Validator:
+    """Its errors do not repeat the answer."""
+    return compiled(msgspec.json.decode(schema), mask="the value")

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from openapi_mcp_server.bridge import text
+from openapi_mcp_server.openapi.schemas.choices import admit_several
 
 SHORT_PROSE = 120
 """Characters of a description in a schema that is over its budget."""
@@ -169,11 +170,8 @@ def _with_short_prose(schema: dict[str, Any]) -> dict[str, Any]:
 def _loosened(schema: dict[str, Any]) -> dict[str, Any]:
     """Without what refuses more when a subschema admits more: an open value fits every branch of ``oneOf``."""
     loose = {key: value for key, value in _with_short_prose(schema).items() if key not in _STRICT}
-    choices = loose.pop("oneOf", None)
-    if choices is not None and "anyOf" in loose:
-        loose["allOf"] = [*loose.get("allOf", ()), {"anyOf": choices}]
-    elif choices is not None:
-        loose["anyOf"] = choices
+    if "oneOf" in loose:
+        admit_several(loose)
     return loose
 
 

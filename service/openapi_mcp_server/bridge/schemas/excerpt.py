@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import jsonschema_rs
+from openapi_mcp_server.openapi.json_schema import Error, Kind
 
 CHARACTERS_PER_VALUE = 2_000
 """Of all texts together: copying so many costs less than the rest of an error."""
 
-Kind = jsonschema_rs.ValidationErrorKind
 Step = str | int
 Path = tuple[Step, ...]
 
@@ -31,7 +30,7 @@ class Excerpt:
         self._cut: set[Path] = set()
         self.value = self._begun(whole, ())
 
-    def is_certain(self, error: jsonschema_rs.ValidationError) -> bool:
+    def is_certain(self, error: Error) -> bool:
         """Whether the whole value has this error too."""
         match error.kind:
             case Kind.Type() | Kind.AdditionalProperties() | Kind.MaxItems() | Kind.MaxProperties() | Kind.MaxLength():

@@ -11,8 +11,7 @@ from typing import Any
 
 import msgspec
 
-from openapi_mcp_server.bridge.media.content import essence
-from openapi_mcp_server.bridge.media.content import kind as answer_kind
+from openapi_mcp_server.bridge.media.table import essence, row
 from openapi_mcp_server.openapi.model import Schema
 from openapi_mcp_server.openapi.schemas.directions import top_level
 
@@ -95,5 +94,5 @@ def _is_raw(outline: Outline) -> bool:
     if outline.get("format") == "binary" or outline.get("contentEncoding") == "binary":
         return True
     if isinstance(media_type := outline.get("contentMediaType"), str):
-        return answer_kind(essence(media_type)) not in {"json", "text"}
+        return row(essence(media_type)).read not in {"json", "text"}
     return is_open(outline)

@@ -9,15 +9,14 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-import jsonschema_rs
-
 from openapi_mcp_server.bridge.schemas import edits, weight
 from openapi_mcp_server.bridge.schemas.excerpt import Excerpt
 from openapi_mcp_server.errors import ArgumentError
+from openapi_mcp_server.openapi import json_schema
 
-Validator = jsonschema_rs.Draft202012Validator
-Error = jsonschema_rs.ValidationError
-Kind = jsonschema_rs.ValidationErrorKind
+Validator = json_schema.Validator
+Error = json_schema.Error
+Kind = json_schema.Kind
 
 VALIDATORS_KEPT = 256
 """Compiled input schemas that are remembered: one takes 1.3 kB per property, and a client calls a few tools."""
@@ -40,9 +39,7 @@ LEAST_SEARCHED = 50
 
 @lru_cache(maxsize=VALIDATORS_KEPT)
 def _compiled(schema: bytes) -> Validator:
-    return Validator(
-        schema.decode(), pattern_options=jsonschema_rs.RegexOptions(), offline=True, validate_formats=False
-    )
+    return json_schema.compiled(schema.decode())
 
 
 @lru_cache(maxsize=VALIDATORS_KEPT)

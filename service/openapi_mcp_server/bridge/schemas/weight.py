@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import jsonschema_rs
 import msgspec
+
+from openapi_mcp_server.openapi import json_schema
 
 KEPT = 256
 """Schemas whose weight is remembered, as many as compiled ones."""
@@ -141,11 +142,6 @@ def _patterns(schema: object) -> set[str]:
 def _size(pattern: str) -> int:
     """The least of the limits that its compiled form fits into; the last one for what fits into none."""
     for limit in PATTERN_SIZES:
-        try:
-            jsonschema_rs.Draft202012Validator(
-                {"pattern": pattern}, pattern_options=jsonschema_rs.RegexOptions(size_limit=limit)
-            )
-        except jsonschema_rs.ValidationError:
-            continue
-        return limit
+        if json_schema.is_pattern(pattern, pattern_bytes=limit):
+            return limit
     return PATTERN_SIZES[-1]

@@ -22,12 +22,14 @@ from openapi_mcp_server.openapi.reading.objects import (
     written,
 )
 from openapi_mcp_server.openapi.reading.parameters import ParameterReader
+from openapi_mcp_server.openapi.reading.strays import misplaced_schema, stray
 from openapi_mcp_server.openapi.references.resolve import Located, References
 from openapi_mcp_server.openapi.schemas.directions import Schemas
 
 _body = reader(RequestBody)
 _response = reader(ResponseObject)
 _media_type = reader(MediaTypeObject)
+_JSON = "application/json"
 _STATUS = re.compile(r"[1-5](?:[0-9]{2}|[xX]{2})")
 
 
@@ -40,6 +42,7 @@ class BodyReader:
         self._encodings = EncodingReader(parameters.header, notes)
         self._notes = notes
         self._known: dict[str, Body] = {}
+        self._taken: set[str] = set()  # pointers of schemas that stand where bodies belong
 
     def body(self, at: Located) -> Body | None:
         """The body that stands at ``at``; None if nothing can be sent in it. Raises SpecError."""
@@ -48,19 +51,27 @@ class BodyReader:
         known = self._known.get(place.pointer)
         if known is None:
             known = self._known[place.pointer] = self._read(place)
+        wrong = stray(at, place, "request body")
         if not known.media:
-            self._notes.add(place.pointer, "body_dropped", "the body has no media type; none is sent")
+            self._notes.add(at.pointer, "body_dropped", f"{wrong or 'the body has no media type'}; none is sent")
             return None
+        if place.pointer in self._taken:
+            meant = wrong or "describes a schema and no media type"
+            self._notes.add(at.pointer, "body_repaired", f"{meant}; JSON of that schema was taken")
         return known if resolved.description is None else _described(known, resolved.description)
 
     def _read(self, at: Located) -> Body:
         declared = read(_body, at)
         content = declared.content or {}
+        media = tuple(self._media(at.member(value, "content", name), name) for name, value in content.items())
+        if not media and (schema := misplaced_schema(at)) is not None:
+            self._taken.add(at.pointer)
+            media = (MediaType(pointer=at.pointer, name=_JSON, schema=self._schemas.read(schema)),)
         return Body(
             pointer=at.pointer,
             required=declared.required is True,
             description=written(declared.description),
-            media=tuple(self._media(at.member(value, "content", name), name) for name, value in content.items()),
+            media=media,
         )
 
     def _media(self, at: Located, name: str) -> MediaType:
@@ -81,6 +92,10 @@ class BodyReader:
         """What is sent is known as a whole, so that of ``schema`` and ``itemSchema`` the first says more."""
         if is_there(declared.schema):
             return self._schemas.read(at.member(declared.schema, "schema")), False
+        if not is_there(declared.item_schema) and (schema := misplaced_schema(at)) is not None:
+            message = "is a schema where a media type belongs; it was taken for the one of the body"
+            self._notes.add(at.pointer, "body_repaired", message)
+            return self._schemas.read(schema), False
         return described_schema(at, declared, self._schemas)
 
 
@@ -100,6 +115,8 @@ class ResponseReader:
     def _response(self, at: Located, is_success: bool) -> Response:  # noqa: FBT001 - see by_status
         resolved = self._references.resolve(at)
         place = resolved.target
+        if wrong := stray(at, place, "response"):
+            raise SpecError(at.pointer, wrong)
         known = self._known.get((place.pointer, is_success))
         if known is None:
             declared = read(_response, place)

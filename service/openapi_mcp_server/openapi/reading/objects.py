@@ -79,6 +79,7 @@ class ParameterObject(msgspec.Struct, frozen=True, rename="camel"):
     explode: Flag = None
     schema: Raw = NOTHING
     content: RawMap = None
+    type: Text = None  # of Swagger 2.0, by mistake
 
 
 class ParameterObject2(msgspec.Struct, frozen=True, rename="camel"):
@@ -188,6 +189,12 @@ def read_texts(at: Located) -> list[str]:
     """An array of them, without those that are null. Raises SpecError."""
     elements = read(_TEXTS, at) if is_there(at.json) else None
     return [written(each) for each in elements or () if each is not None]
+
+
+def without(at: Located, keys: frozenset[str]) -> Located:
+    """An object less some of its members, at the same place."""
+    members = {name: value for name, value in read_map(at).items() if name not in keys}
+    return Located(at.pointer, msgspec.Raw(msgspec.json.encode(members)), at.base)
 
 
 def read_map(at: Located) -> dict[str, Raw]:

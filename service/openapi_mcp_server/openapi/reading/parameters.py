@@ -11,11 +11,21 @@ from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import Encoding, Location, Parameter, Schema, Style
 from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.reading.encodings import EncodingReader
-from openapi_mcp_server.openapi.reading.objects import MediaTypeObject, ParameterObject, is_there, read, reader, written
+from openapi_mcp_server.openapi.reading.objects import (
+    MediaTypeObject,
+    ParameterObject,
+    is_there,
+    read,
+    reader,
+    without,
+    written,
+)
+from openapi_mcp_server.openapi.reading.strays import stray
 from openapi_mcp_server.openapi.references.resolve import Located, References
 from openapi_mcp_server.openapi.schemas.directions import Schemas
 
 ANY_TEXT = Schema(msgspec.Raw(b'{"type":"string"}'))
+ANYTHING = Schema(msgspec.Raw(b"{}"))
 RESERVED_HEADERS = frozenset({"accept", "content-type", "authorization"})
 """Parameter Object, ``name``: definitions of these are ignored; they belong to media types and security."""
 
@@ -29,6 +39,12 @@ _STYLES: Mapping[Location, tuple[Style, ...]] = {
 """Parameter Object, Style Values: what each location can have, its default first."""
 _EXPLODED = frozenset({"form", "cookie"})
 """Styles that explode unless told not to."""
+
+_BESIDE_SCHEMA = frozenset(
+    {"name", "in", "required", "description", "deprecated", "style", "explode", "allowReserved", "allowEmptyValue"}
+    | {"example", "examples", "collectionFormat"}
+)
+"""Of a parameter that is its own schema, what is not of the schema."""
 
 _Value = tuple[Schema, str | None, dict[str, Encoding]]
 _parameter = reader(ParameterObject)
@@ -49,6 +65,8 @@ class ParameterReader:
         """The parameter that stands at ``at``, or that a reference there leads to. Raises SpecError."""
         resolved = self._references.resolve(at)
         place = resolved.target
+        if wrong := stray(at, place, "parameter"):
+            raise SpecError(at.pointer, wrong)
         known = self._known.get(place.pointer)
         if known is None:
             declared = read(_parameter, place)
@@ -107,8 +125,12 @@ class ParameterReader:
             return self._content(at, declared.content)
         if location == "querystring":
             raise SpecError(at.pointer, "a querystring parameter needs content")
-        self._notes.add(at.pointer, "parameter_repaired", "has neither schema nor content; any text was taken")
-        return ANY_TEXT, None, {}
+        if declared.type is not None:
+            message = "has its type beside its name, as in Swagger 2.0; that was taken for its schema"
+            self._notes.add(at.pointer, "parameter_repaired", message)
+            return self._schemas.read(without(at, _BESIDE_SCHEMA)), None, {}
+        self._notes.add(at.pointer, "parameter_repaired", "has neither schema nor content; any value was taken")
+        return ANYTHING, None, {}
 
     def _content(self, at: Located, content: dict[str, msgspec.Raw]) -> _Value:
         name, value = next(iter(content.items()))

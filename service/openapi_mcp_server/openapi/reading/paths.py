@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic
 
 import msgspec
 
 from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.grammar import is_token
 from openapi_mcp_server.openapi.model import Operation, Parameter, SecurityChoice, SkippedOperation
 from openapi_mcp_server.openapi.notes import one_line
 from openapi_mcp_server.openapi.pointers import ROOT, child
@@ -29,6 +29,7 @@ from openapi_mcp_server.openapi.reading.objects import (
 )
 from openapi_mcp_server.openapi.reading.parameters import RESERVED_HEADERS
 from openapi_mcp_server.openapi.reading.path_keys import PathKey
+from openapi_mcp_server.openapi.reading.strays import stray
 from openapi_mcp_server.openapi.references.resolve import Located
 
 MAX_OPERATIONS = 200_000
@@ -40,7 +41,6 @@ MAX_SHARED_OVERRIDES = 4 * 1024
 
 _tags = reader(list[Tag])
 _operation = reader(OperationObject)
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 Overrides = dict[str, msgspec.Raw]
 """The fields of an ``x-mcp`` object."""
@@ -100,6 +100,8 @@ class PathReader(Generic[D]):
         if own.pop("$ref", None) is None:
             return own
         target = self._references.resolve(at).target
+        if wrong := stray(at, target, "path item"):
+            raise SpecError(at.pointer, wrong)
         return {name: target.member(value, name) for name, value in read_map(target).items()} | own
 
     def _operations_of(self, item: Mapping[str, Located]) -> Iterator[tuple[tuple[str, ...], str, Located]]:
@@ -226,7 +228,7 @@ def _identity(declaration: Declaration) -> tuple[str, str]:
 
 def _require_method(method: str, pointer: str) -> None:
     """Only ``additionalOperations`` (3.2) can name a method that is none."""
-    if not _TOKEN.fullmatch(method):
+    if not is_token(method):
         raise SpecError(pointer, f"{method!r} is not an HTTP method (RFC 9110 section 9.1)")
     if method == "CONNECT":
         raise SpecError(pointer, "CONNECT asks for a tunnel and describes no operation")

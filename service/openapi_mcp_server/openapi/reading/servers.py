@@ -18,22 +18,29 @@ _variable = reader(ServerVariable)
 _TEMPLATE = re.compile(r"\{([^{}]*)\}")
 
 
-def urls(declared: Sequence[msgspec.Raw] | None, pointer: str, notes: Notes) -> tuple[str, ...]:
-    """The usable URLs of the ``servers`` list at ``pointer``, variables replaced by their defaults."""
+def urls(
+    declared: Sequence[msgspec.Raw] | None, pointer: str, notes: Notes, problems: list[SpecError] | None = None
+) -> tuple[str, ...]:
+    """The usable URLs of the ``servers`` list at ``pointer``, variables replaced by their defaults. What is wrong with
+    the others is noted, and added to ``problems``.
+    """
     found = []
     for index, value in enumerate(declared or ()):
         try:
             found.append(_url(Located(child(pointer, index), value)))
         except SpecError as error:
             notes.add(error.pointer, "server_dropped", error.problem)
+            if problems is not None:
+                problems.append(error.kept())
     return tuple(found)
 
 
 def own(declared: Sequence[msgspec.Raw] | None, pointer: str, notes: Notes) -> tuple[str, ...]:
     """The URLs of a path or an operation; empty where it names none. Raises SpecError if it names no usable one."""
-    found = urls(declared, pointer, notes)
+    problems: list[SpecError] = []
+    found = urls(declared, pointer, notes, problems)
     if declared and not found:
-        raise SpecError(pointer, "none of these servers can be used")
+        raise SpecError(pointer, f"none of these servers can be used ({problems[0]})")
     return found
 
 
@@ -43,8 +50,9 @@ def _url(at: Located) -> str:
         name: read(_variable, at.member(value, "variables", name)).default
         for name, value in (declared.variables or {}).items()
     }
-    if not (url := written(declared.url)):
+    if declared.url is None:
         raise SpecError(at.pointer, "the server has no url")
+    url = written(declared.url) or "/"  # a relative reference like any other, and people mean the root by it
     missing = [name for name in _TEMPLATE.findall(url) if defaults.get(name) is None]
     if missing:
         raise SpecError(at.pointer, f"variable {missing[0]!r} of the server's url has no default")

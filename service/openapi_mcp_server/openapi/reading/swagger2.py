@@ -31,6 +31,7 @@ from openapi_mcp_server.openapi.reading.objects import (
     reader,
     written,
 )
+from openapi_mcp_server.openapi.reading.strays import stray
 from openapi_mcp_server.openapi.references.resolve import Located, opened, text_in
 
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
@@ -104,6 +105,8 @@ class Swagger2:
 
     def declaration(self, at: Located) -> Parameter | Field:
         place = self._references.resolve(at).target
+        if wrong := stray(at, place, "parameter"):
+            raise SpecError(at.pointer, wrong)
         known = self._known.get(place.pointer)
         if known is None:
             known = self._known[place.pointer] = self._declared(place, read(_parameter, place))
@@ -237,6 +240,8 @@ class Swagger2:
 
     def _response(self, at: Located, produced: Sequence[str], *, is_success: bool) -> Response:
         place = self._references.resolve(at).target
+        if wrong := stray(at, place, "response"):
+            raise SpecError(at.pointer, wrong)
         declared = read(_response, place)
         media: tuple[MediaType, ...] = ()
         if is_there(declared.schema):

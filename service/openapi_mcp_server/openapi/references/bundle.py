@@ -115,6 +115,7 @@ class _Bundle:
         self._faults: dict[str, str] = {}  # by path
         self._unread: dict[str, str] = {}  # by reference
         self._members = _members(msgspec.Raw(root.json)) or {}
+        self._extensions_are_used = b'"#/x-' in root.json  # by references, as if they were components
         self._holder = _free_key("x-bundled", self._members)
         is_json_schema = root.dialect in {"3.1", "3.2"}
         self._identifiers = _identifiers(root.json) if is_json_schema else frozenset()
@@ -133,7 +134,10 @@ class _Bundle:
             self._members = self._spread(self._members, section)
         self._reserve_names()
         members = {
-            key: self._value(value, self._path, key, is_map=key in _MAPS) for key, value in self._members.items()
+            key: self._value(value, self._path, key, is_map=True)
+            if key in _MAPS
+            else self._member(key, value, self._path, "")
+            for key, value in self._members.items()
         }
         while self._pending:
             into, name, path, value = self._pending.pop()
@@ -141,7 +145,12 @@ class _Bundle:
         members = _merged(members, self._home, self._schemas)
         if self._files:
             members[self._holder] = msgspec.Raw(msgspec.json.encode(self._files))
-        return Document(json=msgspec.json.encode(members), dialect=self._document.dialect, unread=self._unread)
+        return Document(
+            json=msgspec.json.encode(members),
+            dialect=self._document.dialect,
+            unread=self._unread,
+            files_at=self._holder if self._files else "",
+        )
 
     def _spread(self, members: dict[str, msgspec.Raw], path: tuple[str, ...]) -> dict[str, msgspec.Raw]:
         """``paths: {$ref: paths.yaml}`` as a map whose entries are the references."""
@@ -195,6 +204,8 @@ class _Bundle:
     def _member(self, key: str, value: msgspec.Raw, path: str, holder: str) -> msgspec.Raw:
         if key in _VALUES and holder:  # at the root of a file it is a name: `responses.yaml#/default`
             return value
+        if key.startswith("x-") and not self._extensions_are_used:
+            return value
         if key == "$ref" and (reference := text_in(value)) is not None:
             return msgspec.Raw(msgspec.json.encode(self._known(reference, path, holder)))
         return self._value(value, path, key, is_map=key in _MAPS)
@@ -209,7 +220,7 @@ class _Bundle:
     def _reference(self, reference: str, path: str, *, is_schema: bool) -> str:
         """What takes a reference's place; the reference itself if its file cannot be used."""
         target = self._target(reference, path)
-        if target is None:
+        if target is None or (target.value is None and target.path != self._path):
             return self._left(reference, path)
         if is_schema:
             target = self._end(target)
@@ -223,10 +234,11 @@ class _Bundle:
     def _left(self, reference: str, path: str) -> str:
         """A reference that leads to nothing we can use: as from the root's folder, and why."""
         file = self._file(reference, path)
-        if file in self._faults and file is not None:
-            if path != self._path:
-                reference = f"{quote(self._key(file))}#{reference.partition('#')[2]}"
-            self._unread[reference] = self._faults[file]
+        if file is None:
+            return reference
+        if path != self._path:
+            reference = f"{quote(self._key(file))}#{reference.partition('#')[2]}"
+        self._unread[reference] = self._faults.get(file, "nothing is there in that file")
         return reference
 
     def _file(self, reference: str, path: str) -> str | None:
@@ -300,9 +312,7 @@ class _Bundle:
         if key not in self._files and part:
             self._files[key] = part.root.json
             self._pending.append((self._files, key, target.path, part.root.json))
-        holder, fragment = child(ROOT, self._holder, key), target.pointer.removeprefix(ROOT)
-        # An anchor that is not there must not become one of another file.
-        return child(holder, f"#{fragment}") if fragment and not fragment.startswith("/") else holder + fragment
+        return child(ROOT, self._holder, key) + target.pointer.removeprefix(ROOT)
 
 
 def _is_kept_by_name(schema: _Target) -> bool:

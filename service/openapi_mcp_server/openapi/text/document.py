@@ -43,12 +43,14 @@ _ACCEPTED = "accepted are swagger 2.0 and openapi 3.0, 3.1 and 3.2"
 class Document(msgspec.Struct, frozen=True, kw_only=True):
     """``json``: the whole document as JSON without white space: UTF-8, no key twice in an object, numbers and strings
     as they were spelt, nesting and size within `DocumentLimits`; the root is an object. ``unread``: references in it to
-    files that could not be used, each with the reason.
+    files that could not be used, each with the reason. ``files_at``: the key of the root that holds other files by
+    their paths; empty where there are none.
     """
 
     json: bytes
     dialect: Dialect
     unread: Mapping[str, str] = {}
+    files_at: str = ""
 
 
 def parse(data: bytes, *, limits: DocumentLimits = DocumentLimits()) -> Document:  # noqa: B008 - immutable

@@ -6,8 +6,9 @@ from functools import cache, lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import jsonschema_rs
 import msgspec
+
+from openapi_mcp_server.openapi import json_schema
 
 if TYPE_CHECKING:
     from jsonpath import JSONPathEnvironment
@@ -80,9 +81,6 @@ def _environment() -> JSONPathEnvironment:
 
 
 @lru_cache(maxsize=64)
-def _compiled(pattern: str) -> jsonschema_rs.Draft202012Validator | None:
+def _compiled(pattern: str) -> json_schema.Validator | None:
     """None for what is no pattern: it matches nothing (RFC 9535 section 2.4.6)."""
-    try:
-        return jsonschema_rs.Draft202012Validator({"pattern": pattern}, pattern_options=jsonschema_rs.RegexOptions())
-    except jsonschema_rs.ValidationError:
-        return None
+    return json_schema.compiled({"pattern": pattern}) if json_schema.is_pattern(pattern) else None

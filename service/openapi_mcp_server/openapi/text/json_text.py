@@ -72,18 +72,19 @@ def _count_keys_whole(value: bytes, limits: DocumentLimits, level: int) -> int:
     decoded = msgspec.json.decode(value)
     room = limits.depth - level
     # As many opening brackets as levels allowed cannot be too deep; only pieces with more are walked.
-    if value.count(b"{") + value.count(b"[") > room and _depth(decoded) > room:
+    if value.count(b"{") + value.count(b"[") > room and depth(decoded) > room:
         raise too_deep(limits)
     return msgspec.json.encode(decoded).count(_KEY_END)
 
 
-def _depth(value: object) -> int:
-    depth, level = 0, [value] if isinstance(value, dict | list) else []
+def depth(value: object) -> int:
+    """How many lists and objects lie within one another at most."""
+    levels, level = 0, [value] if isinstance(value, dict | list) else []
     while level:
-        depth += 1
+        levels += 1
         entries = (container.values() if isinstance(container, dict) else container for container in level)
         level = [entry for row in entries for entry in row if isinstance(entry, dict | list)]
-    return depth
+    return levels
 
 
 def _malformed(text: bytes) -> SpecError:

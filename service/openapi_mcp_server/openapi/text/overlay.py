@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Literal, Self, assert_never
+from typing import Literal, assert_never
 
 import msgspec
 
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import Note
-from openapi_mcp_server.openapi.text import json_path
+from openapi_mcp_server.openapi.text import json_path, numbers
 from openapi_mcp_server.openapi.text.document import Document, DocumentLimits, parse, read
 from openapi_mcp_server.openapi.text.json_path import Json, Node
+from openapi_mcp_server.openapi.text.numbers import Number
 
 _VERSION = re.compile(r"1\.(?P<minor>[01])(\.[0-9]+)?")
 _FIELDS = ({"target", "description", "update", "remove"}, {"target", "description", "update", "remove", "copy"})
@@ -38,17 +39,6 @@ class _Action(msgspec.Struct, frozen=True):
     target: str
     verb: Literal["update", "copy", "remove"]
     value: Json = None
-
-
-class _Number(float):
-    """A number that is written as it was spelt."""
-
-    spelt: str
-
-    def __new__(cls, text: str) -> Self:
-        number = super().__new__(cls, text)
-        number.spelt = text
-        return number
 
 
 class _Room:
@@ -88,33 +78,24 @@ def apply(document: Document, overlay: bytes, *, name: str, limits: DocumentLimi
             message = f"{name}: the target {action.target!r} selects nothing"
             notes.append(Note(pointer=f"#/actions/{index}", kind="overlay_unused", message=message))
     try:
-        changed = parse(msgspec.json.encode(root, enc_hook=_spelt), limits=limits)
+        changed = parse(numbers.encode(root), limits=limits)
     except SpecError as error:
         raise SpecError(error.pointer, f"with the overlay applied: {error.problem}") from error
     return Overlaid(changed, tuple(notes))
 
 
-_decoder = msgspec.json.Decoder(float_hook=_Number)
-
-
 def _decoded(json: bytes, what: str) -> Json:
     try:
-        return _decoder.decode(json)
+        return numbers.decode(json)
     except msgspec.ValidationError as error:  # YAML's integers have no limit, Python's have 4,300 digits
         raise SpecError("", f"{what} has a number that is too long") from error
-
-
-def _spelt(value: Json) -> msgspec.Raw:
-    if isinstance(value, _Number):
-        return msgspec.Raw(value.spelt.encode())
-    raise NotImplementedError(f"no JSON value: {type(value)}")
 
 
 def _actions(overlay: Json) -> list[_Action]:
     if not isinstance(overlay, dict) or "overlay" not in overlay:
         raise SpecError("", "not an overlay: no `overlay` key at the top")
     version = overlay["overlay"]
-    text = version.spelt if isinstance(version, _Number) else version
+    text = version.spelt if isinstance(version, Number) else version
     found = _VERSION.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         raise SpecError("#/overlay", f"version {str(text)[:_SHOWN]!r} is not supported; accepted are 1.0 and 1.1")

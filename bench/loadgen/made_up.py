@@ -1,0 +1,58 @@
+"""Calls made up from the schemas of a server's tools."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+import synthesis
+from levels import NoValueError
+from loadgen.plan import NONCE, NONCE_INTEGER, Template
+
+TRIED_ARGUMENTS = 6
+"""Of one tool, in which a number is tried that must come back."""
+_SAMPLE = 899_000_000_000_001
+"""As long as the numbers of calls."""
+_KINDS: dict[type, tuple[str | int, str]] = {str: (str(_SAMPLE), NONCE), int: (_SAMPLE, NONCE_INTEGER)}
+
+
+class Tool(msgspec.Struct):
+    """An entry of ``tools/list``."""
+
+    name: str
+    input_schema: dict[str, Any] = msgspec.field(default_factory=dict, name="inputSchema")
+    annotations: dict[str, Any] = {}
+
+    @property
+    def is_safe(self) -> bool:
+        return self.annotations.get("readOnlyHint") is True
+
+
+def plain(tool: Tool, *, whole: bool) -> Template:
+    """A call with all arguments, or with those that are required. Raises NoValueError."""
+    return _template(tool, _arguments(tool, whole=whole))
+
+
+def numbered(tool: Tool) -> Iterator[Template]:
+    """Calls with the required arguments and the number in one argument after another. Raises NoValueError."""
+    required, whole = _arguments(tool, whole=False), _arguments(tool, whole=True)
+    fits = synthesis.validator(synthesis.encode(tool.input_schema)).is_valid
+    places = [(name, *_KINDS[type(value)]) for name, value in (required | whole).items() if type(value) in _KINDS]
+    for name, sample, mark in places[:TRIED_ARGUMENTS]:
+        if fits({**required, name: sample}):
+            yield _template(tool, {**required, name: mark}, is_checked=True)
+
+
+def _arguments(tool: Tool, *, whole: bool) -> dict[str, Any]:
+    try:
+        return synthesis.arguments(tool.input_schema, whole=whole)
+    except (NoValueError, synthesis.EndlessError) as error:
+        raise NoValueError(f"no arguments could be made up: {error}") from None
+    except Exception as error:  # noqa: BLE001 - a stranger's schema may be broken in any way
+        raise NoValueError(f"its schema cannot be used ({type(error).__name__})") from None
+
+
+def _template(tool: Tool, arguments: Mapping[str, Any], *, is_checked: bool = False) -> Template:
+    return Template(tool=tool.name, arguments=msgspec.Raw(synthesis.encode(arguments)), is_checked=is_checked)

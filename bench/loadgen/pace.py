@@ -1,0 +1,90 @@
+"""When calls are made. A lane asks for its next call and waits until it is due; None means that the load is over."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import trio
+
+from loadgen.plan import Load, due_seconds, share
+
+
+class Pace(Protocol):
+    """``stop``: no further call. ``unsent`` tells of the calls that were due and never made, when all is over."""
+
+    late_seconds: float
+
+    async def next(self) -> float | None: ...
+
+    def stop(self) -> None: ...
+
+    def unsent(self) -> list[float]: ...
+
+
+class Closed:
+    """Each lane calls again when it was answered."""
+
+    def __init__(self, load: Load, part: int, start: float) -> None:
+        self._left = share(load.calls, part, load.processes) if load.calls else math.inf
+        self._end = start + load.seconds
+        self.late_seconds = 0.0
+
+    async def next(self) -> float | None:
+        now = trio.current_time()
+        if now >= self._end or self._left < 1:
+            return None
+        self._left -= 1
+        return now
+
+    def stop(self) -> None:
+        self._left = 0
+
+    def unsent(self) -> list[float]:
+        return []
+
+
+class Open:
+    """Calls are due at their time, whether or not those before were answered. One that is sent late, because all lanes
+    waited for answers, counts from when it was due: otherwise a server that stands still would hide what its users
+    wait for (coordinated omission)."""
+
+    def __init__(self, load: Load, part: int, start: float) -> None:
+        self._load = load
+        self._index = part
+        self._start = start
+        self._give_up = start + load.seconds + load.timeout_seconds
+        self._is_stopped = False
+        self.late_seconds = 0.0
+
+    async def next(self) -> float | None:
+        if self._is_stopped or trio.current_time() >= self._give_up:
+            return None
+        due = self._due()
+        if due is None:
+            return None
+        self._index += self._load.processes
+        if due > trio.current_time():
+            await trio.sleep_until(due)
+            self.late_seconds = max(self.late_seconds, trio.current_time() - due)
+        return due
+
+    def _due(self) -> float | None:
+        after = due_seconds(self._index, self._load.rate, self._load.ramp_seconds)
+        if after >= self._load.seconds or (self._load.calls and self._index >= self._load.calls):
+            return None
+        return self._start + after
+
+    def stop(self) -> None:
+        self._is_stopped = True
+
+    def unsent(self) -> list[float]:
+        found = []
+        while not self._is_stopped and (due := self._due()) is not None:
+            found.append(due)
+            self._index += self._load.processes
+        return found
+
+
+def pace_of(load: Load, part: int, start: float) -> Pace:
+    return (Open if load.is_open else Closed)(load, part, start)

@@ -1,0 +1,236 @@
+"""Before the load: which revision the server speaks, which tools it has, and calls to them that are worth making."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import msgspec
+import trio
+
+from levels import NoValueError
+from loadgen import made_up
+from loadgen.engine import judge
+from loadgen.failures import Failure, nursery
+from loadgen.ledger import Ledger
+from loadgen.made_up import Tool
+from loadgen.messages import Message, call, request
+from loadgen.plan import LEGACY, MODERN, SSE_REVISION, Target, Template, UsageError
+from loadgen.sessions import Session, asked, greet, within
+from loadgen.transports import BY_TRANSPORT, closed, session_of
+
+REVISIONS = {"http": (MODERN, LEGACY), "stdio": (LEGACY, MODERN), "sse": (SSE_REVISION,)}
+"""In the order in which they are tried. Over HTTP an unknown method is refused at once; over stdio a server of the
+older era may say nothing at all to it."""
+SLOW_SECONDS = 2.0
+"""A tool that nobody named and that takes longer than this would be all that the load consists of."""
+NAMED_SECONDS = 30.0
+"""For the trial of a tool that was named."""
+PAGES = 1_000
+TRIALS_AT_ONCE = 8
+TRIALS_SECONDS = 60.0
+"""For all trials: documents with ten thousand tools are not tried to the end."""
+T = TypeVar("T")
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """The calls that were asked for: lines of a file, tools by name with their weights, or neither."""
+
+    templates: tuple[Template, ...] = ()
+    tools: Mapping[str, int] = {}
+
+
+class LeftOut(msgspec.Struct, frozen=True):
+    tool: str
+    why: str
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """``why`` is empty where the call went well."""
+
+    template: Template
+    why: str = ""
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """``target`` has its revision; ``notes`` say what else a reader of the results should know."""
+
+    target: Target
+    server: str
+    templates: tuple[Template, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class _Page(msgspec.Struct):
+    tools: list[Tool] = []
+    next_cursor: str | None = msgspec.field(default=None, name="nextCursor")
+
+
+class _Named(msgspec.Struct):
+    name: str = ""
+    version: str = ""
+
+
+class _Greeting(msgspec.Struct):
+    protocol_version: str = msgspec.field(default="", name="protocolVersion")
+    server: _Named = msgspec.field(default_factory=_Named, name="serverInfo")
+    meta: dict[str, Any] = msgspec.field(default_factory=dict, name="_meta")
+
+
+async def prepare(target: Target, wanted: Wanted, run: int) -> Prepared:
+    """Raises Failure where there is no such server, UsageError where it has no such tools."""
+    ledger = Ledger(run)
+    known, server = await _negotiated(target, ledger)
+    async with session_of(known, ledger) as session:
+        tools = await list_tools(session, known, ledger)
+        tried = Trials(session, known, ledger)
+        if wanted.templates:
+            _check(tools, [each.tool for each in wanted.templates])
+            return Prepared(target=known, server=server, templates=wanted.templates)
+        if wanted.tools:
+            _check(tools, list(wanted.tools))
+            named = await tried.all([tool for tool in tools if tool.name in wanted.tools], NAMED_SECONDS)
+            return _as_named(Prepared(target=known, server=server, templates=()), named, wanted.tools)
+        safe = [tool for tool in tools if tool.is_safe]
+        return _as_safe(Prepared(target=known, server=server, templates=()), await tried.all(safe, SLOW_SECONDS))
+
+
+def _check(tools: Sequence[Tool], names: Sequence[str]) -> None:
+    have = {tool.name for tool in tools}
+    for name in names:
+        if name not in have:
+            some = ", ".join(sorted(have)[:10]) or "none"
+            raise UsageError(f"--tool: the server has no tool {name}; it has {len(have)}: {some}")
+
+
+def _as_named(base: Prepared, tried: Sequence[Trial], weights: Mapping[str, int]) -> Prepared:
+    """A tool that was asked for is called even where its trial failed; a note says so."""
+    notes = tuple(f"the trial of {each.template.tool} failed: {each.why}" for each in tried if each.why)
+    weighted = tuple(msgspec.structs.replace(each.template, weight=weights[each.template.tool]) for each in tried)
+    return msgspec.structs.replace(base, templates=weighted, notes=notes)
+
+
+def _as_safe(base: Prepared, tried: Sequence[Trial]) -> Prepared:
+    left_out = tuple(LeftOut(each.template.tool, each.why) for each in tried if each.why)
+    templates = tuple(each.template for each in tried if not each.why)
+    if templates:
+        return msgspec.structs.replace(base, templates=templates, left_out=left_out)
+    if left_out:
+        raise UsageError(
+            f"--tool: no safe tool takes made-up arguments ({left_out[0].why}); use --tool or --calls-from"
+        )
+    raise UsageError("--tool: no tool says that it is safe to call (readOnlyHint); name those that may be called")
+
+
+async def _negotiated(target: Target, ledger: Ledger) -> tuple[Target, str]:
+    tried = (target.revision,) if target.revision else REVISIONS[target.transport]
+    failure = Failure("not MCP", "no revision was tried")
+    for revision in tried:
+        try:
+            return await _greeted(msgspec.structs.replace(target, revision=revision), ledger)
+        except Failure as found:
+            failure = found
+            if found.kind == "connect":
+                break
+    raise failure
+
+
+async def _greeted(target: Target, ledger: Ledger) -> tuple[Target, str]:
+    """The target with the revision that the server chose, and the server's own name."""
+    async with nursery() as tasks:
+        session = await BY_TRANSPORT[target.transport](target, ledger, tasks)
+        try:
+            if target.is_modern:
+                answer = await asked(session, request("server/discover", {}, MODERN), ledger)
+            else:
+                answer = await greet(session, target, ledger)
+            found = _read(answer, _Greeting)
+        finally:
+            await closed(session)
+        info = found.meta.get("io.modelcontextprotocol/serverInfo", {})
+        named = [found.server.name or info.get("name", ""), found.server.version or info.get("version", "")]
+        revision = target.revision if target.is_modern else found.protocol_version or target.revision
+        return msgspec.structs.replace(target, revision=revision), " ".join(filter(None, map(str, named)))
+
+
+def _read(answer: Message, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(answer.result, type=kind)
+    except msgspec.DecodeError as error:
+        raise Failure("not MCP", f"the server's answer has another shape: {error}") from None
+
+
+async def list_tools(session: Session, target: Target, ledger: Ledger) -> list[Tool]:
+    """All pages."""
+    tools: list[Tool] = []
+    cursor: dict[str, str] = {}
+    for _ in range(PAGES):
+        page = _read(await asked(session, request("tools/list", cursor, target.revision), ledger), _Page)
+        tools += page.tools
+        if not page.next_cursor:
+            break
+        cursor = {"cursor": page.next_cursor}
+    return tools
+
+
+class Trials:
+    """One call or a few to each tool, to find arguments that it takes and whether it says a number back."""
+
+    def __init__(self, session: Session, target: Target, ledger: Ledger) -> None:
+        self._session = session
+        self._target = target
+        self._ledger = ledger
+
+    async def all(self, tools: Sequence[Tool], seconds: float) -> list[Trial]:
+        """In the order of the tools."""
+        found: dict[str, Trial] = {}
+        turn = trio.CapacityLimiter(TRIALS_AT_ONCE)
+        deadline = trio.current_time() + TRIALS_SECONDS
+
+        async def one(tool: Tool) -> None:
+            async with turn:
+                late = Trial(_empty(tool), f"its trial did not come up within {TRIALS_SECONDS:g} s")
+                found[tool.name] = await self._one(tool, seconds) if trio.current_time() < deadline else late
+
+        async with nursery() as tasks:
+            for tool in tools:
+                tasks.start_soon(one, tool)
+        return [found[tool.name] for tool in tools]
+
+    async def _one(self, tool: Tool, seconds: float) -> Trial:
+        """With the required arguments, then with all of them."""
+        failed: list[Trial] = []
+        for whole in (False, True):
+            template = _empty(tool)
+            try:
+                template = made_up.plain(tool, whole=whole)
+                await self._call(template, seconds)
+            except (NoValueError, Failure) as error:
+                failed.append(Trial(template, str(error)))
+            else:
+                return Trial(await self._checked(tool, seconds) or template)
+        return failed[0]
+
+    async def _checked(self, tool: Tool, seconds: float) -> Template | None:
+        """With a number in one argument that the answer carries back; None where there is no such argument."""
+        with suppress(NoValueError):
+            for template in made_up.numbered(tool):
+                with suppress(Failure):
+                    await self._call(template, seconds)
+                    return template
+        return None
+
+    async def _call(self, template: Template, seconds: float) -> None:
+        number = self._ledger.issue()
+        try:
+            with within(seconds, "no answer"):
+                answer = await self._session.ask(call(template, self._target.revision), number)
+            judge(answer, template, number, self._ledger)
+        finally:
+            self._ledger.settle(number)
+
+
+def _empty(tool: Tool) -> Template:
+    return Template(tool=tool.name, arguments=msgspec.Raw(b"{}"))

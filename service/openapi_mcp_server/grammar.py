@@ -1,0 +1,28 @@
+"""The grammar of HTTP that several rooms need: tokens, field values, cookies, and segments that lead upwards.
+
+Every pattern here is linear in its text.
+"""
+
+from __future__ import annotations
+
+import re
+
+TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - no secret
+"""RFC 9110 section 5.6.2: a method, the name of a header or a cookie, either half of a media type."""
+
+is_token = re.compile(TOKEN).fullmatch
+is_field_value = re.compile(r"[!-~](?:[ -~]*[!-~])?|").fullmatch
+"""RFC 9110 section 5.5 without obs-text and tabs; white space around a value is not part of it."""
+is_obsolete_field_value = re.compile(r"[!-~\x80-\xff]+(?:[ \t]+[!-~\x80-\xff]+)*").fullmatch
+"""The same with obs-text and tabs, which senders ought not to make: for the operator's own credentials alone."""
+is_cookie_value = re.compile(r"[!#-+\--:<-\[\]-~]*").fullmatch
+"""RFC 6265 section 4.1.1, cookie-octet."""
+
+_SEPARATOR = r"/\\\uff0f\uff3c"
+_DOT = r"\.\uff0e\u2024"
+has_dot_segment = re.compile(rf"(?:^|[{_SEPARATOR}])(?:[{_DOT}]{{1,2}}|\u2025)[ \t]*(?:[{_SEPARATOR};?#]|$)").search
+"""Whether a decoded path has a segment that some server takes for ``.`` or ``..`` (RFC 3986 section 5.2.4).
+
+Lenient servers read backslashes as slashes and drop path parameters; Windows drops spaces at a segment's end; code
+pages without fullwidth forms and dot leaders turn them into dots and slashes (Microsoft's "best fit").
+"""

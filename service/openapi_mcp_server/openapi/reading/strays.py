@@ -1,0 +1,53 @@
+"""Objects that stand where another kind of object belongs: told where they are used, and taken for what they mean where
+there is only one way to mean it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from openapi_mcp_server.openapi.pointers import tokens
+from openapi_mcp_server.openapi.reading.objects import NOTHING, is_there
+from openapi_mcp_server.openapi.references.resolve import Located, opened
+
+SECTIONS: Mapping[str, str] = {
+    "schemas": "schema",
+    "definitions": "schema",
+    "parameters": "parameter",
+    "requestBodies": "request body",
+    "responses": "response",
+    "headers": "header",
+    "pathItems": "path item",
+    "mediaTypes": "media type",
+    "securitySchemes": "security scheme",
+    "examples": "example",
+    "links": "link",
+    "callbacks": "callback",
+}
+"""What each section of ``components`` holds, and those of Swagger 2.0 at the document's root."""
+_SCHEMA_KEYWORDS = frozenset(
+    {"type", "properties", "items", "allOf", "anyOf", "oneOf", "enum", "const", "additionalProperties", "format"}
+)
+
+
+def stray(at: Located, target: Located, wanted: str) -> str | None:
+    """What is wrong with a reference at ``at`` that leads to another section than that of ``wanted``; None if nothing.
+
+    Only sections say what they hold: of what is elsewhere in the document nothing is said.
+    """
+    if target.pointer == at.pointer:
+        return None
+    path = tokens(target.pointer)
+    section = path[1] if path[0] == "components" and len(path) == 3 else path[0] if len(path) == 2 else ""
+    found = SECTIONS.get(section, wanted)
+    return None if found == wanted else f"refers to the {found} {target.pointer}, which is no {wanted}"
+
+
+def misplaced_schema(at: Located) -> Located | None:
+    """The schema that an object is itself, or has as ``schema``, though its place wants a map of media types."""
+    members = opened(at.json)
+    if not isinstance(members, dict):
+        return None
+    if is_there(inner := members.get("schema", NOTHING)):
+        return at.member(inner, "schema")
+    return at if _SCHEMA_KEYWORDS & members.keys() else None

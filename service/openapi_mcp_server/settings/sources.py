@@ -1,0 +1,104 @@
+"""Where the values of settings come from: the environment, the files it names, the elements of a JSON array."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.settings.command_line import Given
+from openapi_mcp_server.settings.table import SETTINGS, Setting, words
+
+_KNOWN = frozenset(name for setting in SETTINGS for name in (setting.name, f"{setting.name}_FILE"))
+_BY_FLAG = {
+    name: setting.name
+    for setting in SETTINGS
+    if "_" in (name := setting.option.strip("-").upper().replace("-", "_")) and name not in _KNOWN
+}
+"""Variables named as a flag whose variable has another name: ``API_URL`` for API_BASE_URL."""
+_NEAR = 0.88
+"""Likeness (difflib's ratio) from which on a name is taken for a misspelt one: two letters in twelve."""
+
+ReadFile = Callable[[str], str]
+"""A path to the text in it; raises OSError or ValueError."""
+
+
+def read(setting: Setting, found: Given | None) -> Given:
+    """The value of a setting from its text, or its default. Raises ConfigError under the name that was used."""
+    if found is None:
+        value = None if setting.default is None else setting.read(setting.default)
+        return Given(value, setting.name, is_default=True)
+    try:
+        return Given(setting.read(found.value), found.label)
+    except ValueError as error:
+        shown = "the value" if setting.secret else repr(found.value[:100])
+        raise ConfigError(found.label, f"{shown} {error}") from None
+
+
+def from_environment(setting: Setting, environ: Mapping[str, str], read_file: ReadFile) -> Given | None:
+    """The text of a variable, or of the file that ``NAME_FILE`` names; nothing counts as not set."""
+    value, path = environ.get(setting.name, ""), environ.get(f"{setting.name}_FILE", "")
+    if value and path:
+        raise ConfigError(setting.name, f"give either it or {setting.name}_FILE, not both")
+    if not path:
+        return Given(value, setting.name) if value else None
+    return Given(_text_of(path, f"{setting.name}_FILE", read_file), f"{setting.name}_FILE")
+
+
+def from_element(setting: Setting, fields: Mapping[str, Any], place: str, read_file: ReadFile) -> Given:
+    """The value of a field of an object, or of the file that ``field_file`` names; null counts as not given."""
+    name, file = setting.element_field, f"{setting.element_field}_file"
+    value, path = fields.get(name), fields.get(file)
+    label = f"{place}.{name}"
+    if value is not None and path is not None:
+        raise ConfigError(label, f"give either it or {file}, not both")
+    if path is not None:
+        if not isinstance(path, str):
+            raise ConfigError(f"{place}.{file}", "must be a path")
+        return read(setting, Given(_text_of(path, f"{place}.{file}", read_file), f"{place}.{file}"))
+    if setting.read is words and isinstance(value, list) and all(isinstance(word, str) for word in value):
+        return Given(tuple(value), label)
+    found = None if value is None or value == "" else Given(_as_text(value, label), label)
+    given = read(setting, found)
+    return msgspec.structs.replace(given, label=label)
+
+
+def misspelt(environ: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each variable that means nothing and looks like one of ours. Others belong to somebody else."""
+    for name in sorted(environ.keys() - _KNOWN):
+        near = _BY_FLAG.get(name) or next(iter(difflib.get_close_matches(name, _alike(name), n=1, cutoff=_NEAR)), None)
+        if near:
+            yield f"{name} is set and means nothing here: did you mean {near}?"
+
+
+def _alike(name: str) -> list[str]:
+    """What is worth a closer look: comparing each variable with each setting takes longer than all else here."""
+    return [known for known in _KNOWN if abs(len(known) - len(name)) <= 2 and _edges(known) & _edges(name)]
+
+
+def _edges(name: str) -> set[str]:
+    return {name[:3], name[-3:]}
+
+
+def _as_text(value: Any, label: str) -> str:  # noqa: ANN401 - what JSON has
+    match value:
+        case str():
+            return value
+        case dict():
+            return msgspec.json.encode(value).decode()
+        case bool() | int():
+            return msgspec.json.encode(value).decode()
+        case _:
+            raise ConfigError(label, f"must be text, not {'a list' if isinstance(value, list) else value}")
+
+
+def _text_of(path: str, label: str, read_file: ReadFile) -> str:
+    try:
+        return read_file(path).rstrip("\r\n")
+    except OSError as error:
+        raise ConfigError(label, f"cannot read {path}: {error.strerror}") from None
+    except ValueError:
+        raise ConfigError(label, f"{path} is not UTF-8 text") from None

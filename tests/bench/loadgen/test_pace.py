@@ -1,0 +1,175 @@
+"""When calls are due, and what a server that stands still does to the figures of both loops: on a clock that is set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+from loadgen.engine import Client, Engine, Mix
+from loadgen.latencies import Latencies, Latency, merged
+from loadgen.ledger import Ledger
+from loadgen.messages import Message, Request
+from loadgen.pace import pace_of
+from loadgen.plan import LEGACY, Load, Template, due_seconds, share
+from loadgen.tally import Tally
+
+CALL = Template(tool="echo", arguments=msgspec.Raw(b"{}"))
+QUICK = 0.001
+"""Seconds of every call for which a test says nothing else."""
+RESULT = msgspec.Raw(b'{"content":[]}')
+
+
+class Scripted:
+    """A session that takes as long for each call as a test says; the first call is number 1."""
+
+    is_alive = True
+
+    def __init__(self, seconds: Callable[[int], float]) -> None:
+        self._seconds = seconds
+        self.calls = 0
+
+    async def ask(self, request: Request, number: int) -> Message:
+        self.calls += 1
+        await trio.sleep(self._seconds(self.calls))
+        return Message(id=number, result=RESULT)
+
+    async def notify(self, request: Request) -> None: ...
+
+    async def listen(self, tasks: trio.Nursery) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
+def measured(load: Load, seconds: Callable[[int], float]) -> Tally:
+    """All clients speak to one server."""
+    session = Scripted(seconds)
+
+    async def open_session() -> Scripted:
+        return session
+
+    async def main() -> Tally:
+        start = trio.current_time()
+        clients = [Client(open_session) for _ in range(load.clients)]
+        engine = Engine(load, Mix([CALL], LEGACY, 0), Ledger(100), clients)
+        await engine.run(pace_of(load, 0, start), start)
+        return engine.tally
+
+    return trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+def latency(tally: Tally) -> tuple[int, Latency, Latency]:
+    """(calls, since they were due, since they were sent)."""
+    second = tally.second(0)
+    return second.calls, merged([second.latency]).summary(), merged([second.service]).summary()
+
+
+def near(value: float) -> object:
+    """A histogram keeps three digits."""
+    return pytest.approx(value, rel=0.002)
+
+
+def stalls(index: int) -> Callable[[int], float]:
+    """Two seconds in one call, every other one is quick."""
+    return lambda call: 2.0 if call == index else QUICK
+
+
+def test_a_stall_is_in_the_percentiles_of_the_open_loop_by_the_time_that_every_call_waited():
+    load = Load(clients=1, rate=100.0, seconds=10.0)
+    calls, due, sent = latency(measured(load, stalls(501)))
+    # Due every 10 ms. Behind the 2 s one waits a queue that shrinks by 9 ms a call: 2000, 1991, 1982 … ms.
+    waited = [1.0] * 500 + [2000.0]
+    while len(waited) < 1000:
+        waited.append(max(waited[-1] - 10.0, 0.0) + 1.0)
+    waited.sort()
+    assert calls == 1000
+    assert due.p50 == near(waited[499])
+    assert due.p90 == near(waited[899])
+    assert due.p99 == near(waited[989])
+    assert due.max == near(2000.0)
+    assert (sent.p50, sent.p99, sent.max) == (near(1.0), near(1.0), near(2000.0))
+
+
+def test_the_closed_loop_sees_one_slow_call_of_the_same_stall():
+    calls, seen, _ = latency(measured(Load(clients=1, seconds=10.0), stalls(501)))
+    assert calls == pytest.approx(8_000, abs=2)  # 8 s at a millisecond each
+    assert (seen.p50, seen.p99, seen.p999, seen.max) == (near(1.0), near(1.0), near(1.0), near(2000.0))
+
+
+def test_a_slow_tail_is_where_it_belongs_in_the_distribution():
+    load = Load(clients=100, rate=200.0, seconds=10.0)
+    calls, due, _ = latency(measured(load, lambda call: 0.3 if call % 50 == 0 else QUICK))
+    assert calls == 2_000
+    assert (due.p50, due.p90) == (near(1.0), near(1.0))
+    assert (due.p99, due.p999, due.max) == (near(300.0), near(300.0), near(300.0))
+
+
+def test_calls_that_could_not_be_made_in_time_count_as_errors_with_all_the_time_they_waited():
+    load = Load(clients=1, rate=10.0, seconds=1.0, timeout_seconds=2.0)
+    tally = measured(load, lambda _: 1.5)
+    second = tally.second(0)
+    # Due at 0, 0.1 … 0.9 s. Sent at 0 and 1.5 s; at 3 s, where the load and its timeout are over, eight are left.
+    assert (second.calls, second.errors) == (10, {"not sent": 8})
+    assert merged([second.latency]).summary().max == near(2900.0)
+
+
+def test_a_call_that_is_never_answered_counts_with_its_timeout():
+    tally = measured(Load(clients=1, calls=3, timeout_seconds=0.5), lambda call: 60.0 if call == 2 else QUICK)
+    second = tally.second(0)
+    assert (second.calls, second.errors, tally.lost) == (3, {"timeout": 1}, 1)
+    assert merged([second.latency]).summary().max == near(500.0)
+
+
+def test_thought_is_no_latency():
+    calls, seen, _ = latency(measured(Load(clients=2, seconds=10.0, think_seconds=0.999), lambda _: QUICK))
+    assert (calls, seen.max) == (20, near(1.0))
+
+
+def test_clients_begin_one_after_another_over_the_ramp():
+    calls, _, _ = latency(measured(Load(clients=4, seconds=4.0, ramp_seconds=4.0), lambda _: 0.1))
+    assert calls == 40 + 30 + 20 + 10
+
+
+@pytest.mark.parametrize("load", [Load(clients=5, calls=37, seconds=1e6), Load(clients=5, calls=37, rate=1e3)])
+def test_a_number_of_calls_is_kept_to(load: Load):
+    assert latency(measured(load, lambda _: QUICK))[0] == 37
+
+
+@given(rate=st.floats(0.01, 1e5), ramp=st.floats(0, 100), index=st.integers(0, 10**6))
+def test_the_rate_rises_in_a_straight_line_and_then_stays(rate: float, ramp: float, index: int):
+    at = due_seconds(index, rate, ramp)
+    by_then = rate * at * at / (2 * ramp) if at < ramp else rate * (at - ramp / 2)
+    assert by_then == pytest.approx(index, rel=1e-6, abs=1e-6)
+    assert due_seconds(index + 1, rate, ramp) >= at
+
+
+@given(whole=st.integers(0, 10**6), parts=st.integers(1, 64))
+def test_shares_are_the_whole_and_differ_by_one_at_most(whole: int, parts: int):
+    shares = [share(whole, part, parts) for part in range(parts)]
+    assert sum(shares) == whole
+    assert max(shares) - min(shares) <= 1
+
+
+def test_processes_together_make_the_calls_that_one_would_make_when_it_would_make_them():
+    whole = [due_seconds(index, 50.0, 2.0) for index in range(100)]
+    parts = []
+    for part in range(3):
+        pace = pace_of(Load(clients=3, rate=50.0, calls=100, ramp_seconds=2.0, processes=3), part, 0.0)
+        parts += pace.unsent()
+    assert sorted(parts) == pytest.approx(whole)
+
+
+@settings(max_examples=20)  # reading a histogram out takes some milliseconds
+@given(st.lists(st.floats(1e-6, 3600), min_size=1, max_size=50), st.integers(1, 49))
+def test_histograms_that_are_added_up_are_the_histogram_of_all(seconds: list[float], cut: int):
+    whole, one, two = Latencies(), Latencies(), Latencies()
+    for place, each in enumerate(seconds):
+        whole.record(each)
+        (one if place < cut else two).record(each)
+    assert merged([one.encoded(), two.encoded()]).summary() == whole.summary()
+    assert whole.summary().max == pytest.approx(max(seconds) * 1e3, rel=2e-3, abs=1e-3)

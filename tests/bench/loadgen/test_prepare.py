@@ -1,0 +1,114 @@
+"""What is asked before the load: the revision, the tools, arguments that they take, and a number that comes back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+
+from loadgen.failures import Failure
+from loadgen.plan import Target, UsageError
+from loadgen.prepare import LeftOut, Prepared, Wanted, prepare
+from planted import Planted, serving
+
+
+def prepared(planted: Planted, wanted: Wanted | None = None, revision: str = "", path: str = "/mcp") -> Prepared:
+    async def main() -> Prepared:
+        async with serving(planted) as origin:
+            transport = "sse" if path == "/sse" else "http"
+            target = Target(transport=transport, url=origin + path, revision=revision)
+            with trio.fail_after(30):
+                return await prepare(target, wanted or Wanted(), 100)
+
+    try:
+        return trio.run(main)
+    except BaseExceptionGroup as group:  # of the server's own nursery
+        raise group.exceptions[0] from None
+
+
+def shown(found: Prepared) -> dict[str, tuple[Any, bool]]:
+    return {each.tool: (msgspec.json.decode(each.arguments), each.is_checked) for each in found.templates}
+
+
+def test_every_safe_tool_is_called_with_made_up_arguments_and_what_refuses_them_is_left_out():
+    found = prepared(planted := Planted())
+    assert shown(found) == {"echo": ({"text": "{nonce}"}, True), "quiet": ({}, False)}
+    assert found.left_out == (
+        LeftOut("broken", "its schema cannot be used (KeyError)"),
+        LeftOut("refuses", "tool error: refuses: no text"),
+    )
+    assert "writes" not in planted.calls
+
+
+@pytest.mark.parametrize(
+    ("modern", "revision", "spoken"),
+    [(True, "", "2026-07-28"), (False, "", "2025-11-25"), (True, "2025-06-18", "2025-06-18")],
+)
+def test_the_newest_revision_is_spoken_that_both_know_unless_one_is_named(modern: bool, revision: str, spoken: str):
+    planted = Planted(modern=modern)
+    found = prepared(planted, revision=revision)
+    assert (found.target.revision, found.server) == (spoken, "planted 1")
+    calls = [head for head in planted.heads if f"MCP-Protocol-Version: {spoken}".encode() in head]
+    assert len(calls) >= len(planted.calls)
+
+
+def test_a_call_of_the_newest_revision_says_its_method_and_name_in_headers():
+    planted = Planted()
+    prepared(planted, Wanted(tools={"echo": 1}))
+    assert b"Mcp-Method: tools/call\r\nMcp-Name: echo\r\n" in planted.heads[-1]
+
+
+def test_a_tool_that_was_named_is_called_though_it_is_not_safe_and_even_if_its_trial_failed():
+    found = prepared(Planted(), Wanted(tools={"writes": 3, "refuses": 1}))
+    assert shown(found) == {"writes": ({"text": "{nonce}"}, True), "refuses": ({}, False)}
+    assert {each.tool: each.weight for each in found.templates} == {"writes": 3, "refuses": 1}
+    assert found.notes == ("the trial of refuses failed: tool error: refuses: no text",)
+
+
+def test_a_tool_that_the_server_has_not_is_refused_with_those_it_has():
+    with pytest.raises(
+        UsageError, match=r"--tool: the server has no tool gone; it has 5: broken, echo, quiet, refuses, writes"
+    ):
+        prepared(Planted(), Wanted(tools={"gone": 1}))
+
+
+def test_a_server_without_the_named_revision_is_a_failure_with_its_own_words():
+    with pytest.raises(Failure, match=r"error -32601: no server/discover"):
+        prepared(Planted(modern=False), revision="2026-07-28")
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        (Target(transport="http", url="https://example.com/mcp?key=s3cret"), "https://example.com/mcp"),
+        (
+            Target(transport="stdio", command=("env", "KEY=s3cret", "python", "-m", "a", "--token", "b", "--x=s3cret")),
+            "env KEY python -m a --token … --x",
+        ),
+    ],
+)
+def test_reports_name_the_server_without_what_may_be_a_secret(target: Target, shown: str):
+    assert target.shown == shown
+
+
+def test_what_a_server_says_is_shown_as_one_line_that_no_terminal_acts_on():
+    assert str(Failure("tool error", "a\n\x1b[31mb" + "x" * 1000)) == "tool error: a ?[31mb" + "x" * 192
+
+
+def test_a_place_where_nobody_listens_is_one_line():
+    async def main() -> None:
+        async with serving(Planted()) as origin:
+            pass
+        await prepare(Target(transport="http", url=f"{origin}/mcp"), Wanted(), 100)
+
+    with pytest.raises(Failure, match=r"^connect: 127\.0\.0\.1:\d+: .*[Rr]efused"):
+        trio.run(main)
+
+
+def test_a_command_that_is_none_is_one_line(tmp_path: Path):
+    target = Target(transport="stdio", command=(str(tmp_path / "gone"),))
+    with pytest.raises(Failure, match=r"^connect: .*gone: No such file"):
+        trio.run(prepare, target, Wanted(), 100)

@@ -1,0 +1,163 @@
+"""Whole runs, as they are typed: against the real demo, over every transport, with what comes out of them."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+import planted
+from loadgen import compare, report, result
+from loadgen.plan import UsageError
+from loadgen.result import Result
+from processes import CHECKOUT, environment, started
+from reported import RESULT
+
+RUN_SECONDS = 60
+COMMAND = [sys.executable, "-m", "loadgen"]
+STDIO = ("--", sys.executable, planted.__file__)
+
+
+def environ() -> dict[str, str]:
+    return environment() | {"PYTHONPATH": str(CHECKOUT / "bench")}
+
+
+def loadgen(*argv: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *argv], env=environ(), capture_output=True, text=True, timeout=RUN_SECONDS, check=False
+    )
+
+
+def measured(*argv: str) -> Result:
+    done = loadgen("--json", "-", *argv)
+    assert done.stdout, done.stderr
+    return result.read("-", done.stdout.encode())
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[tuple[str, str]]:
+    """The addresses of MCP and of metrics."""
+    argv = ("demo", "--transport", "http", "--port", "0", "--enable-prometheus", "--prometheus-port", "0")
+    with started(*argv) as server:
+        metrics = str(server.wait_for(r"/metrics")["message"])
+        yield server.url, metrics[metrics.index("http") :]
+
+
+def test_the_demo_is_sound_and_what_is_shown_is_what_is_kept(demo: tuple[str, str], tmp_path: Path):
+    url, metrics = demo
+    files = ("--json", str(tmp_path / "a.json"), "--html", str(tmp_path / "a.html"), "--metrics", metrics)
+    mix = ("--tool", "getPet=3", "--tool", "updatePet", "--expect", "errors=0", "--expect", "p99<30s", "--idle", "2")
+    done = loadgen(url, *mix, *files, "--calls", "80", "--clients", "4", "--processes", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = result.read("a.json", (tmp_path / "a.json").read_bytes())
+    assert (found.calls, found.error_count) == (80, 0)
+    assert {each.tool: (each.calls, each.checked) for each in found.tools} == {"getPet": (60, 0), "updatePet": (20, 20)}
+    assert found.integrity == result.Integrity(checked=20)
+    assert (found.idle.opened, found.idle.open_at_end) == (2, 2)
+    assert sum(each.calls for each in found.intervals) == 80
+    assert found.server_metrics[0].values["process_resident_memory_bytes"] > 1e6
+    assert (found.generator.processes, found.generator.cpu_seconds > 0) == (2, True)
+    assert "80 calls" in done.stdout
+    assert "answers: 0 lost, 0 mixed up, 0 doubled; 20 carried the number of their call" in done.stdout
+    assert "met: errors=0 (it was 0)" in done.stdout
+    assert (tmp_path / "a.html").read_bytes() == report.page(found)
+
+
+@pytest.mark.parametrize("kind", ["http", "legacy", "sse", "stdio"])
+def test_every_transport_of_the_demo_is_sound(demo: tuple[str, str], kind: str):
+    where = {
+        "http": [demo[0]],
+        "legacy": ["--protocol", "2025-06-18", demo[0]],
+        "sse": [demo[0].replace("/mcp", "/sse")],
+        "stdio": ["--", sys.executable, "-m", "openapi_mcp_server", "demo", "--transport", "stdio"],
+    }[kind]
+    settings = environ() | {"PYTHONPATH": f"{CHECKOUT / 'bench'}:{CHECKOUT / 'service'}"}
+    argv = [*COMMAND, "--json", "-", "--tool", "getPet", "--tool", "updatePet", "--calls", "40", *where]
+    done = subprocess.run(argv, env=settings, capture_output=True, text=True, timeout=RUN_SECONDS, check=False)
+    assert done.returncode == 0, done.stderr
+    found = result.read("-", done.stdout.encode())
+    assert (found.calls, found.error_count, found.integrity) == (40, 0, result.Integrity(checked=20))
+    revision = {"legacy": "2025-06-18", "sse": "2024-11-05", "http": "2026-07-28", "stdio": "2025-11-25"}[kind]
+    assert found.revision == revision
+
+
+def test_a_fault_fails_the_run_though_nothing_was_expected():
+    done = loadgen("--tool", "echo", "--calls", "30", *STDIO, "doubled", "20")
+    assert done.returncode == 1
+    assert "answers: 0 lost, 0 mixed up, 1 doubled; 30 carried the number of their call" in done.stdout
+
+
+def test_an_expectation_that_is_not_met_fails_the_run_and_tools_that_were_left_out_are_named():
+    done = loadgen("--calls", "5", "--expect", "p50<1us", *STDIO, "none", "1")
+    assert done.returncode == 1
+    assert "NOT MET: p50<1us" in done.stdout
+    assert "left out: refuses: tool error: refuses: no text" in done.stderr
+
+
+def test_a_server_that_cannot_be_started_is_one_line():
+    done = loadgen("--", sys.executable, "-c", "import sys; sys.exit('no settings')")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "loadgen: closed: the server ended with exit code 1: no settings\n"
+
+
+@contextmanager
+def running(*argv: str) -> Iterator[subprocess.Popen[str]]:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*COMMAND, *argv], env=environ(), stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_an_interrupted_run_reports_what_it_has():
+    with running("--seconds", "3600", "--tool", "echo", *STDIO, "none", "1") as process:
+        assert process.stderr is not None
+        assert any(" calls/s " in line for line in process.stderr)  # a second has passed
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=RUN_SECONDS)
+    assert process.returncode == 0
+    assert "answers: 0 lost, 0 mixed up, 0 doubled" in out
+
+
+def test_nothing_of_the_server_in_this_repository_is_imported():
+    code = (
+        "import sys, loadgen.__main__, loadgen.worker; print([n for n in sys.modules if n.startswith('openapi_mcp')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environ(), capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def changed(**fields: Any) -> Result:
+    return msgspec.structs.replace(RESULT, **fields)
+
+
+def test_two_results_are_compared_figure_by_figure(tmp_path: Path):
+    paths = [str(tmp_path / name) for name in ("a.json", "b.json")]
+    Path(paths[0]).write_bytes(result.encode(RESULT))
+    Path(paths[1]).write_bytes(result.encode(changed(calls_per_second=150.0, error_count=0)))
+    done = loadgen("compare", *paths)
+    rows = {line.split("  ")[0]: line.split()[-3:] for line in done.stdout.splitlines()}
+    assert (done.returncode, done.stderr) == (0, "")
+    assert rows["calls/s"] == ["100.0", "150.0", "1.50"]
+    assert rows["errors"] == ["10", "0", "0.00"]
+    assert rows["mixed up"] == ["0", "0", "1.00"]
+    assert "not the same load" not in done.stdout
+
+
+def test_two_loads_that_differ_are_compared_with_a_warning():
+    other = changed(transport="sse", load=msgspec.structs.replace(RESULT.load, clients=1))
+    text = compare.text(("a", "b"), RESULT, other)
+    assert "not the same load: transport http and sse\nnot the same load: clients 64 and 1\n" in text
+
+
+def test_a_result_of_another_format_is_refused():
+    with pytest.raises(UsageError, match="has format 2, this loadgen reads 1"):
+        result.read("a.json", result.encode(changed(format=2)))

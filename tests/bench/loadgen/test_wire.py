@@ -1,0 +1,130 @@
+"""The generator's own HTTP and event streams, by the bytes of servers that differ."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadgen.scrape import values_in
+from loadgen.wire import ClosedError, Connection, Events, Lines, WireError, place
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+BODIES = {
+    "by length": (OK + b"content-length:  5 \r\n\r\nhello", b"hello"),
+    "in chunks": (CHUNKED + b"2;x=y\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", b"hello"),
+    "in chunks with trailers": (CHUNKED + b"5\r\nhello\r\n0\r\nA: b\r\n\r\n", b"hello"),
+    "chunks beside a length": (
+        OK + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        b"hello",
+    ),
+    "to the end": (b"HTTP/1.0 200 OK\r\n\r\nhello", b"hello"),
+    "none": (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
+    "after informational ones": (
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 x\r\n\r\n" + OK + b"Content-Length: 1\r\n\r\nx",
+        b"x",
+    ),
+}
+BROKEN = {
+    "no HTTP": (b"220 smtp.example.com\r\n\r\n", WireError),
+    "closed before": (b"", ClosedError),
+    "closed in the head": (OK, ClosedError),
+    "closed in the body": (OK + b"Content-Length: 5\r\n\r\nhel", ClosedError),
+    "closed in a chunk": (CHUNKED + b"5\r\nhel", ClosedError),
+    "no size": (CHUNKED + b"five\r\nhello\r\n0\r\n\r\n", WireError),
+    "a negative size": (CHUNKED + b"-5\r\nhello\r\n0\r\n\r\n", WireError),
+    "a head without an end": (b"HTTP/1.1 200 OK\r\nA: " + b"x" * 70_000, WireError),
+    "a body without bounds": (OK + b"Content-Length: 999999999999\r\n\r\n", WireError),
+}
+
+
+def read(data: bytes, step: int) -> bytes:
+    """The body of an answer that comes in pieces of so many bytes."""
+
+    class Pieces:
+        """A stream that is read."""
+
+        def __init__(self) -> None:
+            self.socket = None
+            self._rest = data
+
+        async def receive_some(self, _: int) -> bytes:
+            await trio.lowlevel.checkpoint()
+            piece, self._rest = self._rest[:step], self._rest[step:]
+            return piece
+
+    async def main() -> bytes:
+        stream = Pieces()
+        connection = Connection(stream, stream)  # type: ignore[arg-type]
+        return await connection.body(await connection.head())
+
+    return trio.run(main)
+
+
+@pytest.mark.parametrize("step", [1, 7, 10**6])
+@pytest.mark.parametrize("case", BODIES)
+def test_a_body_is_read_however_it_is_framed_and_cut(case: str, step: int):
+    data, body = BODIES[case]
+    assert read(data, step) == body
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_an_answer_that_is_none_is_named(case: str):
+    data, error = BROKEN[case]
+    with pytest.raises(error):
+        read(data, 10_000)
+
+
+STREAM = b": hello\r\nevent: endpoint\ndata: /m\n\ndata: {\r\ndata:  }\r\n\r\nid: 5\n\nevent: x\n\ndata\n\ndata: last"
+
+
+@given(st.lists(st.integers(0, len(STREAM)), max_size=8))
+def test_events_are_the_same_wherever_the_stream_is_cut(cuts: list[int]):
+    events, places = Events(), [0, *sorted(cuts), len(STREAM)]
+    found = [event for start, end in pairwise(places) for event in events.feed(STREAM[start:end])]
+    assert found == [("endpoint", b"/m"), ("message", b"{\n }"), ("message", b"")]
+
+
+def test_a_line_in_many_pieces_is_put_together_once():
+    lines = Lines()
+    for _ in range(10_000):
+        assert lines.feed(b"x" * 100) == []
+    assert lines.feed(b"\nrest") == [b"x" * 1_000_000]
+
+
+@pytest.mark.parametrize("url", ["ftp://example.com/", "http:///mcp", "mcp", "http://user:secret@example.com/"])
+def test_an_address_that_cannot_be_asked_is_refused_without_its_secret(url: str):
+    with pytest.raises(ValueError, match="must") as refused:
+        place(url)
+    assert "secret" not in str(refused.value)
+
+
+def test_an_address_in_brackets_is_dialled_without_them():
+    assert place("http://[::1]:8000/mcp?x=1")[:2] + place("http://[::1]:8000/mcp?x=1")[3:] == (
+        "::1",
+        8000,
+        "[::1]:8000",
+        "/mcp?x=1",
+    )
+
+
+def test_metrics_are_summed_over_labels_and_histograms_left_out():
+    page = """# TYPE calls_total counter
+calls_total{tool="a"} 2
+calls_total{tool="b"} 3
+# TYPE calls_created gauge
+calls_created{tool="a"} 1.7e9
+# TYPE process_resident_memory_bytes gauge
+process_resident_memory_bytes 1048576
+# TYPE process_start_time_seconds gauge
+process_start_time_seconds 1.7e9
+# TYPE took histogram
+took_bucket{le="+Inf"} 1
+took_count 1
+took_sum 1
+"""
+    assert values_in(page) == {"calls_total": 5.0, "process_resident_memory_bytes": 1048576.0}

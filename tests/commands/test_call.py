@@ -1,0 +1,90 @@
+"""``call``: what a person types becomes arguments, and what they name becomes their content."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import pytest
+import trio
+
+from loopback import loopback, sized
+from openapi_mcp_server.commands.call import parse_arguments
+from openapi_mcp_server.errors import ConfigError
+from processes import run, started
+
+FORM = {
+    "type": "object",
+    "properties": {
+        "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
+        "note": {"type": "string"},
+        "tags": {"type": "array", "items": {"type": "string"}},
+    },
+}
+DOCUMENT = {
+    "openapi": "3.0.3",
+    "info": {"title": "Files", "version": "1"},
+    "paths": {
+        "/files": {
+            "post": {
+                "operationId": "send",
+                "requestBody": {"content": {"multipart/form-data": {"schema": FORM}}},
+                "responses": {"200": {"description": "kept"}},
+            }
+        }
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("pairs", "arguments"),
+    [
+        (["a=1"], {"a": "1"}),
+        (["a:=1", "b:=[1,2]", "c:=null"], {"a": 1, "b": [1, 2], "c": None}),
+        (["a=1", "a=2", "b=x"], {"a": ["1", "2"], "b": "x"}),
+        (["a=", "b=x=y"], {"a": "", "b": "x=y"}),
+        (['a:="@x"'], {"a": "@x"}),
+    ],
+)
+def test_pairs_are_arguments(pairs: list[str], arguments: dict[str, object]) -> None:
+    assert parse_arguments(pairs) == arguments
+
+
+@pytest.mark.parametrize("pair", ["stray", "=x", ":=1"])
+def test_what_is_no_pair_is_refused(pair: str) -> None:
+    with pytest.raises(ConfigError, match="write arguments as name=value, name:=JSON or name=@FILE"):
+        parse_arguments([pair])
+
+
+@asynccontextmanager
+async def options(way: str, folder: Path, origin: str) -> AsyncIterator[list[str]]:
+    """To reach the API at ``origin`` straight from the document, or through a server."""
+    (folder / "openapi.json").write_bytes(msgspec.json.encode(DOCUMENT))
+    api = ["--spec-path", f"{folder}/openapi.json", "--api-url", origin, "--allow-private-networks"]
+    if way == "document":
+        yield api
+        return
+    with started("--transport", "http", "--port", "0", *api) as server:
+        yield ["--server", await trio.to_thread.run_sync(lambda: server.url)]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("way", ["document", "server"])
+async def test_a_file_is_sent_as_one_where_the_tool_takes_files_and_as_its_text_elsewhere(
+    way: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.bin").write_bytes(b"\xff\x00a")
+    (tmp_path / "note.txt").write_text("grüße")
+    named = [f"files=@{tmp_path}/a.bin", f"files=@{tmp_path}/note.txt", f"note=@{tmp_path}/note.txt"]
+    async with loopback([(sized(b"kept"),)]) as api, options(way, tmp_path, str(api.origin)) as reached:
+        call = partial(run, "call", "send", *named, "tags=a", "tags=b", *reached)
+        done = await trio.to_thread.run_sync(call)
+        assert done.returncode == 0, done.stderr
+        (request,) = api.requests
+    for part in (b'filename="a.bin"', b"\xff\x00a", b'filename="note.txt"', "\r\n\r\ngrüße\r\n".encode()):
+        assert part in request
+    assert request.count(b'name="files"') == request.count(b'name="tags"') == 2
+    assert request.count(b'name="note"') == 1
