@@ -14,7 +14,7 @@ from openapi_mcp_server.errors import BadResponse
 _STEP = 64 * 1024
 """Decoded bytes made at a time: 1 kB of gzip holds 1 MB, so a received piece is never inflated whole."""
 _GZIP = 16 + zlib.MAX_WBITS
-_MEMBERS = 1_000
+MEMBERS_LIMIT = 1_000
 """Gzip members of one answer: those who compress in blocks make one of 64 kB each. An empty one costs 5 µs."""
 _PACKED_EXTRA = 64 * 1024
 """Bytes that gzip may add to what it cannot make smaller. What is longer still decodes to too much, or to nothing."""
@@ -120,8 +120,10 @@ class Inflater:
 
     def _next_member(self) -> zlib._Decompress:
         self._members += 1
-        if self._members > _MEMBERS:
-            raise BadResponse(f"the gzip data of the answer has more than {_MEMBERS} members", outcome_unknown=True)
+        if self._members > MEMBERS_LIMIT:
+            raise BadResponse(
+                f"the gzip data of the answer has more than {MEMBERS_LIMIT} members", outcome_unknown=True
+            )
         return zlib.decompressobj(_GZIP)
 
     def finish(self) -> None:
