@@ -32,11 +32,14 @@ from openapi_mcp_server.documents.refresh import Refresh, running
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.gateway import Gateway, Serving
 from openapi_mcp_server.mcp.messages import ServerInfo
+from openapi_mcp_server.memory import Budget
 from openapi_mcp_server.observe import logs
 from openapi_mcp_server.observe.record import CallRecord, Observe, to_each
 from openapi_mcp_server.observe.trace import Begin, untraced
 from openapi_mcp_server.openapi import operations
 from openapi_mcp_server.openapi.text.document import parse
+from openapi_mcp_server.process import limits
+from openapi_mcp_server.process.tasks import peers
 from openapi_mcp_server.process.watchdog import guarded
 from openapi_mcp_server.server import connections, ports
 from openapi_mcp_server.server.app import Health, Readiness, WorkerApp
@@ -194,6 +197,7 @@ async def opened(
         prompts=config.operation_prompts,
         validate_output=config.validate_output,
         result_budget_bytes=config.result_budget_bytes,
+        memory=Budget(config.memory_budget_bytes or limits.budget_bytes(config.workers)),
     )
     asking = Asking(
         max_connections=config.http_max_connections,
@@ -208,6 +212,7 @@ async def opened(
         if metrics is not None:
             metrics.follow_calls(lambda: gateway.in_flight)
             metrics.follow_breakers(upstream.breakers)
+            metrics.follow_memory(gateway.memory)
         yield gateway
 
 
@@ -306,12 +311,15 @@ async def _serve_http(
     visitors = allowed(config)
     async with (
         streamable_http(gateway, visitors, draining=readiness.is_draining) as mcp,
-        http_sse(gateway, visitors, worker=config.worker or 0, prefix=config.public_path_prefix) as sse,
+        peers(config) as others,
+        http_sse(gateway, visitors, worker=config.worker or 0, prefix=config.public_path_prefix, peers=others) as sse,
         _until_signal(stop),
         anyio.create_task_group() as tasks,
     ):
         if metrics is not None:
             metrics.follow_sessions(lambda: sse.sessions)
+            if others is not None:
+                metrics.follow_forwarded(others.outcomes)
 
         async def drained() -> None:  # the server calls it once it listens
             readiness.state = "ready"

@@ -7,6 +7,7 @@ for the answer to the next request on that connection (2.16, tried; a test here 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 
 import anyio
 import anyio.lowlevel
@@ -17,9 +18,12 @@ from openapi_mcp_server.upstream.sockets import Stream, WriteError
 
 READ_BYTES = 64 * 1024
 """Bytes asked of the socket at once."""
+WRITE_BYTES = 256 * 1024
+"""Bytes of a request that are written at once."""
 INCOMPLETE_LIMIT = 64 * 1024
 """Bytes that may wait to become something whole: a status line with all headers, a chunk's header, the trailers.
 So it bounds the number of headers too; big APIs stay under 16 KiB."""
+_VERSIONS = (b"1.1", b"1.0")
 INFORMATIONAL_LIMIT = 20
 """1xx answers before the real one. Nothing asks for any, so a handful is already generous."""
 FIELDS_LIMIT = 1_000
@@ -63,10 +67,12 @@ class Connection:
         self._pieces = self._size = 0
         with contextlib.suppress(WriteError):
             # An API may answer (413, say) and close before it has read everything; the answer is there to be read.
-            await self._stream.write(self._encode(request, body))
+            for piece in self._encode(request, body):
+                await self._stream.write(piece)
         for _ in range(1 + INFORMATIONAL_LIMIT):
             event = await self._next_event()
             if type(event) is h11.Response:
+                _require_one_reading(event)
                 if len(event.headers) > FIELDS_LIMIT:
                     raise h11.RemoteProtocolError(f"it has more than {FIELDS_LIMIT} header fields")
                 return event
@@ -120,13 +126,17 @@ class Connection:
     async def close(self) -> None:
         await close(self._stream)
 
-    def _encode(self, request: h11.Request, body: bytes | None) -> bytes:
-        """The whole request in one piece: one system call, one packet where it fits."""
-        pieces = [self._h11.send(request)]
+    def _encode(self, request: h11.Request, body: bytes | None) -> Iterator[bytes]:
+        """The whole request in one piece where it fits: one system call, one packet. Of a larger one TLS and whatever
+        else is below make several copies, so that goes in pieces."""
+        head = self._h11.send(request) or b""
         if body:
-            pieces.append(self._h11.send(h11.Data(data=body)))
-        pieces.append(self._h11.send(h11.EndOfMessage()))
-        return b"".join(piece for piece in pieces if piece)
+            self._h11.send(h11.Data(data=body))  # what it returns is the body: its length is said in the head
+        self._h11.send(h11.EndOfMessage())
+        first = WRITE_BYTES - len(head)
+        yield head + (body or b"")[: max(0, first)]
+        for start in range(max(0, first), len(body or b""), WRITE_BYTES):
+            yield (body or b"")[start : start + WRITE_BYTES]
 
     async def _next_event(self) -> h11.Event | type[h11.PAUSED]:
         while (event := self._h11.next_event()) is h11.NEED_DATA:
@@ -146,6 +156,17 @@ class Connection:
             return self._h11.next_event()  # type: ignore[return-value]  # it never needs data again
         except h11.RemoteProtocolError as error:
             raise Ended(str(error)) from error
+
+
+def _require_one_reading(head: h11.Response) -> None:
+    """Refuse what two readers take for different answers: RFC 9112 section 6.3 has it handled as an error, since the
+    length that one of them believes leads into the next answer of a kept connection.
+    """
+    if head.http_version not in _VERSIONS:
+        raise h11.RemoteProtocolError(f"it calls itself HTTP/{head.http_version.decode('ascii')}")
+    names = [name for name, _ in head.headers]
+    if b"transfer-encoding" in names and b"content-length" in names:
+        raise h11.RemoteProtocolError("it has both Content-Length and Transfer-Encoding")
 
 
 async def close(stream: Stream) -> None:

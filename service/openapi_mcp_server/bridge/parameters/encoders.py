@@ -20,6 +20,7 @@ import re
 from collections.abc import Callable
 from typing import assert_never
 
+from openapi_mcp_server.bridge import sizes
 from openapi_mcp_server.bridge.bodies import forms
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
 from openapi_mcp_server.bridge.media.table import is_form, is_json
@@ -51,12 +52,12 @@ _NOT_SETTABLE = (
         "it frames the message or governs the connection (RFC 9110 sections 6 and 7)",
     ),
     (
-        re.compile(r"authorization|cookie|set-cookie"),
+        re.compile("authorization|cookie|set-cookie"),
         "credentials come from the settings, cookies from cookie parameters",
     ),
-    (re.compile(r"accept|accept-encoding|content-type"), "it follows from the operation's media types"),
-    (re.compile(r"content-encoding"), "bodies are sent as they are, without a coding"),
-    (re.compile(r"forwarded|via|x-forwarded(-.*)?|x-real-ip|x-client-ip|true-client-ip"), "it says who the client is"),
+    (re.compile("accept|accept-encoding|content-type"), "it follows from the operation's media types"),
+    (re.compile("content-encoding"), "bodies are sent as they are, without a coding"),
+    (re.compile("forwarded|via|x-forwarded(-.*)?|x-real-ip|x-client-ip|true-client-ip"), "it says who the client is"),
 )
 """Header names that no argument sets, and why: each request says them by itself, or without them nothing is lost that a
 model may say. OpenAPI itself has Accept, Content-Type and Authorization ignored."""
@@ -113,8 +114,10 @@ def _encoder(parameter: Parameter, text: Text, require: Callable[[str], None] | 
 
     def encode(value: object) -> str:
         try:
+            if isinstance(value, str | list | dict) and sizes.exceeds(value, 2 * limit):
+                raise ArgumentError(f"takes more than {2 * limit:,} bytes; the limit is {limit:,}")  # noqa: TRY301
             written = text(value)
-            _require_size(written, limit)
+            sizes.require(len(written), limit)
             if require is not None:
                 require(written if delimits is None else written.replace(delimits, "-"))
         except ArgumentError as error:
@@ -126,11 +129,6 @@ def _encoder(parameter: Parameter, text: Text, require: Callable[[str], None] | 
         return written
 
     return encode
-
-
-def _require_size(text: str, limit: int) -> None:
-    if len(text) > limit:
-        raise ArgumentError(f"takes {len(text):,} bytes; the limit is {limit:,}")
 
 
 def _styled_text(parameter: Parameter, location: table.Place) -> Text:

@@ -23,22 +23,19 @@ from jmespath import exceptions, parser  # type: ignore[import-untyped]
 from jmespath.visitor import TreeInterpreter  # type: ignore[import-untyped]
 
 from openapi_mcp_server.bridge.media.content import Body
+from openapi_mcp_server.bridge.media.large_json import MAX_VALUES, is_large
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER
 from openapi_mcp_server.errors import ArgumentError
-from openapi_mcp_server.mcp.messages import TextContent
 from openapi_mcp_server.openapi.text.numbers import decode, encode
 
 MAX_LENGTH = 1_000
 """Characters of an expression."""
 MAX_COPIES = 16
 """Times that a part of the answer may stand in the result."""
+MAX_RESULT_BYTES = 32 * 1024 * 1024
+"""Of what a filter may make of an answer if every part stands in the result as often as it may."""
 MAX_STEPS = 1_000_000
 """Evaluated nodes, of which a millisecond sees 1,000 to 2,000."""
-MAX_VALUES = 750_000
-"""Values of an answer, by its commas: reading so many holds the interpreter's lock for up to 100 ms at a stretch. APIs
-take 20 to 30 bytes for each, so that is the largest answer there is."""
-MAX_REPEATED_BYTES = 16 * 1024 * 1024
-"""Of an answer, times the copies that the expression may make of its parts."""
 _LIGHT = 200_000
 """Characters of an expression times bytes of an answer: 50,000 steps at most, some 40 ms."""
 _BYTES_PER_STEP = 8
@@ -111,10 +108,11 @@ def parsed(expression: str) -> Expression:
 
 def apply(expression: Expression, answer: bytes) -> bytes:
     """The result as compact JSON; numbers that are only passed on are spelt as they were. Raises NotApplied."""
-    if expression.copies > 1 and expression.copies * len(answer) > MAX_REPEATED_BYTES:
-        raise NotApplied(f"it may repeat parts of the answer {expression.copies} times, which is too long for that")
-    if answer.count(b",") >= MAX_VALUES:
-        raise NotApplied(f"the answer has more than {MAX_VALUES:,} values")
+    if is_large(answer):
+        raise NotApplied(f"the answer has more than {MAX_VALUES:,} names and values; ask for fewer at once")
+    width = 1 if answer.isascii() and b"\\u" not in answer else 4  # bytes of a character, once a text has one emoji
+    if expression.copies * len(answer) * width > MAX_RESULT_BYTES:
+        raise NotApplied("the answer is too long for that; ask for less at once")
     try:
         with _collector_paused():
             return encode(_Bounded().visit(expression.tree, decode(answer)))
@@ -149,7 +147,7 @@ def _selected_body(expression: Expression, body: Body) -> Body:
     except NotApplied as error:
         return _unfiltered(body, str(error))
     notes = (f"Note: {RESPONSE_FILTER} selected nothing.",) if part == b"null" else ()
-    return Body(TextContent(part.decode()), part, (*body.notes, *notes), filtered=True)
+    return Body(json=part, notes=(*body.notes, *notes), filtered=True)
 
 
 def _unfiltered(body: Body, reason: str) -> Body:
