@@ -21,7 +21,7 @@ CHART = CHECKOUT / "deploy" / "helm" / "openapi-mcp-server"
 
 BOOK: dict[str, Any] = {
     # seconds, from the inside out
-    "a call": 60,
+    "a call": 55,
     "grace of calls in flight": 65,
     "the proxy's drain": 70,
     "the proxy's patience": 75,
