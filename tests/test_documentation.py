@@ -28,6 +28,8 @@ FAMILIES = (
     (r"scripts/run\b", "serves"),
     (r"docker compose ", "stack"),  # scripts/stack-test and tests/test_compose.py start it
     (r"docker run ", "container"),  # tests/test_image.py and tests/proxy start the images
+    (r"(aws|helm|kubectl|cd|pip|npx|docker (tag|push|inspect|logs)) ", "platform"),  # tests/deploy/test_documented.py
+    (r"deploy/ecr/push", "platform"),
     (r"(scripts|\.ci)/[\w-]+( |$)", "script"),  # they run the tests, or are too long for them
 )
 """What the command begins with, and what is done with it here."""

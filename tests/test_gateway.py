@@ -27,9 +27,8 @@ VERSIONS = ["2024-11-05", "2025-11-25", "2026-07-28"]
 
 def call(version: str = "2025-11-25", arguments: object = None, method: str = "tools/call", **more: object) -> Call:
     raw = msgspec.Raw(msgspec.json.encode({"id": 5} if arguments is None else arguments))
-    return Call(
-        **{"id": 1, "method": method, "version": version, "size": 9, "name": "get_pet", "arguments": raw, **more}
-    )
+    name = "use_get_pet" if method == "prompts/get" else "get_pet"
+    return Call(**{"id": 1, "method": method, "version": version, "size": 9, "name": name, "arguments": raw, **more})
 
 
 def run(main: Callable[[], Awaitable[Any]]) -> Any:
@@ -333,9 +332,9 @@ def test_from_a_reload_on_there_are_the_new_tools_with_the_new_credentials() -> 
 
     replaced(built, tool("new"), authorize=sign)
     assert answered(built, call(name="old"))["error"]["code"] == -32602
-    assert answered(built, call(method="prompts/get", name="old"))["error"]["code"] == -32602
-    for method, member in (("tools/list", "tools"), ("prompts/list", "prompts")):
-        assert [one["name"] for one in answered(built, call(method=method))["result"][member]] == ["new"]
+    assert answered(built, call(method="prompts/get", name="use_old"))["error"]["code"] == -32602
+    for method, member, name in (("tools/list", "tools", "new"), ("prompts/list", "prompts", "use_new")):
+        assert [one["name"] for one in answered(built, call(method=method))["result"][member]] == [name]
     answered(built, call(name="new"))
     assert api.requests[-1].headers == (("Authorization", "new"),)
 
@@ -381,6 +380,24 @@ def test_the_record_of_a_call_says_how_often_it_was_tried_again() -> None:
     for _ in range(3):
         answered(built, call())
     assert [one.retries for one in records] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("version", "kind"), [("2024-11-05", "resource"), ("2025-03-26", "audio"), ("2026-07-28", "audio")]
+)
+def test_sound_is_told_to_each_revision_in_what_it_has(version: str, kind: str) -> None:
+    sound = HttpResponse(status=200, reason="", headers=(("content-type", "audio/mpeg"),), body=b"\xff\xfb")
+    result = answered(gateway(ScriptedApi(sound)), call(version))["result"]
+    validate_server_result("tools/call", version, result)
+    [content] = result["content"]
+    assert content["type"] == kind
+    told = content.get("resource", content)
+    assert (told["mimeType"], told.get("blob", told.get("data"))) == ("audio/mpeg", "//s=")
+
+
+def test_a_prompt_without_what_it_needs_is_a_protocol_error_in_words() -> None:
+    error = answered(gateway(ScriptedApi()), call(method="prompts/get", arguments={}))["error"]
+    assert (error["code"], error["message"]) == (-32602, "missing required arguments: id")
 
 
 @pytest.mark.parametrize("version", VERSIONS)

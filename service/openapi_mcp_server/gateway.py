@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ import msgspec
 
 from openapi_mcp_server.bridge import prompts
 from openapi_mcp_server.bridge.arguments.check import check
+from openapi_mcp_server.bridge.media.content import resource_uri
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, HttpRequest, HttpResponse, Tool, ToolCatalog
 from openapi_mcp_server.bridge.names import nearest
 from openapi_mcp_server.bridge.request import build
@@ -40,8 +41,9 @@ from openapi_mcp_server.mcp.messages import (
     response,
     result,
     size,
+    without_sound,
 )
-from openapi_mcp_server.mcp.methods import is_modern
+from openapi_mcp_server.mcp.methods import WITHOUT_SOUND, is_modern
 from openapi_mcp_server.mcp.subscriptions import CHANGES, LISTEN, Subscription, unasked
 from openapi_mcp_server.memory import FREE, SMALL_BYTES, UNBOUNDED, Budget, Hold
 from openapi_mcp_server.observe.record import CallRecord, Observe, Outcome, Transport
@@ -88,6 +90,7 @@ class _Served(msgspec.Struct, frozen=True, kw_only=True):
     """A catalog and all that is made of it; replaced whole."""
 
     catalog: ToolCatalog
+    prompts: Mapping[str, Tool]
     static: answers.StaticAnswers
     authorize: Authorize
     validators: OutputValidators | None
@@ -160,7 +163,7 @@ class Gateway:
         if call.method in {"tools/call", LISTEN}:
             return None
         with self._observed(call, transport, beside) as entry:
-            entry.settle(self._served.static.to(call, lasting=transport != "http") or self._prompt(call))
+            entry.settle(self._static(call, transport) or self._prompt(call))
         _settle(hold, call, entry.answer)
         return entry.answer
 
@@ -245,20 +248,24 @@ class Gateway:
             entry.trace.end(record)
 
     def _made(self, catalog: ToolCatalog, authorize: Authorize) -> _Served:
+        offered = prompts.named([*catalog.tools.values()]) if self._serving.prompts else {}
         static = answers.render(
             server=self._serving.server,
             tools=[tool.entry for tool in catalog.tools.values()],
-            prompts=[prompts.entry(tool) for tool in catalog.tools.values()] if self._serving.prompts else [],
+            prompts=[prompts.entry(name, tool) for name, tool in offered.items()],
             page_size=self._serving.page_size,
             changing=[kind.removesuffix("ListChanged") for kind in self._changing],
         )
         validators = OutputValidators() if self._serving.validate_output else None
-        return _Served(catalog=catalog, static=static, authorize=authorize, validators=validators)
+        return _Served(catalog=catalog, prompts=offered, static=static, authorize=authorize, validators=validators)
+
+    def _static(self, call: Call, transport: Transport) -> Pieces | Rejection | None:
+        return self._served.static.to(call, lasting=transport != "http", in_events=transport == "sse")
 
     def _prompt(self, call: Call) -> Pieces | Rejection:
-        tool = self._served.catalog.tools.get(call.name) if self._serving.prompts else None
+        tool = self._served.prompts.get(call.name)
         if tool is None:
-            return _unknown(call, "prompt", self._served.catalog.tools if self._serving.prompts else ())
+            return _unknown(call, "prompt", self._served.prompts)
         try:
             made = prompts.messages(tool, call.arguments)
         except ArgumentError as error:  # a prompt has no way to carry an error: the person, not a model, chose these
@@ -279,6 +286,8 @@ class Gateway:
                 outcome = await self._outcome(served, tool, call, entry, hold)
                 tasks.cancel_scope.cancel()
         entry.result = outcome
+        if call.version == WITHOUT_SOUND:
+            outcome = without_sound(outcome, resource_uri(tool.api, tool.name))
         return response(call.id, result(outcome, self._identity(call)))
 
     async def _outcome(self, served: _Served, tool: Tool, call: Call, entry: _Entry, hold: Hold) -> ToolResult:
@@ -286,7 +295,7 @@ class Gateway:
         try:
             checked = check(tool, call.arguments)
             coerced, select = checked.coerced, _selection(tool, checked.values)
-            request = served.authorize(build(tool, checked.values), tool)
+            request = served.authorize(build(tool, checked.values, checked.others), tool)
             del checked  # large ones take many times the bytes of the request
             if request.body is not None and len(request.body) > SMALL_BYTES:
                 hold.take(len(request.body))
@@ -393,7 +402,7 @@ def _settle(hold: Hold, call: Call, answer: Pieces) -> None:
 def _selection(tool: Tool, arguments: dict[str, Any]) -> Select | None:
     """What the model asks of the answer, taken out of the arguments; raises ArgumentError."""
     expression = arguments.pop(RESPONSE_FILTER, None) if tool.filterable else None
-    if expression is None:
+    if expression in (None, ""):  # what some clients write for what is not given
         return None
     from openapi_mcp_server.bridge.results import response_filter  # noqa: PLC0415 - jmespath takes 12 to 30 ms to import; few calls need it
 

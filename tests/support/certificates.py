@@ -11,10 +11,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 
-def certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """A server's context for localhost, and the file a client has to trust; the key is in ``key.pem`` beside it."""
+def certificate(folder: Path, *names: str) -> tuple[ssl.SSLContext, Path]:
+    """A server's context for localhost or these names, and the file a client has to trust; beside it ``key.pem``."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    hosts = [x509.DNSName(each) for each in names or ("localhost",)]
     now = datetime.now(UTC)
     signed = (
         x509.CertificateBuilder()
@@ -24,7 +25,7 @@ def certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
         .serial_number(1)
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
         .sign(key, hashes.SHA256())
     )
     public, private = folder / "cert.pem", folder / "key.pem"

@@ -103,8 +103,8 @@ def check(whole: dict[str, Any], *, inside: bool = False) -> None:
 
 
 @contextmanager
-def daemon() -> Iterator[Daemon]:
-    """Listening on two ports of its own for as long as the context lasts."""
+def daemon(port: int = 0) -> Iterator[Daemon]:
+    """Listening for as long as the context lasts, on UDP and TCP; on two ports of its own unless one is given."""
 
     class Sampling(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -119,8 +119,8 @@ def daemon() -> Iterator[Daemon]:
             pass
 
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    udp.bind(("127.0.0.1", 0))
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Sampling)
+    udp.bind(("127.0.0.1", port))
+    http = ThreadingHTTPServer(("127.0.0.1", port), Sampling)
     running = Daemon(udp, http)
 
     def read() -> None:

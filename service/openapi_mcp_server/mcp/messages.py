@@ -142,6 +142,17 @@ class ServerInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: str | msgspec.UnsetType = msgspec.UNSET
 
 
+def without_sound(value: ToolResult, uri: str) -> ToolResult:
+    """A result whose sound is a resource, for clients that know none and refuse the whole answer for it."""
+    return msgspec.structs.replace(value, content=tuple(_as_resource(each, uri) for each in value.content))
+
+
+def _as_resource(content: Content, uri: str) -> Content:
+    if not isinstance(content, AudioContent):
+        return content
+    return EmbeddedResource(BlobResource(uri=uri, mimeType=content.mimeType, blob=content.data))
+
+
 def result(value: ToolResult | PromptResult, server: ServerInfo | None) -> bytes:
     """A result made for one call. ``server`` is given for 2026-07-28, whose results say their type and their server."""
     if server is None:

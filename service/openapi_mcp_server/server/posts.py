@@ -137,11 +137,11 @@ async def send_pieces(send: Send, pieces: Pieces, *, last: bool) -> None:
     await send({"type": "http.response.body", "body": parts[-1], "more_body": not last})
 
 
-async def refuse(send: Send, refusal: Refusal) -> None:
+async def refuse(send: Send, refusal: Refusal, *headers: Header) -> None:
     """Closes the connection, too: what may be left of the body is not worth reading."""
     code = INTERNAL_ERROR if refusal.status >= 500 else INVALID_REQUEST
     problem = error_response(None, code, refusal.problem)
-    await reply(send, refusal.status, (problem,), *refusal.headers, CLOSE)
+    await reply(send, refusal.status, (problem,), *refusal.headers, *headers, CLOSE)
 
 
 def _no_room(error: NoRoom) -> Refusal:

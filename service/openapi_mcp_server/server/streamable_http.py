@@ -15,6 +15,7 @@ from typing import assert_never
 import anyio
 from anyio.abc import TaskGroup
 
+from openapi_mcp_server.bridge.results.event_size import fitted
 from openapi_mcp_server.gateway import Gateway, Notify
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Notification, Rejection, from_http
 from openapi_mcp_server.mcp.messages import Pieces
@@ -192,7 +193,7 @@ class _Exchange:
         if self._stream is None and self._takes_json:
             await self.reply(200, answer)
         else:
-            await self._events().write(event(*answer), last=True)
+            await self._events().write(event(*fitted(answer)), last=True)
 
     def notifier(self) -> Notify | None:
         """Sends a notification before the answer; None where the client asked for no events."""

@@ -69,6 +69,12 @@ NO_ROOM = Family(
     "openapi_mcp_no_room_total", "counter", (), "Messages, calls and answers that were refused for want of memory"
 )
 SESSIONS = Family("openapi_mcp_sse_sessions", "gauge", (), "Open sessions of HTTP+SSE")
+FORWARDED = Family(
+    "openapi_mcp_sse_forwarded_total",
+    "counter",
+    ("outcome",),
+    "Messages for sessions of other tasks, by what became of them: passed, gone, broken",
+)
 DROPPED_SPANS = Family(
     "openapi_mcp_dropped_spans_total",
     "counter",
@@ -106,6 +112,7 @@ FAMILIES = (
     BUDGET_BYTES,
     NO_ROOM,
     SESSIONS,
+    FORWARDED,
     DROPPED_SPANS,
     STATE,
     TOOLS,

@@ -1,0 +1,16 @@
+{{- define "name" -}}{{ .Release.Name | trunc 52 | trimSuffix "-" }}{{- end -}}
+{{- define "selector" -}}
+app.kubernetes.io/name: openapi-mcp-server
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+{{- define "labels" -}}
+{{ include "selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+{{- end -}}
+{{- define "unprivileged" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+capabilities: {drop: [ALL]}
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}

@@ -1,0 +1,100 @@
+"""Writes what the Helm chart becomes into deploy/kubernetes, for those who use kubectl or kustomize alone, and copies
+the proxy's configuration into the chart, which may not reach outside itself. It needs `helm` on the PATH, its path
+in HELM, or that scripts/deploy-test has run.
+
+With ``--check`` nothing is written and helm is not needed: it says whether the chart is the one that was rendered last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CHART = ROOT / "deploy" / "helm" / "openapi-mcp-server"
+RENDERED = ROOT / "deploy" / "kubernetes"
+CONFIGURATION = ROOT / "proxy" / "nginx.conf"
+SETS = ("base", "alb", "gateway")
+KUSTOMIZATION = """\
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [all.yaml]
+"""
+
+
+def sources() -> list[Path]:
+    return sorted(path for path in CHART.rglob("*") if path.is_file())
+
+
+def digest() -> str:
+    """One number for everything in the chart."""
+    whole = hashlib.sha256()
+    for path in sources():
+        whole.update(f"{path.relative_to(CHART)}\0".encode() + path.read_bytes() + b"\0")
+    return whole.hexdigest()
+
+
+def head() -> str:
+    return f"# Made by scripts/render_manifests.py from the chart {digest()}. Change the values, not this file.\n"
+
+
+def helm() -> str | None:
+    """Where scripts/deploy-test puts it, too."""
+    places = os.pathsep.join([os.environ.get("PATH", ""), str(ROOT / "build" / "deploy-tools" / "bin")])
+    return os.environ.get("HELM") or shutil.which("helm", path=places)
+
+
+def rendered(program: str, name: str) -> str:
+    """One set as helm makes it."""
+    values = CHART / "ci" / f"{name}-values.yaml"
+    done = subprocess.run(
+        [program, "template", "openapi-mcp-server", CHART, "-f", values], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        sys.exit(f"render_manifests: helm: {done.stderr.strip()}")
+    lines = [line.rstrip() for line in done.stdout.splitlines() if not line.startswith("# Source: ")]
+    return "\n".join(lines) + "\n"
+
+
+def write(program: str) -> None:
+    shutil.copyfile(CONFIGURATION, CHART / "files" / "nginx.conf")
+    for name in SETS:
+        folder = RENDERED / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "all.yaml").write_text(head() + rendered(program, name), "utf-8")
+        (folder / "kustomization.yaml").write_text(KUSTOMIZATION, "utf-8")
+
+
+def stale() -> list[str]:
+    """Names of files that would be written differently now, as far as that can be seen without helm."""
+    found = (
+        []
+        if (CHART / "files" / "nginx.conf").read_bytes() == CONFIGURATION.read_bytes()
+        else ["the chart's nginx.conf"]
+    )
+    return found + [
+        f"deploy/kubernetes/{name}"
+        for name in SETS
+        if not (RENDERED / name / "all.yaml").read_text("utf-8").startswith(head())
+    ]
+
+
+def main() -> int:
+    if "--check" in sys.argv:
+        for what in stale():
+            print(f"{what} is not current; run scripts/render_manifests.py", file=sys.stderr)
+        return 1 if stale() else 0
+    program = helm()
+    if program is None:
+        print("render_manifests: helm is not on the PATH, nor its path in HELM", file=sys.stderr)
+        return 1
+    write(program)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

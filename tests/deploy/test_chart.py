@@ -1,0 +1,199 @@
+"""The Helm chart: what is rendered from it is current, fits Kubernetes' schemas and restricted Pod Security, and values
+that make no sense are refused."""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import agreement
+import msgspec
+import pytest
+import yaml
+from jsonschema_rs import Draft202012Validator
+from tools import ran, tool
+
+from render_manifests import CHART, CONFIGURATION, SETS, helm, rendered, stale
+
+VALUES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
+KUBERNETES = "1.34"
+
+
+def program() -> str:
+    found = helm()
+    if found is None:
+        pytest.skip("helm is not installed; scripts/deploy-test brings it")
+    return found
+
+
+def test_what_is_rendered_comes_from_this_chart():
+    assert stale() == []
+
+
+def test_the_charts_configuration_of_nginx_is_the_proxys():
+    assert (CHART / "files" / "nginx.conf").read_text("utf-8") == CONFIGURATION.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_rendered_set_has_the_proxys_configuration(name):
+    (configuration,) = [each for each in documents(name) if each["kind"] == "ConfigMap"]
+    held = configuration["data"]["default.conf.template"]
+    assert held.rstrip("\n") == CONFIGURATION.read_text("utf-8").rstrip("\n")
+
+
+def documents(name: str) -> list[Any]:
+    return agreement.documents(f"deploy/kubernetes/{name}/all.yaml")
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_helm_renders_what_is_checked_in(name):
+    again = list(yaml.safe_load_all(rendered(program(), name)))
+    assert again == documents(name)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_helm_lint_finds_nothing(name):
+    values = CHART / "ci" / f"{name}-values.yaml"
+    done = subprocess.run(
+        [program(), "lint", "--strict", CHART, "-f", values], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+REFUSED: dict[str, Callable[[dict[str, Any]], object]] = {
+    "no image": lambda values: values["image"].update(repository=""),
+    "the tag latest, which nobody can roll back to": lambda values: values["image"].update(tag="latest"),
+    "no host": lambda values: values.update(host=""),
+    "a host with a scheme": lambda values: values.update(host="https://mcp.example.com"),
+    "no document": lambda values: values["api"].update(specUrl=""),
+    "a document by path": lambda values: values["api"].update(specUrl="/openapi.yaml"),
+    "a way of asking clients that there is not": lambda values: values.update(inboundAuth="basic"),
+    "a way in that there is not": lambda values: values["exposure"].update(kind="istio"),
+    "a network that is none": lambda values: values.update(trustedCidr="everywhere"),
+    "a setting in small letters": lambda values: values["settings"].update(log_level="DEBUG"),
+    "a setting that the chart fixes": lambda values: values["settings"].update(SHUTDOWN_LAME_DUCK_SECONDS="3"),
+    "a secret among the settings": lambda values: values["settings"].update(AUTH_TOKEN="sesame"),
+    "a number as a setting": lambda values: values["settings"].update(HTTP_TIMEOUT=30),
+    "no replica": lambda values: values.update(replicas=0),
+    "a value that there is not": lambda values: values.update(replicaCount=3),
+    "a role that is none": lambda values: values["serviceAccount"].update(roleArn="openapi-mcp-server"),
+    "calls in flight above the limit": lambda values: values["autoscaling"].update(callsInFlight=100),
+    "a store of another kind": lambda values: values.update(sharedState="memcached://cache:11211"),
+}
+
+
+def merged(into: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    for name, value in values.items():
+        into[name] = (
+            merged(into[name], value) if isinstance(value, dict) and isinstance(into.get(name), dict) else value
+        )
+    return into
+
+
+def values(name: str) -> dict[str, Any]:
+    """As helm merges them."""
+    own = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
+    return merged(own, yaml.safe_load((CHART / "ci" / f"{name}-values.yaml").read_text("utf-8")))
+
+
+def schema() -> Draft202012Validator:
+    return Draft202012Validator(msgspec.json.decode((CHART / "values.schema.json").read_bytes()))
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_the_schema_takes_the_values_of_each_set(name):
+    assert [error.message for error in schema().iter_errors(values(name))] == []
+
+
+@pytest.mark.parametrize("change", REFUSED.values(), ids=list(REFUSED))
+def test_the_schema_refuses(change):
+    changed = values("base")
+    change(changed)
+    assert not schema().is_valid(changed)
+
+
+def test_helm_refuses_what_the_schema_refuses(tmp_path):
+    changed = copy.deepcopy(values("base"))
+    REFUSED["a setting that the chart fixes"](changed)
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump(changed), "utf-8")
+    done = subprocess.run(
+        [program(), "template", "a", CHART, "-f", tmp_path / "values.yaml"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "SHUTDOWN_LAME_DUCK_SECONDS" in done.stderr
+
+
+def test_kubernetes_would_take_it():
+    """HTTPRoute and ServiceMonitor, which its schemas do not have, are warned about and not judged."""
+    files = [f"deploy/kubernetes/{name}/all.yaml" for name in SETS]
+    done = ran(tool("kubernetes-validate"), "--strict", "-k", KUBERNETES, *files)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (done.stdout + done.stderr).count(" passed for resource ") >= 7 * len(SETS)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_it_keeps_restricted_pod_security(name):
+    (deployment,) = [each for each in documents(name) if each["kind"] == "Deployment"]
+    spec = deployment["spec"]["template"]["spec"]
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
+    assert spec["automountServiceAccountToken"] is False
+    assert {kind for volume in spec["volumes"] for kind in volume} <= {"name", "configMap", "emptyDir"}
+    for container in spec["containers"]:
+        context = container["securityContext"]
+        assert context["runAsNonRoot"] is True
+        assert context["runAsUser"] > 0
+        assert context["allowPrivilegeEscalation"] is False
+        assert context["readOnlyRootFilesystem"] is True
+        assert context["capabilities"] == {"drop": ["ALL"]}
+        assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert "memory" in container["resources"]["limits"]
+        assert not any("hostPort" in port for port in container["ports"])
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_everything_that_selects_pods_selects_these(name):
+    kinds = {each["kind"]: each for each in documents(name)}
+    labels = kinds["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    selectors = [
+        kinds["Deployment"]["spec"]["selector"]["matchLabels"],
+        kinds["Service"]["spec"]["selector"],
+        kinds["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"],
+        kinds["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"],
+        kinds["NetworkPolicy"]["spec"]["ingress"][0]["from"][1]["podSelector"]["matchLabels"],
+    ]
+    for selector in selectors:
+        assert selector
+        assert selector.items() <= labels.items()
+
+
+@pytest.mark.parametrize("name", [name for name in SETS if name != "base"])
+def test_the_way_in_leads_to_the_service(name):
+    kinds = {each["kind"]: each for each in documents(name)}
+    service = kinds["Service"]
+    if "Ingress" in kinds:
+        (path,) = kinds["Ingress"]["spec"]["rules"][0]["http"]["paths"]
+        backend = path["backend"]["service"]
+        assert backend["port"]["name"] in {each["name"] for each in service["spec"]["ports"]}
+    else:
+        (backend,) = kinds["HTTPRoute"]["spec"]["rules"][0]["backendRefs"]
+        assert backend["port"] in {each["port"] for each in service["spec"]["ports"]}
+    assert backend["name"] == service["metadata"]["name"]
+
+
+def test_the_guides_ingress_is_a_variant():
+    guide = {
+        "nginx.ingress.kubernetes.io/proxy-read-timeout": "3600",
+        "nginx.ingress.kubernetes.io/proxy-send-timeout": "3600",
+        "nginx.ingress.kubernetes.io/proxy-buffering": "off",
+    }
+    found = list(yaml.safe_load_all(rendered(program(), "nginx")))
+    (ingress,) = [each for each in found if each["kind"] == "Ingress"]
+    assert guide.items() <= ingress["metadata"]["annotations"].items()
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_set_can_be_built_upon_with_kustomize(name):
+    done = ran(tool("kubectl"), "kustomize", f"deploy/kubernetes/{name}")
+    assert list(yaml.safe_load_all(done.stdout)) != [None], done.stderr
