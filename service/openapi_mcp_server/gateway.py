@@ -12,10 +12,12 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 import msgspec
+from anyio.to_thread import run_sync
 
 from openapi_mcp_server.bridge import prompts
 from openapi_mcp_server.bridge.arguments.check import check
@@ -24,7 +26,7 @@ from openapi_mcp_server.bridge.model import RESPONSE_FILTER, HttpRequest, HttpRe
 from openapi_mcp_server.bridge.names import nearest
 from openapi_mcp_server.bridge.request import build
 from openapi_mcp_server.bridge.results import budget
-from openapi_mcp_server.bridge.results.result import MISMATCH, TRUNCATED, OutputValidators, Select, from_error, render
+from openapi_mcp_server.bridge.results.result import MISMATCH, TRUNCATED, OutputValidators, from_error, render
 from openapi_mcp_server.errors import ArgumentError, NoRoom, Refused, ServiceError, Timeout, UpstreamError
 from openapi_mcp_server.mcp import answers
 from openapi_mcp_server.mcp.inbound import SHOWN_CHARACTERS, Batch, Call, Rejection
@@ -48,6 +50,9 @@ from openapi_mcp_server.mcp.subscriptions import CHANGES, LISTEN, Subscription, 
 from openapi_mcp_server.memory import FREE, SMALL_BYTES, UNBOUNDED, Budget, Hold
 from openapi_mcp_server.observe.record import CallRecord, Observe, Outcome, Transport
 from openapi_mcp_server.observe.trace import NO_CARRIER, Begin, Carrier, Trace, untraced
+
+if TYPE_CHECKING:
+    from openapi_mcp_server.bridge.results.response_filter import Selection
 
 PROGRESS_AFTER_SECONDS = 2
 """Silence that a person begins to notice; most calls are over by then and cost nothing."""
@@ -123,6 +128,7 @@ class Gateway:
         self._tellers: list[Callable[[], object]] = []
         self._waiting: set[anyio.CancelScope] = set()
         self._has_given_up = False
+        self._filtering = anyio.CapacityLimiter(1)  # two would share one interpreter's lock
         self._served = self._made(catalog, authorize)
 
     def replace(self, catalog: ToolCatalog, authorize: Authorize) -> None:
@@ -300,8 +306,7 @@ class Gateway:
             if request.body is not None and len(request.body) > SMALL_BYTES:
                 hold.take(len(request.body))
             answered = await self._exchange(entry.trace.sending(request, tool), entry, hold)
-            limit = self._serving.result_budget_bytes
-            rendered = render(tool, answered, served.validators, select=select, budget_bytes=limit)
+            rendered = await self._rendered(served, tool, answered, select)
         except ServiceError as error:
             entry.error = type(error).__name__
             return from_error(error, tool)
@@ -309,6 +314,20 @@ class Gateway:
             return rendered
         meta = {**(rendered.meta or {}), COERCED: coerced}
         return msgspec.structs.replace(rendered, meta=meta)
+
+    async def _rendered(
+        self, served: _Served, tool: Tool, answered: HttpResponse, select: Selection | None
+    ) -> ToolResult:
+        """An answer that the model's filter may take long for has its turn in a thread, and waits for it as long as a
+        call may take: others are served meanwhile."""
+        write = partial(render, tool, answered, served.validators, budget_bytes=self._serving.result_budget_bytes)
+        if select is None:
+            return write()
+        if not select.is_heavy(len(answered.body)):
+            return write(select=select)
+        with anyio.move_on_after(self._serving.call_seconds):
+            return await run_sync(partial(write, select=select), limiter=self._filtering)
+        return write(select=select.left_out("too many others are being applied; ask for less, or again later"))
 
     async def _exchange(self, request: HttpRequest, entry: _Entry, hold: Hold) -> HttpResponse:
         if self._has_given_up:
@@ -399,7 +418,7 @@ def _settle(hold: Hold, call: Call, answer: Pieces) -> None:
     hold.settle(kept if kept > SMALL_BYTES else 0)
 
 
-def _selection(tool: Tool, arguments: dict[str, Any]) -> Select | None:
+def _selection(tool: Tool, arguments: dict[str, Any]) -> Selection | None:
     """What the model asks of the answer, taken out of the arguments; raises ArgumentError."""
     expression = arguments.pop(RESPONSE_FILTER, None) if tool.filterable else None
     if expression in (None, ""):  # what some clients write for what is not given

@@ -136,7 +136,8 @@ def _legal(text: str, illegal: re.Pattern[str]) -> str:
     if illegal.search(text) is None:
         return text
     if not text.isascii():
-        text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+        # One by one: marks on a letter are put in order in quadratic time (CPython gh-149079), and are dropped anyway.
+        text = "".join(unicodedata.normalize("NFKD", letter) for letter in text).encode("ascii", "ignore").decode()
     return illegal.sub("_", text).strip("_")
 
 

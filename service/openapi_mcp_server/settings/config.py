@@ -75,6 +75,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     tool_budget_tokens: int
     prometheus: bool
     prometheus_port: int
+    watchdog_seconds: float
     workers: int
     worker: int | None = None  # which of several workers this process is
     tracing: Tracing | None = None

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Iterator
 
 import anyio
+import anyio.lowlevel
 import h11
 
 from openapi_mcp_server.bridge.model import Origin
@@ -25,6 +26,13 @@ So it bounds the number of headers too; big APIs stay under 16 KiB."""
 _VERSIONS = (b"1.1", b"1.0")
 INFORMATIONAL_LIMIT = 20
 """1xx answers before the real one. Nothing asks for any, so a handful is already generous."""
+FIELDS_LIMIT = 1_000
+"""Header fields of an answer; in 64 KiB there is room for 13,000 of one letter."""
+PIECES_FREE, BYTES_PER_PIECE = 32_768, 64
+"""Chunks, or reads of a socket, that a body may come in: so many, and one more for so many bytes each. A row of a table
+in each is common; a byte in each costs 4 µs, 40 s for the largest answer."""
+PIECES_AT_ONCE = 256
+"""Taken without a look at the other tasks: a millisecond."""
 
 
 class Ended(h11.RemoteProtocolError):
@@ -44,6 +52,8 @@ class Connection:
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=INCOMPLETE_LIMIT)
         self._requests = 0
         self._heard = False
+        self._pieces = self._size = 0  # of the body so far
+        self._broken: h11.RemoteProtocolError | None = None
 
     @property
     def was_stale(self) -> bool:
@@ -54,6 +64,7 @@ class Connection:
         """Sends a request and returns the head of its answer."""
         self._requests += 1
         self._heard = False
+        self._pieces = self._size = 0
         with contextlib.suppress(WriteError):
             # An API may answer (413, say) and close before it has read everything; the answer is there to be read.
             for piece in self._encode(request, body):
@@ -62,15 +73,42 @@ class Connection:
             event = await self._next_event()
             if type(event) is h11.Response:
                 _require_one_reading(event)
+                if len(event.headers) > FIELDS_LIMIT:
+                    raise h11.RemoteProtocolError(f"it has more than {FIELDS_LIMIT} header fields")
                 return event
             if type(event) is not h11.InformationalResponse:
                 raise h11.RemoteProtocolError("it switches to another protocol")
         raise h11.RemoteProtocolError(f"it sends more than {INFORMATIONAL_LIMIT} informational answers")
 
     async def read(self) -> bytes:
-        """The next part of the body as transferred; nothing at its end."""
-        event = await self._next_event()
-        return event.data if type(event) is h11.Data else b""
+        """The next part of the body as transferred, its small pieces joined; nothing at its end."""
+        if self._broken is not None:
+            raise self._broken
+        pieces: list[bytes] = []
+        size = 0
+        while size < READ_BYTES and self._h11.their_state is h11.SEND_BODY:
+            try:
+                event = self._h11.next_event() if pieces else await self._next_event()
+            except h11.RemoteProtocolError as error:
+                if not pieces:
+                    raise
+                self._broken = error  # what came before it is of use where the answer is a stream
+                break
+            if type(event) is not h11.Data:
+                break
+            pieces.append(event.data)
+            size += len(event.data)
+            await self._count(len(event.data))
+        return b"".join(pieces)
+
+    async def _count(self, size: int) -> None:
+        """Raises for a body in crumbs; lets other tasks go on meanwhile."""
+        self._pieces += 1
+        self._size += size
+        if self._pieces > PIECES_FREE + self._size // BYTES_PER_PIECE:
+            raise h11.RemoteProtocolError(f"it comes in {self._pieces} pieces of {self._size} bytes in all")
+        if self._pieces % PIECES_AT_ONCE == 0:
+            await anyio.lowlevel.checkpoint()
 
     def recycle(self) -> bool:
         """Makes it ready for another request; false if it cannot be."""

@@ -19,6 +19,10 @@ _GROWTH = (48 * 1024, 256 * 1024, 1024 * 1024)
 """Sizes for which room is made where an answer does not say how long it is; after that for the largest one."""
 _OF_BASE64 = 4 / 3
 """Bytes that a picture takes as text, which is what becomes of an answer at most where it is cut to a budget."""
+_MEMBERS = 1_000
+"""Gzip members of one answer: those who compress in blocks make one of 64 kB each. An empty one costs 5 µs."""
+_PACKED_EXTRA = 64 * 1024
+"""Bytes that gzip may add to what it cannot make smaller. What is longer still decodes to too much, or to nothing."""
 
 
 class Answer:
@@ -49,6 +53,7 @@ class Answer:
         self._pieces: list[bytes] = []
         self._is_gzip = is_gzip(", ".join(self.values("content-encoding")))
         self._inflater = Inflater()
+        self._packed = 0
 
     @property
     def is_stream(self) -> bool:
@@ -98,6 +103,10 @@ class Answer:
 
     async def _unpack(self, packed: bytes, hold: Hold) -> None:
         """Stops at the limit, not at the end of the piece."""
+        self._packed += len(packed)
+        if self._packed > self._limit + _PACKED_EXTRA:
+            self.is_full = True
+            return
         for decoded in self._inflater.unpacked(packed):
             await self._keep(decoded, hold)
             if self.is_full:
@@ -109,12 +118,13 @@ class Inflater:
 
     def __init__(self) -> None:
         self._member: zlib._Decompress | None = None
+        self._members = 0
 
     def unpacked(self, packed: bytes) -> Iterator[bytes]:
         """What is in a piece, in steps of 64 kB. Raises BadResponse for what is not gzip."""
         while packed or self._member is not None:
             if self._member is None:
-                self._member = zlib.decompressobj(_GZIP)
+                self._member = self._next_member()
             try:
                 decoded = self._member.decompress(packed, _STEP)
             except zlib.error as error:
@@ -127,6 +137,12 @@ class Inflater:
                 packed = self._member.unconsumed_tail
                 if not packed and len(decoded) < _STEP:
                     return
+
+    def _next_member(self) -> zlib._Decompress:
+        self._members += 1
+        if self._members > _MEMBERS:
+            raise BadResponse(f"the gzip data of the answer has more than {_MEMBERS} members", outcome_unknown=True)
+        return zlib.decompressobj(_GZIP)
 
     def finish(self) -> None:
         """Raises BadResponse if the end of the gzip data is missing."""

@@ -32,19 +32,19 @@ class CheckedArguments(msgspec.Struct, frozen=True):
 
 def check(tool: Tool, raw: msgspec.Raw | None) -> CheckedArguments:
     """The arguments of a call; raises ArgumentError with up to five problems, each with a pointer."""
-    text = bytes(raw or b"")
+    text, schema = bytes(raw or b""), tool.input.schema
     values = _object(text)
-    validator = validation.compiled(tool.input.schema)
-    fits = validator.is_valid(values)
+    validation.require_bounded(values, schema, text)
+    fits = validation.compiled(schema, len(text)).is_valid(values)
     if fits and _EMPTY_TEXT not in text:
-        return CheckedArguments(whole_numbers.spelt(values, text, validator))
+        return CheckedArguments(whole_numbers.spelt(values, text, schema))
     others = {} if fits else undeclared.taken(tool, values)
     named = {name: value for name, value in values.items() if name not in others} if others else values
-    find = partial(validation.errors, schema=tool.input.schema, size=len(text))
+    find = partial(validation.errors, schema=schema, size=len(text))
     mended = coercion.coerced(named, _wrong(tool, named, find, text), find)
     if mended.errors:
         raise ArgumentError(problems.told(tool, mended.errors))
-    return CheckedArguments(whole_numbers.spelt(mended.values, text, validator), mended.names, others)
+    return CheckedArguments(whole_numbers.spelt(mended.values, text, schema), mended.names, others)
 
 
 def _wrong(tool: Tool, values: dict[str, Any], find: coercion.Find, text: bytes) -> list[validation.Failure]:

@@ -17,7 +17,7 @@ MAX_PARTS = 10_000
 """Of one body. Servers take 1,000 and less by default."""
 Headers = tuple[tuple[str, str], ...]
 
-_BOUNDARY = re.compile(r"\s*;\s*boundary=(\"[^\"]*\"|[^;]*)", re.IGNORECASE)
+_BOUNDARY = re.compile(r"(?<!\s)\s*;\s*boundary=(\"[^\"]*\"|[^;]*)", re.IGNORECASE)
 _TYPE = re.compile(r";\s*type\s*=", re.IGNORECASE)
 
 

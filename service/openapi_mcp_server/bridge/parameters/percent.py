@@ -32,6 +32,7 @@ KEPT_IN_COOKIE = ":/?#[]@!$&'()*+="
 _PIECE = 64 * 1024
 _OVERLONG = re.compile("%(?:c0|e0%80|f0%80%80)%(ae|af)|%c1%(9c)", re.IGNORECASE)
 """A dot, a slash and a backslash in more bytes than UTF-8 allows (RFC 3629 section 3), which old decoders take."""
+_TRIPLET_OR_NOT = re.compile("(%[0-9A-Fa-f]{2})|%|[^%]+")
 _UNRESERVED = "A-Za-z0-9._~-"
 _is_unreserved = re.compile(f"[{_UNRESERVED}]*").fullmatch
 
@@ -62,10 +63,9 @@ def segments(text: str) -> str:
 
 def reserved(kept: str) -> Escape:
     """RFC 6570 section 3.2.3: unreserved characters, those in ``kept`` and percent-encoded triplets stay."""
-    substitute = re.compile(f"(%[0-9A-Fa-f]{{2}})|%|[^%{re.escape(kept)}{_UNRESERVED}]+").sub
 
     def escape(piece: str) -> str:
-        return substitute(lambda found: found[1] or quote(found[0], safe=""), piece)
+        return _TRIPLET_OR_NOT.sub(lambda found: found[1] or quote(found[0], safe=kept), piece)
 
     return lambda text: "".join([escape(piece) for piece in pieces(text)])
 

@@ -12,6 +12,8 @@ from openapi_mcp_server.bridge.media import content
 from openapi_mcp_server.bridge.media.large_json import is_large
 from openapi_mcp_server.bridge.model import HttpResponse, OutputContract, Tool
 from openapi_mcp_server.bridge.results import answer_headers, budget, failure
+from openapi_mcp_server.bridge.schemas import validation
+from openapi_mcp_server.bridge.schemas.excerpt import Excerpt
 from openapi_mcp_server.errors import (
     ArgumentError,
     BadResponse,
@@ -60,7 +62,9 @@ class OutputValidators:
             return f"it cannot be checked: {error}"[:_MISMATCH_LIMIT]
         if validator.is_valid(value):
             return None
-        first = _first_error(validator, value)
+        first = _first_error(validator, Excerpt(value, validation.searched(bytes(contract.schema))))
+        if first is None:
+            return "#: something beyond its beginning does not fit"
         pointer = "".join(f"/{part}" for part in first.instance_path)
         return f"#{pointer}: {first.message}"[:_MISMATCH_LIMIT]
 
@@ -173,11 +177,11 @@ def _value(body: content.Body | None) -> bytes:
     return msgspec.json.encode(body.content.text if body and isinstance(body.content, TextContent) else None)
 
 
-def _first_error(validator: Validator, value: object) -> Error:
+def _first_error(validator: Validator, excerpt: Excerpt) -> Error | None:
     """Of alternatives at the root, what the first wants: the others are for answers that are filtered or misfits."""
-    first = next(validator.iter_errors(value))
-    match first.kind:
-        case Kind.AnyOf(context=[[own, *_], *_]) if not first.instance_path:
+    first = next(filter(excerpt.is_certain, validator.iter_errors(excerpt.value)), None)
+    match first and first.kind:
+        case Kind.AnyOf(context=[[own, *_], *_]) if first and not first.instance_path:
             return own
     return first
 

@@ -201,6 +201,12 @@ def _loosened(schema: dict[str, Any]) -> dict[str, Any]:
     return loose
 
 
+def unmatched(schema: dict[str, Any]) -> dict[str, Any]:
+    """Without patterns; what is said of properties that fit none of them goes with them."""
+    others = {"pattern", "patternProperties"} | ({"additionalProperties"} if "patternProperties" in schema else set())
+    return {key: value for key, value in schema.items() if key not in others}
+
+
 def _with_visible_prose(schema: dict[str, Any]) -> dict[str, Any]:
     return {
         key: text.visible(value) if key in {"description", "title", "$comment"} and isinstance(value, str) else value
