@@ -122,7 +122,7 @@ def test_an_answer_waits_for_others_to_leave_and_those_that_came_first_go_first(
 
         async def wait(name: str) -> None:
             hold = Hold(budget, "a", budget._all)  # one that found room to begin with
-            await hold.grow(14 * MIB)
+            await hold.grow(20 * MIB)
             came.append(name)
 
         async with trio.open_nursery() as nursery:
@@ -130,8 +130,11 @@ def test_an_answer_waits_for_others_to_leave_and_those_that_came_first_go_first(
                 nursery.start_soon(wait, name)
                 await trio.testing.wait_all_tasks_blocked()
             assert came == []
-            for hold in before[: len(before) // 2]:
-                hold.close()
+            while not came:
+                before.pop().close()
+                await trio.testing.wait_all_tasks_blocked()
+            assert came == ["first"]
+            before.pop().close()
 
     run(main)
     assert came == ["first", "second"]
