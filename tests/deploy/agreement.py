@@ -21,8 +21,8 @@ CHART = CHECKOUT / "deploy" / "helm" / "openapi-mcp-server"
 
 BOOK: dict[str, Any] = {
     # seconds, from the inside out
-    "a call": 60,
-    "grace of calls in flight": 65,
+    "a call": 55,
+    "grace of calls in flight": 60,
     "the proxy's drain": 70,
     "the proxy's patience": 75,
     "compose: stop": 75,
@@ -81,6 +81,7 @@ BOOK: dict[str, Any] = {
     "requests a second": "100r/s",
     "requests at once": 200,
     "connections of a client": 256,
+    "connections of all": 1500,
     "shards of a remote write": 10,
     "files of nginx": 8192,
 }
