@@ -13,7 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openapi_mcp_server.errors import NoRoom
-from openapi_mcp_server.memory import CALL_BYTES, FREE, LEAST_BYTES, MESSAGE_BYTES, ROOM_SECONDS, Budget, Hold
+from openapi_mcp_server.memory import (
+    CALL_BYTES,
+    FREE,
+    LEAST_BYTES,
+    MESSAGE_BYTES,
+    ROOM_SECONDS,
+    WAITING_CALLS,
+    Budget,
+    Hold,
+)
 
 MIB = 2**20
 LIMIT = 512 * MIB
@@ -152,6 +161,29 @@ def test_who_waits_in_vain_is_told_and_leaves_nothing() -> None:
         return trio.current_time() - began
 
     assert run(main) == pytest.approx(ROOM_SECONDS)
+
+
+def test_of_one_client_not_so_many_wait_that_they_take_all_connections() -> None:
+    async def main() -> int:
+        budget = Budget(LIMIT)
+        filled(budget, "b", LIMIT)
+        refused = 0
+
+        async def wait(client: str) -> None:
+            nonlocal refused
+            try:
+                await Hold(budget, client, budget._all).grow(14 * MIB)
+            except NoRoom:
+                refused += 1
+
+        async with trio.open_nursery() as nursery:
+            for client in ["a"] * (WAITING_CALLS + 5) + ["another"]:
+                nursery.start_soon(wait, client)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        return refused
+
+    assert run(main) == 5
 
 
 def test_who_is_cancelled_while_it_waits_leaves_nothing() -> None:

@@ -27,6 +27,9 @@ LEAST_BYTES = 2 * MESSAGE_BYTES
 """Of a budget, of which then one client may fill all."""
 ROOM_SECONDS = 20.0
 """How long an answer that has begun to arrive waits for others to leave: less than the 30 s of an attempt."""
+WAITING_CALLS = 80
+"""Of one client that wait so, each with a connection to the API: fewer than the 100 that there are to one, so that
+others find one."""
 
 Use = Literal[0, 1, 2, 3]
 """What for. Each use may fill an account further than the one before: what becomes of a message must find room when
@@ -116,6 +119,9 @@ class Budget:
                 one.came.set()
 
     async def wait(self, waiting: _Waiting) -> None:
+        """Until there is room. Raises NoRoom."""
+        if sum(one.hold.client == waiting.hold.client for one in self._waiting) >= WAITING_CALLS:
+            raise self.no_room()
         self._waiting.append(waiting)
         try:
             with anyio.move_on_after(ROOM_SECONDS):
@@ -134,17 +140,17 @@ class Budget:
 class Hold(_Account):
     """For one message, or for one call of a batch, which is part of its batch's."""
 
-    __slots__ = ("_budget", "_client", "is_part")
+    __slots__ = ("_budget", "client", "is_part")
 
     def __init__(self, budget: Budget, client: str, above: _Account, *, is_part: bool = False) -> None:
         super().__init__((MESSAGE_BYTES,) * len(_OF_CLIENT), above)
         self._budget = budget
-        self._client = client
+        self.client = client
         self.is_part = is_part
 
     def part(self) -> Hold:
         """For one call of a batch; closed with its batch. Raises NoRoom."""
-        part = Hold(self._budget, self._client, self, is_part=True)
+        part = Hold(self._budget, self.client, self, is_part=True)
         part.take(CALL_BYTES)
         return part
 
@@ -181,7 +187,7 @@ class Hold(_Account):
         if self.held and self.above is not None:
             self.above.add(-self.held)
             self.held = 0
-            self._budget.leave(self._client, self.above)
+            self._budget.leave(self.client, self.above)
 
     def __enter__(self) -> Self:
         return self
