@@ -42,6 +42,7 @@ WHOLE: Use = 2
 SMALL: Use = 3
 """Small calls find room beside everything else of the same client, and of all."""
 _OF_CLIENT = (2, 4, 6, 8)
+_OF_MESSAGE = (MESSAGE_BYTES,) * 4
 _OF_ALL = (5, 6, 7, 8)
 """Eighths that each use may fill: of all, others have as much for each when one client has filled its share."""
 GROWING_BYTES = 2 * 1024 * 1024
@@ -112,7 +113,9 @@ class Budget:
 
     def let_in(self) -> None:
         """Those for whom there is room now, who waited longest first."""
-        for one in list(self._waiting):  # nearly always nobody
+        if not self._waiting:
+            return
+        for one in list(self._waiting):
             if one.hold.has_room(one.size, one.use):
                 self._waiting.remove(one)
                 one.hold.add(one.size)
@@ -143,7 +146,7 @@ class Hold(_Account):
     __slots__ = ("_budget", "client", "is_part")
 
     def __init__(self, budget: Budget, client: str, above: _Account, *, is_part: bool = False) -> None:
-        super().__init__((MESSAGE_BYTES,) * len(_OF_CLIENT), above)
+        super().__init__(_OF_MESSAGE, above)
         self._budget = budget
         self.client = client
         self.is_part = is_part
