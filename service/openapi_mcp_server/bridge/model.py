@@ -190,6 +190,17 @@ class OutputContract(msgspec.Struct, frozen=True, kw_only=True):
     wrapped: bool
 
 
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """What rules may look at. ``scopes``: all of them are needed (``x-mcp-scopes``)."""
+
+    api: str
+    method: str
+    path: str
+    operation_id: str = ""
+    tags: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+
+
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
     """One operation compiled: its list entry is bytes, its request only has holes to fill.
 
@@ -217,6 +228,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     filterable: bool = False  # whether it has the argument RESPONSE_FILTER
     title: str
     summary: str
+    subject: Subject = Subject(api="", method="", path="")  # as the rules of `openapi_mcp_server.bridge.policy` see it
 
     @property
     def is_safe(self) -> bool:

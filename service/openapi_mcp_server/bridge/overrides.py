@@ -35,6 +35,7 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
     hidden: bool = False
     annotations: Annotations = Annotations()
     tags: tuple[str, ...] | None = None
+    scopes: tuple[str, ...] | None = None  # `x-mcp-scopes` in the document
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -47,6 +48,7 @@ class Told(msgspec.Struct, frozen=True):
 
 
 _NOTHING_TOLD = Told()
+_GUARDING = frozenset({"hidden", "scopes"})
 _NOTHING_WRITTEN = msgspec.Raw(b"{}")
 _KNOWN = Overrides.__struct_fields__
 _decode = msgspec.json.Decoder(Overrides).decode
@@ -79,11 +81,11 @@ def of(operation: Operation, entries: Entries) -> Told:
         selected |= entries.get(key, {})
     if not own and not selected:
         return _NOTHING_TOLD
-    usable, notes, problem = _sorted_out(own, operation.pointer)
+    usable, notes, problem = _sorted_out(own, operation.pointer, frozenset(selected))
     overrides = _decode(msgspec.json.encode(usable | selected))
     is_ours = "hidden" in selected
     hidden_by = "TOOL_OVERRIDES" if is_ours else "x-mcp in the document"
-    return Told(overrides, notes, hidden_by if overrides.hidden else "", None if is_ours else problem)
+    return Told(overrides, notes, hidden_by if overrides.hidden else "", problem)
 
 
 def unused(entries: Entries, description: ApiDescription) -> tuple[Note, ...]:
@@ -107,16 +109,17 @@ def _keys(operation: Operation) -> tuple[str, ...]:
 
 
 def _sorted_out(
-    written: Mapping[str, msgspec.Raw], pointer: str
+    written: Mapping[str, msgspec.Raw], pointer: str, ours: frozenset[str]
 ) -> tuple[dict[str, msgspec.Raw], tuple[Note, ...], SpecError | None]:
-    """What can be used, notes on the rest, and the fault of an operation of which nobody knows whether it is hidden."""
+    """What can be used, notes on the rest, and the fault of an operation of which nobody knows whether it is hidden, or
+    from whom. ``ours``: the names that the operator says another thing of."""
     usable, problems, problem = {}, [], None
     for name, value in written.items():
         try:
             _decode(_one(name, value))
         except msgspec.ValidationError as error:
             problems.append(f"x-mcp cannot be used: {fault(error, f'{pointer}/x-mcp')}")
-            if name == "hidden":
+            if name in _GUARDING - ours:
                 problem = SpecError(pointer, problems[-1])
         else:
             usable[name] = value
