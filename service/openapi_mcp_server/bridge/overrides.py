@@ -27,7 +27,9 @@ _KEYS_SHOWN = 200
 
 
 class Overrides(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be seen instead of what the document says."""
+    """What is to be seen instead of what the document says; ``multi_segment`` are parameters of the path whose slashes
+    stay.
+    """
 
     name: str | None = None
     title: str | None = None
@@ -35,7 +37,11 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
     hidden: bool = False
     annotations: Annotations = Annotations()
     tags: tuple[str, ...] | None = None
+<<<<<<< HEAD
     scopes: tuple[str, ...] | None = None  # `x-mcp-scopes` in the document
+=======
+    multi_segment: tuple[str, ...] = ()
+>>>>>>> main
 
 
 class Told(msgspec.Struct, frozen=True):

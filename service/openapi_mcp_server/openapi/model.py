@@ -24,6 +24,10 @@ NoteKind = Literal[
 """What each means is in `openapi_mcp_server.openapi.notes.KINDS`."""
 
 
+SPANNING = "+"
+"""Marks a variable of a path that may be several segments: ``{+name}``, ``{name+}``."""
+
+
 class Schema(msgspec.Struct, frozen=True):
     """A JSON Schema 2020-12, already encoded, with references only of the form ``#/$defs/NAME``.
 
@@ -124,12 +128,16 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
-    """``status`` is ``"200"``, a range such as ``"2XX"``, or ``"default"``. Media types of errors have no schema."""
+    """``status`` is ``"200"``, a range such as ``"2XX"``, or ``"default"``. Media types of errors have no schema.
+
+    ``headers`` are the names of those that the document describes.
+    """
 
     pointer: str
     status: str
     description: str
     media: tuple[MediaType, ...]
+    headers: tuple[str, ...] = ()
 
 
 class SecurityChoice(msgspec.Struct, frozen=True):

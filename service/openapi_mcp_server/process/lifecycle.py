@@ -37,6 +37,7 @@ from openapi_mcp_server.observe.record import CallRecord, Observe, to_each
 from openapi_mcp_server.observe.trace import Begin, untraced
 from openapi_mcp_server.openapi import operations
 from openapi_mcp_server.openapi.text.document import parse
+from openapi_mcp_server.process.tasks import peers
 from openapi_mcp_server.server import connections, ports
 from openapi_mcp_server.server.app import Health, Readiness, WorkerApp
 from openapi_mcp_server.server.cors import for_pages
@@ -299,12 +300,15 @@ async def _serve_http(
     visitors = allowed(config)
     async with (
         streamable_http(gateway, visitors, draining=readiness.is_draining) as mcp,
-        http_sse(gateway, visitors, worker=config.worker or 0, prefix=config.public_path_prefix) as sse,
+        peers(config) as others,
+        http_sse(gateway, visitors, worker=config.worker or 0, prefix=config.public_path_prefix, peers=others) as sse,
         _until_signal(stop),
         anyio.create_task_group() as tasks,
     ):
         if metrics is not None:
             metrics.follow_sessions(lambda: sse.sessions)
+            if others is not None:
+                metrics.follow_forwarded(others.outcomes)
 
         async def drained() -> None:  # the server calls it once it listens
             readiness.state = "ready"

@@ -90,10 +90,10 @@ async def reply(send: Send, status: int, body: bytes, *headers: Header) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def refuse(send: Send, refusal: Refusal) -> None:
+async def refuse(send: Send, refusal: Refusal, *headers: Header) -> None:
     """Closes the connection, too: what may be left of the body is not worth reading."""
     problem = error_response(None, INVALID_REQUEST, refusal.problem)
-    await reply(send, refusal.status, problem, *refusal.headers, CLOSE)
+    await reply(send, refusal.status, problem, *refusal.headers, *headers, CLOSE)
 
 
 def _too_large() -> Refusal:

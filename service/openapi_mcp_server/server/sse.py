@@ -23,6 +23,7 @@ from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.connections import Receive, Scope, Send
 from openapi_mcp_server.server.conversation import Conversation
 from openapi_mcp_server.server.events import event
+from openapi_mcp_server.server.peers import HOP, HOP_ANSWER, Peers
 from openapi_mcp_server.server.posts import (
     RETRY_AFTER,
     Header,
@@ -55,12 +56,14 @@ SESSION_ID_BYTES = 16
 
 
 @asynccontextmanager
-async def http_sse(gateway: Gateway, visitors: Visitors, *, worker: int, prefix: str = "") -> AsyncIterator[HttpSse]:
+async def http_sse(
+    gateway: Gateway, visitors: Visitors, *, worker: int, prefix: str = "", peers: Peers | None = None
+) -> AsyncIterator[HttpSse]:
     """The application, tended for as long as the context lasts. ``worker`` is its number in addresses; ``prefix``: the
-    path below which a proxy serves it.
+    path below which a proxy serves it; ``peers``: other tasks with sessions of their own.
     """
     async with anyio.create_task_group() as tasks:
-        app = HttpSse(gateway, visitors, Address(f"/messages/w{worker}/", prefix), tasks)
+        app = HttpSse(gateway, visitors, Address(f"/messages/w{worker}/", prefix), tasks, peers)
         gateway.tell_changes(app.tell_changes)
         tasks.start_soon(app.streams.tend)
         yield app
@@ -77,7 +80,10 @@ class Address(NamedTuple):
 class HttpSse:
     """The ASGI application for ``/sse`` and everything below ``/messages/``; made by `http_sse`."""
 
-    def __init__(self, gateway: Gateway, visitors: Visitors, address: Address, tasks: TaskGroup) -> None:
+    def __init__(
+        self, gateway: Gateway, visitors: Visitors, address: Address, tasks: TaskGroup, peers: Peers | None
+    ) -> None:
+        self._peers = peers
         self._gateway = gateway
         self._visitors = visitors
         self._address = address
@@ -123,7 +129,7 @@ class HttpSse:
             raise Refusal(503, f"{SESSIONS} sessions are open, which is the limit; try again later", RETRY_AFTER)
 
     async def _open(self, receive: Receive, send: Send) -> None:
-        session_id = secrets.token_hex(SESSION_ID_BYTES)
+        session_id = self._peers.mint(self._address.path) if self._peers else secrets.token_hex(SESSION_ID_BYTES)
         stream = EventStream(send, self.streams)
         session = self._sessions[session_id] = _Session(self._gateway, self._tasks, stream)
         stream.put(event(f"{self._address.prefix}{self._address.path}?session_id={session_id}".encode(), b"endpoint"))
@@ -134,14 +140,28 @@ class HttpSse:
             session.leave()
 
     async def _take(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> None:
+        hop = (HOP_ANSWER,) if HOP in headers else ()
         try:
-            session = self._session(scope)
+            session = self._session(scope, headers)
             check_form(headers)
             body = await read_body(receive, headers)
-            if body is not None:
-                await reply(send, *await self._taken(session, body, carrier(scope["path"], headers)))
+            if body is None:
+                return
+            if isinstance(session, _Elsewhere):
+                status, answer = await self._passed_on(session, body, headers)
+            else:
+                status, answer = await self._taken(session, body, carrier(scope["path"], headers))
+            await reply(send, status, answer, *hop)
         except Refusal as refusal:
-            await refuse(send, refusal)
+            await refuse(send, refusal, *hop)
+
+    async def _passed_on(self, session: _Elsewhere, body: bytes, headers: Mapping[bytes, bytes]) -> tuple[int, bytes]:
+        """The status and the body that the owner of the session answers."""
+        assert self._peers is not None  # noqa: S101 - for the type checker: else there are no sessions elsewhere
+        answer = await self._peers.pass_on(session.owner, self._address.path, session.id, body, headers)
+        if answer is None:
+            raise _unknown()
+        return answer.status, answer.body
 
     async def _taken(self, session: _Session, body: bytes, beside: Carrier) -> tuple[int, bytes]:
         """The status and the body that answer the POST."""
@@ -152,15 +172,20 @@ class HttpSse:
         await session.take(message, len(body), beside)
         return 202, b""
 
-    def _session(self, scope: Scope) -> _Session:
-        """Another worker's session is as unknown as one that never was."""
+    def _session(self, scope: Scope, headers: Mapping[bytes, bytes]) -> _Session | _Elsewhere:
+        """Another worker's session is as unknown as one that never was; another task's is where its id says."""
         if scope["method"] != "POST":
             raise Refusal(405, "messages are posted", _allow(b"POST"))
         named = parse_qs(scope["query_string"].decode("latin-1")).get("session_id", [])
-        session = self._sessions.get(named[0]) if len(named) == 1 and scope["path"] == self._address.path else None
-        if session is None:
+        if len(named) != 1 or scope["path"] != self._address.path:
             raise _unknown()
-        return session
+        session = self._sessions.get(named[0])
+        if session is not None:
+            return session
+        owner = self._peers.owner(named[0], self._address.path) if self._peers and HOP not in headers else None
+        if owner is None:
+            raise _unknown()
+        return _Elsewhere(owner, named[0])
 
     def _admit(self, message: Message | Batch, session: _Session) -> None:
         """Before anything is carried out. A notification is never answered, and may be the cancel that makes room."""
@@ -172,6 +197,13 @@ class HttpSse:
             raise _stopping()
         if problem := session.congestion():
             raise Refusal(429, problem, RETRY_AFTER)
+
+
+class _Elsewhere(NamedTuple):
+    """A session that another task has."""
+
+    owner: str
+    id: str
 
 
 class _Waiting(NamedTuple):

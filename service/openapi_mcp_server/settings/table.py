@@ -128,6 +128,27 @@ def tags(value: str) -> frozenset[str]:
     return frozenset(words(value))
 
 
+def session_keys(value: str) -> tuple[str, ...]:
+    """One or two, of at least 32 bytes: the first signs, both verify."""
+    keys = words(value)
+    if not 1 <= len(keys) <= 2 or any(len(key.encode()) < 32 for key in keys):
+        raise ValueError("must be one key, or two separated by a comma, of at least 32 bytes each")
+    return keys
+
+
+def task_address(value: str) -> str:
+    """``host:port``, or ``ecs`` and ``ecs:port``."""
+    address = value.strip()
+    host, _, port = address.rpartition(":")
+    if address == "ecs":
+        return "ecs:8080"
+    if not re.fullmatch(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]", host) or not re.fullmatch(r"[0-9]{1,5}", port):
+        raise ValueError("must be host:port where the other tasks reach this one, or ecs")
+    if not 0 < int(port) <= 65_535:
+        raise ValueError("must have a port from 1 to 65535")
+    return address
+
+
 def path_prefix(value: str) -> str:
     """A path of plain segments, with its leading slash and without one at its end."""
     path = value.strip().strip("/")
@@ -357,6 +378,7 @@ SETTINGS: tuple[Setting, ...] = (
         "Path below which a proxy serves this server, such as /team1: HTTP+SSE clients are sent there",
     ),
     Setting(
+<<<<<<< HEAD
         "TRUSTED_PROXIES",
         networks,
         "",
@@ -405,6 +427,17 @@ SETTINGS: tuple[Setting, ...] = (
         "auto",
         "A line for each tool call on the logger openapi_mcp_server.audit; auto: where callers say who they are",
     ),
+=======
+        "SESSION_KEY",
+        session_keys,
+        None,
+        "Secret of all tasks, for HTTP+SSE over several: 32 bytes or more; a second one after a comma while it changes",
+        secret=True,
+    ),
+    Setting("SESSION_ADDRESS", task_address, None, "host:port where the other tasks reach this one's proxy; or ecs"),
+    Setting("ECS_CONTAINER_METADATA_URI_V4", text, None, "Set by ECS: where SESSION_ADDRESS=ecs learns the address"),
+    Setting("INBOUND_AUTH", not_yet("none"), None, "Must be none to listen on an address other machines reach"),
+>>>>>>> main
     Setting("SERVER_NAME", text, "openapi-mcp-server", "Name that clients are told"),
     Setting("SERVER_DEBUG", boolean, "false", "The same as LOG_LEVEL=DEBUG", "--debug"),
     Setting("LOG_LEVEL", level, "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),

@@ -263,7 +263,7 @@ def _cause(error: BaseException) -> BaseException:
 
 
 def _head(request: HttpRequest) -> h11.Request:
-    headers = [(b"Host", request.origin.authority.encode("ascii"))]
+    headers = [(b"Host", (request.authority or request.origin.authority).encode("ascii"))]
     if not any(name.lower() == "user-agent" for name, _ in request.headers):  # which some APIs let their callers set
         headers.append((b"User-Agent", _USER_AGENT))
     headers.append((b"Accept-Encoding", b"gzip"))

@@ -19,6 +19,7 @@ READ_BYTES = 64 * 1024
 INCOMPLETE_LIMIT = 64 * 1024
 """Bytes that may wait to become something whole: a status line with all headers, a chunk's header, the trailers.
 So it bounds the number of headers too; big APIs stay under 16 KiB."""
+_VERSIONS = (b"1.1", b"1.0")
 INFORMATIONAL_LIMIT = 20
 """1xx answers before the real one. Nothing asks for any, so a handful is already generous."""
 
@@ -56,6 +57,7 @@ class Connection:
         for _ in range(1 + INFORMATIONAL_LIMIT):
             event = await self._next_event()
             if type(event) is h11.Response:
+                _require_one_reading(event)
                 return event
             if type(event) is not h11.InformationalResponse:
                 raise h11.RemoteProtocolError("it switches to another protocol")
@@ -108,6 +110,17 @@ class Connection:
             return self._h11.next_event()  # type: ignore[return-value]  # it never needs data again
         except h11.RemoteProtocolError as error:
             raise Ended(str(error)) from error
+
+
+def _require_one_reading(head: h11.Response) -> None:
+    """Refuse what two readers take for different answers: RFC 9112 section 6.3 has it handled as an error, since the
+    length that one of them believes leads into the next answer of a kept connection.
+    """
+    if head.http_version not in _VERSIONS:
+        raise h11.RemoteProtocolError(f"it calls itself HTTP/{head.http_version.decode('ascii')}")
+    names = [name for name, _ in head.headers]
+    if b"transfer-encoding" in names and b"content-length" in names:
+        raise h11.RemoteProtocolError("it has both Content-Length and Transfer-Encoding")
 
 
 async def close(stream: Stream) -> None:

@@ -136,9 +136,20 @@ def test_an_optional_parameter_that_cannot_be_sent_is_left_out_and_noted():
 
 
 def test_a_required_parameter_that_cannot_be_sent_costs_the_operation():
-    made = catalog(operation(parameters=(parameter("Host", "header", required=True),)))
+    made = catalog(operation(parameters=(parameter("X-HTTP-Method-Override", "header", required=True),)))
     assert made.tools == {}
-    assert made.skipped[0].operation.pointer == "#/p/Host"
+    assert made.skipped[0].operation.pointer == "#/p/X-HTTP-Method-Override"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Host", "content-length", "Transfer-Encoding", "Accept-Encoding", "Content-Encoding", "Connection", "Cookie"],
+)
+@pytest.mark.parametrize("required", [True, False])
+def test_a_header_that_every_request_has_by_itself_is_left_out_and_noted(name, required):
+    made = catalog(operation(parameters=(parameter(name, "header", required=required), parameter("a"))))
+    assert made.tools["get_pets"].input.names == ("a",)
+    assert kinds(made) == ["parameter_dropped"]
 
 
 def test_a_path_parameter_that_is_not_in_the_path_is_left_out_and_noted():

@@ -258,6 +258,7 @@ def test_the_table_is_what_there_is():
     metrics.follow_state(lambda: "ready")
     metrics.follow_calls(int)
     metrics.follow_sessions(int)
+    metrics.follow_forwarded({})
     metrics.follow_dropped_spans(dict)
     metrics.follow_breakers(dict)
     metrics.follow_reloads({}, bool)

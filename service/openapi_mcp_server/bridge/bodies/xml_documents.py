@@ -31,6 +31,10 @@ _QNAME = re.compile(r"[^\W\d][\w.-]*(:[^\W\d][\w.-]*)?")
 """Names in XML 1.0 section 2.3 and Namespaces section 4, nearly: nothing here can end a tag."""
 _HASHED = re.compile(r"-[0-9a-f]{10}$")
 """Ends the name of a definition that is no component (`directions.definition_name`): it is ours alone."""
+_DOCTYPE = re.compile("<!doctype", re.IGNORECASE)
+_DECLARED = re.compile(r"""\s*<\?xml\s[^<>]*?\bencoding\s*=\s*["']([^"'<>]*)""", re.IGNORECASE)
+_AS_ASCII = ("utf-8", "us-ascii", "iso-8859-1", "windows-1252")
+"""Encodings in which no character of markup is another than in ASCII (in UTF-7 and EBCDIC it is)."""
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 """XML 1.0 section 2.2 has no way to write these."""
 _IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
@@ -71,6 +75,7 @@ def writer(
 
     def write(value: object) -> tuple[str, bytes]:
         if isinstance(value, str):
+            _require_self_contained(value, encoding)
             return name, value.encode(encoding)
         if root is None:
             raise ArgumentError("must be XML text")
@@ -79,6 +84,18 @@ def writer(
         return name, (declaration + "".join(document.content)).encode(encoding, "xmlcharrefreplace")
 
     return write
+
+
+def _require_self_contained(text: str, encoding: str) -> None:
+    """Refuse what would make a parser read files and addresses, or other characters than those that are sent.
+
+    A comment or CDATA may not hold a document type either: where either ends is for the parser to say.
+    """
+    if _DOCTYPE.search(text):
+        raise ArgumentError("must not hold <!DOCTYPE: it can name files and addresses; write &lt;!DOCTYPE for the text")
+    declared = _DECLARED.match(text)
+    if declared and declared[1].lower() not in {encoding, *_AS_ASCII}:
+        raise ArgumentError(f"says encoding={declared[1][: styles.EXCERPT]!r}, but is sent in {encoding}; leave it out")
 
 
 class _Schemas:
@@ -173,6 +190,8 @@ def _write_content(node: _Node, name: str, value: object, flat: JsonSchema, sche
     if isinstance(value, dict):
         others = flat.get("additionalProperties")
         for key, member in value.items():
+            if ":" in key and key not in flat.get("properties", {}) and not key.startswith("xml:"):
+                raise ArgumentError(f"the prefix of {key[: styles.EXCERPT]!r} is declared nowhere in the document")
             _write(node, key, member, flat.get("properties", {}).get(key, others), schemas)
     elif isinstance(value, list):
         first = flat.get("prefixItems", ())

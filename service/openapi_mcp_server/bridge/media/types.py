@@ -9,7 +9,7 @@ from typing import get_args
 import msgspec
 
 from openapi_mcp_server.bridge.media.table import Kind, essence, is_binary, row
-from openapi_mcp_server.bridge.schemas.shapes import Outline, alternatives, are_files, may_be
+from openapi_mcp_server.bridge.schemas.shapes import Outline, alternatives, are_files, may_be, say_bytes
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.grammar import TOKEN
 from openapi_mcp_server.openapi.model import MediaType, Schema
@@ -24,6 +24,7 @@ _CHARSET = re.compile(r'charset="?([^";\s]+)', re.IGNORECASE)
 _CHARSETS = {"utf8": "utf-8"} | {name: name for name in ("utf-8", "us-ascii", "iso-8859-1", "utf-16")}
 
 _RANGES = {"text/*": "text/plain", "multipart/*": "multipart/form-data"}
+_SEVERAL_PARTS: frozenset[Kind | None] = frozenset({"form", "multipart"})
 _SEQUENCES: frozenset[Kind | None] = frozenset({"lines", "multipart"})
 
 
@@ -99,6 +100,9 @@ def _kind(media: MediaType, name: str, outline: Outline, definitions: Mapping[st
     carried = _carried(media, name, known)
     if carried and not media.is_stream and not any(may_be(outline, needed) for needed in carried):
         raise SpecError(media.pointer, f"{name} cannot carry a JSON {outline['type']}, only a JSON {carried[0]}")
+    is_whole = known not in _SEVERAL_PARTS and not media.is_stream
+    if is_whole and outline and say_bytes(alternatives(outline, definitions)):
+        return "binary"
     if known is not None:
         return known
     is_bytes = row(name).read != "text" and are_files(alternatives(outline, definitions))

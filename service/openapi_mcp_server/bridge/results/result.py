@@ -76,17 +76,15 @@ def render(
     """
     if not 200 <= response.status < 300:
         return _error(failure.explain(tool, response))
-    if not response.body:
+    if not response.body or content.is_blank_json(response):
         return _without_content(tool, response)
     body = content.read(response, content.resource_uri(tool.api, tool.name))
-    if isinstance(body, content.MalformedBody):
-        return _error(failure.malformed(response, body.problem))
     whole = body if select is None else select(body)
     body = budget.within(whole, tool, budget_bytes)
     structured, meta = _structured(tool, body, validators)
     if body is not whole or response.cut is not None:
         meta = {**(meta or {}), TRUNCATED: True}
-    return ToolResult(content=_blocks(response, body), structuredContent=structured, meta=meta)
+    return ToolResult(content=_blocks(tool, response, body), structuredContent=structured, meta=meta)
 
 
 def from_error(error: ServiceError, tool: Tool) -> ToolResult:
@@ -122,14 +120,14 @@ def _error(text: str) -> ToolResult:
 def _without_content(tool: Tool, response: HttpResponse) -> ToolResult:
     """Success without a body: 204 and 205 by their nature, HEAD by its own, others by the API's choice."""
     said = [f"The API answered {answer_headers.status_line(response)}: success, without content."]
-    text = "\n".join(said + answer_headers.lines(response, bare=tool.method in _HEADERS_ONLY))
+    text = "\n".join(said + answer_headers.lines(response, tool, bare=tool.method in _HEADERS_ONLY))
     structured, meta = _structured(tool, None, None)
     return ToolResult(content=(TextContent(text),), structuredContent=structured, meta=meta)
 
 
-def _blocks(response: HttpResponse, body: content.Body) -> tuple[Content, ...]:
+def _blocks(tool: Tool, response: HttpResponse, body: content.Body) -> tuple[Content, ...]:
     """The answer, then in a text of its own what is to be said about it: JSON stays JSON."""
-    about = answer_headers.lines(response)
+    about = answer_headers.lines(response, tool)
     if response.status != 200:
         about.insert(0, f"Status: {answer_headers.status_line(response)}")
     if response.cut is not None:

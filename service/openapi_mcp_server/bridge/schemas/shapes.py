@@ -73,6 +73,20 @@ def are_files(outlines: Iterable[Outline]) -> bool:
     return bool(strings) and all(map(_is_raw, strings))
 
 
+def say_bytes(outlines: Iterable[Outline]) -> bool:
+    """Whether a value can only be a string that stands for raw bytes, in so many words."""
+    others = [outline for outline in outlines if outline.get("type") != "null"]
+    return bool(others) and all(
+        _is_only_string(outline) and "binary" in (outline.get("format"), outline.get("contentEncoding"))
+        for outline in others
+    )
+
+
+def _is_only_string(outline: Outline) -> bool:
+    declared = outline.get("type")
+    return declared == "string" or (isinstance(declared, list) and {"string"} == {*declared} - {"null"})
+
+
 def is_open(outline: Outline) -> bool:
     """Whether the schema constrains nothing."""
     return outline.keys() <= _ANNOTATIONS

@@ -64,6 +64,12 @@ BREAKERS = Family(
 )
 IN_FLIGHT = Family("openapi_mcp_calls_in_flight", "gauge", (), "Messages that are being answered")
 SESSIONS = Family("openapi_mcp_sse_sessions", "gauge", (), "Open sessions of HTTP+SSE")
+FORWARDED = Family(
+    "openapi_mcp_sse_forwarded_total",
+    "counter",
+    ("outcome",),
+    "Messages for sessions of other tasks, by what became of them: passed, gone, broken",
+)
 DROPPED_SPANS = Family(
     "openapi_mcp_dropped_spans_total",
     "counter",
@@ -98,6 +104,7 @@ FAMILIES = (
     BREAKERS,
     IN_FLIGHT,
     SESSIONS,
+    FORWARDED,
     DROPPED_SPANS,
     STATE,
     TOOLS,

@@ -77,6 +77,10 @@ class Metrics:
     def follow_sessions(self, read: Callable[[], int]) -> None:
         self._gauges[families.SESSIONS] = lambda: {(): read()}
 
+    def follow_forwarded(self, outcomes: Mapping[str, int]) -> None:
+        """``outcomes``: messages for sessions of other tasks so far, by what became of them."""
+        self._gauges[families.FORWARDED] = lambda: {(outcome,): count for outcome, count in outcomes.items()}
+
     def follow_dropped_spans(self, read: Callable[[], Mapping[str, int]]) -> None:
         """``read``: by the name of the exporter."""
         self._gauges[families.DROPPED_SPANS] = lambda: {(name,): spans for name, spans in read().items()}

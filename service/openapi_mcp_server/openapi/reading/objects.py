@@ -80,6 +80,7 @@ class ParameterObject(msgspec.Struct, frozen=True, rename="camel"):
     explode: Flag = None
     schema: Raw = NOTHING
     content: RawMap = None
+    spans_segments: Raw = field(default=NOTHING, name="x-multi-segment")
     type: Text = None  # of Swagger 2.0, by mistake
 
 
@@ -92,8 +93,11 @@ class ParameterObject2(msgspec.Struct, frozen=True, rename="camel"):
     required: Flag = None
     allow_empty_value: Flag = None
     type: Text = None
+    format: Text = None
     collection_format: Text = None
+    items: Raw = NOTHING
     schema: Raw = NOTHING
+    spans_segments: Raw = field(default=NOTHING, name="x-multi-segment")
 
 
 class RequestBody(msgspec.Struct, frozen=True):
@@ -106,6 +110,7 @@ class ResponseObject(msgspec.Struct, frozen=True):
     """``schema`` is 2.0's."""
 
     description: Text = None
+    headers: Raw = NOTHING
     content: RawMap = None
     schema: Raw = NOTHING
 

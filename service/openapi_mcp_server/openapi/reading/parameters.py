@@ -99,6 +99,7 @@ class ParameterReader:
             explode=explode,
             allow_reserved=declared.allow_reserved is True,
             allow_empty_value=declared.allow_empty_value is True and location == "query",
+            spans_segments=location == "path" and bytes(declared.spans_segments) == b"true",
             content_type=content_type,
             encoding=encoding,
             description=written(declared.description),

@@ -20,6 +20,17 @@ _CHOICES = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
 _BOUNDS = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
 
 
+def be_file(schema: dict[str, Any]) -> None:
+    """An object with ``format: file`` is a file as AutoRest and Azure write one; with ``binary`` as well, since
+    bytes are no JSON object. ``type: file`` of 2.0 has become a string before.
+    """
+    declared = schema.get("type")
+    types = declared if isinstance(declared, list) else [declared]
+    is_file = schema["format"] == "file" or (schema["format"] == "binary" and "object" in types)
+    if is_file and "properties" not in schema and not {"object", "string"}.isdisjoint(types):
+        schema |= {"type": ["string", "null"] if "null" in types else "string", "format": "binary"}
+
+
 def separate_bounds(schema: dict[str, Any]) -> None:
     """``exclusiveMinimum: true`` says that ``minimum`` is exclusive (Wright-00 validation, section 5.3)."""
     for exclusive, bound in _BOUNDS.items():

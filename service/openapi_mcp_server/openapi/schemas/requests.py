@@ -52,6 +52,8 @@ class RequestConversion(Conversion):
 
     def _finished(self, schema: dict[str, Any], strict: JsonSchema) -> JsonSchema:
         """What only the whole schema object can tell."""
+        if "format" in strict:
+            older_dialects.be_file(strict)
         if "enum" in strict and (repair := older_dialects.fit_enumeration(strict)):
             self._note("schema_repaired", repair, "enum")
         if "exclusiveMinimum" in strict or "exclusiveMaximum" in strict:
