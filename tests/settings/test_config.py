@@ -64,7 +64,7 @@ def test_a_switch_is_turned_on_off_or_left(argv, expected):
 @pytest.mark.parametrize(
     ("environ", "seconds"),
     [
-        ({}, 65),
+        ({}, 60),
         ({"SERVER_MESSAGE_TIMEOUT": "10"}, 15),
         ({"SHUTDOWN_GRACE_SECONDS": "3"}, 3),
         ({"UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN": "5.0"}, 5),

@@ -59,7 +59,7 @@ def built(origin: Origin) -> catalog.ToolCatalog:
 
 async def answered(gateway: Gateway, tool: str) -> dict[str, Any]:
     call = Call(id=1, method="tools/call", version="2025-11-25", size=2, name=tool, arguments=msgspec.Raw(b"{}"))
-    response = EXACT.decode(await gateway.answer(call, "http"))
+    response = EXACT.decode(b"".join(await gateway.answer(call, "http")))
     result: dict[str, Any] = response["result"]
     return result
 

@@ -20,7 +20,9 @@ from openapi_mcp_server.bridge.model import (
 )
 from openapi_mcp_server.bridge.overrides import Entries, Told
 from openapi_mcp_server.bridge.policy import EVERYTHING, Rule
-from openapi_mcp_server.bridge.schemas.definitions import Definitions
+from openapi_mcp_server.bridge.schemas import inputs
+from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
+from openapi_mcp_server.bridge.schemas.edits import removable_parts
 from openapi_mcp_server.bridge.servers import Place
 from openapi_mcp_server.bridge.tool import Api, Compiled, SchemaLimits, compile_operation
 from openapi_mcp_server.errors import SpecError
@@ -150,13 +152,16 @@ def _place_notes(place: Place) -> list[Note]:
 
 
 def _api(source: ApiSource, place: Place, limits: SchemaLimits, auth: Auth, *, response_filter: bool) -> Api:
+    schemas = source.description.request_schemas
+    graph = Definitions(schemas)
     return Api(
         name=source.name,
         base=place.base,
         allowed_origins=source.allowed_origins,
         servers=place.documented,
         description=source.description,
-        requests=Definitions(source.description.request_schemas),
+        requests=inputs.source(schemas, graph),
+        patches=inputs.source(Edited(schemas, removable_parts), graph),
         responses=Definitions(source.description.response_schemas),
         limits=limits,
         auth=auth,

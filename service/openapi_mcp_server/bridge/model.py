@@ -94,8 +94,8 @@ class BodyPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     ``properties`` maps argument to property name. ``writers`` maps each usable media type, as documented, to its
     writer, the default first; ``by_type`` has those for values that the default does not take, by their type.
-    ``chooser`` is the argument that selects one where there is more than one. ``needed``
-    are the arguments without which an optional body cannot be given.
+    ``chooser`` is the argument that selects one where there is more than one. ``needed`` are the arguments without
+    which an optional body cannot be given. ``open``: it takes properties that are no arguments.
     """
 
     required: bool
@@ -105,6 +105,7 @@ class BodyPlan(msgspec.Struct, frozen=True, kw_only=True):
     by_type: Mapping[type, BodyWriter] = {}
     chooser: str | None = None
     needed: tuple[str, ...] = ()
+    open: bool = False
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,8 +177,8 @@ ANONYMOUS = Access(kind="anonymous")
 class InputContract(msgspec.Struct, frozen=True, kw_only=True):
     """What the arguments must be; `openapi_mcp_server.bridge.arguments.check.check` applies it.
 
-    ``schema`` is the tool's inputSchema, self-contained JSON. It is bytes and not Raw because bytes remember their
-    hash: the compiled validator is looked up by it on every call.
+    ``schema`` says all that the tool's inputSchema says and more, self-contained JSON. It is bytes and not Raw because
+    bytes remember their hash: the compiled validator is looked up by it on every call.
     """
 
     schema: bytes

@@ -20,13 +20,15 @@ from openapi_mcp_server.bridge.parameters.percent import fully_decoded
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.grammar import has_dot_segment
 
+_NONE: Mapping[str, Any] = {}
 _PATH = re.compile(r'/[!"$->@-~]*')
 _QUERY = re.compile(r'[!"$-~]*')
 """Visible ASCII less what ends a path (``?``) or a query (``#``)."""
 
 
-def build(tool: Tool, arguments: Mapping[str, Any]) -> HttpRequest:
-    """The request for arguments that have been checked against the tool's schema, keyed by argument name.
+def build(tool: Tool, arguments: Mapping[str, Any], others: Mapping[str, Any] = _NONE) -> HttpRequest:
+    """The request for arguments that have been checked against the tool's schema, keyed by argument name; ``others``
+    are properties of the body beside them.
 
     Raises ArgumentError for a value that cannot be sent.
     """
@@ -49,7 +51,7 @@ def build(tool: Tool, arguments: Mapping[str, Any]) -> HttpRequest:
                 query.append(text)
     if any(cookies):
         headers.append(("cookie", "; ".join(filter(None, cookies))))
-    body = None if tool.body is None else _body(tool.body, arguments)
+    body = None if tool.body is None else _body(tool.body, arguments, others)
     if body is not None:
         headers.append(("content-type", body[0]))
     return HttpRequest(
@@ -81,7 +83,7 @@ def _query(pieces: list[str]) -> str:
     return query
 
 
-def _body(plan: BodyPlan, arguments: Mapping[str, Any]) -> tuple[str, bytes] | None:
+def _body(plan: BodyPlan, arguments: Mapping[str, Any], others: Mapping[str, Any]) -> tuple[str, bytes] | None:
     """Content-Type and bytes; None where an optional body was not given."""
     chosen = arguments.get(plan.chooser) if plan.chooser is not None else None
     write = plan.writers[chosen] if chosen is not None else next(iter(plan.writers.values()))
@@ -93,6 +95,8 @@ def _body(plan: BodyPlan, arguments: Mapping[str, Any]) -> tuple[str, bytes] | N
             write = plan.by_type.get(type(value), write)
         return write(value)
     given = {name: arguments[argument] for argument, name in plan.properties.items() if argument in arguments}
+    if others:
+        given |= others
     if not given and not plan.required:
         return None
     if missing := [argument for argument in plan.needed if argument not in arguments]:

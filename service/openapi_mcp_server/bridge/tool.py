@@ -29,7 +29,7 @@ from openapi_mcp_server.bridge.parameters import encoders, path_template
 from openapi_mcp_server.bridge.schemas import inputs, outputs
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
 from openapi_mcp_server.bridge.schemas.edits import cleaned, decode, encode, or_empty
-from openapi_mcp_server.bridge.schemas.inputs import Argument, described
+from openapi_mcp_server.bridge.schemas.inputs import Argument, described, exemplified
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.mcp.messages import Annotations, ToolEntry
 from openapi_mcp_server.openapi.model import ApiDescription, Note, NoteKind, Operation, Parameter
@@ -63,7 +63,8 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     allowed_origins: frozenset[Origin]  # beside the base's
     servers: tuple[BaseUrl, ...]  # the document's own
     description: ApiDescription
-    requests: Definitions
+    requests: inputs.Source
+    patches: inputs.Source  # the same, and null anywhere
     responses: Definitions
     limits: SchemaLimits
     auth: Auth  # with its key's place
@@ -81,6 +82,7 @@ class _Inputs(msgspec.Struct, frozen=True):
     slots: tuple[Slot, ...]
     body: BodyPlan | None
     contract: InputContract
+    told: bytes
     notes: list[Note]
     filterable: bool
 
@@ -103,7 +105,7 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
     output = outputs.build(operation, api.responses, api.limits.output_bytes, filterable=inputs.filterable)
     notes = [*inputs.notes, *_output_notes(operation, output, api)]
     title = text.line(overrides.title, text.TITLE_LIMIT) if overrides.title else text.title(operation)
-    entry, digest = _entry(operation, name, title, overrides, inputs.contract, output)
+    entry, digest = _entry(operation, name, title, overrides, inputs.told, output)
     tool = Tool(
         name=name,
         api=api.name,
@@ -145,10 +147,13 @@ def _inputs(operation: Operation, api: Api, spanning: frozenset[str]) -> _Inputs
     filterable = api.response_filter and RESPONSE_FILTER not in names and _answers_json(operation, api)
     if filterable:
         arguments.append(_FILTER)
+    definitions = api.patches if shape and shape.is_patch else api.requests
+    contract, told = _contract(operation, arguments, definitions, api.limits.input_bytes, notes)
     return _Inputs(
         slots=tuple(_slot(name, *each) for name, each in zip(names, sendable, strict=False)),
         body=_plan(shape, in_body, chooser) if shape else None,
-        contract=_contract(operation, arguments, api, notes),
+        contract=contract,
+        told=told,
         notes=notes,
         filterable=filterable,
     )
@@ -197,7 +202,7 @@ def _spanning(parameter: Parameter) -> Parameter:
 def _shape(operation: Operation, api: Api, notes: list[Note]) -> BodyShape | None:
     if operation.body is None:
         return None
-    shape = body_shape.shape(operation.body, api.description.request_schemas, api.requests)
+    shape = body_shape.shape(operation.body, api.description.request_schemas, api.requests.exact)
     notes += [_note(error.pointer, "body_dropped", error.problem) for error in shape.unusable]
     notes += [_note(error.pointer, "body_repaired", error.problem) for error in shape.repaired]
     return shape
@@ -223,6 +228,7 @@ def _plan(shape: BodyShape, fields: dict[str, Field], chooser: str | None) -> Bo
         by_type=shape.by_type,
         chooser=chooser,
         needed=tuple(name for name, field in fields.items() if field.needed and not field.required),
+        open=shape.open,
     )
 
 
@@ -231,9 +237,10 @@ def _of_parameter(name: str, parameter: Parameter) -> Argument:
     prose = text.line(parameter.description or _description(schema), text.ARGUMENT_LIMIT)
     if parameter.allow_empty_value:
         schema = or_empty(schema)
+    told = described(schema, _with_real_name(prose, name, parameter.name), deprecated=parameter.deprecated)
     return Argument(
         name=name,
-        schema=described(schema, _with_real_name(prose, name, parameter.name), deprecated=parameter.deprecated),
+        schema=exemplified(told, parameter.examples),
         refs=parameter.schema.refs,
         required=parameter.required,
     )
@@ -274,18 +281,22 @@ def _with_real_name(prose: str, argument: str, name: str) -> str:
     return f"{prose} Sent as {text.shorten(text.visible(name), _NAME_SHOWN)!r}.".lstrip()
 
 
-def _contract(operation: Operation, arguments: Sequence[Argument], api: Api, notes: list[Note]) -> InputContract:
-    schema = inputs.build(arguments, api.requests, api.limits.input_bytes)
-    if len(schema.json) > api.limits.input_bytes:
+def _contract(
+    operation: Operation, arguments: Sequence[Argument], definitions: inputs.Source, limit: int, notes: list[Note]
+) -> tuple[InputContract, bytes]:
+    """How the arguments are checked, and the schema that clients list."""
+    schema = inputs.build(arguments, definitions, limit)
+    if len(schema.told) > limit:
         raise SpecError(operation.pointer, f"{len(arguments)} arguments are over the limit by their names alone")
     if schema.left_out:
-        message = f"its input schema is over {api.limits.input_bytes} bytes; left out: {schema.left_out}"
+        message = f"its input schema is over {limit} bytes; left out: {schema.left_out}"
         notes.append(_note(operation.pointer, "input_shortened", message))
-    return InputContract(
-        schema=schema.json,
+    contract = InputContract(
+        schema=schema.checked,
         names=tuple(argument.name for argument in arguments),
         required=tuple(argument.name for argument in arguments if argument.required),
     )
+    return contract, schema.told
 
 
 def _output_notes(operation: Operation, output: OutputContract | None, api: Api) -> list[Note]:
@@ -316,7 +327,7 @@ def _entry(
     name: str,
     title: str,
     overrides: Overrides,
-    inputs: InputContract,
+    inputs: bytes,
     output: OutputContract | None,
 ) -> tuple[msgspec.Raw, str]:
     """The encoded element of tools/list, and the hash of it that it carries."""
@@ -325,7 +336,7 @@ def _entry(
         name=name,
         title=title or msgspec.UNSET,
         description=text.description(operation) if prose is None else text.line(prose, text.DESCRIPTION_LIMIT),
-        inputSchema=msgspec.Raw(inputs.schema),
+        inputSchema=msgspec.Raw(inputs),
         outputSchema=output.schema if output else msgspec.UNSET,
         annotations=_annotations(operation.method, overrides.annotations),
     )

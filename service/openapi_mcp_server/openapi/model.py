@@ -84,6 +84,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     encoding: Mapping[str, Encoding] = {}
     description: str = ""
     deprecated: bool = False
+    examples: tuple[msgspec.Raw, ...] = ()
 
 
 class Encoding(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +119,7 @@ class MediaType(msgspec.Struct, frozen=True, kw_only=True):
     prefix_encoding: tuple[Encoding, ...] = ()
     item_encoding: Encoding | None = None
     is_stream: bool = False  # 3.2: the schema is that of each item (itemSchema)
+    examples: tuple[msgspec.Raw, ...] = ()  # of what is sent
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):

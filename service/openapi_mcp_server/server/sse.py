@@ -15,9 +15,11 @@ from urllib.parse import parse_qs
 import anyio
 from anyio.abc import TaskGroup
 
+from openapi_mcp_server.bridge.results.event_size import fitted
 from openapi_mcp_server.gateway import Gateway
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Notification, Rejection
-from openapi_mcp_server.mcp.messages import INTERNAL_ERROR
+from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, Pieces
+from openapi_mcp_server.memory import Hold
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.connections import Receive, Scope, Send
@@ -30,6 +32,7 @@ from openapi_mcp_server.server.posts import (
     Refusal,
     carrier,
     check_form,
+    opened,
     read_body,
     refuse,
     reply,
@@ -132,7 +135,8 @@ class HttpSse:
         session_id = self._peers.mint(self._address.path) if self._peers else secrets.token_hex(SESSION_ID_BYTES)
         stream = EventStream(send, self.streams)
         session = self._sessions[session_id] = _Session(self._gateway, self._tasks, stream)
-        stream.put(event(f"{self._address.prefix}{self._address.path}?session_id={session_id}".encode(), b"endpoint"))
+        address = f"{self._address.prefix}{self._address.path}?session_id={session_id}"
+        stream.put(event(address.encode(), kind=b"endpoint"))
         try:
             await stream.serve(receive, session.advance)
         finally:
@@ -144,33 +148,43 @@ class HttpSse:
         try:
             session = self._session(scope, headers)
             check_form(headers)
-            body = await read_body(receive, headers)
-            if body is None:
-                return
-            if isinstance(session, _Elsewhere):
-                status, answer = await self._passed_on(session, body, headers)
-            else:
-                status, answer = await self._taken(session, body, carrier(scope["path"], headers))
-            await reply(send, status, answer, *hop)
+            hold = opened(self._gateway.memory, scope, headers)
+            try:
+                body = await read_body(receive, headers, hold)
+                if body is None:
+                    hold.close()
+                    return
+                if isinstance(session, _Elsewhere):
+                    answer = await self._passed_on(session, body, headers, hold)
+                else:
+                    answer = await self._taken(session, body, carrier(scope["path"], headers), hold)
+            except BaseException:
+                hold.close()
+                raise
+            await reply(send, *answer, *hop)
         except Refusal as refusal:
             await refuse(send, refusal, *hop)
 
-    async def _passed_on(self, session: _Elsewhere, body: bytes, headers: Mapping[bytes, bytes]) -> tuple[int, bytes]:
+    async def _passed_on(
+        self, session: _Elsewhere, body: bytes, headers: Mapping[bytes, bytes], hold: Hold
+    ) -> tuple[int, Pieces]:
         """The status and the body that the owner of the session answers."""
         assert self._peers is not None  # noqa: S101 - for the type checker: else there are no sessions elsewhere
         answer = await self._peers.pass_on(session.owner, self._address.path, session.id, body, headers)
+        hold.close()
         if answer is None:
             raise _unknown()
-        return answer.status, answer.body
+        return answer.status, (answer.body,) if answer.body else ()
 
-    async def _taken(self, session: _Session, body: bytes, beside: Carrier) -> tuple[int, bytes]:
-        """The status and the body that answer the POST."""
+    async def _taken(self, session: _Session, body: bytes, beside: Carrier, hold: Hold) -> tuple[int, Pieces]:
+        """The status and the body that answer the POST. The session closes the hold."""
         message = session.read(body)
         if isinstance(message, Rejection) and message.id is None:  # an answer that no client could tell from others
+            hold.close()
             return message.status, self._gateway.refuse(message, "sse", beside)
         self._admit(message, session)
-        await session.take(message, len(body), beside)
-        return 202, b""
+        await session.take(message, len(body), beside, hold)
+        return 202, ()
 
     def _session(self, scope: Scope, headers: Mapping[bytes, bytes]) -> _Session | _Elsewhere:
         """Another worker's session is as unknown as one that never was; another task's is where its id says."""
@@ -210,6 +224,7 @@ class _Waiting(NamedTuple):
     message: Message | Batch
     size: int
     beside: Carrier
+    hold: Hold
     until: float
 
 
@@ -237,14 +252,15 @@ class _Session:
             )
         return None
 
-    async def take(self, message: Message | Batch, size: int, beside: Carrier) -> None:
-        """``size`` is the message's in bytes."""
+    async def take(self, message: Message | Batch, size: int, beside: Carrier, hold: Hold) -> None:
+        """``size`` is the message's in bytes; its ``hold`` is closed when it is answered."""
         if isinstance(message, Notification):
             await self._hear(message)
+            hold.close()
         elif self._has_room() and not self._waiting:
-            await self._conversation.take(message, beside)
+            await self._conversation.take(message, beside, hold)
         else:
-            self._waiting.append(_Waiting(message, size, beside, anyio.current_time() + WAITING_SECONDS))
+            self._waiting.append(_Waiting(message, size, beside, hold, anyio.current_time() + WAITING_SECONDS))
             self._waiting_bytes += size
 
     def finish(self) -> None:
@@ -260,7 +276,8 @@ class _Session:
 
     def leave(self) -> None:
         self.is_over = True
-        self._waiting.clear()
+        while self._waiting:
+            self._drop(self._waiting[0]).hold.close()
         self._conversation.cancel()
 
     def _has_room(self) -> bool:
@@ -271,7 +288,7 @@ class _Session:
         """What waits is cancelled before what is carried out: a later call with the same id is the one meant."""
         for one in reversed(self._waiting):
             if isinstance(one.message, Call) and one.message.id == notification.cancels:
-                self._drop(one)
+                self._drop(one).hold.close()
                 return
         await self._conversation.take(notification)
 
@@ -279,7 +296,7 @@ class _Session:
         """Something was answered or read."""
         while self._waiting and self._has_room():
             first = self._drop(self._waiting[0])
-            await self._conversation.take(_in_time(first), first.beside)
+            await self._conversation.take(_in_time(first), first.beside, first.hold)
         self._end_if_answered()
 
     def _drop(self, one: _Waiting) -> _Waiting:
@@ -291,8 +308,8 @@ class _Session:
         if self._is_finishing and not (self._conversation.running or self._waiting or self._stream.waiting):
             self._stream.end()
 
-    async def _say(self, message: bytes) -> None:
-        self._stream.put(event(message))
+    async def _say(self, message: Pieces, hold: Hold) -> None:
+        self._stream.put(event(*fitted(message)), hold)
 
 
 def _in_time(waiting: _Waiting) -> Message | Batch:

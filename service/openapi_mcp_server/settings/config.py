@@ -73,6 +73,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     http_max_keepalive: int
     http_retries: int
     http_breaker: bool
+    memory_budget_bytes: int | None  # None: by what the process may have
     shutdown_grace_seconds: float
     shutdown_lame_duck_seconds: float
     allow_insecure_http: bool
@@ -91,6 +92,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     tool_budget_tokens: int
     prometheus: bool
     prometheus_port: int
+    watchdog_seconds: float
     workers: int
     worker: int | None = None  # which of several workers this process is
     tracing: Tracing | None = None

@@ -12,6 +12,12 @@ from typing import Any
 
 import msgspec
 
+_WHOLE = re.compile(r"\d{1,10}")
+_SECONDS = re.compile(r"\d{1,10}(\.\d{1,9})?")
+_HOST = re.compile(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]")
+_PORT = re.compile(r"[0-9]{1,5}")
+_SEGMENTS = re.compile(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*")
+
 Reader = Callable[[str], Any]
 
 
@@ -87,7 +93,7 @@ def auth_kind(value: str) -> str:
 
 def integer(least: int, most: int) -> Reader:
     def read(value: str) -> int:
-        if not re.fullmatch(r"\d{1,10}", value.strip()) or not least <= int(value) <= most:
+        if not _WHOLE.fullmatch(value.strip()) or not least <= int(value) <= most:
             raise ValueError(f"must be a whole number from {least} to {most}")
         return int(value)
 
@@ -104,7 +110,7 @@ def result_budget(value: str) -> int:
 
 def seconds(least: float, most: float) -> Reader:
     def read(value: str) -> float:
-        if not re.fullmatch(r"\d{1,10}(\.\d{1,9})?", value.strip()) or not least <= float(value) <= most:
+        if not _SECONDS.fullmatch(value.strip()) or not least <= float(value) <= most:
             raise ValueError(f"must be a number of seconds from {least:g} to {most:g}")
         return float(value)
 
@@ -114,6 +120,14 @@ def seconds(least: float, most: float) -> Reader:
 def refresh_seconds(value: str) -> float:
     """More often than every second nobody changes a document, and whoever serves it would notice."""
     period = seconds(0, 604_800)(value)
+    if 0 < period < 1:
+        raise ValueError("must be 0, or at least 1")
+    return float(period)
+
+
+def watchdog_seconds(value: str) -> float:
+    """A machine that is short of everything may keep any process waiting for a moment."""
+    period = seconds(0, 3600)(value)
     if 0 < period < 1:
         raise ValueError("must be 0, or at least 1")
     return float(period)
@@ -142,7 +156,7 @@ def task_address(value: str) -> str:
     host, _, port = address.rpartition(":")
     if address == "ecs":
         return "ecs:8080"
-    if not re.fullmatch(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]", host) or not re.fullmatch(r"[0-9]{1,5}", port):
+    if not _HOST.fullmatch(host) or not _PORT.fullmatch(port):
         raise ValueError("must be host:port where the other tasks reach this one, or ecs")
     if not 0 < int(port) <= 65_535:
         raise ValueError("must have a port from 1 to 65535")
@@ -152,7 +166,7 @@ def task_address(value: str) -> str:
 def path_prefix(value: str) -> str:
     """A path of plain segments, with its leading slash and without one at its end."""
     path = value.strip().strip("/")
-    if path and not re.fullmatch(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*", path):
+    if path and not _SEGMENTS.fullmatch(path):
         raise ValueError("must be a path such as /team1 or /apis/pets")
     return f"/{path}" if path else ""
 
@@ -445,7 +459,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "SERVER_MESSAGE_TIMEOUT",
         seconds(0.1, 3600),
-        "60",
+        "55",
         "Seconds that one tool call may take in all",
         field="message_timeout_seconds",
     ),
@@ -461,11 +475,24 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("HTTP_RETRIES", integer(0, 5), "2", "More attempts after one that failed, where they do no harm; 0: none"),
     Setting("HTTP_BREAKER", boolean, "true", "Leave an API alone for 10 s when half of its last 20 attempts failed"),
     Setting(
+        "MEMORY_BUDGET_BYTES",
+        integer(64 * 2**20, 9_999_999_999),
+        None,
+        "What may be kept for clients; left out: half of the container's memory, else a quarter of the machine's, "
+        "divided by WORKERS",
+    ),
+    Setting(
         "SHUTDOWN_GRACE_SECONDS", seconds(0, 3600), None, "For calls in flight at a stop; SERVER_MESSAGE_TIMEOUT + 5"
     ),
     Setting("SHUTDOWN_LAME_DUCK_SECONDS", seconds(0, 300), "0", "Not ready but still serving, before a stop"),
     Setting("UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN", seconds(0, 3600), None, "Another name of SHUTDOWN_GRACE_SECONDS"),
     Setting("UVICORN_GRACEFUL_SHUTDOWN", boolean, "true", "false: SHUTDOWN_GRACE_SECONDS=0"),
+    Setting(
+        "WATCHDOG_SECONDS",
+        watchdog_seconds,
+        "30",
+        "A process that does nothing any more for so long writes where it hangs and ends with exit code 14; 0: never",
+    ),
     Setting(
         "ENABLE_PROMETHEUS",
         boolean,

@@ -143,6 +143,7 @@ def test_a_parameter_is_its_own_schema():
         "exclusiveMinimum": 1,
         "default": 5,
         "enum": [5, 6],
+        "examples": [5],
     }
     assert (found.description, found.required, found.allow_empty_value) == ("d", True, True)
 

@@ -8,16 +8,16 @@ import msgspec
 
 from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.bodies import media_choice, writers
-from openapi_mcp_server.bridge.bodies.media_choice import Usable
-from openapi_mcp_server.bridge.media.table import essence
+from openapi_mcp_server.bridge.bodies.media_choice import Usable, is_merge_patch
 from openapi_mcp_server.bridge.model import BodyWriter
 from openapi_mcp_server.bridge.names import BODY
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
-from openapi_mcp_server.bridge.schemas.edits import JsonSchema, cleaned, encode, or_null
-from openapi_mcp_server.bridge.schemas.inputs import described
+from openapi_mcp_server.bridge.schemas.edits import JsonSchema, cleaned, encode, removable
+from openapi_mcp_server.bridge.schemas.inputs import described, exemplified
 from openapi_mcp_server.bridge.schemas.shapes import Outline, outline_of
 from openapi_mcp_server.errors import SpecError
-from openapi_mcp_server.openapi.model import Body, Schema
+from openapi_mcp_server.openapi.model import Body, MediaType, Schema
+from openapi_mcp_server.openapi.references.resolve import opened
 
 FILE = "Base64 text, or a data: URI with a media type and optional name="
 """What the model is told of everything that becomes raw bytes (interface.md, Tool names and arguments)."""
@@ -51,8 +51,9 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 class BodyShape(msgspec.Struct, frozen=True, kw_only=True):
     """``fields`` are the body's properties if ``flat``, else the one field `BODY`. The default writer comes first.
 
-    ``by_type`` has the writers of values that the first of all does not take, by their type. ``unusable`` says which
-    media types of the document are not offered, and why; ``repaired`` which are offered for another value than it says.
+    ``is_patch``: null removes what is there. ``open``: the document lets it have other properties. ``by_type`` has the
+    writers of values that the first of all does not take, by their type. ``unusable`` says which media types of the
+    document are not offered, and why; ``repaired`` which are offered for another value than it says.
     """
 
     required: bool
@@ -62,6 +63,8 @@ class BodyShape(msgspec.Struct, frozen=True, kw_only=True):
     unusable: tuple[SpecError, ...]
     repaired: tuple[SpecError, ...]
     by_type: Mapping[type, BodyWriter]
+    open: bool = False
+    is_patch: bool = False
 
 
 def shape(body: Body, schemas: Mapping[str, Schema], definitions: Definitions) -> BodyShape:
@@ -69,11 +72,14 @@ def shape(body: Body, schemas: Mapping[str, Schema], definitions: Definitions) -
     found = media_choice.sorted_out(body, schemas)
     usable = found.usable
     outline = _flat_outline(usable, schemas)
+    is_patch = any(is_merge_patch(each.media) for each in usable)
     if outline is None:
         fields: tuple[Field, ...] = (_whole(body, usable, schemas),)
     else:
         files = frozenset[str]().union(*(writers.file_properties(each.media, schemas) for each in usable))
-        fields = _properties(_patched(outline, usable), files, definitions, given=body.required)
+        fields = _properties(
+            removable(outline) if is_patch else outline, usable[0].media, files, definitions, given=body.required
+        )
     return BodyShape(
         required=body.required,
         flat=outline is not None,
@@ -82,6 +88,8 @@ def shape(body: Body, schemas: Mapping[str, Schema], definitions: Definitions) -
         unusable=tuple(found.unusable),
         repaired=tuple(found.repaired),
         by_type=media_choice.by_type(usable, schemas) if outline is None else {},
+        is_patch=is_patch,
+        open=outline is not None and not _is_closed(outline),
     )
 
 
@@ -114,25 +122,24 @@ def _is_plain(outline: Outline) -> bool:
     )
 
 
-def _patched(outline: Outline, usable: Sequence[Usable]) -> Outline:
-    """In a merge patch null says that a member is to be removed, whatever the member's own schema is (RFC 7396)."""
-    if not any(essence(each.media.name) == "application/merge-patch+json" for each in usable):
-        return outline
-    needed = outline.get("required", ())
-    properties = outline.get("properties", {}).items()
-    removable = {name: schema if name in needed else or_null(schema) for name, schema in properties}
-    return {**outline, "properties": removable}
+def _is_closed(outline: Outline) -> bool:
+    """Whether an object takes no other properties than those it names."""
+    return outline.get("additionalProperties") is False or outline.get("unevaluatedProperties") is False
 
 
-def _properties(outline: Outline, files: frozenset[str], definitions: Definitions, *, given: bool) -> tuple[Field, ...]:
+def _properties(
+    outline: Outline, media: MediaType, files: frozenset[str], definitions: Definitions, *, given: bool
+) -> tuple[Field, ...]:
     """The properties of a plain object; ``given``: there is always a body."""
     needed = set(outline.get("required", ()))
+    examples = [each for each in map(opened, media.examples) if isinstance(each, dict)]
     fields = []
     for name, schema in outline.get("properties", {}).items():
         hints = [f"{FILE}."] if name in files else []
         if name in needed and not given:
             hints.append("Required if a body is sent.")
-        encoded = cleaned(_with_hints(schema, hints))
+        shown = [example[name] for example in examples if name in example]
+        encoded = exemplified(cleaned(_with_hints(schema, hints)), shown)
         refs = definitions.refs_in(encoded)
         is_needed = name in needed
         fields.append(Field(name=name, schema=encoded, refs=refs, required=is_needed and given, needed=is_needed))
@@ -153,8 +160,14 @@ def _whole(body: Body, usable: Sequence[Usable], schemas: Mapping[str, Schema]) 
     schema = alternatives[0] if len(alternatives) == 1 else b'{"anyOf":[' + b",".join(alternatives) + b"]}"
     hints = _file_hints(usable, schemas)
     prose = " ".join([text.line(body.description, text.ARGUMENT_LIMIT), *hints]).strip()
+    examples = [] if usable[0].kind == "binary" or usable[0].media.is_stream else usable[0].media.examples
     refs = dict.fromkeys(ref for each in usable if each.media.schema for ref in each.media.schema.refs)
-    return Field(name=BODY, schema=described(cleaned(schema), prose), refs=tuple(refs), required=body.required)
+    return Field(
+        name=BODY,
+        schema=exemplified(described(cleaned(schema), prose), examples),
+        refs=tuple(refs),
+        required=body.required,
+    )
 
 
 def _file_hints(usable: Sequence[Usable], schemas: Mapping[str, Schema]) -> list[str]:

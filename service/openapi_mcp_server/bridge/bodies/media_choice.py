@@ -8,9 +8,10 @@ from typing import assert_never
 import msgspec
 
 from openapi_mcp_server.bridge.bodies import writers
-from openapi_mcp_server.bridge.media.table import Kind, essence, is_json, is_xml
+from openapi_mcp_server.bridge.media.table import Kind, essence, is_json, is_signed, is_xml
 from openapi_mcp_server.bridge.media.types import KINDS
 from openapi_mcp_server.bridge.model import BodyWriter
+from openapi_mcp_server.bridge.schemas.edits import removable_parts
 from openapi_mcp_server.bridge.schemas.shapes import Outline, may_be, outline_of
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import Body, MediaType, Schema
@@ -130,6 +131,8 @@ def value_of(usable: Usable, schemas: Mapping[str, Schema]) -> bytes:
     """The schema of the JSON value that the writer of this media type takes."""
     media = usable.media
     documented = None if media.schema is None else bytes(media.schema.json)
+    if documented and is_merge_patch(media):
+        documented = removable_parts(documented)
     if media.is_stream:
         return _list_of(documented)
     match usable.kind:
@@ -142,11 +145,17 @@ def value_of(usable: Usable, schemas: Mapping[str, Schema]) -> bytes:
         case "binary":
             own = b'{"type":"string"}'
             return _any_of(own, b'{"type":"object"}', _list_of(None)) if is_json(media.name) else own
+        case "text" if is_signed(essence(media.name)):
+            return b'{"type":"string"}'
         case "json" | "form" | "multipart" | "text":
             is_patch = usable.kind == "json" and _is_any_patch(media, schemas)
             return _OPERATIONS if is_patch else documented or _UNDESCRIBED[usable.kind]
         case unknown:
             assert_never(unknown)
+
+
+def is_merge_patch(media: MediaType) -> bool:
+    return essence(media.name) == "application/merge-patch+json"
 
 
 def _any_of(*schemas: bytes) -> bytes:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import assert_never
 
+from openapi_mcp_server.bridge import sizes
 from openapi_mcp_server.bridge.bodies import files, forms, multipart, xml_documents
 from openapi_mcp_server.bridge.bodies.multipart import Described
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
@@ -25,8 +26,6 @@ from openapi_mcp_server.openapi.model import MediaType, Schema
 
 _SHORT = 2_000
 """Bytes of a schema that may be nothing but one of bytes, with a description."""
-MAX_BODY_BYTES = 32 * 1024 * 1024
-"""A body is built in memory beside the argument it comes from; larger files belong in an upload of their own."""
 
 
 def file_properties(media: MediaType, definitions: Mapping[str, Schema]) -> frozenset[str]:
@@ -57,14 +56,13 @@ def kind_and_writer(media: MediaType, definitions: Mapping[str, Schema]) -> tupl
     def checked(value: object) -> tuple[str, bytes]:
         try:
             content_type, data = write(value)
+            sizes.require(len(data))
         except ArgumentError as error:
             raise ArgumentError(f"body: {error}") from error
         except UnicodeEncodeError as error:
             raise ArgumentError(f"body: {error.object[error.start]!r} cannot be written in {error.encoding}") from error
         except RecursionError as error:
             raise ArgumentError("body: is nested too deeply") from error
-        if len(data) > MAX_BODY_BYTES:
-            raise ArgumentError(f"body: takes {len(data):,} bytes; the limit is {MAX_BODY_BYTES:,}")
         return content_type, data
 
     return chosen.kind, checked

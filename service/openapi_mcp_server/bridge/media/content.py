@@ -57,18 +57,27 @@ _ZEROS = {
 _BLANK = b" \t\r\n\0" + codecs.BOM_UTF8 + codecs.BOM_UTF16
 _TYPE_SHOWN = 100
 """Characters of a media type in a note."""
+_HALF_PAIRS = 10_000
+"""That are mended in one answer."""
+_PIECE = 64 * 1024
 
 
 class Body(msgspec.Struct, frozen=True, gc=False):
-    """A body as content. ``json`` is the same as compact JSON where it is JSON; ``notes`` what has to be said of it.
+    """A body as content: compact ``json``, or ``text`` in UTF-8, or media. ``notes`` is what has to be said of it.
 
     ``filtered``: it is what the model's filter made of the answer, which no schema describes.
     """
 
-    content: Content
+    media: Content | None = None
     json: bytes | None = None
+    text: bytes = b""
     notes: tuple[str, ...] = ()
     filtered: bool = False
+
+    @property
+    def content(self) -> Content:
+        """Made when it is short enough to be sent: one emoji makes every character of a text take four bytes."""
+        return self.media or TextContent((self.text if self.json is None else self.json).decode())
 
 
 def is_blank_json(response: HttpResponse) -> bool:
@@ -93,7 +102,7 @@ def read(response: HttpResponse, uri: str) -> Body:
             return _json(response.body, content_type) or _not_json(response.body, content_type, uri)
         case "text":
             text = decode(response, content_type)
-            return _binary(response.body, content_type, uri) if text is None else Body(TextContent(text))
+            return _binary(response.body, content_type, uri) if text is None else Body(text=text)
         case "image":
             return Body(ImageContent(_base64(response.body), media_type))
         case "audio":
@@ -109,8 +118,8 @@ def resource_uri(api: str, tool: str) -> str:
     return f"openapi://{quote(api, safe='')}/{quote(tool, safe='')}"
 
 
-def decode(response: HttpResponse, content_type: str) -> str | None:
-    """The body as text in its declared charset, else UTF-8; None if it is not valid in it or holds NUL.
+def decode(response: HttpResponse, content_type: str) -> bytes | None:
+    """The body in UTF-8, from its declared charset, else UTF-8; None if it is not valid in it or holds NUL.
 
     Of a body that was cut, an incomplete last character is left out.
     """
@@ -123,11 +132,14 @@ def decode(response: HttpResponse, content_type: str) -> str | None:
     codec = _codec(name or "utf-8")
     if codec is None:
         return None
+    text = bytearray()
     try:
-        text = codec.decode(body, final=response.cut is None)
+        for start in range(0, len(body), _PIECE):
+            text += codec.decode(body[start : start + _PIECE]).encode()
+        text += codec.decode(b"", final=response.cut is None).encode()
     except UnicodeError:
         return None
-    return None if "\0" in text else text.removeprefix("\ufeff")
+    return None if b"\0" in text else bytes(text.removeprefix(codecs.BOM_UTF8))
 
 
 def _charset(content_type: str) -> str | None:
@@ -150,8 +162,8 @@ def _codec(charset: str) -> codecs.IncrementalDecoder | None:
 def _json(body: bytes, content_type: str) -> Body | None:
     """Compact JSON, with every number and string spelt as the API spelt it; None for what is not JSON."""
     try:
-        compact = msgspec.json.format(body, indent=-1)
-        return Body(TextContent(compact.decode()), compact)
+        _require_utf8(body)
+        return Body(json=msgspec.json.format(body, indent=-1))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _mended_json(body, content_type)
     except RecursionError:
@@ -167,7 +179,7 @@ def _mended_json(body: bytes, content_type: str) -> Body | None:
     text, notes = _text_of_json(body, content_type)
     if text is None:
         return None
-    mended, halves = _HALF_PAIR.subn(rb"\1\\ufffd", text.encode())
+    mended, halves = _HALF_PAIR.subn(rb"\1\\ufffd", text.encode(), count=_HALF_PAIRS)
     if halves:
         notes = (*notes, f"Note: {halves} characters were cut in two by the API and are shown as \ufffd.")
     try:
@@ -176,7 +188,17 @@ def _mended_json(body: bytes, content_type: str) -> Body | None:
         return None
     except RecursionError:
         return _deep_json(mended)
-    return Body(TextContent(compact.decode()), compact, notes)
+    return Body(json=compact, notes=notes)
+
+
+def _require_utf8(body: bytes) -> None:
+    """Raises UnicodeDecodeError. Piece by piece, see `Body.content`."""
+    if body.isascii():
+        return
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for start in range(0, len(body), _PIECE):
+        decoder.decode(body[start : start + _PIECE])
+    decoder.decode(b"", final=True)
 
 
 def _text_of_json(body: bytes, content_type: str) -> tuple[str | None, tuple[str, ...]]:
@@ -215,13 +237,14 @@ def _not_json(body: bytes, content_type: str, uri: str) -> Body:
     said = f"Note: the API calls this {essence(content_type)[:_TYPE_SHOWN]}, but it is not JSON."
     if text is None:
         return msgspec.structs.replace(_binary(body, "application/octet-stream", uri), notes=(said,))
-    return Body(TextContent(text), notes=(said, *notes))
+    return Body(text=text.encode(), notes=(said, *notes))
 
 
 def _deep_json(body: bytes) -> Body | None:
     """Nested deeper than can be checked (about 1,000): shown as it came."""
     try:
-        return Body(TextContent(body.decode()), notes=("Note: this JSON is nested too deeply to be checked.",))
+        _require_utf8(body)
+        return Body(text=body, notes=("Note: this JSON is nested too deeply to be checked.",))
     except UnicodeDecodeError:
         return None
 
@@ -231,7 +254,7 @@ def _untyped(response: HttpResponse, uri: str) -> Body:
     text = decode(response, "text/plain")
     if text is None:
         return _binary(response.body, "application/octet-stream", uri)
-    return _json(response.body, "application/json") or Body(TextContent(text))
+    return _json(response.body, "application/json") or Body(text=text)
 
 
 def _binary(body: bytes, content_type: str, uri: str) -> Body:

@@ -73,8 +73,10 @@ def _redirect(response: HttpResponse) -> str:
 
 def _readable(response: HttpResponse) -> str:
     """The useful part of an error's body; empty if there is none."""
-    if not response.body.strip():
+    if not response.body[:_HTML_LIMIT].strip():
         return ""
+    if len(response.body) > _HTML_LIMIT:  # nobody reads all of it, so it is not parsed
+        response = msgspec.structs.replace(response, body=response.body[:_HTML_LIMIT], cut="")
     body = content.read(response, "")
     content_type = response.header("content-type") or ""
     if body.json is not None:

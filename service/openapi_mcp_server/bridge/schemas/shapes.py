@@ -13,7 +13,7 @@ import msgspec
 
 from openapi_mcp_server.bridge.media.table import essence, row
 from openapi_mcp_server.openapi.model import Schema
-from openapi_mcp_server.openapi.schemas.directions import top_level
+from openapi_mcp_server.openapi.schemas.merging import top_level
 
 _ANNOTATIONS = frozenset(
     {

@@ -18,6 +18,7 @@ from prometheus_client.samples import Exemplar
 
 from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.model import ToolCatalog
+from openapi_mcp_server.memory import Budget
 from openapi_mcp_server.observe.metrics import families
 from openapi_mcp_server.observe.metrics.families import Family
 from openapi_mcp_server.observe.record import CallRecord
@@ -73,6 +74,11 @@ class Metrics:
 
     def follow_calls(self, read: Callable[[], int]) -> None:
         self._gauges[families.IN_FLIGHT] = lambda: {(): read()}
+
+    def follow_memory(self, memory: Budget) -> None:
+        self._gauges[families.HELD_BYTES] = lambda: {(): memory.held}
+        self._gauges[families.BUDGET_BYTES] = lambda: {(): memory.limit}
+        self._gauges[families.NO_ROOM] = lambda: {(): memory.refusals}
 
     def follow_sessions(self, read: Callable[[], int]) -> None:
         self._gauges[families.SESSIONS] = lambda: {(): read()}

@@ -13,6 +13,7 @@ from openapi_mcp_server.grammar import is_token
 from openapi_mcp_server.openapi.model import Body, MediaType, Response, Schema
 from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.reading.encodings import EncodingReader
+from openapi_mcp_server.openapi.reading.examples import examples
 from openapi_mcp_server.openapi.reading.objects import (
     MediaTypeObject,
     RequestBody,
@@ -88,6 +89,7 @@ class BodyReader:
             prefix_encoding=self._encodings.by_position(place, declared),
             item_encoding=self._encodings.of_the_rest(place, declared),
             is_stream=is_stream,
+            examples=examples(place, declared.example, declared.examples, self._references),
         )
 
     def _schema(self, at: Located, declared: MediaTypeObject) -> tuple[Schema | None, bool]:

@@ -81,6 +81,8 @@ class ParameterObject(msgspec.Struct, frozen=True, rename="camel"):
     schema: Raw = NOTHING
     content: RawMap = None
     spans_segments: Raw = field(default=NOTHING, name="x-multi-segment")
+    example: Raw = NOTHING
+    examples: Raw = NOTHING
     type: Text = None  # of Swagger 2.0, by mistake
 
 
@@ -98,6 +100,7 @@ class ParameterObject2(msgspec.Struct, frozen=True, rename="camel"):
     items: Raw = NOTHING
     schema: Raw = NOTHING
     spans_segments: Raw = field(default=NOTHING, name="x-multi-segment")
+    example: Raw = field(default=NOTHING, name="x-example")
 
 
 class RequestBody(msgspec.Struct, frozen=True):
@@ -125,6 +128,8 @@ class Encodings(msgspec.Struct, frozen=True, rename="camel"):
 
 class MediaTypeObject(Encodings, frozen=True, rename="camel"):
     schema: Raw = NOTHING
+    example: Raw = NOTHING
+    examples: Raw = NOTHING
     item_schema: Raw = NOTHING
 
 

@@ -29,6 +29,7 @@ from openapi_mcp_server.openapi.reading.objects import (
     read_text,
     read_texts,
     reader,
+    without,
     written,
 )
 from openapi_mcp_server.openapi.reading.strays import stray
@@ -53,6 +54,7 @@ _COLLECTIONS: Mapping[str, tuple[Style, bool]] = {
 _NOT_SCHEMA = frozenset({"name", "in", "required", "collectionFormat", "allowEmptyValue", "x-multi-segment"})
 _SCHEMES = ("https", "http")  # of several, the first
 _FILE = "file"
+_EXAMPLE = "x-example"
 
 _parameter = reader(ParameterObject2)
 _response = reader(ResponseObject)
@@ -69,6 +71,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     schema: Schema | None
     is_file: bool
     encoding: Encoding | None
+    examples: tuple[msgspec.Raw, ...] = ()
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -173,6 +176,7 @@ class Swagger2:
             schema=self.request.read(at.member(declared.schema, "schema")) if has_schema else None,
             is_file=False,
             encoding=None,
+            examples=(declared.example,) if is_there(declared.example) else (),
         )
 
     def _form_field(self, at: Located, declared: ParameterObject2, name: str) -> Field:
@@ -323,7 +327,9 @@ def _plain_body(field: Field, consumed: Sequence[str]) -> Body:
         pointer=field.pointer,
         required=field.required,
         description=field.description,
-        media=tuple(MediaType(pointer=field.pointer, name=name, schema=field.schema) for name in names),
+        media=tuple(
+            MediaType(pointer=field.pointer, name=name, schema=field.schema, examples=field.examples) for name in names
+        ),
     )
 
 
@@ -344,8 +350,12 @@ def _is_bytes(items: ParameterObject2 | None) -> bool:
 
 
 def _without(at: Located, keys: frozenset[str]) -> Located:
-    """An object less some of its members, at the same place."""
-    members = {name: value for name, value in read_map(at).items() if name not in keys}
+    """The schema among a parameter's members; an example under the name that 2.0 leaves for it."""
+    schema = without(at, keys)
+    members = read_map(schema)
+    if _EXAMPLE not in members:
+        return schema
+    members.setdefault("example", members.pop(_EXAMPLE))
     return Located(at.pointer, msgspec.Raw(msgspec.json.encode(members)), at.base)
 
 
