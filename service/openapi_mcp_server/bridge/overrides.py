@@ -37,11 +37,8 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
     hidden: bool = False
     annotations: Annotations = Annotations()
     tags: tuple[str, ...] | None = None
-<<<<<<< HEAD
     scopes: tuple[str, ...] | None = None  # `x-mcp-scopes` in the document
-=======
     multi_segment: tuple[str, ...] = ()
->>>>>>> main
 
 
 class Told(msgspec.Struct, frozen=True):

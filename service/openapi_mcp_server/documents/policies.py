@@ -1,4 +1,4 @@
-"""What the operator allows: READ_ONLY, ALLOW_OPERATIONS and DENY_OPERATIONS as one rule, the file of POLICY as rules."""
+"""Who may call what: READ_ONLY, ALLOW_OPERATIONS and DENY_OPERATIONS as one rule, the file of POLICY as several."""
 
 from __future__ import annotations
 

@@ -90,6 +90,8 @@ def _fields(record: CallRecord) -> dict[str, Any]:
         fields["retries"] = record.retries
     if record.error:
         fields["error"] = record.error
+    if record.principal:
+        fields["principal"] = record.principal
     if record.request_id:
         fields["request_id"] = record.request_id
     if record.trace_id:

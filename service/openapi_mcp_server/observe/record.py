@@ -26,6 +26,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     ``truncated``: a part of the answer is missing in it; ``mismatch``: the answer does not fit the tool's output
     schema. ``request_id`` is the proxy's, empty without one. ``trace_id``, 32 hex digits, is that of the trace in which
     the call is recorded, so that it always leads to one, else empty.
+    ``principal`` is the name of who called, empty where nobody was asked.
     """
 
     method: str
@@ -46,6 +47,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     mismatch: bool = False
     request_id: str = ""
     trace_id: str = ""
+    principal: str = ""
 
     @property
     def error_type(self) -> str:

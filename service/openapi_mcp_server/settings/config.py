@@ -46,7 +46,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     allowed_hosts: tuple[str, ...]
     allowed_origins: tuple[str, ...]
     public_path_prefix: str
-<<<<<<< HEAD
     trusted_proxies: tuple[str, ...]
     inbound: Inbound
     read_only: bool
@@ -59,11 +58,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     api_rate_limit: float | None
     redact: tuple[str, ...]
     audit: Literal["auto", "none", "calls", "arguments"]
-=======
     session_key: tuple[str, ...] | None
     session_address: str | None
     ecs_container_metadata_uri_v4: str | None
->>>>>>> main
     server_name: str
     log_level: str
     log_format: Literal["json", "text"]
@@ -129,7 +126,7 @@ def _require_known_listener(given: Mapping[str, Given], command: Command) -> Non
     raise ConfigError(
         host.label,
         f"{host.value} is reachable from other machines and callers are not authenticated; "
-        "listen on 127.0.0.1, set INBOUND_AUTH to token or jwt, or INBOUND_AUTH=none if something in front of it does that",
+        "listen on 127.0.0.1, set INBOUND_AUTH to token or jwt, or to none if something in front does that",
     )
 
 

@@ -82,7 +82,9 @@ def inbound(given: Mapping[str, Given]) -> Inbound:
     _check_issuers(given["INBOUND_JWT_ISSUERS"])
     if kind == "token" and not tokens:
         raise ConfigError("INBOUND_TOKENS", "is missing; INBOUND_AUTH is token")
-    return _jwt(given) if kind == "jwt" else Inbound(kind=kind, tokens=tokens)
+    if kind == "jwt":
+        return _jwt(given)
+    return Inbound(kind="token", tokens=tokens) if kind == "token" else Inbound()
 
 
 def overlooked(given: Mapping[str, Given]) -> Iterable[str]:
@@ -172,8 +174,8 @@ def _digest(written: _Written, place: str) -> bytes | None:
         return bytes.fromhex(written.sha256)
     if written.token is None:
         return None
-    if len(written.token) < LEAST_TOKEN_CHARACTERS or not re.fullmatch(r"[\x21-\x7e]+", written.token):
-        problem = f"must have at least {LEAST_TOKEN_CHARACTERS} characters, without spaces"
+    if len(written.token) < LEAST_TOKEN_CHARACTERS or not re.fullmatch(r"[\x21-\x2b\x2d-\x7e]+", written.token):
+        problem = f"must have at least {LEAST_TOKEN_CHARACTERS} characters, without spaces and commas"
         raise ConfigError(f"{place}.token", problem)
     return hashlib.sha256(written.token.encode()).digest()
 

@@ -392,7 +392,15 @@ SETTINGS: tuple[Setting, ...] = (
         "Path below which a proxy serves this server, such as /team1: HTTP+SSE clients are sent there",
     ),
     Setting(
-<<<<<<< HEAD
+        "SESSION_KEY",
+        session_keys,
+        None,
+        "Secret of all tasks, for HTTP+SSE over several: 32 bytes or more; a second one after a comma while it changes",
+        secret=True,
+    ),
+    Setting("SESSION_ADDRESS", task_address, None, "host:port where the other tasks reach this one's proxy; or ecs"),
+    Setting("ECS_CONTAINER_METADATA_URI_V4", text, None, "Set by ECS: where SESSION_ADDRESS=ecs learns the address"),
+    Setting(
         "TRUSTED_PROXIES",
         networks,
         "",
@@ -441,17 +449,6 @@ SETTINGS: tuple[Setting, ...] = (
         "auto",
         "A line for each tool call on the logger openapi_mcp_server.audit; auto: where callers say who they are",
     ),
-=======
-        "SESSION_KEY",
-        session_keys,
-        None,
-        "Secret of all tasks, for HTTP+SSE over several: 32 bytes or more; a second one after a comma while it changes",
-        secret=True,
-    ),
-    Setting("SESSION_ADDRESS", task_address, None, "host:port where the other tasks reach this one's proxy; or ecs"),
-    Setting("ECS_CONTAINER_METADATA_URI_V4", text, None, "Set by ECS: where SESSION_ADDRESS=ecs learns the address"),
-    Setting("INBOUND_AUTH", not_yet("none"), None, "Must be none to listen on an address other machines reach"),
->>>>>>> main
     Setting("SERVER_NAME", text, "openapi-mcp-server", "Name that clients are told"),
     Setting("SERVER_DEBUG", boolean, "false", "The same as LOG_LEVEL=DEBUG", "--debug"),
     Setting("LOG_LEVEL", level, "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),

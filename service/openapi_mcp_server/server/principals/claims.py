@@ -1,4 +1,4 @@
-"""What a token must say about itself: the claims of a JWT, judged by a table of rules (RFC 7519, RFC 9068, RFC 8725)."""
+"""The header and the claims of a JWT, judged before and after its signature (RFC 7519, RFC 8725, RFC 9068)."""
 
 from __future__ import annotations
 

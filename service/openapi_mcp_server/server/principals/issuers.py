@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from urllib.parse import quote, urlsplit
 
 import anyio
@@ -82,7 +83,7 @@ class Issuer:
         self._tried_at = float("-inf")
         self._wanted = anyio.Event()
         self._tried = anyio.Event()
-        self.on_change = lambda: None
+        self.on_change: Callable[[], None] = _nobody
 
     async def tend(self) -> None:
         """For ever: one fetch after another, the next when keys are old or somebody needs one that is not there."""
@@ -187,6 +188,10 @@ class Issuer:
         if answer.status != 200:
             raise _Unusable(f"{origin}{request.path} answered {answer.status}")
         return answer.body
+
+
+def _nobody() -> None:
+    """Nobody keeps what was verified."""
 
 
 def _usable(raw: msgspec.Raw) -> _Held | None:
