@@ -312,7 +312,8 @@ class Gateway:
         return view.static.to(call, lasting=transport != "http", in_events=transport == "sse")
 
     def _prompt(self, call: Call, view: _View) -> Pieces | Rejection:
-        tool = view.prompts.get(call.name)
+        """A prompt may be asked for by the tool's own name too, though none is listed so."""
+        tool = view.prompts.get(call.name) or (view.tools.get(call.name) if view.prompts else None)
         if tool is None:
             return _unknown(call, "prompt", view.prompts)
         try:

@@ -64,7 +64,7 @@ def selector(text: str) -> Selector:
         return Selector("method", "", first)
     if first.upper() in _METHODS:
         raise ValueError(f"{text!r}: write {first.upper()} for the method, id:{first} for the operationId")
-    return Selector("path" if first.startswith(("/", "*")) else "id", first)
+    return Selector("path" if first == "*" or first.startswith("/") else "id", first)
 
 
 def _fits(pattern: str, text: str) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from typing import Any
 
 from joserfc import jws
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, UnsupportedAlgorithmError
 from joserfc.jws import JWSRegistry
 
 from openapi_mcp_server.bridge.policy import Permit, Policy, Principal
@@ -21,6 +22,18 @@ RECENT_SECONDS = 60.0
 """For which a verified token is not verified again, if it does not expire before."""
 
 
+class _Registry(JWSRegistry):
+    """joserfc's, for headers of any length within a token's, with the algorithms that the operator allows. Its own
+    warns of each token that is signed by EdDSA under that name, which issuers still use."""
+
+    max_header_length = TOKEN_BYTES
+
+    def get_alg(self, name: str) -> Any:  # noqa: ANN401 - a class that joserfc does not export
+        if name not in (self.allowed or ()):
+            raise UnsupportedAlgorithmError(name)
+        return self.algorithms[name]
+
+
 class JwtTokens:
     """``issuers`` by name."""
 
@@ -29,8 +42,7 @@ class JwtTokens:
         self._issuers = issuers
         self._policy = policy
         self._recent = Recent()
-        self._registry = JWSRegistry(algorithms=list(inbound.algorithms), strict_check_header=False)
-        self._registry.max_header_length = TOKEN_BYTES
+        self._registry = _Registry(algorithms=list(inbound.algorithms), strict_check_header=False)
         for issuer in issuers.values():
             issuer.on_change = self._recent.forget
 
