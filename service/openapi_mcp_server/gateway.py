@@ -27,6 +27,7 @@ from openapi_mcp_server.bridge.names import nearest
 from openapi_mcp_server.bridge.policy import ANYBODY, Permit
 from openapi_mcp_server.bridge.request import build
 from openapi_mcp_server.bridge.results import budget
+from openapi_mcp_server.bridge.results.redaction import REDACTED, Redaction
 from openapi_mcp_server.bridge.results.result import MISMATCH, TRUNCATED, OutputValidators, from_error, render
 from openapi_mcp_server.errors import ArgumentError, NoRoom, Refused, ServiceError, Timeout, UpstreamError
 from openapi_mcp_server.mcp import answers
@@ -64,6 +65,8 @@ answer. This much later the gateway gives up on it."""
 COERCED = "openapi-mcp-server/coerced"
 """Key of a result's ``_meta``: the arguments that were read as another JSON type than they had."""
 
+REDACTED_AT_ONCE = 64 * 1024
+"""Bytes of an answer that are looked into between two other calls, in a few milliseconds."""
 CLASSES = 1_024
 """Of principals, by what they may call; one more replaces the oldest."""
 VIEWS = 32
@@ -97,6 +100,8 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     memory: Budget = UNBOUNDED
     anybody: Permit = Permit()  # of callers whom nobody has asked who they are
     private: bool = False  # whether lists depend on who asks
+    redaction: Redaction | None = None
+    tell_arguments: bool = False  # in records
 
 
 class _View(msgspec.Struct, frozen=True, kw_only=True):
@@ -326,8 +331,12 @@ class Gateway:
         served, tools = self._served, self._view(entry.permit).tools
         tool = tools.get(call.name)
         if tool is None:
+            if call.name in served.catalog.tools:
+                entry.denied = call.name
             return _unknown(call, "tool", tools)
         entry.tool = tool
+        if self._serving.tell_arguments:
+            entry.arguments = bytes(call.arguments or b"")
         if notify is None or call.progress_token is None:
             outcome = await self._outcome(served, tool, call, entry, hold)
         else:
@@ -345,19 +354,28 @@ class Gateway:
         try:
             checked = check(tool, call.arguments)
             coerced, select = checked.coerced, _selection(tool, checked.values)
-            request = served.authorize(build(tool, checked.values, checked.others), tool)
-            del checked  # large ones take many times the bytes of the request
+            values = {**checked.values, **tool.fixed} if tool.fixed else checked.values
+            request = served.authorize(build(tool, values, checked.others), tool)
+            del checked, values  # large ones take many times the bytes of the request
             if request.body is not None and len(request.body) > SMALL_BYTES:
                 hold.take(len(request.body))
             answered = await self._exchange(entry.trace.sending(request, tool), entry, hold)
+            answered, hidden = await self._redacted(answered)
             rendered = await self._rendered(served, tool, answered, select)
         except ServiceError as error:
             entry.error = type(error).__name__
             return from_error(error, tool)
-        if not coerced:
-            return rendered
-        meta = {**(rendered.meta or {}), COERCED: coerced}
-        return msgspec.structs.replace(rendered, meta=meta)
+        meta = {**({COERCED: coerced} if coerced else {}), **({REDACTED: hidden} if hidden else {})}
+        return msgspec.structs.replace(rendered, meta={**(rendered.meta or {}), **meta}) if meta else rendered
+
+    async def _redacted(self, answered: HttpResponse) -> tuple[HttpResponse, int]:
+        """Without what REDACT hides, before anything else is made of it. A long answer is looked into in a thread."""
+        redaction = self._serving.redaction
+        if redaction is None:
+            return answered, 0
+        if len(answered.body) <= REDACTED_AT_ONCE:
+            return redaction.applied(answered)
+        return await run_sync(redaction.applied, answered, limiter=self._filtering)
 
     async def _rendered(
         self, served: _Served, tool: Tool, answered: HttpResponse, select: Selection | None
@@ -407,6 +425,8 @@ class _Entry:
         self._request_id = beside.request_id
         self._principal = beside.principal.name
         self.permit = beside.principal.permit
+        self.denied = ""
+        self.arguments = b""
         self.trace = trace
         self._began = time.perf_counter()
         self._outcome: Outcome = "cancelled"  # until it is settled
@@ -451,6 +471,8 @@ class _Entry:
             request_id=self._request_id,
             trace_id=self.trace.trace_id,
             principal=self._principal,
+            denied=self.denied,
+            arguments=self.arguments,
         )
 
     def known_as(self) -> dict[str, str]:

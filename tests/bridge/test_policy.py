@@ -21,9 +21,8 @@ GET_PET = Subject(api="pets", method="GET", path="/pets/{id}", operation_id="get
     [
         ("getPet", True), ("getpet", False), ("get*", True), ("*Pet", True), ("g*t*t", True), ("id:getPet", True),
         ("GET", True), ("POST", False), ("/pets/{id}", True), ("/pets", False), ("/pets/*", True), ("/*", True),
-        ("*", True),         ("GET /pets/*", True), ("DELETE /pets/*", False), ("tag:public", True), ("tag:pub", False),
-        ("tag:pub*", True),
-        ("api:pets", True), ("api:shop", False), ("petsgetPet", False), ("/pets/*/{id}", False),
+        ("*", True), ("GET /pets/*", True), ("DELETE /pets/*", False), ("tag:public", True), ("tag:pub", False),
+        ("tag:pub*", True), ("api:pets", True), ("api:shop", False), ("petsgetPet", False), ("/pets/*/{id}", False),
     ],
 )  # fmt: skip
 def test_a_selector_selects(text, selects):

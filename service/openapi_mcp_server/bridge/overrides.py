@@ -26,6 +26,13 @@ _KEYS_SHOWN = 200
 """Characters of unread keys in a note."""
 
 
+class Fixed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An argument that a model neither sees nor chooses: it has this value, or is left out."""
+
+    value: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    hidden: bool = False
+
+
 class Overrides(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be seen instead of what the document says; ``multi_segment`` are parameters of the path whose slashes
     stay.
@@ -37,6 +44,7 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
     hidden: bool = False
     annotations: Annotations = Annotations()
     tags: tuple[str, ...] | None = None
+    arguments: Mapping[str, Fixed] = {}
     scopes: tuple[str, ...] | None = None  # `x-mcp-scopes` in the document
     multi_segment: tuple[str, ...] = ()
 
@@ -51,7 +59,7 @@ class Told(msgspec.Struct, frozen=True):
 
 
 _NOTHING_TOLD = Told()
-_GUARDING = frozenset({"hidden", "scopes"})
+_GUARDING = frozenset({"hidden", "scopes", "arguments"})
 _NOTHING_WRITTEN = msgspec.Raw(b"{}")
 _KNOWN = Overrides.__struct_fields__
 _decode = msgspec.json.Decoder(Overrides).decode

@@ -26,6 +26,8 @@ from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge import catalog
 from openapi_mcp_server.bridge.catalog import ApiSource
 from openapi_mcp_server.bridge.model import ToolCatalog, base_url
+from openapi_mcp_server.bridge.results import redaction
+from openapi_mcp_server.bridge.results.redaction import Redaction
 from openapi_mcp_server.demo.app import DemoApp, document
 from openapi_mcp_server.documents import policies
 from openapi_mcp_server.documents.loading import Documents, address_rule, credentials, report
@@ -134,6 +136,7 @@ def run(config: Config, ready: Callable[[], None] = _nobody_asked, beat: Callabl
         logger.warning(warning)
     allowed(config)  # raises for what cannot be used, before anything is started
     policies.policy(config)
+    _redaction(config)
     stop = Stop(ready, beat)
     anyio.run(_demo if config.command == "demo" else _serve, config, stop, backend="trio")
     return 1 if stop.forced else 0
@@ -200,6 +203,8 @@ async def opened(
         page_size=config.tools_page_size,
         anybody=anybody(policies.policy(config)).permit,
         private=config.inbound.kind != "none",
+        redaction=_redaction(config),
+        tell_arguments=config.audit == "arguments",
         prompts=config.operation_prompts,
         validate_output=config.validate_output,
         result_budget_bytes=config.result_budget_bytes,
@@ -211,6 +216,7 @@ async def opened(
         attempt_seconds=config.http_timeout_seconds,
         retries=config.http_retries,
         breaker=config.http_breaker,
+        rate=config.api_rate_limit,
     )
     async with Upstream(CheckedDialler(address_rule(config)), asking) as upstream:
         gateway = Gateway(tools, how, send=upstream.send, authorize=authorize, observe=observe, trace=trace)
@@ -231,9 +237,11 @@ async def _serve_tools(
     async with AsyncExitStack() as stack:
         watched = await stack.enter_async_context(watch(listeners.metrics, allowed(config)))  # first in, last out
         observe: Observe = tally
+        if config.audit in {"calls", "arguments"} or (config.audit == "auto" and config.inbound.kind != "none"):
+            observe = to_each(tally, logs.audit_logger(_redaction(config)))
         if watched.metrics is not None:
             watched.metrics.load(tools)
-            observe = to_each(tally, watched.metrics)
+            observe = to_each(observe, watched.metrics)
         trace = await stack.enter_async_context(_traced(config, tally, watched.metrics))
         gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics, trace))
         report(config, tools)
@@ -354,6 +362,13 @@ async def _serve_http(
         grace_seconds = config.shutdown_grace_seconds + LAST_WORD_SECONDS
         await connections.serve(app, listener, until=drained, grace_seconds=grace_seconds)
         tasks.cancel_scope.cancel()
+
+
+def _redaction(config: Config) -> Redaction | None:
+    try:
+        return redaction.of(config.redact)
+    except ValueError as error:
+        raise ConfigError("REDACT", str(error)) from None
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The official clients get in by themselves, direct and through nginx: challenge, metadata, registration, PKCE, token."""
+"""The official clients get in by themselves, direct or through nginx: metadata, registration, PKCE, token."""
 
 from __future__ import annotations
 
