@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 import nginx
+from openapi_mcp_server.process import limits
 from openapi_mcp_server.settings.config import load
 from openapi_mcp_server.settings.table import SETTINGS
 from processes import CHECKOUT, PAGES, environment
@@ -125,6 +126,32 @@ def test_each_service_is_given_longer_to_stop_than_it_takes():
     assert config.message_timeout_seconds < proxy_drain < seconds(SERVICES["proxy"]["stop_grace_period"])
     assert worker_drain < seconds(SERVICES["worker"]["stop_grace_period"])
     assert config.message_timeout_seconds < seconds(nginx.defaults()["PROXY_READ_TIMEOUT"])
+
+
+def mebibytes(size: str) -> int:
+    return int(size[:-1]) * {"m": 1, "g": 1024}[size[-1]]
+
+
+def test_the_worker_has_memory_for_its_budget_two_catalogs_and_the_step_that_a_call_is_in(tmp_path):
+    group = tmp_path / "sys/fs/cgroup/memory.max"
+    group.parent.mkdir(parents=True)
+    group.write_text(str(mebibytes(SERVICES["worker"]["mem_limit"]) * 2**20))
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/\n")
+    one_catalog, one_step = 120, 64  # GitHub's document; what tests/test_memory.py holds a call to
+    budget = limits.budget_bytes(1, tmp_path) // 2**20
+    assert budget == 512
+    assert budget + 2 * one_catalog + one_step <= mebibytes(SERVICES["worker"]["mem_limit"])
+
+
+def test_the_proxy_has_memory_for_the_connections_that_it_takes():
+    file = nginx.TEMPLATE.read_text("utf-8")
+    (body,) = re.findall(r"client_body_buffer_size (\d+)k;", file)
+    ((count, header),) = re.findall(r"large_client_header_buffers (\d+) (\d+)k;", file)
+    each = int(body) + int(count) * int(header) + 8  # and the head of an answer
+    assert f"up to {each} kB" in file
+    every = int(nginx.defaults()["PROXY_ALL_CONNECTIONS"]) * each / 1024
+    assert every + 32 <= mebibytes(SERVICES["proxy"]["mem_limit"])
 
 
 @every_service
