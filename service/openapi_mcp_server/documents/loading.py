@@ -19,7 +19,7 @@ from openapi_mcp_server.bridge import catalog, overrides, security
 from openapi_mcp_server.bridge.catalog import ApiSource
 from openapi_mcp_server.bridge.model import BaseUrl, Origin, ToolCatalog, base_url
 from openapi_mcp_server.bridge.results.budget import BYTES_PER_TOKEN
-from openapi_mcp_server.documents import source
+from openapi_mcp_server.documents import policies, source
 from openapi_mcp_server.documents.other_files import Parts
 from openapi_mcp_server.errors import ConfigError, SpecError
 from openapi_mcp_server.openapi import operations
@@ -73,6 +73,7 @@ class Documents:
         self._config = config
         self._keys = keys or keyring(config)
         self._rule = address_rule(config)
+        self._permitted = policies.rule(config)
         self._folders = [Path(folder) for folder in config.allowed_spec_dirs]
         self._places = [_place(api, self._rule) for api in config.apis]
         self._origins: dict[str, Origin] = {}
@@ -163,6 +164,7 @@ class Documents:
             identity=api.identity,
             strict_auth=config.strict_auth,
             overrides=told,
+            rule=self._permitted,
         )
 
     def _require_usable(self, tools: ToolCatalog) -> None:
