@@ -125,11 +125,12 @@ def test_the_reason_names_what_is_configured_and_what_is_asked(auth, alternative
     ],
 )
 def test_the_advice_names_the_settings_that_meet_what_the_document_asks_for(auth, alternatives, said):
-    assert said in security.access(asks(*alternatives), auth, SCHEMES).advice
+    assert said in security.access(asks(*alternatives), Identity(auth=auth), SCHEMES).advice
 
 
 def test_there_is_no_advice_where_credentials_are_configured_that_fit():
-    assert {security.access(asks(*one), BEARER, SCHEMES).advice for one in ([], ["bearer"], ["", "basic"])} == {""}
+    identity = Identity(auth=BEARER)
+    assert {security.access(asks(*one), identity, SCHEMES).advice for one in ([], ["bearer"], ["", "basic"])} == {""}
 
 
 def test_a_reason_is_bounded():

@@ -326,7 +326,8 @@ ANY_TEXT = {
     "INBOUND_JWT_AUDIENCE", "INBOUND_JWT_CLIENT_IDS", "INBOUND_JWT_REQUIRED_SCOPES", "ALLOW_OPERATIONS",
     "DENY_OPERATIONS", "POLICY", "REDACT", "ALLOWED_SPEC_DIRS", "ALLOWED_HOSTS", "ALLOWED_ORIGINS", "SERVER_NAME",
     "ECS_CONTAINER_METADATA_URI_V4", "OTEL_SERVICE_NAME", "OTEL_TRACES_EXPORTER", "AUTH_CLIENT_CERTIFICATE",
-    "AUTH_CLIENT_KEY", *(each.name for each in SETTINGS if each.name.startswith(("AUTH_COGNITO_", "AUTH_OAUTH2_", "AUTH_AWS_"))),
+    "AUTH_CLIENT_KEY",
+    *(each.name for each in SETTINGS if each.name.startswith(("AUTH_COGNITO_", "AUTH_OAUTH2_", "AUTH_AWS_"))),
 }  # fmt: skip
 """What is judged later, by what is done with it, or not at all."""
 

@@ -133,7 +133,7 @@ def _tool(tool: Tool, credentials: list[dict[str, str]]) -> dict[str, Any]:
         "bytes": len(bytes(tool.entry)),
         "estimated_tokens": _tokens(tool),
         "has_output_schema": tool.output is not None,
-        "security": {"kind": tool.access.kind, "reason": tool.access.reason},
+        "security": {"kind": tool.access.kind, "reason": tool.access.reason, "advice": tool.access.advice},
         "credentials": credentials,
     }
 
