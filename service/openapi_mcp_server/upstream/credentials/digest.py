@@ -79,7 +79,7 @@ def best(values: list[str]) -> Challenge | None:
 def _challenges(value: str) -> list[Challenge]:
     starts = list(_CHALLENGE.finditer(value))
     ends = [*(match.start() for match in starts[1:]), len(value)]
-    texts = [value[start.end() : end] for start, end in zip(starts, ends, strict=True) if start[1].lower() == "digest"]
+    texts = [value[start.end() : end] for start, end in zip(starts, ends, strict=False) if start[1].lower() == "digest"]
     return [challenge for text in texts if (challenge := _challenge(text)) is not None]
 
 

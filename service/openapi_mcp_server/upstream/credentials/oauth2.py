@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 import time
+import warnings
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
@@ -97,6 +98,7 @@ class TokenEndpoint(msgspec.Struct, frozen=True, kw_only=True):
         """Signed anew each time, for this endpoint alone (RFC 7523 section 3)."""
         try:
             from joserfc import jwt  # noqa: PLC0415 - an extra
+            from joserfc.errors import SecurityWarning  # noqa: PLC0415
         except ImportError:
             raise ConfigError("AUTH_OAUTH2_CLIENT_AUTH", "private_key_jwt needs the extra jwt") from None
         key, algorithm = _key(self.private_key)
@@ -110,7 +112,8 @@ class TokenEndpoint(msgspec.Struct, frozen=True, kw_only=True):
             "exp": now + ASSERTION_SECONDS,
         }
         header = {"alg": algorithm, "typ": "JWT"} | ({"kid": self.key_id} if self.key_id else {})
-        return jwt.encode(header, claims, key, algorithms=[algorithm])
+        with warnings.catch_warnings(action="ignore", category=SecurityWarning):  # of EdDSA, whose new name few know
+            return jwt.encode(header, claims, key, algorithms=[algorithm])
 
 
 def _key(pem: str) -> tuple[Any, str]:

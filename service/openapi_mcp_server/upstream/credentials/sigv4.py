@@ -93,7 +93,7 @@ def _path(path: str, service: str) -> str:
             segments = segments[:-1]
         elif segment not in {"", "."}:
             segments.append(segment)
-    end = "/" if segments and path.endswith(("/", "/.", "/..")) else ""
+    end = "/" if segments and path.endswith("/") else ""
     return quote(f"/{'/'.join(segments)}{end}", safe="/~")
 
 
