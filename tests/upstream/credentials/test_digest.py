@@ -55,10 +55,8 @@ def test_the_example_with_a_hashed_user_name_in_utf_8() -> None:
     """As RFC 7616 section 3.9.2 has it but for its hashes, which are those of SHA-512 cut short (erratum 4897)."""
     jason = Auth(kind="digest", username="Jäsøn Doe", password="Secret, or not?")
     nonce = "5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK"
-    challenge = best(
-        [f'Digest realm="api@example.org", qop="auth", algorithm=SHA-512-256, nonce="{nonce}", opaque="x", '
-         "charset=UTF-8, userhash=true"]
-    )  # fmt: skip
+    asks = f'Digest realm="api@example.org", qop="auth", algorithm=SHA-512-256, nonce="{nonce}", opaque="x"'
+    challenge = best([f"{asks}, charset=UTF-8, userhash=true"])
     assert challenge is not None
     found = fields(response(jason, challenge, asked("/doe.json", "api.example.org"), 1, "c"))
 

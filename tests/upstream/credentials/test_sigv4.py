@@ -111,28 +111,26 @@ HEADERS = st.dictionaries(
 ).filter(lambda found: len({name.lower() for name in found}) == len(found))
 
 
+REQUESTS = st.builds(
+    HttpRequest,
+    method=st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD"]),
+    origin=st.sampled_from(["abc.execute-api.eu-west-1.amazonaws.com", "x.lambda-url.us-east-1.on.aws"]).map(
+        lambda host: Origin("https", host, 443)
+    ),
+    path=SEGMENTS.map(lambda segments: "/" + "/".join(segments)),
+    query=QUERIES,
+    headers=HEADERS.map(lambda headers: (*headers.items(),)),
+    body=st.none() | st.binary(max_size=64),
+)
+
+
 @settings(max_examples=1000)
 @given(
-    method=st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD"]),
-    segments=SEGMENTS,
-    query=QUERIES,
-    headers=HEADERS,
-    body=st.none() | st.binary(max_size=64),
+    sent=REQUESTS,
     service=st.sampled_from(["execute-api", "lambda", "es", "s3"]),
     session=st.sampled_from(["", "session/token+=="]),
-    host=st.sampled_from(["abc.execute-api.eu-west-1.amazonaws.com", "x.lambda-url.us-east-1.on.aws"]),
 )
-def test_botocore_signs_alike(
-    method: str,
-    segments: list[str],
-    query: str,
-    headers: dict[str, str],
-    body: bytes | None,
-    service: str,
-    session: str,
-    host: str,
-) -> None:
-    sent = request(method, "/" + "/".join(segments), query, *headers.items(), body=body, host=host)
+def test_botocore_signs_alike(sent: HttpRequest, service: str, session: str) -> None:
     keys = Keys(access_key="AKIDEXAMPLE", secret_key=SECRET, session_token=session)
     now = time.time()
     ours = signed(sent, keys, Scope(region="eu-west-1", service=service), now)
@@ -140,24 +138,31 @@ def test_botocore_signs_alike(
     judge = (S3SigV4Auth if service == "s3" else SigV4Auth)(
         Credentials("AKIDEXAMPLE", SECRET, session or None), service, "eu-west-1"
     )
-    theirs = AWSRequest(method=method, url=f"https://{host}{sent.target}", headers=headers, data=body or b"")
+    url = f"{sent.origin}{sent.target}"
+    theirs = AWSRequest(method=sent.method, url=url, headers=dict(sent.headers), data=sent.body or b"")
     theirs.context["timestamp"] = dict(ours.headers)["X-Amz-Date"]
     if service == "s3":
         theirs.headers["X-Amz-Content-SHA256"] = judge.payload(theirs)
-    judge._inject_signature_to_request = lambda asked, found: asked.context.update(found=found)  # type: ignore[method-assign]
     judge._modify_request_before_signing(theirs)
     theirs.headers.replace_header("X-Amz-Date", theirs.context["timestamp"])
     canonical = judge.canonical_request(theirs)
     assert signature(ours) == judge.signature(judge.string_to_sign(theirs, canonical), theirs)
 
 
-@pytest.mark.parametrize("query", ["a=b,c", "a=b%2cc", "a=%7E&b=+", "a", "a=&b", "a=1=2"])
-def test_what_is_sent_in_another_spelling_is_signed_as_aws_spells_it(query: str) -> None:
-    spelt = {
-        "a=b,c": "a=b%2Cc", "a=b%2cc": "a=b%2Cc", "a=%7E&b=+": "a=~&b=%2B", "a": "a=", "a=&b": "a=&b=", "a=1=2": "a=1%3D2",
-    }  # fmt: skip
+@pytest.mark.parametrize(
+    ("query", "spelt"),
+    [
+        ("a=b,c", "a=b%2Cc"),
+        ("a=b%2cc", "a=b%2Cc"),
+        ("a=%7E&b=+", "a=~&b=%2B"),
+        ("a", "a="),
+        ("a=&b", "a=&b="),
+        ("a=1=2", "a=1%3D2"),
+    ],
+)
+def test_what_is_sent_in_another_spelling_is_signed_as_aws_spells_it(query: str, spelt: str) -> None:
     scope = Scope(region="us-east-1", service="service")
-    made = [signature(signed(request(query=each), KEYS, scope, WHEN)) for each in (query, spelt[query])]
+    made = [signature(signed(request(query=each), KEYS, scope, WHEN)) for each in (query, spelt)]
     assert made[0] == made[1]
 
 

@@ -303,6 +303,7 @@ def test_scopes_audience_resource_and_further_fields_are_asked_for() -> None:
     }
 
 
+@pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
 @pytest.mark.parametrize("kind", ["RS256", "ES256", "Ed25519"])
 def test_private_key_jwt_is_an_assertion_for_this_endpoint_alone(kind: str) -> None:
     from joserfc import jwt
