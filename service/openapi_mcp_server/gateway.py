@@ -88,8 +88,8 @@ class Pending(Protocol):
         ...
 
 
-Authorize = Callable[[HttpRequest, Tool], HttpRequest | Pending]
-"""Returns the request with the credentials of its tool; raises `CredentialError`."""
+Authorize = Callable[[HttpRequest, Tool, Carrier], HttpRequest | Pending]
+"""Returns the request with the credentials of its tool and its caller; raises `CredentialError`."""
 
 
 class Send(Protocol):
@@ -371,7 +371,7 @@ class Gateway:
             del checked, values  # large ones take many times the bytes of the request
             if request.body is not None and len(request.body) > SMALL_BYTES:
                 hold.take(len(request.body))
-            answered = await self._exchange(served.authorize(request, tool), tool, entry, hold)
+            answered = await self._exchange(served.authorize(request, tool, entry.beside), tool, entry, hold)
             answered, hidden = await self._redacted(answered)
             rendered = await self._rendered(served, tool, answered, select)
         except ServiceError as error:
@@ -444,8 +444,7 @@ class _Entry:
     def __init__(self, call: Call, transport: Transport, beside: Carrier, trace: Trace) -> None:
         self._call = call
         self._transport = transport
-        self._request_id = beside.request_id
-        self._principal = beside.principal.name
+        self.beside = beside
         self.permit = beside.principal.permit
         self.denied = ""
         self.arguments = b""
@@ -490,16 +489,16 @@ class _Entry:
             result_tokens=budget.tokens(self.result) if self.result else 0,
             truncated=TRUNCATED in said,
             mismatch=MISMATCH in said,
-            request_id=self._request_id,
+            request_id=self.beside.request_id,
             trace_id=self.trace.trace_id,
-            principal=self._principal,
+            principal=self.beside.principal.name,
             denied=self.denied,
             arguments=self.arguments,
         )
 
     def known_as(self) -> dict[str, str]:
         """By which the call is found elsewhere."""
-        ids = {"request_id": self._request_id, "trace_id": self.trace.trace_id}
+        ids = {"request_id": self.beside.request_id, "trace_id": self.trace.trace_id}
         return {name: value for name, value in ids.items() if value}
 
 

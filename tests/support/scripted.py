@@ -21,7 +21,7 @@ from openapi_mcp_server.gateway import Authorize, Gateway, Serving
 from openapi_mcp_server.mcp.messages import ServerInfo
 from openapi_mcp_server.memory import Hold
 from openapi_mcp_server.observe.record import CallRecord, Observe
-from openapi_mcp_server.observe.trace import Begin, untraced
+from openapi_mcp_server.observe.trace import Begin, Carrier, untraced
 
 SERVER = ServerInfo(name="tests", version="1.0")
 INPUT = b'{"type":"object","properties":{"id":{"type":"integer"}},"required":["id"],"additionalProperties":false}'
@@ -102,7 +102,7 @@ def slowly(seconds: float, answer: HttpResponse | None = None) -> Step:
     return step
 
 
-def unchanged(request: HttpRequest, _: Tool) -> HttpRequest:
+def unchanged(request: HttpRequest, _: Tool, __: Carrier) -> HttpRequest:
     return request
 
 

@@ -113,7 +113,8 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     ``path`` is percent-encoded and begins with a slash; ``query`` is percent-encoded, without the question mark,
     empty for none. Header names are as they go out; values are latin-1 text. ``body`` None means no body at all.
-    ``authority``: what ``Host`` says where that is not the origin; of use between our own tasks only.
+    ``authority``: what ``Host`` says where that is not the origin; of use between our own tasks only. ``way``: the API
+    whose own proxy or certificates it is sent with, empty for the usual way.
     """
 
     method: str
@@ -123,6 +124,7 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...]
     body: bytes | None = None
     authority: str = ""
+    way: str = ""
 
     @property
     def target(self) -> str:

@@ -28,10 +28,8 @@ from openapi_mcp_server.openapi.text import overlay
 from openapi_mcp_server.openapi.text.document import Document, parse
 from openapi_mcp_server.settings.apis import ApiConfig
 from openapi_mcp_server.settings.config import Config
-from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
+from openapi_mcp_server.upstream.addresses import AddressRule
 from openapi_mcp_server.upstream.credentials.keyring import Keyring
-from openapi_mcp_server.upstream.credentials.login import Web
-from openapi_mcp_server.upstream.credentials.table import Means
 
 _LOADING_THRESHOLD = 50_000
 """Objects between two looks of the collector while documents are read: some megabytes, if all of them were garbage."""
@@ -274,9 +272,7 @@ def address_rule(config: Config) -> AddressRule:
 
 def keyring(config: Config) -> Keyring:
     """Everything that this configuration logs in with."""
-    rule = address_rule(config)
-    web = Web(dialler=CheckedDialler(rule), rule=rule)
-    return Keyring(config.apis, Means(web=web, environ=config.aws.values))
+    return Keyring(config.apis, address_rule(config), config.aws.values)
 
 
 def report(config: Config, tools: ToolCatalog) -> None:

@@ -201,7 +201,8 @@ async def opened(
     keys: Keyring | None = None,
 ) -> AsyncIterator[Gateway]:
     """A gateway with everything behind it; closed in reverse. ``metrics`` follow what it is doing."""
-    authorize = (keys or keyring(config)).credentials(tools).authorize
+    keys = keys or keyring(config)
+    authorize = keys.credentials(tools).authorize
     how = Serving(
         server=ServerInfo(name=config.server_name, version=__version__),
         call_seconds=config.message_timeout_seconds,
@@ -223,7 +224,7 @@ async def opened(
         breaker=config.http_breaker,
         rate=config.api_rate_limit,
     )
-    async with Upstream(CheckedDialler(address_rule(config)), asking) as upstream:
+    async with Upstream(CheckedDialler(address_rule(config)), asking, keys.way) as upstream:
         gateway = Gateway(tools, how, send=upstream.send, authorize=authorize, observe=observe, trace=trace)
         del tools  # a reload replaces them
         if metrics is not None:

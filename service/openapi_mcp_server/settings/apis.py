@@ -5,15 +5,18 @@ settings under the names that the table gives them there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.settings import fields
 from openapi_mcp_server.settings.auth import Auth, Identity, auth, schemes
 from openapi_mcp_server.settings.command_line import Command, Given
+from openapi_mcp_server.settings.fields import Forwarded, Pairs
 from openapi_mcp_server.settings.sources import ReadFile, from_element, near, objects
 from openapi_mcp_server.settings.table import SETTINGS
+from openapi_mcp_server.settings.ways import USUAL, WayOut, way_out
 
 _ELEMENT = {setting.element_field: setting for setting in SETTINGS if setting.element_field}
 
@@ -28,23 +31,42 @@ class ApiConfig(msgspec.Struct, frozen=True, kw_only=True):
     url_setting: str
     auth: Auth
     schemes: Mapping[str, Auth] = {}
+    way: WayOut = USUAL
     overlays: tuple[str, ...] = ()
     overlays_setting: str = "API_OVERLAYS"
     overrides: str = ""  # location of the file
     overrides_setting: str = "TOOL_OVERRIDES"
     allowed_servers: tuple[str, ...] = ()
     allowed_servers_setting: str = "ALLOWED_SERVERS"
+    headers: Pairs = ()
+    query: Pairs = ()
+    forwarded: tuple[Forwarded, ...] = ()
+    spec_auth: bool = True
+    spec_headers: Pairs = ()
+
+    def __repr__(self) -> str:
+        return f"ApiConfig({self.name!r}, auth={self.auth!r})"
 
     @property
     def identity(self) -> Identity:
         """What the pure rooms know of the credentials."""
-        return Identity(auth=self.auth.shape, schemes={name: each.shape for name, each in self.schemes.items()})
+        return Identity(
+            auth=self.auth.shape,
+            schemes={name: each.shape for name, each in self.schemes.items()},
+            certificate=bool(self.way.certificate),
+            headers=fields.names(self.headers),
+            query=frozenset(name for name, _ in self.query),
+            forwarded=frozenset(each.name.lower() for each in self.forwarded),
+        )
 
 
-def configured(given: Mapping[str, Given], command: Command, read_file: ReadFile) -> tuple[ApiConfig, ...]:
+def configured(
+    given: Mapping[str, Given], command: Command, read_file: ReadFile, environ: Mapping[str, str]
+) -> tuple[ApiConfig, ...]:
     """``given``: every setting by name. Raises ConfigError, also where no document is named at all."""
-    several = given["ADDITIONAL_SPECS"]
-    more = tuple(_additional(several, read_file)) if several.value else ()
+    several, forward = given["ADDITIONAL_SPECS"], given["FORWARD_HEADERS"]
+    outside = _Outside(read_file, environ, {name: given[name] for name in _SHARED})
+    more = tuple(_additional(several, outside)) if several.value else ()
     if not given["API_SPEC_URL"].value and not given["API_SPEC_PATH"].value:
         base = given["API_BASE_URL"]
         if more and base.value:
@@ -53,51 +75,84 @@ def configured(given: Mapping[str, Given], command: Command, read_file: ReadFile
         if not more:
             other = "--server URL" if command == "call" else "run demo"
             raise ConfigError("API_SPEC_URL", f"no document: give --spec-url URL or --spec-path FILE, or {other}")
-        return _differently_named(more, several.label, first=0)
-    return _differently_named((_api(given, read_file), *more), several.label, first=1)
+        return _forwarding(_differently_named(more, several.label, first=0), forward)
+    return _forwarding(_differently_named((_api(given, outside), *more), several.label, first=1), forward)
 
 
-def _additional(given: Given, read_file: ReadFile) -> list[ApiConfig]:
+_SHARED = ("HTTP_CA_BUNDLE", "HTTP_PROXY_URL", "HTTP_NO_PROXY")
+"""Settings that hold for all APIs that have none of their own."""
+
+
+class _Outside(NamedTuple):
+    """Where values come from beside the settings themselves."""
+
+    read_file: ReadFile
+    environ: Mapping[str, str]
+    shared: Mapping[str, Given]
+
+
+def _additional(given: Given, outside: _Outside) -> list[ApiConfig]:
     return [
-        _element_api(fields, f"{given.label}[{index}]", read_file)
-        for index, fields in enumerate(objects(given, list[dict[str, Any]], "array"))
+        _element_api(each, f"{given.label}[{index}]", outside)
+        for index, each in enumerate(objects(given, list[dict[str, Any]], "array"))
     ]
 
 
-def _element_api(fields: Mapping[str, Any], place: str, read_file: ReadFile) -> ApiConfig:
+def _element_api(element: Mapping[str, Any], place: str, outside: _Outside) -> ApiConfig:
     known = [*_ELEMENT, *(f"{name}_file" for name in _ELEMENT)]
-    for name in fields:
+    for name in element:
         if name not in known:
             there = f"there are {', '.join(_ELEMENT)}, each with _file for a file"
             problem = f"has no field {name[:64]!r}; {near(name, known)}{there}"
             raise ConfigError(place, problem)
-    given = {setting.name: from_element(setting, fields, place, read_file) for setting in _ELEMENT.values()}
+    given = {setting.name: from_element(setting, element, place, outside.read_file) for setting in _ELEMENT.values()}
+    given |= {name: each for name, each in outside.shared.items() if not given[name].value}
     if not given["API_NAME"].value:
         raise ConfigError(f"{place}.name", "is missing")
-    return _api(given, read_file, place)
+    return _api(given, outside, place)
 
 
-def _api(given: Mapping[str, Given], read_file: ReadFile, place: str = "") -> ApiConfig:
+def _api(given: Mapping[str, Given], outside: _Outside, place: str = "") -> ApiConfig:
     """``place``: the element of ADDITIONAL_SPECS that it is, empty for the first API."""
     url, path = given["API_SPEC_URL"], given["API_SPEC_PATH"]
     if place and bool(url.value) == bool(path.value):
         raise ConfigError(place, "give either spec_url or spec_path")
     if url.value and path.value:
         raise ConfigError(path.label, f"give one document: either this or {url.label}")
+    name = given["API_NAME"].value or "api"
     return ApiConfig(
-        name=given["API_NAME"].value or "api",
+        name=name,
         location=url.value or path.value,
         location_setting=place or (url.label if url.value else path.label),
         base_url=given["API_BASE_URL"].value or None,
         url_setting=given["API_BASE_URL"].label,
         auth=auth(given),
-        schemes=schemes(given["AUTH_SCHEMES"], read_file),
+        schemes=schemes(given["AUTH_SCHEMES"], outside.read_file),
+        way=way_out(given, outside.read_file, outside.environ),
         overlays=given["API_OVERLAYS"].value,
         overlays_setting=given["API_OVERLAYS"].label,
         overrides=given["TOOL_OVERRIDES"].value or "",
         overrides_setting=given["TOOL_OVERRIDES"].label,
         allowed_servers=given["ALLOWED_SERVERS"].value,
         allowed_servers_setting=given["ALLOWED_SERVERS"].label,
+        headers=fields.fixed_headers(given["EXTRA_HEADERS"]),
+        query=given["EXTRA_QUERY"].value or (),
+        forwarded=fields.forwarded(given["FORWARD_HEADERS"], name) if place else (),
+        spec_auth=given["SPEC_AUTH"].value == "same-origin",
+        spec_headers=fields.fixed_headers(given["SPEC_HEADERS"]),
+    )
+
+
+def _forwarding(apis: tuple[ApiConfig, ...], given: Given) -> tuple[ApiConfig, ...]:
+    """With the headers that FORWARD_HEADERS has for each of them."""
+    if not given.value:
+        return apis
+    fields.require_known_owners(given, [api.name for api in apis])
+    return tuple(
+        msgspec.structs.replace(
+            api, forwarded=(*api.forwarded, *fields.forwarded(given, api.name, others=len(apis) > 1))
+        )
+        for api in apis
     )
 
 

@@ -86,6 +86,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     allow_insecure_http: bool
     allow_private_networks: bool
     allowed_spec_dirs: tuple[str, ...]
+    spec_wait_seconds: float
     spec_refresh_seconds: float  # 0: at start only
     include_tags: frozenset[str]
     exclude_tags: frozenset[str]
@@ -105,6 +106,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     tracing: Tracing | None = None
     aws: AwsVariables = AwsVariables()
     warnings: tuple[str, ...]
+
+    @property
+    def forwarded(self) -> frozenset[bytes]:
+        """The headers of clients that some API wants, in lower case."""
+        return frozenset(each.source.encode("ascii") for api in self.apis for each in api.forwarded)
 
 
 AWS_VARIABLES = (
@@ -141,7 +147,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -
     strangers = tuple(misspelt(environ))
     needs_apis = command in {"serve", "inspect", "call"} and "--server" not in options
     try:
-        apis = configured(given, command, read_file) if needs_apis else ()
+        apis = configured(given, command, read_file, environ) if needs_apis else ()
     except ConfigError as error:
         raise ConfigError(error.setting, "; ".join([error.problem, *strangers[:1]])) from None
     _require_known_listener(given, command)
@@ -256,5 +262,7 @@ def _warnings(given: Mapping[str, Given], *, listens: bool) -> Iterable[str]:
     asks = values["INBOUND_AUTH"] in {"token", "jwt"}
     if not listens and asks:
         yield "INBOUND_AUTH is not used over stdio: whoever started this process may call"
+    if not listens and values["FORWARD_HEADERS"]:
+        yield "FORWARD_HEADERS: there are no headers over stdio, so that calls that need one are refused"
     if listens and not asks and not is_loopback(values["SERVER_HOST"]):
         yield "INBOUND_AUTH is none: whoever reaches this port can call every tool with this server's credentials"

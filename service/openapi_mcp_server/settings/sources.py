@@ -39,7 +39,7 @@ def read(setting: Setting, found: Given | None, read_file: ReadFile) -> Given:
         value = None if setting.default is None else setting.read(setting.default)
         return Given(value, setting.name, is_default=True)
     if setting.secret and found.value.startswith(STORES):
-        found = Given(_text_of(found.value.strip(), found.label, read_file), found.label)
+        found = Given(text_of(found.value.strip(), found.label, read_file), found.label)
     try:
         return Given(setting.read(found.value), found.label)
     except ValueError as error:
@@ -54,7 +54,7 @@ def from_environment(setting: Setting, environ: Mapping[str, str], read_file: Re
         raise ConfigError(setting.name, f"give either it or {setting.name}_FILE, not both")
     if not path:
         return Given(value, setting.name) if value else None
-    return Given(_text_of(path, f"{setting.name}_FILE", read_file), f"{setting.name}_FILE")
+    return Given(text_of(path, f"{setting.name}_FILE", read_file), f"{setting.name}_FILE")
 
 
 def from_element(setting: Setting, fields: Mapping[str, Any], place: str, read_file: ReadFile) -> Given:
@@ -67,7 +67,7 @@ def from_element(setting: Setting, fields: Mapping[str, Any], place: str, read_f
     if path is not None:
         if not isinstance(path, str):
             raise ConfigError(f"{place}.{file}", "must be a path")
-        return read(setting, Given(_text_of(path, f"{place}.{file}", read_file), f"{place}.{file}"), read_file)
+        return read(setting, Given(text_of(path, f"{place}.{file}", read_file), f"{place}.{file}"), read_file)
     if setting.read is words and isinstance(value, list) and all(isinstance(word, str) for word in value):
         return Given(tuple(value), label)
     found = None if value is None or value == "" else Given(_as_text(value, label), label)
@@ -133,7 +133,8 @@ def _as_text(value: Any, label: str) -> str:  # noqa: ANN401 - what JSON has
             raise ConfigError(label, f"must be text, not {'a list' if isinstance(value, list) else value}")
 
 
-def _text_of(path: str, label: str, read_file: ReadFile) -> str:
+def text_of(path: str, label: str, read_file: ReadFile) -> str:
+    """The text of a file, or of a secret in a store. Raises ConfigError."""
     try:
         return read_file(path).rstrip("\r\n")
     except ServiceError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from urllib.parse import quote
 
 import msgspec
 
@@ -11,19 +12,26 @@ from openapi_mcp_server.bridge.security import OWN
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.apis import ApiConfig
 from openapi_mcp_server.settings.auth import Auth
-from openapi_mcp_server.upstream.credentials.login import Login
+from openapi_mcp_server.settings.ways import USUAL, WayOut
+from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
+from openapi_mcp_server.upstream.credentials.login import Login, Web
 from openapi_mcp_server.upstream.credentials.placing import Piece
-from openapi_mcp_server.upstream.credentials.requests import Credentials, Kit, Pending, equipped
+from openapi_mcp_server.upstream.credentials.requests import NONE_FIXED, Credentials, Fixed, Kit, Pending, equipped
 from openapi_mcp_server.upstream.credentials.table import KINDS, Means
+from openapi_mcp_server.upstream.ways import Way
+from openapi_mcp_server.upstream.ways import way as make_way
 
 
 class Keyring:
-    """``apis`` as they are configured. Raises ConfigError for what cannot be sent at all, whenever it is made."""
+    """``apis`` as they are configured; ``environ``: AWS's own variables. Raises ConfigError for what cannot be sent at
+    all, whenever it is made."""
 
-    def __init__(self, apis: Iterable[ApiConfig], means: Means) -> None:
+    def __init__(self, apis: Iterable[ApiConfig], rule: AddressRule, environ: Mapping[str, str]) -> None:
         self._apis = {api.name: api for api in apis}
-        self._means = means
-        self._made: dict[tuple[str, str], tuple[Auth, Piece | Login]] = {}
+        self._rule = rule
+        self._environ = environ
+        self._made: dict[tuple[str, str], tuple[Auth, WayOut, Piece | Login]] = {}
+        self._ways: dict[str, tuple[WayOut, Way]] = {}
         self._served: tuple[ApiSummary, ...] = ()
         self._current = Credentials({})
 
@@ -38,23 +46,46 @@ class Keyring:
 
     def replace(self, apis: Iterable[ApiConfig]) -> None:
         """The same APIs with other values, from the next call on. Raises ConfigError; then the old ones stay."""
-        before, self._apis = self._apis, {api.name: api for api in apis}
+        before, after = self._apis, {api.name: api for api in apis}
+        if before.keys() != after.keys():
+            raise ConfigError("ADDITIONAL_SPECS", "names other APIs than at the start; start again")
+        self._apis = after
         try:
             self._current.replace(self._kits(self._served))
         except ConfigError:
             self._apis = before
             raise
 
-    def _kits(self, served: Iterable[ApiSummary]) -> dict[str, Kit]:
-        return {api.name: kit for api in served if (kit := self._kit(api)).credentials}
+    def way(self, api: str) -> Way | None:
+        """An API's own; None where it is the usual one."""
+        configured = self._apis.get(api)
+        if configured is None or configured.way == USUAL:
+            return None
+        made = self._ways.get(api)
+        if made is None or made[0] != configured.way:
+            made = self._ways[api] = (configured.way, make_way(configured.way, self._rule))
+        return made[1]
 
     def for_document(self, api: str, request: HttpRequest) -> HttpRequest | Pending:
         """A request for the API's own document, at the API's own origin."""
         kit = Kit(origins=frozenset({request.origin}), credentials=self._credentials(api, {}))
         return equipped(request, api, kit, [OWN])
 
+    def _kits(self, served: Iterable[ApiSummary]) -> dict[str, Kit]:
+        return {api.name: kit for api in served if not (kit := self._kit(api)).is_empty}
+
     def _kit(self, api: ApiSummary) -> Kit:
-        return Kit(origins=api.origins, credentials=self._credentials(api.name, api.key_places))
+        configured = self._apis.get(api.name)
+        if configured is None:
+            return Kit(origins=api.origins, credentials={})
+        has_fixed = configured.headers or configured.query
+        return Kit(
+            origins=api.origins,
+            credentials=self._credentials(api.name, api.key_places),
+            fixed=_fixed(configured) if has_fixed else NONE_FIXED,
+            forwarded=configured.forwarded,
+            way="" if self.way(api.name) is None else api.name,
+        )
 
     def _credentials(self, api: str, places: Mapping[str, KeyPlace]) -> dict[str, Piece | Login]:
         configured = self._apis.get(api)
@@ -62,16 +93,30 @@ class Keyring:
             return {}
         auths = {OWN: configured.auth, **configured.schemes}
         return {
-            name: self._one(api, name, _placed(auth, places.get(name)))
+            name: self._one(configured, name, _placed(auth, places.get(name)))
             for name, auth in auths.items()
             if auth.kind != "none"
         }
 
-    def _one(self, api: str, name: str, auth: Auth) -> Piece | Login:
-        made = self._made.get((api, name))
-        if made is None or made[0] != auth:
-            made = self._made[api, name] = (auth, KINDS[auth.kind](api, auth, self._means))
-        return made[1]
+    def _one(self, api: ApiConfig, name: str, auth: Auth) -> Piece | Login:
+        made = self._made.get((api.name, name))
+        if made is None or made[:2] != (auth, api.way):
+            one = KINDS[auth.kind](api.name, auth, Means(web=self._web(api.name, auth), environ=self._environ))
+            made = self._made[api.name, name] = (auth, api.way, one)
+        return made[2]
+
+    def _web(self, api: str, auth: Auth) -> Web:
+        """The way to a token endpoint; it is shown the API's certificate where that is how it knows the client."""
+        own = self.way(api)
+        if own is None:
+            return Web(dialler=CheckedDialler(self._rule), rule=self._rule)
+        is_known_by_it = auth.kind == "oauth2" and auth.oauth2_client_auth == "tls"
+        return Web(dialler=own.dialler, rule=self._rule, tls=own.tls if is_known_by_it else own.anonymous_tls)
+
+
+def _fixed(api: ApiConfig) -> Fixed:
+    pieces = tuple((name, f"{quote(name, safe='')}={quote(value, safe='')}") for name, value in api.query)
+    return Fixed(headers=api.headers, query=pieces)
 
 
 def _placed(auth: Auth, place: KeyPlace | None) -> Auth:

@@ -7,33 +7,58 @@ more (its own data, higher limits), and the operator has configured them to be u
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from urllib.parse import unquote_plus
 
 import anyio
 import msgspec
 
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, Origin, Tool
 from openapi_mcp_server.errors import CredentialError
+from openapi_mcp_server.grammar import is_obsolete_field_value
+from openapi_mcp_server.observe.trace import NO_CARRIER, Carrier
+from openapi_mcp_server.settings.fields import Forwarded
 from openapi_mcp_server.upstream.credentials.login import Login
-from openapi_mcp_server.upstream.credentials.placing import Piece, put
+from openapi_mcp_server.upstream.credentials.placing import Piece, put, with_header
 from openapi_mcp_server.upstream.retries import LEAST_SECONDS
 
 SendOne = Callable[[HttpRequest, float], Awaitable[HttpResponse]]
 """Sends a request within so many seconds; raises an `UpstreamError`."""
 
 
+class Fixed(msgspec.Struct, frozen=True, kw_only=True):
+    """Values of the operator's own that every request gets which has none of that name. ``query``: pieces, by name."""
+
+    headers: tuple[tuple[str, str], ...] = ()
+    query: tuple[tuple[str, str], ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Fixed({', '.join(name for name, _ in (*self.headers, *self.query))})"
+
+
+NONE_FIXED = Fixed()
+
+
 class Kit(msgspec.Struct, frozen=True, kw_only=True):
-    """What one API gets. ``credentials``: by the scheme's name, the API's own by the empty one."""
+    """What one API gets. ``credentials``: by the scheme's name, the API's own by the empty one. ``way``: its own, by
+    its name; see `HttpRequest`."""
 
     origins: frozenset[Origin]
     credentials: Mapping[str, Piece | Login]
+    fixed: Fixed = NONE_FIXED
+    forwarded: tuple[Forwarded, ...] = ()
+    way: str = ""
 
     def __repr__(self) -> str:
         return f"Kit(for {_named(self.origins)})"
 
+    @property
+    def is_empty(self) -> bool:
+        return not (self.credentials or self.forwarded or self.way) and self.fixed == NONE_FIXED
+
 
 class Credentials:
-    """Adds what was configured for an API to the requests for it. ``kits`` are by the API's name; one without has no
-    credentials."""
+    """Adds what was configured for an API to the requests for it. ``kits`` are by the API's name; one without has
+    nothing."""
 
     def __init__(self, kits: Mapping[str, Kit]) -> None:
         self._kits = kits
@@ -42,31 +67,69 @@ class Credentials:
         """From the next request on."""
         self._kits = kits
 
-    def authorize(self, request: HttpRequest, tool: Tool) -> HttpRequest | Pending:
+    def authorize(self, request: HttpRequest, tool: Tool, beside: Carrier = NO_CARRIER) -> HttpRequest | Pending:
         """The request with its credentials, which win over an argument of the same name; `Pending` where they have to
-        be waited for. Raises CredentialError where the request goes to another origin than one of the API's own.
+        be waited for. ``beside``: what came with the call. Raises CredentialError where the request goes to another
+        origin than one of the API's own, or a client does not send what is forwarded.
         """
         kit = self._kits.get(tool.api)
         if kit is None:
             return request
+        if kit.forwarded:
+            request = _with_forwarded(request, tool.api, kit, beside)
         return equipped(request, tool.api, kit, tool.access.credentials)
 
 
 def equipped(request: HttpRequest, api: str, kit: Kit, names: Sequence[str]) -> HttpRequest | Pending:
     """The request with the credentials of these names; see `Credentials.authorize`."""
+    if kit.way:
+        request = msgspec.structs.replace(request, way=kit.way)
+    if kit.fixed is not NONE_FIXED:
+        _require_own(request, api, kit)
+        request = _with_fixed(request, kit.fixed)
     logins: list[Login] = []
     for name in names:
         credential = kit.credentials.get(name)
         if credential is None:
             continue
-        if request.origin not in kit.origins:
-            whose = f"the credentials of {api} belong to {_named(kit.origins)}"
-            raise CredentialError(f"{whose} and are not sent to {request.origin}")
+        _require_own(request, api, kit)
         if isinstance(credential, Piece):
             request = put(request, credential)
         else:
             logins.append(credential)
     return Pending(request, sorted(logins, key=_is_last)) if logins else request
+
+
+def _require_own(request: HttpRequest, api: str, kit: Kit) -> None:
+    if request.origin not in kit.origins:
+        whose = f"the credentials of {api} belong to {_named(kit.origins)}"
+        raise CredentialError(f"{whose} and are not sent to {request.origin}")
+
+
+def _with_fixed(request: HttpRequest, fixed: Fixed) -> HttpRequest:
+    """What the request has already stays as it is."""
+    headers, query = {name.lower() for name, _ in request.headers}, request.query
+    if fixed.query:
+        known = {unquote_plus(piece.partition("=")[0]) for piece in query.split("&")}
+        query = "&".join(filter(None, (query, *(piece for name, piece in fixed.query if name not in known))))
+    more = tuple(each for each in fixed.headers if each[0].lower() not in headers)
+    return msgspec.structs.replace(request, headers=(*request.headers, *more), query=query)
+
+
+def _with_forwarded(request: HttpRequest, api: str, kit: Kit, beside: Carrier) -> HttpRequest:
+    """The caller's own headers, which win over arguments."""
+    _require_own(request, api, kit)
+    for each in kit.forwarded:
+        value = beside.forwarded.get(each.source)
+        if value is None:
+            problem = f"{api} wants to know who calls: send the header {each.source} with each request to this server"
+            raise CredentialError(problem, client=True)
+        if not is_obsolete_field_value(value):
+            raise CredentialError(
+                f"the header {each.source} has a value that cannot be passed on to {api}", client=True
+            )
+        request = with_header(request, each.name, value)
+    return request
 
 
 class Pending:
