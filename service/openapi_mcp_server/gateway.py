@@ -83,6 +83,9 @@ SendOne = Callable[[HttpRequest, float], Awaitable[HttpResponse]]
 class Pending(Protocol):
     """A request whose credentials have to be waited for."""
 
+    @property
+    def body(self) -> bytes | None: ...
+
     async def exchange(self, send: SendOne, seconds: float) -> HttpResponse:
         """Raises `CredentialError`, and what ``send`` raises."""
         ...
@@ -367,11 +370,11 @@ class Gateway:
             checked = check(tool, call.arguments)
             coerced, select = checked.coerced, _selection(tool, checked.values)
             values = {**checked.values, **tool.fixed} if tool.fixed else checked.values
-            request = build(tool, values, checked.others)
+            request = served.authorize(build(tool, values, checked.others), tool, entry.beside)
             del checked, values  # large ones take many times the bytes of the request
             if request.body is not None and len(request.body) > SMALL_BYTES:
                 hold.take(len(request.body))
-            answered = await self._exchange(served.authorize(request, tool, entry.beside), tool, entry, hold)
+            answered = await self._exchange(request, tool, entry, hold)
             answered, hidden = await self._redacted(answered)
             rendered = await self._rendered(served, tool, answered, select)
         except ServiceError as error:

@@ -139,6 +139,10 @@ class Pending:
         self._request = request
         self._logins = logins
 
+    @property
+    def body(self) -> bytes | None:
+        return self._request.body
+
     async def exchange(self, send: SendOne, seconds: float) -> HttpResponse:
         """The answer; after one that refuses the credentials, that to one more attempt with fresh ones. Whatever its
         method, since a 401 says that it was not carried out. Raises CredentialError, and what ``send`` raises.
