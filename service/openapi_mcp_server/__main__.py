@@ -7,13 +7,13 @@ import io
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openapi_mcp_server import __version__
 from openapi_mcp_server.errors import ConfigError, ServiceError
 
 if TYPE_CHECKING:
+    from openapi_mcp_server.process.sources import Sources
     from openapi_mcp_server.settings.config import Config
 
 _CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
@@ -25,10 +25,11 @@ def main() -> int:
     # Until a server has something to drain. Without a handler, process 1 of a container would not hear SIGTERM.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: os._exit(128 + number))
-    from openapi_mcp_server.settings.config import load  # noqa: PLC0415 - takes so long that somebody may press Ctrl-C meanwhile
+    from openapi_mcp_server.process.sources import Sources  # noqa: PLC0415 - takes so long that somebody may press Ctrl-C meanwhile
 
     try:
-        code = _run(load(sys.argv[1:], os.environ, _kept))  # noqa: TID251 - here
+        sources = Sources(sys.argv[1:], os.environ)  # noqa: TID251 - here
+        code = _run(sources.load(), sources)
         sys.stdout.flush()
     except BrokenPipeError:  # `… | head`: the reader has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -47,15 +48,6 @@ def main() -> int:
             raise
         return _refuse(known, 2 if isinstance(known, ConfigError) else 1)
     return code
-
-
-def _kept(place: str) -> str:
-    """The text of a file, or of a secret that AWS keeps."""
-    if place.startswith(("secretsmanager:", "ssm:")):
-        from openapi_mcp_server.upstream.credentials import stores  # noqa: PLC0415
-
-        return stores.read(place, os.environ)  # noqa: TID251 - here
-    return Path(place).read_text("utf-8")
 
 
 def _only(group: ExceptionGroup[Exception]) -> ServiceError | None:
@@ -81,7 +73,7 @@ def _have_standard_streams() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _run(config: Config) -> int:
+def _run(config: Config, sources: Sources) -> int:
     """Imports what the command needs and no more: ``--help`` loads no server, ``serve`` no client."""
     match config.command:
         case "help":
@@ -103,10 +95,10 @@ def _run(config: Config) -> int:
 
             return call.run(config)
         case "serve" | "demo":
-            return _serve(config)
+            return _serve(config, sources)
 
 
-def _serve(config: Config) -> int:
+def _serve(config: Config, sources: Sources) -> int:
     if config.workers > 1:
         from openapi_mcp_server.process import supervisor  # noqa: PLC0415
 
@@ -116,10 +108,10 @@ def _serve(config: Config) -> int:
             return supervisor.run(config, environ)
         from openapi_mcp_server.process import worker  # noqa: PLC0415
 
-        return worker.run(config, place)
+        return worker.run(config, place, sources)
     from openapi_mcp_server.process import lifecycle  # noqa: PLC0415
 
-    return lifecycle.run(config)
+    return lifecycle.run(config, sources=sources)
 
 
 def _refuse(error: ServiceError, code: int) -> int:

@@ -45,6 +45,10 @@ class SpecError(ServiceError):
         return SpecError(self.pointer, self.problem)
 
 
+class Absent(SpecError):
+    """The document cannot be fetched at the moment, and perhaps later."""
+
+
 class ArgumentError(ServiceError):
     """The model's arguments do not fit the tool. The text is written for the model. Nothing was sent."""
 

@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
@@ -42,10 +43,12 @@ from openapi_mcp_server.observe.trace import Begin, untraced
 from openapi_mcp_server.openapi import operations
 from openapi_mcp_server.openapi.text.document import parse
 from openapi_mcp_server.process import limits
+from openapi_mcp_server.process.rotation import rotating
+from openapi_mcp_server.process.sources import Sources
 from openapi_mcp_server.process.tasks import peers
 from openapi_mcp_server.process.watchdog import guarded
 from openapi_mcp_server.server import connections, ports
-from openapi_mcp_server.server.app import Health, Readiness, WorkerApp
+from openapi_mcp_server.server.app import Health, Readiness, Starting, WorkerApp
 from openapi_mcp_server.server.cors import for_pages
 from openapi_mcp_server.server.limits import Limits
 from openapi_mcp_server.server.metrics_port import Watched, watch
@@ -127,10 +130,16 @@ def _nobody_asked() -> None:
     """Where no supervisor waits to hear that the server serves, or still lives."""
 
 
-def run(config: Config, ready: Callable[[], None] = _nobody_asked, beat: Callable[[], None] = _nobody_asked) -> int:
+def run(
+    config: Config,
+    ready: Callable[[], None] = _nobody_asked,
+    beat: Callable[[], None] = _nobody_asked,
+    sources: Sources | None = None,
+) -> int:
     """Serve until a signal or, over stdio, the end of input. Returns the exit code.
 
-    Calls ``ready`` when it serves, and ``beat`` every second from about then on.
+    Calls ``ready`` when it serves, and ``beat`` every second from about then on. ``sources``: what the configuration
+    was read from, which may change meanwhile.
     """
     logs.configure(config.log_level, config.log_format, worker=config.worker)
     for warning in config.warnings:
@@ -139,7 +148,8 @@ def run(config: Config, ready: Callable[[], None] = _nobody_asked, beat: Callabl
     policies.policy(config)
     _redaction(config)
     stop = Stop(ready, beat)
-    anyio.run(_demo if config.command == "demo" else _serve, config, stop, backend="trio")
+    serve = partial(_demo, config, stop) if config.command == "demo" else partial(_serve, config, stop, sources)
+    anyio.run(serve, backend="trio")
     return 1 if stop.forced else 0
 
 
@@ -153,12 +163,29 @@ def _bind(config: Config) -> Listeners:
     )
 
 
-async def _serve(config: Config, stop: Stop) -> None:
+async def _serve(config: Config, stop: Stop, sources: Sources | None) -> None:
     listeners = _bind(config)
     keys = keyring(config)
     documents = Documents(config, keys)
     again = documents if config.spec_refresh_seconds else None
-    await _serve_tools(config, stop, await documents.read(), listeners, keys, again)
+    tools = await _read(config, documents, listeners.mcp)
+    async with rotating(sources, lambda now: keys.replace(now.apis), config.spec_refresh_seconds):
+        await _serve_tools(config, stop, tools, listeners, keys, again)
+
+
+async def _read(config: Config, documents: Documents, listener: socket.socket | None) -> ToolCatalog:
+    """The documents. Where they are waited for, probes are answered meanwhile: alive, and not ready."""
+    if not config.spec_wait_seconds or listener is None:
+        return await documents.read(wait_seconds=config.spec_wait_seconds)
+    are_there = anyio.Event()
+    tools = None
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(
+            partial(connections.serve, until=are_there.wait, grace_seconds=1.0), Starting(), listener.dup()
+        )
+        tools = await documents.read(wait_seconds=config.spec_wait_seconds)
+        are_there.set()
+    return tools
 
 
 async def _demo(config: Config, stop: Stop) -> None:

@@ -16,7 +16,15 @@ from openapi_mcp_server.settings.ways import USUAL, WayOut
 from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
 from openapi_mcp_server.upstream.credentials.login import Login, Web
 from openapi_mcp_server.upstream.credentials.placing import Piece
-from openapi_mcp_server.upstream.credentials.requests import NONE_FIXED, Credentials, Fixed, Kit, Pending, equipped
+from openapi_mcp_server.upstream.credentials.requests import (
+    NONE_FIXED,
+    Credentials,
+    Fixed,
+    Kit,
+    Pending,
+    equipped,
+    with_fixed,
+)
 from openapi_mcp_server.upstream.credentials.table import KINDS, Means
 from openapi_mcp_server.upstream.ways import Way
 from openapi_mcp_server.upstream.ways import way as make_way
@@ -66,9 +74,19 @@ class Keyring:
             made = self._ways[api] = (configured.way, make_way(configured.way, self._rule))
         return made[1]
 
-    def for_document(self, api: str, request: HttpRequest) -> HttpRequest | Pending:
-        """A request for the API's own document, at the API's own origin."""
-        kit = Kit(origins=frozenset({request.origin}), credentials=self._credentials(api, {}))
+    def for_document(self, api: str, request: HttpRequest, *, is_own: bool, is_the_apis: bool) -> HttpRequest | Pending:
+        """A request for a document. ``is_own``: at the origin of the document that the operator named, which gets
+        SPEC_HEADERS; ``is_the_apis``: at the API's own origin, which gets its credentials."""
+        configured = self._apis[api]
+        headers = configured.spec_headers if is_own else ()
+        if not is_the_apis or not configured.spec_auth:
+            return with_fixed(request, Fixed(headers=headers))
+        fixed = _fixed(configured)
+        kit = Kit(
+            origins=frozenset({request.origin}),
+            credentials=self._credentials(api, {}),
+            fixed=Fixed(headers=(*headers, *fixed.headers), query=fixed.query),
+        )
         return equipped(request, api, kit, [OWN])
 
     def _kits(self, served: Iterable[ApiSummary]) -> dict[str, Kit]:

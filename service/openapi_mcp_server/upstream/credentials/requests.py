@@ -86,7 +86,7 @@ def equipped(request: HttpRequest, api: str, kit: Kit, names: Sequence[str]) -> 
         request = msgspec.structs.replace(request, way=kit.way)
     if kit.fixed is not NONE_FIXED:
         _require_own(request, api, kit)
-        request = _with_fixed(request, kit.fixed)
+        request = with_fixed(request, kit.fixed)
     logins: list[Login] = []
     for name in names:
         credential = kit.credentials.get(name)
@@ -106,7 +106,7 @@ def _require_own(request: HttpRequest, api: str, kit: Kit) -> None:
         raise CredentialError(f"{whose} and are not sent to {request.origin}")
 
 
-def _with_fixed(request: HttpRequest, fixed: Fixed) -> HttpRequest:
+def with_fixed(request: HttpRequest, fixed: Fixed) -> HttpRequest:
     """What the request has already stays as it is."""
     headers, query = {name.lower() for name, _ in request.headers}, request.query
     if fixed.query:
