@@ -163,7 +163,7 @@ def _bind(config: Config) -> Listeners:
     )
 
 
-async def _serve(config: Config, stop: Stop, sources: Sources | None) -> None:
+async def _serve(config: Config, stop: Stop, sources: Sources | None = None) -> None:
     listeners = _bind(config)
     keys = keyring(config)
     documents = Documents(config, keys)
@@ -178,11 +178,9 @@ async def _read(config: Config, documents: Documents, listener: socket.socket | 
     if not config.spec_wait_seconds or listener is None:
         return await documents.read(wait_seconds=config.spec_wait_seconds)
     are_there = anyio.Event()
-    tools = None
+    answer = partial(connections.serve, until=are_there.wait, grace_seconds=LAST_WORD_SECONDS)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(
-            partial(connections.serve, until=are_there.wait, grace_seconds=1.0), Starting(), listener.dup()
-        )
+        tasks.start_soon(answer, Starting(), listener.dup())
         tools = await documents.read(wait_seconds=config.spec_wait_seconds)
         are_there.set()
     return tools
