@@ -168,9 +168,8 @@ async def _serve(config: Config, stop: Stop, sources: Sources | None = None) -> 
     keys = keyring(config)
     documents = Documents(config, keys)
     again = documents if config.spec_refresh_seconds else None
-    tools = await _read(config, documents, listeners.mcp)
     async with rotating(sources, lambda now: keys.replace(now.apis), config.spec_refresh_seconds):
-        await _serve_tools(config, stop, tools, listeners, keys, again)
+        await _serve_tools(config, stop, await _read(config, documents, listeners.mcp), listeners, keys, again)
 
 
 async def _read(config: Config, documents: Documents, listener: socket.socket | None) -> ToolCatalog:
