@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from guide import AGENTCORE
 from openapi_mcp_server.settings.auth import Auth
 from openapi_mcp_server.settings.config import load
 
@@ -81,17 +82,6 @@ def test_all_of_the_guides_variables_together_are_warned_about_only_for_the_open
         "UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN": "5.0", "UVICORN_GRACEFUL_SHUTDOWN": "true",
     }  # fmt: skip
     assert [text.partition(":")[0] for text in config(**variables).warnings] == ["INBOUND_AUTH is none"]
-
-
-AGENTCORE = {
-    "API_NAME": "your-api-name", "SERVER_TRANSPORT": "streamable-http", "LOG_LEVEL": "INFO", "AUTH_TYPE": "cognito",
-    "AUTH_COGNITO_CLIENT_ID": "client", "AUTH_COGNITO_USER_POOL_ID": "us-east-1_pool",
-    "AUTH_COGNITO_REGION": "us-east-1", "AUTH_COGNITO_USERNAME": "ann", "AUTH_COGNITO_PASSWORD": "s3cret",
-    "AUTH_TOKEN_TTL": "3600", "AUTH_COGNITO_DOMAIN": "ours", "ENABLE_PROMETHEUS": "false",
-    "ENABLE_OPERATION_PROMPTS": "true", "OTEL_PYTHON_DISTRO": "aws_distro",
-    "OTEL_PYTHON_CONFIGURATOR": "aws_configurator", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-}  # fmt: skip
-"""The guide's environment of its AgentCore stack."""
 
 
 def test_the_environment_of_the_guides_agentcore_stack_logs_a_user_in():

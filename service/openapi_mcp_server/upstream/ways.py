@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import tempfile
 from pathlib import Path
 
 import msgspec
@@ -49,6 +48,8 @@ def _context(out: WayOut) -> ssl.SSLContext:
 
 def _with_certificate(context: ssl.SSLContext, out: WayOut) -> ssl.SSLContext:
     """OpenSSL reads certificates from files only; these exist for as long as that takes."""
+    import tempfile  # noqa: PLC0415 - for those who have one
+
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "both.pem")
         file.touch(mode=0o600)

@@ -1,0 +1,222 @@
+"""Credentials in the whole program: who gets which secret, and that nobody else gets any."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from asked import call, fetch, message, post, until
+from aws import Pool, running_aws
+from processes import environment, inspected, run, started
+from recording import Answer, Asked, Recording, document, recording, with_document
+
+HTTP = {"SERVER_TRANSPORT": "http", "SERVER_PORT": "0", "ALLOW_PRIVATE_NETWORKS": "true"}
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")
+
+
+@pytest.fixture
+def api() -> Iterator[Recording]:
+    with recording(with_document(document())) as running:
+        yield running
+
+
+def settings(api: Recording, **more: str) -> dict[str, str]:
+    return {**HTTP, "API_SPEC_URL": f"{api.url}/openapi.json", "API_BASE_URL": api.url, **more}
+
+
+def result(url: str, tool: str = "getPets", **headers: str) -> dict[str, Any]:
+    status, answer = post(url, call(tool), **headers)
+    assert status == 200, answer
+    return dict(msgspec.json.decode(answer)["result"])
+
+
+def seen(url: str, tool: str = "getPets", **headers: str) -> dict[str, str]:
+    """The headers that the API gets."""
+    found = result(url, tool, **headers)
+    assert not found.get("isError"), found
+    return dict(msgspec.json.decode(found["content"][0]["text"])["headers"])
+
+
+# The deployment guide's environment of AgentCore
+
+
+def test_the_environment_of_the_guides_agentcore_stack_logs_in_and_calls_carry_the_token(api: Recording) -> None:
+    from guide import AGENTCORE
+
+    with running_aws() as aws:
+        pool = Pool(aws)
+        pool.add("ann", "Passw0rd!")
+        theirs = {
+            **AGENTCORE,
+            "AUTH_COGNITO_CLIENT_ID": pool.client_id,
+            "AUTH_COGNITO_USER_POOL_ID": pool.id,
+            "AUTH_COGNITO_USERNAME": "ann",
+            "AUTH_COGNITO_PASSWORD": "Passw0rd!",
+        }
+        here = {**settings(api), "AWS_ENDPOINT_URL": aws.url}
+        with started(**{**here, **theirs}) as server:
+            token = seen(server.url)["authorization"].removeprefix("Bearer ")
+            payload = token.split(".")[1]
+            claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+            assert (claims["token_use"], claims["cognito:username"]) == ("id", "ann")
+            assert seen(server.url, "postPets")["authorization"] == f"Bearer {token}"
+
+
+# Secrets in files
+
+
+def test_a_secret_in_a_file_is_exchanged_while_the_server_runs(api: Recording, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("one\n")
+    with started(**settings(api, AUTH_TYPE="bearer", AUTH_TOKEN_FILE=str(file))) as server:
+        assert seen(server.url)["authorization"] == "Bearer one"
+        file.write_text("")
+        server.wait_for("the old ones are used on: .* it is empty now")
+        assert seen(server.url)["authorization"] == "Bearer one"
+        file.unlink()
+        server.wait_for("the old ones are used on: .* No such file")
+        assert seen(server.url)["authorization"] == "Bearer one"
+        (tmp_path / "new").write_text("two\n")
+        (tmp_path / "new").rename(file)
+        server.wait_for("credentials are those of now")
+        assert seen(server.url)["authorization"] == "Bearer two"
+        file.write_text("thr\x00ee\n")
+        server.wait_for("the old ones are used on: AUTH_TOKEN")
+        assert seen(server.url)["authorization"] == "Bearer two"
+
+
+def test_every_field_of_another_api_may_be_in_a_file_that_changes(api: Recording, tmp_path: Path) -> None:
+    files = {name: tmp_path / name for name in ("headers", "schemes")}
+    files["headers"].write_text('{"X-Tenant":"a"}')
+    files["schemes"].write_text('{"k":{"type":"api_key","api_key":"k1"}}')
+    schemes = {"k": {"type": "apiKey", "in": "header", "name": "X-K"}}
+    api.answers = with_document(document(components={"securitySchemes": schemes}, security=[{"k": []}]))
+    element = {
+        "name": "pets", "spec_url": f"{api.url}/openapi.json", "base_url": api.url,
+        "extra_headers_file": str(files["headers"]), "auth_schemes_file": str(files["schemes"]),
+    }  # fmt: skip
+    several = msgspec.json.encode([element]).decode()
+    with started(**HTTP, ADDITIONAL_SPECS=several) as server:
+        found = seen(server.url)
+        assert (found["x-tenant"], found["x-k"]) == ("a", "k1")
+        files["headers"].write_text('{"X-Tenant":"b"}')
+        server.wait_for("credentials are those of now")
+        files["schemes"].write_text('{"k":{"type":"api_key","api_key":"k2"}}')
+        server.wait_for("credentials are those of now")
+        found = seen(server.url)
+        assert (found["x-tenant"], found["x-k"]) == ("b", "k2")
+
+
+# Documents
+
+
+@pytest.mark.parametrize(
+    ("more", "sent"),
+    [
+        ({}, {"authorization": "Bearer s3cret"}),
+        ({"SPEC_AUTH": "never"}, {}),
+        ({"SPEC_HEADERS": '{"X-Doc":"d"}'}, {"authorization": "Bearer s3cret", "x-doc": "d"}),
+        ({"SPEC_AUTH": "never", "SPEC_HEADERS": '{"Authorization":"Basic d"}'}, {"authorization": "Basic d"}),
+        ({"API_BASE_URL": "https://api.example.com"}, {}),
+        ({"API_BASE_URL": ""}, {}),
+    ],
+)
+def test_a_document_at_the_apis_own_origin_is_fetched_with_its_credentials(
+    api: Recording, more: dict[str, str], sent: dict[str, str]
+) -> None:
+    inspected(**settings(api, AUTH_TYPE="bearer", AUTH_TOKEN="s3cret") | more)
+    [asked] = api.of("/openapi.json")
+    assert {name: asked.headers[name] for name in ("authorization", "x-doc") if name in asked.headers} == sent
+
+
+def test_a_document_that_wants_a_login_says_how() -> None:
+    with recording(lambda _: (401, {}, b"{}")) as api:
+        done = run("inspect", **settings(api))
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "401" in done.stderr
+    assert "SPEC_HEADERS" in done.stderr
+
+
+def test_a_document_that_is_not_there_yet_is_waited_for_and_the_server_not_ready() -> None:
+    tries = 0
+
+    def late(asked: Asked) -> Answer:
+        nonlocal tries
+        tries += asked.target == "/openapi.json"
+        return with_document(document())(asked) if tries > 2 else (503, {}, b"starting")
+
+    with recording(late) as api:
+        port = _free_port()
+        here = settings(api, SPEC_WAIT_SECONDS="30", SERVER_PORT=str(port))
+        with started(**here) as server:
+            server.wait_for("not there yet")
+            base = f"http://127.0.0.1:{port}"
+            assert fetch(f"{base}/livez")[0] == 200
+            assert fetch(f"{base}/readyz")[0] == 503
+            assert fetch(f"{base}/ping")[0] == 503
+            assert post(f"{base}/mcp", message("ping"))[0] == 503
+            assert server.url == base + "/mcp"
+            assert until(lambda: fetch(f"{base}/readyz")[0] == 200)
+            assert "x" not in seen(server.url)
+
+
+@pytest.mark.parametrize("answer", [(403, {}, b""), (200, {}, b"no document")])
+def test_what_waiting_does_not_mend_is_told_at_once(answer: Answer) -> None:
+    with recording(lambda _: answer) as api:
+        done = run("serve", **settings(api, SPEC_WAIT_SECONDS="3600"))
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert len(api.asked) == 1
+
+
+def test_the_wait_has_an_end() -> None:
+    with recording(lambda _: (503, {}, b"")) as api:
+        done = run("serve", **settings(api, SPEC_WAIT_SECONDS="1.5"))
+    assert done.returncode == 1
+    assert "answered 503" in done.stderr.splitlines()[-1]
+    assert len(api.asked) == 2
+
+
+def _free_port() -> int:
+    from processes import free_ports
+
+    return free_ports(1)
+
+
+# What a plain server loads
+
+
+UNUSED = (
+    "oauth2", "cognito", "digest", "aws_sigv4", "sigv4", "aws_keys", "aws", "stores", "tokens", "aws_addresses"
+)  # fmt: skip
+MODULES = """
+import os, signal, sys
+from openapi_mcp_server import __main__ as main
+from openapi_mcp_server.process import lifecycle
+lifecycle.Stop.ready = property(lambda self: lambda: os.kill(os.getpid(), signal.SIGTERM), lambda *_: None)
+main.main()
+print(*sorted(sys.modules))
+"""
+
+
+def test_a_plain_server_loads_nothing_of_what_it_does_not_use(tmp_path: Path) -> None:
+    (tmp_path / "openapi.json").write_bytes(document("https://api.example.com"))
+    done = subprocess.run(
+        [sys.executable, "-c", MODULES, "--spec-path", str(tmp_path / "openapi.json")],
+        env=environment(**HTTP, AUTH_TYPE="bearer", AUTH_TOKEN="t"),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    loaded = set(done.stdout.split())
+    own = {name.removeprefix("openapi_mcp_server.") for name in loaded if name.startswith("openapi_mcp_server.")}
+    assert "upstream.credentials.bearer" in own, done.stderr
+    assert own & {"upstream.web", "upstream.proxies", *(f"upstream.credentials.{kind}" for kind in UNUSED)} == set()
+    assert loaded & {"httpx2", "httpcore2", "joserfc", "botocore", "boto3", "cryptography"} == set()
