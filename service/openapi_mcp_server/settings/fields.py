@@ -66,7 +66,7 @@ def _forwarded(text: str, label: str) -> Forwarded:
     name, renamed, source = (part.strip() for part in text.partition("="))
     made = Forwarded(name=name, source=(source if renamed else name).lower())
     for each in (made.name, made.source):
-        if not is_token(each):
+        if not is_token(each) or "*" in each:  # a wildcard is none here
             raise ConfigError(label, f"{each[:64]!r} is not the name of a header")
         if each.lower() in _FRAMING | _OF_A_REQUEST or each.lower().startswith(_OF_MCP):
             raise ConfigError(label, f"{each[:64]} is never passed on; leave it out")
