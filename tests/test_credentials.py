@@ -8,14 +8,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import msgspec
 import pytest
 
 from asked import call, fetch, message, post, until
 from aws import Pool, running_aws
+from openapi_mcp_server.settings.config import load
+from openapi_mcp_server.settings.table import SETTINGS
 from processes import environment, inspected, run, started
 from recording import Answer, Asked, Recording, document, recording, with_document
+from scraped import metrics_url
 
 HTTP = {"SERVER_TRANSPORT": "http", "SERVER_PORT": "0", "ALLOW_PRIVATE_NETWORKS": "true"}
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")
@@ -220,3 +224,192 @@ def test_a_plain_server_loads_nothing_of_what_it_does_not_use(tmp_path: Path) ->
     assert "upstream.credentials.bearer" in own, done.stderr
     assert own & {"upstream.web", "upstream.proxies", *(f"upstream.credentials.{kind}" for kind in UNUSED)} == set()
     assert loaded & {"httpx2", "httpcore2", "joserfc", "botocore", "boto3", "cryptography"} == set()
+
+
+# Each secret is seen by its own origin alone
+
+MARK = "s3cret"
+PAIR = base64.b64encode(f"u:{MARK}-p".encode()).decode()
+CREDENTIALS: dict[str, dict[str, str]] = {
+    "bearer": {"AUTH_TYPE": "bearer", "AUTH_TOKEN": f"{MARK}-t"},
+    "basic": {"AUTH_TYPE": "basic", "AUTH_USERNAME": "u", "AUTH_PASSWORD": f"{MARK}-p"},
+    "key in a header": {"AUTH_TYPE": "api_key", "AUTH_API_KEY": f"{MARK}-k", "AUTH_API_KEY_NAME": "X-K"},
+    "key in the query": {"AUTH_TYPE": "api_key", "AUTH_API_KEY": f"{MARK}-k", "AUTH_API_KEY_IN": "query"},
+    "key in a cookie": {"AUTH_TYPE": "api_key", "AUTH_API_KEY": f"{MARK}-k", "AUTH_API_KEY_IN": "cookie"},
+    "oauth2": {
+        "AUTH_TYPE": "oauth2",
+        "AUTH_OAUTH2_CLIENT_ID": "c",
+        "AUTH_OAUTH2_CLIENT_SECRET": f"{MARK}-c",
+        "AUTH_OAUTH2_CLIENT_AUTH": "post",
+        "AUTH_OAUTH2_PARAMETERS": f'{{"more":"{MARK}-o"}}',
+    },
+    "aws_sigv4": {
+        "AUTH_TYPE": "aws_sigv4",
+        "AWS_ACCESS_KEY_ID": "AKID",
+        "AWS_SECRET_ACCESS_KEY": f"{MARK}-aws",
+        "AWS_SESSION_TOKEN": f"{MARK}-session",
+        "AWS_REGION": "us-east-1",
+    },
+    "fixed values": {"EXTRA_HEADERS": f'{{"X-Tenant":"{MARK}-e"}}', "EXTRA_QUERY": f'{{"q":"{MARK}-q"}}'},
+    "a scheme": {"AUTH_SCHEMES": f'{{"k":{{"type":"api_key","api_key":"{MARK}-s"}}}}'},
+    "forwarded": {"FORWARD_HEADERS": "X-User"},
+}
+SCHEMES = {"k": {"type": "apiKey", "in": "header", "name": "X-S"}, "b": {"type": "http", "scheme": "bearer"}}
+
+
+def carries(asked: Asked) -> bool:
+    return any(mark in repr(asked) for mark in (MARK, PAIR, "Credential=AKID"))
+
+
+class Hostile:
+    """An API that sends its callers to another server wherever it can: by a redirect, by its document, by a reload."""
+
+    def __init__(self, other: str) -> None:
+        self.other = other
+        self.is_moved = False
+        self.retried = 0
+
+    def document(self) -> bytes:
+        paths = ("/pets", "/away", "/again", "/theirs")
+        security = [{"k": []}, {"b": []}, {}]
+        text = document(paths=paths, components={"securitySchemes": SCHEMES}, security=security)
+        root = msgspec.json.decode(text)
+        root["paths"]["/theirs"]["servers"] = [{"url": self.other}]
+        if self.is_moved:
+            root["servers"] = [{"url": self.other}]
+        return msgspec.json.encode(root)
+
+    def __call__(self, asked: Asked) -> Answer:
+        match asked.target.partition("?")[0]:
+            case "/openapi.json":
+                return 200, {}, self.document()
+            case "/away":
+                return (302 if asked.method == "GET" else 307), {"Location": f"{self.other}/stolen"}, b""
+            case "/again":
+                self.retried += 1
+                return (503, {"Retry-After": "0"}, b"") if self.retried % 2 else (200, {}, b"{}")
+            case _:
+                return 200, {}, b"{}"
+
+
+@pytest.mark.parametrize("kind", CREDENTIALS)
+def test_a_secret_is_seen_by_its_own_origin_alone(kind: str) -> None:
+    with recording() as other, recording() as api, recording() as login:
+        hostile = api.answers = Hostile(other.url)
+        login.answers = lambda _: (200, {}, msgspec.json.encode({"access_token": f"{MARK}-got", "expires_in": 60}))
+        more = {"AUTH_OAUTH2_TOKEN_URL": f"{login.url}/token"} if kind == "oauth2" else {}
+        here = {**HTTP, "API_SPEC_URL": f"{api.url}/openapi.json", "SPEC_REFRESH_SECONDS": "1"}
+        with started(**here, **CREDENTIALS[kind], **more) as server:
+            for tool in ("getPets", "postPets", "getAway", "postAway", "getAgain", "postAgain", "getTheirs"):
+                answered = call(tool)
+                post(server.url, answered, x_user=f"{MARK}-user")
+            hostile.is_moved = True
+            server.wait_for("not loaded again|have changed")
+            post(server.url, call("getPets"), x_user=f"{MARK}-user")
+        assert [asked for asked in other.asked if carries(asked)] == []
+        assert any(carries(asked) for asked in api.of("/pets"))
+        assert all(carries(asked) for asked in api.of("/again"))
+        assert not any(f"{MARK}-c" in repr(asked) or f"{MARK}-o" in repr(asked) for asked in api.asked)
+        assert not any(f"{MARK}-got" in repr(asked) for asked in login.asked)
+
+
+def test_a_token_endpoint_that_points_elsewhere_takes_no_secret_there(api: Recording) -> None:
+    with recording() as other, recording() as login:
+        login.answers = lambda _: (307, {"Location": f"{other.url}/token"}, b"")
+        more = {**CREDENTIALS["oauth2"], "AUTH_OAUTH2_TOKEN_URL": f"{login.url}/token", "SPEC_AUTH": "never"}
+        with started(**settings(api, **more)) as server:
+            assert result(server.url)["isError"]
+        assert (len(login.asked), other.asked) == (1, [])
+        assert api.of("/pets") == []
+
+
+# No secret is told
+
+
+def secret_settings(folder: Path) -> dict[str, str]:
+    """Every secret setting of APIs, with a mark in it."""
+    from authorization_server import key
+    from certificates import certificate
+
+    certificate(folder)
+    plain = {
+        "AUTH_PASSWORD": f"{MARK}-p",
+        "AUTH_TOKEN": f"{MARK}-t",
+        "AUTH_API_KEY": f"{MARK}-k",
+        "AUTH_OAUTH2_CLIENT_SECRET": f"{MARK}-c",
+        "AUTH_OAUTH2_PRIVATE_KEY": key("ES256").as_pem(private=True).decode(),
+        "AUTH_OAUTH2_PARAMETERS": f'{{"more":"{MARK}-o"}}',
+        "AUTH_COGNITO_CLIENT_SECRET": f"{MARK}-cc",
+        "AUTH_COGNITO_PASSWORD": f"{MARK}-cp",
+        "AUTH_CLIENT_CERTIFICATE": (folder / "cert.pem").read_text(),
+        "AUTH_CLIENT_KEY": (folder / "key.pem").read_text(),
+        "AUTH_SCHEMES": f'{{"k":{{"type":"api_key","api_key":"{MARK}-s"}}}}',
+        "EXTRA_HEADERS": f'{{"X-Tenant":"{MARK}-e"}}',
+        "EXTRA_QUERY": f'{{"q":"{MARK}-q"}}',
+        "SPEC_HEADERS": f'{{"X-Doc":"{MARK}-d"}}',
+        "HTTP_PROXY_URL": f"http://u:{MARK}-x@127.0.0.1:9",
+    }
+    others = ("INBOUND_TOKENS", "SESSION_KEY", "OTEL_")
+    ours = {each.name for each in SETTINGS if each.secret and not each.name.startswith(others)}
+    assert ours == plain.keys()
+    return plain
+
+
+def marks(values: dict[str, str]) -> list[str]:
+    pem = [line for name, text in values.items() if "KEY" in name for line in text.split("\n") if len(line) > 40]
+    return [MARK, PAIR, *pem]
+
+
+FLAWS = {
+    "yes": lambda _: (200, {}, b"{}"),
+    "no": lambda _: (500, {}, b"{}"),
+    "unauthorized": lambda _: (401, {"WWW-Authenticate": 'Digest realm="r", nonce="n", qop="auth"'}, b"{}"),
+    "no HTTP": lambda _: (200, {"Content-Length": "5"}, b"{}"),
+}
+
+
+@pytest.mark.parametrize(
+    "kind", ["basic", "bearer", "api_key", "digest", "oauth2", "cognito", "aws_sigv4", "private_key_jwt"]
+)
+def test_no_secret_is_in_logs_errors_health_metrics_or_reports(kind: str, tmp_path: Path) -> None:
+    secrets = secret_settings(tmp_path)
+    text = document(components={"securitySchemes": SCHEMES})
+    with recording(with_document(text)) as api, recording(lambda _: (400, {}, b'{"error":"invalid"}')) as login:
+        here = {
+            **settings(api, **secrets),
+            "AUTH_TYPE": "oauth2" if kind == "private_key_jwt" else kind,
+            "AUTH_USERNAME": "u",
+            "AUTH_OAUTH2_TOKEN_URL": f"{login.url}/token",
+            "AUTH_OAUTH2_CLIENT_ID": "c",
+            "AUTH_OAUTH2_CLIENT_AUTH": "private_key_jwt" if kind == "private_key_jwt" else "post",
+            "AUTH_COGNITO_CLIENT_ID": "c",
+            "AUTH_COGNITO_USERNAME": "u",
+            "AUTH_COGNITO_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": login.url,
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "AKID",
+            "AWS_SECRET_ACCESS_KEY": f"{MARK}-aws",
+            "AWS_SESSION_TOKEN": f"{MARK}-session",
+            "LOG_LEVEL": "DEBUG",
+            "ENABLE_PROMETHEUS": "true",
+            "PROMETHEUS_PORT": "0",
+            "SPEC_AUTH": "never",
+        }
+        told: list[object] = []
+        with started(**here) as server:
+            url = server.url
+            for answers in FLAWS.values():
+                api.answers = with_document(text, answers)
+                told += [post(url, call(tool)) for tool in ("getPets", "postPets")]
+            api.answers = with_document(text)
+            told += [fetch(urljoin(url, "/health")), fetch(metrics_url(server)), post(url, message("tools/list"))]
+            server.process.terminate()
+            server.read_to_the_end()
+            told += server.log
+        told.append(run("inspect", "--json", **here))
+        told.append(repr(load([], here, lambda path: path)))
+        answered = [asked for asked in api.asked if carries(asked)]
+    whole = "".join(map(repr, told))
+    assert "answered 500" in whole or kind in {"oauth2", "cognito", "private_key_jwt"}
+    assert [mark for mark in marks(secrets) if mark in whole] == []
+    assert answered or kind in {"digest", "oauth2", "cognito", "private_key_jwt"}  # they were in use

@@ -208,7 +208,7 @@ class Documents:
         self._keys.check(tools)
         for api, read in zip(self._config.apis, tools.apis, strict=True):
             known, now = self._origins[api.name], read.base.origin
-            if (api.auth.kind != "none" or api.schemes) and now != known:
+            if api.has_credentials and now != known:
                 place = source.shown(api.location)
                 problem = f"its API was at {known} and is at {now} now, where its credentials are not sent"
                 raise SpecError(place, f"{problem}; start again, or set {api.url_setting}")

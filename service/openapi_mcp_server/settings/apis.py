@@ -48,6 +48,12 @@ class ApiConfig(msgspec.Struct, frozen=True, kw_only=True):
         return f"ApiConfig({self.name!r}, auth={self.auth!r})"
 
     @property
+    def has_credentials(self) -> bool:
+        """Whether its requests carry anything that is for the API alone."""
+        own = (self.schemes, self.headers, self.query, self.forwarded, self.way.certificate)
+        return self.auth.kind != "none" or any(own)
+
+    @property
     def identity(self) -> Identity:
         """What the pure rooms know of the credentials."""
         return Identity(
