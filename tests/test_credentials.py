@@ -397,12 +397,12 @@ def test_no_secret_is_in_logs_errors_health_metrics_or_reports(kind: str, tmp_pa
         }
         told: list[object] = []
         with started(**here) as server:
-            url = server.url
+            metrics, url = metrics_url(server), server.url
             for answers in FLAWS.values():
                 api.answers = with_document(text, answers)
                 told += [post(url, call(tool)) for tool in ("getPets", "postPets")]
             api.answers = with_document(text)
-            told += [fetch(urljoin(url, "/health")), fetch(metrics_url(server)), post(url, message("tools/list"))]
+            told += [fetch(urljoin(url, "/health")), fetch(metrics), post(url, message("tools/list"))]
             server.process.terminate()
             server.read_to_the_end()
             told += server.log
