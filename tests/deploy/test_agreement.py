@@ -159,6 +159,8 @@ def test_the_server_takes_a_workers_settings_and_stops_within_the_chain(where, v
     if "SESSION_ADDRESS" in taken:  # Kubernetes puts the pod's own address in, and the key comes from a secret
         taken["SESSION_ADDRESS"] = taken["SESSION_ADDRESS"].replace("$(POD_IP)", "10.1.2.3")
         taken["SESSION_KEY"] = "k" * 64
+    if taken.get("AUTH_TYPE") == "bearer":  # likewise
+        taken = {"AUTH_TOKEN": "secret", **taken}
     if taken.get("INBOUND_AUTH") == "token" or "INBOUND_TOKENS" in taken:  # Kubernetes' come from a secret, too
         taken["INBOUND_TOKENS"] = TOKENS
     config = load([], taken, lambda path: TOKENS if "TOKENS" in path.upper() else "secret")
