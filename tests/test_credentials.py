@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import parse_qs, urljoin
 
 import msgspec
 import pytest
@@ -71,6 +71,33 @@ def test_the_environment_of_the_guides_agentcore_stack_logs_in_and_calls_carry_t
             claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
             assert (claims["token_use"], claims["cognito:username"]) == ("id", "ann")
             assert seen(server.url, "postPets")["authorization"] == f"Bearer {token}"
+
+
+# The caller's own token
+
+
+def test_a_callers_token_is_exchanged_and_the_api_sees_only_the_new_one(api: Recording) -> None:
+    from authorization_server import authorization_server
+
+    def exchanged(asked: Asked) -> Answer:
+        subject = parse_qs(asked.body.decode())["subject_token"][0].split(".")[1]
+        claims = msgspec.json.decode(base64.urlsafe_b64decode(subject + "=" * (-len(subject) % 4)))
+        return 200, {}, msgspec.json.encode({"access_token": f"for-{claims['sub']}", "expires_in": 60})
+
+    with authorization_server() as issuer, recording(exchanged) as login:
+        issuer.audience = "ours"
+        here = {
+            **settings(api),
+            "INBOUND_AUTH": "jwt", "INBOUND_JWT_ISSUERS": issuer.issuer, "INBOUND_JWT_AUDIENCE": "ours",
+            "AUTH_TYPE": "oauth2", "AUTH_OAUTH2_TOKEN_URL": f"{login.url}/token", "AUTH_OAUTH2_CLIENT_ID": "c",
+            "AUTH_OAUTH2_CLIENT_SECRET": "s3cret", "TOKEN_EXCHANGE": "rfc8693",
+        }  # fmt: skip
+        tokens = {user: issuer.token(sub=user) for user in ("ann", "bob")}
+        with started(**here) as server:
+            for user in ("ann", "bob", "ann"):
+                assert seen(server.url, authorization=f"Bearer {tokens[user]}")["authorization"] == f"Bearer for-{user}"
+        assert len(login.asked) == 2
+        assert not [asked for asked in api.asked if any(token in repr(asked) for token in tokens.values())]
 
 
 # Secrets in files

@@ -23,7 +23,7 @@ LOGIN = next(re.findall("`([^`]*)`", given)[0] for _, given in ROWS if "TYPE=oau
 def variables(given: str) -> dict[str, str]:
     """Those of a row, with something in every gap; one that begins with a gap goes on from the line of oauth2."""
     text = " ".join(re.findall("`([^`]*=[^`]*)`", given))
-    if given.startswith("…"):
+    if given.startswith("…") or "TOKEN_EXCHANGE" in given:
         text = f"{LOGIN} {text}"
     pairs = (word.partition("=") for word in re.findall(r"[A-Z_0-9]+=(?:\{(?:[^{}]|\{[^{}]*\})*\}|\S+)", text))
     return {name: value.rstrip(",").replace("…", "x") for name, _, value in pairs}
@@ -39,6 +39,9 @@ def test_what_the_table_says_is_taken_and_can_be_sent(wants: str, given: str, tm
         environ["AUTH_CLIENT_KEY"] = "key.pem"
     if "private_key_jwt" in given:
         own["key.pem"] = key("ES256").as_pem(private=True).decode()
+    if "TOKEN_EXCHANGE" in environ:
+        inbound = {"INBOUND_AUTH": "jwt", "INBOUND_JWT_ISSUERS": "https://i.example.com", "INBOUND_JWT_AUDIENCE": "a"}
+        environ |= {**inbound, "SERVER_TRANSPORT": "http"}
     config = load(["--spec-path", "a.yaml", "--api-url", "https://api.example.com"], environ, own.__getitem__)
     assert environ, wants
     assert [warning for warning in config.warnings if "FORWARD_HEADERS" not in warning] == []
@@ -48,7 +51,7 @@ def test_what_the_table_says_is_taken_and_can_be_sent(wants: str, given: str, tm
     keys.way("api")
     equipped = keys.for_document("api", request, is_own=True, is_the_apis=True)
     [api] = config.apis
-    other = api.schemes or api.forwarded or keys.way("api")
+    other = api.schemes or api.forwarded or keys.way("api") or api.auth.exchange != "none"
     assert equipped != request or other
 
 

@@ -104,6 +104,7 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True):
     oauth2_private_key: str = ""
     oauth2_key_id: str = ""
     oauth2_parameters: tuple[tuple[str, str], ...] = ()
+    exchange: Literal["none", "rfc8693", "on_behalf_of"] = "none"
     cognito_client_id: str = ""
     cognito_client_secret: str = ""
     cognito_username: str = ""
@@ -147,7 +148,9 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True):
         return f"Auth(kind={self.kind!r})"
 
 
-_FIELDS = {f"AUTH_{name.upper()}": name for name in Auth.__struct_fields__ if name not in {"kind", "setting"}}
+_FIELDS = {
+    f"AUTH_{name.upper()}": name for name in Auth.__struct_fields__ if name not in {"kind", "setting", "exchange"}
+}
 _SECRET_FIELDS = tuple(_FIELDS[setting.name] for setting in SETTINGS if setting.secret and setting.name in _FIELDS)
 
 
@@ -155,6 +158,11 @@ def auth(given: Mapping[str, Given]) -> Auth:
     """The credential that these settings describe. Raises ConfigError under the name that was used."""
     kind = given["AUTH_TYPE"]
     values = {field: given[name].value for name, field in _FIELDS.items() if given[name].value is not None}
+    exchange = given.get("TOKEN_EXCHANGE")
+    if exchange is not None and exchange.value != "none":
+        if kind.value != "oauth2":
+            raise ConfigError(exchange.label, f"is of use with oauth2 only; {kind.label} is {kind.value}")
+        values["exchange"] = exchange.value
     made = Auth(kind=kind.value, setting=kind.label, **values)
     for name in _needed(made):
         value = given[name].value

@@ -109,8 +109,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def forwarded(self) -> frozenset[bytes]:
-        """The headers of clients that some API wants, in lower case."""
-        return frozenset(each.source.encode("ascii") for api in self.apis for each in api.forwarded)
+        """The headers of clients that some API wants, or that are exchanged for what it wants, in lower case."""
+        names = {each.source.encode("ascii") for api in self.apis for each in api.forwarded}
+        exchanged = {b"authorization"} if any(api.auth.exchange != "none" for api in self.apis) else set()
+        return frozenset(names | exchanged)
 
 
 AWS_VARIABLES = (
@@ -153,6 +155,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -
     _require_known_listener(given, command)
     _require_room_for_workers(given, command)
     _require_session_pair(given)
+    _require_callers(apis, given, command)
     config = _config(command, operands, options, given, apis)
     traced = tracing(given, environ, read_file)
     aws = AwsVariables({name: environ[name] for name in AWS_VARIABLES if environ.get(name)})
@@ -203,6 +206,13 @@ def _require_session_pair(given: Mapping[str, Given]) -> None:
             raise ConfigError(missing.label, f"is missing; {other.label} is of use with it only")
     if address.value and address.value.startswith("ecs:") and not given["ECS_CONTAINER_METADATA_URI_V4"].value:
         raise ConfigError(address.label, "ecs is not where this runs (ECS_CONTAINER_METADATA_URI_V4 is not set)")
+
+
+def _require_callers(apis: Iterable[ApiConfig], given: Mapping[str, Given], command: Command) -> None:
+    """A token can be exchanged where clients come with one that this server has verified."""
+    asks = given["INBOUND_AUTH"].value == "jwt" and given["SERVER_TRANSPORT"].value != "stdio"
+    if command == "serve" and not asks and any(api.auth.exchange != "none" for api in apis):
+        raise ConfigError("TOKEN_EXCHANGE", "needs clients that log in: INBOUND_AUTH=jwt, over HTTP")
 
 
 def is_loopback(host: str) -> bool:

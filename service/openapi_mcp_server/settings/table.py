@@ -359,6 +359,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("AUTH_OAUTH2_PRIVATE_KEY", text, None, "Key (PEM) for private_key_jwt", secret=True),
     Setting("AUTH_OAUTH2_KEY_ID", text, None, "Its kid, where the token endpoint wants one"),
     Setting("AUTH_OAUTH2_PARAMETERS", pairs, None, "More fields of the token request: a JSON object", secret=True),
+    Setting(
+        "TOKEN_EXCHANGE",
+        one_of("none", "rfc8693", "on_behalf_of"),
+        "none",
+        "For oauth2 and INBOUND_AUTH=jwt: exchange each caller's token for one of the API: rfc8693, on_behalf_of, none",
+        element="token_exchange",
+    ),
     Setting("AUTH_COGNITO_CLIENT_ID", text, None, "App client, for cognito"),
     Setting("AUTH_COGNITO_CLIENT_SECRET", text, None, "Its secret, if it has one", secret=True),
     Setting("AUTH_COGNITO_USERNAME", text, None, "User; left out: client credentials at the domain"),

@@ -14,8 +14,7 @@ from openapi_mcp_server.settings.apis import ApiConfig
 from openapi_mcp_server.settings.auth import Auth
 from openapi_mcp_server.settings.ways import USUAL, WayOut
 from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
-from openapi_mcp_server.upstream.credentials.login import Login, Web
-from openapi_mcp_server.upstream.credentials.placing import Piece
+from openapi_mcp_server.upstream.credentials.login import Web
 from openapi_mcp_server.upstream.credentials.requests import (
     NONE_FIXED,
     Credentials,
@@ -25,7 +24,7 @@ from openapi_mcp_server.upstream.credentials.requests import (
     equipped,
     with_fixed,
 )
-from openapi_mcp_server.upstream.credentials.table import KINDS, Means
+from openapi_mcp_server.upstream.credentials.table import KINDS, Credential, Means
 from openapi_mcp_server.upstream.ways import Way
 from openapi_mcp_server.upstream.ways import way as make_way
 
@@ -38,7 +37,7 @@ class Keyring:
         self._apis = {api.name: api for api in apis}
         self._rule = rule
         self._environ = environ
-        self._made: dict[tuple[str, str], tuple[Auth, WayOut, Piece | Login]] = {}
+        self._made: dict[tuple[str, str], tuple[Auth, WayOut, Credential]] = {}
         self._ways: dict[str, tuple[WayOut, Way]] = {}
         self._served: tuple[ApiSummary, ...] = ()
         self._current = Credentials({})
@@ -87,7 +86,7 @@ class Keyring:
             credentials=self._credentials(api, {}),
             fixed=Fixed(headers=(*headers, *fixed.headers), query=fixed.query),
         )
-        return equipped(request, api, kit, [OWN])
+        return equipped(request, api, kit, [OWN] if configured.auth.exchange == "none" else [])
 
     def _kits(self, served: Iterable[ApiSummary]) -> dict[str, Kit]:
         return {api.name: kit for api in served if not (kit := self._kit(api)).is_empty}
@@ -105,7 +104,7 @@ class Keyring:
             way="" if self.way(api.name) is None else api.name,
         )
 
-    def _credentials(self, api: str, places: Mapping[str, KeyPlace]) -> dict[str, Piece | Login]:
+    def _credentials(self, api: str, places: Mapping[str, KeyPlace]) -> dict[str, Credential]:
         configured = self._apis.get(api)
         if configured is None:
             return {}
@@ -116,7 +115,7 @@ class Keyring:
             if auth.kind != "none"
         }
 
-    def _one(self, api: ApiConfig, name: str, auth: Auth) -> Piece | Login:
+    def _one(self, api: ApiConfig, name: str, auth: Auth) -> Credential:
         made = self._made.get((api.name, name))
         if made is None or made[:2] != (auth, api.way):
             one = KINDS[auth.kind](api.name, auth, Means(web=self._web(api.name, auth), environ=self._environ))

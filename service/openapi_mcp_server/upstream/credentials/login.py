@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from typing import Protocol
 from urllib.parse import quote, urlsplit
 
@@ -10,6 +11,7 @@ import msgspec
 
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, base_url
 from openapi_mcp_server.errors import ConfigError, CredentialError, UpstreamError
+from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.upstream.sockets import Dialler
 
 ASK_SECONDS = 10.0
@@ -31,6 +33,10 @@ class Login(Protocol):
     async def renewed(self, used: object, answer: HttpResponse) -> bool:
         """Whether another attempt fares better after this answer to a request with what was ``used``."""
         ...
+
+
+PerCaller = Callable[[Carrier], Login]
+"""A credential that each caller has another one of: by what came beside the call."""
 
 
 class UrlRule(Protocol):

@@ -15,7 +15,7 @@ from openapi_mcp_server.bridge.model import HttpResponse
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.grammar import is_field_value
 from openapi_mcp_server.settings.auth import Auth
-from openapi_mcp_server.upstream.credentials.login import Web, words
+from openapi_mcp_server.upstream.credentials.login import PerCaller, Web, words
 from openapi_mcp_server.upstream.credentials.tokens import Failed, Token, TokenLogin
 from openapi_mcp_server.upstream.retries import retry_after
 
@@ -26,8 +26,8 @@ _ALGORITHMS = {"RSA": "RS256", "P-256": "ES256", "P-384": "ES384", "P-521": "ES5
 """By the kind of the key, or its curve (RFC 7518 section 3.1)."""
 
 
-def login(api: str, auth: Auth, web: Web) -> TokenLogin:
-    """Raises ConfigError for what cannot be used at all."""
+def login(api: str, auth: Auth, web: Web) -> TokenLogin | PerCaller:
+    """One for all callers, or one for each. Raises ConfigError for what cannot be used at all."""
     endpoint = TokenEndpoint(
         url=auth.oauth2_token_url,
         setting="AUTH_OAUTH2_TOKEN_URL",
@@ -46,6 +46,10 @@ def login(api: str, auth: Auth, web: Web) -> TokenLogin:
         **dict(auth.oauth2_parameters),
     }
     form = {name: value for name, value in fields.items() if value}
+    if auth.exchange != "none":
+        from openapi_mcp_server.upstream.credentials.exchange import Exchange  # noqa: PLC0415 - for those who do
+
+        return Exchange(api, auth, endpoint, form, web)
 
     async def fetch() -> Token:
         return await endpoint.token(form, web, auth.secrets())

@@ -17,7 +17,7 @@ from openapi_mcp_server.errors import CredentialError
 from openapi_mcp_server.grammar import is_obsolete_field_value
 from openapi_mcp_server.observe.trace import NO_CARRIER, Carrier
 from openapi_mcp_server.settings.fields import Forwarded
-from openapi_mcp_server.upstream.credentials.login import Login
+from openapi_mcp_server.upstream.credentials.login import Login, PerCaller
 from openapi_mcp_server.upstream.credentials.placing import Piece, put, with_header
 from openapi_mcp_server.upstream.retries import LEAST_SECONDS
 
@@ -43,7 +43,7 @@ class Kit(msgspec.Struct, frozen=True, kw_only=True):
     its name; see `HttpRequest`."""
 
     origins: frozenset[Origin]
-    credentials: Mapping[str, Piece | Login]
+    credentials: Mapping[str, Piece | Login | PerCaller]
     fixed: Fixed = NONE_FIXED
     forwarded: tuple[Forwarded, ...] = ()
     way: str = ""
@@ -77,10 +77,12 @@ class Credentials:
             return request
         if kit.forwarded:
             request = _with_forwarded(request, tool.api, kit, beside)
-        return equipped(request, tool.api, kit, tool.access.credentials)
+        return equipped(request, tool.api, kit, tool.access.credentials, beside)
 
 
-def equipped(request: HttpRequest, api: str, kit: Kit, names: Sequence[str]) -> HttpRequest | Pending:
+def equipped(
+    request: HttpRequest, api: str, kit: Kit, names: Sequence[str], beside: Carrier = NO_CARRIER
+) -> HttpRequest | Pending:
     """The request with the credentials of these names; see `Credentials.authorize`."""
     if kit.way:
         request = msgspec.structs.replace(request, way=kit.way)
@@ -96,7 +98,7 @@ def equipped(request: HttpRequest, api: str, kit: Kit, names: Sequence[str]) -> 
         if isinstance(credential, Piece):
             request = put(request, credential)
         else:
-            logins.append(credential)
+            logins.append(credential(beside) if callable(credential) else credential)
     return Pending(request, sorted(logins, key=_is_last)) if logins else request
 
 

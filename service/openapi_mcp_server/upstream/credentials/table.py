@@ -8,7 +8,7 @@ import msgspec
 
 from openapi_mcp_server.settings.auth import Auth, AuthKind
 from openapi_mcp_server.upstream.credentials import api_key, basic, bearer
-from openapi_mcp_server.upstream.credentials.login import Login, Web
+from openapi_mcp_server.upstream.credentials.login import Login, PerCaller, Web
 from openapi_mcp_server.upstream.credentials.placing import Piece
 
 
@@ -22,7 +22,8 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
         return "Means()"
 
 
-Make = Callable[[str, Auth, Means], Piece | Login]
+Credential = Piece | Login | PerCaller
+Make = Callable[[str, Auth, Means], Credential]
 """Of an API's name and its credential. Raises ConfigError for what cannot be used at all."""
 
 
@@ -32,7 +33,7 @@ def _digest(api: str, auth: Auth, means: Means) -> Login:  # noqa: ARG001 - the 
     return DigestLogin(auth)
 
 
-def _oauth2(api: str, auth: Auth, means: Means) -> Login:
+def _oauth2(api: str, auth: Auth, means: Means) -> Login | PerCaller:
     from openapi_mcp_server.upstream.credentials import oauth2  # noqa: PLC0415
 
     return oauth2.login(api, auth, means.web)
