@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from descriptions import catalog, operation, reasons
+from descriptions import catalog, operation, parameter, reasons
 from openapi_mcp_server.bridge import security
 from openapi_mcp_server.bridge.model import KeyPlace
 from openapi_mcp_server.openapi.model import SecurityChoice, SecurityScheme
@@ -117,9 +117,14 @@ def test_the_reason_names_what_is_configured_and_what_is_asked(auth, alternative
         ),
         (NONE, ["basic"], "http basic. Its operator has to set AUTH_TYPE=basic, AUTH_USERNAME and AUTH_PASSWORD"),
         (NONE, ["query"], "apiKey (query key). Its operator has to set AUTH_TYPE=api_key and AUTH_API_KEY"),
-        (NONE, ["oauth2"], "asks for oauth2. Its operator has to set AUTH_TYPE=bearer and AUTH_TOKEN"),
+        (NONE, ["oauth2"], "has to set AUTH_TYPE=bearer and AUTH_TOKEN or AUTH_TYPE=oauth2"),
+        (NONE, ["digest"], "has to set AUTH_TYPE=digest, AUTH_USERNAME and AUTH_PASSWORD"),
         (BASIC, ["query", "bearer"], "AUTH_TYPE=api_key and AUTH_API_KEY or AUTH_TYPE=bearer and AUTH_TOKEN"),
-        (BASIC, ["mtls"], "AUTH_TYPE is basic; the document asks for mutualTLS. Its operator has to set AUTH_TYPE"),
+        (
+            BASIC,
+            ["mtls"],
+            "AUTH_TYPE is basic; the document asks for mutualTLS. Its operator has to set AUTH_CLIENT_CERTIFICATE",
+        ),
         (NONE, [], "No credentials are configured, and the document asks for none here; it knows "),
         (NONE, ["bearer", ""], "AUTH_TYPE=bearer and AUTH_TOKEN"),
     ],
@@ -214,3 +219,61 @@ def test_a_key_without_a_place_goes_where_the_document_has_it():
     made = catalog(operation(security=asks("query")), security_schemes=SCHEMES, identity=Identity(auth=KEY))
     assert made.apis[0].key_places[""] == KeyPlace(name="key", location="query")
     assert [tool.access.kind for tool in made.tools.values()] == ["met"]
+
+
+APP = {"app_id": scheme("app_id", "apiKey", "header", "App-Id"), "app_key": scheme("app_key", "apiKey", "query", "k")}
+TWO = {name: AuthShape(kind="api_key", setting=f"AUTH_SCHEMES.{name}.type") for name in APP}
+
+
+@pytest.mark.parametrize(
+    ("identity", "alternatives", "expected"),
+    [
+        pytest.param(Identity(schemes=TWO), ["app_id app_key"], ("met", ("app_id", "app_key")), id="and"),
+        pytest.param(
+            Identity(auth=BEARER, schemes=TWO), ["app_id app_key", "bearer"], ("met", ("app_id", "app_key")), id="or"
+        ),
+        pytest.param(
+            Identity(auth=BEARER, schemes={"app_id": TWO["app_id"]}),
+            ["app_id app_key", "bearer"],
+            ("met", ("",)),
+            id="the first that can be met whole",
+        ),
+        pytest.param(Identity(auth=BEARER, schemes=TWO), ["app_id bearer"], ("met", ("app_id", "")), id="one of each"),
+        pytest.param(Identity(schemes=TWO), ["basic"], ("unmet", ()), id="none"),
+        pytest.param(Identity(auth=BEARER, schemes=TWO), ["basic"], ("unmet", ("",)), id="the API's own is tried"),
+        pytest.param(Identity(auth=BEARER, schemes=TWO), [], ("anonymous", ("",)), id="nothing asked for"),
+        pytest.param(Identity(certificate=True), ["mtls"], ("met", ()), id="a certificate"),
+        pytest.param(Identity(schemes=TWO, certificate=True), ["mtls app_id"], ("met", ("app_id",)), id="both"),
+        pytest.param(Identity(auth=AuthShape(kind="oauth2")), ["oauth2"], ("met", ("",)), id="oauth2"),
+        pytest.param(Identity(auth=AuthShape(kind="cognito")), ["bearer"], ("met", ("",)), id="cognito"),
+        pytest.param(Identity(auth=AuthShape(kind="digest")), ["digest"], ("met", ("",)), id="digest"),
+        pytest.param(Identity(auth=AuthShape(kind="digest")), ["basic"], ("unmet", ("",)), id="digest is not basic"),
+    ],
+)
+def test_exactly_the_credentials_of_the_first_alternative_that_can_be_met_are_sent(identity, alternatives, expected):
+    found = security.access(asks(*alternatives), identity, SCHEMES | APP)
+    assert (found.kind, found.credentials) == expected
+
+
+def test_people_are_told_what_an_operation_is_sent_with_and_where_that_was_set():
+    schemes = SCHEMES | APP
+    whole = Identity(
+        auth=BEARER, schemes=TWO, certificate=True, headers=frozenset({"x-tenant"}), forwarded=frozenset({"x-user"})
+    )
+    identity = security.placed(whole, [operation(security=asks("app_id app_key"))], schemes)
+    access = security.access(asks("app_id app_key"), identity, schemes)
+    assert [tuple(each.values()) for each in security.told(identity, access)] == [
+        ("api_key", "header App-Id", "AUTH_SCHEMES.app_id"),
+        ("api_key", "query k", "AUTH_SCHEMES.app_key"),
+        ("certificate", "TLS", "AUTH_CLIENT_CERTIFICATE"),
+        ("fixed", "header x-tenant", "EXTRA_HEADERS"),
+        ("forwarded", "header x-user", "FORWARD_HEADERS"),
+    ]
+
+
+def test_a_header_that_is_fixed_or_forwarded_is_nothing_to_ask_a_model_for():
+    identity = Identity(headers=frozenset({"x-tenant"}), forwarded=frozenset({"x-user"}))
+    parameters = [parameter(name, "header", required=True) for name in ("X-User", "X-Tenant", "X-Mine")]
+    made = catalog(operation(parameters=tuple(parameters)), identity=identity)
+    [one] = made.tools.values()
+    assert (set(one.input.names), set(one.input.required)) == ({"X-Mine"}, {"X-Mine"})

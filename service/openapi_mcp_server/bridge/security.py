@@ -97,21 +97,19 @@ def _advice(said: str, wanted: Iterable[SecurityScheme]) -> str:
 
 def _settings(scheme: SecurityScheme) -> str:
     """The settings that meet a scheme; empty where this version has none."""
-    match scheme.kind:
-        case "apiKey":
-            return "AUTH_TYPE=api_key and AUTH_API_KEY"
-        case "http" if scheme.http_scheme in {"basic", "digest"}:
-            return f"AUTH_TYPE={scheme.http_scheme}, AUTH_USERNAME and AUTH_PASSWORD"
-        case "http" if scheme.http_scheme != "bearer":
-            return ""
-        case "http":
-            return "AUTH_TYPE=bearer and AUTH_TOKEN"
-        case "oauth2" | "openIdConnect":
-            return "AUTH_TYPE=bearer and AUTH_TOKEN or AUTH_TYPE=oauth2"
-        case _:
-            return ""
+    return _WAYS.get(scheme.http_scheme or "" if scheme.kind == "http" else scheme.kind, "")
 
 
+_WAYS: Mapping[str, str] = {
+    "apiKey": "AUTH_TYPE=api_key and AUTH_API_KEY",
+    "basic": "AUTH_TYPE=basic, AUTH_USERNAME and AUTH_PASSWORD",
+    "digest": "AUTH_TYPE=digest, AUTH_USERNAME and AUTH_PASSWORD",
+    "bearer": "AUTH_TYPE=bearer and AUTH_TOKEN",
+    "oauth2": "AUTH_TYPE=bearer and AUTH_TOKEN or AUTH_TYPE=oauth2",
+    "openIdConnect": "AUTH_TYPE=bearer and AUTH_TOKEN or AUTH_TYPE=oauth2",
+    "mutualTLS": "AUTH_CLIENT_CERTIFICATE",
+}
+"""By the kind of a scheme, or its name in HTTP."""
 _CERTIFICATE = "TLS"
 """Stands for a client's certificate, which is no part of a request."""
 
@@ -127,18 +125,13 @@ def _meeting(identity: Identity, name: str, schemes: Mapping[str, SecurityScheme
 
 
 def fills(identity: Identity, access: Access, parameter: Parameter) -> bool:
-    """Whether the credentials of an operation, or a header of the client, write this parameter, which is then nothing
-    to ask a model for."""
-    if parameter.location == "header" and parameter.name.lower() in identity.forwarded:
+    """Whether the credentials of an operation, a fixed value, or a header of the client write this parameter, which is
+    then nothing to ask a model for."""
+    if parameter.location == "header" and parameter.name.lower() in identity.forwarded | identity.headers:
+        return True
+    if parameter.location == "query" and parameter.name in identity.query:
         return True
     return any(_writes(_credential(identity, name), parameter) for name in access.credentials)
-
-
-def has_fixed(identity: Identity, parameter: Parameter) -> bool:
-    """Whether EXTRA_HEADERS or EXTRA_QUERY has a value for this parameter where a model gives none."""
-    if parameter.location == "header":
-        return parameter.name.lower() in identity.headers
-    return parameter.location == "query" and parameter.name in identity.query
 
 
 def _credential(identity: Identity, name: str) -> AuthShape:
@@ -169,13 +162,21 @@ def stranger(identity: Identity, schemes: Mapping[str, SecurityScheme]) -> str:
 
 
 def told(identity: Identity, access: Access) -> list[dict[str, str]]:
-    """Which credentials an operation gets, for people: kind, place, and the setting they are from."""
+    """What an operation is sent with, for people: kind, place, and the setting it is from."""
     found = []
     for name in access.credentials:
         auth, place = _credential(identity, name), _place(_credential(identity, name))
         where = "" if place is None else f"{place.location} {place.name}"
         found.append({"kind": auth.kind, "place": where, "setting": auth.setting.removesuffix(".type")})
+    found += [_named("certificate", "TLS", "AUTH_CLIENT_CERTIFICATE")] if identity.certificate else []
+    found += [_named("fixed", f"header {name}", "EXTRA_HEADERS") for name in sorted(identity.headers)]
+    found += [_named("fixed", f"query {name}", "EXTRA_QUERY") for name in sorted(identity.query)]
+    found += [_named("forwarded", f"header {name}", "FORWARD_HEADERS") for name in sorted(identity.forwarded)]
     return found
+
+
+def _named(kind: str, place: str, setting: str) -> dict[str, str]:
+    return {"kind": kind, "place": place, "setting": setting}
 
 
 def _placed(auth: AuthShape, place: KeyPlace) -> AuthShape:

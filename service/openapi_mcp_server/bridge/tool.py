@@ -235,11 +235,9 @@ def _sendable(operation: Operation, api: Api, spanning: frozenset[str], notes: l
             notes.append(_note(parameter.pointer, "parameter_dropped", f"{{{parameter.name}}} is not in the path"))
             continue
         if security.fills(api.identity, access, parameter):
-            message = f"{parameter.location} {parameter.name} is filled with the configured credentials"
+            message = f"{parameter.location} {parameter.name} is filled with what is configured"
             notes.append(_note(parameter.pointer, "parameter_dropped", message))
             continue
-        if security.has_fixed(api.identity, parameter):
-            parameter = msgspec.structs.replace(parameter, required=False)
         try:
             if problem := parameter.location == "header" and encoders.unsettable(parameter):
                 notes.append(_note(parameter.pointer, "parameter_dropped", problem))

@@ -311,8 +311,8 @@ SETTINGS: tuple[Setting, ...] = (
         "ADDITIONAL_SPECS",
         text,
         None,
-        "More APIs: a JSON array of name, base_url, spec_url or spec_path, overlays, tool_overrides, allowed_servers, "
-        "auth_…",
+        "More APIs: a JSON array of name, base_url, spec_url or spec_path, and what each has of its own: overlays, "
+        "tool_overrides, allowed_servers, auth_…, extra_…, forward_headers, spec_…, http_…",
     ),
     Setting("INCLUDE_TAGS", tags, "", "Only operations with one of these tags, separated by commas"),
     Setting("EXCLUDE_TAGS", tags, "", "No operation with one of these tags; wins over INCLUDE_TAGS"),

@@ -79,14 +79,12 @@ class Keyring:
         configured = self._apis[api]
         headers = configured.spec_headers if is_own else ()
         if not is_the_apis or not configured.spec_auth:
-            return with_fixed(request, Fixed(headers=headers))
+            return with_fixed(request, Fixed(headers=headers), request.query)
         fixed = _fixed(configured)
-        kit = Kit(
-            origins=frozenset({request.origin}),
-            credentials=self._credentials(api, {}),
-            fixed=Fixed(headers=(*headers, *fixed.headers), query=fixed.query),
-        )
-        return equipped(request, api, kit, [OWN] if configured.auth.exchange == "none" else [])
+        fixed = Fixed(headers=(*headers, *fixed.headers), query=fixed.query)
+        kit = Kit(origins=frozenset({request.origin}), credentials=self._credentials(api, {}))
+        names = [OWN] if configured.auth.exchange == "none" else []
+        return equipped(with_fixed(request, fixed, request.query), api, kit, names)
 
     def _kits(self, served: Iterable[ApiSummary]) -> dict[str, Kit]:
         return {api.name: kit for api in served if not (kit := self._kit(api)).is_empty}

@@ -26,7 +26,8 @@ SendOne = Callable[[HttpRequest, float], Awaitable[HttpResponse]]
 
 
 class Fixed(msgspec.Struct, frozen=True, kw_only=True):
-    """Values of the operator's own that every request gets which has none of that name. ``query``: pieces, by name."""
+    """Values of the operator's own that every request gets whose document has none of that name. ``query``: pieces, by
+    name."""
 
     headers: tuple[tuple[str, str], ...] = ()
     query: tuple[tuple[str, str], ...] = ()
@@ -77,6 +78,9 @@ class Credentials:
             return request
         if kit.forwarded:
             request = _with_forwarded(request, tool.api, kit, beside)
+        if kit.fixed is not NONE_FIXED:
+            _require_own(request, tool.api, kit)
+            request = with_fixed(request, kit.fixed, tool.fixed_query)
         return equipped(request, tool.api, kit, tool.access.credentials, beside)
 
 
@@ -86,9 +90,6 @@ def equipped(
     """The request with the credentials of these names; see `Credentials.authorize`."""
     if kit.way:
         request = msgspec.structs.replace(request, way=kit.way)
-    if kit.fixed is not NONE_FIXED:
-        _require_own(request, api, kit)
-        request = with_fixed(request, kit.fixed)
     logins: list[Login] = []
     for name in names:
         credential = kit.credentials.get(name)
@@ -108,14 +109,20 @@ def _require_own(request: HttpRequest, api: str, kit: Kit) -> None:
         raise CredentialError(f"{whose} and are not sent to {request.origin}")
 
 
-def with_fixed(request: HttpRequest, fixed: Fixed) -> HttpRequest:
-    """What the request has already stays as it is."""
+def with_fixed(request: HttpRequest, fixed: Fixed, own_query: str) -> HttpRequest:
+    """They win over arguments, and over nothing that the document itself has, such as ``own_query``."""
     headers, query = {name.lower() for name, _ in request.headers}, request.query
     if fixed.query:
-        known = {unquote_plus(piece.partition("=")[0]) for piece in query.split("&")}
-        query = "&".join(filter(None, (query, *(piece for name, piece in fixed.query if name not in known))))
+        own = {_name(piece) for piece in own_query.split("&")}
+        won = {name: piece for name, piece in fixed.query if name not in own}
+        left = [piece for piece in query.split("&") if piece and _name(piece) not in won]
+        query = "&".join((*left, *won.values()))
     more = tuple(each for each in fixed.headers if each[0].lower() not in headers)
     return msgspec.structs.replace(request, headers=(*request.headers, *more), query=query)
+
+
+def _name(piece: str) -> str:
+    return unquote_plus(piece.partition("=")[0])
 
 
 def _with_forwarded(request: HttpRequest, api: str, kit: Kit, beside: Carrier) -> HttpRequest:
