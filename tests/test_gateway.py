@@ -416,9 +416,15 @@ def test_a_message_that_is_refused_leaves_a_record_too() -> None:
     ]
 
 
+def test_a_prompt_is_found_by_its_tools_name_too() -> None:
+    asked = call(method="prompts/get", arguments={"id": "5"}, name="get_pet")
+    assert "get_pet" in answered(gateway(ScriptedApi()), asked)["result"]["messages"][0]["content"]["text"]
+
+
 def test_prompts_can_be_turned_off() -> None:
     built = gateway(ScriptedApi(), prompts=False)
-    assert answered(built, call(method="prompts/get"))["error"]["code"] == -32602
+    for name in ("get_pet", "use_get_pet"):
+        assert answered(built, call(method="prompts/get", name=name))["error"]["code"] == -32602
     assert answered(built, call(method="prompts/list"))["result"]["prompts"] == []
 
 

@@ -268,8 +268,13 @@ class Gateway:
     def _static(self, call: Call, transport: Transport) -> Pieces | Rejection | None:
         return self._served.static.to(call, lasting=transport != "http", in_events=transport == "sse")
 
+    def _prompted(self, name: str) -> Tool | None:
+        """The tool of a prompt, which may be asked for by the tool's own name too, though none is listed so."""
+        served = self._served
+        return served.prompts.get(name) or (served.catalog.tools.get(name) if served.prompts else None)
+
     def _prompt(self, call: Call) -> Pieces | Rejection:
-        tool = self._served.prompts.get(call.name)
+        tool = self._prompted(call.name)
         if tool is None:
             return _unknown(call, "prompt", self._served.prompts)
         try:

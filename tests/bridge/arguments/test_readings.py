@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -239,10 +240,40 @@ def test_empty_text_that_the_schema_takes_is_a_value() -> None:
         assert read(made, {"v": ""}).values == {"v": ""}
 
 
+@pytest.mark.parametrize("dates", [[""], ["2024-02-29", ""], [""] * 2_000])
+def test_an_item_that_fits_is_taken_though_it_is_empty(dates: list[str]) -> None:
+    made = with_body(JSON, {"type": "object", "properties": {"v": _list({"type": "string", "format": "date"})}}, "3.1")
+    found = read(made, {"v": dates})
+    assert (found.values, found.coerced) == ({"v": dates}, ())
+
+
+def test_a_required_date_that_is_empty_goes_to_the_api() -> None:
+    made = in_parameter("query", {"type": "string", "format": "date"}, "3.1", required=True)
+    found = read(made, {"v": ""})
+    assert (found.values, found.coerced) == ({"v": ""}, ())
+
+
 def test_two_hundred_arguments_may_be_null() -> None:
     properties = {f"p{number}": {"type": "integer"} for number in range(200)}
     made = with_body(JSON, {"type": "object", "properties": properties}, "3.1")
     assert read(made, dict.fromkeys(properties)).values == {}
+
+
+def test_reading_arguments_anew_takes_no_longer_than_looking_for_errors() -> None:
+    """Lists are copied once for all of their items, and a long text is read once for all alternatives."""
+    choices = {"anyOf": [{"type": "object", "required": [f"k{number}"]} for number in range(40)]}
+    properties = {"list": _list(INTEGER), "map": _map(INTEGER), "choice": choices, "choices": _list(choices)}
+    made = with_body(JSON, {"type": "object", "properties": properties}, "3.1")
+    for arguments in (
+        {"list": ["1"] * 150_000},
+        {"map": {f"k{number}": None for number in range(40_000)}},
+        {"choice": "[" * 60 + "1," * 500_000},
+        {"choices": [{"z": "1"}] * 300},
+    ):
+        began = time.process_time()
+        with pytest.raises(ArgumentError):
+            read(made, arguments)
+        assert time.process_time() - began < 1
 
 
 def test_arguments_beside_a_long_text_are_read_too() -> None:

@@ -41,16 +41,11 @@ def check(tool: Tool, raw: msgspec.Raw | None) -> CheckedArguments:
     others = {} if fits else undeclared.taken(tool, values)
     named = {name: value for name, value in values.items() if name not in others} if others else values
     find = partial(validation.errors, schema=schema, size=len(text))
-    mended = coercion.coerced(named, _wrong(tool, named, find, text), find)
+    empty = coercion.empty_texts(named, schema, len(text)) if _EMPTY_TEXT in text else []
+    mended = coercion.coerced(named, find, empty)
     if mended.errors:
         raise ArgumentError(problems.told(tool, mended.errors))
     return CheckedArguments(whole_numbers.spelt(mended.values, text, schema), mended.names, others)
-
-
-def _wrong(tool: Tool, values: dict[str, Any], find: coercion.Find, text: bytes) -> list[validation.Failure]:
-    """What does not fit the schema, and ``""`` where it cannot be meant."""
-    empty = coercion.empty_texts(values, tool.input.schema) if _EMPTY_TEXT in text else []
-    return [*find(values), *empty]
 
 
 def _object(text: bytes) -> dict[str, Any]:

@@ -7,7 +7,8 @@ only where what was given does not fit the schema, what it is read as does, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from itertools import chain, islice
 from typing import Any
@@ -18,10 +19,8 @@ from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.schemas import validation
 from openapi_mcp_server.bridge.schemas.validation import Failure, Kind
 
-_MAX_TRIED = 500
-"""Values that are read anew in one round: published tools have up to 200 optional arguments, all of them null."""
-_MAX_LOOKED_AT = 10_000
-"""Errors that are looked at in one round, those of all alternatives counted."""
+_MAX_LOOKED_AT = 3_000
+"""Errors that are looked at in one round, those of all alternatives counted: 30 ms."""
 _MAX_NESTED = 3
 """Texts within texts: an object as text whose number is text."""
 _NOT_GIVEN: Any = msgspec.UNSET
@@ -38,44 +37,51 @@ class Coerced(msgspec.Struct, frozen=True):
     errors: Sequence[Failure]
 
 
-def coerced(values: dict[str, Any], errors: Sequence[Failure], find: Find) -> Coerced:
+def coerced(values: dict[str, Any], find: Find, empty: Sequence[Failure] = ()) -> Coerced:
     """The arguments with everything replaced that can be read as what fits.
 
-    ``errors`` are those of ``values``; ``find`` tells those of others.
+    ``find`` tells what is wrong with arguments; ``empty`` is what fits, and is hardly meant (see `empty_texts`).
     """
-    given = values
+    given, errors = values, find(values)
     read: dict[Path, None] = {}
     for _ in range(_MAX_NESTED):
-        meant = _meant(values, errors)
+        meant = _meant(values, [*errors, *empty])
         if not meant:
             break
-        for path, value in meant.items():
-            values = _replaced(values, path, value)
+        values, empty = _replaced(values, meant), ()
         read |= dict.fromkeys(meant)
         errors = find(values)
     in_vain = _still_wrong(errors) & read.keys()
-    for path in in_vain:
-        values = _restored(values, path, given)
+    values = _replaced(values, _given(given, in_vain))
     names = dict.fromkeys(str(path[0]) for path in read if path not in in_vain)
     return Coerced(values, tuple(names), find(values) if in_vain else errors)
 
 
-def empty_texts(values: dict[str, Any], schema: bytes) -> list[Failure]:
+def empty_texts(values: dict[str, Any], schema: bytes, size: int) -> list[Failure]:
     """Where ``""`` stands for what has a format that no empty text has: a date, a UUID."""
-    found = every(validation.format_errors(values, schema))
-    return [error for error in found if error.instance == "" and isinstance(error.kind, Kind.Format)]
+    found = every(validation.format_errors(values, schema, size))
+    return [
+        error for error in islice(found, _MAX_LOOKED_AT) if error.instance == "" and isinstance(error.kind, Kind.Format)
+    ]
 
 
 def _meant(values: dict[str, Any], errors: Sequence[Failure]) -> dict[Path, Any]:
-    """What the values that do not fit can be read as, by their places."""
+    """What the values that do not fit can be read as, by their places; none where there are too many of them."""
+    found = list(islice(every(errors), _MAX_LOOKED_AT + 1))
+    if len(errors) >= validation.MAX_ERRORS or len(found) > _MAX_LOOKED_AT:
+        return {}
     meant: dict[Path, Any] = {}
-    for error in islice(every(errors), _MAX_TRIED):
+    unread: set[Path] = set()
+    for error in found:
         path = tuple(error.instance_path)
-        if path and path not in meant:
-            try:
-                meant[path] = _reading(_at(values, path), path, error)
-            except ValueError:
-                continue
+        if not path or path in meant or path in unread:
+            continue
+        value = _at(values, path)
+        try:
+            meant[path] = _reading(value, path, error)
+        except ValueError:
+            if isinstance(value, str):  # a text says the same to every alternative, and may be long
+                unread.add(path)
     return meant
 
 
@@ -139,24 +145,27 @@ def _at(values: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON value
     return values
 
 
-def _replaced(values: Any, path: Path, value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """A copy with one value replaced, or left out; only what lies on the way is copied."""
-    step, *rest = path
-    copy = values.copy()
-    if rest:
-        copy[step] = _replaced(values[step], tuple(rest), value)
-    elif value is _NOT_GIVEN:
-        del copy[step]
-    else:
-        copy[step] = value
+def _replaced(values: dict[str, Any], changes: Mapping[Path, Any]) -> dict[str, Any]:
+    """A copy with some values replaced, or left out; only what lies on the way to them is copied, and once."""
+    copies: dict[Path, Any] = {(): values.copy()}
+    for path, value in changes.items():
+        for length in range(1, len(path)):
+            if path[:length] not in copies:
+                holder, step = copies[path[: length - 1]], path[length - 1]
+                copies[path[:length]] = holder[step] = holder[step].copy()
+        holder, step = copies[path[:-1]], path[-1]
+        if value is _NOT_GIVEN:
+            del holder[step]
+        else:
+            holder[step] = value
+    copy: dict[str, Any] = copies[()]
     return copy
 
 
-def _restored(values: dict[str, Any], path: Path, given: dict[str, Any]) -> dict[str, Any]:
-    """A copy with a value as it was given; unchanged where it was part of a text that was given."""
-    try:
-        before = _at(given, path)
-    except (TypeError, KeyError, IndexError):
-        return values
-    restored: dict[str, Any] = _replaced(values, path, before)
-    return restored
+def _given(values: dict[str, Any], paths: Iterable[Path]) -> dict[Path, Any]:
+    """What was given at some places; nothing where that is part of a text that was given."""
+    found = {}
+    for path in paths:
+        with suppress(TypeError, KeyError, IndexError):
+            found[path] = _at(values, path)
+    return found

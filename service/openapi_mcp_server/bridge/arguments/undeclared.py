@@ -18,7 +18,7 @@ _NEAR = 0.85
 """One letter in six or so differs."""
 _LONGEST = 64
 """Characters of a name that may be a slip; arguments have no longer ones."""
-_MOST_SLIPS = 20
+_MOST_SLIPS = 10
 """Undeclared names beyond which none is taken for a slip, since each is compared with every argument."""
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 
@@ -27,8 +27,8 @@ def taken(tool: Tool, values: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments that go into the body as properties of their own names."""
     if tool.body is None or not tool.body.open:
         return {}
-    wires = {*tool.body.properties.values(), *(slot.name for slot in tool.slots)}
-    others = [name for name in values if name not in tool.input.names and name not in wires]
+    known = {*tool.input.names, *tool.body.properties.values(), *(slot.name for slot in tool.slots)}
+    others = [name for name in values if name not in known]
     free = [name for name in tool.input.names if name not in values] if len(others) <= _MOST_SLIPS else []
     return {name: values[name] for name in others if not _is_slip(name, free)}
 

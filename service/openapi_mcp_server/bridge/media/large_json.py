@@ -17,7 +17,7 @@ _SIGNS = (b",", b":", b"[", b"{")
 """Each stands before a value or a name, or for a container; only the first value has none."""
 _TOKENS = 100_000
 """Of one array or object that are looked at one by one."""
-_STRING = r'"(?:[^"\\]++|\\.)*+"?'
+_STRING = r'"(?>(?:[^"\\]++|\\.)*)"?'
 _SIGN = re.compile(rf"{_STRING}|([,:\[{{])".encode(), re.DOTALL)
 _LEVELS = 5
 """Of nesting that a single match passes over."""
@@ -26,9 +26,9 @@ _LEVELS = 5
 def _passed_over() -> str:
     """A pattern for containers up to `_LEVELS` deep. All is possessive: each level reads a byte once at most."""
     inside = rf"[^\[\]{{}}\"]++|{_STRING}"
-    container = rf"[\[{{](?:{inside})*+[\]}}]"
+    container = rf"[\[{{](?>(?:{inside})*)[\]}}]"
     for _ in range(_LEVELS - 1):
-        container = rf"[\[{{](?:{inside}|{container})*+[\]}}]"
+        container = rf"[\[{{](?>(?:{inside}|{container})*)[\]}}]"
     return container
 
 

@@ -23,7 +23,7 @@ Kind = json_schema.Kind
 VALIDATORS_KEPT = 256
 """Compiled input schemas that are remembered: one takes 1.3 kB per property, and a client calls a few tools."""
 FORMAT_VALIDATORS_KEPT = 16
-"""Of those that assert formats: for clients that write ``""`` for what is not given."""
+"""Of those that assert formats, for clients that write ``""`` for what is not given, and of parts of schemas."""
 MAX_ERRORS = 500
 """Errors that are looked at of one value."""
 PATTERN_WORK = 1_000_000_000
@@ -146,9 +146,11 @@ def errors(values: dict[str, Any], schema: bytes, size: int) -> list[Failure]:
     return found
 
 
-def format_errors(values: dict[str, Any], schema: bytes) -> Iterable[Failure]:
-    """The errors of arguments where formats are asserted too."""
-    return islice(_compiled_with_formats(schema).iter_errors(values), MAX_ERRORS)
+def format_errors(values: dict[str, Any], schema: bytes, size: int) -> Iterable[Failure]:
+    """The first errors where formats are asserted too, in as much of the arguments as is searched for errors."""
+    excerpt = Excerpt(values, searched(schema))
+    validator = _compiled_with_formats(schema if size <= _pattern_reach(schema) else _without_patterns(schema))
+    return islice(validator.iter_errors(excerpt.value), MAX_ERRORS)
 
 
 def _own(error: Failure, schema: bytes) -> Iterator[Failure]:
@@ -156,14 +158,20 @@ def _own(error: Failure, schema: bytes) -> Iterator[Failure]:
     which properties do not fit it."""
     match error.kind:
         case Kind.UnevaluatedProperties(unexpected=names):
-            whole = msgspec.json.decode(schema)
-            rest = _at(whole, error.schema_path)
-            if rest not in _OPEN_OR_CLOSED:
-                validator = json_schema.compiled({"allOf": [rest], "$defs": whole.get("$defs", {})})
+            validator = _of_the_rest(schema, tuple(error.schema_path))
+            if validator is not None:
                 for name in names:
                     yield from _below(error, name, validator)
                 return
     yield error
+
+
+@lru_cache(maxsize=FORMAT_VALIDATORS_KEPT)
+def _of_the_rest(schema: bytes, path: tuple[str | int, ...]) -> Validator | None:
+    """The validator of a part of a schema; None where that says only whether anything may be there."""
+    whole = msgspec.json.decode(schema)
+    rest = _at(whole, path)
+    return None if rest in _OPEN_OR_CLOSED else json_schema.compiled({"allOf": [rest], "$defs": whole.get("$defs", {})})
 
 
 def _below(error: Failure, name: str, validator: Validator) -> Iterator[Failure]:
