@@ -86,7 +86,7 @@ def _run(config: Config) -> int:
         case "version":
             print(f"openapi-mcp-server {__version__}")  # noqa: T201 - what was asked for
             return 0
-        case "serve" | "demo":
+        case "serve" | "demo" | "mock":
             return _serve(config)
         case command:
             module = importlib.import_module(f"openapi_mcp_server.commands.{command}")

@@ -15,7 +15,7 @@ import msgspec
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.table import SETTINGS, Setting, by_topic
 
-Command = Literal["serve", "demo", "inspect", "call", "diff", "completion", "help", "version"]
+Command = Literal["serve", "demo", "inspect", "call", "diff", "mock", "completion", "help", "version"]
 
 COMMANDS: tuple[Command, ...] = get_args(Command)
 COMMAND_OPTIONS: Mapping[str, tuple[str, bool, str]] = {
@@ -23,6 +23,8 @@ COMMAND_OPTIONS: Mapping[str, tuple[str, bool, str]] = {
     "--fail-on-breaking": ("diff", False, "exit code 1 where a change breaks what a model is used to"),
     "--server": ("call", True, "URL of a running server's MCP endpoint, instead of a document"),
     "--output": ("call", True, "file for a picture or another binary answer"),
+    "--mock": ("serve", False, "calls are answered from the documents, as mock does it; no API is asked"),
+    "--seed": ("mock serve", True, "a whole number: which of the values that a schema allows are answered [0]"),
     "--api-only": ("demo", False, "only the demo API itself, without MCP"),
 }
 """Options of some commands: (the commands, takes a value, help)."""
@@ -42,6 +44,8 @@ usage: openapi-mcp-server [serve] --spec-path FILE | --spec-url URL [option …]
             arguments are name=value, name:=JSON or name=@FILE
        openapi-mcp-server diff OLD NEW [--fail-on-breaking] [option …]
             what becomes of the tools when a document is replaced; files or URLs
+       openapi-mcp-server mock --spec-path FILE [option …]
+            the document served as the API that it describes
        openapi-mcp-server completion bash|zsh|fish
             a script for the shell: commands, options and their values by Tab
        openapi-mcp-server --help | --version

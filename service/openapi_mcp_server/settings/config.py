@@ -90,7 +90,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -
         for setting in SETTINGS
     }
     strangers = tuple(misspelt(environ))
-    needs_apis = command in {"serve", "inspect", "call"} and "--server" not in options
+    needs_apis = command in {"serve", "inspect", "call", "mock"} and "--server" not in options
     try:
         apis = configured(given, command, read_file) if needs_apis else ()
     except ConfigError as error:
@@ -105,7 +105,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -
 
 def _require_known_listener(given: Mapping[str, Given], command: Command) -> None:
     """An address that other machines reach needs somebody to say that everybody may call."""
-    serves = command == "demo" or (command == "serve" and given["SERVER_TRANSPORT"].value != "stdio")
+    serves = command in {"demo", "mock"} or (command == "serve" and given["SERVER_TRANSPORT"].value != "stdio")
     if not serves or given["INBOUND_AUTH"].value == "none" or is_loopback(given["SERVER_HOST"].value):
         return
     host = given["SERVER_HOST"]
