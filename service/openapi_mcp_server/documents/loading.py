@@ -86,12 +86,12 @@ class Documents:
         return tools
 
     async def described(self) -> list[tuple[Document, ApiDescription]]:
-        """Each document as it was read, and its operations. Raises as `read` does."""
+        """Each document as it was read, and its operations with all that is said of answers. Raises as `read` does."""
         found = []
         for api, texts in zip(self._config.apis, await self._texts(), strict=True):
             document, _ = self._document(api, texts, [])
             with _named(api.location):
-                found.append((document, operations.describe(document)))
+                found.append((document, operations.describe(document, exact_answers=True)))
         return found
 
     async def read_again(self) -> ToolCatalog | None:

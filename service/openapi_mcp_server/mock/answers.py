@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from http import HTTPStatus
@@ -11,7 +12,8 @@ import msgspec
 
 from openapi_mcp_server.bridge.bodies.writers import kind_and_writer
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
-from openapi_mcp_server.bridge.media.table import essence, is_json
+from openapi_mcp_server.bridge.media.table import essence, is_json, row
+from openapi_mcp_server.bridge.media.types import is_media_type
 from openapi_mcp_server.errors import ArgumentError, SpecError
 from openapi_mcp_server.mock import synthesis
 from openapi_mcp_server.mock.levels import NoValueError, Schema
@@ -19,13 +21,22 @@ from openapi_mcp_server.openapi.model import ApiDescription, MediaType, Operatio
 from openapi_mcp_server.openapi.pointers import tokens
 from openapi_mcp_server.openapi.text.document import Document
 
-PICTURE = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 """One pixel."""
-FILE = "data:application/octet-stream;base64,bW9jawo="
+FILE = b"mock\n"
 NO_BODY = frozenset({204, 205, 304})
 """Statuses whose answers have no content (RFC 9110 sections 15.3.5, 15.3.6, 15.4.5)."""
 _JSON, _PROBLEM = "application/json", "application/problem+json"
 _NOTHING = object()
+_OF_RANGES = {
+    "image": "image/png",
+    "audio": "audio/mpeg",
+    "video": "video/mp4",
+    "font": "font/ttf",
+    "text": "text/plain",
+}
 
 
 class Answer(NamedTuple):
@@ -52,8 +63,6 @@ class Answers:
         if response is None:
             return problem(status, f"the document says nothing of {status}") if status >= 400 else Answer(status)
         media = preferred(response.media, accept)
-        if status >= 400 and self._example(media) is _NOTHING:  # of errors no schemas are kept
-            return problem(status, response.description)
         try:
             return Answer(status, *self._content(media))
         except NoValueError as error:
@@ -80,18 +89,15 @@ class Answers:
     def _written(self, media: MediaType) -> tuple[str, bytes]:
         """(content type, bytes). A type that the service cannot write is text."""
         example = self._example(media)
-        if isinstance(example, str) and not is_json(media.name):
-            example_text: str | None = example
-        else:
-            example_text = None
+        text = example if isinstance(example, str) else None
         if is_json(media.name) and not media.is_stream:
             return media.name, encode_json(self._value(media, example))
         try:
             kind, write = kind_and_writer(media, self._schemas)
-            if example_text is not None and kind != "binary":
-                return media.name, example_text.encode()
+            if text is not None and kind != "binary":
+                return media.name, text.encode()
             if kind == "binary":
-                return self._file(media, example_text)
+                return self._file(media, text)
             value = self._value(media, example)
             return write([value] if media.is_stream else value)
         except (SpecError, ArgumentError):
@@ -99,23 +105,20 @@ class Answers:
 
     @staticmethod
     def _file(media: MediaType, text: str | None) -> tuple[str, bytes]:
-        """An example of a file is most often its text or its name; pictures are pictures."""
-        import base64  # noqa: PLC0415
+        """An example of a file is most often its text; a picture is one, whatever its example says."""
+        family = essence(media.name).partition("/")[0]
+        data = PICTURE if family == "image" else FILE if text is None else text.encode()
+        return _OF_RANGES.get(family, "application/octet-stream") if "*" in media.name else media.name, data
 
-        name = essence(media.name)
-        is_picture = name.startswith("image/")
-        data = base64.b64decode((PICTURE if is_picture else FILE).partition(",")[2])
-        if "*" in name:
-            name = "image/png" if is_picture else "application/octet-stream"
-        return (media.name if "*" not in media.name else name), data if is_picture or text is None else text.encode()
-
-    @staticmethod
-    def _otherwise(media: MediaType, value: object) -> tuple[str, bytes]:
+    def _otherwise(self, media: MediaType, value: object) -> tuple[str, bytes]:
+        """Of a type that could not be sent to an API, as events are, or one whose schema says something else."""
+        if "*" in media.name or not is_media_type(media.name):
+            return _JSON, encode_json(value)
         if essence(media.name) == "text/event-stream":
             return media.name, b"data: " + encode_json(value) + b"\n\n"
-        if isinstance(value, str) and "*" not in media.name and media.name.isprintable() and media.name.isascii():
+        if isinstance(value, str):
             return media.name, value.encode()
-        return _JSON, encode_json(value)
+        return (media.name, encode_json(value)) if row(essence(media.name)).read == "text" else self._file(media, None)
 
     def _value(self, media: MediaType, example: object) -> Any:  # noqa: ANN401 - any JSON value
         """The example if the schema takes it, else a value made from the schema."""

@@ -56,8 +56,8 @@ class Routes:
 
 
 def _plainness(route: _Route) -> tuple[object, ...]:
-    """Text before holes, from the left; an operation that names its query before one that does not."""
-    return (*(len(pieces) for pieces in route.segments), not route.operation.query)
+    """Text before holes, from the left, and much of it; an operation that names its query before one that does not."""
+    return (*((len(pieces) > 1, -len("".join(pieces))) for pieces in route.segments), not route.operation.query)
 
 
 def _pieces(template: str) -> Pieces:
