@@ -14,7 +14,17 @@ from openapi_mcp_server.bridge.schemas import inputs
 from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
 from openapi_mcp_server.bridge.schemas.edits import removable_parts
 from openapi_mcp_server.bridge.servers import Place
-from openapi_mcp_server.bridge.tool import Api, Compiled, SchemaLimits, compile_operation
+from openapi_mcp_server.bridge.tool import (
+    DOCUMENT_BYTES,
+    LEAST_LIMITS,
+    Api,
+    Compiled,
+    Once,
+    SchemaLimits,
+    compile_operation,
+    of_parameter,
+    slot,
+)
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import ApiDescription, Note, Operation, SkippedOperation
 from openapi_mcp_server.settings.apis import Auth
@@ -133,12 +143,15 @@ def _api(source: ApiSource, place: Place, limits: SchemaLimits, auth: Auth, *, r
         limits=limits,
         auth=auth,
         response_filter=response_filter,
+        slots=Once(slot),
+        arguments=Once(of_parameter),
     )
 
 
 def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate]]) -> _Outcome:
     outcome = _Outcome(tools=[], skipped=list(source.description.skipped), notes=list(source.description.notes))
     outcome.notes += overrides.unused(source.overrides, source.description)
+    size = 0
     for name, candidate in named:
         if not _is_wanted(candidate, source):
             outcome.filtered += 1
@@ -150,6 +163,11 @@ def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate
             outcome.skipped.append(_skipped(candidate.operation, error))
             continue
         outcome.tools.append(compiled.tool)
+        size += len(memoryview(compiled.tool.entry))
+        if size > DOCUMENT_BYTES and api.limits != LEAST_LIMITS:
+            api = msgspec.structs.replace(api, limits=LEAST_LIMITS)
+            message = f"with it the tools are over {DOCUMENT_BYTES:,} bytes; schemas of those that follow are shortened"
+            outcome.notes.append(Note(pointer=compiled.tool.pointer, kind="input_shortened", message=message))
         outcome.notes += (*candidate.told.notes, *compiled.notes)
     return outcome
 

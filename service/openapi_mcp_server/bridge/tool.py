@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -16,7 +17,6 @@ from openapi_mcp_server.bridge.model import (
     SAFE_METHODS,
     BaseUrl,
     BodyPlan,
-    Encoder,
     InputContract,
     Origin,
     OutputContract,
@@ -55,6 +55,29 @@ class SchemaLimits(msgspec.Struct, frozen=True, kw_only=True):
     output_bytes: int = 16_000
 
 
+LEAST_LIMITS = SchemaLimits(input_bytes=2_000, output_bytes=500)
+"""For what comes after `DOCUMENT_BYTES` are reached."""
+DOCUMENT_BYTES = 64 * 1024 * 1024
+"""That the entries of all tools of a document may take. Microsoft Graph (11,422 operations) takes 59 MB; 20,000
+operations that each reach the same 60 schemas would take half a gigabyte."""
+Made = TypeVar("Made")
+
+
+class Once(Generic[Made]):
+    """Makes something of a parameter, once for all operations that share it."""
+
+    def __init__(self, make: Callable[[str, Parameter], Made]) -> None:
+        self._make = make
+        self._made: dict[tuple[str, int], tuple[Parameter, Made]] = {}
+
+    def of(self, name: str, parameter: Parameter) -> Made:
+        """``name`` is the argument's. Raises what making it raises."""
+        key = name, id(parameter)
+        if (known := self._made.get(key)) is None:
+            known = self._made[key] = parameter, self._make(name, parameter)  # kept, so that its id stays its own
+        return known[1]
+
+
 class Api(msgspec.Struct, frozen=True, kw_only=True):
     """What the operations of one document share while they are compiled."""
 
@@ -69,6 +92,8 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     limits: SchemaLimits
     auth: Auth  # with its key's place
     response_filter: bool = False  # offered where it is of use
+    slots: Once[Slot]
+    arguments: Once[Argument]
 
 
 class Compiled(msgspec.Struct, frozen=True):
@@ -136,9 +161,10 @@ def _inputs(operation: Operation, api: Api, spanning: frozenset[str]) -> _Inputs
     sendable = _sendable(operation, api, spanning, notes)
     shape = _shape(operation, api, notes)
     fields = shape.fields if shape else ()
-    wires = [Wire(parameter.name, parameter.location) for parameter, _ in sendable]
+    wires = [Wire(parameter.name, parameter.location) for parameter in sendable]
     names = argument_names([*wires, *(Wire(field.name, BODY) for field in fields)])
-    arguments = [_of_parameter(name, parameter) for name, (parameter, _) in zip(names, sendable, strict=False)]
+    shared = list(zip(names, sendable, strict=False))  # the other names are for the body
+    arguments = [api.arguments.of(name, parameter) for name, parameter in shared]
     in_body = dict(zip(names[len(sendable) :], fields, strict=True))
     arguments += [_of_field(name, field) for name, field in in_body.items()]
     chooser = free(_CHOOSER, names) if shape and len(shape.writers) > 1 else None
@@ -150,7 +176,7 @@ def _inputs(operation: Operation, api: Api, spanning: frozenset[str]) -> _Inputs
     definitions = api.patches if shape and shape.is_patch else api.requests
     contract, told = _contract(operation, arguments, definitions, api.limits.input_bytes, notes)
     return _Inputs(
-        slots=tuple(_slot(name, *each) for name, each in zip(names, sendable, strict=False)),
+        slots=tuple(api.slots.of(name, parameter) for name, parameter in shared),
         body=_plan(shape, in_body, chooser) if shape else None,
         contract=contract,
         told=told,
@@ -165,10 +191,8 @@ def _answers_json(operation: Operation, api: Api) -> bool:
     return operation.method != "HEAD" and any(outputs.is_json_answer(each, api.responses) for each in media)
 
 
-def _sendable(
-    operation: Operation, api: Api, spanning: frozenset[str], notes: list[Note]
-) -> list[tuple[Parameter, Encoder]]:
-    """The parameters with their encoders. Those that credentials fill or every request has by itself, and optional ones
+def _sendable(operation: Operation, api: Api, spanning: frozenset[str], notes: list[Note]) -> list[Parameter]:
+    """The parameters that are arguments. Those that credentials fill or every request has by itself, and optional ones
     that cannot be sent, are left out and noted. ``spanning``: parameters of the path that may be several segments.
     """
     holes = path_template.holes(operation.path)
@@ -186,7 +210,8 @@ def _sendable(
             if problem := parameter.location == "header" and encoders.unsettable(parameter):
                 notes.append(_note(parameter.pointer, "parameter_dropped", problem))
                 continue
-            sendable.append((parameter, encoders.encoder(parameter)))
+            api.slots.of(parameter.name, parameter)
+            sendable.append(parameter)
         except SpecError as error:
             if parameter.required:
                 raise
@@ -208,13 +233,14 @@ def _shape(operation: Operation, api: Api, notes: list[Note]) -> BodyShape | Non
     return shape
 
 
-def _slot(argument: str, parameter: Parameter, encode_value: Encoder) -> Slot:
+def slot(argument: str, parameter: Parameter) -> Slot:
+    """Where an argument goes. Raises SpecError where it cannot be sent."""
     return Slot(
         argument=argument,
         name=parameter.name,
         location=parameter.location,
         required=parameter.required,
-        encode=encode_value,
+        encode=encoders.encoder(parameter),
         spans_segments=parameter.spans_segments,
     )
 
@@ -232,7 +258,8 @@ def _plan(shape: BodyShape, fields: dict[str, Field], chooser: str | None) -> Bo
     )
 
 
-def _of_parameter(name: str, parameter: Parameter) -> Argument:
+def of_parameter(name: str, parameter: Parameter) -> Argument:
+    """The property of the input schema that stands for a parameter."""
     schema = cleaned(bytes(parameter.schema.json))
     prose = text.line(parameter.description or _description(schema), text.ARGUMENT_LIMIT)
     if parameter.allow_empty_value:

@@ -16,7 +16,7 @@ from openapi_mcp_server.memory import SMALL_BYTES, Budget, Hold
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.connections import Receive, Scope, Send
-from openapi_mcp_server.server.events import slices
+from openapi_mcp_server.server.events import WRITE_BYTES, slices
 
 BODY_BYTES = 4 * 1024 * 1024
 """Of a request. Larger than any argument a model writes; the proxy's configuration has the same number."""
@@ -124,9 +124,13 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], hold: Hold
 async def reply(send: Send, status: int, body: Pieces, *headers: Header) -> None:
     """The whole response; a body is JSON."""
     described = (JSON,) if body else ()
-    everything = [*described, (b"content-length", b"%d" % size(body)), *headers]
+    length = size(body)
+    everything = [*described, (b"content-length", b"%d" % length), *headers]
     await send({"type": "http.response.start", "status": status, "headers": everything})
-    await send_pieces(send, body, last=True)
+    if length <= WRITE_BYTES:  # as most are
+        await send({"type": "http.response.body", "body": b"".join(body)})
+    else:
+        await send_pieces(send, body, last=True)
 
 
 async def send_pieces(send: Send, pieces: Pieces, *, last: bool) -> None:

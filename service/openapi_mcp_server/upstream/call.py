@@ -193,7 +193,8 @@ class Upstream:
         """To its end, or of a stream as far as it gets."""
         try:
             while not answer.is_full and (piece := await connection.read()):
-                await answer.add(piece, call.hold)
+                for _ in answer.add(piece):
+                    await answer.make_room(call.hold)
         except NoRoom as error:
             if answer.is_stream:
                 answer.cut = "where there was no room for more"
