@@ -26,7 +26,7 @@ NOT_TRIED = {
 }
 """Commands that no test here carries out, with the reason."""
 FAMILIES = (
-    (r"scripts/run (inspect|call|diff|completion|--help)", "ends"),
+    (r"scripts/run (inspect|call|doctor|diff|completion|--help)", "ends"),
     (r"scripts/run mock", "mocks"),
     (r"scripts/run\b", "serves"),
     (r"docker compose ", "stack"),  # scripts/stack-test and tests/test_compose.py start it

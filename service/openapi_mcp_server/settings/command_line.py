@@ -15,13 +15,17 @@ import msgspec
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.table import SETTINGS, Setting, by_topic
 
-Command = Literal["serve", "demo", "inspect", "call", "diff", "mock", "completion", "help", "version"]
+Command = Literal["serve", "demo", "inspect", "call", "doctor", "diff", "mock", "completion", "help", "version"]
 
 COMMANDS: tuple[Command, ...] = get_args(Command)
 COMMAND_OPTIONS: Mapping[str, tuple[str, bool, str]] = {
-    "--json": ("inspect diff", False, "the whole report as JSON"),
+    "--json": ("inspect doctor diff", False, "the whole report as JSON"),
+    "--document": ("doctor", False, "how fit a document is for agents, instead of a server"),
+    "--token-file": ("doctor", True, "file with the token that the server asks for"),
+    "--idle": ("doctor", True, "seconds for which a silent stream is watched [35]"),
+    "--origin": ("doctor", True, "origin of a web page that is to be allowed, as https://app.example.com"),
     "--fail-on-breaking": ("diff", False, "exit code 1 where a change breaks what a model is used to"),
-    "--server": ("call", True, "URL of a running server's MCP endpoint, instead of a document"),
+    "--server": ("call doctor", True, "URL of a running server's MCP endpoint, instead of a document"),
     "--output": ("call", True, "file for a picture or another binary answer"),
     "--mock": ("serve", False, "calls are answered from the documents, as mock does it; no API is asked"),
     "--seed": ("mock serve", True, "a whole number: which of the values that a schema allows are answered [0]"),
@@ -42,6 +46,10 @@ usage: openapi-mcp-server [serve] --spec-path FILE | --spec-url URL [option …]
        openapi-mcp-server call TOOL … --spec-path FILE [option …]
             one call, on a running server or straight from a document;
             arguments are name=value, name:=JSON or name=@FILE
+       openapi-mcp-server doctor --server URL [--idle SECONDS] [--json]
+            what is wrong with a running server, and with what is in front of it
+       openapi-mcp-server doctor --document --spec-path FILE
+            what makes a document hard for agents, by what it costs
        openapi-mcp-server diff OLD NEW [--fail-on-breaking] [option …]
             what becomes of the tools when a document is replaced; files or URLs
        openapi-mcp-server mock --spec-path FILE [option …]

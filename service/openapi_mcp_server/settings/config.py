@@ -91,6 +91,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -
     }
     strangers = tuple(misspelt(environ))
     needs_apis = command in {"serve", "inspect", "call", "mock"} and "--server" not in options
+    needs_apis = needs_apis or "--document" in options
     try:
         apis = configured(given, command, read_file) if needs_apis else ()
     except ConfigError as error:
