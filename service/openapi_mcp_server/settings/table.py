@@ -42,6 +42,11 @@ class Setting(msgspec.Struct, frozen=True):
         return self.read is boolean
 
     @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that it may be, where these are listed."""
+        return self.read.choices if isinstance(self.read, Choice) else ()
+
+    @property
     def config_field(self) -> str:
         return self.field or self.name.lower()
 
@@ -75,13 +80,19 @@ def boolean(value: str) -> bool:
             raise ValueError("must be true or false")
 
 
-def one_of(*choices: str) -> Reader:
-    def read(value: str) -> str:
-        if value.strip().lower() not in choices:
-            raise ValueError(f"must be one of {', '.join(choices)}")
+class Choice(msgspec.Struct, frozen=True):
+    """Reads one of several words, in any case."""
+
+    choices: tuple[str, ...]
+
+    def __call__(self, value: str) -> Any:  # noqa: ANN401 - the words are a Literal to whoever asks
+        if value.strip().lower() not in self.choices:
+            raise ValueError(f"must be one of {', '.join(self.choices)}")
         return value.strip().lower()
 
-    return read
+
+def one_of(*choices: str) -> Choice:
+    return Choice(choices)
 
 
 def auth_kind(value: str) -> str:
