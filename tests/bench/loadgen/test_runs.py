@@ -128,7 +128,9 @@ def test_an_interrupted_run_reports_what_it_has():
 
 
 def test_nothing_of_the_server_is_imported_but_what_makes_values_of_schemas():
-    code = "import sys, loadgen.__main__, loadgen.worker; print(*(n for n in sys.modules if n.startswith('openapi_mcp')))"
+    code = (
+        "import sys, loadgen.__main__, loadgen.worker; print(*(n for n in sys.modules if n.startswith('openapi_mcp')))"
+    )
     done = subprocess.run([sys.executable, "-c", code], env=environ(), capture_output=True, text=True, check=True)
     allowed = {"", ".mock", ".mock.levels", ".mock.patterns", ".mock.synthesis", ".openapi", ".openapi.json_schema"}
     assert set(done.stdout.split()) <= {f"openapi_mcp_server{name}" for name in allowed}
