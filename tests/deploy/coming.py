@@ -6,5 +6,3 @@ SETTINGS = {
     "SHARED_STATE",
 }
 """The worker's."""
-PROXY = {"PROXY_KEEPALIVE"}
-"""The proxy's, for proxy/defaults.env."""

@@ -35,7 +35,7 @@ def report(tools: ToolCatalog) -> dict[str, Any]:
     return {
         "tools": [_tool(tool, _credentials(tools, tool)) for tool in tools.tools.values()],
         "skipped": [
-            {"api": each.api, **msgspec.structs.asdict(each.operation)}  # pointer, method, path, reason
+            {"api": each.api, **msgspec.structs.asdict(each.operation)}  # pointer, method, path, reason, place
             for each in tools.skipped
         ],
         "apis": [_api(api) for api in tools.apis],
@@ -59,7 +59,9 @@ def lines(tools: ToolCatalog) -> Iterator[str]:
         yield ""
         yield "SKIPPED"
         for each in tools.skipped:
-            yield f"  {each.operation.method} {each.operation.path}: {each.operation.reason} ({each.operation.pointer})"
+            operation = each.operation
+            place = ", ".join(filter(None, (operation.place, operation.pointer)))
+            yield f"  {operation.method} {operation.path}: {operation.reason} ({place})"
     yield from _sent(tools)
     yield from _unmet(tools)
     for api in tools.apis:

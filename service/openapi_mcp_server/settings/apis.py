@@ -66,6 +66,17 @@ class ApiConfig(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+NO_CREDENTIALS: Mapping[str, Any] = {
+    "auth": Auth(),
+    "schemes": {},
+    "headers": (),
+    "query": (),
+    "forwarded": (),
+    "spec_auth": False,
+}
+"""What an API gets whose requests are to carry nothing; its document is fetched as before."""
+
+
 def configured(
     given: Mapping[str, Given], command: Command, read_file: ReadFile, environ: Mapping[str, str]
 ) -> tuple[ApiConfig, ...]:
