@@ -225,6 +225,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}  # that its document describes of answers: as written, by name in lower case
     title: str
     summary: str
+    tags: tuple[str, ...] = ()
 
     @property
     def is_safe(self) -> bool:

@@ -62,6 +62,7 @@ class WorkerApp:
     def __init__(
         self, mcp: App | None, health: Health, readiness: Readiness, visitors: Visitors, *, sse: App | None = None
     ) -> None:
+        self.page: App | None = None
         self._mcp = mcp
         self._sse = sse
         self._endpoints = " and ".join(path for path, app in (("/mcp", mcp), ("/sse", sse)) if app)
@@ -80,6 +81,8 @@ class WorkerApp:
             return self._sse(scope, receive, send)
         if path == "/health":
             return self._tell_health(scope, send)
+        if self.page and (path == "/" or path.startswith("/page/")):
+            return self.page(scope, receive, send)
         return self._tell(scope, send)
 
     async def _tell_health(self, scope: Scope, send: Send) -> None:
@@ -98,10 +101,11 @@ class WorkerApp:
         elif scope["method"] not in {"GET", "HEAD"}:
             await answer_other_method(send, path)
         else:
-            told = self._readiness.told(path) if path in PROBES else (200, self._told())
+            told = self._readiness.told(path) if path in PROBES else (200, self.told())
             await answer(send, *told, head=scope["method"] == "HEAD")
 
-    def _told(self) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
+        """What ``/health`` says."""
         return {
             "status": self._readiness.state,
             "version": __version__,

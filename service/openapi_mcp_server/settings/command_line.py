@@ -20,6 +20,7 @@ Command = Literal["serve", "demo", "inspect", "call", "help", "version"]
 COMMANDS: tuple[Command, ...] = get_args(Command)
 COMMAND_OPTIONS: Mapping[str, tuple[Command, bool, str]] = {
     "--json": ("inspect", False, "the whole report as JSON"),
+    "--html": ("inspect", True, "file for the report as a page to look at"),
     "--server": ("call", True, "URL of a running server's MCP endpoint, instead of a document"),
     "--output": ("call", True, "file for a picture or another binary answer"),
     "--api-only": ("demo", False, "only the demo API itself, without MCP"),

@@ -74,6 +74,16 @@ def boolean(value: str) -> bool:
             raise ValueError("must be true or false")
 
 
+def switch_or_auto(value: str) -> bool | None:
+    """None leaves it to the server."""
+    if value.strip().lower() == "auto":
+        return None
+    try:
+        return boolean(value)
+    except ValueError:
+        raise ValueError("must be auto, true or false") from None
+
+
 def one_of(*choices: str) -> Reader:
     def read(value: str) -> str:
         if value.strip().lower() not in choices:
@@ -367,6 +377,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("SESSION_ADDRESS", task_address, None, "host:port where the other tasks reach this one's proxy; or ecs"),
     Setting("ECS_CONTAINER_METADATA_URI_V4", text, None, "Set by ECS: where SESSION_ADDRESS=ecs learns the address"),
+    Setting(
+        "WEB_PAGE",
+        switch_or_auto,
+        "auto",
+        "The page at / for people: true, false, or auto: where only this machine reaches the server",
+    ),
     Setting("INBOUND_AUTH", not_yet("none"), None, "Must be none to listen on an address other machines reach"),
     Setting("SERVER_NAME", text, "openapi-mcp-server", "Name that clients are told"),
     Setting("SERVER_DEBUG", boolean, "false", "The same as LOG_LEVEL=DEBUG", "--debug"),
