@@ -23,7 +23,7 @@ export function byTag(catalog) {
 function folded(groups) {
   if (groups.length <= GROUPS) return groups;
   const rest = groups.slice(GROUPS - 1);
-  return [...groups.slice(0, GROUPS - 1), { name: `${number(rest.length)} more tags`, tokens: rest.reduce((sum, group) => sum + group.tokens, 0), tools: rest.flatMap((group) => group.tools) }];
+  return [...groups.slice(0, GROUPS - 1), { name: `${number(rest.length)} more tags`, tokens: rest.reduce((sum, group) => sum + group.tokens, 0), tools: rest.flatMap((group) => group.tools) }].sort((one, other) => other.tokens - one.tokens);
 }
 
 /** Squarified treemap (Bruls, Huizing, van Wijk 2000): rectangles of these sizes, none of them much longer than wide. */
@@ -76,7 +76,7 @@ export function Treemap({ groups: all, small = false }) {
             {inner.map((cell, at) => (
               <i style={percent({ x: (cell.x / (box.w * 2)) * 100, y: (cell.y / box.h) * 100, w: (cell.w / (box.w * 2)) * 100, h: (cell.h / box.h) * 100 })} title={`${cells[at].name}: ${number(cells[at].estimated_tokens)} tokens`} />
             ))}
-            {box.w > 7 && box.h > 9 && <span>{shown(group.name, 40)}<small>{compact(group.tokens)}</small></span>}
+            {box.w > 7 && box.h > 9 && <span>{shown(group.name, 40)}{box.h > (small ? 22 : 14) && <small>{compact(group.tokens)}</small>}</span>}
           </div>
         );
       })}

@@ -28,7 +28,7 @@ export function Overview({ catalog, query }) {
         <Card href="#/documents" title={notes === 1 ? "note" : "notes"} value={number(notes)}>{notes ? "repairs and oddities" : "nothing had to be repaired"}</Card>
         {unmet > 0 && <Card href="#/documents" title="without credentials" value={number(unmet)} tone="warn">what they need is not configured</Card>}
       </ul>
-      <section class="panel"><div class="formhead"><h3>What the list costs a model</h3><a href="#/cost">All of it</a></div>
+      <section class="panel"><div class="formhead"><h3>What the list costs a model</h3><a href="#/cost">More</a></div>
         <Treemap groups={byTag(catalog)} small />
       </section>
       {!report && <p class="hint">Choose a tool to see its arguments and call it. <kbd>/</kbd> searches, <kbd>↑</kbd> <kbd>↓</kbd> <kbd>Enter</kbd> move through the list. <a href="#/connect">Connect your client</a></p>}

@@ -1,5 +1,5 @@
 // A result as the client gets it.
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { bytes, number, readable, seconds, shown } from "./text.js";
 import { Chip, Json, Tabs } from "./ui.jsx";
 
@@ -15,11 +15,13 @@ export function Result({ outcome }) {
   const failed = Boolean(error || result?.isError);
   const coerced = meta[`${META}coerced`];
   const tabs = [];
+  const box = useRef();
+  useEffect(() => { box.current.scrollIntoView({ block: "nearest" }); }, [outcome]);
   if (result) tabs.push(["Content", () => <>{(result.content ?? []).map((content) => <Content content={content} />)}{!result.content?.length && <p class="quiet">No content.</p>}</>]);
   if (result?.structuredContent !== undefined) tabs.push(["Structure", () => <Json text={readable(result.structuredContent)} label="Structured content" />]);
   tabs.push(["JSON-RPC answer", () => <Json text={readable(reply)} label="The whole answer" />]);
   return (
-    <section class={`result ${failed ? "failed" : "good"}`} aria-label="Result" aria-live="polite">
+    <section ref={box} class={`result ${failed ? "failed" : "good"}`} aria-label="Result" aria-live="polite">
       <header>
         <h3>{failed ? (error ? "Refused" : "The tool reports an error") : "Result"}</h3>
         <Chip>{seconds(took)}</Chip><Chip>{bytes(size)}</Chip>
