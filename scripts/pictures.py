@@ -1,4 +1,4 @@
-"""Takes the pictures of the page that README shows, from the demo and from one larger document: ``pictures.py [FILE]``."""
+"""Takes the pictures of the page that README shows, of the demo and of one larger document: ``pictures.py [FILE]``."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def pictures_of_demo(url: str) -> None:
 
 
 def pictures_of(document: str) -> None:
-    with started("--spec-path", document, "--api-url", "https://api.example.com", "--transport", "http", "--port", "0") as server:
+    with started(
+        "--spec-path", document, "--api-url", "https://api.example.com", "--transport", "http", "--port", "0"
+    ) as server:
         url = server.url.removesuffix("mcp")
         with page_of(url, WIDE, "light") as page:
             page.goto(f"{url}#/cost")

@@ -18,13 +18,16 @@ from openapi_mcp_server.settings.table import SETTINGS
 from processes import CHECKOUT, PAGES, START_SECONDS, Server, environment
 
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*=")
+METHODS = {"tools/call", "tools/list", "prompts/get"}
+"""Methods of MCP that look like paths."""
 NOT_TRIED = {
     "scripts/run call getPet petId=1 --spec-path openapi.yaml --api-url https://api.example.com": "it needs that API",
     "docker build -t openapi-mcp-server:latest .": "tests/test_image.py builds it",
 }
 """Commands that no test here carries out, with the reason."""
 FAMILIES = (
-    (r"scripts/run (inspect|call|--help)", "ends"),
+    (r"scripts/run (inspect|call|doctor|diff|completion|--help)", "ends"),
+    (r"scripts/run mock", "mocks"),
     (r"scripts/run\b", "serves"),
     (r"docker compose ", "stack"),  # scripts/stack-test and tests/test_compose.py start it
     (r"docker run ", "container"),  # tests/test_image.py and tests/proxy start the images
@@ -137,6 +140,15 @@ def test_a_documented_server_serves(command: str, folder: Path):
             killed(process)
 
 
+@pytest.mark.parametrize("command", of("mocks"))
+def test_a_documented_mock_answers(command: str, folder: Path):
+    with typed(command, folder) as process:
+        try:
+            assert "http://127.0.0.1:" in str(Server(process).wait_for(" is answered at ")["message"])
+        finally:
+            killed(process)
+
+
 @pytest.fixture(scope="module")
 def demo(folder: Path) -> Iterator[str]:
     with typed("scripts/run", folder) as process:
@@ -219,3 +231,14 @@ def headings(page: Path) -> set[str]:
     """As GitHub names their anchors."""
     titles = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_every_path_in_back_quotes_is_there(page: str):
+    text = re.sub(r"```.*?```", "", (CHECKOUT / page).read_text("utf-8"), flags=re.DOTALL)
+    bases = (CHECKOUT, CHECKOUT / "service" / "openapi_mcp_server")
+    paths = set(re.findall(r"`([a-z_.][\w.-]*/[\w./-]*)`", text)) - METHODS
+    lost = [
+        path for path in paths if not any((base / f"{path}{end}").exists() for base in bases for end in ("", ".py"))
+    ]
+    assert sorted(lost) == []

@@ -65,7 +65,7 @@ BOOK: dict[str, Any] = {
     "measures": "/metrics",
     # images
     "nginx": "nginx:1.28",
-    "Prometheus": "prom/prometheus:v2.53.3",
+    "Prometheus": "prom/prometheus:v3.11.3",
     "X-Ray's daemon": "public.ecr.aws/xray/aws-xray-daemon:3.x",
     "version": "0.2.0",
     "the proxy's user": 101,

@@ -45,7 +45,9 @@ def test_everything_of_it_is_kept_from_pages_of_other_origins(site, path):
 
 
 @pytest.mark.parametrize("path", ALL)
-@pytest.mark.parametrize(("headers", "status"), [({"host": "evil.example"}, 421), ({"origin": "http://evil.example"}, 403)])
+@pytest.mark.parametrize(
+    ("headers", "status"), [({"host": "evil.example"}, 421), ({"origin": "http://evil.example"}, 403)]
+)
 def test_a_name_or_an_origin_that_is_not_allowed_gets_nothing(site, path, headers, status):
     reply = httpx2.get(site.rstrip("/") + path, headers=headers)
     assert (reply.status_code, "Pet" in reply.text) == (status, False)
@@ -63,7 +65,9 @@ def test_nothing_of_it_is_written_in_line():
     assert not re.search(rb"<script(?![^>]*src=)|<style|\son\w+=|\sstyle=", asset("page.html"))
 
 
-@pytest.mark.parametrize("path", ["/page", "/page/", "/page/../settings", "/page/tools/none", "/page/tools/", "/page/page.html"])
+@pytest.mark.parametrize(
+    "path", ["/page", "/page/", "/page/../settings", "/page/tools/none", "/page/tools/", "/page/page.html"]
+)
 def test_what_it_has_not_is_404(site, path):
     assert httpx2.get(site.rstrip("/") + path).status_code == 404
 
@@ -133,7 +137,12 @@ def test_what_cannot_be_is_refused_by_name(argv, said):
 
 
 def test_health_counts_a_call(site):
-    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "searchPets", "arguments": {"q": "x"}}}
+    call = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": "searchPets", "arguments": {"q": "x"}},
+    }
     assert httpx2.post(f"{site}mcp", json=call).status_code == 200
     told = httpx2.get(f"{site}page/health.json").json()
     assert (told["status"], told["in_flight"], told["workers"]) == ("ready", 0, 1)

@@ -17,7 +17,9 @@ from processes import CHECKOUT, run
 SOURCE = CHECKOUT / "page"
 
 
-@pytest.mark.skipif(not (SOURCE / "node_modules").exists(), reason="no npm packages of page/: scripts/test installs them")
+@pytest.mark.skipif(
+    not (SOURCE / "node_modules").exists(), reason="no npm packages of page/: scripts/test installs them"
+)
 def test_what_is_checked_in_is_what_its_source_builds(tmp_path):
     done = subprocess.run([NODE, SOURCE / "build.mjs", tmp_path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -16,7 +16,8 @@ from openapi_mcp_server.gateway import Gateway
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.memory import CALL_BYTES, LEAST_BYTES, MESSAGE_BYTES, Budget, Hold
 from openapi_mcp_server.server.events import WRITE_BYTES, slices
-from openapi_mcp_server.server.posts import BODY_BYTES, principal
+from openapi_mcp_server.server.posts import BODY_BYTES
+from openapi_mcp_server.server.proxies import Proxies
 from scripted import ScriptedApi, Silence, gateway, ok, tool
 from served import endpoint
 from sessions import Http, Server, request, sse_server
@@ -291,4 +292,4 @@ def test_who_does_not_read_its_answers_is_counted_for_them() -> None:
 )
 def test_a_client_is_its_address_as_the_proxy_knows_it(peer: str, header: bytes | None, expected: str) -> None:
     headers = {} if header is None else {b"x-forwarded-for": header}
-    assert principal({"client": (peer, 1234)}, headers) == expected
+    assert Proxies().seen({"client": (peer, 1234)}, headers).client == expected

@@ -58,7 +58,11 @@ class Watched:
         page.on("console", lambda said: self._note(said.type, said.text))
 
     def _note(self, kind: str, text: str) -> None:
-        if "Content Security Policy" in text or "TrustedHTML" in text or (kind == "error" and "status of 4" not in text):
+        if (
+            "Content Security Policy" in text
+            or "TrustedHTML" in text
+            or (kind == "error" and "status of 4" not in text)
+        ):
             self.problems.append(text)
 
     def foreign(self, url: str) -> list[str]:

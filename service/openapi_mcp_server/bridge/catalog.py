@@ -8,8 +8,18 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from openapi_mcp_server.bridge import names, overrides, security, servers, text
-from openapi_mcp_server.bridge.model import ApiSummary, BaseUrl, KeyPlace, Origin, SkippedTool, Tool, ToolCatalog
+from openapi_mcp_server.bridge.model import (
+    ApiSummary,
+    BaseUrl,
+    KeyPlace,
+    Origin,
+    SkippedTool,
+    Subject,
+    Tool,
+    ToolCatalog,
+)
 from openapi_mcp_server.bridge.overrides import Entries, Told
+from openapi_mcp_server.bridge.policy import EVERYTHING, Rule
 from openapi_mcp_server.bridge.schemas import inputs
 from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
 from openapi_mcp_server.bridge.schemas.edits import removable_parts
@@ -51,6 +61,7 @@ class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
     auth: Auth = Auth()
     strict_auth: bool = False
     overrides: Entries = {}
+    rule: Rule = EVERYTHING  # what it does not permit is served to nobody
 
 
 class _Candidate(msgspec.Struct, frozen=True):
@@ -95,6 +106,8 @@ def build(
         summaries.append(_summary(source, api, outcome, key_place))
         tools.update({tool.name: tool for tool in outcome.tools})
         skipped += [SkippedTool(api=source.name, operation=each) for each in outcome.skipped]
+    if unused := _unused_selectors(sources, candidates):
+        summaries[0] = msgspec.structs.replace(summaries[0], notes=(*unused, *summaries[0].notes))
     return ToolCatalog(apis=tuple(summaries), tools=tools, skipped=tuple(skipped))
 
 
@@ -118,6 +131,26 @@ def _unique_names(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_C
             for each in own
         ]
     )
+
+
+def _unused_selectors(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_Candidate]]) -> list[Note]:
+    """A note for each selector of the operator's rule that selects nothing: a name misspelt in DENY_OPERATIONS leaves
+    open what it was to close."""
+    rule = sources[0].rule if sources else EVERYTHING
+    missing = {
+        "ALLOW_OPERATIONS": list(dict.fromkeys(rule.allow)),
+        "DENY_OPERATIONS": list(dict.fromkeys(rule.deny)),
+    }
+    if any(missing.values()):
+        for source, own in zip(sources, candidates, strict=True):
+            for subject in (_subject(each, source) for each in own):
+                for selectors in missing.values():
+                    selectors[:] = [one for one in selectors if not one.selects(subject)]
+    return [
+        Note(pointer="#/paths", kind="override_unused", message=f"{setting}: {one.shown} selects no operation")
+        for setting, selectors in missing.items()
+        for one in selectors
+    ]
 
 
 def _place_notes(place: Place) -> list[Note]:
@@ -153,7 +186,7 @@ def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate
     outcome.notes += overrides.unused(source.overrides, source.description)
     size = 0
     for name, candidate in named:
-        if not _is_wanted(candidate, source):
+        if not _is_wanted(candidate, source) or not source.rule.permits(_subject(candidate, source)):
             outcome.filtered += 1
             continue
         try:
@@ -162,7 +195,7 @@ def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate
         except SpecError as error:
             outcome.skipped.append(_skipped(candidate.operation, error))
             continue
-        outcome.tools.append(compiled.tool)
+        outcome.tools.append(msgspec.structs.replace(compiled.tool, subject=_subject(candidate, source)))
         size += len(memoryview(compiled.tool.entry))
         if size > DOCUMENT_BYTES and api.limits != LEAST_LIMITS:
             api = msgspec.structs.replace(api, limits=LEAST_LIMITS)
@@ -174,10 +207,26 @@ def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate
 
 def _is_wanted(candidate: _Candidate, source: ApiSource) -> bool:
     """Any tag of INCLUDE_TAGS, where it is set, and none of EXCLUDE_TAGS, which wins."""
-    own = candidate.told.overrides.tags
-    tags = set(candidate.operation.tags if own is None else own)
+    tags = set(_tags(candidate))
     return (not source.include_tags or not tags.isdisjoint(source.include_tags)) and tags.isdisjoint(
         source.exclude_tags
+    )
+
+
+def _tags(candidate: _Candidate) -> tuple[str, ...]:
+    own = candidate.told.overrides.tags
+    return candidate.operation.tags if own is None else own
+
+
+def _subject(candidate: _Candidate, source: ApiSource) -> Subject:
+    operation = candidate.operation
+    return Subject(
+        api=source.name,
+        method=operation.method,
+        path=operation.path,
+        operation_id=operation.operation_id or "",
+        tags=_tags(candidate),
+        scopes=candidate.told.overrides.scopes or (),
     )
 
 

@@ -197,6 +197,17 @@ class OutputContract(msgspec.Struct, frozen=True, kw_only=True):
     wrapped: bool
 
 
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """What rules may look at. ``scopes``: all of them are needed (``x-mcp-scopes``)."""
+
+    api: str
+    method: str
+    path: str
+    operation_id: str = ""
+    tags: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+
+
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
     """One operation compiled: its list entry is bytes, its request only has holes to fill.
 
@@ -226,6 +237,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     summary: str
     tags: tuple[str, ...] = ()
+    fixed: Mapping[str, Any] = {}  # values of arguments that no model sees or chooses
+    subject: Subject = Subject(api="", method="", path="")  # as the rules of `openapi_mcp_server.bridge.policy` see it
 
     @property
     def is_safe(self) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from openapi_mcp_server.bridge import accept, security, servers, text
 from openapi_mcp_server.bridge.bodies import body_shape
 from openapi_mcp_server.bridge.bodies.body_shape import BodyShape, Field
+from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.model import (
     RESPONSE_FILTER,
     SAFE_METHODS,
@@ -24,9 +25,9 @@ from openapi_mcp_server.bridge.model import (
     Tool,
 )
 from openapi_mcp_server.bridge.names import BODY, Wire, argument_names, free
-from openapi_mcp_server.bridge.overrides import Overrides
+from openapi_mcp_server.bridge.overrides import Fixed, Overrides
 from openapi_mcp_server.bridge.parameters import encoders, path_template
-from openapi_mcp_server.bridge.schemas import inputs, outputs
+from openapi_mcp_server.bridge.schemas import inputs, outputs, validation
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
 from openapi_mcp_server.bridge.schemas.edits import cleaned, decode, encode, or_empty
 from openapi_mcp_server.bridge.schemas.inputs import Argument, described, exemplified
@@ -45,6 +46,8 @@ _FILTER = Argument(
     required=False,
 )
 _NAME_SHOWN = 200
+_FAULT_SHOWN = 300
+_FIXED_SCHEMA_BYTES = 1024 * 1024
 """Characters of a parameter's own name in the description of its argument."""
 
 
@@ -110,6 +113,7 @@ class _Inputs(msgspec.Struct, frozen=True):
     told: bytes
     notes: list[Note]
     filterable: bool
+    fixed: dict[str, Any]
 
 
 _ANNOTATIONS = {
@@ -124,7 +128,7 @@ method promises that it only adds."""
 def compile_operation(operation: Operation, name: str, overrides: Overrides, api: Api) -> Compiled:
     """The tool; raises SpecError with the place in the document if the operation cannot be one."""
     base = servers.operation_base(operation, api.base, api.servers, api.allowed_origins)
-    inputs = _inputs(operation, api, frozenset(overrides.multi_segment))
+    inputs = _inputs(operation, api, overrides)
     holes = {slot.name: index for index, slot in enumerate(inputs.slots) if slot.location == "path"}
     path = path_template.compiled(base.path, operation.path, holes, operation.pointer)
     output = outputs.build(operation, api.responses, api.limits.output_bytes, filterable=inputs.filterable)
@@ -149,6 +153,7 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
         entry=entry,
         digest=digest,
         filterable=inputs.filterable,
+        fixed=inputs.fixed,
         headers=_described_headers(operation),
         title=title or name,
         summary=text.line(operation.summary or operation.description, text.TITLE_LIMIT),
@@ -157,9 +162,9 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
     return Compiled(tool, tuple(notes))
 
 
-def _inputs(operation: Operation, api: Api, spanning: frozenset[str]) -> _Inputs:
+def _inputs(operation: Operation, api: Api, overrides: Overrides) -> _Inputs:
     notes: list[Note] = []
-    sendable = _sendable(operation, api, spanning, notes)
+    sendable = _sendable(operation, api, frozenset(overrides.multi_segment), notes)
     shape = _shape(operation, api, notes)
     fields = shape.fields if shape else ()
     wires = [Wire(parameter.name, parameter.location) for parameter in sendable]
@@ -175,6 +180,8 @@ def _inputs(operation: Operation, api: Api, spanning: frozenset[str]) -> _Inputs
     if filterable:
         arguments.append(_FILTER)
     definitions = api.patches if shape and shape.is_patch else api.requests
+    fixed = _fixed(operation, arguments, overrides.arguments, definitions)
+    arguments = [argument for argument in arguments if argument.name not in overrides.arguments]
     contract, told = _contract(operation, arguments, definitions, api.limits.input_bytes, notes)
     return _Inputs(
         slots=tuple(api.slots.of(name, parameter) for name, parameter in shared),
@@ -183,7 +190,31 @@ def _inputs(operation: Operation, api: Api, spanning: frozenset[str]) -> _Inputs
         told=told,
         notes=notes,
         filterable=filterable,
+        fixed=fixed,
     )
+
+
+def _fixed(
+    operation: Operation, arguments: Sequence[Argument], chosen: Mapping[str, Fixed], definitions: inputs.Source
+) -> dict[str, Any]:
+    """The values that are fixed. An operation whose arguments cannot be fixed as they were to be is not served."""
+    known = {argument.name: argument for argument in arguments}
+    values = {}
+    for name, each in chosen.items():
+        argument = known.get(name)
+        if argument is None:
+            problem = f"has no argument {name!r} that could be fixed; there are {', '.join(known) or 'none'}"
+            raise SpecError(operation.pointer, text.line(problem, _FAULT_SHOWN))
+        if isinstance(each.value, msgspec.UnsetType):
+            if argument.required:
+                raise SpecError(operation.pointer, f"the argument {name!r} is required: give it a value")
+            continue
+        value = exact_json.decode(bytes(each.value))
+        schema = inputs.build([argument], definitions, _FIXED_SCHEMA_BYTES).checked
+        if not validation.compiled(schema, len(bytes(each.value))).is_valid({name: value}):
+            raise SpecError(operation.pointer, f"the value that is fixed for the argument {name!r} does not fit it")
+        values[name] = value
+    return values
 
 
 def _answers_json(operation: Operation, api: Api) -> bool:

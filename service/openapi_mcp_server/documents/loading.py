@@ -19,11 +19,11 @@ from openapi_mcp_server.bridge import catalog, overrides, security
 from openapi_mcp_server.bridge.catalog import ApiSource
 from openapi_mcp_server.bridge.model import BaseUrl, Origin, ToolCatalog, base_url
 from openapi_mcp_server.bridge.results.budget import BYTES_PER_TOKEN
-from openapi_mcp_server.documents import source
+from openapi_mcp_server.documents import policies, source
 from openapi_mcp_server.documents.other_files import Parts
 from openapi_mcp_server.errors import ConfigError, SpecError
 from openapi_mcp_server.openapi import operations
-from openapi_mcp_server.openapi.model import Note
+from openapi_mcp_server.openapi.model import ApiDescription, Note
 from openapi_mcp_server.openapi.text import overlay
 from openapi_mcp_server.openapi.text.document import Document, parse
 from openapi_mcp_server.settings.apis import ApiConfig, Auth
@@ -70,6 +70,7 @@ class Documents:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._rule = address_rule(config)
+        self._permitted = policies.rule(config)
         self._folders = [Path(folder) for folder in config.allowed_spec_dirs]
         self._places = [_place(api, self._rule) for api in config.apis]
         self._origins: dict[str, Origin] = {}
@@ -84,6 +85,15 @@ class Documents:
         self._last = _Parsed(digest, parts, None)
         self._origins = {api.name: api.base.origin for api in tools.apis}
         return tools
+
+    async def described(self) -> list[tuple[Document, ApiDescription]]:
+        """Each document as it was read, and its operations with all that is said of answers. Raises as `read` does."""
+        found = []
+        for api, texts in zip(self._config.apis, await self._texts(), strict=True):
+            document, _ = self._document(api, texts, [])
+            with _named(api.location):
+                found.append((document, operations.describe(document, exact_answers=True)))
+        return found
 
     async def read_again(self) -> ToolCatalog | None:
         """None if every byte is what it was; it is parsed in a thread if not. Raises as `read` does, for what could not
@@ -140,12 +150,9 @@ class Documents:
 
     def _source(self, api: ApiConfig, place: _Place, texts: _Texts, parts: list[Parts]) -> ApiSource:
         config = self._config
+        document, notes = self._document(api, texts, parts)
         with _named(api.location):
-            document = parse(texts.document)
-        document, notes = _overlaid(document, api, texts.overlays)
-        parts.append(Parts(api.location, self._folders))
-        with _named(api.location):  # after the overlays: they see the root document as it was written
-            description = operations.describe(parts[-1].bundled(document))
+            description = operations.describe(document)
         with _named(api.overrides):
             told = overrides.read(texts.overrides) if api.overrides else {}
         return ApiSource(
@@ -160,7 +167,17 @@ class Documents:
             auth=api.auth,
             strict_auth=config.strict_auth,
             overrides=told,
+            rule=self._permitted,
         )
+
+    def _document(self, api: ApiConfig, texts: _Texts, parts: list[Parts]) -> tuple[Document, list[Note]]:
+        """With its overlays and its other files."""
+        with _named(api.location):
+            document = parse(texts.document)
+        document, notes = _overlaid(document, api, texts.overlays)
+        parts.append(Parts(api.location, self._folders))
+        with _named(api.location):  # after the overlays: they see the root document as it was written
+            return parts[-1].bundled(document), notes
 
     def _require_usable(self, tools: ToolCatalog) -> None:
         """What the first call would stumble over, and what nobody would see: a document that takes an API's

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import msgspec
-
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.bridge.report import report
 from openapi_mcp_server.page.activity import Activity

@@ -13,7 +13,7 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,7 +26,10 @@ from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge import catalog
 from openapi_mcp_server.bridge.catalog import ApiSource
 from openapi_mcp_server.bridge.model import ToolCatalog, base_url
+from openapi_mcp_server.bridge.results import redaction
+from openapi_mcp_server.bridge.results.redaction import Redaction
 from openapi_mcp_server.demo.app import DemoApp, document
+from openapi_mcp_server.documents import policies
 from openapi_mcp_server.documents.loading import Documents, address_rule, credentials, report
 from openapi_mcp_server.documents.refresh import Refresh, running
 from openapi_mcp_server.errors import ConfigError
@@ -43,17 +46,22 @@ from openapi_mcp_server.process.tasks import peers
 from openapi_mcp_server.process.watchdog import guarded
 from openapi_mcp_server.server import connections, ports
 from openapi_mcp_server.server.app import Health, Readiness, WorkerApp
+from openapi_mcp_server.server.connections import App
 from openapi_mcp_server.server.cors import for_pages
+from openapi_mcp_server.server.limits import Limits
 from openapi_mcp_server.server.metrics_port import Watched, watch
+from openapi_mcp_server.server.principals.guarding import anybody, guarding
 from openapi_mcp_server.server.sse import http_sse
 from openapi_mcp_server.server.stdio import claim_stdout, serve_stdio
 from openapi_mcp_server.server.streamable_http import streamable_http
-from openapi_mcp_server.server.visitors import allowed
+from openapi_mcp_server.server.visitors import Visitors, allowed
+from openapi_mcp_server.settings.apis import Auth
 from openapi_mcp_server.settings.config import Config
 from openapi_mcp_server.upstream.addresses import CheckedDialler
 from openapi_mcp_server.upstream.call import Asking, Upstream
 
 if TYPE_CHECKING:
+    from openapi_mcp_server.mock.app import MockApp
     from openapi_mcp_server.observe.metrics.metrics import Metrics
     from openapi_mcp_server.page.app import Page
 
@@ -143,9 +151,17 @@ def run(config: Config, ready: Callable[[], None] = _nobody_asked, beat: Callabl
     for warning in config.warnings:
         logger.warning(warning)
     allowed(config)  # raises for what cannot be used, before anything is started
+    policies.policy(config)
+    _redaction(config)
     stop = Stop(ready, beat)
-    anyio.run(_demo if config.command == "demo" else _serve, config, stop, backend="trio")
+    anyio.run(_main(config), config, stop, backend="trio")
     return 1 if stop.forced else 0
+
+
+def _main(config: Config) -> Callable[[Config, Stop], Awaitable[None]]:
+    if config.command == "serve":
+        return _serve_mocked if "--mock" in config.options else _serve
+    return _demo if config.command == "demo" else _mock
 
 
 def _bind(config: Config) -> Listeners:
@@ -171,7 +187,7 @@ async def _demo(config: Config, stop: Stop) -> None:
         listener = ports.bind(config.host, config.port)
         logger.info("the demo API is at %s", ports.url(listener))
         async with _until_signal(stop):
-            await _serve_demo_api(listener, stop.requested, config.shutdown_grace_seconds)
+            await _serve_api(DemoApp(), listener, stop.requested, config.shutdown_grace_seconds)
         return
     listeners = _bind(config)
     api_listener = ports.bind("127.0.0.1", 0)
@@ -181,16 +197,54 @@ async def _demo(config: Config, stop: Stop) -> None:
         description=operations.describe(parse(document())),
     )
     tools = catalog.build([source], response_filter=config.response_filter)
+    await _serve_in_front(DemoApp(), api_listener, config, stop, tools, listeners)
+
+
+async def _mock(config: Config, stop: Stop) -> None:
+    """The configured documents as APIs, without MCP."""
+    listener = ports.bind(config.host, config.port)
+    app = await _mocked(config)
+    for api, path in zip(config.apis, app.paths, strict=True):
+        logger.info("%s is answered at %s%s", api.name, ports.url(listener), path)
+    async with _until_signal(stop):
+        await _serve_api(app, listener, stop.requested, config.shutdown_grace_seconds)
+
+
+async def _serve_mocked(config: Config, stop: Stop) -> None:
+    """The tools of the configured documents, in front of a mock of their APIs. No credentials are sent anywhere."""
+    listeners = _bind(config)
+    listener = ports.bind("127.0.0.1", 0)
+    app = await _mocked(config)
+    apis = [
+        msgspec.structs.replace(api, base_url=ports.url(listener) + path, auth=Auth(), allowed_servers=())
+        for api, path in zip(config.apis, app.paths, strict=True)
+    ]
+    ours = msgspec.structs.replace(config, apis=tuple(apis), allow_private_networks=True)
+    await _serve_in_front(app, listener, ours, stop, await Documents(ours).read(), listeners)
+
+
+async def _mocked(config: Config) -> MockApp:
+    from openapi_mcp_server.mock.app import MockApp, seed  # noqa: PLC0415 - for those who want it
+
+    chosen = seed(config.options.get("--seed", "0"))
+    described = await Documents(config).described()
+    return MockApp([(api.name, *each) for api, each in zip(config.apis, described, strict=True)], chosen)
+
+
+async def _serve_in_front(
+    app: App, listener: socket.socket, config: Config, stop: Stop, tools: ToolCatalog, listeners: Listeners
+) -> None:
+    """An API of our own on a loopback port, and its tools in front of it."""
     served = anyio.Event()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_serve_demo_api, api_listener, served, 1.0)
-        # The one private address that the demo needs is its own.
+        tasks.start_soon(_serve_api, app, listener, served, 1.0)
+        # The one private address that is needed is that of the API.
         await _serve_tools(msgspec.structs.replace(config, allow_private_networks=True), stop, tools, listeners)
         served.set()
 
 
-async def _serve_demo_api(listener: socket.socket, until: anyio.Event, grace_seconds: float) -> None:
-    await connections.serve(DemoApp(), listener, until=until.wait, grace_seconds=grace_seconds)
+async def _serve_api(app: App, listener: socket.socket, until: anyio.Event, grace_seconds: float) -> None:
+    await connections.serve(app, listener, until=until.wait, grace_seconds=grace_seconds)
 
 
 @asynccontextmanager
@@ -207,6 +261,10 @@ async def opened(
         server=ServerInfo(name=config.server_name, version=__version__),
         call_seconds=config.message_timeout_seconds,
         page_size=config.tools_page_size,
+        anybody=anybody(policies.policy(config)).permit,
+        private=config.inbound.kind != "none",
+        redaction=_redaction(config),
+        tell_arguments=config.audit == "arguments",
         prompts=config.operation_prompts,
         validate_output=config.validate_output,
         result_budget_bytes=config.result_budget_bytes,
@@ -218,6 +276,7 @@ async def opened(
         attempt_seconds=config.http_timeout_seconds,
         retries=config.http_retries,
         breaker=config.http_breaker,
+        rate=config.api_rate_limit,
     )
     async with Upstream(CheckedDialler(address_rule(config)), asking) as upstream:
         gateway = Gateway(tools, how, send=upstream.send, authorize=authorize, observe=observe, trace=trace)
@@ -238,9 +297,11 @@ async def _serve_tools(
     async with AsyncExitStack() as stack:
         watched = await stack.enter_async_context(watch(listeners.metrics, allowed(config)))  # first in, last out
         observe: Observe = tally
+        if config.audit in {"calls", "arguments"} or (config.audit == "auto" and config.inbound.kind != "none"):
+            observe = to_each(tally, logs.audit_logger(_redaction(config)))
         if watched.metrics is not None:
             watched.metrics.load(tools)
-            observe = to_each(tally, watched.metrics)
+            observe = to_each(observe, watched.metrics)
         views = Views(Health(tools), _page(config, tools))
         if views.page is not None:
             observe = to_each(observe, views.page.activity)
@@ -323,11 +384,14 @@ async def _serve_http(
     config: Config, stop: Stop, gateway: Gateway, views: Views, listener: socket.socket, watched: Watched
 ) -> None:
     readiness, metrics = watched
-    visitors = allowed(config)
+    limits = Limits.of(config)
     async with (
-        streamable_http(gateway, visitors, draining=readiness.is_draining) as mcp,
+        _visitors(config) as visitors,
+        streamable_http(gateway, visitors, readiness.is_draining, limits) as mcp,
         peers(config) as others,
-        http_sse(gateway, visitors, worker=config.worker or 0, prefix=config.public_path_prefix, peers=others) as sse,
+        http_sse(
+            gateway, visitors, worker=config.worker or 0, prefix=config.public_path_prefix, peers=others, limits=limits
+        ) as sse,
         _until_signal(stop),
         anyio.create_task_group() as tasks,
     ):
@@ -384,6 +448,20 @@ def _now(config: Config, gateway: Gateway, app: WorkerApp) -> dict[str, Any]:
         "in_flight": gateway.in_flight,
         "grace_seconds": config.shutdown_grace_seconds,
     }
+
+
+def _redaction(config: Config) -> Redaction | None:
+    try:
+        return redaction.of(config.redact)
+    except ValueError as error:
+        raise ConfigError("REDACT", str(error)) from None
+
+
+@asynccontextmanager
+async def _visitors(config: Config) -> AsyncIterator[Visitors]:
+    policy = policies.policy(config)
+    async with guarding(config, policy, address_rule(config)) as guard:
+        yield msgspec.structs.replace(allowed(config), guard=guard, anybody=anybody(policy))
 
 
 async def _give_up_later(gateway: Gateway, seconds: float) -> None:

@@ -64,6 +64,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     answer_bytes: int = ANSWER_LIMIT
     retries: int = default("HTTP_RETRIES")
     breaker: bool = default("HTTP_BREAKER")
+    rate: float | None = None  # requests a second to each API
 
 
 class Upstream:
@@ -118,7 +119,9 @@ class Upstream:
         gate = self._gates.get(origin)
         if gate is None:
             how = self._asking
-            gate = self._gates[origin] = Gate(origin, connections=how.max_connections, breaks=how.breaker)
+            gate = self._gates[origin] = Gate(
+                origin, connections=how.max_connections, breaks=how.breaker, rate=how.rate
+            )
         return gate
 
     def _pause(
