@@ -49,7 +49,7 @@ def test_one_file_holds_its_report_as_data_that_no_document_can_leave(one_file):
     assert one_file.count("<script") == one_file.count("</script>") == 2
     data = re.search(r'<script type="application/json" id="report">(.*?)</script>', one_file)
     told = msgspec.json.decode(data[1])
-    assert told["apis"][0]["title"] == "</script><script>alert(1)</script><!--"
+    assert told["tools"][0]["tags"] == ["</script><script>alert(1)</script><!--"]
     assert [entry["name"] for entry in told["entries"]] == ["get"]
 
 

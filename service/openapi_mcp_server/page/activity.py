@@ -80,7 +80,8 @@ class Activity:
         if record.tool in self._tools or len(self._tools) < TOOLS:
             self._tools.setdefault(record.tool, _Numbers()).add(record)
 
-    def told(self) -> dict[str, Any]:
+    def told(self, shows: Callable[[str], bool] = lambda _: True) -> dict[str, Any]:
+        """``shows``: whether numbers of a tool are for whoever asks; the series is of all calls together."""
         now = self._clock()
         return {
             "series_seconds": SERIES_SECONDS,
@@ -89,8 +90,8 @@ class Activity:
                 for second, calls, errors in self._series
                 if int(now) - second < SERIES_SECONDS
             ],
-            "tools": [numbers.told(name) for name, numbers in self._tools.items()],
-            "failures": [_failure(now - at, record) for at, record in reversed(self._failures)],
+            "tools": [numbers.told(name) for name, numbers in self._tools.items() if shows(name)],
+            "failures": [_failure(now - at, record) for at, record in reversed(self._failures) if shows(record.tool)],
         }
 
 

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from openapi_mcp_server.bridge.model import ToolCatalog
-from openapi_mcp_server.bridge.report import report
+from openapi_mcp_server.bridge.policy import Permit
+from openapi_mcp_server.bridge.report import report_to, sees_all
 from openapi_mcp_server.page.activity import Activity
 from openapi_mcp_server.page.files import POLICY, TRUSTED, asset
 from openapi_mcp_server.server import fields
@@ -63,34 +64,47 @@ class Page:
         return self._admit(scope, send)
 
     async def _admit(self, scope: Scope, send: Send) -> None:
-        """The files are the same on every server, and say nothing of this one."""
+        """The files are the same on every server and say nothing of this one: they ask for the token."""
+        headers = fields.by_name(scope["headers"])
         try:
-            self._visitors.check(fields.by_name(scope["headers"]))
+            self._visitors.check(headers)
+            if scope["path"] in self._files:
+                await self._send_file(scope, send)
+                return
+            entrant = await self._visitors.enter(scope, headers)
         except Refusal as refusal:
             await refuse(send, refusal)
         else:
-            await self._answer(scope, send)
+            await self._answer(scope, send, entrant.principal.permit)
 
-    async def _answer(self, scope: Scope, send: Send) -> None:
+    async def _send_file(self, scope: Scope, send: Send) -> None:
+        if scope["method"] in {"GET", "HEAD"}:
+            await _send_file(send, *self._files[scope["path"]], head=scope["method"] == "HEAD")
+        else:
+            await answer_other_method(send, scope["path"])
+
+    async def _answer(self, scope: Scope, send: Send, permit: Permit) -> None:
         path, head = scope["path"], scope["method"] == "HEAD"
         if scope["method"] not in {"GET", "HEAD"}:
             await answer_other_method(send, path)
-        elif path in self._files:
-            await _send_file(send, *self._files[path], head=head)
-        elif (told := self._told(path)) is not None:
+        elif (told := self._told(path, permit)) is not None:
             await answer(send, 200, told, *_ISOLATED, head=head)
         else:
             await answer(send, 404, {"error": "the page has nothing here"}, *_ISOLATED, head=head)
 
-    def _told(self, path: str) -> dict[str, Any] | None:
+    def _told(self, path: str, permit: Permit) -> dict[str, Any] | None:
         if path == "/page/catalog.json":
             now = self._now()
-            return report(self._tools) | {"name": now["name"], "version": now["version"]}
+            return report_to(permit, self._tools) | {"name": now["name"], "version": now["version"]}
         if path == "/page/health.json":
-            return self._now() | self.activity.told()
-        if path.startswith(_ENTRY) and (tool := self._tools.tools.get(path[len(_ENTRY) :])):
-            return {"entry": tool.entry}
-        return None
+            return self._now() | self.activity.told(lambda name: self._shows(name, permit))
+        tool = self._tools.tools.get(path.removeprefix(_ENTRY))
+        return {"entry": tool.entry} if tool and permit.admits(tool.subject) else None
+
+    def _shows(self, name: str, permit: Permit) -> bool:
+        """Messages without a tool are the operator's business, and so are tools that a reload has taken away."""
+        tool = self._tools.tools.get(name)
+        return sees_all(permit) if tool is None else permit.admits(tool.subject)
 
 
 async def _send_file(send: Send, body: bytes, kind: bytes, *, head: bool) -> None:

@@ -404,8 +404,9 @@ async def _serve_http(
             readiness.state = "ready"
             stop.ready()
             path = "sse" if config.transport == "sse" else "mcp"
-            page = {"page": f"{ports.url(listener)}/"} if config.web_page else {}
-            logger.info("serving MCP at %s/%s", ports.url(listener), path, extra=page)
+            if config.web_page:
+                logger.info("a page to look at is at %s/", ports.url(listener))
+            logger.info("serving MCP at %s/%s", ports.url(listener), path)
             await stop.requested.wait()
             readiness.state = "draining"
             logger.info(
@@ -424,7 +425,7 @@ async def _serve_http(
             sse=None if config.transport == "streamable-http" else for_pages(sse, visitors),
         )
         if views.page is not None:
-            views.page.follow(visitors, lambda: _now(config, gateway, app))
+            views.page.follow(visitors, lambda: _now(config, gateway, app) | views.health.reload())
             app.page = views.page
         grace_seconds = config.shutdown_grace_seconds + LAST_WORD_SECONDS
         await connections.serve(app, listener, until=drained, grace_seconds=grace_seconds)

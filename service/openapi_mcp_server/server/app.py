@@ -45,7 +45,7 @@ class Health:
     """What ``/health`` says of the documents."""
 
     def __init__(self, catalog: ToolCatalog) -> None:
-        self._reloads: Callable[[], dict[str, Any]] = dict
+        self.reload: Callable[[], dict[str, Any]] = dict
         self.load(catalog)
 
     def load(self, catalog: ToolCatalog) -> None:
@@ -54,10 +54,10 @@ class Health:
 
     def follow_reloads(self, read: Callable[[], dict[str, Any]]) -> None:
         """``read``: what became of the last one."""
-        self._reloads = lambda: {"reload": read()}
+        self.reload = lambda: {"reload": read()}
 
     def told(self) -> dict[str, Any]:
-        return self._described | self._reloads()
+        return self._described | self.reload()
 
 
 class WorkerApp:
@@ -126,16 +126,15 @@ class WorkerApp:
         elif scope["method"] not in {"GET", "HEAD"}:
             await answer_other_method(send, path)
         else:
-            told = self._readiness.told(path) if path in PROBES else (200, self.told())
+            told = self._readiness.told(path) if path in PROBES else (200, self.told() | self._health.told())
             await answer(send, *told, head=scope["method"] == "HEAD")
 
     def told(self) -> dict[str, Any]:
-        """What ``/health`` says."""
+        """How the process is, without the documents."""
         return {
             "status": self._readiness.state,
             "version": __version__,
             "uptime_seconds": round(time.monotonic() - self._began, 1),
-            **self._health.told(),
         }
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from browser import browser, missing
-from processes import started
+from processes import CHECKOUT, started
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures"
+FOLDER = CHECKOUT / "docs" / "pictures"
 MOST_BYTES = 200_000
 """Of one picture: they are read on slow lines too."""
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 720}
@@ -42,7 +41,7 @@ def keep(page: Page, name: str) -> None:
     page.screenshot(path=path, animations="disabled")
     if path.stat().st_size > MOST_BYTES:
         raise SystemExit(f"{path} has more than {MOST_BYTES} bytes")
-    print(f"{path.relative_to(FOLDER.parent.parent)}: {path.stat().st_size} bytes")
+    print(f"{path.relative_to(CHECKOUT)}: {path.stat().st_size} bytes")
 
 
 def pictures_of_demo(url: str) -> None:
