@@ -74,7 +74,7 @@ export function Treemap({ groups: all, small = false }) {
         return (
           <div class={`tag t${index % 8}`} style={percent(box)} title={`${shown(group.name, 60)}: ${number(group.tokens)} tokens, ${number(group.tools.length)} tools`}>
             {inner.map((cell, at) => (
-              <i style={percent({ x: (cell.x / (box.w * 2)) * 100, y: (cell.y / box.h) * 100, w: (cell.w / (box.w * 2)) * 100, h: (cell.h / box.h) * 100 })} title={`${cells[at].name}: ${number(cells[at].estimated_tokens)} tokens`} />
+              <i style={percent({ x: (cell.x / (box.w * 2)) * 100, y: (cell.y / box.h) * 100, w: (cell.w / (box.w * 2)) * 100, h: (cell.h / box.h) * 100 })} title={`${cells[at].name}: ${number(cells[at].estimated_tokens)} tokens`}>{cell.w > 22 && cell.h > 24 && <em>{cells[at].name}</em>}</i>
             ))}
             {box.w > 7 && box.h > 9 && <span>{shown(group.name, 40)}{box.h > (small ? 22 : 14) && <small>{compact(group.tokens)}</small>}</span>}
           </div>

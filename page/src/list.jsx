@@ -103,7 +103,7 @@ function Rows({ found, chosen }) {
               class={`row ${index === active ? "active" : ""}`} style={{ top: `${index * ROW}px` }} onClick={() => { setActive(index); location.hash = `#/tool/${tool.name}`; }}>
               <Method of={tool.method} />
               <span class="names"><b>{tool.name}</b><span class="path">{shown(tool.path, 160)}</span></span>
-              <span class="cost" title="tokens that its entry costs a model">{compact(tool.estimated_tokens)}</span>
+              <span class="cost" title="tokens that its entry costs a model">{compact(tool.estimated_tokens)}<small>tokens</small></span>
             </div>
           );
         })}

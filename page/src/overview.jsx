@@ -1,9 +1,9 @@
 // Where the page begins: what there is, what it costs, what to look at.
 import { useEffect, useState } from "preact/hooks";
 import { Treemap, byTag } from "./cost.jsx";
-import { message, report, send, tools as fetchTools } from "./server.js";
+import { mcpUrl, message, report, send, tools as fetchTools } from "./server.js";
 import { compact, number, shown } from "./text.js";
-import { Chip, Problem, T, useAsync } from "./ui.jsx";
+import { Chip, Code, Problem, T, useAsync } from "./ui.jsx";
 
 const WINDOW = 200_000; // tokens of a usual model
 
@@ -21,6 +21,7 @@ export function Overview({ catalog, query }) {
           <p class="chips"><Chip>version {shown(api.version, 40)}</Chip><Chip>OpenAPI {api.openapi}</Chip>{api.base_url && <Chip>{shown(api.base_url, 120)}</Chip>}</p>
         </header>
       ))}
+      <p class="lead">Every operation is a tool that an agent can call. {report ? "Choose one to see what an agent is told of it." : "Choose one, fill in its arguments and call it: you get what an agent would get."} <span class="quiet keys"><kbd>/</kbd> searches, <kbd>↑</kbd> <kbd>↓</kbd> <kbd>Enter</kbd> move through the list.</span></p>
       <ul class="cards">
         <Card href="#/" title={catalog.tools.length === 1 ? "tool" : "tools"} value={number(catalog.tools.length)}>{searches ? `behind ${listed.size} tools to search with` : "each is an operation of the document"}</Card>
         <Card href="#/cost" title="tokens for the list" value={compact(catalog.estimated_tokens)}>{share(catalog.estimated_tokens)} of a context of {compact(WINDOW)}</Card>
@@ -31,7 +32,9 @@ export function Overview({ catalog, query }) {
       <section class="panel"><div class="formhead"><h3>What the list costs a model</h3><a href="#/cost">More</a></div>
         <Treemap groups={byTag(catalog)} small />
       </section>
-      {!report && <p class="hint">Choose a tool to see its arguments and call it. <kbd>/</kbd> searches, <kbd>↑</kbd> <kbd>↓</kbd> <kbd>Enter</kbd> move through the list. <a href="#/connect">Connect your client</a></p>}
+      {!report && <section class="panel"><div class="formhead"><h3>Where clients connect</h3><a href="#/connect">Claude, VS Code, Cursor, Python, TypeScript</a></div>
+        <Code text={mcpUrl()} label="Address" />
+      </section>}
     </article>
   );
 }
