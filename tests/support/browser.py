@@ -5,7 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+try:
+    from playwright.sync_api import expect, sync_playwright
+except ModuleNotFoundError:
+    expect = sync_playwright = None
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -27,24 +32,31 @@ def missing() -> str:
     """Why there is no browser; empty if there is one."""
     if CHROMIUM is None:
         return "no chromium: apt-get install chromium"
-    try:
-        import playwright.sync_api  # noqa: F401
-    except ModuleNotFoundError:
-        return "no playwright: it is among the development requirements"
-    return ""
+    return "" if sync_playwright else "no playwright: it is among the development requirements"
 
 
 @contextmanager
 def browser() -> Iterator[Browser]:
     """With a fresh profile; each context of it is a visitor of its own."""
-    from playwright.sync_api import sync_playwright
-
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         try:
             yield opened
         finally:
             opened.close()
+
+
+@contextmanager
+def opened_at(opened: Browser, url: str, **how: Any) -> Iterator[Page]:
+    """By a visitor of its own."""
+    context = opened.new_context(**how)
+    try:
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.goto(url)
+        yield page
+    finally:
+        context.close()
 
 
 class Watched:
