@@ -30,6 +30,7 @@ CHANGED = """() => {
         large: text.length > 400000,
     };
 }"""
+MARKUP = "try { document.body.innerHTML = '<b>'; } catch { }"
 NOTHING = {"scripts": 1, "strange": 0, "links": 0, "handlers": 0, "hidden": False, "large": False}
 VIEWS = ("#/", "#/cost", "#/documents", "#/health", "#/connect", "#/tool/<img src=x onerror=pwned=1>", "#/%3Cscript%3E")
 
@@ -63,11 +64,9 @@ def unchanged(page, scripts=1):
 
 def test_the_oracle_sees_what_a_policy_refuses(chromium, demo):
     with watched(chromium, demo) as (page, seen):
-        page.evaluate("() => { try { document.body.innerHTML = '<b>'; } catch {} }")
-        page.evaluate(
-            "() => { const one = document.createElement('img'); one.src = 'http://evil.example/'; document.body.append(one); }"
-        )
-        page.wait_for_timeout(100)
+        for does in ("document.body.append(Object.assign(new Image(), {src: 'http://evil.example/'}))", MARKUP):
+            with page.expect_console_message():
+                page.evaluate(f"() => {{ {does}; }}")
         assert len(seen.problems) >= 2
         page.evaluate("() => { window.pwned = 1; }")
         assert not unchanged(page)
@@ -77,12 +76,17 @@ def test_a_hostile_document_changes_nothing_in_any_view(chromium, attacked):
     site, _, tools = attacked
     assert len(tools) >= len(HOSTILE)
     with watched(chromium, site) as (page, seen):
+        said = ""
         for view in (*VIEWS, *(f"#/tool/{name}" for name in tools)):
             page.goto(site + view)
             page.locator("main h2, main .empty").first.wait_for()
             for each in page.locator("summary").all():
                 each.click()
             assert unchanged(page), view
+            said += page.locator("main").inner_text()
+        assert [
+            each for each in ("window.pwned = 1", "javascript:window", "__proto__", "AAA") if each not in said
+        ] == []
         page.goto(site)
         page.get_by_label("Search tools").fill("<script>")
         assert unchanged(page)
@@ -144,6 +148,11 @@ TRIES = """async site => {
 }"""
 
 
+FRAME = """site => new Promise(onload => {
+    document.body.append(Object.assign(document.createElement("iframe"), {src: site, onload}));
+})"""
+
+
 class _Blank(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         body = b"<!doctype html><title>evil</title><body></body>"
@@ -177,10 +186,7 @@ def test_a_page_of_another_origin_can_neither_read_nor_call(chromium, demo, else
 
 def test_a_page_of_another_origin_can_neither_frame_nor_hold_it(chromium, demo, elsewhere):
     with opened_at(chromium, elsewhere) as page:
-        page.evaluate(
-            "site => { const one = document.createElement('iframe'); one.src = site; document.body.append(one); }", demo
-        )
-        page.wait_for_timeout(500)
+        page.evaluate(FRAME, demo)
         assert [frame.url for frame in page.frames[1:]] == ["chrome-error://chromewebdata/"]
         with page.context.expect_page() as opened:
             page.evaluate("site => { window.held = window.open(site); }", demo)
