@@ -148,9 +148,7 @@ TRIES = """async site => {
 }"""
 
 
-FRAME = """site => new Promise(onload => {
-    document.body.append(Object.assign(document.createElement("iframe"), {src: site, onload}));
-})"""
+FRAME = "site => { document.body.append(Object.assign(document.createElement('iframe'), {src: site})); }"
 
 
 class _Blank(BaseHTTPRequestHandler):
@@ -186,7 +184,8 @@ def test_a_page_of_another_origin_can_neither_read_nor_call(chromium, demo, else
 
 def test_a_page_of_another_origin_can_neither_frame_nor_hold_it(chromium, demo, elsewhere):
     with opened_at(chromium, elsewhere) as page:
-        page.evaluate(FRAME, demo)
+        with page.expect_event("framenavigated"):
+            page.evaluate(FRAME, demo)
         assert [frame.url for frame in page.frames[1:]] == ["chrome-error://chromewebdata/"]
         with page.context.expect_page() as opened:
             page.evaluate("site => { window.held = window.open(site); }", demo)
