@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FOLDER = CHECKOUT / "docs" / "pictures"
 MOST_BYTES = 200_000
 """Of one picture: they are read on slow lines too."""
-WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 720}
+WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 360, "height": 720}
 
 
 @contextmanager
@@ -52,8 +52,9 @@ def pictures_of_demo(url: str) -> None:
     with page_of(url, WIDE, "dark") as page:
         for pet in ("1", "2", "77"):
             call(page, url, "getPet", petId=pet)
-            page.wait_for_timeout(300)
-        call(page, url, "createPet", name="Rex")
+            call(page, url, "getPetPicture", petId=pet)
+        call(page, url, "waitSlowly", seconds="1")
+        call(page, url, "searchPets", q="a")
         page.goto(f"{url}#/health")
         page.wait_for_selector("table")
         keep(page, "health")
