@@ -19,7 +19,7 @@ def report(tools: ToolCatalog) -> dict[str, Any]:
     return {
         "tools": [_tool(tool) for tool in tools.tools.values()],
         "skipped": [
-            {"api": each.api, **msgspec.structs.asdict(each.operation)}  # pointer, method, path, reason
+            {"api": each.api, **msgspec.structs.asdict(each.operation)}  # pointer, method, path, reason, place
             for each in tools.skipped
         ],
         "apis": [_api(api) for api in tools.apis],

@@ -60,7 +60,9 @@ def lines(tools: ToolCatalog) -> Iterator[str]:
         yield ""
         yield "SKIPPED"
         for each in tools.skipped:
-            yield f"  {each.operation.method} {each.operation.path}: {each.operation.reason} ({each.operation.pointer})"
+            operation = each.operation
+            place = ", ".join(filter(None, (operation.place, operation.pointer)))
+            yield f"  {operation.method} {operation.path}: {operation.reason} ({place})"
     yield from _unmet(tools)
     for api in tools.apis:
         yield from _notes(api)
