@@ -6,6 +6,7 @@ import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = process.argv[2] ?? join(here, "../service/openapi_mcp_server/page/assets");
+const BROWSERS = ["chrome123", "firefox120", "safari17.5"]; // the first that know light-dark()
 const { version } = JSON.parse(await readFile(join(here, "node_modules/preact/package.json"), "utf8"));
 
 await build({
@@ -15,7 +16,7 @@ await build({
   minify: true,
   charset: "utf8",
   format: "iife",
-  target: ["chrome110", "firefox110", "safari16"],
+  target: BROWSERS,
   jsx: "automatic",
   jsxImportSource: "preact",
   legalComments: "none",
@@ -27,7 +28,7 @@ await build({
   entryPoints: { page: "src/page.css" },
   minify: true,
   charset: "utf8",
-  target: ["chrome110", "firefox110", "safari16"],
+  target: BROWSERS,
   outdir: target,
 });
 await writeFile(join(target, "page.html"), await readFile(join(here, "src/page.html")));
