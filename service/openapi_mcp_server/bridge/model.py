@@ -236,7 +236,6 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}  # that its document describes of answers: as written, by name in lower case
     title: str
     summary: str
-    tags: tuple[str, ...] = ()
     fixed: Mapping[str, Any] = {}  # values of arguments that no model sees or chooses
     subject: Subject = Subject(api="", method="", path="")  # as the rules of `openapi_mcp_server.bridge.policy` see it
 

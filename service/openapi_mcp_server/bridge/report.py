@@ -65,7 +65,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
         "name": tool.name,
         "api": tool.api,
         "title": tool.title,
-        "tags": tool.tags,
+        "tags": tool.subject.tags,
         "method": tool.method,
         "path": tool.template,
         "pointer": tool.pointer,

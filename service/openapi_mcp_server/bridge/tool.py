@@ -157,7 +157,6 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
         headers=_described_headers(operation),
         title=title or name,
         summary=text.line(operation.summary or operation.description, text.TITLE_LIMIT),
-        tags=operation.tags,
     )
     return Compiled(tool, tuple(notes))
 
