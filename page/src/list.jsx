@@ -16,10 +16,14 @@ function haystack(tool) {
   return text;
 }
 
+/** Tools with all of the words; where none has them all, those with most, if that is half of them. */
 export function matching(tools, { query, api, tag, method }) {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
-  const found = tools.filter((tool) => (!api || tool.api === api) && (!tag || tool.tags.includes(tag)) && (!method || tool.method === method) && words.every((word) => haystack(tool).includes(word)));
-  if (!words.length) return found;
+  const chosen = tools.filter((tool) => (!api || tool.api === api) && (!tag || tool.tags.includes(tag)) && (!method || tool.method === method));
+  if (!words.length) return chosen;
+  const counts = chosen.map((tool) => words.filter((word) => haystack(tool).includes(word)).length);
+  const most = counts.reduce((one, other) => Math.max(one, other), words.length / 2);
+  const found = chosen.filter((_, index) => counts[index] === most);
   const inName = (tool) => words.every((word) => tool.name.toLowerCase().includes(word));
   return [...found.filter(inName), ...found.filter((tool) => !inName(tool))];
 }
@@ -94,7 +98,7 @@ function Rows({ found, chosen }) {
   return (
     <div class="rows" id="tools" ref={box} role="listbox" tabIndex={0} aria-label="Tools" aria-activedescendant={found.length ? `row-${active}` : undefined}
       onScroll={(event) => setSeen({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })} onKeyDown={keys}>
-      {!found.length && <p class="empty" role="option" aria-selected={false} aria-disabled={true}>Nothing has all of these words.</p>}
+      {!found.length && <p class="empty" role="option" aria-selected={false} aria-disabled={true}>Nothing has these words.</p>}
       <div class="tall" role="presentation" style={{ height: `${found.length * ROW}px` }}>
         {found.slice(first, last).map((tool, offset) => {
           const index = first + offset;

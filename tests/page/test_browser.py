@@ -101,6 +101,7 @@ def test_the_list_shows_every_tool_with_its_operation_and_cost(page):
         ("picture", ["getPetPicture", "uploadPetPhoto"]),
         ("SEARCH pets", ["searchPets"]),
         ("diagnostics", ["waitSlowly", "failWithStatus"]),
+        ("see the picture", ["getPetPicture"]),
         ("nothing has this", []),
     ],
 )

@@ -80,7 +80,7 @@ def boolean(value: str) -> bool:
             raise ValueError("must be true or false")
 
 
-def switch_or_auto(value: str) -> bool | None:
+def boolean_or_auto(value: str) -> bool | None:
     """None leaves it to the server."""
     if value.strip().lower() == "auto":
         return None
@@ -423,7 +423,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ECS_CONTAINER_METADATA_URI_V4", text, None, "Set by ECS: where SESSION_ADDRESS=ecs learns the address"),
     Setting(
         "WEB_PAGE",
-        switch_or_auto,
+        boolean_or_auto,
         "auto",
         "The page at / for people: true, false, or auto: where only this machine reaches the server",
     ),
