@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PATIENCE_MILLISECONDS = 30_000
+"""For what should be there at once; a busy machine takes its time."""
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -38,6 +40,7 @@ def missing() -> str:
 @contextmanager
 def browser() -> Iterator[Browser]:
     """With a fresh profile; each context of it is a visitor of its own."""
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         try:
@@ -52,7 +55,7 @@ def opened_at(opened: Browser, url: str, **how: Any) -> Iterator[Page]:
     context = opened.new_context(**how)
     try:
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE_MILLISECONDS)
         page.goto(url)
         yield page
     finally:
