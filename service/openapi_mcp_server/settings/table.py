@@ -6,6 +6,7 @@ A reader turns text into a value and raises ValueError with what is wanted inste
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -157,6 +158,11 @@ def watchdog_seconds(value: str) -> float:
 def words(value: str) -> tuple[str, ...]:
     """Separated by commas; empty ones do not count."""
     return tuple(word.strip() for word in value.split(",") if word.strip())
+
+
+def folders(value: str) -> tuple[str, ...]:
+    """Separated by commas, or as PATH is."""
+    return words(value.replace(os.pathsep, ","))
 
 
 def tags(value: str) -> frozenset[str]:
@@ -385,9 +391,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ALLOW_PRIVATE_NETWORKS", boolean, "false", "Allow private and loopback addresses"),
     Setting(
         "ALLOWED_SPEC_DIRS",
-        words,
+        folders,
         "",
-        "Documents and files they refer to may be read from these folders only, separated by commas",
+        "Documents and files they refer to may be read from these folders only, separated by commas or colons",
     ),
     Setting(
         "SERVER_TRANSPORT",
