@@ -6,7 +6,6 @@ A reader turns text into a value and raises ValueError with what is wanted inste
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -161,8 +160,8 @@ def words(value: str) -> tuple[str, ...]:
 
 
 def folders(value: str) -> tuple[str, ...]:
-    """Separated by commas, or as PATH is."""
-    return words(value.replace(os.pathsep, ","))
+    """Separated by commas, or by colons as PATH is."""
+    return words(value.replace(":", ","))
 
 
 def tags(value: str) -> frozenset[str]:
