@@ -145,6 +145,21 @@ def test_every_field_of_another_api_may_be_in_a_file_that_changes(api: Recording
         assert (found["x-tenant"], found["x-k"]) == ("b", "k2")
 
 
+def test_a_secret_in_a_store_is_read_again_with_the_documents(api: Recording) -> None:
+    with running_aws() as aws:
+        ssm = aws.client("ssm")
+        ssm.put_parameter(Name="/token", Value="one", Type="SecureString")
+        here = settings(api, AUTH_TYPE="bearer", AUTH_TOKEN="ssm:/token", SPEC_REFRESH_SECONDS="1")
+        with started(**{**here, **aws.environ}) as server:
+            url = server.url
+            assert seen(url)["authorization"] == "Bearer one"
+            ssm.put_parameter(Name="/token", Value="two", Type="SecureString", Overwrite=True)
+            assert until(lambda: seen(url)["authorization"] == "Bearer two")
+            ssm.delete_parameter(Name="/token")
+            assert "ParameterNotFound" in str(server.wait_for("the old ones are used on")["message"])
+            assert seen(url)["authorization"] == "Bearer two"
+
+
 # Documents
 
 
