@@ -23,6 +23,7 @@ URL_BYTES = 32 * 1024 * 1024
 """Of an answer, decoded."""
 FETCH_SECONDS = 30.0
 """For the whole fetch."""
+_OF_ADDRESSES = frozenset({"API_SPEC_URL", "API_SPEC_URL_FILE", "--spec-url"})
 _AFTER_PATH = re.compile("[?#]")
 _SENT_AS_WRITTEN = "%/:@!$&'()*+,;=~"  # RFC 3986 section 3.3; what is escaped already stays as it is
 
@@ -42,6 +43,8 @@ async def read(
     which ``limiter`` lets so many be: calls go on, and a disk that hangs can be left behind.
     Raises ConfigError where the location cannot be used, SpecError where it gives no document.
     """
+    if "://" not in location and setting in _OF_ADDRESSES:
+        raise ConfigError(setting, f"{location!r} must start with http:// or https://; --spec-path takes a file")
     if "://" in location:
         return await _fetch(location, setting, rule, dialler or CheckedDialler(rule))
     return await run_sync(read_file, Path(location), setting, allowed_dirs, abandon_on_cancel=True, limiter=limiter)
@@ -127,6 +130,7 @@ def _elsewhere(url: str, response: HttpResponse) -> str:
 
 def _request(url: str, setting: str, rule: AddressRule) -> HttpRequest:
     try:
+        base_url(_AFTER_PATH.split(url, maxsplit=1)[0])
         parts = urlsplit(url)
         base = base_url(parts._replace(path="", query="", fragment="").geturl())
         base.origin.host.encode("ascii")

@@ -26,6 +26,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 }
 """What each kind of credentials cannot do without."""
 _ELEMENT = {setting.element_field: setting for setting in SETTINGS if setting.element_field}
+_OFFERED = [name for name in _ELEMENT if "cognito" not in name and name != "auth_token_ttl"]
 _BYTE = re.compile(r" \(byte ([0-9]+)\)$")
 
 
@@ -120,7 +121,7 @@ def _element_api(fields: Mapping[str, Any], place: str, read_file: ReadFile) -> 
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
-            problem = f"has no field {name[:64]!r}; {hint}there are {', '.join(_ELEMENT)}, each with _file for a file"
+            problem = f"has no field {name[:64]!r}; {hint}there are {', '.join(_OFFERED)}, each with _file for a file"
             raise ConfigError(place, problem)
     given = {setting.name: from_element(setting, fields, place, read_file) for setting in _ELEMENT.values()}
     if not given["API_NAME"].value:
@@ -156,9 +157,13 @@ def _auth(given: Mapping[str, Given]) -> Auth:
     values = {name: each.value for name, each in given.items()}
     for name in NEEDED.get(kind.value, ()):
         if not values[name]:
-            raise ConfigError(given[name].label, f"is missing; {kind.label} is {kind.value}")
+            problem = "is missing" if given[name].is_default or values[name] is None else "is empty"
+            raise ConfigError(given[name].label, f"{problem}; {kind.label} is {kind.value}")
         if "\n" in values[name] or "\r" in values[name]:
             raise ConfigError(given[name].label, "must be one line")
+        if name == "AUTH_TOKEN" and values[name].lower().startswith("bearer "):
+            problem = "begins with the word Bearer, which is sent anyway; give the token alone"
+            raise ConfigError(given[name].label, problem)
     return Auth(
         kind=kind.value,
         username=values["AUTH_USERNAME"] or "",
