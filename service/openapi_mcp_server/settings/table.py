@@ -16,7 +16,7 @@ import msgspec
 _WHOLE = re.compile(r"\d{1,10}")
 _SECONDS = re.compile(r"\d{1,10}(\.\d{1,9})?")
 _HOST = re.compile(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]")
-_ADDRESS_6 = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%[\w.-]+)?")
+_NAME = re.compile(r"[\w.-]+")
 _PORT = re.compile(r"[0-9]{1,5}")
 _SEGMENTS = re.compile(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*")
 
@@ -184,8 +184,12 @@ def task_address(value: str) -> str:
 def listened(value: str) -> str:
     """An address or a name; whether this machine has it is found out by listening."""
     host = value.strip()
-    if not (_HOST.fullmatch(host) or _ADDRESS_6.fullmatch(host)):
-        raise ValueError("must be an address such as 127.0.0.1, or a host name, without scheme and port")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        if not _NAME.fullmatch(host):
+            problem = "must be an address such as 127.0.0.1, or a host name, without scheme and port"
+            raise ValueError(problem) from None
     return host
 
 
