@@ -6,7 +6,6 @@ A reader turns text into a value and raises ValueError with what is wanted inste
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -82,6 +81,16 @@ def boolean(value: str) -> bool:
             raise ValueError("must be true or false")
 
 
+def boolean_or_auto(value: str) -> bool | None:
+    """None leaves it to the server."""
+    if value.strip().lower() == "auto":
+        return None
+    try:
+        return boolean(value)
+    except ValueError:
+        raise ValueError("must be auto, true or false") from None
+
+
 class Choice(msgspec.Struct, frozen=True):
     """Reads one of several words, in any case."""
 
@@ -152,8 +161,8 @@ def words(value: str) -> tuple[str, ...]:
 
 
 def folders(value: str) -> tuple[str, ...]:
-    """Separated by commas, or as PATH is."""
-    return words(value.replace(os.pathsep, ","))
+    """Separated by commas, or by colons as PATH is."""
+    return words(value.replace(":", ","))
 
 
 def tags(value: str) -> frozenset[str]:
@@ -430,6 +439,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("SESSION_ADDRESS", task_address, None, "host:port where the other tasks reach this one's proxy; or ecs"),
     Setting("ECS_CONTAINER_METADATA_URI_V4", text, None, "Set by ECS: where SESSION_ADDRESS=ecs learns the address"),
+    Setting(
+        "WEB_PAGE",
+        boolean_or_auto,
+        "auto",
+        "The page at / for people: true, false, or auto: where only this machine reaches the server",
+    ),
     Setting(
         "TRUSTED_PROXIES",
         networks,
