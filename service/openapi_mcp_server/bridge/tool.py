@@ -413,6 +413,8 @@ def _annotations(method: str, overrides: Annotations) -> Annotations:
     if overrides == Annotations():
         return by_method
     said = {key: value for key, value in msgspec.structs.asdict(overrides).items() if value is not msgspec.UNSET}
+    if isinstance(said.get("title"), str):
+        said["title"] = text.line(said["title"], text.TITLE_LIMIT)
     return msgspec.structs.replace(by_method, **said)
 
 

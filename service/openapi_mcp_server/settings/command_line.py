@@ -69,6 +69,7 @@ FAMILIES = {
     "OTEL_EXPORTER_OTLP_TRACES_": "Each of the eight above, for traces alone",
 }
 """Settings that are one line of ``--help``, by the beginning of their names."""
+_NAMED = "a document is named by an option: --spec-path FILE or --spec-url URL"
 INDENT = 34
 """Columns for options in ``--help``."""
 
@@ -135,6 +136,8 @@ def _command(argv: Sequence[str]) -> tuple[Command, Sequence[str]]:
     for command in COMMANDS:
         if command == argv[0]:
             return command, argv[1:]
+    if "/" in argv[0] or "." in argv[0]:
+        raise ConfigError(argv[0], _NAMED)
     raise ConfigError(argv[0], f"no such command; {_suggest(argv[0], COMMANDS)}")
 
 
@@ -153,7 +156,9 @@ def _arguments(command: Command, args: Sequence[str]) -> tuple[dict[str, Given],
         elif flag in COMMAND_OPTIONS:
             owners, takes_value, _ = COMMAND_OPTIONS[flag]
             if command not in owners.split():
-                raise ConfigError(flag, f"belongs to the command {owners.replace(' ', ' or ')}")
+                raise ConfigError(flag, f"belongs to {owners.replace(' ', ' or ')}, not to {command}")
+            if has_value and not takes_value:
+                raise ConfigError(flag, "takes no value")
             options[flag] = value if has_value or not takes_value else _next(flag, queue)
         elif flag.startswith("--no-") and (turned := by_flag.get("--" + flag[5:])) and turned.is_switch:
             flags[turned.name] = Given("false", flag)
@@ -164,8 +169,17 @@ def _arguments(command: Command, args: Sequence[str]) -> tuple[dict[str, Given],
         else:
             flags[setting.name] = Given(value if has_value else _next(flag, queue), flag)
     if operands and command not in OPERANDS:
-        raise ConfigError(operands[0], f"the command {command} takes options only")
+        raise ConfigError(operands[0], _stray(operands[0], command, [*by_flag, *COMMAND_OPTIONS]))
     return flags, options, tuple(operands)
+
+
+def _stray(operand: str, command: Command, known: Iterable[str]) -> str:
+    """What to do about a word that no option takes."""
+    if operand.startswith("-"):
+        return f"options begin with two dashes; {_suggest('-' + operand, known)}"
+    if "/" in operand or "." in operand:
+        return _NAMED
+    return f"the command {command} takes options only"
 
 
 def _next(flag: str, queue: list[str]) -> str:

@@ -174,11 +174,11 @@ def _require_known_listener(given: Mapping[str, Given], command: Command) -> Non
     if not serves or is_said or is_loopback(given["SERVER_HOST"].value):
         return
     host = given["SERVER_HOST"]
-    raise ConfigError(
-        host.label,
-        f"{host.value} is reachable from other machines and callers are not authenticated; "
-        "listen on 127.0.0.1, set INBOUND_AUTH to token or jwt, or to none if something in front does that",
-    )
+    cure = "set INBOUND_AUTH to token or jwt, or to none if something in front does that"
+    if command == "mock":
+        cure = "or set INBOUND_AUTH to none: a mock asks nobody who they are"
+    problem = f"{host.value} is reachable from other machines and callers are not authenticated"
+    raise ConfigError(host.label, f"{problem}; listen on 127.0.0.1, {cure}")
 
 
 def _require_different_ports(given: Mapping[str, Given], transport: Transport) -> None:

@@ -15,6 +15,7 @@ import msgspec
 _WHOLE = re.compile(r"\d{1,10}")
 _SECONDS = re.compile(r"\d{1,10}(\.\d{1,9})?")
 _HOST = re.compile(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]")
+_NAME = re.compile(r"[\w.-]+")
 _PORT = re.compile(r"[0-9]{1,5}")
 _SEGMENTS = re.compile(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*")
 
@@ -189,6 +190,18 @@ def task_address(value: str) -> str:
     if not 0 < int(port) <= 65_535:
         raise ValueError("must have a port from 1 to 65535")
     return address
+
+
+def listened(value: str) -> str:
+    """An address or a name; whether this machine has it is found out by listening."""
+    host = value.strip()
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        if not _NAME.fullmatch(host):
+            problem = "must be an address such as 127.0.0.1, or a host name, without scheme and port"
+            raise ValueError(problem) from None
+    return host
 
 
 def path_prefix(value: str) -> str:
@@ -514,7 +527,7 @@ SETTINGS: tuple[Setting, ...] = (
         "scripts/run and the image set http",
         "--transport",
     ),
-    Setting("SERVER_HOST", text, "127.0.0.1", "Address to listen on", "--host", field="host"),
+    Setting("SERVER_HOST", listened, "127.0.0.1", "Address to listen on", "--host", field="host"),
     Setting("SERVER_PORT", integer(0, 65_535), "8000", "Port to listen on; 0 takes a free one", "--port", field="port"),
     Setting("ALLOWED_HOSTS", words, "", "Host headers beside localhost: host, host:port, host:* or *"),
     Setting(
