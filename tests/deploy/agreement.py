@@ -67,7 +67,7 @@ BOOK: dict[str, Any] = {
     "nginx": "nginx:1.28",
     "Prometheus": "prom/prometheus:v2.53.3",
     "X-Ray's daemon": "public.ecr.aws/xray/aws-xray-daemon:3.x",
-    "version": "0.1.0",
+    "version": "0.2.0",
     "the proxy's user": 101,
     "the worker's user": 10001,
     # limits

@@ -1,0 +1,1 @@
+"""Real frameworks' MCP adapters, tried with the real program: scripts/clients."""
