@@ -46,7 +46,8 @@ class Proof(msgspec.Struct):
 def prove(tool: Tool, origin: Origin, proof: Proof) -> None:
     shown = msgspec.json.decode(tool.entry, type=Shown)
     proof.broken += [f"{tool.name}: {fault}" for fault in schema_faults(shown)]
-    schema = synthesis.decode(shown.inputSchema)
+    listed = synthesis.validator(bytes(shown.inputSchema))
+    schema = synthesis.decode(tool.input.schema)  # which says all; clients are told what they read
     for whole in (False, True):
         place = f"{tool.name} at {tool.pointer} with {'all' if whole else 'required'} arguments"
         try:
@@ -54,6 +55,8 @@ def prove(tool: Tool, origin: Origin, proof: Proof) -> None:
         except (NoValueError, synthesis.EndlessError, RecursionError) as error:
             proof.not_made.append(f"{place}: {error}")
             continue
+        if not listed.is_valid(given):
+            proof.broken.append(f"{place}: what is checked takes what is listed refuses")
         call(tool, origin, given, place, proof)
 
 

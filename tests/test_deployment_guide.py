@@ -41,7 +41,7 @@ def config(**environ):
         ("PROMETHEUS_PORT", "9090", "prometheus_port", 9090),
         ("ENABLE_OPERATION_PROMPTS", "true", "operation_prompts", True),
         ("UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN", "5.0", "shutdown_grace_seconds", 5),
-        ("UVICORN_GRACEFUL_SHUTDOWN", "true", "shutdown_grace_seconds", 65),
+        ("UVICORN_GRACEFUL_SHUTDOWN", "true", "shutdown_grace_seconds", 60),
         ("UVICORN_GRACEFUL_SHUTDOWN", "false", "shutdown_grace_seconds", 0),
     ],
 )

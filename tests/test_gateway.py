@@ -18,6 +18,7 @@ from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, OutputCon
 from openapi_mcp_server.errors import BadResponse, CredentialError, Refused, Timeout, TooLarge, Unreachable
 from openapi_mcp_server.gateway import GUARD_SECONDS, Authorize, Gateway
 from openapi_mcp_server.mcp.inbound import Batch, Call, Notification, Rejection
+from openapi_mcp_server.mcp.messages import Pieces
 from openapi_mcp_server.observe.record import CallRecord
 from scripted import ScriptedApi, Silence, Step, gateway, ok, slowly, tool, unchanged
 
@@ -26,9 +27,8 @@ VERSIONS = ["2024-11-05", "2025-11-25", "2026-07-28"]
 
 def call(version: str = "2025-11-25", arguments: object = None, method: str = "tools/call", **more: object) -> Call:
     raw = msgspec.Raw(msgspec.json.encode({"id": 5} if arguments is None else arguments))
-    return Call(
-        **{"id": 1, "method": method, "version": version, "size": 9, "name": "get_pet", "arguments": raw, **more}
-    )
+    name = "use_get_pet" if method == "prompts/get" else "get_pet"
+    return Call(**{"id": 1, "method": method, "version": version, "size": 9, "name": name, "arguments": raw, **more})
 
 
 def run(main: Callable[[], Awaitable[Any]]) -> Any:
@@ -36,9 +36,13 @@ def run(main: Callable[[], Awaitable[Any]]) -> Any:
     return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
+def decoded(answer: Pieces) -> Any:
+    return msgspec.json.decode(b"".join(answer))
+
+
 def answered(built: Gateway, asked: Call) -> dict[str, Any]:
     async def main() -> bytes:
-        return await built.answer(asked, "http")
+        return b"".join(await built.answer(asked, "http"))
 
     response = msgspec.json.decode(run(main))
     assert response["id"] == asked.id
@@ -147,7 +151,7 @@ def test_a_request_that_gets_no_credentials_is_not_sent() -> None:
 def test_the_deadline_is_given_to_the_upstream_and_kept_by_the_gateway() -> None:
     async def main() -> float:
         began = trio.current_time()
-        text = msgspec.json.decode(await gateway(api, call_seconds=7.0).answer(call(), "http"))
+        text = decoded(await gateway(api, call_seconds=7.0).answer(call(), "http"))
         assert "no answer within 7 s" in text["result"]["content"][0]["text"]
         return trio.current_time() - began
 
@@ -166,7 +170,7 @@ def test_calls_that_are_given_up_at_a_stop_are_told_so_and_later_ones_are_not_se
     told: list[str] = []
 
     async def ask() -> None:
-        result = msgspec.json.decode(await built.answer(call(), "http"))["result"]
+        result = decoded(await built.answer(call(), "http"))["result"]
         told.append(result["content"][0]["text"])
 
     async def main() -> None:
@@ -305,13 +309,13 @@ def test_a_call_in_flight_ends_with_the_tool_and_the_checks_that_it_began_with()
         answers = []
 
         async def first() -> None:
-            answers.append(await built.answer(call(), "http"))
+            answers.append(b"".join(await built.answer(call(), "http")))
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(first)
             await asked.wait()
             replaced(built, checked("string"))
-            answers.append(await built.answer(call(), "http"))
+            answers.append(b"".join(await built.answer(call(), "http")))
             release.set()
         return answers
 
@@ -328,9 +332,9 @@ def test_from_a_reload_on_there_are_the_new_tools_with_the_new_credentials() -> 
 
     replaced(built, tool("new"), authorize=sign)
     assert answered(built, call(name="old"))["error"]["code"] == -32602
-    assert answered(built, call(method="prompts/get", name="old"))["error"]["code"] == -32602
-    for method, member in (("tools/list", "tools"), ("prompts/list", "prompts")):
-        assert [one["name"] for one in answered(built, call(method=method))["result"][member]] == ["new"]
+    assert answered(built, call(method="prompts/get", name="use_old"))["error"]["code"] == -32602
+    for method, member, name in (("tools/list", "tools", "new"), ("prompts/list", "prompts", "use_new")):
+        assert [one["name"] for one in answered(built, call(method=method))["result"][member]] == [name]
     answered(built, call(name="new"))
     assert api.requests[-1].headers == (("Authorization", "new"),)
 
@@ -378,25 +382,49 @@ def test_the_record_of_a_call_says_how_often_it_was_tried_again() -> None:
     assert [one.retries for one in records] == [0, 1, 2]
 
 
+@pytest.mark.parametrize(
+    ("version", "kind"), [("2024-11-05", "resource"), ("2025-03-26", "audio"), ("2026-07-28", "audio")]
+)
+def test_sound_is_told_to_each_revision_in_what_it_has(version: str, kind: str) -> None:
+    sound = HttpResponse(status=200, reason="", headers=(("content-type", "audio/mpeg"),), body=b"\xff\xfb")
+    result = answered(gateway(ScriptedApi(sound)), call(version))["result"]
+    validate_server_result("tools/call", version, result)
+    [content] = result["content"]
+    assert content["type"] == kind
+    told = content.get("resource", content)
+    assert (told["mimeType"], told.get("blob", told.get("data"))) == ("audio/mpeg", "//s=")
+
+
+def test_a_prompt_without_what_it_needs_is_a_protocol_error_in_words() -> None:
+    error = answered(gateway(ScriptedApi()), call(method="prompts/get", arguments={}))["error"]
+    assert (error["code"], error["message"]) == (-32602, "missing required arguments: id")
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_prompt_of_an_operation_is_answered_at_once(version: str) -> None:
     response = gateway(ScriptedApi()).at_once(call(version, {"id": "5"}, "prompts/get"), "http")
     assert response is not None
-    validate_server_result("prompts/get", version, msgspec.json.decode(response)["result"])
+    validate_server_result("prompts/get", version, decoded(response)["result"])
 
 
 def test_a_message_that_is_refused_leaves_a_record_too() -> None:
     records: list[CallRecord] = []
     refused = gateway(ScriptedApi(), records=records).refuse(Rejection(code=-32700, message="not valid JSON"), "stdio")
-    assert msgspec.json.decode(refused)["error"] == {"code": -32700, "message": "not valid JSON"}
+    assert decoded(refused)["error"] == {"code": -32700, "message": "not valid JSON"}
     assert [(one.method, one.outcome, one.error, one.transport) for one in records] == [
         ("", "protocol_error", "-32700", "stdio")
     ]
 
 
+def test_a_prompt_is_found_by_its_tools_name_too() -> None:
+    asked = call(method="prompts/get", arguments={"id": "5"}, name="get_pet")
+    assert "get_pet" in answered(gateway(ScriptedApi()), asked)["result"]["messages"][0]["content"]["text"]
+
+
 def test_prompts_can_be_turned_off() -> None:
     built = gateway(ScriptedApi(), prompts=False)
-    assert answered(built, call(method="prompts/get"))["error"]["code"] == -32602
+    for name in ("get_pet", "use_get_pet"):
+        assert answered(built, call(method="prompts/get", name=name))["error"]["code"] == -32602
     assert answered(built, call(method="prompts/list"))["result"]["prompts"] == []
 
 
@@ -429,17 +457,17 @@ def test_a_batch_is_answered_in_its_order_with_its_calls_side_by_side() -> None:
     async def main() -> float:
         began = trio.current_time()
         responses = await gateway(ScriptedApi(slowly(3), slowly(1))).answer_all(batch, "http")
-        assert [response["id"] for response in msgspec.json.decode(responses)] == ["slow", "bad", "fast"]
+        assert [response["id"] for response in decoded(responses)] == ["slow", "bad", "fast"]
         return trio.current_time() - began
 
     assert run(main) == pytest.approx(3)
 
 
 def test_a_batch_of_notifications_has_no_answer() -> None:
-    async def main() -> bytes:
+    async def main() -> Pieces:
         return await gateway(ScriptedApi()).answer_all(Batch((Notification(method="notifications/x"),)), "http")
 
-    assert run(main) == b""
+    assert run(main) == ()
 
 
 def test_calls_in_flight_with_the_same_id_get_their_own_answers() -> None:
@@ -451,7 +479,7 @@ def test_calls_in_flight_with_the_same_id_get_their_own_answers() -> None:
     answers: dict[int, bytes] = {}
 
     async def ask(number: int) -> None:
-        answers[number] = await built.answer(call(arguments={"id": number}), "http")
+        answers[number] = b"".join(await built.answer(call(arguments={"id": number}), "http"))
 
     async def main() -> None:
         async with anyio.create_task_group() as tasks:

@@ -46,10 +46,11 @@ def test_inspect_lists_them_for_people(spec):
 
 def test_inspect_lists_them_for_programs(spec):
     report = inspected(*spec, **KEY)
+    advice = f"{REASON}. Its operator has to set AUTH_TYPE (auth_… in ADDITIONAL_SPECS)."
     assert {tool["name"]: tool["security"] for tool in report["tools"]} == {
-        "mine": {"kind": "met", "reason": ""},
-        "open": {"kind": "anonymous", "reason": ""},
-        "theirs": {"kind": "unmet", "reason": REASON},
+        "mine": {"kind": "met", "reason": "", "advice": ""},
+        "open": {"kind": "anonymous", "reason": "", "advice": ""},
+        "theirs": {"kind": "unmet", "reason": REASON, "advice": advice},
     }
     assert report["apis"][0]["unmet_security"] == 1
 

@@ -53,6 +53,13 @@ class CredentialError(ServiceError):
     """The request could not be given its credentials. The text says which kind, never their value."""
 
 
+class NoRoom(ServiceError):
+    """The server keeps as much for its clients as it may (MEMORY_BUDGET_BYTES). Nothing was sent."""
+
+    def __init__(self) -> None:
+        super().__init__("this server is short of memory at the moment; try again in a few seconds")
+
+
 class UpstreamError(ServiceError):
     """The API gave no usable answer.
 

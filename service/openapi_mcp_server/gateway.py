@@ -10,38 +10,49 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 import msgspec
+from anyio.to_thread import run_sync
 
 from openapi_mcp_server.bridge import prompts
 from openapi_mcp_server.bridge.arguments.check import check
+from openapi_mcp_server.bridge.media.content import resource_uri
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, HttpRequest, HttpResponse, Tool, ToolCatalog
 from openapi_mcp_server.bridge.names import nearest
 from openapi_mcp_server.bridge.request import build
 from openapi_mcp_server.bridge.results import budget
-from openapi_mcp_server.bridge.results.result import MISMATCH, TRUNCATED, OutputValidators, Select, from_error, render
-from openapi_mcp_server.errors import ArgumentError, Refused, ServiceError, Timeout, UpstreamError
+from openapi_mcp_server.bridge.results.result import MISMATCH, TRUNCATED, OutputValidators, from_error, render
+from openapi_mcp_server.errors import ArgumentError, NoRoom, Refused, ServiceError, Timeout, UpstreamError
 from openapi_mcp_server.mcp import answers
 from openapi_mcp_server.mcp.inbound import SHOWN_CHARACTERS, Batch, Call, Rejection
 from openapi_mcp_server.mcp.messages import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
+    Pieces,
     RequestId,
     ServerInfo,
     ToolResult,
     error_response,
+    own_size,
     progress,
     response,
     result,
+    size,
+    without_sound,
 )
-from openapi_mcp_server.mcp.methods import is_modern
+from openapi_mcp_server.mcp.methods import WITHOUT_SOUND, is_modern
 from openapi_mcp_server.mcp.subscriptions import CHANGES, LISTEN, Subscription, unasked
+from openapi_mcp_server.memory import FREE, SMALL_BYTES, UNBOUNDED, Budget, Hold
 from openapi_mcp_server.observe.record import CallRecord, Observe, Outcome, Transport
 from openapi_mcp_server.observe.trace import NO_CARRIER, Begin, Carrier, Trace, untraced
+
+if TYPE_CHECKING:
+    from openapi_mcp_server.bridge.results.response_filter import Selection
 
 PROGRESS_AFTER_SECONDS = 2
 """Silence that a person begins to notice; most calls are over by then and cost nothing."""
@@ -61,13 +72,15 @@ Authorize = Callable[[HttpRequest, Tool], HttpRequest]
 
 
 class Send(Protocol):
-    """Carries one request out; raises an `UpstreamError`."""
+    """Carries one request out, within what ``hold`` has room for; raises an `UpstreamError`."""
 
-    async def __call__(self, request: HttpRequest, *, deadline_seconds: float) -> HttpResponse: ...
+    async def __call__(self, request: HttpRequest, *, deadline_seconds: float, hold: Hold) -> HttpResponse: ...
 
 
 class Serving(msgspec.Struct, frozen=True, kw_only=True):
-    """How a catalog is served. ``page_size`` 0: all tools on one page; ``result_budget_bytes`` 0: answers are whole."""
+    """How a catalog is served. ``page_size`` 0: all tools on one page; ``result_budget_bytes`` 0: answers are whole.
+    ``memory``: what may be kept for clients.
+    """
 
     server: ServerInfo
     call_seconds: float
@@ -75,12 +88,14 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     prompts: bool = True
     validate_output: bool = True
     result_budget_bytes: int = 0
+    memory: Budget = UNBOUNDED
 
 
 class _Served(msgspec.Struct, frozen=True, kw_only=True):
     """A catalog and all that is made of it; replaced whole."""
 
     catalog: ToolCatalog
+    prompts: Mapping[str, Tool]
     static: answers.StaticAnswers
     authorize: Authorize
     validators: OutputValidators | None
@@ -89,7 +104,8 @@ class _Served(msgspec.Struct, frozen=True, kw_only=True):
 class Gateway:
     """Answers calls. Holds no state of any client, so any call may come from anywhere.
 
-    ``in_flight``: messages that are being answered.
+    ``in_flight``: messages that are being answered. ``memory``: where transports open a hold for each message, with its
+    first byte, and close it when its answer is taken.
     """
 
     def __init__(
@@ -102,6 +118,7 @@ class Gateway:
         observe: Observe,
         trace: Begin = untraced,
     ) -> None:
+        self.memory = serving.memory
         self._serving = serving
         self._send = send
         self._observe = observe
@@ -111,6 +128,7 @@ class Gateway:
         self._tellers: list[Callable[[], object]] = []
         self._waiting: set[anyio.CancelScope] = set()
         self._has_given_up = False
+        self._filtering = anyio.CapacityLimiter(1)  # two would share one interpreter's lock
         self._served = self._made(catalog, authorize)
 
     def replace(self, catalog: ToolCatalog, authorize: Authorize) -> None:
@@ -141,25 +159,34 @@ class Gateway:
         kinds = tuple(kind for kind in call.listens if kind in self._changing)
         subscription = Subscription(id=call.id, kinds=kinds, server=self._serving.server)
         with self._observed(call, transport, beside) as entry:
-            entry.settle(subscription.acknowledgement())
+            entry.settle((subscription.acknowledgement(),))
         return subscription
 
-    def at_once(self, call: Call, transport: Transport, beside: Carrier = NO_CARRIER) -> bytes | None:
+    def at_once(
+        self, call: Call, transport: Transport, beside: Carrier = NO_CARRIER, hold: Hold = FREE
+    ) -> Pieces | None:
         """The response to what needs no waiting, and None for the rest: ``tools/call`` and subscriptions."""
         if call.method in {"tools/call", LISTEN}:
             return None
         with self._observed(call, transport, beside) as entry:
-            entry.settle(self._served.static.to(call, lasting=transport != "http") or self._prompt(call))
+            entry.settle(self._static(call, transport) or self._prompt(call))
+        _settle(hold, call, entry.answer)
         return entry.answer
 
     async def answer(
-        self, call: Call, transport: Transport, notify: Notify | None = None, beside: Carrier = NO_CARRIER
-    ) -> bytes:
+        self,
+        call: Call,
+        transport: Transport,
+        notify: Notify | None = None,
+        beside: Carrier = NO_CARRIER,
+        hold: Hold = FREE,
+    ) -> Pieces:
         """The whole JSON-RPC response to any call. ``notify`` may be used until then, for progress."""
-        if (ready := self.at_once(call, transport, beside)) is not None:
+        if (ready := self.at_once(call, transport, beside, hold)) is not None:
             return ready
         with self._observed(call, transport, beside) as entry:
-            entry.settle(await self._call_tool(call, entry, notify))
+            entry.settle(await self._call_tool(call, entry, notify, hold))
+        _settle(hold, call, entry.answer)
         return entry.answer
 
     def give_up(self) -> None:
@@ -168,7 +195,7 @@ class Gateway:
         for scope in self._waiting:
             scope.cancel()
 
-    def refuse(self, rejection: Rejection, transport: Transport, beside: Carrier = NO_CARRIER) -> bytes:
+    def refuse(self, rejection: Rejection, transport: Transport, beside: Carrier = NO_CARRIER) -> Pieces:
         """The response to a message that was no call of any method; it leaves a record like every other."""
         refused = rejection.encode()
         self._observe(
@@ -184,14 +211,22 @@ class Gateway:
                 request_id=beside.request_id,
             )
         )
-        return refused
+        return (refused,)
 
-    async def answer_all(self, batch: Batch, transport: Transport, beside: Carrier = NO_CARRIER) -> bytes:
+    async def answer_all(
+        self, batch: Batch, transport: Transport, beside: Carrier = NO_CARRIER, hold: Hold = FREE
+    ) -> Pieces:
         """The responses to a batch as a JSON array, its calls side by side; empty if it was notifications only."""
-        answered = [b""] * len(batch.messages)
+        answered: list[Pieces] = [()] * len(batch.messages)
 
         async def fill(index: int, call: Call) -> None:
-            answered[index] = await self.answer(call, transport, None, beside)
+            try:
+                part = hold.part()
+            except NoRoom as error:
+                rejection = Rejection(id=call.id, code=INTERNAL_ERROR, message=str(error))
+                answered[index] = self.refuse(rejection, transport, beside)
+            else:
+                answered[index] = await self.answer(call, transport, None, beside, part)
 
         async with anyio.create_task_group() as tasks:
             for index, message in enumerate(batch.messages):
@@ -199,8 +234,8 @@ class Gateway:
                     tasks.start_soon(fill, index, message)
                 elif isinstance(message, Rejection):
                     answered[index] = self.refuse(message, transport, beside)
-        present = [one for one in answered if one]
-        return b"[%b]" % b",".join(present) if present else b""
+        present = [piece for one in answered if one for piece in (b",", *one)]
+        return (b"[", *present[1:], b"]") if present else ()
 
     @contextmanager
     def _observed(self, call: Call, transport: Transport, beside: Carrier) -> Iterator[_Entry]:
@@ -219,60 +254,87 @@ class Gateway:
             entry.trace.end(record)
 
     def _made(self, catalog: ToolCatalog, authorize: Authorize) -> _Served:
+        offered = prompts.named([*catalog.tools.values()]) if self._serving.prompts else {}
         static = answers.render(
             server=self._serving.server,
             tools=[tool.entry for tool in catalog.tools.values()],
-            prompts=[prompts.entry(tool) for tool in catalog.tools.values()] if self._serving.prompts else [],
+            prompts=[prompts.entry(name, tool) for name, tool in offered.items()],
             page_size=self._serving.page_size,
             changing=[kind.removesuffix("ListChanged") for kind in self._changing],
         )
         validators = OutputValidators() if self._serving.validate_output else None
-        return _Served(catalog=catalog, static=static, authorize=authorize, validators=validators)
+        return _Served(catalog=catalog, prompts=offered, static=static, authorize=authorize, validators=validators)
 
-    def _prompt(self, call: Call) -> bytes | Rejection:
-        tool = self._served.catalog.tools.get(call.name) if self._serving.prompts else None
+    def _static(self, call: Call, transport: Transport) -> Pieces | Rejection | None:
+        return self._served.static.to(call, lasting=transport != "http", in_events=transport == "sse")
+
+    def _prompted(self, name: str) -> Tool | None:
+        """The tool of a prompt, which may be asked for by the tool's own name too, though none is listed so."""
+        served = self._served
+        return served.prompts.get(name) or (served.catalog.tools.get(name) if served.prompts else None)
+
+    def _prompt(self, call: Call) -> Pieces | Rejection:
+        tool = self._prompted(call.name)
         if tool is None:
-            return _unknown(call, "prompt", self._served.catalog.tools if self._serving.prompts else ())
+            return _unknown(call, "prompt", self._served.prompts)
         try:
             made = prompts.messages(tool, call.arguments)
         except ArgumentError as error:  # a prompt has no way to carry an error: the person, not a model, chose these
             return Rejection(id=call.id, code=INVALID_PARAMS, message=str(error), status=200)
         return response(call.id, result(made, self._identity(call)))
 
-    async def _call_tool(self, call: Call, entry: _Entry, notify: Notify | None) -> bytes | Rejection:
+    async def _call_tool(self, call: Call, entry: _Entry, notify: Notify | None, hold: Hold) -> Pieces | Rejection:
         served = self._served
         tool = served.catalog.tools.get(call.name)
         if tool is None:
             return _unknown(call, "tool", served.catalog.tools)
         entry.tool = tool
         if notify is None or call.progress_token is None:
-            outcome = await self._outcome(served, tool, call, entry)
+            outcome = await self._outcome(served, tool, call, entry, hold)
         else:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_report_progress, call.progress_token, notify)
-                outcome = await self._outcome(served, tool, call, entry)
+                outcome = await self._outcome(served, tool, call, entry, hold)
                 tasks.cancel_scope.cancel()
         entry.result = outcome
+        if call.version == WITHOUT_SOUND:
+            outcome = without_sound(outcome, resource_uri(tool.api, tool.name))
         return response(call.id, result(outcome, self._identity(call)))
 
-    async def _outcome(self, served: _Served, tool: Tool, call: Call, entry: _Entry) -> ToolResult:
+    async def _outcome(self, served: _Served, tool: Tool, call: Call, entry: _Entry, hold: Hold) -> ToolResult:
         """Never raises for what the model, the credentials or the API did: those are results too."""
         try:
             checked = check(tool, call.arguments)
-            select = _selection(tool, checked.values)
-            request = served.authorize(build(tool, checked.values), tool)
-            answered = await self._exchange(entry.trace.sending(request, tool), entry)
-            limit = self._serving.result_budget_bytes
-            rendered = render(tool, answered, served.validators, select=select, budget_bytes=limit)
+            coerced, select = checked.coerced, _selection(tool, checked.values)
+            request = served.authorize(build(tool, checked.values, checked.others), tool)
+            del checked  # large ones take many times the bytes of the request
+            if request.body is not None and len(request.body) > SMALL_BYTES:
+                hold.take(len(request.body))
+            answered = await self._exchange(entry.trace.sending(request, tool), entry, hold)
+            rendered = await self._rendered(served, tool, answered, select)
         except ServiceError as error:
             entry.error = type(error).__name__
             return from_error(error, tool)
-        if not checked.coerced:
+        if not coerced:
             return rendered
-        meta = {**(rendered.meta or {}), COERCED: checked.coerced}
+        meta = {**(rendered.meta or {}), COERCED: coerced}
         return msgspec.structs.replace(rendered, meta=meta)
 
-    async def _exchange(self, request: HttpRequest, entry: _Entry) -> HttpResponse:
+    async def _rendered(
+        self, served: _Served, tool: Tool, answered: HttpResponse, select: Selection | None
+    ) -> ToolResult:
+        """An answer that the model's filter may take long for has its turn in a thread, and waits for it as long as a
+        call may take: others are served meanwhile."""
+        write = partial(render, tool, answered, served.validators, budget_bytes=self._serving.result_budget_bytes)
+        if select is None:
+            return write()
+        if not select.is_heavy(len(answered.body)):
+            return write(select=select)
+        with anyio.move_on_after(self._serving.call_seconds):
+            return await run_sync(partial(write, select=select), limiter=self._filtering)
+        return write(select=select.left_out("too many others are being applied; ask for less, or again later"))
+
+    async def _exchange(self, request: HttpRequest, entry: _Entry, hold: Hold) -> HttpResponse:
         if self._has_given_up:
             raise Refused("the server stops; call again", outcome_unknown=False)
         began = time.perf_counter()
@@ -281,7 +343,7 @@ class Gateway:
         self._waiting.add(scope)
         try:
             with scope:
-                answered = await self._send(request, deadline_seconds=seconds)
+                answered = await self._send(request, deadline_seconds=seconds, hold=hold)
                 entry.status, entry.retries = answered.status, answered.retries
                 return answered
         except UpstreamError as error:
@@ -307,7 +369,7 @@ class _Entry:
         self.trace = trace
         self._began = time.perf_counter()
         self._outcome: Outcome = "cancelled"  # until it is settled
-        self.answer = b""
+        self.answer: Pieces = ()
         self.tool: Tool | None = None
         self.error = ""
         self.result: ToolResult | None = None
@@ -315,16 +377,16 @@ class _Entry:
         self.upstream_seconds = 0.0
         self.retries = 0
 
-    def settle(self, answer: bytes | Rejection) -> None:
+    def settle(self, answer: Pieces | Rejection) -> None:
         if isinstance(answer, Rejection):
-            self._outcome, self.error, self.answer = "protocol_error", str(answer.code), answer.encode()
+            self._outcome, self.error, self.answer = "protocol_error", str(answer.code), (answer.encode(),)
         else:
             is_error = self.result is not None and self.result.isError
             self._outcome, self.answer = "tool_error" if is_error else "ok", answer
 
     def fail(self, incident: str) -> None:
         self._outcome, self.error = "internal_error", str(INTERNAL_ERROR)
-        self.answer = error_response(self._call.id, INTERNAL_ERROR, f"internal error; incident {incident}")
+        self.answer = (error_response(self._call.id, INTERNAL_ERROR, f"internal error; incident {incident}"),)
 
     def record(self) -> CallRecord:
         said = (self.result.meta or {}) if self.result else {}
@@ -335,7 +397,7 @@ class _Entry:
             outcome=self._outcome,
             seconds=time.perf_counter() - self._began,
             request_bytes=self._call.size,
-            response_bytes=len(self.answer),
+            response_bytes=size(self.answer),
             tool=self.tool.name if self.tool else "",
             api=self.tool.api if self.tool else "",
             error=self.error,
@@ -355,10 +417,16 @@ class _Entry:
         return {name: value for name, value in ids.items() if value}
 
 
-def _selection(tool: Tool, arguments: dict[str, Any]) -> Select | None:
+def _settle(hold: Hold, call: Call, answer: Pieces) -> None:
+    """From now on nothing is kept but the message and its answer. Small ones count as every message does."""
+    kept = call.size + own_size(answer)
+    hold.settle(kept if kept > SMALL_BYTES else 0)
+
+
+def _selection(tool: Tool, arguments: dict[str, Any]) -> Selection | None:
     """What the model asks of the answer, taken out of the arguments; raises ArgumentError."""
     expression = arguments.pop(RESPONSE_FILTER, None) if tool.filterable else None
-    if expression is None:
+    if expression in (None, ""):  # what some clients write for what is not given
         return None
     from openapi_mcp_server.bridge.results import response_filter  # noqa: PLC0415 - jmespath takes 12 to 30 ms to import; few calls need it
 

@@ -268,7 +268,7 @@ def test_an_entry_is_the_tool_as_mcp_spells_it():
         "name": "list",
         "title": "List pets",
         "description": "List pets",
-        "inputSchema": {"type": "object", "properties": {}, "additionalProperties": False},
+        "inputSchema": {"type": "object", "properties": {}},
         "outputSchema": {
             "type": "object",
             "properties": OBJECT["properties"],

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openapi_mcp_server.bridge.names import Wire, argument_names, free, tool_name, unique
+from openapi_mcp_server.bridge.names import BODY, Wire, argument_names, free, tool_name, unique
 from openapi_mcp_server.openapi.model import Operation
 
 TOOL = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -158,3 +158,10 @@ def test_argument_names_do_not_depend_on_order(several, random):
     before = dict(zip(((each.name, each.location) for each in several), argument_names(several), strict=True))
     random.shuffle(several)
     assert dict(zip(((each.name, each.location) for each in several), argument_names(several), strict=True)) == before
+
+
+@pytest.mark.parametrize("name", ["config", "self", "run_manager", "callbacks", "runtime"])
+@pytest.mark.parametrize("location", ["query", "path", "header", "cookie", BODY])
+def test_a_name_that_clients_take_for_their_own_says_where_it_goes(name, location):
+    assert argument_names([Wire(name, location), Wire("other", "query")]) == [f"{name}__{location}", "other"]
+    assert len(set(argument_names([Wire(name, location), Wire(f"{name}__{location}", "query")]))) == 2

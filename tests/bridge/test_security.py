@@ -107,6 +107,31 @@ def test_the_reason_names_what_is_configured_and_what_is_asked(auth, alternative
     assert security.access(asks(*alternatives), auth, SCHEMES).reason == reason
 
 
+@pytest.mark.parametrize(
+    ("auth", "alternatives", "said"),
+    [
+        (
+            NONE,
+            ["bearer"],
+            "the document asks for http bearer. Its operator has to set AUTH_TYPE=bearer and AUTH_TOKEN",
+        ),
+        (NONE, ["basic"], "http basic. Its operator has to set AUTH_TYPE=basic, AUTH_USERNAME and AUTH_PASSWORD"),
+        (NONE, ["query"], "apiKey (query key). Its operator has to set AUTH_TYPE=api_key and AUTH_API_KEY"),
+        (NONE, ["oauth2"], "asks for oauth2. Its operator has to set AUTH_TYPE=bearer and AUTH_TOKEN"),
+        (BASIC, ["query", "bearer"], "AUTH_TYPE=api_key and AUTH_API_KEY or AUTH_TYPE=bearer and AUTH_TOKEN"),
+        (BASIC, ["mtls"], "AUTH_TYPE is basic; the document asks for mutualTLS. Its operator has to set AUTH_TYPE"),
+        (NONE, [], "No credentials are configured, and the document asks for none here; it knows "),
+        (NONE, ["bearer", ""], "AUTH_TYPE=bearer and AUTH_TOKEN"),
+    ],
+)
+def test_the_advice_names_the_settings_that_meet_what_the_document_asks_for(auth, alternatives, said):
+    assert said in security.access(asks(*alternatives), auth, SCHEMES).advice
+
+
+def test_there_is_no_advice_where_credentials_are_configured_that_fit():
+    assert {security.access(asks(*one), BEARER, SCHEMES).advice for one in ([], ["bearer"], ["", "basic"])} == {""}
+
+
 def test_a_reason_is_bounded():
     schemes = {f"s{number}": scheme(f"s{number}", "apiKey", "query", "k" * number) for number in range(1, 500)}
     assert len(security.access(asks(*schemes), NONE, schemes).reason) <= 300

@@ -21,8 +21,8 @@ CHART = CHECKOUT / "deploy" / "helm" / "openapi-mcp-server"
 
 BOOK: dict[str, Any] = {
     # seconds, from the inside out
-    "a call": 60,
-    "grace of calls in flight": 65,
+    "a call": 55,
+    "grace of calls in flight": 60,
     "the proxy's drain": 70,
     "the proxy's patience": 75,
     "compose: stop": 75,

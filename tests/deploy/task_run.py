@@ -32,6 +32,7 @@ from xray_daemon import Daemon, daemon
 NAMES = ("api.example.com", "aps-workspaces.us-east-1.amazonaws.com")
 ADDRESS = "93.184.215.14"  # public by its number, and of this namespace alone
 API_PORT = 9999
+METADATA_PORT = 9998
 TOKEN = "t" * 40
 SECRETS = {
     "SESSION_KEY": "k" * 64,
@@ -47,6 +48,10 @@ error_log stderr error;
 events {{ worker_connections 256; }}
 http {{
     access_log {folder}/outside.log;
+    server {{
+        listen {address}:{metadata};
+        location / {{ return 200 '{{"Networks":[{{"IPv4Addresses":["127.0.0.1"]}}]}}'; }}
+    }}
     server {{
         listen {address}:443 ssl;
         ssl_certificate {folder}/cert.pem;
@@ -76,7 +81,7 @@ class Container:
     def _started(self) -> subprocess.Popen[bytes]:
         values = variables(self.described)
         values |= {each["name"]: SECRETS[each["name"]] for each in self.described.get("secrets", [])}
-        kept = environment(**values)
+        kept = environment(**values, ECS_CONTAINER_METADATA_URI_V4=f"http://{ADDRESS}:{METADATA_PORT}/v4/1")
         if self.name == "worker":
             # A value that is refused now gives way to one that is taken, and only so long.
             argv, kept = command(), {**kept, **{name: coming.VALUES[name] for name in WAITING if name in values}}
@@ -211,7 +216,7 @@ def outside(folder: Path) -> Iterator[None]:
     """The API, and who takes remote writes."""
     certificate(folder, *NAMES)
     main = folder / "outside.conf"
-    main.write_text(OUTSIDE.format(folder=folder, address=ADDRESS, port=API_PORT), "utf-8")
+    main.write_text(OUTSIDE.format(metadata=METADATA_PORT, folder=folder, address=ADDRESS, port=API_PORT), "utf-8")
     os.environ["SSL_CERT_FILE"] = str(folder / "cert.pem")
     api = command("demo", "--api-only", "--port", str(API_PORT))
     front = [nginx.program(), "-p", str(folder), "-c", str(main), "-g", "daemon off;"]

@@ -230,7 +230,7 @@ def test_nothing_in_the_process_holds_on_to_the_tools_that_were_replaced(served:
 
     async def main() -> None:
         ready = trio.Event()
-        stop = lifecycle.Stop(ready.set)
+        stop = lifecycle.Stop(ready.set, lambda: None)
         config = load([*served.argv, "--transport", "http", "--port", "0"], {}, lambda path: "")
         with trio.fail_after(DEADLINE_SECONDS):
             async with trio.open_nursery() as nursery:

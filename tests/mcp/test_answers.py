@@ -8,7 +8,8 @@ from mcp_types.methods import validate_server_result
 
 from openapi_mcp_server.mcp import answers
 from openapi_mcp_server.mcp.inbound import Call, Rejection
-from openapi_mcp_server.mcp.messages import PromptArgument, PromptEntry, ServerInfo
+from openapi_mcp_server.mcp.messages import Pieces, PromptArgument, PromptEntry, ServerInfo
+from openapi_mcp_server.mcp.messages import size as length_of
 from openapi_mcp_server.mcp.methods import LEGACY, MODERN, SUPPORTED, methods
 
 SERVER = ServerInfo(name="tests", version="1.0")
@@ -24,9 +25,9 @@ def call(method: str, version: str, **more: object) -> Call:
     return Call(id="x", method=method, version=version, size=1, **more)
 
 
-def result(answered: bytes | Rejection | None) -> dict[str, object]:
-    assert isinstance(answered, bytes)
-    message = msgspec.json.decode(answered)
+def result(answered: Pieces | Rejection | None) -> dict[str, object]:
+    assert isinstance(answered, tuple)
+    message = msgspec.json.decode(b"".join(answered))
     assert message["jsonrpc"] == "2.0"
     assert message["id"] == "x"
     return message["result"]
@@ -119,7 +120,26 @@ def test_an_answer_is_one_line_whatever_its_tools_look_like() -> None:
     pretty = msgspec.Raw(b'{\r\n "name": "a\\n",\n "inputSchema": {}\n}')
     static = answers.render(server=SERVER, tools=[pretty], prompts=[])
     answered = static.to(call("tools/list", "2025-11-25"))
-    assert isinstance(answered, bytes)
-    assert b"\n" not in answered
-    assert b"\r" not in answered
+    assert isinstance(answered, tuple)
+    assert b"\n" not in b"".join(answered)
+    assert b"\r" not in b"".join(answered)
     assert result(answered)["tools"][0]["name"] == "a\n"
+
+
+@pytest.mark.parametrize(("size", "bytes_of_one"), [(0, 300_000), (2, 300_000), (3, 10), (0, 10), (0, 2_000_000)])
+@pytest.mark.parametrize("method", ["tools/list", "prompts/list"])
+def test_lists_in_events_have_pages_that_clients_can_read(method: str, size: int, bytes_of_one: int) -> None:
+    prose = "x" * bytes_of_one
+    tools = [msgspec.Raw(msgspec.json.encode({"name": f"tool_{number}", "description": prose})) for number in range(7)]
+    prompts = [PromptEntry(name=f"tool_{number}", description=prose) for number in range(7)]
+    made = answers.render(server=SERVER, tools=tools, prompts=prompts, page_size=size)
+    member, cursor, names = method.partition("/")[0], None, []
+    while cursor != "":
+        page = made.to(call(method, "2025-11-25", cursor=cursor), in_events=True)
+        assert isinstance(page, tuple)
+        told = result(page)
+        assert length_of(page) < 1_048_000 or len(told[member]) == 1
+        names += [each["name"] for each in told[member]]
+        cursor = told.get("nextCursor", "")
+    assert names == [f"tool_{number}" for number in range(7)]
+    assert "nextCursor" not in result(made.to(call("prompts/list", "2025-11-25")))

@@ -72,5 +72,5 @@ def test_a_change_is_promised_only_where_it_can_be_told(
 ) -> None:
     static = render(server=SERVER, tools=[], prompts=[], changing=["tools"])
     answered = static.to(Call(id=1, method=method, version=version, size=1), lasting=bool(lasting))
-    capabilities = msgspec.json.decode(answered)["result"]["capabilities"]
+    capabilities = msgspec.json.decode(b"".join(answered))["result"]["capabilities"]
     assert (capabilities["tools"], capabilities["prompts"]) == (declared, {})

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import nginx
+from openapi_mcp_server.gateway import GUARD_SECONDS
 from openapi_mcp_server.server.connections import HEADER_BYTES, KEEP_ALIVE_SECONDS
 from openapi_mcp_server.server.events import QUIET_SECONDS
 from openapi_mcp_server.server.posts import BODY_BYTES
@@ -70,6 +71,11 @@ def test_idle_connections_to_a_worker_end_before_the_worker_ends_them():
 def longest_call() -> float:
     environ = {"API_SPEC_PATH": "a.yaml", "API_BASE_URL": "https://api.example.com"}
     return load([], environ, lambda path: "").message_timeout_seconds
+
+
+def test_a_call_ends_before_the_official_typescript_client_gives_it_up():
+    """Its DEFAULT_REQUEST_TIMEOUT_MSEC; what a call may have done is in the answer that it would not read."""
+    assert longest_call() + GUARD_SECONDS < 60
 
 
 def test_the_longest_call_and_the_silence_of_a_stream_end_before_the_proxy_gives_them_up():

@@ -8,6 +8,8 @@ import trio
 
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
 from openapi_mcp_server.mcp.inbound import Batch, Call, from_http
+from openapi_mcp_server.mcp.messages import Pieces
+from openapi_mcp_server.memory import Hold
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server.conversation import Conversation
 from openapi_mcp_server.server.posts import carrier
@@ -116,7 +118,7 @@ def test_every_call_of_a_batch_has_a_span_of_its_own_in_the_trace_that_carried_i
     built = gateway(ScriptedApi(), trace=seen.tracer.begin)
     said = []
 
-    async def say(message: bytes) -> None:
+    async def say(message: Pieces, _: Hold) -> None:
         said.append(message)
 
     async def main() -> None:

@@ -141,8 +141,8 @@ def test_an_answer_that_is_not_as_documented_reaches_the_model(mode: str, body: 
 @pytest.mark.parametrize("mode", MODES)
 def test_prompts_resources_and_completions_are_answered(mode: str) -> None:
     async def use(client: Client) -> None:
-        assert [one.name for one in (await client.list_prompts()).prompts] == ["get_pet"]
-        assert "get_pet" in (await client.get_prompt("get_pet", {"id": "5"})).messages[0].content.text
+        assert [one.name for one in (await client.list_prompts()).prompts] == ["use_get_pet"]
+        assert "get_pet" in (await client.get_prompt("use_get_pet", {"id": "5"})).messages[0].content.text
         assert (await client.list_resources()).resources == []
         assert (await client.list_resource_templates()).resource_templates == []
         with pytest.raises(MCPError):

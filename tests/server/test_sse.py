@@ -15,7 +15,7 @@ from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
 from openapi_mcp_server.gateway import Gateway
 from openapi_mcp_server.observe.record import CallRecord
 from openapi_mcp_server.server.posts import BODY_BYTES
-from scripted import ScriptedApi, Silence, gateway, ok, slowly
+from scripted import ScriptedApi, Silence, gateway, ok, slowly, tool
 from sessions import Server, request, sse_server
 
 
@@ -281,3 +281,23 @@ def test_a_body_that_is_too_large_is_refused_and_the_session_goes_on():
         assert (await session.message())["id"] == 2
 
     run(use)
+
+
+def test_no_event_is_longer_than_clients_read() -> None:
+    picture = HttpResponse(status=200, reason="", headers=(("content-type", "image/png"),), body=b"x" * 2_000_000)
+    entry = msgspec.Raw(msgspec.json.encode({"name": "a", "description": "x" * 30_000}))
+    many = [msgspec.structs.replace(tool(f"tool_{number}"), entry=entry) for number in range(50)]
+
+    async def use(server: Server) -> None:
+        session = await server.open()
+        await session.post(request("tools/list", 1))
+        first = (await session.message())["result"]
+        await session.post(request("tools/list", 2, {"cursor": first["nextCursor"]}))
+        rest = (await session.message())["result"]
+        assert len(first["tools"]) + len(rest["tools"]) == 51
+        assert await session.call(3) == 202
+        [picture, note] = (await session.message())["result"]["content"]
+        assert picture["text"].startswith("[image/png, ")
+        assert "the rest was left out" in note["text"]
+
+    run(use, gateway(ScriptedApi(picture), tool(), *many))

@@ -14,6 +14,7 @@ import trio
 import trio.testing
 
 from asked import META, message
+from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
 from openapi_mcp_server.gateway import Gateway
 from openapi_mcp_server.mcp.methods import LEGACY
 from openapi_mcp_server.server import hosts
@@ -386,6 +387,19 @@ def test_silence_is_broken_by_comments_so_that_no_proxy_gives_up() -> None:
     gaps = [later - earlier for earlier, later in zip(exchange.times[1:], exchange.times[2:], strict=False)]
     assert max(gaps) <= QUIET_SECONDS + 0.1
     assert exchange.messages[-1]["result"]["content"][0]["text"] == '{"id":5}'
+
+
+def test_an_answer_that_has_become_a_stream_is_no_longer_than_clients_read() -> None:
+    picture = HttpResponse(status=200, reason="", headers=(("content-type", "image/png"),), body=b"x" * 2_000_000)
+
+    async def late(_: HttpRequest) -> HttpResponse:
+        await anyio.sleep(QUIET_SECONDS + 1)
+        return picture
+
+    told = streamed(late).messages[-1]["result"]["content"]
+    assert [each["type"] for each in told] == ["text", "text"]
+    [at_once] = msgspec.json.decode(streamed(picture).body)["result"]["content"]
+    assert at_once["type"] == "image"
 
 
 def listening(accept: str = "text/event-stream") -> Exchange:

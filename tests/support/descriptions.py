@@ -103,7 +103,12 @@ def tool(*operations: Operation, **fields: Any) -> Tool:
 
 
 def inputs(*operations: Operation, **fields: Any) -> dict[str, Any]:
-    return msgspec.json.decode(tool(*operations, **fields).input.schema)
+    """What clients are told of the arguments of the one tool."""
+    return told(tool(*operations, **fields))
+
+
+def told(made: Tool) -> dict[str, Any]:
+    return msgspec.json.decode(made.entry)["inputSchema"]
 
 
 def outputs(*responses: Response, method: str = "GET", **fields: Any) -> Any:

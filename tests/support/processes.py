@@ -59,8 +59,11 @@ def environment(**settings: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(CHECKOUT / "service"), **settings}
 
 
-def command(*argv: str) -> list[str]:
-    return [sys.executable, "-m", "openapi_mcp_server", *argv]
+PROGRAM = ("-m", "openapi_mcp_server")
+
+
+def command(*argv: str, program: tuple[str, str] = PROGRAM) -> list[str]:
+    return [sys.executable, *program, *argv]
 
 
 def run(*argv: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -84,10 +87,12 @@ def inspected(*argv: str, **settings: str) -> dict[str, Any]:
 
 
 @contextmanager
-def started(*argv: str, stdin: int = subprocess.DEVNULL, **settings: str) -> Iterator[Server]:
+def started(
+    *argv: str, stdin: int = subprocess.DEVNULL, program: tuple[str, str] = PROGRAM, **settings: str
+) -> Iterator[Server]:
     """For as long as the context lasts; what is still there at its end is killed."""
     process = subprocess.Popen(
-        command(*argv),
+        command(*argv, program=program),
         env=environment(**settings),
         stdin=stdin,
         stdout=subprocess.PIPE,

@@ -10,6 +10,7 @@ import msgspec
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, InputContract, Origin, Slot, Tool, ToolCatalog
 from openapi_mcp_server.gateway import Authorize, Gateway, Serving
 from openapi_mcp_server.mcp.messages import ServerInfo
+from openapi_mcp_server.memory import Hold
 from openapi_mcp_server.observe.record import CallRecord, Observe
 from openapi_mcp_server.observe.trace import Begin, untraced
 
@@ -56,7 +57,7 @@ class ScriptedApi:
         self.requests: list[HttpRequest] = []
         self.deadlines: list[float] = []
 
-    async def send(self, request: HttpRequest, *, deadline_seconds: float) -> HttpResponse:
+    async def send(self, request: HttpRequest, *, deadline_seconds: float, hold: Hold) -> HttpResponse:
         self.requests.append(request)
         self.deadlines.append(deadline_seconds)
         await anyio.lowlevel.checkpoint()

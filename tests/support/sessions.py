@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from openapi_mcp_server.gateway import Gateway
 from openapi_mcp_server.server import connections, ports
+from openapi_mcp_server.server.peers import Peers
 from openapi_mcp_server.server.sse import HttpSse, http_sse
 from served import VISITORS
 
@@ -143,9 +144,13 @@ class Server:
 
 
 @asynccontextmanager
-async def sse_server(built: Gateway, *, grace_seconds: float = 5) -> AsyncIterator[Server]:
+async def sse_server(
+    built: Gateway, *, grace_seconds: float = 5, peers: Callable[[int], Peers] | None = None
+) -> AsyncIterator[Server]:
+    """``peers``: the other tasks, as one at this port knows them."""
     listener = ports.bind("127.0.0.1", 0)
-    async with http_sse(built, VISITORS, worker=0) as sse, trio.open_nursery() as nursery:
+    known = peers(listener.getsockname()[1]) if peers else None
+    async with http_sse(built, VISITORS, worker=0, peers=known) as sse, trio.open_nursery() as nursery:
         server = Server(listener.getsockname()[1], sse)
 
         async def serve() -> None:

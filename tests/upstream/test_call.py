@@ -127,6 +127,13 @@ GZIP = b"Content-Encoding: gzip\r\n"
             "conflicting Content-Length",
             id="two lengths",
         ),
+        pytest.param(
+            (chunked(b"ok", headers=b"Content-Length: 2\r\n"),),
+            "both Content-Length and Transfer-Encoding",
+            id="two ways to say the length",
+        ),
+        pytest.param((b"HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\nok",), "calls itself HTTP/2.0", id="HTTP/2.0"),
+        pytest.param((b"HTTP/1.2 200 OK\r\nContent-Length: 2\r\n\r\nok",), "calls itself HTTP/1.2", id="HTTP/1.2"),
         pytest.param((b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",), "bad Content-Length", id="a bad length"),
         pytest.param((b"SSH-2.0-OpenSSH_9.2\r\n\r\n",), "no valid HTTP answer", id="another protocol"),
         pytest.param((b"HTTP/1.1 200 OK\r\nA: " + b"a" * 200_000,), "too long", id="an endless header"),

@@ -250,7 +250,8 @@ COLLECTIONS: dict[tuple[str, str], str] = {
     ("query", "csv"): "color=a%2Cb,c", ("query", "ssv"): "color=a%2Cb%20c", ("query", "tsv"): "color=a%2Cb%09c",
     ("query", "pipes"): "color=a%2Cb%7Cc", ("query", "multi"): "color=a%2Cb&color=c",
     ("path", "csv"): "a%2Cb,c", ("path", "ssv"): "a%2Cb%20c", ("path", "pipes"): "a%2Cb%7Cc",
-    ("header", "csv"): REFUSED,
+    ("path", "tsv"): "a%2Cb%09c",
+    ("header", "csv"): REFUSED, ("header", "ssv"): "a,b c", ("header", "pipes"): "a,b|c", ("header", "tsv"): "a,b\tc",
     ("formData", "csv"): "color=a%2Cb,c", ("formData", "ssv"): "color=a%2Cb%20c",
     ("formData", "tsv"): "color=a%2Cb%09c", ("formData", "pipes"): "color=a%2Cb%7Cc",
     ("formData", "multi"): "color=a%2Cb&color=c",
@@ -268,6 +269,23 @@ async def test_every_collection_format_of_swagger_2_arrives(location: str, colle
         assert arrived.headers[0] == "content-type: application/x-www-form-urlencoded"
     else:
         assert arrived == expected(location, text)
+
+
+@pytest.mark.parametrize("items", [{"type": "file"}, {"type": "string", "format": "binary"}])
+@pytest.mark.parametrize("collection", ["csv", "pipes", "multi"])
+async def test_a_list_of_files_of_swagger_2_is_a_part_with_name_and_bytes_for_each(
+    items: dict[str, str], collection: str
+) -> None:
+    files = {"name": "f", "in": "formData", "type": "array", "items": items, "collectionFormat": collection}
+    operation = {"consumes": ["multipart/form-data"], "parameters": [files]}
+    given = {"f": ["aGVsbG8=", "data:text/plain;name=b.txt;base64,d29ybGQ="]}
+    [arrived] = await received(operation, [given], dialect="2.0")
+    assert arrived is not None
+    head = b'--B\r\nContent-Disposition: form-data; name="f"; filename='
+    assert with_short_boundary(arrived).body == (
+        head + b'"f"\r\nContent-Type: application/octet-stream\r\n\r\nhello\r\n'
+        + head + b'"b.txt"\r\nContent-Type: text/plain\r\n\r\nworld\r\n--B--\r\n'
+    )  # fmt: skip
 
 
 FORM = "application/x-www-form-urlencoded"

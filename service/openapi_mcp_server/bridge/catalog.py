@@ -10,7 +10,9 @@ import msgspec
 from openapi_mcp_server.bridge import names, overrides, security, servers, text
 from openapi_mcp_server.bridge.model import ApiSummary, BaseUrl, KeyPlace, Origin, SkippedTool, Tool, ToolCatalog
 from openapi_mcp_server.bridge.overrides import Entries, Told
-from openapi_mcp_server.bridge.schemas.definitions import Definitions
+from openapi_mcp_server.bridge.schemas import inputs
+from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
+from openapi_mcp_server.bridge.schemas.edits import removable_parts
 from openapi_mcp_server.bridge.servers import Place
 from openapi_mcp_server.bridge.tool import Api, Compiled, SchemaLimits, compile_operation
 from openapi_mcp_server.errors import SpecError
@@ -117,13 +119,16 @@ def _place_notes(place: Place) -> list[Note]:
 
 
 def _api(source: ApiSource, place: Place, limits: SchemaLimits, auth: Auth, *, response_filter: bool) -> Api:
+    schemas = source.description.request_schemas
+    graph = Definitions(schemas)
     return Api(
         name=source.name,
         base=place.base,
         allowed_origins=source.allowed_origins,
         servers=place.documented,
         description=source.description,
-        requests=Definitions(source.description.request_schemas),
+        requests=inputs.source(schemas, graph),
+        patches=inputs.source(Edited(schemas, removable_parts), graph),
         responses=Definitions(source.description.response_schemas),
         limits=limits,
         auth=auth,

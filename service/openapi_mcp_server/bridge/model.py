@@ -86,22 +86,26 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
     location: str  # path, query, header, cookie, querystring
     required: bool
     encode: Encoder
+    spans_segments: bool = False  # of a path: its text may hold slashes
 
 
 class BodyPlan(msgspec.Struct, frozen=True, kw_only=True):
     """How the body is made: from one argument ``whole``, or from the flat arguments ``properties``.
 
     ``properties`` maps argument to property name. ``writers`` maps each usable media type, as documented, to its
-    writer, the default first; ``chooser`` is the argument that selects one where there is more than one. ``needed``
-    are the arguments without which an optional body cannot be given.
+    writer, the default first; ``by_type`` has those for values that the default does not take, by their type.
+    ``chooser`` is the argument that selects one where there is more than one. ``needed`` are the arguments without
+    which an optional body cannot be given. ``open``: it takes properties that are no arguments.
     """
 
     required: bool
     whole: str | None
     properties: Mapping[str, str]
     writers: Mapping[str, BodyWriter]
+    by_type: Mapping[type, BodyWriter] = {}
     chooser: str | None = None
     needed: tuple[str, ...] = ()
+    open: bool = False
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +113,7 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     ``path`` is percent-encoded and begins with a slash; ``query`` is percent-encoded, without the question mark,
     empty for none. Header names are as they go out; values are latin-1 text. ``body`` None means no body at all.
+    ``authority``: what ``Host`` says where that is not the origin; of use between our own tasks only.
     """
 
     method: str
@@ -117,6 +122,7 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     query: str
     headers: tuple[tuple[str, str], ...]
     body: bytes | None = None
+    authority: str = ""
 
     @property
     def target(self) -> str:
@@ -161,6 +167,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: Literal["met", "anonymous", "unmet"]
     reason: str = ""
+    advice: str = ""  # what its operator can do about it
 
 
 ANONYMOUS = Access(kind="anonymous")
@@ -170,8 +177,8 @@ ANONYMOUS = Access(kind="anonymous")
 class InputContract(msgspec.Struct, frozen=True, kw_only=True):
     """What the arguments must be; `openapi_mcp_server.bridge.arguments.check.check` applies it.
 
-    ``schema`` is the tool's inputSchema, self-contained JSON. It is bytes and not Raw because bytes remember their
-    hash: the compiled validator is looked up by it on every call.
+    ``schema`` says all that the tool's inputSchema says and more, self-contained JSON. It is bytes and not Raw because
+    bytes remember their hash: the compiled validator is looked up by it on every call.
     """
 
     schema: bytes
@@ -215,6 +222,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     entry: msgspec.Raw
     digest: str = ""
     filterable: bool = False  # whether it has the argument RESPONSE_FILTER
+    headers: Mapping[str, str] = {}  # that its document describes of answers: as written, by name in lower case
     title: str
     summary: str
 

@@ -30,6 +30,12 @@ BODY = "body"
 """The location of a body's properties, and the argument that is a whole body."""
 
 
+_TAKEN_BY_CLIENTS = frozenset({"config", "run_manager", "callbacks", "runtime", "self"})
+"""Names by which LangChain's tools, and frameworks built on them, pass values of their own: an argument of that name
+never arrives (langchain-core 1.x, ``StructuredTool._run``; langchain-mcp-adapters, ``call_tool``)."""
+_PROMPT = "use_"
+
+
 class Wanted(msgspec.Struct, frozen=True):
     """A name as its owner would have it, and what tells its owner from all others."""
 
@@ -72,7 +78,8 @@ def unique(wanted: Sequence[Wanted]) -> list[str]:
 def argument_names(wires: Sequence[Wire]) -> list[str]:
     """The argument of each wire name, in the order given; depends on this one operation only.
 
-    A collision gives every parameter its location as a suffix; the body's name stays. What still collides (two
+    A collision gives every parameter its location as a suffix; the body's name stays. So does a name that clients take
+    for their own, in the body too. What still collides (two
     names that differ only in illegal characters) is told apart by a hash, except for a name that is exact.
     """
     names = [_legal(wire.name, _NOT_ARGUMENT) or "argument" for wire in wires]
@@ -82,9 +89,24 @@ def argument_names(wires: Sequence[Wire]) -> list[str]:
             f"{name}__{wire.location}" if counts[name] > 1 and wire.location != BODY else name
             for name, wire in zip(names, wires, strict=True)
         ]
+    names = [
+        f"{name}__{wire.location}" if name in _TAKEN_BY_CLIENTS else name
+        for name, wire in zip(names, wires, strict=True)
+    ]
     identities = _distinct([f"{wire.location} {wire.name}" for wire in wires])
     names = [_fit(name, identity) for name, identity in zip(names, identities, strict=True)]
     return _separated(names, identities, exact=[name == wire.name for name, wire in zip(names, wires, strict=True)])
+
+
+def prompt_names(tools: Sequence[str]) -> list[str]:
+    """The prompt of each tool, in the order given.
+
+    None is named like a tool: an agent that gives both to its model would send a name twice, which model APIs refuse.
+    """
+    wanted = [_fit(f"{_PROMPT}{name}", name) for name in tools]
+    identities = [*tools, *(f"prompt {name}" for name in tools)]
+    exact = [True] * len(tools) + [False] * len(tools)
+    return _separated([*tools, *wanted], identities, exact)[len(tools) :]
 
 
 def free(name: str, taken: Sequence[str]) -> str:
@@ -114,7 +136,8 @@ def _legal(text: str, illegal: re.Pattern[str]) -> str:
     if illegal.search(text) is None:
         return text
     if not text.isascii():
-        text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+        # One by one: marks on a letter are put in order in quadratic time (CPython gh-149079), and are dropped anyway.
+        text = "".join(unicodedata.normalize("NFKD", letter) for letter in text).encode("ascii", "ignore").decode()
     return illegal.sub("_", text).strip("_")
 
 

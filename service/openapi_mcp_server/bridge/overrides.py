@@ -27,7 +27,9 @@ _KEYS_SHOWN = 200
 
 
 class Overrides(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be seen instead of what the document says."""
+    """What is to be seen instead of what the document says; ``multi_segment`` are parameters of the path whose slashes
+    stay.
+    """
 
     name: str | None = None
     title: str | None = None
@@ -35,6 +37,7 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
     hidden: bool = False
     annotations: Annotations = Annotations()
     tags: tuple[str, ...] | None = None
+    multi_segment: tuple[str, ...] = ()
 
 
 class Told(msgspec.Struct, frozen=True):

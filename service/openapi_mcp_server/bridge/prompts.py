@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from openapi_mcp_server.bridge.model import Tool
+from openapi_mcp_server.bridge.names import prompt_names
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.mcp.messages import PromptArgument, PromptEntry, PromptMessage, PromptResult, TextContent
 
 _values = msgspec.json.Decoder(dict[str, str]).decode
 
 
-def entry(tool: Tool) -> PromptEntry:
+def named(tools: Sequence[Tool]) -> dict[str, Tool]:
+    """The tools by the names of their prompts."""
+    return dict(zip(prompt_names([tool.name for tool in tools]), tools, strict=True))
+
+
+def entry(name: str, tool: Tool) -> PromptEntry:
     """The element of ``prompts/list``. Arguments are told by name only: the tool's own entry describes them."""
     required = set(tool.input.required)
     return PromptEntry(
-        name=tool.name,
+        name=name,
         title=tool.title,
         description=tool.summary or msgspec.UNSET,
         arguments=tuple(PromptArgument(name=name, required=name in required) for name in tool.input.names),
@@ -25,18 +33,18 @@ def entry(tool: Tool) -> PromptEntry:
 def messages(tool: Tool, arguments: msgspec.Raw | None) -> PromptResult:
     """The result of ``prompts/get``: one message from the user that asks for the call.
 
-    Raises ArgumentError: a prompt's arguments are strings (MCP, GetPromptRequest) and those of its tool.
+    Raises ArgumentError: a prompt's arguments are strings (MCP, GetPromptRequest) and those of its tool, and the
+    required ones must be there (Prompts, "Error Handling").
     """
     given = _given(arguments)
     if unknown := given.keys() - set(tool.input.names):
         raise ArgumentError(f"unknown argument {min(unknown)!r}; {tool.name} has: {', '.join(tool.input.names)}")
+    if missing := [name for name in tool.input.required if name not in given]:
+        raise ArgumentError(f"missing required arguments: {', '.join(missing)}")
     text = f"Call the tool `{tool.name}`"
     if given:
         text += " with these arguments, each as the JSON type that its schema asks for:\n"
         text += msgspec.json.format(msgspec.json.encode(given), indent=2).decode()
-    missing = [name for name in tool.input.required if name not in given]
-    if missing:
-        text += f"\nStill needed: {', '.join(missing)}. Ask for what you cannot tell."
     return PromptResult(description=tool.title, messages=(PromptMessage(content=TextContent(text)),))
 
 

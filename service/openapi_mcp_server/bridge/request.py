@@ -1,7 +1,8 @@
 """A tool's arguments to the one request they stand for: the compiled path's holes filled, nothing else decided.
 
 The path is never parsed or joined from URLs. Before the request leaves it must still have the shape of its template:
-as many segments, no dot segment, nothing but visible ASCII; its origin is the tool's, which no argument touches.
+as many segments but for those of arguments that may span several, no dot segment, nothing but visible ASCII; its origin
+is the tool's, which no argument touches.
 
 A parameter that is null is left out unless it is required (RFC 6570 section 2.3: null is undefined); in a body null
 is a value like any other. An empty list or object is undefined as well, and no header is sent for it. A required body
@@ -19,13 +20,15 @@ from openapi_mcp_server.bridge.parameters.percent import fully_decoded
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.grammar import has_dot_segment
 
+_NONE: Mapping[str, Any] = {}
 _PATH = re.compile(r'/[!"$->@-~]*')
 _QUERY = re.compile(r'[!"$-~]*')
 """Visible ASCII less what ends a path (``?``) or a query (``#``)."""
 
 
-def build(tool: Tool, arguments: Mapping[str, Any]) -> HttpRequest:
-    """The request for arguments that have been checked against the tool's schema, keyed by argument name.
+def build(tool: Tool, arguments: Mapping[str, Any], others: Mapping[str, Any] = _NONE) -> HttpRequest:
+    """The request for arguments that have been checked against the tool's schema, keyed by argument name; ``others``
+    are properties of the body beside them.
 
     Raises ArgumentError for a value that cannot be sent.
     """
@@ -48,7 +51,7 @@ def build(tool: Tool, arguments: Mapping[str, Any]) -> HttpRequest:
                 query.append(text)
     if any(cookies):
         headers.append(("cookie", "; ".join(filter(None, cookies))))
-    body = None if tool.body is None else _body(tool.body, arguments)
+    body = None if tool.body is None else _body(tool.body, arguments, others)
     if body is not None:
         headers.append(("content-type", body[0]))
     return HttpRequest(
@@ -66,6 +69,7 @@ def _path(tool: Tool, holes: Mapping[int, str]) -> str:
     pieces = [part if isinstance(part, str) else holes.get(part, "") for part in tool.path]
     path = "".join(pieces)
     slashes = sum([part.count("/") for part in tool.path if isinstance(part, str)])
+    slashes += sum([text.count("/") for index, text in holes.items() if tool.slots[index].spans_segments])
     has_shape = all(pieces) and path.count("/") == slashes and _PATH.fullmatch(path) is not None
     if not has_shape or has_dot_segment(fully_decoded(path)):
         raise ArgumentError(f"these arguments do not fit the path {tool.template}: they would name another one")
@@ -79,13 +83,20 @@ def _query(pieces: list[str]) -> str:
     return query
 
 
-def _body(plan: BodyPlan, arguments: Mapping[str, Any]) -> tuple[str, bytes] | None:
+def _body(plan: BodyPlan, arguments: Mapping[str, Any], others: Mapping[str, Any]) -> tuple[str, bytes] | None:
     """Content-Type and bytes; None where an optional body was not given."""
     chosen = arguments.get(plan.chooser) if plan.chooser is not None else None
     write = plan.writers[chosen] if chosen is not None else next(iter(plan.writers.values()))
     if plan.whole is not None:
-        return write(arguments[plan.whole]) if plan.whole in arguments else None
+        if plan.whole not in arguments:
+            return None
+        value = arguments[plan.whole]
+        if chosen is None and plan.by_type:
+            write = plan.by_type.get(type(value), write)
+        return write(value)
     given = {name: arguments[argument] for argument, name in plan.properties.items() if argument in arguments}
+    if others:
+        given |= others
     if not given and not plan.required:
         return None
     if missing := [argument for argument in plan.needed if argument not in arguments]:

@@ -7,6 +7,7 @@ credential for each API, so what is compared is the place it fills: the header, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import assert_never
 
 import msgspec
@@ -47,9 +48,40 @@ def access(security: Iterable[SecurityChoice], auth: Auth, schemes: Mapping[str,
         if found and all(scheme is not None and _meets(auth, scheme) for scheme in found):
             return MET
     if not choices or any(not choice.schemes for choice in choices):
-        return ANONYMOUS
+        return ANONYMOUS if auth.kind != "none" else _unasked(tuple(schemes.values()))
     asked = " or ".join(dict.fromkeys(_asked(choice, schemes) for choice in choices))
-    return Access(kind="unmet", reason=text.line(f"{_configured(auth)}; the document asks for {asked}", _REASON_LIMIT))
+    reason = text.line(f"{_configured(auth)}; the document asks for {asked}", _REASON_LIMIT)
+    wanted = [schemes[name] for choice in choices for name, _ in choice.schemes if name in schemes]
+    return Access(kind="unmet", reason=reason, advice=_advice(f"{reason[:1].upper()}{reason[1:]}", wanted))
+
+
+@lru_cache(maxsize=16)
+def _unasked(known: tuple[SecurityScheme, ...]) -> Access:
+    """An operation that asks for nothing, at an API for which nothing is configured."""
+    asked = ", ".join(dict.fromkeys(map(_described, known)))
+    said = "No credentials are configured, and the document asks for none here"
+    return Access(kind="anonymous", advice=_advice(f"{said}; it knows {asked}" if asked else said, known))
+
+
+def _advice(said: str, wanted: Iterable[SecurityScheme]) -> str:
+    """What an operator who reads the answer 401 can do: the settings, by what the document asks for."""
+    ways = " or ".join(dict.fromkeys(way for scheme in wanted if (way := _settings(scheme)))) or "AUTH_TYPE"
+    return f"{text.line(said, _REASON_LIMIT)}. Its operator has to set {ways} (auth_… in ADDITIONAL_SPECS)."
+
+
+def _settings(scheme: SecurityScheme) -> str:
+    """The settings that meet a scheme; empty where this version has none."""
+    match scheme.kind:
+        case "apiKey":
+            return "AUTH_TYPE=api_key and AUTH_API_KEY"
+        case "http" if scheme.http_scheme == "basic":
+            return "AUTH_TYPE=basic, AUTH_USERNAME and AUTH_PASSWORD"
+        case "http" if scheme.http_scheme != "bearer":
+            return ""
+        case "http" | "oauth2" | "openIdConnect":
+            return "AUTH_TYPE=bearer and AUTH_TOKEN"
+        case _:
+            return ""
 
 
 def fills(auth: Auth, parameter: Parameter) -> bool:

@@ -35,6 +35,12 @@ INVISIBLE = re.compile(
 )
 """What no reader sees: Unicode's Cc, Cf, Co and Cs, and Default_Ignorable_Code_Point, less the visible ones of Cf."""
 
+MARKS = 30
+"""Marks on one letter that are kept, as many as UAX #15 allows in a stream (section 13): no letter of any language has
+more. CPython puts them in order in quadratic time (gh-149079)."""
+_MANY_MARKS = re.compile(rf"[^\w\s\x00-\x7f]{{{MARKS + 1},}}")
+"""Where there may be more: no mark is a character of words. A row of boxes or dots has this form too."""
+
 _NOISE = re.compile(r"[^ -~\n\r\t]|[<&]|\]\(|\*\*|#|```|---")
 """What every kind of noise holds; most prose has none of it and is not looked at again."""
 _MARK = re.compile(r"\*\*|#|```|---")
@@ -74,7 +80,17 @@ def visible(text: str) -> str:
     """Text in NFC without the characters that no reader sees; line ends and markup stay."""
     if text.isascii() and text.isprintable():
         return text
-    return unicodedata.normalize("NFC", INVISIBLE.sub("", text))
+    return unicodedata.normalize("NFC", _MANY_MARKS.sub(_with_few_marks, INVISIBLE.sub("", text)))
+
+
+def _with_few_marks(found: re.Match[str]) -> str:
+    kept = []
+    marks = 0
+    for character in found[0]:
+        marks = marks + 1 if unicodedata.category(character).startswith("M") else 0
+        if marks <= MARKS:
+            kept.append(character)
+    return "".join(kept)
 
 
 def _without_noise(text: str) -> str:

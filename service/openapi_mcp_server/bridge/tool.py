@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -28,7 +29,7 @@ from openapi_mcp_server.bridge.parameters import encoders, path_template
 from openapi_mcp_server.bridge.schemas import inputs, outputs
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
 from openapi_mcp_server.bridge.schemas.edits import cleaned, decode, encode, or_empty
-from openapi_mcp_server.bridge.schemas.inputs import Argument, described
+from openapi_mcp_server.bridge.schemas.inputs import Argument, described, exemplified
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.mcp.messages import Annotations, ToolEntry
 from openapi_mcp_server.openapi.model import ApiDescription, Note, NoteKind, Operation, Parameter
@@ -62,7 +63,8 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     allowed_origins: frozenset[Origin]  # beside the base's
     servers: tuple[BaseUrl, ...]  # the document's own
     description: ApiDescription
-    requests: Definitions
+    requests: inputs.Source
+    patches: inputs.Source  # the same, and null anywhere
     responses: Definitions
     limits: SchemaLimits
     auth: Auth  # with its key's place
@@ -80,6 +82,7 @@ class _Inputs(msgspec.Struct, frozen=True):
     slots: tuple[Slot, ...]
     body: BodyPlan | None
     contract: InputContract
+    told: bytes
     notes: list[Note]
     filterable: bool
 
@@ -96,13 +99,13 @@ method promises that it only adds."""
 def compile_operation(operation: Operation, name: str, overrides: Overrides, api: Api) -> Compiled:
     """The tool; raises SpecError with the place in the document if the operation cannot be one."""
     base = servers.operation_base(operation, api.base, api.servers, api.allowed_origins)
-    inputs = _inputs(operation, api)
+    inputs = _inputs(operation, api, frozenset(overrides.multi_segment))
     holes = {slot.name: index for index, slot in enumerate(inputs.slots) if slot.location == "path"}
     path = path_template.compiled(base.path, operation.path, holes, operation.pointer)
     output = outputs.build(operation, api.responses, api.limits.output_bytes, filterable=inputs.filterable)
     notes = [*inputs.notes, *_output_notes(operation, output, api)]
     title = text.line(overrides.title, text.TITLE_LIMIT) if overrides.title else text.title(operation)
-    entry, digest = _entry(operation, name, title, overrides, inputs.contract, output)
+    entry, digest = _entry(operation, name, title, overrides, inputs.told, output)
     tool = Tool(
         name=name,
         api=api.name,
@@ -121,15 +124,16 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
         entry=entry,
         digest=digest,
         filterable=inputs.filterable,
+        headers=_described_headers(operation),
         title=title or name,
         summary=text.line(operation.summary or operation.description, text.TITLE_LIMIT),
     )
     return Compiled(tool, tuple(notes))
 
 
-def _inputs(operation: Operation, api: Api) -> _Inputs:
+def _inputs(operation: Operation, api: Api, spanning: frozenset[str]) -> _Inputs:
     notes: list[Note] = []
-    sendable = _sendable(operation, api, notes)
+    sendable = _sendable(operation, api, spanning, notes)
     shape = _shape(operation, api, notes)
     fields = shape.fields if shape else ()
     wires = [Wire(parameter.name, parameter.location) for parameter, _ in sendable]
@@ -139,14 +143,17 @@ def _inputs(operation: Operation, api: Api) -> _Inputs:
     arguments += [_of_field(name, field) for name, field in in_body.items()]
     chooser = free(_CHOOSER, names) if shape and len(shape.writers) > 1 else None
     if shape and chooser:
-        arguments.append(_of_chooser(chooser, list(shape.writers)))
+        arguments.append(_of_chooser(chooser, list(shape.writers), by_value=bool(shape.by_type)))
     filterable = api.response_filter and RESPONSE_FILTER not in names and _answers_json(operation, api)
     if filterable:
         arguments.append(_FILTER)
+    definitions = api.patches if shape and shape.is_patch else api.requests
+    contract, told = _contract(operation, arguments, definitions, api.limits.input_bytes, notes)
     return _Inputs(
         slots=tuple(_slot(name, *each) for name, each in zip(names, sendable, strict=False)),
         body=_plan(shape, in_body, chooser) if shape else None,
-        contract=_contract(operation, arguments, api, notes),
+        contract=contract,
+        told=told,
         notes=notes,
         filterable=filterable,
     )
@@ -158,13 +165,16 @@ def _answers_json(operation: Operation, api: Api) -> bool:
     return operation.method != "HEAD" and any(outputs.is_json_answer(each, api.responses) for each in media)
 
 
-def _sendable(operation: Operation, api: Api, notes: list[Note]) -> list[tuple[Parameter, Encoder]]:
-    """The parameters with their encoders. Those that credentials fill, and optional ones that cannot be sent, are left
-    out and noted.
+def _sendable(
+    operation: Operation, api: Api, spanning: frozenset[str], notes: list[Note]
+) -> list[tuple[Parameter, Encoder]]:
+    """The parameters with their encoders. Those that credentials fill or every request has by itself, and optional ones
+    that cannot be sent, are left out and noted. ``spanning``: parameters of the path that may be several segments.
     """
     holes = path_template.holes(operation.path)
     sendable = []
-    for parameter in operation.parameters:
+    for declared in operation.parameters:
+        parameter = _spanning(declared) if declared.name in spanning else declared
         if parameter.location == "path" and parameter.name not in holes:
             notes.append(_note(parameter.pointer, "parameter_dropped", f"{{{parameter.name}}} is not in the path"))
             continue
@@ -173,6 +183,9 @@ def _sendable(operation: Operation, api: Api, notes: list[Note]) -> list[tuple[P
             notes.append(_note(parameter.pointer, "parameter_dropped", message))
             continue
         try:
+            if problem := parameter.location == "header" and encoders.unsettable(parameter):
+                notes.append(_note(parameter.pointer, "parameter_dropped", problem))
+                continue
             sendable.append((parameter, encoders.encoder(parameter)))
         except SpecError as error:
             if parameter.required:
@@ -181,11 +194,17 @@ def _sendable(operation: Operation, api: Api, notes: list[Note]) -> list[tuple[P
     return sendable
 
 
+def _spanning(parameter: Parameter) -> Parameter:
+    is_in_path = parameter.location == "path"
+    return msgspec.structs.replace(parameter, spans_segments=True) if is_in_path else parameter
+
+
 def _shape(operation: Operation, api: Api, notes: list[Note]) -> BodyShape | None:
     if operation.body is None:
         return None
-    shape = body_shape.shape(operation.body, api.description.request_schemas, api.requests)
+    shape = body_shape.shape(operation.body, api.description.request_schemas, api.requests.exact)
     notes += [_note(error.pointer, "body_dropped", error.problem) for error in shape.unusable]
+    notes += [_note(error.pointer, "body_repaired", error.problem) for error in shape.repaired]
     return shape
 
 
@@ -196,6 +215,7 @@ def _slot(argument: str, parameter: Parameter, encode_value: Encoder) -> Slot:
         location=parameter.location,
         required=parameter.required,
         encode=encode_value,
+        spans_segments=parameter.spans_segments,
     )
 
 
@@ -205,8 +225,10 @@ def _plan(shape: BodyShape, fields: dict[str, Field], chooser: str | None) -> Bo
         whole=None if shape.flat else next(iter(fields)),
         properties={name: field.name for name, field in fields.items()} if shape.flat else {},
         writers=shape.writers,
+        by_type=shape.by_type,
         chooser=chooser,
         needed=tuple(name for name, field in fields.items() if field.needed and not field.required),
+        open=shape.open,
     )
 
 
@@ -215,9 +237,10 @@ def _of_parameter(name: str, parameter: Parameter) -> Argument:
     prose = text.line(parameter.description or _description(schema), text.ARGUMENT_LIMIT)
     if parameter.allow_empty_value:
         schema = or_empty(schema)
+    told = described(schema, _with_real_name(prose, name, parameter.name), deprecated=parameter.deprecated)
     return Argument(
         name=name,
-        schema=described(schema, _with_real_name(prose, name, parameter.name), deprecated=parameter.deprecated),
+        schema=exemplified(told, parameter.examples),
         refs=parameter.schema.refs,
         required=parameter.required,
     )
@@ -237,13 +260,13 @@ def _description(schema: bytes) -> str:
     return prose if isinstance(prose, str) else ""
 
 
-def _of_chooser(name: str, media_types: Sequence[str]) -> Argument:
-    schema = {
-        "type": "string",
-        "enum": media_types,
-        "default": media_types[0],
-        "description": "Media type in which the body is sent.",
-    }
+def _of_chooser(name: str, media_types: Sequence[str], *, by_value: bool) -> Argument:
+    said = "Media type in which the body is sent"
+    schema: dict[str, object] = {"type": "string", "enum": media_types}
+    if by_value:
+        schema["description"] = f"{said}; left out, the first that can carry it."
+    else:
+        schema |= {"default": media_types[0], "description": f"{said}."}
     return Argument(name=name, schema=encode(schema), refs=(), required=False)
 
 
@@ -258,18 +281,22 @@ def _with_real_name(prose: str, argument: str, name: str) -> str:
     return f"{prose} Sent as {text.shorten(text.visible(name), _NAME_SHOWN)!r}.".lstrip()
 
 
-def _contract(operation: Operation, arguments: Sequence[Argument], api: Api, notes: list[Note]) -> InputContract:
-    schema = inputs.build(arguments, api.requests, api.limits.input_bytes)
-    if len(schema.json) > api.limits.input_bytes:
+def _contract(
+    operation: Operation, arguments: Sequence[Argument], definitions: inputs.Source, limit: int, notes: list[Note]
+) -> tuple[InputContract, bytes]:
+    """How the arguments are checked, and the schema that clients list."""
+    schema = inputs.build(arguments, definitions, limit)
+    if len(schema.told) > limit:
         raise SpecError(operation.pointer, f"{len(arguments)} arguments are over the limit by their names alone")
     if schema.left_out:
-        message = f"its input schema is over {api.limits.input_bytes} bytes; left out: {schema.left_out}"
+        message = f"its input schema is over {limit} bytes; left out: {schema.left_out}"
         notes.append(_note(operation.pointer, "input_shortened", message))
-    return InputContract(
-        schema=schema.json,
+    contract = InputContract(
+        schema=schema.checked,
         names=tuple(argument.name for argument in arguments),
         required=tuple(argument.name for argument in arguments if argument.required),
     )
+    return contract, schema.told
 
 
 def _output_notes(operation: Operation, output: OutputContract | None, api: Api) -> list[Note]:
@@ -284,12 +311,23 @@ def _output_notes(operation: Operation, output: OutputContract | None, api: Api)
     ]
 
 
+def _described_headers(operation: Operation) -> Mapping[str, str]:
+    described = [response.headers for response in operation.responses if response.headers]
+    return _labels(tuple(described)) if described else {}
+
+
+@lru_cache(maxsize=256)
+def _labels(described: tuple[tuple[str, ...], ...]) -> Mapping[str, str]:
+    """Names as they are written, by those in lower case. Most operations of an API have the same."""
+    return {name.lower(): name for names in described for name in names if len(name) <= _NAME_SHOWN}
+
+
 def _entry(
     operation: Operation,
     name: str,
     title: str,
     overrides: Overrides,
-    inputs: InputContract,
+    inputs: bytes,
     output: OutputContract | None,
 ) -> tuple[msgspec.Raw, str]:
     """The encoded element of tools/list, and the hash of it that it carries."""
@@ -298,7 +336,7 @@ def _entry(
         name=name,
         title=title or msgspec.UNSET,
         description=text.description(operation) if prose is None else text.line(prose, text.DESCRIPTION_LIMIT),
-        inputSchema=msgspec.Raw(inputs.schema),
+        inputSchema=msgspec.Raw(inputs),
         outputSchema=output.schema if output else msgspec.UNSET,
         annotations=_annotations(operation.method, overrides.annotations),
     )

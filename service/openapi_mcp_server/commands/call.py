@@ -104,7 +104,7 @@ async def _ask_document(config: Config, tool: str, arguments: Mapping[str, Any])
     raw = msgspec.Raw(msgspec.json.encode(_read(arguments, schema)))
     call = Call(id=1, method="tools/call", version=LEGACY[-1], size=len(bytes(raw)), name=tool, arguments=raw)
     async with opened(config, tools, _ignore) as gateway:
-        answer = msgspec.json.decode(await gateway.answer(call, "stdio"))
+        answer = msgspec.json.decode(b"".join(await gateway.answer(call, "stdio")))
     if "error" in answer:
         raise ConfigError(tool, f"{answer['error']['message']}; inspect lists the tools")
     result: dict[str, Any] = answer["result"]

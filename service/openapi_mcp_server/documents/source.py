@@ -23,6 +23,7 @@ URL_BYTES = 32 * 1024 * 1024
 """Of an answer, decoded."""
 FETCH_SECONDS = 30.0
 """For the whole fetch."""
+_AFTER_PATH = re.compile("[?#]")
 _SENT_AS_WRITTEN = "%/:@!$&'()*+,;=~"  # RFC 3986 section 3.3; what is escaped already stays as it is
 
 
@@ -51,7 +52,7 @@ def shown(location: str) -> str:
     if "://" not in location:
         return location
     scheme, _, rest = location.partition("://")
-    authority, slash, path = re.split("[?#]", rest, maxsplit=1)[0].partition("/")
+    authority, slash, path = _AFTER_PATH.split(rest, maxsplit=1)[0].partition("/")
     return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
 
 

@@ -1,14 +1,14 @@
 """The answers that are the same for every client, encoded once per catalog.
 
 All but ``tools/call`` and ``prompts/get`` end here: an answer is a request's id spliced into bytes that exist.
-2,000 tools encode in 1 ms once, and cost a copy afterwards (tests hold every answer against ``mcp_types``).
+2,000 tools encode in 1 ms once, and are sent from that one copy (tests hold every answer against ``mcp_types``).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from itertools import product
+from itertools import accumulate, product
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from openapi_mcp_server.mcp.messages import (
     RESOURCE_NOT_FOUND,
     SERVER_INFO,
     ErrorData,
+    Pieces,
     PromptEntry,
     ServerInfo,
     one_line,
@@ -37,8 +38,14 @@ then; none is listed. No logging: nothing is ever sent."""
 _CACHING: dict[str, Any] = {"ttlMs": LIST_TTL_MS, "cacheScope": "public"}
 _NO_COMPLETION: dict[str, Any] = {"completion": {"values": [], "total": 0, "hasMore": False}}
 
-Pages = Mapping[str, bytes]
-"""Cursor → the members of a list result, without the braces; the first page's cursor is the empty string."""
+PAGE_BYTES = 1_000_000
+"""Of a page that goes out as an event: the official Python client ends its session for a longer event than 1 MiB."""
+SHOWN_URI = 2_000
+"""Characters of an unknown resource's name that are repeated: more than any URI in use has."""
+
+Pages = Mapping[str, tuple[bytes | memoryview, ...]]
+"""Cursor → the members of a list result in pieces, without the braces; the first page's cursor is the empty string.
+The entries are slices of one copy."""
 
 
 class StaticAnswers(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,21 +54,24 @@ class StaticAnswers(msgspec.Struct, frozen=True, kw_only=True):
 
     results: Mapping[tuple[str, str, bool], bytes]
     lists: Mapping[str, Pages]
+    lists_in_events: Mapping[str, Pages]
     modern_end: bytes
 
-    def to(self, call: Call, *, lasting: bool = False) -> bytes | Rejection | None:
+    def to(self, call: Call, *, lasting: bool = False, in_events: bool = False) -> Pieces | Rejection | None:
         """The whole JSON-RPC response, or None: the answer depends on more than the catalog.
 
-        ``lasting``: the client can be told of something later, since its connection is a conversation.
+        ``lasting``: the client can be told of something later, since its connection is a conversation. ``in_events``:
+        it takes server-sent events only, which must not be long.
         """
-        if (pages := self.lists.get(call.method)) is not None:
+        lists = self.lists_in_events if in_events else self.lists
+        if (pages := lists.get(call.method)) is not None:
             page = pages.get(call.cursor or "")
             if page is None:
                 return _refuse(call, INVALID_PARAMS, "unknown cursor; ask for the first page again")
-            return response(call.id, b"{", page, self.modern_end if is_modern(call.version) else b"}")
+            return response(call.id, b"{", *page, self.modern_end if is_modern(call.version) else b"}")
         if call.method == "resources/read":
             code = INVALID_PARAMS if is_modern(call.version) else RESOURCE_NOT_FOUND
-            return _refuse(call, code, "resource not found", {"uri": call.name})
+            return _refuse(call, code, "resource not found", {"uri": call.name[:SHOWN_URI]})
         found = self.results.get((call.method, call.version, lasting))
         return None if found is None else response(call.id, found)
 
@@ -85,14 +95,16 @@ def render(
         about |= {"instructions": instructions} if instructions else {}
         found = _modern(about, added) if is_modern(version) else _legacy(version, about, server)
         results |= {(method, version, lasting): _encode(value) for method, value in found.items()}
+    lists = {
+        "tools/list": _List("tools", tools, page_size),
+        "prompts/list": _List("prompts", [msgspec.Raw(msgspec.json.encode(entry)) for entry in prompts]),
+        "resources/list": _List("resources"),
+        "resources/templates/list": _List("resourceTemplates"),
+    }
     return StaticAnswers(
         results=results,
-        lists={
-            "tools/list": _pages("tools", tools, page_size),
-            "prompts/list": _pages("prompts", [msgspec.Raw(msgspec.json.encode(entry)) for entry in prompts], 0),
-            "resources/list": _pages("resources", [], 0),
-            "resources/templates/list": _pages("resourceTemplates", [], 0),
-        },
+        lists={method: each.pages() for method, each in lists.items()},
+        lists_in_events={method: each.pages(PAGE_BYTES) for method, each in lists.items()},
         modern_end=b"," + _encode(_CACHING | added)[1:],
     )
 
@@ -113,24 +125,46 @@ def _modern(about: dict[str, Any], added: dict[str, Any]) -> dict[str, dict[str,
     }
 
 
-def _pages(member: str, entries: Sequence[msgspec.Raw], size: int) -> Pages:
-    if not 0 < size < len(entries):
-        return {"": _encode({member: entries})[1:-1]}
-    starts = range(0, len(entries), size)
-    cursors = ["", *_cursors(entries, starts[1:])]
-    pages: dict[str, bytes] = {}
-    for start, cursor, following in zip(starts, cursors, [*cursors[1:], None], strict=True):
-        page: dict[str, Any] = {member: entries[start : start + size]}
-        pages[cursor] = _encode(page | ({"nextCursor": following} if following else {}))[1:-1]
-    return pages
+class _List:
+    """The entries of one list, encoded once; its pages are slices of that. ``size`` 0: any number on a page."""
 
+    def __init__(self, member: str, entries: Sequence[msgspec.Raw] = (), size: int = 0) -> None:
+        encoded = [one_line(bytes(entry)) for entry in entries]
+        self._start = b'"%b":[' % member.encode()
+        self._ends = list(accumulate(len(entry) + 1 for entry in encoded))  # a comma after each
+        self._size = size or len(encoded)
+        self._whole = memoryview(b",".join(encoded))
 
-def _cursors(entries: Sequence[msgspec.Raw], starts: Sequence[int]) -> list[str]:
-    """Digests of a position in this very list: none can be guessed, and none outlives its list."""
-    whole = hashlib.blake2b(digest_size=16)
-    for entry in entries:
-        whole.update(memoryview(entry))
-    return [hashlib.blake2b(b"%d" % start, key=whole.digest(), digest_size=12).hexdigest() for start in starts]
+    def pages(self, most: int | None = None) -> Pages:
+        """At most ``most`` bytes on each, if one entry has no more."""
+        starts = self._starts(most or len(self._whole))
+        cursors = ["", *self._cursors(starts[1:])]
+        pages: dict[str, tuple[bytes | memoryview, ...]] = {}
+        for index, cursor in enumerate(cursors):
+            end = starts[index + 1] if index + 1 < len(starts) else len(self._ends)
+            rest = b'],"nextCursor":"%b"' % cursors[index + 1].encode() if index + 1 < len(cursors) else b"]"
+            pages[cursor] = (self._start, self._between(starts[index], end), rest)
+        return pages
+
+    def _starts(self, most: int) -> list[int]:
+        """The first entry of each page."""
+        starts = [0]
+        for index, end in enumerate(self._ends):
+            first = starts[-1]
+            if index > first and (index - first == self._size or end - 1 - self._offset(first) > most):
+                starts.append(index)
+        return starts
+
+    def _offset(self, index: int) -> int:
+        return self._ends[index - 1] if index else 0
+
+    def _between(self, first: int, end: int) -> memoryview:
+        return self._whole[self._offset(first) : max(self._offset(end) - 1, 0)]
+
+    def _cursors(self, starts: Sequence[int]) -> list[str]:
+        """Digests of a position in this very list: none can be guessed, and none outlives its list."""
+        key = hashlib.blake2b(self._whole, digest_size=16).digest() if starts else b""
+        return [hashlib.blake2b(b"%d" % start, key=key, digest_size=12).hexdigest() for start in starts]
 
 
 def _refuse(call: Call, code: int, message: str, data: ErrorData = msgspec.UNSET) -> Rejection:

@@ -14,6 +14,10 @@ import msgspec
 RequestId = str | int
 """JSON-RPC's id of a request; MCP forbids null and fractions (2025-11-25, basic, Requests)."""
 
+Pieces = tuple[bytes | memoryview, ...]
+"""A message in pieces that are sent one after the other: a large one is not copied to be put together. A piece that is
+a memoryview is of something that is kept anyway, however many clients it is sent to."""
+
 ErrorData = dict[str, Any] | msgspec.UnsetType
 """``data`` of a JSON-RPC error."""
 
@@ -138,6 +142,17 @@ class ServerInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: str | msgspec.UnsetType = msgspec.UNSET
 
 
+def without_sound(value: ToolResult, uri: str) -> ToolResult:
+    """A result whose sound is a resource, for clients that know none and refuse the whole answer for it."""
+    return msgspec.structs.replace(value, content=tuple(_as_resource(each, uri) for each in value.content))
+
+
+def _as_resource(content: Content, uri: str) -> Content:
+    if not isinstance(content, AudioContent):
+        return content
+    return EmbeddedResource(BlobResource(uri=uri, mimeType=content.mimeType, blob=content.data))
+
+
 def result(value: ToolResult | PromptResult, server: ServerInfo | None) -> bytes:
     """A result made for one call. ``server`` is given for 2026-07-28, whose results say their type and their server."""
     if server is None:
@@ -146,9 +161,19 @@ def result(value: ToolResult | PromptResult, server: ServerInfo | None) -> bytes
     return one_line(b'{"resultType":"complete",' + _encode(msgspec.structs.replace(value, meta=meta))[1:])
 
 
-def response(request_id: RequestId, *pieces: bytes) -> bytes:
-    """A JSON-RPC response; the pieces together are its result, in JSON. A large one is copied once."""
-    return b"".join((b'{"jsonrpc":"2.0","id":', _encode(request_id), b',"result":', *pieces, b"}"))
+def response(request_id: RequestId, *pieces: bytes | memoryview) -> Pieces:
+    """A JSON-RPC response; the pieces together are its result, in JSON."""
+    return (b'{"jsonrpc":"2.0","id":%b,"result":' % _encode(request_id), *pieces, b"}")
+
+
+def size(pieces: Pieces) -> int:
+    """In bytes."""
+    return sum(map(len, pieces))
+
+
+def own_size(pieces: Pieces) -> int:
+    """Of what is kept for this message alone."""
+    return sum(len(piece) for piece in pieces if type(piece) is bytes)
 
 
 def error_response(request_id: RequestId | None, code: int, message: str, data: ErrorData = msgspec.UNSET) -> bytes:

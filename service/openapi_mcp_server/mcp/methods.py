@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
+WITHOUT_SOUND: Final = "2024-11-05"
+"""Audio content came with 2025-03-26."""
 LEGACY: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 MODERN: Final = ("2026-07-28",)
 SUPPORTED: Final = (*reversed(MODERN), *reversed(LEGACY))

@@ -42,7 +42,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     def end(self) -> bytes:
         """The response to the request: nothing more is told, because the server says so."""
         meta = {SERVER_INFO: self.server, SUBSCRIPTION_ID: self.id}
-        return response(self.id, _encode({"resultType": "complete", "_meta": meta}))
+        return b"".join(response(self.id, _encode({"resultType": "complete", "_meta": meta})))
 
 
 def unasked(kinds: tuple[str, ...]) -> list[bytes]:

@@ -24,6 +24,10 @@ NoteKind = Literal[
 """What each means is in `openapi_mcp_server.openapi.notes.KINDS`."""
 
 
+SPANNING = "+"
+"""Marks a variable of a path that may be several segments: ``{+name}``, ``{name+}``."""
+
+
 class Schema(msgspec.Struct, frozen=True):
     """A JSON Schema 2020-12, already encoded, with references only of the form ``#/$defs/NAME``.
 
@@ -80,6 +84,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     encoding: Mapping[str, Encoding] = {}
     description: str = ""
     deprecated: bool = False
+    examples: tuple[msgspec.Raw, ...] = ()
 
 
 class Encoding(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +119,7 @@ class MediaType(msgspec.Struct, frozen=True, kw_only=True):
     prefix_encoding: tuple[Encoding, ...] = ()
     item_encoding: Encoding | None = None
     is_stream: bool = False  # 3.2: the schema is that of each item (itemSchema)
+    examples: tuple[msgspec.Raw, ...] = ()  # of what is sent
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,12 +130,16 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
-    """``status`` is ``"200"``, a range such as ``"2XX"``, or ``"default"``. Media types of errors have no schema."""
+    """``status`` is ``"200"``, a range such as ``"2XX"``, or ``"default"``. Media types of errors have no schema.
+
+    ``headers`` are the names of those that the document describes.
+    """
 
     pointer: str
     status: str
     description: str
     media: tuple[MediaType, ...]
+    headers: tuple[str, ...] = ()
 
 
 class SecurityChoice(msgspec.Struct, frozen=True):

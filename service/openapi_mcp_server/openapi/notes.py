@@ -13,7 +13,7 @@ KINDS: Mapping[NoteKind, str] = {
     "parameter_dropped": "a parameter that cannot be sent or must not be set was left out",
     "parameter_repeated": "a parameter is declared twice in one place; the last one counts",
     "parameter_repaired": "a parameter lacks something or contradicts itself; the default was taken",
-    "body_repaired": "a request body or media type is a schema where it should have one; it was taken for JSON of it",
+    "body_repaired": "a request body is none, or its type cannot carry its schema; what is sent is in the message",
     "body_dropped": "a request body or media type that describes nothing was left out",
     "keyword_dropped": "a schema keyword has a value that it cannot have and was left out",
     "pattern_dropped": "a regular expression cannot run in linear time and is not checked",

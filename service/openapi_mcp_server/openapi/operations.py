@@ -18,6 +18,7 @@ from openapi_mcp_server.openapi.references.resolve import Located, References, o
 from openapi_mcp_server.openapi.text.document import Document
 
 _info = reader(Info)
+_FILE = re.compile(r"^[^/\s',;)]+")
 
 
 def describe(document: Document, *, max_operations: int = MAX_OPERATIONS) -> ApiDescription:
@@ -33,10 +34,10 @@ def describe(document: Document, *, max_operations: int = MAX_OPERATIONS) -> Api
 
 def _in_its_authors_words(description: ApiDescription, files_at: str) -> ApiDescription:
     """Places in other files as ``sub/pets.yaml#/Pet``: where they stand in the one document nobody has written."""
-    place = re.compile(rf"#/{re.escape(files_at)}/([^/\s',;)]+)")
 
     def told(text: str) -> str:
-        return place.sub(lambda found: f"{tokens(f'#/{found[1]}')[0]}#", text)
+        first, *others = text.split(f"#/{files_at}/")
+        return first + "".join([_FILE.sub(_of_file, each, count=1) for each in others])
 
     return msgspec.structs.replace(
         description,
@@ -49,6 +50,10 @@ def _in_its_authors_words(description: ApiDescription, files_at: str) -> ApiDesc
             for each in description.skipped
         ),
     )
+
+
+def _of_file(found: re.Match[str]) -> str:
+    return f"{tokens(f'#/{found[0]}')[0]}#"
 
 
 def _described(dialect: Dialect[D], source: Source, max_operations: int) -> ApiDescription:

@@ -32,11 +32,15 @@ from openapi_mcp_server.documents.refresh import Refresh, running
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.gateway import Gateway, Serving
 from openapi_mcp_server.mcp.messages import ServerInfo
+from openapi_mcp_server.memory import Budget
 from openapi_mcp_server.observe import logs
 from openapi_mcp_server.observe.record import CallRecord, Observe, to_each
 from openapi_mcp_server.observe.trace import Begin, untraced
 from openapi_mcp_server.openapi import operations
 from openapi_mcp_server.openapi.text.document import parse
+from openapi_mcp_server.process import limits
+from openapi_mcp_server.process.tasks import peers
+from openapi_mcp_server.process.watchdog import guarded
 from openapi_mcp_server.server import connections, ports
 from openapi_mcp_server.server.app import Health, Readiness, WorkerApp
 from openapi_mcp_server.server.cors import for_pages
@@ -66,11 +70,13 @@ logger = logging.getLogger(__name__)
 class Stop:
     """That the process should end; ``forced`` if it was told twice and dropped what was in flight.
 
-    ``ready`` is called when there is something to stop, since the server serves.
+    ``ready`` is called when there is something to stop, since the server serves, and ``beat`` every second while its
+    loop runs.
     """
 
-    def __init__(self, ready: Callable[[], None]) -> None:
+    def __init__(self, ready: Callable[[], None], beat: Callable[[], None]) -> None:
         self.ready = ready
+        self.beat = beat
         self.requested = anyio.Event()
         self.forced = False
 
@@ -112,16 +118,19 @@ class Tally:
 
 
 def _nobody_asked() -> None:
-    """Where no supervisor waits to hear that the server serves."""
+    """Where no supervisor waits to hear that the server serves, or still lives."""
 
 
-def run(config: Config, ready: Callable[[], None] = _nobody_asked) -> int:
-    """Serve until a signal or, over stdio, the end of input. Returns the exit code. Calls ``ready`` when it serves."""
+def run(config: Config, ready: Callable[[], None] = _nobody_asked, beat: Callable[[], None] = _nobody_asked) -> int:
+    """Serve until a signal or, over stdio, the end of input. Returns the exit code.
+
+    Calls ``ready`` when it serves, and ``beat`` every second from about then on.
+    """
     logs.configure(config.log_level, config.log_format, worker=config.worker)
     for warning in config.warnings:
         logger.warning(warning)
     allowed(config)  # raises for what cannot be used, before anything is started
-    stop = Stop(ready)
+    stop = Stop(ready, beat)
     anyio.run(_demo if config.command == "demo" else _serve, config, stop, backend="trio")
     return 1 if stop.forced else 0
 
@@ -188,6 +197,7 @@ async def opened(
         prompts=config.operation_prompts,
         validate_output=config.validate_output,
         result_budget_bytes=config.result_budget_bytes,
+        memory=Budget(config.memory_budget_bytes or limits.budget_bytes(config.workers)),
     )
     asking = Asking(
         max_connections=config.http_max_connections,
@@ -202,6 +212,7 @@ async def opened(
         if metrics is not None:
             metrics.follow_calls(lambda: gateway.in_flight)
             metrics.follow_breakers(upstream.breakers)
+            metrics.follow_memory(gateway.memory)
         yield gateway
 
 
@@ -232,6 +243,7 @@ async def _serve_tools(
                 watched.metrics.follow_reloads(refresh.outcomes, refresh.is_failing)
             del tools  # the last reference that a reload would not replace
             await stack.enter_async_context(running(refresh, config.spec_refresh_seconds, stop.requested))
+        await stack.enter_async_context(guarded(config.watchdog_seconds, stop.beat))
         if listeners.mcp is None:
             await _serve_stdio(gateway, stop, watched.readiness)
         else:
@@ -299,12 +311,15 @@ async def _serve_http(
     visitors = allowed(config)
     async with (
         streamable_http(gateway, visitors, draining=readiness.is_draining) as mcp,
-        http_sse(gateway, visitors, worker=config.worker or 0, prefix=config.public_path_prefix) as sse,
+        peers(config) as others,
+        http_sse(gateway, visitors, worker=config.worker or 0, prefix=config.public_path_prefix, peers=others) as sse,
         _until_signal(stop),
         anyio.create_task_group() as tasks,
     ):
         if metrics is not None:
             metrics.follow_sessions(lambda: sse.sessions)
+            if others is not None:
+                metrics.follow_forwarded(others.outcomes)
 
         async def drained() -> None:  # the server calls it once it listens
             readiness.state = "ready"

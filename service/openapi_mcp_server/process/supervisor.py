@@ -20,6 +20,7 @@ import trio
 
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.observe import logs
+from openapi_mcp_server.process import watchdog
 from openapi_mcp_server.settings.config import Config
 
 if TYPE_CHECKING:
@@ -27,8 +28,15 @@ if TYPE_CHECKING:
 
 PLACE = "OPENAPI_MCP_WORKER"
 """In the environment of a worker only: a `Place` as numbers, the line as its descriptor."""
-READY = b"ready\n"
+READY = b"\n"
 """What a worker says on that line once it serves. When the line ends, either of the two is gone."""
+BEAT = b"."
+"""What it says every second from then on, as long as its event loop runs."""
+LINE_BYTES = 64
+SILENT_SECONDS = 60
+"""After which a worker that says nothing more is killed, where it does not end itself before (WATCHDOG_SECONDS)."""
+SILENT_EXTRA_SECONDS = 5
+"""For a worker that ends itself."""
 STEADY_SECONDS = 60.0
 """A worker that has served for so long and ends did not end for the same reason as the one before."""
 FIRST_PAUSE_SECONDS = 0.5
@@ -97,6 +105,8 @@ class _Supervisor:
         self._workers = [_Worker(number) for number in range(config.workers)]
         self._environ = environ
         self._port = config.port
+        own = int(config.watchdog_seconds)
+        self._silent_seconds = own + SILENT_EXTRA_SECONDS if own else SILENT_SECONDS
         self._stop_seconds = config.shutdown_lame_duck_seconds + config.shutdown_grace_seconds + STRAGGLER_SECONDS
         self._first_started = trio.Event()
         self._all_started = False
@@ -187,11 +197,27 @@ class _Supervisor:
         return process, line
 
     async def _hear(self, worker: _Worker, line: trio.SocketStream) -> None:
-        said = b""
         with suppress(trio.BrokenResourceError):
-            said = await line.receive_some(len(READY))
-        if said != READY:
-            return
+            while said := await line.receive_some(LINE_BYTES):
+                if READY in said:
+                    self._is_ready(worker)
+                    await self._listen(worker, line)
+                    return
+
+    async def _listen(self, worker: _Worker, line: trio.SocketStream) -> None:
+        """Until the line ends, or a worker that is not about to stop has been silent for too long. By seconds that are
+        waited one by one: if the whole machine was held up, only one of them is long."""
+        silent = 0
+        while silent < self._silent_seconds or self._stopping.is_set():
+            with trio.move_on_after(1):
+                if not await line.receive_some(LINE_BYTES):
+                    return
+                silent = -1
+            silent += 1
+        logger.error("worker %d does nothing any more: killing it", worker.number)
+        worker.signal(signal.SIGKILL)
+
+    def _is_ready(self, worker: _Worker) -> None:
         pid = None if worker.process is None else worker.process.pid
         logger.info("worker %d is ready", worker.number, extra={"pid": pid, "port": self._port + worker.number})
         worker.ready_since = trio.current_time()
@@ -264,4 +290,6 @@ class _Supervisor:
 
 
 def _ended(code: int) -> str:
+    if code == watchdog.EXIT_CODE:
+        return "did nothing any more and ended itself, the stack above says where"
     return f"ended with {code}" if code >= 0 else f"was ended by signal {-code}"

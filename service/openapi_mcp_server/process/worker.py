@@ -13,7 +13,7 @@ from functools import partial
 import msgspec
 
 from openapi_mcp_server.process import lifecycle
-from openapi_mcp_server.process.supervisor import READY, Place
+from openapi_mcp_server.process.supervisor import BEAT, READY, Place
 from openapi_mcp_server.settings.config import Config
 
 logger = logging.getLogger(__name__)
@@ -29,12 +29,12 @@ def run(config: Config, place: Place) -> int:
         prometheus_port=place.metrics_port,
         warnings=(),
     )
-    return lifecycle.run(mine, ready=partial(_say_ready, place.line))
+    return lifecycle.run(mine, ready=partial(_say, place.line, READY), beat=partial(_say, place.line, BEAT))
 
 
-def _say_ready(line: socket.socket) -> None:
-    with suppress(OSError):  # a supervisor that is gone is the other end's business
-        line.sendall(READY)
+def _say(line: socket.socket, message: bytes) -> None:
+    with suppress(OSError):  # a supervisor that is gone, or does not listen, is the other end's business
+        line.send(message, socket.MSG_DONTWAIT)
 
 
 def _stop_with(line: socket.socket) -> None:

@@ -10,14 +10,19 @@ from anyio.abc import TaskGroup
 
 from openapi_mcp_server.gateway import Gateway
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Notification, Rejection, from_line
-from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, RequestId
+from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, Pieces, RequestId
 from openapi_mcp_server.mcp.methods import LEGACY
 from openapi_mcp_server.mcp.subscriptions import LISTEN, Subscription
+from openapi_mcp_server.memory import FREE, Hold
 from openapi_mcp_server.observe.record import Transport
 from openapi_mcp_server.observe.trace import NO_CARRIER, Carrier
 
 SUBSCRIPTIONS = 16
 """Of one client: there are two lists to hear of, and one subscription can name both."""
+
+
+Say = Callable[[Pieces, Hold], Awaitable[None]]
+"""Takes a message to the client, and closes its hold when it is there."""
 
 
 async def _nothing() -> None:
@@ -49,7 +54,7 @@ class Conversation:
         gateway: Gateway,
         transport: Transport,
         tasks: TaskGroup,
-        say: Callable[[bytes], Awaitable[None]],
+        say: Say,
         over: Callable[[], Awaitable[None]] = _nothing,
     ) -> None:
         self._gateway = gateway
@@ -66,18 +71,20 @@ class Conversation:
     def read(self, text: bytes) -> Message | Batch:
         return from_line(text, self._negotiated)
 
-    async def take(self, message: Message | Batch, beside: Carrier = NO_CARRIER) -> None:
-        """Starts what has to be waited for, and answers the rest. ``beside``: what came with the message."""
+    async def take(self, message: Message | Batch, beside: Carrier = NO_CARRIER, hold: Hold = FREE) -> None:
+        """Starts what has to be waited for, and answers the rest. ``beside``: what came with the message, whose hold is
+        closed with its answer."""
         match message:
             case Rejection():
-                await self._say(self._gateway.refuse(message, self._transport, beside))
+                await self._say(self._gateway.refuse(message, self._transport, beside), hold)
             case Notification():
                 self._hear(message)
+                hold.close()
             case Call():
-                await self._answer(message, beside)
+                await self._answer(message, beside, hold)
             case Batch():
                 calls = len(message.messages)
-                self._start(calls, None, lambda: self._gateway.answer_all(message, self._transport, beside))
+                self._start(calls, None, hold, lambda: self._gateway.answer_all(message, self._transport, beside, hold))
             case _:
                 assert_never(message)
 
@@ -106,37 +113,49 @@ class Conversation:
         if of_this_id:
             of_this_id[-1].cancel()
 
-    async def _answer(self, call: Call, beside: Carrier) -> None:
+    async def _answer(self, call: Call, beside: Carrier, hold: Hold) -> None:
         if call.method == "initialize":
             self._negotiated = call.version
         if call.method == LISTEN:
-            await self._say(self._subscribe(call, beside))
-        elif (ready := self._gateway.at_once(call, self._transport, beside)) is not None:
-            await self._say(ready)
+            await self._say(self._subscribe(call, beside), hold)
+        elif (ready := self._gateway.at_once(call, self._transport, beside, hold)) is not None:
+            await self._say(ready, hold)
         else:
-            self._start(1, call.id, lambda: self._gateway.answer(call, self._transport, self._say, beside))
+            answer = self._gateway.answer
+            self._start(1, call.id, hold, lambda: answer(call, self._transport, self._notify, beside, hold))
 
-    def _subscribe(self, call: Call, beside: Carrier) -> bytes:
+    async def _notify(self, message: bytes) -> None:
+        await self._say((message,), FREE)
+
+    def _subscribe(self, call: Call, beside: Carrier) -> Pieces:
         if len(self._subscriptions) >= SUBSCRIPTIONS and call.id not in self._subscriptions:
             problem = f"{SUBSCRIPTIONS} subscriptions are open; cancel one first"
             rejection = Rejection(id=call.id, code=INTERNAL_ERROR, message=problem)
             return self._gateway.refuse(rejection, self._transport, beside)
         subscription = self._subscriptions[call.id] = self._gateway.subscribe(call, self._transport, beside)
-        return subscription.acknowledgement()
+        return (subscription.acknowledgement(),)
 
-    def _start(self, calls: int, request_id: RequestId | None, answer: Callable[[], Awaitable[bytes]]) -> None:
+    def _start(
+        self, calls: int, request_id: RequestId | None, hold: Hold, answer: Callable[[], Awaitable[Pieces]]
+    ) -> None:
         # Made here, not in the task: the next message may cancel the call before its task has run at all.
         scope = anyio.CancelScope()
         self._scopes[scope] = request_id
         self.running += calls
-        self._tasks.start_soon(self._run, calls, scope, answer)
+        self._tasks.start_soon(self._run, calls, scope, hold, answer)
 
-    async def _run(self, calls: int, scope: anyio.CancelScope, answer: Callable[[], Awaitable[bytes]]) -> None:
+    async def _run(
+        self, calls: int, scope: anyio.CancelScope, hold: Hold, answer: Callable[[], Awaitable[Pieces]]
+    ) -> None:
+        is_said = False
         try:
             with scope:
                 if answered := await answer():
-                    await self._say(answered)
+                    await self._say(answered, hold)
+                    is_said = True
         finally:
+            if not is_said:
+                hold.close()
             self.running -= calls
             del self._scopes[scope]
         await self._over()

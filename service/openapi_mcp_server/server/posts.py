@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 import anyio
 
-from openapi_mcp_server.mcp.messages import INVALID_REQUEST, error_response
+from openapi_mcp_server.errors import NoRoom
+from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, INVALID_REQUEST, Pieces, error_response, size
+from openapi_mcp_server.memory import SMALL_BYTES, Budget, Hold
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server import fields
-from openapi_mcp_server.server.connections import Receive, Send
+from openapi_mcp_server.server.connections import Receive, Scope, Send
+from openapi_mcp_server.server.events import slices
 
 BODY_BYTES = 4 * 1024 * 1024
 """Of a request. Larger than any argument a model writes; the proxy's configuration has the same number."""
@@ -28,6 +33,7 @@ RETRY_AFTER: Final[Header] = (b"retry-after", b"5")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:=+/-]{1,128}")
 """Of the proxy, or of a client without one: it goes into the log, so it is short and moves no cursor."""
 _HOST_CHARACTERS = 255
+_ADDRESS_CHARACTERS = 64
 
 
 class Refusal(Exception):
@@ -63,11 +69,41 @@ def carrier(path: str, headers: Mapping[bytes, bytes]) -> Carrier:
     )
 
 
-async def read_body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes | None:
-    """The whole body; None if the client left before it had sent it."""
-    if int(headers.get(b"content-length", b"0")) > BODY_BYTES:  # h11 lets nothing but digits through
+def opened(memory: Budget, scope: Scope, headers: Mapping[bytes, bytes]) -> Hold:
+    """The hold of a message that is about to be read."""
+    try:
+        return memory.open(principal(scope, headers))
+    except NoRoom as error:
+        raise _no_room(error) from error
+
+
+def principal(scope: Scope, headers: Mapping[bytes, bytes]) -> str:
+    """Whose message this is, for limits of each client: its address, as long as clients do not say who they are.
+
+    Behind a proxy, which is on a private network, it is the one that the proxy has added to X-Forwarded-For.
+    """
+    client = scope.get("client")
+    peer = str(client[0]) if client else ""
+    if (passed_on := headers.get(b"x-forwarded-for")) is None or not _is_near(peer):
+        return peer
+    return passed_on.rpartition(b",")[2].strip()[:_ADDRESS_CHARACTERS].decode("latin-1")
+
+
+@lru_cache(maxsize=256)
+def _is_near(peer: str) -> bool:
+    try:
+        return ipaddress.ip_address(peer).is_private  # loopback addresses are, too
+    except ValueError:
+        return False
+
+
+async def read_body(receive: Receive, headers: Mapping[bytes, bytes], hold: Hold) -> bytes | None:
+    """The whole body, counted in ``hold``; None if the client left before it had sent it."""
+    declared = int(headers.get(b"content-length", BODY_BYTES))  # h11 lets nothing but digits through
+    if declared > BODY_BYTES:
         raise _too_large()
     body = bytearray()
+    is_counted = False
     with anyio.move_on_after(BODY_SECONDS):
         for _ in range(BODY_PIECES):
             event = await receive()
@@ -76,24 +112,47 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes |
             body += event.get("body", b"")
             if len(body) > BODY_BYTES:
                 raise _too_large()
+            if len(body) > SMALL_BYTES and not is_counted:
+                _count(hold, declared)  # at once, so that of too many the first find room
+                is_counted = True
             if not event.get("more_body", False):
                 return bytes(body)
         raise Refusal(413, f"a body may come in {BODY_PIECES} pieces; send it in larger ones")
     raise Refusal(408, f"the body did not arrive within {BODY_SECONDS:g} s")
 
 
-async def reply(send: Send, status: int, body: bytes, *headers: Header) -> None:
-    """The whole response at once; a body is JSON."""
+async def reply(send: Send, status: int, body: Pieces, *headers: Header) -> None:
+    """The whole response; a body is JSON."""
     described = (JSON,) if body else ()
-    everything = [*described, (b"content-length", b"%d" % len(body)), *headers]
+    everything = [*described, (b"content-length", b"%d" % size(body)), *headers]
     await send({"type": "http.response.start", "status": status, "headers": everything})
-    await send({"type": "http.response.body", "body": body})
+    await send_pieces(send, body, last=True)
 
 
-async def refuse(send: Send, refusal: Refusal) -> None:
+async def send_pieces(send: Send, pieces: Pieces, *, last: bool) -> None:
+    """A part of a response's body, as fast as the client takes it; after the ``last`` the response is over."""
+    parts = [*slices(pieces)]
+    for part in parts[:-1]:
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": parts[-1], "more_body": not last})
+
+
+async def refuse(send: Send, refusal: Refusal, *headers: Header) -> None:
     """Closes the connection, too: what may be left of the body is not worth reading."""
-    problem = error_response(None, INVALID_REQUEST, refusal.problem)
-    await reply(send, refusal.status, problem, *refusal.headers, CLOSE)
+    code = INTERNAL_ERROR if refusal.status >= 500 else INVALID_REQUEST
+    problem = error_response(None, code, refusal.problem)
+    await reply(send, refusal.status, (problem,), *refusal.headers, *headers, CLOSE)
+
+
+def _no_room(error: NoRoom) -> Refusal:
+    return Refusal(503, str(error), RETRY_AFTER)
+
+
+def _count(hold: Hold, size: int) -> None:
+    try:
+        hold.take(size)
+    except NoRoom as error:
+        raise _no_room(error) from error
 
 
 def _too_large() -> Refusal:

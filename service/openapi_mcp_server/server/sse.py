@@ -15,20 +15,24 @@ from urllib.parse import parse_qs
 import anyio
 from anyio.abc import TaskGroup
 
+from openapi_mcp_server.bridge.results.event_size import fitted
 from openapi_mcp_server.gateway import Gateway
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Notification, Rejection
-from openapi_mcp_server.mcp.messages import INTERNAL_ERROR
+from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, Pieces
+from openapi_mcp_server.memory import Hold
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.connections import Receive, Scope, Send
 from openapi_mcp_server.server.conversation import Conversation
 from openapi_mcp_server.server.events import event
+from openapi_mcp_server.server.peers import HOP, HOP_ANSWER, Peers
 from openapi_mcp_server.server.posts import (
     RETRY_AFTER,
     Header,
     Refusal,
     carrier,
     check_form,
+    opened,
     read_body,
     refuse,
     reply,
@@ -55,12 +59,14 @@ SESSION_ID_BYTES = 16
 
 
 @asynccontextmanager
-async def http_sse(gateway: Gateway, visitors: Visitors, *, worker: int, prefix: str = "") -> AsyncIterator[HttpSse]:
+async def http_sse(
+    gateway: Gateway, visitors: Visitors, *, worker: int, prefix: str = "", peers: Peers | None = None
+) -> AsyncIterator[HttpSse]:
     """The application, tended for as long as the context lasts. ``worker`` is its number in addresses; ``prefix``: the
-    path below which a proxy serves it.
+    path below which a proxy serves it; ``peers``: other tasks with sessions of their own.
     """
     async with anyio.create_task_group() as tasks:
-        app = HttpSse(gateway, visitors, Address(f"/messages/w{worker}/", prefix), tasks)
+        app = HttpSse(gateway, visitors, Address(f"/messages/w{worker}/", prefix), tasks, peers)
         gateway.tell_changes(app.tell_changes)
         tasks.start_soon(app.streams.tend)
         yield app
@@ -77,7 +83,10 @@ class Address(NamedTuple):
 class HttpSse:
     """The ASGI application for ``/sse`` and everything below ``/messages/``; made by `http_sse`."""
 
-    def __init__(self, gateway: Gateway, visitors: Visitors, address: Address, tasks: TaskGroup) -> None:
+    def __init__(
+        self, gateway: Gateway, visitors: Visitors, address: Address, tasks: TaskGroup, peers: Peers | None
+    ) -> None:
+        self._peers = peers
         self._gateway = gateway
         self._visitors = visitors
         self._address = address
@@ -123,10 +132,11 @@ class HttpSse:
             raise Refusal(503, f"{SESSIONS} sessions are open, which is the limit; try again later", RETRY_AFTER)
 
     async def _open(self, receive: Receive, send: Send) -> None:
-        session_id = secrets.token_hex(SESSION_ID_BYTES)
+        session_id = self._peers.mint(self._address.path) if self._peers else secrets.token_hex(SESSION_ID_BYTES)
         stream = EventStream(send, self.streams)
         session = self._sessions[session_id] = _Session(self._gateway, self._tasks, stream)
-        stream.put(event(f"{self._address.prefix}{self._address.path}?session_id={session_id}".encode(), b"endpoint"))
+        address = f"{self._address.prefix}{self._address.path}?session_id={session_id}"
+        stream.put(event(address.encode(), kind=b"endpoint"))
         try:
             await stream.serve(receive, session.advance)
         finally:
@@ -134,33 +144,62 @@ class HttpSse:
             session.leave()
 
     async def _take(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> None:
+        hop = (HOP_ANSWER,) if HOP in headers else ()
         try:
-            session = self._session(scope)
+            session = self._session(scope, headers)
             check_form(headers)
-            body = await read_body(receive, headers)
-            if body is not None:
-                await reply(send, *await self._taken(session, body, carrier(scope["path"], headers)))
+            hold = opened(self._gateway.memory, scope, headers)
+            try:
+                body = await read_body(receive, headers, hold)
+                if body is None:
+                    hold.close()
+                    return
+                if isinstance(session, _Elsewhere):
+                    answer = await self._passed_on(session, body, headers, hold)
+                else:
+                    answer = await self._taken(session, body, carrier(scope["path"], headers), hold)
+            except BaseException:
+                hold.close()
+                raise
+            await reply(send, *answer, *hop)
         except Refusal as refusal:
-            await refuse(send, refusal)
+            await refuse(send, refusal, *hop)
 
-    async def _taken(self, session: _Session, body: bytes, beside: Carrier) -> tuple[int, bytes]:
-        """The status and the body that answer the POST."""
+    async def _passed_on(
+        self, session: _Elsewhere, body: bytes, headers: Mapping[bytes, bytes], hold: Hold
+    ) -> tuple[int, Pieces]:
+        """The status and the body that the owner of the session answers."""
+        assert self._peers is not None  # noqa: S101 - for the type checker: else there are no sessions elsewhere
+        answer = await self._peers.pass_on(session.owner, self._address.path, session.id, body, headers)
+        hold.close()
+        if answer is None:
+            raise _unknown()
+        return answer.status, (answer.body,) if answer.body else ()
+
+    async def _taken(self, session: _Session, body: bytes, beside: Carrier, hold: Hold) -> tuple[int, Pieces]:
+        """The status and the body that answer the POST. The session closes the hold."""
         message = session.read(body)
         if isinstance(message, Rejection) and message.id is None:  # an answer that no client could tell from others
+            hold.close()
             return message.status, self._gateway.refuse(message, "sse", beside)
         self._admit(message, session)
-        await session.take(message, len(body), beside)
-        return 202, b""
+        await session.take(message, len(body), beside, hold)
+        return 202, ()
 
-    def _session(self, scope: Scope) -> _Session:
-        """Another worker's session is as unknown as one that never was."""
+    def _session(self, scope: Scope, headers: Mapping[bytes, bytes]) -> _Session | _Elsewhere:
+        """Another worker's session is as unknown as one that never was; another task's is where its id says."""
         if scope["method"] != "POST":
             raise Refusal(405, "messages are posted", _allow(b"POST"))
         named = parse_qs(scope["query_string"].decode("latin-1")).get("session_id", [])
-        session = self._sessions.get(named[0]) if len(named) == 1 and scope["path"] == self._address.path else None
-        if session is None:
+        if len(named) != 1 or scope["path"] != self._address.path:
             raise _unknown()
-        return session
+        session = self._sessions.get(named[0])
+        if session is not None:
+            return session
+        owner = self._peers.owner(named[0], self._address.path) if self._peers and HOP not in headers else None
+        if owner is None:
+            raise _unknown()
+        return _Elsewhere(owner, named[0])
 
     def _admit(self, message: Message | Batch, session: _Session) -> None:
         """Before anything is carried out. A notification is never answered, and may be the cancel that makes room."""
@@ -174,10 +213,18 @@ class HttpSse:
             raise Refusal(429, problem, RETRY_AFTER)
 
 
+class _Elsewhere(NamedTuple):
+    """A session that another task has."""
+
+    owner: str
+    id: str
+
+
 class _Waiting(NamedTuple):
     message: Message | Batch
     size: int
     beside: Carrier
+    hold: Hold
     until: float
 
 
@@ -205,14 +252,15 @@ class _Session:
             )
         return None
 
-    async def take(self, message: Message | Batch, size: int, beside: Carrier) -> None:
-        """``size`` is the message's in bytes."""
+    async def take(self, message: Message | Batch, size: int, beside: Carrier, hold: Hold) -> None:
+        """``size`` is the message's in bytes; its ``hold`` is closed when it is answered."""
         if isinstance(message, Notification):
             await self._hear(message)
+            hold.close()
         elif self._has_room() and not self._waiting:
-            await self._conversation.take(message, beside)
+            await self._conversation.take(message, beside, hold)
         else:
-            self._waiting.append(_Waiting(message, size, beside, anyio.current_time() + WAITING_SECONDS))
+            self._waiting.append(_Waiting(message, size, beside, hold, anyio.current_time() + WAITING_SECONDS))
             self._waiting_bytes += size
 
     def finish(self) -> None:
@@ -228,7 +276,8 @@ class _Session:
 
     def leave(self) -> None:
         self.is_over = True
-        self._waiting.clear()
+        while self._waiting:
+            self._drop(self._waiting[0]).hold.close()
         self._conversation.cancel()
 
     def _has_room(self) -> bool:
@@ -239,7 +288,7 @@ class _Session:
         """What waits is cancelled before what is carried out: a later call with the same id is the one meant."""
         for one in reversed(self._waiting):
             if isinstance(one.message, Call) and one.message.id == notification.cancels:
-                self._drop(one)
+                self._drop(one).hold.close()
                 return
         await self._conversation.take(notification)
 
@@ -247,7 +296,7 @@ class _Session:
         """Something was answered or read."""
         while self._waiting and self._has_room():
             first = self._drop(self._waiting[0])
-            await self._conversation.take(_in_time(first), first.beside)
+            await self._conversation.take(_in_time(first), first.beside, first.hold)
         self._end_if_answered()
 
     def _drop(self, one: _Waiting) -> _Waiting:
@@ -259,8 +308,8 @@ class _Session:
         if self._is_finishing and not (self._conversation.running or self._waiting or self._stream.waiting):
             self._stream.end()
 
-    async def _say(self, message: bytes) -> None:
-        self._stream.put(event(message))
+    async def _say(self, message: Pieces, hold: Hold) -> None:
+        self._stream.put(event(*fitted(message)), hold)
 
 
 def _in_time(waiting: _Waiting) -> Message | Batch:

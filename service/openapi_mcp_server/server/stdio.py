@@ -16,10 +16,13 @@ import anyio
 from anyio.abc import ObjectReceiveStream, TaskGroup
 from anyio.to_thread import run_sync
 
+from openapi_mcp_server.errors import NoRoom
 from openapi_mcp_server.gateway import Gateway
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Rejection
-from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, PARSE_ERROR
+from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, PARSE_ERROR, Pieces
+from openapi_mcp_server.memory import FREE, SMALL_BYTES, Budget, Hold
 from openapi_mcp_server.server.conversation import Conversation
+from openapi_mcp_server.server.events import slices
 
 LINE_BYTES = 8 * 1024 * 1024
 """Of a message. Twice what HTTP takes: files travel in arguments as base64, and no proxy stands in front."""
@@ -50,21 +53,21 @@ def claim_stdout() -> int:
 async def serve_stdio(gateway: Gateway, stdin: int, stdout: int) -> None:
     """Answers what comes in on one descriptor on the other. Returns soon after the input ends; may be cancelled."""
 
-    async def say(message: bytes) -> None:
+    async def say(message: Pieces, hold: Hold) -> None:
         with anyio.move_on_after(STALL_SECONDS):
-            await queue.send(message + b"\n")
+            await queue.send(((*message, b"\n"), hold))
             return
         logger.warning("standard output was not read for %g s: ending", STALL_SECONDS)
         everything.cancel_scope.cancel()
 
     async def say_all(messages: list[bytes]) -> None:
         for message in messages:
-            await say(message)
+            await say((message,), FREE)
 
     def tell_changes() -> None:
         calls.start_soon(say_all, conversation.changes())
 
-    queue, queued = anyio.create_memory_object_stream[bytes](QUEUED_MESSAGES)
+    queue, queued = anyio.create_memory_object_stream[tuple[Pieces, Hold]](QUEUED_MESSAGES)
     async with anyio.create_task_group() as everything, queue:
         everything.start_soon(_write, queued, stdout, everything)
         async with anyio.create_task_group() as calls:
@@ -73,7 +76,9 @@ async def serve_stdio(gateway: Gateway, stdin: int, stdout: int) -> None:
             try:
                 async with aclosing(_lines(stdin)) as lines:
                     async for line in lines:
-                        await conversation.take(_admitted(line, conversation))
+                        message, hold = _admitted(line, conversation, gateway.memory)
+                        del line  # large ones are kept as long as they are needed, and counted
+                        await conversation.take(message, hold=hold)
             finally:  # nothing may be started once the calls are over
                 gateway.tell_no_more(tell_changes)
             calls.cancel_scope.deadline = anyio.current_time() + FINISH_SECONDS
@@ -81,16 +86,33 @@ async def serve_stdio(gateway: Gateway, stdin: int, stdout: int) -> None:
         everything.cancel_scope.deadline = anyio.current_time() + FLUSH_SECONDS
 
 
-def _admitted(line: bytes | None, conversation: Conversation) -> Message | Batch:
-    """The message in a line, or the refusal it gets; None is a line that was too long."""
+def _admitted(line: bytes | None, conversation: Conversation, memory: Budget) -> tuple[Message | Batch, Hold]:
+    """The message in a line, or the refusal it gets, and its hold; None is a line that was too long."""
     if line is None:
-        return Rejection(code=PARSE_ERROR, message=f"a line may have {LINE_BYTES // 1024 // 1024} MiB")
+        return Rejection(code=PARSE_ERROR, message=f"a line may have {LINE_BYTES // 1024 // 1024} MiB"), FREE
     message = conversation.read(line)
-    if conversation.running < CALLS or not _takes_time(message):
-        return message
+    if not isinstance(message, Batch | Call):
+        return message, FREE
     request_id = message.id if isinstance(message, Call) else None
-    problem = f"{CALLS} calls are in flight; ask again when one is answered"
-    return Rejection(id=request_id, code=INTERNAL_ERROR, message=problem)
+    if conversation.running >= CALLS and _takes_time(message):
+        problem = f"{CALLS} calls are in flight; ask again when one is answered"
+        return Rejection(id=request_id, code=INTERNAL_ERROR, message=problem), FREE
+    try:
+        return message, _opened(memory, len(line))
+    except NoRoom as error:
+        return Rejection(id=request_id, code=INTERNAL_ERROR, message=str(error)), FREE
+
+
+def _opened(memory: Budget, size: int) -> Hold:
+    """The hold of a message of this size; who is on the other end started this process, and is alone. Raises NoRoom."""
+    hold = memory.open("")
+    try:
+        if size > SMALL_BYTES:
+            hold.take(size)
+    except NoRoom:
+        hold.close()
+        raise
+    return hold
 
 
 def _takes_time(message: Message | Batch) -> bool:
@@ -107,11 +129,13 @@ async def _lines(descriptor: int) -> AsyncGenerator[bytes | None]:
         begun, *following = chunk.split(b"\n")
         line += begun
         for piece in following:
-            if too_long or len(line) > LINE_BYTES:
+            whole, line = line, bytearray(piece)
+            if too_long or len(whole) > LINE_BYTES:
                 yield None
-            elif line.strip():
-                yield bytes(line)
-            line = bytearray(piece)
+            elif whole.strip():
+                ready = [bytes(whole)]
+                del whole  # else a large one would be kept twice for as long as nothing more comes
+                yield ready.pop()
             too_long = False
         if len(line) > LINE_BYTES:
             too_long = True
@@ -122,17 +146,19 @@ async def _lines(descriptor: int) -> AsyncGenerator[bytes | None]:
         yield bytes(line)
 
 
-async def _write(queued: ObjectReceiveStream[bytes], descriptor: int, everything: TaskGroup) -> None:
+async def _write(queued: ObjectReceiveStream[tuple[Pieces, Hold]], descriptor: int, everything: TaskGroup) -> None:
     limiter = anyio.CapacityLimiter(1)
     async with queued:
         try:
-            async for message in queued:
+            async for message, hold in queued:
                 await run_sync(_write_whole, descriptor, message, abandon_on_cancel=True, limiter=limiter)
+                hold.close()
         except OSError:  # the client closed its end: nobody is left to answer
             everything.cancel_scope.cancel()
 
 
-def _write_whole(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+def _write_whole(descriptor: int, message: Pieces) -> None:
+    for part in slices(message):
+        view = memoryview(part)
+        while view:
+            view = view[os.write(descriptor, view) :]

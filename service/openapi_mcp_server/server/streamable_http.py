@@ -15,9 +15,12 @@ from typing import assert_never
 import anyio
 from anyio.abc import TaskGroup
 
+from openapi_mcp_server.bridge.results.event_size import fitted
 from openapi_mcp_server.gateway import Gateway, Notify
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Notification, Rejection, from_http
+from openapi_mcp_server.mcp.messages import Pieces
 from openapi_mcp_server.mcp.subscriptions import LISTEN
+from openapi_mcp_server.memory import Hold
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.connections import Receive, Scope, Send
@@ -28,9 +31,11 @@ from openapi_mcp_server.server.posts import (
     Refusal,
     carrier,
     check_form,
+    opened,
     read_body,
     refuse,
     reply,
+    send_pieces,
 )
 from openapi_mcp_server.server.subscribers import Subscribers
 from openapi_mcp_server.server.visitors import Visitors
@@ -71,24 +76,31 @@ class StreamableHttp:
 
     async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> Call | None:
         """Answers a message, unless it is the call to which the answer is a stream that lasts: that is returned."""
-        pairs: list[Header] = scope["headers"]
-        headers = fields.by_name(pairs)
-        exchange = _Exchange(receive, send, headers, closing=self._draining())
+        headers = fields.by_name(scope["headers"])
         try:
             self._check(scope["method"], headers)
-            body = await exchange.read()
+            hold = opened(self._gateway.memory, scope, headers)
         except Refusal as refusal:
             await refuse(send, refusal)
             return None
+        with hold:
+            return await self._answered(scope, _Exchange(receive, send, headers, hold, closing=self._draining()))
+
+    async def _answered(self, scope: Scope, exchange: _Exchange) -> Call | None:
+        try:
+            body = await exchange.read()
+        except Refusal as refusal:
+            await exchange.refuse(refusal)
+            return None
         if body is None:
             return None
-        message = from_http(pairs, body)
+        message = from_http(scope["headers"], body)
         if isinstance(message, Call) and message.method == LISTEN:
             problem = self.subscribers.refusal(message, takes_events=exchange.takes_streams)
             if problem is None:
                 return message
             message = problem
-        await self._take(message, exchange, carrier(scope["path"], headers))
+        await self._take(message, exchange, carrier(scope["path"], exchange.headers))
         return None
 
     async def tend(self) -> None:
@@ -107,27 +119,28 @@ class StreamableHttp:
         check_form(headers)
 
     async def _take(self, message: Message | Batch, exchange: _Exchange, beside: Carrier) -> None:
+        hold = exchange.hold
         match message:
             case Rejection():
                 await exchange.reply(message.status, self._gateway.refuse(message, "http", beside))
             case Notification():
-                await exchange.reply(202, b"")
+                await exchange.reply(202, ())
             case Call():
-                ready = self._gateway.at_once(message, "http", beside)
+                ready = self._gateway.at_once(message, "http", beside, hold)
                 if ready is None:
                     notify = exchange.notifier()
-                    await self._serve(exchange, lambda: self._gateway.answer(message, "http", notify, beside))
+                    await self._serve(exchange, lambda: self._gateway.answer(message, "http", notify, beside, hold))
                 else:
                     await exchange.finish(ready)
             case Batch():
                 if all(isinstance(element, Notification) for element in message.messages):
-                    await exchange.reply(202, b"")
+                    await exchange.reply(202, ())
                 else:
-                    await self._serve(exchange, lambda: self._gateway.answer_all(message, "http", beside))
+                    await self._serve(exchange, lambda: self._gateway.answer_all(message, "http", beside, hold))
             case _:
                 assert_never(message)
 
-    async def _serve(self, exchange: _Exchange, answer: Callable[[], Awaitable[bytes]]) -> None:
+    async def _serve(self, exchange: _Exchange, answer: Callable[[], Awaitable[Pieces]]) -> None:
         """An answer that has to be waited for: cancelled when the client leaves, kept alive while it is quiet."""
         async with anyio.create_task_group() as tasks:
             exchange.tasks = tasks
@@ -143,11 +156,14 @@ class StreamableHttp:
 class _Exchange:
     """One request and its response, which is JSON until something has to be sent before the answer."""
 
-    def __init__(self, receive: Receive, send: Send, headers: Mapping[bytes, bytes], *, closing: bool) -> None:
+    def __init__(
+        self, receive: Receive, send: Send, headers: Mapping[bytes, bytes], hold: Hold, *, closing: bool
+    ) -> None:
         ranges = fields.media_ranges(headers.get(b"accept", b"application/json"))
         self._receive = receive
         self._send = send
-        self._headers = headers
+        self.headers = headers
+        self.hold = hold
         self._takes_json = fields.accepts(ranges, b"application/json")
         self.takes_streams = fields.accepts(ranges, b"text/event-stream")
         self._asks_for_events = ranges.get(b"text/event-stream", False)  # whoever takes anything reads JSON best
@@ -160,21 +176,24 @@ class _Exchange:
         """The whole body; None if the client left before it had sent it."""
         if not self._takes_json and not self.takes_streams:
             raise Refusal(406, "Accept must list application/json and text/event-stream")
-        return await read_body(self._receive, self._headers)
+        return await read_body(self._receive, self.headers, self.hold)
 
-    async def reply(self, status: int, body: bytes) -> None:
-        """The whole response at once."""
+    async def refuse(self, refusal: Refusal) -> None:
+        await refuse(self._send, refusal)
+
+    async def reply(self, status: int, body: Pieces) -> None:
+        """The whole response."""
         # Set before the last byte goes out: hypercorn reports a disconnect as soon as a response is complete, and
         # must not be cancelled while it readies the connection for the next request. (A stream's writes are shielded.)
         self._done = True
         await reply(self._send, status, body, *self._closing)
 
-    async def finish(self, answer: bytes) -> None:
+    async def finish(self, answer: Pieces) -> None:
         """The answer, in the way that the exchange has taken."""
         if self._stream is None and self._takes_json:
             await self.reply(200, answer)
         else:
-            await self._events().write(event(answer), last=True)
+            await self._events().write(event(*fitted(answer)), last=True)
 
     def notifier(self) -> Notify | None:
         """Sends a notification before the answer; None where the client asked for no events."""
@@ -196,7 +215,7 @@ class _Exchange:
                     tasks.cancel_scope.cancel()
                 return
             if self._asks_for_events and not self._done:
-                await self._events().write(comment(b"the call is still running"))
+                await self._events().write((comment(b"the call is still running"),))
 
     def _events(self) -> _AnswerInEvents:
         if self._stream is None:
@@ -215,7 +234,7 @@ class _AnswerInEvents:
         self._started = False
         self._ended = False
 
-    async def write(self, data: bytes, *, last: bool = False) -> None:
+    async def write(self, data: Pieces, *, last: bool = False) -> None:
         with anyio.CancelScope(shield=True):
             async with self._lock:
                 if self._ended:
@@ -224,4 +243,4 @@ class _AnswerInEvents:
                     self._started = True
                     await self._send({"type": "http.response.start", "status": 200, "headers": self._headers})
                 self._ended = last
-                await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+                await send_pieces(self._send, data, last=last)

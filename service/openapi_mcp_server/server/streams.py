@@ -11,8 +11,11 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
+from openapi_mcp_server.mcp.messages import Pieces, own_size
+from openapi_mcp_server.memory import FREE, Hold
 from openapi_mcp_server.server.connections import Receive, Send
 from openapi_mcp_server.server.events import EVENT_STREAM, QUIET_SECONDS, comment
+from openapi_mcp_server.server.posts import send_pieces
 
 TEND_SECONDS = 0.25
 """Between two looks for quiet streams, at least."""
@@ -37,24 +40,26 @@ class Streams:
 
 
 class EventStream:
-    """One of them. ``waiting``: the events that are not written yet, the first of which may be half way."""
+    """One of them. ``waiting``: the events that are not written yet, the first of which may be half way, each with the
+    hold that is closed when it is written."""
 
-    __slots__ = ("_idle", "_is_ending", "_send", "_streams", "quiet_until", "waiting", "waiting_bytes")
+    __slots__ = ("_idle", "_is_ending", "_is_over", "_send", "_streams", "quiet_until", "waiting", "waiting_bytes")
 
     def __init__(self, send: Send, streams: Streams) -> None:
         self._send = send
         self._streams = streams
         self._idle: anyio.CancelScope | None = None
         self._is_ending = False
-        self.waiting: list[bytes] = []  # whoever puts keeps it short
+        self._is_over = False
+        self.waiting: list[tuple[Pieces, Hold]] = []  # whoever puts keeps it short
         self.waiting_bytes = 0
         self.quiet_until = math.inf
 
     async def serve(self, receive: Receive, written: Callable[[], Awaitable[None]] | None = None) -> None:
         """Until the client leaves, or everything is written after `end`. ``written()`` is awaited after each event."""
-        await self._send({"type": "http.response.start", "status": 200, "headers": EVENT_STREAM})
         self._streams.open.add(self)
         try:
+            await self._send({"type": "http.response.start", "status": 200, "headers": EVENT_STREAM})
             while not await self._write(written):
                 with anyio.CancelScope() as self._idle:
                     while (await receive())["type"] != "http.disconnect":
@@ -62,11 +67,17 @@ class EventStream:
                     return
         finally:
             self._streams.open.discard(self)
+            self._is_over = True
+            while self.waiting:
+                self._drop_first()
 
-    def put(self, event: bytes) -> None:
+    def put(self, event: Pieces, hold: Hold = FREE) -> None:
         """Never waits."""
-        self.waiting.append(event)
-        self.waiting_bytes += len(event)
+        if self._is_over:
+            hold.close()
+            return
+        self.waiting.append((event, hold))
+        self.waiting_bytes += own_size(event)
         self.quiet_until = anyio.current_time() + QUIET_SECONDS
         self._wake()
 
@@ -80,18 +91,23 @@ class EventStream:
         if self.waiting:
             self.quiet_until += QUIET_SECONDS
         else:
-            self.put(_QUIET)
+            self.put((_QUIET,))
 
     async def _write(self, written: Callable[[], Awaitable[None]] | None) -> bool:
         """Everything that waits; true if that was all there will ever be."""
         while self.waiting:
-            await self._send({"type": "http.response.body", "body": self.waiting[0], "more_body": True})
-            self.waiting_bytes -= len(self.waiting.pop(0))
+            await send_pieces(self._send, self.waiting[0][0], last=False)
+            self._drop_first()
             if written is not None:
                 await written()
         if self._is_ending:
             await self._send({"type": "http.response.body", "body": b""})
         return self._is_ending
+
+    def _drop_first(self) -> None:
+        event, hold = self.waiting.pop(0)
+        self.waiting_bytes -= own_size(event)
+        hold.close()
 
     def _wake(self) -> None:
         if self._idle is not None:

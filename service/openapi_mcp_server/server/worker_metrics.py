@@ -18,6 +18,7 @@ from openapi_mcp_server.server.visitors import Visitors
 FETCH_SECONDS = 5.0
 """For a worker to give its page; scrapers wait for 10 s. One that does not is missing from the page."""
 LOOPBACK = "127.0.0.1"
+_LENGTH = re.compile(rb"\r\ncontent-length: (\d+)")
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,6 @@ async def _fetched(port: int, accept: bytes) -> bytes | None:
                 while True:
                     received += await stream.receive()
     head, _, page = bytes(received).partition(b"\r\n\r\n")
-    length = re.search(rb"\r\ncontent-length: (\d+)", head)
+    length = _LENGTH.search(head)
     is_whole = head.startswith(b"HTTP/1.1 200 ") and length is not None and int(length[1]) == len(page)
     return page if is_whole else None

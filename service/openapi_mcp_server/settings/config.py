@@ -44,6 +44,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     allowed_hosts: tuple[str, ...]
     allowed_origins: tuple[str, ...]
     public_path_prefix: str
+    session_key: tuple[str, ...] | None
+    session_address: str | None
+    ecs_container_metadata_uri_v4: str | None
     server_name: str
     log_level: str
     log_format: Literal["json", "text"]
@@ -53,6 +56,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     http_max_keepalive: int
     http_retries: int
     http_breaker: bool
+    memory_budget_bytes: int | None  # None: by what the process may have
     shutdown_grace_seconds: float
     shutdown_lame_duck_seconds: float
     allow_insecure_http: bool
@@ -71,6 +75,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     tool_budget_tokens: int
     prometheus: bool
     prometheus_port: int
+    watchdog_seconds: float
     workers: int
     worker: int | None = None  # which of several workers this process is
     tracing: Tracing | None = None
@@ -92,6 +97,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -
         raise ConfigError(error.setting, "; ".join([error.problem, *strangers[:1]])) from None
     _require_known_listener(given, command)
     _require_room_for_workers(given, command)
+    _require_session_pair(given)
     config = _config(command, operands, options, given, apis)
     traced = tracing(given, environ, read_file)
     return msgspec.structs.replace(config, warnings=(*config.warnings, *strangers), tracing=traced)
@@ -132,6 +138,15 @@ def _require_room_for_workers(given: Mapping[str, Given], command: Command) -> N
     if not 1 <= port.value <= highest:
         problem = f"{port.value} cannot be the first of {workers.value} workers' ports; choose one from 1 to {highest}"
         raise ConfigError(port.label, problem)
+
+
+def _require_session_pair(given: Mapping[str, Given]) -> None:
+    key, address = given["SESSION_KEY"], given["SESSION_ADDRESS"]
+    for missing, other in ((key, address), (address, key)):
+        if missing.value is None and other.value is not None:
+            raise ConfigError(missing.label, f"is missing; {other.label} is of use with it only")
+    if address.value and address.value.startswith("ecs:") and not given["ECS_CONTAINER_METADATA_URI_V4"].value:
+        raise ConfigError(address.label, "ecs is not where this runs (ECS_CONTAINER_METADATA_URI_V4 is not set)")
 
 
 def is_loopback(host: str) -> bool:

@@ -11,6 +11,12 @@ from typing import Any
 
 import msgspec
 
+_WHOLE = re.compile(r"\d{1,10}")
+_SECONDS = re.compile(r"\d{1,10}(\.\d{1,9})?")
+_HOST = re.compile(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]")
+_PORT = re.compile(r"[0-9]{1,5}")
+_SEGMENTS = re.compile(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*")
+
 Reader = Callable[[str], Any]
 
 
@@ -86,7 +92,7 @@ def auth_kind(value: str) -> str:
 
 def integer(least: int, most: int) -> Reader:
     def read(value: str) -> int:
-        if not re.fullmatch(r"\d{1,10}", value.strip()) or not least <= int(value) <= most:
+        if not _WHOLE.fullmatch(value.strip()) or not least <= int(value) <= most:
             raise ValueError(f"must be a whole number from {least} to {most}")
         return int(value)
 
@@ -103,7 +109,7 @@ def result_budget(value: str) -> int:
 
 def seconds(least: float, most: float) -> Reader:
     def read(value: str) -> float:
-        if not re.fullmatch(r"\d{1,10}(\.\d{1,9})?", value.strip()) or not least <= float(value) <= most:
+        if not _SECONDS.fullmatch(value.strip()) or not least <= float(value) <= most:
             raise ValueError(f"must be a number of seconds from {least:g} to {most:g}")
         return float(value)
 
@@ -118,6 +124,14 @@ def refresh_seconds(value: str) -> float:
     return float(period)
 
 
+def watchdog_seconds(value: str) -> float:
+    """A machine that is short of everything may keep any process waiting for a moment."""
+    period = seconds(0, 3600)(value)
+    if 0 < period < 1:
+        raise ValueError("must be 0, or at least 1")
+    return float(period)
+
+
 def words(value: str) -> tuple[str, ...]:
     """Separated by commas; empty ones do not count."""
     return tuple(word.strip() for word in value.split(",") if word.strip())
@@ -127,10 +141,31 @@ def tags(value: str) -> frozenset[str]:
     return frozenset(words(value))
 
 
+def session_keys(value: str) -> tuple[str, ...]:
+    """One or two, of at least 32 bytes: the first signs, both verify."""
+    keys = words(value)
+    if not 1 <= len(keys) <= 2 or any(len(key.encode()) < 32 for key in keys):
+        raise ValueError("must be one key, or two separated by a comma, of at least 32 bytes each")
+    return keys
+
+
+def task_address(value: str) -> str:
+    """``host:port``, or ``ecs`` and ``ecs:port``."""
+    address = value.strip()
+    host, _, port = address.rpartition(":")
+    if address == "ecs":
+        return "ecs:8080"
+    if not _HOST.fullmatch(host) or not _PORT.fullmatch(port):
+        raise ValueError("must be host:port where the other tasks reach this one, or ecs")
+    if not 0 < int(port) <= 65_535:
+        raise ValueError("must have a port from 1 to 65535")
+    return address
+
+
 def path_prefix(value: str) -> str:
     """A path of plain segments, with its leading slash and without one at its end."""
     path = value.strip().strip("/")
-    if path and not re.fullmatch(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*", path):
+    if path and not _SEGMENTS.fullmatch(path):
         raise ValueError("must be a path such as /team1 or /apis/pets")
     return f"/{path}" if path else ""
 
@@ -323,6 +358,15 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "Path below which a proxy serves this server, such as /team1: HTTP+SSE clients are sent there",
     ),
+    Setting(
+        "SESSION_KEY",
+        session_keys,
+        None,
+        "Secret of all tasks, for HTTP+SSE over several: 32 bytes or more; a second one after a comma while it changes",
+        secret=True,
+    ),
+    Setting("SESSION_ADDRESS", task_address, None, "host:port where the other tasks reach this one's proxy; or ecs"),
+    Setting("ECS_CONTAINER_METADATA_URI_V4", text, None, "Set by ECS: where SESSION_ADDRESS=ecs learns the address"),
     Setting("INBOUND_AUTH", not_yet("none"), None, "Must be none to listen on an address other machines reach"),
     Setting("SERVER_NAME", text, "openapi-mcp-server", "Name that clients are told"),
     Setting("SERVER_DEBUG", boolean, "false", "The same as LOG_LEVEL=DEBUG", "--debug"),
@@ -331,7 +375,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "SERVER_MESSAGE_TIMEOUT",
         seconds(0.1, 3600),
-        "60",
+        "55",
         "Seconds that one tool call may take in all",
         field="message_timeout_seconds",
     ),
@@ -347,11 +391,24 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("HTTP_RETRIES", integer(0, 5), "2", "More attempts after one that failed, where they do no harm; 0: none"),
     Setting("HTTP_BREAKER", boolean, "true", "Leave an API alone for 10 s when half of its last 20 attempts failed"),
     Setting(
+        "MEMORY_BUDGET_BYTES",
+        integer(64 * 2**20, 9_999_999_999),
+        None,
+        "What may be kept for clients; left out: half of the container's memory, else a quarter of the machine's, "
+        "divided by WORKERS",
+    ),
+    Setting(
         "SHUTDOWN_GRACE_SECONDS", seconds(0, 3600), None, "For calls in flight at a stop; SERVER_MESSAGE_TIMEOUT + 5"
     ),
     Setting("SHUTDOWN_LAME_DUCK_SECONDS", seconds(0, 300), "0", "Not ready but still serving, before a stop"),
     Setting("UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN", seconds(0, 3600), None, "Another name of SHUTDOWN_GRACE_SECONDS"),
     Setting("UVICORN_GRACEFUL_SHUTDOWN", boolean, "true", "false: SHUTDOWN_GRACE_SECONDS=0"),
+    Setting(
+        "WATCHDOG_SECONDS",
+        watchdog_seconds,
+        "30",
+        "A process that does nothing any more for so long writes where it hangs and ends with exit code 14; 0: never",
+    ),
     Setting(
         "ENABLE_PROMETHEUS",
         boolean,

@@ -44,6 +44,9 @@ _LEAST_TIMEOUT_MILLISECONDS = 100
 
 _T = TypeVar("_T")
 
+_NOT_SENT = re.compile(r"[^\t -~]")
+_CHANCE = re.compile(r"[01]|[01]?\.\d{1,15}")
+
 
 class Address(NamedTuple):
     """Where a daemon listens."""
@@ -200,7 +203,7 @@ def _milliseconds(value: str) -> int:
 
 def _headers(value: str) -> dict[str, str]:
     headers = {name.lower(): text for name, text in _pairs(value).items()}
-    if any(not is_token(name) or re.search(r"[^\t -~]", text) for name, text in headers.items()):
+    if any(not is_token(name) or _NOT_SENT.search(text) for name, text in headers.items()):
         raise ValueError("must be headers as name=value, separated by commas, values percent-encoded")
     return headers
 
@@ -235,7 +238,7 @@ def _ratio(given: Given, sampler: Sampler) -> float:
         return 1.0
     if sampler != "traceidratio":
         raise ConfigError(given.label, f"is for traceidratio; OTEL_TRACES_SAMPLER is {sampler}")
-    if not re.fullmatch(r"[01]|[01]?\.\d{1,15}", given.value.strip()) or not float(given.value) <= 1:
+    if not _CHANCE.fullmatch(given.value.strip()) or not float(given.value) <= 1:
         raise ConfigError(given.label, f"{given.value[:100]!r} must be a number from 0 to 1")
     return float(given.value)
 

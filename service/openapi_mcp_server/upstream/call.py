@@ -18,7 +18,8 @@ import msgspec
 from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.media.content import ANSWER_LIMIT
 from openapi_mcp_server.bridge.model import IDEMPOTENT_METHODS, HttpRequest, HttpResponse, Origin
-from openapi_mcp_server.errors import BadResponse, Refused, Timeout, TooLarge, Unreachable, UpstreamError
+from openapi_mcp_server.errors import BadResponse, NoRoom, Refused, Timeout, TooLarge, Unreachable, UpstreamError
+from openapi_mcp_server.memory import FREE, Hold
 from openapi_mcp_server.settings.table import default
 from openapi_mcp_server.upstream import retries
 from openapi_mcp_server.upstream.breaker import State
@@ -90,8 +91,9 @@ class Upstream:
         now = anyio.current_time()
         return {str(origin): gate.breaker.state(now) for origin, gate in self._gates.items()}
 
-    async def send(self, request: HttpRequest, *, deadline_seconds: float) -> HttpResponse:
-        """The answer to the last attempt, whatever its status. ``deadline_seconds`` is what is left of the call.
+    async def send(self, request: HttpRequest, *, deadline_seconds: float, hold: Hold = FREE) -> HttpResponse:
+        """The answer to the last attempt, whatever its status. ``deadline_seconds`` is what is left of the call; its
+        answer is counted in ``hold``.
 
         Raises an `UpstreamError`: Refused, Unreachable, Timeout, TooLarge or BadResponse.
         """
@@ -101,7 +103,7 @@ class Upstream:
         ended: list[retries.Outcome] = []
         while True:
             try:
-                result = await self._attempt(request, gate, until)
+                result = await self._attempt(_Call(request, hold), gate, until)
             except UpstreamError:  # it was not let through
                 if not ended:
                     raise
@@ -130,12 +132,12 @@ class Upstream:
         pause = retries.pause(made, asked, random.random())  # noqa: S311 - nobody gains by guessing it
         return pause if anyio.current_time() + pause + retries.LEAST_SECONDS <= until else None
 
-    async def _attempt(self, request: HttpRequest, gate: Gate, until: float) -> HttpResponse | UpstreamError:
+    async def _attempt(self, call: _Call, gate: Gate, until: float) -> HttpResponse | UpstreamError:
         """What came of one attempt. Raises an UpstreamError if it was not even let through."""
         ticket = await gate.enter(until)
         result = None
         try:
-            result = await self._outcome(_Call(request), max(0.0, until - anyio.current_time()))
+            result = await self._outcome(call, max(0.0, until - anyio.current_time()))
         finally:
             gate.leave(ticket, result)
         return result
@@ -178,20 +180,25 @@ class Upstream:
     async def _exchange(self, connection: Connection, call: _Call) -> Answer:
         try:
             head = _head(call.request)
-            call.may_be_sent = True
+            call.begin()
             answer = call.answer = Answer(await connection.ask(head, call.request.body), self._asking.answer_bytes)
-            await self._read_body(connection, answer, call.request.origin)
+            await self._read_body(connection, answer, call)
         except BaseException:
             await self._connections.drop(connection)
             raise
         await self._connections.give_back(connection)
         return answer
 
-    async def _read_body(self, connection: Connection, answer: Answer, origin: Origin) -> None:
+    async def _read_body(self, connection: Connection, answer: Answer, call: _Call) -> None:
         """To its end, or of a stream as far as it gets."""
         try:
             while not answer.is_full and (piece := await connection.read()):
-                answer.add(piece)
+                await answer.add(piece, call.hold)
+        except NoRoom as error:
+            if answer.is_stream:
+                answer.cut = "where there was no room for more"
+                return
+            raise Refused(f"there was no room for the answer: {error}", outcome_unknown=True) from error
         except (h11.RemoteProtocolError, ReadError):
             if not answer.is_stream:
                 raise
@@ -202,17 +209,24 @@ class Upstream:
             return
         limit = f"{self._asking.answer_bytes / 2**20:g} MiB"
         if not answer.is_stream:
-            raise TooLarge(f"the answer of {origin} exceeds {limit}", outcome_unknown=True)
+            raise TooLarge(f"the answer of {call.request.origin} exceeds {limit}", outcome_unknown=True)
         answer.cut = f"after {limit}"
 
 
 class _Call:
     """How far a call has got. Its deadline may come at any point, and has to know what there is to tell."""
 
-    def __init__(self, request: HttpRequest) -> None:
+    def __init__(self, request: HttpRequest, hold: Hold) -> None:
         self.request = request
+        self.hold = hold
+        self._kept = hold.held
         self.may_be_sent = False
         self.answer: Answer | None = None
+
+    def begin(self) -> None:
+        """Another exchange: of what the last one has answered nothing is kept."""
+        self.may_be_sent = True
+        self.hold.shrink(self._kept)
 
     def at_deadline(self, seconds: float) -> HttpResponse:
         """Of a stream, what has arrived. Raises Timeout otherwise."""
@@ -263,7 +277,7 @@ def _cause(error: BaseException) -> BaseException:
 
 
 def _head(request: HttpRequest) -> h11.Request:
-    headers = [(b"Host", request.origin.authority.encode("ascii"))]
+    headers = [(b"Host", (request.authority or request.origin.authority).encode("ascii"))]
     if not any(name.lower() == "user-agent" for name, _ in request.headers):  # which some APIs let their callers set
         headers.append((b"User-Agent", _USER_AGENT))
     headers.append((b"Accept-Encoding", b"gzip"))

@@ -7,8 +7,10 @@ for the answer to the next request on that connection (2.16, tried; a test here 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 
 import anyio
+import anyio.lowlevel
 import h11
 
 from openapi_mcp_server.bridge.model import Origin
@@ -16,11 +18,21 @@ from openapi_mcp_server.upstream.sockets import Stream, WriteError
 
 READ_BYTES = 64 * 1024
 """Bytes asked of the socket at once."""
+WRITE_BYTES = 256 * 1024
+"""Bytes of a request that are written at once."""
 INCOMPLETE_LIMIT = 64 * 1024
 """Bytes that may wait to become something whole: a status line with all headers, a chunk's header, the trailers.
 So it bounds the number of headers too; big APIs stay under 16 KiB."""
+_VERSIONS = (b"1.1", b"1.0")
 INFORMATIONAL_LIMIT = 20
 """1xx answers before the real one. Nothing asks for any, so a handful is already generous."""
+FIELDS_LIMIT = 1_000
+"""Header fields of an answer; in 64 KiB there is room for 13,000 of one letter."""
+PIECES_FREE, BYTES_PER_PIECE = 32_768, 64
+"""Chunks, or reads of a socket, that a body may come in: so many, and one more for so many bytes each. A row of a table
+in each is common; a byte in each costs 4 µs, 40 s for the largest answer."""
+PIECES_AT_ONCE = 256
+"""Taken without a look at the other tasks: a millisecond."""
 
 
 class Ended(h11.RemoteProtocolError):
@@ -40,6 +52,8 @@ class Connection:
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=INCOMPLETE_LIMIT)
         self._requests = 0
         self._heard = False
+        self._pieces = self._size = 0  # of the body so far
+        self._broken: h11.RemoteProtocolError | None = None
 
     @property
     def was_stale(self) -> bool:
@@ -50,21 +64,51 @@ class Connection:
         """Sends a request and returns the head of its answer."""
         self._requests += 1
         self._heard = False
+        self._pieces = self._size = 0
         with contextlib.suppress(WriteError):
             # An API may answer (413, say) and close before it has read everything; the answer is there to be read.
-            await self._stream.write(self._encode(request, body))
+            for piece in self._encode(request, body):
+                await self._stream.write(piece)
         for _ in range(1 + INFORMATIONAL_LIMIT):
             event = await self._next_event()
             if type(event) is h11.Response:
+                _require_one_reading(event)
+                if len(event.headers) > FIELDS_LIMIT:
+                    raise h11.RemoteProtocolError(f"it has more than {FIELDS_LIMIT} header fields")
                 return event
             if type(event) is not h11.InformationalResponse:
                 raise h11.RemoteProtocolError("it switches to another protocol")
         raise h11.RemoteProtocolError(f"it sends more than {INFORMATIONAL_LIMIT} informational answers")
 
     async def read(self) -> bytes:
-        """The next part of the body as transferred; nothing at its end."""
-        event = await self._next_event()
-        return event.data if type(event) is h11.Data else b""
+        """The next part of the body as transferred, its small pieces joined; nothing at its end."""
+        if self._broken is not None:
+            raise self._broken
+        pieces: list[bytes] = []
+        size = 0
+        while size < READ_BYTES and self._h11.their_state is h11.SEND_BODY:
+            try:
+                event = self._h11.next_event() if pieces else await self._next_event()
+            except h11.RemoteProtocolError as error:
+                if not pieces:
+                    raise
+                self._broken = error  # what came before it is of use where the answer is a stream
+                break
+            if type(event) is not h11.Data:
+                break
+            pieces.append(event.data)
+            size += len(event.data)
+            await self._count(len(event.data))
+        return b"".join(pieces)
+
+    async def _count(self, size: int) -> None:
+        """Raises for a body in crumbs; lets other tasks go on meanwhile."""
+        self._pieces += 1
+        self._size += size
+        if self._pieces > PIECES_FREE + self._size // BYTES_PER_PIECE:
+            raise h11.RemoteProtocolError(f"it comes in {self._pieces} pieces of {self._size} bytes in all")
+        if self._pieces % PIECES_AT_ONCE == 0:
+            await anyio.lowlevel.checkpoint()
 
     def recycle(self) -> bool:
         """Makes it ready for another request; false if it cannot be."""
@@ -82,13 +126,17 @@ class Connection:
     async def close(self) -> None:
         await close(self._stream)
 
-    def _encode(self, request: h11.Request, body: bytes | None) -> bytes:
-        """The whole request in one piece: one system call, one packet where it fits."""
-        pieces = [self._h11.send(request)]
+    def _encode(self, request: h11.Request, body: bytes | None) -> Iterator[bytes]:
+        """The whole request in one piece where it fits: one system call, one packet. Of a larger one TLS and whatever
+        else is below make several copies, so that goes in pieces."""
+        head = self._h11.send(request) or b""
         if body:
-            pieces.append(self._h11.send(h11.Data(data=body)))
-        pieces.append(self._h11.send(h11.EndOfMessage()))
-        return b"".join(piece for piece in pieces if piece)
+            self._h11.send(h11.Data(data=body))  # what it returns is the body: its length is said in the head
+        self._h11.send(h11.EndOfMessage())
+        first = WRITE_BYTES - len(head)
+        yield head + (body or b"")[: max(0, first)]
+        for start in range(max(0, first), len(body or b""), WRITE_BYTES):
+            yield (body or b"")[start : start + WRITE_BYTES]
 
     async def _next_event(self) -> h11.Event | type[h11.PAUSED]:
         while (event := self._h11.next_event()) is h11.NEED_DATA:
@@ -108,6 +156,17 @@ class Connection:
             return self._h11.next_event()  # type: ignore[return-value]  # it never needs data again
         except h11.RemoteProtocolError as error:
             raise Ended(str(error)) from error
+
+
+def _require_one_reading(head: h11.Response) -> None:
+    """Refuse what two readers take for different answers: RFC 9112 section 6.3 has it handled as an error, since the
+    length that one of them believes leads into the next answer of a kept connection.
+    """
+    if head.http_version not in _VERSIONS:
+        raise h11.RemoteProtocolError(f"it calls itself HTTP/{head.http_version.decode('ascii')}")
+    names = [name for name, _ in head.headers]
+    if b"transfer-encoding" in names and b"content-length" in names:
+        raise h11.RemoteProtocolError("it has both Content-Length and Transfer-Encoding")
 
 
 async def close(stream: Stream) -> None:

@@ -10,15 +10,25 @@ import h11
 from openapi_mcp_server.bridge.media.table import is_stream
 from openapi_mcp_server.bridge.model import HttpResponse
 from openapi_mcp_server.errors import BadResponse
+from openapi_mcp_server.memory import SMALL_BYTES, Hold
 
 _STEP = 64 * 1024
 """Decoded bytes made at a time: 1 kB of gzip holds 1 MB, so a received piece is never inflated whole."""
 _GZIP = 16 + zlib.MAX_WBITS
+_GROWTH = (48 * 1024, 256 * 1024, 1024 * 1024)
+"""Sizes for which room is made where an answer does not say how long it is; after that for the largest one."""
+_OF_BASE64 = 4 / 3
+"""Bytes that a picture takes as text, which is what becomes of an answer at most where it is cut to a budget."""
+_MEMBERS = 1_000
+"""Gzip members of one answer: those who compress in blocks make one of 64 kB each. An empty one costs 5 µs."""
+_PACKED_EXTRA = 64 * 1024
+"""Bytes that gzip may add to what it cannot make smaller. What is longer still decodes to too much, or to nothing."""
 
 
 class Answer:
     """Takes the body in pieces as transferred. ``is_full``: it exceeds the limit, and the rest is lost. What is longer
-    by its own word is so from its first piece on, unless its beginning is of use.
+    by its own word is so from its first piece on, unless its beginning is of use. ``room``: bytes that are counted for;
+    beyond them, it waits for more.
 
     ``cut`` says in words why the body will not be whole. Raises BadResponse for an encoding that was not asked for.
     """
@@ -36,10 +46,14 @@ class Answer:
         self._limit = limit
         declared = int(next(iter(self.values("content-length")), "0"))  # h11 has checked it
         self._will_be_full = declared > limit and not self.is_stream
+        self._declared = min(declared, limit)
+        self.room = SMALL_BYTES
+        self._counted = 0
         self._size = 0
         self._pieces: list[bytes] = []
         self._is_gzip = is_gzip(", ".join(self.values("content-encoding")))
         self._inflater = Inflater()
+        self._packed = 0
 
     @property
     def is_stream(self) -> bool:
@@ -58,28 +72,43 @@ class Answer:
             cut=self.cut,
         )
 
-    def add(self, piece: bytes) -> None:
-        """Raises BadResponse for what is not gzip although it says so."""
+    async def add(self, piece: bytes, hold: Hold) -> None:
+        """Raises BadResponse for what is not gzip although it says so, and NoRoom."""
         if self._is_gzip:
-            self._unpack(piece)
+            await self._unpack(piece, hold)
         else:
-            self._keep(piece)
+            await self._keep(piece, hold)
 
     def finish(self) -> None:
         """Raises BadResponse if the end of the gzip data is missing."""
         if self._is_gzip:
             self._inflater.finish()
 
-    def _keep(self, decoded: bytes) -> None:
+    async def _keep(self, decoded: bytes, hold: Hold) -> None:
         room = self._limit - self._size
         self.is_full = self._will_be_full or len(decoded) > room
         self._size += min(len(decoded), room)
         self._pieces.append(decoded[:room] if self.is_full else decoded)
+        if self._size > self.room:
+            await self._make_room(hold)
 
-    def _unpack(self, packed: bytes) -> None:
+    async def _make_room(self, hold: Hold) -> None:
+        """For as much as there will be, if the answer says it; else step by step."""
+        least = self._size if self._is_gzip else max(self._size, self._declared)
+        steps = () if hold.is_part else _GROWTH  # of a batch, so that two that wait for each other are none
+        self.room = least if least == self._declared else next((step for step in steps if step >= least), self._limit)
+        counted = int(self.room * _OF_BASE64)
+        await hold.grow(counted - self._counted)
+        self._counted = counted
+
+    async def _unpack(self, packed: bytes, hold: Hold) -> None:
         """Stops at the limit, not at the end of the piece."""
+        self._packed += len(packed)
+        if self._packed > self._limit + _PACKED_EXTRA:
+            self.is_full = True
+            return
         for decoded in self._inflater.unpacked(packed):
-            self._keep(decoded)
+            await self._keep(decoded, hold)
             if self.is_full:
                 return
 
@@ -89,12 +118,13 @@ class Inflater:
 
     def __init__(self) -> None:
         self._member: zlib._Decompress | None = None
+        self._members = 0
 
     def unpacked(self, packed: bytes) -> Iterator[bytes]:
         """What is in a piece, in steps of 64 kB. Raises BadResponse for what is not gzip."""
         while packed or self._member is not None:
             if self._member is None:
-                self._member = zlib.decompressobj(_GZIP)
+                self._member = self._next_member()
             try:
                 decoded = self._member.decompress(packed, _STEP)
             except zlib.error as error:
@@ -107,6 +137,12 @@ class Inflater:
                 packed = self._member.unconsumed_tail
                 if not packed and len(decoded) < _STEP:
                     return
+
+    def _next_member(self) -> zlib._Decompress:
+        self._members += 1
+        if self._members > _MEMBERS:
+            raise BadResponse(f"the gzip data of the answer has more than {_MEMBERS} members", outcome_unknown=True)
+        return zlib.decompressobj(_GZIP)
 
     def finish(self) -> None:
         """Raises BadResponse if the end of the gzip data is missing."""

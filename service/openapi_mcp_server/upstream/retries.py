@@ -12,6 +12,8 @@ from typing import Literal
 from openapi_mcp_server.bridge.model import IDEMPOTENT_METHODS, HttpResponse
 from openapi_mcp_server.errors import UpstreamError
 
+_DIGITS = re.compile(r"[0-9]+")
+
 Outcome = Literal["not_sent", "unknown", "refused", "server_error", "final"]
 """How an attempt ended. ``not_sent``: no connection, the API saw nothing of it. ``unknown``: it was sent and there is
 no answer. ``refused``: the API did nothing and says when to come back. ``server_error``: a 5xx that may pass.
@@ -75,7 +77,7 @@ def retry_after(answer: HttpResponse, now: float) -> float | None:
     depends on two clocks that agree.
     """
     value = (answer.header("retry-after") or "").strip()
-    if re.fullmatch(r"[0-9]+", value):
+    if _DIGITS.fullmatch(value):
         return float(value) if len(value) < 10 else inf
     at, sent = _epoch(value), _epoch(answer.header("date") or "")
     return None if at is None else max(0.0, at - (now if sent is None else sent))

@@ -248,7 +248,10 @@ def test_a_model_is_told_how_to_give_files() -> None:
         ({"schema": {"type": "array", "items": META}}, {"type": "array", "items": META}),
         ({"schema": META}, {"type": "array", "items": META}),
         ({}, {"type": "array", "items": {}}),
-        ({"schema": {"type": "array", "maxItems": 2}, "itemSchema": META}, {"type": "array", "maxItems": 2}),
+        (
+            {"schema": {"type": "array", "maxItems": 2}, "itemSchema": META},
+            {"type": "array", "maxItems": 2, "items": {}},
+        ),
     ],
 )
 def test_lines_are_a_list_of_items_or_the_list_that_is_documented(declared: Any, told: Any) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openapi_mcp_server.bridge.bodies import files, writers
+from openapi_mcp_server.bridge.sizes import MAX_BODY_BYTES
 from openapi_mcp_server.errors import ArgumentError, SpecError
 from openapi_mcp_server.openapi.model import MediaType, Schema
 
@@ -223,12 +224,12 @@ def test_what_cannot_be_written_is_refused_at_load(name: str, schema: Any, probl
     ],
 )
 def test_kinds_are_told_for_choosing_between_several(name: str, schema: Any, kind: str) -> None:
-    assert writers.kind(media(name, schema), {}) == kind
+    assert writers.kind_and_writer(media(name, schema), {})[0] == kind
 
 
 def test_bodies_and_files_have_limits() -> None:
-    with pytest.raises(ArgumentError, match=r"takes 33,554,433 bytes; the limit is 33,554,432"):
-        write("x" * (writers.MAX_BODY_BYTES + 1), "text/plain", TEXT)
+    with pytest.raises(ArgumentError, match=r"takes 16,777,217 bytes; the limit is 16,777,216"):
+        write("x" * (MAX_BODY_BYTES + 1), "text/plain", TEXT)
     with pytest.raises(ArgumentError, match=r"longer than 33,554,432 characters"):
         write("A" * (files.MAX_FILE_TEXT + 4), "image/png", {})
 

@@ -240,3 +240,42 @@ def test_a_parser_reads_back_text_and_attributes(text: str, attribute: str) -> N
     assert [child.tag for child in root] == ["t"]
     assert (root[0].text or "") == text
     assert root.attrib == {"a": attribute}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>',
+        "<?xml version='1.0'?>\n<!DocType a [<!ENTITY e SYSTEM 'http://x'>]><a>&e;</a>",
+        "<!-- <a> --><!DOCTYPE a><a/>",
+        "<!-- <![CDATA[ --><!DOCTYPE a><!-- ]]> --><a/>",
+        "<a><![CDATA[<!DOCTYPE html>]]></a>",
+    ],
+)
+@pytest.mark.parametrize("schema", [STRING, {"type": "object", "xml": {"name": "a"}}, {}])
+def test_a_document_type_is_refused_in_text(text: str, schema: Any) -> None:
+    with pytest.raises(ArgumentError, match="must not hold <!DOCTYPE"):
+        write(text, schema)
+
+
+@pytest.mark.parametrize("encoding", ["UTF-7", "utf-16", "IBM037", "x"])
+def test_text_that_says_another_encoding_than_it_is_sent_in_is_refused(encoding: str) -> None:
+    with pytest.raises(ArgumentError, match="but is sent in utf-8; leave it out"):
+        write(f'<?xml version="1.0" encoding="{encoding}"?><a/>', STRING)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF-8", "us-ascii", "ISO-8859-1"])
+def test_text_that_says_how_it_is_sent_goes_as_it_is(encoding: str) -> None:
+    text = f"<?xml version='1.0' encoding='{encoding}'?><a/>"
+    assert write(text, STRING) == text
+
+
+@pytest.mark.parametrize("key", ["xi:include", "a:b", ":a"])
+def test_a_key_with_a_prefix_that_nobody_declares_is_refused(key: str) -> None:
+    with pytest.raises(ArgumentError, match=r"declared nowhere|no XML name"):
+        write({key: {"href": "file:///etc/passwd"}}, {"type": "object", "xml": {"name": "a"}})
+
+
+def test_prefixes_of_the_document_and_of_xml_itself_are_taken() -> None:
+    schema = {"type": "object", "xml": {"name": "a"}, "properties": {"s:b": STRING}}
+    assert write({"s:b": "1", "xml:c": "2"}, schema).endswith("<a><s:b>1</s:b><xml:c>2</xml:c></a>")

@@ -8,7 +8,9 @@ import msgspec
 import pytest
 
 from answers import PNG, answer, texts, tool
+from openapi_mcp_server.bridge.model import Access, HttpResponse
 from openapi_mcp_server.bridge.results import failure
+from openapi_mcp_server.bridge.results.answer_headers import LINES_LIMIT
 from openapi_mcp_server.bridge.results.result import from_error, render
 from openapi_mcp_server.errors import (
     ArgumentError,
@@ -84,6 +86,50 @@ def test_an_error_status_carries_the_useful_part_of_its_body(
     result = render(tool(), answer(body, content_type, status=422))
     assert result.isError
     assert texts(result)[0].split("\n")[1:] == lines
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 422, 500, 503])
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"No such pet", "No such pet"),
+        ('{"detail":"grüßt nicht"}'.encode("utf-16"), "grüßt nicht"),
+        ('{"detail":"grüßt nicht"}'.encode("latin-1"), "grüßt nicht"),
+        (b'{"a":1}{"b":2}', '{"a":1}{"b":2}'),
+        (PNG, "Its body is 10 bytes of application/json."),
+        (b" \n", ""),
+    ],
+)
+def test_an_error_that_is_not_the_json_it_claims_is_told_in_its_own_words(body: bytes, said: str, status: int) -> None:
+    result = render(tool(), answer(body, "application/json", status=status))
+    assert result.isError
+    lines = texts(result)[0].split("\n")
+    assert lines[1:] == ([said] if said else [])
+
+
+def test_an_answer_401_or_403_says_which_credential_is_missing_and_which_setting_it_needs() -> None:
+    unmet = Access(kind="unmet", reason="r", advice="The document asks for http bearer. Set AUTH_TOKEN.")
+    told = [
+        texts(render(msgspec.structs.replace(tool(), access=access), answer(b"", status=status)))[0]
+        for access in (unmet, Access(kind="met"))
+        for status in (401, 403)
+    ]
+    assert [text.split("\n")[1] for text in told] == [
+        "The document asks for http bearer. Set AUTH_TOKEN.",
+        "The document asks for http bearer. Set AUTH_TOKEN.",
+        "The credentials configured for this API are missing or not accepted; its operator has to mend that.",
+        "The credentials configured for this API do not allow this.",
+    ]
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_reason_and_header_lines_are_bounded_and_without_invisible_characters(status: int) -> None:
+    many = [("ratelimit-limit", "1" * 3_000)] * 20 + [("link", "<x\x1b[2J>; rel=next")]
+    response = HttpResponse(status=status, reason="No\x1b[31m " * 9_000, headers=tuple(many), body=b"")
+    (text,) = texts(render(tool("HEAD"), response))
+    assert "\x1b" not in text
+    assert len(text) < LINES_LIMIT + 1_000
+    assert "more header lines are left out" in text
 
 
 def test_an_error_excerpt_is_at_most_2_kb() -> None:

@@ -82,23 +82,90 @@ def test_half_a_surrogate_pair_costs_one_character_and_is_said(sent: bytes, show
     assert "cut in two by the API" in note
 
 
+NOT_JSON = [
+    pytest.param(b"OK", id="a word"),
+    pytest.param(b"3f2b8c1e-0000-4000-8000-000000000001", id="an identifier"),
+    pytest.param(b'{"a": 1', id="truncated"),
+    pytest.param(b"<html>oops</html>", id="a page"),
+    pytest.param(b"NaN", id="NaN"),
+    pytest.param(b'{"id":1}\n{"id":2}', id="two values"),
+    pytest.param(b')]}\',\n{"id":1}', id="a prefix against hijacking"),
+    pytest.param(b"{'id': 1}", id="single quotes"),
+    pytest.param(b'{"id":1,}', id="a trailing comma"),
+    pytest.param(b"callback({})", id="JSONP"),
+    pytest.param(b"OK" * 5_000, id="long"),
+]
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 299])
+@pytest.mark.parametrize("content_type", ["application/json", "application/vnd.x+json; charset=utf-8", "text/json"])
+@pytest.mark.parametrize("body", NOT_JSON)
+def test_a_success_that_is_not_the_json_it_claims_is_a_success_with_its_text(
+    body: bytes, content_type: str, status: int
+) -> None:
+    contract = OutputContract(schema=msgspec.Raw(PET), wrapped=False)
+    result = render(tool("POST", contract), answer(body, content_type, status=status), OutputValidators())
+    first, about = texts(result)
+    assert (result.isError, first) == (False, body.decode())
+    assert "but it is not JSON" in about
+    assert msgspec.json.decode(result.structuredContent) == {"undocumented": body.decode()}
+    assert result.meta == {MISMATCH: "the answer is not JSON"}
+
+
 @pytest.mark.parametrize(
-    "body",
+    ("text", "charset", "content_type"),
     [
-        pytest.param(b'{"a": 1', id="truncated"),
-        pytest.param(b"<html>oops</html>", id="a page"),
-        pytest.param(b"NaN", id="NaN"),
-        pytest.param(b'{"a": 1} {"a": 2}', id="two documents"),
-        pytest.param(b'"\xff\xfe"', id="not UTF-8"),
-        pytest.param(b"\x00\x01\x02", id="binary"),
+        ("grüß", "utf-8-sig", "application/json"),
+        ("grüß", "utf-16", "application/json"),
+        ("grüß", "utf-16-le", "application/json"),
+        ("grüß", "utf-16-be", "application/json"),
+        ("grüß", "utf-32", "application/json"),
+        ("grüß", "utf-32-le", "application/json"),
+        ("grüß", "iso-8859-1", "application/json; charset=ISO-8859-1"),
+        ("grüß", "windows-1252", 'application/vnd.x+json; charset="windows-1252"'),
+        ("日本", "shift_jis", "application/json; charset=shift_jis"),
+        ("日本", "utf-16", "application/json; charset=utf-16"),
     ],
 )
-def test_broken_json_is_an_error_with_the_status_and_its_first_bytes(body: bytes) -> None:
+@pytest.mark.parametrize("form", ['{"n":"TEXT"}', "TEXT"])
+def test_json_is_read_in_the_charset_that_it_has(text: str, charset: str, content_type: str, form: str) -> None:
+    meant = form.replace("TEXT", text)
+    if form == "TEXT" and charset in {"utf-16-le", "utf-16-be", "utf-32-le"}:
+        meant = f"OK {meant}"  # told by the zeros of its first characters
+    result = render(tool(), answer(meant.encode(charset), content_type))
+    assert (result.isError, texts(result)[0]) == (False, meant)
+
+
+def test_json_in_a_charset_that_it_does_not_say_is_read_as_the_usual_one_and_says_so() -> None:
+    first, note = texts(render(tool(), answer('{"n":"grüß"}'.encode("latin-1"), "application/json")))
+    assert first == '{"n":"grüß"}'
+    assert "windows-1252, which is a guess" in note
+
+
+@pytest.mark.parametrize(
+    "body", [b" ", b" \n\t\r ", b"\xef\xbb\xbf", b"\xef\xbb\xbf \n", "\ufeff ".encode("utf-16-le")]
+)
+def test_json_of_nothing_but_white_space_is_no_content(body: bytes) -> None:
+    result = render(tool("POST"), answer(body, "application/json", status=201))
+    assert not result.isError
+    assert texts(result) == ["The API answered 201 Created: success, without content."]
+
+
+@pytest.mark.parametrize("body", [b"\x00\x01\x02", PNG, b"\x81\x8d\x8f"])
+def test_octets_that_claim_to_be_json_are_a_resource_and_a_success(body: bytes) -> None:
     result = render(tool(), answer(body, "application/json"))
-    (text,) = texts(result)
-    assert result.isError
-    assert text.startswith("The API answered 200 OK, but its body is not the application/json that it claims to be: ")
-    assert text.endswith(body.decode(errors="backslashreplace"))
+    block, note = result.content
+    assert isinstance(block, EmbeddedResource)
+    assert isinstance(block.resource, BlobResource)
+    assert (result.isError, block.resource.mimeType) == (False, "application/octet-stream")
+    assert base64.b64decode(block.resource.blob) == body
+    assert isinstance(note, TextContent)
+    assert "it is not JSON" in note.text
+
+
+@given(st.binary(), st.sampled_from(["application/json", "a/b+json", "application/json; charset=utf-16"]))
+def test_no_octets_of_a_success_are_an_error(body: bytes, content_type: str) -> None:
+    assert not render(tool("POST"), answer(body, content_type, status=201)).isError
 
 
 def test_json_nested_beyond_checking_is_shown_as_it_came() -> None:
@@ -226,6 +293,15 @@ def test_headers_a_model_needs_stand_in_a_text_of_their_own(headers: list[tuple[
     first, *rest = texts(render(tool(), answer(b"[]", "application/json", *headers)))
     assert first == "[]"
     assert rest == (["\n".join(lines)] if lines else [])
+
+
+@pytest.mark.parametrize("status", [200, 204, 404, 500])
+def test_headers_that_the_document_describes_are_shown_but_for_cookies(status: int) -> None:
+    described = {"x-next-cursor": "X-Next-Cursor", "x-total-count": "X-Total-Count", "x-not-sent": "X-Not-Sent"}
+    of = msgspec.structs.replace(tool(), headers=described)
+    headers = (("x-next-cursor", "c2"), ("x-total-count", "77"), ("x-other", "1"))
+    said = texts(render(of, answer(b"" if status == 204 else b"{}", "application/json", *headers, status=status)))[-1]
+    assert said.split("\n")[-2:] == ["X-Next-Cursor: c2", "X-Total-Count: 77"]
 
 
 def test_a_status_that_says_more_than_200_is_shown() -> None:

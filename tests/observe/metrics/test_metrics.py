@@ -11,6 +11,7 @@ import trio
 from descriptions import catalog, operation
 from openapi_mcp_server import __version__
 from openapi_mcp_server.mcp.inbound import Call, Rejection, from_http
+from openapi_mcp_server.memory import UNBOUNDED
 from openapi_mcp_server.observe.metrics.families import FAMILIES
 from openapi_mcp_server.observe.metrics.metrics import LABEL_SETS, Metrics
 from openapi_mcp_server.observe.record import CallRecord, to_each
@@ -258,6 +259,8 @@ def test_the_table_is_what_there_is():
     metrics.follow_state(lambda: "ready")
     metrics.follow_calls(int)
     metrics.follow_sessions(int)
+    metrics.follow_forwarded({})
+    metrics.follow_memory(UNBOUNDED)
     metrics.follow_dropped_spans(dict)
     metrics.follow_breakers(dict)
     metrics.follow_reloads({}, bool)

@@ -148,7 +148,7 @@ def test_a_call_whose_client_leaves_is_recorded_as_cancelled() -> None:
     [
         ("initialize", "", "initialize"),
         ("tools/list", "", "tools/list"),
-        ("prompts/get", "get_pet", "prompts/get get_pet"),
+        ("prompts/get", "use_get_pet", "prompts/get use_get_pet"),
         ("prompts/get", "made_up", "prompts/get"),
         ("ping", "", None),
     ],

@@ -143,3 +143,17 @@ def test_an_output_that_cannot_be_read_leaves_its_media_type():
     (media,) = the_operation(description).responses[0].media
     assert (media.name, media.schema) == ("application/json", None)
     assert [kind for kind, _ in notes(description)] == ["output_dropped"]
+
+
+@pytest.mark.parametrize("dialect", ["2.0", "3.0", "3.1", "3.2"])
+def test_an_answer_keeps_the_names_of_its_headers(dialect):
+    headers = {"X-Next-Cursor": {"schema": {}}, "content-type": {}, "not a token": {}, "X-Other": {"$ref": "#/nowhere"}}
+    description = of_operation({"responses": {"200": {"headers": headers}, "404": {"headers": None}}}, dialect=dialect)
+    found = {response.status: response.headers for response in the_operation(description).responses}
+    assert found == {"200": ("X-Next-Cursor", "X-Other"), "404": ()}
+
+
+def test_headers_that_are_no_object_cost_nothing_but_a_note():
+    description = of_operation({"responses": {"200": {"headers": ["X-A"]}}})
+    assert the_operation(description).responses[0].headers == ()
+    assert notes(description) == [("response_dropped", f"{GET}/responses/200/headers")]

@@ -102,6 +102,25 @@ def test_a_collection_format_that_its_location_cannot_have_is_csv_and_noted(loca
     assert [kind for kind, _ in notes(description)] == ["parameter_repaired"]
 
 
+NESTED = {"type": "array", "collectionFormat": "pipes", "items": {"type": "array", "items": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("location", "inner"), [("query", ("pipeDelimited", "form")), ("path", ("pipeDelimited", "simple"))]
+)
+def test_a_list_in_a_list_has_a_collection_format_of_its_own(location, inner):
+    declared = {"name": "a", "in": location, "required": True, "type": "array", "items": NESTED}
+    description = of(declared, path="/x/{a}" if location == "path" else "/x")
+    assert parameter(description).inner == inner
+    assert notes(description) == []
+
+
+def test_a_list_in_a_list_cannot_repeat_the_name():
+    description = of({"name": "a", "in": "query", "type": "array", "items": NESTED | {"collectionFormat": "multi"}})
+    assert parameter(description).inner == ("form", "form")
+    assert [kind for kind, _ in notes(description)] == ["parameter_repaired"]
+
+
 def test_a_parameter_is_its_own_schema():
     declared = {
         "name": "a",
@@ -124,6 +143,7 @@ def test_a_parameter_is_its_own_schema():
         "exclusiveMinimum": 1,
         "default": 5,
         "enum": [5, 6],
+        "examples": [5],
     }
     assert (found.description, found.required, found.allow_empty_value) == ("d", True, True)
 
@@ -203,6 +223,17 @@ def test_form_fields_are_one_form(fields, consumes, names):
     assert notes(description) == []
 
 
+@pytest.mark.parametrize("collection", [None, "csv", "multi", "pipes", "odd"])
+@pytest.mark.parametrize("consumes", [None, [FORM], [MULTIPART]])
+def test_a_list_of_files_is_a_part_for_each(collection, consumes):
+    field = {"name": "l", "in": "formData", "type": "array", "items": {"type": "file"}}
+    description = of(field | ({"collectionFormat": collection} if collection else {}), consumes=consumes)
+    (media,) = body(description).media
+    assert media.schema is not None
+    assert (media.name, media.encoding) == (MULTIPART, {})
+    assert value(media.schema)["properties"]["l"]["items"] == {"type": "string", "format": "binary"}
+
+
 def test_form_fields_keep_their_schema_text_and_collection_format():
     (media,) = body(of(FIELD, FILE, LIST)).media
     assert media.schema is not None
@@ -250,6 +281,7 @@ def answers(produces: Any, answer: Any, **root: Any) -> Any:
         (["a/a"], {"schema": {"type": "string"}}, [("a/a", {"type": ["string", "null"]})]),
         ([JSON], {"description": "nothing"}, []),
         (["image/png"], {"schema": {"type": "file"}}, [("image/png", None)]),
+        (["application/zip"], {"schema": {"type": "object", "format": "file"}}, [("application/zip", None)]),
         (None, {"schema": {"type": "file"}}, [("application/octet-stream", None)]),
         (None, {"schema": {"$ref": "missing.json"}}, [(JSON, None)]),
         (None, {"schema": {"type": ["string", "null"]}}, [(JSON, {"type": ["string", "null"]})]),

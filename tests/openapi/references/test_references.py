@@ -199,7 +199,7 @@ def test_a_schema_is_named_after_its_component_and_carries_what_it_refers_to():
     )
     assert sent(description) == {"$ref": "#/$defs/Pet"}
     assert named(description.request_schemas) == {
-        "Pet": {"properties": {"tag": {"$ref": "#/$defs/a.B-c_1"}}},
+        "Pet": {"type": "object", "properties": {"tag": {"$ref": "#/$defs/a.B-c_1"}}},
         "a.B-c_1": {"type": "string"},
     }
     assert description.request_schemas["Pet"].refs == ("a.B-c_1",)
@@ -369,8 +369,8 @@ def test_an_anchor_is_found_and_a_dynamic_reference_is_resolved_here():
     tree = {"$dynamicAnchor": "node", "properties": {"child": {"$dynamicRef": "#node"}}}
     description = of_schemas({"$ref": "#leaf"}, Tree=tree, Leaf={"$anchor": "leaf", "items": {"$ref": "#node"}})
     assert named(description.request_schemas) == {
-        "Leaf": {"items": {"$ref": "#/$defs/Tree"}},
-        "Tree": {"properties": {"child": {"$ref": "#/$defs/Tree"}}},
+        "Leaf": {"type": "array", "items": {"$ref": "#/$defs/Tree"}},
+        "Tree": {"type": "object", "properties": {"child": {"$ref": "#/$defs/Tree"}}},
     }
     assert notes(description) == [("reference_static", "#/components/schemas/Tree/properties/child")]
 
@@ -379,7 +379,10 @@ def test_a_recursive_reference_of_2019_09_means_the_schema_around_it():
     filters = {"$recursiveAnchor": True, "properties": {"any": {"items": {"$recursiveRef": "#"}}}}
     description = of_schemas({"$ref": "#/components/schemas/Filter"}, Filter=filters)
     assert named(description.request_schemas) == {
-        "Filter": {"properties": {"any": {"items": {"$ref": "#/$defs/Filter"}}}}
+        "Filter": {
+            "type": "object",
+            "properties": {"any": {"type": "array", "items": {"$ref": "#/$defs/Filter"}}},
+        }
     }
 
 
@@ -398,6 +401,6 @@ def test_definitions_inside_a_schema_are_reached_by_their_pointer():
     description = of_schemas({"$ref": "#/components/schemas/S"}, S=schema)
     definitions = named(description.request_schemas)
     (name,) = definitions.keys() - {"S"}
-    assert definitions["S"] == {"items": {"$ref": f"#/$defs/{name}"}}
+    assert definitions["S"] == {"type": "array", "items": {"$ref": f"#/$defs/{name}"}}
     assert got(description) == {"$ref": "#/$defs/S"}
     assert value(description.response_schemas[name]) == {"type": ["string", "null"]}

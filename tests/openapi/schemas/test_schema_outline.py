@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from openapi_mcp_server.openapi.model import Schema
-from openapi_mcp_server.openapi.schemas.directions import top_level
+from openapi_mcp_server.openapi.schemas.merging import top_level
 
 OLD = {"type": "string", "nullable": True}
 

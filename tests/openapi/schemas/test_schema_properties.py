@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from documents import compiles, got, of_schemas, sent_schema
 from openapi_mcp_server.openapi.model import Schema
-from openapi_mcp_server.openapi.schemas.directions import top_level
 from openapi_mcp_server.openapi.schemas.keywords import PLAIN
+from openapi_mcp_server.openapi.schemas.merging import top_level
 
 OLD = {"type": "string", "nullable": True}
 
@@ -19,30 +21,40 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "b"]), inner, max_size=2),
     max_leaves=5,
 )
-schemas = st.recursive(
-    st.sampled_from([True, False, {"type": "string"}, {"type": "integer"}, {"enum": ["a", 1]}, {"const": "b"}]),
-    lambda inner: st.fixed_dictionaries(
-        {},
-        optional={
-            "type": st.sampled_from(["object", "array", ["string", "null"]]),
-            "properties": st.dictionaries(st.sampled_from(["a", "b"]), inner, max_size=2),
-            "required": st.just(["a"]),
-            "additionalProperties": inner,
-            "items": inner,
-            "prefixItems": st.lists(inner, min_size=1, max_size=2),
-            "allOf": st.lists(inner, min_size=1, max_size=2),
-            "anyOf": st.lists(inner, min_size=1, max_size=2),
-            "oneOf": st.lists(inner, min_size=1, max_size=2),
-            "not": inner,
-            "minItems": st.just(1),
-            "patternProperties": st.dictionaries(st.just("^a"), inner, max_size=1),
-        },
-    ),
-    max_leaves=8,
-)
+TYPES = st.sampled_from(["object", "array", ["string", "null"]])
 
 
-@given(schemas.filter(lambda schema: isinstance(schema, dict)), json_values)
+def made(always: dict[str, Any], sometimes: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """Schemas all of which have the first keywords, and any of the second."""
+    return st.recursive(
+        st.sampled_from([True, False, {"type": "string"}, {"type": "integer"}, {"enum": ["a", 1]}, {"const": "b"}]),
+        lambda inner: st.fixed_dictionaries(
+            always,
+            optional=sometimes
+            | {
+                "properties": st.dictionaries(st.sampled_from(["a", "b"]), inner, max_size=2),
+                "required": st.just(["a"]),
+                "additionalProperties": inner,
+                "items": inner,
+                "prefixItems": st.lists(inner, min_size=1, max_size=2),
+                "allOf": st.lists(inner, min_size=1, max_size=2),
+                "anyOf": st.lists(inner, min_size=1, max_size=2),
+                "oneOf": st.lists(inner, min_size=1, max_size=2),
+                "not": inner,
+                "minItems": st.just(1),
+                "patternProperties": st.dictionaries(st.just("^a"), inner, max_size=1),
+            },
+        ),
+        max_leaves=8,
+    )
+
+
+schemas = made({}, {"type": TYPES})
+typed = made({"type": TYPES}, {})
+"""Without a type, what has properties is taken for an object."""
+
+
+@given(typed.filter(lambda schema: isinstance(schema, dict)), json_values)
 def test_a_request_is_checked_by_exactly_what_3_1_says(schema, instance):
     description = of_schemas(schema)
     as_written = Schema(msgspec.Raw(msgspec.json.encode(schema)))

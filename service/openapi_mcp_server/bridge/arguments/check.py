@@ -2,47 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import msgspec
 
-from openapi_mcp_server.bridge.arguments import coercion, problems, whole_numbers
+from openapi_mcp_server.bridge.arguments import coercion, problems, undeclared, whole_numbers
 from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.schemas import validation
 from openapi_mcp_server.errors import ArgumentError
 
+_EMPTY_TEXT = b'""'
+"""Some clients write it for what is not given; few arguments hold it."""
+
 
 class CheckedArguments(msgspec.Struct, frozen=True):
-    """Arguments by name that satisfy the schema; ``coerced`` names those that were JSON text.
+    """Arguments by name that satisfy the schema; ``coerced`` names those that were read as something else.
 
-    Numbers are exact; where only integers fit, they are spelt as such.
+    ``others`` are those that the tool does not name and its open body takes. Numbers are exact; where only integers
+    fit, they are spelt as such.
     """
 
     values: dict[str, Any]
     coerced: tuple[str, ...] = ()
+    others: Mapping[str, Any] = {}
 
 
 def check(tool: Tool, raw: msgspec.Raw | None) -> CheckedArguments:
     """The arguments of a call; raises ArgumentError with up to five problems, each with a pointer."""
-    values = _object(raw)
-    validator = validation.compiled(tool.input.schema)
-    if validator.is_valid(values):
-        return CheckedArguments(whole_numbers.spelt(values, bytes(raw or b""), validator))
-    find = partial(validation.errors, validator=validator, size=len(raw or b""))
-    errors = find(values)
-    mended = coercion.coerced(values, errors, find)
-    if mended is None:
-        raise ArgumentError(problems.told(tool, errors))
-    return CheckedArguments(whole_numbers.spelt(mended.values, bytes(raw or b""), validator), mended.names)
+    text, schema = bytes(raw or b""), tool.input.schema
+    values = _object(text)
+    validation.require_bounded(values, schema, text)
+    fits = validation.compiled(schema, len(text)).is_valid(values)
+    if fits and _EMPTY_TEXT not in text:
+        return CheckedArguments(whole_numbers.spelt(values, text, schema))
+    others = {} if fits else undeclared.taken(tool, values)
+    named = {name: value for name, value in values.items() if name not in others} if others else values
+    find = partial(validation.errors, schema=schema, size=len(text))
+    empty = coercion.empty_texts(named, schema, len(text)) if _EMPTY_TEXT in text else []
+    mended = coercion.coerced(named, find, empty)
+    if mended.errors:
+        raise ArgumentError(problems.told(tool, mended.errors))
+    return CheckedArguments(whole_numbers.spelt(mended.values, text, schema), mended.names, others)
 
 
-def _object(raw: msgspec.Raw | None) -> dict[str, Any]:
-    if raw is None:
+def _object(text: bytes) -> dict[str, Any]:
+    if not text:
         return {}
     try:
-        values = exact_json.decode(bytes(raw))
+        values = exact_json.decode(text)
     except ValueError as error:
         raise ArgumentError(f"The arguments cannot be read: {error}.") from error
     if not isinstance(values, dict):

@@ -1,74 +1,124 @@
-"""JSON text where JSON was meant: ``"5"`` for 5, ``"true"`` for true, ``"[1]"`` for [1].
+"""What arguments that do not fit were meant to be.
 
-Models write it. It is taken only where the text itself does not fit the schema, what it says does, and nothing of the
-text is lost.
+JSON text where JSON was meant (``"5"`` for 5, ``"[1]"`` for [1]), a number or a flag where text is asked for (some
+clients cannot write ``"1"``), null or ``""`` for what is not given (some clients write every argument). Each is taken
+only where what was given does not fit the schema, what it is read as does, and nothing of it is lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from decimal import Decimal
 from itertools import chain, islice
 from typing import Any
 
 import msgspec
 
 from openapi_mcp_server.bridge.media import exact_json
-from openapi_mcp_server.bridge.schemas.validation import Error
+from openapi_mcp_server.bridge.schemas import validation
+from openapi_mcp_server.bridge.schemas.validation import Failure, Kind
 
-_MAX_TRIED = 20
-"""Values that are looked at in one call."""
+_MAX_LOOKED_AT = 3_000
+"""Errors that are looked at in one round, those of all alternatives counted: 30 ms."""
 _MAX_NESTED = 3
 """Texts within texts: an object as text whose number is text."""
+_NOT_GIVEN: Any = msgspec.UNSET
 
 Path = tuple[str | int, ...]
+Find = Callable[[dict[str, Any]], Sequence[Failure]]
 
 
 class Coerced(msgspec.Struct, frozen=True):
+    """``names`` are the arguments that were read as something else; ``errors`` is what is still wrong with the rest."""
+
     values: dict[str, Any]
     names: tuple[str, ...]
+    errors: Sequence[Failure]
 
 
-def coerced(
-    values: dict[str, Any], errors: Sequence[Error], find: Callable[[dict[str, Any]], Sequence[Error]]
-) -> Coerced | None:
-    """The arguments with texts replaced by what they say, and which; None if that does not make them fit.
+def coerced(values: dict[str, Any], find: Find, empty: Sequence[Failure] = ()) -> Coerced:
+    """The arguments with everything replaced that can be read as what fits.
 
-    ``errors`` are those of ``values``; ``find`` tells those of others.
+    ``find`` tells what is wrong with arguments; ``empty`` is what fits, and is hardly meant (see `empty_texts`).
     """
-    names: dict[str, None] = {}
+    given, errors = values, find(values)
+    read: dict[Path, None] = {}
     for _ in range(_MAX_NESTED):
-        meant = _meant(values, errors)
+        meant = _meant(values, [*errors, *empty])
         if not meant:
-            return None
-        for path, value in meant.items():
-            values = _replaced(values, path, value)
-            names[str(path[0])] = None
+            break
+        values, empty = _replaced(values, meant), ()
+        read |= dict.fromkeys(meant)
         errors = find(values)
-        if not errors:
-            return Coerced(values, tuple(names))
-    return None
+    in_vain = _still_wrong(errors) & read.keys()
+    values = _replaced(values, _given(given, in_vain))
+    names = dict.fromkeys(str(path[0]) for path in read if path not in in_vain)
+    return Coerced(values, tuple(names), find(values) if in_vain else errors)
 
 
-def _meant(values: dict[str, Any], errors: Sequence[Error]) -> dict[Path, Any]:
-    """What the texts say that do not fit, by their places."""
+def empty_texts(values: dict[str, Any], schema: bytes, size: int) -> list[Failure]:
+    """Where ``""`` stands for what has a format that no empty text has: a date, a UUID."""
+    found = every(validation.format_errors(values, schema, size))
+    return [
+        error for error in islice(found, _MAX_LOOKED_AT) if error.instance == "" and isinstance(error.kind, Kind.Format)
+    ]
+
+
+def _meant(values: dict[str, Any], errors: Sequence[Failure]) -> dict[Path, Any]:
+    """What the values that do not fit can be read as, by their places; none where there are too many of them."""
+    found = list(islice(every(errors), _MAX_LOOKED_AT + 1))
+    if len(errors) >= validation.MAX_ERRORS or len(found) > _MAX_LOOKED_AT:
+        return {}
     meant: dict[Path, Any] = {}
-    for error in islice(chain.from_iterable(map(with_alternatives, errors)), _MAX_TRIED):
+    unread: set[Path] = set()
+    for error in found:
         path = tuple(error.instance_path)
-        text = _at(values, path)
-        if isinstance(text, str) and path not in meant:
-            try:
-                meant[path] = _said(text)
-            except ValueError:
-                continue
+        if not path or path in meant or path in unread:
+            continue
+        value = _at(values, path)
+        try:
+            meant[path] = _reading(value, path, error)
+        except ValueError:
+            if isinstance(value, str):  # a text says the same to every alternative, and may be long
+                unread.add(path)
     return meant
 
 
-def with_alternatives(error: Error) -> Iterator[Error]:
+def every(errors: Iterable[Failure]) -> Iterator[Failure]:
+    """The errors and, of each choice, those of all its branches."""
+    return chain.from_iterable(map(with_alternatives, errors))
+
+
+def with_alternatives(error: Failure) -> Iterator[Failure]:
     """An error and, of a choice, those of all its branches."""
     yield error
     for branch in getattr(error.kind, "context", ()):
         for inner in branch:
             yield from with_alternatives(inner)
+
+
+def _reading(value: object, path: Path, error: Failure) -> Any:  # noqa: ANN401 - any JSON value
+    """What else a value can be read as where it does not fit; ValueError if it cannot be."""
+    match value:
+        case None | "" if isinstance(path[-1], str):
+            return _NOT_GIVEN
+        case str():
+            return _said(value)
+        case bool() | int() | Decimal() if _asks_for_text(error.kind):
+            return exact_json.encode(value).decode()
+    raise ValueError("nothing else")
+
+
+def _asks_for_text(kind: Kind) -> bool:
+    match kind:
+        case Kind.Type(types=types):
+            return "string" in types
+        case Kind.Enum(options=options):
+            return any(isinstance(option, str) for option in options)
+        case Kind.Constant(expected_value=value):
+            return isinstance(value, str)
+    return False
 
 
 def _said(text: str) -> Any:  # noqa: ANN401 - any JSON value
@@ -81,16 +131,41 @@ def _said(text: str) -> Any:  # noqa: ANN401 - any JSON value
     return value
 
 
+def _still_wrong(errors: Sequence[Failure]) -> set[Path]:
+    """The places of values that do not fit, or that are missing."""
+    found = list(islice(every(errors), _MAX_LOOKED_AT))
+    return {tuple(error.instance_path) for error in found} | {
+        (*error.instance_path, error.kind.property) for error in found if isinstance(error.kind, Kind.Required)
+    }
+
+
 def _at(values: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON value
     for step in path:
         values = values[step]
     return values
 
 
-def _replaced(values: Any, path: Path, value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """A copy with one value replaced; only what lies on the way is copied."""
-    if not path:
-        return value
-    copy = values.copy()
-    copy[path[0]] = _replaced(values[path[0]], path[1:], value)
+def _replaced(values: dict[str, Any], changes: Mapping[Path, Any]) -> dict[str, Any]:
+    """A copy with some values replaced, or left out; only what lies on the way to them is copied, and once."""
+    copies: dict[Path, Any] = {(): values.copy()}
+    for path, value in changes.items():
+        for length in range(1, len(path)):
+            if path[:length] not in copies:
+                holder, step = copies[path[: length - 1]], path[length - 1]
+                copies[path[:length]] = holder[step] = holder[step].copy()
+        holder, step = copies[path[:-1]], path[-1]
+        if value is _NOT_GIVEN:
+            del holder[step]
+        else:
+            holder[step] = value
+    copy: dict[str, Any] = copies[()]
     return copy
+
+
+def _given(values: dict[str, Any], paths: Iterable[Path]) -> dict[Path, Any]:
+    """What was given at some places; nothing where that is part of a text that was given."""
+    found = {}
+    for path in paths:
+        with suppress(TypeError, KeyError, IndexError):
+            found[path] = _at(values, path)
+    return found

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+from openapi_mcp_server.bridge.arguments.undeclared import plain
 from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.schemas.edits import decode
-from openapi_mcp_server.bridge.schemas.validation import Error, Kind
+from openapi_mcp_server.bridge.schemas.validation import Failure, Kind
 from openapi_mcp_server.bridge.text import shorten
 
 MAX_PROBLEMS = 5
@@ -19,6 +20,7 @@ _EXPECTED_LENGTH = 200
 _CHOICE_LENGTH = 400
 _NAMES_SHOWN = 20
 
+_LISTED = (Kind.Enum, Kind.Constant)
 _EXPECTED = {
     "minimum": "a number of at least {limit}",
     "maximum": "a number of at most {limit}",
@@ -40,17 +42,23 @@ _EXPECTED = {
 """By keyword (JSON Schema 2020-12 validation, section 6); the names in braces are those of jsonschema-rs."""
 
 
-def told(tool: Tool, errors: Sequence[Error]) -> str:
+def told(tool: Tool, errors: Sequence[Failure]) -> str:
     """The first problems, one a line."""
     schema = decode(tool.input.schema)
-    problems = (problem for error in errors for problem in _problems(error, schema))
+    problems = (problem for error in _distinct(errors) for problem in _problems(error, schema))
     first = list(dict.fromkeys(islice(problems, MAX_PROBLEMS + 1)))
     lines = [f"- {problem}" for problem in first[:MAX_PROBLEMS]]
     more = ["- and more"] if len(first) > MAX_PROBLEMS else []
     return "\n".join([f"The arguments do not fit {tool.name}:", *lines, *more])
 
 
-def _problems(error: Error, schema: object) -> Iterator[str]:
+def _distinct(errors: Sequence[Failure]) -> Iterator[Failure]:
+    """The errors less those that say of a value again what the values to choose from say already."""
+    listed = {tuple(error.instance_path) for error in errors if isinstance(error.kind, _LISTED)}
+    return (error for error in errors if isinstance(error.kind, _LISTED) or tuple(error.instance_path) not in listed)
+
+
+def _problems(error: Failure, schema: object) -> Iterator[str]:
     """What one error says; ``schema`` is the whole input schema, decoded."""
     place = _pointer(error.instance_path)
     around = error.schema_path[:-1]
@@ -70,12 +78,14 @@ def _problems(error: Error, schema: object) -> Iterator[str]:
             yield f"{place or '/'}: expected {_expected(error)}, got {_shown(error.instance)}"
 
 
-def _of_choice(error: Error, branches: Sequence[Sequence[Error]], schema: object) -> Iterator[str]:
-    """Of a choice that fails, the problems of the one branch of the right type, or one of each; else the types."""
+def _of_choice(error: Failure, branches: Sequence[Sequence[Failure]], schema: object) -> Iterator[str]:
+    """Of a choice that fails, the problems of the one branch of the right type and kind, or one of each; else the
+    types."""
     wrong_types = [_wrong_type(error, branch) for branch in branches]
     right = [branch for branch, types in zip(branches, wrong_types, strict=True) if types is None]
-    if len(right) == 1:
-        for inner in right[0]:
+    meant = [branch for branch in right if not _is_another_kind(error, branch)]
+    if len(right) == 1 or len(meant) == 1:
+        for inner in _distinct((meant or right)[0]):
             yield from _problems(inner, schema)
         return
     place = _pointer(error.instance_path) or "/"
@@ -87,7 +97,17 @@ def _of_choice(error: Error, branches: Sequence[Sequence[Error]], schema: object
     yield f"{place}: expected {' or '.join(types)}, got {_shown(error.instance)}"
 
 
-def _wrong_type(choice: Error, branch: Sequence[Error]) -> list[str] | None:
+def _is_another_kind(choice: Failure, branch: Sequence[Failure]) -> bool:
+    """Whether a branch is for objects with another value in one of their members, such as ``kind``."""
+    depth = len(choice.instance_path)
+    return any(
+        isinstance(error.kind, Kind.Not if len(error.instance_path) == depth else _LISTED)
+        and len(error.instance_path) <= depth + 1
+        for error in branch
+    )
+
+
+def _wrong_type(choice: Failure, branch: Sequence[Failure]) -> list[str] | None:
     """The types that a branch wants instead of the value's own; None if the type is right."""
     for error in branch:
         if error.instance_path == choice.instance_path:
@@ -97,7 +117,7 @@ def _wrong_type(choice: Error, branch: Sequence[Error]) -> list[str] | None:
     return None
 
 
-def _expected(error: Error) -> str:
+def _expected(error: Failure) -> str:
     match kind := error.kind:
         case Kind.Type(types=types):
             return " or ".join(types)
@@ -126,7 +146,8 @@ def _outline(schema: object) -> str:
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name[:_VALUE_LENGTH], known, n=3)
+    short = name[:_VALUE_LENGTH]
+    near = [each for each in known if plain(each) == plain(short)] or difflib.get_close_matches(short, known, n=3)
     if near:
         return f"; did you mean {' or '.join(near)}?"
     if not known:

@@ -12,20 +12,24 @@ from decimal import Decimal
 from typing import Any
 
 from openapi_mcp_server.bridge.arguments.coercion import Path, with_alternatives
-from openapi_mcp_server.bridge.schemas.validation import DETAILED_BYTES, Kind, Validator
+from openapi_mcp_server.bridge.schemas import validation
+from openapi_mcp_server.bridge.schemas.validation import Kind
 
-_MAYBE = re.compile(rb"\d(?:\.0|\.?\d*[eE])")
+_MAYBE = re.compile(rb"\d(?:\.0|[eE])")
 """What the text of arguments holds if they have such a number; most have none, and are not looked through."""
 _HALF = Decimal("0.5")
 
 
-def spelt(values: dict[str, Any], raw: bytes, validator: Validator) -> dict[str, Any]:
-    """Valid arguments, up to `DETAILED_BYTES` long, with whole numbers as integers where only integers fit.
+def spelt(values: dict[str, Any], raw: bytes, schema: bytes) -> dict[str, Any]:
+    """Valid arguments, unless they are large, with whole numbers as integers where only integers fit.
 
     The validator knows the places: with a half added, the number there is of the wrong type.
     """
-    if len(raw) > DETAILED_BYTES or not _MAYBE.search(raw):
+    if len(raw) > validation.SMALL_BYTES or not _MAYBE.search(raw):
         return values
+    if not validation.can_explain(schema, len(_MAYBE.findall(raw))):
+        return values
+    validator = validation.compiled(schema, len(raw))
     halves = _changed(values, (), lambda _, number: number + _HALF)
     errors = [inner for error in validator.iter_errors(halves) for inner in with_alternatives(error)]
     places = {tuple(error.instance_path) for error in errors if _asks_for_integer(error.kind)}

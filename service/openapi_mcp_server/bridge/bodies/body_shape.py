@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import assert_never
 
 import msgspec
 
 from openapi_mcp_server.bridge import text
-from openapi_mcp_server.bridge.bodies import writers
-from openapi_mcp_server.bridge.media.table import Kind, essence
-from openapi_mcp_server.bridge.media.types import KINDS
+from openapi_mcp_server.bridge.bodies import media_choice, writers
+from openapi_mcp_server.bridge.bodies.media_choice import Usable, is_merge_patch
 from openapi_mcp_server.bridge.model import BodyWriter
 from openapi_mcp_server.bridge.names import BODY
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
-from openapi_mcp_server.bridge.schemas.edits import JsonSchema, cleaned, encode, or_null
-from openapi_mcp_server.bridge.schemas.inputs import described
+from openapi_mcp_server.bridge.schemas.edits import JsonSchema, cleaned, encode, removable
+from openapi_mcp_server.bridge.schemas.inputs import described, exemplified
 from openapi_mcp_server.bridge.schemas.shapes import Outline, outline_of
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import Body, MediaType, Schema
+from openapi_mcp_server.openapi.references.resolve import opened
 
 FILE = "Base64 text, or a data: URI with a media type and optional name="
 """What the model is told of everything that becomes raw bytes (interface.md, Tool names and arguments)."""
 
-MAX_MEDIA_TYPES = 16
-"""Media types that one tool offers; some documents list every one that is registered."""
 MAX_PROPERTIES = 200
 """Properties that become arguments of their own; a body of more is one argument, which can be shortened."""
 
@@ -36,14 +33,6 @@ _PLAIN = frozenset(
     }
 )  # fmt: skip
 """Keywords of an object that lose nothing when its properties stand on their own."""
-
-_UNDESCRIBED: Mapping[Kind, bytes] = {
-    "json": b"{}",
-    "form": b'{"type":"object"}',
-    "multipart": b'{"type":"object"}',
-    "text": b'{"type":"string"}',
-}
-"""What a body without a schema can be made from."""
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +51,9 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 class BodyShape(msgspec.Struct, frozen=True, kw_only=True):
     """``fields`` are the body's properties if ``flat``, else the one field `BODY`. The default writer comes first.
 
-    ``unusable`` says which media types of the document are not offered, and why.
+    ``is_patch``: null removes what is there. ``open``: the document lets it have other properties. ``by_type`` has the
+    writers of values that the first of all does not take, by their type. ``unusable`` says which media types of the
+    document are not offered, and why; ``repaired`` which are offered for another value than it says.
     """
 
     required: bool
@@ -70,51 +61,39 @@ class BodyShape(msgspec.Struct, frozen=True, kw_only=True):
     fields: tuple[Field, ...]
     writers: Mapping[str, BodyWriter]
     unusable: tuple[SpecError, ...]
-
-
-class _Usable(msgspec.Struct, frozen=True):
-    media: MediaType
-    kind: Kind
-    write: BodyWriter
+    repaired: tuple[SpecError, ...]
+    by_type: Mapping[type, BodyWriter]
+    open: bool = False
+    is_patch: bool = False
 
 
 def shape(body: Body, schemas: Mapping[str, Schema], definitions: Definitions) -> BodyShape:
     """The shape of a body; raises SpecError if none of its media types can be written."""
-    usable, unusable = _sorted_out(body, schemas)
+    found = media_choice.sorted_out(body, schemas)
+    usable = found.usable
     outline = _flat_outline(usable, schemas)
+    is_patch = any(is_merge_patch(each.media) for each in usable)
     if outline is None:
         fields: tuple[Field, ...] = (_whole(body, usable, schemas),)
     else:
         files = frozenset[str]().union(*(writers.file_properties(each.media, schemas) for each in usable))
-        fields = _properties(_patched(outline, usable), files, definitions, given=body.required)
+        fields = _properties(
+            removable(outline) if is_patch else outline, usable[0].media, files, definitions, given=body.required
+        )
     return BodyShape(
         required=body.required,
         flat=outline is not None,
         fields=fields,
         writers={each.media.name: each.write for each in usable},
-        unusable=tuple(unusable),
+        unusable=tuple(found.unusable),
+        repaired=tuple(found.repaired),
+        by_type=media_choice.by_type(usable, schemas) if outline is None else {},
+        is_patch=is_patch,
+        open=outline is not None and not _is_closed(outline),
     )
 
 
-def _sorted_out(body: Body, schemas: Mapping[str, Schema]) -> tuple[list[_Usable], list[SpecError]]:
-    """The media types that can be written, the preferred first, and what is wrong with the others."""
-    usable, unusable = [], []
-    for media in body.media:
-        try:
-            usable.append(_Usable(media, writers.kind(media, schemas), writers.writer(media, schemas)))
-        except SpecError as error:
-            unusable.append(error.kept())
-    if not usable:
-        raise unusable[0].kept() if unusable else SpecError(body.pointer, "the body has no media type")
-    usable.sort(key=lambda each: KINDS.index(each.kind))
-    if len(usable) > MAX_MEDIA_TYPES:
-        unusable.append(
-            SpecError(body.pointer, f"of {len(usable)} media types the first {MAX_MEDIA_TYPES} are offered")
-        )
-    return usable[:MAX_MEDIA_TYPES], unusable
-
-
-def _flat_outline(usable: Sequence[_Usable], schemas: Mapping[str, Schema]) -> Outline | None:
+def _flat_outline(usable: Sequence[Usable], schemas: Mapping[str, Schema]) -> Outline | None:
     """The outermost level of the plain object that goes into every media type; None if they need anything else."""
     first = usable[0]
     if first.kind not in {"json", "form", "multipart"} or any(each.media.is_stream for each in usable):
@@ -143,25 +122,24 @@ def _is_plain(outline: Outline) -> bool:
     )
 
 
-def _patched(outline: Outline, usable: Sequence[_Usable]) -> Outline:
-    """In a merge patch null says that a member is to be removed, whatever the member's own schema is (RFC 7396)."""
-    if not any(essence(each.media.name) == "application/merge-patch+json" for each in usable):
-        return outline
-    needed = outline.get("required", ())
-    properties = outline.get("properties", {}).items()
-    removable = {name: schema if name in needed else or_null(schema) for name, schema in properties}
-    return {**outline, "properties": removable}
+def _is_closed(outline: Outline) -> bool:
+    """Whether an object takes no other properties than those it names."""
+    return outline.get("additionalProperties") is False or outline.get("unevaluatedProperties") is False
 
 
-def _properties(outline: Outline, files: frozenset[str], definitions: Definitions, *, given: bool) -> tuple[Field, ...]:
+def _properties(
+    outline: Outline, media: MediaType, files: frozenset[str], definitions: Definitions, *, given: bool
+) -> tuple[Field, ...]:
     """The properties of a plain object; ``given``: there is always a body."""
     needed = set(outline.get("required", ()))
+    examples = [each for each in map(opened, media.examples) if isinstance(each, dict)]
     fields = []
     for name, schema in outline.get("properties", {}).items():
         hints = [f"{FILE}."] if name in files else []
         if name in needed and not given:
             hints.append("Required if a body is sent.")
-        encoded = cleaned(_with_hints(schema, hints))
+        shown = [example[name] for example in examples if name in example]
+        encoded = exemplified(cleaned(_with_hints(schema, hints)), shown)
         refs = definitions.refs_in(encoded)
         is_needed = name in needed
         fields.append(Field(name=name, schema=encoded, refs=refs, required=is_needed and given, needed=is_needed))
@@ -176,42 +154,24 @@ def _with_hints(schema: JsonSchema, hints: Sequence[str]) -> bytes:
     return encode(schema) if said == own else described(encode(schema), said)
 
 
-def _whole(body: Body, usable: Sequence[_Usable], schemas: Mapping[str, Schema]) -> Field:
+def _whole(body: Body, usable: Sequence[Usable], schemas: Mapping[str, Schema]) -> Field:
     """One argument for all of it: any of the schemas that the media types have."""
-    alternatives = list(dict.fromkeys(_value_of(each, schemas) for each in usable))
+    alternatives = list(dict.fromkeys(media_choice.value_of(each, schemas) for each in usable))
     schema = alternatives[0] if len(alternatives) == 1 else b'{"anyOf":[' + b",".join(alternatives) + b"]}"
     hints = _file_hints(usable, schemas)
     prose = " ".join([text.line(body.description, text.ARGUMENT_LIMIT), *hints]).strip()
+    examples = [] if usable[0].kind == "binary" or usable[0].media.is_stream else usable[0].media.examples
     refs = dict.fromkeys(ref for each in usable if each.media.schema for ref in each.media.schema.refs)
-    return Field(name=BODY, schema=described(cleaned(schema), prose), refs=tuple(refs), required=body.required)
+    return Field(
+        name=BODY,
+        schema=exemplified(described(cleaned(schema), prose), examples),
+        refs=tuple(refs),
+        required=body.required,
+    )
 
 
-def _file_hints(usable: Sequence[_Usable], schemas: Mapping[str, Schema]) -> list[str]:
+def _file_hints(usable: Sequence[Usable], schemas: Mapping[str, Schema]) -> list[str]:
     if any(each.kind == "binary" for each in usable):
         return [f"{FILE}."]
     has_files = any(writers.takes_files(each.media, schemas) for each in usable if each.kind == "multipart")
     return [f"Files: {FILE[0].lower()}{FILE[1:]}."] if has_files else []
-
-
-def _value_of(usable: _Usable, schemas: Mapping[str, Schema]) -> bytes:
-    """The schema of the JSON value that the writer of this media type takes."""
-    media = usable.media
-    documented = None if media.schema is None else bytes(media.schema.json)
-    if media.is_stream:
-        return _list_of(documented)
-    match usable.kind:
-        case "xml":
-            return b'{"anyOf":[{"type":"string","description":"XML"},' + (documented or b'{"type":"object"}') + b"]}"
-        case "lines":  # before 3.2 many documents describe one line
-            is_whole = outline_of(media.schema, schemas).get("type") == "array"
-            return documented if documented and is_whole else _list_of(documented)
-        case "binary":
-            return b'{"type":"string"}'
-        case "json" | "form" | "multipart" | "text":
-            return documented or _UNDESCRIBED[usable.kind]
-        case unknown:
-            assert_never(unknown)
-
-
-def _list_of(item: bytes | None) -> bytes:
-    return b'{"type":"array","items":' + (item or b"{}") + b"}"

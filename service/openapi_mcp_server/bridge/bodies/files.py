@@ -8,11 +8,16 @@ from urllib.parse import unquote, unquote_to_bytes
 
 import msgspec
 
+from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
 from openapi_mcp_server.bridge.media.types import is_media_type
+from openapi_mcp_server.bridge.parameters.percent import pieces
 from openapi_mcp_server.errors import ArgumentError
 
 MAX_FILE_TEXT = 32 * 1024 * 1024
 """Characters of one file as text, about 24 MiB of bytes: it is held twice while it is decoded."""
+
+MAX_HEAD = 4 * 1024
+"""Characters of a data: URI before its comma: a media type, and a file's name with every byte percent-encoded."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _URL_SAFE = re.compile(r"[0-9A-Za-z_-]*={0,2}")
@@ -35,8 +40,20 @@ def read(value: object) -> File:
     if len(value) > MAX_FILE_TEXT:
         raise ArgumentError(f"is longer than {MAX_FILE_TEXT:,} characters")
     if value[:5].lower() == "data:":
-        return _from_data_uri(value[5:])
+        return _from_data_uri(value)
     return File(_decode(value))
+
+
+def read_text(value: object) -> File:
+    """The same for a file of text, which may also be given as it is: base64 has no line ends, commas or braces."""
+    if not isinstance(value, str):
+        return File(encode_json(value))
+    try:
+        return read(value)
+    except ArgumentError:
+        if value[:5].lower() == "data:" or len(value) > MAX_FILE_TEXT:
+            raise
+        return File(value.encode())
 
 
 def base64_text(value: object, *, url_safe: bool = False) -> str:
@@ -53,7 +70,7 @@ def base64_text(value: object, *, url_safe: bool = False) -> str:
     return value if isinstance(value, str) and value[:5].lower() != "data:" else data
 
 
-def _decode(text: str) -> bytes:
+def _decode(text: str | bytes) -> bytes:
     """RFC 4648 section 4, nothing else: a lenient decoder would turn plain text into other bytes."""
     try:
         return binascii.a2b_base64(text, strict_mode=True)
@@ -65,10 +82,11 @@ def _decode(text: str) -> bytes:
 
 
 def _from_data_uri(text: str) -> File:
-    head, comma, data = text.partition(",")
-    if not comma:
-        raise ArgumentError("is a data: URI without a comma; write data:TYPE;base64,…")
-    media_type, *parameters = head.split(";")
+    comma = text.find(",", 0, MAX_HEAD)
+    if comma < 0:
+        where = "without a comma" if len(text) <= MAX_HEAD else f"without a comma in its first {MAX_HEAD:,} characters"
+        raise ArgumentError(f"is a data: URI {where}; write data:TYPE;base64,…")
+    media_type, *parameters = text[len("data:") : comma].split(";")
     is_base64 = bool(parameters) and parameters[-1].strip().lower() == "base64"
     kept = [media_type.strip()]
     name = None
@@ -82,4 +100,5 @@ def _from_data_uri(text: str) -> File:
         raise ArgumentError(f"is a data: URI whose media type {written[:60]!r} is none")
     if name is not None and _CONTROL.search(name):
         raise ArgumentError("is a data: URI whose file name holds control characters")
-    return File(_decode(unquote(data)) if is_base64 else unquote_to_bytes(data), written if media_type else None, name)
+    data = b"".join([unquote_to_bytes(piece) for piece in pieces(text[comma + 1 :])])
+    return File(_decode(data) if is_base64 else data, written if media_type else None, name)

@@ -14,6 +14,7 @@ from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
 from openapi_mcp_server.bridge.media.table import is_json
 from openapi_mcp_server.bridge.parameters import percent, styles, table
 from openapi_mcp_server.bridge.parameters.table import Pairs, Styled
+from openapi_mcp_server.bridge.sizes import bounded
 from openapi_mcp_server.errors import ArgumentError, SpecError
 from openapi_mcp_server.openapi.model import Encoding, MediaType
 
@@ -31,7 +32,7 @@ def text(value: object, written: Mapping[str, Pairs]) -> str:
     for name, member in value.items():
         expand = written.get(name)
         pairs += _by_content(name, member, "") if expand is None else expand(member)
-    return "&".join([f"{name}={member}" for name, member in pairs])
+    return "&".join(bounded(f"{name}={member}" for name, member in pairs))
 
 
 def is_styled(encoding: Encoding) -> bool:

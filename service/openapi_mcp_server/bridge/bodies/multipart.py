@@ -15,7 +15,8 @@ Header values of a part come from the document alone (``const``, one ``enum`` va
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -44,8 +45,8 @@ from openapi_mcp_server.openapi.model import Encoding, MediaType, Parameter, Sch
 WriterOf = Callable[[MediaType, str], BodyWriter]
 """How a part with a content type of its own is written: as a body of that type; the text names an XML root."""
 PartWriter = Callable[[Any], Part | None]
-Field = Callable[[Any], list[Part]]
-"""A property's value to its parts; raises ArgumentError."""
+Field = Callable[[Any], Iterable[Part]]
+"""A property's value to its parts, one after the other; raises ArgumentError."""
 
 _BY_DEFAULT = Encoding()
 _ITEM = "item"
@@ -111,7 +112,7 @@ def writer(body: Described, writer_of: WriterOf) -> BodyWriter:
         if isinstance(value, dict):
             return encode(body.name, _named(value, fields, _text_type(body)))
         if isinstance(value, list) and body.has_positions:
-            return encode(body.name, [_at(index, item, placed) for index, item in enumerate(value)])
+            return encode(body.name, (_at(index, item, placed) for index, item in enumerate(value)))
         raise ArgumentError("must be an object" if body.is_form else "must be an object or a list")
 
     return write
@@ -134,19 +135,15 @@ def has_files(body: Described) -> bool:
     return bool(file_names(body)) or any(value.is_file for value in (*first, rest))
 
 
-def _named(value: Mapping[str, Any], fields: Mapping[str, Field], text_type: str | None) -> list[Part]:
+def _named(value: Mapping[str, Any], fields: Mapping[str, Field], text_type: str | None) -> Iterator[Part]:
     """In the order of the document, which multipart/related needs, and some readers of forms."""
     known = [name for name in fields if name in value]
-    parts: list[Part] = []
     for name in (*known, *(name for name in value if name not in fields)):
         try:
-            if name in fields:
-                parts += fields[name](value[name])
-            else:
-                parts += _each(value[name], _plain(_Value(name=name, text_type=text_type)))
+            write = fields.get(name) or partial(_each, part=_plain(_Value(name=name, text_type=text_type)))
+            yield from write(value[name])
         except ArgumentError as error:
             raise ArgumentError(f"property {name[: styles.EXCERPT]!r}: {error}") from error
-    return parts
 
 
 def _at(index: int, value: object, placed: Sequence[PartWriter]) -> Part:
@@ -164,7 +161,7 @@ def _field(body: Described, name: str, writer_of: WriterOf) -> Field:
     encoding = _encoding(body, name)
     if _is_styled(body, encoding):
         pairs, headers = forms.style_of(body.media, name, encoding, "part"), _headers(encoding)
-        return lambda value: [Part(name=key, data=text.encode(), headers=headers) for key, text in pairs(value)]
+        return lambda value: (Part(name=key, data=text.encode(), headers=headers) for key, text in pairs(value))
     part = _part_writer(body, _property(body, name), writer_of)
     return lambda value: _each(value, part)
 
@@ -253,10 +250,10 @@ def _part_writer(body: Described, of: _Value, writer_of: WriterOf) -> PartWriter
     return _typed(of, writer_of(part, of.name or _ITEM))
 
 
-def _each(value: object, part: PartWriter) -> list[Part]:
+def _each(value: object, part: PartWriter) -> Iterator[Part]:
     """RFC 7578 section 4.3: several values are several parts of the same name."""
     parts = map(part, value if isinstance(value, list) else (value,))
-    return [written for written in parts if written is not None]
+    return (written for written in parts if written is not None)
 
 
 def _plain(of: _Value) -> PartWriter:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from openapi_mcp_server.bridge import sizes
+from openapi_mcp_server.errors import ArgumentError
+
 FORM_DATA = "multipart/form-data"
 DISPOSITION = "content-disposition"
+MAX_PARTS = 10_000
+"""Of one body. Servers take 1,000 and less by default."""
 Headers = tuple[tuple[str, str], ...]
 
-_BOUNDARY = re.compile(r"\s*;\s*boundary=(\"[^\"]*\"|[^;]*)", re.IGNORECASE)
+_BOUNDARY = re.compile(r"(?<!\s)\s*;\s*boundary=(\"[^\"]*\"|[^;]*)", re.IGNORECASE)
 _TYPE = re.compile(r";\s*type\s*=", re.IGNORECASE)
 
 
@@ -29,14 +34,35 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     headers: Headers = ()
 
 
-def encode(media_type: str, parts: Sequence[Part]) -> tuple[str, bytes]:
-    """Content-Type and body. The boundary is a hash of the parts: the same body each time, and in none of them."""
-    blocks = [_head(part) + part.data + b"\r\n" for part in parts]
-    boundary = hashlib.sha256(b"".join(blocks)).hexdigest()[:40].encode()
-    while any(boundary in block for block in blocks):
+def encode(media_type: str, parts: Iterable[Part]) -> tuple[str, bytes]:
+    """Content-Type and body. The boundary is a hash of the parts: the same body each time, and in none of them.
+
+    The parts may be made one after the other: too many, or too large ones, are not all made. Raises ArgumentError.
+    """
+    known = list(_bounded(parts))
+    whole = hashlib.sha256()
+    for head, part in known:
+        whole.update(head)
+        whole.update(part.data)
+    boundary = whole.hexdigest()[:40].encode()
+    while any(boundary in head or boundary in part.data for head, part in known):
         boundary = hashlib.sha256(boundary).hexdigest()[:40].encode()
-    body = b"".join([b"--" + boundary + b"\r\n" + block for block in blocks]) + b"--" + boundary + b"--\r\n"
-    return f"{_with_root(media_type, parts)}; boundary={boundary.decode()}", body
+    delimiter = b"--" + boundary + b"\r\n"
+    pieces = [piece for head, part in known for piece in (delimiter, head, part.data, b"\r\n")]
+    body = b"".join([*pieces, b"--" + boundary + b"--\r\n"])
+    return f"{_with_root(media_type, [part for _, part in known])}; boundary={boundary.decode()}", body
+
+
+def _bounded(parts: Iterable[Part]) -> Iterator[tuple[bytes, Part]]:
+    """The parts with their heads, as long as a body may have more."""
+    size = 0
+    for number, part in enumerate(parts):
+        head = _head(part)
+        size += len(head) + len(part.data)
+        if number >= MAX_PARTS:
+            raise ArgumentError(f"makes more than {MAX_PARTS:,} parts, which is the limit")
+        sizes.require(size)
+        yield head, part
 
 
 def _with_root(media_type: str, parts: Sequence[Part]) -> str:

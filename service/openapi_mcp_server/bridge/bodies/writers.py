@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import assert_never
 
+from openapi_mcp_server.bridge import sizes
 from openapi_mcp_server.bridge.bodies import files, forms, multipart, xml_documents
 from openapi_mcp_server.bridge.bodies.multipart import Described
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
-from openapi_mcp_server.bridge.media.table import Kind, essence, is_json
+from openapi_mcp_server.bridge.media.table import Kind, essence, is_json, row
 from openapi_mcp_server.bridge.media.types import Way, charset, way
 from openapi_mcp_server.bridge.model import BodyWriter
 from openapi_mcp_server.bridge.parameters import styles
@@ -23,13 +24,8 @@ from openapi_mcp_server.bridge.schemas.shapes import Outline, is_base64, is_base
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi.model import MediaType, Schema
 
-MAX_BODY_BYTES = 32 * 1024 * 1024
-"""A body is built in memory beside the argument it comes from; larger files belong in an upload of their own."""
-
-
-def kind(media: MediaType, definitions: Mapping[str, Schema]) -> Kind:
-    """Which of `KINDS` a body of this type is; raises SpecError like `writer`."""
-    return way(media, _outline(media, definitions), definitions).kind
+_SHORT = 2_000
+"""Bytes of a schema that may be nothing but one of bytes, with a description."""
 
 
 def file_properties(media: MediaType, definitions: Mapping[str, Schema]) -> frozenset[str]:
@@ -41,33 +37,41 @@ def file_properties(media: MediaType, definitions: Mapping[str, Schema]) -> froz
 def takes_files(media: MediaType, definitions: Mapping[str, Schema]) -> bool:
     """Whether base64 text or a ``data:`` URI stands for bytes anywhere in a body of this type."""
     body = _multipart(media, definitions)
-    return kind(media, definitions) == "binary" if body is None else multipart.has_files(body)
+    if body is not None:
+        return multipart.has_files(body)
+    return way(media, _outline(media, definitions), definitions).kind == "binary"
 
 
 def writer(media: MediaType, definitions: Mapping[str, Schema]) -> BodyWriter:
     """How a body of this type is written. Raises SpecError; the writer raises ArgumentError."""
-    write = _writer(media, definitions)
+    return kind_and_writer(media, definitions)[1]
+
+
+def kind_and_writer(media: MediaType, definitions: Mapping[str, Schema]) -> tuple[Kind, BodyWriter]:
+    """The same, and which of `KINDS` the body is."""
+    outline = _outline(media, definitions)
+    chosen = way(media, outline, definitions)
+    write = _writer(media, definitions, outline, chosen)
 
     def checked(value: object) -> tuple[str, bytes]:
         try:
             content_type, data = write(value)
+            sizes.require(len(data))
         except ArgumentError as error:
             raise ArgumentError(f"body: {error}") from error
         except UnicodeEncodeError as error:
             raise ArgumentError(f"body: {error.object[error.start]!r} cannot be written in {error.encoding}") from error
         except RecursionError as error:
             raise ArgumentError("body: is nested too deeply") from error
-        if len(data) > MAX_BODY_BYTES:
-            raise ArgumentError(f"body: takes {len(data):,} bytes; the limit is {MAX_BODY_BYTES:,}")
         return content_type, data
 
-    return checked
+    return chosen.kind, checked
 
 
-def _writer(media: MediaType, definitions: Mapping[str, Schema], property_name: str | None = None) -> BodyWriter:
+def _writer(
+    media: MediaType, definitions: Mapping[str, Schema], outline: Outline, chosen: Way, property_name: str | None = None
+) -> BodyWriter:
     """``property_name`` is set for a part of a multipart body."""
-    outline = _outline(media, definitions)
-    chosen = way(media, outline, definitions)
     name = chosen.content_type or media.name
     write: BodyWriter
     match chosen.kind:
@@ -81,7 +85,7 @@ def _writer(media: MediaType, definitions: Mapping[str, Schema], property_name: 
         case "text":
             write = _text(media, name)
         case "binary":
-            write = _binary(chosen, outline)
+            write = _binary(chosen, outline, is_text=row(essence(name)).read in {"json", "text"})
         case "xml":
             write = xml_documents.writer(media, name, outline, definitions, property_name)
         case "lines":
@@ -92,8 +96,18 @@ def _writer(media: MediaType, definitions: Mapping[str, Schema], property_name: 
 
 
 def _outline(media: MediaType, definitions: Mapping[str, Schema]) -> Outline:
-    """JSON is written alike whatever its schema is, and most bodies are JSON: theirs is not looked at."""
-    return {} if is_json(media.name) else outline_of(media.schema, definitions)
+    """JSON is written alike whatever its schema is, unless that is one of bytes; and most bodies are JSON."""
+    if is_json(media.name) and not _mentions_bytes(media.schema, definitions):
+        return {}
+    return outline_of(media.schema, definitions)
+
+
+def _mentions_bytes(schema: Schema | None, definitions: Mapping[str, Schema]) -> bool:
+    """Whether it may be one of bytes, by a glance that is cheaper than a look: such a schema is short."""
+    if schema is None or memoryview(schema.json).nbytes > _SHORT:
+        return False
+    reached = (schema, *(definitions[name] for name in schema.refs))
+    return any(b'"binary"' in bytes(each.json) for each in reached)
 
 
 def _multipart(media: MediaType, definitions: Mapping[str, Schema]) -> Described | None:
@@ -105,7 +119,8 @@ def _multipart(media: MediaType, definitions: Mapping[str, Schema]) -> Described
 
 
 def _part(definitions: Mapping[str, Schema], media: MediaType, property_name: str) -> BodyWriter:
-    return _writer(media, definitions, property_name)
+    outline = _outline(media, definitions)
+    return _writer(media, definitions, outline, way(media, outline, definitions), property_name)
 
 
 def _json(name: str, value: object) -> tuple[str, bytes]:
@@ -131,15 +146,18 @@ def _text(media: MediaType, name: str) -> BodyWriter:
     return write
 
 
-def _binary(chosen: Way, outline: Outline) -> BodyWriter:
-    """Bytes; base64 text stays base64 where the schema says that it travels so."""
+def _binary(chosen: Way, outline: Outline, *, is_text: bool) -> BodyWriter:
+    """Bytes; base64 text stays base64 where the schema says that it travels so.
+
+    ``is_text``: what is no base64 is the file's text as it is, and an object or a list a file of JSON.
+    """
     if is_base64(outline) and chosen.content_type is not None:
         name = chosen.content_type
         url_safe = is_base64url(outline)
         return lambda value: (name, files.base64_text(value, url_safe=url_safe).encode())
 
     def write(value: object) -> tuple[str, bytes]:
-        file = files.read(value)
+        file = files.read_text(value) if is_text else files.read(value)
         content_type = chosen.content_type or file.media_type or chosen.otherwise
         if content_type is None:
             raise ArgumentError("give a data: URI with a media type, such as data:image/png;base64,…")

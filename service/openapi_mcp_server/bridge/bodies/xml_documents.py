@@ -29,14 +29,18 @@ _NIL = {"xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance", "xsi:nil": "tr
 
 _QNAME = re.compile(r"[^\W\d][\w.-]*(:[^\W\d][\w.-]*)?")
 """Names in XML 1.0 section 2.3 and Namespaces section 4, nearly: nothing here can end a tag."""
+_NAME_LENGTH = 1_000
+"""Characters; it is looked at again for each item of a list."""
 _HASHED = re.compile(r"-[0-9a-f]{10}$")
 """Ends the name of a definition that is no component (`directions.definition_name`): it is ours alone."""
+_DOCTYPE = re.compile("<!doctype", re.IGNORECASE)
+_DECLARED = re.compile(r"""\s*<\?xml\s[^<>]*?\bencoding\s*=\s*["']([^"'<>]*)""", re.IGNORECASE)
+_AS_ASCII = ("utf-8", "us-ascii", "iso-8859-1", "windows-1252")
+"""Encodings in which no character of markup is another than in ASCII (in UTF-7 and EBCDIC it is)."""
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 """XML 1.0 section 2.2 has no way to write these."""
-_IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
-_IN_ATTRIBUTE = str.maketrans(
-    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
-)
+_IN_TEXT = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
+_IN_ATTRIBUTE = _IN_TEXT | {'"': "&quot;", "\n": "&#10;", "\t": "&#9;"}
 """Readers turn white space in attributes into spaces and CR into LF (2.11, 3.3.3), but not references."""
 
 NodeType = Literal["element", "attribute", "text", "cdata", "none"]
@@ -48,10 +52,14 @@ _NODE_TYPES: dict[object, NodeType] = {
     "none": "none",
 }
 JsonSchema = Mapping[str, Any]
+MAX_VALUES = 25_000
+"""Values in one document: an element of each takes 2 to 3 µs to write, and no other call is served meanwhile."""
+MAX_CHARACTERS = 32 * 1024 * 1024
+"""Of one document, counted while it is written: a name may be long, and is repeated for each item of a list."""
 
 
 class _Node(msgspec.Struct):
-    """The inside of an element while it is written."""
+    """The inside of an element while it is written. ``content`` is that of the whole document."""
 
     attributes: dict[str, str] = {}
     content: list[str] = []
@@ -71,14 +79,27 @@ def writer(
 
     def write(value: object) -> tuple[str, bytes]:
         if isinstance(value, str):
+            _require_self_contained(value, encoding)
             return name, value.encode(encoding)
         if root is None:
             raise ArgumentError("must be XML text")
         document = _Node()
-        _write(document, root, value, schemas.root, schemas)
+        _write(document, root, value, schemas.root, _Work(schemas))
         return name, (declaration + "".join(document.content)).encode(encoding, "xmlcharrefreplace")
 
     return write
+
+
+def _require_self_contained(text: str, encoding: str) -> None:
+    """Refuse what would make a parser read files and addresses, or other characters than those that are sent.
+
+    A comment or CDATA may not hold a document type either: where either ends is for the parser to say.
+    """
+    if _DOCTYPE.search(text):
+        raise ArgumentError("must not hold <!DOCTYPE: it can name files and addresses; write &lt;!DOCTYPE for the text")
+    declared = _DECLARED.match(text)
+    if declared and declared[1].lower() not in {encoding, *_AS_ASCII}:
+        raise ArgumentError(f"says encoding={declared[1][: styles.EXCERPT]!r}, but is sent in {encoding}; leave it out")
 
 
 class _Schemas:
@@ -92,6 +113,7 @@ class _Schemas:
                 self._definitions[name] = msgspec.json.decode(definitions[name].json)
                 names += definitions[name].refs
         self._flat: dict[str, JsonSchema] = {}
+        self._known: dict[int, JsonSchema] = {}  # by identity: what is decoded here lives as long as this
         decoded = {} if root is None else msgspec.json.decode(root.json)
         self.root: JsonSchema = decoded if isinstance(decoded, dict) else {}
         self.component = _component(_referred(self.root))
@@ -100,6 +122,11 @@ class _Schemas:
         """A schema with the properties and ``xml`` of all that it is made of; its own come last and win."""
         if not isinstance(schema, dict):
             return {}
+        if id(schema) not in self._known:
+            self._known[id(schema)] = self._made_of(schema)
+        return self._known[id(schema)]
+
+    def _made_of(self, schema: JsonSchema) -> JsonSchema:
         name = _referred(schema)
         parts = [] if name is None else [self._named(name)]
         parts += [self.flat(part) for keyword in ("allOf", "anyOf", "oneOf") for part in schema.get(keyword, ())]
@@ -113,6 +140,24 @@ class _Schemas:
             self._flat[name] = {}  # a schema that is made of itself gains nothing by it
             self._flat[name] = self.flat(self._definitions.get(name))
         return self._flat[name]
+
+
+class _Work:
+    """One document while it is written: its schemas, and how much it may still hold."""
+
+    def __init__(self, schemas: _Schemas) -> None:
+        self.flat = schemas.flat
+        self._values = MAX_VALUES
+        self._characters = MAX_CHARACTERS
+
+    def charge(self, characters: int) -> None:
+        """For one value."""
+        self._values -= 1
+        self._characters -= characters
+        if self._values < 0:
+            raise ArgumentError(f"has more than {MAX_VALUES:,} values; give the document as XML text, or in parts")
+        if self._characters < 0:
+            raise ArgumentError(f"is longer than {MAX_CHARACTERS:,} characters as XML")
 
 
 def _object(keyword: object) -> dict[str, Any]:
@@ -144,42 +189,49 @@ def _root_name(media: MediaType, outline: JsonSchema, inferred: str | None) -> s
     return str(name)
 
 
-def _write(node: _Node, name: str, value: object, schema: object, schemas: _Schemas) -> None:
+def _write(node: _Node, name: str, value: object, schema: object, work: _Work) -> None:
     """Write one value into ``node``, under ``name`` unless its schema says another."""
-    flat = schemas.flat(schema)
+    work.charge(2 * len(name))
+    flat = work.flat(schema)
     xml = flat.get("xml", {})
     match _node_type(xml, flat, value):
         case "attribute":
             if value is not None:
                 node.attributes |= _namespace(xml) | {_qualified(xml, name): _text(value)}
         case "text":
-            node.content.append(_text(value).translate(_IN_TEXT))
+            node.content.append(_escaped(_text(value), _IN_TEXT))
         case "cdata":
             node.content.append("<![CDATA[" + _text(value).replace("]]>", "]]]]><![CDATA[>") + "]]>")
         case "none":
-            _write_content(node, name, value, flat, schemas)
+            _write_content(node, name, value, flat, work)
         case "element":
-            element = _Node(attributes=_namespace(xml))
-            _write_content(element, str(xml.get("name", name)), value, flat, schemas)
+            element = _Node(_namespace(xml), node.content)
+            start = len(node.content)
+            node.content.append("")  # the start tag: its attributes are only known after the content
+            _write_content(element, str(xml.get("name", name)), value, flat, work)
             if value is None:
                 element.attributes |= _NIL
-            node.content.append(_element(_qualified(xml, name), element))
+            tag = _qualified(xml, name)
+            node.content[start] = _start_tag(tag, element.attributes)
+            node.content.append(f"</{tag}>")
         case unknown:
             assert_never(unknown)
 
 
-def _write_content(node: _Node, name: str, value: object, flat: JsonSchema, schemas: _Schemas) -> None:
+def _write_content(node: _Node, name: str, value: object, flat: JsonSchema, work: _Work) -> None:
     """An object's properties, a list's items under ``name``, or text."""
     if isinstance(value, dict):
         others = flat.get("additionalProperties")
         for key, member in value.items():
-            _write(node, key, member, flat.get("properties", {}).get(key, others), schemas)
+            if ":" in key and key not in flat.get("properties", {}) and not key.startswith("xml:"):
+                raise ArgumentError(f"the prefix of {key[: styles.EXCERPT]!r} is declared nowhere in the document")
+            _write(node, key, member, flat.get("properties", {}).get(key, others), work)
     elif isinstance(value, list):
         first = flat.get("prefixItems", ())
         for index, item in enumerate(value):
-            _write(node, name, item, first[index] if index < len(first) else flat.get("items"), schemas)
+            _write(node, name, item, first[index] if index < len(first) else flat.get("items"), work)
     elif value is not None:
-        node.content.append(_text(value).translate(_IN_TEXT))
+        node.content.append(_escaped(_text(value), _IN_TEXT))
 
 
 def _node_type(xml: JsonSchema, flat: JsonSchema, value: object) -> NodeType:
@@ -200,19 +252,25 @@ def _namespace(xml: JsonSchema) -> dict[str, str]:
 def _qualified(xml: JsonSchema, name: str) -> str:
     local = str(xml.get("name", name))
     qualified = f"{xml['prefix']}:{local}" if xml.get("prefix") else local
-    if not _QNAME.fullmatch(qualified):
+    if len(qualified) > _NAME_LENGTH or not _QNAME.fullmatch(qualified):
         raise ArgumentError(f"{qualified[: styles.EXCERPT]!r} is no XML name")
     return qualified
 
 
-def _element(name: str, node: _Node) -> str:
-    attributes = "".join(f' {key}="{value.translate(_IN_ATTRIBUTE)}"' for key, value in node.attributes.items())
-    content = "".join(node.content)
-    return f"<{name}{attributes}>{content}</{name}>"
+def _start_tag(name: str, attributes: Mapping[str, str]) -> str:
+    written = "".join(f' {key}="{_escaped(value, _IN_ATTRIBUTE)}"' for key, value in attributes.items())
+    return f"<{name}{written}>"
 
 
 def _text(value: object) -> str:
     text = "" if value is None else styles.spell(value)
     if _FORBIDDEN.search(text):
         raise ArgumentError(f"{text[: styles.EXCERPT]!r} holds a character that XML cannot carry")
+    return text
+
+
+def _escaped(text: str, references: Mapping[str, str]) -> str:
+    """Ten times as fast as `str.translate`. The ampersand is the first of them."""
+    for character, reference in references.items():
+        text = text.replace(character, reference)
     return text

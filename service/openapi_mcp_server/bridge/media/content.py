@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from openapi_mcp_server.bridge.media.table import essence, row
+from openapi_mcp_server.bridge.media.table import essence, is_json, is_xml, row
 from openapi_mcp_server.bridge.model import HttpResponse
 from openapi_mcp_server.mcp.messages import (
     AudioContent,
@@ -40,26 +40,55 @@ _HALF_PAIR = re.compile(
 """The escape of half a surrogate pair that stands alone, after any escaped backslashes."""
 
 
+_GUESS = "windows-1252"
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_ZEROS = {
+    b"\xff\0\0\0": "utf-32le",
+    b"\0\0\0\xff": "utf-32be",
+    b"\xff\0": "utf-16le",
+    b"\0\xff": "utf-16be",
+}
+"""Charsets by which of the first bytes are zero."""
+_BLANK = b" \t\r\n\0" + codecs.BOM_UTF8 + codecs.BOM_UTF16
+_TYPE_SHOWN = 100
+"""Characters of a media type in a note."""
+_HALF_PAIRS = 10_000
+"""That are mended in one answer."""
+_PIECE = 64 * 1024
+
+
 class Body(msgspec.Struct, frozen=True, gc=False):
-    """A body as content. ``json`` is the same as compact JSON where it is JSON; ``notes`` what has to be said of it.
+    """A body as content: compact ``json``, or ``text`` in UTF-8, or media. ``notes`` is what has to be said of it.
 
     ``filtered``: it is what the model's filter made of the answer, which no schema describes.
     """
 
-    content: Content
+    media: Content | None = None
     json: bytes | None = None
+    text: bytes = b""
     notes: tuple[str, ...] = ()
     filtered: bool = False
 
+    @property
+    def content(self) -> Content:
+        """Made when it is short enough to be sent: one emoji makes every character of a text take four bytes."""
+        return self.media or TextContent((self.text if self.json is None else self.json).decode())
 
-class MalformedBody(msgspec.Struct, frozen=True):
-    """The body is not what its type says; ``problem`` in words."""
 
-    problem: str
+def is_blank_json(response: HttpResponse) -> bool:
+    """Whether a body that claims to be JSON is white space in some Unicode charset, and nothing else."""
+    return not response.body.strip(_BLANK) and is_json(response.header("content-type") or "")
 
 
-def read(response: HttpResponse, uri: str) -> Body | MalformedBody:
+def read(response: HttpResponse, uri: str) -> Body:
     """The body of an answer as content; ``uri`` names it where it has to be an embedded resource.
+
+    What is not the JSON that it claims to be is still what the API answered: text, with a note.
 
     This is the one place where an answer's size meets a limit of its own; today that is `ANSWER_LIMIT`, which the
     edge applies while it reads.
@@ -70,10 +99,10 @@ def read(response: HttpResponse, uri: str) -> Body | MalformedBody:
     media_type = essence(content_type)
     match row(media_type).read:
         case "json":
-            return _json(response.body, content_type)
+            return _json(response.body, content_type) or _not_json(response.body, content_type, uri)
         case "text":
             text = decode(response, content_type)
-            return _binary(response.body, content_type, uri) if text is None else Body(TextContent(text))
+            return _binary(response.body, content_type, uri) if text is None else Body(text=text)
         case "image":
             return Body(ImageContent(_base64(response.body), media_type))
         case "audio":
@@ -89,8 +118,8 @@ def resource_uri(api: str, tool: str) -> str:
     return f"openapi://{quote(api, safe='')}/{quote(tool, safe='')}"
 
 
-def decode(response: HttpResponse, content_type: str) -> str | None:
-    """The body as text in its declared charset, else UTF-8; None if it is not valid in it or holds NUL.
+def decode(response: HttpResponse, content_type: str) -> bytes | None:
+    """The body in UTF-8, from its declared charset, else UTF-8; None if it is not valid in it or holds NUL.
 
     Of a body that was cut, an incomplete last character is left out.
     """
@@ -98,14 +127,19 @@ def decode(response: HttpResponse, content_type: str) -> str | None:
     name = _charset(content_type)
     if name is None and (declared := _XML_DECLARATION.match(body)):
         name = declared[1].decode("ascii").lower()
+    if name is None and is_xml(content_type):  # whose parsers go by the byte order mark (XML 1.0, appendix F)
+        name = _by_first_bytes(body)
     codec = _codec(name or "utf-8")
     if codec is None:
         return None
+    text = bytearray()
     try:
-        text = codec.decode(body, final=response.cut is None)
+        for start in range(0, len(body), _PIECE):
+            text += codec.decode(body[start : start + _PIECE]).encode()
+        text += codec.decode(b"", final=response.cut is None).encode()
     except UnicodeError:
         return None
-    return None if "\0" in text else text.removeprefix("\ufeff")
+    return None if b"\0" in text else bytes(text.removeprefix(codecs.BOM_UTF8))
 
 
 def _charset(content_type: str) -> str | None:
@@ -125,55 +159,102 @@ def _codec(charset: str) -> codecs.IncrementalDecoder | None:
         return None
 
 
-def _json(body: bytes, content_type: str) -> Body | MalformedBody:
-    """Compact JSON, with every number and string spelt as the API spelt it."""
+def _json(body: bytes, content_type: str) -> Body | None:
+    """Compact JSON, with every number and string spelt as the API spelt it; None for what is not JSON."""
     try:
-        compact = msgspec.json.format(body, indent=-1)
-        return Body(TextContent(compact.decode()), compact)
-    except msgspec.DecodeError as error:
-        return _mended_json(body, content_type, str(error))
-    except UnicodeDecodeError:
-        return _mended_json(body, content_type, "it is not valid UTF-8")
+        _require_utf8(body)
+        return Body(json=msgspec.json.format(body, indent=-1))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _mended_json(body, content_type)
     except RecursionError:
         return _deep_json(body)
 
 
-def _mended_json(body: bytes, content_type: str, problem: str) -> Body | MalformedBody:
-    """JSON with a byte order mark, in a declared charset, or with halves of surrogate pairs; else what is wrong.
+def _mended_json(body: bytes, content_type: str) -> Body | None:
+    """JSON with a byte order mark, in another charset than UTF-8, or with halves of surrogate pairs.
 
     RFC 8259 lets a reader ignore a byte order mark (section 8.1). Half a pair is a character cut in two by the API
     (section 8.2): it costs that character, not the answer.
     """
-    notes: tuple[str, ...] = ()
-    codec = _codec(_charset(content_type) or "utf-8")
+    text, notes = _text_of_json(body, content_type)
+    if text is None:
+        return None
+    mended, halves = _HALF_PAIR.subn(rb"\1\\ufffd", text.encode(), count=_HALF_PAIRS)
+    if halves:
+        notes = (*notes, f"Note: {halves} characters were cut in two by the API and are shown as \ufffd.")
     try:
-        mended = body if codec is None else codec.decode(body, final=True).removeprefix("\ufeff").encode()
-        mended, halves = _HALF_PAIR.subn(rb"\1\\ufffd", mended)
-        if halves:
-            notes = (f"Note: {halves} characters were cut in two by the API and are shown as \ufffd.",)
         compact = msgspec.json.format(mended, indent=-1)
-        return Body(TextContent(compact.decode()), compact, notes)
-    except (msgspec.DecodeError, UnicodeError):
-        return MalformedBody(problem)
+    except msgspec.DecodeError:
+        return None
     except RecursionError:
-        return _deep_json(body)
+        return _deep_json(mended)
+    return Body(json=compact, notes=notes)
 
 
-def _deep_json(body: bytes) -> Body | MalformedBody:
+def _require_utf8(body: bytes) -> None:
+    """Raises UnicodeDecodeError. Piece by piece, see `Body.content`."""
+    if body.isascii():
+        return
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for start in range(0, len(body), _PIECE):
+        decoder.decode(body[start : start + _PIECE])
+    decoder.decode(b"", final=True)
+
+
+def _text_of_json(body: bytes, content_type: str) -> tuple[str | None, tuple[str, ...]]:
+    """The text, and what has to be said of how it was read; None if it is none.
+
+    JSON must be UTF-8 between systems (RFC 8259 section 8.1). What is not, and does not say what it is, is taken for
+    the charset that most such answers have, and the note says so.
+    """
+    for charset in (_charset(content_type), _by_first_bytes(body)):
+        if charset is not None and (text := _text_in(charset, body)) is not None:
+            return text, ()
+    guessed = _text_in(_GUESS, body)
+    return guessed, (f"Note: this is not the UTF-8 that JSON has to be; it was read as {_GUESS}, which is a guess.",)
+
+
+def _text_in(charset: str, body: bytes) -> str | None:
+    """None where the body is not valid in the charset, or holds what no text has."""
+    codec = _codec(charset)
+    try:
+        text = None if codec is None else codec.decode(body, final=True).removeprefix("\ufeff")
+    except UnicodeError:
+        return None
+    return None if text is None or "\0" in text else text
+
+
+def _by_first_bytes(body: bytes) -> str:
+    """A byte order mark, or the zeros of an ASCII character in front (RFC 4627 section 3); else UTF-8."""
+    marked = next((charset for mark, charset in _MARKS if body.startswith(mark)), None)
+    zeros = bytes(0xFF if octet >= ord("\t") else octet for octet in body[:4])
+    return marked or _ZEROS.get(zeros) or _ZEROS.get(zeros[:2]) or "utf-8"
+
+
+def _not_json(body: bytes, content_type: str, uri: str) -> Body:
+    """An answer whose type says JSON and that is something else: ``OK``, an identifier, two values, a picture."""
+    text, notes = _text_of_json(body, content_type)
+    said = f"Note: the API calls this {essence(content_type)[:_TYPE_SHOWN]}, but it is not JSON."
+    if text is None:
+        return msgspec.structs.replace(_binary(body, "application/octet-stream", uri), notes=(said,))
+    return Body(text=text.encode(), notes=(said, *notes))
+
+
+def _deep_json(body: bytes) -> Body | None:
     """Nested deeper than can be checked (about 1,000): shown as it came."""
     try:
-        return Body(TextContent(body.decode()), notes=("Note: this JSON is nested too deeply to be checked.",))
+        _require_utf8(body)
+        return Body(text=body, notes=("Note: this JSON is nested too deeply to be checked.",))
     except UnicodeDecodeError:
-        return MalformedBody("it is nested too deeply, and not valid UTF-8")
+        return None
 
 
-def _untyped(response: HttpResponse, uri: str) -> Body | MalformedBody:
+def _untyped(response: HttpResponse, uri: str) -> Body:
     """A recipient may look for itself where no type is stated (RFC 9110 section 8.3)."""
-    read_as_json = _json(response.body, "application/json")
-    if isinstance(read_as_json, Body):
-        return read_as_json
     text = decode(response, "text/plain")
-    return _binary(response.body, "application/octet-stream", uri) if text is None else Body(TextContent(text))
+    if text is None:
+        return _binary(response.body, "application/octet-stream", uri)
+    return _json(response.body, "application/json") or Body(text=text)
 
 
 def _binary(body: bytes, content_type: str, uri: str) -> Body:

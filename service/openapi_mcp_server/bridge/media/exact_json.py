@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from openapi_mcp_server.bridge.media.large_json import MAX_VALUES, is_large
 from openapi_mcp_server.openapi.text.json_text import depth
 
 MAX_DEPTH = 100
@@ -17,6 +18,8 @@ MAX_MAGNITUDE = 1_000
 
 def decode(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
     """The value of a JSON text; raises ValueError saying what is wrong with it."""
+    if is_large(data):
+        raise ValueError(f"more than {MAX_VALUES:,} names and values")
     try:
         value = _decode(data)
     except msgspec.ValidationError as error:  # a number, of which msgspec says no better place than `$[...]`

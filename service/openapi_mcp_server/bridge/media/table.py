@@ -112,6 +112,10 @@ def is_form(content_type: str) -> bool:
     return row(essence(content_type)).written == "form"
 
 
+def is_xml(content_type: str) -> bool:
+    return row(essence(content_type)).written == "xml"
+
+
 def is_binary(content_type: str) -> bool:
     """Whether it is never text, whatever the schema says; a picture is none either that is written in XML."""
     name = essence(content_type)
@@ -130,3 +134,9 @@ def _by_suffix(name: str) -> Row | None:
 
 def _by_family(name: str) -> Row:
     return next((row for start, row in FAMILIES.items() if name.startswith(start)), _UNKNOWN)
+
+
+def is_signed(name: str) -> bool:
+    """Whether a type is a signed text: a schema beside it describes what is in it, and nobody but its signer writes it
+    (RFC 7519 section 10.3.1, RFC 8417 section 7.2)."""
+    return name == "application/jwt" or name.endswith("+jwt")

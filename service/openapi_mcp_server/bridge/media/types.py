@@ -8,8 +8,8 @@ from typing import get_args
 
 import msgspec
 
-from openapi_mcp_server.bridge.media.table import Kind, essence, is_binary, row
-from openapi_mcp_server.bridge.schemas.shapes import Outline, alternatives, are_files, may_be
+from openapi_mcp_server.bridge.media.table import Kind, essence, is_binary, is_signed, row
+from openapi_mcp_server.bridge.schemas.shapes import Outline, alternatives, are_files, may_be, say_bytes
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.grammar import TOKEN
 from openapi_mcp_server.openapi.model import MediaType, Schema
@@ -17,13 +17,16 @@ from openapi_mcp_server.openapi.model import MediaType, Schema
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """In the order of preference where an operation takes several."""
 
-_NAME = re.compile(rf'{TOKEN}/{TOKEN}(\s*;\s*({TOKEN}(=({TOKEN}|"[ !#-\[\]-~]*"))?)?)*')
+_NAME = re.compile(rf'{TOKEN}/{TOKEN}(\s*;\s*+({TOKEN}(=({TOKEN}|"[ !#-\[\]-~]*"))?)?)*')
 """RFC 9110 section 8.3.1; quoted strings without escapes, and parameters without a value, which documents do hold
-(``text/plain; utf-8``). A range (``image/*``) has this form too."""
+(``text/plain; utf-8``). A range (``image/*``) has this form too. White space after a semicolon belongs to it alone:
+could the next one have it as well, 40 of them with nothing between would take for ever."""
+_RANGE = re.compile(r"application/\*\+(json|xml)")
 _CHARSET = re.compile(r'charset="?([^";\s]+)', re.IGNORECASE)
 _CHARSETS = {"utf8": "utf-8"} | {name: name for name in ("utf-8", "us-ascii", "iso-8859-1", "utf-16")}
 
 _RANGES = {"text/*": "text/plain", "multipart/*": "multipart/form-data"}
+_SEVERAL_PARTS: frozenset[Kind | None] = frozenset({"form", "multipart"})
 _SEQUENCES: frozenset[Kind | None] = frozenset({"lines", "multipart"})
 
 
@@ -73,7 +76,7 @@ def _way_of_range(media: MediaType, name: str, outline: Outline, definitions: Ma
     """A range leaves the choice to us: what the schema is, written in the plainest type of the range."""
     if name in {"*/*", "application/*"}:
         return _any_way(name, outline, definitions)
-    if suffix := re.fullmatch(r"application/\*\+(json|xml)", name):
+    if suffix := _RANGE.fullmatch(name):
         return Way(_kind(media, name, outline, definitions), f"application/{suffix[1]}")
     if name == "multipart/*" and (media.is_stream or not may_be(outline, "object")):
         return Way(_kind(media, "multipart/mixed", outline, definitions), "multipart/mixed")
@@ -93,12 +96,17 @@ def _any_way(name: str, outline: Outline, definitions: Mapping[str, Schema]) -> 
 
 
 def _kind(media: MediaType, name: str, outline: Outline, definitions: Mapping[str, Schema]) -> Kind:
+    if is_signed(name):
+        return "text"
     known = _known(name)
     if media.is_stream and known not in _SEQUENCES:
         raise SpecError(media.pointer, f"{name} is not written item by item (itemSchema)")
     carried = _carried(media, name, known)
     if carried and not media.is_stream and not any(may_be(outline, needed) for needed in carried):
         raise SpecError(media.pointer, f"{name} cannot carry a JSON {outline['type']}, only a JSON {carried[0]}")
+    is_whole = known not in _SEVERAL_PARTS and not media.is_stream
+    if is_whole and outline and say_bytes(alternatives(outline, definitions)):
+        return "binary"
     if known is not None:
         return known
     is_bytes = row(name).read != "text" and are_files(alternatives(outline, definitions))

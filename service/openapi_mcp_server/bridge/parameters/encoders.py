@@ -20,6 +20,7 @@ import re
 from collections.abc import Callable
 from typing import assert_never
 
+from openapi_mcp_server.bridge import sizes
 from openapi_mcp_server.bridge.bodies import forms
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
 from openapi_mcp_server.bridge.media.table import is_form, is_json
@@ -45,17 +46,24 @@ _TABS: dict[Location, str] = {"path": "%09", "header": "\t"}
 
 _NOT_SETTABLE = (
     (
-        r"host|connection|content-length|transfer-encoding|te|trailer|upgrade|keep-alive|expect|http2-settings|proxy-.*",
+        re.compile(
+            r"host|connection|content-length|transfer-encoding|te|trailer|upgrade|keep-alive|expect|http2-settings|proxy-.*"
+        ),
         "it frames the message or governs the connection (RFC 9110 sections 6 and 7)",
     ),
-    ("authorization|cookie|set-cookie", "credentials come from the settings, cookies from cookie parameters"),
-    ("accept|accept-encoding|content-type", "it follows from the operation's media types"),
-    ("content-encoding", "bodies are sent as they are, without a coding"),
-    ("forwarded|via|x-forwarded(-.*)?|x-real-ip|x-client-ip|true-client-ip", "it says who the client is"),
+    (
+        re.compile("authorization|cookie|set-cookie"),
+        "credentials come from the settings, cookies from cookie parameters",
+    ),
+    (re.compile("accept|accept-encoding|content-type"), "it follows from the operation's media types"),
+    (re.compile("content-encoding"), "bodies are sent as they are, without a coding"),
+    (re.compile("forwarded|via|x-forwarded(-.*)?|x-real-ip|x-client-ip|true-client-ip"), "it says who the client is"),
 )
 """Header names that no argument sets, and why: each request says them by itself, or without them nothing is lost that a
 model may say. OpenAPI itself has Accept, Content-Type and Authorization ignored."""
-_OTHER_OPERATION = r"x-http-method(-override)?|x-method-override|x-original-url|x-original-uri|x-rewrite-url"
+_OTHER_OPERATION = re.compile(
+    r"x-http-method(-override)?|x-method-override|x-original-url|x-original-uri|x-rewrite-url"
+)
 """Header names that would turn the operation into another, and without which it may be another."""
 
 
@@ -92,10 +100,10 @@ def unsettable(header: Parameter) -> str:
     name = header.name.lower()
     if not is_token(name):
         raise SpecError(header.pointer, f"{header.name!r} is no header name (RFC 9110 section 5.1)")
-    if re.fullmatch(_OTHER_OPERATION, name):
+    if _OTHER_OPERATION.fullmatch(name):
         problem = f"the header {header.name} cannot be an argument: it would turn the operation into another"
         raise SpecError(header.pointer, problem)
-    reason = next((why for names, why in _NOT_SETTABLE if re.fullmatch(names, name)), "")
+    reason = next((why for names, why in _NOT_SETTABLE if names.fullmatch(name)), "")
     return reason and f"the header {header.name} cannot be an argument: {reason}"
 
 
@@ -106,8 +114,10 @@ def _encoder(parameter: Parameter, text: Text, require: Callable[[str], None] | 
 
     def encode(value: object) -> str:
         try:
+            if isinstance(value, str | list | dict) and sizes.exceeds(value, 2 * limit):
+                raise ArgumentError(f"takes more than {2 * limit:,} bytes; the limit is {limit:,}")  # noqa: TRY301
             written = text(value)
-            _require_size(written, limit)
+            sizes.require(len(written), limit)
             if require is not None:
                 require(written if delimits is None else written.replace(delimits, "-"))
         except ArgumentError as error:
@@ -119,11 +129,6 @@ def _encoder(parameter: Parameter, text: Text, require: Callable[[str], None] | 
         return written
 
     return encode
-
-
-def _require_size(text: str, limit: int) -> None:
-    if len(text) > limit:
-        raise ArgumentError(f"takes {len(text):,} bytes; the limit is {limit:,}")
 
 
 def _styled_text(parameter: Parameter, location: table.Place) -> Text:

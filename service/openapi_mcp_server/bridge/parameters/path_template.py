@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from openapi_mcp_server.bridge.parameters import percent
 from openapi_mcp_server.errors import ArgumentError, SpecError
 from openapi_mcp_server.grammar import has_dot_segment
+from openapi_mcp_server.openapi.model import SPANNING
 
 _HOLE = re.compile(r"\{([^{}]*)\}")
 _literal = percent.reserved(percent.KEPT_IN_PATH + "/")
@@ -16,7 +17,8 @@ _query = percent.reserved(percent.KEPT_IN_QUERY + "&=+")
 
 def holes(path: str) -> list[str]:
     """The names in braces, in order."""
-    return _HOLE.findall(path)
+    names: list[str] = _HOLE.findall(path)
+    return [name.strip(SPANNING) for name in names] if SPANNING in path else names
 
 
 def compiled(prefix: str, path: str, slots: Mapping[str, int], pointer: str) -> tuple[str | int, ...]:
@@ -28,9 +30,9 @@ def compiled(prefix: str, path: str, slots: Mapping[str, int], pointer: str) -> 
     pieces: list[str | int] = []
     for index, piece in enumerate(_HOLE.split(prefix + path)):
         if index % 2:
-            if piece not in slots:
+            if (name := piece.strip(SPANNING)) not in slots:
                 raise SpecError(pointer, f"the path variable {{{piece}}} is not a parameter")
-            pieces.append(slots[piece])
+            pieces.append(slots[name])
         elif piece:
             pieces.append(_literal(piece))
     return tuple(pieces)

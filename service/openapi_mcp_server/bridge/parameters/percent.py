@@ -6,7 +6,7 @@ URIs and forms carry UTF-8: every function here raises UnicodeEncodeError for a 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from urllib.parse import quote, quote_plus, unquote
 
 from openapi_mcp_server.errors import ArgumentError
@@ -29,15 +29,31 @@ KEPT_IN_PATH = ":@!$&'()*+,;="
 KEPT_IN_COOKIE = ":/?#[]@!$&'()*+="
 """The same for a cookie: the reserved characters that are cookie-octets (RFC 6265 section 4.1.1)."""
 
+_PIECE = 64 * 1024
 _OVERLONG = re.compile("%(?:c0|e0%80|f0%80%80)%(ae|af)|%c1%(9c)", re.IGNORECASE)
 """A dot, a slash and a backslash in more bytes than UTF-8 allows (RFC 3629 section 3), which old decoders take."""
+_TRIPLET_OR_NOT = re.compile("(%[0-9A-Fa-f]{2})|%|[^%]+")
 _UNRESERVED = "A-Za-z0-9._~-"
 _is_unreserved = re.compile(f"[{_UNRESERVED}]*").fullmatch
 
 
+def pieces(text: str) -> Iterator[str]:
+    """A long text in pieces, none of which ends within a percent-encoded triplet.
+
+    The library's functions make a list of all characters, or of all triplets: up to 60 bytes for each.
+    """
+    start = 0
+    while start < len(text):
+        end = start + _PIECE
+        begun = text.rfind("%", end - 2, end)
+        end = end if begun < 0 or end >= len(text) else begun
+        yield text[start:end]
+        start = end
+
+
 def unreserved(text: str) -> str:
     """RFC 3986 section 2.3: only unreserved characters stay; so RFC 6570 section 3.2.1 expands values."""
-    return text if _is_unreserved(text) else quote(text, safe="")
+    return text if _is_unreserved(text) else "".join([quote(piece, safe="") for piece in pieces(text)])
 
 
 def segments(text: str) -> str:
@@ -47,13 +63,16 @@ def segments(text: str) -> str:
 
 def reserved(kept: str) -> Escape:
     """RFC 6570 section 3.2.3: unreserved characters, those in ``kept`` and percent-encoded triplets stay."""
-    substitute = re.compile(f"(%[0-9A-Fa-f]{{2}})|%|[^%{re.escape(kept)}{_UNRESERVED}]+").sub
-    return lambda text: substitute(lambda found: found[1] or quote(found[0], safe=""), text)
+
+    def escape(piece: str) -> str:
+        return _TRIPLET_OR_NOT.sub(lambda found: found[1] or quote(found[0], safe=kept), piece)
+
+    return lambda text: "".join([escape(piece) for piece in pieces(text)])
 
 
 def form(text: str) -> str:
     """The application/x-www-form-urlencoded set of the WHATWG URL Standard (section 1.3): space becomes ``+``."""
-    return quote_plus(text, safe="*").replace("~", "%7E")
+    return "".join([quote_plus(piece, safe="*").replace("~", "%7E") for piece in pieces(text)])
 
 
 def _shortest(overlong: re.Match[str]) -> str:

@@ -48,15 +48,14 @@ def joined(value: object, escapes: Escapes, delimiters: Sequence[str], *, explod
 
     After the first, ``delimiters`` are those of the lists within.
     """
-    delimiter, *inner = delimiters
     if isinstance(value, list):
-        members = [_inside(member, escapes, inner, escapes.member) for member in value]
+        members = [_inside(member, escapes, delimiters[1:], escapes.member) for member in value]
     elif isinstance(value, dict):
         members = _object_members(value, escapes, explode=explode)
     else:
         return escapes.value("" if value is None else spell(value))
-    _require_kept_apart(members, delimiter)
-    return delimiter.join(members)
+    _require_kept_apart(members, delimiters[0])
+    return delimiters[0].join(members)
 
 
 def exploded(name: str, value: object, escapes: Escapes, inner: Sequence[str] = ()) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ import msgspec
 from openapi_mcp_server.bridge.parameters import percent, styles
 from openapi_mcp_server.bridge.parameters.percent import KEPT_IN_COOKIE, KEPT_IN_PATH, KEPT_IN_QUERY
 from openapi_mcp_server.bridge.parameters.styles import EXCERPT, Escapes
+from openapi_mcp_server.bridge.sizes import bounded
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.grammar import is_cookie_value, is_token
 from openapi_mcp_server.openapi.model import Style
@@ -144,7 +145,8 @@ def text(place: Place, styled: Styled) -> Text:
     pairs = named(place, styled)
 
     def written(value: object) -> str:
-        members = [f"{name}={member}" if member else name + row.if_empty for name, member in pairs(value)]
+        found = (f"{name}={member}" if member else name + row.if_empty for name, member in pairs(value))
+        members = [*bounded(found)]
         return row.first + row.between.join(members) if members else ""
 
     return written
@@ -158,11 +160,16 @@ def named(place: Place, styled: Styled) -> Pairs:
     if row.nested:
         return lambda value: [
             (escapes.name(path), escapes.value(styles.spell(leaf)))
-            for path, leaf in styles.leaves(styled.name, "" if value is None else value)
+            for path, leaf in bounded(styles.leaves(styled.name, "" if value is None else value), _path_size)
         ]
     if styled.explode:
         return lambda value: styles.exploded(name, value, escapes, delimiters[1:])
     return lambda value: [] if value in ([], {}) else [(name, styles.joined(value, escapes, delimiters, explode=False))]
+
+
+def _path_size(leaf: tuple[str, object]) -> int:
+    """Each leaf repeats the whole path to it."""
+    return len(leaf[0])
 
 
 def _escapes(row: Row, styled: Styled) -> Escapes:

@@ -6,7 +6,8 @@ import re
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from openapi_mcp_server.bridge.model import HttpResponse
+from openapi_mcp_server.bridge import text
+from openapi_mcp_server.bridge.model import HttpResponse, Tool
 
 _SHOWN = {
     "link": "Link",
@@ -28,28 +29,48 @@ _HEAD_ONLY = {"content-type": "Content-Type", "content-length": "Content-Length"
 """What is besides shown of an answer to HEAD or OPTIONS, which has nothing but headers."""
 _VALUE_LIMIT = 2_000
 """Characters of one value: more than the cursors of real APIs take."""
+LINES_LIMIT = 8_000
+"""Characters of all lines of one answer: 64 kB of headers come in, and none of it is in the budget of the body."""
+_REASON_LIMIT = 200
+"""Characters of a reason phrase; the longest of the registry has 31."""
 _LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[^\s;,="<>]+(?:\s*=\s*(?:"[^"]*"|[^\s;,"<>]*))?)*)')
 """A link-value of RFC 8288 section 3: its target and its parameters."""
 _REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]*))', re.IGNORECASE)
 
 
-def lines(response: HttpResponse, *, bare: bool = False) -> list[str]:
-    """One line for each header worth a model's attention; ``bare`` where they are all there is to the answer."""
-    shown = []
+def lines(response: HttpResponse, tool: Tool, *, bare: bool = False) -> list[str]:
+    """One line for each header worth a model's attention; ``bare`` where they are all there is to the answer.
+
+    Worth it are those that the document describes, and those that every API means alike.
+    """
+    shown: list[str] = []
     for name, value in response.headers:
-        label = _SHOWN.get(name)
+        label = _SHOWN.get(name) or tool.headers.get(name) or (bare and _HEAD_ONLY.get(name))
         if name == "link":
             shown += _links(value)
-        elif label is not None:
-            shown.append(f"{label}: {value[:_VALUE_LIMIT]}")
-        elif name.startswith(_SHOWN_PREFIXES) or (bare and name in _HEAD_ONLY):
-            shown.append(f"{_HEAD_ONLY.get(name, name)}: {value[:_VALUE_LIMIT]}")
-    return shown
+        elif label or name.startswith(_SHOWN_PREFIXES):
+            shown.append(f"{label or name}: {_clean(value)}")
+    return _within_limit(shown)
 
 
 def status_line(response: HttpResponse) -> str:
     """``404 Not Found``; the standard reason phrase where the API gave none."""
-    return f"{response.status} {response.reason or _phrase(response.status)}".strip()
+    reason = text.line(response.reason, _REASON_LIMIT)
+    return f"{response.status} {reason or _phrase(response.status)}".strip()
+
+
+def _clean(value: str) -> str:
+    return text.visible(value[:_VALUE_LIMIT])
+
+
+def _within_limit(shown: list[str]) -> list[str]:
+    """The first lines that fit, and how many do not."""
+    room = LINES_LIMIT
+    for index, line in enumerate(shown):
+        room -= len(line) + 1
+        if room < 0:
+            return [*shown[:index], f"({len(shown) - index} more header lines are left out)"]
+    return shown
 
 
 def redirect_host(response: HttpResponse) -> str | None:
@@ -69,7 +90,7 @@ def _links(value: str) -> list[str]:
     for link in _LINK.finditer(value[: 8 * _VALUE_LIMIT]):
         rel = _REL.search(link[2])
         name = (rel[1] or rel[2]) if rel else ""
-        found.append(f"Link {name or 'without rel'}: {link[1][:_VALUE_LIMIT]}")
+        found.append(f"Link {_clean(name) or 'without rel'}: {_clean(link[1])}")
     return found
 
 

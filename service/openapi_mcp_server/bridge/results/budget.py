@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 
 import msgspec
 
 from openapi_mcp_server.bridge.media.content import Body
+from openapi_mcp_server.bridge.media.large_json import Entry, entries, is_large
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
 from openapi_mcp_server.bridge.text import shorten, visible
 from openapi_mcp_server.mcp.messages import EmbeddedResource, TextContent, TextResource, ToolResult
@@ -23,6 +25,11 @@ MAX_DEPTH = 20
 out whole."""
 _LEAST = 64
 """Bytes to which a member of an object is cut at least; with less for each, the last members go instead."""
+_MANY_MEMBERS = 1_000
+"""Members of a large object that may be cut to equal shares; of one that has more, the first are kept."""
+_PIECE = 64 * 1024
+_CONTINUED = bytes(range(0x80, 0xC0))
+"""In UTF-8, every byte of a character but its first."""
 _CUTS_TOLD = 10
 _NAME_SHOWN = 60
 _ELLIPSIS = "…".encode()
@@ -49,16 +56,18 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Cut(msgspec.Struct, frozen=True):
-    """What is left of one value. ``pointer`` is a JSON Pointer (RFC 6901), its names shortened."""
+    """What is left of one value. ``pointer`` is a JSON Pointer (RFC 6901), its names shortened. ``total`` is None where
+    counting would take too long."""
 
     pointer: str
     kept: int
-    total: int
+    total: int | None
     of: str  # items, members, characters
 
     def __str__(self) -> str:
         first = "" if self.of == "members" else "the first "
-        return f"{self.pointer or 'the answer'}: {first}{self.kept:,} of {self.total:,} {self.of}"
+        total = "many more" if self.total is None else f"{self.total:,}"
+        return f"{self.pointer or 'the answer'}: {first}{self.kept:,} of {total} {self.of}"
 
 
 def within(body: Body, tool: Tool, budget_bytes: int) -> Body:
@@ -66,21 +75,27 @@ def within(body: Body, tool: Tool, budget_bytes: int) -> Body:
 
     Only a number that is longer than the budget by itself is not cut.
     """
-    if not budget_bytes or not isinstance(body.content, TextContent):
+    if not budget_bytes:
         return body
-    whole = body.content.text.encode() if body.json is None else body.json
+    if body.json is not None:
+        return _json_within(body, body.json, tool, budget_bytes)
+    whole = body.text
     if len(whole) <= budget_bytes:
         return body
-    if body.json is None:
-        text = whole[:budget_bytes].decode(errors="ignore")  # of the last character, what is not whole goes
-        cuts = [Cut("", len(text), len(body.content.text), "characters")]
-        return Body(TextContent(text), notes=(*body.notes, *_told(len(whole), budget_bytes, cuts, tool)))
-    cuts = []
-    left = _cut(whole, budget_bytes, "", cuts)
+    left = whole[:budget_bytes].decode(errors="ignore")  # of the last character, what is not whole goes
+    cuts = [Cut("", len(left), len(whole.translate(None, _CONTINUED)), "characters")]
+    return Body(text=left.encode(), notes=(*body.notes, *_told(len(whole), budget_bytes, cuts, tool)))
+
+
+def _json_within(body: Body, whole: bytes, tool: Tool, budget_bytes: int) -> Body:
+    if len(whole) <= budget_bytes:
+        return body
+    cuts: list[Cut] = []
+    left = _cut(memoryview(whole) if is_large(whole) else whole, budget_bytes, "", cuts)
     if left is None:
         return body
     notes = (*body.notes, *_told(len(whole), budget_bytes, cuts, tool))
-    return Body(TextContent(left.decode()), left, notes, body.filtered)
+    return Body(json=left, notes=notes, filtered=body.filtered)
 
 
 def tokens(result: ToolResult) -> int:
@@ -125,22 +140,22 @@ def _amount(size: int) -> str:
     return f"{size:,} bytes (about {size // BYTES_PER_TOKEN:,} tokens)"
 
 
-def _cut(value: bytes, room: int, pointer: str, cuts: list[Cut], depth: int = 0) -> bytes | None:
-    """Compact JSON in at most ``room`` bytes; None if nothing of it can be kept. What is cut is added to ``cuts``."""
+def _cut(value: bytes | memoryview, room: int, pointer: str, cuts: list[Cut], depth: int = 0) -> bytes | None:
+    """Compact JSON in at most ``room`` bytes; None if nothing of it can be kept. What is cut is added to ``cuts``.
+
+    A memoryview is of an answer that is too large to be taken apart at once.
+    """
     if len(value) <= room:
-        return value
+        return bytes(value)
     if depth >= MAX_DEPTH or room < len("[]"):
         return None
-    value = bytes(value)  # from msgspec.Raw
-    match value[:1]:
-        case b'"':
-            return _cut_string(value, room, pointer, cuts)
-        case b"[":
-            return _cut_array(_items(value), room, pointer, cuts, depth)
-        case b"{":
-            return _cut_object(value, room, pointer, cuts, depth)
-        case _:
-            return None
+    first = bytes(memoryview(value)[:1])
+    if first == b'"':
+        return _cut_string(bytes(value), room, pointer, cuts)
+    if isinstance(value, memoryview):
+        return _cut_large(value, room, pointer, cuts, depth)
+    cut = _CUTTERS.get(first)
+    return None if cut is None else cut(bytes(value), room, pointer, cuts, depth)  # bytes of msgspec.Raw
 
 
 def _cut_string(value: bytes, room: int, pointer: str, cuts: list[Cut]) -> bytes | None:
@@ -149,13 +164,54 @@ def _cut_string(value: bytes, room: int, pointer: str, cuts: list[Cut]) -> bytes
         return None
     whole = _WHOLE_CHARACTERS.match(value[1:-1][:inside].decode(errors="ignore"))
     kept = whole[0] if whole else ""
-    cuts.append(Cut(pointer, len(_string(f'"{kept}"')), len(_string(value)), "characters"))
+    cuts.append(Cut(pointer, len(_string(f'"{kept}"')), _length(value[1:-1]), "characters"))
     return b'"%b%b"' % (kept.encode(), _ELLIPSIS)
 
 
+def _length(inside: bytes) -> int:
+    """Characters of a JSON string. Piece by piece: one emoji makes every character of a text take four bytes."""
+    length = start = 0
+    while whole := _WHOLE_CHARACTERS.match(inside[start : start + _PIECE].decode(errors="ignore")):
+        if not whole[0]:
+            break
+        length += len(_string(f'"{whole[0]}"'))
+        start += len(whole[0].encode())
+    return length
+
+
+def _cut_large(value: memoryview, room: int, pointer: str, cuts: list[Cut], depth: int) -> bytes | None:
+    """By the entries that are found in the text; beyond the room nothing is looked at but the members of an object."""
+    match bytes(value[:1]):
+        case b"[":
+            items = ((b"", str(index), item) for index, (_, item) in enumerate(entries(value)))
+            kept = _first(items, room, pointer, cuts, depth)
+            cuts.append(Cut(pointer, len(kept), None, "items"))
+            return b"[%b]" % b",".join(kept)
+        case b"{":
+            following = map(_named, entries(value))
+            members = [*islice(following, _MANY_MEMBERS)]
+            if len(members) < _MANY_MEMBERS:
+                return _cut_members(members, room, pointer, cuts, depth)
+            kept = _first(chain(members, following), room, pointer, cuts, depth)
+            cuts.append(Cut(pointer, len(kept), None, "members"))
+            return b"{%b}" % b",".join(kept)
+        case _:
+            return None
+
+
+def _named(entry: Entry) -> tuple[bytes, str, bytes | memoryview]:
+    return entry.key, _string(entry.key[:-1]), entry.value
+
+
 def _cut_object(value: bytes, room: int, pointer: str, cuts: list[Cut], depth: int) -> bytes:
-    """Every member is kept and the large ones are cut to equal shares, as long as that leaves something of each."""
     members = [(_encode(name) + b":", name, member) for name, member in _members(value).items()]
+    return _cut_members(members, room, pointer, cuts, depth)
+
+
+def _cut_members(
+    members: Sequence[tuple[bytes, str, bytes | memoryview]], room: int, pointer: str, cuts: list[Cut], depth: int
+) -> bytes:
+    """Every member is kept and the large ones are cut to equal shares, as long as that leaves something of each."""
     share = _share([len(member) for _, _, member in members], room - 2 - sum(len(key) + 1 for key, _, _ in members))
     if share < _LEAST:
         kept = _first(members, room, pointer, cuts, depth)
@@ -177,16 +233,19 @@ def _share(sizes: Sequence[int], room: int) -> int:
     return max(sizes, default=0)
 
 
-def _cut_array(items: Sequence[bytes], room: int, pointer: str, cuts: list[Cut], depth: int) -> bytes:
-    entries = ((b"", str(index), item) for index, item in enumerate(items))
-    kept = _first(entries, room, pointer, cuts, depth)
+def _cut_array(value: bytes, room: int, pointer: str, cuts: list[Cut], depth: int) -> bytes:
+    items = _items(value)
+    kept = _first(((b"", str(index), item) for index, item in enumerate(items)), room, pointer, cuts, depth)
     if len(kept) < len(items):
         cuts.append(Cut(pointer, len(kept), len(items), "items"))
     return b"[%b]" % b",".join(kept)
 
 
+_CUTTERS = {b"[": _cut_array, b"{": _cut_object}
+
+
 def _first(
-    entries: Iterable[tuple[bytes, str, bytes]], room: int, pointer: str, cuts: list[Cut], depth: int
+    found: Iterable[tuple[bytes, str, bytes | memoryview]], room: int, pointer: str, cuts: list[Cut], depth: int
 ) -> list[bytes]:
     """The first items of an array or members of an object (key with colon, name, value) that fit.
 
@@ -195,13 +254,13 @@ def _first(
     """
     left = room - 1  # with a comma for each entry, of which the last needs none
     kept: list[bytes] = []
-    for key, name, value in entries:
+    for key, name, value in found:
         size = len(key) + len(value) + 1
         if size > left:
             inside = left - len(key) - 1
             part = _cut(value, inside, _below(pointer, name), cuts, depth + 1) if left > room // 2 else None
             return kept if part is None else [*kept, key + part]
-        kept.append(key + value)
+        kept.append(key + bytes(value))
         left -= size
     return kept
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from http import HTTPStatus
 
 import msgspec
 
@@ -24,6 +25,8 @@ _ADVICE = {
     407: "A proxy of the API asks for credentials; its operator has to mend that.",
     429: "Wait before the next call of this API.",
 }
+_ASKS_WHO = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+"""Some APIs answer 403 to whom they do not know."""
 UNKNOWN_OUTCOME = "The request may have been carried out: check before trying again."
 DOUBTFUL = "An earlier attempt of this call failed without a clear outcome; it may have been carried out."
 
@@ -35,26 +38,18 @@ def explain(tool: Tool, response: HttpResponse) -> str:
         said.append(_redirect(response))
     else:
         said.append(excerpt(_readable(response)))
-        said.append(_ADVICE.get(response.status, ""))
+        own = tool.access.advice if response.status in _ASKS_WHO else ""
+        said.append(own or _ADVICE.get(response.status, ""))
         if response.status >= 500 and not tool.is_idempotent:
             said.append(UNKNOWN_OUTCOME)
         elif response.doubtful and not tool.is_safe:  # a second DELETE finds nothing
             said.append(DOUBTFUL)
-    return "\n".join([line for line in said if line] + answer_headers.lines(response))
+    return "\n".join([line for line in said if line] + answer_headers.lines(response, tool))
 
 
 def tries(retries: int) -> str:
     """What follows a failure that was not the first of its call."""
     return f" (tried {retries + 1} times)" if retries else ""
-
-
-def malformed(response: HttpResponse, problem: str) -> str:
-    """The text of an error result for a body that is not what its type says."""
-    said = (
-        f"The API answered {answer_headers.status_line(response)}, but its body is not the "
-        f"{essence(response.header('content-type') or '')} that it claims to be: {problem}. It begins:"
-    )
-    return f"{said}\n{excerpt(response.body[: EXCERPT_LIMIT + 1].decode('utf-8', errors='backslashreplace'))}"
 
 
 def excerpt(text: str) -> str:
@@ -78,11 +73,11 @@ def _redirect(response: HttpResponse) -> str:
 
 def _readable(response: HttpResponse) -> str:
     """The useful part of an error's body; empty if there is none."""
-    if not response.body.strip():
+    if not response.body[:_HTML_LIMIT].strip():
         return ""
+    if len(response.body) > _HTML_LIMIT:  # nobody reads all of it, so it is not parsed
+        response = msgspec.structs.replace(response, body=response.body[:_HTML_LIMIT], cut="")
     body = content.read(response, "")
-    if isinstance(body, content.MalformedBody):
-        return response.body[: EXCERPT_LIMIT + 1].decode("utf-8", errors="backslashreplace")
     content_type = response.header("content-type") or ""
     if body.json is not None:
         return _problem(body.json, response.status)

@@ -2,16 +2,19 @@
 
 The language has no loops, but it has repetition: ``[@,@]|[@,@]|…`` doubles the answer with every step, and flattening
 makes that real. So an expression is bounded in length, in how often it may repeat what it is given (counted before
-anything is sent) and in the steps of its evaluation; what makes text of any length is not offered.
+anything is sent) and in the steps of its evaluation, where comparing and sorting cost what they touch; what makes text
+of any length is not offered. Where an evaluation may take long, `Selection.is_heavy` says so, and a thread does it.
 
 Loaded when the first call asks for it: jmespath takes 12 to 30 ms to import.
 """
 
 from __future__ import annotations
 
+import gc
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -20,21 +23,26 @@ from jmespath import exceptions, parser  # type: ignore[import-untyped]
 from jmespath.visitor import TreeInterpreter  # type: ignore[import-untyped]
 
 from openapi_mcp_server.bridge.media.content import Body
+from openapi_mcp_server.bridge.media.large_json import MAX_VALUES, is_large
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER
 from openapi_mcp_server.errors import ArgumentError
-from openapi_mcp_server.mcp.messages import TextContent
 from openapi_mcp_server.openapi.text.numbers import decode, encode
 
 MAX_LENGTH = 1_000
 """Characters of an expression."""
 MAX_COPIES = 16
 """Times that a part of the answer may stand in the result."""
+MAX_RESULT_BYTES = 32 * 1024 * 1024
+"""Of what a filter may make of an answer if every part stands in the result as often as it may."""
 MAX_STEPS = 1_000_000
-"""Evaluated nodes, of which a millisecond sees about 2,000: a bound on the time that other calls wait."""
+"""Evaluated nodes, of which a millisecond sees 1,000 to 2,000."""
+_LIGHT = 200_000
+"""Characters of an expression times bytes of an answer: 50,000 steps at most, some 40 ms."""
 _BYTES_PER_STEP = 8
 """Items or characters that a step may touch besides."""
 _REASON_LIMIT = 200
 _REFUSED_FUNCTIONS = frozenset({"join", "to_string"})
+_SORTING = frozenset({"sort", "sort_by"})
 _WITH_EXPRESSION = frozenset({"map", "sort_by", "min_by", "max_by"})
 
 _SEQUENCES = frozenset({"subexpression", "pipe", "index_expression", "projection", "value_projection"})
@@ -46,26 +54,49 @@ _SELECTIONS = frozenset({"multi_select_list", "multi_select_dict"})
 Node = dict[str, Any]
 
 
+class Expression(msgspec.Struct, frozen=True):
+    """jmespath's tree, and how often a part of an answer may stand in its result."""
+
+    tree: Node
+    copies: int
+
+
 class NotApplied(ValueError):
     """The expression does not fit this answer; the text says why."""
 
 
-def selection(expression: str) -> Callable[[Body], Body]:
-    """What the expression makes of an answer: itself with a note where it cannot be applied, since the call is done.
+class Selection(msgspec.Struct, frozen=True):
+    """Makes of an answer what the expression says: itself with a note where it cannot be applied, since the call is
+    done."""
 
-    Raises ArgumentError, see `parsed`.
-    """
-    return partial(_selected_body, parsed(expression))
+    text: str
+    expression: Expression
+
+    def __call__(self, body: Body) -> Body:
+        return _selected_body(self.expression, body)
+
+    def is_heavy(self, size: int) -> bool:
+        """Whether an answer of so many bytes may take longer than others should wait."""
+        return len(self.text) * size > _LIGHT
+
+    def left_out(self, reason: str) -> Callable[[Body], Body]:
+        """What takes its place where it is not to be had."""
+        return partial(_unfiltered, reason=reason)
 
 
-def parsed(expression: str) -> Node:
-    """jmespath's tree. Raises ArgumentError for what is no expression or could take too long, with its position."""
+def selection(expression: str) -> Selection:
+    """Raises ArgumentError, see `parsed`."""
+    return Selection(expression, parsed(expression))
+
+
+def parsed(expression: str) -> Expression:
+    """Raises ArgumentError for what is no expression or could take too long, with its position."""
     if len(expression) > MAX_LENGTH:
         raise _refused(f"an expression has at most {MAX_LENGTH} characters, this has {len(expression)}.")
     try:
         with warnings.catch_warnings(action="ignore"):  # an older spelling of literals that still works
             tree: Node = parser.Parser().parse(expression).parsed
-        _copies(tree)
+        return Expression(tree, _copies(tree))
     except exceptions.ParseError as error:
         where = f"at character {error.lex_position + 1}"
         raise _refused(f"not a JMESPath expression: unexpected text or end {where}.") from error
@@ -73,13 +104,18 @@ def parsed(expression: str) -> Node:
         raise _refused("the expression is nested too deeply.") from error
     except ValueError as error:
         raise _refused(str(error)) from error
-    return tree
 
 
-def apply(tree: Node, answer: bytes) -> bytes:
+def apply(expression: Expression, answer: bytes) -> bytes:
     """The result as compact JSON; numbers that are only passed on are spelt as they were. Raises NotApplied."""
+    if is_large(answer):
+        raise NotApplied(f"the answer has more than {MAX_VALUES:,} names and values; ask for fewer at once")
+    width = 1 if answer.isascii() and b"\\u" not in answer else 4  # bytes of a character, once a text has one emoji
+    if expression.copies * len(answer) * width > MAX_RESULT_BYTES:
+        raise NotApplied("the answer is too long for that; ask for less at once")
     try:
-        return encode(_Bounded().visit(tree, decode(answer)))
+        with _collector_paused():
+            return encode(_Bounded().visit(expression.tree, decode(answer)))
     except exceptions.JMESPathTypeError as error:
         message = f"{error.function_name}() was given {error.actual_type}"
         raise NotApplied(message) from error
@@ -91,15 +127,27 @@ def _refused(problem: str) -> ArgumentError:
     return ArgumentError(f"/{RESPONSE_FILTER}: {problem}")
 
 
-def _selected_body(tree: Node, body: Body) -> Body:
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """JSON has no cycles; looking for some, again and again while it grows, would take several times as long."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _selected_body(expression: Expression, body: Body) -> Body:
     if body.json is None:
         return _unfiltered(body, "the answer is not JSON")
     try:
-        part = apply(tree, body.json)
+        part = apply(expression, body.json)
     except NotApplied as error:
         return _unfiltered(body, str(error))
     notes = (f"Note: {RESPONSE_FILTER} selected nothing.",) if part == b"null" else ()
-    return Body(TextContent(part.decode()), part, (*body.notes, *notes), filtered=True)
+    return Body(json=part, notes=(*body.notes, *notes), filtered=True)
 
 
 def _unfiltered(body: Body, reason: str) -> Body:
@@ -115,16 +163,27 @@ class _Bounded(TreeInterpreter):  # type: ignore[misc]
         self._left = MAX_STEPS
 
     def visit(self, node: Node, *args: object, **kwargs: object) -> object:
-        self._left -= 1
-        if self._left < 0:
-            raise NotApplied("it takes too long on an answer of this size")
+        self._spend(1)
         return super().visit(node, *args, **kwargs)
 
     def visit_function_expression(self, node: Node, value: object) -> object:
+        name: str = node["value"]
         arguments = [self.visit(child, value) for child in node["children"]]
         for argument in arguments:
             self._charge(argument)
-        return self._functions.call_function(node["value"], arguments)
+            if name in _SORTING and isinstance(argument, list):
+                self._spend(len(argument) * len(argument).bit_length() // 2)
+        if name == "contains" and isinstance(arguments[-1], list | dict):
+            self._charge_whole(arguments[0])
+        return self._functions.call_function(name, arguments)
+
+    def visit_comparator(self, node: Node, value: object) -> object:
+        left, right = (self.visit(child, value) for child in node["children"])
+        if isinstance(left, list | dict) and isinstance(right, list | dict) and len(left) == len(right):
+            self._charge_whole(left)
+        if node["value"] not in self._EQUALITY_OPS and not (_has_order(left) and _has_order(right)):
+            return None
+        return self.COMPARATOR_FUNC[node["value"]](left, right)
 
     def visit_flatten(self, node: Node, value: object) -> object:
         flat = super().visit_flatten(node, value)
@@ -136,9 +195,9 @@ class _Bounded(TreeInterpreter):  # type: ignore[misc]
         self._charge(part)
         return part
 
-    def visit_literal(self, node: Node, value: object) -> object:
-        self._charge(node["value"])
-        return super().visit_literal(node, value)
+    def visit_literal(self, node: Node, _value: object) -> object:
+        self._charge(str(node["value"]))
+        return node["value"]
 
     def visit_key_val_pair(self, node: Node, value: object) -> object:
         self._charge(node["value"])
@@ -146,7 +205,26 @@ class _Bounded(TreeInterpreter):  # type: ignore[misc]
 
     def _charge(self, touched: object) -> None:
         if isinstance(touched, list | dict | str):
-            self._left -= len(touched) // _BYTES_PER_STEP
+            self._spend(len(touched) // _BYTES_PER_STEP)
+
+    def _charge_whole(self, touched: object) -> None:
+        """With all that is in it."""
+        containers: list[Any] = [touched]
+        while containers:
+            container = containers.pop()
+            self._spend(1)
+            self._charge(container)
+            inside = container.values() if isinstance(container, dict) else container
+            containers += [each for each in inside if isinstance(each, list | dict)]
+
+    def _spend(self, steps: int) -> None:
+        self._left -= steps
+        if self._left < 0:
+            raise NotApplied("it takes too long on an answer of this size")
+
+
+def _has_order(value: object) -> bool:
+    return isinstance(value, int | float | str) and not isinstance(value, bool)
 
 
 def _copies(node: Node) -> int:

@@ -9,12 +9,16 @@ from typing import Any, assert_never
 import msgspec
 
 from openapi_mcp_server.bridge.media import content
+from openapi_mcp_server.bridge.media.large_json import is_large
 from openapi_mcp_server.bridge.model import HttpResponse, OutputContract, Tool
 from openapi_mcp_server.bridge.results import answer_headers, budget, failure
+from openapi_mcp_server.bridge.schemas import validation
+from openapi_mcp_server.bridge.schemas.excerpt import Excerpt
 from openapi_mcp_server.errors import (
     ArgumentError,
     BadResponse,
     CredentialError,
+    NoRoom,
     Refused,
     ServiceError,
     Timeout,
@@ -38,7 +42,7 @@ _MISMATCH_LIMIT = 300
 
 Select = Callable[[content.Body], content.Body]
 """What the model asks of an answer before it sees it."""
-CallError = ArgumentError | CredentialError | Timeout | Unreachable | Refused | TooLarge | BadResponse
+CallError = ArgumentError | CredentialError | NoRoom | Timeout | Unreachable | Refused | TooLarge | BadResponse
 
 
 class OutputValidators:
@@ -49,6 +53,8 @@ class OutputValidators:
 
     def mismatch(self, contract: OutputContract, structured: bytes) -> str | None:
         """What does not fit, in words; None if all does."""
+        if is_large(structured):
+            return "it cannot be checked: it has too many values"
         try:
             validator = self._compiled(bytes(contract.schema))
             value = msgspec.json.decode(structured)
@@ -56,7 +62,9 @@ class OutputValidators:
             return f"it cannot be checked: {error}"[:_MISMATCH_LIMIT]
         if validator.is_valid(value):
             return None
-        first = _first_error(validator, value)
+        first = _first_error(validator, Excerpt(value, validation.searched(bytes(contract.schema))))
+        if first is None:
+            return "#: something beyond its beginning does not fit"
         pointer = "".join(f"/{part}" for part in first.instance_path)
         return f"#{pointer}: {first.message}"[:_MISMATCH_LIMIT]
 
@@ -76,17 +84,15 @@ def render(
     """
     if not 200 <= response.status < 300:
         return _error(failure.explain(tool, response))
-    if not response.body:
+    if not response.body or content.is_blank_json(response):
         return _without_content(tool, response)
     body = content.read(response, content.resource_uri(tool.api, tool.name))
-    if isinstance(body, content.MalformedBody):
-        return _error(failure.malformed(response, body.problem))
     whole = body if select is None else select(body)
     body = budget.within(whole, tool, budget_bytes)
     structured, meta = _structured(tool, body, validators)
     if body is not whole or response.cut is not None:
         meta = {**(meta or {}), TRUNCATED: True}
-    return ToolResult(content=_blocks(response, body), structuredContent=structured, meta=meta)
+    return ToolResult(content=_blocks(tool, response, body), structuredContent=structured, meta=meta)
 
 
 def from_error(error: ServiceError, tool: Tool) -> ToolResult:
@@ -98,7 +104,7 @@ def from_error(error: ServiceError, tool: Tool) -> ToolResult:
             return _error(f"{error}\nNothing was sent to the API.")
         case CredentialError():
             return _error(f"{error}\nNothing was sent to the API. Only the operator of this server can mend this.")
-        case Refused() if not error.outcome_unknown:
+        case NoRoom() | Refused(outcome_unknown=False):
             return _error(f"Not sent: {error}")
         case Timeout() | Unreachable() | BadResponse() | Refused():
             return _error(f"{error}{failure.tries(error.retries)}\n{_outcome(error, tool)}")
@@ -122,14 +128,14 @@ def _error(text: str) -> ToolResult:
 def _without_content(tool: Tool, response: HttpResponse) -> ToolResult:
     """Success without a body: 204 and 205 by their nature, HEAD by its own, others by the API's choice."""
     said = [f"The API answered {answer_headers.status_line(response)}: success, without content."]
-    text = "\n".join(said + answer_headers.lines(response, bare=tool.method in _HEADERS_ONLY))
+    text = "\n".join(said + answer_headers.lines(response, tool, bare=tool.method in _HEADERS_ONLY))
     structured, meta = _structured(tool, None, None)
     return ToolResult(content=(TextContent(text),), structuredContent=structured, meta=meta)
 
 
-def _blocks(response: HttpResponse, body: content.Body) -> tuple[Content, ...]:
+def _blocks(tool: Tool, response: HttpResponse, body: content.Body) -> tuple[Content, ...]:
     """The answer, then in a text of its own what is to be said about it: JSON stays JSON."""
-    about = answer_headers.lines(response)
+    about = answer_headers.lines(response, tool)
     if response.status != 200:
         about.insert(0, f"Status: {answer_headers.status_line(response)}")
     if response.cut is not None:
@@ -171,11 +177,11 @@ def _value(body: content.Body | None) -> bytes:
     return msgspec.json.encode(body.content.text if body and isinstance(body.content, TextContent) else None)
 
 
-def _first_error(validator: Validator, value: object) -> Error:
+def _first_error(validator: Validator, excerpt: Excerpt) -> Error | None:
     """Of alternatives at the root, what the first wants: the others are for answers that are filtered or misfits."""
-    first = next(validator.iter_errors(value))
-    match first.kind:
-        case Kind.AnyOf(context=[[own, *_], *_]) if not first.instance_path:
+    first = next(filter(excerpt.is_certain, validator.iter_errors(excerpt.value)), None)
+    match first and first.kind:
+        case Kind.AnyOf(context=[[own, *_], *_]) if first and not first.instance_path:
             return own
     return first
 

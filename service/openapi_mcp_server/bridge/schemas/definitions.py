@@ -7,7 +7,7 @@ decoded and made smaller, each at most once per level of detail for the whole do
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -39,11 +39,40 @@ _LISTS = frozenset({b'"array"', b'["array","null"]'})
 _root = msgspec.json.Decoder(_Root | bool).decode
 
 
+class Edited(Mapping[str, Schema]):
+    """Named schemas with an edit made to each when it is first asked for."""
+
+    def __init__(self, schemas: Mapping[str, Schema], edit: Callable[[bytes], bytes]) -> None:
+        self._schemas = schemas
+        self._edit = edit
+        self._edited: dict[str, Schema] = {}
+
+    def __getitem__(self, name: str) -> Schema:
+        if name not in self._edited:
+            schema = self._schemas[name]
+            json = self._edit(bytes(schema.json))
+            if json != schema.json:
+                schema = Schema(msgspec.Raw(json), refs_in(json, self._schemas))
+            self._edited[name] = schema
+        return self._edited[name]
+
+    def is_changed(self, name: str) -> bool:
+        """Whether the edit did anything."""
+        return self[name] is not self._schemas[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._schemas)
+
+    def __len__(self) -> int:
+        return len(self._schemas)
+
+
 class Definitions:
     """One direction's named schemas, with what was worked out about them while a catalog is built."""
 
     def __init__(self, schemas: Mapping[str, Schema]) -> None:
         self._schemas = schemas
+        self._endless: frozenset[str] | None = None
         self._members: dict[tuple[str, Detail], bytes] = {}
         self._stubs: dict[str, bytes] = {}
         self._objects: dict[str, bool] = {}
@@ -79,46 +108,47 @@ class Definitions:
         return known
 
     def refs_in(self, schema: bytes) -> tuple[str, ...]:
-        """The definitions that an encoded schema refers to, found in the bytes; the schema must be compact.
+        """See `refs_in`."""
+        return refs_in(schema, self._schemas)
 
-        A quote inside a JSON string is always escaped, so only a member ``$ref`` matches. One that is data (in an
-        example, say) does too and costs a definition that is not needed.
-        """
-        found = (token.decode() for token in dict.fromkeys(_REF.findall(schema)))
-        return tuple(name for name in found if name in self._schemas)
-
-    def reached(self, refs: Sequence[str], room: int, detail: Detail) -> list[bytes] | None:
-        """All members that ``refs`` lead to, nearest first; None if they take more than ``room`` bytes."""
-        names = dict.fromkeys(refs)
-        queue = list(names)
-        members = []
+    def reached(self, refs: Sequence[str], room: int, detail: Detail) -> dict[str, bytes] | None:
+        """All members that ``refs`` lead to by name, nearest first; None if they take more than ``room`` bytes."""
+        queue = list(dict.fromkeys(refs))
+        names = set(queue)
+        members = {}
         for name in queue:  # grows while it is walked
             member = self.member(name, detail)
             room -= len(member) + 1
             if room < 0:
                 return None
-            members.append(member)
+            members[name] = member
             for ref in self._schemas[name].refs:
                 if ref not in names:
-                    names[ref] = None
+                    names.add(ref)
                     queue.append(ref)
         return members
 
-    def nearest(self, refs: Sequence[str], room: int) -> list[bytes]:
-        """As many members as fit into ``room`` bytes, nearest first, stubs for the others."""
+    def is_endless(self, names: Iterable[str]) -> bool:
+        """Whether any of these leads to a definition that leads to itself."""
+        if self._endless is None:
+            self._endless = _endless({name: set(schema.refs) for name, schema in self._schemas.items()})
+        return not self._endless.isdisjoint(names)
+
+    def nearest(self, refs: Sequence[str], room: int) -> dict[str, bytes]:
+        """As many members as fit into ``room`` bytes by name, nearest first, stubs for the others."""
         names = dict.fromkeys(refs)
         queue = list(names)
         room -= sum(len(self.stub(name)) + 1 for name in queue)
-        members = []
+        members = {}
         for name in queue:
             fresh = [ref for ref in self._schemas[name].refs if ref not in names]
             member = self.member(name, Detail.LOOSE)
             cost = len(member) - len(self.stub(name)) + sum(len(self.stub(ref)) + 1 for ref in fresh)
             if cost > room:
-                members.append(self.stub(name))
+                members[name] = self.stub(name)
                 continue
             room -= cost
-            members.append(member)
+            members[name] = member
             names.update(dict.fromkeys(fresh))
             queue.extend(fresh)
         return members
@@ -147,6 +177,31 @@ class Definitions:
             self._objects[name] = False  # what stands while a cycle is walked
             self._objects[name] = self.is_object(self._schemas[name].json)
         return self._objects[name]
+
+
+def refs_in(schema: bytes, names: Container[str]) -> tuple[str, ...]:
+    """The definitions that an encoded schema refers to, found in the bytes; the schema must be compact.
+
+    A quote inside a JSON string is always escaped, so only a member ``$ref`` matches. One that is data (in an
+    example, say) does too and costs a definition that is not needed.
+    """
+    found = (token.decode() for token in dict.fromkeys(_REF.findall(schema)))
+    return tuple(name for name in found if name in names)
+
+
+def _endless(waiting: dict[str, set[str]]) -> frozenset[str]:
+    """What is left when whatever leads nowhere is taken away, again and again; the sets are used up."""
+    referrers: dict[str, list[str]] = {}
+    for name, refs in waiting.items():
+        for ref in refs:
+            referrers.setdefault(ref, []).append(name)
+    ending = [name for name, refs in waiting.items() if not refs]
+    for name in ending:  # grows while it is walked
+        for referrer in referrers.get(name, ()):
+            waiting[referrer].discard(name)
+            if not waiting[referrer]:
+                ending.append(referrer)
+    return frozenset(name for name, refs in waiting.items() if refs)
 
 
 def says_object(schema: bytes) -> bool:

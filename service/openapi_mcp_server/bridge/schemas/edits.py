@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import decimal
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -123,6 +123,32 @@ def or_null(schema: JsonSchema) -> JsonSchema:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
+def removable(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema of what a merge patch holds: null removes a member, whatever the member's own schema is, at any depth of
+    objects; a list is replaced as it is (RFC 7396 section 2)."""
+    return {key: _removable_below(key, value, schema.get("required", ())) for key, value in schema.items()}
+
+
+def _removable_below(key: str, value: Any, needed: Sequence[str]) -> Any:  # noqa: ANN401 - any JSON value
+    match key:
+        case "properties":
+            return {
+                name: removable(part) if name in needed else or_null(removable(part)) for name, part in value.items()
+            }
+        case "patternProperties":
+            return {pattern: or_null(removable(part)) for pattern, part in value.items()}
+        case "additionalProperties" | "unevaluatedProperties" if isinstance(value, dict):
+            return or_null(removable(value))
+        case "allOf" | "anyOf" | "oneOf":
+            return [removable(part) for part in value]
+    return value
+
+
+def removable_parts(schema: bytes) -> bytes:
+    """The same of an encoded schema."""
+    return encode(removable(decode(schema)))
+
+
 def _admits(schema: JsonSchema, json_type: str) -> bool:
     """Whether every value of a type surely fits, as far as its outermost level says."""
     if isinstance(schema, bool) or not schema:
@@ -173,6 +199,12 @@ def _loosened(schema: dict[str, Any]) -> dict[str, Any]:
     if "oneOf" in loose:
         admit_several(loose)
     return loose
+
+
+def unmatched(schema: dict[str, Any]) -> dict[str, Any]:
+    """Without patterns; what is said of properties that fit none of them goes with them."""
+    others = {"pattern", "patternProperties"} | ({"additionalProperties"} if "patternProperties" in schema else set())
+    return {key: value for key, value in schema.items() if key not in others}
 
 
 def _with_visible_prose(schema: dict[str, Any]) -> dict[str, Any]:

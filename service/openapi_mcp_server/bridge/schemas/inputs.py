@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
-from openapi_mcp_server.bridge.schemas.definitions import Definitions
+from openapi_mcp_server.bridge import text
+from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
 from openapi_mcp_server.bridge.schemas.edits import WHOLE, Detail, bare, decode, encode, reduced, shallow
+from openapi_mcp_server.bridge.schemas.told import ended, told
+from openapi_mcp_server.openapi.model import Schema
 
 _TOLD = {Detail.FULL: "", Detail.NO_EXAMPLES: "examples", Detail.SHORT: "examples and long descriptions"}
+_EXAMPLES = 2
+_EXAMPLE_BYTES = 56
+"""Of one. With these bounds, lists of 132 published documents are no longer than they were without examples, which
+``additionalProperties`` at each root then took."""
+_SAYING_VALUES = frozenset({"examples", "const"})
+_UNLIMITED = 1 << 40
 _DEPTHS = (5, 4, 3, 2, 1, 0)
 """Levels of an argument's own schema that are kept when the whole is too large, tried in this order."""
 
@@ -24,10 +34,30 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InputSchema(msgspec.Struct, frozen=True):
-    """``left_out`` says in words what did not fit; empty where everything did."""
+    """The schema as clients list it, and as arguments are checked by it, which is closed and says what not every client
+    reads. ``left_out`` says in words what did not fit; empty where everything did."""
 
-    json: bytes
+    told: bytes
+    checked: bytes
     left_out: str
+
+
+class Source(msgspec.Struct, frozen=True):
+    """The definitions that arguments refer to, as they are and as they are told, which most are alike. ``graph`` knows
+    which of them lead to themselves."""
+
+    graph: Definitions
+    exact: Definitions
+    told: Definitions
+    tell: Callable[[bytes], bytes]
+    is_changed: Callable[[str], bool]
+
+
+def source(schemas: Mapping[str, Schema], graph: Definitions) -> Source:
+    """Definitions, of which ``graph`` has the same or those that they were made of."""
+    tell = partial(told, schemas=schemas)
+    edited = Edited(schemas, tell)
+    return Source(graph, Definitions(schemas), Definitions(edited), tell, edited.is_changed)
 
 
 def described(schema: bytes, prose: str, *, deprecated: bool = False) -> bytes:
@@ -46,51 +76,103 @@ def described(schema: bytes, prose: str, *, deprecated: bool = False) -> bytes:
     return encode(decoded | own | ({"deprecated": True} if deprecated else {}))
 
 
-def build(arguments: Sequence[Argument], definitions: Definitions, limit: int) -> InputSchema:
+def exemplified(schema: bytes, examples: Sequence[bytes | msgspec.Raw]) -> bytes:
+    """An encoded schema with the examples that stand beside it, where it says neither some nor which values there are.
+
+    In words beside a reference: clients take little else there.
+    """
+    small = [msgspec.Raw(bytes(each)) for each in examples if len(bytes(each)) <= _EXAMPLE_BYTES][:_EXAMPLES]
+    if not small:
+        return schema
+    decoded = decode(schema)
+    if isinstance(decoded, bool) or not _SAYING_VALUES.isdisjoint(decoded):
+        return schema
+    if "$ref" not in decoded:
+        return encode(decoded | {"examples": small})
+    prose = decoded.get("description", "")
+    told = f"Example: {text.line(bytes(small[0]).decode(), _EXAMPLE_BYTES)}"
+    return encode(decoded | {"description": f"{prose} {told}" if prose else told})
+
+
+def build(arguments: Sequence[Argument], definitions: Source, limit: int) -> InputSchema:
     """The schema of an object with exactly these arguments, in at most ``limit`` bytes if their names fit at all.
 
     Over the limit go, in this order: examples, long descriptions, then whatever is deepest.
     """
     required = encode([argument.name for argument in arguments if argument.required])
-    refs = [ref for argument in arguments for ref in argument.refs]
+    listed = [_told(each, definitions.tell) for each in arguments]
+    refs = definitions.told.refs_in(b"".join(argument.schema for argument in listed))
     for detail in WHOLE:
-        properties = [_property(argument.name, reduced(argument.schema, detail)) for argument in arguments]
-        members = definitions.reached(refs, _room(properties, required, limit), detail)
-        if members is not None and len(whole := _joined(properties, required, members)) <= limit:
-            return InputSchema(whole, _TOLD[detail])
-    return _pruned(arguments, required, definitions, limit)
+        properties = _properties(listed, detail)
+        members = definitions.told.reached(refs, _room(properties, required, limit), detail)
+        if members is None:
+            continue
+        ending = _ending(members, refs, definitions)
+        whole = _joined(properties, required, ending)
+        if len(whole) <= limit:
+            is_exact = ending is members and listed == [*arguments] and not any(map(definitions.is_changed, members))
+            checked = whole if is_exact else _exact(arguments, required, definitions.exact, detail)
+            return InputSchema(whole, _closed(checked), _TOLD[detail])
+    return _pruned(listed, required, definitions, limit)
 
 
-def _pruned(arguments: Sequence[Argument], required: bytes, definitions: Definitions, limit: int) -> InputSchema:
+def _told(argument: Argument, tell: Callable[[bytes], bytes]) -> Argument:
+    told = tell(argument.schema)
+    return argument if told is argument.schema else msgspec.structs.replace(argument, schema=told)
+
+
+def _ending(members: Mapping[str, bytes], refs: Sequence[str], definitions: Source) -> Mapping[str, bytes]:
+    """The definitions without a way back, which takes the whole list of tools from some clients."""
+    return ended(members, refs, definitions.told) if definitions.graph.is_endless(members) else members
+
+
+def _exact(arguments: Sequence[Argument], required: bytes, definitions: Definitions, detail: Detail) -> bytes:
+    """All that the schemas say, with a way back where there is one."""
+    refs = [ref for argument in arguments for ref in argument.refs]
+    members = definitions.reached(refs, _UNLIMITED, detail) or {}
+    return _joined(_properties(arguments, detail), required, members)
+
+
+def _pruned(arguments: Sequence[Argument], required: bytes, definitions: Source, limit: int) -> InputSchema:
     """The nearest levels that fit; at the last resort every argument is its type and no more."""
     decoded = {argument.name: decode(reduced(argument.schema, Detail.LOOSE)) for argument in arguments}
     for depth in _DEPTHS:
         properties = [_property(name, encode(shallow(schema, depth))) for name, schema in decoded.items()]
-        refs = definitions.refs_in(b"".join(properties))
-        members = definitions.nearest(refs, _room(properties, required, limit))
-        pruned = _joined(properties, required, members)
+        refs = definitions.told.refs_in(b"".join(properties))
+        members = definitions.told.nearest(refs, _room(properties, required, limit))
+        pruned = _joined(properties, required, _ending(members, refs, definitions))
         if len(pruned) <= limit:
-            return InputSchema(pruned, "examples, long descriptions and the deepest parts")
+            return InputSchema(pruned, _closed(pruned), "examples, long descriptions and the deepest parts")
     properties = [_property(name, encode(bare(schema))) for name, schema in decoded.items()]
-    return InputSchema(_joined(properties, required, ()), "everything but the arguments' types")
+    barest = _joined(properties, required, {})
+    return InputSchema(barest, _closed(barest), "everything but the arguments' types")
 
 
 def _room(properties: Sequence[bytes], required: bytes, limit: int) -> int:
     """Bytes that are left for definitions."""
-    return limit - len(_joined(properties, required, ())) - len(b',"$defs":{}')
+    return limit - len(_joined(properties, required, {})) - len(b',"$defs":{}')
+
+
+def _properties(arguments: Sequence[Argument], detail: Detail) -> list[bytes]:
+    return [_property(argument.name, reduced(argument.schema, detail)) for argument in arguments]
 
 
 def _property(name: str, schema: bytes) -> bytes:
     return encode(name) + b":" + schema
 
 
-def _joined(properties: Sequence[bytes], required: bytes, members: Sequence[bytes]) -> bytes:
-    """The root is an object and says so: MCP requires ``type``, and arguments that are not named are refused."""
+def _joined(properties: Sequence[bytes], required: bytes, members: Mapping[str, bytes]) -> bytes:
+    """The root is an object and says so: MCP requires ``type``."""
     parts = [b'{"type":"object","properties":{', b",".join(properties), b"}"]
     if required != b"[]":
         parts += [b',"required":', required]
-    parts.append(b',"additionalProperties":false')
     if members:
-        parts += [b',"$defs":{', b",".join(members), b"}"]
+        parts += [b',"$defs":{', b",".join(members.values()), b"}"]
     parts.append(b"}")
     return b"".join(parts)
+
+
+def _closed(schema: bytes) -> bytes:
+    """Arguments that are not named are looked at apart. Clients are not told: some model APIs refuse every tool whose
+    root says it."""
+    return schema[:-1] + b',"additionalProperties":false}'

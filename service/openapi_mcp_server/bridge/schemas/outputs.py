@@ -55,9 +55,9 @@ def build(
         members = definitions.reached(leads_to, _HOPELESS * limit - len(value), detail)
         if members is None:
             return None
-        if plain is not None and (name is None or definitions.member(name, detail) not in members):
+        if plain is not None and (name is None or name not in members):
             value = plain
-        whole = value[:-1] + b',"$defs":{' + b",".join(members) + b"}}" if members else value
+        whole = value[:-1] + b',"$defs":{' + b",".join(members.values()) + b"}}" if members else value
         if len(whole) <= limit:
             return OutputContract(schema=msgspec.Raw(whole), wrapped=wrapped)
     return None

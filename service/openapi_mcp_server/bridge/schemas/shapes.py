@@ -13,7 +13,7 @@ import msgspec
 
 from openapi_mcp_server.bridge.media.table import essence, row
 from openapi_mcp_server.openapi.model import Schema
-from openapi_mcp_server.openapi.schemas.directions import top_level
+from openapi_mcp_server.openapi.schemas.merging import top_level
 
 _ANNOTATIONS = frozenset(
     {
@@ -71,6 +71,20 @@ def are_files(outlines: Iterable[Outline]) -> bool:
     """
     strings = [outline for outline in outlines if may_be(outline, "string")]
     return bool(strings) and all(map(_is_raw, strings))
+
+
+def say_bytes(outlines: Iterable[Outline]) -> bool:
+    """Whether a value can only be a string that stands for raw bytes, in so many words."""
+    others = [outline for outline in outlines if outline.get("type") != "null"]
+    return bool(others) and all(
+        _is_only_string(outline) and "binary" in (outline.get("format"), outline.get("contentEncoding"))
+        for outline in others
+    )
+
+
+def _is_only_string(outline: Outline) -> bool:
+    declared = outline.get("type")
+    return declared == "string" or (isinstance(declared, list) and {"string"} == {*declared} - {"null"})
 
 
 def is_open(outline: Outline) -> bool:

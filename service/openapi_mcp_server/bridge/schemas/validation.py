@@ -1,38 +1,191 @@
-"""JSON Schema 2020-12 by jsonschema-rs: linear-time patterns, nothing fetched, formats not asserted."""
+"""JSON Schema 2020-12 by jsonschema-rs: linear-time patterns, nothing fetched, formats not asserted.
+
+What several schemas ask of a large value multiplies (`weight`), so each use has its bound.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
+import msgspec
+
+from openapi_mcp_server.bridge.schemas import edits, weight
+from openapi_mcp_server.bridge.schemas.excerpt import Excerpt
+from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi import json_schema
 
 Validator = json_schema.Validator
-Error = json_schema.Error
 Kind = json_schema.Kind
 
 VALIDATORS_KEPT = 256
 """Compiled input schemas that are remembered: one takes 1.3 kB per property, and a client calls a few tools."""
-MAX_ERRORS = 20
+FORMAT_VALIDATORS_KEPT = 16
+"""Of those that assert formats, for clients that write ``""`` for what is not given, and of parts of schemas."""
+MAX_ERRORS = 500
 """Errors that are looked at of one value."""
-DETAILED_BYTES = 16_384
-"""Arguments up to this size are searched for all their errors. jsonschema-rs collects every one before it gives the
-first (7 µs each: 4 MB of wrong items would take 14 s), so of larger ones only the first is found."""
+PATTERN_WORK = 1_000_000_000
+"""Bytes of a value times bytes of compiled patterns that may apply to it: 30 to 100 ms. A longer value is not matched
+with any pattern; the API does that."""
+COMPILED_BYTES = 20_000_000
+"""Of all patterns of a schema: they take 1 ms a megabyte to compile. With more, none is."""
+SMALL_BYTES = 16_384
+"""Arguments that are checked without a second thought."""
+VALUE_WORK = 10_000_000
+"""Values times schemas that may apply to each: some 120 ms."""
+ERROR_WORK = 14_000
+"""The same where errors are made: about 100 ms."""
+LEAST_SEARCHED = 50
+"""Values that are searched for errors however many schemas there are."""
+
+_OPEN_OR_CLOSED: Sequence[Any] = ({}, {"not": {}}, True, False)
+
+
+class Failure(Protocol):
+    """What does not fit where; an error of jsonschema-rs is one."""
+
+    @property
+    def instance_path(self) -> Sequence[str | int]:
+        """Where the value is."""
+
+    @property
+    def schema_path(self) -> Sequence[str | int]:
+        """Where the keyword is, references followed."""
+
+    @property
+    def kind(self) -> Kind:
+        """The keyword, and what it says."""
+
+    @property
+    def instance(self) -> Any:  # noqa: ANN401 - any JSON value
+        """The value."""
+
+
+class _Below(msgspec.Struct, frozen=True):
+    """An error of a value that was checked by itself, told from the whole."""
+
+    instance_path: list[str | int]
+    schema_path: list[str | int]
+    kind: Kind
+    instance: Any
 
 
 @lru_cache(maxsize=VALIDATORS_KEPT)
-def compiled(schema: bytes) -> Validator:
-    """The validator of an encoded schema, whose patterns were tried when the document was read."""
+def _compiled(schema: bytes) -> Validator:
     return json_schema.compiled(schema.decode())
 
 
-def errors(values: Any, validator: Validator, size: int) -> list[Error]:  # noqa: ANN401 - any JSON value
-    """The first errors of a value that took ``size`` bytes; empty if it fits."""
-    if size <= DETAILED_BYTES:
-        return list(islice(validator.iter_errors(values), MAX_ERRORS))
-    try:
-        validator.validate(values)
-    except Error as error:
-        return [error]
-    return []
+@lru_cache(maxsize=VALIDATORS_KEPT)
+def _pattern_reach(schema: bytes) -> float:
+    """The longest value, in bytes, that is matched with the schema's patterns."""
+    if b'"pattern' not in schema:
+        return float("inf")
+    found = weight.of(schema)
+    return PATTERN_WORK / max(1, found.patterns) if found.all_patterns <= COMPILED_BYTES else 0.0
+
+
+@lru_cache(maxsize=VALIDATORS_KEPT)
+def _without_patterns(schema: bytes) -> bytes:
+    """An encoded schema that takes more: no pattern, nor what would refuse more without it."""
+    return edits.encode(edits.rewritten(edits.decode(edits.reduced(schema, edits.Detail.LOOSE)), edits.unmatched))
+
+
+def compiled(schema: bytes, size: int = 0) -> Validator:
+    """The validator of an encoded schema for a value of ``size`` bytes. Patterns were tried when it was read."""
+    return _compiled(schema if size <= _pattern_reach(schema) else _without_patterns(schema))
+
+
+def require_bounded(values: dict[str, Any], schema: bytes, text: bytes) -> None:
+    """Raises ArgumentError for arguments of so many values that checking them would take too long."""
+    if len(text) <= SMALL_BYTES:
+        return
+    most = VALUE_WORK // weight.of(schema).schemas
+    if text.count(b",") >= most and _count(values) > most:
+        raise ArgumentError(f"The arguments hold more than {most:,} values, too many to be checked; give fewer.")
+
+
+def can_explain(schema: bytes, values: int) -> bool:
+    """Whether the errors of so many values may be asked for."""
+    return values * weight.of(schema).schemas <= ERROR_WORK
+
+
+def searched(schema: bytes) -> int:
+    """How many values are searched for errors."""
+    return max(LEAST_SEARCHED, ERROR_WORK // weight.of(schema).schemas)
+
+
+def _count(value: object) -> int:
+    count, level = 1, [value]
+    while level:
+        inside = [each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list)]
+        count += sum(map(len, inside))
+        level = [each for members in inside for each in members if isinstance(each, dict | list)]
+    return count
+
+
+@lru_cache(maxsize=FORMAT_VALIDATORS_KEPT)
+def _compiled_with_formats(schema: bytes) -> Validator:
+    return json_schema.compiled(schema.decode(), formats=True)
+
+
+def errors(values: dict[str, Any], schema: bytes, size: int) -> list[Failure]:
+    """The first errors of a value that took ``size`` bytes; empty if it fits.
+
+    Raises ArgumentError where it does not fit and its beginning does not show why.
+    """
+    validator = compiled(schema, size)
+    if validator.is_valid(values):
+        return []
+    excerpt = Excerpt(values, searched(schema))
+    certain = filter(excerpt.is_certain, islice(validator.iter_errors(excerpt.value), MAX_ERRORS))
+    found = [own for error in certain for own in _own(error, schema)]
+    if not found:
+        raise ArgumentError("The arguments do not fit the tool's schema, and are too long to say where; give fewer.")
+    return found
+
+
+def format_errors(values: dict[str, Any], schema: bytes, size: int) -> Iterable[Failure]:
+    """The first errors where formats are asserted too, in as much of the arguments as is searched for errors."""
+    excerpt = Excerpt(values, searched(schema))
+    validator = _compiled_with_formats(schema if size <= _pattern_reach(schema) else _without_patterns(schema))
+    return islice(validator.iter_errors(excerpt.value), MAX_ERRORS)
+
+
+def _own(error: Failure, schema: bytes) -> Iterator[Failure]:
+    """An error, or those of the values that it is about: jsonschema-rs says of ``unevaluatedProperties: {…}`` only
+    which properties do not fit it."""
+    match error.kind:
+        case Kind.UnevaluatedProperties(unexpected=names):
+            validator = _of_the_rest(schema, tuple(error.schema_path))
+            if validator is not None:
+                for name in names:
+                    yield from _below(error, name, validator)
+                return
+    yield error
+
+
+@lru_cache(maxsize=FORMAT_VALIDATORS_KEPT)
+def _of_the_rest(schema: bytes, path: tuple[str | int, ...]) -> Validator | None:
+    """The validator of a part of a schema; None where that says only whether anything may be there."""
+    whole = msgspec.json.decode(schema)
+    rest = _at(whole, path)
+    return None if rest in _OPEN_OR_CLOSED else json_schema.compiled({"allOf": [rest], "$defs": whole.get("$defs", {})})
+
+
+def _below(error: Failure, name: str, validator: Validator) -> Iterator[Failure]:
+    for inner in islice(validator.iter_errors(error.instance[name]), MAX_ERRORS):
+        path = list(inner.schema_path)
+        yield _Below(
+            instance_path=[*error.instance_path, name, *inner.instance_path],
+            schema_path=[*error.schema_path, *path[2:]] if path[:1] == ["allOf"] else path,
+            kind=inner.kind,
+            instance=inner.instance,
+        )
+
+
+def _at(schema: Any, path: Sequence[str | int]) -> Any:  # noqa: ANN401 - any JSON value
+    for step in path:
+        schema = schema[step]
+    return schema

@@ -63,7 +63,18 @@ BREAKERS = Family(
     "1 for the state that an API's circuit breaker is in: closed, half_open, open",
 )
 IN_FLIGHT = Family("openapi_mcp_calls_in_flight", "gauge", (), "Messages that are being answered")
+HELD_BYTES = Family("openapi_mcp_held_bytes", "gauge", (), "Bytes that are kept for clients")
+BUDGET_BYTES = Family("openapi_mcp_memory_budget_bytes", "gauge", (), "How many may be: MEMORY_BUDGET_BYTES")
+NO_ROOM = Family(
+    "openapi_mcp_no_room_total", "counter", (), "Messages, calls and answers that were refused for want of memory"
+)
 SESSIONS = Family("openapi_mcp_sse_sessions", "gauge", (), "Open sessions of HTTP+SSE")
+FORWARDED = Family(
+    "openapi_mcp_sse_forwarded_total",
+    "counter",
+    ("outcome",),
+    "Messages for sessions of other tasks, by what became of them: passed, gone, broken",
+)
 DROPPED_SPANS = Family(
     "openapi_mcp_dropped_spans_total",
     "counter",
@@ -97,7 +108,11 @@ FAMILIES = (
     RETRIES,
     BREAKERS,
     IN_FLIGHT,
+    HELD_BYTES,
+    BUDGET_BYTES,
+    NO_ROOM,
     SESSIONS,
+    FORWARDED,
     DROPPED_SPANS,
     STATE,
     TOOLS,

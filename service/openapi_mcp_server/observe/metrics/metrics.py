@@ -18,6 +18,7 @@ from prometheus_client.samples import Exemplar
 
 from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.model import ToolCatalog
+from openapi_mcp_server.memory import Budget
 from openapi_mcp_server.observe.metrics import families
 from openapi_mcp_server.observe.metrics.families import Family
 from openapi_mcp_server.observe.record import CallRecord
@@ -74,8 +75,17 @@ class Metrics:
     def follow_calls(self, read: Callable[[], int]) -> None:
         self._gauges[families.IN_FLIGHT] = lambda: {(): read()}
 
+    def follow_memory(self, memory: Budget) -> None:
+        self._gauges[families.HELD_BYTES] = lambda: {(): memory.held}
+        self._gauges[families.BUDGET_BYTES] = lambda: {(): memory.limit}
+        self._gauges[families.NO_ROOM] = lambda: {(): memory.refusals}
+
     def follow_sessions(self, read: Callable[[], int]) -> None:
         self._gauges[families.SESSIONS] = lambda: {(): read()}
+
+    def follow_forwarded(self, outcomes: Mapping[str, int]) -> None:
+        """``outcomes``: messages for sessions of other tasks so far, by what became of them."""
+        self._gauges[families.FORWARDED] = lambda: {(outcome,): count for outcome, count in outcomes.items()}
 
     def follow_dropped_spans(self, read: Callable[[], Mapping[str, int]]) -> None:
         """``read``: by the name of the exporter."""

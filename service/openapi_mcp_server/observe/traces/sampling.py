@@ -10,7 +10,6 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 
 import msgspec
 
@@ -211,11 +210,24 @@ class _Applied:
 
 
 def _fits(pattern: str, text: str) -> bool:
-    return pattern == "*" or _compiled(pattern).fullmatch(text) is not None
+    """X-Ray's wildcards: ``*`` is any text, ``?`` any character, case does not matter (Sampling rule options).
 
-
-@lru_cache(256)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """X-Ray's wildcards: ``*`` is any text, ``?`` any character, case does not matter (Sampling rule options)."""
-    wild = "".join({"*": ".*", "?": "."}.get(letter) or re.escape(letter) for letter in pattern)
-    return re.compile(wild, re.IGNORECASE | re.DOTALL)
+    Only the last ``*`` is ever given more text: what an earlier one could take, a later one can. So the time is bounded
+    by the length of the text times that of the pattern, where a regular expression would try every division.
+    """
+    wild, letters = pattern.lower(), text.lower()
+    at = place = 0
+    star, resume = -1, 0
+    while place < len(letters):
+        if at < len(wild) and wild[at] == "*":
+            star, resume = at, place
+            at += 1
+        elif at < len(wild) and wild[at] in ("?", letters[place]):
+            at += 1
+            place += 1
+        elif star >= 0:
+            resume += 1
+            at, place = star + 1, resume
+        else:
+            return False
+    return not wild[at:].strip("*")

@@ -15,6 +15,7 @@ from openapi_mcp_server.openapi.reading.objects import NOTHING, OperationObject
 from openapi_mcp_server.openapi.references.resolve import Located, References
 from openapi_mcp_server.openapi.schemas.conversion import Conversion, Setting
 from openapi_mcp_server.openapi.schemas.directions import Schemas
+from openapi_mcp_server.openapi.schemas.kinds import Family
 from openapi_mcp_server.openapi.schemas.patterns import Patterns
 from openapi_mcp_server.openapi.schemas.requests import RequestConversion
 from openapi_mcp_server.openapi.schemas.responses import ResponseConversion
@@ -91,12 +92,14 @@ class Dialect(Protocol[D]):
 def request_schemas(source: Source, home: str) -> Schemas:
     """The schemas of what is sent."""
     json = source.document.json
-    return _schemas(source, home, RequestConversion, "readOnly", keeps_xml=any(word in json for word in _XML))
+    family = Family(source.references, home) if b'"discriminator"' in json else None
+    keeps_xml = any(word in json for word in _XML)
+    return _schemas(source, home, RequestConversion, "readOnly", family, keeps_xml=keeps_xml)
 
 
 def response_schemas(source: Source, home: str) -> Schemas:
     """The schemas of what comes back."""
-    return _schemas(source, home, ResponseConversion, "writeOnly", keeps_xml=False)
+    return _schemas(source, home, ResponseConversion, "writeOnly", None, keeps_xml=False)
 
 
 def _schemas(
@@ -104,10 +107,11 @@ def _schemas(
     home: str,
     conversion: type[Conversion],
     hiding: Literal["readOnly", "writeOnly"],
+    family: Family | None,
     *,
     keeps_xml: bool,
 ) -> Schemas:
-    schemas = Schemas(source.references, lambda at: conversion(setting, at), home)
+    schemas = Schemas(source.references, lambda at: conversion(setting, at), home, source.notes, family)
     setting = Setting(
         dialect=source.document.dialect,
         names=schemas,

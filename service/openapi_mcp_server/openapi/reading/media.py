@@ -9,15 +9,18 @@ from typing import TypeVar
 import msgspec
 
 from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.grammar import is_token
 from openapi_mcp_server.openapi.model import Body, MediaType, Response, Schema
 from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.reading.encodings import EncodingReader
+from openapi_mcp_server.openapi.reading.examples import examples
 from openapi_mcp_server.openapi.reading.objects import (
     MediaTypeObject,
     RequestBody,
     ResponseObject,
     is_there,
     read,
+    read_map,
     reader,
     written,
 )
@@ -86,6 +89,7 @@ class BodyReader:
             prefix_encoding=self._encodings.by_position(place, declared),
             item_encoding=self._encodings.of_the_rest(place, declared),
             is_stream=is_stream,
+            examples=examples(place, declared.example, declared.examples, self._references),
         )
 
     def _schema(self, at: Located, declared: MediaTypeObject) -> tuple[Schema | None, bool]:
@@ -127,6 +131,7 @@ class ResponseReader:
                 status="",
                 description=written(declared.description),
                 media=tuple(self._media(member, name, is_success=is_success) for name, member in members),
+                headers=header_names(place.member(declared.headers, "headers"), self._notes),
             )
         return known if resolved.description is None else _described(known, resolved.description)
 
@@ -141,6 +146,16 @@ class ResponseReader:
             self._notes.add(error.pointer, "output_dropped", error.problem)
             schema, is_stream = None, is_there(declared.item_schema)
         return MediaType(pointer=place.pointer, name=name, schema=schema, is_stream=is_stream)
+
+
+def header_names(at: Located, notes: Notes) -> tuple[str, ...]:
+    """The names in a ``headers`` map of an answer; Content-Type is ignored there (Response Object)."""
+    try:
+        names = read_map(at)
+    except SpecError as error:
+        notes.add(error.pointer, "response_dropped", error.problem)
+        return ()
+    return tuple(name for name in names if is_token(name) and name.lower() != "content-type")
 
 
 def by_status(

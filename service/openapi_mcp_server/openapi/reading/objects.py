@@ -79,6 +79,9 @@ class ParameterObject(msgspec.Struct, frozen=True, rename="camel"):
     explode: Flag = None
     schema: Raw = NOTHING
     content: RawMap = None
+    spans_segments: Raw = field(default=NOTHING, name="x-multi-segment")
+    example: Raw = NOTHING
+    examples: Raw = NOTHING
     type: Text = None  # of Swagger 2.0, by mistake
 
 
@@ -91,8 +94,12 @@ class ParameterObject2(msgspec.Struct, frozen=True, rename="camel"):
     required: Flag = None
     allow_empty_value: Flag = None
     type: Text = None
+    format: Text = None
     collection_format: Text = None
+    items: Raw = NOTHING
     schema: Raw = NOTHING
+    spans_segments: Raw = field(default=NOTHING, name="x-multi-segment")
+    example: Raw = field(default=NOTHING, name="x-example")
 
 
 class RequestBody(msgspec.Struct, frozen=True):
@@ -105,6 +112,7 @@ class ResponseObject(msgspec.Struct, frozen=True):
     """``schema`` is 2.0's."""
 
     description: Text = None
+    headers: Raw = NOTHING
     content: RawMap = None
     schema: Raw = NOTHING
 
@@ -119,6 +127,8 @@ class Encodings(msgspec.Struct, frozen=True, rename="camel"):
 
 class MediaTypeObject(Encodings, frozen=True, rename="camel"):
     schema: Raw = NOTHING
+    example: Raw = NOTHING
+    examples: Raw = NOTHING
     item_schema: Raw = NOTHING
 
 

@@ -11,6 +11,7 @@ from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import Encoding, Location, Parameter, Schema, Style
 from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.reading.encodings import EncodingReader
+from openapi_mcp_server.openapi.reading.examples import examples
 from openapi_mcp_server.openapi.reading.objects import (
     MediaTypeObject,
     ParameterObject,
@@ -46,7 +47,7 @@ _BESIDE_SCHEMA = frozenset(
 )
 """Of a parameter that is its own schema, what is not of the schema."""
 
-_Value = tuple[Schema, str | None, dict[str, Encoding]]
+_Value = tuple[Schema, str | None, Mapping[str, Encoding], tuple[msgspec.Raw, ...]]
 _parameter = reader(ParameterObject)
 _media_type = reader(MediaTypeObject)
 
@@ -86,7 +87,7 @@ class ParameterReader:
             raise SpecError(at.pointer, "the parameter has no name")
         location = _location(at, declared)
         style, explode = self._style(at, declared, location)
-        schema, content_type, encoding = self._value(at, declared, location)
+        schema, content_type, encoding, shown = self._value(at, declared, location)
         if location == "path" and declared.required is not True:
             self._notes.add(at.pointer, "parameter_repaired", "a path parameter is always required")
         return Parameter(
@@ -99,10 +100,12 @@ class ParameterReader:
             explode=explode,
             allow_reserved=declared.allow_reserved is True,
             allow_empty_value=declared.allow_empty_value is True and location == "query",
+            spans_segments=location == "path" and bytes(declared.spans_segments) == b"true",
             content_type=content_type,
             encoding=encoding,
             description=written(declared.description),
             deprecated=declared.deprecated is True,
+            examples=examples(at, declared.example, declared.examples, self._references) or shown,
         )
 
     def _style(self, at: Located, declared: ParameterObject, location: Location) -> tuple[Style, bool]:
@@ -116,11 +119,11 @@ class ParameterReader:
         return style, style in _EXPLODED if declared.explode is None else declared.explode
 
     def _value(self, at: Located, declared: ParameterObject, location: Location) -> _Value:
-        """The schema, and the media type and encoding of a parameter that is described by ``content``."""
+        """The schema, and media type, encoding and examples of a parameter that is described by ``content``."""
         if is_there(declared.schema) and location != "querystring":
             if declared.content:
                 self._notes.add(at.pointer, "parameter_repaired", "has both schema and content; schema was taken")
-            return self._schemas.read(at.member(declared.schema, "schema")), None, {}
+            return self._schemas.read(at.member(declared.schema, "schema")), None, {}, ()
         if declared.content:
             return self._content(at, declared.content)
         if location == "querystring":
@@ -128,9 +131,9 @@ class ParameterReader:
         if declared.type is not None:
             message = "has its type beside its name, as in Swagger 2.0; that was taken for its schema"
             self._notes.add(at.pointer, "parameter_repaired", message)
-            return self._schemas.read(without(at, _BESIDE_SCHEMA)), None, {}
+            return self._schemas.read(without(at, _BESIDE_SCHEMA)), None, {}, ()
         self._notes.add(at.pointer, "parameter_repaired", "has neither schema nor content; any value was taken")
-        return ANYTHING, None, {}
+        return ANYTHING, None, {}, ()
 
     def _content(self, at: Located, content: dict[str, msgspec.Raw]) -> _Value:
         name, value = next(iter(content.items()))
@@ -139,9 +142,10 @@ class ParameterReader:
         place = self._references.resolve(at.member(value, "content", name)).target
         media = read(_media_type, place)
         encoding = self._encodings.by_name(place, media)
+        shown = examples(place, media.example, media.examples, self._references)
         if not is_there(media.schema):
-            return Schema(msgspec.Raw(b"{}")), name, encoding
-        return self._schemas.read(place.member(media.schema, "schema")), name, encoding
+            return Schema(msgspec.Raw(b"{}")), name, encoding, shown
+        return self._schemas.read(place.member(media.schema, "schema")), name, encoding, shown
 
 
 def _location(at: Located, declared: ParameterObject) -> Location:

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from openapi_mcp_server.errors import SpecError
-from openapi_mcp_server.openapi.model import Parameter
+from openapi_mcp_server.openapi.model import SPANNING, Parameter
 from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.reading.parameters import ANY_TEXT
 
@@ -29,8 +29,15 @@ class PathKey(msgspec.Struct, frozen=True):
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """What is in braces in the path, once each, in order."""
-        return tuple(dict.fromkeys(_VARIABLE.findall(self.path)))
+        """What is in braces in the path, once each, in order, without the mark of `spanning`."""
+        return tuple(dict.fromkeys(found.strip(SPANNING) for found in _VARIABLE.findall(self.path)))
+
+    @property
+    def spanning(self) -> frozenset[str]:
+        """Variables that may be several segments: ``{+name}`` (RFC 6570 section 3.2.3), ``{name+}`` (AWS)."""
+        return frozenset(
+            found.strip(SPANNING) for found in _VARIABLE.findall(self.path) if found != found.strip(SPANNING)
+        )
 
 
 def parsed(key: str, pointer: str, notes: Notes) -> PathKey:
@@ -60,7 +67,8 @@ def fitted(parameters: Iterable[Parameter], key: PathKey, pointer: str, notes: N
     fixed = {piece.partition("=")[0] for piece in key.query.split("&")}
     wire_names = {variable: name for name, variable in key.bound}
     kept: list[Parameter] = []
-    for parameter in parameters:
+    for declared in parameters:
+        parameter = _spanning(declared, key) if SPANNING in key.path else declared
         if (
             parameter.location in {"path", "query"}
             and parameter.name in wire_names
@@ -78,6 +86,14 @@ def fitted(parameters: Iterable[Parameter], key: PathKey, pointer: str, notes: N
     return (*kept, *_undeclared(kept, key, pointer, notes))
 
 
+def _spanning(parameter: Parameter, key: PathKey) -> Parameter:
+    """A parameter of the path as its variable has it; some carry the mark in their own name too."""
+    name = parameter.name.strip(SPANNING)
+    if parameter.location != "path" or name not in key.spanning:
+        return parameter
+    return msgspec.structs.replace(parameter, name=name, spans_segments=True)
+
+
 def _in_query(parameter: Parameter, name: str) -> Parameter:
     """A parameter whose variable stands in the query of the key."""
     if parameter.location == "query":
@@ -92,7 +108,7 @@ def _undeclared(declared: list[Parameter], key: PathKey, pointer: str, notes: No
     missing += [_text(pointer, name, "query") for name, _ in key.bound if ("query", name) not in known]
     for parameter in missing:
         notes.add(pointer, "variable_undeclared", f"{parameter.name!r} has no parameter; any text was taken")
-    return missing
+    return [_spanning(parameter, key) for parameter in missing]
 
 
 def _text(pointer: str, name: str, location: Literal["path", "query"]) -> Parameter:

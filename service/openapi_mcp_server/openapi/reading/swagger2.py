@@ -6,7 +6,7 @@ media types in ``consumes``; ``collectionFormat`` becomes a style.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -16,7 +16,7 @@ from openapi_mcp_server.openapi.model import Body, Encoding, MediaType, Paramete
 from openapi_mcp_server.openapi.pointers import child
 from openapi_mcp_server.openapi.reading import security
 from openapi_mcp_server.openapi.reading.dialect import Parts, Source, request_schemas, response_schemas
-from openapi_mcp_server.openapi.reading.media import by_status
+from openapi_mcp_server.openapi.reading.media import by_status, header_names
 from openapi_mcp_server.openapi.reading.objects import (
     NOTHING,
     OperationObject,
@@ -29,6 +29,7 @@ from openapi_mcp_server.openapi.reading.objects import (
     read_text,
     read_texts,
     reader,
+    without,
     written,
 )
 from openapi_mcp_server.openapi.reading.strays import stray
@@ -50,9 +51,10 @@ _COLLECTIONS: Mapping[str, tuple[Style, bool]] = {
     "multi": ("form", True),
 }
 # What a parameter's object says beside its schema.
-_NOT_SCHEMA = frozenset({"name", "in", "required", "collectionFormat", "allowEmptyValue"})
+_NOT_SCHEMA = frozenset({"name", "in", "required", "collectionFormat", "allowEmptyValue", "x-multi-segment"})
 _SCHEMES = ("https", "http")  # of several, the first
 _FILE = "file"
+_EXAMPLE = "x-example"
 
 _parameter = reader(ParameterObject2)
 _response = reader(ResponseObject)
@@ -69,6 +71,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     schema: Schema | None
     is_file: bool
     encoding: Encoding | None
+    examples: tuple[msgspec.Raw, ...] = ()
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -156,7 +159,9 @@ class Swagger2:
             schema=self.request.read(_without(at, _NOT_SCHEMA | {"description"})),
             style=style,
             explode=explode,
+            inner=tuple(self._inner(at, declared)),
             allow_empty_value=declared.allow_empty_value is True and location == "query",
+            spans_segments=location == "path" and bytes(declared.spans_segments) == b"true",
             description=written(declared.description),
         )
 
@@ -171,10 +176,11 @@ class Swagger2:
             schema=self.request.read(at.member(declared.schema, "schema")) if has_schema else None,
             is_file=False,
             encoding=None,
+            examples=(declared.example,) if is_there(declared.example) else (),
         )
 
     def _form_field(self, at: Located, declared: ParameterObject2, name: str) -> Field:
-        style, explode = self._collection(at, declared)
+        items = read(_parameter, at.member(declared.items, "items")) if is_there(declared.items) else None
         return Field(
             pointer=at.pointer,
             name=name,
@@ -182,9 +188,13 @@ class Swagger2:
             required=declared.required is True,
             description=written(declared.description),
             schema=self.request.read(_without(at, _NOT_SCHEMA)),
-            is_file=declared.type == _FILE,
-            encoding=Encoding(style=style, explode=explode) if declared.type == "array" else None,
+            is_file=_FILE in (declared.type, items and items.type),
+            encoding=self._encoding(at, declared) if declared.type == "array" and not _is_bytes(items) else None,
         )
+
+    def _encoding(self, at: Located, declared: ParameterObject2) -> Encoding:
+        style, explode = self._collection(at, declared)
+        return Encoding(style=style, explode=explode, inner=tuple(self._inner(at, declared)))
 
     def _collection(self, at: Located, declared: ParameterObject2) -> tuple[Style, bool]:
         if declared.collection_format is None:
@@ -195,6 +205,22 @@ class Swagger2:
             self._notes.add(child(at.pointer, "collectionFormat"), "parameter_repaired", message)
             return _COLLECTIONS["csv"]
         return known
+
+    def _inner(self, at: Located, declared: ParameterObject2) -> Iterator[Style]:
+        """The styles of the lists within a list, which have formats of their own (Items Object)."""
+        is_plain = declared.location in {"path", "header"}
+        items = declared.items
+        while is_there(items):
+            at = at.member(items, "items")
+            inner = read(_parameter, at)
+            if inner.type != "array":
+                return
+            style, repeats = self._collection(at, inner)
+            if repeats:
+                message = "collectionFormat 'multi' is not for a list within a list; csv was taken"
+                self._notes.add(child(at.pointer, "collectionFormat"), "parameter_repaired", message)
+            yield "simple" if is_plain and style == "form" else style
+            items = inner.items
 
     def _body(self, operation: OperationObject, at: Located, fields: Sequence[Field]) -> Body | None:
         if not fields:
@@ -247,7 +273,13 @@ class Swagger2:
         if is_there(declared.schema):
             schema, default = self._answer(place.member(declared.schema, "schema")) if is_success else (None, _JSON)
             media = tuple(MediaType(pointer=place.pointer, name=name, schema=schema) for name in produced or (default,))
-        return Response(pointer=place.pointer, status="", description=written(declared.description), media=media)
+        return Response(
+            pointer=place.pointer,
+            status="",
+            description=written(declared.description),
+            media=media,
+            headers=header_names(place.member(declared.headers, "headers"), self._notes),
+        )
 
     def _answer(self, at: Located) -> tuple[Schema | None, str]:
         """An answer's schema, and its media type where ``produces`` is silent. A file has no schema."""
@@ -261,7 +293,7 @@ class Swagger2:
 
     def _is_file(self, schema: Located) -> bool:
         members = opened(self._references.beyond_aliases(schema).json)
-        return isinstance(members, dict) and text_in(members.get("type", NOTHING)) == _FILE
+        return isinstance(members, dict) and _FILE in {text_in(members.get(key, NOTHING)) for key in ("type", "format")}
 
     def _own_servers(self, operation: OperationObject, at: Located) -> tuple[str, ...]:
         if operation.schemes and not set(_SCHEMES).intersection(_names(operation.schemes)):
@@ -295,7 +327,9 @@ def _plain_body(field: Field, consumed: Sequence[str]) -> Body:
         pointer=field.pointer,
         required=field.required,
         description=field.description,
-        media=tuple(MediaType(pointer=field.pointer, name=name, schema=field.schema) for name in names),
+        media=tuple(
+            MediaType(pointer=field.pointer, name=name, schema=field.schema, examples=field.examples) for name in names
+        ),
     )
 
 
@@ -310,9 +344,18 @@ def _form_schema(fields: Sequence[Field]) -> Schema:
     return Schema(msgspec.Raw(msgspec.json.encode(schema)), tuple(sorted(refs)))
 
 
+def _is_bytes(items: ParameterObject2 | None) -> bool:
+    """Whether a list is one of files, each a part of its own whatever the list's format is."""
+    return items is not None and (_FILE in {items.type, items.format} or items.format == "binary")
+
+
 def _without(at: Located, keys: frozenset[str]) -> Located:
-    """An object less some of its members, at the same place."""
-    members = {name: value for name, value in read_map(at).items() if name not in keys}
+    """The schema among a parameter's members; an example under the name that 2.0 leaves for it."""
+    schema = without(at, keys)
+    members = read_map(schema)
+    if _EXAMPLE not in members:
+        return schema
+    members.setdefault("example", members.pop(_EXAMPLE))
     return Located(at.pointer, msgspec.Raw(msgspec.json.encode(members)), at.base)
 
 

@@ -37,6 +37,11 @@ _LEADS_OUT = re.compile(rb'\$ref":"[^#]')
 _IDENTIFIER = re.compile(rb'"\$(?:id|self)":"([^"\\]+)"')
 # RFC 3986 section 4.2: a scheme, an authority or an absolute path make a reference none that is relative to the file.
 _ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/?]")
+_OF_SECTIONS = {
+    "#/definitions": re.compile(rb'"\$ref":"#/definitions/([^"/\\]*)'),
+    "#/components/schemas": re.compile(rb'"\$ref":"#/components/schemas/([^"/\\]*)'),
+}
+"""References to schemas, by the place where a dialect keeps them; their names."""
 _NOT_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 _SCHEMA_HOLDERS = frozenset(
@@ -342,8 +347,7 @@ def _identifiers(json: bytes) -> frozenset[str]:
 
 
 def _referred(json: bytes, home: str) -> set[str]:
-    found = re.findall(rb'"\$ref":"' + re.escape(home.encode()) + rb'/([^"/\\]*)', json)
-    return {unquote(name.decode()) for name in found}
+    return {unquote(name.decode()) for name in _OF_SECTIONS[home].findall(json)}
 
 
 def _merged(

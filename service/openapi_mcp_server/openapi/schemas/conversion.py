@@ -40,10 +40,11 @@ _KEPT_BESIDE_REFERENCE = frozenset(
 class Names(Protocol):
     """Where definitions get their names."""
 
-    def name_of(self, reference: str, base: str, where: Callable[[], str]) -> str:
+    def name_of(self, reference: str, base: str, where: Callable[[], str], *, within: str) -> str:
         """The name in ``#/$defs/`` of what a reference leads to; raises SpecError if that is nowhere.
 
         ``where`` gives the pointer of the object that holds the reference; it is needed for that error only.
+        ``within`` is the pointer of the schema that is made of what it leads to; empty where it is a value of its own.
         """
         ...
 
@@ -62,11 +63,13 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 class Conversion:
     """One schema on its way. ``refs`` are the definitions it refers to, ``in_place`` those that see its own value
     again (through ``allOf`` and the like, not through properties or items), as often as they do.
+    ``is_unsettled``: what it means depends on what it refers to.
     """
 
     def __init__(self, setting: Setting, at: Located) -> None:
         self.refs: dict[str, None] = {}
         self.in_place: list[str] = []
+        self.is_unsettled = False
         self._setting = setting
         self._at = at
         self._is_old = setting.dialect in {"2.0", "3.0"}
@@ -126,7 +129,8 @@ class Conversion:
         reference = self._referred(schema)
         if reference is None:
             return None
-        name = self._setting.names.name_of(reference, self._base, self._pointer)
+        within = self._at.pointer if self._is_in_place and self._path else ""
+        name = self._setting.names.name_of(reference, self._base, self._pointer, within=within)
         self.refs[name] = None
         if self._is_in_place:
             self.in_place.append(name)

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import msgspec
 
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import Schema
-from openapi_mcp_server.openapi.pointers import tokens
+from openapi_mcp_server.openapi.notes import Notes
+from openapi_mcp_server.openapi.pointers import child, tokens
 from openapi_mcp_server.openapi.references.resolve import Located, References, decoded
 from openapi_mcp_server.openapi.schemas.conversion import Conversion
+from openapi_mcp_server.openapi.schemas.kinds import MAX_KINDS, Family, Kinds, described
+from openapi_mcp_server.openapi.schemas.settling import Path, Settling
 
 MAX_IN_PLACE = 10_000
 """Schemas that one value may have to be checked against, references followed: an ``allOf`` that names the next one
@@ -25,6 +27,11 @@ twice is 2²⁰ of them after twenty steps. jsonschema-rs takes 36 ns for each."
 MAX_INNER_BYTES = 32 * 1024 * 1024
 """Bytes of definitions inside others (``#/components/schemas/Tag/allOf/0``), each of which is converted again."""
 
+_MERGED = "a part of allOf closes itself against the properties of another; all parts were taken for one object"
+
+_ROOT = Located("", msgspec.Raw())
+_WITH_KINDS = ".any"
+"""Ends the name of a base together with all that is made of it."""
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _HASHED = re.compile(r"-[0-9a-f]{10}$")
 _NOT_NAME = re.compile(r"[^A-Za-z0-9._-]+")
@@ -34,10 +41,18 @@ _NAME_CHARACTERS = 60
 class Schemas:
     """The schemas of requests or of answers.
 
-    ``conversion`` makes one from where it stands; ``home`` is where the dialect keeps the named ones.
+    ``conversion`` makes one from where it stands; ``home`` is where the dialect keeps the named ones,
+    ``family`` which of them stand for others too.
     """
 
-    def __init__(self, references: References, conversion: Callable[[Located], Conversion], home: str) -> None:
+    def __init__(
+        self,
+        references: References,
+        conversion: Callable[[Located], Conversion],
+        home: str,
+        notes: Notes,
+        family: Family | None = None,
+    ) -> None:
         self._references = references
         self._home = home
         self._conversion = conversion
@@ -50,6 +65,11 @@ class Schemas:
         self._weights: dict[str, int] = {}
         self._faults: dict[str, SpecError] = {}
         self._inner_bytes = 0
+        self._choices: list[tuple[str, str, Kinds]] = []
+        self._unsettled: set[str] = set()
+        self._settling = Settling(self._converted)
+        self._notes = notes
+        self._family = family
 
     def read(self, at: Located) -> Schema:
         """The schema at a place; raises SpecError if it or one that it leads to cannot be used."""
@@ -59,6 +79,8 @@ class Schemas:
         self._convert_pending()
         for name in conversion.refs:
             self._refuse_spoilt(name)
+        if conversion.is_unsettled:
+            schema = self._settled(schema, at)
         if 1 + sum(map(self._weigh, conversion.in_place)) > MAX_IN_PLACE:
             raise _too_heavy(at)
         return schema
@@ -67,17 +89,44 @@ class Schemas:
         """What the schemas that were read lead to, by name."""
         return {name: schema for name, schema in self._converted.items() if name not in self._faults}
 
-    def name_of(self, reference: str, base: str, where: Callable[[], str]) -> str:
+    def name_of(self, reference: str, base: str, where: Callable[[], str], *, within: str) -> str:
         """See `openapi_mcp_server.openapi.schemas.conversion.Names`."""
         name = self._names.get((base, reference))
         if name is None:
             origin = Located(where(), msgspec.Raw(), base)
             target = self._references.beyond_aliases(self._references.find(reference, origin))
-            name = self._names[base, reference] = definition_name(target.pointer, self._home)
-            if name not in self._targets:
-                self._targets[name] = target
-                self._pending.append(name)
+            name = self._names[base, reference] = self._named(target)
+        kinds = self._family.kinds(self._targets[name]) if self._family else None
+        return name if kinds is None or within in kinds.made_of_it else self._named_with_kinds(name, kinds)
+
+    def _named(self, target: Located) -> str:
+        """The name of a schema, which is converted when its turn comes."""
+        name = definition_name(target.pointer, self._home)
+        if name not in self._targets:
+            self._targets[name] = target
+            self._pending.append(name)
         return name
+
+    def _named_with_kinds(self, base: str, kinds: Kinds) -> str:
+        """The name of a base together with all that is made of it."""
+        name = self._names.get((base, _WITH_KINDS))
+        if name is None:
+            name = f"{base}{_WITH_KINDS}"
+            while self._is_taken(name):
+                name += "_"
+            self._names[base, _WITH_KINDS] = name
+            self._targets[name] = self._targets[base]
+            self._choices.append((name, base, kinds))
+            for target in kinds.values.values() if len(kinds.values) <= MAX_KINDS else ():
+                self._named(target)
+        return name
+
+    def _is_taken(self, name: str) -> bool:
+        try:
+            self._references.find(f"{self._home}/{name}", _ROOT)
+        except SpecError:
+            return False
+        return True
 
     def _convert_pending(self) -> None:
         """Convert what references have led to since; a list, not recursion, since they may be 10,000 in a row."""
@@ -89,9 +138,38 @@ class Schemas:
                 self._convert(name)
             except SpecError as error:
                 self._fail(name, error)
+        fresh += self._convert_choices()
         for name in fresh:
             if name not in self._faults and self._weigh(name) > MAX_IN_PLACE:
                 self._fail(name, _too_heavy(self._targets[name]))
+        for name in fresh:
+            if name in self._unsettled and name not in self._faults:
+                self._converted[name] = self._settled(self._converted[name], self._targets[name])
+
+    def _settled(self, schema: Schema, at: Located) -> Schema:
+        def tell(path: Path) -> None:
+            self._notes.add(child(at.pointer, *path), "schema_repaired", _MERGED)
+
+        return self._settling.settled(schema, tell)
+
+    def _convert_choices(self) -> list[str]:
+        """The bases with their kinds, less those kinds that cannot be used."""
+        made = []
+        while self._choices:
+            name, base, kinds = self._choices.pop()
+            if error := self._faults.get(base):
+                self._fail(name, error)
+                continue
+            named = {kind: definition_name(target.pointer, self._home) for kind, target in kinds.values.items()}
+            usable = {
+                kind: each for kind, each in named.items() if each in self._converted and each not in self._faults
+            }
+            self._converted[name] = schema = described(base, kinds, usable)
+            self._in_place[name] = list(schema.refs)
+            for ref in schema.refs:
+                self._referrers.setdefault(ref, []).append(name)
+            made.append(name)
+        return made
 
     def _convert(self, name: str) -> None:
         target = self._targets[name]
@@ -102,6 +180,8 @@ class Schemas:
         conversion = self._conversion(target)
         self._converted[name] = _encoded(conversion, target)
         self._in_place[name] = conversion.in_place
+        if conversion.is_unsettled:
+            self._unsettled.add(name)
         for ref in conversion.refs:
             self._referrers.setdefault(ref, []).append(name)
         for ref in conversion.refs:
@@ -155,100 +235,3 @@ def _encoded(conversion: Conversion, at: Located) -> Schema:
 
 def _too_heavy(at: Located) -> SpecError:
     return SpecError(at.pointer, f"combines more than {MAX_IN_PLACE:,} schemas for one value")
-
-
-def top_level(schema: Schema, definitions: Mapping[str, Schema]) -> dict[str, Any]:
-    """The outermost level of a schema as one object: references and ``allOf`` at its root followed and merged.
-
-    What is below stays as it is and may hold ``$ref: "#/$defs/NAME"``. What cannot be merged stays in ``allOf``.
-    ``{}`` where anything goes. Each definition counts once, so that cycles and repetitions end.
-    """
-    root = msgspec.json.decode(schema.json)
-    if not _MERGED.isdisjoint(root):
-        return _Merge(definitions).merged(root)
-    level: dict[str, Any] = root
-    return level
-
-
-_MERGED = frozenset({"$ref", "allOf"})
-_FIRST_COUNTS = frozenset({"title", "description", "default", "deprecated", "examples", "xml"})
-_LINKED = frozenset(
-    {
-        "if", "then", "else", "items", "prefixItems", "contains", "minContains", "maxContains", "patternProperties",
-        "unevaluatedItems", "unevaluatedProperties",
-    }
-)  # fmt: skip
-"""Keywords that mean nothing without each other (2020-12 core, sections 10.2.2 and 10.3, and section 11)."""
-
-
-class _Merge:
-    def __init__(self, definitions: Mapping[str, Schema]) -> None:
-        self._definitions = definitions
-        self._level: dict[str, Any] = {}
-        self._rest: list[dict[str, Any]] = []
-
-    def merged(self, root: dict[str, Any]) -> dict[str, Any]:
-        waiting = [root]
-        seen = set()
-        while waiting:
-            part = dict(waiting.pop())
-            reference, members = part.pop("$ref", None), part.pop("allOf", [])
-            self._add(part)
-            waiting += reversed(members)
-            if reference is not None and reference not in seen:
-                seen.add(reference)
-                waiting.append(msgspec.json.decode(self._definitions[reference.removeprefix("#/$defs/")].json))
-        return self._level | ({"allOf": self._rest} if self._rest else {})
-
-    def _add(self, part: dict[str, Any]) -> None:
-        clashing = self._clashing(part)
-        for keyword, value in part.items():
-            if keyword not in clashing:
-                self._level[keyword] = self._united(keyword, self._level.get(keyword), value)
-        if clashing:
-            self._rest.append({keyword: part[keyword] for keyword in clashing})
-
-    def _clashing(self, part: dict[str, Any]) -> list[str]:
-        """The keywords of a part that cannot join the level."""
-        linked = not _LINKED.isdisjoint(part) and not _LINKED.isdisjoint(self._level)
-        return [
-            keyword
-            for keyword, value in part.items()
-            if (linked and keyword in _LINKED)
-            or (keyword in self._level and self._united(keyword, self._level[keyword], value) is None)
-        ]
-
-    def _united(self, keyword: str, one: Any, other: Any) -> Any:  # noqa: ANN401 - values of any keyword
-        """The value that says what both say; None if there is none."""
-        if one is None or one == other or keyword in _FIRST_COUNTS:
-            return other if one is None else one
-        match keyword:
-            case "properties":
-                return one | {name: _both(one.get(name), value) for name, value in other.items()}
-            case "required":
-                return list(dict.fromkeys([*one, *other]))
-            case "type":
-                return _common_type(one, other)
-            case "additionalProperties":
-                return _common_rest(one, other)
-            case _:
-                return None
-
-
-def _both(one: dict[str, Any] | None, other: dict[str, Any]) -> dict[str, Any]:
-    return other if one is None or one == other else {"allOf": [one, other]}
-
-
-def _common_rest(one: Any, other: Any) -> dict[str, Any] | bool:  # noqa: ANN401 - a schema or false
-    """What the unnamed properties of the whole may be: each part alone would speak of the other's properties too."""
-    if one is False or other is False:
-        return False
-    return _both(one, other) if one and other else {}
-
-
-def _common_type(one: str | list[str], other: str | list[str]) -> str | list[str] | None:
-    """The types that both admit; a whole number is a number."""
-    first, second = ([each] if isinstance(each, str) else each for each in (one, other))
-    common = [name for name in first if name in second or (name == "integer" and "number" in second)]
-    common += [name for name in second if name == "integer" and name not in common and "number" in first]
-    return (common[0] if len(common) == 1 else common) or None

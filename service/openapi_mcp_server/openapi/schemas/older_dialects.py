@@ -13,11 +13,24 @@ from openapi_mcp_server.openapi.schemas.keywords import as_text, fits
 
 _MAPPED_KINDS = 20
 """Entries of a discriminator's mapping that are told."""
-_KIND_CHARACTERS = 60
+_KIND_CHARACTERS = 300
+"""A kind is told whole, as long as it is a name."""
 _ANNOTATIONS = ("title", "description", "default", "deprecated", "examples", "xml")
 _APPLICATORS = frozenset({"$ref", "allOf", "anyOf", "oneOf", "not", "if", "const"})
 _CHOICES = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
+_CHOICES_OF_KINDS = frozenset({"anyOf", "oneOf"})
 _BOUNDS = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
+
+
+def be_file(schema: dict[str, Any]) -> None:
+    """An object with ``format: file`` is a file as AutoRest and Azure write one; with ``binary`` as well, since
+    bytes are no JSON object. ``type: file`` of 2.0 has become a string before.
+    """
+    declared = schema.get("type")
+    types = declared if isinstance(declared, list) else [declared]
+    is_file = schema["format"] == "file" or (schema["format"] == "binary" and "object" in types)
+    if is_file and "properties" not in schema and not {"object", "string"}.isdisjoint(types):
+        schema |= {"type": ["string", "null"] if "null" in types else "string", "format": "binary"}
 
 
 def separate_bounds(schema: dict[str, Any]) -> None:
@@ -69,11 +82,13 @@ def nullable(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def tell_kinds(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
-    """Say in words which value of which property selects which schema: 2020-12 has no keyword for it."""
+    """Say in words which value of which property selects which of the choices: 2020-12 has no keyword for it."""
     discriminator = declared["discriminator"]
     if not isinstance(discriminator, Mapping) or not isinstance(name := discriminator.get("propertyName"), str):
         return
     mapping = discriminator.get("mapping")
+    if _CHOICES_OF_KINDS.isdisjoint(declared):
+        return  # see `openapi_mcp_server.openapi.schemas.kinds`
     if isinstance(mapping, Mapping) and mapping:
         kinds = [f"{kind} → {_last(target)}" for kind, target in mapping.items() if isinstance(target, str)]
     else:

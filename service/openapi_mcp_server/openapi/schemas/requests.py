@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from openapi_mcp_server.openapi.schemas import older_dialects
+from openapi_mcp_server.openapi.schemas import habits, older_dialects
 from openapi_mcp_server.openapi.schemas.choices import admit_several, may_overlap
 from openapi_mcp_server.openapi.schemas.conversion import TYPES, Conversion, JsonSchema, kind_of
 from openapi_mcp_server.openapi.schemas.keywords import PLAIN, as_text, is_list_of_names, is_number, is_shallow
@@ -20,6 +20,8 @@ _EXAMPLE_BYTES = 200
 _EXAMPLES = 3
 _STAYING = frozenset({"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas"})
 """Keywords whose schemas see the same value again (2020-12 core, section 10.2)."""
+_CLOSING = frozenset({"additionalProperties", "unevaluatedProperties", "items", "unevaluatedItems"})
+_NOTHING: JsonSchema = {"not": {}}
 _XML_FIELDS = frozenset({"name", "namespace", "prefix", "attribute", "wrapped", "nodeType"})
 _NO_NAMES: frozenset[str] = frozenset()
 
@@ -52,6 +54,8 @@ class RequestConversion(Conversion):
 
     def _finished(self, schema: dict[str, Any], strict: JsonSchema) -> JsonSchema:
         """What only the whole schema object can tell."""
+        if "format" in strict:
+            older_dialects.be_file(strict)
         if "enum" in strict and (repair := older_dialects.fit_enumeration(strict)):
             self._note("schema_repaired", repair, "enum")
         if "exclusiveMinimum" in strict or "exclusiveMaximum" in strict:
@@ -61,9 +65,20 @@ class RequestConversion(Conversion):
         if "discriminator" in schema:
             older_dialects.tell_kinds(schema, strict)
             older_dialects.open_to_kinds(strict)
+        strict = self._plainly(strict)
+        self.is_unsettled = self.is_unsettled or "allOf" in strict or ("default" in strict and "$ref" in strict)
         if schema.get("nullable") is True or schema.get("x-nullable") is True:
-            return older_dialects.nullable(strict)
+            strict = older_dialects.nullable(strict)
+        if "default" in strict and habits.refuses_default(strict):
+            habits.tell_default(strict)
         return strict
+
+    def _plainly(self, strict: JsonSchema) -> JsonSchema:
+        """The same with what goes without saying."""
+        habits.tell_rest(strict)
+        plain = habits.tell_type(habits.flat(strict))
+        habits.tell_types_of_choices(plain)
+        return plain
 
     def _loses_properties(self, choices: list[object]) -> bool:
         """Whether one of several choices hides properties: they may be what told it from the others."""
@@ -76,14 +91,14 @@ class RequestConversion(Conversion):
         # Unquoted in YAML, the type null is the value null.
         names = ["null" if each is None else each for each in value] if isinstance(value, list) else [value]
         known = list(dict.fromkeys(name for name in names if isinstance(name, str) and name in TYPES))
-        if len(known) < len(names) and value is not None:
+        if len(known) < len(set(map(as_text, names))) and value is not None:
             self._note("keyword_dropped", f"{as_text(value)} is not a type of JSON Schema", keyword)
         if known:
             strict[keyword] = known if len(known) > 1 else known[0]
 
     def _enum(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if isinstance(value, list) and value and is_shallow(value):
-            strict[keyword] = value
+            strict[keyword] = habits.unique(value)
         else:
             self._note_wrong(keyword, "an array of one value or more", value)
 
@@ -141,7 +156,7 @@ class RequestConversion(Conversion):
         converted = self._below(value, keyword, stays=keyword in _STAYING)
         if converted is not None:
             # Where false is the usual word, it stays: catalog and clients look for it.
-            strict[keyword] = False if value is False else converted
+            strict[keyword] = False if value is False or (keyword in _CLOSING and converted == _NOTHING) else converted
 
     def _list(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if not isinstance(value, list):

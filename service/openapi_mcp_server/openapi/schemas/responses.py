@@ -30,6 +30,7 @@ class ResponseConversion(Conversion):
             loose["$ref"] = reference
         self._add_members(schema, loose)
         self._add_combined(schema, loose)
+        self.is_unsettled = self.is_unsettled or "allOf" in loose
         return loose
 
     def _add_members(self, schema: dict[str, Any], loose: dict[str, Any]) -> None:

@@ -29,7 +29,8 @@ _KEY_END = b'":'
 # What becomes `":` only once it is decoded: an escaped quote, or an escaped colon at the beginning of a string.
 _HIDDEN_KEY_END = re.compile(rb"\\u00(?:22|3[aA])")
 
-_KEY_OR_BRACE = re.compile(rb'"(?P<text>[^"\\]*+(?>(?:\\.[^"\\]*+)*))"(?P<key>[ \t\r\n]*:)?|[{}]', re.DOTALL)
+# A string without an end, which valid JSON does not have, is taken whole: else each of its quotes would begin a search.
+_KEY_OR_BRACE = re.compile(rb'"(?P<text>[^"\\]*+(?>(?:\\.[^"\\]*+)*))(?:"(?P<key>[ \t\r\n]*+:)?)?|[{}]', re.DOTALL)
 _BYTE = re.compile(r"^(?:JSON is malformed: )?(?P<problem>.*) \(byte (?P<offset>[0-9]+)\)$")
 _TRUNCATED = "Input data was truncated"
 

@@ -22,6 +22,7 @@ from openapi_mcp_server.openapi.text.yaml.blocks import Blocks
 
 _SEPARATORS = (b"\n", b",", b"[", b"{", b"- ")
 _PROLOGUE = re.compile(rb"(?>(?:[ \t]*(?:#[^\n]*)?\n|%[^\n]*\n)*)(?P<mark>---(?=[ \t\n]))?")
+_DIRECTIVE = re.compile(rb"^%", re.MULTILINE)
 _TAG_DIRECTIVE = re.compile(rb"^%TAG", re.MULTILINE)
 _EMPTY_DOCUMENTS = re.compile(rb"(?>(?:(?:---|\.\.\.)(?=\s)|#[^\n]*|\s)*)")
 
@@ -57,4 +58,4 @@ def _without_prologue(text: bytes) -> bytes:
     if directive := _TAG_DIRECTIVE.search(found[0]):
         raise SpecError(place(text, directive.start()), "the directive %TAG is not supported")
     mark = b"   " if found["mark"] else b""
-    return re.sub(rb"^%", b"#", found[0].removesuffix(b"---"), flags=re.MULTILINE) + mark + text[found.end() :]
+    return _DIRECTIVE.sub(b"#", found[0].removesuffix(b"---")) + mark + text[found.end() :]

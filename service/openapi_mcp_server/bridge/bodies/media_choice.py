@@ -1,0 +1,174 @@
+"""Which of the media types of a body are offered, in which order, and what each is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import assert_never
+
+import msgspec
+
+from openapi_mcp_server.bridge.bodies import writers
+from openapi_mcp_server.bridge.media.table import Kind, essence, is_json, is_signed, is_xml
+from openapi_mcp_server.bridge.media.types import KINDS
+from openapi_mcp_server.bridge.model import BodyWriter
+from openapi_mcp_server.bridge.schemas.edits import removable_parts
+from openapi_mcp_server.bridge.schemas.shapes import Outline, may_be, outline_of
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.model import Body, MediaType, Schema
+
+MAX_MEDIA_TYPES = 16
+"""Media types that one tool offers; some documents list every one that is registered."""
+_UNDESCRIBED: Mapping[Kind, bytes] = {
+    "json": b"{}",
+    "form": b'{"type":"object"}',
+    "multipart": b'{"type":"object"}',
+    "text": b'{"type":"string"}',
+}
+"""What a body without a schema can be made from."""
+
+
+_JSON = "application/json"
+_TEXT = Schema(msgspec.Raw(b'{"type":"string"}'))
+_OPERATIONS = b'{"type":"array","items":{"type":"object"},"description":"JSON Patch (RFC 6902)"}'
+_SAYING = frozenset({"properties", "anyOf", "oneOf", "allOf", "enum"})
+_PATCHES = {"application/json-patch+json": "array", "application/merge-patch+json": "object"}
+"""The two kinds of patch, and the JSON type of each."""
+
+
+class Usable(msgspec.Struct, frozen=True):
+    media: MediaType
+    kind: Kind
+    write: BodyWriter
+
+
+class Found(msgspec.Struct):
+    usable: list[Usable]
+    unusable: list[SpecError]
+    repaired: list[SpecError]
+
+
+def sorted_out(body: Body, schemas: Mapping[str, Schema]) -> Found:
+    """The media types that can be written, the preferred first, and what is wrong with the others."""
+    found = Found([], [], [])
+    failed: list[tuple[MediaType, SpecError]] = []
+    for media in body.media:
+        try:
+            found.usable.append(_usable(media, schemas))
+        except SpecError as error:
+            failed.append((media, error.kept()))
+    if failed and not any(map(_is_meant, found.usable)):
+        failed = _taken_as_they_are(failed, schemas, found)
+    found.unusable += [error for _, error in failed]
+    if not found.usable:
+        raise found.unusable[0].kept() if failed else SpecError(body.pointer, "the body has no media type")
+    found.usable.sort(key=lambda each: (KINDS.index(each.kind), _is_other_patch(each, schemas)))
+    if len(found.usable) > MAX_MEDIA_TYPES:
+        message = f"of {len(found.usable)} media types the first {MAX_MEDIA_TYPES} are offered"
+        found.unusable.append(SpecError(body.pointer, message))
+        del found.usable[MAX_MEDIA_TYPES:]
+    return found
+
+
+def _usable(media: MediaType, schemas: Mapping[str, Schema]) -> Usable:
+    return Usable(media, *writers.kind_and_writer(media, schemas))
+
+
+def _is_meant(usable: Usable) -> bool:
+    """Whether the author surely thought of this type for this schema: of the types of an upload, as Google's documents
+    have them for an object, one may end in ``+xml`` by chance.
+    """
+    return usable.kind != "xml" or essence(usable.media.name) in {"application/xml", "text/xml"}
+
+
+def _taken_as_they_are(
+    failed: Sequence[tuple[MediaType, SpecError]], schemas: Mapping[str, Schema], found: Found
+) -> list[tuple[MediaType, SpecError]]:
+    """Types that cannot carry their schema's values, but text or bytes that somebody else has made; returns the rest.
+
+    An object is sent as JSON beside them, unless they are XML: nothing else is as likely to be understood.
+    """
+    rest = []
+    for media, error in failed:
+        try:
+            usable = _usable(msgspec.structs.replace(media, schema=_TEXT if is_xml(media.name) else None), schemas)
+        except SpecError:
+            usable = None
+        if usable is None or usable.kind not in {"xml", "text", "binary"}:
+            rest.append((media, error))
+            continue
+        found.usable.append(usable)
+        taken = "bytes" if usable.kind == "binary" else "texts"
+        found.repaired.append(SpecError(media.pointer, f"{error.problem}; {taken} are sent as they are given"))
+        if usable.kind != "xml" and not any(each.kind == "json" for each in found.usable):
+            found.usable.append(_usable(msgspec.structs.replace(media, name=_JSON), schemas))
+            found.repaired.append(SpecError(media.pointer, f"values that are no {taken} are sent as {_JSON}"))
+    return rest
+
+
+def _is_other_patch(usable: Usable, schemas: Mapping[str, Schema]) -> bool:
+    """A JSON Patch is a list (RFC 6902 section 3), a merge patch nearly always an object (RFC 7396 section 1)."""
+    wanted = _PATCHES.get(essence(usable.media.name))
+    return wanted is not None and not may_be(outline_of(usable.media.schema, schemas), wanted)
+
+
+def by_type(usable: Sequence[Usable], schemas: Mapping[str, Schema]) -> dict[type, BodyWriter]:
+    """The first writer that takes a list, and so on, where that is not the first of all."""
+    found: dict[type, BodyWriter] = {}
+    outlines = [(each, _outline_of_value(each, schemas)) for each in usable] if len(usable) > 1 else []
+    for python_type, json_type in ((dict, "object"), (list, "array"), (str, "string")):
+        first = next((each for each, outline in outlines if may_be(outline, json_type)), None)
+        if first is not None and first is not usable[0]:
+            found[python_type] = first.write
+    return found
+
+
+def _outline_of_value(usable: Usable, schemas: Mapping[str, Schema]) -> Outline:
+    refs = () if usable.media.schema is None else usable.media.schema.refs
+    return outline_of(Schema(msgspec.Raw(value_of(usable, schemas)), refs), schemas)
+
+
+def value_of(usable: Usable, schemas: Mapping[str, Schema]) -> bytes:
+    """The schema of the JSON value that the writer of this media type takes."""
+    media = usable.media
+    documented = None if media.schema is None else bytes(media.schema.json)
+    if documented and is_merge_patch(media):
+        documented = removable_parts(documented)
+    if media.is_stream:
+        return _list_of(documented)
+    match usable.kind:
+        case "xml":
+            text = b'{"type":"string","description":"XML"}'
+            return text if media.schema is _TEXT else _any_of(text, documented or b'{"type":"object"}')
+        case "lines":  # before 3.2 many documents describe one line
+            is_whole = outline_of(media.schema, schemas).get("type") == "array"
+            return documented if documented and is_whole else _list_of(documented)
+        case "binary":
+            own = b'{"type":"string"}'
+            return _any_of(own, b'{"type":"object"}', _list_of(None)) if is_json(media.name) else own
+        case "text" if is_signed(essence(media.name)):
+            return b'{"type":"string"}'
+        case "json" | "form" | "multipart" | "text":
+            is_patch = usable.kind == "json" and _is_any_patch(media, schemas)
+            return _OPERATIONS if is_patch else documented or _UNDESCRIBED[usable.kind]
+        case unknown:
+            assert_never(unknown)
+
+
+def is_merge_patch(media: MediaType) -> bool:
+    return essence(media.name) == "application/merge-patch+json"
+
+
+def _any_of(*schemas: bytes) -> bytes:
+    return b'{"anyOf":[' + b",".join(schemas) + b"]}"
+
+
+def _is_any_patch(media: MediaType, schemas: Mapping[str, Schema]) -> bool:
+    """Whether a JSON Patch has a schema that says nothing: one for all kinds of patch, an object, as Kubernetes has."""
+    if essence(media.name) != "application/json-patch+json":
+        return False
+    outline = outline_of(media.schema, schemas)
+    return outline.get("type", "object") == "object" and _SAYING.isdisjoint(outline)
+
+
+def _list_of(item: bytes | None) -> bytes:
+    return b'{"type":"array","items":' + (item or b"{}") + b"}"

@@ -1,0 +1,203 @@
+"""A schema of arguments in words that clients take: arguments are checked by the schema itself, clients list these.
+
+Frameworks that make classes or functions of tools lose a tool, or the whole list, for what is legal JSON Schema: of 30
+that were tried, four for ``type: [string, null]``, four for schemas that lead to themselves, two for a pattern that
+their own engine does not read, and model APIs refuse lists that do not say what is in them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from openapi_mcp_server.bridge import text
+from openapi_mcp_server.bridge.schemas.definitions import Definitions
+from openapi_mcp_server.bridge.schemas.edits import bare, decode, encode, rewritten
+from openapi_mcp_server.openapi.model import Schema
+from openapi_mcp_server.openapi.schemas.merging import top_level
+
+_ANNOTATIONS = frozenset({"title", "description", "default", "deprecated", "examples"})
+_BESIDE_REFERENCE = frozenset({"$ref", "description", "default"})
+"""What clients that resolve references keep beside one."""
+
+_FORMATS = frozenset(
+    {
+        "date-time", "date", "time", "duration", "email", "idn-email", "hostname", "idn-hostname", "ipv4", "ipv6",
+        "uri", "uri-reference", "uri-template", "iri", "iri-reference", "uuid", "json-pointer",
+        "relative-json-pointer", "regex", "int32", "int64", "float", "double", "password",
+    }
+)  # fmt: skip
+"""JSON Schema 2020-12 validation, section 7.3, and those of OpenAPI's registry that validators know."""
+_ENCODINGS = {"byte": "base64", "binary": "base64", "base64": "base64", "base64url": "base64url"}
+"""Formats of bytes that arguments have as text."""
+_NO_NEWS = frozenset(
+    {"", "string", "text", "str", "integer", "int", "number", "boolean", "bool", "object", "array", "file"}
+)
+"""What people write for a format that says no more than the type."""
+_FORMAT_CHARACTERS = 60
+_PATTERN_CHARACTERS = 120
+
+_OTHER_FORMAT = re.compile(rb'"format":(?!"(?:' + "|".join(sorted(_FORMATS)).encode() + rb')")')
+_BARE_LIST = re.compile(rb'"type":"array"(?!,"items":)')
+_DESCRIBED = rb'"description":"(?:[^"\\]|\\.)*"'
+_ALONE = re.compile(
+    rb"\{(?:" + _DESCRIBED + rb',)?"\$ref":"#/\$defs/[A-Za-z0-9._-]+"(?:,' + _DESCRIBED + rb")?(?:\}|,\"default\":)"
+)
+"""A reference with nothing beside it that is not taken everywhere."""
+
+_READ_EVERYWHERE = re.compile(
+    r"""(?:
+        (?: [^\\\[\](){}*+?|^$]                             # a character that means itself
+          | \\(?: [dDsSwWnrtfv^$\\.*+?()\[\]{}|/]
+                | x[0-9A-Fa-f]{2} | u[0-9A-Fa-f]{4} )
+          | \[ \^? -? (?: (?: [^\\\[\]&~^-]                # a set: characters and ranges of them, classes on their own
+                            | \\[nrtfv\\.*+?()\[\]{}|/^$-]
+                            | \\x[0-9A-Fa-f]{2} | \\u[0-9A-Fa-f]{4} )
+                          (?: - (?: [^\\\[\]&~^-] | \\[nrtfv\\.*+?()\[\]{}|/^$-]
+                                  | \\x[0-9A-Fa-f]{2} | \\u[0-9A-Fa-f]{4} ) )?
+                        | & (?!&) | ~ (?!~) | \^ | \\[dDsSwW] (?!-[^\]]) )* -? \]
+          | \)
+        ) (?: (?: [*+?] | \{[0-9]+(?:,[0-9]*)?\} ) \?? )?   # as often as that
+      | \((?:\?:)? | \| | \^ | \$ | \\[bB]
+    )*""",
+    re.VERBOSE,
+)
+"""Regular expressions that JavaScript (with and without ``u``), Python and Rust read alike: no ``\\p{…}``, no flags, no
+escapes of what needs none. Each token begins in its own way, so that time is linear."""
+
+
+def told(schema: bytes, schemas: Mapping[str, Schema]) -> bytes:
+    """An encoded schema as it is told; ``schemas`` are the definitions that it refers to."""
+    if not _is_worth_a_look(schema):
+        return schema
+    return encode(rewritten(decode(schema), lambda part: _part(part, schemas)))
+
+
+def _is_worth_a_look(schema: bytes) -> bool:
+    """Whether it may hold what is told otherwise than it is; most have none of it and stay as they are."""
+    return (
+        b'"type":[' in schema
+        or b"null" in schema
+        or b'"pattern' in schema
+        or (b'"format"' in schema and _OTHER_FORMAT.search(schema) is not None)
+        or (b'"array"' in schema and _BARE_LIST.search(schema) is not None)
+        or (b'"$ref":' in schema and schema.count(b'"$ref":') > len(_ALONE.findall(schema)))
+    )
+
+
+def _part(schema: dict[str, Any], schemas: Mapping[str, Schema]) -> dict[str, Any]:
+    """One level of a schema; its parts follow."""
+    if "$ref" in schema and "not" in schema:  # the base among its kinds, see `openapi.schemas.kinds`
+        schema = {key: value for key, value in schema.items() if key != "not"}
+    if "$ref" in schema and not schema.keys() <= _BESIDE_REFERENCE:
+        schema = top_level(Schema(msgspec.Raw(encode(schema))), schemas)
+    schema = _without_null_as_a_type(schema)
+    if schema.get("type") == "array" and "items" not in schema:
+        schema = {**schema, "items": {}}
+    if "format" in schema:
+        schema = _with_known_format(schema)
+    if "pattern" in schema and not reads_everywhere(schema["pattern"]):
+        rest = {key: value for key, value in schema.items() if key != "pattern"}
+        schema = _with_words(rest, f"Pattern: {text.shorten(text.visible(schema['pattern']), _PATTERN_CHARACTERS)}")
+    if "patternProperties" in schema:
+        schema = _with_known_patterns(schema)
+    return schema
+
+
+def reads_everywhere(pattern: str) -> bool:
+    """Whether the engines of clients read a regular expression as ours does."""
+    return _READ_EVERYWHERE.fullmatch(pattern) is not None
+
+
+def _without_null_as_a_type(schema: dict[str, Any]) -> dict[str, Any]:
+    """``type: [string, null]`` as alternatives, and null in an enumeration as one of them."""
+    declared = schema.get("type")
+    types = declared if isinstance(declared, list) else []
+    values = schema.get("enum", ())
+    if declared in ("null", ["null"]) or (not types and None not in values):
+        return schema
+    inner = {key: value for key, value in schema.items() if key not in _ANNOTATIONS and (key != "type" or not types)}
+    listed = [value for value in values if value is not None]
+    if listed:
+        inner["enum"] = listed
+    elif values:
+        return {key: value for key, value in schema.items() if key != "enum"} | {"type": "null"}
+    branches = [{"type": name, **inner} for name in types if name != "null"] if types else [inner]
+    takes_null = "null" in types if declared else None in values
+    if takes_null and (None in values or inner.keys().isdisjoint(("enum", "const"))):
+        branches.append({"type": "null"})
+    annotations = {key: value for key, value in schema.items() if key in _ANNOTATIONS}
+    return {**(branches[0] if len(branches) == 1 else {"anyOf": branches}), **annotations}
+
+
+def _with_known_format(schema: dict[str, Any]) -> dict[str, Any]:
+    form = schema["format"]
+    if form in _FORMATS:
+        return schema
+    rest = {key: value for key, value in schema.items() if key != "format"}
+    if form in _ENCODINGS:
+        return {"contentEncoding": _ENCODINGS[form]} | rest
+    if form.lower() in _NO_NEWS:
+        return rest
+    return _with_words(rest, f"Format: {text.line(form, _FORMAT_CHARACTERS)}.")
+
+
+def _with_words(schema: dict[str, Any], words: str) -> dict[str, Any]:
+    prose = schema.get("description")
+    return schema | {"description": f"{prose} {words}" if prose else words}
+
+
+def _with_known_patterns(schema: dict[str, Any]) -> dict[str, Any]:
+    """Names of properties likewise; where one pattern is left out, nothing can be said of other names."""
+    known = {each: part for each, part in schema["patternProperties"].items() if reads_everywhere(each)}
+    if len(known) == len(schema["patternProperties"]):
+        return schema
+    rest = {key: value for key, value in schema.items() if key not in {"patternProperties", "additionalProperties"}}
+    return rest | ({"patternProperties": known} if known else {})
+
+
+def ended(members: Mapping[str, bytes], roots: Sequence[str], definitions: Definitions) -> dict[str, bytes]:
+    """Encoded definitions without a way back to where one is: an open object that says so stands in its place.
+
+    ``roots`` are the names that the arguments refer to.
+    """
+    back: dict[str, set[str]] = {}
+    done: set[str] = set()
+    for root in roots:
+        if root in members and root not in done:
+            _walk(root, members, definitions, back, done)
+    return {name: _cut(member, back[name], members) if name in back else member for name, member in members.items()}
+
+
+def _walk(
+    root: str, members: Mapping[str, bytes], definitions: Definitions, back: dict[str, set[str]], done: set[str]
+) -> None:
+    """Depth first: what leads to one that is not done yet leads back."""
+    way = {root: iter(definitions.refs_in(members[root]))}
+    while way:
+        name = next(reversed(way))
+        following = next(way[name], None)
+        if following is None:
+            way.popitem()
+            done.add(name)
+        elif following in way:
+            back.setdefault(name, set()).add(following)
+        elif following not in done and following in members:
+            way[following] = iter(definitions.refs_in(members[following]))
+
+
+def _cut(member: bytes, names: set[str], members: Mapping[str, bytes]) -> bytes:
+    decoded = decode(b"{" + member + b"}")
+    [(name, schema)] = decoded.items()
+    ends = {f"#/$defs/{each}": _again(each, members[each]) for each in names}
+    cut = rewritten(schema, lambda part: ends.get(part.get("$ref", ""), part))
+    return encode(name) + b":" + encode(cut)
+
+
+def _again(name: str, member: bytes) -> dict[str, Any]:
+    """An open value in place of a definition within itself."""
+    [schema] = decode(b"{" + member + b"}").values()
+    return bare(schema) | {"description": f"Another {name}, made like the one that it is in."}

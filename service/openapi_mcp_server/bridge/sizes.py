@@ -1,0 +1,51 @@
+"""How large what is built of arguments may become, which is looked at while it is built.
+
+Four megabytes of arguments can ask for gigabytes: each item of a list may repeat a name, a part's head, a path of keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sized
+from typing import TypeVar
+
+from openapi_mcp_server.errors import ArgumentError
+
+MAX_BODY_BYTES = 16 * 1024 * 1024
+"""A body is built in memory beside the argument it comes from; larger files belong in an upload of their own."""
+
+Piece = TypeVar("Piece", bound=Sized)
+
+
+def require(size: int, limit: int = MAX_BODY_BYTES) -> None:
+    """Raises ArgumentError for more than the limit."""
+    if size > limit:
+        raise ArgumentError(f"takes {size:,} bytes; the limit is {limit:,}")
+
+
+def bounded(pieces: Iterable[Piece], size_of: Callable[[Piece], int] = len) -> Iterator[Piece]:
+    """The pieces, as long as a body can be made of them. Raises ArgumentError."""
+    size = 0
+    for piece in pieces:
+        size += size_of(piece)
+        require(size)
+        yield piece
+
+
+def exceeds(value: object, limit: int) -> bool:
+    """Whether a value takes more characters than that however it is written: its strings are in it, and each value
+    takes one, or what separates it from the next one does."""
+    waiting, size = [value], -1
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            size += 1 + len(one)
+        elif isinstance(one, list):
+            waiting += one[: limit + 2 - size]
+        elif isinstance(one, dict):
+            size += sum(map(len, one))
+            waiting += list(one.values())[: limit + 2 - size]
+        else:
+            size += 1
+        if size > limit:
+            return True
+    return False

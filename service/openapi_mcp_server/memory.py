@@ -1,0 +1,220 @@
+"""The bytes that the process keeps for its clients, within one budget (docs/adr/0020).
+
+A `Hold` is opened with a message's first byte and closed when the last byte of its answer is taken. It counts what is
+kept while the loop does other things: the message, the request made of it, the API's answer as it arrives, the result
+until its client has read it. What a single step of the loop makes and drops again is not counted: there is one at a
+time, and limits of its own keep it small.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Literal, Self
+
+import anyio
+
+from openapi_mcp_server.errors import NoRoom
+
+CALL_BYTES = 64 * 1024
+"""Counted for every message, and for each call of a batch: its tasks and sockets (30 kB), and what of it is small."""
+SMALL_BYTES = 16 * 1024
+"""Up to here a message, a request and an answer are within `CALL_BYTES`, and nothing is counted."""
+MESSAGE_BYTES = 32 * 1024 * 1024
+"""For one message with all that becomes of it: the largest with the largest answer, or a batch with two of those."""
+CLIENT_SHARE = 0.5
+"""Part of the budget that one client may fill."""
+LEAST_BYTES = 2 * MESSAGE_BYTES
+"""Of a budget, of which then one client may fill all."""
+ROOM_SECONDS = 20.0
+"""How long an answer that has begun to arrive waits for others to leave: less than the 30 s of an attempt."""
+
+Quarters = Literal[1, 2, 3, 4]
+"""How far an account may be filled, by what for. What comes first may fill least: whatever becomes of it must find
+room. Those who have the third quarter need no more, so somebody always comes to an end."""
+LARGE_MESSAGE: Quarters = 1
+GROWING: Quarters = 2
+"""An answer that is not whole, up to `GROWING_BYTES`."""
+WHOLE: Quarters = 3
+"""As large as an answer may be."""
+SMALL: Quarters = 4
+"""Small calls find room beside all others of the same client, and of everybody."""
+GROWING_BYTES = 2 * 1024 * 1024
+
+
+class _Account:
+    """What is kept for somebody, which is part of what is kept for the account above."""
+
+    __slots__ = ("above", "held", "limits")
+
+    def __init__(self, limit: int, above: _Account | None = None) -> None:
+        self.above = above
+        self.held = 0
+        self.limits = (0, limit // 4, limit // 2, limit * 3 // 4, limit)  # by quarters
+
+    def has_room(self, size: int, quarters: Quarters) -> bool:
+        account: _Account | None = self
+        while account is not None:
+            if account.held + size > account.limits[quarters]:
+                return False
+            account = account.above
+        return True
+
+    def add(self, size: int) -> None:
+        account: _Account | None = self
+        while account is not None:
+            account.held += size
+            account = account.above
+
+
+class Budget:
+    """``limit`` bytes for all clients. ``refusals``: how often there was no room."""
+
+    def __init__(self, limit: int) -> None:
+        self._all = _Account(limit)
+        self._share = max(int(limit * CLIENT_SHARE), min(limit, LEAST_BYTES))
+        self._clients: dict[str, _Account] = {}
+        self._waiting: list[_Waiting] = []
+        self.refusals = 0
+
+    @property
+    def limit(self) -> int:
+        return self._all.limits[-1]
+
+    @property
+    def held(self) -> int:
+        return self._all.held
+
+    def open(self, client: str) -> Hold:
+        """For a message of this client. Raises NoRoom."""
+        account = self._clients.get(client)
+        if account is None:
+            account = self._clients[client] = _Account(self._share, self._all)
+        hold = Hold(self, client, account)
+        try:
+            hold.take(CALL_BYTES)
+        except NoRoom:
+            self.leave(client, account)
+            raise
+        return hold
+
+    def leave(self, client: str, account: _Account) -> None:
+        """Something of it was closed: forgets a client of whom nothing is left, and lets in who waits."""
+        if not account.held:
+            self._clients.pop(client, None)
+        self.let_in()
+
+    def let_in(self) -> None:
+        """Those for whom there is room now, who waited longest first."""
+        for one in list(self._waiting):  # nearly always nobody
+            if one.hold.has_room(one.size, one.quarters):
+                self._waiting.remove(one)
+                one.hold.add(one.size)
+                one.came.set()
+
+    async def wait(self, waiting: _Waiting) -> None:
+        self._waiting.append(waiting)
+        try:
+            with anyio.move_on_after(ROOM_SECONDS):
+                await waiting.came.wait()
+        finally:
+            if not waiting.came.is_set():
+                self._waiting.remove(waiting)
+        if not waiting.came.is_set():
+            raise self.no_room()
+
+    def no_room(self) -> NoRoom:
+        self.refusals += 1
+        return NoRoom()
+
+
+class Hold(_Account):
+    """For one message, or for one call of a batch, which is part of its batch's."""
+
+    __slots__ = ("_budget", "_client", "is_part")
+
+    def __init__(self, budget: Budget, client: str, above: _Account, *, is_part: bool = False) -> None:
+        super().__init__(MESSAGE_BYTES, above)
+        self.limits = (MESSAGE_BYTES,) * 5
+        self._budget = budget
+        self._client = client
+        self.is_part = is_part
+
+    def part(self) -> Hold:
+        """For one call of a batch; closed with its batch. Raises NoRoom."""
+        part = Hold(self._budget, self._client, self, is_part=True)
+        part.take(CALL_BYTES)
+        return part
+
+    def take(self, size: int) -> None:
+        """``size`` bytes more, before anything was carried out. Raises NoRoom."""
+        if not self.has_room(size, SMALL if self.held + size <= 2 * CALL_BYTES else LARGE_MESSAGE):
+            raise self._budget.no_room()
+        self.add(size)
+
+    async def grow(self, size: int) -> None:
+        """``size`` bytes more, for which others may have to leave first. Raises NoRoom."""
+        after = self.held + size
+        quarters = SMALL if after <= 2 * CALL_BYTES else GROWING if after <= GROWING_BYTES else WHOLE
+        if self.has_room(size, quarters):
+            self.add(size)
+        else:
+            await self._budget.wait(_Waiting(self, size, quarters))
+
+    def settle(self, size: int) -> None:
+        """``size`` bytes in all, and what every message counts for, from now on: it is there already."""
+        if (more := CALL_BYTES + size - self.held) > 0:
+            self.add(more)
+        else:
+            self.shrink(CALL_BYTES + size)
+
+    def shrink(self, held: int) -> None:
+        """To as much as was held before."""
+        if held < self.held:
+            self.add(held - self.held)
+            self._budget.let_in()
+
+    def close(self) -> None:
+        """Nothing of it is left. It may be closed again."""
+        if self.held and self.above is not None:
+            self.above.add(-self.held)
+            self.held = 0
+            self._budget.leave(self._client, self.above)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Waiting:
+    """Who waits for room, and for how much."""
+
+    def __init__(self, hold: Hold, size: int, quarters: Quarters) -> None:
+        self.hold = hold
+        self.size = size
+        self.quarters = quarters
+        self.came = anyio.Event()
+
+
+class _Free(Hold):
+    """Counts nothing, and has room for everything."""
+
+    def __init__(self) -> None:
+        super().__init__(UNBOUNDED, "", _Account(0))
+
+    def part(self) -> Hold:
+        return self
+
+    def has_room(self, size: int, quarters: Quarters) -> bool:  # noqa: ARG002 - there always is
+        return True
+
+    def add(self, size: int) -> None:
+        pass
+
+
+UNBOUNDED = Budget(2**62)
+FREE = _Free()
+"""Where nobody else is served: commands, and tests that are about something else."""

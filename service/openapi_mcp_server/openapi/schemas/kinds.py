@@ -1,0 +1,160 @@
+"""The schemas that a base with a ``discriminator`` stands for: those that are made of it with ``allOf``.
+
+Discriminator Object, "When using the discriminator …": the base alone describes any of them, and which one is said by
+the value of one property: the name of its schema, unless ``mapping`` gives another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.model import Schema
+from openapi_mcp_server.openapi.pointers import child
+from openapi_mcp_server.openapi.references.resolve import Located, References, opened
+
+_HOME = "#/$defs/"
+MAX_KINDS = 20
+"""Kinds of one base that are described; of more only the values are told."""
+
+
+class _Reference(msgspec.Struct, frozen=True):
+    ref: str = msgspec.field(default="", name="$ref")
+
+
+class _Child(msgspec.Struct, frozen=True):
+    all_of: tuple[_Reference, ...] = msgspec.field(default=(), name="allOf")
+
+
+class _Discriminator(msgspec.Struct, frozen=True):
+    property_name: str = msgspec.field(default="", name="propertyName")
+    mapping: dict[str, str] = {}
+
+
+class _Base(msgspec.Struct, frozen=True):
+    discriminator: _Discriminator | str = ""
+    one_of: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="oneOf")
+    any_of: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="anyOf")
+
+
+_child = msgspec.json.Decoder(_Child).decode
+_base = msgspec.json.Decoder(_Base).decode
+
+
+class Kinds(msgspec.Struct, frozen=True):
+    """What each value of ``property_name`` selects; ``made_of_it`` are the pointers of all that extend the base."""
+
+    property_name: str
+    values: Mapping[str, Located]
+    made_of_it: frozenset[str]
+
+
+class Family:
+    """Which schemas of a document are made of which."""
+
+    def __init__(self, references: References, home: str) -> None:
+        self._references = references
+        self._home = home
+        self._kinds: dict[str, Kinds | None] = {}
+        self._children: dict[str, list[Located]] | None = None
+
+    def kinds(self, base: Located) -> Kinds | None:
+        """What a schema stands for; None where that is itself alone."""
+        if base.pointer not in self._kinds:
+            self._kinds[base.pointer] = self._read(base)
+        return self._kinds[base.pointer]
+
+    def _read(self, base: Located) -> Kinds | None:
+        try:
+            declared = _base(base.json)
+        except msgspec.ValidationError:
+            return None
+        said = declared.discriminator
+        said = _Discriminator(said) if isinstance(said, str) else said
+        if not said.property_name or bytes(declared.one_of) or bytes(declared.any_of):
+            return None
+        mapped = dict(self._mapped(said.mapping, base))
+        made = {each.pointer: each for each in self._descendants(base)}
+        named = {target.pointer for target in mapped.values()}
+        implicit = {_name(each): each for each in made.values() if each.pointer not in named}
+        values = {kind: each for kind, each in {**mapped, **implicit}.items() if each.pointer != base.pointer}
+        return Kinds(said.property_name, values, frozenset(made)) if values else None
+
+    def _mapped(self, mapping: Mapping[str, str], base: Located) -> Iterator[tuple[str, Located]]:
+        """A mapping names a schema of the document's own, or refers to one; what leads nowhere selects nothing."""
+        for kind, target in mapping.items():
+            for reference in (child(self._home, target), target):
+                try:
+                    found = self._references.beyond_aliases(self._references.find(reference, base))
+                except SpecError:
+                    continue
+                yield kind, found
+                break
+
+    def _descendants(self, base: Located) -> list[Located]:
+        found: dict[str, Located] = {}
+        waiting = [base.pointer]
+        for pointer in waiting:  # grows while it is walked
+            for each in self._all_children().get(pointer, ()):
+                if each.pointer not in found:
+                    found[each.pointer] = each
+                    waiting.append(each.pointer)
+        return list(found.values())
+
+    def _all_children(self) -> dict[str, list[Located]]:
+        if self._children is None:
+            self._children = {}
+            for each, reference in self._extending():
+                try:
+                    parent = self._references.beyond_aliases(self._references.find(reference, each)).pointer
+                except SpecError:
+                    continue
+                self._children.setdefault(parent, []).append(each)
+        return self._children
+
+    def _extending(self) -> Iterator[tuple[Located, str]]:
+        """Every named schema with ``allOf``, and what it refers to there."""
+        home = self._references.find(self._home, Located("", msgspec.Raw()))
+        members: Any = opened(home.json)
+        for name, json in members.items() if isinstance(members, dict) else ():
+            try:
+                parts = _child(json).all_of if b'"allOf"' in bytes(json) else ()
+            except msgspec.ValidationError:
+                continue
+            at = home.member(json, name)
+            yield from ((at, part.ref) for part in parts if part.ref)
+
+
+def _name(schema: Located) -> str:
+    return schema.pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+
+
+def described(base: str, kinds: Kinds, names: Mapping[str, str]) -> Schema:
+    """A base with its kinds as a schema; ``base`` and ``names``, which are by kind, are names of definitions.
+
+    A value whose kind is none of these fits the base alone: the API knows its kinds.
+    """
+    if len(kinds.values) > MAX_KINDS:
+        told = f"{kinds.property_name} selects what else is in it: {', '.join(list(kinds.values)[:MAX_KINDS])}, …"
+        return _encoded({"$ref": _HOME + base, "description": told}, {base})
+    of_kind: dict[str, list[str]] = {}
+    for kind, name in names.items():
+        of_kind.setdefault(name, []).append(kind)
+    choices: list[dict[str, Any]] = [
+        {"allOf": [{"$ref": _HOME + name}, _with(kinds.property_name, values)]} for name, values in of_kind.items()
+    ]
+    if not choices:
+        return _encoded({"$ref": _HOME + base}, {base})
+    others = {**_with(kinds.property_name, list(names)), "required": [kinds.property_name]}
+    return _encoded({"anyOf": [*choices, {"$ref": _HOME + base, "not": others}]}, {base, *of_kind})
+
+
+def _with(name: str, values: list[str]) -> dict[str, Any]:
+    return {"type": "object", "properties": {name: {"type": "string", "enum": values}}}
+
+
+def _encoded(schema: dict[str, Any], refs: set[str]) -> Schema:
+    return Schema(msgspec.Raw(msgspec.json.encode(schema)), tuple(sorted(refs)))

@@ -1,0 +1,107 @@
+"""A schema and those that it refers to and combines in place, as one object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from openapi_mcp_server.openapi.model import Schema
+
+
+def top_level(schema: Schema, definitions: Mapping[str, Schema]) -> dict[str, Any]:
+    """The outermost level of a schema as one object: references and ``allOf`` at its root followed and merged.
+
+    What is below stays as it is and may hold ``$ref: "#/$defs/NAME"``. What cannot be merged stays in ``allOf``.
+    ``{}`` where anything goes. Each definition counts once, so that cycles and repetitions end.
+    """
+    root = msgspec.json.decode(schema.json)
+    if not _MERGED.isdisjoint(root):
+        return _Merge(definitions).merged(root)
+    level: dict[str, Any] = root
+    return level
+
+
+_MERGED = frozenset({"$ref", "allOf"})
+_FIRST_COUNTS = frozenset({"title", "description", "default", "deprecated", "examples", "xml"})
+_LINKED = frozenset(
+    {
+        "if", "then", "else", "items", "prefixItems", "contains", "minContains", "maxContains", "patternProperties",
+        "unevaluatedItems", "unevaluatedProperties",
+    }
+)  # fmt: skip
+"""Keywords that mean nothing without each other (2020-12 core, sections 10.2.2 and 10.3, and section 11)."""
+
+
+class _Merge:
+    def __init__(self, definitions: Mapping[str, Schema]) -> None:
+        self._definitions = definitions
+        self._level: dict[str, Any] = {}
+        self._rest: list[dict[str, Any]] = []
+
+    def merged(self, root: dict[str, Any]) -> dict[str, Any]:
+        waiting = [root]
+        seen = set()
+        while waiting:
+            part = dict(waiting.pop())
+            reference, members = part.pop("$ref", None), part.pop("allOf", [])
+            self._add(part)
+            waiting += reversed(members)
+            if reference is not None and reference not in seen:
+                seen.add(reference)
+                waiting.append(msgspec.json.decode(self._definitions[reference.removeprefix("#/$defs/")].json))
+        return self._level | ({"allOf": self._rest} if self._rest else {})
+
+    def _add(self, part: dict[str, Any]) -> None:
+        clashing = self._clashing(part)
+        for keyword, value in part.items():
+            if keyword not in clashing:
+                self._level[keyword] = self._united(keyword, self._level.get(keyword), value)
+        if clashing:
+            self._rest.append({keyword: part[keyword] for keyword in clashing})
+
+    def _clashing(self, part: dict[str, Any]) -> list[str]:
+        """The keywords of a part that cannot join the level."""
+        linked = not _LINKED.isdisjoint(part) and not _LINKED.isdisjoint(self._level)
+        return [
+            keyword
+            for keyword, value in part.items()
+            if (linked and keyword in _LINKED)
+            or (keyword in self._level and self._united(keyword, self._level[keyword], value) is None)
+        ]
+
+    def _united(self, keyword: str, one: Any, other: Any) -> Any:  # noqa: ANN401 - values of any keyword
+        """The value that says what both say; None if there is none."""
+        if one is None or one == other or keyword in _FIRST_COUNTS:
+            return other if one is None else one
+        match keyword:
+            case "properties":
+                return one | {name: _both(one.get(name), value) for name, value in other.items()}
+            case "required":
+                return list(dict.fromkeys([*one, *other]))
+            case "type":
+                return _common_type(one, other)
+            case "additionalProperties":
+                return _common_rest(one, other)
+            case _:
+                return None
+
+
+def _both(one: dict[str, Any] | None, other: dict[str, Any]) -> dict[str, Any]:
+    return other if one is None or one == other else {"allOf": [one, other]}
+
+
+def _common_rest(one: Any, other: Any) -> dict[str, Any] | bool:  # noqa: ANN401 - a schema or false
+    """What the unnamed properties of the whole may be: each part alone would speak of the other's properties too."""
+    if one is False or other is False:
+        return False
+    return _both(one, other) if one and other else {}
+
+
+def _common_type(one: str | list[str], other: str | list[str]) -> str | list[str] | None:
+    """The types that both admit; a whole number is a number."""
+    first, second = ([each] if isinstance(each, str) else each for each in (one, other))
+    common = [name for name in first if name in second or (name == "integer" and "number" in second)]
+    common += [name for name in second if name == "integer" and name not in common and "number" in first]
+    return (common[0] if len(common) == 1 else common) or None

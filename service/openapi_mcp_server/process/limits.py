@@ -1,0 +1,47 @@
+"""How much memory this process may have: what its control group or, without one, its machine has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from openapi_mcp_server.memory import LEAST_BYTES
+
+_ROOT = Path("/")
+
+
+def budget_bytes(workers: int, root: Path = _ROOT) -> int:
+    """The budget for clients where nobody has set one: half of the control group's limit, else a quarter of the
+    machine's memory, shared by the workers. The other half is for the program, its catalog, a second one while the
+    documents are read again, and the step that a call is in."""
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = min(_control_group_limits(root), default=physical)
+    whole = limit // 2 if limit < physical else physical // 4
+    return max(LEAST_BYTES, whole // workers)
+
+
+def _control_group_limits(root: Path) -> Iterator[int]:
+    """Of the group and those above it (cgroups(7)): version 2, or the memory controller of version 1.
+
+    In a container the path is often that of the host, which is not there; the container's own group is the root then.
+    """
+    for line in _text(root / "proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            folder, name = root / "sys/fs/cgroup", "memory.max"
+        elif "memory" in controllers.split(","):
+            folder, name = root / "sys/fs/cgroup/memory", "memory.limit_in_bytes"
+        else:
+            continue
+        group = Path(path.lstrip("/"))
+        for each in (group, *group.parents):
+            if (text := _text(folder / each / name).strip()).isdigit():  # "max" is none
+                yield int(text)
+
+
+def _text(path: Path) -> str:
+    with suppress(OSError, UnicodeDecodeError):
+        return path.read_text("ascii")
+    return ""

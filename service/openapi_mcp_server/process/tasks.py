@@ -1,0 +1,92 @@
+"""The other tasks of a deployment: where this one is, and how they are reached."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import msgspec
+
+from openapi_mcp_server.bridge.model import HttpRequest, base_url
+from openapi_mcp_server.errors import ConfigError, UpstreamError
+from openapi_mcp_server.server.peers import (
+    CONNECT_SECONDS,
+    CONNECTIONS,
+    IDLE_CONNECTIONS,
+    PASS_SECONDS,
+    Peers,
+    Send,
+    SessionIds,
+)
+from openapi_mcp_server.settings.config import Config
+from openapi_mcp_server.upstream.call import Asking, Upstream
+from openapi_mcp_server.upstream.sockets import Stream, TcpDialler
+
+METADATA_SECONDS = 5.0
+METADATA_BYTES = 1024 * 1024
+_ASKING = Asking(
+    max_connections=CONNECTIONS,
+    max_keepalive=IDLE_CONNECTIONS,
+    attempt_seconds=PASS_SECONDS,
+    answer_bytes=METADATA_BYTES,
+    retries=0,
+    breaker=False,
+)
+
+
+class _Network(msgspec.Struct):
+    addresses: list[str] = msgspec.field(default_factory=list, name="IPv4Addresses")
+
+
+class _Metadata(msgspec.Struct):
+    """Of a container, by the task metadata endpoint version 4 of ECS."""
+
+    networks: list[_Network] = msgspec.field(default_factory=list, name="Networks")
+
+
+class _NearDialler:
+    """Other tasks are in the same network. Their addresses are ours: the key of all tasks has signed them."""
+
+    async def connect(self, host: str, port: int, seconds: float = math.inf) -> Stream:
+        return await TcpDialler().connect(host, port, min(seconds, CONNECT_SECONDS))
+
+
+@asynccontextmanager
+async def peers(config: Config) -> AsyncIterator[Peers | None]:
+    """None where sessions are of this task alone."""
+    if config.session_key is None or config.session_address is None:
+        yield None
+        return
+    own = await _own(config.session_address, config.ecs_container_metadata_uri_v4 or "")
+    ids = SessionIds([key.encode() for key in config.session_key], own)
+    async with reached() as send:
+        yield Peers(ids, send)
+
+
+@asynccontextmanager
+async def reached() -> AsyncIterator[Send]:
+    """Carries requests to other tasks, by connections of their own: no API's limits and no breaker are in the way."""
+    async with Upstream(_NearDialler(), _ASKING) as upstream:
+        yield upstream.send
+
+
+async def _own(address: str, metadata: str) -> str:
+    host, _, port = address.rpartition(":")
+    return f"{await _ecs_address(metadata)}:{port}" if host == "ecs" else address
+
+
+async def _ecs_address(metadata: str) -> str:
+    """This task's address in its network, by the platform's own endpoint. Raises ConfigError."""
+    from openapi_mcp_server.upstream import web  # noqa: PLC0415 - httpx, for those who ask for it
+
+    problem = "SESSION_ADDRESS", "the task's address cannot be learnt from ECS_CONTAINER_METADATA_URI_V4"
+    try:
+        base = base_url(metadata)
+        asked = HttpRequest(method="GET", origin=base.origin, path=urlsplit(metadata).path or "/", query="", headers=())
+        answer = await web.fetch(asked, TcpDialler(), seconds=METADATA_SECONDS, most_bytes=METADATA_BYTES)
+        found = msgspec.json.decode(answer.body, type=_Metadata)
+        return next(address for network in found.networks for address in network.addresses)
+    except (UpstreamError, ValueError, msgspec.MsgspecError, StopIteration) as error:
+        raise ConfigError(problem[0], f"{problem[1]}: {error or 'it names none'}; set it to host:port") from None

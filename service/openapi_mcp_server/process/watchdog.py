@@ -1,0 +1,60 @@
+"""The end of a process whose event loop stands still, with the place where it stands on standard error.
+
+Nothing here needs the interpreter's lock, which whatever hangs may hold for ever: the kernel's timer sends SIGALRM
+unless the loop has set it anew, the standard library's `faulthandler` writes the stacks in C, and the signal's handler
+is the C library's ``_exit``, which ends the process with the number of the signal. The signal's default would do the
+same, but for the first process of a container, which the kernel protects from it.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import anyio
+
+EXIT_CODE = int(signal.SIGALRM)
+STANDARD_ERROR = 2
+BEAT_SECONDS = 1.0
+"""Between two signs of life."""
+
+
+@asynccontextmanager
+async def guarded(seconds: float, beat: Callable[[], None]) -> AsyncIterator[None]:
+    """While it is open, the process ends if its loop stands still for so long; 0: never. ``beat`` is called every
+    second that it does not."""
+    if seconds:
+        _arm()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_beating, seconds, beat)
+        try:
+            yield
+        finally:
+            tasks.cancel_scope.cancel()
+            if seconds:
+                _disarm()
+
+
+async def _beating(seconds: float, beat: Callable[[], None]) -> None:
+    while True:
+        if seconds:
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+        beat()
+        await anyio.sleep(min(BEAT_SECONDS, seconds / 4) if seconds else BEAT_SECONDS)
+
+
+def _arm() -> None:
+    import ctypes  # noqa: PLC0415 - 4 ms, and nothing that a supervisor needs
+
+    library = ctypes.CDLL(None)
+    library.signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
+    library.signal.restype = ctypes.c_void_p
+    library.signal(signal.SIGALRM, ctypes.cast(library._exit, ctypes.c_void_p))  # noqa: SLF001 - its name in C
+    faulthandler.register(signal.SIGALRM, file=STANDARD_ERROR, all_threads=True, chain=True)
+
+
+def _disarm() -> None:
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    faulthandler.unregister(signal.SIGALRM)

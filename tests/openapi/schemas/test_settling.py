@@ -1,0 +1,115 @@
+"""Parts of ``allOf`` that close themselves against each other are one object, wherever that stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from documents import compiles, got, named, notes, of_schemas, sent, sent_schema
+
+BASE = {"type": "object", "properties": {"id": {"type": "integer"}}, "required": ["id"], "additionalProperties": False}
+MORE = {"type": "object", "properties": {"name": {"type": "string"}}}
+BOTH = {"id": {"type": "integer"}, "name": {"type": "string"}}
+HOME = {"2.0": "#/definitions"}
+
+
+def composed(dialect: str) -> dict[str, Any]:
+    return {"allOf": [{"$ref": f"{HOME.get(dialect, '#/components/schemas')}/Base"}, MORE]}
+
+
+@pytest.mark.parametrize("dialect", ["2.0", "3.0", "3.1", "3.2"])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda schema: schema,
+        lambda schema: {"type": "object", "properties": {"v": schema}},
+        lambda schema: {"type": "array", "items": schema},
+        lambda schema: {"type": "object", "additionalProperties": schema},
+    ],
+    ids=["whole", "property", "item", "map"],
+)
+def test_the_properties_of_all_parts_are_taken(dialect: Any, wrap: Any) -> None:
+    description = of_schemas(wrap(composed(dialect)), dialect=dialect, Base=BASE)
+    merged = wrap({"type": "object", "properties": BOTH, "required": ["id"], "additionalProperties": False})
+    assert sent(description) == merged
+    assert [kind for kind, _ in notes(description)] == ["schema_repaired"]
+
+
+def test_the_note_says_where_it_is() -> None:
+    holder = {"type": "object", "properties": {"v": composed("3.1")}}
+    description = of_schemas({"$ref": "#/components/schemas/Holder"}, Holder=holder, Base=BASE)
+    assert notes(description) == [("schema_repaired", "#/components/schemas/Holder/properties/v")]
+
+
+@pytest.mark.parametrize(
+    ("parts", "fitting", "refused"),
+    [
+        pytest.param(
+            {"allOf": [MORE], "properties": {"own": {}}, "additionalProperties": False},
+            {"name": "x", "own": 1},
+            {"other": 1},
+            id="the whole closes itself against a part",
+        ),
+        pytest.param(
+            {"allOf": [{**MORE, "unevaluatedProperties": False}, {"properties": {"own": {}}}]},
+            {"name": "x", "own": 1},
+            {"name": 5},
+            id="a part is closed by what is not evaluated",
+        ),
+        pytest.param(
+            {
+                "allOf": [
+                    {**MORE, "additionalProperties": {"type": "string"}},
+                    {"properties": {"n": {"type": "integer"}}},
+                ]
+            },
+            {"name": "x", "n": 1, "other": "y"},
+            {"n": "x"},
+            id="a part says what all others are",
+        ),
+        pytest.param(
+            {"allOf": [{"allOf": [{"$ref": "#/components/schemas/Base"}]}, MORE]},
+            {"id": 1, "name": "x"},
+            {"name": "x"},
+            id="behind another combination",
+        ),
+        pytest.param(
+            {"allOf": [{"$ref": "#/components/schemas/Base"}, {"anyOf": [MORE, {"properties": {"b": {}}}]}, MORE]},
+            {"id": 1, "name": "x", "b": 2},
+            {"id": 1, "other": 2},
+            id="a choice beside it",
+        ),
+    ],
+)
+def test_what_fits_all_parts_fits(parts: Any, fitting: Any, refused: Any) -> None:
+    description = of_schemas(parts, Base=BASE)
+    validator = compiles(sent_schema(description), description.request_schemas)
+    assert validator.is_valid(fitting)
+    assert not validator.is_valid(refused)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"allOf": [MORE, {"type": "object", "properties": {"b": {}}}]},
+        {"allOf": [{**MORE, "additionalProperties": False}, {"required": ["name"]}]},
+        {"allOf": [{**MORE, "additionalProperties": False}, {"description": "d", "minProperties": 1}]},
+    ],
+)
+def test_parts_that_do_not_contradict_each_other_stay(parts: Any) -> None:
+    description = of_schemas(parts)
+    assert len(sent(description)["allOf"]) == 2
+    assert notes(description) == []
+
+
+def test_the_part_by_itself_stays_closed() -> None:
+    description = of_schemas(
+        {"properties": {"v": composed("3.1"), "b": {"$ref": "#/components/schemas/Base"}}}, Base=BASE
+    )
+    assert named(description.request_schemas)["Base"]["additionalProperties"] is False
+
+
+def test_answers_are_told_alike() -> None:
+    parts = [{**MORE, "additionalProperties": {"type": "string"}}, {"properties": {"n": {"type": "integer"}}}]
+    assert set(got(of_schemas({"allOf": parts}))["properties"]) == {"name", "n"}

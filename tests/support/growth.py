@@ -1,0 +1,64 @@
+"""How the time of a function grows with its input: measured in CPU seconds of the thread, so that a busy machine only
+makes both measurements longer.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TypeVar
+
+T = TypeVar("T")
+
+UNITS = 2_000
+FACTOR = 4
+"""The second input is so many times the first: 4 times the work if it is linear, 4.7 for n·log n, 16 if quadratic."""
+MOST = 9.0
+UNNOTICED_SECONDS = 0.002
+"""Quadratic work on 8,000 units takes longer, were a step only a comparison of two bytes in C."""
+ABORTED_SECONDS = 1.0
+"""What takes longer than that for 8,000 units is not linear; what is exponential would never end."""
+_TRIES = 4
+
+
+class _Aborted(Exception):
+    """The time is over."""
+
+
+def is_linear(run: Callable[[T], object], made: Callable[[int], T]) -> bool:
+    """Whether ``run`` takes about as many times longer for ``made(FACTOR * UNITS)`` as that is longer."""
+    small, large = made(UNITS), made(FACTOR * UNITS)
+    for _ in range(_TRIES):  # one that was disturbed is tried again, in the hope of quieter times
+        try:
+            with _time_limit():
+                seconds = _seconds(run, large)
+                if seconds < UNNOTICED_SECONDS or seconds <= MOST * _seconds(run, small):
+                    return True
+        except _Aborted:
+            continue
+    return False
+
+
+def _seconds(run: Callable[[T], object], value: T) -> float:
+    began = time.thread_time()
+    run(value)
+    return time.thread_time() - began
+
+
+@contextmanager
+def _time_limit() -> Iterator[None]:
+    """Raises when the process has calculated for so long; `re` looks for signals while it searches."""
+
+    def abort(_number: int, _frame: FrameType | None) -> None:
+        raise _Aborted
+
+    before = signal.signal(signal.SIGVTALRM, abort)
+    signal.setitimer(signal.ITIMER_VIRTUAL, ABORTED_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
