@@ -225,6 +225,9 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}  # that its document describes of answers: as written, by name in lower case
     title: str
     summary: str
+    operation_id: str = ""
+    tags: tuple[str, ...] = ()
+    deprecated: bool = False
 
     @property
     def is_safe(self) -> bool:

@@ -127,6 +127,9 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
         headers=_described_headers(operation),
         title=title or name,
         summary=text.line(operation.summary or operation.description, text.TITLE_LIMIT),
+        operation_id=operation.operation_id or "",
+        tags=operation.tags,
+        deprecated=operation.deprecated,
     )
     return Compiled(tool, tuple(notes))
 

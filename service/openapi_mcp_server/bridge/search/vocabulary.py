@@ -74,207 +74,565 @@ GENERIC = frozenset(
 
 _GROUPS = """
     abort cancel stop terminate end
+    abuse spam report
     account profile
+    acknowledge ack
     activity audit log event history
+    add create insert
+    advert ad campaign
+    agenda calendar event
     ai model assistant
     alert notification notify alarm
+    alias nickname
+    allow permit whitelist allowlist grant approve
     amount total sum
+    anonymous guest
+    answer reply respond response
     app application
+    appointment event booking reservation
+    approval review
     archive archived
     area region zone
     article page post
+    assemble build
     assign assignment assignee allocate
     attach attachment file
     authenticate auth login signin session
+    available free
     avatar picture photo image icon
+    backup snapshot
     balance credit fund money
     ban block blacklist
     bank payout
+    banner cover
+    barrier restriction
+    begin start
+    bell notification
+    belong member
     bill invoice
     bin trash
+    bind binding
+    birthday birth
     board dashboard
     bookmark favorite star saved
+    bot application
     branch ref
+    breakdown summary statistic
+    broadcast announcement
+    browse list
+    bucket storage
     bug issue ticket
+    bulk batch
+    bundle package
+    busy status
+    button component
     buy purchase order incoming provision
     calendar schedule
     call dial phone
+    caller participant member
+    campaign singlesend
+    caption subtitle
+    card payment
     cart checkout basket
+    catalogue listing
     category genre topic
+    certificate cert tls ssl
+    change edit diff
     channel room
+    chapter part
+    charge payment
     chargeback dispute
     chat conversation message completion
+    check verify validate status
+    child subtask
+    choose select
+    city location place
+    classify classification categorize
+    clean prune purge
+    client customer application
+    clip video
     cluster swarm
+    code source
+    codespace workspace
     collaborate collaborator collaboration
     colleague collaborator member user teammate
+    collect capture
     color palette
+    column list stage
     column section
+    command instruction
     comment note feedback remark reply story
+    commenter comment
     commit revision
     company organization org enterprise business
     compare difference diff comparison
+    competitor rival
     complete done finish completed
+    compute calculate calculation
+    computer node
+    concert event
     connect link attach join
+    console log terminal
+    consume usage
     contact recipient person address
     content item children
+    contract agreement document
+    contributor collaborator member
+    control manage
+    convert transform
+    cookie session
     copy clone duplicate fork
     cost price fee
+    count number
     cover image artwork
+    coverage report
+    crash error
     credential password token key secret
+    crew team
+    cron schedule
     currency exchange
+    currency money
     customer client buyer
+    dashboard screen
+    data content
+    database db
+    deal opportunity
+    debt balance
+    decline reject refuse deny
+    default preset
+    delay schedule postpone
+    delegate assistant
     delete remove erase destroy
+    deliver delivery ship shipment
+    dependency depend blocker
     deploy deployment rollout release
+    deposit topup
+    description text detail
+    design file
+    destination target
+    developer user
     device machine computer phone speaker
+    diagram board
+    dimension size
     discount coupon promotion
+    disk storage volume
+    distribution release
+    dns domain
     document file
+    domain site host
     download export content
+    draft unsent
+    due deadline
+    earning payout revenue
     edit update modify change
     email mail message
+    embed vector
     emoji reaction
+    emote emoji
     employee staff worker
+    encrypt cipher key
+    endpoint url webhook
+    engagement activity
     environment env
+    episode podcast
     error failure failed fault
     evict eviction drain
+    evidence proof
+    exclude ignore
     execute exec run
+    expense cost
     expire expiration
+    explore browse
+    face avatar
+    fail failed
+    fan follower
+    feature flag
+    feed timeline stream
     fetch retrieve get
     field attribute property
+    figure number
+    film video
+    find search lookup query
+    firewall network
+    flow workflow
     folder directory label
     follow following subscribe watch
     follower subscriber
+    force require
+    form survey
     forward redirect
+    foto image
+    free available
+    friend contact relationship
+    gallery album
+    gear setting
+    gift credit
+    goal target objective
+    graph chart metric
     group team
+    guideline rule
     guild server
+    handler hook
     harmful moderation abuse unsafe
+    health status ping
+    heart like favorite
+    help support
     hide mute silence
+    hire employee
+    hit play
+    hold freeze legal
     host node machine
     hour time
     house property home
+    icon logo image
+    id identifier
+    idea suggestion
+    identity profile
     image picture photo
+    inbox message mailbox
+    income earning
     incoming inbound
+    increase scale
+    ingress load balancer
     inspect detail info
     install installation
+    instance server machine
+    integrate integration
+    interval period
     invite invitation
+    ip address
     issue create
+    item line product
+    jail ban
     job task run
+    junk spam
+    keep retain retention preserve
+    keyword query
     kick remove
+    kill terminate stop
     label tag
     language locale
+    latency delay
+    lead contact
     leave quit exit
+    ledger transaction
+    lesson course
+    letter mail
+    level tier
     library catalog
+    like favorite save
+    likeness image
     limit quota rate
+    line item row
     list enumerate
+    listen play
     location place address
+    location region
     lock freeze
+    login auth
+    logo icon
+    lost missing
+    lyrics text
     machine node host
+    mailbox account inbox
+    maintenance downtime
     manager admin administrator
+    manual guide
     map mapping
+    marker label
+    master main primary
+    match compare
+    measure metric
+    meeting event
+    melody track
     member user people person participant
+    memo note
+    memory ram
+    mention reference
+    merchant seller account
     merge combine
+    meter usage
     method way
+    milestone goal
+    mirror clone replicate
+    mistake error
     money balance payment
+    monitor watch alert
+    month monthly
+    mood feature
+    motion animation
+    mount volume
     move transfer
     movie film video
     mp3 audio
     music song track
     musician artist band
+    name label
     name title
     namespace project
+    nearby location
+    newsletter campaign
     next skip
+    nickname nick
+    node machine worker
     notice notification
     number count total
     object resource
+    off disable
+    offer deal
+    offline disconnect
+    older previous version history
+    on enable
     option choice
+    order invoice
     out outgoing outbound
     output log stdout
+    overview summary
     owner creator author
     package library
+    page site
     paid payment
+    parent upstream
+    participant attendee
+    partner affiliate
+    party event
     password credential secret
+    patch update
     pay payment charge
+    payee recipient
+    payer customer
     pdf document
+    peer node
+    pending waiting queue
     people user member person
+    percentage percent
+    performer artist
     permission access right scope role
     phone number
+    pic image
     picture image photo media thumbnail
+    piece part
+    pin password
+    place location venue
     plan tier
+    player playback
     plugin extension addon
+    pod container workload
     podcast show
+    policy rule
     popular top trending
+    popularity top
+    portal dashboard
+    position location
+    postal address
+    poster image
+    prefer preference
     preview thumbnail
     previous back prior
+    print pdf
+    priority importance
     private secret
+    problem issue error
     process top
     product item
     profile me account
+    profit revenue
+    progress status
     project repository
+    prompt instruction
+    property field
+    publish release
     pull merge
+    purge prune clean
     question query ask
+    queue list
     queue waiting
     quick fast
+    quit leave
+    quote estimate
+    radio station
+    ram memory
     rate limit
     read get
+    read see
+    reason cause
     reboot restart
+    receipt invoice
+    receive inbound incoming
+    receiver recipient
     recent recently latest lately
+    recommend recommendation suggestion
     record recording
+    recover restore
+    recruit invite
+    redo repeat
+    reference ref
     refund reimburse
+    refuse decline
+    region area
+    register enroll signup
     registry repository
+    reimburse refund
+    reject decline
     related similar
+    relation relationship
+    relocate move transfer
+    remark comment
     remind resend reminder
+    renew extend
+    rent lease
+    repeat loop
+    replicate copy
     repo repository
     report summary
+    represent render
+    reputation score
     rerun restart retry
+    resize scale
+    resolve close complete
+    respond response answer reply
+    responsible owner assignee
     restart reboot
     restore recover undelete untrash
+    resume continue unpause
+    return refund
+    revenue income
     review reviewer
+    reward bonus
+    ring call
+    role permission
+    rollback revert
+    roster member
+    rotate renew
+    route path
+    row record
     rule filter
     running active
+    salary pay
+    sale order
+    sample example
     scale replica
+    scan inspect
+    schema structure
     score rating
+    screen display
+    screenshot image
+    seat license
     sell product
+    seller merchant
     send post create
+    sender from
+    sentence text
+    separate split
     setting configuration preference option config
     share collaboration collaborate shared
+    shell exec
     shop store
+    shrink scale
+    shut stop
+    sight view
     signature sign
+    silence mute downtime
+    single one
+    sms message text
+    snapshot image
+    snippet gist
+    solved closed
     song track
+    sort order
+    sound audio
+    source code
+    spam junk
+    speak speech
     speaker device
     speech audio voice
     spend usage cost
+    split divide
+    staff member
+    stage section
+    stamp watermark
+    stargazer star
+    starred star
     stats statistic metric analytic
     status state
     step subtask
+    storage disk
+    stream live
+    student pupil user
+    subject title
+    submit send
     subscribe follow subscription
+    substitute replace
+    supplier vendor
+    survey poll
     suspend disable
+    swap exchange replace
+    switch toggle
+    sync synchronize
+    synonym alias
+    tab page
+    talk conversation
     tax vat
     team group
+    team workspace
     template layout
+    tempo feature
+    tenant organization
+    term agreement
     text message sms
+    theme style
     thread conversation
     throw trash delete
     ticket issue
+    tie link
     timeline history
+    tool function
+    traffic view visit
+    trail log
     transcribe transcription
+    translate translation
+    traveler passenger
+    tree hierarchy
     trigger dispatch
+    tune track
     tutorial guide
+    tweet post
+    unread label
+    unused prune
+    updated modified
     upload import
     url link address
+    utterance message
     vacation holiday
     valid validate validation verify
     variable env
     vector embedding
+    venue location
     version revision release
     video movie
+    viewer subscriber
     visitor guest
+    vm instance
     volume loudness
     vote poll
+    voucher coupon
+    wait pending
+    wake start
     wallet balance
+    warehouse inventory stock
     warn alert
+    warning alert
+    watcher subscriber
     web url
     webhook hook callback
+    wipe erase delete
+    word term
+    work job task
+    worker employee
     workspace organization
     write create
+    writer author
+    year annual
     zip archive
 """
 SYNONYM = 0.65
@@ -304,7 +662,11 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"slash commands?": "command",
         r"disk(?: space)?": "df disk",
         r"log ?(?:in|on)|sign ?in": "auth login session",
-        r"money back": "refund",
+        r"money back|pay back": "refund",
+        r"write off|written off": "uncollectible",
+        r"look (?:up|for)": "search",
+        r"what(?: is| s)? new|since (?:yesterday|last \w+)": "history recent event",
+        r"how (?:many|much) (?:calls|requests)": "rate limit",
         r"read ?(?:me)": "readme",
         r"hang ?up|end a call": "hangup call update",
         r"toll ?free": "tollfree",
