@@ -39,12 +39,12 @@ class _Field(NamedTuple):
 _LAST, _SUMMARY, _ID, _PATH, _FIRST, _TAGS, _ARGUMENTS, _REST = (
     _Field(3.0, 1, 0.2),
     _Field(2.6, 6, 0.35),
-    _Field(2.2, 4, 0.3),
+    _Field(1.8, 4, 0.3),
     _Field(1.3, 4, 0.3),
     _Field(1.3, 12, 0.45),
     _Field(0.9, 2, 0.3),
-    _Field(0.45, 12, 0.6, is_main=False),
-    _Field(0.35, 50, 0.6, is_main=False),
+    _Field(0.35, 12, 0.6, is_main=False),
+    _Field(0.2, 50, 0.6, is_main=False),
 )
 """Found on questions about ten published documents: the last literal segment of a path says most."""
 
@@ -182,7 +182,7 @@ def _indexed(name: str, api: str, method: str, path: str, tags: tuple[str, ...],
         path=path,
         tags=tags,
         last=tuple(of_identifier(last)),
-        literals=tuple(dict.fromkeys(word for literal in literals for word in of_identifier(literal))),
+        literals=tuple(dict.fromkeys(word for literal in literals for word in stems(literal))),
         is_item=bool(segments) and "{" in segments[-1] and not own,
         is_deprecated=deprecated,
         twin=_twin(api, method, segments) if versions else "",

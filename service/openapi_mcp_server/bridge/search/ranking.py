@@ -8,6 +8,7 @@ and several of them count once.
 from __future__ import annotations
 
 import difflib
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from heapq import nlargest
@@ -24,6 +25,7 @@ from openapi_mcp_server.bridge.search.vocabulary import (
     PLURAL_QUESTIONS,
     STOP,
     SYNONYM,
+    SYNONYM_BESIDE,
     SYNONYMS,
     Intent,
 )
@@ -35,7 +37,7 @@ QUERY_WORDS = 24
 RANKED = 300
 """Operations that are looked at more closely, those with the best sum of words."""
 
-_GENERIC_WORTH = 0.55
+_GENERIC_WORTH, _VERB_POSITIONS = 0.3, 2
 _PREFIX, _MISTYPED = 0.55, 0.6
 """Worth of a word that begins with the query's, and of one that is spelt about like it."""
 _PREFIX_LETTERS, _PREFIX_MORE, _PREFIXES = 4, 7, 12
@@ -45,15 +47,18 @@ _ALIKE, _ALIKE_WORDS, _OTHER_LETTERS = 0.75, 2, 4
 _COVERAGE = 0.45
 _UNKNOWN_RARITY = 0.6
 _INTENT = 0.65
-_UNEXPLAINED, _UNEXPLAINED_LAST = 0.22, 0.44
+_UNEXPLAINED, _UNEXPLAINED_LAST = 0.38, 0.44
 _DEPRECATED, _HEAD = 0.55, 0.5
-_COLLECTION, _ITEM = 0.12, 0.06
+_COLLECTION, _ITEM = 0.15, 0.02
 _UNSAID_INTENT = 0.3
 _LEAST = 0.25
 """Of the best score: what is below is not told as found."""
 _TWIN = 0.8
 _OWN = frozenset({"me", "user", "self", "current", "authent"})
 """Segments that "my" explains: ``/me/playlists``."""
+
+
+_REMOVAL = re.compile(r"\bget(?:ting)? rid of\b")
 
 
 class Group(NamedTuple):
@@ -98,13 +103,15 @@ def read(index: Index, text: str) -> Query:
     unknown = _MISTYPED_WORDS
     groups = [*idioms]
     for position, word in enumerate(content):
-        known = _known(index, stem(word), may_be_mistyped=unknown > 0 and word not in INTENTS)
-        unknown -= stem(word) not in index.postings
-        is_generic = position < 2 and stem(word) in GENERIC
-        groups.append(_group(index, known, _GENERIC_WORTH if is_generic else 1.0))
+        own = stem(word)
+        if own in GENERIC and position < _VERB_POSITIONS:
+            groups.append(_group(index, {own: 1.0} if own in index.postings else {}, _GENERIC_WORTH))
+            continue
+        groups.append(_group(index, _known(index, own, may_be_mistyped=unknown > 0 and word not in INTENTS), 1.0))
+        unknown -= own not in index.postings
     groups += [_group(index, {word: 1.0}, 1.0)._replace(rarity=0.0) for word in joined(content) if word in index.postings]
-    own = _OWN if {"my", "me", "i"} & {*found} else frozenset()
-    return Query(groups, sum(group.rarity for group in groups), _intents(found), _is_plural(found), own)
+    explained = _OWN if {"my", "me", "i"} & {*found} else frozenset()
+    return Query(groups, sum(group.rarity for group in groups), _intents(found), _is_plural(found), explained)
 
 
 def _idioms(index: Index, text: str) -> tuple[list[Group], list[str]]:
@@ -124,7 +131,8 @@ def _group(index: Index, known: dict[str, float], weight: float) -> Group:
 
 def _known(index: Index, word: str, *, may_be_mistyped: bool) -> dict[str, float]:
     """The stems that a word may mean: itself, its synonyms; if it is unknown, what begins or is spelt like it."""
-    known = {other: SYNONYM for other in SYNONYMS.get(word, ()) if other in index.postings}
+    weight = SYNONYM_BESIDE if word in index.postings else SYNONYM
+    known = {other: weight for other in SYNONYMS.get(word, ()) if other in index.postings}
     if word in index.postings:
         return known | {word: 1.0}
     if len(word) >= _PREFIX_LETTERS:
@@ -157,6 +165,8 @@ def _spelt_like(index: Index, word: str) -> list[str]:
 
 def _intents(found: Sequence[str]) -> dict[Intent, float]:
     """What the first verb asks for. An unknown first word before an article is a verb: "star a repository"."""
+    if _REMOVAL.search(" ".join(found)):
+        return {"delete": 1.0}
     for position, word in enumerate(found[:4]):
         if intents := INTENTS.get(word):
             return dict.fromkeys(intents, 1.0 if position == 0 else 0.7)

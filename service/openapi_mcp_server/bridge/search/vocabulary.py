@@ -27,8 +27,8 @@ STOP = frozenset(
 """Words that say nothing about an operation."""
 
 _VERBS: Mapping[Intent, str] = {
-    "create": "add apply ask attach book buy compose create draft enrol enroll establish generate give grant import "
-    "insert invite issue join launch make new open order place post publish provision purchase put raise register "
+    "create": "add alert allow apply ask attach book buy compose create draft enrol enroll establish generate give grant import "
+    "insert invite issue join launch let make notify permit new open order place post publish provision purchase put raise register "
     "request save schedule send set setup share start store submit text trigger upload write kick roll comment reply "
     "build compute calculate",
     "read": "browse check compare count describe display download export fetch find get inspect list look lookup get "
@@ -59,7 +59,7 @@ BY_METHOD: Mapping[Intent, Mapping[str, float]] = {
     "act": {"POST": 1.0, "PUT": 0.95, "PATCH": 0.9, "DELETE": 0.5},
 }
 """How well an operation of a method fits an intent."""
-DETERMINERS = frozenset("a an the my our your his her its their this that these those all every some us it me".split())
+DETERMINERS = frozenset("a an the my our your his her its their this every all".split())
 """After an unknown first word they make it a verb: "star a repository"."""
 PLURAL_QUESTIONS = frozenset({"who", "which", "find", "search", "list", "browse", "many"})
 
@@ -78,7 +78,6 @@ _GROUPS = """
     account profile
     acknowledge ack
     activity audit log event history
-    add create insert
     advert ad campaign
     agenda calendar event
     ai model assistant
@@ -93,7 +92,6 @@ _GROUPS = """
     approval review
     archive archived
     area region zone
-    article page post
     assemble build
     assign assignment assignee allocate
     attach attachment file
@@ -119,7 +117,6 @@ _GROUPS = """
     branch ref
     breakdown summary statistic
     broadcast announcement
-    browse list
     bucket storage
     bug issue ticket
     bulk batch
@@ -149,7 +146,7 @@ _GROUPS = """
     city location place
     classify classification categorize
     clean prune purge
-    client customer application
+    client customer
     clip video
     cluster swarm
     code source
@@ -301,7 +298,6 @@ _GROUPS = """
     interval period
     invite invitation
     ip address
-    issue create
     item line product
     jail ban
     job task run
@@ -324,7 +320,6 @@ _GROUPS = """
     likeness image
     limit quota rate
     line item row
-    list enumerate
     listen play
     location place address
     location region
@@ -442,7 +437,6 @@ _GROUPS = """
     prompt instruction
     property field
     publish release
-    pull merge
     purge prune clean
     question query ask
     queue list
@@ -453,8 +447,6 @@ _GROUPS = """
     radio station
     ram memory
     rate limit
-    read get
-    read see
     reason cause
     reboot restart
     receipt invoice
@@ -488,7 +480,6 @@ _GROUPS = """
     represent render
     reputation score
     rerun restart retry
-    resize scale
     resolve close complete
     respond response answer reply
     responsible owner assignee
@@ -520,7 +511,6 @@ _GROUPS = """
     seat license
     sell product
     seller merchant
-    send post create
     sender from
     sentence text
     separate split
@@ -630,13 +620,12 @@ _GROUPS = """
     work job task
     worker employee
     workspace organization
-    write create
     writer author
     year annual
     zip archive
 """
-SYNONYM = 0.65
-"""Weight of another word of the group beside the word itself."""
+SYNONYM, SYNONYM_BESIDE = 0.75, 0.55
+"""Weight of another word of the group where an API does not have the word itself, and where it has it."""
 
 
 def _synonyms() -> Mapping[str, tuple[str, ...]]:
@@ -658,11 +647,22 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"out of (?:the )?office": "vacation",
         r"direct messages?|private messages?": "dm channel",
         r"by hand|manually": "dispatch",
-        r"api keys?": "apikey key",
         r"slash commands?": "command",
         r"disk(?: space)?": "df disk",
         r"log ?(?:in|on)|sign ?in": "auth login session",
         r"money back|pay back": "refund",
+        r"(?:up next|play next|after (?:this|the current)(?: one| song| track)?)": "queue next",
+        r"mark(?:ed)? (?:\w+ ){0,4}as (?:read|unread|seen|spam|important)": "modify mark label",
+        r"(?:be )?(?:told|notified|informed|pinged)(?: me)? when|let me know|call me when": "webhook hook watch subscribe trigger",
+        r"who did what|who (?:changed|touched|edited)": "audit activity event log",
+        r"at once|in bulk|in one go": "bulk batch",
+        r"many (?=\w+ at once)": "bulk batch",
+        r"roll(?:ed|ing)? ?out": "deployment deploy rollout release",
+        r"(?:do|am|is) (?:i|it|this|he|she)(?: \w+){0,2}(?: already| in my)?(?= )": "contain check",
+        r"(?:add|put|invite) (?:somebody|someone|a (?:user|person|colleague|member)|people|him|her) (?:to|in|on|into)":
+        "member membership collaborator invite",
+        r"get(?:ting)? rid of": "delete remove",
+        r"(?:get|bring|take|put) (?:\w+ ){1,5}back(?: out)?(?: of| from)?": "restore undelete untrash return recover",
         r"write off|written off": "uncollectible",
         r"look (?:up|for)": "search",
         r"what(?: is| s)? new|since (?:yesterday|last \w+)": "history recent event",
@@ -671,7 +671,6 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"hang ?up|end a call": "hangup call update",
         r"toll ?free": "tollfree",
         r"set ?up": "create configure",
-        r"e ?mail": "email",
         r"pull requests?|merge requests?": "pull",
         r"every (?:night|day|hour|week|month)|recurring": "schedule cron cronjob",
         r"text (?:to|into) speech|aloud": "speech audio",

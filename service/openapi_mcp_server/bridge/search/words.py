@@ -6,9 +6,8 @@ Both sides of a search pass through here, so a rule that makes a word odd (``pro
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
 
 STEMS_KEPT = 65_536
 """Words whose stems are remembered: the documents of all large APIs together have about 30,000."""
@@ -64,9 +63,11 @@ def of_identifier(name: str) -> Iterator[str]:
             yield stem("".join(own))
 
 
-def joined(found: Iterable[str]) -> Iterator[str]:
+def joined(found: Sequence[str]) -> Iterator[str]:
     """Neighbours as one word: "config map" is looked for as ``configmap``."""
-    return (stem(first + second) for first, second in pairwise(found))
+    for count in _COMPOUND:
+        for start in range(len(found) - count + 1):
+            yield stem("".join(found[start : start + count]))
 
 
 @lru_cache(maxsize=STEMS_KEPT)
