@@ -38,7 +38,7 @@ RANKED = 300
 """Operations that are looked at more closely, those with the best sum of words."""
 
 _GENERIC_WORTH, _VERB_POSITIONS = 0.3, 2
-_PREFIX, _MISTYPED = 0.55, 0.6
+_PREFIX, _LONGER, _MISTYPED = 0.55, 0.5, 0.6
 """Worth of a word that begins with the query's, and of one that is spelt about like it."""
 _PREFIX_LETTERS, _PREFIX_MORE, _PREFIXES = 4, 7, 12
 _MISTYPED_LETTERS = 4
@@ -47,7 +47,7 @@ _ALIKE, _ALIKE_WORDS, _OTHER_LETTERS = 0.75, 2, 4
 _COVERAGE = 0.45
 _UNKNOWN_RARITY = 0.6
 _INTENT = 0.65
-_UNEXPLAINED, _UNEXPLAINED_LAST = 0.38, 0.44
+_UNEXPLAINED, _UNEXPLAINED_LAST = 0.4, 0.25
 _DEPRECATED, _HEAD = 0.55, 0.5
 _COLLECTION, _ITEM = 0.15, 0.02
 _UNSAID_INTENT = 0.3
@@ -107,7 +107,8 @@ def read(index: Index, text: str) -> Query:
         if own in GENERIC and position < _VERB_POSITIONS:
             groups.append(_group(index, {own: 1.0} if own in index.postings else {}, _GENERIC_WORTH))
             continue
-        groups.append(_group(index, _known(index, own, may_be_mistyped=unknown > 0 and word not in INTENTS), 1.0))
+        known = _known(index, own, may_be_mistyped=unknown > 0 and word not in INTENTS)
+        groups.append(_group(index, known, 1.0))
         unknown -= own not in index.postings
     groups += [_group(index, {word: 1.0}, 1.0)._replace(rarity=0.0) for word in joined(content) if word in index.postings]
     explained = _OWN if {"my", "me", "i"} & {*found} else frozenset()
@@ -134,9 +135,8 @@ def _known(index: Index, word: str, *, may_be_mistyped: bool) -> dict[str, float
     weight = SYNONYM_BESIDE if word in index.postings else SYNONYM
     known = {other: weight for other in SYNONYMS.get(word, ()) if other in index.postings}
     if word in index.postings:
-        return known | {word: 1.0}
-    if len(word) >= _PREFIX_LETTERS:
-        known |= {other: _PREFIX for other in _beginning(index, word)}
+        return known | {other: _LONGER for other in _beginning(index, word)} | {word: 1.0}
+    known |= {other: _PREFIX for other in _beginning(index, word)}
     if not known and may_be_mistyped and len(word) >= _MISTYPED_LETTERS and word not in SYNONYMS:
         for other in _spelt_like(index, word):
             known |= {each: SYNONYM * _MISTYPED for each in SYNONYMS.get(other, ()) if each in index.postings}
@@ -146,6 +146,8 @@ def _known(index: Index, word: str, *, may_be_mistyped: bool) -> dict[str, float
 
 
 def _beginning(index: Index, word: str) -> Iterator[str]:
+    if len(word) < _PREFIX_LETTERS:
+        return
     start = bisect_left(index.vocabulary, word)
     for other in index.vocabulary[start : start + _PREFIXES]:
         if other.startswith(word) and len(other) <= len(word) + _PREFIX_MORE and other in index.postings:

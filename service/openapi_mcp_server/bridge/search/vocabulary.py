@@ -623,6 +623,11 @@ _GROUPS = """
     writer author
     year annual
     zip archive
+    vulnerability vuln cve security
+    vulnerable vuln vulnerability security
+    broken error failed
+    overdue due
+    succeed success status state
 """
 SYNONYM, SYNONYM_BESIDE = 0.75, 0.55
 """Weight of another word of the group where an API does not have the word itself, and where it has it."""
@@ -655,6 +660,9 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"mark(?:ed)? (?:\w+ ){0,4}as (?:read|unread|seen|spam|important)": "modify mark label",
         r"(?:be )?(?:told|notified|informed|pinged)(?: me)? when|let me know|call me when": "webhook hook watch subscribe trigger",
         r"who did what|who (?:changed|touched|edited)": "audit activity event log",
+        r"do not call": "dnc donotcall",
+        r"(?:how much|what) (?:are|did|do) (?:we|i) (?:billed|spend|pay|charged)": "billable cost usage bill",
+        r"(?:before|blocks?|blocking) (?:this|it|that)": "dependency blocker",
         r"at once|in bulk|in one go": "bulk batch",
         r"many (?=\w+ at once)": "bulk batch",
         r"roll(?:ed|ing)? ?out": "deployment deploy rollout release",
