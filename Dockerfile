@@ -11,7 +11,9 @@ FROM python:3.13-slim
 LABEL org.opencontainers.image.title="openapi-mcp-server" \
       org.opencontainers.image.description="Any OpenAPI document as Model Context Protocol tools" \
       org.opencontainers.image.licenses="Apache-2.0"
-RUN groupadd --system --gid 10001 mcp && useradd --system --uid 10001 --gid mcp --no-create-home --home-dir /nonexistent mcp
+# No program of the image may give its user more rights than it has.
+RUN find / -xdev -perm /6000 -type f -exec chmod a-s {} + \
+ && groupadd --system --gid 10001 mcp && useradd --system --uid 10001 --gid mcp --no-create-home --home-dir /nonexistent mcp
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /opt/app /opt/app
 # SERVER_HOST is not loopback in a container, so who may call has to be said: nobody is asked until INBOUND_AUTH says

@@ -6,15 +6,19 @@ else the machine does.
 """
 
 import argparse
+import http.server
+import secrets
 import statistics
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import trio
 
 from measured import RUN_SECONDS, answered, beside, cpu_seconds, request, resident_mib, serving
@@ -50,6 +54,9 @@ VARIANTS = {
     "metrics+both-every-call": (*_METRICS, "--tracing", "xray,otlp", *_EVERY_CALL),
 }
 """What can be turned on, to be compared with a server that has none of it."""
+CALLERS = ("token", "jwt-ed25519", "jwt-rs256")
+"""Ways to ask who calls. Keys and tokens are known after the first call, as they are for an agent."""
+_SETTINGS = ("--inbound-jwt-audience", "bench", "--audit", "none")
 
 
 async def sink() -> None:
@@ -74,13 +81,13 @@ async def sink() -> None:
             await datagrams.recv(65_535)
 
 
-async def drive(port: int, calls: int, connections: int) -> None:
+async def drive(port: int, calls: int, connections: int, token: str = "") -> None:
     """Makes the calls; every answer must be whole and must be the API's."""
     left = calls
 
     async def one_connection() -> None:
         nonlocal left
-        stream, sent = await trio.open_tcp_stream("127.0.0.1", port), request(port)
+        stream, sent = await trio.open_tcp_stream("127.0.0.1", port), request(port, token)
         async with stream:
             while left > 0:
                 left -= 1
@@ -103,19 +110,68 @@ def report(server: Server, calls: int, connections: int) -> None:
     print(f"CPU of the server: {each * 1e6:.0f} us a call; resident: {resident_mib(process.pid):.0f} MiB")
 
 
-def compare(name: str, start: Callable[..., AbstractContextManager[Server]], calls: int, connections: int) -> None:
+class _Quiet(http.server.BaseHTTPRequestHandler):
+    answers: dict[str, bytes]
+
+    def do_GET(self) -> None:
+        body = self.answers.get(self.path, b"{}")
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Nothing on standard error."""
+
+
+@contextmanager
+def caller(name: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The settings of a server that asks who calls, and the token of somebody who may."""
+    if name == "token":
+        token = secrets.token_hex(32)
+        tokens = msgspec.json.encode([{"name": "bench", "token": token}]).decode()
+        yield ("--inbound-auth", "token", "--inbound-tokens", tokens, "--audit", "none"), token
+        return
+    from joserfc import jwt  # noqa: PLC0415 - for those who measure it
+    from joserfc.jwk import OKPKey, RSAKey  # noqa: PLC0415
+
+    key: OKPKey | RSAKey = OKPKey.generate_key("Ed25519") if name == "jwt-ed25519" else RSAKey.generate_key(2048)
+    algorithm = "Ed25519" if name == "jwt-ed25519" else "RS256"
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Quiet) as server:
+        issuer = f"http://127.0.0.1:{server.server_port}"
+        about = {"issuer": issuer, "jwks_uri": f"{issuer}/jwks"}
+        keys = {"keys": [{**key.as_dict(private=False), "kid": "bench"}]}
+        _Quiet.answers = {
+            "/.well-known/openid-configuration": msgspec.json.encode(about),
+            "/jwks": msgspec.json.encode(keys),
+        }
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        claims = {"iss": issuer, "sub": "bench", "aud": "bench", "exp": int(time.time()) + 3600, "scope": "a b c"}
+        token = jwt.encode({"alg": algorithm, "kid": "bench"}, claims, key, algorithms=[algorithm])
+        yield ("--inbound-auth", "jwt", "--inbound-jwt-issuers", issuer, *_SETTINGS), token
+        server.shutdown()
+
+
+def compare(
+    name: str,
+    start: Callable[..., AbstractContextManager[Server]],
+    calls: int,
+    connections: int,
+    token: str = "",
+    argv: tuple[str, ...] | None = None,
+) -> None:
     """Two processes of one program differ by some percent already, and the machine slows down for a while: so pairs of
     new servers, in each of which both take turns."""
     ratios, without = [], []
     for _ in range(PAIRS):
-        with start("plain") as plain, start(name, *VARIANTS[name]) as other:
+        with start("plain") as plain, start(name, *(VARIANTS[name] if argv is None else argv)) as other:
             servers = (plain, other)
-            for port, _ in servers:
-                trio.run(drive, port, WARM_UP_CALLS, connections)
+            for (port, _), who in zip(servers, ("", token), strict=True):
+                trio.run(drive, port, WARM_UP_CALLS, connections, who)
             before = [cpu_seconds(process.pid) for _, process in servers]
             for _ in range(TURNS):
-                for port, _ in servers:
-                    trio.run(drive, port, calls // PAIRS // TURNS, connections)
+                for (port, _), who in zip(servers, ("", token), strict=True):
+                    trio.run(drive, port, calls // PAIRS // TURNS, connections, who)
             time.sleep(SETTLE_SECONDS)
             one, two = (cpu_seconds(process.pid) - cpu for (_, process), cpu in zip(servers, before, strict=True))
         without.append(one / (calls // PAIRS) * 1e6)
@@ -129,7 +185,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=20_000)
     parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--compare", action="append", default=[], choices=VARIANTS, help="only: what this adds to it")
+    parser.add_argument(
+        "--compare", action="append", default=[], choices=[*VARIANTS, *CALLERS], help="only: what this adds to it"
+    )
     parser.add_argument("--sink", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.sink:
@@ -150,7 +208,11 @@ def main() -> None:
             with start("plain") as plain:
                 report(plain, options.calls, options.connections)
         for name in options.compare:
-            compare(name, start, options.calls, options.connections)
+            if name in VARIANTS:
+                compare(name, start, options.calls, options.connections)
+                continue
+            with caller(name) as (argv, token):
+                compare(name, start, options.calls, options.connections, token, argv)
 
 
 if __name__ == "__main__":

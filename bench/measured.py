@@ -37,14 +37,15 @@ async def api() -> None:
         print(listener.socket.getsockname()[1], flush=True)
 
 
-def request(port: int) -> bytes:
-    """A call that the API above can answer, as bytes on the wire."""
+def request(port: int, token: str = "") -> bytes:
+    """A call that the API above can answer, as bytes on the wire. ``token``: who calls, where that is asked."""
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "getPet", "arguments": {"id": 7}}}
     body = msgspec.json.encode(call)
     head = (
         f"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
         "Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2025-11-25\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
+        + (f"Authorization: Bearer {token}\r\n" if token else "")
+        + f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 

@@ -89,7 +89,12 @@ def folder(tmp_path: Path) -> Path:
         (["--spec-path", "{0}/good.yaml"], {"ADDITIONAL_SPECS": "[{}]"}, 2, "ADDITIONAL_SPECS[0].name: is missing"),
         (["--spec-url", "http://127.0.0.1:9/openapi.json"], {}, 2, "ALLOW_PRIVATE_NETWORKS"),
         (["--spec-url", "ftp://example.com/openapi.json"], {}, 2, "http"),
-        (["--spec-path", "{0}/good.yaml", "--transport", "http", "--host", "0.0.0.0"], {}, 2, "INBOUND_AUTH=none"),
+        (
+            ["--spec-path", "{0}/good.yaml", "--transport", "http", "--host", "0.0.0.0"],
+            {},
+            2,
+            "set INBOUND_AUTH to token or jwt",
+        ),
         (
             ["--spec-path", "{0}/good.yaml", "--transport", "http"],
             {"ALLOWED_HOSTS": "http://x"},

@@ -13,12 +13,15 @@ import pytest
 import yaml
 
 import nginx
+from openapi_mcp_server.process import limits
 from openapi_mcp_server.settings.config import load
 from openapi_mcp_server.settings.table import SETTINGS
 from processes import CHECKOUT, PAGES, environment
 
 STACK = yaml.safe_load((CHECKOUT / "compose.yaml").read_text("utf-8"))
-SERVICES: dict[str, dict[str, Any]] = STACK["services"]
+DEMO = yaml.safe_load((CHECKOUT / "deploy" / "compose" / "demo" / "stack.yaml").read_text("utf-8"))
+SERVICES: dict[str, dict[str, Any]] = STACK["services"] | DEMO["services"]
+NETWORKS: dict[str, Any] = STACK["networks"] | DEMO["networks"]
 NAMES = {setting.name for setting in SETTINGS}
 COMPOSE = CHECKOUT / "deploy" / "compose"
 
@@ -55,16 +58,17 @@ def image_environment() -> dict[str, str]:
 
 def worker_environment(**variables: str) -> dict[str, str]:
     """What the worker sees, of what it knows: the later of these wins, as with Docker."""
-    which = interpolated(SERVICES["worker"]["env_file"][1], **variables).rpartition("/")[2]
+    which = interpolated(SERVICES["worker"]["env_file"][1], **variables).removeprefix("deploy/compose/")
     passed = {name: variables[name] for name in lines("settings.env") if name in variables}
     own = {name: interpolated(value, **variables) for name, value in SERVICES["worker"]["environment"].items()}
-    return {**image_environment(), **passed, **pairs(which), **own}
+    added = {name: interpolated(value, **variables) for name, value in pairs(which).items()}
+    return {**image_environment(), **passed, **added, **own}
 
 
 def test_the_images_are_those_that_the_documentation_names():
     assert {name: service["image"] for name, service in SERVICES.items() if "image" in service} == {
         "proxy": "nginx:1.28",
-        "prometheus": "prom/prometheus:v2.53.3",
+        "prometheus": "prom/prometheus:v3.11.3",
         "xray": "public.ecr.aws/xray/aws-xray-daemon:3.x",
         "grafana": "grafana/grafana:12.4.3",
     }
@@ -101,18 +105,16 @@ def test_only_the_proxy_and_the_operators_pages_are_published_and_only_on_this_m
 
 
 def test_the_worker_is_reached_through_the_proxy_and_the_demo_api_reaches_nobody():
-    members = {
-        network: {name for name in SERVICES if network in SERVICES[name]["networks"]} for network in STACK["networks"]
-    }
+    members = {network: {name for name in SERVICES if network in SERVICES[name]["networks"]} for network in NETWORKS}
     assert members["front"] == {"proxy", "worker"}
     assert members["back"] == {"worker", "demo"}
-    assert STACK["networks"]["back"] == {"internal": True}
+    assert NETWORKS["back"] == {"internal": True}
 
 
 def test_a_stop_goes_from_the_outside_to_the_inside():
     assert SERVICES["proxy"]["depends_on"]["worker"]["condition"] == "service_healthy"
     assert SERVICES["worker"]["depends_on"] == {
-        "demo": {"condition": "service_healthy"},
+        "demo": {"condition": "service_healthy", "required": False},
         "xray": {"condition": "service_started"},
     }
 
@@ -125,6 +127,32 @@ def test_each_service_is_given_longer_to_stop_than_it_takes():
     assert config.message_timeout_seconds < proxy_drain < seconds(SERVICES["proxy"]["stop_grace_period"])
     assert worker_drain < seconds(SERVICES["worker"]["stop_grace_period"])
     assert config.message_timeout_seconds < seconds(nginx.defaults()["PROXY_READ_TIMEOUT"])
+
+
+def mebibytes(size: str) -> int:
+    return int(size[:-1]) * {"m": 1, "g": 1024}[size[-1]]
+
+
+def test_the_worker_has_memory_for_its_budget_two_catalogs_and_the_step_that_a_call_is_in(tmp_path):
+    group = tmp_path / "sys/fs/cgroup/memory.max"
+    group.parent.mkdir(parents=True)
+    group.write_text(str(mebibytes(SERVICES["worker"]["mem_limit"]) * 2**20))
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/\n")
+    one_catalog, one_step = 120, 64  # GitHub's document; what tests/test_memory.py holds a call to
+    budget = limits.budget_bytes(1, tmp_path) // 2**20
+    assert budget == 512
+    assert budget + 2 * one_catalog + one_step <= mebibytes(SERVICES["worker"]["mem_limit"])
+
+
+def test_the_proxy_has_memory_for_the_connections_that_it_takes():
+    file = nginx.TEMPLATE.read_text("utf-8")
+    (body,) = re.findall(r"client_body_buffer_size (\d+)k;", file)
+    ((count, header),) = re.findall(r"large_client_header_buffers (\d+) (\d+)k;", file)
+    each = int(body) + int(count) * int(header) + 8  # and the head of an answer
+    assert f"up to {each} kB" in file
+    every = int(nginx.defaults()["PROXY_ALL_CONNECTIONS"]) * each / 1024
+    assert every + 32 <= mebibytes(SERVICES["proxy"]["mem_limit"])
 
 
 @every_service
@@ -143,7 +171,7 @@ def test_every_setting_is_passed_on_and_nothing_else():
     # The docker command gives this one to its plugins, so what arrives would be its own.
     assert lines("settings.env") == [each.name for each in SETTINGS if each.name != "OTEL_RESOURCE_ATTRIBUTES"]
     known = NAMES | {f"{name}_FILE" for name in NAMES}
-    assert set(SERVICES["worker"]["environment"]) | set(pairs("demo.env")) <= known
+    assert set(SERVICES["worker"]["environment"]) | set(pairs("demo/settings.env")) <= known
 
 
 def test_every_secret_may_be_a_file_of_the_host():
@@ -162,6 +190,33 @@ def test_no_secret_stands_in_the_description(name):
     for variable, value in SERVICES[name].get("environment", {}).items():
         if re.search("SECRET|PASSWORD|TOKEN|_KEY", variable):
             assert value is None or interpolated(value) == "", variable
+
+
+NAMING = ("API_SPEC_URL", "API_SPEC_PATH", "ADDITIONAL_SPECS", "ADDITIONAL_SPECS_FILE")
+"""Each way to name a document."""
+
+
+@pytest.mark.parametrize("name", NAMING)
+def test_however_a_document_is_named_nothing_of_the_demo_api_is_added(name):
+    given = {name: "README.md"}
+    assert lines(interpolated(SERVICES["worker"]["env_file"][1], **given).removeprefix("deploy/compose/")) == []
+    services = yaml.safe_load((CHECKOUT / interpolated(STACK["include"][0]["path"], **given)).read_text("utf-8"))[
+        "services"
+    ]
+    assert services == {"demo": {"image": "scratch", "profiles": ["never"]}}
+
+
+def test_the_ways_to_name_a_document_are_those_of_the_server():
+    named = {row.name for row in SETTINGS if row.name.endswith(("SPEC_URL", "SPEC_PATH", "_SPECS"))} | {
+        "ADDITIONAL_SPECS_FILE"
+    }
+    assert named == set(NAMING)
+    assert set(re.findall(r"\$\{(\w+)", STACK["include"][0]["path"])) == set(NAMING)
+
+
+@pytest.mark.parametrize("name", ["ALLOW_PRIVATE_NETWORKS", "ALLOW_INSECURE_HTTP"])
+def test_a_permission_that_is_refused_explicitly_stays_refused(name):
+    assert worker_environment(**{name: "false"})[name] == "false"
 
 
 def test_without_an_address_the_demo_api_is_served_and_with_one_nothing_of_it_is_left():
@@ -232,7 +287,7 @@ def compose_config(**variables: str) -> dict[str, Any]:
     if shutil.which("docker") is None or subprocess.run(asked, capture_output=True, check=False).returncode:
         pytest.skip("docker with its compose plugin is not installed")
     done = subprocess.run(
-        ["docker", "compose", "--env-file", "/dev/null", "--profile", "*", "config", "--format", "json"],
+        ["docker", "compose", "--env-file", "/dev/null", "--profile", "grafana", "config", "--format", "json"],
         cwd=CHECKOUT,
         env=environment(**variables),
         capture_output=True,
@@ -246,12 +301,16 @@ def compose_config(**variables: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "given",
-    [{}, {"API_SPEC_URL": "https://api.example.com/a.json", "API_NAME": "a", "LOG_LEVEL": "DEBUG"}],
-    ids=["demo", "another"],
+    [
+        {},
+        {"API_SPEC_URL": "https://api.example.com/a.json", "API_NAME": "a", "LOG_LEVEL": "DEBUG"},
+        {"ADDITIONAL_SPECS": "[]"},
+    ],
+    ids=["demo", "another", "several"],
 )
 def test_compose_understands_it_as_these_tests_do(given):
     services = compose_config(**given)
-    assert set(services) == set(SERVICES)
+    assert set(services) == set(SERVICES) - ({"demo"} if given else set())
     ours = {name: value for name, value in worker_environment(**given).items() if name not in image_environment()}
     theirs = services["worker"]["environment"]
     assert {name: theirs.get(name) for name in ours} == ours

@@ -18,6 +18,8 @@ from openapi_mcp_server.settings.table import SETTINGS
 from processes import CHECKOUT, PAGES, START_SECONDS, Server, environment
 
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*=")
+METHODS = {"tools/call", "tools/list", "prompts/get"}
+"""Methods of MCP that look like paths."""
 NOT_TRIED = {
     "scripts/run call getPet petId=1 --spec-path openapi.yaml --api-url https://api.example.com": "it needs that API",
     "docker build -t openapi-mcp-server:latest .": "tests/test_image.py builds it",
@@ -219,3 +221,14 @@ def headings(page: Path) -> set[str]:
     """As GitHub names their anchors."""
     titles = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_every_path_in_back_quotes_is_there(page: str):
+    text = re.sub(r"```.*?```", "", (CHECKOUT / page).read_text("utf-8"), flags=re.DOTALL)
+    bases = (CHECKOUT, CHECKOUT / "service" / "openapi_mcp_server")
+    paths = set(re.findall(r"`([a-z_.][\w.-]*/[\w./-]*)`", text)) - METHODS
+    lost = [
+        path for path in paths if not any((base / f"{path}{end}").exists() for base in bases for end in ("", ".py"))
+    ]
+    assert sorted(lost) == []

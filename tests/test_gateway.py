@@ -130,6 +130,43 @@ def test_a_filter_selects_from_the_answer_and_never_reaches_the_api() -> None:
     assert "price" not in str(request.headers)
 
 
+def test_a_filter_that_may_take_long_lets_other_calls_go_on_meanwhile() -> None:
+    rows = b'[{"id":1}%b]' % (b',{"id":2}' * 50_000)
+    built = gateway(ScriptedApi(ok(rows), ok()), filterable("POST"), tool())
+    heavy = call(name="list_pets", arguments={"response_filter": "[].id | length(@)"})
+    ended: list[str] = []
+
+    async def both() -> None:
+        async def filtered() -> None:
+            assert b'"text":"50001"' in b"".join(await built.answer(heavy, "http"))
+            ended.append("heavy")
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(filtered)
+            await anyio.wait_all_tasks_blocked()  # it waits for its thread
+            for _ in range(10):
+                await built.answer(call(), "http")
+                ended.append("light")
+
+    anyio.run(both, backend="trio")
+    assert ended == ["light"] * 10 + ["heavy"]
+
+
+def test_a_filter_that_finds_no_time_leaves_the_answer_whole_and_says_so() -> None:
+    rows = b'[{"id":1}%b]' % (b',{"id":2}' * 50_000)
+    built = gateway(ScriptedApi(ok(rows)), filterable("POST"), call_seconds=0.01)
+    heavy = call(name="list_pets", arguments={"response_filter": "[].id"})
+
+    async def asked() -> dict[str, Any]:
+        await built._filtering.acquire_on_behalf_of("somebody else")
+        result: dict[str, Any] = msgspec.json.decode(b"".join(await built.answer(heavy, "http")))["result"]
+        return result
+
+    first, about = anyio.run(asked, backend="trio")["content"]
+    assert first["text"].startswith('[{"id":1}')
+    assert "response_filter was not applied: too many others" in about["text"]
+
+
 def test_a_filter_that_is_no_expression_is_told_before_anything_is_sent() -> None:
     api = ScriptedApi()
     text = error_text(api, call(name="list_pets", arguments={"response_filter": "a["}), filterable())

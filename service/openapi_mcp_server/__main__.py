@@ -20,7 +20,7 @@ _CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def main() -> int:
-    """0: done, or stopped in good order; 1: a document, a call or a forced stop; 2: a setting."""
+    """0: done, or stopped in order; 1: a document, a call, a forced stop; 2: a setting; 14: it hung (`watchdog`)."""
     _have_standard_streams()
     # Until a server has something to drain. Without a handler, process 1 of a container would not hear SIGTERM.
     for number in (signal.SIGINT, signal.SIGTERM):

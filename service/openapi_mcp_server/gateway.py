@@ -24,8 +24,10 @@ from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.media.content import resource_uri
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, HttpRequest, HttpResponse, Tool, ToolCatalog
 from openapi_mcp_server.bridge.names import nearest
+from openapi_mcp_server.bridge.policy import ANYBODY, Permit
 from openapi_mcp_server.bridge.request import build
 from openapi_mcp_server.bridge.results import budget
+from openapi_mcp_server.bridge.results.redaction import REDACTED, Redaction
 from openapi_mcp_server.bridge.results.result import MISMATCH, TRUNCATED, OutputValidators, from_error, render
 from openapi_mcp_server.errors import ArgumentError, NoRoom, Refused, ServiceError, Timeout, UpstreamError
 from openapi_mcp_server.mcp import answers
@@ -63,6 +65,13 @@ answer. This much later the gateway gives up on it."""
 COERCED = "openapi-mcp-server/coerced"
 """Key of a result's ``_meta``: the arguments that were read as another JSON type than they had."""
 
+REDACTED_AT_ONCE = 64 * 1024
+"""Bytes of an answer that are looked into between two other calls, in a few milliseconds."""
+CLASSES = 1_024
+"""Of principals, by what they may call; one more replaces the oldest."""
+VIEWS = 32
+"""Different sets of tools for which lists are kept: each may have some megabytes."""
+
 logger = logging.getLogger(__name__)
 
 Notify = Callable[[bytes], Awaitable[None]]
@@ -89,16 +98,28 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     validate_output: bool = True
     result_budget_bytes: int = 0
     memory: Budget = UNBOUNDED
+    anybody: Permit = Permit()  # of callers whom nobody has asked who they are
+    private: bool = False  # whether lists depend on who asks
+    redaction: Redaction | None = None
+    tell_arguments: bool = False  # in records
+
+
+class _View(msgspec.Struct, frozen=True, kw_only=True):
+    """The tools that one class of principals may call, and everything that is told of them."""
+
+    tools: Mapping[str, Tool]
+    prompts: Mapping[str, Tool]
+    static: answers.StaticAnswers
 
 
 class _Served(msgspec.Struct, frozen=True, kw_only=True):
-    """A catalog and all that is made of it; replaced whole."""
+    """A catalog and all that is made of it; replaced whole. ``views`` are made for each class when it first asks."""
 
     catalog: ToolCatalog
-    prompts: Mapping[str, Tool]
-    static: answers.StaticAnswers
     authorize: Authorize
     validators: OutputValidators | None
+    views: dict[Permit, _View]
+    by_tools: dict[tuple[str, ...], _View]
 
 
 class Gateway:
@@ -134,7 +155,7 @@ class Gateway:
     def replace(self, catalog: ToolCatalog, authorize: Authorize) -> None:
         """From now on; calls in flight end as they began. Clients are told if their lists are different now."""
         before, self._served = self._served, self._made(catalog, authorize)
-        if self._served.static.lists != before.static.lists:
+        if any(self._view(permit).static.lists != view.static.lists for permit, view in before.views.items()):
             self.lists_changed()
 
     def tell_changes(self, teller: Callable[[], object]) -> None:
@@ -169,7 +190,8 @@ class Gateway:
         if call.method in {"tools/call", LISTEN}:
             return None
         with self._observed(call, transport, beside) as entry:
-            entry.settle(self._static(call, transport) or self._prompt(call))
+            view = self._view(self._permit(beside))
+            entry.settle(self._static(call, transport, view) or self._prompt(call, view))
         _settle(hold, call, entry.answer)
         return entry.answer
 
@@ -209,6 +231,7 @@ class Gateway:
                 response_bytes=len(refused),
                 error=str(rejection.code),
                 request_id=beside.request_id,
+                principal=beside.principal.name,
             )
         )
         return (refused,)
@@ -240,6 +263,7 @@ class Gateway:
     @contextmanager
     def _observed(self, call: Call, transport: Transport, beside: Carrier) -> Iterator[_Entry]:
         entry = _Entry(call, transport, beside, self._trace(call, transport, beside))
+        entry.permit = self._permit(beside)
         self.in_flight += 1
         try:
             yield entry
@@ -254,29 +278,49 @@ class Gateway:
             entry.trace.end(record)
 
     def _made(self, catalog: ToolCatalog, authorize: Authorize) -> _Served:
-        offered = prompts.named([*catalog.tools.values()]) if self._serving.prompts else {}
+        validators = OutputValidators() if self._serving.validate_output else None
+        served = _Served(catalog=catalog, authorize=authorize, validators=validators, views={}, by_tools={})
+        if not self._serving.private:
+            self._add_view(served, self._serving.anybody)
+        return served
+
+    def _view(self, permit: Permit) -> _View:
+        return self._served.views.get(permit) or self._add_view(self._served, permit)
+
+    def _add_view(self, served: _Served, permit: Permit) -> _View:
+        """Classes that may call the same tools share one view; an issuer's scopes may make many classes."""
+        tools = {name: tool for name, tool in served.catalog.tools.items() if permit.admits(tool.subject)}
+        view = served.by_tools.get(tuple(tools))
+        if view is None:
+            _make_room(served.by_tools, VIEWS)
+            view = served.by_tools[tuple(tools)] = self._viewed(tools)
+        _make_room(served.views, CLASSES)
+        served.views[permit] = view
+        return view
+
+    def _viewed(self, tools: Mapping[str, Tool]) -> _View:
+        offered = prompts.named([*tools.values()]) if self._serving.prompts else {}
         static = answers.render(
             server=self._serving.server,
-            tools=[tool.entry for tool in catalog.tools.values()],
+            tools=[tool.entry for tool in tools.values()],
             prompts=[prompts.entry(name, tool) for name, tool in offered.items()],
             page_size=self._serving.page_size,
             changing=[kind.removesuffix("ListChanged") for kind in self._changing],
+            private=self._serving.private,
         )
-        validators = OutputValidators() if self._serving.validate_output else None
-        return _Served(catalog=catalog, prompts=offered, static=static, authorize=authorize, validators=validators)
+        return _View(tools=tools, prompts=offered, static=static)
 
-    def _static(self, call: Call, transport: Transport) -> Pieces | Rejection | None:
-        return self._served.static.to(call, lasting=transport != "http", in_events=transport == "sse")
+    def _permit(self, beside: Carrier) -> Permit:
+        return beside.principal.permit if beside.principal is not ANYBODY else self._serving.anybody
 
-    def _prompted(self, name: str) -> Tool | None:
-        """The tool of a prompt, which may be asked for by the tool's own name too, though none is listed so."""
-        served = self._served
-        return served.prompts.get(name) or (served.catalog.tools.get(name) if served.prompts else None)
+    def _static(self, call: Call, transport: Transport, view: _View) -> Pieces | Rejection | None:
+        return view.static.to(call, lasting=transport != "http", in_events=transport == "sse")
 
-    def _prompt(self, call: Call) -> Pieces | Rejection:
-        tool = self._prompted(call.name)
+    def _prompt(self, call: Call, view: _View) -> Pieces | Rejection:
+        """A prompt may be asked for by the tool's own name too, though none is listed so."""
+        tool = view.prompts.get(call.name) or (view.tools.get(call.name) if view.prompts else None)
         if tool is None:
-            return _unknown(call, "prompt", self._served.prompts)
+            return _unknown(call, "prompt", view.prompts)
         try:
             made = prompts.messages(tool, call.arguments)
         except ArgumentError as error:  # a prompt has no way to carry an error: the person, not a model, chose these
@@ -284,11 +328,15 @@ class Gateway:
         return response(call.id, result(made, self._identity(call)))
 
     async def _call_tool(self, call: Call, entry: _Entry, notify: Notify | None, hold: Hold) -> Pieces | Rejection:
-        served = self._served
-        tool = served.catalog.tools.get(call.name)
+        served, tools = self._served, self._view(entry.permit).tools
+        tool = tools.get(call.name)
         if tool is None:
-            return _unknown(call, "tool", served.catalog.tools)
+            if call.name in served.catalog.tools:
+                entry.denied = call.name
+            return _unknown(call, "tool", tools)
         entry.tool = tool
+        if self._serving.tell_arguments:
+            entry.arguments = bytes(call.arguments or b"")
         if notify is None or call.progress_token is None:
             outcome = await self._outcome(served, tool, call, entry, hold)
         else:
@@ -306,19 +354,28 @@ class Gateway:
         try:
             checked = check(tool, call.arguments)
             coerced, select = checked.coerced, _selection(tool, checked.values)
-            request = served.authorize(build(tool, checked.values, checked.others), tool)
-            del checked  # large ones take many times the bytes of the request
+            values = {**checked.values, **tool.fixed} if tool.fixed else checked.values
+            request = served.authorize(build(tool, values, checked.others), tool)
+            del checked, values  # large ones take many times the bytes of the request
             if request.body is not None and len(request.body) > SMALL_BYTES:
                 hold.take(len(request.body))
             answered = await self._exchange(entry.trace.sending(request, tool), entry, hold)
+            answered, hidden = await self._redacted(answered)
             rendered = await self._rendered(served, tool, answered, select)
         except ServiceError as error:
             entry.error = type(error).__name__
             return from_error(error, tool)
-        if not coerced:
-            return rendered
-        meta = {**(rendered.meta or {}), COERCED: coerced}
-        return msgspec.structs.replace(rendered, meta=meta)
+        meta = {**({COERCED: coerced} if coerced else {}), **({REDACTED: hidden} if hidden else {})}
+        return msgspec.structs.replace(rendered, meta={**(rendered.meta or {}), **meta}) if meta else rendered
+
+    async def _redacted(self, answered: HttpResponse) -> tuple[HttpResponse, int]:
+        """Without what REDACT hides, before anything else is made of it. A long answer is looked into in a thread."""
+        redaction = self._serving.redaction
+        if redaction is None:
+            return answered, 0
+        if len(answered.body) <= REDACTED_AT_ONCE:
+            return redaction.applied(answered)
+        return await run_sync(redaction.applied, answered, limiter=self._filtering)
 
     async def _rendered(
         self, served: _Served, tool: Tool, answered: HttpResponse, select: Selection | None
@@ -366,6 +423,10 @@ class _Entry:
         self._call = call
         self._transport = transport
         self._request_id = beside.request_id
+        self._principal = beside.principal.name
+        self.permit = beside.principal.permit
+        self.denied = ""
+        self.arguments = b""
         self.trace = trace
         self._began = time.perf_counter()
         self._outcome: Outcome = "cancelled"  # until it is settled
@@ -409,12 +470,20 @@ class _Entry:
             mismatch=MISMATCH in said,
             request_id=self._request_id,
             trace_id=self.trace.trace_id,
+            principal=self._principal,
+            denied=self.denied,
+            arguments=self.arguments,
         )
 
     def known_as(self) -> dict[str, str]:
         """By which the call is found elsewhere."""
         ids = {"request_id": self._request_id, "trace_id": self.trace.trace_id}
         return {name: value for name, value in ids.items() if value}
+
+
+def _make_room(kept: dict[Any, _View], most: int) -> None:
+    if len(kept) >= most:
+        del kept[next(iter(kept))]  # the oldest
 
 
 def _settle(hold: Hold, call: Call, answer: Pieces) -> None:

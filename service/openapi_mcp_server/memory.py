@@ -27,17 +27,24 @@ LEAST_BYTES = 2 * MESSAGE_BYTES
 """Of a budget, of which then one client may fill all."""
 ROOM_SECONDS = 20.0
 """How long an answer that has begun to arrive waits for others to leave: less than the 30 s of an attempt."""
+WAITING_CALLS = 80
+"""Of one client that wait so, each with a connection to the API: fewer than the 100 that there are to one, so that
+others find one."""
 
-Quarters = Literal[1, 2, 3, 4]
-"""How far an account may be filled, by what for. What comes first may fill least: whatever becomes of it must find
-room. Those who have the third quarter need no more, so somebody always comes to an end."""
-LARGE_MESSAGE: Quarters = 1
-GROWING: Quarters = 2
+Use = Literal[0, 1, 2, 3]
+"""What for. Each use may fill an account further than the one before: what becomes of a message must find room when
+it has been sent. Those who have room for a whole answer need no more, so that somebody always comes to an end."""
+LARGE_MESSAGE: Use = 0
+GROWING: Use = 1
 """An answer that is not whole, up to `GROWING_BYTES`."""
-WHOLE: Quarters = 3
+WHOLE: Use = 2
 """As large as an answer may be."""
-SMALL: Quarters = 4
-"""Small calls find room beside all others of the same client, and of everybody."""
+SMALL: Use = 3
+"""Small calls find room beside everything else of the same client, and of all."""
+_OF_CLIENT = (2, 4, 6, 8)
+_OF_MESSAGE = (MESSAGE_BYTES,) * 4
+_OF_ALL = (5, 6, 7, 8)
+"""Eighths that each use may fill: of all, others have as much for each when one client has filled its share."""
 GROWING_BYTES = 2 * 1024 * 1024
 
 
@@ -46,15 +53,15 @@ class _Account:
 
     __slots__ = ("above", "held", "limits")
 
-    def __init__(self, limit: int, above: _Account | None = None) -> None:
+    def __init__(self, limits: tuple[int, ...], above: _Account | None = None) -> None:
         self.above = above
         self.held = 0
-        self.limits = (0, limit // 4, limit // 2, limit * 3 // 4, limit)  # by quarters
+        self.limits = limits  # for each use
 
-    def has_room(self, size: int, quarters: Quarters) -> bool:
+    def has_room(self, size: int, use: Use) -> bool:
         account: _Account | None = self
         while account is not None:
-            if account.held + size > account.limits[quarters]:
+            if account.held + size > account.limits[use]:
                 return False
             account = account.above
         return True
@@ -70,8 +77,9 @@ class Budget:
     """``limit`` bytes for all clients. ``refusals``: how often there was no room."""
 
     def __init__(self, limit: int) -> None:
-        self._all = _Account(limit)
-        self._share = max(int(limit * CLIENT_SHARE), min(limit, LEAST_BYTES))
+        share = max(int(limit * CLIENT_SHARE), min(limit, LEAST_BYTES))
+        self._all = _Account(tuple(limit * eighths // 8 for eighths in _OF_ALL))
+        self._of_client = tuple(share * eighths // 8 for eighths in _OF_CLIENT)
         self._clients: dict[str, _Account] = {}
         self._waiting: list[_Waiting] = []
         self.refusals = 0
@@ -88,7 +96,7 @@ class Budget:
         """For a message of this client. Raises NoRoom."""
         account = self._clients.get(client)
         if account is None:
-            account = self._clients[client] = _Account(self._share, self._all)
+            account = self._clients[client] = _Account(self._of_client, self._all)
         hold = Hold(self, client, account)
         try:
             hold.take(CALL_BYTES)
@@ -105,13 +113,18 @@ class Budget:
 
     def let_in(self) -> None:
         """Those for whom there is room now, who waited longest first."""
-        for one in list(self._waiting):  # nearly always nobody
-            if one.hold.has_room(one.size, one.quarters):
+        if not self._waiting:
+            return
+        for one in list(self._waiting):
+            if one.hold.has_room(one.size, one.use):
                 self._waiting.remove(one)
                 one.hold.add(one.size)
                 one.came.set()
 
     async def wait(self, waiting: _Waiting) -> None:
+        """Until there is room. Raises NoRoom."""
+        if sum(one.hold.client == waiting.hold.client for one in self._waiting) >= WAITING_CALLS:
+            raise self.no_room()
         self._waiting.append(waiting)
         try:
             with anyio.move_on_after(ROOM_SECONDS):
@@ -130,18 +143,17 @@ class Budget:
 class Hold(_Account):
     """For one message, or for one call of a batch, which is part of its batch's."""
 
-    __slots__ = ("_budget", "_client", "is_part")
+    __slots__ = ("_budget", "client", "is_part")
 
     def __init__(self, budget: Budget, client: str, above: _Account, *, is_part: bool = False) -> None:
-        super().__init__(MESSAGE_BYTES, above)
-        self.limits = (MESSAGE_BYTES,) * 5
+        super().__init__(_OF_MESSAGE, above)
         self._budget = budget
-        self._client = client
+        self.client = client
         self.is_part = is_part
 
     def part(self) -> Hold:
         """For one call of a batch; closed with its batch. Raises NoRoom."""
-        part = Hold(self._budget, self._client, self, is_part=True)
+        part = Hold(self._budget, self.client, self, is_part=True)
         part.take(CALL_BYTES)
         return part
 
@@ -154,11 +166,11 @@ class Hold(_Account):
     async def grow(self, size: int) -> None:
         """``size`` bytes more, for which others may have to leave first. Raises NoRoom."""
         after = self.held + size
-        quarters = SMALL if after <= 2 * CALL_BYTES else GROWING if after <= GROWING_BYTES else WHOLE
-        if self.has_room(size, quarters):
+        use = SMALL if after <= 2 * CALL_BYTES else GROWING if after <= GROWING_BYTES else WHOLE
+        if self.has_room(size, use):
             self.add(size)
         else:
-            await self._budget.wait(_Waiting(self, size, quarters))
+            await self._budget.wait(_Waiting(self, size, use))
 
     def settle(self, size: int) -> None:
         """``size`` bytes in all, and what every message counts for, from now on: it is there already."""
@@ -178,7 +190,7 @@ class Hold(_Account):
         if self.held and self.above is not None:
             self.above.add(-self.held)
             self.held = 0
-            self._budget.leave(self._client, self.above)
+            self._budget.leave(self.client, self.above)
 
     def __enter__(self) -> Self:
         return self
@@ -192,10 +204,10 @@ class Hold(_Account):
 class _Waiting:
     """Who waits for room, and for how much."""
 
-    def __init__(self, hold: Hold, size: int, quarters: Quarters) -> None:
+    def __init__(self, hold: Hold, size: int, use: Use) -> None:
         self.hold = hold
         self.size = size
-        self.quarters = quarters
+        self.use = use
         self.came = anyio.Event()
 
 
@@ -203,12 +215,12 @@ class _Free(Hold):
     """Counts nothing, and has room for everything."""
 
     def __init__(self) -> None:
-        super().__init__(UNBOUNDED, "", _Account(0))
+        super().__init__(UNBOUNDED, "", _Account(()))
 
     def part(self) -> Hold:
         return self
 
-    def has_room(self, size: int, quarters: Quarters) -> bool:  # noqa: ARG002 - there always is
+    def has_room(self, size: int, use: Use) -> bool:  # noqa: ARG002 - there always is
         return True
 
     def add(self, size: int) -> None:

@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openapi_mcp_server.bridge.text import DESCRIPTION_LIMIT, INVISIBLE, description, line, shorten, title, visible
+from openapi_mcp_server.bridge.text import (
+    DESCRIPTION_LIMIT,
+    INVISIBLE,
+    MARKS,
+    description,
+    line,
+    shorten,
+    title,
+    visible,
+)
 from openapi_mcp_server.openapi.model import MediaType, Operation, Response
 
 VISIBLE_FORMAT = {  # Cf, yet drawn: Arabic and Syriac number and verse signs
@@ -137,3 +146,19 @@ def test_a_description_keeps_its_facts_when_prose_is_cut():
 
 def test_a_title_is_the_summary_in_one_line():
     assert title(operation(summary="List\n<b>pets</b>")) == "List pets"
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "ก", "\U0001f600"])
+def test_a_letter_keeps_as_many_marks_as_any_has(letter: str) -> None:
+    marks = "\u0323" * MARKS
+    assert visible(letter + marks + "x") == unicodedata.normalize("NFC", letter + marks + "x")
+    assert len(visible(letter + "\u0315\u0300" * 4_000)) <= 1 + MARKS
+
+
+def test_a_row_of_boxes_is_no_row_of_marks() -> None:
+    assert visible("═" * 200 + "…" * 50) == "═" * 200 + "…" * 50
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=40))
+def test_ordinary_text_is_only_put_into_nfc(written: str) -> None:
+    assert visible(written) == unicodedata.normalize("NFC", INVISIBLE.sub("", written))

@@ -65,7 +65,7 @@ BOOK: dict[str, Any] = {
     "measures": "/metrics",
     # images
     "nginx": "nginx:1.28",
-    "Prometheus": "prom/prometheus:v2.53.3",
+    "Prometheus": "prom/prometheus:v3.11.3",
     "X-Ray's daemon": "public.ecr.aws/xray/aws-xray-daemon:3.x",
     "version": "0.2.0",
     "the proxy's user": 101,
@@ -81,6 +81,7 @@ BOOK: dict[str, Any] = {
     "requests a second": "100r/s",
     "requests at once": 200,
     "connections of a client": 256,
+    "connections of all": 1500,
     "shards of a remote write": 10,
     "files of nginx": 8192,
 }
@@ -208,6 +209,7 @@ def compose(files: Files) -> Said:
         ("PROXY_READ_TIMEOUT", "the proxy's patience"),
         ("PROXY_BURST", "requests at once"),
         ("PROXY_CONNECTIONS", "connections of a client"),
+        ("PROXY_ALL_CONNECTIONS", "connections of all"),
     ):
         yield "compose: proxy", fact, number(services["proxy"]["environment"][name].partition(":-")[2])
     rate = services["proxy"]["environment"]["PROXY_RATE"]
@@ -254,6 +256,7 @@ def proxies(files: Files) -> Said:
         yield where, "requests a second", values["PROXY_RATE"]
         yield where, "requests at once", number(values["PROXY_BURST"])
         yield where, "connections of a client", number(values["PROXY_CONNECTIONS"])
+        yield where, "connections of all", number(values["PROXY_ALL_CONNECTIONS"])
         for place in range(4):
             yield where, "the worker", number(values[f"PROXY_WORKER_{place}"])
         if where != "defaults.env":

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 SETTINGS = {
-    "INBOUND_TOKENS",
-    "INBOUND_JWT_ISSUERS",
-    "INBOUND_JWT_AUDIENCE",
     "SHARED_STATE",
     "SPEC_WAIT_SECONDS",
 }
 """The worker's."""
 PROXY = {"PROXY_KEEPALIVE"}
 """The proxy's, for proxy/defaults.env."""
-VALUES = {"INBOUND_AUTH": "none", "AUTH_TYPE": "none"}
-"""Settings of which files use values that are refused now (token, jwt; cognito), with one that is taken."""
+VALUES = {"AUTH_TYPE": "none"}
+"""Settings of which files use values that are refused now (cognito), with one that is taken."""

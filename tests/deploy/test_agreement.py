@@ -135,6 +135,9 @@ def test_a_number_of_the_manifests_cannot_change_alone(name):
         assert "\n".join(unnoticed(changed, leaves(document, document["kind"].lower()))) == ""
 
 
+TOKENS = '[{"name": "agents", "token": "0123456789abcdef"}]'
+
+
 def all_workers() -> Iterator[tuple[str, dict[str, str]]]:
     """(where, variables) of every worker that the files start, secrets with a value that says nothing."""
     for name, changed in ecs.VARIANTS.items():
@@ -156,7 +159,9 @@ def test_the_server_takes_a_workers_settings_and_stops_within_the_chain(where, v
     if "SESSION_ADDRESS" in taken:  # Kubernetes puts the pod's own address in, and the key comes from a secret
         taken["SESSION_ADDRESS"] = taken["SESSION_ADDRESS"].replace("$(POD_IP)", "10.1.2.3")
         taken["SESSION_KEY"] = "k" * 64
-    config = load([], taken, lambda path: "secret")
+    if taken.get("INBOUND_AUTH") == "token" or "INBOUND_TOKENS" in taken:  # Kubernetes' come from a secret, too
+        taken["INBOUND_TOKENS"] = TOKENS
+    config = load([], taken, lambda path: TOKENS if "TOKENS" in path.upper() else "secret")
     assert config.message_timeout_seconds == BOOK["a call"]
     assert config.shutdown_grace_seconds == BOOK["grace of calls in flight"]
     assert config.http_max_connections == BOOK["connections to an API"]

@@ -93,7 +93,11 @@ def test_a_proxy_that_stops_gives_calls_the_time_that_they_may_take(file):
 
 def test_bodies_have_the_same_limit_at_the_proxy_and_the_worker():
     assert [int(value.removesuffix("m")) * 2**20 for value in values("client_max_body_size")] == [BODY_BYTES]
-    assert values("client_body_buffer_size") == values("client_max_body_size")
+
+
+def test_a_message_is_never_kept_whole():
+    assert values("proxy_request_buffering") == ["off"]
+    assert values("proxy_buffering") == ["off"]
 
 
 def test_headers_that_the_proxy_takes_fit_the_worker():
@@ -102,6 +106,6 @@ def test_headers_that_the_proxy_takes_fit_the_worker():
     assert int(size.removesuffix("k")) * 1024 > 9 * 1024
 
 
-@pytest.mark.parametrize("directive", ["chunked_transfer_encoding", "proxy_request_buffering", "gzip", "proxy_cache"])
+@pytest.mark.parametrize("directive", ["chunked_transfer_encoding", "gzip", "proxy_cache"])
 def test_what_harms_streams_is_left_alone(directive):
     assert values(directive) == []

@@ -19,7 +19,7 @@ FACTOR = 4
 MOST = 9.0
 UNNOTICED_SECONDS = 0.002
 """Quadratic work on 8,000 units takes longer, were a step only a comparison of two bytes in C."""
-ABORTED_SECONDS = 1.0
+ABORTED_SECONDS = 0.5
 """What takes longer than that for 8,000 units is not linear; what is exponential would never end."""
 _TRIES = 4
 

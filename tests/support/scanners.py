@@ -10,6 +10,8 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from copy import deepcopy
 from functools import cache, partial
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -48,6 +50,18 @@ OTHERS: Mapping[str, Callable[[], Any]] = {
     "re.Pattern[str]": lambda: re.compile("[^a]"),
 }
 """The rest of its parameters."""
+
+
+NOT_GIVEN = frozenset(
+    {
+        "bridge.parameters.percent.reserved(kept)",  # characters that we name
+        "bridge.schemas.weight._size(pattern)",  # jsonschema-rs compiles these, within their limits
+        "openapi.json_schema.is_pattern(pattern)",
+        "openapi.references.bundle._referred(home)",  # names that we make
+        "openapi.text.json_path._compiled(pattern)",  # of an overlay of the operator's
+    }
+)
+"""Text that no stranger gives. Most of it is compiled, which takes long, though no longer than in proportion."""
 
 
 class Scanner(NamedTuple):
@@ -103,17 +117,60 @@ def _uses() -> dict[str, set[str]]:
     return used
 
 
+@cache
+def written_in_place() -> dict[str, tuple[re.Pattern[Any], tuple[str, ...]]]:
+    """The patterns that functions of `re` are given as they stand in a function, with escaped text or without, by their
+    places."""
+    found: dict[str, tuple[re.Pattern[Any], tuple[str, ...]]] = {}
+    for module, _, call in _calls_in_functions():
+        pattern = _as_it_stands(call, module)
+        if pattern is not None:
+            way = call.func.attr  # type: ignore[attr-defined]
+            ways = ("search",) if way in _SEARCHING else (way,) if way in WAYS else WAYS
+            found[_place(module, call)] = (pattern, ways)
+    return found
+
+
 def compiled_inside() -> list[str]:
-    """Where an expression is compiled each time a function runs, unless the function is nothing but that: it gives the
-    pattern for a number, and is tried by itself.
-    """
-    found = []
+    """Where a function makes an expression of something else, unless it does nothing but that and makes it of numbers:
+    such patterns are tried by themselves."""
+    return sorted(
+        _place(module, call)
+        for module, function, call in _calls_in_functions()
+        if _place(module, call) not in written_in_place() and not _gives_a_pattern(function)
+    )
+
+
+def _place(module: ModuleType, call: ast.Call) -> str:
+    return f"{module.__name__.removeprefix('openapi_mcp_server.')}:{call.lineno}"
+
+
+def _as_it_stands(call: ast.Call, module: ModuleType) -> re.Pattern[Any] | None:
+    """With a letter for whatever is escaped; None for what is made of more than that and the module's constants."""
+    parts = [call.args[0], *(each.value for each in call.keywords if each.arg == "flags")]
+    for letter in ("a", b"a"):
+        written = [ast.unparse(_Escaped(letter).visit(deepcopy(part))) for part in parts]
+        with suppress(NameError, TypeError):
+            return re.compile(*(eval(part, vars(module)) for part in written))
+    return None
+
+
+class _Escaped(ast.NodeTransformer):
+    def __init__(self, letter: str | bytes) -> None:
+        self._letter = letter
+
+    def visit_Call(self, call: ast.Call) -> ast.AST:
+        return ast.Constant(self._letter) if ast.unparse(call.func) == "re.escape" else call
+
+
+def _calls_in_functions() -> Iterator[tuple[ModuleType, ast.FunctionDef | ast.AsyncFunctionDef, ast.Call]]:
+    """(module, innermost function, call of a function of `re`)."""
     for module in modules():
-        for node in ast.walk(ast.parse(inspect.getsource(module))):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not _gives_a_pattern(node):
-                calls = [inner for inner in ast.walk(node) if isinstance(inner, ast.Call)]
-                found += [f"{module.__name__}:{call.lineno}" for call in calls if _is_of_re(call)]
-    return sorted(set(found))
+        for function in ast.walk(ast.parse(inspect.getsource(module))):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                for node in ast.walk(function):
+                    if isinstance(node, ast.Call) and _is_of_re(node):
+                        yield module, function, node
 
 
 def _gives_a_pattern(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

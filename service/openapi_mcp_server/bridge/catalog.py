@@ -8,13 +8,33 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from openapi_mcp_server.bridge import names, overrides, security, servers, text
-from openapi_mcp_server.bridge.model import ApiSummary, BaseUrl, KeyPlace, Origin, SkippedTool, Tool, ToolCatalog
+from openapi_mcp_server.bridge.model import (
+    ApiSummary,
+    BaseUrl,
+    KeyPlace,
+    Origin,
+    SkippedTool,
+    Subject,
+    Tool,
+    ToolCatalog,
+)
 from openapi_mcp_server.bridge.overrides import Entries, Told
+from openapi_mcp_server.bridge.policy import EVERYTHING, Rule
 from openapi_mcp_server.bridge.schemas import inputs
 from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
 from openapi_mcp_server.bridge.schemas.edits import removable_parts
 from openapi_mcp_server.bridge.servers import Place
-from openapi_mcp_server.bridge.tool import Api, Compiled, SchemaLimits, compile_operation
+from openapi_mcp_server.bridge.tool import (
+    DOCUMENT_BYTES,
+    LEAST_LIMITS,
+    Api,
+    Compiled,
+    Once,
+    SchemaLimits,
+    compile_operation,
+    of_parameter,
+    slot,
+)
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import ApiDescription, Note, Operation, SkippedOperation
 from openapi_mcp_server.settings.apis import Auth
@@ -41,6 +61,7 @@ class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
     auth: Auth = Auth()
     strict_auth: bool = False
     overrides: Entries = {}
+    rule: Rule = EVERYTHING  # what it does not permit is served to nobody
 
 
 class _Candidate(msgspec.Struct, frozen=True):
@@ -85,6 +106,8 @@ def build(
         summaries.append(_summary(source, api, outcome, key_place))
         tools.update({tool.name: tool for tool in outcome.tools})
         skipped += [SkippedTool(api=source.name, operation=each) for each in outcome.skipped]
+    if unused := _unused_selectors(sources, candidates):
+        summaries[0] = msgspec.structs.replace(summaries[0], notes=(*unused, *summaries[0].notes))
     return ToolCatalog(apis=tuple(summaries), tools=tools, skipped=tuple(skipped))
 
 
@@ -110,6 +133,26 @@ def _unique_names(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_C
     )
 
 
+def _unused_selectors(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_Candidate]]) -> list[Note]:
+    """A note for each selector of the operator's rule that selects nothing: a name misspelt in DENY_OPERATIONS leaves
+    open what it was to close."""
+    rule = sources[0].rule if sources else EVERYTHING
+    missing = {
+        "ALLOW_OPERATIONS": list(dict.fromkeys(rule.allow)),
+        "DENY_OPERATIONS": list(dict.fromkeys(rule.deny)),
+    }
+    if any(missing.values()):
+        for source, own in zip(sources, candidates, strict=True):
+            for subject in (_subject(each, source) for each in own):
+                for selectors in missing.values():
+                    selectors[:] = [one for one in selectors if not one.selects(subject)]
+    return [
+        Note(pointer="#/paths", kind="override_unused", message=f"{setting}: {one.shown} selects no operation")
+        for setting, selectors in missing.items()
+        for one in selectors
+    ]
+
+
 def _place_notes(place: Place) -> list[Note]:
     if place.doubt:
         return [Note(pointer="#/servers", kind="base_url_doubtful", message=place.doubt)]
@@ -133,14 +176,17 @@ def _api(source: ApiSource, place: Place, limits: SchemaLimits, auth: Auth, *, r
         limits=limits,
         auth=auth,
         response_filter=response_filter,
+        slots=Once(slot),
+        arguments=Once(of_parameter),
     )
 
 
 def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate]]) -> _Outcome:
     outcome = _Outcome(tools=[], skipped=list(source.description.skipped), notes=list(source.description.notes))
     outcome.notes += overrides.unused(source.overrides, source.description)
+    size = 0
     for name, candidate in named:
-        if not _is_wanted(candidate, source):
+        if not _is_wanted(candidate, source) or not source.rule.permits(_subject(candidate, source)):
             outcome.filtered += 1
             continue
         try:
@@ -149,17 +195,38 @@ def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate
         except SpecError as error:
             outcome.skipped.append(_skipped(candidate.operation, error))
             continue
-        outcome.tools.append(compiled.tool)
+        outcome.tools.append(msgspec.structs.replace(compiled.tool, subject=_subject(candidate, source)))
+        size += len(memoryview(compiled.tool.entry))
+        if size > DOCUMENT_BYTES and api.limits != LEAST_LIMITS:
+            api = msgspec.structs.replace(api, limits=LEAST_LIMITS)
+            message = f"with it the tools are over {DOCUMENT_BYTES:,} bytes; schemas of those that follow are shortened"
+            outcome.notes.append(Note(pointer=compiled.tool.pointer, kind="input_shortened", message=message))
         outcome.notes += (*candidate.told.notes, *compiled.notes)
     return outcome
 
 
 def _is_wanted(candidate: _Candidate, source: ApiSource) -> bool:
     """Any tag of INCLUDE_TAGS, where it is set, and none of EXCLUDE_TAGS, which wins."""
-    own = candidate.told.overrides.tags
-    tags = set(candidate.operation.tags if own is None else own)
+    tags = set(_tags(candidate))
     return (not source.include_tags or not tags.isdisjoint(source.include_tags)) and tags.isdisjoint(
         source.exclude_tags
+    )
+
+
+def _tags(candidate: _Candidate) -> tuple[str, ...]:
+    own = candidate.told.overrides.tags
+    return candidate.operation.tags if own is None else own
+
+
+def _subject(candidate: _Candidate, source: ApiSource) -> Subject:
+    operation = candidate.operation
+    return Subject(
+        api=source.name,
+        method=operation.method,
+        path=operation.path,
+        operation_id=operation.operation_id or "",
+        tags=_tags(candidate),
+        scopes=candidate.told.overrides.scopes or (),
     )
 
 

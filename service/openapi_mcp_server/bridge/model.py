@@ -197,6 +197,17 @@ class OutputContract(msgspec.Struct, frozen=True, kw_only=True):
     wrapped: bool
 
 
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """What rules may look at. ``scopes``: all of them are needed (``x-mcp-scopes``)."""
+
+    api: str
+    method: str
+    path: str
+    operation_id: str = ""
+    tags: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+
+
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
     """One operation compiled: its list entry is bytes, its request only has holes to fill.
 
@@ -225,9 +236,9 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}  # that its document describes of answers: as written, by name in lower case
     title: str
     summary: str
-    operation_id: str = ""
-    tags: tuple[str, ...] = ()
     deprecated: bool = False
+    fixed: Mapping[str, Any] = {}  # values of arguments that no model sees or chooses
+    subject: Subject = Subject(api="", method="", path="")  # as the rules of `openapi_mcp_server.bridge.policy` see it
 
     @property
     def is_safe(self) -> bool:

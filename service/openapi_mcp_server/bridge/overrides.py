@@ -26,6 +26,13 @@ _KEYS_SHOWN = 200
 """Characters of unread keys in a note."""
 
 
+class Fixed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An argument that a model neither sees nor chooses: it has this value, or is left out."""
+
+    value: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    hidden: bool = False
+
+
 class Overrides(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be seen instead of what the document says; ``multi_segment`` are parameters of the path whose slashes
     stay.
@@ -37,6 +44,8 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
     hidden: bool = False
     annotations: Annotations = Annotations()
     tags: tuple[str, ...] | None = None
+    arguments: Mapping[str, Fixed] = {}
+    scopes: tuple[str, ...] | None = None  # `x-mcp-scopes` in the document
     multi_segment: tuple[str, ...] = ()
 
 
@@ -50,6 +59,7 @@ class Told(msgspec.Struct, frozen=True):
 
 
 _NOTHING_TOLD = Told()
+_GUARDING = frozenset({"hidden", "scopes", "arguments"})
 _NOTHING_WRITTEN = msgspec.Raw(b"{}")
 _KNOWN = Overrides.__struct_fields__
 _decode = msgspec.json.Decoder(Overrides).decode
@@ -82,11 +92,11 @@ def of(operation: Operation, entries: Entries) -> Told:
         selected |= entries.get(key, {})
     if not own and not selected:
         return _NOTHING_TOLD
-    usable, notes, problem = _sorted_out(own, operation.pointer)
+    usable, notes, problem = _sorted_out(own, operation.pointer, frozenset(selected))
     overrides = _decode(msgspec.json.encode(usable | selected))
     is_ours = "hidden" in selected
     hidden_by = "TOOL_OVERRIDES" if is_ours else "x-mcp in the document"
-    return Told(overrides, notes, hidden_by if overrides.hidden else "", None if is_ours else problem)
+    return Told(overrides, notes, hidden_by if overrides.hidden else "", problem)
 
 
 def unused(entries: Entries, description: ApiDescription) -> tuple[Note, ...]:
@@ -110,16 +120,17 @@ def _keys(operation: Operation) -> tuple[str, ...]:
 
 
 def _sorted_out(
-    written: Mapping[str, msgspec.Raw], pointer: str
+    written: Mapping[str, msgspec.Raw], pointer: str, ours: frozenset[str]
 ) -> tuple[dict[str, msgspec.Raw], tuple[Note, ...], SpecError | None]:
-    """What can be used, notes on the rest, and the fault of an operation of which nobody knows whether it is hidden."""
+    """What can be used, notes on the rest, and the fault of an operation of which nobody knows whether it is hidden, or
+    from whom. ``ours``: the names that the operator says another thing of."""
     usable, problems, problem = {}, [], None
     for name, value in written.items():
         try:
             _decode(_one(name, value))
         except msgspec.ValidationError as error:
             problems.append(f"x-mcp cannot be used: {fault(error, f'{pointer}/x-mcp')}")
-            if name == "hidden":
+            if name in _GUARDING - ours:
                 problem = SpecError(pointer, problems[-1])
         else:
             usable[name] = value

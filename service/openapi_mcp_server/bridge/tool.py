@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from openapi_mcp_server.bridge import accept, security, servers, text
 from openapi_mcp_server.bridge.bodies import body_shape
 from openapi_mcp_server.bridge.bodies.body_shape import BodyShape, Field
+from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.model import (
     RESPONSE_FILTER,
     SAFE_METHODS,
     BaseUrl,
     BodyPlan,
-    Encoder,
     InputContract,
     Origin,
     OutputContract,
@@ -24,9 +25,9 @@ from openapi_mcp_server.bridge.model import (
     Tool,
 )
 from openapi_mcp_server.bridge.names import BODY, Wire, argument_names, free
-from openapi_mcp_server.bridge.overrides import Overrides
+from openapi_mcp_server.bridge.overrides import Fixed, Overrides
 from openapi_mcp_server.bridge.parameters import encoders, path_template
-from openapi_mcp_server.bridge.schemas import inputs, outputs
+from openapi_mcp_server.bridge.schemas import inputs, outputs, validation
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
 from openapi_mcp_server.bridge.schemas.edits import cleaned, decode, encode, or_empty
 from openapi_mcp_server.bridge.schemas.inputs import Argument, described, exemplified
@@ -45,6 +46,8 @@ _FILTER = Argument(
     required=False,
 )
 _NAME_SHOWN = 200
+_FAULT_SHOWN = 300
+_FIXED_SCHEMA_BYTES = 1024 * 1024
 """Characters of a parameter's own name in the description of its argument."""
 
 
@@ -53,6 +56,29 @@ class SchemaLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     input_bytes: int = 32_000
     output_bytes: int = 16_000
+
+
+LEAST_LIMITS = SchemaLimits(input_bytes=2_000, output_bytes=500)
+"""For what comes after `DOCUMENT_BYTES` are reached."""
+DOCUMENT_BYTES = 64 * 1024 * 1024
+"""That the entries of all tools of a document may take. Microsoft Graph (11,422 operations) takes 59 MB; 20,000
+operations that each reach the same 60 schemas would take half a gigabyte."""
+Made = TypeVar("Made")
+
+
+class Once(Generic[Made]):
+    """Makes something of a parameter, once for all operations that share it."""
+
+    def __init__(self, make: Callable[[str, Parameter], Made]) -> None:
+        self._make = make
+        self._made: dict[tuple[str, int], tuple[Parameter, Made]] = {}
+
+    def of(self, name: str, parameter: Parameter) -> Made:
+        """``name`` is the argument's. Raises what making it raises."""
+        key = name, id(parameter)
+        if (known := self._made.get(key)) is None:
+            known = self._made[key] = parameter, self._make(name, parameter)  # kept, so that its id stays its own
+        return known[1]
 
 
 class Api(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +95,8 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     limits: SchemaLimits
     auth: Auth  # with its key's place
     response_filter: bool = False  # offered where it is of use
+    slots: Once[Slot]
+    arguments: Once[Argument]
 
 
 class Compiled(msgspec.Struct, frozen=True):
@@ -85,6 +113,7 @@ class _Inputs(msgspec.Struct, frozen=True):
     told: bytes
     notes: list[Note]
     filterable: bool
+    fixed: dict[str, Any]
 
 
 _ANNOTATIONS = {
@@ -99,7 +128,7 @@ method promises that it only adds."""
 def compile_operation(operation: Operation, name: str, overrides: Overrides, api: Api) -> Compiled:
     """The tool; raises SpecError with the place in the document if the operation cannot be one."""
     base = servers.operation_base(operation, api.base, api.servers, api.allowed_origins)
-    inputs = _inputs(operation, api, frozenset(overrides.multi_segment))
+    inputs = _inputs(operation, api, overrides)
     holes = {slot.name: index for index, slot in enumerate(inputs.slots) if slot.location == "path"}
     path = path_template.compiled(base.path, operation.path, holes, operation.pointer)
     output = outputs.build(operation, api.responses, api.limits.output_bytes, filterable=inputs.filterable)
@@ -124,24 +153,24 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
         entry=entry,
         digest=digest,
         filterable=inputs.filterable,
+        fixed=inputs.fixed,
         headers=_described_headers(operation),
         title=title or name,
         summary=text.line(operation.summary or operation.description, text.TITLE_LIMIT),
-        operation_id=operation.operation_id or "",
-        tags=operation.tags,
         deprecated=operation.deprecated,
     )
     return Compiled(tool, tuple(notes))
 
 
-def _inputs(operation: Operation, api: Api, spanning: frozenset[str]) -> _Inputs:
+def _inputs(operation: Operation, api: Api, overrides: Overrides) -> _Inputs:
     notes: list[Note] = []
-    sendable = _sendable(operation, api, spanning, notes)
+    sendable = _sendable(operation, api, frozenset(overrides.multi_segment), notes)
     shape = _shape(operation, api, notes)
     fields = shape.fields if shape else ()
-    wires = [Wire(parameter.name, parameter.location) for parameter, _ in sendable]
+    wires = [Wire(parameter.name, parameter.location) for parameter in sendable]
     names = argument_names([*wires, *(Wire(field.name, BODY) for field in fields)])
-    arguments = [_of_parameter(name, parameter) for name, (parameter, _) in zip(names, sendable, strict=False)]
+    shared = list(zip(names, sendable, strict=False))  # the other names are for the body
+    arguments = [api.arguments.of(name, parameter) for name, parameter in shared]
     in_body = dict(zip(names[len(sendable) :], fields, strict=True))
     arguments += [_of_field(name, field) for name, field in in_body.items()]
     chooser = free(_CHOOSER, names) if shape and len(shape.writers) > 1 else None
@@ -151,15 +180,41 @@ def _inputs(operation: Operation, api: Api, spanning: frozenset[str]) -> _Inputs
     if filterable:
         arguments.append(_FILTER)
     definitions = api.patches if shape and shape.is_patch else api.requests
+    fixed = _fixed(operation, arguments, overrides.arguments, definitions)
+    arguments = [argument for argument in arguments if argument.name not in overrides.arguments]
     contract, told = _contract(operation, arguments, definitions, api.limits.input_bytes, notes)
     return _Inputs(
-        slots=tuple(_slot(name, *each) for name, each in zip(names, sendable, strict=False)),
+        slots=tuple(api.slots.of(name, parameter) for name, parameter in shared),
         body=_plan(shape, in_body, chooser) if shape else None,
         contract=contract,
         told=told,
         notes=notes,
         filterable=filterable,
+        fixed=fixed,
     )
+
+
+def _fixed(
+    operation: Operation, arguments: Sequence[Argument], chosen: Mapping[str, Fixed], definitions: inputs.Source
+) -> dict[str, Any]:
+    """The values that are fixed. An operation whose arguments cannot be fixed as they were to be is not served."""
+    known = {argument.name: argument for argument in arguments}
+    values = {}
+    for name, each in chosen.items():
+        argument = known.get(name)
+        if argument is None:
+            problem = f"has no argument {name!r} that could be fixed; there are {', '.join(known) or 'none'}"
+            raise SpecError(operation.pointer, text.line(problem, _FAULT_SHOWN))
+        if isinstance(each.value, msgspec.UnsetType):
+            if argument.required:
+                raise SpecError(operation.pointer, f"the argument {name!r} is required: give it a value")
+            continue
+        value = exact_json.decode(bytes(each.value))
+        schema = inputs.build([argument], definitions, _FIXED_SCHEMA_BYTES).checked
+        if not validation.compiled(schema, len(bytes(each.value))).is_valid({name: value}):
+            raise SpecError(operation.pointer, f"the value that is fixed for the argument {name!r} does not fit it")
+        values[name] = value
+    return values
 
 
 def _answers_json(operation: Operation, api: Api) -> bool:
@@ -168,10 +223,8 @@ def _answers_json(operation: Operation, api: Api) -> bool:
     return operation.method != "HEAD" and any(outputs.is_json_answer(each, api.responses) for each in media)
 
 
-def _sendable(
-    operation: Operation, api: Api, spanning: frozenset[str], notes: list[Note]
-) -> list[tuple[Parameter, Encoder]]:
-    """The parameters with their encoders. Those that credentials fill or every request has by itself, and optional ones
+def _sendable(operation: Operation, api: Api, spanning: frozenset[str], notes: list[Note]) -> list[Parameter]:
+    """The parameters that are arguments. Those that credentials fill or every request has by itself, and optional ones
     that cannot be sent, are left out and noted. ``spanning``: parameters of the path that may be several segments.
     """
     holes = path_template.holes(operation.path)
@@ -189,7 +242,8 @@ def _sendable(
             if problem := parameter.location == "header" and encoders.unsettable(parameter):
                 notes.append(_note(parameter.pointer, "parameter_dropped", problem))
                 continue
-            sendable.append((parameter, encoders.encoder(parameter)))
+            api.slots.of(parameter.name, parameter)
+            sendable.append(parameter)
         except SpecError as error:
             if parameter.required:
                 raise
@@ -211,13 +265,14 @@ def _shape(operation: Operation, api: Api, notes: list[Note]) -> BodyShape | Non
     return shape
 
 
-def _slot(argument: str, parameter: Parameter, encode_value: Encoder) -> Slot:
+def slot(argument: str, parameter: Parameter) -> Slot:
+    """Where an argument goes. Raises SpecError where it cannot be sent."""
     return Slot(
         argument=argument,
         name=parameter.name,
         location=parameter.location,
         required=parameter.required,
-        encode=encode_value,
+        encode=encoders.encoder(parameter),
         spans_segments=parameter.spans_segments,
     )
 
@@ -235,7 +290,8 @@ def _plan(shape: BodyShape, fields: dict[str, Field], chooser: str | None) -> Bo
     )
 
 
-def _of_parameter(name: str, parameter: Parameter) -> Argument:
+def of_parameter(name: str, parameter: Parameter) -> Argument:
+    """The property of the input schema that stands for a parameter."""
     schema = cleaned(bytes(parameter.schema.json))
     prose = text.line(parameter.description or _description(schema), text.ARGUMENT_LIMIT)
     if parameter.allow_empty_value:

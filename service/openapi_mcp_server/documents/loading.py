@@ -19,7 +19,7 @@ from openapi_mcp_server.bridge import catalog, overrides, security
 from openapi_mcp_server.bridge.catalog import ApiSource
 from openapi_mcp_server.bridge.model import BaseUrl, Origin, ToolCatalog, base_url
 from openapi_mcp_server.bridge.results.budget import BYTES_PER_TOKEN
-from openapi_mcp_server.documents import source
+from openapi_mcp_server.documents import policies, source
 from openapi_mcp_server.documents.other_files import Parts
 from openapi_mcp_server.errors import ConfigError, SpecError
 from openapi_mcp_server.openapi import operations
@@ -70,6 +70,7 @@ class Documents:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._rule = address_rule(config)
+        self._permitted = policies.rule(config)
         self._folders = [Path(folder) for folder in config.allowed_spec_dirs]
         self._places = [_place(api, self._rule) for api in config.apis]
         self._origins: dict[str, Origin] = {}
@@ -160,6 +161,7 @@ class Documents:
             auth=api.auth,
             strict_auth=config.strict_auth,
             overrides=told,
+            rule=self._permitted,
         )
 
     def _require_usable(self, tools: ToolCatalog) -> None:

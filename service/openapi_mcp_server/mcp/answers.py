@@ -76,7 +76,7 @@ class StaticAnswers(msgspec.Struct, frozen=True, kw_only=True):
         return None if found is None else response(call.id, found)
 
 
-def render(
+def render(  # noqa: PLR0913 - all by name
     *,
     server: ServerInfo,
     instructions: str = "",
@@ -84,16 +84,18 @@ def render(
     prompts: Sequence[PromptEntry],
     page_size: int = 0,
     changing: Sequence[str] = (),
+    private: bool = False,
 ) -> StaticAnswers:
     """``tools`` are encoded list entries; ``page_size`` 0 puts all of them on one page; ``changing`` are the lists
-    whose changes are announced."""
+    whose changes are announced; ``private``: another caller may get others."""
+    caching = _CACHING | ({"cacheScope": "private"} if private else {})
     telling = _SILENT | {capability: {"listChanged": True} for capability in changing}
     added = {"resultType": "complete", "_meta": {SERVER_INFO: server}}
     results: dict[tuple[str, str, bool], bytes] = {}
     for version, lasting in product(SUPPORTED, (False, True)):
         about: dict[str, Any] = {"capabilities": telling if lasting or is_modern(version) else _SILENT}
         about |= {"instructions": instructions} if instructions else {}
-        found = _modern(about, added) if is_modern(version) else _legacy(version, about, server)
+        found = _modern(about, added, caching) if is_modern(version) else _legacy(version, about, server)
         results |= {(method, version, lasting): _encode(value) for method, value in found.items()}
     lists = {
         "tools/list": _List("tools", tools, page_size),
@@ -105,7 +107,7 @@ def render(
         results=results,
         lists={method: each.pages() for method, each in lists.items()},
         lists_in_events={method: each.pages(PAGE_BYTES) for method, each in lists.items()},
-        modern_end=b"," + _encode(_CACHING | added)[1:],
+        modern_end=b"," + _encode(caching | added)[1:],
     )
 
 
@@ -118,9 +120,9 @@ def _legacy(version: str, about: dict[str, Any], server: ServerInfo) -> dict[str
     }
 
 
-def _modern(about: dict[str, Any], added: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _modern(about: dict[str, Any], added: dict[str, Any], caching: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {
-        "server/discover": {"supportedVersions": SUPPORTED, **about, **_CACHING, **added},
+        "server/discover": {"supportedVersions": SUPPORTED, **about, **caching, **added},
         "completion/complete": _NO_COMPLETION | added,
     }
 

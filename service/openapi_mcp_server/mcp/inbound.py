@@ -367,6 +367,9 @@ def _check_params(params: Fields, known: tuple[Param, ...]) -> dict[str, str]:
         if raw is None:
             if param.required:
                 raise _Refused(INVALID_PARAMS, f"{place} is missing")
+        elif param.name == "arguments":  # which may be large; whoever uses them reads them
+            if bytes(memoryview(raw)[:1]) != b"{":
+                raise _Refused(INVALID_PARAMS, f"{place} must be an object")
         elif param.kind == "object":
             _object(raw, place)
         else:

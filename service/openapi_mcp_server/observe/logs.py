@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from pythonjsonlogger.msgspec import MsgspecFormatter
 
+from openapi_mcp_server.bridge.results.redaction import Redaction
 from openapi_mcp_server.observe.record import CallRecord, Observe
 
 QUEUED_LINES = 10_000
@@ -30,6 +31,8 @@ WRITE_EVERY_SECONDS = 0.02
 """Lines that come sooner than that after one another are written together."""
 ATOMIC_BYTES = select.PIPE_BUF
 """That a pipe takes in one piece: the lines of several workers that write to one do not mix. Longer lines may."""
+ARGUMENTS_BYTES = 4_000
+"""Of a call's arguments in the audit."""
 FLUSH_SECONDS = 0.5
 """How long the process waits at its end for its last lines to be taken."""
 
@@ -71,6 +74,37 @@ def call_logger(level: str) -> Observe:
     return observe
 
 
+def audit_logger(redaction: Redaction | None) -> Observe:
+    """An observer that writes who called what on a logger of its own, whatever the log's level is."""
+    audit = logging.getLogger("openapi_mcp_server.audit")
+    audit.setLevel(logging.INFO)
+
+    def observe(record: CallRecord) -> None:
+        if record.tool or record.denied:
+            audit.info("tool call", extra=_audited(record, redaction))
+
+    return observe
+
+
+def _audited(record: CallRecord, redaction: Redaction | None) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "principal": record.principal,
+        "tool": record.tool or record.denied,
+        "api": record.api,
+        "decision": "denied" if record.denied else "allowed",
+        "outcome": record.outcome,
+        "status": record.status,
+        "request_bytes": record.request_bytes,
+        "response_bytes": record.response_bytes,
+        "request_id": record.request_id,
+        "trace_id": record.trace_id,
+    }
+    if record.arguments:
+        hidden = record.arguments if redaction is None else redaction.text(record.arguments)[0]
+        fields["arguments"] = hidden[:ARGUMENTS_BYTES].decode(errors="replace")
+    return fields
+
+
 def _fields(record: CallRecord) -> dict[str, Any]:
     """What a line says; what is not known is left out."""
     fields: dict[str, Any] = {
@@ -90,6 +124,8 @@ def _fields(record: CallRecord) -> dict[str, Any]:
         fields["retries"] = record.retries
     if record.error:
         fields["error"] = record.error
+    if record.principal:
+        fields["principal"] = record.principal
     if record.request_id:
         fields["request_id"] = record.request_id
     if record.trace_id:

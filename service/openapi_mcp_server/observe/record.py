@@ -15,7 +15,7 @@ Transport = Literal["http", "sse", "stdio"]
 
 
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One request, answered or given up. No arguments, no secrets; every label is bounded by the catalog.
+    """One request, answered or given up. No secrets; every label is bounded by the catalog.
 
     ``method`` and ``version`` are empty and ``request_bytes`` is 0 for a message that was refused before it was a
     call. ``tool`` and ``api`` are empty where no tool of the catalog was called. ``error`` is the type's name for a
@@ -26,6 +26,8 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     ``truncated``: a part of the answer is missing in it; ``mismatch``: the answer does not fit the tool's output
     schema. ``request_id`` is the proxy's, empty without one. ``trace_id``, 32 hex digits, is that of the trace in which
     the call is recorded, so that it always leads to one, else empty.
+    ``principal`` is the name of who called, empty where nobody was asked; ``denied`` the tool that it may not call;
+    ``arguments`` are there only where the operator has asked for them in the audit.
     """
 
     method: str
@@ -46,6 +48,9 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     mismatch: bool = False
     request_id: str = ""
     trace_id: str = ""
+    principal: str = ""
+    denied: str = ""
+    arguments: bytes = b""
 
     @property
     def error_type(self) -> str:

@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from openapi_mcp_server.bridge.model import HttpRequest, Tool
+from openapi_mcp_server.bridge.policy import ANYBODY, Principal
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.observe.record import CallRecord, Transport
 
@@ -24,6 +25,7 @@ class Carrier(msgspec.Struct, frozen=True, kw_only=True):
     amzn_trace_id: str = ""
     host: str = ""
     path: str = ""
+    principal: Principal = ANYBODY
 
 
 NO_CARRIER = Carrier()

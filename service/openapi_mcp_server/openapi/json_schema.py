@@ -11,15 +11,14 @@ Error = jsonschema_rs.ValidationError
 Kind = jsonschema_rs.ValidationErrorKind
 
 
-def compiled(
-    schema: str | dict[str, Any], *, formats: bool = False, pattern_bytes: int | None = None, mask: str | None = None
-) -> Validator:
+def compiled(schema: str | dict[str, Any], *, formats: bool = False, pattern_bytes: int | None = None) -> Validator:
     """The validator of a schema, encoded or decoded. Raises ValueError, of which `Error` is one, if there can be none.
 
-    ``pattern_bytes``: what one compiled pattern may take; ``mask`` stands in errors in place of the value.
+    ``pattern_bytes``: what one compiled pattern may take. Errors are worded without the value, of which each would
+    make several copies.
     """
     patterns = jsonschema_rs.RegexOptions(size_limit=pattern_bytes)
-    return Validator(schema, pattern_options=patterns, offline=True, validate_formats=formats, mask=mask)
+    return Validator(schema, pattern_options=patterns, offline=True, validate_formats=formats, mask="the value")
 
 
 def is_pattern(pattern: str, *, pattern_bytes: int | None = None) -> bool:

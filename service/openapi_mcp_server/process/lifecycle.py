@@ -26,7 +26,10 @@ from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge import catalog
 from openapi_mcp_server.bridge.catalog import ApiSource
 from openapi_mcp_server.bridge.model import ToolCatalog, base_url
+from openapi_mcp_server.bridge.results import redaction
+from openapi_mcp_server.bridge.results.redaction import Redaction
 from openapi_mcp_server.demo.app import DemoApp, document
+from openapi_mcp_server.documents import policies
 from openapi_mcp_server.documents.loading import Documents, address_rule, credentials, report
 from openapi_mcp_server.documents.refresh import Refresh, running
 from openapi_mcp_server.errors import ConfigError
@@ -44,11 +47,13 @@ from openapi_mcp_server.process.watchdog import guarded
 from openapi_mcp_server.server import connections, ports
 from openapi_mcp_server.server.app import Health, Readiness, WorkerApp
 from openapi_mcp_server.server.cors import for_pages
+from openapi_mcp_server.server.limits import Limits
 from openapi_mcp_server.server.metrics_port import Watched, watch
+from openapi_mcp_server.server.principals.guarding import anybody, guarding
 from openapi_mcp_server.server.sse import http_sse
 from openapi_mcp_server.server.stdio import claim_stdout, serve_stdio
 from openapi_mcp_server.server.streamable_http import streamable_http
-from openapi_mcp_server.server.visitors import allowed
+from openapi_mcp_server.server.visitors import Visitors, allowed
 from openapi_mcp_server.settings.config import Config
 from openapi_mcp_server.upstream.addresses import CheckedDialler
 from openapi_mcp_server.upstream.call import Asking, Upstream
@@ -130,6 +135,8 @@ def run(config: Config, ready: Callable[[], None] = _nobody_asked, beat: Callabl
     for warning in config.warnings:
         logger.warning(warning)
     allowed(config)  # raises for what cannot be used, before anything is started
+    policies.policy(config)
+    _redaction(config)
     stop = Stop(ready, beat)
     anyio.run(_demo if config.command == "demo" else _serve, config, stop, backend="trio")
     return 1 if stop.forced else 0
@@ -194,6 +201,10 @@ async def opened(
         server=ServerInfo(name=config.server_name, version=__version__),
         call_seconds=config.message_timeout_seconds,
         page_size=config.tools_page_size,
+        anybody=anybody(policies.policy(config)).permit,
+        private=config.inbound.kind != "none",
+        redaction=_redaction(config),
+        tell_arguments=config.audit == "arguments",
         prompts=config.operation_prompts,
         validate_output=config.validate_output,
         result_budget_bytes=config.result_budget_bytes,
@@ -205,6 +216,7 @@ async def opened(
         attempt_seconds=config.http_timeout_seconds,
         retries=config.http_retries,
         breaker=config.http_breaker,
+        rate=config.api_rate_limit,
     )
     async with Upstream(CheckedDialler(address_rule(config)), asking) as upstream:
         gateway = Gateway(tools, how, send=upstream.send, authorize=authorize, observe=observe, trace=trace)
@@ -225,9 +237,11 @@ async def _serve_tools(
     async with AsyncExitStack() as stack:
         watched = await stack.enter_async_context(watch(listeners.metrics, allowed(config)))  # first in, last out
         observe: Observe = tally
+        if config.audit in {"calls", "arguments"} or (config.audit == "auto" and config.inbound.kind != "none"):
+            observe = to_each(tally, logs.audit_logger(_redaction(config)))
         if watched.metrics is not None:
             watched.metrics.load(tools)
-            observe = to_each(tally, watched.metrics)
+            observe = to_each(observe, watched.metrics)
         trace = await stack.enter_async_context(_traced(config, tally, watched.metrics))
         gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics, trace))
         report(config, tools)
@@ -308,11 +322,14 @@ async def _serve_http(
     config: Config, stop: Stop, gateway: Gateway, health: Health, listener: socket.socket, watched: Watched
 ) -> None:
     readiness, metrics = watched
-    visitors = allowed(config)
+    limits = Limits.of(config)
     async with (
-        streamable_http(gateway, visitors, draining=readiness.is_draining) as mcp,
+        _visitors(config) as visitors,
+        streamable_http(gateway, visitors, readiness.is_draining, limits) as mcp,
         peers(config) as others,
-        http_sse(gateway, visitors, worker=config.worker or 0, prefix=config.public_path_prefix, peers=others) as sse,
+        http_sse(
+            gateway, visitors, worker=config.worker or 0, prefix=config.public_path_prefix, peers=others, limits=limits
+        ) as sse,
         _until_signal(stop),
         anyio.create_task_group() as tasks,
     ):
@@ -345,6 +362,20 @@ async def _serve_http(
         grace_seconds = config.shutdown_grace_seconds + LAST_WORD_SECONDS
         await connections.serve(app, listener, until=drained, grace_seconds=grace_seconds)
         tasks.cancel_scope.cancel()
+
+
+def _redaction(config: Config) -> Redaction | None:
+    try:
+        return redaction.of(config.redact)
+    except ValueError as error:
+        raise ConfigError("REDACT", str(error)) from None
+
+
+@asynccontextmanager
+async def _visitors(config: Config) -> AsyncIterator[Visitors]:
+    policy = policies.policy(config)
+    async with guarding(config, policy, address_rule(config)) as guard:
+        yield msgspec.structs.replace(allowed(config), guard=guard, anybody=anybody(policy))
 
 
 async def _give_up_later(gateway: Gateway, seconds: float) -> None:

@@ -28,8 +28,9 @@ def _control_group_limits(root: Path) -> Iterator[int]:
     In a container the path is often that of the host, which is not there; the container's own group is the root then.
     """
     for line in _text(root / "proc/self/cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
-        if not controllers:
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if line.startswith("0::"):
             folder, name = root / "sys/fs/cgroup", "memory.max"
         elif "memory" in controllers.split(","):
             folder, name = root / "sys/fs/cgroup/memory", "memory.limit_in_bytes"

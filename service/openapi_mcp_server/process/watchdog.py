@@ -27,6 +27,7 @@ async def guarded(seconds: float, beat: Callable[[], None]) -> AsyncIterator[Non
     second that it does not."""
     if seconds:
         _arm()
+        signal.setitimer(signal.ITIMER_REAL, seconds)  # before the first beat, which waits for its turn
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_beating, seconds, beat)
         try:

@@ -13,12 +13,14 @@ from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.model import ApiSummary, ToolCatalog
 from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.connections import App, Receive, Scope, Send
+from openapi_mcp_server.server.cors import for_pages
 from openapi_mcp_server.server.posts import Refusal, refuse
+from openapi_mcp_server.server.principals.guard import METADATA_PATH
 from openapi_mcp_server.server.visitors import Visitors
 
 State = Literal["starting", "ready", "draining"]
-PROBES = frozenset({"/livez", "/readyz"})
-"""Is the process alive? May it be asked anything?"""
+PROBES = frozenset({"/livez", "/readyz", "/ping"})
+"""Is the process alive? May it be asked anything? The same for Amazon Bedrock AgentCore. None asks who asks."""
 
 
 class Readiness:
@@ -34,7 +36,9 @@ class Readiness:
         """Status and content of the answer to one of `PROBES`."""
         if probe == "/livez":
             return 200, {"status": "alive"}
-        return 200 if self.state == "ready" else 503, {"status": self.state}
+        if self.state != "ready":
+            return 503, {"status": self.state}
+        return 200, {"status": "Healthy" if probe == "/ping" else self.state}
 
 
 class Health:
@@ -68,6 +72,7 @@ class WorkerApp:
         self._readiness = readiness
         self._health = health
         self._visitors = visitors
+        self._metadata = for_pages(self._tell_metadata, visitors)
         self._began = time.monotonic()
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -80,16 +85,36 @@ class WorkerApp:
             return self._sse(scope, receive, send)
         if path == "/health":
             return self._tell_health(scope, send)
+        if path.startswith(METADATA_PATH) and self._visitors.guard is not None:
+            return self._metadata(scope, receive, send)
         return self._tell(scope, send)
 
     async def _tell_health(self, scope: Scope, send: Send) -> None:
-        """A page that reaches this machine under a name of its own is not to learn which APIs there are."""
+        """Strangers, and pages that reach this machine under a name of their own, do not learn which APIs there are."""
         try:
-            self._visitors.check(fields.by_name(scope["headers"]))
+            await self._visitors.enter(scope, fields.by_name(scope["headers"]))
         except Refusal as refusal:
             await refuse(send, refusal)
         else:
             await self._tell(scope, send)
+
+    async def _tell_metadata(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an application's
+        """Where clients get a token (RFC 9728); whoever asks has none yet."""
+        headers = fields.by_name(scope["headers"])
+        guard = self._visitors.guard
+        try:
+            self._visitors.check(headers)
+        except Refusal as refusal:
+            await refuse(send, refusal)
+            return
+        seen = self._visitors.proxies.seen(scope, headers)
+        told = guard.metadata(scope["path"], headers, seen) if guard else None
+        if told is None:
+            await self._tell(scope, send)
+        elif scope["method"] not in {"GET", "HEAD"}:
+            await answer_other_method(send, scope["path"])
+        else:
+            await answer(send, 200, told, head=scope["method"] == "HEAD")
 
     async def _tell(self, scope: Scope, send: Send) -> None:
         path = scope["path"]

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Final
 
 import anyio
 
+from openapi_mcp_server.bridge.policy import ANYBODY, Principal
 from openapi_mcp_server.errors import NoRoom
 from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, INVALID_REQUEST, Pieces, error_response, size
 from openapi_mcp_server.memory import SMALL_BYTES, Budget, Hold
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server import fields
-from openapi_mcp_server.server.connections import Receive, Scope, Send
-from openapi_mcp_server.server.events import slices
+from openapi_mcp_server.server.connections import Receive, Send
+from openapi_mcp_server.server.events import WRITE_BYTES, slices
 
 BODY_BYTES = 4 * 1024 * 1024
 """Of a request. Larger than any argument a model writes; the proxy's configuration has the same number."""
@@ -33,7 +32,6 @@ RETRY_AFTER: Final[Header] = (b"retry-after", b"5")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:=+/-]{1,128}")
 """Of the proxy, or of a client without one: it goes into the log, so it is short and moves no cursor."""
 _HOST_CHARACTERS = 255
-_ADDRESS_CHARACTERS = 64
 
 
 class Refusal(Exception):
@@ -56,7 +54,7 @@ def check_form(headers: Mapping[bytes, bytes]) -> None:
         raise Refusal(417, "the only expectation that is met is 100-continue")
 
 
-def carrier(path: str, headers: Mapping[bytes, bytes]) -> Carrier:
+def carrier(path: str, headers: Mapping[bytes, bytes], principal: Principal = ANYBODY) -> Carrier:
     """What came beside the message that is worth keeping."""
     request_id = headers.get(b"x-request-id", b"")
     return Carrier(
@@ -66,35 +64,16 @@ def carrier(path: str, headers: Mapping[bytes, bytes]) -> Carrier:
         amzn_trace_id=headers.get(b"x-amzn-trace-id", b"").decode("latin-1"),
         host=headers.get(b"host", b"")[:_HOST_CHARACTERS].decode("latin-1"),
         path=path,
+        principal=principal,
     )
 
 
-def opened(memory: Budget, scope: Scope, headers: Mapping[bytes, bytes]) -> Hold:
-    """The hold of a message that is about to be read."""
+def opened(memory: Budget, share: str) -> Hold:
+    """The hold of a message that is about to be read. ``share``: whose part of the memory it takes."""
     try:
-        return memory.open(principal(scope, headers))
+        return memory.open(share)
     except NoRoom as error:
         raise _no_room(error) from error
-
-
-def principal(scope: Scope, headers: Mapping[bytes, bytes]) -> str:
-    """Whose message this is, for limits of each client: its address, as long as clients do not say who they are.
-
-    Behind a proxy, which is on a private network, it is the one that the proxy has added to X-Forwarded-For.
-    """
-    client = scope.get("client")
-    peer = str(client[0]) if client else ""
-    if (passed_on := headers.get(b"x-forwarded-for")) is None or not _is_near(peer):
-        return peer
-    return passed_on.rpartition(b",")[2].strip()[:_ADDRESS_CHARACTERS].decode("latin-1")
-
-
-@lru_cache(maxsize=256)
-def _is_near(peer: str) -> bool:
-    try:
-        return ipaddress.ip_address(peer).is_private  # loopback addresses are, too
-    except ValueError:
-        return False
 
 
 async def read_body(receive: Receive, headers: Mapping[bytes, bytes], hold: Hold) -> bytes | None:
@@ -124,9 +103,13 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], hold: Hold
 async def reply(send: Send, status: int, body: Pieces, *headers: Header) -> None:
     """The whole response; a body is JSON."""
     described = (JSON,) if body else ()
-    everything = [*described, (b"content-length", b"%d" % size(body)), *headers]
+    length = size(body)
+    everything = [*described, (b"content-length", b"%d" % length), *headers]
     await send({"type": "http.response.start", "status": status, "headers": everything})
-    await send_pieces(send, body, last=True)
+    if length <= WRITE_BYTES:  # as most are
+        await send({"type": "http.response.body", "body": b"".join(body)})
+    else:
+        await send_pieces(send, body, last=True)
 
 
 async def send_pieces(send: Send, pieces: Pieces, *, last: bool) -> None:

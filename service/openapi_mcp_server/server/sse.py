@@ -7,7 +7,8 @@ the number of the worker, so that a proxy finds the worker again by path alone: 
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 from urllib.parse import parse_qs
@@ -15,6 +16,7 @@ from urllib.parse import parse_qs
 import anyio
 from anyio.abc import TaskGroup
 
+from openapi_mcp_server.bridge.policy import Principal
 from openapi_mcp_server.bridge.results.event_size import fitted
 from openapi_mcp_server.gateway import Gateway
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Notification, Rejection
@@ -25,6 +27,7 @@ from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.connections import Receive, Scope, Send
 from openapi_mcp_server.server.conversation import Conversation
 from openapi_mcp_server.server.events import event
+from openapi_mcp_server.server.limits import Limits, calls, leave
 from openapi_mcp_server.server.peers import HOP, HOP_ANSWER, Peers
 from openapi_mcp_server.server.posts import (
     RETRY_AFTER,
@@ -38,7 +41,7 @@ from openapi_mcp_server.server.posts import (
     reply,
 )
 from openapi_mcp_server.server.streams import EventStream, Streams
-from openapi_mcp_server.server.visitors import Visitors
+from openapi_mcp_server.server.visitors import Entrant, Visitors
 
 SESSIONS = 2000
 """At once: 30 MB of memory when all are idle, and as many descriptors."""
@@ -60,13 +63,20 @@ SESSION_ID_BYTES = 16
 
 @asynccontextmanager
 async def http_sse(
-    gateway: Gateway, visitors: Visitors, *, worker: int, prefix: str = "", peers: Peers | None = None
+    gateway: Gateway,
+    visitors: Visitors,
+    *,
+    worker: int,
+    prefix: str = "",
+    peers: Peers | None = None,
+    limits: Limits | None = None,
 ) -> AsyncIterator[HttpSse]:
     """The application, tended for as long as the context lasts. ``worker`` is its number in addresses; ``prefix``: the
     path below which a proxy serves it; ``peers``: other tasks with sessions of their own.
     """
     async with anyio.create_task_group() as tasks:
         app = HttpSse(gateway, visitors, Address(f"/messages/w{worker}/", prefix), tasks, peers)
+        app.limit(limits or Limits())
         gateway.tell_changes(app.tell_changes)
         tasks.start_soon(app.streams.tend)
         yield app
@@ -92,8 +102,14 @@ class HttpSse:
         self._address = address
         self._tasks = tasks
         self._sessions: dict[str, _Session] = {}
+        self._limits = Limits()
+        self._shares: Counter[str] = Counter()
         self._is_draining = False
         self.streams = Streams()
+
+    def limit(self, limits: Limits) -> None:
+        """By these from now on; they are the same for all transports."""
+        self._limits = limits
 
     @property
     def sessions(self) -> int:
@@ -110,18 +126,27 @@ class HttpSse:
         for session in self._sessions.values():
             session.tell_changes()
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        headers = fields.by_name(scope["headers"])
-        try:
-            self._visitors.check(headers)
-            if scope["path"] != "/sse":
-                return self._take(scope, headers, receive, send)
-            self._check_opening(scope["method"], headers)
-            return self._open(receive, send)
-        except Refusal as refusal:
-            return refuse(send, refusal)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        opening = await self._entered(scope, receive, send)
+        if opening is not None:
+            await self._open(opening, receive, send)  # here, where nothing else of the request is kept
 
-    def _check_opening(self, method: str, headers: Mapping[bytes, bytes]) -> None:
+    async def _entered(self, scope: Scope, receive: Receive, send: Send) -> Entrant | None:
+        """Takes a message in, or returns who wants to open a session."""
+        headers = fields.by_name(scope["headers"])
+        hop = (HOP_ANSWER,) if HOP in headers else ()
+        try:
+            entrant = await self._visitors.enter(scope, headers)
+            if scope["path"] == "/sse":
+                self._check_opening(scope["method"], headers, entrant)
+                return entrant
+        except Refusal as refusal:
+            await refuse(send, refusal, *hop)
+            return None
+        await self._take(scope, headers, entrant, receive, send)
+        return None
+
+    def _check_opening(self, method: str, headers: Mapping[bytes, bytes], entrant: Entrant) -> None:
         if method != "GET":
             raise Refusal(405, "/sse takes GET; messages go to the address that its first event names", _allow(b"GET"))
         if not fields.accepts(fields.media_ranges(headers.get(b"accept", b"*/*")), b"text/event-stream"):
@@ -130,34 +155,42 @@ class HttpSse:
             raise _stopping()
         if len(self._sessions) >= SESSIONS:
             raise Refusal(503, f"{SESSIONS} sessions are open, which is the limit; try again later", RETRY_AFTER)
+        if problem := self._limits.crowd(entrant.principal, self._shares, "sessions"):
+            raise Refusal(429, problem, RETRY_AFTER)
 
-    async def _open(self, receive: Receive, send: Send) -> None:
+    async def _open(self, entrant: Entrant, receive: Receive, send: Send) -> None:
         session_id = self._peers.mint(self._address.path) if self._peers else secrets.token_hex(SESSION_ID_BYTES)
         stream = EventStream(send, self.streams)
-        session = self._sessions[session_id] = _Session(self._gateway, self._tasks, stream)
-        address = f"{self._address.prefix}{self._address.path}?session_id={session_id}"
+        share = entrant.principal.key
+        session = self._sessions[session_id] = _Session(self._gateway, self._tasks, stream, share)
+        self._shares[share] += 1
+        address = f"{entrant.seen.prefix or self._address.prefix}{self._address.path}?session_id={session_id}"
         stream.put(event(address.encode(), kind=b"endpoint"))
         try:
             await stream.serve(receive, session.advance)
         finally:
             del self._sessions[session_id]
+            leave(self._shares, share)
             session.leave()
 
-    async def _take(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> None:
+    async def _take(
+        self, scope: Scope, headers: Mapping[bytes, bytes], entrant: Entrant, receive: Receive, send: Send
+    ) -> None:
         hop = (HOP_ANSWER,) if HOP in headers else ()
         try:
-            session = self._session(scope, headers)
+            session = self._session(scope, headers, entrant)
             check_form(headers)
-            hold = opened(self._gateway.memory, scope, headers)
+            hold = opened(self._gateway.memory, entrant.share)
             try:
                 body = await read_body(receive, headers, hold)
                 if body is None:
                     hold.close()
                     return
+                beside = carrier(scope["path"], headers, entrant.principal)
                 if isinstance(session, _Elsewhere):
                     answer = await self._passed_on(session, body, headers, hold)
                 else:
-                    answer = await self._taken(session, body, carrier(scope["path"], headers), hold)
+                    answer = await self._taken(session, body, beside, entrant.share, hold)
             except BaseException:
                 hold.close()
                 raise
@@ -176,18 +209,21 @@ class HttpSse:
             raise _unknown()
         return answer.status, (answer.body,) if answer.body else ()
 
-    async def _taken(self, session: _Session, body: bytes, beside: Carrier, hold: Hold) -> tuple[int, Pieces]:
+    async def _taken(
+        self, session: _Session, body: bytes, beside: Carrier, share: str, hold: Hold
+    ) -> tuple[int, Pieces]:
         """The status and the body that answer the POST. The session closes the hold."""
         message = session.read(body)
         if isinstance(message, Rejection) and message.id is None:  # an answer that no client could tell from others
             hold.close()
             return message.status, self._gateway.refuse(message, "sse", beside)
-        self._admit(message, session)
+        self._admit(message, session, beside.principal, share)
         await session.take(message, len(body), beside, hold)
         return 202, ()
 
-    def _session(self, scope: Scope, headers: Mapping[bytes, bytes]) -> _Session | _Elsewhere:
-        """Another worker's session is as unknown as one that never was; another task's is where its id says."""
+    def _session(self, scope: Scope, headers: Mapping[bytes, bytes], entrant: Entrant) -> _Session | _Elsewhere:
+        """Another worker's session, and another principal's, is as unknown as one that never was; another task's is
+        where its id says."""
         if scope["method"] != "POST":
             raise Refusal(405, "messages are posted", _allow(b"POST"))
         named = parse_qs(scope["query_string"].decode("latin-1")).get("session_id", [])
@@ -195,13 +231,15 @@ class HttpSse:
             raise _unknown()
         session = self._sessions.get(named[0])
         if session is not None:
+            if session.owner != entrant.principal.key:
+                raise _unknown()
             return session
         owner = self._peers.owner(named[0], self._address.path) if self._peers and HOP not in headers else None
         if owner is None:
             raise _unknown()
         return _Elsewhere(owner, named[0])
 
-    def _admit(self, message: Message | Batch, session: _Session) -> None:
+    def _admit(self, message: Message | Batch, session: _Session, principal: Principal, share: str) -> None:
         """Before anything is carried out. A notification is never answered, and may be the cancel that makes room."""
         if session.is_over:
             raise _unknown()
@@ -211,6 +249,10 @@ class HttpSse:
             raise _stopping()
         if problem := session.congestion():
             raise Refusal(429, problem, RETRY_AFTER)
+        if principal.key:
+            mine = (each.outstanding for each in self._sessions.values() if each.owner == principal.key)
+            self._limits.check(principal, sum(mine))
+        self._limits.spend(principal, calls(message), share)
 
 
 class _Elsewhere(NamedTuple):
@@ -231,9 +273,10 @@ class _Waiting(NamedTuple):
 class _Session:
     """One client: its stream, what it has asked, and what has to wait for its turn."""
 
-    __slots__ = ("_conversation", "_is_finishing", "_stream", "_waiting", "_waiting_bytes", "is_over")
+    __slots__ = ("_conversation", "_is_finishing", "_stream", "_waiting", "_waiting_bytes", "is_over", "owner")
 
-    def __init__(self, gateway: Gateway, tasks: TaskGroup, stream: EventStream) -> None:
+    def __init__(self, gateway: Gateway, tasks: TaskGroup, stream: EventStream, owner: str) -> None:
+        self.owner = owner  # the key of its principal
         self._stream = stream
         self._conversation = Conversation(gateway, "sse", tasks, self._say, self.advance)
         self._waiting: list[_Waiting] = []
@@ -243,6 +286,10 @@ class _Session:
 
     def read(self, text: bytes) -> Message | Batch:
         return self._conversation.read(text)
+
+    @property
+    def outstanding(self) -> int:
+        return self._conversation.running + len(self._waiting)
 
     def congestion(self) -> str | None:
         """Why nothing more can be asked for now."""

@@ -25,6 +25,7 @@ from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.connections import Receive, Scope, Send
 from openapi_mcp_server.server.events import EVENT_STREAM, QUIET_SECONDS, comment, event
+from openapi_mcp_server.server.limits import Limits, calls
 from openapi_mcp_server.server.posts import (
     CLOSE,
     Header,
@@ -38,7 +39,7 @@ from openapi_mcp_server.server.posts import (
     send_pieces,
 )
 from openapi_mcp_server.server.subscribers import Subscribers
-from openapi_mcp_server.server.visitors import Visitors
+from openapi_mcp_server.server.visitors import Entrant, Visitors
 
 TEND_SECONDS = 0.25
 """How often new calls get a task that watches their client. Starting one for every call cost 75 µs of CPU each, and
@@ -47,10 +48,10 @@ nearly all calls are over before; a client that leaves is noticed this much late
 
 @asynccontextmanager
 async def streamable_http(
-    gateway: Gateway, visitors: Visitors, draining: Callable[[], bool]
+    gateway: Gateway, visitors: Visitors, draining: Callable[[], bool], limits: Limits | None = None
 ) -> AsyncIterator[StreamableHttp]:
     """The application, tended for as long as the context lasts. While ``draining()``, answers close connections."""
-    app = StreamableHttp(gateway, visitors, draining)
+    app = StreamableHttp(gateway, visitors, draining, limits or Limits())
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(app.tend)
         tasks.start_soon(app.subscribers.streams.tend)
@@ -61,32 +62,35 @@ async def streamable_http(
 class StreamableHttp:
     """The ASGI application; made by `streamable_http`."""
 
-    def __init__(self, gateway: Gateway, visitors: Visitors, draining: Callable[[], bool]) -> None:
+    def __init__(self, gateway: Gateway, visitors: Visitors, draining: Callable[[], bool], limits: Limits) -> None:
         self._gateway = gateway
         self._visitors = visitors
         self._draining = draining
         self._young: set[_Exchange] = set()
-        self.subscribers = Subscribers(gateway, draining)
+        self.limits = limits
+        self.subscribers = Subscribers(gateway, draining, limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         listening = await self._exchange(scope, receive, send)
         if listening is not None:
-            beside = carrier(scope["path"], fields.by_name(scope["headers"]))
-            await self.subscribers.serve(listening, beside, receive, send)  # here, where nothing else of it is kept
+            await self.subscribers.serve(*listening, receive, send)  # here, where nothing else of it is kept
 
-    async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> Call | None:
+    async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> tuple[Call, Carrier] | None:
         """Answers a message, unless it is the call to which the answer is a stream that lasts: that is returned."""
         headers = fields.by_name(scope["headers"])
         try:
-            self._check(scope["method"], headers)
-            hold = opened(self._gateway.memory, scope, headers)
+            entrant = await self._visitors.enter(scope, headers)
+            _check(scope["method"], headers)
+            self.limits.check(entrant.principal)
+            hold = opened(self._gateway.memory, entrant.share)
         except Refusal as refusal:
             await refuse(send, refusal)
             return None
         with hold:
-            return await self._answered(scope, _Exchange(receive, send, headers, hold, closing=self._draining()))
+            exchange = _Exchange(receive, send, headers, hold, closing=self._draining())
+            return await self._answered(scope, exchange, entrant)
 
-    async def _answered(self, scope: Scope, exchange: _Exchange) -> Call | None:
+    async def _answered(self, scope: Scope, exchange: _Exchange, entrant: Entrant) -> tuple[Call, Carrier] | None:
         try:
             body = await exchange.read()
         except Refusal as refusal:
@@ -95,12 +99,17 @@ class StreamableHttp:
         if body is None:
             return None
         message = from_http(scope["headers"], body)
+        beside = carrier(scope["path"], exchange.headers, entrant.principal)
         if isinstance(message, Call) and message.method == LISTEN:
-            problem = self.subscribers.refusal(message, takes_events=exchange.takes_streams)
+            problem = self.subscribers.refusal(message, beside, takes_events=exchange.takes_streams)
             if problem is None:
-                return message
+                return message, beside
             message = problem
-        await self._take(message, exchange, carrier(scope["path"], exchange.headers))
+        try:
+            with self.limits.taken(entrant, calls(message)):
+                await self._take(message, exchange, beside)
+        except Refusal as refusal:
+            await exchange.refuse(refusal)
         return None
 
     async def tend(self) -> None:
@@ -110,13 +119,6 @@ class StreamableHttp:
             young, self._young = self._young, set()
             for exchange in young:
                 exchange.start_watching()
-
-    def _check(self, method: str, headers: Mapping[bytes, bytes]) -> None:
-        """What can be said without the body: who may ask at all first, then how."""
-        self._visitors.check(headers)
-        if method != "POST":
-            raise Refusal(405, "the MCP endpoint takes POST only; there are no sessions", (b"allow", b"POST"))
-        check_form(headers)
 
     async def _take(self, message: Message | Batch, exchange: _Exchange, beside: Carrier) -> None:
         hold = exchange.hold
@@ -151,6 +153,13 @@ class StreamableHttp:
                 self._young.discard(exchange)
             await exchange.finish(answered)
             tasks.cancel_scope.cancel()
+
+
+def _check(method: str, headers: Mapping[bytes, bytes]) -> None:
+    """What can be said of a message without its body."""
+    if method != "POST":
+        raise Refusal(405, "the MCP endpoint takes POST only; there are no sessions", (b"allow", b"POST"))
+    check_form(headers)
 
 
 class _Exchange:

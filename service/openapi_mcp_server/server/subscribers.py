@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from openapi_mcp_server.gateway import Gateway
@@ -11,6 +12,7 @@ from openapi_mcp_server.mcp.subscriptions import Subscription
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server.connections import Receive, Send
 from openapi_mcp_server.server.events import event
+from openapi_mcp_server.server.limits import Limits, leave
 from openapi_mcp_server.server.streams import EventStream, Streams
 
 SUBSCRIPTIONS = 2000
@@ -20,14 +22,16 @@ SUBSCRIPTIONS = 2000
 class Subscribers:
     """Those who listen, for as long as they stay; ``streams`` has to be tended."""
 
-    def __init__(self, gateway: Gateway, draining: Callable[[], bool]) -> None:
+    def __init__(self, gateway: Gateway, draining: Callable[[], bool], limits: Limits) -> None:
         self._gateway = gateway
         self._draining = draining
+        self._limits = limits
         self._open: dict[EventStream, Subscription] = {}
+        self._shares: Counter[str] = Counter()
         self.streams = Streams()
         gateway.tell_changes(self._tell_changes)
 
-    def refusal(self, call: Call, *, takes_events: bool) -> Rejection | None:
+    def refusal(self, call: Call, beside: Carrier, *, takes_events: bool) -> Rejection | None:
         """Why nobody can listen now, or in this way."""
         if not takes_events:
             problem = "the answer is a stream of events: Accept must list text/event-stream"
@@ -37,17 +41,22 @@ class Subscribers:
         if len(self._open) >= SUBSCRIPTIONS:
             problem = f"{SUBSCRIPTIONS} subscriptions are open, which is the limit; try again later"
             return Rejection(id=call.id, code=INTERNAL_ERROR, message=problem, status=503)
+        if crowd := self._limits.crowd(beside.principal, self._shares, "subscriptions"):
+            return Rejection(id=call.id, code=INTERNAL_ERROR, message=crowd, status=429)
         return None
 
     async def serve(self, call: Call, beside: Carrier, receive: Receive, send: Send) -> None:
         """Until the client leaves or the server drains."""
         stream = EventStream(send, self.streams)
+        share = beside.principal.key
+        self._shares[share] += 1
         subscription = self._open[stream] = self._gateway.subscribe(call, "http", beside)
         stream.put(event(subscription.acknowledgement()))
         try:
             await stream.serve(receive)
         finally:
             del self._open[stream]
+            leave(self._shares, share)
 
     def drain(self) -> None:
         """Each subscription ends properly: its client opens another one elsewhere."""

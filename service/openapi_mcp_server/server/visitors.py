@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 
+from openapi_mcp_server.bridge.policy import ANYBODY, Principal
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.server import hosts
+from openapi_mcp_server.server.connections import Scope
 from openapi_mcp_server.server.hosts import HostList, OriginList
 from openapi_mcp_server.server.posts import Refusal
+from openapi_mcp_server.server.principals.guard import Guard
+from openapi_mcp_server.server.proxies import Proxies, Seen
 from openapi_mcp_server.settings.config import Config, is_loopback
 
 
+class Entrant(NamedTuple):
+    """Who may come in. ``share``: whose share of memory and limits it takes."""
+
+    principal: Principal
+    share: str
+    seen: Seen
+
+
 class Visitors(msgspec.Struct, frozen=True):
-    """Allow-lists for Host and Origin."""
+    """Allow-lists for Host and Origin, and the guard that asks who calls; None: nobody does, and it is ``anybody``."""
 
     hosts: HostList
     origins: OriginList
+    proxies: Proxies = Proxies()
+    guard: Guard | None = None
+    anybody: Principal = ANYBODY
+
+    async def enter(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Entrant:
+        """Raises Refusal for whoever may not."""
+        self.check(headers)
+        seen = self.proxies.seen(scope, headers)
+        if self.guard is None:
+            return Entrant(self.anybody, seen.client, seen)
+        principal = await self.guard.principal(scope["path"], headers, seen)
+        return Entrant(principal, principal.key, seen)
 
     def check(self, headers: Mapping[bytes, bytes]) -> None:
         """Raises Refusal for a request that is not meant for this server, or comes from a page that may not call it."""
@@ -36,9 +61,10 @@ def allowed(config: Config) -> Visitors:
     except ValueError as error:
         raise ConfigError("ALLOWED_HOSTS", str(error)) from None
     try:
-        return Visitors(host_list, hosts.origins([*hosts.LOOPBACK_ORIGINS, *config.allowed_origins]))
+        origins = hosts.origins([*hosts.LOOPBACK_ORIGINS, *config.allowed_origins])
     except ValueError as error:
         raise ConfigError("ALLOWED_ORIGINS", str(error)) from None
+    return Visitors(host_list, origins, Proxies(config.trusted_proxies))
 
 
 def _host_patterns(config: Config) -> tuple[str, ...]:

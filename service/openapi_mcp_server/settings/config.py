@@ -16,6 +16,8 @@ import msgspec
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.apis import NEEDED, ApiConfig, configured
 from openapi_mcp_server.settings.command_line import Command, Given, parse
+from openapi_mcp_server.settings.inbound import Inbound, inbound
+from openapi_mcp_server.settings.inbound import overlooked as overlooked_inbound
 from openapi_mcp_server.settings.sources import ReadFile, from_environment, misspelt, read
 from openapi_mcp_server.settings.table import SETTINGS
 from openapi_mcp_server.settings.tracing import Tracing, overlooked, tracing
@@ -44,6 +46,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     allowed_hosts: tuple[str, ...]
     allowed_origins: tuple[str, ...]
     public_path_prefix: str
+    trusted_proxies: tuple[str, ...]
+    inbound: Inbound
+    read_only: bool
+    allow_operations: tuple[str, ...]
+    deny_operations: tuple[str, ...]
+    policy: str | None
+    rate_limit: float | None
+    call_limit: int
+    session_limit: int
+    api_rate_limit: float | None
+    redact: tuple[str, ...]
+    audit: Literal["auto", "none", "calls", "arguments"]
     session_key: tuple[str, ...] | None
     session_address: str | None
     ecs_container_metadata_uri_v4: str | None
@@ -106,13 +120,13 @@ def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -
 def _require_known_listener(given: Mapping[str, Given], command: Command) -> None:
     """An address that other machines reach needs somebody to say that everybody may call."""
     serves = command == "demo" or (command == "serve" and given["SERVER_TRANSPORT"].value != "stdio")
-    if not serves or given["INBOUND_AUTH"].value == "none" or is_loopback(given["SERVER_HOST"].value):
+    if not serves or given["INBOUND_AUTH"].value is not None or is_loopback(given["SERVER_HOST"].value):
         return
     host = given["SERVER_HOST"]
     raise ConfigError(
         host.label,
         f"{host.value} is reachable from other machines and callers are not authenticated; "
-        "listen on 127.0.0.1, or set INBOUND_AUTH=none if something in front of the server does that",
+        "listen on 127.0.0.1, set INBOUND_AUTH to token or jwt, or to none if something in front does that",
     )
 
 
@@ -177,6 +191,7 @@ def _config(
         "log_level": "DEBUG" if values["SERVER_DEBUG"] else values["LOG_LEVEL"],
         "shutdown_grace_seconds": _grace_seconds(values),
         "tracing": None,
+        "inbound": inbound(given) if command in {"serve", "demo"} else Inbound(),
         "warnings": tuple(_warnings(given, listens=transport != "stdio")),
     }
     fields = from_table | of_several
@@ -201,5 +216,9 @@ def _warnings(given: Mapping[str, Given], *, listens: bool) -> Iterable[str]:
         yield f"WORKERS: proxy/nginx.conf routes to {PROXIED_WORKERS} workers; the others need lines of their own there"
     if problem := overlooked(given):
         yield problem
-    if listens and not is_loopback(values["SERVER_HOST"]):
+    yield from overlooked_inbound(given)
+    asks = values["INBOUND_AUTH"] in {"token", "jwt"}
+    if not listens and asks:
+        yield "INBOUND_AUTH is not used over stdio: whoever started this process may call"
+    if listens and not asks and not is_loopback(values["SERVER_HOST"]):
         yield "INBOUND_AUTH is none: whoever reaches this port can call every tool with this server's credentials"

@@ -5,6 +5,7 @@ A reader turns text into a value and raises ValueError with what is wanted inste
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -168,6 +169,38 @@ def path_prefix(value: str) -> str:
     if path and not _SEGMENTS.fullmatch(path):
         raise ValueError("must be a path such as /team1 or /apis/pets")
     return f"/{path}" if path else ""
+
+
+def networks(value: str) -> tuple[str, ...]:
+    """Addresses and networks, as `ipaddress` spells them."""
+    try:
+        return tuple(str(ipaddress.ip_network(word)) for word in words(value))
+    except ValueError as error:
+        raise ValueError(f"must be addresses or networks such as 10.0.0.0/8, separated by commas: {error}") from None
+
+
+SIGNATURES = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
+"""By a key that this server need not have (RFC 7518 section 3.1, RFC 8037, RFC 9864): with a shared secret an issuer's
+public key could be taken for it."""
+
+
+def signatures(value: str) -> tuple[str, ...]:
+    asked = words(value)
+    if not asked or set(asked) - set(SIGNATURES):
+        raise ValueError(f"must be some of {', '.join(SIGNATURES)}, separated by commas")
+    return asked
+
+
+def spaced(value: str) -> tuple[str, ...]:
+    """Separated by commas or spaces, as scopes are written."""
+    return words(value.replace(" ", ","))
+
+
+def rate(value: str) -> float:
+    """A number a second."""
+    if not re.fullmatch(r"\d{1,7}(\.\d{1,6})?", value.strip()) or not float(value):
+        raise ValueError("must be a positive number a second, such as 5 or 0.5")
+    return float(value)
 
 
 def level(value: str) -> str:
@@ -367,7 +400,55 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("SESSION_ADDRESS", task_address, None, "host:port where the other tasks reach this one's proxy; or ecs"),
     Setting("ECS_CONTAINER_METADATA_URI_V4", text, None, "Set by ECS: where SESSION_ADDRESS=ecs learns the address"),
-    Setting("INBOUND_AUTH", not_yet("none"), None, "Must be none to listen on an address other machines reach"),
+    Setting(
+        "TRUSTED_PROXIES",
+        networks,
+        "",
+        "Networks whose X-Forwarded-For, -Proto, -Prefix and Forwarded are believed, such as 10.0.0.0/8",
+    ),
+    Setting(
+        "INBOUND_AUTH",
+        one_of("none", "token", "jwt"),
+        None,
+        "Who may call: token, jwt or none; left out: none, on a loopback address only",
+    ),
+    Setting(
+        "INBOUND_TOKENS",
+        text,
+        None,
+        "For token: a JSON array of name, token or sha256 or scrypt; apis, tags, scopes, read_only, rate",
+        secret=True,
+    ),
+    Setting("INBOUND_JWT_ISSUERS", words, "", "For jwt: who may have signed a token, separated by commas"),
+    Setting("INBOUND_JWT_AUDIENCE", words, "", "For jwt: one of these must be in the token's aud"),
+    Setting("INBOUND_JWT_CLIENT_IDS", words, "", "For jwt: one of these must be the token's client"),
+    Setting(
+        "INBOUND_JWT_ALGORITHMS",
+        signatures,
+        "RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519",
+        "For jwt: how a token may be signed",
+    ),
+    Setting("INBOUND_JWT_REQUIRED_SCOPES", spaced, "", "For jwt: what every token's scope must hold"),
+    Setting("READ_ONLY", boolean, "false", "Serve operations of safe methods only (GET, HEAD, OPTIONS, QUERY)"),
+    Setting(
+        "ALLOW_OPERATIONS",
+        words,
+        "",
+        "Serve these only: operationId, METHOD, /path/*, METHOD /path/*, tag:NAME, api:NAME, separated by commas",
+    ),
+    Setting("DENY_OPERATIONS", words, "", "Never serve these, written alike; wins over ALLOW_OPERATIONS"),
+    Setting("POLICY", text, None, "File that says who may call what, by principal, scope and group"),
+    Setting("RATE_LIMIT", rate, None, "Calls a second of one principal; as many may come at once"),
+    Setting("CALL_LIMIT", integer(1, 10_000), "100", "Calls of one principal that are carried out or wait, at once"),
+    Setting("SESSION_LIMIT", integer(1, 2000), "500", "Sessions, and as many subscriptions, of one principal"),
+    Setting("API_RATE_LIMIT", rate, None, "Requests a second to one API; calls wait for their turn"),
+    Setting("REDACT", words, "", "Names of keys, or JSON paths, whose values leave in no answer and no log"),
+    Setting(
+        "AUDIT",
+        one_of("auto", "none", "calls", "arguments"),
+        "auto",
+        "A line for each tool call on the logger openapi_mcp_server.audit; auto: where callers say who they are",
+    ),
     Setting("SERVER_NAME", text, "openapi-mcp-server", "Name that clients are told"),
     Setting("SERVER_DEBUG", boolean, "false", "The same as LOG_LEVEL=DEBUG", "--debug"),
     Setting("LOG_LEVEL", level, "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
@@ -442,7 +523,9 @@ TOPICS: tuple[tuple[str, str], ...] = (
     ("Credentials for the API", "AUTH_TYPE"),
     ("Tools and their answers", "TOOLS_PAGE_SIZE"),
     ("What may be reached and read", "ALLOW_INSECURE_HTTP"),
-    ("The server and its log", "SERVER_TRANSPORT"),
+    ("Where the server listens", "SERVER_TRANSPORT"),
+    ("Who may call, and how much", "TRUSTED_PROXIES"),
+    ("The server's name and log", "SERVER_NAME"),
     ("Time limits, connections, stopping", "SERVER_MESSAGE_TIMEOUT"),
     ("In production", "ENABLE_PROMETHEUS"),
     ("Traces", "TRACING"),

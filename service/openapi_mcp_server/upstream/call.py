@@ -64,6 +64,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     answer_bytes: int = ANSWER_LIMIT
     retries: int = default("HTTP_RETRIES")
     breaker: bool = default("HTTP_BREAKER")
+    rate: float | None = None  # requests a second to each API
 
 
 class Upstream:
@@ -118,7 +119,9 @@ class Upstream:
         gate = self._gates.get(origin)
         if gate is None:
             how = self._asking
-            gate = self._gates[origin] = Gate(origin, connections=how.max_connections, breaks=how.breaker)
+            gate = self._gates[origin] = Gate(
+                origin, connections=how.max_connections, breaks=how.breaker, rate=how.rate
+            )
         return gate
 
     def _pause(
@@ -193,7 +196,8 @@ class Upstream:
         """To its end, or of a stream as far as it gets."""
         try:
             while not answer.is_full and (piece := await connection.read()):
-                await answer.add(piece, call.hold)
+                for _ in answer.add(piece):
+                    await answer.make_room(call.hold)
         except NoRoom as error:
             if answer.is_stream:
                 answer.cut = "where there was no room for more"

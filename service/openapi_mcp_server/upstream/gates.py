@@ -7,6 +7,7 @@ documents name origins.
 from __future__ import annotations
 
 import logging
+import time
 from math import ceil
 
 import anyio
@@ -14,7 +15,8 @@ import anyio
 from openapi_mcp_server.bridge.model import HttpResponse, Origin
 from openapi_mcp_server.errors import Refused, Timeout, UpstreamError
 from openapi_mcp_server.upstream.breaker import OPEN_SECONDS, Breaker, Health, State, Ticket
-from openapi_mcp_server.upstream.retries import Budget, is_passing
+from openapi_mcp_server.upstream.pace import Pace
+from openapi_mcp_server.upstream.retries import Budget, is_passing, retry_after
 
 QUEUE_LIMIT = 1_000
 """Calls that may wait for a connection to one API. More are refused at once: they would only wait for their
@@ -26,11 +28,12 @@ logger = logging.getLogger(__name__)
 class Gate:
     """Lets at most ``connections`` attempts through at a time. ``breaks`` false: without a breaker."""
 
-    def __init__(self, origin: Origin, *, connections: int, breaks: bool) -> None:
+    def __init__(self, origin: Origin, *, connections: int, breaks: bool, rate: float | None = None) -> None:
         self.breaker = Breaker(opens=breaks)
         self.budget = Budget()
         self._origin = origin
         self._places = anyio.Semaphore(connections)
+        self._pace = None if rate is None else Pace(origin, rate)
         self._waiting = 0
         self._last_failure = ""
 
@@ -42,6 +45,8 @@ class Gate:
         now = anyio.current_time()
         if self.breaker.is_shut(now):
             raise self._shut()
+        if self._pace is not None:
+            await self._pace.turn(until)
         try:
             self._places.acquire_nowait()
         except anyio.WouldBlock:
@@ -59,6 +64,8 @@ class Gate:
         now = anyio.current_time()
         before = self.breaker.state(now)
         health = None if result is None else _health(result)
+        if self._pace is not None and isinstance(result, HttpResponse) and result.status in {429, 503}:
+            self._pace.hold(retry_after(result, time.time()) or 0.0)
         if result is not None and health == "bad":
             self._last_failure = str(result) if isinstance(result, UpstreamError) else f"it answered {result.status}"
         self.breaker.settle(ticket, health, now)

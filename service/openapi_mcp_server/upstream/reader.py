@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import h11
 
@@ -19,7 +19,7 @@ _GROWTH = (48 * 1024, 256 * 1024, 1024 * 1024)
 """Sizes for which room is made where an answer does not say how long it is; after that for the largest one."""
 _OF_BASE64 = 4 / 3
 """Bytes that a picture takes as text, which is what becomes of an answer at most where it is cut to a budget."""
-_MEMBERS = 1_000
+MEMBERS_LIMIT = 1_000
 """Gzip members of one answer: those who compress in blocks make one of 64 kB each. An empty one costs 5 µs."""
 _PACKED_EXTRA = 64 * 1024
 """Bytes that gzip may add to what it cannot make smaller. What is longer still decodes to too much, or to nothing."""
@@ -72,28 +72,27 @@ class Answer:
             cut=self.cut,
         )
 
-    async def add(self, piece: bytes, hold: Hold) -> None:
-        """Raises BadResponse for what is not gzip although it says so, and NoRoom."""
+    def add(self, piece: bytes) -> Iterable[None]:
+        """Says each time when it goes on only after `make_room`. Raises BadResponse for what is not gzip although it
+        says so."""
         if self._is_gzip:
-            await self._unpack(piece, hold)
-        else:
-            await self._keep(piece, hold)
+            return self._unpack(piece)
+        self._keep(piece)
+        return () if self._size <= self.room else (None,)
 
     def finish(self) -> None:
         """Raises BadResponse if the end of the gzip data is missing."""
         if self._is_gzip:
             self._inflater.finish()
 
-    async def _keep(self, decoded: bytes, hold: Hold) -> None:
+    def _keep(self, decoded: bytes) -> None:
         room = self._limit - self._size
         self.is_full = self._will_be_full or len(decoded) > room
         self._size += min(len(decoded), room)
         self._pieces.append(decoded[:room] if self.is_full else decoded)
-        if self._size > self.room:
-            await self._make_room(hold)
 
-    async def _make_room(self, hold: Hold) -> None:
-        """For as much as there will be, if the answer says it; else step by step."""
+    async def make_room(self, hold: Hold) -> None:
+        """For as much as there will be, if the answer says it; else step by step. Raises NoRoom."""
         least = self._size if self._is_gzip else max(self._size, self._declared)
         steps = () if hold.is_part else _GROWTH  # of a batch, so that two that wait for each other are none
         self.room = least if least == self._declared else next((step for step in steps if step >= least), self._limit)
@@ -101,14 +100,16 @@ class Answer:
         await hold.grow(counted - self._counted)
         self._counted = counted
 
-    async def _unpack(self, packed: bytes, hold: Hold) -> None:
+    def _unpack(self, packed: bytes) -> Iterator[None]:
         """Stops at the limit, not at the end of the piece."""
         self._packed += len(packed)
         if self._packed > self._limit + _PACKED_EXTRA:
             self.is_full = True
             return
         for decoded in self._inflater.unpacked(packed):
-            await self._keep(decoded, hold)
+            self._keep(decoded)
+            if self._size > self.room:
+                yield
             if self.is_full:
                 return
 
@@ -140,8 +141,10 @@ class Inflater:
 
     def _next_member(self) -> zlib._Decompress:
         self._members += 1
-        if self._members > _MEMBERS:
-            raise BadResponse(f"the gzip data of the answer has more than {_MEMBERS} members", outcome_unknown=True)
+        if self._members > MEMBERS_LIMIT:
+            raise BadResponse(
+                f"the gzip data of the answer has more than {MEMBERS_LIMIT} members", outcome_unknown=True
+            )
         return zlib.decompressobj(_GZIP)
 
     def finish(self) -> None:

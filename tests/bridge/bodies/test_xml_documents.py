@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from growth import UNITS, is_linear
 from openapi_mcp_server.bridge.bodies import writers
+from openapi_mcp_server.bridge.bodies.xml_documents import MAX_VALUES
 from openapi_mcp_server.errors import ArgumentError, SpecError
 from openapi_mcp_server.openapi.model import MediaType, Schema
 
@@ -279,3 +281,37 @@ def test_a_key_with_a_prefix_that_nobody_declares_is_refused(key: str) -> None:
 def test_prefixes_of_the_document_and_of_xml_itself_are_taken() -> None:
     schema = {"type": "object", "xml": {"name": "a"}, "properties": {"s:b": STRING}}
     assert write({"s:b": "1", "xml:c": "2"}, schema).endswith("<a><s:b>1</s:b><xml:c>2</xml:c></a>")
+
+
+def list_of(items: Any) -> dict[str, Any]:
+    return {"type": "array", "items": items, "xml": {"name": "r", "wrapped": True}}
+
+
+def test_values_are_counted() -> None:
+    few, schema = [1] * (MAX_VALUES - 1), list_of({"type": "integer", "xml": {"name": "i"}})
+    assert write(few, schema).count("<i>") == len(few)
+    with pytest.raises(ArgumentError, match="more than 25,000 values"):
+        write([*few, 1], schema)
+
+
+def test_a_schema_is_flattened_once_however_many_values_it_has() -> None:
+    parts = {"allOf": [{"properties": {f"p{number}": STRING}} for number in range(200)]}
+    few, many = ([{}] * count for count in (500, 5_000))
+    assert is_linear(lambda value: write(value, list_of(parts)), lambda length: many if length > UNITS else few)
+
+
+@pytest.mark.parametrize(("name", "problem"), [("n" * 1_001, "is no XML name"), ("n" * 1_000, "is longer than")])
+def test_long_names_are_not_repeated_without_end(name: str, problem: str) -> None:
+    with pytest.raises(ArgumentError, match=problem):
+        write({name: [1] * 20_000}, {"type": "object", "xml": {"name": "r"}})
+
+
+def test_text_is_not_copied_at_each_level() -> None:
+    def deep(length: int) -> Any:
+        value: Any = "<" * 4_000
+        for _ in range(length // 100):  # 20 levels, and 80
+            value = {"a": value}
+        return value
+
+    assert is_linear(lambda value: write(value, {"type": "object", "xml": {"name": "r"}}), deep)
+    assert write({"a": {"b": "<"}}, {"type": "object", "xml": {"name": "r"}}) == "<r><a><b>&lt;</b></a></r>"

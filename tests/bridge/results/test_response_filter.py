@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import time
+from contextlib import suppress
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -197,3 +201,51 @@ def test_no_expression_raises_anything_but_what_is_told_to_the_model(expression:
     except ArgumentError:
         return
     assert render(tool(), answer(PETS, "application/json"), select=select).content
+
+
+ROW = b'{"a":[1,2,3],"b":[1,2,3],"id":7,"name":"x"}'
+ROWS = b"[%b]" % b",".join([ROW] * 2_000)
+
+
+@pytest.mark.parametrize(
+    ("expression", "answer"),
+    [
+        pytest.param(f"[?{'&&'.join(['a==b'] * 160)}]", ROWS, id="comparisons"),
+        pytest.param("&&".join(["[@]==[@]"] * 90), ROWS, id="comparisons of all"),
+        pytest.param("&&".join(["contains([@], @)"] * 50), ROWS, id="searches"),
+        pytest.param("|".join(["sort(@)"] * 100), b"[%b]" % b",".join(b"%d" % n for n in range(60_000)), id="sorting"),
+        pytest.param(f"[].{'|'.join(['[id,name]'] * 80)}", ROWS, id="nodes"),
+        pytest.param("[].[" + ",".join(["`[[[1,1,1,1,1,1,1,1,1,1]]]`"] * 15) + "]", ROWS, id="literals"),
+    ],
+)
+def test_an_evaluation_of_any_kind_ends_after_so_many_steps(expression: str, answer: bytes) -> None:
+    tree = parsed(expression)
+    began = time.thread_time()
+    with suppress(NotApplied):
+        response_filter.apply(tree, answer)
+    assert time.thread_time() - began < 5  # a step takes 0.5 to 1 µs; the busiest machine is five times slower
+
+
+def test_what_is_compared_is_charged_by_what_is_in_it() -> None:
+    assert response_filter.apply(parsed("[?a==b].id | length(@)"), ROWS) == b"2000"
+    with pytest.raises(NotApplied, match="too long"):
+        response_filter.apply(parsed(f"[?{'&&'.join(['a==b'] * 160)}]"), ROWS)
+
+
+def test_copies_are_bounded_by_the_size_of_the_answer_too() -> None:
+    large = b'["%b"]' % (b"x" * (response_filter.MAX_RESULT_BYTES // 4))
+    assert len(response_filter.apply(parsed("[@,@]"), large)) > len(large)
+    with pytest.raises(NotApplied, match="too long"):
+        response_filter.apply(parsed("[@,@,@,@,@]"), large)
+
+
+def test_the_collector_is_as_it_was_afterwards() -> None:
+    was_enabled = gc.isenabled()
+    with pytest.raises(NotApplied):
+        response_filter.apply(parsed("sort(@)"), b'[1,"a"]')
+    assert gc.isenabled() is was_enabled
+
+
+@pytest.mark.parametrize(("expression", "size", "heavy"), [("name", 10_000, False), ("[].name", 1_000_000, True)])
+def test_what_may_take_long_is_known_before(expression: str, size: int, heavy: bool) -> None:
+    assert response_filter.selection(expression).is_heavy(size) is heavy

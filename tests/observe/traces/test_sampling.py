@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,9 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 
+from growth import is_linear
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.observe.trace import NO_CARRIER, Carrier
-from openapi_mcp_server.observe.traces.sampling import RULES_EXPIRE_SECONDS, Rule, Statistics, Target, XRayRules, part
+from openapi_mcp_server.observe.traces.sampling import (
+    RULES_EXPIRE_SECONDS,
+    Rule,
+    Statistics,
+    Target,
+    XRayRules,
+    _fits,
+    part,
+)
 
 CALL = Call(id=1, method="tools/call", version="2025-11-25", size=9, name="get_pet")
 HTTP = Carrier(host="mcp.example.com:8000", path="/mcp")
@@ -168,3 +178,14 @@ def target(name: str = "Default", **changes: Any) -> Target:
 
 def counted(requests: int, sampled: int = 0, borrowed: int = 0) -> Statistics:
     return Statistics(rule_name="Default", request_count=requests, sampled_count=sampled, borrow_count=borrowed)
+
+
+@given(st.text("ab*?.", max_size=8), st.text("aAb.\n", max_size=12))
+def test_wildcards_mean_what_they_mean_as_a_regular_expression(pattern: str, text: str) -> None:
+    wild = "".join({"*": ".*", "?": "."}.get(letter) or re.escape(letter) for letter in pattern)
+    assert _fits(pattern, text) is bool(re.fullmatch(wild, text, re.IGNORECASE | re.DOTALL))
+
+
+@pytest.mark.parametrize("pattern", ["*a*a*a*a*b", "*-*-*-*.example.com", "*" * 50 + "b", "*a?" * 20 + "b"])
+def test_wildcards_take_linear_time(pattern: str) -> None:
+    assert is_linear(lambda text: _fits(pattern, text), lambda length: "a-" * length)

@@ -157,7 +157,9 @@ def _nearest(name: str, known: Sequence[str]) -> str:
 
 
 def _shown(value: object) -> str:
-    return shorten(exact_json.encode(value).decode(), _VALUE_LENGTH)
+    """Its beginning, without a copy of a long text."""
+    begun = value[: _VALUE_LENGTH + 1] if isinstance(value, str) else value
+    return shorten(exact_json.encode(begun)[: 6 * _VALUE_LENGTH].decode(errors="ignore"), _VALUE_LENGTH)
 
 
 def _pointer(path: Sequence[str | int]) -> str:

@@ -54,7 +54,7 @@ _ZEROS = {
     b"\0\xff": "utf-16be",
 }
 """Charsets by which of the first bytes are zero."""
-_BLANK = b" \t\r\n\0" + codecs.BOM_UTF8 + codecs.BOM_UTF16
+_BLANK = re.compile(rb"(?>(?:[ \t\r\n\0]|\xef\xbb\xbf|\xfe\xff|\xff\xfe)*)")
 _TYPE_SHOWN = 100
 """Characters of a media type in a note."""
 _HALF_PAIRS = 10_000
@@ -82,7 +82,7 @@ class Body(msgspec.Struct, frozen=True, gc=False):
 
 def is_blank_json(response: HttpResponse) -> bool:
     """Whether a body that claims to be JSON is white space in some Unicode charset, and nothing else."""
-    return not response.body.strip(_BLANK) and is_json(response.header("content-type") or "")
+    return _BLANK.fullmatch(response.body) is not None and is_json(response.header("content-type") or "")
 
 
 def read(response: HttpResponse, uri: str) -> Body:

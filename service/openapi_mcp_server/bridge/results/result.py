@@ -188,4 +188,4 @@ def _first_error(validator: Validator, excerpt: Excerpt) -> Error | None:
 
 def _compile(schema: bytes) -> Validator:
     """Its errors do not repeat the answer."""
-    return compiled(msgspec.json.decode(schema), mask="the value")
+    return compiled(msgspec.json.decode(schema))

@@ -160,7 +160,7 @@ def letters(word: str) -> int:
 def _of_tool(tool: Tool) -> Indexed:
     prose = tool.summary[:_DEPRECATED_WITHIN]
     deprecated = tool.deprecated or _DEPRECATED.search(prose) is not None
-    return _indexed(tool.name, tool.api, tool.method, tool.template, tool.tags, deprecated=deprecated)
+    return _indexed(tool.name, tool.api, tool.method, tool.template, tool.subject.tags, deprecated=deprecated)
 
 
 def _of_skipped(skipped: SkippedTool) -> Indexed:
@@ -215,8 +215,8 @@ def _order(version: str) -> float:
 def _tool_fields(tool: Tool) -> Iterator[tuple[_Field, Sequence[str]]]:
     yield from _path_fields(tool.template)
     yield _SUMMARY, stems(tool.title if tool.title != tool.name else "")
-    yield _ID, list(of_identifier(_HASH.sub("", tool.operation_id or tool.name)))
-    yield _TAGS, [word for tag in tool.tags for word in of_identifier(tag)]
+    yield _ID, list(of_identifier(_HASH.sub("", tool.subject.operation_id or tool.name)))
+    yield _TAGS, [word for tag in tool.subject.tags for word in of_identifier(tag)]
     yield _ARGUMENTS, [word for name in tool.input.names if name != RESPONSE_FILTER for word in of_identifier(name)]
     first, rest = _sentences(_prose(tool))
     yield _FIRST, stems(first)

@@ -38,6 +38,8 @@ RANKED = 300
 """Operations that are looked at more closely, those with the best sum of words."""
 
 _GENERIC_WORTH, _VERB_POSITIONS = 0.3, 2
+_VERB_WORTH = 0.7
+"""Of a verb at the start, which the method answers too: in "send a message to a channel" the message says most."""
 _PREFIX, _LONGER, _MISTYPED = 0.55, 0.5, 0.6
 """Worth of a word that begins with the query's, and of one that is spelt about like it."""
 _PREFIX_LETTERS, _PREFIX_MORE, _PREFIXES = 4, 7, 12
@@ -108,7 +110,8 @@ def read(index: Index, text: str) -> Query:
             groups.append(_group(index, {own: 1.0} if own in index.postings else {}, _GENERIC_WORTH))
             continue
         known = _known(index, own, may_be_mistyped=unknown > 0 and word not in INTENTS)
-        groups.append(_group(index, known, 1.0))
+        is_verb = position == 0 and word in INTENTS and len(content) > 1
+        groups.append(_group(index, known, _VERB_WORTH if is_verb else 1.0))
         unknown -= own not in index.postings
     groups += [_group(index, {word: 1.0}, 1.0)._replace(rarity=0.0) for word in joined(content) if word in index.postings]
     explained = _OWN if {"my", "me", "i"} & {*found} else frozenset()
@@ -132,10 +135,9 @@ def _group(index: Index, known: dict[str, float], weight: float) -> Group:
 
 def _known(index: Index, word: str, *, may_be_mistyped: bool) -> dict[str, float]:
     """The stems that a word may mean: itself, its synonyms; if it is unknown, what begins or is spelt like it."""
-    weight = SYNONYM_BESIDE if word in index.postings else SYNONYM
-    known = {other: weight for other in SYNONYMS.get(word, ()) if other in index.postings}
     if word in index.postings:
-        return known | {other: _LONGER for other in _beginning(index, word)} | {word: 1.0}
+        return {**_beside(index, word), word: 1.0}
+    known = {other: SYNONYM for other in SYNONYMS.get(word, ()) if other in index.postings}
     known |= {other: _PREFIX for other in _beginning(index, word)}
     if not known and may_be_mistyped and len(word) >= _MISTYPED_LETTERS and word not in SYNONYMS:
         for other in _spelt_like(index, word):
@@ -143,6 +145,15 @@ def _known(index: Index, word: str, *, may_be_mistyped: bool) -> dict[str, float
             if other in index.postings:
                 known[other] = _MISTYPED
     return known
+
+
+def _beside(index: Index, word: str) -> dict[str, float]:
+    """Others for a word that the API has itself. None says more than it does: in GitHub's API "repository" is in nearly
+    every path and "registry" in few, which does not make a registry likelier."""
+    weights = dict.fromkeys(_beginning(index, word), _LONGER)
+    weights |= {other: SYNONYM_BESIDE for other in SYNONYMS.get(word, ()) if other in index.postings}
+    own, rarity = index.rarity[word], index.rarity
+    return {other: weight * min(1.0, own / rarity[other]) for other, weight in weights.items()}
 
 
 def _beginning(index: Index, word: str) -> Iterator[str]:

@@ -30,7 +30,7 @@ _VERBS: Mapping[Intent, str] = {
     "create": "add alert allow apply ask attach book buy compose create draft enrol enroll establish generate give grant import "
     "insert invite issue join launch let make notify permit new open order place post publish provision purchase put raise register "
     "request save schedule send set setup share start store submit text trigger upload write kick roll comment reply "
-    "build compute calculate",
+    "build compute calculate chat talk email mail message",
     "read": "browse check compare count describe display download export fetch find get inspect list look lookup get "
     "read retrieve search see show tell view what which who how where when is are does do has examine query report know",
     "update": "adjust alter archive assign change close configure correct disable edit enable extend hide hold lock "

@@ -28,7 +28,7 @@ _IRREGULAR = {
     "ran": "run", "read": "read", "said": "say", "sent": "send", "sold": "sell", "spent": "spend", "wrote": "write",
     "written": "write", "customer": "customer", "customers": "customer", "media": "media", "data": "data",
     "news": "news", "series": "series", "species": "species", "status": "status", "statuses": "status",
-    "subscription": "subscribe", "subscriptions": "subscribe", "playback": "play",
+    "used": "use", "using": "use", "subscription": "subscribe", "subscriptions": "subscribe", "playback": "play",
 }  # fmt: skip
 """British spellings, plurals and pasts that no ending tells, and words that the endings below would merge."""
 _VOWELS = "aeiouy"
@@ -77,7 +77,10 @@ def stem(word: str) -> str:
         return known
     if len(word) < 4 or not word.isascii() or not word.isalpha():
         return word
-    word = _without_past(_singular(word))
+    word = _singular(word)
+    if len(word) < 4:  # as it is above: "keys" and "key" are one
+        return word
+    word = _without_past(word)
     for ending, instead in _ENDINGS:
         if word.endswith(ending):
             rest = word[: -len(ending)]

@@ -63,6 +63,7 @@ class OperationObject(msgspec.Struct, frozen=True, rename="camel"):
     produces: Texts = None
     schemes: Texts = None
     overrides: Raw = field(default=NOTHING, name="x-mcp")
+    scopes: Raw = field(default=NOTHING, name="x-mcp-scopes")
 
 
 class ParameterObject(msgspec.Struct, frozen=True, rename="camel"):

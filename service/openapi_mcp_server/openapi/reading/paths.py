@@ -70,6 +70,7 @@ class PathReader(Generic[D]):
         self._is_3_2 = source.document.dialect == "3.2"
         self._security = self._security_of_all(source.at("security"))
         self._overrides = source.spared(_shared_overrides, source.at("x-mcp"), "extension_ignored") or {}
+        self._overrides |= _scopes(source.at("x-mcp-scopes").json)
         tags = source.spared(_read_tags, source.at("tags"), "info_dropped") if self._is_3_2 else None
         self._tag_parents = {written(tag.name): written(tag.parent) for tag in tags or () if tag.parent is not None}
 
@@ -131,6 +132,7 @@ class PathReader(Generic[D]):
         nothing = at.member(NOTHING)
         parameters = item.get("parameters", nothing)
         overrides = self._overrides | _shared_overrides(item.get("x-mcp", nothing))
+        overrides |= _scopes(item.get("x-mcp-scopes", nothing).json)
         return _Shared(
             key=path_keys.parsed(key, at.pointer, self._notes),
             declarations=self._declarations(read_list(parameters), parameters),
@@ -163,7 +165,7 @@ class PathReader(Generic[D]):
             responses=parts.responses,
             security=self._choices(declared, at),
             servers=parts.servers or shared.servers,
-            overrides=_with_own(shared, at.member(declared.overrides, "x-mcp")),
+            overrides=_with_own(shared, at.member(declared.overrides, "x-mcp"), declared.scopes),
         )
 
     def _declarations(self, declared: Raws, at: Located) -> tuple[D, ...]:
@@ -246,7 +248,13 @@ def _shared_overrides(at: Located) -> Overrides:
     return read_map(at)
 
 
-def _with_own(shared: _Shared[D], at: Located) -> msgspec.Raw:
+def _scopes(value: msgspec.Raw) -> Overrides:
+    """``x-mcp-scopes`` as a field of ``x-mcp``, where it is inherited and can be overridden like the others. It is read
+    there, and an operation for which it cannot be read is not served."""
+    return {"scopes": value} if is_there(value) else {}
+
+
+def _with_own(shared: _Shared[D], at: Located, scopes: msgspec.Raw) -> msgspec.Raw:
     """Encoded. Most operations have none of their own."""
-    own = read_map(at)
+    own = read_map(at) | _scopes(scopes)
     return msgspec.Raw(msgspec.json.encode(shared.overrides | own)) if own else shared.encoded_overrides

@@ -1,0 +1,1 @@
+"""Hostile inputs, seeded and replayable, and what must hold whatever they are."""

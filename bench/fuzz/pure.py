@@ -1,0 +1,62 @@
+"""Documents and arguments, in this process: what the pure rooms make of them, or the errors they may raise."""
+
+import time
+
+import msgspec
+
+from fuzz.inputs import BASE_DOCUMENT, TOOL
+from openapi_mcp_server.bridge.arguments.check import check
+from openapi_mcp_server.bridge.catalog import ApiSource, build
+from openapi_mcp_server.bridge.model import ToolCatalog, base_url
+from openapi_mcp_server.bridge.request import build as request
+from openapi_mcp_server.errors import ArgumentError, SpecError
+from openapi_mcp_server.openapi.operations import describe
+from openapi_mcp_server.openapi.text.document import parse
+
+HELD_SECONDS = 0.1
+"""CPU that one call's arguments may take; a document has a thread for itself."""
+DOCUMENT_SECONDS = 2.0
+
+
+def _catalog(text: bytes) -> ToolCatalog:
+    return build([ApiSource(name="fuzzed", base=base_url("http://127.0.0.1:9"), description=describe(parse(text)))])
+
+
+_tool = _catalog(msgspec.json.encode(BASE_DOCUMENT)).tools[TOOL]
+
+
+def document(text: bytes) -> str:
+    """Why an oracle does not hold; empty if all do. Every operation is a tool, skipped, or the document is refused."""
+    began = time.process_time()
+    try:
+        catalog = _catalog(text)
+        for tool in catalog.tools.values():
+            msgspec.json.decode(bytes(tool.entry))
+            if str(tool.origin) != "http://127.0.0.1:9":
+                return f"escape: {tool.name} would be called at {tool.origin}"
+    except SpecError as error:
+        if "Traceback" in str(error) or "root:" in str(error):
+            return f"leak: {error}"
+    except Exception as error:  # noqa: BLE001 - which is what is looked for
+        return f"traceback: {type(error).__name__}: {error}"
+    seconds = time.process_time() - began
+    return f"time: {seconds:.2f} s" if seconds > DOCUMENT_SECONDS else ""
+
+
+def arguments(text: bytes) -> str:
+    began = time.process_time()
+    try:
+        checked = check(_tool, msgspec.Raw(text))
+        checked.values.pop("response_filter", None)
+        sent = request(_tool, checked.values, checked.others)
+        segments = sent.path.split("/")
+        if sent.method != "GET" or segments[:2] != ["", "pets"] or len(segments) != 3:
+            return f"escape: {sent.method} {sent.path}"
+        if any(character in f"{name}{text}" for name, text in sent.headers for character in "\r\n\0"):
+            return "escape: a header has several lines"
+    except ArgumentError:
+        pass
+    except Exception as error:  # noqa: BLE001 - which is what is looked for
+        return f"traceback: {type(error).__name__}: {error}"
+    seconds = time.process_time() - began
+    return f"time: {seconds:.2f} s" if seconds > HELD_SECONDS else ""

@@ -1,0 +1,95 @@
+"""Who may call what: READ_ONLY, ALLOW_OPERATIONS and DENY_OPERATIONS as one rule, the file of POLICY as several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from openapi_mcp_server.bridge.policy import EVERYTHING, OPEN, Policy, Rule, Selector, selector
+from openapi_mcp_server.errors import ConfigError, SpecError
+from openapi_mcp_server.openapi.text import document
+from openapi_mcp_server.settings.config import Config
+
+FILE_BYTES = 1024 * 1024
+"""A POLICY of thousands of entries has less."""
+
+
+class _Entry(msgspec.Struct, forbid_unknown_fields=True):
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    read_only: bool = False
+    apis: frozenset[str] | None = None
+    tags: frozenset[str] | None = None
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    principals: dict[str, _Entry] = {}
+    scopes: dict[str, _Entry] = {}
+    groups: dict[str, _Entry] = {}
+    default: _Entry | None = None
+
+
+_decode = msgspec.json.Decoder(_File).decode
+
+
+def rule(config: Config) -> Rule:
+    """For everybody. Raises ConfigError."""
+    allow, deny = config.allow_operations, config.deny_operations
+    if not (allow or deny or config.read_only):
+        return EVERYTHING
+    return Rule(
+        allow=_selectors(allow, "ALLOW_OPERATIONS"),
+        deny=_selectors(deny, "DENY_OPERATIONS"),
+        read_only=config.read_only,
+    )
+
+
+def policy(config: Config) -> Policy:
+    """For each principal. Raises ConfigError, which names the place in the file."""
+    if config.policy is None:
+        return OPEN
+    try:
+        with Path(config.policy).open("rb") as file:
+            data = file.read(FILE_BYTES + 1)
+    except OSError as error:
+        raise ConfigError("POLICY", f"cannot read {config.policy}: {error.strerror}") from None
+    if len(data) > FILE_BYTES:
+        raise ConfigError("POLICY", f"{config.policy} has more than {FILE_BYTES // 1024} KiB")
+    return read(data)
+
+
+def read(data: bytes) -> Policy:
+    """JSON or YAML. Raises ConfigError."""
+    try:
+        written = _decode(document.read(data))
+    except (SpecError, msgspec.ValidationError) as error:
+        raise ConfigError("POLICY", str(error)) from None
+    return Policy(
+        principals=_rules(written.principals, "principals"),
+        scopes=_rules(written.scopes, "scopes"),
+        groups=_rules(written.groups, "groups"),
+        default=None if written.default is None else _rule(written.default, "default"),
+    )
+
+
+def _rules(entries: dict[str, _Entry], place: str) -> dict[str, Rule]:
+    return {name: _rule(entry, f"{place}.{name}") for name, entry in entries.items()}
+
+
+def _rule(entry: _Entry, place: str) -> Rule:
+    return Rule(
+        allow=_selectors(entry.allow, f"POLICY: {place}.allow"),
+        deny=_selectors(entry.deny, f"POLICY: {place}.deny"),
+        read_only=entry.read_only,
+        apis=entry.apis,
+        tags=entry.tags,
+    )
+
+
+def _selectors(texts: Iterable[str], setting: str) -> tuple[Selector, ...]:
+    try:
+        return tuple(selector(text) for text in texts)
+    except ValueError as error:
+        raise ConfigError(setting, str(error)) from None

@@ -1,0 +1,127 @@
+"""How much one principal may take, so that something is left for the others: refused before anything is carried out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import ceil
+from typing import TYPE_CHECKING
+
+import anyio
+
+from openapi_mcp_server.bridge.policy import Principal
+from openapi_mcp_server.mcp.inbound import Batch, Call, Message
+from openapi_mcp_server.server.posts import RETRY_AFTER, Refusal
+from openapi_mcp_server.settings.config import Config
+
+if TYPE_CHECKING:
+    from openapi_mcp_server.server.visitors import Entrant
+
+BUCKETS = 10_000
+"""Principals whose rate is remembered. Buckets that are full again are forgotten first."""
+
+
+class Bucket:
+    """Calls that may still be made: so many more each second, up to those of one second, or one."""
+
+    __slots__ = ("_at", "_left", "_most", "_rate")
+
+    def __init__(self, rate: float, now: float) -> None:
+        self._rate = rate
+        self._most = max(1.0, rate)
+        self._left = self._most
+        self._at = now
+
+    def spend(self, calls: int, now: float) -> float:
+        """0 if they may be made; else the seconds after which they may. More at once than there can ever be wait for a
+        full bucket, and leave it in debt."""
+        self._left = min(self._most, self._left + (now - self._at) * self._rate)
+        self._at = now
+        wanted = min(float(calls), self._most)
+        if self._left < wanted:
+            return (wanted - self._left) / self._rate
+        self._left -= calls
+        return 0.0
+
+    def is_full(self, now: float) -> bool:
+        return self._left + (now - self._at) * self._rate >= self._most
+
+
+class Limits:
+    """``rate``: RATE_LIMIT, None for no limit; a principal's own counts more. The other two are for principals that
+    were asked who they are: behind a proxy, all others may look like one."""
+
+    def __init__(self, rate: float | None = None, calls: int = 100, sessions: int = 500) -> None:
+        self._rate = rate
+        self._calls = calls
+        self._sessions = sessions
+        self._buckets: dict[str, Bucket] = {}
+        self._running: Counter[str] = Counter()
+
+    @classmethod
+    def of(cls, config: Config) -> Limits:
+        return cls(config.rate_limit, config.call_limit, config.session_limit)
+
+    def check(self, principal: Principal, outstanding: int = 0) -> None:
+        """Whether there is room for one more call; ``outstanding`` are those that a transport counts itself."""
+        key = principal.key
+        if key and self._running[key] + outstanding >= self._calls:
+            raise Refusal(429, f"{self._calls} calls of yours are carried out, which is the limit", RETRY_AFTER)
+
+    def spend(self, principal: Principal, calls: int, share: str = "") -> None:
+        """Raises Refusal with the seconds after which the calls may be made."""
+        rate = self._rate if principal.rate is None else principal.rate
+        if rate is None or not calls:
+            return
+        now = anyio.current_time()
+        key = principal.key or share
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            self._forget_full(now)
+            bucket = self._buckets[key] = Bucket(rate, now)
+        if seconds := bucket.spend(calls, now):
+            problem = f"more than {rate:g} calls a second; try again in {ceil(seconds)} s"
+            raise Refusal(429, problem, (b"retry-after", b"%d" % ceil(seconds)))
+
+    @contextmanager
+    def taken(self, entrant: Entrant, calls: int) -> Iterator[None]:
+        """While the calls are carried out."""
+        self.spend(entrant.principal, calls, entrant.share)
+        key = entrant.principal.key
+        if not key or not calls:
+            yield
+            return
+        self.check(entrant.principal)
+        self._running[key] += calls
+        try:
+            yield
+        finally:
+            leave(self._running, key, calls)
+
+    def crowd(self, principal: Principal, shares: Counter[str], what: str) -> str | None:
+        """Why this principal can open no more; None if it can."""
+        if principal.key and shares[principal.key] >= self._sessions:
+            return f"{self._sessions} {what} of yours are open, which is the limit; close one first"
+        return None
+
+    def _forget_full(self, now: float) -> None:
+        if len(self._buckets) < BUCKETS:
+            return
+        self._buckets = {key: bucket for key, bucket in self._buckets.items() if not bucket.is_full(now)}
+        while len(self._buckets) >= BUCKETS:
+            del self._buckets[next(iter(self._buckets))]
+
+
+def leave(shares: Counter[str], key: str, count: int = 1) -> None:
+    """Nothing is kept of whom nothing is left."""
+    shares[key] -= count
+    if shares[key] <= 0:
+        del shares[key]
+
+
+def calls(message: Message | Batch) -> int:
+    """Calls of tools: what costs an API something. The protocol's small talk is answered from what is made."""
+    if isinstance(message, Batch):
+        return sum(calls(one) for one in message.messages)
+    return int(isinstance(message, Call) and message.method == "tools/call")

@@ -1,0 +1,1 @@
+"""Who calls: INBOUND_AUTH, one module for each kind."""

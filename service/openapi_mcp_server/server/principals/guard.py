@@ -1,0 +1,110 @@
+"""The door: a request's bearer token becomes a principal, or the challenge that tells a client how to get one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from openapi_mcp_server.bridge.policy import Principal
+from openapi_mcp_server.server.posts import RETRY_AFTER, Header, Refusal
+from openapi_mcp_server.server.proxies import Seen
+
+TOKEN_BYTES = 16 * 1024
+"""Of a token. The largest in the field are 9 kB; the proxy takes headers of 16 kB."""
+METADATA_PATH = "/.well-known/oauth-protected-resource"
+_BEARER = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([\x21-\x2b\x2d-\x7e]+)")
+"""RFC 6750 section 2.1, and every other character but a comma, which would be a second field."""
+
+
+class InvalidToken(Exception):
+    """The token is nobody's, or nobody's any more. The text is for the client and says no more than it knows."""
+
+
+class MissingScope(Exception):
+    """Somebody's token, which is not enough."""
+
+
+class CannotVerify(Exception):
+    """Whether it is somebody's is not known at the moment."""
+
+
+class Verify(Protocol):
+    """Whose token it is. Raises one of the three above."""
+
+    def __call__(self, token: bytes) -> Awaitable[Principal]: ...
+
+
+class Guard:
+    """Asks everybody. ``issuers``: where clients can get a token, empty where they are given one by hand."""
+
+    def __init__(self, verify: Verify, *, issuers: Sequence[str] = (), scopes: Sequence[str] = ()) -> None:
+        self._verify = verify
+        self._issuers = tuple(issuers)
+        self._scopes = tuple(scopes)
+        self._audience: tuple[str, ...] = ()
+
+    def known_as(self, audience: Sequence[str]) -> Guard:
+        """``audience``: among it may be the address that clients know us by, which a proxy does not tell."""
+        self._audience = tuple(audience)
+        return self
+
+    async def principal(self, path: str, headers: Mapping[bytes, bytes], seen: Seen) -> Principal:
+        """Raises Refusal with the challenge (RFC 6750 section 3)."""
+        written = headers.get(b"authorization")
+        if written is None:
+            raise self._refusal(401, "say who you are: Authorization: Bearer TOKEN", path, headers, seen)
+        found = _BEARER.fullmatch(written)
+        if found is None or len(written) > TOKEN_BYTES:
+            problem = f"Authorization must be one Bearer token of at most {TOKEN_BYTES // 1024} KiB"
+            raise self._refusal(401, problem, path, headers, seen, error="invalid_request")
+        try:
+            return await self._verify(found[1])
+        except InvalidToken as error:
+            raise self._refusal(401, str(error), path, headers, seen, error="invalid_token") from None
+        except MissingScope as error:
+            raise self._refusal(403, str(error), path, headers, seen, error="insufficient_scope") from None
+        except CannotVerify as error:
+            raise Refusal(503, str(error), RETRY_AFTER) from None
+
+    def metadata(self, path: str, headers: Mapping[bytes, bytes], seen: Seen) -> dict[str, object] | None:
+        """RFC 9728; None for a path that is none of its."""
+        if not self._issuers or path not in {METADATA_PATH, f"{METADATA_PATH}/mcp", f"{METADATA_PATH}/sse"}:
+            return None
+        told: dict[str, object] = {
+            "resource": self._resource(path.removeprefix(METADATA_PATH) or "/mcp", headers, seen),
+            "authorization_servers": self._issuers,
+            "bearer_methods_supported": ["header"],
+        }
+        return told | ({"scopes_supported": self._scopes} if self._scopes else {})
+
+    def _refusal(
+        self, status: int, problem: str, path: str, headers: Mapping[bytes, bytes], seen: Seen, *, error: str = ""
+    ) -> Refusal:
+        parameters = {"error": error, "error_description": problem} if error else {}
+        if self._scopes:
+            parameters["scope"] = " ".join(self._scopes)
+        if self._issuers:
+            place = path if path in {"/mcp", "/sse"} else "/mcp"
+            resource = self._resource(place, headers, seen)
+            parameters["resource_metadata"] = resource[: -len(place)] + METADATA_PATH + place
+        said = ", ".join(f'{name}="{_quotable(value)}"' for name, value in parameters.items())
+        challenge: Header = (b"www-authenticate", f"Bearer {said}".rstrip().encode("ascii"))
+        return Refusal(status, problem, challenge)
+
+    def _resource(self, path: str, headers: Mapping[bytes, bytes], seen: Seen) -> str:
+        """Our address as the client has it. A proxy may hide its port and its encryption from us; an audience that is
+        this address then says them."""
+        host = headers.get(b"host", b"")[:255].decode("latin-1")
+        name = urlsplit(f"//{host}").hostname
+        for audience in self._audience:
+            parts = urlsplit(audience)
+            if parts.scheme in {"http", "https"} and parts.hostname == name and parts.path.endswith(path):
+                return audience
+        return f"{seen.scheme}://{host}{seen.prefix}{path}"
+
+
+def _quotable(value: str) -> str:
+    """What a quoted string of a header may hold (RFC 6750 section 3)."""
+    return re.sub(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]", "'", value)

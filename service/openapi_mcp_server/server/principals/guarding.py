@@ -1,0 +1,47 @@
+"""From settings to a guard, and what it needs for as long as the server runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+
+from openapi_mcp_server.bridge.policy import ANYBODY, OPEN, Permit, Policy, Principal
+from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.server.principals.guard import Guard
+from openapi_mcp_server.server.principals.static_tokens import StaticTokens
+from openapi_mcp_server.settings.config import Config
+from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
+
+
+def anybody(policy: Policy) -> Principal:
+    """Who calls where nobody is asked: no name, no scope, no group."""
+    if policy is OPEN:
+        return ANYBODY
+    return Principal(permit=Permit(granted=policy.granted("", (), ())))
+
+
+@asynccontextmanager
+async def guarding(config: Config, policy: Policy, rule: AddressRule) -> AsyncIterator[Guard | None]:
+    """None where nobody is asked. Raises ConfigError."""
+    inbound = config.inbound
+    if inbound.kind == "none":
+        yield None
+        return
+    if inbound.kind == "token":
+        yield Guard(StaticTokens(inbound.tokens, policy))
+        return
+    try:
+        from openapi_mcp_server.server.principals.issuers import Issuer  # noqa: PLC0415 - joserfc and cryptography
+        from openapi_mcp_server.server.principals.jwt_tokens import JwtTokens  # noqa: PLC0415
+    except ModuleNotFoundError:
+        raise ConfigError("INBOUND_AUTH", "jwt needs joserfc: install openapi-mcp-service[jwt]") from None
+    dialler = CheckedDialler(rule)
+    issuers = {name: Issuer(name, rule, dialler) for name in inbound.issuers}
+    async with anyio.create_task_group() as tasks:
+        for issuer in issuers.values():
+            tasks.start_soon(issuer.tend)
+        guard = Guard(JwtTokens(inbound, issuers, policy), issuers=inbound.issuers, scopes=inbound.required_scopes)
+        yield guard.known_as(inbound.audience)
+        tasks.cancel_scope.cancel()

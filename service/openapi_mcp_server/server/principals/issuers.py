@@ -1,0 +1,214 @@
+"""The keys of an issuer: discovered, fetched over the checked dialler, kept, and fetched again when they change."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from urllib.parse import quote, urlsplit
+
+import anyio
+import msgspec
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, OKPKey, RSAKey
+
+from openapi_mcp_server.bridge.model import HttpRequest, base_url
+from openapi_mcp_server.errors import UpstreamError
+from openapi_mcp_server.server.principals.guard import CannotVerify
+from openapi_mcp_server.upstream.addresses import AddressRule
+from openapi_mcp_server.upstream.sockets import Dialler
+
+FRESH_SECONDS = 300.0
+"""After which keys are fetched again: how long one that was withdrawn is still believed."""
+STALE_SECONDS = 3600.0
+"""How old keys may become while their issuer cannot be reached."""
+PAUSE_SECONDS = 10.0
+"""Between two fetches, whoever asks: a stranger can send tokens with any key id."""
+FETCH_SECONDS = 5.0
+MOST_BYTES = 256 * 1024
+MOST_KEYS = 100
+LEAST_RSA_BITS = 2048
+_PLACES = (".well-known/openid-configuration", ".well-known/oauth-authorization-server")
+_KINDS: dict[str, type[RSAKey | ECKey | OKPKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
+_FIT = {
+    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), ("RSA", "")),
+    "ES256": ("EC", "P-256"),
+    "ES384": ("EC", "P-384"),
+    "ES512": ("EC", "P-521"),
+    "EdDSA": ("OKP", "Ed25519"),
+    "Ed25519": ("OKP", "Ed25519"),
+}
+"""The kind and curve of key for each algorithm (RFC 7518 section 3.1, RFC 8037 section 3.1)."""
+
+Key = RSAKey | ECKey | OKPKey
+logger = logging.getLogger(__name__)
+
+
+class _Discovered(msgspec.Struct):
+    issuer: str
+    jwks_uri: str
+
+
+class _Jwk(msgspec.Struct):
+    kty: str
+    kid: str = ""
+    alg: str = ""
+    use: str = ""
+    crv: str = ""
+    key_ops: list[str] | None = None
+
+
+class _Jwks(msgspec.Struct):
+    keys: list[msgspec.Raw]
+
+
+class _Held(msgspec.Struct, frozen=True):
+    about: _Jwk
+    key: Key
+
+
+class _Unusable(Exception):
+    """The issuer does not answer as one; the text is for the log."""
+
+
+class Issuer:
+    """One of INBOUND_JWT_ISSUERS. `tend` fetches; whoever verifies only looks, and waits at most for one fetch."""
+
+    def __init__(self, name: str, rule: AddressRule, dialler: Dialler) -> None:
+        self.name = name
+        self._rule = rule
+        self._dialler = dialler
+        self._keys: tuple[_Held, ...] = ()
+        self._fetched_at = float("-inf")
+        self._tried_at = float("-inf")
+        self._wanted = anyio.Event()
+        self._tried = anyio.Event()
+        self.on_change: Callable[[], None] = _nobody
+
+    async def tend(self) -> None:
+        """For ever: one fetch after another, the next when keys are old or somebody needs one that is not there."""
+        while True:
+            await self._refresh()
+            tried, self._tried = self._tried, anyio.Event()
+            tried.set()
+            await anyio.sleep(PAUSE_SECONDS)
+            with anyio.move_on_after(FRESH_SECONDS - PAUSE_SECONDS if self._keys else 0):
+                await self._wanted.wait()
+            self._wanted = anyio.Event()
+
+    async def key(self, algorithm: str, kid: str | None) -> Key | None:
+        """None if the issuer has no such key. Raises CannotVerify while it cannot be asked."""
+        found = self._find(algorithm, kid)
+        if (found is None and anyio.current_time() - self._tried_at >= PAUSE_SECONDS) or not self._has_tried():
+            self._wanted.set()
+            with anyio.move_on_after(2 * FETCH_SECONDS):
+                await self._tried.wait()
+            found = self._find(algorithm, kid)
+        if not self._keys or anyio.current_time() - self._fetched_at > STALE_SECONDS:
+            raise CannotVerify("the issuer of tokens cannot be asked for its keys; try again")
+        return found
+
+    def _has_tried(self) -> bool:
+        return self._tried_at > float("-inf")
+
+    def _find(self, algorithm: str, kid: str | None) -> Key | None:
+        """The key of that id, or the only one that fits where the token names none."""
+        kind, curve = _FIT[algorithm]
+        fitting = [
+            held.key
+            for held in self._keys
+            if held.about.kty == kind
+            and held.about.alg in {"", algorithm}
+            and (not curve or held.about.crv == curve)
+            and (kid is None or held.about.kid == kid)
+        ]
+        return fitting[0] if len(fitting) == 1 or (kid is not None and fitting) else None
+
+    async def _refresh(self) -> None:
+        try:
+            keys = await self._fetch_keys()
+        except (_Unusable, UpstreamError) as error:
+            logger.warning("the keys of an issuer cannot be had", extra={"issuer": self.name, "problem": str(error)})
+        else:
+            if {msgspec.json.encode(held.about) for held in keys} != {
+                msgspec.json.encode(held.about) for held in self._keys
+            }:
+                self.on_change()
+            self._keys, self._fetched_at = keys, anyio.current_time()
+        self._tried_at = anyio.current_time()
+
+    async def _fetch_keys(self) -> tuple[_Held, ...]:
+        discovered = await self._discover()
+        try:
+            found = msgspec.json.decode(await self._get(discovered.jwks_uri), type=_Jwks)
+        except (msgspec.MsgspecError, RecursionError):
+            raise _Unusable("its jwks_uri answers no JWK Set") from None
+        held = [one for raw in found.keys[:MOST_KEYS] if (one := _usable(raw)) is not None]
+        if not held:
+            raise _Unusable("it has no key that tokens could be verified with")
+        return tuple(held)
+
+    async def _discover(self) -> _Discovered:
+        """OpenID Connect Discovery section 4, then RFC 8414 section 3."""
+        base = urlsplit(self.name)
+        root = f"{base.scheme}://{base.netloc}"
+        path = base.path.rstrip("/")
+        problem = ""
+        for url in (f"{root}{path}/{_PLACES[0]}", f"{root}/{_PLACES[1]}{path}", f"{root}/{_PLACES[0]}{path}"):
+            try:
+                read = msgspec.json.decode(await self._get(url), type=_Discovered)
+            except (msgspec.MsgspecError, RecursionError):
+                problem = problem or f"{url} is no metadata of an issuer"
+            except _Unusable as error:
+                problem = problem or str(error)
+            else:
+                if read.issuer != self.name:
+                    raise _Unusable(f"it calls itself {read.issuer[:200]!r}; INBOUND_JWT_ISSUERS has to say the same")
+                return read
+        raise _Unusable(problem)
+
+    async def _get(self, url: str) -> bytes:
+        from openapi_mcp_server.upstream import web  # noqa: PLC0415 - httpx, for those who have issuers
+
+        parts = urlsplit(url)
+        try:
+            origin = base_url(f"{parts.scheme}://{parts.netloc}").origin
+        except ValueError as error:
+            raise _Unusable(f"{url[:200]!r} {error}") from None
+        if problem := self._rule.url_problem(origin.scheme, origin.host):
+            raise _Unusable(f"{url[:200]}: {problem}")
+        request = HttpRequest(
+            method="GET",
+            origin=origin,
+            path=quote(parts.path, safe="/%:@!$&'()*+,;=~-._") or "/",
+            query=quote(parts.query, safe="/%:@!$&'()*+,;=~-._?"),
+            headers=(("Accept", "application/json"),),
+        )
+        answer = await web.fetch(request, self._dialler, seconds=FETCH_SECONDS, most_bytes=MOST_BYTES)
+        if answer.status != 200:
+            raise _Unusable(f"{origin}{request.path} answered {answer.status}")
+        return answer.body
+
+
+def _nobody() -> None:
+    """Nobody keeps what was verified."""
+
+
+def _usable(raw: msgspec.Raw) -> _Held | None:
+    """A public key for signatures; anything else in a set is somebody else's business."""
+    try:
+        about = msgspec.json.decode(raw, type=_Jwk)
+        kind = _KINDS.get(about.kty)
+        if kind is None or about.use not in {"", "sig"} or "verify" not in (about.key_ops or ["verify"]):
+            return None
+        key = kind.import_key(msgspec.json.decode(raw, type=dict[str, object]))  # type: ignore[arg-type]
+        if isinstance(key, RSAKey) and key.public_key.key_size < LEAST_RSA_BITS:
+            return None
+    except (msgspec.MsgspecError, JoseError, ValueError, TypeError, KeyError):
+        return None
+    return _Held(about, key)
+
+
+def now() -> float:
+    """Since the epoch, as claims count."""
+    return time.time()

@@ -1,0 +1,105 @@
+"""Who asks, seen through the proxies in front: address, scheme and path prefix, from those that are trusted only."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+import msgspec
+
+from openapi_mcp_server.server.connections import Scope
+from openapi_mcp_server.settings.table import path_prefix
+
+_ADDRESS_CHARACTERS = 64
+_HOPS = 16
+"""Proxies in a row; more are nobody's."""
+_FORWARDED_BYTES = 2048
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """``client`` is an address, ``scheme`` http or https, ``prefix`` the path below which the proxy serves us."""
+
+    client: str
+    scheme: str = "http"
+    prefix: str = ""
+
+
+class Proxies:
+    """``networks``: TRUSTED_PROXIES. Without them, a proxy on a private network is believed for one thing only, whose
+    share of the limits a request takes."""
+
+    def __init__(self, networks: Iterable[str] = ()) -> None:
+        self._networks = tuple(ipaddress.ip_network(network) for network in networks)
+        self._trusts = lru_cache(maxsize=1024)(self._is_trusted)
+
+    def seen(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Seen:
+        client = scope.get("client")
+        peer = str(client[0]) if client else ""
+        if not self._networks:
+            return Seen(_through_near(peer, headers))
+        if not self._trusts(peer):
+            return Seen(peer)
+        return Seen(self._client(peer, headers), _scheme(headers), _prefix(headers))
+
+    def _client(self, peer: str, headers: Mapping[bytes, bytes]) -> str:
+        """The last address that no trusted proxy has. What stands before it, its owner has made up."""
+        passed = headers.get(b"x-forwarded-for", b"")[-_FORWARDED_BYTES:].split(b",")
+        hops = [_address(hop) for hop in passed if hop.strip()] or _forwarded(headers, b"for")
+        for hop in reversed(hops[-_HOPS:]):
+            if not self._trusts(hop):
+                return hop or peer
+            peer = hop
+        return peer
+
+    def _is_trusted(self, peer: str) -> bool:
+        try:
+            address = ipaddress.ip_address(peer)
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None)
+        return any((mapped or address) in network for network in self._networks)
+
+
+def _address(hop: bytes) -> str:
+    """An address as proxies write it, its port and brackets taken off."""
+    text = hop.strip().strip(b'"')[:_ADDRESS_CHARACTERS].decode("latin-1")
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text
+
+
+def _forwarded(headers: Mapping[bytes, bytes], name: bytes) -> list[str]:
+    """The values of a parameter of Forwarded (RFC 7239), the nearest proxy's last."""
+    elements = headers.get(b"forwarded", b"")[-_FORWARDED_BYTES:].split(b",")
+    pairs = (pair.strip().partition(b"=") for element in elements for pair in element.split(b";"))
+    return [_address(value) for key, _, value in pairs if key.lower() == name]
+
+
+def _scheme(headers: Mapping[bytes, bytes]) -> str:
+    said = headers.get(b"x-forwarded-proto", b"").rpartition(b",")[2].strip().lower()
+    found = said.decode("latin-1") or next(reversed(_forwarded(headers, b"proto")), "").lower()
+    return "https" if found == "https" else "http"
+
+
+def _prefix(headers: Mapping[bytes, bytes]) -> str:
+    """Nothing but plain segments: it goes into an address that clients are sent to."""
+    try:
+        return path_prefix(headers.get(b"x-forwarded-prefix", b"").decode("ascii")[:200])
+    except ValueError:
+        return ""
+
+
+def _through_near(peer: str, headers: Mapping[bytes, bytes]) -> str:
+    passed_on = headers.get(b"x-forwarded-for")
+    if passed_on is None or not _is_near(peer):
+        return peer
+    return passed_on.rpartition(b",")[2].strip()[:_ADDRESS_CHARACTERS].decode("latin-1")
+
+
+@lru_cache(maxsize=256)
+def _is_near(peer: str) -> bool:
+    try:
+        return ipaddress.ip_address(peer).is_private  # loopback addresses are, too
+    except ValueError:
+        return False

@@ -1,0 +1,112 @@
+"""REDACT: what is hidden is in no byte of what is left, and everything else is as it was."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openapi_mcp_server.bridge.model import HttpResponse
+from openapi_mcp_server.bridge.results import redaction
+
+SECRET = "s3cret-value"
+
+
+def answered(body, content_type="application/json", **headers):
+    named = (("content-type", content_type), *headers.items())
+    return HttpResponse(status=200, reason="OK", headers=named, body=body)
+
+
+def hidden(rules, body):
+    found = redaction.of(rules)
+    assert found is not None
+    return found.text(body)
+
+
+@pytest.mark.parametrize(
+    ("rule", "body", "left"),
+    [
+        ("password", '{"user":{"password":"s3cret-value","n":1.10}}', '{"user":{"password":"[redacted]","n":1.10}}'),
+        ("password", '{"PassWord":"s3cret-value"}', '{"PassWord":"[redacted]"}'),
+        ("ssn", '[{"ssn":123},{"ssn":{"a":"s3cret-value"}},{"ssn":null}]', '[{"ssn":null},{"ssn":null},{"ssn":null}]'),
+        ("$.user.email",
+         '{"user":{"email":"s3cret-value"},"email":"kept"}', '{"user":{"email":"[redacted]"},"email":"kept"}'),
+        ("$..token",
+         '{"a":[{"token":"s3cret-value"}],"token":"s3cret-value"}',
+         '{"a":[{"token":"[redacted]"}],"token":"[redacted]"}'),
+        ("$.items[*].card", '{"items":[{"card":"s3cret-value","id":1}]}', '{"items":[{"card":"[redacted]","id":1}]}'),
+        ("$.items[1]", '{"items":["a","s3cret-value","c"]}', '{"items":["a","[redacted]","c"]}'),
+        ("$['a b'].c", '{"a b":{"c":"s3cret-value"}}', '{"a b":{"c":"[redacted]"}}'),
+        ("password", '{"passw\\u006frd":"s3cret-value"}', '{"password":"[redacted]"}'),
+        ("key", 'data: {"key":"s3cret-value"}\n\ndata: {"b":1}\n\n', 'data: {"key":"[redacted]"}\n\ndata: {"b":1}\n\n'),
+        ("key", '{"key":"s3cret-value"}\n{"b":1.0}\n', '{"key":"[redacted]"}\n{"b":1.0}\n'),
+        ("key", '<a>\n<key>s3cret-value</key>\n<b>1</b>', "<a>\n[redacted]\n<b>1</b>"),
+        ("key", '{"key": "s3cret-value", broken', "[redacted]"),
+    ],
+)  # fmt: skip
+def test_a_value_is_hidden_and_nothing_else(rule, body, left):
+    text, count = hidden([rule], body.encode())
+    assert (text.decode(), SECRET.encode() in text) == (left, False)
+    assert count >= 1
+
+
+def test_names_of_every_alphabet_are_hidden():
+    assert hidden(["Straße"], b'{"STRASSE":"s3cret-value"}')[0] == b'{"STRASSE":"[redacted]"}'
+
+
+def test_a_path_without_a_name_is_looked_for_in_every_answer():
+    assert hidden(["$[0]"], b'["s3cret-value"]')[0] == b'["[redacted]"]'
+
+
+def test_what_is_too_large_to_be_looked_into_is_withheld():
+    text, _ = hidden(["key"], b'{"key":"s3cret-value","n":[' + b"1," * 300_000 + b"1]}")
+    assert SECRET.encode() not in text
+    assert isinstance(msgspec.json.decode(text), str)
+
+
+def test_two_bytes_a_character_hide_nothing():
+    text, _ = hidden(["key"], '{"key":"s3cret-value"}'.encode("utf-16-le"))
+    assert SECRET.encode("utf-16-le") not in text
+
+
+def test_what_names_nothing_hidden_stays_the_same_object():
+    answer = answered(b'{"id":1.10}')
+    assert redaction.of(["password"]).applied(answer) == (answer, 0)
+
+
+def test_a_header_of_that_name_goes_too():
+    left, count = redaction.of(["x-token"]).applied(answered(b"{}", **{"x-token": SECRET}))
+    assert (left.header("x-token"), count) == (None, 1)
+
+
+names = st.sampled_from(["password", "PASSWORD", "id", "name", "items"])
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=10,
+)
+
+
+def _marked(value, within=False):
+    """Every text below a hidden key holds the secret."""
+    match value:
+        case dict():
+            return {name: _marked(each, within or name.casefold() == "password") for name, each in value.items()}
+        case list():
+            return [_marked(each, within) for each in value]
+        case str():
+            return f"{value}{SECRET}" if within else value
+    return value
+
+
+@given(values)
+def test_nothing_below_a_hidden_key_is_left(value):
+    text, _ = hidden(["password"], msgspec.json.encode(_marked(value)))
+    assert SECRET.encode() not in text
+
+
+@pytest.mark.parametrize("rule", ["", "$", "$.", "a.b", "$[?(@.a)]", "a b[", "$..", "[0]"])
+def test_what_is_no_rule_is_refused(rule):
+    with pytest.raises(ValueError, match=r"neither|JSON path"):
+        redaction.of([rule])

@@ -1,0 +1,141 @@
+"""What several schemas and patterns ask of one value: weighed, and large values bounded by it."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openapi_mcp_server.bridge.schemas import validation, weight
+from openapi_mcp_server.bridge.schemas.excerpt import Excerpt
+from openapi_mcp_server.errors import ArgumentError
+
+ONE = {"type": "integer"}
+CHOICE = {"anyOf": [{"type": "object", "required": [f"a{number}"]} for number in range(300)]}
+SLOW = "a[ab]{1000}c"
+
+
+def of(schema: Any) -> weight.Weight:
+    return weight.of(msgspec.json.encode(schema))
+
+
+def wrapped(schema: Any, **definitions: Any) -> bytes:
+    return msgspec.json.encode({"type": "object", "properties": {"x": schema}, "$defs": definitions})
+
+
+@pytest.mark.parametrize(
+    ("schema", "schemas"),
+    [
+        (ONE, 1),
+        ({"properties": {"a": ONE, "b": ONE}}, 1),
+        ({"allOf": [ONE, ONE]}, 3),
+        ({"properties": {"a": {"anyOf": [ONE, ONE, {"not": ONE}]}}}, 5),
+        ({"allOf": [{"properties": {"a": ONE}}, {"properties": {"a": ONE}}]}, 3),
+        ({"items": ONE, "contains": ONE}, 2),
+        ({"$ref": "#/$defs/A", "$defs": {"A": {"allOf": [{"$ref": "#/$defs/B"}] * 2}, "B": ONE}}, 6),
+        ({"$ref": "#/$defs/A", "$defs": {"A": {"properties": {"a": {"$ref": "#/$defs/A"}}}}}, 2),
+        (True, 1),
+    ],
+)
+def test_schemas_are_counted_that_apply_at_one_place(schema: Any, schemas: int) -> None:
+    assert of(schema).schemas == schemas
+
+
+def test_a_row_of_definitions_is_no_trouble() -> None:
+    row = {f"A{index}": {"properties": {"a": {"$ref": f"#/$defs/A{index + 1}"}}} for index in range(2_000)}
+    assert of({"$ref": "#/$defs/A0", "$defs": row}).schemas == 2
+
+
+def test_patterns_weigh_what_they_take_where_they_apply_together() -> None:
+    apart = of({"properties": {"a": {"pattern": SLOW}, "b": {"pattern": "^a"}}})
+    together = of({"allOf": [{"pattern": SLOW}, {"pattern": "^a"}], "patternProperties": {"^x": {}}})
+    assert 50_000 < apart.patterns < apart.all_patterns
+    assert apart.patterns < together.patterns
+
+
+def test_a_pattern_holds_for_values_as_long_as_it_can_be_afforded() -> None:
+    schema = wrapped({"pattern": "^[0-9a-f-]{36}$"})
+    (error,) = validation.errors({"x": "g" * 30_000}, schema, 30_010)
+    assert error.kind.name == "pattern"
+    slow = wrapped({"pattern": SLOW})
+    assert validation.errors({"x": "b" * 5_000}, slow, 5_010)
+    began = time.thread_time()
+    text = "".join(random.Random(1).choices("ab", k=4_000_000))
+    assert validation.errors({"x": text}, slow, len(text) + 10) == []
+    assert time.thread_time() - began < 1  # 14 s and more if it were matched
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "fits"),
+    [
+        ({"oneOf": [{"pattern": SLOW}, {"pattern": "^b"}]}, "b" * 20_000, True),
+        ({"not": {"pattern": SLOW}}, "b" * 20_000, True),
+        ({"patternProperties": {SLOW: {}}, "additionalProperties": False}, {"b" * 20_000: 1}, True),
+        ({"pattern": SLOW, "maxLength": 5}, "b" * 20_000, False),
+    ],
+)
+def test_without_its_patterns_a_schema_only_takes_more(schema: Any, value: Any, fits: bool) -> None:
+    assert bool(validation.errors({"x": value}, wrapped(schema), 20_010)) is not fits
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ([1] * 30_000, None),
+        ([1] * 1_000_000, "more than 33,222 values"),
+        ("text, with, commas," * 50_000, None),
+    ],
+)
+def test_values_are_counted_where_many_schemas_apply(value: Any, problem: str | None) -> None:
+    schema = wrapped(CHOICE)
+    text = msgspec.json.encode({"x": value})
+    if problem is None:
+        validation.require_bounded({"x": value}, schema, text)
+    else:
+        with pytest.raises(ArgumentError, match=problem):
+            validation.require_bounded({"x": value}, schema, text)
+
+
+def test_the_errors_of_a_large_value_are_those_of_its_beginning() -> None:
+    schema = wrapped({"type": "array", "items": CHOICE})
+    found = validation.errors({"x": [{}] * 30_000}, schema, 90_010)
+    assert 10 < len(found) <= validation.MAX_ERRORS
+    assert {error.kind.name for error in found} == {"anyOf"}
+
+
+def test_an_error_that_its_beginning_does_not_show_is_told_without_its_place() -> None:
+    schema = wrapped({"type": "array", "items": {"type": "integer"}})
+    with pytest.raises(ArgumentError, match="too long to say where"):
+        validation.errors({"x": [1] * 100_000 + ["a"]}, schema, 200_010)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=3), inner, max_size=6),
+    max_leaves=30,
+)
+SCHEMAS: list[Any] = [
+    {"type": "array", "minItems": 3, "items": {"type": "object", "required": ["a"]}, "uniqueItems": True},
+    {"anyOf": [{"type": "string", "maxLength": 5}, {"type": "object", "minProperties": 2}, {"enum": [[1, 2], "ab"]}]},
+    {"not": {"type": "array", "contains": {"type": "integer"}}, "maxItems": 2, "pattern": "^a"},
+    {"type": "object", "additionalProperties": {"type": ["integer", "array"]}, "properties": {"": False}},
+]  # fmt: skip
+
+
+@given(json_values, st.integers(1, 12), st.sampled_from(SCHEMAS))
+def test_no_error_is_told_that_the_whole_value_has_not(value: Any, values: int, schema: Any) -> None:
+    validator = validation.compiled(msgspec.json.encode(schema))
+    excerpt = Excerpt(value, values)
+    whole = {(*error.instance_path, error.kind.name) for error in validator.iter_errors(value)}
+    told = [error for error in validator.iter_errors(excerpt.value) if excerpt.is_certain(error)]
+    assert {(*error.instance_path, error.kind.name) for error in told} <= whole
+
+
+@given(json_values)
+def test_a_small_value_is_its_own_excerpt(value: Any) -> None:
+    assert Excerpt(value, 1_000).value == value

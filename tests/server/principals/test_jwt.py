@@ -1,0 +1,288 @@
+"""INBOUND_AUTH=jwt by the real program: the table of tokens, what a client is told, issuers that are down or change."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+import pytest
+
+from asked import call, fetch, message, until
+from authorization_server import authorization_server, by_secret, forged, key, signed
+from processes import run, started
+
+AUDIENCE = "https://mcp.example.com/mcp"
+CLIENT = "1example23456789"
+LIST = message("tools/list")
+JWT = {"INBOUND_AUTH": "jwt", "INBOUND_JWT_AUDIENCE": AUDIENCE, "ALLOW_PRIVATE_NETWORKS": "true"}
+SPEC = """
+openapi: 3.1.0
+info: {title: Pets, version: '1'}
+servers: [{url: 'http://127.0.0.1:9'}]
+paths:
+  /pets: {get: {operationId: listPets, responses: {'200': {description: ok}}}}
+  /pets/{id}:
+    delete:
+      operationId: deletePet
+      x-mcp-scopes: [pets:write]
+      parameters: [{name: id, in: path, required: true, schema: {type: string}}]
+      responses: {'204': {description: gone}}
+"""
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory):
+    path = tmp_path_factory.mktemp("spec") / "openapi.yaml"
+    path.write_text(SPEC)
+    return ("serve", "--spec-path", str(path), "--transport", "http", "--port", "0")
+
+
+@pytest.fixture(scope="module")
+def issuer():
+    with authorization_server() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def server(spec, issuer):
+    with started(*spec, **JWT, INBOUND_JWT_ISSUERS=issuer.issuer) as one:
+        yield one.url
+
+
+def asked(url, token, body=LIST, **headers):
+    """Status, headers and body of the answer."""
+    given = {} if token is None else {"authorization": f"Bearer {token}"}
+    return fetch(url, "POST", body, content_type="application/json", **given, **headers)
+
+
+def tools(url, token):
+    status, _, body = asked(url, token)
+    assert status == 200, body
+    return [tool["name"] for tool in msgspec.json.decode(body)["result"]["tools"]]
+
+
+def confused(issuer):
+    """HMAC with the public key as its secret: what a library does that lets a token choose its algorithm."""
+    return by_secret({"alg": "HS256", "kid": "rsa"}, issuer.claims(), issuer.keys["rsa"].as_pem(private=False))
+
+
+def of_another_key(issuer, **header):
+    return signed({"alg": "RS256", "kid": "rsa", **header}, issuer.claims(), key("RS256/another"))
+
+
+def tampered(issuer):
+    head, _, signature = issuer.token().split(".")
+    return ".".join((head, forged({}, issuer.claims(sub="root")).split(".")[1], signature))
+
+
+NOW = int(time.time())
+ACCEPTED = {
+    "RS256": lambda issuer: issuer.token(),
+    "ES256": lambda issuer: issuer.token(alg="ES256", kid="ec"),
+    "Ed25519 as EdDSA": lambda issuer: issuer.token(alg="EdDSA", kid="ed"),
+    "Ed25519 by its own name": lambda issuer: issuer.token(alg="Ed25519", kid="ed"),
+    "no kid, and one key that fits": lambda issuer: issuer.token(kid=None),
+    "an access token by its type": lambda issuer: issuer.token(header={"typ": "at+jwt"}),
+    "one audience of several": lambda issuer: issuer.token(aud=["https://other.example.com", AUDIENCE]),
+    "expired within the leeway": lambda issuer: issuer.token(exp=int(time.time()) - 10),
+    "addresses of keys that nobody asks": lambda issuer: issuer.token(
+        header={"jku": "http://127.0.0.1:1/jwks", "x5u": "http://127.0.0.1:1/x5"}
+    ),
+}
+REFUSED = {
+    "no signature": lambda issuer: forged({"alg": "none"}, issuer.claims()),
+    "no signature, in capitals": lambda issuer: forged({"alg": "NONE"}, issuer.claims()),
+    "the public key as a secret": confused,
+    "another key": of_another_key,
+    "another key that comes with the token": lambda issuer: of_another_key(
+        issuer, jwk=key("RS256/another").as_dict(private=False)
+    ),
+    "another key at an address": lambda issuer: of_another_key(issuer, jku="http://127.0.0.1:1/jwks"),
+    "an unknown kid": lambda issuer: issuer.token(kid="nobody"),
+    "a kid that is a path": lambda issuer: issuer.token(kid="../../../dev/null"),
+    "a kid that is a query": lambda issuer: issuer.token(kid="' OR 1=1 --"),
+    "a kid of another kind of key": lambda issuer: issuer.token(alg="ES256", kid="rsa2", header={"kid": "rsa"}),
+    "crit": lambda issuer: forged({"alg": "RS256", "kid": "rsa", "crit": ["b64"], "b64": False}, issuer.claims()),
+    "changed claims": tampered,
+    "a wrong audience": lambda issuer: issuer.token(aud="https://other.example.com"),
+    "an audience that begins alike": lambda issuer: issuer.token(aud=f"{AUDIENCE}/more"),
+    "no audience": lambda issuer: issuer.token(aud=None),
+    "a wrong issuer": lambda issuer: issuer.token(iss="https://evil.example.com"),
+    "an issuer that begins alike": lambda issuer: issuer.token(iss=f"{issuer.issuer}/"),
+    "expired": lambda issuer: issuer.token(exp=int(time.time()) - 60),
+    "without an end": lambda issuer: issuer.token(exp=None),
+    "an end that is no number": lambda issuer: forged(
+        {"alg": "RS256", "kid": "rsa"}, {**issuer.claims(), "exp": "never"}
+    ),
+    "not valid yet": lambda issuer: issuer.token(nbf=int(time.time()) + 120),
+    "issued in the future": lambda issuer: issuer.token(iat=int(time.time()) + 120),
+    "a logout token by its type": lambda issuer: issuer.token(header={"typ": "logout+jwt"}),
+    "nobody's": lambda issuer: issuer.token(sub=None),
+    "three dots": lambda issuer: "...",
+    "no JSON": lambda issuer: "e30.e30x.e30",
+    "nested without end": lambda issuer: forged({"alg": "RS256"}, {}).split(".")[0] + "." + "W1tb" * 3000 + ".x",
+    "an opaque one": lambda issuer: "2YotnFZFEjr1zCsicMWpAA",
+}
+
+
+@pytest.mark.parametrize("kind", ACCEPTED)
+def test_a_token_that_is_in_order_lets_in(server, issuer, kind):
+    assert tools(server, ACCEPTED[kind](issuer)) == ["listPets"]
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_any_other_token_does_not(server, issuer, kind):
+    status, headers, body = asked(server, REFUSED[kind](issuer))
+    assert status == 401
+    assert 'error="invalid_token"' in headers["www-authenticate"]
+    assert b"Traceback" not in body
+    assert b"result" not in body
+
+
+def test_a_token_of_100_kilobytes_is_refused_unread(server, issuer):
+    status, _, _ = asked(server, issuer.token(padding="x" * 100_000))
+    assert status in {400, 401, 431}
+
+
+def test_two_tokens_are_none(server, issuer):
+    import http.client
+    from urllib.parse import urlsplit
+
+    connection = http.client.HTTPConnection(urlsplit(server).netloc, timeout=10)
+    connection.putrequest("POST", "/mcp")
+    for _ in range(2):
+        connection.putheader("Authorization", f"Bearer {issuer.token()}")
+    connection.putheader("Content-Type", "application/json")
+    connection.putheader("Content-Length", str(len(LIST)))
+    connection.endheaders(LIST)
+    assert connection.getresponse().status == 401
+    connection.close()
+
+
+def test_a_token_in_the_address_counts_for_nothing(server, issuer):
+    assert asked(f"{server}?access_token={issuer.token()}", None)[0] == 401
+
+
+def test_who_has_no_token_is_told_where_to_get_one(server, issuer):
+    status, headers, _ = asked(server, None)
+    root = server.removesuffix("/mcp")
+    place = f"{root}/.well-known/oauth-protected-resource/mcp"
+    assert (status, headers["www-authenticate"]) == (401, f'Bearer resource_metadata="{place}"')
+    for url in (place, f"{root}/.well-known/oauth-protected-resource"):
+        status, _, body = fetch(url)
+        told = msgspec.json.decode(body)
+        assert (status, told["resource"], told["authorization_servers"]) == (200, server, [issuer.issuer])
+        assert told["bearer_methods_supported"] == ["header"]
+
+
+def test_probes_ask_nobody_and_health_does(server):
+    root = server.removesuffix("/mcp")
+    assert [fetch(f"{root}{path}")[0] for path in ("/livez", "/readyz", "/ping", "/health")] == [200, 200, 200, 401]
+
+
+def test_a_page_can_read_the_challenge_and_the_metadata(server):
+    root, page = server.removesuffix("/mcp"), "http://localhost:5000"
+    for answer in (
+        asked(server, None, origin=page),
+        fetch(f"{root}/.well-known/oauth-protected-resource", origin=page),
+    ):
+        assert answer[1]["access-control-allow-origin"] == page
+
+
+def test_an_operation_with_scopes_is_there_for_who_has_them(server, issuer):
+    assert tools(server, issuer.token(scope="pets:read pets:write")) == ["listPets", "deletePet"]
+    assert tools(server, issuer.token(scope=None, scp=["pets:write"])) == ["listPets", "deletePet"]
+    _, _, body = asked(server, issuer.token(), call("deletePet", id="1"))
+    assert b"unknown tool 'deletePet'" in body
+
+
+def test_scopes_that_every_token_needs_are_asked_for(spec, issuer):
+    settings = {**JWT, "INBOUND_JWT_ISSUERS": issuer.issuer, "INBOUND_JWT_REQUIRED_SCOPES": "pets:read pets:write"}
+    with started(*spec, **settings) as one:
+        assert 'scope="pets:read pets:write"' in asked(one.url, None)[1]["www-authenticate"]
+        status, headers, _ = asked(one.url, issuer.token(scope="pets:read"))
+        assert status == 403
+        assert 'error="insufficient_scope"' in headers["www-authenticate"]
+        assert 'scope="pets:read pets:write"' in headers["www-authenticate"]
+        assert tools(one.url, issuer.token(scope="pets:write pets:read other"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"aud": None, "client_id": CLIENT, "token_use": "access"}, 200),
+        ({"aud": CLIENT, "token_use": "id"}, 200),
+        ({"aud": AUDIENCE, "azp": CLIENT}, 200),
+        ({"aud": None, "client_id": "another", "token_use": "access"}, 401),
+        ({"aud": "another", "token_use": "id"}, 401),
+        ({"aud": AUDIENCE, "azp": "another"}, 401),
+        ({"aud": AUDIENCE, "client_id": CLIENT, "azp": "another"}, 401),
+        ({"aud": None, "client_id": CLIENT, "token_use": "refresh"}, 401),
+        ({"aud": AUDIENCE}, 401),
+    ],
+    ids=str,
+)
+def test_clients_are_told_apart_where_they_are_configured(with_clients, issuer, changes, status):
+    assert asked(with_clients, issuer.token(**changes))[0] == status
+
+
+@pytest.fixture(scope="module")
+def with_clients(spec, issuer):
+    with started(*spec, **JWT, INBOUND_JWT_ISSUERS=issuer.issuer, INBOUND_JWT_CLIENT_IDS=CLIENT) as one:
+        yield one.url
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [(500, b""), (200, b"[]"), (200, b'{"keys":[]}'), (200, b"x" * 10_000_000)],
+    ids=["500", "list", "none", "10MB"],
+)
+def test_an_issuer_without_keys_lets_nobody_in_and_says_try_again(spec, answer):
+    with authorization_server() as issuer:
+        issuer.answers["/jwks"] = lambda: answer
+        with started(*spec, **JWT, INBOUND_JWT_ISSUERS=issuer.issuer) as one:
+            status, headers, _ = asked(one.url, issuer.token())
+            assert (status, "retry-after" in headers) == (503, True)
+
+
+def test_an_issuer_that_calls_itself_otherwise_is_none(spec):
+    with authorization_server() as issuer:
+        issuer.answers["/.well-known/openid-configuration"] = lambda: (
+            200,
+            msgspec.json.encode({**issuer.metadata(), "issuer": "https://evil.example.com"}),
+        )
+        with started(*spec, **JWT, INBOUND_JWT_ISSUERS=issuer.issuer) as one:
+            assert asked(one.url, issuer.token())[0] == 503
+
+
+def test_keys_stay_good_while_their_issuer_is_down(spec):
+    with authorization_server() as issuer, started(*spec, **JWT, INBOUND_JWT_ISSUERS=issuer.issuer) as one:
+        until(lambda: asked(one.url, issuer.token())[0] == 200)
+        issuer.answers["/jwks"] = lambda: (500, b"")
+        assert asked(one.url, issuer.token(sub="bob"))[0] == 200
+
+
+def test_many_unknown_kids_make_few_requests(server, issuer):
+    until(lambda: asked(server, issuer.token())[0] == 200)
+    before = len(issuer.asked)
+    began = time.monotonic()
+    assert {asked(server, issuer.token(kid=f"made up {number}"))[0] for number in range(20)} == {401}
+    assert len(issuer.asked) - before <= 2 * (1 + (time.monotonic() - began) // 10)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({}, "INBOUND_JWT_ISSUERS: is missing"),
+        ({"INBOUND_JWT_ISSUERS": "https://a.example.com"}, "INBOUND_JWT_AUDIENCE: is missing"),
+        ({"INBOUND_JWT_ISSUERS": "a.example.com"}, "INBOUND_JWT_ISSUERS: "),
+        (
+            {"INBOUND_JWT_ISSUERS": "https://a.example.com", "INBOUND_JWT_ALGORITHMS": "HS256"},
+            "INBOUND_JWT_ALGORITHMS: ",
+        ),
+    ],
+)
+def test_settings_that_would_let_in_nobody_or_everybody_stop_the_start(spec, settings, problem):
+    done = run(*spec, INBOUND_AUTH="jwt", **settings)
+    assert done.returncode == 2
+    assert problem in done.stderr

@@ -1,0 +1,262 @@
+"""INBOUND_AUTH=token by the real program: who gets in, what each may see, and two of them beside one another."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+import pytest
+
+from asked import call, fetch, message
+from processes import run, started
+
+ALICE, BOB, CAROL = "alice-0123456789abcdef", "bob-0123456789abcdef", "carol-0123456789abcdef"
+SALT = b"0123456789abcdef"
+SLOW = hashlib.scrypt(CAROL.encode(), salt=SALT, n=16384, r=8, p=1)
+LIST = message("tools/list")
+TOKENS = [
+    {"name": "alice", "token": ALICE},
+    {"name": "bob", "sha256": hashlib.sha256(BOB.encode()).hexdigest(), "read_only": True},
+    {
+        "name": "carol",
+        "scrypt": f"scrypt$16384$8$1${base64.b64encode(SALT).decode()}${base64.b64encode(SLOW).decode()}",
+        "tags": ["pets"],
+    },
+]
+SPEC = """
+openapi: 3.1.0
+info: {title: Pets, version: '1'}
+servers: [{url: 'http://127.0.0.1:9'}]
+paths:
+  /pets:
+    get: {operationId: listPets, tags: [pets], responses: {'200': {description: ok}}}
+    post: {operationId: addPet, tags: [pets], responses: {'200': {description: ok}}}
+  /secret_orders: {get: {operationId: secretOrders, tags: [orders], responses: {'200': {description: ok}}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory):
+    path = tmp_path_factory.mktemp("spec") / "openapi.yaml"
+    path.write_text(SPEC)
+    return ("serve", "--spec-path", str(path), "--transport", "http", "--port", "0", "--allow-private-networks")
+
+
+@pytest.fixture(scope="module")
+def server(spec):
+    with started(*spec, INBOUND_AUTH="token", INBOUND_TOKENS=msgspec.json.encode(TOKENS).decode()) as one:
+        yield one
+
+
+def asked(url, token, body=LIST, method="POST"):
+    given = {} if token is None else {"authorization": f"Bearer {token}"}
+    return fetch(url, method, body, content_type="application/json", **given)
+
+
+def tools(server, token):
+    status, _, body = asked(server.url, token)
+    assert status == 200, body
+    return [tool["name"] for tool in msgspec.json.decode(body)["result"]["tools"]]
+
+
+def test_each_token_sees_what_it_may_call(server):
+    assert tools(server, ALICE) == ["listPets", "addPet", "secretOrders"]
+    assert tools(server, BOB) == ["listPets", "secretOrders"]
+    assert tools(server, CAROL) == ["listPets", "addPet"]
+    assert tools(server, CAROL) == ["listPets", "addPet"]  # which was tried on the slow hash once
+
+
+@pytest.mark.parametrize(
+    "token", [None, "", "x", ALICE[:-1], f"{ALICE}x", ALICE.upper(), hashlib.sha256(BOB.encode()).hexdigest()]
+)
+def test_nobody_else_gets_in(server, token):
+    status, headers, body = asked(server.url, token)
+    assert status == 401
+    assert headers["www-authenticate"].startswith("Bearer")
+    assert b"listPets" not in body
+
+
+def test_another_scheme_is_no_token(server):
+    basic = base64.b64encode(f"alice:{ALICE}".encode()).decode()
+    assert fetch(server.url, "POST", LIST, content_type="application/json", authorization=f"Basic {basic}")[0] == 401
+
+
+PROMPT = message("prompts/get", name="secretOrders", arguments={})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        LIST, message("prompts/list"), message("resources/list"), message("resources/templates/list"), PROMPT,
+        call("secretOrders"), call("secretOrder"), message("tools/call", name="secretorders", arguments={}),
+        message("completion/complete", ref={"type": "ref/prompt", "name": "listPets"},
+                argument={"name": "a", "value": ""}),
+        message("resources/read", uri="openapi://api/operations/secretOrders"),
+        message("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo={"name": "t", "version": "1"}),
+    ],
+    ids=lambda body: msgspec.json.decode(body)["method"],
+)  # fmt: skip
+def test_nothing_of_a_tool_that_may_not_be_called_is_in_any_answer(server, body):
+    sent, (_, _, answer) = body, asked(server.url, CAROL, body)
+    own = b"secretOrders" if b"secretOrders" in sent else b"-"  # what was asked for may be repeated, as any name
+    left = answer.replace(b"'" + own + b"'", b"").replace(b"openapi://api/operations/secretOrders", b"")
+    assert b"secret_orders" not in answer
+    assert b"secretOrders" not in left
+
+
+def test_a_tool_that_may_not_be_called_is_as_unknown_as_one_that_never_was(server):
+    _, _, denied = asked(server.url, BOB, call("addPet"))
+    _, _, unknown = asked(server.url, BOB, call("addPot"))
+    assert denied == unknown.replace(b"addPot", b"addPet")
+
+
+class Stream:
+    """A session of HTTP+SSE: its address for messages."""
+
+    def __init__(self, root: str, token: str | None) -> None:
+        self._root = root
+        self._connection = http.client.HTTPConnection(urlsplit(root).netloc, timeout=10)
+        given = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._connection.request("GET", "/sse", headers=given)
+        self._answer = self._connection.getresponse()
+        self.status = self._answer.status
+        self.address = ""
+        if self.status == 200:
+            found = re.search(rb"data: (\S+)", self._answer.readline() + self._answer.readline())
+            assert found is not None
+            self.address = found[1].decode()
+
+    def post(self, token, body):
+        return asked(f"{self._root}{self.address}", token, body)[0]
+
+    def line(self):
+        while not (line := self._answer.readline()).startswith(b"data: "):
+            pass
+        return line
+
+    def close(self):
+        self._connection.close()
+
+
+@pytest.fixture
+def streams(server):
+    root = server.url.removesuffix("/mcp")
+    opened = Stream(root, ALICE), Stream(root, BOB)
+    yield opened
+    for each in opened:
+        each.close()
+
+
+FOREIGN = {
+    "a list": LIST,
+    "a call": call("listPets"),
+    "a cancel": msgspec.json.encode(
+        {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
+    ),
+    "a handshake": message(
+        "initialize", protocolVersion="2024-11-05", capabilities={}, clientInfo={"name": "t", "version": "1"}
+    ),
+    "no message": b"{",
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+@pytest.mark.parametrize("token", [BOB, CAROL, None, "nobody-0123456789abcdef"])
+def test_a_session_is_that_of_who_opened_it(streams, kind, token):
+    """To everybody else it is as unknown as a session that never was."""
+    mine, _ = streams
+    assert mine.post(token, FOREIGN[kind]) == (404 if token in {BOB, CAROL} else 401)
+    assert mine.post(ALICE, message("tools/list", "mine")) == 202
+    assert b'"mine"' in mine.line()  # and nothing came before it
+
+
+def test_each_session_gets_its_own_answers(streams):
+    mine, other = streams
+    assert mine.post(ALICE, message("tools/list", 7)) == 202
+    assert other.post(BOB, message("tools/list", 7)) == 202
+    assert b"addPet" in mine.line()
+    assert b"addPet" not in other.line()
+
+
+def test_a_foreign_session_id_on_the_stateless_endpoint_means_nothing(server, streams):
+    session = streams[0].address.rpartition("=")[2]
+    given = {"authorization": f"Bearer {BOB}", "mcp_session_id": session}
+    _, _, body = fetch(server.url, "POST", LIST, content_type="application/json", **given)
+    assert b"addPet" not in body
+
+
+def test_lists_are_private_where_callers_differ(server):
+    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+    for method in ("tools/list", "prompts/list", "server/discover"):
+        body = message(method, _meta=meta)
+        given = {"authorization": f"Bearer {ALICE}", "mcp_protocol_version": "2026-07-28", "mcp_method": method}
+        _, _, answer = fetch(server.url, "POST", body, content_type="application/json", **given)
+        assert msgspec.json.decode(answer)["result"]["cacheScope"] == "private"
+
+
+def test_the_log_says_who_called_and_never_the_token(spec):
+    with started(*spec, INBOUND_AUTH="token", INBOUND_TOKENS=msgspec.json.encode(TOKENS).decode()) as one:
+        asked(one.url, ALICE, call("listPets"))
+        line = one.wait_for("^call$")
+        assert (line["principal"], line["tool"]) == ("alice", "listPets")
+        one.process.terminate()
+        one.read_to_the_end()
+        assert ALICE not in str(one.log)
+
+
+def test_a_server_with_static_tokens_loads_no_library_for_others(spec):
+    with started(*spec, INBOUND_AUTH="token", INBOUND_TOKENS=msgspec.json.encode(TOKENS).decode()) as one:
+        assert asked(one.url, ALICE)[0] == 200
+        assert "cryptography" not in Path(f"/proc/{one.process.pid}/maps").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "problem"),
+    [
+        ("", "INBOUND_TOKENS: is missing"),
+        ("secret-secret-secret", "must be a JSON array"),
+        ("[]", "must name 1 to"),
+        ('[{"name": "a"}]', "INBOUND_TOKENS[0]: needs one of"),
+        ('[{"name": "a", "token": "secret"}]', "INBOUND_TOKENS[0].token: must have at least"),
+        ('[{"name": "a", "sha256": "secret"}]', "INBOUND_TOKENS[0].sha256: must be"),
+        ('[{"name": "a", "scrypt": "scrypt$3$8$1$secret$secret"}]', "INBOUND_TOKENS[0].scrypt: must be"),
+        ('[{"name": "a", "token": "secret-0123456789", "sorcery": 1}]', "INBOUND_TOKENS[0]: "),
+        (
+            '[{"name": "a", "token": "secret-0123456789"}, {"name": "b", "token": "secret-0123456789"}]',
+            "INBOUND_TOKENS[1]: has",
+        ),
+    ],
+)
+def test_tokens_that_cannot_be_used_stop_the_start_and_are_not_shown(spec, tokens, problem):
+    done = run(*spec, INBOUND_AUTH="token", INBOUND_TOKENS=tokens)
+    assert done.returncode == 2
+    assert problem in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_a_call_over_the_rate_is_refused_before_it_is_carried_out(spec):
+    tokens = [{"name": "greedy", "token": ALICE, "rate": 2}, {"name": "other", "token": BOB}]
+    with started(*spec, INBOUND_AUTH="token", INBOUND_TOKENS=msgspec.json.encode(tokens).decode()) as one:
+        answers = [asked(one.url, ALICE, call("nothing")) for _ in range(20)]
+        refused = [headers for status, headers, _ in answers if status == 429]
+        assert len(refused) >= 15
+        assert all(headers["retry-after"] == "1" for headers in refused)
+        assert {asked(one.url, BOB, call("nothing"))[0] for _ in range(20)} == {200}
+        assert {asked(one.url, ALICE)[0] for _ in range(20)} == {200}  # lists cost an API nothing
+
+
+def test_sessions_of_one_principal_are_limited_and_others_come_in(spec):
+    with started(
+        *spec, "--session-limit", "3", INBOUND_AUTH="token", INBOUND_TOKENS=msgspec.json.encode(TOKENS).decode()
+    ) as one:
+        root = one.url.removesuffix("/mcp")
+        mine = [Stream(root, ALICE) for _ in range(5)]
+        other = Stream(root, BOB)
+        assert [each.status for each in (*mine, other)] == [200, 200, 200, 429, 429, 200]
+        for each in (*mine, other):
+            each.close()
