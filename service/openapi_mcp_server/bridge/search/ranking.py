@@ -113,7 +113,8 @@ def read(index: Index, text: str) -> Query:
         is_verb = position == 0 and word in INTENTS and len(content) > 1
         groups.append(_group(index, known, _VERB_WORTH if is_verb else 1.0))
         unknown -= own not in index.postings
-    groups += [_group(index, {word: 1.0}, 1.0)._replace(rarity=0.0) for word in joined(content) if word in index.postings]
+    compounds = [word for word in joined(content) if word in index.postings]
+    groups += [_group(index, {word: 1.0}, 1.0)._replace(rarity=0.0) for word in compounds]
     explained = _OWN if {"my", "me", "i"} & {*found} else frozenset()
     return Query(groups, sum(group.rarity for group in groups), _intents(found), _is_plural(found), explained)
 
@@ -138,7 +139,7 @@ def _known(index: Index, word: str, *, may_be_mistyped: bool) -> dict[str, float
     if word in index.postings:
         return {**_beside(index, word), word: 1.0}
     known = {other: SYNONYM for other in SYNONYMS.get(word, ()) if other in index.postings}
-    known |= {other: _PREFIX for other in _beginning(index, word)}
+    known |= dict.fromkeys(_beginning(index, word), _PREFIX)
     if not known and may_be_mistyped and len(word) >= _MISTYPED_LETTERS and word not in SYNONYMS:
         for other in _spelt_like(index, word):
             known |= {each: SYNONYM * _MISTYPED for each in SYNONYMS.get(other, ()) if each in index.postings}

@@ -22,17 +22,18 @@ STOP = frozenset(
     some somebody someone something such t than that the their them then there these they thing things this those to
     too under until up upon us using very via want wants was we were what when where whether which who whom whose why
     will with within without would yet you your yours
-    """.split()
+    """.split()  # noqa: SIM905 - read as words
 )
 """Words that say nothing about an operation."""
 
 _VERBS: Mapping[Intent, str] = {
-    "create": "add alert allow apply ask attach book buy compose create draft enrol enroll establish generate give grant import "
-    "insert invite issue join launch let make notify permit new open order place post publish provision purchase put raise register "
-    "request save schedule send set setup share start store submit text trigger upload write kick roll comment reply "
+    "create": "add alert allow apply ask attach book buy compose create draft enrol enroll establish generate give grant "
+    "import insert invite issue join launch let make notify permit new open order place post publish provision "
+    "purchase put raise register request save schedule send set setup share start store submit text trigger upload write kick roll comment reply "
     "build compute calculate chat talk email mail message",
     "read": "browse check compare count describe display download export fetch find get inspect list look lookup get "
-    "read retrieve search see show tell view what which who how where when is are does do has examine query report know",
+    "read retrieve search see show tell view what which who how where when is are does do has examine query report "
+    "know",
     "update": "adjust alter archive assign change close configure correct disable edit enable extend hide hold lock "
     "mark modify move mute pause rearrange rename reopen reorder replace resize restore resume rotate scale set "
     "silence star switch toggle transfer turn unarchive unlock unmute update pin follow",
@@ -59,15 +60,49 @@ BY_METHOD: Mapping[Intent, Mapping[str, float]] = {
     "act": {"POST": 1.0, "PUT": 0.95, "PATCH": 0.9, "DELETE": 0.5},
 }
 """How well an operation of a method fits an intent."""
-DETERMINERS = frozenset("a an the my our your his her its their this every all".split())
+DETERMINERS = frozenset("a an the my our your his her its their this every all".split())  # noqa: SIM905 - read as words
 """After an unknown first word they make it a verb: "star a repository"."""
 PLURAL_QUESTIONS = frozenset({"who", "which", "find", "search", "list", "browse", "many"})
 
 GENERIC = frozenset(
     map(
         stem,
-        "add alter change check create delete describe display do edit fetch find get give list look make modify new "
-        "put read remove retrieve search see set show take tell turn update use view write".split(),
+        [
+            "add",
+            "alter",
+            "change",
+            "check",
+            "create",
+            "delete",
+            "describe",
+            "display",
+            "do",
+            "edit",
+            "fetch",
+            "find",
+            "get",
+            "give",
+            "list",
+            "look",
+            "make",
+            "modify",
+            "new",
+            "put",
+            "read",
+            "remove",
+            "retrieve",
+            "search",
+            "see",
+            "set",
+            "show",
+            "take",
+            "tell",
+            "turn",
+            "update",
+            "use",
+            "view",
+            "write",
+        ],
     )
 )
 """Verbs that half of an API's operations have: they tell the method, hardly the operation."""
@@ -667,8 +702,7 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"many (?=\w+ at once)": "bulk batch",
         r"roll(?:ed|ing)? ?out": "deployment deploy rollout release",
         r"(?:do|am|is) (?:i|it|this|he|she)(?: \w+){0,2}(?: already| in my)?(?= )": "contain check",
-        r"(?:add|put|invite) (?:somebody|someone|a (?:user|person|colleague|member)|people|him|her) (?:to|in|on|into)":
-        "member membership collaborator invite",
+        r"(?:add|put|invite) (?:somebody|someone|a (?:user|person|colleague|member)|people|him|her) (?:to|in|on|into)": "member membership collaborator invite",
         r"get(?:ting)? rid of": "delete remove",
         r"(?:get|bring|take|put) (?:\w+ ){1,5}back(?: out)?(?: of| from)?": "restore undelete untrash return recover",
         r"write off|written off": "uncollectible",

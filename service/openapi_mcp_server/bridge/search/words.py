@@ -1,4 +1,4 @@
-"""Text and identifiers as the stems that a search compares: ``listRepoIssues`` and "issues of a repo" have two in common.
+"""Text and identifiers as the stems that a search compares: ``listRepoIssues`` and "issues of a repo" share two.
 
 Both sides of a search pass through here, so a rule that makes a word odd (``promise`` → ``promiz``) does no harm.
 """
