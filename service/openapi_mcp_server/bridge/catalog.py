@@ -73,7 +73,7 @@ class _Outcome(msgspec.Struct):
     """What became of one document's operations."""
 
     tools: list[Tool]
-    skipped: list[SkippedOperation]
+    skipped: list[SkippedTool]
     notes: list[Note]
     filtered: int = 0
 
@@ -105,7 +105,7 @@ def build(
         outcome.notes[:0] = _place_notes(place)
         summaries.append(_summary(source, api, outcome, key_place))
         tools.update({tool.name: tool for tool in outcome.tools})
-        skipped += [SkippedTool(api=source.name, operation=each) for each in outcome.skipped]
+        skipped += outcome.skipped
     if unused := _unused_selectors(sources, candidates):
         summaries[0] = msgspec.structs.replace(summaries[0], notes=(*unused, *summaries[0].notes))
     return ToolCatalog(apis=tuple(summaries), tools=tools, skipped=tuple(skipped))
@@ -182,7 +182,8 @@ def _api(source: ApiSource, place: Place, limits: SchemaLimits, auth: Auth, *, r
 
 
 def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate]]) -> _Outcome:
-    outcome = _Outcome(tools=[], skipped=list(source.description.skipped), notes=list(source.description.notes))
+    unread = [SkippedTool(api=source.name, operation=each) for each in source.description.skipped]
+    outcome = _Outcome(tools=[], skipped=unread, notes=list(source.description.notes))
     outcome.notes += overrides.unused(source.overrides, source.description)
     size = 0
     for name, candidate in named:
@@ -193,7 +194,7 @@ def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate
             compiled = _compiled(name, candidate, api)
             _require_access(compiled.tool, source)
         except SpecError as error:
-            outcome.skipped.append(_skipped(candidate.operation, error))
+            outcome.skipped.append(_skipped(candidate, source, error))
             continue
         outcome.tools.append(msgspec.structs.replace(compiled.tool, subject=_subject(candidate, source)))
         size += len(memoryview(compiled.tool.entry))
@@ -243,13 +244,16 @@ def _require_access(tool: Tool, source: ApiSource) -> None:
         raise SpecError(tool.pointer, f"STRICT_AUTH: {tool.access.reason}")
 
 
-def _skipped(operation: Operation, error: SpecError) -> SkippedOperation:
-    return SkippedOperation(
+def _skipped(candidate: _Candidate, source: ApiSource, error: SpecError) -> SkippedTool:
+    operation = candidate.operation
+    skipped = SkippedOperation(
         pointer=error.pointer or operation.pointer,
         method=operation.method,
         path=operation.path,
         reason=error.problem,
     )
+    subject = None if candidate.told.hidden_by else _subject(candidate, source)
+    return SkippedTool(api=source.name, operation=skipped, subject=subject)
 
 
 def _summary(source: ApiSource, api: Api, outcome: _Outcome, place: KeyPlace) -> ApiSummary:

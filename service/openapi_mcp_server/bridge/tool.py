@@ -134,7 +134,11 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
     output = outputs.build(operation, api.responses, api.limits.output_bytes, filterable=inputs.filterable)
     notes = [*inputs.notes, *_output_notes(operation, output, api)]
     title = text.line(overrides.title, text.TITLE_LIMIT) if overrides.title else text.title(operation)
-    entry, digest = _entry(operation, name, title, overrides, inputs.told, output)
+    prose = overrides.description
+    prose = text.description(operation) if prose is None else text.line(prose, text.DESCRIPTION_LIMIT)
+    seen = len(name) + len(prose.encode()) + len(inputs.told)
+    hints = _annotations(operation.method, overrides.annotations)
+    entry, digest = _entry(name, title, prose, inputs.told, output, hints)
     tool = Tool(
         name=name,
         api=api.name,
@@ -158,6 +162,7 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
         title=title or name,
         summary=text.line(operation.summary or operation.description, text.TITLE_LIMIT),
         deprecated=operation.deprecated,
+        seen_bytes=seen,
     )
     return Compiled(tool, tuple(notes))
 
@@ -382,22 +387,16 @@ def _labels(described: tuple[tuple[str, ...], ...]) -> Mapping[str, str]:
 
 
 def _entry(
-    operation: Operation,
-    name: str,
-    title: str,
-    overrides: Overrides,
-    inputs: bytes,
-    output: OutputContract | None,
+    name: str, title: str, prose: str, inputs: bytes, output: OutputContract | None, hints: Annotations
 ) -> tuple[msgspec.Raw, str]:
     """The encoded element of tools/list, and the hash of it that it carries."""
-    prose = overrides.description
     entry = ToolEntry(
         name=name,
         title=title or msgspec.UNSET,
-        description=text.description(operation) if prose is None else text.line(prose, text.DESCRIPTION_LIMIT),
+        description=prose,
         inputSchema=msgspec.Raw(inputs),
         outputSchema=output.schema if output else msgspec.UNSET,
-        annotations=_annotations(operation.method, overrides.annotations),
+        annotations=hints,
     )
     told = encode(entry)
     digest = hashlib.sha256(told).hexdigest()[:16]

@@ -18,7 +18,7 @@ from anyio.to_thread import run_sync
 from openapi_mcp_server.bridge import catalog, overrides, security
 from openapi_mcp_server.bridge.catalog import ApiSource
 from openapi_mcp_server.bridge.model import BaseUrl, Origin, ToolCatalog, base_url
-from openapi_mcp_server.bridge.results.budget import BYTES_PER_TOKEN
+from openapi_mcp_server.bridge.search.names import seen_tokens
 from openapi_mcp_server.documents import policies, source
 from openapi_mcp_server.documents.other_files import Parts
 from openapi_mcp_server.errors import ConfigError, SpecError
@@ -303,10 +303,18 @@ def report(config: Config, tools: ToolCatalog) -> None:
     for each in tools.skipped:
         fields = {"api": each.api, "pointer": each.operation.pointer, "reason": each.operation.reason}
         logger.warning("operation skipped", extra=fields)
-    tokens = tools.list_bytes // BYTES_PER_TOKEN
-    if tokens > config.tool_budget_tokens:
-        problem = "the tool list is large for a model; choose operations with INCLUDE_TAGS or EXCLUDE_TAGS"
-        logger.warning(problem, extra={"tokens": tokens, "budget": config.tool_budget_tokens})
+    _report_size(config, seen_tokens(tools.tools.values()))
+
+
+def _report_size(config: Config, tokens: int) -> None:
+    """What a model pays for the list, where it is long."""
+    is_long = tokens > config.tool_budget_tokens
+    fields = {"tokens": tokens, "budget": config.tool_budget_tokens}
+    if config.tool_mode == "search" or (config.tool_mode == "auto" and is_long):
+        logger.info("operations are searched instead of listed", extra=fields)
+    elif is_long:
+        problem = "the tool list is large for a model; leave TOOL_MODE at auto, or choose operations with INCLUDE_TAGS"
+        logger.warning(problem, extra=fields)
 
 
 def _report_security(config: Config, tools: ToolCatalog) -> None:

@@ -348,8 +348,18 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("STRICT", boolean, "false", "Refuse to start where an operation of a document cannot be served"),
     Setting("STRICT_AUTH", boolean, "false", "Skip operations that the configured credentials do not meet"),
     Setting("TOOLS_PAGE_SIZE", integer(0, 10_000), "0", "Tools on a page of tools/list; 0: all on one"),
-    Setting("TOOL_MODE", not_yet("auto", "all"), "auto", "auto and all: every tool is listed"),
-    Setting("TOOL_BUDGET_TOKENS", integer(0, 100_000_000), "40000", "A larger tool list is warned about"),
+    Setting(
+        "TOOL_MODE",
+        one_of("auto", "all", "search"),
+        "auto",
+        "all: every tool is listed; search: four tools find, describe and call them; auto: by TOOL_BUDGET_TOKENS",
+    ),
+    Setting(
+        "TOOL_BUDGET_TOKENS",
+        integer(0, 100_000_000),
+        "25000",
+        "What a model may pay for the list of tools: more is searched with TOOL_MODE=auto, warned about with all",
+    ),
     Setting("VALIDATE_OUTPUT", boolean, "true", "Check answers against the document before structured content is sent"),
     Setting(
         "RESULT_BUDGET_BYTES", result_budget, "100000", "A longer answer is cut and says so, 4 bytes a token; 0: never"

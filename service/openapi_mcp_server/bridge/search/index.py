@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import RESPONSE_FILTER, SkippedTool, Tool, ToolCatalog
+from openapi_mcp_server.bridge.model import RESPONSE_FILTER, SkippedTool, Subject, Tool, ToolCatalog
 from openapi_mcp_server.bridge.search.vocabulary import SYNONYMS
 from openapi_mcp_server.bridge.search.words import of_identifier, stems
 
@@ -81,6 +81,7 @@ class Indexed(NamedTuple):
     twin: str
     version: float
     reason: str = ""
+    subject: Subject | None = None  # of one that is no tool
 
 
 class Postings(NamedTuple):
@@ -106,7 +107,7 @@ def build(catalog: ToolCatalog) -> Index:
     for tool in catalog.tools.values():
         maker.add(_of_tool(tool), list(_tool_fields(tool)))
     for skipped in catalog.skipped:
-        if skipped.operation.method != "*":  # a path item that cannot be read is no operation
+        if skipped.subject is not None:
             maker.add(_of_skipped(skipped), list(_skipped_fields(skipped)))
     return maker.index()
 
@@ -166,7 +167,7 @@ def _of_tool(tool: Tool) -> Indexed:
 def _of_skipped(skipped: SkippedTool) -> Indexed:
     operation = skipped.operation
     indexed = _indexed("", skipped.api, operation.method, operation.path, (), deprecated=False)
-    return indexed._replace(reason=operation.reason)
+    return indexed._replace(reason=operation.reason, subject=skipped.subject)
 
 
 def _indexed(name: str, api: str, method: str, path: str, tags: tuple[str, ...], *, deprecated: bool) -> Indexed:
@@ -195,6 +196,11 @@ def _literals(segments: Sequence[str]) -> list[str]:
     plain = [_VARIABLE.sub("", segment) for segment in segments]
     said = [segment for segment in plain if segment and not _VERSION.fullmatch(segment)]
     return said[:-1] if len(said) > 1 and said[-1] in _FORMATS else said
+
+
+def area(path: str) -> tuple[str, ...]:
+    """What stands for the tags of an operation that has none: the first segment of its path that says something."""
+    return tuple(_literals(path.split("/"))[:1])
 
 
 def _twin(api: str, method: str, segments: Sequence[str]) -> str:

@@ -27,10 +27,11 @@ STOP = frozenset(
 """Words that say nothing about an operation."""
 
 _VERBS: Mapping[Intent, str] = {
-    "create": "add alert allow apply ask attach book buy compose create draft enrol enroll establish generate give grant "
-    "import insert invite issue join launch let make notify permit new open order place post publish provision "
-    "purchase put raise register request save schedule send set setup share start store submit text trigger upload write kick roll comment reply "
-    "build compute calculate chat talk email mail message",
+    "create": "add alert allow apply ask attach book buy compose create draft enrol enroll establish generate "
+    "give grant import insert invite issue join launch let make notify permit new open order place "
+    "post publish provision purchase put raise register request save schedule send set setup share "
+    "start store submit text trigger upload write kick roll comment reply build compute calculate "
+    "chat talk email mail message",
     "read": "browse check compare count describe display download export fetch find get inspect list look lookup get "
     "read retrieve search see show tell view what which who how where when is are does do has examine query report "
     "know",
@@ -693,7 +694,7 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"money back|pay back": "refund",
         r"(?:up next|play next|after (?:this|the current)(?: one| song| track)?)": "queue next",
         r"mark(?:ed)? (?:\w+ ){0,4}as (?:read|unread|seen|spam|important)": "modify mark label",
-        r"(?:be )?(?:told|notified|informed|pinged)(?: me)? when|let me know|call me when": "webhook hook watch subscribe trigger",
+        r"(?:be )?(?:told|notified|pinged)(?: me)? when|let me know": "webhook hook watch subscribe trigger",
         r"who did what|who (?:changed|touched|edited)": "audit activity event log",
         r"do not call": "dnc donotcall",
         r"(?:how much|what) (?:are|did|do) (?:we|i) (?:billed|spend|pay|charged)": "billable cost usage bill",
@@ -702,7 +703,7 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"many (?=\w+ at once)": "bulk batch",
         r"roll(?:ed|ing)? ?out": "deployment deploy rollout release",
         r"(?:do|am|is) (?:i|it|this|he|she)(?: \w+){0,2}(?: already| in my)?(?= )": "contain check",
-        r"(?:add|put|invite) (?:somebody|someone|a (?:user|person|colleague|member)|people|him|her) (?:to|in|on|into)": "member membership collaborator invite",
+        r"(?:add|put|invite) (?:some(?:body|one)|a (?:user|person|member)|people) (?:to|in|on|into)": "member membership invite",
         r"get(?:ting)? rid of": "delete remove",
         r"(?:get|bring|take|put) (?:\w+ ){1,5}back(?: out)?(?: of| from)?": "restore undelete untrash return recover",
         r"write off|written off": "uncollectible",
