@@ -252,7 +252,8 @@ def _skipped(candidate: _Candidate, source: ApiSource, error: SpecError) -> Skip
         path=operation.path,
         reason=error.problem,
     )
-    subject = None if candidate.told.hidden_by else _subject(candidate, source)
+    may_be_hidden = candidate.told.hidden_by or candidate.told.fault is not None
+    subject = None if may_be_hidden else _subject(candidate, source)
     return SkippedTool(api=source.name, operation=skipped, subject=subject)
 
 

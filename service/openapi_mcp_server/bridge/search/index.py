@@ -56,6 +56,9 @@ _VARIABLE = re.compile(r"\{[^{}]*\}")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s")
 _HASH = re.compile(r"_[0-9a-f]{8}$")
 _NUMBER = re.compile(r"\d+")
+_UNSTABLE = ((3, "alpha"), (2, "beta"), (1, "rc"))
+_BEYOND_NUMBERS = 1e6
+"""More than a version's number, which may be a date."""
 _DEPRECATED = re.compile(r"deprecated", re.IGNORECASE)
 _DEPRECATED_WITHIN = 60
 """Characters at the start of a description where the word is about the operation itself."""
@@ -210,12 +213,11 @@ def _twin(api: str, method: str, segments: Sequence[str]) -> str:
 
 
 def _order(version: str) -> float:
-    """``v1beta1`` < ``v1`` < ``v2alpha1`` < ``v2``."""
+    """``v2alpha1`` < ``v1beta1`` < ``v2beta1`` < ``v1`` < ``v2``: what is not stable comes after all that is."""
     numbers = [int(number) for number in _NUMBER.findall(version[:20])]
-    order = float(numbers[0]) if numbers else 0.0
-    if "alpha" in version.lower():
-        return order - 0.6 + 0.01 * numbers[-1]
-    return order - 0.3 + 0.01 * numbers[-1] if "beta" in version.lower() or "rc" in version.lower() else order
+    order = sum(number * 0.01**place for place, number in enumerate(numbers))
+    unstable = next((kind for kind, mark in _UNSTABLE if mark in version.lower()), 0)
+    return order - unstable * _BEYOND_NUMBERS
 
 
 def _tool_fields(tool: Tool) -> Iterator[tuple[_Field, Sequence[str]]]:

@@ -142,9 +142,8 @@ def _known(index: Index, word: str, *, may_be_mistyped: bool) -> dict[str, float
     known |= dict.fromkeys(_beginning(index, word), _PREFIX)
     if not known and may_be_mistyped and len(word) >= _MISTYPED_LETTERS and word not in SYNONYMS:
         for other in _spelt_like(index, word):
-            known |= {each: SYNONYM * _MISTYPED for each in SYNONYMS.get(other, ()) if each in index.postings}
-            if other in index.postings:
-                known[other] = _MISTYPED
+            meant = _known(index, other, may_be_mistyped=False)
+            known |= {each: max(known.get(each, 0.0), weight * _MISTYPED) for each, weight in meant.items()}
     return known
 
 

@@ -703,7 +703,7 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"many (?=\w+ at once)": "bulk batch",
         r"roll(?:ed|ing)? ?out": "deployment deploy rollout release",
         r"(?:do|am|is) (?:i|it|this|he|she)(?: \w+){0,2}(?: already| in my)?(?= )": "contain check",
-        r"(?:add|put|invite) (?:some(?:body|one)|a (?:user|person|member)|people) (?:to|in|on|into)": "member membership invite",
+        r"(?:add|put|invite) (?:some(?:body|one)|a (?:user|person|member)|people) (?:to|in|on)": "member membership",
         r"get(?:ting)? rid of": "delete remove",
         r"(?:get|bring|take|put) (?:\w+ ){1,5}back(?: out)?(?: of| from)?": "restore undelete untrash return recover",
         r"write off|written off": "uncollectible",

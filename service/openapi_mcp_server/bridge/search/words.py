@@ -32,7 +32,7 @@ _IRREGULAR = {
 }  # fmt: skip
 """British spellings, plurals and pasts that no ending tells, and words that the endings below would merge."""
 _VOWELS = "aeiouy"
-_SYLLABLE = re.compile(rf"[{_VOWELS}]+[^{_VOWELS}]+")
+_SYLLABLE_END = re.compile(rf"[{_VOWELS}][^{_VOWELS}]")
 _PLURALS = (("sses", "ss"), ("ies", "y"), ("ches", "ch"), ("shes", "sh"), ("xes", "x"), ("zes", "z"))
 _KEEP_S = ("ss", "us", "is")
 _ENDINGS = (
@@ -116,4 +116,4 @@ def _bare(word: str) -> str:
 
 
 def _syllables(word: str) -> int:
-    return len(_SYLLABLE.findall(word))
+    return len(_SYLLABLE_END.findall(word))
