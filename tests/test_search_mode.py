@@ -111,7 +111,7 @@ def test_four_tools_are_listed_and_say_what_there_is_to_find() -> None:
     assert [tool["name"] for tool in tools] == FOUR
     assert "There are 3; areas: pets 2, shops 1" in tools[0]["description"]
     assert not any("outputSchema" in tool for tool in tools)
-    assert all(tool["_meta"] == {"anthropic/alwaysLoad": True} for tool in tools)
+    assert all(tool["_meta"]["anthropic/alwaysLoad"] for tool in tools)
 
 
 def test_clients_can_allow_reading_for_ever() -> None:

@@ -354,7 +354,8 @@ class Gateway:
             from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - its tables take 20 ms
 
             offer = mode.offer(tools)
-            listed = mode.entries(offer, {api.name: api.title for api in catalog.apis})
+            titles = {api.name: api.title for api in catalog.apis}
+            listed = mode.entries(offer, titles, self._serving.result_budget_bytes)
         static = answers.render(
             server=self._serving.server,
             tools=listed,

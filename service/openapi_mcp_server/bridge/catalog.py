@@ -83,9 +83,12 @@ def build(
     limits: SchemaLimits = _DEFAULT_LIMITS,
     *,
     response_filter: bool = False,
+    output_schemas: bool = True,
+    result_bytes: int = 1,
     only_to_show: bool = False,
 ) -> ToolCatalog:
-    """The catalog of all documents, in their order; ``response_filter``: tools that answer JSON offer that argument.
+    """The catalog of all documents, in their order; ``response_filter``: tools that answer JSON offer that argument;
+    ``output_schemas``: they say what they answer; ``result_bytes``: of an answer at most, 0 without a limit.
 
     Raises SpecError for a document whose base URL is unknown, unless nothing will be called (``only_to_show``: it is
     noted then); anything less costs only the operation it is in.
@@ -101,6 +104,7 @@ def build(
         if place.unknown is not None and not only_to_show:
             raise place.unknown
         api = _api(source, place, limits, auth, response_filter=response_filter)
+        api = msgspec.structs.replace(api, output_schemas=output_schemas, result_bytes=result_bytes)
         outcome = _sort_out(source, api, [(next(tool_names), candidate) for candidate in own])
         outcome.notes[:0] = _place_notes(place)
         summaries.append(_summary(source, api, outcome, key_place))

@@ -134,7 +134,13 @@ class Documents:
                 self._source(api, place, texts.pop(0), parts)
                 for api, place in zip(self._config.apis, self._places, strict=True)
             ]
-            tools = catalog.build(sources, response_filter=self._config.response_filter, only_to_show=only_to_show)
+            tools = catalog.build(
+                sources,
+                response_filter=self._config.response_filter,
+                output_schemas=self._config.validate_output,
+                result_bytes=self._config.result_budget_bytes,
+                only_to_show=only_to_show,
+            )
         if self._config.strict and not only_to_show:
             _require_whole(tools)
         return tools

@@ -174,7 +174,12 @@ async def _demo(config: Config, stop: Stop) -> None:
         base=base_url(ports.url(api_listener)),
         description=operations.describe(parse(document())),
     )
-    tools = catalog.build([source], response_filter=config.response_filter)
+    tools = catalog.build(
+        [source],
+        response_filter=config.response_filter,
+        output_schemas=config.validate_output,
+        result_bytes=config.result_budget_bytes,
+    )
     served = anyio.Event()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_serve_demo_api, api_listener, served, 1.0)

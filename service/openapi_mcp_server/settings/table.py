@@ -360,9 +360,14 @@ SETTINGS: tuple[Setting, ...] = (
         "25000",
         "What a model may pay for the list of tools: more is searched with TOOL_MODE=auto, warned about with all",
     ),
-    Setting("VALIDATE_OUTPUT", boolean, "true", "Check answers against the document before structured content is sent"),
     Setting(
-        "RESULT_BUDGET_BYTES", result_budget, "100000", "A longer answer is cut and says so, 4 bytes a token; 0: never"
+        "VALIDATE_OUTPUT", boolean, "true", "Say what tools answer, and check it; false: answers are text and unchecked"
+    ),
+    Setting(
+        "RESULT_BUDGET_BYTES",
+        result_budget,
+        "40000",
+        "A longer answer is cut, first in detail; 4 bytes a token; 0: never",
     ),
     Setting(
         "RESPONSE_FILTER", boolean, "true", "Offer an argument by which a model selects parts of an answer (JMESPath)"

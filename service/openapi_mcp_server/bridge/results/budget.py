@@ -1,7 +1,8 @@
 """An answer within the operator's budget: cut where it loses least, still valid JSON, and everything cut is said.
 
-Arrays lose their last items and long strings their ends; members, numbers and whatever fits stay exactly as the API
-spelt them. A picture, a sound or a file is never cut: half of one is none, and `content.ANSWER_LIMIT` bounds it.
+Rows lose detail (`detail`) before any of them goes. Then arrays lose their last items and long strings their ends;
+members, numbers and whatever fits stay exactly as the API spelt them. A picture, a sound or a file is never cut: half
+of one is none, and `content.ANSWER_LIMIT` bounds it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import msgspec
 from openapi_mcp_server.bridge.media.content import Body
 from openapi_mcp_server.bridge.media.large_json import Entry, entries, is_large
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
+from openapi_mcp_server.bridge.results import detail
 from openapi_mcp_server.bridge.text import shorten, visible
 from openapi_mcp_server.mcp.messages import EmbeddedResource, TextContent, TextResource, ToolResult
 
@@ -40,14 +42,17 @@ _WHOLE_CHARACTERS = re.compile(
 """The inside of a JSON string up to the last escape that is whole, both halves of a surrogate pair together."""
 _PAGING = frozenset(
     {
-        "after", "before", "beginat", "continuation", "continuationtoken", "count", "cursor", "endingbefore", "first",
-        "from", "last", "limit", "marker", "maxitems", "maxkeys", "maxresults", "nexttoken", "offset", "page",
-        "pageindex", "pagelimit", "pageno", "pagenumber", "pageoffset", "pagesize", "pagetoken", "perpage", "rows",
-        "size", "skip", "start", "startat", "startcursor", "startindex", "startingafter", "take", "top",
+        "after", "before", "beginat", "continuation", "continuationtoken", "continue", "count", "cursor",
+        "endingbefore", "first", "from", "last", "limit", "marker", "maxitems", "maxkeys", "maxresults", "nexttoken",
+        "offset", "page", "pageindex", "pagelimit", "pageno", "pagenumber", "pageoffset", "pagesize", "pagetoken",
+        "perpage", "rows", "size", "skip", "start", "startat", "startcursor", "startindex", "startingafter", "take",
+        "top",
     }
 )  # fmt: skip
 """Names by which APIs page, in small letters and without punctuation: ``per_page``, ``$top``, ``page[size]``."""
-_PUNCTUATION = re.compile(r"[^a-z]")
+_PUNCTUATION = re.compile(r"[^a-z0-9]")
+_IF_NUMBERS = frozenset({"from", "size"})
+"""Of them, those that are a sender or a size of something else where they are no numbers."""
 
 _items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -91,10 +96,13 @@ def _json_within(body: Body, whole: bytes, tool: Tool, budget_bytes: int) -> Bod
     if len(whole) <= budget_bytes:
         return body
     cuts: list[Cut] = []
-    left = _cut(memoryview(whole) if is_large(whole) else whole, budget_bytes, "", cuts)
+    large = is_large(whole)
+    less = None if large else detail.reduced(whole, budget_bytes)
+    text = whole if less is None else less.json
+    left = _cut(memoryview(text) if large else text, budget_bytes, "", cuts)
     if left is None:
         return body
-    notes = (*body.notes, *_told(len(whole), budget_bytes, cuts, tool))
+    notes = (*body.notes, *_told(len(whole), budget_bytes, cuts, tool, less.said if less else ()))
     return Body(json=left, notes=notes, filtered=body.filtered)
 
 
@@ -114,11 +122,34 @@ def paging_arguments(tool: Tool) -> list[str]:
     wires = {slot.argument: slot.name for slot in tool.slots if slot.location != "path"}
     if tool.body is not None:
         wires.update(tool.body.properties)
-    return [argument for argument, name in wires.items() if _PUNCTUATION.sub("", name.lower()) in _PAGING]
+    plain = {argument: _PUNCTUATION.sub("", name.lower()) for argument, name in wires.items()}
+    return [
+        argument
+        for argument, name in plain.items()
+        if name in _PAGING and (name not in _IF_NUMBERS or _is_number(tool, argument))
+    ]
 
 
-def _told(size: int, budget_bytes: int, cuts: Sequence[Cut], tool: Tool) -> Iterator[str]:
-    yield f"Note: this answer is cut. It has {_amount(size)}; the limit is {_amount(budget_bytes)}. It shows:"
+def _is_number(tool: Tool, argument: str) -> bool:
+    properties = msgspec.json.decode(tool.input.schema).get("properties", {})
+    schema = properties.get(argument)
+    return isinstance(schema, dict) and not {"integer", "number"}.isdisjoint(
+        [schema["type"]] if isinstance(schema.get("type"), str) else schema.get("type", ())
+    )
+
+
+def _told(size: int, budget_bytes: int, cuts: Sequence[Cut], tool: Tool, without: Sequence[str] = ()) -> Iterator[str]:
+    sizes = f"It has {_amount(size)}; the limit is {_amount(budget_bytes)}."
+    if without:
+        rows = "Its rows are" if cuts else "Every row is here,"
+        yield f"Note: this answer is shortened. {sizes} {rows} without {', '.join(without)}."
+        if tool.filterable:
+            yield f"{RESPONSE_FILTER} gives what is left out of them."
+        if not cuts:
+            return
+        yield "It shows:"
+    else:
+        yield f"Note: this answer is cut. {sizes} It shows:"
     yield from (f"- {cut}" for cut in cuts[:_CUTS_TOLD])
     if len(cuts) > _CUTS_TOLD:
         yield f"- and {len(cuts) - _CUTS_TOLD:,} more places that are cut"

@@ -15,6 +15,7 @@ from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, SAFE_METHODS, Tool, ToolCatalog
 from openapi_mcp_server.bridge.names import nearest
 from openapi_mcp_server.bridge.policy import Permit
+from openapi_mcp_server.bridge.results.shown_size import result_size
 from openapi_mcp_server.bridge.search import describing, hits, ranking
 from openapi_mcp_server.bridge.search.index import Index, Indexed, area
 from openapi_mcp_server.bridge.search.names import CALL, DESCRIBE, READ, SEARCH
@@ -86,8 +87,8 @@ def _place(tool: Tool) -> str:
     return f"{tool.method} {tool.template}"
 
 
-def entries(offered: Offer, titles: Mapping[str, str]) -> list[msgspec.Raw]:
-    """The elements of tools/list; ``titles`` by API."""
+def entries(offered: Offer, titles: Mapping[str, str], result_bytes: int) -> list[msgspec.Raw]:
+    """The elements of tools/list; ``titles`` by API; ``result_bytes``: of an answer at most, 0 without a limit."""
     named = " and ".join(f"{titles.get(api) or api}" for api in offered.apis[:5])
     name = {"type": "string", "description": "As search_operations shows it, or METHOD /path"}
     arguments = {"type": "object", "description": "The operation's arguments by name"}
@@ -114,13 +115,18 @@ def entries(offered: Offer, titles: Mapping[str, str]) -> list[msgspec.Raw]:
     return [
         _entry(SEARCH, found, search, ("query",), reads),
         _entry(DESCRIBE, told, describe, ("name",), reads),
-        _entry(READ, read, operate, ("name",), Annotations(readOnlyHint=True, openWorldHint=True)),
-        _entry(CALL, call, operate, ("name",), Annotations(openWorldHint=True)),
+        _entry(READ, read, operate, ("name",), Annotations(readOnlyHint=True, openWorldHint=True), result_bytes),
+        _entry(CALL, call, operate, ("name",), Annotations(openWorldHint=True), result_bytes),
     ]
 
 
 def _entry(
-    name: str, description: str, properties: dict[str, Any], required: Sequence[str], annotations: Annotations
+    name: str,
+    description: str,
+    properties: dict[str, Any],
+    required: Sequence[str],
+    annotations: Annotations,
+    result_bytes: int = 1,
 ) -> msgspec.Raw:
     schema = {"type": "object", "properties": properties, "required": [*required]}
     entry = ToolEntry(
@@ -128,7 +134,7 @@ def _entry(
         description=description,
         inputSchema=msgspec.Raw(msgspec.json.encode(schema)),
         annotations=annotations,
-        meta={_ALWAYS_LOAD: True},
+        meta={_ALWAYS_LOAD: True, **result_size(result_bytes)},
     )
     return msgspec.Raw(msgspec.json.encode(entry))
 
