@@ -19,10 +19,10 @@ import anyio
 import msgspec
 from anyio.to_thread import run_sync
 
-from openapi_mcp_server.bridge import prompts
+from openapi_mcp_server.bridge import guide, prompts
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.media.content import resource_uri
-from openapi_mcp_server.bridge.model import RESPONSE_FILTER, HttpRequest, HttpResponse, Tool, ToolCatalog
+from openapi_mcp_server.bridge.model import RESPONSE_FILTER, ApiSummary, HttpRequest, HttpResponse, Tool, ToolCatalog
 from openapi_mcp_server.bridge.names import nearest
 from openapi_mcp_server.bridge.policy import ANYBODY, Permit
 from openapi_mcp_server.bridge.request import build
@@ -98,7 +98,7 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     server: ServerInfo
     call_seconds: float
     page_size: int = 0
-    prompts: bool = True
+    prompts: bool | None = True  # for each operation; None: if they are few, else for the whole API
     validate_output: bool = True
     result_budget_bytes: int = 0
     memory: Budget = UNBOUNDED
@@ -116,6 +116,8 @@ class _View(msgspec.Struct, frozen=True, kw_only=True):
     tools: Mapping[str, Tool]
     prompts: Mapping[str, Tool]
     static: answers.StaticAnswers
+    apis: tuple[ApiSummary, ...]
+    has_guide: bool  # whether prompts for the whole API are offered
     offer: Offer | None  # where the tools are searched instead of listed
 
 
@@ -171,7 +173,7 @@ class Gateway:
         self._observe = observe
         self._trace = trace
         self.in_flight = 0
-        self._changing = tuple(kind for kind in CHANGES if serving.prompts or kind != "promptsListChanged")
+        self._changing = tuple(kind for kind in CHANGES if serving.prompts is not False or kind != "promptsListChanged")
         self._tellers: list[Callable[[], object]] = []
         self._waiting: set[anyio.CancelScope] = set()
         self._has_given_up = False
@@ -228,7 +230,8 @@ class Gateway:
             return None
         with self._observed(call, transport, beside) as entry:
             view = self._view(self._permit(beside))
-            entry.settle(self._static(call, transport, view) or self._prompt(call, view))
+            told = self._resource(call, entry, view) or self._completion(call, view)
+            entry.settle(told or self._static(call, transport, view) or self._prompt(call, entry, view))
         _settle(hold, call, entry.answer)
         return entry.answer
 
@@ -348,7 +351,10 @@ class Gateway:
         return self._serving.mode == "search"
 
     def _viewed(self, catalog: ToolCatalog, tools: Mapping[str, Tool]) -> _View:
-        offered = prompts.named([*tools.values()]) if self._serving.prompts else {}
+        has_guide = self._serving.prompts is None and len(tools) > guide.FEW_TOOLS
+        has_own = self._serving.prompts is not False and not has_guide
+        offered = prompts.named([*tools.values()]) if has_own else {}
+        apis = tuple(api for api in catalog.apis if any(tool.api == api.name for tool in tools.values()))
         offer, listed = None, [tool.entry for tool in tools.values()]
         if self._is_searched(tools):
             from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - its tables take 20 ms
@@ -359,12 +365,14 @@ class Gateway:
         static = answers.render(
             server=self._serving.server,
             tools=listed,
-            prompts=[prompts.entry(name, tool) for name, tool in offered.items()],
+            prompts=[*guide.ENTRIES] if has_guide else [prompts.entry(name, tool) for name, tool in offered.items()],
+            resources=guide.resources(apis),
+            templates=guide.templates(apis),
             page_size=self._serving.page_size,
             changing=[kind.removesuffix("ListChanged") for kind in self._changing],
             private=self._serving.private,
         )
-        return _View(tools=tools, prompts=offered, static=static, offer=offer)
+        return _View(tools=tools, prompts=offered, static=static, apis=apis, has_guide=has_guide, offer=offer)
 
     def _permit(self, beside: Carrier) -> Permit:
         return beside.principal.permit if beside.principal is not ANYBODY else self._serving.anybody
@@ -372,11 +380,67 @@ class Gateway:
     def _static(self, call: Call, transport: Transport, view: _View) -> Pieces | Rejection | None:
         return view.static.to(call, lasting=transport != "http", in_events=transport == "sse")
 
-    def _prompt(self, call: Call, view: _View) -> Pieces | Rejection:
+    def _resource(self, call: Call, entry: _Entry, view: _View) -> Pieces | None:
+        """None for what is no resource of ours, which is refused like any other that is not there."""
+        place = guide.place(call.name) if call.method == "resources/read" else None
+        if place is None or place.api not in {api.name for api in view.apis}:
+            return None
+        try:
+            text = self._explained(place.operation, entry, view) if place.operation else self._overview(view, place.api)
+        except ArgumentError:
+            return None
+        kind = "text/plain" if place.operation else "text/markdown"
+        read = answers.contents(call.name, kind, text, self._identity(call), private=self._serving.private)
+        return response(call.id, read)
+
+    def _completion(self, call: Call, view: _View) -> Pieces | None:
+        """None where nothing is known of the argument."""
+        if call.method != "completion/complete":
+            return None
+        try:
+            asked = msgspec.json.decode(call.arguments or b"{}", type=guide.Completing)
+        except msgspec.DecodeError:
+            return None
+        values = guide.completions(asked, view.tools, view.prompts)
+        return response(call.id, answers.completion(values, guide.VALUES, self._identity(call))) if values else None
+
+    def _overview(self, view: _View, api: str = "") -> str:
+        from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - its tables take 20 ms
+
+        offer = view.offer or mode.offer(view.tools)
+        apis = [each for each in view.apis if not api or each.name == api]
+        return guide.overview(apis, view.tools, {each.name: mode.areas(offer, each.name) for each in apis})
+
+    def _explained(self, name: str, entry: _Entry, view: _View) -> str:
+        """Raises ArgumentError for an operation that the caller does not have."""
+        from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - its tables take 20 ms
+
+        offer = view.offer or mode.offer(view.tools)
+        entry.denied = _denied(self._served, offer, name)
+        return mode.describe(offer, self._served.catalog, entry.permit, mode.Describe(name))
+
+    def _guided(self, call: Call, entry: _Entry, view: _View) -> Pieces | Rejection:
+        """One of the prompts for the whole API."""
+        try:
+            wanted = guide.wanted(call.name, guide.given(call.arguments))
+            match call.name:
+                case guide.OVERVIEW:
+                    said = f"Tell me what can be done with this:\n\n{self._overview(view)}"
+                case guide.EXPLAIN:
+                    said = f"Explain this operation, and show a call of it:\n\n{self._explained(wanted, entry, view)}"
+                case _:
+                    said = guide.task(wanted, searched=view.offer is not None)
+        except ArgumentError as error:
+            return Rejection(id=call.id, code=INVALID_PARAMS, message=str(error), status=200)
+        return response(call.id, result(guide.result(call.name, said), self._identity(call)))
+
+    def _prompt(self, call: Call, entry: _Entry, view: _View) -> Pieces | Rejection:
         """A prompt may be asked for by the tool's own name too, though none is listed so."""
+        if view.has_guide and call.name in guide.NAMES:
+            return self._guided(call, entry, view)
         tool = view.prompts.get(call.name) or (view.tools.get(call.name) if view.prompts else None)
         if tool is None:
-            return _unknown(call, "prompt", view.prompts)
+            return _unknown(call, "prompt", guide.NAMES if view.has_guide else view.prompts)
         try:
             made = prompts.messages(tool, call.arguments)
         except ArgumentError as error:  # a prompt has no way to carry an error: the person, not a model, chose these

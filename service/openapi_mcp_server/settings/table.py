@@ -75,6 +75,11 @@ def boolean(value: str) -> bool:
             raise ValueError("must be true or false")
 
 
+def boolean_or_auto(value: str) -> bool | None:
+    """None for ``auto``."""
+    return None if value.strip().lower() == "auto" else boolean(value)
+
+
 def one_of(*choices: str) -> Reader:
     def read(value: str) -> str:
         if value.strip().lower() not in choices:
@@ -373,7 +378,11 @@ SETTINGS: tuple[Setting, ...] = (
         "RESPONSE_FILTER", boolean, "true", "Offer an argument by which a model selects parts of an answer (JMESPath)"
     ),
     Setting(
-        "ENABLE_OPERATION_PROMPTS", boolean, "true", "Offer a prompt for each operation", field="operation_prompts"
+        "ENABLE_OPERATION_PROMPTS",
+        boolean_or_auto,
+        "auto",
+        "Offer a prompt for each operation; auto: up to 20, beyond that three about the whole API; false: none",
+        field="operation_prompts",
     ),
     Setting("ALLOW_INSECURE_HTTP", boolean, "false", "Allow http:// beyond this machine, for the document and the API"),
     Setting("ALLOW_PRIVATE_NETWORKS", boolean, "false", "Allow private and loopback addresses"),

@@ -143,8 +143,14 @@ def _methods(offered: Offer) -> list[str]:
     return list(dict.fromkeys(tool.method for tool in offered.tools.values()))
 
 
+def areas(offered: Offer, api: str = "") -> dict[str, int]:
+    """The areas of an API, or of all, and how many operations each has, the largest first."""
+    own = [tool for tool in offered.tools.values() if not api or tool.api == api]
+    return dict(Counter(each for tool in own for each in _areas_of(tool)).most_common())
+
+
 def _areas(offered: Offer) -> str:
-    counts = Counter(each for tool in offered.tools.values() for each in _areas_of(tool))
+    counts = Counter(areas(offered))
     told = [f"{text.line(name, 40)} {count}" for name, count in counts.most_common(AREAS)]
     return ", ".join([*told, *(["…"] if len(counts) > AREAS else [])])
 
@@ -250,7 +256,7 @@ def resolved(offered: Offer, catalog: ToolCatalog, permit: Permit, name: str) ->
                 raise ArgumentError(f"{wanted[:_SHOWN]} is not offered here: {reason}")
             break
     near = nearest(wanted[:_SHOWN], offered.by_place if wanted[:1].isupper() and " /" in wanted else offered.tools)
-    hint = f"did you mean {', '.join(near)}?" if near else f"{SEARCH} finds operations"
+    hint = f"did you mean {', '.join(near)}?" if near else "look for it by what it does"
     raise ArgumentError(f"there is no operation {wanted[:_SHOWN]!r}; {hint}")
 
 
