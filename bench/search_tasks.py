@@ -1,8 +1,8 @@
 """Tasks end to end in search mode, by a scripted model: it searches, describes what a hit does not tell, and calls.
 
-Prints how many calls each task took and about how many tokens a model paid, beside what the list of all tools would have
-cost it. The API is a stand-in that answers with a word, so what an answer costs is not in the figures. A model that takes a
-wrong hit is not simulated.
+Prints how many calls each task took and about how many tokens a model paid, beside what the list of all tools would
+have cost it. The API is a stand-in that answers with a word, so what an answer costs is not in the figures. A model that
+takes a wrong hit is not simulated.
 """
 
 from __future__ import annotations
@@ -97,10 +97,10 @@ class Model:
             found = re.search(rf"^\d+\. ([\w-]+)\(.*\n   {re.escape(task.place)}(?= |$)(.*)", hits, re.MULTILINE)
             if found is not None:
                 tool = self._tools.tools[found[1]]
-                return await self._carries_out(tool, "describe first" in found[2] or _has_more_to_tell(tool))
+                return await self._carries_out(tool, look="describe first" in found[2] or _has_more_to_tell(tool))
         return False
 
-    async def _carries_out(self, tool: Tool, look: bool) -> bool:
+    async def _carries_out(self, tool: Tool, *, look: bool) -> bool:
         if look:
             await self.says(DESCRIBE, name=tool.name)
         made = synthesis.arguments(msgspec.json.decode(tool.input.schema), whole=False)
@@ -149,14 +149,11 @@ def main() -> int:
     results = anyio.run(all_done, Path(sys.argv[1]), [*tasks()][:TASKS], backend="trio")
     for each in results:
         print(f"{each.calls} calls {each.tokens:>5} tokens  {each.task.document[:20]:20}  {each.task.query}")
-    count = len(results)
-    print(
-        f"{sum(each.calls > 0 for each in results)} of {count} done, {max(each.calls for each in results)} calls at most"
-    )
-    print(
-        f"tokens: {sum(each.tokens for each in results) / count:.0f} a task beside {results[0].shown} for four tools;"
-    )
-    print(f"a list of all tools: {min(each.listed for each in results):,} to {max(each.listed for each in results):,}")
+    count, most = len(results), max(each.calls for each in results)
+    lists = [each.listed for each in results]
+    print(f"{sum(each.calls > 0 for each in results)} of {count} done, {most} calls at most")
+    print(f"{sum(each.tokens for each in results) / count:.0f} tokens a task, {results[0].shown} for the four tools;")
+    print(f"a list of all tools: {min(lists):,} to {max(lists):,}")
     return 0 if all(1 <= each.calls <= 3 for each in results) else 1
 
 
