@@ -1,8 +1,8 @@
 """Tasks end to end in search mode, by a scripted model: it searches, describes what a hit does not tell, and calls.
 
 Prints how many calls each task took and about how many tokens a model paid, beside what the list of all tools would
-have cost it. The API is a stand-in that answers with a word, so what an answer costs is not in the figures. A model that
-takes a wrong hit is not simulated.
+have cost it. The API is a stand-in that answers with a word, so what an answer costs is not in the figures. A model
+that takes a wrong hit is not simulated.
 """
 
 from __future__ import annotations

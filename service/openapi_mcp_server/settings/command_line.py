@@ -20,6 +20,7 @@ Command = Literal["serve", "demo", "inspect", "call", "help", "version"]
 COMMANDS: tuple[Command, ...] = get_args(Command)
 COMMAND_OPTIONS: Mapping[str, tuple[Command, bool, str]] = {
     "--json": ("inspect", False, "the whole report as JSON"),
+    "--tokens": ("inspect", False, "what the list of tools costs a model, tool by tool, and search mode beside it"),
     "--server": ("call", True, "URL of a running server's MCP endpoint, instead of a document"),
     "--output": ("call", True, "file for a picture or another binary answer"),
     "--api-only": ("demo", False, "only the demo API itself, without MCP"),
@@ -31,8 +32,8 @@ usage: openapi-mcp-server [serve] --spec-path FILE | --spec-url URL [option …]
             an API's operations as MCP tools; --api-url says where the API is
        openapi-mcp-server demo [option …]
             the bundled demo API
-       openapi-mcp-server inspect --spec-path FILE [option …]
-            what a document turns into
+       openapi-mcp-server inspect [TOOL] --spec-path FILE [option …]
+            what a document turns into; of one tool, what a model sees of it
        openapi-mcp-server call TOOL [argument …] --server URL
        openapi-mcp-server call TOOL … --spec-path FILE [option …]
             one call, on a running server or straight from a document;
@@ -48,6 +49,8 @@ FAMILIES = {
     "OTEL_EXPORTER_OTLP_TRACES_": "Each of the eight above, for traces alone",
 }
 """Settings that are one line of ``--help``, by the beginning of their names."""
+_OPERANDS = {"call": 10_000, "inspect": 1}
+"""Words beside options that a command takes at most."""
 INDENT = 34
 """Columns for options in ``--help``."""
 
@@ -141,8 +144,9 @@ def _arguments(command: Command, args: Sequence[str]) -> tuple[dict[str, Given],
             flags[setting.name] = Given(value if has_value else "true", flag)
         else:
             flags[setting.name] = Given(value if has_value else _next(flag, queue), flag)
-    if operands and command != "call":
-        raise ConfigError(operands[0], f"the command {command} takes options only")
+    if len(operands) > _OPERANDS.get(command, 0):
+        taken = "one tool" if command == "inspect" else "options only"
+        raise ConfigError(operands[-1], f"the command {command} takes {taken}")
     return flags, options, tuple(operands)
 
 

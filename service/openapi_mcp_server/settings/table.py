@@ -39,7 +39,7 @@ class Setting(msgspec.Struct, frozen=True):
 
     @property
     def is_switch(self) -> bool:
-        return self.read is boolean
+        return self.read in {boolean, boolean_or_auto}
 
     @property
     def config_field(self) -> str:
