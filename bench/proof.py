@@ -7,13 +7,13 @@ from urllib.parse import unquote
 
 import msgspec
 
-import synthesis
-from levels import NoValueError
 from openapi_mcp_server.bridge import request
 from openapi_mcp_server.bridge.arguments import check
 from openapi_mcp_server.bridge.model import HttpRequest, Origin, Tool
 from openapi_mcp_server.bridge.tool import SchemaLimits
 from openapi_mcp_server.errors import ArgumentError
+from openapi_mcp_server.mock import synthesis
+from openapi_mcp_server.mock.levels import NoValueError
 
 _LIMITS = SchemaLimits()
 _HOLE = re.compile(r"\{[^{}]*\}")

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 import anyio
 import msgspec
 
-import synthesis
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, Tool, ToolCatalog, base_url
 from openapi_mcp_server.bridge.search.names import BYTES_PER_TOKEN, CALL, DESCRIBE, READ, SEARCH, seen_tokens
@@ -26,6 +25,7 @@ from openapi_mcp_server.gateway import Gateway, Serving
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.mcp.messages import ServerInfo
 from openapi_mcp_server.memory import Hold
+from openapi_mcp_server.mock import synthesis
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse
 

@@ -64,7 +64,7 @@ def folder(tmp_path: Path) -> Path:
             ["--spec-path", "{0}/good.yaml", "--overlays", "{0}/changes.yaml"],
             {},
             1,
-            "yaml, #/actions/1: 'paths' is not",
+            "yaml, line 2, column 41, #/actions/1: 'paths' is not",
         ),
         (
             ["--spec-path", "{0}/good.yaml", "--overlays", "/etc/passwd", "--allowed-spec-dirs", "{0}"],
@@ -77,7 +77,7 @@ def folder(tmp_path: Path) -> Path:
             ["--spec-path", "{0}/good.yaml", "--tool-overrides", "{0}/overrides.yaml"],
             {},
             1,
-            "overrides.yaml, #/listPets: has keys that mean nothing here: hiden",
+            "overrides.yaml, line 1, column 1, #/listPets: has keys that mean nothing here: hiden",
         ),
         (["--spec-path", "{0}/good.yaml", "--api-url", "ftp://x"], {}, 2, "--api-url: 'ftp://x' must start with"),
         (["--spec-path", "{0}/good.yaml", "--api-url", "https://u:p@x"], {}, 2, "--api-url"),
@@ -142,8 +142,16 @@ def test_strict_refuses_a_document_with_an_operation_that_cannot_be_served(folde
     )
     ended = run("--spec-path", f"{folder}/one.yaml", "--strict")
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
-    assert "#/paths/~1a/get" in ended.stderr
+    assert "line 4, column 34, #/paths/~1a/get/parameters/0/in" in ended.stderr
     assert "without STRICT it is left out" in ended.stderr
+
+
+def test_inspect_says_on_which_line_an_operation_is_that_cannot_be_served(folder):
+    (folder / "one.yaml").write_text(
+        GOOD.replace("paths: {}", "paths:\n  /a:\n    get:\n      parameters:\n      - {in: moon, name: x}\n")
+    )
+    ended = run("inspect", "--spec-path", f"{folder}/one.yaml")
+    assert "(line 8, column 10, #/paths/~1a/get/parameters/0/in)" in ended.stdout
 
 
 def test_a_taken_port_is_named_before_anything_is_served(folder):

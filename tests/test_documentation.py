@@ -26,9 +26,10 @@ NOT_TRIED = {
 }
 """Commands that no test here carries out, with the reason."""
 FAMILIES = (
-    (r"scripts/run (inspect|call|--help)", "ends"),
+    (r"scripts/run (inspect|call|doctor|diff|completion|--help)", "ends"),
+    (r"scripts/run mock", "mocks"),
     (r"scripts/run\b", "serves"),
-    (r"docker compose ", "stack"),  # scripts/stack-test and tests/test_compose.py start it
+    (r"docker compose |deploy/compose/roll", "stack"),  # scripts/stack-test and tests/test_compose.py start it
     (r"docker run ", "container"),  # tests/test_image.py and tests/proxy start the images
     (r"(aws|helm|kubectl|cd|pip|npx|docker (tag|push|inspect|logs)) ", "platform"),  # tests/deploy/test_documented.py
     (r"deploy/ecr/push", "platform"),
@@ -135,6 +136,15 @@ def test_a_documented_server_serves(command: str, folder: Path):
     with typed(command, folder) as process:
         try:
             assert Server(process).url.startswith("http://127.0.0.1:")
+        finally:
+            killed(process)
+
+
+@pytest.mark.parametrize("command", of("mocks"))
+def test_a_documented_mock_answers(command: str, folder: Path):
+    with typed(command, folder) as process:
+        try:
+            assert "http://127.0.0.1:" in str(Server(process).wait_for(" is answered at ")["message"])
         finally:
             killed(process)
 

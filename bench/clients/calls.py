@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
-import synthesis
 from clients import server
 from clients.documents import Document, Json, Request, as_numbers, as_text
 from clients.echo import Api
-from levels import NoValueError
+from openapi_mcp_server.mock import synthesis
+from openapi_mcp_server.mock.levels import NoValueError
 
 GIVEN = "given"
 SPELLINGS: dict[str, Callable[[Json], Json]] = {GIVEN: dict, "text": as_text, "numbers": as_numbers}

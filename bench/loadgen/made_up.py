@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-import synthesis
-from levels import NoValueError
 from loadgen.plan import NONCE, NONCE_INTEGER, Template
+from openapi_mcp_server.mock import synthesis
+from openapi_mcp_server.mock.levels import NoValueError
 
 TRIED_ARGUMENTS = 6
 """Of one tool, in which a number is tried that must come back."""

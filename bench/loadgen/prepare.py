@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import msgspec
 import trio
 
-from levels import NoValueError
 from loadgen import made_up
 from loadgen.engine import judge
 from loadgen.failures import Failure, nursery
@@ -19,6 +18,7 @@ from loadgen.messages import Message, call, request
 from loadgen.plan import LEGACY, MODERN, SSE_REVISION, Target, Template, UsageError
 from loadgen.sessions import Session, asked, greet, within
 from loadgen.transports import BY_TRANSPORT, closed, session_of
+from openapi_mcp_server.mock.levels import NoValueError
 
 REVISIONS = {"http": (MODERN, LEGACY), "stdio": (LEGACY, MODERN), "sse": (SSE_REVISION,)}
 """In the order in which they are tried. Over HTTP an unknown method is refused at once; over stdio a server of the

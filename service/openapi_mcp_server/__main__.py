@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import io
 import os
 import signal
@@ -85,16 +86,12 @@ def _run(config: Config) -> int:
         case "version":
             print(f"openapi-mcp-server {__version__}")  # noqa: T201 - what was asked for
             return 0
-        case "inspect":
-            from openapi_mcp_server.commands import inspect  # noqa: PLC0415
-
-            return inspect.run(config)
-        case "call":
-            from openapi_mcp_server.commands import call  # noqa: PLC0415
-
-            return call.run(config)
-        case "serve" | "demo":
+        case "serve" | "demo" | "mock":
             return _serve(config)
+        case command:
+            module = importlib.import_module(f"openapi_mcp_server.commands.{command}")
+            code: int = module.run(config)
+            return code
 
 
 def _serve(config: Config) -> int:

@@ -4,6 +4,7 @@ that make no sense are refused."""
 from __future__ import annotations
 
 import copy
+import hashlib
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -41,6 +42,13 @@ def test_a_rendered_set_has_the_proxys_configuration(name):
     (configuration,) = [each for each in documents(name) if each["kind"] == "ConfigMap"]
     held = configuration["data"]["default.conf.template"]
     assert held.rstrip("\n") == CONFIGURATION.read_text("utf-8").rstrip("\n")
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_rendered_set_rolls_with_the_proxys_configuration(name):
+    (pods,) = [each["spec"]["template"] for each in documents(name) if each["kind"] == "Deployment"]
+    held = hashlib.sha256(CONFIGURATION.read_bytes()).hexdigest()
+    assert pods["metadata"]["annotations"]["checksum/proxy"] == held, "run scripts/render_manifests.py"
 
 
 def documents(name: str) -> list[Any]:

@@ -87,7 +87,7 @@ def report(tools: ToolCatalog) -> dict[str, Any]:
     return {
         "tools": [_tool(tool) for tool in tools.tools.values()],
         "skipped": [
-            {"api": each.api, **msgspec.structs.asdict(each.operation)}  # pointer, method, path, reason
+            {"api": each.api, **msgspec.structs.asdict(each.operation)}  # pointer, method, path, reason, place
             for each in tools.skipped
         ],
         "apis": [_api(api) for api in tools.apis],
@@ -111,7 +111,9 @@ def lines(tools: ToolCatalog) -> Iterator[str]:
         yield ""
         yield "SKIPPED"
         for each in tools.skipped:
-            yield f"  {each.operation.method} {each.operation.path}: {each.operation.reason} ({each.operation.pointer})"
+            operation = each.operation
+            place = ", ".join(filter(None, (operation.place, operation.pointer)))
+            yield f"  {operation.method} {operation.path}: {operation.reason} ({place})"
     yield from _unmet(tools)
     for api in tools.apis:
         yield from _notes(api)

@@ -23,8 +23,8 @@ from openapi_mcp_server.documents import policies, source
 from openapi_mcp_server.documents.other_files import Parts
 from openapi_mcp_server.errors import ConfigError, SpecError
 from openapi_mcp_server.openapi import operations
-from openapi_mcp_server.openapi.model import Note
-from openapi_mcp_server.openapi.text import overlay
+from openapi_mcp_server.openapi.model import ApiDescription, Note
+from openapi_mcp_server.openapi.text import overlay, places
 from openapi_mcp_server.openapi.text.document import Document, parse
 from openapi_mcp_server.settings.apis import ApiConfig, Auth
 from openapi_mcp_server.settings.config import Config
@@ -86,6 +86,15 @@ class Documents:
         self._origins = {api.name: api.base.origin for api in tools.apis}
         return tools
 
+    async def described(self) -> list[tuple[Document, ApiDescription]]:
+        """Each document as it was read, and its operations with all that is said of answers. Raises as `read` does."""
+        found = []
+        for api, texts in zip(self._config.apis, await self._texts(), strict=True):
+            document, _ = self._document(api, texts, [])
+            with _named(api.location, texts.document):
+                found.append((document, operations.describe(document, exact_answers=True)))
+        return found
+
     async def read_again(self) -> ToolCatalog | None:
         """None if every byte is what it was; it is parsed in a thread if not. Raises as `read` does, for what could not
         be used before and is the same still, too.
@@ -131,7 +140,7 @@ class Documents:
         """``texts`` are used up; ``parts`` become those of each document."""
         with _collecting_less():
             sources = [
-                self._source(api, place, texts.pop(0), parts)
+                self._source(api, place, texts.pop(0), parts, exact=only_to_show or self._config.strict)
                 for api, place in zip(self._config.apis, self._places, strict=True)
             ]
             tools = catalog.build(
@@ -145,15 +154,15 @@ class Documents:
             _require_whole(tools)
         return tools
 
-    def _source(self, api: ApiConfig, place: _Place, texts: _Texts, parts: list[Parts]) -> ApiSource:
+    def _source(self, api: ApiConfig, place: _Place, texts: _Texts, parts: list[Parts], *, exact: bool) -> ApiSource:
+        """``exact``: with the lines of what is skipped, which cost a second look at the document."""
         config = self._config
-        with _named(api.location):
-            document = parse(texts.document)
-        document, notes = _overlaid(document, api, texts.overlays)
-        parts.append(Parts(api.location, self._folders))
-        with _named(api.location):  # after the overlays: they see the root document as it was written
-            description = operations.describe(parts[-1].bundled(document))
-        with _named(api.overrides):
+        document, notes = self._document(api, texts, parts)
+        with _named(api.location, texts.document):
+            description = operations.describe(document)
+        if exact:
+            description = _placed(description, texts.document)
+        with _named(api.overrides, texts.overrides):
             told = overrides.read(texts.overrides) if api.overrides else {}
         return ApiSource(
             name=api.name,
@@ -169,6 +178,15 @@ class Documents:
             overrides=told,
             rule=self._permitted,
         )
+
+    def _document(self, api: ApiConfig, texts: _Texts, parts: list[Parts]) -> tuple[Document, list[Note]]:
+        """With its overlays and its other files."""
+        with _named(api.location, texts.document):
+            document = parse(texts.document)
+        document, notes = _overlaid(document, api, texts.overlays)
+        parts.append(Parts(api.location, self._folders))
+        with _named(api.location, texts.document):  # after the overlays: they see the root document as it was written
+            return parts[-1].bundled(document), notes
 
     def _require_usable(self, tools: ToolCatalog) -> None:
         """What the first call would stumble over, and what nobody would see: a document that takes an API's
@@ -186,7 +204,8 @@ def _require_whole(tools: ToolCatalog) -> None:
     for skipped in tools.skipped[:1]:
         several = f" ({len(tools.skipped)} operations in all; inspect lists them)" if len(tools.skipped) > 1 else ""
         problem = f"cannot be served: {skipped.operation.reason}{several}; without STRICT it is left out"
-        raise SpecError(f"{skipped.api}, {skipped.operation.pointer}", problem)
+        place = ", ".join(filter(None, (skipped.api, skipped.operation.place, skipped.operation.pointer)))
+        raise SpecError(place, problem)
 
 
 async def read_catalog(config: Config, *, only_to_show: bool = False) -> ToolCatalog:
@@ -244,7 +263,7 @@ def _place(api: ApiConfig, rule: AddressRule) -> _Place:
 def _overlaid(document: Document, api: ApiConfig, texts: Iterable[bytes]) -> tuple[Document, list[Note]]:
     notes: list[Note] = []
     for location, text in zip(api.overlays, texts, strict=True):
-        with _named(location):
+        with _named(location, text):
             changed = overlay.apply(document, text, name=source.shown(location))
         document = changed.document
         notes += changed.notes
@@ -252,13 +271,25 @@ def _overlaid(document: Document, api: ApiConfig, texts: Iterable[bytes]) -> tup
 
 
 @contextmanager
-def _named(location: str) -> Iterator[None]:
-    """Errors in a document say which it is."""
+def _named(location: str, text: bytes) -> Iterator[None]:
+    """Errors in a document say which it is, and show the line."""
     try:
         yield
     except SpecError as error:
-        place = f"{source.shown(location)}, {error.pointer}".removesuffix(", ")
-        raise SpecError(place, error.problem) from error
+        found = places.of_error(text, error.pointer)
+        parts = [source.shown(location), *([found.at] if found and found.at != error.pointer else []), error.pointer]
+        shown = f" (here: {found.line})" if found and found.line else ""
+        raise SpecError(", ".join(filter(None, parts)), error.problem + shown) from error
+
+
+def _placed(description: ApiDescription, text: bytes) -> ApiDescription:
+    """Skipped operations with the lines of their faults."""
+    known = places.Places(text)
+    skipped = tuple(
+        msgspec.structs.replace(each, place=found.at) if (found := known.of(each.pointer)) else each
+        for each in description.skipped
+    )
+    return msgspec.structs.replace(description, skipped=skipped)
 
 
 def _base(url: str, setting: str, rule: AddressRule) -> BaseUrl:

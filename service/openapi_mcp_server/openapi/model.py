@@ -51,13 +51,15 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 class SkippedOperation(msgspec.Struct, frozen=True, kw_only=True):
     """An operation that is no tool, and why, in words its operator can act on.
 
-    ``pointer`` is where the fault is. ``method`` is ``*`` where a whole path item cannot be read.
+    ``pointer`` is where the fault is, ``place`` the line and column of that, where somebody looked for them.
+    ``method`` is ``*`` where a whole path item cannot be read.
     """
 
     pointer: str
     method: str
     path: str  # the key in the document
     reason: str
+    place: str = ""
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,10 +21,16 @@ _info = reader(Info)
 _FILE = re.compile(r"^[^/\s',;)]+")
 
 
-def describe(document: Document, *, max_operations: int = MAX_OPERATIONS) -> ApiDescription:
-    """All that the service has to know of a document. Raises SpecError if it is the whole that cannot be used."""
+def describe(
+    document: Document, *, max_operations: int = MAX_OPERATIONS, exact_answers: bool = False
+) -> ApiDescription:
+    """All that the service has to know of a document. Raises SpecError if it is the whole that cannot be used.
+
+    ``exact_answers``: for who makes answers and does not judge them; see `openapi_mcp_server.openapi.reading.dialect`.
+    """
     root = read_map(Located(ROOT, msgspec.Raw(document.json)))
-    source = Source(document=document, root=root, references=References(document), notes=Notes())
+    references = References(document)
+    source = Source(document=document, root=root, references=references, notes=Notes(), exact_answers=exact_answers)
     if document.dialect == "2.0":
         description = _described(Swagger2(source), source, max_operations)
     else:

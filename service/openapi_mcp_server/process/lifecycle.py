@@ -13,7 +13,7 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -46,6 +46,7 @@ from openapi_mcp_server.process.tasks import peers
 from openapi_mcp_server.process.watchdog import guarded
 from openapi_mcp_server.server import connections, ports
 from openapi_mcp_server.server.app import Health, Readiness, WorkerApp
+from openapi_mcp_server.server.connections import App
 from openapi_mcp_server.server.cors import for_pages
 from openapi_mcp_server.server.limits import Limits
 from openapi_mcp_server.server.metrics_port import Watched, watch
@@ -54,11 +55,13 @@ from openapi_mcp_server.server.sse import http_sse
 from openapi_mcp_server.server.stdio import claim_stdout, serve_stdio
 from openapi_mcp_server.server.streamable_http import streamable_http
 from openapi_mcp_server.server.visitors import Visitors, allowed
+from openapi_mcp_server.settings.apis import Auth
 from openapi_mcp_server.settings.config import Config
 from openapi_mcp_server.upstream.addresses import CheckedDialler
 from openapi_mcp_server.upstream.call import Asking, Upstream
 
 if TYPE_CHECKING:
+    from openapi_mcp_server.mock.app import MockApp
     from openapi_mcp_server.observe.metrics.metrics import Metrics
 
 LAST_WORD_SECONDS = 1.0
@@ -138,8 +141,14 @@ def run(config: Config, ready: Callable[[], None] = _nobody_asked, beat: Callabl
     policies.policy(config)
     _redaction(config)
     stop = Stop(ready, beat)
-    anyio.run(_demo if config.command == "demo" else _serve, config, stop, backend="trio")
+    anyio.run(_main(config), config, stop, backend="trio")
     return 1 if stop.forced else 0
+
+
+def _main(config: Config) -> Callable[[Config, Stop], Awaitable[None]]:
+    if config.command == "serve":
+        return _serve_mocked if "--mock" in config.options else _serve
+    return _demo if config.command == "demo" else _mock
 
 
 def _bind(config: Config) -> Listeners:
@@ -165,7 +174,7 @@ async def _demo(config: Config, stop: Stop) -> None:
         listener = ports.bind(config.host, config.port)
         logger.info("the demo API is at %s", ports.url(listener))
         async with _until_signal(stop):
-            await _serve_demo_api(listener, stop.requested, config.shutdown_grace_seconds)
+            await _serve_api(DemoApp(), listener, stop.requested, config.shutdown_grace_seconds)
         return
     listeners = _bind(config)
     api_listener = ports.bind("127.0.0.1", 0)
@@ -180,16 +189,54 @@ async def _demo(config: Config, stop: Stop) -> None:
         output_schemas=config.validate_output,
         result_bytes=config.result_budget_bytes,
     )
+    await _serve_in_front(DemoApp(), api_listener, config, stop, tools, listeners)
+
+
+async def _mock(config: Config, stop: Stop) -> None:
+    """The configured documents as APIs, without MCP."""
+    listener = ports.bind(config.host, config.port)
+    app = await _mocked(config)
+    for api, path in zip(config.apis, app.paths, strict=True):
+        logger.info("%s is answered at %s%s", api.name, ports.url(listener), path)
+    async with _until_signal(stop):
+        await _serve_api(app, listener, stop.requested, config.shutdown_grace_seconds)
+
+
+async def _serve_mocked(config: Config, stop: Stop) -> None:
+    """The tools of the configured documents, in front of a mock of their APIs. No credentials are sent anywhere."""
+    listeners = _bind(config)
+    listener = ports.bind("127.0.0.1", 0)
+    app = await _mocked(config)
+    apis = [
+        msgspec.structs.replace(api, base_url=ports.url(listener) + path, auth=Auth(), allowed_servers=())
+        for api, path in zip(config.apis, app.paths, strict=True)
+    ]
+    ours = msgspec.structs.replace(config, apis=tuple(apis), allow_private_networks=True)
+    await _serve_in_front(app, listener, ours, stop, await Documents(ours).read(), listeners)
+
+
+async def _mocked(config: Config) -> MockApp:
+    from openapi_mcp_server.mock.app import MockApp, seed  # noqa: PLC0415 - for those who want it
+
+    chosen = seed(config.options.get("--seed", "0"))
+    described = await Documents(config).described()
+    return MockApp([(api.name, *each) for api, each in zip(config.apis, described, strict=True)], chosen)
+
+
+async def _serve_in_front(
+    app: App, listener: socket.socket, config: Config, stop: Stop, tools: ToolCatalog, listeners: Listeners
+) -> None:
+    """An API of our own on a loopback port, and its tools in front of it."""
     served = anyio.Event()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_serve_demo_api, api_listener, served, 1.0)
-        # The one private address that the demo needs is its own.
+        tasks.start_soon(_serve_api, app, listener, served, 1.0)
+        # The one private address that is needed is that of the API.
         await _serve_tools(msgspec.structs.replace(config, allow_private_networks=True), stop, tools, listeners)
         served.set()
 
 
-async def _serve_demo_api(listener: socket.socket, until: anyio.Event, grace_seconds: float) -> None:
-    await connections.serve(DemoApp(), listener, until=until.wait, grace_seconds=grace_seconds)
+async def _serve_api(app: App, listener: socket.socket, until: anyio.Event, grace_seconds: float) -> None:
+    await connections.serve(app, listener, until=until.wait, grace_seconds=grace_seconds)
 
 
 @asynccontextmanager

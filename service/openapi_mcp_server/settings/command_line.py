@@ -15,17 +15,31 @@ import msgspec
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.table import SETTINGS, Setting, by_topic
 
-Command = Literal["serve", "demo", "inspect", "call", "help", "version"]
+Command = Literal["serve", "demo", "inspect", "call", "doctor", "diff", "mock", "completion", "help", "version"]
 
 COMMANDS: tuple[Command, ...] = get_args(Command)
-COMMAND_OPTIONS: Mapping[str, tuple[Command, bool, str]] = {
-    "--json": ("inspect", False, "the whole report as JSON"),
+COMMAND_OPTIONS: Mapping[str, tuple[str, bool, str]] = {
+    "--json": ("inspect doctor diff", False, "the whole report as JSON"),
+    "--document": ("doctor", False, "how fit a document is for agents, instead of a server"),
+    "--token-file": ("doctor", True, "file with the token that the server asks for"),
+    "--idle": ("doctor", True, "seconds for which a silent stream is watched [35]"),
+    "--origin": ("doctor", True, "origin of a web page that is to be allowed, as https://app.example.com"),
+    "--fail-on-breaking": ("diff", False, "exit code 1 where a change breaks what a model is used to"),
     "--tokens": ("inspect", False, "what the list of tools costs a model, tool by tool, and search mode beside it"),
-    "--server": ("call", True, "URL of a running server's MCP endpoint, instead of a document"),
+    "--server": ("call doctor", True, "URL of a running server's MCP endpoint, instead of a document"),
     "--output": ("call", True, "file for a picture or another binary answer"),
+    "--mock": ("serve", False, "calls are answered from the documents, as mock does it; no API is asked"),
+    "--seed": ("mock serve", True, "a whole number: which of the values that a schema allows are answered [0]"),
     "--api-only": ("demo", False, "only the demo API itself, without MCP"),
 }
-"""Options of one command: (command, takes a value, help)."""
+"""Options of some commands: (the commands, takes a value, help)."""
+OPERANDS: Mapping[str, str] = {
+    "inspect": "[TOOL]",
+    "call": "TOOL [argument …]",
+    "diff": "OLD NEW",
+    "completion": "bash|zsh|fish",
+}
+"""Commands that take something beside options."""
 
 USAGE = """\
 usage: openapi-mcp-server [serve] --spec-path FILE | --spec-url URL [option …]
@@ -38,6 +52,16 @@ usage: openapi-mcp-server [serve] --spec-path FILE | --spec-url URL [option …]
        openapi-mcp-server call TOOL … --spec-path FILE [option …]
             one call, on a running server or straight from a document;
             arguments are name=value, name:=JSON or name=@FILE
+       openapi-mcp-server doctor --server URL [--idle SECONDS] [--json]
+            what is wrong with a running server, and with what is in front of it
+       openapi-mcp-server doctor --document --spec-path FILE
+            what makes a document hard for agents, by what it costs
+       openapi-mcp-server diff OLD NEW [--fail-on-breaking] [option …]
+            what becomes of the tools when a document is replaced; files or URLs
+       openapi-mcp-server mock --spec-path FILE [option …]
+            the document served as the API that it describes
+       openapi-mcp-server completion bash|zsh|fish
+            a script for the shell: commands, options and their values by Tab
        openapi-mcp-server --help | --version
 """
 RULE = (
@@ -49,8 +73,6 @@ FAMILIES = {
     "OTEL_EXPORTER_OTLP_TRACES_": "Each of the eight above, for traces alone",
 }
 """Settings that are one line of ``--help``, by the beginning of their names."""
-_OPERANDS = {"call": 10_000, "inspect": 1}
-"""Words beside options that a command takes at most."""
 INDENT = 34
 """Columns for options in ``--help``."""
 
@@ -71,7 +93,8 @@ def parse(argv: Sequence[str]) -> tuple[Command, dict[str, Given], dict[str, str
 
 def usage(columns: int = 80) -> str:
     """The text of ``--help``, for a terminal of so many columns."""
-    parts = [("Of one command", [(name, f"{command}: {what}") for name, (command, _, what) in COMMAND_OPTIONS.items()])]
+    own = [(name, f"{commands.replace(' ', ', ')}: {what}") for name, (commands, _, what) in COMMAND_OPTIONS.items()]
+    parts = [("Of one command", own)]
     parts += [(topic, list(_rows(settings))) for topic, settings in by_topic()]
     width = max(80, min(columns, 120))
     lines = [USAGE, *textwrap.wrap(RULE, width)]
@@ -132,9 +155,9 @@ def _arguments(command: Command, args: Sequence[str]) -> tuple[dict[str, Given],
         if not arg.startswith("--"):
             operands.append(arg)
         elif flag in COMMAND_OPTIONS:
-            owner, takes_value, _ = COMMAND_OPTIONS[flag]
-            if owner != command:
-                raise ConfigError(flag, f"belongs to the command {owner}")
+            owners, takes_value, _ = COMMAND_OPTIONS[flag]
+            if command not in owners.split():
+                raise ConfigError(flag, f"belongs to the command {owners.replace(' ', ' or ')}")
             options[flag] = value if has_value or not takes_value else _next(flag, queue)
         elif flag.startswith("--no-") and (turned := by_flag.get("--" + flag[5:])) and turned.is_switch:
             flags[turned.name] = Given("false", flag)
@@ -144,9 +167,10 @@ def _arguments(command: Command, args: Sequence[str]) -> tuple[dict[str, Given],
             flags[setting.name] = Given(value if has_value else "true", flag)
         else:
             flags[setting.name] = Given(value if has_value else _next(flag, queue), flag)
-    if len(operands) > _OPERANDS.get(command, 0):
-        taken = "one tool" if command == "inspect" else "options only"
-        raise ConfigError(operands[-1], f"the command {command} takes {taken}")
+    if command == "inspect" and len(operands) > 1:
+        raise ConfigError(operands[1], "the command inspect takes one tool")
+    if operands and command not in OPERANDS:
+        raise ConfigError(operands[0], f"the command {command} takes options only")
     return flags, options, tuple(operands)
 
 

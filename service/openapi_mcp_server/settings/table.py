@@ -6,6 +6,7 @@ A reader turns text into a value and raises ValueError with what is wanted inste
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -40,6 +41,11 @@ class Setting(msgspec.Struct, frozen=True):
     @property
     def is_switch(self) -> bool:
         return self.read in {boolean, boolean_or_auto}
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that it may be, where these are listed."""
+        return self.read.choices if isinstance(self.read, Choice) else ()
 
     @property
     def config_field(self) -> str:
@@ -80,13 +86,19 @@ def boolean_or_auto(value: str) -> bool | None:
     return None if value.strip().lower() == "auto" else boolean(value)
 
 
-def one_of(*choices: str) -> Reader:
-    def read(value: str) -> str:
-        if value.strip().lower() not in choices:
-            raise ValueError(f"must be one of {', '.join(choices)}")
+class Choice(msgspec.Struct, frozen=True):
+    """Reads one of several words, in any case."""
+
+    choices: tuple[str, ...]
+
+    def __call__(self, value: str) -> Any:  # noqa: ANN401 - the words are a Literal to whoever asks
+        if value.strip().lower() not in self.choices:
+            raise ValueError(f"must be one of {', '.join(self.choices)}")
         return value.strip().lower()
 
-    return read
+
+def one_of(*choices: str) -> Choice:
+    return Choice(choices)
 
 
 def auth_kind(value: str) -> str:
@@ -141,6 +153,11 @@ def watchdog_seconds(value: str) -> float:
 def words(value: str) -> tuple[str, ...]:
     """Separated by commas; empty ones do not count."""
     return tuple(word.strip() for word in value.split(",") if word.strip())
+
+
+def folders(value: str) -> tuple[str, ...]:
+    """Separated by commas, or as PATH is."""
+    return words(value.replace(os.pathsep, ","))
 
 
 def tags(value: str) -> frozenset[str]:
@@ -388,9 +405,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ALLOW_PRIVATE_NETWORKS", boolean, "false", "Allow private and loopback addresses"),
     Setting(
         "ALLOWED_SPEC_DIRS",
-        words,
+        folders,
         "",
-        "Documents and files they refer to may be read from these folders only, separated by commas",
+        "Documents and files they refer to may be read from these folders only, separated by commas or colons",
     ),
     Setting(
         "SERVER_TRANSPORT",

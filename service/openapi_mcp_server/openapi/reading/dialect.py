@@ -28,12 +28,16 @@ _XML = (b'/xml"', b'+xml"')
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """A document under reading: its text, the members of its root, where its references lead, the notes on it."""
+    """A document under reading: its text, the members of its root, where its references lead, the notes on it.
+
+    ``exact_answers``: schemas of answers say all that the document says, and errors have them too.
+    """
 
     document: Document
     root: Mapping[str, msgspec.Raw]
     references: References
     notes: Notes
+    exact_answers: bool = False
 
     def at(self, name: str) -> Located:
         """A member of the root, there or not."""
@@ -91,26 +95,19 @@ class Dialect(Protocol[D]):
 
 def request_schemas(source: Source, home: str) -> Schemas:
     """The schemas of what is sent."""
-    json = source.document.json
-    family = Family(source.references, home) if b'"discriminator"' in json else None
-    keeps_xml = any(word in json for word in _XML)
-    return _schemas(source, home, RequestConversion, "readOnly", family, keeps_xml=keeps_xml)
+    return _schemas(source, home, RequestConversion, "readOnly")
 
 
 def response_schemas(source: Source, home: str) -> Schemas:
     """The schemas of what comes back."""
-    return _schemas(source, home, ResponseConversion, "writeOnly", None, keeps_xml=False)
+    return _schemas(source, home, RequestConversion if source.exact_answers else ResponseConversion, "writeOnly")
 
 
 def _schemas(
-    source: Source,
-    home: str,
-    conversion: type[Conversion],
-    hiding: Literal["readOnly", "writeOnly"],
-    family: Family | None,
-    *,
-    keeps_xml: bool,
+    source: Source, home: str, conversion: type[Conversion], hiding: Literal["readOnly", "writeOnly"]
 ) -> Schemas:
+    json, is_exact = source.document.json, conversion is RequestConversion
+    family = Family(source.references, home) if is_exact and b'"discriminator"' in json else None
     schemas = Schemas(source.references, lambda at: conversion(setting, at), home, source.notes, family)
     setting = Setting(
         dialect=source.document.dialect,
@@ -118,6 +115,6 @@ def _schemas(
         visibility=Visibility(source.references, hiding, source.document.json),
         notes=source.notes,
         patterns=Patterns(),
-        keeps_xml=keeps_xml,
+        keeps_xml=is_exact and any(word in json for word in _XML),
     )
     return schemas

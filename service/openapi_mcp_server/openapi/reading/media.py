@@ -106,10 +106,11 @@ class BodyReader:
 class ResponseReader:
     """Reads Response Objects; each place of the document once."""
 
-    def __init__(self, references: References, schemas: Schemas, notes: Notes) -> None:
+    def __init__(self, references: References, schemas: Schemas, notes: Notes, *, exact: bool = False) -> None:
         self._references = references
         self._schemas = schemas
         self._notes = notes
+        self._exact = exact
         self._known: dict[tuple[str, bool], Response] = {}
 
     def responses(self, declared: dict[str, msgspec.Raw], at: Located) -> tuple[Response, ...]:
@@ -137,7 +138,7 @@ class ResponseReader:
 
     def _media(self, at: Located, name: str, *, is_success: bool) -> MediaType:
         place = self._references.resolve(at).target
-        if not is_success:
+        if not is_success and not self._exact:
             return MediaType(pointer=place.pointer, name=name, schema=None)
         declared = read(_media_type, place)
         try:

@@ -30,7 +30,7 @@ class OpenApi3:
         self._notes = notes
         self._parameters = ParameterReader(references, self.request, notes)
         self._bodies = BodyReader(references, self.request, self._parameters, notes)
-        self._responses = ResponseReader(references, self.response, notes)
+        self._responses = ResponseReader(references, self.response, notes, exact=source.exact_answers)
 
     def declaration(self, at: Located) -> Parameter:
         return self._parameters.parameter(at)

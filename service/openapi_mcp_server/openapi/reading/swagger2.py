@@ -104,6 +104,7 @@ class Swagger2:
         self._consumes = _or_fault(source.at("consumes"))
         self._references = source.references
         self._notes = source.notes
+        self._exact = source.exact_answers
         self._known: dict[str, Parameter | Field] = {}
 
     def declaration(self, at: Located) -> Parameter | Field:
@@ -271,7 +272,9 @@ class Swagger2:
         declared = read(_response, place)
         media: tuple[MediaType, ...] = ()
         if is_there(declared.schema):
-            schema, default = self._answer(place.member(declared.schema, "schema")) if is_success else (None, _JSON)
+            schema, default = (
+                self._answer(place.member(declared.schema, "schema")) if is_success or self._exact else (None, _JSON)
+            )
             media = tuple(MediaType(pointer=place.pointer, name=name, schema=schema) for name in produced or (default,))
         return Response(
             pointer=place.pointer,

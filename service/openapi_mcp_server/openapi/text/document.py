@@ -12,7 +12,7 @@ from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.text import json_text, yaml
 from openapi_mcp_server.openapi.text.source import DocumentLimits, checked
 
-__all__ = ["Dialect", "Document", "DocumentLimits", "parse", "read"]
+__all__ = ["Dialect", "Document", "DocumentLimits", "is_json", "parse", "read"]
 
 Dialect = Literal["2.0", "3.0", "3.1", "3.2"]
 
@@ -70,7 +70,12 @@ def read(data: bytes, *, limits: DocumentLimits = DocumentLimits()) -> bytes:  #
     text = checked(data)
     if _MARKUP_START.match(text):
         raise SpecError("", "this is HTML or XML, not an OpenAPI document in JSON or YAML")
-    return json_text.compact(text, limits) if _JSON_START.match(text) else yaml.to_json(text, limits)
+    return json_text.compact(text, limits) if is_json(text) else yaml.to_json(text, limits)
+
+
+def is_json(text: bytes) -> bool:
+    """Whether it is to be read as JSON, by how it begins."""
+    return _JSON_START.match(text) is not None
 
 
 def _dialect(json: bytes) -> Dialect:

@@ -18,7 +18,11 @@ import msgspec
 
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.text.source import JSON_SEPARATORS, DocumentLimits, bound_values, place, too_deep
+from openapi_mcp_server.openapi.text.yaml.anchors import Value
 from openapi_mcp_server.openapi.text.yaml.blocks import Blocks
+from openapi_mcp_server.openapi.text.yaml.marks import Marks
+
+__all__ = ["Marks", "marked", "to_json"]
 
 _SEPARATORS = (b"\n", b",", b"[", b"{", b"- ")
 _PROLOGUE = re.compile(rb"(?>(?:[ \t]*(?:#[^\n]*)?\n|%[^\n]*\n)*)(?P<mark>---(?=[ \t\n]))?")
@@ -29,18 +33,30 @@ _EMPTY_DOCUMENTS = re.compile(rb"(?>(?:(?:---|\.\.\.)(?=\s)|#[^\n]*|\s)*)")
 
 def to_json(text: bytes, limits: DocumentLimits) -> bytes:
     """The JSON of the one YAML document in ``text`` (UTF-8, no byte order mark); raises SpecError with the place."""
+    text, value = _read(text, limits, None)
+    json = msgspec.json.encode(value)
+    bound_values(json, JSON_SEPARATORS, limits)  # once more: aliases add to them
+    return json
+
+
+def marked(text: bytes, limits: DocumentLimits) -> tuple[bytes, Marks]:
+    """The same reading for the sake of places: the text that the marks count in, and the marks. Raises SpecError."""
+    marks = Marks()
+    text, marks.root = _read(text, limits, marks)
+    return text, marks
+
+
+def _read(text: bytes, limits: DocumentLimits, marks: Marks | None) -> tuple[bytes, Value]:
     bound_values(text, _SEPARATORS, limits)
     text = _without_prologue(_with_line_feeds(text))
     try:
-        blocks = Blocks(text, limits)
+        blocks = Blocks(text, limits, marks)
         value = blocks.document()
     except RecursionError as error:  # called from deep within something else
         raise too_deep(limits) from error
     if not _EMPTY_DOCUMENTS.fullmatch(text, blocks.end):
         raise SpecError(place(text, blocks.end), "a second YAML document begins here; only one can be read")
-    json = msgspec.json.encode(value)
-    bound_values(json, JSON_SEPARATORS, limits)  # once more: aliases add to them
-    return json
+    return text, value
 
 
 def _with_line_feeds(text: bytes) -> bytes:

@@ -14,6 +14,7 @@ from openapi_mcp_server.openapi.text.source import DocumentLimits, duplicate_key
 from openapi_mcp_server.openapi.text.yaml.anchors import Anchors, Value
 from openapi_mcp_server.openapi.text.yaml.flow import NO_PROPERTIES, SCALAR_TAGS, Flow
 from openapi_mcp_server.openapi.text.yaml.lines import Lines
+from openapi_mcp_server.openapi.text.yaml.marks import Marks
 from openapi_mcp_server.openapi.text.yaml.scalars import Scalar, block_scalar, folded, resolve
 
 _TAB_INDENTS = "a tab cannot indent; use spaces"
@@ -53,11 +54,12 @@ _FIRST_TEXT = re.compile(rb"(?>(?:[ \t]*\n)*)( *)")
 class Blocks:
     """One reading of one document."""
 
-    def __init__(self, text: bytes, limits: DocumentLimits) -> None:
+    def __init__(self, text: bytes, limits: DocumentLimits, marks: Marks | None = None) -> None:
         self._text = text
+        self._marks = marks
         self._lines = Lines(text)
         self._anchors = Anchors(text, limits)
-        self._flow = Flow(text, self._anchors)
+        self._flow = Flow(text, self._anchors, marks)
         # What keys and short plain texts stand for: there are few, and each is said often.
         self._names: dict[bytes, str] = {}
         self._scalars: dict[bytes, Scalar] = {}
@@ -97,6 +99,8 @@ class Blocks:
         result: list[Value] = []
         while lines.column == column and lines.dashes:
             lines.take_dash()
+            if self._marks is not None:
+                self._marks.add(result, len(result), lines.start + lines.column)
             result.append(self._item(column, depth, column + 1))
         return result
 
@@ -107,7 +111,7 @@ class Blocks:
         return self._inline(parent, depth, dashes_from)
 
     def _mapping(self, depth: int) -> dict[str, Value]:
-        lines, names, inline = self._lines, self._names, self._inline
+        lines, names, inline, marks = self._lines, self._names, self._inline, self._marks
         column, start = lines.column, lines.start
         self._anchors.enter(depth, start)
         depth += 1
@@ -121,6 +125,8 @@ class Blocks:
                 key, read = self._new_key(column)
             if key in result:
                 raise lines.error(lines.start + column, duplicate_key(key))
+            if marks is not None:
+                marks.add(result, key, lines.start + column)
             result[key] = read(column, depth, column)
         return self._flow.merged(result, start) if merged else result
 

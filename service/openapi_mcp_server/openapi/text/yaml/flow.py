@@ -13,6 +13,7 @@ import msgspec
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.text.source import duplicate_key, place
 from openapi_mcp_server.openapi.text.yaml.anchors import Anchors, Value
+from openapi_mcp_server.openapi.text.yaml.marks import Marks
 from openapi_mcp_server.openapi.text.yaml.scalars import (
     Scalar,
     double_quoted,
@@ -55,8 +56,9 @@ NO_PROPERTIES = Properties()
 class Flow:
     """The values of one document that are not laid out by indentation. Offsets in, (value, offset after it) out."""
 
-    def __init__(self, text: bytes, anchors: Anchors) -> None:
+    def __init__(self, text: bytes, anchors: Anchors, marks: Marks | None = None) -> None:
         self._text = text
+        self._marks = marks
         self._anchors = anchors
 
     def properties(self, offset: int) -> tuple[Properties, int]:
@@ -168,6 +170,8 @@ class Flow:
         result: list[Value] = []
         at = self._skip(offset + 1)
         while self._text[at : at + 1] != b"]":
+            if self._marks is not None:
+                self._marks.add(result, len(result), at)
             value, end = self.value(at, depth + 1)
             end = self._skip(end)
             if self._text[end : end + 1] == b":":
@@ -193,6 +197,8 @@ class Flow:
             key, at = self._key(at)
             if key in result:
                 raise self._error(start, duplicate_key(key))
+            if self._marks is not None:
+                self._marks.add(result, key, start)
             merged = merged or self._text[start : start + 2] == b"<<"
             result[key], at = self._entry(at, depth + 1)
             at = self._separator(at, b"}", offset)

@@ -7,9 +7,8 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-import patterns
-import synthesis
-from levels import NoValueError
+from openapi_mcp_server.mock import patterns, synthesis
+from openapi_mcp_server.mock.levels import NoValueError
 
 TREE = {"type": "object", "properties": {"name": {"type": "string"}, "next": {"$ref": "#/$defs/Tree"}}}
 NEEDED = {"$ref": "#/$defs/Needed"}

@@ -12,12 +12,11 @@ from decimal import Decimal
 from itertools import chain, islice, product
 from typing import Any
 
-import jsonschema_rs
 import msgspec
 
-import levels
-import patterns
-from levels import NoValueError, Schema
+from openapi_mcp_server.mock import levels, patterns
+from openapi_mcp_server.mock.levels import NoValueError, Schema
+from openapi_mcp_server.openapi.json_schema import Validator, compiled
 
 decode = msgspec.json.Decoder(float_hook=Decimal).decode
 encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -64,15 +63,41 @@ def arguments(schema: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
     return _Search(schema.get("$defs", {}), whole=whole).arguments(schema)
 
 
+def value(schema: Schema, definitions: Mapping[str, Schema], *, seed: int = 0) -> Any:  # noqa: ANN401 - any JSON value
+    """A value for a schema, with everything that is optional where that can be had; another one for another seed.
+
+    Raises NoValueError.
+    """
+    reason = ""
+    for variant in dict.fromkeys((seed, 0)):  # not every schema has as many values
+        for whole in (True, False):
+            try:
+                made = _Search(definitions, whole=whole, variant=variant).value(schema)
+            except (NoValueError, EndlessError, RecursionError) as error:
+                reason = reason or str(error)
+                continue
+            if fits(schema, definitions, made):
+                return made
+    raise NoValueError(reason or "nothing that was tried fits")
+
+
+def fits(schema: Schema, definitions: Mapping[str, Schema], candidate: object) -> bool:
+    """Whether the schema admits a value."""
+    encoded = encode(schema)
+    if b'"$ref"' in encoded:
+        encoded = b'{"allOf":[' + encoded + b'],"$defs":' + encode(definitions) + b"}"
+    return validator(encoded).is_valid(candidate)
+
+
 class _Search:
-    def __init__(self, definitions: Mapping[str, Schema], *, whole: bool) -> None:
+    def __init__(self, definitions: Mapping[str, Schema], *, whole: bool, variant: int = 0) -> None:
         self._definitions = definitions
         self._whole = whole
         self._entered: Counter[str] = Counter()
         self._steps = 0
         self._lean = False  # only what is needed: within a definition that refers to itself
         self._is_file = False
-        self._variant = 0  # moves where values must differ
+        self._variant = variant  # moves where values must differ
 
     def arguments(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         made = {}
@@ -122,15 +147,9 @@ class _Search:
 
     def _checked(self, schema: Schema, candidates: Iterator[Any], *, always: bool) -> Any:  # noqa: ANN401 - any JSON value
         for candidate in candidates:
-            if not always or self._fits(schema, candidate):
+            if not always or fits(schema, self._definitions, candidate):
                 return candidate
         raise NoValueError("nothing that was tried fits")
-
-    def _fits(self, schema: Schema, value: object) -> bool:
-        encoded = encode(schema)
-        if b'"$ref"' in encoded:
-            encoded = b'{"allOf":[' + encoded + b'],"$defs":' + encode(self._definitions) + b"}"
-        return validator(encoded).is_valid(value)
 
     def _flattened(self, schema: Schema) -> tuple[dict[str, Any], list[list[Schema]], set[str]]:
         """A schema and all that it must also be as one level; the choices that are left; the definitions entered."""
@@ -161,7 +180,7 @@ class _Search:
         else:
             if "default" in level and not isinstance(level["default"], dict | list) and not self._variant:
                 default = level["default"]
-                if default not in (None, "") and self._fits(schema, default):
+                if default not in (None, "") and fits(schema, self._definitions, default):
                     yield default
             yield from self._by_type(level)
 
@@ -277,11 +296,9 @@ class _Search:
         raise NoValueError("no number found between the bounds")
 
 
-def validator(schema: bytes) -> jsonschema_rs.Draft202012Validator:
+def validator(schema: bytes) -> Validator:
     """Linear-time patterns, nothing fetched."""
-    return jsonschema_rs.Draft202012Validator(
-        schema.decode(), pattern_options=jsonschema_rs.RegexOptions(), offline=True, validate_formats=False
-    )
+    return compiled(schema.decode())
 
 
 def _different(texts: Iterable[str]) -> Iterator[str]:

@@ -5,8 +5,10 @@ Beside the keywords of JSON Schema it has ``patterns``, since a text may have to
 
 from __future__ import annotations
 
-import re
+from functools import lru_cache
 from typing import Any
+
+from openapi_mcp_server.openapi.json_schema import Validator, compiled
 
 Schema = dict[str, Any] | bool
 
@@ -71,8 +73,22 @@ def types(level: dict[str, Any]) -> list[str]:
 def property_of(level: dict[str, Any], name: str) -> Schema:
     """All that a level says of one property."""
     parts = [level["properties"][name]] if name in level.get("properties", {}) else []
-    parts += [part for pattern, part in level.get("patternProperties", {}).items() if re.search(pattern, name)]
+    parts += [part for pattern, part in level.get("patternProperties", {}).items() if _matches(pattern, name)]
     if not parts:
         rest: Schema = level.get("additionalProperties", True)
         return rest
     return parts[0] if len(parts) == 1 else {"allOf": parts}
+
+
+def _matches(pattern: str, name: str) -> bool:
+    """In linear time: a document may hold any expression."""
+    validator = _compiled(pattern)
+    return validator is not None and validator.is_valid(name)
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> Validator | None:
+    try:
+        return compiled({"pattern": pattern})
+    except ValueError:
+        return None

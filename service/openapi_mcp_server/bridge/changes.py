@@ -1,0 +1,136 @@
+"""Two catalogs compared: tools that came, went, were renamed or changed, and which of it breaks a model's habits.
+
+A model, a prompt or a saved workflow knows a tool by its name and arguments: a change breaks where a call that was
+right is refused afterwards, or does something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from openapi_mcp_server.bridge.model import Tool, ToolCatalog
+from openapi_mcp_server.bridge.narrowing import compare as compare_schemas
+from openapi_mcp_server.bridge.results.budget import BYTES_PER_TOKEN
+from openapi_mcp_server.bridge.schemas.edits import decode
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """``argument`` is empty for what concerns the whole tool."""
+
+    argument: str
+    what: str
+    breaks: bool
+
+
+class ToolChange(msgspec.Struct, frozen=True, kw_only=True):
+    """One tool that is in both, under ``name`` now; ``was`` is its older name where that is another."""
+
+    name: str
+    was: str
+    operation: str
+    tokens_before: int
+    tokens: int
+    changes: tuple[Change, ...]
+
+    @property
+    def breaks(self) -> bool:
+        return bool(self.was) or any(change.breaks for change in self.changes)
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool that is in one of the two only. ``reason``: why its operation in the newer document is no tool."""
+
+    name: str
+    operation: str
+    tokens: int
+    reason: str = ""
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    added: tuple[Listed, ...]
+    removed: tuple[Listed, ...]
+    renamed: tuple[ToolChange, ...]
+    changed: tuple[ToolChange, ...]
+    unchanged: int
+    tokens_before: int
+    tokens: int
+
+    @property
+    def breaking(self) -> int:
+        """Tools with which something breaks."""
+        return len(self.removed) + sum(each.breaks for each in (*self.renamed, *self.changed))
+
+
+def compare(old: ToolCatalog, new: ToolCatalog) -> Comparison:
+    """Tools are paired by name, then by method and path: those were renamed."""
+    same = [name for name in old.tools if name in new.tools]
+    gone = {_operation(tool): tool for name, tool in old.tools.items() if name not in new.tools}
+    came = {_operation(tool): tool for name, tool in new.tools.items() if name not in old.tools}
+    renamed = [_changed(gone[operation], came[operation]) for operation in gone if operation in came]
+    changed = [_changed(old.tools[name], new.tools[name]) for name in same]
+    reasons = {f"{each.operation.method} {each.operation.path}": each.operation.reason for each in new.skipped}
+    return Comparison(
+        added=tuple(_listed(tool, "") for key, tool in came.items() if key not in gone),
+        removed=tuple(_listed(tool, reasons.get(key, "")) for key, tool in gone.items() if key not in came),
+        renamed=tuple(renamed),
+        changed=tuple(each for each in changed if each.changes),
+        unchanged=sum(not each.changes for each in changed),
+        tokens_before=old.list_bytes // BYTES_PER_TOKEN,
+        tokens=new.list_bytes // BYTES_PER_TOKEN,
+    )
+
+
+def _changed(old: Tool, new: Tool) -> ToolChange:
+    return ToolChange(
+        name=new.name,
+        was="" if old.name == new.name else old.name,
+        operation=_operation(new),
+        tokens_before=_tokens(old),
+        tokens=_tokens(new),
+        changes=()
+        if bytes(old.entry) == bytes(new.entry) and _operation(old) == _operation(new)
+        else _changes(old, new),
+    )
+
+
+def _changes(old: Tool, new: Tool) -> tuple[Change, ...]:
+    if old.entry == new.entry and _operation(old) == _operation(new):
+        return ()
+    before, after = _entry(old), _entry(new)
+    changes = []
+    if (was := _operation(old)) != _operation(new):
+        breaks = old.is_safe and not new.is_safe  # a client that asks for no consent to read would not ask now
+        changes.append(Change(argument="", what=f"is {_operation(new)}, was {was}", breaks=breaks))
+    differences = compare_schemas(before["inputSchema"], after["inputSchema"])
+    changes += [Change(argument=each.place, what=each.what, breaks=each.breaks) for each in differences]
+    for key, what in (
+        ("outputSchema", "answers something else"),
+        ("description", "has another description"),
+        ("title", "has another title"),
+        ("annotations", "has other annotations"),
+    ):
+        if before.get(key) != after.get(key):
+            changes.append(Change(argument="", what=what, breaks=False))
+    if not differences and before["inputSchema"] != after["inputSchema"]:
+        changes.append(Change(argument="", what="has arguments that are described in other words", breaks=False))
+    return tuple(changes)
+
+
+def _entry(tool: Tool) -> Mapping[str, Any]:
+    entry: Mapping[str, Any] = decode(tool.entry)
+    return entry
+
+
+def _listed(tool: Tool, reason: str) -> Listed:
+    return Listed(name=tool.name, operation=_operation(tool), tokens=_tokens(tool), reason=reason)
+
+
+def _operation(tool: Tool) -> str:
+    return f"{tool.method} {tool.template}"
+
+
+def _tokens(tool: Tool) -> int:
+    return len(bytes(tool.entry)) // BYTES_PER_TOKEN

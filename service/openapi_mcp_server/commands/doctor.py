@@ -1,0 +1,100 @@
+"""``doctor``: is a running server sound, as its clients see it? Is a document fit for agents (``--document``)?"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import anyio
+import msgspec
+
+from openapi_mcp_server.bridge.fitness import Weakness, weaknesses
+from openapi_mcp_server.documents.loading import Documents, read_catalog
+from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.settings.config import Config
+
+LONGEST_IDLE_SECONDS = 3_600
+
+
+def run(config: Config) -> int:
+    """1 if something is found at a server; a document's weaknesses are advice."""
+    if "--document" in config.options:
+        return _document(config)
+    if "--server" not in config.options:
+        raise ConfigError("doctor", "of what? --server URL of a running server, or --document and a --spec-path")
+    return _server(config)
+
+
+def _document(config: Config) -> int:
+    found = anyio.run(_weaknesses, config, backend="trio")
+    if "--json" in config.options:
+        _write(found)
+        return 0
+    for each in found:
+        sys.stdout.write(f"{each.tokens:>8} tokens  {each.count:>5}  {each.problem}; {each.cure}\n")
+        sys.stdout.write("".join(f"{'':25}{place}\n" for place in each.places))
+    if not found:
+        sys.stdout.write("nothing to mend\n")
+    return 0
+
+
+async def _weaknesses(config: Config) -> list[Weakness]:
+    tools = await read_catalog(config, only_to_show=True)
+    described = [description for _, description in await Documents(config).described()]
+    return weaknesses(tools, described)
+
+
+def _server(config: Config) -> int:
+    url = config.options["--server"]
+    if not url.startswith(("http://", "https://")):
+        raise ConfigError("--server", f"{url!r} must start with http:// or https://")
+    try:
+        from openapi_mcp_server.commands.checkup import How, examined  # noqa: PLC0415 - httpx and the official client
+    except ModuleNotFoundError:
+        problem = "needs the official client: install openapi-mcp-service[client]; scripts/run has it"
+        raise ConfigError("doctor", problem) from None
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    how = How(
+        token=_token(config.options.get("--token-file")),
+        metrics=_metrics(config),
+        page=config.options.get("--origin", ""),
+        idle_seconds=_idle(config.options.get("--idle", "35")),
+    )
+    found, checked = anyio.run(examined, url, how, backend="trio")
+    if "--json" in config.options:
+        _write({"findings": found, "checked": checked})
+    else:
+        for each in found:
+            sys.stdout.write(f"{each.check}: {each.problem}; {each.cure}\n")
+        if not found:
+            sys.stdout.write(f"nothing to mend; looked at: {', '.join(checked)}\n")
+    return 1 if found else 0
+
+
+def _metrics(config: Config) -> str:
+    """The probe of the metrics port, where the settings say that there is one."""
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    return f"http://{host}:{config.prometheus_port}/livez" if config.prometheus else ""
+
+
+def _token(file: str | None) -> str:
+    if file is None:
+        return ""
+    try:
+        token = Path(file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError("--token-file", f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from None
+    if not token or not token.isascii() or not token.isprintable():
+        raise ConfigError("--token-file", f"{file} holds no token: one line of ASCII")
+    return token
+
+
+def _idle(text: str) -> float:
+    if not (text.isascii() and text.isdigit()) or len(text) > 4 or int(text) > LONGEST_IDLE_SECONDS:
+        raise ConfigError("--idle", f"{text[:20]!r} must be a whole number of seconds up to {LONGEST_IDLE_SECONDS}")
+    return float(text)
+
+
+def _write(found: object) -> None:
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
