@@ -322,3 +322,10 @@ def test_without_output_schemas_answers_are_text_and_nothing_is_noted() -> None:
     assert only.output is None
     assert "outputSchema" not in msgspec.json.decode(only.entry)
     assert made.apis[0].notes == ()
+
+
+def test_names_are_as_long_as_the_operator_says_and_stay_different() -> None:
+    operations = [operation(path=f"/{number}", operation_id=f"{'long' * 12}{number}") for number in range(3)]
+    made = build([source(*operations, operation(path="/short", operation_id="short"))], name_length=48)
+    assert [len(name) for name in made.tools] == [48, 48, 48, 5]
+    assert len(made.tools) == 4

@@ -78,24 +78,26 @@ class _Outcome(msgspec.Struct):
     filtered: int = 0
 
 
-def build(
+def build(  # noqa: PLR0913 - all by name
     sources: Sequence[ApiSource],
     limits: SchemaLimits = _DEFAULT_LIMITS,
     *,
     response_filter: bool = False,
     output_schemas: bool = True,
     result_bytes: int = 1,
+    name_length: int = names.NAME_LENGTH,
     only_to_show: bool = False,
 ) -> ToolCatalog:
     """The catalog of all documents, in their order; ``response_filter``: tools that answer JSON offer that argument;
-    ``output_schemas``: they say what they answer; ``result_bytes``: of an answer at most, 0 without a limit.
+    ``output_schemas``: they say what they answer; ``result_bytes``: of an answer at most, 0 without a limit;
+    ``name_length``: characters of a tool's name at most.
 
     Raises SpecError for a document whose base URL is unknown, unless nothing will be called (``only_to_show``: it is
     noted then); anything less costs only the operation it is in.
     """
     _require_different_names(sources)
     candidates = [_candidates(source) for source in sources]
-    tool_names = iter(_unique_names(sources, candidates))
+    tool_names = iter(_unique_names(sources, candidates, name_length))
     summaries, tools, skipped = [], {}, []
     for source, own in zip(sources, candidates, strict=True):
         key_place = security.key_place(source.auth, source.description.operations, source.description.security_schemes)
@@ -126,14 +128,15 @@ def _candidates(source: ApiSource) -> list[_Candidate]:
     return [_Candidate(operation, overrides.of(operation, source.overrides)) for operation in operations]
 
 
-def _unique_names(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_Candidate]]) -> list[str]:
+def _unique_names(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_Candidate]], length: int) -> list[str]:
     """Over every operation of every document, filtered and hidden ones too: a filter must not rename a tool."""
     return names.unique(
         [
             names.tool_name(each.operation, source.name if source.prefix else None, each.told.overrides.name)
             for source, own in zip(sources, candidates, strict=True)
             for each in own
-        ]
+        ],
+        length,
     )
 
 

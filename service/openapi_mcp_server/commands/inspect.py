@@ -79,7 +79,7 @@ def _costs(tools: ToolCatalog, config: Config) -> Iterator[str]:
     yield f"With TOOL_MODE={config.tool_mode} and TOOL_BUDGET_TOKENS={config.tool_budget_tokens} they are {way}."
     long = [tool.name for tool in listed if len(tool.name) > _PREFIXED_LENGTH]
     if long:
-        yield f"Names too long for clients that put mcp__SERVER__ before them: {_some(long)}"
+        yield f"Names too long for clients that put mcp__SERVER__ before them (TOOL_NAME_LENGTH=48): {_some(long)}"
 
 
 def report(tools: ToolCatalog) -> dict[str, Any]:

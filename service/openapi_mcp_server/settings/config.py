@@ -86,6 +86,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     response_filter: bool
     operation_prompts: bool | None  # None: by how many there are
     tools_page_size: int
+    tool_name_length: int
     tool_mode: Literal["auto", "all", "search"]
     tool_budget_tokens: int
     prometheus: bool

@@ -371,6 +371,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("STRICT_AUTH", boolean, "false", "Skip operations that the configured credentials do not meet"),
     Setting("TOOLS_PAGE_SIZE", integer(0, 10_000), "0", "Tools on a page of tools/list; 0: all on one"),
     Setting(
+        "TOOL_NAME_LENGTH",
+        integer(24, 64),
+        "64",
+        "Characters of a tool's name at most; 48 for clients that put a prefix before it",
+    ),
+    Setting(
         "TOOL_MODE",
         one_of("auto", "all", "search"),
         "auto",
