@@ -522,12 +522,13 @@ class Gateway:
             coerced, select = checked.coerced, _selection(tool, checked.values)
             values = {**checked.values, **tool.fixed} if tool.fixed else checked.values
             request = served.authorize(build(tool, values, checked.others), tool)
+            asked = {name: value for name, value in values.items() if type(value) is int}
             del checked, values  # large ones take many times the bytes of the request
             if request.body is not None and len(request.body) > SMALL_BYTES:
                 hold.take(len(request.body))
             answered = await self._exchange(entry.trace.sending(request, tool), entry, hold)
             answered, hidden = await self._redacted(answered)
-            rendered = await self._rendered(served, tool, answered, select)
+            rendered = await self._rendered(served, tool, answered, select, asked)
         except ServiceError as error:
             entry.error = type(error).__name__
             return from_error(_mended(error, tool, entry), tool)
@@ -544,11 +545,17 @@ class Gateway:
         return await run_sync(redaction.applied, answered, limiter=self._filtering)
 
     async def _rendered(
-        self, served: _Served, tool: Tool, answered: HttpResponse, select: Selection | None
+        self,
+        served: _Served,
+        tool: Tool,
+        answered: HttpResponse,
+        select: Selection | None,
+        asked: Mapping[str, object],
     ) -> ToolResult:
         """An answer that the model's filter may take long for has its turn in a thread, and waits for it as long as a
         call may take: others are served meanwhile."""
-        write = partial(render, tool, answered, served.validators, budget_bytes=self._serving.result_budget_bytes)
+        most = self._serving.result_budget_bytes
+        write = partial(render, tool, answered, served.validators, budget_bytes=most, asked=asked)
         if select is None:
             return write()
         if not select.is_heavy(len(answered.body)):

@@ -118,19 +118,30 @@ def test_half_a_picture_is_none(content_type: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "names",
+    ("names", "way"),
     [
-        ("page", "per_page"),
-        ("starting_after", "limit"),
-        ("$top", "$skip"),
-        ("page[size]",),
-        ("pageToken",),
-        ("offset",),
+        (("page", "per_page"), "per_page=499, page=2"),
+        (("starting_after", "limit"), "other values of starting_after, limit"),
+        (("$top", "$skip"), "$skip=499"),
+        (("page[size]",), "other values of page[size]"),
+        (("pageToken",), "other values of pageToken"),
+        (("continue", "limit"), "other values of continue, limit"),
+        (("offset",), "offset=499"),
     ],
 )
-def test_the_operations_own_paging_is_the_way_to_the_rest(names: tuple[str, ...]) -> None:
+def test_the_operations_own_paging_is_the_way_to_the_rest(names: tuple[str, ...], way: str) -> None:
     _, about = shown([1] * 900, operation=with_arguments("q", *names, "sort"))
-    assert about[-1] == f"For the rest, call again with other values of {', '.join(names)}."
+    assert about[-1] == f"For the rest, call again with {way}."
+
+
+@pytest.mark.parametrize("name", ["From", "size", "last4"])
+def test_what_only_looks_like_paging_is_none(name: str) -> None:
+    assert budget.paging_arguments(with_arguments(name)) == []
+
+
+def test_what_is_cut_within_a_row_is_not_the_rows() -> None:
+    _, about = shown([{"id": 1, "files": [1] * 900}], operation=with_arguments("offset"))
+    assert about[-1] == "For the rest, call again with other values of offset."
 
 
 def test_what_is_in_the_path_is_no_page() -> None:

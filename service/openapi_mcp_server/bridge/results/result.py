@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, assert_never
 
@@ -79,11 +79,12 @@ def render(
     *,
     select: Select | None = None,
     budget_bytes: int = 0,
+    asked: Mapping[str, object] = budget.NOTHING,
 ) -> ToolResult:
     """The result of a call that the API answered. ``validators`` None: answers are not checked (VALIDATE_OUTPUT).
 
     ``select`` is the model's filter. An answer over ``budget_bytes`` (0: none) is cut; its structure is the same cut
-    JSON, and is checked as it is sent.
+    JSON, and is checked as it is sent; ``asked`` are the call's arguments, as far as they are numbers.
     """
     if not 200 <= response.status < 300:
         return _error(failure.explain(tool, response))
@@ -91,7 +92,7 @@ def render(
         return _without_content(tool, response)
     body = content.read(response, content.resource_uri(tool.api, tool.name))
     whole = body if select is None else select(body)
-    body = budget.within(whole, tool, budget_bytes)
+    body = budget.within(whole, tool, budget_bytes, asked)
     about = _about(tool, response, body)
     structured, meta = _structured(tool, body, validators, "\n".join(about))
     if body is not whole or response.cut is not None:
