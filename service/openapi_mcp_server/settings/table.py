@@ -6,7 +6,6 @@ A reader turns text into a value and raises ValueError with what is wanted inste
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -40,7 +39,7 @@ class Setting(msgspec.Struct, frozen=True):
 
     @property
     def is_switch(self) -> bool:
-        return self.read in {boolean, boolean_or_auto}
+        return self.read in {boolean, switch_or_auto}
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -82,8 +81,18 @@ def boolean(value: str) -> bool:
 
 
 def boolean_or_auto(value: str) -> bool | None:
-    """None for ``auto``."""
-    return None if value.strip().lower() == "auto" else boolean(value)
+    """None leaves it to the server."""
+    if value.strip().lower() == "auto":
+        return None
+    try:
+        return boolean(value)
+    except ValueError:
+        raise ValueError("must be auto, true or false") from None
+
+
+def switch_or_auto(value: str) -> bool | None:
+    """The same, of a setting whose flag may stand alone."""
+    return boolean_or_auto(value)
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -156,8 +165,8 @@ def words(value: str) -> tuple[str, ...]:
 
 
 def folders(value: str) -> tuple[str, ...]:
-    """Separated by commas, or as PATH is."""
-    return words(value.replace(os.pathsep, ","))
+    """Separated by commas, or by colons as PATH is."""
+    return words(value.replace(":", ","))
 
 
 def tags(value: str) -> frozenset[str]:
@@ -402,7 +411,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "ENABLE_OPERATION_PROMPTS",
-        boolean_or_auto,
+        switch_or_auto,
         "auto",
         "Offer a prompt for each operation; auto: up to 20, beyond that three about the whole API; false: none",
         field="operation_prompts",
@@ -447,6 +456,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("SESSION_ADDRESS", task_address, None, "host:port where the other tasks reach this one's proxy; or ecs"),
     Setting("ECS_CONTAINER_METADATA_URI_V4", text, None, "Set by ECS: where SESSION_ADDRESS=ecs learns the address"),
+    Setting(
+        "WEB_PAGE",
+        boolean_or_auto,
+        "auto",
+        "The page at / for people: true, false, or auto: where only this machine reaches the server",
+    ),
     Setting(
         "TRUSTED_PROXIES",
         networks,
