@@ -26,6 +26,7 @@ from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.mcp.messages import ServerInfo
 from openapi_mcp_server.memory import Hold
 from openapi_mcp_server.mock import synthesis
+from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse
 
@@ -114,7 +115,7 @@ def _has_more_to_tell(tool: Tool) -> bool:
     return tool.body is not None and not all(is_simple(within.argument(name), within) for name in tool.input.names)
 
 
-def _unchanged(request: HttpRequest, _: Tool) -> HttpRequest:
+def _unchanged(request: HttpRequest, _: Tool, _beside: Carrier) -> HttpRequest:
     return request
 
 

@@ -15,7 +15,7 @@ import msgspec
 from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.model import ApiSummary, ToolCatalog
 from openapi_mcp_server.bridge.policy import Permit
-from openapi_mcp_server.bridge.report import report, tokens
+from openapi_mcp_server.bridge.report import credentials, report, tokens
 from openapi_mcp_server.bridge.results.budget import BYTES_PER_TOKEN
 from openapi_mcp_server.bridge.search import describing, hits, mode
 from openapi_mcp_server.bridge.search.names import BYTES_PER_TOKEN as SEEN_BYTES_PER_TOKEN
@@ -116,6 +116,7 @@ def lines(tools: ToolCatalog) -> Iterator[str]:
             operation = each.operation
             place = ", ".join(filter(None, (operation.place, operation.pointer)))
             yield f"  {operation.method} {operation.path}: {operation.reason} ({place})"
+    yield from _sent(tools)
     yield from _unmet(tools)
     for api in tools.apis:
         yield from _notes(api)
@@ -123,6 +124,22 @@ def lines(tools: ToolCatalog) -> Iterator[str]:
 
 def _where(api: ApiSummary) -> str:
     return ", to be served with API_BASE_URL set" if api.base == ANYWHERE else f" at {api.base}"
+
+
+def _sent(tools: ToolCatalog) -> Iterator[str]:
+    """Which credentials operations are sent with, where any are configured, and which operations are sent without."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for tool in tools.tools.values():
+        told = [
+            f"{each['kind']} ({', '.join(filter(None, (each['place'], each['setting'])))})"
+            for each in credentials(tools, tool)
+        ]
+        names.setdefault((tool.api, " and ".join(told)), []).append(tool.name)
+    if any(sent for _, sent in names):
+        yield ""
+        yield "CREDENTIALS SENT"
+        for (api, sent), tool_names in names.items():
+            yield f"  {api}: {sent or 'none'}: {_some(tool_names)}"
 
 
 def _unmet(tools: ToolCatalog) -> Iterator[str]:

@@ -70,7 +70,8 @@ RULE = (
     "in brackets. NAME_FILE names a file with the value. [x] is the default. docs/configuration.md has the whole table."
 )
 FAMILIES = {
-    "AUTH_COGNITO_": "Not available in this version",
+    "AUTH_OAUTH2_": "For oauth2; docs/credentials.md",
+    "AUTH_COGNITO_": "For cognito; docs/credentials.md",
     "OTEL_EXPORTER_OTLP_TRACES_": "Each of the eight above, for traces alone",
 }
 """Settings that are one line of ``--help``, by the beginning of their names."""

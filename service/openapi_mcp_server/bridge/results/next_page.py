@@ -39,7 +39,9 @@ def _names(tool: Tool) -> dict[str, str]:
     wires = {slot.argument: slot.name for slot in tool.slots if slot.location != "path"}
     if tool.body is not None:
         wires.update(tool.body.properties)
-    return {_PUNCTUATION.sub("", name.lower()): argument for argument, name in wires.items()}
+    return {
+        _PUNCTUATION.sub("", name.lower()): argument for argument, name in wires.items() if argument not in tool.fixed
+    }
 
 
 def _page(page: str, size: str, asked: Mapping[str, object], kept: int, total: int) -> str | None:
