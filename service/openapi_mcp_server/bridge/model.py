@@ -259,6 +259,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}  # that its document describes of answers: as written, by name in lower case
     title: str
     summary: str
+    deprecated: bool = False
+    seen_bytes: int = 0  # of its list entry, what clients show to a model: name, description, arguments
     fixed: Mapping[str, Any] = {}  # values of arguments that no model sees or chooses
     subject: Subject = Subject(api="", method="", path="")  # as the rules of `openapi_mcp_server.bridge.policy` see it
 
@@ -272,10 +274,12 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SkippedTool(msgspec.Struct, frozen=True, kw_only=True):
-    """An operation of one API that became no tool."""
+    """An operation of one API that became no tool. ``subject`` None: no caller is told of it, since it is hidden, or
+    too little of it could be read to know who may see it."""
 
     api: str
     operation: SkippedOperation
+    subject: Subject | None = None
 
 
 class ApiSummary(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ from anyio.to_thread import run_sync
 from openapi_mcp_server.bridge import catalog, overrides, security
 from openapi_mcp_server.bridge.catalog import ApiSource
 from openapi_mcp_server.bridge.model import BaseUrl, HttpRequest, Origin, SkippedTool, ToolCatalog, base_url
-from openapi_mcp_server.bridge.results.budget import BYTES_PER_TOKEN
+from openapi_mcp_server.bridge.search.names import seen_tokens
 from openapi_mcp_server.documents import policies, source
 from openapi_mcp_server.documents.other_files import Parts
 from openapi_mcp_server.documents.source import Visit
@@ -183,7 +183,14 @@ class Documents:
                 self._source(api, place, texts.pop(0), parts)
                 for api, place in zip(self._config.apis, self._places, strict=True)
             ]
-            tools = catalog.build(sources, response_filter=self._config.response_filter, only_to_show=only_to_show)
+            tools = catalog.build(
+                sources,
+                response_filter=self._config.response_filter,
+                output_schemas=self._config.validate_output,
+                name_length=self._config.tool_name_length,
+                result_bytes=self._config.result_budget_bytes,
+                only_to_show=only_to_show,
+            )
         if exact and tools.skipped:
             tools = msgspec.structs.replace(tools, skipped=_placed(tools.skipped, shown))
         if self._config.strict and not only_to_show:
@@ -368,10 +375,18 @@ def report(config: Config, tools: ToolCatalog) -> None:
     for each in tools.skipped:
         fields = {"api": each.api, "pointer": each.operation.pointer, "reason": each.operation.reason}
         logger.warning("operation skipped", extra=fields)
-    tokens = tools.list_bytes // BYTES_PER_TOKEN
-    if tokens > config.tool_budget_tokens:
-        problem = "the tool list is large for a model; choose operations with INCLUDE_TAGS or EXCLUDE_TAGS"
-        logger.warning(problem, extra={"tokens": tokens, "budget": config.tool_budget_tokens})
+    _report_size(config, seen_tokens(tools.tools.values()))
+
+
+def _report_size(config: Config, tokens: int) -> None:
+    """What a model pays for the list, where it is long."""
+    is_long = tokens > config.tool_budget_tokens
+    fields = {"tokens": tokens, "budget": config.tool_budget_tokens}
+    if config.tool_mode == "search" or (config.tool_mode == "auto" and is_long):
+        logger.info("operations are searched instead of listed", extra=fields)
+    elif is_long:
+        problem = "the tool list is large for a model; leave TOOL_MODE at auto, or choose operations with INCLUDE_TAGS"
+        logger.warning(problem, extra=fields)
 
 
 def _report_security(tools: ToolCatalog) -> None:

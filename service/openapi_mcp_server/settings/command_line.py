@@ -26,6 +26,7 @@ COMMAND_OPTIONS: Mapping[str, tuple[str, bool, str]] = {
     "--idle": ("doctor", True, "seconds for which a silent stream is watched [35]"),
     "--origin": ("doctor", True, "origin of a web page that is to be allowed, as https://app.example.com"),
     "--fail-on-breaking": ("diff", False, "exit code 1 where a change breaks what a model is used to"),
+    "--tokens": ("inspect", False, "what the list of tools costs a model, tool by tool, and search mode beside it"),
     "--server": ("call doctor", True, "URL of a running server's MCP endpoint, instead of a document"),
     "--output": ("call", True, "file for a picture or another binary answer"),
     "--mock": ("serve", False, "calls are answered from the documents, as mock does it; no API is asked"),
@@ -33,7 +34,12 @@ COMMAND_OPTIONS: Mapping[str, tuple[str, bool, str]] = {
     "--api-only": ("demo", False, "only the demo API itself, without MCP"),
 }
 """Options of some commands: (the commands, takes a value, help)."""
-OPERANDS: Mapping[str, str] = {"call": "TOOL [argument …]", "diff": "OLD NEW", "completion": "bash|zsh|fish"}
+OPERANDS: Mapping[str, str] = {
+    "inspect": "[TOOL]",
+    "call": "TOOL [argument …]",
+    "diff": "OLD NEW",
+    "completion": "bash|zsh|fish",
+}
 """Commands that take something beside options."""
 
 USAGE = """\
@@ -41,8 +47,8 @@ usage: openapi-mcp-server [serve] --spec-path FILE | --spec-url URL [option …]
             an API's operations as MCP tools; --api-url says where the API is
        openapi-mcp-server demo [option …]
             the bundled demo API
-       openapi-mcp-server inspect --spec-path FILE [option …]
-            what a document turns into
+       openapi-mcp-server inspect [TOOL] --spec-path FILE [option …]
+            what a document turns into; of one tool, what a model sees of it
        openapi-mcp-server call TOOL [argument …] --server URL
        openapi-mcp-server call TOOL … --spec-path FILE [option …]
             one call, on a running server or straight from a document;
@@ -168,6 +174,8 @@ def _arguments(command: Command, args: Sequence[str]) -> tuple[dict[str, Given],
             flags[setting.name] = Given(value if has_value else "true", flag)
         else:
             flags[setting.name] = Given(value if has_value else _next(flag, queue), flag)
+    if command == "inspect" and len(operands) > 1:
+        raise ConfigError(operands[1], "the command inspect takes one tool")
     if operands and command not in OPERANDS:
         raise ConfigError(operands[0], _stray(operands[0], command, [*by_flag, *COMMAND_OPTIONS]))
     return flags, options, tuple(operands)

@@ -97,8 +97,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     validate_output: bool
     result_budget_bytes: int
     response_filter: bool
-    operation_prompts: bool
+    operation_prompts: bool | None  # None: by how many there are
     tools_page_size: int
+    tool_name_length: int
+    tool_mode: Literal["auto", "all", "search"]
     tool_budget_tokens: int
     prometheus: bool
     prometheus_port: int
