@@ -174,11 +174,15 @@ def _arguments(command: Command, args: Sequence[str]) -> tuple[dict[str, Given],
             flags[setting.name] = Given(value if has_value else "true", flag)
         else:
             flags[setting.name] = Given(value if has_value else _next(flag, queue), flag)
+    _refuse_strays(command, operands, [*by_flag, *COMMAND_OPTIONS])
+    return flags, options, tuple(operands)
+
+
+def _refuse_strays(command: Command, operands: Sequence[str], known: Iterable[str]) -> None:
     if command == "inspect" and len(operands) > 1:
         raise ConfigError(operands[1], "the command inspect takes one tool")
     if operands and command not in OPERANDS:
-        raise ConfigError(operands[0], _stray(operands[0], command, [*by_flag, *COMMAND_OPTIONS]))
-    return flags, options, tuple(operands)
+        raise ConfigError(operands[0], _stray(operands[0], command, known))
 
 
 def _stray(operand: str, command: Command, known: Iterable[str]) -> str:
