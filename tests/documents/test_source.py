@@ -155,7 +155,8 @@ async def test_a_folder_that_becomes_a_link_while_it_is_read_leads_nowhere(tmp_p
     finally:
         stop.set()
         swapper.join()
-    assert found == {DOCUMENT + b"a"}
+    assert found <= {DOCUMENT + b"a"}  # on a busy machine it may be a link whenever it is looked at
+    assert await read_file(inside / "openapi.json", tmp_path / "specs") == DOCUMENT + b"a"
 
 
 @pytest.mark.parametrize(
