@@ -208,6 +208,14 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...] = ()
 
 
+class Withheld(msgspec.Struct, frozen=True):
+    """Arguments that an override fixes or hides: their names in the tool's schema, and on the wire by place (``query``,
+    ``cookie``, ``body``) without what is only spelling."""
+
+    arguments: frozenset[str]
+    names: frozenset[tuple[str, str]]
+
+
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
     """One operation compiled: its list entry is bytes, its request only has holes to fill.
 
@@ -237,6 +245,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     summary: str
     fixed: Mapping[str, Any] = {}  # values of arguments that no model sees or chooses
+    withheld: Withheld | None = None  # those, and the ones that are left out; None if there are none
     subject: Subject = Subject(api="", method="", path="")  # as the rules of `openapi_mcp_server.bridge.policy` see it
 
     @property
