@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,12 +37,41 @@ def test_what_is_no_selector_is_refused(text):
         selector(text)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/admin/users", "/adm%69n/users", "/%61dmin/users", "/adm%2569n/users", "/admin%2Fusers", "//admin/users",
+        "/admin//users", "/Admin/Users", "/ADMIN/users", "/admin;v=1/users", "/admin%3Bv=1/users", "/admin\\users",
+        "/admin%5Cusers", "/admin/users/",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("denied", ["/admin/*", "/admin/users", "GET /admin/*", "/ADM%49N/*", "GET"])
+def test_a_denied_path_is_denied_however_it_is_spelt(denied, path):
+    """Its server may take the spellings for one. What is allowed is compared as it is written."""
+    subject = Subject(api="a", method="GET", path=path, operation_id="x")
+    assert not Rule(deny=(selector(denied),)).permits(subject)
+    assert not Permit(granted=(Rule(), Rule(deny=(selector(denied),)))).admits(subject)
+    if path != "/admin/users" and denied == "/admin/users":
+        assert not Rule(allow=(selector(denied),)).permits(subject)
+
+
+def test_a_denied_method_is_denied_in_lower_case_too():
+    assert not Rule(deny=(selector("DELETE"),)).permits(Subject(api="a", method="delete", path="/x"))
+    assert not Rule(deny=(selector("DELETE /x"),)).permits(Subject(api="a", method="Delete", path="/x"))
+    assert not Rule(read_only=True).permits(Subject(api="a", method="get", path="/x"))
+
+
+@pytest.mark.parametrize("path", ["/administrators", "/pets/{id}", "/a/admin/users", "/", "/%" * 40])
+def test_other_paths_are_not_denied(path):
+    assert Rule(deny=(selector("/admin/*"),)).permits(Subject(api="a", method="GET", path=path))
+
+
 names = st.sampled_from(["getPet", "addPet", "getOrder", "x"])
 subjects = st.builds(
     Subject,
     api=st.sampled_from(["pets", "shop"]),
     method=st.sampled_from(["GET", "HEAD", "POST", "DELETE"]),
-    path=st.sampled_from(["/pets", "/pets/{id}", "/orders", "/"]),
+    path=st.sampled_from(["/pets", "/pets/{id}", "/orders", "/", "/Pets/%31", "//pets"]),
     operation_id=names | st.just(""),
     tags=st.lists(st.sampled_from(["a", "b"]), max_size=2).map(tuple),
     scopes=st.lists(st.sampled_from(["read", "write"]), max_size=2).map(tuple),
@@ -90,8 +121,14 @@ def _chosen(text, subject):
     return fits(text, subject.path if text[0] in "/*" else subject.operation_id)
 
 
+def _denied(text, subject):
+    """As `_chosen`, and for a path also in lower case, decoded and with single slashes."""
+    respelt = re.sub("/+", "/", unquote(subject.path).lower())
+    return _chosen(text, subject) or _chosen(text, msgspec.structs.replace(subject, path=respelt))
+
+
 def _allowed(written, subject):
-    if any(_chosen(text, subject) for text in written["deny"]):
+    if any(_denied(text, subject) for text in written["deny"]):
         return False
     if written["read_only"] and subject.method not in {"GET", "HEAD"}:
         return False
@@ -132,7 +169,7 @@ def test_a_permit_admits_what_a_plain_reading_of_the_policy_does(own, granted, d
     expected = (
         _allowed(own, subject)
         and any(_allowed(rule, subject) for rule in applying)
-        and not any(_chosen(text, subject) for rule in applying for text in rule["deny"])
+        and not any(_denied(text, subject) for rule in applying for text in rule["deny"])
         and set(subject.scopes) <= scopes
     )
     assert permit.admits(subject) is expected
