@@ -170,8 +170,8 @@ class Issuer:
     async def _get(self, url: str) -> bytes:
         from openapi_mcp_server.upstream import web  # noqa: PLC0415 - httpx, for those who have issuers
 
-        parts = urlsplit(url)
         try:
+            parts = urlsplit(url)
             origin = base_url(f"{parts.scheme}://{parts.netloc}").origin
         except ValueError as error:
             raise _Unusable(f"{url[:200]!r} {error}") from None
