@@ -15,7 +15,7 @@ from openapi_mcp_server.bridge.policy import Permit
 from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.connections import App, Receive, Scope, Send
 from openapi_mcp_server.server.cors import for_pages
-from openapi_mcp_server.server.posts import Refusal, refuse
+from openapi_mcp_server.server.posts import RETRY_AFTER, Refusal, refuse
 from openapi_mcp_server.server.principals.guard import METADATA_PATH
 from openapi_mcp_server.server.visitors import Visitors
 
@@ -45,11 +45,24 @@ class Readiness:
         return 200, {"status": "Healthy" if probe == "/ping" else self.state}
 
 
+class Starting:
+    """The endpoints while the documents are waited for."""
+
+    def __init__(self) -> None:
+        self._readiness = Readiness()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an application's
+        if scope["path"] in PROBES:
+            await answer(send, *self._readiness.told(scope["path"]), head=scope["method"] == "HEAD")
+        else:
+            await answer(send, 503, {"error": "the server is starting"}, RETRY_AFTER)
+
+
 class Health:
     """What ``/health`` says of the documents."""
 
     def __init__(self, catalog: ToolCatalog) -> None:
-        self._reloads: Callable[[], dict[str, Any]] = dict
+        self.reload: Callable[[], dict[str, Any]] = dict
         self.load(catalog)
 
     def load(self, catalog: ToolCatalog) -> None:
@@ -60,7 +73,7 @@ class Health:
 
     def follow_reloads(self, read: Callable[[], dict[str, Any]]) -> None:
         """``read``: what became of the last one."""
-        self._reloads = lambda: {"reload": read()}
+        self.reload = lambda: {"reload": read()}
 
     def told(self, permit: Permit) -> dict[str, Any]:
         """Everything to whoever may call everything; to others the APIs of which they may call something."""
@@ -69,7 +82,7 @@ class Health:
                 del self._by_permit[next(iter(self._by_permit))]
             self._by_permit[permit] = self._part(permit)
         part = self._by_permit[permit]
-        return self._described | self._reloads() if part is None else part
+        return self._described | self.reload() if part is None else part
 
     def _part(self, permit: Permit) -> dict[str, Any] | None:
         """None for everything."""
@@ -89,6 +102,7 @@ class WorkerApp:
     def __init__(
         self, mcp: App | None, health: Health, readiness: Readiness, visitors: Visitors, *, sse: App | None = None
     ) -> None:
+        self.page: App | None = None
         self._mcp = mcp
         self._sse = sse
         self._endpoints = " and ".join(path for path, app in (("/mcp", mcp), ("/sse", sse)) if app)
@@ -108,6 +122,8 @@ class WorkerApp:
             return self._sse(scope, receive, send)
         if path == "/health":
             return self._tell_health(scope, send)
+        if self.page and (path == "/" or path.startswith("/page/")):
+            return self.page(scope, receive, send)
         if path.startswith(METADATA_PATH) and self._visitors.guard is not None:
             return self._metadata(scope, receive, send)
         return self._tell(scope, send)
@@ -119,7 +135,7 @@ class WorkerApp:
         except Refusal as refusal:
             await refuse(send, refusal)
         else:
-            await self._answer_get(scope, send, 200, self._told(entrant.principal.permit))
+            await self._answer_get(scope, send, 200, self.told() | self._health.told(entrant.principal.permit))
 
     async def _tell_metadata(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an application's
         """Where clients get a token (RFC 9728); whoever asks has none yet."""
@@ -152,12 +168,12 @@ class WorkerApp:
         else:
             await answer_other_method(send, scope["path"])
 
-    def _told(self, permit: Permit) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
+        """How the process is, without the documents."""
         return {
             "status": self._readiness.state,
             "version": __version__,
             "uptime_seconds": round(time.monotonic() - self._began, 1),
-            **self._health.told(permit),
         }
 
 
