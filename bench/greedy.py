@@ -26,6 +26,10 @@ from measured import answered, beside, request, resident_mib, serving
 GREEDY, OTHERS = "greedy-0123456789abcdef", [f"other-{number}-0123456789abcdef" for number in range(4)]
 RATE, CALLS, SESSIONS, TIMES = 20, 4, 10, 20
 SLOW_SECONDS = 0.5
+BUDGET_BYTES = 128 * 1024 * 1024
+"""Of which one may fill half."""
+SETTLE_SECONDS = 1.0
+"""For what was taken to be given back."""
 OTHERS_RATE = 40.0
 """Calls of the others a second, all of them together."""
 DOCUMENT = {
@@ -83,8 +87,8 @@ async def exchange(port: int, data: bytes, taken: Taken, hold_seconds: float = 0
             taken[begun[9:12].decode() or "closed"] += 1
             if begun.startswith(b"HTTP/1.1 200"):
                 await trio.sleep(hold_seconds)
-    except OSError:
-        taken["closed"] += 1
+    except (OSError, trio.BrokenResourceError):
+        taken["closed"] += 1  # an answer that came before all was sent is lost with the connection
 
 
 def call(tool: str) -> bytes:
@@ -141,9 +145,9 @@ async def slow_bodies(port: int, taken: Taken, seconds: float) -> None:
 
 
 async def memory(port: int, taken: Taken, seconds: float) -> None:
-    """Messages of 4 MB that never get their last byte: 20 times the half of the budget that one may fill."""
+    """Messages of 4 MB that never get their last byte: 20 times the half of the budget."""
     begun = head("POST /mcp", "Content-Type: application/json", "Content-Length: 4000000") + b" " * 3_900_000
-    await paced(seconds, TIMES * 32 / 4 / seconds, partial(exchange, port, begun, taken))
+    await paced(seconds, TIMES * 64 / 4 / seconds, partial(exchange, port, begun, taken))
 
 
 async def strangers(port: int, taken: Taken, seconds: float) -> None:
@@ -226,12 +230,11 @@ async def measure(port: int, pid: int, process: trio.Process, options: argparse.
     for name, take in RESOURCES.items():
         if options.only and name not in options.only:
             continue
-        seen = Seen()
+        seen, warm = Seen(), 0.0
         for turn in range(options.turns + 1):  # the first warms up
             await drained()
             await trio.sleep(options.seconds)
             alone = await drained()
-            before = resident_mib(pid)
             with trio.move_on_after(options.seconds + 1):
                 await take(port, Counter() if turn == 0 else seen.taken, options.seconds)
             near = await drained()
@@ -239,7 +242,11 @@ async def measure(port: int, pid: int, process: trio.Process, options: argparse.
             if turn:
                 seen.alone += alone
                 seen.beside += near
-                seen.grown_mib += resident_mib(pid) - before
+            else:
+                await trio.sleep(SETTLE_SECONDS)
+                warm = resident_mib(pid)
+        await trio.sleep(SETTLE_SECONDS)
+        seen.grown_mib = resident_mib(pid) - warm
         print(seen.row(name), flush=True)
 
 
@@ -261,6 +268,7 @@ def run(options: argparse.Namespace) -> None:
             "--spec-path", str(document), "--api-url", f"http://127.0.0.1:{upstream}", "--allow-private-networks",
             "--inbound-auth", "token", "--inbound-tokens", msgspec.json.encode(tokens).decode(),
             "--call-limit", str(CALLS), "--session-limit", str(SESSIONS), "--audit", "none",
+            "--memory-budget-bytes", str(BUDGET_BYTES),
         )  # fmt: skip
         with serving(Path(folder, "log"), *argv) as (port, server):
             trio.run(beside_others, port, server.pid, options)
