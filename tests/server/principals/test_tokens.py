@@ -6,14 +6,20 @@ import base64
 import hashlib
 import http.client
 import re
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 import pytest
+import trio
 
 from asked import call, fetch, message
 from held import HeldApi
+from openapi_mcp_server.bridge.policy import OPEN
+from openapi_mcp_server.server.principals.guard import CannotVerify, InvalidToken
+from openapi_mcp_server.server.principals.static_tokens import WAITING, StaticTokens
+from openapi_mcp_server.settings.inbound import Scrypt, StaticToken
 from processes import run, started
 
 ALICE, BOB, CAROL = "alice-0123456789abcdef", "bob-0123456789abcdef", "carol-0123456789abcdef"
@@ -311,3 +317,29 @@ def test_health_names_to_each_the_apis_of_which_it_may_call_something(spec, tmp_
     assert [api["name"] for api in everything["apis"]] == ["pets", "hiddenshop"]
     assert (part["tools"], [(api["name"], api["tools"]) for api in part["apis"]]) == (2, [("pets", 2)])
     assert b"idden" not in told[1]
+
+
+def test_strangers_tokens_are_tried_on_slow_hashes_for_a_quarter_of_the_time():
+    """A stranger can send as many as he likes; each costs 50 ms of CPU, and thrice as long nobody is tried."""
+    tried = []
+    began = time.process_time()
+
+    async def main():
+        slow = Scrypt(16384, 8, 1, SALT, SLOW)
+        verify = StaticTokens([StaticToken(name="carol", scrypt=slow)], OPEN)
+
+        async def stranger(number):
+            try:
+                await verify(b"stranger-%d" % number)
+            except (InvalidToken, CannotVerify) as error:
+                tried.append(type(error))
+
+        with trio.move_on_after(1):
+            async with trio.open_nursery() as nursery:
+                for number in range(100):
+                    nursery.start_soon(stranger, number)
+        assert (await verify(CAROL.encode())).name == "carol"
+
+    trio.run(main)
+    assert tried.count(CannotVerify) == 100 - WAITING
+    assert time.process_time() - began < 0.7
