@@ -14,8 +14,8 @@ from openapi_mcp_server.bridge.arguments.undeclared import key
 from openapi_mcp_server.bridge.model import Withheld
 from openapi_mcp_server.errors import ArgumentError
 
-_SEPARATORS = {"query": re.compile("[&;]"), "querystring": re.compile("[&;]"), "cookie": re.compile("; *")}
-_PART = re.compile(rb'content-disposition: *form-data[^\r\n]*?\bname="([^"\r\n]*)"', re.IGNORECASE)
+_SEPARATORS = {"query": "&", "querystring": "&", "cookie": ";"}
+_PART = re.compile(rb'^content-disposition: *form-data[^\r\n]*?\bname="([^"\r\n]*)"', re.IGNORECASE | re.MULTILINE)
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -25,8 +25,8 @@ def require_unsaid(withheld: Withheld, location: str, text: str) -> None:
     if separator is None:
         return
     place = "query" if location == "querystring" else location
-    for piece in separator.split(text):
-        _require(withheld, place, unquote_plus(piece.partition("=")[0]))
+    for piece in text.replace(";", separator).split(separator):  # some servers take both in a query
+        _require(withheld, place, unquote_plus(piece.partition("=")[0]).strip())
 
 
 def require_no_field(withheld: Withheld, media_type: str, body: bytes) -> None:
