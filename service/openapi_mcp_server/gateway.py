@@ -13,22 +13,23 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property, lru_cache, partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import anyio
 import msgspec
 from anyio.to_thread import run_sync
 
-from openapi_mcp_server.bridge import prompts
+from openapi_mcp_server.bridge import guide, prompts
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.media.content import resource_uri
-from openapi_mcp_server.bridge.model import RESPONSE_FILTER, HttpRequest, HttpResponse, Tool, ToolCatalog
+from openapi_mcp_server.bridge.model import RESPONSE_FILTER, ApiSummary, HttpRequest, HttpResponse, Tool, ToolCatalog
 from openapi_mcp_server.bridge.names import nearest
 from openapi_mcp_server.bridge.policy import ANYBODY, Permit
 from openapi_mcp_server.bridge.request import build
 from openapi_mcp_server.bridge.results import budget
 from openapi_mcp_server.bridge.results.redaction import REDACTED, Redaction
 from openapi_mcp_server.bridge.results.result import MISMATCH, TRUNCATED, OutputValidators, from_error, render
+from openapi_mcp_server.bridge.search.names import DESCRIBE, NAMES, SEARCH, seen_tokens
 from openapi_mcp_server.errors import ArgumentError, NoRoom, Refused, ServiceError, Timeout, UpstreamError
 from openapi_mcp_server.mcp import answers
 from openapi_mcp_server.mcp.inbound import SHOWN_CHARACTERS, Batch, Call, Rejection
@@ -38,6 +39,7 @@ from openapi_mcp_server.mcp.messages import (
     Pieces,
     RequestId,
     ServerInfo,
+    TextContent,
     ToolResult,
     error_response,
     own_size,
@@ -55,6 +57,8 @@ from openapi_mcp_server.observe.trace import NO_CARRIER, Begin, Carrier, Trace, 
 
 if TYPE_CHECKING:
     from openapi_mcp_server.bridge.results.response_filter import Selection
+    from openapi_mcp_server.bridge.search.index import Index
+    from openapi_mcp_server.bridge.search.mode import Offer
 
 PROGRESS_AFTER_SECONDS = 2
 """Silence that a person begins to notice; most calls are over by then and cost nothing."""
@@ -111,10 +115,12 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     server: ServerInfo
     call_seconds: float
     page_size: int = 0
-    prompts: bool = True
+    prompts: bool | None = True  # for each operation; None: if they are few, else for the whole API
     validate_output: bool = True
     result_budget_bytes: int = 0
     memory: Budget = UNBOUNDED
+    mode: Literal["all", "search", "auto"] = "all"
+    list_tokens: int = 0  # with `auto`, tools whose list costs a model more are searched
     anybody: Permit = Permit()  # of callers whom nobody has asked who they are
     private: bool = False  # whether lists depend on who asks
     redaction: Redaction | None = None
@@ -124,73 +130,57 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
 class _View:
     """The tools that one class of principals may call, and everything that is told of them, made when it is asked."""
 
-    def __init__(self, tools: Mapping[str, Tool], offered: Mapping[str, Tool], serving: Serving) -> None:
+    def __init__(
+        self,
+        tools: Mapping[str, Tool],
+        offered: Mapping[str, Tool],
+        apis: tuple[ApiSummary, ...],
+        has_guide: bool,  # noqa: FBT001 - whether prompts for the whole API are offered
+        offer: Offer | None,
+        made: Callable[[], answers.StaticAnswers],
+    ) -> None:
         self.tools = tools
         self.prompts = offered
-        self._serving = serving
+        self.apis = apis
+        self.has_guide = has_guide
+        self.offer = offer  # where the tools are searched instead of listed
+        self._made = made
 
     @cached_property
     def static(self) -> answers.StaticAnswers:
         """45 ms for 2,000 tools."""
-        return answers.render(
-            server=self._serving.server,
-            tools=[tool.entry for tool in self.tools.values()],
-            prompts=[prompts.entry(name, tool) for name, tool in self.prompts.items()],
-            page_size=self._serving.page_size,
-            changing=[kind.removesuffix("ListChanged") for kind in changing(self._serving)],
-            private=self._serving.private,
-        )
+        return self._made()
 
 
-class _Served:
-    """A catalog and all that is made of it; replaced whole. Lists are made for each class when it first asks, and kept
-    for those that asked last. ``asked``: all classes that did, as many as are remembered."""
+class _Indexing:
+    """The index of a catalog's operations, made once, in a thread, for whoever asks first."""
 
-    def __init__(self, catalog: ToolCatalog, authorize: Authorize, serving: Serving) -> None:
-        self.catalog = catalog
-        self.authorize = authorize
-        self.validators = OutputValidators() if serving.validate_output else None
-        self.asked: dict[Permit, None] = {}
-        self._serving = serving
-        self._by_permit: dict[Permit, _View] = {}
-        self._by_tools: dict[tuple[str, ...], _View] = {}
-        self._admits = lru_cache(maxsize=DECISIONS)(partial(_decided, catalog))  # and no cycle
-        if not serving.private:
-            self.view(serving.anybody)
+    def __init__(self, catalog: ToolCatalog, limiter: anyio.CapacityLimiter) -> None:
+        self._catalog = catalog
+        self._limiter = limiter
+        self._lock = anyio.Lock()
+        self._index: Index | None = None
 
-    def tool(self, name: str, permit: Permit) -> Tool | None:
-        """None for what is not there for this class."""
-        tool = self.catalog.tools.get(name)
-        return tool if tool is not None and self._admits(permit, name) else None
+    async def get(self) -> Index:
+        from openapi_mcp_server.bridge.search import index  # noqa: PLC0415 - its tables take 20 ms
 
-    def view(self, permit: Permit) -> _View:
-        view = self._by_permit.pop(permit, None)
-        if view is None:
-            view = self._made(permit)
-        self._by_permit[permit] = view  # the last to have asked
-        return view
+        async with self._lock:
+            if self._index is None:
+                self._index = await run_sync(index.build, self._catalog, abandon_on_cancel=True, limiter=self._limiter)
+            return self._index
 
-    def _made(self, permit: Permit) -> _View:
-        """Classes that may call the same tools share a view; an issuer's scopes may make many classes."""
-        tools = {name: tool for name, tool in self.catalog.tools.items() if permit.admits(tool.subject)}
-        view = self._by_tools.get(tuple(tools))
-        if view is None:
-            self._make_room()
-            offered = prompts.named([*tools.values()]) if self._serving.prompts else {}
-            view = self._by_tools[tuple(tools)] = _View(tools, offered, self._serving)
-        _make_room(self._by_permit, CLASSES)
-        _make_room(self.asked, CLASSES)
-        self.asked[permit] = None
-        return view
 
-    def _make_room(self) -> None:
-        """For one more view, which is kept nowhere else: the one of who asked longest ago goes."""
-        if len(self._by_tools) < VIEWS:
-            return
-        in_use = [*dict.fromkeys(map(id, reversed(self._by_permit.values())))]
-        kept = frozenset(in_use[: VIEWS - 1])
-        self._by_permit = {permit: view for permit, view in self._by_permit.items() if id(view) in kept}
-        self._by_tools = {tools: view for tools, view in self._by_tools.items() if id(view) in kept}
+class _Served(msgspec.Struct, frozen=True, kw_only=True):
+    """A catalog and all that is made of it; replaced whole. ``views`` are made for each class when it first asks."""
+
+    catalog: ToolCatalog
+    authorize: Authorize
+    validators: OutputValidators | None
+    views: dict[Permit, _View]
+    by_tools: dict[tuple[str, ...], _View]
+    asked: dict[Permit, None]  # all classes that asked, as many as are remembered
+    admits: Callable[[Permit, str], bool]
+    index: _Indexing
 
 
 class Gateway:
@@ -216,18 +206,29 @@ class Gateway:
         self._observe = observe
         self._trace = trace
         self.in_flight = 0
-        self._changing = changing(serving)
+        self._changing = tuple(kind for kind in CHANGES if serving.prompts is not False or kind != "promptsListChanged")
         self._tellers: list[Callable[[], object]] = []
         self._waiting: set[anyio.CancelScope] = set()
         self._has_given_up = False
         self._filtering = anyio.CapacityLimiter(1)  # two would share one interpreter's lock
-        self._served = _Served(catalog, authorize, serving)
+        self._indexing = anyio.CapacityLimiter(1)
+        self._replaced = anyio.Event()
+        self._served = self._made(catalog, authorize)
 
     def replace(self, catalog: ToolCatalog, authorize: Authorize) -> None:
         """From now on; calls in flight end as they began. Clients are told if their lists are different now."""
-        before, self._served = self._served, _Served(catalog, authorize, self._serving)
+        before, self._served = self._served, self._made(catalog, authorize)
+        self._replaced.set()
         if _has_changed(before.catalog, catalog, before.asked):
             self.lists_changed()
+
+    async def index_ahead(self) -> None:
+        """Makes what the first search would wait for, now and after each reload. Runs until it is cancelled."""
+        while True:
+            self._replaced = anyio.Event()
+            if self._is_searched(self._served.catalog.tools):
+                await self._served.index.get()
+            await self._replaced.wait()
 
     def tell_changes(self, teller: Callable[[], object]) -> None:
         """``teller`` is called whenever the lists have changed; each transport has one, and tells its clients."""
@@ -261,8 +262,9 @@ class Gateway:
         if call.method in {"tools/call", LISTEN}:
             return None
         with self._observed(call, transport, beside) as entry:
-            view = self._served.view(self._permit(beside))
-            entry.settle(self._static(call, transport, view) or self._prompt(call, view))
+            view = self._view(self._permit(beside))
+            told = self._resource(call, entry, view) or self._completion(call, view)
+            entry.settle(told or self._static(call, transport, view) or self._prompt(call, entry, view))
         _settle(hold, call, entry.answer)
         return entry.answer
 
@@ -348,17 +350,143 @@ class Gateway:
             self._observe(record)
             entry.trace.end(record)
 
+    def _made(self, catalog: ToolCatalog, authorize: Authorize) -> _Served:
+        validators = OutputValidators() if self._serving.validate_output else None
+        served = _Served(
+            catalog=catalog,
+            authorize=authorize,
+            validators=validators,
+            views={},
+            by_tools={},
+            asked={},
+            admits=lru_cache(maxsize=DECISIONS)(partial(_decided, catalog)),
+            index=_Indexing(catalog, self._indexing),
+        )
+        if not self._serving.private:
+            self._add_view(served, self._serving.anybody)
+        return served
+
+    def _view(self, permit: Permit) -> _View:
+        views = self._served.views
+        view = views.pop(permit, None)
+        if view is None:
+            return self._add_view(self._served, permit)
+        views[permit] = view  # the last to have asked
+        return view
+
+    def _add_view(self, served: _Served, permit: Permit) -> _View:
+        """Classes that may call the same tools share one view; an issuer's scopes may make many classes."""
+        tools = {name: tool for name, tool in served.catalog.tools.items() if permit.admits(tool.subject)}
+        view = served.by_tools.get(tuple(tools))
+        if view is None:
+            _make_room_for_view(served)
+            view = served.by_tools[tuple(tools)] = self._viewed(served.catalog, tools)
+        _make_room(served.views, CLASSES)
+        _make_room(served.asked, CLASSES)
+        served.views[permit] = view
+        served.asked[permit] = None
+        return view
+
+    def _is_searched(self, tools: Mapping[str, Tool]) -> bool:
+        if self._serving.mode == "auto":
+            return seen_tokens(tools.values()) > self._serving.list_tokens
+        return self._serving.mode == "search"
+
+    def _viewed(self, catalog: ToolCatalog, tools: Mapping[str, Tool]) -> _View:
+        has_guide = self._serving.prompts is None and len(tools) > guide.FEW_TOOLS
+        has_own = self._serving.prompts is not False and not has_guide
+        offered = prompts.named([*tools.values()]) if has_own else {}
+        apis = tuple(api for api in catalog.apis if any(tool.api == api.name for tool in tools.values()))
+        offer, listed = None, [tool.entry for tool in tools.values()]
+        if self._is_searched(tools):
+            from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - its tables take 20 ms
+
+            offer = mode.offer(tools)
+            titles = {api.name: api.title for api in catalog.apis}
+            listed = mode.entries(offer, titles, self._serving.result_budget_bytes)
+
+        def made() -> answers.StaticAnswers:
+            entries = [*guide.ENTRIES] if has_guide else [prompts.entry(name, tool) for name, tool in offered.items()]
+            return answers.render(
+                server=self._serving.server,
+                tools=listed,
+                prompts=entries,
+                resources=guide.resources(apis),
+                templates=guide.templates(apis),
+                page_size=self._serving.page_size,
+                changing=[kind.removesuffix("ListChanged") for kind in self._changing],
+                private=self._serving.private,
+            )
+
+        return _View(tools, offered, apis, has_guide, offer, made)
+
     def _permit(self, beside: Carrier) -> Permit:
         return beside.principal.permit if beside.principal is not ANYBODY else self._serving.anybody
 
     def _static(self, call: Call, transport: Transport, view: _View) -> Pieces | Rejection | None:
         return view.static.to(call, lasting=transport != "http", in_events=transport == "sse")
 
-    def _prompt(self, call: Call, view: _View) -> Pieces | Rejection:
+    def _resource(self, call: Call, entry: _Entry, view: _View) -> Pieces | None:
+        """None for what is no resource of ours, which is refused like any other that is not there."""
+        place = guide.place(call.name) if call.method == "resources/read" else None
+        if place is None or place.api not in {api.name for api in view.apis}:
+            return None
+        try:
+            text = self._explained(place.operation, entry, view) if place.operation else self._overview(view, place.api)
+        except ArgumentError:
+            return None
+        kind = "text/plain" if place.operation else "text/markdown"
+        read = answers.contents(call.name, kind, text, self._identity(call), private=self._serving.private)
+        return response(call.id, read)
+
+    def _completion(self, call: Call, view: _View) -> Pieces | None:
+        """None where nothing is known of the argument."""
+        if call.method != "completion/complete":
+            return None
+        try:
+            asked = msgspec.json.decode(call.arguments or b"{}", type=guide.Completing)
+        except msgspec.DecodeError:
+            return None
+        values = guide.completions(asked, view.tools, view.prompts)
+        return response(call.id, answers.completion(values, guide.VALUES, self._identity(call))) if values else None
+
+    def _overview(self, view: _View, api: str = "") -> str:
+        from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - its tables take 20 ms
+
+        offer = view.offer or mode.offer(view.tools)
+        apis = [each for each in view.apis if not api or each.name == api]
+        return guide.overview(apis, view.tools, {each.name: mode.areas(offer, each.name) for each in apis})
+
+    def _explained(self, name: str, entry: _Entry, view: _View) -> str:
+        """Raises ArgumentError for an operation that the caller does not have."""
+        from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - its tables take 20 ms
+
+        offer = view.offer or mode.offer(view.tools)
+        entry.denied = _denied(self._served, offer, name)
+        return mode.describe(offer, self._served.catalog, entry.permit, mode.Describe(name))
+
+    def _guided(self, call: Call, entry: _Entry, view: _View) -> Pieces | Rejection:
+        """One of the prompts for the whole API."""
+        try:
+            wanted = guide.wanted(call.name, guide.given(call.arguments))
+            match call.name:
+                case guide.OVERVIEW:
+                    said = f"Tell me what can be done with this:\n\n{self._overview(view)}"
+                case guide.EXPLAIN:
+                    said = f"Explain this operation, and show a call of it:\n\n{self._explained(wanted, entry, view)}"
+                case _:
+                    said = guide.task(wanted, searched=view.offer is not None)
+        except ArgumentError as error:
+            return Rejection(id=call.id, code=INVALID_PARAMS, message=str(error), status=200)
+        return response(call.id, result(guide.result(call.name, said), self._identity(call)))
+
+    def _prompt(self, call: Call, entry: _Entry, view: _View) -> Pieces | Rejection:
         """A prompt may be asked for by the tool's own name too, though none is listed so."""
+        if view.has_guide and call.name in guide.NAMES:
+            return self._guided(call, entry, view)
         tool = view.prompts.get(call.name) or (view.tools.get(call.name) if view.prompts else None)
         if tool is None:
-            return _unknown(call, "prompt", view.prompts)
+            return _unknown(call, "prompt", guide.NAMES if view.has_guide else view.prompts)
         try:
             made = prompts.messages(tool, call.arguments)
         except ArgumentError as error:  # a prompt has no way to carry an error: the person, not a model, chose these
@@ -367,41 +495,94 @@ class Gateway:
 
     async def _call_tool(self, call: Call, entry: _Entry, notify: Notify | None, hold: Hold) -> Pieces | Rejection:
         served = self._served
-        tool = served.tool(call.name, entry.permit)
+        tool = served.catalog.tools.get(call.name)
+        if self._serving.mode == "all" and tool is not None and served.admits(entry.permit, call.name):
+            outcome = await self._reported(served, tool, call.arguments, call, entry, notify, hold)
+            return self._answered(call, outcome, entry)  # which needs no lists
+        view = self._view(entry.permit)
+        if view.offer is not None and call.name in NAMES:
+            return await self._call_for_all(served, view.offer, call, entry, notify, hold)
+        tool = view.tools.get(call.name)
         if tool is None:
-            entry.denied = call.name if call.name in served.catalog.tools else ""
-            return _unknown(call, "tool", served.view(entry.permit).tools)
-        entry.tool = tool
-        if self._serving.tell_arguments:
-            entry.arguments = bytes(call.arguments or b"")
-        if notify is None or call.progress_token is None:
-            outcome = await self._outcome(served, tool, call, entry, hold)
-        else:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_report_progress, call.progress_token, notify)
-                outcome = await self._outcome(served, tool, call, entry, hold)
-                tasks.cancel_scope.cancel()
-        entry.result = outcome
-        if call.version == WITHOUT_SOUND:
+            if call.name in served.catalog.tools:
+                entry.denied = call.name
+            return _unknown(call, "tool", view.tools if view.offer is None else NAMES)
+        outcome = await self._reported(served, tool, call.arguments, call, entry, notify, hold)
+        return self._answered(call, outcome, entry)
+
+    async def _call_for_all(
+        self, served: _Served, offer: Offer, call: Call, entry: _Entry, notify: Notify | None, hold: Hold
+    ) -> Pieces:
+        """A call of one of the four tools that stand for all. Their answers are text."""
+        from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - imported already where there is an offer
+
+        entry.stands_for_all = call.name
+        try:
+            if call.name == SEARCH:
+                asked = mode.read(mode.Search, call.arguments)
+                outcome = _text(mode.search(offer, await served.index.get(), entry.permit, asked))
+            elif call.name == DESCRIBE:
+                about = mode.read(mode.Describe, call.arguments)
+                entry.denied = _denied(served, offer, about.name)
+                outcome = _text(mode.describe(offer, served.catalog, entry.permit, about))
+            else:
+                wanted = mode.read(mode.Operate, call.arguments)
+                entry.denied = _denied(served, offer, wanted.name)
+                tool, arguments = mode.invocation(offer, served.catalog, entry.permit, call.name, wanted)
+                plain = msgspec.structs.replace(tool, output=None)  # the answer's text alone
+                outcome = await self._reported(served, plain, arguments, call, entry, notify, hold)
+        except ArgumentError as error:
+            entry.error = type(error).__name__
+            outcome = ToolResult(content=(TextContent(str(error)),), isError=True)
+        return self._answered(call, outcome, entry)
+
+    def _answered(self, call: Call, outcome: ToolResult, entry: _Entry) -> Pieces:
+        entry.result, tool = outcome, entry.tool
+        if call.version == WITHOUT_SOUND and tool is not None:
             outcome = without_sound(outcome, resource_uri(tool.api, tool.name))
         return response(call.id, result(outcome, self._identity(call)))
 
-    async def _outcome(self, served: _Served, tool: Tool, call: Call, entry: _Entry, hold: Hold) -> ToolResult:
+    async def _reported(  # noqa: PLR0913, PLR0917 - all that is known of a call
+        self,
+        served: _Served,
+        tool: Tool,
+        arguments: msgspec.Raw | None,
+        call: Call,
+        entry: _Entry,
+        notify: Notify | None,
+        hold: Hold,
+    ) -> ToolResult:
+        """The outcome of an operation's call; its progress is reported meanwhile, where the client asks for it."""
+        entry.tool = tool
+        if self._serving.tell_arguments:
+            entry.arguments = bytes(arguments or b"")
+        if notify is None or call.progress_token is None:
+            return await self._outcome(served, tool, arguments, entry, hold)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_report_progress, call.progress_token, notify)
+            outcome = await self._outcome(served, tool, arguments, entry, hold)
+            tasks.cancel_scope.cancel()
+        return outcome
+
+    async def _outcome(
+        self, served: _Served, tool: Tool, arguments: msgspec.Raw | None, entry: _Entry, hold: Hold
+    ) -> ToolResult:
         """Never raises for what the model, the credentials or the API did: those are results too."""
         try:
-            checked = check(tool, call.arguments)
+            checked = check(tool, arguments)
             coerced, select = checked.coerced, _selection(tool, checked.values)
             values = {**checked.values, **tool.fixed} if tool.fixed else checked.values
             request = served.authorize(build(tool, values, checked.others), tool, entry.beside)
+            asked = {name: value for name, value in checked.values.items() if type(value) is int}
             del checked, values  # large ones take many times the bytes of the request
             if request.body is not None and len(request.body) > SMALL_BYTES:
                 hold.take(len(request.body))
             answered = await self._exchange(request, tool, entry, hold)
             answered, hidden = await self._redacted(answered)
-            rendered = await self._rendered(served, tool, answered, select)
+            rendered = await self._rendered(served, tool, answered, select, asked)
         except ServiceError as error:
             entry.error = type(error).__name__
-            return from_error(error, tool)
+            return from_error(_mended(error, tool, entry), tool)
         meta = {**({COERCED: coerced} if coerced else {}), **({REDACTED: hidden} if hidden else {})}
         return msgspec.structs.replace(rendered, meta={**(rendered.meta or {}), **meta}) if meta else rendered
 
@@ -415,11 +596,17 @@ class Gateway:
         return await run_sync(redaction.applied, answered, limiter=self._filtering)
 
     async def _rendered(
-        self, served: _Served, tool: Tool, answered: HttpResponse, select: Selection | None
+        self,
+        served: _Served,
+        tool: Tool,
+        answered: HttpResponse,
+        select: Selection | None,
+        asked: Mapping[str, object],
     ) -> ToolResult:
         """An answer that the model's filter may take long for has its turn in a thread, and waits for it as long as a
         call may take: others are served meanwhile."""
-        write = partial(render, tool, answered, served.validators, budget_bytes=self._serving.result_budget_bytes)
+        most = self._serving.result_budget_bytes
+        write = partial(render, tool, answered, served.validators, budget_bytes=most, asked=asked)
         if select is None:
             return write()
         if not select.is_heavy(len(answered.body)):
@@ -472,6 +659,7 @@ class _Entry:
         self.beside = beside
         self.permit = beside.principal.permit
         self.denied = ""
+        self.stands_for_all = ""  # the tool by which an operation was asked for
         self.arguments = b""
         self.trace = trace
         self._began = time.perf_counter()
@@ -505,7 +693,7 @@ class _Entry:
             seconds=time.perf_counter() - self._began,
             request_bytes=self._call.size,
             response_bytes=size(self.answer),
-            tool=self.tool.name if self.tool else "",
+            tool=self.tool.name if self.tool else self.stands_for_all,
             api=self.tool.api if self.tool else "",
             error=self.error,
             status=self.status,
@@ -531,9 +719,22 @@ def _decided(catalog: ToolCatalog, permit: Permit, name: str) -> bool:
     return permit.admits(catalog.tools[name].subject)
 
 
-def changing(serving: Serving) -> tuple[str, ...]:
-    """The kinds of changes that clients can be told of."""
-    return tuple(kind for kind in CHANGES if serving.prompts or kind != "promptsListChanged")
+def _denied(served: _Served, offer: Offer, name: str) -> str:
+    """The name, if it is that of a tool that the caller may not call: for the audit."""
+    return name if name in served.catalog.tools and name not in offer.tools else ""
+
+
+def _text(said: str) -> ToolResult:
+    return ToolResult(content=(TextContent(said),))
+
+
+def _mended(error: ServiceError, tool: Tool, entry: _Entry) -> ServiceError:
+    """A model that has not seen an operation's arguments in a list is told how the wrong ones are to be."""
+    if not entry.stands_for_all or not isinstance(error, ArgumentError):
+        return error
+    from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - imported already where there is an offer
+
+    return mode.mended(error, tool)
 
 
 def _has_changed(before: ToolCatalog, after: ToolCatalog, permits: Iterable[Permit]) -> bool:
@@ -557,6 +758,18 @@ def _told(catalog: ToolCatalog, name: str) -> tuple[Any, ...] | None:
 def _told_to(permit: Permit, catalog: ToolCatalog, name: str) -> tuple[Any, ...] | None:
     told = _told(catalog, name)
     return told[:-1] if told is not None and permit.admits(told[-1]) else None
+
+
+def _make_room_for_view(served: _Served) -> None:
+    """For one more view, which is kept nowhere else: those of who asked longest ago go."""
+    if len(served.by_tools) < VIEWS:
+        return
+    in_use = [*dict.fromkeys(map(id, reversed(served.views.values())))]
+    kept = frozenset(in_use[: VIEWS - 1])
+    for permit in [permit for permit, view in served.views.items() if id(view) not in kept]:
+        del served.views[permit]
+    for tools in [tools for tools, view in served.by_tools.items() if id(view) not in kept]:
+        del served.by_tools[tools]
 
 
 def _make_room(kept: dict[Any, Any], most: int) -> None:
