@@ -14,6 +14,7 @@ from documents import described
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.model import base_url
 from openapi_mcp_server.bridge.policy import Permit, Policy, Principal, Rule, selector
+from openapi_mcp_server.bridge.search.names import NAMES
 from openapi_mcp_server.gateway import VIEWS
 from openapi_mcp_server.mcp.answers import StaticAnswers
 from openapi_mcp_server.mcp.inbound import Call, Rejection, from_line
@@ -128,13 +129,24 @@ ASKED = [
 ]  # fmt: skip
 
 
-@given(documents, policies, st.sampled_from(["2024-11-05", "2025-03-26", "2025-11-25"]))
-def test_nothing_of_another_tool_is_in_any_byte(written, policy, version):
+@given(
+    documents,
+    policies,
+    st.sampled_from(["2024-11-05", "2025-03-26", "2025-11-25"]),
+    st.sampled_from(["all", "search"]),
+    st.sampled_from([True, None]),
+)
+def test_nothing_of_another_tool_is_in_any_byte(written, policy, version, mode, prompts):
     made = catalog(written)
     own, granted, scopes = policy
-    built = gateway(ScriptedApi(), *made.tools.values(), private=True)
+    built = gateway(ScriptedApi(), *made.tools.values(), private=True, mode=mode, prompts=prompts)
     hidden = set(range(len(written))) - expected(written, made, granted, own, scopes)
     said = b"".join(ask(built, permit_of(policy), method, version, **params) for method, params in ASKED)
+    said += b"".join(
+        ask(built, permit_of(policy), "tools/call", version, name=name, arguments=given)
+        for name in NAMES
+        for given in ({"query": "summary"}, {"query": "zq"}, {"name": "zq"}, {"name": "get"}, {})
+    )
     said += b"".join(
         ask(built, permit_of(policy), method, version, name=f"{before}{marker(index)}")
         .replace(f"'{before}{marker(index)}'".encode(), b"")
