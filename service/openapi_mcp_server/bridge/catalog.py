@@ -142,8 +142,11 @@ def _unused_selectors(sources: Sequence[ApiSource], candidates: Iterable[Sequenc
     if any(missing.values()):
         for source, own in zip(sources, candidates, strict=True):
             for subject in (_subject(each, source) for each in own):
-                for selectors in missing.values():
-                    selectors[:] = [one for one in selectors if not one.selects(subject)]
+                for setting, selectors in missing.items():
+                    denies = setting == "DENY_OPERATIONS"
+                    selectors[:] = [
+                        one for one in selectors if not one.selects(subject) and not (denies and one.reaches(subject))
+                    ]
     return [
         Note(pointer="#/paths", kind="override_unused", message=f"{setting}: {one.shown} selects no operation")
         for setting, selectors in missing.items()

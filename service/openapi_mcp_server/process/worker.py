@@ -45,6 +45,7 @@ def _stop_with(line: socket.socket) -> None:
 
     A thread, so that it is also noticed while a document is being read.
     """
-    line.recv(1)
+    with suppress(ConnectionResetError):  # of one that had not read all that was said to it
+        line.recv(1)
     logger.warning("the supervisor is gone: stopping")
     os.kill(os.getpid(), signal.SIGTERM)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import ceil
 from typing import TYPE_CHECKING
@@ -58,16 +58,21 @@ class Limits:
         self._sessions = sessions
         self._buckets: dict[str, Bucket] = {}
         self._running: Counter[str] = Counter()
+        self._elsewhere: Callable[[str], int] = _none
 
     @classmethod
     def of(cls, config: Config) -> Limits:
         return cls(config.rate_limit, config.call_limit, config.session_limit)
 
-    def check(self, principal: Principal, outstanding: int = 0) -> None:
-        """Whether there is room for one more call; ``outstanding`` are those that a transport counts itself."""
+    def count(self, elsewhere: Callable[[str], int]) -> None:
+        """``elsewhere``: calls of a principal that a transport with sessions counts itself."""
+        self._elsewhere = elsewhere
+
+    def check(self, principal: Principal, calls: int = 1) -> None:
+        """Whether there is room for so many more calls."""
         key = principal.key
-        if key and self._running[key] + outstanding >= self._calls:
-            raise Refusal(429, f"{self._calls} calls of yours are carried out, which is the limit", RETRY_AFTER)
+        if key and calls and self._running[key] + self._elsewhere(key) + calls > self._calls:
+            raise Refusal(429, f"at most {self._calls} calls of yours are carried out at once", RETRY_AFTER)
 
     def spend(self, principal: Principal, calls: int, share: str = "") -> None:
         """Raises Refusal with the seconds after which the calls may be made."""
@@ -87,12 +92,12 @@ class Limits:
     @contextmanager
     def taken(self, entrant: Entrant, calls: int) -> Iterator[None]:
         """While the calls are carried out."""
+        self.check(entrant.principal, calls)
         self.spend(entrant.principal, calls, entrant.share)
         key = entrant.principal.key
         if not key or not calls:
             yield
             return
-        self.check(entrant.principal)
         self._running[key] += calls
         try:
             yield
@@ -111,6 +116,11 @@ class Limits:
         self._buckets = {key: bucket for key, bucket in self._buckets.items() if not bucket.is_full(now)}
         while len(self._buckets) >= BUCKETS:
             del self._buckets[next(iter(self._buckets))]
+
+
+def _none(_: str) -> int:
+    """Without a transport that has sessions."""
+    return 0
 
 
 def leave(shares: Counter[str], key: str, count: int = 1) -> None:
