@@ -12,8 +12,8 @@ import msgspec
 from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.model import ApiSummary, ToolCatalog
 from openapi_mcp_server.server import fields
+from openapi_mcp_server.server.access.cors import for_pages
 from openapi_mcp_server.server.connections import App, Receive, Scope, Send
-from openapi_mcp_server.server.cors import for_pages
 from openapi_mcp_server.server.posts import Refusal, refuse
 from openapi_mcp_server.server.principals.guard import METADATA_PATH
 from openapi_mcp_server.server.visitors import Visitors
