@@ -71,7 +71,7 @@ class SessionIds:
         return address if any(genuine) else None
 
 
-class Send(Protocol):
+class SendToTask(Protocol):
     """Carries one request to another task; raises an `UpstreamError`."""
 
     async def __call__(self, request: HttpRequest, *, deadline_seconds: float) -> HttpResponse: ...
@@ -80,7 +80,7 @@ class Send(Protocol):
 class Peers:
     """The other tasks. ``outcomes``: how many messages were passed on so far, by what became of them."""
 
-    def __init__(self, ids: SessionIds, send: Send) -> None:
+    def __init__(self, ids: SessionIds, send: SendToTask) -> None:
         self._ids = ids
         self._send = send
         self.outcomes = {"passed": 0, "gone": 0, "broken": 0}

@@ -40,7 +40,7 @@ _HEADERS_ONLY = frozenset({"HEAD", "OPTIONS"})
 _MISMATCH_LIMIT = 300
 """Characters of a mismatch's description."""
 
-Select = Callable[[content.Body], content.Body]
+Select = Callable[[content.AnswerContent], content.AnswerContent]
 """What the model asks of an answer before it sees it."""
 CallError = ArgumentError | CredentialError | NoRoom | Timeout | Unreachable | Refused | TooLarge | BadResponse
 
@@ -133,7 +133,7 @@ def _without_content(tool: Tool, response: HttpResponse) -> ToolResult:
     return ToolResult(content=(TextContent(text),), structuredContent=structured, meta=meta)
 
 
-def _blocks(tool: Tool, response: HttpResponse, body: content.Body) -> tuple[Content, ...]:
+def _blocks(tool: Tool, response: HttpResponse, body: content.AnswerContent) -> tuple[Content, ...]:
     """The answer, then in a text of its own what is to be said about it: JSON stays JSON."""
     about = answer_headers.lines(response, tool)
     if response.status != 200:
@@ -145,7 +145,7 @@ def _blocks(tool: Tool, response: HttpResponse, body: content.Body) -> tuple[Con
 
 
 def _structured(
-    tool: Tool, body: content.Body | None, validators: OutputValidators | None
+    tool: Tool, body: content.AnswerContent | None, validators: OutputValidators | None
 ) -> tuple[msgspec.Raw | msgspec.UnsetType, dict[str, Any] | msgspec.UnsetType]:
     """``structuredContent`` and ``_meta``. An answer that is not as documented is still the answer, and says so."""
     if tool.output is None:
@@ -170,7 +170,7 @@ def _problem(output: OutputContract, structured: bytes | None, validators: Outpu
     return None if validators is None else validators.mismatch(output, structured)
 
 
-def _value(body: content.Body | None) -> bytes:
+def _value(body: content.AnswerContent | None) -> bytes:
     """An answer as JSON: itself, its text, or null for none and for what only content can carry."""
     if body is not None and body.json is not None:
         return body.json
