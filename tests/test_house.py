@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 import house
@@ -15,26 +12,56 @@ MODULES_BESIDE_ROOMS = 5
 FLOORS = 9
 FILES = 20
 
-_BY_MODULE = "its module says of what: callers write `module.name`, or import it under a longer name"
-_SAME = "means the same in each"
-TWICE = {
+CONVENTIONS = {
+    "the verb of its module, which says of what (`catalog.build`, `overlay.apply`)": (
+        "apply build check compare compiled describe of parse parsed read read_text render run unique"
+    ),
+    "one format each, named by the module (`exact_json.encode`, `content.decode`)": "decode encode writer",
+    "the same for two kinds of text: may it be read as JSON, does it fit on a line, what is left unsaid": (
+        "is_json one_line overlooked lines report told"
+    ),
+    "a participle of its module's one noun (`table.text`, `accept.header`, `kinds.described`)": (
+        "described document fits fitted header named opened place text tokens"
+    ),
+}
+"""Functions of one name in several modules, by the reason why it may be so."""
+CLASSES = {
     "Answer": "what an API answers, in the two APIs of our own: demo and mock",
-    "Row": "one row of the table of its module, always as `table.Row`",
-    "Address": _BY_MODULE,
-    "Body": _BY_MODULE,
-    "Parts": _BY_MODULE,
-    "apply": _BY_MODULE,
-    "build": _BY_MODULE,
-    "check": _BY_MODULE,
-    "compare": "the one of schemas is imported as compare_schemas",
-    "compiled": _BY_MODULE,
-    "decode": _BY_MODULE,
+    "Row": "one row of the table of its module, never used without it",
 }
 
 
-def test_there_are_few_rooms_and_floors():
+def test_there_are_few_rooms_on_few_floors_and_the_contract_knows_each():
     modules = {path.stem for path in house.PACKAGE.glob("*.py")} - {"__init__"}
     assert len(house.rooms()) <= ROOMS
     assert len(modules) <= MODULES_BESIDE_ROOMS
     assert len(house.floors()) <= FLOORS
     assert sorted({*house.rooms(), *modules}) == sorted(name for floor in house.floors() for name in floor)
+
+
+def test_no_room_is_crowded():
+    folders = {path.parent for path in house.PACKAGE.rglob("*.py")}
+    crowded = {folder.name: files for folder in folders if (files := len(list(folder.glob("*.py")))) > FILES}
+    assert crowded == {}
+
+
+@pytest.mark.parametrize(
+    ("is_kind", "excepted"),
+    [
+        pytest.param(lambda name: name[0].isupper(), set(CLASSES), id="classes"),
+        pytest.param(lambda name: name[0].islower(), set(" ".join(CONVENTIONS.values()).split()), id="functions"),
+    ],
+)
+def test_a_public_name_means_one_thing(is_kind, excepted):
+    """A new one gets another name, or a line above with the reason; a line that is not needed any more goes."""
+    twice = {name for name, places in house.definitions().items() if len(places) > 1 and is_kind(name)}
+    assert (twice - excepted, excepted - twice) == (set(), set())
+
+
+def test_the_drawing_has_every_room_and_arrows_that_point_down():
+    height = {name: number for number, floor in enumerate(house.floors()) for name in floor}
+    arrows = house.arrows()
+    assert all(height[upper] < height[lower] for upper, lower in arrows)
+    drawn = house.mermaid()
+    assert all(f'{name}["{name}"]' in drawn for name in height)
+    assert all(f"  {upper} --> {lower}\n" in f"{drawn}\n" for upper, lower in arrows)
