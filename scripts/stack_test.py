@@ -37,6 +37,10 @@ ARRIVE_SECONDS = 60
 IN_FLIGHT_SECONDS = 10
 """What the calls take that are in flight at the stop: longer than ``down`` needs to begin."""
 MIA = '{"id":1,"name":"Mia","species":"cat","status":"available","price":120}'
+CALLERS = 4
+CALLS_A_SECOND = 50  # half of PROXY_RATE
+GET_PET = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "getPet", "arguments": {"petId": 1}}}
+JSON_ONLY = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"}
 CALLS = "sum(mcp_server_operation_duration_seconds_count{gen_ai_tool_name='getPet'})"
 
 
@@ -55,11 +59,37 @@ class Stack:
             for key, value in os.environ.items()
             if key not in foreign and not key.startswith(("COMPOSE", "PROXY_", "PUBLISH_", "AWS_"))
         }
-        self._environ = {**kept, "PUBLISH_PORT": "0", "PROMETHEUS_PUBLISH_PORT": "0"}
+        self._folder = tempfile.TemporaryDirectory(prefix="stack-test-")
+        self._token = Path(self._folder.name, "token")
+        self._environ = {
+            **kept,
+            "PUBLISH_PORT": "0",
+            "PROMETHEUS_PUBLISH_PORT": "0",
+            "AUTH_TYPE": "bearer",
+            "AUTH_TOKEN_FILE": str(self._token),
+        }
+        self.change("first")
+
+    def change(self, token: str, **settings: str) -> None:
+        """The secret and settings of workers that are started from now on."""
+        new = self._token.with_suffix(".new")
+        new.write_text(token)
+        new.replace(self._token)  # as it is documented: half a secret is none
+        Path(self._folder.name).chmod(0o755)  # the worker is another user than whoever runs this
+        self._environ |= settings
+
+    def roll(self) -> None:
+        self._run(str(ROOT / "deploy" / "compose" / "roll"), *self._flags(), seconds=UP_SECONDS)
+
+    def _flags(self) -> tuple[str, ...]:
+        return "--ansi", "never", "--project-name", self.name, "--env-file", os.devnull
 
     def compose(self, *argv: str, seconds: float = 60) -> str:
+        return self._run("docker", "compose", *self._flags(), *argv, seconds=seconds)
+
+    def _run(self, *argv: str, seconds: float) -> str:
         done = subprocess.run(
-            ["docker", "compose", "--ansi", "never", "--project-name", self.name, "--env-file", os.devnull, *argv],
+            argv,
             cwd=ROOT,
             env=self._environ,
             stdin=subprocess.DEVNULL,
@@ -69,7 +99,7 @@ class Stack:
             check=False,
         )
         if done.returncode:
-            raise Failed(f"docker compose {' '.join(argv)} says:\n{done.stderr[-2000:]}")
+            raise Failed(f"{' '.join(argv)} says:\n{done.stderr[-2000:]}")
         return done.stdout.strip()
 
     def address(self, service: str, port: int) -> str:
@@ -228,6 +258,51 @@ async def stop_in_flight(stack: Stack) -> None:
         raise Failed(f"they answer {answers!r}")
 
 
+async def roll_under_load(stack: Stack) -> int:
+    """The workers are replaced while calls come. How many they were; raises Failed if one was lost."""
+    url = f"{stack.address('proxy', 8000)}/mcp"
+    lost: list[str] = []
+    answered = 0
+
+    async def caller(ended: trio.Event) -> None:
+        nonlocal answered
+        async with httpx2.AsyncClient(timeout=CALL_SECONDS) as http:
+            while not ended.is_set():
+                answered += 1
+                try:
+                    text = (await http.post(url, json=GET_PET, headers=JSON_ONLY)).text
+                except httpx2.HTTPError as error:
+                    text = repr(error)
+                if "Mia" not in text:
+                    lost.append(text)
+                await trio.sleep(CALLERS / CALLS_A_SECOND)
+
+    ended = trio.Event()
+    with trio.fail_after(UP_SECONDS):
+        async with trio.open_nursery() as nursery:
+            for _ in range(CALLERS):
+                nursery.start_soon(caller, ended)
+            await trio.to_thread.run_sync(stack.roll)
+            ended.set()
+    if lost:
+        raise Failed(f"{len(lost)} of {answered} calls were lost, the first with {lost[0]}")
+    return answered
+
+
+def roll(stack: Stack) -> None:
+    old = stack.container("worker")
+    stack.change("rotated", LOG_LEVEL="debug")
+    with step("deploy/compose/roll with a changed setting and a changed secret, while calls come"):
+        print(f"- {trio.run(roll_under_load, stack)} calls, none lost", end=" ")
+        new = stack.container("worker")
+        if new == old or len(new.split()) != 1:
+            raise Failed(f"after it the workers are {new!r}; before it was {old!r}")
+        if (
+            has := docker("exec", new, "sh", "-c", "echo $(cat /run/secrets/auth_token) $LOG_LEVEL")
+        ) != "rotated debug":
+            raise Failed(f"the new worker has {has!r}")
+
+
 def stop(stack: Stack) -> None:
     services = ("proxy", "worker", "demo")
     # `down` removes the containers; whoever waits for them learns their exit codes.
@@ -263,6 +338,7 @@ def run(stack: Stack) -> None:
         stack.compose("up", "--build", "--wait", seconds=UP_SECONDS)
     with followed(stack.container("xray")) as xray_log:
         serve(stack, xray_log)
+        roll(stack)
         stop(stack)
         with step("no document was refused by the X-Ray daemon"):
             segments(xray_log)

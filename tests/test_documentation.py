@@ -29,7 +29,7 @@ FAMILIES = (
     (r"scripts/run (inspect|call|doctor|diff|completion|--help)", "ends"),
     (r"scripts/run mock", "mocks"),
     (r"scripts/run\b", "serves"),
-    (r"docker compose ", "stack"),  # scripts/stack-test and tests/test_compose.py start it
+    (r"docker compose |deploy/compose/roll", "stack"),  # scripts/stack-test and tests/test_compose.py start it
     (r"docker run ", "container"),  # tests/test_image.py and tests/proxy start the images
     (r"(aws|helm|kubectl|cd|pip|npx|docker (tag|push|inspect|logs)) ", "platform"),  # tests/deploy/test_documented.py
     (r"deploy/ecr/push", "platform"),

@@ -7,7 +7,5 @@ SETTINGS = {
     "SPEC_WAIT_SECONDS",
 }
 """The worker's."""
-PROXY = {"PROXY_KEEPALIVE"}
-"""The proxy's, for proxy/defaults.env."""
 VALUES = {"AUTH_TYPE": "none"}
 """Settings of which files use values that are refused now (cognito), with one that is taken."""

@@ -177,7 +177,7 @@ def test_the_settings_table_has_the_same_defaults():
 
 
 def test_a_proxy_is_given_every_one_of_its_variables_and_no_other():
-    wanted = set(files().defaults) | coming.PROXY
+    wanted = set(files().defaults)
     given = {where: set(values) for where, values in agreement.all_proxies(files()) if where != "defaults.env"}
     assert {where: names ^ wanted for where, names in given.items() if names != wanted} == {}
 
@@ -194,11 +194,10 @@ def test_nginx_takes_what_a_proxy_is_given(where, tmp_path):
 
 def test_what_is_said_to_come_has_not_come_yet():
     assert set() == coming.SETTINGS & NAMES
-    assert coming.PROXY & set(files().defaults) == set()
 
 
 def test_every_variable_in_the_deployment_files_exists():
-    known = NAMES | coming.SETTINGS | set(files().defaults) | coming.PROXY
+    known = NAMES | coming.SETTINGS | set(files().defaults)
     known |= {f"{name}_FILE" for name in known}
     prefixes = "SERVER|API|AUTH|HTTP|SHUTDOWN|SPEC|PROMETHEUS|ENABLE|INBOUND|SESSION|SHARED|PUBLIC|PROXY|TOOL|ALLOW|LOG"
     named = re.compile(rf"\b(?:{prefixes})_[A-Z_0-9]*[A-Z0-9]\b")

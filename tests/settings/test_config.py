@@ -43,6 +43,11 @@ def test_a_variable_set_to_nothing_is_not_set():
     assert config(SPEC, {"SERVER_PORT": "", "AUTH_COGNITO_USERNAME": ""}).port == 8000
 
 
+@pytest.mark.parametrize("value", ["/a,/b", "/a:/b", "/a, /b,", ":/a:/b"])
+def test_folders_of_documents_are_separated_by_commas_or_as_the_reference_has_it(value):
+    assert config(SPEC, {"ALLOWED_SPEC_DIRS": value}).allowed_spec_dirs == ("/a", "/b")
+
+
 def test_a_variable_may_name_a_file_whose_last_line_end_does_not_count():
     given = config(SPEC, {"AUTH_TYPE": "api_key", "AUTH_API_KEY_FILE": "/run/secrets/key"})
     assert given.apis[0].auth.api_key == "s3cret"

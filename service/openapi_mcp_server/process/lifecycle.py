@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio
 import msgspec
@@ -63,6 +63,7 @@ from openapi_mcp_server.upstream.call import Asking, Upstream
 if TYPE_CHECKING:
     from openapi_mcp_server.mock.app import MockApp
     from openapi_mcp_server.observe.metrics.metrics import Metrics
+    from openapi_mcp_server.page.app import Page
 
 LAST_WORD_SECONDS = 1.0
 """After the grace of a stop, for the answers that say that a call was given up."""
@@ -100,6 +101,18 @@ class Listeners(NamedTuple):
             ports.listen(self.mcp)
         if self.metrics is not None:
             ports.listen(self.metrics, setting="PROMETHEUS_PORT")
+
+
+class Views(NamedTuple):
+    """Where people see what is served; the page is None where it is off."""
+
+    health: Health
+    page: Page | None
+
+    def load(self, tools: ToolCatalog) -> None:
+        self.health.load(tools)
+        if self.page is not None:
+            self.page.load(tools)
 
 
 class Tally:
@@ -289,6 +302,9 @@ async def _serve_tools(
         if watched.metrics is not None:
             watched.metrics.load(tools)
             observe = to_each(observe, watched.metrics)
+        views = Views(Health(tools), _page(config, tools))
+        if views.page is not None:
+            observe = to_each(observe, views.page.activity)
         trace = await stack.enter_async_context(_traced(config, tally, watched.metrics))
         gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics, trace))
         report(config, tools)
@@ -296,10 +312,9 @@ async def _serve_tools(
         # find what 50,000 objects take at most, in a tenth of the start. A catalog is in no cycle: one that a
         # reload replaces goes with its last call, frozen or not.
         gc.freeze()
-        health = Health(tools)
         if documents is not None:
-            refresh = Refresh(documents.read_again, tools, _replacing(config, gateway, health, watched.metrics))
-            health.follow_reloads(refresh.told)
+            refresh = Refresh(documents.read_again, tools, _replacing(config, gateway, views, watched.metrics))
+            views.health.follow_reloads(refresh.told)
             if watched.metrics is not None:
                 watched.metrics.follow_reloads(refresh.outcomes, refresh.is_failing)
             del tools  # the last reference that a reload would not replace
@@ -308,7 +323,7 @@ async def _serve_tools(
         if listeners.mcp is None:
             await _serve_stdio(gateway, stop, watched.readiness)
         else:
-            await _serve_http(config, stop, gateway, health, listeners.mcp, watched)
+            await _serve_http(config, stop, gateway, views, listeners.mcp, watched)
     logger.info("stopped", extra=tally.summary())
 
 
@@ -336,13 +351,13 @@ async def _traced(config: Config, tally: Tally, metrics: Metrics | None) -> Asyn
 
 
 def _replacing(
-    config: Config, gateway: Gateway, health: Health, metrics: Metrics | None
+    config: Config, gateway: Gateway, views: Views, metrics: Metrics | None
 ) -> Callable[[ToolCatalog], None]:
     """What gives everybody who knows a catalog the new one, at the same moment."""
 
     def replace(tools: ToolCatalog) -> None:
         gateway.replace(tools, credentials(config, tools).authorize)
-        health.load(tools)
+        views.load(tools)
         if metrics is not None:
             metrics.load(tools)
         report(config, tools)
@@ -366,7 +381,7 @@ async def _serve_stdio(gateway: Gateway, stop: Stop, readiness: Readiness) -> No
 
 
 async def _serve_http(
-    config: Config, stop: Stop, gateway: Gateway, health: Health, listener: socket.socket, watched: Watched
+    config: Config, stop: Stop, gateway: Gateway, views: Views, listener: socket.socket, watched: Watched
 ) -> None:
     readiness, metrics = watched
     limits = Limits.of(config)
@@ -388,7 +403,10 @@ async def _serve_http(
         async def drained() -> None:  # the server calls it once it listens
             readiness.state = "ready"
             stop.ready()
-            logger.info("serving MCP at %s/%s", ports.url(listener), "sse" if config.transport == "sse" else "mcp")
+            path = "sse" if config.transport == "sse" else "mcp"
+            if config.web_page:
+                logger.info("a page to look at is at %s/", ports.url(listener))
+            logger.info("serving MCP at %s/%s", ports.url(listener), path)
             await stop.requested.wait()
             readiness.state = "draining"
             logger.info(
@@ -401,14 +419,36 @@ async def _serve_http(
 
         app = WorkerApp(
             None if config.transport == "sse" else for_pages(mcp, visitors),
-            health,
+            views.health,
             readiness,
             visitors,
             sse=None if config.transport == "streamable-http" else for_pages(sse, visitors),
         )
+        if views.page is not None:
+            views.page.follow(visitors, lambda: _now(config, gateway, app) | views.health.reload())
+            app.page = views.page
         grace_seconds = config.shutdown_grace_seconds + LAST_WORD_SECONDS
         await connections.serve(app, listener, until=drained, grace_seconds=grace_seconds)
         tasks.cancel_scope.cancel()
+
+
+def _page(config: Config, tools: ToolCatalog) -> Page | None:
+    if not config.web_page:
+        return None
+    from openapi_mcp_server.page.app import Page  # noqa: PLC0415 - for servers that have it on
+
+    return Page(tools)
+
+
+def _now(config: Config, gateway: Gateway, app: WorkerApp) -> dict[str, Any]:
+    """What the page shows beside its own numbers."""
+    return app.told() | {
+        "name": config.server_name,
+        "worker": config.worker,
+        "workers": config.workers,
+        "in_flight": gateway.in_flight,
+        "grace_seconds": config.shutdown_grace_seconds,
+    }
 
 
 def _redaction(config: Config) -> Redaction | None:

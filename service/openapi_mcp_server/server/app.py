@@ -45,7 +45,7 @@ class Health:
     """What ``/health`` says of the documents."""
 
     def __init__(self, catalog: ToolCatalog) -> None:
-        self._reloads: Callable[[], dict[str, Any]] = dict
+        self.reload: Callable[[], dict[str, Any]] = dict
         self.load(catalog)
 
     def load(self, catalog: ToolCatalog) -> None:
@@ -54,10 +54,10 @@ class Health:
 
     def follow_reloads(self, read: Callable[[], dict[str, Any]]) -> None:
         """``read``: what became of the last one."""
-        self._reloads = lambda: {"reload": read()}
+        self.reload = lambda: {"reload": read()}
 
     def told(self) -> dict[str, Any]:
-        return self._described | self._reloads()
+        return self._described | self.reload()
 
 
 class WorkerApp:
@@ -66,6 +66,7 @@ class WorkerApp:
     def __init__(
         self, mcp: App | None, health: Health, readiness: Readiness, visitors: Visitors, *, sse: App | None = None
     ) -> None:
+        self.page: App | None = None
         self._mcp = mcp
         self._sse = sse
         self._endpoints = " and ".join(path for path, app in (("/mcp", mcp), ("/sse", sse)) if app)
@@ -85,6 +86,8 @@ class WorkerApp:
             return self._sse(scope, receive, send)
         if path == "/health":
             return self._tell_health(scope, send)
+        if self.page and (path == "/" or path.startswith("/page/")):
+            return self.page(scope, receive, send)
         if path.startswith(METADATA_PATH) and self._visitors.guard is not None:
             return self._metadata(scope, receive, send)
         return self._tell(scope, send)
@@ -123,15 +126,15 @@ class WorkerApp:
         elif scope["method"] not in {"GET", "HEAD"}:
             await answer_other_method(send, path)
         else:
-            told = self._readiness.told(path) if path in PROBES else (200, self._told())
+            told = self._readiness.told(path) if path in PROBES else (200, self.told() | self._health.told())
             await answer(send, *told, head=scope["method"] == "HEAD")
 
-    def _told(self) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
+        """How the process is, without the documents."""
         return {
             "status": self._readiness.state,
             "version": __version__,
             "uptime_seconds": round(time.monotonic() - self._began, 1),
-            **self._health.told(),
         }
 
 

@@ -20,6 +20,7 @@ Command = Literal["serve", "demo", "inspect", "call", "doctor", "diff", "mock", 
 COMMANDS: tuple[Command, ...] = get_args(Command)
 COMMAND_OPTIONS: Mapping[str, tuple[str, bool, str]] = {
     "--json": ("inspect doctor diff", False, "the whole report as JSON"),
+    "--html": ("inspect", True, "file for the report as a page to look at"),
     "--document": ("doctor", False, "how fit a document is for agents, instead of a server"),
     "--token-file": ("doctor", True, "file with the token that the server asks for"),
     "--idle": ("doctor", True, "seconds for which a silent stream is watched [35]"),

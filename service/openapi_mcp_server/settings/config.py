@@ -25,6 +25,7 @@ from openapi_mcp_server.settings.tracing import Tracing, overlooked, tracing
 Transport = Literal["stdio", "http", "streamable-http", "sse"]
 """``http``: both of the others that are spoken over HTTP."""
 
+_WITH_PAGE = frozenset({"http", "streamable-http"})
 HIGHEST_PORT = 65_535
 PROXIED_WORKERS = 4
 """That the configuration of the proxy beside us has places for."""
@@ -61,6 +62,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     session_key: tuple[str, ...] | None
     session_address: str | None
     ecs_container_metadata_uri_v4: str | None
+    web_page: bool
     server_name: str
     log_level: str
     log_format: Literal["json", "text"]
@@ -112,6 +114,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -
         raise ConfigError(error.setting, "; ".join([error.problem, *strangers[:1]])) from None
     _require_known_listener(given, command)
     _require_room_for_workers(given, command)
+    _require_calls_for_page(given, command)
     _require_session_pair(given)
     config = _config(command, operands, options, given, apis)
     traced = tracing(given, environ, read_file)
@@ -166,6 +169,14 @@ def _require_session_pair(given: Mapping[str, Given]) -> None:
         raise ConfigError(address.label, "ecs is not where this runs (ECS_CONTAINER_METADATA_URI_V4 is not set)")
 
 
+def _require_calls_for_page(given: Mapping[str, Given], command: Command) -> None:
+    page, transport = given["WEB_PAGE"], given["SERVER_TRANSPORT"]
+    serves_page = command == "serve" or (command == "demo" and not transport.is_default)
+    if serves_page and page.value and transport.value not in _WITH_PAGE:
+        problem = f"the page calls tools at /mcp, which {transport.label} {transport.value} does not serve; choose http"
+        raise ConfigError(page.label, problem)
+
+
 def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -193,12 +204,18 @@ def _config(
         "transport": transport,
         "log_level": "DEBUG" if values["SERVER_DEBUG"] else values["LOG_LEVEL"],
         "shutdown_grace_seconds": _grace_seconds(values),
+        "web_page": _has_page(values, transport),
         "tracing": None,
         "inbound": inbound(given) if command in {"serve", "demo"} else Inbound(),
         "warnings": tuple(_warnings(given, listens=transport != "stdio")),
     }
     fields = from_table | of_several
     return Config(**{name: fields[name] for name in Config.__struct_fields__ if name in fields})
+
+
+def _has_page(values: Mapping[str, Any], transport: Transport) -> bool:
+    asked: bool | None = values["WEB_PAGE"]
+    return transport in _WITH_PAGE and (is_loopback(values["SERVER_HOST"]) if asked is None else asked)
 
 
 def _grace_seconds(values: Mapping[str, Any]) -> float:

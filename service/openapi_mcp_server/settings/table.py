@@ -80,6 +80,16 @@ def boolean(value: str) -> bool:
             raise ValueError("must be true or false")
 
 
+def boolean_or_auto(value: str) -> bool | None:
+    """None leaves it to the server."""
+    if value.strip().lower() == "auto":
+        return None
+    try:
+        return boolean(value)
+    except ValueError:
+        raise ValueError("must be auto, true or false") from None
+
+
 class Choice(msgspec.Struct, frozen=True):
     """Reads one of several words, in any case."""
 
@@ -147,6 +157,11 @@ def watchdog_seconds(value: str) -> float:
 def words(value: str) -> tuple[str, ...]:
     """Separated by commas; empty ones do not count."""
     return tuple(word.strip() for word in value.split(",") if word.strip())
+
+
+def folders(value: str) -> tuple[str, ...]:
+    """Separated by commas, or by colons as PATH is."""
+    return words(value.replace(":", ","))
 
 
 def tags(value: str) -> frozenset[str]:
@@ -375,9 +390,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ALLOW_PRIVATE_NETWORKS", boolean, "false", "Allow private and loopback addresses"),
     Setting(
         "ALLOWED_SPEC_DIRS",
-        words,
+        folders,
         "",
-        "Documents and files they refer to may be read from these folders only, separated by commas",
+        "Documents and files they refer to may be read from these folders only, separated by commas or colons",
     ),
     Setting(
         "SERVER_TRANSPORT",
@@ -411,6 +426,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("SESSION_ADDRESS", task_address, None, "host:port where the other tasks reach this one's proxy; or ecs"),
     Setting("ECS_CONTAINER_METADATA_URI_V4", text, None, "Set by ECS: where SESSION_ADDRESS=ecs learns the address"),
+    Setting(
+        "WEB_PAGE",
+        boolean_or_auto,
+        "auto",
+        "The page at / for people: true, false, or auto: where only this machine reaches the server",
+    ),
     Setting(
         "TRUSTED_PROXIES",
         networks,
