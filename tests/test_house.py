@@ -14,19 +14,22 @@ FILES = 20
 
 CONVENTIONS = {
     "the verb of its module, which says of what (`catalog.build`, `overlay.apply`)": (
-        "apply build check compare compiled describe of parse parsed read read_text render run unique"
+        "apply build check compare compiled describe entries joined of parse parsed read read_text reduced render"
+        " require resolved run search shown spelt unique words"
     ),
     "one format each, named by the module (`exact_json.encode`, `content.decode`)": "decode encode writer",
+    "one for each kind of credential, which is its module": "login piece",
     "the same for two kinds of text: may it be read as JSON, does it fit on a line, what is left unsaid": (
         "is_json one_line overlooked lines report told"
     ),
     "a participle of its module's one noun (`table.text`, `accept.header`, `kinds.described`)": (
-        "described document fits fitted header named opened place text tokens"
+        "described document fits fitted header line named opened place response result schemes short text tokens way"
     ),
 }
 """Functions of one name in several modules, by the reason why it may be so."""
 CLASSES = {
     "Answer": "what an API answers, in the two APIs of our own: demo and mock",
+    "Pending": "the protocol that the gateway asks for, and what credentials give it",
     "Row": "one row of the table of its module, never used without it",
 }
 

@@ -4,8 +4,5 @@ from __future__ import annotations
 
 SETTINGS = {
     "SHARED_STATE",
-    "SPEC_WAIT_SECONDS",
 }
 """The worker's."""
-VALUES = {"AUTH_TYPE": "none"}
-"""Settings of which files use values that are refused now (cognito), with one that is taken."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from openapi_mcp_server.bridge import security
 from openapi_mcp_server.bridge.model import ApiSummary, Tool, ToolCatalog
 from openapi_mcp_server.bridge.policy import EVERYTHING, Permit
 from openapi_mcp_server.bridge.results.budget import BYTES_PER_TOKEN
@@ -17,7 +18,7 @@ from openapi_mcp_server.bridge.servers import ANYWHERE
 def report(tools: ToolCatalog) -> dict[str, Any]:
     """Everything there is to know about a catalog, as JSON."""
     return {
-        "tools": [_tool(tool) for tool in tools.tools.values()],
+        "tools": [_tool(tool) | {"credentials": credentials(tools, tool)} for tool in tools.tools.values()],
         "skipped": [
             {"api": each.api, **msgspec.structs.asdict(each.operation)}  # pointer, method, path, reason, place
             for each in tools.skipped
@@ -60,6 +61,12 @@ def _partly(apis: Iterable[ApiSummary], own: Iterable[Tool]) -> list[dict[str, A
     ]
 
 
+def credentials(tools: ToolCatalog, tool: Tool) -> list[dict[str, str]]:
+    """What it is sent with: kind, place, and the setting that is from."""
+    identity = next(api.identity for api in tools.apis if api.name == tool.api)
+    return security.told(identity, tool.access)
+
+
 def _tool(tool: Tool) -> dict[str, Any]:
     return {
         "name": tool.name,
@@ -72,7 +79,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
         "bytes": len(bytes(tool.entry)),
         "estimated_tokens": tokens(tool),
         "has_output_schema": tool.output is not None,
-        "security": tool.access,
+        "security": {"kind": tool.access.kind, "reason": tool.access.reason, "advice": tool.access.advice},
     }
 
 

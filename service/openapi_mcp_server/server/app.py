@@ -14,7 +14,7 @@ from openapi_mcp_server.bridge.model import ApiSummary, ToolCatalog
 from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.access.cors import for_pages
 from openapi_mcp_server.server.connections import App, Receive, Scope, Send
-from openapi_mcp_server.server.posts import Refusal, refuse
+from openapi_mcp_server.server.posts import RETRY_AFTER, Refusal, refuse
 from openapi_mcp_server.server.principals.guard import METADATA_PATH
 from openapi_mcp_server.server.visitors import Visitors
 
@@ -39,6 +39,19 @@ class Readiness:
         if self.state != "ready":
             return 503, {"status": self.state}
         return 200, {"status": "Healthy" if probe == "/ping" else self.state}
+
+
+class Starting:
+    """The endpoints while the documents are waited for."""
+
+    def __init__(self) -> None:
+        self._readiness = Readiness()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an application's
+        if scope["path"] in PROBES:
+            await answer(send, *self._readiness.told(scope["path"]), head=scope["method"] == "HEAD")
+        else:
+            await answer(send, 503, {"error": "the server is starting"}, RETRY_AFTER)
 
 
 class Health:
