@@ -14,7 +14,7 @@ from openapi_mcp_server.bridge.policy import EVERYTHING, Rule
 from openapi_mcp_server.bridge.schemas import inputs
 from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
 from openapi_mcp_server.bridge.schemas.edits import removable_parts
-from openapi_mcp_server.bridge.servers import Place
+from openapi_mcp_server.bridge.servers import ApiPlace
 from openapi_mcp_server.bridge.tool import (
     DOCUMENT_BYTES,
     LEAST_LIMITS,
@@ -154,7 +154,7 @@ def _unused_selectors(sources: Sequence[ApiSource], candidates: Iterable[Sequenc
     ]
 
 
-def _place_notes(place: Place) -> list[Note]:
+def _place_notes(place: ApiPlace) -> list[Note]:
     if place.doubt:
         return [Note(pointer="#/servers", kind="base_url_doubtful", message=place.doubt)]
     if place.unknown is None:
@@ -162,7 +162,7 @@ def _place_notes(place: Place) -> list[Note]:
     return [Note(pointer=place.unknown.pointer, kind="base_url_unknown", message=place.unknown.problem)]
 
 
-def _api(source: ApiSource, place: Place, limits: SchemaLimits, identity: Identity, *, response_filter: bool) -> Api:
+def _api(source: ApiSource, place: ApiPlace, limits: SchemaLimits, identity: Identity, *, response_filter: bool) -> Api:
     schemas = source.description.request_schemas
     graph = Definitions(schemas)
     return Api(

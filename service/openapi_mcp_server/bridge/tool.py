@@ -93,8 +93,8 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     allowed_origins: frozenset[Origin]  # beside the base's
     servers: tuple[BaseUrl, ...]  # the document's own
     description: ApiDescription
-    requests: inputs.Source
-    patches: inputs.Source  # the same, and null anywhere
+    requests: inputs.SchemaSource
+    patches: inputs.SchemaSource  # the same, and null anywhere
     responses: Definitions
     limits: SchemaLimits
     identity: Identity  # with its keys' places
@@ -221,7 +221,7 @@ def _withheld(chosen: Mapping[str, Fixed], slots: Sequence[Slot], in_body: Mappi
 
 
 def _fixed(
-    operation: Operation, arguments: Sequence[Argument], chosen: Mapping[str, Fixed], definitions: inputs.Source
+    operation: Operation, arguments: Sequence[Argument], chosen: Mapping[str, Fixed], definitions: inputs.SchemaSource
 ) -> dict[str, Any]:
     """The values that are fixed. An operation whose arguments cannot be fixed as they were to be is not served."""
     known = {argument.name: argument for argument in arguments}
@@ -371,7 +371,7 @@ def _with_real_name(prose: str, argument: str, name: str) -> str:
 
 
 def _contract(
-    operation: Operation, arguments: Sequence[Argument], definitions: inputs.Source, limit: int, notes: list[Note]
+    operation: Operation, arguments: Sequence[Argument], definitions: inputs.SchemaSource, limit: int, notes: list[Note]
 ) -> tuple[InputContract, bytes]:
     """How the arguments are checked, and the schema that clients list."""
     schema = inputs.build(arguments, definitions, limit)

@@ -48,9 +48,9 @@ from openapi_mcp_server.process.sources import Sources
 from openapi_mcp_server.process.tasks import peers
 from openapi_mcp_server.process.watchdog import guarded
 from openapi_mcp_server.server import connections, ports
+from openapi_mcp_server.server.access.cors import for_pages
 from openapi_mcp_server.server.app import Health, Readiness, Starting, WorkerApp
 from openapi_mcp_server.server.connections import App
-from openapi_mcp_server.server.cors import for_pages
 from openapi_mcp_server.server.limits import Limits
 from openapi_mcp_server.server.metrics_port import Watched, watch
 from openapi_mcp_server.server.principals.guarding import anybody, guarding

@@ -26,7 +26,7 @@ from openapi_mcp_server.upstream.breaker import State
 from openapi_mcp_server.upstream.gates import Gate
 from openapi_mcp_server.upstream.http11 import Connection, Ended
 from openapi_mcp_server.upstream.pool import Connections, Ways, only_usual
-from openapi_mcp_server.upstream.reader import Answer
+from openapi_mcp_server.upstream.reader import AnswerReader
 from openapi_mcp_server.upstream.redirects import REDIRECT_LIMIT, redirected
 from openapi_mcp_server.upstream.sockets import (
     ConnectError,
@@ -154,7 +154,7 @@ class Upstream:
         except UpstreamError as error:
             return error
 
-    async def _follow(self, call: _Call) -> Answer:
+    async def _follow(self, call: _Call) -> AnswerReader:
         """The answer at the end of the redirects that are followed."""
         answer = await self._carry_out(call)
         for _ in range(REDIRECT_LIMIT):
@@ -165,7 +165,7 @@ class Upstream:
             answer = await self._carry_out(call)
         return answer
 
-    async def _carry_out(self, call: _Call) -> Answer:
+    async def _carry_out(self, call: _Call) -> AnswerReader:
         """Once, and once more where a kept connection had been closed by the API and repeating does no harm."""
         origin, way = call.request.origin, call.request.way
         repeatable = call.request.method in IDEMPOTENT_METHODS
@@ -180,11 +180,13 @@ class Upstream:
         except _LIBRARY_ERRORS as error:
             raise _ours(error, call) from error
 
-    async def _exchange(self, connection: Connection, call: _Call) -> Answer:
+    async def _exchange(self, connection: Connection, call: _Call) -> AnswerReader:
         try:
             head = _head(call.request)
             call.begin()
-            answer = call.answer = Answer(await connection.ask(head, call.request.body), self._asking.answer_bytes)
+            answer = call.answer = AnswerReader(
+                await connection.ask(head, call.request.body), self._asking.answer_bytes
+            )
             await self._read_body(connection, answer, call)
         except BaseException:
             await self._connections.drop(connection)
@@ -192,7 +194,7 @@ class Upstream:
         await self._connections.give_back(connection)
         return answer
 
-    async def _read_body(self, connection: Connection, answer: Answer, call: _Call) -> None:
+    async def _read_body(self, connection: Connection, answer: AnswerReader, call: _Call) -> None:
         """To its end, or of a stream as far as it gets."""
         try:
             while not answer.is_full and (piece := await connection.read()):
@@ -225,7 +227,7 @@ class _Call:
         self.hold = hold
         self._kept = hold.held
         self.may_be_sent = False
-        self.answer: Answer | None = None
+        self.answer: AnswerReader | None = None
 
     def begin(self) -> None:
         """Another exchange: of what the last one has answered nothing is kept."""

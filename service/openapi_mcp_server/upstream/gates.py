@@ -16,7 +16,7 @@ from openapi_mcp_server.bridge.model import HttpResponse, Origin
 from openapi_mcp_server.errors import Refused, Timeout, UpstreamError
 from openapi_mcp_server.upstream.breaker import OPEN_SECONDS, Breaker, Health, State, Ticket
 from openapi_mcp_server.upstream.pace import Pace
-from openapi_mcp_server.upstream.retries import Budget, is_passing, retry_after
+from openapi_mcp_server.upstream.retries import RetryBudget, is_passing, retry_after
 
 QUEUE_LIMIT = 1_000
 """Calls that may wait for a connection to one API. More are refused at once: they would only wait for their
@@ -30,7 +30,7 @@ class Gate:
 
     def __init__(self, origin: Origin, *, connections: int, breaks: bool, rate: float | None = None) -> None:
         self.breaker = Breaker(opens=breaks)
-        self.budget = Budget()
+        self.budget = RetryBudget()
         self._origin = origin
         self._places = anyio.Semaphore(connections)
         self._pace = None if rate is None else Pace(origin, rate)

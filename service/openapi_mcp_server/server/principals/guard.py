@@ -9,8 +9,8 @@ from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from openapi_mcp_server.bridge.policy import Principal
+from openapi_mcp_server.server.access.proxies import Seen
 from openapi_mcp_server.server.posts import RETRY_AFTER, Header, Refusal
-from openapi_mcp_server.server.proxies import Seen
 
 TOKEN_BYTES = 16 * 1024
 """Of a token. The largest in the field are 9 kB; the proxy takes headers of 16 kB."""
