@@ -63,6 +63,7 @@ from openapi_mcp_server.upstream.call import Asking, Upstream
 if TYPE_CHECKING:
     from openapi_mcp_server.mock.app import MockApp
     from openapi_mcp_server.observe.metrics.metrics import Metrics
+    from openapi_mcp_server.shared_state import SharedState
 
 LAST_WORD_SECONDS = 1.0
 """After the grace of a stop, for the answers that say that a call was given up."""
@@ -100,6 +101,14 @@ class Listeners(NamedTuple):
             ports.listen(self.mcp)
         if self.metrics is not None:
             ports.listen(self.metrics, setting="PROMETHEUS_PORT")
+
+
+class Served(NamedTuple):
+    """What a transport is in front of."""
+
+    gateway: Gateway
+    health: Health
+    limits: Limits
 
 
 class Tally:
@@ -241,8 +250,10 @@ async def opened(
     observe: Callable[[CallRecord], None],
     metrics: Metrics | None = None,
     trace: Begin = untraced,
+    shared: SharedState | None = None,
 ) -> AsyncIterator[Gateway]:
-    """A gateway with everything behind it; closed in reverse. ``metrics`` follow what it is doing."""
+    """A gateway with everything behind it; closed in reverse. ``metrics`` follow what it is doing. ``shared``: where
+    limits hold over all tasks."""
     authorize = credentials(config, tools).authorize
     how = Serving(
         server=ServerInfo(name=config.server_name, version=__version__),
@@ -265,7 +276,7 @@ async def opened(
         breaker=config.http_breaker,
         rate=config.api_rate_limit,
     )
-    async with Upstream(CheckedDialler(address_rule(config)), asking) as upstream:
+    async with Upstream(CheckedDialler(address_rule(config)), asking, shared) as upstream:
         gateway = Gateway(tools, how, send=upstream.send, authorize=authorize, observe=observe, trace=trace)
         del tools  # a reload replaces them
         if metrics is not None:
@@ -290,13 +301,16 @@ async def _serve_tools(
             watched.metrics.load(tools)
             observe = to_each(observe, watched.metrics)
         trace = await stack.enter_async_context(_traced(config, tally, watched.metrics))
-        gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics, trace))
+        shared = await stack.enter_async_context(_shared(config))
+        gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics, trace, shared))
         report(config, tools)
         # What was made so far stays for long: the collector need not look at it again. Nor once before that: it would
         # find what 50,000 objects take at most, in a tenth of the start. A catalog is in no cycle: one that a
         # reload replaces goes with its last call, frozen or not.
         gc.freeze()
         health = Health(tools)
+        if shared is not None:
+            _follow_shared_state(shared, health, watched.metrics)
         if documents is not None:
             refresh = Refresh(documents.read_again, tools, _replacing(config, gateway, health, watched.metrics))
             health.follow_reloads(refresh.told)
@@ -308,8 +322,29 @@ async def _serve_tools(
         if listeners.mcp is None:
             await _serve_stdio(gateway, stop, watched.readiness)
         else:
-            await _serve_http(config, stop, gateway, health, listeners.mcp, watched)
+            served = Served(gateway, health, Limits.of(config, shared))
+            await _serve_http(config, stop, served, listeners.mcp, watched)
     logger.info("stopped", extra=tally.summary())
+
+
+@asynccontextmanager
+async def _shared(config: Config) -> AsyncIterator[SharedState | None]:
+    """Where limits hold over all tasks, if that was asked for."""
+    if config.shared_state is None:
+        yield None
+        return
+    try:
+        from openapi_mcp_server.shared_state import shared_state  # noqa: PLC0415 - coredis, for those who want it
+    except ModuleNotFoundError:
+        raise ConfigError("SHARED_STATE", "needs coredis: install openapi-mcp-service[shared]") from None
+    async with shared_state(config.shared_state, config.server_name) as shared:
+        yield shared
+
+
+def _follow_shared_state(shared: SharedState, health: Health, metrics: Metrics | None) -> None:
+    health.follow_shared_state(lambda: shared.is_up)
+    if metrics is not None:
+        metrics.follow_shared_state(lambda: shared.is_up, lambda: shared.fallbacks)
 
 
 @asynccontextmanager
@@ -365,11 +400,9 @@ async def _serve_stdio(gateway: Gateway, stop: Stop, readiness: Readiness) -> No
         tasks.cancel_scope.cancel()
 
 
-async def _serve_http(
-    config: Config, stop: Stop, gateway: Gateway, health: Health, listener: socket.socket, watched: Watched
-) -> None:
+async def _serve_http(config: Config, stop: Stop, served: Served, listener: socket.socket, watched: Watched) -> None:
     readiness, metrics = watched
-    limits = Limits.of(config)
+    gateway, health, limits = served
     async with (
         _visitors(config) as visitors,
         streamable_http(gateway, visitors, readiness.is_draining, limits) as mcp,

@@ -42,10 +42,11 @@ class Readiness:
 
 
 class Health:
-    """What ``/health`` says of the documents."""
+    """What ``/health`` says of the documents, and of the store that limits are shared in."""
 
     def __init__(self, catalog: ToolCatalog) -> None:
         self._reloads: Callable[[], dict[str, Any]] = dict
+        self._shared_state: Callable[[], dict[str, Any]] = dict
         self.load(catalog)
 
     def load(self, catalog: ToolCatalog) -> None:
@@ -56,8 +57,11 @@ class Health:
         """``read``: what became of the last one."""
         self._reloads = lambda: {"reload": read()}
 
+    def follow_shared_state(self, is_up: Callable[[], bool]) -> None:
+        self._shared_state = lambda: {"shared_state": "up" if is_up() else "down"}
+
     def told(self) -> dict[str, Any]:
-        return self._described | self._reloads()
+        return self._described | self._reloads() | self._shared_state()
 
 
 class WorkerApp:

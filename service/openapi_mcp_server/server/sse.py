@@ -217,7 +217,9 @@ class HttpSse:
         if isinstance(message, Rejection) and message.id is None:  # an answer that no client could tell from others
             hold.close()
             return message.status, self._gateway.refuse(message, "sse", beside)
-        self._admit(message, session, beside.principal, share)
+        if not isinstance(message, Notification):
+            await self._limits.spend(beside.principal, calls(message), share)
+        self._admit(message, session, beside.principal)
         await session.take(message, len(body), beside, hold)
         return 202, ()
 
@@ -239,7 +241,7 @@ class HttpSse:
             raise _unknown()
         return _Elsewhere(owner, named[0])
 
-    def _admit(self, message: Message | Batch, session: _Session, principal: Principal, share: str) -> None:
+    def _admit(self, message: Message | Batch, session: _Session, principal: Principal) -> None:
         """Before anything is carried out. A notification is never answered, and may be the cancel that makes room."""
         if session.is_over:
             raise _unknown()
@@ -252,7 +254,6 @@ class HttpSse:
         if principal.key:
             mine = (each.outstanding for each in self._sessions.values() if each.owner == principal.key)
             self._limits.check(principal, sum(mine))
-        self._limits.spend(principal, calls(message), share)
 
 
 class _Elsewhere(NamedTuple):
