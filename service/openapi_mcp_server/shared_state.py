@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager, suppress
 
 import anyio
 from anyio.abc import ByteStream, TaskGroup, TaskStatus
+from anyio.lowlevel import checkpoint
 from coredis.connection import TCPConnection, TCPLocation
 from coredis.exceptions import AuthenticationError, RedisError
 
@@ -23,8 +24,11 @@ from openapi_mcp_server.settings.store import Store
 
 ANSWER_SECONDS = 0.05
 """The longest that a call waits for the store. Within one zone it answers in less than 1 ms."""
-STALL_SECONDS = 0.02
-"""An answer that this process is so much later to give up than it meant to was missed by itself, busy as it was."""
+SILENT_SECONDS = 0.025
+"""A store that says nothing for so long, asked for something, has failed. A call's time may also go by before its command
+is written, or while the answers to hundreds before it are read: from 400 at the same moment on."""
+LATE_SECONDS = 1.0
+"""Without an answer in time for so long it is too slow, also if it talks."""
 CONNECT_SECONDS = 1.0
 """For a connection to be of use: the name, TCP, TLS, the login and the script. Also for a heartbeat."""
 PAUSE_SECONDS = 1.0
@@ -93,6 +97,7 @@ class SharedState:
         self._connection: _Connection | None = None
         self._script = b""
         self._lost = anyio.Event()
+        self._in_time = 0.0
         self._told = ""
         self.fallbacks = 0
         self.tasks = 1
@@ -129,22 +134,24 @@ class SharedState:
         starting: TaskStatus[None] | None = task_status
         while True:
             async with anyio.create_task_group() as tasks:
-                connection = _Connection(self._store)
                 self._lost = anyio.Event()
-                problem = await self._opened(tasks, connection)
-                self._connection = connection if problem is None else None
+                problem = await self._opened(tasks)
                 self._tell(problem)
                 if starting is not None:
                     starting.started()
                     starting = None
-                if problem is None:
-                    await self._beat_until_lost(connection)
+                if self._connection is not None:
+                    await self._beat_until_lost(self._connection)
                 tasks.cancel_scope.cancel()
             await anyio.sleep(PAUSE_SECONDS)
 
-    async def _opened(self, tasks: TaskGroup, connection: _Connection) -> str | None:
-        """Why calls cannot use the connection."""
+    async def _opened(self, tasks: TaskGroup) -> str | None:
+        """Makes a connection that calls may use; else says why there is none."""
         with anyio.move_on_after(CONNECT_SECONDS):
+            try:
+                connection = _Connection(self._store, await _dialled(self._store))
+            except OSError as error:
+                return _problem(error)
             problem = await tasks.start(self._run, connection)
             if problem is not None:
                 return str(problem)
@@ -152,7 +159,10 @@ class SharedState:
             if not isinstance(loaded, bytes):
                 return _problem(loaded)
             self._script = loaded
-            return await self._beat(connection)
+            problem = await self._beat(connection, ANSWER_SECONDS)
+            if problem is None:
+                self._connection, self._in_time = connection, anyio.current_time()
+            return problem
         return f"no connection within {CONNECT_SECONDS:g} s"
 
     async def _run(self, connection: _Connection, *, task_status: TaskStatus[str | None]) -> None:
@@ -167,30 +177,40 @@ class SharedState:
             with anyio.move_on_after(BEAT_SECONDS):
                 await self._lost.wait()
                 return
-            if problem := await self._beat(connection):
+            if problem := await self._beat(connection, CONNECT_SECONDS):
                 self._lose(connection, problem)
 
-    async def _beat(self, connection: _Connection) -> str | None:
+    async def _beat(self, connection: _Connection, seconds: float) -> str | None:
         """Says that this task is there, and learns of the others. Returns why it could not."""
-        with anyio.move_on_after(CONNECT_SECONDS):
+        with anyio.move_on_after(seconds):
             count = await _said(connection, b"EVAL", _BEAT, 1, self._key("tasks"), self._name, b"%d" % GONE_SECONDS)
             if type(count) is not int or count < 1:
                 return _problem(count)
             self.tasks = count
             return None
-        return f"no heartbeat within {CONNECT_SECONDS:g} s"
+        return f"no answer within {seconds * 1e3:g} ms"
 
     async def _asked(self, connection: _Connection, words: Words) -> float | None:
         """Shielded: whoever leaves meanwhile has taken its turn or not, and each answer stays with its command."""
-        until = anyio.current_time() + ANSWER_SECONDS
+        try:
+            request = connection.create_request(b"EVALSHA", *words, raise_exceptions=False)
+        except RedisError as error:
+            self._lose(connection, _problem(error))
+            return None
         answer: object = None
-        with anyio.CancelScope(deadline=until, shield=True) as scope:
-            answer = await _said(connection, b"EVALSHA", *words)
+        with anyio.CancelScope(shield=True):
+            with anyio.move_on_after(ANSWER_SECONDS):
+                await request
+            if not request.complete:
+                await checkpoint()  # what came while this process was busy is read now
+            if request.complete:
+                answer = await request
         if type(answer) is int and 0 <= answer <= LONGEST_SECONDS * 1e6:
+            self._in_time = anyio.current_time()
             return answer / 1e6
-        if not scope.cancelled_caught:
+        if request.complete:
             self._lose(connection, _problem(answer))
-        elif anyio.current_time() < until + STALL_SECONDS:
+        elif connection.is_silent() or anyio.current_time() > self._in_time + LATE_SECONDS:
             self._lose(connection, f"no answer within {ANSWER_SECONDS * 1e3:g} ms")
         return None
 
@@ -224,29 +244,36 @@ class SharedState:
 class _Connection(TCPConnection):
     """One for all calls: commands are written as they come, and answered in their order."""
 
-    def __init__(self, store: Store) -> None:
-        context = ssl.create_default_context() if store.tls else None
+    def __init__(self, store: Store, stream: ByteStream) -> None:
         super().__init__(
             TCPLocation(store.host, store.port),
             username=store.username or None,
             password=store.password or None,
             db=store.database,
-            ssl_context=context,
         )
+        self._bounded = _Bounded(stream)
+
+    def is_silent(self) -> bool:
+        since = self._bounded.waiting_since
+        return since is not None and anyio.current_time() >= since + SILENT_SECONDS
 
     async def _connect(self) -> ByteStream:
-        return _Bounded(await super()._connect())
+        return self._bounded
 
 
 class _Bounded(ByteStream):
-    """Ends the connection to whoever says more than was asked: the parser would keep all of it."""
+    """Ends the connection to whoever says more than was asked: the parser would keep all of it.
+
+    ``waiting_since``: when the first command was written after which nothing was heard."""
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
         self._room = UNASKED_BYTES
+        self.waiting_since: float | None = None
 
     async def receive(self, max_bytes: int = 65_536) -> bytes:
         received = await self._stream.receive(max_bytes)
+        self.waiting_since = None
         self._room -= len(received)
         if self._room < 0:
             raise anyio.BrokenResourceError
@@ -254,6 +281,8 @@ class _Bounded(ByteStream):
 
     async def send(self, item: bytes) -> None:
         self._room = min(self._room + len(item), 2 * UNASKED_BYTES)
+        if self.waiting_since is None:
+            self.waiting_since = anyio.current_time()
         await self._stream.send(item)
 
     async def send_eof(self) -> None:
@@ -261,6 +290,13 @@ class _Bounded(ByteStream):
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+
+async def _dialled(store: Store) -> ByteStream:
+    if not store.tls:
+        return await anyio.connect_tcp(store.host, store.port)
+    context = ssl.create_default_context()
+    return await anyio.connect_tcp(store.host, store.port, ssl_context=context, tls_standard_compatible=False)
 
 
 async def _said(connection: _Connection, command: bytes, *words: bytes | str | int) -> object:
