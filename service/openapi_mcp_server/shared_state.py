@@ -24,11 +24,8 @@ from openapi_mcp_server.settings.store import Store
 
 ANSWER_SECONDS = 0.05
 """The longest that a call waits for the store. Within one zone it answers in less than 1 ms."""
-SILENT_SECONDS = 0.025
-"""A store that says nothing for so long, asked for something, has failed. A call's time may also go by before its command
-is written, or while the answers to hundreds before it are read: from 400 at the same moment on."""
 LATE_SECONDS = 1.0
-"""Without an answer in time for so long it is too slow, also if it talks."""
+"""A store without an answer in time for so long is too slow."""
 CONNECT_SECONDS = 1.0
 """For a connection to be of use: the name, TCP, TLS, the login and the script. Also for a heartbeat."""
 PAUSE_SECONDS = 1.0
@@ -74,12 +71,14 @@ logger = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def shared_state(store: Store, service: str) -> AsyncIterator[SharedState]:
+async def shared_state(
+    store: Store, service: str, answer_seconds: float = ANSWER_SECONDS
+) -> AsyncIterator[SharedState]:
     """Connected for as long as the context lasts, as far as the store is there. ``service`` is what all the tasks are
     called: others may use the store, too."""
     # It writes a traceback for each attempt; what there is to say of them is in two lines of ours.
     logging.getLogger("coredis").setLevel(logging.CRITICAL)
-    state = SharedState(store, service)
+    state = SharedState(store, service, answer_seconds)
     async with anyio.create_task_group() as tasks:
         await tasks.start(state.keep)
         yield state
@@ -90,9 +89,10 @@ class SharedState:
     """Made by `shared_state`. ``fallbacks`` counts the turns over which the store did not decide; ``tasks`` are the
     processes that had a heartbeat when it was last there."""
 
-    def __init__(self, store: Store, service: str) -> None:
+    def __init__(self, store: Store, service: str, answer_seconds: float) -> None:
         self._store = store
         self._service = service
+        self._answer_seconds = answer_seconds
         self._name = secrets.token_hex(8)
         self._connection: _Connection | None = None
         self._script = b""
@@ -159,7 +159,7 @@ class SharedState:
             if not isinstance(loaded, bytes):
                 return _problem(loaded)
             self._script = loaded
-            problem = await self._beat(connection, ANSWER_SECONDS)
+            problem = await self._beat(connection, self._answer_seconds)
             if problem is None:
                 self._connection, self._in_time = connection, anyio.current_time()
             return problem
@@ -199,7 +199,7 @@ class SharedState:
             return None
         answer: object = None
         with anyio.CancelScope(shield=True):
-            with anyio.move_on_after(ANSWER_SECONDS):
+            with anyio.move_on_after(self._answer_seconds):
                 await request
             if not request.complete:
                 await checkpoint()  # what came while this process was busy is read now
@@ -210,9 +210,16 @@ class SharedState:
             return answer / 1e6
         if request.complete:
             self._lose(connection, _problem(answer))
-        elif connection.is_silent() or anyio.current_time() > self._in_time + LATE_SECONDS:
-            self._lose(connection, f"no answer within {ANSWER_SECONDS * 1e3:g} ms")
+        elif self._is_late(connection):
+            self._lose(connection, f"no answer within {self._answer_seconds * 1e3:g} ms")
         return None
+
+    def _is_late(self, connection: _Connection) -> bool:
+        """Whether it is the store. A call's time also goes by before its command is written, and while the answers to
+        hundreds before it are read: from 400 at the same moment on."""
+        now = anyio.current_time()
+        is_silent = connection.waiting_since is not None and now > connection.waiting_since + self._answer_seconds / 2
+        return is_silent or now > self._in_time + LATE_SECONDS
 
     def _words(self, key: str, cost: int, *seconds: float) -> Words:
         """A command as `_TURN` takes it: gap, slack, the most to wait and the hold after the cost."""
@@ -253,18 +260,17 @@ class _Connection(TCPConnection):
         )
         self._bounded = _Bounded(stream)
 
-    def is_silent(self) -> bool:
-        since = self._bounded.waiting_since
-        return since is not None and anyio.current_time() >= since + SILENT_SECONDS
+    @property
+    def waiting_since(self) -> float | None:
+        """When the first command was written after which nothing was heard."""
+        return self._bounded.waiting_since
 
     async def _connect(self) -> ByteStream:
         return self._bounded
 
 
 class _Bounded(ByteStream):
-    """Ends the connection to whoever says more than was asked: the parser would keep all of it.
-
-    ``waiting_since``: when the first command was written after which nothing was heard."""
+    """Ends the connection to whoever says more than was asked: the parser would keep all of it."""
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
