@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from functools import partial
 
+import msgspec
 import pytest
 import trio
 
+from asked import call, fetch, post
 from certificates import certificate
 from loopback import Do, play
 from openapi_mcp_server.bridge.model import HttpResponse, Origin
 from openapi_mcp_server.bridge.policy import Principal
-from openapi_mcp_server.errors import Refused
+from openapi_mcp_server.errors import ConfigError, Refused
 from openapi_mcp_server.server.limits import Limits
 from openapi_mcp_server.server.posts import Refusal
+from openapi_mcp_server.settings.config import load
 from openapi_mcp_server.settings.store import Store
-from openapi_mcp_server.shared_state import ANSWER_SECONDS, CONNECT_SECONDS, shared_state
+from openapi_mcp_server.shared_state import ANSWER_SECONDS, CONNECT_SECONDS, SharedState, shared_state
 from openapi_mcp_server.upstream.gates import Gate
 from openapi_mcp_server.upstream.pace import Pace
+from processes import CHECKOUT, run, started
+from scraped import scraped
 from store import PASSWORD, running_store
 
 API = Origin("https", "api.example.com", 443)
@@ -37,11 +42,16 @@ def store(tmp_path):
 
 @asynccontextmanager
 async def tasks(store: Store, number: int = 1, seconds: float = PATIENT_SECONDS):
-    """States as so many tasks have them; each knows of all the others. On a busy machine they wait for longer."""
+    """States as so many tasks have them; on a busy machine they wait for longer."""
     async with AsyncExitStack() as stack:
         states = [await stack.enter_async_context(shared_state(store, "shop", seconds)) for _ in range(number)]
-        await until(lambda: all(state.is_up and state.tasks == number for state in states))
+        await until(lambda: all(state.is_up for state in states))
         yield states
+
+
+async def counted(states: list[SharedState]) -> None:
+    """Until each has seen all the others, which takes a heartbeat."""
+    await until(lambda: all(state.tasks == len(states) for state in states))
 
 
 async def until(holds) -> None:
@@ -71,7 +81,7 @@ async def test_a_principal_at_ten_times_its_rate_gets_it_over_three_tasks(store)
     async with tasks(store.store, 3) as states:
         limits = [Limits(RATE, shared=state) for state in states]
         begun = store.clock()
-        made = await at_ten_times_the_rate(limits, ticks=100)
+        made = await at_ten_times_the_rate(limits, ticks=75)
         seconds = store.clock() - begun
     assert sum(made) == pytest.approx(RATE + RATE * seconds, rel=0.05)  # a second's worth may come at once
     assert sum(state.fallbacks for state in states) == 0
@@ -177,6 +187,7 @@ def evaluated(store) -> int:
 @pytest.mark.parametrize("how", ["killed", "stalled", "started again"])
 async def test_no_call_is_lost_whatever_becomes_of_the_store_and_the_shares_make_up_the_limit(store, how):
     async with tasks(store.store, 3, ANSWER_SECONDS) as states:
+        await counted(states)
 
         async def happens() -> None:
             await trio.sleep(0.3)
@@ -187,14 +198,14 @@ async def test_no_call_is_lost_whatever_becomes_of_the_store_and_the_shares_make
         begun = trio.current_time()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(happens)
-            made = await at_ten_times_the_rate([Limits(RATE, shared=state) for state in states], ticks=100)
+            made = await at_ten_times_the_rate([Limits(RATE, shared=state) for state in states], ticks=75)
         seconds = trio.current_time() - begun
-        assert len(made) == 1000  # each was answered: yes or no
+        assert len(made) == 750  # each was answered: yes or no
         fallbacks = sum(state.fallbacks for state in states)
         assert fallbacks > 0
         # At a failure, and again when an empty store comes, a second's worth may come at once.
         bursts = 3 if how == "started again" else 2
-        assert RATE * seconds * 0.95 <= sum(made) <= (bursts * RATE + RATE * seconds) * 1.05
+        assert RATE * seconds * 0.9 <= sum(made) <= (bursts * RATE + RATE * seconds) * 1.05
         if how == "stalled":
             store.go_on()
         if how != "killed":
@@ -238,6 +249,7 @@ async def test_cancelled_calls_leave_every_answer_with_its_own_command(store):
 
 async def test_the_last_number_of_tasks_is_what_a_share_is_made_of(store):
     async with tasks(store.store, 2) as (here, there):
+        await counted([here, there])
         store.kill()
         await until(lambda: not here.is_up and not there.is_up)
         assert (here.tasks, there.tasks) == (2, 2)
@@ -340,3 +352,59 @@ async def test_a_store_over_tls_is_used_if_its_certificate_is_right(tmp_path, mo
         monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
         async with tasks(store) as (state,):
             assert await state.seconds_until("a", gap=1.0, cost=1) == 0.0
+
+
+@pytest.mark.parametrize("url", [
+    "localhost:6379", "http://localhost", "valkey://", "valkey://host:0", "valkey://host:99999", "valkey://host/name",
+    "valkey://host?db=1", "valkey://host#1", "redis://:pass#word@host", "rediss://:pass/word@host", "valkey://sesame@host",
+    "unix:///run/valkey.sock",
+])  # fmt: skip
+def test_an_address_that_is_none_is_refused_without_being_shown(url):
+    with pytest.raises(ConfigError) as refused:
+        load(["demo"], {"SHARED_STATE": url}, lambda path: "")
+    assert str(refused.value).startswith("SHARED_STATE: the value ")
+    assert "valkey://" in str(refused.value) or "write user:password@host" in str(refused.value)
+    assert not any(secret in str(refused.value) for secret in ("pass#word", "pass/word", "sesame"))
+
+
+@pytest.mark.parametrize(
+    ("url", "store"),
+    [
+        ("valkey://host", Store("host", 6379, tls=False, database=0, username="", password="")),
+        ("redis://:a%40b@10.0.0.1:7000/3", Store("10.0.0.1", 7000, tls=False, database=3, username="", password="a@b")),
+        ("rediss://me:it@[::1]:7000/", Store("::1", 7000, tls=True, database=0, username="me", password="it")),
+        (
+            "valkeys://cache.example.com",
+            Store("cache.example.com", 6379, tls=True, database=0, username="", password=""),
+        ),
+    ],
+)
+def test_an_address_says_where_the_store_is_and_how_one_logs_in(url, store):
+    config = load(["demo"], {"SHARED_STATE_FILE": "/secret"}, {"/secret": f"{url}\n"}.__getitem__)
+    assert config.shared_state == store
+    assert "it" not in repr(store).split(":")
+
+
+def test_without_what_it_needs_the_start_says_what_to_install(tmp_path):
+    (tmp_path / "coredis.py").write_text("raise ModuleNotFoundError('coredis')")
+    path = f"{tmp_path}:{CHECKOUT / 'service'}"
+    done = run("demo", "--port", "0", SHARED_STATE="valkey://localhost", PYTHONPATH=path)
+    assert done.returncode == 2
+    assert done.stderr.strip().endswith("SHARED_STATE: needs coredis: install openapi-mcp-service[shared]")
+    assert "Traceback" not in done.stderr
+
+
+def test_processes_share_the_rate_of_a_client_and_say_how_the_store_is(store):
+    settings = {"SHARED_STATE": store.url, "RATE_LIMIT": "0.01", "ENABLE_PROMETHEUS": "true", "PROMETHEUS_PORT": "0"}
+    with ExitStack() as stack:
+        urls, pages = [], []
+        for _ in range(2):
+            server = stack.enter_context(started("demo", "--port", "0", **settings))
+            pages.append(str(server.wait_for("^serving metrics at ")["message"]).removeprefix("serving metrics at "))
+            urls.append(server.url)
+        assert [post(url, call("getPet", petId=1))[0] for url in urls] == [200, 429]
+        for url, page in zip(urls, pages, strict=True):
+            assert msgspec.json.decode(fetch(url.removesuffix("/mcp") + "/health")[2])["shared_state"] == "up"
+            assert scraped(page).value("openapi_mcp_shared_state_up") == 1
+            assert scraped(page).value("openapi_mcp_shared_state_fallbacks_total") == 0
+        assert store.url.encode() not in fetch(urls[0].removesuffix("/mcp") + "/health")[2]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 SETTINGS = {
-    "SHARED_STATE",
     "SPEC_WAIT_SECONDS",
 }
 """The worker's."""
