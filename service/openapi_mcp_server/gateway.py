@@ -76,8 +76,23 @@ logger = logging.getLogger(__name__)
 
 Notify = Callable[[bytes], Awaitable[None]]
 """Sends one JSON-RPC notification on the way of the answer that is still to come."""
-Authorize = Callable[[HttpRequest, Tool], HttpRequest]
-"""Returns the request with the credentials of its tool; raises `CredentialError`."""
+SendOne = Callable[[HttpRequest, float], Awaitable[HttpResponse]]
+"""Sends a request within so many seconds."""
+
+
+class Pending(Protocol):
+    """A request whose credentials have to be waited for."""
+
+    @property
+    def body(self) -> bytes | None: ...
+
+    async def exchange(self, send: SendOne, seconds: float) -> HttpResponse:
+        """Raises `CredentialError`, and what ``send`` raises."""
+        ...
+
+
+Authorize = Callable[[HttpRequest, Tool, Carrier], HttpRequest | Pending]
+"""Returns the request with the credentials of its tool and its caller; raises `CredentialError`."""
 
 
 class Send(Protocol):
@@ -355,11 +370,11 @@ class Gateway:
             checked = check(tool, call.arguments)
             coerced, select = checked.coerced, _selection(tool, checked.values)
             values = {**checked.values, **tool.fixed} if tool.fixed else checked.values
-            request = served.authorize(build(tool, values, checked.others), tool)
+            request = served.authorize(build(tool, values, checked.others), tool, entry.beside)
             del checked, values  # large ones take many times the bytes of the request
             if request.body is not None and len(request.body) > SMALL_BYTES:
                 hold.take(len(request.body))
-            answered = await self._exchange(entry.trace.sending(request, tool), entry, hold)
+            answered = await self._exchange(request, tool, entry, hold)
             answered, hidden = await self._redacted(answered)
             rendered = await self._rendered(served, tool, answered, select)
         except ServiceError as error:
@@ -391,7 +406,7 @@ class Gateway:
             return await run_sync(partial(write, select=select), limiter=self._filtering)
         return write(select=select.left_out("too many others are being applied; ask for less, or again later"))
 
-    async def _exchange(self, request: HttpRequest, entry: _Entry, hold: Hold) -> HttpResponse:
+    async def _exchange(self, request: HttpRequest | Pending, tool: Tool, entry: _Entry, hold: Hold) -> HttpResponse:
         if self._has_given_up:
             raise Refused("the server stops; call again", outcome_unknown=False)
         began = time.perf_counter()
@@ -400,7 +415,11 @@ class Gateway:
         self._waiting.add(scope)
         try:
             with scope:
-                answered = await self._send(request, deadline_seconds=seconds, hold=hold)
+                if isinstance(request, HttpRequest):
+                    sent = entry.trace.sending(request, tool)
+                    answered = await self._send(sent, deadline_seconds=seconds, hold=hold)
+                else:
+                    answered = await request.exchange(self._sender(tool, entry, hold), seconds)
                 entry.status, entry.retries = answered.status, answered.retries
                 return answered
         except UpstreamError as error:
@@ -412,6 +431,12 @@ class Gateway:
         why = "the server stops and could not wait for it" if self._has_given_up else f"no answer within {seconds:g} s"
         raise Timeout(why, outcome_unknown=True)
 
+    def _sender(self, tool: Tool, entry: _Entry, hold: Hold) -> SendOne:
+        async def send(request: HttpRequest, seconds: float) -> HttpResponse:
+            return await self._send(entry.trace.sending(request, tool), deadline_seconds=seconds, hold=hold)
+
+        return send
+
     def _identity(self, call: Call) -> ServerInfo | None:
         return self._serving.server if is_modern(call.version) else None
 
@@ -422,8 +447,7 @@ class _Entry:
     def __init__(self, call: Call, transport: Transport, beside: Carrier, trace: Trace) -> None:
         self._call = call
         self._transport = transport
-        self._request_id = beside.request_id
-        self._principal = beside.principal.name
+        self.beside = beside
         self.permit = beside.principal.permit
         self.denied = ""
         self.arguments = b""
@@ -468,16 +492,16 @@ class _Entry:
             result_tokens=budget.tokens(self.result) if self.result else 0,
             truncated=TRUNCATED in said,
             mismatch=MISMATCH in said,
-            request_id=self._request_id,
+            request_id=self.beside.request_id,
             trace_id=self.trace.trace_id,
-            principal=self._principal,
+            principal=self.beside.principal.name,
             denied=self.denied,
             arguments=self.arguments,
         )
 
     def known_as(self) -> dict[str, str]:
         """By which the call is found elsewhere."""
-        ids = {"request_id": self._request_id, "trace_id": self.trace.trace_id}
+        ids = {"request_id": self.beside.request_id, "trace_id": self.trace.trace_id}
         return {name: value for name, value in ids.items() if value}
 
 

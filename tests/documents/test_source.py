@@ -14,7 +14,8 @@ import trio
 import trio.testing
 
 from loopback import MIB, Api, Do, chunked, loopback, sized
-from openapi_mcp_server.documents.source import FETCH_SECONDS, FILE_BYTES, URL_BYTES, read, shown
+from openapi_mcp_server.bridge.model import HttpRequest
+from openapi_mcp_server.documents.source import FETCH_SECONDS, FILE_BYTES, URL_BYTES, Visit, read, shown
 from openapi_mcp_server.errors import ConfigError, SpecError
 from openapi_mcp_server.upstream.addresses import AddressRule
 
@@ -271,11 +272,15 @@ class DrippingNetwork:
         return Dripping()
 
 
+def dripping(_: HttpRequest) -> Visit:
+    return Visit(DrippingNetwork(), None, lambda plain: plain)
+
+
 def test_one_deadline_stands_around_the_whole_fetch() -> None:
     async def run() -> float:
         started = trio.current_time()
         with pytest.raises(SpecError, match="no whole answer from http://localhost within 30 s"):
-            await read("http://localhost/a.json", setting="--spec-url", rule=LOCAL, dialler=DrippingNetwork())
+            await read("http://localhost/a.json", setting="--spec-url", rule=LOCAL, visit=dripping)
         return trio.current_time() - started
 
     assert trio.run(run, clock=trio.testing.MockClock(autojump_threshold=0)) == pytest.approx(FETCH_SECONDS, abs=1)

@@ -8,16 +8,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from openapi_mcp_server.bridge import names, overrides, security, servers, text
-from openapi_mcp_server.bridge.model import (
-    ApiSummary,
-    BaseUrl,
-    KeyPlace,
-    Origin,
-    SkippedTool,
-    Subject,
-    Tool,
-    ToolCatalog,
-)
+from openapi_mcp_server.bridge.model import ApiSummary, BaseUrl, Origin, SkippedTool, Subject, Tool, ToolCatalog
 from openapi_mcp_server.bridge.overrides import Entries, Told
 from openapi_mcp_server.bridge.policy import EVERYTHING, Rule
 from openapi_mcp_server.bridge.schemas import inputs
@@ -37,7 +28,7 @@ from openapi_mcp_server.bridge.tool import (
 )
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import ApiDescription, Note, Operation, SkippedOperation
-from openapi_mcp_server.settings.apis import Auth
+from openapi_mcp_server.settings.auth import Identity
 
 _DEFAULT_LIMITS = SchemaLimits()
 
@@ -47,7 +38,7 @@ class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
 
     ``location``: the URL that the document was read from, empty for a file.
     ``allowed_origins``: where operations with servers of their own may be called beside the base's origin.
-    ``strict_auth``: an operation that ``auth`` does not meet is skipped.
+    ``strict_auth``: an operation that ``identity`` does not meet is skipped.
     """
 
     name: str
@@ -58,7 +49,7 @@ class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
     exclude_tags: frozenset[str] = frozenset()
     prefix: bool = False
     allowed_origins: frozenset[Origin] = frozenset()
-    auth: Auth = Auth()
+    identity: Identity = Identity()
     strict_auth: bool = False
     overrides: Entries = {}
     rule: Rule = EVERYTHING  # what it does not permit is served to nobody
@@ -95,15 +86,15 @@ def build(
     tool_names = iter(_unique_names(sources, candidates))
     summaries, tools, skipped = [], {}, []
     for source, own in zip(sources, candidates, strict=True):
-        key_place = security.key_place(source.auth, source.description.operations, source.description.security_schemes)
-        auth = security.placed(source.auth, key_place)
+        description = source.description
+        identity = security.placed(source.identity, description.operations, description.security_schemes)
         place = servers.place(source.base, source.description, source.location)
         if place.unknown is not None and not only_to_show:
             raise place.unknown
-        api = _api(source, place, limits, auth, response_filter=response_filter)
+        api = _api(source, place, limits, identity, response_filter=response_filter)
         outcome = _sort_out(source, api, [(next(tool_names), candidate) for candidate in own])
         outcome.notes[:0] = _place_notes(place)
-        summaries.append(_summary(source, api, outcome, key_place))
+        summaries.append(_summary(source, api, outcome))
         tools.update({tool.name: tool for tool in outcome.tools})
         skipped += [SkippedTool(api=source.name, operation=each) for each in outcome.skipped]
     if unused := _unused_selectors(sources, candidates):
@@ -161,7 +152,7 @@ def _place_notes(place: Place) -> list[Note]:
     return [Note(pointer=place.unknown.pointer, kind="base_url_unknown", message=place.unknown.problem)]
 
 
-def _api(source: ApiSource, place: Place, limits: SchemaLimits, auth: Auth, *, response_filter: bool) -> Api:
+def _api(source: ApiSource, place: Place, limits: SchemaLimits, identity: Identity, *, response_filter: bool) -> Api:
     schemas = source.description.request_schemas
     graph = Definitions(schemas)
     return Api(
@@ -174,7 +165,7 @@ def _api(source: ApiSource, place: Place, limits: SchemaLimits, auth: Auth, *, r
         patches=inputs.source(Edited(schemas, removable_parts), graph),
         responses=Definitions(source.description.response_schemas),
         limits=limits,
-        auth=auth,
+        identity=identity,
         response_filter=response_filter,
         slots=Once(slot),
         arguments=Once(of_parameter),
@@ -252,7 +243,7 @@ def _skipped(operation: Operation, error: SpecError) -> SkippedOperation:
     )
 
 
-def _summary(source: ApiSource, api: Api, outcome: _Outcome, place: KeyPlace) -> ApiSummary:
+def _summary(source: ApiSource, api: Api, outcome: _Outcome) -> ApiSummary:
     description = source.description
     return ApiSummary(
         name=source.name,
@@ -265,6 +256,7 @@ def _summary(source: ApiSource, api: Api, outcome: _Outcome, place: KeyPlace) ->
         filtered=outcome.filtered,
         notes=tuple(outcome.notes),
         security_schemes=description.security_schemes,
-        key_place=place,
+        key_places=security.places(api.identity),
+        identity=api.identity,
         unmet=sum(tool.access.kind == "unmet" for tool in outcome.tools),
     )

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from openapi_mcp_server.openapi.model import Note, SecurityScheme, SkippedOperation
-from openapi_mcp_server.settings.apis import KeyLocation
+from openapi_mcp_server.settings.auth import Identity, KeyLocation
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
 """RFC 9110 section 9.2.1, and QUERY."""
@@ -113,7 +113,8 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     ``path`` is percent-encoded and begins with a slash; ``query`` is percent-encoded, without the question mark,
     empty for none. Header names are as they go out; values are latin-1 text. ``body`` None means no body at all.
-    ``authority``: what ``Host`` says where that is not the origin; of use between our own tasks only.
+    ``authority``: what ``Host`` says where that is not the origin; of use between our own tasks only. ``way``: the API
+    whose own proxy or certificates it is sent with, empty for the usual way.
     """
 
     method: str
@@ -123,6 +124,7 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...]
     body: bytes | None = None
     authority: str = ""
+    way: str = ""
 
     @property
     def target(self) -> str:
@@ -163,10 +165,14 @@ class KeyPlace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the configured credentials meet what the document asks for; ``reason`` says why they do not."""
+    """Whether the configured credentials meet what the document asks for; ``reason`` says why they do not.
+
+    ``credentials`` are those that are sent: names in AUTH_SCHEMES, or empty for the API's own.
+    """
 
     kind: Literal["met", "anonymous", "unmet"]
     reason: str = ""
+    credentials: tuple[str, ...] = ()
     advice: str = ""  # what its operator can do about it
 
 
@@ -268,7 +274,8 @@ class ApiSummary(msgspec.Struct, frozen=True, kw_only=True):
     filtered: int  # left out by INCLUDE_TAGS and EXCLUDE_TAGS
     notes: tuple[Note, ...]
     security_schemes: Mapping[str, SecurityScheme]
-    key_place: KeyPlace  # of the configured key, if there is one
+    key_places: Mapping[str, KeyPlace]  # of the configured keys, by scheme; empty for the API's own
+    identity: Identity = Identity()
     unmet: int  # tools whose credentials are not configured
 
 

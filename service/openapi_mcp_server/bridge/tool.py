@@ -16,6 +16,7 @@ from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.model import (
     RESPONSE_FILTER,
     SAFE_METHODS,
+    Access,
     BaseUrl,
     BodyPlan,
     InputContract,
@@ -34,7 +35,7 @@ from openapi_mcp_server.bridge.schemas.inputs import Argument, described, exempl
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.mcp.messages import Annotations, ToolEntry
 from openapi_mcp_server.openapi.model import ApiDescription, Note, NoteKind, Operation, Parameter
-from openapi_mcp_server.settings.apis import Auth
+from openapi_mcp_server.settings.auth import Identity
 
 DIGEST = "openapi-mcp-server/digest"
 """Key of an entry's ``_meta``."""
@@ -93,7 +94,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     patches: inputs.Source  # the same, and null anywhere
     responses: Definitions
     limits: SchemaLimits
-    auth: Auth  # with its key's place
+    identity: Identity  # with its keys' places
     response_filter: bool = False  # offered where it is of use
     slots: Once[Slot]
     arguments: Once[Argument]
@@ -147,7 +148,7 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
         slots=inputs.slots,
         body=inputs.body,
         accept=accept.header(operation),
-        access=security.access(operation.security, api.auth, api.description.security_schemes),
+        access=_access(operation, api),
         input=inputs.contract,
         output=output,
         entry=entry,
@@ -226,15 +227,15 @@ def _sendable(operation: Operation, api: Api, spanning: frozenset[str], notes: l
     """The parameters that are arguments. Those that credentials fill or every request has by itself, and optional ones
     that cannot be sent, are left out and noted. ``spanning``: parameters of the path that may be several segments.
     """
-    holes = path_template.holes(operation.path)
+    holes, access = path_template.holes(operation.path), _access(operation, api)
     sendable = []
     for declared in operation.parameters:
         parameter = _spanning(declared) if declared.name in spanning else declared
         if parameter.location == "path" and parameter.name not in holes:
             notes.append(_note(parameter.pointer, "parameter_dropped", f"{{{parameter.name}}} is not in the path"))
             continue
-        if security.fills(api.auth, parameter):
-            message = f"{parameter.location} {parameter.name} is filled with the configured credentials"
+        if security.fills(api.identity, access, parameter):
+            message = f"{parameter.location} {parameter.name} is filled with what is configured"
             notes.append(_note(parameter.pointer, "parameter_dropped", message))
             continue
         try:
@@ -248,6 +249,10 @@ def _sendable(operation: Operation, api: Api, spanning: frozenset[str], notes: l
                 raise
             notes.append(_note(error.pointer, "parameter_dropped", error.problem))
     return sendable
+
+
+def _access(operation: Operation, api: Api) -> Access:
+    return security.access(operation.security, api.identity, api.description.security_schemes)
 
 
 def _spanning(parameter: Parameter) -> Parameter:

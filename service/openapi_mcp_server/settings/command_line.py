@@ -20,6 +20,7 @@ Command = Literal["serve", "demo", "inspect", "call", "doctor", "diff", "mock", 
 COMMANDS: tuple[Command, ...] = get_args(Command)
 COMMAND_OPTIONS: Mapping[str, tuple[str, bool, str]] = {
     "--json": ("inspect doctor diff", False, "the whole report as JSON"),
+    "--html": ("inspect", True, "file for the report as a page to look at"),
     "--document": ("doctor", False, "how fit a document is for agents, instead of a server"),
     "--token-file": ("doctor", True, "file with the token that the server asks for"),
     "--idle": ("doctor", True, "seconds for which a silent stream is watched [35]"),
@@ -63,7 +64,8 @@ RULE = (
     "in brackets. NAME_FILE names a file with the value. [x] is the default. docs/configuration.md has the whole table."
 )
 FAMILIES = {
-    "AUTH_COGNITO_": "Not available in this version",
+    "AUTH_OAUTH2_": "For oauth2; docs/credentials.md",
+    "AUTH_COGNITO_": "For cognito; docs/credentials.md",
     "OTEL_EXPORTER_OTLP_TRACES_": "Each of the eight above, for traces alone",
 }
 """Settings that are one line of ``--help``, by the beginning of their names."""

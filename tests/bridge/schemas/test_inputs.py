@@ -33,7 +33,7 @@ from openapi_mcp_server.bridge.request import build
 from openapi_mcp_server.bridge.schemas.edits import LEFT_OUT
 from openapi_mcp_server.bridge.tool import SchemaLimits
 from openapi_mcp_server.errors import ArgumentError
-from openapi_mcp_server.settings.apis import Auth
+from openapi_mcp_server.settings.auth import AuthShape, Identity
 
 # Arguments
 
@@ -123,8 +123,8 @@ def test_a_parameter_that_may_be_empty_takes_the_empty_text(value, told):
 
 def test_a_parameter_that_the_credentials_fill_is_not_asked_for():
     own = (parameter("X-Key", "header", required=True), parameter("X-Key"), parameter("a"))
-    auth = Auth(kind="api_key", api_key="k", api_key_name="x-key", api_key_in="header")
-    made = catalog(operation(parameters=own), auth=auth)
+    auth = AuthShape(kind="api_key", api_key_name="x-key", api_key_in="header")
+    made = catalog(operation(parameters=own), identity=Identity(auth=auth))
     assert [(slot.name, slot.location) for slot in made.tools["get_pets"].slots] == [("X-Key", "query"), ("a", "query")]
     assert kinds(made) == ["parameter_dropped"]
 

@@ -95,6 +95,12 @@ def render(
     return ToolResult(content=_blocks(tool, response, body), structuredContent=structured, meta=meta)
 
 
+def _mending(error: CredentialError) -> str:
+    if error.client:
+        return "Whoever runs this client can mend this."
+    return "Try again later." if error.passing else "Only the operator of this server can mend this."
+
+
 def from_error(error: ServiceError, tool: Tool) -> ToolResult:
     """The result of a call that got no answer: what happened, whether it may have taken effect, what to do."""
     if not isinstance(error, CallError):  # the operator's and the document's faults end at start: this one is ours
@@ -103,7 +109,7 @@ def from_error(error: ServiceError, tool: Tool) -> ToolResult:
         case ArgumentError():
             return _error(f"{error}\nNothing was sent to the API.")
         case CredentialError():
-            return _error(f"{error}\nNothing was sent to the API. Only the operator of this server can mend this.")
+            return _error(f"{error}\nNothing was sent to the API. {_mending(error)}")
         case NoRoom() | Refused(outcome_unknown=False):
             return _error(f"Not sent: {error}")
         case Timeout() | Unreachable() | BadResponse() | Refused():
