@@ -289,7 +289,19 @@ def compose_config(**variables: str) -> dict[str, Any]:
     if shutil.which("docker") is None or subprocess.run(asked, capture_output=True, check=False).returncode:
         pytest.skip("docker with its compose plugin is not installed")
     done = subprocess.run(
-        ["docker", "compose", "--env-file", "/dev/null", "--profile", "*", "config", "--format", "json"],
+        [
+            "docker",
+            "compose",
+            "--env-file",
+            "/dev/null",
+            "--profile",
+            "grafana",
+            "--profile",
+            "valkey",
+            "config",
+            "--format",
+            "json",
+        ],
         cwd=CHECKOUT,
         env=environment(**variables),
         capture_output=True,
