@@ -282,7 +282,7 @@ def test_secrets_are_in_no_representation():
             {},
             "PROMETHEUS_PORT: 9090 is worker 3's port already; choose another port",
         ),
-        (["inspect", *SPEC, "--server", "x"], {}, "--server: belongs to the command call"),
+        (["inspect", *SPEC, "--server", "x"], {}, "--server: belongs to call"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(argv, environ, message):

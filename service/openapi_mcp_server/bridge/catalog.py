@@ -64,26 +64,31 @@ class _Outcome(msgspec.Struct):
     """What became of one document's operations."""
 
     tools: list[Tool]
-    skipped: list[SkippedOperation]
+    skipped: list[SkippedTool]
     notes: list[Note]
     filtered: int = 0
 
 
-def build(
+def build(  # noqa: PLR0913 - all by name
     sources: Sequence[ApiSource],
     limits: SchemaLimits = _DEFAULT_LIMITS,
     *,
     response_filter: bool = False,
+    output_schemas: bool = True,
+    result_bytes: int = 1,
+    name_length: int = names.NAME_LENGTH,
     only_to_show: bool = False,
 ) -> ToolCatalog:
-    """The catalog of all documents, in their order; ``response_filter``: tools that answer JSON offer that argument.
+    """The catalog of all documents, in their order; ``response_filter``: tools that answer JSON offer that argument;
+    ``output_schemas``: they say what they answer; ``result_bytes``: of an answer at most, 0 without a limit;
+    ``name_length``: characters of a tool's name at most.
 
     Raises SpecError for a document whose base URL is unknown, unless nothing will be called (``only_to_show``: it is
     noted then); anything less costs only the operation it is in.
     """
     _require_different_names(sources)
     candidates = [_candidates(source) for source in sources]
-    tool_names = iter(_unique_names(sources, candidates))
+    tool_names = iter(_unique_names(sources, candidates, name_length))
     summaries, tools, skipped = [], {}, []
     for source, own in zip(sources, candidates, strict=True):
         description = source.description
@@ -92,11 +97,12 @@ def build(
         if place.unknown is not None and not only_to_show:
             raise place.unknown
         api = _api(source, place, limits, identity, response_filter=response_filter)
+        api = msgspec.structs.replace(api, output_schemas=output_schemas, result_bytes=result_bytes)
         outcome = _sort_out(source, api, [(next(tool_names), candidate) for candidate in own])
         outcome.notes[:0] = _place_notes(place)
         summaries.append(_summary(source, api, outcome))
         tools.update({tool.name: tool for tool in outcome.tools})
-        skipped += [SkippedTool(api=source.name, operation=each) for each in outcome.skipped]
+        skipped += outcome.skipped
     if unused := _unused_selectors(sources, candidates):
         summaries[0] = msgspec.structs.replace(summaries[0], notes=(*unused, *summaries[0].notes))
     return ToolCatalog(apis=tuple(summaries), tools=tools, skipped=tuple(skipped))
@@ -113,14 +119,15 @@ def _candidates(source: ApiSource) -> list[_Candidate]:
     return [_Candidate(operation, overrides.of(operation, source.overrides)) for operation in operations]
 
 
-def _unique_names(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_Candidate]]) -> list[str]:
+def _unique_names(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_Candidate]], length: int) -> list[str]:
     """Over every operation of every document, filtered and hidden ones too: a filter must not rename a tool."""
     return names.unique(
         [
             names.tool_name(each.operation, source.name if source.prefix else None, each.told.overrides.name)
             for source, own in zip(sources, candidates, strict=True)
             for each in own
-        ]
+        ],
+        length,
     )
 
 
@@ -173,7 +180,8 @@ def _api(source: ApiSource, place: Place, limits: SchemaLimits, identity: Identi
 
 
 def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate]]) -> _Outcome:
-    outcome = _Outcome(tools=[], skipped=list(source.description.skipped), notes=list(source.description.notes))
+    unread = [SkippedTool(api=source.name, operation=each) for each in source.description.skipped]
+    outcome = _Outcome(tools=[], skipped=unread, notes=list(source.description.notes))
     outcome.notes += overrides.unused(source.overrides, source.description)
     size = 0
     for name, candidate in named:
@@ -184,7 +192,7 @@ def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate
             compiled = _compiled(name, candidate, api)
             _require_access(compiled.tool, source)
         except SpecError as error:
-            outcome.skipped.append(_skipped(candidate.operation, error))
+            outcome.skipped.append(_skipped(candidate, source, error))
             continue
         outcome.tools.append(msgspec.structs.replace(compiled.tool, subject=_subject(candidate, source)))
         size += len(memoryview(compiled.tool.entry))
@@ -234,13 +242,17 @@ def _require_access(tool: Tool, source: ApiSource) -> None:
         raise SpecError(tool.pointer, f"STRICT_AUTH: {tool.access.reason}")
 
 
-def _skipped(operation: Operation, error: SpecError) -> SkippedOperation:
-    return SkippedOperation(
+def _skipped(candidate: _Candidate, source: ApiSource, error: SpecError) -> SkippedTool:
+    operation = candidate.operation
+    skipped = SkippedOperation(
         pointer=error.pointer or operation.pointer,
         method=operation.method,
         path=operation.path,
         reason=error.problem,
     )
+    may_be_hidden = candidate.told.hidden_by or candidate.told.fault is not None
+    subject = None if may_be_hidden else _subject(candidate, source)
+    return SkippedTool(api=source.name, operation=skipped, subject=subject)
 
 
 def _summary(source: ApiSource, api: Api, outcome: _Outcome) -> ApiSummary:

@@ -28,6 +28,7 @@ from openapi_mcp_server.bridge.model import (
 from openapi_mcp_server.bridge.names import BODY, Wire, argument_names, free
 from openapi_mcp_server.bridge.overrides import Fixed, Overrides
 from openapi_mcp_server.bridge.parameters import encoders, path_template
+from openapi_mcp_server.bridge.results.shown_size import result_size
 from openapi_mcp_server.bridge.schemas import inputs, outputs, validation
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
 from openapi_mcp_server.bridge.schemas.edits import cleaned, decode, encode, or_empty
@@ -96,6 +97,8 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     limits: SchemaLimits
     identity: Identity  # with its keys' places
     response_filter: bool = False  # offered where it is of use
+    output_schemas: bool = True
+    result_bytes: int = 1  # of an answer at most; 0: there is no limit
     slots: Once[Slot]
     arguments: Once[Argument]
 
@@ -132,10 +135,14 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
     inputs = _inputs(operation, api, overrides)
     holes = {slot.name: index for index, slot in enumerate(inputs.slots) if slot.location == "path"}
     path = path_template.compiled(base.path, operation.path, holes, operation.pointer)
-    output = outputs.build(operation, api.responses, api.limits.output_bytes, filterable=inputs.filterable)
+    output = _output(operation, api, filterable=inputs.filterable)
     notes = [*inputs.notes, *_output_notes(operation, output, api)]
     title = text.line(overrides.title, text.TITLE_LIMIT) if overrides.title else text.title(operation)
-    entry, digest = _entry(operation, name, title, overrides, inputs.told, output)
+    prose = overrides.description
+    prose = text.description(operation) if prose is None else text.line(prose, text.DESCRIPTION_LIMIT)
+    seen = len(name) + len(prose.encode()) + len(inputs.told)
+    hints = _annotations(operation.method, overrides.annotations)
+    entry, digest = _entry(name, title, prose, inputs.told, output, hints, result_size(api.result_bytes))
     tool = Tool(
         name=name,
         api=api.name,
@@ -158,6 +165,8 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
         headers=_described_headers(operation),
         title=title or name,
         summary=text.line(operation.summary or operation.description, text.TITLE_LIMIT),
+        deprecated=operation.deprecated,
+        seen_bytes=seen,
     )
     return Compiled(tool, tuple(notes))
 
@@ -362,8 +371,14 @@ def _contract(
     return contract, schema.told
 
 
+def _output(operation: Operation, api: Api, *, filterable: bool) -> OutputContract | None:
+    if not api.output_schemas:
+        return None
+    return outputs.build(operation, api.responses, api.limits.output_bytes, filterable=filterable)
+
+
 def _output_notes(operation: Operation, output: OutputContract | None, api: Api) -> list[Note]:
-    if output is not None or not outputs.documented(operation, api.responses):
+    if output is not None or not api.output_schemas or not outputs.documented(operation, api.responses):
         return []
     return [
         _note(
@@ -385,27 +400,27 @@ def _labels(described: tuple[tuple[str, ...], ...]) -> Mapping[str, str]:
     return {name.lower(): name for names in described for name in names if len(name) <= _NAME_SHOWN}
 
 
-def _entry(
-    operation: Operation,
+def _entry(  # noqa: PLR0913, PLR0917 - the members of an entry
     name: str,
     title: str,
-    overrides: Overrides,
+    prose: str,
     inputs: bytes,
     output: OutputContract | None,
+    hints: Annotations,
+    size: Mapping[str, int],
 ) -> tuple[msgspec.Raw, str]:
     """The encoded element of tools/list, and the hash of it that it carries."""
-    prose = overrides.description
     entry = ToolEntry(
         name=name,
         title=title or msgspec.UNSET,
-        description=text.description(operation) if prose is None else text.line(prose, text.DESCRIPTION_LIMIT),
+        description=prose,
         inputSchema=msgspec.Raw(inputs),
         outputSchema=output.schema if output else msgspec.UNSET,
-        annotations=_annotations(operation.method, overrides.annotations),
+        annotations=hints,
     )
     told = encode(entry)
     digest = hashlib.sha256(told).hexdigest()[:16]
-    return msgspec.Raw(told[:-1] + b',"_meta":{"' + DIGEST.encode() + b'":"' + digest.encode() + b'"}}'), digest
+    return msgspec.Raw(told[:-1] + b',"_meta":%b}' % encode({DIGEST: digest, **size})), digest
 
 
 def _annotations(method: str, overrides: Annotations) -> Annotations:
@@ -413,6 +428,8 @@ def _annotations(method: str, overrides: Annotations) -> Annotations:
     if overrides == Annotations():
         return by_method
     said = {key: value for key, value in msgspec.structs.asdict(overrides).items() if value is not msgspec.UNSET}
+    if isinstance(said.get("title"), str):
+        said["title"] = text.line(said["title"], text.TITLE_LIMIT)
     return msgspec.structs.replace(by_method, **said)
 
 

@@ -7,31 +7,84 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 import msgspec
 
 from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.model import ApiSummary, ToolCatalog
+from openapi_mcp_server.bridge.policy import Permit
 from openapi_mcp_server.bridge.report import credentials, report, tokens
 from openapi_mcp_server.bridge.results.budget import BYTES_PER_TOKEN
+from openapi_mcp_server.bridge.search import describing, hits, mode
+from openapi_mcp_server.bridge.search.names import BYTES_PER_TOKEN as SEEN_BYTES_PER_TOKEN
+from openapi_mcp_server.bridge.search.names import seen_tokens
 from openapi_mcp_server.bridge.servers import ANYWHERE
 from openapi_mcp_server.documents.loading import read_catalog
-from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.errors import ArgumentError, ConfigError
 from openapi_mcp_server.settings.config import Config
 
 _SHOWN = 5
+_PREFIXED_LENGTH = 48
+"""Characters of a name beside which a prefix finds room: model APIs take 64 in all."""
 
 
 def run(config: Config) -> int:
     tools = anyio.run(partial(read_catalog, config, only_to_show=True), backend="trio")
-    if "--html" in config.options:
+    if config.operands:
+        sys.stdout.write("\n".join(_one(tools, config.operands[0])) + "\n")
+    elif "--tokens" in config.options:
+        sys.stdout.write("\n".join(_costs(tools, config)) + "\n")
+    elif "--html" in config.options:
         _write_page(tools, config)
     elif "--json" in config.options:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(report(tools)), indent=2) + b"\n")
     else:
         sys.stdout.write("\n".join(lines(tools)) + "\n")
     return 0
+
+
+def _one(tools: ToolCatalog, name: str) -> Iterator[str]:
+    """What a model sees of a tool, in a list and in search mode."""
+    offered = mode.offer(tools.tools)
+    try:
+        tool = mode.resolved(offered, tools, Permit(), name)
+    except ArgumentError as error:
+        raise ConfigError(name, str(error)) from None
+    entry = msgspec.json.decode(bytes(tool.entry), type=dict[str, Any])
+    yield f"IN THE LIST, about {int(tool.seen_bytes / SEEN_BYTES_PER_TOKEN)} tokens"
+    yield f"{entry['name']}: {entry['description']}"
+    yield msgspec.json.format(msgspec.json.encode(entry["inputSchema"]), indent=2).decode()
+    shown = hits.Shown(offered.common, len(offered.apis) > 1)
+    for title, said in (
+        ("AS A HIT OF search_operations", hits.lines(1, tool, shown, ())),
+        ("BY describe_operation", describing.described(tool)),
+    ):
+        yield f"\n{title}, about {int(len(said.encode()) / SEEN_BYTES_PER_TOKEN)} tokens"
+        yield said
+
+
+def _costs(tools: ToolCatalog, config: Config) -> Iterator[str]:
+    """What clients show to a model of each tool: name, description, arguments. Titles and output schemas they keep."""
+    listed = sorted(tools.tools.values(), key=lambda tool: -tool.seen_bytes)
+    yield f"{'TOOL':40} {'TOKENS':>7}  OPERATION"
+    for tool in listed:
+        yield f"{tool.name:40} {int(tool.seen_bytes / SEEN_BYTES_PER_TOKEN):>7}  {tool.method} {tool.template}"
+    seen = seen_tokens(listed)
+    yield f"{'all of ' + str(len(listed)):40} {seen:>7}"
+    offered = mode.offer(tools.tools)
+    titles = {api.name: api.title for api in tools.apis}
+    entries = [msgspec.json.decode(bytes(each)) for each in mode.entries(offered, titles, config.result_budget_bytes)]
+    seen_of_four = [[each[member] for member in ("name", "description", "inputSchema")] for each in entries]
+    four = len(msgspec.json.encode(seen_of_four))
+    yield f"{'four, in search mode':40} {int(four / SEEN_BYTES_PER_TOKEN):>7}"
+    is_long = seen > config.tool_budget_tokens
+    way = "searched" if config.tool_mode == "search" or (config.tool_mode == "auto" and is_long) else "listed"
+    yield f"With TOOL_MODE={config.tool_mode} and TOOL_BUDGET_TOKENS={config.tool_budget_tokens} they are {way}."
+    long = [tool.name for tool in listed if len(tool.name) > _PREFIXED_LENGTH]
+    if long:
+        yield f"Names too long for clients that put mcp__SERVER__ before them (TOOL_NAME_LENGTH=48): {_some(long)}"
 
 
 def _write_page(tools: ToolCatalog, config: Config) -> None:

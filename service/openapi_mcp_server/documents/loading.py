@@ -6,7 +6,7 @@ import gc
 import hashlib
 import logging
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -18,8 +18,8 @@ from anyio.to_thread import run_sync
 
 from openapi_mcp_server.bridge import catalog, overrides, security
 from openapi_mcp_server.bridge.catalog import ApiSource
-from openapi_mcp_server.bridge.model import BaseUrl, HttpRequest, Origin, ToolCatalog, base_url
-from openapi_mcp_server.bridge.results.budget import BYTES_PER_TOKEN
+from openapi_mcp_server.bridge.model import BaseUrl, HttpRequest, Origin, SkippedTool, ToolCatalog, base_url
+from openapi_mcp_server.bridge.search.names import seen_tokens
 from openapi_mcp_server.documents import policies, source
 from openapi_mcp_server.documents.other_files import Parts
 from openapi_mcp_server.documents.source import Visit
@@ -176,24 +176,32 @@ class Documents:
 
     def _tools(self, texts: list[_Texts], parts: list[Parts], *, only_to_show: bool = False) -> ToolCatalog:
         """``texts`` are used up; ``parts`` become those of each document."""
+        exact = only_to_show or self._config.strict
+        shown = {api.name: each.document for api, each in zip(self._config.apis, texts, strict=True)} if exact else {}
         with _collecting_less():
             sources = [
-                self._source(api, place, texts.pop(0), parts, exact=only_to_show or self._config.strict)
+                self._source(api, place, texts.pop(0), parts)
                 for api, place in zip(self._config.apis, self._places, strict=True)
             ]
-            tools = catalog.build(sources, response_filter=self._config.response_filter, only_to_show=only_to_show)
+            tools = catalog.build(
+                sources,
+                response_filter=self._config.response_filter,
+                output_schemas=self._config.validate_output,
+                name_length=self._config.tool_name_length,
+                result_bytes=self._config.result_budget_bytes,
+                only_to_show=only_to_show,
+            )
+        if exact and tools.skipped:
+            tools = msgspec.structs.replace(tools, skipped=_placed(tools.skipped, shown))
         if self._config.strict and not only_to_show:
             _require_whole(tools)
         return tools
 
-    def _source(self, api: ApiConfig, place: _Place, texts: _Texts, parts: list[Parts], *, exact: bool) -> ApiSource:
-        """``exact``: with the lines of what is skipped, which cost a second look at the document."""
+    def _source(self, api: ApiConfig, place: _Place, texts: _Texts, parts: list[Parts]) -> ApiSource:
         config = self._config
         document, notes = self._document(api, texts, parts)
         with _named(api.location, texts.document):
             description = operations.describe(document)
-        if exact:
-            description = _placed(description, texts.document)
         with _named(api.overrides, texts.overrides):
             told = overrides.read(texts.overrides) if api.overrides else {}
         return ApiSource(
@@ -314,14 +322,15 @@ def _named(location: str, text: bytes) -> Iterator[None]:
         raise SpecError(", ".join(filter(None, parts)), error.problem + shown) from error
 
 
-def _placed(description: ApiDescription, text: bytes) -> ApiDescription:
-    """Skipped operations with the lines of their faults."""
-    known = places.Places(text)
-    skipped = tuple(
-        msgspec.structs.replace(each, place=found.at) if (found := known.of(each.pointer)) else each
-        for each in description.skipped
-    )
-    return msgspec.structs.replace(description, skipped=skipped)
+def _placed(skipped: Iterable[SkippedTool], texts: Mapping[str, bytes]) -> tuple[SkippedTool, ...]:
+    """Skipped operations with the lines of their faults, which cost a second look at the documents ``texts``."""
+    known = {api: places.Places(text) for api, text in texts.items()}
+    placed = []
+    for each in skipped:
+        found = known[each.api].of(each.operation.pointer)
+        operation = msgspec.structs.replace(each.operation, place=found.at) if found else each.operation
+        placed.append(msgspec.structs.replace(each, operation=operation))
+    return tuple(placed)
 
 
 def _base(url: str, setting: str, rule: AddressRule) -> BaseUrl:
@@ -366,10 +375,18 @@ def report(config: Config, tools: ToolCatalog) -> None:
     for each in tools.skipped:
         fields = {"api": each.api, "pointer": each.operation.pointer, "reason": each.operation.reason}
         logger.warning("operation skipped", extra=fields)
-    tokens = tools.list_bytes // BYTES_PER_TOKEN
-    if tokens > config.tool_budget_tokens:
-        problem = "the tool list is large for a model; choose operations with INCLUDE_TAGS or EXCLUDE_TAGS"
-        logger.warning(problem, extra={"tokens": tokens, "budget": config.tool_budget_tokens})
+    _report_size(config, seen_tokens(tools.tools.values()))
+
+
+def _report_size(config: Config, tokens: int) -> None:
+    """What a model pays for the list, where it is long."""
+    is_long = tokens > config.tool_budget_tokens
+    fields = {"tokens": tokens, "budget": config.tool_budget_tokens}
+    if config.tool_mode == "search" or (config.tool_mode == "auto" and is_long):
+        logger.info("operations are searched instead of listed", extra=fields)
+    elif is_long:
+        problem = "the tool list is large for a model; leave TOOL_MODE at auto, or choose operations with INCLUDE_TAGS"
+        logger.warning(problem, extra=fields)
 
 
 def _report_security(tools: ToolCatalog) -> None:

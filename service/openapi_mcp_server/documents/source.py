@@ -28,6 +28,7 @@ FETCH_SECONDS = 30.0
 """For the whole fetch."""
 _PASSING = frozenset({404, 408, 425, 429})
 """Statuses of a server that is just being started, too."""
+_OF_ADDRESSES = frozenset({"API_SPEC_URL", "API_SPEC_URL_FILE", "--spec-url"})
 _AFTER_PATH = re.compile("[?#]")
 _SENT_AS_WRITTEN = "%/:@!$&'()*+,;=~"  # RFC 3986 section 3.3; what is escaped already stays as it is
 
@@ -56,6 +57,8 @@ async def read(
     ``visit`` says how a URL is asked. Raises ConfigError where the location cannot be used, SpecError where it gives no
     document, Absent where it may give one later.
     """
+    if "://" not in location and setting in _OF_ADDRESSES:
+        raise ConfigError(setting, f"{location!r} must start with http:// or https://; --spec-path takes a file")
     if "://" in location:
         request = _request(location, setting, rule)
         if visit is None:
@@ -163,6 +166,7 @@ def origin(url: str) -> Origin | None:
 
 def _request(url: str, setting: str, rule: AddressRule) -> HttpRequest:
     try:
+        base_url(_AFTER_PATH.split(url, maxsplit=1)[0])
         parts = urlsplit(url)
         base = base_url(parts._replace(path="", query="", fragment="").geturl())
         base.origin.host.encode("ascii")

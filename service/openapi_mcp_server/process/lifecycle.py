@@ -237,7 +237,12 @@ async def _demo(config: Config, stop: Stop) -> None:
         base=base_url(ports.url(api_listener)),
         description=operations.describe(parse(document())),
     )
-    tools = catalog.build([source], response_filter=config.response_filter)
+    tools = catalog.build(
+        [source],
+        response_filter=config.response_filter,
+        output_schemas=config.validate_output,
+        result_bytes=config.result_budget_bytes,
+    )
     await _serve_in_front(DemoApp(), api_listener, config, stop, tools, listeners)
 
 
@@ -312,6 +317,8 @@ async def opened(
         prompts=config.operation_prompts,
         validate_output=config.validate_output,
         result_budget_bytes=config.result_budget_bytes,
+        mode=config.tool_mode,
+        list_tokens=config.tool_budget_tokens,
         memory=Budget(config.memory_budget_bytes or limits.budget_bytes(config.workers)),
     )
     asking = Asking(
@@ -371,6 +378,7 @@ async def _serve_tools(
             del tools  # the last reference that a reload would not replace
             await stack.enter_async_context(running(refresh, config.spec_refresh_seconds, stop.requested))
         await stack.enter_async_context(guarded(config.watchdog_seconds, stop.beat))
+        await stack.enter_async_context(_indexed(gateway))
         if listeners.mcp is None:
             await _serve_stdio(gateway, stop, watched.readiness)
         else:
@@ -417,6 +425,15 @@ async def _traced(config: Config, tally: Tally, metrics: Metrics | None) -> Asyn
         with anyio.CancelScope(shield=True):
             await run_sync(traces.close, deadline_seconds)
         tally.dropped_spans = traces.dropped()
+
+
+@asynccontextmanager
+async def _indexed(gateway: Gateway) -> AsyncIterator[None]:
+    """Operations are indexed beside serving, where they are searched."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(gateway.index_ahead)
+        yield
+        tasks.cancel_scope.cancel()
 
 
 def _replacing(

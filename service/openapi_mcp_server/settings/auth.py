@@ -167,9 +167,13 @@ def auth(given: Mapping[str, Given]) -> Auth:
     for name in _needed(made):
         value = given[name].value
         if not value:
-            raise ConfigError(given[name].label, f"is missing; {kind.label} is {kind.value}")
+            problem = "is missing" if given[name].is_default or value is None else "is empty"
+            raise ConfigError(given[name].label, f"{problem}; {kind.label} is {kind.value}")
         if name != "AUTH_OAUTH2_PRIVATE_KEY" and ("\n" in value or "\r" in value):
             raise ConfigError(given[name].label, "must be one line")
+        if name == "AUTH_TOKEN" and value.lower().startswith("bearer "):
+            problem = "begins with the word Bearer, which is sent anyway; give the token alone"
+            raise ConfigError(given[name].label, problem)
     return made
 
 

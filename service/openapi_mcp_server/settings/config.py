@@ -99,8 +99,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     validate_output: bool
     result_budget_bytes: int
     response_filter: bool
-    operation_prompts: bool
+    operation_prompts: bool | None  # None: by how many there are
     tools_page_size: int
+    tool_name_length: int
+    tool_mode: Literal["auto", "all", "search"]
     tool_budget_tokens: int
     prometheus: bool
     prometheus_port: int
@@ -176,11 +178,11 @@ def _require_known_listener(given: Mapping[str, Given], command: Command) -> Non
     if not serves or is_said or is_loopback(given["SERVER_HOST"].value):
         return
     host = given["SERVER_HOST"]
-    raise ConfigError(
-        host.label,
-        f"{host.value} is reachable from other machines and callers are not authenticated; "
-        "listen on 127.0.0.1, set INBOUND_AUTH to token or jwt, or to none if something in front does that",
-    )
+    cure = "set INBOUND_AUTH to token or jwt, or to none if something in front does that"
+    if command == "mock":
+        cure = "or set INBOUND_AUTH to none: a mock asks nobody who they are"
+    problem = f"{host.value} is reachable from other machines and callers are not authenticated"
+    raise ConfigError(host.label, f"{problem}; listen on 127.0.0.1, {cure}")
 
 
 def _require_different_ports(given: Mapping[str, Given], transport: Transport) -> None:

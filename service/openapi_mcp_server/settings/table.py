@@ -17,6 +17,7 @@ from openapi_mcp_server.settings.store import store
 _WHOLE = re.compile(r"\d{1,10}")
 _SECONDS = re.compile(r"\d{1,10}(\.\d{1,9})?")
 _HOST = re.compile(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]")
+_NAME = re.compile(r"[\w.-]+")
 _PORT = re.compile(r"[0-9]{1,5}")
 _SEGMENTS = re.compile(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*")
 
@@ -41,7 +42,7 @@ class Setting(msgspec.Struct, frozen=True):
 
     @property
     def is_switch(self) -> bool:
-        return self.read is boolean
+        return self.read in {boolean, switch_or_auto}
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -90,6 +91,11 @@ def boolean_or_auto(value: str) -> bool | None:
         return boolean(value)
     except ValueError:
         raise ValueError("must be auto, true or false") from None
+
+
+def switch_or_auto(value: str) -> bool | None:
+    """The same, of a setting whose flag may stand alone."""
+    return boolean_or_auto(value)
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -191,6 +197,18 @@ def task_address(value: str) -> str:
     if not 0 < int(port) <= 65_535:
         raise ValueError("must have a port from 1 to 65535")
     return address
+
+
+def listened(value: str) -> str:
+    """An address or a name; whether this machine has it is found out by listening."""
+    host = value.strip()
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        if not _NAME.fullmatch(host):
+            problem = "must be an address such as 127.0.0.1, or a host name, without scheme and port"
+            raise ValueError(problem) from None
+    return host
 
 
 def path_prefix(value: str) -> str:
@@ -488,17 +506,42 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("STRICT", boolean, "false", "Refuse to start where an operation of a document cannot be served"),
     Setting("STRICT_AUTH", boolean, "false", "Skip operations that the configured credentials do not meet"),
     Setting("TOOLS_PAGE_SIZE", integer(0, 10_000), "0", "Tools on a page of tools/list; 0: all on one"),
-    Setting("TOOL_MODE", not_yet("auto", "all"), "auto", "auto and all: every tool is listed"),
-    Setting("TOOL_BUDGET_TOKENS", integer(0, 100_000_000), "40000", "A larger tool list is warned about"),
-    Setting("VALIDATE_OUTPUT", boolean, "true", "Check answers against the document before structured content is sent"),
     Setting(
-        "RESULT_BUDGET_BYTES", result_budget, "100000", "A longer answer is cut and says so, 4 bytes a token; 0: never"
+        "TOOL_NAME_LENGTH",
+        integer(24, 64),
+        "64",
+        "Characters of a tool's name at most; 48 for clients that put a prefix before it",
+    ),
+    Setting(
+        "TOOL_MODE",
+        one_of("auto", "all", "search"),
+        "auto",
+        "all: every tool is listed; search: four tools find, describe and call them; auto: by TOOL_BUDGET_TOKENS",
+    ),
+    Setting(
+        "TOOL_BUDGET_TOKENS",
+        integer(0, 100_000_000),
+        "25000",
+        "What a model may pay for the list of tools: more is searched with TOOL_MODE=auto, warned about with all",
+    ),
+    Setting(
+        "VALIDATE_OUTPUT", boolean, "true", "Say what tools answer, and check it; false: answers are text and unchecked"
+    ),
+    Setting(
+        "RESULT_BUDGET_BYTES",
+        result_budget,
+        "40000",
+        "A longer answer is cut, first in detail; 4 bytes a token; 0: never",
     ),
     Setting(
         "RESPONSE_FILTER", boolean, "true", "Offer an argument by which a model selects parts of an answer (JMESPath)"
     ),
     Setting(
-        "ENABLE_OPERATION_PROMPTS", boolean, "true", "Offer a prompt for each operation", field="operation_prompts"
+        "ENABLE_OPERATION_PROMPTS",
+        switch_or_auto,
+        "auto",
+        "Offer a prompt for each operation; auto: up to 20, beyond that three about the whole API; false: none",
+        field="operation_prompts",
     ),
     Setting("ALLOW_INSECURE_HTTP", boolean, "false", "Allow http:// beyond this machine, for the document and the API"),
     Setting("ALLOW_PRIVATE_NETWORKS", boolean, "false", "Allow private and loopback addresses"),
@@ -516,7 +559,7 @@ SETTINGS: tuple[Setting, ...] = (
         "scripts/run and the image set http",
         "--transport",
     ),
-    Setting("SERVER_HOST", text, "127.0.0.1", "Address to listen on", "--host", field="host"),
+    Setting("SERVER_HOST", listened, "127.0.0.1", "Address to listen on", "--host", field="host"),
     Setting("SERVER_PORT", integer(0, 65_535), "8000", "Port to listen on; 0 takes a free one", "--port", field="port"),
     Setting("ALLOWED_HOSTS", words, "", "Host headers beside localhost: host, host:port, host:* or *"),
     Setting(

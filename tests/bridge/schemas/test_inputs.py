@@ -424,10 +424,10 @@ def test_a_property_named_example_is_no_example():
     assert given["properties"]["a"]["properties"] == {"example": {"type": "string"}}
 
 
-def test_invisible_characters_leave_the_prose_of_a_schema_and_stay_in_its_data():
+def test_invisible_characters_leave_the_prose_of_a_schema_and_are_spelt_in_its_values():
     value = {"type": "string", "description": "a\u202eb", "enum": ["x\u200by"]}
     given = inputs(operation(parameters=(parameter("a", value=value),)))
-    assert given["properties"]["a"] == {"type": "string", "description": "ab", "enum": ["x\u200by"]}
+    assert given["properties"]["a"] == {"type": "string", "description": r'ab One of "x\u200by".'}
 
 
 def test_a_name_of_a_megabyte_makes_a_short_argument():

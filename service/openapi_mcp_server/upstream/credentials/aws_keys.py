@@ -5,7 +5,6 @@ The order is that of AWS's SDKs. Files of a person's own (~/.aws) are not read.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -110,7 +109,7 @@ class KeyChain:
         answer = await self._web.ask(self._web.request("POST", url, headers, body, "AWS_ENDPOINT_URL_STS"))
         text = answer.body.decode("utf-8", errors="replace")
         names = ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration", "Code")
-        found = {name: match[1] for name in names if (match := re.search(f"<{name}>([^<]*)</{name}>", text))}
+        found = {name: text.partition(f"<{name}>")[2].partition("<")[0] for name in names if f"<{name}>" in text}
         if answer.status != 200:
             raise Failed(f"sts answered {answer.status} ({found.get('Code', 'no code')[:80]})")
         return _keys({**found, "Token": found.get("SessionToken")}, answer, "sts")
