@@ -9,6 +9,7 @@ import msgspec
 import pytest
 import trio
 
+import nginx
 from asked import call, fetch, post
 from certificates import certificate
 from loopback import Do, play
@@ -302,10 +303,10 @@ async def scripted(*steps):
 
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_an_answer_that_is_none_leaves_the_limit_to_the_task(name):
-    async with scripted(HOSTILE[name]) as store, tasks(store, 1, 1.0) as (state,):
-        limits = Limits(2.0, shared=state)
-        made = [await admitted(limits) for _ in range(4)]
-        assert (made, state.is_up) == ([True, True, False, False], False)
+    async with scripted(HOSTILE[name]) as store, tasks(store, 1, 0.5) as (state,):
+        limits = Limits(0.001, shared=state)
+        made = [await admitted(limits) for _ in range(3)]
+        assert (made, state.is_up) == ([True, False, False], False)
 
 
 async def test_a_store_that_talks_unasked_is_left():
@@ -344,14 +345,60 @@ async def test_a_store_over_tls_is_used_if_its_certificate_is_right(tmp_path, mo
     _, trusted = certificate(tmp_path)
     files = ("--tls-cert-file", str(trusted), "--tls-key-file", str(tmp_path / "key.pem"), "--tls-auth-clients", "no")
     with running_store(tmp_path, *files) as running:
-        port = running.port + 1
-        running.ask("CONFIG", "SET", "tls-port", str(port))
+        port = nginx.free_port()
+        assert running.ask("CONFIG", "SET", "tls-port", str(port)) == b"+OK\r\n"
         store = Store("localhost", port, tls=True, database=0, username="default", password=PASSWORD)
         async with shared_state(store, "shop") as state:
             assert not state.is_up
         monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
         async with tasks(store) as (state,):
             assert await state.seconds_until("a", gap=1.0, cost=1) == 0.0
+
+
+@pytest.mark.parametrize("said", [b"", b"-ERR\r\n" * 9, Do.RESET, Do.CLOSE])
+async def test_a_store_that_does_not_speak_tls_holds_up_nobody(said):
+    async def serve(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        await play(said, stream)
+
+    async with trio.open_nursery() as nursery:
+        (listener, *_) = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
+        port = listener.socket.getsockname()[1]
+        async with shared_state(
+            Store("127.0.0.1", port, tls=True, database=0, username="", password=""), "shop"
+        ) as state:
+            assert not state.is_up
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "a" * 70, "a..b", "ä" * 70])
+async def test_a_name_that_leads_nowhere_holds_up_nobody(host):
+    async with shared_state(Store(host, 6379, tls=False, database=0, username="", password=""), "shop") as state:
+        assert not state.is_up
+
+
+async def test_a_store_that_is_always_slow_is_left_too():
+    async def serve(stream: trio.SocketStream) -> None:
+        for step in (HELLO, LOADED, b":1\r\n"):
+            await stream.receive_some()
+            await stream.send_all(step)
+        async with trio.open_nursery() as nursery:
+            while await stream.receive_some():
+                nursery.start_soon(late, stream)
+
+    async def late(stream: trio.SocketStream) -> None:
+        await trio.sleep(0.2)
+        await stream.send_all(b":0\r\n")
+
+    async with trio.open_nursery() as nursery:
+        (listener, *_) = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
+        port = listener.socket.getsockname()[1]
+        store = Store("127.0.0.1", port, tls=False, database=0, username="", password="")
+        async with tasks(store, 1, 0.1) as (state,):
+            with trio.fail_after(10):
+                while state.is_up:
+                    assert await state.seconds_until("a", gap=1.0, cost=1) is None
+        nursery.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize("url", [

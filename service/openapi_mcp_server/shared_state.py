@@ -65,6 +65,9 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 return redis.call('ZCARD', KEYS[1])
 """
 
+_NOT_DIALLED = (OSError, ValueError, anyio.EndOfStream, anyio.BrokenResourceError)
+"""A name that cannot be one is a ValueError; the last two are of peers that leave in the middle of TLS."""
+
 Words = tuple[bytes | str | int, ...]
 
 logger = logging.getLogger(__name__)
@@ -97,7 +100,7 @@ class SharedState:
         self._connection: _Connection | None = None
         self._script = b""
         self._lost = anyio.Event()
-        self._in_time = 0.0
+        self._late_since: float | None = None
         self._told = ""
         self.fallbacks = 0
         self.tasks = 1
@@ -150,7 +153,7 @@ class SharedState:
         with anyio.move_on_after(CONNECT_SECONDS):
             try:
                 connection = _Connection(self._store, await _dialled(self._store))
-            except OSError as error:
+            except _NOT_DIALLED as error:
                 return _problem(error)
             problem = await tasks.start(self._run, connection)
             if problem is not None:
@@ -161,7 +164,7 @@ class SharedState:
             self._script = loaded
             problem = await self._beat(connection, self._answer_seconds)
             if problem is None:
-                self._connection, self._in_time = connection, anyio.current_time()
+                self._connection, self._late_since = connection, None
             return problem
         return f"no connection within {CONNECT_SECONDS:g} s"
 
@@ -206,7 +209,7 @@ class SharedState:
             if request.complete:
                 answer = await request
         if type(answer) is int and 0 <= answer <= LONGEST_SECONDS * 1e6:
-            self._in_time = anyio.current_time()
+            self._late_since = None
             return answer / 1e6
         if request.complete:
             self._lose(connection, _problem(answer))
@@ -218,8 +221,10 @@ class SharedState:
         """Whether it is the store. A call's time also goes by before its command is written, and while the answers to
         hundreds before it are read: from 400 at the same moment on."""
         now = anyio.current_time()
+        if self._late_since is None:
+            self._late_since = now
         is_silent = connection.waiting_since is not None and now > connection.waiting_since + self._answer_seconds / 2
-        return is_silent or now > self._in_time + LATE_SECONDS
+        return is_silent or now > self._late_since + LATE_SECONDS
 
     def _words(self, key: str, cost: int, *seconds: float) -> Words:
         """A command as `_TURN` takes it: gap, slack, the most to wait and the hold after the cost."""
