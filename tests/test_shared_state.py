@@ -91,17 +91,17 @@ async def test_a_principal_at_ten_times_its_rate_gets_it_over_three_tasks(store)
 async def test_two_principals_do_not_touch_one_another(store):
     other = Principal(key="token other", name="other")
     async with tasks(store.store, 2) as states:
-        limits = [Limits(2.0, shared=state) for state in states]
-        assert [await admitted(limits[0]) for _ in range(3)] == [True, True, False]
+        limits = [Limits(0.01, shared=state) for state in states]
+        assert [await admitted(limits[0]) for _ in range(2)] == [True, False]
         assert [await admitted(limits[1]), await admitted(limits[1], other)] == [False, True]
 
 
 async def test_services_that_share_a_store_do_not_touch_one_another(store):
     async with tasks(store.store) as (shop,), shared_state(store.store, "bank", PATIENT_SECONDS) as bank:
         await until(lambda: bank.is_up)
-        assert await admitted(Limits(1.0, shared=shop))
-        assert await admitted(Limits(1.0, shared=bank))
-        assert not await admitted(Limits(1.0, shared=shop))
+        assert await admitted(Limits(0.01, shared=shop))
+        assert await admitted(Limits(0.01, shared=bank))
+        assert not await admitted(Limits(0.01, shared=shop))
 
 
 async def test_a_batch_above_the_rate_is_carried_out_once_and_paid_for_by_all_tasks(store):
@@ -141,15 +141,12 @@ async def test_an_api_is_asked_as_often_as_it_may_be_by_two_tasks_together(store
 
 async def test_who_would_wait_beyond_its_deadline_is_refused_and_takes_no_turn_of_any_task(store):
     async with tasks(store.store, 2) as (here, there):
-        first, second = Pace(API, 1.0, here), Pace(API, 1.0, there)
-        now = trio.current_time()
-        await first.turn(now + 10)
+        first, second = Pace(API, 0.01, here), Pace(API, 0.01, there)
+        await first.turn(trio.current_time() + 10)
         for pace in (first, second):
-            with pytest.raises(Refused, match=r"API_RATE_LIMIT.* in 1 s") as refused:
-                await pace.turn(trio.current_time() + 0.2)
+            with pytest.raises(Refused, match=r"API_RATE_LIMIT.* in (9\d|100) s") as refused:
+                await pace.turn(trio.current_time() + 10)
             assert not refused.value.outcome_unknown
-        await second.turn(now + 10)
-        assert trio.current_time() - now == pytest.approx(1, abs=0.3)
 
 
 async def test_all_tasks_leave_an_api_alone_that_asks_for_it(store):
@@ -165,9 +162,8 @@ async def test_all_tasks_leave_an_api_alone_that_asks_for_it(store):
 
 async def test_a_call_that_waits_for_its_turn_hears_that_the_api_wants_to_be_left_alone(store):
     async with tasks(store.store, 2) as (here, there):
-        first, second = Pace(API, 2.0, here), Pace(API, 2.0, there)
-        for _ in range(2):
-            await first.turn(trio.current_time() + 1)
+        first, second = Pace(API, 1.0, here), Pace(API, 1.0, there)
+        await first.turn(trio.current_time() + 1)
 
         async def wait() -> None:
             with pytest.raises(Refused, match=r"the next turn is in (8|9|10) s"):
@@ -175,7 +171,7 @@ async def test_a_call_that_waits_for_its_turn_hears_that_the_api_wants_to_be_lef
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(wait)
-            await until(lambda: evaluated(store) >= 3)
+            await until(lambda: evaluated(store) >= 2)
             first.hold(10)
 
 
@@ -254,8 +250,10 @@ async def test_the_last_number_of_tasks_is_what_a_share_is_made_of(store):
         store.kill()
         await until(lambda: not here.is_up and not there.is_up)
         assert (here.tasks, there.tasks) == (2, 2)
-        limits = Limits(10.0, shared=here)
-        assert [await admitted(limits) for _ in range(6)] == [True] * 5 + [False]
+        limits = Limits(0.5, shared=here)
+        assert await admitted(limits)
+        with pytest.raises(Refusal, match="try again in 4 s"):
+            await limits.spend(AGENT, 1)
 
 
 HELLO = b"%3\r\n+version\r\n+7.0.0\r\n+proto\r\n:3\r\n+id\r\n:1\r\n"

@@ -33,6 +33,8 @@ PAUSE_SECONDS = 1.0
 BEAT_SECONDS = 1.0
 GONE_SECONDS = 5.0
 """A task without a heartbeat for so long counts no more."""
+MOST_TASKS = 10_000
+"""A store that counts more would leave nobody a share."""
 UNASKED_BYTES = 65_536
 """By how much a store may have said more than it was asked. Its answers are shorter than the commands, but for the
 first."""
@@ -187,7 +189,7 @@ class SharedState:
         """Says that this task is there, and learns of the others. Returns why it could not."""
         with anyio.move_on_after(seconds):
             count = await _said(connection, b"EVAL", _BEAT, 1, self._key("tasks"), self._name, b"%d" % GONE_SECONDS)
-            if type(count) is not int or count < 1:
+            if type(count) is not int or not 0 < count <= MOST_TASKS:
                 return _problem(count)
             self.tasks = count
             return None
