@@ -59,10 +59,11 @@ class Starting:
 
 
 class Health:
-    """What ``/health`` says of the documents."""
+    """What ``/health`` says of the documents, and of the store that limits are shared in."""
 
     def __init__(self, catalog: ToolCatalog) -> None:
         self.reload: Callable[[], dict[str, Any]] = dict
+        self._shared_state: Callable[[], dict[str, Any]] = dict
         self.load(catalog)
 
     def load(self, catalog: ToolCatalog) -> None:
@@ -82,7 +83,7 @@ class Health:
                 del self._by_permit[next(iter(self._by_permit))]
             self._by_permit[permit] = self._part(permit)
         part = self._by_permit[permit]
-        return self._described | self.reload() if part is None else part
+        return self._described | self.reload() | self._shared_state() if part is None else part
 
     def _part(self, permit: Permit) -> dict[str, Any] | None:
         """None for everything."""
@@ -94,6 +95,9 @@ class Health:
             {"name": api.name, "title": api.title, "version": api.version, "tools": apis[api.name]} for api in seen
         ]
         return {"tools": apis.total(), "apis": shown}
+
+    def follow_shared_state(self, is_up: Callable[[], bool]) -> None:
+        self._shared_state = lambda: {"shared_state": "up" if is_up() else "down"}
 
 
 class WorkerApp:

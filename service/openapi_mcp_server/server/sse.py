@@ -221,7 +221,9 @@ class HttpSse:
         if isinstance(message, Rejection) and message.id is None:  # an answer that no client could tell from others
             hold.close()
             return message.status, self._gateway.refuse(message, "sse", beside)
-        self._admit(message, session, beside.principal, share)
+        if not isinstance(message, Notification):
+            await self._limits.spend(beside.principal, calls(message), share)
+        self._admit(message, session, beside.principal)
         await session.take(message, len(body), beside, hold)
         return 202, ()
 
@@ -243,7 +245,7 @@ class HttpSse:
             raise _unknown()
         return _Elsewhere(owner, named[0])
 
-    def _admit(self, message: Message | Batch, session: _Session, principal: Principal, share: str) -> None:
+    def _admit(self, message: Message | Batch, session: _Session, principal: Principal) -> None:
         """Before anything is carried out. A notification is never answered, and may be the cancel that makes room."""
         if session.is_over:
             raise _unknown()
@@ -254,7 +256,6 @@ class HttpSse:
         if problem := session.congestion():
             raise Refusal(429, problem, RETRY_AFTER)
         self._limits.check(principal, calls(message))
-        self._limits.spend(principal, calls(message), share)
 
     def _outstanding(self, owner: str) -> int:
         """Calls of a principal in all its sessions."""

@@ -9,7 +9,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import anyio
 import h11
@@ -36,6 +36,9 @@ from openapi_mcp_server.upstream.sockets import (
     OutOfResources,
     ReadError,
 )
+
+if TYPE_CHECKING:
+    from openapi_mcp_server.shared_state import SharedState
 
 _DETAIL_LIMIT = 200
 """Characters of a library's words in an error of ours: h11 quotes the bytes that it does not understand."""
@@ -74,10 +77,13 @@ class Upstream:
     at its own origin, which is also where its credentials belong.
     """
 
-    def __init__(self, dialler: Dialler, asking: Asking, ways: Ways = only_usual) -> None:
+    def __init__(
+        self, dialler: Dialler, asking: Asking, ways: Ways = only_usual, shared: SharedState | None = None
+    ) -> None:
         self._connections = Connections(dialler, idle_limit=asking.max_keepalive, ways=ways)
         self._gates: dict[Origin, Gate] = {}
         self._asking = asking
+        self._shared = shared
 
     async def __aenter__(self) -> Self:
         return self
@@ -120,7 +126,11 @@ class Upstream:
         if gate is None:
             how = self._asking
             gate = self._gates[origin] = Gate(
-                origin, connections=how.max_connections, breaks=how.breaker, rate=how.rate
+                origin,
+                connections=how.max_connections,
+                breaks=how.breaker,
+                rate=how.rate,
+                shared=self._shared,
             )
         return gate
 
