@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from openapi_mcp_server.mock.app import MockApp
     from openapi_mcp_server.observe.metrics.metrics import Metrics
     from openapi_mcp_server.page.app import Page
-    from openapi_mcp_server.shared_state import SharedState
+    from openapi_mcp_server.upstream.shared_state import SharedState
 
 LAST_WORD_SECONDS = 1.0
 """After the grace of a stop, for the answers that say that a call was given up."""
@@ -120,7 +120,7 @@ class Views(NamedTuple):
             self.page.load(tools)
 
 
-class Means(NamedTuple):
+class Outgoing(NamedTuple):
     """What calls are made with: the credentials of APIs, and where limits hold over all tasks, if they do."""
 
     keys: Keyring
@@ -301,10 +301,10 @@ async def opened(
     observe: Callable[[CallRecord], None],
     metrics: Metrics | None = None,
     trace: Begin = untraced,
-    means: Means | None = None,
+    outgoing: Outgoing | None = None,
 ) -> AsyncIterator[Gateway]:
     """A gateway with everything behind it; closed in reverse. ``metrics`` follow what it is doing."""
-    keys, shared = means or Means(keyring(config))
+    keys, shared = outgoing or Outgoing(keyring(config))
     authorize = keys.credentials(tools).authorize
     how = Serving(
         server=ServerInfo(name=config.server_name, version=__version__),
@@ -363,8 +363,8 @@ async def _serve_tools(
             observe = to_each(observe, views.page.activity)
         trace = await stack.enter_async_context(_traced(config, tally, watched.metrics))
         shared = await stack.enter_async_context(_shared(config, views.health, watched.metrics))
-        means = Means(keys, shared)
-        gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics, trace, means))
+        outgoing = Outgoing(keys, shared)
+        gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics, trace, outgoing))
         report(config, tools)
         # What was made so far stays for long: the collector need not look at it again. Nor once before that: it would
         # find what 50,000 objects take at most, in a tenth of the start. A catalog is in no cycle: one that a
@@ -394,7 +394,7 @@ async def _shared(config: Config, health: Health, metrics: Metrics | None) -> As
         yield None
         return
     try:
-        from openapi_mcp_server.shared_state import shared_state  # noqa: PLC0415 - coredis, for those who want it
+        from openapi_mcp_server.upstream.shared_state import shared_state  # noqa: PLC0415 - coredis, for those who want it
     except ModuleNotFoundError:
         raise ConfigError("SHARED_STATE", "needs coredis: install openapi-mcp-service[shared]") from None
     async with shared_state(config.shared_state, config.server_name) as shared:

@@ -17,7 +17,7 @@ from openapi_mcp_server.settings.config import Config
 
 if TYPE_CHECKING:
     from openapi_mcp_server.server.visitors import Entrant
-    from openapi_mcp_server.shared_state import SharedState
+    from openapi_mcp_server.upstream.shared_state import SharedState
 
 BUCKETS = 10_000
 """Principals whose rate is remembered. Buckets that are full again are forgotten first."""

@@ -38,7 +38,7 @@ from openapi_mcp_server.upstream.sockets import (
 )
 
 if TYPE_CHECKING:
-    from openapi_mcp_server.shared_state import SharedState
+    from openapi_mcp_server.upstream.shared_state import SharedState
 
 _DETAIL_LIMIT = 200
 """Characters of a library's words in an error of ours: h11 quotes the bytes that it does not understand."""

@@ -20,7 +20,7 @@ from openapi_mcp_server.upstream.pace import Pace
 from openapi_mcp_server.upstream.retries import RetryBudget, is_passing, retry_after
 
 if TYPE_CHECKING:
-    from openapi_mcp_server.shared_state import SharedState
+    from openapi_mcp_server.upstream.shared_state import SharedState
 
 QUEUE_LIMIT = 1_000
 """Calls that may wait for a connection to one API. More are refused at once: they would only wait for their

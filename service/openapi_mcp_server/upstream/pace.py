@@ -11,7 +11,7 @@ from openapi_mcp_server.bridge.model import Origin
 from openapi_mcp_server.errors import Refused
 
 if TYPE_CHECKING:
-    from openapi_mcp_server.shared_state import SharedState
+    from openapi_mcp_server.upstream.shared_state import SharedState
 
 HOLD_SECONDS = 300.0
 """The longest that an API is left alone for its Retry-After: one that says a day has made a mistake."""

@@ -20,9 +20,9 @@ from openapi_mcp_server.server.limits import Limits
 from openapi_mcp_server.server.posts import Refusal
 from openapi_mcp_server.settings.config import load
 from openapi_mcp_server.settings.store import Store
-from openapi_mcp_server.shared_state import ANSWER_SECONDS, CONNECT_SECONDS, SharedState, shared_state
 from openapi_mcp_server.upstream.gates import Gate
 from openapi_mcp_server.upstream.pace import Pace
+from openapi_mcp_server.upstream.shared_state import ANSWER_SECONDS, CONNECT_SECONDS, SharedState, shared_state
 from processes import CHECKOUT, run, started
 from scraped import scraped
 from store import PASSWORD, running_store
