@@ -59,7 +59,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     """How APIs are asked. ``max_connections`` is to each, ``max_keepalive`` to all of them together."""
 
     max_connections: int = default("HTTP_MAX_CONNECTIONS")
-    max_keepalive: int = default("HTTP_MAX_KEEPALIVE")
+    max_keepalive: int = default("HTTP_MAX_CONNECTIONS")
     attempt_seconds: float = default("HTTP_TIMEOUT")
     answer_bytes: int = ANSWER_LIMIT
     retries: int = default("HTTP_RETRIES")
