@@ -21,7 +21,7 @@ from openapi_mcp_server.bridge.model import IDEMPOTENT_METHODS, HttpRequest, Htt
 from openapi_mcp_server.errors import BadResponse, NoRoom, Refused, Timeout, TooLarge, Unreachable, UpstreamError
 from openapi_mcp_server.memory import FREE, Hold
 from openapi_mcp_server.settings.table import default
-from openapi_mcp_server.upstream import retries
+from openapi_mcp_server.upstream import ordinary, retries
 from openapi_mcp_server.upstream.breaker import State
 from openapi_mcp_server.upstream.gates import Gate
 from openapi_mcp_server.upstream.http11 import Connection, Ended
@@ -280,7 +280,7 @@ def _cause(error: BaseException) -> BaseException:
     return error
 
 
-def _head(request: HttpRequest) -> h11.Request:
+def _head(request: HttpRequest) -> ordinary.Request:
     headers = [(b"Host", (request.authority or request.origin.authority).encode("ascii"))]
     if not any(name.lower() == "user-agent" for name, _ in request.headers):  # which some APIs let their callers set
         headers.append((b"User-Agent", _USER_AGENT))
@@ -290,4 +290,5 @@ def _head(request: HttpRequest) -> h11.Request:
         headers.append((b"Content-Length", b"%d" % len(request.body)))
     elif request.method in {"POST", "PUT", "PATCH"}:  # RFC 9110 section 8.6: servers may insist on it
         headers.append((b"Content-Length", b"0"))
-    return h11.Request(method=request.method, target=request.target, headers=headers)
+    is_ordinary = not ordinary.carries(name for name, _ in request.headers)
+    return ordinary.Request(request.method, request.target, headers, is_ordinary)
