@@ -14,6 +14,7 @@ from typing import Self
 import anyio
 import h11
 import msgspec
+import trio
 
 from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.media.content import ANSWER_LIMIT
@@ -148,7 +149,7 @@ class Upstream:
     async def _outcome(self, call: _Call, seconds_left: float) -> HttpResponse | UpstreamError:
         seconds = min(seconds_left, self._asking.attempt_seconds)
         try:
-            with anyio.move_on_after(seconds):
+            with trio.move_on_after(seconds):  # anyio's wrapper takes as long again
                 return (await self._follow(call)).response()
             return call.at_deadline(seconds)
         except UpstreamError as error:

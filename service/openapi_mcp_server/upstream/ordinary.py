@@ -97,7 +97,8 @@ def read(data: bytes) -> Answer | None:
 
 def _unchunked(data: bytes) -> bytes | None:
     """The body in chunks without extensions and trailers, which ends where the data does; else None."""
-    pieces, at = [], 0
+    pieces: list[bytes] = []
+    at = 0
     while not data.startswith(_LAST_CHUNK, at):
         found = _CHUNK.match(data, at)
         if found is None:
