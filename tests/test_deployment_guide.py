@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from openapi_mcp_server.errors import ConfigError
-from openapi_mcp_server.settings.apis import Auth
+from guide import AGENTCORE
+from openapi_mcp_server.settings.auth import Auth
 from openapi_mcp_server.settings.config import load
 
 IMAGE = {
@@ -84,6 +84,11 @@ def test_all_of_the_guides_variables_together_are_warned_about_only_for_the_open
     assert [text.partition(":")[0] for text in config(**variables).warnings] == ["INBOUND_AUTH is none"]
 
 
-def test_what_the_guide_asks_for_and_this_version_lacks_is_refused_and_not_ignored():
-    with pytest.raises(ConfigError, match="AUTH_TYPE: 'cognito' is not available in this version"):
-        config(AUTH_TYPE="cognito", AUTH_COGNITO_CLIENT_ID="c", AUTH_TOKEN_TTL="3600")
+def test_the_environment_of_the_guides_agentcore_stack_logs_a_user_in():
+    auth = config(**AGENTCORE).apis[0].auth
+    assert (auth.kind, auth.flow, auth.cognito_region, auth.token_ttl) == (
+        "cognito",
+        "user_password",
+        "us-east-1",
+        3600,
+    )

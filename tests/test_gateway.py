@@ -177,7 +177,7 @@ def test_a_filter_that_is_no_expression_is_told_before_anything_is_sent() -> Non
 def test_a_request_that_gets_no_credentials_is_not_sent() -> None:
     api = ScriptedApi()
 
-    def authorize(request: HttpRequest, called: Tool) -> HttpRequest:
+    def authorize(request: HttpRequest, *_: object) -> HttpRequest:
         raise CredentialError("no bearer token is configured")
 
     built = gateway(api, authorize=authorize)
@@ -364,7 +364,7 @@ def test_from_a_reload_on_there_are_the_new_tools_with_the_new_credentials() -> 
     api = ScriptedApi()
     built = gateway(api, tool("old"))
 
-    def sign(request: HttpRequest, _: Tool) -> HttpRequest:
+    def sign(request: HttpRequest, *_: object) -> HttpRequest:
         return msgspec.structs.replace(request, headers=(("Authorization", "new"),))
 
     replaced(built, tool("new"), authorize=sign)

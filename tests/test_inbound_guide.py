@@ -52,5 +52,5 @@ def test_the_slow_hash_is_one():
 
 def test_policies_and_overrides_are_taken():
     policy, fixed = blocks("yaml")
-    assert policies.read(policy.encode()).default is not None
+    assert policies.read(policy.encode(), "policy.yaml").default is not None
     assert overrides.read(fixed.encode())

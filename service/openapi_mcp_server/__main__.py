@@ -8,13 +8,13 @@ import io
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openapi_mcp_server import __version__
 from openapi_mcp_server.errors import ConfigError, ServiceError
 
 if TYPE_CHECKING:
+    from openapi_mcp_server.process.sources import Sources
     from openapi_mcp_server.settings.config import Config
 
 _CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
@@ -26,10 +26,11 @@ def main() -> int:
     # Until a server has something to drain. Without a handler, process 1 of a container would not hear SIGTERM.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: os._exit(128 + number))
-    from openapi_mcp_server.settings.config import load  # noqa: PLC0415 - takes so long that somebody may press Ctrl-C meanwhile
+    from openapi_mcp_server.process.sources import Sources  # noqa: PLC0415 - takes so long that somebody may press Ctrl-C meanwhile
 
     try:
-        code = _run(load(sys.argv[1:], os.environ, lambda path: Path(path).read_text("utf-8")))  # noqa: TID251 - here
+        sources = Sources(sys.argv[1:], os.environ)  # noqa: TID251 - here
+        code = _run(sources.load(), sources)
         sys.stdout.flush()
     except BrokenPipeError:  # `… | head`: the reader has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -73,7 +74,7 @@ def _have_standard_streams() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _run(config: Config) -> int:
+def _run(config: Config, sources: Sources) -> int:
     """Imports what the command needs and no more: ``--help`` loads no server, ``serve`` no client."""
     match config.command:
         case "help":
@@ -87,14 +88,14 @@ def _run(config: Config) -> int:
             print(f"openapi-mcp-server {__version__}")  # noqa: T201 - what was asked for
             return 0
         case "serve" | "demo" | "mock":
-            return _serve(config)
+            return _serve(config, sources)
         case command:
             module = importlib.import_module(f"openapi_mcp_server.commands.{command}")
             code: int = module.run(config)
             return code
 
 
-def _serve(config: Config) -> int:
+def _serve(config: Config, sources: Sources) -> int:
     if config.workers > 1:
         from openapi_mcp_server.process import supervisor  # noqa: PLC0415
 
@@ -104,10 +105,10 @@ def _serve(config: Config) -> int:
             return supervisor.run(config, environ)
         from openapi_mcp_server.process import worker  # noqa: PLC0415
 
-        return worker.run(config, place)
+        return worker.run(config, place, sources)
     from openapi_mcp_server.process import lifecycle  # noqa: PLC0415
 
-    return lifecycle.run(config)
+    return lifecycle.run(config, sources=sources)
 
 
 def _refuse(error: ServiceError, code: int) -> int:

@@ -45,12 +45,24 @@ class SpecError(ServiceError):
         return SpecError(self.pointer, self.problem)
 
 
+class Absent(SpecError):
+    """The document cannot be fetched at the moment, and perhaps later."""
+
+
 class ArgumentError(ServiceError):
     """The model's arguments do not fit the tool. The text is written for the model. Nothing was sent."""
 
 
 class CredentialError(ServiceError):
-    """The request could not be given its credentials. The text says which kind, never their value."""
+    """The request could not be given its credentials, and was not sent. The text says which kind, never their value.
+
+    ``passing``: it may go well later. ``client``: whoever runs the client has to mend it.
+    """
+
+    def __init__(self, problem: str, *, passing: bool = False, client: bool = False) -> None:
+        super().__init__(problem)
+        self.passing = passing
+        self.client = client
 
 
 class NoRoom(ServiceError):

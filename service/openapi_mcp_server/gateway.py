@@ -13,23 +13,24 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 import anyio
 import msgspec
 import trio
 from anyio.to_thread import run_sync
 
-from openapi_mcp_server.bridge import prompts
+from openapi_mcp_server.bridge import guide, prompts
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.media.content import resource_uri
-from openapi_mcp_server.bridge.model import RESPONSE_FILTER, HttpRequest, HttpResponse, Tool, ToolCatalog
+from openapi_mcp_server.bridge.model import RESPONSE_FILTER, ApiSummary, HttpRequest, HttpResponse, Tool, ToolCatalog
 from openapi_mcp_server.bridge.names import nearest
 from openapi_mcp_server.bridge.policy import ANYBODY, Permit
 from openapi_mcp_server.bridge.request import build
 from openapi_mcp_server.bridge.results import budget
 from openapi_mcp_server.bridge.results.redaction import REDACTED, Redaction
 from openapi_mcp_server.bridge.results.result import MISMATCH, TRUNCATED, OutputValidators, from_error, render
+from openapi_mcp_server.bridge.search.names import DESCRIBE, NAMES, SEARCH, seen_tokens
 from openapi_mcp_server.errors import ArgumentError, NoRoom, Refused, ServiceError, Timeout, UpstreamError
 from openapi_mcp_server.mcp import answers
 from openapi_mcp_server.mcp.inbound import SHOWN_CHARACTERS, Batch, Call, Rejection
@@ -39,6 +40,7 @@ from openapi_mcp_server.mcp.messages import (
     Pieces,
     RequestId,
     ServerInfo,
+    TextContent,
     ToolResult,
     error_response,
     own_size,
@@ -56,6 +58,8 @@ from openapi_mcp_server.observe.trace import NO_CARRIER, Begin, Carrier, Trace, 
 
 if TYPE_CHECKING:
     from openapi_mcp_server.bridge.results.response_filter import Selection
+    from openapi_mcp_server.bridge.search.index import Index
+    from openapi_mcp_server.bridge.search.mode import Offer
 
 PROGRESS_AFTER_SECONDS = 2
 """Silence that a person begins to notice; most calls are over by then and cost nothing."""
@@ -77,8 +81,23 @@ logger = logging.getLogger(__name__)
 
 Notify = Callable[[bytes], Awaitable[None]]
 """Sends one JSON-RPC notification on the way of the answer that is still to come."""
-Authorize = Callable[[HttpRequest, Tool], HttpRequest]
-"""Returns the request with the credentials of its tool; raises `CredentialError`."""
+SendOne = Callable[[HttpRequest, float], Awaitable[HttpResponse]]
+"""Sends a request within so many seconds."""
+
+
+class Pending(Protocol):
+    """A request whose credentials have to be waited for."""
+
+    @property
+    def body(self) -> bytes | None: ...
+
+    async def exchange(self, send: SendOne, seconds: float) -> HttpResponse:
+        """Raises `CredentialError`, and what ``send`` raises."""
+        ...
+
+
+Authorize = Callable[[HttpRequest, Tool, Carrier], HttpRequest | Pending]
+"""Returns the request with the credentials of its tool and its caller; raises `CredentialError`."""
 
 
 class Send(Protocol):
@@ -95,10 +114,12 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     server: ServerInfo
     call_seconds: float
     page_size: int = 0
-    prompts: bool = True
+    prompts: bool | None = True  # for each operation; None: if they are few, else for the whole API
     validate_output: bool = True
     result_budget_bytes: int = 0
     memory: Budget = UNBOUNDED
+    mode: Literal["all", "search", "auto"] = "all"
+    list_tokens: int = 0  # with `auto`, tools whose list costs a model more are searched
     anybody: Permit = Permit()  # of callers whom nobody has asked who they are
     private: bool = False  # whether lists depend on who asks
     redaction: Redaction | None = None
@@ -111,6 +132,27 @@ class _View(msgspec.Struct, frozen=True, kw_only=True):
     tools: Mapping[str, Tool]
     prompts: Mapping[str, Tool]
     static: answers.StaticAnswers
+    apis: tuple[ApiSummary, ...]
+    has_guide: bool  # whether prompts for the whole API are offered
+    offer: Offer | None  # where the tools are searched instead of listed
+
+
+class _Indexing:
+    """The index of a catalog's operations, made once, in a thread, for whoever asks first."""
+
+    def __init__(self, catalog: ToolCatalog, limiter: anyio.CapacityLimiter) -> None:
+        self._catalog = catalog
+        self._limiter = limiter
+        self._lock = anyio.Lock()
+        self._index: Index | None = None
+
+    async def get(self) -> Index:
+        from openapi_mcp_server.bridge.search import index  # noqa: PLC0415 - its tables take 20 ms
+
+        async with self._lock:
+            if self._index is None:
+                self._index = await run_sync(index.build, self._catalog, abandon_on_cancel=True, limiter=self._limiter)
+            return self._index
 
 
 class _Served(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +163,7 @@ class _Served(msgspec.Struct, frozen=True, kw_only=True):
     validators: OutputValidators | None
     views: dict[Permit, _View]
     by_tools: dict[tuple[str, ...], _View]
+    index: _Indexing
 
 
 class Gateway:
@@ -146,18 +189,29 @@ class Gateway:
         self._observe = observe
         self._trace = trace
         self.in_flight = 0
-        self._changing = tuple(kind for kind in CHANGES if serving.prompts or kind != "promptsListChanged")
+        self._changing = tuple(kind for kind in CHANGES if serving.prompts is not False or kind != "promptsListChanged")
         self._tellers: list[Callable[[], object]] = []
         self._waiting: set[trio.CancelScope] = set()
         self._has_given_up = False
         self._filtering = anyio.CapacityLimiter(1)  # two would share one interpreter's lock
+        self._indexing = anyio.CapacityLimiter(1)
+        self._replaced = anyio.Event()
         self._served = self._made(catalog, authorize)
 
     def replace(self, catalog: ToolCatalog, authorize: Authorize) -> None:
         """From now on; calls in flight end as they began. Clients are told if their lists are different now."""
         before, self._served = self._served, self._made(catalog, authorize)
+        self._replaced.set()
         if any(self._view(permit).static.lists != view.static.lists for permit, view in before.views.items()):
             self.lists_changed()
+
+    async def index_ahead(self) -> None:
+        """Makes what the first search would wait for, now and after each reload. Runs until it is cancelled."""
+        while True:
+            self._replaced = anyio.Event()
+            if self._is_searched(self._served.catalog.tools):
+                await self._served.index.get()
+            await self._replaced.wait()
 
     def tell_changes(self, teller: Callable[[], object]) -> None:
         """``teller`` is called whenever the lists have changed; each transport has one, and tells its clients."""
@@ -192,7 +246,8 @@ class Gateway:
             return None
         with self._observed(call, transport, beside) as entry:
             view = self._view(self._permit(beside))
-            entry.settle(self._static(call, transport, view) or self._prompt(call, view))
+            told = self._resource(call, entry, view) or self._completion(call, view)
+            entry.settle(told or self._static(call, transport, view) or self._prompt(call, entry, view))
         _settle(hold, call, entry.answer)
         return entry.answer
 
@@ -275,7 +330,14 @@ class Gateway:
 
     def _made(self, catalog: ToolCatalog, authorize: Authorize) -> _Served:
         validators = OutputValidators() if self._serving.validate_output else None
-        served = _Served(catalog=catalog, authorize=authorize, validators=validators, views={}, by_tools={})
+        served = _Served(
+            catalog=catalog,
+            authorize=authorize,
+            validators=validators,
+            views={},
+            by_tools={},
+            index=_Indexing(catalog, self._indexing),
+        )
         if not self._serving.private:
             self._add_view(served, self._serving.anybody)
         return served
@@ -289,22 +351,39 @@ class Gateway:
         view = served.by_tools.get(tuple(tools))
         if view is None:
             _make_room(served.by_tools, VIEWS)
-            view = served.by_tools[tuple(tools)] = self._viewed(tools)
+            view = served.by_tools[tuple(tools)] = self._viewed(served.catalog, tools)
         _make_room(served.views, CLASSES)
         served.views[permit] = view
         return view
 
-    def _viewed(self, tools: Mapping[str, Tool]) -> _View:
-        offered = prompts.named([*tools.values()]) if self._serving.prompts else {}
+    def _is_searched(self, tools: Mapping[str, Tool]) -> bool:
+        if self._serving.mode == "auto":
+            return seen_tokens(tools.values()) > self._serving.list_tokens
+        return self._serving.mode == "search"
+
+    def _viewed(self, catalog: ToolCatalog, tools: Mapping[str, Tool]) -> _View:
+        has_guide = self._serving.prompts is None and len(tools) > guide.FEW_TOOLS
+        has_own = self._serving.prompts is not False and not has_guide
+        offered = prompts.named([*tools.values()]) if has_own else {}
+        apis = tuple(api for api in catalog.apis if any(tool.api == api.name for tool in tools.values()))
+        offer, listed = None, [tool.entry for tool in tools.values()]
+        if self._is_searched(tools):
+            from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - its tables take 20 ms
+
+            offer = mode.offer(tools)
+            titles = {api.name: api.title for api in catalog.apis}
+            listed = mode.entries(offer, titles, self._serving.result_budget_bytes)
         static = answers.render(
             server=self._serving.server,
-            tools=[tool.entry for tool in tools.values()],
-            prompts=[prompts.entry(name, tool) for name, tool in offered.items()],
+            tools=listed,
+            prompts=[*guide.ENTRIES] if has_guide else [prompts.entry(name, tool) for name, tool in offered.items()],
+            resources=guide.resources(apis),
+            templates=guide.templates(apis),
             page_size=self._serving.page_size,
             changing=[kind.removesuffix("ListChanged") for kind in self._changing],
             private=self._serving.private,
         )
-        return _View(tools=tools, prompts=offered, static=static)
+        return _View(tools=tools, prompts=offered, static=static, apis=apis, has_guide=has_guide, offer=offer)
 
     def _permit(self, beside: Carrier) -> Permit:
         return beside.principal.permit if beside.principal is not ANYBODY else self._serving.anybody
@@ -312,11 +391,67 @@ class Gateway:
     def _static(self, call: Call, transport: Transport, view: _View) -> Pieces | Rejection | None:
         return view.static.to(call, lasting=transport != "http", in_events=transport == "sse")
 
-    def _prompt(self, call: Call, view: _View) -> Pieces | Rejection:
+    def _resource(self, call: Call, entry: _Entry, view: _View) -> Pieces | None:
+        """None for what is no resource of ours, which is refused like any other that is not there."""
+        place = guide.place(call.name) if call.method == "resources/read" else None
+        if place is None or place.api not in {api.name for api in view.apis}:
+            return None
+        try:
+            text = self._explained(place.operation, entry, view) if place.operation else self._overview(view, place.api)
+        except ArgumentError:
+            return None
+        kind = "text/plain" if place.operation else "text/markdown"
+        read = answers.contents(call.name, kind, text, self._identity(call), private=self._serving.private)
+        return response(call.id, read)
+
+    def _completion(self, call: Call, view: _View) -> Pieces | None:
+        """None where nothing is known of the argument."""
+        if call.method != "completion/complete":
+            return None
+        try:
+            asked = msgspec.json.decode(call.arguments or b"{}", type=guide.Completing)
+        except msgspec.DecodeError:
+            return None
+        values = guide.completions(asked, view.tools, view.prompts)
+        return response(call.id, answers.completion(values, guide.VALUES, self._identity(call))) if values else None
+
+    def _overview(self, view: _View, api: str = "") -> str:
+        from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - its tables take 20 ms
+
+        offer = view.offer or mode.offer(view.tools)
+        apis = [each for each in view.apis if not api or each.name == api]
+        return guide.overview(apis, view.tools, {each.name: mode.areas(offer, each.name) for each in apis})
+
+    def _explained(self, name: str, entry: _Entry, view: _View) -> str:
+        """Raises ArgumentError for an operation that the caller does not have."""
+        from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - its tables take 20 ms
+
+        offer = view.offer or mode.offer(view.tools)
+        entry.denied = _denied(self._served, offer, name)
+        return mode.describe(offer, self._served.catalog, entry.permit, mode.Describe(name))
+
+    def _guided(self, call: Call, entry: _Entry, view: _View) -> Pieces | Rejection:
+        """One of the prompts for the whole API."""
+        try:
+            wanted = guide.wanted(call.name, guide.given(call.arguments))
+            match call.name:
+                case guide.OVERVIEW:
+                    said = f"Tell me what can be done with this:\n\n{self._overview(view)}"
+                case guide.EXPLAIN:
+                    said = f"Explain this operation, and show a call of it:\n\n{self._explained(wanted, entry, view)}"
+                case _:
+                    said = guide.task(wanted, searched=view.offer is not None)
+        except ArgumentError as error:
+            return Rejection(id=call.id, code=INVALID_PARAMS, message=str(error), status=200)
+        return response(call.id, result(guide.result(call.name, said), self._identity(call)))
+
+    def _prompt(self, call: Call, entry: _Entry, view: _View) -> Pieces | Rejection:
         """A prompt may be asked for by the tool's own name too, though none is listed so."""
+        if view.has_guide and call.name in guide.NAMES:
+            return self._guided(call, entry, view)
         tool = view.prompts.get(call.name) or (view.tools.get(call.name) if view.prompts else None)
         if tool is None:
-            return _unknown(call, "prompt", view.prompts)
+            return _unknown(call, "prompt", guide.NAMES if view.has_guide else view.prompts)
         try:
             made = prompts.messages(tool, call.arguments)
         except ArgumentError as error:  # a prompt has no way to carry an error: the person, not a model, chose these
@@ -324,43 +459,90 @@ class Gateway:
         return response(call.id, result(made, self._identity(call)))
 
     async def _call_tool(self, call: Call, entry: _Entry, notify: Notify | None, hold: Hold) -> Pieces | Rejection:
-        served, tools = self._served, self._view(entry.permit).tools
-        tool = tools.get(call.name)
+        served, view = self._served, self._view(entry.permit)
+        if view.offer is not None and call.name in NAMES:
+            return await self._call_for_all(served, view.offer, call, entry, notify, hold)
+        tool = view.tools.get(call.name)
         if tool is None:
             if call.name in served.catalog.tools:
                 entry.denied = call.name
-            return _unknown(call, "tool", tools)
-        entry.tool = tool
-        if self._serving.tell_arguments:
-            entry.arguments = bytes(call.arguments or b"")
-        if notify is None or call.progress_token is None:
-            outcome = await self._outcome(served, tool, call, entry, hold)
-        else:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_report_progress, call.progress_token, notify)
-                outcome = await self._outcome(served, tool, call, entry, hold)
-                tasks.cancel_scope.cancel()
-        entry.result = outcome
-        if call.version == WITHOUT_SOUND:
+            return _unknown(call, "tool", view.tools if view.offer is None else NAMES)
+        outcome = await self._reported(served, tool, call.arguments, call, entry, notify, hold)
+        return self._answered(call, outcome, entry)
+
+    async def _call_for_all(
+        self, served: _Served, offer: Offer, call: Call, entry: _Entry, notify: Notify | None, hold: Hold
+    ) -> Pieces:
+        """A call of one of the four tools that stand for all. Their answers are text."""
+        from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - imported already where there is an offer
+
+        entry.stands_for_all = call.name
+        try:
+            if call.name == SEARCH:
+                asked = mode.read(mode.Search, call.arguments)
+                outcome = _text(mode.search(offer, await served.index.get(), entry.permit, asked))
+            elif call.name == DESCRIBE:
+                about = mode.read(mode.Describe, call.arguments)
+                entry.denied = _denied(served, offer, about.name)
+                outcome = _text(mode.describe(offer, served.catalog, entry.permit, about))
+            else:
+                wanted = mode.read(mode.Operate, call.arguments)
+                entry.denied = _denied(served, offer, wanted.name)
+                tool, arguments = mode.invocation(offer, served.catalog, entry.permit, call.name, wanted)
+                plain = msgspec.structs.replace(tool, output=None)  # the answer's text alone
+                outcome = await self._reported(served, plain, arguments, call, entry, notify, hold)
+        except ArgumentError as error:
+            entry.error = type(error).__name__
+            outcome = ToolResult(content=(TextContent(str(error)),), isError=True)
+        return self._answered(call, outcome, entry)
+
+    def _answered(self, call: Call, outcome: ToolResult, entry: _Entry) -> Pieces:
+        entry.result, tool = outcome, entry.tool
+        if call.version == WITHOUT_SOUND and tool is not None:
             outcome = without_sound(outcome, resource_uri(tool.api, tool.name))
         return response(call.id, result(outcome, self._identity(call)))
 
-    async def _outcome(self, served: _Served, tool: Tool, call: Call, entry: _Entry, hold: Hold) -> ToolResult:
+    async def _reported(  # noqa: PLR0913, PLR0917 - all that is known of a call
+        self,
+        served: _Served,
+        tool: Tool,
+        arguments: msgspec.Raw | None,
+        call: Call,
+        entry: _Entry,
+        notify: Notify | None,
+        hold: Hold,
+    ) -> ToolResult:
+        """The outcome of an operation's call; its progress is reported meanwhile, where the client asks for it."""
+        entry.tool = tool
+        if self._serving.tell_arguments:
+            entry.arguments = bytes(arguments or b"")
+        if notify is None or call.progress_token is None:
+            return await self._outcome(served, tool, arguments, entry, hold)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_report_progress, call.progress_token, notify)
+            outcome = await self._outcome(served, tool, arguments, entry, hold)
+            tasks.cancel_scope.cancel()
+        return outcome
+
+    async def _outcome(
+        self, served: _Served, tool: Tool, arguments: msgspec.Raw | None, entry: _Entry, hold: Hold
+    ) -> ToolResult:
         """Never raises for what the model, the credentials or the API did: those are results too."""
         try:
-            checked = check(tool, call.arguments)
+            checked = check(tool, arguments)
             coerced, select = checked.coerced, _selection(tool, checked.values)
             values = {**checked.values, **tool.fixed} if tool.fixed else checked.values
-            request = served.authorize(build(tool, values, checked.others), tool)
+            request = served.authorize(build(tool, values, checked.others), tool, entry.beside)
+            asked = {name: value for name, value in checked.values.items() if type(value) is int}
             del checked, values  # large ones take many times the bytes of the request
             if request.body is not None and len(request.body) > SMALL_BYTES:
                 hold.take(len(request.body))
-            answered = await self._exchange(entry.trace.sending(request, tool), entry, hold)
+            answered = await self._exchange(request, tool, entry, hold)
             answered, hidden = await self._redacted(answered)
-            rendered = await self._rendered(served, tool, answered, select)
+            rendered = await self._rendered(served, tool, answered, select, asked)
         except ServiceError as error:
             entry.error = type(error).__name__
-            return from_error(error, tool)
+            return from_error(_mended(error, tool, entry), tool)
         meta = {**({COERCED: coerced} if coerced else {}), **({REDACTED: hidden} if hidden else {})}
         return msgspec.structs.replace(rendered, meta={**(rendered.meta or {}), **meta}) if meta else rendered
 
@@ -374,11 +556,17 @@ class Gateway:
         return await run_sync(redaction.applied, answered, limiter=self._filtering)
 
     async def _rendered(
-        self, served: _Served, tool: Tool, answered: HttpResponse, select: Selection | None
+        self,
+        served: _Served,
+        tool: Tool,
+        answered: HttpResponse,
+        select: Selection | None,
+        asked: Mapping[str, object],
     ) -> ToolResult:
         """An answer that the model's filter may take long for has its turn in a thread, and waits for it as long as a
         call may take: others are served meanwhile."""
-        write = partial(render, tool, answered, served.validators, budget_bytes=self._serving.result_budget_bytes)
+        most = self._serving.result_budget_bytes
+        write = partial(render, tool, answered, served.validators, budget_bytes=most, asked=asked)
         if select is None:
             return write()
         if not select.is_heavy(len(answered.body)):
@@ -387,7 +575,7 @@ class Gateway:
             return await run_sync(partial(write, select=select), limiter=self._filtering)
         return write(select=select.left_out("too many others are being applied; ask for less, or again later"))
 
-    async def _exchange(self, request: HttpRequest, entry: _Entry, hold: Hold) -> HttpResponse:
+    async def _exchange(self, request: HttpRequest | Pending, tool: Tool, entry: _Entry, hold: Hold) -> HttpResponse:
         if self._has_given_up:
             raise Refused("the server stops; call again", outcome_unknown=False)
         began = time.perf_counter()
@@ -396,7 +584,11 @@ class Gateway:
         self._waiting.add(scope)
         try:
             with scope:
-                answered = await self._send(request, deadline_seconds=seconds, hold=hold)
+                if isinstance(request, HttpRequest):
+                    sent = entry.trace.sending(request, tool)
+                    answered = await self._send(sent, deadline_seconds=seconds, hold=hold)
+                else:
+                    answered = await request.exchange(self._sender(tool, entry, hold), seconds)
                 entry.status, entry.retries = answered.status, answered.retries
                 return answered
         except UpstreamError as error:
@@ -407,6 +599,12 @@ class Gateway:
             entry.upstream_seconds = time.perf_counter() - began
         why = "the server stops and could not wait for it" if self._has_given_up else f"no answer within {seconds:g} s"
         raise Timeout(why, outcome_unknown=True)
+
+    def _sender(self, tool: Tool, entry: _Entry, hold: Hold) -> SendOne:
+        async def send(request: HttpRequest, seconds: float) -> HttpResponse:
+            return await self._send(entry.trace.sending(request, tool), deadline_seconds=seconds, hold=hold)
+
+        return send
 
     def _identity(self, call: Call) -> ServerInfo | None:
         return self._serving.server if is_modern(call.version) else None
@@ -421,10 +619,10 @@ class _Entry:
         self._told = told
         self._call = call
         self._transport = transport
-        self._request_id = beside.request_id
-        self._principal = beside.principal.name
+        self.beside = beside
         self.permit = beside.principal.permit
         self.denied = ""
+        self.stands_for_all = ""  # the tool by which an operation was asked for
         self.arguments = b""
         self.trace = trace
         self._began = time.perf_counter()
@@ -474,7 +672,7 @@ class _Entry:
             seconds=time.perf_counter() - self._began,
             request_bytes=self._call.size,
             response_bytes=size(self.answer),
-            tool=self.tool.name if self.tool else "",
+            tool=self.tool.name if self.tool else self.stands_for_all,
             api=self.tool.api if self.tool else "",
             error=self.error,
             status=self.status,
@@ -483,17 +681,35 @@ class _Entry:
             result_tokens=budget.tokens(self.result) if self.result else 0,
             truncated=TRUNCATED in said,
             mismatch=MISMATCH in said,
-            request_id=self._request_id,
+            request_id=self.beside.request_id,
             trace_id=self.trace.trace_id,
-            principal=self._principal,
+            principal=self.beside.principal.name,
             denied=self.denied,
             arguments=self.arguments,
         )
 
     def known_as(self) -> dict[str, str]:
         """By which the call is found elsewhere."""
-        ids = {"request_id": self._request_id, "trace_id": self.trace.trace_id}
+        ids = {"request_id": self.beside.request_id, "trace_id": self.trace.trace_id}
         return {name: value for name, value in ids.items() if value}
+
+
+def _denied(served: _Served, offer: Offer, name: str) -> str:
+    """The name, if it is that of a tool that the caller may not call: for the audit."""
+    return name if name in served.catalog.tools and name not in offer.tools else ""
+
+
+def _text(said: str) -> ToolResult:
+    return ToolResult(content=(TextContent(said),))
+
+
+def _mended(error: ServiceError, tool: Tool, entry: _Entry) -> ServiceError:
+    """A model that has not seen an operation's arguments in a list is told how the wrong ones are to be."""
+    if not entry.stands_for_all or not isinstance(error, ArgumentError):
+        return error
+    from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - imported already where there is an offer
+
+    return mode.mended(error, tool)
 
 
 def _make_room(kept: dict[Any, _View], most: int) -> None:

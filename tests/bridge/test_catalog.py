@@ -313,3 +313,19 @@ def test_annotations_follow_the_method(method, hints):
 def test_accept_asks_for_what_is_documented(names, accept):
     responses = (answer("200", *(media(name) for name in names)), answer("404", media("application/problem+json")))
     assert tool(operation(responses=responses)).accept == accept
+
+
+def test_without_output_schemas_answers_are_text_and_nothing_is_noted() -> None:
+    responses = (answer("200", media(JSON, {"type": "object", "properties": {"id": {"type": "integer"}}})),)
+    made = build([source(operation(responses=responses))], output_schemas=False)
+    [only] = made.tools.values()
+    assert only.output is None
+    assert "outputSchema" not in msgspec.json.decode(only.entry)
+    assert made.apis[0].notes == ()
+
+
+def test_names_are_as_long_as_the_operator_says_and_stay_different() -> None:
+    operations = [operation(path=f"/{number}", operation_id=f"{'long' * 12}{number}") for number in range(3)]
+    made = build([source(*operations, operation(path="/short", operation_id="short"))], name_length=48)
+    assert [len(name) for name in made.tools] == [48, 48, 48, 5]
+    assert len(made.tools) == 4

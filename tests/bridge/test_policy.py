@@ -156,7 +156,7 @@ default: {read_only: true}
 
 
 def test_the_file_is_read():
-    policy = policies.read(POLICY.encode())
+    policy = policies.read(POLICY.encode(), "policy.yaml")
     assert policy.principals == {"alice": Rule(allow=(selector("getPet"),))}
     assert policy.scopes == {"pets:write": Rule(allow=(selector("/pets*"),), deny=(selector("DELETE"),))}
     assert policy.default == Rule(read_only=True)
@@ -174,4 +174,4 @@ def test_the_file_is_read():
 )
 def test_a_file_that_cannot_be_used_stops_the_start(text, problem):
     with pytest.raises(ConfigError, match=re.escape(problem)):
-        policies.read(text.encode())
+        policies.read(text.encode(), "policy.yaml")

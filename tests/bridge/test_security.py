@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from descriptions import catalog, operation, reasons
+from descriptions import catalog, operation, parameter, reasons
 from openapi_mcp_server.bridge import security
 from openapi_mcp_server.bridge.model import KeyPlace
 from openapi_mcp_server.openapi.model import SecurityChoice, SecurityScheme
-from openapi_mcp_server.settings.apis import Auth
+from openapi_mcp_server.settings.auth import AuthShape, Identity
 
 
 def scheme(name, kind, location=None, parameter=None, http_scheme=None):
@@ -30,14 +30,14 @@ SCHEMES = {
         scheme("authorization", "apiKey", "header", "authorization"),
     )
 }
-NONE = Auth()
-BASIC = Auth(kind="basic", username="u", password="p")
-BEARER = Auth(kind="bearer", token="t")
-KEY = Auth(kind="api_key", api_key="k")
+NONE = AuthShape()
+BASIC = AuthShape(kind="basic")
+BEARER = AuthShape(kind="bearer")
+KEY = AuthShape(kind="api_key")
 
 
 def key(location, name):
-    return Auth(kind="api_key", api_key="k", api_key_name=name, api_key_in=location)
+    return AuthShape(kind="api_key", api_key_name=name, api_key_in=location)
 
 
 def asks(*alternatives):
@@ -46,7 +46,7 @@ def asks(*alternatives):
 
 
 def kind(auth, *alternatives):
-    return security.access(asks(*alternatives), auth, SCHEMES).kind
+    return security.access(asks(*alternatives), Identity(auth=auth), SCHEMES).kind
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_alternatives_are_or_of_and(auth, alternatives, expected):
     ],
 )
 def test_the_reason_names_what_is_configured_and_what_is_asked(auth, alternatives, reason):
-    assert security.access(asks(*alternatives), auth, SCHEMES).reason == reason
+    assert security.access(asks(*alternatives), Identity(auth=auth), SCHEMES).reason == reason
 
 
 @pytest.mark.parametrize(
@@ -117,24 +117,30 @@ def test_the_reason_names_what_is_configured_and_what_is_asked(auth, alternative
         ),
         (NONE, ["basic"], "http basic. Its operator has to set AUTH_TYPE=basic, AUTH_USERNAME and AUTH_PASSWORD"),
         (NONE, ["query"], "apiKey (query key). Its operator has to set AUTH_TYPE=api_key and AUTH_API_KEY"),
-        (NONE, ["oauth2"], "asks for oauth2. Its operator has to set AUTH_TYPE=bearer and AUTH_TOKEN"),
+        (NONE, ["oauth2"], "has to set AUTH_TYPE=bearer and AUTH_TOKEN or AUTH_TYPE=oauth2"),
+        (NONE, ["digest"], "has to set AUTH_TYPE=digest, AUTH_USERNAME and AUTH_PASSWORD"),
         (BASIC, ["query", "bearer"], "AUTH_TYPE=api_key and AUTH_API_KEY or AUTH_TYPE=bearer and AUTH_TOKEN"),
-        (BASIC, ["mtls"], "AUTH_TYPE is basic; the document asks for mutualTLS. Its operator has to set AUTH_TYPE"),
+        (
+            BASIC,
+            ["mtls"],
+            "AUTH_TYPE is basic; the document asks for mutualTLS. Its operator has to set AUTH_CLIENT_CERTIFICATE",
+        ),
         (NONE, [], "No credentials are configured, and the document asks for none here; it knows "),
         (NONE, ["bearer", ""], "AUTH_TYPE=bearer and AUTH_TOKEN"),
     ],
 )
 def test_the_advice_names_the_settings_that_meet_what_the_document_asks_for(auth, alternatives, said):
-    assert said in security.access(asks(*alternatives), auth, SCHEMES).advice
+    assert said in security.access(asks(*alternatives), Identity(auth=auth), SCHEMES).advice
 
 
 def test_there_is_no_advice_where_credentials_are_configured_that_fit():
-    assert {security.access(asks(*one), BEARER, SCHEMES).advice for one in ([], ["bearer"], ["", "basic"])} == {""}
+    identity = Identity(auth=BEARER)
+    assert {security.access(asks(*one), identity, SCHEMES).advice for one in ([], ["bearer"], ["", "basic"])} == {""}
 
 
 def test_a_reason_is_bounded():
     schemes = {f"s{number}": scheme(f"s{number}", "apiKey", "query", "k" * number) for number in range(1, 500)}
-    assert len(security.access(asks(*schemes), NONE, schemes).reason) <= 300
+    assert len(security.access(asks(*schemes), Identity(), schemes).reason) <= 300
 
 
 @pytest.mark.parametrize(
@@ -156,7 +162,8 @@ def test_the_place_of_a_key_is_the_operators_then_the_documents_then_the_default
     operations = [operation(security=asks(*referred))]
     place = security.key_place(auth, operations, SCHEMES)
     assert (place.name, place.location) == expected
-    assert security.placed(auth, place) == key(place.location, place.name)
+    placed = security.placed(Identity(auth=auth), operations, SCHEMES)
+    assert placed.auth == key(place.location, place.name)
 
 
 def test_a_scheme_that_no_operation_asks_for_places_no_key():
@@ -185,7 +192,7 @@ def test_a_scheme_that_no_operation_asks_for_places_no_key():
     ids=["another kind", "another place", "one is known", "a document without schemes", "nothing configured"],
 )
 def test_credentials_that_no_scheme_knows_are_told_with_what_it_knows(auth, known, expected):
-    assert security.stranger(auth, {name: SCHEMES[name] for name in known}) == expected
+    assert security.stranger(Identity(auth=auth), {name: SCHEMES[name] for name in known}) == expected
 
 
 OPERATIONS = (
@@ -196,19 +203,77 @@ OPERATIONS = (
 
 
 def test_a_tool_whose_credentials_are_not_configured_is_kept_and_counted():
-    made = catalog(*OPERATIONS, security_schemes=SCHEMES, auth=BEARER)
+    made = catalog(*OPERATIONS, security_schemes=SCHEMES, identity=Identity(auth=BEARER))
     assert [tool.access.kind for tool in made.tools.values()] == ["anonymous", "met", "unmet"]
     assert (made.apis[0].unmet, made.skipped) == (1, ())
 
 
 def test_strict_auth_lists_it_as_skipped_with_the_reason():
-    made = catalog(*OPERATIONS, security_schemes=SCHEMES, auth=BEARER, strict_auth=True)
+    made = catalog(*OPERATIONS, security_schemes=SCHEMES, identity=Identity(auth=BEARER), strict_auth=True)
     assert (len(made.tools), made.apis[0].unmet) == (2, 0)
     assert reasons(made) == ["STRICT_AUTH: AUTH_TYPE is bearer; the document asks for mutualTLS"]
     assert made.skipped[0].operation.pointer == "#/paths/~1theirs/get"
 
 
 def test_a_key_without_a_place_goes_where_the_document_has_it():
-    made = catalog(operation(security=asks("query")), security_schemes=SCHEMES, auth=KEY)
-    assert made.apis[0].key_place == KeyPlace(name="key", location="query")
+    made = catalog(operation(security=asks("query")), security_schemes=SCHEMES, identity=Identity(auth=KEY))
+    assert made.apis[0].key_places[""] == KeyPlace(name="key", location="query")
     assert [tool.access.kind for tool in made.tools.values()] == ["met"]
+
+
+APP = {"app_id": scheme("app_id", "apiKey", "header", "App-Id"), "app_key": scheme("app_key", "apiKey", "query", "k")}
+TWO = {name: AuthShape(kind="api_key", setting=f"AUTH_SCHEMES.{name}.type") for name in APP}
+
+
+@pytest.mark.parametrize(
+    ("identity", "alternatives", "expected"),
+    [
+        pytest.param(Identity(schemes=TWO), ["app_id app_key"], ("met", ("app_id", "app_key")), id="and"),
+        pytest.param(
+            Identity(auth=BEARER, schemes=TWO), ["app_id app_key", "bearer"], ("met", ("app_id", "app_key")), id="or"
+        ),
+        pytest.param(
+            Identity(auth=BEARER, schemes={"app_id": TWO["app_id"]}),
+            ["app_id app_key", "bearer"],
+            ("met", ("",)),
+            id="the first that can be met whole",
+        ),
+        pytest.param(Identity(auth=BEARER, schemes=TWO), ["app_id bearer"], ("met", ("app_id", "")), id="one of each"),
+        pytest.param(Identity(schemes=TWO), ["basic"], ("unmet", ()), id="none"),
+        pytest.param(Identity(auth=BEARER, schemes=TWO), ["basic"], ("unmet", ("",)), id="the API's own is tried"),
+        pytest.param(Identity(auth=BEARER, schemes=TWO), [], ("anonymous", ("",)), id="nothing asked for"),
+        pytest.param(Identity(certificate=True), ["mtls"], ("met", ()), id="a certificate"),
+        pytest.param(Identity(schemes=TWO, certificate=True), ["mtls app_id"], ("met", ("app_id",)), id="both"),
+        pytest.param(Identity(auth=AuthShape(kind="oauth2")), ["oauth2"], ("met", ("",)), id="oauth2"),
+        pytest.param(Identity(auth=AuthShape(kind="cognito")), ["bearer"], ("met", ("",)), id="cognito"),
+        pytest.param(Identity(auth=AuthShape(kind="digest")), ["digest"], ("met", ("",)), id="digest"),
+        pytest.param(Identity(auth=AuthShape(kind="digest")), ["basic"], ("unmet", ("",)), id="digest is not basic"),
+    ],
+)
+def test_exactly_the_credentials_of_the_first_alternative_that_can_be_met_are_sent(identity, alternatives, expected):
+    found = security.access(asks(*alternatives), identity, SCHEMES | APP)
+    assert (found.kind, found.credentials) == expected
+
+
+def test_people_are_told_what_an_operation_is_sent_with_and_where_that_was_set():
+    schemes = SCHEMES | APP
+    whole = Identity(
+        auth=BEARER, schemes=TWO, certificate=True, headers=frozenset({"x-tenant"}), forwarded=frozenset({"x-user"})
+    )
+    identity = security.placed(whole, [operation(security=asks("app_id app_key"))], schemes)
+    access = security.access(asks("app_id app_key"), identity, schemes)
+    assert [tuple(each.values()) for each in security.told(identity, access)] == [
+        ("api_key", "header App-Id", "AUTH_SCHEMES.app_id"),
+        ("api_key", "query k", "AUTH_SCHEMES.app_key"),
+        ("certificate", "TLS", "AUTH_CLIENT_CERTIFICATE"),
+        ("fixed", "header x-tenant", "EXTRA_HEADERS"),
+        ("forwarded", "header x-user", "FORWARD_HEADERS"),
+    ]
+
+
+def test_a_header_that_is_fixed_or_forwarded_is_nothing_to_ask_a_model_for():
+    identity = Identity(headers=frozenset({"x-tenant"}), forwarded=frozenset({"x-user"}))
+    parameters = [parameter(name, "header", required=True) for name in ("X-User", "X-Tenant", "X-Mine")]
+    made = catalog(operation(parameters=tuple(parameters)), identity=identity)
+    [one] = made.tools.values()
+    assert (set(one.input.names), set(one.input.required)) == ({"X-Mine"}, {"X-Mine"})

@@ -57,7 +57,7 @@ async def test_programs_get_all_of_it_and_a_document_may_have_an_address(folder:
         (("{0}/old.yaml",), 2, "diff: takes two documents"),
         (("{0}/old.yaml", "{0}/none.yaml"), 2, "NEW: cannot read"),
         (("{0}/old.yaml", "http://127.0.0.1:9/a"), 2, "ALLOW_PRIVATE_NETWORKS"),
-        (("{0}/old.yaml", "{0}/new.yaml", "--server", "http://x"), 2, "--server: belongs to the command call"),
+        (("{0}/old.yaml", "{0}/new.yaml", "--server", "http://x"), 2, "--server: belongs to call"),
     ],
 )
 def test_bad_input_is_one_line(folder: Path, argv: tuple[str, ...], code: int, message: str) -> None:

@@ -48,7 +48,7 @@ def gateway(api_url: str, api: Upstream) -> Gateway:
         catalog.build([source]),
         Serving(server=ServerInfo(name="conformance", version="1.0"), call_seconds=30.0),
         send=api.send,
-        authorize=lambda request, _: request,
+        authorize=lambda request, *_: request,
         observe=lambda _: None,
     )
 

@@ -207,6 +207,7 @@ def compose(files: Files) -> Said:
     yield "compose: xray", "X-Ray's daemon", services["xray"]["image"]
     for name, fact in (
         ("PROXY_READ_TIMEOUT", "the proxy's patience"),
+        ("PROXY_KEEPALIVE", "the proxy's keep-alive"),
         ("PROXY_BURST", "requests at once"),
         ("PROXY_CONNECTIONS", "connections of a client"),
         ("PROXY_ALL_CONNECTIONS", "connections of all"),
@@ -221,10 +222,7 @@ def nginx_and_images(files: Files) -> Said:
     inline = re.findall(r"keepalive 16; keepalive_timeout (\d+)s", files.nginx)
     for value in [keep_alives[0], *inline]:
         yield "nginx.conf", "keep-alive to workers", number(value)
-    if "PROXY_KEEPALIVE" in files.defaults:
-        yield "defaults.env", "the proxy's keep-alive", number(files.defaults["PROXY_KEEPALIVE"])
-    else:
-        yield "nginx.conf", "the proxy's keep-alive", number(keep_alives[-1])
+    yield "defaults.env", "the proxy's keep-alive", number(files.defaults["PROXY_KEEPALIVE"])
     yield "nginx.conf", "the proxy's drain", drain(files.nginx)
     yield "defaults.env", "the proxy on one machine", number(files.defaults["PROXY_PORT"])
     yield "defaults.env", "the worker", number(files.defaults["PROXY_WORKER_0"])

@@ -4,10 +4,5 @@ from __future__ import annotations
 
 SETTINGS = {
     "SHARED_STATE",
-    "SPEC_WAIT_SECONDS",
 }
 """The worker's."""
-PROXY = {"PROXY_KEEPALIVE"}
-"""The proxy's, for proxy/defaults.env."""
-VALUES = {"AUTH_TYPE": "none"}
-"""Settings of which files use values that are refused now (cognito), with one that is taken."""

@@ -19,7 +19,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import coming
 import msgspec
 from ecs_rules import environment as variables
 
@@ -83,8 +82,7 @@ class Container:
         values |= {each["name"]: SECRETS[each["name"]] for each in self.described.get("secrets", [])}
         kept = environment(**values, ECS_CONTAINER_METADATA_URI_V4=f"http://{ADDRESS}:{METADATA_PORT}/v4/1")
         if self.name == "worker":
-            # A value that is refused now gives way to one that is taken, and only so long.
-            argv, kept = command(), {**kept, **{name: coming.VALUES[name] for name in WAITING if name in values}}
+            argv = command()
         elif self.name == "proxy":
             argv = self._nginx(values)
         else:
@@ -122,9 +120,6 @@ class Container:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-
-
-WAITING = ("INBOUND_AUTH",) if coming.SETTINGS & {"INBOUND_TOKENS"} else ()
 
 
 def in_order(described: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

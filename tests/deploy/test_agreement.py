@@ -155,10 +155,12 @@ def test_a_worker_is_given_settings_that_there_are(where, values):
 @pytest.mark.parametrize(("where", "values"), list(all_workers()), ids=[where for where, _ in all_workers()])
 def test_the_server_takes_a_workers_settings_and_stops_within_the_chain(where, values):
     of_platform = {"ECS_CONTAINER_METADATA_URI_V4": "http://169.254.170.2/v4/1"}
-    taken = {**values, **coming.VALUES, **of_platform}
+    taken = {**values, **of_platform}
     if "SESSION_ADDRESS" in taken:  # Kubernetes puts the pod's own address in, and the key comes from a secret
         taken["SESSION_ADDRESS"] = taken["SESSION_ADDRESS"].replace("$(POD_IP)", "10.1.2.3")
         taken["SESSION_KEY"] = "k" * 64
+    if taken.get("AUTH_TYPE") == "bearer":  # likewise
+        taken = {"AUTH_TOKEN": "secret", **taken}
     if taken.get("INBOUND_AUTH") == "token" or "INBOUND_TOKENS" in taken:  # Kubernetes' come from a secret, too
         taken["INBOUND_TOKENS"] = TOKENS
     config = load([], taken, lambda path: TOKENS if "TOKENS" in path.upper() else "secret")
@@ -177,7 +179,7 @@ def test_the_settings_table_has_the_same_defaults():
 
 
 def test_a_proxy_is_given_every_one_of_its_variables_and_no_other():
-    wanted = set(files().defaults) | coming.PROXY
+    wanted = set(files().defaults)
     given = {where: set(values) for where, values in agreement.all_proxies(files()) if where != "defaults.env"}
     assert {where: names ^ wanted for where, names in given.items() if names != wanted} == {}
 
@@ -194,11 +196,10 @@ def test_nginx_takes_what_a_proxy_is_given(where, tmp_path):
 
 def test_what_is_said_to_come_has_not_come_yet():
     assert set() == coming.SETTINGS & NAMES
-    assert coming.PROXY & set(files().defaults) == set()
 
 
 def test_every_variable_in_the_deployment_files_exists():
-    known = NAMES | coming.SETTINGS | set(files().defaults) | coming.PROXY
+    known = NAMES | coming.SETTINGS | set(files().defaults)
     known |= {f"{name}_FILE" for name in known}
     prefixes = "SERVER|API|AUTH|HTTP|SHUTDOWN|SPEC|PROMETHEUS|ENABLE|INBOUND|SESSION|SHARED|PUBLIC|PROXY|TOOL|ALLOW|LOG"
     named = re.compile(rf"\b(?:{prefixes})_[A-Z_0-9]*[A-Z0-9]\b")

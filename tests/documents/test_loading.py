@@ -236,7 +236,7 @@ async def test_a_place_for_the_key_that_cannot_be_is_refused_at_once(tmp_path: P
     path.write_text(keyed("X-Other"))
     tools = await read.read_again()
     assert tools is not None
-    assert tools.apis[0].key_place.name == "X-Other"
+    assert tools.apis[0].key_places[""].name == "X-Other"
 
 
 async def test_a_document_with_an_address_is_fetched_again(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ import trio
 import trio.testing
 
 from loopback import MIB, Api, Do, chunked, loopback, sized
-from openapi_mcp_server.documents.source import FETCH_SECONDS, FILE_BYTES, URL_BYTES, read, shown
+from openapi_mcp_server.bridge.model import HttpRequest
+from openapi_mcp_server.documents.source import FETCH_SECONDS, FILE_BYTES, URL_BYTES, Visit, read, shown
 from openapi_mcp_server.errors import ConfigError, SpecError
 from openapi_mcp_server.upstream.addresses import AddressRule
 
@@ -154,7 +155,8 @@ async def test_a_folder_that_becomes_a_link_while_it_is_read_leads_nowhere(tmp_p
     finally:
         stop.set()
         swapper.join()
-    assert found == {DOCUMENT + b"a"}
+    assert found <= {DOCUMENT + b"a"}  # on a busy machine it may be a link whenever it is looked at
+    assert await read_file(inside / "openapi.json", tmp_path / "specs") == DOCUMENT + b"a"
 
 
 @pytest.mark.parametrize(
@@ -271,11 +273,15 @@ class DrippingNetwork:
         return Dripping()
 
 
+def dripping(_: HttpRequest) -> Visit:
+    return Visit(DrippingNetwork(), None, lambda plain: plain)
+
+
 def test_one_deadline_stands_around_the_whole_fetch() -> None:
     async def run() -> float:
         started = trio.current_time()
         with pytest.raises(SpecError, match="no whole answer from http://localhost within 30 s"):
-            await read("http://localhost/a.json", setting="--spec-url", rule=LOCAL, dialler=DrippingNetwork())
+            await read("http://localhost/a.json", setting="--spec-url", rule=LOCAL, visit=dripping)
         return trio.current_time() - started
 
     assert trio.run(run, clock=trio.testing.MockClock(autojump_threshold=0)) == pytest.approx(FETCH_SECONDS, abs=1)
@@ -287,8 +293,8 @@ def test_one_deadline_stands_around_the_whole_fetch() -> None:
         ("ftp://example.com/a.json", "must start with http:// or https://"),
         ("file:///etc/passwd", "must start with http:// or https://"),
         ("https:///a.json", "names no host"),
-        ("https://[::1/a.json", "Invalid IPv6 URL"),
-        ("https://example.com:99999/a.json", "Port out of range 0-65535"),
+        ("https://[::1/a.json", "names a host that is none"),
+        ("https://example.com:99999/a.json", "names a port that is none"),
         ("https://me:pw@example.com/a.json?token=secret", "must not carry a user name or password"),
         ("https://bücher.example/a.json", "write the host in its ASCII form (xn--…)"),
         ("http://example.com/a.json?token=secret", "ALLOW_INSECURE_HTTP=true"),

@@ -248,12 +248,15 @@ WRONG: list[tuple[Any, str, str]] = [
     (
         {"parameters": [{"name": "a", "in": "body"}]},
         "/parameters/0/in",
-        "'in' must be one of path, query, header, cookie, querystring, not 'body'",
+        (
+            "'in' must be one of path, query, header, cookie, querystring, not 'body'; "
+            "a body is the operation's requestBody"
+        ),
     ),
     (
         {"parameters": [{"name": "a"}]},
         "/parameters/0",
-        "'in' must be one of path, query, header, cookie, querystring, not None",
+        "'in' is missing; it must be one of path, query, header, cookie, querystring",
     ),
     ({"parameters": [{"in": "query"}]}, "/parameters/0", "the parameter has no name"),
     (

@@ -70,6 +70,6 @@ def test_a_success_that_is_not_json_is_told_as_undocumented(body: bytes, text: s
 
     result = trio.run(main)["result"]
     assert result.get("isError", False) is False
-    assert result["structuredContent"] == {"undocumented": text}
+    assert result["structuredContent"] == {"undocumented": text, "_note": result["content"][1]["text"]}
     assert result["content"][0]["text"] == text
     assert result["content"][1]["text"].startswith("Status: 201 Created")

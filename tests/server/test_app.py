@@ -28,7 +28,7 @@ CATALOG = ToolCatalog(
             filtered=4,
             notes=NOTES,
             security_schemes={},
-            key_place=KeyPlace(name="X-API-Key", location="header"),
+            key_places={"": KeyPlace(name="X-API-Key", location="header")},
             unmet=3,
         ),
     ),

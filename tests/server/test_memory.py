@@ -11,7 +11,7 @@ import pytest
 import trio
 import trio.testing
 
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, Tool
+from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
 from openapi_mcp_server.gateway import Gateway
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.memory import CALL_BYTES, LEAST_BYTES, MESSAGE_BYTES, Budget, Hold
@@ -201,7 +201,7 @@ def test_without_room_a_line_of_stdio_is_answered_with_an_error() -> None:
 
 
 def test_a_request_for_which_there_is_no_room_is_not_sent_and_the_model_is_told() -> None:
-    def with_body(request: HttpRequest, _: Tool) -> HttpRequest:
+    def with_body(request: HttpRequest, *_: object) -> HttpRequest:
         return msgspec.structs.replace(request, body=b"x" * MESSAGE_BYTES)
 
     api = ScriptedApi()

@@ -43,6 +43,11 @@ def test_a_variable_set_to_nothing_is_not_set():
     assert config(SPEC, {"SERVER_PORT": "", "AUTH_COGNITO_USERNAME": ""}).port == 8000
 
 
+@pytest.mark.parametrize("value", ["/a,/b", "/a:/b", "/a, /b,", ":/a:/b"])
+def test_folders_of_documents_are_separated_by_commas_or_as_the_reference_has_it(value):
+    assert config(SPEC, {"ALLOWED_SPEC_DIRS": value}).allowed_spec_dirs == ("/a", "/b")
+
+
 def test_a_variable_may_name_a_file_whose_last_line_end_does_not_count():
     given = config(SPEC, {"AUTH_TYPE": "api_key", "AUTH_API_KEY_FILE": "/run/secrets/key"})
     assert given.apis[0].auth.api_key == "s3cret"
@@ -204,7 +209,7 @@ def test_secrets_are_in_no_representation():
         (SPEC, {"LOG_LEVEL": "loud"}, "LOG_LEVEL: 'loud' must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL"),
         ([*SPEC, "--transport", "udp"], {}, "--transport: 'udp' must be one of stdio, http, streamable-http, sse"),
         (SPEC, {"TRACING": "zipkin"}, "TRACING: 'zipkin' must be none, xray, otlp or xray,otlp"),
-        (SPEC, {"AUTH_TYPE": "cognito"}, "AUTH_TYPE: 'cognito' is not available in this version"),
+        (SPEC, {"AUTH_TYPE": "cognito"}, "AUTH_COGNITO_CLIENT_ID: is missing; AUTH_TYPE is cognito"),
         (SPEC, {"SPEC_REFRESH_SECONDS": "0.5"}, "SPEC_REFRESH_SECONDS: '0.5' must be 0, or at least 1"),
         (SPEC, {"SPEC_REFRESH_SECONDS": "1e3"}, "SPEC_REFRESH_SECONDS: '1e3' must be a number of seconds from 0 to"),
         (SPEC, {"AUTH_TYPE": "bearer"}, "AUTH_TOKEN: is missing; AUTH_TYPE is bearer"),
@@ -277,7 +282,7 @@ def test_secrets_are_in_no_representation():
             {},
             "PROMETHEUS_PORT: 9090 is worker 3's port already; choose another port",
         ),
-        (["inspect", *SPEC, "--server", "x"], {}, "--server: belongs to the command call"),
+        (["inspect", *SPEC, "--server", "x"], {}, "--server: belongs to call"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(argv, environ, message):
@@ -302,6 +307,7 @@ def test_help_names_every_setting_or_its_family_and_every_variable_that_is_calle
     assert [setting.option for setting in single if f"\n  {setting.option}" not in text] == []
     assert [each.name for each in single if each.option != each.usual_option and each.name not in text] == []
     assert "\n  --auth-cognito-…" in text
+    assert "\n  --auth-oauth2-…" in text
 
 
 def test_help_names_every_option_of_one_command():
@@ -324,8 +330,9 @@ ANY_TEXT = {
     "INCLUDE_TAGS", "EXCLUDE_TAGS", "AUTH_USERNAME", "AUTH_PASSWORD", "AUTH_TOKEN", "AUTH_API_KEY", "AUTH_API_KEY_NAME",
     "INBOUND_JWT_AUDIENCE", "INBOUND_JWT_CLIENT_IDS", "INBOUND_JWT_REQUIRED_SCOPES", "ALLOW_OPERATIONS",
     "DENY_OPERATIONS", "POLICY", "REDACT", "ALLOWED_SPEC_DIRS", "ALLOWED_HOSTS", "ALLOWED_ORIGINS", "SERVER_NAME",
-    "ECS_CONTAINER_METADATA_URI_V4",
-    "OTEL_SERVICE_NAME", "OTEL_TRACES_EXPORTER", *(each.name for each in SETTINGS if "COGNITO" in each.name),
+    "ECS_CONTAINER_METADATA_URI_V4", "OTEL_SERVICE_NAME", "OTEL_TRACES_EXPORTER", "HTTP_NO_PROXY",
+    "AUTH_CLIENT_KEY",
+    *(each.name for each in SETTINGS if each.name.startswith(("AUTH_COGNITO_", "AUTH_OAUTH2_", "AUTH_AWS_"))),
 }  # fmt: skip
 """What is judged later, by what is done with it, or not at all."""
 

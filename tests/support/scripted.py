@@ -7,12 +7,21 @@ from collections.abc import Awaitable, Callable
 import anyio
 import msgspec
 
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, InputContract, Origin, Slot, Tool, ToolCatalog
+from openapi_mcp_server.bridge.model import (
+    Access,
+    HttpRequest,
+    HttpResponse,
+    InputContract,
+    Origin,
+    Slot,
+    Tool,
+    ToolCatalog,
+)
 from openapi_mcp_server.gateway import Authorize, Gateway, Serving
 from openapi_mcp_server.mcp.messages import ServerInfo
 from openapi_mcp_server.memory import Hold
 from openapi_mcp_server.observe.record import CallRecord, Observe
-from openapi_mcp_server.observe.trace import Begin, untraced
+from openapi_mcp_server.observe.trace import Begin, Carrier, untraced
 
 SERVER = ServerInfo(name="tests", version="1.0")
 INPUT = b'{"type":"object","properties":{"id":{"type":"integer"}},"required":["id"],"additionalProperties":false}'
@@ -32,6 +41,7 @@ def tool(name: str = "get_pet", method: str = "GET") -> Tool:
         slots=(Slot(argument="id", name="id", location="path", required=True, encode=str),),
         body=None,
         accept="application/json",
+        access=Access(kind="anonymous", credentials=("",)),
         input=InputContract(schema=INPUT, names=("id",), required=("id",)),
         output=None,
         entry=msgspec.Raw(
@@ -92,7 +102,7 @@ def slowly(seconds: float, answer: HttpResponse | None = None) -> Step:
     return step
 
 
-def unchanged(request: HttpRequest, _: Tool) -> HttpRequest:
+def unchanged(request: HttpRequest, _: Tool, __: Carrier) -> HttpRequest:
     return request
 
 

@@ -37,19 +37,19 @@ class Endpoint:
 
 
 @asynccontextmanager
-async def endpoint(built: Gateway) -> AsyncIterator[Endpoint]:
+async def endpoint(built: Gateway, visitors: Visitors = VISITORS) -> AsyncIterator[Endpoint]:
     listener = ports.bind("127.0.0.1", 0)
     stop = trio.Event()
     nothing = Health(ToolCatalog(apis=(), tools={}, skipped=()))
     readiness = Readiness()
     async with (
-        streamable_http(built, VISITORS, draining=readiness.is_draining) as mcp,
-        http_sse(built, VISITORS, worker=0) as sse,
+        streamable_http(built, visitors, draining=readiness.is_draining) as mcp,
+        http_sse(built, visitors, worker=0) as sse,
         trio.open_nursery() as nursery,
     ):
 
         async def serve() -> None:
-            app = WorkerApp(for_pages(mcp, VISITORS), nothing, readiness, VISITORS, sse=for_pages(sse, VISITORS))
+            app = WorkerApp(for_pages(mcp, visitors), nothing, readiness, visitors, sse=for_pages(sse, visitors))
             await connections.serve(app, listener, until=stop.wait, grace_seconds=GRACE_SECONDS)
 
         nursery.start_soon(serve)

@@ -8,16 +8,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from openapi_mcp_server.bridge import names, overrides, security, servers, text
-from openapi_mcp_server.bridge.model import (
-    ApiSummary,
-    BaseUrl,
-    KeyPlace,
-    Origin,
-    SkippedTool,
-    Subject,
-    Tool,
-    ToolCatalog,
-)
+from openapi_mcp_server.bridge.model import ApiSummary, BaseUrl, Origin, SkippedTool, Subject, Tool, ToolCatalog
 from openapi_mcp_server.bridge.overrides import Entries, Told
 from openapi_mcp_server.bridge.policy import EVERYTHING, Rule
 from openapi_mcp_server.bridge.schemas import inputs
@@ -37,7 +28,7 @@ from openapi_mcp_server.bridge.tool import (
 )
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import ApiDescription, Note, Operation, SkippedOperation
-from openapi_mcp_server.settings.apis import Auth
+from openapi_mcp_server.settings.auth import Identity
 
 _DEFAULT_LIMITS = SchemaLimits()
 
@@ -47,7 +38,7 @@ class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
 
     ``location``: the URL that the document was read from, empty for a file.
     ``allowed_origins``: where operations with servers of their own may be called beside the base's origin.
-    ``strict_auth``: an operation that ``auth`` does not meet is skipped.
+    ``strict_auth``: an operation that ``identity`` does not meet is skipped.
     """
 
     name: str
@@ -58,7 +49,7 @@ class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
     exclude_tags: frozenset[str] = frozenset()
     prefix: bool = False
     allowed_origins: frozenset[Origin] = frozenset()
-    auth: Auth = Auth()
+    identity: Identity = Identity()
     strict_auth: bool = False
     overrides: Entries = {}
     rule: Rule = EVERYTHING  # what it does not permit is served to nobody
@@ -73,39 +64,45 @@ class _Outcome(msgspec.Struct):
     """What became of one document's operations."""
 
     tools: list[Tool]
-    skipped: list[SkippedOperation]
+    skipped: list[SkippedTool]
     notes: list[Note]
     filtered: int = 0
 
 
-def build(
+def build(  # noqa: PLR0913 - all by name
     sources: Sequence[ApiSource],
     limits: SchemaLimits = _DEFAULT_LIMITS,
     *,
     response_filter: bool = False,
+    output_schemas: bool = True,
+    result_bytes: int = 1,
+    name_length: int = names.NAME_LENGTH,
     only_to_show: bool = False,
 ) -> ToolCatalog:
-    """The catalog of all documents, in their order; ``response_filter``: tools that answer JSON offer that argument.
+    """The catalog of all documents, in their order; ``response_filter``: tools that answer JSON offer that argument;
+    ``output_schemas``: they say what they answer; ``result_bytes``: of an answer at most, 0 without a limit;
+    ``name_length``: characters of a tool's name at most.
 
     Raises SpecError for a document whose base URL is unknown, unless nothing will be called (``only_to_show``: it is
     noted then); anything less costs only the operation it is in.
     """
     _require_different_names(sources)
     candidates = [_candidates(source) for source in sources]
-    tool_names = iter(_unique_names(sources, candidates))
+    tool_names = iter(_unique_names(sources, candidates, name_length))
     summaries, tools, skipped = [], {}, []
     for source, own in zip(sources, candidates, strict=True):
-        key_place = security.key_place(source.auth, source.description.operations, source.description.security_schemes)
-        auth = security.placed(source.auth, key_place)
+        description = source.description
+        identity = security.placed(source.identity, description.operations, description.security_schemes)
         place = servers.place(source.base, source.description, source.location)
         if place.unknown is not None and not only_to_show:
             raise place.unknown
-        api = _api(source, place, limits, auth, response_filter=response_filter)
+        api = _api(source, place, limits, identity, response_filter=response_filter)
+        api = msgspec.structs.replace(api, output_schemas=output_schemas, result_bytes=result_bytes)
         outcome = _sort_out(source, api, [(next(tool_names), candidate) for candidate in own])
         outcome.notes[:0] = _place_notes(place)
-        summaries.append(_summary(source, api, outcome, key_place))
+        summaries.append(_summary(source, api, outcome))
         tools.update({tool.name: tool for tool in outcome.tools})
-        skipped += [SkippedTool(api=source.name, operation=each) for each in outcome.skipped]
+        skipped += outcome.skipped
     if unused := _unused_selectors(sources, candidates):
         summaries[0] = msgspec.structs.replace(summaries[0], notes=(*unused, *summaries[0].notes))
     return ToolCatalog(apis=tuple(summaries), tools=tools, skipped=tuple(skipped))
@@ -122,14 +119,15 @@ def _candidates(source: ApiSource) -> list[_Candidate]:
     return [_Candidate(operation, overrides.of(operation, source.overrides)) for operation in operations]
 
 
-def _unique_names(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_Candidate]]) -> list[str]:
+def _unique_names(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_Candidate]], length: int) -> list[str]:
     """Over every operation of every document, filtered and hidden ones too: a filter must not rename a tool."""
     return names.unique(
         [
             names.tool_name(each.operation, source.name if source.prefix else None, each.told.overrides.name)
             for source, own in zip(sources, candidates, strict=True)
             for each in own
-        ]
+        ],
+        length,
     )
 
 
@@ -161,7 +159,7 @@ def _place_notes(place: Place) -> list[Note]:
     return [Note(pointer=place.unknown.pointer, kind="base_url_unknown", message=place.unknown.problem)]
 
 
-def _api(source: ApiSource, place: Place, limits: SchemaLimits, auth: Auth, *, response_filter: bool) -> Api:
+def _api(source: ApiSource, place: Place, limits: SchemaLimits, identity: Identity, *, response_filter: bool) -> Api:
     schemas = source.description.request_schemas
     graph = Definitions(schemas)
     return Api(
@@ -174,7 +172,7 @@ def _api(source: ApiSource, place: Place, limits: SchemaLimits, auth: Auth, *, r
         patches=inputs.source(Edited(schemas, removable_parts), graph),
         responses=Definitions(source.description.response_schemas),
         limits=limits,
-        auth=auth,
+        identity=identity,
         response_filter=response_filter,
         slots=Once(slot),
         arguments=Once(of_parameter),
@@ -182,7 +180,8 @@ def _api(source: ApiSource, place: Place, limits: SchemaLimits, auth: Auth, *, r
 
 
 def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate]]) -> _Outcome:
-    outcome = _Outcome(tools=[], skipped=list(source.description.skipped), notes=list(source.description.notes))
+    unread = [SkippedTool(api=source.name, operation=each) for each in source.description.skipped]
+    outcome = _Outcome(tools=[], skipped=unread, notes=list(source.description.notes))
     outcome.notes += overrides.unused(source.overrides, source.description)
     size = 0
     for name, candidate in named:
@@ -193,7 +192,7 @@ def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate
             compiled = _compiled(name, candidate, api)
             _require_access(compiled.tool, source)
         except SpecError as error:
-            outcome.skipped.append(_skipped(candidate.operation, error))
+            outcome.skipped.append(_skipped(candidate, source, error))
             continue
         outcome.tools.append(msgspec.structs.replace(compiled.tool, subject=_subject(candidate, source)))
         size += len(memoryview(compiled.tool.entry))
@@ -243,16 +242,20 @@ def _require_access(tool: Tool, source: ApiSource) -> None:
         raise SpecError(tool.pointer, f"STRICT_AUTH: {tool.access.reason}")
 
 
-def _skipped(operation: Operation, error: SpecError) -> SkippedOperation:
-    return SkippedOperation(
+def _skipped(candidate: _Candidate, source: ApiSource, error: SpecError) -> SkippedTool:
+    operation = candidate.operation
+    skipped = SkippedOperation(
         pointer=error.pointer or operation.pointer,
         method=operation.method,
         path=operation.path,
         reason=error.problem,
     )
+    may_be_hidden = candidate.told.hidden_by or candidate.told.fault is not None
+    subject = None if may_be_hidden else _subject(candidate, source)
+    return SkippedTool(api=source.name, operation=skipped, subject=subject)
 
 
-def _summary(source: ApiSource, api: Api, outcome: _Outcome, place: KeyPlace) -> ApiSummary:
+def _summary(source: ApiSource, api: Api, outcome: _Outcome) -> ApiSummary:
     description = source.description
     return ApiSummary(
         name=source.name,
@@ -265,6 +268,7 @@ def _summary(source: ApiSource, api: Api, outcome: _Outcome, place: KeyPlace) ->
         filtered=outcome.filtered,
         notes=tuple(outcome.notes),
         security_schemes=description.security_schemes,
-        key_place=place,
+        key_places=security.places(api.identity),
+        identity=api.identity,
         unmet=sum(tool.access.kind == "unmet" for tool in outcome.tools),
     )

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
 from openapi_mcp_server.openapi.model import Note, SecurityScheme, SkippedOperation
-from openapi_mcp_server.settings.apis import KeyLocation
+from openapi_mcp_server.settings.auth import Identity, KeyLocation
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
 """RFC 9110 section 9.2.1, and QUERY."""
 IDEMPOTENT_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
 """RFC 9110 section 9.2.2: carrying one out twice has the effect of once."""
+
+_HOST = re.compile(r"(?:[\w-]+\.)*[\w-]+\.?")
+"""Letters of every alphabet: what is sent is written in ASCII by whoever connects."""
+_NO_HOST = "names a host that is none; an example is https://api.example.com/v1"
 
 RESPONSE_FILTER = "response_filter"
 """The one argument that is ours and not the API's; see `openapi_mcp_server.bridge.results.response_filter`."""
@@ -65,7 +70,10 @@ def base_url(text: str) -> BaseUrl:
     Only http and https; no user information, query or fragment: they have no meaning in a base URL and a
     credential in one would end up in logs.
     """
-    parts = urlsplit(text.strip())
+    try:
+        parts = urlsplit(text.strip())
+    except ValueError:
+        raise ValueError(_NO_HOST) from None
     if parts.scheme not in {"http", "https"}:
         raise ValueError("must start with http:// or https://")
     if not parts.hostname:
@@ -74,8 +82,17 @@ def base_url(text: str) -> BaseUrl:
         raise ValueError("must not carry a user name or password; use the AUTH_ settings")
     if parts.query or parts.fragment:
         raise ValueError("must not carry a query or a fragment")
-    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    if not (_HOST.fullmatch(parts.hostname) or ":" in parts.hostname):  # the latter is IPv6, which was in brackets
+        raise ValueError(_NO_HOST)
+    port = _port(parts) or {"http": 80, "https": 443}[parts.scheme]
     return BaseUrl(Origin(parts.scheme, parts.hostname, port), parts.path.rstrip("/"))
+
+
+def _port(parts: SplitResult) -> int | None:
+    try:
+        return parts.port
+    except ValueError:
+        raise ValueError("names a port that is none; ports are numbers from 1 to 65535") from None
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +130,8 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     ``path`` is percent-encoded and begins with a slash; ``query`` is percent-encoded, without the question mark,
     empty for none. Header names are as they go out; values are latin-1 text. ``body`` None means no body at all.
-    ``authority``: what ``Host`` says where that is not the origin; of use between our own tasks only.
+    ``authority``: what ``Host`` says where that is not the origin; of use between our own tasks only. ``way``: the API
+    whose own proxy or certificates it is sent with, empty for the usual way.
     """
 
     method: str
@@ -123,6 +141,7 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...]
     body: bytes | None = None
     authority: str = ""
+    way: str = ""
 
     @property
     def target(self) -> str:
@@ -163,10 +182,14 @@ class KeyPlace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the configured credentials meet what the document asks for; ``reason`` says why they do not."""
+    """Whether the configured credentials meet what the document asks for; ``reason`` says why they do not.
+
+    ``credentials`` are those that are sent: names in AUTH_SCHEMES, or empty for the API's own.
+    """
 
     kind: Literal["met", "anonymous", "unmet"]
     reason: str = ""
+    credentials: tuple[str, ...] = ()
     advice: str = ""  # what its operator can do about it
 
 
@@ -236,6 +259,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}  # that its document describes of answers: as written, by name in lower case
     title: str
     summary: str
+    deprecated: bool = False
+    seen_bytes: int = 0  # of its list entry, what clients show to a model: name, description, arguments
     fixed: Mapping[str, Any] = {}  # values of arguments that no model sees or chooses
     subject: Subject = Subject(api="", method="", path="")  # as the rules of `openapi_mcp_server.bridge.policy` see it
 
@@ -249,10 +274,12 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SkippedTool(msgspec.Struct, frozen=True, kw_only=True):
-    """An operation of one API that became no tool."""
+    """An operation of one API that became no tool. ``subject`` None: no caller is told of it, since it is hidden, or
+    too little of it could be read to know who may see it."""
 
     api: str
     operation: SkippedOperation
+    subject: Subject | None = None
 
 
 class ApiSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -268,7 +295,8 @@ class ApiSummary(msgspec.Struct, frozen=True, kw_only=True):
     filtered: int  # left out by INCLUDE_TAGS and EXCLUDE_TAGS
     notes: tuple[Note, ...]
     security_schemes: Mapping[str, SecurityScheme]
-    key_place: KeyPlace  # of the configured key, if there is one
+    key_places: Mapping[str, KeyPlace]  # of the configured keys, by scheme; empty for the API's own
+    identity: Identity = Identity()
     unmet: int  # tools whose credentials are not configured
 
 

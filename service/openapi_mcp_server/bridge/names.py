@@ -65,14 +65,14 @@ def tool_name(operation: Operation, api: str | None, override: str | None) -> Wa
     return Wanted(f"{_legal(api, _NOT_TOOL)}_{own}", f"{api} {identity}")
 
 
-def unique(wanted: Sequence[Wanted]) -> list[str]:
-    """Names of at most 64 characters, all different, in the order given.
+def unique(wanted: Sequence[Wanted], length: int = NAME_LENGTH) -> list[str]:
+    """Names of at most ``length`` characters, all different, in the order given.
 
     Whoever shares a name with another gets a hash of its identity, all of them alike.
     """
     identities = _distinct([want.identity for want in wanted])
-    names = [_fit(want.name, identity) for want, identity in zip(wanted, identities, strict=True)]
-    return _separated(names, identities, exact=[False] * len(names))
+    names = [_fit(want.name, identity, length) for want, identity in zip(wanted, identities, strict=True)]
+    return _separated(names, identities, [False] * len(names), length)
 
 
 def argument_names(wires: Sequence[Wire]) -> list[str]:
@@ -116,7 +116,7 @@ def free(name: str, taken: Sequence[str]) -> str:
     return name
 
 
-def _separated(names: list[str], identities: list[str], exact: list[bool]) -> list[str]:
+def _separated(names: list[str], identities: list[str], exact: list[bool], length: int = NAME_LENGTH) -> list[str]:
     """The names with a hash on those that are shared; an ``exact`` one keeps its name if the others can yield.
 
     A hashed name can meet one that somebody chose to look like it, so the rule is applied until no two are equal.
@@ -126,7 +126,7 @@ def _separated(names: list[str], identities: list[str], exact: list[bool]) -> li
     while shared := {name for name, count in Counter(separated).items() if count > 1}:
         for index, name in enumerate(separated):
             if name in shared and (salt > 0 or not exact[index]):
-                separated[index] = _hashed(names[index], identities[index], salt)
+                separated[index] = _hashed(names[index], identities[index], salt, length)
         salt += 1
     return separated
 
@@ -141,13 +141,13 @@ def _legal(text: str, illegal: re.Pattern[str]) -> str:
     return illegal.sub("_", text).strip("_")
 
 
-def _fit(name: str, identity: str) -> str:
-    return name if len(name) <= NAME_LENGTH else _hashed(name, identity)
+def _fit(name: str, identity: str, length: int = NAME_LENGTH) -> str:
+    return name if len(name) <= length else _hashed(name, identity, 0, length)
 
 
-def _hashed(name: str, identity: str, salt: int = 0) -> str:
+def _hashed(name: str, identity: str, salt: int, length: int) -> str:
     digest = hashlib.sha256(f"{salt or ''}{identity}".encode()).hexdigest()[:_HASH_LENGTH]
-    return f"{name[: NAME_LENGTH - _HASH_LENGTH - 1].rstrip('_-')}_{digest}"
+    return f"{name[: length - _HASH_LENGTH - 1].rstrip('_-')}_{digest}"
 
 
 def _distinct(identities: list[str]) -> list[str]:

@@ -1,7 +1,8 @@
 """Do the configured credentials meet what the document asks for? Decided at load, for each operation.
 
-A document gives alternatives, each of schemes that must all be met (OpenAPI 3.1.1 section 4.8.30). There is one
-credential for each API, so what is compared is the place it fills: the header, query parameter or cookie.
+A document gives alternatives, each of schemes that must all be met (OpenAPI 3.1.1 section 4.8.30). A scheme is met by
+the credential that AUTH_SCHEMES has for its name, or by the API's own if that fills the same place: header, query
+parameter or cookie.
 """
 
 from __future__ import annotations
@@ -13,46 +14,71 @@ from typing import assert_never
 import msgspec
 
 from openapi_mcp_server.bridge import text
-from openapi_mcp_server.bridge.model import ANONYMOUS, Access, KeyPlace
+from openapi_mcp_server.bridge.model import Access, KeyPlace
 from openapi_mcp_server.openapi.model import Operation, Parameter, SecurityChoice, SecurityScheme
-from openapi_mcp_server.settings.apis import Auth
+from openapi_mcp_server.settings.auth import AuthShape, Identity
 
-MET = Access(kind="met")
+OWN = ""
+"""Name of the API's own credential (AUTH_TYPE) among those of AUTH_SCHEMES."""
 _REASON_LIMIT = 300
 """Characters of a reason; a document may name any number of alternatives."""
 
 
-def key_place(auth: Auth, operations: Iterable[Operation], schemes: Mapping[str, SecurityScheme]) -> KeyPlace:
+def placed(identity: Identity, operations: Iterable[Operation], schemes: Mapping[str, SecurityScheme]) -> Identity:
+    """With the places of all keys filled in; see `key_place`. A key for a scheme goes where the scheme says."""
+    own = _placed(identity.auth, key_place(identity.auth, operations, schemes))
+    return msgspec.structs.replace(
+        identity,
+        auth=own,
+        schemes={
+            name: _placed(auth, _declared_for(auth, schemes.get(name))) for name, auth in identity.schemes.items()
+        },
+    )
+
+
+def places(identity: Identity) -> dict[str, KeyPlace]:
+    """Where the keys go, by scheme; that of the API's own credential by `OWN`."""
+    return {
+        name: KeyPlace(name=auth.key_name, location=auth.key_in)
+        for name, auth in {OWN: identity.auth, **identity.schemes}.items()
+    }
+
+
+def key_place(auth: AuthShape, operations: Iterable[Operation], schemes: Mapping[str, SecurityScheme]) -> KeyPlace:
     """Where an API key goes: where the operator says; what that leaves open, as the document has it.
 
     The document counts where the operations refer to exactly one place that agrees with the operator's words.
     """
     referred = {name for each in operations for choice in each.security for name, _ in choice.schemes}
     known = [scheme for name, scheme in schemes.items() if name in referred]
-    places = {place for scheme in known if (place := _declared(scheme)) and _agrees(auth, place)}
-    if len(places) == 1:
-        return places.pop()
+    found = {place for scheme in known if (place := _declared(scheme)) and _agrees(auth, place)}
+    if len(found) == 1:
+        return found.pop()
     return KeyPlace(name=auth.key_name, location=auth.key_in)
 
 
-def placed(auth: Auth, place: KeyPlace) -> Auth:
-    """The credentials with their key's place filled in."""
-    return msgspec.structs.replace(auth, api_key_name=place.name, api_key_in=place.location)
+def access(security: Iterable[SecurityChoice], identity: Identity, schemes: Mapping[str, SecurityScheme]) -> Access:
+    """What calling an operation with these alternatives comes to; ``identity`` with its keys' places.
 
-
-def access(security: Iterable[SecurityChoice], auth: Auth, schemes: Mapping[str, SecurityScheme]) -> Access:
-    """What calling an operation with these alternatives comes to; ``auth`` with its key's place."""
+    The first alternative that can be met decides which credentials are sent. Where none can, or nothing is asked for,
+    the API's own are.
+    """
     choices = tuple(security)
     for choice in choices:
-        found = [schemes.get(name) for name, _ in choice.schemes]
-        if found and all(scheme is not None and _meets(auth, scheme) for scheme in found):
-            return MET
+        found = [_meeting(identity, name, schemes) for name, _ in choice.schemes]
+        named = [each for each in found if each is not None]
+        if found and len(named) == len(found):
+            return Access(kind="met", credentials=tuple(each for each in dict.fromkeys(named) if each != _CERTIFICATE))
+    own = () if identity.auth.kind == "none" else (OWN,)
     if not choices or any(not choice.schemes for choice in choices):
-        return ANONYMOUS if auth.kind != "none" else _unasked(tuple(schemes.values()))
+        if not own:
+            return _unasked(tuple(schemes.values()))
+        return Access(kind="anonymous", credentials=own)
     asked = " or ".join(dict.fromkeys(_asked(choice, schemes) for choice in choices))
-    reason = text.line(f"{_configured(auth)}; the document asks for {asked}", _REASON_LIMIT)
+    reason = text.line(f"{_configured(identity)}; the document asks for {asked}", _REASON_LIMIT)
     wanted = [schemes[name] for choice in choices for name, _ in choice.schemes if name in schemes]
-    return Access(kind="unmet", reason=reason, advice=_advice(f"{reason[:1].upper()}{reason[1:]}", wanted))
+    advice = _advice(f"{reason[:1].upper()}{reason[1:]}", wanted)
+    return Access(kind="unmet", reason=reason, advice=advice, credentials=own)
 
 
 @lru_cache(maxsize=16)
@@ -71,33 +97,97 @@ def _advice(said: str, wanted: Iterable[SecurityScheme]) -> str:
 
 def _settings(scheme: SecurityScheme) -> str:
     """The settings that meet a scheme; empty where this version has none."""
-    match scheme.kind:
-        case "apiKey":
-            return "AUTH_TYPE=api_key and AUTH_API_KEY"
-        case "http" if scheme.http_scheme == "basic":
-            return "AUTH_TYPE=basic, AUTH_USERNAME and AUTH_PASSWORD"
-        case "http" if scheme.http_scheme != "bearer":
-            return ""
-        case "http" | "oauth2" | "openIdConnect":
-            return "AUTH_TYPE=bearer and AUTH_TOKEN"
-        case _:
-            return ""
+    return _WAYS.get(scheme.http_scheme or "" if scheme.kind == "http" else scheme.kind, "")
 
 
-def fills(auth: Auth, parameter: Parameter) -> bool:
-    """Whether these credentials write this parameter, which is then nothing to ask a model for."""
+_WAYS: Mapping[str, str] = {
+    "apiKey": "AUTH_TYPE=api_key and AUTH_API_KEY",
+    "basic": "AUTH_TYPE=basic, AUTH_USERNAME and AUTH_PASSWORD",
+    "digest": "AUTH_TYPE=digest, AUTH_USERNAME and AUTH_PASSWORD",
+    "bearer": "AUTH_TYPE=bearer and AUTH_TOKEN",
+    "oauth2": "AUTH_TYPE=bearer and AUTH_TOKEN or AUTH_TYPE=oauth2",
+    "openIdConnect": "AUTH_TYPE=bearer and AUTH_TOKEN or AUTH_TYPE=oauth2",
+    "mutualTLS": "AUTH_CLIENT_CERTIFICATE",
+}
+"""By the kind of a scheme, or its name in HTTP."""
+_CERTIFICATE = "TLS"
+"""Stands for a client's certificate, which is no part of a request."""
+
+
+def _meeting(identity: Identity, name: str, schemes: Mapping[str, SecurityScheme]) -> str | None:
+    """Which credential meets a scheme, by its name in AUTH_SCHEMES or `OWN`; None: none does."""
+    if name in identity.schemes:
+        return name
+    scheme = schemes.get(name)
+    if scheme is not None and scheme.kind == "mutualTLS" and identity.certificate:
+        return _CERTIFICATE
+    return OWN if scheme is not None and _meets(identity.auth, scheme) else None
+
+
+def fills(identity: Identity, access: Access, parameter: Parameter) -> bool:
+    """Whether the credentials of an operation, a fixed value, or a header of the client write this parameter, which is
+    then nothing to ask a model for."""
+    if parameter.location == "header" and parameter.name.lower() in identity.forwarded | identity.headers:
+        return True
+    if parameter.location == "query" and parameter.name in identity.query:
+        return True
+    return any(_writes(_credential(identity, name), parameter) for name in access.credentials)
+
+
+def _credential(identity: Identity, name: str) -> AuthShape:
+    return identity.schemes[name] if name else identity.auth
+
+
+def _writes(auth: AuthShape, parameter: Parameter) -> bool:
     place = _place(auth)
     if place is None or place.location != parameter.location:
         return False
     return _same(place, KeyPlace(name=parameter.name, location=place.location))
 
 
-def stranger(auth: Auth, schemes: Mapping[str, SecurityScheme]) -> str:
-    """Why these credentials are of a kind that the document does not know; empty where it does, or names no scheme."""
-    if auth.kind == "none" or not schemes or any(_meets(auth, scheme) for scheme in schemes.values()):
+def stranger(identity: Identity, schemes: Mapping[str, SecurityScheme]) -> str:
+    """Why a credential is of a kind, or for a scheme, that the document does not know; empty where it does, or names no
+    scheme."""
+    if not schemes:
         return ""
     known = ", ".join(dict.fromkeys(_described(scheme) for scheme in schemes.values()))
-    return text.line(f"{_configured(auth)}, which the document does not know; it knows {known}", _REASON_LIMIT)
+    if unknown := [name for name in identity.schemes if name not in schemes]:
+        named = ", ".join(map(repr, unknown))
+        return text.line(
+            f"AUTH_SCHEMES: {named} is no scheme of the document; it has {', '.join(schemes)}", _REASON_LIMIT
+        )
+    if identity.auth.kind == "none" or any(_meets(identity.auth, scheme) for scheme in schemes.values()):
+        return ""
+    return text.line(f"{_configured(identity)}, which the document does not know; it knows {known}", _REASON_LIMIT)
+
+
+def told(identity: Identity, access: Access) -> list[dict[str, str]]:
+    """What an operation is sent with, for people: kind, place, and the setting it is from."""
+    found = []
+    for name in access.credentials:
+        auth, place = _credential(identity, name), _place(_credential(identity, name))
+        where = "" if place is None else f"{place.location} {place.name}"
+        found.append({"kind": auth.kind, "place": where, "setting": auth.setting.removesuffix(".type")})
+    found += [_named("certificate", "TLS", "AUTH_CLIENT_CERTIFICATE")] if identity.certificate else []
+    found += [_named("fixed", f"header {name}", "EXTRA_HEADERS") for name in sorted(identity.headers)]
+    found += [_named("fixed", f"query {name}", "EXTRA_QUERY") for name in sorted(identity.query)]
+    found += [_named("forwarded", f"header {name}", "FORWARD_HEADERS") for name in sorted(identity.forwarded)]
+    return found
+
+
+def _named(kind: str, place: str, setting: str) -> dict[str, str]:
+    return {"kind": kind, "place": place, "setting": setting}
+
+
+def _placed(auth: AuthShape, place: KeyPlace) -> AuthShape:
+    return msgspec.structs.replace(auth, api_key_name=place.name, api_key_in=place.location)
+
+
+def _declared_for(auth: AuthShape, scheme: SecurityScheme | None) -> KeyPlace:
+    declared = None if scheme is None else _declared(scheme)
+    if declared is not None and _agrees(auth, declared):
+        return declared
+    return KeyPlace(name=auth.key_name, location=auth.key_in)
 
 
 def _declared(scheme: SecurityScheme) -> KeyPlace | None:
@@ -106,7 +196,7 @@ def _declared(scheme: SecurityScheme) -> KeyPlace | None:
     return KeyPlace(name=scheme.parameter, location=scheme.location)
 
 
-def _agrees(auth: Auth, place: KeyPlace) -> bool:
+def _agrees(auth: AuthShape, place: KeyPlace) -> bool:
     return (auth.api_key_in in {None, place.location}) and (
         auth.api_key_name is None or _same(place, KeyPlace(name=auth.api_key_name, location=place.location))
     )
@@ -122,32 +212,36 @@ def _same(one: KeyPlace, other: KeyPlace) -> bool:
 _AUTHORIZATION = KeyPlace(name="Authorization", location="header")
 
 
-def _meets(auth: Auth, scheme: SecurityScheme) -> bool:
+_TOKENS = frozenset({"bearer", "oauth2", "cognito"})
+"""Kinds that send a bearer token."""
+
+
+def _meets(auth: AuthShape, scheme: SecurityScheme) -> bool:
     match scheme.kind:
         case "apiKey":
             # Many documents declare bearer tokens as a key in the header Authorization.
             place, declared = _place(auth), _declared(scheme)
             return place is not None and declared is not None and _same(place, declared)
         case "http" if auth.kind != "api_key":
-            return auth.kind == scheme.http_scheme
+            return scheme.http_scheme == ("bearer" if auth.kind in _TOKENS else auth.kind)
         case "http" | "oauth2" | "openIdConnect":
-            return auth.kind == "bearer" or (auth.kind == "api_key" and _writes_authorization(auth, scheme))
+            return auth.kind in _TOKENS or (auth.kind == "api_key" and _writes_authorization(auth, scheme))
         case "mutualTLS":
             return False
         case unknown:
             assert_never(unknown)
 
 
-def _writes_authorization(auth: Auth, scheme: SecurityScheme) -> bool:
+def _writes_authorization(auth: AuthShape, scheme: SecurityScheme) -> bool:
     """A key in Authorization is a value that the operator wrote whole; a digest is another for each request."""
     return scheme.http_scheme != "digest" and _same(KeyPlace(name=auth.key_name, location=auth.key_in), _AUTHORIZATION)
 
 
-def _place(auth: Auth) -> KeyPlace | None:
+def _place(auth: AuthShape) -> KeyPlace | None:
     match auth.kind:
         case "none":
             return None
-        case "basic" | "bearer":
+        case "basic" | "bearer" | "digest" | "oauth2" | "cognito" | "aws_sigv4":
             return _AUTHORIZATION
         case "api_key":
             return KeyPlace(name=auth.key_name, location=auth.key_in)
@@ -155,11 +249,13 @@ def _place(auth: Auth) -> KeyPlace | None:
             assert_never(unknown)
 
 
-def _configured(auth: Auth) -> str:
+def _configured(identity: Identity) -> str:
+    auth = identity.auth
+    others = f", AUTH_SCHEMES has {', '.join(identity.schemes)}" if identity.schemes else ""
     if auth.kind == "none":
-        return "no credentials are configured"
+        return others.removeprefix(", ") or "no credentials are configured"
     where = f" ({auth.key_in} {auth.key_name})" if auth.kind == "api_key" else ""
-    return f"AUTH_TYPE is {auth.kind}{where}"
+    return f"AUTH_TYPE is {auth.kind}{where}{others}"
 
 
 def _asked(choice: SecurityChoice, schemes: Mapping[str, SecurityScheme]) -> str:

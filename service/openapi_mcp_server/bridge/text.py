@@ -1,8 +1,9 @@
 """Text from a document, made fit for a model and for a log line.
 
 Documents are written by strangers: their prose carries markup that costs tokens and, at worst, characters that a
-reader does not see but a model does (Unicode tags, bidirectional overrides, variation selectors). Prose loses both;
-names, enumerations and defaults are data and are never touched.
+reader does not see but a model does (Unicode tags, bidirectional overrides, variation selectors). Prose loses both.
+Values that are sent as they are written keep every character and are told in the spelling of JSON where one of them is
+not seen (`openapi_mcp_server.bridge.schemas.unseen`).
 """
 
 from __future__ import annotations
@@ -81,6 +82,16 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return unicodedata.normalize("NFC", _MANY_MARKS.sub(_with_few_marks, INVISIBLE.sub("", text)))
+
+
+def spelt(encoded: str) -> str:
+    """A JSON text that means the same, where escapes stand for the characters that no reader sees."""
+    return INVISIBLE.sub(_escapes, encoded)
+
+
+def _escapes(found: re.Match[str]) -> str:
+    digits = found[0].encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{digits[at : at + 4]}" for at in range(0, len(digits), 4))
 
 
 def _with_few_marks(found: re.Match[str]) -> str:

@@ -16,6 +16,7 @@ from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.model import (
     RESPONSE_FILTER,
     SAFE_METHODS,
+    Access,
     BaseUrl,
     BodyPlan,
     InputContract,
@@ -27,6 +28,7 @@ from openapi_mcp_server.bridge.model import (
 from openapi_mcp_server.bridge.names import BODY, Wire, argument_names, free
 from openapi_mcp_server.bridge.overrides import Fixed, Overrides
 from openapi_mcp_server.bridge.parameters import encoders, path_template
+from openapi_mcp_server.bridge.results.shown_size import result_size
 from openapi_mcp_server.bridge.schemas import inputs, outputs, validation
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
 from openapi_mcp_server.bridge.schemas.edits import cleaned, decode, encode, or_empty
@@ -34,7 +36,7 @@ from openapi_mcp_server.bridge.schemas.inputs import Argument, described, exempl
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.mcp.messages import Annotations, ToolEntry
 from openapi_mcp_server.openapi.model import ApiDescription, Note, NoteKind, Operation, Parameter
-from openapi_mcp_server.settings.apis import Auth
+from openapi_mcp_server.settings.auth import Identity
 
 DIGEST = "openapi-mcp-server/digest"
 """Key of an entry's ``_meta``."""
@@ -93,8 +95,10 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     patches: inputs.Source  # the same, and null anywhere
     responses: Definitions
     limits: SchemaLimits
-    auth: Auth  # with its key's place
+    identity: Identity  # with its keys' places
     response_filter: bool = False  # offered where it is of use
+    output_schemas: bool = True
+    result_bytes: int = 1  # of an answer at most; 0: there is no limit
     slots: Once[Slot]
     arguments: Once[Argument]
 
@@ -131,10 +135,14 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
     inputs = _inputs(operation, api, overrides)
     holes = {slot.name: index for index, slot in enumerate(inputs.slots) if slot.location == "path"}
     path = path_template.compiled(base.path, operation.path, holes, operation.pointer)
-    output = outputs.build(operation, api.responses, api.limits.output_bytes, filterable=inputs.filterable)
+    output = _output(operation, api, filterable=inputs.filterable)
     notes = [*inputs.notes, *_output_notes(operation, output, api)]
     title = text.line(overrides.title, text.TITLE_LIMIT) if overrides.title else text.title(operation)
-    entry, digest = _entry(operation, name, title, overrides, inputs.told, output)
+    prose = overrides.description
+    prose = text.description(operation) if prose is None else text.line(prose, text.DESCRIPTION_LIMIT)
+    seen = len(name) + len(prose.encode()) + len(inputs.told)
+    hints = _annotations(operation.method, overrides.annotations)
+    entry, digest = _entry(name, title, prose, inputs.told, output, hints, result_size(api.result_bytes))
     tool = Tool(
         name=name,
         api=api.name,
@@ -147,7 +155,7 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
         slots=inputs.slots,
         body=inputs.body,
         accept=accept.header(operation),
-        access=security.access(operation.security, api.auth, api.description.security_schemes),
+        access=_access(operation, api),
         input=inputs.contract,
         output=output,
         entry=entry,
@@ -157,6 +165,8 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
         headers=_described_headers(operation),
         title=title or name,
         summary=text.line(operation.summary or operation.description, text.TITLE_LIMIT),
+        deprecated=operation.deprecated,
+        seen_bytes=seen,
     )
     return Compiled(tool, tuple(notes))
 
@@ -226,15 +236,15 @@ def _sendable(operation: Operation, api: Api, spanning: frozenset[str], notes: l
     """The parameters that are arguments. Those that credentials fill or every request has by itself, and optional ones
     that cannot be sent, are left out and noted. ``spanning``: parameters of the path that may be several segments.
     """
-    holes = path_template.holes(operation.path)
+    holes, access = path_template.holes(operation.path), _access(operation, api)
     sendable = []
     for declared in operation.parameters:
         parameter = _spanning(declared) if declared.name in spanning else declared
         if parameter.location == "path" and parameter.name not in holes:
             notes.append(_note(parameter.pointer, "parameter_dropped", f"{{{parameter.name}}} is not in the path"))
             continue
-        if security.fills(api.auth, parameter):
-            message = f"{parameter.location} {parameter.name} is filled with the configured credentials"
+        if security.fills(api.identity, access, parameter):
+            message = f"{parameter.location} {parameter.name} is filled with what is configured"
             notes.append(_note(parameter.pointer, "parameter_dropped", message))
             continue
         try:
@@ -248,6 +258,10 @@ def _sendable(operation: Operation, api: Api, spanning: frozenset[str], notes: l
                 raise
             notes.append(_note(error.pointer, "parameter_dropped", error.problem))
     return sendable
+
+
+def _access(operation: Operation, api: Api) -> Access:
+    return security.access(operation.security, api.identity, api.description.security_schemes)
 
 
 def _spanning(parameter: Parameter) -> Parameter:
@@ -357,8 +371,14 @@ def _contract(
     return contract, schema.told
 
 
+def _output(operation: Operation, api: Api, *, filterable: bool) -> OutputContract | None:
+    if not api.output_schemas:
+        return None
+    return outputs.build(operation, api.responses, api.limits.output_bytes, filterable=filterable)
+
+
 def _output_notes(operation: Operation, output: OutputContract | None, api: Api) -> list[Note]:
-    if output is not None or not outputs.documented(operation, api.responses):
+    if output is not None or not api.output_schemas or not outputs.documented(operation, api.responses):
         return []
     return [
         _note(
@@ -380,27 +400,27 @@ def _labels(described: tuple[tuple[str, ...], ...]) -> Mapping[str, str]:
     return {name.lower(): name for names in described for name in names if len(name) <= _NAME_SHOWN}
 
 
-def _entry(
-    operation: Operation,
+def _entry(  # noqa: PLR0913, PLR0917 - the members of an entry
     name: str,
     title: str,
-    overrides: Overrides,
+    prose: str,
     inputs: bytes,
     output: OutputContract | None,
+    hints: Annotations,
+    size: Mapping[str, int],
 ) -> tuple[msgspec.Raw, str]:
     """The encoded element of tools/list, and the hash of it that it carries."""
-    prose = overrides.description
     entry = ToolEntry(
         name=name,
         title=title or msgspec.UNSET,
-        description=text.description(operation) if prose is None else text.line(prose, text.DESCRIPTION_LIMIT),
+        description=prose,
         inputSchema=msgspec.Raw(inputs),
         outputSchema=output.schema if output else msgspec.UNSET,
-        annotations=_annotations(operation.method, overrides.annotations),
+        annotations=hints,
     )
     told = encode(entry)
     digest = hashlib.sha256(told).hexdigest()[:16]
-    return msgspec.Raw(told[:-1] + b',"_meta":{"' + DIGEST.encode() + b'":"' + digest.encode() + b'"}}'), digest
+    return msgspec.Raw(told[:-1] + b',"_meta":%b}' % encode({DIGEST: digest, **size})), digest
 
 
 def _annotations(method: str, overrides: Annotations) -> Annotations:
@@ -408,6 +428,8 @@ def _annotations(method: str, overrides: Annotations) -> Annotations:
     if overrides == Annotations():
         return by_method
     said = {key: value for key, value in msgspec.structs.asdict(overrides).items() if value is not msgspec.UNSET}
+    if isinstance(said.get("title"), str):
+        said["title"] = text.line(said["title"], text.TITLE_LIMIT)
     return msgspec.structs.replace(by_method, **said)
 
 

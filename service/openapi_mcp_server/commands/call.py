@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 import anyio
 import msgspec
 
+from openapi_mcp_server.commands import servers
 from openapi_mcp_server.documents.loading import read_catalog
 from openapi_mcp_server.errors import ConfigError, Unreachable
 from openapi_mcp_server.mcp.inbound import Call
@@ -118,9 +119,7 @@ async def _ask_server(config: Config, tool: str, arguments: Mapping[str, Any]) -
     except ModuleNotFoundError:
         problem = "needs the official client: install openapi-mcp-service[client]; scripts/run has it"
         raise ConfigError("--server", problem) from None
-    url = config.options["--server"]
-    if not url.startswith(("http://", "https://")):
-        raise ConfigError("--server", f"{url!r} must start with http:// or https://")
+    url = servers.address(config)
     try:
         async with Client(url) as client:
             schema = await _schema(client, tool) if "@" in " ".join(config.operands) else {}

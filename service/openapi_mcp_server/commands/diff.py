@@ -13,7 +13,8 @@ from openapi_mcp_server.bridge.changes import Comparison, Listed, ToolChange, co
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.documents.loading import read_catalog
 from openapi_mcp_server.errors import ConfigError
-from openapi_mcp_server.settings.apis import ApiConfig, Auth
+from openapi_mcp_server.settings.apis import ApiConfig
+from openapi_mcp_server.settings.auth import Auth
 from openapi_mcp_server.settings.config import Config
 
 

@@ -10,6 +10,7 @@ import anyio
 import msgspec
 
 from openapi_mcp_server.bridge.fitness import Weakness, weaknesses
+from openapi_mcp_server.commands import servers
 from openapi_mcp_server.documents.loading import Documents, read_catalog
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.config import Config
@@ -46,9 +47,7 @@ async def _weaknesses(config: Config) -> list[Weakness]:
 
 
 def _server(config: Config) -> int:
-    url = config.options["--server"]
-    if not url.startswith(("http://", "https://")):
-        raise ConfigError("--server", f"{url!r} must start with http:// or https://")
+    url = servers.address(config)
     try:
         from openapi_mcp_server.commands.checkup import How, examined  # noqa: PLC0415 - httpx and the official client
     except ModuleNotFoundError:
@@ -83,8 +82,10 @@ def _token(file: str | None) -> str:
         return ""
     try:
         token = Path(file).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError("--token-file", f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from None
+    except OSError as error:
+        raise ConfigError("--token-file", f"cannot read {file}: {error.strerror}") from None
+    except ValueError:
+        raise ConfigError("--token-file", f"{file} holds no token: one line of ASCII") from None
     if not token or not token.isascii() or not token.isprintable():
         raise ConfigError("--token-file", f"{file} holds no token: one line of ASCII")
     return token

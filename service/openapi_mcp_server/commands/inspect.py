@@ -6,41 +6,96 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import anyio
 import msgspec
 
-from openapi_mcp_server.bridge.model import ApiSummary, Tool, ToolCatalog
+from openapi_mcp_server import __version__
+from openapi_mcp_server.bridge.model import ApiSummary, ToolCatalog
+from openapi_mcp_server.bridge.policy import Permit
+from openapi_mcp_server.bridge.report import credentials, report, tokens
 from openapi_mcp_server.bridge.results.budget import BYTES_PER_TOKEN
+from openapi_mcp_server.bridge.search import describing, hits, mode
+from openapi_mcp_server.bridge.search.names import BYTES_PER_TOKEN as SEEN_BYTES_PER_TOKEN
+from openapi_mcp_server.bridge.search.names import seen_tokens
 from openapi_mcp_server.bridge.servers import ANYWHERE
 from openapi_mcp_server.documents.loading import read_catalog
+from openapi_mcp_server.errors import ArgumentError, ConfigError
 from openapi_mcp_server.settings.config import Config
 
 _SHOWN = 5
+_PREFIXED_LENGTH = 48
+"""Characters of a name beside which a prefix finds room: model APIs take 64 in all."""
 
 
 def run(config: Config) -> int:
     tools = anyio.run(partial(read_catalog, config, only_to_show=True), backend="trio")
-    if "--json" in config.options:
+    if config.operands:
+        sys.stdout.write("\n".join(_one(tools, config.operands[0])) + "\n")
+    elif "--tokens" in config.options:
+        sys.stdout.write("\n".join(_costs(tools, config)) + "\n")
+    elif "--html" in config.options:
+        _write_page(tools, config)
+    elif "--json" in config.options:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(report(tools)), indent=2) + b"\n")
     else:
         sys.stdout.write("\n".join(lines(tools)) + "\n")
     return 0
 
 
-def report(tools: ToolCatalog) -> dict[str, Any]:
-    """Everything there is to know about a catalog, as JSON."""
-    return {
-        "tools": [_tool(tool) for tool in tools.tools.values()],
-        "skipped": [
-            {"api": each.api, **msgspec.structs.asdict(each.operation)}  # pointer, method, path, reason, place
-            for each in tools.skipped
-        ],
-        "apis": [_api(api) for api in tools.apis],
-        "bytes": tools.list_bytes,
-        "estimated_tokens": tools.list_bytes // BYTES_PER_TOKEN,
-    }
+def _one(tools: ToolCatalog, name: str) -> Iterator[str]:
+    """What a model sees of a tool, in a list and in search mode."""
+    offered = mode.offer(tools.tools)
+    try:
+        tool = mode.resolved(offered, tools, Permit(), name)
+    except ArgumentError as error:
+        raise ConfigError(name, str(error)) from None
+    entry = msgspec.json.decode(bytes(tool.entry), type=dict[str, Any])
+    yield f"IN THE LIST, about {int(tool.seen_bytes / SEEN_BYTES_PER_TOKEN)} tokens"
+    yield f"{entry['name']}: {entry['description']}"
+    yield msgspec.json.format(msgspec.json.encode(entry["inputSchema"]), indent=2).decode()
+    shown = hits.Shown(offered.common, len(offered.apis) > 1)
+    for title, said in (
+        ("AS A HIT OF search_operations", hits.lines(1, tool, shown, ())),
+        ("BY describe_operation", describing.described(tool)),
+    ):
+        yield f"\n{title}, about {int(len(said.encode()) / SEEN_BYTES_PER_TOKEN)} tokens"
+        yield said
+
+
+def _costs(tools: ToolCatalog, config: Config) -> Iterator[str]:
+    """What clients show to a model of each tool: name, description, arguments. Titles and output schemas they keep."""
+    listed = sorted(tools.tools.values(), key=lambda tool: -tool.seen_bytes)
+    yield f"{'TOOL':40} {'TOKENS':>7}  OPERATION"
+    for tool in listed:
+        yield f"{tool.name:40} {int(tool.seen_bytes / SEEN_BYTES_PER_TOKEN):>7}  {tool.method} {tool.template}"
+    seen = seen_tokens(listed)
+    yield f"{'all of ' + str(len(listed)):40} {seen:>7}"
+    offered = mode.offer(tools.tools)
+    titles = {api.name: api.title for api in tools.apis}
+    entries = [msgspec.json.decode(bytes(each)) for each in mode.entries(offered, titles, config.result_budget_bytes)]
+    seen_of_four = [[each[member] for member in ("name", "description", "inputSchema")] for each in entries]
+    four = len(msgspec.json.encode(seen_of_four))
+    yield f"{'four, in search mode':40} {int(four / SEEN_BYTES_PER_TOKEN):>7}"
+    is_long = seen > config.tool_budget_tokens
+    way = "searched" if config.tool_mode == "search" or (config.tool_mode == "auto" and is_long) else "listed"
+    yield f"With TOOL_MODE={config.tool_mode} and TOOL_BUDGET_TOKENS={config.tool_budget_tokens} they are {way}."
+    long = [tool.name for tool in listed if len(tool.name) > _PREFIXED_LENGTH]
+    if long:
+        yield f"Names too long for clients that put mcp__SERVER__ before them (TOOL_NAME_LENGTH=48): {_some(long)}"
+
+
+def _write_page(tools: ToolCatalog, config: Config) -> None:
+    from openapi_mcp_server.page.files import standalone  # noqa: PLC0415 - for those who ask for it
+
+    file = config.options["--html"]
+    try:
+        Path(file).write_text(standalone(tools, name=config.server_name, version=__version__), "utf-8")
+    except OSError as error:
+        raise ConfigError("--html", f"cannot write {file}: {error.strerror}") from None
+    sys.stdout.write(f"the page is in {file}\n")
 
 
 def lines(tools: ToolCatalog) -> Iterator[str]:
@@ -52,7 +107,7 @@ def lines(tools: ToolCatalog) -> Iterator[str]:
     yield ""
     yield f"{'TOOL':40} {'TOKENS':>7}  OPERATION"
     for tool in tools.tools.values():
-        yield f"{tool.name:40} {_tokens(tool):>7}  {tool.method} {tool.template}"
+        yield f"{tool.name:40} {tokens(tool):>7}  {tool.method} {tool.template}"
     yield f"{'all':40} {tools.list_bytes // BYTES_PER_TOKEN:>7}  {tools.list_bytes} bytes"
     if tools.skipped:
         yield ""
@@ -61,6 +116,7 @@ def lines(tools: ToolCatalog) -> Iterator[str]:
             operation = each.operation
             place = ", ".join(filter(None, (operation.place, operation.pointer)))
             yield f"  {operation.method} {operation.path}: {operation.reason} ({place})"
+    yield from _sent(tools)
     yield from _unmet(tools)
     for api in tools.apis:
         yield from _notes(api)
@@ -68,6 +124,22 @@ def lines(tools: ToolCatalog) -> Iterator[str]:
 
 def _where(api: ApiSummary) -> str:
     return ", to be served with API_BASE_URL set" if api.base == ANYWHERE else f" at {api.base}"
+
+
+def _sent(tools: ToolCatalog) -> Iterator[str]:
+    """Which credentials operations are sent with, where any are configured, and which operations are sent without."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for tool in tools.tools.values():
+        told = [
+            f"{each['kind']} ({', '.join(filter(None, (each['place'], each['setting'])))})"
+            for each in credentials(tools, tool)
+        ]
+        names.setdefault((tool.api, " and ".join(told)), []).append(tool.name)
+    if any(sent for _, sent in names):
+        yield ""
+        yield "CREDENTIALS SENT"
+        for (api, sent), tool_names in names.items():
+            yield f"  {api}: {sent or 'none'}: {_some(tool_names)}"
 
 
 def _unmet(tools: ToolCatalog) -> Iterator[str]:
@@ -99,35 +171,3 @@ def _some(names: Sequence[str]) -> str:
     """A person looks at a few to see what is meant."""
     more = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f" and {more} more (--json has all)" if more > 0 else "")
-
-
-def _tool(tool: Tool) -> dict[str, Any]:
-    return {
-        "name": tool.name,
-        "api": tool.api,
-        "method": tool.method,
-        "path": tool.template,
-        "pointer": tool.pointer,
-        "bytes": len(bytes(tool.entry)),
-        "estimated_tokens": _tokens(tool),
-        "has_output_schema": tool.output is not None,
-        "security": tool.access,
-    }
-
-
-def _api(api: ApiSummary) -> dict[str, Any]:
-    return {
-        "name": api.name,
-        "title": api.title,
-        "version": api.version,
-        "openapi": api.dialect,
-        "base_url": None if api.base == ANYWHERE else str(api.base),
-        "tools": api.tools,
-        "filtered": api.filtered,
-        "unmet_security": api.unmet,
-        "notes": api.notes,
-    }
-
-
-def _tokens(tool: Tool) -> int:
-    return len(bytes(tool.entry)) // BYTES_PER_TOKEN

@@ -6,8 +6,9 @@ import gc
 import hashlib
 import logging
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,19 +18,20 @@ from anyio.to_thread import run_sync
 
 from openapi_mcp_server.bridge import catalog, overrides, security
 from openapi_mcp_server.bridge.catalog import ApiSource
-from openapi_mcp_server.bridge.model import BaseUrl, Origin, ToolCatalog, base_url
-from openapi_mcp_server.bridge.results.budget import BYTES_PER_TOKEN
+from openapi_mcp_server.bridge.model import BaseUrl, HttpRequest, Origin, SkippedTool, ToolCatalog, base_url
+from openapi_mcp_server.bridge.search.names import seen_tokens
 from openapi_mcp_server.documents import policies, source
 from openapi_mcp_server.documents.other_files import Parts
-from openapi_mcp_server.errors import ConfigError, SpecError
+from openapi_mcp_server.documents.source import Visit
+from openapi_mcp_server.errors import Absent, ConfigError, SpecError
 from openapi_mcp_server.openapi import operations
 from openapi_mcp_server.openapi.model import ApiDescription, Note
 from openapi_mcp_server.openapi.text import overlay, places
 from openapi_mcp_server.openapi.text.document import Document, parse
-from openapi_mcp_server.settings.apis import ApiConfig, Auth
+from openapi_mcp_server.settings.apis import ApiConfig
 from openapi_mcp_server.settings.config import Config
-from openapi_mcp_server.upstream.addresses import AddressRule
-from openapi_mcp_server.upstream.credentials import Credentials
+from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
+from openapi_mcp_server.upstream.credentials.keyring import Keyring
 
 _LOADING_THRESHOLD = 50_000
 """Objects between two looks of the collector while documents are read: some megabytes, if all of them were garbage."""
@@ -37,6 +39,10 @@ _SWITCH_SECONDS = 0.0001
 """After which a thread that waits for the interpreter insists; usual is 5 ms. Compiling lets go of it for microseconds
 each 0.3 ms, where it hashes, and a wait begins anew whenever somebody lets go: whoever is more patient than that may
 wait for all of it. 280 ms were seen, 10 ms with this; the reload takes no longer."""
+
+WAIT_SECONDS = 1.0
+WAIT_LIMIT_SECONDS = 5.0
+"""Between two attempts at a document that is not there yet: the first pause and the longest."""
 
 logger = logging.getLogger(__name__)
 
@@ -67,8 +73,9 @@ class Documents:
     Raises ConfigError for settings that name no address.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, keys: Keyring | None = None) -> None:
         self._config = config
+        self._keys = keys or keyring(config)
         self._rule = address_rule(config)
         self._permitted = policies.rule(config)
         self._folders = [Path(folder) for folder in config.allowed_spec_dirs]
@@ -77,9 +84,10 @@ class Documents:
         self._last = _Parsed(b"", (), None)
         self._one = anyio.CapacityLimiter(1)
 
-    async def read(self, *, only_to_show: bool = False) -> ToolCatalog:
-        """For the first time. Raises ConfigError or SpecError, which name the document."""
-        texts = await self._texts()
+    async def read(self, *, only_to_show: bool = False, wait_seconds: float = 0) -> ToolCatalog:
+        """For the first time; what is not there yet is asked for again for so long. Raises ConfigError or SpecError,
+        which name the document."""
+        texts = await self._texts_in_time(wait_seconds)
         digest, parts = _digest(texts), list[Parts]()
         tools = self._tools(texts, parts, only_to_show=only_to_show)
         self._last = _Parsed(digest, parts, None)
@@ -108,20 +116,50 @@ class Documents:
             raise SpecError("", parsed.problem)
         return parsed.tools
 
+    async def _texts_in_time(self, seconds: float) -> list[_Texts]:
+        until = anyio.current_time() + seconds
+        pause = WAIT_SECONDS
+        while True:
+            try:
+                return await self._texts()
+            except Absent as error:
+                if anyio.current_time() + pause > until:
+                    raise
+                fields = {"problem": str(error), "next_try_seconds": pause}
+            logger.warning("a document is not there yet", extra=fields)
+            await anyio.sleep(pause)
+            pause = min(WAIT_LIMIT_SECONDS, 2 * pause)
+
     async def _texts(self) -> list[_Texts]:
         return [await self._texts_of(api) for api in self._config.apis]
 
     async def _texts_of(self, api: ApiConfig) -> _Texts:
         return _Texts(
-            document=await self._text(api.location, api.location_setting),
-            overlays=tuple([await self._text(location, api.overlays_setting) for location in api.overlays]),
-            overrides=await self._text(api.overrides, api.overrides_setting) if api.overrides else b"",
+            document=await self._text(api, api.location, api.location_setting),
+            overlays=tuple([await self._text(api, location, api.overlays_setting) for location in api.overlays]),
+            overrides=await self._text(api, api.overrides, api.overrides_setting) if api.overrides else b"",
         )
 
-    async def _text(self, location: str, setting: str) -> bytes:
+    async def _text(self, api: ApiConfig, location: str, setting: str) -> bytes:
         return await source.read(
-            location, setting=setting, rule=self._rule, allowed_dirs=self._folders, limiter=self._one
+            location,
+            setting=setting,
+            rule=self._rule,
+            allowed_dirs=self._folders,
+            visit=partial(self._visit, api),
+            limiter=self._one,
         )
+
+    def _visit(self, api: ApiConfig, request: HttpRequest) -> Visit:
+        """As the API's operator has it, whose credentials go to the API's own origin alone."""
+        base = self._places[self._config.apis.index(api)].base
+        is_the_apis = base is not None and base.origin == request.origin
+        is_own = api.location.startswith(("http:", "https:")) and source.origin(api.location) == request.origin
+        equip = partial(self._keys.for_document, api.name, is_own=is_own, is_the_apis=is_the_apis)
+        way = self._keys.way(api.name)
+        if way is None:
+            return Visit(CheckedDialler(self._rule), None, equip)
+        return Visit(way.dialler, way.tls if is_the_apis and api.spec_auth else way.anonymous_tls, equip)
 
     def _parsed_if_new(self, texts: list[_Texts]) -> _Parsed:
         digest, parts = _digest(texts), list[Parts]()
@@ -138,24 +176,32 @@ class Documents:
 
     def _tools(self, texts: list[_Texts], parts: list[Parts], *, only_to_show: bool = False) -> ToolCatalog:
         """``texts`` are used up; ``parts`` become those of each document."""
+        exact = only_to_show or self._config.strict
+        shown = {api.name: each.document for api, each in zip(self._config.apis, texts, strict=True)} if exact else {}
         with _collecting_less():
             sources = [
-                self._source(api, place, texts.pop(0), parts, exact=only_to_show or self._config.strict)
+                self._source(api, place, texts.pop(0), parts)
                 for api, place in zip(self._config.apis, self._places, strict=True)
             ]
-            tools = catalog.build(sources, response_filter=self._config.response_filter, only_to_show=only_to_show)
+            tools = catalog.build(
+                sources,
+                response_filter=self._config.response_filter,
+                output_schemas=self._config.validate_output,
+                name_length=self._config.tool_name_length,
+                result_bytes=self._config.result_budget_bytes,
+                only_to_show=only_to_show,
+            )
+        if exact and tools.skipped:
+            tools = msgspec.structs.replace(tools, skipped=_placed(tools.skipped, shown))
         if self._config.strict and not only_to_show:
             _require_whole(tools)
         return tools
 
-    def _source(self, api: ApiConfig, place: _Place, texts: _Texts, parts: list[Parts], *, exact: bool) -> ApiSource:
-        """``exact``: with the lines of what is skipped, which cost a second look at the document."""
+    def _source(self, api: ApiConfig, place: _Place, texts: _Texts, parts: list[Parts]) -> ApiSource:
         config = self._config
         document, notes = self._document(api, texts, parts)
         with _named(api.location, texts.document):
             description = operations.describe(document)
-        if exact:
-            description = _placed(description, texts.document)
         with _named(api.overrides, texts.overrides):
             told = overrides.read(texts.overrides) if api.overrides else {}
         return ApiSource(
@@ -167,7 +213,7 @@ class Documents:
             include_tags=config.include_tags,
             exclude_tags=config.exclude_tags,
             prefix=len(config.apis) > 1,
-            auth=api.auth,
+            identity=api.identity,
             strict_auth=config.strict_auth,
             overrides=told,
             rule=self._permitted,
@@ -185,10 +231,10 @@ class Documents:
     def _require_usable(self, tools: ToolCatalog) -> None:
         """What the first call would stumble over, and what nobody would see: a document that takes an API's
         credentials to where the operator has not sent them."""
-        credentials(self._config, tools)
+        self._keys.check(tools)
         for api, read in zip(self._config.apis, tools.apis, strict=True):
             known, now = self._origins[api.name], read.base.origin
-            if api.auth.kind != "none" and now != known:
+            if api.has_credentials and now != known:
                 place = source.shown(api.location)
                 problem = f"its API was at {known} and is at {now} now, where its credentials are not sent"
                 raise SpecError(place, f"{problem}; start again, or set {api.url_setting}")
@@ -276,14 +322,15 @@ def _named(location: str, text: bytes) -> Iterator[None]:
         raise SpecError(", ".join(filter(None, parts)), error.problem + shown) from error
 
 
-def _placed(description: ApiDescription, text: bytes) -> ApiDescription:
-    """Skipped operations with the lines of their faults."""
-    known = places.Places(text)
-    skipped = tuple(
-        msgspec.structs.replace(each, place=found.at) if (found := known.of(each.pointer)) else each
-        for each in description.skipped
-    )
-    return msgspec.structs.replace(description, skipped=skipped)
+def _placed(skipped: Iterable[SkippedTool], texts: Mapping[str, bytes]) -> tuple[SkippedTool, ...]:
+    """Skipped operations with the lines of their faults, which cost a second look at the documents ``texts``."""
+    known = {api: places.Places(text) for api, text in texts.items()}
+    placed = []
+    for each in skipped:
+        found = known[each.api].of(each.operation.pointer)
+        operation = msgspec.structs.replace(each.operation, place=found.at) if found else each.operation
+        placed.append(msgspec.structs.replace(each, operation=operation))
+    return tuple(placed)
 
 
 def _base(url: str, setting: str, rule: AddressRule) -> BaseUrl:
@@ -300,15 +347,9 @@ def address_rule(config: Config) -> AddressRule:
     return AddressRule(allow_private=config.allow_private_networks, allow_insecure=config.allow_insecure_http)
 
 
-def credentials(config: Config, tools: ToolCatalog) -> Credentials:
-    """Raises ConfigError for what cannot be sent."""
-    return Credentials(_auths(config, tools), {api.name: api.origins for api in tools.apis})
-
-
-def _auths(config: Config, tools: ToolCatalog) -> dict[str, Auth]:
-    """The credentials by API, a key's place filled in."""
-    places = {api.name: api.key_place for api in tools.apis}
-    return {api.name: security.placed(api.auth, places[api.name]) for api in config.apis}
+def keyring(config: Config) -> Keyring:
+    """Everything that this configuration logs in with."""
+    return Keyring(config.apis, address_rule(config), config.aws.values)
 
 
 def report(config: Config, tools: ToolCatalog) -> None:
@@ -330,20 +371,27 @@ def report(config: Config, tools: ToolCatalog) -> None:
         for note in api.notes:
             level = logging.WARNING if note.kind in _FOR_THE_OPERATOR else logging.DEBUG
             logger.log(level, note.message, extra={"api": api.name, "pointer": note.pointer, "kind": note.kind})
-    _report_security(config, tools)
+    _report_security(tools)
     for each in tools.skipped:
         fields = {"api": each.api, "pointer": each.operation.pointer, "reason": each.operation.reason}
         logger.warning("operation skipped", extra=fields)
-    tokens = tools.list_bytes // BYTES_PER_TOKEN
-    if tokens > config.tool_budget_tokens:
-        problem = "the tool list is large for a model; choose operations with INCLUDE_TAGS or EXCLUDE_TAGS"
-        logger.warning(problem, extra={"tokens": tokens, "budget": config.tool_budget_tokens})
+    _report_size(config, seen_tokens(tools.tools.values()))
 
 
-def _report_security(config: Config, tools: ToolCatalog) -> None:
-    auths = _auths(config, tools)
+def _report_size(config: Config, tokens: int) -> None:
+    """What a model pays for the list, where it is long."""
+    is_long = tokens > config.tool_budget_tokens
+    fields = {"tokens": tokens, "budget": config.tool_budget_tokens}
+    if config.tool_mode == "search" or (config.tool_mode == "auto" and is_long):
+        logger.info("operations are searched instead of listed", extra=fields)
+    elif is_long:
+        problem = "the tool list is large for a model; leave TOOL_MODE at auto, or choose operations with INCLUDE_TAGS"
+        logger.warning(problem, extra=fields)
+
+
+def _report_security(tools: ToolCatalog) -> None:
     for api in tools.apis:
-        if problem := security.stranger(auths.get(api.name, Auth()), api.security_schemes):
+        if problem := security.stranger(api.identity, api.security_schemes):
             logger.warning(problem, extra={"api": api.name})
         if api.unmet:
             problem = "operations ask for other credentials than are configured; they are tried; inspect lists them"

@@ -9,7 +9,9 @@ import msgspec
 
 from openapi_mcp_server.bridge.policy import EVERYTHING, OPEN, Policy, Rule, Selector, selector
 from openapi_mcp_server.errors import ConfigError, SpecError
-from openapi_mcp_server.openapi.text import document
+from openapi_mcp_server.openapi.pointers import ROOT
+from openapi_mcp_server.openapi.reading.objects import fault
+from openapi_mcp_server.openapi.text import document, places
 from openapi_mcp_server.settings.config import Config
 
 FILE_BYTES = 1024 * 1024
@@ -57,21 +59,33 @@ def policy(config: Config) -> Policy:
         raise ConfigError("POLICY", f"cannot read {config.policy}: {error.strerror}") from None
     if len(data) > FILE_BYTES:
         raise ConfigError("POLICY", f"{config.policy} has more than {FILE_BYTES // 1024} KiB")
-    return read(data)
+    return read(data, config.policy)
 
 
-def read(data: bytes) -> Policy:
-    """JSON or YAML. Raises ConfigError."""
+def read(data: bytes, location: str) -> Policy:
+    """JSON or YAML. Raises ConfigError with the place in the file at ``location``."""
     try:
-        written = _decode(document.read(data))
-    except (SpecError, msgspec.ValidationError) as error:
-        raise ConfigError("POLICY", str(error)) from None
+        written = _written(data)
+    except SpecError as error:
+        found = places.of_error(data, error.pointer)
+        where = [location, *([found.at] if found and found.at != error.pointer else []), error.pointer]
+        raise ConfigError("POLICY", f"{', '.join(filter(None, where))}: {error.problem}") from None
     return Policy(
         principals=_rules(written.principals, "principals"),
         scopes=_rules(written.scopes, "scopes"),
         groups=_rules(written.groups, "groups"),
         default=None if written.default is None else _rule(written.default, "default"),
     )
+
+
+def _written(data: bytes) -> _File:
+    try:
+        return _decode(document.read(data))
+    except msgspec.ValidationError as error:
+        problem = fault(error, ROOT)
+        known = _File if problem.pointer == ROOT else _Entry
+        hint = f"; there are {', '.join(known.__struct_fields__)}" if "unknown field" in problem.problem else ""
+        raise SpecError(problem.pointer, problem.problem + hint) from None
 
 
 def _rules(entries: dict[str, _Entry], place: str) -> dict[str, Rule]:

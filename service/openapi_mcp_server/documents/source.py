@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote, urljoin, urlsplit
 
 import anyio
 from anyio.to_thread import run_sync
 
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, base_url
-from openapi_mcp_server.errors import ConfigError, SpecError, UpstreamError
+from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, Origin, base_url
+from openapi_mcp_server.errors import Absent, ConfigError, CredentialError, SpecError, UpstreamError
 from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
+from openapi_mcp_server.upstream.credentials.requests import Pending
 from openapi_mcp_server.upstream.sockets import Dialler
 
 FILE_BYTES = 64 * 1024 * 1024
@@ -23,8 +26,19 @@ URL_BYTES = 32 * 1024 * 1024
 """Of an answer, decoded."""
 FETCH_SECONDS = 30.0
 """For the whole fetch."""
+_PASSING = frozenset({404, 408, 425, 429})
+"""Statuses of a server that is just being started, too."""
+_OF_ADDRESSES = frozenset({"API_SPEC_URL", "API_SPEC_URL_FILE", "--spec-url"})
 _AFTER_PATH = re.compile("[?#]")
 _SENT_AS_WRITTEN = "%/:@!$&'()*+,;=~"  # RFC 3986 section 3.3; what is escaped already stays as it is
+
+
+class Visit(NamedTuple):
+    """How an address is asked. ``equip`` adds what the request is to carry."""
+
+    dialler: Dialler
+    tls: ssl.SSLContext | None
+    equip: Callable[[HttpRequest], HttpRequest | Pending]
 
 
 async def read(
@@ -33,17 +47,23 @@ async def read(
     setting: str,
     rule: AddressRule,
     allowed_dirs: Sequence[Path] = (),
-    dialler: Dialler | None = None,
+    visit: Callable[[HttpRequest], Visit] | None = None,
     limiter: anyio.CapacityLimiter | None = None,
 ) -> bytes:
     """The document at a path or an http(s) URL. ``setting`` is what the operator gave it as, for messages.
 
     ``allowed_dirs``: files outside of these folders are refused; any file if there are none. A thread reads files, of
     which ``limiter`` lets so many be: calls go on, and a disk that hangs can be left behind.
-    Raises ConfigError where the location cannot be used, SpecError where it gives no document.
+    ``visit`` says how a URL is asked. Raises ConfigError where the location cannot be used, SpecError where it gives no
+    document, Absent where it may give one later.
     """
+    if "://" not in location and setting in _OF_ADDRESSES:
+        raise ConfigError(setting, f"{location!r} must start with http:// or https://; --spec-path takes a file")
     if "://" in location:
-        return await _fetch(location, setting, rule, dialler or CheckedDialler(rule))
+        request = _request(location, setting, rule)
+        if visit is None:
+            return await _fetch(location, request, Visit(CheckedDialler(rule), None, lambda plain: plain))
+        return await _fetch(location, request, visit(request))
     return await run_sync(read_file, Path(location), setting, allowed_dirs, abandon_on_cancel=True, limiter=limiter)
 
 
@@ -103,21 +123,32 @@ def _opened(path: Path) -> int:
         os.close(folder)
 
 
-async def _fetch(url: str, setting: str, rule: AddressRule, dialler: Dialler) -> bytes:
+async def _fetch(url: str, request: HttpRequest, visit: Visit) -> bytes:
     from openapi_mcp_server.upstream import web  # noqa: PLC0415 - httpx, for those whose documents have an address
 
-    request = _request(url, setting, rule)
+    async def send(one: HttpRequest, seconds: float) -> HttpResponse:
+        return await web.fetch(one, visit.dialler, seconds=seconds, most_bytes=URL_BYTES, tls=visit.tls)
+
     try:
-        response = await web.fetch(request, dialler, seconds=FETCH_SECONDS, most_bytes=URL_BYTES)
+        equipped = visit.equip(request)
+        if isinstance(equipped, HttpRequest):
+            response = await send(equipped, FETCH_SECONDS)
+        else:
+            response = await equipped.exchange(send, FETCH_SECONDS)
     except UpstreamError as error:
-        raise SpecError(shown(url), str(error)) from error
+        raise (Absent if error.transient else SpecError)(shown(url), str(error)) from error
+    except CredentialError as error:
+        raise (Absent if error.passing else SpecError)(shown(url), str(error)) from error
     if response.status != 200:
-        raise SpecError(shown(url), f"the server answered {response.status}{_elsewhere(url, response)}")
+        kind = Absent if response.status >= 500 or response.status in _PASSING else SpecError
+        raise kind(shown(url), f"the server answered {response.status}{_told(url, response)}")
     return response.body
 
 
-def _elsewhere(url: str, response: HttpResponse) -> str:
-    """Where an answer points to: whoever gave the URL may want to give that one instead."""
+def _told(url: str, response: HttpResponse) -> str:
+    """What whoever gave the URL can do: log in, or give the address that the answer points to."""
+    if response.status in {401, 403}:
+        return "; SPEC_HEADERS can log in there, and the API's credentials do at the origin of API_BASE_URL"
     place = response.header("location")
     try:
         return f" and points to {shown(urljoin(url, place))!r}; give that address" if place else ""
@@ -125,8 +156,17 @@ def _elsewhere(url: str, response: HttpResponse) -> str:
         return ""
 
 
+def origin(url: str) -> Origin | None:
+    """That of a URL which can be asked."""
+    try:
+        return base_url(urlsplit(url)._replace(path="", query="", fragment="").geturl()).origin
+    except ValueError:
+        return None
+
+
 def _request(url: str, setting: str, rule: AddressRule) -> HttpRequest:
     try:
+        base_url(_AFTER_PATH.split(url, maxsplit=1)[0])
         parts = urlsplit(url)
         base = base_url(parts._replace(path="", query="", fragment="").geturl())
         base.origin.host.encode("ascii")

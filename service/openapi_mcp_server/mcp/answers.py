@@ -33,7 +33,7 @@ LIST_TTL_MS = 300_000
 _SILENT: dict[str, Any] = {"tools": {}, "prompts": {}, "resources": {}, "completions": {}}
 """Capabilities where nobody can be told of a change: statelessly, up to 2025-11-25. What is answered is declared, and
 the reverse. Resources: answers embed them, and the specification (Tools, Embedded Resources) asks for the capability
-then; none is listed. No logging: nothing is ever sent."""
+then. No logging: nothing is ever sent."""
 
 _CACHING: dict[str, Any] = {"ttlMs": LIST_TTL_MS, "cacheScope": "public"}
 _NO_COMPLETION: dict[str, Any] = {"completion": {"values": [], "total": 0, "hasMore": False}}
@@ -82,6 +82,8 @@ def render(  # noqa: PLR0913 - all by name
     instructions: str = "",
     tools: Sequence[msgspec.Raw],
     prompts: Sequence[PromptEntry],
+    resources: Sequence[Mapping[str, str]] = (),
+    templates: Sequence[Mapping[str, str]] = (),
     page_size: int = 0,
     changing: Sequence[str] = (),
     private: bool = False,
@@ -90,7 +92,7 @@ def render(  # noqa: PLR0913 - all by name
     whose changes are announced; ``private``: another caller may get others."""
     caching = _CACHING | ({"cacheScope": "private"} if private else {})
     telling = _SILENT | {capability: {"listChanged": True} for capability in changing}
-    added = {"resultType": "complete", "_meta": {SERVER_INFO: server}}
+    added = _added(server)
     results: dict[tuple[str, str, bool], bytes] = {}
     for version, lasting in product(SUPPORTED, (False, True)):
         about: dict[str, Any] = {"capabilities": telling if lasting or is_modern(version) else _SILENT}
@@ -100,8 +102,10 @@ def render(  # noqa: PLR0913 - all by name
     lists = {
         "tools/list": _List("tools", tools, page_size),
         "prompts/list": _List("prompts", [msgspec.Raw(msgspec.json.encode(entry)) for entry in prompts]),
-        "resources/list": _List("resources"),
-        "resources/templates/list": _List("resourceTemplates"),
+        "resources/list": _List("resources", [msgspec.Raw(msgspec.json.encode(each)) for each in resources]),
+        "resources/templates/list": _List(
+            "resourceTemplates", [msgspec.Raw(msgspec.json.encode(each)) for each in templates]
+        ),
     }
     return StaticAnswers(
         results=results,
@@ -167,6 +171,23 @@ class _List:
         """Digests of a position in this very list: none can be guessed, and none outlives its list."""
         key = hashlib.blake2b(self._whole, digest_size=16).digest() if starts else b""
         return [hashlib.blake2b(b"%d" % start, key=key, digest_size=12).hexdigest() for start in starts]
+
+
+def completion(values: Sequence[str], most: int, server: ServerInfo | None) -> bytes:
+    """The result of ``completion/complete``. ``server`` is given for 2026-07-28."""
+    found = {"values": values[:most], "total": len(values), "hasMore": len(values) > most}
+    return _encode({"completion": found} | _added(server))
+
+
+def contents(uri: str, media_type: str, text: str, server: ServerInfo | None, *, private: bool) -> bytes:
+    """The result of ``resources/read``. ``server`` is given for 2026-07-28."""
+    caching = {} if server is None else _CACHING | ({"cacheScope": "private"} if private else {})
+    read = {"uri": uri, "mimeType": media_type, "text": text}
+    return _encode({"contents": [read]} | caching | _added(server))
+
+
+def _added(server: ServerInfo | None) -> dict[str, Any]:
+    return {} if server is None else {"resultType": "complete", "_meta": {SERVER_INFO: server}}
 
 
 def _refuse(call: Call, code: int, message: str, data: ErrorData = msgspec.UNSET) -> Rejection:

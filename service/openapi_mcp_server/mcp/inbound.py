@@ -303,7 +303,7 @@ def _call(request_id: RequestId, method: str, params: Fields, size: int, carrier
         version=negotiate(strings["protocolVersion"]) if method == "initialize" else version,
         size=size,
         name=name,
-        arguments=_present(params.get("arguments")),
+        arguments=_completing(params) if method == "completion/complete" else _present(params.get("arguments")),
         cursor=strings.get("cursor"),
         progress_token=_echoed(token, "params._meta.progressToken", INVALID_PARAMS)
         if (token := _present(meta.get("progressToken")))
@@ -312,6 +312,11 @@ def _call(request_id: RequestId, method: str, params: Fields, size: int, carrier
         traceparent=_if_text(meta.get("traceparent")),
         tracestate=_if_text(meta.get("tracestate")),
     )
+
+
+def _completing(params: Fields) -> msgspec.Raw:
+    """What is to be completed, as it came."""
+    return msgspec.Raw(msgspec.json.encode({name: params[name] for name in ("ref", "argument")}))
 
 
 def _version(meta: Fields, carrier: _Carrier) -> str:

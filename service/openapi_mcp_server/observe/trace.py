@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -16,7 +16,8 @@ from openapi_mcp_server.observe.record import CallRecord, Transport
 class Carrier(msgspec.Struct, frozen=True, kw_only=True):
     """What came beside a message over HTTP, empty where nothing did.
 
-    ``request_id`` is that of the proxy, short and printable. The others are as the client wrote them.
+    ``request_id`` is that of the proxy, short and printable. The others are as the client wrote them; ``forwarded`` are
+    the headers of FORWARD_HEADERS, by name in lower case.
     """
 
     request_id: str = ""
@@ -26,6 +27,10 @@ class Carrier(msgspec.Struct, frozen=True, kw_only=True):
     host: str = ""
     path: str = ""
     principal: Principal = ANYBODY
+    forwarded: Mapping[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"Carrier({self.request_id!r}, {self.path!r})"
 
 
 NO_CARRIER = Carrier()

@@ -15,7 +15,8 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio
 import msgspec
@@ -30,7 +31,7 @@ from openapi_mcp_server.bridge.results import redaction
 from openapi_mcp_server.bridge.results.redaction import Redaction
 from openapi_mcp_server.demo.app import DemoApp, document
 from openapi_mcp_server.documents import policies
-from openapi_mcp_server.documents.loading import Documents, address_rule, credentials, report
+from openapi_mcp_server.documents.loading import Documents, address_rule, keyring, report
 from openapi_mcp_server.documents.refresh import Refresh, running
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.gateway import Gateway, Serving
@@ -42,10 +43,12 @@ from openapi_mcp_server.observe.trace import Begin, untraced
 from openapi_mcp_server.openapi import operations
 from openapi_mcp_server.openapi.text.document import parse
 from openapi_mcp_server.process import limits
+from openapi_mcp_server.process.rotation import rotating
+from openapi_mcp_server.process.sources import Sources
 from openapi_mcp_server.process.tasks import peers
 from openapi_mcp_server.process.watchdog import guarded
 from openapi_mcp_server.server import connections, ports
-from openapi_mcp_server.server.app import Health, Readiness, WorkerApp
+from openapi_mcp_server.server.app import Health, Readiness, Starting, WorkerApp
 from openapi_mcp_server.server.connections import App
 from openapi_mcp_server.server.cors import for_pages
 from openapi_mcp_server.server.limits import Limits
@@ -55,14 +58,16 @@ from openapi_mcp_server.server.sse import http_sse
 from openapi_mcp_server.server.stdio import claim_stdout, serve_stdio
 from openapi_mcp_server.server.streamable_http import streamable_http
 from openapi_mcp_server.server.visitors import Visitors, allowed
-from openapi_mcp_server.settings.apis import Auth
+from openapi_mcp_server.settings.apis import NO_CREDENTIALS
 from openapi_mcp_server.settings.config import Config
 from openapi_mcp_server.upstream.addresses import CheckedDialler
 from openapi_mcp_server.upstream.call import Asking, Upstream
+from openapi_mcp_server.upstream.credentials.keyring import Keyring
 
 if TYPE_CHECKING:
     from openapi_mcp_server.mock.app import MockApp
     from openapi_mcp_server.observe.metrics.metrics import Metrics
+    from openapi_mcp_server.page.app import Page
 
 LAST_WORD_SECONDS = 1.0
 """After the grace of a stop, for the answers that say that a call was given up."""
@@ -105,6 +110,18 @@ class Listeners(NamedTuple):
             ports.listen(self.metrics, setting="PROMETHEUS_PORT")
 
 
+class Views(NamedTuple):
+    """Where people see what is served; the page is None where it is off."""
+
+    health: Health
+    page: Page | None
+
+    def load(self, tools: ToolCatalog) -> None:
+        self.health.load(tools)
+        if self.page is not None:
+            self.page.load(tools)
+
+
 class Tally:
     """Counts calls by outcome, for the last line of the log."""
 
@@ -132,10 +149,16 @@ def _nobody_asked() -> None:
     """Where no supervisor waits to hear that the server serves, or still lives."""
 
 
-def run(config: Config, ready: Callable[[], None] = _nobody_asked, beat: Callable[[], None] = _nobody_asked) -> int:
+def run(
+    config: Config,
+    ready: Callable[[], None] = _nobody_asked,
+    beat: Callable[[], None] = _nobody_asked,
+    sources: Sources | None = None,
+) -> int:
     """Serve until a signal or, over stdio, the end of input. Returns the exit code.
 
-    Calls ``ready`` when it serves, and ``beat`` every second from about then on.
+    Calls ``ready`` when it serves, and ``beat`` every second from about then on. ``sources``: what the configuration
+    was read from, which may change meanwhile.
     """
     logs.configure(config.log_level, config.log_format, worker=config.worker)
     for warning in config.warnings:
@@ -144,13 +167,13 @@ def run(config: Config, ready: Callable[[], None] = _nobody_asked, beat: Callabl
     policies.policy(config)
     _redaction(config)
     stop = Stop(ready, beat)
-    anyio.run(_main(config), config, stop, backend="trio")
+    anyio.run(_main(config, sources), config, stop, backend="trio")
     return 1 if stop.forced else 0
 
 
-def _main(config: Config) -> Callable[[Config, Stop], Awaitable[None]]:
+def _main(config: Config, sources: Sources | None) -> Callable[[Config, Stop], Awaitable[None]]:
     if config.command == "serve":
-        return _serve_mocked if "--mock" in config.options else _serve
+        return _serve_mocked if "--mock" in config.options else partial(_serve, sources=sources)
     return _demo if config.command == "demo" else _mock
 
 
@@ -164,11 +187,26 @@ def _bind(config: Config) -> Listeners:
     )
 
 
-async def _serve(config: Config, stop: Stop) -> None:
+async def _serve(config: Config, stop: Stop, sources: Sources | None = None) -> None:
     listeners = _bind(config)
-    documents = Documents(config)
+    keys = keyring(config)
+    documents = Documents(config, keys)
     again = documents if config.spec_refresh_seconds else None
-    await _serve_tools(config, stop, await documents.read(), listeners, again)
+    async with rotating(sources, lambda now: keys.replace(now.apis), config.spec_refresh_seconds):
+        await _serve_tools(config, stop, await _read(config, documents, listeners.mcp), listeners, keys, again)
+
+
+async def _read(config: Config, documents: Documents, listener: socket.socket | None) -> ToolCatalog:
+    """The documents. Where they are waited for, probes are answered meanwhile: alive, and not ready."""
+    if not config.spec_wait_seconds or listener is None:
+        return await documents.read(wait_seconds=config.spec_wait_seconds)
+    are_there = anyio.Event()
+    answer = partial(connections.serve, until=are_there.wait, grace_seconds=LAST_WORD_SECONDS)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(answer, Starting(), listener.dup())
+        tools = await documents.read(wait_seconds=config.spec_wait_seconds)
+        are_there.set()
+    return tools
 
 
 async def _demo(config: Config, stop: Stop) -> None:
@@ -186,7 +224,12 @@ async def _demo(config: Config, stop: Stop) -> None:
         base=base_url(ports.url(api_listener)),
         description=operations.describe(parse(document())),
     )
-    tools = catalog.build([source], response_filter=config.response_filter)
+    tools = catalog.build(
+        [source],
+        response_filter=config.response_filter,
+        output_schemas=config.validate_output,
+        result_bytes=config.result_budget_bytes,
+    )
     await _serve_in_front(DemoApp(), api_listener, config, stop, tools, listeners)
 
 
@@ -206,7 +249,7 @@ async def _serve_mocked(config: Config, stop: Stop) -> None:
     listener = ports.bind("127.0.0.1", 0)
     app = await _mocked(config)
     apis = [
-        msgspec.structs.replace(api, base_url=ports.url(listener) + path, auth=Auth(), allowed_servers=())
+        msgspec.structs.replace(api, base_url=ports.url(listener) + path, allowed_servers=(), **NO_CREDENTIALS)
         for api, path in zip(config.apis, app.paths, strict=True)
     ]
     ours = msgspec.structs.replace(config, apis=tuple(apis), allow_private_networks=True)
@@ -229,7 +272,8 @@ async def _serve_in_front(
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_serve_api, app, listener, served, 1.0)
         # The one private address that is needed is that of the API.
-        await _serve_tools(msgspec.structs.replace(config, allow_private_networks=True), stop, tools, listeners)
+        ours = msgspec.structs.replace(config, allow_private_networks=True)
+        await _serve_tools(ours, stop, tools, listeners, keyring(ours))
         served.set()
 
 
@@ -244,9 +288,11 @@ async def opened(
     observe: Callable[[CallRecord], None],
     metrics: Metrics | None = None,
     trace: Begin = untraced,
+    keys: Keyring | None = None,
 ) -> AsyncIterator[Gateway]:
     """A gateway with everything behind it; closed in reverse. ``metrics`` follow what it is doing."""
-    authorize = credentials(config, tools).authorize
+    keys = keys or keyring(config)
+    authorize = keys.credentials(tools).authorize
     how = Serving(
         server=ServerInfo(name=config.server_name, version=__version__),
         call_seconds=config.message_timeout_seconds,
@@ -258,6 +304,8 @@ async def opened(
         prompts=config.operation_prompts,
         validate_output=config.validate_output,
         result_budget_bytes=config.result_budget_bytes,
+        mode=config.tool_mode,
+        list_tokens=config.tool_budget_tokens,
         memory=Budget(config.memory_budget_bytes or limits.budget_bytes(config.workers)),
     )
     asking = Asking(
@@ -268,7 +316,7 @@ async def opened(
         breaker=config.http_breaker,
         rate=config.api_rate_limit,
     )
-    async with Upstream(CheckedDialler(address_rule(config)), asking) as upstream:
+    async with Upstream(CheckedDialler(address_rule(config)), asking, keys.way) as upstream:
         gateway = Gateway(tools, how, send=upstream.send, authorize=authorize, observe=observe, trace=trace)
         del tools  # a reload replaces them
         if metrics is not None:
@@ -279,7 +327,12 @@ async def opened(
 
 
 async def _serve_tools(
-    config: Config, stop: Stop, tools: ToolCatalog, listeners: Listeners, documents: Documents | None = None
+    config: Config,
+    stop: Stop,
+    tools: ToolCatalog,
+    listeners: Listeners,
+    keys: Keyring,
+    documents: Documents | None = None,
 ) -> None:
     """``documents``: where the tools are from, if these are read again."""
     listeners.listen()
@@ -292,27 +345,30 @@ async def _serve_tools(
         if watched.metrics is not None:
             watched.metrics.load(tools)
             observe = to_each(observe, watched.metrics)
+        views = Views(Health(tools), _page(config, tools))
+        if views.page is not None:
+            observe = to_each(observe, views.page.activity)
         trace = await stack.enter_async_context(_traced(config, tally, watched.metrics))
-        gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics, trace))
+        gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics, trace, keys))
         report(config, tools)
         # What was made so far stays for long: the collector need not look at it again. Nor once before that: it would
         # find what 50,000 objects take at most, in a tenth of the start. A catalog is in no cycle: one that a
         # reload replaces goes with its last call, frozen or not.
         gc.freeze()
         gc.set_threshold(*COLLECTED)
-        health = Health(tools)
         if documents is not None:
-            refresh = Refresh(documents.read_again, tools, _replacing(config, gateway, health, watched.metrics))
-            health.follow_reloads(refresh.told)
+            refresh = Refresh(documents.read_again, tools, _replacing(config, gateway, keys, views, watched.metrics))
+            views.health.follow_reloads(refresh.told)
             if watched.metrics is not None:
                 watched.metrics.follow_reloads(refresh.outcomes, refresh.is_failing)
             del tools  # the last reference that a reload would not replace
             await stack.enter_async_context(running(refresh, config.spec_refresh_seconds, stop.requested))
         await stack.enter_async_context(guarded(config.watchdog_seconds, stop.beat))
+        await stack.enter_async_context(_indexed(gateway))
         if listeners.mcp is None:
             await _serve_stdio(gateway, stop, watched.readiness)
         else:
-            await _serve_http(config, stop, gateway, health, listeners.mcp, watched)
+            await _serve_http(config, stop, gateway, views, listeners.mcp, watched)
     logger.info("stopped", extra=tally.summary())
 
 
@@ -339,14 +395,23 @@ async def _traced(config: Config, tally: Tally, metrics: Metrics | None) -> Asyn
         tally.dropped_spans = traces.dropped()
 
 
+@asynccontextmanager
+async def _indexed(gateway: Gateway) -> AsyncIterator[None]:
+    """Operations are indexed beside serving, where they are searched."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(gateway.index_ahead)
+        yield
+        tasks.cancel_scope.cancel()
+
+
 def _replacing(
-    config: Config, gateway: Gateway, health: Health, metrics: Metrics | None
+    config: Config, gateway: Gateway, keys: Keyring, views: Views, metrics: Metrics | None
 ) -> Callable[[ToolCatalog], None]:
     """What gives everybody who knows a catalog the new one, at the same moment."""
 
     def replace(tools: ToolCatalog) -> None:
-        gateway.replace(tools, credentials(config, tools).authorize)
-        health.load(tools)
+        gateway.replace(tools, keys.credentials(tools).authorize)
+        views.load(tools)
         if metrics is not None:
             metrics.load(tools)
         report(config, tools)
@@ -370,7 +435,7 @@ async def _serve_stdio(gateway: Gateway, stop: Stop, readiness: Readiness) -> No
 
 
 async def _serve_http(
-    config: Config, stop: Stop, gateway: Gateway, health: Health, listener: socket.socket, watched: Watched
+    config: Config, stop: Stop, gateway: Gateway, views: Views, listener: socket.socket, watched: Watched
 ) -> None:
     readiness, metrics = watched
     limits = Limits.of(config)
@@ -392,7 +457,10 @@ async def _serve_http(
         async def drained() -> None:  # the server calls it once it listens
             readiness.state = "ready"
             stop.ready()
-            logger.info("serving MCP at %s/%s", ports.url(listener), "sse" if config.transport == "sse" else "mcp")
+            path = "sse" if config.transport == "sse" else "mcp"
+            if config.web_page:
+                logger.info("a page to look at is at %s/", ports.url(listener))
+            logger.info("serving MCP at %s/%s", ports.url(listener), path)
             await stop.requested.wait()
             readiness.state = "draining"
             logger.info(
@@ -405,14 +473,36 @@ async def _serve_http(
 
         app = WorkerApp(
             None if config.transport == "sse" else for_pages(mcp, visitors),
-            health,
+            views.health,
             readiness,
             visitors,
             sse=None if config.transport == "streamable-http" else for_pages(sse, visitors),
         )
+        if views.page is not None:
+            views.page.follow(visitors, lambda: _now(config, gateway, app) | views.health.reload())
+            app.page = views.page
         grace_seconds = config.shutdown_grace_seconds + LAST_WORD_SECONDS
         await connections.serve(app, listener, until=drained, grace_seconds=grace_seconds)
         tasks.cancel_scope.cancel()
+
+
+def _page(config: Config, tools: ToolCatalog) -> Page | None:
+    if not config.web_page:
+        return None
+    from openapi_mcp_server.page.app import Page  # noqa: PLC0415 - for servers that have it on
+
+    return Page(tools)
+
+
+def _now(config: Config, gateway: Gateway, app: WorkerApp) -> dict[str, Any]:
+    """What the page shows beside its own numbers."""
+    return app.told() | {
+        "name": config.server_name,
+        "worker": config.worker,
+        "workers": config.workers,
+        "in_flight": gateway.in_flight,
+        "grace_seconds": config.shutdown_grace_seconds,
+    }
 
 
 def _redaction(config: Config) -> Redaction | None:

@@ -62,7 +62,7 @@ async def peers(config: Config) -> AsyncIterator[Peers | None]:
     own = await _own(config.session_address, config.ecs_container_metadata_uri_v4 or "")
     ids = SessionIds([key.encode() for key in config.session_key], own)
     async with reached() as send:
-        yield Peers(ids, send)
+        yield Peers(ids, send, config.forwarded)
 
 
 @asynccontextmanager

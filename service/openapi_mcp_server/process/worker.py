@@ -13,13 +13,14 @@ from functools import partial
 import msgspec
 
 from openapi_mcp_server.process import lifecycle
+from openapi_mcp_server.process.sources import Sources
 from openapi_mcp_server.process.supervisor import BEAT, READY, Place
 from openapi_mcp_server.settings.config import Config
 
 logger = logging.getLogger(__name__)
 
 
-def run(config: Config, place: Place) -> int:
+def run(config: Config, place: Place, sources: Sources | None = None) -> int:
     """Serves in its place; says so on the line to the supervisor once it does. Returns the exit code."""
     threading.Thread(target=_stop_with, args=(place.line,), name="supervisor's end", daemon=True).start()
     mine = msgspec.structs.replace(
@@ -29,7 +30,9 @@ def run(config: Config, place: Place) -> int:
         prometheus_port=place.metrics_port,
         warnings=(),
     )
-    return lifecycle.run(mine, ready=partial(_say, place.line, READY), beat=partial(_say, place.line, BEAT))
+    return lifecycle.run(
+        mine, ready=partial(_say, place.line, READY), beat=partial(_say, place.line, BEAT), sources=sources
+    )
 
 
 def _say(line: socket.socket, message: bytes) -> None:

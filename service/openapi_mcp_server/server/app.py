@@ -14,7 +14,7 @@ from openapi_mcp_server.bridge.model import ApiSummary, ToolCatalog
 from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.connections import App, Receive, Scope, Send
 from openapi_mcp_server.server.cors import for_pages
-from openapi_mcp_server.server.posts import Refusal, refuse
+from openapi_mcp_server.server.posts import RETRY_AFTER, Refusal, refuse
 from openapi_mcp_server.server.principals.guard import METADATA_PATH
 from openapi_mcp_server.server.visitors import Visitors
 
@@ -41,11 +41,24 @@ class Readiness:
         return 200, {"status": "Healthy" if probe == "/ping" else self.state}
 
 
+class Starting:
+    """The endpoints while the documents are waited for."""
+
+    def __init__(self) -> None:
+        self._readiness = Readiness()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an application's
+        if scope["path"] in PROBES:
+            await answer(send, *self._readiness.told(scope["path"]), head=scope["method"] == "HEAD")
+        else:
+            await answer(send, 503, {"error": "the server is starting"}, RETRY_AFTER)
+
+
 class Health:
     """What ``/health`` says of the documents."""
 
     def __init__(self, catalog: ToolCatalog) -> None:
-        self._reloads: Callable[[], dict[str, Any]] = dict
+        self.reload: Callable[[], dict[str, Any]] = dict
         self.load(catalog)
 
     def load(self, catalog: ToolCatalog) -> None:
@@ -54,10 +67,10 @@ class Health:
 
     def follow_reloads(self, read: Callable[[], dict[str, Any]]) -> None:
         """``read``: what became of the last one."""
-        self._reloads = lambda: {"reload": read()}
+        self.reload = lambda: {"reload": read()}
 
     def told(self) -> dict[str, Any]:
-        return self._described | self._reloads()
+        return self._described | self.reload()
 
 
 class WorkerApp:
@@ -66,6 +79,7 @@ class WorkerApp:
     def __init__(
         self, mcp: App | None, health: Health, readiness: Readiness, visitors: Visitors, *, sse: App | None = None
     ) -> None:
+        self.page: App | None = None
         self._mcp = mcp
         self._sse = sse
         self._endpoints = " and ".join(path for path, app in (("/mcp", mcp), ("/sse", sse)) if app)
@@ -85,6 +99,8 @@ class WorkerApp:
             return self._sse(scope, receive, send)
         if path == "/health":
             return self._tell_health(scope, send)
+        if self.page and (path == "/" or path.startswith("/page/")):
+            return self.page(scope, receive, send)
         if path.startswith(METADATA_PATH) and self._visitors.guard is not None:
             return self._metadata(scope, receive, send)
         return self._tell(scope, send)
@@ -123,15 +139,15 @@ class WorkerApp:
         elif scope["method"] not in {"GET", "HEAD"}:
             await answer_other_method(send, path)
         else:
-            told = self._readiness.told(path) if path in PROBES else (200, self._told())
+            told = self._readiness.told(path) if path in PROBES else (200, self.told() | self._health.told())
             await answer(send, *told, head=scope["method"] == "HEAD")
 
-    def _told(self) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
+        """How the process is, without the documents."""
         return {
             "status": self._readiness.state,
             "version": __version__,
             "uptime_seconds": round(time.monotonic() - self._began, 1),
-            **self._health.told(),
         }
 
 

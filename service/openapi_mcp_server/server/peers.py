@@ -11,7 +11,7 @@ import binascii
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol
 from urllib.parse import quote
 
@@ -78,9 +78,11 @@ class Send(Protocol):
 
 
 class Peers:
-    """The other tasks. ``outcomes``: how many messages were passed on so far, by what became of them."""
+    """The other tasks. ``outcomes``: how many messages were passed on so far, by what became of them. ``forwarded``:
+    headers of clients that APIs want, in lower case."""
 
-    def __init__(self, ids: SessionIds, send: Send) -> None:
+    def __init__(self, ids: SessionIds, send: Send, forwarded: Iterable[bytes] = ()) -> None:
+        self._passed_on = (*_PASSED_ON, *forwarded)
         self._ids = ids
         self._send = send
         self.outcomes = {"passed": 0, "gone": 0, "broken": 0}
@@ -98,7 +100,8 @@ class Peers:
     ) -> HttpResponse | None:
         """The owner's answer; None if the owner is gone and the session with it. Raises Refusal if it may have the
         message and does not say so."""
-        request = _request(owner, path, session_id, body, headers)
+        passed = {name: headers[name] for name in self._passed_on if name in headers}
+        request = _request(owner, path, session_id, body, (headers.get(b"host", b""), passed))
         try:
             answer = await self._send(request, deadline_seconds=PASS_SECONDS)
         except UpstreamError as error:
@@ -113,17 +116,21 @@ class Peers:
         return answer if is_ours else None
 
 
-def _request(owner: str, path: str, session_id: str, body: bytes, headers: Mapping[bytes, bytes]) -> HttpRequest:
-    host, _, port = owner.rpartition(":")
-    passed = [(name.decode(), headers[name].decode("latin-1")) for name in _PASSED_ON if name in headers]
+def _request(
+    owner: str, path: str, session_id: str, body: bytes, passed: tuple[bytes, Mapping[bytes, bytes]]
+) -> HttpRequest:
+    """``passed``: the client's own Host, and its headers that go along."""
+    place, _, port = owner.rpartition(":")
+    host, fields = passed
+    also = [(name.decode(), value.decode("latin-1")) for name, value in fields.items()]
     return HttpRequest(
         method="POST",
-        origin=Origin("http", host.strip("[]"), int(port)),
+        origin=Origin("http", place.strip("[]"), int(port)),
         path=path,
         query=f"session_id={quote(session_id, safe='.')}",
-        headers=(("content-type", "application/json"), (HOP.decode(), "1"), *passed),
+        headers=(("content-type", "application/json"), (HOP.decode(), "1"), *also),
         body=body,
-        authority=headers.get(b"host", b"").decode("latin-1"),  # the owner checks it as this task has
+        authority=host.decode("latin-1"),  # the owner checks it as this task has
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import trio
@@ -54,8 +54,10 @@ def check_form(headers: Mapping[bytes, bytes]) -> None:
         raise Refusal(417, "the only expectation that is met is 100-continue")
 
 
-def carrier(path: str, headers: Mapping[bytes, bytes], principal: Principal = ANYBODY) -> Carrier:
-    """What came beside the message that is worth keeping."""
+def carrier(
+    path: str, headers: Mapping[bytes, bytes], principal: Principal = ANYBODY, forwarded: Collection[bytes] = ()
+) -> Carrier:
+    """What came beside the message that is worth keeping. ``forwarded``: headers that APIs want, in lower case."""
     request_id = headers.get(b"x-request-id", b"")
     return Carrier(
         request_id=request_id.decode("ascii") if _REQUEST_ID.fullmatch(request_id) else "",
@@ -65,7 +67,12 @@ def carrier(path: str, headers: Mapping[bytes, bytes], principal: Principal = AN
         host=headers.get(b"host", b"")[:_HOST_CHARACTERS].decode("latin-1"),
         path=path,
         principal=principal,
+        forwarded=_chosen(headers, forwarded) if forwarded else {},
     )
+
+
+def _chosen(headers: Mapping[bytes, bytes], names: Collection[bytes]) -> Mapping[str, str]:
+    return {name.decode("ascii"): headers[name].decode("latin-1") for name in names if name in headers}
 
 
 def opened(memory: Budget, share: str) -> Hold:

@@ -186,7 +186,7 @@ class HttpSse:
                 if body is None:
                     hold.close()
                     return
-                beside = carrier(scope["path"], headers, entrant.principal)
+                beside = carrier(scope["path"], headers, entrant.principal, self._visitors.forwarded)
                 if isinstance(session, _Elsewhere):
                     answer = await self._passed_on(session, body, headers, hold)
                 else:

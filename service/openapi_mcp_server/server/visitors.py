@@ -34,6 +34,7 @@ class Visitors(msgspec.Struct, frozen=True):
     proxies: Proxies = Proxies()
     guard: Guard | None = None
     anybody: Principal = ANYBODY
+    forwarded: frozenset[bytes] = frozenset()  # headers of theirs that APIs want, in lower case
 
     async def enter(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Entrant:
         """Raises Refusal for whoever may not."""
@@ -64,7 +65,7 @@ def allowed(config: Config) -> Visitors:
         origins = hosts.origins([*hosts.LOOPBACK_ORIGINS, *config.allowed_origins])
     except ValueError as error:
         raise ConfigError("ALLOWED_ORIGINS", str(error)) from None
-    return Visitors(host_list, origins, Proxies(config.trusted_proxies))
+    return Visitors(host_list, origins, Proxies(config.trusted_proxies), forwarded=config.forwarded)
 
 
 def _host_patterns(config: Config) -> tuple[str, ...]:

@@ -4,55 +4,21 @@ settings under the names that the table gives them there.
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 import msgspec
 
 from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.settings import fields
+from openapi_mcp_server.settings.auth import Auth, Identity, auth, schemes
 from openapi_mcp_server.settings.command_line import Command, Given
-from openapi_mcp_server.settings.sources import ReadFile, from_element
+from openapi_mcp_server.settings.fields import Forwarded, Pairs
+from openapi_mcp_server.settings.sources import ReadFile, from_element, near, objects
 from openapi_mcp_server.settings.table import SETTINGS
+from openapi_mcp_server.settings.ways import USUAL, WayOut, way_out
 
-AuthKind = Literal["none", "basic", "bearer", "api_key"]
-KeyLocation = Literal["header", "query", "cookie"]
-
-NEEDED: Mapping[str, tuple[str, ...]] = {
-    "basic": ("AUTH_USERNAME", "AUTH_PASSWORD"),
-    "bearer": ("AUTH_TOKEN",),
-    "api_key": ("AUTH_API_KEY",),
-}
-"""What each kind of credentials cannot do without."""
 _ELEMENT = {setting.element_field: setting for setting in SETTINGS if setting.element_field}
-_BYTE = re.compile(r" \(byte ([0-9]+)\)$")
-
-
-class Auth(msgspec.Struct, frozen=True, kw_only=True):
-    """Credentials for one API. Its repr tells only the kind.
-
-    The place of a key is None where the operator leaves it to the document.
-    """
-
-    kind: AuthKind = "none"
-    username: str = ""
-    password: str = ""
-    token: str = ""
-    api_key: str = ""
-    api_key_name: str | None = None
-    api_key_in: KeyLocation | None = None
-
-    @property
-    def key_name(self) -> str:
-        return self.api_key_name or "X-API-Key"
-
-    @property
-    def key_in(self) -> KeyLocation:
-        return self.api_key_in or "header"
-
-    def __repr__(self) -> str:
-        return f"Auth(kind={self.kind!r})"
 
 
 class ApiConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,18 +30,60 @@ class ApiConfig(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str | None
     url_setting: str
     auth: Auth
+    schemes: Mapping[str, Auth] = {}
+    way: WayOut = USUAL
     overlays: tuple[str, ...] = ()
     overlays_setting: str = "API_OVERLAYS"
     overrides: str = ""  # location of the file
     overrides_setting: str = "TOOL_OVERRIDES"
     allowed_servers: tuple[str, ...] = ()
     allowed_servers_setting: str = "ALLOWED_SERVERS"
+    headers: Pairs = ()
+    query: Pairs = ()
+    forwarded: tuple[Forwarded, ...] = ()
+    spec_auth: bool = True
+    spec_headers: Pairs = ()
+
+    def __repr__(self) -> str:
+        return f"ApiConfig({self.name!r}, auth={self.auth!r})"
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether its requests carry anything that is for the API alone."""
+        own = (self.schemes, self.headers, self.query, self.forwarded, self.way.certificate)
+        return self.auth.kind != "none" or any(own)
+
+    @property
+    def identity(self) -> Identity:
+        """What the pure rooms know of the credentials."""
+        return Identity(
+            auth=self.auth.shape,
+            schemes={name: each.shape for name, each in self.schemes.items()},
+            certificate=bool(self.way.certificate),
+            headers=fields.names(self.headers),
+            query=frozenset(name for name, _ in self.query),
+            forwarded=frozenset(each.name.lower() for each in self.forwarded),
+        )
 
 
-def configured(given: Mapping[str, Given], command: Command, read_file: ReadFile) -> tuple[ApiConfig, ...]:
+NO_CREDENTIALS: Mapping[str, Any] = {
+    "auth": Auth(),
+    "schemes": {},
+    "headers": (),
+    "query": (),
+    "forwarded": (),
+    "spec_auth": False,
+}
+"""What an API gets whose requests are to carry nothing; its document is fetched as before."""
+
+
+def configured(
+    given: Mapping[str, Given], command: Command, read_file: ReadFile, environ: Mapping[str, str]
+) -> tuple[ApiConfig, ...]:
     """``given``: every setting by name. Raises ConfigError, also where no document is named at all."""
-    several = given["ADDITIONAL_SPECS"]
-    more = tuple(_additional(several, read_file)) if several.value else ()
+    several, forward = given["ADDITIONAL_SPECS"], given["FORWARD_HEADERS"]
+    outside = _Outside(read_file, environ, {name: given[name] for name in _SHARED})
+    more = tuple(_additional(several, outside)) if several.value else ()
     if not given["API_SPEC_URL"].value and not given["API_SPEC_PATH"].value:
         base = given["API_BASE_URL"]
         if more and base.value:
@@ -84,89 +92,84 @@ def configured(given: Mapping[str, Given], command: Command, read_file: ReadFile
         if not more:
             other = "--server URL" if command == "call" else "run demo"
             raise ConfigError("API_SPEC_URL", f"no document: give --spec-url URL or --spec-path FILE, or {other}")
-        return _differently_named(more, several.label, first=0)
-    return _differently_named((_api(given), *more), several.label, first=1)
+        return _forwarding(_differently_named(more, several.label, first=0), forward)
+    return _forwarding(_differently_named((_api(given, outside), *more), several.label, first=1), forward)
 
 
-def _additional(given: Given, read_file: ReadFile) -> list[ApiConfig]:
-    return [_element_api(fields, f"{given.label}[{index}]", read_file) for index, fields in enumerate(_elements(given))]
+_SHARED = ("HTTP_CA_BUNDLE", "HTTP_PROXY_URL", "HTTP_NO_PROXY")
+"""Settings that hold for all APIs that have none of their own."""
 
 
-def _elements(given: Given) -> list[dict[str, Any]]:
-    try:
-        return msgspec.json.decode(given.value, type=list[dict[str, Any]])
-    except msgspec.ValidationError:
-        raise ConfigError(given.label, "must be a JSON array of objects") from None
-    except msgspec.DecodeError as error:
-        if not given.value.lstrip().startswith(("[", "{")):
-            problem = "must be a JSON array of objects; ADDITIONAL_SPECS_FILE takes the name of a file with it"
-            raise ConfigError(given.label, problem) from None
-        raise ConfigError(given.label, f"is not JSON: {_with_place(str(error), given.value)}") from None
+class _Outside(NamedTuple):
+    """Where values come from beside the settings themselves."""
+
+    read_file: ReadFile
+    environ: Mapping[str, str]
+    shared: Mapping[str, Given]
 
 
-def _with_place(problem: str, text: str) -> str:
-    """msgspec counts bytes; people count lines and columns."""
-    found = _BYTE.search(problem)
-    offset = int(found[1]) if found else len(text.encode())
-    before = text.encode()[:offset].decode(errors="ignore")
-    line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
-    said = _BYTE.sub("", problem).removeprefix("JSON is malformed: ")
-    return f"{said} (line {line}, column {column})"
+def _additional(given: Given, outside: _Outside) -> list[ApiConfig]:
+    return [
+        _element_api(each, f"{given.label}[{index}]", outside)
+        for index, each in enumerate(objects(given, list[dict[str, Any]], "array"))
+    ]
 
 
-def _element_api(fields: Mapping[str, Any], place: str, read_file: ReadFile) -> ApiConfig:
+def _element_api(element: Mapping[str, Any], place: str, outside: _Outside) -> ApiConfig:
     known = [*_ELEMENT, *(f"{name}_file" for name in _ELEMENT)]
-    for name in fields:
+    for name in element:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}? " if near else ""
-            problem = f"has no field {name[:64]!r}; {hint}there are {', '.join(_ELEMENT)}, each with _file for a file"
+            there = f"there are {', '.join(_ELEMENT)}, each with _file for a file"
+            problem = f"has no field {name[:64]!r}; {near(name, known)}{there}"
             raise ConfigError(place, problem)
-    given = {setting.name: from_element(setting, fields, place, read_file) for setting in _ELEMENT.values()}
+    given = {setting.name: from_element(setting, element, place, outside.read_file) for setting in _ELEMENT.values()}
+    given |= {name: each for name, each in outside.shared.items() if not given[name].value}
     if not given["API_NAME"].value:
         raise ConfigError(f"{place}.name", "is missing")
-    return _api(given, place)
+    return _api(given, outside, place)
 
 
-def _api(given: Mapping[str, Given], place: str = "") -> ApiConfig:
+def _api(given: Mapping[str, Given], outside: _Outside, place: str = "") -> ApiConfig:
     """``place``: the element of ADDITIONAL_SPECS that it is, empty for the first API."""
     url, path = given["API_SPEC_URL"], given["API_SPEC_PATH"]
     if place and bool(url.value) == bool(path.value):
         raise ConfigError(place, "give either spec_url or spec_path")
     if url.value and path.value:
         raise ConfigError(path.label, f"give one document: either this or {url.label}")
+    name = given["API_NAME"].value or "api"
     return ApiConfig(
-        name=given["API_NAME"].value or "api",
+        name=name,
         location=url.value or path.value,
         location_setting=place or (url.label if url.value else path.label),
         base_url=given["API_BASE_URL"].value or None,
         url_setting=given["API_BASE_URL"].label,
-        auth=_auth(given),
+        auth=auth(given),
+        schemes=schemes(given["AUTH_SCHEMES"], outside.read_file),
+        way=way_out(given, outside.read_file, outside.environ),
         overlays=given["API_OVERLAYS"].value,
         overlays_setting=given["API_OVERLAYS"].label,
         overrides=given["TOOL_OVERRIDES"].value or "",
         overrides_setting=given["TOOL_OVERRIDES"].label,
         allowed_servers=given["ALLOWED_SERVERS"].value,
         allowed_servers_setting=given["ALLOWED_SERVERS"].label,
+        headers=fields.fixed_headers(given["EXTRA_HEADERS"]),
+        query=given["EXTRA_QUERY"].value or (),
+        forwarded=fields.forwarded(given["FORWARD_HEADERS"], name) if place else (),
+        spec_auth=given["SPEC_AUTH"].value == "same-origin",
+        spec_headers=fields.fixed_headers(given["SPEC_HEADERS"]),
     )
 
 
-def _auth(given: Mapping[str, Given]) -> Auth:
-    kind = given["AUTH_TYPE"]
-    values = {name: each.value for name, each in given.items()}
-    for name in NEEDED.get(kind.value, ()):
-        if not values[name]:
-            raise ConfigError(given[name].label, f"is missing; {kind.label} is {kind.value}")
-        if "\n" in values[name] or "\r" in values[name]:
-            raise ConfigError(given[name].label, "must be one line")
-    return Auth(
-        kind=kind.value,
-        username=values["AUTH_USERNAME"] or "",
-        password=values["AUTH_PASSWORD"] or "",
-        token=values["AUTH_TOKEN"] or "",
-        api_key=values["AUTH_API_KEY"] or "",
-        api_key_name=values["AUTH_API_KEY_NAME"],
-        api_key_in=values["AUTH_API_KEY_IN"],
+def _forwarding(apis: tuple[ApiConfig, ...], given: Given) -> tuple[ApiConfig, ...]:
+    """With the headers that FORWARD_HEADERS has for each of them."""
+    if not given.value:
+        return apis
+    fields.require_known_owners(given, [api.name for api in apis])
+    return tuple(
+        msgspec.structs.replace(
+            api, forwarded=(*api.forwarded, *fields.forwarded(given, api.name, others=len(apis) > 1))
+        )
+        for api in apis
     )
 
 

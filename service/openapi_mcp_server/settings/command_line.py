@@ -20,11 +20,13 @@ Command = Literal["serve", "demo", "inspect", "call", "doctor", "diff", "mock", 
 COMMANDS: tuple[Command, ...] = get_args(Command)
 COMMAND_OPTIONS: Mapping[str, tuple[str, bool, str]] = {
     "--json": ("inspect doctor diff", False, "the whole report as JSON"),
+    "--html": ("inspect", True, "file for the report as a page to look at"),
     "--document": ("doctor", False, "how fit a document is for agents, instead of a server"),
     "--token-file": ("doctor", True, "file with the token that the server asks for"),
     "--idle": ("doctor", True, "seconds for which a silent stream is watched [35]"),
     "--origin": ("doctor", True, "origin of a web page that is to be allowed, as https://app.example.com"),
     "--fail-on-breaking": ("diff", False, "exit code 1 where a change breaks what a model is used to"),
+    "--tokens": ("inspect", False, "what the list of tools costs a model, tool by tool, and search mode beside it"),
     "--server": ("call doctor", True, "URL of a running server's MCP endpoint, instead of a document"),
     "--output": ("call", True, "file for a picture or another binary answer"),
     "--mock": ("serve", False, "calls are answered from the documents, as mock does it; no API is asked"),
@@ -32,7 +34,12 @@ COMMAND_OPTIONS: Mapping[str, tuple[str, bool, str]] = {
     "--api-only": ("demo", False, "only the demo API itself, without MCP"),
 }
 """Options of some commands: (the commands, takes a value, help)."""
-OPERANDS: Mapping[str, str] = {"call": "TOOL [argument …]", "diff": "OLD NEW", "completion": "bash|zsh|fish"}
+OPERANDS: Mapping[str, str] = {
+    "inspect": "[TOOL]",
+    "call": "TOOL [argument …]",
+    "diff": "OLD NEW",
+    "completion": "bash|zsh|fish",
+}
 """Commands that take something beside options."""
 
 USAGE = """\
@@ -40,8 +47,8 @@ usage: openapi-mcp-server [serve] --spec-path FILE | --spec-url URL [option …]
             an API's operations as MCP tools; --api-url says where the API is
        openapi-mcp-server demo [option …]
             the bundled demo API
-       openapi-mcp-server inspect --spec-path FILE [option …]
-            what a document turns into
+       openapi-mcp-server inspect [TOOL] --spec-path FILE [option …]
+            what a document turns into; of one tool, what a model sees of it
        openapi-mcp-server call TOOL [argument …] --server URL
        openapi-mcp-server call TOOL … --spec-path FILE [option …]
             one call, on a running server or straight from a document;
@@ -63,10 +70,12 @@ RULE = (
     "in brackets. NAME_FILE names a file with the value. [x] is the default. docs/configuration.md has the whole table."
 )
 FAMILIES = {
-    "AUTH_COGNITO_": "Not available in this version",
+    "AUTH_OAUTH2_": "For oauth2; docs/credentials.md",
+    "AUTH_COGNITO_": "For cognito; docs/credentials.md",
     "OTEL_EXPORTER_OTLP_TRACES_": "Each of the eight above, for traces alone",
 }
 """Settings that are one line of ``--help``, by the beginning of their names."""
+_NAMED = "a document is named by an option: --spec-path FILE or --spec-url URL"
 INDENT = 34
 """Columns for options in ``--help``."""
 
@@ -133,6 +142,8 @@ def _command(argv: Sequence[str]) -> tuple[Command, Sequence[str]]:
     for command in COMMANDS:
         if command == argv[0]:
             return command, argv[1:]
+    if "/" in argv[0] or "." in argv[0]:
+        raise ConfigError(argv[0], _NAMED)
     raise ConfigError(argv[0], f"no such command; {_suggest(argv[0], COMMANDS)}")
 
 
@@ -151,7 +162,9 @@ def _arguments(command: Command, args: Sequence[str]) -> tuple[dict[str, Given],
         elif flag in COMMAND_OPTIONS:
             owners, takes_value, _ = COMMAND_OPTIONS[flag]
             if command not in owners.split():
-                raise ConfigError(flag, f"belongs to the command {owners.replace(' ', ' or ')}")
+                raise ConfigError(flag, f"belongs to {owners.replace(' ', ' or ')}, not to {command}")
+            if has_value and not takes_value:
+                raise ConfigError(flag, "takes no value")
             options[flag] = value if has_value or not takes_value else _next(flag, queue)
         elif flag.startswith("--no-") and (turned := by_flag.get("--" + flag[5:])) and turned.is_switch:
             flags[turned.name] = Given("false", flag)
@@ -161,9 +174,24 @@ def _arguments(command: Command, args: Sequence[str]) -> tuple[dict[str, Given],
             flags[setting.name] = Given(value if has_value else "true", flag)
         else:
             flags[setting.name] = Given(value if has_value else _next(flag, queue), flag)
-    if operands and command not in OPERANDS:
-        raise ConfigError(operands[0], f"the command {command} takes options only")
+    _refuse_strays(command, operands, [*by_flag, *COMMAND_OPTIONS])
     return flags, options, tuple(operands)
+
+
+def _refuse_strays(command: Command, operands: Sequence[str], known: Iterable[str]) -> None:
+    if command == "inspect" and len(operands) > 1:
+        raise ConfigError(operands[1], "the command inspect takes one tool")
+    if operands and command not in OPERANDS:
+        raise ConfigError(operands[0], _stray(operands[0], command, known))
+
+
+def _stray(operand: str, command: Command, known: Iterable[str]) -> str:
+    """What to do about a word that no option takes."""
+    if operand.startswith("-"):
+        return f"options begin with two dashes; {_suggest('-' + operand, known)}"
+    if "/" in operand or "." in operand:
+        return _NAMED
+    return f"the command {command} takes options only"
 
 
 def _next(flag: str, queue: list[str]) -> str:

@@ -14,7 +14,8 @@ from typing import Any, Literal
 import msgspec
 
 from openapi_mcp_server.errors import ConfigError
-from openapi_mcp_server.settings.apis import NEEDED, ApiConfig, configured
+from openapi_mcp_server.settings.apis import ApiConfig, configured
+from openapi_mcp_server.settings.auth import NEEDED
 from openapi_mcp_server.settings.command_line import Command, Given, parse
 from openapi_mcp_server.settings.inbound import Inbound, inbound
 from openapi_mcp_server.settings.inbound import overlooked as overlooked_inbound
@@ -25,9 +26,19 @@ from openapi_mcp_server.settings.tracing import Tracing, overlooked, tracing
 Transport = Literal["stdio", "http", "streamable-http", "sse"]
 """``http``: both of the others that are spoken over HTTP."""
 
+_WITH_PAGE = frozenset({"http", "streamable-http"})
 HIGHEST_PORT = 65_535
 PROXIED_WORKERS = 4
 """That the configuration of the proxy beside us has places for."""
+
+
+class AwsVariables(msgspec.Struct, frozen=True):
+    """AWS's own variables, as far as they are set. Some are secrets: its repr shows none."""
+
+    values: Mapping[str, str] = {}
+
+    def __repr__(self) -> str:
+        return "AwsVariables()"
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +72,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     session_key: tuple[str, ...] | None
     session_address: str | None
     ecs_container_metadata_uri_v4: str | None
+    web_page: bool
     server_name: str
     log_level: str
     log_format: Literal["json", "text"]
@@ -76,6 +88,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     allow_insecure_http: bool
     allow_private_networks: bool
     allowed_spec_dirs: tuple[str, ...]
+    spec_wait_seconds: float
     spec_refresh_seconds: float  # 0: at start only
     include_tags: frozenset[str]
     exclude_tags: frozenset[str]
@@ -84,8 +97,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     validate_output: bool
     result_budget_bytes: int
     response_filter: bool
-    operation_prompts: bool
+    operation_prompts: bool | None  # None: by how many there are
     tools_page_size: int
+    tool_name_length: int
+    tool_mode: Literal["auto", "all", "search"]
     tool_budget_tokens: int
     prometheus: bool
     prometheus_port: int
@@ -93,29 +108,64 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     workers: int
     worker: int | None = None  # which of several workers this process is
     tracing: Tracing | None = None
+    aws: AwsVariables = AwsVariables()
     warnings: tuple[str, ...]
+
+    @property
+    def forwarded(self) -> frozenset[bytes]:
+        """The headers of clients that some API wants, or that are exchanged for what it wants, in lower case."""
+        names = {each.source.encode("ascii") for api in self.apis for each in api.forwarded}
+        exchanged = {b"authorization"} if any(api.auth.exchange != "none" for api in self.apis) else set()
+        return frozenset(names | exchanged)
+
+
+AWS_VARIABLES = (
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    "AWS_ENDPOINT_URL_SSM",
+    "AWS_ENDPOINT_URL_STS",
+)
+"""Of AWS's SDKs, as those read them; only what logs in at AWS looks at them."""
 
 
 def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -> Config:
     """``argv`` without the program's name. Raises ConfigError, which names the setting as it was spelt."""
     command, flags, options, operands = parse(argv)
     given = {
-        setting.name: read(setting, flags.get(setting.name) or from_environment(setting, environ, read_file))
+        setting.name: read(setting, flags.get(setting.name) or from_environment(setting, environ, read_file), read_file)
         for setting in SETTINGS
     }
     strangers = tuple(misspelt(environ))
     needs_apis = command in {"serve", "inspect", "call", "mock"} and "--server" not in options
     needs_apis = needs_apis or "--document" in options
     try:
-        apis = configured(given, command, read_file) if needs_apis else ()
+        apis = configured(given, command, read_file, environ) if needs_apis else ()
     except ConfigError as error:
         raise ConfigError(error.setting, "; ".join([error.problem, *strangers[:1]])) from None
     _require_known_listener(given, command)
     _require_room_for_workers(given, command)
+    _require_calls_for_page(given, command)
     _require_session_pair(given)
+    _require_callers(apis, given, command)
     config = _config(command, operands, options, given, apis)
     traced = tracing(given, environ, read_file)
-    return msgspec.structs.replace(config, warnings=(*config.warnings, *strangers), tracing=traced)
+    aws = AwsVariables({name: environ[name] for name in AWS_VARIABLES if environ.get(name)})
+    return msgspec.structs.replace(config, warnings=(*config.warnings, *strangers), tracing=traced, aws=aws)
 
 
 def _require_known_listener(given: Mapping[str, Given], command: Command) -> None:
@@ -126,11 +176,11 @@ def _require_known_listener(given: Mapping[str, Given], command: Command) -> Non
     if not serves or is_said or is_loopback(given["SERVER_HOST"].value):
         return
     host = given["SERVER_HOST"]
-    raise ConfigError(
-        host.label,
-        f"{host.value} is reachable from other machines and callers are not authenticated; "
-        "listen on 127.0.0.1, set INBOUND_AUTH to token or jwt, or to none if something in front does that",
-    )
+    cure = "set INBOUND_AUTH to token or jwt, or to none if something in front does that"
+    if command == "mock":
+        cure = "or set INBOUND_AUTH to none: a mock asks nobody who they are"
+    problem = f"{host.value} is reachable from other machines and callers are not authenticated"
+    raise ConfigError(host.label, f"{problem}; listen on 127.0.0.1, {cure}")
 
 
 def _require_different_ports(given: Mapping[str, Given], transport: Transport) -> None:
@@ -166,6 +216,21 @@ def _require_session_pair(given: Mapping[str, Given]) -> None:
         raise ConfigError(address.label, "ecs is not where this runs (ECS_CONTAINER_METADATA_URI_V4 is not set)")
 
 
+def _require_callers(apis: Iterable[ApiConfig], given: Mapping[str, Given], command: Command) -> None:
+    """A token can be exchanged where clients come with one that this server has verified."""
+    asks = given["INBOUND_AUTH"].value == "jwt" and given["SERVER_TRANSPORT"].value != "stdio"
+    if command == "serve" and not asks and any(api.auth.exchange != "none" for api in apis):
+        raise ConfigError("TOKEN_EXCHANGE", "needs clients that log in: INBOUND_AUTH=jwt, over HTTP")
+
+
+def _require_calls_for_page(given: Mapping[str, Given], command: Command) -> None:
+    page, transport = given["WEB_PAGE"], given["SERVER_TRANSPORT"]
+    serves_page = command == "serve" or (command == "demo" and not transport.is_default)
+    if serves_page and page.value and transport.value not in _WITH_PAGE:
+        problem = f"the page calls tools at /mcp, which {transport.label} {transport.value} does not serve; choose http"
+        raise ConfigError(page.label, problem)
+
+
 def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -194,6 +259,7 @@ def _config(
         "log_level": "DEBUG" if values["SERVER_DEBUG"] else values["LOG_LEVEL"],
         "shutdown_grace_seconds": _grace_seconds(values),
         "http_max_keepalive": _keepalive(values),
+        "web_page": _has_page(values, transport),
         "tracing": None,
         "inbound": inbound(given) if command in {"serve", "demo"} else Inbound(),
         "warnings": tuple(_warnings(given, listens=transport != "stdio")),
@@ -207,6 +273,11 @@ def _keepalive(values: Mapping[str, Any]) -> int:
     which over TLS costs a third more CPU and two more round trips."""
     kept: int | None = values["HTTP_MAX_KEEPALIVE"]
     return int(values["HTTP_MAX_CONNECTIONS"]) if kept is None else kept
+
+
+def _has_page(values: Mapping[str, Any], transport: Transport) -> bool:
+    asked: bool | None = values["WEB_PAGE"]
+    return transport in _WITH_PAGE and (is_loopback(values["SERVER_HOST"]) if asked is None else asked)
 
 
 def _grace_seconds(values: Mapping[str, Any]) -> float:
@@ -231,5 +302,7 @@ def _warnings(given: Mapping[str, Given], *, listens: bool) -> Iterable[str]:
     asks = values["INBOUND_AUTH"] in {"token", "jwt"}
     if not listens and asks:
         yield "INBOUND_AUTH is not used over stdio: whoever started this process may call"
+    if not listens and values["FORWARD_HEADERS"]:
+        yield "FORWARD_HEADERS: there are no headers over stdio, so that calls that need one are refused"
     if listens and not asks and not is_loopback(values["SERVER_HOST"]):
         yield "INBOUND_AUTH is none: whoever reaches this port can call every tool with this server's credentials"

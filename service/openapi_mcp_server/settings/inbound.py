@@ -118,6 +118,8 @@ def _jwt(given: Mapping[str, Given]) -> Inbound:
 def _check_issuers(given: Given) -> None:
     for issuer in given.value:
         parts = urlsplit(issuer)
+        if "@" in parts.netloc:
+            raise ConfigError(given.label, "an issuer must not carry a user name or password")
         if parts.scheme not in {"https", "http"} or not parts.hostname or parts.query or parts.fragment:
             raise ConfigError(given.label, f"{issuer[:100]!r} is no issuer such as https://login.example.com/realm")
 
@@ -143,7 +145,10 @@ def _token(element: msgspec.Raw, place: str) -> StaticToken:
     try:
         written = msgspec.json.decode(element, type=_Written)
     except msgspec.ValidationError as error:
-        raise ConfigError(place, str(error)) from None  # it names fields and types, never a value
+        problem = str(error).partition(" - at `$.")  # it names fields and types, never a value
+        where = f"{place}.{problem[2].rstrip('`')}" if problem[2] else place
+        hint = f"; there are {', '.join(_Written.__struct_fields__)}" if "unknown field" in problem[0] else ""
+        raise ConfigError(where, f"{problem[0][:1].lower()}{problem[0][1:]}{hint}") from None
     if not 0 < len(written.name) <= 100:
         raise ConfigError(f"{place}.name", "must have 1 to 100 characters")
     if written.rate is not None and not 0 < written.rate <= 1_000_000:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 
-from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.errors import ConfigError, ServiceError
 from openapi_mcp_server.settings.command_line import Given
 from openapi_mcp_server.settings.table import SETTINGS, Setting, words
 
@@ -19,18 +20,26 @@ _BY_FLAG = {
     if "_" in (name := setting.option.strip("-").upper().replace("-", "_")) and name not in _KNOWN
 }
 """Variables named as a flag whose variable has another name: ``API_URL`` for API_BASE_URL."""
+_BYTE = re.compile(r" \(byte ([0-9]+)\)$")
+Decoded = TypeVar("Decoded")
 _NEAR = 0.88
 """Likeness (difflib's ratio) from which on a name is taken for a misspelt one: two letters in twelve."""
 
+STORES = ("secretsmanager:", "ssm:")
+"""A secret that begins so is kept in that service of AWS."""
+
 ReadFile = Callable[[str], str]
-"""A path to the text in it; raises OSError or ValueError."""
+"""A path, or the place of a secret in one of `STORES`, to the text in it; raises OSError, ValueError or a
+ServiceError."""
 
 
-def read(setting: Setting, found: Given | None) -> Given:
+def read(setting: Setting, found: Given | None, read_file: ReadFile) -> Given:
     """The value of a setting from its text, or its default. Raises ConfigError under the name that was used."""
     if found is None:
         value = None if setting.default is None else setting.read(setting.default)
         return Given(value, setting.name, is_default=True)
+    if setting.secret and found.value.startswith(STORES):
+        found = Given(text_of(found.value.strip(), found.label, read_file), found.label)
     try:
         return Given(setting.read(found.value), found.label)
     except ValueError as error:
@@ -45,7 +54,7 @@ def from_environment(setting: Setting, environ: Mapping[str, str], read_file: Re
         raise ConfigError(setting.name, f"give either it or {setting.name}_FILE, not both")
     if not path:
         return Given(value, setting.name) if value else None
-    return Given(_text_of(path, f"{setting.name}_FILE", read_file), f"{setting.name}_FILE")
+    return Given(text_of(path, f"{setting.name}_FILE", read_file), f"{setting.name}_FILE")
 
 
 def from_element(setting: Setting, fields: Mapping[str, Any], place: str, read_file: ReadFile) -> Given:
@@ -58,12 +67,41 @@ def from_element(setting: Setting, fields: Mapping[str, Any], place: str, read_f
     if path is not None:
         if not isinstance(path, str):
             raise ConfigError(f"{place}.{file}", "must be a path")
-        return read(setting, Given(_text_of(path, f"{place}.{file}", read_file), f"{place}.{file}"))
+        return read(setting, Given(text_of(path, f"{place}.{file}", read_file), f"{place}.{file}"), read_file)
     if setting.read is words and isinstance(value, list) and all(isinstance(word, str) for word in value):
         return Given(tuple(value), label)
     found = None if value is None or value == "" else Given(_as_text(value, label), label)
-    given = read(setting, found)
+    given = read(setting, found, read_file)
     return msgspec.structs.replace(given, label=label)
+
+
+def objects(given: Given, kind: type[Decoded], form: str) -> Decoded:
+    """A setting that is JSON; ``form`` is said of what is no such JSON: an array, or an object."""
+    try:
+        return msgspec.json.decode(given.value, type=kind)
+    except (msgspec.ValidationError, RecursionError):
+        raise ConfigError(given.label, f"must be a JSON {form} of objects") from None
+    except msgspec.DecodeError as error:
+        if not given.value.lstrip().startswith(("[", "{")):
+            problem = f"must be a JSON {form} of objects; {given.label}_FILE takes the name of a file with it"
+            raise ConfigError(given.label, problem) from None
+        raise ConfigError(given.label, f"is not JSON: {_with_place(str(error), given.value)}") from None
+
+
+def _with_place(problem: str, text: str) -> str:
+    """msgspec counts bytes; people count lines and columns."""
+    found = _BYTE.search(problem)
+    offset = int(found[1]) if found else len(text.encode())
+    before = text.encode()[:offset].decode(errors="ignore")
+    line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+    said = _BYTE.sub("", problem).removeprefix("JSON is malformed: ")
+    return f"{said} (line {line}, column {column})"
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """A question about the nearest known name, if there is one."""
+    found = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {found[0]}? " if found else ""
 
 
 def misspelt(environ: Mapping[str, str]) -> Iterator[str]:
@@ -95,9 +133,12 @@ def _as_text(value: Any, label: str) -> str:  # noqa: ANN401 - what JSON has
             raise ConfigError(label, f"must be text, not {'a list' if isinstance(value, list) else value}")
 
 
-def _text_of(path: str, label: str, read_file: ReadFile) -> str:
+def text_of(path: str, label: str, read_file: ReadFile) -> str:
+    """The text of a file, or of a secret in a store. Raises ConfigError."""
     try:
         return read_file(path).rstrip("\r\n")
+    except ServiceError as error:
+        raise ConfigError(label, f"cannot read {path}: {error}") from None
     except OSError as error:
         raise ConfigError(label, f"cannot read {path}: {error.strerror}") from None
     except ValueError:

@@ -15,6 +15,7 @@ import msgspec
 _WHOLE = re.compile(r"\d{1,10}")
 _SECONDS = re.compile(r"\d{1,10}(\.\d{1,9})?")
 _HOST = re.compile(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]")
+_NAME = re.compile(r"[\w.-]+")
 _PORT = re.compile(r"[0-9]{1,5}")
 _SEGMENTS = re.compile(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*")
 
@@ -39,7 +40,7 @@ class Setting(msgspec.Struct, frozen=True):
 
     @property
     def is_switch(self) -> bool:
-        return self.read is boolean
+        return self.read in {boolean, switch_or_auto}
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -80,6 +81,21 @@ def boolean(value: str) -> bool:
             raise ValueError("must be true or false")
 
 
+def boolean_or_auto(value: str) -> bool | None:
+    """None leaves it to the server."""
+    if value.strip().lower() == "auto":
+        return None
+    try:
+        return boolean(value)
+    except ValueError:
+        raise ValueError("must be auto, true or false") from None
+
+
+def switch_or_auto(value: str) -> bool | None:
+    """The same, of a setting whose flag may stand alone."""
+    return boolean_or_auto(value)
+
+
 class Choice(msgspec.Struct, frozen=True):
     """Reads one of several words, in any case."""
 
@@ -93,13 +109,6 @@ class Choice(msgspec.Struct, frozen=True):
 
 def one_of(*choices: str) -> Choice:
     return Choice(choices)
-
-
-def auth_kind(value: str) -> str:
-    kind = value.strip().lower()
-    if kind in {"cognito", "oauth2"}:
-        raise ValueError("is not available in this version; use basic, bearer or api_key")
-    return str(one_of("none", "basic", "bearer", "api_key")(kind))
 
 
 def integer(least: int, most: int) -> Reader:
@@ -149,8 +158,22 @@ def words(value: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in value.split(",") if word.strip())
 
 
+def folders(value: str) -> tuple[str, ...]:
+    """Separated by commas, or by colons as PATH is."""
+    return words(value.replace(":", ","))
+
+
 def tags(value: str) -> frozenset[str]:
     return frozenset(words(value))
+
+
+def pairs(value: str) -> tuple[tuple[str, str], ...]:
+    """A JSON object of texts and numbers, in its order."""
+    try:
+        decoded = msgspec.json.decode(value, type=dict[str, str | int | float])
+    except (msgspec.DecodeError, RecursionError):
+        raise ValueError('must be a JSON object of texts, such as {"Name": "value"}') from None
+    return tuple((name, text if isinstance(text, str) else f"{text}") for name, text in decoded.items())
 
 
 def session_keys(value: str) -> tuple[str, ...]:
@@ -172,6 +195,18 @@ def task_address(value: str) -> str:
     if not 0 < int(port) <= 65_535:
         raise ValueError("must have a port from 1 to 65535")
     return address
+
+
+def listened(value: str) -> str:
+    """An address or a name; whether this machine has it is found out by listening."""
+    host = value.strip()
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        if not _NAME.fullmatch(host):
+            problem = "must be an address such as 127.0.0.1, or a host name, without scheme and port"
+            raise ValueError(problem) from None
+    return host
 
 
 def path_prefix(value: str) -> str:
@@ -320,14 +355,19 @@ SETTINGS: tuple[Setting, ...] = (
         "ADDITIONAL_SPECS",
         text,
         None,
-        "More APIs: a JSON array of name, base_url, spec_url or spec_path, overlays, tool_overrides, allowed_servers, "
-        "auth_…",
+        "More APIs: a JSON array of name, base_url, spec_url or spec_path, and what each has of its own: overlays, "
+        "tool_overrides, allowed_servers, auth_…, extra_…, forward_headers, spec_…, http_…",
     ),
     Setting("INCLUDE_TAGS", tags, "", "Only operations with one of these tags, separated by commas"),
     Setting("EXCLUDE_TAGS", tags, "", "No operation with one of these tags; wins over INCLUDE_TAGS"),
-    Setting("AUTH_TYPE", auth_kind, "none", "How to log in: none, basic, bearer or api_key"),
-    Setting("AUTH_USERNAME", text, None, "User name, for basic"),
-    Setting("AUTH_PASSWORD", text, None, "Password, for basic", secret=True),
+    Setting(
+        "AUTH_TYPE",
+        one_of("none", "basic", "bearer", "api_key", "digest", "oauth2", "cognito", "aws_sigv4"),
+        "none",
+        "How to log in: none, basic, bearer, api_key, digest, oauth2, cognito or aws_sigv4 (docs/credentials.md)",
+    ),
+    Setting("AUTH_USERNAME", text, None, "User name, for basic and digest"),
+    Setting("AUTH_PASSWORD", text, None, "Password, for basic and digest", secret=True),
     Setting("AUTH_TOKEN", text, None, "Token, for bearer", secret=True),
     Setting("AUTH_API_KEY", text, None, "Key, for api_key", secret=True),
     Setting(
@@ -346,38 +386,168 @@ SETTINGS: tuple[Setting, ...] = (
         "AUTH_TOKEN_TTL",
         integer(1, 86_400),
         "3600",
-        "For cognito, which is not available in this version",
+        "Seconds that a token of oauth2 or cognito is used at most; its own end comes first",
     ),
-    Setting("AUTH_COGNITO_CLIENT_ID", text, None, "Likewise"),
-    Setting("AUTH_COGNITO_CLIENT_SECRET", text, None, "Likewise", secret=True),
-    Setting("AUTH_COGNITO_USERNAME", text, None, "Likewise"),
-    Setting("AUTH_COGNITO_PASSWORD", text, None, "Likewise", secret=True),
-    Setting("AUTH_COGNITO_USER_POOL_ID", text, None, "Likewise"),
-    Setting("AUTH_COGNITO_REGION", text, None, "Likewise"),
-    Setting("AUTH_COGNITO_DOMAIN", text, None, "Likewise"),
-    Setting("AUTH_COGNITO_SCOPES", text, None, "Likewise"),
+    Setting("AUTH_OAUTH2_TOKEN_URL", text, None, "Token endpoint, for oauth2 (client credentials)"),
+    Setting("AUTH_OAUTH2_CLIENT_ID", text, None, "Client, for oauth2"),
+    Setting("AUTH_OAUTH2_CLIENT_SECRET", text, None, "Its secret", secret=True),
+    Setting("AUTH_OAUTH2_SCOPES", text, None, "Scopes to ask for, separated by spaces"),
+    Setting("AUTH_OAUTH2_AUDIENCE", text, None, "Audience to ask for, where the token endpoint wants one"),
+    Setting("AUTH_OAUTH2_RESOURCE", text, None, "Resource to ask for (RFC 8707)"),
+    Setting(
+        "AUTH_OAUTH2_CLIENT_AUTH",
+        one_of("basic", "post", "private_key_jwt", "tls"),
+        "basic",
+        "How the client proves itself: basic, post, private_key_jwt, or tls with AUTH_CLIENT_CERTIFICATE",
+    ),
+    Setting("AUTH_OAUTH2_PRIVATE_KEY", text, None, "Key (PEM) for private_key_jwt", secret=True),
+    Setting("AUTH_OAUTH2_KEY_ID", text, None, "Its kid, where the token endpoint wants one"),
+    Setting("AUTH_OAUTH2_PARAMETERS", pairs, None, "More fields of the token request: a JSON object", secret=True),
+    Setting(
+        "TOKEN_EXCHANGE",
+        one_of("none", "rfc8693", "on_behalf_of"),
+        "none",
+        "For oauth2 and INBOUND_AUTH=jwt: exchange each caller's token for one of the API: rfc8693, on_behalf_of, none",
+        element="token_exchange",
+    ),
+    Setting("AUTH_COGNITO_CLIENT_ID", text, None, "App client, for cognito"),
+    Setting("AUTH_COGNITO_CLIENT_SECRET", text, None, "Its secret, if it has one", secret=True),
+    Setting("AUTH_COGNITO_USERNAME", text, None, "User; left out: client credentials at the domain"),
+    Setting("AUTH_COGNITO_PASSWORD", text, None, "The user's password", secret=True),
+    Setting("AUTH_COGNITO_USER_POOL_ID", text, None, "User pool; it names the region and allows the admin flow"),
+    Setting("AUTH_COGNITO_REGION", text, None, "Region; left out: that of the pool, or AWS_REGION"),
+    Setting("AUTH_COGNITO_DOMAIN", text, None, "Domain of the pool, its prefix or in full"),
+    Setting("AUTH_COGNITO_SCOPES", text, None, "Scopes to ask for at the domain, separated by spaces or commas"),
+    Setting(
+        "AUTH_COGNITO_FLOW",
+        one_of("auto", "user_password", "admin_user_password", "client_credentials"),
+        "auto",
+        "auto: by what else is set; the admin flow where the app client does not allow the other one",
+    ),
+    Setting(
+        "AUTH_COGNITO_TOKEN",
+        one_of("id", "access"),
+        None,
+        "Which token is sent; left out: id of a user, access of client credentials",
+    ),
+    Setting(
+        "AUTH_AWS_SERVICE", text, None, "Service that is signed for; left out: lambda for its URLs, else execute-api"
+    ),
+    Setting("AUTH_AWS_REGION", text, None, "Its region; left out: that of the host's name, or AWS_REGION"),
+    Setting(
+        "AUTH_CLIENT_CERTIFICATE", text, None, "Certificate (PEM, or its file) that TLS shows the API", secret=True
+    ),
+    Setting(
+        "AUTH_CLIENT_KEY", text, None, "Its key (PEM, or its file); left out: it is beside the certificate", secret=True
+    ),
+    Setting(
+        "HTTP_CA_BUNDLE",
+        text,
+        None,
+        "Certificates (PEM, or their file) that are trusted beside the system's",
+        element="http_ca_bundle",
+    ),
+    Setting(
+        "HTTP_PROXY_URL",
+        text,
+        None,
+        "Proxy to APIs, their documents and token endpoints: http://user:password@host:port, environment, or none",
+        secret=True,
+        element="http_proxy_url",
+    ),
+    Setting(
+        "HTTP_NO_PROXY",
+        words,
+        "",
+        "Hosts, .suffixes and networks that are reached without it, separated by commas",
+        element="http_no_proxy",
+    ),
+    Setting(
+        "AUTH_SCHEMES",
+        text,
+        None,
+        "Several credentials: a JSON object from the document's security schemes to type, token, api_key, …",
+        secret=True,
+        element="auth_schemes",
+    ),
+    Setting(
+        "EXTRA_HEADERS",
+        pairs,
+        None,
+        "Headers of every request to the API that its document does not have: a JSON object",
+        secret=True,
+        element="extra_headers",
+    ),
+    Setting("EXTRA_QUERY", pairs, None, "Query parameters likewise: a JSON object", secret=True, element="extra_query"),
+    Setting(
+        "FORWARD_HEADERS",
+        words,
+        "",
+        "Headers that clients send and an API gets: Name, Name=Client-Name, api:Name, separated by commas",
+        element="forward_headers",
+    ),
+    Setting(
+        "SPEC_AUTH",
+        one_of("same-origin", "never"),
+        "same-origin",
+        "Whether a document at the origin of API_BASE_URL is fetched with the API's credentials: same-origin or never",
+        element="spec_auth",
+    ),
+    Setting(
+        "SPEC_HEADERS",
+        pairs,
+        None,
+        "Headers that the document is fetched with, at its own origin: a JSON object",
+        secret=True,
+        element="spec_headers",
+    ),
     Setting("STRICT", boolean, "false", "Refuse to start where an operation of a document cannot be served"),
     Setting("STRICT_AUTH", boolean, "false", "Skip operations that the configured credentials do not meet"),
     Setting("TOOLS_PAGE_SIZE", integer(0, 10_000), "0", "Tools on a page of tools/list; 0: all on one"),
-    Setting("TOOL_MODE", not_yet("auto", "all"), "auto", "auto and all: every tool is listed"),
-    Setting("TOOL_BUDGET_TOKENS", integer(0, 100_000_000), "40000", "A larger tool list is warned about"),
-    Setting("VALIDATE_OUTPUT", boolean, "true", "Check answers against the document before structured content is sent"),
     Setting(
-        "RESULT_BUDGET_BYTES", result_budget, "100000", "A longer answer is cut and says so, 4 bytes a token; 0: never"
+        "TOOL_NAME_LENGTH",
+        integer(24, 64),
+        "64",
+        "Characters of a tool's name at most; 48 for clients that put a prefix before it",
+    ),
+    Setting(
+        "TOOL_MODE",
+        one_of("auto", "all", "search"),
+        "auto",
+        "all: every tool is listed; search: four tools find, describe and call them; auto: by TOOL_BUDGET_TOKENS",
+    ),
+    Setting(
+        "TOOL_BUDGET_TOKENS",
+        integer(0, 100_000_000),
+        "25000",
+        "What a model may pay for the list of tools: more is searched with TOOL_MODE=auto, warned about with all",
+    ),
+    Setting(
+        "VALIDATE_OUTPUT", boolean, "true", "Say what tools answer, and check it; false: answers are text and unchecked"
+    ),
+    Setting(
+        "RESULT_BUDGET_BYTES",
+        result_budget,
+        "40000",
+        "A longer answer is cut, first in detail; 4 bytes a token; 0: never",
     ),
     Setting(
         "RESPONSE_FILTER", boolean, "true", "Offer an argument by which a model selects parts of an answer (JMESPath)"
     ),
     Setting(
-        "ENABLE_OPERATION_PROMPTS", boolean, "true", "Offer a prompt for each operation", field="operation_prompts"
+        "ENABLE_OPERATION_PROMPTS",
+        switch_or_auto,
+        "auto",
+        "Offer a prompt for each operation; auto: up to 20, beyond that three about the whole API; false: none",
+        field="operation_prompts",
     ),
     Setting("ALLOW_INSECURE_HTTP", boolean, "false", "Allow http:// beyond this machine, for the document and the API"),
     Setting("ALLOW_PRIVATE_NETWORKS", boolean, "false", "Allow private and loopback addresses"),
     Setting(
         "ALLOWED_SPEC_DIRS",
-        words,
+        folders,
         "",
-        "Documents and files they refer to may be read from these folders only, separated by commas",
+        "Documents and files they refer to may be read from these folders only, separated by commas or colons",
     ),
     Setting(
         "SERVER_TRANSPORT",
@@ -387,7 +557,7 @@ SETTINGS: tuple[Setting, ...] = (
         "scripts/run and the image set http",
         "--transport",
     ),
-    Setting("SERVER_HOST", text, "127.0.0.1", "Address to listen on", "--host", field="host"),
+    Setting("SERVER_HOST", listened, "127.0.0.1", "Address to listen on", "--host", field="host"),
     Setting("SERVER_PORT", integer(0, 65_535), "8000", "Port to listen on; 0 takes a free one", "--port", field="port"),
     Setting("ALLOWED_HOSTS", words, "", "Host headers beside localhost: host, host:port, host:* or *"),
     Setting(
@@ -411,6 +581,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("SESSION_ADDRESS", task_address, None, "host:port where the other tasks reach this one's proxy; or ecs"),
     Setting("ECS_CONTAINER_METADATA_URI_V4", text, None, "Set by ECS: where SESSION_ADDRESS=ecs learns the address"),
+    Setting(
+        "WEB_PAGE",
+        boolean_or_auto,
+        "auto",
+        "The page at / for people: true, false, or auto: where only this machine reaches the server",
+    ),
     Setting(
         "TRUSTED_PROXIES",
         networks,
@@ -521,8 +697,13 @@ SETTINGS: tuple[Setting, ...] = (
         "0",
         "Seconds until the documents are read again; 0: at start only",
     ),
+    Setting(
+        "SPEC_WAIT_SECONDS",
+        seconds(0, 3600),
+        "0",
+        "Seconds at start to wait for a document that cannot be fetched yet; not ready meanwhile",
+    ),
     Setting("CACHE_DIR", not_yet("none"), None, "Not available in this version"),
-    Setting("FORWARD_HEADERS", not_yet("none"), None, "Not available in this version"),
     Setting("TRACING", exporters, "none", "Where spans go: xray, otlp, both separated by a comma, or none"),
     *TRACING_SETTINGS,
 )

@@ -26,7 +26,7 @@ from openapi_mcp_server.upstream import ordinary, retries
 from openapi_mcp_server.upstream.breaker import State
 from openapi_mcp_server.upstream.gates import Gate
 from openapi_mcp_server.upstream.http11 import Connection, Ended
-from openapi_mcp_server.upstream.pool import Connections
+from openapi_mcp_server.upstream.pool import Connections, Ways, only_usual
 from openapi_mcp_server.upstream.reader import Answer
 from openapi_mcp_server.upstream.redirects import REDIRECT_LIMIT, redirected
 from openapi_mcp_server.upstream.sockets import (
@@ -75,8 +75,8 @@ class Upstream:
     at its own origin, which is also where its credentials belong.
     """
 
-    def __init__(self, dialler: Dialler, asking: Asking) -> None:
-        self._connections = Connections(dialler, idle_limit=asking.max_keepalive)
+    def __init__(self, dialler: Dialler, asking: Asking, ways: Ways = only_usual) -> None:
+        self._connections = Connections(dialler, idle_limit=asking.max_keepalive, ways=ways)
         self._gates: dict[Origin, Gate] = {}
         self._asking = asking
 
@@ -168,16 +168,16 @@ class Upstream:
 
     async def _carry_out(self, call: _Call) -> Answer:
         """Once, and once more where a kept connection had been closed by the API and repeating does no harm."""
-        origin = call.request.origin
+        origin, way = call.request.origin, call.request.way
         repeatable = call.request.method in IDEMPOTENT_METHODS
         try:
-            connection = await self._connections.take(origin, repeatable=repeatable)
+            connection = await self._connections.take(origin, way, repeatable=repeatable)
             try:
                 return await self._exchange(connection, call)
             except (h11.RemoteProtocolError, ReadError):
                 if not (connection.was_stale and repeatable):
                     raise
-            return await self._exchange(await self._connections.dial(origin), call)
+            return await self._exchange(await self._connections.dial(origin, way), call)
         except _LIBRARY_ERRORS as error:
             raise _ours(error, call) from error
 

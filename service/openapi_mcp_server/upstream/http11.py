@@ -51,8 +51,9 @@ class Connection:
     It must be closed after any exception, after an answer that was not read to its end, and when `recycle` says so.
     """
 
-    def __init__(self, origin: Origin, stream: Stream) -> None:
+    def __init__(self, origin: Origin, stream: Stream, way: str = "") -> None:
         self.origin = origin
+        self.way = way
         self.idle_since = 0.0
         self._stream = stream
         self._h11 = _NOT_USED  # a new one for each answer that is not ordinary

@@ -7,6 +7,7 @@ lose it: a cancelled call leaves nothing behind.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 
 import anyio
 
@@ -14,6 +15,7 @@ from openapi_mcp_server.bridge.model import Origin
 from openapi_mcp_server.upstream import http11
 from openapi_mcp_server.upstream.http11 import Connection
 from openapi_mcp_server.upstream.sockets import Dialler, Stream
+from openapi_mcp_server.upstream.ways import Way
 
 IDLE_SECONDS = 50.0
 """How long an idle connection is kept: load balancers close theirs after 60 s and more."""
@@ -22,27 +24,36 @@ FRESH_SECONDS = 4.0
 more, and a request that meets the closing has an unknown outcome."""
 
 
-class Connections:
-    """At most ``idle_limit`` are kept idle; the caller limits how many are taken."""
+Ways = Callable[[str], Way | None]
+"""An API's own way by its name, None where it is the usual one."""
 
-    def __init__(self, dialler: Dialler, *, idle_limit: int) -> None:
+
+def only_usual(api: str) -> Way | None:  # noqa: ARG001 - the type's
+    return None
+
+
+class Connections:
+    """At most ``idle_limit`` are kept idle; the caller limits how many are taken. None is shared by two ways."""
+
+    def __init__(self, dialler: Dialler, *, idle_limit: int, ways: Ways = only_usual) -> None:
         self._dialler = dialler
+        self._ways = ways
         self._idle_limit = idle_limit
         self._idle: list[Connection] = []  # the one used last at the end: the others get a chance to expire
         self._tls: ssl.SSLContext | None = None
 
-    async def take(self, origin: Origin, *, repeatable: bool) -> Connection:
+    async def take(self, origin: Origin, way: str, *, repeatable: bool) -> Connection:
         """An idle connection if there is a good one, else a new one."""
         limit = IDLE_SECONDS if repeatable else FRESH_SECONDS
-        while (connection := self._pop_idle(origin)) is not None:
+        while (connection := self._pop_idle(origin, way)) is not None:
             if anyio.current_time() - connection.idle_since < limit and connection.is_quiet():
                 return connection
             await self.drop(connection)
-        return await self.dial(origin)
+        return await self.dial(origin, way)
 
-    async def dial(self, origin: Origin) -> Connection:
+    async def dial(self, origin: Origin, way: str) -> Connection:
         """A new connection. Raises ConnectError or ConnectTimeout, and what the address rule raises."""
-        return Connection(origin, await self._connect(origin))
+        return Connection(origin, await self._connect(origin, self._ways(way) if way else None), way)
 
     async def give_back(self, connection: Connection) -> None:
         """After an answer: keeps the connection if it can carry another."""
@@ -62,19 +73,20 @@ class Connections:
         while self._idle:
             await self.drop(self._idle.pop())
 
-    async def _connect(self, origin: Origin) -> Stream:
-        stream = await self._dialler.connect(origin.host, origin.port)
+    async def _connect(self, origin: Origin, way: Way | None) -> Stream:
+        dialler, tls = (self._dialler, None) if way is None else (way.dialler, way.tls)
+        stream = await dialler.connect(origin.host, origin.port)
         if origin.scheme == "http":
             return stream
         try:
-            return await stream.start_tls(self._tls_context(), origin.host)
+            return await stream.start_tls(tls or self._tls_context(), origin.host)
         except BaseException:
             await http11.close(stream)
             raise
 
-    def _pop_idle(self, origin: Origin) -> Connection | None:
+    def _pop_idle(self, origin: Origin, way: str) -> Connection | None:
         for index in range(len(self._idle) - 1, -1, -1):
-            if self._idle[index].origin == origin:
+            if self._idle[index].origin == origin and self._idle[index].way == way:
                 return self._idle.pop(index)
         return None
 

@@ -118,19 +118,30 @@ def test_half_a_picture_is_none(content_type: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "names",
+    ("names", "way"),
     [
-        ("page", "per_page"),
-        ("starting_after", "limit"),
-        ("$top", "$skip"),
-        ("page[size]",),
-        ("pageToken",),
-        ("offset",),
+        (("page", "per_page"), "per_page=499, page=2"),
+        (("starting_after", "limit"), "other values of starting_after, limit"),
+        (("$top", "$skip"), "$skip=499"),
+        (("page[size]",), "other values of page[size]"),
+        (("pageToken",), "other values of pageToken"),
+        (("continue", "limit"), "other values of continue, limit"),
+        (("offset",), "offset=499"),
     ],
 )
-def test_the_operations_own_paging_is_the_way_to_the_rest(names: tuple[str, ...]) -> None:
+def test_the_operations_own_paging_is_the_way_to_the_rest(names: tuple[str, ...], way: str) -> None:
     _, about = shown([1] * 900, operation=with_arguments("q", *names, "sort"))
-    assert about[-1] == f"For the rest, call again with other values of {', '.join(names)}."
+    assert about[-1] == f"For the rest, call again with {way}."
+
+
+@pytest.mark.parametrize("name", ["From", "size", "last4"])
+def test_what_only_looks_like_paging_is_none(name: str) -> None:
+    assert budget.paging_arguments(with_arguments(name)) == []
+
+
+def test_what_is_cut_within_a_row_is_not_the_rows() -> None:
+    _, about = shown([{"id": 1, "files": [1] * 900}], operation=with_arguments("offset"))
+    assert about[-1] == "For the rest, call again with other values of offset."
 
 
 def test_what_is_in_the_path_is_no_page() -> None:
@@ -149,7 +160,9 @@ def test_the_structure_is_cut_as_the_text_is_and_fits_the_schema(wrapped: bool) 
     response = answer(encode({"a": [1] * 900, "b": 2}), "application/json")
     result = render(tool(output=output), response, OutputValidators(), budget_bytes=BUDGET)
     structured = msgspec.json.decode(result.structuredContent)
-    assert (structured["result"] if wrapped else structured) == msgspec.json.decode(texts(result)[0])
+    first, about = texts(result)
+    assert structured.pop("_note") == about
+    assert (structured["result"] if wrapped else structured) == msgspec.json.decode(first)
 
 
 def test_an_answer_that_no_longer_fits_its_schema_is_told_as_undocumented() -> None:
@@ -157,7 +170,8 @@ def test_an_answer_that_no_longer_fits_its_schema_is_told_as_undocumented() -> N
     response = answer(encode({"a": [1] * 900}), "application/json")
     result = render(tool(output=output), response, OutputValidators(), budget_bytes=BUDGET)
     structured = msgspec.json.decode(result.structuredContent)
-    assert structured == {"undocumented": msgspec.json.decode(texts(result)[0])}
+    first, about = texts(result)
+    assert structured == {"undocumented": msgspec.json.decode(first), "_note": about}
     assert result.meta[MISMATCH].startswith("#/a: ")
 
 
@@ -183,6 +197,8 @@ def is_part(part: object, whole: object) -> bool:
             return all(name in whole and is_part(value, whole[name]) for name, value in part.items())
         case str(), str():
             return part == whole or (part.endswith("…") and whole.startswith(part[:-1]))
+        case str(), dict():
+            return part.endswith(" members}")
     return part == whole
 
 
@@ -194,7 +210,7 @@ def test_what_is_left_is_valid_within_the_budget_and_part_of_the_whole(value: ob
     first, *about = texts(result)
     part = msgspec.json.decode(first)
     assert is_part(part, msgspec.json.decode(whole))
-    assert msgspec.json.decode(result.structuredContent) == {"result": part}
+    assert msgspec.json.decode(result.structuredContent) == {"result": part, **({"_note": about[0]} if about else {})}
     assert (part == msgspec.json.decode(whole)) == (not about)
     if about:
         assert len(first.encode()) <= budget_bytes

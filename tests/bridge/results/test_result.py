@@ -108,7 +108,7 @@ def test_a_success_that_is_not_the_json_it_claims_is_a_success_with_its_text(
     first, about = texts(result)
     assert (result.isError, first) == (False, body.decode())
     assert "but it is not JSON" in about
-    assert msgspec.json.decode(result.structuredContent) == {"undocumented": body.decode()}
+    assert msgspec.json.decode(result.structuredContent) == {"undocumented": body.decode(), "_note": about}
     assert result.meta == {MISMATCH: "the answer is not JSON"}
 
 
@@ -358,8 +358,36 @@ def test_an_answer_that_does_not_fit_keeps_its_text_and_is_told_as_undocumented(
 )
 def test_an_answer_that_is_not_json_is_told_as_undocumented(response: HttpResponse, structured: bytes) -> None:
     result = render(tool(output=OutputContract(schema=msgspec.Raw(PET), wrapped=True)), response, OutputValidators())
-    assert bytes(result.structuredContent) == structured
+    found = msgspec.json.decode(result.structuredContent)
+    found.pop("_note", None)
+    assert found == msgspec.json.decode(structured)
     assert result.meta[MISMATCH] == "the answer is not JSON"
+
+
+@pytest.mark.parametrize(
+    ("schema", "is_told"),
+    [
+        ({"type": "object"}, True),
+        ({"type": "object", "properties": {"id": {}}, "additionalProperties": False}, False),
+        ({"type": "object", "additionalProperties": {"type": "integer"}}, False),
+        ({"type": "object", "maxProperties": 1}, False),
+    ],
+)
+def test_what_is_said_beside_an_answer_is_in_its_structure_where_the_schema_takes_it(
+    schema: object, is_told: bool
+) -> None:
+    output = OutputContract(schema=msgspec.Raw(msgspec.json.encode(schema)), wrapped=False)
+    response = answer(b'{"id":5}', "application/json", ("link", '</pets?page=2>; rel="next"'))
+    result = render(tool(output=output), response, OutputValidators())
+    told = {"_note": "Link next: /pets?page=2"} if is_told else {}
+    assert msgspec.json.decode(result.structuredContent) == {"id": 5, **told}
+    assert result.meta is msgspec.UNSET
+
+
+def test_an_answer_that_has_such_a_member_itself_keeps_it() -> None:
+    output = OutputContract(schema=msgspec.Raw(b'{"type":"object"}'), wrapped=False)
+    response = answer(b'{"_note":1}', "application/json", ("link", '</pets?page=2>; rel="next"'))
+    assert bytes(render(tool(output=output), response).structuredContent) == b'{"_note":1}'
 
 
 def test_an_empty_answer_says_nothing_of_its_length_and_type() -> None:

@@ -33,7 +33,7 @@ from openapi_mcp_server.bridge.request import build
 from openapi_mcp_server.bridge.schemas.edits import LEFT_OUT
 from openapi_mcp_server.bridge.tool import SchemaLimits
 from openapi_mcp_server.errors import ArgumentError
-from openapi_mcp_server.settings.apis import Auth
+from openapi_mcp_server.settings.auth import AuthShape, Identity
 
 # Arguments
 
@@ -123,8 +123,8 @@ def test_a_parameter_that_may_be_empty_takes_the_empty_text(value, told):
 
 def test_a_parameter_that_the_credentials_fill_is_not_asked_for():
     own = (parameter("X-Key", "header", required=True), parameter("X-Key"), parameter("a"))
-    auth = Auth(kind="api_key", api_key="k", api_key_name="x-key", api_key_in="header")
-    made = catalog(operation(parameters=own), auth=auth)
+    auth = AuthShape(kind="api_key", api_key_name="x-key", api_key_in="header")
+    made = catalog(operation(parameters=own), identity=Identity(auth=auth))
     assert [(slot.name, slot.location) for slot in made.tools["get_pets"].slots] == [("X-Key", "query"), ("a", "query")]
     assert kinds(made) == ["parameter_dropped"]
 
@@ -424,10 +424,10 @@ def test_a_property_named_example_is_no_example():
     assert given["properties"]["a"]["properties"] == {"example": {"type": "string"}}
 
 
-def test_invisible_characters_leave_the_prose_of_a_schema_and_stay_in_its_data():
+def test_invisible_characters_leave_the_prose_of_a_schema_and_are_spelt_in_its_values():
     value = {"type": "string", "description": "a\u202eb", "enum": ["x\u200by"]}
     given = inputs(operation(parameters=(parameter("a", value=value),)))
-    assert given["properties"]["a"] == {"type": "string", "description": "ab", "enum": ["x\u200by"]}
+    assert given["properties"]["a"] == {"type": "string", "description": r'ab One of "x\u200by".'}
 
 
 def test_a_name_of_a_megabyte_makes_a_short_argument():

@@ -1,13 +1,14 @@
 """An answer within the operator's budget: cut where it loses least, still valid JSON, and everything cut is said.
 
-Arrays lose their last items and long strings their ends; members, numbers and whatever fits stay exactly as the API
-spelt them. A picture, a sound or a file is never cut: half of one is none, and `content.ANSWER_LIMIT` bounds it.
+Rows lose detail (`detail`) before any of them goes. Then arrays lose their last items and long strings their ends;
+members, numbers and whatever fits stay exactly as the API spelt them. A picture, a sound or a file is never cut: half
+of one is none, and `content.ANSWER_LIMIT` bounds it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 
 import msgspec
@@ -15,6 +16,8 @@ import msgspec
 from openapi_mcp_server.bridge.media.content import Body
 from openapi_mcp_server.bridge.media.large_json import Entry, entries, is_large
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
+from openapi_mcp_server.bridge.results import detail
+from openapi_mcp_server.bridge.results.next_page import following
 from openapi_mcp_server.bridge.text import shorten, visible
 from openapi_mcp_server.mcp.messages import EmbeddedResource, TextContent, TextResource, ToolResult
 
@@ -31,6 +34,8 @@ _PIECE = 64 * 1024
 _CONTINUED = bytes(range(0x80, 0xC0))
 """In UTF-8, every byte of a character but its first."""
 _CUTS_TOLD = 10
+_ENVELOPE = 2
+"""Levels of objects that a page's rows may be in."""
 _NAME_SHOWN = 60
 _ELLIPSIS = "…".encode()
 
@@ -40,14 +45,19 @@ _WHOLE_CHARACTERS = re.compile(
 """The inside of a JSON string up to the last escape that is whole, both halves of a surrogate pair together."""
 _PAGING = frozenset(
     {
-        "after", "before", "beginat", "continuation", "continuationtoken", "count", "cursor", "endingbefore", "first",
-        "from", "last", "limit", "marker", "maxitems", "maxkeys", "maxresults", "nexttoken", "offset", "page",
-        "pageindex", "pagelimit", "pageno", "pagenumber", "pageoffset", "pagesize", "pagetoken", "perpage", "rows",
-        "size", "skip", "start", "startat", "startcursor", "startindex", "startingafter", "take", "top",
+        "after", "before", "beginat", "continuation", "continuationtoken", "continue", "count", "cursor",
+        "endingbefore", "first", "from", "last", "limit", "marker", "maxitems", "maxkeys", "maxresults", "nexttoken",
+        "offset", "page", "pageindex", "pagelimit", "pageno", "pagenumber", "pageoffset", "pagesize", "pagetoken",
+        "perpage", "rows", "size", "skip", "start", "startat", "startcursor", "startindex", "startingafter", "take",
+        "top",
     }
 )  # fmt: skip
 """Names by which APIs page, in small letters and without punctuation: ``per_page``, ``$top``, ``page[size]``."""
-_PUNCTUATION = re.compile(r"[^a-z]")
+_PUNCTUATION = re.compile(r"[^a-z0-9]")
+_IF_NUMBERS = frozenset({"from", "size"})
+"""Of them, those that are a sender or a size of something else where they are no numbers."""
+
+NOTHING: Mapping[str, object] = {}
 
 _items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -70,15 +80,16 @@ class Cut(msgspec.Struct, frozen=True):
         return f"{self.pointer or 'the answer'}: {first}{self.kept:,} of {total} {self.of}"
 
 
-def within(body: Body, tool: Tool, budget_bytes: int) -> Body:
-    """The body in at most ``budget_bytes`` of UTF-8 text, with notes that say what is missing; 0: no limit.
+def within(body: Body, tool: Tool, budget_bytes: int, asked: Mapping[str, object] = NOTHING) -> Body:
+    """The body in at most ``budget_bytes`` of UTF-8 text, with notes that say what is missing; 0: no limit. ``asked``
+    are the arguments of the call, for the one that goes on.
 
     Only a number that is longer than the budget by itself is not cut.
     """
     if not budget_bytes:
         return body
     if body.json is not None:
-        return _json_within(body, body.json, tool, budget_bytes)
+        return _json_within(body, body.json, tool, budget_bytes, asked)
     whole = body.text
     if len(whole) <= budget_bytes:
         return body
@@ -87,14 +98,18 @@ def within(body: Body, tool: Tool, budget_bytes: int) -> Body:
     return Body(text=left.encode(), notes=(*body.notes, *_told(len(whole), budget_bytes, cuts, tool)))
 
 
-def _json_within(body: Body, whole: bytes, tool: Tool, budget_bytes: int) -> Body:
+def _json_within(body: Body, whole: bytes, tool: Tool, budget_bytes: int, asked: Mapping[str, object]) -> Body:
     if len(whole) <= budget_bytes:
         return body
     cuts: list[Cut] = []
-    left = _cut(memoryview(whole) if is_large(whole) else whole, budget_bytes, "", cuts)
+    large = is_large(whole)
+    less = None if large else detail.reduced(whole, budget_bytes)
+    text = whole if less is None else less.json
+    left = _cut(memoryview(text) if large else text, budget_bytes, "", cuts)
     if left is None:
         return body
-    notes = (*body.notes, *_told(len(whole), budget_bytes, cuts, tool))
+    way = None if body.filtered else _following(tool, asked, cuts)
+    notes = (*body.notes, *_told(len(whole), budget_bytes, cuts, tool, less.said if less else (), way))
     return Body(json=left, notes=notes, filtered=body.filtered)
 
 
@@ -114,20 +129,66 @@ def paging_arguments(tool: Tool) -> list[str]:
     wires = {slot.argument: slot.name for slot in tool.slots if slot.location != "path"}
     if tool.body is not None:
         wires.update(tool.body.properties)
-    return [argument for argument, name in wires.items() if _PUNCTUATION.sub("", name.lower()) in _PAGING]
+    plain = {argument: _PUNCTUATION.sub("", name.lower()) for argument, name in wires.items()}
+    return [
+        argument
+        for argument, name in plain.items()
+        if name in _PAGING and (name not in _IF_NUMBERS or _is_number(tool, argument))
+    ]
 
 
-def _told(size: int, budget_bytes: int, cuts: Sequence[Cut], tool: Tool) -> Iterator[str]:
-    yield f"Note: this answer is cut. It has {_amount(size)}; the limit is {_amount(budget_bytes)}. It shows:"
+def _is_number(tool: Tool, argument: str) -> bool:
+    properties = msgspec.json.decode(tool.input.schema).get("properties", {})
+    schema = properties.get(argument)
+    return isinstance(schema, dict) and not {"integer", "number"}.isdisjoint(
+        [schema["type"]] if isinstance(schema.get("type"), str) else schema.get("type", ())
+    )
+
+
+def _is_of_rows(place: str) -> bool:
+    """Whether a list is the answer or near its top, and in no row of another."""
+    steps = place.split("/")[1:]
+    return len(steps) <= _ENVELOPE and not any(step.isdigit() for step in steps)
+
+
+def _following(tool: Tool, asked: Mapping[str, object], cuts: Sequence[Cut]) -> str | None:
+    """The arguments that go on, where whole rows of one list are all that is missing."""
+    match cuts:
+        case [Cut(pointer=place, kept=kept, total=int(total), of="items")] if _is_of_rows(place):
+            return following(tool, asked, kept, total)
+    return None
+
+
+def _told(
+    size: int,
+    budget_bytes: int,
+    cuts: Sequence[Cut],
+    tool: Tool,
+    without: Sequence[str] = (),
+    way: str | None = None,
+) -> Iterator[str]:
+    sizes = f"It has {_amount(size)}; the limit is {_amount(budget_bytes)}."
+    if without:
+        rows = "Its rows are" if cuts else "Every row is here,"
+        yield f"Note: this answer is shortened. {sizes} {rows} without {', '.join(without)}."
+        if tool.filterable:
+            yield f"{RESPONSE_FILTER} gives what is left out of them."
+        if not cuts:
+            return
+        yield "It shows:"
+    else:
+        yield f"Note: this answer is cut. {sizes} It shows:"
     yield from (f"- {cut}" for cut in cuts[:_CUTS_TOLD])
     if len(cuts) > _CUTS_TOLD:
         yield f"- and {len(cuts) - _CUTS_TOLD:,} more places that are cut"
-    yield _advice(tool)
+    yield _advice(tool, way)
 
 
-def _advice(tool: Tool) -> str:
+def _advice(tool: Tool, way: str | None) -> str:
     ways = []
-    if names := paging_arguments(tool):
+    if way is not None:
+        ways.append(f"call again with {way}")
+    elif names := paging_arguments(tool):
         ways.append(f"call again with other values of {', '.join(names)}")
     if tool.filterable:
         ways.append(f"select what you need with {RESPONSE_FILTER}")

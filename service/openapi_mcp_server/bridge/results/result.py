@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, assert_never
 
@@ -26,7 +26,7 @@ from openapi_mcp_server.errors import (
     Unreachable,
     UpstreamError,
 )
-from openapi_mcp_server.mcp.messages import Content, TextContent, ToolResult
+from openapi_mcp_server.mcp.messages import TextContent, ToolResult
 from openapi_mcp_server.openapi.json_schema import Error, Kind, Validator, compiled
 
 MISMATCH = "openapi-mcp-server/outputMismatch"
@@ -35,10 +35,13 @@ TRUNCATED = "openapi-mcp-server/truncated"
 """Key in ``_meta``, true where a part of the answer is missing; the text says which and how to get it."""
 COMPILED_LIMIT = 2_048
 """Output schemas kept compiled, as many as of inputs."""
+_NOTE = b'"_note"'
 _HEADERS_ONLY = frozenset({"HEAD", "OPTIONS"})
 """Methods that are asked for the sake of the answer's headers."""
 _MISMATCH_LIMIT = 300
 """Characters of a mismatch's description."""
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 Select = Callable[[content.Body], content.Body]
 """What the model asks of an answer before it sees it."""
@@ -76,11 +79,12 @@ def render(
     *,
     select: Select | None = None,
     budget_bytes: int = 0,
+    asked: Mapping[str, object] = budget.NOTHING,
 ) -> ToolResult:
     """The result of a call that the API answered. ``validators`` None: answers are not checked (VALIDATE_OUTPUT).
 
     ``select`` is the model's filter. An answer over ``budget_bytes`` (0: none) is cut; its structure is the same cut
-    JSON, and is checked as it is sent.
+    JSON, and is checked as it is sent; ``asked`` are the call's arguments, as far as they are numbers.
     """
     if not 200 <= response.status < 300:
         return _error(failure.explain(tool, response))
@@ -88,11 +92,19 @@ def render(
         return _without_content(tool, response)
     body = content.read(response, content.resource_uri(tool.api, tool.name))
     whole = body if select is None else select(body)
-    body = budget.within(whole, tool, budget_bytes)
-    structured, meta = _structured(tool, body, validators)
+    body = budget.within(whole, tool, budget_bytes, asked)
+    about = _about(tool, response, body)
+    structured, meta = _structured(tool, body, validators, "\n".join(about))
     if body is not whole or response.cut is not None:
         meta = {**(meta or {}), TRUNCATED: True}
-    return ToolResult(content=_blocks(tool, response, body), structuredContent=structured, meta=meta)
+    blocks = (body.content, TextContent("\n".join(about))) if about else (body.content,)
+    return ToolResult(content=blocks, structuredContent=structured, meta=meta)
+
+
+def _mending(error: CredentialError) -> str:
+    if error.client:
+        return "Whoever runs this client can mend this."
+    return "Try again later." if error.passing else "Only the operator of this server can mend this."
 
 
 def from_error(error: ServiceError, tool: Tool) -> ToolResult:
@@ -103,7 +115,7 @@ def from_error(error: ServiceError, tool: Tool) -> ToolResult:
         case ArgumentError():
             return _error(f"{error}\nNothing was sent to the API.")
         case CredentialError():
-            return _error(f"{error}\nNothing was sent to the API. Only the operator of this server can mend this.")
+            return _error(f"{error}\nNothing was sent to the API. {_mending(error)}")
         case NoRoom() | Refused(outcome_unknown=False):
             return _error(f"Not sent: {error}")
         case Timeout() | Unreachable() | BadResponse() | Refused():
@@ -128,37 +140,51 @@ def _error(text: str) -> ToolResult:
 def _without_content(tool: Tool, response: HttpResponse) -> ToolResult:
     """Success without a body: 204 and 205 by their nature, HEAD by its own, others by the API's choice."""
     said = [f"The API answered {answer_headers.status_line(response)}: success, without content."]
-    text = "\n".join(said + answer_headers.lines(response, tool, bare=tool.method in _HEADERS_ONLY))
-    structured, meta = _structured(tool, None, None)
+    about = answer_headers.lines(response, tool, bare=tool.method in _HEADERS_ONLY)
+    text = "\n".join(said + about)
+    structured, meta = _structured(tool, None, None, text)
     return ToolResult(content=(TextContent(text),), structuredContent=structured, meta=meta)
 
 
-def _blocks(tool: Tool, response: HttpResponse, body: content.Body) -> tuple[Content, ...]:
-    """The answer, then in a text of its own what is to be said about it: JSON stays JSON."""
+def _about(tool: Tool, response: HttpResponse, body: content.Body) -> list[str]:
+    """What is to be said about an answer, in a text of its own: JSON stays JSON."""
     about = answer_headers.lines(response, tool)
     if response.status != 200:
         about.insert(0, f"Status: {answer_headers.status_line(response)}")
     if response.cut is not None:
         about.append(f"Note: the answer was cut {response.cut}.")
-    about += body.notes
-    return (body.content, TextContent("\n".join(about))) if about else (body.content,)
+    return about + list(body.notes)
 
 
 def _structured(
-    tool: Tool, body: content.Body | None, validators: OutputValidators | None
+    tool: Tool, body: content.Body | None, validators: OutputValidators | None, about: str
 ) -> tuple[msgspec.Raw | msgspec.UnsetType, dict[str, Any] | msgspec.UnsetType]:
-    """``structuredContent`` and ``_meta``. An answer that is not as documented is still the answer, and says so."""
+    """``structuredContent`` and ``_meta``. An answer that is not as documented is still the answer, and says so.
+
+    ``about`` stands in it as well: of an answer with structure several clients show their model nothing else.
+    """
     if tool.output is None:
         return msgspec.UNSET, msgspec.UNSET
     if body is not None and body.filtered and body.json is not None:
-        return msgspec.Raw(b'{"filtered":%b}' % body.json), msgspec.UNSET
+        return msgspec.Raw(_noted(b'{"filtered":%b}' % body.json, about)), msgspec.UNSET
     compact = None if body is None else body.json
     if compact is not None and tool.output.wrapped:
         compact = b'{"result":%b}' % compact
-    problem = _problem(tool.output, compact, validators)
-    if compact is None or problem is not None:
-        return msgspec.Raw(b'{"undocumented":%b}' % _value(body)), {MISMATCH: problem}
-    return msgspec.Raw(compact), msgspec.UNSET
+    told = compact if compact is None else _noted(compact, about)
+    problem = _problem(tool.output, told, validators)
+    if problem is not None and told != compact:  # perhaps the note does not fit: a map of numbers, a closed object
+        told, problem = compact, _problem(tool.output, compact, validators)
+    if told is None or problem is not None:
+        return msgspec.Raw(_noted(b'{"undocumented":%b}' % _value(body), about)), {MISMATCH: problem}
+    return msgspec.Raw(told), msgspec.UNSET
+
+
+def _noted(structured: bytes, about: str) -> bytes:
+    """An object with a member that says what is to be said of it."""
+    if not about or not structured.startswith(b"{") or (_NOTE in structured and "_note" in _members(structured)):
+        return structured
+    comma = b"" if structured == b"{}" else b","
+    return b"%b%b%b:%b}" % (structured[:-1], comma, _NOTE, msgspec.json.encode(about))
 
 
 def _problem(output: OutputContract, structured: bytes | None, validators: OutputValidators | None) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from openapi_mcp_server.bridge import text
+from openapi_mcp_server.bridge.schemas import unseen
 from openapi_mcp_server.openapi.schemas.choices import admit_several
 
 SHORT_PROSE = 120
@@ -60,8 +61,8 @@ WHOLE = (Detail.FULL, Detail.NO_EXAMPLES, Detail.SHORT)
 
 
 def cleaned(schema: bytes) -> bytes:
-    """An encoded schema as it is told: without ``xml``, which the writer of the body knows, and no invisible character
-    in its prose; the same bytes where there is neither.
+    """An encoded schema as it is told: without ``xml``, which the writer of the body knows, and without invisible
+    characters (`unseen`); the same bytes where there is neither.
 
     JSON text may spell such characters as escapes, so a backslash-u costs a second look.
     """
@@ -72,7 +73,7 @@ def cleaned(schema: bytes) -> bytes:
     encoded = encode(decode(schema))
     if b"\\u00" not in encoded and text.INVISIBLE.search(encoded.decode()) is None:
         return schema
-    return encode(rewritten(decode(schema), _with_visible_prose))
+    return encode(rewritten(decode(schema), lambda part: unseen.shown(part, _ONE | _LISTED, _NAMED)))
 
 
 def reduced(schema: bytes, detail: Detail) -> bytes:
@@ -205,13 +206,6 @@ def unmatched(schema: dict[str, Any]) -> dict[str, Any]:
     """Without patterns; what is said of properties that fit none of them goes with them."""
     others = {"pattern", "patternProperties"} | ({"additionalProperties"} if "patternProperties" in schema else set())
     return {key: value for key, value in schema.items() if key not in others}
-
-
-def _with_visible_prose(schema: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: text.visible(value) if key in {"description", "title", "$comment"} and isinstance(value, str) else value
-        for key, value in schema.items()
-    }
 
 
 _EDITS: dict[Detail, Edit] = {

@@ -8,6 +8,7 @@ from functools import partial
 import msgspec
 
 from openapi_mcp_server.bridge import text
+from openapi_mcp_server.bridge.schemas import unseen
 from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
 from openapi_mcp_server.bridge.schemas.edits import WHOLE, Detail, bare, decode, encode, reduced, shallow
 from openapi_mcp_server.bridge.schemas.told import ended, told
@@ -81,7 +82,7 @@ def exemplified(schema: bytes, examples: Sequence[bytes | msgspec.Raw]) -> bytes
 
     In words beside a reference: clients take little else there.
     """
-    small = [msgspec.Raw(bytes(each)) for each in examples if len(bytes(each)) <= _EXAMPLE_BYTES][:_EXAMPLES]
+    small = [msgspec.Raw(bytes(each)) for each in examples if _is_shown(bytes(each))][:_EXAMPLES]
     if not small:
         return schema
     decoded = decode(schema)
@@ -92,6 +93,12 @@ def exemplified(schema: bytes, examples: Sequence[bytes | msgspec.Raw]) -> bytes
     prose = decoded.get("description", "")
     told = f"Example: {text.line(bytes(small[0]).decode(), _EXAMPLE_BYTES)}"
     return encode(decoded | {"description": f"{prose} {told}" if prose else told})
+
+
+def _is_shown(example: bytes) -> bool:
+    if len(example) > _EXAMPLE_BYTES:
+        return False
+    return (example.isascii() and b"\\u" not in example) or not unseen.hides(decode(example))
 
 
 def build(arguments: Sequence[Argument], definitions: Source, limit: int) -> InputSchema:

@@ -152,7 +152,9 @@ def _location(at: Located, declared: ParameterObject) -> Location:
     for location in get_args(Location):
         if location == declared.location:
             return location  # type: ignore[no-any-return]  # one of the literal's values
-    raise SpecError(
-        at.member(msgspec.Raw(), "in").pointer if declared.location else at.pointer,
-        f"'in' must be one of {', '.join(get_args(Location))}, not {declared.location!r}",
-    )
+    known = ", ".join(get_args(Location))
+    if not declared.location:
+        raise SpecError(at.pointer, f"'in' is missing; it must be one of {known}")
+    hint = "; a body is the operation's requestBody" if declared.location in {"body", "formData"} else ""
+    place = at.member(msgspec.Raw(), "in").pointer
+    raise SpecError(place, f"'in' must be one of {known}, not {declared.location!r}{hint}")

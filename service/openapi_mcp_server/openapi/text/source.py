@@ -14,6 +14,12 @@ JSON_SEPARATORS = (b",", b"[", b"{")
 _CHUNK = 1 << 20
 _NAMED_CHARACTERS = 80  # of a key, in a message of one line
 _WIDE = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00": "UTF-32"}
+_OTHERS = {
+    b"\x1f\x8b": "compressed by gzip",
+    b"PK\x03\x04": "a zip archive",
+    b"\x89PNG": "a picture",
+    b"%PDF-": "a PDF",
+}
 
 
 class DocumentLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +42,8 @@ def checked(data: bytes) -> bytes:
 
     RFC 8259 section 8.1: JSON between systems is UTF-8, and a reader may ignore a byte order mark.
     """
+    if kind := next((kind for magic, kind in _OTHERS.items() if data.startswith(magic)), None):
+        raise SpecError("", f"this is {kind}, not the text of a document")
     if encoding := _WIDE.get(data[:2]):
         raise SpecError("", f"the document is {encoding}; save it as UTF-8")
     text = data.removeprefix(codecs.BOM_UTF8)

@@ -6,8 +6,12 @@ import pytest
 
 from openapi_mcp_server.bridge.model import HttpRequest, Origin
 from openapi_mcp_server.errors import ConfigError, CredentialError
-from openapi_mcp_server.settings.apis import Auth
-from openapi_mcp_server.upstream.credentials import Credentials
+from openapi_mcp_server.settings.auth import Auth
+from openapi_mcp_server.upstream.addresses import AddressRule
+from openapi_mcp_server.upstream.credentials.login import Web
+from openapi_mcp_server.upstream.credentials.requests import Credentials, Kit
+from openapi_mcp_server.upstream.credentials.table import KINDS, Means
+from openapi_mcp_server.upstream.sockets import TcpDialler
 from scripted import tool
 
 ORIGIN = Origin("https", "api.example.com", 443)
@@ -20,8 +24,18 @@ def request(query: str = "", *headers: tuple[str, str], origin: Origin = ORIGIN)
     return HttpRequest(method="GET", origin=origin, path="/v1/pets", query=query, headers=headers)
 
 
+MEANS = Means(web=Web(dialler=TcpDialler(), rule=AddressRule(allow_private=False, allow_insecure=False)))
+
+
+def credentials(auths: dict[str, Auth]) -> Credentials:
+    made = {api: {"": KINDS[auth.kind](api, auth, MEANS)} for api, auth in auths.items() if auth.kind != "none"}
+    return Credentials({api: Kit(origins=ORIGINS["pets"], credentials=each) for api, each in made.items()})
+
+
 def authorized(auth: Auth, sent: HttpRequest) -> HttpRequest:
-    return Credentials({"pets": auth}, ORIGINS).authorize(sent, tool())
+    done = credentials({"pets": auth}).authorize(sent, tool())
+    assert isinstance(done, HttpRequest)
+    return done
 
 
 def key(location: str, name: str = "key", value: str = SECRET) -> Auth:
@@ -100,7 +114,7 @@ def test_the_request_itself_is_not_changed() -> None:
 
 @pytest.mark.parametrize("auths", [{}, {"pets": Auth()}, {"shop": key("header")}])
 def test_an_api_without_credentials_gets_none(auths: dict[str, Auth]) -> None:
-    assert Credentials(auths, {**ORIGINS, "shop": frozenset({ORIGIN})}).authorize(request(), tool()) == request()
+    assert credentials(auths).authorize(request(), tool()) == request()
 
 
 def test_credentials_are_sent_to_every_origin_of_their_own_api() -> None:
@@ -139,6 +153,6 @@ def test_credentials_are_not_sent_to_another_origin(origin: Origin) -> None:
 )
 def test_what_cannot_be_sent_is_refused_at_start_without_a_word_of_it(auth: Auth, setting: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        Credentials({"pets": auth}, ORIGINS)
+        credentials({"pets": auth})
     assert caught.value.setting == setting
     assert SECRET not in str(caught.value)

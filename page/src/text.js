@@ -1,0 +1,31 @@
+// Text of documents and answers as people may see it: nothing that hides, turns or moves other text.
+const HIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+
+export const shown = (text, limit = 400) => {
+  const whole = String(text ?? "");
+  return (whole.length > limit ? `${whole.slice(0, limit)}…` : whole).replace(HIDDEN, "\ufffd");
+};
+
+export const number = (value) => Math.round(value).toLocaleString("en");
+export const compact = (value) => (value < 1000 ? String(value) : value < 99_500 ? `${(value / 1000).toFixed(1)}k` : value < 999_500 ? `${Math.round(value / 1000)}k` : `${(value / 1e6).toFixed(1)}M`);
+export const bytes = (size) => (size < 1000 ? `${size} B` : size < 1e6 ? `${(size / 1000).toFixed(1)} kB` : `${(size / 1e6).toFixed(1)} MB`);
+export const seconds = (value) => (value < 0.001 ? "<1 ms" : value < 1 ? `${Math.round(value * 1000)} ms` : value < 120 ? `${value.toFixed(1)} s` : duration(value));
+export const duration = (value) => (value < 120 ? `${Math.round(value)} s` : value < 7200 ? `${Math.round(value / 60)} min` : value < 172_800 ? `${(value / 3600).toFixed(1)} h` : `${(value / 86_400).toFixed(1)} days`);
+export const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;
+
+/** JSON for reading: long strings are shortened, since files are in them. */
+export const readable = (value) =>
+  JSON.stringify(value, (_, each) => (typeof each === "string" && each.length > 2000 ? `${each.slice(0, 120)}… (${number(each.length)} characters)` : each), 2);
+
+const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+function argument(name, value) {
+  if (typeof value !== "string") return `${name}:=${JSON.stringify(value)}`;
+  const file = /^data:[^,]*?;name=([^;,]+)/.exec(value);
+  if (file) return `${name}=@${decodeURIComponent(file[1])}`;
+  return value.startsWith("@") ? `${name}:=${JSON.stringify(value)}` : `${name}=${value}`;
+}
+
+/** What one would type. */
+export const command = (name, values, url) =>
+  ["scripts/run call", name, ...Object.entries(values).map(([key, value]) => quoted(argument(key, value))), "--server", quoted(url)].join(" ");

@@ -1,0 +1,119 @@
+// One tool: what it does, its arguments as a form, a call, and the same call elsewhere.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { AnyJson, ArgumentForm } from "./form.jsx";
+import { Result } from "./result.jsx";
+import { summary } from "./schema.js";
+import { entry as fetchEntry, mcpUrl, message, report, send, tools as fetchTools } from "./server.js";
+import { command, compact, readable, shown } from "./text.js";
+import { Chip, Code, Json, Method, Problem, T, Tabs, useAsync } from "./ui.jsx";
+
+const SAFE = new Set(["GET", "HEAD", "OPTIONS", "QUERY"]);
+
+export function ToolPage({ tool, remembered }) {
+  const { value: entry, error } = useAsync(() => fetchEntry(tool.name), [tool.name]);
+  const heading = useRef();
+  useEffect(() => { heading.current?.focus({ preventScroll: true }); }, [tool.name]);
+  return (
+    <article class="tool">
+      <a class="back" href="#/">← All tools</a>
+      <h2 tabIndex={-1} ref={heading}>{tool.name}</h2>
+      <p class="where"><Method of={tool.method} /> <code><T>{tool.path}</T></code></p>
+      <p class="chips">
+        <Chip>{shown(tool.api, 60)}</Chip>
+        {tool.tags.slice(0, 12).map((tag) => <Chip>{shown(tag, 60)}</Chip>)}
+        <Chip>{compact(tool.estimated_tokens)} tokens</Chip>
+        {SAFE.has(tool.method) ? <Chip tone="good">only reads</Chip> : <Chip tone="warn">{tool.method === "DELETE" ? "deletes" : "may change data"}</Chip>}
+        {tool.security.kind === "unmet" && <Chip tone="bad">credentials missing</Chip>}
+      </p>
+      {tool.security.kind === "unmet" && <p class="note">Not configured: {shown(tool.security.reason, 400)}. The call is tried nevertheless, unless STRICT_AUTH is set.</p>}
+      {error && <Problem error={error} />}
+      {entry && <Loaded key={tool.name} tool={tool} entry={entry} remembered={remembered} />}
+    </article>
+  );
+}
+
+function Loaded({ tool, entry, remembered }) {
+  return (
+    <>
+      <p class="lead"><T limit={4000}>{entry.description ?? tool.title}</T></p>
+      {report ? <Outline schema={entry.inputSchema} /> : <Call tool={tool} entry={entry} remembered={remembered} />}
+      <details class="raw"><summary>Schemas, as a model gets them</summary>
+        <Tabs label="Schemas" tabs={[
+          ["Arguments", () => <Json text={readable(entry.inputSchema)} label="Input schema" />],
+          ...(entry.outputSchema ? [["Answer", () => <Json text={readable(entry.outputSchema)} label="Output schema" />]] : []),
+          ["Whole entry", () => <Json text={readable(entry)} label="Entry of tools/list" />],
+        ]} />
+      </details>
+      <p class="quiet place">In the document: <code><T>{tool.pointer}</T></code></p>
+    </>
+  );
+}
+
+function Outline({ schema }) {
+  const required = new Set(schema?.required ?? []);
+  const rows = Object.entries(schema?.properties ?? {});
+  if (!rows.length) return <p class="quiet">It takes no arguments.</p>;
+  return (
+    <div class="scroll"><table>
+      <thead><tr><th scope="col">Argument</th><th scope="col">Type</th><th scope="col">Meaning</th></tr></thead>
+      <tbody>{rows.map(([name, each]) => (
+        <tr><th scope="row"><code>{shown(name, 80)}</code>{required.has(name) && <span class="required" title="required">*</span>}</th><td>{summary(each, schema)}</td><td><T>{each?.description ?? ""}</T></td></tr>
+      ))}</tbody>
+    </table></div>
+  );
+}
+
+/** How a client calls it: by its name, or through the tools of search mode where it is not in the list. */
+function params(tool, listed, values) {
+  if (!listed || listed.has(tool.name)) return { name: tool.name, arguments: values };
+  const through = SAFE.has(tool.method) && listed.has("read_operation") ? "read_operation" : "call_operation";
+  return { name: through, arguments: { name: tool.name, arguments: values } };
+}
+
+function Call({ tool, entry, remembered }) {
+  const [values, setValues] = useState(remembered.get(tool.name) ?? {});
+  const [asJson, setAsJson] = useState(false);
+  const [running, setRunning] = useState(null);
+  const [outcome, setOutcome] = useState(null);
+  const form = useRef();
+  const { value: listed } = useAsync(fetchTools, []);
+  const what = params(tool, listed, values);
+  const change = (next) => { remembered.set(tool.name, next ?? {}); setValues(next ?? {}); };
+  useEffect(() => () => running?.abort(), [running]);
+  const call = async (event) => {
+    event.preventDefault();
+    const wrong = form.current.querySelector("textarea:invalid");
+    if (wrong) return wrong.focus();
+    const stop = new AbortController();
+    setRunning(stop);
+    setOutcome(null);
+    const began = performance.now();
+    try {
+      const reply = await send(message("tools/call", what), stop.signal);
+      setOutcome({ reply, took: (performance.now() - began) / 1000, size: new Blob([JSON.stringify(reply)]).size });
+    } catch (error) {
+      setOutcome({ error: stop.signal.aborted ? "The call was cancelled." : error });
+    } finally {
+      setRunning(null);
+    }
+  };
+  return (
+    <>
+      <form ref={form} onSubmit={call} noValidate aria-label={`Arguments of ${tool.name}`}>
+        <div class="formhead"><h3>Arguments</h3><button type="button" class="link" aria-pressed={asJson} onClick={() => setAsJson(!asJson)}>{asJson ? "Edit as a form" : "Edit as JSON"}</button></div>
+        {asJson ? <AnyJson label="Arguments as JSON" rows={10} value={values} onChange={change} /> : <ArgumentForm schema={entry.inputSchema} values={values} onChange={change} />}
+        <div class="actions">
+          <button type="submit" class="primary" disabled={running !== null}>{running ? "Calling…" : "Call"}</button>
+          {running && <button type="button" onClick={() => running.abort()}>Cancel</button>}
+        </div>
+      </form>
+      {outcome && (outcome.error ? <Problem error={outcome.error} /> : <Result outcome={outcome} />)}
+      <details class="same"><summary>The same call elsewhere</summary>
+        <Tabs label="The same call" tabs={[
+          ["Command line", () => <Code label="Command" text={shown(command(what.name, what.arguments, mcpUrl()), 4000)} copied={() => command(what.name, what.arguments, mcpUrl())} />],
+          ["JSON-RPC message", () => <Code label="JSON-RPC message" text={readable({ jsonrpc: "2.0", id: 1, method: "tools/call", params: what })} copied={() => JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: what })} />],
+        ]} />
+      </details>
+    </>
+  );
+}

@@ -1,0 +1,195 @@
+"""What a person may pick and a client may attach: three prompts about the whole API, its overview and operations.
+
+A prompt for each of a thousand operations buries a person's own; these three are offered in their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from openapi_mcp_server.bridge import text
+from openapi_mcp_server.bridge.model import ApiSummary, Tool
+from openapi_mcp_server.bridge.search.names import CALL, DESCRIBE, READ, SEARCH
+from openapi_mcp_server.errors import ArgumentError
+from openapi_mcp_server.mcp.messages import PromptArgument, PromptEntry, PromptMessage, PromptResult, TextContent
+
+FEW_TOOLS = 20
+"""Up to so many, each operation has a prompt of its own where nobody says otherwise."""
+OVERVIEW, TASK, EXPLAIN = "overview", "task", "explain_operation"
+ENTRIES = (
+    PromptEntry(name=OVERVIEW, title="Overview", description="What can this API do?"),
+    PromptEntry(
+        name=TASK,
+        title="Do a task",
+        description="Plan a task with this API, and ask before anything is changed",
+        arguments=(PromptArgument(name="goal", description="What is to be done", required=True),),
+    ),
+    PromptEntry(
+        name=EXPLAIN,
+        title="Explain an operation",
+        description="What an operation does and how it is called",
+        arguments=(PromptArgument(name="name", description="Its name, or METHOD /path", required=True),),
+    ),
+)
+NAMES = frozenset(entry.name for entry in ENTRIES)
+_SCHEME = "openapi://"
+_OVERVIEW_CHARACTERS = 8_000
+_GOAL_CHARACTERS = 4_000
+_AREAS = 40
+VALUES = 100
+"""Completions in one answer (MCP, Completion)."""
+
+_values = msgspec.json.Decoder(dict[str, str]).decode
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """``ref`` of completion/complete."""
+
+    type: str = ""
+    name: str = ""
+    uri: str = ""
+
+
+class Argument(msgspec.Struct, frozen=True):
+    name: str = ""
+    value: str = ""
+
+
+class Completing(msgspec.Struct, frozen=True):
+    """The params of completion/complete."""
+
+    ref: Reference
+    argument: Argument
+
+
+class Place(NamedTuple):
+    """A resource: ``operation`` empty for the overview."""
+
+    api: str
+    operation: str
+
+
+def resources(apis: Sequence[ApiSummary]) -> list[dict[str, str]]:
+    """The elements of ``resources/list``."""
+    return [
+        {
+            "uri": f"{_SCHEME}{quote(api.name, safe='')}/overview",
+            "name": f"{api.name} overview",
+            "title": f"What {text.line(api.title, text.TITLE_LIMIT) or api.name} can do",
+            "mimeType": "text/markdown",
+        }
+        for api in apis
+    ]
+
+
+def templates(apis: Sequence[ApiSummary]) -> list[dict[str, str]]:
+    """The elements of ``resources/templates/list``."""
+    return [
+        {
+            "uriTemplate": f"{_SCHEME}{quote(api.name, safe='')}/operations/{{name}}",
+            "name": f"{api.name} operation",
+            "title": "An operation with its arguments",
+            "mimeType": "text/plain",
+        }
+        for api in apis
+    ]
+
+
+def place(uri: str) -> Place | None:
+    """What a URI of ours names."""
+    api, _, rest = uri.removeprefix(_SCHEME).partition("/")
+    kind, _, name = rest.partition("/")
+    if not uri.startswith(_SCHEME) or (rest != "overview" and (kind != "operations" or not name)):
+        return None
+    return Place(unquote(api), unquote(name))
+
+
+def overview(apis: Sequence[ApiSummary], tools: Mapping[str, Tool], areas: Mapping[str, Mapping[str, int]]) -> str:
+    """Markdown: what there is, how much of it, where. ``areas`` by API, with the numbers of their operations."""
+    told = "\n".join(line for api in apis for line in _about(api, tools, areas.get(api.name, {})))
+    return text.shorten(told, _OVERVIEW_CHARACTERS)
+
+
+def _about(api: ApiSummary, tools: Mapping[str, Tool], areas: Mapping[str, int]) -> Iterator[str]:
+    own = [tool for tool in tools.values() if tool.api == api.name]
+    reading = sum(tool.is_safe for tool in own)
+    yield f"# {text.line(api.title, text.TITLE_LIMIT) or api.name} {text.line(api.version, 40)}".rstrip()
+    yield f"{len(own):,} operations, {reading:,} of them only read."
+    if unmet := sum(tool.access.kind == "unmet" for tool in own):
+        yield f"{unmet:,} ask for credentials that are not configured."
+    if areas:
+        yield "\n## Areas"
+        yield from (f"- {text.line(name, 60)}: {count}" for name, count in [*areas.items()][:_AREAS])
+        if len(areas) > _AREAS:
+            yield f"- and {len(areas) - _AREAS} more"
+
+
+def given(arguments: msgspec.Raw | None) -> dict[str, str]:
+    """A prompt's arguments. Raises ArgumentError."""
+    try:
+        return _values(arguments or b"{}")
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ArgumentError("the arguments of a prompt must be an object of strings") from error
+
+
+def wanted(name: str, arguments: Mapping[str, str]) -> str:
+    """The one argument of a prompt, empty for one that has none. Raises ArgumentError."""
+    known = [each.name for entry in ENTRIES if entry.name == name for each in entry.arguments]
+    if unknown := sorted(arguments.keys() - set(known)):
+        raise ArgumentError(f"unknown argument {unknown[0]!r}; {name} has: {', '.join(known) or 'none'}")
+    if missing := [each for each in known if not arguments.get(each, "").strip()]:
+        raise ArgumentError(f"missing required arguments: {', '.join(missing)}")
+    return arguments[known[0]] if known else ""
+
+
+def task(goal: str, *, searched: bool) -> str:
+    """For a model that is to do something with the API."""
+    find = (
+        f"Find the operations with {SEARCH}, look at their arguments with {DESCRIBE} where a hit does not tell them, "
+        f"read with {READ}. "
+        if searched
+        else "Choose among this server's tools. "
+    )
+    change = f"use {CALL} for what changes something" if searched else "call what changes something"
+    return (
+        f"{find}First say in a few lines which operations you will call and with what. You may read without asking; "
+        f"{change} only after I have agreed.\n\nThe task: {text.shorten(goal, _GOAL_CHARACTERS)}"
+    )
+
+
+def result(title: str, said: str) -> PromptResult:
+    return PromptResult(description=title, messages=(PromptMessage(content=TextContent(said)),))
+
+
+def completions(asked: Completing, tools: Mapping[str, Tool], prompts: Mapping[str, Tool]) -> list[str]:
+    """All values of an argument that begin or go on with what is written so far, those that begin with it first."""
+    known = _known(asked, tools, prompts)
+    begun = asked.argument.value.casefold()
+    first = [value for value in known if value.casefold().startswith(begun)]
+    return first + [value for value in known if begun in value.casefold() and not value.casefold().startswith(begun)]
+
+
+def _known(asked: Completing, tools: Mapping[str, Tool], prompts: Mapping[str, Tool]) -> list[str]:
+    ref, argument = asked.ref, asked.argument.name
+    if ref.type == "ref/prompt" and (tool := prompts.get(ref.name)) is not None:
+        return _listed(tool, argument)
+    if ref.type == "ref/prompt" and (ref.name, argument) == (EXPLAIN, "name"):
+        return [*tools]
+    if ref.type == "ref/resource" and argument == "name" and ref.uri.endswith("/operations/{name}"):
+        api = unquote(ref.uri.removeprefix(_SCHEME).partition("/")[0])
+        return [tool.name for tool in tools.values() if tool.api == api]
+    return []
+
+
+def _listed(tool: Tool, argument: str) -> list[str]:
+    """The values that an argument's schema lists."""
+    schema: Any = msgspec.json.decode(tool.input.schema).get("properties", {}).get(argument)
+    if not isinstance(schema, dict):
+        return []
+    if isinstance(values := schema.get("enum"), list):
+        return [value if isinstance(value, str) else msgspec.json.encode(value).decode() for value in values]
+    return ["true", "false"] if schema.get("type") == "boolean" else []

@@ -1,0 +1,101 @@
+"""Everything there is to know about a catalog, as JSON: what ``inspect`` tells programs, and the page its readers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from openapi_mcp_server.bridge import security
+from openapi_mcp_server.bridge.model import ApiSummary, Tool, ToolCatalog
+from openapi_mcp_server.bridge.policy import EVERYTHING, Permit
+from openapi_mcp_server.bridge.results.budget import BYTES_PER_TOKEN
+from openapi_mcp_server.bridge.servers import ANYWHERE
+
+
+def report(tools: ToolCatalog) -> dict[str, Any]:
+    """Everything there is to know about a catalog, as JSON."""
+    return {
+        "tools": [_tool(tool) | {"credentials": credentials(tools, tool)} for tool in tools.tools.values()],
+        "skipped": [
+            {"api": each.api, **msgspec.structs.asdict(each.operation)}  # pointer, method, path, reason, place
+            for each in tools.skipped
+        ],
+        "apis": [_api(api) for api in tools.apis],
+        "bytes": tools.list_bytes,
+        "estimated_tokens": tools.list_bytes // BYTES_PER_TOKEN,
+    }
+
+
+def report_to(permit: Permit, tools: ToolCatalog) -> dict[str, Any]:
+    """The same for a principal: of tools that it may not call, nothing; of documents and where their APIs are, only to
+    whoever may call all there is, since skipped operations and notes name others."""
+    own = [tool for tool in tools.tools.values() if permit.admits(tool.subject)]
+    if sees_all(permit) and len(own) == len(tools.tools):
+        return report(tools)
+    size = sum(len(memoryview(tool.entry)) for tool in own)
+    return {
+        "tools": [_tool(tool) for tool in own],
+        "skipped": [],
+        "apis": _partly(tools.apis, own),
+        "bytes": size,
+        "estimated_tokens": size // BYTES_PER_TOKEN,
+    }
+
+
+def sees_all(permit: Permit) -> bool:
+    """Whether its rules leave nothing out; an operation can still ask for scopes."""
+    return permit.own == EVERYTHING and set(permit.granted) == {EVERYTHING}
+
+
+def _partly(apis: Iterable[ApiSummary], own: Iterable[Tool]) -> list[dict[str, Any]]:
+    counts = Counter(tool.api for tool in own)
+    unmet = Counter(tool.api for tool in own if tool.access.kind == "unmet")
+    hidden = {"base_url": None, "filtered": 0, "notes": ()}
+    return [
+        _api(api) | hidden | {"tools": counts[api.name], "unmet_security": unmet[api.name]}
+        for api in apis
+        if counts[api.name]
+    ]
+
+
+def credentials(tools: ToolCatalog, tool: Tool) -> list[dict[str, str]]:
+    """What it is sent with: kind, place, and the setting that is from."""
+    identity = next(api.identity for api in tools.apis if api.name == tool.api)
+    return security.told(identity, tool.access)
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    return {
+        "name": tool.name,
+        "api": tool.api,
+        "title": tool.title,
+        "tags": tool.subject.tags,
+        "method": tool.method,
+        "path": tool.template,
+        "pointer": tool.pointer,
+        "bytes": len(bytes(tool.entry)),
+        "estimated_tokens": tokens(tool),
+        "has_output_schema": tool.output is not None,
+        "security": {"kind": tool.access.kind, "reason": tool.access.reason, "advice": tool.access.advice},
+    }
+
+
+def _api(api: ApiSummary) -> dict[str, Any]:
+    return {
+        "name": api.name,
+        "title": api.title,
+        "version": api.version,
+        "openapi": api.dialect,
+        "base_url": None if api.base == ANYWHERE else str(api.base),
+        "tools": api.tools,
+        "filtered": api.filtered,
+        "unmet_security": api.unmet,
+        "notes": api.notes,
+    }
+
+
+def tokens(tool: Tool) -> int:
+    return len(bytes(tool.entry)) // BYTES_PER_TOKEN

@@ -1,0 +1,153 @@
+"""An operation in two lines, about 50 tokens: enough to call most of them without asking for more."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from openapi_mcp_server.bridge import text
+from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
+from openapi_mcp_server.bridge.results.budget import paging_arguments
+from openapi_mcp_server.bridge.schemas.edits import decode
+from openapi_mcp_server.bridge.search.notation import Contract, Schema, contract, is_simple, resolved, short
+from openapi_mcp_server.bridge.search.words import of_identifier
+
+TYPED, NAMED = 6, 28
+"""Optional arguments that are shown with their types, and all arguments that are named: with twenty names Twilio's
+``Body`` of a message is missing; a name costs one to three tokens."""
+ANSWER_NAMES = 7
+_COMMON, _COMMON_FROM = 0.5, 8
+"""Arguments that more than half of so many operations take are said once."""
+_TITLE = 100
+_NESTED = 3
+_ENVELOPE = 2
+"""Members of an object that only holds another one."""
+_OPEN = frozenset({"{…}", "any"})
+
+
+class Shown(NamedTuple):
+    """How hits are shown: what all take, whether they say whose they are, and which stems the query has."""
+
+    common: frozenset[str] = frozenset()
+    of_several: bool = False
+    asked: frozenset[str] = frozenset()
+
+
+def common_arguments(tools: Iterable[Tool]) -> frozenset[str]:
+    """Optional ones that most operations take."""
+    counts: Counter[str] = Counter()
+    total = 0
+    for tool in tools:
+        total += 1
+        counts.update(set(tool.input.names).difference(tool.input.required, (RESPONSE_FILTER,)))
+    if total < _COMMON_FROM:
+        return frozenset()
+    return frozenset(name for name, count in counts.items() if count > _COMMON * total)
+
+
+def lines(number: int, tool: Tool, shown: Shown, also: Sequence[str]) -> str:
+    """A hit. ``also``: other versions of the same operation, as they are to be told."""
+    signature, first = _signature(tool, shown)
+    answer = answers(tool)
+    notes = [
+        *(["deprecated"] if tool.deprecated else []),
+        *([f"describe first: {', '.join(first)}"] if first else []),
+        *([f"also {', '.join(also)}"] if also else []),
+        *(["credentials missing"] if tool.access.kind == "unmet" else []),
+    ]
+    title = text.shorten(tool.title if tool.title != tool.name else tool.summary, _TITLE)
+    whose = f"{tool.api}: " if shown.of_several else ""
+    told = f"{number}. {signature}{f' → {answer}' if answer else ''}\n   {whose}{tool.method} "
+    told += text.visible(tool.template) + (f" — {title}" if title else "")
+    return f"{told} [{'; '.join(notes)}]" if notes else told
+
+
+def needed(tool: Tool) -> tuple[str, ...]:
+    """Arguments without which a call is refused, here or by the API."""
+    return (*tool.input.required, *(tool.body.needed if tool.body else ()))
+
+
+def _signature(tool: Tool, shown: Shown) -> tuple[str, list[str]]:
+    """Name, arguments with the needed ones first, and those of them that a line does not tell."""
+    within = contract(tool.input.schema)
+    first = needed(tool)
+    told = [_argument(name, within.argument(name), within, required=True) for name in first]
+    untold = [name for name in first if short(within.argument(name), within) in _OPEN]
+    others = _by_use(tool, shown, [name for name in tool.input.names if name not in first])
+    typed = [name for name in others[:NAMED] if is_simple(within.argument(name), within)][:TYPED]
+    told += [_argument(name, within.argument(name), within, required=False) for name in typed]
+    rest = [name for name in others if name not in typed]
+    room = max(NAMED - len(told), 0)
+    told += [f"{name}?" for name in rest[:room]]
+    told += [f"+{len(rest) - room}"] if len(rest) > room else []
+    return f"{tool.name}({', '.join(told)})", untold
+
+
+def _by_use(tool: Tool, shown: Shown, names: Sequence[str]) -> list[str]:
+    """Those that the query names first, those for pages last."""
+    paging = frozenset(paging_arguments(tool))
+    mine = [name for name in names if name not in shown.common and name != RESPONSE_FILTER]
+    return sorted(mine, key=lambda name: (shown.asked.isdisjoint(of_identifier(name)), name in paging))
+
+
+def _argument(name: str, schema: Schema, within: Contract, *, required: bool) -> str:
+    kind = short(schema, within)
+    default = schema.get("default") if isinstance(schema, dict) else None
+    told = name if required else f"{name}?"
+    told += f": {kind}" if kind else ""
+    return told if default in (None, "", [], {}) else f"{told} = {text.shorten(text.visible(str(default)), 20)}"
+
+
+def answers(tool: Tool) -> str:
+    """The names that an answer has at its top, one level into a list; empty where the document does not say."""
+    if tool.output is None:
+        return ""
+    within = contract(bytes(tool.output.schema))
+    if tool.output.wrapped and "result" in within.properties:
+        return _shape(within.argument("result"), within)
+    if within.properties:
+        return _object({name: within.argument(name) for name in list(within.properties)[: ANSWER_NAMES + 1]}, within)
+    return _shape(decode(within.branches[0]), within) if within.branches else ""
+
+
+def _shape(schema: Schema, within: Contract, depth: int = _NESTED) -> str:
+    schema = resolved(schema, within)
+    if not isinstance(schema, dict) or depth < 0:
+        return "any"
+    if "array" in schema.get("type", ()):
+        return f"[{_shape(schema.get('items', True), within, depth - 1)}]"
+    members = dict(_members(schema, within, depth))
+    if members:
+        return _object(members, within, depth)
+    branches = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
+    return _shape(branches[0], within, depth - 1) if branches else short(schema, within) or "string"
+
+
+def _members(schema: Schema, within: Contract, depth: int) -> Iterator[tuple[str, Schema]]:
+    if not isinstance(schema, dict) or depth < 0:
+        return
+    for part in schema.get("allOf", ()):
+        yield from _members(resolved(part, within), within, depth - 1)
+    yield from schema.get("properties", {}).items()
+
+
+def _object(members: Mapping[str, Schema], within: Contract, depth: int = _NESTED) -> str:
+    """Names, and what is in the first list of objects: an envelope by itself says nothing."""
+    told, has_list = [], False
+    for name in list(members)[:ANSWER_NAMES]:
+        shown, schema = text.visible(name[:_TITLE]), resolved(members[name], within)
+        if depth >= _NESTED and not has_list and _is_envelope(schema, len(members)):
+            inner = _shape(schema, within, 1)
+            has_list = inner.startswith(("[{", "{"))
+            shown += f": {inner}" if has_list else ""
+        told.append(shown)
+    return f"{{{', '.join([*told, *(['…'] if len(members) > ANSWER_NAMES else [])])}}}"
+
+
+def _is_envelope(schema: Schema, members: int) -> bool:
+    """Whether what is of use is in this member: a list, or an object that is nearly alone."""
+    if not isinstance(schema, dict):
+        return False
+    is_object = "properties" in schema or "allOf" in schema or "object" in schema.get("type", ())
+    return "array" in schema.get("type", ()) or (is_object and members <= _ENVELOPE)

@@ -1,0 +1,304 @@
+"""The four tools of search mode, which stand for all operations of a catalog: find, describe, read, call.
+
+Their answers are text: clients show either the text or the structure of an answer, and text costs less.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from openapi_mcp_server.bridge import text
+from openapi_mcp_server.bridge.model import RESPONSE_FILTER, SAFE_METHODS, Tool, ToolCatalog
+from openapi_mcp_server.bridge.names import nearest
+from openapi_mcp_server.bridge.policy import Permit
+from openapi_mcp_server.bridge.results.shown_size import result_size
+from openapi_mcp_server.bridge.search import describing, hits, ranking
+from openapi_mcp_server.bridge.search.index import Index, Indexed, area
+from openapi_mcp_server.bridge.search.names import CALL, DESCRIBE, READ, SEARCH
+from openapi_mcp_server.bridge.search.words import stems
+from openapi_mcp_server.errors import ArgumentError
+from openapi_mcp_server.mcp.messages import Annotations, ToolEntry
+
+DEFAULT_LIMIT, MOST = 5, 20
+"""Hits: with five 96 in 100 questions are answered, and eight find no more of them."""
+AREAS = 12
+_UNOFFERED_AMONG, _UNOFFERED = 5, 2
+"""Operations that are no tools are named where they would have been among the first five, no more than two."""
+_SHOWN = 120
+_REASON = 200
+_ALWAYS_LOAD = "anthropic/alwaysLoad"
+"""Key of ``_meta``: Claude Code defers tools behind a search of its own, which these would have to be found by."""
+
+Asked = TypeVar("Asked")
+
+
+class Search(msgspec.Struct, frozen=True):
+    query: str
+    tag: str = ""
+    method: str = ""
+    api: str = ""
+    limit: int = DEFAULT_LIMIT
+    offset: int = 0
+
+
+class Describe(msgspec.Struct, frozen=True):
+    name: str
+    type: str = ""
+
+
+class Operate(msgspec.Struct, frozen=True):
+    """``read_operation`` and ``call_operation``."""
+
+    name: str
+    arguments: msgspec.Raw = msgspec.Raw(b"{}")
+    response_filter: str = ""
+
+
+class Offer(NamedTuple):
+    """The operations that one class of callers may find, and what is told of all of them."""
+
+    tools: Mapping[str, Tool]
+    by_place: Mapping[str, str]  # "METHOD /path" → name, of those that only one operation has
+    common: frozenset[str]
+    apis: tuple[str, ...]
+
+
+class Invocation(NamedTuple):
+    tool: Tool
+    arguments: msgspec.Raw
+
+
+def offer(tools: Mapping[str, Tool]) -> Offer:
+    places = Counter(_place(tool) for tool in tools.values())
+    by_place = {_place(tool): name for name, tool in tools.items() if places[_place(tool)] == 1}
+    return Offer(
+        tools=tools,
+        by_place=by_place,
+        common=hits.common_arguments(tools.values()),
+        apis=tuple(dict.fromkeys(tool.api for tool in tools.values())),
+    )
+
+
+def _place(tool: Tool) -> str:
+    return f"{tool.method} {tool.template}"
+
+
+def entries(offered: Offer, titles: Mapping[str, str], result_bytes: int) -> list[msgspec.Raw]:
+    """The elements of tools/list; ``titles`` by API; ``result_bytes``: of an answer at most, 0 without a limit."""
+    named = " and ".join(f"{titles.get(api) or api}" for api in offered.apis[:5])
+    name = {"type": "string", "description": "As search_operations shows it, or METHOD /path"}
+    arguments = {"type": "object", "description": "The operation's arguments by name"}
+    selected = {"type": "string", "description": "JMESPath expression applied to a JSON answer, as items[].name"}
+    operate = {"name": name, "arguments": arguments, RESPONSE_FILTER: selected}
+    search = {
+        "query": {"type": "string", "description": "As: list issues of a repository"},
+        "tag": {"type": "string", "description": "Only of this area"},
+        "method": {"type": "string", "enum": _methods(offered)},
+        **({"api": {"type": "string", "enum": [*offered.apis]}} if len(offered.apis) > 1 else {}),
+        "limit": {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT},
+        "offset": {"type": "integer", "minimum": 0, "default": 0},
+    }
+    describe = {"name": name, "type": {"type": "string", "description": "One of its types or arguments, to see alone"}}
+    found = (
+        f"Finds operations of {text.shorten(named, 200)} by what they do, with the arguments they take. "
+        f"There are {len(offered.tools):,}; areas: {_areas(offered)}. Use the API's own nouns and one verb."
+    )
+    told = "Tells all arguments of an operation with their types and limits, and its answer. "
+    told += "Needed where search_operations says 'describe first' or shows {…}."
+    read = "Calls an operation that only reads (GET, HEAD, QUERY) and gives its answer."
+    call = "Calls any operation, those that change something too, and gives its answer."
+    reads = Annotations(readOnlyHint=True, openWorldHint=False)
+    return [
+        _entry(SEARCH, found, search, ("query",), reads),
+        _entry(DESCRIBE, told, describe, ("name",), reads),
+        _entry(READ, read, operate, ("name",), Annotations(readOnlyHint=True, openWorldHint=True), result_bytes),
+        _entry(CALL, call, operate, ("name",), Annotations(openWorldHint=True), result_bytes),
+    ]
+
+
+def _entry(
+    name: str,
+    description: str,
+    properties: dict[str, Any],
+    required: Sequence[str],
+    annotations: Annotations,
+    result_bytes: int = 1,
+) -> msgspec.Raw:
+    schema = {"type": "object", "properties": properties, "required": [*required]}
+    entry = ToolEntry(
+        name=name,
+        description=description,
+        inputSchema=msgspec.Raw(msgspec.json.encode(schema)),
+        annotations=annotations,
+        meta={_ALWAYS_LOAD: True, **result_size(result_bytes)},
+    )
+    return msgspec.Raw(msgspec.json.encode(entry))
+
+
+def _methods(offered: Offer) -> list[str]:
+    return list(dict.fromkeys(tool.method for tool in offered.tools.values()))
+
+
+def areas(offered: Offer, api: str = "") -> dict[str, int]:
+    """The areas of an API, or of all, and how many operations each has, the largest first."""
+    own = [tool for tool in offered.tools.values() if not api or tool.api == api]
+    return dict(Counter(each for tool in own for each in _areas_of(tool)).most_common())
+
+
+def _areas(offered: Offer) -> str:
+    counts = Counter(areas(offered))
+    told = [f"{text.line(name, 40)} {count}" for name, count in counts.most_common(AREAS)]
+    return ", ".join([*told, *(["…"] if len(counts) > AREAS else [])])
+
+
+def _areas_of(tool: Tool) -> tuple[str, ...]:
+    return tool.subject.tags or area(tool.template)
+
+
+def read(kind: type[Asked], arguments: msgspec.Raw | None) -> Asked:
+    """The arguments of one of the four tools; raises ArgumentError. Numbers may be text, as some models write them."""
+    try:
+        return msgspec.json.decode(bytes(arguments or b"{}"), type=kind, strict=False)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        names = ", ".join(kind.__struct_fields__)  # type: ignore[attr-defined]
+        raise ArgumentError(f"The arguments do not fit: {error}. There are {names}.") from error
+
+
+def search(offered: Offer, index: Index, permit: Permit, asked: Search) -> str:
+    """The hits of a page, two lines each, and where the next page is."""
+    _require_known(offered, asked)
+
+    def is_wanted(operation: Indexed) -> bool:
+        return _is_open(operation, offered, permit) and _is_asked(operation, offered, asked)
+
+    found = ranking.search(index, asked.query, is_wanted) if asked.query.strip() else _all(index, is_wanted)
+    known = [hit for hit in found if hit.operation.name]
+    start, count = max(asked.offset, 0), min(max(asked.limit, 1), MOST)
+    page = known[start : start + count]
+    shown = hits.Shown(offered.common, len(offered.apis) > 1, frozenset(stems(asked.query[: ranking.QUERY_CHARACTERS])))
+    lines = [
+        hits.lines(start + number, offered.tools[hit.operation.name], shown, list(_also(hit)))
+        for number, hit in enumerate(page, 1)
+    ]
+    return "\n".join([*lines, *_ending(offered, found, known, start, len(page))])
+
+
+def _all(index: Index, is_wanted: Any) -> list[ranking.Hit]:  # noqa: ANN401 - as in `ranking.search`
+    return [ranking.Hit(each, 1.0) for each in index.operations if each.name and is_wanted(each)]
+
+
+def _is_open(operation: Indexed, offered: Offer, permit: Permit) -> bool:
+    if operation.name:
+        return operation.name in offered.tools
+    return operation.subject is not None and permit.admits(operation.subject)
+
+
+def _is_asked(operation: Indexed, offered: Offer, asked: Search) -> bool:
+    if (asked.method and operation.method != asked.method.upper()) or (asked.api and operation.api != asked.api):
+        return False
+    if not asked.tag:
+        return True
+    tool = offered.tools.get(operation.name)
+    areas = _areas_of(tool) if tool else area(operation.path)
+    return asked.tag.casefold() in {each.casefold() for each in areas}
+
+
+def _require_known(offered: Offer, asked: Search) -> None:
+    if asked.api and asked.api not in offered.apis:
+        raise ArgumentError(f"there is no API {asked.api[:_SHOWN]!r}; there are {', '.join(offered.apis)}")
+    areas = {each.casefold() for tool in offered.tools.values() for each in _areas_of(tool)} if asked.tag else set()
+    if asked.tag and asked.tag.casefold() not in areas:
+        near = nearest(asked.tag[:_SHOWN].casefold(), areas)
+        hint = f"did you mean {', '.join(near)}?" if near else f"the largest are {_areas(offered)}"
+        raise ArgumentError(f"there is no area {asked.tag[:_SHOWN]!r}; {hint}")
+
+
+def _also(hit: ranking.Hit) -> Iterator[str]:
+    for other in hit.also:
+        version = next((part for part in other.path.split("/") if part and part not in hit.operation.path), "")
+        yield f"{version}: {other.name}" if version else other.name
+
+
+def _ending(
+    offered: Offer, found: Sequence[ranking.Hit], known: Sequence[ranking.Hit], start: int, count: int
+) -> Iterator[str]:
+    if not known:
+        yield f"Nothing found. Try other words, or the argument tag: {_areas(offered)}."
+    elif start + count < len(known):
+        yield f"{start + 1}–{start + count} of {len(known)}; offset={start + count} for more."
+    elif not count:
+        yield f"There are {len(known)} only."
+    if offered.common and count:
+        yield f"All take: {', '.join(f'{name}?' for name in sorted(offered.common))}"
+    unmet = {offered.tools[hit.operation.name].access.reason for hit in known[start : start + count]} - {""}
+    if unmet:
+        yield f"Credentials: {'; '.join(sorted(unmet))}."
+    unoffered = [hit.operation for hit in found[:_UNOFFERED_AMONG] if not hit.operation.name]
+    for operation in unoffered[:_UNOFFERED] if not start else ():
+        place = f"{operation.method} {text.visible(operation.path)}"
+        yield f"Not offered here: {place} ({text.line(operation.reason, _REASON)})"
+
+
+def resolved(offered: Offer, catalog: ToolCatalog, permit: Permit, name: str) -> Tool:
+    """The operation of a name, or of ``METHOD /path``. Raises ArgumentError."""
+    wanted = " ".join(name.split())
+    found = offered.tools.get(wanted) or offered.tools.get(offered.by_place.get(wanted, ""))
+    if found is not None:
+        return found
+    for skipped in catalog.skipped:
+        if f"{skipped.operation.method} {skipped.operation.path}" == wanted:
+            if skipped.subject is not None and permit.admits(skipped.subject):
+                reason = text.line(skipped.operation.reason, _REASON)
+                raise ArgumentError(f"{wanted[:_SHOWN]} is not offered here: {reason}")
+            break
+    near = nearest(wanted[:_SHOWN], offered.by_place if wanted[:1].isupper() and " /" in wanted else offered.tools)
+    hint = f"did you mean {', '.join(near)}?" if near else "look for it by what it does"
+    raise ArgumentError(f"there is no operation {wanted[:_SHOWN]!r}; {hint}")
+
+
+def describe(offered: Offer, catalog: ToolCatalog, permit: Permit, asked: Describe) -> str:
+    return describing.described(resolved(offered, catalog, permit, asked.name), asked.type)
+
+
+def invocation(offered: Offer, catalog: ToolCatalog, permit: Permit, named: str, asked: Operate) -> Invocation:
+    """The operation that is to be called and its own arguments. Raises ArgumentError."""
+    tool = resolved(offered, catalog, permit, asked.name)
+    if named == READ and tool.method not in SAFE_METHODS - {"OPTIONS"}:
+        raise ArgumentError(f"{tool.name} is {tool.method} and may change something: use {CALL}")
+    return Invocation(tool, _with_filter(tool, _object(asked.arguments), asked.response_filter))
+
+
+def _object(arguments: msgspec.Raw) -> bytes:
+    """The operation's own arguments; an object that a model has written as text is read."""
+    own = bytes(arguments).strip()
+    if own.startswith(b'"'):
+        try:
+            own = msgspec.json.decode(own, type=str).strip().encode()
+        except UnicodeEncodeError as error:
+            raise ArgumentError("arguments: half of a character is in it") from error
+    return b"{}" if own in {b"null", b""} else own
+
+
+def _with_filter(tool: Tool, own: bytes, expression: str) -> msgspec.Raw:
+    if not expression:
+        return msgspec.Raw(own)
+    if not tool.filterable:
+        raise ArgumentError(f"{RESPONSE_FILTER}: the answers of {tool.name} are not JSON; leave it out")
+    if not own.startswith(b"{"):
+        return msgspec.Raw(own)  # refused as every other that is no object
+    rest = own[1:].lstrip()
+    comma = b"" if rest.startswith(b"}") else b","
+    return msgspec.Raw(b'{"%b":%b%b%b' % (RESPONSE_FILTER.encode(), msgspec.json.encode(expression), comma, rest))
+
+
+def mended(error: ArgumentError, tool: Tool) -> ArgumentError:
+    """What was wrong with the arguments of an operation, and how the wrong ones are to be."""
+    names = [line[3:].partition(":")[0].partition("/")[0] for line in str(error).splitlines() if line.startswith("- /")]
+    told = describing.argument_lines(
+        tool, [name.replace("~1", "/").replace("~0", "~") for name in dict.fromkeys(names)]
+    )
+    return ArgumentError(f"{error}\n{told}" if told else str(error))

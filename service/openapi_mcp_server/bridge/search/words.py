@@ -1,0 +1,119 @@
+"""Text and identifiers as the stems that a search compares: ``listRepoIssues`` and "issues of a repo" share two.
+
+Both sides of a search pass through here, so a rule that makes a word odd (``promise`` → ``promiz``) does no harm.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+STEMS_KEPT = 65_536
+"""Words whose stems are remembered: the documents of all large APIs together have about 30,000."""
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+")
+"""``parseURLOfHTML5`` → parse, URL, Of, HTML, 5."""
+_PART = re.compile(r"[^\W_]+")
+"""What punctuation separates in an identifier."""
+_COMPOUND = range(2, 4)
+"""Words of a compound that is also one word: ``CronJob`` is looked for as ``cronjob``."""
+_POSSESSIVE = re.compile(r"['\u2019]s\b")
+
+_IRREGULAR = {
+    "catalogue": "catalog", "centre": "center", "cheque": "check", "dialogue": "dialog", "grey": "gray",
+    "licence": "license", "metre": "meter", "programme": "program", "people": "person", "persons": "person",
+    "children": "child", "indices": "index", "indexes": "index", "matrices": "matrix", "vertices": "vertex",
+    "criteria": "criterion", "bought": "buy", "built": "build", "got": "get", "made": "make", "paid": "pay",
+    "ran": "run", "read": "read", "said": "say", "sent": "send", "sold": "sell", "spent": "spend", "wrote": "write",
+    "written": "write", "customer": "customer", "customers": "customer", "media": "media", "data": "data",
+    "news": "news", "series": "series", "species": "species", "status": "status", "statuses": "status",
+    "used": "use", "using": "use", "subscription": "subscribe", "subscriptions": "subscribe", "playback": "play",
+}  # fmt: skip
+"""British spellings, plurals and pasts that no ending tells, and words that the endings below would merge."""
+_VOWELS = "aeiouy"
+_SYLLABLE_END = re.compile(rf"[{_VOWELS}][^{_VOWELS}]")
+_PLURALS = (("sses", "ss"), ("ies", "y"), ("ches", "ch"), ("shes", "sh"), ("xes", "x"), ("zes", "z"))
+_KEEP_S = ("ss", "us", "is")
+_ENDINGS = (
+    ("ifications", "ifi"), ("ification", "ifi"), ("izations", "ize"), ("ization", "ize"), ("isation", "ize"),
+    ("ations", "ate"), ("ation", "ate"), ("ators", "ate"), ("ator", "ate"), ("iveness", "ive"), ("fulness", "ful"),
+    ("ability", "able"), ("ibility", "ible"), ("ements", ""), ("ement", ""), ("ments", ""), ("ment", ""), ("ance", ""),
+    ("ence", ""), ("able", ""), ("ible", ""), ("ness", ""), ("ours", "or"), ("our", "or"), ("ise", "ize"), ("ive", ""),
+    ("ion", ""), ("ate", ""), ("ize", ""), ("al", ""), ("er", ""), ("or", ""), ("ly", ""), ("ic", ""),
+)  # fmt: skip
+"""Endings that make words of words, each dropped only where two syllables stay (after Porter, 1980, step 4)."""
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in small letters, identifiers taken apart."""
+    return [word.lower() for word in _WORD.findall(_POSSESSIVE.sub("", text))]
+
+
+def stems(text: str) -> list[str]:
+    return [stem(word) for word in words(text)]
+
+
+def of_identifier(name: str) -> Iterator[str]:
+    """The stems of an identifier, and those of its compounds as one word."""
+    for part in _PART.findall(name):
+        own = [word.lower() for word in _WORD.findall(part)]
+        yield from map(stem, own)
+        if len(own) in _COMPOUND:
+            yield stem("".join(own))
+
+
+def joined(found: Sequence[str]) -> Iterator[str]:
+    """Neighbours as one word: "config map" is looked for as ``configmap``."""
+    for count in _COMPOUND:
+        for start in range(len(found) - count + 1):
+            yield stem("".join(found[start : start + count]))
+
+
+@lru_cache(maxsize=STEMS_KEPT)
+def stem(word: str) -> str:
+    """What a word has in common with others of its family; ``word`` is in small letters."""
+    if (known := _IRREGULAR.get(word)) is not None:
+        return known
+    if len(word) < 4 or not word.isascii() or not word.isalpha():
+        return word
+    word = _singular(word)
+    if len(word) < 4:  # as it is above: "keys" and "key" are one
+        return word
+    word = _without_past(word)
+    for ending, instead in _ENDINGS:
+        if word.endswith(ending):
+            rest = word[: -len(ending)]
+            if _syllables(rest) >= 2:
+                word = rest + instead
+            break
+    return _bare(word)
+
+
+def _singular(word: str) -> str:
+    for plural, singular in _PLURALS:
+        if word.endswith(plural):
+            return word[: -len(plural)] + singular
+    return word[:-1] if word.endswith("s") and not word.endswith(_KEEP_S) else word
+
+
+def _without_past(word: str) -> str:
+    for ending in ("ing", "ed"):
+        rest = word.removesuffix(ending)
+        if rest != word and len(rest) > 1 and any(letter in _VOWELS for letter in rest) and not rest.endswith("e"):
+            is_doubled = len(rest) > 3 and rest[-1] == rest[-2] and rest[-1] not in "lsz"
+            return rest[:-1] if is_doubled else rest
+    return word
+
+
+def _bare(word: str) -> str:
+    """Without a last ``e``, doubled ``l`` and the difference of ``y`` and ``i``."""
+    if len(word) > 3 and word.endswith("e"):
+        word = word[:-1]
+    if word.endswith("ll") and _syllables(word) >= 2:
+        word = word[:-1]
+    return word[:-1] + "i" if len(word) > 2 and word.endswith("y") else word
+
+
+def _syllables(word: str) -> int:
+    return len(_SYLLABLE_END.findall(word))

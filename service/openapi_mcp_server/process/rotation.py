@@ -1,0 +1,59 @@
+"""Secrets that are replaced while the process runs: new ones are used without a restart."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import anyio
+from anyio.to_thread import run_sync
+
+from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.process.sources import Sources
+from openapi_mcp_server.settings.config import Config
+
+LOOK_SECONDS = 0.5
+"""Between two looks at the files. One that has changed is read at the next look, when nobody writes it any more: so new
+secrets are used within two seconds (Kubernetes, ECS and Vault's agent replace files by a rename)."""
+
+logger = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def rotating(
+    sources: Sources | None, apply: Callable[[Config], None], stores_seconds: float
+) -> AsyncIterator[None]:
+    """For as long as the context lasts, `follow`, where anything can change at all."""
+    if sources is None or not sources.can_change:
+        yield
+        return
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(follow, sources, apply, stores_seconds)
+        yield
+        tasks.cancel_scope.cancel()
+
+
+async def follow(sources: Sources, apply: Callable[[Config], None], stores_seconds: float) -> None:
+    """Has the settings read again when a file of theirs changes, and each ``stores_seconds`` where a secret is in a
+    store (0: never); ``apply`` takes what has changed, or raises ConfigError. Then, and where they cannot be read, the
+    old ones are used on."""
+    seen = used = sources.known()
+    last = anyio.current_time()
+    while True:
+        await anyio.sleep(LOOK_SECONDS)
+        before, seen = seen, await run_sync(sources.looks, abandon_on_cancel=True)
+        is_due = sources.has_stores and 0 < stores_seconds <= anyio.current_time() - last
+        if not is_due and (seen == used or seen != before):
+            continue
+        used, last = seen, anyio.current_time()
+        await _again(sources, apply)
+
+
+async def _again(sources: Sources, apply: Callable[[Config], None]) -> None:
+    try:
+        apply(await run_sync(sources.load, abandon_on_cancel=True))
+    except ConfigError as error:
+        logger.error("settings were not read again, the old ones are used on: %s", error)  # noqa: TRY400 - no bug
+    else:
+        logger.info("settings were read again: credentials are those of now")

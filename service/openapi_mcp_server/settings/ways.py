@@ -1,0 +1,103 @@
+"""How an API is reached: certificates for TLS, and a proxy on the way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.settings.command_line import Given
+from openapi_mcp_server.settings.sources import ReadFile, text_of
+from openapi_mcp_server.settings.table import words
+
+ENVIRONMENT = "environment"
+_PROXY = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+_NO_PROXY = ("NO_PROXY", "no_proxy")
+"""As curl and most programs read them."""
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
+_PORTS = {"http": 80, "https": 443}
+
+
+class Proxy(msgspec.Struct, frozen=True, kw_only=True):
+    """``direct``: hosts, ``.suffixes`` and networks that are reached without it."""
+
+    scheme: str
+    host: str
+    port: int
+    username: str = ""
+    password: str = ""
+    direct: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Proxy({self.scheme}://{self.host}:{self.port})"
+
+
+class WayOut(msgspec.Struct, frozen=True, kw_only=True):
+    """Certificates and key are PEM; ``authorities`` are trusted beside the system's."""
+
+    certificate: str = ""
+    key: str = ""
+    authorities: str = ""
+    proxy: Proxy | None = None
+
+    def __repr__(self) -> str:
+        return f"WayOut(certificate={bool(self.certificate)}, proxy={self.proxy!r})"
+
+
+USUAL = WayOut()
+
+
+def way_out(given: Mapping[str, Given], read_file: ReadFile, environ: Mapping[str, str]) -> WayOut:
+    """Raises ConfigError under the name that was used."""
+    certificate, key = given["AUTH_CLIENT_CERTIFICATE"], given["AUTH_CLIENT_KEY"]
+    if key.value and not certificate.value:
+        raise ConfigError(certificate.label, f"is missing; {key.label} is of use with it only")
+    return WayOut(
+        certificate=_pem(certificate, read_file),
+        key=_pem(key, read_file),
+        authorities=_pem(given["HTTP_CA_BUNDLE"], read_file),
+        proxy=_proxy(given["HTTP_PROXY_URL"], given["HTTP_NO_PROXY"], environ),
+    )
+
+
+def _pem(given: Given, read_file: ReadFile) -> str:
+    """The setting's own text, or that of the file it names."""
+    if not given.value or given.value.lstrip().startswith("-----BEGIN"):
+        return given.value or ""
+    found = text_of(given.value, given.label, read_file)
+    if "-----BEGIN" not in found:
+        raise ConfigError(given.label, f"{given.value} holds no PEM (-----BEGIN …)")
+    return found
+
+
+def _proxy(url: Given, direct: Given, environ: Mapping[str, str]) -> Proxy | None:
+    text, hosts, label = url.value or "none", direct.value, url.label
+    if text == ENVIRONMENT:
+        name = next((name for name in _PROXY if environ.get(name)), "")
+        text, label = environ.get(name, "none"), name or label
+        hosts = (*hosts, *words(next((environ[name] for name in _NO_PROXY if environ.get(name)), "")))
+    return None if text == "none" else _parsed(text, label, hosts)
+
+
+def _parsed(url: str, label: str, direct: tuple[str, ...]) -> Proxy:
+    """The address itself is in no message: it may hold a password."""
+    problem = ConfigError(label, "must be http://host:port, https://host:port, environment or none")
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        port = parts.port
+    except ValueError:
+        raise problem from None
+    is_more = parts.path not in {"", "/"} or bool(parts.query)
+    if parts.scheme not in _PORTS or not _HOST.fullmatch(parts.hostname or "") or is_more:
+        raise problem
+    return Proxy(
+        scheme=parts.scheme,
+        host=parts.hostname or "",
+        port=port or _PORTS[parts.scheme],
+        username=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        direct=tuple(host.lower() for host in direct),
+    )

@@ -1,0 +1,43 @@
+"""The addresses at which AWS gives a machine its own credentials: the one exception from the address rule.
+
+Everything else that is link-local is never connected to. These are reached only by this dialler, which nothing but
+`aws_keys` has, and only under the addresses that AWS's SDKs have fixed; an address on this machine stands for them
+where the environment names one, as AWS's own variables may.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+
+from openapi_mcp_server.errors import Refused
+from openapi_mcp_server.upstream.sockets import Dialler, Stream, TcpDialler
+
+INSTANCE = "169.254.169.254"
+TASK = "169.254.170.2"
+_FIXED = frozenset({INSTANCE, "fd00:ec2::254", TASK, "169.254.170.23", "fd00:ec2::23"})
+"""EC2, ECS tasks, EKS pods (AWS SDKs and Tools Reference Guide, "Container credential provider")."""
+
+
+class AwsAddresses:
+    """An address rule and its dialler in one."""
+
+    def __init__(self, dialler: Dialler | None = None) -> None:
+        self._dialler = dialler or TcpDialler()
+
+    def url_problem(self, scheme: str, host: str) -> str | None:
+        return None if scheme == "http" and _is_known(host) else "is not where AWS gives credentials"
+
+    async def connect(self, host: str, port: int, seconds: float = math.inf) -> Stream:
+        if not _is_known(host):
+            raise Refused(f"{host} is not where AWS gives credentials", outcome_unknown=False)
+        return await self._dialler.connect(host, port, seconds)
+
+
+def _is_known(host: str) -> bool:
+    if host in _FIXED:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

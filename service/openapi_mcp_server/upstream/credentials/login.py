@@ -1,0 +1,85 @@
+"""What a credential is that has to be fetched or made for each request, and how it asks its own servers."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from typing import Protocol
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, base_url
+from openapi_mcp_server.errors import ConfigError, CredentialError, UpstreamError
+from openapi_mcp_server.observe.trace import Carrier
+from openapi_mcp_server.upstream.sockets import Dialler
+
+ASK_SECONDS = 10.0
+"""For one request to a token endpoint or to AWS: calls wait for it, and have 60 s themselves."""
+ANSWER_BYTES = 1024 * 1024
+"""Of such an answer: tokens and secrets have some kilobytes, Secrets Manager takes 64."""
+_WORDS = 200
+
+
+class Login(Protocol):
+    """A credential of one API. ``is_last``: it signs the request, so nothing may change it afterwards."""
+
+    is_last: bool
+
+    async def applied(self, request: HttpRequest) -> tuple[HttpRequest, object]:
+        """The request with the credential, and what it was made of. Raises CredentialError."""
+        ...
+
+    async def renewed(self, used: object, answer: HttpResponse) -> bool:
+        """Whether another attempt fares better after this answer to a request with what was ``used``."""
+        ...
+
+
+PerCaller = Callable[[Carrier], Login]
+"""A credential that each caller has another one of: by what came beside the call."""
+
+
+class UrlRule(Protocol):
+    """What may be asked; see `addresses.AddressRule`."""
+
+    def url_problem(self, scheme: str, host: str) -> str | None: ...
+
+
+class Web(msgspec.Struct, frozen=True, kw_only=True):
+    """The way to servers that are no APIs: token endpoints and AWS. Imports httpx when first used."""
+
+    dialler: Dialler
+    rule: UrlRule
+    tls: ssl.SSLContext | None = None
+    seconds: float = ASK_SECONDS
+
+    async def ask(self, request: HttpRequest) -> HttpResponse:
+        """Raises CredentialError where there is no answer at all."""
+        from openapi_mcp_server.upstream import web  # noqa: PLC0415 - httpx, for those who log in somewhere
+
+        try:
+            return await web.fetch(request, self.dialler, seconds=self.seconds, most_bytes=ANSWER_BYTES, tls=self.tls)
+        except UpstreamError as error:
+            raise CredentialError(str(error), passing=True) from error
+
+    def request(
+        self, method: str, url: str, headers: tuple[tuple[str, str], ...], body: bytes | None, setting: str
+    ) -> HttpRequest:
+        """For a URL of the operator's. Raises ConfigError for one that cannot be asked."""
+        parts = urlsplit(url.strip())
+        try:
+            base = base_url(parts._replace(path="", query="", fragment="").geturl())
+        except ValueError as error:
+            raise ConfigError(setting, f"the address {error}") from None
+        if problem := self.rule.url_problem(base.origin.scheme, base.origin.host):
+            raise ConfigError(setting, f"{base.origin}: {problem}")
+        path = quote(parts.path, safe="%/:@!$&'()*+,;=~") or "/"
+        query = quote(parts.query, safe="%/:@!$&'()*+,;=~?")
+        return HttpRequest(method=method, origin=base.origin, path=path, query=query, headers=headers, body=body)
+
+
+def words(text: str, secrets: tuple[str, ...]) -> str:
+    """What somebody else says of a failure, short, on one line and without secrets that it may repeat."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "…")
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:_WORDS]

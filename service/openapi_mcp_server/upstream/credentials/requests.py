@@ -1,0 +1,193 @@
+"""The credentials of every configured API on their way to requests, each to that API's own origins and nowhere else.
+
+They go with every call of their API, also of operations that allow anonymous access: an API tells a known caller
+more (its own data, higher limits), and the operator has configured them to be used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from urllib.parse import unquote_plus
+
+import anyio
+import msgspec
+
+from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, Origin, Tool
+from openapi_mcp_server.errors import CredentialError
+from openapi_mcp_server.grammar import is_obsolete_field_value
+from openapi_mcp_server.observe.trace import NO_CARRIER, Carrier
+from openapi_mcp_server.settings.fields import Forwarded
+from openapi_mcp_server.upstream.credentials.login import Login, PerCaller
+from openapi_mcp_server.upstream.credentials.placing import Piece, put, with_header
+from openapi_mcp_server.upstream.retries import LEAST_SECONDS
+
+SendOne = Callable[[HttpRequest, float], Awaitable[HttpResponse]]
+"""Sends a request within so many seconds; raises an `UpstreamError`."""
+
+
+class Fixed(msgspec.Struct, frozen=True, kw_only=True):
+    """Values of the operator's own that every request gets whose document has none of that name. ``query``: pieces, by
+    name."""
+
+    headers: tuple[tuple[str, str], ...] = ()
+    query: tuple[tuple[str, str], ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Fixed({', '.join(name for name, _ in (*self.headers, *self.query))})"
+
+
+NONE_FIXED = Fixed()
+
+
+class Kit(msgspec.Struct, frozen=True, kw_only=True):
+    """What one API gets. ``credentials``: by the scheme's name, the API's own by the empty one. ``way``: its own, by
+    its name; see `HttpRequest`."""
+
+    origins: frozenset[Origin]
+    credentials: Mapping[str, Piece | Login | PerCaller]
+    fixed: Fixed = NONE_FIXED
+    forwarded: tuple[Forwarded, ...] = ()
+    way: str = ""
+
+    def __repr__(self) -> str:
+        return f"Kit(for {_named(self.origins)})"
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.credentials or self.forwarded or self.way) and self.fixed == NONE_FIXED
+
+
+class Credentials:
+    """Adds what was configured for an API to the requests for it. ``kits`` are by the API's name; one without has
+    nothing."""
+
+    def __init__(self, kits: Mapping[str, Kit]) -> None:
+        self._kits = kits
+
+    def replace(self, kits: Mapping[str, Kit]) -> None:
+        """From the next request on."""
+        self._kits = kits
+
+    def authorize(self, request: HttpRequest, tool: Tool, beside: Carrier = NO_CARRIER) -> HttpRequest | Pending:
+        """The request with its credentials, which win over an argument of the same name; `Pending` where they have to
+        be waited for. ``beside``: what came with the call. Raises CredentialError where the request goes to another
+        origin than one of the API's own, or a client does not send what is forwarded.
+        """
+        kit = self._kits.get(tool.api)
+        if kit is None:
+            return request
+        if kit.forwarded:
+            request = _with_forwarded(request, tool.api, kit, beside)
+        if kit.fixed is not NONE_FIXED:
+            _require_own(request, tool.api, kit)
+            request = with_fixed(request, kit.fixed, tool.fixed_query)
+        return equipped(request, tool.api, kit, tool.access.credentials, beside)
+
+
+def equipped(
+    request: HttpRequest, api: str, kit: Kit, names: Sequence[str], beside: Carrier = NO_CARRIER
+) -> HttpRequest | Pending:
+    """The request with the credentials of these names; see `Credentials.authorize`."""
+    if kit.way:
+        request = msgspec.structs.replace(request, way=kit.way)
+    logins: list[Login] = []
+    for name in names:
+        credential = kit.credentials.get(name)
+        if credential is None:
+            continue
+        _require_own(request, api, kit)
+        if isinstance(credential, Piece):
+            request = put(request, credential)
+        else:
+            logins.append(credential(beside) if callable(credential) else credential)
+    return Pending(request, sorted(logins, key=_is_last)) if logins else request
+
+
+def _require_own(request: HttpRequest, api: str, kit: Kit) -> None:
+    if request.origin not in kit.origins:
+        whose = f"the credentials of {api} belong to {_named(kit.origins)}"
+        raise CredentialError(f"{whose} and are not sent to {request.origin}")
+
+
+def with_fixed(request: HttpRequest, fixed: Fixed, own_query: str) -> HttpRequest:
+    """They win over arguments, and over nothing that the document itself has, such as ``own_query``."""
+    headers, query = {name.lower() for name, _ in request.headers}, request.query
+    if fixed.query:
+        own = {_name(piece) for piece in own_query.split("&")}
+        won = {name: piece for name, piece in fixed.query if name not in own}
+        left = [piece for piece in query.split("&") if piece and _name(piece) not in won]
+        query = "&".join((*left, *won.values()))
+    more = tuple(each for each in fixed.headers if each[0].lower() not in headers)
+    return msgspec.structs.replace(request, headers=(*request.headers, *more), query=query)
+
+
+def _name(piece: str) -> str:
+    return unquote_plus(piece.partition("=")[0])
+
+
+def _with_forwarded(request: HttpRequest, api: str, kit: Kit, beside: Carrier) -> HttpRequest:
+    """The caller's own headers, which win over arguments."""
+    _require_own(request, api, kit)
+    for each in kit.forwarded:
+        value = beside.forwarded.get(each.source)
+        if value is None:
+            problem = f"{api} wants to know who calls: send the header {each.source} with each request to this server"
+            raise CredentialError(problem, client=True)
+        if not is_obsolete_field_value(value):
+            raise CredentialError(
+                f"the header {each.source} has a value that cannot be passed on to {api}", client=True
+            )
+        request = with_header(request, each.name, value)
+    return request
+
+
+class Pending:
+    """A request whose credentials have to be fetched, or made of all the rest of it."""
+
+    def __init__(self, request: HttpRequest, logins: Sequence[Login]) -> None:
+        self._request = request
+        self._logins = logins
+
+    @property
+    def body(self) -> bytes | None:
+        return self._request.body
+
+    async def exchange(self, send: SendOne, seconds: float) -> HttpResponse:
+        """The answer; after one that refuses the credentials, that to one more attempt with fresh ones. Whatever its
+        method, since a 401 says that it was not carried out. Raises CredentialError, and what ``send`` raises.
+        """
+        until = anyio.current_time() + seconds
+        answer, used = await self._attempt(send, until)
+        if not await self._renewed(used, answer, until):
+            return answer
+        again, used = await self._attempt(send, until)
+        if again.status not in _REFUSALS:
+            await self._renewed(used, again, until)  # which tells the logins that it was accepted
+        return again
+
+    async def _renewed(self, used: list[object], answer: HttpResponse, until: float) -> bool:
+        with anyio.move_on_after(max(0.0, until - anyio.current_time() - LEAST_SECONDS)):
+            return any([await login.renewed(each, answer) for login, each in zip(self._logins, used, strict=True)])
+        return False
+
+    async def _attempt(self, send: SendOne, until: float) -> tuple[HttpResponse, list[object]]:
+        request, used = self._request, list[object]()
+        try:
+            with anyio.fail_after(max(0.0, until - anyio.current_time())):
+                for login in self._logins:
+                    request, each = await login.applied(request)
+                    used.append(each)
+        except TimeoutError:
+            raise CredentialError("the credentials were not there within the time of the call", passing=True) from None
+        return await send(request, max(0.0, until - anyio.current_time())), used
+
+
+_REFUSALS = frozenset({401, 403})
+
+
+def _is_last(login: Login) -> bool:
+    return login.is_last
+
+
+def _named(origins: frozenset[Origin]) -> str:
+    return " and ".join(sorted(map(str, origins)))

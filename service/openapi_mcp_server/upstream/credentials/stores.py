@@ -1,0 +1,92 @@
+"""Secrets that AWS keeps: ``secretsmanager:ARN[:json-key]`` and ``ssm:NAME`` as the value of a setting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import anyio
+import msgspec
+
+from openapi_mcp_server.errors import CredentialError
+from openapi_mcp_server.settings.table import boolean
+from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
+from openapi_mcp_server.upstream.credentials.aws import SECRETS_MANAGER, SSM, Aws
+from openapi_mcp_server.upstream.credentials.aws_keys import KeyChain, region_of
+from openapi_mcp_server.upstream.credentials.login import Web
+from openapi_mcp_server.upstream.credentials.tokens import Failed
+
+STORE_SECONDS = 30.0
+"""For one secret in all, the login at AWS included."""
+
+
+def read(place: str, environ: Mapping[str, str]) -> str:
+    """The secret at a place. Runs a loop of its own, so it is for the start, and for threads. Raises CredentialError.
+
+    The settings are not read yet: the two of the address rule are taken from the environment.
+    """
+    try:
+        return anyio.run(partial(_read_in_time, place, environ), backend="trio")
+    except Failed as error:
+        raise CredentialError(str(error), passing=error.passing) from None
+    except TimeoutError:
+        raise CredentialError(f"no answer within {STORE_SECONDS:g} s", passing=True) from None
+
+
+async def _read_in_time(place: str, environ: Mapping[str, str]) -> str:
+    rule = AddressRule(
+        allow_private=_is_on(environ, "ALLOW_PRIVATE_NETWORKS"), allow_insecure=_is_on(environ, "ALLOW_INSECURE_HTTP")
+    )
+    web = Web(dialler=CheckedDialler(rule), rule=rule)
+    with anyio.fail_after(STORE_SECONDS):
+        return await fetched(place, environ, web)
+
+
+def _is_on(environ: Mapping[str, str], name: str) -> bool:
+    try:
+        return boolean(environ.get(name, "false"))
+    except ValueError:
+        return False  # config refuses it
+
+
+async def fetched(place: str, environ: Mapping[str, str], web: Web) -> str:
+    """Raises CredentialError or Failed."""
+    store, _, name = place.partition(":")
+    name, key = _parts(name) if store == "secretsmanager" else (name, "")
+    region = _region(name) or region_of(environ)
+    if not region:
+        raise CredentialError("no region: write the whole ARN, or set AWS_REGION")
+    aws = Aws(region=region, environ=environ, web=web)
+    keys = await KeyChain(environ, web).keys()
+    if store == "ssm":
+        said = await aws.call(SSM, "GetParameter", {"Name": name, "WithDecryption": True}, keys)
+        value = said.get("Parameter", {}).get("Value")
+    else:
+        said = await aws.call(SECRETS_MANAGER, "GetSecretValue", {"SecretId": name}, keys)
+        value = said.get("SecretString")
+        value = _member(value, key) if key and isinstance(value, str) else value
+    if not isinstance(value, str) or not value:
+        raise CredentialError("it holds no text")
+    return value
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """(the secret, the key in its JSON); an ARN has seven parts itself."""
+    parts = name.split(":")
+    own = 7 if name.startswith("arn:") else 1
+    return ":".join(parts[:own]), ":".join(parts[own:]).rstrip(":")
+
+
+def _region(name: str) -> str:
+    return name.split(":")[3] if name.startswith("arn:") and name.count(":") >= 5 else ""
+
+
+def _member(text: str, key: str) -> str:
+    try:
+        value: Any = msgspec.json.decode(text, type=dict[str, Any])[key]
+    except (msgspec.DecodeError, RecursionError):
+        raise CredentialError("it holds no JSON object to take a key from") from None
+    except KeyError:
+        raise CredentialError(f"its JSON has no key {key[:64]!r}") from None
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,0 +1,67 @@
+"""The way to one API's servers, where it is not the usual one: its dialler, and what TLS trusts and shows."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+import msgspec
+
+from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.settings.ways import WayOut
+from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
+from openapi_mcp_server.upstream.sockets import Dialler
+
+
+class Way(msgspec.Struct, frozen=True, kw_only=True):
+    """``tls`` shows our certificate, which only the API gets to see, and a token endpoint that is to know us by it;
+    ``anonymous_tls`` shows none. None: as the system has it."""
+
+    dialler: Dialler
+    tls: ssl.SSLContext | None = None
+    anonymous_tls: ssl.SSLContext | None = None
+
+
+def way(out: WayOut, rule: AddressRule) -> Way:
+    """Raises ConfigError for certificates that cannot be used."""
+    dialler: Dialler = CheckedDialler(rule)
+    if out.proxy is not None:
+        from openapi_mcp_server.upstream.proxies import ProxyDialler  # noqa: PLC0415 - for those who have one
+
+        dialler = ProxyDialler(out.proxy, rule, dialler)
+    anonymous = _context(out) if out.authorities else None
+    if not out.certificate:
+        return Way(dialler=dialler, tls=anonymous, anonymous_tls=anonymous)
+    return Way(dialler=dialler, tls=_with_certificate(_context(out), out), anonymous_tls=anonymous)
+
+
+def _context(out: WayOut) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    if out.authorities:
+        try:
+            context.load_verify_locations(cadata=out.authorities)
+        except (ssl.SSLError, ValueError):
+            raise ConfigError("HTTP_CA_BUNDLE", "holds no certificate that can be read (PEM)") from None
+    return context
+
+
+def _with_certificate(context: ssl.SSLContext, out: WayOut) -> ssl.SSLContext:
+    """OpenSSL reads certificates from files only; these exist for as long as that takes."""
+    import tempfile  # noqa: PLC0415 - for those who have one
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "both.pem")
+        file.touch(mode=0o600)
+        file.write_text(f"{out.certificate}\n{out.key}\n", "utf-8")
+        try:
+            context.load_cert_chain(file, password=_no_password)
+        except (ssl.SSLError, ValueError):
+            problem = "certificate and key (AUTH_CLIENT_KEY) cannot be used: PEM, not encrypted, and of each other"
+            raise ConfigError("AUTH_CLIENT_CERTIFICATE", problem) from None
+    return context
+
+
+def _no_password() -> str:
+    """Else OpenSSL asks at the terminal."""
+    return ""

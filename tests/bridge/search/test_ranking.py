@@ -1,0 +1,100 @@
+"""Which operations a query means."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from descriptions import catalog, operation, parameter, source
+from openapi_mcp_server.bridge.catalog import build
+from openapi_mcp_server.bridge.search import index, ranking
+from openapi_mcp_server.openapi.model import Operation
+
+
+def of(method: str, path: str, summary: str, **more: object) -> Operation:
+    name = f"{summary.title().replace(' ', '')}"
+    parameters = (parameter("id", "path"),) if "{id}" in path else ()
+    return operation(method, path, operation_id=name, summary=summary, parameters=parameters, **more)
+
+
+API = (
+    of("GET", "/repos", "List repositories"),
+    of("POST", "/repos", "Create a repository"),
+    of("GET", "/repos/{id}", "Get a repository"),
+    of("DELETE", "/repos/{id}", "Delete a repository"),
+    of("GET", "/repos/{id}/issues", "List repository issues"),
+    of("POST", "/repos/{id}/issues", "Create an issue"),
+    of("PUT", "/repos/{id}/star", "Star a repository"),
+    of("DELETE", "/registries/{id}", "Delete a registry"),
+    of("POST", "/v1/refunds", "Create a refund"),
+    of("POST", "/v2/refunds", "Create a refund again"),
+    of("POST", "/v3beta1/refunds", "Create a refund, soon"),
+    of("GET", "/configmaps", "List config maps"),
+    of("GET", "/customers", "List customers", deprecated=True),
+    of("GET", "/clients", "List customers"),
+)
+INDEX = index.build(catalog(*(each for each in API)))
+
+
+def best(query: str) -> list[str]:
+    return [f"{hit.operation.method} {hit.operation.path}" for hit in ranking.search(INDEX, query, lambda _: True)]
+
+
+@pytest.mark.parametrize(
+    ("query", "place"),
+    [
+        ("list repositories", "GET /repos"),
+        ("delete a repository", "DELETE /repos/{id}"),
+        ("make a new repository", "POST /repos"),
+        ("star a repo", "PUT /repos/{id}/star"),
+        ("open an issue", "POST /repos/{id}/issues"),
+        ("give somebody their money back", "POST /v2/refunds"),
+        ("configmap", "GET /configmaps"),
+        ("delete a repositry", "DELETE /repos/{id}"),
+        ("all customers", "GET /clients"),
+        ("GET /repos/{id}/issues", "GET /repos/{id}/issues"),
+    ],
+)
+def test_the_operation_that_is_meant_comes_first(query: str, place: str) -> None:
+    assert best(query)[0] == place
+
+
+def test_versions_of_an_operation_are_one_hit_the_newest_that_is_stable() -> None:
+    hit = ranking.search(INDEX, "create a refund", lambda _: True)[0]
+    assert hit.operation.path == "/v2/refunds"
+    assert {each.path for each in hit.also} == {"/v1/refunds", "/v3beta1/refunds"}
+
+
+def test_what_is_not_wanted_is_not_found() -> None:
+    assert ranking.search(INDEX, "delete a repository", lambda each: each.method == "GET")[0].operation.method == "GET"
+
+
+@pytest.mark.parametrize("query", ["", "xyzzyx", "the of a", "....", "\x00", "é" * 400])
+def test_a_query_that_says_nothing_finds_little_and_does_not_fail(query: str) -> None:
+    assert len(best(query)) <= len(API)
+
+
+@given(st.text(max_size=600))
+def test_any_query_is_answered(query: str) -> None:
+    best(query)
+
+
+HOSTILE = (
+    "a" * 1_000_000,
+    "delete " * 100_000,
+    "repositry " * 100_000,
+    " ".join(f"w{number}x" for number in range(100_000)),
+    "aA" * 500_000,
+)
+
+
+@pytest.mark.parametrize("query", HOSTILE, ids=range(5))
+def test_a_long_query_costs_no_more_than_its_beginning(query: str) -> None:
+    many = build([source(*(of("GET", f"/things{number}/{{id}}", f"Get thing {number}") for number in range(300)))])
+    made = index.build(many)
+    began = time.thread_time()
+    ranking.search(made, query, lambda _: True)
+    assert time.thread_time() - began < 0.2

@@ -1,0 +1,48 @@
+"""Texts and identifiers as stems."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openapi_mcp_server.bridge.search.words import joined, of_identifier, stem, stems
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        "repository repositories repository's",
+        "key keys",
+        "use uses used using",
+        "delete deletes deleted deleting",
+        "create created creating creates",
+        "tag tags tagged tagging",
+        "cancel cancels cancelled cancelling canceled",
+        "catalogue catalog catalogs",
+        "match matches matched",
+        "box boxes",
+        "policy policies",
+        "organisation organization organizations",
+        "person people persons",
+    ],
+)
+def test_the_words_of_a_family_have_one_stem(family: str) -> None:
+    assert len({tuple(stems(word)) for word in family.split()}) == 1
+
+
+@pytest.mark.parametrize("pair", ["customer custom", "status state", "play player", "news new", "universe university"])
+def test_words_that_only_look_alike_have_two(pair: str) -> None:
+    one, other = pair.split()
+    assert stem(one) != stem(other)
+
+
+def test_identifiers_are_taken_apart_and_kept_as_one_word() -> None:
+    assert list(of_identifier("listCronJob")) == ["list", "cron", "job", "listcronjob"]
+    assert list(of_identifier("cron_jobs")) == ["cron", "job"]
+    assert stem("configmap") in list(joined(["config", "map"]))
+
+
+@given(st.text(max_size=200))
+def test_any_text_has_stems(text: str) -> None:
+    assert all(stems(text)) or stems(text) == []

@@ -1,0 +1,457 @@
+"""Credentials in the whole program: who gets which secret, and that nobody else gets any."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urljoin
+
+import msgspec
+import pytest
+
+from asked import call, fetch, message, post, until
+from aws import Pool, running_aws
+from openapi_mcp_server.settings.config import load
+from openapi_mcp_server.settings.table import SETTINGS
+from processes import environment, inspected, run, started
+from recording import Answer, Asked, Recording, document, recording, with_document
+from scraped import metrics_url
+
+HTTP = {"SERVER_TRANSPORT": "http", "SERVER_PORT": "0", "ALLOW_PRIVATE_NETWORKS": "true"}
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")
+
+
+@pytest.fixture
+def api() -> Iterator[Recording]:
+    with recording(with_document(document())) as running:
+        yield running
+
+
+def settings(api: Recording, **more: str) -> dict[str, str]:
+    return {**HTTP, "API_SPEC_URL": f"{api.url}/openapi.json", "API_BASE_URL": api.url, **more}
+
+
+def result(url: str, tool: str = "getPets", **headers: str) -> dict[str, Any]:
+    status, answer = post(url, call(tool), **headers)
+    assert status == 200, answer
+    return dict(msgspec.json.decode(answer)["result"])
+
+
+def seen(url: str, tool: str = "getPets", **headers: str) -> dict[str, str]:
+    """The headers that the API gets."""
+    found = result(url, tool, **headers)
+    assert not found.get("isError"), found
+    return dict(msgspec.json.decode(found["content"][0]["text"])["headers"])
+
+
+# The deployment guide's environment of AgentCore
+
+
+def test_the_environment_of_the_guides_agentcore_stack_logs_in_and_calls_carry_the_token(api: Recording) -> None:
+    from guide import AGENTCORE
+
+    with running_aws() as aws:
+        pool = Pool(aws)
+        pool.add("ann", "Passw0rd!")
+        theirs = {
+            **AGENTCORE,
+            "AUTH_COGNITO_CLIENT_ID": pool.client_id,
+            "AUTH_COGNITO_USER_POOL_ID": pool.id,
+            "AUTH_COGNITO_USERNAME": "ann",
+            "AUTH_COGNITO_PASSWORD": "Passw0rd!",
+        }
+        here = {**settings(api), "AWS_ENDPOINT_URL": aws.url}
+        with started(**{**here, **theirs}) as server:
+            token = seen(server.url)["authorization"].removeprefix("Bearer ")
+            payload = token.split(".")[1]
+            claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+            assert (claims["token_use"], claims["cognito:username"]) == ("id", "ann")
+            assert seen(server.url, "postPets")["authorization"] == f"Bearer {token}"
+
+
+# The caller's own token
+
+
+def test_a_callers_token_is_exchanged_and_the_api_sees_only_the_new_one(api: Recording) -> None:
+    from authorization_server import authorization_server
+
+    def exchanged(asked: Asked) -> Answer:
+        subject = parse_qs(asked.body.decode())["subject_token"][0].split(".")[1]
+        claims = msgspec.json.decode(base64.urlsafe_b64decode(subject + "=" * (-len(subject) % 4)))
+        return 200, {}, msgspec.json.encode({"access_token": f"for-{claims['sub']}", "expires_in": 60})
+
+    with authorization_server() as issuer, recording(exchanged) as login:
+        issuer.audience = "ours"
+        here = {
+            **settings(api),
+            "INBOUND_AUTH": "jwt", "INBOUND_JWT_ISSUERS": issuer.issuer, "INBOUND_JWT_AUDIENCE": "ours",
+            "AUTH_TYPE": "oauth2", "AUTH_OAUTH2_TOKEN_URL": f"{login.url}/token", "AUTH_OAUTH2_CLIENT_ID": "c",
+            "AUTH_OAUTH2_CLIENT_SECRET": "s3cret", "TOKEN_EXCHANGE": "rfc8693",
+        }  # fmt: skip
+        tokens = {user: issuer.token(sub=user) for user in ("ann", "bob")}
+        with started(**here) as server:
+            for user in ("ann", "bob", "ann"):
+                assert seen(server.url, authorization=f"Bearer {tokens[user]}")["authorization"] == f"Bearer for-{user}"
+        assert len(login.asked) == 2
+        assert not [asked for asked in api.asked if any(token in repr(asked) for token in tokens.values())]
+
+
+# Secrets in files
+
+
+def test_a_secret_in_a_file_is_exchanged_while_the_server_runs(api: Recording, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("one\n")
+    with started(**settings(api, AUTH_TYPE="bearer", AUTH_TOKEN_FILE=str(file))) as server:
+        assert seen(server.url)["authorization"] == "Bearer one"
+        file.write_text("")
+        server.wait_for("the old ones are used on: .* it is empty now")
+        assert seen(server.url)["authorization"] == "Bearer one"
+        file.unlink()
+        server.wait_for("the old ones are used on: .* No such file")
+        assert seen(server.url)["authorization"] == "Bearer one"
+        (tmp_path / "new").write_text("two\n")
+        (tmp_path / "new").rename(file)
+        server.wait_for("credentials are those of now")
+        assert seen(server.url)["authorization"] == "Bearer two"
+        file.write_text("thr\x00ee\n")
+        server.wait_for("the old ones are used on: AUTH_TOKEN")
+        assert seen(server.url)["authorization"] == "Bearer two"
+
+
+def test_every_field_of_another_api_may_be_in_a_file_that_changes(api: Recording, tmp_path: Path) -> None:
+    files = {name: tmp_path / name for name in ("headers", "schemes")}
+    files["headers"].write_text('{"X-Tenant":"a"}')
+    files["schemes"].write_text('{"k":{"type":"api_key","api_key":"k1"}}')
+    schemes = {"k": {"type": "apiKey", "in": "header", "name": "X-K"}}
+    api.answers = with_document(document(components={"securitySchemes": schemes}, security=[{"k": []}]))
+    element = {
+        "name": "pets", "spec_url": f"{api.url}/openapi.json", "base_url": api.url,
+        "extra_headers_file": str(files["headers"]), "auth_schemes_file": str(files["schemes"]),
+    }  # fmt: skip
+    several = msgspec.json.encode([element]).decode()
+    with started(**HTTP, ADDITIONAL_SPECS=several) as server:
+        found = seen(server.url)
+        assert (found["x-tenant"], found["x-k"]) == ("a", "k1")
+        files["headers"].write_text('{"X-Tenant":"b"}')
+        server.wait_for("credentials are those of now")
+        files["schemes"].write_text('{"k":{"type":"api_key","api_key":"k2"}}')
+        server.wait_for("credentials are those of now")
+        found = seen(server.url)
+        assert (found["x-tenant"], found["x-k"]) == ("b", "k2")
+
+
+def test_a_secret_in_a_store_is_read_again_with_the_documents(api: Recording) -> None:
+    with running_aws() as aws:
+        ssm = aws.client("ssm")
+        ssm.put_parameter(Name="/token", Value="one", Type="SecureString")
+        here = settings(api, AUTH_TYPE="bearer", AUTH_TOKEN="ssm:/token", SPEC_REFRESH_SECONDS="1")
+        with started(**{**here, **aws.environ}) as server:
+            url = server.url
+            assert seen(url)["authorization"] == "Bearer one"
+            ssm.put_parameter(Name="/token", Value="two", Type="SecureString", Overwrite=True)
+            assert until(lambda: seen(url)["authorization"] == "Bearer two")
+            ssm.delete_parameter(Name="/token")
+            assert "ParameterNotFound" in str(server.wait_for("the old ones are used on")["message"])
+            assert seen(url)["authorization"] == "Bearer two"
+
+
+# Documents
+
+
+@pytest.mark.parametrize(
+    ("more", "sent"),
+    [
+        ({}, {"authorization": "Bearer s3cret"}),
+        ({"SPEC_AUTH": "never"}, {}),
+        ({"SPEC_HEADERS": '{"X-Doc":"d"}'}, {"authorization": "Bearer s3cret", "x-doc": "d"}),
+        ({"SPEC_AUTH": "never", "SPEC_HEADERS": '{"Authorization":"Basic d"}'}, {"authorization": "Basic d"}),
+        ({"API_BASE_URL": "https://api.example.com"}, {}),
+        ({"API_BASE_URL": ""}, {}),
+    ],
+)
+def test_a_document_at_the_apis_own_origin_is_fetched_with_its_credentials(
+    api: Recording, more: dict[str, str], sent: dict[str, str]
+) -> None:
+    inspected(**settings(api, AUTH_TYPE="bearer", AUTH_TOKEN="s3cret") | more)
+    [asked] = api.of("/openapi.json")
+    assert {name: asked.headers[name] for name in ("authorization", "x-doc") if name in asked.headers} == sent
+
+
+def test_a_document_that_wants_a_login_says_how() -> None:
+    with recording(lambda _: (401, {}, b"{}")) as api:
+        done = run("inspect", **settings(api))
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "401" in done.stderr
+    assert "SPEC_HEADERS" in done.stderr
+
+
+def test_a_document_that_is_not_there_yet_is_waited_for_and_the_server_not_ready() -> None:
+    tries = 0
+
+    def late(asked: Asked) -> Answer:
+        nonlocal tries
+        tries += asked.target == "/openapi.json"
+        return with_document(document())(asked) if tries > 2 else (503, {}, b"starting")
+
+    with recording(late) as api:
+        port = _free_port()
+        here = settings(api, SPEC_WAIT_SECONDS="30", SERVER_PORT=str(port))
+        with started(**here) as server:
+            server.wait_for("not there yet")
+            base = f"http://127.0.0.1:{port}"
+            assert fetch(f"{base}/livez")[0] == 200
+            assert fetch(f"{base}/readyz")[0] == 503
+            assert fetch(f"{base}/ping")[0] == 503
+            assert post(f"{base}/mcp", message("ping"))[0] == 503
+            assert server.url == base + "/mcp"
+            assert until(lambda: fetch(f"{base}/readyz")[0] == 200)
+            assert "x" not in seen(server.url)
+
+
+@pytest.mark.parametrize("answer", [(403, {}, b""), (200, {}, b"no document")])
+def test_what_waiting_does_not_mend_is_told_at_once(answer: Answer) -> None:
+    with recording(lambda _: answer) as api:
+        done = run("serve", **settings(api, SPEC_WAIT_SECONDS="3600"))
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert len(api.asked) == 1
+
+
+def test_the_wait_has_an_end() -> None:
+    with recording(lambda _: (503, {}, b"")) as api:
+        done = run("serve", **settings(api, SPEC_WAIT_SECONDS="1.5"))
+    assert done.returncode == 1
+    assert "answered 503" in done.stderr.splitlines()[-1]
+    assert len(api.asked) == 2
+
+
+def _free_port() -> int:
+    from processes import free_ports
+
+    return free_ports(1)
+
+
+# What a plain server loads
+
+
+UNUSED = (
+    "oauth2", "cognito", "digest", "aws_sigv4", "sigv4", "aws_keys", "aws", "stores", "tokens", "aws_addresses"
+)  # fmt: skip
+MODULES = """
+import os, signal, sys
+from openapi_mcp_server import __main__ as main
+from openapi_mcp_server.process import lifecycle
+lifecycle.Stop.ready = property(lambda self: lambda: os.kill(os.getpid(), signal.SIGTERM), lambda *_: None)
+main.main()
+print(*sorted(sys.modules))
+"""
+
+
+def test_a_plain_server_loads_nothing_of_what_it_does_not_use(tmp_path: Path) -> None:
+    (tmp_path / "openapi.json").write_bytes(document("https://api.example.com"))
+    done = subprocess.run(
+        [sys.executable, "-c", MODULES, "--spec-path", str(tmp_path / "openapi.json")],
+        env=environment(**HTTP, AUTH_TYPE="bearer", AUTH_TOKEN="t"),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    loaded = set(done.stdout.split())
+    own = {name.removeprefix("openapi_mcp_server.") for name in loaded if name.startswith("openapi_mcp_server.")}
+    assert "upstream.credentials.bearer" in own, done.stderr
+    assert own & {"upstream.web", "upstream.proxies", *(f"upstream.credentials.{kind}" for kind in UNUSED)} == set()
+    assert loaded & {"httpx2", "httpcore2", "joserfc", "botocore", "boto3", "cryptography"} == set()
+
+
+# Each secret is seen by its own origin alone
+
+MARK = "s3cret"
+PAIR = base64.b64encode(f"u:{MARK}-p".encode()).decode()
+CREDENTIALS: dict[str, dict[str, str]] = {
+    "bearer": {"AUTH_TYPE": "bearer", "AUTH_TOKEN": f"{MARK}-t"},
+    "basic": {"AUTH_TYPE": "basic", "AUTH_USERNAME": "u", "AUTH_PASSWORD": f"{MARK}-p"},
+    "key in a header": {"AUTH_TYPE": "api_key", "AUTH_API_KEY": f"{MARK}-k", "AUTH_API_KEY_NAME": "X-K"},
+    "key in the query": {"AUTH_TYPE": "api_key", "AUTH_API_KEY": f"{MARK}-k", "AUTH_API_KEY_IN": "query"},
+    "key in a cookie": {"AUTH_TYPE": "api_key", "AUTH_API_KEY": f"{MARK}-k", "AUTH_API_KEY_IN": "cookie"},
+    "oauth2": {
+        "AUTH_TYPE": "oauth2",
+        "AUTH_OAUTH2_CLIENT_ID": "c",
+        "AUTH_OAUTH2_CLIENT_SECRET": f"{MARK}-c",
+        "AUTH_OAUTH2_CLIENT_AUTH": "post",
+        "AUTH_OAUTH2_PARAMETERS": f'{{"more":"{MARK}-o"}}',
+    },
+    "aws_sigv4": {
+        "AUTH_TYPE": "aws_sigv4",
+        "AWS_ACCESS_KEY_ID": "AKID",
+        "AWS_SECRET_ACCESS_KEY": f"{MARK}-aws",
+        "AWS_SESSION_TOKEN": f"{MARK}-session",
+        "AWS_REGION": "us-east-1",
+    },
+    "fixed values": {"EXTRA_HEADERS": f'{{"X-Tenant":"{MARK}-e"}}', "EXTRA_QUERY": f'{{"q":"{MARK}-q"}}'},
+    "a scheme": {"AUTH_SCHEMES": f'{{"k":{{"type":"api_key","api_key":"{MARK}-s"}}}}'},
+    "forwarded": {"FORWARD_HEADERS": "X-User"},
+}
+SCHEMES = {"k": {"type": "apiKey", "in": "header", "name": "X-S"}, "b": {"type": "http", "scheme": "bearer"}}
+
+
+def carries(asked: Asked) -> bool:
+    return any(mark in repr(asked) for mark in (MARK, PAIR, "Credential=AKID"))
+
+
+class Hostile:
+    """An API that sends its callers to another server wherever it can: by a redirect, by its document, by a reload."""
+
+    def __init__(self, other: str) -> None:
+        self.other = other
+        self.is_moved = False
+        self.retried = 0
+
+    def document(self) -> bytes:
+        paths = ("/pets", "/away", "/again", "/theirs")
+        security = [{"k": []}, {"b": []}, {}]
+        text = document(paths=paths, components={"securitySchemes": SCHEMES}, security=security)
+        root = msgspec.json.decode(text)
+        root["paths"]["/theirs"]["servers"] = [{"url": self.other}]
+        if self.is_moved:
+            root["servers"] = [{"url": self.other}]
+        return msgspec.json.encode(root)
+
+    def __call__(self, asked: Asked) -> Answer:
+        match asked.target.partition("?")[0]:
+            case "/openapi.json":
+                return 200, {}, self.document()
+            case "/away":
+                return (302 if asked.method == "GET" else 307), {"Location": f"{self.other}/stolen"}, b""
+            case "/again":
+                self.retried += 1
+                return (503, {"Retry-After": "0"}, b"") if self.retried % 2 else (200, {}, b"{}")
+            case _:
+                return 200, {}, b"{}"
+
+
+@pytest.mark.parametrize("kind", CREDENTIALS)
+def test_a_secret_is_seen_by_its_own_origin_alone(kind: str) -> None:
+    with recording() as other, recording() as api, recording() as login:
+        hostile = api.answers = Hostile(other.url)
+        login.answers = lambda _: (200, {}, msgspec.json.encode({"access_token": f"{MARK}-got", "expires_in": 60}))
+        more = {"AUTH_OAUTH2_TOKEN_URL": f"{login.url}/token"} if kind == "oauth2" else {}
+        here = {**HTTP, "API_SPEC_URL": f"{api.url}/openapi.json", "SPEC_REFRESH_SECONDS": "1"}
+        with started(**here, **CREDENTIALS[kind], **more) as server:
+            for tool in ("getPets", "postPets", "getAway", "postAway", "getAgain", "postAgain", "getTheirs"):
+                answered = call(tool)
+                post(server.url, answered, x_user=f"{MARK}-user")
+            hostile.is_moved = True
+            server.wait_for("not loaded again|have changed")
+            post(server.url, call("getPets"), x_user=f"{MARK}-user")
+        assert [asked for asked in other.asked if carries(asked)] == []
+        assert any(carries(asked) for asked in api.of("/pets"))
+        assert all(carries(asked) for asked in api.of("/again"))
+        assert not any(f"{MARK}-c" in repr(asked) or f"{MARK}-o" in repr(asked) for asked in api.asked)
+        assert not any(f"{MARK}-got" in repr(asked) for asked in login.asked)
+
+
+def test_a_token_endpoint_that_points_elsewhere_takes_no_secret_there(api: Recording) -> None:
+    with recording() as other, recording() as login:
+        login.answers = lambda _: (307, {"Location": f"{other.url}/token"}, b"")
+        more = {**CREDENTIALS["oauth2"], "AUTH_OAUTH2_TOKEN_URL": f"{login.url}/token", "SPEC_AUTH": "never"}
+        with started(**settings(api, **more)) as server:
+            assert result(server.url)["isError"]
+        assert (len(login.asked), other.asked) == (1, [])
+        assert api.of("/pets") == []
+
+
+# No secret is told
+
+
+def secret_settings(folder: Path) -> dict[str, str]:
+    """Every secret setting of APIs, with a mark in it."""
+    from authorization_server import key
+    from certificates import certificate
+
+    certificate(folder)
+    plain = {
+        "AUTH_PASSWORD": f"{MARK}-p",
+        "AUTH_TOKEN": f"{MARK}-t",
+        "AUTH_API_KEY": f"{MARK}-k",
+        "AUTH_OAUTH2_CLIENT_SECRET": f"{MARK}-c",
+        "AUTH_OAUTH2_PRIVATE_KEY": key("ES256").as_pem(private=True).decode(),
+        "AUTH_OAUTH2_PARAMETERS": f'{{"more":"{MARK}-o"}}',
+        "AUTH_COGNITO_CLIENT_SECRET": f"{MARK}-cc",
+        "AUTH_COGNITO_PASSWORD": f"{MARK}-cp",
+        "AUTH_CLIENT_CERTIFICATE": (folder / "cert.pem").read_text(),
+        "AUTH_CLIENT_KEY": (folder / "key.pem").read_text(),
+        "AUTH_SCHEMES": f'{{"k":{{"type":"api_key","api_key":"{MARK}-s"}}}}',
+        "EXTRA_HEADERS": f'{{"X-Tenant":"{MARK}-e"}}',
+        "EXTRA_QUERY": f'{{"q":"{MARK}-q"}}',
+        "SPEC_HEADERS": f'{{"X-Doc":"{MARK}-d"}}',
+        "HTTP_PROXY_URL": f"http://u:{MARK}-x@127.0.0.1:9",
+    }
+    others = ("INBOUND_TOKENS", "SESSION_KEY", "OTEL_")
+    ours = {each.name for each in SETTINGS if each.secret and not each.name.startswith(others)}
+    assert ours == plain.keys()
+    return plain
+
+
+def marks(values: dict[str, str]) -> list[str]:
+    pem = [line for name, text in values.items() if "KEY" in name for line in text.split("\n") if len(line) > 40]
+    return [MARK, PAIR, *pem]
+
+
+FLAWS = {
+    "yes": lambda _: (200, {}, b"{}"),
+    "no": lambda _: (500, {}, b"{}"),
+    "unauthorized": lambda _: (401, {"WWW-Authenticate": 'Digest realm="r", nonce="n", qop="auth"'}, b"{}"),
+    "no HTTP": lambda _: (200, {"Content-Length": "5"}, b"{}"),
+}
+
+
+@pytest.mark.parametrize(
+    "kind", ["basic", "bearer", "api_key", "digest", "oauth2", "cognito", "aws_sigv4", "private_key_jwt"]
+)
+def test_no_secret_is_in_logs_errors_health_metrics_or_reports(kind: str, tmp_path: Path) -> None:
+    secrets = secret_settings(tmp_path)
+    text = document(components={"securitySchemes": SCHEMES})
+    with recording(with_document(text)) as api, recording(lambda _: (400, {}, b'{"error":"invalid"}')) as login:
+        here = {
+            **settings(api, **secrets),
+            "AUTH_TYPE": "oauth2" if kind == "private_key_jwt" else kind,
+            "AUTH_USERNAME": "u",
+            "AUTH_OAUTH2_TOKEN_URL": f"{login.url}/token",
+            "AUTH_OAUTH2_CLIENT_ID": "c",
+            "AUTH_OAUTH2_CLIENT_AUTH": "private_key_jwt" if kind == "private_key_jwt" else "post",
+            "AUTH_COGNITO_CLIENT_ID": "c",
+            "AUTH_COGNITO_USERNAME": "u",
+            "AUTH_COGNITO_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": login.url,
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "AKID",
+            "AWS_SECRET_ACCESS_KEY": f"{MARK}-aws",
+            "AWS_SESSION_TOKEN": f"{MARK}-session",
+            "LOG_LEVEL": "DEBUG",
+            "ENABLE_PROMETHEUS": "true",
+            "PROMETHEUS_PORT": "0",
+            "SPEC_AUTH": "never",
+        }
+        told: list[object] = []
+        with started(**here) as server:
+            metrics, url = metrics_url(server), server.url
+            for answers in FLAWS.values():
+                api.answers = with_document(text, answers)
+                told += [post(url, call(tool)) for tool in ("getPets", "postPets")]
+            api.answers = with_document(text)
+            told += [fetch(urljoin(url, "/health")), fetch(metrics), post(url, message("tools/list"))]
+            server.process.terminate()
+            server.read_to_the_end()
+            told += server.log
+        told.append(run("inspect", "--json", **here))
+        told.append(repr(load([], here, lambda path: path)))
+        answered = [asked for asked in api.asked if carries(asked)]
+    whole = "".join(map(repr, told))
+    assert "answered 500" in whole or kind in {"oauth2", "cognito", "private_key_jwt"}
+    assert [mark for mark in marks(secrets) if mark in whole] == []
+    assert answered or kind in {"digest", "oauth2", "cognito", "private_key_jwt"}  # they were in use

@@ -1,0 +1,435 @@
+"""Search mode: four tools stand for all operations, over every transport and in both eras."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import msgspec
+import pytest
+import trio
+import trio.testing
+from mcp import Client
+from mcp.client.sse import sse_client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp_types.methods import validate_server_result
+
+from descriptions import JSON, answer, body, catalog, media, operation, parameter, source
+from openapi_mcp_server.bridge.catalog import build
+from openapi_mcp_server.bridge.model import ToolCatalog
+from openapi_mcp_server.bridge.policy import ANYBODY, Permit, Principal, Rule, selector
+from openapi_mcp_server.gateway import Gateway, Serving
+from openapi_mcp_server.mcp.inbound import Call
+from openapi_mcp_server.observe.record import CallRecord
+from openapi_mcp_server.observe.trace import Carrier
+from processes import command, environment, started
+from scripted import SERVER, ScriptedApi, ok, slowly, unchanged
+
+# The client leaves the generators of an event stream to the garbage collector, which Trio warns of.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Async generator 'httpx2:ResourceWarning", "ignore:Async generator 'httpcore2:ResourceWarning"
+)
+VERSIONS = ["2024-11-05", "2025-11-25", "2026-07-28"]
+FOUR = ["search_operations", "describe_operation", "read_operation", "call_operation"]
+LIST_PETS = operation(
+    operation_id="listPets",
+    summary="List the pets of a shop",
+    tags=("pets",),
+    parameters=(parameter("limit", value={"type": "integer", "maximum": 50}),),
+    responses=(answer("200", media(JSON, {"type": "object", "properties": {"pets": {"type": "array", "items": {}}}})),),
+)
+CREATE_PET = operation(
+    "POST",
+    operation_id="createPet",
+    summary="Create a pet",
+    tags=("pets",),
+    body=body(
+        media(
+            JSON,
+            {
+                "type": "object",
+                "properties": {"name": {"type": "string", "maxLength": 20}, "price": {"type": "number"}},
+                "required": ["name"],
+            },
+        )
+    ),
+)
+CLOSE_SHOP = operation("DELETE", "/shops/{id}", operation_id="closeShop", summary="Close a shop", tags=("shops",))
+CLOSE_SHOP = msgspec.structs.replace(CLOSE_SHOP, parameters=(parameter("id", "path"),))
+ELSEWHERE = operation(
+    "POST", "/photos", operation_id="uploadPhoto", summary="Upload a photo", servers=("https://files.example.com",)
+)
+
+
+def served_gateway(
+    api: ScriptedApi | None = None,
+    tools: ToolCatalog | None = None,
+    records: list[CallRecord] | None = None,
+    **serving: Any,
+) -> Gateway:
+    made = tools or catalog(LIST_PETS, CREATE_PET, CLOSE_SHOP, ELSEWHERE)
+    how = Serving(**{"server": SERVER, "call_seconds": 60.0, "mode": "search", **serving})
+    told = [] if records is None else records
+    return Gateway(made, how, send=(api or ScriptedApi()).send, authorize=unchanged, observe=told.append)
+
+
+def call(tool: str, version: str = "2025-11-25", **arguments: Any) -> Call:
+    raw = msgspec.Raw(msgspec.json.encode(arguments))
+    return Call(id=1, method="tools/call", version=version, size=9, name=tool, arguments=raw)
+
+
+def run(main: Callable[[], Awaitable[Any]]) -> Any:
+    return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+def result(built: Gateway, asked: Call, principal: Principal = ANYBODY) -> dict[str, Any]:
+    async def main() -> bytes:
+        return b"".join(await built.answer(asked, "http", beside=Carrier(principal=principal)))
+
+    return msgspec.json.decode(run(main))["result"]
+
+
+def text(built: Gateway, asked: Call, principal: Principal = ANYBODY) -> str:
+    (content,) = result(built, asked, principal)["content"]
+    return content["text"]
+
+
+def error_text(built: Gateway, asked: Call, principal: Principal = ANYBODY) -> str:
+    found = result(built, asked, principal)
+    assert found["isError"] is True
+    return found["content"][0]["text"]
+
+
+def listed(built: Gateway, principal: Principal = ANYBODY) -> list[dict[str, Any]]:
+    asked = Call(id=1, method="tools/list", version="2025-11-25", size=9)
+    return msgspec.json.decode(b"".join(built.at_once(asked, "http", Carrier(principal=principal))))["result"]["tools"]
+
+
+def test_four_tools_are_listed_and_say_what_there_is_to_find() -> None:
+    tools = listed(served_gateway())
+    assert [tool["name"] for tool in tools] == FOUR
+    assert "There are 3; areas: pets 2, shops 1" in tools[0]["description"]
+    assert not any("outputSchema" in tool for tool in tools)
+    assert all(tool["_meta"]["anthropic/alwaysLoad"] for tool in tools)
+
+
+def test_clients_can_allow_reading_for_ever() -> None:
+    hints = {tool["name"]: tool["annotations"].get("readOnlyHint") for tool in listed(served_gateway())}
+    assert hints == {**dict.fromkeys(FOUR[:3], True), "call_operation": None}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    "asked", [("search_operations", {"query": "pets"}), ("describe_operation", {"name": "createPet"})]
+)
+def test_answers_are_text_alone(version: str, asked: tuple[str, dict[str, Any]]) -> None:
+    found = result(served_gateway(), call(asked[0], version, **asked[1]))
+    validate_server_result("tools/call", version, found)
+    assert "structuredContent" not in found
+    assert not found.get("isError")
+
+
+def test_a_hit_says_how_it_is_called_and_what_it_answers() -> None:
+    first, second, *_ = text(served_gateway(), call("search_operations", query="list pets")).splitlines()
+    assert first == "1. listPets(limit?: int) → {pets}"
+    assert second == "   GET /pets — List the pets of a shop"
+
+
+def test_pages_of_hits_go_on_where_the_last_one_ended() -> None:
+    built = served_gateway()
+    first = text(built, call("search_operations", query="", limit=2))
+    assert "1–2 of 3; offset=2 for more." in first
+    assert text(built, call("search_operations", query="", limit="2", offset=2)).startswith("3. closeShop(id)")
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "names"),
+    [
+        ({"tag": "Shops"}, ["closeShop"]),
+        ({"method": "POST"}, ["createPet"]),
+        ({"method": "get", "tag": "pets"}, ["listPets"]),
+    ],
+)
+def test_a_search_may_be_narrowed(narrowed: dict[str, str], names: list[str]) -> None:
+    found = text(served_gateway(), call("search_operations", query="", **narrowed))
+    assert [name for name in ("listPets", "createPet", "closeShop") if f"{name}(" in found] == names
+
+
+def test_an_area_that_does_not_exist_is_answered_with_those_that_do() -> None:
+    assert "did you mean pets?" in error_text(served_gateway(), call("search_operations", query="x", tag="pest"))
+
+
+def test_an_operation_that_is_not_offered_is_named_with_the_reason_where_it_would_have_been_found() -> None:
+    built = served_gateway()
+    assert "Not offered here: POST /photos (" in text(built, call("search_operations", query="upload a photo"))
+    assert "files.example.com" in error_text(built, call("call_operation", name="POST /photos"))
+
+
+def test_an_operation_is_described_with_every_argument_and_its_limits() -> None:
+    told = text(served_gateway(), call("describe_operation", name="POST /pets"))
+    assert told.splitlines()[:2] == ["createPet: POST /pets", "Create a pet"]
+    assert "  name: string (at most 20 characters)" in told
+    assert "  price?: number" in told
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_operation_is_called_by_its_name_or_its_place(version: str) -> None:
+    for name in ("createPet", "POST /pets", " POST  /pets "):
+        api = ScriptedApi(ok(b'{"id": 5}'))
+        asked = call("call_operation", version, name=name, arguments={"name": "Rex"})
+        assert text(served_gateway(api), asked) == '{"id":5}'
+        assert [(one.method, one.path, one.body) for one in api.requests] == [("POST", "/v1/pets", b'{"name":"Rex"}')]
+
+
+@pytest.mark.parametrize("arguments", ['{"name": "Rex"}', {"name": "Rex"}])
+def test_arguments_that_are_written_as_text_are_read(arguments: object) -> None:
+    api = ScriptedApi()
+    result(served_gateway(api), call("call_operation", name="createPet", arguments=arguments))
+    assert api.requests[0].body == b'{"name":"Rex"}'
+
+
+@pytest.mark.parametrize("arguments", ["Rex", [], 5, "", None])
+def test_arguments_that_are_no_object_are_refused_in_words_or_count_as_none(arguments: object) -> None:
+    api = ScriptedApi()
+    told = error_text(served_gateway(api), call("call_operation", name="createPet", arguments=arguments))
+    assert "name" in told or "cannot be read" in told
+    assert api.requests == []
+
+
+def test_what_is_wrong_with_an_argument_is_answered_with_how_it_is_to_be() -> None:
+    told = error_text(served_gateway(), call("call_operation", name="createPet", arguments={"name": 5, "price": "x"}))
+    assert "price?: number" in told
+    assert "Nothing was sent to the API." in told
+
+
+def test_reading_changes_nothing() -> None:
+    api = ScriptedApi()
+    built = served_gateway(api)
+    assert "use call_operation" in error_text(built, call("read_operation", name="createPet", arguments={"name": "R"}))
+    assert api.requests == []
+    assert text(built, call("read_operation", name="listPets")) == '{"id":5}'
+
+
+def test_a_filter_stands_beside_the_arguments() -> None:
+    tools = build([source(LIST_PETS, CREATE_PET)], response_filter=True)
+    built = served_gateway(ScriptedApi(ok(b'{"pets": [1, 2]}')), tools)
+    asked = call("read_operation", name="listPets", arguments={"limit": 2}, response_filter="length(pets)")
+    assert text(built, asked).startswith("2")
+    assert "not JSON" in error_text(built, call("call_operation", name="createPet", response_filter="x"))
+
+
+@pytest.mark.parametrize("tool", ["describe_operation", "read_operation", "call_operation"])
+def test_an_unknown_operation_is_answered_with_the_nearest(tool: str) -> None:
+    assert "did you mean listPets?" in error_text(served_gateway(), call(tool, name="list_pets"))
+    assert "by what it does" in error_text(served_gateway(), call(tool, name="x" * 500))
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "told"),
+    [
+        ("search_operations", {}, "query"),
+        ("search_operations", {"query": 5}, "query"),
+        ("describe_operation", {"name": "createPet", "type": "nothing"}, "price"),
+        ("call_operation", {"arguments": {}}, "name"),
+    ],
+)
+def test_wrong_arguments_of_the_four_are_answered_in_words(tool: str, arguments: dict[str, Any], told: str) -> None:
+    assert told in error_text(served_gateway(), call(tool, **arguments))
+
+
+def test_records_name_the_operation_that_was_called() -> None:
+    records: list[CallRecord] = []
+    built = served_gateway(records=records)
+    for asked in (
+        call("search_operations", query="pets"),
+        call("read_operation", name="GET /pets"),
+        call("call_operation", name="nothing"),
+    ):
+        result(built, asked)
+    assert [(record.tool, record.api, record.outcome, record.status) for record in records] == [
+        ("search_operations", "", "ok", None),
+        ("listPets", "pets", "ok", 200),
+        ("call_operation", "", "tool_error", None),
+    ]
+
+
+def test_the_audit_has_the_operations_own_arguments() -> None:
+    records: list[CallRecord] = []
+    built = served_gateway(records=records, tell_arguments=True)
+    result(built, call("call_operation", name="createPet", arguments={"name": "Rex"}))
+    assert msgspec.json.decode(records[0].arguments) == {"name": "Rex"}
+
+
+def test_the_deadline_of_a_call_holds_in_search_mode() -> None:
+    told = error_text(served_gateway(ScriptedApi(slowly(100))), call("read_operation", name="listPets"))
+    assert "no answer within 60 s" in told
+
+
+def test_a_long_answer_is_cut_to_the_budget() -> None:
+    built = served_gateway(ScriptedApi(ok(b"[%b1]" % (b"1," * 5_000))), result_budget_bytes=1_000)
+    first, about = result(built, call("read_operation", name="listPets"))["content"]
+    assert len(first["text"]) <= 1_000
+    assert "499 of 5,001" in about["text"]
+
+
+READERS = Principal(key="r", name="reader", permit=Permit(own=Rule(read_only=True)))
+NO_SHOPS = Principal(key="n", name="clerk", permit=Permit(own=Rule(deny=(selector("tag:shops"), selector("/photos")))))
+
+
+def everything_told(built: Gateway, principal: Principal) -> str:
+    """All that the four tools say to somebody who asks for everything, by every way."""
+    names = ["listPets", "createPet", "closeShop", "DELETE /shops/{id}", "POST /photos", "closeShop2", "uploadPhoto"]
+    queries = ["", "close a shop", "upload a photo", "closeShop", "create a pet"]
+    calls = [call("search_operations", query=query, limit=20) for query in queries]
+    calls += [call("search_operations", query="", tag=tag) for tag in ("shops", "shop", "photos")]
+    calls += [call(tool, name=name) for tool in FOUR[1:] for name in names]
+    told = [msgspec.json.encode(listed(built, principal)).decode()]
+    return "\n".join([*told, *(str(result(built, each, principal)) for each in calls)])
+
+
+@pytest.mark.parametrize(
+    ("principal", "denied"),
+    [
+        (READERS, ["createPet(", "Create a pet", "Close a shop", "Upload"]),
+        (NO_SHOPS, ["Close a shop", "files.example"]),
+    ],
+)
+def test_what_a_caller_may_not_call_is_in_no_byte_of_any_answer(principal: Principal, denied: list[str]) -> None:
+    told = everything_told(served_gateway(private=True), principal)
+    assert "listPets" in told
+    assert [word for word in denied if word in told] == []
+
+
+def test_what_a_caller_may_not_call_is_not_sent_and_is_in_the_audit() -> None:
+    api, records = ScriptedApi(), list[CallRecord]()
+    built = served_gateway(api, records=records, private=True)
+    assert "there is no operation" in error_text(built, call("call_operation", name="closeShop"), READERS)
+    assert api.requests == []
+    assert [(record.denied, record.principal) for record in records] == [("closeShop", "reader")]
+
+
+@pytest.mark.parametrize("hides", [True, "yes"])
+def test_an_operation_that_is_hidden_or_may_be_is_told_to_nobody(hides: object) -> None:
+    override = msgspec.Raw(msgspec.json.encode({"hidden": hides}))
+    hidden = msgspec.structs.replace(CLOSE_SHOP, overrides=override)
+    tools = catalog(LIST_PETS, CREATE_PET, hidden)
+    assert len(tools.skipped) == 1
+    assert "Close a shop" not in everything_told(served_gateway(tools=tools), ANYBODY)
+    assert "hidden" not in everything_told(served_gateway(tools=tools), ANYBODY)
+
+
+def two_apis() -> ToolCatalog:
+    return build([source(LIST_PETS, name="pets", prefix=True), source(LIST_PETS, name="zoo", prefix=True)])
+
+
+def test_several_apis_are_searched_at_once_and_hits_say_whose_they_are() -> None:
+    built = served_gateway(tools=two_apis())
+    both = text(built, call("search_operations", query="list pets"))
+    assert "pets: GET /pets" in both
+    assert "zoo: GET /pets" in both
+    assert "pets: GET" not in text(built, call("search_operations", query="list pets", api="zoo"))
+    assert "there are pets, zoo" in error_text(built, call("search_operations", query="x", api="cars"))
+    assert listed(built)[0]["inputSchema"]["properties"]["api"]["enum"] == ["pets", "zoo"]
+
+
+@pytest.mark.parametrize(("budget", "names"), [(0, FOUR), (100_000, ["listPets", "createPet", "closeShop"])])
+def test_auto_lists_what_a_model_can_pay_for_and_searches_more(budget: int, names: list[str]) -> None:
+    assert [tool["name"] for tool in listed(served_gateway(mode="auto", list_tokens=budget))] == names
+
+
+def test_auto_decides_by_what_a_caller_may_call() -> None:
+    costly = operation("POST", "/w", operation_id="w", description="word " * 150, body=CREATE_PET.body)
+    built = served_gateway(tools=catalog(LIST_PETS, costly), mode="auto", list_tokens=150, private=True)
+    everything = Principal(key="e", permit=Permit())
+    assert [tool["name"] for tool in listed(built, everything)] == FOUR
+    assert [tool["name"] for tool in listed(built, READERS)] == ["listPets"]
+
+
+def test_an_operation_may_still_be_called_by_its_own_name() -> None:
+    assert text(served_gateway(), call("listPets")) == '{"id":5}'
+
+
+def test_a_reload_is_searched_from_then_on() -> None:
+    built = served_gateway()
+
+    async def main() -> bytes:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(built.index_ahead)
+            await anyio.wait_all_tasks_blocked()
+            await built.answer(call("search_operations", query="pets"), "http")
+            built.replace(catalog(operation(path="/cars", operation_id="listCars", summary="List cars")), unchanged)
+            found = await built.answer(call("search_operations", query="cars"), "http")
+            tasks.cancel_scope.cancel()
+            return b"".join(found)
+
+    assert b"listCars" in run(main)
+
+
+def test_searches_that_come_before_the_index_wait_for_one() -> None:
+    built = served_gateway()
+    found: list[bytes] = []
+
+    async def search() -> None:
+        found.append(b"".join(await built.answer(call("search_operations", query="list pets"), "http")))
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(search)
+
+    run(main)
+    assert len(found) == 5
+    assert len(set(found)) == 1
+
+
+async def whole_demo(client: Client) -> None:
+    """A task as a model does it: find, describe, call, read."""
+    assert [tool.name for tool in (await client.list_tools()).tools] == FOUR
+    hits = await client.call_tool("search_operations", {"query": "create a pet"})
+    assert hits.content[0].text.startswith("1. createPet(")
+    told = await client.call_tool("describe_operation", {"name": "createPet"})
+    assert "species" in told.content[0].text
+    arguments = {"name": "Rex", "species": "dog"}
+    created = await client.call_tool("call_operation", {"name": "createPet", "arguments": arguments})
+    assert not created.is_error
+    pet = msgspec.json.decode(created.content[0].text)["id"]
+    read = await client.call_tool("read_operation", {"name": "getPet", "arguments": {"petId": pet}})
+    assert msgspec.json.decode(read.content[0].text)["name"] == "Rex"
+    wrong = await client.call_tool("read_operation", {"name": "getPet", "arguments": {"petId": "Mia"}})
+    assert wrong.is_error
+
+
+def with_client(connection: Any, mode: str) -> None:
+    async def main() -> None:
+        with anyio.fail_after(60):
+            async with Client(connection, mode=mode) as client:
+                await whole_demo(client)
+
+    anyio.run(main, backend="trio")
+
+
+@pytest.fixture(scope="module")
+def searched():
+    with started("demo", "--port", "0", TOOL_MODE="search") as server:
+        yield server.url
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+def test_the_official_client_does_a_task_over_http(searched: str, mode: str) -> None:
+    with_client(searched, mode)
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+def test_the_official_client_does_a_task_over_sse(searched: str, mode: str) -> None:
+    with_client(sse_client(searched.removesuffix("/mcp") + "/sse"), mode)
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+def test_the_official_client_does_a_task_over_stdio(mode: str) -> None:
+    parameters = StdioServerParameters(
+        command=command()[0],
+        args=[*command()[1:], "demo", "--transport", "stdio"],
+        env=environment() | {"TOOL_MODE": "search"},
+    )
+    with_client(stdio_client(parameters), mode)

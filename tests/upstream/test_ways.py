@@ -1,0 +1,322 @@
+"""An API's own way: certificates shown and trusted, and proxies, on real sockets."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+
+from certificates import certificate
+from logins import LOOPBACK, answering, given, oauth2
+from loopback import OK, get, loopback
+from openapi_mcp_server.bridge.model import HttpRequest, Origin
+from openapi_mcp_server.errors import ConfigError, Refused, Unreachable
+from openapi_mcp_server.settings.ways import Proxy, WayOut
+from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
+from openapi_mcp_server.upstream.call import Asking, Upstream
+from openapi_mcp_server.upstream.proxies import ProxyDialler
+from openapi_mcp_server.upstream.sockets import TcpDialler
+from openapi_mcp_server.upstream.ways import Way, way
+
+PASSWORD = "proxy-s3cret"
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> tuple[ssl.SSLContext, str, str]:
+    """A server's context that asks for the certificate of a client, which is its own; both as PEM."""
+    context, public = certificate(tmp_path)
+    context.load_verify_locations(public)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context, public.read_text(), (tmp_path / "key.pem").read_text()
+
+
+def asked(origin: Origin, name: str = "pets") -> HttpRequest:
+    return msgspec.structs.replace(get(origin), way=name)
+
+
+def upstream(**ways: Way) -> Upstream:
+    return Upstream(TcpDialler(), Asking(retries=0), ways.get)
+
+
+async def sent(one: Upstream, request: HttpRequest) -> int:
+    with trio.fail_after(20):
+        return (await one.send(request, deadline_seconds=10)).status
+
+
+def test_an_api_is_shown_its_certificate_and_its_authority_is_trusted(own: Any) -> None:
+    context, public, key = own
+
+    async def run() -> None:
+        made = way(WayOut(certificate=public, key=key, authorities=public), LOOPBACK)
+        async with loopback([(OK,)], tls=context) as api, upstream(pets=made) as one:
+            assert await sent(one, asked(api.origin)) == 200
+            with pytest.raises(Unreachable, match="certificate"):
+                await sent(one, get(api.origin))  # another API there has neither
+
+    trio.run(run)
+
+
+def test_without_the_certificate_the_api_refuses_and_the_call_says_so(own: Any) -> None:
+    context, public, _ = own
+
+    async def run() -> None:
+        made = way(WayOut(authorities=public), LOOPBACK)
+        async with loopback([(OK,)], tls=context) as api, upstream(pets=made) as one:
+            with pytest.raises(Exception, match=r"connection"):
+                await sent(one, asked(api.origin))
+
+    trio.run(run)
+
+
+def test_two_apis_at_one_origin_share_no_connection_where_their_ways_differ() -> None:
+    async def run() -> None:
+        ways = {name: way(WayOut(), LOOPBACK) for name in ("a", "b")}
+        async with loopback([(OK,)] * 4) as api, upstream(**ways) as one:
+            for name in ("a", "b", "a", "b", ""):
+                await sent(one, asked(api.origin, name))
+            assert api.connections == 3
+
+    trio.run(run)
+
+
+@pytest.mark.parametrize("fault", ["no PEM", "another key", "an encrypted key", "no key"])
+def test_a_certificate_that_cannot_be_used_is_refused_without_a_word_of_it(
+    own: Any, fault: str, tmp_path: Path
+) -> None:
+    from cryptography.hazmat.primitives import serialization
+
+    _, public, key = own
+    (tmp_path / "other").mkdir()
+    certificate(tmp_path / "other")
+    loaded = serialization.load_pem_private_key(key.encode(), None)
+    encrypted = loaded.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"x")
+    ).decode()
+    faults = {
+        "no PEM": WayOut(certificate="-----BEGIN s3cret"),
+        "another key": WayOut(certificate=public, key=(tmp_path / "other" / "key.pem").read_text()),
+        "an encrypted key": WayOut(certificate=public, key=encrypted),
+        "no key": WayOut(certificate=public),
+    }
+    with pytest.raises(ConfigError, match="AUTH_CLIENT_CERTIFICATE") as caught:
+        way(faults[fault], LOOPBACK)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_an_authority_that_is_none_is_refused() -> None:
+    with pytest.raises(ConfigError, match="HTTP_CA_BUNDLE"):
+        way(WayOut(authorities="-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----"), LOOPBACK)
+
+
+# Proxies
+
+
+class Tunnels:
+    """A proxy; ``answer`` is what it says instead of making a tunnel."""
+
+    def __init__(self, answer: bytes = b"") -> None:
+        self.heads: list[bytes] = []
+        self.port = 0
+        self._answer = answer
+
+    async def serve(self, stream: trio.SocketStream) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += await stream.receive_some()
+        self.heads.append(head)
+        if self._answer:
+            await stream.send_all(self._answer)
+            return
+        port = int(head.split(b" ")[1].rpartition(b":")[2])
+        async with await trio.open_tcp_stream("127.0.0.1", port) as other, trio.open_nursery() as nursery:
+            await stream.send_all(b"HTTP/1.1 200 Connection established\r\nVia: 1.1 p\r\n\r\n")
+            nursery.start_soon(_copy, stream, other)
+            await _copy(other, stream)
+            nursery.cancel_scope.cancel()
+
+
+async def _copy(one: trio.SocketStream, other: trio.SocketStream) -> None:
+    try:
+        async for piece in one:
+            await other.send_all(piece)
+        await other.send_eof()
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
+        pass
+
+
+@asynccontextmanager
+async def tunnels(answer: bytes = b"", tls: ssl.SSLContext | None = None) -> AsyncIterator[Tunnels]:
+    proxy = Tunnels(answer)
+    async with trio.open_nursery() as nursery:
+        if tls is None:
+            (listener,) = await nursery.start(partial(trio.serve_tcp, proxy.serve, 0, host="127.0.0.1"))
+        else:
+            (listener,) = await nursery.start(partial(trio.serve_ssl_over_tcp, proxy.serve, 0, tls, host="127.0.0.1"))
+            listener = listener.transport_listener
+        proxy.port = listener.socket.getsockname()[1]
+        yield proxy
+        nursery.cancel_scope.cancel()
+
+
+class Named(TcpDialler):
+    """Where every name is this machine."""
+
+    async def connect(self, host: str, port: int, *args: Any, **options: Any) -> Any:
+        return await super().connect("127.0.0.1", port, *args, **options)
+
+
+def through(proxy: Tunnels, *, direct: tuple[str, ...] = (), rule: AddressRule = LOOPBACK, **fields: Any) -> Way:
+    named = Proxy(scheme="http", host="127.0.0.1", port=proxy.port, direct=direct, **fields)
+    return Way(dialler=ProxyDialler(named, rule, Named()))
+
+
+def remote(origin: Origin, host: str = "api.example.com") -> Origin:
+    """The same port under a name that only the proxy knows."""
+    return Origin(origin.scheme, host, origin.port)
+
+
+def test_calls_go_through_a_tunnel_and_the_api_sees_none_of_the_proxys_credentials() -> None:
+    async def run() -> None:
+        async with loopback([(OK,)] * 2) as api, tunnels() as proxy:
+            made = through(proxy, username="me", password=PASSWORD)
+            async with upstream(pets=made) as one:
+                assert await sent(one, asked(remote(api.origin))) == 200
+                assert await sent(one, asked(remote(api.origin))) == 200
+            [head] = proxy.heads
+            place = f"api.example.com:{api.origin.port}".encode()
+            assert head.startswith(b"CONNECT %b HTTP/1.1\r\nHost: %b\r\n" % (place, place))
+            assert base64.b64encode(f"me:{PASSWORD}".encode()) in head
+            assert not [request for request in api.requests if b"roxy" in request]
+
+    trio.run(run)
+
+
+def test_tls_is_with_the_api_and_not_with_the_proxy(tmp_path: Path) -> None:
+    context, public = certificate(tmp_path, "api.example.com")
+
+    async def run() -> None:
+        async with loopback([(OK,)], tls=context) as api, tunnels() as proxy:
+            trust = way(WayOut(authorities=public.read_text()), LOOPBACK).tls
+            made = msgspec.structs.replace(through(proxy), tls=trust)
+            async with upstream(pets=made) as one:
+                assert await sent(one, asked(remote(api.origin))) == 200
+
+    trio.run(run)
+
+
+@pytest.mark.parametrize(
+    ("direct", "host", "is_direct"),
+    [
+        ((), "localhost", True),
+        ((), "127.0.0.1", True),
+        ((), "api.example.com", False),
+        (("*",), "api.example.com", True),
+        (("api.example.com",), "API.example.com", True),
+        (("example.com",), "api.example.com", True),
+        ((".example.com",), "api.example.com", True),
+        (("*.example.com",), "api.example.com", True),
+        (("ample.com",), "api.example.com", False),
+        (("10.0.0.0/8",), "10.1.2.3", True),
+        (("10.0.0.0/8",), "11.1.2.3", False),
+        (("nonsense/x",), "11.1.2.3", False),
+    ],
+)
+def test_what_needs_no_proxy_goes_without(direct: tuple[str, ...], host: str, is_direct: bool) -> None:
+    async def run() -> None:
+        async with loopback([(OK,)]) as api, tunnels() as proxy, upstream(pets=through(proxy, direct=direct)) as one:
+            assert await sent(one, asked(remote(api.origin, host))) == 200
+            assert (proxy.heads == []) is is_direct
+
+    trio.run(run)
+
+
+def test_an_address_is_under_the_rule_behind_a_proxy_too_and_a_name_is_the_proxys_to_refuse() -> None:
+    async def run() -> None:
+        rule = AddressRule(allow_private=False, allow_insecure=True)
+        async with loopback([(OK,)]) as api, tunnels() as proxy, upstream(pets=through(proxy, rule=rule)) as one:
+            for host in ("10.0.0.1", "169.254.169.254", "fd00::1"):
+                with pytest.raises(Refused):
+                    await sent(one, asked(remote(api.origin, host)))
+            assert proxy.heads == []
+            assert await sent(one, asked(remote(api.origin, "metadata.internal"))) == 200
+
+    trio.run(run)
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (b"HTTP/1.1 407 Who are you\r\n\r\n", "407 .* HTTP_PROXY_URL"),
+        (b"HTTP/1.1 403 No\r\n\r\n", "answered 403"),
+        (b"HTTP/1.1 302 There\r\nLocation: http://evil/\r\n\r\n", "answered 302"),
+        (b"SSH-2.0\r\n\r\n", "no valid HTTP answer"),
+        (b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "no valid HTTP answer"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 20_000, "no valid HTTP answer"),
+        (b"HTTP/1.1 200 OK\r\n", "no valid HTTP answer"),
+    ],
+    ids=["407", "403", "redirect", "no HTTP", "an answer before a request", "too long", "cut"],
+)
+def test_a_proxy_that_makes_no_tunnel_is_told_without_its_password(answer: bytes, problem: str) -> None:
+    async def run() -> None:
+        async with tunnels(answer) as proxy, upstream(pets=through(proxy, username="u", password=PASSWORD)) as one:
+            with pytest.raises(Unreachable, match=problem) as caught:
+                await sent(one, asked(Origin("https", "api.example.com", 443)))
+            assert not caught.value.outcome_unknown
+            assert PASSWORD not in str(caught.value)
+
+    trio.run(run)
+
+
+def test_a_proxy_that_is_down_is_named() -> None:
+    async def run() -> None:
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            proxy = Tunnels()
+            proxy.port = closed.getsockname()[1]
+            async with upstream(pets=through(proxy)) as one:
+                with pytest.raises(Unreachable):
+                    await sent(one, asked(Origin("https", "api.example.com", 443)))
+
+    trio.run(run)
+
+
+def test_token_endpoints_go_through_it_too() -> None:
+    from openapi_mcp_server.upstream.credentials.login import Web
+    from openapi_mcp_server.upstream.credentials.table import KINDS, Means
+
+    async def run() -> None:
+        async with answering(lambda _: given("t1")) as endpoint, tunnels() as proxy:
+            auth = oauth2(str(remote(endpoint.origin, "login.example.com")))
+            web = Web(dialler=through(proxy).dialler, rule=LOOPBACK)
+            login = KINDS["oauth2"]("pets", auth, Means(web=web))
+            with trio.fail_after(10):
+                sent, _ = await login.applied(get(endpoint.origin))  # type: ignore[union-attr]
+            assert dict(sent.headers)["Authorization"] == "Bearer t1"
+            assert [head.split(b" ")[1] for head in proxy.heads] == [
+                f"login.example.com:{endpoint.origin.port}".encode()
+            ]
+
+    trio.run(run)
+
+
+def test_a_proxy_may_be_asked_by_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context, public = certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(public))
+
+    async def run() -> None:
+        async with loopback([(OK,)]) as api, tunnels(tls=context) as proxy:
+            named = Proxy(scheme="https", host="localhost", port=proxy.port)
+            made = Way(dialler=ProxyDialler(named, LOOPBACK, TcpDialler(), CheckedDialler(LOOPBACK)))
+            async with upstream(pets=made) as one:
+                assert await sent(one, asked(remote(api.origin))) == 200
+
+    trio.run(run)
