@@ -233,34 +233,42 @@ class _Connection:
                     break
                 if not data:
                     break
-                if not await self._handle(data):
+                exchange = self._begun(data)
+                if exchange is None:
+                    await self._hand_on(data)
+                del data  # up to 64 kB, else kept for as long as the call takes, or nothing more comes
+                if exchange is not None and not await self._answer(*exchange):
                     break
-                del data  # up to 64 kB, else kept for as long as nothing more comes
+                del exchange
 
-    async def _handle(self, data: bytes) -> bool:
-        """False: nothing of what may follow is of interest."""
-        if self._is_over:
-            return True
-        if self._is_idle and not self._protocol.connection.trailing_data[0]:
-            if data[:1] in _LINE_ENDS:
-                data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a request are ignored
-            request = None if self._worker.is_stopping else ordinary.read(data)
-            if request is not None:
-                return await self._answer(request)
-        if data:
-            await self._protocol.handle(RawData(data))
-        return True
+    def _is_between(self) -> bool:
+        """Requests: h11 has nothing of the next one either."""
+        return self._is_idle and not self._is_over and not self._protocol.connection.trailing_data[0]
 
-    async def _answer(self, request: ordinary.Request) -> bool:
-        """Here and now; what else the client sends meanwhile waits in the kernel."""
+    def _begun(self, data: bytes) -> tuple[ordinary.Exchange, Scope] | None:
+        """Of an ordinary request; None where it is not one."""
+        if self._worker.is_stopping or not self._is_between():
+            return None
+        request = ordinary.read(data.lstrip(b"\r\n") if data[:1] in _LINE_ENDS else data)
+        if request is None:
+            return None
         exchange = ordinary.Exchange(request, self._read_body, self._left, self._write_ordinary)
+        return exchange, self._scope(request)
+
+    async def _hand_on(self, data: bytes) -> None:
+        """To hypercorn's protocol."""
+        if data[:1] in _LINE_ENDS and self._is_between():
+            data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a request are ignored
+        if data and not self._is_over:
+            await self._protocol.handle(RawData(data))
+
+    async def _answer(self, exchange: ordinary.Exchange, scope: Scope) -> bool:
+        """Here and now; what else the client sends meanwhile waits in the kernel. False: nothing of it is wanted."""
         self._is_idle, self._is_ordinary = False, True
         self._reading.deadline = math.inf  # and nothing cancels it: the application runs in it
         answer: Callable[..., Awaitable[None]] = run_app  # typed with every event there is
         try:
-            await answer(
-                self._call, self._worker.config, self._scope(request), exchange.receive, exchange.send, None, None
-            )
+            await answer(self._call, self._worker.config, scope, exchange.receive, exchange.send, None, None)
         finally:
             self._is_ordinary = False
         if self._is_over:
