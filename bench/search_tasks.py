@@ -18,8 +18,8 @@ import anyio
 import msgspec
 
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, Tool, ToolCatalog, base_url
-from openapi_mcp_server.bridge.search.names import BYTES_PER_TOKEN, CALL, DESCRIBE, READ, SEARCH, seen_tokens
+from openapi_mcp_server.bridge.model import SEEN_BYTES_PER_TOKEN, HttpRequest, HttpResponse, Tool, ToolCatalog, base_url
+from openapi_mcp_server.bridge.search.names import CALL, DESCRIBE, READ, SEARCH, seen_tokens
 from openapi_mcp_server.bridge.search.notation import contract, is_simple
 from openapi_mcp_server.gateway import Gateway, Serving
 from openapi_mcp_server.mcp.inbound import Call
@@ -89,7 +89,7 @@ class Model:
         answer = self._gateway.at_once(Call(id=1, method="tools/list", version="2025-11-25", size=9), "stdio")
         entries = msgspec.json.decode(b"".join(answer or ()))["result"]["tools"]
         seen = [[entry["name"], entry["description"], entry["inputSchema"]] for entry in entries]
-        return int(sum(len(msgspec.json.encode(each)) for each in seen) / BYTES_PER_TOKEN)
+        return int(sum(len(msgspec.json.encode(each)) for each in seen) / SEEN_BYTES_PER_TOKEN)
 
     async def does(self, task: Task) -> bool:
         """Finds the operation among the hits, and calls it with its required arguments."""
@@ -127,7 +127,7 @@ async def done(task: Task, tools: ToolCatalog) -> Done:
     model = Model(tools)
     is_done = await model.does(task)
     listed = seen_tokens(tools.tools.values())
-    return Done(task, model.calls if is_done else 0, int(model.bytes / BYTES_PER_TOKEN), model.shown(), listed)
+    return Done(task, model.calls if is_done else 0, int(model.bytes / SEEN_BYTES_PER_TOKEN), model.shown(), listed)
 
 
 def catalogs(folder: Path, names: Sequence[str]) -> dict[str, ToolCatalog]:

@@ -71,6 +71,7 @@ def test_the_images_are_those_that_the_documentation_names():
         "prometheus": "prom/prometheus:v3.11.3",
         "xray": "public.ecr.aws/xray/aws-xray-daemon:3.x",
         "grafana": "grafana/grafana:12.4.3",
+        "valkey": "valkey/valkey:8.1",
     }
     assert {name for name, service in SERVICES.items() if "build" in service} == {"worker", "demo"}
 
@@ -278,7 +279,8 @@ def test_a_documented_command_of_the_stack_is_understood(line):
     place = words.index("docker")
     given = dict(word.split("=", 1) for word in words[:place])
     assert set(given) <= set(re.findall(r"\$\{(\w+)", str(STACK))) | NAMES
-    assert words[place:] in (["docker", "compose", "up"], ["docker", "compose", "build", "worker"])
+    profile = ["--profile", "valkey"] if given.get("SHARED_STATE") else []
+    assert words[place:] in (["docker", "compose", *profile, "up"], ["docker", "compose", "build", "worker"])
     assert load([], worker_environment(**{"TRACING": "none", **given}), lambda path: "secret") is not None
 
 
@@ -287,7 +289,19 @@ def compose_config(**variables: str) -> dict[str, Any]:
     if shutil.which("docker") is None or subprocess.run(asked, capture_output=True, check=False).returncode:
         pytest.skip("docker with its compose plugin is not installed")
     done = subprocess.run(
-        ["docker", "compose", "--env-file", "/dev/null", "--profile", "grafana", "config", "--format", "json"],
+        [
+            "docker",
+            "compose",
+            "--env-file",
+            "/dev/null",
+            "--profile",
+            "grafana",
+            "--profile",
+            "valkey",
+            "config",
+            "--format",
+            "json",
+        ],
         cwd=CHECKOUT,
         env=environment(**variables),
         capture_output=True,
@@ -297,6 +311,16 @@ def compose_config(**variables: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return msgspec.json.decode(done.stdout)["services"]
+
+
+def test_the_store_of_limits_is_reached_by_the_worker_alone_and_keeps_nothing():
+    assert SERVICES["valkey"]["networks"] == ["shared"]
+    assert NETWORKS["shared"] == {"internal": True}
+    assert {name for name, service in SERVICES.items() if "shared" in service.get("networks", [])} == {
+        "worker",
+        "valkey",
+    }
+    assert "volumes" not in SERVICES["valkey"]
 
 
 @pytest.mark.parametrize(

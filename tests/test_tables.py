@@ -15,6 +15,7 @@ from openapi_mcp_server.bridge.bodies import writers
 from openapi_mcp_server.bridge.media import table as media
 from openapi_mcp_server.bridge.parameters import table
 from openapi_mcp_server.bridge.parameters.table import Styled
+from openapi_mcp_server.mcp import answers, messages
 from openapi_mcp_server.openapi.model import MediaType
 from openapi_mcp_server.settings.config import load
 from openapi_mcp_server.upstream.call import Asking
@@ -79,6 +80,17 @@ def after(edit: tuple[str, str, str], expression: str, folder: Path) -> str:
             "(load(['--spec-path', 'x'], {}, str).http_retries, Asking().retries)",
             "(4, 4)",
             id="a default is a cell",
+        ),
+        pytest.param(
+            (
+                "mcp/methods.py",
+                'MODERN: Final = ("2026-07-28",)',
+                'MODERN: Final = ("2026-07-28", "2027-06-18")',
+            ),
+            "answers.render(server=messages.ServerInfo(name='x', version='1'), tools=[], prompts=[])"
+            ".results['server/discover', '2027-06-18', False][:40].decode()",
+            '{"supportedVersions":["2027-06-18","2026',
+            id="a revision of MCP is a word",
         ),
     ],
 )  # fmt: skip

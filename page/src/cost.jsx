@@ -92,7 +92,7 @@ export function Cost({ catalog }) {
   return (
     <article class="wide">
       <h2>What the list costs a model</h2>
-      <p class="lead"><b>{number(catalog.estimated_tokens)}</b> tokens ({number(catalog.bytes)} bytes) for {number(catalog.tools.length)} tools, about {number(catalog.estimated_tokens / Math.max(1, catalog.tools.length))} each: that much of every conversation is gone before its first word, in clients that load the whole list.</p>
+      <p class="lead"><b>{number(catalog.estimated_tokens)}</b> tokens of names, descriptions and arguments for {number(catalog.tools.length)} tools, about {number(catalog.estimated_tokens / Math.max(1, catalog.tools.length))} each: that much of every conversation is gone before its first word, in clients that load the whole list.</p>
       <Treemap groups={groups} />
       <div class="columns">
         <section><h3>By tag</h3>

@@ -101,3 +101,61 @@ def test_an_operation_whose_scopes_cannot_be_read_is_not_served(scopes):
     description = described({"/x": {"get": {"operationId": "x", "responses": {}, "x-mcp-scopes": scopes}}})
     source = ApiSource(name="a", base=base_url("https://a.example.com"), description=description)
     assert not build([source]).tools
+
+
+def _object(location, **more):
+    return {"name": "f", "in": location, "schema": {"type": "object"}, **more}
+
+
+_FORM = {"f": {"style": "form", "explode": True}}
+SMUGGLED = {
+    "an object that explodes into the query": ([_object("query")], {}, "query"),
+    "spaces": ([_object("query", style="spaceDelimited", explode=True)], {}, "query"),
+    "a whole query string": (
+        [{"name": "f", "in": "querystring",
+          "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}}], {}, "query"),
+    "an object that explodes into cookies": ([_object("cookie")], {}, "cookie"),
+    "an object that explodes into a form": ([], {"application/x-www-form-urlencoded": _FORM}, "body"),
+    "an object that explodes into a multipart form": ([], {"multipart/form-data": _FORM}, "body"),
+    "a property that the body does not name": ([], {"application/json": {}}, "body"),
+}  # fmt: skip
+
+
+def _guarded(parameters, bodies, place, fixed):
+    """An operation with an argument ``account_id`` in this place that an override fixes or hides."""
+    account = {"schema": {"type": "string"}}
+    operation = {"operationId": "addPet", "responses": {}, "parameters": list(parameters)}
+    schema = {"type": "object", "properties": {"account_id": account["schema"], "f": {"type": "object"}}}
+    if place == "body":
+        content = {name: {"schema": schema, "encoding": encoding} for name, encoding in bodies.items()}
+        operation["requestBody"] = {"content": content}
+    else:
+        operation["parameters"].append({"name": "account_id", "in": place, **account})
+    dialect = "3.2" if parameters and parameters[0]["in"] == "querystring" else "3.1"
+    told = overrides.read(msgspec.json.encode({"addPet": {"arguments": {"account_id": fixed}}}))
+    description = described({"/x": {"post": operation}}, dialect=dialect)
+    source = ApiSource(name="a", base=base_url("https://a.example.com"), description=description, overrides=told)
+    return build([source]).tools["addPet"]
+
+
+def _sent(tool, given):
+    checked = check(tool, msgspec.Raw(msgspec.json.encode(given)))
+    return request(tool, {**checked.values, **tool.fixed}, checked.others)
+
+
+@pytest.mark.parametrize("fixed", [{"value": "42"}, {"hidden": True}], ids=["fixed", "hidden"])
+@pytest.mark.parametrize("name", ["account_id", "Account_ID", "account.id", "account_id[]", "account id"])
+@pytest.mark.parametrize("way", SMUGGLED)
+def test_no_other_argument_says_one_of_these(way, name, fixed):
+    tool = _guarded(*SMUGGLED[way], fixed)
+    given = {name: "7"} if way.startswith("a property") else {"f": {name: "7"}}
+    with pytest.raises(ArgumentError):
+        _sent(tool, given)
+
+
+@pytest.mark.parametrize("way", SMUGGLED)
+def test_other_names_are_sent_beside_them(way):
+    sent = _sent(_guarded(*SMUGGLED[way], {"value": "42"}), {"f": {"status": "account_id"}})
+    said = f"{sent.query} {sent.headers} {sent.body!r}"
+    assert "42" in said
+    assert "status" in said

@@ -12,6 +12,7 @@ import pytest
 from descriptions import told
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.model import ToolCatalog, base_url
+from openapi_mcp_server.bridge.policy import Rule
 from openapi_mcp_server.bridge.schemas import validation
 from openapi_mcp_server.bridge.tool import SchemaLimits
 from openapi_mcp_server.errors import SpecError
@@ -74,3 +75,25 @@ def test_every_schema_is_within_its_budget_and_compiles(catalogs):
 def test_the_lists_of_large_apis_stay_small(catalogs, name, megabytes):
     _, catalog = catalogs[name]
     assert sum(len(tool.entry) for tool in catalog.tools.values()) <= megabytes * 1_000_000
+
+
+def test_read_only_leaves_no_operation_that_may_change_anything(specs_dir):
+    with (specs_dir / "index.tsv").open(encoding="utf-8") as index:
+        paths = [specs_dir / row["file"] for row in csv.DictReader(index, delimiter="\t")]
+    read, listed = 0, 0
+    for path in paths:
+        try:
+            description = describe(parse(path.read_bytes()))
+        except SpecError:
+            continue  # refused whole, with a reason
+        base = base_url("https://api.example.com/v1")
+        source = ApiSource(name="a", base=base, description=description, rule=Rule(read_only=True))
+        tools = build([source]).tools.values()
+        assert all(msgspec.json.decode(tool.entry)["annotations"]["readOnlyHint"] for tool in tools)
+        asked = {f"{one.method} {one.path}" for one in description.operations}
+        kept = {f"{tool.method} {tool.template}" for tool in tools}
+        assert all(one.partition(" ")[0] in {"GET", "HEAD", "OPTIONS", "QUERY"} for one in kept)
+        read += sum(one.startswith(("GET ", "HEAD ", "OPTIONS ", "QUERY ")) for one in asked)
+        listed += len(kept)
+    assert len(paths) > 100
+    assert read > listed > 0.95 * read

@@ -10,7 +10,6 @@ from functools import cache
 from typing import Any
 
 import agreement
-import coming
 import ecs
 import ecs_rules
 import msgspec
@@ -149,7 +148,7 @@ def all_workers() -> Iterator[tuple[str, dict[str, str]]]:
 
 @pytest.mark.parametrize(("where", "values"), list(all_workers()), ids=[where for where, _ in all_workers()])
 def test_a_worker_is_given_settings_that_there_are(where, values):
-    assert set(values) - NAMES - coming.SETTINGS == set()
+    assert set(values) - NAMES == set()
 
 
 @pytest.mark.parametrize(("where", "values"), list(all_workers()), ids=[where for where, _ in all_workers()])
@@ -194,12 +193,8 @@ def test_nginx_takes_what_a_proxy_is_given(where, tmp_path):
     assert tried.returncode == 0, tried.stderr
 
 
-def test_what_is_said_to_come_has_not_come_yet():
-    assert set() == coming.SETTINGS & NAMES
-
-
 def test_every_variable_in_the_deployment_files_exists():
-    known = NAMES | coming.SETTINGS | set(files().defaults)
+    known = NAMES | set(files().defaults)
     known |= {f"{name}_FILE" for name in known}
     prefixes = "SERVER|API|AUTH|HTTP|SHUTDOWN|SPEC|PROMETHEUS|ENABLE|INBOUND|SESSION|SHARED|PUBLIC|PROXY|TOOL|ALLOW|LOG"
     named = re.compile(rf"\b(?:{prefixes})_[A-Z_0-9]*[A-Z0-9]\b")

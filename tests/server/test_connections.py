@@ -296,6 +296,39 @@ def test_an_answer_before_the_whole_body_was_read_ends_the_connection_and_leaves
     run(main)
 
 
+def test_an_answer_before_the_whole_body_was_read_says_that_the_connection_ends():
+    async def hello_at_once(scope: Any, receive: Any, send: Any) -> None:
+        await say_hello(send)
+
+    async def main() -> None:
+        async with serving_app(hello_at_once) as server, await server.connect() as stream:
+            await stream.send_all(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n")
+            head = await rest_of_one_that_sends(stream, b"{}")
+            assert (head.startswith(OK), head.lower().count(b"connection: close\r\n")) == (True, 1)
+
+    run(main)
+
+
+async def rest_of_one_that_sends(stream: trio.SocketStream, body: bytes) -> bytes:
+    """The answer to a head, whose body is sent when the answer has begun to arrive."""
+    begun = await answer(stream)
+    await stream.send_all(body)
+    return begun + await rest(stream)
+
+
+@pytest.mark.parametrize("size", [0, 2, 200_000])
+def test_an_answer_after_the_whole_body_was_read_keeps_the_connection(size):
+    async def main() -> None:
+        async with serving_app(hello) as server, await server.connect() as stream:
+            for _ in range(2):
+                await stream.send_all(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size)
+                await stream.send_all(bytes(size))
+                head = await answer(stream)
+                assert (head.startswith(OK), b"close" in head) == (True, False)
+
+    run(main)
+
+
 def test_a_client_that_leaves_is_a_disconnect_for_the_application():
     left = trio.Event()
 
@@ -452,7 +485,8 @@ def test_a_stop_finishes_what_is_in_flight_and_takes_nothing_new():
             with pytest.raises(OSError, match="failed"):
                 await server.connect()
             held.released.set()
-            assert (await rest(stream)).startswith(OK)
+            answered = await rest(stream)
+            assert (answered.startswith(OK), b"connection: close\r\n" in answered) == (True, True)
             await server.stopped.wait()
 
     run(main)

@@ -15,9 +15,9 @@ from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
 from openapi_mcp_server.gateway import Gateway
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.memory import CALL_BYTES, LEAST_BYTES, MESSAGE_BYTES, Budget, Hold
+from openapi_mcp_server.server.access.proxies import Proxies
 from openapi_mcp_server.server.events import WRITE_BYTES, slices
 from openapi_mcp_server.server.posts import BODY_BYTES
-from openapi_mcp_server.server.proxies import Proxies
 from scripted import ScriptedApi, Silence, gateway, ok, tool
 from served import endpoint
 from sessions import Http, Server, request, sse_server

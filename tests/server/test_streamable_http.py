@@ -17,7 +17,7 @@ from asked import META, message
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
 from openapi_mcp_server.gateway import Gateway
 from openapi_mcp_server.mcp.methods import LEGACY
-from openapi_mcp_server.server import hosts
+from openapi_mcp_server.server.access import hosts
 from openapi_mcp_server.server.events import QUIET_SECONDS
 from openapi_mcp_server.server.posts import BODY_BYTES, BODY_PIECES, BODY_SECONDS
 from openapi_mcp_server.server.streamable_http import StreamableHttp, streamable_http

@@ -6,7 +6,7 @@ import pytest
 
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.config import Config, load
-from openapi_mcp_server.settings.tracing import Address, Tracing
+from openapi_mcp_server.settings.tracing import DaemonAddress, Tracing
 
 FILES = {"/etc/ca.pem": "-----BEGIN CERTIFICATE-----", "/run/secrets/headers": "api-key=s3cret\n"}
 
@@ -45,7 +45,7 @@ def test_what_others_set_for_everybody_does_not_stop_a_server_that_traces_nothin
     assert config(**strange, OTEL_EXPORTER_OTLP_PROTOCOL="grpc", OTEL_RESOURCE_ATTRIBUTES="?").tracing is None
 
 
-LOCAL, UDP, TCP = Address("127.0.0.1", 2000), Address("xray", 2000), Address("proxy", 2001)
+LOCAL, UDP, TCP = DaemonAddress("127.0.0.1", 2000), DaemonAddress("xray", 2000), DaemonAddress("proxy", 2001)
 
 
 @pytest.mark.parametrize(
@@ -55,10 +55,10 @@ LOCAL, UDP, TCP = Address("127.0.0.1", 2000), Address("xray", 2000), Address("pr
         ("xray:2000", UDP, UDP),
         ("tcp:proxy:2001 udp:xray:2000", UDP, TCP),
         ("udp:xray:2000  tcp:proxy:2001", UDP, TCP),
-        ("[::1]:2000", Address("::1", 2000), Address("::1", 2000)),
+        ("[::1]:2000", DaemonAddress("::1", 2000), DaemonAddress("::1", 2000)),
     ],
 )
-def test_the_daemons_address_has_two_forms(text: str, udp: Address, tcp: Address) -> None:
+def test_the_daemons_address_has_two_forms(text: str, udp: DaemonAddress, tcp: DaemonAddress) -> None:
     found = traced("xray", AWS_XRAY_DAEMON_ADDRESS=text)
     assert (found.daemon_udp, found.daemon_tcp) == (udp, tcp)
 

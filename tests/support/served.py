@@ -10,9 +10,10 @@ from trio.testing import wait_all_tasks_blocked
 
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.gateway import Gateway
-from openapi_mcp_server.server import connections, hosts, ports
+from openapi_mcp_server.server import connections, ports
+from openapi_mcp_server.server.access import hosts
+from openapi_mcp_server.server.access.cors import for_pages
 from openapi_mcp_server.server.app import Health, Readiness, WorkerApp
-from openapi_mcp_server.server.cors import for_pages
 from openapi_mcp_server.server.sse import HttpSse, http_sse
 from openapi_mcp_server.server.streamable_http import StreamableHttp, streamable_http
 from openapi_mcp_server.server.visitors import Visitors

@@ -16,8 +16,8 @@ from openapi_mcp_server.upstream.retries import (
     CALLS_PER_RETRY,
     PAUSE_LIMIT_SECONDS,
     SAVED_RETRIES,
-    Budget,
     Outcome,
+    RetryBudget,
     may_repeat,
     outcome,
     pause,
@@ -139,7 +139,7 @@ def test_no_header_is_a_fault_of_ours(value: str, date: str) -> None:
 
 
 def test_retries_are_spent_faster_than_calls_earn_them() -> None:
-    budget, spent = Budget(), 0
+    budget, spent = RetryBudget(), 0
     for _ in range(1_000):
         budget.earn()
         spent += sum(budget.spend() for _ in range(2))
@@ -147,7 +147,7 @@ def test_retries_are_spent_faster_than_calls_earn_them() -> None:
 
 
 def test_no_more_retries_are_saved_up_than_the_limit() -> None:
-    budget = Budget()
+    budget = RetryBudget()
     for _ in range(1_000):
         budget.earn()
     assert sum(budget.spend() for _ in range(1_000)) == SAVED_RETRIES

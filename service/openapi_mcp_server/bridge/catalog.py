@@ -14,7 +14,7 @@ from openapi_mcp_server.bridge.policy import EVERYTHING, Rule
 from openapi_mcp_server.bridge.schemas import inputs
 from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
 from openapi_mcp_server.bridge.schemas.edits import removable_parts
-from openapi_mcp_server.bridge.servers import Place
+from openapi_mcp_server.bridge.servers import ApiPlace
 from openapi_mcp_server.bridge.tool import (
     DOCUMENT_BYTES,
     LEAST_LIMITS,
@@ -142,8 +142,11 @@ def _unused_selectors(sources: Sequence[ApiSource], candidates: Iterable[Sequenc
     if any(missing.values()):
         for source, own in zip(sources, candidates, strict=True):
             for subject in (_subject(each, source) for each in own):
-                for selectors in missing.values():
-                    selectors[:] = [one for one in selectors if not one.selects(subject)]
+                for setting, selectors in missing.items():
+                    denies = setting == "DENY_OPERATIONS"
+                    selectors[:] = [
+                        one for one in selectors if not one.selects(subject) and not (denies and one.reaches(subject))
+                    ]
     return [
         Note(pointer="#/paths", kind="override_unused", message=f"{setting}: {one.shown} selects no operation")
         for setting, selectors in missing.items()
@@ -151,7 +154,7 @@ def _unused_selectors(sources: Sequence[ApiSource], candidates: Iterable[Sequenc
     ]
 
 
-def _place_notes(place: Place) -> list[Note]:
+def _place_notes(place: ApiPlace) -> list[Note]:
     if place.doubt:
         return [Note(pointer="#/servers", kind="base_url_doubtful", message=place.doubt)]
     if place.unknown is None:
@@ -159,7 +162,7 @@ def _place_notes(place: Place) -> list[Note]:
     return [Note(pointer=place.unknown.pointer, kind="base_url_unknown", message=place.unknown.problem)]
 
 
-def _api(source: ApiSource, place: Place, limits: SchemaLimits, identity: Identity, *, response_filter: bool) -> Api:
+def _api(source: ApiSource, place: ApiPlace, limits: SchemaLimits, identity: Identity, *, response_filter: bool) -> Api:
     schemas = source.description.request_schemas
     graph = Definitions(schemas)
     return Api(

@@ -13,8 +13,8 @@ import msgspec
 
 from openapi_mcp_server.bridge.model import Tool, ToolCatalog
 from openapi_mcp_server.bridge.narrowing import compare as compare_schemas
-from openapi_mcp_server.bridge.results.budget import BYTES_PER_TOKEN
 from openapi_mcp_server.bridge.schemas.edits import decode
+from openapi_mcp_server.bridge.search.names import seen_tokens
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,8 +78,8 @@ def compare(old: ToolCatalog, new: ToolCatalog) -> Comparison:
         renamed=tuple(renamed),
         changed=tuple(each for each in changed if each.changes),
         unchanged=sum(not each.changes for each in changed),
-        tokens_before=old.list_bytes // BYTES_PER_TOKEN,
-        tokens=new.list_bytes // BYTES_PER_TOKEN,
+        tokens_before=seen_tokens(old.tools.values()),
+        tokens=seen_tokens(new.tools.values()),
     )
 
 
@@ -88,8 +88,8 @@ def _changed(old: Tool, new: Tool) -> ToolChange:
         name=new.name,
         was="" if old.name == new.name else old.name,
         operation=_operation(new),
-        tokens_before=_tokens(old),
-        tokens=_tokens(new),
+        tokens_before=old.tokens,
+        tokens=new.tokens,
         changes=()
         if bytes(old.entry) == bytes(new.entry) and _operation(old) == _operation(new)
         else _changes(old, new),
@@ -125,12 +125,8 @@ def _entry(tool: Tool) -> Mapping[str, Any]:
 
 
 def _listed(tool: Tool, reason: str) -> Listed:
-    return Listed(name=tool.name, operation=_operation(tool), tokens=_tokens(tool), reason=reason)
+    return Listed(name=tool.name, operation=_operation(tool), tokens=tool.tokens, reason=reason)
 
 
 def _operation(tool: Tool) -> str:
     return f"{tool.method} {tool.template}"
-
-
-def _tokens(tool: Tool) -> int:
-    return len(bytes(tool.entry)) // BYTES_PER_TOKEN

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from openapi_mcp_server.bridge.model import Tool, ToolCatalog
-from openapi_mcp_server.bridge.results.budget import BYTES_PER_TOKEN
+from openapi_mcp_server.bridge.search.names import seen_tokens
 from openapi_mcp_server.openapi.model import ApiDescription, Operation
 
 MOST_TOOLS = 128
@@ -57,7 +57,7 @@ def weaknesses(tools: ToolCatalog, descriptions: Sequence[ApiDescription]) -> li
         _of("arguments_renamed", "arguments whose names model APIs do not take, and are told under others",
             "use letters, digits, _, . and - in names", [each for each in looks if _is_renamed(each.tool)]),
         _of("giant", f"more than {GIANT_TOKENS} tokens for one tool", "shorten descriptions and nested schemas",
-            [each for each in looks if _tokens(each.tool) > GIANT_TOKENS]),
+            [each for each in looks if each.tool.tokens > GIANT_TOKENS]),
         _of("unmet_credentials", "credentials that are not configured", "set the AUTH_ settings that inspect names",
             [each for each in looks if each.tool.access.kind == "unmet"]),
         *_of_whole(tools),
@@ -82,14 +82,14 @@ def _of(kind: str, problem: str, cure: str, looks: Sequence[_Look]) -> Weakness:
         problem=problem,
         cure=cure,
         count=len(looks),
-        tokens=sum(_tokens(each.tool) for each in looks),
+        tokens=sum(each.tool.tokens for each in looks),
         places=_some(f"{each.tool.name} ({each.tool.pointer})" for each in looks),
     )
 
 
 def _of_whole(tools: ToolCatalog) -> Iterator[Weakness]:
     """What is wrong with the list, and with what is not in it."""
-    whole = tools.list_bytes // BYTES_PER_TOKEN
+    whole = seen_tokens(tools.tools.values())
     is_long = whole > MOST_TOKENS or len(tools.tools) > MOST_TOOLS
     yield Weakness(
         kind="long_list",
@@ -121,7 +121,3 @@ def _some(places: Iterable[str]) -> tuple[str, ...]:
     listed = list(places)
     more = len(listed) - _SHOWN
     return (*listed[:_SHOWN], *([f"and {more} more"] if more > 0 else []))
-
-
-def _tokens(tool: Tool) -> int:
-    return len(bytes(tool.entry)) // BYTES_PER_TOKEN

@@ -54,7 +54,7 @@ class Reference(msgspec.Struct, frozen=True):
     uri: str = ""
 
 
-class Argument(msgspec.Struct, frozen=True):
+class GuideArgument(msgspec.Struct, frozen=True):
     name: str = ""
     value: str = ""
 
@@ -63,10 +63,10 @@ class Completing(msgspec.Struct, frozen=True):
     """The params of completion/complete."""
 
     ref: Reference
-    argument: Argument
+    argument: GuideArgument
 
 
-class Place(NamedTuple):
+class GuidePlace(NamedTuple):
     """A resource: ``operation`` empty for the overview."""
 
     api: str
@@ -99,13 +99,13 @@ def templates(apis: Sequence[ApiSummary]) -> list[dict[str, str]]:
     ]
 
 
-def place(uri: str) -> Place | None:
+def place(uri: str) -> GuidePlace | None:
     """What a URI of ours names."""
     api, _, rest = uri.removeprefix(_SCHEME).partition("/")
     kind, _, name = rest.partition("/")
     if not uri.startswith(_SCHEME) or (rest != "overview" and (kind != "operations" or not name)):
         return None
-    return Place(unquote(api), unquote(name))
+    return GuidePlace(unquote(api), unquote(name))
 
 
 def overview(apis: Sequence[ApiSummary], tools: Mapping[str, Tool], areas: Mapping[str, Mapping[str, int]]) -> str:

@@ -231,6 +231,18 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...] = ()
 
 
+SEEN_BYTES_PER_TOKEN = 4.3
+"""Of the names, descriptions and schemas in a list, by o200k: 4.09 to 4.70 over fifteen published documents."""
+
+
+class Withheld(msgspec.Struct, frozen=True):
+    """Arguments that an override fixes or hides: their names in the tool's schema, and on the wire by place (``query``,
+    ``cookie``, ``body``) without what is only spelling."""
+
+    arguments: frozenset[str]
+    names: frozenset[tuple[str, str]]
+
+
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
     """One operation compiled: its list entry is bytes, its request only has holes to fill.
 
@@ -262,7 +274,13 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     deprecated: bool = False
     seen_bytes: int = 0  # of its list entry, what clients show to a model: name, description, arguments
     fixed: Mapping[str, Any] = {}  # values of arguments that no model sees or chooses
+    withheld: Withheld | None = None  # those, and the ones that are left out; None if there are none
     subject: Subject = Subject(api="", method="", path="")  # as the rules of `openapi_mcp_server.bridge.policy` see it
+
+    @property
+    def tokens(self) -> int:
+        """About what a model pays for it in a list."""
+        return int(self.seen_bytes / SEEN_BYTES_PER_TOKEN)
 
     @property
     def is_safe(self) -> bool:

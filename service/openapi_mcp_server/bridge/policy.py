@@ -7,14 +7,15 @@ permits is neither listed nor callable, and a `deny` wins over every `allow`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
 
 from openapi_mcp_server.bridge.model import SAFE_METHODS, Subject
+from openapi_mcp_server.bridge.parameters.percent import fully_decoded
+from openapi_mcp_server.errors import ArgumentError
 
-_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
-"""RFC 9110 section 9.2.1, and QUERY."""
 _METHODS = SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT"}
 _NAMED = frozenset({"id", "tag", "api"})
 
@@ -47,6 +48,16 @@ class Selector(NamedTuple):
             case _:
                 return _fits(self.pattern, subject.operation_id)
 
+    def reaches(self, subject: Subject) -> bool:
+        """Whether it selects the operation under another spelling, which the API may take for the same: of a path with
+        escapes, doubled or trailing slashes, parameters of segments or other case, or of a method in other case."""
+        if self.kind not in {"path", "method"} or self.method not in {"", subject.method.upper()}:
+            return False
+        if self.kind == "method":
+            return True
+        pattern, path = _plain(self.pattern), _plain(subject.path)
+        return _fits(pattern, path) or (";" in path and _fits(pattern, _plain(_without_parameters(path))))
+
 
 def selector(text: str) -> Selector:
     """``getPet``, ``id:delete``, ``DELETE``, ``/pets/*``, ``GET /pets/*``, ``tag:admin`` or ``api:pets``; ``*`` is any
@@ -65,6 +76,21 @@ def selector(text: str) -> Selector:
     if first.upper() in _METHODS:
         raise ValueError(f"{text!r}: write {first.upper()} for the method, id:{first} for the operationId")
     return Selector("path" if first == "*" or first.startswith("/") else "id", first)
+
+
+@lru_cache(maxsize=8192)
+def _plain(path: str) -> str:
+    """Equal for paths that some server or other takes for one."""
+    try:
+        decoded = fully_decoded(path)
+    except ArgumentError:  # no operation of such a path becomes a tool
+        decoded = path
+    return "/" + "/".join(filter(None, decoded.replace("\\", "/").casefold().split("/")))
+
+
+@lru_cache(maxsize=8192)
+def _without_parameters(path: str) -> str:
+    return "/".join(segment.partition(";")[0] for segment in path.split("/"))
 
 
 def _fits(pattern: str, text: str) -> bool:
@@ -103,7 +129,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
         )
 
     def denies(self, subject: Subject) -> bool:
-        return any(one.selects(subject) for one in self.deny)
+        return any(one.selects(subject) or one.reaches(subject) for one in self.deny)
 
 
 EVERYTHING = Rule()

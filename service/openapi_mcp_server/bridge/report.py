@@ -11,7 +11,7 @@ import msgspec
 from openapi_mcp_server.bridge import security
 from openapi_mcp_server.bridge.model import ApiSummary, Tool, ToolCatalog
 from openapi_mcp_server.bridge.policy import EVERYTHING, Permit
-from openapi_mcp_server.bridge.results.budget import BYTES_PER_TOKEN
+from openapi_mcp_server.bridge.search.names import seen_tokens
 from openapi_mcp_server.bridge.servers import ANYWHERE
 
 
@@ -25,7 +25,7 @@ def report(tools: ToolCatalog) -> dict[str, Any]:
         ],
         "apis": [_api(api) for api in tools.apis],
         "bytes": tools.list_bytes,
-        "estimated_tokens": tools.list_bytes // BYTES_PER_TOKEN,
+        "estimated_tokens": seen_tokens(tools.tools.values()),
     }
 
 
@@ -41,7 +41,7 @@ def report_to(permit: Permit, tools: ToolCatalog) -> dict[str, Any]:
         "skipped": [],
         "apis": _partly(tools.apis, own),
         "bytes": size,
-        "estimated_tokens": size // BYTES_PER_TOKEN,
+        "estimated_tokens": seen_tokens(own),
     }
 
 
@@ -77,7 +77,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
         "path": tool.template,
         "pointer": tool.pointer,
         "bytes": len(bytes(tool.entry)),
-        "estimated_tokens": tokens(tool),
+        "estimated_tokens": tool.tokens,
         "has_output_schema": tool.output is not None,
         "security": {"kind": tool.access.kind, "reason": tool.access.reason, "advice": tool.access.advice},
     }
@@ -95,7 +95,3 @@ def _api(api: ApiSummary) -> dict[str, Any]:
         "unmet_security": api.unmet,
         "notes": api.notes,
     }
-
-
-def tokens(tool: Tool) -> int:
-    return len(bytes(tool.entry)) // BYTES_PER_TOKEN

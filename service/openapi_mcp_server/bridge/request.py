@@ -15,8 +15,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from openapi_mcp_server.bridge.model import BodyPlan, HttpRequest, Tool
+import msgspec
+
+from openapi_mcp_server.bridge.model import BodyPlan, HttpRequest, Tool, Withheld
 from openapi_mcp_server.bridge.parameters.percent import fully_decoded
+from openapi_mcp_server.bridge.withheld import require_no_field, require_unsaid
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.grammar import has_dot_segment
 
@@ -32,6 +35,8 @@ def build(tool: Tool, arguments: Mapping[str, Any], others: Mapping[str, Any] = 
 
     Raises ArgumentError for a value that cannot be sent.
     """
+    if tool.withheld is not None:
+        _require_own_names(tool, tool.withheld, arguments, others)
     holes: dict[int, str] = {}
     query = [tool.fixed_query] if tool.fixed_query else []
     headers = [("accept", tool.accept)] if tool.accept else []
@@ -81,6 +86,18 @@ def _query(pieces: list[str]) -> str:
     if not _QUERY.fullmatch(query):
         raise ArgumentError("these arguments do not fit into a query")
     return query
+
+
+def _require_own_names(tool: Tool, withheld: Withheld, arguments: Mapping[str, Any], others: Mapping[str, Any]) -> None:
+    """What the model's arguments alone become must not name one that is withheld from it."""
+    own = {name: value for name, value in arguments.items() if name not in withheld.arguments and value is not None}
+    for slot in tool.slots:
+        if slot.argument in own:
+            require_unsaid(withheld, slot.location, slot.encode(own[slot.argument]))
+    if tool.body is not None:
+        written = _body(msgspec.structs.replace(tool.body, needed=()), own, others)
+        if written is not None:
+            require_no_field(withheld, *written)
 
 
 def _body(plan: BodyPlan, arguments: Mapping[str, Any], others: Mapping[str, Any]) -> tuple[str, bytes] | None:

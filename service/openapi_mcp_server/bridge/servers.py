@@ -18,7 +18,7 @@ ANYWHERE = base_url("https://api.invalid")
 _HOW = "set API_BASE_URL (--api-url), or base_url in ADDITIONAL_SPECS"
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class ApiPlace(msgspec.Struct, frozen=True, kw_only=True):
     """Where an API is. ``documented``: the document's own servers, as far as they can be used. ``unknown``: why the
     base is only a stand-in, good for looking and not for calling. ``doubt``: why it may not be what was meant.
     """
@@ -29,16 +29,16 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     doubt: str = ""
 
 
-def place(configured: BaseUrl | None, description: ApiDescription, location: str) -> Place:
+def place(configured: BaseUrl | None, description: ApiDescription, location: str) -> ApiPlace:
     """Where the API of a document is; ``location`` is the document's own URL, empty for a file."""
     servers = _resolved(description, location)
     documented = tuple(base for url in servers if "://" in url and (base := _usable(url)) is not None)
     if configured is not None:
-        return Place(base=configured, documented=documented, doubt=_doubt(configured, description, documented))
+        return ApiPlace(base=configured, documented=documented, doubt=_doubt(configured, description, documented))
     try:
-        return Place(base=_only(servers, description), documented=documented)
+        return ApiPlace(base=_only(servers, description), documented=documented)
     except SpecError as error:
-        return Place(base=next(iter(documented), ANYWHERE), documented=documented, unknown=error)
+        return ApiPlace(base=next(iter(documented), ANYWHERE), documented=documented, unknown=error)
 
 
 def _resolved(description: ApiDescription, location: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from openapi_mcp_server.bridge import accept, security, servers, text
+from openapi_mcp_server.bridge.arguments import undeclared
 from openapi_mcp_server.bridge.bodies import body_shape
 from openapi_mcp_server.bridge.bodies.body_shape import BodyShape, Field
 from openapi_mcp_server.bridge.media import exact_json
@@ -24,6 +25,7 @@ from openapi_mcp_server.bridge.model import (
     OutputContract,
     Slot,
     Tool,
+    Withheld,
 )
 from openapi_mcp_server.bridge.names import BODY, Wire, argument_names, free
 from openapi_mcp_server.bridge.overrides import Fixed, Overrides
@@ -91,8 +93,8 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     allowed_origins: frozenset[Origin]  # beside the base's
     servers: tuple[BaseUrl, ...]  # the document's own
     description: ApiDescription
-    requests: inputs.Source
-    patches: inputs.Source  # the same, and null anywhere
+    requests: inputs.SchemaSource
+    patches: inputs.SchemaSource  # the same, and null anywhere
     responses: Definitions
     limits: SchemaLimits
     identity: Identity  # with its keys' places
@@ -118,6 +120,7 @@ class _Inputs(msgspec.Struct, frozen=True):
     notes: list[Note]
     filterable: bool
     fixed: dict[str, Any]
+    withheld: Withheld | None
 
 
 _ANNOTATIONS = {
@@ -162,6 +165,7 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
         digest=digest,
         filterable=inputs.filterable,
         fixed=inputs.fixed,
+        withheld=inputs.withheld,
         headers=_described_headers(operation),
         title=title or name,
         summary=text.line(operation.summary or operation.description, text.TITLE_LIMIT),
@@ -191,20 +195,33 @@ def _inputs(operation: Operation, api: Api, overrides: Overrides) -> _Inputs:
     definitions = api.patches if shape and shape.is_patch else api.requests
     fixed = _fixed(operation, arguments, overrides.arguments, definitions)
     arguments = [argument for argument in arguments if argument.name not in overrides.arguments]
+    slots = tuple(api.slots.of(name, parameter) for name, parameter in shared)
     contract, told = _contract(operation, arguments, definitions, api.limits.input_bytes, notes)
     return _Inputs(
-        slots=tuple(api.slots.of(name, parameter) for name, parameter in shared),
+        slots=slots,
         body=_plan(shape, in_body, chooser) if shape else None,
         contract=contract,
         told=told,
         notes=notes,
         filterable=filterable,
         fixed=fixed,
+        withheld=_withheld(overrides.arguments, slots, in_body),
+    )
+
+
+def _withheld(chosen: Mapping[str, Fixed], slots: Sequence[Slot], in_body: Mapping[str, Field]) -> Withheld | None:
+    if not chosen:
+        return None
+    named = {(slot.argument, slot.location, slot.name) for slot in slots}
+    named |= {(argument, "body", field.name) for argument, field in in_body.items()}
+    return Withheld(
+        arguments=frozenset(chosen),
+        names=frozenset((place, undeclared.key(name)) for argument, place, name in named if argument in chosen),
     )
 
 
 def _fixed(
-    operation: Operation, arguments: Sequence[Argument], chosen: Mapping[str, Fixed], definitions: inputs.Source
+    operation: Operation, arguments: Sequence[Argument], chosen: Mapping[str, Fixed], definitions: inputs.SchemaSource
 ) -> dict[str, Any]:
     """The values that are fixed. An operation whose arguments cannot be fixed as they were to be is not served."""
     known = {argument.name: argument for argument in arguments}
@@ -354,7 +371,7 @@ def _with_real_name(prose: str, argument: str, name: str) -> str:
 
 
 def _contract(
-    operation: Operation, arguments: Sequence[Argument], definitions: inputs.Source, limit: int, notes: list[Note]
+    operation: Operation, arguments: Sequence[Argument], definitions: inputs.SchemaSource, limit: int, notes: list[Note]
 ) -> tuple[InputContract, bytes]:
     """How the arguments are checked, and the schema that clients list."""
     schema = inputs.build(arguments, definitions, limit)

@@ -13,12 +13,10 @@ import anyio
 import msgspec
 
 from openapi_mcp_server import __version__
-from openapi_mcp_server.bridge.model import ApiSummary, ToolCatalog
+from openapi_mcp_server.bridge.model import SEEN_BYTES_PER_TOKEN, ApiSummary, ToolCatalog
 from openapi_mcp_server.bridge.policy import Permit
-from openapi_mcp_server.bridge.report import credentials, report, tokens
-from openapi_mcp_server.bridge.results.budget import BYTES_PER_TOKEN
+from openapi_mcp_server.bridge.report import credentials, report
 from openapi_mcp_server.bridge.search import describing, hits, mode
-from openapi_mcp_server.bridge.search.names import BYTES_PER_TOKEN as SEEN_BYTES_PER_TOKEN
 from openapi_mcp_server.bridge.search.names import seen_tokens
 from openapi_mcp_server.bridge.servers import ANYWHERE
 from openapi_mcp_server.documents.loading import read_catalog
@@ -53,7 +51,7 @@ def _one(tools: ToolCatalog, name: str) -> Iterator[str]:
     except ArgumentError as error:
         raise ConfigError(name, str(error)) from None
     entry = msgspec.json.decode(bytes(tool.entry), type=dict[str, Any])
-    yield f"IN THE LIST, about {int(tool.seen_bytes / SEEN_BYTES_PER_TOKEN)} tokens"
+    yield f"IN THE LIST, about {tool.tokens} tokens"
     yield f"{entry['name']}: {entry['description']}"
     yield msgspec.json.format(msgspec.json.encode(entry["inputSchema"]), indent=2).decode()
     shown = hits.Shown(offered.common, len(offered.apis) > 1)
@@ -70,7 +68,7 @@ def _costs(tools: ToolCatalog, config: Config) -> Iterator[str]:
     listed = sorted(tools.tools.values(), key=lambda tool: -tool.seen_bytes)
     yield f"{'TOOL':40} {'TOKENS':>7}  OPERATION"
     for tool in listed:
-        yield f"{tool.name:40} {int(tool.seen_bytes / SEEN_BYTES_PER_TOKEN):>7}  {tool.method} {tool.template}"
+        yield f"{tool.name:40} {tool.tokens:>7}  {tool.method} {tool.template}"
     seen = seen_tokens(listed)
     yield f"{'all of ' + str(len(listed)):40} {seen:>7}"
     offered = mode.offer(tools.tools)
@@ -107,8 +105,8 @@ def lines(tools: ToolCatalog) -> Iterator[str]:
     yield ""
     yield f"{'TOOL':40} {'TOKENS':>7}  OPERATION"
     for tool in tools.tools.values():
-        yield f"{tool.name:40} {tokens(tool):>7}  {tool.method} {tool.template}"
-    yield f"{'all':40} {tools.list_bytes // BYTES_PER_TOKEN:>7}  {tools.list_bytes} bytes"
+        yield f"{tool.name:40} {tool.tokens:>7}  {tool.method} {tool.template}"
+    yield f"{'all':40} {seen_tokens(tools.tools.values()):>7}  {tools.list_bytes} bytes"
     if tools.skipped:
         yield ""
         yield "SKIPPED"

@@ -48,9 +48,9 @@ from openapi_mcp_server.process.sources import Sources
 from openapi_mcp_server.process.tasks import peers
 from openapi_mcp_server.process.watchdog import guarded
 from openapi_mcp_server.server import connections, ports
+from openapi_mcp_server.server.access.cors import for_pages
 from openapi_mcp_server.server.app import Health, Readiness, Starting, WorkerApp
 from openapi_mcp_server.server.connections import App
-from openapi_mcp_server.server.cors import for_pages
 from openapi_mcp_server.server.limits import Limits
 from openapi_mcp_server.server.metrics_port import Watched, watch
 from openapi_mcp_server.server.principals.guarding import anybody, guarding
@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from openapi_mcp_server.mock.app import MockApp
     from openapi_mcp_server.observe.metrics.metrics import Metrics
     from openapi_mcp_server.page.app import Page
+    from openapi_mcp_server.shared_state import SharedState
 
 LAST_WORD_SECONDS = 1.0
 """After the grace of a stop, for the answers that say that a call was given up."""
@@ -120,6 +121,21 @@ class Views(NamedTuple):
         self.health.load(tools)
         if self.page is not None:
             self.page.load(tools)
+
+
+class Means(NamedTuple):
+    """What calls are made with: the credentials of APIs, and where limits hold over all tasks, if they do."""
+
+    keys: Keyring
+    shared: SharedState | None = None
+
+
+class Served(NamedTuple):
+    """What a transport is in front of."""
+
+    gateway: Gateway
+    views: Views
+    limits: Limits
 
 
 class Tally:
@@ -288,10 +304,10 @@ async def opened(
     observe: Callable[[CallRecord], None],
     metrics: Metrics | None = None,
     trace: Begin = untraced,
-    keys: Keyring | None = None,
+    means: Means | None = None,
 ) -> AsyncIterator[Gateway]:
     """A gateway with everything behind it; closed in reverse. ``metrics`` follow what it is doing."""
-    keys = keys or keyring(config)
+    keys, shared = means or Means(keyring(config))
     authorize = keys.credentials(tools).authorize
     how = Serving(
         server=ServerInfo(name=config.server_name, version=__version__),
@@ -316,7 +332,7 @@ async def opened(
         breaker=config.http_breaker,
         rate=config.api_rate_limit,
     )
-    async with Upstream(CheckedDialler(address_rule(config)), asking, keys.way) as upstream:
+    async with Upstream(CheckedDialler(address_rule(config)), asking, keys.way, shared) as upstream:
         gateway = Gateway(tools, how, send=upstream.send, authorize=authorize, observe=observe, trace=trace)
         del tools  # a reload replaces them
         if metrics is not None:
@@ -349,7 +365,9 @@ async def _serve_tools(
         if views.page is not None:
             observe = to_each(observe, views.page.activity)
         trace = await stack.enter_async_context(_traced(config, tally, watched.metrics))
-        gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics, trace, keys))
+        shared = await stack.enter_async_context(_shared(config, views.health, watched.metrics))
+        means = Means(keys, shared)
+        gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics, trace, means))
         report(config, tools)
         # What was made so far stays for long: the collector need not look at it again. Nor once before that: it would
         # find what 50,000 objects take at most, in a tenth of the start. A catalog is in no cycle: one that a
@@ -368,8 +386,26 @@ async def _serve_tools(
         if listeners.mcp is None:
             await _serve_stdio(gateway, stop, watched.readiness)
         else:
-            await _serve_http(config, stop, gateway, views, listeners.mcp, watched)
+            served = Served(gateway, views, Limits.of(config, shared))
+            await _serve_http(config, stop, served, listeners.mcp, watched)
     logger.info("stopped", extra=tally.summary())
+
+
+@asynccontextmanager
+async def _shared(config: Config, health: Health, metrics: Metrics | None) -> AsyncIterator[SharedState | None]:
+    """Where limits hold over all tasks, if that was asked for; it is told of, too."""
+    if config.shared_state is None:
+        yield None
+        return
+    try:
+        from openapi_mcp_server.shared_state import shared_state  # noqa: PLC0415 - coredis, for those who want it
+    except ModuleNotFoundError:
+        raise ConfigError("SHARED_STATE", "needs coredis: install openapi-mcp-service[shared]") from None
+    async with shared_state(config.shared_state, config.server_name) as shared:
+        health.follow_shared_state(lambda: shared.is_up)
+        if metrics is not None:
+            metrics.follow_shared_state(lambda: shared.is_up, lambda: shared.fallbacks)
+        yield shared
 
 
 @asynccontextmanager
@@ -434,11 +470,9 @@ async def _serve_stdio(gateway: Gateway, stop: Stop, readiness: Readiness) -> No
         tasks.cancel_scope.cancel()
 
 
-async def _serve_http(
-    config: Config, stop: Stop, gateway: Gateway, views: Views, listener: socket.socket, watched: Watched
-) -> None:
+async def _serve_http(config: Config, stop: Stop, served: Served, listener: socket.socket, watched: Watched) -> None:
     readiness, metrics = watched
-    limits = Limits.of(config)
+    gateway, views, limits = served
     async with (
         _visitors(config) as visitors,
         streamable_http(gateway, visitors, readiness.is_draining, limits) as mcp,

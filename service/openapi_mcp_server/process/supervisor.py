@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from openapi_mcp_server.server.worker_metrics import WorkerMetrics
 
 PLACE = "OPENAPI_MCP_WORKER"
-"""In the environment of a worker only: a `Place` as numbers, the line as its descriptor."""
+"""In the environment of a worker only: a `WorkerPlace` as numbers, the line as its descriptor."""
 READY = b"\n"
 """What a worker says on that line once it serves. When the line ends, either of the two is gone."""
 BEAT = b"."
@@ -58,7 +58,7 @@ def run(config: Config, environ: Mapping[str, str]) -> int:
     return trio.run(_Supervisor(config, environ).run)
 
 
-class Place(NamedTuple):
+class WorkerPlace(NamedTuple):
     """What a worker is told: its number, its line to the supervisor, and its port for metrics, 0 if nobody asks."""
 
     number: int
@@ -66,14 +66,14 @@ class Place(NamedTuple):
     metrics_port: int
 
 
-def place(environ: Mapping[str, str]) -> Place | None:
+def place(environ: Mapping[str, str]) -> WorkerPlace | None:
     """None in a process that nobody supervises."""
     said = environ.get(PLACE)
     if said is None:
         return None
     try:
         number, descriptor, metrics_port = map(int, said.split(":"))
-        return Place(number, socket.socket(fileno=descriptor), metrics_port)
+        return WorkerPlace(number, socket.socket(fileno=descriptor), metrics_port)
     except (ValueError, OSError):
         raise ConfigError(PLACE, "is for the workers that a supervisor starts; leave it out") from None
 

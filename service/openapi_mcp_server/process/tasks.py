@@ -17,7 +17,7 @@ from openapi_mcp_server.server.peers import (
     IDLE_CONNECTIONS,
     PASS_SECONDS,
     Peers,
-    Send,
+    SendToTask,
     SessionIds,
 )
 from openapi_mcp_server.settings.config import Config
@@ -66,7 +66,7 @@ async def peers(config: Config) -> AsyncIterator[Peers | None]:
 
 
 @asynccontextmanager
-async def reached() -> AsyncIterator[Send]:
+async def reached() -> AsyncIterator[SendToTask]:
     """Carries requests to other tasks, by connections of their own: no API's limits and no breaker are in the way."""
     async with Upstream(_NearDialler(), _ASKING) as upstream:
         yield upstream.send

@@ -14,13 +14,13 @@ import msgspec
 
 from openapi_mcp_server.process import lifecycle
 from openapi_mcp_server.process.sources import Sources
-from openapi_mcp_server.process.supervisor import BEAT, READY, Place
+from openapi_mcp_server.process.supervisor import BEAT, READY, WorkerPlace
 from openapi_mcp_server.settings.config import Config
 
 logger = logging.getLogger(__name__)
 
 
-def run(config: Config, place: Place, sources: Sources | None = None) -> int:
+def run(config: Config, place: WorkerPlace, sources: Sources | None = None) -> int:
     """Serves in its place; says so on the line to the supervisor once it does. Returns the exit code."""
     threading.Thread(target=_stop_with, args=(place.line,), name="supervisor's end", daemon=True).start()
     mine = msgspec.structs.replace(
@@ -45,6 +45,7 @@ def _stop_with(line: socket.socket) -> None:
 
     A thread, so that it is also noticed while a document is being read.
     """
-    line.recv(1)
+    with suppress(ConnectionResetError):  # of one that had not read all that was said to it
+        line.recv(1)
     logger.warning("the supervisor is gone: stopping")
     os.kill(os.getpid(), signal.SIGTERM)

@@ -11,9 +11,10 @@ import msgspec
 
 from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.model import ApiSummary, ToolCatalog
+from openapi_mcp_server.bridge.policy import Permit
 from openapi_mcp_server.server import fields
+from openapi_mcp_server.server.access.cors import for_pages
 from openapi_mcp_server.server.connections import App, Receive, Scope, Send
-from openapi_mcp_server.server.cors import for_pages
 from openapi_mcp_server.server.posts import RETRY_AFTER, Refusal, refuse
 from openapi_mcp_server.server.principals.guard import METADATA_PATH
 from openapi_mcp_server.server.visitors import Visitors
@@ -21,6 +22,9 @@ from openapi_mcp_server.server.visitors import Visitors
 State = Literal["starting", "ready", "draining"]
 PROBES = frozenset({"/livez", "/readyz", "/ping"})
 """Is the process alive? May it be asked anything? The same for Amazon Bedrock AgentCore. None asks who asks."""
+
+PERMITS = 64
+"""Of those that see a part of what is served, for whom it is kept what that is."""
 
 
 class Readiness:
@@ -55,22 +59,45 @@ class Starting:
 
 
 class Health:
-    """What ``/health`` says of the documents."""
+    """What ``/health`` says of the documents, and of the store that limits are shared in."""
 
     def __init__(self, catalog: ToolCatalog) -> None:
         self.reload: Callable[[], dict[str, Any]] = dict
+        self._shared_state: Callable[[], dict[str, Any]] = dict
         self.load(catalog)
 
     def load(self, catalog: ToolCatalog) -> None:
         """What is served."""
+        self._catalog = catalog
         self._described = describe(catalog)
+        self._by_permit: dict[Permit, dict[str, Any] | None] = {}
 
     def follow_reloads(self, read: Callable[[], dict[str, Any]]) -> None:
         """``read``: what became of the last one."""
         self.reload = lambda: {"reload": read()}
 
-    def told(self) -> dict[str, Any]:
-        return self._described | self.reload()
+    def told(self, permit: Permit) -> dict[str, Any]:
+        """Everything to whoever may call everything; to others the APIs of which they may call something."""
+        if permit not in self._by_permit:
+            if len(self._by_permit) >= PERMITS:
+                del self._by_permit[next(iter(self._by_permit))]
+            self._by_permit[permit] = self._part(permit)
+        part = self._by_permit[permit]
+        return self._described | self.reload() | self._shared_state() if part is None else part
+
+    def _part(self, permit: Permit) -> dict[str, Any] | None:
+        """None for everything."""
+        apis = Counter(tool.api for tool in self._catalog.tools.values() if permit.admits(tool.subject))
+        if apis.total() == len(self._catalog.tools):
+            return None
+        seen = [api for api in self._catalog.apis if api.name in apis]
+        shown = [
+            {"name": api.name, "title": api.title, "version": api.version, "tools": apis[api.name]} for api in seen
+        ]
+        return {"tools": apis.total(), "apis": shown}
+
+    def follow_shared_state(self, is_up: Callable[[], bool]) -> None:
+        self._shared_state = lambda: {"shared_state": "up" if is_up() else "down"}
 
 
 class WorkerApp:
@@ -108,11 +135,11 @@ class WorkerApp:
     async def _tell_health(self, scope: Scope, send: Send) -> None:
         """Strangers, and pages that reach this machine under a name of their own, do not learn which APIs there are."""
         try:
-            await self._visitors.enter(scope, fields.by_name(scope["headers"]))
+            entrant = await self._visitors.enter(scope, fields.by_name(scope["headers"]))
         except Refusal as refusal:
             await refuse(send, refusal)
         else:
-            await self._tell(scope, send)
+            await self._answer_get(scope, send, 200, self.told() | self._health.told(entrant.principal.permit))
 
     async def _tell_metadata(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - an application's
         """Where clients get a token (RFC 9728); whoever asks has none yet."""
@@ -134,13 +161,16 @@ class WorkerApp:
 
     async def _tell(self, scope: Scope, send: Send) -> None:
         path = scope["path"]
-        if path not in {*PROBES, "/health"}:
-            await answer(send, 404, {"error": f"there is nothing here; MCP is at {self._endpoints}"})
-        elif scope["method"] not in {"GET", "HEAD"}:
-            await answer_other_method(send, path)
+        if path in PROBES:
+            await self._answer_get(scope, send, *self._readiness.told(path))
         else:
-            told = self._readiness.told(path) if path in PROBES else (200, self.told() | self._health.told())
-            await answer(send, *told, head=scope["method"] == "HEAD")
+            await answer(send, 404, {"error": f"there is nothing here; MCP is at {self._endpoints}"})
+
+    async def _answer_get(self, scope: Scope, send: Send, status: int, content: dict[str, Any]) -> None:
+        if scope["method"] in {"GET", "HEAD"}:
+            await answer(send, status, content, head=scope["method"] == "HEAD")
+        else:
+            await answer_other_method(send, scope["path"])
 
     def told(self) -> dict[str, Any]:
         """How the process is, without the documents."""

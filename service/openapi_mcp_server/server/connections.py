@@ -456,6 +456,8 @@ class _Http11(H11Protocol):
 
     async def _send_h11_event(self, event: H11SendableEvent) -> None:
         """The head of an answer waits for what follows it, which is never long."""
+        if type(event) is h11.Response and self._ends_the_connection():
+            event = _saying_close(event)
         try:
             data = self.connection.send(event)
         except h11.LocalProtocolError:
@@ -468,6 +470,16 @@ class _Http11(H11Protocol):
         data, self._head = self._head + data, b""
         if data:
             await self.send(RawData(data))
+
+    def _ends_the_connection(self) -> bool:
+        """Whether no request can follow: the rest of this one's body is not read by anybody, or the process stops."""
+        return self.connection.their_state is h11.SEND_BODY or self.context.terminated.is_set()
+
+
+def _saying_close(head: h11.Response) -> h11.Response:
+    """RFC 9112 section 9.6: a client that is not told would send its next request into a connection that is closed."""
+    others = [(name, value) for name, value in head.headers if name != b"connection"]
+    return h11.Response(status_code=head.status_code, headers=[*others, (b"connection", b"close")])
 
 
 class _Applications:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import ceil
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from openapi_mcp_server.settings.config import Config
 
 if TYPE_CHECKING:
     from openapi_mcp_server.server.visitors import Entrant
+    from openapi_mcp_server.shared_state import SharedState
 
 BUCKETS = 10_000
 """Principals whose rate is remembered. Buckets that are full again are forgotten first."""
@@ -25,10 +26,10 @@ BUCKETS = 10_000
 class Bucket:
     """Calls that may still be made: so many more each second, up to those of one second, or one."""
 
-    __slots__ = ("_at", "_left", "_most", "_rate")
+    __slots__ = ("_at", "_left", "_most", "rate")
 
     def __init__(self, rate: float, now: float) -> None:
-        self._rate = rate
+        self.rate = rate
         self._most = max(1.0, rate)
         self._left = self._most
         self._at = now
@@ -36,63 +37,67 @@ class Bucket:
     def spend(self, calls: int, now: float) -> float:
         """0 if they may be made; else the seconds after which they may. More at once than there can ever be wait for a
         full bucket, and leave it in debt."""
-        self._left = min(self._most, self._left + (now - self._at) * self._rate)
+        self._left = min(self._most, self._left + (now - self._at) * self.rate)
         self._at = now
         wanted = min(float(calls), self._most)
         if self._left < wanted:
-            return (wanted - self._left) / self._rate
+            return (wanted - self._left) / self.rate
         self._left -= calls
         return 0.0
 
     def is_full(self, now: float) -> bool:
-        return self._left + (now - self._at) * self._rate >= self._most
+        return self._left + (now - self._at) * self.rate >= self._most
 
 
 class Limits:
     """``rate``: RATE_LIMIT, None for no limit; a principal's own counts more. The other two are for principals that
-    were asked who they are: behind a proxy, all others may look like one."""
+    were asked who they are: behind a proxy, all others may look like one. ``shared``: where rates hold over all
+    tasks."""
 
-    def __init__(self, rate: float | None = None, calls: int = 100, sessions: int = 500) -> None:
+    def __init__(
+        self, rate: float | None = None, calls: int = 100, sessions: int = 500, shared: SharedState | None = None
+    ) -> None:
         self._rate = rate
+        self._shared = shared
         self._calls = calls
         self._sessions = sessions
         self._buckets: dict[str, Bucket] = {}
         self._running: Counter[str] = Counter()
+        self._elsewhere: Callable[[str], int] = _none
 
     @classmethod
-    def of(cls, config: Config) -> Limits:
-        return cls(config.rate_limit, config.call_limit, config.session_limit)
+    def of(cls, config: Config, shared: SharedState | None = None) -> Limits:
+        return cls(config.rate_limit, config.call_limit, config.session_limit, shared)
 
-    def check(self, principal: Principal, outstanding: int = 0) -> None:
-        """Whether there is room for one more call; ``outstanding`` are those that a transport counts itself."""
+    def count(self, elsewhere: Callable[[str], int]) -> None:
+        """``elsewhere``: calls of a principal that a transport with sessions counts itself."""
+        self._elsewhere = elsewhere
+
+    def check(self, principal: Principal, calls: int = 1) -> None:
+        """Whether there is room for so many more calls."""
         key = principal.key
-        if key and self._running[key] + outstanding >= self._calls:
-            raise Refusal(429, f"{self._calls} calls of yours are carried out, which is the limit", RETRY_AFTER)
+        if key and calls and self._running[key] + self._elsewhere(key) + calls > self._calls:
+            raise Refusal(429, f"at most {self._calls} calls of yours are carried out at once", RETRY_AFTER)
 
-    def spend(self, principal: Principal, calls: int, share: str = "") -> None:
+    async def spend(self, principal: Principal, calls: int, share: str = "") -> None:
         """Raises Refusal with the seconds after which the calls may be made."""
         rate = self._rate if principal.rate is None else principal.rate
         if rate is None or not calls:
             return
-        now = anyio.current_time()
         key = principal.key or share
-        bucket = self._buckets.get(key)
-        if bucket is None:
-            self._forget_full(now)
-            bucket = self._buckets[key] = Bucket(rate, now)
-        if seconds := bucket.spend(calls, now):
+        seconds = self._wait(key, calls, rate) if self._shared is None else await self._shared_wait(key, calls, rate)
+        if seconds:
             problem = f"more than {rate:g} calls a second; try again in {ceil(seconds)} s"
             raise Refusal(429, problem, (b"retry-after", b"%d" % ceil(seconds)))
 
     @contextmanager
     def taken(self, entrant: Entrant, calls: int) -> Iterator[None]:
-        """While the calls are carried out."""
-        self.spend(entrant.principal, calls, entrant.share)
+        """While the calls are carried out, for which `spend` was asked."""
+        self.check(entrant.principal, calls)
         key = entrant.principal.key
         if not key or not calls:
             yield
             return
-        self.check(entrant.principal)
         self._running[key] += calls
         try:
             yield
@@ -105,12 +110,33 @@ class Limits:
             return f"{self._sessions} {what} of yours are open, which is the limit; close one first"
         return None
 
+    def _wait(self, key: str, calls: int, rate: float) -> float:
+        now = anyio.current_time()
+        bucket = self._buckets.get(key)
+        if bucket is None or bucket.rate != rate:
+            self._forget_full(now)
+            bucket = self._buckets[key] = Bucket(rate, now)
+        return bucket.spend(calls, now)
+
+    async def _shared_wait(self, key: str, calls: int, rate: float) -> float:
+        """By the same rule over all tasks; where the store does not say, this one's share."""
+        assert self._shared is not None  # noqa: S101 - for the type checker
+        most = max(1.0, rate)
+        slack = (most - min(calls, most)) / rate
+        seconds = await self._shared.seconds_until(f"principal {key}", gap=1 / rate, slack=slack, cost=calls)
+        return self._wait(key, calls, rate / self._shared.tasks) if seconds is None else seconds
+
     def _forget_full(self, now: float) -> None:
         if len(self._buckets) < BUCKETS:
             return
         self._buckets = {key: bucket for key, bucket in self._buckets.items() if not bucket.is_full(now)}
         while len(self._buckets) >= BUCKETS:
             del self._buckets[next(iter(self._buckets))]
+
+
+def _none(_: str) -> int:
+    """Without a transport that has sessions."""
+    return 0
 
 
 def leave(shares: Counter[str], key: str, count: int = 1) -> None:

@@ -32,7 +32,7 @@ OPEN_METRICS = b"application/openmetrics-text; version=1.0.0; charset=utf-8"
 logger = logging.getLogger(__name__)
 
 
-class Page(Protocol):
+class MetricsPage(Protocol):
     """A page of metrics, in OpenMetrics or in the text format 0.0.4."""
 
     async def __call__(self, *, open_metrics: bool) -> bytes: ...
@@ -61,7 +61,7 @@ async def watch(listener: socket.socket | None, visitors: Visitors) -> AsyncIter
         yield Watched(readiness, metrics)
 
 
-def in_thread(metrics: Metrics) -> Page:
+def in_thread(metrics: Metrics) -> MetricsPage:
     """A large page takes a third of a second, for which no call should wait. One is written at a time."""
     one = anyio.CapacityLimiter(1)
 
@@ -73,7 +73,7 @@ def in_thread(metrics: Metrics) -> Page:
 
 @asynccontextmanager
 async def metrics_port(
-    listener: socket.socket, page: Page, readiness: Readiness, visitors: Visitors
+    listener: socket.socket, page: MetricsPage, readiness: Readiness, visitors: Visitors
 ) -> AsyncIterator[None]:
     """Answers for as long as the context lasts."""
     leaving = anyio.Event()
@@ -88,7 +88,7 @@ class MetricsApp:
     """The ASGI application. It asks nobody who they are: the port is the operator's to keep to himself.
     A page of metrics is kept from web pages, as `Visitors` are told apart."""
 
-    def __init__(self, page: Page, readiness: Readiness, visitors: Visitors) -> None:
+    def __init__(self, page: MetricsPage, readiness: Readiness, visitors: Visitors) -> None:
         self._page = page
         self._readiness = readiness
         self._visitors = visitors

@@ -71,7 +71,7 @@ class SessionIds:
         return address if any(genuine) else None
 
 
-class Send(Protocol):
+class SendToTask(Protocol):
     """Carries one request to another task; raises an `UpstreamError`."""
 
     async def __call__(self, request: HttpRequest, *, deadline_seconds: float) -> HttpResponse: ...
@@ -81,7 +81,7 @@ class Peers:
     """The other tasks. ``outcomes``: how many messages were passed on so far, by what became of them. ``forwarded``:
     headers of clients that APIs want, in lower case."""
 
-    def __init__(self, ids: SessionIds, send: Send, forwarded: Iterable[bytes] = ()) -> None:
+    def __init__(self, ids: SessionIds, send: SendToTask, forwarded: Iterable[bytes] = ()) -> None:
         self._passed_on = (*_PASSED_ON, *forwarded)
         self._ids = ids
         self._send = send

@@ -104,12 +104,14 @@ class HttpSse:
         self._sessions: dict[str, _Session] = {}
         self._limits = Limits()
         self._shares: Counter[str] = Counter()
+        self._of_owner: dict[str, set[_Session]] = {}
         self._is_draining = False
         self.streams = Streams()
 
     def limit(self, limits: Limits) -> None:
         """By these from now on; they are the same for all transports."""
         self._limits = limits
+        limits.count(self._outstanding)
 
     @property
     def sessions(self) -> int:
@@ -164,6 +166,7 @@ class HttpSse:
         share = entrant.principal.key
         session = self._sessions[session_id] = _Session(self._gateway, self._tasks, stream, share)
         self._shares[share] += 1
+        self._of_owner.setdefault(share, set()).add(session)
         address = f"{entrant.seen.prefix or self._address.prefix}{self._address.path}?session_id={session_id}"
         stream.put(event(address.encode(), kind=b"endpoint"))
         try:
@@ -171,6 +174,7 @@ class HttpSse:
         finally:
             del self._sessions[session_id]
             leave(self._shares, share)
+            self._forget(session)
             session.leave()
 
     async def _take(
@@ -217,7 +221,9 @@ class HttpSse:
         if isinstance(message, Rejection) and message.id is None:  # an answer that no client could tell from others
             hold.close()
             return message.status, self._gateway.refuse(message, "sse", beside)
-        self._admit(message, session, beside.principal, share)
+        if not isinstance(message, Notification):
+            await self._limits.spend(beside.principal, calls(message), share)
+        self._admit(message, session, beside.principal)
         await session.take(message, len(body), beside, hold)
         return 202, ()
 
@@ -239,7 +245,7 @@ class HttpSse:
             raise _unknown()
         return _Elsewhere(owner, named[0])
 
-    def _admit(self, message: Message | Batch, session: _Session, principal: Principal, share: str) -> None:
+    def _admit(self, message: Message | Batch, session: _Session, principal: Principal) -> None:
         """Before anything is carried out. A notification is never answered, and may be the cancel that makes room."""
         if session.is_over:
             raise _unknown()
@@ -249,10 +255,17 @@ class HttpSse:
             raise _stopping()
         if problem := session.congestion():
             raise Refusal(429, problem, RETRY_AFTER)
-        if principal.key:
-            mine = (each.outstanding for each in self._sessions.values() if each.owner == principal.key)
-            self._limits.check(principal, sum(mine))
-        self._limits.spend(principal, calls(message), share)
+        self._limits.check(principal, calls(message))
+
+    def _outstanding(self, owner: str) -> int:
+        """Calls of a principal in all its sessions."""
+        return sum([session.outstanding for session in self._of_owner.get(owner, ())])
+
+    def _forget(self, session: _Session) -> None:
+        others = self._of_owner[session.owner]
+        others.discard(session)
+        if not others:
+            del self._of_owner[session.owner]
 
 
 class _Elsewhere(NamedTuple):
@@ -273,7 +286,16 @@ class _Waiting(NamedTuple):
 class _Session:
     """One client: its stream, what it has asked, and what has to wait for its turn."""
 
-    __slots__ = ("_conversation", "_is_finishing", "_stream", "_waiting", "_waiting_bytes", "is_over", "owner")
+    __slots__ = (
+        "_conversation",
+        "_is_finishing",
+        "_stream",
+        "_waiting",
+        "_waiting_bytes",
+        "_waiting_calls",
+        "is_over",
+        "owner",
+    )
 
     def __init__(self, gateway: Gateway, tasks: TaskGroup, stream: EventStream, owner: str) -> None:
         self.owner = owner  # the key of its principal
@@ -281,6 +303,7 @@ class _Session:
         self._conversation = Conversation(gateway, "sse", tasks, self._say, self.advance)
         self._waiting: list[_Waiting] = []
         self._waiting_bytes = 0
+        self._waiting_calls = 0
         self._is_finishing = False
         self.is_over = False
 
@@ -289,7 +312,8 @@ class _Session:
 
     @property
     def outstanding(self) -> int:
-        return self._conversation.running + len(self._waiting)
+        """Calls that are carried out or wait."""
+        return self._conversation.running + self._waiting_calls
 
     def congestion(self) -> str | None:
         """Why nothing more can be asked for now."""
@@ -309,6 +333,7 @@ class _Session:
         else:
             self._waiting.append(_Waiting(message, size, beside, hold, anyio.current_time() + WAITING_SECONDS))
             self._waiting_bytes += size
+            self._waiting_calls += calls(message)
 
     def finish(self) -> None:
         """Ends the stream when everything is answered."""
@@ -349,6 +374,7 @@ class _Session:
     def _drop(self, one: _Waiting) -> _Waiting:
         self._waiting.remove(one)
         self._waiting_bytes -= one.size
+        self._waiting_calls -= calls(one.message)
         return one
 
     def _end_if_answered(self) -> None:

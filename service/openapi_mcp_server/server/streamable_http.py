@@ -106,7 +106,9 @@ class StreamableHttp:
                 return message, beside
             message = problem
         try:
-            with self.limits.taken(entrant, calls(message)):
+            count = calls(message)
+            await self.limits.spend(entrant.principal, count, entrant.share)
+            with self.limits.taken(entrant, count):
                 await self._take(message, exchange, beside)
         except Refusal as refusal:
             await exchange.refuse(refusal)

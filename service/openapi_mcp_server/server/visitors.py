@@ -9,12 +9,12 @@ import msgspec
 
 from openapi_mcp_server.bridge.policy import ANYBODY, Principal
 from openapi_mcp_server.errors import ConfigError
-from openapi_mcp_server.server import hosts
+from openapi_mcp_server.server.access import hosts
+from openapi_mcp_server.server.access.hosts import HostList, OriginList
+from openapi_mcp_server.server.access.proxies import Proxies, Seen
 from openapi_mcp_server.server.connections import Scope
-from openapi_mcp_server.server.hosts import HostList, OriginList
 from openapi_mcp_server.server.posts import Refusal
 from openapi_mcp_server.server.principals.guard import Guard
-from openapi_mcp_server.server.proxies import Proxies, Seen
 from openapi_mcp_server.settings.config import Config, is_loopback
 
 

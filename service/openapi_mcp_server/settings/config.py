@@ -20,6 +20,7 @@ from openapi_mcp_server.settings.command_line import Command, Given, parse
 from openapi_mcp_server.settings.inbound import Inbound, inbound
 from openapi_mcp_server.settings.inbound import overlooked as overlooked_inbound
 from openapi_mcp_server.settings.sources import ReadFile, from_environment, misspelt, read
+from openapi_mcp_server.settings.store import Store
 from openapi_mcp_server.settings.table import SETTINGS
 from openapi_mcp_server.settings.tracing import Tracing, overlooked, tracing
 
@@ -67,6 +68,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     call_limit: int
     session_limit: int
     api_rate_limit: float | None
+    shared_state: Store | None
     redact: tuple[str, ...]
     audit: Literal["auto", "none", "calls", "arguments"]
     session_key: tuple[str, ...] | None

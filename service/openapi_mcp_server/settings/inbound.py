@@ -117,7 +117,10 @@ def _jwt(given: Mapping[str, Given]) -> Inbound:
 
 def _check_issuers(given: Given) -> None:
     for issuer in given.value:
-        parts = urlsplit(issuer)
+        try:
+            parts = urlsplit(issuer)
+        except ValueError:
+            parts = urlsplit("")
         if "@" in parts.netloc:
             raise ConfigError(given.label, "an issuer must not carry a user name or password")
         if parts.scheme not in {"https", "http"} or not parts.hostname or parts.query or parts.fragment:

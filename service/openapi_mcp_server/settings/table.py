@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from openapi_mcp_server.settings.store import store
+
 _WHOLE = re.compile(r"\d{1,10}")
 _SECONDS = re.compile(r"\d{1,10}(\.\d{1,9})?")
 _HOST = re.compile(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]")
@@ -629,6 +631,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("CALL_LIMIT", integer(1, 10_000), "100", "Calls of one principal that are carried out or wait, at once"),
     Setting("SESSION_LIMIT", integer(1, 2000), "500", "Sessions, and as many subscriptions, of one principal"),
     Setting("API_RATE_LIMIT", rate, None, "Requests a second to one API; calls wait for their turn"),
+    Setting(
+        "SHARED_STATE",
+        store,
+        None,
+        "valkey://host:port of a store in which RATE_LIMIT and API_RATE_LIMIT hold over all tasks; valkeys:// with TLS",
+        secret=True,
+    ),
     Setting("REDACT", words, "", "Names of keys, or JSON paths, whose values leave in no answer and no log"),
     Setting(
         "AUDIT",

@@ -48,7 +48,7 @@ _NOT_SENT = re.compile(r"[^\t -~]")
 _CHANCE = re.compile(r"[01]|[01]?\.\d{1,15}")
 
 
-class Address(NamedTuple):
+class DaemonAddress(NamedTuple):
     """Where a daemon listens."""
 
     host: str
@@ -87,8 +87,8 @@ class Tracing(msgspec.Struct, frozen=True, kw_only=True):
     sampler: Sampler
     follows_parent: bool
     ratio: float
-    daemon_udp: Address
-    daemon_tcp: Address
+    daemon_udp: DaemonAddress
+    daemon_tcp: DaemonAddress
     in_ecs: bool
 
 
@@ -243,7 +243,7 @@ def _ratio(given: Given, sampler: Sampler) -> float:
     return float(given.value)
 
 
-def _daemon(value: str) -> tuple[Address, Address]:
+def _daemon(value: str) -> tuple[DaemonAddress, DaemonAddress]:
     """(UDP, TCP) of ``host:port``, or of ``tcp:host:port udp:host:port`` in either order."""
     pieces = value.split()
     if len(pieces) == 1 and not value.startswith(("udp:", "tcp:")):
@@ -254,11 +254,11 @@ def _daemon(value: str) -> tuple[Address, Address]:
     return _address(by_protocol["udp:"], value), _address(by_protocol["tcp:"], value)
 
 
-def _address(text: str, whole: str) -> Address:
+def _address(text: str, whole: str) -> DaemonAddress:
     found = _ADDRESS.fullmatch(text.strip())
     if found is None or not 0 < int(found["port"]) < 65_536:
         raise _no_daemon(whole)
-    return Address(found["v6"] or found["name"], int(found["port"]))
+    return DaemonAddress(found["v6"] or found["name"], int(found["port"]))
 
 
 def _no_daemon(value: str) -> ValueError:

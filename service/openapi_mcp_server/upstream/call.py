@@ -9,7 +9,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import anyio
 import h11
@@ -27,7 +27,7 @@ from openapi_mcp_server.upstream.breaker import State
 from openapi_mcp_server.upstream.gates import Gate
 from openapi_mcp_server.upstream.http11 import Connection, Ended
 from openapi_mcp_server.upstream.pool import Connections, Ways, only_usual
-from openapi_mcp_server.upstream.reader import Answer
+from openapi_mcp_server.upstream.reader import AnswerReader
 from openapi_mcp_server.upstream.redirects import REDIRECT_LIMIT, redirected
 from openapi_mcp_server.upstream.sockets import (
     ConnectError,
@@ -37,6 +37,9 @@ from openapi_mcp_server.upstream.sockets import (
     OutOfResources,
     ReadError,
 )
+
+if TYPE_CHECKING:
+    from openapi_mcp_server.shared_state import SharedState
 
 _DETAIL_LIMIT = 200
 """Characters of a library's words in an error of ours: h11 quotes the bytes that it does not understand."""
@@ -75,10 +78,13 @@ class Upstream:
     at its own origin, which is also where its credentials belong.
     """
 
-    def __init__(self, dialler: Dialler, asking: Asking, ways: Ways = only_usual) -> None:
+    def __init__(
+        self, dialler: Dialler, asking: Asking, ways: Ways = only_usual, shared: SharedState | None = None
+    ) -> None:
         self._connections = Connections(dialler, idle_limit=asking.max_keepalive, ways=ways)
         self._gates: dict[Origin, Gate] = {}
         self._asking = asking
+        self._shared = shared
 
     async def __aenter__(self) -> Self:
         return self
@@ -121,7 +127,11 @@ class Upstream:
         if gate is None:
             how = self._asking
             gate = self._gates[origin] = Gate(
-                origin, connections=how.max_connections, breaks=how.breaker, rate=how.rate
+                origin,
+                connections=how.max_connections,
+                breaks=how.breaker,
+                rate=how.rate,
+                shared=self._shared,
             )
         return gate
 
@@ -155,7 +165,7 @@ class Upstream:
         except UpstreamError as error:
             return error
 
-    async def _follow(self, call: _Call) -> Answer:
+    async def _follow(self, call: _Call) -> AnswerReader:
         """The answer at the end of the redirects that are followed."""
         answer = await self._carry_out(call)
         for _ in range(REDIRECT_LIMIT):
@@ -166,7 +176,7 @@ class Upstream:
             answer = await self._carry_out(call)
         return answer
 
-    async def _carry_out(self, call: _Call) -> Answer:
+    async def _carry_out(self, call: _Call) -> AnswerReader:
         """Once, and once more where a kept connection had been closed by the API and repeating does no harm."""
         origin, way = call.request.origin, call.request.way
         repeatable = call.request.method in IDEMPOTENT_METHODS
@@ -181,11 +191,13 @@ class Upstream:
         except _LIBRARY_ERRORS as error:
             raise _ours(error, call) from error
 
-    async def _exchange(self, connection: Connection, call: _Call) -> Answer:
+    async def _exchange(self, connection: Connection, call: _Call) -> AnswerReader:
         try:
             head = _head(call.request)
             call.begin()
-            answer = call.answer = Answer(await connection.ask(head, call.request.body), self._asking.answer_bytes)
+            answer = call.answer = AnswerReader(
+                await connection.ask(head, call.request.body), self._asking.answer_bytes
+            )
             await self._read_body(connection, answer, call)
         except BaseException:
             await self._connections.drop(connection)
@@ -193,7 +205,7 @@ class Upstream:
         await self._connections.give_back(connection)
         return answer
 
-    async def _read_body(self, connection: Connection, answer: Answer, call: _Call) -> None:
+    async def _read_body(self, connection: Connection, answer: AnswerReader, call: _Call) -> None:
         """To its end, or of a stream as far as it gets."""
         try:
             while not answer.is_full and (piece := await connection.read()):
@@ -226,7 +238,7 @@ class _Call:
         self.hold = hold
         self._kept = hold.held
         self.may_be_sent = False
-        self.answer: Answer | None = None
+        self.answer: AnswerReader | None = None
 
     def begin(self) -> None:
         """Another exchange: of what the last one has answered nothing is kept."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from math import ceil
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -16,7 +17,10 @@ from openapi_mcp_server.bridge.model import HttpResponse, Origin
 from openapi_mcp_server.errors import Refused, Timeout, UpstreamError
 from openapi_mcp_server.upstream.breaker import OPEN_SECONDS, Breaker, Health, State, Ticket
 from openapi_mcp_server.upstream.pace import Pace
-from openapi_mcp_server.upstream.retries import Budget, is_passing, retry_after
+from openapi_mcp_server.upstream.retries import RetryBudget, is_passing, retry_after
+
+if TYPE_CHECKING:
+    from openapi_mcp_server.shared_state import SharedState
 
 QUEUE_LIMIT = 1_000
 """Calls that may wait for a connection to one API. More are refused at once: they would only wait for their
@@ -28,12 +32,20 @@ logger = logging.getLogger(__name__)
 class Gate:
     """Lets at most ``connections`` attempts through at a time. ``breaks`` false: without a breaker."""
 
-    def __init__(self, origin: Origin, *, connections: int, breaks: bool, rate: float | None = None) -> None:
+    def __init__(
+        self,
+        origin: Origin,
+        *,
+        connections: int,
+        breaks: bool,
+        rate: float | None = None,
+        shared: SharedState | None = None,
+    ) -> None:
         self.breaker = Breaker(opens=breaks)
-        self.budget = Budget()
+        self.budget = RetryBudget()
         self._origin = origin
         self._places = anyio.Semaphore(connections)
-        self._pace = None if rate is None else Pace(origin, rate)
+        self._pace = None if rate is None else Pace(origin, rate, shared)
         self._waiting = 0
         self._last_failure = ""
 

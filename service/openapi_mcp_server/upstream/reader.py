@@ -26,7 +26,7 @@ _PACKED_EXTRA = 64 * 1024
 """Bytes that gzip may add to what it cannot make smaller. What is longer still decodes to too much, or to nothing."""
 
 
-class Answer:
+class AnswerReader:
     """Takes the body in pieces as transferred. ``is_full``: it exceeds the limit, and the rest is lost. What is longer
     by its own word is so from its first piece on, unless its beginning is of use. ``room``: bytes that are counted for;
     beyond them, it waits for more.

@@ -91,7 +91,7 @@ def _epoch(date: str) -> float | None:
         return None
 
 
-class Budget:
+class RetryBudget:
     """Retries that one API may still get: calls earn them, retries spend them. Without failures it stays full."""
 
     def __init__(self) -> None:

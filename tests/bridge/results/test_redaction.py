@@ -39,16 +39,70 @@ def hidden(rules, body):
         ("$.items[1]", '{"items":["a","s3cret-value","c"]}', '{"items":["a","[redacted]","c"]}'),
         ("$['a b'].c", '{"a b":{"c":"s3cret-value"}}', '{"a b":{"c":"[redacted]"}}'),
         ("password", '{"passw\\u006frd":"s3cret-value"}', '{"password":"[redacted]"}'),
-        ("key", 'data: {"key":"s3cret-value"}\n\ndata: {"b":1}\n\n', 'data: {"key":"[redacted]"}\n\ndata: {"b":1}\n\n'),
-        ("key", '{"key":"s3cret-value"}\n{"b":1.0}\n', '{"key":"[redacted]"}\n{"b":1.0}\n'),
-        ("key", '<a>\n<key>s3cret-value</key>\n<b>1</b>', "<a>\n[redacted]\n<b>1</b>"),
-        ("key", '{"key": "s3cret-value", broken', "[redacted]"),
+        ("key", '{"key":"s3cret-value"}\n{"b":1.0}\n', '{"key":"[redacted]"}\n{"b":1.0}'),
+        ("key", '{"b":1}\r\n{"key":"s3cret-value"}\r\n{"key":"s3cret-va', '{"b":1}\n{"key":"[redacted]"}\n[redacted]'),
+        ("key", '\x1e{"key":"s3cret-value"}\n', '{"key":"[redacted]"}'),
+        ("key", '\ufeff{"key":"s3cret-value"}', '{"key":"[redacted]"}'),
+        ("key", '{"log":"{\\"key\\":\\"s3cret-value\\"}"}', '{"log":"{\\"key\\":\\"[redacted]\\"}"}'),
+        ("key", '{"log":"\\"{\\\\\\"key\\\\\\":[\\\\\\"s3cret-value\\\\\\"]}\\""}',
+         '{"log":"\\"{\\\\\\"key\\\\\\":null}\\""}'),
     ],
 )  # fmt: skip
 def test_a_value_is_hidden_and_nothing_else(rule, body, left):
     text, count = hidden([rule], body.encode())
     assert (text.decode(), SECRET.encode() in text) == (left, False)
     assert count >= 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "body"),
+    [
+        ("key", '{"key": "s3cret-value", broken'),
+        ("key", '{"key": [\n"s3cret-value"\n],}'),
+        ("key", '{"key":\n"s3cret-value", "n": NaN}'),
+        ("key", "<a>\n<key>\ns3cret-value\n</key>\n<b>1</b>"),
+        ("key", "id,key\n1,s3cret-value\n"),
+        ("key", '"key"\n"s3cret-value"\n'),
+        ("key", "key: |\n\n  s3cret-value\n"),
+        ("key", "b=1&key=s3cret-value"),
+        ("Straße", "id,STRASSE\n1,s3cret-value\n"),
+        ("$[0]", '["s3cret-value",'),
+    ],
+)
+def test_what_cannot_be_looked_into_is_withheld_whole(rule, body):
+    """A name may be in one line and its value in another: of tables the name is in the first only."""
+    assert hidden([rule], body.encode()) == (b"[redacted]", 1)
+
+
+@pytest.mark.parametrize("inner", ['{"key":"s3cret-value"', "[" * 5000 + '{"key":"s3cret-value"}' + "]" * 5000])
+def test_json_within_a_text_that_cannot_be_read_is_withheld(inner):
+    assert hidden(["key"], msgspec.json.encode({"log": inner})) == (b'{"log":"[redacted]"}', 1)
+
+
+@pytest.mark.parametrize(
+    ("rule", "body", "left"),
+    [
+        ("key", '{"key":"s3cret-value","key":null}', '{"key":null}'),
+        ("$.user.email", '{"user":{"email":"s3cret-value"},"user":1}', '{"user":1}'),
+    ],
+)
+def test_of_two_members_of_one_name_the_first_hides_nothing(rule, body, left):
+    assert redaction.of([rule]).applied(answered(body.encode()))[0].body.decode() == left
+
+
+@pytest.mark.parametrize(
+    ("body", "left"),
+    [
+        ('data: {"key":"s3cret-value"}\n\ndata: {"b": 1}\n\n', 'data: {"key":"[redacted]"}\n\ndata: {"b": 1}\n\n'),
+        ('id: 1\r\ndata: {"key":\r\ndata: "s3cret-value"}\r\n\r\n', 'id: 1\ndata: {"key":"[redacted]"}\n\n'),
+        ('data: {"key":\n\ndata: hello\n\n', "data: [redacted]\n\ndata: hello\n\n"),
+        ('data: the key is\ndata: s3cret-value\n\n', "data: [redacted]\n\n"),
+        ("event: key s3cret-value\ndata: 1\n\n", "data: 1\n\n"),
+    ],
+)  # fmt: skip
+def test_events_are_looked_into_one_by_one(body, left):
+    text = redaction.of(["key"]).applied(answered(body.encode(), "text/event-stream; charset=utf-8"))[0].body.decode()
+    assert (text, SECRET in text) == (left, False)
 
 
 def test_names_of_every_alphabet_are_hidden():

@@ -264,6 +264,7 @@ def test_the_table_is_what_there_is():
     metrics.follow_dropped_spans(dict)
     metrics.follow_breakers(dict)
     metrics.follow_reloads({}, bool)
+    metrics.follow_shared_state(bool, int)
     there = {
         family.name + ("_total" if family.type == "counter" else ""): (family.type, family.documentation)
         for family in page(metrics).families

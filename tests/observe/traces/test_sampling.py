@@ -15,7 +15,7 @@ from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.observe.trace import NO_CARRIER, Carrier
 from openapi_mcp_server.observe.traces.sampling import (
     RULES_EXPIRE_SECONDS,
-    Rule,
+    SamplingRule,
     Statistics,
     Target,
     XRayRules,
@@ -31,7 +31,7 @@ START = 1_800_000_000.0
 class World:
     """``now`` in seconds; ``luck`` is what the next chances are, 1 for never."""
 
-    def __init__(self, *rules: Rule, service_type: str = "") -> None:
+    def __init__(self, *rules: SamplingRule, service_type: str = "") -> None:
         self.now, self.luck = START, 1.0
         self.rules = XRayRules("pets", service_type, clock=lambda: self.now, chance=lambda: self.luck)
         if rules:
@@ -41,8 +41,8 @@ class World:
         return sum(self.rules(0, call, carrier) for _ in range(calls))
 
 
-def rule(name: str = "Default", **changes: Any) -> Rule:
-    return Rule(**{"rule_name": name, "priority": 10_000, "fixed_rate": 0.0, "reservoir_size": 0, **changes})
+def rule(name: str = "Default", **changes: Any) -> SamplingRule:
+    return SamplingRule(**{"rule_name": name, "priority": 10_000, "fixed_rate": 0.0, "reservoir_size": 0, **changes})
 
 
 @given(st.integers(0, 2**128 - 1), st.floats(0, 1))

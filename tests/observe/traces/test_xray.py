@@ -16,7 +16,7 @@ from openapi_mcp_server.observe.traces import xray
 from openapi_mcp_server.observe.traces.outbox import CallSpans
 from openapi_mcp_server.observe.traces.tracing import tracer
 from openapi_mcp_server.observe.traces.xray import DATAGRAM_BYTES, HEADER, XRayExporter, datagrams
-from openapi_mcp_server.settings.tracing import Address
+from openapi_mcp_server.settings.tracing import DaemonAddress
 from records import record
 from traced import call, recorded, settings
 from xray_daemon import check, daemon
@@ -212,7 +212,7 @@ def test_spans_for_a_port_where_nothing_listens_are_counted() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    exporter = XRayExporter(Address("127.0.0.1", port), RESOURCE)
+    exporter = XRayExporter(DaemonAddress("127.0.0.1", port), RESOURCE)
     lost, reason = exporter.deliver([recorded() for _ in range(10)])
     exporter.close()
     assert lost == 9
@@ -220,7 +220,7 @@ def test_spans_for_a_port_where_nothing_listens_are_counted() -> None:
 
 
 def test_spans_for_a_daemon_that_has_no_address_are_counted() -> None:
-    exporter = XRayExporter(Address("no-such-daemon.invalid", 2000), RESOURCE)
+    exporter = XRayExporter(DaemonAddress("no-such-daemon.invalid", 2000), RESOURCE)
     lost, reason = exporter.deliver([with_request(recorded()), recorded()])
     assert lost == 3
     assert reason.startswith("udp:no-such-daemon.invalid:2000: ")

@@ -13,7 +13,7 @@ import pytest
 from openapi_mcp_server.observe.trace import NO_CARRIER
 from openapi_mcp_server.observe.traces.sampling import XRayRules
 from openapi_mcp_server.observe.traces.xray_rules import RulePoller
-from openapi_mcp_server.settings.tracing import Address
+from openapi_mcp_server.settings.tracing import DaemonAddress
 from traced import call, settings
 from xray_daemon import DEFAULT_RULE, Daemon, daemon
 
@@ -96,15 +96,15 @@ def test_a_daemon_that_does_not_answer_is_said_once_and_the_fallback_holds(
             case "closed port":
                 with socket.create_server(("127.0.0.1", 0)) as closed:
                     port = closed.getsockname()[1]
-                poller = RulePoller(rules, Address("127.0.0.1", port))
+                poller = RulePoller(rules, DaemonAddress("127.0.0.1", port))
             case "status 500":
                 running.status = 500
             case "nonsense":
                 running.rules = [{"RuleName": 5}]
             case "no address":
-                poller = RulePoller(rules, Address("no-such-daemon.invalid", 2000))
+                poller = RulePoller(rules, DaemonAddress("no-such-daemon.invalid", 2000))
             case "silence":
-                poller = RulePoller(rules, Address("127.0.0.1", silent.getsockname()[1]), answer_seconds=0.05)
+                poller = RulePoller(rules, DaemonAddress("127.0.0.1", silent.getsockname()[1]), answer_seconds=0.05)
         with caplog.at_level(logging.INFO, "openapi_mcp_server"):
             poller.poll()
             poller.poll()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import time
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -14,6 +16,7 @@ from processes import run, started
 AUDIENCE = "https://mcp.example.com/mcp"
 CLIENT = "1example23456789"
 LIST = message("tools/list")
+WELL_KNOWN = "/.well-known/oauth-protected-resource"
 JWT = {"INBOUND_AUTH": "jwt", "INBOUND_JWT_AUDIENCE": AUDIENCE, "ALLOW_PRIVATE_NETWORKS": "true"}
 SPEC = """
 openapi: 3.1.0
@@ -103,12 +106,41 @@ REFUSED = {
     "a kid that is a query": lambda issuer: issuer.token(kid="' OR 1=1 --"),
     "a kid of another kind of key": lambda issuer: issuer.token(alg="ES256", kid="rsa2", header={"kid": "rsa"}),
     "crit": lambda issuer: forged({"alg": "RS256", "kid": "rsa", "crit": ["b64"], "b64": False}, issuer.claims()),
+    "crit, signed": lambda issuer: issuer.token(header={"crit": ["b64"], "b64": True}),
+    "crit, signed and empty": lambda issuer: issuer.token(header={"crit": []}),
+    "an algorithm in other case": lambda issuer: forged({"alg": "rs256", "kid": "rsa"}, issuer.claims()),
+    "HMAC with the published key's JSON": lambda issuer: by_secret(
+        {"alg": "HS256", "kid": "rsa"}, issuer.claims(), msgspec.json.encode(issuer.jwks()["keys"][0])
+    ),
+    "HMAC with nothing": lambda issuer: by_secret({"alg": "HS256", "kid": "rsa"}, issuer.claims(), b""),
+    "HMAC of a null device's content": lambda issuer: by_secret(
+        {"alg": "HS256", "kid": "/dev/null"}, issuer.claims(), b"\0"
+    ),
+    "a kid that is a number": lambda issuer: forged({"alg": "RS256", "kid": 1}, issuer.claims()),
+    "a kid that is a list": lambda issuer: forged({"alg": "RS256", "kid": ["rsa"]}, issuer.claims()),
+    "a kid of an address": lambda issuer: issuer.token(kid="http://127.0.0.1:1/jwks"),
+    "a kid with a NUL": lambda issuer: issuer.token(kid="rsa\0"),
+    "a certificate at an address": lambda issuer: of_another_key(issuer, x5u="http://127.0.0.1:1/x5"),
+    "a certificate that comes with it": lambda issuer: of_another_key(issuer, x5c=["MIIB"]),
+    "unsecured content": lambda issuer: issuer.token(header={"typ": "dpop+jwt"}),
+    "a signature cut short": lambda issuer: issuer.token()[:-8],
+    "a signature of another token": lambda issuer: ".".join(
+        (*issuer.token(sub="root").split(".")[:2], issuer.token().split(".")[2])
+    ),
+    "five parts": lambda issuer: f"{issuer.token()}.e30.e30",
     "changed claims": tampered,
     "a wrong audience": lambda issuer: issuer.token(aud="https://other.example.com"),
     "an audience that begins alike": lambda issuer: issuer.token(aud=f"{AUDIENCE}/more"),
     "no audience": lambda issuer: issuer.token(aud=None),
     "a wrong issuer": lambda issuer: issuer.token(iss="https://evil.example.com"),
     "an issuer that begins alike": lambda issuer: issuer.token(iss=f"{issuer.issuer}/"),
+    "expired long ago": lambda issuer: issuer.token(exp=0),
+    "an end before the beginning of time": lambda issuer: issuer.token(exp=-1),
+    "an end that is true": lambda issuer: forged({"alg": "RS256", "kid": "rsa"}, {**issuer.claims(), "exp": True}),
+    "an audience that is an object": lambda issuer: issuer.token(aud={"https://mcp.example.com/mcp": 1}),
+    "an audience in other case": lambda issuer: issuer.token(aud=AUDIENCE.upper()),
+    "a subject that is a list": lambda issuer: issuer.token(sub=["alice"]),
+    "a subject of a megabyte": lambda issuer: issuer.token(sub="a" * 10_000),
     "expired": lambda issuer: issuer.token(exp=int(time.time()) - 60),
     "without an end": lambda issuer: issuer.token(exp=None),
     "an end that is no number": lambda issuer: forged(
@@ -144,23 +176,45 @@ def test_a_token_of_100_kilobytes_is_refused_unread(server, issuer):
     assert status in {400, 401, 431}
 
 
-def test_two_tokens_are_none(server, issuer):
-    import http.client
-    from urllib.parse import urlsplit
-
-    connection = http.client.HTTPConnection(urlsplit(server).netloc, timeout=10)
+def sent(url, *fields):
+    """The status of the answer to a list with these header fields, as they are."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
     connection.putrequest("POST", "/mcp")
-    for _ in range(2):
-        connection.putheader("Authorization", f"Bearer {issuer.token()}")
-    connection.putheader("Content-Type", "application/json")
-    connection.putheader("Content-Length", str(len(LIST)))
+    for name, value in (("Content-Type", "application/json"), ("Content-Length", str(len(LIST))), *fields):
+        connection.putheader(name, value)
     connection.endheaders(LIST)
-    assert connection.getresponse().status == 401
+    status = connection.getresponse().status
     connection.close()
+    return status
+
+
+DOOR = {
+    "two tokens": lambda token: [("Authorization", f"Bearer {token}")] * 2,
+    "a good one after a bad one": lambda token: [("Authorization", "Bearer bad"), ("Authorization", f"Bearer {token}")],
+    "a bad one after a good one": lambda token: [("Authorization", f"Bearer {token}"), ("Authorization", "Bearer bad")],
+    "two in other case": lambda token: [("authorization", f"Bearer {token}"), ("AUTHORIZATION", f"Bearer {token}")],
+    "two in one field": lambda token: [("Authorization", f"Bearer {token}, Bearer {token}")],
+    "one and nothing": lambda token: [("Authorization", f"Bearer {token}"), ("Authorization", "")],
+    "another name": lambda token: [("Proxy-Authorization", f"Bearer {token}")],
+    "an underscore": lambda token: [("X_Authorization", f"Bearer {token}")],
+    "a name that a proxy sets": lambda token: [("X-Forwarded-Authorization", f"Bearer {token}")],
+    "a cookie": lambda token: [("Cookie", f"access_token={token}; Authorization=Bearer {token}")],
+    "without its scheme": lambda token: [("Authorization", token)],
+    "another scheme": lambda token: [("Authorization", f"DPoP {token}")],
+    "quoted": lambda token: [("Authorization", f'Bearer "{token}"')],
+    "a tab": lambda token: [("Authorization", f"Bearer\t{token}")],
+}
+
+
+@pytest.mark.parametrize("how", DOOR)
+def test_a_token_counts_once_and_in_its_header_only(server, issuer, how):
+    assert sent(server, ("Authorization", f"Bearer {issuer.token()}")) == 200
+    assert sent(server, *DOOR[how](issuer.token())) == 401
 
 
 def test_a_token_in_the_address_counts_for_nothing(server, issuer):
-    assert asked(f"{server}?access_token={issuer.token()}", None)[0] == 401
+    for name in ("access_token", "token", "authorization", "Authorization"):
+        assert asked(f"{server}?{name}={issuer.token()}", None)[0] == 401
 
 
 def test_who_has_no_token_is_told_where_to_get_one(server, issuer):
@@ -268,6 +322,42 @@ def test_many_unknown_kids_make_few_requests(server, issuer):
     began = time.monotonic()
     assert {asked(server, issuer.token(kid=f"made up {number}"))[0] for number in range(20)} == {401}
     assert len(issuer.asked) - before <= 2 * (1 + (time.monotonic() - began) // 10)
+
+
+def test_brackets_around_nothing_are_an_audience_and_no_address(spec, issuer):
+    settings = {**JWT, "INBOUND_JWT_ISSUERS": issuer.issuer, "INBOUND_JWT_AUDIENCE": "https://[api"}
+    with started(*spec, **settings) as one:
+        assert asked(one.url, None)[0] == 401
+        assert tools(one.url, issuer.token(aud="https://[api")) == ["listPets"]
+
+
+@pytest.fixture(scope="module")
+def anywhere(spec, issuer):
+    with started(*spec, **JWT, INBOUND_JWT_ISSUERS=issuer.issuer, ALLOWED_HOSTS="*") as one:
+        yield one.url
+
+
+@pytest.mark.parametrize("host", ["[", "[::1", "[::::]", "[x]:1", "a]b", "a@b", "a/../b", "a,b", "a b", "a\tb", "é"])
+def test_a_host_that_is_none_is_refused_everywhere(anywhere, host):
+    for method, path in (("POST", "/mcp"), ("GET", "/sse"), ("GET", "/health"), ("GET", WELL_KNOWN)):
+        connection = http.client.HTTPConnection(urlsplit(anywhere).netloc, timeout=10)
+        connection.putrequest(method, path, skip_host=True)
+        connection.putheader("Host", host.encode())
+        connection.endheaders()
+        assert connection.getresponse().status in {200, 400, 401, 404, 421}
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"INBOUND_JWT_ISSUERS": "https://[a", "INBOUND_JWT_AUDIENCE": "x"}, "INBOUND_JWT_ISSUERS: "),
+        ({"INBOUND_JWT_ISSUERS": "https://a.example.com/?x=1", "INBOUND_JWT_AUDIENCE": "x"}, "INBOUND_JWT_ISSUERS: "),
+    ],
+)
+def test_an_issuer_that_is_no_address_stops_the_start(spec, settings, problem):
+    done = run(*spec, INBOUND_AUTH="jwt", **settings)
+    assert (done.returncode, problem in done.stderr, "Traceback" in done.stderr) == (2, True, False)
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,20 @@ import base64
 import hashlib
 import http.client
 import re
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 import pytest
+import trio
 
 from asked import call, fetch, message
+from held import HeldApi
+from openapi_mcp_server.bridge.policy import OPEN
+from openapi_mcp_server.server.principals.guard import CannotVerify, InvalidToken
+from openapi_mcp_server.server.principals.static_tokens import WAITING, StaticTokens
+from openapi_mcp_server.settings.inbound import Scrypt, StaticToken
 from processes import run, started
 
 ALICE, BOB, CAROL = "alice-0123456789abcdef", "bob-0123456789abcdef", "carol-0123456789abcdef"
@@ -260,3 +267,79 @@ def test_sessions_of_one_principal_are_limited_and_others_come_in(spec):
         assert [each.status for each in (*mine, other)] == [200, 200, 200, 429, 429, 200]
         for each in (*mine, other):
             each.close()
+
+
+def test_calls_at_once_are_counted_over_all_transports_and_in_batches(tmp_path):
+    """With a limit of two: one in a session, one beside it, and then none before an answer."""
+    (tmp_path / "held.yaml").write_text(HeldApi.DOCUMENT)
+    api = HeldApi()
+    argv = ("serve", "--spec-path", str(tmp_path / "held.yaml"), "--transport", "http", "--port", "0")
+    settings = {"INBOUND_AUTH": "token", "INBOUND_TOKENS": msgspec.json.encode(TOKENS).decode(), "CALL_LIMIT": "2"}
+    with started(*argv, "--api-url", api.url, "--allow-private-networks", **settings) as one:
+        root = one.url.removesuffix("/mcp")
+        mine, other = Stream(root, ALICE), Stream(root, ALICE)
+
+        def batch(calls, version="2025-03-26"):
+            body = b"[" + b",".join(call("held", number) for number in range(calls)) + b"]"
+            given = {"authorization": f"Bearer {ALICE}", "mcp_protocol_version": version}
+            return fetch(one.url, "POST", body, content_type="application/json", **given)[0]
+
+        assert batch(3) == 429
+        assert mine.post(ALICE, call("held")) == 202
+        first = api.accept()
+        assert batch(2) == 429
+        assert other.post(ALICE, call("held")) == 202
+        second = api.accept()
+        assert [asked(one.url, ALICE, call("held"))[0], mine.post(ALICE, call("held")), batch(1)] == [429, 429, 429]
+        assert [asked(one.url, BOB)[0], mine.post(ALICE, message("ping"))] == [200, 202]  # others, and small talk
+        for connection in (first, second):
+            connection.sendall(HeldApi.ANSWER)
+            connection.close()
+        mine.line()
+        other.line()
+        assert mine.post(ALICE, call("held")) == 202
+        api.accept().close()
+        for each in (mine, other):
+            each.close()
+    api.close()
+
+
+def test_health_names_to_each_the_apis_of_which_it_may_call_something(spec, tmp_path):
+    (tmp_path / "shop.yaml").write_text(SPEC.replace("title: Pets", "title: Hidden Shop"))
+    more = msgspec.json.encode([{"name": "hiddenshop", "spec_path": str(tmp_path / "shop.yaml")}]).decode()
+    argv = (*spec, "--api-name", "pets", "--additional-specs", more)
+    tokens = [TOKENS[0], {"name": "bob", "token": BOB, "apis": ["pets"], "read_only": True}]
+    settings = {"INBOUND_AUTH": "token", "INBOUND_TOKENS": msgspec.json.encode(tokens).decode()}
+    with started(*argv, **settings) as one:
+        health = one.url.removesuffix("/mcp") + "/health"
+        told = [fetch(health, authorization=f"Bearer {token}")[2] for token in (ALICE, BOB)]
+    everything, part = map(msgspec.json.decode, told)
+    assert [api["name"] for api in everything["apis"]] == ["pets", "hiddenshop"]
+    assert (part["tools"], [(api["name"], api["tools"]) for api in part["apis"]]) == (2, [("pets", 2)])
+    assert b"idden" not in told[1]
+
+
+def test_strangers_tokens_are_tried_on_slow_hashes_for_a_quarter_of_the_time():
+    """A stranger can send as many as he likes; each costs 50 ms of CPU, and thrice as long nobody is tried."""
+    tried = []
+    began = time.process_time()
+
+    async def main():
+        slow = Scrypt(16384, 8, 1, SALT, SLOW)
+        verify = StaticTokens([StaticToken(name="carol", scrypt=slow)], OPEN)
+
+        async def stranger(number):
+            try:
+                await verify(b"stranger-%d" % number)
+            except (InvalidToken, CannotVerify) as error:
+                tried.append(type(error))
+
+        with trio.move_on_after(1):
+            async with trio.open_nursery() as nursery:
+                for number in range(100):
+                    nursery.start_soon(stranger, number)
+        assert (await verify(CAROL.encode())).name == "carol"
+
+    trio.run(main)
+    assert tried.count(CannotVerify) == 100 - WAITING
+    assert time.process_time() - began < 0.7

@@ -12,7 +12,7 @@ from openapi_mcp_server.errors import ConfigError, CredentialError
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.settings.config import Config, load
 from openapi_mcp_server.settings.fields import Forwarded
-from openapi_mcp_server.upstream.credentials.requests import Credentials, Fixed, Kit
+from openapi_mcp_server.upstream.credentials.requests import Credentials, FixedValues, Kit
 from scripted import tool
 
 HOP = (
@@ -36,7 +36,7 @@ def authorized(sent: HttpRequest, beside: dict[str, str] | None = None, own_quer
 
 # Fixed values
 
-FIXED = Fixed(headers=(("Notion-Version", "1"), ("X-Tenant", "a")), query=(("v", "v=2"), ("a b", "a%20b=%C3%A9")))
+FIXED = FixedValues(headers=(("Notion-Version", "1"), ("X-Tenant", "a")), query=(("v", "v=2"), ("a b", "a%20b=%C3%A9")))
 
 
 @pytest.mark.parametrize(

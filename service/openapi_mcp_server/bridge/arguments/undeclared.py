@@ -28,9 +28,13 @@ def taken(tool: Tool, values: Mapping[str, Any]) -> dict[str, Any]:
     if tool.body is None or not tool.body.open:
         return {}
     known = {*tool.input.names, *tool.body.properties.values(), *(slot.name for slot in tool.slots)}
-    others = [name for name in values if name not in known]
+    others = [name for name in values if name not in known and not _is_withheld(tool, name)]
     free = [name for name in tool.input.names if name not in values] if len(others) <= _MOST_SLIPS else []
     return {name: values[name] for name in others if not _is_slip(name, free)}
+
+
+def _is_withheld(tool: Tool, name: str) -> bool:
+    return tool.withheld is not None and ("body", key(name)) in tool.withheld.names
 
 
 def _is_slip(name: str, known: Sequence[str]) -> bool:
@@ -43,3 +47,8 @@ def _is_slip(name: str, known: Sequence[str]) -> bool:
 def plain(name: str) -> str:
     """A name without what is only spelling: ``sortBy`` and ``Sort-By`` are ``sort_by``."""
     return _SEPARATORS.sub("", name.casefold())
+
+
+def key(name: str) -> str:
+    """Equal for names that differ in spelling only, in every alphabet."""
+    return plain(name) or name.casefold()

@@ -16,7 +16,7 @@ from openapi_mcp_server.bridge.bodies import files, forms, multipart, xml_docume
 from openapi_mcp_server.bridge.bodies.multipart import Described
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
 from openapi_mcp_server.bridge.media.table import Kind, essence, is_json, row
-from openapi_mcp_server.bridge.media.types import Way, charset, way
+from openapi_mcp_server.bridge.media.types import WrittenAs, charset, way
 from openapi_mcp_server.bridge.model import BodyWriter
 from openapi_mcp_server.bridge.parameters import styles
 from openapi_mcp_server.bridge.parameters.table import Pairs
@@ -69,7 +69,11 @@ def kind_and_writer(media: MediaType, definitions: Mapping[str, Schema]) -> tupl
 
 
 def _writer(
-    media: MediaType, definitions: Mapping[str, Schema], outline: Outline, chosen: Way, property_name: str | None = None
+    media: MediaType,
+    definitions: Mapping[str, Schema],
+    outline: Outline,
+    chosen: WrittenAs,
+    property_name: str | None = None,
 ) -> BodyWriter:
     """``property_name`` is set for a part of a multipart body."""
     name = chosen.content_type or media.name
@@ -146,7 +150,7 @@ def _text(media: MediaType, name: str) -> BodyWriter:
     return write
 
 
-def _binary(chosen: Way, outline: Outline, *, is_text: bool) -> BodyWriter:
+def _binary(chosen: WrittenAs, outline: Outline, *, is_text: bool) -> BodyWriter:
     """Bytes; base64 text stays base64 where the schema says that it travels so.
 
     ``is_text``: what is no base64 is the file's text as it is, and an object or a list a file of JSON.

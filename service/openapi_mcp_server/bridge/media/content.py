@@ -62,7 +62,7 @@ _HALF_PAIRS = 10_000
 _PIECE = 64 * 1024
 
 
-class Body(msgspec.Struct, frozen=True, gc=False):
+class AnswerContent(msgspec.Struct, frozen=True, gc=False):
     """A body as content: compact ``json``, or ``text`` in UTF-8, or media. ``notes`` is what has to be said of it.
 
     ``filtered``: it is what the model's filter made of the answer, which no schema describes.
@@ -85,7 +85,7 @@ def is_blank_json(response: HttpResponse) -> bool:
     return _BLANK.fullmatch(response.body) is not None and is_json(response.header("content-type") or "")
 
 
-def read(response: HttpResponse, uri: str) -> Body:
+def read(response: HttpResponse, uri: str) -> AnswerContent:
     """The body of an answer as content; ``uri`` names it where it has to be an embedded resource.
 
     What is not the JSON that it claims to be is still what the API answered: text, with a note.
@@ -102,11 +102,11 @@ def read(response: HttpResponse, uri: str) -> Body:
             return _json(response.body, content_type) or _not_json(response.body, content_type, uri)
         case "text":
             text = decode(response, content_type)
-            return _binary(response.body, content_type, uri) if text is None else Body(text=text)
+            return _binary(response.body, content_type, uri) if text is None else AnswerContent(text=text)
         case "image":
-            return Body(ImageContent(_base64(response.body), media_type))
+            return AnswerContent(ImageContent(_base64(response.body), media_type))
         case "audio":
-            return Body(AudioContent(_base64(response.body), media_type))
+            return AnswerContent(AudioContent(_base64(response.body), media_type))
         case "binary":
             return _binary(response.body, content_type, uri)
         case unknown:
@@ -159,18 +159,18 @@ def _codec(charset: str) -> codecs.IncrementalDecoder | None:
         return None
 
 
-def _json(body: bytes, content_type: str) -> Body | None:
+def _json(body: bytes, content_type: str) -> AnswerContent | None:
     """Compact JSON, with every number and string spelt as the API spelt it; None for what is not JSON."""
     try:
         _require_utf8(body)
-        return Body(json=msgspec.json.format(body, indent=-1))
+        return AnswerContent(json=msgspec.json.format(body, indent=-1))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _mended_json(body, content_type)
     except RecursionError:
         return _deep_json(body)
 
 
-def _mended_json(body: bytes, content_type: str) -> Body | None:
+def _mended_json(body: bytes, content_type: str) -> AnswerContent | None:
     """JSON with a byte order mark, in another charset than UTF-8, or with halves of surrogate pairs.
 
     RFC 8259 lets a reader ignore a byte order mark (section 8.1). Half a pair is a character cut in two by the API
@@ -188,11 +188,11 @@ def _mended_json(body: bytes, content_type: str) -> Body | None:
         return None
     except RecursionError:
         return _deep_json(mended)
-    return Body(json=compact, notes=notes)
+    return AnswerContent(json=compact, notes=notes)
 
 
 def _require_utf8(body: bytes) -> None:
-    """Raises UnicodeDecodeError. Piece by piece, see `Body.content`."""
+    """Raises UnicodeDecodeError. Piece by piece, see `AnswerContent.content`."""
     if body.isascii():
         return
     decoder = codecs.getincrementaldecoder("utf-8")()
@@ -231,34 +231,34 @@ def _by_first_bytes(body: bytes) -> str:
     return marked or _ZEROS.get(zeros) or _ZEROS.get(zeros[:2]) or "utf-8"
 
 
-def _not_json(body: bytes, content_type: str, uri: str) -> Body:
+def _not_json(body: bytes, content_type: str, uri: str) -> AnswerContent:
     """An answer whose type says JSON and that is something else: ``OK``, an identifier, two values, a picture."""
     text, notes = _text_of_json(body, content_type)
     said = f"Note: the API calls this {essence(content_type)[:_TYPE_SHOWN]}, but it is not JSON."
     if text is None:
         return msgspec.structs.replace(_binary(body, "application/octet-stream", uri), notes=(said,))
-    return Body(text=text.encode(), notes=(said, *notes))
+    return AnswerContent(text=text.encode(), notes=(said, *notes))
 
 
-def _deep_json(body: bytes) -> Body | None:
+def _deep_json(body: bytes) -> AnswerContent | None:
     """Nested deeper than can be checked (about 1,000): shown as it came."""
     try:
         _require_utf8(body)
-        return Body(text=body, notes=("Note: this JSON is nested too deeply to be checked.",))
+        return AnswerContent(text=body, notes=("Note: this JSON is nested too deeply to be checked.",))
     except UnicodeDecodeError:
         return None
 
 
-def _untyped(response: HttpResponse, uri: str) -> Body:
+def _untyped(response: HttpResponse, uri: str) -> AnswerContent:
     """A recipient may look for itself where no type is stated (RFC 9110 section 8.3)."""
     text = decode(response, "text/plain")
     if text is None:
         return _binary(response.body, "application/octet-stream", uri)
-    return _json(response.body, "application/json") or Body(text=text)
+    return _json(response.body, "application/json") or AnswerContent(text=text)
 
 
-def _binary(body: bytes, content_type: str, uri: str) -> Body:
-    return Body(EmbeddedResource(BlobResource(uri=uri, mimeType=content_type, blob=_base64(body))))
+def _binary(body: bytes, content_type: str, uri: str) -> AnswerContent:
+    return AnswerContent(EmbeddedResource(BlobResource(uri=uri, mimeType=content_type, blob=_base64(body))))
 
 
 def _base64(body: bytes) -> str:

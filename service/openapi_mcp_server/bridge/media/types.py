@@ -30,7 +30,7 @@ _SEVERAL_PARTS: frozenset[Kind | None] = frozenset({"form", "multipart"})
 _SEQUENCES: frozenset[Kind | None] = frozenset({"lines", "multipart"})
 
 
-class Way(msgspec.Struct, frozen=True):
+class WrittenAs(msgspec.Struct, frozen=True):
     """``content_type`` is None where the value can say it: ``image/*`` with a ``data:`` URI. ``otherwise`` is the type
     of a value that does not.
     """
@@ -59,7 +59,7 @@ def charset(media: MediaType) -> str | None:
     return codec
 
 
-def way(media: MediaType, outline: Outline, definitions: Mapping[str, Schema]) -> Way:
+def way(media: MediaType, outline: Outline, definitions: Mapping[str, Schema]) -> WrittenAs:
     """How a body of this type is written; ``outline`` is the outermost level of its schema.
 
     Raises SpecError for what is no media type, and for a type that cannot carry its schema.
@@ -69,30 +69,30 @@ def way(media: MediaType, outline: Outline, definitions: Mapping[str, Schema]) -
     name = essence(media.name)
     if "*" in name:
         return _way_of_range(media, name, outline, definitions)
-    return Way(_kind(media, name, outline, definitions), media.name)
+    return WrittenAs(_kind(media, name, outline, definitions), media.name)
 
 
-def _way_of_range(media: MediaType, name: str, outline: Outline, definitions: Mapping[str, Schema]) -> Way:
+def _way_of_range(media: MediaType, name: str, outline: Outline, definitions: Mapping[str, Schema]) -> WrittenAs:
     """A range leaves the choice to us: what the schema is, written in the plainest type of the range."""
     if name in {"*/*", "application/*"}:
         return _any_way(name, outline, definitions)
     if suffix := _RANGE.fullmatch(name):
-        return Way(_kind(media, name, outline, definitions), f"application/{suffix[1]}")
+        return WrittenAs(_kind(media, name, outline, definitions), f"application/{suffix[1]}")
     if name == "multipart/*" and (media.is_stream or not may_be(outline, "object")):
-        return Way(_kind(media, "multipart/mixed", outline, definitions), "multipart/mixed")
+        return WrittenAs(_kind(media, "multipart/mixed", outline, definitions), "multipart/mixed")
     if name in _RANGES:
-        return Way(_kind(media, _RANGES[name], outline, definitions), _RANGES[name])
+        return WrittenAs(_kind(media, _RANGES[name], outline, definitions), _RANGES[name])
     if not is_binary(name):
         raise SpecError(media.pointer, f"the range {media.name} names no type that could be sent")
-    return Way(_kind(media, name, outline, definitions), None)
+    return WrittenAs(_kind(media, name, outline, definitions), None)
 
 
-def _any_way(name: str, outline: Outline, definitions: Mapping[str, Schema]) -> Way:
+def _any_way(name: str, outline: Outline, definitions: Mapping[str, Schema]) -> WrittenAs:
     if outline and are_files(alternatives(outline, definitions)):
-        return Way("binary", None, otherwise="application/octet-stream")
+        return WrittenAs("binary", None, otherwise="application/octet-stream")
     if name == "*/*" and outline.get("type") == "string":
-        return Way("text", "text/plain")
-    return Way("json", "application/json")
+        return WrittenAs("text", "text/plain")
+    return WrittenAs("json", "application/json")
 
 
 def _kind(media: MediaType, name: str, outline: Outline, definitions: Mapping[str, Schema]) -> Kind:

@@ -13,7 +13,7 @@ from itertools import chain, islice
 
 import msgspec
 
-from openapi_mcp_server.bridge.media.content import Body
+from openapi_mcp_server.bridge.media.content import AnswerContent
 from openapi_mcp_server.bridge.media.large_json import Entry, entries, is_large
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
 from openapi_mcp_server.bridge.results import detail
@@ -80,7 +80,7 @@ class Cut(msgspec.Struct, frozen=True):
         return f"{self.pointer or 'the answer'}: {first}{self.kept:,} of {total} {self.of}"
 
 
-def within(body: Body, tool: Tool, budget_bytes: int, asked: Mapping[str, object] = NOTHING) -> Body:
+def within(body: AnswerContent, tool: Tool, budget_bytes: int, asked: Mapping[str, object] = NOTHING) -> AnswerContent:
     """The body in at most ``budget_bytes`` of UTF-8 text, with notes that say what is missing; 0: no limit. ``asked``
     are the arguments of the call, for the one that goes on.
 
@@ -95,10 +95,12 @@ def within(body: Body, tool: Tool, budget_bytes: int, asked: Mapping[str, object
         return body
     left = whole[:budget_bytes].decode(errors="ignore")  # of the last character, what is not whole goes
     cuts = [Cut("", len(left), len(whole.translate(None, _CONTINUED)), "characters")]
-    return Body(text=left.encode(), notes=(*body.notes, *_told(len(whole), budget_bytes, cuts, tool)))
+    return AnswerContent(text=left.encode(), notes=(*body.notes, *_told(len(whole), budget_bytes, cuts, tool)))
 
 
-def _json_within(body: Body, whole: bytes, tool: Tool, budget_bytes: int, asked: Mapping[str, object]) -> Body:
+def _json_within(
+    body: AnswerContent, whole: bytes, tool: Tool, budget_bytes: int, asked: Mapping[str, object]
+) -> AnswerContent:
     if len(whole) <= budget_bytes:
         return body
     cuts: list[Cut] = []
@@ -110,7 +112,7 @@ def _json_within(body: Body, whole: bytes, tool: Tool, budget_bytes: int, asked:
         return body
     way = None if body.filtered else _following(tool, asked, cuts)
     notes = (*body.notes, *_told(len(whole), budget_bytes, cuts, tool, less.said if less else (), way))
-    return Body(json=left, notes=notes, filtered=body.filtered)
+    return AnswerContent(json=left, notes=notes, filtered=body.filtered)
 
 
 def tokens(result: ToolResult) -> int:

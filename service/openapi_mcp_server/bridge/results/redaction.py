@@ -7,6 +7,7 @@ looked into and speaks of one of the names is withheld whole: better nothing tha
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ HIDDEN = "[redacted]"
 _PATH = re.compile(r"\$(?:\.\.?[^.\[\]$]+|\[\*\]|\[\d+\]|\['[^']+'\])+")
 _STEP = re.compile(r"(\.\.?)([^.\[\]$]+)|\[(?:(\*)|(\d+)|'([^']+)')\]")
 _NAME = re.compile(r"[^$.\[\]\s][^.\[\]]*")
-_DATA = re.compile(rb"data: ?")
+_OPENING = frozenset({"{", "[", '"'})
 
 
 class Step(NamedTuple):
@@ -39,33 +40,61 @@ Places = tuple[tuple[Path, int], ...]
 
 class Redaction(msgspec.Struct, frozen=True):
     """``names`` in lower case; ``words``: what a text that speaks of a hidden value has in it. ``always``: that
-    cannot be told, and every answer is looked into."""
+    cannot be told by its bytes, and every answer is looked into. ``nameless``: a path has no name at all."""
 
     names: frozenset[str]
     paths: tuple[Path, ...]
     words: tuple[bytes, ...]
     always: bool = False
+    nameless: bool = False
 
     def applied(self, answer: HttpResponse) -> tuple[HttpResponse, int]:
         """The answer without what is hidden, and how many values that were."""
         headers = tuple(header for header in answer.headers if header[0] not in self.names)
-        body, count = self.text(answer.body)
+        is_stream = (answer.header("content-type") or "").lower().startswith("text/event-stream")
+        body, count = self._events(answer.body) if is_stream else self.text(answer.body)
         count += len(answer.headers) - len(headers)
-        return (msgspec.structs.replace(answer, body=body, headers=headers), count) if count else (answer, 0)
+        changed = count or body is not answer.body
+        return (msgspec.structs.replace(answer, body=body, headers=headers), count) if changed else (answer, 0)
 
     def text(self, body: bytes) -> tuple[bytes, int]:
-        """JSON as a whole, else line by line (NDJSON, server-sent events); a line that is none and has one of the words
-        is hidden."""
+        """JSON as a whole, or line by line where every line is an object or an array (NDJSON); anything else is
+        withheld if it speaks of what is hidden: a name may be in one line of it and the value in another."""
         if not self._speaks(body):
             return body, 0
-        whole = self._json(body)
-        if whole is not None:
-            return whole
+        return self._json(body) or self._lines(body) or ((HIDDEN.encode(), 1) if self._names(body) else (body, 0))
+
+    def _events(self, body: bytes) -> tuple[bytes, int]:
+        """Server-sent events one by one: the data of each is JSON, or is withheld if it speaks of what is hidden."""
+        if not self._speaks(body):
+            return body, 0
+        unix = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        found = [self._event(block) for block in unix.split(b"\n\n")]
+        return b"\n\n".join(block for block, _ in found), sum(count for _, count in found)
+
+    def _event(self, block: bytes) -> tuple[bytes, int]:
+        every = block.split(b"\n")
+        fields = [field for field in every if not field.startswith(b"data")]
+        data = b"\n".join(field[5:].removeprefix(b" ") for field in every if field.startswith(b"data:"))
+        kept, count = self.text(data)
+        left = [field for field in fields if not self._names(field)]
+        if kept is data and left == fields:
+            return block, 0
+        return b"\n".join((*left, b"data: " + kept.replace(b"\n", b"\ndata: "))), count + len(fields) - len(left)
+
+    def _lines(self, body: bytes) -> tuple[bytes, int] | None:
+        """None for what is no NDJSON. The last line may have been cut off: then nothing of it is left."""
         lines, count = [], 0
-        for line in body.split(b"\n"):
-            kept, hidden = self._line(line)
-            lines.append(kept)
-            count += hidden
+        every = body.strip().split(b"\n")
+        for number, line in enumerate(every, 1):
+            record = line.lstrip(b"\x1e").strip()  # RFC 7464
+            read = self._json(record) if record[:1] in (b"{", b"[") else None
+            if read is None and number == len(every) > 1:
+                read = (HIDDEN.encode(), 1) if self._names(line) else (line, 0)
+            if read is None:
+                return None
+            lines.append(read[0])
+            count += read[1]
         return b"\n".join(lines), count
 
     def value(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
@@ -77,27 +106,23 @@ class Redaction(msgspec.Struct, frozen=True):
         lower = text.lower().replace(b"\0", b"")
         return self.always or b"\\u" in lower or any(word in lower for word in self.words)
 
+    def _names(self, text: bytes) -> bool:
+        """Whether text that is no JSON has one of the names, or could be what a path without one leads to."""
+        plain = text.replace(b"\0", b"")
+        lower = plain.lower() + plain.decode(errors="replace").casefold().encode()
+        return any(word in lower for word in self.words) or (self.nameless and plain.lstrip()[:1] in (b"{", b"["))
+
     def _json(self, text: bytes) -> tuple[bytes, int] | None:
-        """None for what cannot be read as JSON."""
+        """None for what cannot be read as JSON. It is written again even if nothing is hidden: of two members of one
+        name only the last was looked at."""
         if is_large(text):
             return encode(f"{HIDDEN} (the answer is too large to be looked into)"), 1
         count = [0]
         try:
-            value = self._walk(decode(text), self._start(), count)
+            value = self._walk(decode(text.removeprefix(BOM_UTF8)), self._start(), count)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return None
-        return (encode(value), count[0]) if count[0] else (text, 0)
-
-    def _line(self, line: bytes) -> tuple[bytes, int]:
-        if not self._speaks(line):
-            return line, 0
-        field = _DATA.match(line)
-        prefix, rest = (line[: field.end()], line[field.end() :]) if field else (b"", line)
-        read = self._json(rest) if rest.strip()[:1] in (b"{", b"[") else None
-        if read is not None:
-            return prefix + read[0], read[1]
-        is_spoken_of = any(word in line.lower().replace(b"\0", b"") for word in self.words)
-        return (prefix + HIDDEN.encode(), 1) if is_spoken_of else (line, 0)
+        return encode(value), count[0]
 
     def _start(self) -> Places:
         return tuple((path, 0) for path in self.paths)
@@ -107,7 +132,15 @@ class Redaction(msgspec.Struct, frozen=True):
             return {name: self._member(name, each, places, count) for name, each in value.items()}
         if isinstance(value, list):
             return [self._item(index, each, places, count) for index, each in enumerate(value)]
-        return value
+        return self._inner(value, count) if isinstance(value, str) else value
+
+    def _inner(self, value: str, count: list[int]) -> str:
+        """A text that is JSON itself, as logs and queues carry it, is looked into as well."""
+        if value.lstrip()[:1] not in _OPENING or not self._speaks(encoded := value.encode()):
+            return value
+        kept, hidden = self._json(encoded) or ((HIDDEN.encode(), 1) if self._names(encoded) else (encoded, 0))
+        count[0] += hidden
+        return kept.decode() if hidden else value
 
     def _member(self, name: str, value: Any, places: Places, count: list[int]) -> Any:  # noqa: ANN401
         if name.casefold() in self.names:
@@ -136,8 +169,13 @@ def of(texts: Iterable[str]) -> Redaction | None:
     if not names and not paths:
         return None
     words = {*names, *(_last_name(path) for path in paths)}
-    always = not all(word and word.isascii() for word in words)
-    return Redaction(frozenset(names), tuple(paths), tuple(word.encode() for word in sorted(words) if word), always)
+    return Redaction(
+        names=frozenset(names),
+        paths=tuple(paths),
+        words=tuple(word.encode() for word in sorted(words) if word),
+        always=not all(word and word.isascii() for word in words),
+        nameless="" in words,
+    )
 
 
 def _path(text: str) -> Path:

@@ -22,7 +22,7 @@ import msgspec
 from jmespath import exceptions, parser  # type: ignore[import-untyped]
 from jmespath.visitor import TreeInterpreter  # type: ignore[import-untyped]
 
-from openapi_mcp_server.bridge.media.content import Body
+from openapi_mcp_server.bridge.media.content import AnswerContent
 from openapi_mcp_server.bridge.media.large_json import MAX_VALUES, is_large
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER
 from openapi_mcp_server.errors import ArgumentError
@@ -72,14 +72,14 @@ class Selection(msgspec.Struct, frozen=True):
     text: str
     expression: Expression
 
-    def __call__(self, body: Body) -> Body:
+    def __call__(self, body: AnswerContent) -> AnswerContent:
         return _selected_body(self.expression, body)
 
     def is_heavy(self, size: int) -> bool:
         """Whether an answer of so many bytes may take longer than others should wait."""
         return len(self.text) * size > _LIGHT
 
-    def left_out(self, reason: str) -> Callable[[Body], Body]:
+    def left_out(self, reason: str) -> Callable[[AnswerContent], AnswerContent]:
         """What takes its place where it is not to be had."""
         return partial(_unfiltered, reason=reason)
 
@@ -139,7 +139,7 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _selected_body(expression: Expression, body: Body) -> Body:
+def _selected_body(expression: Expression, body: AnswerContent) -> AnswerContent:
     if body.json is None:
         return _unfiltered(body, "the answer is not JSON")
     try:
@@ -147,10 +147,10 @@ def _selected_body(expression: Expression, body: Body) -> Body:
     except NotApplied as error:
         return _unfiltered(body, str(error))
     notes = (f"Note: {RESPONSE_FILTER} selected nothing.",) if part == b"null" else ()
-    return Body(json=part, notes=(*body.notes, *notes), filtered=True)
+    return AnswerContent(json=part, notes=(*body.notes, *notes), filtered=True)
 
 
-def _unfiltered(body: Body, reason: str) -> Body:
+def _unfiltered(body: AnswerContent, reason: str) -> AnswerContent:
     note = f"Note: {RESPONSE_FILTER} was not applied: {reason}."
     return msgspec.structs.replace(body, notes=(*body.notes, note))
 

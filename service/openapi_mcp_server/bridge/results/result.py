@@ -43,7 +43,7 @@ _MISMATCH_LIMIT = 300
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
-Select = Callable[[content.Body], content.Body]
+Select = Callable[[content.AnswerContent], content.AnswerContent]
 """What the model asks of an answer before it sees it."""
 CallError = ArgumentError | CredentialError | NoRoom | Timeout | Unreachable | Refused | TooLarge | BadResponse
 
@@ -146,7 +146,7 @@ def _without_content(tool: Tool, response: HttpResponse) -> ToolResult:
     return ToolResult(content=(TextContent(text),), structuredContent=structured, meta=meta)
 
 
-def _about(tool: Tool, response: HttpResponse, body: content.Body) -> list[str]:
+def _about(tool: Tool, response: HttpResponse, body: content.AnswerContent) -> list[str]:
     """What is to be said about an answer, in a text of its own: JSON stays JSON."""
     about = answer_headers.lines(response, tool)
     if response.status != 200:
@@ -157,7 +157,7 @@ def _about(tool: Tool, response: HttpResponse, body: content.Body) -> list[str]:
 
 
 def _structured(
-    tool: Tool, body: content.Body | None, validators: OutputValidators | None, about: str
+    tool: Tool, body: content.AnswerContent | None, validators: OutputValidators | None, about: str
 ) -> tuple[msgspec.Raw | msgspec.UnsetType, dict[str, Any] | msgspec.UnsetType]:
     """``structuredContent`` and ``_meta``. An answer that is not as documented is still the answer, and says so.
 
@@ -196,7 +196,7 @@ def _problem(output: OutputContract, structured: bytes | None, validators: Outpu
     return None if validators is None else validators.mismatch(output, structured)
 
 
-def _value(body: content.Body | None) -> bytes:
+def _value(body: content.AnswerContent | None) -> bytes:
     """An answer as JSON: itself, its text, or null for none and for what only content can carry."""
     if body is not None and body.json is not None:
         return body.json

@@ -43,7 +43,7 @@ class InputSchema(msgspec.Struct, frozen=True):
     left_out: str
 
 
-class Source(msgspec.Struct, frozen=True):
+class SchemaSource(msgspec.Struct, frozen=True):
     """The definitions that arguments refer to, as they are and as they are told, which most are alike. ``graph`` knows
     which of them lead to themselves."""
 
@@ -54,11 +54,11 @@ class Source(msgspec.Struct, frozen=True):
     is_changed: Callable[[str], bool]
 
 
-def source(schemas: Mapping[str, Schema], graph: Definitions) -> Source:
+def source(schemas: Mapping[str, Schema], graph: Definitions) -> SchemaSource:
     """Definitions, of which ``graph`` has the same or those that they were made of."""
     tell = partial(told, schemas=schemas)
     edited = Edited(schemas, tell)
-    return Source(graph, Definitions(schemas), Definitions(edited), tell, edited.is_changed)
+    return SchemaSource(graph, Definitions(schemas), Definitions(edited), tell, edited.is_changed)
 
 
 def described(schema: bytes, prose: str, *, deprecated: bool = False) -> bytes:
@@ -101,7 +101,7 @@ def _is_shown(example: bytes) -> bool:
     return (example.isascii() and b"\\u" not in example) or not unseen.hides(decode(example))
 
 
-def build(arguments: Sequence[Argument], definitions: Source, limit: int) -> InputSchema:
+def build(arguments: Sequence[Argument], definitions: SchemaSource, limit: int) -> InputSchema:
     """The schema of an object with exactly these arguments, in at most ``limit`` bytes if their names fit at all.
 
     Over the limit go, in this order: examples, long descriptions, then whatever is deepest.
@@ -128,7 +128,7 @@ def _told(argument: Argument, tell: Callable[[bytes], bytes]) -> Argument:
     return argument if told is argument.schema else msgspec.structs.replace(argument, schema=told)
 
 
-def _ending(members: Mapping[str, bytes], refs: Sequence[str], definitions: Source) -> Mapping[str, bytes]:
+def _ending(members: Mapping[str, bytes], refs: Sequence[str], definitions: SchemaSource) -> Mapping[str, bytes]:
     """The definitions without a way back, which takes the whole list of tools from some clients."""
     return ended(members, refs, definitions.told) if definitions.graph.is_endless(members) else members
 
@@ -140,7 +140,7 @@ def _exact(arguments: Sequence[Argument], required: bytes, definitions: Definiti
     return _joined(_properties(arguments, detail), required, members)
 
 
-def _pruned(arguments: Sequence[Argument], required: bytes, definitions: Source, limit: int) -> InputSchema:
+def _pruned(arguments: Sequence[Argument], required: bytes, definitions: SchemaSource, limit: int) -> InputSchema:
     """The nearest levels that fit; at the last resort every argument is its type and no more."""
     decoded = {argument.name: decode(reduced(argument.schema, Detail.LOOSE)) for argument in arguments}
     for depth in _DEPTHS:

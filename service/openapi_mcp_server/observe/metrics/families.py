@@ -96,6 +96,15 @@ RELOADED = Family(
     (),
     "0 if the documents could not be used when they were last read again, else 1",
 )
+SHARED_UP = Family(
+    "openapi_mcp_shared_state_up", "gauge", (), "1 while the store of SHARED_STATE answers, else 0, where it is set"
+)
+SHARED_FALLBACKS = Family(
+    "openapi_mcp_shared_state_fallbacks_total",
+    "counter",
+    (),
+    "Turns that a task gave out of its share, since the store of SHARED_STATE did not say",
+)
 BUILD = Family("openapi_mcp_build_info", "gauge", ("version",), "1, with the version of this server")
 
 BY_TOOL = (REQUEST_BYTES, RESPONSE_BYTES, RESULT_TOKENS, TRUNCATED, MISMATCHES)
@@ -119,5 +128,7 @@ FAMILIES = (
     SKIPPED,
     RELOADS,
     RELOADED,
+    SHARED_UP,
+    SHARED_FALLBACKS,
     BUILD,
 )

@@ -96,6 +96,10 @@ class Metrics:
         self._gauges[families.RELOADS] = lambda: {(outcome,): count for outcome, count in outcomes.items()}
         self._gauges[families.RELOADED] = lambda: {(): float(not is_failing())}
 
+    def follow_shared_state(self, is_up: Callable[[], bool], fallbacks: Callable[[], int]) -> None:
+        self._gauges[families.SHARED_UP] = lambda: {(): float(is_up())}
+        self._gauges[families.SHARED_FALLBACKS] = lambda: {(): fallbacks()}
+
     def follow_breakers(self, read: Callable[[], Mapping[str, str]]) -> None:
         """``read``: the state of the breaker before each origin, one of `BREAKER_STATES`."""
         self._gauges[families.BREAKERS] = lambda: {

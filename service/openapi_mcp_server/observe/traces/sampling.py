@@ -26,7 +26,7 @@ REPORT_SECONDS = 10.0
 _PORT = re.compile(r":\d*$")
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+class SamplingRule(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """A sampling rule as GetSamplingRules gives it (X-Ray API, SamplingRule). In patterns ``*`` and ``?`` are wild."""
 
     rule_name: str
@@ -62,7 +62,7 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     borrow_count: int
 
 
-FALLBACK = Rule(rule_name="", priority=0, fixed_rate=0.05, reservoir_size=1)
+FALLBACK = SamplingRule(rule_name="", priority=0, fixed_rate=0.05, reservoir_size=1)
 """One a second and 5 % of what is more: X-Ray's own default rule."""
 
 
@@ -109,7 +109,7 @@ class XRayRules:
         """When the rules in use were loaded, by the clock."""
         return self._loaded
 
-    def load(self, rules: Sequence[Rule]) -> None:
+    def load(self, rules: Sequence[SamplingRule]) -> None:
         """Takes the place of the rules so far; one that was there before keeps its counts and its target."""
         with self._lock:
             before = {applied.rule.rule_name: applied for applied in self._rules}
@@ -133,7 +133,7 @@ class XRayRules:
         with self._lock:
             return [applied.report(now) for applied in self._rules if applied.requests and applied.due <= now]
 
-    def _concerns(self, rule: Rule) -> bool:
+    def _concerns(self, rule: SamplingRule) -> bool:
         name, kind = self._service
         is_ours = _fits(rule.service_name, name) and _fits(rule.service_type, kind)
         return is_ours and rule.resource_arn == "*" and rule.version == 1
@@ -148,7 +148,7 @@ class XRayRules:
 class _Applied:
     """A rule and what has become of it. Not safe for threads by itself."""
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: SamplingRule) -> None:
         self.rule = rule
         self.requests = 0
         self.due = 0.0

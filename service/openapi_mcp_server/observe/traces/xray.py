@@ -22,7 +22,7 @@ from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.model import Origin
 from openapi_mcp_server.mcp.messages import INTERNAL_ERROR
 from openapi_mcp_server.observe.traces.outbox import CallSpans, Delivery
-from openapi_mcp_server.settings.tracing import Address
+from openapi_mcp_server.settings.tracing import DaemonAddress
 
 HEADER: Final = b'{"format":"json","version":1}\n'
 DATAGRAM_BYTES = 65_507
@@ -50,7 +50,7 @@ class XRayExporter:
     name = "xray"
     gather_seconds = 0.05  # short: the daemon's socket holds some 200 datagrams, and what comes too fast is lost in it
 
-    def __init__(self, daemon: Address, resource: Mapping[str, str], origin: str | None = None) -> None:
+    def __init__(self, daemon: DaemonAddress, resource: Mapping[str, str], origin: str | None = None) -> None:
         self._daemon = daemon
         self._common = common(resource, origin)
         self._resource = msgspec.Raw(msgspec.json.encode(resource))

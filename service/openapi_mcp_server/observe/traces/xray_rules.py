@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from openapi_mcp_server.observe.traces.sampling import Rule, Statistics, Target, XRayRules
-from openapi_mcp_server.settings.tracing import Address
+from openapi_mcp_server.observe.traces.sampling import SamplingRule, Statistics, Target, XRayRules
+from openapi_mcp_server.settings.tracing import DaemonAddress
 
 POLL_SECONDS = 10.0
 """Between two looks at what is due: X-Ray gives quotas for about as long."""
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 
 class _Record(msgspec.Struct, frozen=True, rename="pascal"):
-    sampling_rule: Rule
+    sampling_rule: SamplingRule
 
 
 class _Rules(msgspec.Struct, frozen=True, rename="pascal"):
@@ -53,7 +53,7 @@ _T = TypeVar("_T")
 class RulePoller:
     """Runs from `start` to `stop`; `poll` is one look, for whoever does not want to wait."""
 
-    def __init__(self, rules: XRayRules, daemon: Address, answer_seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(self, rules: XRayRules, daemon: DaemonAddress, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._rules = rules
         self._daemon = daemon
         self._answer_seconds = answer_seconds
@@ -90,7 +90,7 @@ class RulePoller:
             self._stopped.wait(POLL_SECONDS)
 
     def _fetch(self) -> None:
-        rules: list[Rule] = []
+        rules: list[SamplingRule] = []
         token: str | None = None
         for _ in range(PAGES):
             page = self._ask("/GetSamplingRules", {"NextToken": token} if token else {}, _Rules)

@@ -13,9 +13,9 @@ from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.pointers import ROOT, child
 from openapi_mcp_server.openapi.reading.objects import NOTHING, OperationObject
 from openapi_mcp_server.openapi.references.resolve import Located, References
-from openapi_mcp_server.openapi.schemas.conversion import Conversion, Setting
+from openapi_mcp_server.openapi.schemas.conversion import Conversion, ConversionContext
 from openapi_mcp_server.openapi.schemas.directions import Schemas
-from openapi_mcp_server.openapi.schemas.kinds import Family
+from openapi_mcp_server.openapi.schemas.kinds import Kinship
 from openapi_mcp_server.openapi.schemas.patterns import Patterns
 from openapi_mcp_server.openapi.schemas.requests import RequestConversion
 from openapi_mcp_server.openapi.schemas.responses import ResponseConversion
@@ -66,7 +66,7 @@ class Declaration(Protocol):
 D = TypeVar("D", bound=Declaration)
 
 
-class Parts(msgspec.Struct, frozen=True, kw_only=True):
+class OperationParts(msgspec.Struct, frozen=True, kw_only=True):
     """What an operation sends and gets. ``servers`` is empty where it names none of its own."""
 
     parameters: tuple[Parameter, ...]
@@ -88,7 +88,7 @@ class Dialect(Protocol[D]):
         """A parameter where it is declared, or where a reference there leads to. Raises SpecError."""
         ...
 
-    def parts(self, operation: OperationObject, at: Located, declarations: Sequence[D]) -> Parts:
+    def parts(self, operation: OperationObject, at: Located, declarations: Sequence[D]) -> OperationParts:
         """The operation that stands at ``at``, with all its parameters. Raises SpecError."""
         ...
 
@@ -107,9 +107,9 @@ def _schemas(
     source: Source, home: str, conversion: type[Conversion], hiding: Literal["readOnly", "writeOnly"]
 ) -> Schemas:
     json, is_exact = source.document.json, conversion is RequestConversion
-    family = Family(source.references, home) if is_exact and b'"discriminator"' in json else None
+    family = Kinship(source.references, home) if is_exact and b'"discriminator"' in json else None
     schemas = Schemas(source.references, lambda at: conversion(setting, at), home, source.notes, family)
-    setting = Setting(
+    setting = ConversionContext(
         dialect=source.document.dialect,
         names=schemas,
         visibility=Visibility(source.references, hiding, source.document.json),

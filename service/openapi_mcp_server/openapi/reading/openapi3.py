@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from openapi_mcp_server.openapi.model import Parameter, SecurityScheme
 from openapi_mcp_server.openapi.pointers import ROOT, child
 from openapi_mcp_server.openapi.reading import security, servers
-from openapi_mcp_server.openapi.reading.dialect import Parts, Source, request_schemas, response_schemas
+from openapi_mcp_server.openapi.reading.dialect import OperationParts, Source, request_schemas, response_schemas
 from openapi_mcp_server.openapi.reading.media import BodyReader, ResponseReader
 from openapi_mcp_server.openapi.reading.objects import NOTHING, OperationObject, is_there, read_list, read_map
 from openapi_mcp_server.openapi.reading.parameters import ParameterReader
@@ -35,11 +35,11 @@ class OpenApi3:
     def declaration(self, at: Located) -> Parameter:
         return self._parameters.parameter(at)
 
-    def parts(self, operation: OperationObject, at: Located, declarations: Sequence[Parameter]) -> Parts:
+    def parts(self, operation: OperationObject, at: Located, declarations: Sequence[Parameter]) -> OperationParts:
         has_body = is_there(operation.request_body)
         body = self._bodies.body(at.member(operation.request_body, "requestBody")) if has_body else None
         responses = at.member(NOTHING, "responses")
-        return Parts(
+        return OperationParts(
             parameters=tuple(declarations),
             body=body,
             responses=self._responses.responses(operation.responses or {}, responses),

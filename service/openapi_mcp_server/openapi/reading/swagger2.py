@@ -15,7 +15,7 @@ from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import Body, Encoding, MediaType, Parameter, Response, Schema, Style
 from openapi_mcp_server.openapi.pointers import child
 from openapi_mcp_server.openapi.reading import security
-from openapi_mcp_server.openapi.reading.dialect import Parts, Source, request_schemas, response_schemas
+from openapi_mcp_server.openapi.reading.dialect import OperationParts, Source, request_schemas, response_schemas
 from openapi_mcp_server.openapi.reading.media import by_status, header_names
 from openapi_mcp_server.openapi.reading.objects import (
     NOTHING,
@@ -60,7 +60,7 @@ _parameter = reader(ParameterObject2)
 _response = reader(ResponseObject)
 
 
-class Field(msgspec.Struct, frozen=True, kw_only=True):
+class BodyParameter(msgspec.Struct, frozen=True, kw_only=True):
     """A parameter that goes into the body: all of it, or one field of a form."""
 
     pointer: str
@@ -74,7 +74,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     examples: tuple[msgspec.Raw, ...] = ()
 
 
-class Address(msgspec.Struct, frozen=True):
+class BaseAddress(msgspec.Struct, frozen=True):
     """``path`` with its leading slash, or empty."""
 
     host: str
@@ -105,9 +105,9 @@ class Swagger2:
         self._references = source.references
         self._notes = source.notes
         self._exact = source.exact_answers
-        self._known: dict[str, Parameter | Field] = {}
+        self._known: dict[str, Parameter | BodyParameter] = {}
 
-    def declaration(self, at: Located) -> Parameter | Field:
+    def declaration(self, at: Located) -> Parameter | BodyParameter:
         place = self._references.resolve(at).target
         if wrong := stray(at, place, "parameter"):
             raise SpecError(at.pointer, wrong)
@@ -116,21 +116,23 @@ class Swagger2:
             known = self._known[place.pointer] = self._declared(place, read(_parameter, place))
         return known
 
-    def parts(self, operation: OperationObject, at: Located, declarations: Sequence[Parameter | Field]) -> Parts:
+    def parts(
+        self, operation: OperationObject, at: Located, declarations: Sequence[Parameter | BodyParameter]
+    ) -> OperationParts:
         produced = self._produces if operation.produces is None else _names(operation.produces)
 
         def response(place: Located, is_success: bool) -> Response:  # noqa: FBT001 - see by_status
             return self._response(place, produced, is_success=is_success)
 
         responses = at.member(NOTHING, "responses")
-        return Parts(
+        return OperationParts(
             parameters=tuple(each for each in declarations if isinstance(each, Parameter)),
-            body=self._body(operation, at, [each for each in declarations if isinstance(each, Field)]),
+            body=self._body(operation, at, [each for each in declarations if isinstance(each, BodyParameter)]),
             responses=by_status(operation.responses or {}, responses, response, self._notes),
             servers=self._own_servers(operation, at),
         )
 
-    def _declared(self, at: Located, declared: ParameterObject2) -> Parameter | Field:
+    def _declared(self, at: Located, declared: ParameterObject2) -> Parameter | BodyParameter:
         if not (name := written(declared.name)):
             raise SpecError(at.pointer, "the parameter has no name")
         match declared.location:
@@ -166,9 +168,9 @@ class Swagger2:
             description=written(declared.description),
         )
 
-    def _whole_body(self, at: Located, declared: ParameterObject2, name: str) -> Field:
+    def _whole_body(self, at: Located, declared: ParameterObject2, name: str) -> BodyParameter:
         has_schema = is_there(declared.schema)
-        return Field(
+        return BodyParameter(
             pointer=at.pointer,
             name=name,
             location="body",
@@ -180,9 +182,9 @@ class Swagger2:
             examples=(declared.example,) if is_there(declared.example) else (),
         )
 
-    def _form_field(self, at: Located, declared: ParameterObject2, name: str) -> Field:
+    def _form_field(self, at: Located, declared: ParameterObject2, name: str) -> BodyParameter:
         items = read(_parameter, at.member(declared.items, "items")) if is_there(declared.items) else None
-        return Field(
+        return BodyParameter(
             pointer=at.pointer,
             name=name,
             location="formData",
@@ -223,7 +225,7 @@ class Swagger2:
             yield "simple" if is_plain and style == "form" else style
             items = inner.items
 
-    def _body(self, operation: OperationObject, at: Located, fields: Sequence[Field]) -> Body | None:
+    def _body(self, operation: OperationObject, at: Located, fields: Sequence[BodyParameter]) -> Body | None:
         if not fields:
             return None
         if len({field.location for field in fields}) > 1:
@@ -242,7 +244,7 @@ class Swagger2:
             raise SpecError(self._consumes.pointer, self._consumes.problem) from self._consumes
         return self._consumes
 
-    def _form(self, fields: Sequence[Field], consumed: Sequence[str], at: Located) -> Body:
+    def _form(self, fields: Sequence[BodyParameter], consumed: Sequence[str], at: Located) -> Body:
         forms = [name for name in consumed if _essence(name) in _FORMS]
         if consumed and not forms:
             self._notes.add(
@@ -312,18 +314,18 @@ def _or_fault(at: Located) -> list[str] | SpecError:
         return error.kept()
 
 
-def _address(source: Source) -> Address:
+def _address(source: Source) -> BaseAddress:
     """Where the document says the API is; nothing where a part of it cannot be read: the rest is somewhere else."""
     host = source.spared(read_text, source.at("host"), "server_dropped")
     path = source.spared(read_text, source.at("basePath"), "server_dropped")
     schemes = source.spared(read_texts, source.at("schemes"), "server_dropped")
     if host is None or path is None or schemes is None:
-        return Address("", "", [])
+        return BaseAddress("", "", [])
     host = host.rpartition("://")[2].rstrip("/")  # some write a whole URL
-    return Address(host, f"/{path.strip('/')}".rstrip("/"), schemes)
+    return BaseAddress(host, f"/{path.strip('/')}".rstrip("/"), schemes)
 
 
-def _plain_body(field: Field, consumed: Sequence[str]) -> Body:
+def _plain_body(field: BodyParameter, consumed: Sequence[str]) -> Body:
     others = [name for name in consumed if _essence(name) not in _FORMS]
     names = others or consumed or (_JSON,)
     return Body(
@@ -336,7 +338,7 @@ def _plain_body(field: Field, consumed: Sequence[str]) -> Body:
     )
 
 
-def _form_schema(fields: Sequence[Field]) -> Schema:
+def _form_schema(fields: Sequence[BodyParameter]) -> Schema:
     schema: dict[str, object] = {
         "type": "object",
         "properties": {field.name: field.schema.json for field in fields if field.schema is not None},

@@ -49,7 +49,7 @@ class Names(Protocol):
         ...
 
 
-class Setting(msgspec.Struct, frozen=True, kw_only=True):
+class ConversionContext(msgspec.Struct, frozen=True, kw_only=True):
     """What a conversion has to know of the document and its direction."""
 
     dialect: Dialect
@@ -66,7 +66,7 @@ class Conversion:
     ``is_unsettled``: what it means depends on what it refers to.
     """
 
-    def __init__(self, setting: Setting, at: Located) -> None:
+    def __init__(self, setting: ConversionContext, at: Located) -> None:
         self.refs: dict[str, None] = {}
         self.in_place: list[str] = []
         self.is_unsettled = False

@@ -18,7 +18,7 @@ from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.pointers import child, tokens
 from openapi_mcp_server.openapi.references.resolve import Located, References, decoded
 from openapi_mcp_server.openapi.schemas.conversion import Conversion
-from openapi_mcp_server.openapi.schemas.kinds import MAX_KINDS, Family, Kinds, described
+from openapi_mcp_server.openapi.schemas.kinds import MAX_KINDS, Kinds, Kinship, described
 from openapi_mcp_server.openapi.schemas.settling import Path, Settling
 
 MAX_IN_PLACE = 10_000
@@ -51,7 +51,7 @@ class Schemas:
         conversion: Callable[[Located], Conversion],
         home: str,
         notes: Notes,
-        family: Family | None = None,
+        family: Kinship | None = None,
     ) -> None:
         self._references = references
         self._home = home

@@ -52,7 +52,7 @@ class Kinds(msgspec.Struct, frozen=True):
     made_of_it: frozenset[str]
 
 
-class Family:
+class Kinship:
     """Which schemas of a document are made of which."""
 
     def __init__(self, references: References, home: str) -> None:

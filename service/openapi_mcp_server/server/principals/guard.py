@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from openapi_mcp_server.bridge.policy import Principal
+from openapi_mcp_server.server.access.proxies import Seen
 from openapi_mcp_server.server.posts import RETRY_AFTER, Header, Refusal
-from openapi_mcp_server.server.proxies import Seen
 
 TOKEN_BYTES = 16 * 1024
 """Of a token. The largest in the field are 9 kB; the proxy takes headers of 16 kB."""
@@ -43,11 +44,13 @@ class Guard:
         self._verify = verify
         self._issuers = tuple(issuers)
         self._scopes = tuple(scopes)
-        self._audience: tuple[str, ...] = ()
+        self._audience: dict[str, SplitResult] = {}
 
     def known_as(self, audience: Sequence[str]) -> Guard:
         """``audience``: among it may be the address that clients know us by, which a proxy does not tell."""
-        self._audience = tuple(audience)
+        for each in audience:
+            with suppress(ValueError):  # any text may be an audience
+                self._audience[each] = urlsplit(each)
         return self
 
     async def principal(self, path: str, headers: Mapping[bytes, bytes], seen: Seen) -> Principal:
@@ -97,12 +100,18 @@ class Guard:
         """Our address as the client has it. A proxy may hide its port and its encryption from us; an audience that is
         this address then says them."""
         host = headers.get(b"host", b"")[:255].decode("latin-1")
-        name = urlsplit(f"//{host}").hostname
-        for audience in self._audience:
-            parts = urlsplit(audience)
+        name = _hostname(host)
+        for audience, parts in self._audience.items():
             if parts.scheme in {"http", "https"} and parts.hostname == name and parts.path.endswith(path):
                 return audience
         return f"{seen.scheme}://{host}{seen.prefix}{path}"
+
+
+def _hostname(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:  # brackets around what is no address
+        return None
 
 
 def _quotable(value: str) -> str:

@@ -65,6 +65,7 @@ class _Jwks(msgspec.Struct):
 class _Held(msgspec.Struct, frozen=True):
     about: _Jwk
     key: Key
+    written: bytes
 
 
 class _Unusable(Exception):
@@ -99,14 +100,18 @@ class Issuer:
     async def key(self, algorithm: str, kid: str | None) -> Key | None:
         """None if the issuer has no such key. Raises CannotVerify while it cannot be asked."""
         found = self._find(algorithm, kid)
-        if (found is None and anyio.current_time() - self._tried_at >= PAUSE_SECONDS) or not self._has_tried():
+        is_missing = found is None or self._is_stale()
+        if (is_missing and anyio.current_time() - self._tried_at >= PAUSE_SECONDS) or not self._has_tried():
             self._wanted.set()
             with anyio.move_on_after(2 * FETCH_SECONDS):
                 await self._tried.wait()
             found = self._find(algorithm, kid)
-        if not self._keys or anyio.current_time() - self._fetched_at > STALE_SECONDS:
+        if not self._keys or self._is_stale():
             raise CannotVerify("the issuer of tokens cannot be asked for its keys; try again")
         return found
+
+    def _is_stale(self) -> bool:
+        return anyio.current_time() - self._fetched_at > STALE_SECONDS
 
     def _has_tried(self) -> bool:
         return self._tried_at > float("-inf")
@@ -130,9 +135,7 @@ class Issuer:
         except (_Unusable, UpstreamError) as error:
             logger.warning("the keys of an issuer cannot be had", extra={"issuer": self.name, "problem": str(error)})
         else:
-            if {msgspec.json.encode(held.about) for held in keys} != {
-                msgspec.json.encode(held.about) for held in self._keys
-            }:
+            if {held.written for held in keys} != {held.written for held in self._keys}:
                 self.on_change()
             self._keys, self._fetched_at = keys, anyio.current_time()
         self._tried_at = anyio.current_time()
@@ -170,8 +173,8 @@ class Issuer:
     async def _get(self, url: str) -> bytes:
         from openapi_mcp_server.upstream import web  # noqa: PLC0415 - httpx, for those who have issuers
 
-        parts = urlsplit(url)
         try:
+            parts = urlsplit(url)
             origin = base_url(f"{parts.scheme}://{parts.netloc}").origin
         except ValueError as error:
             raise _Unusable(f"{url[:200]!r} {error}") from None
@@ -206,7 +209,7 @@ def _usable(raw: msgspec.Raw) -> _Held | None:
             return None
     except (msgspec.MsgspecError, JoseError, ValueError, TypeError, KeyError):
         return None
-    return _Held(about, key)
+    return _Held(about, key, bytes(raw))
 
 
 def now() -> float:

@@ -17,6 +17,8 @@ from openapi_mcp_server.settings.inbound import Scrypt, StaticToken
 
 WAITING = 16
 """Tokens that wait to be tried on slow hashes. More are put off: a stranger can send as many as he likes."""
+REST = 3
+"""Times as long as a try in vain took nobody is tried after it: strangers get a quarter of one core at most."""
 REFUSED = 10_000
 """Tokens that were tried in vain and are not tried again."""
 
@@ -35,7 +37,8 @@ class StaticTokens:
             elif token.scrypt is not None:
                 self._slow.append((token.scrypt, principal))
         self._refused: dict[bytes, None] = {}
-        self._one = anyio.CapacityLimiter(1)
+        self._one = anyio.Lock()
+        self._rests_until = float("-inf")
         self._waiting = 0
 
     async def __call__(self, token: bytes) -> Principal:
@@ -56,7 +59,8 @@ class StaticTokens:
             raise CannotVerify("too many tokens wait to be looked at; try again")
         self._waiting += 1
         try:
-            found = await run_sync(self._match, token, limiter=self._one)
+            async with self._one:
+                found = await self._tried(token)
         finally:
             self._waiting -= 1
         if found is None:
@@ -65,6 +69,15 @@ class StaticTokens:
             self._refused[digest] = None
             raise _nobodys()
         self._recent.keep(digest, found, math.inf)
+        return found
+
+    async def _tried(self, token: bytes) -> Principal | None:
+        await anyio.sleep_until(self._rests_until)
+        began = anyio.current_time()
+        found = await run_sync(self._match, token)
+        if found is None:
+            now = anyio.current_time()
+            self._rests_until = now + REST * (now - began)
         return found
 
     def _match(self, token: bytes) -> Principal | None:

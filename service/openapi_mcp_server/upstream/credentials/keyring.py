@@ -18,7 +18,7 @@ from openapi_mcp_server.upstream.credentials.login import Web
 from openapi_mcp_server.upstream.credentials.requests import (
     NONE_FIXED,
     Credentials,
-    Fixed,
+    FixedValues,
     Kit,
     Pending,
     equipped,
@@ -79,9 +79,9 @@ class Keyring:
         configured = self._apis[api]
         headers = configured.spec_headers if is_own else ()
         if not is_the_apis or not configured.spec_auth:
-            return with_fixed(request, Fixed(headers=headers), request.query)
+            return with_fixed(request, FixedValues(headers=headers), request.query)
         fixed = _fixed(configured)
-        fixed = Fixed(headers=(*headers, *fixed.headers), query=fixed.query)
+        fixed = FixedValues(headers=(*headers, *fixed.headers), query=fixed.query)
         kit = Kit(origins=frozenset({request.origin}), credentials=self._credentials(api, {}))
         names = [OWN] if configured.auth.exchange == "none" else []
         return equipped(with_fixed(request, fixed, request.query), api, kit, names)
@@ -129,9 +129,9 @@ class Keyring:
         return Web(dialler=own.dialler, rule=self._rule, tls=own.tls if is_known_by_it else own.anonymous_tls)
 
 
-def _fixed(api: ApiConfig) -> Fixed:
+def _fixed(api: ApiConfig) -> FixedValues:
     pieces = tuple((name, f"{quote(name, safe='')}={quote(value, safe='')}") for name, value in api.query)
-    return Fixed(headers=api.headers, query=pieces)
+    return FixedValues(headers=api.headers, query=pieces)
 
 
 def _placed(auth: Auth, place: KeyPlace | None) -> Auth:

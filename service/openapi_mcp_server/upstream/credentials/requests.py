@@ -25,7 +25,7 @@ SendOne = Callable[[HttpRequest, float], Awaitable[HttpResponse]]
 """Sends a request within so many seconds; raises an `UpstreamError`."""
 
 
-class Fixed(msgspec.Struct, frozen=True, kw_only=True):
+class FixedValues(msgspec.Struct, frozen=True, kw_only=True):
     """Values of the operator's own that every request gets whose document has none of that name. ``query``: pieces, by
     name."""
 
@@ -36,7 +36,7 @@ class Fixed(msgspec.Struct, frozen=True, kw_only=True):
         return f"Fixed({', '.join(name for name, _ in (*self.headers, *self.query))})"
 
 
-NONE_FIXED = Fixed()
+NONE_FIXED = FixedValues()
 
 
 class Kit(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ class Kit(msgspec.Struct, frozen=True, kw_only=True):
 
     origins: frozenset[Origin]
     credentials: Mapping[str, Piece | Login | PerCaller]
-    fixed: Fixed = NONE_FIXED
+    fixed: FixedValues = NONE_FIXED
     forwarded: tuple[Forwarded, ...] = ()
     way: str = ""
 
@@ -109,7 +109,7 @@ def _require_own(request: HttpRequest, api: str, kit: Kit) -> None:
         raise CredentialError(f"{whose} and are not sent to {request.origin}")
 
 
-def with_fixed(request: HttpRequest, fixed: Fixed, own_query: str) -> HttpRequest:
+def with_fixed(request: HttpRequest, fixed: FixedValues, own_query: str) -> HttpRequest:
     """They win over arguments, and over nothing that the document itself has, such as ``own_query``."""
     headers, query = {name.lower() for name, _ in request.headers}, request.query
     if fixed.query:

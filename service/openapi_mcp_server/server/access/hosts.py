@@ -27,9 +27,11 @@ class HostList(msgspec.Struct, frozen=True):
     def admits(self, authority: str) -> bool:
         """Whether the list has this value of a Host header."""
         authority = authority.lower()
-        if self.everything or authority in self.exact:
-            return True
         parsed = _AUTHORITY.fullmatch(authority)
+        if self.everything:
+            return parsed is not None or not authority
+        if authority in self.exact:
+            return True
         return parsed is not None and parsed[1] in self.any_port and parsed[2] != "*"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from openapi_mcp_server.server.proxies import Proxies, Seen
+from openapi_mcp_server.server.access.proxies import Proxies, Seen
 
 TRUSTED = Proxies(["10.0.0.0/8", "2001:db8::/32"])
 

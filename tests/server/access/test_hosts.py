@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from openapi_mcp_server.server import hosts
+from openapi_mcp_server.server.access import hosts
 
 
 @pytest.mark.parametrize(
