@@ -10,13 +10,14 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import cached_property, lru_cache, partial
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 import anyio
 import msgspec
+import trio
 from anyio.to_thread import run_sync
 
 from openapi_mcp_server.bridge import guide, prompts
@@ -208,7 +209,7 @@ class Gateway:
         self.in_flight = 0
         self._changing = tuple(kind for kind in CHANGES if serving.prompts is not False or kind != "promptsListChanged")
         self._tellers: list[Callable[[], object]] = []
-        self._waiting: set[anyio.CancelScope] = set()
+        self._waiting: set[trio.CancelScope] = set()
         self._has_given_up = False
         self._filtering = anyio.CapacityLimiter(1)  # two would share one interpreter's lock
         self._indexing = anyio.CapacityLimiter(1)
@@ -333,22 +334,17 @@ class Gateway:
         present = [piece for one in answered if one for piece in (b",", *one)]
         return (b"[", *present[1:], b"]") if present else ()
 
-    @contextmanager
-    def _observed(self, call: Call, transport: Transport, beside: Carrier) -> Iterator[_Entry]:
-        entry = _Entry(call, transport, beside, self._trace(call, transport, beside))
+    def _observed(self, call: Call, transport: Transport, beside: Carrier) -> _Entry:
+        entry = _Entry(call, transport, beside, self._trace(call, transport, beside), self._settled)
         entry.permit = self._permit(beside)
         self.in_flight += 1
-        try:
-            yield entry
-        except Exception:  # the one last resort: a bug costs this call only, and is in the log under its id
-            incident = secrets.token_hex(8)
-            logger.exception("incident %s while answering %s", incident, call.method, extra=entry.known_as())
-            entry.fail(incident)
-        finally:
-            self.in_flight -= 1
-            record = entry.record()
-            self._observe(record)
-            entry.trace.end(record)
+        return entry
+
+    def _settled(self, entry: _Entry) -> None:
+        self.in_flight -= 1
+        record = entry.record()
+        self._observe(record)
+        entry.trace.end(record)
 
     def _made(self, catalog: ToolCatalog, authorize: Authorize) -> _Served:
         validators = OutputValidators() if self._serving.validate_output else None
@@ -620,7 +616,7 @@ class Gateway:
             raise Refused("the server stops; call again", outcome_unknown=False)
         began = time.perf_counter()
         seconds = self._serving.call_seconds
-        scope = anyio.move_on_after(seconds + GUARD_SECONDS)
+        scope = trio.move_on_after(seconds + GUARD_SECONDS)
         self._waiting.add(scope)
         try:
             with scope:
@@ -651,9 +647,12 @@ class Gateway:
 
 
 class _Entry:
-    """A call's record while it is being written."""
+    """A call's record while it is being written, which is told when the context ends."""
 
-    def __init__(self, call: Call, transport: Transport, beside: Carrier, trace: Trace) -> None:
+    def __init__(
+        self, call: Call, transport: Transport, beside: Carrier, trace: Trace, told: Callable[[_Entry], None]
+    ) -> None:
+        self._told = told
         self._call = call
         self._transport = transport
         self.beside = beside
@@ -671,6 +670,22 @@ class _Entry:
         self.status: int | None = None
         self.upstream_seconds = 0.0
         self.retries = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """The one last resort: a bug costs this call only, and is in the log under its id."""
+        is_bug = isinstance(error, Exception)
+        if is_bug:
+            incident = secrets.token_hex(8)
+            about = self.known_as()
+            logger.error("incident %s while answering %s", incident, self._call.method, exc_info=error, extra=about)
+            self.fail(incident)
+        self._told(self)
+        return is_bug
 
     def settle(self, answer: Pieces | Rejection) -> None:
         if isinstance(answer, Rejection):

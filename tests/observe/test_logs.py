@@ -192,3 +192,43 @@ def test_a_reader_that_is_gone_stops_nobody():
         handler.emit(logging.makeLogRecord({"msg": "x"}))
         handler.flush()
     os.close(writing)
+
+
+OF_CALLS = {
+    "usual": RECORD,
+    "hostile": msgspec.structs.replace(
+        RECORD, tool=HOSTILE, api="päts \x7f", error="é\u2029", request_id="r", trace_id="0" * 32, principal='a"\\/<b>'
+    ),
+    "refused": record(method="", version="", outcome="protocol_error", error="-32600", seconds=0.0),
+    "failed": msgspec.structs.replace(RECORD, outcome="internal_error", status=None, retries=2, seconds=12_345.678),
+}
+
+
+@pytest.mark.parametrize("worker", [None, 3])
+@pytest.mark.parametrize("about", OF_CALLS.values(), ids=OF_CALLS)
+def test_the_line_of_a_call_is_the_same_whoever_else_listens(written, about, worker):
+    """Alone, our handler of JSON gets it in one encode; beside others, by way of `logging`."""
+    logs.configure("INFO", "json", written.descriptor, worker=worker)
+    logs.call_logger("INFO")(about)
+    alone = written()
+    other = logging.NullHandler()
+    logging.getLogger().addHandler(other)
+    logs.call_logger("INFO")(about)
+    beside = written()
+    assert re.sub('"time":"[^"]*"', "", alone) == re.sub('"time":"[^"]*"', "", beside)
+
+
+def test_a_call_beyond_what_may_wait_is_counted_in_the_next_line():
+    reading, writing = os.pipe()
+    handler = logs.BackgroundHandler(writing, queued_lines=100)
+    for _ in range(1_000):
+        handler.put({"message": "x" * 1_000})
+    threading.Thread(target=read_to_the_end, args=(reading,)).start()
+    handler.flush()
+    reading_again, handler._descriptor = os.pipe()
+    handler.put({"message": "last"})
+    handler.flush()
+    os.close(writing)
+    assert 0 < msgspec.json.decode(os.read(reading_again, 1_000))["lost_lines"] < 1_000
+    os.close(reading_again)
+    os.close(handler._descriptor)

@@ -347,3 +347,15 @@ def test_nonsense_is_refused_by_the_name_of_its_setting(setting):
         "API_SPEC_URL",
         True,
     )
+
+
+@pytest.mark.parametrize(
+    ("environ", "kept"),
+    [
+        ({}, 100),
+        ({"HTTP_MAX_CONNECTIONS": "300"}, 300),
+        ({"HTTP_MAX_CONNECTIONS": "300", "HTTP_MAX_KEEPALIVE": "0"}, 0),
+    ],
+)
+def test_as_many_idle_connections_are_kept_as_there_may_be_unless_it_is_said(environ, kept):
+    assert config(SPEC, environ).http_max_keepalive == kept

@@ -17,9 +17,11 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from queue import SimpleQueue
 from typing import Any, Literal
 
+import msgspec
 from pythonjsonlogger.msgspec import MsgspecFormatter
 
 from openapi_mcp_server.bridge.results.redaction import Redaction
@@ -38,6 +40,8 @@ FLUSH_SECONDS = 0.5
 
 logger = logging.getLogger("openapi_mcp_server.calls")
 
+_encode = msgspec.json.Encoder().encode
+_DATED = "%Y-%m-%dT%H:%M:%S%z"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _LEVELS = {
     "ok": logging.INFO,
@@ -52,7 +56,7 @@ def configure(level: str, form: Literal["json", "text"], descriptor: int = 2, wo
     """The one place where logging is set up; once in a process. One of several workers says so in every line."""
     handler = BackgroundHandler(descriptor)
     if worker is not None:
-        handler.addFilter(_Numbered(worker))
+        handler.number(worker)
     handler.setFormatter(_TextFormatter() if form == "text" else _json_formatter())
     root = logging.getLogger()
     for old in list(root.handlers):
@@ -69,9 +73,20 @@ def call_logger(level: str) -> Observe:
 
     def observe(record: CallRecord) -> None:
         if record.tool or record.outcome != "ok" or small_talk:
-            logger.log(_LEVELS[record.outcome], "call", extra=_fields(record))
+            _tell(_LEVELS[record.outcome], _fields(record))
 
     return observe
+
+
+def _tell(level: int, fields: dict[str, Any]) -> None:
+    """A call's line, in one encode where nobody listens but our own handler of JSON: `logging` takes 35 µs more."""
+    if not logger.isEnabledFor(level):
+        return
+    listening = logging.getLogger().handlers
+    if len(listening) == 1 and isinstance(listening[0], BackgroundHandler) and listening[0].writes_json:
+        listening[0].put({"level": logging.getLevelName(level), "logger": logger.name, "message": "call", **fields})
+    else:
+        logger.log(level, "call", extra=fields)
 
 
 def audit_logger(redaction: Redaction | None) -> Observe:
@@ -133,16 +148,6 @@ def _fields(record: CallRecord) -> dict[str, Any]:
     return fields
 
 
-class _Numbered(logging.Filter):
-    def __init__(self, worker: int) -> None:
-        super().__init__()
-        self._worker = worker
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.worker = self._worker
-        return True
-
-
 class BackgroundHandler(logging.Handler):
     """Formats a line where it is logged, and leaves writing it to a thread of its own."""
 
@@ -152,15 +157,37 @@ class BackgroundHandler(logging.Handler):
         self._queued_lines = queued_lines
         self._queue: SimpleQueue[str | threading.Event] = SimpleQueue()
         self._lost = 0
+        self._of_worker: dict[str, int] = {}
         threading.Thread(target=self._write_for_ever, name="log writer", daemon=True).start()
 
+    def number(self, worker: int) -> None:
+        """Every line says from now on which worker it is of."""
+        self._of_worker = {"worker": worker}
+
+    @property
+    def writes_json(self) -> bool:
+        return isinstance(self.formatter, _JsonFormatter)
+
     def emit(self, record: logging.LogRecord) -> None:
-        if self._queue.qsize() >= self._queued_lines:
-            self._lost += 1
-            return
-        if self._lost:
-            record.lost_lines, self._lost = self._lost, 0
-        self._queue.put(self.format(record))
+        if self._has_room():
+            vars(record).update(self._beside())
+            self._queue.put(self.format(record))
+
+    def put(self, fields: dict[str, Any]) -> None:
+        """A line of JSON that is said now."""
+        if self._has_room():
+            line = _encode({"time": _dated(int(time.time())), **fields, **self._beside()}).decode()
+            self._queue.put(line if line.isascii() and "\x7f" not in line else _escaped(line))
+
+    def _has_room(self) -> bool:
+        has_room = self._queue.qsize() < self._queued_lines
+        self._lost += not has_room
+        return has_room
+
+    def _beside(self) -> dict[str, int]:
+        """What every line says beside its own."""
+        lost, self._lost = self._lost, 0
+        return {**self._of_worker, "lost_lines": lost} if lost else self._of_worker
 
     def flush(self) -> None:
         """Until what was logged so far is written; `logging` calls this as the process ends."""
@@ -209,14 +236,23 @@ class _JsonFormatter(MsgspecFormatter):
     """JSON leaves C1 controls and the Unicode line separators as they are; terminals and log readers act on them."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", super().format(record))
+        return _escaped(super().format(record))
+
+
+def _escaped(line: str) -> str:
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+
+
+@lru_cache(maxsize=1)
+def _dated(second: int) -> str:
+    return time.strftime(_DATED, time.localtime(second))
 
 
 def _json_formatter() -> logging.Formatter:
     return _JsonFormatter(
         ["asctime", "levelname", "name", "message"],
         rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
-        datefmt="%Y-%m-%dT%H:%M:%S%z",
+        datefmt=_DATED,
     )
 
 

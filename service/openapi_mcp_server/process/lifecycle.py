@@ -72,6 +72,9 @@ if TYPE_CHECKING:
 
 LAST_WORD_SECONDS = 1.0
 """After the grace of a stop, for the answers that say that a call was given up."""
+COLLECTED = (20_000, 20, 20)
+"""Thresholds of the garbage collector while calls are served. Hardly anything of a call is in a cycle; with the usual
+700 it took 4 % of the CPU at 32 connections and 14 % at 256, in steps of 45 to 100 ms with many calls in flight."""
 TRACE_SECONDS = 2.0
 """For what is recorded to be delivered, after the last call: in what the platform's kill leaves beside the grace."""
 TRACE_SECONDS_STDIO = 0.4
@@ -370,6 +373,7 @@ async def _serve_tools(
         # find what 50,000 objects take at most, in a tenth of the start. A catalog is in no cycle: one that a
         # reload replaces goes with its last call, frozen or not.
         gc.freeze()
+        gc.set_threshold(*COLLECTED)
         if documents is not None:
             refresh = Refresh(documents.read_again, tools, _replacing(config, gateway, keys, views, watched.metrics))
             views.health.follow_reloads(refresh.told)

@@ -1,6 +1,7 @@
 """HTTP/1.1 on our own socket. The only module that knows hypercorn.
 
-hypercorn's protocol (h11, ASGI) carries the requests; its Trio worker does not, because of what that does (0.18):
+Ordinary requests are answered in their connection's own task (`ordinary`). hypercorn's protocol (h11, ASGI) carries all
+others; its Trio worker does not, because of what that does (0.18):
 
 - a write to a client that does not read has no deadline, and so the stop has none;
 - an answer given before the whole body was read (403, 413, 415) waits for room in a queue that nobody reads any
@@ -32,7 +33,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, H11SendableEvent
 from hypercorn.utils import parse_socket_addr
 
-from openapi_mcp_server.server import ports, request_head
+from openapi_mcp_server.server import ordinary, ports, request_head
 from openapi_mcp_server.server.accepting import accept_all
 
 KEEP_ALIVE_SECONDS = 75.0
@@ -175,16 +176,20 @@ class _Connection:
     def __init__(self, worker: _Worker, stream: trio.SocketStream) -> None:
         self._worker = worker
         self._stream = stream
+        # Trio's own socket lets all other tasks run after each read and write, also where nothing was waited for.
+        self._socket: socket.socket = stream.socket._sock  # type: ignore[attr-defined]  # noqa: SLF001
         self._reading = trio.CancelScope(deadline=trio.current_time() + KEEP_ALIVE_SECONDS)
         self._writing = trio.Lock()
         self._patience = trio.CancelScope()  # of the write that is going on
         self._is_idle = True
         self._is_over = False  # nothing is written any more, and what is read is thrown away
+        self._is_ordinary = False  # what is answered just now: in this connection's own task
+        self._watching: trio.CancelScope | None = None  # for the client's leaving meanwhile
 
     async def serve(self) -> None:
         """Until either side has had enough. The caller closes the stream."""
         try:
-            client, server = _peers(self._stream)
+            self._client, self._server = _peers(self._stream)
         except OSError:
             return  # it left before it was looked at
         worker = self._worker
@@ -196,8 +201,8 @@ class _Connection:
                 _Applications(tasks),  # type: ignore[arg-type]  # it has the one method that is called
                 ConnectionState({}),
                 False,  # noqa: FBT003 - no TLS; hypercorn's signature
-                client,
-                server,
+                self._client,
+                self._server,
                 self._take,
             )
             if worker.is_stopping:
@@ -220,14 +225,133 @@ class _Connection:
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             while True:
                 await trio.lowlevel.wait_readable(self._stream.socket)  # an idle stream that receives is 1 kB larger
-                data = await self._stream.receive_some(READ_BYTES)
+                try:
+                    data = self._socket.recv(READ_BYTES)
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    break
                 if not data:
                     break
-                if data[:1] in _LINE_ENDS and self._is_idle and not self._protocol.connection.trailing_data[0]:
-                    data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a request are ignored
-                if data and not self._is_over:
-                    await self._protocol.handle(RawData(bytes(data)))
-                del data  # up to 64 kB, else kept for as long as nothing more comes
+                exchange = self._begun(data)
+                if exchange is None:
+                    await self._hand_on(data)
+                del data  # up to 64 kB, else kept for as long as the call takes, or nothing more comes
+                if exchange is not None and not await self._answer(*exchange):
+                    break
+                del exchange
+
+    def _is_between(self) -> bool:
+        """Requests: h11 has nothing of the next one either."""
+        return self._is_idle and not self._is_over and not self._protocol.connection.trailing_data[0]
+
+    def _begun(self, data: bytes) -> tuple[ordinary.Exchange, Scope] | None:
+        """Of an ordinary request; None where it is not one."""
+        if self._worker.is_stopping or not self._is_between():
+            return None
+        request = ordinary.read(data.lstrip(b"\r\n") if data[:1] in _LINE_ENDS else data)
+        if request is None:
+            return None
+        exchange = ordinary.Exchange(request, self._read_body, self._left, self._write_ordinary)
+        return exchange, self._scope(request)
+
+    async def _hand_on(self, data: bytes) -> None:
+        """To hypercorn's protocol."""
+        if data[:1] in _LINE_ENDS and self._is_between():
+            data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a request are ignored
+        if data and not self._is_over:
+            await self._protocol.handle(RawData(data))
+
+    async def _answer(self, exchange: ordinary.Exchange, scope: Scope) -> bool:
+        """Here and now; what else the client sends meanwhile waits in the kernel. False: nothing of it is wanted."""
+        self._is_idle, self._is_ordinary = False, True
+        self._reading.deadline = math.inf  # and nothing cancels it: the application runs in it
+        answer: Callable[..., Awaitable[None]] = run_app  # typed with every event there is
+        try:
+            await answer(self._call, self._worker.config, scope, exchange.receive, exchange.send, None, None)
+        finally:
+            self._is_ordinary = False
+        if self._is_over:
+            return False
+        if exchange.closes or exchange.missing or self._worker.is_stopping:
+            self._shut()
+            self._reading.deadline = trio.current_time() + LINGER_SECONDS
+            return exchange.missing > 0
+        self._is_idle = True
+        self._reading.deadline = trio.current_time() + KEEP_ALIVE_SECONDS
+        return True
+
+    def _call(self, scope: Scope, receive: Receive, send: Send, *_: None) -> Awaitable[None]:
+        return self._worker.app(scope, receive, send)
+
+    def _scope(self, request: ordinary.Request) -> Scope:
+        path, _, query = request.target.partition(b"?")
+        return {
+            "type": "http",
+            "http_version": "1.1",
+            "asgi": {"spec_version": "2.1", "version": "3.0"},
+            "method": request.method,
+            "scheme": "http",
+            "path": path.decode("ascii"),
+            "raw_path": path,
+            "query_string": query,
+            "root_path": "",
+            "headers": request.headers,
+            "client": self._client,
+            "server": self._server,
+            "state": {},
+            "extensions": {},
+        }
+
+    async def _read_body(self, most: int) -> bytes:
+        """Nothing where the client has left."""
+        while await self._is_readable():
+            try:
+                return self._socket.recv(min(most, READ_BYTES))
+            except BlockingIOError:
+                continue
+            except OSError:
+                break
+        return b""
+
+    async def _left(self) -> None:
+        """Returns when the client has left, or is given up. Behind a next request its leaving is not seen."""
+        while await self._is_readable():
+            try:
+                if not self._socket.recv(1, socket.MSG_PEEK):
+                    return
+            except BlockingIOError:
+                continue
+            except OSError:
+                return
+            with trio.CancelScope() as self._watching:
+                await trio.sleep_forever()
+
+    async def _is_readable(self) -> bool:
+        """Waits for it; false where the connection is over."""
+        if self._is_over or not self._is_ordinary:
+            await trio.lowlevel.checkpoint()
+            return False
+        with trio.CancelScope() as self._watching, suppress(trio.ClosedResourceError, OSError, ValueError):
+            await trio.lowlevel.wait_readable(self._socket)
+            return True
+        return False
+
+    async def _write_ordinary(self, data: bytes, last: bool) -> None:  # noqa: FBT001 - called by position
+        """The kernel takes most answers at once."""
+        if last and not self._is_over and not self._writing.locked():
+            try:
+                data = data[self._socket.send(data) :]
+            except BlockingIOError:
+                pass
+            except OSError:
+                self._give_up()
+                return
+        if data:
+            await self._write(data)
+        if last and self._watching is not None:
+            self._is_ordinary = False
+            self._watching.cancel()
 
     async def _take(self, event: Event) -> None:
         """What the protocol asks for."""
@@ -265,13 +389,20 @@ class _Connection:
     def _give_up(self) -> None:
         """Part of an answer may be out: nothing that made sense could follow."""
         self._is_over = True
-        self._reading.cancel()
+        if self._is_ordinary:
+            if self._watching is not None:
+                self._watching.cancel()
+        else:
+            self._reading.cancel()
 
-    def _end(self) -> None:
-        """After the last answer: says so to the client, and hears out one that is still sending."""
+    def _shut(self) -> None:
         self._is_over = True
         with suppress(OSError):
             self._stream.socket.shutdown(socket.SHUT_WR)
+
+    def _end(self) -> None:
+        """After the last answer: says so to the client, and hears out one that is still sending."""
+        self._shut()
         if self._protocol.connection.their_state in {h11.SEND_BODY, h11.ERROR}:
             self._reading.deadline = trio.current_time() + LINGER_SECONDS
         else:

@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, wraps
+from typing import TypeVar
 
 _CHARSETS = frozenset({b"utf-8", b"utf8", b"us-ascii"})
 """What is UTF-8, also where it calls itself otherwise."""
+_KEPT, _KEPT_BYTES = 256, 256
+"""Values that are remembered, and how long one may be: clients send the same few in every request."""
 _NEVER = re.compile(rb"0(?:\.0*)?")
+
+
+_Read = TypeVar("_Read")
+
+
+def _remembered(read: Callable[[bytes], _Read]) -> Callable[[bytes], _Read]:
+    kept = lru_cache(maxsize=_KEPT)(read)
+
+    @wraps(read)
+    def short(value: bytes) -> _Read:
+        return kept(value) if len(value) <= _KEPT_BYTES else read(value)
+
+    return short
 
 
 def by_name(pairs: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
@@ -22,6 +39,7 @@ def by_name(pairs: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     return {name: b", ".join(values) for name, values in lines.items()}
 
 
+@_remembered
 def is_json(content_type: bytes) -> bool:
     """Whether it is JSON in UTF-8. Other parameters mean nothing to JSON (RFC 8259 section 11)."""
     kind, *parameters = content_type.lower().split(b";")
@@ -30,7 +48,8 @@ def is_json(content_type: bytes) -> bool:
     return kind.strip() == b"application/json" and all(charset in _CHARSETS for charset in charsets)
 
 
-def media_ranges(accept: bytes) -> dict[bytes, bool]:
+@_remembered
+def media_ranges(accept: bytes) -> Mapping[bytes, bool]:
     """The ranges of an Accept field, in lower case, and whether each is wanted: a weight of 0 says the opposite."""
     ranges = {}
     for element in accept.lower().split(b","):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Final
 
-import anyio
+import trio
 
 from openapi_mcp_server.bridge.policy import ANYBODY, Principal
 from openapi_mcp_server.errors import NoRoom
@@ -90,7 +90,7 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], hold: Hold
         raise _too_large()
     body = bytearray()
     is_counted = False
-    with anyio.move_on_after(BODY_SECONDS):
+    with trio.move_on_after(BODY_SECONDS):
         for _ in range(BODY_PIECES):
             event = await receive()
             if event["type"] == "http.disconnect":

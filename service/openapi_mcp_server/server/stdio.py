@@ -2,24 +2,28 @@
 
 Reading and writing happen in threads, because standard input may be a file, a pipe or a terminal, and only a thread
 waits for all three without changing the mode of a descriptor that other processes share. Both can be left behind:
-nothing waits for a read that never returns or for a client that never reads.
+nothing waits for a read that never returns or for a client that never reads. A pipe that has something to read, or
+room for a short message, needs no thread: each hand-over costs 100 µs.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import select
+import stat
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import anyio
+import trio
 from anyio.abc import ObjectReceiveStream, TaskGroup
 from anyio.to_thread import run_sync
 
 from openapi_mcp_server.errors import NoRoom
 from openapi_mcp_server.gateway import Gateway
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Rejection
-from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, PARSE_ERROR, Pieces
+from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, PARSE_ERROR, Pieces, size
 from openapi_mcp_server.memory import FREE, SMALL_BYTES, Budget, Hold
 from openapi_mcp_server.server.conversation import Conversation
 from openapi_mcp_server.server.events import slices
@@ -125,7 +129,15 @@ async def _lines(descriptor: int) -> AsyncGenerator[bytes | None]:
     line = bytearray()
     too_long = False
     limiter = anyio.CapacityLimiter(1)  # a thread of its own: nothing that blocks elsewhere makes this server deaf
-    while chunk := await run_sync(os.read, descriptor, CHUNK_BYTES, abandon_on_cancel=True, limiter=limiter):
+    waits = stat.S_ISFIFO(mode := os.fstat(descriptor).st_mode) or stat.S_ISSOCK(mode)
+
+    async def read() -> bytes:
+        if waits:
+            await trio.lowlevel.wait_readable(descriptor)
+            return os.read(descriptor, CHUNK_BYTES)
+        return await run_sync(os.read, descriptor, CHUNK_BYTES, abandon_on_cancel=True, limiter=limiter)
+
+    while chunk := await read():
         begun, *following = chunk.split(b"\n")
         line += begun
         for piece in following:
@@ -148,10 +160,18 @@ async def _lines(descriptor: int) -> AsyncGenerator[bytes | None]:
 
 async def _write(queued: ObjectReceiveStream[tuple[Pieces, Hold]], descriptor: int, everything: TaskGroup) -> None:
     limiter = anyio.CapacityLimiter(1)
+    pipe = select.poll() if stat.S_ISFIFO(os.fstat(descriptor).st_mode) else None
+    if pipe is not None:
+        pipe.register(descriptor, select.POLLOUT)
     async with queued:
         try:
             async for message, hold in queued:
-                await run_sync(_write_whole, descriptor, message, abandon_on_cancel=True, limiter=limiter)
+                if (
+                    pipe is not None and size(message) <= select.PIPE_BUF and pipe.poll(0)
+                ):  # so it cannot block (pipe(7))
+                    os.write(descriptor, b"".join(message))
+                else:
+                    await run_sync(_write_whole, descriptor, message, abandon_on_cancel=True, limiter=limiter)
                 hold.close()
         except OSError:  # the client closed its end: nobody is left to answer
             everything.cancel_scope.cancel()

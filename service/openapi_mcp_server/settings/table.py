@@ -664,7 +664,12 @@ SETTINGS: tuple[Setting, ...] = (
         field="http_timeout_seconds",
     ),
     Setting("HTTP_MAX_CONNECTIONS", integer(1, 10_000), "100", "Connections to one API at once"),
-    Setting("HTTP_MAX_KEEPALIVE", integer(0, 10_000), "20", "Idle connections to APIs that are kept"),
+    Setting(
+        "HTTP_MAX_KEEPALIVE",
+        integer(0, 10_000),
+        None,
+        "Idle connections to APIs that are kept; left out: HTTP_MAX_CONNECTIONS",
+    ),
     Setting("HTTP_RETRIES", integer(0, 5), "2", "More attempts after one that failed, where they do no harm; 0: none"),
     Setting("HTTP_BREAKER", boolean, "true", "Leave an API alone for 10 s when half of its last 20 attempts failed"),
     Setting(

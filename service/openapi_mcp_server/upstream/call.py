@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 import anyio
 import h11
 import msgspec
+import trio
 
 from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.media.content import ANSWER_LIMIT
@@ -21,7 +22,7 @@ from openapi_mcp_server.bridge.model import IDEMPOTENT_METHODS, HttpRequest, Htt
 from openapi_mcp_server.errors import BadResponse, NoRoom, Refused, Timeout, TooLarge, Unreachable, UpstreamError
 from openapi_mcp_server.memory import FREE, Hold
 from openapi_mcp_server.settings.table import default
-from openapi_mcp_server.upstream import retries
+from openapi_mcp_server.upstream import ordinary, retries
 from openapi_mcp_server.upstream.breaker import State
 from openapi_mcp_server.upstream.gates import Gate
 from openapi_mcp_server.upstream.http11 import Connection, Ended
@@ -62,7 +63,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     """How APIs are asked. ``max_connections`` is to each, ``max_keepalive`` to all of them together."""
 
     max_connections: int = default("HTTP_MAX_CONNECTIONS")
-    max_keepalive: int = default("HTTP_MAX_KEEPALIVE")
+    max_keepalive: int = default("HTTP_MAX_CONNECTIONS")
     attempt_seconds: float = default("HTTP_TIMEOUT")
     answer_bytes: int = ANSWER_LIMIT
     retries: int = default("HTTP_RETRIES")
@@ -158,7 +159,7 @@ class Upstream:
     async def _outcome(self, call: _Call, seconds_left: float) -> HttpResponse | UpstreamError:
         seconds = min(seconds_left, self._asking.attempt_seconds)
         try:
-            with anyio.move_on_after(seconds):
+            with trio.move_on_after(seconds):  # anyio's wrapper takes as long again
                 return (await self._follow(call)).response()
             return call.at_deadline(seconds)
         except UpstreamError as error:
@@ -292,7 +293,7 @@ def _cause(error: BaseException) -> BaseException:
     return error
 
 
-def _head(request: HttpRequest) -> h11.Request:
+def _head(request: HttpRequest) -> ordinary.Request:
     headers = [(b"Host", (request.authority or request.origin.authority).encode("ascii"))]
     if not any(name.lower() == "user-agent" for name, _ in request.headers):  # which some APIs let their callers set
         headers.append((b"User-Agent", _USER_AGENT))
@@ -302,4 +303,5 @@ def _head(request: HttpRequest) -> h11.Request:
         headers.append((b"Content-Length", b"%d" % len(request.body)))
     elif request.method in {"POST", "PUT", "PATCH"}:  # RFC 9110 section 8.6: servers may insist on it
         headers.append((b"Content-Length", b"0"))
-    return h11.Request(method=request.method, target=request.target, headers=headers)
+    is_ordinary = not ordinary.carries(name for name, _ in request.headers)
+    return ordinary.Request(request.method, request.target, headers, is_ordinary)

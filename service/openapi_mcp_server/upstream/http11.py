@@ -1,4 +1,5 @@
-"""One HTTP/1.1 connection to an API. h11 is the protocol; this is its I/O, and the limits on what is believed.
+"""One HTTP/1.1 connection to an API. h11 reads and writes what is not ordinary; this is the I/O, and the limits on
+what is believed.
 
 The connection of httpcore2 is not used: what an API sends after the end of a body stays in its buffer and is taken
 for the answer to the next request on that connection (2.16, tried; a test here holds ours to the opposite).
@@ -14,6 +15,7 @@ import anyio.lowlevel
 import h11
 
 from openapi_mcp_server.bridge.model import Origin
+from openapi_mcp_server.upstream import ordinary
 from openapi_mcp_server.upstream.sockets import Stream, WriteError
 
 READ_BYTES = 64 * 1024
@@ -35,6 +37,10 @@ PIECES_AT_ONCE = 256
 """Taken without a look at the other tasks: a millisecond."""
 
 
+_NOT_USED = h11.Connection(h11.CLIENT)
+"""In the place of one, where there is nothing for it to do."""
+
+
 class Ended(h11.RemoteProtocolError):
     """The API closed the connection before its answer was whole: not a fault of its HTTP."""
 
@@ -50,7 +56,8 @@ class Connection:
         self.way = way
         self.idle_since = 0.0
         self._stream = stream
-        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=INCOMPLETE_LIMIT)
+        self._h11 = _NOT_USED  # a new one for each answer that is not ordinary
+        self._begun, self._missing = b"", 0  # of the body of an ordinary answer
         self._requests = 0
         self._heard = False
         self._pieces = self._size = 0  # of the body so far
@@ -61,15 +68,44 @@ class Connection:
         """It had been kept, and the API closed it without one byte of an answer to the last request."""
         return self._requests > 1 and not self._heard
 
-    async def ask(self, request: h11.Request, body: bytes | None) -> h11.Response:
+    async def ask(self, request: ordinary.Request, body: bytes | None) -> h11.Response | ordinary.Head:
         """Sends a request and returns the head of its answer."""
         self._requests += 1
         self._heard = False
         self._pieces = self._size = 0
+        self._h11 = _NOT_USED
+        head = ordinary.written(request)
+        if head is None:
+            head = self._begin(request, body)
         with contextlib.suppress(WriteError):
             # An API may answer (413, say) and close before it has read everything; the answer is there to be read.
-            for piece in self._encode(request, body):
+            for piece in _pieces(head, body or b""):
                 await self._stream.write(piece)
+        received = await self._stream.read(READ_BYTES)
+        self._heard = bool(received)
+        answer = None if request.method == "HEAD" else ordinary.read(received)
+        if answer is not None:
+            self._h11 = _NOT_USED
+            self._begun, self._missing = answer.begun, answer.missing
+            return answer.head
+        if self._h11 is _NOT_USED:
+            self._begin(request, body)
+        return await self._head(received)
+
+    def _begin(self, request: ordinary.Request, body: bytes | None) -> bytes:
+        """h11 takes over, and has written this head. Raises LocalProtocolError for what cannot be written."""
+        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=INCOMPLETE_LIMIT)
+        head = self._h11.send(h11.Request(method=request.method, target=request.target, headers=list(request.headers)))
+        if body:
+            self._h11.send(h11.Data(data=body))  # what it returns is the body: its length is said in the head
+        self._h11.send(h11.EndOfMessage())
+        return head or b""
+
+    async def _head(self, received: bytes) -> h11.Response:
+        """The head of an answer that begins with these bytes."""
+        self._h11.receive_data(received)
+        if not received:
+            self._last_event()
         for _ in range(1 + INFORMATIONAL_LIMIT):
             event = await self._next_event()
             if type(event) is h11.Response:
@@ -83,6 +119,8 @@ class Connection:
 
     async def read(self) -> bytes:
         """The next part of the body as transferred, its small pieces joined; nothing at its end."""
+        if self._h11 is _NOT_USED:
+            return await self._read_ordinary()
         if self._broken is not None:
             raise self._broken
         pieces: list[bytes] = []
@@ -102,6 +140,18 @@ class Connection:
             await self._count(len(event.data))
         return b"".join(pieces)
 
+    async def _read_ordinary(self) -> bytes:
+        piece, self._begun = self._begun, b""
+        if not piece and self._missing:
+            piece = await self._stream.read(min(READ_BYTES, self._missing))
+            if not piece:
+                told, whole = "peer closed connection without sending complete message body", self._size + self._missing
+                raise Ended(f"{told} (received {self._size} bytes, expected {whole})")
+            self._missing -= len(piece)
+        if piece:
+            await self._count(len(piece))
+        return piece
+
     async def _count(self, size: int) -> None:
         """Raises for a body in crumbs; lets other tasks go on meanwhile."""
         self._pieces += 1
@@ -114,11 +164,10 @@ class Connection:
     def recycle(self) -> bool:
         """Makes it ready for another request; false if it cannot be."""
         state = self._h11
+        if state is _NOT_USED:
+            return not self._begun and not self._missing
         whole = state.our_state is h11.DONE and state.their_state is h11.DONE
-        if not whole or state.trailing_data[0]:
-            return False
-        state.start_next_cycle()
-        return True
+        return whole and not state.trailing_data[0]
 
     def is_quiet(self) -> bool:
         """Whether nothing has arrived since the last answer: neither an end nor bytes that nobody asked for."""
@@ -126,18 +175,6 @@ class Connection:
 
     async def close(self) -> None:
         await close(self._stream)
-
-    def _encode(self, request: h11.Request, body: bytes | None) -> Iterator[bytes]:
-        """The whole request in one piece where it fits: one system call, one packet. Of a larger one TLS and whatever
-        else is below make several copies, so that goes in pieces."""
-        head = self._h11.send(request) or b""
-        if body:
-            self._h11.send(h11.Data(data=body))  # what it returns is the body: its length is said in the head
-        self._h11.send(h11.EndOfMessage())
-        first = WRITE_BYTES - len(head)
-        yield head + (body or b"")[: max(0, first)]
-        for start in range(max(0, first), len(body or b""), WRITE_BYTES):
-            yield (body or b"")[start : start + WRITE_BYTES]
 
     async def _next_event(self) -> h11.Event | type[h11.PAUSED]:
         while (event := self._h11.next_event()) is h11.NEED_DATA:
@@ -157,6 +194,15 @@ class Connection:
             return self._h11.next_event()  # type: ignore[return-value]  # it never needs data again
         except h11.RemoteProtocolError as error:
             raise Ended(str(error)) from error
+
+
+def _pieces(head: bytes, body: bytes) -> Iterator[bytes]:
+    """The whole request in one piece where it fits: one system call, one packet. Of a larger one TLS and whatever else
+    is below make several copies, so that goes in pieces."""
+    first = max(0, WRITE_BYTES - len(head))
+    yield head + body[:first] if body else head
+    for start in range(first, len(body), WRITE_BYTES):
+        yield body[start : start + WRITE_BYTES]
 
 
 def _require_one_reading(head: h11.Response) -> None:

@@ -11,6 +11,7 @@ from openapi_mcp_server.bridge.media.table import is_stream
 from openapi_mcp_server.bridge.model import HttpResponse
 from openapi_mcp_server.errors import BadResponse
 from openapi_mcp_server.memory import SMALL_BYTES, Hold
+from openapi_mcp_server.upstream.ordinary import Head
 
 _STEP = 64 * 1024
 """Decoded bytes made at a time: 1 kB of gzip holds 1 MB, so a received piece is never inflated whole."""
@@ -33,7 +34,7 @@ class AnswerReader:
     ``cut`` says in words why the body will not be whole. Raises BadResponse for an encoding that was not asked for.
     """
 
-    def __init__(self, head: h11.Response, limit: int) -> None:
+    def __init__(self, head: h11.Response | Head, limit: int) -> None:
         self.status = head.status_code
         self.cut: str | None = None
         self.is_full = False

@@ -101,16 +101,40 @@ class _Stream:
     def __init__(self, stream: trio.abc.Stream, socket_: trio.socket.SocketType) -> None:
         self._stream = stream
         self._socket = socket_
+        # Trio's own socket lets all other tasks run after each read and write, also where nothing was waited for.
+        is_plain = isinstance(stream, trio.SocketStream)
+        self._plain: socket.socket | None = socket_._sock if is_plain else None  # type: ignore[attr-defined]  # noqa: SLF001
 
     async def read(self, most: int) -> bytes:
+        if self._plain is not None:
+            return await self._read_plain(self._plain, most)
         try:
             return bytes(await self._stream.receive_some(most))  # no copy: it is bytes, whatever its type allows
         except trio.BrokenResourceError as error:
             raise ReadError(str(error)) from error
 
+    async def _read_plain(self, plain: socket.socket, most: int) -> bytes:
+        while True:
+            await trio.lowlevel.wait_readable(plain)
+            try:
+                return plain.recv(most)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise ReadError(str(error)) from error
+
     async def write(self, data: bytes) -> None:
+        sent = 0
+        if self._plain is not None:
+            try:
+                sent = self._plain.send(data)  # the kernel takes most requests at once
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                raise WriteError(str(error)) from error
         try:
-            await self._stream.send_all(data)
+            if sent < len(data):
+                await self._stream.send_all(memoryview(data)[sent:])
         except trio.BrokenResourceError as error:
             raise WriteError(str(error)) from error
 

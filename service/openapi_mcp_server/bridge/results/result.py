@@ -33,8 +33,8 @@ MISMATCH = "openapi-mcp-server/outputMismatch"
 """Key in ``_meta``: why the ``structuredContent`` of an answer is not what the document says."""
 TRUNCATED = "openapi-mcp-server/truncated"
 """Key in ``_meta``, true where a part of the answer is missing; the text says which and how to get it."""
-COMPILED_LIMIT = 256
-"""Output schemas kept compiled: a catalog has thousands, a client calls a few."""
+COMPILED_LIMIT = 2_048
+"""Output schemas kept compiled, as many as of inputs."""
 _NOTE = b'"_note"'
 _HEADERS_ONLY = frozenset({"HEAD", "OPTIONS"})
 """Methods that are asked for the sake of the answer's headers."""

@@ -1,0 +1,170 @@
+"""The requests that nearly all are, read and answered without a protocol's machinery (docs/adr/0033).
+
+Whatever is not written exactly as here goes to h11: nothing is refused in this module, and what it takes h11 would read
+in the same way, which a test tries with generated requests.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from email.utils import formatdate
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+_NAME = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
+_HEAD = re.compile(rb"(GET|POST) (/[!-$&-~]*+) HTTP/1\.1\r\n((?:" + _NAME + rb":[\t -~]*+\r\n)++)\r\n")
+"""No percent sign, after which the path would have to be decoded."""
+_FIELD = re.compile(rb"([^:\r\n]++):([^\r\n]*+)\r\n")
+_SENT = re.compile(rb"(?:" + _NAME + rb": [\t -~\x80-\xff]*+\r\n)*+")
+_UNUSUAL = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
+_LENGTH = re.compile(rb"[0-9]{1,9}")
+_WITHOUT_BODY = frozenset({204, 304})
+
+Header = tuple[bytes, bytes]
+Event = MutableMapping[str, Any]
+
+
+class Request(NamedTuple):
+    """``begun``: what has come of its body; ``missing``: bytes of it that have not."""
+
+    method: str
+    target: bytes
+    headers: list[Header]
+    begun: bytes
+    missing: int
+
+
+def read(data: bytes) -> Request | None:
+    """A request whose head is whole, with nothing behind its body. None: it is for h11 to say what it is."""
+    found = _HEAD.match(data)
+    if found is None:
+        return None
+    headers = [(name.lower(), value.strip(b" \t")) for name, value in _FIELD.findall(found[3])]
+    length = _body_length(headers)
+    begun = data[found.end() :]
+    if length is None or len(begun) > length:
+        return None
+    return Request(found[1].decode(), found[2], headers, begun, length - len(begun))
+
+
+def _body_length(headers: Iterable[Header]) -> int | None:
+    """None where something in the head asks for more than to read so many bytes and to answer."""
+    hosts, lengths = 0, []
+    for name, value in headers:
+        if name == b"content-length":
+            lengths.append(value)
+        elif name == b"host":
+            hosts += 1
+        elif name in _UNUSUAL or (name == b"connection" and value.lower() != b"keep-alive"):
+            return None
+    if hosts != 1 or len(lengths) > 1:
+        return None
+    return int(lengths[0]) if lengths and _LENGTH.fullmatch(lengths[0]) else None if lengths else 0
+
+
+class Exchange:
+    """``receive`` and ``send`` of one request, which is answered in its connection's own task.
+
+    ``read(most)`` waits for more of the body, nothing at the end of the connection; ``left()`` waits until the client
+    has left; ``write(data, last)`` sends. ``closes``: nothing may follow on this connection.
+    """
+
+    __slots__ = (
+        "_begun",
+        "_chunked",
+        "_head",
+        "_is_over",
+        "_left",
+        "_promised",
+        "_read",
+        "_write",
+        "closes",
+        "missing",
+    )
+
+    def __init__(
+        self,
+        request: Request,
+        read: Callable[[int], Awaitable[bytes]],
+        left: Callable[[], Awaitable[None]],
+        write: Callable[[bytes, bool], Awaitable[None]],
+    ) -> None:
+        self._begun: bytes | None = request.begun
+        self.missing = request.missing
+        self._read = read
+        self._left = left
+        self._write = write
+        self._head: bytes | None = None  # until it is sent with what follows it
+        self._chunked = False
+        self._promised = -1  # bytes of the body that are still to be sent; none is promised before the head is made
+        self._is_over = False
+        self.closes = False
+
+    async def receive(self) -> Event:
+        """The body as it comes, then the client's leaving."""
+        if self._begun is not None:
+            data, self._begun = self._begun, None
+            if data or not self.missing:
+                return {"type": "http.request", "body": data, "more_body": self.missing > 0}
+        if self.missing:
+            data = await self._read(self.missing)
+            self.missing -= len(data)
+            if data:
+                return {"type": "http.request", "body": data, "more_body": self.missing > 0}
+        else:
+            await self._left()
+        return {"type": "http.disconnect"}
+
+    async def send(self, event: Event | None) -> None:
+        """As an application does; None: it has ended."""
+        if event is None:
+            await self._end()
+        elif event["type"] == "http.response.start" and self._promised == -1:
+            self._start(
+                event["status"], [(bytes(name).strip(), bytes(value).strip()) for name, value in event["headers"]]
+            )
+        elif event["type"] == "http.response.body" and self._promised != -1 and not self._is_over:
+            await self._body(bytes(event.get("body", b"")), last=not event.get("more_body", False))
+        else:
+            raise RuntimeError(f"{event['type']} does not come next")
+
+    def _start(self, status: int, headers: list[Header]) -> None:
+        fields = b"".join([b"%b: %b\r\n" % header for header in headers])
+        if fields.count(b"\r\n") != len(headers) or _SENT.fullmatch(fields) is None:
+            raise RuntimeError("a header of the answer cannot be written")  # its value may be a secret
+        lengths = [value for name, value in headers if name.lower() == b"content-length"]
+        self._chunked = not lengths and status not in _WITHOUT_BODY
+        self._promised = int(lengths[0]) if lengths else 0
+        self.closes = any(name.lower() == b"connection" and value.lower() == b"close" for name, value in headers)
+        end = b"Transfer-Encoding: chunked\r\n\r\n" if self._chunked else b"\r\n"
+        self._head = b"HTTP/1.1 %d \r\n%bdate: %b\r\n%b" % (status, fields, _date(int(time.time())), end)
+
+    async def _body(self, data: bytes, *, last: bool) -> None:
+        if self._chunked:
+            data = (b"%x\r\n%b\r\n" % (len(data), data) if data else b"") + (b"0\r\n\r\n" if last else b"")
+        else:
+            self._promised -= len(data)
+            if self._promised < 0:
+                raise RuntimeError("the body of the answer is longer than its Content-Length")
+        head, self._head = self._head or b"", None
+        is_whole = last and not self._promised
+        if head or data:
+            await self._write(head + data, is_whole)
+        if last and not is_whole:
+            raise RuntimeError("the body of the answer is shorter than its Content-Length")
+        self._is_over = last
+
+    async def _end(self) -> None:
+        if self._is_over:
+            return
+        self._is_over = self.closes = True
+        if self._head is None and self._promised == -1:
+            headers = b"content-length: 0\r\nconnection: close\r\ndate: %b\r\n\r\n" % _date(int(time.time()))
+            await self._write(b"HTTP/1.1 500 \r\n" + headers, True)  # noqa: FBT003 - the last
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()

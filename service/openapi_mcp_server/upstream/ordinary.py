@@ -1,0 +1,111 @@
+"""The requests and answers that nearly all are, written and read without a protocol's machinery (docs/adr/0033).
+
+Whatever is not written exactly as here is for h11: nothing is refused in this module, and what it takes h11 would write
+and read in the same way, which tests try with generated requests and answers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+_NAME = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
+_REQUEST = re.compile(
+    rb"[A-Z]++ [!-~]++ HTTP/1\.1\r\n(?:" + _NAME + rb": (?![ \t])[\t -~\x80-\xff]*+(?<![ \t])\r\n)++\r\n"
+)
+_ANSWER = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) ([!-~](?:[ -~])*+)\r\n((?:" + _NAME + rb":[\t -~]*+\r\n)++)\r\n")
+_FIELD = re.compile(rb"([^:\r\n]++):([^\r\n]*+)\r\n")
+_FRAMING = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "expect", "upgrade", "te", "trailer"}
+)
+"""Fields that say how a message is carried: where a request has one of its own, h11 says whether it may."""
+_CARRYING = frozenset({b"content-length", b"transfer-encoding", b"connection", b"upgrade"})
+_KEPT = {(b"connection", b"keep-alive"), (b"connection", b"Keep-Alive")}
+_LENGTH = re.compile(rb"[0-9]{1,12}")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,6})\r\n")
+_LAST_CHUNK = b"0\r\n\r\n"
+_WITHOUT_BODY = frozenset({204, 304})
+_FIELDS_LIMIT = 100
+_CHUNKS_LIMIT = 256
+"""More are read as they are by h11: with a look at the other tasks, and counted."""
+
+Header = tuple[bytes, bytes]
+
+
+class Request(NamedTuple):
+    """The head of a request, in the order in which it is written. ``is_ordinary``: none of its fields but our own says
+    how it is carried."""
+
+    method: str
+    target: str
+    headers: Sequence[Header]
+    is_ordinary: bool
+
+
+class Head(NamedTuple):
+    """The head of an answer; names are in lower case."""
+
+    status_code: int
+    reason: bytes
+    headers: list[Header]
+
+
+class Answer(NamedTuple):
+    """``begun``: what has come of its body, as it is meant; ``missing``: bytes of it that have not."""
+
+    head: Head
+    begun: bytes
+    missing: int
+
+
+def carries(names: Iterable[str]) -> bool:
+    """Whether a field among these says how a message is carried."""
+    return not _FRAMING.isdisjoint(map(str.lower, names))
+
+
+def written(request: Request) -> bytes | None:
+    """The head as bytes. None: it is for h11 to say whether it can be written."""
+    start = f"{request.method} {request.target} HTTP/1.1\r\n"
+    if not request.is_ordinary or not start.isascii():
+        return None
+    lines = [b"%b: %b\r\n" % header for header in request.headers]
+    head = b"".join([start.encode("ascii"), *lines, b"\r\n"])
+    if head.count(b"\r\n") != len(lines) + 2 or _REQUEST.fullmatch(head) is None:
+        return None
+    return head
+
+
+def read(data: bytes) -> Answer | None:
+    """An answer whose head is whole, and its body as well where it comes in chunks; nothing follows it. None: it is for
+    h11 to say what it is."""
+    found = _ANSWER.match(data)
+    if found is None or int(found[1]) in _WITHOUT_BODY:
+        return None
+    headers = [(name.lower(), value.strip(b" \t")) for name, value in _FIELD.findall(found[3])]
+    if len(headers) > _FIELDS_LIMIT:
+        return None
+    framing = [(name, value) for name, value in headers if name in _CARRYING]
+    head, begun = Head(int(found[1]), found[2], headers), data[found.end() :]
+    match [each for each in framing if each not in _KEPT]:
+        case [(b"content-length", length)] if _LENGTH.fullmatch(length) and len(begun) <= int(length):
+            return Answer(head, begun, int(length) - len(begun))
+        case [(b"transfer-encoding", b"chunked")] if (body := _unchunked(begun)) is not None:
+            return Answer(head, body, 0)
+    return None
+
+
+def _unchunked(data: bytes) -> bytes | None:
+    """The body in chunks without extensions and trailers, which ends where the data does; else None."""
+    pieces: list[bytes] = []
+    at = 0
+    while not data.startswith(_LAST_CHUNK, at):
+        found = _CHUNK.match(data, at)
+        if found is None:
+            return None
+        at, size = found.end(), int(found[1], 16)
+        if not size or len(pieces) == _CHUNKS_LIMIT or not data.startswith(b"\r\n", at + size):
+            return None
+        pieces.append(data[at : at + size])
+        at += size + 2
+    return b"".join(pieces) if at + len(_LAST_CHUNK) == len(data) else None

@@ -1,0 +1,29 @@
+"""The benchmark: the bare loop answers what all are asked; a peer that cannot be measured is a row that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import bench
+from measured import beside
+
+
+@contextmanager
+def missing() -> Iterator[bench.Target]:
+    raise bench.Unavailable("it cannot be installed: no such package | anywhere")
+    yield
+
+
+def test_a_peer_that_cannot_be_had_is_a_row_that_says_why() -> None:
+    with beside() as api_port:
+        found = bench.measure({"this server": partial(bench.bare, api_port), "other": missing}, 2, rounds=2, calls=60)
+    table = "\n".join(bench._calls({32: found}, ["this server", "other"]))
+    assert "| other | it cannot be installed: no such package / anywhere |  |" in table
+    assert len(found["this server"]) == 2
+
+
+def test_a_ratio_is_that_of_all_rounds_together() -> None:
+    found: dict[str, list[float] | str] = {"one": [10.0, 30.0, 80.0], "base": [0.0, 10.0, 30.0]}
+    assert bench.ratio(found, "one", "base") == 3.0
