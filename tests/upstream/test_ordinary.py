@@ -19,7 +19,7 @@ HEADERS = (
     *((name, b"b") for name in (b"x-y", b"A B", b"", b"A:", b"\xff", b"A\r\nB")),
 )
 written_requests = st.builds(
-    ordinary.Request,
+    ordinary.OrdinaryMessage,
     st.sampled_from(["GET", "POST", "get", "G T", ""]),
     st.sampled_from(["/a?b=c", "/", "/a b", "/a\r\nB: c", "/ä", ""]),
     st.lists(st.sampled_from(HEADERS) | st.tuples(st.binary(max_size=4), st.binary(max_size=4)), max_size=4).map(
@@ -30,10 +30,10 @@ written_requests = st.builds(
 
 
 @given(written_requests)
-@example(ordinary.Request("GET", "/", [(b"Host", b"x"), (b"A", b"b")], True))
-@example(ordinary.Request("GET", "/", [(b"Host", b"x"), (b"A", b"b\r\nC: d")], True))
+@example(ordinary.OrdinaryMessage("GET", "/", [(b"Host", b"x"), (b"A", b"b")], True))
+@example(ordinary.OrdinaryMessage("GET", "/", [(b"Host", b"x"), (b"A", b"b\r\nC: d")], True))
 def test_what_is_written_h11_writes_in_the_same_way(request):
-    head = ordinary.written(request)
+    head = ordinary.encoded(request)
     names = [name.lower().decode("latin-1") for name, _ in request.headers[1:]]
     if head is not None and not ordinary.carries(names):
         expected = h11.Request(method=request.method, target=request.target, headers=list(request.headers))
@@ -43,7 +43,7 @@ def test_what_is_written_h11_writes_in_the_same_way(request):
 @pytest.mark.parametrize("name", ["Host", "content-length", "Transfer-Encoding", "CONNECTION", "Expect", "Upgrade"])
 def test_a_field_that_says_how_a_request_is_carried_is_for_h11(name):
     assert ordinary.carries(["accept", name])
-    assert ordinary.written(ordinary.Request("GET", "/", [(b"Host", b"x")], is_ordinary=False)) is None
+    assert ordinary.encoded(ordinary.OrdinaryMessage("GET", "/", [(b"Host", b"x")], is_ordinary=False)) is None
 
 
 LINES = (

@@ -16,8 +16,8 @@ from loopback import Do, play
 from openapi_mcp_server.bridge.model import HttpResponse, Origin
 from openapi_mcp_server.bridge.policy import Principal
 from openapi_mcp_server.errors import ConfigError, Refused
-from openapi_mcp_server.server.limits import Limits
 from openapi_mcp_server.server.posts import Refusal
+from openapi_mcp_server.server.principals.limits import Limits
 from openapi_mcp_server.settings.config import load
 from openapi_mcp_server.settings.store import Store
 from openapi_mcp_server.upstream.gates import Gate

@@ -51,9 +51,9 @@ from openapi_mcp_server.server import connections, ports
 from openapi_mcp_server.server.access.cors import for_pages
 from openapi_mcp_server.server.app import Health, Readiness, Starting, WorkerApp
 from openapi_mcp_server.server.connections import App
-from openapi_mcp_server.server.limits import Limits
 from openapi_mcp_server.server.metrics_port import Watched, watch
 from openapi_mcp_server.server.principals.guarding import anybody, guarding
+from openapi_mcp_server.server.principals.limits import Limits
 from openapi_mcp_server.server.sse import http_sse
 from openapi_mcp_server.server.stdio import claim_stdout, serve_stdio
 from openapi_mcp_server.server.streamable_http import streamable_http

@@ -245,14 +245,14 @@ class _Connection:
         """Requests: h11 has nothing of the next one either."""
         return self._is_idle and not self._is_over and not self._protocol.connection.trailing_data[0]
 
-    def _begun(self, data: bytes) -> tuple[ordinary.Exchange, Scope] | None:
+    def _begun(self, data: bytes) -> tuple[ordinary.OrdinaryExchange, Scope] | None:
         """Of an ordinary request; None where it is not one."""
         if self._worker.is_stopping or not self._is_between():
             return None
         request = ordinary.read(data.lstrip(b"\r\n") if data[:1] in _LINE_ENDS else data)
         if request is None:
             return None
-        exchange = ordinary.Exchange(request, self._read_body, self._left, self._write_ordinary)
+        exchange = ordinary.OrdinaryExchange(request, self._read_body, self._left, self._write_ordinary)
         return exchange, self._scope(request)
 
     async def _hand_on(self, data: bytes) -> None:
@@ -262,7 +262,7 @@ class _Connection:
         if data and not self._is_over:
             await self._protocol.handle(RawData(data))
 
-    async def _answer(self, exchange: ordinary.Exchange, scope: Scope) -> bool:
+    async def _answer(self, exchange: ordinary.OrdinaryExchange, scope: Scope) -> bool:
         """Here and now; what else the client sends meanwhile waits in the kernel. False: nothing of it is wanted."""
         self._is_idle, self._is_ordinary = False, True
         self._reading.deadline = math.inf  # and nothing cancels it: the application runs in it
@@ -284,7 +284,7 @@ class _Connection:
     def _call(self, scope: Scope, receive: Receive, send: Send, *_: None) -> Awaitable[None]:
         return self._worker.app(scope, receive, send)
 
-    def _scope(self, request: ordinary.Request) -> Scope:
+    def _scope(self, request: ordinary.OrdinaryRequest) -> Scope:
         path, _, query = request.target.partition(b"?")
         return {
             "type": "http",

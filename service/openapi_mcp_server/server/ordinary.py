@@ -26,7 +26,7 @@ Header = tuple[bytes, bytes]
 Event = MutableMapping[str, Any]
 
 
-class Request(NamedTuple):
+class OrdinaryRequest(NamedTuple):
     """``begun``: what has come of its body; ``missing``: bytes of it that have not."""
 
     method: str
@@ -36,7 +36,7 @@ class Request(NamedTuple):
     missing: int
 
 
-def read(data: bytes) -> Request | None:
+def read(data: bytes) -> OrdinaryRequest | None:
     """A request whose head is whole, with nothing behind its body. None: it is for h11 to say what it is."""
     found = _HEAD.match(data)
     if found is None:
@@ -46,7 +46,7 @@ def read(data: bytes) -> Request | None:
     begun = data[found.end() :]
     if length is None or len(begun) > length:
         return None
-    return Request(found[1].decode(), found[2], headers, begun, length - len(begun))
+    return OrdinaryRequest(found[1].decode(), found[2], headers, begun, length - len(begun))
 
 
 def _body_length(headers: Iterable[Header]) -> int | None:
@@ -64,7 +64,7 @@ def _body_length(headers: Iterable[Header]) -> int | None:
     return int(lengths[0]) if lengths and _LENGTH.fullmatch(lengths[0]) else None if lengths else 0
 
 
-class Exchange:
+class OrdinaryExchange:
     """``receive`` and ``send`` of one request, which is answered in its connection's own task.
 
     ``read(most)`` waits for more of the body, nothing at the end of the connection; ``left()`` waits until the client
@@ -86,7 +86,7 @@ class Exchange:
 
     def __init__(
         self,
-        request: Request,
+        request: OrdinaryRequest,
         read: Callable[[int], Awaitable[bytes]],
         left: Callable[[], Awaitable[None]],
         write: Callable[[bytes, bool], Awaitable[None]],

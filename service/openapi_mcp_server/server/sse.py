@@ -27,7 +27,6 @@ from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.connections import Receive, Scope, Send
 from openapi_mcp_server.server.conversation import Conversation
 from openapi_mcp_server.server.events import event
-from openapi_mcp_server.server.limits import Limits, calls, leave
 from openapi_mcp_server.server.peers import HOP, HOP_ANSWER, Peers
 from openapi_mcp_server.server.posts import (
     RETRY_AFTER,
@@ -40,6 +39,7 @@ from openapi_mcp_server.server.posts import (
     refuse,
     reply,
 )
+from openapi_mcp_server.server.principals.limits import Limits, calls, leave
 from openapi_mcp_server.server.streams import EventStream, Streams
 from openapi_mcp_server.server.visitors import Entrant, Visitors
 

@@ -25,7 +25,6 @@ from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.connections import Receive, Scope, Send
 from openapi_mcp_server.server.events import EVENT_STREAM, QUIET_SECONDS, comment, event
-from openapi_mcp_server.server.limits import Limits, calls
 from openapi_mcp_server.server.posts import (
     CLOSE,
     Header,
@@ -38,6 +37,7 @@ from openapi_mcp_server.server.posts import (
     reply,
     send_pieces,
 )
+from openapi_mcp_server.server.principals.limits import Limits, calls
 from openapi_mcp_server.server.subscribers import Subscribers
 from openapi_mcp_server.server.visitors import Entrant, Visitors
 

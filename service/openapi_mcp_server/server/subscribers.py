@@ -12,7 +12,7 @@ from openapi_mcp_server.mcp.subscriptions import Subscription
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server.connections import Receive, Send
 from openapi_mcp_server.server.events import event
-from openapi_mcp_server.server.limits import Limits, leave
+from openapi_mcp_server.server.principals.limits import Limits, leave
 from openapi_mcp_server.server.streams import EventStream, Streams
 
 SUBSCRIPTIONS = 2000

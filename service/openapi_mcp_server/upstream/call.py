@@ -293,7 +293,7 @@ def _cause(error: BaseException) -> BaseException:
     return error
 
 
-def _head(request: HttpRequest) -> ordinary.Request:
+def _head(request: HttpRequest) -> ordinary.OrdinaryMessage:
     headers = [(b"Host", (request.authority or request.origin.authority).encode("ascii"))]
     if not any(name.lower() == "user-agent" for name, _ in request.headers):  # which some APIs let their callers set
         headers.append((b"User-Agent", _USER_AGENT))
@@ -304,4 +304,4 @@ def _head(request: HttpRequest) -> ordinary.Request:
     elif request.method in {"POST", "PUT", "PATCH"}:  # RFC 9110 section 8.6: servers may insist on it
         headers.append((b"Content-Length", b"0"))
     is_ordinary = not ordinary.carries(name for name, _ in request.headers)
-    return ordinary.Request(request.method, request.target, headers, is_ordinary)
+    return ordinary.OrdinaryMessage(request.method, request.target, headers, is_ordinary)

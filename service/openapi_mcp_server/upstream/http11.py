@@ -68,13 +68,13 @@ class Connection:
         """It had been kept, and the API closed it without one byte of an answer to the last request."""
         return self._requests > 1 and not self._heard
 
-    async def ask(self, request: ordinary.Request, body: bytes | None) -> h11.Response | ordinary.Head:
+    async def ask(self, request: ordinary.OrdinaryMessage, body: bytes | None) -> h11.Response | ordinary.Head:
         """Sends a request and returns the head of its answer."""
         self._requests += 1
         self._heard = False
         self._pieces = self._size = 0
         self._h11 = _NOT_USED
-        head = ordinary.written(request)
+        head = ordinary.encoded(request)
         if head is None:
             head = self._begin(request, body)
         with contextlib.suppress(WriteError):
@@ -92,7 +92,7 @@ class Connection:
             self._begin(request, body)
         return await self._head(received)
 
-    def _begin(self, request: ordinary.Request, body: bytes | None) -> bytes:
+    def _begin(self, request: ordinary.OrdinaryMessage, body: bytes | None) -> bytes:
         """h11 takes over, and has written this head. Raises LocalProtocolError for what cannot be written."""
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=INCOMPLETE_LIMIT)
         head = self._h11.send(h11.Request(method=request.method, target=request.target, headers=list(request.headers)))

@@ -1,6 +1,6 @@
-"""The requests and answers that nearly all are, written and read without a protocol's machinery (docs/adr/0033).
+"""The requests and answers that nearly all are, encoded and read without a protocol's machinery (docs/adr/0033).
 
-Whatever is not written exactly as here is for h11: nothing is refused in this module, and what it takes h11 would write
+Whatever is not encoded exactly as here is for h11: nothing is refused in this module, and what it takes h11 would write
 and read in the same way, which tests try with generated requests and answers.
 """
 
@@ -33,8 +33,8 @@ _CHUNKS_LIMIT = 256
 Header = tuple[bytes, bytes]
 
 
-class Request(NamedTuple):
-    """The head of a request, in the order in which it is written. ``is_ordinary``: none of its fields but our own says
+class OrdinaryMessage(NamedTuple):
+    """The head of a request, in the order in which it is encoded. ``is_ordinary``: none of its fields but our own says
     how it is carried."""
 
     method: str
@@ -64,8 +64,8 @@ def carries(names: Iterable[str]) -> bool:
     return not _FRAMING.isdisjoint(map(str.lower, names))
 
 
-def written(request: Request) -> bytes | None:
-    """The head as bytes. None: it is for h11 to say whether it can be written."""
+def encoded(request: OrdinaryMessage) -> bytes | None:
+    """The head as bytes. None: it is for h11 to say whether it can be encoded."""
     start = f"{request.method} {request.target} HTTP/1.1\r\n"
     if not request.is_ordinary or not start.isascii():
         return None

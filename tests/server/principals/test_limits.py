@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openapi_mcp_server.server.limits import Bucket
+from openapi_mcp_server.server.principals.limits import Bucket
 
 
 @given(st.floats(0.1, 100), st.lists(st.floats(0, 3), max_size=60))
