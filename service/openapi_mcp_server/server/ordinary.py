@@ -68,12 +68,14 @@ class OrdinaryExchange:
     """``receive`` and ``send`` of one request, which is answered in its connection's own task.
 
     ``read(most)`` waits for more of the body, nothing at the end of the connection; ``left()`` waits until the client
-    has left; ``write(data, last)`` sends. ``closes``: nothing may follow on this connection.
+    has left; ``write(data, last)`` sends; ``ends()``: the process stops. ``closes``: nothing may follow on this
+    connection, which the head of the answer says (RFC 9112 section 9.6).
     """
 
     __slots__ = (
         "_begun",
         "_chunked",
+        "_ends",
         "_head",
         "_is_over",
         "_left",
@@ -90,12 +92,14 @@ class OrdinaryExchange:
         read: Callable[[int], Awaitable[bytes]],
         left: Callable[[], Awaitable[None]],
         write: Callable[[bytes, bool], Awaitable[None]],
+        ends: Callable[[], bool],
     ) -> None:
         self._begun: bytes | None = request.begun
         self.missing = request.missing
         self._read = read
         self._left = left
         self._write = write
+        self._ends = ends
         self._head: bytes | None = None  # until it is sent with what follows it
         self._chunked = False
         self._promised = -1  # bytes of the body that are still to be sent; none is promised before the head is made
@@ -139,6 +143,8 @@ class OrdinaryExchange:
         self._promised = int(lengths[0]) if lengths else 0
         self.closes = any(name.lower() == b"connection" and value.lower() == b"close" for name, value in headers)
         end = b"Transfer-Encoding: chunked\r\n\r\n" if self._chunked else b"\r\n"
+        if not self.closes and (self.missing or self._ends()):
+            self.closes, end = True, b"connection: close\r\n" + end
         self._head = b"HTTP/1.1 %d \r\n%bdate: %b\r\n%b" % (status, fields, _date(int(time.time())), end)
 
     async def _body(self, data: bytes, *, last: bool) -> None:
