@@ -252,7 +252,9 @@ class _Connection:
         request = ordinary.read(data.lstrip(b"\r\n") if data[:1] in _LINE_ENDS else data)
         if request is None:
             return None
-        exchange = ordinary.Exchange(request, self._read_body, self._left, self._write_ordinary)
+        exchange = ordinary.Exchange(
+            request, self._read_body, self._left, self._write_ordinary, lambda: self._worker.is_stopping
+        )
         return exchange, self._scope(request)
 
     async def _hand_on(self, data: bytes) -> None:

@@ -68,7 +68,8 @@ class Exchange:
     """``receive`` and ``send`` of one request, which is answered in its connection's own task.
 
     ``read(most)`` waits for more of the body, nothing at the end of the connection; ``left()`` waits until the client
-    has left; ``write(data, last)`` sends. ``closes``: nothing may follow on this connection.
+    has left; ``write(data, last)`` sends; ``stops()``: the process ends. ``closes``: nothing may follow on this
+    connection.
     """
 
     __slots__ = (
@@ -79,6 +80,7 @@ class Exchange:
         "_left",
         "_promised",
         "_read",
+        "_stops",
         "_write",
         "closes",
         "missing",
@@ -90,7 +92,9 @@ class Exchange:
         read: Callable[[int], Awaitable[bytes]],
         left: Callable[[], Awaitable[None]],
         write: Callable[[bytes, bool], Awaitable[None]],
+        stops: Callable[[], bool],
     ) -> None:
+        self._stops = stops
         self._begun: bytes | None = request.begun
         self.missing = request.missing
         self._read = read
@@ -131,15 +135,21 @@ class Exchange:
             raise RuntimeError(f"{event['type']} does not come next")
 
     def _start(self, status: int, headers: list[Header]) -> None:
+        ends = self.missing > 0 or self._stops()  # RFC 9112 section 9.6: a client has to be told
+        if ends:
+            headers = [(name.lower(), value) for name, value in headers if name.lower() != b"connection"]
         fields = b"".join([b"%b: %b\r\n" % header for header in headers])
         if fields.count(b"\r\n") != len(headers) or _SENT.fullmatch(fields) is None:
             raise RuntimeError("a header of the answer cannot be written")  # its value may be a secret
         lengths = [value for name, value in headers if name.lower() == b"content-length"]
         self._chunked = not lengths and status not in _WITHOUT_BODY
         self._promised = int(lengths[0]) if lengths else 0
-        self.closes = any(name.lower() == b"connection" and value.lower() == b"close" for name, value in headers)
+        self.closes = ends or any(
+            name.lower() == b"connection" and value.lower() == b"close" for name, value in headers
+        )
+        said = b"connection: close\r\n" if ends else b""
         end = b"Transfer-Encoding: chunked\r\n\r\n" if self._chunked else b"\r\n"
-        self._head = b"HTTP/1.1 %d \r\n%bdate: %b\r\n%b" % (status, fields, _date(int(time.time())), end)
+        self._head = b"HTTP/1.1 %d \r\n%bdate: %b\r\n%b%b" % (status, fields, _date(int(time.time())), said, end)
 
     async def _body(self, data: bytes, *, last: bool) -> None:
         if self._chunked:
