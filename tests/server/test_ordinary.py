@@ -164,6 +164,27 @@ def test_an_answer_has_the_same_bytes_as_by_way_of_h11(events):
     assert answered(events, REQUEST, at_once=True) == answered(events, REQUEST, at_once=False)
 
 
+@pytest.mark.parametrize("start", [START, CHUNKED])
+def test_an_answer_before_the_whole_body_has_the_same_bytes_as_by_way_of_h11(start):
+    async def early(scope, receive, send):
+        await send(dict(start))
+        await send(BODY)
+
+    received = []
+
+    async def test():
+        for pieces in ((REQUEST[:-2],), (REQUEST[:9], REQUEST[9:-2])):
+            async with serving_app(early) as server, await server.connect() as stream:
+                for piece in pieces:
+                    await stream.send_all(piece)
+                    await wait_all_tasks_blocked(0.02)
+                received.append(re.sub(rb"\r\ndate: [^\r]*", b"", await rest(stream)))
+
+    run(test)
+    assert received[0] == received[1]
+    assert b"connection: close" in received[0]
+
+
 @pytest.mark.parametrize("cut", [len(REQUEST) - 5, len(REQUEST) - 2])
 def test_a_body_that_comes_later_is_waited_for(cut):
     seen = []

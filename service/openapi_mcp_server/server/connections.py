@@ -253,7 +253,7 @@ class _Connection:
         if request is None:
             return None
         exchange = ordinary.OrdinaryExchange(
-            request, self._read_body, self._left, self._write_ordinary, self._worker.context.terminated.is_set
+            request, self._read_body, self._left, self._write_ordinary, lambda: self._worker.is_stopping
         )
         return exchange, self._scope(request)
 

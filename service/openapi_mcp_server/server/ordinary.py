@@ -68,19 +68,19 @@ class OrdinaryExchange:
     """``receive`` and ``send`` of one request, which is answered in its connection's own task.
 
     ``read(most)`` waits for more of the body, nothing at the end of the connection; ``left()`` waits until the client
-    has left; ``write(data, last)`` sends; ``ends()``: the process stops. ``closes``: nothing may follow on this
-    connection, which the head of the answer says (RFC 9112 section 9.6).
+    has left; ``write(data, last)`` sends; ``stops()``: the process ends. ``closes``: nothing may follow on this
+    connection.
     """
 
     __slots__ = (
         "_begun",
         "_chunked",
-        "_ends",
         "_head",
         "_is_over",
         "_left",
         "_promised",
         "_read",
+        "_stops",
         "_write",
         "closes",
         "missing",
@@ -92,14 +92,14 @@ class OrdinaryExchange:
         read: Callable[[int], Awaitable[bytes]],
         left: Callable[[], Awaitable[None]],
         write: Callable[[bytes, bool], Awaitable[None]],
-        ends: Callable[[], bool],
+        stops: Callable[[], bool],
     ) -> None:
+        self._stops = stops
         self._begun: bytes | None = request.begun
         self.missing = request.missing
         self._read = read
         self._left = left
         self._write = write
-        self._ends = ends
         self._head: bytes | None = None  # until it is sent with what follows it
         self._chunked = False
         self._promised = -1  # bytes of the body that are still to be sent; none is promised before the head is made
@@ -135,17 +135,21 @@ class OrdinaryExchange:
             raise RuntimeError(f"{event['type']} does not come next")
 
     def _start(self, status: int, headers: list[Header]) -> None:
+        ends = self.missing > 0 or self._stops()  # RFC 9112 section 9.6: a client has to be told
+        if ends:
+            headers = [(name.lower(), value) for name, value in headers if name.lower() != b"connection"]
         fields = b"".join([b"%b: %b\r\n" % header for header in headers])
         if fields.count(b"\r\n") != len(headers) or _SENT.fullmatch(fields) is None:
             raise RuntimeError("a header of the answer cannot be written")  # its value may be a secret
         lengths = [value for name, value in headers if name.lower() == b"content-length"]
         self._chunked = not lengths and status not in _WITHOUT_BODY
         self._promised = int(lengths[0]) if lengths else 0
-        self.closes = any(name.lower() == b"connection" and value.lower() == b"close" for name, value in headers)
+        self.closes = ends or any(
+            name.lower() == b"connection" and value.lower() == b"close" for name, value in headers
+        )
+        said = b"connection: close\r\n" if ends else b""
         end = b"Transfer-Encoding: chunked\r\n\r\n" if self._chunked else b"\r\n"
-        if not self.closes and (self.missing or self._ends()):
-            self.closes, end = True, b"connection: close\r\n" + end
-        self._head = b"HTTP/1.1 %d \r\n%bdate: %b\r\n%b" % (status, fields, _date(int(time.time())), end)
+        self._head = b"HTTP/1.1 %d \r\n%bdate: %b\r\n%b%b" % (status, fields, _date(int(time.time())), said, end)
 
     async def _body(self, data: bytes, *, last: bool) -> None:
         if self._chunked:
