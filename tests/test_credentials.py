@@ -20,6 +20,7 @@ from openapi_mcp_server.settings.table import SETTINGS
 from processes import environment, inspected, run, started
 from recording import Answer, Asked, Recording, document, recording, with_document
 from scraped import metrics_url
+from xray_daemon import daemon
 
 HTTP = {"SERVER_TRANSPORT": "http", "SERVER_PORT": "0", "ALLOW_PRIVATE_NETWORKS": "true"}
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")
@@ -369,7 +370,7 @@ def test_a_token_endpoint_that_points_elsewhere_takes_no_secret_there(api: Recor
 
 
 def secret_settings(folder: Path) -> dict[str, str]:
-    """Every secret setting of APIs, with a mark in it."""
+    """Every secret setting of APIs and of what stands beside them, with a mark in it."""
     from authorization_server import key
     from certificates import certificate
 
@@ -390,6 +391,7 @@ def secret_settings(folder: Path) -> dict[str, str]:
         "EXTRA_QUERY": f'{{"q":"{MARK}-q"}}',
         "SPEC_HEADERS": f'{{"X-Doc":"{MARK}-d"}}',
         "HTTP_PROXY_URL": f"http://u:{MARK}-x@127.0.0.1:9",
+        "SHARED_STATE": f"redis://u:{MARK}-r@127.0.0.1:9",
     }
     others = ("INBOUND_TOKENS", "SESSION_KEY", "OTEL_")
     ours = {each.name for each in SETTINGS if each.secret and not each.name.startswith(others)}
@@ -402,6 +404,7 @@ def marks(values: dict[str, str]) -> list[str]:
     return [MARK, PAIR, *pem]
 
 
+SAMPLED = "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent=00f067aa0ba902b7;Sampled=1"
 FLAWS = {
     "yes": lambda _: (200, {}, b"{}"),
     "no": lambda _: (500, {}, b"{}"),
@@ -413,12 +416,18 @@ FLAWS = {
 @pytest.mark.parametrize(
     "kind", ["basic", "bearer", "api_key", "digest", "oauth2", "cognito", "aws_sigv4", "private_key_jwt"]
 )
-def test_no_secret_is_in_logs_errors_health_metrics_or_reports(kind: str, tmp_path: Path) -> None:
+def test_no_secret_is_in_logs_errors_health_metrics_traces_or_reports(kind: str, tmp_path: Path) -> None:
     secrets = secret_settings(tmp_path)
     text = document(components={"securitySchemes": SCHEMES})
-    with recording(with_document(text)) as api, recording(lambda _: (400, {}, b'{"error":"invalid"}')) as login:
+    with (
+        recording(with_document(text)) as api,
+        recording(lambda _: (400, {}, b'{"error":"invalid"}')) as login,
+        daemon() as xray,
+    ):
         here = {
             **settings(api, **secrets),
+            "TRACING": "xray",
+            "AWS_XRAY_DAEMON_ADDRESS": xray.address,
             "AUTH_TYPE": "oauth2" if kind == "private_key_jwt" else kind,
             "AUTH_USERNAME": "u",
             "AUTH_OAUTH2_TOKEN_URL": f"{login.url}/token",
@@ -442,12 +451,13 @@ def test_no_secret_is_in_logs_errors_health_metrics_or_reports(kind: str, tmp_pa
             metrics, url = metrics_url(server), server.url
             for answers in FLAWS.values():
                 api.answers = with_document(text, answers)
-                told += [post(url, call(tool)) for tool in ("getPets", "postPets")]
+                told += [post(url, call(tool), x_amzn_trace_id=SAMPLED) for tool in ("getPets", "postPets")]
             api.answers = with_document(text)
             told += [fetch(urljoin(url, "/health")), fetch(metrics), post(url, message("tools/list"))]
             server.process.terminate()
             server.read_to_the_end()
             told += server.log
+        told += [xray.document() for _ in range(2 * len(FLAWS))]
         told.append(run("inspect", "--json", **here))
         told.append(repr(load([], here, lambda path: path)))
         answered = [asked for asked in api.asked if carries(asked)]
