@@ -61,7 +61,7 @@ class _Candidate(msgspec.Struct, frozen=True):
 
 
 class _Outcome(msgspec.Struct):
-    """What became of one document's operations."""
+    """The outcome of compiling one document's operations."""
 
     tools: list[Tool]
     skipped: list[SkippedTool]

@@ -43,7 +43,7 @@ class _Look(msgspec.Struct, frozen=True):
 
 
 def weaknesses(tools: ToolCatalog, descriptions: Sequence[ApiDescription]) -> list[Weakness]:
-    """What there is to mend, the dearest first. ``descriptions`` are in the order of the catalog's APIs."""
+    """The weaknesses to mend, the dearest first. ``descriptions`` are in the order of the catalog's APIs."""
     looks = list(_looks(tools, descriptions))
     found = [
         _of("instructions", "prose that speaks to the model", "take it out: an overlay can replace a description",
@@ -88,7 +88,7 @@ def _of(kind: str, problem: str, cure: str, looks: Sequence[_Look]) -> Weakness:
 
 
 def _of_whole(tools: ToolCatalog) -> Iterator[Weakness]:
-    """What is wrong with the list, and with what is not in it."""
+    """The weaknesses of the list as a whole, and of what is not in it."""
     whole = seen_tokens(tools.tools.values())
     is_long = whole > MOST_TOKENS or len(tools.tools) > MOST_TOOLS
     yield Weakness(

@@ -1,4 +1,5 @@
-"""What a person may pick and a client may attach: three prompts about the whole API, its overview and operations.
+"""Prompts that a person may pick and resources that a client may attach: three prompts about the whole API, its
+overview and operations.
 
 A prompt for each of a thousand operations buries a person's own; these three are offered in their place.
 """
@@ -100,7 +101,7 @@ def templates(apis: Sequence[ApiSummary]) -> list[dict[str, str]]:
 
 
 def place(uri: str) -> GuidePlace | None:
-    """What a URI of ours names."""
+    """The place that a URI of ours names."""
     api, _, rest = uri.removeprefix(_SCHEME).partition("/")
     kind, _, name = rest.partition("/")
     if not uri.startswith(_SCHEME) or (rest != "overview" and (kind != "operations" or not name)):
@@ -147,7 +148,7 @@ def wanted(name: str, arguments: Mapping[str, str]) -> str:
 
 
 def task(goal: str, *, searched: bool) -> str:
-    """For a model that is to do something with the API."""
+    """The prompt for a model that is to do something with the API."""
     find = (
         f"Find the operations with {SEARCH}, look at their arguments with {DESCRIBE} where a hit does not tell them, "
         f"read with {READ}. "

@@ -1,4 +1,4 @@
-"""What passes between the catalog, the call path and the edges: immutable values, compiled once at load."""
+"""The values that pass between the catalog, the call path and the edges: immutable, compiled once at load."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """What the API answered. Header names are lower case, values latin-1 text.
+    """The answer of the API. Header names are lower case, values latin-1 text.
 
     ``cut`` says in words why the body is not whole ("after 10 MiB", "at the deadline"); None if it is. ``retries`` is
     how many attempts there were before this one, ``doubtful`` whether one of them may have been carried out.
@@ -198,7 +198,7 @@ ANONYMOUS = Access(kind="anonymous")
 
 
 class InputContract(msgspec.Struct, frozen=True, kw_only=True):
-    """What the arguments must be; `openapi_mcp_server.bridge.arguments.check.check` applies it.
+    """The contract that arguments must meet; `openapi_mcp_server.bridge.arguments.check.check` applies it.
 
     ``schema`` says all that the tool's inputSchema says and more, self-contained JSON. It is bytes and not Raw because
     bytes remember their hash: the compiled validator is looked up by it on every call.
@@ -221,7 +221,7 @@ class OutputContract(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """What rules may look at. ``scopes``: all of them are needed (``x-mcp-scopes``)."""
+    """The facts of an operation that rules may look at. ``scopes``: all of them are needed (``x-mcp-scopes``)."""
 
     api: str
     method: str
@@ -301,7 +301,7 @@ class SkippedTool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApiSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What the service knows about one API once its tools are made."""
+    """A summary of what the service knows about one API once its tools are made."""
 
     name: str
     title: str
@@ -327,5 +327,5 @@ class ToolCatalog(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def list_bytes(self) -> int:
-        """Of all elements of tools/list: what a model reads of them."""
+        """The bytes of all elements of tools/list: what a model reads of them."""
         return sum(len(bytes(tool.entry)) for tool in self.tools.values())

@@ -42,7 +42,7 @@ class Difference(NamedTuple):
 
 
 def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
-    """Of two input schemas of a tool, from the whole to its parts, in the order of the document."""
+    """The differences of two input schemas of a tool, from the whole to its parts, in the order of the document."""
     return list(dict.fromkeys(_Comparison(old.get("$defs", {}), new.get("$defs", {})).level(old, new, "", 0)))
 
 
@@ -195,7 +195,7 @@ def _values(old: Mapping[str, Any], new: Mapping[str, Any], place: str) -> Itera
 
 
 def _listed_values(schema: Mapping[str, Any]) -> dict[str, None] | None:
-    """As JSON, so that 1 and true are two values; None where any value may be."""
+    """The values that a schema lists, as JSON, so that 1 and true are two values; None where any value may be."""
     if "const" in schema:
         return {encode(schema["const"]).decode(): None}
     return {encode(each).decode(): None for each in schema["enum"]} if "enum" in schema else None

@@ -1,4 +1,5 @@
-"""What authors and operators want a model to see of an operation: ``x-mcp`` in the document, TOOL_OVERRIDES beside it.
+"""Overrides by which authors and operators choose what a model sees of an operation: ``x-mcp`` in the document,
+TOOL_OVERRIDES beside it.
 
 A document's mistakes are notes, since its author is a stranger; but what was to be hidden is never shown for one. The
 file of TOOL_OVERRIDES is the operator's own: what is wrong in it stops the start.
@@ -34,8 +35,8 @@ class Fixed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Overrides(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be seen instead of what the document says; ``multi_segment`` are parameters of the path whose slashes
-    stay.
+    """The values to be seen instead of what the document says; ``multi_segment`` are parameters of the path whose
+    slashes stay.
     """
 
     name: str | None = None
@@ -114,7 +115,7 @@ def unused(entries: Entries, description: ApiDescription) -> tuple[Note, ...]:
 
 
 def _keys(operation: Operation) -> tuple[str, ...]:
-    """What selects an operation; the last counts most."""
+    """The keys that select an operation; the last counts most."""
     by_place = f"{operation.method} {operation.path}"
     return (by_place,) if operation.operation_id is None else (operation.operation_id, by_place)
 
@@ -122,8 +123,8 @@ def _keys(operation: Operation) -> tuple[str, ...]:
 def _sorted_out(
     written: Mapping[str, msgspec.Raw], pointer: str, ours: frozenset[str]
 ) -> tuple[dict[str, msgspec.Raw], tuple[Note, ...], SpecError | None]:
-    """What can be used, notes on the rest, and the fault of an operation of which nobody knows whether it is hidden, or
-    from whom. ``ours``: the names that the operator says another thing of."""
+    """The members that can be used, notes on the rest, and the fault of an operation of which nobody knows whether it
+    is hidden, or from whom. ``ours``: the names that the operator says another thing of."""
     usable, problems, problem = {}, [], None
     for name, value in written.items():
         try:

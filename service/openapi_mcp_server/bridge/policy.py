@@ -29,7 +29,7 @@ class Selector(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """As it is written."""
+        """The selector as it is written."""
         prefix = f"{self.kind}:" if self.kind in _NAMED else ""
         return f"{self.method} {prefix}{self.pattern}".strip()
 
@@ -136,7 +136,7 @@ EVERYTHING = Rule()
 
 
 class Permit(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
-    """What a principal may do: what ``own`` permits, and any of ``granted``, whose denials hold together.
+    """The rights of a principal: what ``own`` permits, and any of ``granted``, whose denials hold together.
 
     Equal permits see the same tools, so they are the classes that lists are made for.
     """

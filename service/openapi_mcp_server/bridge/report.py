@@ -62,7 +62,7 @@ def _partly(apis: Iterable[ApiSummary], own: Iterable[Tool]) -> list[dict[str, A
 
 
 def credentials(tools: ToolCatalog, tool: Tool) -> list[dict[str, str]]:
-    """What it is sent with: kind, place, and the setting that is from."""
+    """Lists what calls of a tool are sent with: kind, place, and the setting that is from."""
     identity = next(api.identity for api in tools.apis if api.name == tool.api)
     return security.told(identity, tool.access)
 

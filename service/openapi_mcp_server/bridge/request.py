@@ -89,7 +89,7 @@ def _query(pieces: list[str]) -> str:
 
 
 def _require_own_names(tool: Tool, withheld: Withheld, arguments: Mapping[str, Any], others: Mapping[str, Any]) -> None:
-    """What the model's arguments alone become must not name one that is withheld from it."""
+    """Requires that what the model's arguments alone become does not name one that is withheld from it."""
     own = {name: value for name, value in arguments.items() if name not in withheld.arguments and value is not None}
     for slot in tool.slots:
         if slot.argument in own:

@@ -25,7 +25,8 @@ _REASON_LIMIT = 300
 
 
 def placed(identity: Identity, operations: Iterable[Operation], schemes: Mapping[str, SecurityScheme]) -> Identity:
-    """With the places of all keys filled in; see `key_place`. A key for a scheme goes where the scheme says."""
+    """The identity with the places of all keys filled in; see `key_place`. A key for a scheme goes where the scheme
+    says."""
     own = _placed(identity.auth, key_place(identity.auth, operations, schemes))
     return msgspec.structs.replace(
         identity,
@@ -58,7 +59,7 @@ def key_place(auth: AuthShape, operations: Iterable[Operation], schemes: Mapping
 
 
 def access(security: Iterable[SecurityChoice], identity: Identity, schemes: Mapping[str, SecurityScheme]) -> Access:
-    """What calling an operation with these alternatives comes to; ``identity`` with its keys' places.
+    """The access that calling an operation with these alternatives comes to; ``identity`` with its keys' places.
 
     The first alternative that can be met decides which credentials are sent. Where none can, or nothing is asked for,
     the API's own are.
@@ -90,7 +91,7 @@ def _unasked(known: tuple[SecurityScheme, ...]) -> Access:
 
 
 def _advice(said: str, wanted: Iterable[SecurityScheme]) -> str:
-    """What an operator who reads the answer 401 can do: the settings, by what the document asks for."""
+    """Advice on what an operator who reads the answer 401 can do: the settings, by what the document asks for."""
     ways = " or ".join(dict.fromkeys(way for scheme in wanted if (way := _settings(scheme)))) or "AUTH_TYPE"
     return f"{text.line(said, _REASON_LIMIT)}. Its operator has to set {ways} (auth_… in ADDITIONAL_SPECS)."
 
@@ -162,7 +163,7 @@ def stranger(identity: Identity, schemes: Mapping[str, SecurityScheme]) -> str:
 
 
 def told(identity: Identity, access: Access) -> list[dict[str, str]]:
-    """What an operation is sent with, for people: kind, place, and the setting it is from."""
+    """Lists for people what an operation is sent with: kind, place, and the setting it is from."""
     found = []
     for name in access.credentials:
         auth, place = _credential(identity, name), _place(_credential(identity, name))

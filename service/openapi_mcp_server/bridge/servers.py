@@ -68,7 +68,7 @@ def _only(servers: Sequence[str], description: ApiDescription) -> BaseUrl:
 
 
 def _reason(description: ApiDescription) -> str:
-    """What the notes on the document say of a server that it names and that cannot be used."""
+    """The reason, from the notes on the document, why a server that it names cannot be used."""
     dropped = [note for note in description.notes if note.kind == "server_dropped"]
     return f" ({dropped[0].pointer}: {dropped[0].message})" if dropped else ""
 

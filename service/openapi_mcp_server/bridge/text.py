@@ -69,7 +69,7 @@ def line(text: str, limit: int) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """At most ``limit`` characters, cut between words where one ends near."""
+    """The text cut to at most ``limit`` characters, between words where one ends near."""
     if len(text) <= limit:
         return text
     cut = text[: limit - 1]
@@ -122,7 +122,7 @@ def title(operation: Operation) -> str:
 
 
 def description(operation: Operation) -> str:
-    """What the model reads to choose the tool: summary, description, then what its schema does not say."""
+    """The text that the model reads to choose the tool: summary, description, then what its schema does not say."""
     facts = _facts(operation)
     room = DESCRIPTION_LIMIT - sum(len(fact) + 2 for fact in facts)
     summary, prose = line(operation.summary, room), line(operation.description, room)

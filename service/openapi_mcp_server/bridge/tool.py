@@ -86,7 +86,7 @@ class Once(Generic[Made]):
 
 
 class Api(msgspec.Struct, frozen=True, kw_only=True):
-    """What the operations of one document share while they are compiled."""
+    """The values that the operations of one document share while they are compiled."""
 
     name: str
     base: BaseUrl

@@ -1,4 +1,4 @@
-"""What arguments that do not fit were meant to be.
+"""The values that arguments which do not fit were meant to be.
 
 JSON text where JSON was meant (``"5"`` for 5, ``"[1]"`` for [1]), a number or a flag where text is asked for (some
 clients cannot write ``"1"``), null or ``""`` for what is not given (some clients write every argument). Each is taken
@@ -66,7 +66,7 @@ def empty_texts(values: dict[str, Any], schema: bytes, size: int) -> list[Failur
 
 
 def _meant(values: dict[str, Any], errors: Sequence[Failure]) -> dict[Path, Any]:
-    """What the values that do not fit can be read as, by their places; none where there are too many of them."""
+    """Readings of the values that do not fit, by their places; none where there are too many of them."""
     found = list(islice(every(errors), _MAX_LOOKED_AT + 1))
     if len(errors) >= validation.MAX_ERRORS or len(found) > _MAX_LOOKED_AT:
         return {}
@@ -99,7 +99,7 @@ def with_alternatives(error: Failure) -> Iterator[Failure]:
 
 
 def _reading(value: object, path: Path, error: Failure) -> Any:  # noqa: ANN401 - any JSON value
-    """What else a value can be read as where it does not fit; ValueError if it cannot be."""
+    """Another reading of a value where it does not fit; ValueError if there is none."""
     match value:
         case None | "" if isinstance(path[-1], str):
             return _NOT_GIVEN
@@ -163,7 +163,7 @@ def _replaced(values: dict[str, Any], changes: Mapping[Path, Any]) -> dict[str, 
 
 
 def _given(values: dict[str, Any], paths: Iterable[Path]) -> dict[Path, Any]:
-    """What was given at some places; nothing where that is part of a text that was given."""
+    """The values that were given at some places; none for a place within a text that was given."""
     found = {}
     for path in paths:
         with suppress(TypeError, KeyError, IndexError):

@@ -1,4 +1,4 @@
-"""What is wrong with a model's arguments, in words it can act on: where, what was expected, what came."""
+"""The problems of a model's arguments, in words it can act on: where, what was expected, what came."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _distinct(errors: Sequence[Failure]) -> Iterator[Failure]:
 
 
 def _problems(error: Failure, schema: object) -> Iterator[str]:
-    """What one error says; ``schema`` is the whole input schema, decoded."""
+    """The problems that one error tells of; ``schema`` is the whole input schema, decoded."""
     place = _pointer(error.instance_path)
     around = error.schema_path[:-1]
     match error.kind:
@@ -79,7 +79,7 @@ def _problems(error: Failure, schema: object) -> Iterator[str]:
 
 
 def _of_choice(error: Failure, branches: Sequence[Sequence[Failure]], schema: object) -> Iterator[str]:
-    """Of a choice that fails, the problems of the one branch of the right type and kind, or one of each; else the
+    """The problems of a choice that fails: those of the one branch of the right type and kind, or one of each; else the
     types."""
     wrong_types = [_wrong_type(error, branch) for branch in branches]
     right = [branch for branch, types in zip(branches, wrong_types, strict=True) if types is None]
@@ -172,7 +172,7 @@ def _token(step: str) -> str:
 
 
 def _at(schema: Any, path: Sequence[str | int]) -> object:  # noqa: ANN401 - any JSON value
-    """What is at a path, None if nothing is."""
+    """The value at a path, None if nothing is there."""
     for step in path:
         if isinstance(schema, dict):
             schema = schema.get(str(step))

@@ -36,7 +36,7 @@ _PLAIN = frozenset(
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes one argument: a property of the body, or the whole body.
+    """The part of a body that becomes one argument: a property of the body, or the whole body.
 
     ``needed``: wherever there is a body; ``required``: always.
     """

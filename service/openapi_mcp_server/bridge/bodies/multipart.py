@@ -75,9 +75,9 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Value(msgspec.Struct, frozen=True, kw_only=True):
-    """What the document says of one part: ``shapes`` is what it is, by alternatives, ``schema`` the first.
+    """A part as the document describes it: ``shapes`` is what it is, by alternatives, ``schema`` the first.
 
-    Nothing of either where only the Encoding Object speaks of it. ``content_type`` may be empty or a range.
+    Neither is set where only the Encoding Object speaks of it. ``content_type`` may be empty or a range.
     ``name`` is None for what is told by its position; ``text_type`` is the Content-Type of plain text.
     """
 
@@ -91,7 +91,8 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_file(self) -> bool:
-        """By the schema, unless that says nothing and the content type is one that is not of bytes."""
+        """Whether it is a file: by its schema, unless that says nothing and the content type is one that is not of
+        bytes."""
         if is_binary(self.content_type):
             return True
         says_nothing = all(map(is_open, self.shapes)) and self.content_type != "" and "*" not in self.content_type
@@ -102,7 +103,7 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def writer(body: Described, writer_of: WriterOf) -> BodyWriter:
-    """From an object or a list to the body. Raises SpecError."""
+    """The writer of a body from an object or a list. Raises SpecError."""
     names = () if body.media.is_stream else (*body.outline.get("properties", ()), *body.media.encoding)
     fields = {name: _field(body, name, writer_of) for name in names}
     first, rest = _positions(body) if body.has_positions else ([], _Value())
@@ -136,7 +137,7 @@ def has_files(body: Described) -> bool:
 
 
 def _named(value: Mapping[str, Any], fields: Mapping[str, Field], text_type: str | None) -> Iterator[Part]:
-    """In the order of the document, which multipart/related needs, and some readers of forms."""
+    """The parts of an object in the order of the document, which multipart/related needs, and some readers of forms."""
     known = [name for name in fields if name in value]
     for name in (*known, *(name for name in value if name not in fields)):
         try:
@@ -223,7 +224,7 @@ def _value(body: Described, encoding: Encoding, name: str | None) -> _Value:
 
 
 def _text_type(body: Described) -> str | None:
-    """In a form text/plain is what a part without a Content-Type is (RFC 7578 section 4.4)."""
+    """The Content-Type of plain text; None in a form, where a part without one is text/plain (RFC 7578 section 4.4)."""
     return None if body.is_form else "text/plain"
 
 
@@ -232,7 +233,8 @@ def _refs(body: Described) -> tuple[str, ...]:
 
 
 def _part_writer(body: Described, of: _Value, writer_of: WriterOf) -> PartWriter:
-    """By the content type of the Encoding Object, else by the schema (the table of the Encoding Object)."""
+    """The writer of a part, chosen by the content type of the Encoding Object, else by the schema (the table of the
+    Encoding Object)."""
     if of.is_file:
         return _file(of)
     if any(map(is_base64, of.shapes)):

@@ -151,7 +151,7 @@ class _Work:
         self._characters = MAX_CHARACTERS
 
     def charge(self, characters: int) -> None:
-        """For one value."""
+        """Counts one value and its characters against what the document may still hold."""
         self._values -= 1
         self._characters -= characters
         if self._values < 0:

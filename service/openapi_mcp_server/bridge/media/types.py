@@ -1,4 +1,4 @@
-"""What a request's media type is: which of the few ways to write a body it needs, and its exact Content-Type."""
+"""The media type of a request: which of the few ways to write a body it needs, and its exact Content-Type."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def _each(member: Any) -> Sequence[Any]:  # noqa: ANN401 - any JSON value
 
 
 def _inside(value: object, escapes: Escapes, inner: Sequence[str], escape: Escape) -> str:
-    """What stands in a list: another list is joined by the delimiters within, where there are any."""
+    """The text of one member of a list: another list is joined by the delimiters within, where there are any."""
     if inner and isinstance(value, list):
         return joined(value, escapes, inner, explode=False)
     return escape(spell(value))

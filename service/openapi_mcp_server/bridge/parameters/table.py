@@ -173,7 +173,8 @@ def _path_size(leaf: tuple[str, object]) -> int:
 
 
 def _escapes(row: Row, styled: Styled) -> Escapes:
-    """With ``allowReserved`` members keep none of what delimits them, or they could not be told apart."""
+    """The escapes of a parameter. With ``allowReserved`` members keep none of what delimits them, or they could not be
+    told apart."""
     slash = "/" if styled.spans_segments else ""
     if styled.allow_reserved and row.kept is not None:
         kept = row.kept + slash

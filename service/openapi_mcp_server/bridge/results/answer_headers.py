@@ -1,4 +1,4 @@
-"""What a model needs of an answer's headers: where the next page is, what was made, how long to wait."""
+"""The headers of an answer that a model needs: where the next page is, what was made, how long to wait."""
 
 from __future__ import annotations
 

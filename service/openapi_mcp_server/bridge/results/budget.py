@@ -66,8 +66,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Cut(msgspec.Struct, frozen=True):
-    """What is left of one value. ``pointer`` is a JSON Pointer (RFC 6901), its names shortened. ``total`` is None where
-    counting would take too long."""
+    """A value that was cut, and how much of it is left. ``pointer`` is a JSON Pointer (RFC 6901), its names shortened.
+    ``total`` is None where counting would take too long."""
 
     pointer: str
     kept: int
@@ -122,7 +122,7 @@ def tokens(result: ToolResult) -> int:
 
 
 def _size(text: str) -> int:
-    """In UTF-8; of ASCII, which most answers are, without encoding it."""
+    """The bytes of a text in UTF-8; those of ASCII, which most answers are, are counted without encoding it."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
@@ -243,7 +243,8 @@ def _length(inside: bytes) -> int:
 
 
 def _cut_large(value: memoryview, room: int, pointer: str, cuts: list[Cut], depth: int) -> bytes | None:
-    """By the entries that are found in the text; beyond the room nothing is looked at but the members of an object."""
+    """Cuts a value by the entries found in its text; beyond the room nothing is looked at but the members of an
+    object."""
     match bytes(value[:1]):
         case b"[":
             items = ((b"", str(index), item) for index, (_, item) in enumerate(entries(value)))

@@ -53,7 +53,7 @@ def _cut(message: _Members, length: int, limit: int) -> bytes:
 
 
 def _within(blocks: list[dict[str, Any]], room: int) -> list[dict[str, Any]]:
-    """As many blocks as there is room for; of a text that is too long its beginning, of anything else a word."""
+    """Keeps as many blocks as there is room for; of a text that is too long its beginning, of anything else a word."""
     kept = []
     for block in blocks:
         length = len(msgspec.json.encode(block))

@@ -48,12 +48,12 @@ def explain(tool: Tool, response: HttpResponse) -> str:
 
 
 def tries(retries: int) -> str:
-    """What follows a failure that was not the first of its call."""
+    """The words that follow a failure that was not the first of its call."""
     return f" (tried {retries + 1} times)" if retries else ""
 
 
 def excerpt(text: str) -> str:
-    """At most `EXCERPT_LIMIT` bytes, and how many were left out."""
+    """The text cut to at most `EXCERPT_LIMIT` bytes, and how many were left out."""
     encoded = text.encode("utf-8", errors="replace")
     if len(encoded) <= EXCERPT_LIMIT:
         return text

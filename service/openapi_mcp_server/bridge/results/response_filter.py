@@ -80,7 +80,7 @@ class Selection(msgspec.Struct, frozen=True):
         return len(self.text) * size > _LIGHT
 
     def left_out(self, reason: str) -> Callable[[AnswerContent], AnswerContent]:
-        """What takes its place where it is not to be had."""
+        """The function that takes the place of the selection where that is not to be had."""
         return partial(_unfiltered, reason=reason)
 
 
@@ -208,7 +208,7 @@ class _Bounded(TreeInterpreter):  # type: ignore[misc]
             self._spend(len(touched) // _BYTES_PER_STEP)
 
     def _charge_whole(self, touched: object) -> None:
-        """With all that is in it."""
+        """Charges for a value with all that is in it."""
         containers: list[Any] = [touched]
         while containers:
             container = containers.pop()

@@ -1,4 +1,4 @@
-"""What a model gets back: an API's answer, or the reason why there is none, as the result of its tool call."""
+"""The result that a model gets back from its tool call: an API's answer, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class OutputValidators:
         self._compiled = lru_cache(maxsize=COMPILED_LIMIT)(_compile)
 
     def mismatch(self, contract: OutputContract, structured: bytes) -> str | None:
-        """What does not fit, in words; None if all does."""
+        """Tells in words what does not fit; None if all does."""
         if is_large(structured):
             return "it cannot be checked: it has too many values"
         try:
@@ -147,7 +147,7 @@ def _without_content(tool: Tool, response: HttpResponse) -> ToolResult:
 
 
 def _about(tool: Tool, response: HttpResponse, body: content.AnswerContent) -> list[str]:
-    """What is to be said about an answer, in a text of its own: JSON stays JSON."""
+    """The lines that are to be said about an answer, in a text of their own: JSON stays JSON."""
     about = answer_headers.lines(response, tool)
     if response.status != 200:
         about.insert(0, f"Status: {answer_headers.status_line(response)}")
@@ -204,7 +204,8 @@ def _value(body: content.AnswerContent | None) -> bytes:
 
 
 def _first_error(validator: Validator, excerpt: Excerpt) -> Error | None:
-    """Of alternatives at the root, what the first wants: the others are for answers that are filtered or misfits."""
+    """The first error; of alternatives at the root, what the first wants: the others are for answers that are filtered
+    or misfits."""
     first = next(filter(excerpt.is_certain, validator.iter_errors(excerpt.value)), None)
     match first and first.kind:
         case Kind.AnyOf(context=[[own, *_], *_]) if first and not first.instance_path:

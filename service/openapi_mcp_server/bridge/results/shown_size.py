@@ -13,6 +13,7 @@ _NOTES = 2_000
 
 
 def result_size(budget_bytes: int) -> Mapping[str, int]:
-    """For ``_meta``; nothing where results are within the client's own limit. 0: answers are never cut."""
+    """The size of results for ``_meta``; nothing where they are within the client's own limit. 0: answers are never
+    cut."""
     most = budget_bytes + _NOTES if budget_bytes else _MOST
     return {_KEY: min(most, _MOST)} if most > _USUAL else {}

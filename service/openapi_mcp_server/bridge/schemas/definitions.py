@@ -135,7 +135,7 @@ class Definitions:
         return not self._endless.isdisjoint(names)
 
     def nearest(self, refs: Sequence[str], room: int) -> dict[str, bytes]:
-        """As many members as fit into ``room`` bytes by name, nearest first, stubs for the others."""
+        """The members by name: as many as fit into ``room`` bytes, nearest first, stubs for the others."""
         names = dict.fromkeys(refs)
         queue = list(names)
         room -= sum(len(self.stub(name)) + 1 for name in queue)
@@ -190,7 +190,7 @@ def refs_in(schema: bytes, names: Container[str]) -> tuple[str, ...]:
 
 
 def _endless(waiting: dict[str, set[str]]) -> frozenset[str]:
-    """What is left when whatever leads nowhere is taken away, again and again; the sets are used up."""
+    """The names that are left when whatever leads nowhere is taken away, again and again; the sets are used up."""
     referrers: dict[str, list[str]] = {}
     for name, refs in waiting.items():
         for ref in refs:

@@ -1,4 +1,4 @@
-"""What is done to a schema on its way into a tool: invisible characters go, and detail goes where there is no room."""
+"""Edits of a schema on its way into a tool: invisible characters go, and detail goes where there is no room."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def shallow(schema: JsonSchema, depth: int) -> JsonSchema:
 
 
 def opened(schema: JsonSchema) -> dict[str, Any]:
-    """What is left of a schema that is left out: what `bare` keeps, and that it was left out."""
+    """The remainder of a schema that is left out: what `bare` keeps, and that it was left out."""
     prose = schema.get("description") if isinstance(schema, dict) else None
     said = f"{text.line(prose, SHORT_PROSE)} ({LEFT_OUT})" if isinstance(prose, str) else LEFT_OUT
     return bare(schema) | {"description": said}

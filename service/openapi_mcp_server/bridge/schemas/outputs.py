@@ -33,7 +33,7 @@ _names = msgspec.json.Decoder(list[str]).decode
 def build(
     operation: Operation, definitions: Definitions, limit: int, *, filterable: bool = False
 ) -> OutputContract | None:
-    """What structuredContent will be; None where that is not documented, not always JSON, or too large.
+    """Builds the contract of structuredContent; None where that is not documented, not always JSON, or too large.
 
     MCP wants an object at the root up to 2025-11-25: whatever else is documented goes under ``result``.
     """
@@ -64,7 +64,8 @@ def build(
 
 
 def is_json_answer(media: MediaType, definitions: Definitions) -> bool:
-    """By its name, or, where that is a range for any type, by its schema: objects and lists are JSON.
+    """Tells whether an answer is JSON by its name, or, where that is a range for any type, by its schema: objects and
+    lists are JSON.
 
     Some frameworks name no type at all of what they answer.
     """

@@ -1,4 +1,4 @@
-"""What a request's schema says of the bytes its value becomes: a file, base64 text, or what JSON has.
+"""The bytes that a request's value becomes, as its schema says: a file, base64 text, or what JSON has.
 
 OpenAPI 3.0 says it by ``format`` (``binary``, ``byte``), 3.1 by ``contentEncoding``, ``contentMediaType`` and the
 absence of ``type`` (sections "Working With Binary Data" and "Considerations for File Uploads").

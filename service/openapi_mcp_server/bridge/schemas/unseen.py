@@ -1,4 +1,4 @@
-"""What a schema says in characters that no reader sees: told in a form that everybody sees, or not at all.
+"""Text of a schema in characters that no reader sees: told in a form that everybody sees, or not at all.
 
 Prose loses such characters. A value that is sent as it is written (``enum``, ``const``, ``default``, a pattern, the
 name of a property) cannot lose them and mean the same. It leaves its keyword and is told in the description in the

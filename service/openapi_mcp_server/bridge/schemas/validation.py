@@ -45,7 +45,7 @@ _OPEN_OR_CLOSED: Sequence[Any] = ({}, {"not": {}}, True, False)
 
 
 class Failure(Protocol):
-    """What does not fit where; an error of jsonschema-rs is one."""
+    """A value that does not fit, and where; an error of jsonschema-rs is one."""
 
     @property
     def instance_path(self) -> Sequence[str | int]:

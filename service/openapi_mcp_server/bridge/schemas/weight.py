@@ -54,7 +54,7 @@ class _Places(NamedTuple):
 
 @lru_cache(KEPT)
 def of(schema: bytes) -> Weight:
-    """Of an encoded schema that is compiled by itself, with its definitions in ``$defs``."""
+    """The weight of an encoded schema that is compiled by itself, with its definitions in ``$defs``."""
     decoded = msgspec.json.decode(schema)
     if not isinstance(decoded, dict):
         return Weight(1, 0, 0)

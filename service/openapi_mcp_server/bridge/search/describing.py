@@ -62,7 +62,7 @@ def _arguments(tool: Tool, within: Contract) -> Iterator[str]:
 
 
 def _types(types: Types, within: Contract) -> Iterator[str]:
-    """What was referred to, and what that refers to, the nearest first."""
+    """The types that were referred to, and those that they refer to, the nearest first."""
     size = 0
     done: set[str] = set()
     while waiting := [name for name in types.met if name not in done]:

@@ -202,7 +202,7 @@ def _literals(segments: Sequence[str]) -> list[str]:
 
 
 def area(path: str) -> tuple[str, ...]:
-    """What stands for the tags of an operation that has none: the first segment of its path that says something."""
+    """The stand-in for the tags of an operation that has none: the first segment of its path that says something."""
     return tuple(_literals(path.split("/"))[:1])
 
 

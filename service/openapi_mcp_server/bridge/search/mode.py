@@ -296,7 +296,7 @@ def _with_filter(tool: Tool, own: bytes, expression: str) -> msgspec.Raw:
 
 
 def mended(error: ArgumentError, tool: Tool) -> ArgumentError:
-    """What was wrong with the arguments of an operation, and how the wrong ones are to be."""
+    """An error that tells what was wrong with the arguments of an operation, and how the wrong ones are to be."""
     names = [line[3:].partition(":")[0].partition("/")[0] for line in str(error).splitlines() if line.startswith("- /")]
     told = describing.argument_lines(
         tool, [name.replace("~1", "/").replace("~0", "~") for name in dict.fromkeys(names)]

@@ -71,7 +71,7 @@ def resolved(schema: Schema, within: Contract) -> Schema:
 
 
 def short(schema: Schema, within: Contract, depth: int = _SHORT_DEPTH) -> str:
-    """In a word or two, for a line; empty for a plain string."""
+    """A schema in a word or two, for a line; empty for a plain string."""
     if depth < 0:
         return "{…}"
     schema = resolved(schema, within)
@@ -191,7 +191,7 @@ class Types:
 
 
 def limits(schema: Schema) -> str:
-    """What its notation does not say: bounds, the default."""
+    """The limits of a schema that its notation does not say: bounds, the default."""
     if not isinstance(schema, dict):
         return ""
     told = [form.format(_shown(schema[key])) for key, form in _LIMITS.items() if key in schema]

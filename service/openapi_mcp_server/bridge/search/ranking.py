@@ -120,7 +120,7 @@ def read(index: Index, text: str) -> Query:
 
 
 def _idioms(index: Index, text: str) -> tuple[list[Group], list[str]]:
-    """What is meant by the idioms of a query, and its other words."""
+    """The groups of words that are meant by the idioms of a query, and its other words."""
     groups = []
     for pattern, meant in PHRASES:
         if pattern.search(text) and (known := {word: 1.0 for word in meant if word in index.postings}):
@@ -177,7 +177,7 @@ def _spelt_like(index: Index, word: str) -> list[str]:
 
 
 def _intents(found: Sequence[str]) -> dict[Intent, float]:
-    """What the first verb asks for. An unknown first word before an article is a verb: "star a repository"."""
+    """The intents of the first verb. An unknown first word before an article is a verb: "star a repository"."""
     if _REMOVAL.search(" ".join(found)):
         return {"delete": 1.0}
     for position, word in enumerate(found[:4]):
@@ -196,7 +196,7 @@ def _is_plural(found: Sequence[str]) -> bool:
 
 
 def _summed(index: Index, query: Query) -> tuple[dict[int, float], dict[int, int]]:
-    """By operation: the sum of what its words are worth, and which groups it has, a bit each."""
+    """Two tables by operation: the sum of what its words are worth, and which groups it has, a bit each."""
     scores: dict[int, float] = {}
     matched: dict[int, int] = {}
     for position, group in enumerate(query.groups):
@@ -242,7 +242,7 @@ def _fit(operation: Indexed, query: Query) -> float:
 
 
 def _unexplained(index: Index, operation: Indexed, query: Query, has: Sequence[Group]) -> float:
-    """What stands in the path and in no word of the query, at least 1."""
+    """The factor for what stands in the path and in no word of the query, at least 1."""
     said = {word for group in has for word in group.stems} | query.explained
     rarity = index.rarity
     factor = 1 + _UNEXPLAINED * sum(rarity[word] for word in operation.literals if word not in said)

@@ -1,4 +1,4 @@
-"""What people call things, what APIs call them, and which methods a verb can mean.
+"""The words that people have for things, those that APIs have, and the methods that a verb can mean.
 
 Written for questions in English; a word that is in none of these tables is looked for as it is.
 """
@@ -670,7 +670,7 @@ SYNONYM, SYNONYM_BESIDE = 0.75, 0.55
 
 
 def _synonyms() -> Mapping[str, tuple[str, ...]]:
-    """By stem: the other stems of its groups. A word that begins several groups has them all."""
+    """The synonyms by stem: the other stems of its groups. A word that begins several groups has them all."""
     found: dict[str, dict[str, None]] = {}
     for line in _GROUPS.strip().splitlines():
         group = [stem(word) for word in line.split()]

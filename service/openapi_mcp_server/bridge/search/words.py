@@ -72,7 +72,7 @@ def joined(found: Sequence[str]) -> Iterator[str]:
 
 @lru_cache(maxsize=STEMS_KEPT)
 def stem(word: str) -> str:
-    """What a word has in common with others of its family; ``word`` is in small letters."""
+    """The stem of a word, which it has in common with others of its family; ``word`` is in small letters."""
     if (known := _IRREGULAR.get(word)) is not None:
         return known
     if len(word) < 4 or not word.isascii() or not word.isalpha():
