@@ -1,4 +1,4 @@
-"""What the rest of the service knows of an OpenAPI description: resolved, dialect-free, immutable.
+"""The model of an OpenAPI description that the rest of the service knows: resolved, dialect-free, immutable.
 
 ``swagger2.py`` and the 3.x reader both end here. Every value knows its place in the document (``pointer``, a
 JSON Pointer as a URI fragment, RFC 6901 section 6).

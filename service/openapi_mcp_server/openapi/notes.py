@@ -1,4 +1,4 @@
-"""What is said about a document that can be used but is not quite right: one table of kinds, one list of notes."""
+"""Notes on a document that can be used but is not quite right: one table of kinds, one list of notes."""
 
 from __future__ import annotations
 

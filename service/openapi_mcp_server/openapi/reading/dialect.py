@@ -1,4 +1,4 @@
-"""What the dialects differ in: how one operation's parameters, body and answers are told."""
+"""The differences between the dialects: how one operation's parameters, body and answers are told."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         return Located(child(ROOT, name), self.root.get(name, NOTHING))
 
     def spared(self, read: Callable[[Located], T], at: Located, kind: NoteKind) -> T | None:
-        """What the operations can do without. None, and a note, if it cannot be read."""
+        """Reads what the operations can do without. None, and a note, if it cannot be read."""
         try:
             return read(at)
         except SpecError as error:
@@ -67,7 +67,7 @@ D = TypeVar("D", bound=Declaration)
 
 
 class OperationParts(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operation sends and gets. ``servers`` is empty where it names none of its own."""
+    """The parts of what an operation sends and gets. ``servers`` is empty where it names none of its own."""
 
     parameters: tuple[Parameter, ...]
     body: Body | None

@@ -93,7 +93,8 @@ class BodyReader:
         )
 
     def _schema(self, at: Located, declared: MediaTypeObject) -> tuple[Schema | None, bool]:
-        """What is sent is known as a whole, so that of ``schema`` and ``itemSchema`` the first says more."""
+        """The schema of what is sent, which is known as a whole, so that of ``schema`` and ``itemSchema`` the first
+        says more."""
         if is_there(declared.schema):
             return self._schemas.read(at.member(declared.schema, "schema")), False
         if not is_there(declared.item_schema) and (schema := misplaced_schema(at)) is not None:

@@ -119,7 +119,7 @@ class ResponseObject(msgspec.Struct, frozen=True):
 
 
 class Encodings(msgspec.Struct, frozen=True, rename="camel"):
-    """What the Media Type Object and the Encoding Object have in common; by position since 3.2."""
+    """The members that the Media Type Object and the Encoding Object have in common; by position since 3.2."""
 
     encoding: RawMap = None
     prefix_encoding: Raws = None
@@ -158,7 +158,7 @@ class SecuritySchemeObject(msgspec.Struct, frozen=True):
 
 
 def reader(shape: type[T]) -> msgspec.json.Decoder[T]:
-    """For `read`; made once for each shape."""
+    """The decoder that `read` uses; made once for each shape."""
     return msgspec.json.Decoder(shape)
 
 
@@ -171,7 +171,7 @@ def read(decoder: msgspec.json.Decoder[T], at: Located) -> T:
 
 
 def fault(error: msgspec.ValidationError, pointer: str) -> SpecError:
-    """What msgspec found, in words and with a pointer; the value stands at ``pointer``."""
+    """The fault that msgspec found, in words and with a pointer; the value stands at ``pointer``."""
     problem, _, path = str(error).partition(" - at `$")
     steps = [name or int(index) for name, index in _STEP.findall(path.rstrip("`")) if name or index]
     expected = _EXPECTED.match(problem)

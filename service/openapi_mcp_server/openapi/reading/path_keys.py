@@ -29,7 +29,7 @@ class PathKey(msgspec.Struct, frozen=True):
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """What is in braces in the path, once each, in order, without the mark of `spanning`."""
+        """The names in braces in the path, once each, in order, without the mark of `spanning`."""
         return tuple(dict.fromkeys(found.strip(SPANNING) for found in _VARIABLE.findall(self.path)))
 
     @property

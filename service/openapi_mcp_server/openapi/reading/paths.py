@@ -47,7 +47,7 @@ Overrides = dict[str, msgspec.Raw]
 
 
 class _Shared(msgspec.Struct, Generic[D], frozen=True):
-    """What the operations of one path have in common."""
+    """The values that the operations of one path have in common."""
 
     key: PathKey
     declarations: tuple[D, ...]
@@ -188,7 +188,7 @@ class PathReader(Generic[D]):
                 yield parameter
 
     def _security_of_all(self, at: Located) -> tuple[SecurityChoice, ...] | SpecError:
-        """What is asked where an operation says nothing. A fault is one of every operation that says nothing."""
+        """The security where an operation says nothing. A fault is one of every operation that says nothing."""
         try:
             return security.choices(read_list(at), at.pointer, self._dialect.security_schemes, self._notes)
         except SpecError as error:

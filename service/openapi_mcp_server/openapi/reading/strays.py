@@ -31,7 +31,7 @@ _SCHEMA_KEYWORDS = frozenset(
 
 
 def stray(at: Located, target: Located, wanted: str) -> str | None:
-    """What is wrong with a reference at ``at`` that leads to another section than that of ``wanted``; None if nothing.
+    """The fault of a reference at ``at`` that leads to another section than that of ``wanted``; None if it has none.
 
     Only sections say what they hold: of what is elsewhere in the document nothing is said.
     """

@@ -223,7 +223,7 @@ class _Bundle:
         return self._rewritten[place]
 
     def _reference(self, reference: str, path: str, *, is_schema: bool) -> str:
-        """What takes a reference's place; the reference itself if its file cannot be used."""
+        """The replacement for a reference; the reference itself if its file cannot be used."""
         target = self._target(reference, path)
         if target is None or (target.value is None and target.path != self._path):
             return self._left(reference, path)
@@ -272,7 +272,7 @@ class _Bundle:
         return any(f"/{identifier}".endswith(f"/{own}") for identifier in self._identifiers)
 
     def _end(self, target: _Target) -> _Target:
-        """What is behind schemas that are nothing but references."""
+        """The target behind schemas that are nothing but references."""
         for _ in range(MAX_CHAIN):
             place = target.path, target.pointer
             if place not in self._onward:

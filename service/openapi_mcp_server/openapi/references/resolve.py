@@ -44,7 +44,7 @@ class Located(msgspec.Struct, frozen=True):
 
 
 class Resolved(msgspec.Struct, frozen=True):
-    """What a Reference Object leads to, and the description that it gives instead of the target's own."""
+    """The target that a Reference Object leads to, and the description that it gives instead of the target's own."""
 
     target: Located
     description: str | None

@@ -1,4 +1,4 @@
-"""What the two directions of a schema have in common: where they are, what they refer to, how deep they may go.
+"""The base that both directions of a schema have in common: where they are, what they refer to, how deep they may go.
 
 A schema of any dialect comes in as decoded JSON and goes out as JSON Schema 2020-12 whose every keyword has a value
 that the keyword can have: whatever is emitted compiles.
@@ -50,7 +50,7 @@ class Names(Protocol):
 
 
 class ConversionContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What a conversion has to know of the document and its direction."""
+    """The facts that a conversion has to know of the document and its direction."""
 
     dialect: Dialect
     names: Names
@@ -125,7 +125,7 @@ class Conversion:
         return converted
 
     def _reference(self, schema: dict[str, Any]) -> str | None:
-        """What stands for a schema object's reference, if it has one; raises SpecError if that leads nowhere."""
+        """The stand-in for a schema object's reference, if it has one; raises SpecError if that leads nowhere."""
         reference = self._referred(schema)
         if reference is None:
             return None

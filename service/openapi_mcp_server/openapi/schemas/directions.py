@@ -86,7 +86,7 @@ class Schemas:
         return schema
 
     def definitions(self) -> dict[str, Schema]:
-        """What the schemas that were read lead to, by name."""
+        """The schemas that the ones read so far lead to, by name."""
         return {name: schema for name, schema in self._converted.items() if name not in self._faults}
 
     def name_of(self, reference: str, base: str, where: Callable[[], str], *, within: str) -> str:

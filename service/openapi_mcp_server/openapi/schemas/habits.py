@@ -1,4 +1,5 @@
-"""What people leave out of a schema, or write around one, put into the words that every reader understands.
+"""Habits of authors: what people leave out of a schema, or write around one, put into the words that every reader
+understands.
 
 Each function edits one converted schema object whose parts are edited already. ``properties`` without ``type`` admits
 a text by the letter (2020-12 core, section 10.3.2), and no author means that; a combination of one is lost
@@ -59,7 +60,7 @@ def tell_rest(schema: dict[str, Any]) -> None:
 
 
 def tell_type(schema: dict[str, Any]) -> dict[str, Any]:
-    """With ``type`` where only one is meant: what has properties is an object, what has items is a list."""
+    """Adds ``type`` where only one is meant: what has properties is an object, what has items is a list."""
     if "type" in schema or "enum" in schema or "const" in schema:
         return schema
     kinds = [kind for kind, keywords in _KINDS if any(_says_something(schema, keyword) for keyword in keywords)]
@@ -79,7 +80,7 @@ def _all_admit(schema: dict[str, Any], kind: str) -> bool:
 
 
 def tell_types_of_choices(schema: dict[str, Any]) -> None:
-    """What an object may be beside its properties ("either this member or that") is an object too."""
+    """Tells that what an object may be beside its properties ("either this member or that") is an object too."""
     if schema.get("type") != "object":
         return
     for keyword in ("anyOf", "oneOf"):

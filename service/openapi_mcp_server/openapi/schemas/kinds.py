@@ -45,7 +45,8 @@ _base = msgspec.json.Decoder(_Base).decode
 
 
 class Kinds(msgspec.Struct, frozen=True):
-    """What each value of ``property_name`` selects; ``made_of_it`` are the pointers of all that extend the base."""
+    """The kinds that the values of ``property_name`` select; ``made_of_it`` are the pointers of all that extend the
+    base."""
 
     property_name: str
     values: Mapping[str, Located]
@@ -62,7 +63,7 @@ class Kinship:
         self._children: dict[str, list[Located]] | None = None
 
     def kinds(self, base: Located) -> Kinds | None:
-        """What a schema stands for; None where that is itself alone."""
+        """The kinds that a schema stands for; None where that is itself alone."""
         if base.pointer not in self._kinds:
             self._kinds[base.pointer] = self._read(base)
         return self._kinds[base.pointer]

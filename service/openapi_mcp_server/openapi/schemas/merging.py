@@ -93,7 +93,7 @@ def _both(one: dict[str, Any] | None, other: dict[str, Any]) -> dict[str, Any]:
 
 
 def _common_rest(one: Any, other: Any) -> dict[str, Any] | bool:  # noqa: ANN401 - a schema or false
-    """What the unnamed properties of the whole may be: each part alone would speak of the other's properties too."""
+    """The schema of the unnamed properties of the whole: each part alone would speak of the other's properties too."""
     if one is False or other is False:
         return False
     return _both(one, other) if one and other else {}

@@ -1,4 +1,4 @@
-"""What Swagger 2.0, OpenAPI 3.0 and their authors say otherwise than JSON Schema 2020-12.
+"""Keywords that Swagger 2.0, OpenAPI 3.0 and their authors use otherwise than JSON Schema 2020-12.
 
 Each function edits one converted schema object whose other keywords are valid already. The words are taken in every
 dialect: they mean nothing else in 3.1, and are written there too.

@@ -53,7 +53,7 @@ class RequestConversion(Conversion):
         return self._finished(schema, strict)
 
     def _finished(self, schema: dict[str, Any], strict: JsonSchema) -> JsonSchema:
-        """What only the whole schema object can tell."""
+        """Finishes a converted schema with what only the whole schema object can tell."""
         if "format" in strict:
             older_dialects.be_file(strict)
         if "enum" in strict and (repair := older_dialects.fit_enumeration(strict)):

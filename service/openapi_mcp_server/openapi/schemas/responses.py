@@ -34,7 +34,7 @@ class ResponseConversion(Conversion):
         return loose
 
     def _add_members(self, schema: dict[str, Any], loose: dict[str, Any]) -> None:
-        """What an object or an array holds."""
+        """Adds the schemas of what an object or an array holds."""
         if isinstance(properties := schema.get("properties"), dict):
             loose["properties"] = {
                 name: self._loose(each, "properties", name)

@@ -32,7 +32,7 @@ class Node(msgspec.Struct, frozen=True):
 
 
 def select(query: str, root: Json) -> list[Node]:
-    """What a query selects, each node once, in the order of the document; raises ValueError with the reason."""
+    """The nodes that a query selects, each once, in the order of the document; raises ValueError with the reason."""
     from jsonpath import JSONPathError  # noqa: PLC0415 - takes 0.2 s to import, and few documents have overlays
 
     if len(query) > QUERY_CHARACTERS:

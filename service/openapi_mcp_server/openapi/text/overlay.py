@@ -42,7 +42,7 @@ class _Action(msgspec.Struct, frozen=True):
 
 
 class _Room:
-    """What may be added before the document is over its limits: copies can double it again and again."""
+    """The room for additions before the document is over its limits: copies can double it again and again."""
 
     def __init__(self, limits: DocumentLimits) -> None:
         self._limits = limits

@@ -55,8 +55,8 @@ class Places:
         self._marks: yaml.Marks | None = None
 
     def of(self, pointer: str) -> Place | None:
-        """Of a JSON Pointer such as ``#/info/title``; None if nothing in the text has it (overlays and other files
-        add to a document), or if the text cannot be read."""
+        """The place of a JSON Pointer such as ``#/info/title``; None if nothing in the text has it (overlays and other
+        files add to a document), or if the text cannot be read."""
         try:
             self._text = self._text or checked(self._data)
             path = pointers.tokens(pointer)
@@ -83,7 +83,8 @@ class Places:
 
 
 def of_error(data: bytes, pointer: str) -> Place | None:
-    """What an error in the document at ``pointer`` can say beside it; see `SpecError` for the two kinds of pointers."""
+    """The place that an error in the document at ``pointer`` can name beside it; see `SpecError` for the two kinds of
+    pointers."""
     if pointer.startswith(pointers.ROOT):
         return Places(data).of(pointer)
     found = _AT.fullmatch(pointer)

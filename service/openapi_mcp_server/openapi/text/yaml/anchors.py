@@ -1,4 +1,4 @@
-"""What aliases stand for, and what they may cost: both the depth and the size of a document count them expanded."""
+"""Values of aliases, and what they may cost: both the depth and the size of a document count them expanded."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Anchors:
         self._deepest = max(self._deepest, opening.deepest)
 
     def value(self, name: str, depth: int, offset: int) -> Value:
-        """What ``*name`` stands for; raises SpecError with the place where it cannot or must not stand there."""
+        """The value of ``*name``; raises SpecError with the place where it cannot or must not stand there."""
         where = place(self._text, offset) if name not in self._anchored or self._anchored[name] is None else ""
         if name not in self._anchored:
             raise SpecError(where, f"the alias *{name} has no anchor before it")

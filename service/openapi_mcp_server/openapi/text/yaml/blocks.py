@@ -1,4 +1,4 @@
-"""What YAML lays out by indentation (YAML 1.2.2 chapter 8): the structure of nearly every OpenAPI document.
+"""YAML laid out by indentation (YAML 1.2.2 chapter 8): the structure of nearly every OpenAPI document.
 
 Each method reads the node that begins at what is next of the current line, and leaves `Lines` at the first line after
 it. ``parent`` is the column that whatever belongs to the node must be indented deeper than, -1 at the root.
@@ -144,7 +144,7 @@ class Blocks:
         return name, self._inline
 
     def _at_mark(self, mark: bytes) -> bool:
-        """At `?` or `:` with a space after it, before a key or a value that needs a line of its own."""
+        """Whether `?` or `:` with a space after it is next, before a key or a value that needs a line of its own."""
         rest = self._lines.rest
         return rest[:1] == mark and rest[1:2] in b" \t"
 

@@ -1,4 +1,4 @@
-"""What YAML writes between quotes and brackets (YAML 1.2.2 sections 7.3 and 7.4), on one line or on several.
+"""YAML between quotes and brackets (YAML 1.2.2 sections 7.3 and 7.4), on one line or on several.
 
 Continuation lines may be indented as they like. The specification wants them deeper than what they belong to, but
 every widely used parser takes a closing bracket below its key, and so documents have it.

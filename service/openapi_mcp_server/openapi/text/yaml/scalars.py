@@ -1,4 +1,4 @@
-"""What the text of a YAML scalar means: the core schema (YAML 1.2.2 section 10.3) for plain text, the escapes of
+"""The meaning of a YAML scalar's text: the core schema (YAML 1.2.2 section 10.3) for plain text, the escapes of
 quoted text (5.7), folded lines (6.5) and block scalars (8.1).
 
 Deliberate differences from the core schema, because JSON is what becomes of it: digits with a leading zero stay text
@@ -91,7 +91,7 @@ def _joint(further_breaks: str) -> str:
 
 
 def double_quoted(text: str) -> str:
-    """What stands between double quotes; raises ValueError for an escape that YAML does not have."""
+    """The text between double quotes; raises ValueError for an escape that YAML does not have."""
     if "\\" not in text:
         return folded(text)
     value = _ESCAPE_OR_LINE_BREAK.sub(_unescaped, text)
@@ -124,7 +124,7 @@ def _character(code: int) -> str:
 
 
 def single_quoted(text: str) -> str:
-    """What stands between single quotes."""
+    """The text between single quotes."""
     return folded(text.replace("''", "'"))
 
 
