@@ -142,7 +142,7 @@ class _List:
         self._whole = memoryview(b",".join(encoded))
 
     def pages(self, most: int | None = None) -> Pages:
-        """At most ``most`` bytes on each, if one entry has no more."""
+        """The pages of the list, at most ``most`` bytes on each, if one entry has no more."""
         starts = self._starts(most or len(self._whole))
         cursors = ["", *self._cursors(starts[1:])]
         pages: dict[str, tuple[bytes | memoryview, ...]] = {}

@@ -1,4 +1,4 @@
-"""What a client sent, as a value: a call, a notification, a batch of them, or the refusal it gets.
+"""A client's message as a value: a call, a notification, a batch of them, or the refusal it gets.
 
 Two doors, one set of rules: `from_http` (headers and a body) and `from_line` (a line of stdio, the body of
 an SSE message). Nothing here raises for what a client wrote, and no text of a library reaches it.
@@ -97,7 +97,7 @@ Message = Call | Notification | Rejection
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """At revision 2025-03-26 only; never empty."""
+    """A batch of messages, at revision 2025-03-26 only; never empty."""
 
     messages: tuple[Message, ...]
 
@@ -117,7 +117,7 @@ def from_line(line: bytes, negotiated: str) -> Message | Batch:
 
 
 class _Carrier(NamedTuple):
-    """What came beside the message: the revision it has if it names none, and the headers, None on stdio."""
+    """The facts that came beside the message: the revision it has if it names none, and the headers, None on stdio."""
 
     version: str
     routing: Mapping[bytes, str] | None
@@ -315,7 +315,7 @@ def _call(request_id: RequestId, method: str, params: Fields, size: int, carrier
 
 
 def _completing(params: Fields) -> msgspec.Raw:
-    """What is to be completed, as it came."""
+    """The reference and the argument to be completed, as they came."""
     return msgspec.Raw(msgspec.json.encode({name: params[name] for name in ("ref", "argument")}))
 
 
@@ -339,7 +339,7 @@ def _check_supported(version: str) -> str:
 
 
 def _check_modern(method: str, meta: Fields, carrier: _Carrier) -> None:
-    """What every request of 2026-07-28 carries (basic, Per-request protocol fields; Streamable HTTP, Headers)."""
+    """Checks what each request of 2026-07-28 carries (basic, Per-request protocol fields; Streamable HTTP, Headers)."""
     for key in (_PROTOCOL_VERSION, _CLIENT_CAPABILITIES):
         if key not in meta:
             raise _Refused(INVALID_PARAMS, f"params._meta must carry {key!r}")
@@ -385,7 +385,7 @@ def _check_params(params: Fields, known: tuple[Param, ...]) -> dict[str, str]:
 
 
 def _kinds(raw: msgspec.Raw) -> tuple[str, ...]:
-    """What the filter of a subscription turns on; what is not known here is not agreed to."""
+    """The kinds of changes that the filter of a subscription turns on; what is not known here is not agreed to."""
     asked = _object(raw, "params.notifications")
     return tuple(kind for kind in CHANGES if _switch(_present(asked.get(kind)), f"params.notifications.{kind}"))
 
@@ -409,7 +409,7 @@ def _string(raw: msgspec.Raw, place: str) -> str:
 
 
 def _if_text(raw: msgspec.Raw | None) -> str:
-    """What nobody has to write and nobody is refused for."""
+    """Reads a text that nobody has to write and nobody is refused for."""
     try:
         return "" if raw is None else _text.decode(raw)
     except msgspec.ValidationError:

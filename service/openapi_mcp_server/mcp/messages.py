@@ -167,12 +167,12 @@ def response(request_id: RequestId, *pieces: bytes | memoryview) -> Pieces:
 
 
 def size(pieces: Pieces) -> int:
-    """In bytes."""
+    """The size of a message in bytes."""
     return sum(map(len, pieces))
 
 
 def own_size(pieces: Pieces) -> int:
-    """Of what is kept for this message alone."""
+    """The bytes of what is kept for this message alone."""
     return sum(len(piece) for piece in pieces if type(piece) is bytes)
 
 

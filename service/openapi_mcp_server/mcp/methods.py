@@ -65,7 +65,7 @@ def is_modern(version: str) -> bool:
 
 
 def methods(version: str) -> Mapping[str, tuple[Param, ...]]:
-    """What a client of this revision may call, with the params that are checked."""
+    """The methods that a client of this revision may call, with the params that are checked."""
     return MODERN_METHODS if is_modern(version) else LEGACY_METHODS
 
 
