@@ -142,8 +142,7 @@ def _sent(tools: ToolCatalog) -> Iterator[str]:
 
 
 def _unmet(tools: ToolCatalog) -> Iterator[str]:
-    """Tools that lack a credential, by reason: one scheme that is not configured often keeps a whole API from being
-    called."""
+    """Unmet tools by reason: one scheme that is not configured often keeps a whole API from being called."""
     names: dict[tuple[str, str], list[str]] = {}
     for tool in tools.tools.values():
         if tool.access.kind == "unmet":

@@ -124,8 +124,7 @@ class Views(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """The means of outgoing calls: the credentials of APIs, and where limits hold over all tasks, their shared
-    state."""
+    """The means of calls: the credentials of APIs, and where limits hold over all tasks, if they do."""
 
     keys: Keyring
     shared: SharedState | None = None

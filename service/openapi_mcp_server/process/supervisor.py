@@ -59,8 +59,7 @@ def run(config: Config, environ: Mapping[str, str]) -> int:
 
 
 class WorkerPlace(NamedTuple):
-    """A worker's place, as it is told: its number, its line to the supervisor, and its port for metrics, 0 if nobody
-    asks."""
+    """A worker's place: its number, its line to the supervisor, and its port for metrics, 0 if nobody asks."""
 
     number: int
     line: socket.socket

@@ -75,8 +75,7 @@ def never(trace_id: int, call: Call, carrier: Carrier) -> bool:  # noqa: ARG001 
 
 
 def part(ratio: float) -> Decide:
-    """Decides by the trace's id, so that every service that sees it decides alike (OpenTelemetry,
-    TraceIdRatioBased)."""
+    """Decides by the trace's id, so every service that sees it decides alike (OpenTelemetry, TraceIdRatioBased)."""
     bound = round(ratio * 2**64)
     return lambda trace_id, _call, _carrier: trace_id & (2**64 - 1) < bound
 

@@ -18,8 +18,7 @@ _SUBJECT_CHARACTERS = 255
 
 
 class Header(msgspec.Struct):
-    """A token's header. Nothing else that it says (``jku``, ``x5u``, ``jwk``, ``x5c``) is used: keys are the
-    issuer's."""
+    """A token's header. Nothing else in it (``jku``, ``x5u``, ``jwk``, ``x5c``) is used: keys are the issuer's."""
 
     alg: str
     kid: str | None = None
