@@ -61,8 +61,8 @@ def _only(group: ExceptionGroup[Exception]) -> ServiceError | None:
 
 
 def _have_standard_streams() -> None:
-    """What was closed becomes /dev/null: else a socket would get its number, and its bytes. What stdout cannot spell is
-    escaped.
+    """Opens what was closed as /dev/null: else a socket would get its number, and its bytes. What stdout cannot spell
+    is escaped.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:

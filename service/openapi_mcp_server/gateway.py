@@ -217,7 +217,8 @@ class Gateway:
         self._served = self._made(catalog, authorize)
 
     def replace(self, catalog: ToolCatalog, authorize: Authorize) -> None:
-        """From now on; calls in flight end as they began. Clients are told if their lists are different now."""
+        """Serves this catalog from now on; calls in flight end as they began. Clients are told if their lists are
+        different now."""
         before, self._served = self._served, self._made(catalog, authorize)
         self._replaced.set()
         if _has_changed(before.catalog, catalog, before.asked):
@@ -245,11 +246,11 @@ class Gateway:
             tell()
 
     def unasked_changes(self) -> list[bytes]:
-        """What clients that began with ``initialize`` are told when the lists have changed."""
+        """The messages for clients that began with ``initialize`` when the lists have changed."""
         return unasked(self._changing)
 
     def subscribe(self, call: Call, transport: Transport, beside: Carrier = NO_CARRIER) -> Subscription:
-        """What a ``subscriptions/listen`` gets; the transport keeps it, and tells."""
+        """The subscription that a ``subscriptions/listen`` gets; the transport keeps it, and tells."""
         kinds = tuple(kind for kind in call.listens if kind in self._changing)
         subscription = Subscription(id=call.id, kinds=kinds, server=self._serving.server)
         with self._observed(call, transport, beside) as entry:
@@ -725,7 +726,7 @@ class _Entry:
         )
 
     def known_as(self) -> dict[str, str]:
-        """By which the call is found elsewhere."""
+        """The ids by which the call is found elsewhere."""
         ids = {"request_id": self.beside.request_id, "trace_id": self.trace.trace_id}
         return {name: value for name, value in ids.items() if value}
 
@@ -765,7 +766,7 @@ def _has_changed(before: ToolCatalog, after: ToolCatalog, permits: Iterable[Perm
 
 
 def _told(catalog: ToolCatalog, name: str) -> tuple[Any, ...] | None:
-    """What lists say of a tool, and who is told."""
+    """All that lists say of a tool, and who is told."""
     tool = catalog.tools.get(name)
     return None if tool is None else (bytes(tool.entry), tool.title, tool.summary, tool.subject)
 
@@ -776,7 +777,7 @@ def _told_to(permit: Permit, catalog: ToolCatalog, name: str) -> tuple[Any, ...]
 
 
 def _make_room_for_view(served: _Served) -> None:
-    """For one more view, which is kept nowhere else: those of who asked longest ago go."""
+    """Makes room for one more view, which is kept nowhere else: those of who asked longest ago go."""
     if len(served.by_tools) < VIEWS:
         return
     in_use = [*dict.fromkeys(map(id, reversed(served.views.values())))]
@@ -793,13 +794,13 @@ def _make_room(kept: dict[Any, Any], most: int) -> None:
 
 
 def _settle(hold: Hold, call: Call, answer: Pieces) -> None:
-    """From now on nothing is kept but the message and its answer. Small ones count as every message does."""
+    """Keeps nothing but the message and its answer from now on. Small ones count as every message does."""
     kept = call.size + own_size(answer)
     hold.settle(kept if kept > SMALL_BYTES else 0)
 
 
 def _selection(tool: Tool, arguments: dict[str, Any]) -> Selection | None:
-    """What the model asks of the answer, taken out of the arguments; raises ArgumentError."""
+    """The selection that the model asks of the answer, taken out of the arguments; raises ArgumentError."""
     expression = arguments.pop(RESPONSE_FILTER, None) if tool.filterable else None
     if expression in (None, ""):  # what some clients write for what is not given
         return None

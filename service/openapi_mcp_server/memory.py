@@ -49,7 +49,7 @@ GROWING_BYTES = 2 * 1024 * 1024
 
 
 class _Account:
-    """What is kept for somebody, which is part of what is kept for the account above."""
+    """An account of what is kept for somebody, which is part of what is kept for the account above."""
 
     __slots__ = ("above", "held", "limits")
 
@@ -93,7 +93,7 @@ class Budget:
         return self._all.held
 
     def open(self, client: str) -> Hold:
-        """For a message of this client. Raises NoRoom."""
+        """Opens a hold for a message of this client. Raises NoRoom."""
         account = self._clients.get(client)
         if account is None:
             account = self._clients[client] = _Account(self._of_client, self._all)
@@ -141,7 +141,7 @@ class Budget:
 
 
 class Hold(_Account):
-    """For one message, or for one call of a batch, which is part of its batch's."""
+    """The account of one message, or of one call of a batch, which is part of its batch's."""
 
     __slots__ = ("_budget", "client", "is_part")
 
@@ -152,7 +152,7 @@ class Hold(_Account):
         self.is_part = is_part
 
     def part(self) -> Hold:
-        """For one call of a batch; closed with its batch. Raises NoRoom."""
+        """Opens a hold for one call of a batch; closed with its batch. Raises NoRoom."""
         part = Hold(self._budget, self.client, self, is_part=True)
         part.take(CALL_BYTES)
         return part
@@ -180,13 +180,13 @@ class Hold(_Account):
             self.shrink(CALL_BYTES + size)
 
     def shrink(self, held: int) -> None:
-        """To as much as was held before."""
+        """Goes back to as much as was held before."""
         if held < self.held:
             self.add(held - self.held)
             self._budget.let_in()
 
     def close(self) -> None:
-        """Nothing of it is left. It may be closed again."""
+        """Gives back all that is held. It may be closed again."""
         if self.held and self.above is not None:
             self.above.add(-self.held)
             self.held = 0

@@ -1,1 +1,1 @@
-"""What a person types: one module for each command that is not serving."""
+"""The commands that a person types: one module for each that is not serving."""

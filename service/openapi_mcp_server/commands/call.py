@@ -113,7 +113,7 @@ async def _ask_document(config: Config, tool: str, arguments: Mapping[str, Any])
 
 
 async def _ask_server(config: Config, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """With the official client, which is the judge of our wire."""
+    """Calls the tool with the official client, which is the judge of our wire."""
     try:
         from mcp import Client, MCPError  # noqa: PLC0415 - takes a second to import
     except ModuleNotFoundError:
@@ -133,7 +133,7 @@ async def _ask_server(config: Config, tool: str, arguments: Mapping[str, Any]) -
 
 
 async def _schema(client: Client, tool: str) -> Mapping[str, Any]:
-    """What the tool takes, by the server's own list; nothing if it is not in it."""
+    """The input schema of the tool, by the server's own list; empty if it is not in it."""
     cursor = None
     while True:
         page = await client.list_tools(cursor=cursor)

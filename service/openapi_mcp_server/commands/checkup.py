@@ -260,7 +260,7 @@ class Checkup:
         return tools
 
     async def _safe(self, tools: list[Tool]) -> Mapping[str, Tool]:
-        """By API, whose name the tools of several begin with."""
+        """One tool to call of each API, by the API's name, which the tools of several begin with."""
         names = [""]
         with suppress(httpx2.HTTPError, msgspec.DecodeError, KeyError, TypeError):
             health = msgspec.json.decode((await self._http.get(f"{self._root}/health")).content)
@@ -326,7 +326,7 @@ class Checkup:
         return False
 
     async def _posted(self, url: str) -> bool:
-        """On a connection of its own, as a load balancer may send it to another task."""
+        """Posts a message on a connection of its own, as a load balancer may send it to another task."""
         async with httpx2.AsyncClient(
             headers=self._http.headers, verify=ssl.create_default_context(), timeout=ANSWER_SECONDS, trust_env=False
         ) as other:
@@ -416,7 +416,7 @@ def _told(error: BaseException) -> str:
 
 
 def _failure(api: str, tool: str, text: str) -> tuple[str, str, str] | None:
-    """What an error result says of the API; None where it may well be the call's own fault."""
+    """The finding on the API in an error result; None where it may well be the call's own fault."""
     first = text.partition("\n")[0][:300]
     said = first.removeprefix("The API answered ")
     if said == first:

@@ -86,7 +86,7 @@ compdef _{_identifier()} {PROGRAM}
 
 
 def _zsh_option(option: _Option) -> str:
-    """As ``_arguments`` reads it: the help in brackets, a colon before each further part."""
+    """An option as ``_arguments`` reads it: the help in brackets, a colon before each further part."""
     told = option.help.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]").replace(":", "\\:")
     if option.values is None:
         return f"{option.name}[{told}]"

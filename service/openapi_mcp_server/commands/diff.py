@@ -42,7 +42,7 @@ def _tools(config: Config, location: str, name: str) -> ToolCatalog:
 
 
 def lines(found: Comparison) -> Iterator[str]:
-    """What breaks is marked with an exclamation mark."""
+    """The lines of a comparison; what breaks is marked with an exclamation mark."""
     for title, listed in (("REMOVED", found.removed), ("ADDED", found.added)):
         yield from _listed(title, listed)
     for title, changed in (("RENAMED", found.renamed), ("CHANGED", found.changed)):

@@ -44,7 +44,7 @@ def run(config: Config) -> int:
 
 
 def _one(tools: ToolCatalog, name: str) -> Iterator[str]:
-    """What a model sees of a tool, in a list and in search mode."""
+    """The lines on a tool as a model sees it, in a list and in search mode."""
     offered = mode.offer(tools.tools)
     try:
         tool = mode.resolved(offered, tools, Permit(), name)
@@ -64,7 +64,8 @@ def _one(tools: ToolCatalog, name: str) -> Iterator[str]:
 
 
 def _costs(tools: ToolCatalog, config: Config) -> Iterator[str]:
-    """What clients show to a model of each tool: name, description, arguments. Titles and output schemas they keep."""
+    """The costs of what clients show to a model of each tool: name, description, arguments. They keep titles and output
+    schemas."""
     listed = sorted(tools.tools.values(), key=lambda tool: -tool.seen_bytes)
     yield f"{'TOOL':40} {'TOKENS':>7}  OPERATION"
     for tool in listed:
@@ -141,7 +142,7 @@ def _sent(tools: ToolCatalog) -> Iterator[str]:
 
 
 def _unmet(tools: ToolCatalog) -> Iterator[str]:
-    """By reason: one scheme that is not configured often keeps a whole API from being called."""
+    """Unmet tools by reason: one scheme that is not configured often keeps a whole API from being called."""
     names: dict[tuple[str, str], list[str]] = {}
     for tool in tools.tools.values():
         if tool.access.kind == "unmet":

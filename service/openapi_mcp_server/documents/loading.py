@@ -51,7 +51,7 @@ _FOR_THE_OPERATOR = frozenset({"overlay_unused", "override_unused", "base_url_do
 
 
 class _Texts(NamedTuple):
-    """What was read for one API, before any of it is parsed; of the document's other files nothing yet."""
+    """The texts that were read for one API, before any of them is parsed; none of the document's other files yet."""
 
     document: bytes
     overlays: tuple[bytes, ...]
@@ -59,7 +59,7 @@ class _Texts(NamedTuple):
 
 
 class _Parsed(NamedTuple):
-    """What became of the texts with this digest, and the other files that were read for it. ``problem``: in words."""
+    """The result of the texts with this digest, and the other files that were read for it. ``problem``: in words."""
 
     digest: bytes
     parts: Sequence[Parts]
@@ -85,8 +85,8 @@ class Documents:
         self._one = anyio.CapacityLimiter(1)
 
     async def read(self, *, only_to_show: bool = False, wait_seconds: float = 0) -> ToolCatalog:
-        """For the first time; what is not there yet is asked for again for so long. Raises ConfigError or SpecError,
-        which name the document."""
+        """Reads the documents for the first time; what is not there yet is asked for again for ``wait_seconds``. Raises
+        ConfigError or SpecError, which name the document."""
         texts = await self._texts_in_time(wait_seconds)
         digest, parts = _digest(texts), list[Parts]()
         tools = self._tools(texts, parts, only_to_show=only_to_show)
@@ -151,7 +151,7 @@ class Documents:
         )
 
     def _visit(self, api: ApiConfig, request: HttpRequest) -> Visit:
-        """As the API's operator has it, whose credentials go to the API's own origin alone."""
+        """The visit as the API's operator has it, whose credentials go to the API's own origin alone."""
         base = self._places[self._config.apis.index(api)].base
         is_the_apis = base is not None and base.origin == request.origin
         is_own = api.location.startswith(("http:", "https:")) and source.origin(api.location) == request.origin
@@ -220,7 +220,7 @@ class Documents:
         )
 
     def _document(self, api: ApiConfig, texts: _Texts, parts: list[Parts]) -> tuple[Document, list[Note]]:
-        """With its overlays and its other files."""
+        """The document of an API with its overlays and its other files."""
         with _named(api.location, texts.document):
             document = parse(texts.document)
         document, notes = _overlaid(document, api, texts.overlays)
@@ -229,7 +229,7 @@ class Documents:
             return parts[-1].bundled(document), notes
 
     def _require_usable(self, tools: ToolCatalog) -> None:
-        """What the first call would stumble over, and what nobody would see: a document that takes an API's
+        """Refuses what the first call would stumble over, and what nobody would see: a document that takes an API's
         credentials to where the operator has not sent them."""
         self._keys.check(tools)
         for api, read in zip(self._config.apis, tools.apis, strict=True):
@@ -278,7 +278,8 @@ def _giving_way() -> Iterator[None]:
 
 @contextmanager
 def _collecting_less() -> Iterator[None]:
-    """What a catalog is made of stays: the collector finds nothing there, and looking takes a tenth of the start."""
+    """Has the collector look less often: what a catalog is made of stays, so it finds nothing there, and looking takes
+    a tenth of the start."""
     usual = gc.get_threshold()
     gc.set_threshold(_LOADING_THRESHOLD)
     try:
@@ -353,7 +354,7 @@ def keyring(config: Config) -> Keyring:
 
 
 def report(config: Config, tools: ToolCatalog) -> None:
-    """What became of the documents, a line each, and what a model will pay for the list."""
+    """Logs what became of the documents, a line each, and what a model will pay for the list."""
     for api in tools.apis:
         skipped = sum(each.api == api.name for each in tools.skipped)
         fields = {
@@ -379,7 +380,7 @@ def report(config: Config, tools: ToolCatalog) -> None:
 
 
 def _report_size(config: Config, tokens: int) -> None:
-    """What a model pays for the list, where it is long."""
+    """Logs what a model pays for the list, where it is long."""
     is_long = tokens > config.tool_budget_tokens
     fields = {"tokens": tokens, "budget": config.tool_budget_tokens}
     if config.tool_mode == "search" or (config.tool_mode == "auto" and is_long):

@@ -37,7 +37,7 @@ _decode = msgspec.json.Decoder(_File).decode
 
 
 def rule(config: Config) -> Rule:
-    """For everybody. Raises ConfigError."""
+    """The rule for everybody. Raises ConfigError."""
     allow, deny = config.allow_operations, config.deny_operations
     if not (allow or deny or config.read_only):
         return EVERYTHING
@@ -49,7 +49,7 @@ def rule(config: Config) -> Rule:
 
 
 def policy(config: Config) -> Policy:
-    """For each principal. Raises ConfigError, which names the place in the file."""
+    """The policy for each principal. Raises ConfigError, which names the place in the file."""
     if config.policy is None:
         return OPEN
     try:

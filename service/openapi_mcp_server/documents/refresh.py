@@ -48,7 +48,7 @@ class Refresh:
         return self._last == "failed"
 
     def told(self) -> dict[str, Any]:
-        """For ``/health``. Why it failed is in the log."""
+        """The last reload, for ``/health``. Why it failed is in the log."""
         now = anyio.current_time()
         return {
             "outcome": self._last,
@@ -100,7 +100,7 @@ class Refresh:
 
 
 def _difference(old: ToolCatalog, new: ToolCatalog) -> dict[str, int]:
-    """In tools, as models see them."""
+    """The difference between two catalogs in tools, as models see them."""
     before, after = old.tools, new.tools
     return {
         "added": len(after.keys() - before.keys()),
@@ -111,7 +111,7 @@ def _difference(old: ToolCatalog, new: ToolCatalog) -> dict[str, int]:
 
 @asynccontextmanager
 async def running(refresh: Refresh, seconds: float, until: anyio.Event) -> AsyncIterator[None]:
-    """For as long as the context lasts, or until the process is told to stop."""
+    """Reloads documents for as long as the context lasts, or until the process is told to stop."""
     async with anyio.create_task_group() as tasks:
         reloads = anyio.CancelScope()
 

@@ -146,7 +146,7 @@ async def _fetch(url: str, request: HttpRequest, visit: Visit) -> bytes:
 
 
 def _told(url: str, response: HttpResponse) -> str:
-    """What whoever gave the URL can do: log in, or give the address that the answer points to."""
+    """The advice to whoever gave the URL: log in, or give the address that the answer points to."""
     if response.status in {401, 403}:
         return "; SPEC_HEADERS can log in there, and the API's credentials do at the origin of API_BASE_URL"
     place = response.header("location")
@@ -157,7 +157,7 @@ def _told(url: str, response: HttpResponse) -> str:
 
 
 def origin(url: str) -> Origin | None:
-    """That of a URL which can be asked."""
+    """The origin of a URL which can be asked."""
     try:
         return base_url(urlsplit(url)._replace(path="", query="", fragment="").geturl()).origin
     except ValueError:

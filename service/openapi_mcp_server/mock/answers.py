@@ -1,4 +1,4 @@
-"""What a mock answers to an operation: a documented status, an example, or a value made from the schema."""
+"""The answers of a mock to an operation: a documented status, an example, or a value made from the schema."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Answer(NamedTuple):
 
 
 class Answers:
-    """Of one document. The same request gets the same answer, which depends on ``seed`` alone."""
+    """The answers of one document. The same request gets the same answer, which depends on ``seed`` alone."""
 
     def __init__(self, document: Document, description: ApiDescription, seed: int = 0) -> None:
         self._document = document
@@ -111,7 +111,7 @@ class Answers:
         return _OF_RANGES.get(family, "application/octet-stream") if "*" in media.name else media.name, data
 
     def _otherwise(self, media: MediaType, value: object) -> tuple[str, bytes]:
-        """Of a type that could not be sent to an API, as events are, or one whose schema says something else."""
+        """Writes a type that could not be sent to an API, as events are, or one whose schema says something else."""
         if "*" in media.name or not is_media_type(media.name):
             return _JSON, encode_json(value)
         if essence(media.name) == "text/event-stream":

@@ -22,7 +22,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Preferences(NamedTuple):
-    """From a Prefer header (RFC 7240): ``code=404, delay=2``. Others are not known and do no harm."""
+    """The preferences of a Prefer header (RFC 7240): ``code=404, delay=2``. Others are not known and do no harm."""
 
     code: int | None = None
     delay_seconds: float = 0.0
@@ -111,7 +111,7 @@ def _seconds(text: str) -> float:
 
 
 def _bases(description: ApiDescription) -> tuple[str, ...]:
-    """Nothing before the operation's path first, then the paths of the servers."""
+    """The paths before the operation's path: an empty one first, then those of the servers."""
     paths = [urlsplit(url).path.rstrip("/") for url in description.servers if "[" not in url]
     return tuple(dict.fromkeys(["", *paths]))
 

@@ -81,7 +81,7 @@ def property_of(level: dict[str, Any], name: str) -> Schema:
 
 
 def _matches(pattern: str, name: str) -> bool:
-    """In linear time: a document may hold any expression."""
+    """Whether a pattern matches, found in linear time: a document may hold any expression."""
     validator = _compiled(pattern)
     return validator is not None and validator.is_valid(name)
 

@@ -121,7 +121,7 @@ def _audited(record: CallRecord, redaction: Redaction | None) -> dict[str, Any]:
 
 
 def _fields(record: CallRecord) -> dict[str, Any]:
-    """What a line says; what is not known is left out."""
+    """The fields of a line; what is not known is left out."""
     fields: dict[str, Any] = {
         "method": record.method,
         "transport": record.transport,
@@ -185,7 +185,7 @@ class BackgroundHandler(logging.Handler):
         return has_room
 
     def _beside(self) -> dict[str, int]:
-        """What every line says beside its own."""
+        """The fields that every line has beside its own."""
         lost, self._lost = self._lost, 0
         return {**self._of_worker, "lost_lines": lost} if lost else self._of_worker
 

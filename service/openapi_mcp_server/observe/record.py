@@ -1,4 +1,4 @@
-"""What is known of one message once it is answered; the one thing that observers get."""
+"""The record of what is known of one message once it is answered; the one thing that observers get."""
 
 from __future__ import annotations
 

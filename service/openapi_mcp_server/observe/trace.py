@@ -1,4 +1,5 @@
-"""What the gateway says of a message while it is answered; `tracing` listens where it is asked to, else nobody."""
+"""The trace of one message: what the gateway says of it while it is answered; `tracing` listens where it is asked to,
+else nobody."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from openapi_mcp_server.observe.record import CallRecord, Transport
 
 
 class Carrier(msgspec.Struct, frozen=True, kw_only=True):
-    """What came beside a message over HTTP, empty where nothing did.
+    """The values that came beside a message over HTTP, empty where none did.
 
     ``request_id`` is that of the proxy, short and printable. The others are as the client wrote them; ``forwarded`` are
     the headers of FORWARD_HEADERS, by name in lower case.
@@ -69,5 +70,5 @@ _UNTRACED = _Untraced()
 
 
 def untraced(call: Call, transport: Transport, carrier: Carrier) -> Trace:  # noqa: ARG001 - the protocol's
-    """What every call begins where nothing is traced."""
+    """The trace that every call begins where nothing is traced."""
     return _UNTRACED

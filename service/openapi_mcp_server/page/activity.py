@@ -1,4 +1,4 @@
-"""What this process does now, in numbers for people: an observer of calls that exists only where the page is served."""
+"""Numbers for people of what this process does now: an observer of calls that exists only where the page is served."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BOUNDS = tuple(0.001 * 1.25**step for step in range(50))
 
 
 class _Numbers:
-    """Of one tool."""
+    """The numbers of one tool."""
 
     def __init__(self) -> None:
         self.calls = self.errors = self.truncated = self.tokens = 0

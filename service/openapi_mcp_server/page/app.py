@@ -57,7 +57,7 @@ class Page:
         self._now = now
 
     def load(self, tools: ToolCatalog) -> None:
-        """What is served."""
+        """Takes the tools that are served."""
         self._tools = tools
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:  # noqa: ARG002 - an application's

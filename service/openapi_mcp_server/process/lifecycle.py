@@ -1,4 +1,4 @@
-"""From settings to a running server and back: build in order, serve, drain, close in reverse.
+"""The way from settings to a running server and back: build in order, serve, drain, close in reverse.
 
 Everything that can fail at start does so before the first request is accepted: the port is taken first, then the
 documents are read, then the server listens.
@@ -85,7 +85,7 @@ logger = logging.getLogger(__name__)
 
 
 class Stop:
-    """That the process should end; ``forced`` if it was told twice and dropped what was in flight.
+    """The request that the process should end; ``forced`` if it was told twice and dropped what was in flight.
 
     ``ready`` is called when there is something to stop, since the server serves, and ``beat`` every second while its
     loop runs.
@@ -124,14 +124,14 @@ class Views(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """What calls are made with: the credentials of APIs, and where limits hold over all tasks, if they do."""
+    """The means of calls: the credentials of APIs, and where limits hold over all tasks, if they do."""
 
     keys: Keyring
     shared: SharedState | None = None
 
 
 class Served(NamedTuple):
-    """What a transport is in front of."""
+    """The parts that a transport is in front of."""
 
     gateway: Gateway
     views: Views
@@ -410,7 +410,7 @@ async def _shared(config: Config, health: Health, metrics: Metrics | None) -> As
 
 @asynccontextmanager
 async def _traced(config: Config, tally: Tally, metrics: Metrics | None) -> AsyncIterator[Begin]:
-    """What begins traces, if any are to be; at the end, what is recorded is delivered."""
+    """Yields what begins traces, if any are to be; at the end, what is recorded is delivered."""
     if config.tracing is None:
         yield untraced
         return
@@ -443,7 +443,7 @@ async def _indexed(gateway: Gateway) -> AsyncIterator[None]:
 def _replacing(
     config: Config, gateway: Gateway, keys: Keyring, views: Views, metrics: Metrics | None
 ) -> Callable[[ToolCatalog], None]:
-    """What gives everybody who knows a catalog the new one, at the same moment."""
+    """A function that gives everybody who knows a catalog the new one, at the same moment."""
 
     def replace(tools: ToolCatalog) -> None:
         gateway.replace(tools, keys.credentials(tools).authorize)
@@ -529,7 +529,7 @@ def _page(config: Config, tools: ToolCatalog) -> Page | None:
 
 
 def _now(config: Config, gateway: Gateway, app: WorkerApp) -> dict[str, Any]:
-    """What the page shows beside its own numbers."""
+    """The state that the page shows beside its own numbers."""
     return app.told() | {
         "name": config.server_name,
         "worker": config.worker,

@@ -23,7 +23,7 @@ def budget_bytes(workers: int, root: Path = _ROOT) -> int:
 
 
 def _control_group_limits(root: Path) -> Iterator[int]:
-    """Of the group and those above it (cgroups(7)): version 2, or the memory controller of version 1.
+    """Memory limits of the group and those above it (cgroups(7)): version 2, or the memory controller of version 1.
 
     In a container the path is often that of the host, which is not there; the container's own group is the root then.
     """

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 async def rotating(
     sources: Sources | None, apply: Callable[[Config], None], stores_seconds: float
 ) -> AsyncIterator[None]:
-    """For as long as the context lasts, `follow`, where anything can change at all."""
+    """Runs `follow` for as long as the context lasts, where anything can change at all."""
     if sources is None or not sources.can_change:
         yield
         return

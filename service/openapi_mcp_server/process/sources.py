@@ -1,4 +1,4 @@
-"""What the settings were read from: files and secrets that are replaced while the process runs."""
+"""The sources that the settings were read from: files and secrets that are replaced while the process runs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Sources:
         return {path: _look(path) for path in self._looks}
 
     def known(self) -> dict[str, Look]:
-        """As they were when they were read."""
+        """The looks of the files as they were when they were read."""
         return dict(self._looks)
 
     def _read(self, place: str) -> str:

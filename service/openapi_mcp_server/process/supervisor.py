@@ -59,7 +59,7 @@ def run(config: Config, environ: Mapping[str, str]) -> int:
 
 
 class WorkerPlace(NamedTuple):
-    """What a worker is told: its number, its line to the supervisor, and its port for metrics, 0 if nobody asks."""
+    """A worker's place: its number, its line to the supervisor, and its port for metrics, 0 if nobody asks."""
 
     number: int
     line: socket.socket
@@ -272,7 +272,7 @@ class _Supervisor:
         process.kill()
 
     def _settle(self, worker: _Worker, code: int) -> None:
-        """At a stop; one that was still starting ends by the signal itself, in good order."""
+        """Judges how a worker ended at a stop; one that was still starting ends by the signal itself, in good order."""
         if code not in {0, *(sign for each in (signal.SIGTERM, signal.SIGINT) for sign in (128 + each, -each))}:
             logger.error("worker %d %s", worker.number, _ended(code))
             self._code = self._code or 1

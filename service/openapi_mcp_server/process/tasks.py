@@ -41,7 +41,7 @@ class _Network(msgspec.Struct):
 
 
 class _Metadata(msgspec.Struct):
-    """Of a container, by the task metadata endpoint version 4 of ECS."""
+    """The metadata of a container, by the task metadata endpoint version 4 of ECS."""
 
     networks: list[_Network] = msgspec.field(default_factory=list, name="Networks")
 

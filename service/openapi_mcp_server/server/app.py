@@ -59,7 +59,7 @@ class Starting:
 
 
 class Health:
-    """What ``/health`` says of the documents, and of the store that limits are shared in."""
+    """The state that ``/health`` tells of the documents, and of the store that limits are shared in."""
 
     def __init__(self, catalog: ToolCatalog) -> None:
         self.reload: Callable[[], dict[str, Any]] = dict
@@ -67,7 +67,7 @@ class Health:
         self.load(catalog)
 
     def load(self, catalog: ToolCatalog) -> None:
-        """What is served."""
+        """Takes the catalog that is served."""
         self._catalog = catalog
         self._described = describe(catalog)
         self._by_permit: dict[Permit, dict[str, Any] | None] = {}
@@ -182,7 +182,7 @@ class WorkerApp:
 
 
 def describe(catalog: ToolCatalog) -> dict[str, Any]:
-    """What is served, in numbers; the details are what ``inspect`` tells."""
+    """The numbers of what is served; the details are what ``inspect`` tells."""
     return {
         "tools": len(catalog.tools),
         "skipped_operations": len(catalog.skipped),

@@ -131,7 +131,7 @@ def _config() -> Config:
 
 
 class _Worker:
-    """What all connections share."""
+    """The state that all connections share."""
 
     def __init__(self, app: App) -> None:
         self.app = app
@@ -218,7 +218,7 @@ class _Connection:
         self._patience.deadline = min(self._patience.deadline, trio.current_time() + LAST_WRITE_SECONDS)
 
     def abort(self) -> None:
-        """At once, also out of a write that the client does not take."""
+        """Closes the connection at once, also out of a write that the client does not take."""
         self._stream.socket.close()
 
     async def _read(self) -> None:
@@ -246,7 +246,7 @@ class _Connection:
         return self._is_idle and not self._is_over and not self._protocol.connection.trailing_data[0]
 
     def _begun(self, data: bytes) -> tuple[ordinary.OrdinaryExchange, Scope] | None:
-        """Of an ordinary request; None where it is not one."""
+        """The exchange and the scope of an ordinary request; None where it is not one."""
         if self._worker.is_stopping or not self._is_between():
             return None
         request = ordinary.read(data.lstrip(b"\r\n") if data[:1] in _LINE_ENDS else data)
@@ -258,7 +258,7 @@ class _Connection:
         return exchange, self._scope(request)
 
     async def _hand_on(self, data: bytes) -> None:
-        """To hypercorn's protocol."""
+        """Hands bytes on to hypercorn's protocol."""
         if data[:1] in _LINE_ENDS and self._is_between():
             data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a request are ignored
         if data and not self._is_over:
@@ -306,7 +306,7 @@ class _Connection:
         }
 
     async def _read_body(self, most: int) -> bytes:
-        """Nothing where the client has left."""
+        """Reads at most so many bytes of the body; none where the client has left."""
         while await self._is_readable():
             try:
                 return self._socket.recv(min(most, READ_BYTES))
@@ -356,7 +356,7 @@ class _Connection:
             self._watching.cancel()
 
     async def _take(self, event: Event) -> None:
-        """What the protocol asks for."""
+        """Carries out what the protocol asks for."""
         if isinstance(event, RawData):
             await self._write(event.data)
         elif isinstance(event, Updated):
@@ -454,7 +454,7 @@ class _Http11(H11Protocol):
         await self.send(Closed())
 
     async def _check_protocol(self, event: h11.Request) -> None:
-        """Nothing but HTTP/1.1 is spoken."""
+        """Does nothing: nothing but HTTP/1.1 is spoken."""
 
     async def _send_h11_event(self, event: H11SendableEvent) -> None:
         """The head of an answer waits for what follows it, which is never long."""

@@ -1,4 +1,4 @@
-"""What one client of a lasting connection has asked and not been answered yet: stdio, and HTTP with SSE."""
+"""The requests of one client of a lasting connection that are not answered yet: stdio, and HTTP with SSE."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Conversation:
             scope.cancel()
 
     def changes(self) -> list[bytes]:
-        """What this client is to be told when the lists have changed."""
+        """The messages that this client is to be told when the lists have changed."""
         asked = [message for one in self._subscriptions.values() for message in one.changed()]
         return asked + (self._gateway.unasked_changes() if self._is_initialized else [])
 

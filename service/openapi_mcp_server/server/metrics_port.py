@@ -39,7 +39,7 @@ class MetricsPage(Protocol):
 
 
 class Watched(NamedTuple):
-    """What is told of the process: where it is in its life, and what is measured, if somebody asked for it."""
+    """The process as it is told of: where it is in its life, and what is measured, if somebody asked for it."""
 
     readiness: Readiness
     metrics: Metrics | None
@@ -47,7 +47,7 @@ class Watched(NamedTuple):
 
 @asynccontextmanager
 async def watch(listener: socket.socket | None, visitors: Visitors) -> AsyncIterator[Watched]:
-    """What the process is watched by; ``listener`` None: nobody asked for metrics."""
+    """Yields what the process is watched by; ``listener`` None: nobody asked for metrics."""
     readiness = Readiness()
     if listener is None:
         yield Watched(readiness, None)
@@ -106,7 +106,7 @@ class MetricsApp:
             await self._metrics(fields.by_name(scope["headers"]), send, is_head=is_head)
 
     async def _metrics(self, asked: dict[bytes, bytes], send: Send, *, is_head: bool) -> None:
-        """In the newer format for those who name it, as Prometheus does."""
+        """Sends the metrics, in the newer format for those who name it, as Prometheus does."""
         try:
             self._visitors.check(asked)
         except Refusal as refusal:

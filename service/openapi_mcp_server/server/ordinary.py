@@ -122,7 +122,7 @@ class OrdinaryExchange:
         return {"type": "http.disconnect"}
 
     async def send(self, event: Event | None) -> None:
-        """As an application does; None: it has ended."""
+        """Sends an event as an application does; None: it has ended."""
         if event is None:
             await self._end()
         elif event["type"] == "http.response.start" and self._promised == -1:

@@ -49,7 +49,7 @@ def url(listener: socket.socket) -> str:
 
 
 def _options() -> list[tuple[int, int, int]]:
-    """What accepted connections inherit; an option that the platform lacks is left out."""
+    """The options that accepted connections inherit; one that the platform lacks is left out."""
     options = [
         (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1),
         (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),

@@ -45,7 +45,7 @@ class Refusal(Exception):
 
 
 def check_form(headers: Mapping[bytes, bytes]) -> None:
-    """What can be said about a message without its body."""
+    """Checks what can be said about a message without its body."""
     if not fields.is_json(headers.get(b"content-type", b"")):
         raise Refusal(415, "the Content-Type must be application/json, in UTF-8")
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
@@ -57,7 +57,8 @@ def check_form(headers: Mapping[bytes, bytes]) -> None:
 def carrier(
     path: str, headers: Mapping[bytes, bytes], principal: Principal = ANYBODY, forwarded: Collection[bytes] = ()
 ) -> Carrier:
-    """What came beside the message that is worth keeping. ``forwarded``: headers that APIs want, in lower case."""
+    """The carrier of what came beside the message and is worth keeping. ``forwarded``: headers that APIs want, in lower
+    case."""
     request_id = headers.get(b"x-request-id", b"")
     return Carrier(
         request_id=request_id.decode("ascii") if _REQUEST_ID.fullmatch(request_id) else "",

@@ -109,7 +109,7 @@ class HttpSse:
         self.streams = Streams()
 
     def limit(self, limits: Limits) -> None:
-        """By these from now on; they are the same for all transports."""
+        """Applies these limits from now on; they are the same for all transports."""
         self._limits = limits
         limits.count(self._outstanding)
 
@@ -119,7 +119,7 @@ class HttpSse:
         return len(self._sessions)
 
     def drain(self) -> None:
-        """From now on: no new session, no new call; each session ends when its last call is answered."""
+        """Takes no new session and no new call from now on; each session ends when its last call is answered."""
         self._is_draining = True
         for session in self._sessions.values():
             session.finish()
@@ -357,7 +357,7 @@ class _Session:
         return unanswered < CALLS and self._stream.waiting_bytes < QUEUED_BYTES
 
     async def _hear(self, notification: Notification) -> None:
-        """What waits is cancelled before what is carried out: a later call with the same id is the one meant."""
+        """Cancels what waits before what is carried out: a later call with the same id is the one meant."""
         for one in reversed(self._waiting):
             if isinstance(one.message, Call) and one.message.id == notification.cancels:
                 self._drop(one).hold.close()

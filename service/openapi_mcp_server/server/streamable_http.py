@@ -158,7 +158,7 @@ class StreamableHttp:
 
 
 def _check(method: str, headers: Mapping[bytes, bytes]) -> None:
-    """What can be said of a message without its body."""
+    """Checks what can be said of a message without its body."""
     if method != "POST":
         raise Refusal(405, "the MCP endpoint takes POST only; there are no sessions", (b"allow", b"POST"))
     check_form(headers)

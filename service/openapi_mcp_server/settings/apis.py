@@ -55,7 +55,7 @@ class ApiConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def identity(self) -> Identity:
-        """What the pure rooms know of the credentials."""
+        """The part of the credentials that the pure rooms know."""
         return Identity(
             auth=self.auth.shape,
             schemes={name: each.shape for name, each in self.schemes.items()},
@@ -161,7 +161,7 @@ def _api(given: Mapping[str, Given], outside: _Outside, place: str = "") -> ApiC
 
 
 def _forwarding(apis: tuple[ApiConfig, ...], given: Given) -> tuple[ApiConfig, ...]:
-    """With the headers that FORWARD_HEADERS has for each of them."""
+    """The APIs, each with the headers that FORWARD_HEADERS has for it."""
     if not given.value:
         return apis
     fields.require_known_owners(given, [api.name for api in apis])

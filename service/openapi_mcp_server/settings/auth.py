@@ -68,7 +68,7 @@ class AuthShape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """What an API is told of who calls, in kinds and places. ``schemes``: by the document's security schemes.
+    """The kinds and places of what an API is told of who calls. ``schemes``: by the document's security schemes.
 
     ``headers`` (in lower case) and ``query`` are the names of fixed values, ``forwarded`` (in lower case) those of
     headers that clients send themselves. ``certificate``: whether TLS shows one of ours.
@@ -134,7 +134,7 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def flow(self) -> str:
-        """Of cognito: a user's password where there is a user."""
+        """The flow of cognito: a user's password where there is a user."""
         if self.cognito_flow != "auto":
             return self.cognito_flow
         return "user_password" if self.cognito_username else "client_credentials"

@@ -186,7 +186,7 @@ def _refuse_strays(command: Command, operands: Sequence[str], known: Iterable[st
 
 
 def _stray(operand: str, command: Command, known: Iterable[str]) -> str:
-    """What to do about a word that no option takes."""
+    """The advice about a word that no option takes."""
     if operand.startswith("-"):
         return f"options begin with two dashes; {_suggest('-' + operand, known)}"
     if "/" in operand or "." in operand:

@@ -74,5 +74,5 @@ def _forwarded(text: str, label: str) -> Forwarded:
 
 
 def names(fields: Pairs) -> frozenset[str]:
-    """Of headers, in lower case."""
+    """The names of headers, in lower case."""
     return frozenset(name.lower() for name, _ in fields)

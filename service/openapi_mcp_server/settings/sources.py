@@ -113,7 +113,7 @@ def misspelt(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def _alike(name: str) -> list[str]:
-    """What is worth a closer look: comparing each variable with each setting takes longer than all else here."""
+    """The settings worth a closer look: comparing each variable with each setting takes longer than all else here."""
     return [known for known in _KNOWN if abs(len(known) - len(name)) <= 2 and _edges(known) & _edges(name)]
 
 

@@ -73,7 +73,7 @@ def text(value: str) -> str:
 
 
 def boolean(value: str) -> bool:
-    """As Docker, compose and shells spell it."""
+    """Reads true or false as Docker, compose and shells spell it."""
     match value.strip().lower():
         case "true" | "1" | "yes" | "on":
             return True
@@ -123,7 +123,7 @@ def integer(least: int, most: int) -> Reader:
 
 
 def result_budget(value: str) -> int:
-    """In less than a kilobyte nothing of use is left of an answer."""
+    """Reads the budget of results in bytes: in less than a kilobyte nothing of use is left of an answer."""
     size = integer(0, 100_000_000)(value)
     if 0 < size < 1_000:
         raise ValueError("must be 0, or at least 1000")
@@ -259,7 +259,7 @@ def level(value: str) -> str:
 
 
 def not_yet(*available: str) -> Reader:
-    """What a later version does: asking for it is an error, leaving it at ``available`` is not."""
+    """A reader for what a later version does: asking for it is an error, leaving it at ``available`` is not."""
 
     def read(value: str) -> str:
         if value.strip().lower() not in available:

@@ -1,4 +1,5 @@
-"""What is traced and where it goes: ``TRACING``, and the variables of OpenTelemetry's SDKs and of the X-Ray daemon.
+"""Settings of what is traced and where it goes: ``TRACING``, and the variables of OpenTelemetry's SDKs and of the X-Ray
+daemon.
 
 The latter are looked at only where TRACING asks for them: platforms set ``OTEL_…`` for everything that they run, and a
 server that does not trace must not stop for a value that it does not use.
@@ -117,7 +118,7 @@ def tracing(given: Mapping[str, Given], environ: Mapping[str, str], read_file: C
 
 
 def overlooked(given: Mapping[str, Given]) -> str | None:
-    """What somebody may wonder about who reads no spans."""
+    """A sentence on what somebody may wonder about who finds no spans."""
     asked = given["OTEL_TRACES_EXPORTER"]
     if given["TRACING"].value:
         return "OTEL_SDK_DISABLED is true: TRACING does nothing" if _disabled(given) else None

@@ -74,7 +74,7 @@ _CARRIES_IPV4 = (ipaddress.IPv6Network("::ffff:0:0/96"), ipaddress.IPv6Network("
 
 
 def kind(address: Address) -> Kind:
-    """What an address is to us."""
+    """Tells what kind an address is to us."""
     if isinstance(address, ipaddress.IPv6Address) and any(address in network for network in _CARRIES_IPV4):
         address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return next(kind for network, kind in _SPECIAL if address.version == network.version and address in network)
@@ -96,7 +96,7 @@ class AddressRule(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
     def url_problem(self, scheme: str, host: str) -> str | None:
-        """What is known against a URL before its name is resolved; None if nothing is.
+        """Tells what is known against a URL before its name is resolved; None if nothing is.
 
         Plain HTTP shows credentials to the whole way, so it has to be allowed, but not on the machine itself.
         """

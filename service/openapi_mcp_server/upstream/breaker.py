@@ -22,7 +22,7 @@ Ticket = Literal["call", "probe"]
 
 
 class Breaker:
-    """Of one API. What `admit` lets through has to `settle`. ``opens`` false: it only ever watches."""
+    """The breaker of one API. What `admit` lets through has to `settle`. ``opens`` false: it only ever watches."""
 
     def __init__(self, *, opens: bool = True) -> None:
         self._opens = opens

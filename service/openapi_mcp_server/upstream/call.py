@@ -147,7 +147,7 @@ class Upstream:
         return pause if anyio.current_time() + pause + retries.LEAST_SECONDS <= until else None
 
     async def _attempt(self, call: _Call, gate: Gate, until: float) -> HttpResponse | UpstreamError:
-        """What came of one attempt. Raises an UpstreamError if it was not even let through."""
+        """Returns what came of one attempt. Raises an UpstreamError if it was not even let through."""
         ticket = await gate.enter(until)
         result = None
         try:
@@ -206,7 +206,7 @@ class Upstream:
         return answer
 
     async def _read_body(self, connection: Connection, answer: AnswerReader, call: _Call) -> None:
-        """To its end, or of a stream as far as it gets."""
+        """Reads the body to its end, or that of a stream as far as it gets."""
         try:
             while not answer.is_full and (piece := await connection.read()):
                 for _ in answer.add(piece):
@@ -246,7 +246,7 @@ class _Call:
         self.hold.shrink(self._kept)
 
     def at_deadline(self, seconds: float) -> HttpResponse:
-        """Of a stream, what has arrived. Raises Timeout otherwise."""
+        """Returns what has arrived of a stream. Raises Timeout otherwise."""
         origin, within = self.request.origin, f"{round(seconds, 1):g} s"
         if not self.may_be_sent:
             raise Timeout(f"no connection to {origin} within {within}", outcome_unknown=False, transient=True)
@@ -257,7 +257,7 @@ class _Call:
 
 
 def _told(result: HttpResponse | UpstreamError, ended: list[retries.Outcome]) -> HttpResponse:
-    """What the caller gets after attempts that ended so; raises what is an error."""
+    """Returns what the caller gets after attempts that ended so; raises what is an error."""
     made = len(ended) - 1
     doubtful = any(each in {"unknown", "server_error"} for each in ended[:-1])
     if isinstance(result, UpstreamError):

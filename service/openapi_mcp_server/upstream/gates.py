@@ -1,4 +1,4 @@
-"""What stands in front of one API: its connections, the queue for them, its breaker, its budget for retries.
+"""The gate in front of one API: its connections, the queue for them, its breaker, its budget for retries.
 
 Each origin has its own, so one that is slow or down takes nothing from the others. There are as many as the
 documents name origins.

@@ -187,7 +187,7 @@ class Connection:
         return event  # type: ignore[return-value]  # mypy does not narrow the sentinel away
 
     def _last_event(self) -> h11.Event | type[h11.PAUSED]:
-        """What the API's end of the connection means: that of a body, or an answer that is not whole."""
+        """The meaning of the API's end of the connection: the end of a body, or an answer that is not whole."""
         if not self._heard:
             raise Ended("it closed the connection without an answer")
         try:
@@ -217,7 +217,7 @@ def _require_one_reading(head: h11.Response) -> None:
 
 
 async def close(stream: Stream) -> None:
-    """At once, whatever the caller's own cancellation: a farewell (TLS close_notify) would wait for the peer."""
+    """Closes at once, whatever the caller's own cancellation: a farewell (TLS close_notify) would wait for the peer."""
     with anyio.CancelScope(shield=True) as scope:
         scope.cancel()
         await stream.close()

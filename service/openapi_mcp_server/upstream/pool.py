@@ -33,7 +33,7 @@ def only_usual(api: str) -> Way | None:  # noqa: ARG001 - the type's
 
 
 class Connections:
-    """At most ``idle_limit`` are kept idle; the caller limits how many are taken. None is shared by two ways."""
+    """Idle connections, at most ``idle_limit``; the caller limits how many are taken. None is shared by two ways."""
 
     def __init__(self, dialler: Dialler, *, idle_limit: int, ways: Ways = only_usual) -> None:
         self._dialler = dialler

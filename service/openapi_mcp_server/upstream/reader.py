@@ -64,7 +64,7 @@ class AnswerReader:
         return [value for key, value in self._headers if key == name]
 
     def response(self) -> HttpResponse:
-        """What has arrived so far."""
+        """The answer as far as it has arrived."""
         return HttpResponse(
             status=self.status,
             reason=self._reason.decode("latin-1"),
@@ -93,7 +93,7 @@ class AnswerReader:
         self._pieces.append(decoded[:room] if self.is_full else decoded)
 
     async def make_room(self, hold: Hold) -> None:
-        """For as much as there will be, if the answer says it; else step by step. Raises NoRoom."""
+        """Makes room for as much as there will be, if the answer says it; else step by step. Raises NoRoom."""
         least = self._size if self._is_gzip else max(self._size, self._declared)
         steps = () if hold.is_part else _GROWTH  # of a batch, so that two that wait for each other are none
         self.room = least if least == self._declared else next((step for step in steps if step >= least), self._limit)
@@ -123,7 +123,7 @@ class Inflater:
         self._members = 0
 
     def unpacked(self, packed: bytes) -> Iterator[bytes]:
-        """What is in a piece, in steps of 64 kB. Raises BadResponse for what is not gzip."""
+        """The content of a packed piece, in steps of 64 kB. Raises BadResponse for what is not gzip."""
         while packed or self._member is not None:
             if self._member is None:
                 self._member = self._next_member()

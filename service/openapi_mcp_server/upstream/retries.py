@@ -43,7 +43,7 @@ SAVED_RETRIES = 10
 
 
 def outcome(result: HttpResponse | UpstreamError) -> Outcome:
-    """What an attempt came to."""
+    """The outcome that an attempt came to."""
     if isinstance(result, UpstreamError):
         if not result.transient:
             return "final"
@@ -98,11 +98,11 @@ class RetryBudget:
         self._calls = SAVED_RETRIES * CALLS_PER_RETRY
 
     def earn(self) -> None:
-        """For one call."""
+        """Adds what one call earns."""
         self._calls = min(SAVED_RETRIES * CALLS_PER_RETRY, self._calls + 1)
 
     def spend(self) -> bool:
-        """For one retry; false if there is none left."""
+        """Spends one retry; false if there is none left."""
         if self._calls < CALLS_PER_RETRY:
             return False
         self._calls -= CALLS_PER_RETRY

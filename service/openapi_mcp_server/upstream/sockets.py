@@ -46,7 +46,7 @@ class Stream(Protocol):
     """A connection, plain or secured."""
 
     async def read(self, most: int) -> bytes:
-        """At most so many bytes; none at the end. Raises ReadError."""
+        """Reads at most so many bytes; none at the end. Raises ReadError."""
         ...
 
     async def write(self, data: bytes) -> None:
@@ -89,7 +89,7 @@ class TcpDialler:
 
 
 def connect_error(error: Exception, problem: str) -> ConnectError:
-    """By whose fault it is."""
+    """The error for a failure to connect, by whose fault it is."""
     cause = error.__cause__ or error  # Trio's own says of an address that it failed, and its cause why
     if isinstance(cause, BaseExceptionGroup):
         cause = cause.exceptions[0]

@@ -61,7 +61,7 @@ class Metrics:
         self._process = (ProcessCollector(registry=None), PlatformCollector(registry=None))
 
     def load(self, catalog: ToolCatalog) -> None:
-        """What is served."""
+        """Takes the catalog that is served."""
         skipped = Counts(each.api for each in catalog.skipped)
         self._gauges[families.TOOLS] = lambda: {(api.name,): api.tools for api in catalog.apis}
         self._gauges[families.SKIPPED] = lambda: {(api.name,): skipped[api.name] for api in catalog.apis}
@@ -120,8 +120,8 @@ class Metrics:
             self._count_upstream(record)
 
     def page(self, *, open_metrics: bool) -> Callable[[], bytes]:
-        """What writes everything, in OpenMetrics 1.0.0 or in the text format 0.0.4, and takes its time: a thread may
-        do it. Gauges are read now: what they read belongs to whoever asks.
+        """A function that writes everything, in OpenMetrics 1.0.0 or in the text format 0.0.4, and takes its time: a
+        thread may do it. Gauges are read now: what they read belongs to whoever asks.
         """
         gauges = [_samples(family, read()) for family, read in self._gauges.items()]
         write = openmetrics.generate_latest if open_metrics else exposition.generate_latest
@@ -169,7 +169,7 @@ class Metrics:
 
 
 class _Page(Collector):
-    """What the library writes."""
+    """The families of a page, which the library writes."""
 
     def __init__(self, families: Iterable[Metric]) -> None:
         self._families = families
@@ -179,7 +179,7 @@ class _Page(Collector):
 
 
 class _Counter:
-    """Of one label set."""
+    """A counter of one label set."""
 
     __slots__ = ("count",)
 
@@ -188,7 +188,7 @@ class _Counter:
 
 
 class _Histogram:
-    """Of one label set, with the last trace in each bucket."""
+    """A histogram of one label set, with the last trace in each bucket."""
 
     __slots__ = ("counts", "exemplars", "total")
 
@@ -211,7 +211,7 @@ class _Histogram:
 
 
 class _Answers(NamedTuple):
-    """Of an API with one status."""
+    """The answers of an API with one status."""
 
     seconds: _Histogram
     requests: _Counter

@@ -67,7 +67,7 @@ def _add(span: ReadableSpan, of_scope: ScopeSpans) -> None:
 
 
 def _flags(context: SpanContext | None) -> int:
-    """What `SpanFlags` keeps of a parent or a link: whether it is known to be another process's."""
+    """The flags that `SpanFlags` keeps of a parent or a link: whether it is known to be another process's."""
     known = SpanFlags.SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK
     return known | SpanFlags.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK if context is not None and context.is_remote else known
 

@@ -41,7 +41,7 @@ class Exporter(Protocol):
         """May take its time; must not raise."""
 
     def close(self) -> None:
-        """From another thread: a delivery that is under way gives up, no other comes."""
+        """Closes the exporter, from another thread: a delivery that is under way gives up, no other comes."""
 
 
 class Outbox:

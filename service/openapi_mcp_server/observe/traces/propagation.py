@@ -51,7 +51,7 @@ def parent(call: Call, carrier: Carrier, propagators: AbstractSet[Propagator]) -
 
 
 def carried(carrier: Carrier, propagators: AbstractSet[Propagator]) -> Parent | None:
-    """What the headers say alone."""
+    """The parent that the headers alone name."""
     named = None
     if carrier.traceparent and "tracecontext" in propagators:
         named = _w3c(carrier.traceparent, carrier.tracestate)
@@ -82,7 +82,7 @@ def _w3c(traceparent: str, tracestate: str) -> Parent | None:
 
 
 def _state(tracestate: str) -> str:
-    """As it came if it is whole, else nothing."""
+    """The state as it came if it is whole, else nothing."""
     members = [
         stripped for member in tracestate[: STATE_CHARACTERS + 1].split(",") if (stripped := member.strip(" \t"))
     ]

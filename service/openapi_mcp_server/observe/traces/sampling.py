@@ -44,7 +44,7 @@ class SamplingRule(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
-    """What X-Ray makes of a rule for this service (SamplingTargetDocument); ``reservoir_quota`` is a second's."""
+    """X-Ray's target of a rule for this service (SamplingTargetDocument); ``reservoir_quota`` is a second's."""
 
     rule_name: str
     fixed_rate: float | None = None
@@ -54,7 +54,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
-    """What became of a rule since the last report (SamplingStatisticsDocument)."""
+    """The statistics of a rule since the last report (SamplingStatisticsDocument)."""
 
     rule_name: str
     request_count: int
@@ -75,7 +75,7 @@ def never(trace_id: int, call: Call, carrier: Carrier) -> bool:  # noqa: ARG001 
 
 
 def part(ratio: float) -> Decide:
-    """By the trace's id, so that every service that sees the trace decides alike (OpenTelemetry, TraceIdRatioBased)."""
+    """Decides by the trace's id, so every service that sees it decides alike (OpenTelemetry, TraceIdRatioBased)."""
     bound = round(ratio * 2**64)
     return lambda trace_id, _call, _carrier: trace_id & (2**64 - 1) < bound
 
@@ -128,7 +128,7 @@ class XRayRules:
                     applied.aim(target)
 
     def report(self) -> list[Statistics]:
-        """Of every rule that was used and is due, counted anew from now on."""
+        """The statistics of every rule that was used and is due, counted anew from now on."""
         now = self._clock()
         with self._lock:
             return [applied.report(now) for applied in self._rules if applied.requests and applied.due <= now]
@@ -174,7 +174,7 @@ class _Applied:
         return all(_fits(pattern, attributes.get(name, "")) for name, pattern in self.rule.attributes.items())
 
     def decide(self, now: float, chance: Callable[[], float]) -> bool:
-        """From the reservoir first: this second's quota, or while X-Ray has given none, one that is borrowed."""
+        """Decides from the reservoir first: this second's quota, or while X-Ray has given none, a borrowed one."""
         if int(now) != self._second:
             self._second, self._taken = int(now), 0
         self.requests += 1

@@ -52,7 +52,7 @@ class Tracer:
         self.scope = InstrumentationScope("openapi-mcp-server", __version__)
 
     def begin(self, call: Call, transport: Transport, carrier: Carrier) -> Trace:
-        """What a call that has come in belongs to; a `trace.Begin`."""
+        """The trace of a call that has come in; a `trace.Begin`."""
         if call.method in UNTRACED_METHODS:
             return untraced(call, transport, carrier)
         parent = propagation.parent(call, carrier, self.propagators)
@@ -197,7 +197,7 @@ class _Recorded:
         )
 
     def _links(self) -> tuple[Link, ...]:
-        """To the trace of the HTTP request, where the message in it belongs to another one."""
+        """The link to the trace of the HTTP request, where the message in it belongs to another one."""
         if not self._call.traceparent:
             return ()
         carried = propagation.carried(self._carrier, self._tracer.propagators)

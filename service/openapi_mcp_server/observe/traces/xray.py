@@ -101,7 +101,7 @@ def _send(daemon: socket.socket, datagram: bytes) -> None:
 
 
 def common(resource: Mapping[str, str], origin: str | None) -> Document:
-    """What every segment of the service says."""
+    """The members that every segment of the service has."""
     about = {"xray": {"sdk": "openapi-mcp-server", "sdk_version": __version__}}
     same = {"name": _name(resource["service.name"]), "service": {"version": resource["service.version"]}, "aws": about}
     return same | ({"origin": origin} if origin else {})
@@ -128,7 +128,7 @@ def document(spans: CallSpans, same: Document, resource: msgspec.Raw) -> Documen
 
 
 def datagrams(whole: Document) -> Iterator[bytes]:
-    """What goes out for a document: it as it is, or with less in it, or its subsegments on their own.
+    """The datagrams that go out for a document: it as it is, or with less in it, or its subsegments on their own.
 
     Raises ValueError where even that is too large.
     """

@@ -1,1 +1,1 @@
-"""From where a request may come: hosts and web pages that are allowed, and the proxies that are believed."""
+"""The places that a request may come from: hosts and web pages that are allowed, and the proxies that are believed."""

@@ -1,5 +1,5 @@
-"""What a web page needs besides an Origin that is allowed: its browser asks first, and shows it no answer that does not
-name it (the CORS protocol, WHATWG Fetch section 3.3). MCP clients that run in a page are the reason."""
+"""CORS, which a web page needs besides an Origin that is allowed: its browser asks first, and shows it no answer that
+does not name it (the CORS protocol, WHATWG Fetch section 3.3). MCP clients that run in a page are the reason."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def _scheme(headers: Mapping[bytes, bytes]) -> str:
 
 
 def _prefix(headers: Mapping[bytes, bytes]) -> str:
-    """Nothing but plain segments: it goes into an address that clients are sent to."""
+    """The prefix that a proxy sends, if it is of plain segments: it goes into an address that clients are sent to."""
     try:
         return path_prefix(headers.get(b"x-forwarded-prefix", b"").decode("ascii")[:200])
     except ValueError:

@@ -18,7 +18,7 @@ _SUBJECT_CHARACTERS = 255
 
 
 class Header(msgspec.Struct):
-    """Of what else a header says (``jku``, ``x5u``, ``jwk``, ``x5c``) nothing is used: keys are the issuer's."""
+    """A token's header. Nothing else in it (``jku``, ``x5u``, ``jwk``, ``x5c``) is used: keys are the issuer's."""
 
     alg: str
     kid: str | None = None
@@ -27,7 +27,7 @@ class Header(msgspec.Struct):
 
 
 class Claims(msgspec.Struct):
-    """As they are written; types are checked, so that no rule meets a surprise."""
+    """The claims of a token as they are written; types are checked, so that no rule meets a surprise."""
 
     iss: str
     exp: int | float

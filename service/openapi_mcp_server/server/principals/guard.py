@@ -115,5 +115,5 @@ def _hostname(host: str) -> str | None:
 
 
 def _quotable(value: str) -> str:
-    """What a quoted string of a header may hold (RFC 6750 section 3)."""
+    """The value as a quoted string of a header may hold it (RFC 6750 section 3)."""
     return re.sub(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]", "'", value)

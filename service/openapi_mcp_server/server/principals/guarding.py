@@ -1,4 +1,4 @@
-"""From settings to a guard, and what it needs for as long as the server runs."""
+"""The way from settings to a guard, and what it needs for as long as the server runs."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class Issuer:
         self.on_change: Callable[[], None] = _nobody
 
     async def tend(self) -> None:
-        """For ever: one fetch after another, the next when keys are old or somebody needs one that is not there."""
+        """Fetches keys for ever, one time after another: when they are old or somebody needs one that is not there."""
         while True:
             await self._refresh()
             tried, self._tried = self._tried, anyio.Event()

@@ -119,7 +119,7 @@ class Limits:
         return bucket.spend(calls, now)
 
     async def _shared_wait(self, key: str, calls: int, rate: float) -> float:
-        """By the same rule over all tasks; where the store does not say, this one's share."""
+        """The seconds to wait, by the same rule over all tasks; where the store does not say, by this one's share."""
         assert self._shared is not None  # noqa: S101 - for the type checker
         most = max(1.0, rate)
         slack = (most - min(calls, most)) / rate
@@ -140,7 +140,7 @@ def _none(_: str) -> int:
 
 
 def leave(shares: Counter[str], key: str, count: int = 1) -> None:
-    """Nothing is kept of whom nothing is left."""
+    """Takes ``count`` off a key's share; of a key without a share nothing is kept."""
     shares[key] -= count
     if shares[key] <= 0:
         del shares[key]

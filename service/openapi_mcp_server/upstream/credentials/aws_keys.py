@@ -181,7 +181,7 @@ def _keys(members: Mapping[str, Any], answer: HttpResponse, where: str) -> Keys:
 
 
 def _end(written: object, answer: HttpResponse) -> float | None:
-    """By our clock: the end is so long after the answer's own date, if it has one."""
+    """The end of keys by our clock: as long from now as from the answer's own date, if it has one."""
     try:
         end = datetime.fromisoformat(str(written)).timestamp()
     except ValueError:

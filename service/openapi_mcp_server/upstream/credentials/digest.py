@@ -27,7 +27,7 @@ _LONGEST = 4_000
 
 
 class Challenge(msgspec.Struct, frozen=True, kw_only=True):
-    """What a server asks for."""
+    """A server's challenge: what it asks for."""
 
     realm: str
     nonce: str
@@ -133,7 +133,7 @@ def response(auth: Auth, challenge: Challenge, request: HttpRequest, count: int,
 
 
 def _username(name: str) -> str:
-    """In the extended notation where it has to be (RFC 7616 section 3.4; RFC 8187)."""
+    """The user's name, in the extended notation where it has to be (RFC 7616 section 3.4; RFC 8187)."""
     return _quoted("username", name) if name.isascii() else f"username*=UTF-8''{quote(name, safe='')}"
 
 

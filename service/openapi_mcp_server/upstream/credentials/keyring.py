@@ -43,7 +43,7 @@ class Keyring:
         self._current = Credentials({})
 
     def credentials(self, tools: ToolCatalog) -> Credentials:
-        """For a catalog that is served from now on, whose documents say where keys go."""
+        """The credentials for a catalog that is served from now on, whose documents say where keys go."""
         self._served, self._current = tools.apis, Credentials(self._kits(tools.apis))
         return self._current
 

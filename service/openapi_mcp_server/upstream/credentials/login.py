@@ -1,4 +1,4 @@
-"""What a credential is that has to be fetched or made for each request, and how it asks its own servers."""
+"""Credentials that have to be fetched or made for each request, and how they ask their own servers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PerCaller = Callable[[Carrier], Login]
 
 
 class UrlRule(Protocol):
-    """What may be asked; see `addresses.AddressRule`."""
+    """The rule for what may be asked; see `addresses.AddressRule`."""
 
     def url_problem(self, scheme: str, host: str) -> str | None: ...
 
@@ -65,7 +65,7 @@ class Web(msgspec.Struct, frozen=True, kw_only=True):
     def request(
         self, method: str, url: str, headers: tuple[tuple[str, str], ...], body: bytes | None, setting: str
     ) -> HttpRequest:
-        """For a URL of the operator's. Raises ConfigError for one that cannot be asked."""
+        """The request for a URL of the operator's. Raises ConfigError for one that cannot be asked."""
         parts = urlsplit(url.strip())
         try:
             base = base_url(parts._replace(path="", query="", fragment="").geturl())
@@ -79,7 +79,7 @@ class Web(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def words(text: str, secrets: tuple[str, ...]) -> str:
-    """What somebody else says of a failure, short, on one line and without secrets that it may repeat."""
+    """Somebody else's words on a failure, short, on one line and without secrets that they may repeat."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "…")
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:_WORDS]

@@ -136,7 +136,7 @@ def _key(pem: str) -> tuple[Any, str]:
 
 
 def _token(answer: HttpResponse, hidden: tuple[str, ...]) -> Token:
-    """Of a token endpoint's answer (RFC 6749 section 5). Raises Failed."""
+    """The token in a token endpoint's answer (RFC 6749 section 5). Raises Failed."""
     try:
         said = msgspec.json.decode(answer.body, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -14,7 +14,7 @@ from openapi_mcp_server.settings.auth import KeyLocation
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes where, ready to send. ``text``: the header's value, or the whole piece of query or cookie."""
+    """A piece ready to send, and where it goes. ``text``: the header's value, or the whole piece of query or cookie."""
 
     location: KeyLocation
     name: str

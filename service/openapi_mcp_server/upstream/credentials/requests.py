@@ -40,8 +40,8 @@ NONE_FIXED = FixedValues()
 
 
 class Kit(msgspec.Struct, frozen=True, kw_only=True):
-    """What one API gets. ``credentials``: by the scheme's name, the API's own by the empty one. ``way``: its own, by
-    its name; see `HttpRequest`."""
+    """All that one API gets. ``credentials``: by the scheme's name, the API's own by the empty one. ``way``: its own,
+    by its name; see `HttpRequest`."""
 
     origins: frozenset[Origin]
     credentials: Mapping[str, Piece | Login | PerCaller]
@@ -65,7 +65,7 @@ class Credentials:
         self._kits = kits
 
     def replace(self, kits: Mapping[str, Kit]) -> None:
-        """From the next request on."""
+        """Uses these kits from the next request on."""
         self._kits = kits
 
     def authorize(self, request: HttpRequest, tool: Tool, beside: Carrier = NO_CARRIER) -> HttpRequest | Pending:

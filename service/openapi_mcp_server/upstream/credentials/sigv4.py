@@ -75,7 +75,7 @@ def canonical_request(request: HttpRequest, service: str, digest: str) -> tuple[
 
 
 def _headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """In the order of their names; white space within a value is one space."""
+    """The headers to sign, in the order of their names; white space within a value is one space."""
     found: dict[str, list[str]] = {}
     for name, value in headers:
         if name.lower() not in _UNSIGNED:
@@ -104,7 +104,7 @@ def _query(query: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """As RFC 3986 has it, whatever the sender left as it was; a plus sign stays one."""
+    """The text escaped as RFC 3986 has it, whatever the sender left as it was; a plus sign stays one."""
     return quote(unquote(text, errors="surrogateescape"), safe="-_.~", errors="surrogateescape")
 
 

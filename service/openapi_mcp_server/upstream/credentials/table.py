@@ -13,7 +13,7 @@ from openapi_mcp_server.upstream.credentials.placing import Piece
 
 
 class Means(msgspec.Struct, frozen=True, kw_only=True):
-    """What a kind may use. ``environ``: AWS's own variables."""
+    """The means that a kind of credential may use. ``environ``: AWS's own variables."""
 
     web: Web
     environ: Mapping[str, str] = {}
