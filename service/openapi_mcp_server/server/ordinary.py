@@ -14,10 +14,10 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 _NAME = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
-_HEAD = re.compile(rb"(GET|POST) (/[!-$&-~]*+) HTTP/1\.1\r\n((?:" + _NAME + rb":[\t -~]*+\r\n)++)\r\n")
+_HEAD = re.compile(rb"(GET|POST) (/[!-$&-~]*+) HTTP/1\.1\r\n((?>(?:" + _NAME + rb":[\t -~]*+\r\n)+))\r\n")
 """No percent sign, after which the path would have to be decoded."""
-_FIELD = re.compile(rb"([^:\r\n]++):([^\r\n]*+)\r\n")
-_SENT = re.compile(rb"(?:" + _NAME + rb": [\t -~\x80-\xff]*+\r\n)*+")
+_FIELD = re.compile(rb"(?<![^\n])([^:\r\n]++):([^\r\n]*+)\r\n")
+_SENT = re.compile(rb"(?>(?:" + _NAME + rb": [\t -~\x80-\xff]*+\r\n)*)")
 _UNUSUAL = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
 _LENGTH = re.compile(rb"[0-9]{1,9}")
 _WITHOUT_BODY = frozenset({204, 304})

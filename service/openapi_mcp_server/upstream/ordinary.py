@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 _NAME = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 _REQUEST = re.compile(
-    rb"[A-Z]++ [!-~]++ HTTP/1\.1\r\n(?:" + _NAME + rb": (?![ \t])[\t -~\x80-\xff]*+(?<![ \t])\r\n)++\r\n"
+    rb"[A-Z]++ [!-~]++ HTTP/1\.1\r\n(?>(?:" + _NAME + rb": (?![ \t])[\t -~\x80-\xff]*+(?<![ \t])\r\n)+)\r\n"
 )
-_ANSWER = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) ([!-~](?:[ -~])*+)\r\n((?:" + _NAME + rb":[\t -~]*+\r\n)++)\r\n")
-_FIELD = re.compile(rb"([^:\r\n]++):([^\r\n]*+)\r\n")
+_ANSWER = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) ([!-~][ -~]*+)\r\n((?>(?:" + _NAME + rb":[\t -~]*+\r\n)+))\r\n")
+_FIELD = re.compile(rb"(?<![^\n])([^:\r\n]++):([^\r\n]*+)\r\n")
 _FRAMING = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "expect", "upgrade", "te", "trailer"}
 )
