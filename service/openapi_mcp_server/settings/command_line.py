@@ -181,6 +181,8 @@ def _arguments(command: Command, args: Sequence[str]) -> tuple[dict[str, Given],
 def _refuse_strays(command: Command, operands: Sequence[str], known: Iterable[str]) -> None:
     if command == "inspect" and len(operands) > 1:
         raise ConfigError(operands[1], "the command inspect takes one tool")
+    if command == "inspect" and operands and operands[0].endswith((".json", ".yaml", ".yml")):
+        raise ConfigError(operands[0], _NAMED)
     if operands and command not in OPERANDS:
         raise ConfigError(operands[0], _stray(operands[0], command, known))
 
