@@ -98,7 +98,7 @@ def test_the_server_takes_the_settings(assembly):
         name: value if isinstance(value, str) else "us-east-1"
         for name, value in runtime(assembly)["EnvironmentVariables"].items()
     }
-    config = load([], given, lambda path: "")
+    config = load([], given, lambda place: "what the secret is")
     assert (config.transport, config.host, config.port) == ("streamable-http", "0.0.0.0", 8000)
 
 
