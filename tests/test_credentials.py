@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ import pytest
 
 from asked import call, fetch, message, post, until
 from aws import Pool, running_aws
-from openapi_mcp_server.settings.config import load
+from openapi_mcp_server.settings.apis import ApiConfig
+from openapi_mcp_server.settings.config import Config, load
 from openapi_mcp_server.settings.table import SETTINGS
 from processes import environment, inspected, run, started
 from recording import Answer, Asked, Recording, document, recording, with_document
@@ -465,3 +467,20 @@ def test_no_secret_is_in_logs_errors_health_metrics_traces_or_reports(kind: str,
     assert "answered 500" in whole or kind in {"oauth2", "cognito", "private_key_jwt"}
     assert [mark for mark in marks(secrets) if mark in whole] == []
     assert answered or kind in {"digest", "oauth2", "cognito", "private_key_jwt"}  # they were in use
+
+
+def test_no_secret_is_in_a_traceback_that_shows_what_functions_hold(tmp_path: Path) -> None:
+    """As error trackers print it: with the values of locals."""
+    secrets = secret_settings(tmp_path) | {"API_SPEC_PATH": "a.yaml", "AUTH_TYPE": "basic", "AUTH_USERNAME": "u"}
+    config = load([], secrets, lambda path: path)
+
+    def fails(config: Config, apis: tuple[ApiConfig, ...], identities: list[object]) -> None:
+        raise RuntimeError(f"{config} {apis} {identities}")
+
+    try:
+        fails(config, config.apis, [[each.auth, each.identity] for each in config.apis])
+    except RuntimeError as error:
+        whole = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+    inner = whole.partition("in fails")[2]  # this test's own locals are the settings
+    assert "Config" in inner
+    assert [mark for mark in marks(secrets) if mark in inner] == []
