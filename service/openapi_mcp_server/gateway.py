@@ -30,7 +30,7 @@ from openapi_mcp_server.bridge.request import build
 from openapi_mcp_server.bridge.results import budget
 from openapi_mcp_server.bridge.results.redaction import REDACTED, Redaction
 from openapi_mcp_server.bridge.results.result import MISMATCH, TRUNCATED, OutputValidators, from_error, render
-from openapi_mcp_server.bridge.search.names import DESCRIBE, NAMES, SEARCH, seen_tokens
+from openapi_mcp_server.bridge.search.names import DESCRIBE, NAMES, SEARCH, is_searched, seen_tokens
 from openapi_mcp_server.errors import ArgumentError, NoRoom, Refused, ServiceError, Timeout, UpstreamError
 from openapi_mcp_server.mcp import answers
 from openapi_mcp_server.mcp.inbound import SHOWN_CHARACTERS, Batch, Call, Rejection
@@ -385,9 +385,7 @@ class Gateway:
         return view
 
     def _is_searched(self, tools: Mapping[str, Tool]) -> bool:
-        if self._serving.mode == "auto":
-            return seen_tokens(tools.values()) > self._serving.list_tokens
-        return self._serving.mode == "search"
+        return is_searched(self._serving.mode, seen_tokens(tools.values()), self._serving.list_tokens)
 
     def _viewed(self, catalog: ToolCatalog, tools: Mapping[str, Tool]) -> _View:
         has_guide = self._serving.prompts is None and len(tools) > guide.FEW_TOOLS

@@ -15,6 +15,9 @@ is_field_value = re.compile(r"[!-~](?:[ -~]*[!-~])?|").fullmatch
 """RFC 9110 section 5.5 without obs-text and tabs; white space around a value is not part of it."""
 is_obsolete_field_value = re.compile(r"[!-~\x80-\xff]+(?:[ \t]+[!-~\x80-\xff]+)*").fullmatch
 """The same with obs-text and tabs, which senders ought not to make: for the operator's own credentials alone."""
+FIELD_NAME = TOKEN.encode() + b"+"
+"""`TOKEN` in bytes, of which nothing is given back, for patterns of whole heads."""
+_FIELD = re.compile(rb"(?<![^\n])([^:\r\n]++):([^\r\n]*+)\r\n")
 is_cookie_value = re.compile(r"[!#-+\--:<-\[\]-~]*").fullmatch
 """RFC 6265 section 4.1.1, cookie-octet."""
 
@@ -26,3 +29,8 @@ has_dot_segment = re.compile(rf"(?:^|[{_SEPARATOR}])(?:[{_DOT}]{{1,2}}|\u2025)[ 
 Lenient servers read backslashes as slashes and drop path parameters; Windows drops spaces at a segment's end; code
 pages without fullwidth forms and dot leaders turn them into dots and slashes (Microsoft's "best fit").
 """
+
+
+def head_fields(block: bytes) -> list[tuple[bytes, bytes]]:
+    """The fields of a head whose lines are known to be whole: names in lower case, values without white space."""
+    return [(name.lower(), value.strip(b" \t")) for name, value in _FIELD.findall(block)]

@@ -17,7 +17,7 @@ from openapi_mcp_server.bridge.model import SEEN_BYTES_PER_TOKEN, ApiSummary, To
 from openapi_mcp_server.bridge.policy import Permit
 from openapi_mcp_server.bridge.report import credentials, report
 from openapi_mcp_server.bridge.search import describing, hits, mode
-from openapi_mcp_server.bridge.search.names import seen_tokens
+from openapi_mcp_server.bridge.search.names import is_searched, seen_tokens
 from openapi_mcp_server.bridge.servers import ANYWHERE
 from openapi_mcp_server.documents.loading import read_catalog
 from openapi_mcp_server.errors import ArgumentError, ConfigError
@@ -78,8 +78,7 @@ def _costs(tools: ToolCatalog, config: Config) -> Iterator[str]:
     seen_of_four = [[each[member] for member in ("name", "description", "inputSchema")] for each in entries]
     four = len(msgspec.json.encode(seen_of_four))
     yield f"{'four, in search mode':40} {int(four / SEEN_BYTES_PER_TOKEN):>7}"
-    is_long = seen > config.tool_budget_tokens
-    way = "searched" if config.tool_mode == "search" or (config.tool_mode == "auto" and is_long) else "listed"
+    way = "searched" if is_searched(config.tool_mode, seen, config.tool_budget_tokens) else "listed"
     yield f"With TOOL_MODE={config.tool_mode} and TOOL_BUDGET_TOKENS={config.tool_budget_tokens} they are {way}."
     long = [tool.name for tool in listed if len(tool.name) > _PREFIXED_LENGTH]
     if long:

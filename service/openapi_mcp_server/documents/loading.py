@@ -19,7 +19,7 @@ from anyio.to_thread import run_sync
 from openapi_mcp_server.bridge import catalog, overrides, security
 from openapi_mcp_server.bridge.catalog import ApiSource
 from openapi_mcp_server.bridge.model import BaseUrl, HttpRequest, Origin, SkippedTool, ToolCatalog, base_url
-from openapi_mcp_server.bridge.search.names import seen_tokens
+from openapi_mcp_server.bridge.search.names import is_searched, seen_tokens
 from openapi_mcp_server.documents import policies, source
 from openapi_mcp_server.documents.other_files import Parts
 from openapi_mcp_server.documents.source import Visit
@@ -381,11 +381,10 @@ def report(config: Config, tools: ToolCatalog) -> None:
 
 def _report_size(config: Config, tokens: int) -> None:
     """Logs what a model pays for the list, where it is long."""
-    is_long = tokens > config.tool_budget_tokens
     fields = {"tokens": tokens, "budget": config.tool_budget_tokens}
-    if config.tool_mode == "search" or (config.tool_mode == "auto" and is_long):
+    if is_searched(config.tool_mode, tokens, config.tool_budget_tokens):
         logger.info("operations are searched instead of listed", extra=fields)
-    elif is_long:
+    elif tokens > config.tool_budget_tokens:
         problem = "the tool list is large for a model; leave TOOL_MODE at auto, or choose operations with INCLUDE_TAGS"
         logger.warning(problem, extra=fields)
 

@@ -13,11 +13,11 @@ from email.utils import formatdate
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-_NAME = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
-_HEAD = re.compile(rb"(GET|POST) (/[!-$&-~]*+) HTTP/1\.1\r\n((?>(?:" + _NAME + rb":[\t -~]*+\r\n)+))\r\n")
+from openapi_mcp_server.grammar import FIELD_NAME, head_fields
+
+_HEAD = re.compile(rb"(GET|POST) (/[!-$&-~]*+) HTTP/1\.1\r\n((?>(?:" + FIELD_NAME + rb":[\t -~]*+\r\n)+))\r\n")
 """No percent sign, after which the path would have to be decoded."""
-_FIELD = re.compile(rb"(?<![^\n])([^:\r\n]++):([^\r\n]*+)\r\n")
-_SENT = re.compile(rb"(?>(?:" + _NAME + rb": [\t -~\x80-\xff]*+\r\n)*)")
+_SENT = re.compile(rb"(?>(?:" + FIELD_NAME + rb": [\t -~\x80-\xff]*+\r\n)*)")
 _UNUSUAL = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
 _LENGTH = re.compile(rb"[0-9]{1,9}")
 _WITHOUT_BODY = frozenset({204, 304})
@@ -41,7 +41,7 @@ def read(data: bytes) -> OrdinaryRequest | None:
     found = _HEAD.match(data)
     if found is None:
         return None
-    headers = [(name.lower(), value.strip(b" \t")) for name, value in _FIELD.findall(found[3])]
+    headers = head_fields(found[3])
     length = _body_length(headers)
     begun = data[found.end() :]
     if length is None or len(begun) > length:

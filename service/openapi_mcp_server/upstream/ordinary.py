@@ -10,12 +10,14 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-_NAME = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
+from openapi_mcp_server.grammar import FIELD_NAME, head_fields
+
 _REQUEST = re.compile(
-    rb"[A-Z]++ [!-~]++ HTTP/1\.1\r\n(?>(?:" + _NAME + rb": (?![ \t])[\t -~\x80-\xff]*+(?<![ \t])\r\n)+)\r\n"
+    rb"[A-Z]++ [!-~]++ HTTP/1\.1\r\n(?>(?:" + FIELD_NAME + rb": (?![ \t])[\t -~\x80-\xff]*+(?<![ \t])\r\n)+)\r\n"
 )
-_ANSWER = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) ([!-~][ -~]*+)\r\n((?>(?:" + _NAME + rb":[\t -~]*+\r\n)+))\r\n")
-_FIELD = re.compile(rb"(?<![^\n])([^:\r\n]++):([^\r\n]*+)\r\n")
+_ANSWER = re.compile(
+    rb"HTTP/1\.1 ([2-5][0-9][0-9]) ([!-~][ -~]*+)\r\n((?>(?:" + FIELD_NAME + rb":[\t -~]*+\r\n)+))\r\n"
+)
 _FRAMING = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "expect", "upgrade", "te", "trailer"}
 )
@@ -82,7 +84,7 @@ def read(data: bytes) -> Answer | None:
     found = _ANSWER.match(data)
     if found is None or int(found[1]) in _WITHOUT_BODY:
         return None
-    headers = [(name.lower(), value.strip(b" \t")) for name, value in _FIELD.findall(found[3])]
+    headers = head_fields(found[3])
     if len(headers) > _FIELDS_LIMIT:
         return None
     framing = [(name, value) for name, value in headers if name in _CARRYING]

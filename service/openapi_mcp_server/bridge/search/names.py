@@ -16,3 +16,8 @@ NAMES = frozenset({SEARCH, DESCRIBE, READ, CALL})
 def seen_tokens(tools: Iterable[Tool]) -> int:
     """About what a model pays for a list of them: clients show it names, descriptions and arguments."""
     return int(sum(tool.seen_bytes for tool in tools) / SEEN_BYTES_PER_TOKEN)
+
+
+def is_searched(mode: str, tokens: int, budget: int) -> bool:
+    """Whether tools whose list costs a model ``tokens`` are searched, by TOOL_MODE and, in auto, TOOL_BUDGET_TOKENS."""
+    return mode == "search" or (mode == "auto" and tokens > budget)
