@@ -9,12 +9,10 @@ import base64
 import hashlib
 import hmac
 import secrets
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -23,6 +21,8 @@ from joserfc import jwt
 from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
+
+from recording import recording
 
 Claims = dict[str, Any]
 KEYS = {
@@ -162,35 +162,6 @@ def _one(query: str) -> dict[str, str]:
 def authorization_server() -> Iterator[AuthorizationServer]:
     """On a loopback port, for as long as the context lasts."""
     made = AuthorizationServer()
-
-    class Handler(BaseHTTPRequestHandler):
-        def _any(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, headers, content = made.answer(self.command, self.path, body)
-            self.send_response(status)
-            for name, value in {"Content-Type": "application/json", **headers}.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def do_GET(self) -> None:
-            self._any()
-
-        def do_POST(self) -> None:
-            self._any()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            """Nothing on standard error."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    made.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with recording(lambda asked: made.answer(asked.method, asked.target, asked.body)) as server:
+        made.url = server.url
         yield made
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
