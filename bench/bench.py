@@ -234,7 +234,7 @@ def _where(folder: Path, api_port: int) -> tuple[Path, tuple[str, ...]]:
 
 
 def ratio(found: dict[str, list[float] | str], name: str, base: str) -> float:
-    """Of all rounds together: the kernel counts in steps of 10 ms, a tenth of what the cheapest takes in one."""
+    """Of all rounds together: a short one that was disturbed weighs as little as it lasts."""
     one, other = found[name], found[base]
     assert isinstance(one, list), one
     assert isinstance(other, list), other

@@ -3,7 +3,6 @@
 This module as a program is that API.
 """
 
-import os
 import subprocess
 import sys
 import time
@@ -71,9 +70,11 @@ async def receive(stream: trio.SocketStream) -> bytes:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process (proc(5), /proc/pid/stat)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """User and system time of a process, all its threads together, by its CPU clock.
+
+    The clock counts nanoseconds, /proc/pid/stat steps of 10 ms. Its number is made as clock_getcpuclockid(3) makes it.
+    """
+    return time.clock_gettime(~pid << 3 | 2)
 
 
 def resident_mib(pid: int, what: str = "VmRSS") -> float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
 import bench
-from measured import beside
+from measured import beside, cpu_seconds
 
 
 @contextmanager
@@ -18,7 +20,7 @@ def missing() -> Iterator[bench.Target]:
 
 def test_a_peer_that_cannot_be_had_is_a_row_that_says_why() -> None:
     with beside() as api_port:
-        found = bench.measure({"this server": partial(bench.bare, api_port), "other": missing}, 2, rounds=2, calls=60)
+        found = bench.measure({"this server": partial(bench.bare, api_port), "other": missing}, 2, rounds=2, calls=240)
     table = "\n".join(bench._calls({32: found}, ["this server", "other"]))
     assert "| other | it cannot be installed: no such package / anywhere |  |" in table
     assert len(found["this server"]) == 2
@@ -27,3 +29,10 @@ def test_a_peer_that_cannot_be_had_is_a_row_that_says_why() -> None:
 def test_a_ratio_is_that_of_all_rounds_together() -> None:
     found: dict[str, list[float] | str] = {"one": [10.0, 30.0, 80.0], "base": [0.0, 10.0, 30.0]}
     assert bench.ratio(found, "one", "base") == 3.0
+
+
+def test_the_cpu_of_a_process_is_told_in_less_than_a_step_of_the_kernels_10_ms() -> None:
+    before, own = cpu_seconds(os.getpid()), time.process_time()
+    sum(range(100_000))
+    spent, counted = cpu_seconds(os.getpid()) - before, time.process_time() - own
+    assert 0 < spent <= counted + 0.02
