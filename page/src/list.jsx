@@ -3,7 +3,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/ho
 import { compact, number, plural, shown } from "./text.js";
 import { Method } from "./ui.jsx";
 
-const ROW = 58; // pixels, as in page.css
+const ROW = 76; // pixels, as in page.css
 const MORE = 5; // rows above and below what is seen
 const haystacks = new WeakMap();
 
@@ -106,7 +106,7 @@ function Rows({ found, chosen }) {
             <div key={tool.name} id={`row-${index}`} role="option" aria-selected={tool.name === chosen} aria-setsize={found.length} aria-posinset={index + 1}
               class={`row ${index === active ? "active" : ""}`} style={{ top: `${index * ROW}px` }} onClick={() => { setActive(index); location.hash = `#/tool/${tool.name}`; }}>
               <Method of={tool.method} />
-              <span class="names"><b>{tool.name}</b><span class="path">{shown(tool.path, 160)}</span></span>
+              <span class="names"><b title={tool.name}>{tool.name}</b><span class="path">{shown(tool.path, 160)}</span><span class="about">{[tool.title !== tool.name && shown(tool.title, 120), ...tool.tags.slice(0, 5).map((tag) => shown(tag, 40))].filter(Boolean).join(" · ")}</span></span>
               <span class="cost" title="tokens that its entry costs a model">{compact(tool.estimated_tokens)}<small>tokens</small></span>
             </div>
           );

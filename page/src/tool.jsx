@@ -3,8 +3,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { AnyJson, ArgumentForm } from "./form.jsx";
 import { Result } from "./result.jsx";
 import { summary } from "./schema.js";
-import { entry as fetchEntry, mcpUrl, message, report, send, tools as fetchTools } from "./server.js";
-import { command, compact, readable, shown } from "./text.js";
+import { entry as fetchEntry, isSecured, mcpUrl, message, report, send, tools as fetchTools } from "./server.js";
+import { command, compact, pointer, readable, shown } from "./text.js";
 import { Chip, Code, Json, Method, Problem, T, Tabs, useAsync } from "./ui.jsx";
 
 const SAFE = new Set(["GET", "HEAD", "OPTIONS", "QUERY"]);
@@ -44,7 +44,7 @@ function Loaded({ tool, entry, remembered }) {
           ["Whole entry", () => <Json text={readable(entry)} label="Entry of tools/list" />],
         ]} />
       </details>
-      <p class="quiet place">In the document: <code><T>{tool.pointer}</T></code></p>
+      <p class="quiet place">In the document: <code><T>{pointer(tool.pointer)}</T></code></p>
     </>
   );
 }
@@ -66,7 +66,8 @@ function Outline({ schema }) {
 /** How a client calls it: by its name, or through the tools of search mode where it is not in the list. */
 function params(tool, listed, values) {
   if (!listed || listed.has(tool.name)) return { name: tool.name, arguments: values };
-  const through = SAFE.has(tool.method) && listed.has("read_operation") ? "read_operation" : "call_operation";
+  const reads = SAFE.has(tool.method) && tool.method !== "OPTIONS";
+  const through = reads && listed.has("read_operation") ? "read_operation" : "call_operation";
   return { name: through, arguments: { name: tool.name, arguments: values } };
 }
 
@@ -78,6 +79,7 @@ function Call({ tool, entry, remembered }) {
   const form = useRef();
   const { value: listed } = useAsync(fetchTools, []);
   const what = params(tool, listed, values);
+  const typed = () => command(what.name, what.arguments, mcpUrl(), isSecured());
   const change = (next) => { remembered.set(tool.name, next ?? {}); setValues(next ?? {}); };
   useEffect(() => () => running?.abort(), [running]);
   const call = async (event) => {
@@ -110,7 +112,7 @@ function Call({ tool, entry, remembered }) {
       {outcome && (outcome.error ? <Problem error={outcome.error} /> : <Result outcome={outcome} />)}
       <details class="same"><summary>The same call elsewhere</summary>
         <Tabs label="The same call" tabs={[
-          ["Command line", () => <Code label="Command" text={shown(command(what.name, what.arguments, mcpUrl()), 4000)} copied={() => command(what.name, what.arguments, mcpUrl())} />],
+          ["Command line", () => <Code label="Command" text={shown(typed(), 4000)} copied={typed} />],
           ["JSON-RPC message", () => <Code label="JSON-RPC message" text={readable({ jsonrpc: "2.0", id: 1, method: "tools/call", params: what })} copied={() => JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: what })} />],
         ]} />
       </details>
