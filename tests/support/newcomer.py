@@ -1,6 +1,6 @@
 """A new user's way: a clone, an empty HOME, README's first command, and a call made in the page; tells what it took.
 
-    newcomer.py [SECONDS]     fails if it takes longer [120]
+newcomer.py [SECONDS]     fails if it takes longer [120]
 """
 
 from __future__ import annotations
