@@ -92,6 +92,7 @@ export function Cost({ catalog }) {
   const [open, setOpen] = useState("");
   const most = groups[0]?.tokens || 1;
   const tools = useMemo(() => (open ? groups.find((group) => group.name === open)?.tools ?? [] : catalog.tools).slice().sort((one, other) => other.estimated_tokens - one.estimated_tokens), [catalog, open]);
+  if (!catalog.tools.length) return <article class="wide"><h2>What the list costs a model</h2><p class="lead">Nothing: there are no tools.</p></article>;
   return (
     <article class="wide">
       <h2>{searches ? "What a list of all would cost a model" : "What the list costs a model"}</h2>

@@ -59,12 +59,12 @@ export function ToolList({ tools, filter, setFilter, chosen }) {
         </div>
         <p class="count" role="status">{found.length === tools.length ? plural(found.length, "tool") : `${number(found.length)} of ${plural(tools.length, "tool")}`} · {compact(tokens)} tokens</p>
       </search>
-      <Rows found={found} chosen={chosen} />
+      <Rows found={found} chosen={chosen} none={tools.length ? "Nothing has these words." : "There are no tools."} />
     </>
   );
 }
 
-function Rows({ found, chosen }) {
+function Rows({ found, chosen, none }) {
   const box = useRef();
   const [seen, setSeen] = useState({ top: 0, height: 800 });
   const [active, setActive] = useState(0);
@@ -98,7 +98,7 @@ function Rows({ found, chosen }) {
   return (
     <div class="rows" id="tools" ref={box} role="listbox" tabIndex={0} aria-label="Tools" aria-activedescendant={found.length ? `row-${active}` : undefined}
       onScroll={(event) => setSeen({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })} onKeyDown={keys}>
-      {!found.length && <p class="empty" role="option" aria-selected={false} aria-disabled={true}>Nothing has these words.</p>}
+      {!found.length && <p class="empty" role="option" aria-selected={false} aria-disabled={true}>{none}</p>}
       <div class="tall" role="presentation" style={{ height: `${found.length * ROW}px` }}>
         {found.slice(first, last).map((tool, offset) => {
           const index = first + offset;

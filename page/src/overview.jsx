@@ -27,13 +27,13 @@ export function Overview({ catalog, filter }) {
         {searches
           ? <Card href="#/cost" title="tokens for the list" value={compact(seenTokens(listed))}>in place of {compact(catalog.estimated_tokens)} for one of all</Card>
           : <Card href="#/cost" title="tokens for the list" value={compact(catalog.estimated_tokens)}>{share(catalog.estimated_tokens)} of a context of {compact(WINDOW)}</Card>}
-        <Card href="#/documents" title="operations skipped" value={number(catalog.skipped.length)} tone={catalog.skipped.length ? "warn" : ""}>{catalog.skipped.length ? "each with its reason" : "all of them became tools"}</Card>
+        <Card href="#/documents" title="operations skipped" value={number(catalog.skipped.length)} tone={catalog.skipped.length ? "warn" : ""}>{catalog.skipped.length ? "each with its reason" : catalog.tools.length ? "all of them became tools" : "the document has none"}</Card>
         <Card href="#/documents" title={notes === 1 ? "note" : "notes"} value={number(notes)}>{notes ? "repairs and oddities" : "nothing had to be repaired"}</Card>
         {unmet > 0 && <Card href="#/documents" title="without credentials" value={number(unmet)} tone="warn">what they need is not configured</Card>}
       </ul>
-      <section class="panel"><div class="formhead"><h3>{searches ? "What a list of all would cost a model" : "What the list costs a model"}</h3><a href="#/cost">More</a></div>
+      {catalog.tools.length > 0 && <section class="panel"><div class="formhead"><h3>{searches ? "What a list of all would cost a model" : "What the list costs a model"}</h3><a href="#/cost">More</a></div>
         <Treemap groups={byTag(catalog)} small />
-      </section>
+      </section>}
       {!report && <section class="panel"><div class="formhead"><h3>Where clients connect</h3><a href="#/connect">Claude, VS Code, Cursor, Python, TypeScript</a></div>
         <Code text={mcpUrl()} label="Address" />
       </section>}

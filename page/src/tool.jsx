@@ -35,7 +35,7 @@ export function ToolPage({ tool, remembered }) {
 function Loaded({ tool, entry, remembered }) {
   return (
     <>
-      <p class="lead"><T limit={4000}>{entry.description ?? tool.title}</T></p>
+      <Prose text={entry.description ?? tool.title} />
       {report ? <Outline schema={entry.inputSchema} /> : <Call tool={tool} entry={entry} remembered={remembered} />}
       <details class="raw"><summary>Schemas, as a model gets them</summary>
         <Tabs label="Schemas" tabs={[
@@ -47,6 +47,13 @@ function Loaded({ tool, entry, remembered }) {
       <p class="quiet place">In the document: <code><T>{pointer(tool.pointer)}</T></code></p>
     </>
   );
+}
+
+const SHORT = 600; // characters of a description that stand above the form
+
+function Prose({ text }) {
+  const [whole, showWhole] = useState(text.length <= SHORT * 1.2);
+  return <p class="lead"><T limit={whole ? 20_000 : SHORT}>{text}</T>{!whole && <> <button type="button" class="link" onClick={() => showWhole(true)}>Show all of it</button></>}</p>;
 }
 
 function Outline({ schema }) {
