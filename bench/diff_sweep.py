@@ -47,13 +47,13 @@ def pairs(folder: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def plain(text: bytes) -> dict[str, Read]:
-    """By the operation's id."""
+    """By the operation's id; of those that have one."""
     root = json.loads(text) if text.lstrip().startswith(b"{") else yaml.load(text, yaml.CSafeLoader)
     return {
         operation["operationId"]: Read(f"{method.upper()} {path}", _arguments(root, item, operation))
         for path, item in (root.get("paths") or {}).items()
         for method, operation in item.items()
-        if method in METHODS
+        if method in METHODS and "operationId" in operation
     }
 
 
