@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.changes import Comparison, compare
@@ -80,7 +80,7 @@ def _resolved(root: Any, value: Any) -> Any:  # noqa: ANN401
 
 def _merged(root: Any, schema: Any) -> Any:  # noqa: ANN401
     schema = _resolved(root, schema)
-    whole = {"properties": {}, "required": []}
+    whole: dict[str, Any] = {"properties": {}, "required": []}
     for part in (*(_merged(root, each) for each in schema.get("allOf", ())), schema):
         whole["properties"] |= part.get("properties", {})
         whole["required"] += part.get("required", [])
