@@ -96,8 +96,8 @@ export function Cost({ catalog }) {
   return (
     <article class="wide">
       <h2>{searches ? "What a list of all would cost a model" : "What the list costs a model"}</h2>
-      {searches && <p class="lead">Clients are told of {listed.size} tools to search with instead, for <b>{number(seenTokens(listed))}</b> tokens.</p>}
       <p class="lead"><b>{number(catalog.estimated_tokens)}</b> tokens of names, descriptions and arguments for {number(catalog.tools.length)} tools, about {number(catalog.estimated_tokens / Math.max(1, catalog.tools.length))} each{searches ? "." : ": that much of every conversation is gone before its first word, in clients that load the whole list."}</p>
+      {searches && <p class="lead">Clients are told of {listed.size} tools to search with instead, for <b>{number(seenTokens(listed))}</b> tokens.</p>}
       <Treemap groups={groups} />
       <div class="columns">
         <section><h3>By tag</h3>

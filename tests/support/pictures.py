@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 FOLDER = CHECKOUT / "docs" / "pictures"
 MOST_BYTES = 200_000
 """Of one picture: they are read on slow lines too."""
+SEARCHED = "add a label to an issue"
+"""In the larger document, which is one that is searched."""
 WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 360, "height": 720}
 
 
@@ -71,6 +73,10 @@ def pictures_of(document: str) -> None:
             page.goto(f"{url}#/cost")
             page.wait_for_selector(".treemap")
             keep(page, "cost")
+            page.goto(url)
+            page.get_by_label("Search tools").fill(SEARCHED)
+            page.wait_for_selector(".hits .first")
+            keep(page, "search")
 
 
 def main() -> None:
