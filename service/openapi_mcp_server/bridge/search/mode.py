@@ -179,7 +179,7 @@ def _without_nulls(given: bytes) -> bytes:
 
 
 def operate(arguments: msgspec.Raw | None) -> Operate:
-    """As `read`; where the operation's own arguments are not in an object of theirs, they are what is beside the name."""
+    """As `read`; the operation's own arguments that are in no object of theirs are what is beside the name."""
     asked = read(Operate, arguments)
     if bytes(asked.arguments) != b"{}":
         return asked
