@@ -160,7 +160,8 @@ def _areas_of(tool: Tool) -> tuple[str, ...]:
 
 
 def read(kind: type[Asked], arguments: msgspec.Raw | None) -> Asked:
-    """The arguments of one of the four tools; raises ArgumentError. Numbers may be text, as some models write them."""
+    """The arguments of one of the four tools; raises ArgumentError. Numbers may be text, as some models write them.
+    Those of an operation are left as they are, and may be large."""
     try:
         return msgspec.json.decode(bytes(arguments or b"{}"), type=kind, strict=False)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
