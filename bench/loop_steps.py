@@ -1,7 +1,7 @@
 """How long one call holds the loop, and how long a small call waits beside it.
 
-``loop_steps.py [CASE…] [--rounds N]`` prints a row a case. Processes on loopback: an API with large answers, this server
-with an instrument (`stepped`), one that asks for something small all the time, and this one.
+``loop_steps.py [CASE…] [--rounds N]`` prints a row a case. Processes on loopback: an API with large answers (`large`),
+this server with an instrument (`stepped`), one that asks for something small all the time, and this one.
 """
 
 from __future__ import annotations
@@ -15,139 +15,21 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import trio
 
+import large
 import measured
+from large import message
 from stepped import Step
 
 HERE = Path(__file__).parent
 ROUNDS = 5
-LARGE_ARGUMENTS = 3_900_000
-LARGE_ANSWER = 10_000_000
 IN_FLIGHT = 1_000
 SESSIONS = 1_995  # of the 2,000 that may be
-_JSON, _TEXT, _XML, _CSV, _LINES = (
-    "application/json",
-    "text/plain",
-    "application/xml",
-    "text/csv",
-    "application/x-ndjson",
-)
-_ROW: dict[str, Any] = {
-    "id": 1,
-    "name": "n" * 40,
-    "nested": {"x": "x" * 40, "y": None},
-    "tags": ["a", "b"],
-    "text": "Lorem ipsum dolor sit amet " * 36,
-}
-_DENSE: dict[str, Any] = {"id": 12345, "name": "Rex", "tags": ["a", "b"], "price": 12.50, "owner": {"id": 7}}
-
-
-def _rows(row: dict[str, Any], size: int) -> bytes:
-    one = msgspec.json.encode(row)
-    return b"[" + b",".join([one] * (size // (len(one) + 1))) + b"]"
-
-
-def answers(size: int = LARGE_ANSWER) -> dict[str, tuple[str, bytes]]:
-    """The API's answers by path."""
-    text = b"Lorem ipsum dolor sit amet, consectetur adipiscing elit.\n"
-    xml, csv = b"<pet><id>7</id><name>Rex</name></pet>", b"7,Rex,12.50,available\n"
-    line = msgspec.json.encode(_DENSE) + b"\n"
-    return {
-        "/rows": (_JSON, _rows(_ROW, size)),
-        "/dense": (_JSON, _rows(_DENSE, size)),
-        "/spaced": (_JSON, msgspec.json.format(_rows(_ROW, int(size * 0.9)), indent=1)),
-        "/string": (_JSON, b'"' + b"x" * size + b'"'),
-        "/text": (_TEXT, text * (size // len(text))),
-        "/umlauts": (_TEXT, "Grüße aus Köln, schöne Tage\n".encode() * (size // 32)),
-        "/xml": (_XML, b"<pets>" + xml * (size // len(xml)) + b"</pets>"),
-        "/csv": (_CSV, csv * (size // len(csv))),
-        "/lines": (_LINES, line * (size // len(line))),
-        "/picture": ("image/png", b"\x89PNG" + bytes(size)),
-        "/medium": (_JSON, _rows(_DENSE, size // 10)),
-        "/pets": (_JSON, measured.BODY),
-    }
-
-
-async def api() -> None:
-    """Says its port, answers each path with what `answers` has for it, and /slow after a second."""
-    made = {
-        path: b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (kind.encode(), len(body), body)
-        for path, (kind, body) in answers().items()
-    }
-
-    async def answer(stream: trio.SocketStream) -> None:
-        received = bytearray()
-        try:
-            while data := await stream.receive_some():
-                received += data
-                head, found, body = received.partition(b"\r\n\r\n")
-                length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
-                if not found or len(body) < length:
-                    continue
-                received.clear()
-                path = head.split(b" ", 2)[1].decode().partition("?")[0]
-                if path == "/slow":
-                    await trio.sleep(1.0)
-                await stream.send_all(made.get(path, made["/pets"]))
-        except trio.BrokenResourceError:
-            pass
-
-    async with trio.open_nursery() as nursery:
-        serve = partial(trio.serve_tcp, answer, 0, host="127.0.0.1", backlog=2048)
-        [listener] = await nursery.start(serve)
-        print(listener.socket.getsockname()[1], flush=True)
-
-
-def _get(path: str, kind: str, schema: dict[str, Any] | None) -> dict[str, Any]:
-    media = {"schema": schema} if schema is not None else {}
-    answer = {"200": {"description": "It", "content": {kind: media}}}
-    return {"get": {"operationId": path.strip("/"), "responses": answer}}
-
-
-def _post(name: str, kind: str, schema: dict[str, Any]) -> dict[str, Any]:
-    body = {"required": True, "content": {kind: {"schema": schema}}}
-    return {"post": {"operationId": name, "requestBody": body, "responses": {"200": {"description": "Done"}}}}
-
-
-_OBJECT = {
-    "type": "object",
-    "required": ["id", "name"],
-    "properties": {"id": {"type": "integer"}, "name": {"type": "string"}, "price": {"type": "number"}},
-}
-_LIST = {"type": "array", "items": _OBJECT}
-_IN = {
-    "objects": _LIST,
-    "numbers": {"type": "array", "items": {"type": "number"}},
-    "content": {"type": "string"},
-    "deep": {},
-}
-
-
-def document() -> bytes:
-    schemas: dict[str, dict[str, Any]] = {"/rows": _LIST, "/dense": _LIST, "/spaced": _LIST, "/medium": _LIST, "/string": {"type": "string"}}
-    paths = {path: _get(path, kind, schemas.get(path)) for path, (kind, _) in answers(1_000).items() if path != "/pets"}
-    paths["/slow"] = _get("slow", _JSON, {})
-    pet = _get("getPet", _JSON, {"type": "object"})
-    pet["get"]["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}]
-    paths["/pets/{id}"] = pet
-    body = {"type": "object", "properties": _IN}
-    kinds = {"sendJson": _JSON, "sendForm": "application/x-www-form-urlencoded", "sendParts": "multipart/form-data"}
-    for name, kind in {**kinds, "sendXml": _XML}.items():
-        paths[f"/{name}"] = _post(name, kind, body)
-    paths["/sendText"] = _post("sendText", _TEXT, {"type": "string"})
-    paths["/sendFile"] = _post("sendFile", "application/octet-stream", {"type": "string", "format": "binary"})
-    return msgspec.json.encode({"openapi": "3.1.0", "info": {"title": "Steps", "version": "1"}, "paths": paths})
-
-
-def message(tool: str, **arguments: Any) -> bytes:  # noqa: ANN401 - any JSON
-    params = {"name": tool, "arguments": arguments}
-    return msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
 
 
 def post(body: bytes) -> bytes:
@@ -156,22 +38,6 @@ def post(body: bytes) -> bytes:
         f"MCP-Protocol-Version: 2025-11-25\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
-
-
-def _numbers(size: int) -> list[float]:
-    return [0.12345678901234567] * (size // 20)
-
-
-def _objects(size: int) -> list[dict[str, Any]]:
-    row = {"id": 7, "name": "n" * 180, "price": 12.5}
-    return [row] * (size // (len(msgspec.json.encode(row)) + 1))
-
-
-def _deep(size: int) -> Any:  # noqa: ANN401 - any JSON
-    value: Any = "x"
-    for _ in range(80):
-        value = {"a": [value]}
-    return [value] * (size // len(msgspec.json.encode(value)))
 
 
 class Case(NamedTuple):
@@ -183,28 +49,30 @@ class Case(NamedTuple):
 
 
 def cases() -> dict[str, Case]:
-    size = LARGE_ARGUMENTS
+    size = large.ARGUMENTS_BYTES
     long = {"response_filter": "[].{id:id,name:name,x:nested.x}"}
-    large = {"objects": _objects(size)}
-    of_numbers = {"numbers": _numbers(size)}
-    found = {f"answer {name}": message(name) for name in (path.strip("/") for path in answers(1_000)) if name != "pets"}
+    rows = {"objects": large.objects(size)}
+    of_numbers = {"numbers": large.numbers(size)}
+    found = {
+        f"answer {name}": message(name) for name in (path.strip("/") for path in large.answers(1_000)) if name != "pets"
+    }
     found |= {
         "filter 10 MB": message("rows", **long),
         "filter 10 MB, first": message("rows", response_filter="[0].name"),
         "filter 10 MB, condition": message("rows", response_filter="[?id==`1` && nested.x=='b'].name"),
         "filter 1 MB": message("medium", response_filter="[].{id:id,name:name,x:owner.id}"),
         "filter 10 MB, too many": message("dense", **long),
-        "arguments objects": message("sendJson", **large),
+        "arguments objects": message("sendJson", **rows),
         "arguments numbers": message("sendJson", **of_numbers),
         "arguments text": message("sendJson", content="x" * size),
-        "arguments deep": message("sendJson", deep=_deep(size)),
-        "arguments wrong": message("sendJson", objects=[*large["objects"], {"id": "no"}]),
+        "arguments deep": message("sendJson", deep=large.deep(size)),
+        "arguments wrong": message("sendJson", objects=[*rows["objects"], {"id": "no"}]),
         "arguments unreadable": message("sendJson", content="x" * size).replace(b'"content":"', b'"content":01"'),
-        "form objects": message("sendForm", **large),
+        "form objects": message("sendForm", **rows),
         "form numbers": message("sendForm", **of_numbers),
-        "parts objects": message("sendParts", **large),
-        "parts numbers": message("sendParts", numbers=_numbers(190_000)),
-        "xml objects": message("sendXml", **large),
+        "parts objects": message("sendParts", **rows),
+        "parts numbers": message("sendParts", numbers=large.numbers(190_000)),
+        "xml objects": message("sendXml", **rows),
         "xml numbers": message("sendXml", **of_numbers, content="x"),
         "body text": message("sendText", body="x" * size),
         "body file": message("sendFile", body="QUJD" * (size // 4)),
@@ -266,26 +134,37 @@ async def play(port: int, case: Case, quiet: Callable[[], object]) -> list[bytes
     return found
 
 
-def neighbour(port: int) -> None:
-    """Asks for a pet all the time; on each line of standard input it says what it saw since the last one."""
-    seen: list[float] = []
+class Waited(NamedTuple):
+    """Milliseconds that small calls took; ``held``: CPU of the server's that passed in the one that met most of it."""
+
+    calls: int
+    median: float
+    worst: float
+    held: float
+
+
+def neighbour(port: int, pid: int) -> None:
+    """Asks for a pet all the time; on each line of standard input it says what it saw since the last one.
+
+    On a busy machine a call may wait for anybody. The CPU that the server used meanwhile is what it waited for there.
+    """
+    seen: list[tuple[float, float]] = []
 
     async def asking() -> None:
         stream, said = await trio.open_tcp_stream("127.0.0.1", port), measured.request(port)
         while True:
-            began = time.perf_counter()
+            began, cpu = time.perf_counter(), measured.cpu_seconds(pid)
             await stream.send_all(said)
             await measured.answered(stream)
-            seen.append((time.perf_counter() - began) * 1000)
+            seen.append(((time.perf_counter() - began) * 1000, (measured.cpu_seconds(pid) - cpu) * 1000))
             await trio.sleep(0.001)
 
     async def telling() -> None:
         while await trio.to_thread.run_sync(sys.stdin.readline):
-            now, seen[:] = seen[:], []
-            print(
-                msgspec.json.encode([len(now), statistics.median(now or [0.0]), max(now, default=0.0)]).decode(),
-                flush=True,
-            )
+            now, seen[:] = seen[:] or [(0.0, 0.0)], []
+            took, held = zip(*now, strict=True)
+            told = Waited(len(now), statistics.median(took), max(took), max(held))
+            print(msgspec.json.encode(told).decode(), flush=True)
 
     async def both() -> None:
         async with trio.open_nursery() as nursery:
@@ -294,14 +173,6 @@ def neighbour(port: int) -> None:
             nursery.cancel_scope.cancel()
 
     trio.run(both)
-
-
-class Waited(NamedTuple):
-    """Milliseconds that small calls took."""
-
-    calls: int
-    median: float
-    worst: float
 
 
 class Row(NamedTuple):
@@ -363,14 +234,14 @@ class Watched:
 @contextmanager
 def watched(folder: Path, api_port: int, *argv: str) -> Iterator[Watched]:
     written, log, report = folder / "steps.json", folder / "steps.log", folder / "steps.told"
-    written.write_bytes(document())
+    written.write_bytes(large.document())
     where = ["--spec-path", str(written), "--api-url", f"http://127.0.0.1:{api_port}", "--allow-private-networks"]
     where += ["--http-max-connections", "1100"]
     whole = [str(HERE / "stepped.py"), str(report), "--transport", "http", "--port", "0", *where, *argv]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with log.open("wb") as stderr, measured.started(*whole, stderr=stderr.fileno()) as server:
-        port = measured._listening(log, server)
-        asker = [sys.executable, __file__, "--neighbour", str(port)]
+        port = measured.listening(log, server)
+        asker = [sys.executable, __file__, "--neighbour", str(port), str(server.pid)]
         with subprocess.Popen(asker, **pipes) as process:  # type: ignore[call-overload]
             try:
                 yield Watched(port, server, report, process)
@@ -378,42 +249,37 @@ def watched(folder: Path, api_port: int, *argv: str) -> Iterator[Watched]:
                 process.terminate()
 
 
+def shown(name: str, rows: list[Row]) -> str:
+    step = min((row.step for row in rows), key=lambda step: step.cpu_ms)
+    alone = statistics.median(row.alone.median for row in rows)
+    worst = statistics.median(row.beside.worst for row in rows)
+    held = statistics.median(row.beside.held for row in rows)
+    used = statistics.median(row.alone.held for row in rows)
+    took = min(row.seconds for row in rows)
+    beside = f"{alone:.2f} ms alone, beside it at worst {worst:6.1f}, CPU {held:6.1f} (alone {used:.1f})"
+    said = f"{took:5.2f} s | {rows[0].answered[-60:]!r}"
+    return f"{name:26} step {step.cpu_ms:6.1f} ms CPU | a small call: {beside} | {said}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("case", nargs="*")
+    parser.add_argument("case", nargs="*", help="a part of its name")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--whole", action="store_true", help="answers are not cut")
-    parser.add_argument("--api", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--neighbour", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--neighbour", nargs=2, type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.api:
-        trio.run(api)
-    elif options.neighbour:
-        neighbour(options.neighbour)
-    else:
-        every = cases()
-        chosen = {
-            name: case for name, case in every.items() if not options.case or any(one in name for one in options.case)
-        }
-        argv = ["--result-budget-bytes", "0"] if options.whole else []
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            measured.beside(__file__, "--api") as api_port,
-            watched(Path(folder), api_port, *argv) as server,
-        ):
-            for name, case in chosen.items():
-                rows = [server.play(case) for _ in range(options.rounds)]
-                step = min((row.step for row in rows), key=lambda step: step.cpu_ms)
-                alone = statistics.median(row.alone.median for row in rows)
-                worst_alone = statistics.median(row.alone.worst for row in rows)
-                worst = sorted(row.beside.worst for row in rows)
-                took = min(row.seconds for row in rows)
-                print(
-                    f"{name:26} step {step.cpu_ms:7.1f} ms cpu {step.wall_ms:7.1f} wall | alone {alone:5.2f} worst"
-                    f" {worst_alone:5.1f} | beside worst {worst[0]:6.1f} {statistics.median(worst):6.1f} {worst[-1]:6.1f}"
-                    f" | {took:5.2f} s | {step.task[-40:]} | {rows[0].answered[-80:]!r}",
-                    flush=True,
-                )
+    if options.neighbour:
+        neighbour(*options.neighbour)
+        return
+    argv = ["--result-budget-bytes", "0"] if options.whole else []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        measured.beside(large.__file__) as api_port,
+        watched(Path(folder), api_port, *argv) as server,
+    ):
+        for name, case in cases().items():
+            if not options.case or any(part in name for part in options.case):
+                print(shown(name, [server.play(case) for _ in range(options.rounds)]), flush=True)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from openapi_mcp_server.bridge.media.content import AnswerContent
 from openapi_mcp_server.bridge.media.large_json import MAX_VALUES, is_large
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER
 from openapi_mcp_server.errors import ArgumentError
-from openapi_mcp_server.openapi.text.numbers import decode, encode
+from openapi_mcp_server.openapi.text.numbers import decode_by_parts, encode
 
 MAX_LENGTH = 1_000
 """Characters of an expression."""
@@ -114,7 +114,7 @@ def apply(expression: Expression, answer: bytes) -> bytes:
         raise NotApplied("the answer is too long for that; ask for less at once")
     try:
         with _collector_paused():
-            return encode(_Bounded().visit(expression.tree, decode(answer)))
+            return encode(_Bounded().visit(expression.tree, decode_by_parts(answer)))
     except exceptions.JMESPathTypeError as error:
         message = f"{error.function_name}() was given {error.actual_type}"
         raise NotApplied(message) from error

@@ -1,0 +1,157 @@
+"""An API with answers of 10 MB of each kind, its document, and arguments of 4 MB; as a program, that API."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import msgspec
+import trio
+
+import measured
+
+ARGUMENTS_BYTES = 3_900_000
+ANSWER_BYTES = 10_000_000
+_JSON, _TEXT, _XML, _CSV, _LINES = (
+    "application/json",
+    "text/plain",
+    "application/xml",
+    "text/csv",
+    "application/x-ndjson",
+)
+_ROW: dict[str, Any] = {
+    "id": 1,
+    "name": "n" * 40,
+    "nested": {"x": "x" * 40, "y": None},
+    "tags": ["a", "b"],
+    "text": "Lorem ipsum dolor sit amet " * 36,
+}
+_DENSE: dict[str, Any] = {"id": 12345, "name": "Rex", "tags": ["a", "b"], "price": 12.50, "owner": {"id": 7}}
+
+
+def _rows(row: dict[str, Any], size: int) -> bytes:
+    one = msgspec.json.encode(row)
+    return b"[" + b",".join([one] * (size // (len(one) + 1))) + b"]"
+
+
+def answers(size: int = ANSWER_BYTES) -> dict[str, tuple[str, bytes]]:
+    """The API's answers by path."""
+    text = b"Lorem ipsum dolor sit amet, consectetur adipiscing elit.\n"
+    xml, csv = b"<pet><id>7</id><name>Rex</name></pet>", b"7,Rex,12.50,available\n"
+    line = msgspec.json.encode(_DENSE) + b"\n"
+    return {
+        "/rows": (_JSON, _rows(_ROW, size)),
+        "/dense": (_JSON, _rows(_DENSE, size)),
+        "/spaced": (_JSON, msgspec.json.format(_rows(_ROW, int(size * 0.9)), indent=1)),
+        "/string": (_JSON, b'"' + b"x" * size + b'"'),
+        "/text": (_TEXT, text * (size // len(text))),
+        "/umlauts": (_TEXT, "Grüße aus Köln, schöne Tage\n".encode() * (size // 32)),
+        "/xml": (_XML, b"<pets>" + xml * (size // len(xml)) + b"</pets>"),
+        "/csv": (_CSV, csv * (size // len(csv))),
+        "/lines": (_LINES, line * (size // len(line))),
+        "/picture": ("image/png", b"\x89PNG" + bytes(size)),
+        "/medium": (_JSON, _rows(_DENSE, size // 10)),
+        "/pets": (_JSON, measured.BODY),
+    }
+
+
+async def api() -> None:
+    """Says its port, answers each path with what `answers` has for it, and /slow after a second."""
+    made = {
+        path: b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (kind.encode(), len(body), body)
+        for path, (kind, body) in answers().items()
+    }
+
+    async def answer(stream: trio.SocketStream) -> None:
+        received = bytearray()
+        try:
+            while data := await stream.receive_some():
+                received += data
+                head, found, body = received.partition(b"\r\n\r\n")
+                length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
+                if not found or len(body) < length:
+                    continue
+                received.clear()
+                path = head.split(b" ", 2)[1].decode().partition("?")[0]
+                if path == "/slow":
+                    await trio.sleep(1.0)
+                await stream.send_all(made.get(path, made["/pets"]))
+        except trio.BrokenResourceError:
+            pass
+
+    async with trio.open_nursery() as nursery:
+        serve = partial(trio.serve_tcp, answer, 0, host="127.0.0.1", backlog=2048)
+        [listener] = await nursery.start(serve)
+        print(listener.socket.getsockname()[1], flush=True)
+
+
+def _get(path: str, kind: str, schema: dict[str, Any] | None) -> dict[str, Any]:
+    media = {"schema": schema} if schema is not None else {}
+    answer = {"200": {"description": "It", "content": {kind: media}}}
+    return {"get": {"operationId": path.strip("/"), "responses": answer}}
+
+
+def _post(name: str, kind: str, schema: dict[str, Any]) -> dict[str, Any]:
+    body = {"required": True, "content": {kind: {"schema": schema}}}
+    return {"post": {"operationId": name, "requestBody": body, "responses": {"200": {"description": "Done"}}}}
+
+
+_OBJECT = {
+    "type": "object",
+    "required": ["id", "name"],
+    "properties": {"id": {"type": "integer"}, "name": {"type": "string"}, "price": {"type": "number"}},
+}
+_LIST = {"type": "array", "items": _OBJECT}
+_IN = {
+    "objects": _LIST,
+    "numbers": {"type": "array", "items": {"type": "number"}},
+    "content": {"type": "string"},
+    "deep": {},
+}
+
+
+def document() -> bytes:
+    schemas: dict[str, dict[str, Any]] = {
+        "/rows": _LIST,
+        "/dense": _LIST,
+        "/spaced": _LIST,
+        "/medium": _LIST,
+        "/string": {"type": "string"},
+    }
+    paths = {path: _get(path, kind, schemas.get(path)) for path, (kind, _) in answers(1_000).items() if path != "/pets"}
+    paths["/slow"] = _get("slow", _JSON, {})
+    pet = _get("getPet", _JSON, {"type": "object"})
+    pet["get"]["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}]
+    paths["/pets/{id}"] = pet
+    body = {"type": "object", "properties": _IN}
+    kinds = {"sendJson": _JSON, "sendForm": "application/x-www-form-urlencoded", "sendParts": "multipart/form-data"}
+    for name, kind in {**kinds, "sendXml": _XML}.items():
+        paths[f"/{name}"] = _post(name, kind, body)
+    paths["/sendText"] = _post("sendText", _TEXT, {"type": "string"})
+    paths["/sendFile"] = _post("sendFile", "application/octet-stream", {"type": "string", "format": "binary"})
+    return msgspec.json.encode({"openapi": "3.1.0", "info": {"title": "Steps", "version": "1"}, "paths": paths})
+
+
+def message(tool: str, **arguments: Any) -> bytes:  # noqa: ANN401 - any JSON
+    params = {"name": tool, "arguments": arguments}
+    return msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+
+
+def numbers(size: int) -> list[float]:
+    return [0.12345678901234567] * (size // 20)
+
+
+def objects(size: int) -> list[dict[str, Any]]:
+    row = {"id": 7, "name": "n" * 180, "price": 12.5}
+    return [row] * (size // (len(msgspec.json.encode(row)) + 1))
+
+
+def deep(size: int) -> Any:  # noqa: ANN401 - any JSON
+    value: Any = "x"
+    for _ in range(80):
+        value = {"a": [value]}
+    return [value] * (size // len(msgspec.json.encode(value)))
+
+
+if __name__ == "__main__":
+    trio.run(api)
