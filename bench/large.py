@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -137,20 +138,58 @@ def message(tool: str, **arguments: Any) -> bytes:  # noqa: ANN401 - any JSON
     return msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
 
 
-def numbers(size: int) -> list[float]:
+def numbers(size: int = ARGUMENTS_BYTES) -> list[float]:
     return [0.12345678901234567] * (size // 20)
 
 
-def objects(size: int) -> list[dict[str, Any]]:
+def objects(size: int = ARGUMENTS_BYTES) -> list[dict[str, Any]]:
     row = {"id": 7, "name": "n" * 180, "price": 12.5}
     return [row] * (size // (len(msgspec.json.encode(row)) + 1))
 
 
-def deep(size: int) -> Any:  # noqa: ANN401 - any JSON
+def deep(size: int = ARGUMENTS_BYTES) -> Any:  # noqa: ANN401 - any JSON
     value: Any = "x"
     for _ in range(80):
         value = {"a": [value]}
     return [value] * (size // len(msgspec.json.encode(value)))
+
+
+def _text() -> bytes:
+    return message("sendJson", content="x" * ARGUMENTS_BYTES)
+
+
+def _names() -> bytes:
+    """A call with as many members beside its arguments as there is room for."""
+    many = b",".join(b'"%x":1' % number for number in range(ARGUMENTS_BYTES // 10))
+    return message("getPet", id=7).replace(b'"params":{', b'"params":{%b,' % many)
+
+
+_FILTER = "[].{id:id,name:name,x:nested.x}"
+MESSAGES: dict[str, Callable[[], bytes]] = {
+    **{f"answer {path[1:]}": partial(message, path[1:]) for path in answers(1_000) if path != "/pets"},
+    "filter 10 MB": lambda: message("rows", response_filter=_FILTER),
+    "filter 10 MB, first": lambda: message("rows", response_filter="[0].name"),
+    "filter 10 MB, condition": lambda: message("rows", response_filter="[?id==`1` && nested.x=='b'].name"),
+    "filter 1 MB": lambda: message("medium", response_filter="[].{id:id,name:name,x:owner.id}"),
+    "filter 10 MB, too many": lambda: message("dense", response_filter=_FILTER),
+    "arguments objects": lambda: message("sendJson", objects=objects()),
+    "arguments numbers": lambda: message("sendJson", numbers=numbers()),
+    "arguments text": _text,
+    "arguments deep": lambda: message("sendJson", deep=deep()),
+    "arguments wrong": lambda: message("sendJson", objects=[*objects(), {"id": "no"}]),
+    "form objects": lambda: message("sendForm", objects=objects()),
+    "form numbers": lambda: message("sendForm", numbers=numbers()),
+    "parts objects": lambda: message("sendParts", objects=objects()),
+    "parts numbers": lambda: message("sendParts", numbers=numbers(190_000)),
+    "xml objects": lambda: message("sendXml", objects=objects()),
+    "body text": lambda: message("sendText", body="x" * ARGUMENTS_BYTES),
+    "body file": lambda: message("sendFile", body="QUJD" * (ARGUMENTS_BYTES // 4)),
+    "message of names": _names,
+    "message that is not JSON": lambda: _text()[:-1],
+    "message with half a pair": lambda: _text().replace(b'x"', b'\\ud800"'),
+    "message with a name twice": lambda: _text()[:-1] + b',"jsonrpc":"2.0"}',
+}
+"""The largest of each kind, by what is large in them."""
 
 
 if __name__ == "__main__":

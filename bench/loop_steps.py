@@ -48,43 +48,14 @@ class Case(NamedTuple):
     sessions: int = 0
 
 
-def cases() -> dict[str, Case]:
-    size = large.ARGUMENTS_BYTES
-    long = {"response_filter": "[].{id:id,name:name,x:nested.x}"}
-    rows = {"objects": large.objects(size)}
-    of_numbers = {"numbers": large.numbers(size)}
-    found = {
-        f"answer {name}": message(name) for name in (path.strip("/") for path in large.answers(1_000)) if name != "pets"
+def cases() -> dict[str, Callable[[], Case]]:
+    def alone(made: Callable[[], bytes]) -> Callable[[], Case]:
+        return lambda: Case((made(),))
+
+    return {name: alone(made) for name, made in large.MESSAGES.items()} | {
+        f"{IN_FLIGHT:,} in flight": lambda: Case((message("slow"),), IN_FLIGHT),
+        f"{SESSIONS:,} sessions": lambda: Case((message("getPet", id=7),), 32, SESSIONS),
     }
-    found |= {
-        "filter 10 MB": message("rows", **long),
-        "filter 10 MB, first": message("rows", response_filter="[0].name"),
-        "filter 10 MB, condition": message("rows", response_filter="[?id==`1` && nested.x=='b'].name"),
-        "filter 1 MB": message("medium", response_filter="[].{id:id,name:name,x:owner.id}"),
-        "filter 10 MB, too many": message("dense", **long),
-        "arguments objects": message("sendJson", **rows),
-        "arguments numbers": message("sendJson", **of_numbers),
-        "arguments text": message("sendJson", content="x" * size),
-        "arguments deep": message("sendJson", deep=large.deep(size)),
-        "arguments wrong": message("sendJson", objects=[*rows["objects"], {"id": "no"}]),
-        "arguments unreadable": message("sendJson", content="x" * size).replace(b'"content":"', b'"content":01"'),
-        "form objects": message("sendForm", **rows),
-        "form numbers": message("sendForm", **of_numbers),
-        "parts objects": message("sendParts", **rows),
-        "parts numbers": message("sendParts", numbers=large.numbers(190_000)),
-        "xml objects": message("sendXml", **rows),
-        "xml numbers": message("sendXml", **of_numbers, content="x"),
-        "body text": message("sendText", body="x" * size),
-        "body file": message("sendFile", body="QUJD" * (size // 4)),
-        "not a tool": message("nothing", content="x" * size),
-        "not JSON": message("sendJson", content="x" * size)[:-1],
-        "half a pair": message("sendJson", content="x" * size + "Y").replace(b"xY", b"\\ud800"),
-        "equal keys": message("sendJson", content="x" * size)[:-1] + b',"jsonrpc":"2.0"}',
-    }
-    made = {name: Case((said,)) for name, said in found.items()}
-    made[f"{IN_FLIGHT:,} in flight"] = Case((message("slow"),), IN_FLIGHT)
-    made[f"{SESSIONS:,} sessions"] = Case((message("getPet", id=7),), 32, SESSIONS)
-    return made
 
 
 async def ask(port: int, said: bytes) -> bytes:
@@ -277,8 +248,9 @@ def main() -> None:
         measured.beside(large.__file__) as api_port,
         watched(Path(folder), api_port, *argv) as server,
     ):
-        for name, case in cases().items():
+        for name, made in cases().items():
             if not options.case or any(part in name for part in options.case):
+                case = made()
                 print(shown(name, [server.play(case) for _ in range(options.rounds)]), flush=True)
 
 
