@@ -1,7 +1,11 @@
-"""An API with answers of 10 MB of each kind, its document, and arguments of 4 MB; as a program, that API."""
+"""An API with answers of 10 MB of each kind, its document, and arguments of 4 MB.
+
+As a program it is that API, with answers of another size where one is given.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -56,11 +60,11 @@ def answers(size: int = ANSWER_BYTES) -> dict[str, tuple[str, bytes]]:
     }
 
 
-async def api() -> None:
+async def api(size: int = ANSWER_BYTES) -> None:
     """Says its port, answers each path with what `answers` has for it, and /slow after a second."""
     made = {
         path: b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (kind.encode(), len(body), body)
-        for path, (kind, body) in answers().items()
+        for path, (kind, body) in answers(size).items()
     }
 
     async def answer(stream: trio.SocketStream) -> None:
@@ -102,9 +106,9 @@ _OBJECT = {
     "required": ["id", "name"],
     "properties": {"id": {"type": "integer"}, "name": {"type": "string"}, "price": {"type": "number"}},
 }
-_LIST = {"type": "array", "items": _OBJECT}
+ROWS = {"type": "array", "items": _OBJECT}
 _IN = {
-    "objects": _LIST,
+    "objects": ROWS,
     "numbers": {"type": "array", "items": {"type": "number"}},
     "content": {"type": "string"},
     "deep": {},
@@ -113,10 +117,10 @@ _IN = {
 
 def document() -> bytes:
     schemas: dict[str, dict[str, Any]] = {
-        "/rows": _LIST,
-        "/dense": _LIST,
-        "/spaced": _LIST,
-        "/medium": _LIST,
+        "/rows": ROWS,
+        "/dense": ROWS,
+        "/spaced": ROWS,
+        "/medium": ROWS,
         "/string": {"type": "string"},
     }
     paths = {path: _get(path, kind, schemas.get(path)) for path, (kind, _) in answers(1_000).items() if path != "/pets"}
@@ -193,4 +197,4 @@ MESSAGES: dict[str, Callable[[], bytes]] = {
 
 
 if __name__ == "__main__":
-    trio.run(api)
+    trio.run(partial(api, *map(int, sys.argv[1:])))

@@ -73,7 +73,7 @@ async def ask(port: int, said: bytes) -> bytes:
         return head + b"\r\n\r\n" + b"".join(pieces)
 
 
-async def _listen(port: int, opened: trio.Event, count: int) -> None:
+async def listen(port: int, opened: trio.Event, count: int) -> None:
     """Idle sessions, until it is cancelled."""
     streams = []
     for _ in range(count):
@@ -95,7 +95,7 @@ async def play(port: int, case: Case, quiet: Callable[[], object]) -> list[bytes
     async with trio.open_nursery() as idle:
         if case.sessions:
             opened = trio.Event()
-            idle.start_soon(_listen, port, opened, case.sessions)
+            idle.start_soon(listen, port, opened, case.sessions)
             await opened.wait()
         quiet()
         async with trio.open_nursery() as nursery:
