@@ -153,16 +153,15 @@ def test_a_filter_that_may_take_long_lets_other_calls_go_on_meanwhile() -> None:
 
 
 def test_a_filter_that_finds_no_time_leaves_the_answer_whole_and_says_so() -> None:
-    rows = b'[{"id":1}%b]' % (b',{"id":2}' * 50_000)
-    built = gateway(ScriptedApi(ok(rows)), filterable("POST"), call_seconds=0.01)
+    rows = b'[{"id":1}%b]' % (b',{"id":2}' * 5_000)
+    built = gateway(ScriptedApi(ok(rows)), filterable("POST"))
     heavy = call(name="list_pets", arguments={"response_filter": "[].id"})
 
     async def asked() -> dict[str, Any]:
-        await built._filtering.acquire_on_behalf_of("somebody else")
-        result: dict[str, Any] = msgspec.json.decode(b"".join(await built.answer(heavy, "http")))["result"]
+        result: dict[str, Any] = decoded(await built.answer(heavy, "http"))["result"]
         return result
 
-    first, about = anyio.run(asked, backend="trio")["content"]
+    first, about = run(asked)["content"]  # its clock passes the deadline before a thread has ended
     assert first["text"].startswith('[{"id":1}')
     assert "response_filter was not applied: too many others" in about["text"]
 

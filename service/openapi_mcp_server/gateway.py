@@ -10,16 +10,18 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property, lru_cache, partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self
 
 import anyio
 import msgspec
 import trio
 from anyio.to_thread import run_sync
 
+from openapi_mcp_server.aside import OF_ARGUMENTS, Aside, is_heavy
 from openapi_mcp_server.bridge import guide, prompts
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.media.content import resource_uri
@@ -29,11 +31,11 @@ from openapi_mcp_server.bridge.policy import ANYBODY, Permit
 from openapi_mcp_server.bridge.request import build
 from openapi_mcp_server.bridge.results import budget
 from openapi_mcp_server.bridge.results.redaction import REDACTED, Redaction
-from openapi_mcp_server.bridge.results.result import MISMATCH, TRUNCATED, OutputValidators, from_error, render
+from openapi_mcp_server.bridge.results.result import MISMATCH, TRUNCATED, OutputValidators, Select, from_error, render
 from openapi_mcp_server.bridge.search.names import DESCRIBE, NAMES, SEARCH, is_searched, seen_tokens
 from openapi_mcp_server.errors import ArgumentError, NoRoom, Refused, ServiceError, Timeout, UpstreamError
 from openapi_mcp_server.mcp import answers
-from openapi_mcp_server.mcp.inbound import SHOWN_CHARACTERS, Batch, Call, Rejection
+from openapi_mcp_server.mcp.inbound import SHOWN_CHARACTERS, Batch, Call, Message, Rejection
 from openapi_mcp_server.mcp.messages import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -70,8 +72,6 @@ answer. This much later the gateway gives up on it."""
 COERCED = "openapi-mcp-server/coerced"
 """Key of a result's ``_meta``: the arguments that were read as another JSON type than they had."""
 
-REDACTED_AT_ONCE = 64 * 1024
-"""Bytes of an answer that are looked into between two other calls, in a few milliseconds."""
 CLASSES = 1_024
 """Of principals, by what they may call; one more replaces the oldest."""
 DECISIONS = 8_192
@@ -98,6 +98,8 @@ class Pending(Protocol):
         ...
 
 
+Write = Callable[[Select | None], ToolResult]
+"""Makes the result of an answer, after a filter."""
 Authorize = Callable[[HttpRequest, Tool, Carrier], HttpRequest | Pending]
 """Returns the request with the credentials of its tool and its caller; raises `CredentialError`."""
 
@@ -211,7 +213,7 @@ class Gateway:
         self._tellers: list[Callable[[], object]] = []
         self._waiting: set[trio.CancelScope] = set()
         self._has_given_up = False
-        self._filtering = anyio.CapacityLimiter(1)  # two would share one interpreter's lock
+        self._aside = Aside()
         self._indexing = anyio.CapacityLimiter(1)
         self._replaced = anyio.Event()
         self._served = self._made(catalog, authorize)
@@ -285,6 +287,15 @@ class Gateway:
             entry.settle(await self._call_tool(call, entry, notify, hold))
         _settle(hold, call, entry.answer)
         return entry.answer
+
+    async def read(self, size: int, read: Callable[[], Message | Batch]) -> Message | Batch:
+        """A message of so many bytes, read by one of `inbound`'s functions. One of 4 MB may take 0.3 s."""
+        if not is_heavy(size):
+            return read()
+        with anyio.move_on_after(self._serving.call_seconds):
+            return await self._aside.do(read)
+        problem = "too many large messages were before this one; send less, or again later"
+        return Rejection(code=INTERNAL_ERROR, message=problem, status=503)
 
     def give_up(self) -> None:
         """The process ends: calls that wait for an API are answered with what is known, and later ones as well."""
@@ -492,8 +503,8 @@ class Gateway:
         served = self._served
         tool = served.catalog.tools.get(call.name)
         if self._serving.mode == "all" and tool is not None and served.admits(entry.permit, call.name):
-            outcome = await self._reported(served, tool, call.arguments, call, entry, notify, hold)
-            return self._answered(call, outcome, entry)  # which needs no lists
+            outcome = await self._reported(served, tool, call.arguments, entry, notify, hold)
+            return self._answered(outcome, entry)  # which needs no lists
         view = self._view(entry.permit)
         if view.offer is not None and call.name in NAMES:
             return await self._call_for_all(served, view.offer, call, entry, notify, hold)
@@ -502,8 +513,8 @@ class Gateway:
             if call.name in served.catalog.tools:
                 entry.denied = call.name
             return _unknown(call, "tool", view.tools if view.offer is None else NAMES)
-        outcome = await self._reported(served, tool, call.arguments, call, entry, notify, hold)
-        return self._answered(call, outcome, entry)
+        outcome = await self._reported(served, tool, call.arguments, entry, notify, hold)
+        return self._answered(outcome, entry)
 
     async def _call_for_all(
         self, served: _Served, offer: Offer, call: Call, entry: _Entry, notify: Notify | None, hold: Hold
@@ -514,8 +525,7 @@ class Gateway:
         entry.stands_for_all = call.name
         try:
             if call.name == SEARCH:
-                asked = mode.read(mode.Search, call.arguments)
-                outcome = _text(mode.search(offer, await served.index.get(), entry.permit, asked))
+                outcome = _text(await self._found(served, offer, call, entry))
             elif call.name == DESCRIBE:
                 about = mode.read(mode.Describe, call.arguments)
                 entry.denied = _denied(served, offer, about.name)
@@ -525,36 +535,51 @@ class Gateway:
                 entry.denied = _denied(served, offer, wanted.name)
                 tool, arguments = mode.invocation(offer, served.catalog, entry.permit, call.name, wanted)
                 plain = msgspec.structs.replace(tool, output=None)  # the answer's text alone
-                outcome = await self._reported(served, plain, arguments, call, entry, notify, hold)
+                outcome = await self._reported(served, plain, arguments, entry, notify, hold)
         except ArgumentError as error:
             entry.error = type(error).__name__
             outcome = ToolResult(content=(TextContent(str(error)),), isError=True)
-        return self._answered(call, outcome, entry)
+        return self._answered(outcome, entry)
 
-    def _answered(self, call: Call, outcome: ToolResult, entry: _Entry) -> Pieces:
-        entry.result, tool = outcome, entry.tool
+    async def _found(self, served: _Served, offer: Offer, call: Call, entry: _Entry) -> str:
+        """What a search finds. Raises ArgumentError."""
+        from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - imported already where there is an offer
+
+        asked, index = mode.read(mode.Search, call.arguments), await served.index.get()
+        find = partial(mode.search, offer, index, entry.permit, asked)
+        if not is_heavy(len(asked.query) * len(offer.tools)):
+            return find()
+        with self._turn(entry):
+            return await self._aside.do(find)
+        raise ArgumentError(f"{self._why_no_turn()}; search for fewer words, or again later")
+
+    def _answered(self, outcome: ToolResult, entry: _Entry) -> Pieces:
+        entry.result = outcome
+        return response(entry.call.id, entry.encoded or self._encoded(outcome, entry))
+
+    def _encoded(self, outcome: ToolResult, entry: _Entry) -> bytes:
+        call, tool = entry.call, entry.tool
         if call.version == WITHOUT_SOUND and tool is not None:
             outcome = without_sound(outcome, resource_uri(tool.api, tool.name))
-        return response(call.id, result(outcome, self._identity(call)))
+        return result(outcome, self._identity(call))
 
-    async def _reported(  # noqa: PLR0913, PLR0917 - all that is known of a call
+    async def _reported(
         self,
         served: _Served,
         tool: Tool,
         arguments: msgspec.Raw | None,
-        call: Call,
         entry: _Entry,
         notify: Notify | None,
         hold: Hold,
     ) -> ToolResult:
         """The outcome of an operation's call; its progress is reported meanwhile, where the client asks for it."""
         entry.tool = tool
-        if self._serving.tell_arguments:
-            entry.arguments = bytes(arguments or b"")
-        if notify is None or call.progress_token is None:
+        if self._serving.tell_arguments and arguments is not None:
+            await self._note(arguments, entry)
+        if notify is None or entry.call.progress_token is None:
             return await self._outcome(served, tool, arguments, entry, hold)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_report_progress, call.progress_token, notify)
+            tasks.start_soon(_report_progress, entry.call.progress_token, notify)
             outcome = await self._outcome(served, tool, arguments, entry, hold)
             tasks.cancel_scope.cancel()
         return outcome
@@ -564,57 +589,99 @@ class Gateway:
     ) -> ToolResult:
         """Never raises for what the model, the credentials or the API did: those are results too."""
         try:
-            checked = check(tool, arguments)
-            coerced, select = checked.coerced, _selection(tool, checked.values)
-            values = {**checked.values, **tool.fixed} if tool.fixed else checked.values
-            request = served.authorize(build(tool, values, checked.others), tool, entry.beside)
-            asked = {name: value for name, value in checked.values.items() if type(value) is int}
-            del checked, values  # large ones take many times the bytes of the request
+            prepared = await self._prepared(tool, arguments, entry)
+            select = None if prepared.expression is None else _selection(prepared.expression)
+            request = served.authorize(prepared.request, tool, entry.beside)
             if request.body is not None and len(request.body) > SMALL_BYTES:
                 hold.take(len(request.body))
             answered = await self._exchange(request, tool, entry, hold)
-            answered, hidden = await self._redacted(answered)
-            rendered = await self._rendered(served, tool, answered, select, asked)
+            write = partial(self._written, served, tool, answered, prepared)
+            return await self._rendered(write, answered, select, entry)
         except ServiceError as error:
             entry.error = type(error).__name__
             return from_error(_mended(error, tool, entry), tool)
-        meta = {**({COERCED: coerced} if coerced else {}), **({REDACTED: hidden} if hidden else {})}
-        return msgspec.structs.replace(rendered, meta={**(rendered.meta or {}), **meta}) if meta else rendered
 
-    async def _redacted(self, answered: HttpResponse) -> tuple[HttpResponse, int]:
-        """Without what REDACT hides, before anything else is made of it. A long answer is looked into in a thread."""
-        redaction = self._serving.redaction
-        if redaction is None:
-            return answered, 0
-        if len(answered.body) <= REDACTED_AT_ONCE:
-            return redaction.applied(answered)
-        return await run_sync(redaction.applied, answered, limiter=self._filtering)
+    async def _note(self, arguments: msgspec.Raw, entry: _Entry) -> None:
+        """Keeps the arguments for the record, without what REDACT hides."""
+        redaction, text = self._serving.redaction, bytes(arguments)
+        if redaction is None or not is_heavy(OF_ARGUMENTS * len(text)):
+            entry.arguments = text if redaction is None else redaction.text(text)[0]
+            return
+        with self._turn(entry):
+            entry.arguments, _ = await self._aside.do(partial(redaction.text, text))
+
+    async def _prepared(self, tool: Tool, arguments: msgspec.Raw | None, entry: _Entry) -> _Prepared:
+        if arguments is None or not is_heavy(OF_ARGUMENTS * len(memoryview(arguments))):
+            return _prepare(tool, arguments)
+        with self._turn(entry):
+            prepared = await self._aside.do(partial(_prepare, tool, arguments))
+            entry.waited_seconds = entry.seconds()
+            return prepared
+        raise Refused(f"{self._why_no_turn()}; give less, or call again later", outcome_unknown=False)
 
     async def _rendered(
         self,
-        served: _Served,
-        tool: Tool,
+        write: Write,
         answered: HttpResponse,
         select: Selection | None,
-        asked: Mapping[str, object],
+        entry: _Entry,
     ) -> ToolResult:
-        """An answer that the model's filter may take long for has its turn in a thread, and waits for it as long as a
-        call may take: others are served meanwhile."""
-        most = self._serving.result_budget_bytes
-        write = partial(render, tool, answered, served.validators, budget_bytes=most, asked=asked)
-        if select is None:
-            return write()
-        if not select.is_heavy(len(answered.body)):
-            return write(select=select)
-        with anyio.move_on_after(self._serving.call_seconds):
-            return await run_sync(partial(write, select=select), limiter=self._filtering)
-        return write(select=select.left_out("too many others are being applied; ask for less, or again later"))
+        """A large answer, and one that the model's filter may take long for, has its turn in a thread, and waits for it
+        as long as the call may take: others are served meanwhile."""
+        size = len(answered.body)
+        if not is_heavy(size if select is None else select.weight(size)):
+            return write(select)
+        with self._turn(entry):
+            rendered, entry.encoded = await self._aside.do(lambda: self._whole(write(select), entry))
+            return rendered
+        if select is not None and not is_heavy(size):
+            return write(select.left_out("too many others are being applied; ask for less, or again later"))
+        why = f"the API answered {answered.status}, but {self._why_no_turn()}; ask for less"
+        raise Timeout(why, outcome_unknown=True)
+
+    def _written(
+        self, served: _Served, tool: Tool, answered: HttpResponse, prepared: _Prepared, select: Select | None
+    ) -> ToolResult:
+        """The result of an answer, without what REDACT hides before anything else is made of it."""
+        hidden, redaction, meta = 0, self._serving.redaction, dict[str, Any]()
+        if redaction is not None:
+            answered, hidden = redaction.applied(answered)
+        most, asked = self._serving.result_budget_bytes, prepared.numbers
+        rendered = render(tool, answered, served.validators, select=select, budget_bytes=most, asked=asked)
+        if prepared.coerced:
+            meta[COERCED] = prepared.coerced
+        if hidden:
+            meta[REDACTED] = hidden
+        return msgspec.structs.replace(rendered, meta={**(rendered.meta or {}), **meta}) if meta else rendered
+
+    def _whole(self, outcome: ToolResult, entry: _Entry) -> tuple[ToolResult, bytes]:
+        """Encoded where it was made: a large result takes as long again."""
+        return outcome, self._encoded(outcome, entry)
+
+    @contextmanager
+    def _turn(self, entry: _Entry) -> Iterator[None]:
+        """Left without a result where the call takes longer than it may, or the server stops."""
+        left = self._serving.call_seconds + GUARD_SECONDS - entry.seconds()
+        scope = trio.move_on_after(max(left, 0.0))
+        self._waiting.add(scope)
+        if self._has_given_up:
+            scope.cancel()
+        try:
+            with scope:
+                yield
+        finally:
+            self._waiting.discard(scope)
+
+    def _why_no_turn(self) -> str:
+        if self._has_given_up:
+            return "the server stops"
+        return f"too many large calls were before this one, for {self._serving.call_seconds:g} s"
 
     async def _exchange(self, request: HttpRequest | Pending, tool: Tool, entry: _Entry, hold: Hold) -> HttpResponse:
         if self._has_given_up:
             raise Refused("the server stops; call again", outcome_unknown=False)
         began = time.perf_counter()
-        seconds = self._serving.call_seconds
+        seconds = max(self._serving.call_seconds - entry.waited_seconds, 0.0)
         scope = trio.move_on_after(seconds + GUARD_SECONDS)
         self._waiting.add(scope)
         try:
@@ -632,7 +699,8 @@ class Gateway:
         finally:
             self._waiting.discard(scope)
             entry.upstream_seconds = time.perf_counter() - began
-        why = "the server stops and could not wait for it" if self._has_given_up else f"no answer within {seconds:g} s"
+        late = f"no answer within {self._serving.call_seconds:g} s"
+        why = "the server stops and could not wait for it" if self._has_given_up else late
         raise Timeout(why, outcome_unknown=True)
 
     def _sender(self, tool: Tool, entry: _Entry, hold: Hold) -> SendOne:
@@ -652,7 +720,7 @@ class _Entry:
         self, call: Call, transport: Transport, beside: Carrier, trace: Trace, told: Callable[[_Entry], None]
     ) -> None:
         self._told = told
-        self._call = call
+        self.call = call
         self._transport = transport
         self.beside = beside
         self.permit = beside.principal.permit
@@ -661,6 +729,8 @@ class _Entry:
         self.arguments = b""
         self.trace = trace
         self._began = time.perf_counter()
+        self.waited_seconds = 0.0  # for large arguments, before anything was sent
+        self.encoded = b""  # a large result, where it was made
         self._outcome: Outcome = "cancelled"  # until it is settled
         self.answer: Pieces = ()
         self.tool: Tool | None = None
@@ -681,10 +751,14 @@ class _Entry:
         if is_bug:
             incident = secrets.token_hex(8)
             about = self.known_as()
-            logger.error("incident %s while answering %s", incident, self._call.method, exc_info=error, extra=about)
+            logger.error("incident %s while answering %s", incident, self.call.method, exc_info=error, extra=about)
             self.fail(incident)
         self._told(self)
         return is_bug
+
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.perf_counter() - self._began
 
     def settle(self, answer: Pieces | Rejection) -> None:
         if isinstance(answer, Rejection):
@@ -695,17 +769,17 @@ class _Entry:
 
     def fail(self, incident: str) -> None:
         self._outcome, self.error = "internal_error", str(INTERNAL_ERROR)
-        self.answer = (error_response(self._call.id, INTERNAL_ERROR, f"internal error; incident {incident}"),)
+        self.answer = (error_response(self.call.id, INTERNAL_ERROR, f"internal error; incident {incident}"),)
 
     def record(self) -> CallRecord:
         said = (self.result.meta or {}) if self.result else {}
         return CallRecord(
-            method=self._call.method,
-            version=self._call.version,
+            method=self.call.method,
+            version=self.call.version,
             transport=self._transport,
             outcome=self._outcome,
-            seconds=time.perf_counter() - self._began,
-            request_bytes=self._call.size,
+            seconds=self.seconds(),
+            request_bytes=self.call.size,
             response_bytes=size(self.answer),
             tool=self.tool.name if self.tool else self.stands_for_all,
             api=self.tool.api if self.tool else "",
@@ -797,11 +871,28 @@ def _settle(hold: Hold, call: Call, answer: Pieces) -> None:
     hold.settle(kept if kept > SMALL_BYTES else 0)
 
 
-def _selection(tool: Tool, arguments: dict[str, Any]) -> Selection | None:
-    """The selection that the model asks of the answer, taken out of the arguments; raises ArgumentError."""
-    expression = arguments.pop(RESPONSE_FILTER, None) if tool.filterable else None
-    if expression in (None, ""):  # what some clients write for what is not given
-        return None
+class _Prepared(NamedTuple):
+    """What a model's arguments become. ``numbers``: those that are whole numbers; ``expression``: the filter of the
+    answer, None for none."""
+
+    request: HttpRequest
+    coerced: tuple[str, ...]
+    numbers: Mapping[str, object]
+    expression: str | None
+
+
+def _prepare(tool: Tool, arguments: msgspec.Raw | None) -> _Prepared:
+    """Raises ArgumentError."""
+    checked = check(tool, arguments)
+    given = checked.values
+    expression = given.pop(RESPONSE_FILTER, None) if tool.filterable else None
+    request = build(tool, {**given, **tool.fixed} if tool.fixed else given, checked.others)
+    numbers = {name: value for name, value in given.items() if type(value) is int}
+    return _Prepared(request, checked.coerced, numbers, expression or None)  # "": what some clients write for none
+
+
+def _selection(expression: str) -> Selection:
+    """Raises ArgumentError."""
     from openapi_mcp_server.bridge.results import response_filter  # noqa: PLC0415 - jmespath takes 12 to 30 ms to import; few calls need it
 
     return response_filter.selection(expression)

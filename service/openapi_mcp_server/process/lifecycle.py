@@ -23,7 +23,7 @@ import msgspec
 import trio
 from anyio.to_thread import run_sync
 
-from openapi_mcp_server import __version__
+from openapi_mcp_server import __version__, aside
 from openapi_mcp_server.bridge import catalog
 from openapi_mcp_server.bridge.catalog import ApiSource
 from openapi_mcp_server.bridge.model import ToolCatalog, base_url
@@ -357,7 +357,7 @@ async def _serve_tools(
         watched = await stack.enter_async_context(watch(listeners.metrics, allowed(config)))  # first in, last out
         observe: Observe = tally
         if config.audit in {"calls", "arguments"} or (config.audit == "auto" and config.inbound.kind != "none"):
-            observe = to_each(tally, logs.audit_logger(_redaction(config)))
+            observe = to_each(tally, logs.audit_logger())
         if watched.metrics is not None:
             watched.metrics.load(tools)
             observe = to_each(observe, watched.metrics)
@@ -374,6 +374,7 @@ async def _serve_tools(
         # reload replaces goes with its last call, frozen or not.
         gc.freeze()
         gc.set_threshold(*COLLECTED)
+        aside.give_way()
         if documents is not None:
             refresh = Refresh(documents.read_again, tools, _replacing(config, gateway, keys, views, watched.metrics))
             views.health.follow_reloads(refresh.told)

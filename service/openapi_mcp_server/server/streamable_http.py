@@ -98,7 +98,7 @@ class StreamableHttp:
             return None
         if body is None:
             return None
-        message = from_http(scope["headers"], body)
+        message = await self._gateway.read(len(body), lambda: from_http(scope["headers"], body))
         beside = carrier(scope["path"], exchange.headers, entrant.principal, self._visitors.forwarded)
         if isinstance(message, Call) and message.method == LISTEN:
             problem = self.subscribers.refusal(message, beside, takes_events=exchange.takes_streams)

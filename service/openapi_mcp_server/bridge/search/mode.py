@@ -165,7 +165,8 @@ def _areas_of(tool: Tool) -> tuple[str, ...]:
 
 def read(kind: type[Asked], arguments: msgspec.Raw | None) -> Asked:
     """The arguments of one of the four tools; raises ArgumentError. Numbers may be text, as some models write them, and
-    null is as good as nothing: CrewAI and mcp-use give it for all that a model leaves out."""
+    null is as good as nothing: CrewAI and mcp-use give it for all that a model leaves out. Those of an operation are
+    left as they are, and may be large."""
     given = bytes(arguments or b"{}")
     try:
         return msgspec.json.decode(_without_nulls(given) if b"null" in given else given, type=kind, strict=False)
