@@ -21,7 +21,8 @@ from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.model import SEEN_BYTES_PER_TOKEN, HttpRequest, HttpResponse, Tool, ToolCatalog, base_url
 from openapi_mcp_server.bridge.search.names import CALL, DESCRIBE, READ, SEARCH, seen_tokens
 from openapi_mcp_server.bridge.search.notation import contract, is_simple
-from openapi_mcp_server.gateway import Gateway, Serving
+from openapi_mcp_server.gateway.gateway import Gateway
+from openapi_mcp_server.gateway.serving import Serving
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.mcp.messages import ServerInfo
 from openapi_mcp_server.memory import Hold

@@ -16,7 +16,9 @@ from mcp_types.methods import validate_server_result
 from descriptions import filterable
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, OutputContract, Tool, ToolCatalog
 from openapi_mcp_server.errors import BadResponse, CredentialError, Refused, Timeout, TooLarge, Unreachable
-from openapi_mcp_server.gateway import GUARD_SECONDS, Authorize, Gateway
+from openapi_mcp_server.gateway.calls import GUARD_SECONDS
+from openapi_mcp_server.gateway.gateway import Gateway
+from openapi_mcp_server.gateway.serving import Authorize
 from openapi_mcp_server.mcp.inbound import Batch, Call, Notification, Rejection
 from openapi_mcp_server.mcp.messages import Pieces
 from openapi_mcp_server.observe.record import CallRecord
