@@ -10,6 +10,7 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -23,6 +24,7 @@ PROSE_CHARACTERS = 600
 _FIRST_SENTENCE = 300
 _SATURATION = 1.6
 """BM25's k1: how soon a word that stands there again says nothing new."""
+_LEAST_RARE = 0.1
 _OFTEN = 3
 """Times that a word counts in one field."""
 
@@ -52,6 +54,8 @@ _VERSION = re.compile(r"v?\d+(?:[._-]\d+)*(?:(?:alpha|beta|rc)\d*)?|\d{4}-\d\d-\
 _EXTENSION = re.compile(r"\.(?:json|xml|csv)$")
 _FORMATS = frozenset({"json", "xml", "csv"})
 """A last segment that says only how the answer is written: Docker's ``/containers/json``."""
+_OWN = frozenset({"me", "@me", "my", "self", "current", "whoami"})
+_OWN_SUMMARY = re.compile(r"\b(?:authenticated|current|logged.in) user\b", re.IGNORECASE)
 _VARIABLE = re.compile(r"\{[^{}]*\}")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s")
 _HASH = re.compile(r"_[0-9a-f]{8}$")
@@ -77,9 +81,10 @@ class Indexed(NamedTuple):
     method: str
     path: str
     tags: tuple[str, ...]
-    last: tuple[str, ...]
+    last: frozenset[str]
     literals: tuple[str, ...]
     is_item: bool
+    is_own: bool  # whether it is about what the caller has: ``/me/playlists``
     is_deprecated: bool
     twin: str
     version: float
@@ -146,7 +151,8 @@ class _Maker:
         rarity, postings = {}, {}
         for word, (numbers, weights) in self._found.items():
             holders = self._main[word] or len(numbers)
-            rare = rarity[word] = math.log(1 + (count - holders + 0.5) / (holders + 0.5)) / rarest
+            rare = math.log(1 + (count - holders + 0.5) / (holders + 0.5)) / rarest
+            rare = rarity[word] = _LEAST_RARE + (1 - _LEAST_RARE) * rare
             worth = array("f", [rare * weight / (_SATURATION + weight) for weight in weights])
             postings[word] = Postings(numbers, worth)
         vocabulary = sorted(postings.keys() | SYNONYMS.keys())
@@ -164,16 +170,16 @@ def letters(word: str) -> int:
 def _of_tool(tool: Tool) -> Indexed:
     prose = tool.summary[:_DEPRECATED_WITHIN]
     deprecated = tool.deprecated or _DEPRECATED.search(prose) is not None
-    return _indexed(tool.name, tool.api, tool.method, tool.template, tool.subject.tags, deprecated=deprecated)
+    return _indexed(tool.name, tool.api, tool.method, tool.template, tool.subject.tags, summary=tool.summary, deprecated=deprecated)
 
 
 def _of_skipped(skipped: SkippedTool) -> Indexed:
     operation = skipped.operation
-    indexed = _indexed("", skipped.api, operation.method, operation.path, (), deprecated=False)
+    indexed = _indexed("", skipped.api, operation.method, operation.path, (), summary="", deprecated=False)
     return indexed._replace(reason=operation.reason, subject=skipped.subject)
 
 
-def _indexed(name: str, api: str, method: str, path: str, tags: tuple[str, ...], *, deprecated: bool) -> Indexed:
+def _indexed(name: str, api: str, method: str, path: str, tags: tuple[str, ...], *, summary: str, deprecated: bool) -> Indexed:
     segments = [_EXTENSION.sub("", segment) for segment in path.split("/") if segment]
     literals = _literals(segments)
     own = ":" in segments[-1] if segments else False  # Google's custom methods: /messages/{id}:send
@@ -185,13 +191,19 @@ def _indexed(name: str, api: str, method: str, path: str, tags: tuple[str, ...],
         method=method,
         path=path,
         tags=tags,
-        last=tuple(of_identifier(last)),
+        last=frozenset(of_identifier(last)),
         literals=tuple(dict.fromkeys(word for literal in literals for word in stems(literal))),
         is_item=bool(segments) and "{" in segments[-1] and not own,
+        is_own=_is_own(segments, summary),
         is_deprecated=deprecated,
         twin=_twin(api, method, segments) if versions else "",
         version=max(map(_order, versions), default=0.0),
     )
+
+
+def _is_own(segments: Sequence[str], summary: str) -> bool:
+    own = any(segment in _OWN and not following.startswith("{") for segment, following in pairwise([*segments, ""]))
+    return own or _OWN_SUMMARY.search(summary) is not None
 
 
 def _literals(segments: Sequence[str]) -> list[str]:

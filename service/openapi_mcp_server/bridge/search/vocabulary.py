@@ -17,7 +17,7 @@ STOP = frozenset(
     """
     a about all also am an and any anybody anyone are as at be been being both but by can could did do does doing done
     down each either else every everybody everyone everything for from had has have having he her here hers him his how
-    i if in inside into is it its itself just kindly let lets like many may me might mine must my myself need needs no
+    i if in inside into is it its itself just kindly let lets many may me might mine must my myself need needs no
     nobody not now of off on once one ones only onto or our ours out over own per please right s shall she should so
     some somebody someone something such t than that the their them then there these they thing things this those to
     too under until up upon us using very via want wants was we were what when where whether which who whom whose why
@@ -63,6 +63,16 @@ BY_METHOD: Mapping[Intent, Mapping[str, float]] = {
 """How well an operation of a method fits an intent."""
 DETERMINERS = frozenset("a an the my our your his her its their this every all".split())  # noqa: SIM905 - read as words
 """After an unknown first word they make it a verb: "star a repository"."""
+QUESTIONS = frozenset("who which what where when how is are was were do does did has have can".split())  # noqa: SIM905
+"""A question is answered by reading."""
+STOP_UNLESS_FIRST = frozenset({"like"})
+"""Verbs in front, and nothing elsewhere: "like a song"."""
+PREPOSITIONS = frozenset(
+    "about after against among around at before behind below between by for from in inside into of off on onto over "
+    "per since that through to under until which who whose with within without".split()  # noqa: SIM905
+)
+"""What is asked for stands before the first of them."""
+OWN = frozenset({"my", "me", "i", "mine", "we", "our", "myself"})
 PLURAL_QUESTIONS = frozenset({"who", "which", "find", "search", "list", "browse", "many"})
 
 GENERIC = frozenset(
@@ -107,6 +117,8 @@ GENERIC = frozenset(
     )
 )
 """Verbs that half of an API's operations have: they tell the method, hardly the operation."""
+
+REMOVALS = re.compile(r"\bget(?:ting)? rid of\b|\b(?:take|throw|strip)s? (?:\w+ ){1,4}(?:away|off|out)\b")
 
 _GROUPS = """
     abort cancel stop terminate end

@@ -90,6 +90,12 @@ def stem(word: str) -> str:
     return _bare(word)
 
 
+def is_plural(word: str) -> bool:
+    """Whether a word is of several things, as far as its ending tells."""
+    known = _IRREGULAR.get(word)
+    return (known or _singular(word)) != word and word.endswith(("s", "people", "children")) if len(word) > 3 else False
+
+
 def _singular(word: str) -> str:
     for plural, singular in _PLURALS:
         if word.endswith(plural):
