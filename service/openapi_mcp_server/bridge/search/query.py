@@ -14,8 +14,10 @@ from typing import NamedTuple
 
 from openapi_mcp_server.bridge.search.index import Index, letters
 from openapi_mcp_server.bridge.search.vocabulary import (
+    ADJECTIVES,
     DETERMINERS,
     GENERIC,
+    HINTS,
     INTENTS,
     OWN,
     PLURAL_QUESTIONS,
@@ -47,13 +49,29 @@ _MISTYPED_LETTERS = 4
 _MISTYPED_WORDS = 6
 _ALIKE, _ALIKE_WORDS, _OTHER_LETTERS = 0.75, 2, 4
 _UNKNOWN_RARITY = 0.6
-_UNSAID_INTENT = 0.3
+_UNSAID_INTENT = 0.5
 _LATER_VERB = 0.7
-_TAIL_WORTH = 1.0
+_MODIFIER = 1.0
+_TIME = 0.3
+_NO_GENERIC = True
+_SHORTER = 0.5
 _VALUE = re.compile(
     r"""(?<![\w'])'[^']*'(?!\w)|"[^"]*"|`[^`]*`|\u201c[^\u201d]*\u201d|(?<!\S)[\w.-]+/[\w./-]+|\S+@\S+|\b[a-z]+_\w*\d\w*|\#\d+"""
 )
 """What a question quotes, and names of one thing: ``octocat/hello-world``, an address of mail, ``cus_9s6X``, ``#42``."""
+
+
+TIMES = frozenset("today yesterday tomorrow tonight week month year day hour minute weeks months years days hours minutes last past monday".split())
+_W = [0.3, 0.3, 0.3, 0.5]
+
+
+class _Hints:
+    def __iter__(self):
+        for n, (p, m) in enumerate(HINTS):
+            yield p, m, _W[n]
+
+
+_HINTS = _Hints()
 
 
 class Group(NamedTuple):
@@ -63,7 +81,7 @@ class Group(NamedTuple):
     weight: float
     rarity: float  # what is missing where it is not there; 0 for neighbours as one word
     is_head: bool = True  # whether it is asked for, and not what that belongs to
-    is_plural: bool = False
+    is_plural: bool | None = None  # None where its form tells neither
     is_verb: bool = False
 
 
@@ -73,14 +91,16 @@ class Query(NamedTuple):
     intents: dict[Intent, float]
     is_plural: bool
     is_own: bool  # whether it is about what the caller has
+    is_one: bool  # whether it names one thing by its identifier
 
 
 def read(index: Index, text: str) -> Query:
     """A query's words as stems that the index knows."""
     said = text[:QUERY_CHARACTERS]
-    found = words(_VALUE.sub(" ", said))[:QUERY_WORDS] or words(said)[:QUERY_WORDS]
+    bare = _VALUE.sub(" ", said)
+    found = words(bare)[:QUERY_WORDS] or words(said)[:QUERY_WORDS]
     idioms, rest = _idioms(index, " ".join(found))
-    heads = _heads(rest)
+    heads, main = _heads(rest)
     content = [word for position, word in enumerate(rest) if _says_something(word, position)]
     content = content or ([] if idioms else found)
     unknown = _MISTYPED_WORDS
@@ -88,39 +108,53 @@ def read(index: Index, text: str) -> Query:
     for position, word in enumerate(content):
         own = stem(word)
         if own in GENERIC and position < _VERB_POSITIONS:
-            groups.append(_group(index, _generic(index, own), _GENERIC_WORTH))
+            groups.append(_group(index, _generic(index, own), _GENERIC_WORTH)._replace(is_verb=position == 0))
             continue
         known = _known(index, own, may_be_mistyped=unknown > 0 and word not in INTENTS)
         is_verb = position == 0 and word in INTENTS and len(content) > 1
-        group = _group(index, known, _VERB_WORTH if is_verb else 1.0 if word in heads else _TAIL_WORTH)
-        groups.append(group._replace(is_head=word in heads, is_plural=is_plural(word), is_verb=is_verb))
+        worth = _VERB_WORTH if is_verb else _MODIFIER if word in heads and word != main and main and found[0] not in QUESTIONS else 1.0
+        if word in TIMES:
+            worth *= _TIME
+        group = _group(index, known, worth)
+        groups.append(group._replace(is_head=word in heads, is_plural=_form(word), is_verb=is_verb))
         unknown -= own not in index.postings
-    compounds = [word for word in joined(content) if word in index.postings]
+    plain = [word for word in content if stem(word) not in GENERIC] if _NO_GENERIC else content
+    compounds = [word for word in joined(plain) if word in index.postings]
     groups += [_group(index, {word: 1.0}, 1.0)._replace(rarity=0.0) for word in compounds]
+    for pattern, meant, worth in _HINTS:
+        if worth and pattern.search(" ".join(found)) and (known := {word: 1.0 for word in meant if word in index.postings}):
+            groups.append(_group(index, known, worth)._replace(rarity=0.0))
     return Query(
         groups,
         sum(group.rarity for group in groups),
         _intents(found),
         _is_plural(found),
         not OWN.isdisjoint(found),
+        bare != said,
     )
+
+
+def _form(word: str) -> bool | None:
+    """Whether a word is of many, as far as its form tells: a participle tells nothing."""
+    return None if word.endswith(("ed", "ing")) else is_plural(word)
 
 
 def _says_something(word: str, position: int) -> bool:
     return word not in STOP and (word not in STOP_UNLESS_FIRST or position == 0)
 
 
-def _heads(found: Sequence[str]) -> set[str]:
+def _heads(found: Sequence[str]) -> tuple[set[str], str]:
     """The words that are asked for: those before the first preposition, "tracks" in "tracks of an album"."""
     heads: set[str] = set()
-    has_noun = False
+    main = ""
     for position, word in enumerate(found):
-        if word in PREPOSITIONS and has_noun:
+        if word in PREPOSITIONS and main:
             break
         if _says_something(word, position):
             heads.add(word)
-            has_noun = has_noun or position > 0 or word not in INTENTS
-    return heads
+            if position > 0 or word not in INTENTS:
+                main = word
+    return heads, main
 
 
 def _generic(index: Index, word: str) -> dict[str, float]:
@@ -150,6 +184,8 @@ def _known(index: Index, word: str, *, may_be_mistyped: bool) -> dict[str, float
         return {**_beside(index, word), word: 1.0}
     known = {other: SYNONYM for other in SYNONYMS.get(word, ()) if other in index.postings}
     known |= dict.fromkeys(_beginning(index, word), _PREFIX)
+    if _SHORTER and not known:
+        known |= {word[:size]: _SHORTER for size in range(len(word) - 1, max(4, len(word) - 4), -1) if word[:size] in index.postings}
     if not known and may_be_mistyped and len(word) >= _MISTYPED_LETTERS and word not in SYNONYMS:
         for other in _spelt_like(index, word):
             meant = _known(index, other, may_be_mistyped=False)
@@ -190,6 +226,8 @@ def _intents(found: Sequence[str]) -> dict[Intent, float]:
     """The intents of the first verb. An unknown first word before an article is a verb: "star a repository"."""
     if REMOVALS.search(" ".join(found)):
         return {"delete": 1.0}
+    if ADJECTIVES.search(" ".join(found)):
+        return {"update": 1.0}
     if found and found[0] in QUESTIONS:
         return {"read": 1.0}
     for position, word in enumerate(found[:4]):

@@ -22,6 +22,10 @@ _COVERAGE = 0.45
 _INTENT = 0.65
 _UNEXPLAINED, _UNEXPLAINED_LAST = 0.4, 0.25
 _TAIL = 0.2
+_READING = 0.2
+_IDENTIFIED = 0.3
+_PARTIAL = 0.0
+_SURE = 0.6
 _OWN, _NOT_OWN = 0.2, 0.1
 _ACTION = 0.2
 _DEPRECATED, _HEAD = 0.55, 0.5
@@ -86,18 +90,24 @@ def _score(index: Index, query: Query, number: int, words_worth: float, matched:
 def _fit(operation: Indexed, query: Query, last: Sequence[Group]) -> float:
     """How well the method, and whether it is of one or of many, fit what is asked for."""
     sure = max(query.intents.values())
-    fit = max(BY_METHOD[intent].get(operation.method, 0.0) for intent in query.intents)
+    method = "POST item" if operation.method == "POST" and operation.is_item else operation.method
+    fit = max(BY_METHOD[intent].get(method, 0.0) for intent in query.intents)
     factor = 1 + _INTENT * (fit - 0.5) * min(1.0, sure + 0.3)
     if query.is_own:
         factor *= 1 + _OWN if operation.is_own else 1.0
     elif operation.is_own:
         factor /= 1 + _NOT_OWN
     if operation.method == "GET":
-        is_plural = any([group.is_plural for group in last]) if last else query.is_plural
+        if "read" not in query.intents:
+            factor *= 1 - _READING * sure
+        forms = {group.is_plural for group in last} - {None}
+        is_plural = True in forms if forms else query.is_plural
+        if query.is_one and not is_plural:
+            factor *= 1 + _IDENTIFIED if operation.is_item else 1.0
         if is_plural:
             return factor * (1 + (-_ITEM if operation.is_item else _COLLECTION))
         return factor * (1 + (_ONE if operation.is_item else 0.0))
-    if operation.method in {"POST", "PUT"} and query.groups and query.groups[0].is_verb and query.groups[0] in last:
+    if fit > _SURE and any([group.is_verb for group in last]):
         factor *= 1 + _ACTION
     if operation.method == "POST" and ("update" if operation.is_item else "create") in query.intents:
         return factor * (1 + _PLACE)
@@ -115,6 +125,9 @@ def _unexplained(index: Index, operation: Indexed, query: Query, has: Sequence[G
         factor *= 1 + _UNEXPLAINED_LAST * max(rarity[word] for word in operation.last)
     elif last and not any([group.is_head for group in last]):
         factor *= 1 + _TAIL
+    if _PARTIAL and last:
+        all = sum([rarity[word] for word in operation.last])
+        factor *= 1 + _PARTIAL * sum([rarity[word] for word in operation.last if word not in said]) / all
     return factor
 
 
