@@ -21,6 +21,7 @@ from openapi_mcp_server.bridge.search.vocabulary import (
     INTENTS,
     OWN,
     PLURAL_QUESTIONS,
+    POLITE,
     PHRASES,
     PREPOSITIONS,
     QUESTIONS,
@@ -62,7 +63,7 @@ _VALUE = re.compile(
 
 
 TIMES = frozenset("today yesterday tomorrow tonight week month year day hour minute weeks months years days hours minutes last past monday".split())
-_W = [0.3, 0.3, 0.3, 0.5]
+_W = [0.3, 0.3, 0.3, 0.5, 0]
 
 
 class _Hints:
@@ -99,6 +100,7 @@ def read(index: Index, text: str) -> Query:
     said = text[:QUERY_CHARACTERS]
     bare = _VALUE.sub(" ", said)
     found = words(bare)[:QUERY_WORDS] or words(said)[:QUERY_WORDS]
+    found = POLITE.sub("", " ".join(found)).split() or found
     idioms, rest = _idioms(index, " ".join(found))
     heads, main = _heads(rest)
     content = [word for position, word in enumerate(rest) if _says_something(word, position)]
@@ -169,8 +171,12 @@ def _idioms(index: Index, text: str) -> tuple[list[Group], list[str]]:
     for pattern, meant in PHRASES:
         if pattern.search(text) and (known := {word: 1.0 for word in meant if word in index.postings}):
             groups.append(_group(index, known, 1.0))
-            text = pattern.sub(" ", text)
+            text = pattern.sub(_gap, text)
     return groups, text.split()
+
+
+def _gap(found: re.Match[str]) -> str:
+    return " ".join(["", *filter(None, found.groups()), ""])
 
 
 def _group(index: Index, known: dict[str, float], weight: float) -> Group:

@@ -129,6 +129,7 @@ HINTS = (
     (re.compile(r"^what (?:is |are |s )?(?:in|inside|on)\b"), ("item", "content", "children", "entri")),
     (re.compile(r"\b(?:somebody|someone|people|anyone)\b"), ("user", "member", "person", "usernam", "collabor", "particip")),
     (re.compile(r"\bhow many\b"), ("count", "counter", "total", "stat", "number", "statist")),
+    (re.compile(r"^(?:give|send|get|show|tell|fetch|find|bring) (?:me|us)\b"), ()),
 )
 
 SYNONYM, SYNONYM_BESIDE = 0.75, 0.7
@@ -147,46 +148,62 @@ def _synonyms() -> Mapping[str, tuple[str, ...]]:
 
 SYNONYMS = _synonyms()
 
+_GAP = r"((?:\w+ ){0,4})"
+"""Words between those of an idiom, which go on to be looked for."""
 PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
     (re.compile(rf"\b(?:{pattern})\b"), tuple(map(stem, words.split())))
     for pattern, words in {
-        r"who am i|about me": "me authenticated current user profile",
-        r"out of (?:the )?office": "vacation",
+        r"who am i(?: logged in(?: as)?)?|about me|(?:who is )?logged in(?: as)?": "whoami me authenticated current user profile",
+        r"out of (?:the )?office|(?:time|days?) off": "vacation leave absence",
         r"direct messages?|private messages?": "dm channel",
         r"by hand|manually": "dispatch",
         r"slash commands?": "command",
         r"disk(?: space)?": "df disk",
         r"log ?(?:in|on)|sign ?in": "auth login session",
+        rf"sign {_GAP}up|signs? ?up": "signup register subscribe enroll",
         r"money back|pay back": "refund",
-        r"(?:up next|play next|after (?:this|the current)(?: one| song| track)?)": "queue next",
-        r"mark(?:ed)? (?:\w+ ){0,4}as (?:read|unread|seen|spam|important)": "modify mark label",
+        r"(?:up next|play next|after (?:this|the current)(?: one| song| track)?)": "queue",
+        rf"mark(?:ed)? {_GAP}as (?:read|unread|seen|spam|important)": "modify mark read",
         r"(?:be )?(?:told|notified|pinged)(?: me)? when|let me know": "webhook hook watch subscribe trigger",
         r"who did what|who (?:changed|touched|edited)": "audit activity event log",
         r"do not call": "dnc donotcall",
         r"(?:how much|what) (?:are|did|do) (?:we|i) (?:billed|spend|pay|charged)": "billable cost usage bill",
         r"(?:before|blocks?|blocking) (?:this|it|that)": "dependency blocker",
-        r"at once|in bulk|in one go": "bulk batch",
-        r"many (?=\w+ at once)": "bulk batch",
+        rf"at once|in bulk|in one go|many (?=\w+ at once)": "bulk batch",
         r"roll(?:ed|ing)? ?out": "deployment deploy rollout release",
         r"(?:do|am|is) (?:i|it|this|he|she)(?: \w+){0,2}(?: already| in my)?(?= )": "contain check",
         r"(?:add|put|invite) (?:some(?:body|one)|a (?:user|person|member)|people) (?:to|in|on)": "member membership",
         r"get(?:ting)? rid of": "delete remove",
-        r"(?:get|bring|take|put) (?:\w+ ){1,5}back(?: out)?(?: of| from)?": "restore undelete untrash return recover",
+        r"(?:get|bring|take|put) ((?:\w+ ){1,5})back(?: out)?(?: of| from)?": "restore undelete untrash return recover",
         r"write off|written off": "uncollectible",
         r"look (?:up|for)": "search",
-        r"what(?: is| s)? new|since (?:yesterday|last \w+)": "history recent event",
+        r"what(?: is| s)? new|what (?:has |was )?(?:changed|happened)": "history recent event activity change",
         r"how (?:many|much) (?:calls|requests)": "rate limit",
         r"read ?(?:me)": "readme",
         r"hang ?up|end a call": "hangup call update",
         r"toll ?free": "tollfree",
         r"set ?up": "create configure",
-        r"pull requests?|merge requests?": "pull",
+        r"pull requests?|merge requests?": "pull merge",
         r"every (?:night|day|hour|week|month)|recurring": "schedule cron cronjob",
         r"text (?:to|into) speech|aloud": "speech audio",
         r"speech (?:to|into) text": "transcription audio",
         r"fine ?tun\w*": "finetune tune",
-        r"log ?out|sign(?:ed)?(?: \w+){0,5} out": "logout terminate session",
+        rf"log ?out|sign(?:ed)? {_GAP}out": "logout terminate session",
         r"to do|todo": "task",
+        r"for good|for ?ever": "permanent purge",
+        r"(?:came|come|coming) out": "release",
+        r"most (?=\w+ed)|most (?:popular|often)": "top popular",
+        rf"(?:turn|switch)(?:ed)? {_GAP}on": "enable activate",
+        rf"(?:turn|switch)(?:ed)? {_GAP}off": "disable deactivate",
+        r"two ?factor|2 ?fa": "mfa otp totp factor",
+        r"opt(?:ed)? out": "unsubscribe optout suppression",
+        r"dry ?run": "validate preview dryrun",
     }.items()
 )
 """Idioms, and words of APIs that they mean."""
+POLITE = re.compile(
+    r"^(?:(?:please|kindly|now|then|also|hi|hello|ok|okay|can you|could you|would you|can we|how (?:do|can|could|should|would) (?:i|we|you|one)|"
+    r"how to|i (?:want|need|would like|d like|wish|have)(?: you)?(?: to)?|we (?:want|need|would like|d like|have)(?: to)?|"
+    r"help me(?: to)?|let s|let us|let me|go ahead and|try to|is there a way to) )+"
+)
+"""Before what is asked for."""
