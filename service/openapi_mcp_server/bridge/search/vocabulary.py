@@ -183,7 +183,7 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"hang ?up|end a call": "hangup call update",
         r"toll ?free": "tollfree",
         r"set ?up": "create configure",
-        r"pull requests?|merge requests?": "pull merge",
+        r"pull requests?|merge requests?": "pull pullrequest mergerequest",
         r"every (?:night|day|hour|week|month)|recurring": "schedule cron cronjob",
         r"text (?:to|into) speech|aloud": "speech audio",
         r"speech (?:to|into) text": "transcription audio",
