@@ -24,7 +24,8 @@ PROSE_CHARACTERS = 600
 _FIRST_SENTENCE = 300
 _SATURATION = 1.6
 """BM25's k1: how soon a word that stands there again says nothing new."""
-_LEAST_RARE = 0.1
+_LEAST_RARE = 0.2
+_PROSE_ONLY = 1.0
 _OFTEN = 3
 """Times that a word counts in one field."""
 
@@ -35,6 +36,7 @@ class _Field(NamedTuple):
     weight: float
     usual: int
     brevity: float
+    is_prose: bool = False
     is_main: bool = True  # whether its words are counted for how rare they are
 
 
@@ -43,10 +45,10 @@ _LAST, _SUMMARY, _ID, _PATH, _FIRST, _TAGS, _ARGUMENTS, _REST = (
     _Field(2.6, 6, 0.35),
     _Field(1.8, 4, 0.3),
     _Field(1.3, 4, 0.3),
-    _Field(1.3, 12, 0.45),
+    _Field(1.3, 12, 0.45, is_prose=True),
     _Field(0.9, 2, 0.3),
     _Field(0.35, 12, 0.6, is_main=False),
-    _Field(0.2, 50, 0.6, is_main=False),
+    _Field(0.2, 50, 0.6, is_prose=True, is_main=False),
 )
 """Found on questions about ten published documents: the last literal segment of a path says most."""
 
@@ -131,12 +133,18 @@ class _Maker:
         self._operations.append(indexed)
         weights: dict[str, float] = {}
         main: set[str] = set()
+        named: set[str] = set()
         for field, found in fields:
             each = field.weight / (1 - field.brevity + field.brevity * len(found) / field.usual)
             for word, count in Counter(found).items():
                 weights[word] = weights.get(word, 0.0) + each * min(count, _OFTEN)
             if field.is_main:
                 main.update(found)
+            if not field.is_prose:
+                named.update(found)
+        if _PROSE_ONLY != 1:
+            for word in weights:
+                if word not in named: weights[word] *= _PROSE_ONLY
         self._main.update(main)
         for word, weight in weights.items():
             known = self._found.get(word)
@@ -183,7 +191,8 @@ def _indexed(name: str, api: str, method: str, path: str, tags: tuple[str, ...],
     segments = [_EXTENSION.sub("", segment) for segment in path.split("/") if segment]
     literals = _literals(segments)
     own = ":" in segments[-1] if segments else False  # Google's custom methods: /messages/{id}:send
-    last = segments[-1].rpartition(":")[2] if own else (literals[-1] if literals else "")
+    things = [literal for literal in literals if literal not in _OWN] or literals
+    last = segments[-1].rpartition(":")[2] if own else (things[-1] if things else "")
     versions = [segment for segment in segments if _VERSION.fullmatch(segment)]
     return Indexed(
         name=name,
@@ -193,7 +202,7 @@ def _indexed(name: str, api: str, method: str, path: str, tags: tuple[str, ...],
         tags=tags,
         last=frozenset(of_identifier(last)),
         literals=tuple(dict.fromkeys(word for literal in literals for word in stems(literal))),
-        is_item=bool(segments) and "{" in segments[-1] and not own,
+        is_item=bool(segments) and ("{" in segments[-1] or segments[-1] in _OWN) and not own,
         is_own=_is_own(segments, summary),
         is_deprecated=deprecated,
         twin=_twin(api, method, segments) if versions else "",

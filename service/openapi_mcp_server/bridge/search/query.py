@@ -25,6 +25,7 @@ from openapi_mcp_server.bridge.search.vocabulary import (
     PHRASES,
     PREPOSITIONS,
     QUESTIONS,
+    SHOW_ME,
     REMOVALS,
     STOP,
     STOP_UNLESS_FIRST,
@@ -63,7 +64,7 @@ _VALUE = re.compile(
 
 
 TIMES = frozenset("today yesterday tomorrow tonight week month year day hour minute weeks months years days hours minutes last past monday".split())
-_W = [0.3, 0.3, 0.3, 0.5, 0]
+_W = [0.3, 0.3, 0.3, 0.5, 0.5, 0.3]
 
 
 class _Hints:
@@ -100,7 +101,7 @@ def read(index: Index, text: str) -> Query:
     said = text[:QUERY_CHARACTERS]
     bare = _VALUE.sub(" ", said)
     found = words(bare)[:QUERY_WORDS] or words(said)[:QUERY_WORDS]
-    found = POLITE.sub("", " ".join(found)).split() or found
+    found = SHOW_ME.sub("show ", POLITE.sub("", " ".join(found))).split() or found
     idioms, rest = _idioms(index, " ".join(found))
     heads, main = _heads(rest)
     content = [word for position, word in enumerate(rest) if _says_something(word, position)]
@@ -112,7 +113,10 @@ def read(index: Index, text: str) -> Query:
         if own in GENERIC and position < _VERB_POSITIONS:
             groups.append(_group(index, _generic(index, own), _GENERIC_WORTH)._replace(is_verb=position == 0))
             continue
+        undone = _undone(word)
         known = _known(index, own, may_be_mistyped=unknown > 0 and word not in INTENTS)
+        if undone and (base := stem(undone)) in index.postings:
+            known = {base: SYNONYM} | known
         is_verb = position == 0 and word in INTENTS and len(content) > 1
         worth = _VERB_WORTH if is_verb else _MODIFIER if word in heads and word != main and main and found[0] not in QUESTIONS else 1.0
         if word in TIMES:
@@ -134,6 +138,11 @@ def read(index: Index, text: str) -> Query:
         not OWN.isdisjoint(found),
         bare != said,
     )
+
+
+def _undone(word: str) -> str:
+    """The verb that a word with "un" takes back: to unpin is to delete a pin."""
+    return word[2:] if word.startswith("un") and word[2:] in INTENTS else ""
 
 
 def _form(word: str) -> bool | None:
@@ -237,6 +246,8 @@ def _intents(found: Sequence[str]) -> dict[Intent, float]:
     if found and found[0] in QUESTIONS:
         return {"read": 1.0}
     for position, word in enumerate(found[:4]):
+        if position == 0 and word not in INTENTS and _undone(word):
+            return {"delete": 1.0, "act": 1.0}
         if intents := INTENTS.get(word):
             return dict.fromkeys(intents, 1.0 if position == 0 else _LATER_VERB)
     first_two = next(iter(pairwise(found)), ("", ""))

@@ -29,7 +29,7 @@ _SURE = 0.6
 _OWN, _NOT_OWN = 0.2, 0.1
 _ACTION = 0.2
 _DEPRECATED, _HEAD = 0.55, 0.5
-_COLLECTION, _ITEM, _ONE = 0.3, 0.1, 0.02
+_COLLECTION, _ITEM, _ONE = 0.3, 0.1, 0.0
 _PLACE = 0.15
 _LEAST = 0.25
 """Of the best score: what is below is not told as found."""

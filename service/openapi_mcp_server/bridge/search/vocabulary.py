@@ -17,7 +17,7 @@ Intent = Literal["create", "read", "update", "delete", "act"]
 STOP = frozenset(
     """
     a about all also am an and any anybody anyone are as at be been being both but by can could did do does doing done
-    down each either else every everybody everyone everything for from had has have having he her here hers him his how
+    down each either else exist exists every everybody everyone everything for from had has have having he her here hers him his how
     i if in inside into is it its itself just kindly let lets many may me might mine must my myself need needs no
     nobody not now of off on once one ones only onto or our ours out over own per please right s shall she should so
     some somebody someone something such t than that the their them then there these they thing things this those to
@@ -31,7 +31,8 @@ _VERBS: Mapping[Intent, str] = {
     "create": "add alert allow apply ask attach book buy compose create draft enrol enroll establish generate "
     "give grant import insert invite issue join launch let make notify permit new open order place "
     "post publish provision purchase put raise register request save schedule send set setup share "
-    "start store submit text trigger upload write kick roll comment reply build compute calculate "
+    "start store submit text trigger upload write kick roll comment reply build compute calculate export keep retain "
+    "preserve log record report flag tag label vote rate bookmark like react assign "
     "chat talk email mail message",
     "read": "browse check compare count describe display download export fetch find get inspect list look lookup get "
     "read retrieve search see show tell view what which who how where when is are does do has examine query report "
@@ -41,8 +42,8 @@ _VERBS: Mapping[Intent, str] = {
     "silence star switch toggle transfer turn unarchive unlock unmute update pin follow",
     "delete": "cancel clear close delete detach discard disconnect drop end erase expel forget kick leave purge remove "
     "revoke rid terminate throw trash unassign unfollow uninstall unlink unpin unpublish unshare unstar unsubscribe "
-    "wipe withdraw stop",
-    "act": "abort accept activate approve authorize back ban block call cancel capture charge clone close commit "
+    "wipe withdraw stop release empty unban unblock unmute unlock unlike untag unassign unwatch undo",
+    "act": "check export grant give abort accept activate approve authorize back ban block call cancel capture charge clone close commit "
     "confirm connect convert copy deactivate decline deny deploy dismiss dispatch drain duplicate embed evict execute "
     "exec finalize fork forward hang hangup import kill link log login logout merge pay ping play promote prune pull "
     "push react reactivate reboot refresh refund reject release remind repeat rerun resend reset restart restore retry "
@@ -119,17 +120,24 @@ GENERIC = frozenset(
 )
 """Verbs that half of an API's operations have: they tell the method, hardly the operation."""
 
-REMOVALS = re.compile(r"\bget(?:ting)? rid of\b|\b(?:take|throw|strip)s? (?:\w+ ){1,4}(?:away|off|out)\b")
+REMOVALS = re.compile(
+    r"\bget(?:ting)? rid of\b|\b(?:take|throw|strip)s? (?:\w+ ){1,4}(?:away|off|out)\b|^(?:stop|quit) \w+ing\b"
+)
 
 ADJECTIVES = re.compile(
     r"^(?:make|set|turn) (?:\w+ ){1,4}(?:private|public|visible|hidden|primary|default|active|inactive|required|optional|available|unavailable|on|off)\b"
 )
-HINTS = (
-    (re.compile(r"^(?:add|put|insert|append|place) .*\b(?:to|into|on|in|onto)\b|^(?:remove|delete|take) .*\bfrom\b"), ("item", "member", "membership")),
-    (re.compile(r"^what (?:is |are |s )?(?:in|inside|on)\b"), ("item", "content", "children", "entri")),
-    (re.compile(r"\b(?:somebody|someone|people|anyone)\b"), ("user", "member", "person", "usernam", "collabor", "particip")),
-    (re.compile(r"\bhow many\b"), ("count", "counter", "total", "stat", "number", "statist")),
-    (re.compile(r"^(?:give|send|get|show|tell|fetch|find|bring) (?:me|us)\b"), ()),
+_PEOPLE = "user member membership person participant collaborator teammate username contact"
+HINTS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
+    (re.compile(pattern), tuple(map(stem, words.split())))
+    for pattern, words in {
+        r"^(?:add|put|insert|append|place) .*\b(?:to|into|on|in|onto)\b|^(?:remove|delete|take) .*\bfrom\b": "item member membership",
+        r"^what (?:is |are |s )?(?:in|inside|on)\b": "item content children entry",
+        r"\b(?:somebody|someone|people|anyone|everybody|everyone)\b|^who\b": _PEOPLE,
+        r"\bhow many\b": "count counter total stat number statistic",
+        r"\b(?:most|best)\b": "top popular",
+        r"^(?:join|leave|enter)\b": "member membership",
+    }.items()
 )
 
 SYNONYM, SYNONYM_BESIDE = 0.75, 0.7
@@ -172,7 +180,6 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         rf"at once|in bulk|in one go|many (?=\w+ at once)": "bulk batch",
         r"roll(?:ed|ing)? ?out": "deployment deploy rollout release",
         r"(?:do|am|is) (?:i|it|this|he|she)(?: \w+){0,2}(?: already| in my)?(?= )": "contain check",
-        r"(?:add|put|invite) (?:some(?:body|one)|a (?:user|person|member)|people) (?:to|in|on)": "member membership",
         r"get(?:ting)? rid of": "delete remove",
         r"(?:get|bring|take|put) ((?:\w+ ){1,5})back(?: out)?(?: of| from)?": "restore undelete untrash return recover",
         r"write off|written off": "uncollectible",
@@ -192,7 +199,6 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"to do|todo": "task",
         r"for good|for ?ever": "permanent purge",
         r"(?:came|come|coming) out": "release",
-        r"most (?=\w+ed)|most (?:popular|often)": "top popular",
         rf"(?:turn|switch)(?:ed)? {_GAP}on": "enable activate",
         rf"(?:turn|switch)(?:ed)? {_GAP}off": "disable deactivate",
         r"two ?factor|2 ?fa": "mfa otp totp factor",
@@ -204,6 +210,7 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
 POLITE = re.compile(
     r"^(?:(?:please|kindly|now|then|also|hi|hello|ok|okay|can you|could you|would you|can we|how (?:do|can|could|should|would) (?:i|we|you|one)|"
     r"how to|i (?:want|need|would like|d like|wish|have)(?: you)?(?: to)?|we (?:want|need|would like|d like|have)(?: to)?|"
-    r"help me(?: to)?|let s|let us|let me|go ahead and|try to|is there a way to) )+"
+    r"help me(?: to)?|let s|let us|let me|go ahead and|try to|is there a way to) )+|(?: for (?:me|us)| please| now| right now)+$"
 )
-"""Before what is asked for."""
+"""Before and behind what is asked for."""
+SHOW_ME = re.compile(r"^(?:give|show|tell|get|fetch|find|list) (?:me|us) ")
