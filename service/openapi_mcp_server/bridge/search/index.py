@@ -17,7 +17,7 @@ import msgspec
 
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, SkippedTool, Subject, Tool, ToolCatalog
 from openapi_mcp_server.bridge.search.vocabulary import SYNONYMS
-from openapi_mcp_server.bridge.search.words import of_identifier, stems
+from openapi_mcp_server.bridge.search.words import of_identifier, of_segment, stems
 
 PROSE_CHARACTERS = 600
 """Of a description that are indexed after its first sentence: more of them found nothing more."""
@@ -200,7 +200,7 @@ def _indexed(name: str, api: str, method: str, path: str, tags: tuple[str, ...],
         method=method,
         path=path,
         tags=tags,
-        last=frozenset(of_identifier(last)),
+        last=frozenset(of_segment(last)),
         literals=tuple(dict.fromkeys(word for literal in literals for word in stems(literal))),
         is_item=bool(segments) and ("{" in segments[-1] or segments[-1] in _OWN) and not own,
         is_own=_is_own(segments, summary),
@@ -261,8 +261,8 @@ def _path_fields(path: str) -> Iterator[tuple[_Field, Sequence[str]]]:
     segments = [_EXTENSION.sub("", segment) for segment in path.split("/") if segment]
     literals = _literals(segments)
     if literals:
-        yield _LAST, list(of_identifier(literals[-1].rpartition(":")[2]))
-    yield _PATH, [word for literal in literals for word in set(of_identifier(literal))]
+        yield _LAST, list(of_segment(literals[-1].rpartition(":")[2]))
+    yield _PATH, [word for literal in literals for word in set(of_segment(literal))]
 
 
 def _prose(tool: Tool) -> str:

@@ -53,6 +53,7 @@ _ALIKE, _ALIKE_WORDS, _OTHER_LETTERS = 0.75, 2, 4
 _UNKNOWN_RARITY = 0.6
 _UNSAID_INTENT = 0.5
 _LATER_VERB = 0.7
+_ACRONYM = 0.5
 _MODIFIER = 1.0
 _TIME = 0.3
 _NO_GENERIC = True
@@ -127,6 +128,11 @@ def read(index: Index, text: str) -> Query:
     plain = [word for word in content if stem(word) not in GENERIC] if _NO_GENERIC else content
     compounds = [word for word in joined(plain) if word in index.postings]
     groups += [_group(index, {word: 1.0}, 1.0)._replace(rarity=0.0) for word in compounds]
+    if _ACRONYM:
+        for at in range(len(found) - 2):
+            for size in (3, 4):
+                if (initials := "".join([word[0] for word in found[at : at + size]])) in index.postings and len(initials) == size:
+                    groups.append(_group(index, {initials: 1.0}, _ACRONYM)._replace(rarity=0.0))
     for pattern, meant, worth in _HINTS:
         if worth and pattern.search(" ".join(found)) and (known := {word: 1.0 for word in meant if word in index.postings}):
             groups.append(_group(index, known, worth)._replace(rarity=0.0))

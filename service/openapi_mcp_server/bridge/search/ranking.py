@@ -99,7 +99,7 @@ def _fit(operation: Indexed, query: Query, last: Sequence[Group]) -> float:
         factor /= 1 + _NOT_OWN
     if operation.method == "GET":
         if "read" not in query.intents:
-            factor *= 1 - _READING * sure
+            return factor * (1 - _READING * sure)
         forms = {group.is_plural for group in last} - {None}
         is_plural = True in forms if forms else query.is_plural
         if query.is_one and not is_plural:

@@ -17,7 +17,7 @@ Intent = Literal["create", "read", "update", "delete", "act"]
 STOP = frozenset(
     """
     a about all also am an and any anybody anyone are as at be been being both but by can could did do does doing done
-    down each either else exist exists every everybody everyone everything for from had has have having he her here hers him his how
+    down each either else exist exists every everybody everyone everything for from go going goes had has have having he her here hers him his how
     i if in inside into is it its itself just kindly let lets many may me might mine must my myself need needs no
     nobody not now of off on once one ones only onto or our ours out over own per please right s shall she should so
     some somebody someone something such t than that the their them then there these they thing things this those to
@@ -32,7 +32,7 @@ _VERBS: Mapping[Intent, str] = {
     "give grant import insert invite issue join launch let make notify permit new open order place "
     "post publish provision purchase put raise register request save schedule send set setup share "
     "start store submit text trigger upload write kick roll comment reply build compute calculate export keep retain "
-    "preserve log record report flag tag label vote rate bookmark like react assign "
+    "preserve answer log record report flag tag label vote rate bookmark like react assign "
     "chat talk email mail message",
     "read": "browse check compare count describe display download export fetch find get inspect list look lookup get "
     "read retrieve search see show tell view what which who how where when is are does do has examine query report "
@@ -121,7 +121,7 @@ GENERIC = frozenset(
 """Verbs that half of an API's operations have: they tell the method, hardly the operation."""
 
 REMOVALS = re.compile(
-    r"\bget(?:ting)? rid of\b|\b(?:take|throw|strip)s? (?:\w+ ){1,4}(?:away|off|out)\b|^(?:stop|quit) \w+ing\b"
+    r"\bget(?:ting)? rid of\b|\b(?:take|throw|strip)s? (?:\w+ ){1,4}(?:away|off|out|down)\b|^(?:stop|quit) \w+ing\b"
 )
 
 ADJECTIVES = re.compile(
@@ -203,6 +203,10 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         rf"(?:turn|switch)(?:ed)? {_GAP}off": "disable deactivate",
         r"two ?factor|2 ?fa": "mfa otp totp factor",
         r"opt(?:ed)? out": "unsubscribe optout suppression",
+        r"pa(?:y|id|ying) ?outs?": "payout",
+        r"(?:alive|healthy|reachable|up and running|running fine|working)$": "health ping status",
+        r"how (?:did|does|do|is|are) ((?:\w+ ){1,4})(?:go|going|doing|perform(?:ing)?)": "stat statistic status metric report",
+        r"over time": "history timeseries query",
         r"dry ?run": "validate preview dryrun",
     }.items()
 )

@@ -63,6 +63,14 @@ def of_identifier(name: str) -> Iterator[str]:
             yield stem("".join(own))
 
 
+def of_segment(name: str) -> Iterator[str]:
+    """The stems of a path's segment; its words together are one more, so that ``log_out`` is found as logout."""
+    yield from of_identifier(name)
+    parts = _PART.findall(name)
+    if len(parts) in _COMPOUND:
+        yield stem("".join(parts).lower())
+
+
 def joined(found: Sequence[str]) -> Iterator[str]:
     """Neighbours as one word: "config map" is looked for as ``configmap``."""
     for count in _COMPOUND:
