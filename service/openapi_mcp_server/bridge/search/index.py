@@ -25,7 +25,6 @@ _FIRST_SENTENCE = 300
 _SATURATION = 1.6
 """BM25's k1: how soon a word that stands there again says nothing new."""
 _LEAST_RARE = 0.2
-_PROSE_ONLY = 1.0
 _OFTEN = 3
 """Times that a word counts in one field."""
 
@@ -36,7 +35,6 @@ class _Field(NamedTuple):
     weight: float
     usual: int
     brevity: float
-    is_prose: bool = False
     is_main: bool = True  # whether its words are counted for how rare they are
 
 
@@ -45,10 +43,10 @@ _LAST, _SUMMARY, _ID, _PATH, _FIRST, _TAGS, _ARGUMENTS, _REST = (
     _Field(2.6, 6, 0.35),
     _Field(1.8, 4, 0.3),
     _Field(1.3, 4, 0.3),
-    _Field(1.3, 12, 0.45, is_prose=True),
+    _Field(1.3, 12, 0.45),
     _Field(0.9, 2, 0.3),
     _Field(0.35, 12, 0.6, is_main=False),
-    _Field(0.2, 50, 0.6, is_prose=True, is_main=False),
+    _Field(0.2, 50, 0.6, is_main=False),
 )
 """Found on questions about ten published documents: the last literal segment of a path says most."""
 
@@ -133,18 +131,12 @@ class _Maker:
         self._operations.append(indexed)
         weights: dict[str, float] = {}
         main: set[str] = set()
-        named: set[str] = set()
         for field, found in fields:
             each = field.weight / (1 - field.brevity + field.brevity * len(found) / field.usual)
             for word, count in Counter(found).items():
                 weights[word] = weights.get(word, 0.0) + each * min(count, _OFTEN)
             if field.is_main:
                 main.update(found)
-            if not field.is_prose:
-                named.update(found)
-        if _PROSE_ONLY != 1:
-            for word in weights:
-                if word not in named: weights[word] *= _PROSE_ONLY
         self._main.update(main)
         for word, weight in weights.items():
             known = self._found.get(word)
@@ -178,16 +170,17 @@ def letters(word: str) -> int:
 def _of_tool(tool: Tool) -> Indexed:
     prose = tool.summary[:_DEPRECATED_WITHIN]
     deprecated = tool.deprecated or _DEPRECATED.search(prose) is not None
-    return _indexed(tool.name, tool.api, tool.method, tool.template, tool.subject.tags, summary=tool.summary, deprecated=deprecated)
+    indexed = _indexed(tool.name, tool.api, tool.method, tool.template, tool.subject.tags, deprecated=deprecated)
+    return indexed._replace(is_own=indexed.is_own or _OWN_SUMMARY.search(tool.summary) is not None)
 
 
 def _of_skipped(skipped: SkippedTool) -> Indexed:
     operation = skipped.operation
-    indexed = _indexed("", skipped.api, operation.method, operation.path, (), summary="", deprecated=False)
+    indexed = _indexed("", skipped.api, operation.method, operation.path, (), deprecated=False)
     return indexed._replace(reason=operation.reason, subject=skipped.subject)
 
 
-def _indexed(name: str, api: str, method: str, path: str, tags: tuple[str, ...], *, summary: str, deprecated: bool) -> Indexed:
+def _indexed(name: str, api: str, method: str, path: str, tags: tuple[str, ...], *, deprecated: bool) -> Indexed:
     segments = [_EXTENSION.sub("", segment) for segment in path.split("/") if segment]
     literals = _literals(segments)
     own = ":" in segments[-1] if segments else False  # Google's custom methods: /messages/{id}:send
@@ -203,16 +196,15 @@ def _indexed(name: str, api: str, method: str, path: str, tags: tuple[str, ...],
         last=frozenset(of_segment(last)),
         literals=tuple(dict.fromkeys(word for literal in literals for word in stems(literal))),
         is_item=bool(segments) and ("{" in segments[-1] or segments[-1] in _OWN) and not own,
-        is_own=_is_own(segments, summary),
+        is_own=_is_own(segments),
         is_deprecated=deprecated,
         twin=_twin(api, method, segments) if versions else "",
         version=max(map(_order, versions), default=0.0),
     )
 
 
-def _is_own(segments: Sequence[str], summary: str) -> bool:
-    own = any(segment in _OWN and not following.startswith("{") for segment, following in pairwise([*segments, ""]))
-    return own or _OWN_SUMMARY.search(summary) is not None
+def _is_own(segments: Sequence[str]) -> bool:
+    return any(segment in _OWN and not following.startswith("{") for segment, following in pairwise([*segments, ""]))
 
 
 def _literals(segments: Sequence[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """A question in words, as what an index knows: the stems that each word may mean, and what is to be done.
 
-"Remove a track from my playlist" is a removal; of tracks, which is the head; from something of the caller's own.
+"Remove a track from my playlist" is a removal; of tracks, which are its head; from something that the caller has.
 """
 
 from __future__ import annotations
@@ -8,30 +8,25 @@ from __future__ import annotations
 import difflib
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from openapi_mcp_server.bridge.search.index import Index, letters
+from openapi_mcp_server.bridge.search.phrases import ADJECTIVES, HINTS, PHRASES, POLITE, REMOVALS, SHOW_ME
 from openapi_mcp_server.bridge.search.vocabulary import (
-    ADJECTIVES,
     DETERMINERS,
     GENERIC,
-    HINTS,
     INTENTS,
+    MANY,
     OWN,
-    PLURAL_QUESTIONS,
-    POLITE,
-    PHRASES,
     PREPOSITIONS,
     QUESTIONS,
-    SHOW_ME,
-    REMOVALS,
     STOP,
     STOP_UNLESS_FIRST,
     SYNONYM,
     SYNONYM_BESIDE,
     SYNONYMS,
+    TIMES,
     Intent,
 )
 from openapi_mcp_server.bridge.search.words import is_plural, joined, stem, words
@@ -40,10 +35,11 @@ QUERY_CHARACTERS = 400
 QUERY_WORDS = 24
 """Of a longer query the first count: what a model writes has three to ten."""
 
-_GENERIC_SYNONYMS = True
 _GENERIC_WORTH, _VERB_POSITIONS = 0.3, 2
 _VERB_WORTH = 0.7
 """Of a verb at the start, which the method answers too: in "send a message to a channel" the message says most."""
+_TIME_WORTH = 0.3
+"""Of a word like "week", which mostly says from when on, and seldom what."""
 _PREFIX, _LONGER, _MISTYPED = 0.55, 0.5, 0.6
 """Worth of a word that begins with the query's, and of one that is spelt about like it."""
 _PREFIX_LETTERS, _PREFIX_MORE, _PREFIXES = 4, 7, 12
@@ -51,30 +47,17 @@ _MISTYPED_LETTERS = 4
 _MISTYPED_WORDS = 6
 _ALIKE, _ALIKE_WORDS, _OTHER_LETTERS = 0.75, 2, 4
 _UNKNOWN_RARITY = 0.6
-_UNSAID_INTENT = 0.5
-_LATER_VERB = 0.7
-_ACRONYM = 0.5
-_MODIFIER = 1.0
-_TIME = 0.3
-_NO_GENERIC = True
-_SHORTER = 0.5
-_VALUE = re.compile(
-    r"""(?<![\w'])'[^']*'(?!\w)|"[^"]*"|`[^`]*`|\u201c[^\u201d]*\u201d|(?<!\S)[\w.-]+/[\w./-]+|\S+@\S+|\b[a-z]+_\w*\d\w*|\#\d+"""
+_UNSAID_INTENT, _LATER_VERB = 0.5, 0.7
+
+_NAME_OF_ONE = re.compile(
+    r"""(?<![\w'])'[^']*'(?!\w)|"[^"]*"|`[^`]*`|\u201c[^\u201c\u201d]*\u201d"""
+    r"|(?P<path>(?<!\S)(?!v\d)[\w.-]+/[\w.-]+(?!\S))"
+    r"|(?<!\S)\S+@\S+"
+    r"|\b[a-z]{2,6}_(?=\w*\d)\w{8,}"
+    r"|\b[0-9a-f]{8}-[0-9a-f-]{27}\b"
+    r"|\#\d+"
 )
-"""What a question quotes, and names of one thing: ``octocat/hello-world``, an address of mail, ``cus_9s6X``, ``#42``."""
-
-
-TIMES = frozenset("today yesterday tomorrow tonight week month year day hour minute weeks months years days hours minutes last past monday".split())
-_W = [0.3, 0.3, 0.3, 0.5, 0.5, 0.3]
-
-
-class _Hints:
-    def __iter__(self):
-        for n, (p, m) in enumerate(HINTS):
-            yield p, m, _W[n]
-
-
-_HINTS = _Hints()
+"""Quoted text and identifiers: ``octocat/hello-world``, an address of mail, ``cus_9s6XKzkN``, ``#42``."""
 
 
 class Group(NamedTuple):
@@ -82,7 +65,7 @@ class Group(NamedTuple):
 
     stems: dict[str, float]
     weight: float
-    rarity: float  # what is missing where it is not there; 0 for neighbours as one word
+    rarity: float  # what is missing where it is not there; 0 for what may be missing
     is_head: bool = True  # whether it is asked for, and not what that belongs to
     is_plural: bool | None = None  # None where its form tells neither
     is_verb: bool = False
@@ -91,7 +74,7 @@ class Group(NamedTuple):
 class Query(NamedTuple):
     groups: Sequence[Group]
     rarity: float  # of all
-    intents: dict[Intent, float]
+    intents: Mapping[Intent, float]
     is_plural: bool
     is_own: bool  # whether it is about what the caller has
     is_one: bool  # whether it names one thing by its identifier
@@ -100,84 +83,83 @@ class Query(NamedTuple):
 def read(index: Index, text: str) -> Query:
     """A query's words as stems that the index knows."""
     said = text[:QUERY_CHARACTERS]
-    bare = _VALUE.sub(" ", said)
-    found = words(bare)[:QUERY_WORDS] or words(said)[:QUERY_WORDS]
-    found = SHOW_ME.sub("show ", POLITE.sub("", " ".join(found))).split() or found
+    named = _NAME_OF_ONE.sub(_nameless, said)
+    found = _bare(words(named)[:QUERY_WORDS] or words(said)[:QUERY_WORDS])
     idioms, rest = _idioms(index, " ".join(found))
-    heads, main = _heads(rest)
     content = [word for position, word in enumerate(rest) if _says_something(word, position)]
     content = content or ([] if idioms else found)
-    unknown = _MISTYPED_WORDS
-    groups = [*idioms]
-    for position, word in enumerate(content):
-        own = stem(word)
-        if own in GENERIC and position < _VERB_POSITIONS:
-            groups.append(_group(index, _generic(index, own), _GENERIC_WORTH)._replace(is_verb=position == 0))
-            continue
-        undone = _undone(word)
-        known = _known(index, own, may_be_mistyped=unknown > 0 and word not in INTENTS)
-        if undone and (base := stem(undone)) in index.postings:
-            known = {base: SYNONYM} | known
-        is_verb = position == 0 and word in INTENTS and len(content) > 1
-        worth = _VERB_WORTH if is_verb else _MODIFIER if word in heads and word != main and main and found[0] not in QUESTIONS else 1.0
-        if word in TIMES:
-            worth *= _TIME
-        group = _group(index, known, worth)
-        groups.append(group._replace(is_head=word in heads, is_plural=_form(word), is_verb=is_verb))
-        unknown -= own not in index.postings
-    plain = [word for word in content if stem(word) not in GENERIC] if _NO_GENERIC else content
-    compounds = [word for word in joined(plain) if word in index.postings]
-    groups += [_group(index, {word: 1.0}, 1.0)._replace(rarity=0.0) for word in compounds]
-    if _ACRONYM:
-        for at in range(len(found) - 2):
-            for size in (3, 4):
-                if (initials := "".join([word[0] for word in found[at : at + size]])) in index.postings and len(initials) == size:
-                    groups.append(_group(index, {initials: 1.0}, _ACRONYM)._replace(rarity=0.0))
-    for pattern, meant, worth in _HINTS:
-        if worth and pattern.search(" ".join(found)) and (known := {word: 1.0 for word in meant if word in index.postings}):
-            groups.append(_group(index, known, worth)._replace(rarity=0.0))
+    groups = [*idioms, *_groups(index, content, _heads(rest)), *_beside_words(index, found, content)]
     return Query(
-        groups,
-        sum(group.rarity for group in groups),
-        _intents(found),
-        _is_plural(found),
-        not OWN.isdisjoint(found),
-        bare != said,
+        groups=groups,
+        rarity=sum(group.rarity for group in groups),
+        intents=_intents(found),
+        is_plural=_is_plural(found),
+        is_own=not OWN.isdisjoint(found),
+        is_one=named != said,
     )
 
 
-def _undone(word: str) -> str:
-    """The verb that a word with "un" takes back: to unpin is to delete a pin."""
-    return word[2:] if word.startswith("un") and word[2:] in INTENTS else ""
+def _nameless(found: re.Match[str]) -> str:
+    """Nothing in place of an identifier; "create/update" is none."""
+    is_said = found.lastgroup == "path" and any(word in INTENTS or word in STOP for word in words(found[0]))
+    return found[0] if is_said else " "
 
 
-def _form(word: str) -> bool | None:
-    """Whether a word is of many, as far as its form tells: a participle tells nothing."""
-    return None if word.endswith(("ed", "ing")) else is_plural(word)
+def _bare(found: Sequence[str]) -> Sequence[str]:
+    """Without what is said for politeness."""
+    return SHOW_ME.sub("show ", POLITE.sub("", " ".join(found))).split() or found
 
 
 def _says_something(word: str, position: int) -> bool:
     return word not in STOP and (word not in STOP_UNLESS_FIRST or position == 0)
 
 
-def _heads(found: Sequence[str]) -> tuple[set[str], str]:
+def _heads(found: Sequence[str]) -> set[str]:
     """The words that are asked for: those before the first preposition, "tracks" in "tracks of an album"."""
     heads: set[str] = set()
-    main = ""
+    has_noun = False
     for position, word in enumerate(found):
-        if word in PREPOSITIONS and main:
+        if word in PREPOSITIONS and has_noun:
             break
         if _says_something(word, position):
             heads.add(word)
-            if position > 0 or word not in INTENTS:
-                main = word
-    return heads, main
+            has_noun = has_noun or position > 0 or word not in INTENTS
+    return heads
 
 
-def _generic(index: Index, word: str) -> dict[str, float]:
-    if not _GENERIC_SYNONYMS:
-        return {word: 1.0} if word in index.postings else {}
-    return _known(index, word, may_be_mistyped=False)
+def _groups(index: Index, content: Sequence[str], heads: set[str]) -> Iterator[Group]:
+    """A group for each word that says something."""
+    mistyped = _MISTYPED_WORDS
+    for position, word in enumerate(content):
+        own = stem(word)
+        if own in GENERIC and position < _VERB_POSITIONS:
+            known = _known(index, own, may_be_mistyped=False)
+            yield _group(index, known, _GENERIC_WORTH)._replace(is_verb=position == 0)
+            continue
+        known = _known(index, own, may_be_mistyped=mistyped > 0 and word not in INTENTS)
+        if (undone := stem(_undone(word))) in index.postings:
+            known = {undone: SYNONYM} | known
+        is_verb = position == 0 and word in INTENTS and len(content) > 1
+        worth = _VERB_WORTH if is_verb else _TIME_WORTH if word in TIMES else 1.0
+        plural = None if word.endswith(("ed", "ing")) else is_plural(word)
+        yield _group(index, known, worth)._replace(is_head=word in heads, is_plural=plural, is_verb=is_verb)
+        mistyped -= own not in index.postings
+
+
+def _beside_words(index: Index, found: Sequence[str], content: Sequence[str]) -> Iterator[Group]:
+    """Groups that count where they are there and are not missed where they are not."""
+    for word in joined([word for word in content if stem(word) not in GENERIC]):
+        if word in index.postings:
+            yield _group(index, {word: 1.0}, 1.0)._replace(rarity=0.0)
+    text = " ".join(found)
+    for pattern, meant, worth in HINTS:
+        if pattern.search(text) and (known := {word: 1.0 for word in meant if word in index.postings}):
+            yield _group(index, known, worth)._replace(rarity=0.0)
+
+
+def _undone(word: str) -> str:
+    """The verb that a word with "un" takes back: to unpin is to delete a pin."""
+    return word[2:] if word.startswith("un") and word[2:] in INTENTS else ""
 
 
 def _idioms(index: Index, text: str) -> tuple[list[Group], list[str]]:
@@ -205,8 +187,6 @@ def _known(index: Index, word: str, *, may_be_mistyped: bool) -> dict[str, float
         return {**_beside(index, word), word: 1.0}
     known = {other: SYNONYM for other in SYNONYMS.get(word, ()) if other in index.postings}
     known |= dict.fromkeys(_beginning(index, word), _PREFIX)
-    if _SHORTER and not known:
-        known |= {word[:size]: _SHORTER for size in range(len(word) - 1, max(4, len(word) - 4), -1) if word[:size] in index.postings}
     if not known and may_be_mistyped and len(word) >= _MISTYPED_LETTERS and word not in SYNONYMS:
         for other in _spelt_like(index, word):
             meant = _known(index, other, may_be_mistyped=False)
@@ -243,26 +223,28 @@ def _spelt_like(index: Index, word: str) -> list[str]:
     return difflib.get_close_matches(word, near, _ALIKE_WORDS, _ALIKE)
 
 
-def _intents(found: Sequence[str]) -> dict[Intent, float]:
-    """The intents of the first verb. An unknown first word before an article is a verb: "star a repository"."""
-    if REMOVALS.search(" ".join(found)):
+def _intents(found: Sequence[str]) -> Mapping[Intent, float]:
+    """What an idiom says is to be done, else the first verb."""
+    text = " ".join(found)
+    if REMOVALS.search(text):
         return {"delete": 1.0}
-    if ADJECTIVES.search(" ".join(found)):
-        return {"update": 1.0}
-    if found and found[0] in QUESTIONS:
-        return {"read": 1.0}
+    if ADJECTIVES.search(text):
+        return {"update": 1.0, "act": 1.0}
+    return {"read": 1.0} if found and found[0] in QUESTIONS else _by_verb(found)
+
+
+def _by_verb(found: Sequence[str]) -> Mapping[Intent, float]:
+    """The intents of the first verb. An unknown first word before an article is a verb: "star a repository"."""
+    first, second = [*found, "", ""][:2]
+    if first not in INTENTS and _undone(first):
+        return {"delete": 1.0, "act": 1.0}
     for position, word in enumerate(found[:4]):
-        if position == 0 and word not in INTENTS and _undone(word):
-            return {"delete": 1.0, "act": 1.0}
         if intents := INTENTS.get(word):
             return dict.fromkeys(intents, 1.0 if position == 0 else _LATER_VERB)
-    first_two = next(iter(pairwise(found)), ("", ""))
-    if first_two[0] not in STOP and first_two[1] in DETERMINERS:
+    if first not in STOP and second in DETERMINERS:
         return {"act": 1.0}
     return {"read": _UNSAID_INTENT}
 
 
 def _is_plural(found: Sequence[str]) -> bool:
-    if any(word in PLURAL_QUESTIONS for word in found[:2]):
-        return True
-    return any(is_plural(word) and word not in STOP for word in found)
+    return not MANY.isdisjoint(found[:2]) or any(is_plural(word) and word not in STOP for word in found)

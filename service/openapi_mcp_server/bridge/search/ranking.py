@@ -19,18 +19,12 @@ RANKED = 300
 """Operations that are looked at more closely, those with the best sum of words."""
 
 _COVERAGE = 0.45
-_INTENT = 0.65
-_UNEXPLAINED, _UNEXPLAINED_LAST = 0.4, 0.25
-_TAIL = 0.2
-_READING = 0.2
-_IDENTIFIED = 0.3
-_PARTIAL = 0.0
-_SURE = 0.6
-_OWN, _NOT_OWN = 0.2, 0.1
-_ACTION = 0.2
+"""Share of a score that goes with how much of the query was found."""
+_INTENT, _NOT_ASKED_TO_READ = 0.65, 0.7
+_UNEXPLAINED, _UNEXPLAINED_LAST, _TAIL = 0.4, 0.25, 0.2
+_OWN, _ACTION, _ITS_PLACE = 0.2, 0.2, 0.15
+_COLLECTION, _ITEM, _IDENTIFIED = 0.3, 0.1, 0.3
 _DEPRECATED, _HEAD = 0.55, 0.5
-_COLLECTION, _ITEM, _ONE = 0.3, 0.1, 0.0
-_PLACE = 0.15
 _LEAST = 0.25
 """Of the best score: what is below is not told as found."""
 _TWIN = 0.8
@@ -77,7 +71,7 @@ def _summed(index: Index, query: Query) -> tuple[dict[int, float], dict[int, int
 def _score(index: Index, query: Query, number: int, words_worth: float, matched: int) -> float:
     operation = index.operations[number]
     has = [group for position, group in enumerate(query.groups) if matched >> position & 1]
-    covered = min(1.0, sum([group.rarity for group in has]) / query.rarity) if query.rarity else 0.0
+    covered = min(1.0, sum(group.rarity for group in has) / query.rarity) if query.rarity else 0.0
     last = [group for group in has if not operation.last.isdisjoint(group.stems)] if operation.last else []
     score = words_worth * (1 - _COVERAGE + _COVERAGE * covered)
     score *= _fit(operation, query, last)
@@ -90,44 +84,43 @@ def _score(index: Index, query: Query, number: int, words_worth: float, matched:
 def _fit(operation: Indexed, query: Query, last: Sequence[Group]) -> float:
     """How well the method, and whether it is of one or of many, fit what is asked for."""
     sure = max(query.intents.values())
-    method = "POST item" if operation.method == "POST" and operation.is_item else operation.method
-    fit = max(BY_METHOD[intent].get(method, 0.0) for intent in query.intents)
+    fit = max(BY_METHOD[intent].get(operation.method, 0.0) for intent in query.intents)
     factor = 1 + _INTENT * (fit - 0.5) * min(1.0, sure + 0.3)
-    if query.is_own:
-        factor *= 1 + _OWN if operation.is_own else 1.0
-    elif operation.is_own:
-        factor /= 1 + _NOT_OWN
-    if operation.method == "GET":
-        if "read" not in query.intents:
-            return factor * (1 - _READING * sure)
-        forms = {group.is_plural for group in last} - {None}
-        is_plural = True in forms if forms else query.is_plural
-        if query.is_one and not is_plural:
-            factor *= 1 + _IDENTIFIED if operation.is_item else 1.0
-        if is_plural:
-            return factor * (1 + (-_ITEM if operation.is_item else _COLLECTION))
-        return factor * (1 + (_ONE if operation.is_item else 0.0))
-    if fit > _SURE and any([group.is_verb for group in last]):
+    if query.is_own and operation.is_own:
+        factor *= 1 + _OWN
+    if fit > 0.5 and any(group.is_verb for group in last):
         factor *= 1 + _ACTION
-    if operation.method == "POST" and ("update" if operation.is_item else "create") in query.intents:
-        return factor * (1 + _PLACE)
-    if operation.method == "DELETE" and "delete" in query.intents and operation.is_item:
-        return factor * (1 + _PLACE)
-    return factor
+    if operation.method == "GET":
+        return factor * (_amount(operation, query, last) if "read" in query.intents else _NOT_ASKED_TO_READ)
+    return factor * (1 + _ITS_PLACE if _is_in_place(operation, query) else 1.0)
+
+
+def _amount(operation: Indexed, query: Query, last: Sequence[Group]) -> float:
+    """The factor for reading many where many are asked for: by the noun that the path ends with, else by any."""
+    forms = {group.is_plural for group in last} - {None}
+    if True in forms if forms else query.is_plural:
+        return 1 - _ITEM if operation.is_item else 1 + _COLLECTION
+    return 1 + _IDENTIFIED if query.is_one and operation.is_item else 1.0
+
+
+def _is_in_place(operation: Indexed, query: Query) -> bool:
+    """Whether it creates in a collection, or changes or deletes an item of one."""
+    if operation.method == "POST":
+        return ("update" if operation.is_item else "create") in query.intents
+    return operation.method == "DELETE" and "delete" in query.intents and operation.is_item
 
 
 def _unexplained(index: Index, operation: Indexed, query: Query, has: Sequence[Group], last: Sequence[Group]) -> float:
     """The factor for what stands in the path and in no word of the query, at least 1."""
     said = {word for group in has for word in group.stems}
+    if query.is_own:
+        said |= _OWNER
     rarity = index.rarity
-    factor = 1 + _UNEXPLAINED * sum([rarity[word] for word in operation.literals if word not in said and not (query.is_own and word in _OWNER)])
-    if operation.last and not last and not (query.is_own and not operation.last.isdisjoint(_OWNER)):
+    factor = 1 + _UNEXPLAINED * sum([rarity[word] for word in operation.literals if word not in said])
+    if operation.last and said.isdisjoint(operation.last):
         factor *= 1 + _UNEXPLAINED_LAST * max(rarity[word] for word in operation.last)
-    elif last and not any([group.is_head for group in last]):
+    elif last and not any(group.is_head for group in last):
         factor *= 1 + _TAIL
-    if _PARTIAL and last:
-        all = sum([rarity[word] for word in operation.last])
-        factor *= 1 + _PARTIAL * sum([rarity[word] for word in operation.last if word not in said]) / all
     return factor
 
 
