@@ -14,7 +14,8 @@ _GAP = r"((?:\w+ ){0,4})"
 PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
     (re.compile(rf"\b(?:{pattern})\b"), tuple(map(stem, words.split())))
     for pattern, words in {
-        r"who am i(?: logged in(?: as)?)?|about me|(?:who is )?logged in(?: as)?": "whoami me current authenticated user",
+        r"who am i(?: logged in(?: as)?)?|about me": "whoami me current authenticated user profile",
+        r"(?:who is )?logged in(?: as)?": "me current authenticated user session",
         r"out of (?:the )?office|(?:time|days?) off": "vacation leave absence",
         r"direct messages?|private messages?": "dm channel",
         r"by hand|manually": "dispatch trigger",
