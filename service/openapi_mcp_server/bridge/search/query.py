@@ -27,6 +27,7 @@ from openapi_mcp_server.bridge.search.vocabulary import (
     SYNONYM_BESIDE,
     SYNONYMS,
     TIMES,
+    WHETHER,
     Intent,
 )
 from openapi_mcp_server.bridge.search.words import is_plural, joined, stem, words
@@ -77,7 +78,7 @@ class Query(NamedTuple):
     intents: Mapping[Intent, float]
     is_plural: bool
     is_own: bool  # whether it is about what the caller has
-    is_one: bool  # whether it names one thing by its identifier
+    is_one: bool  # whether it is about one thing: it names its identifier, or can be answered with yes
 
 
 def read(index: Index, text: str) -> Query:
@@ -95,7 +96,7 @@ def read(index: Index, text: str) -> Query:
         intents=_intents(found),
         is_plural=_is_plural(found),
         is_own=not OWN.isdisjoint(found),
-        is_one=named != said,
+        is_one=named != said or not WHETHER.isdisjoint(found[:1]),
     )
 
 

@@ -88,11 +88,12 @@ def _fit(operation: Indexed, query: Query, last: Sequence[Group]) -> float:
     factor = 1 + _INTENT * (fit - 0.5) * min(1.0, sure + 0.3)
     if query.is_own and operation.is_own:
         factor *= 1 + _OWN
-    if fit > 0.5 and any(group.is_verb for group in last):
+    is_action = fit > 0.5 and any(group.is_verb for group in last)
+    if is_action:
         factor *= 1 + _ACTION
     if operation.method == "GET":
         return factor * (_amount(operation, query, last) if "read" in query.intents else _NOT_ASKED_TO_READ)
-    return factor * (1 + _ITS_PLACE if _is_in_place(operation, query) else 1.0)
+    return factor * (1 + _ITS_PLACE if _is_in_place(operation, query, is_action=is_action) else 1.0)
 
 
 def _amount(operation: Indexed, query: Query, last: Sequence[Group]) -> float:
@@ -103,10 +104,10 @@ def _amount(operation: Indexed, query: Query, last: Sequence[Group]) -> float:
     return 1 + _IDENTIFIED if query.is_one and operation.is_item else 1.0
 
 
-def _is_in_place(operation: Indexed, query: Query) -> bool:
+def _is_in_place(operation: Indexed, query: Query, *, is_action: bool) -> bool:
     """Whether it creates in a collection, or changes or deletes an item of one."""
     if operation.method == "POST":
-        return ("update" if operation.is_item else "create") in query.intents
+        return ("update" if operation.is_item else "create") in query.intents or (is_action and not operation.is_item)
     return operation.method == "DELETE" and "delete" in query.intents and operation.is_item
 
 

@@ -33,27 +33,40 @@ TIMES = frozenset(
 """Words that mostly say from when on."""
 
 _VERBS: Mapping[Intent, str] = {
-    "create": "add alert allow answer apply ask assign attach book bookmark build buy calculate chat comment compose "
-    "compute create draft email enrol enroll establish export flag generate give grant import insert invite "
-    "issue join keep kick label launch let like log mail make message new notify open order permit place post "
-    "preserve provision publish purchase put raise rate react record register reply report request retain roll "
-    "save schedule send set setup share start store submit tag talk text trigger upload vote write",
+    "create": "add alert allow annotate answer apply ask assign attach bill book bookmark bootstrap build buy calculate "
+    "charge chat clone comment compose compute copy create deposit donate draft duplicate email enrol enroll "
+    "establish export flag fork generate give grant hire import initialize initiate insert invite issue join "
+    "keep kick label launch lend let like log mail make message new notify onboard open order pay permit "
+    "place post preserve provision publish purchase put quote raise rate react record register rent reply "
+    "report request reserve retain roll save schedule sell send set setup share spawn start store submit "
+    "subscribe tag talk text trigger upload upsert vote write",
     "read": "are browse check compare count describe display do does download examine export fetch find get has how "
-    "inspect is know list look lookup query read report retrieve search see show tell view what when where which "
-    "who",
-    "update": "adjust alter archive assign change close configure correct disable edit enable extend follow hide hold "
-    "lock mark modify move mute pause pin rearrange rename reopen reorder replace resize restore resume rotate scale "
-    "set silence star switch toggle transfer turn unarchive unlock unmute update",
-    "delete": "cancel clear close delete detach discard disconnect drop empty end erase expel forget kick leave purge "
-    "release remove revoke rid stop terminate throw trash unassign unban unblock undo unfollow uninstall unlike "
-    "unlink unlock unmute unpin unpublish unshare unstar unsubscribe untag unwatch wipe withdraw",
-    "act": "abort accept activate approve authorize back ban block call cancel capture charge check clone close commit "
-    "confirm connect convert copy deactivate decline deny deploy dismiss dispatch drain duplicate embed evict "
-    "exec execute export finalize fork forward give grant hang hangup import kill link log login logout merge "
-    "pay ping play promote prune pull push react reactivate reboot refresh refund reject release remind repeat "
-    "rerun resend reset restart restore retry reverse revert review roll rollback run seek shuffle sign skip "
-    "snooze start stop submit subscribe suspend sync tag test transcribe translate trigger unban undo unlock "
-    "untrash validate verify void watch",
+    "inspect is know list look lookup query read report retrieve search see show tell view what when where "
+    "which who",
+    "update": "adapt adjust alter archive assign bind change close complete configure continue correct customize "
+    "decrease demote disable downgrade edit enable expand expose extend fill finish fix follow hide hold "
+    "ignore increase lock lower mark modify move mute pause pin promote protect raise rearrange reassign "
+    "reduce refresh relabel rename renew reopen reorder replace resize resolve restore resume rotate scale "
+    "set silence snooze sort star switch toggle transfer tune turn unarchive unlock unmute update upgrade "
+    "upsert",
+    "delete": "cancel clear close deactivate delete demote deprovision deregister detach discard disconnect discontinue "
+    "drop eject empty end erase exclude expel forget invalidate kick leave purge reject release remove reset "
+    "reverse revoke rid stop terminate throw trash unassign unban unbind unblock undeploy undo unfollow "
+    "uninstall unlike unlink unlock unmute unpin unprotect unpublish unregister unshare unstar unsubscribe "
+    "untag unwatch wipe withdraw",
+    "act": "abort accept ack acknowledge activate annotate approve authorize autoscale back ban bind block boot bump "
+    "call cancel capture charge claim clone close combine commit compile complete confirm connect continue "
+    "convert copy cordon crawl deactivate debit decline decrypt defer deny deploy deposit diff disable "
+    "dismiss dispatch downgrade drain duplicate embed enable encrypt escalate estimate evict exchange exec "
+    "execute expire export expose finalize finish flush fork forward freeze generate give grant hang hangup "
+    "hold ignore import increment initiate invalidate invoke kick kill link lint load lock log login logout "
+    "merge migrate mute notify open parse pause pay ping play print process promote provision prune publish "
+    "pull push raise react reactivate reboot rebuild redeem redeliver refresh refund reindex reject release "
+    "reload remind rename reopen repeat rerun resend reserve reset resolve restart restore resume retry "
+    "reverse revert review ring roll rollback rotate run scale scan seek ship shuffle sign simulate skip "
+    "snooze start stop submit subscribe summarize suspend swap switch sync tag test transcribe transfer "
+    "transform translate trigger unarchive unban undo unlock unpause untrash upgrade validate verify void "
+    "wake watch withdraw",
 }
 """A verb may mean several things: ``cancel`` is a DELETE in one API and a POST in another."""
 INTENTS: Mapping[str, frozenset[Intent]] = {
@@ -64,7 +77,7 @@ BY_METHOD: Mapping[Intent, Mapping[str, float]] = {
     "create": {"POST": 1.0, "PUT": 0.6, "PATCH": 0.3},
     "read": {"GET": 1.0, "QUERY": 1.0, "POST": 0.25, "HEAD": 0.2},
     "update": {"PATCH": 1.0, "PUT": 1.0, "POST": 0.7},
-    "delete": {"DELETE": 1.0, "POST": 0.5, "PUT": 0.2, "PATCH": 0.2},
+    "delete": {"DELETE": 1.0, "POST": 0.3, "PUT": 0.2, "PATCH": 0.2},
     "act": {"POST": 1.0, "PUT": 0.95, "PATCH": 0.9, "DELETE": 0.4},
 }
 """How well an operation of a method fits an intent."""
@@ -83,6 +96,8 @@ PREPOSITIONS = frozenset(
 """What is asked for stands before the first of them."""
 OWN = frozenset({"my", "me", "i", "mine", "we", "our", "myself"})
 """Words of someone who asks about what is his: ``/me/playlists``."""
+WHETHER = frozenset({"is", "does", "do", "did", "has", "have", "can"})
+"""In front they ask about one thing."""
 MANY = frozenset({"who", "which", "find", "search", "list", "browse", "many"})
 """In front they ask for several, whatever the noun."""
 
