@@ -16,14 +16,16 @@ from typing import NamedTuple
 import msgspec
 
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, SkippedTool, Subject, Tool, ToolCatalog
-from openapi_mcp_server.bridge.search.vocabulary import SYNONYMS
-from openapi_mcp_server.bridge.search.words import of_identifier, of_segment, stems
+from openapi_mcp_server.bridge.search.vocabulary import WORDS
+from openapi_mcp_server.bridge.search.words import of_identifier, of_segment, stems, words
 
 PROSE_CHARACTERS = 600
 """Of a description that are indexed after its first sentence: more of them found nothing more."""
 _FIRST_SENTENCE = 300
 _SATURATION = 1.6
 """BM25's k1: how soon a word that stands there again says nothing new."""
+_SPELT = 4
+"""Letters of a word that a mistyped one may have been meant as."""
 _LEAST_RARE = 0.2
 _OFTEN = 3
 """Times that a word counts in one field."""
@@ -100,23 +102,27 @@ class Postings(NamedTuple):
 
 
 class Index(NamedTuple):
-    """``rarity`` is by stem, at most 1; ``by_letters`` has the stems by the set of their letters, for spelling."""
+    """``rarity`` is by stem, at most 1. ``spellings`` are the words that a mistyped one may have been meant as, not
+    stems, since a mistake changes what an ending is; ``letters`` has the letters of each, a bit each."""
 
     operations: Sequence[Indexed]
     postings: Mapping[str, Postings]
     rarity: Mapping[str, float]
-    vocabulary: Sequence[str]  # sorted, synonyms too
-    letters: array[int]  # of each word of the vocabulary, a bit each
+    vocabulary: Sequence[str]  # the stems, sorted
+    spellings: Sequence[str]
+    letters: array[int]
 
 
 def build(catalog: ToolCatalog) -> Index:
     """Takes 0.3 ms of an operation; the catalog is not changed by others meanwhile."""
     maker = _Maker()
     for tool in catalog.tools.values():
-        maker.add(_of_tool(tool), list(_tool_fields(tool)))
+        maker.add(
+            _of_tool(tool), f"{tool.template} {tool.title} {' '.join(tool.subject.tags)}", list(_tool_fields(tool))
+        )
     for skipped in catalog.skipped:
         if skipped.subject is not None:
-            maker.add(_of_skipped(skipped), list(_skipped_fields(skipped)))
+            maker.add(_of_skipped(skipped), skipped.operation.path, list(_skipped_fields(skipped)))
     return maker.index()
 
 
@@ -125,8 +131,11 @@ class _Maker:
         self._operations: list[Indexed] = []
         self._found: dict[str, tuple[array[int], array[float]]] = {}
         self._main: Counter[str] = Counter()
+        self._words: set[str] = set()
 
-    def add(self, indexed: Indexed, fields: Iterable[tuple[_Field, Sequence[str]]]) -> None:
+    def add(self, indexed: Indexed, said: str, fields: Iterable[tuple[_Field, Sequence[str]]]) -> None:
+        """``said`` is what its words are spelt in."""
+        self._words.update([word for word in words(said) if len(word) >= _SPELT])
         number = len(self._operations)
         self._operations.append(indexed)
         weights: dict[str, float] = {}
@@ -155,8 +164,10 @@ class _Maker:
             rare = rarity[word] = _LEAST_RARE + (1 - _LEAST_RARE) * rare
             worth = array("f", [rare * weight / (_SATURATION + weight) for weight in weights])
             postings[word] = Postings(numbers, worth)
-        vocabulary = sorted(postings.keys() | SYNONYMS.keys())
-        return Index(self._operations, postings, rarity, vocabulary, array("L", map(letters, vocabulary)))
+        spellings = sorted(self._words | WORDS)
+        return Index(
+            self._operations, postings, rarity, sorted(postings), spellings, array("L", map(letters, spellings))
+        )
 
 
 def letters(word: str) -> int:

@@ -21,6 +21,7 @@ from openapi_mcp_server.bridge.search.vocabulary import (
     OWN,
     PREPOSITIONS,
     QUESTIONS,
+    SPELT_RIGHT,
     STOP,
     STOP_UNLESS_FIRST,
     SYNONYM,
@@ -41,12 +42,14 @@ _VERB_WORTH = 0.7
 """Of a verb at the start, which the method answers too: in "send a message to a channel" the message says most."""
 _TIME_WORTH = 0.3
 """Of a word like "week", which mostly says from when on, and seldom what."""
-_PREFIX, _LONGER, _MISTYPED = 0.55, 0.5, 0.6
+_PREFIX, _LONGER, _MISTYPED = 0.55, 0.5, 0.7
 """Worth of a word that begins with the query's, and of one that is spelt about like it."""
 _PREFIX_LETTERS, _PREFIX_MORE, _PREFIXES = 4, 7, 12
-_MISTYPED_LETTERS = 4
+_MISTYPED_LETTERS, _MISTYPED_VERB_LETTERS = 4, 3
 _MISTYPED_WORDS = 6
-_ALIKE, _ALIKE_WORDS, _OTHER_LETTERS = 0.75, 2, 4
+_ALIKE, _ALIKE_WORDS = 0.8, 2
+_OTHER_LETTERS = (2, 4)
+"""Letters by which one mistake, or two, can make a word differ, as a set."""
 _UNKNOWN_RARITY = 0.6
 _UNSAID_INTENT, _LATER_VERB = 0.5, 0.7
 
@@ -86,10 +89,16 @@ def read(index: Index, text: str) -> Query:
     said = text[:QUERY_CHARACTERS]
     named = _NAME_OF_ONE.sub(_nameless, said)
     found = _bare(words(named)[:QUERY_WORDS] or words(said)[:QUERY_WORDS])
+    meant = _meant(index, found)
+    found = [meant[word][0] if word in meant else word for word in found]
     idioms, rest = _idioms(index, " ".join(found))
     content = [word for position, word in enumerate(rest) if _says_something(word, position)]
     content = content or ([] if idioms else found)
-    groups = [*idioms, *_groups(index, content, _heads(rest)), *_beside_words(index, found, content)]
+    groups = [
+        *idioms,
+        *_groups(index, content, _heads(rest), {first: others for first, *others in meant.values()}),
+        *_beside_words(index, found, content),
+    ]
     return Query(
         groups=groups,
         rarity=sum(group.rarity for group in groups),
@@ -128,23 +137,39 @@ def _heads(found: Sequence[str]) -> set[str]:
     return heads
 
 
-def _groups(index: Index, content: Sequence[str], heads: set[str]) -> Iterator[Group]:
-    """A group for each word that says something."""
-    mistyped = _MISTYPED_WORDS
+def _meant(index: Index, found: Sequence[str]) -> dict[str, list[str]]:
+    """The words that are known nowhere, and what they were probably meant as, the likeliest first."""
+    unknown = [word for word in dict.fromkeys(found) if not _is_known(index, word)][:_MISTYPED_WORDS]
+    return {word: near for word in unknown if (near := _spelt_like(index, word, is_verb=word == found[0]))}
+
+
+def _is_known(index: Index, word: str) -> bool:
+    if word in INTENTS or word in STOP or word in SPELT_RIGHT or not word.isalpha():
+        return True
+    own = stem(word)
+    return own in index.postings or own in SYNONYMS or any(True for _ in _beginning(index, own))
+
+
+def _groups(
+    index: Index, content: Sequence[str], heads: set[str], others: Mapping[str, Sequence[str]]
+) -> Iterator[Group]:
+    """A group for each word that says something; ``others`` are what mistyped ones may have been meant as too."""
     for position, word in enumerate(content):
         own = stem(word)
+        known = _known(index, own)
         if own in GENERIC and position < _VERB_POSITIONS:
-            known = _known(index, own, may_be_mistyped=False)
             yield _group(index, known, _GENERIC_WORTH)._replace(is_verb=position == 0)
             continue
-        known = _known(index, own, may_be_mistyped=mistyped > 0 and word not in INTENTS)
+        if word in others:
+            known = {each: weight * _MISTYPED for each, weight in known.items()}
+            for other in others[word]:
+                known = {each: weight * _MISTYPED for each, weight in _known(index, stem(other)).items()} | known
         if (undone := stem(_undone(word))) in index.postings:
             known = {undone: SYNONYM} | known
         is_verb = position == 0 and word in INTENTS and len(content) > 1
         worth = _VERB_WORTH if is_verb else _TIME_WORTH if word in TIMES else 1.0
         plural = None if word.endswith(("ed", "ing")) else is_plural(word)
         yield _group(index, known, worth)._replace(is_head=word in heads, is_plural=plural, is_verb=is_verb)
-        mistyped -= own not in index.postings
 
 
 def _beside_words(index: Index, found: Sequence[str], content: Sequence[str]) -> Iterator[Group]:
@@ -182,17 +207,12 @@ def _group(index: Index, known: dict[str, float], weight: float) -> Group:
     return Group(known, weight, weight * rarity)
 
 
-def _known(index: Index, word: str, *, may_be_mistyped: bool) -> dict[str, float]:
-    """The stems that a word may mean: itself, its synonyms; if it is unknown, what begins or is spelt like it."""
+def _known(index: Index, word: str) -> dict[str, float]:
+    """The stems that one may mean: itself and others beside it; if it is unknown, synonyms and what begins with it."""
     if word in index.postings:
         return {**_beside(index, word), word: 1.0}
     known = {other: SYNONYM for other in SYNONYMS.get(word, ()) if other in index.postings}
-    known |= dict.fromkeys(_beginning(index, word), _PREFIX)
-    if not known and may_be_mistyped and len(word) >= _MISTYPED_LETTERS and word not in SYNONYMS:
-        for other in _spelt_like(index, word):
-            meant = _known(index, other, may_be_mistyped=False)
-            known |= {each: max(known.get(each, 0.0), weight * _MISTYPED) for each, weight in meant.items()}
-    return known
+    return known | dict.fromkeys(_beginning(index, word), _PREFIX)
 
 
 def _beside(index: Index, word: str) -> dict[str, float]:
@@ -213,15 +233,21 @@ def _beginning(index: Index, word: str) -> Iterator[str]:
             yield other
 
 
-def _spelt_like(index: Index, word: str) -> list[str]:
-    """The nearest known stems. A mistake changes few letters, which rules most words out at once."""
+def _spelt_like(index: Index, word: str, *, is_verb: bool) -> list[str]:
+    """The nearest words. A mistake changes few letters, which rules most words out at once."""
+    if len(word) < (_MISTYPED_VERB_LETTERS if is_verb else _MISTYPED_LETTERS):
+        return []
     own, size = letters(word), len(word)
-    near = [
-        other
-        for other, held in zip(index.vocabulary, index.letters, strict=True)
-        if (own ^ held).bit_count() <= _OTHER_LETTERS and -2 <= len(other) - size <= 2
-    ]
-    return difflib.get_close_matches(word, near, _ALIKE_WORDS, _ALIKE)
+    for allowed in _OTHER_LETTERS:
+        near = [
+            other
+            for other, held in zip(index.spellings, index.letters, strict=True)
+            if (own ^ held).bit_count() <= allowed and -2 <= len(other) - size <= 2
+        ]
+        if found := difflib.get_close_matches(word, near, 2 * _ALIKE_WORDS, _ALIKE):
+            found.sort(key=lambda other: is_verb and other not in INTENTS)
+            return found[:_ALIKE_WORDS]
+    return []
 
 
 def _intents(found: Sequence[str]) -> Mapping[Intent, float]:

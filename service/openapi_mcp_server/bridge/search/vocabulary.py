@@ -5,7 +5,7 @@ Written for questions in English; a word that is in none of these tables is look
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Literal
 
@@ -33,13 +33,13 @@ TIMES = frozenset(
 """Words that mostly say from when on."""
 
 _VERBS: Mapping[Intent, str] = {
-    "create": "add alert allow annotate answer apply ask assign attach bill book bookmark bootstrap build buy calculate "
-    "charge chat clone comment compose compute copy create deposit donate draft duplicate email enrol enroll "
-    "establish export flag fork generate give grant hire import initialize initiate insert invite issue join "
-    "keep kick label launch lend let like log mail make message new notify onboard open order pay permit "
-    "place post preserve provision publish purchase put quote raise rate react record register rent reply "
-    "report request reserve retain roll save schedule sell send set setup share spawn start store submit "
-    "subscribe tag talk text trigger upload upsert vote write",
+    "create": "add alert allow annotate answer apply ask assign attach bill book bookmark bootstrap build buy "
+    "calculate charge chat clone comment compose compute copy create deposit donate draft duplicate email "
+    "enrol enroll establish export flag fork generate give grant hire import initialize initiate insert "
+    "invite issue join keep kick label launch lend let like log mail make message new notify onboard open "
+    "order pay permit place post preserve provision publish purchase put quote raise rate react record "
+    "register rent reply report request reserve retain roll save schedule sell send set setup share spawn "
+    "start store submit subscribe tag talk text trigger upload upsert vote write",
     "read": "are browse check compare count describe display do does download examine export fetch find get has how "
     "inspect is know list look lookup query read report retrieve search see show tell view what when where "
     "which who",
@@ -49,24 +49,24 @@ _VERBS: Mapping[Intent, str] = {
     "reduce refresh relabel rename renew reopen reorder replace resize resolve restore resume rotate scale "
     "set silence snooze sort star switch toggle transfer tune turn unarchive unlock unmute update upgrade "
     "upsert",
-    "delete": "cancel clear close deactivate delete demote deprovision deregister detach discard disconnect discontinue "
-    "drop eject empty end erase exclude expel forget invalidate kick leave purge reject release remove reset "
-    "reverse revoke rid stop terminate throw trash unassign unban unbind unblock undeploy undo unfollow "
-    "uninstall unlike unlink unlock unmute unpin unprotect unpublish unregister unshare unstar unsubscribe "
-    "untag unwatch wipe withdraw",
-    "act": "abort accept ack acknowledge activate annotate approve authorize autoscale back ban bind block boot bump "
-    "call cancel capture charge claim clone close combine commit compile complete confirm connect continue "
-    "convert copy cordon crawl deactivate debit decline decrypt defer deny deploy deposit diff disable "
-    "dismiss dispatch downgrade drain duplicate embed enable encrypt escalate estimate evict exchange exec "
-    "execute expire export expose finalize finish flush fork forward freeze generate give grant hang hangup "
-    "hold ignore import increment initiate invalidate invoke kick kill link lint load lock log login logout "
-    "merge migrate mute notify open parse pause pay ping play print process promote provision prune publish "
-    "pull push raise react reactivate reboot rebuild redeem redeliver refresh refund reindex reject release "
-    "reload remind rename reopen repeat rerun resend reserve reset resolve restart restore resume retry "
-    "reverse revert review ring roll rollback rotate run scale scan seek ship shuffle sign simulate skip "
-    "snooze start stop submit subscribe summarize suspend swap switch sync tag test transcribe transfer "
-    "transform translate trigger unarchive unban undo unlock unpause untrash upgrade validate verify void "
-    "wake watch withdraw",
+    "delete": "cancel clear close deactivate delete demote deprovision deregister detach discard disconnect "
+    "discontinue drop eject empty end erase exclude expel forget invalidate kick leave purge reject release "
+    "remove reset reverse revoke rid stop terminate throw trash unassign unban unbind unblock undeploy undo "
+    "unfollow uninstall unlike unlink unlock unmute unpin unprotect unpublish unregister unshare unstar "
+    "unsubscribe untag unwatch wipe withdraw",
+    "act": "abort accept ack acknowledge activate annotate approve authorize autoscale back ban bind block boot "
+    "bump call cancel capture charge claim clone close combine commit compile complete confirm connect "
+    "continue convert copy cordon crawl deactivate debit decline decrypt defer deny deploy deposit diff "
+    "disable dismiss dispatch downgrade drain duplicate embed enable encrypt escalate estimate evict "
+    "exchange exec execute expire export expose finalize finish flush fork forward freeze generate give "
+    "grant hang hangup hold ignore import increment initiate invalidate invoke kick kill link lint load "
+    "lock log login logout merge migrate mute notify open parse pause pay ping play print process promote "
+    "provision prune publish pull push raise react reactivate reboot rebuild redeem redeliver refresh "
+    "refund reindex reject release reload remind rename reopen repeat rerun resend reserve reset resolve "
+    "restart restore resume retry reverse revert review ring roll rollback rotate run scale scan seek ship "
+    "shuffle sign simulate skip snooze start stop submit subscribe summarize suspend swap switch sync tag "
+    "test transcribe transfer transform translate trigger unarchive unban undo unlock unpause untrash "
+    "upgrade validate verify void wake watch withdraw",
 }
 """A verb may mean several things: ``cancel`` is a DELETE in one API and a POST in another."""
 INTENTS: Mapping[str, frozenset[Intent]] = {
@@ -81,6 +81,17 @@ BY_METHOD: Mapping[Intent, Mapping[str, float]] = {
     "act": {"POST": 1.0, "PUT": 0.95, "PATCH": 0.9, "DELETE": 0.4},
 }
 """How well an operation of a method fits an intent."""
+SPELT_RIGHT = frozenset(
+    """
+    ago alone already always anyway aside away back bad best better big came care certain come common day dear early
+    else enough even ever far few fine first five four full good great half hard here high home idea kind large late
+    later least left less life little lone long low main man most much nearly never next nice night nine often old
+    ongoing other part past people place point quite rather ready real really reason right same second seven several
+    short side since six small sometimes soon still sure take ten than thank third three thus time today together
+    told too tool twice two usual wait way week well whole wide woman word work world wrong year yes young
+    """.split()  # noqa: SIM905 - read as words
+)
+"""Usual English that is no mistake for a word of an API."""
 DETERMINERS = frozenset("a an the my our your his her its their this every all".split())  # noqa: SIM905 - read as words
 """After an unknown first word they make it a verb: "star a repository"."""
 QUESTIONS = frozenset("who which what where when how is are was were do does did has have can".split())  # noqa: SIM905
@@ -114,14 +125,23 @@ SYNONYM, SYNONYM_BESIDE = 0.75, 0.7
 """Weight of another word of the group where an API does not have the word itself, and where it has it."""
 
 
+def _groups() -> Sequence[Sequence[str]]:
+    lines = resources.files(__package__).joinpath("synonyms.txt").read_text("utf-8").splitlines()
+    return [line.split() for line in lines if not line.startswith("#")]
+
+
 def _synonyms() -> Mapping[str, tuple[str, ...]]:
-    """The synonyms by stem: the other stems of its groups, which are the lines of a file."""
+    """The synonyms by stem: the other stems of its groups."""
     found: dict[str, dict[str, None]] = {}
-    for line in resources.files(__package__).joinpath("synonyms.txt").read_text("utf-8").splitlines():
-        group = [stem(word) for word in line.split()] if not line.startswith("#") else []
-        for word in group:
-            found.setdefault(word, {}).update(dict.fromkeys(other for other in group if other != word))
+    for group in _groups():
+        members = [stem(word) for word in group]
+        for word in members:
+            found.setdefault(word, {}).update(dict.fromkeys(other for other in members if other != word))
     return {word: tuple(others) for word, others in found.items()}
 
 
 SYNONYMS = _synonyms()
+WORDS = frozenset(
+    {*INTENTS, *(word for word in STOP if len(word) > 3), *(word for group in _groups() for word in group)}
+)
+"""All words of the tables, which a mistyped one may have been meant as, whatever the API."""
