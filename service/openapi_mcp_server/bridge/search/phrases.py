@@ -60,6 +60,7 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"pa(?:y|id|ying) ?outs?": "payout",
         r"(?:alive|healthy|reachable|up and running|running fine|working)$": "health ping status",
         r"how (?:did|does|do|is|are) ((?:\w+ ){1,4})(?:go|going|doing|perform(?:ing)?)": "stats status metric report",
+        r"over and over|again and again": "repeat loop",
         r"over time": "history timeseries query",
         r"dry ?run": "validate preview dryrun",
     }.items()
@@ -81,7 +82,8 @@ HINTS: tuple[tuple[re.Pattern[str], tuple[str, ...], float], ...] = tuple(
 """What a question is probably about without having the word, and how much that says beside its words."""
 
 REMOVALS = re.compile(
-    r"\bget(?:ting)? rid of\b|\b(?:take|throw|strip)s? (?:\w+ ){1,4}(?:away|off|out|down)\b|^(?:stop|quit) \w+ing\b"
+    r"\bget(?:ting)? rid of\b|^take back\b|\b(?:take|throw|strip)s? (?:\w+ ){1,4}(?:away|off|out|down)\b"
+    r"|^(?:stop|quit) \w+ing\b"
 )
 ADJECTIVES = re.compile(
     r"^(?:make|set|turn|switch) (?:\w+ ){1,4}(?:private|public|visible|hidden|primary|default|active|inactive|required|"

@@ -14,7 +14,9 @@ from typing import NamedTuple
 from openapi_mcp_server.bridge.search.index import Index, letters
 from openapi_mcp_server.bridge.search.phrases import ADJECTIVES, HINTS, PHRASES, POLITE, REMOVALS, SHOW_ME
 from openapi_mcp_server.bridge.search.vocabulary import (
+    ALL,
     DETERMINERS,
+    FAINT,
     GENERIC,
     INTENTS,
     MANY,
@@ -27,7 +29,6 @@ from openapi_mcp_server.bridge.search.vocabulary import (
     SYNONYM,
     SYNONYM_BESIDE,
     SYNONYMS,
-    TIMES,
     WHETHER,
     Intent,
 )
@@ -40,8 +41,8 @@ QUERY_WORDS = 24
 _GENERIC_WORTH, _VERB_POSITIONS = 0.3, 2
 _VERB_WORTH = 0.7
 """Of a verb at the start, which the method answers too: in "send a message to a channel" the message says most."""
-_TIME_WORTH = 0.3
-"""Of a word like "week", which mostly says from when on, and seldom what."""
+_FAINT_WORTH = 0.3
+"""Of words like "week" and "details", which seldom say what is meant."""
 _PREFIX, _LONGER, _MISTYPED = 0.55, 0.5, 0.7
 """Worth of a word that begins with the query's, and of one that is spelt about like it."""
 _PREFIX_LETTERS, _PREFIX_MORE, _PREFIXES = 4, 7, 12
@@ -64,6 +65,9 @@ _NAME_OF_ONE = re.compile(
 """Quoted text and identifiers: ``octocat/hello-world``, an address of mail, ``cus_9s6XKzkN``, ``#42``."""
 
 
+_WHO_AM_I = ["who", "am", "i"]
+
+
 class Group(NamedTuple):
     """One word of a query: the known stems that it may mean, and the weight of each."""
 
@@ -81,6 +85,7 @@ class Query(NamedTuple):
     intents: Mapping[Intent, float]
     is_plural: bool
     is_own: bool  # whether it is about what the caller has
+    is_all: bool
     is_one: bool  # whether it is about one thing: it names its identifier, or can be answered with yes
 
 
@@ -105,7 +110,8 @@ def read(index: Index, text: str) -> Query:
         intents=_intents(found),
         is_plural=_is_plural(found),
         is_own=not OWN.isdisjoint(found),
-        is_one=named != said or not WHETHER.isdisjoint(found[:1]),
+        is_one=named != said or not WHETHER.isdisjoint(found[:1]) or found[:3] == _WHO_AM_I,
+        is_all=not ALL.isdisjoint(found),
     )
 
 
@@ -167,7 +173,7 @@ def _groups(
         if (undone := stem(_undone(word))) in index.postings:
             known = {undone: SYNONYM} | known
         is_verb = position == 0 and word in INTENTS and len(content) > 1
-        worth = _VERB_WORTH if is_verb else _TIME_WORTH if word in TIMES else 1.0
+        worth = _VERB_WORTH if is_verb else _FAINT_WORTH if word in FAINT else 1.0
         plural = None if word.endswith(("ed", "ing")) else is_plural(word)
         yield _group(index, known, worth)._replace(is_head=word in heads, is_plural=plural, is_verb=is_verb)
 
@@ -274,4 +280,6 @@ def _by_verb(found: Sequence[str]) -> Mapping[Intent, float]:
 
 
 def _is_plural(found: Sequence[str]) -> bool:
+    if found[:3] == _WHO_AM_I:
+        return False
     return not MANY.isdisjoint(found[:2]) or any(is_plural(word) and word not in STOP for word in found)

@@ -23,7 +23,7 @@ _COVERAGE = 0.45
 _INTENT, _NOT_ASKED_TO_READ = 0.65, 0.7
 _UNEXPLAINED, _UNEXPLAINED_LAST, _TAIL = 0.4, 0.25, 0.2
 _OWN, _ACTION, _ITS_PLACE = 0.2, 0.2, 0.15
-_COLLECTION, _ITEM, _IDENTIFIED = 0.3, 0.1, 0.3
+_COLLECTION, _ITEM, _IDENTIFIED = 0.3, 0.1, 0.15
 _DEPRECATED, _HEAD = 0.55, 0.5
 _LEAST = 0.25
 """Of the best score: what is below is not told as found."""
@@ -108,7 +108,7 @@ def _is_in_place(operation: Indexed, query: Query, *, is_action: bool) -> bool:
     """Whether it creates in a collection, or changes or deletes an item of one."""
     if operation.method == "POST":
         return ("update" if operation.is_item else "create") in query.intents or (is_action and not operation.is_item)
-    return operation.method == "DELETE" and "delete" in query.intents and operation.is_item
+    return operation.method == "DELETE" and "delete" in query.intents and operation.is_item is not query.is_all
 
 
 def _unexplained(index: Index, operation: Indexed, query: Query, has: Sequence[Group], last: Sequence[Group]) -> float:

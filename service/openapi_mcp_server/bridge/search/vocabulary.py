@@ -25,12 +25,13 @@ STOP = frozenset(
     """.split()  # noqa: SIM905 - read as words
 )
 """Words that say nothing about an operation."""
-TIMES = frozenset(
+FAINT = frozenset(
     """
-    today yesterday tomorrow tonight minute minutes hour hours day days week weeks month months year years last past
+    data day days detail details hour hours info information last minute minutes month months past today tomorrow tonight
+    week weeks year years yesterday
     """.split()  # noqa: SIM905 - read as words
 )
-"""Words that mostly say from when on."""
+"""Words that mostly say from when on, or what every answer has."""
 
 _VERBS: Mapping[Intent, str] = {
     "create": "add alert allow annotate answer apply ask assign attach bill book bookmark bootstrap build buy "
@@ -78,7 +79,7 @@ BY_METHOD: Mapping[Intent, Mapping[str, float]] = {
     "read": {"GET": 1.0, "QUERY": 1.0, "POST": 0.25, "HEAD": 0.2},
     "update": {"PATCH": 1.0, "PUT": 1.0, "POST": 0.7},
     "delete": {"DELETE": 1.0, "POST": 0.3, "PUT": 0.2, "PATCH": 0.2},
-    "act": {"POST": 1.0, "PUT": 0.95, "PATCH": 0.9, "DELETE": 0.4},
+    "act": {"POST": 1.0, "PUT": 0.95, "PATCH": 0.9, "DELETE": 0.2},
 }
 """How well an operation of a method fits an intent."""
 SPELT_RIGHT = frozenset(
@@ -107,8 +108,10 @@ PREPOSITIONS = frozenset(
 """What is asked for stands before the first of them."""
 OWN = frozenset({"my", "me", "i", "mine", "we", "our", "myself"})
 """Words of someone who asks about what is his: ``/me/playlists``."""
-WHETHER = frozenset({"is", "does", "do", "did", "has", "have", "can"})
+WHETHER = frozenset({"is", "was", "am", "does", "do", "did", "has", "have", "can"})
 """In front they ask about one thing."""
+ALL = frozenset({"all", "every", "everything", "several", "multiple"})
+"""What is deleted is not one item then."""
 MANY = frozenset({"who", "which", "find", "search", "list", "browse", "many"})
 """In front they ask for several, whatever the noun."""
 
