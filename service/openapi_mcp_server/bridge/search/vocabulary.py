@@ -27,8 +27,8 @@ STOP = frozenset(
 """Words that say nothing about an operation."""
 FAINT = frozenset(
     """
-    data day days detail details hour hours info information last minute minutes month months past today tomorrow tonight
-    week weeks year years yesterday
+    data day days detail details hour hours info information last minute minutes month months past today tomorrow
+    tonight week weeks year years yesterday
     """.split()  # noqa: SIM905 - read as words
 )
 """Words that mostly say from when on, or what every answer has."""
@@ -77,7 +77,7 @@ INTENTS: Mapping[str, frozenset[Intent]] = {
 BY_METHOD: Mapping[Intent, Mapping[str, float]] = {
     "create": {"POST": 1.0, "PUT": 0.6, "PATCH": 0.3},
     "read": {"GET": 1.0, "QUERY": 1.0, "POST": 0.25, "HEAD": 0.2},
-    "update": {"PATCH": 1.0, "PUT": 1.0, "POST": 0.7},
+    "update": {"PATCH": 1.0, "PUT": 1.0, "POST": 0.5},
     "delete": {"DELETE": 1.0, "POST": 0.3, "PUT": 0.2, "PATCH": 0.2},
     "act": {"POST": 1.0, "PUT": 0.95, "PATCH": 0.9, "DELETE": 0.2},
 }
