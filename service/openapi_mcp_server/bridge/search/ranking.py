@@ -14,6 +14,7 @@ from typing import NamedTuple
 from openapi_mcp_server.bridge.search.index import Index, Indexed
 from openapi_mcp_server.bridge.search.query import Group, Query, read
 from openapi_mcp_server.bridge.search.vocabulary import BY_METHOD
+from openapi_mcp_server.bridge.search.words import stem
 
 RANKED = 300
 """Operations that are looked at more closely, those with the best sum of words."""
@@ -28,7 +29,7 @@ _DEPRECATED, _HEAD = 0.55, 0.5
 _LEAST = 0.25
 """Of the best score: what is below is not told as found."""
 _TWIN = 0.8
-_OWNER = frozenset({"me", "user", "self", "current", "authent"})
+_OWNER = frozenset(map(stem, ("me", "user", "self", "current", "authenticated")))
 """Segments that "my" explains: ``/me/playlists``."""
 
 

@@ -26,8 +26,7 @@ _IRREGULAR = {
     "programme": "program", "favourite": "favorite", "favourites": "favorite", "behaviour": "behavior",
     "people": "person", "persons": "person", "children": "child", "indices": "index", "indexes": "index",
     "matrices": "matrix", "vertices": "vertex", "criteria": "criterion", "aliases": "alias", "apis": "api",
-    "ids": "id",
-    "ips": "ip", "vms": "vm", "prs": "pr", "dms": "dm",
+    "ids": "id", "ips": "ip", "vms": "vm", "prs": "pr", "dms": "dm",
     "bought": "buy", "built": "build", "got": "get", "made": "make", "paid": "pay", "ran": "run", "read": "read",
     "said": "say", "sent": "send", "sold": "sell", "spent": "spend", "wrote": "write", "written": "write",
     "used": "use", "using": "use",
@@ -47,10 +46,10 @@ _SYLLABLE_END = re.compile(rf"[{_VOWELS}][^{_VOWELS}]")
 _PLURALS = (("sses", "ss"), ("ies", "y"), ("ches", "ch"), ("shes", "sh"), ("xes", "x"), ("zes", "z"))
 _KEEP_S = ("ss", "us", "is")
 _ENDINGS = (
-    ("ification", "ifi"), ("ization", ""), ("isation", ""), ("ation", ""), ("ator", ""), ("iveness", "ive"), ("fulness", "ful"),
-    ("ability", "able"), ("ibility", "ible"), ("ement", ""), ("ment", ""), ("ance", ""),
-    ("ence", ""), ("able", ""), ("ible", ""), ("ness", ""), ("our", "or"), ("ise", ""), ("ive", ""),
-    ("ion", ""), ("ate", ""), ("ize", ""), ("al", ""), ("er", ""), ("or", ""), ("ly", ""), ("ic", ""),
+    ("ification", "ifi"), ("ization", ""), ("isation", ""), ("ation", ""), ("ator", ""), ("iveness", "ive"),
+    ("fulness", "ful"), ("ability", "able"), ("ibility", "ible"), ("ement", ""), ("ment", ""), ("ance", ""),
+    ("ence", ""), ("able", ""), ("ible", ""), ("ness", ""), ("our", "or"), ("ise", ""), ("ive", ""), ("ion", ""),
+    ("ate", ""), ("at", ""), ("ize", ""), ("al", ""), ("er", ""), ("or", ""), ("ly", ""), ("ic", ""),
 )  # fmt: skip
 """Endings that make words of words, each dropped only where two syllables stay (after Porter, 1980, step 4)."""
 
