@@ -267,8 +267,11 @@ def _intents(found: Sequence[str]) -> Mapping[Intent, float]:
 
 
 def _by_verb(found: Sequence[str]) -> Mapping[Intent, float]:
-    """The intents of the first verb. An unknown first word before an article is a verb: "star a repository"."""
+    """The intents of the first verb. An unknown first word before an article is a verb: "star a repository"; none is
+    one before "of", as in "issue of a repository"."""
     first, second = [*found, "", ""][:2]
+    if second == "of":
+        return {"read": _UNSAID_INTENT}
     if first not in INTENTS and _undone(first):
         return {"delete": 1.0, "act": 1.0}
     for position, word in enumerate(found[:4]):
