@@ -76,7 +76,6 @@ class Group(NamedTuple):
     rarity: float  # what is missing where it is not there; 0 for what may be missing
     is_head: bool = True  # whether it is asked for, and not what that belongs to
     is_plural: bool | None = None  # None where its form tells neither
-    is_verb: bool = False
 
 
 class Query(NamedTuple):
@@ -164,7 +163,7 @@ def _groups(
         own = stem(word)
         known = _known(index, own)
         if own in GENERIC and position < _VERB_POSITIONS:
-            yield _group(index, known, _GENERIC_WORTH)._replace(is_verb=position == 0)
+            yield _group(index, known, _GENERIC_WORTH)
             continue
         if word in others:
             known = {each: weight * _MISTYPED for each, weight in known.items()}
@@ -175,7 +174,7 @@ def _groups(
         is_verb = position == 0 and word in INTENTS and len(content) > 1
         worth = _VERB_WORTH if is_verb else _FAINT_WORTH if word in FAINT else 1.0
         plural = None if word.endswith(("ed", "ing")) else is_plural(word)
-        yield _group(index, known, worth)._replace(is_head=word in heads, is_plural=plural, is_verb=is_verb)
+        yield _group(index, known, worth)._replace(is_head=word in heads, is_plural=plural)
 
 
 def _beside_words(index: Index, found: Sequence[str], content: Sequence[str]) -> Iterator[Group]:
