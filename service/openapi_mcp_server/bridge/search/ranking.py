@@ -1,8 +1,8 @@
 """Which operations a query means, the likeliest first.
 
 What stands in a path and is not in the query counts against an operation: "list repositories" is not
-``/repos/{owner}/{repo}/issues``. A verb tells the method, a noun's form whether one or many are read; a word of the same
-meaning counts less than the word itself, and several of them count once. The weights stand where changing any of them
+``/repos/{owner}/{repo}/issues``. A verb tells the method, a noun's form whether one or many are read; a word of the
+same meaning counts less than the word itself, and several of them count once. The weights stand where changing any of them
 by a third moves less than one question in a hundred.
 """
 
