@@ -2,8 +2,8 @@
 
 What stands in a path and is not in the query counts against an operation: "list repositories" is not
 ``/repos/{owner}/{repo}/issues``. A verb tells the method, a noun's form whether one or many are read; a word of the
-same meaning counts less than the word itself, and several of them count once. The weights stand where changing any of them
-by a third moves less than one question in a hundred.
+same meaning counts less than the word itself, and several of them count once. The weights stand where changing any of
+them by a third moves less than one question in a hundred.
 """
 
 from __future__ import annotations
