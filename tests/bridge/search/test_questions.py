@@ -23,7 +23,7 @@ def indexes(specs_dir: Path) -> dict[str, index.Index]:
 
 @pytest.mark.parametrize(
     ("half", "first", "five"),
-    [("tuned on", 0.74, 0.92), ("held back", 0.7, 0.85), ("blind", 0.6, 0.8), ("own words", 0.95, 0.98)],
+    [("tuned on", 0.8, 0.93), ("held back", 0.7, 0.85), ("blind", 0.6, 0.9), ("own words", 0.98, 0.98)],
 )
 def test_most_questions_find_their_operation(
     indexes: dict[str, index.Index], half: str, first: float, five: float
@@ -37,4 +37,4 @@ def test_most_questions_find_their_operation(
 def test_a_typing_mistake_is_seldom_in_the_way(indexes: dict[str, index.Index]) -> None:
     asked = [each for each in questions() if each.document in indexes]
     found = [position(indexes[each.document], mistyped(each.text), each.operations) for each in asked]
-    assert share(found, 5) >= 0.85
+    assert share(found, 5) >= 0.9

@@ -33,7 +33,7 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"(?:before|blocks?|blocking) (?:this|it|that)": "dependency blocker",
         r"at once|in bulk|in one go|many (?=\w+ at once)": "bulk batch",
         r"roll(?:ed|ing)? ?out": "deployment deploy rollout release",
-        r"(?:do|am|is) (?:i|it|this|he|she)(?: \w+){0,2}(?: already| in my)?(?= )": "contain check",
+        r"^(?:do|am|is) (?:i|it|this|he|she)(?: \w+){0,2}(?: already| in my)?(?= )": "contain check",
         r"get(?:ting)? rid of": "delete remove",
         r"(?:get|bring|take|put) ((?:\w+ ){1,5})back(?: out)?(?: of| from)?": "restore undelete untrash return recover",
         r"write off|written off": "uncollectible",
