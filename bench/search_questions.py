@@ -46,7 +46,7 @@ def questions() -> Iterator[Question]:
 
 
 def catalogs(folder: Path, names: Sequence[str]) -> Iterator[tuple[str, ToolCatalog]]:
-    """Of the documents of a folder, whose ``index.tsv`` has their files by name; one at a time."""
+    """The catalogs of documents of a folder, whose ``index.tsv`` has their files by name; one at a time."""
     with (folder / "index.tsv").open() as file:
         files = {row["name"]: folder / row["file"] for row in csv.DictReader(file, delimiter="\t")}
     base = base_url("https://api.example.com")
@@ -56,7 +56,7 @@ def catalogs(folder: Path, names: Sequence[str]) -> Iterator[tuple[str, ToolCata
 
 
 def position(found: index.Index, text: str, meant: frozenset[str]) -> int:
-    """Of the first hit that is meant, from 0."""
+    """The place of the first hit that is meant, from 0."""
     for number, hit in enumerate(ranking.search(found, text, lambda each: bool(each.name))):
         if any(f"{each.method} {each.path}" in meant for each in (hit.operation, *hit.also)):
             return number

@@ -25,7 +25,7 @@ from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.mcp.messages import Annotations, ToolEntry
 
 DEFAULT_LIMIT, MOST = 5, 20
-"""Hits: with five 96 in 100 questions are answered, and eight find no more of them."""
+"""Hits: with five 95 in 100 questions are answered, with ten 97."""
 AREAS = 12
 _UNOFFERED_AMONG, _UNOFFERED = 5, 2
 """Operations that are no tools are named where they would have been among the first five, no more than two."""

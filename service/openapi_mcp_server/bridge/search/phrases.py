@@ -1,4 +1,4 @@
-"""What people say in several words: idioms of APIs, hints beside the words, and what tells what is to be done.
+"""Ways of speaking of several words: idioms of APIs, hints beside the words, and those that tell what is to be done.
 
 Every one is looked for among the small words of a query, which are single spaces apart.
 """
@@ -79,7 +79,7 @@ HINTS: tuple[tuple[re.Pattern[str], tuple[str, ...], float], ...] = tuple(
         (r"\b(?:most|best)\b", "top popular", 0.5),
     )
 )
-"""What a question is probably about without having the word, and how much that says beside its words."""
+"""Words that a question is probably about without having them, and how much that says beside those it has."""
 
 REMOVALS = re.compile(
     r"\bget(?:ting)? rid of\b|^take back\b|\b(?:take|throw|strip)s? (?:\w+ ){1,4}(?:away|off|out|down)\b"

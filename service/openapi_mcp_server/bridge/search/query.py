@@ -36,13 +36,13 @@ from openapi_mcp_server.bridge.search.words import is_plural, joined, stem, word
 
 QUERY_CHARACTERS = 400
 QUERY_WORDS = 24
-"""Of a longer query the first count: what a model writes has three to ten."""
+"""Further words of a longer query do not count: a model writes three to ten."""
 
 _GENERIC_WORTH, _VERB_POSITIONS = 0.3, 2
 _VERB_WORTH = 0.7
-"""Of a verb at the start, which the method answers too: in "send a message to a channel" the message says most."""
+"""Worth of a verb at the start, which the method answers too: in "send a message to a channel" the message says most."""
 _FAINT_WORTH = 0.3
-"""Of words like "week" and "details", which seldom say what is meant."""
+"""Worth of words like "week" and "details", which seldom say what is meant."""
 _PREFIX, _LONGER, _MISTYPED = 0.55, 0.5, 0.7
 """Worth of a word that begins with the query's, and of one that is spelt about like it."""
 _PREFIX_LETTERS, _PREFIX_MORE, _PREFIXES = 4, 7, 12
@@ -63,8 +63,6 @@ _NAME_OF_ONE = re.compile(
     r"|\#\d+"
 )
 """Quoted text and identifiers: ``octocat/hello-world``, an address of mail, ``cus_9s6XKzkN``, ``#42``."""
-
-
 _WHO_AM_I = ["who", "am", "i"]
 
 
@@ -84,7 +82,7 @@ class Query(NamedTuple):
     intents: Mapping[Intent, float]
     is_plural: bool
     is_own: bool  # whether it is about what the caller has
-    is_all: bool
+    is_all: bool  # whether it says so
     is_one: bool  # whether it is about one thing: it names its identifier, or can be answered with yes
 
 
@@ -256,7 +254,7 @@ def _spelt_like(index: Index, word: str, *, is_verb: bool) -> list[str]:
 
 
 def _intents(found: Sequence[str]) -> Mapping[Intent, float]:
-    """What an idiom says is to be done, else the first verb."""
+    """The intents of an idiom, else those of the first verb."""
     text = " ".join(found)
     if REMOVALS.search(text):
         return {"delete": 1.0}

@@ -105,13 +105,13 @@ PREPOSITIONS = frozenset(
     per since that through to under until which who whose with within without
     """.split()  # noqa: SIM905 - read as words
 )
-"""What is asked for stands before the first of them."""
+"""The words that are asked for stand before the first of them."""
 OWN = frozenset({"my", "me", "i", "mine", "we", "our", "myself"})
 """Words of someone who asks about what is his: ``/me/playlists``."""
 WHETHER = frozenset({"is", "was", "am", "does", "do", "did", "has", "have", "can"})
 """In front they ask about one thing."""
 ALL = frozenset({"all", "every", "everything", "several", "multiple"})
-"""What is deleted is not one item then."""
+"""They tell that not one item is to be deleted."""
 MANY = frozenset({"who", "which", "find", "search", "list", "browse", "many"})
 """In front they ask for several, whatever the noun."""
 
