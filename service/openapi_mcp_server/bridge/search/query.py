@@ -40,7 +40,7 @@ QUERY_WORDS = 24
 
 _GENERIC_WORTH, _VERB_POSITIONS = 0.3, 2
 _VERB_WORTH = 0.7
-"""Worth of a verb at the start, which the method answers too: in "send a message to a channel" the message says most."""
+"""Worth of a verb at the start, which the method answers too: in "send a message to a channel" the message is news."""
 _FAINT_WORTH = 0.3
 """Worth of words like "week" and "details", which seldom say what is meant."""
 _PREFIX, _LONGER, _MISTYPED = 0.55, 0.5, 0.7
