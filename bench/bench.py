@@ -154,8 +154,7 @@ def _workers(place: targets.Place, rounds_made: int) -> Iterator[str]:
         with proxied.api(place.folder) as api_port:
             there = place._replace(base=f"http://127.0.0.1:{api_port}")
             servers = {
-                f"{count} worker{'s' * (count > 1)}": partial(targets.ours, there, "--workers", str(count))
-                for count in (1, 2)
+                f"{count} worker{'s' * (count > 1)}": partial(targets.of_workers, there, count) for count in (1, 2)
             }
             found, shares = rounds.throughputs(servers, rounds_made, FLOOD_SECONDS)
     except Unavailable as error:
