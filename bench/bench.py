@@ -19,7 +19,6 @@ from typing import Any
 
 import msgspec
 
-import growth
 import large
 import loop_steps
 import measured
@@ -27,6 +26,7 @@ import pages
 import peers
 import proxied
 import rounds
+import scaling
 import targets
 from bench_start import serve_once
 from installing import Unavailable
@@ -116,7 +116,7 @@ def whole(calls: int, rounds_made: int, page: Path) -> None:
             partial(_stdio, place, rounds_made),
             partial(_steps, place, rounds_made),
             _starts,
-            lambda: growth.table(growth.whole(place, calls)),
+            lambda: scaling.table(scaling.whole(place, calls)),
         ):
             made = [*table()]
             print("\n".join(made), flush=True)
@@ -154,8 +154,7 @@ def _workers(place: targets.Place, rounds_made: int) -> Iterator[str]:
         with proxied.api(place.folder) as api_port:
             there = place._replace(base=f"http://127.0.0.1:{api_port}")
             servers = {
-                f"{count} worker{'s' * (count > 1)}": partial(targets.ours, there, "--workers", str(count))
-                for count in (1, 2)
+                f"{count} worker{'s' * (count > 1)}": partial(targets.of_workers, there, count) for count in (1, 2)
             }
             found, shares = rounds.throughputs(servers, rounds_made, FLOOD_SECONDS)
     except Unavailable as error:

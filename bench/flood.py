@@ -1,4 +1,4 @@
-"""As many calls as a server can answer, by as little as a client can do: ``flood.py PORT SECONDS``, the call on
+"""As many calls as a server can answer, by as little as a client can do: ``flood.py SECONDS PORT…``, the call on
 standard input. Prints how many were answered, and the part of a core that it took itself."""
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ CONNECTIONS = 128
 
 
 def main() -> None:
-    port, seconds, call = int(sys.argv[1]), float(sys.argv[2]), sys.stdin.buffer.read()
+    seconds, ports, call = float(sys.argv[1]), [*map(int, sys.argv[2:])], sys.stdin.buffer.read()
     poll, sockets = select.epoll(), {}
-    for _ in range(CONNECTIONS):
-        one = socket.create_connection(("127.0.0.1", port))
+    for number in range(CONNECTIONS):
+        one = socket.create_connection(("127.0.0.1", ports[number % len(ports)]))
         sockets[one.fileno()] = one
         poll.register(one, select.EPOLLIN)
         one.sendall(call)

@@ -19,7 +19,7 @@ def head() -> Iterator[str]:
     yield ""
     yield f"Written by `scripts/bench` on {datetime.now(UTC):%d %B %Y}: Python {platform.python_version()}, Linux"
     yield f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}. CPU of the server's processes"
-    yield "a call, client and API not counted: the middle one of the rounds, least and most in brackets; all take turns."
+    yield "a call, client and API not counted: the middle one of the rounds, least and most in brackets; all in turn."
     yield "The ratios to this server hold elsewhere, the microseconds do not. Behind each call is one small GET."
 
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from socket import create_connection, create_server
 
@@ -69,10 +69,15 @@ def api(folder: Path) -> Iterator[int]:
         yield port
 
 
-def free_port() -> int:
-    with create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
+def free_port(count: int = 1) -> int:
+    """The first of so many in a row."""
+    while True:
+        with create_server(("127.0.0.1", 0)) as first:
+            port: int = first.getsockname()[1]
+        with suppress(OSError), ExitStack() as stack:
+            for number in range(count):
+                stack.enter_context(create_server(("127.0.0.1", port + number)))
+            return port
 
 
 @contextmanager

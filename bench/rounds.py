@@ -26,6 +26,7 @@ HEAD = (
     "Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2025-06-18\r\n{more}"
     "Content-Length: {length}\r\n\r\n"
 )
+CRLF = b"\r\n"
 FIRST_ID = 1_000
 ROUND_SECONDS = 5.0
 """For the calls of a round: who is slow makes fewer."""
@@ -110,7 +111,7 @@ async def drive(port: int, call: bytes, calls: int, connections: int) -> list[fl
             answer = await read(stream)
             took.append(time.perf_counter() - began)
             if b"Rex" not in answer.body:
-                raise Unavailable(f"it answers {(answer.head + answer.body)[-150:]!r}")
+                raise Unavailable(f"it answers {answer.head.split(CRLF)[0].decode()} {answer.body[:100].decode()!r}")
             if answer.field(b"connection").lower() == "close" or answer.head.startswith(b"HTTP/1.0"):
                 await stream.aclose()
                 stream = await _connected(port)
@@ -203,7 +204,8 @@ def throughputs(servers: Mapping[str, Start], rounds: int, seconds: float) -> tu
         targets = Targets(stack, servers, warm=2_000, connections=64)
         for _ in range(rounds):
             for name, (target, call) in targets.calls.items():
-                argv = [sys.executable, str(Path(__file__).with_name("flood.py")), str(target.port), str(seconds)]
+                ports = [str(target.port + number) for number in range(target.ports)]
+                argv = [sys.executable, str(Path(__file__).with_name("flood.py")), str(seconds), *ports]
                 told = subprocess.run(argv, input=call, capture_output=True, check=True).stdout
                 calls, share = msgspec.json.decode(told)
                 found.setdefault(name, []).append(calls / seconds)  # type: ignore[union-attr]

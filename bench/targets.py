@@ -36,13 +36,15 @@ DOCUMENT: dict[str, Any] = {
 
 
 class Target(NamedTuple):
-    """Processes whose CPU counts, with those that they start, and how they are asked. ``session``: it wants one."""
+    """Processes whose CPU counts, with those that they start, and how they are asked. ``session``: it wants one;
+    ``ports``: how many, one after the other, each of a worker."""
 
     pids: tuple[int, ...]
     port: int
     token: str = ""
     path: str = "/mcp"
     session: bool = False
+    ports: int = 1
 
 
 Start = Callable[[], AbstractContextManager[Target]]
@@ -71,6 +73,21 @@ def ours(place: Place, *argv: str, token: str = "") -> Iterator[Target]:
     log = Path(tempfile.mkstemp(dir=place.folder)[1])
     with measured.serving(log, *place.settings, *argv) as (port, process):
         yield Target((process.pid,), port, token)
+
+
+@contextmanager
+def of_workers(place: Place, count: int) -> Iterator[Target]:
+    """With so many workers, each at a port of its own, between which a proxy would choose."""
+    port = proxied.free_port(count)
+    where = ("--transport", "http", "--port", str(port), "--workers", str(count))
+    command = [sys.executable, "-m", "openapi_mcp_server", *where, *place.settings]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            for number in range(count):
+                proxied.await_port(process, port + number)
+            yield Target((process.pid,), port, ports=count)
+        finally:
+            process.terminate()
 
 
 @contextmanager

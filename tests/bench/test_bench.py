@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-import growth
 import pages
 import rounds
+import scaling
 import targets
 from installing import Unavailable
 from measured import beside, cpu_seconds
@@ -49,4 +49,4 @@ def test_the_cpu_of_a_process_is_told_in_less_than_a_step_of_the_kernels_10_ms()
 
 
 def test_an_exponent_is_that_of_a_power_between_the_two_largest() -> None:
-    assert growth.Growth("squares", [(1, 5.0), (10, 100.0), (100, 10_000.0)]).exponent() == 2.0
+    assert scaling.Growth("squares", [(1, 5.0), (10, 100.0), (100, 10_000.0)]).exponent() == 2.0
