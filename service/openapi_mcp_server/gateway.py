@@ -70,6 +70,9 @@ answer. This much later the gateway gives up on it."""
 COERCED = "openapi-mcp-server/coerced"
 """Key of a result's ``_meta``: the arguments that were read as another JSON type than they had."""
 
+INDEX_AFTER_SECONDS = 1.0
+"""After a start. The index takes a thread 0.1 s for 1,200 operations, and the server and a client's first messages
+would wait for the interpreter beside it; a search that comes earlier has it made at once."""
 REDACTED_AT_ONCE = 64 * 1024
 """Bytes of an answer that are looked into between two other calls, in a few milliseconds."""
 CLASSES = 1_024
@@ -225,10 +228,11 @@ class Gateway:
             self.lists_changed()
 
     async def index_ahead(self) -> None:
-        """Makes what the first search would wait for, now and after each reload. Runs until it is cancelled."""
+        """Makes what the first search would wait for, soon and after each reload. Runs until it is cancelled."""
         while True:
             self._replaced = anyio.Event()
             if self._is_searched(self._served.catalog.tools):
+                await anyio.sleep(INDEX_AFTER_SECONDS)
                 await self._served.index.get()
             await self._replaced.wait()
 

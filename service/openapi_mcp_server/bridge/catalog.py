@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache, partial
 
 import msgspec
 
@@ -177,6 +178,7 @@ def _api(source: ApiSource, place: ApiPlace, limits: SchemaLimits, identity: Ide
         limits=limits,
         identity=identity,
         response_filter=response_filter,
+        access=cache(partial(security.access, identity=identity, schemes=source.description.security_schemes)),
         slots=Once(slot),
         arguments=Once(of_parameter),
     )

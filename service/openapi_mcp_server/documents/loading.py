@@ -33,8 +33,9 @@ from openapi_mcp_server.settings.config import Config
 from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
 from openapi_mcp_server.upstream.credentials.keyring import Keyring
 
-_LOADING_THRESHOLD = 50_000
-"""Objects between two looks of the collector while documents are read: some megabytes, if all of them were garbage."""
+_LOADING_THRESHOLD = 1_000_000
+"""Objects between two looks of the collector while documents are read. Hardly anything of a reading is in a cycle, so
+that it finds nothing; if all of them were garbage, it would be some 100 MB."""
 _SWITCH_SECONDS = 0.0001
 """After which a thread that waits for the interpreter insists; usual is 5 ms. Compiling lets go of it for microseconds
 each 0.3 ms, where it hashes, and a wait begins anew whenever somebody lets go: whoever is more patient than that may
