@@ -299,7 +299,7 @@ def slot(argument: str, parameter: Parameter) -> Slot:
         name=parameter.name,
         location=parameter.location,
         required=parameter.required,
-        encode=encoders.encoder(parameter),
+        encode=encoders.deferred(parameter),
         spans_segments=parameter.spans_segments,
     )
 

@@ -24,12 +24,9 @@ import trio
 from anyio.to_thread import run_sync
 
 from openapi_mcp_server import __version__
-from openapi_mcp_server.bridge import catalog
-from openapi_mcp_server.bridge.catalog import ApiSource
 from openapi_mcp_server.bridge.model import ToolCatalog, base_url
 from openapi_mcp_server.bridge.results import redaction
 from openapi_mcp_server.bridge.results.redaction import Redaction
-from openapi_mcp_server.demo.app import DemoApp, document
 from openapi_mcp_server.documents import policies
 from openapi_mcp_server.documents.loading import Documents, address_rule, keyring, report
 from openapi_mcp_server.documents.refresh import Refresh, running
@@ -40,8 +37,6 @@ from openapi_mcp_server.memory import Budget
 from openapi_mcp_server.observe import logs
 from openapi_mcp_server.observe.record import CallRecord, Observe, to_each
 from openapi_mcp_server.observe.trace import Begin, untraced
-from openapi_mcp_server.openapi import operations
-from openapi_mcp_server.openapi.text.document import parse
 from openapi_mcp_server.process import limits
 from openapi_mcp_server.process.rotation import rotating
 from openapi_mcp_server.process.sources import Sources
@@ -227,6 +222,12 @@ async def _read(config: Config, documents: Documents, listener: socket.socket | 
 
 async def _demo(config: Config, stop: Stop) -> None:
     """The bundled API on a loopback port of its own, and its tools in front of it; or only the API."""
+    from openapi_mcp_server.bridge import catalog  # noqa: PLC0415 - with all that reads documents
+    from openapi_mcp_server.bridge.catalog import ApiSource  # noqa: PLC0415
+    from openapi_mcp_server.demo.app import DemoApp, document  # noqa: PLC0415
+    from openapi_mcp_server.openapi import operations  # noqa: PLC0415
+    from openapi_mcp_server.openapi.text.document import parse  # noqa: PLC0415
+
     if "--api-only" in config.options and config.transport != "stdio":
         listener = ports.bind(config.host, config.port)
         logger.info("the demo API is at %s", ports.url(listener))
