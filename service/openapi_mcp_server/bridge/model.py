@@ -41,8 +41,7 @@ Result = TypeVar("Result")
 
 
 class Made(Generic[Recipe, Result]):
-    """A function that is made of its recipe when it is first called. A recipe is data: it can be kept in a file, and most
-    are never used."""
+    """A function that is made of its recipe when it is first called. A recipe is data, which can be kept in a file."""
 
     __slots__ = ("_made", "_make", "recipe")
 
