@@ -18,7 +18,6 @@ from openapi_mcp_server.documents.other_files import Parts
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi import operations
 from openapi_mcp_server.openapi.model import ApiDescription, Note
-from openapi_mcp_server.openapi.text import overlay, places
 from openapi_mcp_server.openapi.text.document import Document, parse
 
 _LOADING_THRESHOLD = 1_000_000
@@ -109,6 +108,10 @@ def _collecting_less() -> Iterator[None]:
 
 
 def _overlaid(document: Document, api: ApiOrder, texts: Iterable[bytes]) -> tuple[Document, list[Note]]:
+    if not api.overlays:
+        return document, []
+    from openapi_mcp_server.openapi.text import overlay  # noqa: PLC0415 - for those who have one
+
     notes: list[Note] = []
     for location, text in zip(api.overlays, texts, strict=True):
         with _named(location, text):
@@ -124,6 +127,8 @@ def _named(location: str, text: bytes) -> Iterator[None]:
     try:
         yield
     except SpecError as error:
+        from openapi_mcp_server.openapi.text import places  # noqa: PLC0415 - for what cannot be read
+
         found = places.of_error(text, error.pointer)
         parts = [source.shown(location), *([found.at] if found and found.at != error.pointer else []), error.pointer]
         shown = f" (here: {found.line})" if found and found.line else ""
@@ -132,6 +137,8 @@ def _named(location: str, text: bytes) -> Iterator[None]:
 
 def _placed(skipped: Iterable[SkippedTool], texts: Mapping[str, bytes]) -> tuple[SkippedTool, ...]:
     """Skipped operations with the lines of their faults, which cost a second look at the documents ``texts``."""
+    from openapi_mcp_server.openapi.text import places  # noqa: PLC0415 - for those who want to know
+
     known = {api: places.Places(text) for api, text in texts.items()}
     placed = []
     for each in skipped:

@@ -50,7 +50,6 @@ from openapi_mcp_server.server.metrics_port import Watched, watch
 from openapi_mcp_server.server.principals.guarding import anybody, guarding
 from openapi_mcp_server.server.principals.limits import Limits
 from openapi_mcp_server.server.sse import http_sse
-from openapi_mcp_server.server.stdio import claim_stdout, serve_stdio
 from openapi_mcp_server.server.streamable_http import streamable_http
 from openapi_mcp_server.server.visitors import Visitors, allowed
 from openapi_mcp_server.settings.apis import NO_CREDENTIALS
@@ -459,6 +458,8 @@ def _replacing(
 async def _serve_stdio(gateway: Gateway, stop: Stop, readiness: Readiness) -> None:
     if sys.stdin.isatty():
         logger.warning("speaking MCP over standard input and output; for HTTP give --transport http")
+    from openapi_mcp_server.server.stdio import claim_stdout, serve_stdio  # noqa: PLC0415 - for clients that start it
+
     async with _until_signal(stop), anyio.create_task_group() as tasks:
 
         async def cancel_when_stopped() -> None:
