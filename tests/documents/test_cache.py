@@ -18,7 +18,7 @@ from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.bridge.policy import EVERYTHING
 from openapi_mcp_server.documents.cache import KEPT_FILES
 from openapi_mcp_server.documents.loading import Documents
-from openapi_mcp_server.documents.order import Order, key
+from openapi_mcp_server.documents.order import Order, catalog_key
 from openapi_mcp_server.settings.config import load
 
 pytestmark = pytest.mark.anyio
@@ -313,5 +313,5 @@ def test_another_program_has_another_key() -> None:
         result_bytes=1,
     )
     again = msgspec.structs.replace(made, include_tags=frozenset({"c", "b", "a"}))
-    assert key(made, b"texts", "1.0 3.11") == key(again, b"texts", "1.0 3.11")
-    assert len({key(made, b"texts", program) for program in ("1.0 3.11", "1.1 3.11", "1.0 3.12")}) == 3
+    assert catalog_key(made, b"texts", "1.0 3.11") == catalog_key(again, b"texts", "1.0 3.11")
+    assert len({catalog_key(made, b"texts", program) for program in ("1.0 3.11", "1.1 3.11", "1.0 3.12")}) == 3

@@ -347,11 +347,15 @@ class ApiSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToolCatalog(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is served. One immutable value, replaced whole."""
+    """Everything that is served. One immutable value, replaced whole.
+
+    ``listed``: the entries of all tools with commas between, of which those of the tools are slices, if there are.
+    """
 
     apis: tuple[ApiSummary, ...]
     tools: Mapping[str, Tool]  # by name, in the order of the documents
     skipped: tuple[SkippedTool, ...]
+    listed: memoryview | None = None
 
     @property
     def list_bytes(self) -> int:

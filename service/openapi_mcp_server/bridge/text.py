@@ -94,7 +94,7 @@ def visible(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def hides(encoded: bytes) -> bool:
+def holds_unseen(encoded: bytes) -> bool:
     """Whether a character that no reader sees is in UTF-8."""
     return INVISIBLE.search(_rare(encoded)) is not None
 

@@ -18,9 +18,9 @@ from typing import BinaryIO, NamedTuple
 
 import msgspec
 
-from openapi_mcp_server.bridge import kept
+from openapi_mcp_server.bridge.compiled import kept
 from openapi_mcp_server.bridge.model import ToolCatalog
-from openapi_mcp_server.documents.order import Seen
+from openapi_mcp_server.documents.order import SeenFiles
 
 KEPT_FILES = 16
 """Catalogs that a folder holds; one more replaces the oldest."""
@@ -31,9 +31,9 @@ _LINE_BYTES = 8 * 1024 * 1024
 logger = logging.getLogger(__name__)
 
 
-class Found(NamedTuple):
+class FoundCatalog(NamedTuple):
     tools: ToolCatalog
-    seen: tuple[Seen, ...]
+    seen: tuple[SeenFiles, ...]
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ class _Head(msgspec.Struct, frozen=True):
     key: str
     digest: str
     about: int
-    seen: tuple[Seen, ...]
+    seen: tuple[SeenFiles, ...]
 
 
 _head = msgspec.json.Decoder(_Head).decode
@@ -54,7 +54,7 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def find(self, key: str) -> Found | None:
+    def find(self, key: str) -> FoundCatalog | None:
         path = self._path(key)
         try:
             with _opened(path) as file:
@@ -68,7 +68,7 @@ class Cache:
         logger.warning("a catalog in CACHE_DIR is not used", extra={"file": str(path), "problem": problem})
         return None
 
-    def keep(self, key: str, tools: ToolCatalog, seen: Sequence[Seen]) -> None:
+    def keep(self, key: str, tools: ToolCatalog, seen: Sequence[SeenFiles]) -> None:
         """Under its name once it is whole, so that who reads it meanwhile gets the old one or this."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ class Cache:
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}{_SUFFIX}"
 
-    def _write(self, key: str, what: kept.Kept, seen: Sequence[Seen]) -> None:
+    def _write(self, key: str, what: kept.Kept, seen: Sequence[SeenFiles]) -> None:
         import tempfile  # noqa: PLC0415 - 5 ms, for the first start
 
         whole = hashlib.sha256(what.about)
@@ -115,7 +115,7 @@ def _opened(path: Path) -> BinaryIO:
     return open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")  # noqa: PTH123
 
 
-def _read(file: BinaryIO, key: str) -> Found:
+def _read(file: BinaryIO, key: str) -> FoundCatalog:
     """Raises ValueError with what is wrong with the file."""
     if problem := _distrust(os.fstat(file.fileno())):
         raise ValueError(problem)
@@ -127,7 +127,7 @@ def _read(file: BinaryIO, key: str) -> Found:
     whole.update(content)
     if whole.hexdigest() != head.digest:
         raise ValueError("it is damaged")
-    return Found(kept.decode(about, memoryview(content)), head.seen)
+    return FoundCatalog(kept.decode(about, memoryview(content)), head.seen)
 
 
 def _distrust(status: os.stat_result) -> str:

@@ -18,7 +18,7 @@ from openapi_mcp_server.bridge import security
 from openapi_mcp_server.bridge.model import BaseUrl, HttpRequest, Origin, ToolCatalog, base_url
 from openapi_mcp_server.bridge.search.names import is_searched, seen_tokens
 from openapi_mcp_server.documents import order, policies, source
-from openapi_mcp_server.documents.order import ApiOrder, Order, Seen, Texts
+from openapi_mcp_server.documents.order import ApiOrder, Order, SeenFiles, Texts
 from openapi_mcp_server.documents.source import Visit
 from openapi_mcp_server.errors import Absent, ConfigError, SpecError
 from openapi_mcp_server.settings.apis import ApiConfig
@@ -91,7 +91,7 @@ class Documents:
         return tools
 
     async def _first(self, texts: list[Texts], digest: bytes) -> ToolCatalog:
-        cache, key = self._cache, order.key(self._order, digest, _PROGRAM)
+        cache, key = self._cache, order.catalog_key(self._order, digest, _PROGRAM)
         parts: list[Parts] = []
         found = None if cache is None else await _in_time(lambda: self._found(cache, key, parts))
         tools = found or self._compiled(texts, parts)
@@ -102,7 +102,7 @@ class Documents:
 
     def _tools(self, texts: list[Texts], digest: bytes, parts: list[Parts]) -> ToolCatalog:
         """The same in a thread, which has no loop and its own deadline."""
-        cache, key = self._cache, order.key(self._order, digest, _PROGRAM)
+        cache, key = self._cache, order.catalog_key(self._order, digest, _PROGRAM)
         found = None if cache is None else self._found(cache, key, parts)
         tools = found or self._compiled(texts, parts)
         if cache is not None and found is None:
@@ -284,7 +284,7 @@ async def _in_time(work: Callable[[], T]) -> T | None:
     return None
 
 
-def _seen(parts: Sequence[Parts]) -> list[Seen]:
+def _seen(parts: Sequence[Parts]) -> list[SeenFiles]:
     return [each.seen for each in parts]
 
 

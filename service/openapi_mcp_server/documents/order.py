@@ -49,7 +49,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     result_bytes: int
 
 
-class Seen(msgspec.Struct, frozen=True):
+class SeenFiles(msgspec.Struct, frozen=True):
     """The other files of one document: the folder that it was in, and digests by path."""
 
     folder: str
@@ -68,6 +68,6 @@ def digest(texts: Iterable[Texts]) -> bytes:
     return whole.digest()
 
 
-def key(order: Order, texts: bytes, program: str) -> str:
+def catalog_key(order: Order, texts: bytes, program: str) -> str:
     """The name under which a compiled catalog is kept; ``texts`` is their digest, ``program`` what compiles."""
     return hashlib.sha256(_encode([program, texts.hex(), order])).hexdigest()

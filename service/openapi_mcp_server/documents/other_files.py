@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from openapi_mcp_server.documents import source
-from openapi_mcp_server.documents.order import Seen
+from openapi_mcp_server.documents.order import SeenFiles
 from openapi_mcp_server.errors import ConfigError, SpecError
 from openapi_mcp_server.openapi.references import bundle
 from openapi_mcp_server.openapi.text.document import Document, DocumentLimits, read
@@ -32,7 +32,7 @@ class Parts:
     """The files beside the document at ``location``; for one that came from an address there are none. ``seen``: those
     that another process has read."""
 
-    def __init__(self, location: str, allowed_dirs: Sequence[Path] = (), seen: Seen | None = None) -> None:
+    def __init__(self, location: str, allowed_dirs: Sequence[Path] = (), seen: SeenFiles | None = None) -> None:
         self._location = location
         self._folder = _folder(location) if seen is None else Path(seen.folder)
         self._folders, self._allowed = (allowed_dirs, "ALLOWED_SPEC_DIRS") if allowed_dirs else ([self._folder], _OWN)
@@ -48,9 +48,9 @@ class Parts:
         return bundle.bundle(document, str(self._folder / Path(self._location).name), self.read)
 
     @property
-    def seen(self) -> Seen:
+    def seen(self) -> SeenFiles:
         """What was read so far, by which another process finds whether it has changed."""
-        return Seen(str(self._folder), self._seen)
+        return SeenFiles(str(self._folder), self._seen)
 
     def have_changed(self) -> bool:
         """Whether any file that was read, or could not be, is different by now. Nothing of it is parsed."""

@@ -268,7 +268,7 @@ async def _serve_mocked(config: Config, stop: Stop) -> None:
         msgspec.structs.replace(api, base_url=ports.url(listener) + path, allowed_servers=(), **NO_CREDENTIALS)
         for api, path in zip(config.apis, app.paths, strict=True)
     ]
-    ours = msgspec.structs.replace(config, apis=tuple(apis), allow_private_networks=True)
+    ours = msgspec.structs.replace(config, apis=tuple(apis), allow_private_networks=True, cache_dir=None)
     await _serve_in_front(app, listener, ours, stop, await Documents(ours).read(), listeners)
 
 

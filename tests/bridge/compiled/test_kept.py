@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from openapi_mcp_server.bridge import kept, overrides
+from openapi_mcp_server.bridge import overrides
 from openapi_mcp_server.bridge.catalog import ApiSource, build
+from openapi_mcp_server.bridge.compiled import kept
 from openapi_mcp_server.bridge.model import Tool, ToolCatalog, base_url
 from openapi_mcp_server.bridge.request import build as request
 from openapi_mcp_server.errors import ArgumentError, SpecError
@@ -21,7 +22,7 @@ from openapi_mcp_server.mock.levels import NoValueError
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse
 
-SPECS = Path(__file__).parents[1] / "specs"
+SPECS = Path(__file__).parents[2] / "specs"
 OWN = sorted(SPECS.glob("*.yaml"))
 DECODE = msgspec.json.Decoder(float_hook=Decimal).decode
 SHOWN = [name for name in Tool.__struct_fields__ if name not in {"entry", "output", "slots", "body"}]

@@ -106,10 +106,11 @@ class _Tool(_Row, frozen=True):
 
 
 class _Catalog(_Row, frozen=True):
-    """``definitions`` are those that bodies are written by, by API."""
+    """``listed``: the bytes of all entries; ``definitions`` are those that bodies are written by, by API."""
 
     apis: tuple[ApiSummary, ...]
     skipped: tuple[SkippedTool, ...]
+    listed: Span | None
     origins: tuple[Origin, ...]
     accesses: tuple[Access, ...]
     slots: tuple[_Slot, ...]
@@ -121,7 +122,7 @@ class Kept(NamedTuple):
     """A catalog as data: what it is, and the bytes that this points to, in pieces."""
 
     about: bytes
-    pieces: Sequence[bytes]
+    pieces: Sequence[bytes | memoryview]
 
 
 _decode = msgspec.json.Decoder(_Catalog).decode
@@ -129,11 +130,12 @@ _decode = msgspec.json.Decoder(_Catalog).decode
 
 def encode(catalog: ToolCatalog) -> Kept:
     """Raises ValueError or TypeError for one that cannot be told in JSON."""
-    writing = _Writing()
+    writing = _Writing(catalog.listed)
     tools = tuple([writing.tool(tool) for tool in catalog.tools.values()])
     about = _Catalog(
         apis=catalog.apis,
         skipped=catalog.skipped,
+        listed=None if catalog.listed is None else (0, len(catalog.listed)),
         origins=tuple(writing.origins),
         accesses=tuple(writing.accesses),
         slots=tuple(map(_kept_slot, writing.slots)),
@@ -149,25 +151,27 @@ def decode(about: bytes | memoryview, content: memoryview) -> ToolCatalog:
         kept = _decode(about)
         reading = _Reading(kept, content)
         tools = {tool.name: reading.tool(tool) for tool in kept.tools}
+        listed = None if kept.listed is None else reading.cut(kept.listed)
     except (msgspec.MsgspecError, LookupError) as error:
         raise ValueError(f"is not what this version writes: {error}") from error
-    return ToolCatalog(apis=kept.apis, tools=tools, skipped=kept.skipped)
+    return ToolCatalog(apis=kept.apis, tools=tools, skipped=kept.skipped, listed=listed)
 
 
 class _Writing:
     """The values that tools share, by their places, and the bytes so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, listed: memoryview | None) -> None:
         self.origins: dict[Origin, int] = {}
         self.accesses: dict[Access, int] = {}
         self.slots: dict[Slot, int] = {}
         self.definitions: dict[str, dict[str, Schema]] = {}
-        self.pieces: list[bytes] = []
-        self._size = 0
+        self.pieces: list[bytes | memoryview] = [] if listed is None else [listed]
+        self._size = 0 if listed is None else len(listed)
+        self._entries = None if listed is None else 0  # where the next one begins
 
     def tool(self, tool: Tool) -> _Tool:
         entry = bytes(tool.entry)
-        at = self._added(entry)
+        at = self._entry(entry)
         schema, output = tool.input.schema, tool.output
         closed = schema.endswith(_CLOSING)
         return _Tool(
@@ -224,6 +228,13 @@ class _Writing:
             open=plan.open,
         )
 
+    def _entry(self, entry: bytes) -> Span:
+        if self._entries is None:
+            return self._added(entry)
+        start, end = self._entries, self._entries + len(entry)
+        self._entries = end + 1  # a comma
+        return start, end
+
     def _added(self, piece: bytes) -> Span:
         start = self._size
         self._size += len(piece)
@@ -272,7 +283,7 @@ class _Reading:
             accept=kept.accept,
             access=self._kept.accesses[kept.access],
             input=InputContract(
-                schema=bytes(self._cut(kept.input)) + (_CLOSING if kept.closed else b""),
+                schema=bytes(self.cut(kept.input)) + (_CLOSING if kept.closed else b""),
                 names=kept.names,
                 required=kept.required,
             ),
@@ -312,9 +323,9 @@ class _Reading:
         )
 
     def _raw(self, span: Span) -> msgspec.Raw:
-        return msgspec.Raw(self._cut(span))
+        return msgspec.Raw(self.cut(span))
 
-    def _cut(self, span: Span) -> memoryview:
+    def cut(self, span: Span) -> memoryview:
         start, end = span
         if not 0 <= start <= end <= len(self._content):
             raise IndexError("bytes that are not there")
