@@ -11,15 +11,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import anyio
 import msgspec
 import pytest
 
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.bridge.policy import EVERYTHING
 from openapi_mcp_server.documents.cache import KEPT_FILES
-from openapi_mcp_server.documents.loading import Documents
+from openapi_mcp_server.documents.loading import Documents, read_catalog
 from openapi_mcp_server.documents.order import Order, catalog_key
 from openapi_mcp_server.settings.config import load
+from processes import CHECKOUT, environment
 
 pytestmark = pytest.mark.anyio
 
@@ -296,6 +298,24 @@ def test_processes_that_start_at_once_all_have_the_catalog_and_leave_one(place: 
 def test_a_start_from_a_catalog_imports_nothing_that_reads_documents(place: Place) -> None:
     assert started(place).communicate(timeout=60)[0].splitlines()[1]
     assert started(place).communicate(timeout=60)[0].splitlines() == ["a", ""]
+
+
+def test_the_image_of_the_guide_has_the_catalog_that_its_server_looks_for(place: Place) -> None:
+    guide = (CHECKOUT / "docs" / "deployment.md").read_text("utf-8")
+    lines = guide.partition("```dockerfile\n")[2].partition("```")[0].splitlines()
+    here = {"/opt/app/openapi.json": str(place.document), "/opt/catalogs": str(place.folder)}
+    pairs = [pair.partition("=") for line in lines if line.startswith("ENV ") for pair in line.split()[1:]]
+    environ = {name: here.get(value, value) for name, _, value in pairs}
+    assert environ.keys() == {"API_SPEC_PATH", "API_BASE_URL", "CACHE_DIR"}
+    assert lines[-1].startswith("RUN python ")
+    command = [sys.executable, *lines[-1].split()[2:]]
+    told = subprocess.run(command, env=environment() | environ, capture_output=True, check=True, timeout=60).stdout
+    assert b"1 tool" in told
+    [file] = place.files()
+    planted(file)
+    assert anyio.run(
+        read_catalog, load([], environ, lambda path: Path(path).read_text()), backend="trio"
+    ).tools.keys() == {"z"}
 
 
 def test_another_program_has_another_key() -> None:
