@@ -24,12 +24,9 @@ import trio
 from anyio.to_thread import run_sync
 
 from openapi_mcp_server import __version__, aside
-from openapi_mcp_server.bridge import catalog
-from openapi_mcp_server.bridge.catalog import ApiSource
 from openapi_mcp_server.bridge.model import ToolCatalog, base_url
 from openapi_mcp_server.bridge.results import redaction
 from openapi_mcp_server.bridge.results.redaction import Redaction
-from openapi_mcp_server.demo.app import DemoApp, document
 from openapi_mcp_server.documents import policies
 from openapi_mcp_server.documents.loading import Documents, address_rule, keyring, report
 from openapi_mcp_server.documents.refresh import Refresh, running
@@ -41,8 +38,6 @@ from openapi_mcp_server.memory import Budget
 from openapi_mcp_server.observe import logs
 from openapi_mcp_server.observe.record import CallRecord, Observe, to_each
 from openapi_mcp_server.observe.trace import Begin, untraced
-from openapi_mcp_server.openapi import operations
-from openapi_mcp_server.openapi.text.document import parse
 from openapi_mcp_server.process import limits
 from openapi_mcp_server.process.rotation import rotating
 from openapi_mcp_server.process.sources import Sources
@@ -56,7 +51,6 @@ from openapi_mcp_server.server.metrics_port import Watched, watch
 from openapi_mcp_server.server.principals.guarding import anybody, guarding
 from openapi_mcp_server.server.principals.limits import Limits
 from openapi_mcp_server.server.sse import http_sse
-from openapi_mcp_server.server.stdio import claim_stdout, serve_stdio
 from openapi_mcp_server.server.streamable_http import streamable_http
 from openapi_mcp_server.server.visitors import Visitors, allowed
 from openapi_mcp_server.settings.apis import NO_CREDENTIALS
@@ -228,6 +222,12 @@ async def _read(config: Config, documents: Documents, listener: socket.socket | 
 
 async def _demo(config: Config, stop: Stop) -> None:
     """The bundled API on a loopback port of its own, and its tools in front of it; or only the API."""
+    from openapi_mcp_server.bridge import catalog  # noqa: PLC0415 - with all that reads documents
+    from openapi_mcp_server.bridge.catalog import ApiSource  # noqa: PLC0415
+    from openapi_mcp_server.demo.app import DemoApp, document  # noqa: PLC0415
+    from openapi_mcp_server.openapi import operations  # noqa: PLC0415
+    from openapi_mcp_server.openapi.text.document import parse  # noqa: PLC0415
+
     if "--api-only" in config.options and config.transport != "stdio":
         listener = ports.bind(config.host, config.port)
         logger.info("the demo API is at %s", ports.url(listener))
@@ -269,7 +269,7 @@ async def _serve_mocked(config: Config, stop: Stop) -> None:
         msgspec.structs.replace(api, base_url=ports.url(listener) + path, allowed_servers=(), **NO_CREDENTIALS)
         for api, path in zip(config.apis, app.paths, strict=True)
     ]
-    ours = msgspec.structs.replace(config, apis=tuple(apis), allow_private_networks=True)
+    ours = msgspec.structs.replace(config, apis=tuple(apis), allow_private_networks=True, cache_dir=None)
     await _serve_in_front(app, listener, ours, stop, await Documents(ours).read(), listeners)
 
 
@@ -460,6 +460,8 @@ def _replacing(
 async def _serve_stdio(gateway: Gateway, stop: Stop, readiness: Readiness) -> None:
     if sys.stdin.isatty():
         logger.warning("speaking MCP over standard input and output; for HTTP give --transport http")
+    from openapi_mcp_server.server.stdio import claim_stdout, serve_stdio  # noqa: PLC0415 - for clients that start it
+
     async with _until_signal(stop), anyio.create_task_group() as tasks:
 
         async def cancel_when_stopped() -> None:

@@ -91,6 +91,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     allow_private_networks: bool
     allowed_spec_dirs: tuple[str, ...]
     spec_wait_seconds: float
+    cache_dir: str | None
     spec_refresh_seconds: float  # 0: at start only
     include_tags: frozenset[str]
     exclude_tags: frozenset[str]
