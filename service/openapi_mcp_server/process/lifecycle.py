@@ -43,7 +43,7 @@ from openapi_mcp_server.observe.trace import Begin, untraced
 from openapi_mcp_server.openapi import operations
 from openapi_mcp_server.openapi.text.document import parse
 from openapi_mcp_server.process import limits
-from openapi_mcp_server.process.rotation import rotating
+from openapi_mcp_server.process.rotation import Secrets, rotating
 from openapi_mcp_server.process.sources import Sources
 from openapi_mcp_server.process.tasks import peers
 from openapi_mcp_server.process.watchdog import guarded
@@ -54,6 +54,7 @@ from openapi_mcp_server.server.connections import App
 from openapi_mcp_server.server.metrics_port import Watched, watch
 from openapi_mcp_server.server.principals.guarding import anybody, guarding
 from openapi_mcp_server.server.principals.limits import Limits
+from openapi_mcp_server.server.principals.static_tokens import StaticTokens
 from openapi_mcp_server.server.sse import http_sse
 from openapi_mcp_server.server.stdio import claim_stdout, serve_stdio
 from openapi_mcp_server.server.streamable_http import streamable_http
@@ -136,6 +137,7 @@ class Served(NamedTuple):
     gateway: Gateway
     views: Views
     limits: Limits
+    secrets: Secrets
 
 
 class Tally:
@@ -205,11 +207,11 @@ def _bind(config: Config) -> Listeners:
 
 async def _serve(config: Config, stop: Stop, sources: Sources | None = None) -> None:
     listeners = _bind(config)
-    keys = keyring(config)
-    documents = Documents(config, keys)
+    secrets = Secrets(keyring(config))
+    documents = Documents(config, secrets.keys)
     again = documents if config.spec_refresh_seconds else None
-    async with rotating(sources, lambda now: keys.replace(now.apis), config.spec_refresh_seconds):
-        await _serve_tools(config, stop, await _read(config, documents, listeners.mcp), listeners, keys, again)
+    async with rotating(sources, secrets.replace, config.spec_refresh_seconds):
+        await _serve_tools(config, stop, await _read(config, documents, listeners.mcp), listeners, secrets, again)
 
 
 async def _read(config: Config, documents: Documents, listener: socket.socket | None) -> ToolCatalog:
@@ -289,7 +291,7 @@ async def _serve_in_front(
         tasks.start_soon(_serve_api, app, listener, served, 1.0)
         # The one private address that is needed is that of the API.
         ours = msgspec.structs.replace(config, allow_private_networks=True)
-        await _serve_tools(ours, stop, tools, listeners, keyring(ours))
+        await _serve_tools(ours, stop, tools, listeners, Secrets(keyring(ours)))
         served.set()
 
 
@@ -347,7 +349,7 @@ async def _serve_tools(
     stop: Stop,
     tools: ToolCatalog,
     listeners: Listeners,
-    keys: Keyring,
+    secrets: Secrets,
     documents: Documents | None = None,
 ) -> None:
     """``documents``: where the tools are from, if these are read again."""
@@ -366,7 +368,7 @@ async def _serve_tools(
             observe = to_each(observe, views.page.activity)
         trace = await stack.enter_async_context(_traced(config, tally, watched.metrics))
         shared = await stack.enter_async_context(_shared(config, views.health, watched.metrics))
-        outgoing = Outgoing(keys, shared)
+        outgoing = Outgoing(secrets.keys, shared)
         gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics, trace, outgoing))
         report(config, tools)
         # What was made so far stays for long: the collector need not look at it again. Nor once before that: it would
@@ -375,7 +377,7 @@ async def _serve_tools(
         gc.freeze()
         gc.set_threshold(*COLLECTED)
         if documents is not None:
-            refresh = Refresh(documents.read_again, tools, _replacing(config, gateway, keys, views, watched.metrics))
+            refresh = Refresh(documents.read_again, tools, _replacing(config, gateway, secrets.keys, views, watched.metrics))
             views.health.follow_reloads(refresh.told)
             if watched.metrics is not None:
                 watched.metrics.follow_reloads(refresh.outcomes, refresh.is_failing)
@@ -386,7 +388,7 @@ async def _serve_tools(
         if listeners.mcp is None:
             await _serve_stdio(gateway, stop, watched.readiness)
         else:
-            served = Served(gateway, views, Limits.of(config, shared))
+            served = Served(gateway, views, Limits.of(config, shared), secrets)
             await _serve_http(config, stop, served, listeners.mcp, watched)
     logger.info("stopped", extra=tally.summary())
 
@@ -472,9 +474,9 @@ async def _serve_stdio(gateway: Gateway, stop: Stop, readiness: Readiness) -> No
 
 async def _serve_http(config: Config, stop: Stop, served: Served, listener: socket.socket, watched: Watched) -> None:
     readiness, metrics = watched
-    gateway, views, limits = served
+    gateway, views, limits, secrets = served
     async with (
-        _visitors(config) as visitors,
+        _visitors(config, secrets) as visitors,
         streamable_http(gateway, visitors, readiness.is_draining, limits) as mcp,
         peers(config) as others,
         http_sse(
@@ -547,9 +549,11 @@ def _redaction(config: Config) -> Redaction | None:
 
 
 @asynccontextmanager
-async def _visitors(config: Config) -> AsyncIterator[Visitors]:
+async def _visitors(config: Config, secrets: Secrets) -> AsyncIterator[Visitors]:
     policy = policies.policy(config)
     async with guarding(config, policy, address_rule(config)) as guard:
+        if guard is not None and config.inbound.kind == "token":
+            secrets.join(lambda now: guard.replace(StaticTokens(now.inbound.tokens, policy)))
         yield msgspec.structs.replace(allowed(config), guard=guard, anybody=anybody(policy))
 
 
