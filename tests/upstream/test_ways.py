@@ -15,6 +15,8 @@ import msgspec
 import pytest
 import trio
 
+from asked import call, post
+from authorization_server import authorization_server
 from certificates import certificate
 from logins import LOOPBACK, answering, given, oauth2
 from loopback import OK, get, loopback
@@ -26,6 +28,8 @@ from openapi_mcp_server.upstream.call import Asking, Upstream
 from openapi_mcp_server.upstream.proxies import ProxyDialler
 from openapi_mcp_server.upstream.sockets import TcpDialler
 from openapi_mcp_server.upstream.ways import Way, way
+from processes import started
+from recording import Answer, Asked, document, recording, with_document
 
 PASSWORD = "proxy-s3cret"
 
@@ -320,3 +324,49 @@ def test_a_proxy_may_be_asked_by_tls(tmp_path: Path, monkeypatch: pytest.MonkeyP
                 assert await sent(one, asked(remote(api.origin))) == 200
 
     trio.run(run)
+
+
+@pytest.mark.parametrize("form", ["written", "of the environment"])
+def test_the_program_reaches_all_that_it_asks_through_the_proxy(form: str) -> None:
+    """Names that only the proxy knows: the API with its document, a secret of AWS's, the issuer of a client's token."""
+
+    def answers(request: Asked) -> Answer:
+        if request.headers.get("x-amz-target") == "AmazonSSM.GetParameter":
+            return 200, {}, b'{"Parameter":{"Value":"sesame"}}'
+        return with_document(document())(request)
+
+    def use(proxy: str) -> None:
+        port = api.url.rpartition(":")[2]
+        settings = {
+            "API_SPEC_URL": f"http://api.example.com:{port}/openapi.json",
+            "API_BASE_URL": f"http://api.example.com:{port}",
+            "AUTH_TYPE": "bearer",
+            "AUTH_TOKEN": "ssm:/token",
+            "AWS_ENDPOINT_URL_SSM": f"http://ssm.example.com:{port}",
+            "AWS_REGION": "eu-west-1",
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "INBOUND_AUTH": "jwt",
+            "INBOUND_JWT_ISSUERS": issuer.url,
+            "INBOUND_JWT_AUDIENCE": "https://mcp.example.com/mcp",
+            "ALLOW_INSECURE_HTTP": "true",
+            "SERVER_TRANSPORT": "http",
+            "SERVER_PORT": "0",
+            "HTTP_PROXY_URL": proxy,
+        }
+        if form == "of the environment":
+            settings |= {"HTTP_PROXY_URL": "environment", "https_proxy": proxy}
+        with started(**settings) as server:
+            status, answer = post(server.url, call("getPets"), authorization=f"Bearer {issuer.token()}")
+        assert status == 200, answer
+        assert api.of("/pets")[0].headers["authorization"] == "Bearer sesame"
+
+    async def run() -> None:
+        async with tunnels() as proxy:
+            await trio.to_thread.run_sync(use, f"http://127.0.0.1:{proxy.port}")
+            asked = {head.split()[1].partition(b":")[0].decode() for head in proxy.heads}
+            assert asked == {"api.example.com", "ssm.example.com", "login.example.com"}
+
+    with recording(answers) as api, authorization_server() as issuer:
+        issuer.url = issuer.url.replace("127.0.0.1", "login.example.com")
+        trio.run(run)

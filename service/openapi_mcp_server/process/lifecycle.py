@@ -64,6 +64,7 @@ from openapi_mcp_server.settings.config import Config
 from openapi_mcp_server.upstream.addresses import CheckedDialler
 from openapi_mcp_server.upstream.call import Asking, Upstream
 from openapi_mcp_server.upstream.credentials.keyring import Keyring
+from openapi_mcp_server.upstream.ways import way
 
 if TYPE_CHECKING:
     from openapi_mcp_server.mock.app import MockApp
@@ -377,7 +378,8 @@ async def _serve_tools(
         gc.freeze()
         gc.set_threshold(*COLLECTED)
         if documents is not None:
-            refresh = Refresh(documents.read_again, tools, _replacing(config, gateway, secrets.keys, views, watched.metrics))
+            replace = _replacing(config, gateway, secrets.keys, views, watched.metrics)
+            refresh = Refresh(documents.read_again, tools, replace)
             views.health.follow_reloads(refresh.told)
             if watched.metrics is not None:
                 watched.metrics.follow_reloads(refresh.outcomes, refresh.is_failing)
@@ -551,7 +553,8 @@ def _redaction(config: Config) -> Redaction | None:
 @asynccontextmanager
 async def _visitors(config: Config, secrets: Secrets) -> AsyncIterator[Visitors]:
     policy = policies.policy(config)
-    async with guarding(config, policy, address_rule(config)) as guard:
+    rule = address_rule(config)
+    async with guarding(config, policy, rule, way(config.way, rule)) as guard:
         if guard is not None and config.inbound.kind == "token":
             secrets.join(lambda now: guard.replace(StaticTokens(now.inbound.tokens, policy)))
         yield msgspec.structs.replace(allowed(config), guard=guard, anybody=anybody(policy))

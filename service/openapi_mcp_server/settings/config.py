@@ -23,6 +23,7 @@ from openapi_mcp_server.settings.sources import ReadFile, from_environment, miss
 from openapi_mcp_server.settings.store import Store
 from openapi_mcp_server.settings.table import SETTINGS
 from openapi_mcp_server.settings.tracing import Tracing, overlooked, tracing
+from openapi_mcp_server.settings.ways import USUAL, WayOut, shared
 
 Transport = Literal["stdio", "http", "streamable-http", "sse"]
 """``http``: both of the others that are spoken over HTTP."""
@@ -111,6 +112,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     worker: int | None = None  # which of several workers this process is
     tracing: Tracing | None = None
     aws: AwsVariables = AwsVariables()
+    way: WayOut = USUAL  # to what is no API's
     warnings: tuple[str, ...]
 
     @property
@@ -167,7 +169,8 @@ def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -
     config = _config(command, operands, options, given, apis)
     traced = tracing(given, environ, read_file)
     aws = AwsVariables({name: environ[name] for name in AWS_VARIABLES if environ.get(name)})
-    return msgspec.structs.replace(config, warnings=(*config.warnings, *strangers), tracing=traced, aws=aws)
+    way = shared(given, read_file, environ) if command in {"serve", "demo"} else USUAL
+    return msgspec.structs.replace(config, warnings=(*config.warnings, *strangers), tracing=traced, aws=aws, way=way)
 
 
 def _require_known_listener(given: Mapping[str, Given], command: Command) -> None:

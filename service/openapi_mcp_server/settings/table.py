@@ -453,7 +453,7 @@ SETTINGS: tuple[Setting, ...] = (
         "HTTP_PROXY_URL",
         text,
         None,
-        "Proxy to APIs, their documents and token endpoints: http://user:password@host:port, environment, or none",
+        "Proxy to APIs, token endpoints, issuers, AWS's stores: http://user:password@host:port, environment, or none",
         secret=True,
         element="http_proxy_url",
     ),
