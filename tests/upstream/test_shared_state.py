@@ -20,6 +20,8 @@ from openapi_mcp_server.server.posts import Refusal
 from openapi_mcp_server.server.principals.limits import Limits
 from openapi_mcp_server.settings.config import load
 from openapi_mcp_server.settings.store import Store
+from openapi_mcp_server.upstream.credentials.tokens import Token, TokenLogin
+from openapi_mcp_server.upstream.credentials.turns import Turns
 from openapi_mcp_server.upstream.gates import Gate
 from openapi_mcp_server.upstream.pace import Pace
 from openapi_mcp_server.upstream.shared_state import ANSWER_SECONDS, CONNECT_SECONDS, SharedState, shared_state
@@ -179,6 +181,68 @@ def evaluated(store) -> int:
     """How many turns were asked for."""
     line = next((one for one in store.ask("INFO", "commandstats").split(b"\r\n") if b"cmdstat_evalsha:" in one), b"")
     return int(line.split(b"calls=")[1].split(b",")[0]) if line else 0
+
+
+class Endpoint:
+    """Gives a token after a moment; ``most`` asked at the same time."""
+
+    def __init__(self) -> None:
+        self.asking = self.most = self.given = 0
+        self.go_on = trio.Event()
+
+    async def __call__(self) -> Token:
+        self.asking += 1
+        self.most = max(self.most, self.asking)
+        await trio.sleep(0.02)
+        await self.go_on.wait()
+        self.asking, self.given = self.asking - 1, self.given + 1
+        return Token(text=f"t{self.given}", seconds=3600)
+
+
+def logged_in(endpoint: Endpoint, shared: SharedState, patience_seconds: float = 5.0) -> TokenLogin:
+    turns = Turns(patience_seconds)
+    turns.shared = shared
+    return TokenLogin("pets", endpoint, 3600, turns)
+
+
+async def test_one_task_at_a_time_asks_for_a_token_and_each_gets_its_own(store):
+    async with tasks(store.store, 3) as states, trio.open_nursery() as nursery:
+        endpoint = Endpoint()
+        logins = [logged_in(endpoint, state) for state in states]
+        for login in logins * 2:
+            nursery.start_soon(login.token)
+        await until(lambda: endpoint.asking == 1)
+        assert store.ask("KEYS", "*").count(b"openapi-mcp:") == 2  # the turn and the tasks
+        endpoint.go_on.set()
+        await until(lambda: endpoint.given == 3)
+        assert endpoint.most == 1
+        assert len({(await login.token()).text for login in logins}) == 3
+        await until(lambda: store.ask("KEYS", "*").count(b"openapi-mcp:") == 1)
+
+
+async def test_a_token_that_lasts_is_used_on_while_another_task_asks(store):
+    async with tasks(store.store, 2) as (here, there):
+        assert await there.take("token pets", 60) == 0.0
+        turns = Turns()
+        turns.shared = here
+        async with turns.turn("pets", patient=False) as is_ours:
+            assert not is_ours
+        there.give_back("token pets")
+        await until(lambda: store.ask("KEYS", "*").count(b"openapi-mcp:") == 1)
+        async with turns.turn("pets", patient=False) as is_ours:
+            assert is_ours
+
+
+@pytest.mark.parametrize("how", ["the store is gone", "the other task is gone"])
+async def test_a_token_is_asked_for_whatever_becomes_of_the_turn(store, how):
+    async with tasks(store.store, 2) as (here, there):
+        assert await there.take("token pets", 60) == 0.0
+        if how == "the store is gone":
+            store.kill()
+        endpoint = Endpoint()
+        endpoint.go_on.set()
+        with trio.fail_after(5):
+            assert (await logged_in(endpoint, here, 0.3).token()).text == "t1"
 
 
 @pytest.mark.parametrize("how", ["killed", "stalled", "started again"])

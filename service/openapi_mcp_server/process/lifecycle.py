@@ -369,6 +369,7 @@ async def _serve_tools(
             observe = to_each(observe, views.page.activity)
         trace = await stack.enter_async_context(_traced(config, tally, watched.metrics))
         shared = await stack.enter_async_context(_shared(config, views.health, watched.metrics))
+        secrets.keys.turns.shared = shared
         outgoing = Outgoing(secrets.keys, shared)
         gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics, trace, outgoing))
         report(config, tools)
@@ -386,7 +387,7 @@ async def _serve_tools(
             del tools  # the last reference that a reload would not replace
             await stack.enter_async_context(running(refresh, config.spec_refresh_seconds, stop.requested))
         await stack.enter_async_context(guarded(config.watchdog_seconds, stop.beat))
-        await stack.enter_async_context(_indexed(gateway))
+        await stack.enter_async_context(_ahead(gateway, secrets.keys))
         if listeners.mcp is None:
             await _serve_stdio(gateway, stop, watched.readiness)
         else:
@@ -436,10 +437,11 @@ async def _traced(config: Config, tally: Tally, metrics: Metrics | None) -> Asyn
 
 
 @asynccontextmanager
-async def _indexed(gateway: Gateway) -> AsyncIterator[None]:
-    """Operations are indexed beside serving, where they are searched."""
+async def _ahead(gateway: Gateway, keys: Keyring) -> AsyncIterator[None]:
+    """Beside serving, operations are indexed where they are searched, and tokens for APIs are fetched."""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(gateway.index_ahead)
+        tasks.start_soon(keys.ask_ahead)
         yield
         tasks.cancel_scope.cancel()
 
