@@ -78,6 +78,7 @@ BOOK: dict[str, Any] = {
     "sessions to scale at": 1200,
     "sessions to warn at": 1600,
     "CPU to scale at": 60,
+    "tasks at most": 10,
     "requests a second": "100r/s",
     "requests at once": 200,
     "connections of a client": 256,
@@ -334,6 +335,10 @@ def ecs_around(files: Files) -> Said:
         yield "ECS", "scaling out", tracking["ScaleOutCooldown"]
         names = {"cpu": "CPU to scale at", "calls": "calls in flight to scale at", "sessions": "sessions to scale at"}
         yield "ECS", names[policy["PolicyName"]], tracking["TargetValue"]
+    (target,) = of_type(made, "AWS::ApplicationAutoScaling::ScalableTarget").values()
+    yield "ECS", "tasks at most", int(target["MaxCapacity"])
+    shared = Resolver(read(TEMPLATE), {**parameters(), **VARIANTS["a store with a login"]}).resources()
+    yield "ECS", "tasks at most", number(environment(container(shared, "worker"))["SHARED_STATE_TASKS"])
     yield "ECS", "calls in flight to warn at", made["CallsAlarm"]["Properties"]["Threshold"]
     yield "ECS", "sessions to warn at", made["SessionsAlarm"]["Properties"]["Threshold"]
     titles = re.findall(r"limit (\d+)", made["Dashboard"]["Properties"]["DashboardBody"])
@@ -382,6 +387,7 @@ def pods(where: str, documents: list[Any]) -> Said:
     values = environment(worker)
     yield from workers(where, values)
     yield where, "the worker's address where the kubelet asks", values["SERVER_HOST"]
+    yield where, "tasks at most", number(values["SHARED_STATE_TASKS"])
     yield where, "EKS: grace period", spec["terminationGracePeriodSeconds"]
     yield where, "EKS: preStop", proxy["lifecycle"]["preStop"]["sleep"]["seconds"]
     yield where, "EKS: lame duck", number(values["SHUTDOWN_LAME_DUCK_SECONDS"])
@@ -419,6 +425,7 @@ def around_pods(where: str, documents: list[Any]) -> Said:
     for rule in policy["ingress"][1:]:
         yield where, "metrics", rule["ports"][0]["port"]
     scaler = kinds["HorizontalPodAutoscaler"]["spec"]
+    yield where, "tasks at most", scaler["maxReplicas"]
     yield where, "scaling in", scaler["behavior"]["scaleDown"]["stabilizationWindowSeconds"]
     yield where, "CPU to scale at", scaler["metrics"][0]["resource"]["target"]["averageUtilization"]
     for metric in scaler["metrics"][1:]:

@@ -162,6 +162,8 @@ def test_the_server_takes_a_workers_settings_and_stops_within_the_chain(where, v
         taken = {"AUTH_TOKEN": "secret", **taken}
     if taken.get("INBOUND_AUTH") == "token" or "INBOUND_TOKENS" in taken:  # Kubernetes' come from a secret, too
         taken["INBOUND_TOKENS"] = TOKENS
+    if taken.get("SHARED_STATE") == "secret":
+        taken["SHARED_STATE"] = "valkeys://:secret@cache.example.com"
     config = load([], taken, lambda path: TOKENS if "TOKENS" in path.upper() else "secret")
     assert config.message_timeout_seconds == BOOK["a call"]
     assert config.shutdown_grace_seconds == BOOK["grace of calls in flight"]

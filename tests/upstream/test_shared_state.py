@@ -320,6 +320,26 @@ async def test_the_last_number_of_tasks_is_what_a_share_is_made_of(store):
             await limits.spend(AGENT, 1)
 
 
+async def test_a_process_that_never_reached_the_store_takes_its_share():
+    nowhere = Store("127.0.0.1", nginx.free_port(), tls=False, database=0, username="", password="")
+    async with shared_state(nowhere, "shop", tasks=4) as state:
+        limits = Limits(20.0, shared=state)
+        assert sum([await admitted(limits) for _ in range(20)]) == 5
+
+
+@pytest.mark.parametrize(
+    ("settings", "refused"), [({}, 2), ({"SHARED_STATE_TASKS": "5"}, 5), ({"SHARED_STATE_TASKS": "1"}, 1)]
+)
+def test_a_server_whose_store_was_never_there_divides_its_limits_by_the_tasks_that_are_said(settings, refused):
+    """One of a second is one of so many seconds then."""
+    there = {"SHARED_STATE": f"valkey://127.0.0.1:{nginx.free_port()}", "RATE_LIMIT": "0.01", **settings}
+    with started("demo", "--port", "0", **there) as server:
+        url = server.url
+        assert post(url, call("getPet", petId=1))[0] == 200
+        status, headers, _ = fetch(url, "POST", call("getPet", petId=1), content_type="application/json")
+        assert (status, round(int(headers["retry-after"]) / 100)) == (429, refused)
+
+
 HELLO = b"%3\r\n+version\r\n+7.0.0\r\n+proto\r\n:3\r\n+id\r\n:1\r\n"
 LOADED = b"$4\r\nabcd\r\n"
 HOSTILE = {

@@ -77,6 +77,8 @@ LAST_WORD_SECONDS = 1.0
 COLLECTED = (20_000, 20, 20)
 """Thresholds of the garbage collector while calls are served. Hardly anything of a call is in a cycle; with the usual
 700 it took 4 % of the CPU at 32 connections and 14 % at 256, in steps of 45 to 100 ms with many calls in flight."""
+FEWEST_TASKS = 2
+"""That share limits, where nobody says how many do: one alone would have asked for no store."""
 TRACE_SECONDS = 2.0
 """For what is recorded to be delivered, after the last call: in what the platform's kill leaves beside the grace."""
 TRACE_SECONDS_STDIO = 0.4
@@ -406,7 +408,8 @@ async def _shared(config: Config, health: Health, metrics: Metrics | None) -> As
         from openapi_mcp_server.upstream.shared_state import shared_state  # noqa: PLC0415 - coredis, for those who want it
     except ModuleNotFoundError:
         raise ConfigError("SHARED_STATE", "needs coredis: install openapi-mcp-service[shared]") from None
-    async with shared_state(config.shared_state, config.server_name) as shared:
+    expected = config.shared_state_tasks or max(config.workers, FEWEST_TASKS)
+    async with shared_state(config.shared_state, config.server_name, tasks=expected) as shared:
         health.follow_shared_state(lambda: shared.is_up)
         if metrics is not None:
             metrics.follow_shared_state(lambda: shared.is_up, lambda: shared.fallbacks)

@@ -70,6 +70,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     session_limit: int
     api_rate_limit: float | None
     shared_state: Store | None
+    shared_state_tasks: int | None  # None: as many as there are workers
     redact: tuple[str, ...]
     audit: Literal["auto", "none", "calls", "arguments"]
     session_key: tuple[str, ...] | None

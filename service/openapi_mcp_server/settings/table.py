@@ -638,6 +638,12 @@ SETTINGS: tuple[Setting, ...] = (
         "valkey://host:port of a store in which RATE_LIMIT and API_RATE_LIMIT hold over all tasks; valkeys:// with TLS",
         secret=True,
     ),
+    Setting(
+        "SHARED_STATE_TASKS",
+        integer(1, 10_000),
+        None,
+        "How many processes share those limits, for one that never reached the store; left out: WORKERS, at least 2",
+    ),
     Setting("REDACT", words, "", "Names of keys, or JSON paths, whose values leave in no answer and no log"),
     Setting(
         "AUDIT",

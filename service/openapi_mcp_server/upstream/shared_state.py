@@ -2,7 +2,7 @@
 
 One script in the store decides over a turn by the store's own clock, so tasks need not agree on the time. A call asks
 once and waits for 50 ms at most. After a failure no call asks: the connection is made again beside them, and until then
-each limit is divided by the number of processes that were last seen.
+each limit is divided by the number of processes that were last seen, or that were said to be there.
 """
 
 from __future__ import annotations
@@ -84,24 +84,24 @@ logger = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def shared_state(
-    store: Store, service: str, answer_seconds: float = ANSWER_SECONDS
+    store: Store, service: str, answer_seconds: float = ANSWER_SECONDS, tasks: int = 1
 ) -> AsyncIterator[SharedState]:
     """Connected for as long as the context lasts, as far as the store is there. ``service`` is what all the tasks are
-    called: others may use the store, too."""
+    called: others may use the store, too. ``tasks``: how many there are, until the store says."""
     # It writes a traceback for each attempt; what there is to say of them is in two lines of ours.
     logging.getLogger("coredis").setLevel(logging.CRITICAL)
-    state = SharedState(store, service, answer_seconds)
-    async with anyio.create_task_group() as tasks:
-        await tasks.start(state.keep)
+    state = SharedState(store, service, answer_seconds, tasks)
+    async with anyio.create_task_group() as beside:
+        await beside.start(state.keep)
         yield state
-        tasks.cancel_scope.cancel()
+        beside.cancel_scope.cancel()
 
 
 class SharedState:
     """Made by `shared_state`. ``fallbacks`` counts the turns over which the store did not decide; ``tasks`` are the
-    processes that had a heartbeat when it was last there."""
+    processes that had a heartbeat when it was last there, or as many as were expected."""
 
-    def __init__(self, store: Store, service: str, answer_seconds: float) -> None:
+    def __init__(self, store: Store, service: str, answer_seconds: float, tasks: int) -> None:
         self._store = store
         self._service = service
         self._answer_seconds = answer_seconds
@@ -112,7 +112,7 @@ class SharedState:
         self._late_since: float | None = None
         self._told = ""
         self.fallbacks = 0
-        self.tasks = 1
+        self.tasks = tasks
 
     @property
     def is_up(self) -> bool:
