@@ -27,7 +27,7 @@ from openapi_mcp_server.upstream.pace import Pace
 from openapi_mcp_server.upstream.shared_state import ANSWER_SECONDS, CONNECT_SECONDS, SharedState, shared_state
 from processes import CHECKOUT, run, started
 from scraped import scraped
-from store import PASSWORD, running_store
+from store import PASSWORD, PROGRAMS, running_store
 
 API = Origin("https", "api.example.com", 443)
 AGENT = Principal(key="token agent", name="agent")
@@ -37,9 +37,9 @@ PATIENT_SECONDS = 5.0
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def store(tmp_path):
-    with running_store(tmp_path) as running:
+@pytest.fixture(params=PROGRAMS)
+def store(request, tmp_path):
+    with running_store(tmp_path, request.param) as running:
         yield running
 
 
@@ -426,7 +426,7 @@ async def test_a_store_that_does_not_log_in_holds_up_nobody_and_its_words_are_no
 async def test_a_store_over_tls_is_used_if_its_certificate_is_right(tmp_path, monkeypatch):
     _, trusted = certificate(tmp_path)
     files = ("--tls-cert-file", str(trusted), "--tls-key-file", str(tmp_path / "key.pem"), "--tls-auth-clients", "no")
-    with running_store(tmp_path, *files) as running:
+    with running_store(tmp_path, "redis-server", *files) as running:  # Valkey's of PyPI has no TLS
         port = nginx.free_port()
         assert running.ask("CONFIG", "SET", "tls-port", str(port)) == b"+OK\r\n"
         store = Store("localhost", port, tls=True, database=0, username="default", password=PASSWORD)
