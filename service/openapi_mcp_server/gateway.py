@@ -187,8 +187,8 @@ class _Served(msgspec.Struct, frozen=True, kw_only=True):
 class Gateway:
     """Answers calls. Holds no state of any client, so any call may come from anywhere.
 
-    ``in_flight``: messages that are being answered. ``memory``: where transports open a hold for each message, with its
-    first byte, and close it when its answer is taken.
+    ``in_flight``: messages that are being answered. ``given_up``: calls that a stop did not wait for. ``memory``: where
+    transports open a hold for each message, with its first byte, and close it when its answer is taken.
     """
 
     def __init__(
@@ -211,6 +211,7 @@ class Gateway:
         self._tellers: list[Callable[[], object]] = []
         self._waiting: set[trio.CancelScope] = set()
         self._has_given_up = False
+        self.given_up = 0
         self._filtering = anyio.CapacityLimiter(1)  # two would share one interpreter's lock
         self._indexing = anyio.CapacityLimiter(1)
         self._replaced = anyio.Event()
@@ -289,6 +290,7 @@ class Gateway:
     def give_up(self) -> None:
         """The process ends: calls that wait for an API are answered with what is known, and later ones as well."""
         self._has_given_up = True
+        self.given_up += len(self._waiting)
         for scope in self._waiting:
             scope.cancel()
 

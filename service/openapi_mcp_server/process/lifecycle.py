@@ -100,6 +100,16 @@ class Stop:
         self.beat = beat
         self.requested = anyio.Event()
         self.forced = False
+        self._began: float | None = None
+
+    def request(self) -> None:
+        if self._began is None:
+            self._began = anyio.current_time()
+        self.requested.set()
+
+    def seconds(self) -> float:
+        """Since it was requested, 0 before."""
+        return 0.0 if self._began is None else anyio.current_time() - self._began
 
 
 class Listeners(NamedTuple):
@@ -341,7 +351,7 @@ async def opened(
         gateway = Gateway(tools, how, send=upstream.send, authorize=authorize, observe=observe, trace=trace)
         del tools  # a reload replaces them
         if metrics is not None:
-            metrics.follow_calls(lambda: gateway.in_flight)
+            metrics.follow_calls(lambda: gateway.in_flight, upstream.waiting)
             metrics.follow_breakers(upstream.breakers)
             metrics.follow_memory(gateway.memory)
         yield gateway
@@ -374,6 +384,8 @@ async def _serve_tools(
         secrets.keys.turns.shared = shared
         outgoing = Outgoing(secrets.keys, shared)
         gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics, trace, outgoing))
+        if watched.metrics is not None:
+            watched.metrics.follow_stop(stop.seconds, lambda: gateway.given_up)
         report(config, tools)
         # What was made so far stays for long: the collector need not look at it again. Nor once before that: it would
         # find what 50,000 objects take at most, in a tenth of the start. A catalog is in no cycle: one that a
@@ -580,7 +592,7 @@ async def _until_signal(stop: Stop) -> AsyncIterator[None]:
                 stop.forced = True
                 logger.warning("second %s: ending at once", signal.Signals(number).name)
                 tasks.cancel_scope.cancel()
-            stop.requested.set()
+            stop.request()
 
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with anyio.create_task_group() as tasks:
