@@ -21,10 +21,10 @@ from openapi_mcp_server.server.principals.limits import Limits
 from openapi_mcp_server.settings.config import load
 from openapi_mcp_server.settings.store import Store
 from openapi_mcp_server.upstream.credentials.tokens import Token, TokenLogin
-from openapi_mcp_server.upstream.credentials.turns import Turns
 from openapi_mcp_server.upstream.gates import Gate
 from openapi_mcp_server.upstream.pace import Pace
 from openapi_mcp_server.upstream.shared_state import ANSWER_SECONDS, CONNECT_SECONDS, SharedState, shared_state
+from openapi_mcp_server.upstream.turns import Turns
 from processes import CHECKOUT, run, started
 from scraped import scraped
 from store import PASSWORD, PROGRAMS, running_store

@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from openapi_mcp_server.mock.app import MockApp
     from openapi_mcp_server.observe.metrics.metrics import Metrics
     from openapi_mcp_server.page.app import Page
+    from openapi_mcp_server.upstream.credentials.aws_sigv4 import SpanSigner
     from openapi_mcp_server.upstream.shared_state import SharedState
 
 LAST_WORD_SECONDS = 1.0
@@ -438,7 +439,7 @@ async def _traced(config: Config, tally: Tally, metrics: Metrics | None) -> Asyn
         from openapi_mcp_server.observe.traces.tracing import tracer  # noqa: PLC0415 - OpenTelemetry, for those who want it
     except ModuleNotFoundError:
         raise ConfigError("TRACING", "needs OpenTelemetry: install openapi-mcp-service[tracing]") from None
-    traces = tracer(config.tracing)
+    traces = tracer(config.tracing, _span_signer(config))
     if metrics is not None:
         metrics.follow_dropped_spans(traces.dropped)
     traces.start()
@@ -449,6 +450,17 @@ async def _traced(config: Config, tally: Tally, metrics: Metrics | None) -> Asyn
         with anyio.CancelScope(shield=True):
             await run_sync(traces.close, deadline_seconds)
         tally.dropped_spans = traces.dropped()
+
+
+def _span_signer(config: Config) -> SpanSigner | None:
+    """None where nobody asks for signed spans."""
+    otlp = None if config.tracing is None else config.tracing.otlp
+    if otlp is None or not otlp.signed_for:
+        return None
+    from openapi_mcp_server.upstream.credentials.aws_sigv4 import SpanSigner  # noqa: PLC0415 - for those who send them to AWS
+
+    rule = address_rule(config)
+    return SpanSigner(config.aws.values, rule, way(config.way, rule), otlp.signed_for)
 
 
 @asynccontextmanager

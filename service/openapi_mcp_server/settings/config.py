@@ -171,7 +171,8 @@ def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -
     traced = tracing(given, environ, read_file)
     aws = AwsVariables({name: environ[name] for name in AWS_VARIABLES if environ.get(name)})
     way = shared(given, read_file, environ) if command in {"serve", "demo"} else USUAL
-    return msgspec.structs.replace(config, warnings=(*config.warnings, *strangers), tracing=traced, aws=aws, way=way)
+    warnings = (*config.warnings, *strangers, *overlooked(given, environ))
+    return msgspec.structs.replace(config, warnings=warnings, tracing=traced, aws=aws, way=way)
 
 
 def _require_known_listener(given: Mapping[str, Given], command: Command) -> None:
@@ -302,8 +303,6 @@ def _warnings(given: Mapping[str, Given], *, listens: bool) -> Iterable[str]:
         yield f"AUTH_TYPE is none: {', '.join(unused)} is not used"
     if values["WORKERS"] > PROXIED_WORKERS:
         yield f"WORKERS: proxy/nginx.conf routes to {PROXIED_WORKERS} workers; the others need lines of their own there"
-    if problem := overlooked(given):
-        yield problem
     yield from overlooked_inbound(given)
     asks = values["INBOUND_AUTH"] in {"token", "jwt"}
     if not listens and asks:

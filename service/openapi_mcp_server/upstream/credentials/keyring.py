@@ -26,7 +26,7 @@ from openapi_mcp_server.upstream.credentials.requests import (
     with_fixed,
 )
 from openapi_mcp_server.upstream.credentials.table import FETCHED, KINDS, Credential, Means
-from openapi_mcp_server.upstream.credentials.turns import Turns
+from openapi_mcp_server.upstream.turns import Turns
 from openapi_mcp_server.upstream.ways import Way
 from openapi_mcp_server.upstream.ways import way as make_way
 

@@ -17,8 +17,8 @@ from openapi_mcp_server.grammar import is_field_value
 from openapi_mcp_server.settings.auth import Auth
 from openapi_mcp_server.upstream.credentials.login import PerCaller, Web, words
 from openapi_mcp_server.upstream.credentials.tokens import Failed, Token, TokenLogin
-from openapi_mcp_server.upstream.credentials.turns import Turns
 from openapi_mcp_server.upstream.retries import retry_after
+from openapi_mcp_server.upstream.turns import Turns
 
 ASSERTION_SECONDS = 600
 """For which a client's signed assertion lasts: five minutes more than two clocks may differ."""

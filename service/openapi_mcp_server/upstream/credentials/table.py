@@ -10,7 +10,7 @@ from openapi_mcp_server.settings.auth import Auth, AuthKind
 from openapi_mcp_server.upstream.credentials import api_key, basic, bearer
 from openapi_mcp_server.upstream.credentials.login import Login, PerCaller, Web
 from openapi_mcp_server.upstream.credentials.placing import Piece
-from openapi_mcp_server.upstream.credentials.turns import Turns
+from openapi_mcp_server.upstream.turns import Turns
 
 
 class Means(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,11 +43,9 @@ def _oauth2(api: str, auth: Auth, means: Means) -> Login | PerCaller:
 
 def _cognito(api: str, auth: Auth, means: Means) -> Login:
     from openapi_mcp_server.upstream.credentials import aws_keys, cognito  # noqa: PLC0415
-    from openapi_mcp_server.upstream.credentials.tokens import TokenLogin  # noqa: PLC0415
 
     chain = aws_keys.KeyChain(means.environ, means.web)
-    fetch = cognito.fetch(auth, means.web, chain, means.environ)
-    return TokenLogin(api, fetch, auth.token_ttl, means.turns)
+    return cognito.login(api, auth, means.web, chain, means.environ, means.turns)
 
 
 def _aws_sigv4(api: str, auth: Auth, means: Means) -> Login:

@@ -15,7 +15,7 @@ import msgspec
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
 from openapi_mcp_server.errors import CredentialError
 from openapi_mcp_server.upstream.credentials.placing import with_header
-from openapi_mcp_server.upstream.credentials.turns import Turns
+from openapi_mcp_server.upstream.turns import Turns
 
 MARGIN_SECONDS = 30.0
 MARGIN_SHARE = 0.1
