@@ -126,12 +126,67 @@ def test_a_number_of_the_ecs_template_cannot_change_alone():
     assert "\n".join(unnoticed(changed, chain_of_ecs(changed.ecs))) == ""
 
 
-@pytest.mark.parametrize("name", ["alb", "gateway"])
+@pytest.mark.parametrize("name", ["base", "alb", "gateway"])
 def test_a_number_of_the_manifests_cannot_change_alone(name):
     changed = copy.copy(files())
     changed.manifests = copy.deepcopy(changed.manifests)
     for document in changed.manifests[name]:
         assert "\n".join(unnoticed(changed, leaves(document, document["kind"].lower()))) == ""
+
+
+FREE_LINES = (
+    (
+        "compose.yaml",
+        r"on-failure:|max-size|interval:|timeout:|retries:|start_period:",
+        "how often is tried and looked",
+    ),
+    ("compose.yaml", r"mem_limit|pids_limit|maxmemory|retention|buffer-memory", "room on the reader's machine"),
+    ("compose.yaml", r"stop_grace_period: (30|15|5)s", "of services that keep nothing: test_compose.py has the order"),
+    ("compose.yaml", r"env_file|workers-|AWS_REGION|PROXY_SERVER_NAMES", "names"),
+    ("compose.yaml", r"127\.0\.0\.1", "this machine alone: test_compose.py"),
+    ("compose.yaml", r"curl.*-m", "how long a probe waits"),
+    ("Dockerfile", r"HEALTHCHECK", "how often is looked"),
+    ("Dockerfile", r"/dev/tcp|-perm|Apache|PYTHON\w+=1", "test_image.py and test_supervisor.py run it"),
+    ("proxy/Dockerfile", r"HEALTHCHECK|curl", "how often is looked"),
+    ("proxy/nginx.conf", r"zone |keepalive (16|64)|keepalive_requests|max_fails", "room, and that nobody is put aside"),
+    (
+        "proxy/nginx.conf",
+        r"\b[2-5]\d\d\b|~\^5|default +(1|-32600)|a message may have",
+        "statuses: tests/proxy/test_proxy.py",
+    ),
+    ("proxy/nginx.conf", r"allow |proxy_http_version", "private networks; HTTP/1.1 keeps connections"),
+    ("proxy/defaults.env", r"PROXY_SERVER_NAMES", "names"),
+    ("deploy/helm/openapi-mcp-server/values.yaml", r"trustedCidr|cpu:|memory:|callsInFlight", "the reader's cluster"),
+)
+"""Lines of files that people write whose numbers nothing else depends on, and why."""
+
+
+def mutants(path: str) -> Iterator[tuple[int, str]]:
+    """(number of the line, the content with another number in it), of each number outside of comments."""
+    content = agreement.text(path)
+    for found in re.finditer(r"(?<![\w.])\d+", content):
+        begin = content.rfind("\n", 0, found.start()) + 1
+        line = content[begin : content.find("\n", found.start())]
+        said = content[begin : found.start()]
+        if "#" in said or any(path == file and re.search(free, line) for file, free, _ in FREE_LINES):
+            continue
+        changed = content[: found.start()] + str(int(found[0]) + 1) + content[found.end() :]
+        yield content.count("\n", 0, begin) + 1, changed
+
+
+@pytest.mark.parametrize("path", agreement.TEXTS)
+def test_a_number_of_a_file_that_people_write_cannot_change_alone(path):
+    changed, unnoticed_lines, tried = copy.copy(files()), [], 0
+    for number, content in mutants(path):
+        tried += 1
+        try:
+            changed.take(path, content)
+        except ValueError:
+            continue
+        if not is_noticed(changed):
+            unnoticed_lines.append(f"{path}:{number}")
+    assert unnoticed_lines == []
+    assert tried > 0
 
 
 TOKENS = '[{"name": "agents", "token": "0123456789abcdef"}]'
