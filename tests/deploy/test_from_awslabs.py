@@ -101,19 +101,20 @@ def test_a_flag_is_taken(flag):
     assert load(argv, {"API_BASE_URL": "https://a.example.com", **needed}, lambda path: "") is not None
 
 
+COGNITO = "--auth-type cognito --auth-cognito-region us-east-1 --auth-cognito-client-id c "
 STARTS: dict[str, tuple[str, dict[str, str]]] = {
     "a document in a file": ("--api-name pets --spec-path {spec} --allowed-spec-dirs {folder}:/other", {}),
     "basic": ("--auth-type basic --auth-username ann --auth-password s3cret", {}),
     "bearer": ("--auth-type bearer --auth-token s3cret --no-validate-output --additional-specs []", {}),
     "a key": ("--auth-type api_key --auth-api-key k --auth-api-key-name X-K --auth-api-key-in header", {}),
     "a user of a pool": (
-        "--auth-type cognito --auth-cognito-client-id c --auth-cognito-username ann --auth-cognito-password s3cret "
-        "--auth-cognito-user-pool-id us-east-1_pool --auth-cognito-region us-east-1 --debug",
+        COGNITO + "--auth-cognito-username ann --auth-cognito-password s3cret "
+        "--auth-cognito-user-pool-id us-east-1_pool --debug",
         {},
     ),
     "a client of a pool": (
-        "--auth-type cognito --auth-cognito-client-id c --auth-cognito-client-secret s3cret --auth-cognito-domain ours "
-        "--auth-cognito-scopes a,b --auth-cognito-region us-east-1 --include-tags pets --exclude-tags old --log-level INFO",
+        COGNITO + "--auth-cognito-client-secret s3cret --auth-cognito-domain ours --auth-cognito-scopes a,b "
+        "--include-tags pets --exclude-tags old --log-level INFO",
         {},
     ),
     "the guide's container": (

@@ -30,6 +30,8 @@ Transport = Literal["stdio", "http", "streamable-http", "sse"]
 
 _WITH_PAGE = frozenset({"http", "streamable-http"})
 HIGHEST_PORT = 65_535
+LEAST_LAME_DUCK_SECONDS = 5.0
+"""For a Service to notice that a pod goes. A proxy with a preStop needs more, of which nothing here shows."""
 PROXIED_WORKERS = 4
 """That the configuration of the proxy beside us has places for."""
 
@@ -171,7 +173,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -
     traced = tracing(given, environ, read_file)
     aws = AwsVariables({name: environ[name] for name in AWS_VARIABLES if environ.get(name)})
     way = shared(given, read_file, environ) if command in {"serve", "demo"} else USUAL
-    warnings = (*config.warnings, *strangers, *overlooked(given, environ))
+    warnings = (*config.warnings, *strangers, *overlooked(given, environ), *_hasty(config, environ))
     return msgspec.structs.replace(config, warnings=warnings, tracing=traced, aws=aws, way=way)
 
 
@@ -294,6 +296,16 @@ def _grace_seconds(values: Mapping[str, Any]) -> float:
         if values[name] is not None:
             return float(values[name])
     return float(values["SERVER_MESSAGE_TIMEOUT"]) + 5.0
+
+
+def _hasty(config: Config, environ: Mapping[str, str]) -> Iterable[str]:
+    """A pod is told to stop at the moment at which the others are told to leave it alone, and they take their time."""
+    serves = config.command in {"serve", "demo"} and config.transport != "stdio"
+    if serves and "KUBERNETES_SERVICE_HOST" in environ and config.shutdown_lame_duck_seconds < LEAST_LAME_DUCK_SECONDS:
+        yield (
+            f"SHUTDOWN_LAME_DUCK_SECONDS is {config.shutdown_lame_duck_seconds:g} and this is Kubernetes: calls are "
+            "lost at a stop; set it to 2 s more than the preStop of the proxy in the pod, or to 10 without one"
+        )
 
 
 def _warnings(given: Mapping[str, Given], *, listens: bool) -> Iterable[str]:
