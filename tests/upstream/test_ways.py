@@ -22,7 +22,7 @@ from logins import LOOPBACK, answering, given, oauth2
 from loopback import OK, get, loopback
 from openapi_mcp_server.bridge.model import HttpRequest, Origin
 from openapi_mcp_server.errors import ConfigError, Refused, Unreachable
-from openapi_mcp_server.settings.ways import Proxy, WayOut
+from openapi_mcp_server.settings.ways import Proxy, WayOut, before_settings
 from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
 from openapi_mcp_server.upstream.call import Asking, Upstream
 from openapi_mcp_server.upstream.proxies import ProxyDialler
@@ -324,6 +324,25 @@ def test_a_proxy_may_be_asked_by_tls(tmp_path: Path, monkeypatch: pytest.MonkeyP
                 assert await sent(one, asked(remote(api.origin))) == 200
 
     trio.run(run)
+
+
+@pytest.mark.parametrize(
+    ("environ", "host"),
+    [
+        ({}, None),
+        ({"HTTP_PROXY_URL": "http://proxy:3128"}, "proxy"),
+        ({"HTTP_PROXY_URL_FILE": "/run/proxy"}, "of-a-file"),
+        ({"HTTP_PROXY_URL": "environment", "HTTPS_PROXY": "http://theirs:1"}, "theirs"),
+        ({"HTTPS_PROXY": "http://theirs:1"}, None),
+        ({"HTTP_PROXY_URL": "ssm:/proxy"}, None),
+        ({"HTTP_PROXY_URL_FILE": "secretsmanager:proxy"}, None),
+    ],
+)
+def test_a_secret_in_a_store_is_fetched_through_the_proxy_that_the_environment_alone_names(
+    environ: dict[str, str], host: str | None
+) -> None:
+    proxy = before_settings(environ, {"/run/proxy": "http://of-a-file:3128"}.__getitem__).proxy
+    assert (proxy and proxy.host) == host
 
 
 @pytest.mark.parametrize("form", ["written", "of the environment"])
