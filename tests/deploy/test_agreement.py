@@ -253,13 +253,14 @@ def test_nginx_takes_what_a_proxy_is_given(where, tmp_path):
 def test_every_variable_in_the_deployment_files_exists():
     known = NAMES | set(files().defaults)
     known |= {f"{name}_FILE" for name in known}
+    known |= set(re.findall(r"\$\{(\w+_PUBLISH_PORT)", agreement.text("compose.yaml")))  # of the machine's own ports
     prefixes = "SERVER|API|AUTH|HTTP|SHUTDOWN|SPEC|PROMETHEUS|ENABLE|INBOUND|SESSION|SHARED|PUBLIC|PROXY|TOOL|ALLOW|LOG"
     named = re.compile(rf"\b(?:{prefixes})_[A-Z_0-9]*[A-Z0-9]\b")
     # Names of the CloudWatch agent, of a shell in the template, and of a kind of integration.
     others = {"PROMETHEUS_CONFIG_CONTENT", "PROMETHEUS_CONFIG", "HTTP_PROXY"}
     lost = {
         f"{path.relative_to(CHECKOUT)}: {name}"
-        for path in [*CHECKOUT.glob("deploy/**/*"), *CHECKOUT.glob("docs/deploy/*.md")]
+        for path in [*CHECKOUT.glob("deploy/**/*"), *CHECKOUT.glob("docs/*.md"), *CHECKOUT.glob("docs/deploy/*.md")]
         if path.is_file() and path.suffix in {".yaml", ".json", ".py", ".md", ".tpl"} and "grafana" not in path.parts
         for name in named.findall(path.read_text("utf-8"))
         if name not in known | others
