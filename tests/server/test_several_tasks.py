@@ -477,7 +477,7 @@ def test_no_forged_id_is_dialled() -> None:
     run(main)
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", PROGRAMS if IS_WHOLE else [""])
 def test_no_call_of_three_tasks_is_lost_while_their_store_is_killed_started_again_and_stalled(
     program: str, tmp_path: Path
 ) -> None:

@@ -73,13 +73,17 @@ class Running:
         self._process = self._started()
 
 
+def _found(program: str) -> str | None:
+    return shutil.which(program) or next(map(str, _BROUGHT.glob(f"**/{program}")), None)
+
+
 @contextmanager
-def running_store(folder: Path, program: str, *more: str) -> Iterator[Running]:
-    """For as long as the context lasts; ``more`` arguments for the program, one of `PROGRAMS`."""
-    brought = next(map(str, _BROUGHT.glob(f"**/{program}")), None)
-    path = shutil.which(program) or brought
+def running_store(folder: Path, program: str = "", *more: str) -> Iterator[Running]:
+    """For as long as the context lasts; ``more`` arguments for the program: one of `PROGRAMS`, or the first that is
+    there."""
+    path = next(filter(None, map(_found, [program] if program else PROGRAMS)), None)
     if path is None:
-        pytest.skip(f"{program} is not installed; scripts/test brings it")
+        pytest.skip(f"{program or ' and '.join(PROGRAMS)}: not installed; scripts/test brings it")
     running = Running(path, folder, *more)
     try:
         yield running

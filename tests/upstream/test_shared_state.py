@@ -37,8 +37,15 @@ PATIENT_SECONDS = 5.0
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture
+def store(tmp_path):
+    with running_store(tmp_path) as running:
+        yield running
+
+
 @pytest.fixture(params=PROGRAMS)
-def store(request, tmp_path):
+def each_store(request, tmp_path):
+    """For what a store itself decides."""
     with running_store(tmp_path, request.param) as running:
         yield running
 
@@ -80,12 +87,12 @@ async def at_ten_times_the_rate(limits: list[Limits], ticks: int, principal: Pri
     return made
 
 
-async def test_a_principal_at_ten_times_its_rate_gets_it_over_three_tasks(store):
-    async with tasks(store.store, 3) as states:
+async def test_a_principal_at_ten_times_its_rate_gets_it_over_three_tasks(each_store):
+    async with tasks(each_store.store, 3) as states:
         limits = [Limits(RATE, shared=state) for state in states]
-        begun = store.clock()
+        begun = each_store.clock()
         made = await at_ten_times_the_rate(limits, ticks=75)
-        seconds = store.clock() - begun
+        seconds = each_store.clock() - begun
     assert sum(made) == pytest.approx(RATE + RATE * seconds, rel=0.05)  # a second's worth may come at once
     assert sum(state.fallbacks for state in states) == 0
 
@@ -113,14 +120,14 @@ async def test_a_batch_above_the_rate_is_carried_out_once_and_paid_for_by_all_ta
             await Limits(1.0, shared=there).spend(AGENT, 1)
 
 
-async def test_nothing_that_is_kept_names_anybody_and_all_of_it_expires(store):
-    async with tasks(store.store) as (state,):
+async def test_nothing_that_is_kept_names_anybody_and_all_of_it_expires(each_store):
+    async with tasks(each_store.store) as (state,):
         await Limits(RATE, shared=state).spend(AGENT, 1)
         await Pace(API, RATE, state).turn(trio.current_time() + 1)
-        keys = store.ask("KEYS", "*").split(b"\r\n")[2::2]
+        keys = each_store.ask("KEYS", "*").split(b"\r\n")[2::2]
         assert len(keys) == 3
         assert all(key.startswith(b"openapi-mcp:") and len(key) == 44 for key in keys)
-        assert all(0 < int(store.ask("PTTL", key.decode())[1:]) <= 5_000 for key in keys)
+        assert all(0 < int(each_store.ask("PTTL", key.decode())[1:]) <= 5_000 for key in keys)
 
 
 async def _asked(pace: Pace, number: int, times: list[float]) -> None:
@@ -151,9 +158,9 @@ async def test_who_would_wait_beyond_its_deadline_is_refused_and_takes_no_turn_o
             assert not refused.value.outcome_unknown
 
 
-async def test_all_tasks_leave_an_api_alone_that_asks_for_it(store):
+async def test_all_tasks_leave_an_api_alone_that_asks_for_it(each_store):
     busy = HttpResponse(status=429, reason="", headers=(("retry-after", "30"),), body=b"")
-    async with tasks(store.store, 2) as states:
+    async with tasks(each_store.store, 2) as states:
         gates = [Gate(API, connections=9, breaks=False, rate=100.0, shared=state) for state in states]
         now = trio.current_time()
         gates[0].leave(await gates[0].enter(now + 10), busy)
@@ -205,19 +212,19 @@ def logged_in(endpoint: Endpoint, shared: SharedState, patience_seconds: float =
     return TokenLogin("pets", endpoint, 3600, turns)
 
 
-async def test_one_task_at_a_time_asks_for_a_token_and_each_gets_its_own(store):
-    async with tasks(store.store, 3) as states, trio.open_nursery() as nursery:
+async def test_one_task_at_a_time_asks_for_a_token_and_each_gets_its_own(each_store):
+    async with tasks(each_store.store, 3) as states, trio.open_nursery() as nursery:
         endpoint = Endpoint()
         logins = [logged_in(endpoint, state) for state in states]
         for login in logins * 2:
             nursery.start_soon(login.token)
         await until(lambda: endpoint.asking == 1)
-        assert store.ask("KEYS", "*").count(b"openapi-mcp:") == 2  # the turn and the tasks
+        assert each_store.ask("KEYS", "*").count(b"openapi-mcp:") == 2  # the turn and the tasks
         endpoint.go_on.set()
         await until(lambda: endpoint.given == 3)
         assert endpoint.most == 1
         assert len({(await login.token()).text for login in logins}) == 3
-        await until(lambda: store.ask("KEYS", "*").count(b"openapi-mcp:") == 1)
+        await until(lambda: each_store.ask("KEYS", "*").count(b"openapi-mcp:") == 1)
 
 
 async def test_a_token_that_lasts_is_used_on_while_another_task_asks(store):
@@ -246,15 +253,15 @@ async def test_a_token_is_asked_for_whatever_becomes_of_the_turn(store, how):
 
 
 @pytest.mark.parametrize("how", ["killed", "stalled", "started again"])
-async def test_no_call_is_lost_whatever_becomes_of_the_store_and_the_shares_make_up_the_limit(store, how):
-    async with tasks(store.store, 3, ANSWER_SECONDS) as states:
+async def test_no_call_is_lost_whatever_becomes_of_the_store_and_the_shares_make_up_the_limit(each_store, how):
+    async with tasks(each_store.store, 3, ANSWER_SECONDS) as states:
         await counted(states)
 
         async def happens() -> None:
             await trio.sleep(0.3)
-            (store.stall if how == "stalled" else store.kill)()
+            (each_store.stall if how == "stalled" else each_store.kill)()
             if how == "started again":
-                await trio.to_thread.run_sync(store.start_again)
+                await trio.to_thread.run_sync(each_store.start_again)
 
         begun = trio.current_time()
         async with trio.open_nursery() as nursery:
@@ -268,7 +275,7 @@ async def test_no_call_is_lost_whatever_becomes_of_the_store_and_the_shares_make
         bursts = 3 if how == "started again" else 2
         assert RATE * seconds * 0.9 <= sum(made) <= (bursts * RATE + RATE * seconds) * 1.05
         if how == "stalled":
-            store.go_on()
+            each_store.go_on()
         if how != "killed":
             await until(lambda: all(state.is_up for state in states))
 
