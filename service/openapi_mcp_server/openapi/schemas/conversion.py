@@ -133,7 +133,9 @@ class Conversion:
         try:
             name = self._setting.names.name_of(reference, self._base, self._pointer, within=within)
         except SpecError as error:
-            raise error if keyword == "$ref" else SpecError(self._pointer(keyword), error.problem) from error
+            if keyword == "$ref":
+                raise
+            raise SpecError(self._pointer(keyword), error.problem) from error
         self.refs[name] = None
         if self._is_in_place:
             self.in_place.append(name)
