@@ -56,7 +56,7 @@ Write = Callable[[Select | None], ToolResult]
 
 
 class Calls:
-    """``aside``: where large work is done."""
+    """``aside``: where large work is done. ``given_up``: calls that a stop did not wait for."""
 
     def __init__(self, serving: Serving, send: Send, views: CatalogViews, aside: Aside) -> None:
         self._serving = serving
@@ -65,10 +65,12 @@ class Calls:
         self._aside = aside
         self._waiting: set[trio.CancelScope] = set()
         self._has_given_up = False
+        self.given_up = 0
 
     def give_up(self) -> None:
         """The process ends: calls that wait for an API are answered with what is known, and later ones as well."""
         self._has_given_up = True
+        self.given_up += len(self._waiting)
         for scope in self._waiting:
             scope.cancel()
 

@@ -141,6 +141,11 @@ class Gateway:
         problem = "too many large messages were before this one; send less, or again later"
         return Rejection(code=INTERNAL_ERROR, message=problem, status=503)
 
+    @property
+    def given_up(self) -> int:
+        """Calls that a stop did not wait for."""
+        return self._calls.given_up
+
     def give_up(self) -> None:
         """The process ends: calls that wait for an API are answered with what is known, and later ones as well."""
         self._calls.give_up()

@@ -447,7 +447,7 @@ SETTINGS: tuple[Setting, ...] = (
         "HTTP_PROXY_URL",
         text,
         None,
-        "Proxy to APIs, their documents and token endpoints: http://user:password@host:port, environment, or none",
+        "Proxy to APIs, token endpoints, issuers, AWS's stores: http://user:password@host:port, environment, or none",
         secret=True,
         element="http_proxy_url",
     ),
@@ -631,6 +631,12 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         "valkey://host:port of a store in which RATE_LIMIT and API_RATE_LIMIT hold over all tasks; valkeys:// with TLS",
         secret=True,
+    ),
+    Setting(
+        "SHARED_STATE_TASKS",
+        integer(1, 10_000),
+        None,
+        "How many processes share those limits, for one that never reached the store; left out: WORKERS, at least 2",
     ),
     Setting("REDACT", words, "", "Names of keys, or JSON paths, whose values leave in no answer and no log"),
     Setting(
