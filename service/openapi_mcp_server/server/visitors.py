@@ -15,6 +15,7 @@ from openapi_mcp_server.server.access.proxies import Proxies, Seen
 from openapi_mcp_server.server.connections import Scope
 from openapi_mcp_server.server.posts import Refusal
 from openapi_mcp_server.server.principals.guard import Guard
+from openapi_mcp_server.server.principals.pauses import Pauses
 from openapi_mcp_server.settings.config import Config, is_loopback
 
 
@@ -35,6 +36,7 @@ class Visitors(msgspec.Struct, frozen=True):
     guard: Guard | None = None
     anybody: Principal = ANYBODY
     forwarded: frozenset[bytes] = frozenset()  # headers of theirs that APIs want, in lower case
+    pauses: Pauses = msgspec.field(default_factory=Pauses)  # before they are told of a refusal
 
     async def enter(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Entrant:
         """Raises Refusal for whoever may not."""
@@ -42,7 +44,11 @@ class Visitors(msgspec.Struct, frozen=True):
         seen = self.proxies.seen(scope, headers)
         if self.guard is None:
             return Entrant(self.anybody, seen.client, seen)
-        principal = await self.guard.principal(scope["path"], headers, seen)
+        try:
+            principal = await self.guard.principal(scope["path"], headers, seen)
+        except Refusal:
+            await self.pauses.wait(f"stranger {seen.client}", headers)
+            raise
         return Entrant(principal, principal.key, seen)
 
     def check(self, headers: Mapping[bytes, bytes]) -> None:
