@@ -10,7 +10,7 @@ import pytest
 
 from processes import CHECKOUT, environment
 
-MOST = {"calls a second": 20 + 4 * 20, "calls again at once": 20 + 4 * 20, "sessions": 10}
+MOST = {"calls again at once": 20 + 4 * 20, "sessions": 10}
 """Calls that are carried out: a bucket and four seconds of it; and sessions that are open at once."""
 
 
