@@ -115,7 +115,7 @@ async def _serve_and_close(worker: _Worker, stream: trio.SocketStream) -> None:
     try:
         await worker.serve(stream)
     finally:
-        await trio.aclose_forcefully(stream)
+        stream.socket.close()  # closing the stream costs 20 µs, for a cancellation that is caught
 
 
 def _config() -> Config:
