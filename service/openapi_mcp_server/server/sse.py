@@ -217,7 +217,12 @@ class HttpSse:
             beside = carrier(scope["path"], headers, entrant.principal, self._visitors.forwarded)
             if isinstance(session, _Elsewhere):
                 return await self._passed_on(session, body, headers, hold)
-            return await self._taken(session, body, beside, entrant.share, hold)
+            message = session.read(body)
+            if isinstance(message, Rejection) and message.id is None:  # an answer that no client could tell from others
+                hold.close()
+                await self._visitors.pauses.wait(entrant.share, headers)
+                return message.status, self._gateway.refuse(message, "sse", beside)
+            return await self._start(session, message, len(body), beside, entrant.share, hold)
         except BaseException:
             hold.close()
             raise
@@ -233,19 +238,15 @@ class HttpSse:
             raise _unknown()
         return answer.status, (answer.body,) if answer.body else ()
 
-    async def _taken(
-        self, session: _Session, body: bytes, beside: Carrier, share: str, hold: Hold
+    async def _start(
+        self, session: _Session, message: Message | Batch, size: int, beside: Carrier, share: str, hold: Hold
     ) -> tuple[int, Pieces]:
         """The status and the body that answer the POST. The session closes the hold."""
-        message = session.read(body)
-        if isinstance(message, Rejection) and message.id is None:  # an answer that no client could tell from others
-            hold.close()
-            return message.status, self._gateway.refuse(message, "sse", beside)
         self._admit(message, session, beside.principal)  # first: what is refused here costs nothing of the rate
         if count := calls(message):
             await self._limits.spend(beside.principal, count, share)
             self._admit(message, session, beside.principal)  # again: with SHARED_STATE the line above waits
-        await session.take(message, len(body), beside, hold)
+        await session.take(message, size, beside, hold)
         return 202, ()
 
     def _session(self, scope: Scope, headers: Mapping[bytes, bytes], entrant: Entrant) -> _Session | _Elsewhere:

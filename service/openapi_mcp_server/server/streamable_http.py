@@ -110,8 +110,9 @@ class StreamableHttp:
             problem = self.subscribers.refusal(message, beside, takes_events=exchange.takes_streams)
             if problem is None:
                 return message, beside
-            await self._visitors.pauses.wait(entrant.share, exchange.headers)
             message = problem
+        if isinstance(message, Rejection):
+            await self._visitors.pauses.wait(entrant.share, exchange.headers)
         count = calls(message)
         self.limits.check(entrant.principal, count)  # first: what is refused here costs nothing of the rate
         await self.limits.spend(entrant.principal, count, entrant.share)

@@ -9,6 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from asked import META
 from openapi_mcp_server.bridge.policy import Principal
 from openapi_mcp_server.memory import SMALL_BYTES
 from openapi_mcp_server.server.principals.guard import Guard, InvalidToken
@@ -28,6 +29,8 @@ STEPS = 30
 """Of the loop, while a call is answered; a storm that nothing slows down takes CLIENTS of them in each turn."""
 CALL = request("tools/call", 1, {"name": "get_pet", "arguments": {"id": 5}})
 LIST = request("tools/list")
+LISTEN = request("subscriptions/listen", 1, {"notifications": {"toolsListChanged": True}, "_meta": META})
+MODERN = {"mcp_protocol_version": "2026-07-28", "mcp_method": "subscriptions/listen"}
 
 
 async def verify(token: bytes) -> Principal:
@@ -55,13 +58,13 @@ def run(scenario):
     trio.run(main, clock=MockClock(autojump_threshold=0))
 
 
-async def storm(clients, seconds, body=CALL):
+async def storm(clients, seconds, body=CALL, **headers):
     """All ask again as soon as they are answered; the statuses that they got."""
     statuses = Counter()
 
     async def again(client):
         while statuses.total() < MOST:
-            statuses[await client.ask(body)] += 1
+            statuses[await client.ask(body, **headers)] += 1
             await trio.lowlevel.checkpoint()
 
     with trio.move_on_after(seconds):
@@ -77,17 +80,21 @@ ASKED = {
     "messages of no session": ("sse", "greedy", {"path": "/messages/w0/"}, 404),
     "sessions": ("sse", "greedy", {"path": "/sse", "method": "GET"}, 429),
     "sessions of nobody": ("sse", "nobody", {"path": "/sse", "method": "GET"}, 401),
+    "no JSON": ("mcp", "greedy", {"body": b"{"}, 400),
+    "subscriptions": ("mcp", "greedy", {"body": LISTEN, "accept": "text/event-stream", **MODERN}, 429),
 }
 
 
 @pytest.mark.parametrize("asked", ASKED)
 def test_who_asks_again_at_once_gets_one_refusal_a_second_on_a_connection(asked):
-    transport, token, changes, status = ASKED[asked]
+    transport, token, given, status = ASKED[asked]
+    where = {name: given[name] for name in given if name in {"path", "method"}}
+    changes = {name: given[name] for name in given if name not in where}
 
     async def scenario(mcp, sse):
         app = {"mcp": mcp, "sse": sse}[transport]
         for count in (1, CLIENTS):
-            statuses = await storm([Client(app, token, **changes) for _ in range(count)], SECONDS)
+            statuses = await storm([Client(app, token, **where) for _ in range(count)], SECONDS, **changes)
             most = AT_ONCE * (1 + SECONDS) + count * SECONDS / PAUSE_SECONDS
             assert 0 < statuses[status] <= most
             assert set(statuses) <= {200, status}
