@@ -98,6 +98,9 @@ async def exchange(port: int, data: bytes, taken: Taken, hold_seconds: float = 0
         taken["closed"] += 1  # an answer that came before all was sent is lost with the connection
 
 
+LIST = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+
+
 def call(tool: str) -> bytes:
     params = {"name": tool, "arguments": {"id": 7}}
     return post(msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}))
@@ -132,6 +135,21 @@ async def storm(port: int, taken: Taken, seconds: float) -> None:
     async def again() -> None:
         while trio.current_time() < until:
             await exchange(port, data, taken)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(CALLS * TIMES):
+            nursery.start_soon(again)
+
+
+async def lists(port: int, taken: Taken, seconds: float) -> None:
+    """On 80 connections that stay, of which no limit is met."""
+    until, data = trio.current_time() + seconds, post(LIST)
+
+    async def again() -> None:
+        async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+            while trio.current_time() < until:
+                await stream.send_all(data)
+                taken[bytes(await stream.receive_some())[9:12].decode()] += 1
 
     async with trio.open_nursery() as nursery:
         for _ in range(CALLS * TIMES):
@@ -177,7 +195,7 @@ async def strangers(port: int, taken: Taken, seconds: float) -> None:
 
 
 RESOURCES = {
-    "calls a second": rate, "calls again at once": storm, "calls at once": calls, "sessions": sessions,
+    "calls a second": rate, "calls again at once": storm, "lists": lists, "calls at once": calls, "sessions": sessions,
     "subscriptions": subscriptions, "large bodies": bodies, "bodies without an end": slow_bodies, "memory": memory,
     "tokens of nobody": strangers,
 }  # fmt: skip
@@ -284,9 +302,9 @@ class Server(NamedTuple):
 
 
 def put_first(pid: int, priority: int) -> None:
-    """Before whatever else the machine does. Only root may."""
+    """Before whatever else the machine does; 0: no more. Only root may."""
     with suppress(PermissionError):
-        os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(priority))
+        os.sched_setscheduler(pid, os.SCHED_FIFO if priority else os.SCHED_OTHER, os.sched_param(priority))
 
 
 async def measure(near: Server, far: Server, them: Others, options: argparse.Namespace) -> None:
@@ -297,6 +315,7 @@ async def measure(near: Server, far: Server, them: Others, options: argparse.Nam
 
 
 async def seen_of(take: Take, near: Server, far: Server, them: Others, options: argparse.Namespace) -> Seen:
+    put_first(0, 0 if take in {storm, lists} else 1)  # those take all that is left, the others come at their times
     warm, seen = Seen(), Seen()
     await take_turns(take, near, far, them, warm, options.seconds)
     await trio.sleep(SETTLE_SECONDS)
@@ -332,7 +351,6 @@ async def beside_others(near: Server, far: Server, options: argparse.Namespace) 
     process = await trio.lowlevel.open_process(argv, stdin=-1, stdout=-1)
     for pid in (near.pid, far.pid, process.pid):
         put_first(pid, 2)
-    put_first(0, 1)  # the load, which another machine would make
     try:
         await measure(near, far, Others(process), options)
     finally:
