@@ -47,7 +47,7 @@ class Limits:
     def check(self, principal: Principal, calls: int = 1) -> None:
         """Whether there is room for so many more calls."""
         key = principal.key
-        if key and calls and self._running[key] + self._elsewhere(key) + calls > self._calls:
+        if key and calls and self._running.get(key, 0) + self._elsewhere(key) + calls > self._calls:
             raise Refusal(429, f"at most {self._calls} calls of yours are carried out at once", RETRY_AFTER)
 
     async def spend(self, principal: Principal, calls: int, share: str = "") -> None:
