@@ -5,7 +5,7 @@ one, and one more with the others, who call two tools: one is answered at once, 
 For each resource, three times take turns, so that whatever else the machine does hits all of them: the others are
 alone; the greedy one is at the other server ("elsewhere": what the load itself takes of the machine); it is at theirs.
 Printed: the others' p99 in each, the server's CPU for each request of the greedy one, what that one got, and how the
-server's memory grew.
+server's memory grew. As root, all servers and the others run before whatever else the machine does.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ ALONE_SECONDS = 1.0
 
 class Turns(trio.abc.Instrument):
     """80 connections of one client that asked for lists took 7 ms of each turn, and the p99 of the others' calls was
-    18 ms; so it is 2.2."""
+    18 ms; so it is 1.9."""
 
     def __init__(self) -> None:
         self._begun: dict[str, int] = {}
