@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import hashlib
 import logging
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -35,10 +34,6 @@ from openapi_mcp_server.upstream.credentials.keyring import Keyring
 
 _LOADING_THRESHOLD = 50_000
 """Objects between two looks of the collector while documents are read: some megabytes, if all of them were garbage."""
-_SWITCH_SECONDS = 0.0001
-"""After which a thread that waits for the interpreter insists; usual is 5 ms. Compiling lets go of it for microseconds
-each 0.3 ms, where it hashes, and a wait begins anew whenever somebody lets go: whoever is more patient than that may
-wait for all of it. 280 ms were seen, 10 ms with this; the reload takes no longer."""
 
 WAIT_SECONDS = 1.0
 WAIT_LIMIT_SECONDS = 5.0
@@ -166,8 +161,7 @@ class Documents:
         if digest == self._last.digest and not any(each.have_changed() for each in self._last.parts):
             return self._last
         try:
-            with _giving_way():
-                tools = self._tools(texts, parts)
+            tools = self._tools(texts, parts)
             self._require_usable(tools)
             parsed = _Parsed(digest, parts, tools)
         except (ConfigError, SpecError) as error:
@@ -263,17 +257,6 @@ def _digest(texts: Iterable[_Texts]) -> bytes:
             whole.update(b"%d:" % len(text))  # how many there are is in the settings, which stay
             whole.update(text)
     return whole.digest()
-
-
-@contextmanager
-def _giving_way() -> Iterator[None]:
-    """Another thread that wants the interpreter gets it sooner. A call wants it many times, and waits each time."""
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(usual)
 
 
 @contextmanager

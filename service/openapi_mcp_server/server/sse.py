@@ -18,7 +18,7 @@ from anyio.abc import TaskGroup
 
 from openapi_mcp_server.bridge.policy import Principal
 from openapi_mcp_server.bridge.results.event_size import fitted
-from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Notification, Rejection
 from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, Pieces
 from openapi_mcp_server.memory import Hold
@@ -217,7 +217,7 @@ class HttpSse:
             beside = carrier(scope["path"], headers, entrant.principal, self._visitors.forwarded)
             if isinstance(session, _Elsewhere):
                 return await self._passed_on(session, body, headers, hold)
-            message = session.read(body)
+            message = await self._gateway.read(len(body), lambda: session.read(body))
             if isinstance(message, Rejection) and message.id is None:  # an answer that no client could tell from others
                 hold.close()
                 await self._visitors.pauses.wait(entrant.share, headers)
