@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -32,10 +31,6 @@ if TYPE_CHECKING:
     from openapi_mcp_server.openapi.model import ApiDescription
     from openapi_mcp_server.openapi.text.document import Document
 
-_SWITCH_SECONDS = 0.0001
-"""After which a thread that waits for the interpreter insists; usual is 5 ms. Compiling lets go of it for microseconds
-each 0.3 ms, where it hashes, and a wait begins anew whenever somebody lets go: whoever is more patient than that may
-wait for all of it. 280 ms were seen, 10 ms with this; the reload takes no longer."""
 
 CACHE_SECONDS = 10.0
 """For a folder that hangs: the document is read instead."""
@@ -198,8 +193,7 @@ class Documents:
         if digest == self._last.digest and not any(each.have_changed() for each in self._last.parts):
             return self._last
         try:
-            with _giving_way():
-                tools = self._tools(texts, digest, parts)
+            tools = self._tools(texts, digest, parts)
             self._require_usable(tools)
             parsed = _Parsed(digest, parts, tools)
         except (ConfigError, SpecError) as error:
@@ -224,17 +218,6 @@ async def read_catalog(config: Config, *, only_to_show: bool = False) -> ToolCat
     ``only_to_show``: nothing will be called, so that it need not be known where the APIs are.
     """
     return await Documents(config).read(only_to_show=only_to_show)
-
-
-@contextmanager
-def _giving_way() -> Iterator[None]:
-    """Another thread that wants the interpreter gets it sooner. A call wants it many times, and waits each time."""
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(usual)
 
 
 def _order(config: Config, rule: AddressRule) -> Order:

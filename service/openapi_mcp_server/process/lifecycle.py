@@ -23,7 +23,7 @@ import msgspec
 import trio
 from anyio.to_thread import run_sync
 
-from openapi_mcp_server import __version__
+from openapi_mcp_server import __version__, aside
 from openapi_mcp_server.bridge.model import ToolCatalog, base_url
 from openapi_mcp_server.bridge.results import redaction
 from openapi_mcp_server.bridge.results.redaction import Redaction
@@ -31,7 +31,8 @@ from openapi_mcp_server.documents import policies
 from openapi_mcp_server.documents.loading import Documents, address_rule, keyring, report
 from openapi_mcp_server.documents.refresh import Refresh, running
 from openapi_mcp_server.errors import ConfigError
-from openapi_mcp_server.gateway import Gateway, Serving
+from openapi_mcp_server.gateway.gateway import Gateway
+from openapi_mcp_server.gateway.serving import Serving
 from openapi_mcp_server.mcp.messages import ServerInfo
 from openapi_mcp_server.memory import Budget
 from openapi_mcp_server.observe import logs
@@ -357,7 +358,7 @@ async def _serve_tools(
         watched = await stack.enter_async_context(watch(listeners.metrics, allowed(config)))  # first in, last out
         observe: Observe = tally
         if config.audit in {"calls", "arguments"} or (config.audit == "auto" and config.inbound.kind != "none"):
-            observe = to_each(tally, logs.audit_logger(_redaction(config)))
+            observe = to_each(tally, logs.audit_logger())
         if watched.metrics is not None:
             watched.metrics.load(tools)
             observe = to_each(observe, watched.metrics)
@@ -374,6 +375,7 @@ async def _serve_tools(
         # reload replaces goes with its last call, frozen or not.
         gc.freeze()
         gc.set_threshold(*COLLECTED)
+        aside.give_way()
         if documents is not None:
             refresh = Refresh(documents.read_again, tools, _replacing(config, gateway, keys, views, watched.metrics))
             views.health.follow_reloads(refresh.told)
