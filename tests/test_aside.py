@@ -19,7 +19,8 @@ import large
 from openapi_mcp_server.aside import LARGE, OF_ARGUMENTS, Aside
 from openapi_mcp_server.bridge import catalog
 from openapi_mcp_server.bridge.model import BodyPlan, HttpRequest, HttpResponse, InputContract, Tool, base_url
-from openapi_mcp_server.gateway import Gateway, Serving
+from openapi_mcp_server.gateway.gateway import Gateway
+from openapi_mcp_server.gateway.serving import Serving
 from openapi_mcp_server.mcp.inbound import Call, from_line
 from openapi_mcp_server.observe.record import CallRecord
 from openapi_mcp_server.openapi.operations import describe

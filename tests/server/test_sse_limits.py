@@ -12,7 +12,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
-from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.observe.record import CallRecord
 from openapi_mcp_server.server.connections import WRITE_SECONDS
 from openapi_mcp_server.server.sse import CALLS, SESSIONS, WAITING_BYTES, WAITING_CALLS, WAITING_SECONDS, http_sse

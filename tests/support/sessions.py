@@ -11,7 +11,7 @@ import msgspec
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.server import connections, ports
 from openapi_mcp_server.server.peers import Peers
 from openapi_mcp_server.server.sse import HttpSse, http_sse

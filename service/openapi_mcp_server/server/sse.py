@@ -18,7 +18,7 @@ from anyio.abc import TaskGroup
 
 from openapi_mcp_server.bridge.policy import Principal
 from openapi_mcp_server.bridge.results.event_size import fitted
-from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Notification, Rejection
 from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, Pieces
 from openapi_mcp_server.memory import Hold

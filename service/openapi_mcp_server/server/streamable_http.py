@@ -16,7 +16,8 @@ import anyio
 import trio
 
 from openapi_mcp_server.bridge.results.event_size import fitted
-from openapi_mcp_server.gateway import Gateway, Notify
+from openapi_mcp_server.gateway.gateway import Gateway
+from openapi_mcp_server.gateway.serving import Notify
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Notification, Rejection, from_http
 from openapi_mcp_server.mcp.messages import Pieces
 from openapi_mcp_server.mcp.subscriptions import LISTEN

@@ -16,7 +16,9 @@ from mcp_types.methods import validate_server_result
 from descriptions import filterable
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, OutputContract, Tool, ToolCatalog
 from openapi_mcp_server.errors import BadResponse, CredentialError, Refused, Timeout, TooLarge, Unreachable
-from openapi_mcp_server.gateway import GUARD_SECONDS, Authorize, Gateway
+from openapi_mcp_server.gateway.calls import GUARD_SECONDS
+from openapi_mcp_server.gateway.gateway import Gateway
+from openapi_mcp_server.gateway.serving import Authorize
 from openapi_mcp_server.mcp.inbound import Batch, Call, Notification, Rejection
 from openapi_mcp_server.mcp.messages import Pieces
 from openapi_mcp_server.observe.record import CallRecord
@@ -155,7 +157,8 @@ def test_a_filter_that_may_take_long_lets_other_calls_go_on_meanwhile() -> None:
 def test_a_filter_that_finds_no_time_leaves_the_answer_whole_and_says_so() -> None:
     rows = b'[{"id":1}%b]' % (b',{"id":2}' * 5_000)
     built = gateway(ScriptedApi(ok(rows)), filterable("POST"))
-    heavy = call(name="list_pets", arguments={"response_filter": "[].id"})
+    slow = f"[?{' && '.join(['id < `3`'] * 60)}].id"
+    heavy = call(name="list_pets", arguments={"response_filter": slow})
 
     async def asked() -> dict[str, Any]:
         result: dict[str, Any] = decoded(await built.answer(heavy, "http"))["result"]
