@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any
 
-import anyio
 import msgspec
 import pytest
 import trio
@@ -236,12 +235,63 @@ def test_calls_that_wait_for_their_turn_are_answered_when_the_server_stops() -> 
     assert all("Not sent: the server stops" in each for each in told)
 
 
+def test_clients_take_turns_and_one_that_asks_for_much_delays_itself() -> None:
+    done: list[str] = []
+    go_on = threading.Event()
+
+    async def main() -> None:
+        aside = Aside()
+
+        async def ask(client: str) -> None:
+            def work() -> None:
+                assert go_on.wait(30)
+                done.append(client)
+
+            await aside.do(work, client)
+
+        async with trio.open_nursery() as nursery:
+            for client in ("greedy", "greedy", "greedy", "greedy", "modest", "other"):
+                nursery.start_soon(ask, client)
+                await wait_all_tasks_blocked()
+            go_on.set()
+
+    run(main)
+    assert done == ["greedy", "greedy", "modest", "other", "greedy", "greedy"]
+
+
+def test_who_leaves_before_its_turn_takes_none() -> None:
+    done: list[str] = []
+    go_on = threading.Event()
+
+    async def main() -> None:
+        aside = Aside()
+
+        async def ask(client: str) -> None:
+            def work() -> None:
+                assert go_on.wait(30)
+                done.append(client)
+
+            await aside.do(work, client)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, "first")
+            await wait_all_tasks_blocked()
+            with trio.move_on_after(0.01):
+                await ask("second")
+            nursery.start_soon(ask, "third")
+            await wait_all_tasks_blocked()
+            go_on.set()
+
+    run(main)
+    assert done == ["first", "third"]
+
+
 def test_what_work_aside_raises_is_raised_where_it_was_asked_for() -> None:
     def fail() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        anyio.run(Aside().do, fail, backend="trio")
+        run(partial(Aside().do, fail))
 
 
 @cache

@@ -217,7 +217,7 @@ class HttpSse:
         self, session: _Session, body: bytes, beside: Carrier, share: str, hold: Hold
     ) -> tuple[int, Pieces]:
         """The status and the body that answer the POST. The session closes the hold."""
-        message = await self._gateway.read(len(body), lambda: session.read(body))
+        message = await self._gateway.read(len(body), lambda: session.read(body), hold.client)
         if isinstance(message, Rejection) and message.id is None:  # an answer that no client could tell from others
             hold.close()
             return message.status, self._gateway.refuse(message, "sse", beside)
