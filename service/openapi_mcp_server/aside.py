@@ -1,8 +1,8 @@
 """Large work is done aside, in a thread, so that the loop is there for everybody else (docs/adr/0036).
 
 One rule for all of it: work has a weight, in bytes of an answer that would take as long, and what `is_heavy` leaves the
-loop. There is one thread in a process: two would share one interpreter's lock, and for more cores there are more workers.
-The loop gets that lock back within `SWITCH_SECONDS`, or when the one call into C that holds it is over: some
+loop. There is one thread in a process: two would share one interpreter's lock, and more cores have more workers. The
+loop gets that lock back within `SWITCH_SECONDS`, or when the one call into C that holds it is over: some
 milliseconds for 10 MB.
 """
 
