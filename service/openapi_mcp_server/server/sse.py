@@ -217,7 +217,7 @@ class HttpSse:
             beside = carrier(scope["path"], headers, entrant.principal, self._visitors.forwarded)
             if isinstance(session, _Elsewhere):
                 return await self._passed_on(session, body, headers, hold)
-            message = await self._gateway.read(len(body), lambda: session.read(body))
+            message = await self._gateway.read(len(body), lambda: session.read(body), hold.client)
             if isinstance(message, Rejection) and message.id is None:  # an answer that no client could tell from others
                 hold.close()
                 await self._visitors.pauses.wait(entrant.share, headers)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import assert_never
 
 import anyio
@@ -105,7 +106,8 @@ class StreamableHttp:
         body = await exchange.read()
         if body is None:
             return None
-        message = await self._gateway.read(len(body), lambda: from_http(scope["headers"], body))
+        read = partial(from_http, scope["headers"], body)
+        message = await self._gateway.read(len(body), read, exchange.hold.client)
         beside = carrier(scope["path"], exchange.headers, entrant.principal, self._visitors.forwarded)
         if isinstance(message, Call) and message.method == LISTEN:
             problem = self.subscribers.refusal(message, beside, takes_events=exchange.takes_streams)
