@@ -121,6 +121,7 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     result_budget_bytes: int = 0
     memory: Budget = UNBOUNDED
     mode: Literal["all", "search", "auto"] = "all"
+    portable: bool = False  # schemas of tools are told as every model API takes them
     list_tokens: int = 0  # with `auto`, tools whose list costs a model more are searched
     anybody: Permit = Permit()  # of callers whom nobody has asked who they are
     private: bool = False  # whether lists depend on who asks
@@ -398,7 +399,8 @@ class Gateway:
 
             offer = mode.offer(tools)
             titles = {api.name: api.title for api in catalog.apis}
-            listed = mode.entries(offer, titles, self._serving.result_budget_bytes)
+            most = self._serving.result_budget_bytes
+            listed = mode.entries(offer, titles, most, portable=self._serving.portable)
 
         def made() -> answers.StaticAnswers:
             entries = [*guide.ENTRIES] if has_guide else [prompts.entry(name, tool) for name, tool in offered.items()]
@@ -743,8 +745,9 @@ def _text(said: str) -> ToolResult:
 
 
 def _mended(error: ServiceError, tool: Tool, entry: _Entry) -> ServiceError:
-    """A model that has not seen an operation's arguments in a list is told how the wrong ones are to be."""
-    if not entry.stands_for_all or not isinstance(error, ArgumentError):
+    """A model that has not seen all of an operation's arguments in a list is told how the wrong ones are to be."""
+    has_seen = not entry.stands_for_all and not tool.input.is_shortened
+    if has_seen or not isinstance(error, ArgumentError):
         return error
     from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - imported already where there is an offer
 

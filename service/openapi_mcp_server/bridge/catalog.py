@@ -75,12 +75,14 @@ def build(  # noqa: PLR0913 - all by name
     *,
     response_filter: bool = False,
     output_schemas: bool = True,
+    portable: bool = False,
     result_bytes: int = 1,
     name_length: int = names.NAME_LENGTH,
     only_to_show: bool = False,
 ) -> ToolCatalog:
     """The catalog of all documents, in their order; ``response_filter``: tools that answer JSON offer that argument;
-    ``output_schemas``: they say what they answer; ``result_bytes``: of an answer at most, 0 without a limit;
+    ``output_schemas``: they say what they answer; ``portable``: in schemas that every model API takes;
+    ``result_bytes``: of an answer at most, 0 without a limit;
     ``name_length``: characters of a tool's name at most.
 
     Raises SpecError for a document whose base URL is unknown, unless nothing will be called (``only_to_show``: it is
@@ -97,7 +99,7 @@ def build(  # noqa: PLR0913 - all by name
         if place.unknown is not None and not only_to_show:
             raise place.unknown
         api = _api(source, place, limits, identity, response_filter=response_filter)
-        api = msgspec.structs.replace(api, output_schemas=output_schemas, result_bytes=result_bytes)
+        api = msgspec.structs.replace(api, output_schemas=output_schemas, portable=portable, result_bytes=result_bytes)
         outcome = _sort_out(source, api, [(next(tool_names), candidate) for candidate in own])
         outcome.notes[:0] = _place_notes(place)
         summaries.append(_summary(source, api, outcome))

@@ -197,16 +197,32 @@ ANONYMOUS = Access(kind="anonymous")
 """Nothing is asked for, or it is allowed to send nothing."""
 
 
+TextOf = Literal["json", "values"]
+"""What a list asks for as text: objects, lists or anything; or numbers of an enumeration."""
+Texts = TextOf | dict[str, "Texts"] | list["Texts"] | None
+"""The places where a list asks for text: by names of members, and one for all items of a list."""
+
+
+class Spelling(msgspec.Struct, frozen=True, kw_only=True):
+    """How a list tells arguments otherwise than they are; ``names``: their own by those told."""
+
+    names: Mapping[str, str] = {}
+    texts: Texts = None
+
+
 class InputContract(msgspec.Struct, frozen=True, kw_only=True):
     """The contract that arguments must meet; `openapi_mcp_server.bridge.arguments.check.check` applies it.
 
     ``schema`` says all that the tool's inputSchema says and more, self-contained JSON. It is bytes and not Raw because
-    bytes remember their hash: the compiled validator is looked up by it on every call.
+    bytes remember their hash: the compiled validator is looked up by it on every call. ``spelling`` None: the list
+    names arguments as they are. ``is_shortened``: it does not tell all of them.
     """
 
     schema: bytes
     names: tuple[str, ...]  # every argument
     required: tuple[str, ...] = ()
+    spelling: Spelling | None = None
+    is_shortened: bool = False
 
 
 class OutputContract(msgspec.Struct, frozen=True, kw_only=True):

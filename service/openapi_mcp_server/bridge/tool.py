@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from openapi_mcp_server.bridge import accept, security, servers, text
+from openapi_mcp_server.bridge import accept, guide, security, servers, text
 from openapi_mcp_server.bridge.arguments import undeclared
 from openapi_mcp_server.bridge.bodies import body_shape
 from openapi_mcp_server.bridge.bodies.body_shape import BodyShape, Field
@@ -31,7 +31,7 @@ from openapi_mcp_server.bridge.names import BODY, Wire, argument_names, free
 from openapi_mcp_server.bridge.overrides import Fixed, Overrides
 from openapi_mcp_server.bridge.parameters import encoders, path_template
 from openapi_mcp_server.bridge.results.shown_size import result_size
-from openapi_mcp_server.bridge.schemas import inputs, outputs, validation
+from openapi_mcp_server.bridge.schemas import inputs, listed, outputs, portable, validation
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
 from openapi_mcp_server.bridge.schemas.edits import cleaned, decode, encode, or_empty
 from openapi_mcp_server.bridge.schemas.inputs import Argument, described, exemplified
@@ -59,6 +59,7 @@ class SchemaLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes that one tool's schemas may take, since every model that lists tools pays for them (openapi.md)."""
 
     input_bytes: int = 32_000
+    listed_bytes: int = listed.LISTED_BYTES  # of these, in a list
     output_bytes: int = 16_000
 
 
@@ -100,6 +101,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     identity: Identity  # with its keys' places
     response_filter: bool = False  # offered where it is of use
     output_schemas: bool = True
+    portable: bool = False  # schemas are told as every model API takes them
     result_bytes: int = 1  # of an answer at most; 0: there is no limit
     slots: Once[Slot]
     arguments: Once[Argument]
@@ -136,6 +138,7 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
     """The tool; raises SpecError with the place in the document if the operation cannot be one."""
     base = servers.operation_base(operation, api.base, api.servers, api.allowed_origins)
     inputs = _inputs(operation, api, overrides)
+    contract, told = _listed(inputs, api, guide.operation_uri(api.name, name))
     holes = {slot.name: index for index, slot in enumerate(inputs.slots) if slot.location == "path"}
     path = path_template.compiled(base.path, operation.path, holes, operation.pointer)
     output = _output(operation, api, filterable=inputs.filterable)
@@ -143,9 +146,9 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
     title = text.line(overrides.title, text.TITLE_LIMIT) if overrides.title else text.title(operation)
     prose = overrides.description
     prose = text.description(operation) if prose is None else text.line(prose, text.DESCRIPTION_LIMIT)
-    seen = len(name) + len(prose.encode()) + len(inputs.told)
+    seen = len(name) + len(prose.encode()) + len(told)
     hints = _annotations(operation.method, overrides.annotations)
-    entry, digest = _entry(name, title, prose, inputs.told, output, hints, result_size(api.result_bytes))
+    entry, digest = _entry(name, title, prose, told, output, hints, result_size(api.result_bytes))
     tool = Tool(
         name=name,
         api=api.name,
@@ -159,7 +162,7 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
         body=inputs.body,
         accept=accept.header(operation),
         access=_access(operation, api),
-        input=inputs.contract,
+        input=contract,
         output=output,
         entry=entry,
         digest=digest,
@@ -388,14 +391,27 @@ def _contract(
     return contract, schema.told
 
 
+def _listed(inputs: _Inputs, api: Api, uri: str) -> tuple[InputContract, bytes]:
+    """The schema that a list carries, and what that makes of the arguments."""
+    contract, told, limit = inputs.contract, inputs.told, api.limits.listed_bytes
+    where = f"whole in the resource {uri}"
+    if api.portable:
+        made = portable.portable_schema(told, where, limit)
+        contract = msgspec.structs.replace(contract, spelling=made.spelling)
+        is_shortened, told = made.is_shortened, made.schema
+    elif is_shortened := len(told) > limit:
+        told = listed.shortened(told, where, limit)
+    return (msgspec.structs.replace(contract, is_shortened=True) if is_shortened else contract), told
+
+
 def _output(operation: Operation, api: Api, *, filterable: bool) -> OutputContract | None:
-    if not api.output_schemas:
+    if not api.output_schemas or api.portable:
         return None
     return outputs.build(operation, api.responses, api.limits.output_bytes, filterable=filterable)
 
 
 def _output_notes(operation: Operation, output: OutputContract | None, api: Api) -> list[Note]:
-    if output is not None or not api.output_schemas or not outputs.documented(operation, api.responses):
+    if output is not None or not api.output_schemas or api.portable or not outputs.documented(operation, api.responses):
         return []
     return [
         _note(

@@ -187,6 +187,7 @@ class Documents:
                 sources,
                 response_filter=self._config.response_filter,
                 output_schemas=self._config.validate_output,
+                portable=self._config.tool_schemas == "portable",
                 name_length=self._config.tool_name_length,
                 result_bytes=self._config.result_budget_bytes,
                 only_to_show=only_to_show,

@@ -244,6 +244,7 @@ async def _demo(config: Config, stop: Stop) -> None:
         [source],
         response_filter=config.response_filter,
         output_schemas=config.validate_output,
+        portable=config.tool_schemas == "portable",
         result_bytes=config.result_budget_bytes,
     )
     await _serve_in_front(DemoApp(), api_listener, config, stop, tools, listeners)
@@ -321,6 +322,7 @@ async def opened(
         validate_output=config.validate_output,
         result_budget_bytes=config.result_budget_bytes,
         mode=config.tool_mode,
+        portable=config.tool_schemas == "portable",
         list_tokens=config.tool_budget_tokens,
         memory=Budget(config.memory_budget_bytes or limits.budget_bytes(config.workers)),
     )
