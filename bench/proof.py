@@ -105,7 +105,7 @@ def as_listed(value: Any, schema: Any) -> Any:  # noqa: ANN401 - any JSON value
 def schema_faults(shown: Shown) -> list[str]:
     faults = []
     for kind, schema, limit in (
-        ("input", bytes(shown.inputSchema), _LIMITS.input_bytes),
+        ("input", bytes(shown.inputSchema), _LIMITS.listed_bytes),
         ("output", bytes(shown.outputSchema), _LIMITS.output_bytes),
     ):
         if len(schema) > limit:

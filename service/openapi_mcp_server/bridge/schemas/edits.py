@@ -173,7 +173,7 @@ def holds_schemas(schema: Mapping[str, Any]) -> bool:
     return any(key in _HOLDERS and isinstance(value, dict | list) and value for key, value in schema.items())
 
 
-def places(keywords: dict[str, Any]) -> Iterator[tuple[str, Any, Any, Any]]:
+def parts_within(keywords: dict[str, Any]) -> Iterator[tuple[str, Any, Any, Any]]:
     """The schemas within one level: keyword, holder, key, schema. The holders become copies, for something else to be
     put in."""
     for keyword, value in [*keywords.items()]:

@@ -20,7 +20,7 @@ from openapi_mcp_server.bridge.schemas.edits import (
     decode,
     encode,
     holds_schemas,
-    places,
+    parts_within,
     unrestricted,
 )
 
@@ -36,7 +36,7 @@ _UNTOLD = frozenset({"$defs", "title", "example", "examples"})
 _MEMBERS = frozenset({"properties", "patternProperties", "additionalProperties"})
 
 
-class Part(NamedTuple):
+class Inner(NamedTuple):
     """A schema within another one, and where it goes: ``holder[key]``."""
 
     holder: Any
@@ -50,7 +50,7 @@ class Level(NamedTuple):
     """A schema without those in it."""
 
     keywords: dict[str, Any]
-    parts: list[Part]
+    parts: list[Inner]
 
 
 class Reader(Protocol):
@@ -83,9 +83,9 @@ class InFull:
         required = own.get("required", ())
         told = {key: value for key, value in unrestricted(own).items() if key not in _UNTOLD}
         level = Level(_with_prose(told, own, prose), [])
-        for keyword, holder, key, part in places(level.keywords):
+        for keyword, holder, key, part in parts_within(level.keywords):
             is_needed = keyword != "properties" or key in required
-            level.parts.append(Part(holder, key, part, is_needed, keyword in _MEMBERS))
+            level.parts.append(Inner(holder, key, part, is_needed, keyword in _MEMBERS))
         return level
 
     def opened(self, schema: JsonSchema, prose: int) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def _with_prose(told: dict[str, Any], own: Mapping[str, Any], prose: int) -> dic
 _line = lru_cache(1_024)(text.line)  # tools share definitions, and it takes more time than all the rest
 
 
-class Excerpt(NamedTuple):
+class Listing(NamedTuple):
     schema: dict[str, Any]
     is_shortened: bool
 
@@ -128,7 +128,7 @@ class _Waiting(NamedTuple):
     depth: int
     cost: int  # bytes that telling it takes more
     number: int
-    part: Part
+    part: Inner
 
 
 class _Growing:
@@ -153,16 +153,16 @@ class _Growing:
         for part in level.parts:
             part.holder[part.key] = self._opened(part, depth)
 
-    def _opened(self, part: Part, depth: int) -> dict[str, Any]:
+    def _opened(self, part: Inner, depth: int) -> dict[str, Any]:
         opened = self._reader.opened(part.schema, self._prose if self._is_argument(part, depth) else SHORT_PROSE)
         if not self._reader.is_leaf(part.schema):
             opened["description"] = f"{opened.get('description', '')} {SHORTENED}".lstrip()
         return opened
 
-    def _is_argument(self, part: Part, depth: int) -> bool:
+    def _is_argument(self, part: Inner, depth: int) -> bool:
         return depth == 0 and part.is_deeper
 
-    def _level(self, part: Part, depth: int) -> Level:
+    def _level(self, part: Inner, depth: int) -> Level:
         return self._reader.level(part.schema, self._prose if self._is_argument(part, depth) else SHORT_PROSE)
 
     def _offer(self, level: Level, depth: int, *, is_needed: bool) -> None:
@@ -172,7 +172,7 @@ class _Growing:
             optional = not (is_needed and part.is_needed)
             heappush(self._waiting, _Waiting(optional, below, cost, next(self._numbers), part))
 
-    def _cost(self, part: Part, depth: int) -> int:
+    def _cost(self, part: Inner, depth: int) -> int:
         key = id(part.schema), self._is_argument(part, depth)
         if key not in self._costs:
             level = self._level(part, depth)
@@ -202,10 +202,10 @@ def shortened(schema: bytes, where: str, limit: int = LISTED_BYTES) -> bytes:
     """An encoded schema in at most ``limit`` bytes, if its arguments fit at all. ``where`` says in words where the rest
     is told."""
     root = decode(schema)
-    return encode(excerpt(root, InFull(root.get("$defs", {})), where, limit).schema)
+    return encode(listing(root, InFull(root.get("$defs", {})), where, limit).schema)
 
 
-def excerpt(root: JsonSchema, reader: Reader, where: str, limit: int) -> Excerpt:
+def listing(root: JsonSchema, reader: Reader, where: str, limit: int) -> Listing:
     """A schema as ``reader`` tells it, likewise."""
     where = f"(Shortened; {where}.)"
     tried = (_Growing(reader, root, limit - len(where), prose) for prose in _PROSE)
@@ -214,4 +214,4 @@ def excerpt(root: JsonSchema, reader: Reader, where: str, limit: int) -> Excerpt
             break
     for each in growing.left_out[:1]:
         each["description"] = each["description"].replace(SHORTENED, where)
-    return Excerpt(growing.schema, bool(growing.left_out))
+    return Listing(growing.schema, bool(growing.left_out))

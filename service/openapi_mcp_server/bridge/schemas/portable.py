@@ -18,7 +18,7 @@ from openapi_mcp_server.bridge.model import Spelling, TextOf, Texts
 from openapi_mcp_server.bridge.names import NAME_LENGTH
 from openapi_mcp_server.bridge.schemas.edits import JsonSchema, decode, encode
 from openapi_mcp_server.bridge.schemas.limits import limits, value_shown
-from openapi_mcp_server.bridge.schemas.listed import Level, Part, excerpt
+from openapi_mcp_server.bridge.schemas.listed import Inner, Level, listing
 from openapi_mcp_server.openapi.model import Schema
 from openapi_mcp_server.openapi.schemas.merging import top_level
 
@@ -70,7 +70,7 @@ class _Plain(msgspec.Struct, frozen=True):
 
 
 def portable_schema(schema: bytes, where: str, limit: int) -> Portable:
-    """The schema of a tool's arguments; ``where`` as in `excerpt`."""
+    """The schema of a tool's arguments; ``where`` as in `listing`."""
     root = decode(schema)
     if not root["properties"]:
         return Portable(encode({"type": "object", "properties": {}}), Spelling())
@@ -78,7 +78,7 @@ def portable_schema(schema: bytes, where: str, limit: int) -> Portable:
     names = _legal(root["properties"])
     properties = {names[name]: part for name, part in root["properties"].items()}
     required = [names[name] for name in root.get("required", ())]
-    told = excerpt({"type": "object", "properties": properties, "required": required}, reader, where, limit)
+    told = listing({"type": "object", "properties": properties, "required": required}, reader, where, limit)
     texts = _texts(told.schema)
     return Portable(
         encode(told.schema),
@@ -130,13 +130,13 @@ class _Reader:
             holder = level.keywords["properties"] = dict.fromkeys(plain.properties)
             needed = [name for name in plain.required if name in plain.properties]
             level.parts.extend(
-                Part(holder, name, part, is_needed=name in needed, is_deeper=True)
+                Inner(holder, name, part, is_needed=name in needed, is_deeper=True)
                 for name, part in plain.properties.items()
             )
             if needed:
                 level.keywords["required"] = needed
         if plain.items is not None:
-            level.parts.append(Part(level.keywords, "items", plain.items, is_needed=True, is_deeper=False))
+            level.parts.append(Inner(level.keywords, "items", plain.items, is_needed=True, is_deeper=False))
         return level
 
     def opened(self, schema: JsonSchema, prose: int) -> dict[str, Any]:
