@@ -28,6 +28,7 @@ from openapi_mcp_server.bridge.names import nearest
 from openapi_mcp_server.bridge.policy import ANYBODY, Permit
 from openapi_mcp_server.bridge.request import build
 from openapi_mcp_server.bridge.results import budget
+from openapi_mcp_server.bridge.results.next_page import small
 from openapi_mcp_server.bridge.results.redaction import REDACTED, Redaction
 from openapi_mcp_server.bridge.results.result import MISMATCH, TRUNCATED, OutputValidators, from_error, render
 from openapi_mcp_server.bridge.search.names import DESCRIBE, NAMES, SEARCH, is_searched, seen_tokens
@@ -570,7 +571,7 @@ class Gateway:
             coerced, select = checked.coerced, _selection(tool, checked.values)
             values = {**checked.values, **tool.fixed} if tool.fixed else checked.values
             request = served.authorize(build(tool, values, checked.others), tool, entry.beside)
-            asked = {name: value for name, value in checked.values.items() if type(value) is int}
+            asked = small(checked.values) if tool.paging else {}
             del checked, values  # large ones take many times the bytes of the request
             if request.body is not None and len(request.body) > SMALL_BYTES:
                 hold.take(len(request.body))

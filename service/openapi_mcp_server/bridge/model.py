@@ -236,6 +236,20 @@ class OutputContract(msgspec.Struct, frozen=True, kw_only=True):
     wrapped: bool
 
 
+class Paging(msgspec.Struct, frozen=True, kw_only=True):
+    """The arguments by which an operation pages, empty where there is none: counting rows (from ``first``) or pages,
+    how many a page has, a token of the last answer, the id of the last row. ``is_forward``: ids are certain to go on.
+    """
+
+    offset: str = ""
+    first: int = 0
+    page: str = ""
+    size: str = ""
+    token: str = ""
+    after: str = ""
+    is_forward: bool = True
+
+
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """The facts of an operation that rules may look at. ``scopes``: all of them are needed (``x-mcp-scopes``)."""
 
@@ -284,6 +298,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     entry: msgspec.Raw
     digest: str = ""
     filterable: bool = False  # whether it has the argument RESPONSE_FILTER
+    paging: Paging | None = None
     headers: Mapping[str, str] = {}  # that its document describes of answers: as written, by name in lower case
     title: str
     summary: str

@@ -23,6 +23,7 @@ from openapi_mcp_server.bridge.model import (
     InputContract,
     Origin,
     OutputContract,
+    Paging,
     Slot,
     Tool,
     Withheld,
@@ -30,6 +31,7 @@ from openapi_mcp_server.bridge.model import (
 from openapi_mcp_server.bridge.names import BODY, Wire, argument_names, free
 from openapi_mcp_server.bridge.overrides import Fixed, Overrides
 from openapi_mcp_server.bridge.parameters import encoders, path_template
+from openapi_mcp_server.bridge.results import next_page
 from openapi_mcp_server.bridge.results.shown_size import result_size
 from openapi_mcp_server.bridge.schemas import inputs, listed, outputs, portable, validation
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
@@ -43,6 +45,7 @@ from openapi_mcp_server.settings.auth import Identity
 DIGEST = "openapi-mcp-server/digest"
 """Key of an entry's ``_meta``."""
 _CHOOSER = "content_type"
+_TEXT, _INTEGER, _NUMBER = b'"type":"string"', b'"type":"integer"', b'"type":"number"'
 _FILTER = Argument(
     name=RESPONSE_FILTER,
     schema=encode({"type": "string", "description": "JMESPath expression applied to the answer, as items[].name"}),
@@ -121,6 +124,7 @@ class _Inputs(msgspec.Struct, frozen=True):
     told: bytes
     notes: list[Note]
     filterable: bool
+    paging: Paging | None
     fixed: dict[str, Any]
     withheld: Withheld | None
 
@@ -167,6 +171,7 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
         entry=entry,
         digest=digest,
         filterable=inputs.filterable,
+        paging=inputs.paging,
         fixed=inputs.fixed,
         withheld=inputs.withheld,
         headers=_described_headers(operation),
@@ -207,8 +212,20 @@ def _inputs(operation: Operation, api: Api, overrides: Overrides) -> _Inputs:
         told=told,
         notes=notes,
         filterable=filterable,
+        paging=_paging(arguments, slots, in_body),
         fixed=fixed,
         withheld=_withheld(overrides.arguments, slots, in_body),
+    )
+
+
+def _paging(arguments: Sequence[Argument], slots: Sequence[Slot], in_body: Mapping[str, Field]) -> Paging | None:
+    wires = {slot.argument: slot.name for slot in slots if slot.location != "path"}
+    wires |= {name: field.name for name, field in in_body.items()}
+    own = {argument.name: argument.schema for argument in arguments if argument.name in wires}
+    return next_page.paging(
+        {name: wires[name] for name in own},
+        texts=(name for name, schema in own.items() if _TEXT in schema),
+        numbers=(name for name, schema in own.items() if _INTEGER in schema or _NUMBER in schema),
     )
 
 
