@@ -237,13 +237,14 @@ class OutputContract(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Paging(msgspec.Struct, frozen=True, kw_only=True):
-    """The arguments by which an operation pages, empty where there is none: counting rows (from ``first``) or pages,
+    """The arguments by which an operation pages, empty where there is none: counting rows or pages (from ``first``),
     how many a page has, a token of the last answer, the id of the last row. ``is_forward``: ids are certain to go on.
     """
 
     offset: str = ""
     first: int = 0
     page: str = ""
+    first_page: int = 1
     size: str = ""
     token: str = ""
     after: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
@@ -45,6 +46,7 @@ from openapi_mcp_server.settings.auth import Identity
 DIGEST = "openapi-mcp-server/digest"
 """Key of an entry's ``_meta``."""
 _CHOOSER = "content_type"
+_FROM_ZERO = re.compile(rb'"(?:default|minimum)":0[,}]')
 _TEXT, _INTEGER, _NUMBER = b'"type":"string"', b'"type":"integer"', b'"type":"number"'
 _FILTER = Argument(
     name=RESPONSE_FILTER,
@@ -226,6 +228,7 @@ def _paging(arguments: Sequence[Argument], slots: Sequence[Slot], in_body: Mappi
         {name: wires[name] for name in own},
         texts=(name for name, schema in own.items() if _TEXT in schema),
         numbers=(name for name, schema in own.items() if _INTEGER in schema or _NUMBER in schema),
+        from_zero=(name for name, schema in own.items() if _FROM_ZERO.search(schema)),
     )
 
 

@@ -31,6 +31,17 @@ def said(result: ToolResult) -> Any:
     return way
 
 
+def test_pages_may_begin_with_zero() -> None:
+    pages = msgspec.structs.replace(paged("page", "limit").paging, first_page=0)
+    assert str(following(pages, {}, 5, 30)) == "limit=5, page=1"
+    assert str(following(pages, {"page": 2, "limit": 30}, 12, 30)) == "limit=12, page=6"
+
+
+def test_pages_that_a_token_leads_through_are_asked_for_again_in_less() -> None:
+    pages = paged("Page", "PageSize", "PageToken").paging
+    assert following(pages, {}, 5, 30) == ({"PageSize": 5}, True)
+
+
 @pytest.mark.parametrize(
     ("names", "asked", "kept", "expected"),
     [
@@ -103,6 +114,8 @@ ROWS = [{"id": "a"}, {"id": "b"}]
         ),
         pytest.param(["page"], {"page": 1}, {"items": ROWS, "total_pages": 2}, {"page": 2}, id="how many pages"),
         pytest.param(["page"], {}, {"items": ROWS, "next_page": 2}, {"page": 2}, id="the page itself"),
+        pytest.param(["offset"], {}, {"next": "t"}, None, id="a token where rows are counted"),
+        pytest.param(["From", "Page"], {}, {"next": "/y?From=1&Page=2"}, {"Page": 2}, id="a sender"),
         pytest.param(["q"], {}, {"next": "/y?page=2"}, None, id="no such argument"),
         pytest.param(["page"], {}, {"next": "https://[x"}, None, id="no address"),
         pytest.param(["offset"], {}, {"items": ROWS, "total": 1e400}, None, id="no number"),
@@ -142,6 +155,8 @@ def test_paging_is_found_by_names_and_types_when_a_tool_is_made() -> None:
     assert (pages.offset, pages.token, pages.size) == ("", "offset", "limit")
     mail = operation("POST", body=body(media("application/x-www-form-urlencoded", {"properties": {"From": text}})))
     assert described(mail).paging is None
+    zero = operation(parameters=(parameter("page", value=number | {"minimum": 0}), parameter("size", value=number)))
+    assert described(zero).paging.first_page == 0
     in_path = operation(path="/{page}", parameters=(parameter("page", "path", number),))
     assert described(in_path).paging is None
 

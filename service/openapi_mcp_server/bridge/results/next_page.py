@@ -24,7 +24,7 @@ _OFFSETS = {"offset": 0, "pageoffset": 0, "skip": 0, "startat": 0, "startindex":
 """Names of arguments that count rows, and what the first row has."""
 _IF_NUMBERS = frozenset({"start", "from"})
 _PAGES = frozenset({"page", "pageno", "pagenumber"})
-"""Of arguments that count pages, from 1."""
+"""Of arguments that count pages."""
 _SIZES = frozenset(
     {
         "perpage", "pagesize", "limit", "pagelimit", "size", "count", "maxresults", "maxitems", "maxkeys", "top",
@@ -93,9 +93,11 @@ def _plain(name: str) -> str:
     return _PUNCTUATION.sub("", name.lower())
 
 
-def paging(wires: Mapping[str, str], texts: Iterable[str], numbers: Iterable[str]) -> Paging | None:
-    """The arguments by which an operation pages. ``wires``: their names on the wire; ``texts`` and ``numbers`` are
-    those of which that much is known."""
+def paging(
+    wires: Mapping[str, str], texts: Iterable[str], numbers: Iterable[str], from_zero: Iterable[str] = ()
+) -> Paging | None:
+    """The arguments by which an operation pages. ``wires``: their names on the wire; ``texts``, ``numbers`` and those
+    that begin ``from_zero`` are known to be that."""
     by_name = {_plain(name): argument for argument, name in wires.items()}
     said_texts, said_numbers = set(texts), set(numbers)
     counting = {name: each for name, each in by_name.items() if each not in said_texts}
@@ -103,10 +105,12 @@ def paging(wires: Mapping[str, str], texts: Iterable[str], numbers: Iterable[str
     uncounted = _OFFSETS.keys() - _IF_NUMBERS - counting.keys()  # Asana counts no rows by its offset: it is a token
     token = next((name for name in by_name if name in _TOKENS or name in uncounted), "")
     is_known_way = _BACKWARDS.isdisjoint(by_name)
+    page = next((each for name, each in counting.items() if name in _PAGES), "")
     found = Paging(
         offset=counting.get(offset, ""),
         first=_OFFSETS.get(offset, 0),
-        page=next((each for name, each in counting.items() if name in _PAGES), ""),
+        page=page,
+        first_page=0 if page in set(from_zero) else 1,
         size=next((each for name, each in counting.items() if name in _SIZES), ""),
         token=by_name.get(token, ""),
         after=next((each for name, each in by_name.items() if name in _IDS), ""),
@@ -137,7 +141,7 @@ def following(pages: Paging, asked: Mapping[str, object], kept: int, total: int,
     if pages.offset:
         begun = asked.get(pages.offset, pages.first)
         return Next({pages.offset: begun + kept}) if isinstance(begun, int) else None
-    if pages.page and pages.size:
+    if pages.page and pages.size and not pages.token:  # with both, pages are numbered for show only
         return _page(pages, asked, kept, total)
     if pages.after and not pages.token and pages.is_forward and isinstance(last, str | int):
         return Next({pages.after: last})
@@ -148,14 +152,16 @@ def following(pages: Paging, asked: Mapping[str, object], kept: int, total: int,
 
 def _page(pages: Paging, asked: Mapping[str, object], kept: int, total: int) -> Next | None:
     """A page of another size, if there is one that begins after the last row that was shown."""
-    number, rows = asked.get(pages.page, 1), asked.get(pages.size, total)
-    if not isinstance(number, int) or not isinstance(rows, int) or number < 1:
+    number, rows = asked.get(pages.page, pages.first_page), asked.get(pages.size, total)
+    if not isinstance(number, int) or not isinstance(rows, int) or number < pages.first_page:
         return None
-    if number > 1 and pages.size not in asked:  # the last page may be a short one
+    before = number - pages.first_page
+    if before and pages.size not in asked:  # the last page may be a short one
         return None
-    seen = (number - 1) * rows + kept
+    seen = before * rows + kept
     each = next(each for each in range(kept, 0, -1) if seen % each == 0)
-    return Next({pages.size: each, pages.page: seen // each + 1}) if each * _SMALLEST_SHARE >= kept else None
+    following_one = seen // each + pages.first_page
+    return Next({pages.size: each, pages.page: following_one}) if each * _SMALLEST_SHARE >= kept else None
 
 
 # A page that is whole
@@ -166,7 +172,7 @@ def after_whole(
 ) -> Next | None:
     """The call for the page after this answer, if it says that there is one."""
     link = next_link(response)
-    if link and (way := _by_address(tool, asked, link)):
+    if link and (way := _by_address(tool, pages, asked, link)):
         return way
     if json is None or not json.startswith(b"{") or is_large(json):
         return None
@@ -204,17 +210,17 @@ def _by_what_is_said(
     """By an address, a page, or a token."""
     following_one = said.get("next")
     if isinstance(following_one, str) and ("://" in following_one or following_one.startswith(("/", "?"))):
-        return _by_address(tool, asked, following_one)
+        return _by_address(tool, pages, asked, following_one)
     token = said.get("token", said.get("offset", following_one))
     if token is None:
         return None
     counts = type(token) is int
-    place = ("offset" in said and counts and pages.offset) or (counts and "token" not in said and pages.page)
-    place = place or pages.token or pages.after or pages.page or pages.offset
-    return Next({place: token}) if not isinstance(token, bool) else None
+    counting = (pages.offset if "offset" in said else pages.page) if counts and "token" not in said else ""
+    place = counting or pages.token or pages.after
+    return Next({place: token}) if place and not isinstance(token, bool) else None
 
 
-def _by_address(tool: Tool, asked: Mapping[str, object], address: str) -> Next | None:
+def _by_address(tool: Tool, pages: Paging, asked: Mapping[str, object], address: str) -> Next | None:
     """By the query of an address: the arguments that it gives otherwise than this call had them."""
     try:
         query = dict(parse_qsl(urlsplit(address).query, max_num_fields=100))
@@ -223,13 +229,19 @@ def _by_address(tool: Tool, asked: Mapping[str, object], address: str) -> Next |
     own = {slot.name: slot.argument for slot in tool.slots if slot.location == "query"}
     given = {own[name]: value for name, value in query.items() if name in own and len(value) <= _VALUE_CHARACTERS}
     changed = {name: value for name, value in given.items() if str(asked.get(name)) != value}
-    paging_ones = {own[name] for name in query if name in own and _is_paging(_plain(name))}
+    paging_ones = {own[name] for name in query if name in own and _is_paging(_plain(name))} | {pages.offset}
     told = {name: value for name, value in changed.items() if name in paging_ones} or changed
     return Next({name: _number(value) for name, value in told.items()}) if told else None
 
 
 def _is_paging(name: str) -> bool:
-    return name in _OFFSETS or name in _PAGES or name in _SIZES or name in _TOKENS or name in _IDS
+    return (
+        (name in _OFFSETS and name not in _IF_NUMBERS)
+        or name in _PAGES
+        or name in _SIZES
+        or name in _TOKENS
+        or name in _IDS
+    )
 
 
 def _number(value: str) -> str | int:
@@ -244,14 +256,15 @@ def _by_counting(
         return None
     lists = (raw for raw in members.values() if bytes(memoryview(raw)[:1]) == b"[")
     rows = _items(max(lists, key=_length, default=b"[]"))
-    number, begun = asked.get(pages.page, 1), asked.get(pages.offset, pages.first)
+    number, begun = asked.get(pages.page, pages.first_page), asked.get(pages.offset, pages.first)
     if not rows or not isinstance(number, int) or not isinstance(begun, int):
         return None
     if pages.offset and _has_more(said, begun - pages.first + len(rows)):
         return Next({pages.offset: begun + len(rows)})
-    size = asked.get(pages.size, len(rows) if number == 1 else None)
-    seen = number * size if isinstance(size, int) else None
-    if pages.page and (number < _count(said, "pages") or _has_more(said, seen)):
+    shown = number - pages.first_page + 1
+    size = asked.get(pages.size, len(rows) if shown == 1 else None)
+    seen = shown * size if isinstance(size, int) else None
+    if pages.page and (shown < _count(said, "pages") or _has_more(said, seen)):
         return Next({pages.page: number + 1})
     if not said.get("more") or not pages.after or not pages.is_forward:
         return None
