@@ -25,12 +25,14 @@ KINDS = {
         ("issues_list-for-repo", 30), ("repos_list-for-org", 30), ("pulls_list", 30), ("repos_list-commits", 30),
         ("search_repos", 30), ("actions_list-workflow-runs-for-repo", 30), ("issues_list-labels-for-repo", 30),
     ],
-    "stripe-spec3-2023-09.yaml": [("GetPrices", 50), ("GetEvents", 200), ("GetProducts", 120)],
-    "kubernetes-1.12-swagger2.json": [("listNamespacedPod", 50), ("listNamespacedConfigMap", 50)],
+    "stripe-spec3-2023-09.yaml": [("GetPrices", 50), ("GetEvents", 50), ("GetProducts", 100)],
+    "kubernetes-1.12-swagger2.json": [
+        ("listNamespacedPod", 50), ("listNamespacedConfigMap", 50), ("listNamespacedService", 50), ("listNode", 50),
+    ],
     "twilio-api-v2010.yaml": [("ListMessage", 50), ("ListCall", 50)],
-    "openai.yaml": [("listFiles", 100), ("listAssistants", 20)],
+    "openai.yaml": [("listFiles", 100)],
     "spotify-web-api__fixed-spotify-open-api.yaml": [("get-playlists-tracks", 50), ("get-users-saved-tracks", 50)],
-    "guru__asana.com.json": [("getTasks", 100), ("getProjects", 50)],
+    "guru__asana.com.json": [("getTasks", 100)],
     "datadog-v1.yaml": [("ListMonitors", 50)],
     "guru__apache.org__airflow.json": [("get_dags", 100)],
 }  # fmt: skip
