@@ -296,6 +296,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     access: Access = ANONYMOUS
     input: InputContract
     output: OutputContract | None
+    answers: OutputContract | None = None  # what its document says of answers, where that is not declared to clients
     entry: msgspec.Raw
     digest: str = ""
     filterable: bool = False  # whether it has the argument RESPONSE_FILTER

@@ -149,12 +149,13 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
     path = path_template.compiled(base.path, operation.path, holes, operation.pointer)
     output = _output(operation, api, filterable=inputs.filterable)
     notes = [*inputs.notes, *_output_notes(operation, output, api)]
+    declared = None if api.portable else output
     title = text.line(overrides.title, text.TITLE_LIMIT) if overrides.title else text.title(operation)
     prose = overrides.description
     prose = text.description(operation) if prose is None else text.line(prose, text.DESCRIPTION_LIMIT)
     seen = len(name) + len(prose.encode()) + len(told)
     hints = _annotations(operation.method, overrides.annotations)
-    entry, digest = _entry(name, title, prose, told, output, hints, result_size(api.result_bytes))
+    entry, digest = _entry(name, title, prose, told, declared, hints, result_size(api.result_bytes))
     tool = Tool(
         name=name,
         api=api.name,
@@ -169,7 +170,8 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
         accept=accept.header(operation),
         access=_access(operation, api),
         input=contract,
-        output=output,
+        output=declared,
+        answers=output if api.portable else None,
         entry=entry,
         digest=digest,
         filterable=inputs.filterable,
@@ -425,13 +427,13 @@ def _listed(inputs: _Inputs, api: Api, uri: str) -> tuple[InputContract, bytes]:
 
 
 def _output(operation: Operation, api: Api, *, filterable: bool) -> OutputContract | None:
-    if not api.output_schemas or api.portable:
+    if not api.output_schemas:
         return None
     return outputs.build(operation, api.responses, api.limits.output_bytes, filterable=filterable)
 
 
 def _output_notes(operation: Operation, output: OutputContract | None, api: Api) -> list[Note]:
-    if output is not None or not api.output_schemas or api.portable or not outputs.documented(operation, api.responses):
+    if output is not None or not api.output_schemas or not outputs.documented(operation, api.responses):
         return []
     return [
         _note(
