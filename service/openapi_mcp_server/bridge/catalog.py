@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from openapi_mcp_server.bridge import names, overrides, security, servers, text
+from openapi_mcp_server.bridge import names, overrides, security, servers, text, tool
 from openapi_mcp_server.bridge.model import ApiSummary, BaseUrl, Origin, SkippedTool, Subject, Tool, ToolCatalog
 from openapi_mcp_server.bridge.overrides import Entries, Told
 from openapi_mcp_server.bridge.policy import EVERYTHING, Rule
@@ -31,6 +31,10 @@ from openapi_mcp_server.openapi.model import ApiDescription, Note, Operation, Sk
 from openapi_mcp_server.settings.auth import Identity
 
 _DEFAULT_LIMITS = SchemaLimits()
+_SWITCHES = frozenset(
+    {"access_token", "oauth_token", "key", "callback", "prettyPrint", "opt_pretty", "pretty", "quotaUser", "$.xgafv"}
+)
+_NEARLY_ALL, _MANY_OPERATIONS = 0.8, 8
 
 
 class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +107,7 @@ def build(  # noqa: PLR0913 - all by name
         outcome = _sort_out(source, api, [(next(tool_names), candidate) for candidate in own])
         outcome.notes[:0] = _place_notes(place)
         summaries.append(_summary(source, api, outcome))
-        tools.update({tool.name: tool for tool in outcome.tools})
+        tools.update({each.name: each for each in outcome.tools})
         skipped += outcome.skipped
     if unused := _unused_selectors(sources, candidates):
         summaries[0] = msgspec.structs.replace(summaries[0], notes=(*unused, *summaries[0].notes))
@@ -179,16 +183,33 @@ def _api(source: ApiSource, place: ApiPlace, limits: SchemaLimits, identity: Ide
         limits=limits,
         identity=identity,
         response_filter=response_filter,
+        switches=_switches(source.description.operations),
         slots=Once(slot),
         arguments=Once(of_parameter),
     )
 
 
-def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate]]) -> _Outcome:
+def _switches(operations: Sequence[Operation]) -> frozenset[str]:
+    """The optional parameters of nearly all operations that only choose how an answer is written, or are a credential
+    beside those that are configured: no task needs them, and Gmail's take two fifths of its list."""
+    counts = Counter(
+        parameter.name
+        for operation in operations
+        for parameter in operation.parameters
+        if parameter.name in _SWITCHES and parameter.location == "query" and not parameter.required
+    )
+    if len(operations) < _MANY_OPERATIONS:
+        return frozenset()
+    return frozenset(name for name, count in counts.items() if count > _NEARLY_ALL * len(operations))
+
+
+def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate]]) -> _Outcome:
     unread = [SkippedTool(api=source.name, operation=each) for each in source.description.skipped]
     outcome = _Outcome(tools=[], skipped=unread, notes=list(source.description.notes))
     outcome.notes += overrides.unused(source.overrides, source.description)
     size = 0
+    told = Counter(tool.prose(candidate.operation, candidate.told.overrides) for _, candidate in named)
+    api = msgspec.structs.replace(api, twins=frozenset(prose for prose, count in told.items() if count > 1))
     for name, candidate in named:
         if not _is_wanted(candidate, source) or not source.rule.permits(_subject(candidate, source)):
             outcome.filtered += 1
@@ -242,9 +263,9 @@ def _compiled(name: str, candidate: _Candidate, api: Api) -> Compiled:
     return compile_operation(candidate.operation, name, candidate.told.overrides, api)
 
 
-def _require_access(tool: Tool, source: ApiSource) -> None:
-    if source.strict_auth and tool.access.kind == "unmet":
-        raise SpecError(tool.pointer, f"STRICT_AUTH: {tool.access.reason}")
+def _require_access(made: Tool, source: ApiSource) -> None:
+    if source.strict_auth and made.access.kind == "unmet":
+        raise SpecError(made.pointer, f"STRICT_AUTH: {made.access.reason}")
 
 
 def _skipped(candidate: _Candidate, source: ApiSource, error: SpecError) -> SkippedTool:
@@ -275,5 +296,5 @@ def _summary(source: ApiSource, api: Api, outcome: _Outcome) -> ApiSummary:
         security_schemes=description.security_schemes,
         key_places=security.places(api.identity),
         identity=api.identity,
-        unmet=sum(tool.access.kind == "unmet" for tool in outcome.tools),
+        unmet=sum(each.access.kind == "unmet" for each in outcome.tools),
     )

@@ -106,6 +106,8 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     identity: Identity  # with its keys' places
     response_filter: bool = False  # offered where it is of use
     output_schemas: bool = True
+    twins: frozenset[str] = frozenset()  # descriptions that several of its operations have
+    switches: frozenset[str] = frozenset()  # parameters of nearly all operations that no task needs
     portable: bool = False  # schemas are told as every model API takes them
     result_bytes: int = 1  # of an answer at most; 0: there is no limit
     slots: Once[Slot]
@@ -151,11 +153,10 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
     notes = [*inputs.notes, *_output_notes(operation, output, api)]
     declared = None if api.portable else output
     title = text.line(overrides.title, text.TITLE_LIMIT) if overrides.title else text.title(operation)
-    prose = overrides.description
-    prose = text.description(operation) if prose is None else text.line(prose, text.DESCRIPTION_LIMIT)
-    seen = len(name) + len(prose.encode()) + len(told)
+    said = _told_apart(prose(operation, overrides), operation, api.twins)
+    seen = len(name) + len(said.encode()) + len(told)
     hints = _annotations(operation.method, overrides.annotations)
-    entry, digest = _entry(name, title, prose, told, declared, hints, result_size(api.result_bytes))
+    entry, digest = _entry(name, title, said, told, declared, hints, result_size(api.result_bytes))
     tool = Tool(
         name=name,
         api=api.name,
@@ -187,9 +188,24 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
     return Compiled(tool, tuple(notes))
 
 
+def prose(operation: Operation, overrides: Overrides) -> str:
+    """The description that a model chooses an operation by."""
+    own = overrides.description
+    return text.description(operation) if own is None else text.line(own, text.DESCRIPTION_LIMIT)
+
+
+def _told_apart(said: str, operation: Operation, twins: frozenset[str]) -> str:
+    """A description that is no other operation's: Kubernetes' versions have the same (590 of 826 tools)."""
+    if said not in twins:
+        return said
+    query = f"?{text.visible(operation.query)}" if operation.query else ""
+    beside = f" {text.place(operation)}{query}"
+    return text.sentence(text.shorten(said, text.DESCRIPTION_LIMIT - len(beside) - 1)) + beside
+
+
 def _inputs(operation: Operation, api: Api, overrides: Overrides) -> _Inputs:
     notes: list[Note] = []
-    sendable = _sendable(operation, api, frozenset(overrides.multi_segment), notes)
+    sendable = _sendable(operation, api, overrides, notes)
     shape = _shape(operation, api, notes)
     fields = shape.fields if shape else ()
     wires = [Wire(parameter.name, parameter.location) for parameter in sendable]
@@ -208,6 +224,7 @@ def _inputs(operation: Operation, api: Api, overrides: Overrides) -> _Inputs:
     fixed = _fixed(operation, arguments, overrides.arguments, definitions)
     arguments = [argument for argument in arguments if argument.name not in overrides.arguments]
     slots = tuple(api.slots.of(name, parameter) for name, parameter in shared)
+    arguments.sort(key=lambda argument: not argument.required)  # models read the first of them best
     contract, told = _contract(operation, arguments, definitions, api.limits.input_bytes, notes)
     return _Inputs(
         slots=slots,
@@ -274,14 +291,19 @@ def _answers_json(operation: Operation, api: Api) -> bool:
     return operation.method != "HEAD" and any(outputs.is_json_answer(each, api.responses) for each in media)
 
 
-def _sendable(operation: Operation, api: Api, spanning: frozenset[str], notes: list[Note]) -> list[Parameter]:
+def _sendable(operation: Operation, api: Api, overrides: Overrides, notes: list[Note]) -> list[Parameter]:
     """The parameters that are arguments. Those that credentials fill or every request has by itself, and optional ones
-    that cannot be sent, are left out and noted. ``spanning``: parameters of the path that may be several segments.
+    that cannot be sent, are left out and noted.
     """
     holes, access = path_template.holes(operation.path), _access(operation, api)
+    spanning = frozenset(overrides.multi_segment)
     sendable = []
     for declared in operation.parameters:
         parameter = _spanning(declared) if declared.name in spanning else declared
+        if parameter.name in api.switches and parameter.name not in overrides.arguments:
+            message = f"{parameter.name} is an optional switch or credential of nearly all operations"
+            notes.append(_note(parameter.pointer, "parameter_dropped", message))
+            continue
         if parameter.location == "path" and parameter.name not in holes:
             notes.append(_note(parameter.pointer, "parameter_dropped", f"{{{parameter.name}}} is not in the path"))
             continue
@@ -392,7 +414,7 @@ def _is_told_by(argument: str, name: str) -> bool:
 def _with_real_name(prose: str, argument: str, name: str) -> str:
     if _is_told_by(argument, name):
         return prose
-    return f"{prose} Sent as {text.shorten(text.visible(name), _NAME_SHOWN)!r}.".lstrip()
+    return f"{text.sentence(prose)} Sent as {text.shorten(text.visible(name), _NAME_SHOWN)!r}.".lstrip()
 
 
 def _contract(
@@ -421,7 +443,7 @@ def _listed(inputs: _Inputs, api: Api, uri: str) -> tuple[InputContract, bytes]:
         made = portable.portable_schema(told, where, limit)
         contract = msgspec.structs.replace(contract, spelling=made.spelling)
         is_shortened, told = made.is_shortened, made.schema
-    elif is_shortened := len(told) > limit:
+    elif is_shortened := listed.is_long(told, limit):
         told = listed.shortened(told, where, limit)
     return (msgspec.structs.replace(contract, is_shortened=True) if is_shortened else contract), told
 

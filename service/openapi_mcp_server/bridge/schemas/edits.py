@@ -17,6 +17,8 @@ SHORT_PROSE = 120
 """Characters of a description in a schema that is over its budget."""
 LEFT_OUT = "Schema left out for its size; see the API's documentation."
 """Stands in the description of what was made an open value."""
+NEEDED = "Required if a body is sent."
+"""Stands at the end of the description of an argument without which an optional body cannot be sent."""
 _SMALL = 160
 """Bytes of a subschema that is never worth leaving out."""
 _SMALL_ENUM = 2_000
@@ -108,6 +110,15 @@ def opened(schema: JsonSchema) -> dict[str, Any]:
     prose = schema.get("description") if isinstance(schema, dict) else None
     said = f"{text.line(prose, SHORT_PROSE)} ({LEFT_OUT})" if isinstance(prose, str) else LEFT_OUT
     return bare(schema) | {"description": said}
+
+
+def short_prose(said: str, limit: int) -> str:
+    """A description cut to a limit; that an argument is needed stays."""
+    if not said.endswith(NEEDED):
+        return text.line(said, limit) if limit else ""
+    room = limit - len(NEEDED) - 1
+    before = text.line(said.removesuffix(NEEDED), room) if room > len(NEEDED) else ""
+    return f"{before} {NEEDED}".lstrip()
 
 
 def or_empty(schema: bytes) -> bytes:

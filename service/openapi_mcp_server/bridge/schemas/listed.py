@@ -6,6 +6,7 @@ arguments are shortened last. Definitions stand where they are referred to, so t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from heapq import heappop, heappush
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.schemas.edits import (
+    NEEDED,
     SHORT_PROSE,
     JsonSchema,
     bare,
@@ -21,17 +23,22 @@ from openapi_mcp_server.bridge.schemas.edits import (
     encode,
     holds_schemas,
     parts_within,
+    short_prose,
     unrestricted,
 )
+from openapi_mcp_server.bridge.schemas.limits import value_shown
 
 LISTED_BYTES = 8_000
 """Of one input schema: with this bound 336 of 4,618 tools of fifteen published documents are shortened, and a list of
 Kubernetes' takes half. Models see the whole of a tool that they ask for."""
+MOST_VALUES, VALUES_TOLD = 40, 20
+"""Of an enumeration in a list: a longer one is told by its beginning."""
 SHORTENED = "(shortened)"
 """Stands in the description of what was made an open value."""
 _PROSE = (text.ARGUMENT_LIMIT, SHORT_PROSE, 0)
 """Characters of an argument's description, tried in this order; what lies deeper has SHORT_PROSE."""
 _REFERENCE = "#/$defs/"
+_LONG_ENUM = re.compile(rb'"enum":\[(?:[^\[\],]{0,200},){%d}' % MOST_VALUES)
 _UNTOLD = frozenset({"$defs", "title", "example", "examples"})
 _MEMBERS = frozenset({"properties", "patternProperties", "additionalProperties"})
 
@@ -82,9 +89,9 @@ class InFull:
         own = self._resolved(schema)
         required = own.get("required", ())
         told = {key: value for key, value in unrestricted(own).items() if key not in _UNTOLD}
-        level = Level(_with_prose(told, own, prose), [])
+        level = Level(_with_few_values(_with_prose(told, own, prose)), [])
         for keyword, holder, key, part in parts_within(level.keywords):
-            is_needed = keyword != "properties" or key in required
+            is_needed = keyword != "properties" or key in required or says_needed(part)
             level.parts.append(Inner(holder, key, part, is_needed, keyword in _MEMBERS))
         return level
 
@@ -107,13 +114,29 @@ class InFull:
         return schema
 
 
+def _with_few_values(told: dict[str, Any]) -> dict[str, Any]:
+    """A long list of values in words, as far as a model needs it to know their kind."""
+    values = told.get("enum", ())
+    if len(values) <= MOST_VALUES:
+        return told
+    rest = {key: value for key, value in told.items() if key != "enum"}
+    some = ", ".join(map(value_shown, values[:VALUES_TOLD]))
+    said = f"One of {some} and {len(values) - VALUES_TOLD} more. {SHORTENED}"
+    return rest | {"description": f"{told['description']} {said}" if "description" in told else said}
+
+
+def says_needed(schema: JsonSchema) -> bool:
+    return isinstance(schema, dict) and str(schema.get("description", "")).endswith(NEEDED)
+
+
 def _with_prose(told: dict[str, Any], own: Mapping[str, Any], prose: int) -> dict[str, Any]:
     said = own.get("description")
     rest = {key: value for key, value in told.items() if key != "description"}
-    return rest | {"description": _line(said, prose)} if isinstance(said, str) and prose else rest
+    shown = _line(said, prose) if isinstance(said, str) else ""
+    return rest | {"description": shown} if shown else rest
 
 
-_line = lru_cache(1_024)(text.line)  # tools share definitions, and it takes more time than all the rest
+_line = lru_cache(1_024)(short_prose)  # tools share definitions, and it takes more time than all the rest
 
 
 class Listing(NamedTuple):
@@ -205,6 +228,11 @@ def shortened(schema: bytes, where: str, limit: int = LISTED_BYTES) -> bytes:
     return encode(listing(root, InFull(root.get("$defs", {})), where, limit).schema)
 
 
+def is_long(schema: bytes, limit: int) -> bool:
+    """Whether a list tells an encoded schema shortened."""
+    return len(schema) > limit or (b'"enum":[' in schema and _LONG_ENUM.search(schema) is not None)
+
+
 def listing(root: JsonSchema, reader: Reader, where: str, limit: int) -> Listing:
     """A schema as ``reader`` tells it, likewise."""
     where = f"(Shortened; {where}.)"
@@ -212,6 +240,17 @@ def listing(root: JsonSchema, reader: Reader, where: str, limit: int) -> Listing
     for growing in tried:
         if growing.fits:
             break
-    for each in growing.left_out[:1]:
-        each["description"] = each["description"].replace(SHORTENED, where)
-    return Listing(growing.schema, bool(growing.left_out))
+    is_shortened = any(_point(each, where) for each in (*growing.left_out, growing.schema))
+    return Listing(growing.schema, is_shortened)
+
+
+def _point(schema: Any, where: str) -> bool:  # noqa: ANN401 - any JSON value
+    """Says at the first mark where the rest is; false where nothing was left out."""
+    if isinstance(schema, list):
+        return any(_point(each, where) for each in schema)
+    if not isinstance(schema, dict):
+        return False
+    if SHORTENED in str(schema.get("description", "")):
+        schema["description"] = schema["description"].replace(SHORTENED, where)
+        return True
+    return any(_point(each, where) for each in schema.values())

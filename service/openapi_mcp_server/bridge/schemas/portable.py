@@ -16,15 +16,15 @@ import msgspec
 from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.model import Spelling, TextOf, Texts
 from openapi_mcp_server.bridge.names import NAME_LENGTH
-from openapi_mcp_server.bridge.schemas.edits import JsonSchema, decode, encode
+from openapi_mcp_server.bridge.schemas.edits import JsonSchema, decode, encode, short_prose
 from openapi_mcp_server.bridge.schemas.limits import limits, value_shown
-from openapi_mcp_server.bridge.schemas.listed import Inner, Level, listing
+from openapi_mcp_server.bridge.schemas.listed import Inner, Level, listing, says_needed
 from openapi_mcp_server.openapi.model import Schema
 from openapi_mcp_server.openapi.schemas.merging import top_level
 
 MAX_LEVELS = 10
 """Objects within each other (OpenAI, "Structured model outputs", limits of schemas)."""
-MAX_VALUES, MAX_VALUES_BYTES = 250, 2_000
+MAX_VALUES, MAX_VALUES_BYTES = 40, 2_000
 """Of an enumeration; a longer one is told in words, as far as it fits."""
 _CHOICES = 100
 """Alternatives that are put together into one schema, those within others counted."""
@@ -130,7 +130,7 @@ class _Reader:
             holder = level.keywords["properties"] = dict.fromkeys(plain.properties)
             needed = [name for name in plain.required if name in plain.properties]
             level.parts.extend(
-                Inner(holder, name, part, is_needed=name in needed, is_deeper=True)
+                Inner(holder, name, part, is_needed=name in needed or says_needed(part), is_deeper=True)
                 for name, part in plain.properties.items()
             )
             if needed:
@@ -306,6 +306,6 @@ def _marked(text_of: TextOf | None) -> dict[str, str]:
 
 
 def _described(plain: _Plain, prose: int, words: Iterable[str]) -> dict[str, str]:
-    said = text.line(plain.prose, prose) if prose else ""
+    said = short_prose(plain.prose, prose)
     told = " ".join(filter(None, (said, *words)))
     return {"description": told} if told else {}
