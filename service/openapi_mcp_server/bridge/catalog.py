@@ -208,7 +208,7 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
     outcome = _Outcome(tools=[], skipped=unread, notes=list(source.description.notes))
     outcome.notes += overrides.unused(source.overrides, source.description)
     size = 0
-    told = Counter(tool.prose(candidate.operation, candidate.told.overrides) for _, candidate in named)
+    told = Counter(tool.chosen_by(candidate.operation, candidate.told.overrides) for _, candidate in named)
     api = msgspec.structs.replace(api, twins=frozenset(prose for prose, count in told.items() if count > 1))
     for name, candidate in named:
         if not _is_wanted(candidate, source) or not source.rule.permits(_subject(candidate, source)):

@@ -153,7 +153,7 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
     notes = [*inputs.notes, *_output_notes(operation, output, api)]
     declared = None if api.portable else output
     title = text.line(overrides.title, text.TITLE_LIMIT) if overrides.title else text.title(operation)
-    said = _told_apart(prose(operation, overrides), operation, api.twins)
+    said = _told_apart(chosen_by(operation, overrides), operation, api.twins)
     seen = len(name) + len(said.encode()) + len(told)
     hints = _annotations(operation.method, overrides.annotations)
     entry, digest = _entry(name, title, said, told, declared, hints, result_size(api.result_bytes))
@@ -188,7 +188,7 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
     return Compiled(tool, tuple(notes))
 
 
-def prose(operation: Operation, overrides: Overrides) -> str:
+def chosen_by(operation: Operation, overrides: Overrides) -> str:
     """The description that a model chooses an operation by."""
     own = overrides.description
     return text.description(operation) if own is None else text.line(own, text.DESCRIPTION_LIMIT)
