@@ -373,6 +373,8 @@ def of_parameter(name: str, parameter: Parameter) -> Argument:
     prose = text.line(parameter.description or _description(schema), text.ARGUMENT_LIMIT)
     if parameter.allow_empty_value:
         schema = or_empty(schema)
+    if name == f"{parameter.name}__{parameter.location}":
+        prose = f"{text.sentence(prose)} (In the {parameter.location}.)".lstrip()
     told = described(schema, _with_real_name(prose, name, parameter.name), deprecated=parameter.deprecated)
     return Argument(
         name=name,
