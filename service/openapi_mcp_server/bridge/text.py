@@ -177,8 +177,13 @@ def _worth_reading(prose: str) -> str:
 
 def _says(sentence: str, summary: str) -> bool:
     """Whether all words of a summary are in a sentence, as far as their beginnings tell."""
-    words = {word[:_STEM] for word in _WORDS.findall(summary.casefold())}
-    return len(words) > 1 and words <= {word[:_STEM] for word in _WORDS.findall(sentence.casefold())}
+    words = _stems(summary)
+    return len(words) > 1 and words <= _stems(sentence)
+
+
+def _stems(prose: str) -> set[str]:
+    """The beginnings of words, as far as they are the same for "list" and "lists"."""
+    return {word.rstrip("s")[:_STEM] for word in _WORDS.findall(prose.casefold())}
 
 
 def _words(name: str) -> str:
