@@ -13,6 +13,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+import documented
+from openapi_mcp_server.bridge import overrides
 from openapi_mcp_server.settings.config import load
 from openapi_mcp_server.settings.table import SETTINGS
 from processes import CHECKOUT, PAGES, START_SECONDS, Server, environment
@@ -57,7 +59,7 @@ FILES = {
     "openapi.yaml": DOCUMENT,
     "shop.yaml": DOCUMENT,
     "billing.yaml": DOCUMENT,
-    "ours.yaml": "listPets: {name: find_pets}\nDELETE /pets/{petId}: {hidden: true}\n",
+    "ours.yaml": block("docs/tools.md", "yaml"),
     "ours.overlay.yaml": "overlay: 1.0.0\nactions: [{target: $.info, update: {title: Ours}}]\n",
     "second.overlay.yaml": "overlay: 1.0.0\nactions: [{target: $.info, update: {version: '2'}}]\n",
     "apis.json": block("docs/configuration.md", "json"),
@@ -71,8 +73,7 @@ def commands() -> list[str]:
     found = []
     for page in PAGES:
         for block in re.findall(r"```(?:sh|bash|shell|console)\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
-            lines = re.sub(r"\\\n\s*", "", block).splitlines()
-            found += [re.sub(r"\s{2,}#.*", "", line).strip() for line in lines if line.strip()]
+            found += documented.commands(block)
     return list(dict.fromkeys(found))
 
 
@@ -100,6 +101,22 @@ def of(*families: str) -> list[str]:
 def test_every_command_is_tried_or_said_not_to_be():
     assert of("unknown") == []
     assert [command for command in NOT_TRIED if command not in commands()] == []
+
+
+def test_every_block_of_the_documentation_is_run_or_says_why_not_and_most_are_run():
+    every = list(documented.blocks())
+    assert [block[:4] for block in every if not block.told or "unknown" in " ".join(block.told)] == []
+    assert sum(block.is_run for block in every) >= documented.LEAST * len(every)
+    tests = {told for block in every for told in block.told if block.is_run}
+    assert [test for test in tests if not (CHECKOUT / test).exists()] == []
+
+
+OVERRIDES = re.findall(r"```yaml\n(.*?)```", (CHECKOUT / "docs" / "tools.md").read_text("utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("block", OVERRIDES)
+def test_documented_overrides_are_taken(block: str):
+    assert overrides.read(block.encode())
 
 
 @pytest.fixture(scope="module")

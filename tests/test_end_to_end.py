@@ -7,8 +7,10 @@ import http.client
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -117,7 +119,9 @@ def test_browsers_are_told_whether_their_page_may_call(demo, path, origin, statu
 
 def test_orchestrators_and_people_are_told_the_state(demo):
     assert get(demo, "/livez") == (200, {"status": "alive"})
-    assert get(demo, "/readyz") == (200, {"status": "ready"})
+    status, told = get(demo, "/readyz")
+    assert (status, told["status"]) == (200, "ready")
+    assert abs(parsedate_to_datetime(told["time"]).timestamp() - time.time()) < 60
     status, health = get(demo, "/health")
     assert (status, health["status"], health["apis"][0]["name"], health["skipped_operations"]) == (
         200,

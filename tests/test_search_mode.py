@@ -190,6 +190,45 @@ def test_arguments_that_are_written_as_text_are_read(arguments: object) -> None:
     assert api.requests[0].body == b'{"name":"Rex"}'
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"name": "createPet", "arguments": {"name": "createPet", "arguments": {"name": "Rex"}}},
+        {"name": "createPet", "arguments": {"name": "createPet", "arguments": '{"name": "Rex"}'}},
+        {"name": "createPet", "arguments": {"name": "Rex"}, "response_filter": None},
+        {"name": "closeShop", "id": "7"},
+        {"name": "closeShop", "id": "7", "arguments": None, "response_filter": None},
+        {"name": "closeShop", "id": "7", "arguments": {}},
+    ],
+)
+def test_a_call_is_carried_out_as_clients_and_models_write_it(asked: dict[str, Any]) -> None:
+    api = ScriptedApi()
+    result(served_gateway(api), call("call_operation", **asked))
+    assert [(one.path, one.body) for one in api.requests] in (
+        [("/v1/pets", b'{"name":"Rex"}')],
+        [("/v1/shops/7", None)],
+    )
+
+
+def test_arguments_of_the_four_that_are_null_are_left_out() -> None:
+    asked = call("search_operations", query="pets", tag=None, method=None, limit=None, offset=None)
+    assert "listPets" in text(served_gateway(), asked)
+
+
+def test_an_argument_that_has_the_name_of_the_envelope_is_the_operations_own() -> None:
+    api = ScriptedApi()
+    tools = catalog(
+        operation(
+            "POST",
+            operation_id="run",
+            body=body(media(JSON, {"type": "object", "properties": {"name": {}, "arguments": {"type": "object"}}})),
+        )
+    )
+    own = {"name": "run", "arguments": {"name": "x"}}
+    result(served_gateway(api, tools), call("call_operation", name="run", arguments=own))
+    assert api.requests[0].body == msgspec.json.encode(own)
+
+
 @pytest.mark.parametrize("arguments", ["Rex", [], 5, "", None])
 def test_arguments_that_are_no_object_are_refused_in_words_or_count_as_none(arguments: object) -> None:
     api = ScriptedApi()

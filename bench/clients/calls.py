@@ -31,7 +31,7 @@ class Call(msgspec.Struct, frozen=True):
 
 
 def planned(served: server.Served, document: Document, samples: int) -> list[Call]:
-    return [*_nested(served, document), *(_least(served, samples) if document.file else ())]
+    return [*_nested(served, document), *(_least(served, samples) if document.file and document.mode == "all" else ())]
 
 
 def _nested(served: server.Served, document: Document) -> Iterator[Call]:

@@ -21,13 +21,14 @@ class Request(msgspec.Struct, frozen=True):
 
 class Document(msgspec.Struct, frozen=True):
     """``file``: below the folder of real documents; the demo has none. ``wanted``: the request, or for the demo, which
-    answers for itself, what must be in its answer, without quotes, spaces and backslashes."""
+    answers for itself, what must be in its answer, without quotes, spaces and backslashes. ``mode``: TOOL_MODE."""
 
     name: str
     file: str
     tool: str
     arguments: Json
     wanted: Request | str
+    mode: str = "all"
 
     @property
     def path(self) -> Path | None:
@@ -58,6 +59,14 @@ DOCUMENTS = (
         "pulls_create-review",
         {"owner": "o", "repo": "r", "pull_number": 7, **REVIEW},
         Request("POST", "/repos/o/r/pulls/7/reviews", body=REVIEW),
+    ),
+    Document(
+        "github-search",
+        "github-api.github.com.json",
+        "call_operation",
+        {"name": "pulls_create-review", "arguments": {"owner": "o", "repo": "r", "pull_number": 7, **REVIEW}},
+        Request("POST", "/repos/o/r/pulls/7/reviews", body=REVIEW),
+        mode="search",
     ),
     Document(
         "stripe",

@@ -7,13 +7,25 @@ const json = (value) => JSON.stringify(value, null, 2);
 /** [client, where it goes, text] */
 function snippets(name, url, secured) {
   const headers = secured ? { headers: { Authorization: "Bearer YOUR_TOKEN" } } : {};
+  const options = secured ? ', {\n  requestInit: { headers: { Authorization: "Bearer YOUR_TOKEN" } },\n}' : "";
   return [
     ["Claude Code", "in a terminal", `claude mcp add --transport http ${name} ${url}${secured ? ' --header "Authorization: Bearer YOUR_TOKEN"' : ""}`],
     ["Claude Desktop", "claude_desktop_config.json; it starts programs, and this one passes on to an address",
       json({ mcpServers: { [name]: { command: "npx", args: ["-y", "mcp-remote", url, ...(secured ? ["--header", "Authorization: Bearer YOUR_TOKEN"] : [])] } } })],
     ["VS Code", ".vscode/mcp.json", json({ servers: { [name]: { type: "http", url, ...headers } } })],
     ["Cursor", ".cursor/mcp.json", json({ mcpServers: { [name]: { url, ...headers } } })],
-    ["Python", "pip install mcp", `import anyio
+    ["Python", "pip install mcp", secured ? `import anyio, httpx2
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+async def main():
+    headers = {"Authorization": "Bearer YOUR_TOKEN"}
+    async with httpx2.AsyncClient(headers=headers) as http:
+        async with Client(streamable_http_client("${url}", http_client=http)) as client:
+            for tool in (await client.list_tools()).tools:
+                print(tool.name)
+
+anyio.run(main)` : `import anyio
 from mcp import Client
 
 async def main():
@@ -25,7 +37,7 @@ anyio.run(main)`],
     ["TypeScript", "npm install @modelcontextprotocol/client", `import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 
 const client = new Client({ name: "example", version: "1.0.0" });
-await client.connect(new StreamableHTTPClientTransport(new URL("${url}")));
+await client.connect(new StreamableHTTPClientTransport(new URL("${url}")${options}));
 for (const tool of (await client.listTools()).tools) console.log(tool.name);`],
   ];
 }

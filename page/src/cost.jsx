@@ -1,7 +1,8 @@
 // What the list costs a model, by tag and tool.
 import { useMemo, useState } from "preact/hooks";
-import { compact, number, shown } from "./text.js";
-import { Method } from "./ui.jsx";
+import { tools as fetchTools } from "./server.js";
+import { compact, number, seenTokens, shown } from "./text.js";
+import { Method, useAsync } from "./ui.jsx";
 
 const GROUPS = 24;
 const CELLS = 360; // elements of the whole picture
@@ -85,14 +86,18 @@ export function Treemap({ groups: all, small = false }) {
 }
 
 export function Cost({ catalog }) {
+  const { value: listed } = useAsync(fetchTools, []);
+  const searches = listed?.has("search_operations");
   const groups = useMemo(() => byTag(catalog), [catalog]);
   const [open, setOpen] = useState("");
   const most = groups[0]?.tokens || 1;
   const tools = useMemo(() => (open ? groups.find((group) => group.name === open)?.tools ?? [] : catalog.tools).slice().sort((one, other) => other.estimated_tokens - one.estimated_tokens), [catalog, open]);
+  if (!catalog.tools.length) return <article class="wide"><h2>What the list costs a model</h2><p class="lead">Nothing: there are no tools.</p></article>;
   return (
     <article class="wide">
-      <h2>What the list costs a model</h2>
-      <p class="lead"><b>{number(catalog.estimated_tokens)}</b> tokens of names, descriptions and arguments for {number(catalog.tools.length)} tools, about {number(catalog.estimated_tokens / Math.max(1, catalog.tools.length))} each: that much of every conversation is gone before its first word, in clients that load the whole list.</p>
+      <h2>{searches ? "What a list of all would cost a model" : "What the list costs a model"}</h2>
+      <p class="lead"><b>{number(catalog.estimated_tokens)}</b> tokens of names, descriptions and arguments for {number(catalog.tools.length)} tools, about {number(catalog.estimated_tokens / Math.max(1, catalog.tools.length))} each{searches ? "." : ": that much of every conversation is gone before its first word, in clients that load the whole list."}</p>
+      {searches && <p class="lead">Clients are told of {listed.size} tools to search with instead, for <b>{number(seenTokens(listed))}</b> tokens.</p>}
       <Treemap groups={groups} />
       <div class="columns">
         <section><h3>By tag</h3>

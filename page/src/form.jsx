@@ -29,7 +29,7 @@ export function ArgumentForm({ schema, values, onChange }) {
   );
 }
 
-function Field({ name, given, root, value, required, onChange, depth, extra }) {
+function Field({ name, given, root, value, required, onChange, depth, extra, unmarked }) {
   const id = useId();
   const as = read(given, root);
   const { schema } = as;
@@ -38,7 +38,7 @@ function Field({ name, given, root, value, required, onChange, depth, extra }) {
   const about = prose || schema.default !== undefined ? `${id}-about` : undefined;
   const head = (
     <>
-      <span class="name">{shown(name, 80)}</span>{required && <span class="required" title="required" aria-hidden="true">*</span>}
+      <span class="name">{shown(name, 80)}</span>{required && !unmarked && <span class="required" title="required" aria-hidden="true">*</span>}
       <span class="type">{summary(given, root)}{schema.deprecated && " · deprecated"}</span>
     </>
   );
@@ -124,7 +124,7 @@ function List({ name, as: { schema }, root, value, onChange, depth }) {
   return (
     <>
       {items.map((each, index) => (
-        <Field key={index} name={String(index + 1)} given={schema.items ?? {}} root={root} value={each} required depth={depth + 1} onChange={(changed) => set(index, changed)}
+        <Field key={index} name={String(index + 1)} given={schema.items ?? {}} root={root} value={each} required unmarked depth={depth + 1} onChange={(changed) => set(index, changed)}
           extra={<button type="button" class="link remove" aria-label={`Remove item ${index + 1} of ${shown(name, 80)}`} onClick={() => remove(index)}>Remove</button>} />
       ))}
       <button type="button" class="add" onClick={() => onChange([...items, initial(schema.items ?? {}, root) ?? null])}>+ Add to {shown(name, 80)}</button>
@@ -167,7 +167,7 @@ function Pairs({ name, known = {}, given, root, value, onChange, depth }) {
   return (
     <>
       {Object.keys(own).filter((each) => !Object.hasOwn(known, each)).map((each) => (
-        <Field key={each} name={each} given={inner} root={root} value={own[each]} required depth={depth + 1} onChange={(changed) => set(each, changed)}
+        <Field key={each} name={each} given={inner} root={root} value={own[each]} required unmarked depth={depth + 1} onChange={(changed) => set(each, changed)}
           extra={<button type="button" class="link remove" aria-label={`Remove ${shown(each, 80)}`} onClick={() => { const { [each]: _, ...rest } = own; onChange(rest); }}>Remove</button>} />
       ))}
       <div class="pair">
@@ -184,10 +184,7 @@ const Open = (props) => <Pairs {...props} given={props.as.schema.additionalPrope
 function Choice({ name, as, root, value, required, onChange, depth, id }) {
   const [at, choose] = useState(value === undefined ? -1 : 0);
   useEffect(() => { if (value === undefined) choose(-1); }, [value === undefined]);
-  const titles = as.choices.map((each, index) => {
-    const { schema } = read(each, root);
-    return `${shown(schema.title ?? each?.$ref?.split("/").pop() ?? `form ${index + 1}`, 60)} (${summary(each, root)})`;
-  });
+  const titles = as.choices.map((each, index) => shown(read(each, root).schema.title ?? each?.$ref?.split("/").pop() ?? `form ${index + 1}`, 60));
   const pick = (event) => {
     const next = Number(event.currentTarget.value);
     choose(next);
@@ -197,9 +194,9 @@ function Choice({ name, as, root, value, required, onChange, depth, id }) {
     <>
       <select id={id} aria-label={`Form of ${shown(name, 80)}`} value={at} onChange={pick}>
         <option value={-1}>{required ? "choose a form…" : "—"}</option>
-        {titles.map((title, index) => <option value={index}>{title}</option>)}
+        {titles.map((title, index) => <option value={index}>{title} ({summary(as.choices[index], root)})</option>)}
       </select>
-      {at >= 0 && as.choices[at] && <Field key={at} name={name} given={as.choices[at]} root={root} value={value} required depth={depth + 1} onChange={onChange} />}
+      {at >= 0 && as.choices[at] && <Field key={at} name={titles[at]} given={as.choices[at]} root={root} value={value} required unmarked depth={depth + 1} onChange={onChange} />}
     </>
   );
 }

@@ -3,7 +3,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/ho
 import { compact, number, plural, shown } from "./text.js";
 import { Method } from "./ui.jsx";
 
-const ROW = 58; // pixels, as in page.css
+const ROW = 76; // pixels, as in page.css
 const MORE = 5; // rows above and below what is seen
 const haystacks = new WeakMap();
 
@@ -59,12 +59,12 @@ export function ToolList({ tools, filter, setFilter, chosen }) {
         </div>
         <p class="count" role="status">{found.length === tools.length ? plural(found.length, "tool") : `${number(found.length)} of ${plural(tools.length, "tool")}`} · {compact(tokens)} tokens</p>
       </search>
-      <Rows found={found} chosen={chosen} />
+      <Rows found={found} chosen={chosen} none={tools.length ? "Nothing has these words." : "There are no tools."} />
     </>
   );
 }
 
-function Rows({ found, chosen }) {
+function Rows({ found, chosen, none }) {
   const box = useRef();
   const [seen, setSeen] = useState({ top: 0, height: 800 });
   const [active, setActive] = useState(0);
@@ -98,7 +98,7 @@ function Rows({ found, chosen }) {
   return (
     <div class="rows" id="tools" ref={box} role="listbox" tabIndex={0} aria-label="Tools" aria-activedescendant={found.length ? `row-${active}` : undefined}
       onScroll={(event) => setSeen({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })} onKeyDown={keys}>
-      {!found.length && <p class="empty" role="option" aria-selected={false} aria-disabled={true}>Nothing has these words.</p>}
+      {!found.length && <p class="empty" role="option" aria-selected={false} aria-disabled={true}>{none}</p>}
       <div class="tall" role="presentation" style={{ height: `${found.length * ROW}px` }}>
         {found.slice(first, last).map((tool, offset) => {
           const index = first + offset;
@@ -106,7 +106,7 @@ function Rows({ found, chosen }) {
             <div key={tool.name} id={`row-${index}`} role="option" aria-selected={tool.name === chosen} aria-setsize={found.length} aria-posinset={index + 1}
               class={`row ${index === active ? "active" : ""}`} style={{ top: `${index * ROW}px` }} onClick={() => { setActive(index); location.hash = `#/tool/${tool.name}`; }}>
               <Method of={tool.method} />
-              <span class="names"><b>{tool.name}</b><span class="path">{shown(tool.path, 160)}</span></span>
+              <span class="names"><b title={tool.name}>{tool.name}</b><span class="path">{shown(tool.path, 160)}</span><span class="about">{[tool.title !== tool.name && shown(tool.title, 120), ...tool.tags.slice(0, 5).map((tag) => shown(tag, 40))].filter(Boolean).join(" · ")}</span></span>
               <span class="cost" title="tokens that its entry costs a model">{compact(tool.estimated_tokens)}<small>tokens</small></span>
             </div>
           );

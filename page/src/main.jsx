@@ -123,7 +123,7 @@ function View({ current, name, catalog, filter, setFilter, secured }) {
       return (
         <div class={`split ${name ? "chosen" : ""}`}>
           <aside aria-label="Tools"><ToolList tools={catalog.tools} filter={filter} setFilter={setFilter} chosen={name} /></aside>
-          <div class="detail">{tool ? <ToolPage tool={tool} remembered={remembered} /> : name ? <p class="empty">There is no tool {name}. <a href="#/">All tools</a></p> : <Overview catalog={catalog} query={filter.query} />}</div>
+          <div class="detail">{tool ? <ToolPage tool={tool} remembered={remembered} /> : name ? <p class="empty">There is no tool {name}. <a href="#/">All tools</a></p> : <Overview catalog={catalog} filter={filter} />}</div>
         </div>
       );
     }

@@ -92,7 +92,7 @@ export function summary(given, root) {
   const { kind: what, schema, nullable, integer, choices: several } = read(given, root);
   const words = {
     number: integer ? "integer" : "number", text: schema.format ? String(schema.format) : "string", any: Array.isArray(schema.type) ? schema.type.join(" | ") : "any JSON",
-    map: "object", choice: `one of ${several?.length}`, array: "list",
+    map: "object", choice: `one of ${several?.length} forms`, array: "list", enum: `one of ${choices(schema).length}`,
   };
   const limits = [];
   if (schema.minimum !== undefined) limits.push(`≥ ${schema.minimum}`);

@@ -7,13 +7,16 @@ export const mcpUrl = () => new URL("mcp", document.baseURI.replace(/[?#].*$/, "
 let token = ""; // in this tab's memory and nowhere else
 let asking = null;
 let askPerson = () => Promise.reject(new Error("a token is needed"));
+export const isSecured = () => token !== "";
 export const onTokenNeeded = (ask) => { askPerson = ask; };
 
 async function request(path, init = {}) {
   for (;;) {
     const used = token;
     const headers = { ...init.headers, ...(used && { authorization: `Bearer ${used}` }) };
-    const reply = await fetch(path, { ...init, headers, cache: "no-store", credentials: "omit" });
+    const reply = await fetch(path, { ...init, headers, cache: "no-store", credentials: "omit" }).catch((error) => {
+      throw init.signal?.aborted ? error : new Error("the server does not answer: it has stopped, or the way to it is gone");
+    });
     if (reply.status !== 401) return reply;
     if (token !== used) continue; // given meanwhile, for another request
     asking ??= askPerson(used !== "").finally(() => { asking = null; });

@@ -13,6 +13,12 @@ export const seconds = (value) => (value < 0.001 ? "<1 ms" : value < 1 ? `${Math
 export const duration = (value) => (value < 120 ? `${Math.round(value)} s` : value < 7200 ? `${Math.round(value / 60)} min` : value < 172_800 ? `${(value / 3600).toFixed(1)} h` : `${(value / 86_400).toFixed(1)} days`);
 export const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;
 
+/** About what a model pays for text, or for the entries of a list: names, descriptions, arguments; as the server counts. */
+export const seenTokens = (of) => {
+  const seen = typeof of === "string" ? of : JSON.stringify([...of.values()].map(({ name, description, inputSchema }) => [name, description, inputSchema]));
+  return Math.round(new Blob([seen]).size / 4.3);
+};
+
 /** JSON for reading: long strings are shortened, since files are in them. */
 export const readable = (value) =>
   JSON.stringify(value, (_, each) => (typeof each === "string" && each.length > 2000 ? `${each.slice(0, 120)}… (${number(each.length)} characters)` : each), 2);
@@ -26,6 +32,15 @@ function argument(name, value) {
   return value.startsWith("@") ? `${name}:=${JSON.stringify(value)}` : `${name}=${value}`;
 }
 
-/** What one would type. */
-export const command = (name, values, url) =>
-  ["scripts/run call", name, ...Object.entries(values).map(([key, value]) => quoted(argument(key, value))), "--server", quoted(url)].join(" ");
+/** What one would type; a token is in a file, so that no list of processes shows it. */
+export const command = (name, values, url, secured) =>
+  ["scripts/run call", name, ...Object.entries(values).map(([key, value]) => quoted(argument(key, value))), "--server", quoted(url), ...(secured ? ["--token-file token"] : [])].join(" ");
+
+/** A JSON Pointer without the escapes of a URL's fragment. */
+export const pointer = (text) => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+};

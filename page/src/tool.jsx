@@ -3,8 +3,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { AnyJson, ArgumentForm } from "./form.jsx";
 import { Result } from "./result.jsx";
 import { summary } from "./schema.js";
-import { entry as fetchEntry, mcpUrl, message, report, send, tools as fetchTools } from "./server.js";
-import { command, compact, readable, shown } from "./text.js";
+import { entry as fetchEntry, isSecured, mcpUrl, message, report, send, tools as fetchTools } from "./server.js";
+import { command, compact, pointer, readable, shown } from "./text.js";
 import { Chip, Code, Json, Method, Problem, T, Tabs, useAsync } from "./ui.jsx";
 
 const SAFE = new Set(["GET", "HEAD", "OPTIONS", "QUERY"]);
@@ -35,7 +35,7 @@ export function ToolPage({ tool, remembered }) {
 function Loaded({ tool, entry, remembered }) {
   return (
     <>
-      <p class="lead"><T limit={4000}>{entry.description ?? tool.title}</T></p>
+      <Prose text={entry.description ?? tool.title} />
       {report ? <Outline schema={entry.inputSchema} /> : <Call tool={tool} entry={entry} remembered={remembered} />}
       <details class="raw"><summary>Schemas, as a model gets them</summary>
         <Tabs label="Schemas" tabs={[
@@ -44,9 +44,16 @@ function Loaded({ tool, entry, remembered }) {
           ["Whole entry", () => <Json text={readable(entry)} label="Entry of tools/list" />],
         ]} />
       </details>
-      <p class="quiet place">In the document: <code><T>{tool.pointer}</T></code></p>
+      <p class="quiet place">In the document: <code><T>{pointer(tool.pointer)}</T></code></p>
     </>
   );
+}
+
+const SHORT = 600; // characters of a description that stand above the form
+
+function Prose({ text }) {
+  const [whole, showWhole] = useState(text.length <= SHORT * 1.2);
+  return <p class="lead"><T limit={whole ? 20_000 : SHORT}>{text}</T>{!whole && <> <button type="button" class="link" onClick={() => showWhole(true)}>Show all of it</button></>}</p>;
 }
 
 function Outline({ schema }) {
@@ -66,7 +73,8 @@ function Outline({ schema }) {
 /** How a client calls it: by its name, or through the tools of search mode where it is not in the list. */
 function params(tool, listed, values) {
   if (!listed || listed.has(tool.name)) return { name: tool.name, arguments: values };
-  const through = SAFE.has(tool.method) && listed.has("read_operation") ? "read_operation" : "call_operation";
+  const reads = SAFE.has(tool.method) && tool.method !== "OPTIONS";
+  const through = reads && listed.has("read_operation") ? "read_operation" : "call_operation";
   return { name: through, arguments: { name: tool.name, arguments: values } };
 }
 
@@ -78,6 +86,7 @@ function Call({ tool, entry, remembered }) {
   const form = useRef();
   const { value: listed } = useAsync(fetchTools, []);
   const what = params(tool, listed, values);
+  const typed = () => command(what.name, what.arguments, mcpUrl(), isSecured());
   const change = (next) => { remembered.set(tool.name, next ?? {}); setValues(next ?? {}); };
   useEffect(() => () => running?.abort(), [running]);
   const call = async (event) => {
@@ -110,7 +119,7 @@ function Call({ tool, entry, remembered }) {
       {outcome && (outcome.error ? <Problem error={outcome.error} /> : <Result outcome={outcome} />)}
       <details class="same"><summary>The same call elsewhere</summary>
         <Tabs label="The same call" tabs={[
-          ["Command line", () => <Code label="Command" text={shown(command(what.name, what.arguments, mcpUrl()), 4000)} copied={() => command(what.name, what.arguments, mcpUrl())} />],
+          ["Command line", () => <Code label="Command" text={shown(typed(), 4000)} copied={typed} />],
           ["JSON-RPC message", () => <Code label="JSON-RPC message" text={readable({ jsonrpc: "2.0", id: 1, method: "tools/call", params: what })} copied={() => JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: what })} />],
         ]} />
       </details>

@@ -524,7 +524,7 @@ class Gateway:
                 entry.denied = _denied(served, offer, about.name)
                 outcome = _text(mode.describe(offer, served.catalog, entry.permit, about))
             else:
-                wanted = mode.read(mode.Operate, call.arguments)
+                wanted = mode.operate(call.arguments)
                 entry.denied = _denied(served, offer, wanted.name)
                 tool, arguments = mode.invocation(offer, served.catalog, entry.permit, call.name, wanted)
                 plain = msgspec.structs.replace(tool, output=None)  # the answer's text alone

@@ -21,6 +21,9 @@ _FIELD = re.compile(rb"(?<![^\n])([^:\r\n]++):([^\r\n]*+)\r\n")
 is_cookie_value = re.compile(r"[!#-+\--:<-\[\]-~]*").fullmatch
 """RFC 6265 section 4.1.1, cookie-octet."""
 
+is_xml_name = re.compile(r"[^\W\d][\w.-]*(:[^\W\d][\w.-]*)?").fullmatch
+"""XML 1.0 section 2.3 and Namespaces in XML section 4, nearly: nothing here can end a tag."""
+
 _SEPARATOR = r"/\\\uff0f\uff3c"
 _DOT = r"\.\uff0e\u2024"
 has_dot_segment = re.compile(rf"(?:^|[{_SEPARATOR}])(?:[{_DOT}]{{1,2}}|\u2025)[ \t]*(?:[{_SEPARATOR};?#]|$)").search

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -133,3 +133,32 @@ def test_only_a_server_sees_what_it_sends() -> None:
     done = run("call", "add", "--server", "http://127.0.0.1:9/mcp", "-v")
     assert done.returncode != 0
     assert "name the document with --spec-path" in done.stderr
+
+
+TOKENS = '[{"name": "alice", "token": "alice-0123456789abcdef"}]'
+
+
+@pytest.mark.parametrize(
+    ("held", "code", "told"),
+    [
+        ("alice-0123456789abcdef\n", 0, '"species":"cat"'),
+        ("mallory-0123456789abcdef", 1, "the token is not known here"),
+        (None, 1, "--token-file FILE"),
+        ("", 2, "holds no token"),
+    ],
+)
+def test_a_server_that_asks_who_calls_is_told_by_the_token_in_a_file(
+    secured: str, tmp_path: Path, held: str | None, code: int, told: str
+) -> None:
+    (tmp_path / "token").write_text(held or "")
+    given = [] if held is None else ["--token-file", f"{tmp_path}/token"]
+    done = run("call", "getPet", "petId=1", "--server", secured, *given)
+    assert done.returncode == code
+    assert told in done.stdout + done.stderr
+    assert "0123456789abcdef" not in done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def secured() -> Iterator[str]:
+    with started("demo", "--port", "0", INBOUND_AUTH="token", INBOUND_TOKENS=TOKENS) as server:
+        yield server.url

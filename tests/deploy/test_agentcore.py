@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,38 @@ def runtime(assembly: Path) -> dict[str, Any]:
 
 def test_the_app_synthesizes_and_cdk_nag_has_nothing_against_it(assembly):
     assert runtime(assembly)["ProtocolConfiguration"] == "MCP"
+
+
+DOCUMENTED = """
+import sys
+from types import SimpleNamespace
+import aws_cdk as cdk
+from aws_cdk import aws_cognito as cognito, aws_secretsmanager as secretsmanager
+sys.path.insert(0, {folder!r})
+
+class Own(cdk.Stack):
+    def __init__(self, scope):
+        super().__init__(scope, "OpenApiMcpServer", env=cdk.Environment(region="us-east-1"))
+        api = SimpleNamespace(url="https://api.example.com/")
+        secret = secretsmanager.Secret(self, "Secret")
+        user_pool = cognito.UserPool(self, "Pool")
+        client = user_pool.add_client("Client")
+{block}
+
+app = cdk.App()
+Own(app)
+app.synth()
+"""
+"""A stack of somebody's own around the page's example."""
+
+
+def test_the_documented_construct_synthesizes_in_a_stack_of_ones_own(tmp_path):
+    page = (CHECKOUT / "docs" / "deploy" / "agentcore.md").read_text("utf-8")
+    block = textwrap.indent(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0], "        ")
+    (tmp_path / "app.py").write_text(DOCUMENTED.format(folder=str(FOLDER), block=block))
+    code, said = synthesized(tmp_path / "app.py", tmp_path / "out")
+    assert code == 0, said
+    assert runtime(tmp_path / "out")["EnvironmentVariables"]["API_NAME"] == "orders"
 
 
 def test_an_acknowledgment_less_is_noticed(tmp_path, tmp_path_factory):

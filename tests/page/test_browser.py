@@ -91,7 +91,7 @@ def names(page):
 def test_the_list_shows_every_tool_with_its_operation_and_cost(page):
     assert len(names(page)) == 11
     first = page.locator(".row").first.inner_text().split("\n")
-    assert first[:3] == ["GET", "listPets", "/pets"]
+    assert first[:4] == ["GET", "listPets", "/pets", "List pets · pets"]
     assert "11 tools" in page.locator(".count").inner_text()
 
 

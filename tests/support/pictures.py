@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 FOLDER = CHECKOUT / "docs" / "pictures"
 MOST_BYTES = 200_000
 """Of one picture: they are read on slow lines too."""
+SEARCHED = "add a label to an issue"
+"""In the larger document."""
 WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 360, "height": 720}
 
 
@@ -64,13 +66,25 @@ def pictures_of_demo(url: str) -> None:
 
 def pictures_of(document: str) -> None:
     with started(
-        "--spec-path", document, "--api-url", "https://api.example.com", "--transport", "http", "--port", "0"
+        "--spec-path",
+        document,
+        "--api-url",
+        "https://api.example.com",
+        "--transport",
+        "http",
+        "--port",
+        "0",
+        TOOL_MODE="search",
     ) as server:
         url = server.url.removesuffix("mcp")
         with page_of(url, WIDE, "light") as page:
             page.goto(f"{url}#/cost")
             page.wait_for_selector(".treemap")
             keep(page, "cost")
+            page.goto(url)
+            page.get_by_label("Search tools").fill(SEARCHED)
+            page.wait_for_selector(".hits .first")
+            keep(page, "search")
 
 
 def main() -> None:

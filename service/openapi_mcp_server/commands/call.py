@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import mimetypes
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,6 +29,10 @@ from openapi_mcp_server.settings.config import Config
 
 if TYPE_CHECKING:
     from mcp import Client
+
+
+_SECONDS, _ANSWER_SECONDS = 30.0, 300.0
+"""To connect and to send, and for an answer: the official client's own."""
 
 
 def run(config: Config) -> int:
@@ -138,15 +142,28 @@ async def _ask_server(config: Config, tool: str, arguments: Mapping[str, Any]) -
         raise ConfigError("--server", problem) from None
     url = servers.address(config)
     try:
-        async with Client(url) as client:
+        async with _as_caller(url, servers.token(config)) as server, Client(server) as client:
             schema = await _schema(client, tool) if "@" in " ".join(config.operands) else {}
             result = await client.call_tool(tool, _read(arguments, schema))
     except MCPError as error:
         raise ConfigError(tool, f"{error}; the server at {url} refused it") from None
     except ExceptionGroup as group:  # how the client reports what its tasks met
-        hint = "" if urlsplit(url).path.strip("/") else "; our servers' endpoint is at /mcp"
-        raise Unreachable(f"{url}: {_first(group)}{hint}", outcome_unknown=False) from None
+        raise Unreachable(f"{url}: {_first(group)}{_hint(url, str(_first(group)))}", outcome_unknown=False) from None
     return result.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+@asynccontextmanager
+async def _as_caller(url: str, token: str) -> AsyncIterator[Any]:
+    """What the official client takes for the server: its URL, or a transport that sends the token."""
+    if not token:
+        yield url
+        return
+    import httpx2  # noqa: PLC0415 - the client has it imported
+    from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415 - takes a second to import
+
+    patience = httpx2.Timeout(_SECONDS, read=_ANSWER_SECONDS)
+    async with httpx2.AsyncClient(headers={"authorization": f"Bearer {token}"}, timeout=patience) as http:
+        yield streamable_http_client(url, http_client=http)
 
 
 async def _schema(client: Client, tool: str) -> Mapping[str, Any]:
@@ -159,6 +176,12 @@ async def _schema(client: Client, tool: str) -> Mapping[str, Any]:
                 return each.input_schema
         if not (cursor := page.next_cursor):
             return {}
+
+
+def _hint(url: str, said: str) -> str:
+    if "Authorization: Bearer" in said:
+        return "; --token-file FILE does"
+    return "" if urlsplit(url).path.strip("/") else "; our servers' endpoint is at /mcp"
 
 
 def _first(error: BaseException) -> BaseException:

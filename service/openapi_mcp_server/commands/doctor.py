@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from pathlib import Path
 
 import anyio
 import msgspec
@@ -55,7 +54,7 @@ def _server(config: Config) -> int:
         raise ConfigError("doctor", problem) from None
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     how = How(
-        token=_token(config.options.get("--token-file")),
+        token=servers.token(config),
         metrics=_metrics(config),
         page=config.options.get("--origin", ""),
         idle_seconds=_idle(config.options.get("--idle", "35")),
@@ -75,20 +74,6 @@ def _metrics(config: Config) -> str:
     """The probe of the metrics port, where the settings say that there is one."""
     host = f"[{config.host}]" if ":" in config.host else config.host
     return f"http://{host}:{config.prometheus_port}/livez" if config.prometheus else ""
-
-
-def _token(file: str | None) -> str:
-    if file is None:
-        return ""
-    try:
-        token = Path(file).read_text("utf-8").strip()
-    except OSError as error:
-        raise ConfigError("--token-file", f"cannot read {file}: {error.strerror}") from None
-    except ValueError:
-        raise ConfigError("--token-file", f"{file} holds no token: one line of ASCII") from None
-    if not token or not token.isascii() or not token.isprintable():
-        raise ConfigError("--token-file", f"{file} holds no token: one line of ASCII")
-    return token
 
 
 def _idle(text: str) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from openapi_mcp_server.bridge.model import base_url
 from openapi_mcp_server.documents.source import shown
 from openapi_mcp_server.errors import ConfigError
@@ -19,3 +21,19 @@ def address(config: Config) -> str:
         problem = str(error).partition(";")[0]
         raise ConfigError("--server", f"{shown(url)!r} {problem}; an example is http://127.0.0.1:8000/mcp") from None
     return url
+
+
+def token(config: Config) -> str:
+    """The one in ``--token-file``, for a server that asks who calls; empty without."""
+    file = config.options.get("--token-file")
+    if file is None:
+        return ""
+    try:
+        held = Path(file).read_text("utf-8").strip()
+    except OSError as error:
+        raise ConfigError("--token-file", f"cannot read {file}: {error.strerror}") from None
+    except ValueError:
+        raise ConfigError("--token-file", f"{file} holds no token: one line of ASCII") from None
+    if not held or not held.isascii() or not held.isprintable():
+        raise ConfigError("--token-file", f"{file} holds no token: one line of ASCII")
+    return held

@@ -17,9 +17,9 @@ Dialect = Literal["2.0", "3.0", "3.1", "3.2"]
 NoteKind = Literal[
     "path_repaired", "variable_undeclared", "parameter_dropped", "parameter_repeated", "parameter_repaired",
     "body_repaired", "body_dropped", "keyword_dropped", "pattern_dropped", "schema_repaired", "reference_static",
-    "response_dropped", "output_dropped", "input_shortened", "security_dropped", "server_dropped", "base_url_unknown",
-    "base_url_doubtful", "info_dropped",
-    "extension_ignored", "overlay_unused", "override_unused",
+    "response_dropped", "output_dropped", "input_shortened", "security_dropped", "server_dropped", "server_repaired",
+    "name_repeated", "base_url_unknown", "base_url_doubtful", "info_dropped", "field_unknown", "extension_ignored",
+    "overlay_unused", "override_unused",
 ]  # fmt: skip
 """What each means is in `openapi_mcp_server.openapi.notes.KINDS`."""
 

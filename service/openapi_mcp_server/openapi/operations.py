@@ -9,6 +9,7 @@ import msgspec
 from openapi_mcp_server.openapi.model import ApiDescription
 from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.pointers import ROOT, tokens
+from openapi_mcp_server.openapi.reading import fields
 from openapi_mcp_server.openapi.reading.dialect import D, Dialect, Source
 from openapi_mcp_server.openapi.reading.objects import Info, is_there, read, read_map, reader, written
 from openapi_mcp_server.openapi.reading.openapi3 import OpenApi3
@@ -63,6 +64,7 @@ def _of_file(found: re.Match[str]) -> str:
 
 
 def _described(dialect: Dialect[D], source: Source, max_operations: int) -> ApiDescription:
+    fields.note(source.root, fields.DOCUMENT, source.document.dialect, ROOT, source.notes)
     info = source.spared(_read_info, source.at("info"), "info_dropped") or Info()
     paths = PathReader(dialect, source, max_operations)
     paths.read(read_map(source.at("paths")))

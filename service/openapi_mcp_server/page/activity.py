@@ -80,8 +80,7 @@ class Activity:
         if record.tool in self._tools or len(self._tools) < TOOLS:
             self._tools.setdefault(record.tool, _Numbers()).add(record)
 
-    def told(self, shows: Callable[[str], bool] = lambda _: True) -> dict[str, Any]:
-        """``shows``: whether numbers of a tool are for whoever asks; the series is of all calls together."""
+    def told(self) -> dict[str, Any]:
         now = self._clock()
         return {
             "series_seconds": SERIES_SECONDS,
@@ -90,8 +89,8 @@ class Activity:
                 for second, calls, errors in self._series
                 if int(now) - second < SERIES_SECONDS
             ],
-            "tools": [numbers.told(name) for name, numbers in self._tools.items() if shows(name)],
-            "failures": [_failure(now - at, record) for at, record in reversed(self._failures) if shows(record.tool)],
+            "tools": [numbers.told(name) for name, numbers in self._tools.items()],
+            "failures": [_failure(now - at, record) for at, record in reversed(self._failures)],
         }
 
 

@@ -25,6 +25,8 @@ _FILES = {
     "/page/page.js": ("page.js", b"text/javascript; charset=utf-8"),
 }
 _ENTRY = "/page/tools/"
+_OF_ANYBODY = ("name", "version", "status", "uptime_seconds", "grace_seconds", "reload")
+"""Of the state, what says nothing of others' calls."""
 _ISOLATED: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -97,14 +99,14 @@ class Page:
             now = self._now()
             return report_to(permit, self._tools) | {"name": now["name"], "version": now["version"]}
         if path == "/page/health.json":
-            return self._now() | self.activity.told(lambda name: self._shows(name, permit))
+            return self._health(whole=sees_all(permit))
         tool = self._tools.tools.get(path.removeprefix(_ENTRY))
         return {"entry": tool.entry} if tool and permit.admits(tool.subject) else None
 
-    def _shows(self, name: str, permit: Permit) -> bool:
-        """Messages without a tool are the operator's business, and so are tools that a reload has taken away."""
-        tool = self._tools.tools.get(name)
-        return sees_all(permit) if tool is None else permit.admits(tool.subject)
+    def _health(self, *, whole: bool) -> dict[str, Any]:
+        """Numbers of calls are of everybody's, so they are for whoever may call everything."""
+        now = self._now()
+        return now | self.activity.told() if whole else {name: now[name] for name in _OF_ANYBODY if name in now}
 
 
 async def _send_file(send: Send, body: bytes, kind: bytes, *, head: bool) -> None:

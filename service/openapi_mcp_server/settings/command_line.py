@@ -22,7 +22,7 @@ COMMAND_OPTIONS: Mapping[str, tuple[str, bool, str]] = {
     "--json": ("inspect doctor diff", False, "the whole report as JSON"),
     "--html": ("inspect", True, "file for the report as a page to look at"),
     "--document": ("doctor", False, "how fit a document is for agents, instead of a server"),
-    "--token-file": ("doctor", True, "file with the token that the server asks for"),
+    "--token-file": ("call doctor", True, "file with the token that the server asks for"),
     "--idle": ("doctor", True, "seconds for which a silent stream is watched [35]"),
     "--origin": ("doctor", True, "origin of a web page that is to be allowed, as https://app.example.com"),
     "--fail-on-breaking": ("diff", False, "exit code 1 where a change breaks what a model is used to"),

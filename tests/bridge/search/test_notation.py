@@ -64,6 +64,16 @@ def test_a_schema_in_a_line(schema: Any, words: str) -> None:
             {"type": "object", "properties": {"a": {"type": "integer", "minimum": 1}}, "required": ["a"]},
             "{a: int /* ≥ 1 */}",
         ),
+        (
+            {"properties": {"a": {}, "b": {}}, "oneOf": [{"required": ["a"]}, {"type": "object", "required": ["b"]}]},
+            "{a?: any; b?: any} & ({a: any} | {b: any})",
+        ),
+        (
+            {"properties": {"a": {}}, "anyOf": [{"properties": {"b": {}}}, {"properties": {"c": {}}}]},
+            "{a?: any} & ({b?: any} | {c?: any})",
+        ),
+        ({"properties": {"a": {}}, "allOf": [{"$ref": "#/$defs/Pet"}]}, "{a?: any} & Pet"),
+        ({"type": "object", "required": ["a"]}, "{a: any}"),
         (False, "never"),
     ],
 )
@@ -81,6 +91,44 @@ def test_a_definition_has_a_line_for_each_member() -> None:
     types = Types()
     assert list(members(types, schema)) == ["{", "  a: string", "  b?: B", "}"]
     assert list(types.met) == ["B"]
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "words"),
+    [
+        (None, None, "a?: string"),
+        (1, None, "a?: string (not empty)"),
+        (2, None, "a?: string (at least 2 characters)"),
+        (0, 50, "a?: string (at most 50 characters)"),
+        (1, 50, "a?: string (1 to 50 characters)"),
+        (None, 65_535, "a?: string"),
+    ],
+)
+def test_a_texts_length_is_told_as_a_person_would(least: int | None, most: int | None, words: str) -> None:
+    bounds = {"minLength": least, "maxLength": most}
+    schema = {"type": "string"} | {key: value for key, value in bounds.items() if value is not None}
+    assert line("a", schema, Types(), required=False) == words
+
+
+def test_members_that_have_something_to_say_have_lines_of_their_own_two_levels_deep() -> None:
+    deepest = {"type": "object", "properties": {"d": {"type": "integer", "description": "Deep"}}}
+    row = {"type": "object", "properties": {"c": {"description": "Row"}, "e": deepest}}
+    schema = {
+        "type": "object",
+        "description": "All",
+        "properties": {"a": {"type": "string", "description": "A"}, "b": {"type": "array", "items": row}},
+        "required": ["a"],
+        "oneOf": [{"required": ["b"]}, {"properties": {"f": {}}}],
+    }
+    assert line("body", schema, Types(), required=True).splitlines() == [
+        "body: {",
+        "  a: string — A",
+        "  b?: {",
+        "    c?: any — Row",
+        "    e?: {d?: int}",
+        "  }[]",
+        "} & ({b: any} | {f?: any}) — All",
+    ]
 
 
 def test_a_schema_without_an_end_is_told_in_few_words() -> None:

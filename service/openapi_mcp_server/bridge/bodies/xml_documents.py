@@ -23,12 +23,11 @@ from openapi_mcp_server.bridge.model import BodyWriter
 from openapi_mcp_server.bridge.parameters import styles
 from openapi_mcp_server.bridge.schemas.shapes import may_be
 from openapi_mcp_server.errors import ArgumentError, SpecError
+from openapi_mcp_server.grammar import is_xml_name
 from openapi_mcp_server.openapi.model import MediaType, Schema
 
 _NIL = {"xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance", "xsi:nil": "true"}
 
-_QNAME = re.compile(r"[^\W\d][\w.-]*(:[^\W\d][\w.-]*)?")
-"""Names in XML 1.0 section 2.3 and Namespaces section 4, nearly: nothing here can end a tag."""
 _NAME_LENGTH = 1_000
 """Characters; it is looked at again for each item of a list."""
 _HASHED = re.compile(r"-[0-9a-f]{10}$")
@@ -252,7 +251,7 @@ def _namespace(xml: JsonSchema) -> dict[str, str]:
 def _qualified(xml: JsonSchema, name: str) -> str:
     local = str(xml.get("name", name))
     qualified = f"{xml['prefix']}:{local}" if xml.get("prefix") else local
-    if len(qualified) > _NAME_LENGTH or not _QNAME.fullmatch(qualified):
+    if len(qualified) > _NAME_LENGTH or not is_xml_name(qualified):
         raise ArgumentError(f"{qualified[: styles.EXCERPT]!r} is no XML name")
     return qualified
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from openapi_mcp_server.bridge import text
@@ -9,7 +10,7 @@ from openapi_mcp_server.bridge.media import exact_json
 
 _LIMITS = {
     "minimum": "≥ {}", "maximum": "≤ {}", "exclusiveMinimum": "> {}", "exclusiveMaximum": "< {}",
-    "multipleOf": "a multiple of {}", "minLength": "at least {} characters", "minItems": "at least {}",
+    "multipleOf": "a multiple of {}", "minItems": "at least {}",
     "maxItems": "at most {}", "pattern": "matches {}", "default": "default {}",
 }  # fmt: skip
 _NO_NEWS_FROM = 1_000
@@ -22,9 +23,19 @@ def limits(schema: Any) -> str:  # noqa: ANN401 - a decoded schema
     if not isinstance(schema, dict):
         return ""
     told = [form.format(value_shown(schema[key])) for key, form in _LIMITS.items() if key in schema]
-    if isinstance(most := schema.get("maxLength"), int) and most < _NO_NEWS_FROM:
-        told.append(f"at most {most} characters")
-    return ", ".join(told)
+    return ", ".join([*told, *_lengths(schema.get("minLength", 0), schema.get("maxLength", _NO_NEWS_FROM))])
+
+
+def _lengths(least: float, most: float) -> Iterator[str]:
+    """``1 to 50 characters``."""
+    if most < _NO_NEWS_FROM:
+        yield (
+            f"{value_shown(least)} to {value_shown(most)} characters"
+            if least
+            else f"at most {value_shown(most)} characters"
+        )
+    elif least:
+        yield "not empty" if least == 1 else f"at least {value_shown(least)} characters"
 
 
 def value_shown(value: object) -> str:

@@ -52,7 +52,8 @@ def _arguments(tool: Tool, within: Contract) -> Iterator[str]:
     ordered = [*first, *(name for name in names if name not in first)]
     yield "Arguments:"
     for position, name in enumerate(ordered):
-        told = text.shorten(line(name, within.argument(name), types, required=name in first), ARGUMENTS_CHARACTERS)
+        told = line(name, within.argument(name), types, required=name in first).replace("\n", "\n  ")
+        told = text.shorten(told, ARGUMENTS_CHARACTERS)
         size += len(told)
         if size > ARGUMENTS_CHARACTERS and position:
             yield f"And {_named(ordered[position:])}: ask with type=NAME."

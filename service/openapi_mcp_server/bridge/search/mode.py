@@ -36,6 +36,7 @@ _ALWAYS_LOAD = "anthropic/alwaysLoad"
 """Key of ``_meta``: Claude Code defers tools behind a search of its own, which these would have to be found by."""
 
 Asked = TypeVar("Asked")
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Search(msgspec.Struct, frozen=True):
@@ -58,6 +59,9 @@ class Operate(msgspec.Struct, frozen=True):
     name: str
     arguments: msgspec.Raw = msgspec.Raw(b"{}")
     response_filter: str = ""
+
+
+_OF_OPERATE = frozenset(Operate.__struct_fields__)
 
 
 class Offer(NamedTuple):
@@ -167,12 +171,27 @@ def _areas_of(tool: Tool) -> tuple[str, ...]:
 
 
 def read(kind: type[Asked], arguments: msgspec.Raw | None) -> Asked:
-    """The arguments of one of the four tools; raises ArgumentError. Numbers may be text, as some models write them."""
+    """The arguments of one of the four tools; raises ArgumentError. Numbers may be text, as some models write them, and
+    null is as good as nothing: CrewAI and mcp-use give it for all that a model leaves out."""
+    given = bytes(arguments or b"{}")
     try:
-        return msgspec.json.decode(bytes(arguments or b"{}"), type=kind, strict=False)
+        return msgspec.json.decode(_without_nulls(given) if b"null" in given else given, type=kind, strict=False)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         names = ", ".join(kind.__struct_fields__)  # type: ignore[attr-defined]
         raise ArgumentError(f"The arguments do not fit: {error}. There are {names}.") from error
+
+
+def _without_nulls(given: bytes) -> bytes:
+    return msgspec.json.encode({name: each for name, each in _members.decode(given).items() if bytes(each) != b"null"})
+
+
+def operate(arguments: msgspec.Raw | None) -> Operate:
+    """As `read`; the operation's own arguments that are in no object of theirs are what is beside the name."""
+    asked = read(Operate, arguments)
+    if bytes(asked.arguments) != b"{}":
+        return asked
+    beside = {name: each for name, each in _members.decode(arguments or b"{}").items() if name not in _OF_OPERATE}
+    return msgspec.structs.replace(asked, arguments=msgspec.Raw(msgspec.json.encode(beside))) if beside else asked
 
 
 def search(offered: Offer, index: Index, permit: Permit, asked: Search) -> str:
@@ -276,7 +295,20 @@ def invocation(offered: Offer, catalog: ToolCatalog, permit: Permit, named: str,
     tool = resolved(offered, catalog, permit, asked.name)
     if named == READ and tool.method not in SAFE_METHODS - {"OPTIONS"}:
         raise ArgumentError(f"{tool.name} is {tool.method} and may change something: use {CALL}")
-    return Invocation(tool, _with_filter(tool, _object(asked.arguments), asked.response_filter))
+    return Invocation(tool, _with_filter(tool, _own(tool, asked.name, _object(asked.arguments)), asked.response_filter))
+
+
+def _own(tool: Tool, name: str, arguments: bytes) -> bytes:
+    """The operation's own arguments where the whole call stands in place of them: Semantic Kernel gives all that there
+    is to a parameter of the name ``arguments``, and models repeat the envelope."""
+    if b'"arguments"' not in arguments or "arguments" in tool.input.names:
+        return arguments
+    try:
+        members = _members.decode(arguments)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return arguments  # refused as every other that is no object
+    is_envelope = members.keys() <= _OF_OPERATE and bytes(members.get("name", b"")) == msgspec.json.encode(name)
+    return _object(members["arguments"]) if is_envelope and "arguments" in members else arguments
 
 
 def _object(arguments: msgspec.Raw) -> bytes:

@@ -22,6 +22,8 @@ SMALL_MEMBERS = 4
 """Of an object that stands in a line with its members, if these are simple."""
 _DEPTH = 4
 """Levels of members that stand in place; what lies deeper is a type of its own in every document that is read."""
+_LINED = 2
+"""Levels of objects whose members have lines of their own."""
 _SHORT_DEPTH = 3
 _VALUE_SHOWN = 60
 _PROSE_SHOWN = 240
@@ -29,6 +31,8 @@ _TYPES = {"integer": "int", "boolean": "bool"}
 _FORMATS = frozenset({"date", "date-time", "time", "email", "uri", "uuid", "ipv4", "ipv6", "duration", "hostname"})
 _WORD = re.compile(r"[A-Za-z_][\w.-]{0,40}")
 _REFERENCE = "#/$defs/"
+
+_JOINED = {"anyOf": " | ", "oneOf": " | ", "allOf": " & "}
 
 Schema = Any
 """A decoded schema: an object or a boolean."""
@@ -143,21 +147,35 @@ class Types:
         return _choice(values, ENUM_SHOWN, value_shown) if isinstance(values, list) else self._by_form(schema, depth)
 
     def _by_form(self, schema: Mapping[str, Any], depth: int) -> str:
-        for keyword, sign in (("anyOf", " | "), ("oneOf", " | "), ("allOf", " & ")):
+        for keyword, sign in _JOINED.items():
             if branches := schema.get(keyword):
                 return self._joined(branches, sign, schema, depth)
         kinds = [self._kind(name, schema, depth) for name in _types(schema)] or [self._untyped(schema, depth)]
         return " | ".join(dict.fromkeys(kinds))
 
     def _joined(self, branches: Sequence[Schema], sign: str, schema: Mapping[str, Any], depth: int) -> str:
+        told = self._choices(branches, sign, depth)
+        if "properties" not in schema:
+            return told
+        own = self._object(schema, depth)
+        return own if told == "any" else f"{own} & {_grouped(told) if sign == ' | ' else told}"
+
+    def _choices(self, branches: Sequence[Schema], sign: str, depth: int) -> str:
         kinds = [_grouped(self.told(each, depth - 1)) for each in branches]
-        if "properties" in schema:
-            kinds.append(self._object(schema, depth))
         told = [kind for kind in dict.fromkeys(kinds) if kind != "any" or sign == " | "]
         return sign.join(told) or "any"
 
+    def beside(self, schema: Mapping[str, Any]) -> str:
+        """What an object must be beside having its members: ``& A & (B | C)``."""
+        parts = [
+            self._choices(branches, sign, _DEPTH)
+            for keyword, sign in _JOINED.items()
+            if (branches := schema.get(keyword))
+        ]
+        return "".join(f" & {_grouped(part) if ' | ' in part else part}" for part in parts if part != "any")
+
     def _untyped(self, schema: Mapping[str, Any], depth: int) -> str:
-        return self._object(schema, depth) if "properties" in schema else "any"
+        return "any" if {"properties", "required"}.isdisjoint(schema) else self._object(schema, depth)
 
     def _kind(self, name: str, schema: Mapping[str, Any], depth: int) -> str:
         match name:
@@ -177,6 +195,7 @@ class Types:
             about = limits(each)
             kind = self.told(each, depth - 1)
             told.append(f"{_member(name, kind, required)}{f' /* {about} */' if about else ''}")
+        told += [_member(name, "any", required) for name in required if name not in schema.get("properties", {})]
         others = schema.get("additionalProperties")
         if isinstance(others, dict) or (not told and others is not False):
             told.append(f"[name]: {self.told(others if isinstance(others, dict) else True, depth - 1)}")
@@ -188,23 +207,34 @@ def prose(schema: Schema) -> str:
     return text.line(said, _PROSE_SHOWN) if isinstance(said, str) else ""
 
 
-def members(types: Types, schema: Schema) -> Iterator[str]:
+def members(types: Types, schema: Schema, levels: int = _LINED) -> Iterator[str]:
     """A definition, a line for each member of an object."""
-    if not isinstance(schema, dict) or not schema.get("properties") or not {"anyOf", "oneOf"}.isdisjoint(schema):
+    if not isinstance(schema, dict) or not schema.get("properties"):
         yield types.told(schema)
         return
     required = schema.get("required", ())
     yield "{"
     for name, each in schema["properties"].items():
-        yield "  " + line(name, each, types, required=name in required)
-    yield "}" + "".join(f" & {types.told(each)}" for each in schema.get("allOf", ()))
+        told = line(name, each, types, required=name in required, levels=levels - 1)
+        yield "  " + told.replace("\n", "\n  ")
+    yield "}" + types.beside(schema)
 
 
-def line(name: str, schema: Schema, types: Types, *, required: bool) -> str:
-    """``amount?: int (≥ 0) — How much to refund.``"""
+def line(name: str, schema: Schema, types: Types, *, required: bool, levels: int = _LINED) -> str:
+    """``amount?: int (≥ 0) — How much to refund.`` Members that have something to say have lines of their own."""
     about, said = limits(schema), prose(schema)
-    told = _member(name, types.told(schema), (name,) if required else ())
+    told = _member(name, _lined(schema, types, levels), (name,) if required else ())
     return f"{told}{f' ({about})' if about else ''}{f' — {said}' if said else ''}"
+
+
+def _lined(schema: Schema, types: Types, levels: int) -> str:
+    """A schema, of which an object and a list of objects have a line for each member, if any has prose."""
+    if levels > 0 and isinstance(schema, dict) and "$ref" not in schema:
+        if any(map(prose, schema.get("properties", {}).values())):
+            return "\n".join(members(types, schema, levels))
+        if _types(schema) == ["array"] and "\n" in (items := _lined(schema.get("items"), types, levels)):
+            return f"{items}[]" if items.endswith("}") else f"({items})[]"
+    return types.told(schema)
 
 
 def _types(schema: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from openapi_mcp_server.grammar import is_token
 from openapi_mcp_server.openapi.model import Operation, Parameter, SecurityChoice, SkippedOperation
 from openapi_mcp_server.openapi.notes import one_line
 from openapi_mcp_server.openapi.pointers import ROOT, child
-from openapi_mcp_server.openapi.reading import path_keys, security, servers
+from openapi_mcp_server.openapi.reading import fields, path_keys, security, servers
 from openapi_mcp_server.openapi.reading.dialect import D, Declaration, Dialect, Source
 from openapi_mcp_server.openapi.reading.objects import (
     NOTHING,
@@ -30,7 +30,7 @@ from openapi_mcp_server.openapi.reading.objects import (
 from openapi_mcp_server.openapi.reading.parameters import RESERVED_HEADERS
 from openapi_mcp_server.openapi.reading.path_keys import PathKey
 from openapi_mcp_server.openapi.reading.strays import stray
-from openapi_mcp_server.openapi.references.resolve import Located
+from openapi_mcp_server.openapi.references.resolve import Located, opened
 
 MAX_OPERATIONS = 200_000
 """Operations of one document: by references, paths can share them without number. The largest document known has
@@ -38,6 +38,9 @@ MAX_OPERATIONS = 200_000
 
 MAX_SHARED_OVERRIDES = 4 * 1024
 """Bytes of an ``x-mcp`` object that holds for several operations: each of them is read with it."""
+
+_OF_OPERATIONS = frozenset({"responses", "operationId", "requestBody"})
+"""What an operation has and the other fields of a path item have not."""
 
 _tags = reader(list[Tag])
 _operation = reader(OperationObject)
@@ -65,10 +68,12 @@ class PathReader(Generic[D]):
         self.operations: list[Operation] = []
         self.skipped: list[SkippedOperation] = []
         self.callbacks = 0
+        self._named: dict[str, tuple[str, str]] = {}
         self._dialect = dialect
         self._references = source.references
         self._notes = source.notes
         self._max_operations = max_operations
+        self._version = source.document.dialect
         self._is_3_2 = source.document.dialect == "3.2"
         self._security = self._security_of_all(source.at("security"))
         self._overrides = source.spared(_shared_overrides, source.at("x-mcp"), "extension_ignored") or {}
@@ -86,6 +91,7 @@ class PathReader(Generic[D]):
         try:
             item = self._item(at)
             found = list(self._operations_of(item))
+            self._tell_of_others(key, item)
         except SpecError as error:
             self._skip(error, "*", key)
             return
@@ -117,7 +123,31 @@ class PathReader(Generic[D]):
                 yield (name,), name.upper(), place
             elif name == "additionalOperations" and self._is_3_2:
                 for method, value in read_map(place).items():
-                    yield (name, method), method, place.member(value, method)
+                    if self._is_additional(method, place.member(value, method), item):
+                        yield (name, method), method, place.member(value, method)
+
+    def _is_additional(self, method: str, place: Located, item: Mapping[str, Located]) -> bool:
+        """Whether an operation counts: methods that have a field of their own belong there (3.2, Path Item Object)."""
+        if method != method.upper() or (field := method.lower()) not in self._dialect.methods:
+            return True
+        if field in item:
+            self._notes.add(place.pointer, "field_unknown", f"{field!r} describes the same method; that was taken")
+            return False
+        self._notes.add(place.pointer, "path_repaired", f"{method!r} was taken for the field {field!r} of the path")
+        return True
+
+    def _tell_of_others(self, key: str, item: Mapping[str, Located]) -> None:
+        """What stands among the methods and is none: an operation under another name is one that is skipped."""
+        for name in fields.unknown(item, fields.PATH_ITEM, self._version):
+            place = item[name]
+            if name.lower() in self._dialect.methods and name.lower() not in item:
+                continue
+            problem = fields.misnamed(name, fields.PATH_ITEM, self._version)
+            members = opened(place.json)
+            if isinstance(members, dict) and _OF_OPERATIONS & members.keys():
+                self._skip(SpecError(place.pointer, problem), name.upper(), key)
+            else:
+                self._notes.add(place.pointer, "field_unknown", problem)
 
     def _shared_or_fault(
         self, key: str, at: Located, item: Mapping[str, Located], *, is_taken: bool
@@ -150,6 +180,7 @@ class PathReader(Generic[D]):
             raise SpecError(shared.pointer, shared.problem) from shared
         _require_method(method, pointer)
         declared = read(_operation, at)
+        fields.note(read_map(at), fields.OPERATION, self._version, at.pointer, self._notes)
         self.callbacks += len(declared.callbacks or ())
         own = self._declarations(declared.parameters, at.member(NOTHING, "parameters"))
         declarations = {_identity(each): each for each in (*shared.declarations, *own)}
@@ -162,12 +193,12 @@ class PathReader(Generic[D]):
             method=method,
             path=shared.key.path,
             query=shared.key.query,
-            operation_id=written(declared.operation_id) or None,
+            operation_id=self._name(declared, at, f"{method} {shared.key.path}") or None,
             summary=summary,
             description=description,
             tags=self._tags(declared.tags or ()),
             deprecated=declared.deprecated is True,
-            parameters=path_keys.fitted(self._settable(parts.parameters), shared.key, pointer, self._notes),
+            parameters=path_keys.fitted(self._sendable(parts.parameters), shared.key, pointer, self._notes),
             body=parts.body,
             responses=parts.responses,
             security=self._choices(declared, at),
@@ -186,8 +217,26 @@ class PathReader(Generic[D]):
             found[_identity(each)] = each
         return tuple(found.values())
 
-    def _settable(self, parameters: Sequence[Parameter]) -> Iterator[Parameter]:
+    def _name(self, declared: OperationObject, at: Located, shown: str) -> str:
+        """The operationId, which is unique among all operations (Operation Object); ``shown`` is method and path."""
+        name = written(declared.operation_id)
+        pointer, first = self._named.setdefault(name, (at.pointer, shown)) if name else (at.pointer, shown)
+        if pointer != at.pointer:
+            self._notes.add(child(at.pointer, "operationId"), "name_repeated", f"{name!r} is also that of {first}")
+        return name
+
+    def _sendable(self, parameters: Sequence[Parameter]) -> Iterator[Parameter]:
+        """Those that can be set, and of several querystrings the last (3.2, Parameter Locations: it is the whole query,
+        and stands beside no other)."""
+        whole = [each for each in parameters if each.location == "querystring"]
+        for each in whole[:-1]:
+            self._notes.add(each.pointer, "parameter_repeated", "another querystring; the last one counts")
+        if whole and any(each.location == "query" for each in parameters):
+            message = "a querystring is the whole query; the query parameters beside it are sent with it"
+            self._notes.add(whole[-1].pointer, "parameter_repaired", message)
         for parameter in parameters:
+            if parameter in whole[:-1]:
+                continue
             if parameter.location == "header" and parameter.name.lower() in RESERVED_HEADERS:
                 message = f"{parameter.name} is no parameter: it belongs to media types and security"
                 self._notes.add(parameter.pointer, "parameter_dropped", message)

@@ -321,7 +321,12 @@ def _address(source: Source) -> BaseAddress:
     schemes = source.spared(read_texts, source.at("schemes"), "server_dropped")
     if host is None or path is None or schemes is None:
         return BaseAddress("", "", [])
-    host = host.rpartition("://")[2].rstrip("/")  # some write a whole URL
+    if "/" in host:  # some write a whole URL
+        message = (
+            f"{host!r} is no host (and port); it was taken with basePath for the address, and schemes for its scheme"
+        )
+        source.notes.add(source.at("host").pointer, "server_repaired", message)
+        host = host.rpartition("://")[2].rstrip("/")
     return BaseAddress(host, f"/{path.strip('/')}".rstrip("/"), schemes)
 
 

@@ -126,27 +126,34 @@ class Conversion:
 
     def _reference(self, schema: dict[str, Any]) -> str | None:
         """The stand-in for a schema object's reference, if it has one; raises SpecError if that leads nowhere."""
-        reference = self._referred(schema)
+        keyword, reference = self._referred(schema)
         if reference is None:
             return None
         within = self._at.pointer if self._is_in_place and self._path else ""
-        name = self._setting.names.name_of(reference, self._base, self._pointer, within=within)
+        try:
+            name = self._setting.names.name_of(reference, self._base, self._pointer, within=within)
+        except SpecError as error:
+            if keyword == "$ref":
+                raise
+            raise SpecError(self._pointer(keyword), error.problem) from error
         self.refs[name] = None
         if self._is_in_place:
             self.in_place.append(name)
         return f"#/$defs/{name}"
 
-    def _referred(self, schema: dict[str, Any]) -> str | None:
-        """The reference as written. A dynamic one counts as the target that the document itself gives it."""
+    def _referred(self, schema: dict[str, Any]) -> tuple[str, str | None]:
+        """The keyword, and the reference as written. A dynamic one counts as the target that the document itself gives
+        it."""
         if isinstance(reference := schema.get("$ref"), str):
-            return reference
-        if self._is_old:
-            return None
-        dynamic = schema.get("$dynamicRef", self._recursive if schema.get("$recursiveRef") == "#" else None)
-        if not isinstance(dynamic, str):
-            return None
+            return "$ref", reference
+        keyword = "$dynamicRef" if "$dynamicRef" in schema else "$recursiveRef"
+        dynamic = schema.get(keyword)
+        if keyword == "$recursiveRef":
+            dynamic = self._recursive if dynamic == "#" else None
+        if self._is_old or not isinstance(dynamic, str):
+            return keyword, None
         self._note("reference_static", f"resolved to {dynamic!r} of this document")
-        return dynamic
+        return keyword, dynamic
 
     def _pointer(self, *path: str | int) -> str:
         return child(self._at.pointer, *self._path, *path)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from openapi_mcp_server.grammar import is_xml_name
 from openapi_mcp_server.openapi.schemas import habits, older_dialects
 from openapi_mcp_server.openapi.schemas.choices import admit_several, may_overlap
 from openapi_mcp_server.openapi.schemas.conversion import TYPES, Conversion, JsonSchema, kind_of
@@ -23,6 +24,7 @@ _STAYING = frozenset({"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "d
 _CLOSING = frozenset({"additionalProperties", "unevaluatedProperties", "items", "unevaluatedItems"})
 _NOTHING: JsonSchema = {"not": {}}
 _XML_FIELDS = frozenset({"name", "namespace", "prefix", "attribute", "wrapped", "nodeType"})
+_XML_NAMES = frozenset({"name", "prefix"})
 _NO_NAMES: frozenset[str] = frozenset()
 
 Convert = Callable[[Any, JsonSchema, str, object], None]
@@ -63,6 +65,7 @@ class RequestConversion(Conversion):
         if "oneOf" in strict and (self._loses_properties(schema["oneOf"]) or may_overlap(strict["oneOf"])):
             admit_several(strict)
         if "discriminator" in schema:
+            self._check_discriminator(schema["discriminator"])
             older_dialects.tell_kinds(schema, strict)
             older_dialects.open_to_kinds(strict)
         strict = self._plainly(strict)
@@ -74,6 +77,18 @@ class RequestConversion(Conversion):
         if "default" in strict and habits.refuses_default(strict):
             habits.tell_default(strict)
         return strict
+
+    def _check_discriminator(self, value: object) -> None:
+        """Says what is odd about one (Discriminator Object of 3.x; in 2.0 it is the property's name alone)."""
+        if isinstance(value, str):
+            if self._setting.dialect != "2.0":
+                message = "discriminator is a text, as in Swagger 2.0; it was taken for the name of the property"
+                self._note("schema_repaired", message, "discriminator")
+        elif not isinstance(value, dict):
+            expected = "a string" if self._setting.dialect == "2.0" else "an object"
+            self._note_wrong("discriminator", expected, value)
+        elif not isinstance(value.get("propertyName"), str):
+            self._note("keyword_dropped", "a discriminator needs propertyName", "discriminator")
 
     def _plainly(self, strict: JsonSchema) -> JsonSchema:
         """The same with what goes without saying."""
@@ -191,10 +206,18 @@ class RequestConversion(Conversion):
 
     def _xml(self, strict: JsonSchema, keyword: str, value: object) -> None:
         """Not a keyword of 2020-12: how bodies of XML are written. Kept in documents that have such bodies."""
-        if self._setting.keeps_xml and isinstance(value, dict):
-            strict[keyword] = {
-                field: each for field, each in value.items() if field in _XML_FIELDS and kind_of(each) != "object"
-            }
+        if not self._setting.keeps_xml:
+            return
+        if not isinstance(value, dict):
+            self._note_wrong(keyword, "an object", value)
+            return
+        kept = {field: each for field, each in value.items() if field in _XML_FIELDS and kind_of(each) != "object"}
+        for field in _XML_NAMES & kept.keys():
+            if not isinstance(name := kept[field], str) or not is_xml_name(name):
+                del kept[field]
+                if name:  # null and "" are none
+                    self._note("keyword_dropped", f"{as_text(name)} is no XML name", keyword, field)
+        strict[keyword] = kept
 
     _CONVERTED: ClassVar[Mapping[str, Convert]] = {
         "type": _type,
