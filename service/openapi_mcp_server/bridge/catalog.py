@@ -208,14 +208,13 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
     outcome = _Outcome(tools=[], skipped=unread, notes=list(source.description.notes))
     outcome.notes += overrides.unused(source.overrides, source.description)
     size = 0
-    told = Counter(tool.chosen_by(candidate.operation, candidate.told.overrides) for _, candidate in named)
-    api = msgspec.structs.replace(api, twins=frozenset(prose for prose, count in told.items() if count > 1))
-    for name, candidate in named:
+    told = tool.descriptions([(each.operation, each.told.overrides) for _, each in named])
+    for (name, candidate), said in zip(named, told, strict=True):
         if not _is_wanted(candidate, source) or not source.rule.permits(_subject(candidate, source)):
             outcome.filtered += 1
             continue
         try:
-            compiled = _compiled(name, candidate, api)
+            compiled = _compiled(name, said, candidate, api)
             _require_access(compiled.tool, source)
         except SpecError as error:
             outcome.skipped.append(_skipped(candidate, source, error))
@@ -255,12 +254,12 @@ def _subject(candidate: _Candidate, source: ApiSource) -> Subject:
     )
 
 
-def _compiled(name: str, candidate: _Candidate, api: Api) -> Compiled:
+def _compiled(name: str, said: str, candidate: _Candidate, api: Api) -> Compiled:
     if candidate.told.fault is not None:
         raise candidate.told.fault
     if candidate.told.hidden_by:
         raise SpecError(candidate.operation.pointer, f"hidden by {candidate.told.hidden_by}")
-    return compile_operation(candidate.operation, name, candidate.told.overrides, api)
+    return compile_operation(candidate.operation, name, said, candidate.told.overrides, api)
 
 
 def _require_access(made: Tool, source: ApiSource) -> None:

@@ -42,9 +42,9 @@ more. CPython puts them in order in quadratic time (gh-149079)."""
 _MANY_MARKS = re.compile(rf"[^\w\s\x00-\x7f]{{{MARKS + 1},}}")
 """Where there may be more: no mark is a character of words. A row of boxes or dots has this form too."""
 
-_NOISE = re.compile(r"[^ -~\n\r\t]|[<&]|\]\(|#|```|---|^[ \t]*>|\*[A-Za-z*]", re.MULTILINE)
+_NOISE = re.compile(r"[^ -~\n\r\t]|[<>&*#]|\]\(|```|---")
 """What every kind of noise holds; most prose has none of it and is not looked at again."""
-_MARK = re.compile(r"\*|#|```|---|^[ \t]*>", re.MULTILINE)
+_MARK = re.compile(r"[*#>]|```|---")
 _INLINE_TAG = re.compile(
     r"</?(?:a|abbr|b|big|cite|code|del|em|font|i|ins|kbd|mark|s|samp|small|span|strong|sub|sup|tt|u|var)\b[^<>]*>",
     re.IGNORECASE,

@@ -39,6 +39,7 @@ _TOKENS = frozenset(
 )  # fmt: skip
 _IDS = frozenset({"startingafter", "after", "pageafter"})
 """Of arguments that take the id of the last row, or a token."""
+_WAYS = _PAGES | _TOKENS | _IDS | _OFFSETS.keys()
 _BACKWARDS = frozenset({"before", "pagebefore"})
 """Beside one of these, nothing says in which order rows come."""
 
@@ -99,6 +100,8 @@ def paging(
     """The arguments by which an operation pages. ``wires``: their names on the wire; ``texts``, ``numbers`` and those
     that begin ``from_zero`` are known to be that."""
     by_name = {_plain(name): argument for argument, name in wires.items()}
+    if _WAYS.isdisjoint(by_name):
+        return None
     said_texts, said_numbers = set(texts), set(numbers)
     counting = {name: each for name, each in by_name.items() if each not in said_texts}
     offset = next((n for n in _OFFSETS if n in counting and (n not in _IF_NUMBERS or counting[n] in said_numbers)), "")

@@ -38,6 +38,8 @@ SHORTENED = "(shortened)"
 _PROSE = (text.ARGUMENT_LIMIT, SHORT_PROSE, 0)
 """Characters of an argument's description, tried in this order; what lies deeper has SHORT_PROSE."""
 _REFERENCE = "#/$defs/"
+_LEAST_COST = 16
+"""Bytes with less than which no part is worth a look."""
 _LONG_ENUM = re.compile(rb'"enum":\[(?:[^\[\],]{0,200},){%d}' % MOST_VALUES)
 _UNTOLD = frozenset({"$defs", "title", "example", "examples"})
 _MEMBERS = frozenset({"properties", "patternProperties", "additionalProperties"})
@@ -74,6 +76,9 @@ class Reader(Protocol):
     def is_leaf(self, schema: JsonSchema) -> bool:
         """Whether nothing is below it."""
 
+    def members(self, schema: JsonSchema) -> int:
+        """How many members its values have, as far as is known."""
+
 
 class InFull:
     """Schemas in all keywords that shortened ones can have."""
@@ -102,15 +107,19 @@ class InFull:
         kept = bare(own) | ({"required": own["required"]} if "required" in own else {})
         return _with_prose(kept, own, prose)
 
+    def members(self, schema: JsonSchema) -> int:
+        return 0 if isinstance(schema, bool) else len(self._resolved(schema).get("properties", ()))
+
     def is_leaf(self, schema: JsonSchema) -> bool:
         return isinstance(schema, bool) or not holds_schemas(self._resolved(schema))
 
     def _resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
         """A reference as what it refers to; none leads back to itself."""
         while isinstance(reference := schema.get("$ref"), str):
-            found = self._definitions.get(reference.removeprefix(_REFERENCE), True)
-            beside = {key: value for key, value in schema.items() if key != "$ref"}
-            schema = found | beside if isinstance(found, dict) else beside
+            found = self._definitions.get(reference.removeprefix(_REFERENCE))
+            target = found if isinstance(found, dict) else {}
+            beside = {key: value for key, value in schema.items() if key != "$ref"} if len(schema) > 1 else None
+            schema = {**target, **beside} if beside else target
         return schema
 
 
@@ -149,7 +158,7 @@ class _Waiting(NamedTuple):
 
     is_optional: bool
     depth: int
-    cost: int  # bytes that telling it takes more
+    members: int  # the small ones first
     number: int
     part: Inner
 
@@ -191,30 +200,34 @@ class _Growing:
     def _offer(self, level: Level, depth: int, *, is_needed: bool) -> None:
         for part in level.parts:
             below = depth + part.is_deeper
-            cost = self._cost(part, depth)
             optional = not (is_needed and part.is_needed)
-            heappush(self._waiting, _Waiting(optional, below, cost, next(self._numbers), part))
-
-    def _cost(self, part: Inner, depth: int) -> int:
-        key = id(part.schema), self._is_argument(part, depth)
-        if key not in self._costs:
-            level = self._level(part, depth)
-            self._open(level, depth + part.is_deeper)
-            self._costs[key] = len(encode(level.keywords)) - len(encode(part.holder[part.key]))
-        return self._costs[key]
+            members = self._reader.members(part.schema)
+            heappush(self._waiting, _Waiting(optional, below, members, next(self._numbers), part))
 
     def _tell(self, waiting: _Waiting) -> None:
         part, depth = waiting.part, waiting.depth - waiting.part.is_deeper
-        level = self._level(part, depth)
-        if waiting.cost > self._room or waiting.depth >= self._reader.levels:
-            if level.parts:
-                self.left_out.append(part.holder[part.key])
+        opened = part.holder[part.key]
+        level = self._within_room(part, depth, waiting.depth)
+        if level is None:
+            if not self._reader.is_leaf(part.schema):
+                self.left_out.append(opened)
                 self.lacks_needed |= not waiting.is_optional
             return
-        self._room -= waiting.cost
-        self._open(level, waiting.depth)
         part.holder[part.key] = level.keywords
         self._offer(level, waiting.depth, is_needed=not waiting.is_optional)
+
+    def _within_room(self, part: Inner, depth: int, below: int) -> Level | None:
+        """The level of a part, if there is room for it; what has none is found out once for each schema."""
+        key = id(part.schema), self._is_argument(part, depth)
+        if below >= self._reader.levels or self._costs.get(key, _LEAST_COST) > self._room:
+            return None
+        level = self._level(part, depth)
+        self._open(level, below)
+        cost = self._costs[key] = len(encode(level.keywords)) - len(encode(part.holder[part.key]))
+        if cost > self._room:
+            return None
+        self._room -= cost
+        return level
 
     @property
     def fits(self) -> bool:

@@ -146,6 +146,9 @@ class _Reader:
         members = f"It needs {text.shorten(', '.join(plain.required), _MEMBERS_SHOWN)}." if plain.required else ""
         return {"type": "string", **_described(plain, prose, (_AS_TEXT[plain.type], members)), **_marked("json")}
 
+    def members(self, schema: JsonSchema) -> int:
+        return len(self.plain(schema).properties)
+
     def is_leaf(self, schema: JsonSchema) -> bool:
         return self.plain(schema).is_leaf
 

@@ -42,7 +42,7 @@ _PATTERN_CHARACTERS = 120
 
 _OTHER_FORMAT = re.compile(rb'"format":(?!"(?:' + "|".join(sorted(_FORMATS)).encode() + rb')")')
 _BARE_LIST = re.compile(rb'"type":"array"(?!,"items":)')
-_NOISE = re.compile(rb"\\n|\]\(|<|\*\*|&")
+_NOISE = re.compile(rb"[<&]|\\n|\]\(|\*\*")
 """What mark-up in descriptions holds, in the spelling of JSON."""
 _DESCRIBED = rb'"description":"(?:[^"\\]|\\.)*"'
 _ALONE = re.compile(
