@@ -41,7 +41,7 @@ from openapi_mcp_server.bridge.schemas.edits import cleaned, decode, encode, or_
 from openapi_mcp_server.bridge.schemas.inputs import Argument, described, exemplified
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.mcp.messages import Annotations, ToolEntry
-from openapi_mcp_server.openapi.model import ApiDescription, Note, NoteKind, Operation, Parameter
+from openapi_mcp_server.openapi.model import ApiDescription, Note, NoteKind, Operation, Parameter, SecurityChoice
 from openapi_mcp_server.settings.auth import Identity
 
 DIGEST = "openapi-mcp-server/digest"
@@ -110,6 +110,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     switches: frozenset[str] = frozenset()  # parameters of nearly all operations that no task needs
     portable: bool = False  # schemas are told as every model API takes them
     result_bytes: int = 1  # of an answer at most; 0: there is no limit
+    access: Callable[[tuple[SecurityChoice, ...]], Access]
     slots: Once[Slot]
     arguments: Once[Argument]
 
@@ -169,7 +170,7 @@ def compile_operation(operation: Operation, name: str, said: str, overrides: Ove
         slots=inputs.slots,
         body=inputs.body,
         accept=accept.header(operation),
-        access=_access(operation, api),
+        access=api.access(operation.security),
         input=contract,
         output=declared,
         answers=output if api.portable else None,
@@ -300,7 +301,7 @@ def _sendable(operation: Operation, api: Api, overrides: Overrides, notes: list[
     """The parameters that are arguments. Those that credentials fill or every request has by itself, and optional ones
     that cannot be sent, are left out and noted.
     """
-    holes, access = path_template.holes(operation.path), _access(operation, api)
+    holes, access = path_template.holes(operation.path), api.access(operation.security)
     spanning = frozenset(overrides.multi_segment)
     sendable = []
     for declared in operation.parameters:
@@ -329,10 +330,6 @@ def _sendable(operation: Operation, api: Api, overrides: Overrides, notes: list[
     return sendable
 
 
-def _access(operation: Operation, api: Api) -> Access:
-    return security.access(operation.security, api.identity, api.description.security_schemes)
-
-
 def _spanning(parameter: Parameter) -> Parameter:
     is_in_path = parameter.location == "path"
     return msgspec.structs.replace(parameter, spans_segments=True) if is_in_path else parameter
@@ -354,7 +351,7 @@ def slot(argument: str, parameter: Parameter) -> Slot:
         name=parameter.name,
         location=parameter.location,
         required=parameter.required,
-        encode=encoders.encoder(parameter),
+        encode=encoders.deferred(parameter),
         spans_segments=parameter.spans_segments,
     )
 

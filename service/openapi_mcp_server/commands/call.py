@@ -20,7 +20,7 @@ from openapi_mcp_server.commands import servers
 from openapi_mcp_server.commands.wire import overheard
 from openapi_mcp_server.documents.loading import keyring, read_catalog
 from openapi_mcp_server.errors import ConfigError, Unreachable
-from openapi_mcp_server.gateway import Send
+from openapi_mcp_server.gateway.serving import Send
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.mcp.methods import LEGACY
 from openapi_mcp_server.observe.record import CallRecord

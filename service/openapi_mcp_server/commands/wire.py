@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, Tool
 from openapi_mcp_server.bridge.text import shorten, visible
-from openapi_mcp_server.gateway import Send
+from openapi_mcp_server.gateway.serving import Send
 from openapi_mcp_server.memory import Hold
 
 HIDDEN = "(hidden)"

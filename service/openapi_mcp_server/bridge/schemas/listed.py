@@ -148,7 +148,7 @@ def _with_prose(told: dict[str, Any], own: Mapping[str, Any], prose: int) -> dic
 _line = lru_cache(1_024)(short_prose)  # tools share definitions, and it takes more time than all the rest
 
 
-class Listing(NamedTuple):
+class Shortening(NamedTuple):
     schema: dict[str, Any]
     is_shortened: bool
 
@@ -246,7 +246,7 @@ def is_long(schema: bytes, limit: int) -> bool:
     return len(schema) > limit or (b'"enum":[' in schema and _LONG_ENUM.search(schema) is not None)
 
 
-def listing(root: JsonSchema, reader: Reader, where: str, limit: int) -> Listing:
+def listing(root: JsonSchema, reader: Reader, where: str, limit: int) -> Shortening:
     """A schema as ``reader`` tells it, likewise."""
     where = f"(Shortened; {where}.)"
     tried = (_Growing(reader, root, limit - len(where), prose) for prose in _PROSE)
@@ -254,7 +254,7 @@ def listing(root: JsonSchema, reader: Reader, where: str, limit: int) -> Listing
         if growing.fits:
             break
     is_shortened = any(_point(each, where) for each in (*growing.left_out, growing.schema))
-    return Listing(growing.schema, is_shortened)
+    return Shortening(growing.schema, is_shortened)
 
 
 def _point(schema: Any, where: str) -> bool:  # noqa: ANN401 - any JSON value
