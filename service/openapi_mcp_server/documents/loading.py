@@ -231,6 +231,7 @@ def _order(config: Config, rule: AddressRule) -> Order:
         rule=policies.rule(config),
         response_filter=config.response_filter,
         output_schemas=config.validate_output,
+        portable=config.tool_schemas == "portable",
         name_length=config.tool_name_length,
         result_bytes=config.result_budget_bytes,
     )
