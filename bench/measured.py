@@ -98,10 +98,10 @@ def serving(log: Path, *argv: str) -> Iterator[tuple[int, subprocess.Popen[bytes
     """(port, process) of a server with these arguments, which writes its log to this file."""
     whole = ("-m", "openapi_mcp_server", "--transport", "http", "--port", "0", *argv)
     with log.open("wb") as stderr, started(*whole, stderr=stderr.fileno()) as server:
-        yield _listening(log, server), server
+        yield listening(log, server), server
 
 
-def _listening(log: Path, server: subprocess.Popen[bytes]) -> int:
+def listening(log: Path, server: subprocess.Popen[bytes]) -> int:
     deadline = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < deadline:
         for line in log.read_bytes().splitlines():

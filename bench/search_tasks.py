@@ -1,8 +1,8 @@
 """Tasks end to end in search mode, by a scripted model: it searches, describes what a hit does not tell, and calls.
 
-Prints how many calls each task took and about how many tokens a model paid, beside what the list of all tools would
-have cost it. The API is a stand-in that answers with a word, so what an answer costs is not in the figures. A model
-that takes a wrong hit is not simulated.
+Prints how many calls each task took and about how many tokens a model paid, beside the same task in list mode: the
+list of all tools, and one call. The API is a stand-in that answers with a word, so what an answer costs is not in the
+figures. A model that takes a wrong hit is not simulated.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.model import SEEN_BYTES_PER_TOKEN, HttpRequest, HttpResponse, Tool, ToolCatalog, base_url
 from openapi_mcp_server.bridge.search.names import CALL, DESCRIBE, READ, SEARCH, seen_tokens
 from openapi_mcp_server.bridge.search.notation import contract, is_simple
-from openapi_mcp_server.gateway import Gateway, Serving
+from openapi_mcp_server.gateway.gateway import Gateway
+from openapi_mcp_server.gateway.serving import Serving
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.mcp.messages import ServerInfo
 from openapi_mcp_server.memory import Hold
@@ -47,6 +48,7 @@ class Done(NamedTuple):
     task: Task
     calls: int
     tokens: int
+    called: int  # of them, those of the call itself, which is all that a list of tools leaves to say
     shown: int  # tokens of the four tools
     listed: int  # of all tools
 
@@ -65,7 +67,7 @@ class Model:
         self._tools = tools
         self.asked: list[HttpRequest] = []
         self.calls = 0
-        self.bytes = 0
+        self.bytes = self.last_bytes = 0
         serving = Serving(server=ServerInfo(name="tasks", version="1"), call_seconds=10, mode="search")
         self._gateway = Gateway(tools, serving, send=self._send, authorize=_unchanged, observe=_ignore)
 
@@ -82,7 +84,8 @@ class Model:
         answer = msgspec.json.decode(b"".join(await self._gateway.answer(call, "stdio")))
         text: str = answer["result"]["content"][0]["text"]
         self.calls += 1
-        self.bytes += len(bytes(raw)) + len(text.encode())
+        self.last_bytes = len(bytes(raw)) + len(text.encode())
+        self.bytes += self.last_bytes
         return text
 
     def shown(self) -> int:
@@ -126,8 +129,14 @@ def _ignore(_: object) -> None:
 async def done(task: Task, tools: ToolCatalog) -> Done:
     model = Model(tools)
     is_done = await model.does(task)
-    listed = seen_tokens(tools.tools.values())
-    return Done(task, model.calls if is_done else 0, int(model.bytes / SEEN_BYTES_PER_TOKEN), model.shown(), listed)
+    return Done(
+        task=task,
+        calls=model.calls if is_done else 0,
+        tokens=int(model.bytes / SEEN_BYTES_PER_TOKEN),
+        called=int(model.last_bytes / SEEN_BYTES_PER_TOKEN),
+        shown=model.shown(),
+        listed=seen_tokens(tools.tools.values()),
+    )
 
 
 def catalogs(folder: Path, names: Sequence[str]) -> dict[str, ToolCatalog]:
@@ -148,13 +157,15 @@ async def all_done(folder: Path, chosen: Sequence[Task]) -> list[Done]:
 
 def main() -> int:
     results = anyio.run(all_done, Path(sys.argv[1]), [*tasks()][:TASKS], backend="trio")
+    print("search mode       list mode: 1 call")
     for each in results:
-        print(f"{each.calls} calls {each.tokens:>5} tokens  {each.task.document[:20]:20}  {each.task.query}")
+        listed = f"{each.listed + each.called:>9,} tokens"
+        print(f"{each.calls} calls {each.tokens:>5} tokens  {listed}  {each.task.document[:20]:20}  {each.task.query}")
     count, most = len(results), max(each.calls for each in results)
-    lists = [each.listed for each in results]
+    lists = [each.listed + each.called for each in results]
     print(f"{sum(each.calls > 0 for each in results)} of {count} done, {most} calls at most")
     print(f"{sum(each.tokens for each in results) / count:.0f} tokens a task, {results[0].shown} for the four tools;")
-    print(f"a list of all tools: {min(lists):,} to {max(lists):,}")
+    print(f"in list mode {min(lists):,} to {max(lists):,}, {sum(lists) / count:,.0f} a task")
     return 0 if all(1 <= each.calls <= 3 for each in results) else 1
 
 

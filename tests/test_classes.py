@@ -15,7 +15,7 @@ from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.model import base_url
 from openapi_mcp_server.bridge.policy import Permit, Policy, Principal, Rule, selector
 from openapi_mcp_server.bridge.search.names import NAMES
-from openapi_mcp_server.gateway import VIEWS
+from openapi_mcp_server.gateway.views import VIEWS
 from openapi_mcp_server.mcp.answers import StaticAnswers
 from openapi_mcp_server.mcp.inbound import Call, Rejection, from_line
 from openapi_mcp_server.observe.trace import Carrier

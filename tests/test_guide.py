@@ -13,7 +13,8 @@ from mcp_types.methods import validate_server_result
 from descriptions import catalog, operation, parameter
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.bridge.policy import ANYBODY, Permit, Principal, Rule
-from openapi_mcp_server.gateway import Gateway, Serving
+from openapi_mcp_server.gateway.gateway import Gateway
+from openapi_mcp_server.gateway.serving import Serving
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.mcp.methods import is_modern
 from openapi_mcp_server.observe.trace import Carrier

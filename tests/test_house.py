@@ -7,8 +7,8 @@ import pytest
 import house
 
 ROOMS = 15
-MODULES_BESIDE_ROOMS = 5
-"""The way in, the joiner, and what all rooms need: errors, grammar, the budget of memory."""
+MODULES_BESIDE_ROOMS = 6
+"""The way in, the joiner, and what all rooms need: errors, grammar, the budget of memory, the thread for large work."""
 FLOORS = 9
 FILES = 20
 

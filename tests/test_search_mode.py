@@ -19,7 +19,8 @@ from descriptions import JSON, answer, body, catalog, media, operation, paramete
 from openapi_mcp_server.bridge.catalog import build
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.bridge.policy import ANYBODY, Permit, Principal, Rule, selector
-from openapi_mcp_server.gateway import Gateway, Serving
+from openapi_mcp_server.gateway.gateway import Gateway
+from openapi_mcp_server.gateway.serving import Serving
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.observe.record import CallRecord
 from openapi_mcp_server.observe.trace import Carrier

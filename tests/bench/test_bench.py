@@ -7,28 +7,38 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
-import bench
+import pages
+import rounds
+import scaling
+import targets
+from installing import Unavailable
 from measured import beside, cpu_seconds
 
 
 @contextmanager
-def missing() -> Iterator[bench.Target]:
-    raise bench.Unavailable("it cannot be installed: no such package | anywhere")
+def missing() -> Iterator[targets.Target]:
+    raise Unavailable("it cannot be installed: no such package | anywhere")
     yield
 
 
-def test_a_peer_that_cannot_be_had_is_a_row_that_says_why() -> None:
+def test_a_peer_that_cannot_be_had_is_a_row_that_says_why(tmp_path: Path) -> None:
     with beside() as api_port:
-        found = bench.measure({"this server": partial(bench.bare, api_port), "other": missing}, 2, rounds=2, calls=240)
-    table = "\n".join(bench._calls({32: found}, ["this server", "other"]))
+        found = rounds.measure(
+            {"this server": partial(targets.bare, targets.placed(tmp_path, api_port)), "other": missing},
+            2,
+            rounds=2,
+            calls=240,
+        )
+    table = "\n".join(pages.calls({32: found}, ["this server", "other"]))
     assert "| other | it cannot be installed: no such package / anywhere |  |" in table
     assert len(found["this server"]) == 2
 
 
 def test_a_ratio_is_that_of_all_rounds_together() -> None:
     found: dict[str, list[float] | str] = {"one": [10.0, 30.0, 80.0], "base": [0.0, 10.0, 30.0]}
-    assert bench.ratio(found, "one", "base") == 3.0
+    assert rounds.ratio(found, "one", "base") == 3.0
 
 
 def test_the_cpu_of_a_process_is_told_in_less_than_a_step_of_the_kernels_10_ms() -> None:
@@ -36,3 +46,7 @@ def test_the_cpu_of_a_process_is_told_in_less_than_a_step_of_the_kernels_10_ms()
     sum(range(100_000))
     spent, counted = cpu_seconds(os.getpid()) - before, time.process_time() - own
     assert 0 < spent <= counted + 0.02
+
+
+def test_an_exponent_is_that_of_a_power_between_the_two_largest() -> None:
+    assert scaling.Growth("squares", [(1, 5.0), (10, 100.0), (100, 10_000.0)]).exponent() == 2.0

@@ -17,7 +17,8 @@ import conformance_api
 from node import NODE
 from openapi_mcp_server.bridge import catalog
 from openapi_mcp_server.bridge.model import base_url
-from openapi_mcp_server.gateway import Gateway, Serving
+from openapi_mcp_server.gateway.gateway import Gateway
+from openapi_mcp_server.gateway.serving import Serving
 from openapi_mcp_server.mcp.messages import ServerInfo
 from openapi_mcp_server.openapi import operations
 from openapi_mcp_server.openapi.text import document

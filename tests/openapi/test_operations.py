@@ -76,9 +76,7 @@ def test_what_is_wrong_at_the_root_costs_only_itself(dialect, root, kind, pointe
     assert notes(description) == [(kind, pointer)]
 
 
-@pytest.mark.parametrize(
-    "root", [{"webhooks": 5}, {"externalDocs": 5}, {"tags": 5}, {"info": None}]
-)
+@pytest.mark.parametrize("root", [{"webhooks": 5}, {"externalDocs": 5}, {"tags": 5}, {"info": None}])
 def test_what_is_not_needed_is_not_read(root):
     description = of_operation({}, **root)
     the_operation(description)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import nginx
-from openapi_mcp_server.gateway import GUARD_SECONDS
+from openapi_mcp_server.gateway.calls import GUARD_SECONDS
 from openapi_mcp_server.server.connections import HEADER_BYTES, KEEP_ALIVE_SECONDS
 from openapi_mcp_server.server.events import QUIET_SECONDS
 from openapi_mcp_server.server.posts import BODY_BYTES

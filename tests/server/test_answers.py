@@ -11,7 +11,7 @@ import trio
 
 from asked import META
 from openapi_mcp_server.bridge.model import OutputContract
-from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.gateway.gateway import Gateway
 from scripted import ScriptedApi, gateway, ok, tool
 from served import endpoint
 from sessions import Http, request, sse_server

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trio
 
-from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.gateway.gateway import Gateway
 from scripted import ScriptedApi, Silence, gateway, ok, slowly
 from served import served
 

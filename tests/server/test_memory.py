@@ -12,7 +12,7 @@ import trio
 import trio.testing
 
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
-from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.memory import CALL_BYTES, LEAST_BYTES, MESSAGE_BYTES, Budget, Hold
 from openapi_mcp_server.server.access.proxies import Proxies

@@ -13,7 +13,7 @@ from mcp import Client, MCPError
 
 from descriptions import filterable
 from openapi_mcp_server.errors import Unreachable
-from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.gateway.gateway import Gateway
 from scripted import ScriptedApi, Silence, gateway, ok, slowly, tool
 from served import served
 

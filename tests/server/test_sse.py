@@ -12,7 +12,7 @@ import trio
 from trio.testing import MockClock
 
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
-from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.observe.record import CallRecord
 from openapi_mcp_server.server.posts import BODY_BYTES
 from scripted import ScriptedApi, Silence, gateway, ok, slowly, tool

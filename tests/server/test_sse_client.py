@@ -12,7 +12,7 @@ import trio
 from mcp import Client, MCPError
 from mcp.client.sse import sse_client
 
-from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.gateway.gateway import Gateway
 from scripted import ScriptedApi, Silence, gateway, ok, slowly
 from served import served
 

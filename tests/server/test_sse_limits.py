@@ -12,7 +12,8 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
-from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.gateway.gateway import Gateway
+from openapi_mcp_server.observe.record import CallRecord
 from openapi_mcp_server.server.connections import WRITE_SECONDS
 from openapi_mcp_server.server.sse import CALLS, SESSIONS, WAITING_BYTES, WAITING_CALLS, WAITING_SECONDS, http_sse
 from scripted import ScriptedApi, Silence, gateway, ok
@@ -36,6 +37,20 @@ def run(use: Callable[[Server], Awaitable[Any]], built: Gateway, clock: MockCloc
 def hurried() -> MockClock:
     """Time that passes as soon as nothing else happens, on sockets too."""
     return MockClock(autojump_threshold=0.05)
+
+
+class Answered:
+    """Observes calls, and so knows of an answer that was made in a thread."""
+
+    def __init__(self) -> None:
+        self._calls = trio.Semaphore(0)
+
+    def __call__(self, _: CallRecord) -> None:
+        self._calls.release()
+
+    async def once(self) -> None:
+        await self._calls.acquire()
+        await wait_all_tasks_blocked()
 
 
 class Held:
@@ -211,31 +226,37 @@ def test_a_batch_counts_as_its_messages():
 
 
 def test_for_a_client_that_does_not_read_nothing_more_is_carried_out_until_it_does():
-    api = ScriptedApi(LARGE)
+    api, answered = ScriptedApi(LARGE), Answered()
 
     async def use(server: Server) -> None:
         session = await server.open()
         for number in range(CALLS):
+            asked = len(api.requests)
             assert await session.call(number) == 202
             await wait_all_tasks_blocked()
+            if len(api.requests) > asked:
+                await answered.once()
         assert 3 <= len(api.requests) < CALLS - 2
         assert {(await session.message())["id"] for _ in range(CALLS)} == set(range(CALLS))
         assert len(api.requests) == CALLS
 
-    run(use, gateway(api))
+    run(use, gateway(api, observe=answered))
 
 
 def test_answers_that_need_no_call_wait_behind_those_that_nobody_reads():
+    answered = Answered()
+
     async def use(server: Server) -> None:
         session = await server.open()
         await session.call("large")
+        await answered.once()
         statuses = [(await session.post(request("ping", number))).status for number in range(WAITING_CALLS + CALLS)]
         assert statuses.index(429) >= WAITING_CALLS
-        answered = statuses.count(202) + 1
-        ids = [(await session.message())["id"] for _ in range(answered)]
-        assert ids == ["large", *range(answered - 1)]
+        taken = statuses.count(202)
+        ids = [(await session.message())["id"] for _ in range(1 + taken)]
+        assert ids == ["large", *range(taken)]
 
-    run(use, gateway(ScriptedApi(ok(b'"%b"' % (b"x" * 7_900_000)))))
+    run(use, gateway(ScriptedApi(ok(b'"%b"' % (b"x" * 7_900_000))), observe=answered))
 
 
 def test_calls_that_wait_are_answered_before_the_session_ends_with_the_server():

@@ -22,7 +22,7 @@ from mcp import StdioServerParameters
 
 from asked import META
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
-from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.server.stdio import CALLS, LINE_BYTES, STALL_SECONDS
 from scripted import ScriptedApi, Silence, gateway, ok, slowly, tool
 from stdio_client import Client, call, cancel, line

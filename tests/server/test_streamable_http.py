@@ -15,7 +15,7 @@ import trio.testing
 
 from asked import META, message
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
-from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.mcp.methods import LEGACY
 from openapi_mcp_server.server.access import hosts
 from openapi_mcp_server.server.events import QUIET_SECONDS
@@ -111,20 +111,27 @@ class Exchange:
 Main = Callable[[StreamableHttp], Awaitable[Any]]
 
 
-def run(main: Main, built: Gateway | None = None, *, draining: bool = False) -> Any:
+def run(main: Main, built: Gateway | None = None, *, draining: bool = False, idle: float = 0.0) -> Any:
+    """On a clock that jumps when nothing happens for ``idle`` seconds: what a thread does is nothing to it."""
+
     async def served() -> Any:
         visitors = Visitors(hosts.hosts(hosts.LOOPBACK_HOSTS), hosts.origins(hosts.LOOPBACK_ORIGINS))
         async with streamable_http(built or gateway(ScriptedApi()), visitors, draining=lambda: draining) as app:
             return await main(app)
 
-    return trio.run(served, clock=trio.testing.MockClock(autojump_threshold=0))
+    return trio.run(served, clock=trio.testing.MockClock(autojump_threshold=idle))
 
 
 def post(
-    body: bytes = CALL, built: Gateway | None = None, *, draining: bool = False, **changes: str | None
+    body: bytes = CALL,
+    built: Gateway | None = None,
+    *,
+    draining: bool = False,
+    idle: float = 0.0,
+    **changes: str | None,
 ) -> Exchange:
     headers = {name.replace("_", "-"): value for name, value in changes.items()}
-    return run(Exchange(body, changes=headers).complete().with_app, built, draining=draining)
+    return run(Exchange(body, changes=headers).complete().with_app, built, draining=draining, idle=idle)
 
 
 def test_a_call_is_answered_with_json_and_its_length() -> None:
@@ -271,7 +278,7 @@ def test_only_post_is_served(method: str) -> None:
 @pytest.mark.parametrize("size", [BODY_BYTES, BODY_BYTES + 1])
 def test_a_body_may_have_its_limit_and_not_a_byte_more(size: int) -> None:
     pieces = [b" " * min(65536, size - at) for at in range(0, size, 65536)]
-    exchange = run(Exchange(*pieces).complete().with_app)
+    exchange = run(Exchange(*pieces).complete().with_app, idle=0.5)
     assert exchange.status == (400 if size == BODY_BYTES else 413)
 
 
@@ -357,8 +364,8 @@ def test_the_end_of_a_response_is_not_taken_for_a_client_that_left(seconds: floa
     assert exchange.recycled
 
 
-def streamed(step: Step, body: bytes = CALL, **changes: str | None) -> Exchange:
-    return post(body, gateway(ScriptedApi(step)), **changes)
+def streamed(step: Step, body: bytes = CALL, *, idle: float = 0.0, **changes: str | None) -> Exchange:
+    return post(body, gateway(ScriptedApi(step)), idle=idle, **changes)
 
 
 def test_progress_makes_the_answer_an_event_stream() -> None:
@@ -396,9 +403,9 @@ def test_an_answer_that_has_become_a_stream_is_no_longer_than_clients_read() -> 
         await anyio.sleep(QUIET_SECONDS + 1)
         return picture
 
-    told = streamed(late).messages[-1]["result"]["content"]
+    told = streamed(late, idle=0.02).messages[-1]["result"]["content"]
     assert [each["type"] for each in told] == ["text", "text"]
-    [at_once] = msgspec.json.decode(streamed(picture).body)["result"]["content"]
+    [at_once] = msgspec.json.decode(streamed(picture, idle=0.5).body)["result"]["content"]
     assert at_once["type"] == "image"
 
 

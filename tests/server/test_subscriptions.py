@@ -15,7 +15,7 @@ from mcp.client.subscriptions import ToolsListChanged
 from trio.testing import wait_all_tasks_blocked
 
 from asked import META
-from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.mcp.methods import LEGACY
 from openapi_mcp_server.observe.record import CallRecord
 from openapi_mcp_server.server.conversation import SUBSCRIPTIONS

@@ -80,15 +80,19 @@ def modules() -> Iterator[ModuleType]:
 
 @cache
 def patterns() -> dict[str, tuple[re.Pattern[Any], tuple[str, ...]]]:
-    """By name, each pattern that a module keeps, also in a container or as a bound method, and how it is used."""
+    """By name, each pattern that a module keeps, also in a container or as a bound method, and how it is used; once,
+    where several modules have it."""
     found: dict[str, tuple[re.Pattern[Any], tuple[str, ...]]] = {}
+    known = set[tuple[re.Pattern[Any], tuple[str, ...]]]()
     used = _uses()
     for module in modules():
         for name, value in vars(module).items():
             for index, (pattern, bound) in enumerate(() if name.startswith("__") else _inside(value)):
-                ways = {bound} if bound else used.get(name, set())
+                ways = tuple(sorted({bound} if bound else used.get(name, set()))) or WAYS
                 where = f"{module.__name__.removeprefix('openapi_mcp_server.')}.{name}"
-                found[f"{where}[{index}]" if index else where] = (pattern, tuple(sorted(ways)) or WAYS)
+                if (pattern, ways) not in known:
+                    known.add((pattern, ways))
+                    found[f"{where}[{index}]" if index else where] = (pattern, ways)
     return found
 
 

@@ -17,7 +17,8 @@ from openapi_mcp_server.bridge.model import (
     Tool,
     ToolCatalog,
 )
-from openapi_mcp_server.gateway import Authorize, Gateway, Serving
+from openapi_mcp_server.gateway.gateway import Gateway
+from openapi_mcp_server.gateway.serving import Authorize, Serving
 from openapi_mcp_server.mcp.messages import ServerInfo
 from openapi_mcp_server.memory import Hold
 from openapi_mcp_server.observe.record import CallRecord, Observe

@@ -9,7 +9,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from openapi_mcp_server.bridge.model import ToolCatalog
-from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.server import connections, ports
 from openapi_mcp_server.server.access import hosts
 from openapi_mcp_server.server.access.cors import for_pages

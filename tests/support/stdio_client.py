@@ -10,7 +10,7 @@ import anyio.to_thread
 import msgspec
 import trio
 
-from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.server.stdio import serve_stdio
 
 

@@ -18,7 +18,8 @@ from loopback import NEXT, Do, Reply, chunked, client, loopback, sized
 from openapi_mcp_server.bridge import catalog
 from openapi_mcp_server.bridge.model import BaseUrl, Origin
 from openapi_mcp_server.bridge.results import failure
-from openapi_mcp_server.gateway import Gateway, Serving
+from openapi_mcp_server.gateway.gateway import Gateway
+from openapi_mcp_server.gateway.serving import Serving
 from openapi_mcp_server.mcp.inbound import Call
 from scripted import SERVER, unchanged
 

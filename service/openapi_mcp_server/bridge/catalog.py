@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache, partial
 
 import msgspec
 
 from openapi_mcp_server.bridge import names, overrides, security, servers, text
-from openapi_mcp_server.bridge.model import ApiSummary, BaseUrl, Origin, SkippedTool, Subject, Tool, ToolCatalog
+from openapi_mcp_server.bridge.compiled.listing import Listing
+from openapi_mcp_server.bridge.model import (
+    ApiSummary,
+    BaseUrl,
+    Origin,
+    SkippedTool,
+    Subject,
+    Tool,
+    ToolCatalog,
+)
 from openapi_mcp_server.bridge.overrides import Entries, Told
 from openapi_mcp_server.bridge.policy import EVERYTHING, Rule
 from openapi_mcp_server.bridge.schemas import inputs
@@ -89,7 +99,7 @@ def build(  # noqa: PLR0913 - all by name
     _require_different_names(sources)
     candidates = [_candidates(source) for source in sources]
     tool_names = iter(_unique_names(sources, candidates, name_length))
-    summaries, tools, skipped = [], {}, []
+    summaries, tools, skipped, listing = [], {}, [], Listing()
     for source, own in zip(sources, candidates, strict=True):
         description = source.description
         identity = security.placed(source.identity, description.operations, description.security_schemes)
@@ -98,14 +108,16 @@ def build(  # noqa: PLR0913 - all by name
             raise place.unknown
         api = _api(source, place, limits, identity, response_filter=response_filter)
         api = msgspec.structs.replace(api, output_schemas=output_schemas, result_bytes=result_bytes)
-        outcome = _sort_out(source, api, [(next(tool_names), candidate) for candidate in own])
+        outcome = _sort_out(source, api, [(next(tool_names), candidate) for candidate in own], listing)
         outcome.notes[:0] = _place_notes(place)
         summaries.append(_summary(source, api, outcome))
         tools.update({tool.name: tool for tool in outcome.tools})
         skipped += outcome.skipped
     if unused := _unused_selectors(sources, candidates):
         summaries[0] = msgspec.structs.replace(summaries[0], notes=(*unused, *summaries[0].notes))
-    return ToolCatalog(apis=tuple(summaries), tools=tools, skipped=tuple(skipped))
+    return ToolCatalog(
+        apis=tuple(summaries), tools=listing.given_back(tools), skipped=tuple(skipped), listed=listing.whole()
+    )
 
 
 def _require_different_names(sources: Sequence[ApiSource]) -> None:
@@ -177,12 +189,13 @@ def _api(source: ApiSource, place: ApiPlace, limits: SchemaLimits, identity: Ide
         limits=limits,
         identity=identity,
         response_filter=response_filter,
+        access=cache(partial(security.access, identity=identity, schemes=source.description.security_schemes)),
         slots=Once(slot),
         arguments=Once(of_parameter),
     )
 
 
-def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate]]) -> _Outcome:
+def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate]], listing: Listing) -> _Outcome:
     unread = [SkippedTool(api=source.name, operation=each) for each in source.description.skipped]
     outcome = _Outcome(tools=[], skipped=unread, notes=list(source.description.notes))
     outcome.notes += overrides.unused(source.overrides, source.description)
@@ -197,7 +210,8 @@ def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate
         except SpecError as error:
             outcome.skipped.append(_skipped(candidate, source, error))
             continue
-        outcome.tools.append(msgspec.structs.replace(compiled.tool, subject=_subject(candidate, source)))
+        tool = msgspec.structs.replace(compiled.tool, subject=_subject(candidate, source))
+        outcome.tools.append(listing.take(tool))
         size += len(memoryview(compiled.tool.entry))
         if size > DOCUMENT_BYTES and api.limits != LEAST_LIMITS:
             api = msgspec.structs.replace(api, limits=LEAST_LIMITS)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from openapi_mcp_server.openapi.model import Note, SecurityScheme, SkippedOperation
+from openapi_mcp_server.openapi.model import MediaType, Note, Schema, SecurityScheme, SkippedOperation
 from openapi_mcp_server.settings.auth import Identity, KeyLocation
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
@@ -34,6 +34,27 @@ cookie: whole pieces such as ``a=1; b=2``; querystring: the whole query.
 
 BodyWriter = Callable[[Any], tuple[str, bytes]]
 """A body's JSON value to (value of Content-Type, bytes); raises `ArgumentError`."""
+
+
+Recipe = TypeVar("Recipe")
+Result = TypeVar("Result")
+
+
+class Made(Generic[Recipe, Result]):
+    """A function that is made of its recipe when it is first called. A recipe is data, which can be kept in a file."""
+
+    __slots__ = ("_made", "_make", "recipe")
+
+    def __init__(self, make: Callable[[Recipe], Callable[[Any], Result]], recipe: Recipe) -> None:
+        self.recipe = recipe
+        self._make = make
+        self._made: Callable[[Any], Result] | None = None
+
+    def __call__(self, value: Any) -> Result:  # noqa: ANN401 - a JSON value
+        made = self._made
+        if made is None:
+            made = self._made = self._make(self.recipe)
+        return made(value)
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -93,6 +114,13 @@ def _port(parts: SplitResult) -> int | None:
         return parts.port
     except ValueError:
         raise ValueError("names a port that is none; ports are numbers from 1 to 65535") from None
+
+
+class BodyRecipe(msgspec.Struct, frozen=True):
+    """What the writer of a body is made of: its media type, and the definitions that the schema of that refers to."""
+
+    media: MediaType
+    definitions: Mapping[str, Schema] = {}
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
@@ -319,11 +347,15 @@ class ApiSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToolCatalog(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is served. One immutable value, replaced whole."""
+    """Everything that is served. One immutable value, replaced whole.
+
+    ``listed``: the entries of all tools with commas between, of which those of the tools are slices, if there are.
+    """
 
     apis: tuple[ApiSummary, ...]
     tools: Mapping[str, Tool]  # by name, in the order of the documents
     skipped: tuple[SkippedTool, ...]
+    listed: memoryview | None = None
 
     @property
     def list_bytes(self) -> int:

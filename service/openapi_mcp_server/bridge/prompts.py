@@ -11,6 +11,9 @@ from openapi_mcp_server.bridge.names import prompt_names
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.mcp.messages import PromptArgument, PromptEntry, PromptMessage, PromptResult, TextContent
 
+MAX_BYTES = 64 * 1024
+"""Of a prompt's arguments, which a person writes."""
+
 _values = msgspec.json.Decoder(dict[str, str]).decode
 
 
@@ -51,6 +54,8 @@ def messages(tool: Tool, arguments: msgspec.Raw | None) -> PromptResult:
 def _given(arguments: msgspec.Raw | None) -> dict[str, str]:
     if arguments is None:
         return {}
+    if len(memoryview(arguments)) > MAX_BYTES:
+        raise ArgumentError(f"the arguments of a prompt may have {MAX_BYTES:,} bytes")
     try:
         return _values(arguments)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from functools import lru_cache
 
 from openapi_mcp_server.openapi.model import Operation, Response
 
@@ -36,6 +37,7 @@ INVISIBLE = re.compile(
 )
 """What no reader sees: Unicode's Cc, Cf, Co and Cs, and Default_Ignorable_Code_Point, less the visible ones of Cf."""
 
+_PLAIN = bytes([*range(0x20, 0x7F), *b"\t\r\n"])
 MARKS = 30
 """Marks on one letter that are kept, as many as UAX #15 allows in a stream (section 13): no letter of any language has
 more. CPython puts them in order in quadratic time (gh-149079)."""
@@ -61,8 +63,12 @@ _MARKS = re.compile(r"\*{2,}|^[ \t]*#{1,6}[ \t]+|^[ \t]*```[^\s`]*|^[ \t]*(?:\|[
 
 def line(text: str, limit: int) -> str:
     """Prose as one clean line of at most ``limit`` characters; an ellipsis stands for what was cut."""
-    if len(text) > limit * _INPUT_FACTOR:
-        text = text[: limit * _INPUT_FACTOR]
+    return _line(text[: limit * _INPUT_FACTOR], limit)
+
+
+@lru_cache(maxsize=256)
+def _line(text: str, limit: int) -> str:
+    """Operations say the same of what they have in common: three in four lines of Kubernetes' document are repeated."""
     if _NOISE.search(text) is not None:
         text = _without_noise(text)
     return shorten(" ".join(text.split()), limit)
@@ -79,9 +85,23 @@ def shorten(text: str, limit: int) -> str:
 
 def visible(text: str) -> str:
     """Text in NFC without the characters that no reader sees; line ends and markup stay."""
-    if text.isascii() and text.isprintable():
+    if not (rare := _rare(text.encode("utf-8", "surrogatepass"))):
         return text
-    return unicodedata.normalize("NFC", _MANY_MARKS.sub(_with_few_marks, INVISIBLE.sub("", text)))
+    if INVISIBLE.search(rare) is not None:
+        text = INVISIBLE.sub("", text)
+    if len(rare) > MARKS:
+        text = _MANY_MARKS.sub(_with_few_marks, text)
+    return unicodedata.normalize("NFC", text)
+
+
+def holds_unseen(encoded: bytes) -> bool:
+    """Whether a character that no reader sees is in UTF-8."""
+    return INVISIBLE.search(_rare(encoded)) is not None
+
+
+def _rare(encoded: bytes) -> str:
+    """The characters of UTF-8 that need a look, which takes ten times as long as finding them."""
+    return encoded.translate(None, _PLAIN).decode("utf-8", "surrogatepass")
 
 
 def spelt(encoded: str) -> str:

@@ -37,7 +37,7 @@ from openapi_mcp_server.bridge.schemas.edits import cleaned, decode, encode, or_
 from openapi_mcp_server.bridge.schemas.inputs import Argument, described, exemplified
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.mcp.messages import Annotations, ToolEntry
-from openapi_mcp_server.openapi.model import ApiDescription, Note, NoteKind, Operation, Parameter
+from openapi_mcp_server.openapi.model import ApiDescription, Note, NoteKind, Operation, Parameter, SecurityChoice
 from openapi_mcp_server.settings.auth import Identity
 
 DIGEST = "openapi-mcp-server/digest"
@@ -101,6 +101,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     response_filter: bool = False  # offered where it is of use
     output_schemas: bool = True
     result_bytes: int = 1  # of an answer at most; 0: there is no limit
+    access: Callable[[tuple[SecurityChoice, ...]], Access]
     slots: Once[Slot]
     arguments: Once[Argument]
 
@@ -158,7 +159,7 @@ def compile_operation(operation: Operation, name: str, overrides: Overrides, api
         slots=inputs.slots,
         body=inputs.body,
         accept=accept.header(operation),
-        access=_access(operation, api),
+        access=api.access(operation.security),
         input=inputs.contract,
         output=output,
         entry=entry,
@@ -253,7 +254,7 @@ def _sendable(operation: Operation, api: Api, spanning: frozenset[str], notes: l
     """The parameters that are arguments. Those that credentials fill or every request has by itself, and optional ones
     that cannot be sent, are left out and noted. ``spanning``: parameters of the path that may be several segments.
     """
-    holes, access = path_template.holes(operation.path), _access(operation, api)
+    holes, access = path_template.holes(operation.path), api.access(operation.security)
     sendable = []
     for declared in operation.parameters:
         parameter = _spanning(declared) if declared.name in spanning else declared
@@ -277,10 +278,6 @@ def _sendable(operation: Operation, api: Api, spanning: frozenset[str], notes: l
     return sendable
 
 
-def _access(operation: Operation, api: Api) -> Access:
-    return security.access(operation.security, api.identity, api.description.security_schemes)
-
-
 def _spanning(parameter: Parameter) -> Parameter:
     is_in_path = parameter.location == "path"
     return msgspec.structs.replace(parameter, spans_segments=True) if is_in_path else parameter
@@ -302,7 +299,7 @@ def slot(argument: str, parameter: Parameter) -> Slot:
         name=parameter.name,
         location=parameter.location,
         required=parameter.required,
-        encode=encoders.encoder(parameter),
+        encode=encoders.deferred(parameter),
         spans_segments=parameter.spans_segments,
     )
 

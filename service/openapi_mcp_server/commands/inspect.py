@@ -29,6 +29,8 @@ _PREFIXED_LENGTH = 48
 
 
 def run(config: Config) -> int:
+    if config.cache_dir is not None:  # left there for servers to come: in an image, say
+        anyio.run(read_catalog, config, backend="trio")
     tools = anyio.run(partial(read_catalog, config, only_to_show=True), backend="trio")
     if config.operands:
         sys.stdout.write("\n".join(_one(tools, config.operands[0])) + "\n")

@@ -10,8 +10,6 @@ import msgspec
 from openapi_mcp_server.bridge.policy import EVERYTHING, OPEN, Policy, Rule, Selector, selector
 from openapi_mcp_server.errors import ConfigError, SpecError
 from openapi_mcp_server.openapi.pointers import ROOT
-from openapi_mcp_server.openapi.reading.objects import fault
-from openapi_mcp_server.openapi.text import document, places
 from openapi_mcp_server.settings.config import Config
 
 FILE_BYTES = 1024 * 1024
@@ -64,6 +62,8 @@ def policy(config: Config) -> Policy:
 
 def read(data: bytes, location: str) -> Policy:
     """JSON or YAML. Raises ConfigError with the place in the file at ``location``."""
+    from openapi_mcp_server.openapi.text import places  # noqa: PLC0415 - with all that reads documents
+
     try:
         written = _written(data)
     except SpecError as error:
@@ -79,6 +79,9 @@ def read(data: bytes, location: str) -> Policy:
 
 
 def _written(data: bytes) -> _File:
+    from openapi_mcp_server.openapi.reading.objects import fault  # noqa: PLC0415 - with all that reads documents
+    from openapi_mcp_server.openapi.text import document  # noqa: PLC0415
+
     try:
         return _decode(document.read(data))
     except msgspec.ValidationError as error:

@@ -24,7 +24,6 @@ from typing import Any, Literal
 import msgspec
 from pythonjsonlogger.msgspec import MsgspecFormatter
 
-from openapi_mcp_server.bridge.results.redaction import Redaction
 from openapi_mcp_server.observe.record import CallRecord, Observe
 
 QUEUED_LINES = 10_000
@@ -89,19 +88,19 @@ def _tell(level: int, fields: dict[str, Any]) -> None:
         logger.log(level, "call", extra=fields)
 
 
-def audit_logger(redaction: Redaction | None) -> Observe:
+def audit_logger() -> Observe:
     """An observer that writes who called what on a logger of its own, whatever the log's level is."""
     audit = logging.getLogger("openapi_mcp_server.audit")
     audit.setLevel(logging.INFO)
 
     def observe(record: CallRecord) -> None:
         if record.tool or record.denied:
-            audit.info("tool call", extra=_audited(record, redaction))
+            audit.info("tool call", extra=_audited(record))
 
     return observe
 
 
-def _audited(record: CallRecord, redaction: Redaction | None) -> dict[str, Any]:
+def _audited(record: CallRecord) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "principal": record.principal,
         "tool": record.tool or record.denied,
@@ -115,8 +114,7 @@ def _audited(record: CallRecord, redaction: Redaction | None) -> dict[str, Any]:
         "trace_id": record.trace_id,
     }
     if record.arguments:
-        hidden = record.arguments if redaction is None else redaction.text(record.arguments)[0]
-        fields["arguments"] = hidden[:ARGUMENTS_BYTES].decode(errors="replace")
+        fields["arguments"] = record.arguments[:ARGUMENTS_BYTES].decode(errors="replace")
     return fields
 
 

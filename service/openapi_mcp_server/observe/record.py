@@ -27,7 +27,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     schema. ``request_id`` is the proxy's, empty without one. ``trace_id``, 32 hex digits, is that of the trace in which
     the call is recorded, so that it always leads to one, else empty.
     ``principal`` is the name of who called, empty where nobody was asked; ``denied`` the tool that it may not call;
-    ``arguments`` are there only where the operator has asked for them in the audit.
+    ``arguments`` are there only where the operator has asked for them in the audit, without what REDACT hides.
     """
 
     method: str

@@ -8,7 +8,7 @@ from typing import assert_never
 import anyio
 from anyio.abc import TaskGroup
 
-from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Notification, Rejection, from_line
 from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, Pieces, RequestId
 from openapi_mcp_server.mcp.methods import LEGACY

@@ -18,7 +18,7 @@ from anyio.abc import TaskGroup
 
 from openapi_mcp_server.bridge.policy import Principal
 from openapi_mcp_server.bridge.results.event_size import fitted
-from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Notification, Rejection
 from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, Pieces
 from openapi_mcp_server.memory import Hold
@@ -217,7 +217,7 @@ class HttpSse:
         self, session: _Session, body: bytes, beside: Carrier, share: str, hold: Hold
     ) -> tuple[int, Pieces]:
         """The status and the body that answer the POST. The session closes the hold."""
-        message = session.read(body)
+        message = await self._gateway.read(len(body), lambda: session.read(body))
         if isinstance(message, Rejection) and message.id is None:  # an answer that no client could tell from others
             hold.close()
             return message.status, self._gateway.refuse(message, "sse", beside)

@@ -21,7 +21,7 @@ from anyio.abc import ObjectReceiveStream, TaskGroup
 from anyio.to_thread import run_sync
 
 from openapi_mcp_server.errors import NoRoom
-from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Rejection
 from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, PARSE_ERROR, Pieces, size
 from openapi_mcp_server.memory import FREE, SMALL_BYTES, Budget, Hold

@@ -16,7 +16,8 @@ import anyio
 import trio
 
 from openapi_mcp_server.bridge.results.event_size import fitted
-from openapi_mcp_server.gateway import Gateway, Notify
+from openapi_mcp_server.gateway.gateway import Gateway
+from openapi_mcp_server.gateway.serving import Notify
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Notification, Rejection, from_http
 from openapi_mcp_server.mcp.messages import Pieces
 from openapi_mcp_server.mcp.subscriptions import LISTEN
@@ -98,7 +99,7 @@ class StreamableHttp:
             return None
         if body is None:
             return None
-        message = from_http(scope["headers"], body)
+        message = await self._gateway.read(len(body), lambda: from_http(scope["headers"], body))
         beside = carrier(scope["path"], exchange.headers, entrant.principal, self._visitors.forwarded)
         if isinstance(message, Call) and message.method == LISTEN:
             problem = self.subscribers.refusal(message, beside, takes_events=exchange.takes_streams)

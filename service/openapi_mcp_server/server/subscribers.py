@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from openapi_mcp_server.gateway import Gateway
+from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.mcp.inbound import Call, Rejection
 from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, INVALID_REQUEST
 from openapi_mcp_server.mcp.subscriptions import Subscription

@@ -258,15 +258,9 @@ def level(value: str) -> str:
     return name
 
 
-def not_yet(*available: str) -> Reader:
-    """A reader for what a later version does: asking for it is an error, leaving it at ``available`` is not."""
-
-    def read(value: str) -> str:
-        if value.strip().lower() not in available:
-            raise ValueError(f"is not available in this version; leave it out or set it to {available[0]}")
-        return value.strip().lower()
-
-    return read
+def folder_or_none(value: str) -> str | None:
+    """None for no folder, which the word none stands for too."""
+    return None if value.strip().lower() in {"", "none"} else value
 
 
 def exporters(value: str) -> tuple[str, ...]:
@@ -453,7 +447,7 @@ SETTINGS: tuple[Setting, ...] = (
         "HTTP_PROXY_URL",
         text,
         None,
-        "Proxy to APIs, their documents and token endpoints: http://user:password@host:port, environment, or none",
+        "Proxy to APIs, token endpoints, issuers, AWS's stores: http://user:password@host:port, environment, or none",
         secret=True,
         element="http_proxy_url",
     ),
@@ -638,6 +632,12 @@ SETTINGS: tuple[Setting, ...] = (
         "valkey://host:port of a store in which RATE_LIMIT and API_RATE_LIMIT hold over all tasks; valkeys:// with TLS",
         secret=True,
     ),
+    Setting(
+        "SHARED_STATE_TASKS",
+        integer(1, 10_000),
+        None,
+        "How many processes share those limits, for one that never reached the store; left out: WORKERS, at least 2",
+    ),
     Setting("REDACT", words, "", "Names of keys, or JSON paths, whose values leave in no answer and no log"),
     Setting(
         "AUDIT",
@@ -707,12 +707,17 @@ SETTINGS: tuple[Setting, ...] = (
         "Seconds until the documents are read again; 0: at start only",
     ),
     Setting(
+        "CACHE_DIR",
+        folder_or_none,
+        None,
+        "Folder in which compiled documents are kept, so that the next start or worker need not read them",
+    ),
+    Setting(
         "SPEC_WAIT_SECONDS",
         seconds(0, 3600),
         "0",
         "Seconds at start to wait for a document that cannot be fetched yet; not ready meanwhile",
     ),
-    Setting("CACHE_DIR", not_yet("none"), None, "Not available in this version"),
     Setting("TRACING", exporters, "none", "Where spans go: xray, otlp, both separated by a comma, or none"),
     *TRACING_SETTINGS,
 )

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answers import PNG, answer, texts, tool
+from openapi_mcp_server.aside import is_heavy
 from openapi_mcp_server.bridge.model import OutputContract, Tool
 from openapi_mcp_server.bridge.results import response_filter
 from openapi_mcp_server.bridge.results.response_filter import NotApplied, parsed
@@ -248,4 +249,4 @@ def test_the_collector_is_as_it_was_afterwards() -> None:
 
 @pytest.mark.parametrize(("expression", "size", "heavy"), [("name", 10_000, False), ("[].name", 1_000_000, True)])
 def test_what_may_take_long_is_known_before(expression: str, size: int, heavy: bool) -> None:
-    assert response_filter.selection(expression).is_heavy(size) is heavy
+    assert is_heavy(response_filter.selection(expression).weight(size)) is heavy

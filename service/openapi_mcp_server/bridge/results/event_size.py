@@ -6,6 +6,7 @@ the model would not even hear that its call was carried out.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -18,10 +19,30 @@ EVENT_BYTES = 1_000_000
 _ROOM = 10_000
 """What is kept for all that is not content."""
 
+_CUT_ESCAPE = re.compile(r"\\(?:u[0-9a-f]{0,3})?\Z")
+"""The end of a text that was cut within an escape, as they are encoded here."""
+_LONGEST_CUT = len(r"\u000")
+
 _Members = dict[str, msgspec.Raw]
 _message = msgspec.json.Decoder(_Members).decode
 _messages = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_block = msgspec.json.Decoder(dict[str, Any]).decode
+_text = msgspec.json.Decoder(str).decode
+
+
+class _Block(msgspec.Struct):
+    """As much of a content block as it takes to say what it is: what is large in it is not decoded."""
+
+    type: str
+    text: msgspec.Raw = msgspec.Raw(b'""')
+    mimeType: str = ""  # noqa: N815 - wire name
+    resource: dict[str, msgspec.Raw] = {}
+
+    @property
+    def kind(self) -> str:
+        return self.mimeType or _text(self.resource.get("mimeType", msgspec.Raw(b'""'))) or self.type
+
+
+_block = msgspec.json.Decoder(_Block).decode
 
 
 def fitted(message: Pieces, limit: int = EVENT_BYTES) -> Pieces:
@@ -44,7 +65,7 @@ def _cut(message: _Members, length: int, limit: int) -> bytes:
     if "content" not in result:
         return error_response(msgspec.json.decode(message["id"]), INTERNAL_ERROR, f"{said}; ask for application/json")
     note = f"{said}: the rest was left out. Ask for less, or connect with Streamable HTTP, which has no such limit."
-    kept = _within([_block(each) for each in _messages(result["content"])], limit - _ROOM)
+    kept = _within(_messages(result["content"]), limit - _ROOM)
     changed: dict[str, Any] = {"content": [*kept, {"type": "text", "text": note}]}
     if "structuredContent" in result:
         changed["structuredContent"] = {"undocumented": note}
@@ -52,24 +73,27 @@ def _cut(message: _Members, length: int, limit: int) -> bytes:
     return msgspec.json.encode(message | {"result": result | changed | {"_meta": meta | {TRUNCATED: True}}})
 
 
-def _within(blocks: list[dict[str, Any]], room: int) -> list[dict[str, Any]]:
+def _within(blocks: list[msgspec.Raw], room: int) -> list[msgspec.Raw]:
     """Keeps as many blocks as there is room for; of a text that is too long its beginning, of anything else a word."""
     kept = []
-    for block in blocks:
-        length = len(msgspec.json.encode(block))
-        if length > room and block["type"] == "text":
-            block = block | {"text": _begun(block["text"], room)}  # noqa: PLW2901 - the same block, shorter
-        elif length > room:
-            kind = block.get("mimeType") or block.get("resource", {}).get("mimeType", block["type"])
-            block = {"type": "text", "text": f"[{kind}, {length:,} bytes as base64, left out]"}  # noqa: PLW2901
-        room -= len(msgspec.json.encode(block))
-        kept.append(block)
+    for raw in blocks:
+        fitting, length = raw, len(memoryview(raw))
+        if length > room:
+            block = _block(raw)
+            large = f"[{block.kind}, {length:,} bytes as base64, left out]"
+            text = _begun(block.text, room) if block.type == "text" else large
+            fitting = msgspec.Raw(msgspec.json.encode({"type": "text", "text": text}))
+        room -= len(memoryview(fitting))
+        kept.append(fitting)
     return kept
 
 
-def _begun(text: str, room: int) -> str:
-    """The beginning of a text that takes at most ``room`` bytes in JSON, where a character takes up to twelve."""
-    text = text[: max(room, 0)]
-    while (length := len(msgspec.json.encode(text))) > max(room, 2):
-        text = text[: len(text) * max(room, 0) // (length + 1)]
-    return text
+def _begun(text: msgspec.Raw, room: int) -> str:
+    """The beginning of a text, as much of it as its JSON has in ``room`` bytes."""
+    inside = bytes(memoryview(text)[1:-1][: max(room, 0)]).decode(errors="ignore")
+    cut = _CUT_ESCAPE.search(inside, max(0, len(inside) - _LONGEST_CUT))
+    if cut is not None:
+        before = inside[: cut.start()]
+        if (len(before) - len(before.rstrip("\\"))) % 2 == 0:  # else its backslash is what another one escapes
+            inside = before
+    return _text(f'"{inside}"')

@@ -15,7 +15,7 @@ import msgspec
 
 from openapi_mcp_server.bridge.media.large_json import is_large
 from openapi_mcp_server.bridge.model import HttpResponse
-from openapi_mcp_server.openapi.text.numbers import decode, encode
+from openapi_mcp_server.openapi.text.numbers import decode_by_parts, encode
 
 REDACTED = "openapi-mcp-server/redacted"
 """Key in ``_meta``: how many values of an answer were hidden."""
@@ -119,7 +119,7 @@ class Redaction(msgspec.Struct, frozen=True):
             return encode(f"{HIDDEN} (the answer is too large to be looked into)"), 1
         count = [0]
         try:
-            value = self._walk(decode(text.removeprefix(BOM_UTF8)), self._start(), count)
+            value = self._walk(decode_by_parts(text.removeprefix(BOM_UTF8)), self._start(), count)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return None
         return encode(value), count[0]

@@ -3,7 +3,7 @@
 The language has no loops, but it has repetition: ``[@,@]|[@,@]|…`` doubles the answer with every step, and flattening
 makes that real. So an expression is bounded in length, in how often it may repeat what it is given (counted before
 anything is sent) and in the steps of its evaluation, where comparing and sorting cost what they touch; what makes text
-of any length is not offered. Where an evaluation may take long, `Selection.is_heavy` says so, and a thread does it.
+of any length is not offered. `Selection.weight` says how long an evaluation may take.
 
 Loaded when the first call asks for it: jmespath takes 12 to 30 ms to import.
 """
@@ -26,7 +26,7 @@ from openapi_mcp_server.bridge.media.content import AnswerContent
 from openapi_mcp_server.bridge.media.large_json import MAX_VALUES, is_large
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER
 from openapi_mcp_server.errors import ArgumentError
-from openapi_mcp_server.openapi.text.numbers import decode, encode
+from openapi_mcp_server.openapi.text.numbers import decode_by_parts, encode
 
 MAX_LENGTH = 1_000
 """Characters of an expression."""
@@ -36,8 +36,6 @@ MAX_RESULT_BYTES = 32 * 1024 * 1024
 """Of what a filter may make of an answer if every part stands in the result as often as it may."""
 MAX_STEPS = 1_000_000
 """Evaluated nodes, of which a millisecond sees 1,000 to 2,000."""
-_LIGHT = 200_000
-"""Characters of an expression times bytes of an answer: 50,000 steps at most, some 40 ms."""
 _BYTES_PER_STEP = 8
 """Items or characters that a step may touch besides."""
 _REASON_LIMIT = 200
@@ -75,9 +73,10 @@ class Selection(msgspec.Struct, frozen=True):
     def __call__(self, body: AnswerContent) -> AnswerContent:
         return _selected_body(self.expression, body)
 
-    def is_heavy(self, size: int) -> bool:
-        """Whether an answer of so many bytes may take longer than others should wait."""
-        return len(self.text) * size > _LIGHT
+    def weight(self, size: int) -> int:
+        """How many bytes of an answer that is not filtered take as long as so many of one that is. There are as many
+        steps at most as a quarter of that."""
+        return len(self.text) * size
 
     def left_out(self, reason: str) -> Callable[[AnswerContent], AnswerContent]:
         """The function that takes the place of the selection where that is not to be had."""
@@ -115,7 +114,7 @@ def apply(expression: Expression, answer: bytes) -> bytes:
         raise NotApplied("the answer is too long for that; ask for less at once")
     try:
         with _collector_paused():
-            return encode(_Bounded().visit(expression.tree, decode(answer)))
+            return encode(_Bounded().visit(expression.tree, decode_by_parts(answer)))
     except exceptions.JMESPathTypeError as error:
         message = f"{error.function_name}() was given {error.actual_type}"
         raise NotApplied(message) from error

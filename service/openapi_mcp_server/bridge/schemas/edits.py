@@ -70,8 +70,8 @@ def cleaned(schema: bytes) -> bytes:
         schema = encode(rewritten(decode(schema), _without_xml))
     if schema.isascii() and b"\\u" not in schema:
         return schema
-    encoded = encode(decode(schema))
-    if b"\\u00" not in encoded and text.INVISIBLE.search(encoded.decode()) is None:
+    encoded = encode(decode(schema)) if b"\\u" in schema else schema
+    if b"\\u00" not in encoded and not text.holds_unseen(encoded):
         return schema
     return encode(rewritten(decode(schema), lambda part: unseen.shown(part, _ONE | _LISTED, _NAMED)))
 

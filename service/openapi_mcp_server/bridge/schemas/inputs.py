@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 
 import msgspec
 
@@ -56,7 +56,7 @@ class SchemaSource(msgspec.Struct, frozen=True):
 
 def source(schemas: Mapping[str, Schema], graph: Definitions) -> SchemaSource:
     """Definitions, of which ``graph`` has the same or those that they were made of."""
-    tell = partial(told, schemas=schemas)
+    tell = cache(partial(told, schemas=schemas))  # arguments are shared by operations
     edited = Edited(schemas, tell)
     return SchemaSource(graph, Definitions(schemas), Definitions(edited), tell, edited.is_changed)
 

@@ -10,19 +10,23 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
 
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, SkippedTool, Subject, Tool, ToolCatalog
-from openapi_mcp_server.bridge.search.vocabulary import SYNONYMS
-from openapi_mcp_server.bridge.search.words import of_identifier, stems
+from openapi_mcp_server.bridge.search.vocabulary import WORDS
+from openapi_mcp_server.bridge.search.words import of_identifier, of_segment, stems, words
 
 PROSE_CHARACTERS = 600
 """Of a description that are indexed after its first sentence: more of them found nothing more."""
 _FIRST_SENTENCE = 300
 _SATURATION = 1.6
 """BM25's k1: how soon a word that stands there again says nothing new."""
+_SPELT = 4
+"""Letters of a word that a mistyped one may have been meant as."""
+_LEAST_RARE = 0.2
 _OFTEN = 3
 """Times that a word counts in one field."""
 
@@ -52,6 +56,8 @@ _VERSION = re.compile(r"v?\d+(?:[._-]\d+)*(?:(?:alpha|beta|rc)\d*)?|\d{4}-\d\d-\
 _EXTENSION = re.compile(r"\.(?:json|xml|csv)$")
 _FORMATS = frozenset({"json", "xml", "csv"})
 """A last segment that says only how the answer is written: Docker's ``/containers/json``."""
+_OWN = frozenset({"me", "@me", "my", "self", "current", "whoami"})
+_OWN_SUMMARY = re.compile(r"\b(?:authenticated|current|logged.in) user\b", re.IGNORECASE)
 _VARIABLE = re.compile(r"\{[^{}]*\}")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s")
 _HASH = re.compile(r"_[0-9a-f]{8}$")
@@ -77,9 +83,10 @@ class Indexed(NamedTuple):
     method: str
     path: str
     tags: tuple[str, ...]
-    last: tuple[str, ...]
+    last: frozenset[str]
     literals: tuple[str, ...]
     is_item: bool
+    is_own: bool  # whether it is about what the caller has: ``/me/playlists``
     is_deprecated: bool
     twin: str
     version: float
@@ -95,23 +102,27 @@ class Postings(NamedTuple):
 
 
 class Index(NamedTuple):
-    """``rarity`` is by stem, at most 1; ``by_letters`` has the stems by the set of their letters, for spelling."""
+    """``rarity`` is by stem, at most 1. ``spellings`` are the words that a mistyped one may have been meant as, not
+    stems, since a mistake changes what an ending is; ``letters`` has the letters of each, a bit each."""
 
     operations: Sequence[Indexed]
     postings: Mapping[str, Postings]
     rarity: Mapping[str, float]
-    vocabulary: Sequence[str]  # sorted, synonyms too
-    letters: array[int]  # of each word of the vocabulary, a bit each
+    vocabulary: Sequence[str]  # the stems, sorted
+    spellings: Sequence[str]
+    letters: array[int]
 
 
 def build(catalog: ToolCatalog) -> Index:
     """Takes 0.3 ms of an operation; the catalog is not changed by others meanwhile."""
     maker = _Maker()
     for tool in catalog.tools.values():
-        maker.add(_of_tool(tool), list(_tool_fields(tool)))
+        maker.add(
+            _of_tool(tool), f"{tool.template} {tool.title} {' '.join(tool.subject.tags)}", list(_tool_fields(tool))
+        )
     for skipped in catalog.skipped:
         if skipped.subject is not None:
-            maker.add(_of_skipped(skipped), list(_skipped_fields(skipped)))
+            maker.add(_of_skipped(skipped), skipped.operation.path, list(_skipped_fields(skipped)))
     return maker.index()
 
 
@@ -120,8 +131,11 @@ class _Maker:
         self._operations: list[Indexed] = []
         self._found: dict[str, tuple[array[int], array[float]]] = {}
         self._main: Counter[str] = Counter()
+        self._words: set[str] = set()
 
-    def add(self, indexed: Indexed, fields: Iterable[tuple[_Field, Sequence[str]]]) -> None:
+    def add(self, indexed: Indexed, said: str, fields: Iterable[tuple[_Field, Sequence[str]]]) -> None:
+        """``said`` is what its words are spelt in."""
+        self._words.update([word for word in words(said) if len(word) >= _SPELT])
         number = len(self._operations)
         self._operations.append(indexed)
         weights: dict[str, float] = {}
@@ -146,11 +160,14 @@ class _Maker:
         rarity, postings = {}, {}
         for word, (numbers, weights) in self._found.items():
             holders = self._main[word] or len(numbers)
-            rare = rarity[word] = math.log(1 + (count - holders + 0.5) / (holders + 0.5)) / rarest
+            rare = math.log(1 + (count - holders + 0.5) / (holders + 0.5)) / rarest
+            rare = rarity[word] = _LEAST_RARE + (1 - _LEAST_RARE) * rare
             worth = array("f", [rare * weight / (_SATURATION + weight) for weight in weights])
             postings[word] = Postings(numbers, worth)
-        vocabulary = sorted(postings.keys() | SYNONYMS.keys())
-        return Index(self._operations, postings, rarity, vocabulary, array("L", map(letters, vocabulary)))
+        spellings = sorted(self._words | WORDS)
+        return Index(
+            self._operations, postings, rarity, sorted(postings), spellings, array("L", map(letters, spellings))
+        )
 
 
 def letters(word: str) -> int:
@@ -164,7 +181,8 @@ def letters(word: str) -> int:
 def _of_tool(tool: Tool) -> Indexed:
     prose = tool.summary[:_DEPRECATED_WITHIN]
     deprecated = tool.deprecated or _DEPRECATED.search(prose) is not None
-    return _indexed(tool.name, tool.api, tool.method, tool.template, tool.subject.tags, deprecated=deprecated)
+    indexed = _indexed(tool.name, tool.api, tool.method, tool.template, tool.subject.tags, deprecated=deprecated)
+    return indexed._replace(is_own=indexed.is_own or _OWN_SUMMARY.search(tool.summary) is not None)
 
 
 def _of_skipped(skipped: SkippedTool) -> Indexed:
@@ -177,7 +195,8 @@ def _indexed(name: str, api: str, method: str, path: str, tags: tuple[str, ...],
     segments = [_EXTENSION.sub("", segment) for segment in path.split("/") if segment]
     literals = _literals(segments)
     own = ":" in segments[-1] if segments else False  # Google's custom methods: /messages/{id}:send
-    last = segments[-1].rpartition(":")[2] if own else (literals[-1] if literals else "")
+    things = [literal for literal in literals if literal not in _OWN] or literals
+    last = segments[-1].rpartition(":")[2] if own else (things[-1] if things else "")
     versions = [segment for segment in segments if _VERSION.fullmatch(segment)]
     return Indexed(
         name=name,
@@ -185,13 +204,18 @@ def _indexed(name: str, api: str, method: str, path: str, tags: tuple[str, ...],
         method=method,
         path=path,
         tags=tags,
-        last=tuple(of_identifier(last)),
+        last=frozenset(of_segment(last)),
         literals=tuple(dict.fromkeys(word for literal in literals for word in stems(literal))),
-        is_item=bool(segments) and "{" in segments[-1] and not own,
+        is_item=bool(segments) and ("{" in segments[-1] or segments[-1] in _OWN) and not own,
+        is_own=_is_own(segments),
         is_deprecated=deprecated,
         twin=_twin(api, method, segments) if versions else "",
         version=max(map(_order, versions), default=0.0),
     )
+
+
+def _is_own(segments: Sequence[str]) -> bool:
+    return any(segment in _OWN and not following.startswith("{") for segment, following in pairwise([*segments, ""]))
 
 
 def _literals(segments: Sequence[str]) -> list[str]:
@@ -240,8 +264,8 @@ def _path_fields(path: str) -> Iterator[tuple[_Field, Sequence[str]]]:
     segments = [_EXTENSION.sub("", segment) for segment in path.split("/") if segment]
     literals = _literals(segments)
     if literals:
-        yield _LAST, list(of_identifier(literals[-1].rpartition(":")[2]))
-    yield _PATH, [word for literal in literals for word in set(of_identifier(literal))]
+        yield _LAST, list(of_segment(literals[-1].rpartition(":")[2]))
+    yield _PATH, [word for literal in literals for word in set(of_segment(literal))]
 
 
 def _prose(tool: Tool) -> str:

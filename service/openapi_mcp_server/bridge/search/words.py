@@ -21,26 +21,35 @@ _COMPOUND = range(2, 4)
 _POSSESSIVE = re.compile(r"['\u2019]s\b")
 
 _IRREGULAR = {
-    "catalogue": "catalog", "centre": "center", "cheque": "check", "dialogue": "dialog", "grey": "gray",
-    "licence": "license", "metre": "meter", "programme": "program", "people": "person", "persons": "person",
-    "children": "child", "indices": "index", "indexes": "index", "matrices": "matrix", "vertices": "vertex",
-    "criteria": "criterion", "bought": "buy", "built": "build", "got": "get", "made": "make", "paid": "pay",
-    "ran": "run", "read": "read", "said": "say", "sent": "send", "sold": "sell", "spent": "spend", "wrote": "write",
-    "written": "write", "customer": "customer", "customers": "customer", "media": "media", "data": "data",
-    "news": "news", "series": "series", "species": "species", "status": "status", "statuses": "status",
-    "used": "use", "using": "use", "subscription": "subscribe", "subscriptions": "subscribe", "playback": "play",
+    "catalogue": "catalog", "centre": "center", "cheque": "check", "colour": "color", "colours": "color",
+    "dialogue": "dialog", "grey": "gray", "licence": "license", "licences": "license", "metre": "meter",
+    "programme": "program", "favourite": "favorite", "favourites": "favorite", "behaviour": "behavior",
+    "people": "person", "persons": "person", "children": "child", "indices": "index", "indexes": "index",
+    "matrices": "matrix", "vertices": "vertex", "criteria": "criterion", "aliases": "alias", "apis": "api",
+    "ids": "id", "ips": "ip", "vms": "vm", "prs": "pr", "dms": "dm",
+    "bought": "buy", "built": "build", "got": "get", "made": "make", "paid": "pay", "ran": "run", "read": "read",
+    "said": "say", "sent": "send", "sold": "sell", "spent": "spend", "wrote": "write", "written": "write",
+    "used": "use", "using": "use",
+    "analysis": "analyze", "analyses": "analyze", "analyse": "analyze", "analysed": "analyze",
+    "authorize": "authorize", "authorise": "authorize", "authorization": "authorize", "authorisation": "authorize",
+    "authorized": "authorize", "authorised": "authorize", "categorize": "category", "discovery": "discover",
+    "expiry": "expire", "playback": "play", "publication": "publish", "recovery": "recover",
+    "registration": "register", "registrations": "register", "submission": "submit", "submissions": "submit",
+    "subscription": "subscribe", "subscriptions": "subscribe", "summarize": "summary", "suspension": "suspend",
+    "customer": "customer", "customers": "customer", "conversation": "conversation", "conversations": "conversation",
+    "media": "media", "data": "data", "news": "news", "series": "series", "species": "species", "status": "status",
+    "statuses": "status",
 }  # fmt: skip
-"""British spellings, plurals and pasts that no ending tells, and words that the endings below would merge."""
+"""British spellings, plurals, pasts and nouns that no ending tells, and words that the endings below would merge."""
 _VOWELS = "aeiouy"
 _SYLLABLE_END = re.compile(rf"[{_VOWELS}][^{_VOWELS}]")
 _PLURALS = (("sses", "ss"), ("ies", "y"), ("ches", "ch"), ("shes", "sh"), ("xes", "x"), ("zes", "z"))
 _KEEP_S = ("ss", "us", "is")
 _ENDINGS = (
-    ("ifications", "ifi"), ("ification", "ifi"), ("izations", "ize"), ("ization", "ize"), ("isation", "ize"),
-    ("ations", "ate"), ("ation", "ate"), ("ators", "ate"), ("ator", "ate"), ("iveness", "ive"), ("fulness", "ful"),
-    ("ability", "able"), ("ibility", "ible"), ("ements", ""), ("ement", ""), ("ments", ""), ("ment", ""), ("ance", ""),
-    ("ence", ""), ("able", ""), ("ible", ""), ("ness", ""), ("ours", "or"), ("our", "or"), ("ise", "ize"), ("ive", ""),
-    ("ion", ""), ("ate", ""), ("ize", ""), ("al", ""), ("er", ""), ("or", ""), ("ly", ""), ("ic", ""),
+    ("ification", "ifi"), ("ization", ""), ("isation", ""), ("ation", ""), ("ator", ""), ("iveness", "ive"),
+    ("fulness", "ful"), ("ability", "able"), ("ibility", "ible"), ("ement", ""), ("ment", ""), ("ance", ""),
+    ("ence", ""), ("able", ""), ("ible", ""), ("ness", ""), ("our", "or"), ("ise", ""), ("ive", ""), ("ion", ""),
+    ("ate", ""), ("at", ""), ("ize", ""), ("al", ""), ("er", ""), ("or", ""), ("ly", ""), ("ic", ""),
 )  # fmt: skip
 """Endings that make words of words, each dropped only where two syllables stay (after Porter, 1980, step 4)."""
 
@@ -63,6 +72,14 @@ def of_identifier(name: str) -> Iterator[str]:
             yield stem("".join(own))
 
 
+def of_segment(name: str) -> Iterator[str]:
+    """The stems of a path's segment; its words together are one more, so that ``log_out`` is found as logout."""
+    yield from of_identifier(name)
+    parts = _PART.findall(name)
+    if len(parts) in _COMPOUND:
+        yield stem("".join(parts).lower())
+
+
 def joined(found: Sequence[str]) -> Iterator[str]:
     """Neighbours as one word: "config map" is looked for as ``configmap``."""
     for count in _COMPOUND:
@@ -74,7 +91,7 @@ def joined(found: Sequence[str]) -> Iterator[str]:
 def stem(word: str) -> str:
     """The stem of a word, which it has in common with others of its family; ``word`` is in small letters."""
     if (known := _IRREGULAR.get(word)) is not None:
-        return known
+        return known if known == word else stem(known)
     if len(word) < 4 or not word.isascii() or not word.isalpha():
         return word
     word = _singular(word)
@@ -83,11 +100,23 @@ def stem(word: str) -> str:
     word = _without_past(word)
     for ending, instead in _ENDINGS:
         if word.endswith(ending):
-            rest = word[: -len(ending)]
-            if _syllables(rest) >= 2:
-                word = rest + instead
+            word = _without(word, ending, instead)
             break
     return _bare(word)
+
+
+def is_plural(word: str) -> bool:
+    """Whether a word is of several things, as far as its ending tells."""
+    known = _IRREGULAR.get(word)
+    return (known or _singular(word)) != word and word.endswith(("s", "people", "children")) if len(word) > 3 else False
+
+
+def _without(word: str, ending: str, instead: str) -> str:
+    """Short words keep most of it: "location" has the stem of "locate", and "station" its own."""
+    rest = word[: -len(ending)]
+    if _syllables(rest) >= (1 if ending == "ification" else 2):
+        return rest + instead
+    return rest + "at" if ending == "ation" and len(rest) > 2 else word
 
 
 def _singular(word: str) -> str:

@@ -100,6 +100,9 @@ class RequestConversion(Conversion):
         return any(self._setting.visibility.hidden_names(choice, self._base) for choice in choices)
 
     def _type(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        if isinstance(value, str) and value in TYPES:
+            strict[keyword] = value
+            return
         if value == "file":  # 2.0
             strict |= {"type": "string", "format": "binary"}
             return

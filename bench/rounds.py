@@ -1,0 +1,225 @@
+"""Calls of one target after the other, in rounds: CPU, latency, calls a second; a peer that fails says why."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import trio
+
+import measured
+from installing import Unavailable
+from targets import Place, Start, Target
+
+Found = dict[str, list[float] | str]
+"""Figures of each round by name, or why there are none."""
+FAILURES = (Unavailable, SystemExit, OSError, BaseExceptionGroup, ValueError)
+HEAD = (
+    "POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+    "Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2025-06-18\r\n{more}"
+    "Content-Length: {length}\r\n\r\n"
+)
+CRLF = b"\r\n"
+FIRST_ID = 1_000
+ROUND_SECONDS = 5.0
+"""For the calls of a round: who is slow makes fewer."""
+WARM_SECONDS = 60.0
+"""For the calls before the rounds; who takes longer is not measured."""
+ABOUT = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}}
+
+
+class Answer(NamedTuple):
+    head: bytes
+    body: bytes
+
+    def field(self, name: bytes) -> str:
+        """The value of a field, empty without it. ``name`` in lower case."""
+        found = [line for line in self.head.split(b"\r\n") if line.lower().startswith(name + b":")]
+        return found[0].partition(b":")[2].strip().decode() if found else ""
+
+
+def written(target: Target, message: object, session: str = "") -> bytes:
+    body = msgspec.json.encode(message)
+    more = f"Authorization: Bearer {target.token}\r\n" if target.token else ""
+    more += f"Mcp-Session-Id: {session}\r\n" if session else ""
+    return HEAD.format(path=target.path, port=target.port, more=more, length=len(body)).encode() + body
+
+
+async def read(stream: trio.SocketStream) -> Answer:
+    """A whole answer: of a length, in chunks, or to the end of the connection."""
+    received = bytearray()
+    while b"\r\n\r\n" not in received:
+        received += await measured.receive(stream)
+    head, _, body = bytes(received).partition(b"\r\n\r\n")
+    answer = Answer(head, body)
+    length, chunked = answer.field(b"content-length"), answer.field(b"transfer-encoding").lower() == "chunked"
+    while not (len(body) >= int(length) if length else chunked and body.endswith(b"0\r\n\r\n")):
+        piece = await stream.receive_some()
+        if not piece:
+            break
+        body += piece
+    return Answer(head, body)
+
+
+async def _connected(port: int) -> trio.SocketStream:
+    return await trio.open_tcp_stream("127.0.0.1", port)
+
+
+async def opened(target: Target) -> bytes:
+    """The call, as it is written to this target; the only tool there is, as its list calls it."""
+    session = ""
+    async with await _connected(target.port) as stream:
+        if target.session:
+            await stream.send_all(written(target, {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": ABOUT}))
+            session = (await read(stream)).field(b"mcp-session-id")
+    if target.session:
+        await _told(target, {"jsonrpc": "2.0", "method": "notifications/initialized"}, session)
+    listed = await _told(target, {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}, session)
+    text = listed.body[listed.body.find(b'{"') : listed.body.rfind(b"}") + 1]
+    tools = msgspec.json.decode(text).get("result", {}).get("tools", [{"name": "getPet"}])  # the bare loop has no list
+    params = {"name": tools[0]["name"], "arguments": {"id": 7}}
+    return written(target, {"jsonrpc": "2.0", "id": FIRST_ID, "method": "tools/call", "params": params}, session)
+
+
+async def _told(target: Target, message: object, session: str) -> Answer:
+    async with await _connected(target.port) as stream:
+        await stream.send_all(written(target, message, session))
+        return await read(stream)
+
+
+async def drive(port: int, call: bytes, calls: int, connections: int) -> list[float]:
+    """Makes the calls, as many as there is time for, each on a kept connection where the server keeps it; seconds of
+    each."""
+    took: list[float] = []
+    left, until = calls, time.monotonic() + ROUND_SECONDS
+
+    async def one(number: int) -> None:
+        nonlocal left
+        own = call.replace(b'"id":%d' % FIRST_ID, b'"id":%d' % (FIRST_ID + number))  # a session may want them to differ
+        stream = await _connected(port)
+        while left > 0 and time.monotonic() < until:
+            left -= 1
+            began = time.perf_counter()
+            await stream.send_all(own)
+            answer = await read(stream)
+            took.append(time.perf_counter() - began)
+            if b"Rex" not in answer.body:
+                raise Unavailable(f"it answers {answer.head.split(CRLF)[0].decode()} {answer.body[:100].decode()!r}")
+            if answer.field(b"connection").lower() == "close" or answer.head.startswith(b"HTTP/1.0"):
+                await stream.aclose()
+                stream = await _connected(port)
+        await stream.aclose()
+
+    with trio.fail_after(measured.RUN_SECONDS):
+        async with trio.open_nursery() as nursery:
+            for number in range(connections):
+                nursery.start_soon(one, number)
+    return took
+
+
+async def _within(seconds: float, ask: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:  # noqa: ANN401
+    with trio.move_on_after(seconds):
+        return await ask(*arguments)
+    raise Unavailable(f"it has not answered within {seconds:g} s")
+
+
+def cpu(pids: Iterable[int]) -> float:
+    """Seconds of these processes and of all that they have started."""
+    waiting, seconds = list(pids), 0.0
+    while waiting:
+        pid = waiting.pop()
+        seconds += measured.cpu_seconds(pid)
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            waiting += map(int, (task / "children").read_text().split())
+    return seconds
+
+
+def _reason(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)[:200] or type(error).__name__
+
+
+class Targets:
+    """Those of some servers that could be started, with their calls; ``failed``: why the others could not."""
+
+    def __init__(self, stack: ExitStack, servers: Mapping[str, Start], *, warm: int, connections: int) -> None:
+        self.failed: dict[str, str] = {}
+        self.calls: dict[str, tuple[Target, bytes]] = {}
+        for name, start in servers.items():
+            try:
+                target = stack.enter_context(start())
+                call = trio.run(_within, WARM_SECONDS, opened, target)
+                trio.run(_within, WARM_SECONDS, drive, target.port, call, warm, connections)
+                self.calls[name] = target, call
+            except FAILURES as error:
+                self.failed[name] = _reason(error)
+
+
+def measure(servers: Mapping[str, Start], connections: int, rounds: int, calls: int) -> Found:
+    """Microseconds of CPU a call in each round."""
+    found: Found = {}
+    with ExitStack() as stack:
+        targets = Targets(stack, servers, warm=calls // 3, connections=connections)
+        for _ in range(rounds):
+            for name, (target, call) in targets.calls.items():
+                before = cpu(target.pids)
+                made = len(trio.run(drive, target.port, call, calls, connections))
+                each = (cpu(target.pids) - before) / made * 1e6
+                found.setdefault(name, []).append(each)  # type: ignore[union-attr]
+    return {**found, **targets.failed}
+
+
+def latencies(servers: Mapping[str, Start], rounds: int, calls: int) -> dict[str, list[float] | str]:
+    """Microseconds of every call of one connection."""
+    found: Found = {}
+    with ExitStack() as stack:
+        targets = Targets(stack, servers, warm=calls, connections=1)
+        for _ in range(rounds):
+            for name, (target, call) in targets.calls.items():
+                took = trio.run(drive, target.port, call, calls, 1)
+                found.setdefault(name, []).extend(each * 1e6 for each in took)  # type: ignore[union-attr]
+    return {**found, **targets.failed}
+
+
+def api_latency(place: Place, calls: int) -> list[float]:
+    """Microseconds of the same request to the API itself."""
+    port = int(place.base.rpartition(":")[2])
+    asked = trio.run(drive, port, b"GET /pets/7 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", calls, 1)
+    return [each * 1e6 for each in asked]
+
+
+def throughputs(servers: Mapping[str, Start], rounds: int, seconds: float) -> tuple[Found, list[float]]:
+    """Calls a second by a generator of its own process, and the part of a core that this one took in each round."""
+    found: Found = {}
+    shares: list[float] = []
+    with ExitStack() as stack:
+        targets = Targets(stack, servers, warm=2_000, connections=64)
+        for _ in range(rounds):
+            for name, (target, call) in targets.calls.items():
+                ports = [str(target.port + number) for number in range(target.ports)]
+                argv = [sys.executable, str(Path(__file__).with_name("flood.py")), str(seconds), *ports]
+                told = subprocess.run(argv, input=call, capture_output=True, check=True).stdout
+                calls, share = msgspec.json.decode(told)
+                found.setdefault(name, []).append(calls / seconds)  # type: ignore[union-attr]
+                shares.append(share)
+    return {**found, **targets.failed}, shares
+
+
+def ratio(found: Found, name: str, base: str) -> float:
+    """Of all rounds together: a short one that was disturbed weighs as little as it lasts."""
+    one, other = found[name], found[base]
+    assert isinstance(one, list), one
+    assert isinstance(other, list), other
+    return sum(one) / sum(other)
+
+
+def percentile(values: list[float], part: float) -> float:
+    return statistics.quantiles(values, n=1_000)[round(part * 1_000) - 1]

@@ -1,0 +1,102 @@
+"""Ways of speaking of several words: idioms of APIs, hints beside the words, and those that tell what is to be done.
+
+Every one is looked for among the small words of a query, which are single spaces apart.
+"""
+
+from __future__ import annotations
+
+import re
+
+from openapi_mcp_server.bridge.search.words import stem
+
+_GAP = r"((?:\w+ ){0,4})"
+"""Words between those of an idiom, which go on to be looked for."""
+PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
+    (re.compile(rf"\b(?:{pattern})\b"), tuple(map(stem, words.split())))
+    for pattern, words in {
+        r"who am i(?: logged in(?: as)?)?|about me": "whoami me current authenticated user profile",
+        r"(?:who is )?logged in(?: as)?": "me current authenticated user session",
+        r"out of (?:the )?office|(?:time|days?) off": "vacation leave absence",
+        r"direct messages?|private messages?": "dm channel",
+        r"by hand|manually": "dispatch trigger",
+        r"slash commands?": "command",
+        r"disk(?: space)?": "df disk",
+        r"log ?(?:in|on)|sign ?in": "auth login session",
+        rf"sign {_GAP}up|signs? ?up": "signup register subscribe enroll",
+        r"money back|pay back": "refund",
+        r"(?:up next|play next|after (?:this|the current)(?: one| song| track)?)": "queue",
+        rf"mark(?:ed)? {_GAP}as (?:read|unread|seen|spam|important)": "modify mark read",
+        r"(?:be )?(?:told|notified|pinged)(?: me)? when|let me know": "webhook hook watch subscribe trigger",
+        r"who did what|who (?:changed|touched|edited)": "audit activity event log",
+        r"do not call": "dnc donotcall",
+        r"(?:how much|what) (?:are|did|do) (?:we|i) (?:billed|spend|pay|charged)": "billable cost usage bill",
+        r"(?:before|blocks?|blocking) (?:this|it|that)": "dependency blocker",
+        r"at once|in bulk|in one go|many (?=\w+ at once)": "bulk batch",
+        r"roll(?:ed|ing)? ?out": "deployment deploy rollout release",
+        r"^(?:do|am|is) (?:i|it|this|he|she)(?: \w+){0,2}(?: already| in my)?(?= )": "contain check",
+        r"get(?:ting)? rid of": "delete remove",
+        r"(?:get|bring|take|put) ((?:\w+ ){1,5})back(?: out)?(?: of| from)?": "restore undelete untrash return recover",
+        r"write off|written off": "uncollectible",
+        r"look (?:up|for)": "search",
+        r"what(?: is| s)? new|what (?:has |was )?(?:changed|happened)": "history recent event activity change",
+        r"how (?:many|much) (?:calls|requests)": "rate limit",
+        r"read ?(?:me)": "readme",
+        r"hang ?up|end a call": "hangup call update",
+        r"toll ?free": "tollfree",
+        r"set ?up": "create configure",
+        r"pull requests?|merge requests?": "pull pullrequest mergerequest",
+        r"every (?:night|day|hour|week|month)|recurring": "schedule cron cronjob",
+        r"text (?:to|into) speech|aloud": "speech audio",
+        r"speech (?:to|into) text": "transcription audio",
+        r"fine ?tun\w*": "finetune tune",
+        rf"log ?out|sign(?:ed)? {_GAP}out": "logout terminate session",
+        r"to do|todo": "task",
+        r"for good|for ?ever": "permanent purge",
+        r"(?:came|come|coming) out": "release",
+        rf"(?:turn|switch)(?:ed)? {_GAP}on": "enable activate",
+        rf"(?:turn|switch)(?:ed)? {_GAP}off": "disable deactivate",
+        r"two ?factor|2 ?fa": "mfa otp totp factor",
+        r"opt(?:ed)? out": "unsubscribe optout suppression",
+        r"pa(?:y|id|ying) ?outs?": "payout",
+        r"(?:alive|healthy|reachable|up and running|running fine|working)$": "health ping status",
+        r"how (?:did|does|do|is|are) ((?:\w+ ){1,4})(?:go|going|doing|perform(?:ing)?)": "stats status metric report",
+        r"over and over|again and again": "repeat loop",
+        r"over time": "history timeseries query",
+        r"dry ?run": "validate preview dryrun",
+    }.items()
+)
+"""Idioms, and words of APIs that they mean."""
+_PEOPLE = "user member membership person participant collaborator teammate username contact"
+HINTS: tuple[tuple[re.Pattern[str], tuple[str, ...], float], ...] = tuple(
+    (re.compile(pattern), tuple(map(stem, words.split())), worth)
+    for pattern, words, worth in (
+        (r"^(?:add|put|insert|append|place) .*\b(?:to|into|on|in|onto)\b", "item member membership", 0.3),
+        (r"^(?:remove|delete|take) .*\bfrom\b", "item member membership", 0.3),
+        (r"^(?:join|leave|enter)\b", "member membership", 0.3),
+        (r"^what (?:is |are |s )?(?:in|inside|on)\b", "item content children entry", 0.3),
+        (r"\b(?:somebody|someone|people|anyone|everybody|everyone)\b|^who (?!am i)", _PEOPLE, 0.4),
+        (r"\bhow many\b", "count counter total stat number statistic", 0.5),
+        (r"\b(?:most|best)\b", "top popular", 0.5),
+    )
+)
+"""Words that a question is probably about without having them, and how much that says beside those it has."""
+
+REMOVALS = re.compile(
+    r"\bget(?:ting)? rid of\b|^take back\b|\b(?:take|throw|strip)s? (?:\w+ ){1,4}(?:away|off|out|down)\b"
+    r"|^(?:stop|quit) \w+ing\b"
+)
+ADJECTIVES = re.compile(
+    r"^(?:make|set|turn|switch) (?:\w+ ){1,4}(?:private|public|visible|hidden|primary|default|active|inactive|required|"
+    r"optional|available|unavailable|on|off)\b"
+)
+"""To make something that is there different: "make a repository private"."""
+
+POLITE = re.compile(
+    r"^(?:(?:please|kindly|now|then|also|hi|hello|ok|okay|(?:can|could|would|will) you|can we|let s|let us|let me|"
+    r"how (?:do|can|could|should|would) (?:i|we|you|one)|how to|"
+    r"(?:i|we) (?:want|need|would like|d like|wish|have)(?: you)?(?: to)?|"
+    r"help (?:me|us)(?: to)?|go ahead and|try to|is there a way to) )+"
+    r"| (?:for (?:me|us)|please|now|right now)$"
+)
+"""Before and behind what is asked for."""
+SHOW_ME = re.compile(r"^(?:give|show|tell|get|fetch|find|list) (?:me|us) ")

@@ -1,0 +1,285 @@
+"""A question in words, as what an index knows: the stems that each word may mean, and what is to be done.
+
+"Remove a track from my playlist" is a removal; of tracks, which are its head; from something that the caller has.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from openapi_mcp_server.bridge.search.index import Index, letters
+from openapi_mcp_server.bridge.search.phrases import ADJECTIVES, HINTS, PHRASES, POLITE, REMOVALS, SHOW_ME
+from openapi_mcp_server.bridge.search.vocabulary import (
+    ALL,
+    DETERMINERS,
+    FAINT,
+    GENERIC,
+    INTENTS,
+    MANY,
+    OWN,
+    PREPOSITIONS,
+    QUESTIONS,
+    SPELT_RIGHT,
+    STOP,
+    STOP_UNLESS_FIRST,
+    SYNONYM,
+    SYNONYM_BESIDE,
+    SYNONYMS,
+    WHETHER,
+    Intent,
+)
+from openapi_mcp_server.bridge.search.words import is_plural, joined, stem, words
+
+QUERY_CHARACTERS = 400
+QUERY_WORDS = 24
+"""Further words of a longer query do not count: a model writes three to ten."""
+
+_GENERIC_WORTH, _VERB_POSITIONS = 0.3, 2
+_VERB_WORTH = 0.7
+"""Worth of a verb at the start, which the method answers too: in "send a message to a channel" the message is news."""
+_FAINT_WORTH = 0.3
+"""Worth of words like "week" and "details", which seldom say what is meant."""
+_PREFIX, _LONGER, _MISTYPED = 0.55, 0.5, 0.7
+"""Worth of a word that begins with the query's, and of one that is spelt about like it."""
+_PREFIX_LETTERS, _PREFIX_MORE, _PREFIXES = 4, 7, 12
+_MISTYPED_LETTERS, _MISTYPED_VERB_LETTERS = 4, 3
+_MISTYPED_WORDS = 6
+_ALIKE, _ALIKE_WORDS = 0.8, 2
+_OTHER_LETTERS = (2, 4)
+"""Letters by which one mistake, or two, can make a word differ, as a set."""
+_UNKNOWN_RARITY = 0.6
+_UNSAID_INTENT, _LATER_VERB = 0.5, 0.7
+
+_NAME_OF_ONE = re.compile(
+    r"""(?<![\w'])'[^']*'(?!\w)|"[^"]*"|`[^`]*`|\u201c[^\u201c\u201d]*\u201d"""
+    r"|(?P<path>(?<!\S)(?!v\d)[\w.-]+/[\w.-]+(?!\S))"
+    r"|(?<!\S)\S+@\S+"
+    r"|\b[a-z]{2,6}_(?=\w*\d)\w{8,}"
+    r"|\b[0-9a-f]{8}-[0-9a-f-]{27}\b"
+    r"|\#\d+"
+)
+"""Quoted text and identifiers: ``octocat/hello-world``, an address of mail, ``cus_9s6XKzkN``, ``#42``."""
+_WHO_AM_I = ["who", "am", "i"]
+
+
+class Group(NamedTuple):
+    """One word of a query: the known stems that it may mean, and the weight of each."""
+
+    stems: dict[str, float]
+    weight: float
+    rarity: float  # what is missing where it is not there; 0 for what may be missing
+    is_head: bool = True  # whether it is asked for, and not what that belongs to
+    is_plural: bool | None = None  # None where its form tells neither
+
+
+class Query(NamedTuple):
+    groups: Sequence[Group]
+    rarity: float  # of all
+    intents: Mapping[Intent, float]
+    is_plural: bool
+    is_own: bool  # whether it is about what the caller has
+    is_all: bool  # whether it says so
+    is_one: bool  # whether it is about one thing: it names its identifier, or can be answered with yes
+
+
+def read(index: Index, text: str) -> Query:
+    """A query's words as stems that the index knows."""
+    said = text[:QUERY_CHARACTERS]
+    named = _NAME_OF_ONE.sub(_nameless, said)
+    found = _bare(words(named)[:QUERY_WORDS] or words(said)[:QUERY_WORDS])
+    meant = _meant(index, found)
+    found = [meant[word][0] if word in meant else word for word in found]
+    idioms, rest = _idioms(index, " ".join(found))
+    content = [word for position, word in enumerate(rest) if _says_something(word, position)]
+    content = content or ([] if idioms else found)
+    groups = [
+        *idioms,
+        *_groups(index, content, _heads(rest), {first: others for first, *others in meant.values()}),
+        *_beside_words(index, found, content),
+    ]
+    return Query(
+        groups=groups,
+        rarity=sum(group.rarity for group in groups),
+        intents=_intents(found),
+        is_plural=_is_plural(found),
+        is_own=not OWN.isdisjoint(found),
+        is_one=named != said or not WHETHER.isdisjoint(found[:1]) or found[:3] == _WHO_AM_I,
+        is_all=not ALL.isdisjoint(found),
+    )
+
+
+def _nameless(found: re.Match[str]) -> str:
+    """Nothing in place of an identifier; "create/update" is none."""
+    is_said = found.lastgroup == "path" and any(word in INTENTS or word in STOP for word in words(found[0]))
+    return found[0] if is_said else " "
+
+
+def _bare(found: Sequence[str]) -> Sequence[str]:
+    """Without what is said for politeness."""
+    return SHOW_ME.sub("show ", POLITE.sub("", " ".join(found))).split() or found
+
+
+def _says_something(word: str, position: int) -> bool:
+    return word not in STOP and (word not in STOP_UNLESS_FIRST or position == 0)
+
+
+def _heads(found: Sequence[str]) -> set[str]:
+    """The words that are asked for: those before the first preposition, "tracks" in "tracks of an album"."""
+    heads: set[str] = set()
+    has_noun = False
+    for position, word in enumerate(found):
+        if word in PREPOSITIONS and has_noun:
+            break
+        if _says_something(word, position):
+            heads.add(word)
+            has_noun = has_noun or position > 0 or word not in INTENTS
+    return heads
+
+
+def _meant(index: Index, found: Sequence[str]) -> dict[str, list[str]]:
+    """The words that are known nowhere, and what they were probably meant as, the likeliest first."""
+    unknown = [word for word in dict.fromkeys(found) if not _is_known(index, word)][:_MISTYPED_WORDS]
+    return {word: near for word in unknown if (near := _spelt_like(index, word, is_verb=word == found[0]))}
+
+
+def _is_known(index: Index, word: str) -> bool:
+    if word in INTENTS or word in STOP or word in SPELT_RIGHT or not word.isalpha():
+        return True
+    own = stem(word)
+    return own in index.postings or own in SYNONYMS or any(True for _ in _beginning(index, own))
+
+
+def _groups(
+    index: Index, content: Sequence[str], heads: set[str], others: Mapping[str, Sequence[str]]
+) -> Iterator[Group]:
+    """A group for each word that says something; ``others`` are what mistyped ones may have been meant as too."""
+    for position, word in enumerate(content):
+        own = stem(word)
+        known = _known(index, own)
+        if own in GENERIC and position < _VERB_POSITIONS:
+            yield _group(index, known, _GENERIC_WORTH)
+            continue
+        if word in others:
+            known = {each: weight * _MISTYPED for each, weight in known.items()}
+            for other in others[word]:
+                known = {each: weight * _MISTYPED for each, weight in _known(index, stem(other)).items()} | known
+        if (undone := stem(_undone(word))) in index.postings:
+            known = {undone: SYNONYM} | known
+        is_verb = position == 0 and word in INTENTS and len(content) > 1
+        worth = _VERB_WORTH if is_verb else _FAINT_WORTH if word in FAINT else 1.0
+        plural = None if word.endswith(("ed", "ing")) else is_plural(word)
+        yield _group(index, known, worth)._replace(is_head=word in heads, is_plural=plural)
+
+
+def _beside_words(index: Index, found: Sequence[str], content: Sequence[str]) -> Iterator[Group]:
+    """Groups that count where they are there and are not missed where they are not."""
+    for word in joined([word for word in content if stem(word) not in GENERIC]):
+        if word in index.postings:
+            yield _group(index, {word: 1.0}, 1.0)._replace(rarity=0.0)
+    text = " ".join(found)
+    for pattern, meant, worth in HINTS:
+        if pattern.search(text) and (known := {word: 1.0 for word in meant if word in index.postings}):
+            yield _group(index, known, worth)._replace(rarity=0.0)
+
+
+def _undone(word: str) -> str:
+    """The verb that a word with "un" takes back: to unpin is to delete a pin."""
+    return word[2:] if word.startswith("un") and word[2:] in INTENTS else ""
+
+
+def _idioms(index: Index, text: str) -> tuple[list[Group], list[str]]:
+    """The groups of words that are meant by the idioms of a query, and its other words."""
+    groups = []
+    for pattern, meant in PHRASES:
+        if pattern.search(text) and (known := {word: 1.0 for word in meant if word in index.postings}):
+            groups.append(_group(index, known, 1.0))
+            text = pattern.sub(_gap, text)
+    return groups, text.split()
+
+
+def _gap(found: re.Match[str]) -> str:
+    return " ".join(["", *filter(None, found.groups()), ""])
+
+
+def _group(index: Index, known: dict[str, float], weight: float) -> Group:
+    rarity = max((index.rarity[word] * each for word, each in known.items()), default=_UNKNOWN_RARITY)
+    return Group(known, weight, weight * rarity)
+
+
+def _known(index: Index, word: str) -> dict[str, float]:
+    """The stems that one may mean: itself and others beside it; if it is unknown, synonyms and what begins with it."""
+    if word in index.postings:
+        return {**_beside(index, word), word: 1.0}
+    known = {other: SYNONYM for other in SYNONYMS.get(word, ()) if other in index.postings}
+    return known | dict.fromkeys(_beginning(index, word), _PREFIX)
+
+
+def _beside(index: Index, word: str) -> dict[str, float]:
+    """Others for a word that the API has itself. None says more than it does: in GitHub's API "repository" is in nearly
+    every path and "registry" in few, which does not make a registry likelier."""
+    weights = dict.fromkeys(_beginning(index, word), _LONGER)
+    weights |= {other: SYNONYM_BESIDE for other in SYNONYMS.get(word, ()) if other in index.postings}
+    own, rarity = index.rarity[word], index.rarity
+    return {other: weight * min(1.0, own / rarity[other]) for other, weight in weights.items()}
+
+
+def _beginning(index: Index, word: str) -> Iterator[str]:
+    if len(word) < _PREFIX_LETTERS:
+        return
+    start = bisect_left(index.vocabulary, word)
+    for other in index.vocabulary[start : start + _PREFIXES]:
+        if other.startswith(word) and len(other) <= len(word) + _PREFIX_MORE and other in index.postings:
+            yield other
+
+
+def _spelt_like(index: Index, word: str, *, is_verb: bool) -> list[str]:
+    """The nearest words. A mistake changes few letters, which rules most words out at once."""
+    if len(word) < (_MISTYPED_VERB_LETTERS if is_verb else _MISTYPED_LETTERS):
+        return []
+    own, size = letters(word), len(word)
+    for allowed in _OTHER_LETTERS:
+        near = [
+            other
+            for other, held in zip(index.spellings, index.letters, strict=True)
+            if (own ^ held).bit_count() <= allowed and -2 <= len(other) - size <= 2
+        ]
+        if found := difflib.get_close_matches(word, near, 2 * _ALIKE_WORDS, _ALIKE):
+            found.sort(key=lambda other: is_verb and other not in INTENTS)
+            return found[:_ALIKE_WORDS]
+    return []
+
+
+def _intents(found: Sequence[str]) -> Mapping[Intent, float]:
+    """The intents of an idiom, else those of the first verb."""
+    text = " ".join(found)
+    if REMOVALS.search(text):
+        return {"delete": 1.0}
+    if ADJECTIVES.search(text):
+        return {"update": 1.0, "act": 1.0}
+    return {"read": 1.0} if found and found[0] in QUESTIONS else _by_verb(found)
+
+
+def _by_verb(found: Sequence[str]) -> Mapping[Intent, float]:
+    """The intents of the first verb. An unknown first word before an article is a verb: "star a repository"; none is
+    one before "of", as in "issue of a repository"."""
+    first, second = [*found, "", ""][:2]
+    if second == "of":
+        return {"read": _UNSAID_INTENT}
+    if first not in INTENTS and _undone(first):
+        return {"delete": 1.0, "act": 1.0}
+    for position, word in enumerate(found[:4]):
+        if intents := INTENTS.get(word):
+            return dict.fromkeys(intents, 1.0 if position == 0 else _LATER_VERB)
+    if first not in STOP and second in DETERMINERS:
+        return {"act": 1.0}
+    return {"read": _UNSAID_INTENT}
+
+
+def _is_plural(found: Sequence[str]) -> bool:
+    if found[:3] == _WHO_AM_I:
+        return False
+    return not MANY.isdisjoint(found[:2]) or any(is_plural(word) and word not in STOP for word in found)

@@ -1,0 +1,334 @@
+"""Calls of tools: looked up, checked, built, given credentials, sent and rendered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import anyio
+import msgspec
+import trio
+
+from openapi_mcp_server.aside import OF_ARGUMENTS, Aside, is_heavy
+from openapi_mcp_server.bridge.arguments.check import check
+from openapi_mcp_server.bridge.media.content import resource_uri
+from openapi_mcp_server.bridge.model import RESPONSE_FILTER, HttpRequest, HttpResponse, Tool
+from openapi_mcp_server.bridge.request import build
+from openapi_mcp_server.bridge.results.redaction import REDACTED
+from openapi_mcp_server.bridge.results.result import Select, from_error, render
+from openapi_mcp_server.bridge.search.names import DESCRIBE, NAMES, SEARCH
+from openapi_mcp_server.errors import ArgumentError, Refused, ServiceError, Timeout, UpstreamError
+from openapi_mcp_server.gateway.draft import Draft
+from openapi_mcp_server.gateway.serving import Notify, Pending, Send, SendOne, Serving
+from openapi_mcp_server.gateway.views import CatalogViews, ServedCatalog, denied, unknown_name
+from openapi_mcp_server.mcp.inbound import Call, Rejection
+from openapi_mcp_server.mcp.messages import (
+    Pieces,
+    RequestId,
+    TextContent,
+    ToolResult,
+    progress,
+    response,
+    result,
+    without_sound,
+)
+from openapi_mcp_server.mcp.methods import WITHOUT_SOUND
+from openapi_mcp_server.memory import SMALL_BYTES, Hold
+
+if TYPE_CHECKING:
+    from openapi_mcp_server.bridge.results.response_filter import Selection
+    from openapi_mcp_server.bridge.search.mode import Offer
+
+PROGRESS_AFTER_SECONDS = 2
+"""Silence that a person begins to notice; most calls are over by then and cost nothing."""
+PROGRESS_EVERY_SECONDS = 1
+GUARD_SECONDS = 1.0
+"""The upstream keeps the call's deadline itself, since it alone knows what was sent and what has arrived of an
+answer. This much later the gateway gives up on it."""
+COERCED = "openapi-mcp-server/coerced"
+"""Key of a result's ``_meta``: the arguments that were read as another JSON type than they had."""
+
+Write = Callable[[Select | None], ToolResult]
+"""Makes the result of an answer, after a filter."""
+
+
+class Calls:
+    """``aside``: where large work is done. ``given_up``: calls that a stop did not wait for."""
+
+    def __init__(self, serving: Serving, send: Send, views: CatalogViews, aside: Aside) -> None:
+        self._serving = serving
+        self._send = send
+        self._views = views
+        self._aside = aside
+        self._waiting: set[trio.CancelScope] = set()
+        self._has_given_up = False
+        self.given_up = 0
+
+    def give_up(self) -> None:
+        """The process ends: calls that wait for an API are answered with what is known, and later ones as well."""
+        self._has_given_up = True
+        self.given_up += len(self._waiting)
+        for scope in self._waiting:
+            scope.cancel()
+
+    async def answer(self, call: Call, draft: Draft, notify: Notify | None, hold: Hold) -> Pieces | Rejection:
+        served = self._views.served
+        tool = served.catalog.tools.get(call.name)
+        if self._serving.mode == "all" and tool is not None and served.admits(draft.permit, call.name):
+            outcome = await self._reported(served, tool, call.arguments, draft, notify, hold)
+            return self._answered(outcome, draft)  # which needs no lists
+        view = self._views.of(draft.permit)
+        if view.offer is not None and call.name in NAMES:
+            return await self._call_for_all(served, view.offer, call, draft, notify, hold)
+        tool = view.tools.get(call.name)
+        if tool is None:
+            if call.name in served.catalog.tools:
+                draft.denied = call.name
+            return unknown_name(call, "tool", view.tools if view.offer is None else NAMES)
+        outcome = await self._reported(served, tool, call.arguments, draft, notify, hold)
+        return self._answered(outcome, draft)
+
+    async def _call_for_all(
+        self, served: ServedCatalog, offer: Offer, call: Call, draft: Draft, notify: Notify | None, hold: Hold
+    ) -> Pieces:
+        """A call of one of the four tools that stand for all. Their answers are text."""
+        from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - imported already where there is an offer
+
+        draft.stands_for_all = call.name
+        try:
+            if call.name == SEARCH:
+                outcome = _text(await self._found(served, offer, call, draft))
+            elif call.name == DESCRIBE:
+                about = mode.read(mode.Describe, call.arguments)
+                draft.denied = denied(served, offer, about.name)
+                outcome = _text(mode.describe(offer, served.catalog, draft.permit, about))
+            else:
+                wanted = mode.operate(call.arguments)
+                draft.denied = denied(served, offer, wanted.name)
+                tool, arguments = mode.invocation(offer, served.catalog, draft.permit, call.name, wanted)
+                plain = msgspec.structs.replace(tool, output=None)  # the answer's text alone
+                outcome = await self._reported(served, plain, arguments, draft, notify, hold)
+        except ArgumentError as error:
+            draft.error = type(error).__name__
+            outcome = ToolResult(content=(TextContent(str(error)),), isError=True)
+        return self._answered(outcome, draft)
+
+    async def _found(self, served: ServedCatalog, offer: Offer, call: Call, draft: Draft) -> str:
+        """What a search finds. Raises ArgumentError."""
+        from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - imported already where there is an offer
+
+        asked, index = mode.read(mode.Search, call.arguments), await served.index.get()
+        find = partial(mode.search, offer, index, draft.permit, asked)
+        if not is_heavy(len(asked.query) * len(offer.tools)):
+            return find()
+        with self._turn(draft):
+            return await self._aside.do(find)
+        raise ArgumentError(f"{self._why_no_turn()}; search for fewer words, or again later")
+
+    def _answered(self, outcome: ToolResult, draft: Draft) -> Pieces:
+        draft.result = outcome
+        return response(draft.call.id, draft.encoded or self._encoded(outcome, draft))
+
+    def _encoded(self, outcome: ToolResult, draft: Draft) -> bytes:
+        call, tool = draft.call, draft.tool
+        if call.version == WITHOUT_SOUND and tool is not None:
+            outcome = without_sound(outcome, resource_uri(tool.api, tool.name))
+        return result(outcome, self._serving.identity(call))
+
+    async def _reported(
+        self,
+        served: ServedCatalog,
+        tool: Tool,
+        arguments: msgspec.Raw | None,
+        draft: Draft,
+        notify: Notify | None,
+        hold: Hold,
+    ) -> ToolResult:
+        """The outcome of an operation's call; its progress is reported meanwhile, where the client asks for it."""
+        draft.tool = tool
+        if self._serving.tell_arguments and arguments is not None:
+            await self._note(arguments, draft)
+        if notify is None or draft.call.progress_token is None:
+            return await self._outcome(served, tool, arguments, draft, hold)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_report_progress, draft.call.progress_token, notify)
+            outcome = await self._outcome(served, tool, arguments, draft, hold)
+            tasks.cancel_scope.cancel()
+        return outcome
+
+    async def _outcome(
+        self, served: ServedCatalog, tool: Tool, arguments: msgspec.Raw | None, draft: Draft, hold: Hold
+    ) -> ToolResult:
+        """Never raises for what the model, the credentials or the API did: those are results too."""
+        try:
+            prepared = await self._prepared(tool, arguments, draft)
+            select = None if prepared.expression is None else _selection(prepared.expression)
+            request = served.authorize(prepared.request, tool, draft.beside)
+            if request.body is not None and len(request.body) > SMALL_BYTES:
+                hold.take(len(request.body))
+            answered = await self._exchange(request, tool, draft, hold)
+            write = partial(self._written, served, tool, answered, prepared)
+            return await self._rendered(write, answered, select, draft)
+        except ServiceError as error:
+            draft.error = type(error).__name__
+            return from_error(_mended(error, tool, draft), tool)
+
+    async def _note(self, arguments: msgspec.Raw, draft: Draft) -> None:
+        """Keeps the arguments for the record, without what REDACT hides."""
+        redaction, text = self._serving.redaction, bytes(arguments)
+        if redaction is None or not is_heavy(OF_ARGUMENTS * len(text)):
+            draft.arguments = text if redaction is None else redaction.text(text)[0]
+            return
+        with self._turn(draft):
+            draft.arguments, _ = await self._aside.do(partial(redaction.text, text))
+
+    async def _prepared(self, tool: Tool, arguments: msgspec.Raw | None, draft: Draft) -> _Prepared:
+        if arguments is None or not is_heavy(OF_ARGUMENTS * len(memoryview(arguments))):
+            return _prepare(tool, arguments)
+        with self._turn(draft):
+            prepared = await self._aside.do(partial(_prepare, tool, arguments))
+            draft.waited_seconds = draft.seconds()
+            return prepared
+        raise Refused(f"{self._why_no_turn()}; give less, or call again later", outcome_unknown=False)
+
+    async def _rendered(
+        self,
+        write: Write,
+        answered: HttpResponse,
+        select: Selection | None,
+        draft: Draft,
+    ) -> ToolResult:
+        """A large answer, and one that the model's filter may take long for, has its turn in a thread, and waits for it
+        as long as the call may take: others are served meanwhile."""
+        size = len(answered.body)
+        if not is_heavy(size if select is None else select.weight(size)):
+            return write(select)
+        with self._turn(draft):
+            rendered, draft.encoded = await self._aside.do(lambda: self._whole(write(select), draft))
+            return rendered
+        if select is not None and not is_heavy(size):
+            return write(select.left_out("too many others are being applied; ask for less, or again later"))
+        why = f"the API answered {answered.status}, but {self._why_no_turn()}; ask for less"
+        raise Timeout(why, outcome_unknown=True)
+
+    def _written(
+        self, served: ServedCatalog, tool: Tool, answered: HttpResponse, prepared: _Prepared, select: Select | None
+    ) -> ToolResult:
+        """The result of an answer, without what REDACT hides before anything else is made of it."""
+        hidden, redaction, meta = 0, self._serving.redaction, dict[str, Any]()
+        if redaction is not None:
+            answered, hidden = redaction.applied(answered)
+        most, asked = self._serving.result_budget_bytes, prepared.numbers
+        rendered = render(tool, answered, served.validators, select=select, budget_bytes=most, asked=asked)
+        if prepared.coerced:
+            meta[COERCED] = prepared.coerced
+        if hidden:
+            meta[REDACTED] = hidden
+        return msgspec.structs.replace(rendered, meta={**(rendered.meta or {}), **meta}) if meta else rendered
+
+    def _whole(self, outcome: ToolResult, draft: Draft) -> tuple[ToolResult, bytes]:
+        """Encoded where it was made: a large result takes as long again."""
+        return outcome, self._encoded(outcome, draft)
+
+    @contextmanager
+    def _turn(self, draft: Draft) -> Iterator[None]:
+        """Left without a result where the call takes longer than it may, or the server stops."""
+        left = self._serving.call_seconds + GUARD_SECONDS - draft.seconds()
+        scope = trio.move_on_after(max(left, 0.0))
+        self._waiting.add(scope)
+        if self._has_given_up:
+            scope.cancel()
+        try:
+            with scope:
+                yield
+        finally:
+            self._waiting.discard(scope)
+
+    def _why_no_turn(self) -> str:
+        if self._has_given_up:
+            return "the server stops"
+        return f"too many large calls were before this one, for {self._serving.call_seconds:g} s"
+
+    async def _exchange(self, request: HttpRequest | Pending, tool: Tool, draft: Draft, hold: Hold) -> HttpResponse:
+        if self._has_given_up:
+            raise Refused("the server stops; call again", outcome_unknown=False)
+        began = time.perf_counter()
+        seconds = max(self._serving.call_seconds - draft.waited_seconds, 0.0)
+        scope = trio.move_on_after(seconds + GUARD_SECONDS)
+        self._waiting.add(scope)
+        try:
+            with scope:
+                if isinstance(request, HttpRequest):
+                    sent = draft.trace.sending(request, tool)
+                    answered = await self._send(sent, deadline_seconds=seconds, hold=hold)
+                else:
+                    answered = await request.exchange(self._sender(tool, draft, hold), seconds)
+                draft.status, draft.retries = answered.status, answered.retries
+                return answered
+        except UpstreamError as error:
+            draft.retries = error.retries
+            raise
+        finally:
+            self._waiting.discard(scope)
+            draft.upstream_seconds = time.perf_counter() - began
+        late = f"no answer within {self._serving.call_seconds:g} s"
+        why = "the server stops and could not wait for it" if self._has_given_up else late
+        raise Timeout(why, outcome_unknown=True)
+
+    def _sender(self, tool: Tool, draft: Draft, hold: Hold) -> SendOne:
+        async def send(request: HttpRequest, seconds: float) -> HttpResponse:
+            return await self._send(draft.trace.sending(request, tool), deadline_seconds=seconds, hold=hold)
+
+        return send
+
+
+def _text(said: str) -> ToolResult:
+    return ToolResult(content=(TextContent(said),))
+
+
+def _mended(error: ServiceError, tool: Tool, draft: Draft) -> ServiceError:
+    """A model that has not seen an operation's arguments in a list is told how the wrong ones are to be."""
+    if not draft.stands_for_all or not isinstance(error, ArgumentError):
+        return error
+    from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - imported already where there is an offer
+
+    return mode.mended(error, tool)
+
+
+class _Prepared(NamedTuple):
+    """What a model's arguments become. ``numbers``: those that are whole numbers; ``expression``: the filter of the
+    answer, None for none."""
+
+    request: HttpRequest
+    coerced: tuple[str, ...]
+    numbers: Mapping[str, object]
+    expression: str | None
+
+
+def _prepare(tool: Tool, arguments: msgspec.Raw | None) -> _Prepared:
+    """Raises ArgumentError."""
+    checked = check(tool, arguments)
+    given = checked.values
+    expression = given.pop(RESPONSE_FILTER, None) if tool.filterable else None
+    request = build(tool, {**given, **tool.fixed} if tool.fixed else given, checked.others)
+    numbers = {name: value for name, value in given.items() if type(value) is int}
+    return _Prepared(request, checked.coerced, numbers, expression or None)  # "": what some clients write for none
+
+
+def _selection(expression: str) -> Selection:
+    """Raises ArgumentError."""
+    from openapi_mcp_server.bridge.results import response_filter  # noqa: PLC0415 - jmespath takes 12 to 30 ms to import; few calls need it
+
+    return response_filter.selection(expression)
+
+
+async def _report_progress(token: RequestId, notify: Notify) -> None:
+    seconds = PROGRESS_AFTER_SECONDS
+    await anyio.sleep(seconds)
+    while True:
+        await notify(progress(token, seconds, f"waiting for the API, {seconds} s so far"))
+        await anyio.sleep(PROGRESS_EVERY_SECONDS)
+        seconds += PROGRESS_EVERY_SECONDS

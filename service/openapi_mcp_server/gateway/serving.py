@@ -1,0 +1,67 @@
+"""What the gateway is given: how a catalog is served, and those who carry requests out and see to credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Literal, Protocol
+
+import msgspec
+
+from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, Tool
+from openapi_mcp_server.bridge.policy import Permit
+from openapi_mcp_server.bridge.results.redaction import Redaction
+from openapi_mcp_server.mcp.inbound import Call
+from openapi_mcp_server.mcp.messages import ServerInfo
+from openapi_mcp_server.mcp.methods import is_modern
+from openapi_mcp_server.memory import UNBOUNDED, Budget, Hold
+from openapi_mcp_server.observe.trace import Carrier
+
+Notify = Callable[[bytes], Awaitable[None]]
+"""Sends one JSON-RPC notification on the way of the answer that is still to come."""
+SendOne = Callable[[HttpRequest, float], Awaitable[HttpResponse]]
+"""Sends a request within so many seconds."""
+
+
+class Pending(Protocol):
+    """A request whose credentials have to be waited for."""
+
+    @property
+    def body(self) -> bytes | None: ...
+
+    async def exchange(self, send: SendOne, seconds: float) -> HttpResponse:
+        """Raises `CredentialError`, and what ``send`` raises."""
+        ...
+
+
+Authorize = Callable[[HttpRequest, Tool, Carrier], HttpRequest | Pending]
+"""Returns the request with the credentials of its tool and its caller; raises `CredentialError`."""
+
+
+class Send(Protocol):
+    """Carries one request out, within what ``hold`` has room for; raises an `UpstreamError`."""
+
+    async def __call__(self, request: HttpRequest, *, deadline_seconds: float, hold: Hold) -> HttpResponse: ...
+
+
+class Serving(msgspec.Struct, frozen=True, kw_only=True):
+    """How a catalog is served. ``page_size`` 0: all tools on one page; ``result_budget_bytes`` 0: answers are whole.
+    ``memory``: what may be kept for clients.
+    """
+
+    server: ServerInfo
+    call_seconds: float
+    page_size: int = 0
+    prompts: bool | None = True  # for each operation; None: if they are few, else for the whole API
+    validate_output: bool = True
+    result_budget_bytes: int = 0
+    memory: Budget = UNBOUNDED
+    mode: Literal["all", "search", "auto"] = "all"
+    list_tokens: int = 0  # with `auto`, tools whose list costs a model more are searched
+    anybody: Permit = Permit()  # of callers whom nobody has asked who they are
+    private: bool = False  # whether lists depend on who asks
+    redaction: Redaction | None = None
+    tell_arguments: bool = False  # in records
+
+    def identity(self, call: Call) -> ServerInfo | None:
+        """What an answer says of the server, since 2026-07-28 in each."""
+        return self.server if is_modern(call.version) else None

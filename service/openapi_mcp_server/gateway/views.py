@@ -1,0 +1,230 @@
+"""The catalog that is served, and what each class of callers is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property, lru_cache, partial
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import msgspec
+from anyio.to_thread import run_sync
+
+from openapi_mcp_server.bridge import guide, prompts
+from openapi_mcp_server.bridge.model import ApiSummary, Tool, ToolCatalog
+from openapi_mcp_server.bridge.names import nearest
+from openapi_mcp_server.bridge.policy import Permit
+from openapi_mcp_server.bridge.results.result import OutputValidators
+from openapi_mcp_server.bridge.search.names import is_searched, seen_tokens
+from openapi_mcp_server.gateway.serving import Authorize, Serving
+from openapi_mcp_server.mcp import answers
+from openapi_mcp_server.mcp.inbound import SHOWN_CHARACTERS, Call, Rejection
+from openapi_mcp_server.mcp.messages import INVALID_PARAMS
+
+if TYPE_CHECKING:
+    from openapi_mcp_server.bridge.search.index import Index
+    from openapi_mcp_server.bridge.search.mode import Offer
+
+CLASSES = 1_024
+"""Of principals, by what they may call; one more replaces the oldest."""
+DECISIONS = 8_192
+"""Who may call which tool, as it was last decided: a policy with twenty selectors takes 40 µs."""
+VIEWS = 32
+"""Different sets of tools for which lists are kept: each may have some megabytes."""
+
+
+class View:
+    """The tools that one class of principals may call, and everything that is told of them, made when it is asked."""
+
+    def __init__(
+        self,
+        tools: Mapping[str, Tool],
+        offered: Mapping[str, Tool],
+        apis: tuple[ApiSummary, ...],
+        has_guide: bool,  # noqa: FBT001 - whether prompts for the whole API are offered
+        offer: Offer | None,
+        made: Callable[[], answers.StaticAnswers],
+    ) -> None:
+        self.tools = tools
+        self.prompts = offered
+        self.apis = apis
+        self.has_guide = has_guide
+        self.offer = offer  # where the tools are searched instead of listed
+        self._made = made
+
+    @cached_property
+    def static(self) -> answers.StaticAnswers:
+        """45 ms for 2,000 tools."""
+        return self._made()
+
+
+class Indexing:
+    """The index of a catalog's operations, made once, in a thread, for whoever asks first."""
+
+    def __init__(self, catalog: ToolCatalog, limiter: anyio.CapacityLimiter) -> None:
+        self._catalog = catalog
+        self._limiter = limiter
+        self._lock = anyio.Lock()
+        self._index: Index | None = None
+
+    async def get(self) -> Index:
+        from openapi_mcp_server.bridge.search import index  # noqa: PLC0415 - its tables take 20 ms
+
+        async with self._lock:
+            if self._index is None:
+                self._index = await run_sync(index.build, self._catalog, abandon_on_cancel=True, limiter=self._limiter)
+            return self._index
+
+
+class ServedCatalog(msgspec.Struct, frozen=True, kw_only=True):
+    """A catalog and all that is made of it; replaced whole. ``views`` are made for each class when it first asks."""
+
+    catalog: ToolCatalog
+    authorize: Authorize
+    validators: OutputValidators | None
+    views: dict[Permit, View]
+    by_tools: dict[tuple[str, ...], View]
+    asked: dict[Permit, None]  # all classes that asked, as many as are remembered
+    admits: Callable[[Permit, str], bool]
+    index: Indexing
+
+
+class CatalogViews:
+    """What is served at the moment. ``changing``: the kinds of lists that can change."""
+
+    def __init__(self, serving: Serving, changing: Iterable[str], catalog: ToolCatalog, authorize: Authorize) -> None:
+        self._serving = serving
+        self._changing = tuple(changing)
+        self._indexing = anyio.CapacityLimiter(1)
+        self.served = self._made(catalog, authorize)
+
+    def replace(self, catalog: ToolCatalog, authorize: Authorize) -> bool:
+        """Whether the lists of any class are different now."""
+        before, self.served = self.served, self._made(catalog, authorize)
+        return _has_changed(before.catalog, catalog, before.asked)
+
+    def _made(self, catalog: ToolCatalog, authorize: Authorize) -> ServedCatalog:
+        validators = OutputValidators() if self._serving.validate_output else None
+        served = ServedCatalog(
+            catalog=catalog,
+            authorize=authorize,
+            validators=validators,
+            views={},
+            by_tools={},
+            asked={},
+            admits=lru_cache(maxsize=DECISIONS)(partial(_decided, catalog)),
+            index=Indexing(catalog, self._indexing),
+        )
+        if not self._serving.private:
+            self._add_view(served, self._serving.anybody)
+        return served
+
+    def of(self, permit: Permit) -> View:
+        views = self.served.views
+        view = views.pop(permit, None)
+        if view is None:
+            return self._add_view(self.served, permit)
+        views[permit] = view  # the last to have asked
+        return view
+
+    def _add_view(self, served: ServedCatalog, permit: Permit) -> View:
+        """Classes that may call the same tools share one view; an issuer's scopes may make many classes."""
+        tools = {name: tool for name, tool in served.catalog.tools.items() if permit.admits(tool.subject)}
+        view = served.by_tools.get(tuple(tools))
+        if view is None:
+            _make_room_for_view(served)
+            view = served.by_tools[tuple(tools)] = self._viewed(served.catalog, tools)
+        _make_room(served.views, CLASSES)
+        _make_room(served.asked, CLASSES)
+        served.views[permit] = view
+        served.asked[permit] = None
+        return view
+
+    def is_searched(self, tools: Mapping[str, Tool]) -> bool:
+        return is_searched(self._serving.mode, seen_tokens(tools.values()), self._serving.list_tokens)
+
+    def _viewed(self, catalog: ToolCatalog, tools: Mapping[str, Tool]) -> View:
+        has_guide = self._serving.prompts is None and len(tools) > guide.FEW_TOOLS
+        has_own = self._serving.prompts is not False and not has_guide
+        offered = prompts.named([*tools.values()]) if has_own else {}
+        apis = tuple(api for api in catalog.apis if any(tool.api == api.name for tool in tools.values()))
+        offer, entries = None, [tool.entry for tool in tools.values()]
+        listed = catalog.listed if len(tools) == len(catalog.tools) else None
+        if self.is_searched(tools):
+            from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - its tables take 20 ms
+
+            offer = mode.offer(tools)
+            titles = {api.name: api.title for api in catalog.apis}
+            entries, listed = mode.entries(offer, titles, self._serving.result_budget_bytes), None
+
+        def made() -> answers.StaticAnswers:
+            own = [*guide.ENTRIES] if has_guide else [prompts.entry(name, tool) for name, tool in offered.items()]
+            return answers.render(
+                server=self._serving.server,
+                tools=entries,
+                listed=listed,
+                prompts=own,
+                resources=guide.resources(apis),
+                templates=guide.templates(apis),
+                page_size=self._serving.page_size,
+                changing=[kind.removesuffix("ListChanged") for kind in self._changing],
+                private=self._serving.private,
+            )
+
+        return View(tools, offered, apis, has_guide, offer, made)
+
+
+def _decided(catalog: ToolCatalog, permit: Permit, name: str) -> bool:
+    return permit.admits(catalog.tools[name].subject)
+
+
+def denied(served: ServedCatalog, offer: Offer, name: str) -> str:
+    """The name, if it is that of a tool that the caller may not call: for the audit."""
+    return name if name in served.catalog.tools and name not in offer.tools else ""
+
+
+def unknown_name(call: Call, kind: str, known: Iterable[str]) -> Rejection:
+    near = nearest(call.name[:SHOWN_CHARACTERS], known)
+    hint = f"; did you mean {', '.join(near)}?" if near else ""
+    message = f"unknown {kind} {call.name[:SHOWN_CHARACTERS]!r}{hint}"
+    return Rejection(id=call.id, code=INVALID_PARAMS, message=message, status=200)
+
+
+def _has_changed(before: ToolCatalog, after: ToolCatalog, permits: Iterable[Permit]) -> bool:
+    """Whether any of these classes has other lists now. Looks at what has changed only: making the lists of all
+    classes would hold up every call."""
+    names = [name for name in {**before.tools, **after.tools} if _told(before, name) != _told(after, name)]
+    moved = [*filter(after.tools.get, before.tools)] != [*filter(before.tools.get, after.tools)]
+
+    def differs(permit: Permit) -> bool:
+        return moved or any(_told_to(permit, before, name) != _told_to(permit, after, name) for name in names)
+
+    return any(map(differs, permits))
+
+
+def _told(catalog: ToolCatalog, name: str) -> tuple[Any, ...] | None:
+    """All that lists say of a tool, and who is told."""
+    tool = catalog.tools.get(name)
+    return None if tool is None else (bytes(tool.entry), tool.title, tool.summary, tool.subject)
+
+
+def _told_to(permit: Permit, catalog: ToolCatalog, name: str) -> tuple[Any, ...] | None:
+    told = _told(catalog, name)
+    return told[:-1] if told is not None and permit.admits(told[-1]) else None
+
+
+def _make_room_for_view(served: ServedCatalog) -> None:
+    """Makes room for one more view, which is kept nowhere else: those of who asked longest ago go."""
+    if len(served.by_tools) < VIEWS:
+        return
+    in_use = [*dict.fromkeys(map(id, reversed(served.views.values())))]
+    kept = frozenset(in_use[: VIEWS - 1])
+    for permit in [permit for permit, view in served.views.items() if id(view) not in kept]:
+        del served.views[permit]
+    for tools in [tools for tools, view in served.by_tools.items() if id(view) not in kept]:
+        del served.by_tools[tools]
+
+
+def _make_room(kept: dict[Any, Any], most: int) -> None:
+    if len(kept) >= most:
+        del kept[next(iter(kept))]  # the oldest

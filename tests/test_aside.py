@@ -1,0 +1,296 @@
+"""Large work leaves the loop: where it is done, for how long it is waited for, and what is left for the loop."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from typing import Any
+
+import anyio
+import msgspec
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+import large
+from openapi_mcp_server.aside import LARGE, OF_ARGUMENTS, Aside
+from openapi_mcp_server.bridge import catalog
+from openapi_mcp_server.bridge.model import BodyPlan, HttpRequest, HttpResponse, InputContract, Tool, base_url
+from openapi_mcp_server.gateway.gateway import Gateway
+from openapi_mcp_server.gateway.serving import Serving
+from openapi_mcp_server.mcp.inbound import Call, from_line
+from openapi_mcp_server.observe.record import CallRecord
+from openapi_mcp_server.openapi.operations import describe
+from openapi_mcp_server.openapi.text.document import parse
+from scripted import SERVER, ScriptedApi, gateway, ok, tool, unchanged
+from stepped import Longest
+
+STEP_MS = 20.0
+"""Of CPU, for the longest step of the loop."""
+
+
+class Gate:
+    """Work that says on which thread it is done, and lasts until it is let go."""
+
+    def __init__(self, *, is_open: bool = False) -> None:
+        self.threads: list[int] = []
+        self._go = threading.Event()
+        if is_open:
+            self._go.set()
+
+    def __call__(self, value: str) -> tuple[str, bytes]:
+        """Writes a body."""
+        self.threads.append(threading.get_ident())
+        assert self._go.wait(30)
+        return "text/plain", value.encode()
+
+    def let_go(self) -> None:
+        self._go.set()
+
+
+def writing(write: Callable[[Any], tuple[str, bytes]]) -> Tool:
+    """A tool that sends its only argument as a text."""
+    schema = b'{"type":"object","properties":{"body":{"type":"string"}}}'
+    return msgspec.structs.replace(
+        tool("write", "POST"),
+        slots=(),
+        path=("/pets",),
+        body=BodyPlan(required=True, whole="body", properties={}, writers={"text/plain": write}),
+        input=InputContract(schema=schema, names=("body",)),
+    )
+
+
+def asking(size: int, name: str = "write") -> Call:
+    arguments = msgspec.Raw(msgspec.json.encode({"body": "x" * size} if name == "write" else {"id": 5}))
+    return Call(id=1, method="tools/call", version="2025-11-25", size=size, name=name, arguments=arguments)
+
+
+async def text(built: Gateway, call: Call) -> str:
+    result = msgspec.json.decode(b"".join(await built.answer(call, "http")))["result"]
+    told: str = result["content"][0]["text"]
+    return told
+
+
+def run(main: Callable[[], Awaitable[Any]], clock: MockClock | None = None) -> Any:
+    return trio.run(main, clock=clock)
+
+
+@contextmanager
+def held(gate: Gate) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        gate.let_go()
+
+
+HEAVY = LARGE // OF_ARGUMENTS
+
+
+@pytest.mark.parametrize(("size", "aside"), [(100, False), (HEAVY - 20, False), (HEAVY, True), (3_900_000, True)])
+def test_large_arguments_are_read_and_written_in_another_thread_and_small_ones_are_not(size: int, aside: bool) -> None:
+    gate = Gate(is_open=True)
+    run(partial(text, gateway(ScriptedApi(), writing(gate)), asking(size)))
+    assert [thread != threading.get_ident() for thread in gate.threads] == [aside]
+
+
+class Looking:
+    """In place of what hides values: says on which thread an answer is looked into."""
+
+    def __init__(self) -> None:
+        self.threads: list[int] = []
+
+    def applied(self, answer: HttpResponse) -> tuple[HttpResponse, int]:
+        self.threads.append(threading.get_ident())
+        return answer, 0
+
+
+@pytest.mark.parametrize(("size", "aside"), [(100, False), (LARGE, False), (LARGE + 1, True), (3_900_000, True)])
+def test_a_large_answer_is_made_into_a_result_in_another_thread_and_a_small_one_is_not(size: int, aside: bool) -> None:
+    looking = Looking()
+    answer = ok(b'"%b"' % (b"x" * (size - 2)))
+    run(partial(text, gateway(ScriptedApi(answer), redaction=looking), asking(10, "get_pet")))
+    assert [thread != threading.get_ident() for thread in looking.threads] == [aside]
+
+
+@pytest.mark.parametrize(("size", "aside"), [(LARGE, False), (LARGE + 1, True)])
+def test_a_large_message_is_read_in_another_thread(size: int, aside: bool) -> None:
+    threads: list[int] = []
+
+    def read() -> Call:
+        threads.append(threading.get_ident())
+        return asking(10)
+
+    run(partial(gateway(ScriptedApi()).read, size, read))
+    assert [thread != threading.get_ident() for thread in threads] == [aside]
+
+
+def test_one_thing_at_a_time_is_done_aside_and_small_calls_do_not_wait_for_it() -> None:
+    gate = Gate()
+    built = gateway(ScriptedApi(), writing(gate), tool())
+    ended: list[str] = []
+
+    async def asked(name: str, call: Call) -> None:
+        await text(built, call)
+        ended.append(name)
+
+    async def main() -> None:
+        with held(gate):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(asked, "first", asking(HEAVY))
+                nursery.start_soon(asked, "second", asking(HEAVY))
+                await wait_all_tasks_blocked(0.05)
+                for _ in range(5):
+                    await asked("small", asking(10, "get_pet"))
+                assert len(gate.threads) == 1
+                gate.let_go()
+
+    run(main)
+    assert ended[:5] == ["small"] * 5
+    assert sorted(ended[5:]) == ["first", "second"]
+
+
+def test_a_client_that_cancels_is_let_go_at_once_and_the_next_waits_for_the_thread() -> None:
+    gate = Gate()
+    records: list[CallRecord] = []
+    built = gateway(ScriptedApi(), writing(gate), records=records)
+
+    async def main() -> None:
+        with held(gate):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(text, built, asking(HEAVY))
+                await wait_all_tasks_blocked(0.05)
+                nursery.cancel_scope.cancel()
+            assert [record.outcome for record in records] == ["cancelled"]
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(text, built, asking(HEAVY))
+                await wait_all_tasks_blocked(0.05)
+                assert len(gate.threads) == 1
+                gate.let_go()
+
+    run(main)
+    assert [record.outcome for record in records] == ["cancelled", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (asking(HEAVY), "Not sent: too many large calls were before this one, for 55 s"),
+        (asking(10, "get_pet"), "the API answered 200, but too many large calls were before this one, for 55 s"),
+    ],
+    ids=["arguments", "answer"],
+)
+def test_a_call_waits_for_its_turn_no_longer_than_it_may_take(call: Call, told: str) -> None:
+    gate = Gate()
+    answer = ok(b'"%b"' % (b"x" * LARGE))
+    built = gateway(ScriptedApi(answer), writing(gate), tool(), call_seconds=55.0)
+
+    async def main() -> None:
+        with held(gate):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(text, built, asking(HEAVY))
+                await wait_all_tasks_blocked()
+                assert told in await text(built, call)
+                assert trio.current_time() <= 60
+                gate.let_go()
+
+    run(main, MockClock(autojump_threshold=0.05))
+
+
+def test_a_message_that_finds_no_turn_is_refused_so_that_it_may_be_sent_again() -> None:
+    gate = Gate()
+    built = gateway(ScriptedApi(), writing(gate), call_seconds=55.0)
+
+    async def main() -> None:
+        with held(gate):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(text, built, asking(HEAVY))
+                await wait_all_tasks_blocked()
+                refused = await built.read(LARGE + 1, lambda: asking(10))
+                assert getattr(refused, "status", None) == 503
+                gate.let_go()
+
+    run(main, MockClock(autojump_threshold=0.05))
+
+
+def test_calls_that_wait_for_their_turn_are_answered_when_the_server_stops() -> None:
+    gate = Gate()
+    built = gateway(ScriptedApi(), writing(gate))
+    told: list[str] = []
+
+    async def asked() -> None:
+        told.append(await text(built, asking(HEAVY)))
+
+    async def main() -> None:
+        with held(gate):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(asked)
+                nursery.start_soon(asked)
+                await wait_all_tasks_blocked(0.05)
+                built.give_up()
+
+    run(main)
+    assert len(told) == 2
+    assert all("Not sent: the server stops" in each for each in told)
+
+
+def test_what_work_aside_raises_is_raised_where_it_was_asked_for() -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        anyio.run(Aside().do, fail, backend="trio")
+
+
+@cache
+def api() -> dict[str, HttpResponse]:
+    return {
+        path: HttpResponse(status=200, reason="", headers=(("content-type", kind),), body=body)
+        for path, (kind, body) in large.answers().items()
+    }
+
+
+@cache
+def tools() -> catalog.ToolCatalog:
+    source = catalog.ApiSource(
+        name="large", base=base_url("http://api.example.com"), description=describe(parse(large.document()))
+    )
+    return catalog.build([source])
+
+
+async def answering(request: HttpRequest, **_: object) -> HttpResponse:
+    return api().get(request.path, api()["/pets"])
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the collector, which has more to look at in a process of tests than in a server."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+CASES = [(name, 100_000) for name in large.MESSAGES] + [(f"answer {kind}", 0) for kind in ("dense", "text", "picture")]
+"""Messages, and what is shown of their answers; 0: all."""
+
+
+@pytest.mark.parametrize(("name", "budget"), CASES)
+def test_no_step_of_the_loop_takes_long_however_large_a_call_is(name: str, budget: int) -> None:
+    serving = Serving(server=SERVER, call_seconds=300.0, result_budget_bytes=budget)
+    built = Gateway(tools(), serving, send=answering, authorize=unchanged, observe=lambda _: None)
+    said, _ = large.MESSAGES[name](), api()  # made before the loop runs
+
+    async def main() -> None:
+        message = await built.read(len(said), partial(from_line, said, "2025-11-25"))
+        if isinstance(message, Call):
+            await built.answer(message, "http")
+
+    longest = Longest()
+    with uncollected():
+        trio.run(main, instruments=[longest])
+    assert longest.step.cpu_ms < STEP_MS, longest.step
