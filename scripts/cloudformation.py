@@ -112,6 +112,8 @@ class Resolver:
             return str(self.value(given[0])) == str(self.value(given[1]))
         if function == "Fn::Not":
             return not self._boolean(given[0])
+        if function == "Fn::Or":
+            return any(self._boolean(each) for each in given)
         if function == "Condition":
             return self.holds(given)
         raise ValueError(f"{function} is not known as a condition")

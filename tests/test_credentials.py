@@ -232,6 +232,37 @@ def test_the_wait_has_an_end() -> None:
     assert len(api.asked) == 2
 
 
+def test_a_token_endpoint_that_gives_none_is_told_of_at_the_start_and_the_server_is_ready(tmp_path: Path) -> None:
+    """Other APIs are called meanwhile, and another task would fare no better."""
+    spec = tmp_path / "openapi.json"
+    spec.write_bytes(document("http://127.0.0.1:9"))
+    here = {
+        **HTTP,
+        "API_SPEC_PATH": str(spec),
+        "AUTH_TYPE": "oauth2",
+        "AUTH_OAUTH2_TOKEN_URL": f"http://127.0.0.1:{_free_port()}/token",
+        "AUTH_OAUTH2_CLIENT_ID": "me",
+        "AUTH_OAUTH2_CLIENT_SECRET": MARK,
+    }
+    with started(**here) as server:
+        url = server.url
+        before = (line for line in server.log if line["message"] == "no token")
+        said = next(before, None) or server.wait_for("^no token$")
+        assert (said["api"], "no connection to http://127.0.0.1" in str(said["problem"])) == ("api", True)
+        assert fetch(url.removesuffix("/mcp") + "/readyz")[0] == 200
+        assert "no token for api" in str(result(url))
+
+
+def test_the_first_call_finds_the_token_that_was_asked_for_ahead(api: Recording) -> None:
+    with recording(lambda _: (200, {}, b'{"access_token":"t1","expires_in":3600}')) as endpoint:
+        more = {"AUTH_OAUTH2_TOKEN_URL": endpoint.url, "AUTH_OAUTH2_CLIENT_ID": "me", "AUTH_OAUTH2_CLIENT_SECRET": MARK}
+        with started(**settings(api, AUTH_TYPE="oauth2", SPEC_AUTH="never", **more)) as server:
+            url = server.url
+            assert until(lambda: len(endpoint.asked) == 1)
+            assert seen(url)["authorization"] == "Bearer t1"
+            assert len(endpoint.asked) == 1
+
+
 def _free_port() -> int:
     from processes import free_ports
 

@@ -4,7 +4,7 @@ with."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -12,7 +12,6 @@ import yaml
 from ecs import TEMPLATE, VARIANTS, task_definition
 from ecs_rules import environment, of_type
 
-import nginx
 from cloudformation import Resolver, read
 from processes import CHECKOUT
 from render_task_definition import parameters
@@ -47,9 +46,16 @@ BOOK: dict[str, Any] = {
     "EKS: start of the worker": 120,
     "scaling in": 900,
     "scaling out": 60,
+    "a connection to a worker": 2,
+    "a request in the proxy's hands": 30,
+    "a client's header": 15,
+    "a client's body": 30,
+    "another worker": 5,
     "a scrape": 15,
     # ports
     "the worker": 8000,
+    "Prometheus itself": 9090,
+    "Grafana's port": 3000,
     "the proxy on one machine": 8000,
     "the proxy of a task": 8080,
     "metrics": 9090,
@@ -67,9 +73,14 @@ BOOK: dict[str, Any] = {
     "nginx": "nginx:1.28",
     "Prometheus": "prom/prometheus:v3.11.3",
     "X-Ray's daemon": "public.ecr.aws/xray/aws-xray-daemon:3.x",
+    "Grafana": "grafana/grafana:12.4.3",
+    "Valkey": "valkey/valkey:8.1",
+    "Python": "python:3.13-slim",
+    "Kubernetes": ">=1.30.0-0",
     "version": "0.2.0",
     "the proxy's user": 101,
     "the worker's user": 10001,
+    "Valkey's user": 999,
     # limits
     "connections to an API": 100,
     "calls in flight to scale at": 70,
@@ -78,12 +89,17 @@ BOOK: dict[str, Any] = {
     "sessions to scale at": 1200,
     "sessions to warn at": 1600,
     "CPU to scale at": 60,
+    "tasks at most": 10,
     "requests a second": "100r/s",
     "requests at once": 200,
     "connections of a client": 256,
     "connections of all": 1500,
     "shards of a remote write": 10,
     "files of nginx": 8192,
+    "a message": "4m",
+    "headers": "4 16k",
+    "what is kept of a message": "64k",
+    "pods at least": 2,
 }
 """Everything that two files have to agree on. docs/deployment.md says why each is what it is."""
 
@@ -91,6 +107,11 @@ RELATIONS = (
     "a call < grace of calls in flight",
     "a call < the proxy's drain",
     "a call < the proxy's patience",
+    "a connection to a worker < another worker",
+    "another worker < a call",
+    "a client's header < a call",
+    "a request in the proxy's hands < a call",
+    "a client's body < a call",
     "the proxy's drain < compose: stop",
     "grace of calls in flight + image: lame duck + 3 < compose: stop",
     "a call < ECS: deregistration",
@@ -132,22 +153,49 @@ def broken_relations(book: dict[str, Any]) -> list[str]:
     return broken
 
 
+def variables(content: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in content.splitlines() if line and not line.startswith("#"))
+
+
+TEXTS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "compose.yaml": ("compose", yaml.safe_load),
+    "Dockerfile": ("dockerfile", str),
+    "proxy/Dockerfile": ("proxy_dockerfile", str),
+    "proxy/nginx.conf": ("nginx", str),
+    "proxy/defaults.env": ("defaults", variables),
+    "deploy/prometheus/prometheus.yml": ("prometheus", yaml.safe_load),
+    "deploy/helm/openapi-mcp-server/values.yaml": ("values", yaml.safe_load),
+    "deploy/helm/openapi-mcp-server/Chart.yaml": ("chart", yaml.safe_load),
+}
+"""Files that people write, each with the field of `Files` that it becomes."""
+
+
 class Files:
     """Everything that is read, parsed once; a test may change a copy."""
 
+    compose: Any
+    dockerfile: str
+    proxy_dockerfile: str
+    nginx: str
+    defaults: dict[str, str]
+    prometheus: Any
+    values: Any
+    chart: Any
+    raw: dict[str, str]
+
     def __init__(self) -> None:
-        self.compose = yaml.safe_load(text("compose.yaml"))
+        for path in TEXTS:
+            self.take(path, text(path))
         self.ecs = Resolver(read(TEMPLATE), parameters()).resources()
         self.guide = Resolver(read(TEMPLATE), {**parameters(), **VARIANTS["the guide's sidecars"]}).resources()
         self.manifests = {name: documents(f"deploy/kubernetes/{name}/all.yaml") for name in ("base", "alb", "gateway")}
-        self.values = yaml.safe_load(text("deploy/helm/openapi-mcp-server/values.yaml"))
-        self.chart = yaml.safe_load(text("deploy/helm/openapi-mcp-server/Chart.yaml"))
-        self.defaults = nginx.defaults()
-        self.prometheus = yaml.safe_load(text("deploy/prometheus/prometheus.yml"))
-        self.dockerfile = text("Dockerfile")
-        self.proxy_dockerfile = text("proxy/Dockerfile")
-        self.nginx = text("proxy/nginx.conf")
         self.pyproject = text("pyproject.toml")
+
+    def take(self, path: str, content: str) -> None:
+        """The content of one of `TEXTS`."""
+        field, parse = TEXTS[path]
+        setattr(self, field, parse(content))
+        self.raw = {**getattr(self, "raw", {}), path: content}
 
 
 def text(path: str) -> str:
@@ -199,6 +247,31 @@ def compose(files: Files) -> Said:
     probe = services["proxy"]["healthcheck"]["test"][-1]
     yield "compose: proxy", "the proxy on one machine", number(probe.removesuffix("/readyz"))
     yield "compose: proxy", "ready", "/" + probe.rpartition("/")[2]
+    yield "compose: worker", "wait for the document", number(services["worker"]["environment"]["SPEC_WAIT_SECONDS"])
+    yield (
+        "compose: worker",
+        "the worker's address where the kubelet asks",
+        services["worker"]["environment"]["SERVER_HOST"],
+    )
+    proxy = services["proxy"]
+    for mount in proxy["tmpfs"]:
+        for owner in re.findall(r"[ug]id=(\d+)", mount):
+            yield "compose: proxy", "the proxy's user", int(owner)
+    yield "compose: proxy", "the proxy's user", number(proxy["user"].partition(":")[0])
+    yield "compose: valkey", "Valkey", services["valkey"]["image"]
+    for owner in services["valkey"]["user"].split(":"):
+        yield "compose: valkey", "Valkey's user", int(owner)
+    yield "compose: grafana", "Grafana", services["grafana"]["image"]
+    for name, fact in (
+        ("proxy", "the proxy on one machine"),
+        ("prometheus", "Prometheus itself"),
+        ("grafana", "Grafana's port"),
+    ):
+        (published,) = services[name]["ports"]
+        for port in re.findall(r"(?<=[:-])(\d{4,5})", published):
+            yield f"compose: {name}", fact, int(port)
+        asked = re.findall(r"127\.0\.0\.1:(\d+)", str(services[name]["healthcheck"]))
+        yield f"compose: {name}", fact, int(asked[0])
     worker = services["worker"]["environment"]
     yield "compose: worker", "the worker", number(worker["SERVER_PORT"])
     yield "compose: worker", "metrics", number(worker["PROMETHEUS_PORT"])
@@ -224,19 +297,36 @@ def nginx_and_images(files: Files) -> Said:
         yield "nginx.conf", "keep-alive to workers", number(value)
     yield "defaults.env", "the proxy's keep-alive", number(files.defaults["PROXY_KEEPALIVE"])
     yield "nginx.conf", "the proxy's drain", drain(files.nginx)
+    for fact, directive in (
+        ("a connection to a worker", "proxy_connect_timeout"),
+        ("a request in the proxy's hands", "proxy_send_timeout"),
+        ("a client's header", "client_header_timeout"),
+        ("a client's body", "client_body_timeout"),
+        ("another worker", "proxy_next_upstream_timeout"),
+    ):
+        yield "nginx.conf", fact, int(first(rf"^\s*{directive} (\d+)s;", files.nginx))
+    yield "nginx.conf", "a message", first(r"^client_max_body_size (\w+);", files.nginx)
+    yield "nginx.conf", "headers", first(r"^large_client_header_buffers (\w+ \w+);", files.nginx)
+    yield "nginx.conf", "what is kept of a message", first(r"^client_body_buffer_size (\w+);", files.nginx)
     yield "defaults.env", "the proxy on one machine", number(files.defaults["PROXY_PORT"])
     yield "defaults.env", "the worker", number(files.defaults["PROXY_WORKER_0"])
     where, proxy = "proxy/Dockerfile", files.proxy_dockerfile
     yield where, "nginx", first(r"^FROM (\S+)", proxy)
     yield where, "the proxy's drain", drain(proxy)
     yield where, "files of nginx", number(first(r"worker_rlimit_nofile (\d+)", proxy))
-    yield where, "the proxy's user", number(first(r"^USER (\S+)", proxy))
+    for owner in re.findall(r"(?:chown -R |USER )(\d+):(\d+)", proxy):
+        for each in owner:
+            yield where, "the proxy's user", int(each)
     yield where, "the proxy on one machine", number(first(r"EXPOSE (\d+)", proxy))
     yield where, "the proxy on one machine", number(first(r"PROXY_PORT:-(\d+)", proxy))
     yield "Dockerfile", "image: lame duck", number(first(r"LAME_DUCK_SECONDS=(\d+)", files.dockerfile))
     yield "Dockerfile", "the worker", number(first(r"SERVER_PORT=(\d+)", files.dockerfile))
     yield "Dockerfile", "the worker", number(first(r"EXPOSE (\d+)", files.dockerfile))
-    yield "Dockerfile", "the worker's user", number(first(r"^USER (\S+)", files.dockerfile))
+    for owner in re.findall(r"(?:--[ug]id |USER |(?<=\d):)(\d+)", files.dockerfile):
+        yield "Dockerfile", "the worker's user", int(owner)
+    for image in re.findall(r"^FROM (\S+)", files.dockerfile, re.MULTILINE):
+        yield "Dockerfile", "Python", image
+    yield "Dockerfile", "the worker's address where the kubelet asks", first(r"SERVER_HOST=(\S+)", files.dockerfile)
     yield "pyproject.toml", "version", first(r'^version = "(.+)"', files.pyproject)
 
 
@@ -334,6 +424,10 @@ def ecs_around(files: Files) -> Said:
         yield "ECS", "scaling out", tracking["ScaleOutCooldown"]
         names = {"cpu": "CPU to scale at", "calls": "calls in flight to scale at", "sessions": "sessions to scale at"}
         yield "ECS", names[policy["PolicyName"]], tracking["TargetValue"]
+    (target,) = of_type(made, "AWS::ApplicationAutoScaling::ScalableTarget").values()
+    yield "ECS", "tasks at most", int(target["MaxCapacity"])
+    shared = Resolver(read(TEMPLATE), {**parameters(), **VARIANTS["a store with a login"]}).resources()
+    yield "ECS", "tasks at most", number(environment(container(shared, "worker"))["SHARED_STATE_TASKS"])
     yield "ECS", "calls in flight to warn at", made["CallsAlarm"]["Properties"]["Threshold"]
     yield "ECS", "sessions to warn at", made["SessionsAlarm"]["Properties"]["Threshold"]
     titles = re.findall(r"limit (\d+)", made["Dashboard"]["Properties"]["DashboardBody"])
@@ -369,6 +463,8 @@ def agents(files: Files) -> Said:
     for name, configuration in scrapes.items():
         yield name, "metrics", number(configuration["scrape_configs"][0]["static_configs"][0]["targets"][0])
         yield name, "a scrape", number(configuration["global"]["scrape_interval"])
+        if "evaluation_interval" in configuration["global"]:
+            yield name, "a scrape", number(configuration["global"]["evaluation_interval"])
     (writer,) = scrapes["Prometheus agent"]["remote_write"]
     yield "Prometheus agent", "shards of a remote write", writer["queue_config"]["max_shards"]
     shards = re.findall(r"max_shards: (\d+)", text("deploy/prometheus/prometheus.yml"))
@@ -382,6 +478,7 @@ def pods(where: str, documents: list[Any]) -> Said:
     values = environment(worker)
     yield from workers(where, values)
     yield where, "the worker's address where the kubelet asks", values["SERVER_HOST"]
+    yield where, "tasks at most", number(values["SHARED_STATE_TASKS"])
     yield where, "EKS: grace period", spec["terminationGracePeriodSeconds"]
     yield where, "EKS: preStop", proxy["lifecycle"]["preStop"]["sleep"]["seconds"]
     yield where, "EKS: lame duck", number(values["SHUTDOWN_LAME_DUCK_SECONDS"])
@@ -419,6 +516,7 @@ def around_pods(where: str, documents: list[Any]) -> Said:
     for rule in policy["ingress"][1:]:
         yield where, "metrics", rule["ports"][0]["port"]
     scaler = kinds["HorizontalPodAutoscaler"]["spec"]
+    yield where, "tasks at most", scaler["maxReplicas"]
     yield where, "scaling in", scaler["behavior"]["scaleDown"]["stabilizationWindowSeconds"]
     yield where, "CPU to scale at", scaler["metrics"][0]["resource"]["target"]["averageUtilization"]
     for metric in scaler["metrics"][1:]:
@@ -441,6 +539,12 @@ def around_pods(where: str, documents: list[Any]) -> Said:
 
 def chart(files: Files) -> Said:
     yield "Chart.yaml", "version", files.chart["appVersion"]
+    yield "Chart.yaml", "version", files.chart["version"]
+    yield "Chart.yaml", "Kubernetes", files.chart["kubeVersion"]
+    yield "values.yaml", "tasks at most", files.values["autoscaling"]["maxReplicas"]
+    for fewest in (files.values["autoscaling"]["minReplicas"], files.values["replicas"]):
+        yield "values.yaml", "pods at least", fewest
+    yield "values.yaml", "HTTPS", files.values["networkPolicy"]["egress"][0]["ports"][0]["port"]
     yield "values.yaml", "version", files.values["image"]["tag"]
     yield "values.yaml", "nginx", files.values["proxyImage"]
     yield "values.yaml", "CPU to scale at", files.values["autoscaling"]["cpuPercent"]

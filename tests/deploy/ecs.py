@@ -15,7 +15,15 @@ VARIANTS: dict[str, dict[str, str]] = {
     "no workspace": {"PrometheusWorkspaceId": "", "AlarmTopicArn": ""},
     "jwt": {"InboundAuth": "jwt", "InboundJwtIssuers": "https://a", "InboundJwtAudience": "b"},
     "basic": {"AuthType": "basic", "TaskSize": "large"},
-    "key": {"AuthType": "api_key", "SharedState": "valkey://cache.example.com:6379/0"},
+    "key": {
+        "AuthType": "api_key",
+        "SharedState": "valkey://cache.example.com:6379/0",
+        "RateLimit": "10",
+        "ApiRateLimit": "0.5",
+    },
+    "a store with a login": {
+        "SharedStateSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:cache-a1b2c3"
+    },
     "cognito": {"AuthType": "cognito", "AccessLogsBucket": "logs"},
     "open": {"AuthType": "none", "ApiSecretArn": "", "InboundAuth": "none", "InboundTokensSecretArn": ""},
 }

@@ -27,6 +27,7 @@ LISTENERS = {
     "worker": ("SERVER_PORT", "PROMETHEUS_PORT"),
 }
 """Variables that say on which ports a container listens."""
+LOGIN = re.compile(r"^\w+://[^/]*@")
 SECRET = re.compile(r"SECRET|PASSWORD|TOKENS?$|_KEY$")
 
 
@@ -154,6 +155,8 @@ def secrets_stay_secret(task: TaskDefinition) -> Iterator[str]:
         for name, value in environment(container).items():
             if SECRET.search(name) and value:
                 yield f"{container['name']}: {name} stands in the environment"
+            if LOGIN.search(value):
+                yield f"{container['name']}: {name} holds a login"
         names = [each["name"] for each in container.get("environment", []) + container.get("secrets", [])]
         for name, count in Counter(names).items():
             if count > 1:

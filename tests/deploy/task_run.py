@@ -180,8 +180,13 @@ def in_flight() -> bool:
     )
 
 
-def round_of(task: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Start, calls, a stop in the middle of them."""
+def writes(folder: Path) -> int:
+    """Remote writes that have arrived."""
+    return (folder / "outside.log").read_text().count("/api/v1/remote_write")
+
+
+def round_of(task: dict[str, Any], folder: Path, *, written: bool) -> dict[str, Any]:
+    """Start, calls, a stop in the middle of them; ``written``: once metrics have arrived."""
     slow: list[tuple[int, bytes]] = []
     with ExitStack() as stack:
         begun = time.monotonic()
@@ -189,6 +194,8 @@ def round_of(task: dict[str, Any], folder: Path) -> dict[str, Any]:
         healthy = time.monotonic() - begun
         caller = Caller()
         waiting = threading.Thread(target=lambda: slow.append(posted(call("waitSlowly", seconds=SLOW_SECONDS))))
+        if written:
+            until(lambda: writes(folder))
         caller.start()
         until(lambda: caller.answered >= BEFORE)
         waiting.start()
@@ -240,14 +247,12 @@ def documents(taken: Daemon) -> list[dict[str, Any]]:
 
 def main() -> None:
     task = msgspec.json.decode(Path(sys.argv[1]).read_bytes())
-    folder, rounds = Path(sys.argv[2]), int(sys.argv[3])
+    folder, rounds, written = Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "written"
     with outside(folder), daemon(2000) as taken:
-        done = [round_of(task, folder) for _ in range(rounds)]
+        done = [round_of(task, folder, written=written) for _ in range(rounds)]
         names = [each["name"] for each in documents(taken)]
-    writes = (folder / "outside.log").read_text().count("/api/v1/remote_write")
-    print(
-        msgspec.json.encode({"rounds": done, "segments": names, "rejected": taken.rejected, "writes": writes}).decode()
-    )
+    told = {"rounds": done, "segments": names, "rejected": taken.rejected, "writes": writes(folder)}
+    print(msgspec.json.encode(told).decode())
 
 
 if __name__ == "__main__":

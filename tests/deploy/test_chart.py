@@ -88,6 +88,7 @@ REFUSED: dict[str, Callable[[dict[str, Any]], object]] = {
     "a value that there is not": lambda values: values.update(replicaCount=3),
     "a role that is none": lambda values: values["serviceAccount"].update(roleArn="openapi-mcp-server"),
     "calls in flight above the limit": lambda values: values["autoscaling"].update(callsInFlight=100),
+    "a login among the values": lambda values: values.update(sharedState="valkeys://:sesame@cache:6379"),
     "a store of another kind": lambda values: values.update(sharedState="memcached://cache:11211"),
 }
 

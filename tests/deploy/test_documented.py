@@ -17,8 +17,6 @@ from moto.server import ThreadedMotoServer
 from shapes import model
 from tools import tool
 
-from openapi_mcp_server.settings.config import load
-from openapi_mcp_server.settings.table import SETTINGS
 from processes import CHECKOUT
 from prometheus import promtool
 
@@ -199,98 +197,7 @@ def test_the_managed_collector_finds_the_charts_pods_by_label_and_port():
     assert job["job_name"] == "openapi-mcp-server"
 
 
-# ---- coming from awslabs.openapi-mcp-server ----
-
-PAGE = (CHECKOUT / "docs" / "from-awslabs.md").read_text("utf-8")
-FLAGS = [
-    "--api-name",
-    "--api-url",
-    "--spec-url",
-    "--spec-path",
-    "--auth-type",
-    "--auth-username",
-    "--auth-password",
-    "--auth-token",
-    "--auth-api-key",
-    "--auth-api-key-name",
-    "--auth-api-key-in",
-    "--auth-cognito-client-id",
-    "--auth-cognito-username",
-    "--auth-cognito-password",
-    "--auth-cognito-user-pool-id",
-    "--auth-cognito-region",
-    "--auth-cognito-client-secret",
-    "--auth-cognito-domain",
-    "--auth-cognito-scopes",
-    "--include-tags",
-    "--exclude-tags",
-    "--no-validate-output",
-    "--additional-specs",
-    "--allow-insecure-http",
-    "--allow-private-networks",
-    "--allowed-spec-dirs",
-    "--log-level",
-    "--debug",
-]
-VARIABLES = [
-    "API_NAME",
-    "API_BASE_URL",
-    "API_SPEC_URL",
-    "SERVER_TRANSPORT",
-    "ENABLE_PROMETHEUS",
-    "ENABLE_OPERATION_PROMPTS",
-    "SERVER_NAME",
-    "SERVER_DEBUG",
-    "SERVER_MESSAGE_TIMEOUT",
-    "SERVER_HOST",
-    "SERVER_PORT",
-    "LOG_LEVEL",
-    "AUTH_TYPE",
-    "AUTH_API_KEY",
-    "AUTH_API_KEY_NAME",
-    "AUTH_API_KEY_IN",
-    "PROMETHEUS_PORT",
-    "UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN",
-    "UVICORN_GRACEFUL_SHUTDOWN",
-    "AUTH_COGNITO_CLIENT_ID",
-    "AUTH_COGNITO_USER_POOL_ID",
-    "AUTH_COGNITO_REGION",
-    "AUTH_COGNITO_USERNAME",
-    "AUTH_COGNITO_PASSWORD",
-    "AUTH_TOKEN_TTL",
-    "AUTH_COGNITO_DOMAIN",
-    "OTEL_PYTHON_DISTRO",
-    "OTEL_PYTHON_CONFIGURATOR",
-    "OTEL_EXPORTER_OTLP_PROTOCOL",
-]
-NOT_READ = {"OTEL_PYTHON_DISTRO", "OTEL_PYTHON_CONFIGURATOR"}
-"""Another program's."""
-LONE = {"--no-validate-output", "--allow-insecure-http", "--allow-private-networks", "--debug"}
-GIVEN = {
-    "--spec-url": "https://a.example.com/o.json", "--spec-path": "o.json", "--api-url": "https://a.example.com",
-    "--auth-type": "none", "--auth-api-key-in": "header", "--additional-specs": "[]", "--log-level": "INFO",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", [*FLAGS, *VARIABLES])
-def test_the_page_has_a_row_for_it(name):
-    assert re.search(rf"^\| .*`{re.escape(name)}`", PAGE, re.MULTILINE)
-
-
-def test_the_page_has_rows_for_nothing_else():
-    cells = "\n".join(re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE))
-    assert set(re.findall(r"`([^`]+)`", cells)) == {*FLAGS, *VARIABLES}
-
-
-@pytest.mark.parametrize("flag", FLAGS)
-def test_a_flag_is_taken(flag):
-    argv = [flag] if flag in LONE else [flag, GIVEN.get(flag, "a")]
-    needed = {} if flag in {"--spec-url", "--spec-path"} else {"API_SPEC_PATH": "o.json"}
-    assert load(argv, {"API_BASE_URL": "https://a.example.com", **needed}, lambda path: "") is not None
-
-
-def test_every_variable_is_a_setting_or_said_not_to_be():
-    assert set(VARIABLES) - {setting.name for setting in SETTINGS} == NOT_READ
+# ---- secrets ----
 
 
 def test_the_table_about_the_secret_has_the_keys_that_the_template_reads():

@@ -127,6 +127,9 @@ MUTATIONS: dict[str, Mutation] = {
     "a secret in the environment": lambda made, task: of(task, "worker")["environment"].append(
         {"name": "AUTH_TOKEN", "value": "sesame"}
     ),
+    "a login in an address": lambda made, task: of(task, "worker")["environment"].append(
+        {"name": "SHARED_STATE", "value": "valkeys://:sesame@cache.example.com"}
+    ),
     "a variable given twice": lambda made, task: of(task, "worker")["environment"].append(
         {"name": "SERVER_HOST", "value": "0.0.0.0"}
     ),
@@ -252,6 +255,10 @@ def test_there_are_the_twelve_alarms_and_the_runbook_has_an_entry_for_each():
     [
         ({"InboundTokensSecretArn": ""}, "InboundAuth token needs InboundTokensSecretArn"),
         ({"ApiSecretArn": ""}, "AuthType needs ApiSecretArn"),
+        (
+            {"SharedState": "valkey://a", "SharedStateSecretArn": "arn:aws:secretsmanager:eu-west-1:1:secret:a"},
+            "give either SharedState or SharedStateSecretArn",
+        ),
         ({"InboundAuth": "jwt", "InboundJwtAudience": "a"}, "InboundAuth jwt needs InboundJwtIssuers"),
         (
             {"Observability": "xray-and-prometheus", "PrometheusWorkspaceId": ""},

@@ -217,6 +217,7 @@ def test_calls_that_are_given_up_at_a_stop_are_told_so_and_later_ones_are_not_se
             calls.start_soon(ask)
             await silence.reached.wait()
             built.give_up()
+            assert built.given_up == 1
         await ask()
 
     run(main)

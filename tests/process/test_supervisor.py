@@ -321,6 +321,27 @@ def test_the_metrics_of_all_workers_are_on_one_page_until_the_last_has_stopped(d
         assert running.ended() == 0
 
 
+def test_restarts_are_counted_by_whether_somebody_asked_for_them(document):
+    with team(document, **WATCHED) as running:
+        first, second = running.pids()
+        url = next(
+            str(line["message"]).removeprefix("serving metrics at ")
+            for line in running.server.log
+            if "serving metrics" in str(line["message"]) and "worker" not in line
+        )
+        os.kill(second, signal.SIGKILL)
+        running.next_ready()
+        os.kill(first, signal.SIGTERM)
+        running.next_ready()
+        page = scraped(url)
+        found = {
+            (worker, reason): page.value("openapi_mcp_worker_restarts_total", worker=worker, reason=reason)
+            for worker in ("0", "1")
+            for reason in ("asked", "failed")
+        }
+    assert found == {("0", "asked"): 1, ("0", "failed"): 0, ("1", "asked"): 0, ("1", "failed"): 1}
+
+
 def test_a_port_for_metrics_that_is_taken_ends_the_start_before_any_worker(document):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

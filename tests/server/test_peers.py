@@ -193,7 +193,7 @@ def test_a_session_whose_owner_is_gone_is_unknown_at_once() -> None:
             session.target = owned_by(nginx.free_port())
             began = trio.current_time()
             assert (await call(second, session)).status == 404
-            assert trio.current_time() - began < 2
+            assert trio.current_time() - began < 5
             assert peers[1].outcomes["gone"] == 1
 
     run(test)
@@ -205,7 +205,9 @@ def test_an_owner_whose_address_swallows_everything_is_given_up_soon() -> None:
             session = await first.open()
             with full() as port:
                 session.target = owned_by(port)
+                began = trio.current_time()
                 assert (await call(second, session)).status == 404
+                assert trio.current_time() - began < 5
             assert peers[1].outcomes["gone"] == 1
 
     run(test)
@@ -332,6 +334,6 @@ async def test_official_clients_lose_nothing_behind_a_proxy_without_affinity(tmp
     right: list[int] = []
     with anyio.fail_after(60), task(ports[0]), task(ports[1]), alternating(tmp_path, ports) as url:
         async with anyio.create_task_group() as clients:
-            for _ in range(5):
-                clients.start_soon(converse, url, 20, right)
+            for _ in range(10):
+                clients.start_soon(converse, url, 10, right)
     assert right == [1] * 100

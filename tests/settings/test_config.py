@@ -289,6 +289,11 @@ def test_what_cannot_be_used_is_refused_by_name(argv, environ, message):
     assert message in refusal(argv, environ)
 
 
+def test_a_number_in_a_fixed_header_is_sent_as_it_is_written():
+    given = config(SPEC, {"EXTRA_HEADERS": '{"X-Version": 1.10, "X-Id": 12345678901234567890}'})
+    assert given.apis[0].headers == (("X-Version", "1.10"), ("X-Id", "12345678901234567890"))
+
+
 def test_the_last_worker_may_have_the_last_port():
     assert config([*HTTP, "--port", "65532"], {"WORKERS": "4"}).workers == 4
 
@@ -331,7 +336,7 @@ ANY_TEXT = {
     "INBOUND_JWT_AUDIENCE", "INBOUND_JWT_CLIENT_IDS", "INBOUND_JWT_REQUIRED_SCOPES", "ALLOW_OPERATIONS",
     "DENY_OPERATIONS", "POLICY", "REDACT", "ALLOWED_SPEC_DIRS", "ALLOWED_HOSTS", "ALLOWED_ORIGINS", "SERVER_NAME",
     "ECS_CONTAINER_METADATA_URI_V4", "OTEL_SERVICE_NAME", "OTEL_TRACES_EXPORTER", "HTTP_NO_PROXY",
-    "AUTH_CLIENT_KEY",
+    "AUTH_CLIENT_KEY", "CACHE_DIR",
     *(each.name for each in SETTINGS if each.name.startswith(("AUTH_COGNITO_", "AUTH_OAUTH2_", "AUTH_AWS_"))),
 }  # fmt: skip
 """What is judged later, by what is done with it, or not at all."""
@@ -359,3 +364,20 @@ def test_nonsense_is_refused_by_the_name_of_its_setting(setting):
 )
 def test_as_many_idle_connections_are_kept_as_there_may_be_unless_it_is_said(environ, kept):
     assert config(SPEC, environ).http_max_keepalive == kept
+
+
+@pytest.mark.parametrize(
+    ("environ", "warned"),
+    [
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1", "SHUTDOWN_LAME_DUCK_SECONDS": "3"}, True),
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, True),
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1", "SHUTDOWN_LAME_DUCK_SECONDS": "17"}, False),
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1", "SERVER_TRANSPORT": "stdio"}, False),
+        ({"SHUTDOWN_LAME_DUCK_SECONDS": "3"}, False),
+    ],
+)
+def test_a_pod_that_would_stop_before_others_leave_it_alone_is_warned(environ, warned):
+    told = load([], {"API_SPEC_PATH": "a", "SERVER_TRANSPORT": "http", **environ}, lambda path: "").warnings
+    assert [text.partition(" is ")[0] for text in told if "LAME_DUCK" in text] == [
+        "SHUTDOWN_LAME_DUCK_SECONDS"
+    ] * warned

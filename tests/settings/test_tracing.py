@@ -162,13 +162,32 @@ def test_the_seeds_agentcore_stack_is_understood() -> None:
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
     }
     assert traced("otlp", **environ).otlp is not None
-    assert config(**environ).warnings == ()
+    unused = "OTEL_EXPORTER_OTLP_PROTOCOL, OTEL_PYTHON_CONFIGURATOR, OTEL_PYTHON_DISTRO are not used"
+    assert config(**environ).warnings == (f"{unused}: TRACING says whether and where spans are sent",)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "region"),
+    [
+        ("https://xray.eu-west-1.amazonaws.com/v1/traces", "eu-west-1"),
+        ("https://xray.cn-north-1.amazonaws.com.cn:443/v1/traces", "cn-north-1"),
+        ("http://xray.eu-west-1.amazonaws.com/v1/traces", ""),
+        ("https://xray.eu-west-1.amazonaws.com.evil.example/v1/traces", ""),
+        ("https://collector:4318/xray.eu-west-1.amazonaws.com/v1/traces", ""),
+    ],
+)
+def test_what_is_sent_to_aws_itself_is_signed(endpoint: str, region: str) -> None:
+    otlp = traced("otlp", OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=endpoint).otlp
+    assert otlp is not None
+    assert otlp.signed_for == region
 
 
 @pytest.mark.parametrize(
     ("environ", "warning"),
     [
         ({"OTEL_TRACES_EXPORTER": "otlp"}, "OTEL_TRACES_EXPORTER is not used: TRACING says"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT is not used: TRACING says"),
+        ({"OTEL_PYTHON_DISTRO": "aws_distro"}, "OTEL_PYTHON_DISTRO is not used: TRACING says"),
         ({"TRACING": "otlp", "OTEL_SDK_DISABLED": "true"}, "OTEL_SDK_DISABLED is true: TRACING does nothing"),
     ],
 )

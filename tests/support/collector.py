@@ -26,6 +26,7 @@ class Collector:
         self.held = threading.Event()
         self.held.set()
         self.headers: list[dict[str, str]] = []
+        self.bodies: list[bytes] = []
         self.resource: dict[str, Any] = {}
         self._spans: SimpleQueue[Span] = SimpleQueue()
 
@@ -33,6 +34,7 @@ class Collector:
         assert path == "/v1/traces"
         assert headers["content-type"] == "application/x-protobuf"
         self.headers.append(headers)
+        self.bodies.append(body)
         if headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
         for resource_spans in ExportTraceServiceRequest.FromString(body).resource_spans:

@@ -32,6 +32,7 @@ COMMANDS = (
 BLOCKS = (
     ("docs/inbound-auth.md", "", "tests/test_inbound_guide.py"),
     ("docs/configuration.md", "json", GUIDE),
+    ("docs/deployment.md", "dockerfile", "tests/documents/test_cache.py"),
     ("docs/tools.md", "yaml", GUIDE),
     ("docs/load-testing.md", "json", "tests/bench/loadgen/test_documented.py"),
     ("docs/load-testing.md", "text", "an output: its figures are one machine's"),

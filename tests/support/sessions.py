@@ -66,7 +66,7 @@ class Session:
     """A session that is open: its stream event by event, and the address for messages."""
 
     def __init__(self, server: Server, http: Http) -> None:
-        self._server = server
+        self.server = server
         self.http = http
         self.target = ""
         self._text = ""
@@ -91,7 +91,7 @@ class Session:
         return msgspec.json.decode(data)
 
     async def post(self, body: bytes, **changes: str | None) -> Answer:
-        return await self._server.ask("POST", self.target, body, **changes)
+        return await self.server.ask("POST", self.target, body, **changes)
 
     async def call(self, request_id: int | str = 1, pet: int = 5, *, progress: bool = False) -> int:
         """The status of posting a call."""

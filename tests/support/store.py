@@ -1,4 +1,4 @@
-"""A Valkey or Redis of Debian's in a process of its own, for tests of what tasks share."""
+"""A real Valkey or Redis in a process of its own, for tests of what tasks share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from pathlib import Path
 import pytest
 
 from openapi_mcp_server.settings.store import Store
+from processes import CHECKOUT
 
+PROGRAMS = ("valkey-server", "redis-server")
+_BROUGHT = CHECKOUT / "build" / "valkey"
+"""Where scripts/test puts Valkey's, where the system has no package of it."""
 START_SECONDS = 10.0
 PASSWORD = "sesame, open"
 
@@ -69,13 +73,18 @@ class Running:
         self._process = self._started()
 
 
+def _found(program: str) -> str | None:
+    return shutil.which(program) or next(map(str, _BROUGHT.glob(f"**/{program}")), None)
+
+
 @contextmanager
-def running_store(folder: Path, *more: str) -> Iterator[Running]:
-    """For as long as the context lasts; ``more`` arguments for the program."""
-    program = shutil.which("valkey-server") or shutil.which("redis-server")
-    if program is None:
-        pytest.skip("neither valkey-server nor redis-server is installed")
-    running = Running(program, folder, *more)
+def running_store(folder: Path, program: str = "", *more: str) -> Iterator[Running]:
+    """For as long as the context lasts; ``more`` arguments for the program: one of `PROGRAMS`, or the first that is
+    there."""
+    path = next(filter(None, map(_found, [program] if program else PROGRAMS)), None)
+    if path is None:
+        pytest.skip(f"{program or ' and '.join(PROGRAMS)}: not installed; scripts/test brings it")
+    running = Running(path, folder, *more)
     try:
         yield running
     finally:

@@ -193,3 +193,18 @@ async def test_a_call_that_never_gets_a_connection_was_not_sent_and_says_nothing
             assert not caught.value.outcome_unknown
         assert one.breakers() == {str(api.origin): "closed"}
         nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("made", [{"max_connections": 1}, {"rate": 1.0}], ids=["for a connection", "for their turn"])
+def test_calls_that_wait_are_counted(made: dict[str, float]) -> None:
+    @clocked
+    async def run() -> None:
+        async with loopback([(partial(trio.sleep, 3), OK)] * 3) as api, client(**made) as one:
+            async with trio.open_nursery() as nursery:
+                for _ in range(3):
+                    nursery.start_soon(partial(one.send, get(api.origin), deadline_seconds=60))
+                await trio.sleep(0.5)
+                assert one.waiting() == 2
+            assert one.waiting() == 0
+
+    run()

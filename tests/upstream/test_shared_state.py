@@ -20,12 +20,14 @@ from openapi_mcp_server.server.posts import Refusal
 from openapi_mcp_server.server.principals.limits import Limits
 from openapi_mcp_server.settings.config import load
 from openapi_mcp_server.settings.store import Store
+from openapi_mcp_server.upstream.credentials.tokens import Token, TokenLogin
 from openapi_mcp_server.upstream.gates import Gate
 from openapi_mcp_server.upstream.pace import Pace
 from openapi_mcp_server.upstream.shared_state import ANSWER_SECONDS, CONNECT_SECONDS, SharedState, shared_state
+from openapi_mcp_server.upstream.turns import TaskTurns
 from processes import CHECKOUT, run, started
 from scraped import scraped
-from store import PASSWORD, running_store
+from store import PASSWORD, PROGRAMS, running_store
 
 API = Origin("https", "api.example.com", 443)
 AGENT = Principal(key="token agent", name="agent")
@@ -38,6 +40,13 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def store(tmp_path):
     with running_store(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(params=PROGRAMS)
+def each_store(request, tmp_path):
+    """For what a store itself decides."""
+    with running_store(tmp_path, request.param) as running:
         yield running
 
 
@@ -78,12 +87,12 @@ async def at_ten_times_the_rate(limits: list[Limits], ticks: int, principal: Pri
     return made
 
 
-async def test_a_principal_at_ten_times_its_rate_gets_it_over_three_tasks(store):
-    async with tasks(store.store, 3) as states:
+async def test_a_principal_at_ten_times_its_rate_gets_it_over_three_tasks(each_store):
+    async with tasks(each_store.store, 3) as states:
         limits = [Limits(RATE, shared=state) for state in states]
-        begun = store.clock()
+        begun = each_store.clock()
         made = await at_ten_times_the_rate(limits, ticks=75)
-        seconds = store.clock() - begun
+        seconds = each_store.clock() - begun
     assert sum(made) == pytest.approx(RATE + RATE * seconds, rel=0.05)  # a second's worth may come at once
     assert sum(state.fallbacks for state in states) == 0
 
@@ -111,14 +120,14 @@ async def test_a_batch_above_the_rate_is_carried_out_once_and_paid_for_by_all_ta
             await Limits(1.0, shared=there).spend(AGENT, 1)
 
 
-async def test_nothing_that_is_kept_names_anybody_and_all_of_it_expires(store):
-    async with tasks(store.store) as (state,):
+async def test_nothing_that_is_kept_names_anybody_and_all_of_it_expires(each_store):
+    async with tasks(each_store.store) as (state,):
         await Limits(RATE, shared=state).spend(AGENT, 1)
         await Pace(API, RATE, state).turn(trio.current_time() + 1)
-        keys = store.ask("KEYS", "*").split(b"\r\n")[2::2]
+        keys = each_store.ask("KEYS", "*").split(b"\r\n")[2::2]
         assert len(keys) == 3
         assert all(key.startswith(b"openapi-mcp:") and len(key) == 44 for key in keys)
-        assert all(0 < int(store.ask("PTTL", key.decode())[1:]) <= 5_000 for key in keys)
+        assert all(0 < int(each_store.ask("PTTL", key.decode())[1:]) <= 5_000 for key in keys)
 
 
 async def _asked(pace: Pace, number: int, times: list[float]) -> None:
@@ -149,9 +158,9 @@ async def test_who_would_wait_beyond_its_deadline_is_refused_and_takes_no_turn_o
             assert not refused.value.outcome_unknown
 
 
-async def test_all_tasks_leave_an_api_alone_that_asks_for_it(store):
+async def test_all_tasks_leave_an_api_alone_that_asks_for_it(each_store):
     busy = HttpResponse(status=429, reason="", headers=(("retry-after", "30"),), body=b"")
-    async with tasks(store.store, 2) as states:
+    async with tasks(each_store.store, 2) as states:
         gates = [Gate(API, connections=9, breaks=False, rate=100.0, shared=state) for state in states]
         now = trio.current_time()
         gates[0].leave(await gates[0].enter(now + 10), busy)
@@ -181,16 +190,78 @@ def evaluated(store) -> int:
     return int(line.split(b"calls=")[1].split(b",")[0]) if line else 0
 
 
+class Endpoint:
+    """Gives a token after a moment; ``most`` asked at the same time."""
+
+    def __init__(self) -> None:
+        self.asking = self.most = self.given = 0
+        self.go_on = trio.Event()
+
+    async def __call__(self) -> Token:
+        self.asking += 1
+        self.most = max(self.most, self.asking)
+        await trio.sleep(0.02)
+        await self.go_on.wait()
+        self.asking, self.given = self.asking - 1, self.given + 1
+        return Token(text=f"t{self.given}", seconds=3600)
+
+
+def logged_in(endpoint: Endpoint, shared: SharedState, patience_seconds: float = 5.0) -> TokenLogin:
+    turns = TaskTurns(patience_seconds)
+    turns.shared = shared
+    return TokenLogin("pets", endpoint, 3600, turns)
+
+
+async def test_one_task_at_a_time_asks_for_a_token_and_each_gets_its_own(each_store):
+    async with tasks(each_store.store, 3) as states, trio.open_nursery() as nursery:
+        endpoint = Endpoint()
+        logins = [logged_in(endpoint, state) for state in states]
+        for login in logins * 2:
+            nursery.start_soon(login.token)
+        await until(lambda: endpoint.asking == 1)
+        assert each_store.ask("KEYS", "*").count(b"openapi-mcp:") == 2  # the turn and the tasks
+        endpoint.go_on.set()
+        await until(lambda: endpoint.given == 3)
+        assert endpoint.most == 1
+        assert len({(await login.token()).text for login in logins}) == 3
+        await until(lambda: each_store.ask("KEYS", "*").count(b"openapi-mcp:") == 1)
+
+
+async def test_a_token_that_lasts_is_used_on_while_another_task_asks(store):
+    async with tasks(store.store, 2) as (here, there):
+        assert await there.take("token pets", 60) == 0.0
+        turns = TaskTurns()
+        turns.shared = here
+        async with turns.turn("pets", patient=False) as is_ours:
+            assert not is_ours
+        there.give_back("token pets")
+        await until(lambda: store.ask("KEYS", "*").count(b"openapi-mcp:") == 1)
+        async with turns.turn("pets", patient=False) as is_ours:
+            assert is_ours
+
+
+@pytest.mark.parametrize("how", ["the store is gone", "the other task is gone"])
+async def test_a_token_is_asked_for_whatever_becomes_of_the_turn(store, how):
+    async with tasks(store.store, 2) as (here, there):
+        assert await there.take("token pets", 60) == 0.0
+        if how == "the store is gone":
+            store.kill()
+        endpoint = Endpoint()
+        endpoint.go_on.set()
+        with trio.fail_after(5):
+            assert (await logged_in(endpoint, here, 0.3).token()).text == "t1"
+
+
 @pytest.mark.parametrize("how", ["killed", "stalled", "started again"])
-async def test_no_call_is_lost_whatever_becomes_of_the_store_and_the_shares_make_up_the_limit(store, how):
-    async with tasks(store.store, 3, ANSWER_SECONDS) as states:
+async def test_no_call_is_lost_whatever_becomes_of_the_store_and_the_shares_make_up_the_limit(each_store, how):
+    async with tasks(each_store.store, 3, ANSWER_SECONDS) as states:
         await counted(states)
 
         async def happens() -> None:
             await trio.sleep(0.3)
-            (store.stall if how == "stalled" else store.kill)()
+            (each_store.stall if how == "stalled" else each_store.kill)()
             if how == "started again":
-                await trio.to_thread.run_sync(store.start_again)
+                await trio.to_thread.run_sync(each_store.start_again)
 
         begun = trio.current_time()
         async with trio.open_nursery() as nursery:
@@ -204,7 +275,7 @@ async def test_no_call_is_lost_whatever_becomes_of_the_store_and_the_shares_make
         bursts = 3 if how == "started again" else 2
         assert RATE * seconds * 0.9 <= sum(made) <= (bursts * RATE + RATE * seconds) * 1.05
         if how == "stalled":
-            store.go_on()
+            each_store.go_on()
         if how != "killed":
             await until(lambda: all(state.is_up for state in states))
 
@@ -254,6 +325,26 @@ async def test_the_last_number_of_tasks_is_what_a_share_is_made_of(store):
         assert await admitted(limits)
         with pytest.raises(Refusal, match="try again in 4 s"):
             await limits.spend(AGENT, 1)
+
+
+async def test_a_process_that_never_reached_the_store_takes_its_share():
+    nowhere = Store("127.0.0.1", nginx.free_port(), tls=False, database=0, username="", password="")
+    async with shared_state(nowhere, "shop", tasks=4) as state:
+        limits = Limits(20.0, shared=state)
+        assert sum([await admitted(limits) for _ in range(20)]) == 5
+
+
+@pytest.mark.parametrize(
+    ("settings", "refused"), [({}, 2), ({"SHARED_STATE_TASKS": "5"}, 5), ({"SHARED_STATE_TASKS": "1"}, 1)]
+)
+def test_a_server_whose_store_was_never_there_divides_its_limits_by_the_tasks_that_are_said(settings, refused):
+    """One of a second is one of so many seconds then."""
+    there = {"SHARED_STATE": f"valkey://127.0.0.1:{nginx.free_port()}", "RATE_LIMIT": "0.01", **settings}
+    with started("demo", "--port", "0", **there) as server:
+        url = server.url
+        assert post(url, call("getPet", petId=1))[0] == 200
+        status, headers, _ = fetch(url, "POST", call("getPet", petId=1), content_type="application/json")
+        assert (status, round(int(headers["retry-after"]) / 100)) == (429, refused)
 
 
 HELLO = b"%3\r\n+version\r\n+7.0.0\r\n+proto\r\n:3\r\n+id\r\n:1\r\n"
@@ -342,7 +433,7 @@ async def test_a_store_that_does_not_log_in_holds_up_nobody_and_its_words_are_no
 async def test_a_store_over_tls_is_used_if_its_certificate_is_right(tmp_path, monkeypatch):
     _, trusted = certificate(tmp_path)
     files = ("--tls-cert-file", str(trusted), "--tls-key-file", str(tmp_path / "key.pem"), "--tls-auth-clients", "no")
-    with running_store(tmp_path, *files) as running:
+    with running_store(tmp_path, "redis-server", *files) as running:  # Valkey's of PyPI has no TLS
         port = nginx.free_port()
         assert running.ask("CONFIG", "SET", "tls-port", str(port)) == b"+OK\r\n"
         store = Store("localhost", port, tls=True, database=0, username="default", password=PASSWORD)

@@ -15,17 +15,21 @@ import msgspec
 import pytest
 import trio
 
+from asked import call, post
+from authorization_server import authorization_server
 from certificates import certificate
 from logins import LOOPBACK, answering, given, oauth2
 from loopback import OK, get, loopback
 from openapi_mcp_server.bridge.model import HttpRequest, Origin
 from openapi_mcp_server.errors import ConfigError, Refused, Unreachable
-from openapi_mcp_server.settings.ways import Proxy, WayOut
+from openapi_mcp_server.settings.ways import Proxy, WayOut, before_settings
 from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
 from openapi_mcp_server.upstream.call import Asking, Upstream
 from openapi_mcp_server.upstream.proxies import ProxyDialler
 from openapi_mcp_server.upstream.sockets import TcpDialler
 from openapi_mcp_server.upstream.ways import Way, way
+from processes import started
+from recording import Answer, Asked, document, recording, with_document
 
 PASSWORD = "proxy-s3cret"
 
@@ -320,3 +324,68 @@ def test_a_proxy_may_be_asked_by_tls(tmp_path: Path, monkeypatch: pytest.MonkeyP
                 assert await sent(one, asked(remote(api.origin))) == 200
 
     trio.run(run)
+
+
+@pytest.mark.parametrize(
+    ("environ", "host"),
+    [
+        ({}, None),
+        ({"HTTP_PROXY_URL": "http://proxy:3128"}, "proxy"),
+        ({"HTTP_PROXY_URL_FILE": "/run/proxy"}, "of-a-file"),
+        ({"HTTP_PROXY_URL": "environment", "HTTPS_PROXY": "http://theirs:1"}, "theirs"),
+        ({"HTTPS_PROXY": "http://theirs:1"}, None),
+        ({"HTTP_PROXY_URL": "ssm:/proxy"}, None),
+        ({"HTTP_PROXY_URL_FILE": "secretsmanager:proxy"}, None),
+    ],
+)
+def test_a_secret_in_a_store_is_fetched_through_the_proxy_that_the_environment_alone_names(
+    environ: dict[str, str], host: str | None
+) -> None:
+    proxy = before_settings(environ, {"/run/proxy": "http://of-a-file:3128"}.__getitem__).proxy
+    assert (proxy and proxy.host) == host
+
+
+@pytest.mark.parametrize("form", ["written", "of the environment"])
+def test_the_program_reaches_all_that_it_asks_through_the_proxy(form: str) -> None:
+    """Names that only the proxy knows: the API with its document, a secret of AWS's, the issuer of a client's token."""
+
+    def answers(request: Asked) -> Answer:
+        if request.headers.get("x-amz-target") == "AmazonSSM.GetParameter":
+            return 200, {}, b'{"Parameter":{"Value":"sesame"}}'
+        return with_document(document())(request)
+
+    def use(proxy: str) -> None:
+        port = api.url.rpartition(":")[2]
+        settings = {
+            "API_SPEC_URL": f"http://api.example.com:{port}/openapi.json",
+            "API_BASE_URL": f"http://api.example.com:{port}",
+            "AUTH_TYPE": "bearer",
+            "AUTH_TOKEN": "ssm:/token",
+            "AWS_ENDPOINT_URL_SSM": f"http://ssm.example.com:{port}",
+            "AWS_REGION": "eu-west-1",
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "INBOUND_AUTH": "jwt",
+            "INBOUND_JWT_ISSUERS": issuer.url,
+            "INBOUND_JWT_AUDIENCE": "https://mcp.example.com/mcp",
+            "ALLOW_INSECURE_HTTP": "true",
+            "SERVER_TRANSPORT": "http",
+            "SERVER_PORT": "0",
+            "HTTP_PROXY_URL": proxy,
+        }
+        if form == "of the environment":
+            settings |= {"HTTP_PROXY_URL": "environment", "https_proxy": proxy}
+        with started(**settings) as server:
+            status, answer = post(server.url, call("getPets"), authorization=f"Bearer {issuer.token()}")
+        assert status == 200, answer
+        assert api.of("/pets")[0].headers["authorization"] == "Bearer sesame"
+
+    async def run() -> None:
+        async with tunnels() as proxy:
+            await trio.to_thread.run_sync(use, f"http://127.0.0.1:{proxy.port}")
+            asked = {head.split()[1].partition(b":")[0].decode() for head in proxy.heads}
+            assert asked == {"api.example.com", "ssm.example.com", "login.example.com"}
+
+    with recording(answers) as api, authorization_server() as issuer:
+        issuer.url = issuer.url.replace("127.0.0.1", "login.example.com")
+        trio.run(run)

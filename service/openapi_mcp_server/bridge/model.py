@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from openapi_mcp_server.openapi.model import Note, SecurityScheme, SkippedOperation
+from openapi_mcp_server.openapi.model import MediaType, Note, Schema, SecurityScheme, SkippedOperation
 from openapi_mcp_server.settings.auth import Identity, KeyLocation
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
@@ -34,6 +34,27 @@ cookie: whole pieces such as ``a=1; b=2``; querystring: the whole query.
 
 BodyWriter = Callable[[Any], tuple[str, bytes]]
 """A body's JSON value to (value of Content-Type, bytes); raises `ArgumentError`."""
+
+
+Recipe = TypeVar("Recipe")
+Result = TypeVar("Result")
+
+
+class Made(Generic[Recipe, Result]):
+    """A function that is made of its recipe when it is first called. A recipe is data, which can be kept in a file."""
+
+    __slots__ = ("_made", "_make", "recipe")
+
+    def __init__(self, make: Callable[[Recipe], Callable[[Any], Result]], recipe: Recipe) -> None:
+        self.recipe = recipe
+        self._make = make
+        self._made: Callable[[Any], Result] | None = None
+
+    def __call__(self, value: Any) -> Result:  # noqa: ANN401 - a JSON value
+        made = self._made
+        if made is None:
+            made = self._made = self._make(self.recipe)
+        return made(value)
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -93,6 +114,13 @@ def _port(parts: SplitResult) -> int | None:
         return parts.port
     except ValueError:
         raise ValueError("names a port that is none; ports are numbers from 1 to 65535") from None
+
+
+class BodyRecipe(msgspec.Struct, frozen=True):
+    """What the writer of a body is made of: its media type, and the definitions that the schema of that refers to."""
+
+    media: MediaType
+    definitions: Mapping[str, Schema] = {}
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,16 +225,32 @@ ANONYMOUS = Access(kind="anonymous")
 """Nothing is asked for, or it is allowed to send nothing."""
 
 
+TextOf = Literal["json", "values"]
+"""What a list asks for as text: objects, lists or anything; or numbers of an enumeration."""
+Texts = TextOf | dict[str, "Texts"] | list["Texts"] | None
+"""The places where a list asks for text: by names of members, and one for all items of a list."""
+
+
+class Spelling(msgspec.Struct, frozen=True, kw_only=True):
+    """How a list tells arguments otherwise than they are; ``names``: their own by those told."""
+
+    names: Mapping[str, str] = {}
+    texts: Texts = None
+
+
 class InputContract(msgspec.Struct, frozen=True, kw_only=True):
     """The contract that arguments must meet; `openapi_mcp_server.bridge.arguments.check.check` applies it.
 
     ``schema`` says all that the tool's inputSchema says and more, self-contained JSON. It is bytes and not Raw because
-    bytes remember their hash: the compiled validator is looked up by it on every call.
+    bytes remember their hash: the compiled validator is looked up by it on every call. ``spelling`` None: the list
+    names arguments as they are. ``is_shortened``: it does not tell all of them.
     """
 
     schema: bytes
     names: tuple[str, ...]  # every argument
     required: tuple[str, ...] = ()
+    spelling: Spelling | None = None
+    is_shortened: bool = False
 
 
 class OutputContract(msgspec.Struct, frozen=True, kw_only=True):
@@ -218,6 +262,21 @@ class OutputContract(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: msgspec.Raw
     wrapped: bool
+
+
+class Paging(msgspec.Struct, frozen=True, kw_only=True):
+    """The arguments by which an operation pages, empty where there is none: counting rows or pages (from ``first``),
+    how many a page has, a token of the last answer, the id of the last row. ``is_forward``: ids are certain to go on.
+    """
+
+    offset: str = ""
+    first: int = 0
+    page: str = ""
+    first_page: int = 1
+    size: str = ""
+    token: str = ""
+    after: str = ""
+    is_forward: bool = True
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -265,9 +324,11 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     access: Access = ANONYMOUS
     input: InputContract
     output: OutputContract | None
+    answers: OutputContract | None = None  # what its document says of answers, where that is not declared to clients
     entry: msgspec.Raw
     digest: str = ""
     filterable: bool = False  # whether it has the argument RESPONSE_FILTER
+    paging: Paging | None = None
     headers: Mapping[str, str] = {}  # that its document describes of answers: as written, by name in lower case
     title: str
     summary: str
@@ -319,11 +380,15 @@ class ApiSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToolCatalog(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is served. One immutable value, replaced whole."""
+    """Everything that is served. One immutable value, replaced whole.
+
+    ``listed``: the entries of all tools with commas between, of which those of the tools are slices, if there are.
+    """
 
     apis: tuple[ApiSummary, ...]
     tools: Mapping[str, Tool]  # by name, in the order of the documents
     skipped: tuple[SkippedTool, ...]
+    listed: memoryview | None = None
 
     @property
     def list_bytes(self) -> int:

@@ -2,55 +2,48 @@
 
 from __future__ import annotations
 
-import gc
-import hashlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import anyio
-import msgspec
 from anyio.to_thread import run_sync
 
-from openapi_mcp_server.bridge import catalog, overrides, security
-from openapi_mcp_server.bridge.catalog import ApiSource
-from openapi_mcp_server.bridge.model import BaseUrl, HttpRequest, Origin, SkippedTool, ToolCatalog, base_url
+from openapi_mcp_server import __version__
+from openapi_mcp_server.bridge import security
+from openapi_mcp_server.bridge.model import BaseUrl, HttpRequest, Origin, ToolCatalog, base_url
 from openapi_mcp_server.bridge.search.names import is_searched, seen_tokens
-from openapi_mcp_server.documents import policies, source
-from openapi_mcp_server.documents.other_files import Parts
+from openapi_mcp_server.documents import order, policies, source
+from openapi_mcp_server.documents.order import ApiOrder, Order, SeenFiles, Texts
 from openapi_mcp_server.documents.source import Visit
 from openapi_mcp_server.errors import Absent, ConfigError, SpecError
-from openapi_mcp_server.openapi import operations
-from openapi_mcp_server.openapi.model import ApiDescription, Note
-from openapi_mcp_server.openapi.text import overlay, places
-from openapi_mcp_server.openapi.text.document import Document, parse
 from openapi_mcp_server.settings.apis import ApiConfig
 from openapi_mcp_server.settings.config import Config
 from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
 from openapi_mcp_server.upstream.credentials.keyring import Keyring
 
-_LOADING_THRESHOLD = 50_000
-"""Objects between two looks of the collector while documents are read: some megabytes, if all of them were garbage."""
+if TYPE_CHECKING:
+    from openapi_mcp_server.documents.cache import Cache
+    from openapi_mcp_server.documents.other_files import Parts
+    from openapi_mcp_server.openapi.model import ApiDescription
+    from openapi_mcp_server.openapi.text.document import Document
 
+CACHE_SECONDS = 10.0
+"""For a folder that hangs: the document is read instead."""
+_PROGRAM = f"{__version__} {sys.version_info.major}.{sys.version_info.minor}"
+"""What compiles: Python knows which characters there are."""
 WAIT_SECONDS = 1.0
 WAIT_LIMIT_SECONDS = 5.0
 """Between two attempts at a document that is not there yet: the first pause and the longest."""
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _FOR_THE_OPERATOR = frozenset({"overlay_unused", "override_unused", "base_url_doubtful"})
 """Notes about settings, not about the document."""
-
-
-class _Texts(NamedTuple):
-    """The texts that were read for one API, before any of them is parsed; none of the document's other files yet."""
-
-    document: bytes
-    overlays: tuple[bytes, ...]
-    overrides: bytes
 
 
 class _Parsed(NamedTuple):
@@ -72,9 +65,9 @@ class Documents:
         self._config = config
         self._keys = keys or keyring(config)
         self._rule = address_rule(config)
-        self._permitted = policies.rule(config)
         self._folders = [Path(folder) for folder in config.allowed_spec_dirs]
-        self._places = [_place(api, self._rule) for api in config.apis]
+        self._order = _order(config, self._rule)
+        self._cache = _cache(config)
         self._origins: dict[str, Origin] = {}
         self._last = _Parsed(b"", (), None)
         self._one = anyio.CapacityLimiter(1)
@@ -83,20 +76,57 @@ class Documents:
         """Reads the documents for the first time; what is not there yet is asked for again for ``wait_seconds``. Raises
         ConfigError or SpecError, which name the document."""
         texts = await self._texts_in_time(wait_seconds)
-        digest, parts = _digest(texts), list[Parts]()
-        tools = self._tools(texts, parts, only_to_show=only_to_show)
-        self._last = _Parsed(digest, parts, None)
+        digest = order.digest(texts)
+        if only_to_show:
+            tools = self._compiled(texts, [], only_to_show=True)
+        else:
+            tools = await self._first(texts, digest)
         self._origins = {api.name: api.base.origin for api in tools.apis}
         return tools
 
+    async def _first(self, texts: list[Texts], digest: bytes) -> ToolCatalog:
+        cache, key = self._cache, order.catalog_key(self._order, digest, _PROGRAM)
+        parts: list[Parts] = []
+        found = None if cache is None else await _in_time(lambda: self._found(cache, key, parts))
+        tools = found or self._compiled(texts, parts)
+        if cache is not None and found is None:
+            await _in_time(lambda: cache.keep(key, tools, _seen(parts)))
+        self._last = _Parsed(digest, parts, None)
+        return tools
+
+    def _tools(self, texts: list[Texts], digest: bytes, parts: list[Parts]) -> ToolCatalog:
+        """The same in a thread, which has no loop and its own deadline."""
+        cache, key = self._cache, order.catalog_key(self._order, digest, _PROGRAM)
+        found = None if cache is None else self._found(cache, key, parts)
+        tools = found or self._compiled(texts, parts)
+        if cache is not None and found is None:
+            cache.keep(key, tools, _seen(parts))
+        return tools
+
+    def _found(self, cache: Cache, key: str, parts: list[Parts]) -> ToolCatalog | None:
+        """The catalog that is kept, and the other files of its documents. None where one of those has changed."""
+        found = cache.find(key)
+        if found is not None and any(each.digests for each in found.seen):
+            from openapi_mcp_server.documents.other_files import Parts  # noqa: PLC0415 - with all that reads documents
+
+            locations = [api.location for api in self._order.apis]
+            parts += [Parts(one, self._folders, seen) for one, seen in zip(locations, found.seen, strict=True)]
+            if any(each.have_changed() for each in parts):
+                parts.clear()
+                return None
+        return None if found is None else found.tools
+
+    def _compiled(self, texts: list[Texts], parts: list[Parts], *, only_to_show: bool = False) -> ToolCatalog:
+        """``texts`` are used up; ``parts`` become those of each document."""
+        from openapi_mcp_server.documents import compiling  # noqa: PLC0415 - with all that reads documents
+
+        return compiling.compiled(self._order, texts, parts, only_to_show=only_to_show)
+
     async def described(self) -> list[tuple[Document, ApiDescription]]:
         """Each document as it was read, and its operations with all that is said of answers. Raises as `read` does."""
-        found = []
-        for api, texts in zip(self._config.apis, await self._texts(), strict=True):
-            document, _ = self._document(api, texts, [])
-            with _named(api.location, texts.document):
-                found.append((document, operations.describe(document, exact_answers=True)))
-        return found
+        from openapi_mcp_server.documents import compiling  # noqa: PLC0415 - with all that reads documents
+
+        return compiling.described(self._order, await self._texts())
 
     async def read_again(self) -> ToolCatalog | None:
         """None if every byte is what it was; it is parsed in a thread if not. Raises as `read` does, for what could not
@@ -111,7 +141,7 @@ class Documents:
             raise SpecError("", parsed.problem)
         return parsed.tools
 
-    async def _texts_in_time(self, seconds: float) -> list[_Texts]:
+    async def _texts_in_time(self, seconds: float) -> list[Texts]:
         until = anyio.current_time() + seconds
         pause = WAIT_SECONDS
         while True:
@@ -125,11 +155,11 @@ class Documents:
             await anyio.sleep(pause)
             pause = min(WAIT_LIMIT_SECONDS, 2 * pause)
 
-    async def _texts(self) -> list[_Texts]:
+    async def _texts(self) -> list[Texts]:
         return [await self._texts_of(api) for api in self._config.apis]
 
-    async def _texts_of(self, api: ApiConfig) -> _Texts:
-        return _Texts(
+    async def _texts_of(self, api: ApiConfig) -> Texts:
+        return Texts(
             document=await self._text(api, api.location, api.location_setting),
             overlays=tuple([await self._text(api, location, api.overlays_setting) for location in api.overlays]),
             overrides=await self._text(api, api.overrides, api.overrides_setting) if api.overrides else b"",
@@ -147,7 +177,7 @@ class Documents:
 
     def _visit(self, api: ApiConfig, request: HttpRequest) -> Visit:
         """The visit as the API's operator has it, whose credentials go to the API's own origin alone."""
-        base = self._places[self._config.apis.index(api)].base
+        base = self._order.apis[self._config.apis.index(api)].base
         is_the_apis = base is not None and base.origin == request.origin
         is_own = api.location.startswith(("http:", "https:")) and source.origin(api.location) == request.origin
         equip = partial(self._keys.for_document, api.name, is_own=is_own, is_the_apis=is_the_apis)
@@ -156,71 +186,18 @@ class Documents:
             return Visit(CheckedDialler(self._rule), None, equip)
         return Visit(way.dialler, way.tls if is_the_apis and api.spec_auth else way.anonymous_tls, equip)
 
-    def _parsed_if_new(self, texts: list[_Texts]) -> _Parsed:
-        digest, parts = _digest(texts), list[Parts]()
+    def _parsed_if_new(self, texts: list[Texts]) -> _Parsed:
+        digest = order.digest(texts)
+        parts: list[Parts] = []
         if digest == self._last.digest and not any(each.have_changed() for each in self._last.parts):
             return self._last
         try:
-            tools = self._tools(texts, parts)
+            tools = self._tools(texts, digest, parts)
             self._require_usable(tools)
             parsed = _Parsed(digest, parts, tools)
         except (ConfigError, SpecError) as error:
             parsed = _Parsed(digest, parts, None, str(error))
         return parsed
-
-    def _tools(self, texts: list[_Texts], parts: list[Parts], *, only_to_show: bool = False) -> ToolCatalog:
-        """``texts`` are used up; ``parts`` become those of each document."""
-        exact = only_to_show or self._config.strict
-        shown = {api.name: each.document for api, each in zip(self._config.apis, texts, strict=True)} if exact else {}
-        with _collecting_less():
-            sources = [
-                self._source(api, place, texts.pop(0), parts)
-                for api, place in zip(self._config.apis, self._places, strict=True)
-            ]
-            tools = catalog.build(
-                sources,
-                response_filter=self._config.response_filter,
-                output_schemas=self._config.validate_output,
-                name_length=self._config.tool_name_length,
-                result_bytes=self._config.result_budget_bytes,
-                only_to_show=only_to_show,
-            )
-        if exact and tools.skipped:
-            tools = msgspec.structs.replace(tools, skipped=_placed(tools.skipped, shown))
-        if self._config.strict and not only_to_show:
-            _require_whole(tools)
-        return tools
-
-    def _source(self, api: ApiConfig, place: _Place, texts: _Texts, parts: list[Parts]) -> ApiSource:
-        config = self._config
-        document, notes = self._document(api, texts, parts)
-        with _named(api.location, texts.document):
-            description = operations.describe(document)
-        with _named(api.overrides, texts.overrides):
-            told = overrides.read(texts.overrides) if api.overrides else {}
-        return ApiSource(
-            name=api.name,
-            base=place.base,
-            location=api.location if "://" in api.location else "",
-            allowed_origins=place.allowed_origins,
-            description=msgspec.structs.replace(description, notes=(*notes, *description.notes)),
-            include_tags=config.include_tags,
-            exclude_tags=config.exclude_tags,
-            prefix=len(config.apis) > 1,
-            identity=api.identity,
-            strict_auth=config.strict_auth,
-            overrides=told,
-            rule=self._permitted,
-        )
-
-    def _document(self, api: ApiConfig, texts: _Texts, parts: list[Parts]) -> tuple[Document, list[Note]]:
-        """The document of an API with its overlays and its other files."""
-        with _named(api.location, texts.document):
-            document = parse(texts.document)
-        document, notes = _overlaid(document, api, texts.overlays)
-        parts.append(Parts(api.location, self._folders))
-        with _named(api.location, texts.document):  # after the overlays: they see the root document as it was written
-            return parts[-1].bundled(document), notes
 
     def _require_usable(self, tools: ToolCatalog) -> None:
         """Refuses what the first call would stumble over, and what nobody would see: a document that takes an API's
@@ -234,14 +211,6 @@ class Documents:
                 raise SpecError(place, f"{problem}; start again, or set {api.url_setting}")
 
 
-def _require_whole(tools: ToolCatalog) -> None:
-    for skipped in tools.skipped[:1]:
-        several = f" ({len(tools.skipped)} operations in all; inspect lists them)" if len(tools.skipped) > 1 else ""
-        problem = f"cannot be served: {skipped.operation.reason}{several}; without STRICT it is left out"
-        place = ", ".join(filter(None, (skipped.api, skipped.operation.place, skipped.operation.pointer)))
-        raise SpecError(place, problem)
-
-
 async def read_catalog(config: Config, *, only_to_show: bool = False) -> ToolCatalog:
     """The tools of every configured document, read once. Raises ConfigError or SpecError, which name the document.
 
@@ -250,71 +219,56 @@ async def read_catalog(config: Config, *, only_to_show: bool = False) -> ToolCat
     return await Documents(config).read(only_to_show=only_to_show)
 
 
-def _digest(texts: Iterable[_Texts]) -> bytes:
-    whole = hashlib.sha256()
-    for api in texts:
-        for text in (api.document, *api.overlays, api.overrides):
-            whole.update(b"%d:" % len(text))  # how many there are is in the settings, which stay
-            whole.update(text)
-    return whole.digest()
+def _order(config: Config, rule: AddressRule) -> Order:
+    """All that the settings say about compiling. Raises ConfigError for addresses that are none."""
+    return Order(
+        apis=tuple([_api_order(api, rule) for api in config.apis]),
+        folders=config.allowed_spec_dirs,
+        include_tags=config.include_tags,
+        exclude_tags=config.exclude_tags,
+        strict=config.strict,
+        strict_auth=config.strict_auth,
+        rule=policies.rule(config),
+        response_filter=config.response_filter,
+        output_schemas=config.validate_output,
+        portable=config.tool_schemas == "portable",
+        name_length=config.tool_name_length,
+        result_bytes=config.result_budget_bytes,
+    )
 
 
-@contextmanager
-def _collecting_less() -> Iterator[None]:
-    """Has the collector look less often: what a catalog is made of stays, so it finds nothing there, and looking takes
-    a tenth of the start."""
-    usual = gc.get_threshold()
-    gc.set_threshold(_LOADING_THRESHOLD)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
-
-
-class _Place(NamedTuple):
-    """Where an API is according to the settings."""
-
-    base: BaseUrl | None
-    allowed_origins: frozenset[Origin]
-
-
-def _place(api: ApiConfig, rule: AddressRule) -> _Place:
+def _api_order(api: ApiConfig, rule: AddressRule) -> ApiOrder:
     base = None if api.base_url is None else _base(api.base_url, api.url_setting, rule)
     allowed = [_base(url, api.allowed_servers_setting, rule) for url in api.allowed_servers]
-    return _Place(base, frozenset(each.origin for each in allowed))
+    return ApiOrder(
+        name=api.name,
+        location=api.location,
+        overlays=api.overlays,
+        overrides=api.overrides,
+        base=base,
+        allowed_origins=frozenset(each.origin for each in allowed),
+        identity=api.identity,
+    )
 
 
-def _overlaid(document: Document, api: ApiConfig, texts: Iterable[bytes]) -> tuple[Document, list[Note]]:
-    notes: list[Note] = []
-    for location, text in zip(api.overlays, texts, strict=True):
-        with _named(location, text):
-            changed = overlay.apply(document, text, name=source.shown(location))
-        document = changed.document
-        notes += changed.notes
-    return document, notes
+def _cache(config: Config) -> Cache | None:
+    if config.cache_dir is None:
+        return None
+    from openapi_mcp_server.documents.cache import Cache  # noqa: PLC0415 - for those who have one
+
+    return Cache(Path(config.cache_dir))
 
 
-@contextmanager
-def _named(location: str, text: bytes) -> Iterator[None]:
-    """Errors in a document say which it is, and show the line."""
-    try:
-        yield
-    except SpecError as error:
-        found = places.of_error(text, error.pointer)
-        parts = [source.shown(location), *([found.at] if found and found.at != error.pointer else []), error.pointer]
-        shown = f" (here: {found.line})" if found and found.line else ""
-        raise SpecError(", ".join(filter(None, parts)), error.problem + shown) from error
+async def _in_time(work: Callable[[], T]) -> T | None:
+    """What a thread comes to with CACHE_DIR; None where that takes too long."""
+    with anyio.move_on_after(CACHE_SECONDS):
+        return await run_sync(work, abandon_on_cancel=True)
+    logger.warning("CACHE_DIR did not answer within %g s", CACHE_SECONDS)
+    return None
 
 
-def _placed(skipped: Iterable[SkippedTool], texts: Mapping[str, bytes]) -> tuple[SkippedTool, ...]:
-    """Skipped operations with the lines of their faults, which cost a second look at the documents ``texts``."""
-    known = {api: places.Places(text) for api, text in texts.items()}
-    placed = []
-    for each in skipped:
-        found = known[each.api].of(each.operation.pointer)
-        operation = msgspec.structs.replace(each.operation, place=found.at) if found else each.operation
-        placed.append(msgspec.structs.replace(each, operation=operation))
-    return tuple(placed)
+def _seen(parts: Sequence[Parts]) -> list[SeenFiles]:
+    return [each.seen for each in parts]
 
 
 def _base(url: str, setting: str, rule: AddressRule) -> BaseUrl:
@@ -350,12 +304,15 @@ def report(config: Config, tools: ToolCatalog) -> None:
         logger.info("loaded", extra={**fields, "notes": len(api.notes)})
         if not api.tools:
             logger.warning(
-                "no operation became a tool: see INCLUDE_TAGS, EXCLUDE_TAGS, inspect", extra={"api": api.name}
+                "no operation became a tool: see INCLUDE_TAGS, EXCLUDE_TAGS, READ_ONLY, ALLOW_OPERATIONS, inspect",
+                extra={"api": api.name},
             )
         for note in api.notes:
             level = logging.WARNING if note.kind in _FOR_THE_OPERATOR else logging.DEBUG
             logger.log(level, note.message, extra={"api": api.name, "pointer": note.pointer, "kind": note.kind})
     _report_security(tools)
+    for sentence in policies.idle(config, [tool.subject for tool in tools.tools.values()]):
+        logger.warning(sentence)
     for each in tools.skipped:
         fields = {"api": each.api, "pointer": each.operation.pointer, "reason": each.operation.reason}
         logger.warning("operation skipped", extra=fields)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from openapi_mcp_server.documents import source
+from openapi_mcp_server.documents.order import SeenFiles
 from openapi_mcp_server.errors import ConfigError, SpecError
 from openapi_mcp_server.openapi.references import bundle
 from openapi_mcp_server.openapi.text.document import Document, DocumentLimits, read
@@ -28,13 +29,14 @@ logger = logging.getLogger(__name__)
 
 
 class Parts:
-    """The files beside the document at ``location``; for one that came from an address there are none."""
+    """The files beside the document at ``location``; for one that came from an address there are none. ``seen``: those
+    that another process has read."""
 
-    def __init__(self, location: str, allowed_dirs: Sequence[Path] = ()) -> None:
+    def __init__(self, location: str, allowed_dirs: Sequence[Path] = (), seen: SeenFiles | None = None) -> None:
         self._location = location
-        self._folder = _folder(location)
+        self._folder = _folder(location) if seen is None else Path(seen.folder)
         self._folders, self._allowed = (allowed_dirs, "ALLOWED_SPEC_DIRS") if allowed_dirs else ([self._folder], _OWN)
-        self._seen: dict[str, bytes] = {}
+        self._seen: dict[str, str] = {} if seen is None else dict(seen.digests)
         self._asked = 0
         self._text_room = PARTS_BYTES
         self._json_room = PARTS_BYTES
@@ -44,6 +46,11 @@ class Parts:
         if "://" in self._location or not bundle.is_needed(document):
             return document
         return bundle.bundle(document, str(self._folder / Path(self._location).name), self.read)
+
+    @property
+    def seen(self) -> SeenFiles:
+        """What was read so far, by which another process finds whether it has changed."""
+        return SeenFiles(str(self._folder), self._seen)
 
     def have_changed(self) -> bool:
         """Whether any file that was read, or could not be, is different by now. Nothing of it is parsed."""
@@ -97,5 +104,5 @@ def _folder(location: str) -> Path:
     return Path() if "://" in location else Path(location).parent.resolve()
 
 
-def _digest(content: bytes) -> bytes:
-    return hashlib.sha256(content).digest()
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -17,6 +17,7 @@ from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.media.content import resource_uri
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, HttpRequest, HttpResponse, Tool
 from openapi_mcp_server.bridge.request import build
+from openapi_mcp_server.bridge.results.next_page import small
 from openapi_mcp_server.bridge.results.redaction import REDACTED
 from openapi_mcp_server.bridge.results.result import Select, from_error, render
 from openapi_mcp_server.bridge.search.names import DESCRIBE, NAMES, SEARCH
@@ -56,7 +57,7 @@ Write = Callable[[Select | None], ToolResult]
 
 
 class Calls:
-    """``aside``: where large work is done."""
+    """``aside``: where large work is done. ``given_up``: calls that a stop did not wait for."""
 
     def __init__(self, serving: Serving, send: Send, views: CatalogViews, aside: Aside) -> None:
         self._serving = serving
@@ -65,10 +66,12 @@ class Calls:
         self._aside = aside
         self._waiting: set[trio.CancelScope] = set()
         self._has_given_up = False
+        self.given_up = 0
 
     def give_up(self) -> None:
         """The process ends: calls that wait for an API are answered with what is known, and later ones as well."""
         self._has_given_up = True
+        self.given_up += len(self._waiting)
         for scope in self._waiting:
             scope.cancel()
 
@@ -221,7 +224,7 @@ class Calls:
         hidden, redaction, meta = 0, self._serving.redaction, dict[str, Any]()
         if redaction is not None:
             answered, hidden = redaction.applied(answered)
-        most, asked = self._serving.result_budget_bytes, prepared.numbers
+        most, asked = self._serving.result_budget_bytes, prepared.asked
         rendered = render(tool, answered, served.validators, select=select, budget_bytes=most, asked=asked)
         if prepared.coerced:
             meta[COERCED] = prepared.coerced
@@ -290,8 +293,9 @@ def _text(said: str) -> ToolResult:
 
 
 def _mended(error: ServiceError, tool: Tool, draft: Draft) -> ServiceError:
-    """A model that has not seen an operation's arguments in a list is told how the wrong ones are to be."""
-    if not draft.stands_for_all or not isinstance(error, ArgumentError):
+    """A model that has not seen all of an operation's arguments in a list is told how the wrong ones are to be."""
+    has_seen = not draft.stands_for_all and not tool.input.is_shortened
+    if has_seen or not isinstance(error, ArgumentError):
         return error
     from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - imported already where there is an offer
 
@@ -299,12 +303,12 @@ def _mended(error: ServiceError, tool: Tool, draft: Draft) -> ServiceError:
 
 
 class _Prepared(NamedTuple):
-    """What a model's arguments become. ``numbers``: those that are whole numbers; ``expression``: the filter of the
+    """What a model's arguments become. ``asked``: those that may say where a page is; ``expression``: the filter of the
     answer, None for none."""
 
     request: HttpRequest
     coerced: tuple[str, ...]
-    numbers: Mapping[str, object]
+    asked: Mapping[str, object]
     expression: str | None
 
 
@@ -314,8 +318,8 @@ def _prepare(tool: Tool, arguments: msgspec.Raw | None) -> _Prepared:
     given = checked.values
     expression = given.pop(RESPONSE_FILTER, None) if tool.filterable else None
     request = build(tool, {**given, **tool.fixed} if tool.fixed else given, checked.others)
-    numbers = {name: value for name, value in given.items() if type(value) is int}
-    return _Prepared(request, checked.coerced, numbers, expression or None)  # "": what some clients write for none
+    asked = small(given) if tool.paging else {}
+    return _Prepared(request, checked.coerced, asked, expression or None)  # "": what some clients write for none
 
 
 def _selection(expression: str) -> Selection:

@@ -148,20 +148,23 @@ class CatalogViews:
         has_own = self._serving.prompts is not False and not has_guide
         offered = prompts.named([*tools.values()]) if has_own else {}
         apis = tuple(api for api in catalog.apis if any(tool.api == api.name for tool in tools.values()))
-        offer, listed = None, [tool.entry for tool in tools.values()]
+        offer, entries = None, [tool.entry for tool in tools.values()]
+        listed = catalog.listed if len(tools) == len(catalog.tools) else None
         if self.is_searched(tools):
             from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - its tables take 20 ms
 
             offer = mode.offer(tools)
             titles = {api.name: api.title for api in catalog.apis}
-            listed = mode.entries(offer, titles, self._serving.result_budget_bytes)
+            most, listed = self._serving.result_budget_bytes, None
+            entries = mode.entries(offer, titles, most, portable=self._serving.portable)
 
         def made() -> answers.StaticAnswers:
-            entries = [*guide.ENTRIES] if has_guide else [prompts.entry(name, tool) for name, tool in offered.items()]
+            own = [*guide.ENTRIES] if has_guide else [prompts.entry(name, tool) for name, tool in offered.items()]
             return answers.render(
                 server=self._serving.server,
-                tools=listed,
-                prompts=entries,
+                tools=entries,
+                listed=listed,
+                prompts=own,
                 resources=guide.resources(apis),
                 templates=guide.templates(apis),
                 page_size=self._serving.page_size,

@@ -81,6 +81,7 @@ def render(  # noqa: PLR0913 - all by name
     server: ServerInfo,
     instructions: str = "",
     tools: Sequence[msgspec.Raw],
+    listed: memoryview | None = None,
     prompts: Sequence[PromptEntry],
     resources: Sequence[Mapping[str, str]] = (),
     templates: Sequence[Mapping[str, str]] = (),
@@ -88,8 +89,9 @@ def render(  # noqa: PLR0913 - all by name
     changing: Sequence[str] = (),
     private: bool = False,
 ) -> StaticAnswers:
-    """``tools`` are encoded list entries; ``page_size`` 0 puts all of them on one page; ``changing`` are the lists
-    whose changes are announced; ``private``: another caller may get others."""
+    """``tools`` are encoded list entries, ``listed`` the same in one text, if there is one; ``page_size`` 0 puts all of
+    them on one page; ``changing`` are the lists whose changes are announced; ``private``: others get others.
+    """
     caching = _CACHING | ({"cacheScope": "private"} if private else {})
     telling = _SILENT | {capability: {"listChanged": True} for capability in changing}
     added = _added(server)
@@ -100,7 +102,7 @@ def render(  # noqa: PLR0913 - all by name
         found = _modern(about, added, caching) if is_modern(version) else _legacy(version, about, server)
         results |= {(method, version, lasting): _encode(value) for method, value in found.items()}
     lists = {
-        "tools/list": _List("tools", tools, page_size),
+        "tools/list": _List("tools", tools, page_size, listed),
         "prompts/list": _List("prompts", [msgspec.Raw(msgspec.json.encode(entry)) for entry in prompts]),
         "resources/list": _List("resources", [msgspec.Raw(msgspec.json.encode(each)) for each in resources]),
         "resources/templates/list": _List(
@@ -132,14 +134,20 @@ def _modern(about: dict[str, Any], added: dict[str, Any], caching: dict[str, Any
 
 
 class _List:
-    """The entries of one list, encoded once; its pages are slices of that. ``size`` 0: any number on a page."""
+    """The entries of one list, encoded once; its pages are slices of that. ``size`` 0: any number on a page. ``whole``:
+    the entries in one line with commas between, if somebody has that already."""
 
-    def __init__(self, member: str, entries: Sequence[msgspec.Raw] = (), size: int = 0) -> None:
-        encoded = [one_line(bytes(entry)) for entry in entries]
+    def __init__(
+        self, member: str, entries: Sequence[msgspec.Raw] = (), size: int = 0, whole: memoryview | None = None
+    ) -> None:
+        encoded: Sequence[bytes | memoryview] = [memoryview(entry) for entry in entries]
+        if whole is None:
+            encoded = [one_line(bytes(entry)) for entry in entries]
+            whole = memoryview(b",".join(encoded))
         self._start = b'"%b":[' % member.encode()
         self._ends = list(accumulate(len(entry) + 1 for entry in encoded))  # a comma after each
         self._size = size or len(encoded)
-        self._whole = memoryview(b",".join(encoded))
+        self._whole = whole
 
     def pages(self, most: int | None = None) -> Pages:
         """The pages of the list, at most ``most`` bytes on each, if one entry has no more."""

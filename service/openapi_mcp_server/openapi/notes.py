@@ -56,5 +56,8 @@ class Notes:
         message = one_line(message)
         self._notes.setdefault((pointer, kind, message), Note(pointer=pointer, kind=kind, message=message))
 
+    def __len__(self) -> int:
+        return len(self._notes)
+
     def all(self) -> tuple[Note, ...]:
         return tuple(self._notes.values())

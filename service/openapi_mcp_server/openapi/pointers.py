@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from openapi_mcp_server.errors import SpecError
@@ -18,8 +19,15 @@ _BAD_ESCAPE = re.compile("~(?![01])")
 def child(pointer: str, *tokens: str | int) -> str:
     """The pointer to a member (key) or element (index) further down."""
     for token in tokens:
-        pointer = f"{pointer}/{token}" if _is_plain(str(token)) else f"{pointer}/{_escaped(str(token))}"
+        pointer = f"{pointer}/{_step(token)}"
     return pointer
+
+
+@lru_cache(maxsize=1024)
+def _step(token: str | int) -> str:
+    """Most are of a few: names of fields, methods, status codes, media types."""
+    text = str(token)
+    return text if _is_plain(text) else _escaped(text)
 
 
 def tokens(pointer: str) -> tuple[str, ...]:

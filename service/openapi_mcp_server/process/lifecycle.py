@@ -24,27 +24,22 @@ import trio
 from anyio.to_thread import run_sync
 
 from openapi_mcp_server import __version__, aside
-from openapi_mcp_server.bridge import catalog
-from openapi_mcp_server.bridge.catalog import ApiSource
 from openapi_mcp_server.bridge.model import ToolCatalog, base_url
 from openapi_mcp_server.bridge.results import redaction
 from openapi_mcp_server.bridge.results.redaction import Redaction
-from openapi_mcp_server.demo.app import DemoApp, document
 from openapi_mcp_server.documents import policies
 from openapi_mcp_server.documents.loading import Documents, address_rule, keyring, report
 from openapi_mcp_server.documents.refresh import Refresh, running
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.gateway.gateway import Gateway
-from openapi_mcp_server.gateway.serving import Serving
+from openapi_mcp_server.gateway.serving import Send, Serving
 from openapi_mcp_server.mcp.messages import ServerInfo
 from openapi_mcp_server.memory import Budget
 from openapi_mcp_server.observe import logs
 from openapi_mcp_server.observe.record import CallRecord, Observe, to_each
 from openapi_mcp_server.observe.trace import Begin, untraced
-from openapi_mcp_server.openapi import operations
-from openapi_mcp_server.openapi.text.document import parse
 from openapi_mcp_server.process import limits
-from openapi_mcp_server.process.rotation import rotating
+from openapi_mcp_server.process.rotation import Secrets, rotating
 from openapi_mcp_server.process.sources import Sources
 from openapi_mcp_server.process.tasks import peers
 from openapi_mcp_server.process.watchdog import guarded
@@ -55,8 +50,8 @@ from openapi_mcp_server.server.connections import App
 from openapi_mcp_server.server.metrics_port import Watched, watch
 from openapi_mcp_server.server.principals.guarding import anybody, guarding
 from openapi_mcp_server.server.principals.limits import Limits
+from openapi_mcp_server.server.principals.static_tokens import StaticTokens
 from openapi_mcp_server.server.sse import http_sse
-from openapi_mcp_server.server.stdio import claim_stdout, serve_stdio
 from openapi_mcp_server.server.streamable_http import streamable_http
 from openapi_mcp_server.server.visitors import Visitors, allowed
 from openapi_mcp_server.settings.apis import NO_CREDENTIALS
@@ -64,11 +59,13 @@ from openapi_mcp_server.settings.config import Config
 from openapi_mcp_server.upstream.addresses import CheckedDialler
 from openapi_mcp_server.upstream.call import Asking, Upstream
 from openapi_mcp_server.upstream.credentials.keyring import Keyring
+from openapi_mcp_server.upstream.ways import way
 
 if TYPE_CHECKING:
     from openapi_mcp_server.mock.app import MockApp
     from openapi_mcp_server.observe.metrics.metrics import Metrics
     from openapi_mcp_server.page.app import Page
+    from openapi_mcp_server.upstream.credentials.aws_sigv4 import SpanSigner
     from openapi_mcp_server.upstream.shared_state import SharedState
 
 LAST_WORD_SECONDS = 1.0
@@ -76,6 +73,8 @@ LAST_WORD_SECONDS = 1.0
 COLLECTED = (20_000, 20, 20)
 """Thresholds of the garbage collector while calls are served. Hardly anything of a call is in a cycle; with the usual
 700 it took 4 % of the CPU at 32 connections and 14 % at 256, in steps of 45 to 100 ms with many calls in flight."""
+FEWEST_TASKS = 2
+"""That share limits, where nobody says how many do: one alone would have asked for no store."""
 TRACE_SECONDS = 2.0
 """For what is recorded to be delivered, after the last call: in what the platform's kill leaves beside the grace."""
 TRACE_SECONDS_STDIO = 0.4
@@ -97,6 +96,16 @@ class Stop:
         self.beat = beat
         self.requested = anyio.Event()
         self.forced = False
+        self._began: float | None = None
+
+    def request(self) -> None:
+        if self._began is None:
+            self._began = anyio.current_time()
+        self.requested.set()
+
+    def seconds(self) -> float:
+        """Since it was requested, 0 before."""
+        return 0.0 if self._began is None else anyio.current_time() - self._began
 
 
 class Listeners(NamedTuple):
@@ -125,10 +134,12 @@ class Views(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """The means of calls: the credentials of APIs, and where limits hold over all tasks, if they do."""
+    """The means of calls: the credentials of APIs, where limits hold over all tasks, if they do, and what tells of each
+    call, if anything does."""
 
     keys: Keyring
     shared: SharedState | None = None
+    overhear: Callable[[Send], Send] | None = None
 
 
 class Served(NamedTuple):
@@ -137,6 +148,7 @@ class Served(NamedTuple):
     gateway: Gateway
     views: Views
     limits: Limits
+    secrets: Secrets
 
 
 class Tally:
@@ -206,11 +218,11 @@ def _bind(config: Config) -> Listeners:
 
 async def _serve(config: Config, stop: Stop, sources: Sources | None = None) -> None:
     listeners = _bind(config)
-    keys = keyring(config)
-    documents = Documents(config, keys)
+    secrets = Secrets(keyring(config))
+    documents = Documents(config, secrets.keys)
     again = documents if config.spec_refresh_seconds else None
-    async with rotating(sources, lambda now: keys.replace(now.apis), config.spec_refresh_seconds):
-        await _serve_tools(config, stop, await _read(config, documents, listeners.mcp), listeners, keys, again)
+    async with rotating(sources, secrets.replace, config.spec_refresh_seconds):
+        await _serve_tools(config, stop, await _read(config, documents, listeners.mcp), listeners, secrets, again)
 
 
 async def _read(config: Config, documents: Documents, listener: socket.socket | None) -> ToolCatalog:
@@ -228,6 +240,12 @@ async def _read(config: Config, documents: Documents, listener: socket.socket | 
 
 async def _demo(config: Config, stop: Stop) -> None:
     """The bundled API on a loopback port of its own, and its tools in front of it; or only the API."""
+    from openapi_mcp_server.bridge import catalog  # noqa: PLC0415 - with all that reads documents
+    from openapi_mcp_server.bridge.catalog import ApiSource  # noqa: PLC0415
+    from openapi_mcp_server.demo.app import DemoApp, document  # noqa: PLC0415
+    from openapi_mcp_server.openapi import operations  # noqa: PLC0415
+    from openapi_mcp_server.openapi.text.document import parse  # noqa: PLC0415
+
     if "--api-only" in config.options and config.transport != "stdio":
         listener = ports.bind(config.host, config.port)
         logger.info("the demo API is at %s", ports.url(listener))
@@ -245,6 +263,7 @@ async def _demo(config: Config, stop: Stop) -> None:
         [source],
         response_filter=config.response_filter,
         output_schemas=config.validate_output,
+        portable=config.tool_schemas == "portable",
         result_bytes=config.result_budget_bytes,
     )
     await _serve_in_front(DemoApp(), api_listener, config, stop, tools, listeners)
@@ -269,7 +288,7 @@ async def _serve_mocked(config: Config, stop: Stop) -> None:
         msgspec.structs.replace(api, base_url=ports.url(listener) + path, allowed_servers=(), **NO_CREDENTIALS)
         for api, path in zip(config.apis, app.paths, strict=True)
     ]
-    ours = msgspec.structs.replace(config, apis=tuple(apis), allow_private_networks=True)
+    ours = msgspec.structs.replace(config, apis=tuple(apis), allow_private_networks=True, cache_dir=None)
     await _serve_in_front(app, listener, ours, stop, await Documents(ours).read(), listeners)
 
 
@@ -290,7 +309,7 @@ async def _serve_in_front(
         tasks.start_soon(_serve_api, app, listener, served, 1.0)
         # The one private address that is needed is that of the API.
         ours = msgspec.structs.replace(config, allow_private_networks=True)
-        await _serve_tools(ours, stop, tools, listeners, keyring(ours))
+        await _serve_tools(ours, stop, tools, listeners, Secrets(keyring(ours)))
         served.set()
 
 
@@ -308,7 +327,7 @@ async def opened(
     outgoing: Outgoing | None = None,
 ) -> AsyncIterator[Gateway]:
     """A gateway with everything behind it; closed in reverse. ``metrics`` follow what it is doing."""
-    keys, shared = outgoing or Outgoing(keyring(config))
+    keys, shared, overhear = outgoing or Outgoing(keyring(config))
     authorize = keys.credentials(tools).authorize
     how = Serving(
         server=ServerInfo(name=config.server_name, version=__version__),
@@ -322,6 +341,7 @@ async def opened(
         validate_output=config.validate_output,
         result_budget_bytes=config.result_budget_bytes,
         mode=config.tool_mode,
+        portable=config.tool_schemas == "portable",
         list_tokens=config.tool_budget_tokens,
         memory=Budget(config.memory_budget_bytes or limits.budget_bytes(config.workers)),
     )
@@ -334,10 +354,11 @@ async def opened(
         rate=config.api_rate_limit,
     )
     async with Upstream(CheckedDialler(address_rule(config)), asking, keys.way, shared) as upstream:
-        gateway = Gateway(tools, how, send=upstream.send, authorize=authorize, observe=observe, trace=trace)
+        send = upstream.send if overhear is None else overhear(upstream.send)
+        gateway = Gateway(tools, how, send=send, authorize=authorize, observe=observe, trace=trace)
         del tools  # a reload replaces them
         if metrics is not None:
-            metrics.follow_calls(lambda: gateway.in_flight)
+            metrics.follow_calls(lambda: gateway.in_flight, upstream.waiting)
             metrics.follow_breakers(upstream.breakers)
             metrics.follow_memory(gateway.memory)
         yield gateway
@@ -348,7 +369,7 @@ async def _serve_tools(
     stop: Stop,
     tools: ToolCatalog,
     listeners: Listeners,
-    keys: Keyring,
+    secrets: Secrets,
     documents: Documents | None = None,
 ) -> None:
     """``documents``: where the tools are from, if these are read again."""
@@ -367,8 +388,11 @@ async def _serve_tools(
             observe = to_each(observe, views.page.activity)
         trace = await stack.enter_async_context(_traced(config, tally, watched.metrics))
         shared = await stack.enter_async_context(_shared(config, views.health, watched.metrics))
-        outgoing = Outgoing(keys, shared)
+        secrets.keys.turns.shared = shared
+        outgoing = Outgoing(secrets.keys, shared)
         gateway = await stack.enter_async_context(opened(config, tools, observe, watched.metrics, trace, outgoing))
+        if watched.metrics is not None:
+            watched.metrics.follow_stop(stop.seconds, lambda: gateway.given_up)
         report(config, tools)
         # What was made so far stays for long: the collector need not look at it again. Nor once before that: it would
         # find what 50,000 objects take at most, in a tenth of the start. A catalog is in no cycle: one that a
@@ -377,18 +401,19 @@ async def _serve_tools(
         gc.set_threshold(*COLLECTED)
         aside.give_way()
         if documents is not None:
-            refresh = Refresh(documents.read_again, tools, _replacing(config, gateway, keys, views, watched.metrics))
+            replace = _replacing(config, gateway, secrets.keys, views, watched.metrics)
+            refresh = Refresh(documents.read_again, tools, replace)
             views.health.follow_reloads(refresh.told)
             if watched.metrics is not None:
                 watched.metrics.follow_reloads(refresh.outcomes, refresh.is_failing)
             del tools  # the last reference that a reload would not replace
             await stack.enter_async_context(running(refresh, config.spec_refresh_seconds, stop.requested))
         await stack.enter_async_context(guarded(config.watchdog_seconds, stop.beat))
-        await stack.enter_async_context(_indexed(gateway))
+        await stack.enter_async_context(_ahead(gateway, secrets.keys))
         if listeners.mcp is None:
             await _serve_stdio(gateway, stop, watched.readiness)
         else:
-            served = Served(gateway, views, Limits.of(config, shared))
+            served = Served(gateway, views, Limits.of(config, shared), secrets)
             await _serve_http(config, stop, served, listeners.mcp, watched)
     logger.info("stopped", extra=tally.summary())
 
@@ -403,7 +428,8 @@ async def _shared(config: Config, health: Health, metrics: Metrics | None) -> As
         from openapi_mcp_server.upstream.shared_state import shared_state  # noqa: PLC0415 - coredis, for those who want it
     except ModuleNotFoundError:
         raise ConfigError("SHARED_STATE", "needs coredis: install openapi-mcp-service[shared]") from None
-    async with shared_state(config.shared_state, config.server_name) as shared:
+    expected = config.shared_state_tasks or max(config.workers, FEWEST_TASKS)
+    async with shared_state(config.shared_state, config.server_name, tasks=expected) as shared:
         health.follow_shared_state(lambda: shared.is_up)
         if metrics is not None:
             metrics.follow_shared_state(lambda: shared.is_up, lambda: shared.fallbacks)
@@ -420,7 +446,7 @@ async def _traced(config: Config, tally: Tally, metrics: Metrics | None) -> Asyn
         from openapi_mcp_server.observe.traces.tracing import tracer  # noqa: PLC0415 - OpenTelemetry, for those who want it
     except ModuleNotFoundError:
         raise ConfigError("TRACING", "needs OpenTelemetry: install openapi-mcp-service[tracing]") from None
-    traces = tracer(config.tracing)
+    traces = tracer(config.tracing, _span_signer(config))
     if metrics is not None:
         metrics.follow_dropped_spans(traces.dropped)
     traces.start()
@@ -433,11 +459,23 @@ async def _traced(config: Config, tally: Tally, metrics: Metrics | None) -> Asyn
         tally.dropped_spans = traces.dropped()
 
 
+def _span_signer(config: Config) -> SpanSigner | None:
+    """None where nobody asks for signed spans."""
+    otlp = None if config.tracing is None else config.tracing.otlp
+    if otlp is None or not otlp.signed_for:
+        return None
+    from openapi_mcp_server.upstream.credentials.aws_sigv4 import SpanSigner  # noqa: PLC0415 - for those who send them to AWS
+
+    rule = address_rule(config)
+    return SpanSigner(config.aws.values, rule, way(config.way, rule), otlp.signed_for)
+
+
 @asynccontextmanager
-async def _indexed(gateway: Gateway) -> AsyncIterator[None]:
-    """Operations are indexed beside serving, where they are searched."""
+async def _ahead(gateway: Gateway, keys: Keyring) -> AsyncIterator[None]:
+    """Beside serving, operations are indexed where they are searched, and tokens for APIs are fetched."""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(gateway.index_ahead)
+        tasks.start_soon(keys.ask_ahead)
         yield
         tasks.cancel_scope.cancel()
 
@@ -460,6 +498,8 @@ def _replacing(
 async def _serve_stdio(gateway: Gateway, stop: Stop, readiness: Readiness) -> None:
     if sys.stdin.isatty():
         logger.warning("speaking MCP over standard input and output; for HTTP give --transport http")
+    from openapi_mcp_server.server.stdio import claim_stdout, serve_stdio  # noqa: PLC0415 - for clients that start it
+
     async with _until_signal(stop), anyio.create_task_group() as tasks:
 
         async def cancel_when_stopped() -> None:
@@ -474,9 +514,9 @@ async def _serve_stdio(gateway: Gateway, stop: Stop, readiness: Readiness) -> No
 
 async def _serve_http(config: Config, stop: Stop, served: Served, listener: socket.socket, watched: Watched) -> None:
     readiness, metrics = watched
-    gateway, views, limits = served
+    gateway, views, limits, secrets = served
     async with (
-        _visitors(config) as visitors,
+        _visitors(config, secrets) as visitors,
         streamable_http(gateway, visitors, readiness.is_draining, limits) as mcp,
         peers(config) as others,
         http_sse(
@@ -549,9 +589,12 @@ def _redaction(config: Config) -> Redaction | None:
 
 
 @asynccontextmanager
-async def _visitors(config: Config) -> AsyncIterator[Visitors]:
+async def _visitors(config: Config, secrets: Secrets) -> AsyncIterator[Visitors]:
     policy = policies.policy(config)
-    async with guarding(config, policy, address_rule(config)) as guard:
+    rule = address_rule(config)
+    async with guarding(config, policy, rule, way(config.way, rule)) as guard:
+        if guard is not None and config.inbound.kind == "token":
+            secrets.join(lambda now: guard.replace(StaticTokens(now.inbound.tokens, policy)))
         yield msgspec.structs.replace(allowed(config), guard=guard, anybody=anybody(policy))
 
 
@@ -570,7 +613,7 @@ async def _until_signal(stop: Stop) -> AsyncIterator[None]:
                 stop.forced = True
                 logger.warning("second %s: ending at once", signal.Signals(number).name)
                 tasks.cancel_scope.cancel()
-            stop.requested.set()
+            stop.request()
 
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with anyio.create_task_group() as tasks:

@@ -12,18 +12,35 @@ from anyio.to_thread import run_sync
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.process.sources import Sources
 from openapi_mcp_server.settings.config import Config
+from openapi_mcp_server.upstream.credentials.keyring import Keyring
 
 LOOK_SECONDS = 0.5
 """Between two looks at the files. One that has changed is read at the next look, when nobody writes it any more: so new
 secrets are used within two seconds (Kubernetes, ECS and Vault's agent replace files by a rename)."""
 
+Take = Callable[[Config], None]
+"""Takes what has changed in the settings that were read again, or raises ConfigError and keeps what it has."""
+
 logger = logging.getLogger(__name__)
 
 
+class Secrets:
+    """Everybody who uses secrets of the settings: the credentials of APIs, and who joins later."""
+
+    def __init__(self, keys: Keyring) -> None:
+        self.keys = keys
+        self._takers: list[Take] = [lambda now: keys.replace(now.apis)]
+
+    def join(self, take: Take) -> None:
+        self._takers.append(take)
+
+    def replace(self, now: Config) -> None:
+        for take in self._takers:
+            take(now)
+
+
 @asynccontextmanager
-async def rotating(
-    sources: Sources | None, apply: Callable[[Config], None], stores_seconds: float
-) -> AsyncIterator[None]:
+async def rotating(sources: Sources | None, apply: Take, stores_seconds: float) -> AsyncIterator[None]:
     """Runs `follow` for as long as the context lasts, where anything can change at all."""
     if sources is None or not sources.can_change:
         yield
@@ -34,7 +51,7 @@ async def rotating(
         tasks.cancel_scope.cancel()
 
 
-async def follow(sources: Sources, apply: Callable[[Config], None], stores_seconds: float) -> None:
+async def follow(sources: Sources, apply: Take, stores_seconds: float) -> None:
     """Has the settings read again when a file of theirs changes, and each ``stores_seconds`` where a secret is in a
     store (0: never); ``apply`` takes what has changed, or raises ConfigError. Then, and where they cannot be read, the
     old ones are used on."""
@@ -50,7 +67,7 @@ async def follow(sources: Sources, apply: Callable[[Config], None], stores_secon
         await _again(sources, apply)
 
 
-async def _again(sources: Sources, apply: Callable[[Config], None]) -> None:
+async def _again(sources: Sources, apply: Take) -> None:
     try:
         apply(await run_sync(sources.load, abandon_on_cancel=True))
     except ConfigError as error:

@@ -86,6 +86,7 @@ class _Worker:
         self.process: trio.Process | None = None
         self.ready = trio.Event()
         self.ready_since: float | None = None
+        self.restarts: dict[str, int] = {"asked": 0, "failed": 0}
 
     def signal(self, number: int) -> None:
         if self.process is not None:
@@ -102,6 +103,7 @@ class _Supervisor:
             from openapi_mcp_server.server.worker_metrics import WorkerMetrics  # noqa: PLC0415 - 5 MiB for those who ask for them
 
             self._metrics = WorkerMetrics(config.host, config.prometheus_port, config.workers, allowed(config))
+            self._metrics.follow(lambda: [worker.restarts for worker in self._workers])
         self._workers = [_Worker(number) for number in range(config.workers)]
         self._environ = environ
         self._port = config.port
@@ -148,8 +150,10 @@ class _Supervisor:
                 self._give_up(worker, code)
             elif code == 0 and served_seconds is not None:
                 failures = 0
+                worker.restarts["asked"] += 1
                 logger.info("worker %d has stopped: starting it again", worker.number)
             else:
+                worker.restarts["failed"] += 1
                 failures = 1 if (served_seconds or 0) > STEADY_SECONDS else failures + 1
                 await self._pause(worker, code, failures)
 

@@ -23,7 +23,7 @@ HOP: Final = b"x-mcp-session-hop"
 """On a message that was passed on, and on the answer to it: there is no second hop, and no answer of a stranger who has
 the address of a task by now."""
 HOP_ANSWER: Final[Header] = (HOP, b"1")
-PASS_SECONDS: Final = 10.0
+PASS_SECONDS: Final = 1.8
 """For the owner to take a message in: it answers 202 before the call is carried out."""
 CONNECT_SECONDS: Final = 1.5
 """For a connection to a task in the same network. One that is gone may take its address with it, and say nothing."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import anyio
 
-from openapi_mcp_server.observe.metrics import pages
+from openapi_mcp_server.observe.metrics import families, pages
 from openapi_mcp_server.server import ports
 from openapi_mcp_server.server.app import Readiness
 from openapi_mcp_server.server.metrics_port import metrics_port
@@ -37,6 +37,11 @@ class WorkerMetrics:
         self.ports = [int(reserved.getsockname()[1]) for reserved in self._reserved]
         self.readiness = Readiness()
         self._visitors = visitors
+        self._restarts: Callable[[], Sequence[Mapping[str, int]]] = tuple
+
+    def follow(self, restarts: Callable[[], Sequence[Mapping[str, int]]]) -> None:
+        """``restarts``: of each worker, by their reason."""
+        self._restarts = restarts
 
     @asynccontextmanager
     async def served(self) -> AsyncIterator[None]:
@@ -45,17 +50,19 @@ class WorkerMetrics:
             yield
 
     async def _page(self, *, open_metrics: bool) -> bytes:
-        found: dict[str, bytes] = {}
+        ends = pages.END if open_metrics else b""
+        own = [pages.counter(families.RESTARTS, each, open_metrics=open_metrics) for each in self._restarts()]
+        found = {str(number): page + ends for number, page in enumerate(own)}
 
         async def ask(number: int, port: int) -> None:
             page = await _fetched(port, b"application/openmetrics-text" if open_metrics else b"text/plain")
             if page is not None:
-                found[str(number)] = page
+                found[str(number)] = own[number] + page
 
         async with anyio.create_task_group() as tasks:
             for number, port in enumerate(self.ports):
                 tasks.start_soon(ask, number, port)
-        return pages.merged(dict(sorted(found.items())))
+        return pages.merged(found)
 
 
 async def _fetched(port: int, accept: bytes) -> bytes | None:

@@ -16,7 +16,7 @@ from openapi_mcp_server.settings.command_line import Command, Given
 from openapi_mcp_server.settings.fields import Forwarded, Pairs
 from openapi_mcp_server.settings.sources import ReadFile, from_element, near, objects
 from openapi_mcp_server.settings.table import SETTINGS
-from openapi_mcp_server.settings.ways import USUAL, WayOut, way_out
+from openapi_mcp_server.settings.ways import SHARED, USUAL, WayOut, way_out
 
 _ELEMENT = {setting.element_field: setting for setting in SETTINGS if setting.element_field}
 
@@ -82,7 +82,7 @@ def configured(
 ) -> tuple[ApiConfig, ...]:
     """``given``: every setting by name. Raises ConfigError, also where no document is named at all."""
     several, forward = given["ADDITIONAL_SPECS"], given["FORWARD_HEADERS"]
-    outside = _Outside(read_file, environ, {name: given[name] for name in _SHARED})
+    outside = _Outside(read_file, environ, {name: given[name] for name in SHARED})
     more = tuple(_additional(several, outside)) if several.value else ()
     if not given["API_SPEC_URL"].value and not given["API_SPEC_PATH"].value:
         base = given["API_BASE_URL"]
@@ -94,10 +94,6 @@ def configured(
             raise ConfigError("API_SPEC_URL", f"no document: give --spec-url URL or --spec-path FILE, or {other}")
         return _forwarding(_differently_named(more, several.label, first=0), forward)
     return _forwarding(_differently_named((_api(given, outside), *more), several.label, first=1), forward)
-
-
-_SHARED = ("HTTP_CA_BUNDLE", "HTTP_PROXY_URL", "HTTP_NO_PROXY")
-"""Settings that hold for all APIs that have none of their own."""
 
 
 class _Outside(NamedTuple):

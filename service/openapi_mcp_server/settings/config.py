@@ -17,18 +17,21 @@ from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.apis import ApiConfig, configured
 from openapi_mcp_server.settings.auth import NEEDED
 from openapi_mcp_server.settings.command_line import Command, Given, parse
-from openapi_mcp_server.settings.inbound import Inbound, inbound
+from openapi_mcp_server.settings.inbound import Inbound, inbound, require_known_apis
 from openapi_mcp_server.settings.inbound import overlooked as overlooked_inbound
 from openapi_mcp_server.settings.sources import ReadFile, from_environment, misspelt, read
 from openapi_mcp_server.settings.store import Store
 from openapi_mcp_server.settings.table import SETTINGS
 from openapi_mcp_server.settings.tracing import Tracing, overlooked, tracing
+from openapi_mcp_server.settings.ways import USUAL, WayOut, shared
 
 Transport = Literal["stdio", "http", "streamable-http", "sse"]
 """``http``: both of the others that are spoken over HTTP."""
 
 _WITH_PAGE = frozenset({"http", "streamable-http"})
 HIGHEST_PORT = 65_535
+LEAST_LAME_DUCK_SECONDS = 5.0
+"""For a Service to notice that a pod goes. A proxy with a preStop needs more, of which nothing here shows."""
 PROXIED_WORKERS = 4
 """That the configuration of the proxy beside us has places for."""
 
@@ -69,6 +72,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     session_limit: int
     api_rate_limit: float | None
     shared_state: Store | None
+    shared_state_tasks: int | None  # None: as many as there are workers
     redact: tuple[str, ...]
     audit: Literal["auto", "none", "calls", "arguments"]
     session_key: tuple[str, ...] | None
@@ -91,6 +95,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     allow_private_networks: bool
     allowed_spec_dirs: tuple[str, ...]
     spec_wait_seconds: float
+    cache_dir: str | None
     spec_refresh_seconds: float  # 0: at start only
     include_tags: frozenset[str]
     exclude_tags: frozenset[str]
@@ -103,6 +108,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     tools_page_size: int
     tool_name_length: int
     tool_mode: Literal["auto", "all", "search"]
+    tool_schemas: Literal["full", "portable"]
     tool_budget_tokens: int
     prometheus: bool
     prometheus_port: int
@@ -111,6 +117,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     worker: int | None = None  # which of several workers this process is
     tracing: Tracing | None = None
     aws: AwsVariables = AwsVariables()
+    way: WayOut = USUAL  # to what is no API's
     warnings: tuple[str, ...]
 
     @property
@@ -165,9 +172,13 @@ def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -
     _require_session_pair(given)
     _require_callers(apis, given, command)
     config = _config(command, operands, options, given, apis)
+    if apis:
+        require_known_apis(config.inbound, given["INBOUND_TOKENS"], [api.name for api in apis])
     traced = tracing(given, environ, read_file)
     aws = AwsVariables({name: environ[name] for name in AWS_VARIABLES if environ.get(name)})
-    return msgspec.structs.replace(config, warnings=(*config.warnings, *strangers), tracing=traced, aws=aws)
+    way = shared(given, read_file, environ) if command in {"serve", "demo"} else USUAL
+    warnings = (*config.warnings, *strangers, *overlooked(given, environ), *_hasty(config, environ))
+    return msgspec.structs.replace(config, warnings=warnings, tracing=traced, aws=aws, way=way)
 
 
 def _require_known_listener(given: Mapping[str, Given], command: Command) -> None:
@@ -291,6 +302,16 @@ def _grace_seconds(values: Mapping[str, Any]) -> float:
     return float(values["SERVER_MESSAGE_TIMEOUT"]) + 5.0
 
 
+def _hasty(config: Config, environ: Mapping[str, str]) -> Iterable[str]:
+    """A pod is told to stop at the moment at which the others are told to leave it alone, and they take their time."""
+    serves = config.command in {"serve", "demo"} and config.transport != "stdio"
+    if serves and "KUBERNETES_SERVICE_HOST" in environ and config.shutdown_lame_duck_seconds < LEAST_LAME_DUCK_SECONDS:
+        yield (
+            f"SHUTDOWN_LAME_DUCK_SECONDS is {config.shutdown_lame_duck_seconds:g} and this is Kubernetes: calls are "
+            "lost at a stop; set it to 2 s more than the preStop of the proxy in the pod, or to 10 without one"
+        )
+
+
 def _warnings(given: Mapping[str, Given], *, listens: bool) -> Iterable[str]:
     values = {name: each.value for name, each in given.items()}
     unused = [name for names in NEEDED.values() for name in names if values[name]]
@@ -298,8 +319,6 @@ def _warnings(given: Mapping[str, Given], *, listens: bool) -> Iterable[str]:
         yield f"AUTH_TYPE is none: {', '.join(unused)} is not used"
     if values["WORKERS"] > PROXIED_WORKERS:
         yield f"WORKERS: proxy/nginx.conf routes to {PROXIED_WORKERS} workers; the others need lines of their own there"
-    if problem := overlooked(given):
-        yield problem
     yield from overlooked_inbound(given)
     asks = values["INBOUND_AUTH"] in {"token", "jwt"}
     if not listens and asks:

@@ -170,12 +170,36 @@ def tags(value: str) -> frozenset[str]:
 
 
 def pairs(value: str) -> tuple[tuple[str, str], ...]:
-    """A JSON object of texts and numbers, in its order."""
+    """A JSON object of texts and numbers, in its order; a number is the text that it is written as."""
     try:
-        decoded = msgspec.json.decode(value, type=dict[str, str | int | float])
+        msgspec.json.decode(value, type=dict[str, str | int | float])
+        decoded = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, RecursionError):
         raise ValueError('must be a JSON object of texts, such as {"Name": "value"}') from None
-    return tuple((name, text if isinstance(text, str) else f"{text}") for name, text in decoded.items())
+    if (name := repeated(value)) is not None:
+        raise ValueError(f"has {name[:64]!r} twice; give it once")
+    return tuple((name, _spelt(bytes(raw))) for name, raw in decoded.items())
+
+
+def _spelt(raw: bytes) -> str:
+    return msgspec.json.decode(raw, type=str) if raw.startswith(b'"') else raw.decode()
+
+
+def repeated(text: str) -> str | None:
+    """A name that an object in a JSON text has twice: the last of two would win in silence (RFC 8259 section 4)."""
+    import json  # noqa: PLC0415, TID251 - for those who have such a setting; msgspec passes over the first of two
+
+    found: list[str] = []
+
+    def look(members: list[tuple[str, object]]) -> None:
+        seen: set[str] = set()
+        for name, _ in members:
+            if name in seen:
+                found.append(name)
+            seen.add(name)
+
+    json.loads(text, object_pairs_hook=look, parse_int=str, parse_float=str)
+    return found[0] if found else None
 
 
 def session_keys(value: str) -> tuple[str, ...]:
@@ -258,15 +282,9 @@ def level(value: str) -> str:
     return name
 
 
-def not_yet(*available: str) -> Reader:
-    """A reader for what a later version does: asking for it is an error, leaving it at ``available`` is not."""
-
-    def read(value: str) -> str:
-        if value.strip().lower() not in available:
-            raise ValueError(f"is not available in this version; leave it out or set it to {available[0]}")
-        return value.strip().lower()
-
-    return read
+def folder_or_none(value: str) -> str | None:
+    """None for no folder, which the word none stands for too."""
+    return None if value.strip().lower() in {"", "none"} else value
 
 
 def exporters(value: str) -> tuple[str, ...]:
@@ -453,7 +471,7 @@ SETTINGS: tuple[Setting, ...] = (
         "HTTP_PROXY_URL",
         text,
         None,
-        "Proxy to APIs, their documents and token endpoints: http://user:password@host:port, environment, or none",
+        "Proxy to APIs, token endpoints, issuers, AWS's stores: http://user:password@host:port, environment, or none",
         secret=True,
         element="http_proxy_url",
     ),
@@ -517,6 +535,12 @@ SETTINGS: tuple[Setting, ...] = (
         one_of("auto", "all", "search"),
         "auto",
         "all: every tool is listed; search: four tools find, describe and call them; auto: by TOOL_BUDGET_TOKENS",
+    ),
+    Setting(
+        "TOOL_SCHEMAS",
+        one_of("full", "portable"),
+        "full",
+        "portable: schemas in the few words that every model API takes, for clients that pass them on as they are",
     ),
     Setting(
         "TOOL_BUDGET_TOKENS",
@@ -638,6 +662,12 @@ SETTINGS: tuple[Setting, ...] = (
         "valkey://host:port of a store in which RATE_LIMIT and API_RATE_LIMIT hold over all tasks; valkeys:// with TLS",
         secret=True,
     ),
+    Setting(
+        "SHARED_STATE_TASKS",
+        integer(1, 10_000),
+        None,
+        "How many processes share those limits, for one that never reached the store; left out: WORKERS, at least 2",
+    ),
     Setting("REDACT", words, "", "Names of keys, or JSON paths, whose values leave in no answer and no log"),
     Setting(
         "AUDIT",
@@ -707,12 +737,17 @@ SETTINGS: tuple[Setting, ...] = (
         "Seconds until the documents are read again; 0: at start only",
     ),
     Setting(
+        "CACHE_DIR",
+        folder_or_none,
+        None,
+        "Folder in which compiled documents are kept, so that the next start or worker need not read them",
+    ),
+    Setting(
         "SPEC_WAIT_SECONDS",
         seconds(0, 3600),
         "0",
         "Seconds at start to wait for a document that cannot be fetched yet; not ready meanwhile",
     ),
-    Setting("CACHE_DIR", not_yet("none"), None, "Not available in this version"),
     Setting("TRACING", exporters, "none", "Where spans go: xray, otlp, both separated by a comma, or none"),
     *TRACING_SETTINGS,
 )

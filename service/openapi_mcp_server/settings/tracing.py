@@ -8,7 +8,7 @@ server that does not trace must not stop for a value that it does not use.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple, TypeVar, get_args
 from urllib.parse import unquote, urlsplit
 
@@ -45,6 +45,11 @@ _LEAST_TIMEOUT_MILLISECONDS = 100
 
 _T = TypeVar("_T")
 
+_EXPORTS = ("OTEL_EXPORTER_OTLP_", "OTEL_TRACES_EXPORTER")
+"""Variables of who expects to be sent spans."""
+_SIGNED = re.compile(r"https://xray\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|api\.aws)(?::443)?/")
+"""AWS's own endpoints for spans, which take signed requests alone (CloudWatch User Guide, "OTLP endpoints")."""
+
 _NOT_SENT = re.compile(r"[^\t -~]")
 _CHANCE = re.compile(r"[01]|[01]?\.\d{1,15}")
 
@@ -60,7 +65,8 @@ class DaemonAddress(NamedTuple):
 
 
 class Otlp(msgspec.Struct, frozen=True, kw_only=True):
-    """A collector that takes OTLP over HTTP. ``headers`` may hold its key: the repr tells only their names."""
+    """A collector that takes OTLP over HTTP. ``headers`` may hold its key: the repr tells only their names.
+    ``signed_for``: AWS's region where it is AWS itself, which takes signed requests."""
 
     endpoint: str
     headers: Mapping[str, str]
@@ -69,6 +75,7 @@ class Otlp(msgspec.Struct, frozen=True, kw_only=True):
     certificate: str | None
     client_key: str | None
     client_certificate: str | None
+    signed_for: str = ""
 
     def __repr__(self) -> str:
         return f"Otlp(endpoint={self.endpoint!r}, headers={sorted(self.headers)})"
@@ -117,14 +124,18 @@ def tracing(given: Mapping[str, Given], environ: Mapping[str, str], read_file: C
     )
 
 
-def overlooked(given: Mapping[str, Given]) -> str | None:
-    """A sentence on what somebody may wonder about who finds no spans."""
-    asked = given["OTEL_TRACES_EXPORTER"]
+def overlooked(given: Mapping[str, Given], environ: Mapping[str, str]) -> Iterator[str]:
+    """At most one sentence on what somebody may wonder about who finds no spans."""
     if given["TRACING"].value:
-        return "OTEL_SDK_DISABLED is true: TRACING does nothing" if _disabled(given) else None
-    if asked.value and asked.value.strip().lower() != "none":
-        return f"{asked.label} is not used: TRACING says whether and where spans are sent"
-    return None
+        if _disabled(given):
+            yield "OTEL_SDK_DISABLED is true: TRACING does nothing"
+        return
+    is_off = (given["OTEL_TRACES_EXPORTER"].value or "").strip().lower() == "none"
+    named = {each.label for name, each in given.items() if each.value and name.startswith(_EXPORTS)}
+    named |= {name for name in environ if name.startswith("OTEL_PYTHON_")}
+    if named and not is_off:
+        verb = "is" if len(named) == 1 else "are"
+        yield f"{', '.join(sorted(named))} {verb} not used: TRACING says whether and where spans are sent"
 
 
 class _Reading:
@@ -164,8 +175,11 @@ def _otlp(read: _Reading, read_file: Callable[[str], str]) -> Otlp:
         return path
 
     whole = read("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", _endpoint, None)
+    endpoint = whole or f"{read('OTEL_EXPORTER_OTLP_ENDPOINT', _endpoint, COLLECTOR)}/v1/traces"
+    signed = _SIGNED.match(endpoint)
     return Otlp(
-        endpoint=whole or f"{read('OTEL_EXPORTER_OTLP_ENDPOINT', _endpoint, COLLECTOR)}/v1/traces",
+        endpoint=endpoint,
+        signed_for=signed[1] if signed else "",
         headers=read.otlp("HEADERS", _headers, ""),
         timeout_seconds=read.otlp("TIMEOUT", _milliseconds, COLLECTOR_TIMEOUT_MILLISECONDS) / 1000,
         compression=read.otlp("COMPRESSION", one_of("none", "gzip", "deflate"), "none"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
@@ -10,8 +11,8 @@ import msgspec
 
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.command_line import Given
-from openapi_mcp_server.settings.sources import ReadFile, text_of
-from openapi_mcp_server.settings.table import words
+from openapi_mcp_server.settings.sources import STORES, ReadFile, from_environment, read, text_of
+from openapi_mcp_server.settings.table import SETTINGS, words
 
 ENVIRONMENT = "environment"
 _PROXY = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
@@ -48,6 +49,8 @@ class WayOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 USUAL = WayOut()
+SHARED = ("HTTP_CA_BUNDLE", "HTTP_PROXY_URL", "HTTP_NO_PROXY")
+"""Settings that hold for all APIs that have none of their own, and for what is no API's."""
 
 
 def way_out(given: Mapping[str, Given], read_file: ReadFile, environ: Mapping[str, str]) -> WayOut:
@@ -63,6 +66,26 @@ def way_out(given: Mapping[str, Given], read_file: ReadFile, environ: Mapping[st
     )
 
 
+def shared(given: Mapping[str, Given], read_file: ReadFile, environ: Mapping[str, str]) -> WayOut:
+    """The way to what is no API's: the issuers of clients' tokens, AWS's stores. Our certificate is not shown there."""
+    return WayOut(
+        authorities=_pem(given["HTTP_CA_BUNDLE"], read_file),
+        proxy=_proxy(given["HTTP_PROXY_URL"], given["HTTP_NO_PROXY"], environ),
+    )
+
+
+def before_settings(environ: Mapping[str, str], read_file: ReadFile) -> WayOut:
+    """The same by the environment alone, for what is fetched while the settings are read. A proxy whose own address is
+    kept in a store of AWS's does not lead there."""
+
+    def text(place: str) -> str:
+        return "none" if place.startswith(STORES) else read_file(place)
+
+    settings = (setting for setting in SETTINGS if setting.name in SHARED)
+    given = {each.name: read(each, from_environment(each, environ, text), text) for each in settings}
+    return shared(given, text, environ)
+
+
 def _pem(given: Given, read_file: ReadFile) -> str:
     """The setting's own text, or that of the file it names."""
     if not given.value or given.value.lstrip().startswith("-----BEGIN"):
@@ -75,11 +98,22 @@ def _pem(given: Given, read_file: ReadFile) -> str:
 
 def _proxy(url: Given, direct: Given, environ: Mapping[str, str]) -> Proxy | None:
     text, hosts, label = url.value or "none", direct.value, url.label
+    for host in hosts:
+        _require_network(host, direct.label)
     if text == ENVIRONMENT:
         name = next((name for name in _PROXY if environ.get(name)), "")
         text, label = environ.get(name, "none"), name or label
         hosts = (*hosts, *words(next((environ[name] for name in _NO_PROXY if environ.get(name)), "")))
     return None if text == "none" else _parsed(text, label, hosts)
+
+
+def _require_network(host: str, label: str) -> None:
+    if "/" in host:
+        try:
+            ipaddress.ip_network(host, strict=False)
+        except ValueError:
+            problem = f"{host[:64]!r} is no network such as 10.0.0.0/8; a host is given without scheme and path"
+            raise ConfigError(label, problem) from None
 
 
 def _parsed(url: str, label: str, direct: tuple[str, ...]) -> Proxy:

@@ -99,6 +99,10 @@ class Upstream:
         now = anyio.current_time()
         return {str(origin): gate.breaker.state(now) for origin, gate in self._gates.items()}
 
+    def waiting(self) -> int:
+        """Calls that wait for a connection or their turn, to any API."""
+        return sum(gate.waiting for gate in self._gates.values())
+
     async def send(self, request: HttpRequest, *, deadline_seconds: float, hold: Hold = FREE) -> HttpResponse:
         """The answer to the last attempt, whatever its status. ``deadline_seconds`` is what is left of the call; its
         answer is counted in ``hold``.

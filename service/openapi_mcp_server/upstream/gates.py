@@ -47,7 +47,13 @@ class Gate:
         self._places = anyio.Semaphore(connections)
         self._pace = None if rate is None else Pace(origin, rate, shared)
         self._waiting = 0
+        self._early = 0
         self._last_failure = ""
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for a connection, or for their turn under API_RATE_LIMIT."""
+        return self._waiting + self._early
 
     async def enter(self, until: float) -> Ticket:
         """A place for one attempt, to be given back with `leave`. ``until`` is the call's deadline.
@@ -58,7 +64,7 @@ class Gate:
         if self.breaker.is_shut(now):
             raise self._shut()
         if self._pace is not None:
-            await self._pace.turn(until)
+            await self._turn(self._pace, until)
         try:
             self._places.acquire_nowait()
         except anyio.WouldBlock:
@@ -86,6 +92,13 @@ class Gate:
     def spend_retry(self) -> bool:
         """One out of the budget; false if there is none left, or if it would be refused anyway."""
         return not self.breaker.is_shut(anyio.current_time()) and self.budget.spend()
+
+    async def _turn(self, pace: Pace, until: float) -> None:
+        self._early += 1
+        try:
+            await pace.turn(until)
+        finally:
+            self._early -= 1
 
     async def _wait(self, until: float) -> None:
         if self._waiting >= QUEUE_LIMIT:

@@ -2,7 +2,7 @@
 
 One script in the store decides over a turn by the store's own clock, so tasks need not agree on the time. A call asks
 once and waits for 50 ms at most. After a failure no call asks: the connection is made again beside them, and until then
-each limit is divided by the number of processes that were last seen.
+each limit is divided by the number of processes that were last seen, or that were said to be there.
 """
 
 from __future__ import annotations
@@ -67,6 +67,13 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 return redis.call('ZCARD', KEYS[1])
 """
 
+_TAKE = """
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
+return math.max(redis.call('PTTL', KEYS[1]), 1) * 1000
+"""
+"""0, or in how many microseconds the other's is over."""
+_GIVE_BACK = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 0"
+
 _NOT_DIALLED = (OSError, ValueError, anyio.EndOfStream, anyio.BrokenResourceError)
 """A name that cannot be one is a ValueError; the last two are of peers that leave in the middle of TLS."""
 
@@ -77,24 +84,24 @@ logger = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def shared_state(
-    store: Store, service: str, answer_seconds: float = ANSWER_SECONDS
+    store: Store, service: str, answer_seconds: float = ANSWER_SECONDS, tasks: int = 1
 ) -> AsyncIterator[SharedState]:
     """Connected for as long as the context lasts, as far as the store is there. ``service`` is what all the tasks are
-    called: others may use the store, too."""
+    called: others may use the store, too. ``tasks``: how many there are, until the store says."""
     # It writes a traceback for each attempt; what there is to say of them is in two lines of ours.
     logging.getLogger("coredis").setLevel(logging.CRITICAL)
-    state = SharedState(store, service, answer_seconds)
-    async with anyio.create_task_group() as tasks:
-        await tasks.start(state.keep)
+    state = SharedState(store, service, answer_seconds, tasks)
+    async with anyio.create_task_group() as beside:
+        await beside.start(state.keep)
         yield state
-        tasks.cancel_scope.cancel()
+        beside.cancel_scope.cancel()
 
 
 class SharedState:
     """Made by `shared_state`. ``fallbacks`` counts the turns over which the store did not decide; ``tasks`` are the
-    processes that had a heartbeat when it was last there."""
+    processes that had a heartbeat when it was last there, or as many as were expected."""
 
-    def __init__(self, store: Store, service: str, answer_seconds: float) -> None:
+    def __init__(self, store: Store, service: str, answer_seconds: float, tasks: int) -> None:
         self._store = store
         self._service = service
         self._answer_seconds = answer_seconds
@@ -105,7 +112,7 @@ class SharedState:
         self._late_since: float | None = None
         self._told = ""
         self.fallbacks = 0
-        self.tasks = 1
+        self.tasks = tasks
 
     @property
     def is_up(self) -> bool:
@@ -122,7 +129,7 @@ class SharedState:
         connection = self._connection
         if connection is not None:
             most = min(max(most_wait, 0.0), LONGEST_SECONDS)
-            seconds = await self._asked(connection, self._words(key, cost, gap, slack, most, 0.0))
+            seconds = await self._asked(connection, b"EVALSHA", self._words(key, cost, gap, slack, most, 0.0))
             if seconds is not None:
                 return seconds
         self.fallbacks += 1
@@ -133,6 +140,20 @@ class SharedState:
         if self._connection is not None:
             with suppress(RedisError):
                 self._connection.create_request(b"EVALSHA", *self._words(key, 0, 0.0, 0.0, 0.0, seconds))
+
+    async def take(self, key: str, seconds: float) -> float | None:
+        """0 if it is this task's from now on, until it gives it back or for so long; else the seconds for which another
+        may still have it. None if the store does not say."""
+        connection = self._connection
+        if connection is None:
+            return None
+        return await self._asked(connection, b"EVAL", (_TAKE, 1, self._key(key), self._name, b"%d" % (seconds * 1e3)))
+
+    def give_back(self, key: str) -> None:
+        """Nobody waits for the store to say yes."""
+        if self._connection is not None:
+            with suppress(RedisError):
+                self._connection.create_request(b"EVAL", _GIVE_BACK, 1, self._key(key), self._name)
 
     async def keep(self, *, task_status: TaskStatus[None]) -> None:
         """Connects, again and again. Started once the first attempt is over."""
@@ -195,10 +216,10 @@ class SharedState:
             return None
         return f"no answer within {seconds * 1e3:g} ms"
 
-    async def _asked(self, connection: _Connection, words: Words) -> float | None:
+    async def _asked(self, connection: _Connection, command: bytes, words: Words) -> float | None:
         """Shielded: whoever leaves meanwhile has taken its turn or not, and each answer stays with its command."""
         try:
-            request = connection.create_request(b"EVALSHA", *words, raise_exceptions=False)
+            request = connection.create_request(command, *words, raise_exceptions=False)
         except RedisError as error:
             self._lose(connection, _problem(error))
             return None

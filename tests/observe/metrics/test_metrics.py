@@ -12,6 +12,7 @@ from descriptions import catalog, operation
 from openapi_mcp_server import __version__
 from openapi_mcp_server.mcp.inbound import Call, Rejection, from_http
 from openapi_mcp_server.memory import UNBOUNDED
+from openapi_mcp_server.observe.metrics import families
 from openapi_mcp_server.observe.metrics.families import FAMILIES
 from openapi_mcp_server.observe.metrics.metrics import LABEL_SETS, Metrics
 from openapi_mcp_server.observe.record import CallRecord, to_each
@@ -150,7 +151,8 @@ def test_what_became_of_the_documents_is_told_by_api():
 def test_gauges_are_read_when_a_page_is_written():
     metrics, now = Metrics(), {"state": "ready", "calls": 3, "sessions": 2, "breaker": "open"}
     metrics.follow_state(lambda: now["state"])
-    metrics.follow_calls(lambda: now["calls"])
+    metrics.follow_calls(lambda: now["calls"], lambda: now["calls"] - 1)
+    metrics.follow_stop(lambda: now["calls"] / 2, lambda: now["calls"] + 1)
     metrics.follow_sessions(lambda: now["sessions"])
     metrics.follow_breakers(lambda: {"https://api.example.com": now["breaker"]})
     metrics.follow_dropped_spans(lambda: {"xray": now["calls"]})
@@ -160,6 +162,9 @@ def test_gauges_are_read_when_a_page_is_written():
         return (
             *(after.value("openapi_mcp_state", state=state) for state in ("starting", "ready", "draining")),
             after.value("openapi_mcp_calls_in_flight"),
+            after.value("openapi_mcp_calls_waiting"),
+            after.value("openapi_mcp_drain_seconds"),
+            after.value("openapi_mcp_calls_given_up_total"),
             after.value("openapi_mcp_sse_sessions"),
             after.value("openapi_mcp_dropped_spans_total", exporter="xray"),
             *(
@@ -168,9 +173,9 @@ def test_gauges_are_read_when_a_page_is_written():
             ),
         )
 
-    assert told() == (0, 1, 0, 3, 2, 3, 0, 0, 1)
+    assert told() == (0, 1, 0, 3, 2, 1.5, 4, 2, 3, 0, 0, 1)
     now.update(state="draining", calls=0, sessions=0, breaker="closed")
-    assert told() == (0, 0, 1, 0, 0, 0, 1, 0, 0)
+    assert told() == (0, 0, 1, 0, -1, 0, 1, 0, 0, 1, 0, 0)
 
 
 def test_the_process_is_on_the_page_too():
@@ -257,7 +262,8 @@ def test_the_table_is_what_there_is():
     metrics = Metrics()
     metrics.load(catalog(operation()))
     metrics.follow_state(lambda: "ready")
-    metrics.follow_calls(int)
+    metrics.follow_calls(int, int)
+    metrics.follow_stop(float, int)
     metrics.follow_sessions(int)
     metrics.follow_forwarded({})
     metrics.follow_memory(UNBOUNDED)
@@ -270,7 +276,8 @@ def test_the_table_is_what_there_is():
         for family in page(metrics).families
         if not family.name.startswith(("process_", "python_"))
     }
-    assert there == {family.name: (family.kind, family.help) for family in FAMILIES}
+    of_workers = {families.RESTARTS.name}  # the supervisor's own
+    assert there == {family.name: (family.kind, family.help) for family in FAMILIES if family.name not in of_workers}
 
 
 def test_every_label_is_in_the_table():

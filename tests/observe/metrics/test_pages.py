@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.openmetrics import exposition as open_exposition
 from prometheus_client.openmetrics import parser as open_parser
 
-from openapi_mcp_server.observe.metrics.pages import merged
+from openapi_mcp_server.observe.metrics.families import RESTARTS
+from openapi_mcp_server.observe.metrics.pages import END, counter, merged
 
 FORMATS = {
     "text": (exposition.generate_latest, parser.text_string_to_metric_families),
@@ -106,3 +107,25 @@ def test_a_family_is_described_once_and_stands_together():
         "# TYPE level gauge",
         'level{worker="1"} 2.0',
     ]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(
+    "others", [[], [("plain", "", 3.0, None)]], ids=["a worker that says nothing", "one that does"]
+)
+def test_what_a_supervisor_counts_stands_on_the_page_of_its_worker(form, others):
+    own = counter(RESTARTS, {"asked": 2, "failed": 1}, open_metrics=form == "OpenMetrics")
+    its = page(others, form) if others else (END if form == "OpenMetrics" else b"")
+    families = list(FORMATS[form][1](merged({"0": own + its, "1": own + its}).decode()))
+    told = {
+        (sample.labels["worker"], sample.labels["reason"]): sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name == RESTARTS.name
+    }
+    assert told == {("0", "asked"): 2, ("0", "failed"): 1, ("1", "asked"): 2, ("1", "failed"): 1}
+    assert (
+        len(families)
+        == len({family.name for family in families})
+        == 1 + len(others) * (1 if form == "OpenMetrics" else 2)
+    )

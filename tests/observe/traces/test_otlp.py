@@ -8,6 +8,9 @@ import threading
 import msgspec
 import pytest
 import trio
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
@@ -18,6 +21,10 @@ from openapi_mcp_server.observe.traces.otlp import OtlpExporter
 from openapi_mcp_server.observe.traces.otlp_spans import encode
 from openapi_mcp_server.observe.traces.outbox import Outbox
 from openapi_mcp_server.observe.traces.tracing import tracer
+from openapi_mcp_server.settings.ways import USUAL
+from openapi_mcp_server.upstream.addresses import AddressRule
+from openapi_mcp_server.upstream.credentials.aws_sigv4 import SpanSigner
+from openapi_mcp_server.upstream.ways import way
 from records import record
 from scripted import ScriptedApi, gateway, ok
 from traced import Seen, call, recorded, settings
@@ -97,6 +104,44 @@ def test_a_trace_that_begins_here_has_an_id_all_of_which_is_random() -> None:
         traces.close(10)
         one, other = running.spans(2)
         assert one.trace_id[:4] != other.trace_id[:4]
+
+
+AWS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s3cret", "AWS_SESSION_TOKEN": "t0ken"}
+LOOPBACK = AddressRule(allow_private=True, allow_insecure=True)
+
+
+def signed_for_aws(url: str, environ: dict[str, str], **more: str) -> tuple[OtlpExporter, SpanSigner]:
+    otlp = settings("otlp", OTEL_EXPORTER_OTLP_ENDPOINT=url, **more).otlp
+    assert otlp is not None
+    sign = SpanSigner(environ, LOOPBACK, way(USUAL, LOOPBACK), "eu-west-1")
+    return OtlpExporter(otlp, sign), sign
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_spans_for_aws_are_signed_as_aws_signs(compression: str) -> None:
+    """By botocore's own signature over the same bytes and the same time."""
+    with collector() as running:
+        one, _ = signed_for_aws(running.url, AWS, OTEL_EXPORTER_OTLP_COMPRESSION=compression)
+        assert one.deliver([recorded()]).lost == 0
+        assert len(running.spans(1)) == 1
+        one.close()
+        sent, body = running.headers[0], running.bodies[0]
+    assert sent["x-amz-security-token"] == "t0ken"
+    assert sent["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
+    again = AWSRequest("POST", f"{running.url}/v1/traces", {"Content-Type": "application/x-protobuf"}, body)
+    again.headers["X-Amz-Date"], again.headers["X-Amz-Security-Token"] = sent["x-amz-date"], "t0ken"
+    again.context["timestamp"] = sent["x-amz-date"]
+    theirs = SigV4Auth(Credentials("AKIDEXAMPLE", "s3cret", "t0ken"), "xray", "eu-west-1")
+    signature = theirs.signature(theirs.string_to_sign(again, theirs.canonical_request(again)), again)
+    assert sent["authorization"].endswith(f"Signature={signature}")
+
+
+def test_spans_for_aws_without_keys_are_dropped_with_the_reason() -> None:
+    with collector() as running:
+        one, _ = signed_for_aws(running.url, {"AWS_EC2_METADATA_DISABLED": "true"})
+        lost, reason = one.deliver([recorded()])
+        assert (lost, reason.startswith("no AWS credentials: set AWS_ACCESS_KEY_ID")) == (1, True)
+        assert running.headers == []
 
 
 def test_a_collector_that_refuses_costs_the_spans_and_says_why() -> None:

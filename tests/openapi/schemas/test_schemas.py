@@ -6,7 +6,20 @@ from typing import Any
 
 import pytest
 
-from documents import compiles, described, got, named, notes, of_schemas, sent, sent_schema, skips
+from documents import (
+    compiles,
+    described,
+    got,
+    named,
+    notes,
+    of_operation,
+    of_schemas,
+    sent,
+    sent_schema,
+    skips,
+    the_operation,
+    value,
+)
 from openapi_mcp_server.openapi.schemas.patterns import Patterns
 from openapi_mcp_server.openapi.schemas.responses import SHORT_PROSE
 
@@ -269,6 +282,15 @@ def test_a_keyword_with_a_value_that_it_cannot_have_is_left_out_and_noted(keywor
     assert sent(description) == emitted
     pointer = f"#/paths/~1x/post/requestBody/content/application~1json/schema/{keyword}"
     assert notes(description) == [("keyword_dropped", pointer)]
+
+
+def test_a_fault_that_stands_in_several_places_is_noted_at_each():
+    fields = [{"name": name, "in": "query", "schema": {"minLength": "x"}} for name in "abc"]
+    plain = [{"name": name, "in": "query", "schema": {"minLength": 1}} for name in "de"]
+    description = of_operation({"parameters": [*fields, *plain], "responses": {}})
+    places = [f"#/paths/~1x/get/parameters/{index}/schema/minLength" for index in range(3)]
+    assert notes(description) == [("keyword_dropped", place) for place in places]
+    assert [value(each.schema) for each in the_operation(description).parameters] == [{}] * 3 + [{"minLength": 1}] * 2
 
 
 @pytest.mark.parametrize(

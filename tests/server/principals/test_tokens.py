@@ -13,11 +13,14 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 import trio
+import trio.testing
 
 from asked import call, fetch, message
 from held import HeldApi
 from openapi_mcp_server.bridge.policy import OPEN
-from openapi_mcp_server.server.principals.guard import CannotVerify, InvalidToken
+from openapi_mcp_server.server.access.proxies import Seen
+from openapi_mcp_server.server.posts import Refusal
+from openapi_mcp_server.server.principals.guard import CannotVerify, Guard, InvalidToken
 from openapi_mcp_server.server.principals.static_tokens import WAITING, StaticTokens
 from openapi_mcp_server.settings.inbound import Scrypt, StaticToken
 from processes import run, started
@@ -343,3 +346,45 @@ def test_strangers_tokens_are_tried_on_slow_hashes_for_a_quarter_of_the_time():
     trio.run(main)
     assert tried.count(CannotVerify) == 100 - WAITING
     assert time.process_time() - began < 0.7
+
+
+def test_tokens_in_a_file_are_exchanged_while_the_server_runs(spec, tmp_path):
+    """Two are good while clients change from one to the other, so nobody is refused on the way."""
+    file, new = tmp_path / "tokens.json", tmp_path / "new.json"
+
+    def becomes(*names):
+        new.write_text(msgspec.json.encode([one for one in TOKENS if one["name"] in names]).decode())
+        new.rename(file)
+        server.wait_for("credentials are those of now")
+
+    file.write_text(msgspec.json.encode(TOKENS[:1]).decode())
+    with started(*spec, INBOUND_AUTH="token", INBOUND_TOKENS_FILE=str(file)) as server:
+        url = server.url
+        assert [asked(url, token)[0] for token in (ALICE, CAROL)] == [200, 401]
+        becomes("alice", "carol")
+        assert [asked(url, token)[0] for token in (ALICE, CAROL)] == [200, 200]
+        becomes("carol", "bob")
+        assert [asked(url, token)[0] for token in (ALICE, CAROL, BOB)] == [401, 200, 200]
+        file.write_text('[{"name": "bob"}]')
+        assert "INBOUND_TOKENS_FILE[0]" in str(server.wait_for("the old ones are used on")["message"])
+        assert [asked(url, token)[0] for token in (ALICE, CAROL)] == [401, 200]
+        becomes("bob")
+        assert [asked(url, token)[0] for token in (CAROL, BOB)] == [401, 200]
+
+
+def test_a_slow_token_that_is_looked_at_while_it_is_withdrawn_is_not_known_afterwards():
+    """What was verified is kept with the tokens that it was verified by."""
+
+    async def test():
+        slow = Scrypt(16384, 8, 1, SALT, SLOW)
+        guard = Guard(StaticTokens([StaticToken(name="carol", scrypt=slow)], OPEN))
+        headers = {b"authorization": f"Bearer {CAROL}".encode()}
+        seen = Seen(client="203.0.113.9", scheme="http", prefix="")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(guard.principal, "/mcp", headers, seen)
+            await trio.testing.wait_all_tasks_blocked()
+            guard.replace(StaticTokens((), OPEN))
+        with pytest.raises(Refusal, match="not known"):
+            await guard.principal("/mcp", headers, seen)
+
+    trio.run(test)

@@ -11,19 +11,23 @@ from collections.abc import Mapping
 from functools import partial
 from typing import assert_never
 
+import msgspec
+
 from openapi_mcp_server.bridge import sizes
 from openapi_mcp_server.bridge.bodies import files, forms, multipart, xml_documents
 from openapi_mcp_server.bridge.bodies.multipart import Described
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
 from openapi_mcp_server.bridge.media.table import Kind, essence, is_json, row
 from openapi_mcp_server.bridge.media.types import WrittenAs, charset, way
-from openapi_mcp_server.bridge.model import BodyWriter
+from openapi_mcp_server.bridge.model import BodyRecipe, BodyWriter, Made
 from openapi_mcp_server.bridge.parameters import styles
 from openapi_mcp_server.bridge.parameters.table import Pairs
 from openapi_mcp_server.bridge.schemas.shapes import Outline, is_base64, is_base64url, outline_of
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi.model import MediaType, Schema
 
+_BY_NAME = frozenset({"json", "form", "text", "lines"})
+"""Kinds of bodies that no schema is needed to write, where none was needed to choose the kind."""
 _SHORT = 2_000
 """Bytes of a schema that may be nothing but one of bytes, with a description."""
 
@@ -43,15 +47,34 @@ def takes_files(media: MediaType, definitions: Mapping[str, Schema]) -> bool:
 
 
 def writer(media: MediaType, definitions: Mapping[str, Schema]) -> BodyWriter:
-    """How a body of this type is written. Raises SpecError; the writer raises ArgumentError."""
+    """How a body of this type is written. Raises SpecError now; the writer raises ArgumentError."""
     return kind_and_writer(media, definitions)[1]
 
 
 def kind_and_writer(media: MediaType, definitions: Mapping[str, Schema]) -> tuple[Kind, BodyWriter]:
-    """The same, and which of `KINDS` the body is."""
+    """The same, and which of `KINDS` the body is. The writer is made when it is first called."""
     outline = _outline(media, definitions)
     chosen = way(media, outline, definitions)
-    write = _writer(media, definitions, outline, chosen)
+    _writer(media, definitions, outline, chosen)
+    return chosen.kind, Made(made, _recipe(media, definitions, chosen))
+
+
+def _recipe(media: MediaType, definitions: Mapping[str, Schema], chosen: WrittenAs) -> BodyRecipe:
+    """Most media types are written alike whatever the schema is, which is then left out."""
+    media = msgspec.structs.replace(media, examples=())
+    bare = msgspec.structs.replace(media, schema=None)
+    is_alike = chosen.kind in _BY_NAME and way(bare, {}, {}) == chosen
+    if is_alike:
+        return BodyRecipe(bare)
+    refers = media.encoding or media.prefix_encoding or media.item_encoding or (media.schema and media.schema.refs)
+    return BodyRecipe(media, definitions if refers else {})
+
+
+def made(recipe: BodyRecipe) -> BodyWriter:
+    """The writer of a body. Raises SpecError; the writer raises ArgumentError."""
+    media, definitions = recipe.media, recipe.definitions
+    outline = _outline(media, definitions)
+    write = _writer(media, definitions, outline, way(media, outline, definitions))
 
     def checked(value: object) -> tuple[str, bytes]:
         try:
@@ -65,7 +88,7 @@ def kind_and_writer(media: MediaType, definitions: Mapping[str, Schema]) -> tupl
             raise ArgumentError("body: is nested too deeply") from error
         return content_type, data
 
-    return chosen.kind, checked
+    return checked
 
 
 def _writer(

@@ -20,16 +20,18 @@ import re
 from collections.abc import Callable
 from typing import assert_never
 
+import msgspec
+
 from openapi_mcp_server.bridge import sizes
 from openapi_mcp_server.bridge.bodies import forms
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
 from openapi_mcp_server.bridge.media.table import is_form, is_json
-from openapi_mcp_server.bridge.model import Encoder
+from openapi_mcp_server.bridge.model import Encoder, Made
 from openapi_mcp_server.bridge.parameters import percent, styles, table
 from openapi_mcp_server.bridge.parameters.table import Styled, Text
 from openapi_mcp_server.errors import ArgumentError, SpecError
 from openapi_mcp_server.grammar import has_dot_segment, is_field_value, is_token
-from openapi_mcp_server.openapi.model import Location, MediaType, Parameter
+from openapi_mcp_server.openapi.model import Location, MediaType, Parameter, Schema
 
 LIMITS: dict[Location, int] = {
     "path": 8 * 1024,  # what a server must at least take of a whole target (RFC 9110 section 4.1: 8,000 octets)
@@ -40,6 +42,8 @@ LIMITS: dict[Location, int] = {
 }
 """Encoded octets of one parameter."""
 
+_ANY = Schema(msgspec.Raw(b"{}"))
+"""In place of a parameter's own schema, by which nothing is written."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TABS: dict[Location, str] = {"path": "%09", "header": "\t"}
 """Tabs are refused in these places, but for those that separate a list of the collection format tsv."""
@@ -90,6 +94,12 @@ def encoder(parameter: Parameter) -> Encoder:
             return _encoder(parameter, _cookie_text(parameter))
         case unknown:
             assert_never(unknown)
+
+
+def deferred(parameter: Parameter) -> Encoder:
+    """The same, made when it is first called. Raises SpecError now."""
+    encoder(parameter)
+    return Made(encoder, msgspec.structs.replace(parameter, schema=_ANY, description="", examples=()))
 
 
 def unsettable(header: Parameter) -> str:

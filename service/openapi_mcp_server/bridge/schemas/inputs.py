@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 
 import msgspec
 
@@ -20,6 +20,8 @@ _EXAMPLE_BYTES = 56
 """Of one. With these bounds, lists of 132 published documents are no longer than they were without examples, which
 ``additionalProperties`` at each root then took."""
 _SAYING_VALUES = frozenset({"examples", "const"})
+CLOSED = b',"additionalProperties":false}'
+"""The end of every schema that arguments are checked by."""
 _UNLIMITED = 1 << 40
 _DEPTHS = (5, 4, 3, 2, 1, 0)
 """Levels of an argument's own schema that are kept when the whole is too large, tried in this order."""
@@ -56,7 +58,7 @@ class SchemaSource(msgspec.Struct, frozen=True):
 
 def source(schemas: Mapping[str, Schema], graph: Definitions) -> SchemaSource:
     """Definitions, of which ``graph`` has the same or those that they were made of."""
-    tell = partial(told, schemas=schemas)
+    tell = cache(partial(told, schemas=schemas))  # arguments are shared by operations
     edited = Edited(schemas, tell)
     return SchemaSource(graph, Definitions(schemas), Definitions(edited), tell, edited.is_changed)
 
@@ -182,4 +184,4 @@ def _joined(properties: Sequence[bytes], required: bytes, members: Mapping[str, 
 def _closed(schema: bytes) -> bytes:
     """Arguments that are not named are looked at apart. Clients are not told: some model APIs refuse every tool whose
     root says it."""
-    return schema[:-1] + b',"additionalProperties":false}'
+    return schema[:-1] + CLOSED

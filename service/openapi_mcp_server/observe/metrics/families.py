@@ -63,6 +63,9 @@ BREAKERS = Family(
     "1 for the state that an API's circuit breaker is in: closed, half_open, open",
 )
 IN_FLIGHT = Family("openapi_mcp_calls_in_flight", "gauge", (), "Messages that are being answered")
+WAITING = Family(
+    "openapi_mcp_calls_waiting", "gauge", (), "Calls that wait for a connection to an API, or for their turn"
+)
 HELD_BYTES = Family("openapi_mcp_held_bytes", "gauge", (), "Bytes that are kept for clients")
 BUDGET_BYTES = Family("openapi_mcp_memory_budget_bytes", "gauge", (), "How many may be: MEMORY_BUDGET_BYTES")
 NO_ROOM = Family(
@@ -82,6 +85,14 @@ DROPPED_SPANS = Family(
     "Spans that could not be delivered, where calls are traced",
 )
 STATE = Family("openapi_mcp_state", "gauge", ("state",), "1 for the state of the process: starting, ready, draining")
+DRAIN_SECONDS = Family("openapi_mcp_drain_seconds", "gauge", (), "How long ago the process was told to stop, else 0")
+GIVEN_UP = Family("openapi_mcp_calls_given_up_total", "counter", (), "Calls that a stop did not wait for any longer")
+RESTARTS = Family(
+    "openapi_mcp_worker_restarts_total",
+    "counter",
+    ("reason",),
+    "Times that a worker was started again, where there are several: asked, failed",
+)
 TOOLS = Family("openapi_mcp_tools", "gauge", ("api",), "Operations that are served as tools")
 SKIPPED = Family("openapi_mcp_skipped_operations", "gauge", ("api",), "Operations that became no tool")
 RELOADS = Family(
@@ -117,6 +128,7 @@ FAMILIES = (
     RETRIES,
     BREAKERS,
     IN_FLIGHT,
+    WAITING,
     HELD_BYTES,
     BUDGET_BYTES,
     NO_ROOM,
@@ -124,6 +136,9 @@ FAMILIES = (
     FORWARDED,
     DROPPED_SPANS,
     STATE,
+    DRAIN_SECONDS,
+    GIVEN_UP,
+    RESTARTS,
     TOOLS,
     SKIPPED,
     RELOADS,

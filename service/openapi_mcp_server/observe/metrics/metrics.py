@@ -72,8 +72,14 @@ class Metrics:
         """``read``: one of `STATES`."""
         self._gauges[families.STATE] = lambda: _one_of(STATES, read())
 
-    def follow_calls(self, read: Callable[[], int]) -> None:
-        self._gauges[families.IN_FLIGHT] = lambda: {(): read()}
+    def follow_calls(self, in_flight: Callable[[], int], waiting: Callable[[], int]) -> None:
+        self._gauges[families.IN_FLIGHT] = lambda: {(): in_flight()}
+        self._gauges[families.WAITING] = lambda: {(): waiting()}
+
+    def follow_stop(self, seconds: Callable[[], float], given_up: Callable[[], int]) -> None:
+        """``seconds``: since the process was told to stop, 0 before that."""
+        self._gauges[families.DRAIN_SECONDS] = lambda: {(): seconds()}
+        self._gauges[families.GIVEN_UP] = lambda: {(): given_up()}
 
     def follow_memory(self, memory: Budget) -> None:
         self._gauges[families.HELD_BYTES] = lambda: {(): memory.held}

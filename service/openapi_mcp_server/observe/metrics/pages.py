@@ -10,7 +10,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-_END = b"# EOF"
+from openapi_mcp_server.observe.metrics.families import Family
+
+END = b"# EOF"
 """The last line of OpenMetrics; the older text format has none."""
 
 
@@ -33,7 +35,7 @@ def merged(pages: Mapping[str, bytes]) -> bytes:
         label = b'worker="%b"' % worker.encode()
         name = b""
         for line in page.split(b"\n"):
-            if line == _END:
+            if line == END:
                 is_open_metrics = True
             elif line.startswith(b"# "):
                 kind, name = line.split(b" ", 3)[1:3]
@@ -41,7 +43,14 @@ def merged(pages: Mapping[str, bytes]) -> bytes:
             elif line:
                 families[name].samples.append(_labelled(line, label))
     lines = [line for family in families.values() for line in (*family.metadata.values(), *family.samples)]
-    return b"".join(line + b"\n" for line in (*lines, _END) if is_open_metrics or line is not _END)
+    return b"".join(line + b"\n" for line in (*lines, END) if is_open_metrics or line is not END)
+
+
+def counter(family: Family, values: Mapping[str, int], *, open_metrics: bool) -> bytes:
+    """The lines of a counter with one label, whose values need no escaping."""
+    name = family.name.removesuffix("_total") if open_metrics else family.name
+    samples = (f'{family.name}{{{family.labels[0]}="{label}"}} {value}\n' for label, value in values.items())
+    return "".join((f"# HELP {name} {family.help}\n# TYPE {name} counter\n", *samples)).encode()
 
 
 def _labelled(sample: bytes, label: bytes) -> bytes:

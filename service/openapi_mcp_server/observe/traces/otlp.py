@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+import requests  # noqa: TID251 - what OpenTelemetry's exporter sends with
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from openapi_mcp_server.observe.traces.otlp_spans import encode
-from openapi_mcp_server.observe.traces.outbox import CallSpans, Delivery
+from openapi_mcp_server.observe.traces.outbox import CallSpans, Delivery, Sign
 from openapi_mcp_server.settings.tracing import Otlp
 
 REASON_CHARACTERS = 300
@@ -24,7 +25,10 @@ class OtlpExporter:
     name = "otlp"
     gather_seconds = 0.5  # a request for each half second, or for each full batch
 
-    def __init__(self, config: Otlp) -> None:
+    def __init__(self, config: Otlp, sign: Sign | None = None) -> None:
+        self._sign = sign
+        session = requests.Session()
+        session.auth = self._signed if sign is not None else None
         # Each is said here, so that nothing is read from the environment a second time and in another way.
         self._exporter = OTLPSpanExporter(
             endpoint=config.endpoint,
@@ -34,6 +38,7 @@ class OtlpExporter:
             certificate_file=config.certificate,
             client_key_file=config.client_key,
             client_certificate_file=config.client_certificate,
+            session=session,
         )
         # Its encoder costs more than everything else of a trace, so it gets bytes of ours where it takes some; the
         # attribute is its own business, and a version that has it no more encodes for itself.
@@ -49,6 +54,8 @@ class OtlpExporter:
 
     def deliver(self, calls: Sequence[CallSpans]) -> Delivery:
         spans = [span for call in calls for span in call]
+        if self._sign is not None and (problem := self._sign.prepare()):
+            return Delivery(len(spans), problem[:REASON_CHARACTERS])
         self._said.first = ""
         cause = None
         if self._send_bytes is not None:
@@ -59,6 +66,12 @@ class OtlpExporter:
         if is_sent:
             return Delivery()
         return Delivery(len(spans), (str(cause) if cause else self._said.first)[:REASON_CHARACTERS])
+
+    def _signed(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        assert self._sign is not None  # noqa: S101 - for the type checker
+        body = request.body if isinstance(request.body, bytes) else b""
+        request.headers.update(self._sign.headers(request.url or "", body))
+        return request
 
     def close(self) -> None:
         self._exporter.shutdown()  # type: ignore[no-untyped-call]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -42,6 +42,16 @@ class Exporter(Protocol):
 
     def close(self) -> None:
         """Closes the exporter, from another thread: a delivery that is under way gives up, no other comes."""
+
+
+class Sign(Protocol):
+    """What signs an exporter's requests."""
+
+    def prepare(self) -> str:
+        """Whatever takes time, before each batch. Returns why nothing can be signed."""
+
+    def headers(self, url: str, body: bytes) -> Mapping[str, str]:
+        """The signature of one request."""
 
 
 class Outbox:

@@ -24,7 +24,7 @@ from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.observe.record import CallRecord, Transport
 from openapi_mcp_server.observe.trace import Carrier, Trace, untraced
 from openapi_mcp_server.observe.traces import propagation, sampling
-from openapi_mcp_server.observe.traces.outbox import CallSpans, Exporter, Outbox
+from openapi_mcp_server.observe.traces.outbox import CallSpans, Exporter, Outbox, Sign
 from openapi_mcp_server.observe.traces.propagation import Parent
 from openapi_mcp_server.observe.traces.sampling import Decide, XRayRules
 from openapi_mcp_server.observe.traces.xray import ECS_ORIGIN, XRayExporter
@@ -87,19 +87,19 @@ class Tracer:
         return random.getrandbits(128)
 
 
-def tracer(config: Tracing) -> Tracer:
-    """Everything behind it made and connected; nothing is sent yet."""
+def tracer(config: Tracing, sign: Sign | None = None) -> Tracer:
+    """Everything behind it made and connected; nothing is sent yet. ``sign``: for a collector that asks for it."""
     decide, poller = _sampler(config)
-    return Tracer(config, decide, [Outbox(exporter) for exporter in _exporters(config)], poller)
+    return Tracer(config, decide, [Outbox(exporter) for exporter in _exporters(config, sign)], poller)
 
 
-def _exporters(config: Tracing) -> Iterator[Exporter]:
+def _exporters(config: Tracing, sign: Sign | None) -> Iterator[Exporter]:
     if config.to_xray:
         yield XRayExporter(config.daemon_udp, _described(config), _origin(config))
     if config.otlp is not None:
         from openapi_mcp_server.observe.traces.otlp import OtlpExporter  # noqa: PLC0415 - what it sends with takes 6 MB
 
-        yield OtlpExporter(config.otlp)
+        yield OtlpExporter(config.otlp, sign)
 
 
 def _sampler(config: Tracing) -> tuple[Decide, RulePoller | None]:

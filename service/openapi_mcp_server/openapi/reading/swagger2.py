@@ -29,7 +29,6 @@ from openapi_mcp_server.openapi.reading.objects import (
     read_text,
     read_texts,
     reader,
-    without,
     written,
 )
 from openapi_mcp_server.openapi.reading.strays import stray
@@ -361,11 +360,9 @@ def _is_bytes(items: ParameterObject2 | None) -> bool:
 
 def _without(at: Located, keys: frozenset[str]) -> Located:
     """The schema among a parameter's members; an example under the name that 2.0 leaves for it."""
-    schema = without(at, keys)
-    members = read_map(schema)
-    if _EXAMPLE not in members:
-        return schema
-    members.setdefault("example", members.pop(_EXAMPLE))
+    members = {name: value for name, value in read_map(at).items() if name not in keys}
+    if _EXAMPLE in members:
+        members.setdefault("example", members.pop(_EXAMPLE))
     return Located(at.pointer, msgspec.Raw(msgspec.json.encode(members)), at.base)
 
 

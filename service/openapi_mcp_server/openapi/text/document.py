@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from openapi_mcp_server.errors import SpecError
-from openapi_mcp_server.openapi.text import json_text, yaml
+from openapi_mcp_server.openapi.text import json_text
 from openapi_mcp_server.openapi.text.source import DocumentLimits, checked
 
 __all__ = ["Dialect", "Document", "DocumentLimits", "is_json", "parse", "read"]
@@ -70,7 +70,11 @@ def read(data: bytes, *, limits: DocumentLimits = DocumentLimits()) -> bytes:  #
     text = checked(data)
     if _MARKUP_START.match(text):
         raise SpecError("", "this is HTML or XML, not an OpenAPI document in JSON or YAML")
-    return json_text.compact(text, limits) if is_json(text) else yaml.to_json(text, limits)
+    if is_json(text):
+        return json_text.compact(text, limits)
+    from openapi_mcp_server.openapi.text import yaml  # noqa: PLC0415 - 3 ms, for documents in YAML
+
+    return yaml.to_json(text, limits)
 
 
 def is_json(text: bytes) -> bool:

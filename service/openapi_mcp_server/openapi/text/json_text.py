@@ -1,7 +1,7 @@
 """JSON as RFC 8259 has it, and one rule more: no object says a key twice (section 4 only asks for it).
 
 msgspec keeps the last of two equal keys and is silent about the others. A second parser that would tell costs more
-time and memory than all the rest of reading the document, so the keys are counted instead.
+time and memory than all the rest of reading the document, so what was decoded is encoded again and compared.
 """
 
 from __future__ import annotations
@@ -45,36 +45,42 @@ def compact(text: bytes, limits: DocumentLimits) -> bytes:
     try:
         result = msgspec.json.format(text, indent=-1)
         bound_values(result, JSON_SEPARATORS, limits)
-        keys = _count_keys(result, limits, level=0)
+        loses_keys = _loses_keys(result, limits, level=0)
     except RecursionError as error:
         raise too_deep(limits) from error
     except msgspec.DecodeError as error:
         raise _malformed(text) from error
-    if keys != result.count(_KEY_END) or _HIDDEN_KEY_END.search(result):
+    if loses_keys or _HIDDEN_KEY_END.search(result):
         _refuse_duplicate_keys(text)
     return result
 
 
-def _count_keys(value: bytes, limits: DocumentLimits, level: int) -> int:
-    """How often `":` stands in ``value`` once equal keys of one object have become one.
-
-    Where nothing was dropped this is as often as in ``value`` itself: the keys are the same and so are the strings
-    that happen to contain these two characters (as `\\":`), whatever other escapes were spelt differently.
+def _loses_keys(value: bytes, limits: DocumentLimits, level: int) -> bool:
+    """Whether equal keys of an object in ``value`` have become one: it is shorter then once it is encoded again, and
+    `":` stands in it less often. Other escapes and numbers may change its length as well.
     """
     if len(value) <= _PIECE_BYTES or level == _OPENED_LEVELS or value[:1] != b"{":
-        return _count_keys_whole(value, limits, level)
-    members = _members.decode(value)
-    own = msgspec.json.encode(dict.fromkeys(members)).count(_KEY_END)
-    return own + sum(_count_keys(bytes(member), limits, level + 1) for member in members.values())
+        return _loses_keys_whole(value, limits, level)
+    own = _members.decode(value)
+    keys = msgspec.json.encode(dict.fromkeys(own))  # with null for each member
+    members = [bytes(member) for member in own.values()]
+    is_shorter = len(keys) + sum(len(member) - len(b"null") for member in members) != len(value)
+    below = [_loses_keys(member, limits, level + 1) for member in members]
+    return any(below) or (is_shorter and keys.count(_KEY_END) != _own_keys(value, members))
 
 
-def _count_keys_whole(value: bytes, limits: DocumentLimits, level: int) -> int:
+def _own_keys(value: bytes, members: list[bytes]) -> int:
+    return value.count(_KEY_END) - sum(member.count(_KEY_END) for member in members)
+
+
+def _loses_keys_whole(value: bytes, limits: DocumentLimits, level: int) -> bool:
     decoded = msgspec.json.decode(value)
     room = limits.depth - level
     # As many opening brackets as levels allowed cannot be too deep; only pieces with more are walked.
     if value.count(b"{") + value.count(b"[") > room and depth(decoded) > room:
         raise too_deep(limits)
-    return msgspec.json.encode(decoded).count(_KEY_END)
+    encoded = msgspec.json.encode(decoded)
+    return encoded != value and encoded.count(_KEY_END) != value.count(_KEY_END)
 
 
 def depth(value: object) -> int:

@@ -53,6 +53,10 @@ class Guard:
                 self._audience[each] = urlsplit(each)
         return self
 
+    def replace(self, verify: Verify) -> None:
+        """Who asks from now on is asked by this one; what is being verified ends as it began."""
+        self._verify = verify
+
     async def principal(self, path: str, headers: Mapping[bytes, bytes], seen: Seen) -> Principal:
         """Raises Refusal with the challenge (RFC 6750 section 3)."""
         written = headers.get(b"authorization")

@@ -12,7 +12,8 @@ from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.server.principals.guard import Guard
 from openapi_mcp_server.server.principals.static_tokens import StaticTokens
 from openapi_mcp_server.settings.config import Config
-from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
+from openapi_mcp_server.upstream.addresses import AddressRule
+from openapi_mcp_server.upstream.ways import Way
 
 
 def anybody(policy: Policy) -> Principal:
@@ -23,8 +24,8 @@ def anybody(policy: Policy) -> Principal:
 
 
 @asynccontextmanager
-async def guarding(config: Config, policy: Policy, rule: AddressRule) -> AsyncIterator[Guard | None]:
-    """None where nobody is asked. Raises ConfigError."""
+async def guarding(config: Config, policy: Policy, rule: AddressRule, way: Way) -> AsyncIterator[Guard | None]:
+    """None where nobody is asked. ``way``: how issuers are reached. Raises ConfigError."""
     inbound = config.inbound
     if inbound.kind == "none":
         yield None
@@ -37,8 +38,7 @@ async def guarding(config: Config, policy: Policy, rule: AddressRule) -> AsyncIt
         from openapi_mcp_server.server.principals.jwt_tokens import JwtTokens  # noqa: PLC0415
     except ModuleNotFoundError:
         raise ConfigError("INBOUND_AUTH", "jwt needs joserfc: install openapi-mcp-service[jwt]") from None
-    dialler = CheckedDialler(rule)
-    issuers = {name: Issuer(name, rule, dialler) for name in inbound.issuers}
+    issuers = {name: Issuer(name, rule, way.dialler, way.anonymous_tls) for name in inbound.issuers}
     async with anyio.create_task_group() as tasks:
         for issuer in issuers.values():
             tasks.start_soon(issuer.tend)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import time
 from collections.abc import Callable
 from urllib.parse import quote, urlsplit
@@ -75,10 +76,12 @@ class _Unusable(Exception):
 class Issuer:
     """One of INBOUND_JWT_ISSUERS. `tend` fetches; whoever verifies only looks, and waits at most for one fetch."""
 
-    def __init__(self, name: str, rule: AddressRule, dialler: Dialler) -> None:
+    def __init__(self, name: str, rule: AddressRule, dialler: Dialler, tls: ssl.SSLContext | None = None) -> None:
+        """``tls``: the system's trust where it is None."""
         self.name = name
         self._rule = rule
         self._dialler = dialler
+        self._tls = tls
         self._keys: tuple[_Held, ...] = ()
         self._fetched_at = float("-inf")
         self._tried_at = float("-inf")
@@ -187,7 +190,7 @@ class Issuer:
             query=quote(parts.query, safe="/%:@!$&'()*+,;=~-._?"),
             headers=(("Accept", "application/json"),),
         )
-        answer = await web.fetch(request, self._dialler, seconds=FETCH_SECONDS, most_bytes=MOST_BYTES)
+        answer = await web.fetch(request, self._dialler, seconds=FETCH_SECONDS, most_bytes=MOST_BYTES, tls=self._tls)
         if answer.status != 200:
             raise _Unusable(f"{origin}{request.path} answered {answer.status}")
         return answer.body

@@ -1,4 +1,4 @@
-"""Requests signed for API Gateway, Lambda URLs and every other service of AWS."""
+"""Requests signed for API Gateway, Lambda URLs and every other service of AWS, and for what takes spans there."""
 
 from __future__ import annotations
 
@@ -7,13 +7,23 @@ import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
+import anyio
+
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
 from openapi_mcp_server.errors import CredentialError
 from openapi_mcp_server.settings.auth import Auth
+from openapi_mcp_server.upstream.addresses import AddressRule
 from openapi_mcp_server.upstream.credentials.aws_keys import KeyChain, region_of
+from openapi_mcp_server.upstream.credentials.login import Web
 from openapi_mcp_server.upstream.credentials.sigv4 import Keys, Scope, signed
 from openapi_mcp_server.upstream.credentials.tokens import Failed
+from openapi_mcp_server.upstream.ways import Way
 
+KEY_SECONDS = 10.0
+"""For the keys of a batch of spans, which are dropped without."""
+_SPANS = "xray"
+_SPANS_SETTING = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+_SPANS_TYPE = (("Content-Type", "application/x-protobuf"),)
 SKEW_SECONDS = 60.0
 """By which two clocks may differ before ours is set by AWS's; it takes five minutes itself."""
 _REGION = re.compile(r"\.([a-z]{2}(?:-[a-z]+)+-\d)\.(?:on\.aws|amazonaws\.com(?:\.cn)?|vpce\.amazonaws\.com)$")
@@ -59,6 +69,36 @@ class SigningLogin:
             return False
         self._chain.forget()
         return True
+
+
+class SpanSigner:
+    """For spans that AWS takes itself, at https://xray.REGION.amazonaws.com/v1/traces. OpenTelemetry's exporter sends
+    them, from a thread of its own, so the keys are asked for in a loop of that thread. ``environ``: AWS's own
+    variables."""
+
+    def __init__(self, environ: Mapping[str, str], rule: AddressRule, way: Way, region: str) -> None:
+        self._web = Web(dialler=way.dialler, rule=rule, tls=way.anonymous_tls)
+        self._chain = KeyChain(environ, self._web)
+        self._region = region
+        self._keys: Keys | None = None
+
+    def prepare(self) -> str:
+        """Has keys for the next requests. Returns why there are none."""
+        try:
+            self._keys = anyio.run(self._asked, backend="trio")
+        except (CredentialError, Failed, TimeoutError) as error:
+            return str(error) or f"no AWS credentials within {KEY_SECONDS:g} s"
+        return ""
+
+    async def _asked(self) -> Keys:
+        with anyio.fail_after(KEY_SECONDS):
+            return await self._chain.keys()
+
+    def headers(self, url: str, body: bytes) -> dict[str, str]:
+        """Those that a request with these bytes has to have."""
+        assert self._keys is not None  # noqa: S101 - for the type checker: `prepare` was called
+        request = self._web.request("POST", url, _SPANS_TYPE, body, _SPANS_SETTING)
+        return dict(signed(request, self._keys, Scope(region=self._region, service=_SPANS), time.time()).headers)
 
 
 def _service(host: str) -> str:

@@ -22,6 +22,7 @@ from openapi_mcp_server.upstream.credentials.aws_keys import KeyChain, region_of
 from openapi_mcp_server.upstream.credentials.login import Web
 from openapi_mcp_server.upstream.credentials.oauth2 import TokenEndpoint, lifetime
 from openapi_mcp_server.upstream.credentials.tokens import Failed, Fetch, Token, TokenLogin
+from openapi_mcp_server.upstream.turns import TaskTurns
 
 _ID = "id"
 _CHALLENGES = {
@@ -33,15 +34,15 @@ _FLOW_IS_OFF = frozenset({"InvalidParameterException", "NotAuthorizedException"}
 """How Cognito says that an app client does not allow a flow."""
 
 
-def login(api: str, auth: Auth, web: Web, chain: KeyChain, environ: Mapping[str, str]) -> TokenLogin:
+def login(api: str, auth: Auth, web: Web, chain: KeyChain, environ: Mapping[str, str], turns: TaskTurns) -> TokenLogin:
     """Raises ConfigError for what cannot be used at all."""
     region = auth.cognito_region or auth.cognito_user_pool_id.partition("_")[0] or region_of(environ)
     if not region:
         raise ConfigError("AUTH_COGNITO_REGION", "is missing; or set AUTH_COGNITO_USER_POOL_ID or AWS_REGION")
     if auth.flow == "client_credentials":
-        return TokenLogin(api, _client_credentials(auth, region, web), auth.token_ttl)
+        return TokenLogin(api, _client_credentials(auth, region, web), auth.token_ttl, turns)
     user = _User(auth, Aws(region=region, environ=environ, web=web), chain)
-    return TokenLogin(api, user.token, auth.token_ttl)
+    return TokenLogin(api, user.token, auth.token_ttl, turns)
 
 
 def _client_credentials(auth: Auth, region: str, web: Web) -> Fetch:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from urllib.parse import quote
 
 import msgspec
 
 from openapi_mcp_server.bridge.model import ApiSummary, HttpRequest, KeyPlace, ToolCatalog
 from openapi_mcp_server.bridge.security import OWN
-from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.errors import ConfigError, CredentialError
 from openapi_mcp_server.settings.apis import ApiConfig
 from openapi_mcp_server.settings.auth import Auth
 from openapi_mcp_server.settings.ways import USUAL, WayOut
@@ -24,14 +25,15 @@ from openapi_mcp_server.upstream.credentials.requests import (
     equipped,
     with_fixed,
 )
-from openapi_mcp_server.upstream.credentials.table import KINDS, Credential, Means
+from openapi_mcp_server.upstream.credentials.table import FETCHED, KINDS, Credential, Means
+from openapi_mcp_server.upstream.turns import TaskTurns
 from openapi_mcp_server.upstream.ways import Way
 from openapi_mcp_server.upstream.ways import way as make_way
 
 
 class Keyring:
     """``apis`` as they are configured; ``environ``: AWS's own variables. Raises ConfigError for what cannot be sent at
-    all, whenever it is made."""
+    all, whenever it is made. ``turns``: when to ask for tokens."""
 
     def __init__(self, apis: Iterable[ApiConfig], rule: AddressRule, environ: Mapping[str, str]) -> None:
         self._apis = {api.name: api for api in apis}
@@ -41,6 +43,7 @@ class Keyring:
         self._ways: dict[str, tuple[WayOut, Way]] = {}
         self._served: tuple[ApiSummary, ...] = ()
         self._current = Credentials({})
+        self.turns = TaskTurns()
 
     def credentials(self, tools: ToolCatalog) -> Credentials:
         """The credentials for a catalog that is served from now on, whose documents say where keys go."""
@@ -62,6 +65,18 @@ class Keyring:
         except ConfigError:
             self._apis = before
             raise
+
+    async def ask_ahead(self) -> None:
+        """Asks for the tokens of all APIs, so that the first call has one and an endpoint that gives none is in the
+        log before anybody calls."""
+        fetched = [login for auth, _, login in self._made.values() if auth.kind in FETCHED]
+        if fetched:
+            from openapi_mcp_server.upstream.credentials.tokens import TokenLogin  # noqa: PLC0415 - for those who log in so
+
+            for login in fetched:
+                if isinstance(login, TokenLogin):  # and not one of each caller
+                    with suppress(CredentialError):  # it has said so itself
+                        await login.token()
 
     def way(self, api: str) -> Way | None:
         """An API's own; None where it is the usual one."""
@@ -116,7 +131,8 @@ class Keyring:
     def _one(self, api: ApiConfig, name: str, auth: Auth) -> Credential:
         made = self._made.get((api.name, name))
         if made is None or made[:2] != (auth, api.way):
-            one = KINDS[auth.kind](api.name, auth, Means(web=self._web(api.name, auth), environ=self._environ))
+            means = Means(web=self._web(api.name, auth), environ=self._environ, turns=self.turns)
+            one = KINDS[auth.kind](api.name, auth, means)
             made = self._made[api.name, name] = (auth, api.way, one)
         return made[2]
 

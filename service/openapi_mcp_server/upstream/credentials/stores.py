@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -11,11 +12,13 @@ import msgspec
 
 from openapi_mcp_server.errors import CredentialError
 from openapi_mcp_server.settings.table import boolean
-from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
+from openapi_mcp_server.settings.ways import before_settings
+from openapi_mcp_server.upstream.addresses import AddressRule
 from openapi_mcp_server.upstream.credentials.aws import SECRETS_MANAGER, SSM, Aws
 from openapi_mcp_server.upstream.credentials.aws_keys import KeyChain, region_of
 from openapi_mcp_server.upstream.credentials.login import Web
 from openapi_mcp_server.upstream.credentials.tokens import Failed
+from openapi_mcp_server.upstream.ways import way
 
 STORE_SECONDS = 30.0
 """For one secret in all, the login at AWS included."""
@@ -24,7 +27,7 @@ STORE_SECONDS = 30.0
 def read(place: str, environ: Mapping[str, str]) -> str:
     """The secret at a place. Runs a loop of its own, so it is for the start, and for threads. Raises CredentialError.
 
-    The settings are not read yet: the two of the address rule are taken from the environment.
+    The settings are not read yet: those of the address rule and of the way there are taken from the environment.
     """
     try:
         return anyio.run(partial(_read_in_time, place, environ), backend="trio")
@@ -38,9 +41,14 @@ async def _read_in_time(place: str, environ: Mapping[str, str]) -> str:
     rule = AddressRule(
         allow_private=_is_on(environ, "ALLOW_PRIVATE_NETWORKS"), allow_insecure=_is_on(environ, "ALLOW_INSECURE_HTTP")
     )
-    web = Web(dialler=CheckedDialler(rule), rule=rule)
+    there = way(before_settings(environ, _text), rule)
+    web = Web(dialler=there.dialler, rule=rule, tls=there.anonymous_tls)
     with anyio.fail_after(STORE_SECONDS):
         return await fetched(place, environ, web)
+
+
+def _text(path: str) -> str:
+    return Path(path).read_text("utf-8")
 
 
 def _is_on(environ: Mapping[str, str], name: str) -> bool:

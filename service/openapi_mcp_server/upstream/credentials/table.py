@@ -10,6 +10,7 @@ from openapi_mcp_server.settings.auth import Auth, AuthKind
 from openapi_mcp_server.upstream.credentials import api_key, basic, bearer
 from openapi_mcp_server.upstream.credentials.login import Login, PerCaller, Web
 from openapi_mcp_server.upstream.credentials.placing import Piece
+from openapi_mcp_server.upstream.turns import TaskTurns
 
 
 class Means(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,6 +18,7 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
 
     web: Web
     environ: Mapping[str, str] = {}
+    turns: TaskTurns = TaskTurns()  # of no task: everybody asks when it wants to
 
     def __repr__(self) -> str:
         return "Means()"
@@ -36,13 +38,14 @@ def _digest(api: str, auth: Auth, means: Means) -> Login:  # noqa: ARG001 - the 
 def _oauth2(api: str, auth: Auth, means: Means) -> Login | PerCaller:
     from openapi_mcp_server.upstream.credentials import oauth2  # noqa: PLC0415
 
-    return oauth2.login(api, auth, means.web)
+    return oauth2.login(api, auth, means.web, means.turns)
 
 
 def _cognito(api: str, auth: Auth, means: Means) -> Login:
     from openapi_mcp_server.upstream.credentials import aws_keys, cognito  # noqa: PLC0415
 
-    return cognito.login(api, auth, means.web, aws_keys.KeyChain(means.environ, means.web), means.environ)
+    chain = aws_keys.KeyChain(means.environ, means.web)
+    return cognito.login(api, auth, means.web, chain, means.environ, means.turns)
 
 
 def _aws_sigv4(api: str, auth: Auth, means: Means) -> Login:
@@ -62,3 +65,5 @@ KINDS: Mapping[AuthKind, Make] = {
     "aws_sigv4": _aws_sigv4,
 }
 """``none`` has no row."""
+FETCHED: frozenset[AuthKind] = frozenset({"oauth2", "cognito"})
+"""Those that are tokens of a token endpoint."""

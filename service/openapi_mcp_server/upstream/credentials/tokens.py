@@ -15,6 +15,7 @@ import msgspec
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
 from openapi_mcp_server.errors import CredentialError
 from openapi_mcp_server.upstream.credentials.placing import with_header
+from openapi_mcp_server.upstream.turns import TaskTurns
 
 MARGIN_SECONDS = 30.0
 MARGIN_SHARE = 0.1
@@ -61,11 +62,11 @@ class _Held(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TokenLogin:
-    """A bearer token of one API (RFC 6750). See `login.Login`."""
+    """A bearer token of one API (RFC 6750). See `login.Login`. ``turns``: those of all tasks, where they share them."""
 
     is_last = False
 
-    def __init__(self, api: str, fetch: Fetch, ttl: float) -> None:
+    def __init__(self, api: str, fetch: Fetch, ttl: float, turns: TaskTurns | None = None) -> None:
         self._api = api
         self._fetch = fetch
         self._ttl = ttl
@@ -76,6 +77,7 @@ class TokenLogin:
         self._rest_until = 0.0
         self._renewed_at = -REFUSED_SECONDS
         self._accepted: object = None
+        self._turns = turns or TaskTurns()
 
     async def applied(self, request: HttpRequest) -> tuple[HttpRequest, object]:
         token = await self.token()
@@ -118,6 +120,10 @@ class TokenLogin:
             return await self._renew(held if lasts else None)
 
     async def _renew(self, lasting: _Held | None) -> Token:
+        async with self._turns.turn(self._api, patient=lasting is None) as is_ours:
+            return await self._fetched(lasting) if is_ours or lasting is None else lasting.token
+
+    async def _fetched(self, lasting: _Held | None) -> Token:
         try:
             token = await self._fetch()
         except (Failed, CredentialError) as error:

@@ -1,0 +1,385 @@
+"""A compiled catalog as data and back, so that another process need not read the documents.
+
+Everything in it is text, numbers and the bytes of schemas: the functions that write requests are made anew from their
+recipes, when they are first called. The bytes of lists and schemas stand beside each other after the rest, which says
+where each begins and ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+import msgspec
+
+from openapi_mcp_server.bridge.media import exact_json
+from openapi_mcp_server.bridge.model import (
+    Access,
+    ApiSummary,
+    BodyPlan,
+    BodyRecipe,
+    BodyWriter,
+    Encoder,
+    InputContract,
+    Made,
+    Origin,
+    OutputContract,
+    Paging,
+    SkippedTool,
+    Slot,
+    Spelling,
+    Subject,
+    Tool,
+    ToolCatalog,
+    Withheld,
+)
+from openapi_mcp_server.openapi.model import MediaType, Parameter, Schema
+
+Span = tuple[int, int]
+"""Where bytes begin and end among all of them."""
+_TYPES: Mapping[str, type] = {"object": dict, "array": list, "string": str}
+_NAMES = {kind: name for name, kind in _TYPES.items()}
+_CLOSING = b',"additionalProperties":false}'
+"""Ends most of the schemas that arguments are checked by, of which the rest is in the list of tools."""
+
+
+class _Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    pass
+
+
+class _Slot(_Row, frozen=True):
+    argument: str
+    name: str
+    location: str
+    required: bool
+    spans_segments: bool
+    recipe: Parameter
+
+
+class _Body(_Row, frozen=True):
+    """``writers`` and ``by_type`` have the places of their media types in ``media``."""
+
+    required: bool
+    whole: str | None
+    properties: dict[str, str]
+    media: tuple[MediaType, ...]
+    writers: dict[str, int]
+    by_type: dict[str, int]
+    chooser: str | None
+    needed: tuple[str, ...]
+    open: bool
+
+
+class _Tool(_Row, frozen=True):
+    """``origin``, ``access`` and ``slots`` are places among those of all tools. ``closed``: the end of ``input`` goes
+    without saying."""
+
+    name: str
+    api: str
+    method: str
+    pointer: str
+    template: str
+    origin: int
+    path: tuple[str | int, ...]
+    fixed_query: str
+    slots: tuple[int, ...]
+    body: _Body | None
+    accept: str
+    access: int
+    entry: Span
+    input: Span
+    closed: bool
+    names: tuple[str, ...]
+    required: tuple[str, ...]
+    spelling: tuple[dict[str, str], msgspec.Raw] | None
+    is_shortened: bool
+    output: Span | None
+    wrapped: bool
+    answers: Span | None
+    answers_wrapped: bool
+    paging: Paging | None
+    digest: str
+    filterable: bool
+    headers: dict[str, str]
+    title: str
+    summary: str
+    deprecated: bool
+    seen_bytes: int
+    fixed: msgspec.Raw
+    withheld: Withheld | None
+    operation_id: str
+    tags: tuple[str, ...]
+    scopes: tuple[str, ...]
+
+
+class _Catalog(_Row, frozen=True):
+    """``listed``: the bytes of all entries; ``definitions`` are those that bodies are written by, by API."""
+
+    apis: tuple[ApiSummary, ...]
+    skipped: tuple[SkippedTool, ...]
+    listed: Span | None
+    origins: tuple[Origin, ...]
+    accesses: tuple[Access, ...]
+    slots: tuple[_Slot, ...]
+    definitions: dict[str, dict[str, Schema]]
+    tools: tuple[_Tool, ...]
+
+
+class Kept(NamedTuple):
+    """A catalog as data: what it is, and the bytes that this points to, in pieces."""
+
+    about: bytes
+    pieces: Sequence[bytes | memoryview]
+
+
+_decode = msgspec.json.Decoder(_Catalog).decode
+
+
+def encode(catalog: ToolCatalog) -> Kept:
+    """Raises ValueError or TypeError for one that cannot be told in JSON."""
+    writing = _Writing(catalog.listed)
+    tools = tuple([writing.tool(tool) for tool in catalog.tools.values()])
+    about = _Catalog(
+        apis=catalog.apis,
+        skipped=catalog.skipped,
+        listed=None if catalog.listed is None else (0, len(catalog.listed)),
+        origins=tuple(writing.origins),
+        accesses=tuple(writing.accesses),
+        slots=tuple(map(_kept_slot, writing.slots)),
+        definitions=writing.definitions,
+        tools=tools,
+    )
+    return Kept(msgspec.json.encode(about), writing.pieces)
+
+
+def decode(about: bytes | memoryview, content: memoryview) -> ToolCatalog:
+    """The catalog; its bytes stay those of ``content``. Raises ValueError for what `encode` has not made."""
+    try:
+        kept = _decode(about)
+        reading = _Reading(kept, content)
+        tools = {tool.name: reading.tool(tool) for tool in kept.tools}
+        listed = None if kept.listed is None else reading.cut(kept.listed)
+    except (msgspec.MsgspecError, LookupError) as error:
+        raise ValueError(f"is not what this version writes: {error}") from error
+    return ToolCatalog(apis=kept.apis, tools=tools, skipped=kept.skipped, listed=listed)
+
+
+class _Writing:
+    """The values that tools share, by their places, and the bytes so far."""
+
+    def __init__(self, listed: memoryview | None) -> None:
+        self.origins: dict[Origin, int] = {}
+        self.accesses: dict[Access, int] = {}
+        self.slots: dict[Slot, int] = {}
+        self.definitions: dict[str, dict[str, Schema]] = {}
+        self.pieces: list[bytes | memoryview] = [] if listed is None else [listed]
+        self._size = 0 if listed is None else len(listed)
+        self._entries = None if listed is None else 0  # where the next one begins
+
+    def tool(self, tool: Tool) -> _Tool:
+        entry = bytes(tool.entry)
+        at = self._entry(entry)
+        schema, output = tool.input.schema, tool.output
+        closed = schema.endswith(_CLOSING)
+        return _Tool(
+            name=tool.name,
+            api=tool.api,
+            method=tool.method,
+            pointer=tool.pointer,
+            template=tool.template,
+            origin=_place(self.origins, tool.origin),
+            path=tool.path,
+            fixed_query=tool.fixed_query,
+            slots=tuple([_place(self.slots, slot) for slot in tool.slots]),
+            body=None if tool.body is None else self._body(tool.body, tool.api),
+            accept=tool.accept,
+            access=_place(self.accesses, tool.access),
+            entry=at,
+            input=self._within(schema.removesuffix(_CLOSING), entry, at),
+            closed=closed,
+            names=tool.input.names,
+            required=tool.input.required,
+            spelling=_kept_spelling(tool.input.spelling),
+            is_shortened=tool.input.is_shortened,
+            output=None if output is None else self._within(bytes(output.schema), entry, at),
+            wrapped=output is not None and output.wrapped,
+            answers=None if tool.answers is None else self._added(bytes(tool.answers.schema)),
+            answers_wrapped=tool.answers is not None and tool.answers.wrapped,
+            paging=tool.paging,
+            digest=tool.digest,
+            filterable=tool.filterable,
+            headers=dict(tool.headers),
+            title=tool.title,
+            summary=tool.summary,
+            deprecated=tool.deprecated,
+            seen_bytes=tool.seen_bytes,
+            fixed=msgspec.Raw(exact_json.encode(tool.fixed)),
+            withheld=tool.withheld,
+            operation_id=tool.subject.operation_id,
+            tags=tool.subject.tags,
+            scopes=tool.subject.scopes,
+        )
+
+    def _body(self, plan: BodyPlan, api: str) -> _Body:
+        places: dict[BodyWriter, int] = {}
+        writers = {name: _place(places, writer) for name, writer in plan.writers.items()}
+        by_type = {_NAMES[kind]: _place(places, writer) for kind, writer in plan.by_type.items()}
+        recipes = [cast("Made[BodyRecipe, Any]", writer).recipe for writer in places]
+        for recipe in recipes:
+            if recipe.definitions:
+                self.definitions[api] = dict(recipe.definitions)
+        return _Body(
+            required=plan.required,
+            whole=plan.whole,
+            properties=dict(plan.properties),
+            media=tuple(recipe.media for recipe in recipes),
+            writers=writers,
+            by_type=by_type,
+            chooser=plan.chooser,
+            needed=plan.needed,
+            open=plan.open,
+        )
+
+    def _entry(self, entry: bytes) -> Span:
+        if self._entries is None:
+            return self._added(entry)
+        start, end = self._entries, self._entries + len(entry)
+        self._entries = end + 1  # a comma
+        return start, end
+
+    def _added(self, piece: bytes) -> Span:
+        start = self._size
+        self._size += len(piece)
+        self.pieces.append(piece)
+        return start, self._size
+
+    def _within(self, part: bytes, entry: bytes, at: Span) -> Span:
+        """The place of a part of an entry; of its own where it is none."""
+        found = entry.find(part)
+        return self._added(part) if found < 0 else (at[0] + found, at[0] + found + len(part))
+
+
+def _place(places: dict[Any, int], value: object) -> int:
+    return places.setdefault(value, len(places))
+
+
+def _kept_slot(slot: Slot) -> _Slot:
+    return _Slot(
+        argument=slot.argument,
+        name=slot.name,
+        location=slot.location,
+        required=slot.required,
+        spans_segments=slot.spans_segments,
+        recipe=cast("Made[Parameter, str]", slot.encode).recipe,
+    )
+
+
+class _Reading:
+    def __init__(self, kept: _Catalog, content: memoryview) -> None:
+        self._kept = kept
+        self._content = content
+        self._slots = [_slot(each) for each in kept.slots]
+
+    def tool(self, kept: _Tool) -> Tool:
+        return Tool(
+            name=kept.name,
+            api=kept.api,
+            method=kept.method,
+            pointer=kept.pointer,
+            template=kept.template,
+            origin=self._kept.origins[kept.origin],
+            path=kept.path,
+            fixed_query=kept.fixed_query,
+            slots=tuple([self._slots[place] for place in kept.slots]),
+            body=None if kept.body is None else self._body(kept.body, kept.api),
+            accept=kept.accept,
+            access=self._kept.accesses[kept.access],
+            input=InputContract(
+                schema=bytes(self.cut(kept.input)) + (_CLOSING if kept.closed else b""),
+                names=kept.names,
+                required=kept.required,
+                spelling=_spelling(kept.spelling),
+                is_shortened=kept.is_shortened,
+            ),
+            output=None if kept.output is None else OutputContract(schema=self._raw(kept.output), wrapped=kept.wrapped),
+            answers=None
+            if kept.answers is None
+            else OutputContract(schema=self._raw(kept.answers), wrapped=kept.answers_wrapped),
+            paging=kept.paging,
+            entry=self._raw(kept.entry),
+            digest=kept.digest,
+            filterable=kept.filterable,
+            headers=kept.headers,
+            title=kept.title,
+            summary=kept.summary,
+            deprecated=kept.deprecated,
+            seen_bytes=kept.seen_bytes,
+            fixed=_fixed(kept.fixed),
+            withheld=kept.withheld,
+            subject=Subject(
+                api=kept.api,
+                method=kept.method,
+                path=kept.template,
+                operation_id=kept.operation_id,
+                tags=kept.tags,
+                scopes=kept.scopes,
+            ),
+        )
+
+    def _body(self, kept: _Body, api: str) -> BodyPlan:
+        definitions = self._kept.definitions.get(api, {})
+        writers = [Made(_writer, BodyRecipe(media, definitions)) for media in kept.media]
+        return BodyPlan(
+            required=kept.required,
+            whole=kept.whole,
+            properties=kept.properties,
+            writers={name: writers[place] for name, place in kept.writers.items()},
+            by_type={_TYPES[name]: writers[place] for name, place in kept.by_type.items()},
+            chooser=kept.chooser,
+            needed=kept.needed,
+            open=kept.open,
+        )
+
+    def _raw(self, span: Span) -> msgspec.Raw:
+        return msgspec.Raw(self.cut(span))
+
+    def cut(self, span: Span) -> memoryview:
+        start, end = span
+        if not 0 <= start <= end <= len(self._content):
+            raise IndexError("bytes that are not there")
+        return self._content[start:end]
+
+
+def _slot(kept: _Slot) -> Slot:
+    return Slot(
+        argument=kept.argument,
+        name=kept.name,
+        location=kept.location,
+        required=kept.required,
+        encode=Made(_encoder, kept.recipe),
+        spans_segments=kept.spans_segments,
+    )
+
+
+def _kept_spelling(spelling: Spelling | None) -> tuple[dict[str, str], msgspec.Raw] | None:
+    return None if spelling is None else (dict(spelling.names), msgspec.Raw(msgspec.json.encode(spelling.texts)))
+
+
+def _spelling(kept: tuple[dict[str, str], msgspec.Raw] | None) -> Spelling | None:
+    return None if kept is None else Spelling(names=kept[0], texts=msgspec.json.decode(kept[1]))
+
+
+def _fixed(encoded: msgspec.Raw) -> Mapping[str, Any]:
+    return exact_json.decode(bytes(encoded)) if bytes(encoded) != b"{}" else {}
+
+
+def _encoder(recipe: Parameter) -> Encoder:
+    from openapi_mcp_server.bridge.parameters import encoders  # noqa: PLC0415 - at the first call
+
+    return encoders.encoder(recipe)
+
+
+def _writer(recipe: BodyRecipe) -> BodyWriter:
+    from openapi_mcp_server.bridge.bodies import writers  # noqa: PLC0415 - at the first call
+
+    return writers.made(recipe)

@@ -1,0 +1,141 @@
+"""Compiled catalogs in CACHE_DIR, from which another start, worker or reload takes them.
+
+A file is data and nothing in it is run, but it says what tools there are and where their requests go, as the documents
+do. So one counts only where nobody but this user or root can have written it; the names and links that others may have
+made in the folder then do no harm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import stat
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import msgspec
+
+from openapi_mcp_server.bridge.compiled import kept
+from openapi_mcp_server.bridge.model import ToolCatalog
+from openapi_mcp_server.documents.order import SeenFiles
+
+KEPT_FILES = 16
+"""Catalogs that a folder holds; one more replaces the oldest."""
+_SUFFIX, _UNFINISHED = ".catalog", ".unfinished"
+_LINE_BYTES = 8 * 1024 * 1024
+"""Of the first line: it names every other file of a document, of which there may be 5,000."""
+
+logger = logging.getLogger(__name__)
+
+
+class FoundCatalog(NamedTuple):
+    tools: ToolCatalog
+    seen: tuple[SeenFiles, ...]
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """The first line. ``digest`` is of all that follows, of which the first ``about`` bytes say what the rest is."""
+
+    key: str
+    digest: str
+    about: int
+    seen: tuple[SeenFiles, ...]
+
+
+_head = msgspec.json.Decoder(_Head).decode
+
+
+class Cache:
+    """Nothing that goes wrong here stops a start: it is said in one line of the log, and the documents are read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def find(self, key: str) -> FoundCatalog | None:
+        path = self._path(key)
+        try:
+            with _opened(path) as file:
+                return _read(file, key)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            problem = error.strerror or str(error)
+        except (ValueError, msgspec.MsgspecError) as error:
+            problem = str(error)
+        logger.warning("a catalog in CACHE_DIR is not used", extra={"file": str(path), "problem": problem})
+        return None
+
+    def keep(self, key: str, tools: ToolCatalog, seen: Sequence[SeenFiles]) -> None:
+        """Under its name once it is whole, so that who reads it meanwhile gets the old one or this."""
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._write(key, kept.encode(tools), seen)
+            self._make_room()
+        except OSError as error:
+            fields = {"folder": str(self._folder), "problem": error.strerror or str(error)}
+            logger.warning("the catalog is not kept in CACHE_DIR", extra=fields)
+        except (ValueError, TypeError):  # half of a character, say
+            logger.warning("the catalog is not kept in CACHE_DIR", extra={"problem": "it holds what no JSON can"})
+
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key}{_SUFFIX}"
+
+    def _write(self, key: str, what: kept.Kept, seen: Sequence[SeenFiles]) -> None:
+        import tempfile  # noqa: PLC0415 - 5 ms, for the first start
+
+        whole = hashlib.sha256(what.about)
+        for piece in what.pieces:
+            whole.update(piece)
+        head = _Head(key=key, digest=whole.hexdigest(), about=len(what.about), seen=tuple(seen))
+        descriptor, name = tempfile.mkstemp(dir=self._folder, suffix=_UNFINISHED)  # for its user alone
+        try:
+            with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
+                file.writelines([msgspec.json.encode(head), b"\n", what.about, *what.pieces])
+            Path(name).replace(self._path(key))
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+    def _make_room(self) -> None:
+        """Those that were written longest ago go, and so do the remains of writers that were killed."""
+        own = [path for path in self._folder.iterdir() if path.suffix in {_SUFFIX, _UNFINISHED}]
+        known = []
+        for path in own:
+            with suppress(FileNotFoundError):  # another process does the same
+                known.append((path.stat(follow_symlinks=False).st_mtime, path))
+        for _, path in sorted(known, reverse=True)[KEPT_FILES:]:
+            path.unlink(missing_ok=True)
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Non-blocking: opening a FIFO would wait for a writer."""
+    return open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")  # noqa: PTH123
+
+
+def _read(file: BinaryIO, key: str) -> FoundCatalog:
+    """Raises ValueError with what is wrong with the file."""
+    if problem := _distrust(os.fstat(file.fileno())):
+        raise ValueError(problem)
+    head = _head(file.readline(_LINE_BYTES))
+    if head.key != key:
+        raise ValueError("it is another catalog, under this one's name")
+    about, content = file.read(max(head.about, 0)), file.read()
+    whole = hashlib.sha256(about)
+    whole.update(content)
+    if whole.hexdigest() != head.digest:
+        raise ValueError("it is damaged")
+    return FoundCatalog(kept.decode(about, memoryview(content)), head.seen)
+
+
+def _distrust(status: os.stat_result) -> str:
+    """Why a file does not count; empty if it does."""
+    if not stat.S_ISREG(status.st_mode):
+        return "it is not a regular file"
+    if status.st_uid not in {0, os.geteuid()}:
+        return "it belongs to another user"
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return "others may write to it"
+    return ""
