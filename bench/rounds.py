@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -137,7 +137,8 @@ def cpu(pids: Iterable[int]) -> float:
         pid = waiting.pop()
         seconds += measured.cpu_seconds(pid)
         for task in Path(f"/proc/{pid}/task").iterdir():
-            waiting += map(int, (task / "children").read_text().split())
+            with suppress(FileNotFoundError):  # a thread that has just ended
+                waiting += map(int, (task / "children").read_text().split())
     return seconds
 
 
