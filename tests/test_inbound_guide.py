@@ -39,7 +39,7 @@ def test_settings_are_taken(text):
 
 
 def test_tokens_are_taken():
-    made = loaded(INBOUND_AUTH="token", INBOUND_TOKENS=blocks("json")[0])
+    made = loaded(API_NAME="shop", INBOUND_AUTH="token", INBOUND_TOKENS=blocks("json")[0])
     assert [token.name for token in made.inbound.tokens] == ["ci", "support", "shop-agent"]
 
 

@@ -47,6 +47,8 @@ FILES = {
     "policy-entry.yaml": b"default: {read: true}\n",
     "policy-list.yaml": b"principals:\n  - a\n",
     "policy-word.yaml": b"default: {allow: [get]}\n",
+    "policy-api.yaml": b"principals: {a: {apis: [shop]}}\n",
+    "apis.yaml": b"- name: a\n",
 }
 P = "--spec-path {0}/pets.yaml"
 H = f"{P} --transport http --port 0"
@@ -159,6 +161,27 @@ ADDITIONAL = [
     (P, more({"name": "a", "spec_pth": "x"}), "ADDITIONAL_SPECS[0]: has no field 'spec_pth'; did you mean spec_path?"),
     (P, more({"name": "api", "spec_path": "x"}), "ADDITIONAL_SPECS[0]: another API is named 'api' already"),
     (P, more({"name": "a", "spec_path": "/no"}), "ADDITIONAL_SPECS[0]: cannot read /no: No such file or directory"),
+    (P, {"ADDITIONAL_SPECS_FILE": "{0}/apis.yaml"}, "ADDITIONAL_SPECS_FILE: must be a JSON array of objects"),
+    (
+        P,
+        {"ADDITIONAL_SPECS": '[{"name": "a", "name": "b"}]'},
+        "ADDITIONAL_SPECS: an object in it has 'name' twice; give",
+    ),
+    (
+        P,
+        more({"name": "a", "spec_path": "x", "tool_overrides": {}}),
+        "ADDITIONAL_SPECS[0].tool_overrides: must be text,",
+    ),
+    (
+        P,
+        more({"name": "a", "spec_path": "x", "extra_query": []}),
+        "ADDITIONAL_SPECS[0].extra_query: must be a JSON obj",
+    ),
+    (
+        P,
+        more({"name": "a", "spec_path": "x", "auth_schemes": "k.json"}),
+        "ADDITIONAL_SPECS[0].auth_schemes: must be a JSON object of objects; ADDITIONAL_SPECS[0].auth_schemes_file ta",
+    ),
     (P, more({"name": "a", "spec_path": 1.5}), "ADDITIONAL_SPECS[0].spec_path: must be text, not 1.5"),
     (
         P,
@@ -192,6 +215,25 @@ CREDENTIALS = [
         tokens({"name": "a", "token": GOOD_TOKEN, "api": []}),
         "INBOUND_TOKENS[0]: object contains unknown field `api`",
     ),
+    (
+        H,
+        tokens({"name": "a", "token": GOOD_TOKEN, "apis": ["shop"]}),
+        "INBOUND_TOKENS[0].apis: 'shop' is no API; there",
+    ),
+    (H, {"INBOUND_AUTH": "token", "INBOUND_TOKENS": "[\n{]"}, "INBOUND_TOKENS: is not JSON: expected"),
+    (
+        H,
+        {"INBOUND_AUTH": "token", "INBOUND_TOKENS": '[{"name": "a", "apis": ["api"], "apis": []}]'},
+        "INBOUND_TOKENS: an object in it has 'apis' twice; give it once",
+    ),
+    (P, {"AUTH_SCHEMES": '{"k": {}, "k": {}}'}, "AUTH_SCHEMES: an object in it has 'k' twice; give it once"),
+    (P, {"EXTRA_HEADERS": '{"X": "hunter2", "X": "b"}'}, "EXTRA_HEADERS: the value has 'X' twice; give it once"),
+    (P, {"HTTP_PROXY_URL": "http://p:1", "HTTP_NO_PROXY": "10.0.0.0/99"}, "HTTP_NO_PROXY: '10.0.0.0/99' is no network"),
+    (
+        P,
+        {"HTTP_PROXY_URL": "http://p:1", "HTTP_NO_PROXY": "http://a/"},
+        "HTTP_NO_PROXY: 'http://a/' is no network such",
+    ),
     (H, tokens(*[{"name": "a", "token": GOOD_TOKEN}] * 2), "INBOUND_TOKENS[1]: has the name or the token of 'a'"),
     (H, tokens({"name": "a", "sha256": "abc"}), "INBOUND_TOKENS[0].sha256: must be the SHA-256 of the token"),
     (H, tokens({"name": "a", "scrypt": "hunter2"}), "INBOUND_TOKENS[0].scrypt: must be scrypt$N$r$p$SALT$HASH"),
@@ -202,20 +244,57 @@ CREDENTIALS = [
     (H, {"SESSION_KEY": "hunter2"}, "SESSION_KEY: the value must be one key, or two separated by a comma, of at least"),
 ]
 BESIDE_A_DOCUMENT = [
-    (f"{P} --overlays {{0}}/path.yaml", {}, "{0}/path.yaml, line 2, column 11, #/actions/0: '$.paths[?(' is not JSONP"),
-    (f"{P} --overlays {{0}}/version.yaml", {}, "{0}/version.yaml, line 1, column 1, #/overlay: version '9.0.0' is not"),
-    (f"{P} --overlays {{0}}/actionless.yaml", {}, "{0}/actionless.yaml, #/actions: must be an array of at least one"),
-    (f"{P} --overlays {{0}}/bracket.yaml", {}, "{0}/bracket.yaml, line 2, column 1: the document ends within brackets"),
-    (f"{P} --tool-overrides {{0}}/list.yaml", {}, "{0}/list.yaml, line 1, column 1, #: expected object, got array"),
-    (f"{P} --tool-overrides {{0}}/number.yaml", {}, "{0}/number.yaml, line 1, column 1, #/getPet: expected object, go"),
-    (f"{P} --tool-overrides {{0}}/name.yaml", {}, "{0}/name.yaml, line 1, column 10, #/getPet/name: expected string,"),
-    (f"{P} --tool-overrides {{0}}/argument.yaml", {}, "{0}/argument.yaml, line 1, column 10, #/getPet/arguments: obje"),
-    (f"{P} --tool-overrides {{0}}/annotation.yaml", {}, "{0}/annotation.yaml, line 1, column 1, #/getPet: has keys th"),
+    (
+        f"{P} --overlays {{0}}/path.yaml",
+        {},
+        "API_OVERLAYS: {0}/path.yaml, line 2, column 11, #/actions/0: '$.paths[?(' is not JSONP",
+    ),
+    (
+        f"{P} --overlays {{0}}/version.yaml",
+        {},
+        "API_OVERLAYS: {0}/version.yaml, line 1, column 1, #/overlay: version '9.0.0' is not",
+    ),
+    (
+        f"{P} --overlays {{0}}/actionless.yaml",
+        {},
+        "API_OVERLAYS: {0}/actionless.yaml, #/actions: must be an array of at least one",
+    ),
+    (
+        f"{P} --overlays {{0}}/bracket.yaml",
+        {},
+        "API_OVERLAYS: {0}/bracket.yaml, line 2, column 1: the document ends within brackets",
+    ),
+    (
+        f"{P} --tool-overrides {{0}}/list.yaml",
+        {},
+        "TOOL_OVERRIDES: {0}/list.yaml, line 1, column 1, #: expected object, got array",
+    ),
+    (
+        f"{P} --tool-overrides {{0}}/number.yaml",
+        {},
+        "TOOL_OVERRIDES: {0}/number.yaml, line 1, column 1, #/getPet: expected object, go",
+    ),
+    (
+        f"{P} --tool-overrides {{0}}/name.yaml",
+        {},
+        "TOOL_OVERRIDES: {0}/name.yaml, line 1, column 10, #/getPet/name: expected string,",
+    ),
+    (
+        f"{P} --tool-overrides {{0}}/argument.yaml",
+        {},
+        "TOOL_OVERRIDES: {0}/argument.yaml, line 1, column 10, #/getPet/arguments: obje",
+    ),
+    (
+        f"{P} --tool-overrides {{0}}/annotation.yaml",
+        {},
+        "TOOL_OVERRIDES: {0}/annotation.yaml, line 1, column 1, #/getPet: has keys th",
+    ),
     (f"{P} --policy {{0}}/no.yaml", {}, "POLICY: cannot read {0}/no.yaml: No such file or directory"),
     (f"{P} --policy {{0}}/empty", {}, "POLICY: {0}/empty: the document is empty"),
     (f"{P} --policy {{0}}/policy-field.yaml", {}, "POLICY: {0}/policy-field.yaml, line 1, column 1, #: object contain"),
     (f"{P} --policy {{0}}/policy-entry.yaml", {}, "POLICY: {0}/policy-entry.yaml, line 1, column 1, #/default: object"),
     (f"{P} --policy {{0}}/policy-list.yaml", {}, "POLICY: {0}/policy-list.yaml, line 1, column 1, #/principals: expec"),
+    (f"{P} --policy {{0}}/policy-api.yaml", {}, "POLICY: principals.a.apis: 'shop' is no API; there are api"),
     (f"{P} --policy {{0}}/policy-word.yaml", {}, "POLICY: default.allow: 'get': write GET for the method, id:get for"),
     (P, {"ALLOW_OPERATIONS": "GET pets"}, "ALLOW_OPERATIONS: 'GET pets' is no operationId, METHOD, /path, METHOD /pa"),
 ]

@@ -12,6 +12,7 @@ from openapi_mcp_server.bridge.model import Subject
 from openapi_mcp_server.bridge.policy import Permit, Policy, Rule, selector
 from openapi_mcp_server.documents import policies
 from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.settings.config import load
 from plain_policy import allowed, denied, rule_of, rules, subjects
 
 GET_PET = Subject(api="pets", method="GET", path="/pets/{id}", operation_id="getPet", tags=("pets", "public"))
@@ -113,6 +114,24 @@ def test_the_file_is_read():
     assert policy.principals == {"alice": Rule(allow=(selector("getPet"),))}
     assert policy.scopes == {"pets:write": Rule(allow=(selector("/pets*"),), deny=(selector("DELETE"),))}
     assert policy.default == Rule(read_only=True)
+
+
+def test_an_entry_that_selects_nothing_is_told(tmp_path):
+    file = tmp_path / "policy.yaml"
+    file.write_text("""
+principals: {a: {allow: [getPet, getPets], deny: ['GET /pets/*', /admin/*], tags: [public, pubic]}}
+default: {deny: ['tag:pets', 'tag:pts', 'GET /PETS//{id}/']}
+""")
+    tokens = '[{"name": "a", "token": "0123456789abcdef", "apis": ["pets"], "tags": ["pets", "orders"]}]'
+    given = {"INBOUND_AUTH": "token", "INBOUND_TOKENS": tokens, "POLICY": str(file), "API_NAME": "pets"}
+    config = load(["--spec-path", "x", "--transport", "http"], given, str)
+    assert list(policies.idle(config, [GET_PET])) == [
+        "INBOUND_TOKENS[0].tags: no operation that is served has the tag orders",
+        "POLICY: principals.a.tags: no operation that is served has the tag pubic",
+        "POLICY: principals.a.allow: id:getPets selects no operation that is served",
+        "POLICY: principals.a.deny: /admin/* selects no operation that is served",
+        "POLICY: default.deny: tag:pts selects no operation that is served",
+    ]
 
 
 @pytest.mark.parametrize(

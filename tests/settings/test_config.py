@@ -289,6 +289,11 @@ def test_what_cannot_be_used_is_refused_by_name(argv, environ, message):
     assert message in refusal(argv, environ)
 
 
+def test_a_number_in_a_fixed_header_is_sent_as_it_is_written():
+    given = config(SPEC, {"EXTRA_HEADERS": '{"X-Version": 1.10, "X-Id": 12345678901234567890}'})
+    assert given.apis[0].headers == (("X-Version", "1.10"), ("X-Id", "12345678901234567890"))
+
+
 def test_the_last_worker_may_have_the_last_port():
     assert config([*HTTP, "--port", "65532"], {"WORKERS": "4"}).workers == 4
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import tracemalloc
+import zlib
 from functools import partial
 
 import msgspec
@@ -89,7 +90,22 @@ async def test_only_methods_that_expect_a_body_say_that_there_is_none(method: st
             KEPT,
             id="two gzip members",
         ),
+        pytest.param(
+            (sized(gzip.compress(b"ok") + bytes(600), b"Content-Encoding: gzip\r\n"),),
+            200,
+            b"ok",
+            KEPT,
+            id="gzip padded to whole blocks",
+        ),
+        pytest.param(
+            (chunked(gzip.compress(b"o"), b"\0", b"\0" + gzip.compress(b"k"), headers=b"Content-Encoding: gzip\r\n"),),
+            200,
+            b"ok",
+            KEPT,
+            id="gzip members with padding between them, in pieces",
+        ),
         pytest.param((sized(b"", b"Content-Encoding: gzip\r\n"),), 200, b"", KEPT, id="gzip of nothing"),
+        pytest.param((sized(zlib.compress(b"ok"), b"Content-Encoding: deflate\r\n"),), 200, b"ok", KEPT, id="deflate"),
         pytest.param((sized(b"ok", b"Content-Encoding: identity\r\n"),), 200, b"ok", KEPT, id="identity"),
         pytest.param((sized(b"no", status=b"404 Nope"),), 404, b"no", KEPT, id="404"),
         pytest.param((sized(b"no", status=b"503 Busy"),), 503, b"no", KEPT, id="503"),
@@ -149,9 +165,9 @@ GZIP = b"Content-Encoding: gzip\r\n"
             "'gzip, gzip' was not asked for",
             id="encoded twice",
         ),
-        pytest.param((sized(b"plain", GZIP),), "gzip data of the answer is broken", id="not gzip"),
-        pytest.param((sized(gzip.compress(b"ok")[:-3], GZIP),), "gzip data of the answer ends", id="gzip cut short"),
-        pytest.param((sized(gzip.compress(b"ok") + b"x", GZIP),), "gzip data of the answer", id="gzip and garbage"),
+        pytest.param((sized(b"plain", GZIP),), "packed data of the answer is broken", id="not gzip"),
+        pytest.param((sized(gzip.compress(b"ok")[:-3], GZIP),), "packed data of the answer ends", id="gzip cut short"),
+        pytest.param((sized(gzip.compress(b"ok") + b"x", GZIP),), "packed data of the answer", id="gzip and garbage"),
     ],
 )
 async def test_a_broken_answer_is_an_error_of_unknown_outcome_and_the_next_call_is_right(

@@ -123,7 +123,7 @@ async def test_text_of_every_type_and_charset(content_type: str, body: bytes, te
         ("multipart/mixed; boundary=b", b"--b\r\n\r\n\xff\r\n--b--\r\n", "resource"),
         ("text/plain", b"na\xefve", "resource"),
         ("text/plain; charset=us-ascii", b"\xe9", "resource"),
-        ("text/plain; charset=unknown-8bit", b"abc", "resource"),
+        ("text/plain; charset=unknown-8bit", b"\xe9", "resource"),
         ("text/html", PNG, "resource"),
     ],
 )
@@ -178,7 +178,7 @@ def test_no_byte_of_an_answer_is_lost_in_silence(body: bytes, content_type: str,
     if block["type"] == "text" and content_type == "application/json":
         assert any(means(body, charset, block["text"]) for charset in UNICODE)
     elif block["type"] == "text":
-        assert block["text"].encode("latin-1") == body
+        assert any(means(body, charset, block["text"]) for charset in ("windows-1252", "latin-1"))
     else:
         assert base64.b64decode(block["resource"]["blob"] if "resource" in block else block["data"]) == body
 
@@ -297,8 +297,8 @@ ENDLESS = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nTransfer-Encoding: chunked\r\
         ((chunked(end=b"zz\r\nok\r\n"),), "no valid HTTP answer"),
         ((chunked(b"ok", end=b""), Do.CLOSE), "no valid HTTP answer"),
         ((b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",), "Content-Length"),
-        ((sized(b"no gzip", b"Content-Encoding: gzip\r\n"),), "gzip data of the answer is broken"),
-        ((sized(gzip.compress(b"cut")[:-9], b"Content-Encoding: gzip\r\n"),), "gzip"),
+        ((sized(b"no gzip", b"Content-Encoding: gzip\r\n"),), "packed data of the answer is broken"),
+        ((sized(gzip.compress(b"cut")[:-9], b"Content-Encoding: gzip\r\n"),), "ends too early"),
         ((sized(b"?", b"Content-Encoding: br\r\n"),), "was not asked for"),
         ((sized(b"?", b"Content-Encoding: gzip, gzip\r\n"),), "was not asked for"),
         ((b"HTTP/1.1 200 OK\r\nContent-Length: 10737418240\r\n\r\nbegin",), "10 MiB"),

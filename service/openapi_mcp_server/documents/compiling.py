@@ -60,7 +60,7 @@ def _source(order: Order, api: ApiOrder, texts: Texts, parts: list[Parts]) -> Ap
     document, notes = _document(order, api, texts, parts)
     with _named(api.location, texts.document):
         description = operations.describe(document)
-    with _named(api.overrides, texts.overrides):
+    with _named(api.overrides, texts.overrides, "TOOL_OVERRIDES: "):
         told = overrides.read(texts.overrides) if api.overrides else {}
     return ApiSource(
         name=api.name,
@@ -115,7 +115,7 @@ def _overlaid(document: Document, api: ApiOrder, texts: Iterable[bytes]) -> tupl
 
     notes: list[Note] = []
     for location, text in zip(api.overlays, texts, strict=True):
-        with _named(location, text):
+        with _named(location, text, "API_OVERLAYS: "):
             changed = overlay.apply(document, text, name=source.shown(location))
         document = changed.document
         notes += changed.notes
@@ -123,15 +123,19 @@ def _overlaid(document: Document, api: ApiOrder, texts: Iterable[bytes]) -> tupl
 
 
 @contextmanager
-def _named(location: str, text: bytes) -> Iterator[None]:
-    """Errors in a document say which it is, and show the line."""
+def _named(location: str, text: bytes, setting: str = "") -> Iterator[None]:
+    """Errors in a document say which it is, and show the line; in another file also the setting that it is for."""
     try:
         yield
     except SpecError as error:
         from openapi_mcp_server.openapi.text import places  # noqa: PLC0415 - for what cannot be read
 
         found = places.of_error(text, error.pointer)
-        parts = [source.shown(location), *([found.at] if found and found.at != error.pointer else []), error.pointer]
+        parts = [
+            setting + source.shown(location),
+            *([found.at] if found and found.at != error.pointer else []),
+            error.pointer,
+        ]
         shown = f" (here: {found.line})" if found and found.line else ""
         raise SpecError(", ".join(filter(None, parts)), error.problem + shown) from error
 

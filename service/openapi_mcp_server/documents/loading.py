@@ -304,12 +304,15 @@ def report(config: Config, tools: ToolCatalog) -> None:
         logger.info("loaded", extra={**fields, "notes": len(api.notes)})
         if not api.tools:
             logger.warning(
-                "no operation became a tool: see INCLUDE_TAGS, EXCLUDE_TAGS, inspect", extra={"api": api.name}
+                "no operation became a tool: see INCLUDE_TAGS, EXCLUDE_TAGS, READ_ONLY, ALLOW_OPERATIONS, inspect",
+                extra={"api": api.name},
             )
         for note in api.notes:
             level = logging.WARNING if note.kind in _FOR_THE_OPERATOR else logging.DEBUG
             logger.log(level, note.message, extra={"api": api.name, "pointer": note.pointer, "kind": note.kind})
     _report_security(tools)
+    for sentence in policies.idle(config, [tool.subject for tool in tools.tools.values()]):
+        logger.warning(sentence)
     for each in tools.skipped:
         fields = {"api": each.api, "pointer": each.operation.pointer, "reason": each.operation.reason}
         logger.warning("operation skipped", extra=fields)

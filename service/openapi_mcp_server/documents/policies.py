@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
+from openapi_mcp_server.bridge.model import Subject
 from openapi_mcp_server.bridge.policy import EVERYTHING, OPEN, Policy, Rule, Selector, selector
 from openapi_mcp_server.errors import ConfigError, SpecError
 from openapi_mcp_server.openapi.pointers import ROOT
@@ -14,6 +15,8 @@ from openapi_mcp_server.settings.config import Config
 
 FILE_BYTES = 1024 * 1024
 """A POLICY of thousands of entries has less."""
+SELECTORS_LOOKED_AT = 100
+"""Different ones that are compared with every operation at a start: a tenth of a second for 1,000 operations."""
 
 
 class _Entry(msgspec.Struct, forbid_unknown_fields=True):
@@ -57,7 +60,44 @@ def policy(config: Config) -> Policy:
         raise ConfigError("POLICY", f"cannot read {config.policy}: {error.strerror}") from None
     if len(data) > FILE_BYTES:
         raise ConfigError("POLICY", f"{config.policy} has more than {FILE_BYTES // 1024} KiB")
-    return read(data, config.policy)
+    found = read(data, config.policy)
+    _require_known_apis(found, [api.name for api in config.apis])
+    return found
+
+
+def idle(config: Config, subjects: Collection[Subject]) -> Iterator[str]:
+    """A sentence for each entry about principals that selects no operation: one misspelt in a ``deny`` leaves open
+    what it was to close."""
+    tags = {tag for subject in subjects for tag in subject.tags}
+    named = [(f"INBOUND_TOKENS[{index}]", token.tags) for index, token in enumerate(config.inbound.tokens)]
+    rules = list(_places(policy(config)))
+    named += [(f"POLICY: {place}", rule.tags) for place, rule in rules]
+    for place, wanted in named:
+        for tag in sorted((wanted or frozenset()) - tags):
+            yield f"{place}.tags: no operation that is served has the tag {tag}"
+    used: dict[Selector, bool] = {}
+    for place, rule in rules:
+        for field, selectors in (("allow", rule.allow), ("deny", rule.deny)):
+            for one in selectors:
+                if one not in used and len(used) < SELECTORS_LOOKED_AT:
+                    used[one] = any(one.selects(subject) or one.reaches(subject) for subject in subjects)
+                if not used.get(one, True):
+                    yield f"POLICY: {place}.{field}: {one.shown} selects no operation that is served"
+
+
+def _places(policy: Policy) -> Iterator[tuple[str, Rule]]:
+    for kind, rules in (("principals", policy.principals), ("scopes", policy.scopes), ("groups", policy.groups)):
+        for name, rule in rules.items():
+            yield f"{kind}.{name}", rule
+    if policy.default is not None:
+        yield "default", policy.default
+
+
+def _require_known_apis(policy: Policy, known: Sequence[str]) -> None:
+    """Nothing is known of the demo's, which has no settings."""
+    for place, rule in _places(policy) if known else ():
+        for name in sorted((rule.apis or frozenset()).difference(known)):
+            raise ConfigError("POLICY", f"{place}.apis: {name[:64]!r} is no API; there are {', '.join(known)}")
 
 
 def read(data: bytes, location: str) -> Policy:

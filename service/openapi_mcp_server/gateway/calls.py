@@ -77,6 +77,7 @@ class Calls:
 
     async def answer(self, call: Call, draft: Draft, notify: Notify | None, hold: Hold) -> Pieces | Rejection:
         served = self._views.served
+        draft.client = hold.client
         tool = served.catalog.tools.get(call.name)
         if self._serving.mode == "all" and tool is not None and served.admits(draft.permit, call.name):
             outcome = await self._reported(served, tool, call.arguments, draft, notify, hold)
@@ -126,7 +127,7 @@ class Calls:
         if not is_heavy(len(asked.query) * len(offer.tools)):
             return find()
         with self._turn(draft):
-            return await self._aside.do(find)
+            return await self._aside.do(find, draft.client)
         raise ArgumentError(f"{self._why_no_turn()}; search for fewer words, or again later")
 
     def _answered(self, outcome: ToolResult, draft: Draft) -> Pieces:
@@ -184,13 +185,13 @@ class Calls:
             draft.arguments = text if redaction is None else redaction.text(text)[0]
             return
         with self._turn(draft):
-            draft.arguments, _ = await self._aside.do(partial(redaction.text, text))
+            draft.arguments, _ = await self._aside.do(partial(redaction.text, text), draft.client)
 
     async def _prepared(self, tool: Tool, arguments: msgspec.Raw | None, draft: Draft) -> _Prepared:
         if arguments is None or not is_heavy(OF_ARGUMENTS * len(memoryview(arguments))):
             return _prepare(tool, arguments)
         with self._turn(draft):
-            prepared = await self._aside.do(partial(_prepare, tool, arguments))
+            prepared = await self._aside.do(partial(_prepare, tool, arguments), draft.client)
             draft.waited_seconds = draft.seconds()
             return prepared
         raise Refused(f"{self._why_no_turn()}; give less, or call again later", outcome_unknown=False)
@@ -208,7 +209,8 @@ class Calls:
         if not is_heavy(size if select is None else select.weight(size)):
             return write(select)
         with self._turn(draft):
-            rendered, draft.encoded = await self._aside.do(lambda: self._whole(write(select), draft))
+            made = self._aside.do(lambda: self._whole(write(select), draft), draft.client)
+            rendered, draft.encoded = await made
             return rendered
         if select is not None and not is_heavy(size):
             return write(select.left_out("too many others are being applied; ask for less, or again later"))

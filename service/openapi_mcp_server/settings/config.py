@@ -17,7 +17,7 @@ from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.apis import ApiConfig, configured
 from openapi_mcp_server.settings.auth import NEEDED
 from openapi_mcp_server.settings.command_line import Command, Given, parse
-from openapi_mcp_server.settings.inbound import Inbound, inbound
+from openapi_mcp_server.settings.inbound import Inbound, inbound, require_known_apis
 from openapi_mcp_server.settings.inbound import overlooked as overlooked_inbound
 from openapi_mcp_server.settings.sources import ReadFile, from_environment, misspelt, read
 from openapi_mcp_server.settings.store import Store
@@ -172,6 +172,8 @@ def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -
     _require_session_pair(given)
     _require_callers(apis, given, command)
     config = _config(command, operands, options, given, apis)
+    if apis:
+        require_known_apis(config.inbound, given["INBOUND_TOKENS"], [api.name for api in apis])
     traced = tracing(given, environ, read_file)
     aws = AwsVariables({name: environ[name] for name in AWS_VARIABLES if environ.get(name)})
     way = shared(given, read_file, environ) if command in {"serve", "demo"} else USUAL

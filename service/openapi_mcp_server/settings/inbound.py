@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ import msgspec
 
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.command_line import Given
+from openapi_mcp_server.settings.sources import objects
 from openapi_mcp_server.settings.table import SIGNATURES
 
 InboundKind = Literal["none", "token", "jwt"]
@@ -87,6 +88,14 @@ def inbound(given: Mapping[str, Given]) -> Inbound:
     return Inbound(kind="token", tokens=tokens) if kind == "token" else Inbound()
 
 
+def require_known_apis(inbound: Inbound, given: Given, known: Sequence[str]) -> None:
+    """Raises ConfigError for an API of a token that there is not: what was to be narrowed would be closed."""
+    for index, token in enumerate(inbound.tokens):
+        for name in sorted((token.apis or frozenset()).difference(known)):
+            problem = f"{name[:64]!r} is no API; there are {', '.join(known)}"
+            raise ConfigError(f"{given.label}[{index}].apis", problem)
+
+
 def overlooked(given: Mapping[str, Given]) -> Iterable[str]:
     """A sentence for what is set and means nothing with this INBOUND_AUTH."""
     kind = given["INBOUND_AUTH"].value or "none"
@@ -128,10 +137,7 @@ def _check_issuers(given: Given) -> None:
 
 
 def _tokens(given: Given) -> tuple[StaticToken, ...]:
-    try:
-        elements = msgspec.json.decode(given.value, type=list[msgspec.Raw])
-    except msgspec.DecodeError:
-        raise ConfigError(given.label, "must be a JSON array of objects") from None
+    elements = objects(given, list[msgspec.Raw], "array")
     if not 0 < len(elements) <= MOST_TOKENS:
         raise ConfigError(given.label, f"must name 1 to {MOST_TOKENS} tokens, not {len(elements)}")
     found: list[StaticToken] = []

@@ -11,7 +11,7 @@ import msgspec
 
 from openapi_mcp_server.errors import ConfigError, ServiceError
 from openapi_mcp_server.settings.command_line import Given
-from openapi_mcp_server.settings.table import SETTINGS, Setting, words
+from openapi_mcp_server.settings.table import SETTINGS, Setting, pairs, repeated, words
 
 _KNOWN = frozenset(name for setting in SETTINGS for name in (setting.name, f"{setting.name}_FILE"))
 _BY_FLAG = {
@@ -70,6 +70,10 @@ def from_element(setting: Setting, fields: Mapping[str, Any], place: str, read_f
         return read(setting, Given(text_of(path, f"{place}.{file}", read_file), f"{place}.{file}"), read_file)
     if setting.read is words and isinstance(value, list) and all(isinstance(word, str) for word in value):
         return Given(tuple(value), label)
+    if isinstance(value, dict) and setting.read is not pairs and setting.name != "AUTH_SCHEMES":
+        raise ConfigError(label, "must be text, not an object")
+    if isinstance(value, list) and setting.read is pairs:
+        raise ConfigError(label, 'must be a JSON object of texts, such as {"Name": "value"}, not a list')
     found = None if value is None or value == "" else Given(_as_text(value, label), label)
     given = read(setting, found, read_file)
     return msgspec.structs.replace(given, label=label)
@@ -78,14 +82,26 @@ def from_element(setting: Setting, fields: Mapping[str, Any], place: str, read_f
 def objects(given: Given, kind: type[Decoded], form: str) -> Decoded:
     """A setting that is JSON; ``form`` is said of what is no such JSON: an array, or an object."""
     try:
-        return msgspec.json.decode(given.value, type=kind)
+        decoded = msgspec.json.decode(given.value, type=kind)
+        name = repeated(given.value)
     except (msgspec.ValidationError, RecursionError):
         raise ConfigError(given.label, f"must be a JSON {form} of objects") from None
     except msgspec.DecodeError as error:
         if not given.value.lstrip().startswith(("[", "{")):
-            problem = f"must be a JSON {form} of objects; {given.label}_FILE takes the name of a file with it"
+            problem = f"must be a JSON {form} of objects{_file_hint(given.label)}"
             raise ConfigError(given.label, problem) from None
         raise ConfigError(given.label, f"is not JSON: {_with_place(str(error), given.value)}") from None
+    if name is not None:
+        raise ConfigError(given.label, f"an object in it has {name[:64]!r} twice; give it once")
+    return decoded
+
+
+def _file_hint(label: str) -> str:
+    """How a file is named instead: as a variable, or as a field of an element; nothing where it was one already."""
+    if label.upper().endswith("_FILE"):
+        return ""
+    name = label.strip("-").replace("-", "_").upper() if label.startswith("--") else label
+    return f"; {name}{'_file' if '.' in name else '_FILE'} takes the name of a file with it"
 
 
 def _with_place(problem: str, text: str) -> str:

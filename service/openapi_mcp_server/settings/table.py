@@ -170,12 +170,36 @@ def tags(value: str) -> frozenset[str]:
 
 
 def pairs(value: str) -> tuple[tuple[str, str], ...]:
-    """A JSON object of texts and numbers, in its order."""
+    """A JSON object of texts and numbers, in its order; a number is the text that it is written as."""
     try:
-        decoded = msgspec.json.decode(value, type=dict[str, str | int | float])
+        msgspec.json.decode(value, type=dict[str, str | int | float])
+        decoded = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, RecursionError):
         raise ValueError('must be a JSON object of texts, such as {"Name": "value"}') from None
-    return tuple((name, text if isinstance(text, str) else f"{text}") for name, text in decoded.items())
+    if (name := repeated(value)) is not None:
+        raise ValueError(f"has {name[:64]!r} twice; give it once")
+    return tuple((name, _spelt(bytes(raw))) for name, raw in decoded.items())
+
+
+def _spelt(raw: bytes) -> str:
+    return msgspec.json.decode(raw, type=str) if raw.startswith(b'"') else raw.decode()
+
+
+def repeated(text: str) -> str | None:
+    """A name that an object in a JSON text has twice: the last of two would win in silence (RFC 8259 section 4)."""
+    import json  # noqa: PLC0415, TID251 - for those who have such a setting; msgspec passes over the first of two
+
+    found: list[str] = []
+
+    def look(members: list[tuple[str, object]]) -> None:
+        seen: set[str] = set()
+        for name, _ in members:
+            if name in seen:
+                found.append(name)
+            seen.add(name)
+
+    json.loads(text, object_pairs_hook=look, parse_int=str, parse_float=str)
+    return found[0] if found else None
 
 
 def session_keys(value: str) -> tuple[str, ...]:

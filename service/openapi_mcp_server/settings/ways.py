@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
@@ -97,11 +98,22 @@ def _pem(given: Given, read_file: ReadFile) -> str:
 
 def _proxy(url: Given, direct: Given, environ: Mapping[str, str]) -> Proxy | None:
     text, hosts, label = url.value or "none", direct.value, url.label
+    for host in hosts:
+        _require_network(host, direct.label)
     if text == ENVIRONMENT:
         name = next((name for name in _PROXY if environ.get(name)), "")
         text, label = environ.get(name, "none"), name or label
         hosts = (*hosts, *words(next((environ[name] for name in _NO_PROXY if environ.get(name)), "")))
     return None if text == "none" else _parsed(text, label, hosts)
+
+
+def _require_network(host: str, label: str) -> None:
+    if "/" in host:
+        try:
+            ipaddress.ip_network(host, strict=False)
+        except ValueError:
+            problem = f"{host[:64]!r} is no network such as 10.0.0.0/8; a host is given without scheme and path"
+            raise ConfigError(label, problem) from None
 
 
 def _parsed(url: str, label: str, direct: tuple[str, ...]) -> Proxy:

@@ -15,7 +15,7 @@ from openapi_mcp_server.upstream.ordinary import Head
 
 _STEP = 64 * 1024
 """Decoded bytes made at a time: 1 kB of gzip holds 1 MB, so a received piece is never inflated whole."""
-_GZIP = 16 + zlib.MAX_WBITS
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _GROWTH = (48 * 1024, 256 * 1024, 1024 * 1024)
 """Sizes for which room is made where an answer does not say how long it is; after that for the largest one."""
 _OF_BASE64 = 4 / 3
@@ -52,7 +52,7 @@ class AnswerReader:
         self._counted = 0
         self._size = 0
         self._pieces: list[bytes] = []
-        self._is_gzip = is_gzip(", ".join(self.values("content-encoding")))
+        self._is_packed = is_packed(", ".join(self.values("content-encoding")))
         self._inflater = Inflater()
         self._packed = 0
 
@@ -74,16 +74,16 @@ class AnswerReader:
         )
 
     def add(self, piece: bytes) -> Iterable[None]:
-        """Says each time when it goes on only after `make_room`. Raises BadResponse for what is not gzip although it
-        says so."""
-        if self._is_gzip:
+        """Says each time when it goes on only after `make_room`. Raises BadResponse for what is not packed although
+        it says so."""
+        if self._is_packed:
             return self._unpack(piece)
         self._keep(piece)
         return () if self._size <= self.room else (None,)
 
     def finish(self) -> None:
-        """Raises BadResponse if the end of the gzip data is missing."""
-        if self._is_gzip:
+        """Raises BadResponse if the end of the packed data is missing."""
+        if self._is_packed:
             self._inflater.finish()
 
     def _keep(self, decoded: bytes) -> None:
@@ -94,7 +94,7 @@ class AnswerReader:
 
     async def make_room(self, hold: Hold) -> None:
         """Makes room for as much as there will be, if the answer says it; else step by step. Raises NoRoom."""
-        least = self._size if self._is_gzip else max(self._size, self._declared)
+        least = self._size if self._is_packed else max(self._size, self._declared)
         steps = () if hold.is_part else _GROWTH  # of a batch, so that two that wait for each other are none
         self.room = least if least == self._declared else next((step for step in steps if step >= least), self._limit)
         counted = int(self.room * _OF_BASE64)
@@ -116,21 +116,24 @@ class AnswerReader:
 
 
 class Inflater:
-    """Undoes gzip piece by piece. Members may follow one another (RFC 1952 section 2.2)."""
+    """Undoes gzip and zlib piece by piece. Members may follow one another (RFC 1952 section 2.2)."""
 
     def __init__(self) -> None:
         self._member: zlib._Decompress | None = None
         self._members = 0
 
     def unpacked(self, packed: bytes) -> Iterator[bytes]:
-        """The content of a packed piece, in steps of 64 kB. Raises BadResponse for what is not gzip."""
+        """The content of a packed piece, in steps of 64 kB. Raises BadResponse for what is not packed."""
         while packed or self._member is not None:
             if self._member is None:
+                packed = packed.lstrip(b"\0") if self._members else packed  # padding, which gzip(1) passes over
+                if not packed:
+                    return
                 self._member = self._next_member()
             try:
                 decoded = self._member.decompress(packed, _STEP)
             except zlib.error as error:
-                problem = f"the gzip data of the answer is broken: {error}"
+                problem = f"the packed data of the answer is broken: {error}"
                 raise BadResponse(problem, outcome_unknown=True) from error
             yield decoded
             if self._member.eof:
@@ -144,22 +147,23 @@ class Inflater:
         self._members += 1
         if self._members > MEMBERS_LIMIT:
             raise BadResponse(
-                f"the gzip data of the answer has more than {MEMBERS_LIMIT} members", outcome_unknown=True
+                f"the packed data of the answer has more than {MEMBERS_LIMIT} members", outcome_unknown=True
             )
-        return zlib.decompressobj(_GZIP)
+        return zlib.decompressobj(_GZIP_OR_ZLIB)
 
     def finish(self) -> None:
-        """Raises BadResponse if the end of the gzip data is missing."""
+        """Raises BadResponse if the end of the packed data is missing."""
         if self._member is not None:
-            raise BadResponse("the gzip data of the answer ends too early", outcome_unknown=True)
+            raise BadResponse("the packed data of the answer ends too early", outcome_unknown=True)
 
 
-def is_gzip(content_encoding: str) -> bool:
-    """Only gzip is asked for. What is encoded twice or otherwise was not, and is a way to hide a bomb."""
+def is_packed(content_encoding: str) -> bool:
+    """Only gzip is asked for; deflate is the same in the frame of zlib (RFC 9110 section 8.4.1.2). What is encoded
+    twice or otherwise is a way to hide a bomb."""
     match content_encoding.strip().lower():
         case "" | "identity":
             return False
-        case "gzip" | "x-gzip":
+        case "gzip" | "x-gzip" | "deflate":
             return True
         case other:
             problem = f"the answer's content encoding {other[:40]!r} was not asked for"

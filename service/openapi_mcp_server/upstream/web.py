@@ -18,7 +18,7 @@ from anyio.to_thread import run_sync
 from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
 from openapi_mcp_server.errors import BadResponse, Timeout, TooLarge, Unreachable, UpstreamError
-from openapi_mcp_server.upstream.reader import Inflater, is_gzip
+from openapi_mcp_server.upstream.reader import Inflater, is_packed
 from openapi_mcp_server.upstream.redirects import REDIRECT_LIMIT, redirected
 from openapi_mcp_server.upstream.sockets import ConnectError, ConnectTimeout, Dialler, NetworkError, Stream
 
@@ -83,7 +83,7 @@ async def _exchange(request: HttpRequest, client: httpx2.AsyncClient, most_bytes
 
 
 async def _body(answer: httpx2.Response, most_bytes: int) -> bytes:
-    inflater = Inflater() if is_gzip(answer.headers.get("content-encoding", "")) else None
+    inflater = Inflater() if is_packed(answer.headers.get("content-encoding", "")) else None
     body = bytearray()
     async with aclosing(answer.aiter_raw()) as pieces:
         async for piece in pieces:

@@ -60,6 +60,13 @@ def test_object_parts_are_json_and_say_so() -> None:
     assert parts({"meta": [{"a": 1.5}] * 2}, {"meta": {"type": "array", "items": {"type": "object"}}}) == [expected] * 2
 
 
+@pytest.mark.parametrize("schema", [{}, True, {"description": "anything"}, {"type": "array", "items": {}}])
+def test_what_is_no_text_and_nowhere_described_is_no_file(schema: Any) -> None:
+    head = b'Content-Disposition: form-data; name="f"'
+    written = [head + b'\r\nContent-Type: application/json\r\n\r\n{"a":1}', head + b"\r\n\r\n5"]
+    assert parts({"f": [{"a": 1}, 5]}, {"f": schema}) == written
+
+
 @pytest.mark.parametrize(
     "schema",
     [

@@ -215,7 +215,7 @@ def test_an_encoding_that_cannot_be_read_is_named(pointer: str, declared: Any) -
     ],
 )
 def test_what_cannot_be_a_part_is_named_by_its_place(value: Any, problem: str) -> None:
-    declared = {"schema": {"items": {}, "properties": {"f": {}}}}
+    declared = {"schema": {"items": {}, "properties": {"f": {"contentMediaType": "image/png"}}}}
     with pytest.raises(ArgumentError, match=problem):
         written(value, "multipart/mixed", declared)
 

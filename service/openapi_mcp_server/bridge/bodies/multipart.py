@@ -280,12 +280,19 @@ def _typed(of: _Value, write: BodyWriter) -> PartWriter:
 
 
 def _file(of: _Value) -> PartWriter:
-    """The type is the data: URI's, else the documented one, else that of unknown bytes. A name makes it a file."""
+    """The type is the data: URI's, else the documented one, else that of unknown bytes. A name makes it a file.
+
+    Where the document says nothing of the property, only text can be a file's bytes.
+    """
     documented = "" if "*" in of.content_type else of.content_type
+    may_be_data = not of.content_type and bool(of.shapes) and all(map(is_open, of.shapes))
+    plain = _plain(of)
 
     def part(value: object) -> Part | None:
         if value is None:
             return None
+        if may_be_data and not isinstance(value, str):
+            return plain(value)
         file = files.read(value)
         content_type = file.media_type or documented or "application/octet-stream"
         return of.part(file.data, content_type, file.name or of.name)

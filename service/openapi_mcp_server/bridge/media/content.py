@@ -14,8 +14,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from openapi_mcp_server.bridge.media.table import essence, is_json, is_xml, row
+from openapi_mcp_server.bridge.media.table import essence, is_html, is_json, is_xml, row
 from openapi_mcp_server.bridge.model import HttpResponse
+from openapi_mcp_server.grammar import TOKEN
 from openapi_mcp_server.mcp.messages import (
     AudioContent,
     BlobResource,
@@ -34,6 +35,9 @@ _CHARSETS = re.compile(
 )
 """Character sets an API may declare. Python knows more, some of them slow enough to stop a server (punycode)."""
 _XML_DECLARATION = re.compile(rb"""<\?xml [^<>]{0,100}?encoding=["']([A-Za-z0-9._-]{1,40})["']""")
+_HTML_DECLARATION = re.compile(rb"""<meta\s[^<>]{0,200}?charset=["']?([a-z0-9._-]{1,40})""", re.IGNORECASE)
+_HTML_START = 1024
+"""Bytes in which a page has to declare its charset (HTML Standard, 4.2.5.4)."""
 _HALF_PAIR = re.compile(
     rb"(?<!\\)((?:\\\\)*)\\u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
     rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD])[c-fC-F][0-9a-fA-F]{2})"
@@ -41,7 +45,10 @@ _HALF_PAIR = re.compile(
 """The escape of half a surrogate pair that stands alone, after any escaped backslashes."""
 
 
+_NAME = re.compile(rf"{TOKEN}/{TOKEN}")
 _GUESS = "windows-1252"
+_LATIN_1 = frozenset({"iso-8859-1", "iso8859-1", "latin-1", "latin1"})
+_WIDE = ("utf-16", "utf16", "utf-32", "utf32")
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -97,16 +104,15 @@ def read(response: HttpResponse, uri: str) -> AnswerContent:
     This is the one place where an answer's size meets a limit of its own; today that is `ANSWER_LIMIT`, which the
     edge applies while it reads.
     """
-    content_type = response.header("content-type")
-    if content_type is None:
-        return _untyped(response, uri)
+    content_type = response.header("content-type") or ""
     media_type = essence(content_type)
+    if _NAME.fullmatch(media_type) is None:
+        return _untyped(response, uri)
     match row(media_type).read:
         case "json":
             return _json(response.body, content_type) or _not_json(response.body, content_type, uri)
         case "text":
-            text = decode(response, content_type)
-            return _binary(response.body, content_type, uri) if text is None else AnswerContent(text=text)
+            return _text(response, content_type) or _binary(response.body, content_type, uri)
         case "image":
             return AnswerContent(ImageContent(_base64(response.body), media_type))
         case "audio":
@@ -122,24 +128,50 @@ def resource_uri(api: str, tool: str) -> str:
     return f"openapi://{quote(api, safe='')}/{quote(tool, safe='')}"
 
 
-def decode(response: HttpResponse, content_type: str) -> bytes | None:
-    """The body in UTF-8, from its declared charset, else UTF-8; None if it is not valid in it or holds NUL.
+def _text(response: HttpResponse, content_type: str) -> AnswerContent | None:
+    """None if it is no text in the charset that it declares, nor in UTF-8."""
+    declared = _charset(content_type) or _declared_inside(response.body, content_type) or "utf-8"
+    read_as = (_decoded(response, charset) for charset in _readings(declared))
+    return next((AnswerContent(text=text) for text in read_as if text is not None), None)
+
+
+def _readings(declared: str) -> tuple[str, ...]:
+    """The charsets that an answer may be in by what it declares, the likeliest first.
+
+    Text that is valid in UTF-8 is in UTF-8, whatever unknown or narrower charset is declared. ISO-8859-1 is
+    windows-1252 for everyone who reads pages (Encoding Standard, 4.2): the controls between them are in no text.
+    UTF-16 is declared by programs that wrote a string in memory, and send it as UTF-8: what is really UTF-16 is hardly
+    ever valid in that.
+    """
+    if declared.startswith(_WIDE):
+        return "utf-8", declared
+    return (_GUESS, declared) if declared in _LATIN_1 else (declared, "utf-8")
+
+
+def _declared_inside(body: bytes, content_type: str) -> str | None:
+    """What an XML document or a page says of itself, and the parsers of XML go by (XML 1.0, appendix F). None if it
+    says nothing, or a charset in which this could not have been read."""
+    found = _XML_DECLARATION.match(body)
+    if found is None and is_html(content_type):
+        found = _HTML_DECLARATION.search(body[:_HTML_START])
+    if found is not None:
+        name = found[1].decode("ascii").lower()
+        return None if name.startswith(_WIDE) else name
+    return _by_first_bytes(body) if is_xml(content_type) else None
+
+
+def _decoded(response: HttpResponse, charset: str) -> bytes | None:
+    """The body in UTF-8; None if it is not valid in the charset or holds NUL.
 
     Of a body that was cut, an incomplete last character is left out.
     """
-    body = response.body
-    name = _charset(content_type)
-    if name is None and (declared := _XML_DECLARATION.match(body)):
-        name = declared[1].decode("ascii").lower()
-    if name is None and is_xml(content_type):  # whose parsers go by the byte order mark (XML 1.0, appendix F)
-        name = _by_first_bytes(body)
-    codec = _codec(name or "utf-8")
+    codec = _codec(charset)
     if codec is None:
         return None
     text = bytearray()
     try:
-        for start in range(0, len(body), _PIECE):
-            text += codec.decode(body[start : start + _PIECE]).encode()
+        for start in range(0, len(response.body), _PIECE):
+            text += codec.decode(response.body[start : start + _PIECE]).encode()
         text += codec.decode(b"", final=response.cut is None).encode()
     except UnicodeError:
         return None
@@ -211,8 +243,9 @@ def _text_of_json(body: bytes, content_type: str) -> tuple[str | None, tuple[str
     JSON must be UTF-8 between systems (RFC 8259 section 8.1). What is not, and does not say what it is, is taken for
     the charset that most such answers have, and the note says so.
     """
-    for charset in (_charset(content_type), _by_first_bytes(body)):
-        if charset is not None and (text := _text_in(charset, body)) is not None:
+    declared = _charset(content_type)
+    for charset in (*(_readings(declared) if declared else ()), _by_first_bytes(body)):
+        if (text := _text_in(charset, body)) is not None:
             return text, ()
     guessed = _text_in(_GUESS, body)
     return guessed, (f"Note: this is not the UTF-8 that JSON has to be; it was read as {_GUESS}, which is a guess.",)
@@ -254,11 +287,11 @@ def _deep_json(body: bytes) -> AnswerContent | None:
 
 
 def _untyped(response: HttpResponse, uri: str) -> AnswerContent:
-    """A recipient may look for itself where no type is stated (RFC 9110 section 8.3)."""
-    text = decode(response, "text/plain")
+    """A recipient may look for itself where no type is stated (RFC 9110 section 8.3), or what is none."""
+    text = _text(response, "text/plain")
     if text is None:
         return _binary(response.body, "application/octet-stream", uri)
-    return _json(response.body, "application/json") or AnswerContent(text=text)
+    return _json(response.body, "application/json") or text
 
 
 def _binary(body: bytes, content_type: str, uri: str) -> AnswerContent:

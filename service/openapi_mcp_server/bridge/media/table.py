@@ -116,6 +116,10 @@ def is_xml(content_type: str) -> bool:
     return row(essence(content_type)).written == "xml"
 
 
+def is_html(content_type: str) -> bool:
+    return essence(content_type) in {"text/html", "application/xhtml+xml"}
+
+
 def is_binary(content_type: str) -> bool:
     """Whether it is never text, whatever the schema says; a picture is none either that is written in XML."""
     name = essence(content_type)

@@ -8,7 +8,7 @@ from http import HTTPStatus
 import msgspec
 
 from openapi_mcp_server.bridge.media import content
-from openapi_mcp_server.bridge.media.table import essence
+from openapi_mcp_server.bridge.media.table import is_html
 from openapi_mcp_server.bridge.model import HttpResponse, Tool
 from openapi_mcp_server.bridge.results import answer_headers
 from openapi_mcp_server.mcp.messages import TextContent
@@ -83,7 +83,7 @@ def _readable(response: HttpResponse) -> str:
         return _problem(body.json, response.status)
     if not isinstance(body.content, TextContent):
         return f"Its body is {len(response.body)} bytes of {content_type or 'an unstated type'}."
-    if essence(content_type) in {"text/html", "application/xhtml+xml"}:
+    if is_html(content_type):
         return strip_html(body.content.text)
     return body.content.text.strip()
 

@@ -16,7 +16,6 @@ from typing import NamedTuple
 import msgspec
 
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, SkippedTool, Subject, Tool, ToolCatalog
-from openapi_mcp_server.bridge.search.vocabulary import WORDS
 from openapi_mcp_server.bridge.search.words import of_identifier, of_segment, stems, words
 from openapi_mcp_server.bridge.text import visible
 
@@ -156,6 +155,8 @@ class _Maker:
             known[1].append(weight)
 
     def index(self) -> Index:
+        from openapi_mcp_server.bridge.search.vocabulary import WORDS  # noqa: PLC0415 - 11 ms, not before the first list
+
         count = len(self._operations)
         rarest = math.log(1 + (count + 0.5) / 1.5)
         rarity, postings = {}, {}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -18,13 +18,15 @@ from openapi_mcp_server.bridge.policy import Permit
 from openapi_mcp_server.bridge.results.shown_size import result_size
 from openapi_mcp_server.bridge.schemas.listed import LISTED_BYTES
 from openapi_mcp_server.bridge.schemas.portable import portable_schema
-from openapi_mcp_server.bridge.search import describing, hits, ranking
+from openapi_mcp_server.bridge.search import describing, hits
 from openapi_mcp_server.bridge.search.index import Index, Indexed, area
 from openapi_mcp_server.bridge.search.names import CALL, DESCRIBE, READ, SEARCH
-from openapi_mcp_server.bridge.search.query import QUERY_CHARACTERS
 from openapi_mcp_server.bridge.search.words import stems
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.mcp.messages import Annotations, ToolEntry
+
+if TYPE_CHECKING:
+    from openapi_mcp_server.bridge.search import ranking
 
 DEFAULT_LIMIT, MOST = 5, 20
 """Hits: with five 95 in 100 questions are answered, with ten 97."""
@@ -198,6 +200,9 @@ def operate(arguments: msgspec.Raw | None) -> Operate:
 
 def search(offered: Offer, index: Index, permit: Permit, asked: Search) -> str:
     """The hits of a page, two lines each, and where the next page is."""
+    from openapi_mcp_server.bridge.search import ranking  # noqa: PLC0415 - with tables that take 15 ms
+    from openapi_mcp_server.bridge.search.query import QUERY_CHARACTERS  # noqa: PLC0415
+
     _require_known(offered, asked)
 
     def is_wanted(operation: Indexed) -> bool:
@@ -216,6 +221,8 @@ def search(offered: Offer, index: Index, permit: Permit, asked: Search) -> str:
 
 
 def _all(index: Index, is_wanted: Any) -> list[ranking.Hit]:  # noqa: ANN401 - as in `ranking.search`
+    from openapi_mcp_server.bridge.search import ranking  # noqa: PLC0415 - as above
+
     return [ranking.Hit(each, 1.0) for each in index.operations if each.name and is_wanted(each)]
 
 
