@@ -138,6 +138,12 @@ default: {deny: ['tag:pets', 'tag:pts', 'GET /PETS//{id}/']}
     ("text", "problem"),
     [
         ("principals: {a: {alow: []}}", "alow"),
+        (
+            "principals: {a: {}, 'b/c': {read_only: x}}",
+            "policy.yaml, line 1, column 29, #/principals/b~1c/read_only: exp",
+        ),
+        ("scopes:\n  a: {}\n  b:\n", "policy.yaml, line 3, column 3, #/scopes/b: expected object, got null"),
+        ("groups: {a: {allow: GET}}", "#/groups/a/allow: expected array, got string"),
         ("principals: {a: {deny: [delete]}}", "POLICY: principals.a.deny: 'delete': write DELETE for the method"),
         ("scopes: []", "scopes"),
         ("[", "POLICY: "),

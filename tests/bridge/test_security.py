@@ -195,6 +195,23 @@ def test_credentials_that_no_scheme_knows_are_told_with_what_it_knows(auth, know
     assert security.stranger(Identity(auth=auth), {name: SCHEMES[name] for name in known}) == expected
 
 
+@pytest.mark.parametrize(
+    ("schemes", "expected"),
+    [
+        (
+            {"header": BEARER},
+            "AUTH_SCHEMES.header is bearer; the document has apiKey (header X-Key) under that name",
+        ),
+        ({"digest": BASIC}, "AUTH_SCHEMES.digest is basic; the document has http digest under that name"),
+        ({"header": KEY, "oauth2": BEARER, "authorization": BEARER, "digest": key("header", "X")}, ""),
+        ({"basic": BASIC, "no": KEY}, "AUTH_SCHEMES: 'no' is no scheme of the document; it has"),
+    ],
+)
+def test_a_credential_of_another_kind_than_its_scheme_is_told(schemes, expected):
+    said = security.stranger(Identity(schemes=schemes), SCHEMES)
+    assert said == expected or (expected and said.startswith(expected))
+
+
 OPERATIONS = (
     operation(path="/open"),
     operation(path="/mine", security=asks("bearer")),

@@ -157,9 +157,18 @@ def stranger(identity: Identity, schemes: Mapping[str, SecurityScheme]) -> str:
         return text.line(
             f"AUTH_SCHEMES: {named} is no scheme of the document; it has {', '.join(schemes)}", _REASON_LIMIT
         )
+    for name, auth in identity.schemes.items():
+        if auth.kind != "api_key" and not _meets(
+            auth, schemes[name]
+        ):  # a key's value is whole, whatever the document says
+            problem = (
+                f"AUTH_SCHEMES.{name} is {auth.kind}; the document has {_described(schemes[name])} under that name"
+            )
+            return text.line(problem, _REASON_LIMIT)
     if identity.auth.kind == "none" or any(_meets(identity.auth, scheme) for scheme in schemes.values()):
         return ""
-    return text.line(f"{_configured(identity)}, which the document does not know; it knows {known}", _REASON_LIMIT)
+    own = _configured(msgspec.structs.replace(identity, schemes={}))
+    return text.line(f"{own}, which the document does not know; it knows {known}", _REASON_LIMIT)
 
 
 def told(identity: Identity, access: Access) -> list[dict[str, str]]:

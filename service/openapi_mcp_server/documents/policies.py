@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from openapi_mcp_server.bridge.model import Subject
 from openapi_mcp_server.bridge.policy import EVERYTHING, OPEN, Policy, Rule, Selector, selector
 from openapi_mcp_server.errors import ConfigError, SpecError
-from openapi_mcp_server.openapi.pointers import ROOT
+from openapi_mcp_server.openapi.pointers import ROOT, child
 from openapi_mcp_server.settings.config import Config
 
 FILE_BYTES = 1024 * 1024
@@ -28,13 +29,14 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
-    principals: dict[str, _Entry] = {}
-    scopes: dict[str, _Entry] = {}
-    groups: dict[str, _Entry] = {}
-    default: _Entry | None = None
+    principals: dict[str, msgspec.Raw] = {}
+    scopes: dict[str, msgspec.Raw] = {}
+    groups: dict[str, msgspec.Raw] = {}
+    default: msgspec.Raw = msgspec.Raw(b"null")
 
 
-_decode = msgspec.json.Decoder(_File).decode
+_NULL = msgspec.Raw(b"null")
+_Read = TypeVar("_Read", _File, _Entry)
 
 
 def rule(config: Config) -> Rule:
@@ -102,37 +104,38 @@ def _require_known_apis(policy: Policy, known: Sequence[str]) -> None:
 
 def read(data: bytes, location: str) -> Policy:
     """JSON or YAML. Raises ConfigError with the place in the file at ``location``."""
-    from openapi_mcp_server.openapi.text import places  # noqa: PLC0415 - with all that reads documents
+    from openapi_mcp_server.openapi.text import document, places  # noqa: PLC0415 - with all that reads documents
 
     try:
-        written = _written(data)
+        written = _decoded(document.read(data), _File, ROOT)
+        default = _decoded(written.default, _Entry, child(ROOT, "default")) if written.default != _NULL else None
+        return Policy(
+            principals=_rules(written.principals, "principals"),
+            scopes=_rules(written.scopes, "scopes"),
+            groups=_rules(written.groups, "groups"),
+            default=None if default is None else _rule(default, "default"),
+        )
     except SpecError as error:
         found = places.of_error(data, error.pointer)
         where = [location, *([found.at] if found and found.at != error.pointer else []), error.pointer]
         raise ConfigError("POLICY", f"{', '.join(filter(None, where))}: {error.problem}") from None
-    return Policy(
-        principals=_rules(written.principals, "principals"),
-        scopes=_rules(written.scopes, "scopes"),
-        groups=_rules(written.groups, "groups"),
-        default=None if written.default is None else _rule(written.default, "default"),
-    )
 
 
-def _written(data: bytes) -> _File:
+def _decoded(raw: msgspec.Raw | bytes, kind: type[_Read], pointer: str) -> _Read:
     from openapi_mcp_server.openapi.reading.objects import fault  # noqa: PLC0415 - with all that reads documents
-    from openapi_mcp_server.openapi.text import document  # noqa: PLC0415
 
     try:
-        return _decode(document.read(data))
+        return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
-        problem = fault(error, ROOT)
-        known = _File if problem.pointer == ROOT else _Entry
-        hint = f"; there are {', '.join(known.__struct_fields__)}" if "unknown field" in problem.problem else ""
+        problem = fault(error, pointer)
+        hint = f"; there are {', '.join(kind.__struct_fields__)}" if "unknown field" in problem.problem else ""
         raise SpecError(problem.pointer, problem.problem + hint) from None
 
 
-def _rules(entries: dict[str, _Entry], place: str) -> dict[str, Rule]:
-    return {name: _rule(entry, f"{place}.{name}") for name, entry in entries.items()}
+def _rules(entries: dict[str, msgspec.Raw], kind: str) -> dict[str, Rule]:
+    return {
+        name: _rule(_decoded(raw, _Entry, child(ROOT, kind, name)), f"{kind}.{name}") for name, raw in entries.items()
+    }
 
 
 def _rule(entry: _Entry, place: str) -> Rule:
