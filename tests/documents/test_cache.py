@@ -329,7 +329,6 @@ def test_another_program_has_another_key() -> None:
         rule=EVERYTHING,
         response_filter=True,
         output_schemas=True,
-        portable=False,
         name_length=64,
         result_bytes=1,
     )
