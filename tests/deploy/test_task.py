@@ -3,13 +3,13 @@ lose no call. Needs root for the namespace."""
 
 from __future__ import annotations
 
-import http.client
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,17 @@ import ecs
 import msgspec
 import pytest
 import yaml
-from task_run import ADDRESS, NAMES
+from task_run import ADDRESS, NAMES, Caller
 
 import nginx
-from asked import call, fetch, post, until
+from asked import fetch, post, until
 from processes import CHECKOUT, environment, started
 from prometheus import program
 
 IS_WHOLE = bool(os.environ.get("OPENAPI_MCP_WHOLE"))
 whole = pytest.mark.skipif(not IS_WHOLE, reason="takes 30 s: OPENAPI_MCP_WHOLE=1")
+PAUSE_SECONDS = 0.005
+"""Between two calls: the proxy has a limit for each client."""
 ROUNDS = 20 if IS_WHOLE else 2
 PATH = [CHECKOUT / folder for folder in ("service", "tests/support", "tests/deploy", "scripts")]
 SETUP = """\
@@ -93,7 +95,6 @@ def stopped(folder: Path, *, pre_stop: float, lame_duck: float) -> tuple[int, li
     """(calls that were answered, those that were lost) while a pod stops: both containers are told at once, the proxy
     goes on for its preStop, and clients call until it takes no connection any more."""
     folder.mkdir()
-    answered, lost = 0, []
     port = nginx.free_port()
     settings = {"SHUTDOWN_LAME_DUCK_SECONDS": f"{lame_duck:g}", "LOG_LEVEL": "ERROR"}
     with started("demo", "--port", str(port), **settings) as worker:
@@ -102,19 +103,10 @@ def stopped(folder: Path, *, pre_stop: float, lame_duck: float) -> tuple[int, li
             worker.process.terminate()
             told = threading.Timer(pre_stop, proxy.process.send_signal, [signal.SIGQUIT])
             told.start()
-            while True:
-                try:
-                    status, answer = post(f"{proxy.url}/mcp", call("getPet", petId=1))
-                except ConnectionRefusedError:
-                    break
-                except (OSError, http.client.HTTPException) as error:
-                    lost.append(repr(error))
-                    continue
-                answered += status == 200
-                if status != 200:
-                    lost.append(f"{status} {answer[:100]!r}")
+            caller = Caller(partial(post, f"{proxy.url}/mcp"), PAUSE_SECONDS)
+            caller.run()
             told.join()
-    return answered, lost
+    return caller.answered, caller.lost
 
 
 def is_ready(port: int) -> bool:
