@@ -14,6 +14,7 @@ from openapi_mcp_server.bridge.model import HttpResponse, OutputContract, Tool
 from openapi_mcp_server.bridge.results import answer_headers, budget, failure
 from openapi_mcp_server.bridge.schemas import validation
 from openapi_mcp_server.bridge.schemas.excerpt import Excerpt
+from openapi_mcp_server.bridge.schemas.outputs import NOTE
 from openapi_mcp_server.errors import (
     ArgumentError,
     BadResponse,
@@ -35,7 +36,7 @@ TRUNCATED = "openapi-mcp-server/truncated"
 """Key in ``_meta``, true where a part of the answer is missing; the text says which and how to get it."""
 COMPILED_LIMIT = 2_048
 """Output schemas kept compiled, as many as of inputs."""
-_NOTE = b'"_note"'
+_NOTE = msgspec.json.encode(NOTE)
 _HEADERS_ONLY = frozenset({"HEAD", "OPTIONS"})
 """Methods that are asked for the sake of the answer's headers."""
 _MISMATCH_LIMIT = 300
@@ -181,7 +182,7 @@ def _structured(
 
 def _noted(structured: bytes, about: str) -> bytes:
     """An object with a member that says what is to be said of it."""
-    if not about or not structured.startswith(b"{") or (_NOTE in structured and "_note" in _members(structured)):
+    if not about or not structured.startswith(b"{") or (_NOTE in structured and NOTE in _members(structured)):
         return structured
     comma = b"" if structured == b"{}" else b","
     return b"%b%b%b:%b}" % (structured[:-1], comma, _NOTE, msgspec.json.encode(about))
