@@ -1,9 +1,11 @@
 """One greedy principal at 20 times its limit on each resource, and what the others notice of it in the same run.
 
-Everything is on loopback: an API, the server with INBOUND_AUTH=token, this process with the greedy one, and one more
-with the others, who call a tool in turn. For each resource, times without and with the greedy one take turns, so that
-whatever else the machine does hits both. Printed: the others' p99 in both, the server's CPU for each of their calls,
-what the greedy one got, and how the server's memory grew.
+Everything is on loopback: an API, the server with INBOUND_AUTH=token, another such server, this process with the greedy
+one, and one more with the others, who call two tools: one is answered at once, the other after 20 ms, as real ones are.
+For each resource, three times take turns, so that whatever else the machine does hits all of them: the others are
+alone; the greedy one is at the other server ("elsewhere": what the load itself takes of the machine); it is at theirs.
+Printed: the others' p99 in each, the server's CPU for each request of the greedy one, what that one got, and how the
+server's memory grew. As root, all servers and the others run before whatever else the machine does.
 """
 
 from __future__ import annotations
@@ -15,23 +17,28 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import trio
 
-from measured import answered, beside, request, resident_mib, serving
+from measured import answered, beside, cpu_seconds, request, resident_mib, serving
 
 GREEDY, OTHERS = "greedy-0123456789abcdef", [f"other-{number}-0123456789abcdef" for number in range(4)]
 RATE, CALLS, SESSIONS, TIMES = 20, 4, 10, 20
 SLOW_SECONDS = 0.5
 BUDGET_BYTES = 128 * 1024 * 1024
 """Of which one may fill half."""
+PAUSE_SECONDS = 0.2
 SETTLE_SECONDS = 1.0
 """For what was taken to be given back."""
-OTHERS_RATE = 40.0
-"""Calls of the others a second, all of them together."""
+OTHERS_RATE = 80.0
+"""Calls of the others a second, all of them together, half of them of each tool."""
+TOOLS = {"getPet": "at once", "getLater": "20 ms"}
+"""Those that the others call, and how long the API takes."""
 DOCUMENT = {
     "openapi": "3.1.0",
     "info": {"title": "Greedy", "version": "1"},
@@ -43,22 +50,22 @@ DOCUMENT = {
                 "responses": {"200": {"description": "ok"}},
             }
         }
-        for name, operation in (("pets", "getPet"), ("slow", "getSlowly"))
+        for name, operation in (("pets", "getPet"), ("later", "getLater"), ("slow", "getSlowly"))
     },
 }
 Taken = Counter[str]
-Ask = Callable[[int, Taken], Awaitable[None]]
+Take = Callable[[int, Taken, float], Awaitable[None]]
 
 
 async def api() -> None:
-    """Says its port and answers at once, or after half a second below ``/slow``."""
+    """Says its port and answers at once, after 20 ms below ``/later``, or after half a second below ``/slow``."""
 
     async def answer(stream: trio.SocketStream) -> None:
         body = b'{"id":7,"name":"Rex"}'
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
         try:
             while asked := await stream.receive_some():
-                await trio.sleep(SLOW_SECONDS if b" /slow" in asked else 0)
+                await trio.sleep(SLOW_SECONDS if b" /slow" in asked else 0.02 if b" /later" in asked else 0)
                 await stream.send_all(head + body)
         except trio.BrokenResourceError:
             pass  # the server closed its connection
@@ -91,6 +98,9 @@ async def exchange(port: int, data: bytes, taken: Taken, hold_seconds: float = 0
         taken["closed"] += 1  # an answer that came before all was sent is lost with the connection
 
 
+LIST = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+
+
 def call(tool: str) -> bytes:
     params = {"name": tool, "arguments": {"id": 7}}
     return post(msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}))
@@ -116,6 +126,34 @@ async def paced(seconds: float, rate: float, ask: Callable[[], Awaitable[None]])
 
 async def rate(port: int, taken: Taken, seconds: float) -> None:
     await paced(seconds, RATE * TIMES, partial(exchange, port, call("getPet"), taken))
+
+
+async def storm(port: int, taken: Taken, seconds: float) -> None:
+    """80 that try again as soon as they are refused, whatever Retry-After says."""
+    until, data = trio.current_time() + seconds, call("getPet")
+
+    async def again() -> None:
+        while trio.current_time() < until:
+            await exchange(port, data, taken)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(CALLS * TIMES):
+            nursery.start_soon(again)
+
+
+async def lists(port: int, taken: Taken, seconds: float) -> None:
+    """On 80 connections that stay, of which no limit is met."""
+    until, data = trio.current_time() + seconds, post(LIST)
+
+    async def again() -> None:
+        async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+            while trio.current_time() < until:
+                await stream.send_all(data)
+                taken[bytes(await stream.receive_some())[9:12].decode()] += 1
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(CALLS * TIMES):
+            nursery.start_soon(again)
 
 
 async def calls(port: int, taken: Taken, seconds: float) -> None:
@@ -157,50 +195,78 @@ async def strangers(port: int, taken: Taken, seconds: float) -> None:
 
 
 RESOURCES = {
-    "calls a second": rate, "calls at once": calls, "sessions": sessions, "subscriptions": subscriptions,
-    "large bodies": bodies, "bodies without an end": slow_bodies, "memory": memory, "tokens of nobody": strangers,
+    "calls a second": rate, "calls again at once": storm, "lists": lists, "calls at once": calls, "sessions": sessions,
+    "subscriptions": subscriptions, "large bodies": bodies, "bodies without an end": slow_bodies, "memory": memory,
+    "tokens of nobody": strangers,
 }  # fmt: skip
+
+
+Samples = dict[str, list[float]]
+"""Seconds of calls, for each tool."""
 
 
 async def others(port: int) -> None:
     """A process of its own: for each line, the times of the others' calls until the next one, as JSON."""
-    samples: list[float] = []
+    samples: Samples = {tool: [] for tool in TOOLS}
+    pairs = [(token, tool) for token in OTHERS for tool in TOOLS]
 
-    async def one(token: str) -> None:
-        data = request(port, token)
+    async def one(token: str, tool: str, at: float) -> None:
+        data = request(port, token, tool)
         async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
             while True:
+                await trio.sleep_until(at)
+                at = max(at + len(pairs) / OTHERS_RATE, trio.current_time())
                 began = time.perf_counter()
                 await stream.send_all(data)
                 await answered(stream)
-                samples.append(time.perf_counter() - began)
-                await trio.sleep(len(OTHERS) / OTHERS_RATE)
+                samples[tool].append(time.perf_counter() - began)
 
     async with trio.open_nursery() as nursery:
-        for token in OTHERS:
-            nursery.start_soon(one, token)
+        for number, (token, tool) in enumerate(pairs):
+            nursery.start_soon(one, token, tool, trio.current_time() + number / OTHERS_RATE)
         async with trio.lowlevel.FdStream(os.dup(sys.stdin.fileno())) as lines:
             async for _ in lines:
                 print(msgspec.json.encode(samples).decode(), flush=True)
-                samples.clear()
+                for each in samples.values():
+                    each.clear()
         nursery.cancel_scope.cancel()
+
+
+PHASES = ("alone", "elsewhere", "beside")
 
 
 class Seen:
     """By the others, of one resource."""
 
     def __init__(self) -> None:
-        self.alone: list[float] = []
-        self.beside: list[float] = []
+        self.samples: dict[str, Samples] = {phase: {tool: [] for tool in TOOLS} for phase in PHASES}
+        self.cpu_seconds = dict.fromkeys(PHASES, 0.0)
         self.taken: Taken = Counter()
         self.grown_mib = 0.0
 
-    def row(self, name: str) -> str:
-        alone, near = p99(self.alone), p99(self.beside)
+    def add(self, phase: str, samples: Samples, cpu_seconds: float) -> None:
+        for tool, seconds in samples.items():
+            self.samples[phase][tool] += seconds
+        self.cpu_seconds[phase] += cpu_seconds
+
+    def rows(self, name: str) -> str:
+        return "\n".join([self._cost(name), *(f"  {TOOLS[tool]:>8}: {self._p99s(tool)}" for tool in TOOLS)])
+
+    def _cost(self, name: str) -> str:
         got = ", ".join(f"{count} of {status}" for status, count in sorted(self.taken.items()))
+        more = self.cpu_seconds["beside"] - self.cpu_seconds["alone"]
+        each = 1e6 * more / max(1, self.taken.total())
         return (
-            f"{name:22} p99 {alone:6.1f} ms alone, {near:6.1f} ms beside ({near / alone - 1:+.0%}), "
-            f"{len(self.beside)} calls; memory {self.grown_mib:+.1f} MiB; the greedy one: {got or 'no answer'}"
+            f"{name:22} the greedy one: {got or 'no answer'}, {each:.0f} µs of the server's CPU each; "
+            f"memory {self.grown_mib:+.1f} MiB"
+        )
+
+    def _p99s(self, tool: str) -> str:
+        alone, elsewhere, near = (p99(self.samples[phase][tool]) for phase in PHASES)
+        return (
+            f"p99 {alone:6.1f} ms alone, {elsewhere:6.1f} ms elsewhere, {near:6.1f} ms beside "
+            f"({near / alone - 1:+.0%} on alone, {near / elsewhere - 1:+.0%} on elsewhere), "
+            f"{len(self.samples['beside'][tool])} calls"
         )
 
 
@@ -209,57 +275,90 @@ def p99(samples: list[float]) -> float:
     return 1000 * ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))]
 
 
-async def measure(port: int, pid: int, process: trio.Process, options: argparse.Namespace) -> None:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    commands, reports = process.stdin, process.stdout
-    received = b""
+class Others:
+    """Their process, as this one asks it."""
 
-    async def drained() -> list[float]:
-        nonlocal received
-        await commands.send_all(b"\n")
-        while b"\n" not in received:
-            piece = await reports.receive_some()
+    def __init__(self, process: trio.Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._commands, self._reports = process.stdin, process.stdout
+        self._received = b""
+
+    async def drained(self) -> Samples:
+        """Of their calls since this was asked last."""
+        await self._commands.send_all(b"\n")
+        while b"\n" not in self._received:
+            piece = await self._reports.receive_some()
             if not piece:
                 raise SystemExit("the others were refused something")
-            received += bytes(piece)
-        line, _, received = received.partition(b"\n")
-        return msgspec.json.decode(line, type=list[float])
+            self._received += bytes(piece)
+        line, _, self._received = self._received.partition(b"\n")
+        return msgspec.json.decode(line, type=Samples)
 
+
+class Server(NamedTuple):
+    port: int
+    pid: int
+
+
+def put_first(pid: int, priority: int) -> None:
+    """Before whatever else the machine does; 0: no more. Only root may."""
+    with suppress(PermissionError):
+        os.sched_setscheduler(pid, os.SCHED_FIFO if priority else os.SCHED_OTHER, os.sched_param(priority))
+
+
+async def measure(near: Server, far: Server, them: Others, options: argparse.Namespace) -> None:
     await trio.sleep(1)
     for name, take in RESOURCES.items():
-        if options.only and name not in options.only:
-            continue
-        seen, warm = Seen(), 0.0
-        for turn in range(options.turns + 1):  # the first warms up
-            await drained()
-            await trio.sleep(options.seconds)
-            alone = await drained()
-            with trio.move_on_after(options.seconds + 1):
-                await take(port, Counter() if turn == 0 else seen.taken, options.seconds)
-            near = await drained()
-            await trio.sleep(0.2)
-            if turn:
-                seen.alone += alone
-                seen.beside += near
-            else:
-                await trio.sleep(SETTLE_SECONDS)
-                warm = resident_mib(pid)
-        await trio.sleep(SETTLE_SECONDS)
-        seen.grown_mib = resident_mib(pid) - warm
-        print(seen.row(name), flush=True)
+        if not options.only or name in options.only:
+            print((await seen_of(take, near, far, them, options)).rows(name), flush=True)
 
 
-async def beside_others(port: int, pid: int, options: argparse.Namespace) -> None:
-    process = await trio.lowlevel.open_process([sys.executable, __file__, "--others", str(port)], stdin=-1, stdout=-1)
+async def seen_of(take: Take, near: Server, far: Server, them: Others, options: argparse.Namespace) -> Seen:
+    put_first(0, 0 if take in {storm, lists} else 1)  # those take all that is left, the others come at their times
+    warm, seen = Seen(), Seen()
+    await take_turns(take, near, far, them, warm, options.seconds)
+    await trio.sleep(SETTLE_SECONDS)
+    before = resident_mib(near.pid)
+    for _ in range(options.turns):
+        await take_turns(take, near, far, them, seen, options.seconds)
+    await trio.sleep(SETTLE_SECONDS)
+    seen.grown_mib = resident_mib(near.pid) - before
+    return seen
+
+
+async def take_turns(take: Take, near: Server, far: Server, them: Others, seen: Seen, seconds: float) -> None:
+    """Once alone, once with the greedy one at the other server, once with it at theirs."""
+
+    async def alone() -> None:
+        await trio.sleep(seconds)
+
+    for phase, doing in (
+        ("alone", alone),
+        ("elsewhere", partial(take, far.port, Counter(), seconds)),
+        ("beside", partial(take, near.port, seen.taken, seconds)),
+    ):
+        await trio.sleep(PAUSE_SECONDS)
+        await them.drained()
+        began = cpu_seconds(near.pid)
+        with trio.move_on_after(seconds + 1):
+            await doing()
+        seen.add(phase, await them.drained(), cpu_seconds(near.pid) - began)
+
+
+async def beside_others(near: Server, far: Server, options: argparse.Namespace) -> None:
+    argv = [sys.executable, __file__, "--others", str(near.port)]
+    process = await trio.lowlevel.open_process(argv, stdin=-1, stdout=-1)
+    for pid in (near.pid, far.pid, process.pid):
+        put_first(pid, 2)
     try:
-        await measure(port, pid, process, options)
+        await measure(near, far, Others(process), options)
     finally:
         process.terminate()
 
 
 def run(options: argparse.Namespace) -> None:
-    with tempfile.TemporaryDirectory() as folder, beside(__file__, "--api") as upstream:
+    with tempfile.TemporaryDirectory() as folder, beside(__file__, "--api") as upstream, ExitStack() as servers:
         document = Path(folder, "greedy.json")
         document.write_bytes(msgspec.json.encode(DOCUMENT))
         tokens: list[dict[str, object]] = [{"name": "greedy", "token": GREEDY, "rate": RATE}]
@@ -270,19 +369,21 @@ def run(options: argparse.Namespace) -> None:
             "--call-limit", str(CALLS), "--session-limit", str(SESSIONS), "--audit", "none",
             "--memory-budget-bytes", str(BUDGET_BYTES),
         )  # fmt: skip
-        with serving(Path(folder, "log"), *argv) as (port, server):
-            trio.run(beside_others, port, server.pid, options)
+        both = [servers.enter_context(serving(Path(folder, log), *argv)) for log in ("near", "far")]
+        near, far = (Server(port, process.pid) for port, process in both)
+        trio.run(beside_others, near, far, options)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/greedy", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each time, without and with the greedy one")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each of the three times")
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--only", action="append", choices=RESOURCES)
     parser.add_argument("--api", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--others", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.api:
+        put_first(0, 2)
         trio.run(api)
     elif options.others:
         trio.run(others, options.others)

@@ -36,9 +36,9 @@ async def api() -> None:
         print(listener.socket.getsockname()[1], flush=True)
 
 
-def request(port: int, token: str = "") -> bytes:
+def request(port: int, token: str = "", tool: str = "getPet") -> bytes:
     """A call that the API above can answer, as bytes on the wire. ``token``: who calls, where that is asked."""
-    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "getPet", "arguments": {"id": 7}}}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": {"id": 7}}}
     body = msgspec.json.encode(call)
     head = (
         f"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"

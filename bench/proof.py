@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 from urllib.parse import unquote
 
 import msgspec
@@ -34,13 +35,15 @@ class Proof(msgspec.Struct):
     """Of one document: calls that became requests, and all that did not, by tool with the reason.
 
     ``refused``: valid by the schema, yet the service refused it. ``not_made``: nothing valid was found by the
-    synthesiser. ``broken``: a schema or a request that must not be.
+    synthesiser. ``broken``: a schema or a request that must not be. ``as_text``: calls that were carried out with text
+    where a schema takes text beside what was meant.
     """
 
     built: int = 0
     refused: list[str] = []
     not_made: list[str] = []
     broken: list[str] = []
+    as_text: list[str] = []
 
 
 def prove(tool: Tool, origin: Origin, proof: Proof) -> None:
@@ -60,10 +63,49 @@ def prove(tool: Tool, origin: Origin, proof: Proof) -> None:
         call(tool, origin, given, place, proof)
 
 
+def prove_portable(tool: Tool, proof: Proof) -> None:
+    """What the whole schema takes is carried out if it is written as a portable one asks for it, and as it is."""
+    listed = msgspec.json.decode(tool.entry)["inputSchema"]
+    schema = synthesis.decode(tool.input.schema)
+    told_as = {own: told for told, own in tool.input.spelling.names.items()} if tool.input.spelling else {}
+    for whole in (False, True):
+        place = f"{tool.name} at {tool.pointer} with {'all' if whole else 'required'} arguments"
+        try:
+            given = synthesis.arguments(schema, whole=whole)
+        except (NoValueError, synthesis.EndlessError, RecursionError) as error:
+            proof.not_made.append(f"{place}: {error}")
+            continue
+        written = as_listed({told_as.get(name, name): value for name, value in given.items()}, listed)
+        try:
+            meant = check.check(tool, msgspec.Raw(synthesis.encode(given))).values
+            read = check.check(tool, msgspec.Raw(synthesis.encode(written))).values
+        except ArgumentError as error:
+            is_valid = synthesis.validator(tool.input.schema).is_valid(given)
+            told = " ".join(f"{place}: {error} {synthesis.encode(written)[:200].decode(errors='replace')}".split())
+            (proof.broken if is_valid else proof.not_made).append(told)
+            continue
+        proof.built += 1
+        if read != meant:
+            proof.as_text.append(place)
+
+
+def as_listed(value: Any, schema: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """A value as somebody writes it who knows nothing but a portable schema: as JSON text where it asks for text."""
+    match schema.get("type") if isinstance(schema, dict) else None:
+        case "string" if not isinstance(value, str):
+            return synthesis.encode(value).decode()
+        case "object" if isinstance(value, dict):
+            known = schema.get("properties", {})
+            return {name: as_listed(part, known.get(name)) for name, part in value.items()}
+        case "array" if isinstance(value, list):
+            return [as_listed(part, schema.get("items")) for part in value]
+    return value
+
+
 def schema_faults(shown: Shown) -> list[str]:
     faults = []
     for kind, schema, limit in (
-        ("input", bytes(shown.inputSchema), _LIMITS.input_bytes),
+        ("input", bytes(shown.inputSchema), _LIMITS.listed_bytes),
         ("output", bytes(shown.outputSchema), _LIMITS.output_bytes),
     ):
         if len(schema) > limit:

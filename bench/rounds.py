@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -137,7 +137,8 @@ def cpu(pids: Iterable[int]) -> float:
         pid = waiting.pop()
         seconds += measured.cpu_seconds(pid)
         for task in Path(f"/proc/{pid}/task").iterdir():
-            waiting += map(int, (task / "children").read_text().split())
+            with suppress(FileNotFoundError):  # a thread that has just ended
+                waiting += map(int, (task / "children").read_text().split())
     return seconds
 
 
@@ -162,31 +163,39 @@ class Targets:
             except FAILURES as error:
                 self.failed[name] = _reason(error)
 
+    def found(self, rounds: int, measured_by: Callable[[Target, bytes], Iterable[float]]) -> Found:
+        """The figures of all rounds, in which the targets take turns. One that fails is not asked again."""
+        found: dict[str, list[float]] = {}
+        for _ in range(rounds):
+            for name, (target, call) in [*self.calls.items()]:
+                try:
+                    found.setdefault(name, []).extend(measured_by(target, call))
+                except (*FAILURES, subprocess.CalledProcessError) as error:
+                    self.failed[name] = _reason(error)
+                    del self.calls[name]
+        return {**found, **self.failed}
+
 
 def measure(servers: Mapping[str, Start], connections: int, rounds: int, calls: int) -> Found:
     """Microseconds of CPU a call in each round."""
-    found: Found = {}
+
+    def each(target: Target, call: bytes) -> list[float]:
+        before = cpu(target.pids)
+        made = len(trio.run(drive, target.port, call, calls, connections))
+        return [(cpu(target.pids) - before) / made * 1e6]
+
     with ExitStack() as stack:
-        targets = Targets(stack, servers, warm=calls // 3, connections=connections)
-        for _ in range(rounds):
-            for name, (target, call) in targets.calls.items():
-                before = cpu(target.pids)
-                made = len(trio.run(drive, target.port, call, calls, connections))
-                each = (cpu(target.pids) - before) / made * 1e6
-                found.setdefault(name, []).append(each)  # type: ignore[union-attr]
-    return {**found, **targets.failed}
+        return Targets(stack, servers, warm=calls // 3, connections=connections).found(rounds, each)
 
 
-def latencies(servers: Mapping[str, Start], rounds: int, calls: int) -> dict[str, list[float] | str]:
+def latencies(servers: Mapping[str, Start], rounds: int, calls: int) -> Found:
     """Microseconds of every call of one connection."""
-    found: Found = {}
+
+    def each(target: Target, call: bytes) -> list[float]:
+        return [took * 1e6 for took in trio.run(drive, target.port, call, calls, 1)]
+
     with ExitStack() as stack:
-        targets = Targets(stack, servers, warm=calls, connections=1)
-        for _ in range(rounds):
-            for name, (target, call) in targets.calls.items():
-                took = trio.run(drive, target.port, call, calls, 1)
-                found.setdefault(name, []).extend(each * 1e6 for each in took)  # type: ignore[union-attr]
-    return {**found, **targets.failed}
+        return Targets(stack, servers, warm=calls, connections=1).found(rounds, each)
 
 
 def api_latency(place: Place, calls: int) -> list[float]:
@@ -198,19 +207,18 @@ def api_latency(place: Place, calls: int) -> list[float]:
 
 def throughputs(servers: Mapping[str, Start], rounds: int, seconds: float) -> tuple[Found, list[float]]:
     """Calls a second by a generator of its own process, and the part of a core that this one took in each round."""
-    found: Found = {}
-    shares: list[float] = []
+    shares = [0.0]
+
+    def each(target: Target, call: bytes) -> list[float]:
+        ports = [str(target.port + number) for number in range(target.ports)]
+        argv = [sys.executable, str(Path(__file__).with_name("flood.py")), str(seconds), *ports]
+        told = subprocess.run(argv, input=call, capture_output=True, check=True).stdout
+        calls, share = msgspec.json.decode(told)
+        shares.append(share)
+        return [calls / seconds]
+
     with ExitStack() as stack:
-        targets = Targets(stack, servers, warm=2_000, connections=64)
-        for _ in range(rounds):
-            for name, (target, call) in targets.calls.items():
-                ports = [str(target.port + number) for number in range(target.ports)]
-                argv = [sys.executable, str(Path(__file__).with_name("flood.py")), str(seconds), *ports]
-                told = subprocess.run(argv, input=call, capture_output=True, check=True).stdout
-                calls, share = msgspec.json.decode(told)
-                found.setdefault(name, []).append(calls / seconds)  # type: ignore[union-attr]
-                shares.append(share)
-    return {**found, **targets.failed}, shares
+        return Targets(stack, servers, warm=2_000, connections=64).found(rounds, each), shares
 
 
 def ratio(found: Found, name: str, base: str) -> float:

@@ -4,7 +4,8 @@ Two calls are made up for every tool, from its own input schema: one with the re
 (`synthesis`, `proof`). Exit code 0 only if no document crashed, every operation is a tool or listed with a reason,
 every schema compiles and is within its budget, and every request that was built has the shape it must have. Files that
 are no OpenAPI documents (parts of others, package files) are passed over; documents that are refused count as refused,
-with the line.
+with the line. With ``--portable`` tools are told as TOOL_SCHEMAS=portable has them, and none may be refused by the API
+of a model (`model_apis`).
 """
 
 import argparse
@@ -16,10 +17,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
+import model_apis
 import proof
 from openapi_mcp_server.bridge import catalog
 from openapi_mcp_server.bridge.model import Tool, base_url
@@ -50,6 +53,7 @@ class Row(msgspec.Struct):
     seconds: float = 0.0
     megabytes: float = 0.0
     calls: proof.Proof = msgspec.field(default_factory=proof.Proof)
+    refusals: list[str] = []  # by the rules of model APIs
     problem: str = ""
     crash: str = ""
 
@@ -59,19 +63,22 @@ class Row(msgspec.Struct):
 
     @property
     def is_sound(self) -> bool:
-        return not self.crash and not self.calls.broken and self.is_accounted_for
+        return not self.crash and not self.calls.broken and not self.refusals and self.is_accounted_for
 
 
-def sweep(path: Path) -> Row | None:
+def sweep(path: Path, *, portable: bool = False) -> Row | None:
     """One document in this process; None if the file is none."""
     data = path.read_bytes()
     if not LOOKS_RIGHT.search(data):
         return None
     row = Row(str(path))
     try:
-        tools = load(path, data, row)
-        for tool in tools:
-            proof.prove(tool, BASE.origin, row.calls)
+        for tool in load(path, data, row, portable=portable):
+            if portable:
+                row.refusals += [f"{tool.name}: {each}" for each in model_apis.refusals(tool.entry)]
+                proof.prove_portable(tool, row.calls)
+            else:
+                proof.prove(tool, BASE.origin, row.calls)
     except SpecError as error:
         row.problem = str(error)
     except Exception as error:  # noqa: BLE001 - the point of the exercise
@@ -79,13 +86,14 @@ def sweep(path: Path) -> Row | None:
     return row
 
 
-def load(path: Path, data: bytes, row: Row) -> Iterable[Tool]:
+def load(path: Path, data: bytes, row: Row, *, portable: bool) -> Iterable[Tool]:
     """The tools of one document; what they are and what they cost goes into its row."""
     began = time.process_time()
     try:
         document = Parts(str(path)).bundled(parse(data))
         row.operations = count(document)
-        built = catalog.build([catalog.ApiSource(name="api", base=BASE, description=describe(document))])
+        source = catalog.ApiSource(name="api", base=BASE, description=describe(document))
+        built = catalog.build([source], portable=portable)
     finally:
         row.seconds = time.process_time() - began
         row.megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -133,11 +141,12 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--json", action="store_true", help="everything as JSON on standard output")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="documents at once")
+    parser.add_argument("--portable", action="store_true", help="schemas that every model API takes")
     options = parser.parse_args()
     files = sorted(path for path in options.folder.rglob("*") if path.suffix in SUFFIXES and path.is_file())
     rows = []
     with multiprocessing.get_context("fork").Pool(options.jobs, maxtasksperchild=1) as pool:
-        for done, row in enumerate(pool.imap(sweep, files), 1):
+        for done, row in enumerate(pool.imap(partial(sweep, portable=options.portable), files), 1):
             progress(done, len(files))
             if row is not None:
                 row.name = str(Path(row.name).relative_to(options.folder))
@@ -176,8 +185,13 @@ def table(rows: list[Row]) -> str:
     ):
         lines += ["", f"{title}:"] + [f"{number:>8}  {what}" for what, number in counts.most_common()]
     for title, told in (
+        ("refused by a model's API", [(row, each) for row in rows for each in row.refusals]),
         ("broken: a schema or a request that must not be", [(row, each) for row in rows for each in row.calls.broken]),
         ("refused: valid by the schema", [(row, each) for row in rows for each in row.calls.refused]),
+        (
+            "as text: carried out with text where text is taken too",
+            [(row, each) for row in rows for each in row.calls.as_text],
+        ),
         ("not made: no valid arguments found", [(row, each) for row in rows for each in row.calls.not_made]),
     ):
         lines += ["", f"{title}: {len(told)}"] + [f"{'':>10}{row.name}: {each}" for row, each in told]

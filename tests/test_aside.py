@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any
 
-import anyio
 import msgspec
 import pytest
 import trio
@@ -236,12 +235,60 @@ def test_calls_that_wait_for_their_turn_are_answered_when_the_server_stops() -> 
     assert all("Not sent: the server stops" in each for each in told)
 
 
+class Queue:
+    """Work of several clients, none of which is over before all have asked; ``done``: whose it was, in order."""
+
+    def __init__(self) -> None:
+        self._aside = Aside()
+        self._go_on = threading.Event()
+        self.done: list[str] = []
+
+    async def ask(self, client: str) -> None:
+        await self._aside.do(partial(self._work, client), client)
+
+    def _work(self, client: str) -> None:
+        assert self._go_on.wait(30)
+        self.done.append(client)
+
+    def go_on(self) -> None:
+        self._go_on.set()
+
+
+def test_clients_take_turns_and_one_that_asks_for_much_delays_itself() -> None:
+    async def main() -> list[str]:
+        queue = Queue()
+        async with trio.open_nursery() as nursery:
+            for client in ("greedy", "greedy", "greedy", "greedy", "modest", "other"):
+                nursery.start_soon(queue.ask, client)
+                await wait_all_tasks_blocked()
+            queue.go_on()
+        return queue.done
+
+    assert run(main) == ["greedy", "greedy", "modest", "other", "greedy", "greedy"]
+
+
+def test_who_leaves_before_its_turn_takes_none() -> None:
+    async def main() -> list[str]:
+        queue = Queue()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(queue.ask, "first")
+            await wait_all_tasks_blocked()
+            with trio.move_on_after(0.01):
+                await queue.ask("second")
+            nursery.start_soon(queue.ask, "third")
+            await wait_all_tasks_blocked()
+            queue.go_on()
+        return queue.done
+
+    assert run(main) == ["first", "third"]
+
+
 def test_what_work_aside_raises_is_raised_where_it_was_asked_for() -> None:
     def fail() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        anyio.run(Aside().do, fail, backend="trio")
+        run(partial(Aside().do, fail))
 
 
 @cache

@@ -16,6 +16,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp_types.methods import validate_server_result
 
 from descriptions import JSON, answer, body, catalog, media, operation, parameter, source
+from model_apis import refusals
 from openapi_mcp_server.bridge.catalog import build
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.bridge.policy import ANYBODY, Permit, Principal, Rule, selector
@@ -473,3 +474,41 @@ def test_the_official_client_does_a_task_over_stdio(mode: str) -> None:
         env=environment() | {"TOOL_MODE": "search"},
     )
     with_client(stdio_client(parameters), mode)
+
+
+# Lists that are short, and portable
+
+
+@pytest.mark.parametrize("portable", [False, True])
+def test_the_four_tools_are_taken_by_every_model_api_where_that_is_asked_for(portable: bool) -> None:
+    built = served_gateway(portable=portable)
+    found = [each for tool in listed(built) for each in refusals(msgspec.json.encode(tool))]
+    assert (found == []) is portable
+    answered = text(built, call("call_operation", name="createPet", arguments='{"name":"Rex"}'))
+    assert answered == '{"id":5}'
+
+
+LONG = {f"p{index}": {"type": "string", "description": "word " * 20} for index in range(100)}
+ORDER = operation(
+    "POST",
+    "/orders",
+    operation_id="order",
+    body=body(media(JSON, {"type": "object", "properties": {"to": {"type": "object", "properties": LONG}}})),
+)
+
+
+def test_a_tool_that_is_listed_shortened_is_told_whole_elsewhere() -> None:
+    tools = catalog(ORDER)
+    built = served_gateway(tools=tools, mode="all")
+    assert "openapi://pets/operations/order" in msgspec.json.encode(listed(built)).decode()
+    asked = Call(id=1, method="resources/read", version="2025-11-25", size=9, name="openapi://pets/operations/order")
+    [read] = msgspec.json.decode(b"".join(built.at_once(asked, "http")))["result"]["contents"]
+    assert "p99?: string" in read["text"]
+    assert "p99?: string" in text(served_gateway(tools=tools), call("describe_operation", name="order"))
+
+
+def test_an_argument_that_is_wrong_is_told_whole_where_the_list_was_shortened() -> None:
+    built = served_gateway(tools=catalog(ORDER), mode="all")
+    told = error_text(built, call("order", to={"p7": [1]}))
+    assert "/to/p7: expected string" in told
+    assert "p99?: string" in told

@@ -1,26 +1,25 @@
 """Large work is done aside, in a thread, so that the loop is there for everybody else (docs/adr/0036).
 
 One rule for all of it: work has a weight, in bytes of an answer that would take as long, and what `is_heavy` leaves the
-loop. A thread shares the interpreter's lock with the loop, which gets it back within `SWITCH_SECONDS`, or when the one
-call into C that holds it is over: some milliseconds for 10 MB.
+loop. There is one thread in a process: two would share one interpreter's lock, and more cores have more workers. The
+loop gets that lock back within `SWITCH_SECONDS`, or when the one call into C that holds it is over: some
+milliseconds for 10 MB.
 """
 
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
-import anyio
-from anyio.to_thread import run_sync
+import trio
 
 LARGE = 64 * 1024
 """The weight of what is done on the loop at most. A byte of an answer takes 6 to 100 ns, so this much up to 7 ms; to
 hand it to a thread and to wait for it takes 0.1 ms."""
 OF_ARGUMENTS = 16
 """The weight of a byte of arguments: where nothing fits its schema it takes 2 µs (16 kB for Kubernetes: 36 ms)."""
-AT_ONCE = 1
-"""Of a process: two threads would share one interpreter's lock. For more cores there are more workers."""
 SWITCH_SECONDS = 0.0001
 """After which a thread that waits for the interpreter insists. A small call wants it ten times, and waits each time: of
 the usual 5 ms that makes 50 beside large work. A wait begins anew whenever somebody lets go of it, as hashing does each
@@ -35,15 +34,60 @@ def is_heavy(weight: int) -> bool:
 
 
 class Aside:
-    """Where large work of a process goes: to one thread at a time, in the order in which it comes."""
+    """Where large work of a process goes: to one thread at a time, with a turn for each client that waits.
+
+    Of a client's own, what came first is done first; who asks for much delays himself, and others by one of his.
+    """
 
     def __init__(self) -> None:
-        self._turn = anyio.CapacityLimiter(AT_ONCE)
+        self._is_taken = False
+        self._waiting: dict[str, deque[trio.Event]] = {}  # by client, in the order of their turns
 
-    async def do(self, work: Callable[[], Made]) -> Made:
+    async def do(self, work: Callable[[], Made], client: str = "") -> Made:
         """Returns and raises what ``work`` does. A cancelled caller leaves at once; work that has begun is done to its
         end, as the only one, and dropped."""
-        return await run_sync(work, abandon_on_cancel=True, limiter=self._turn)
+        turn = cast("trio.CapacityLimiter", _Turn(self, client))  # which may be anything with its two methods
+        return await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=turn)
+
+    async def come(self, client: str) -> None:
+        """Waits for a turn of this client."""
+        if not self._is_taken:
+            self._is_taken = True
+            return
+        own, came = self._waiting.setdefault(client, deque()), trio.Event()
+        own.append(came)
+        try:
+            await came.wait()
+        finally:
+            if not came.is_set():
+                own.remove(came)
+                if not own:
+                    del self._waiting[client]
+
+    def leave(self) -> None:
+        """Passes the turn on, to the client that waits longest for one."""
+        if not self._waiting:
+            self._is_taken = False
+            return
+        client = next(iter(self._waiting))
+        own = self._waiting.pop(client)
+        own.popleft().set()
+        if own:
+            self._waiting[client] = own
+
+
+class _Turn:
+    """One client's, for one piece of work; given back by the thread when that is over, whoever still waits for it."""
+
+    def __init__(self, aside: Aside, client: str) -> None:
+        self._aside = aside
+        self._client = client
+
+    async def acquire_on_behalf_of(self, _: object) -> None:
+        await self._aside.come(self._client)
+
+    def release_on_behalf_of(self, _: object) -> None:
+        self._aside.leave()
 
 
 def give_way() -> None:

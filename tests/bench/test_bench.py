@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -50,3 +50,16 @@ def test_the_cpu_of_a_process_is_told_in_less_than_a_step_of_the_kernels_10_ms()
 
 def test_an_exponent_is_that_of_a_power_between_the_two_largest() -> None:
     assert scaling.Growth("squares", [(1, 5.0), (10, 100.0), (100, 10_000.0)]).exponent() == 2.0
+
+
+def test_a_peer_that_fails_in_a_round_is_not_asked_again_and_says_why(tmp_path: Path) -> None:
+    asked: list[targets.Target] = []
+
+    def fail(target: targets.Target, _: bytes) -> list[float]:
+        asked.append(target)
+        raise OSError("it is gone")
+
+    with beside() as api_port, ExitStack() as stack:
+        servers = {"bare": partial(targets.bare, targets.placed(tmp_path, api_port))}
+        found = rounds.Targets(stack, servers, warm=1, connections=1).found(3, fail)
+    assert (found, len(asked)) == ({"bare": "it is gone"}, 1)

@@ -125,7 +125,7 @@ default: {deny: ['tag:pets', 'tag:pts', 'GET /PETS//{id}/']}
     tokens = '[{"name": "a", "token": "0123456789abcdef", "apis": ["pets"], "tags": ["pets", "orders"]}]'
     given = {"INBOUND_AUTH": "token", "INBOUND_TOKENS": tokens, "POLICY": str(file), "API_NAME": "pets"}
     config = load(["--spec-path", "x", "--transport", "http"], given, str)
-    assert list(policies.unused(config, [GET_PET])) == [
+    assert list(policies.idle(config, [GET_PET])) == [
         "INBOUND_TOKENS[0].tags: no operation that is served has the tag orders",
         "POLICY: principals.a.tags: no operation that is served has the tag pubic",
         "POLICY: principals.a.allow: id:getPets selects no operation that is served",

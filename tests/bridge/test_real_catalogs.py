@@ -61,7 +61,7 @@ def test_every_name_is_legal(catalogs):
 def test_every_schema_is_within_its_budget_and_compiles(catalogs):
     for _, catalog in catalogs.values():
         for tool in catalog.tools.values():
-            assert len(msgspec.json.encode(told(tool))) <= LIMITS.input_bytes
+            assert len(msgspec.json.encode(told(tool))) <= LIMITS.listed_bytes
             validation.compiled(tool.input.schema)
             if tool.output is not None:
                 assert len(tool.output.schema) <= LIMITS.output_bytes

@@ -90,6 +90,51 @@ async def test_a_file_is_sent_as_one_where_the_tool_takes_files_and_as_its_text_
     assert request.count(b'name="note"') == 1
 
 
+SHOWN = {
+    "openapi": "3.0.3",
+    "info": {"title": "Pets", "version": "1"},
+    "components": {"securitySchemes": {"k": {"type": "apiKey", "in": "query", "name": "key"}}},
+    "security": [{"k": []}],
+    "paths": {
+        "/pets": {
+            "post": {
+                "operationId": "add",
+                "parameters": [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ("q", "shop")],
+                "requestBody": {"content": {"application/json": {"schema": {"properties": {"n": {"type": "string"}}}}}},
+                "responses": {"200": {"description": "d"}},
+            }
+        }
+    },
+}
+
+
+@pytest.mark.anyio
+async def test_the_request_and_the_answer_are_shown_without_credentials(tmp_path: Path) -> None:
+    (tmp_path / "openapi.json").write_bytes(msgspec.json.encode(SHOWN))
+    (tmp_path / "ours.json").write_text('{"add":{"arguments":{"shop":{"value":"fixed-shop"}}}}')
+    answer = sized(b'{"echo":"s3cr3t-key"}', b"Set-Cookie: sid=abcdef\r\nContent-Type: application/json\r\n")
+    async with loopback([(answer,)]) as api:
+        named = ["--spec-path", f"{tmp_path}/openapi.json", "--tool-overrides", f"{tmp_path}/ours.json"]
+        own = ["--api-url", str(api.origin), "--allow-private-networks", "-v"]
+        call = partial(run, "call", "add", "q=x", "n=Rex", *named, *own, AUTH_TYPE="api_key", AUTH_API_KEY="s3cr3t-key")
+        done = await trio.to_thread.run_sync(call)
+    assert done.returncode == 0, done.stderr
+    told = done.stderr
+    assert "/pets?q=x&shop=(hidden)&key=(hidden)" in told
+    assert '> {"n":"Rex"}' in told
+    assert "< 200" in told
+    assert '< {"echo":"(hidden)"}' in told
+    for secret in ("s3cr3t-key", "abcdef", "fixed-shop"):
+        assert secret not in told
+    assert done.stdout.startswith('{"echo"')
+
+
+def test_only_a_server_sees_what_it_sends() -> None:
+    done = run("call", "add", "--server", "http://127.0.0.1:9/mcp", "-v")
+    assert done.returncode != 0
+    assert "name the document with --spec-path" in done.stderr
+
+
 TOKENS = '[{"name": "alice", "token": "alice-0123456789abcdef"}]'
 
 

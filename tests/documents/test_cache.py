@@ -329,9 +329,12 @@ def test_another_program_has_another_key() -> None:
         rule=EVERYTHING,
         response_filter=True,
         output_schemas=True,
+        portable=False,
         name_length=64,
         result_bytes=1,
     )
     again = msgspec.structs.replace(made, include_tags=frozenset({"c", "b", "a"}))
     assert catalog_key(made, b"texts", "1.0 3.11") == catalog_key(again, b"texts", "1.0 3.11")
+    portable = msgspec.structs.replace(made, portable=True)
+    assert catalog_key(made, b"texts", "1.0 3.11") != catalog_key(portable, b"texts", "1.0 3.11")
     assert len({catalog_key(made, b"texts", program) for program in ("1.0 3.11", "1.1 3.11", "1.0 3.12")}) == 3

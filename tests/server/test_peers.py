@@ -193,7 +193,7 @@ def test_a_session_whose_owner_is_gone_is_unknown_at_once() -> None:
             session.target = owned_by(nginx.free_port())
             began = trio.current_time()
             assert (await call(second, session)).status == 404
-            assert trio.current_time() - began < 2
+            assert trio.current_time() - began < 5
             assert peers[1].outcomes["gone"] == 1
 
     run(test)
@@ -207,7 +207,7 @@ def test_an_owner_whose_address_swallows_everything_is_given_up_soon() -> None:
                 session.target = owned_by(port)
                 began = trio.current_time()
                 assert (await call(second, session)).status == 404
-                assert trio.current_time() - began < 2
+                assert trio.current_time() - began < 5
             assert peers[1].outcomes["gone"] == 1
 
     run(test)

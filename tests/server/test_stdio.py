@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import select
+import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import tracemalloc
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -138,6 +141,47 @@ def test_a_call_that_is_cancelled_in_the_same_breath_is_not_answered() -> None:
         await client.hear_end()
 
     converse(use)
+
+
+class Thief(trio.abc.Instrument):
+    """Another process with the same standard input, which reads after the server was told that it can."""
+
+    def __init__(self, stdin: int) -> None:
+        self._stdin = stdin
+        self.stolen = b""
+
+    def after_io_wait(self, timeout: float) -> None:
+        if not self.stolen and select.select([self._stdin], [], [], 0)[0]:
+            self.stolen = os.read(self._stdin, 65_536)
+
+
+def sockets() -> tuple[int, int]:
+    ours, theirs = socket.socketpair()
+    return ours.detach(), theirs.detach()
+
+
+@pytest.mark.parametrize("pair", [os.pipe, sockets])
+def test_what_another_reader_has_taken_holds_nothing_up(pair: Callable[[], tuple[int, int]]) -> None:
+    async def main() -> None:
+        client = Client(gateway(ScriptedApi()), pair)
+        thief = Thief(client.stdin)
+        rescue = threading.Timer(5, os.write, (client._to_server, call("too late")))
+        trio.lowlevel.add_instrument(thief)
+        with trio.fail_after(20):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(client.serve)
+                await trio.testing.wait_all_tasks_blocked()
+                rescue.start()
+                await client.say(call("stolen"))
+                while not thief.stolen:
+                    await trio.lowlevel.checkpoint()
+                await client.say(call("ours"))
+                assert (await client.hear())["id"] == "ours"
+                rescue.cancel()
+                client.end()
+        client.close()
+
+    trio.run(main)
 
 
 def test_cancelling_what_is_not_in_flight_does_nothing() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
-from openapi_mcp_server.bridge.model import HttpResponse, InputContract, Origin, OutputContract, Tool
+from openapi_mcp_server.bridge.model import HttpResponse, InputContract, Origin, OutputContract, Slot, Tool
+from openapi_mcp_server.bridge.results.next_page import paging
 from openapi_mcp_server.mcp.messages import TextContent, ToolResult
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00"
@@ -29,6 +32,13 @@ def tool(method: str = "GET", output: OutputContract | None = None) -> Tool:
         title="",
         summary="",
     )
+
+
+def paged(*names: str, texts: Iterable[str] = (), location: str = "query") -> Tool:
+    """A tool with these optional arguments, those of ``texts`` said to be text."""
+    slots = [Slot(argument=name, name=name, location=location, required=False, encode=str) for name in names]
+    pages = paging({name: name for name in names if location != "path"}, texts, numbers=())
+    return msgspec.structs.replace(tool(), slots=tuple(slots), paging=pages)
 
 
 def answer(

@@ -90,9 +90,14 @@ def source(*operations: Operation, name: str = "pets", base: str | None = None, 
 
 
 def catalog(
-    *operations: Operation, limits: SchemaLimits | None = None, response_filter: bool = False, **fields: Any
+    *operations: Operation,
+    limits: SchemaLimits | None = None,
+    response_filter: bool = False,
+    portable: bool = False,
+    **fields: Any,
 ) -> ToolCatalog:
-    return build([source(*operations, **fields)], limits or SchemaLimits(), response_filter=response_filter)
+    own = [source(*operations, **fields)]
+    return build(own, limits or SchemaLimits(), response_filter=response_filter, portable=portable)
 
 
 def tool(*operations: Operation, **fields: Any) -> Tool:

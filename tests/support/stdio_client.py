@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -30,15 +31,16 @@ def cancel(request_id: object) -> bytes:
 class Client:
     """The other ends of the pipes."""
 
-    def __init__(self, built: Gateway) -> None:
+    def __init__(self, built: Gateway, pair: Callable[[], tuple[int, int]] = os.pipe) -> None:
+        """``pair`` makes the two ends of the server's input."""
         self._gateway = built
-        self._stdin, self._to_server = os.pipe()
+        self.stdin, self._to_server = pair()
         self._from_server, self._stdout = os.pipe()
         self._received = b""
         self.left = trio.Event()
 
     async def serve(self) -> None:
-        await serve_stdio(self._gateway, self._stdin, self._stdout)
+        await serve_stdio(self._gateway, self.stdin, self._stdout)
         os.close(self._stdout)
         self._stdout = -1
         self.left.set()
@@ -70,6 +72,6 @@ class Client:
         self._from_server = -1
 
     def close(self) -> None:
-        for descriptor in (self._stdin, self._to_server, self._from_server, self._stdout):
+        for descriptor in (self.stdin, self._to_server, self._from_server, self._stdout):
             if descriptor >= 0:
                 os.close(descriptor)

@@ -24,7 +24,7 @@ from openapi_mcp_server.upstream.credentials.tokens import Token, TokenLogin
 from openapi_mcp_server.upstream.gates import Gate
 from openapi_mcp_server.upstream.pace import Pace
 from openapi_mcp_server.upstream.shared_state import ANSWER_SECONDS, CONNECT_SECONDS, SharedState, shared_state
-from openapi_mcp_server.upstream.turns import Turns
+from openapi_mcp_server.upstream.turns import TaskTurns
 from processes import CHECKOUT, run, started
 from scraped import scraped
 from store import PASSWORD, PROGRAMS, running_store
@@ -207,7 +207,7 @@ class Endpoint:
 
 
 def logged_in(endpoint: Endpoint, shared: SharedState, patience_seconds: float = 5.0) -> TokenLogin:
-    turns = Turns(patience_seconds)
+    turns = TaskTurns(patience_seconds)
     turns.shared = shared
     return TokenLogin("pets", endpoint, 3600, turns)
 
@@ -230,7 +230,7 @@ async def test_one_task_at_a_time_asks_for_a_token_and_each_gets_its_own(each_st
 async def test_a_token_that_lasts_is_used_on_while_another_task_asks(store):
     async with tasks(store.store, 2) as (here, there):
         assert await there.take("token pets", 60) == 0.0
-        turns = Turns()
+        turns = TaskTurns()
         turns.shared = here
         async with turns.turn("pets", patient=False) as is_ours:
             assert not is_ours

@@ -8,17 +8,9 @@ from functools import cache, partial
 
 import msgspec
 
-from openapi_mcp_server.bridge import names, overrides, security, servers, text
+from openapi_mcp_server.bridge import names, overrides, security, servers, text, tool
 from openapi_mcp_server.bridge.compiled.listing import Listing
-from openapi_mcp_server.bridge.model import (
-    ApiSummary,
-    BaseUrl,
-    Origin,
-    SkippedTool,
-    Subject,
-    Tool,
-    ToolCatalog,
-)
+from openapi_mcp_server.bridge.model import ApiSummary, BaseUrl, Origin, SkippedTool, Subject, Tool, ToolCatalog
 from openapi_mcp_server.bridge.overrides import Entries, Told
 from openapi_mcp_server.bridge.policy import EVERYTHING, Rule
 from openapi_mcp_server.bridge.schemas import inputs
@@ -41,6 +33,10 @@ from openapi_mcp_server.openapi.model import ApiDescription, Note, Operation, Sk
 from openapi_mcp_server.settings.auth import Identity
 
 _DEFAULT_LIMITS = SchemaLimits()
+_SWITCHES = frozenset(
+    {"access_token", "oauth_token", "key", "callback", "prettyPrint", "opt_pretty", "pretty", "quotaUser", "$.xgafv"}
+)
+_NEARLY_ALL, _MANY_OPERATIONS = 0.8, 8
 
 
 class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,12 +81,14 @@ def build(  # noqa: PLR0913 - all by name
     *,
     response_filter: bool = False,
     output_schemas: bool = True,
+    portable: bool = False,
     result_bytes: int = 1,
     name_length: int = names.NAME_LENGTH,
     only_to_show: bool = False,
 ) -> ToolCatalog:
     """The catalog of all documents, in their order; ``response_filter``: tools that answer JSON offer that argument;
-    ``output_schemas``: they say what they answer; ``result_bytes``: of an answer at most, 0 without a limit;
+    ``output_schemas``: they say what they answer; ``portable``: in schemas that every model API takes;
+    ``result_bytes``: of an answer at most, 0 without a limit;
     ``name_length``: characters of a tool's name at most.
 
     Raises SpecError for a document whose base URL is unknown, unless nothing will be called (``only_to_show``: it is
@@ -107,11 +105,11 @@ def build(  # noqa: PLR0913 - all by name
         if place.unknown is not None and not only_to_show:
             raise place.unknown
         api = _api(source, place, limits, identity, response_filter=response_filter)
-        api = msgspec.structs.replace(api, output_schemas=output_schemas, result_bytes=result_bytes)
+        api = msgspec.structs.replace(api, output_schemas=output_schemas, portable=portable, result_bytes=result_bytes)
         outcome = _sort_out(source, api, [(next(tool_names), candidate) for candidate in own], listing)
         outcome.notes[:0] = _place_notes(place)
         summaries.append(_summary(source, api, outcome))
-        tools.update({tool.name: tool for tool in outcome.tools})
+        tools.update({each.name: each for each in outcome.tools})
         skipped += outcome.skipped
     if unused := _unused_selectors(sources, candidates):
         summaries[0] = msgspec.structs.replace(summaries[0], notes=(*unused, *summaries[0].notes))
@@ -189,29 +187,45 @@ def _api(source: ApiSource, place: ApiPlace, limits: SchemaLimits, identity: Ide
         limits=limits,
         identity=identity,
         response_filter=response_filter,
+        switches=_switches(source.description.operations),
         access=cache(partial(security.access, identity=identity, schemes=source.description.security_schemes)),
         slots=Once(slot),
         arguments=Once(of_parameter),
     )
 
 
-def _sort_out(source: ApiSource, api: Api, named: Iterable[tuple[str, _Candidate]], listing: Listing) -> _Outcome:
+def _switches(operations: Sequence[Operation]) -> frozenset[str]:
+    """The optional parameters of nearly all operations that only choose how an answer is written, or are a credential
+    beside those that are configured: no task needs them, and Gmail's take two fifths of its list."""
+    counts = Counter(
+        parameter.name
+        for operation in operations
+        for parameter in operation.parameters
+        if parameter.name in _SWITCHES and parameter.location == "query" and not parameter.required
+    )
+    if len(operations) < _MANY_OPERATIONS:
+        return frozenset()
+    return frozenset(name for name, count in counts.items() if count > _NEARLY_ALL * len(operations))
+
+
+def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate]], listing: Listing) -> _Outcome:
     unread = [SkippedTool(api=source.name, operation=each) for each in source.description.skipped]
     outcome = _Outcome(tools=[], skipped=unread, notes=list(source.description.notes))
     outcome.notes += overrides.unused(source.overrides, source.description)
     size = 0
-    for name, candidate in named:
+    told = tool.descriptions([(each.operation, each.told.overrides) for _, each in named])
+    for (name, candidate), said in zip(named, told, strict=True):
         if not _is_wanted(candidate, source) or not source.rule.permits(_subject(candidate, source)):
             outcome.filtered += 1
             continue
         try:
-            compiled = _compiled(name, candidate, api)
+            compiled = _compiled(name, said, candidate, api)
             _require_access(compiled.tool, source)
         except SpecError as error:
             outcome.skipped.append(_skipped(candidate, source, error))
             continue
-        tool = msgspec.structs.replace(compiled.tool, subject=_subject(candidate, source))
-        outcome.tools.append(listing.take(tool))
+        made = msgspec.structs.replace(compiled.tool, subject=_subject(candidate, source))
+        outcome.tools.append(listing.take(made))
         size += len(memoryview(compiled.tool.entry))
         if size > DOCUMENT_BYTES and api.limits != LEAST_LIMITS:
             api = msgspec.structs.replace(api, limits=LEAST_LIMITS)
@@ -246,17 +260,17 @@ def _subject(candidate: _Candidate, source: ApiSource) -> Subject:
     )
 
 
-def _compiled(name: str, candidate: _Candidate, api: Api) -> Compiled:
+def _compiled(name: str, said: str, candidate: _Candidate, api: Api) -> Compiled:
     if candidate.told.fault is not None:
         raise candidate.told.fault
     if candidate.told.hidden_by:
         raise SpecError(candidate.operation.pointer, f"hidden by {candidate.told.hidden_by}")
-    return compile_operation(candidate.operation, name, candidate.told.overrides, api)
+    return compile_operation(candidate.operation, name, said, candidate.told.overrides, api)
 
 
-def _require_access(tool: Tool, source: ApiSource) -> None:
-    if source.strict_auth and tool.access.kind == "unmet":
-        raise SpecError(tool.pointer, f"STRICT_AUTH: {tool.access.reason}")
+def _require_access(made: Tool, source: ApiSource) -> None:
+    if source.strict_auth and made.access.kind == "unmet":
+        raise SpecError(made.pointer, f"STRICT_AUTH: {made.access.reason}")
 
 
 def _skipped(candidate: _Candidate, source: ApiSource, error: SpecError) -> SkippedTool:
@@ -287,5 +301,5 @@ def _summary(source: ApiSource, api: Api, outcome: _Outcome) -> ApiSummary:
         security_schemes=description.security_schemes,
         key_places=security.places(api.identity),
         identity=api.identity,
-        unmet=sum(tool.access.kind == "unmet" for tool in outcome.tools),
+        unmet=sum(each.access.kind == "unmet" for each in outcome.tools),
     )

@@ -104,7 +104,9 @@ def _changes(old: Tool, new: Tool) -> tuple[Change, ...]:
     if (was := _operation(old)) != _operation(new):
         breaks = old.is_safe and not new.is_safe  # a client that asks for no consent to read would not ask now
         changes.append(Change(argument="", what=f"is {_operation(new)}, was {was}", breaks=breaks))
-    differences = compare_schemas(before["inputSchema"], after["inputSchema"])
+    is_shortened = old.input.is_shortened or new.input.is_shortened
+    inputs = [decode(each.input.schema) if is_shortened else _entry(each)["inputSchema"] for each in (old, new)]
+    differences = compare_schemas(*inputs)
     changes += [Change(argument=each.place, what=each.what, breaks=each.breaks) for each in differences]
     for key, what in (
         ("outputSchema", "answers something else"),
@@ -114,7 +116,7 @@ def _changes(old: Tool, new: Tool) -> tuple[Change, ...]:
     ):
         if before.get(key) != after.get(key):
             changes.append(Change(argument="", what=what, breaks=False))
-    if not differences and before["inputSchema"] != after["inputSchema"]:
+    if not differences and inputs[0] != inputs[1]:
         changes.append(Change(argument="", what="has arguments that are described in other words", breaks=False))
     return tuple(changes)
 

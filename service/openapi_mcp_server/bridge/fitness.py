@@ -8,14 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from openapi_mcp_server.bridge.model import Tool, ToolCatalog
+from openapi_mcp_server.bridge.schemas.listed import LISTED_BYTES
 from openapi_mcp_server.bridge.search.names import seen_tokens
 from openapi_mcp_server.openapi.model import ApiDescription, Operation
 
 MOST_TOOLS = 128
 """That a request to OpenAI's API may have."""
 MOST_TOKENS = 40_000
-GIANT_TOKENS = 2_000
-"""A tool of this size takes a twentieth of such a list."""
 _SHOWN = 5
 _INSTRUCTIONS = re.compile(
     r"\b(ignore|disregard|forget) (all|any|the|your)? ?(previous|prior|above|earlier)\b"
@@ -56,8 +55,8 @@ def weaknesses(tools: ToolCatalog, descriptions: Sequence[ApiDescription]) -> li
             [each for each in looks if any(not one.description for one in each.operation.parameters)]),
         _of("arguments_renamed", "arguments whose names model APIs do not take, and are told under others",
             "use letters, digits, _, . and - in names", [each for each in looks if _is_renamed(each.tool)]),
-        _of("giant", f"more than {GIANT_TOKENS} tokens for one tool", "shorten descriptions and nested schemas",
-            [each for each in looks if each.tool.tokens > GIANT_TOKENS]),
+        _of("giant", f"arguments of more than {LISTED_BYTES} bytes, which lists shorten",
+            "shorten descriptions and nested schemas", [each for each in looks if each.tool.input.is_shortened]),
         _of("unmet_credentials", "credentials that are not configured", "set the AUTH_ settings that inspect names",
             [each for each in looks if each.tool.access.kind == "unmet"]),
         *_of_whole(tools),

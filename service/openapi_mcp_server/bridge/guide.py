@@ -100,6 +100,11 @@ def templates(apis: Sequence[ApiSummary]) -> list[dict[str, str]]:
     ]
 
 
+def operation_uri(api: str, name: str) -> str:
+    """The resource that tells a tool whole."""
+    return f"{_SCHEME}{quote(api, safe='')}/operations/{name}"
+
+
 def place(uri: str) -> GuidePlace | None:
     """The place that a URI of ours names."""
     api, _, rest = uri.removeprefix(_SCHEME).partition("/")

@@ -225,16 +225,32 @@ ANONYMOUS = Access(kind="anonymous")
 """Nothing is asked for, or it is allowed to send nothing."""
 
 
+TextOf = Literal["json", "values"]
+"""What a list asks for as text: objects, lists or anything; or numbers of an enumeration."""
+Texts = TextOf | dict[str, "Texts"] | list["Texts"] | None
+"""The places where a list asks for text: by names of members, and one for all items of a list."""
+
+
+class Spelling(msgspec.Struct, frozen=True, kw_only=True):
+    """How a list tells arguments otherwise than they are; ``names``: their own by those told."""
+
+    names: Mapping[str, str] = {}
+    texts: Texts = None
+
+
 class InputContract(msgspec.Struct, frozen=True, kw_only=True):
     """The contract that arguments must meet; `openapi_mcp_server.bridge.arguments.check.check` applies it.
 
     ``schema`` says all that the tool's inputSchema says and more, self-contained JSON. It is bytes and not Raw because
-    bytes remember their hash: the compiled validator is looked up by it on every call.
+    bytes remember their hash: the compiled validator is looked up by it on every call. ``spelling`` None: the list
+    names arguments as they are. ``is_shortened``: it does not tell all of them.
     """
 
     schema: bytes
     names: tuple[str, ...]  # every argument
     required: tuple[str, ...] = ()
+    spelling: Spelling | None = None
+    is_shortened: bool = False
 
 
 class OutputContract(msgspec.Struct, frozen=True, kw_only=True):
@@ -246,6 +262,21 @@ class OutputContract(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: msgspec.Raw
     wrapped: bool
+
+
+class Paging(msgspec.Struct, frozen=True, kw_only=True):
+    """The arguments by which an operation pages, empty where there is none: counting rows or pages (from ``first``),
+    how many a page has, a token of the last answer, the id of the last row. ``is_forward``: ids are certain to go on.
+    """
+
+    offset: str = ""
+    first: int = 0
+    page: str = ""
+    first_page: int = 1
+    size: str = ""
+    token: str = ""
+    after: str = ""
+    is_forward: bool = True
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -293,9 +324,11 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     access: Access = ANONYMOUS
     input: InputContract
     output: OutputContract | None
+    answers: OutputContract | None = None  # what its document says of answers, where that is not declared to clients
     entry: msgspec.Raw
     digest: str = ""
     filterable: bool = False  # whether it has the argument RESPONSE_FILTER
+    paging: Paging | None = None
     headers: Mapping[str, str] = {}  # that its document describes of answers: as written, by name in lower case
     title: str
     summary: str

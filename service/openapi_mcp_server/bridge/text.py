@@ -44,9 +44,9 @@ more. CPython puts them in order in quadratic time (gh-149079)."""
 _MANY_MARKS = re.compile(rf"[^\w\s\x00-\x7f]{{{MARKS + 1},}}")
 """Where there may be more: no mark is a character of words. A row of boxes or dots has this form too."""
 
-_NOISE = re.compile(r"[^ -~\n\r\t]|[<&]|\]\(|\*\*|#|```|---")
+_NOISE = re.compile(r"[^ -~\n\r\t]|[<>&*#]|\]\(|```|---")
 """What every kind of noise holds; most prose has none of it and is not looked at again."""
-_MARK = re.compile(r"\*\*|#|```|---")
+_MARK = re.compile(r"[*#>]|```|---")
 _INLINE_TAG = re.compile(
     r"</?(?:a|abbr|b|big|cite|code|del|em|font|i|ins|kbd|mark|s|samp|small|span|strong|sub|sup|tt|u|var)\b[^<>]*>",
     re.IGNORECASE,
@@ -57,8 +57,26 @@ _BLOCK_TAG = re.compile(
     re.IGNORECASE,
 )
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s[^()]*)?\)")
-_MARKS = re.compile(r"\*{2,}|^[ \t]*#{1,6}[ \t]+|^[ \t]*```[^\s`]*|^[ \t]*(?:\|[ \t]*)?:?-{3}[-:| \t]*$", re.MULTILINE)
-"""Emphasis, headings, code fences, rules and the second row of tables. Every pattern here is linear in its text."""
+_MARKS = re.compile(
+    r"\*{2,}|^[ \t]*>[ \t]*(?:\[![A-Z]{1,20}\][ \t]*)?|^[ \t]*#{1,6}[ \t]+|^[ \t]*```[^\s`]*"
+    r"|^[ \t]*(?:\|[ \t]*)?:?-{3}[-:| \t]*$",
+    re.MULTILINE,
+)
+"""Emphasis, quotations and callouts, headings, code fences, rules and the second row of tables. Every pattern here is
+linear in its text."""
+_EMPHASIS = re.compile(r"(?<![\w*])\*([A-Za-z][^*\n]{0,200})\*(?![\w*])")
+_POINTER = re.compile(
+    r"(?:For (?:more|additional) (?:information|details)|Learn more|See also)[^.\n\[\]]{0,80}"
+    r"\"?\[[^\[\]\n]{0,200}\]\([^()\s]{0,400}\)\"?[^.\n\[\]]{0,40}\.\"?"
+)
+"""A sentence that says no more than where to read on, by a link, which models do not get."""
+_OFFERED_TYPES = "supports the following custom media types"
+"""What GitHub's descriptions begin a list with that a model cannot choose from: Accept is ours."""
+_LISTED = ("-", "*", "|")
+_STEM = 5
+"""Characters by which two words are taken for one."""
+_WORDS = re.compile(r"[^\W_]{3,}")
+_WORD_IN_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
 def line(text: str, limit: int) -> str:
@@ -130,7 +148,7 @@ def _without_noise(text: str) -> str:
     if "](" in text:
         text = _LINK.sub(r"\1", text)
     if _MARK.search(text) is not None:
-        text = _MARKS.sub("", text)
+        text = _EMPHASIS.sub(r"\1", _MARKS.sub("", text))
     if "&" in text:
         text = html.unescape(text)
     return visible(text)
@@ -145,17 +163,54 @@ def description(operation: Operation) -> str:
     """The text that the model reads to choose the tool: summary, description, then what its schema does not say."""
     facts = _facts(operation)
     room = DESCRIPTION_LIMIT - sum(len(fact) + 2 for fact in facts)
-    summary, prose = line(operation.summary, room), line(operation.description, room)
-    if prose.casefold().startswith(summary.rstrip(".…").casefold()):
+    summary, prose = line(operation.summary, room), line(_worth_reading(operation.description), room)
+    if prose.casefold().startswith(summary.rstrip(".…").casefold()) or _says(prose.partition(". ")[0], summary):
         summary = ""
-    elif summary and prose and summary[-1] not in ".!?…:":
-        summary += "."
-    told = shorten(" ".join(part for part in (summary, prose) if part), room)
+    told = shorten(" ".join(part for part in (sentence(summary) if prose else summary, prose) if part), room)
     if not told:
-        told = shorten(f"{operation.method} {visible(operation.path)}", room)
-    if facts and told[-1] not in ".!?…":
-        told += "."
-    return " ".join((told, *facts))
+        told = shorten(f"{_words(operation.operation_id or '')}{place(operation)}", room)
+    return " ".join((sentence(told) if facts else told, *facts))
+
+
+def place(operation: Operation) -> str:
+    """``GET /pets``: what tells operations apart that have the same description."""
+    return f"{operation.method} {visible(operation.path)}"
+
+
+def sentence(text: str) -> str:
+    """The text with a full stop, where it has no end."""
+    return text if not text or text[-1] in ".!?…:" else f"{text}."
+
+
+def _worth_reading(prose: str) -> str:
+    """Prose without what only leads elsewhere."""
+    if "](" not in prose:
+        return prose
+    before, found, after = prose[: DESCRIPTION_LIMIT * _INPUT_FACTOR].partition(_OFFERED_TYPES)
+    if found:
+        _, *others = after.split("\n\n")
+        kept = [each for each in others if not each.lstrip().startswith(_LISTED)]
+        begun = before.rpartition(".")[0]
+        prose = "\n\n".join([f"{begun}." if begun else "", *kept])
+    return _POINTER.sub("", prose)
+
+
+def _says(sentence: str, summary: str) -> bool:
+    """Whether all words of a summary are in a sentence, as far as their beginnings tell."""
+    words = _stems(summary)
+    return len(words) > 1 and words <= _stems(sentence)
+
+
+def _stems(prose: str) -> set[str]:
+    """The beginnings of words, as far as they are the same for "list" and "lists"."""
+    return {word.rstrip("s")[:_STEM] for word in _WORDS.findall(prose.casefold())}
+
+
+def _words(name: str) -> str:
+    """The words of an identifier as a sentence; none where it is one word."""
+    words = [word if word.isupper() else word.lower() for word in _WORD_IN_NAME.findall(name[:TITLE_LIMIT])]
+    told = " ".join(words)
+    return f"{told[:1].upper()}{told[1:]}. " if len(words) > 1 else ""
 
 
 def _facts(operation: Operation) -> list[str]:

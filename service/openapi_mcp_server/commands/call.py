@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import mimetypes
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -14,13 +15,16 @@ from urllib.parse import quote, urlsplit
 import anyio
 import msgspec
 
+from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.commands import servers
-from openapi_mcp_server.documents.loading import read_catalog
+from openapi_mcp_server.commands.wire import overheard
+from openapi_mcp_server.documents.loading import keyring, read_catalog
 from openapi_mcp_server.errors import ConfigError, Unreachable
+from openapi_mcp_server.gateway.serving import Send
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.mcp.methods import LEGACY
 from openapi_mcp_server.observe.record import CallRecord
-from openapi_mcp_server.process.lifecycle import opened
+from openapi_mcp_server.process.lifecycle import Outgoing, opened
 from openapi_mcp_server.settings.config import Config
 
 if TYPE_CHECKING:
@@ -38,6 +42,8 @@ def run(config: Config) -> int:
     tool, *pairs = config.operands
     arguments = parse_arguments(pairs)
     url = config.options.get("--server")
+    if url is not None and "--verbose" in config.options:
+        raise ConfigError("--verbose", "only a server itself sees what it sends; name the document with --spec-path")
     ask = _ask_document if url is None else _ask_server
     result = anyio.run(ask, config, tool, arguments, backend="trio")
     for content in result["content"]:
@@ -108,12 +114,23 @@ async def _ask_document(config: Config, tool: str, arguments: Mapping[str, Any])
     schema = msgspec.json.decode(tools.tools[tool].input.schema) if tool in tools.tools else {}
     raw = msgspec.Raw(msgspec.json.encode(_read(arguments, schema)))
     call = Call(id=1, method="tools/call", version=LEGACY[-1], size=len(bytes(raw)), name=tool, arguments=raw)
-    async with opened(config, tools, _ignore) as gateway:
+    outgoing = Outgoing(keyring(config), overhear=_overhear(config, tools, tool, arguments))
+    async with opened(config, tools, _ignore, outgoing=outgoing) as gateway:
         answer = msgspec.json.decode(b"".join(await gateway.answer(call, "stdio")))
     if "error" in answer:
         raise ConfigError(tool, f"{answer['error']['message']}; inspect lists the tools")
     result: dict[str, Any] = answer["result"]
     return result
+
+
+def _overhear(
+    config: Config, tools: ToolCatalog, tool: str, arguments: Mapping[str, Any]
+) -> Callable[[Send], Send] | None:
+    """What tells of requests and answers, if that is asked for; in search mode the operation is an argument."""
+    named = tools.tools.get(tool) or tools.tools.get(str(arguments.get("name")))
+    if "--verbose" not in config.options or named is None:
+        return None
+    return partial(overheard, tool=named, tell=lambda said: sys.stderr.write(f"{said}\n"))
 
 
 async def _ask_server(config: Config, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,9 +13,10 @@ import anyio
 import msgspec
 
 from openapi_mcp_server import __version__
-from openapi_mcp_server.bridge.model import SEEN_BYTES_PER_TOKEN, ApiSummary, ToolCatalog
+from openapi_mcp_server.bridge.model import SEEN_BYTES_PER_TOKEN, ApiSummary, Tool, ToolCatalog
 from openapi_mcp_server.bridge.policy import Permit
 from openapi_mcp_server.bridge.report import credentials, report
+from openapi_mcp_server.bridge.schemas.inputs import CLOSED
 from openapi_mcp_server.bridge.search import describing, hits, mode
 from openapi_mcp_server.bridge.search.names import is_searched, seen_tokens
 from openapi_mcp_server.bridge.servers import ANYWHERE
@@ -26,6 +27,14 @@ from openapi_mcp_server.settings.config import Config
 _SHOWN = 5
 _PREFIXED_LENGTH = 48
 """Characters of a name beside which a prefix finds room: model APIs take 64 in all."""
+_MOST_TOOLS = (
+    ("Cursor", 40, "{} are left out"),
+    ("Windsurf", 100, "{} cannot be switched on"),
+    ("VS Code, JetBrains Copilot, OpenAI's API", 128, "a request with all is refused, {} have to be switched off"),
+)
+"""As their documentation and their users' reports have it, November 2026; those of other servers count too."""
+_DEFERRED_TOKENS = 20_000
+_RESULT_CHARACTERS = 50_000
 
 
 def run(config: Config) -> int:
@@ -66,25 +75,48 @@ def _one(tools: ToolCatalog, name: str) -> Iterator[str]:
 
 
 def _costs(tools: ToolCatalog, config: Config) -> Iterator[str]:
-    """The costs of what clients show to a model of each tool: name, description, arguments. They keep titles and output
-    schemas."""
+    """The costs of what clients show to a model of each tool: name, description, arguments; and beside them those of a
+    list that tells arguments whole. Clients keep titles and output schemas."""
     listed = sorted(tools.tools.values(), key=lambda tool: -tool.seen_bytes)
-    yield f"{'TOOL':40} {'TOKENS':>7}  OPERATION"
+    yield f"{'TOOL':40} {'TOKENS':>7} {'WHOLE':>7}  OPERATION"
     for tool in listed:
-        yield f"{tool.name:40} {tool.tokens:>7}  {tool.method} {tool.template}"
+        yield f"{tool.name:40} {tool.tokens:>7} {_whole_tokens(tool):>7}  {tool.method} {tool.template}"
     seen = seen_tokens(listed)
-    yield f"{'all of ' + str(len(listed)):40} {seen:>7}"
+    yield f"{'all of ' + str(len(listed)):40} {seen:>7} {sum(map(_whole_tokens, listed)):>7}"
     offered = mode.offer(tools.tools)
     titles = {api.name: api.title for api in tools.apis}
-    entries = [msgspec.json.decode(bytes(each)) for each in mode.entries(offered, titles, config.result_budget_bytes)]
+    made = mode.entries(offered, titles, config.result_budget_bytes, portable=config.tool_schemas == "portable")
+    entries = [msgspec.json.decode(bytes(each)) for each in made]
     seen_of_four = [[each[member] for member in ("name", "description", "inputSchema")] for each in entries]
     four = len(msgspec.json.encode(seen_of_four))
     yield f"{'four, in search mode':40} {int(four / SEEN_BYTES_PER_TOKEN):>7}"
     way = "searched" if is_searched(config.tool_mode, seen, config.tool_budget_tokens) else "listed"
     yield f"With TOOL_MODE={config.tool_mode} and TOOL_BUDGET_TOKENS={config.tool_budget_tokens} they are {way}."
+    yield from _caps(len(listed), seen, config)
     long = [tool.name for tool in listed if len(tool.name) > _PREFIXED_LENGTH]
     if long:
         yield f"Names too long for clients that put mcp__SERVER__ before them (TOOL_NAME_LENGTH=48): {_some(long)}"
+
+
+def _whole_tokens(tool: Tool) -> int:
+    """About what a model would pay if the list told all of a tool's arguments."""
+    entry = msgspec.json.decode(bytes(tool.entry), type=dict[str, msgspec.Raw])
+    listed, whole = len(bytes(entry["inputSchema"])), len(tool.input.schema) - len(CLOSED)
+    return int((tool.seen_bytes + max(0, whole - listed)) / SEEN_BYTES_PER_TOKEN)
+
+
+def _caps(count: int, seen: int, config: Config) -> Iterator[str]:
+    """What clients do with a list of so many tools, and with long results."""
+    yield "CLIENTS, of the whole list; the four tools of search mode fit into each"
+    for client, most, what in _MOST_TOOLS:
+        told = "all fit" if count <= most else what.format(count - most)
+        yield f"  {client}: {most} tools at most: {told}"
+    told = "all are shown" if seen <= _DEFERRED_TOKENS else "its own search stands before them"
+    yield f"  Claude Code: from {_DEFERRED_TOKENS:,} tokens on, a tenth of its context: {told}"
+    budget = config.result_budget_bytes
+    fits = 0 < budget <= _RESULT_CHARACTERS
+    told = "fits" if fits else "results say that they may be longer"
+    yield f"  Claude Code: results of {_RESULT_CHARACTERS:,} characters: RESULT_BUDGET_BYTES={budget} {told}"
 
 
 def _write_page(tools: ToolCatalog, config: Config) -> None:

@@ -231,6 +231,7 @@ def _order(config: Config, rule: AddressRule) -> Order:
         rule=policies.rule(config),
         response_filter=config.response_filter,
         output_schemas=config.validate_output,
+        portable=config.tool_schemas == "portable",
         name_length=config.tool_name_length,
         result_bytes=config.result_budget_bytes,
     )
@@ -310,7 +311,7 @@ def report(config: Config, tools: ToolCatalog) -> None:
             level = logging.WARNING if note.kind in _FOR_THE_OPERATOR else logging.DEBUG
             logger.log(level, note.message, extra={"api": api.name, "pointer": note.pointer, "kind": note.kind})
     _report_security(tools)
-    for sentence in policies.unused(config, [tool.subject for tool in tools.tools.values()]):
+    for sentence in policies.idle(config, [tool.subject for tool in tools.tools.values()]):
         logger.warning(sentence)
     for each in tools.skipped:
         fields = {"api": each.api, "pointer": each.operation.pointer, "reason": each.operation.reason}

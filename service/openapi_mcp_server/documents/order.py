@@ -45,6 +45,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     rule: Rule
     response_filter: bool
     output_schemas: bool
+    portable: bool
     name_length: int
     result_bytes: int
 

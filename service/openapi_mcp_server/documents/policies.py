@@ -67,7 +67,7 @@ def policy(config: Config) -> Policy:
     return found
 
 
-def unused(config: Config, subjects: Collection[Subject]) -> Iterator[str]:
+def idle(config: Config, subjects: Collection[Subject]) -> Iterator[str]:
     """A sentence for each entry about principals that selects no operation: one misspelt in a ``deny`` leaves open
     what it was to close."""
     tags = {tag for subject in subjects for tag in subject.tags}

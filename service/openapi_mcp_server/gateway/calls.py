@@ -17,6 +17,7 @@ from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.media.content import resource_uri
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, HttpRequest, HttpResponse, Tool
 from openapi_mcp_server.bridge.request import build
+from openapi_mcp_server.bridge.results.next_page import small
 from openapi_mcp_server.bridge.results.redaction import REDACTED
 from openapi_mcp_server.bridge.results.result import Select, from_error, render
 from openapi_mcp_server.bridge.search.names import DESCRIBE, NAMES, SEARCH
@@ -76,6 +77,7 @@ class Calls:
 
     async def answer(self, call: Call, draft: Draft, notify: Notify | None, hold: Hold) -> Pieces | Rejection:
         served = self._views.served
+        draft.client = hold.client
         tool = served.catalog.tools.get(call.name)
         if self._serving.mode == "all" and tool is not None and served.admits(draft.permit, call.name):
             outcome = await self._reported(served, tool, call.arguments, draft, notify, hold)
@@ -125,7 +127,7 @@ class Calls:
         if not is_heavy(len(asked.query) * len(offer.tools)):
             return find()
         with self._turn(draft):
-            return await self._aside.do(find)
+            return await self._aside.do(find, draft.client)
         raise ArgumentError(f"{self._why_no_turn()}; search for fewer words, or again later")
 
     def _answered(self, outcome: ToolResult, draft: Draft) -> Pieces:
@@ -183,13 +185,13 @@ class Calls:
             draft.arguments = text if redaction is None else redaction.text(text)[0]
             return
         with self._turn(draft):
-            draft.arguments, _ = await self._aside.do(partial(redaction.text, text))
+            draft.arguments, _ = await self._aside.do(partial(redaction.text, text), draft.client)
 
     async def _prepared(self, tool: Tool, arguments: msgspec.Raw | None, draft: Draft) -> _Prepared:
         if arguments is None or not is_heavy(OF_ARGUMENTS * len(memoryview(arguments))):
             return _prepare(tool, arguments)
         with self._turn(draft):
-            prepared = await self._aside.do(partial(_prepare, tool, arguments))
+            prepared = await self._aside.do(partial(_prepare, tool, arguments), draft.client)
             draft.waited_seconds = draft.seconds()
             return prepared
         raise Refused(f"{self._why_no_turn()}; give less, or call again later", outcome_unknown=False)
@@ -207,7 +209,8 @@ class Calls:
         if not is_heavy(size if select is None else select.weight(size)):
             return write(select)
         with self._turn(draft):
-            rendered, draft.encoded = await self._aside.do(lambda: self._whole(write(select), draft))
+            made = self._aside.do(lambda: self._whole(write(select), draft), draft.client)
+            rendered, draft.encoded = await made
             return rendered
         if select is not None and not is_heavy(size):
             return write(select.left_out("too many others are being applied; ask for less, or again later"))
@@ -221,7 +224,7 @@ class Calls:
         hidden, redaction, meta = 0, self._serving.redaction, dict[str, Any]()
         if redaction is not None:
             answered, hidden = redaction.applied(answered)
-        most, asked = self._serving.result_budget_bytes, prepared.numbers
+        most, asked = self._serving.result_budget_bytes, prepared.asked
         rendered = render(tool, answered, served.validators, select=select, budget_bytes=most, asked=asked)
         if prepared.coerced:
             meta[COERCED] = prepared.coerced
@@ -290,8 +293,9 @@ def _text(said: str) -> ToolResult:
 
 
 def _mended(error: ServiceError, tool: Tool, draft: Draft) -> ServiceError:
-    """A model that has not seen an operation's arguments in a list is told how the wrong ones are to be."""
-    if not draft.stands_for_all or not isinstance(error, ArgumentError):
+    """A model that has not seen all of an operation's arguments in a list is told how the wrong ones are to be."""
+    has_seen = not draft.stands_for_all and not tool.input.is_shortened
+    if has_seen or not isinstance(error, ArgumentError):
         return error
     from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - imported already where there is an offer
 
@@ -299,12 +303,12 @@ def _mended(error: ServiceError, tool: Tool, draft: Draft) -> ServiceError:
 
 
 class _Prepared(NamedTuple):
-    """What a model's arguments become. ``numbers``: those that are whole numbers; ``expression``: the filter of the
+    """What a model's arguments become. ``asked``: those that may say where a page is; ``expression``: the filter of the
     answer, None for none."""
 
     request: HttpRequest
     coerced: tuple[str, ...]
-    numbers: Mapping[str, object]
+    asked: Mapping[str, object]
     expression: str | None
 
 
@@ -314,8 +318,8 @@ def _prepare(tool: Tool, arguments: msgspec.Raw | None) -> _Prepared:
     given = checked.values
     expression = given.pop(RESPONSE_FILTER, None) if tool.filterable else None
     request = build(tool, {**given, **tool.fixed} if tool.fixed else given, checked.others)
-    numbers = {name: value for name, value in given.items() if type(value) is int}
-    return _Prepared(request, checked.coerced, numbers, expression or None)  # "": what some clients write for none
+    asked = small(given) if tool.paging else {}
+    return _Prepared(request, checked.coerced, asked, expression or None)  # "": what some clients write for none
 
 
 def _selection(expression: str) -> Selection:

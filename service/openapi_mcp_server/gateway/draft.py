@@ -31,6 +31,7 @@ class Draft:
         self._transport = transport
         self.beside = beside
         self.permit = beside.principal.permit
+        self.client = ""  # whose turn large work takes
         self.denied = ""
         self.stands_for_all = ""  # the tool by which an operation was asked for
         self.arguments = b""

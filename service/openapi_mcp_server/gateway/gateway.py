@@ -132,12 +132,12 @@ class Gateway:
         _settle(hold, call, draft.answer)
         return draft.answer
 
-    async def read(self, size: int, read: Callable[[], Message | Batch]) -> Message | Batch:
+    async def read(self, size: int, read: Callable[[], Message | Batch], client: str = "") -> Message | Batch:
         """A message of so many bytes, read by one of `inbound`'s functions. One of 4 MB may take 0.3 s."""
         if not is_heavy(size):
             return read()
         with anyio.move_on_after(self._serving.call_seconds):
-            return await self._aside.do(read)
+            return await self._aside.do(read, client)
         problem = "too many large messages were before this one; send less, or again later"
         return Rejection(code=INTERNAL_ERROR, message=problem, status=503)
 

@@ -56,6 +56,7 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     result_budget_bytes: int = 0
     memory: Budget = UNBOUNDED
     mode: Literal["all", "search", "auto"] = "all"
+    portable: bool = False  # schemas of tools are told as every model API takes them
     list_tokens: int = 0  # with `auto`, tools whose list costs a model more are searched
     anybody: Permit = Permit()  # of callers whom nobody has asked who they are
     private: bool = False  # whether lists depend on who asks

@@ -155,7 +155,8 @@ class CatalogViews:
 
             offer = mode.offer(tools)
             titles = {api.name: api.title for api in catalog.apis}
-            entries, listed = mode.entries(offer, titles, self._serving.result_budget_bytes), None
+            most, listed = self._serving.result_budget_bytes, None
+            entries = mode.entries(offer, titles, most, portable=self._serving.portable)
 
         def made() -> answers.StaticAnswers:
             own = [*guide.ENTRIES] if has_guide else [prompts.entry(name, tool) for name, tool in offered.items()]

@@ -32,7 +32,7 @@ from openapi_mcp_server.documents.loading import Documents, address_rule, keyrin
 from openapi_mcp_server.documents.refresh import Refresh, running
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.gateway.gateway import Gateway
-from openapi_mcp_server.gateway.serving import Serving
+from openapi_mcp_server.gateway.serving import Send, Serving
 from openapi_mcp_server.mcp.messages import ServerInfo
 from openapi_mcp_server.memory import Budget
 from openapi_mcp_server.observe import logs
@@ -134,10 +134,12 @@ class Views(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """The means of calls: the credentials of APIs, and where limits hold over all tasks, if they do."""
+    """The means of calls: the credentials of APIs, where limits hold over all tasks, if they do, and what tells of each
+    call, if anything does."""
 
     keys: Keyring
     shared: SharedState | None = None
+    overhear: Callable[[Send], Send] | None = None
 
 
 class Served(NamedTuple):
@@ -261,6 +263,7 @@ async def _demo(config: Config, stop: Stop) -> None:
         [source],
         response_filter=config.response_filter,
         output_schemas=config.validate_output,
+        portable=config.tool_schemas == "portable",
         result_bytes=config.result_budget_bytes,
     )
     await _serve_in_front(DemoApp(), api_listener, config, stop, tools, listeners)
@@ -324,7 +327,7 @@ async def opened(
     outgoing: Outgoing | None = None,
 ) -> AsyncIterator[Gateway]:
     """A gateway with everything behind it; closed in reverse. ``metrics`` follow what it is doing."""
-    keys, shared = outgoing or Outgoing(keyring(config))
+    keys, shared, overhear = outgoing or Outgoing(keyring(config))
     authorize = keys.credentials(tools).authorize
     how = Serving(
         server=ServerInfo(name=config.server_name, version=__version__),
@@ -338,6 +341,7 @@ async def opened(
         validate_output=config.validate_output,
         result_budget_bytes=config.result_budget_bytes,
         mode=config.tool_mode,
+        portable=config.tool_schemas == "portable",
         list_tokens=config.tool_budget_tokens,
         memory=Budget(config.memory_budget_bytes or limits.budget_bytes(config.workers)),
     )
@@ -350,7 +354,8 @@ async def opened(
         rate=config.api_rate_limit,
     )
     async with Upstream(CheckedDialler(address_rule(config)), asking, keys.way, shared) as upstream:
-        gateway = Gateway(tools, how, send=upstream.send, authorize=authorize, observe=observe, trace=trace)
+        send = upstream.send if overhear is None else overhear(upstream.send)
+        gateway = Gateway(tools, how, send=send, authorize=authorize, observe=observe, trace=trace)
         del tools  # a reload replaces them
         if metrics is not None:
             metrics.follow_calls(lambda: gateway.in_flight, upstream.waiting)

@@ -115,7 +115,7 @@ async def _serve_and_close(worker: _Worker, stream: trio.SocketStream) -> None:
     try:
         await worker.serve(stream)
     finally:
-        await trio.aclose_forcefully(stream)
+        stream.socket.close()  # closing the stream costs 20 µs, for a cancellation that is caught
 
 
 def _config() -> Config:
@@ -210,6 +210,7 @@ class _Connection:
             with self._reading:
                 await self._read()
             await self._protocol.handle(Closed())
+        del self._protocol  # which refers to this connection: 34 objects that only the collector would find
 
     def dismiss(self) -> None:
         """The process stops: an idle connection has little time left, a busy one until its answer is taken."""

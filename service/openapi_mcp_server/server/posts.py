@@ -43,6 +43,10 @@ class Refusal(Exception):
         self.problem = problem
         self.headers = headers
 
+    def bare(self) -> Refusal:
+        """The same without what led to it, by which the message would be kept."""
+        return Refusal(self.status, self.problem, *self.headers)
+
 
 def check_form(headers: Mapping[bytes, bytes]) -> None:
     """Checks what can be said about a message without its body."""

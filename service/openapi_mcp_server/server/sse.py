@@ -39,7 +39,8 @@ from openapi_mcp_server.server.posts import (
     refuse,
     reply,
 )
-from openapi_mcp_server.server.principals.limits import Limits, calls, leave
+from openapi_mcp_server.server.principals.limits import Limits, calls
+from openapi_mcp_server.server.principals.pauses import leave
 from openapi_mcp_server.server.streams import EventStream, Streams
 from openapi_mcp_server.server.visitors import Entrant, Visitors
 
@@ -139,14 +140,23 @@ class HttpSse:
         hop = (HOP_ANSWER,) if HOP in headers else ()
         try:
             entrant = await self._visitors.enter(scope, headers)
-            if scope["path"] == "/sse":
-                self._check_opening(scope["method"], headers, entrant)
-                return entrant
         except Refusal as refusal:
             await refuse(send, refusal, *hop)
             return None
+        if scope["path"] == "/sse":
+            return entrant if await self._opens(scope, headers, entrant, send) else None
         await self._take(scope, headers, entrant, receive, send)
         return None
+
+    async def _opens(self, scope: Scope, headers: Mapping[bytes, bytes], entrant: Entrant, send: Send) -> bool:
+        """Whether it may; else it is told why not."""
+        try:
+            self._check_opening(scope["method"], headers, entrant)
+        except Refusal as refusal:
+            await self._visitors.pauses.wait(entrant.share, headers)
+            await refuse(send, refusal)
+            return False
+        return True
 
     def _check_opening(self, method: str, headers: Mapping[bytes, bytes], entrant: Entrant) -> None:
         if method != "GET":
@@ -182,25 +192,40 @@ class HttpSse:
     ) -> None:
         hop = (HOP_ANSWER,) if HOP in headers else ()
         try:
-            session = self._session(scope, headers, entrant)
-            check_form(headers)
-            hold = opened(self._gateway.memory, entrant.share)
-            try:
-                body = await read_body(receive, headers, hold)
-                if body is None:
-                    hold.close()
-                    return
-                beside = carrier(scope["path"], headers, entrant.principal, self._visitors.forwarded)
-                if isinstance(session, _Elsewhere):
-                    answer = await self._passed_on(session, body, headers, hold)
-                else:
-                    answer = await self._taken(session, body, beside, entrant.share, hold)
-            except BaseException:
-                hold.close()
-                raise
-            await reply(send, *answer, *hop)
+            answer = await self._heard(scope, headers, entrant, receive)
         except Refusal as refusal:
-            await refuse(send, refusal, *hop)
+            refused = refusal.bare()
+        else:
+            if answer is not None:
+                await reply(send, *answer, *hop)
+            return
+        await self._visitors.pauses.wait(entrant.share, headers)
+        await refuse(send, refused, *hop)
+
+    async def _heard(
+        self, scope: Scope, headers: Mapping[bytes, bytes], entrant: Entrant, receive: Receive
+    ) -> tuple[int, Pieces] | None:
+        """The status and the body that answer the POST; None where the client has left before it was whole."""
+        session = self._session(scope, headers, entrant)
+        check_form(headers)
+        hold = opened(self._gateway.memory, entrant.share)
+        try:
+            body = await read_body(receive, headers, hold)
+            if body is None:
+                hold.close()
+                return None
+            beside = carrier(scope["path"], headers, entrant.principal, self._visitors.forwarded)
+            if isinstance(session, _Elsewhere):
+                return await self._passed_on(session, body, headers, hold)
+            message = await self._gateway.read(len(body), lambda: session.read(body), hold.client)
+            if isinstance(message, Rejection) and message.id is None:  # an answer that no client could tell from others
+                hold.close()
+                await self._visitors.pauses.wait(entrant.share, headers)
+                return message.status, self._gateway.refuse(message, "sse", beside)
+            return await self._start(session, message, len(body), beside, entrant.share, hold)
+        except BaseException:
+            hold.close()
+            raise
 
     async def _passed_on(
         self, session: _Elsewhere, body: bytes, headers: Mapping[bytes, bytes], hold: Hold
@@ -213,18 +238,15 @@ class HttpSse:
             raise _unknown()
         return answer.status, (answer.body,) if answer.body else ()
 
-    async def _taken(
-        self, session: _Session, body: bytes, beside: Carrier, share: str, hold: Hold
+    async def _start(
+        self, session: _Session, message: Message | Batch, size: int, beside: Carrier, share: str, hold: Hold
     ) -> tuple[int, Pieces]:
         """The status and the body that answer the POST. The session closes the hold."""
-        message = await self._gateway.read(len(body), lambda: session.read(body))
-        if isinstance(message, Rejection) and message.id is None:  # an answer that no client could tell from others
-            hold.close()
-            return message.status, self._gateway.refuse(message, "sse", beside)
-        if not isinstance(message, Notification):
-            await self._limits.spend(beside.principal, calls(message), share)
-        self._admit(message, session, beside.principal)
-        await session.take(message, len(body), beside, hold)
+        self._admit(message, session, beside.principal)  # first: what is refused here costs nothing of the rate
+        if count := calls(message):
+            await self._limits.spend(beside.principal, count, share)
+            self._admit(message, session, beside.principal)  # again: with SHARED_STATE the line above waits
+        await session.take(message, size, beside, hold)
         return 202, ()
 
     def _session(self, scope: Scope, headers: Mapping[bytes, bytes], entrant: Entrant) -> _Session | _Elsewhere:

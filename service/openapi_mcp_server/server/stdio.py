@@ -11,9 +11,11 @@ from __future__ import annotations
 import logging
 import os
 import select
+import socket
 import stat
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, aclosing, contextmanager, suppress
+from functools import partial
 
 import anyio
 import trio
@@ -128,34 +130,60 @@ async def _lines(descriptor: int) -> AsyncGenerator[bytes | None]:
     """Lines without their ends, but for blank ones; None for each that is longer than the limit."""
     line = bytearray()
     too_long = False
-    limiter = anyio.CapacityLimiter(1)  # a thread of its own: nothing that blocks elsewhere makes this server deaf
-    waits = stat.S_ISFIFO(mode := os.fstat(descriptor).st_mode) or stat.S_ISSOCK(mode)
-
-    async def read() -> bytes:
-        if waits:
-            await trio.lowlevel.wait_readable(descriptor)
-            return os.read(descriptor, CHUNK_BYTES)
-        return await run_sync(os.read, descriptor, CHUNK_BYTES, abandon_on_cancel=True, limiter=limiter)
-
-    while chunk := await read():
-        begun, *following = chunk.split(b"\n")
-        line += begun
-        for piece in following:
-            whole, line = line, bytearray(piece)
-            if too_long or len(whole) > LINE_BYTES:
-                yield None
-            elif whole.strip():
-                ready = [bytes(whole)]
-                del whole  # else a large one would be kept twice for as long as nothing more comes
-                yield ready.pop()
-            too_long = False
-        if len(line) > LINE_BYTES:
-            too_long = True
-            line.clear()
+    with _reading(descriptor) as read:
+        while chunk := await read():
+            begun, *following = chunk.split(b"\n")
+            line += begun
+            for piece in following:
+                whole, line = line, bytearray(piece)
+                if too_long or len(whole) > LINE_BYTES:
+                    yield None
+                elif whole.strip():
+                    ready = [bytes(whole)]
+                    del whole  # else a large one would be kept twice for as long as nothing more comes
+                    yield ready.pop()
+                too_long = False
+            if len(line) > LINE_BYTES:
+                too_long = True
+                line.clear()
     if too_long:
         yield None
     elif line.strip():
         yield bytes(line)
+
+
+@contextmanager
+def _reading(descriptor: int) -> Iterator[Callable[[], Awaitable[bytes]]]:
+    """What reads a piece, as soon as there is one."""
+    limiter = anyio.CapacityLimiter(1)  # a thread of its own: nothing that blocks elsewhere makes this server deaf
+
+    async def read() -> bytes:
+        while take is not None:
+            await trio.lowlevel.wait_readable(descriptor)
+            with suppress(BlockingIOError):  # another process that has this pipe was faster
+                return take()
+        return await run_sync(os.read, descriptor, CHUNK_BYTES, abandon_on_cancel=True, limiter=limiter)
+
+    with ExitStack() as stack:
+        take = _taking(descriptor, stack)
+        yield read
+
+
+def _taking(descriptor: int, stack: ExitStack) -> Callable[[], bytes] | None:
+    """What takes a piece that is there, of a pipe or a socket. The descriptor's mode is not ours to change, so Linux is
+    asked for the same pipe once more; elsewhere only one process may read from it."""
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISSOCK(mode):
+        peer = stack.enter_context(socket.socket(fileno=os.dup(descriptor)))
+        return partial(peer.recv, CHUNK_BYTES, socket.MSG_DONTWAIT)
+    if not stat.S_ISFIFO(mode):
+        return None
+    try:
+        own = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return partial(os.read, descriptor, CHUNK_BYTES)
+    stack.callback(os.close, own)
+    return partial(os.read, own, CHUNK_BYTES)
 
 
 async def _write(queued: ObjectReceiveStream[tuple[Pieces, Hold]], descriptor: int, everything: TaskGroup) -> None:

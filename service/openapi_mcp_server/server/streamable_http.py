@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import assert_never
 
 import anyio
@@ -81,38 +82,45 @@ class StreamableHttp:
         headers = fields.by_name(scope["headers"])
         try:
             entrant = await self._visitors.enter(scope, headers)
-            _check(scope["method"], headers)
-            self.limits.check(entrant.principal)
-            hold = opened(self._gateway.memory, entrant.share)
         except Refusal as refusal:
             await refuse(send, refusal)
             return None
-        with hold:
+        try:
+            return await self._entered(scope, headers, entrant, receive, send)
+        except Refusal as refusal:
+            refused = refusal.bare()
+        await self._visitors.pauses.wait(entrant.share, headers)
+        await refuse(send, refused)
+        return None
+
+    async def _entered(
+        self, scope: Scope, headers: Mapping[bytes, bytes], entrant: Entrant, receive: Receive, send: Send
+    ) -> tuple[Call, Carrier] | None:
+        _check(scope["method"], headers)
+        self.limits.check(entrant.principal)
+        with opened(self._gateway.memory, entrant.share) as hold:
             exchange = _Exchange(receive, send, headers, hold, closing=self._draining())
             return await self._answered(scope, exchange, entrant)
 
     async def _answered(self, scope: Scope, exchange: _Exchange, entrant: Entrant) -> tuple[Call, Carrier] | None:
-        try:
-            body = await exchange.read()
-        except Refusal as refusal:
-            await exchange.refuse(refusal)
-            return None
+        body = await exchange.read()
         if body is None:
             return None
-        message = await self._gateway.read(len(body), lambda: from_http(scope["headers"], body))
+        read = partial(from_http, scope["headers"], body)
+        message = await self._gateway.read(len(body), read, exchange.hold.client)
         beside = carrier(scope["path"], exchange.headers, entrant.principal, self._visitors.forwarded)
         if isinstance(message, Call) and message.method == LISTEN:
             problem = self.subscribers.refusal(message, beside, takes_events=exchange.takes_streams)
             if problem is None:
                 return message, beside
             message = problem
-        try:
-            count = calls(message)
-            await self.limits.spend(entrant.principal, count, entrant.share)
-            with self.limits.taken(entrant, count):
-                await self._take(message, exchange, beside)
-        except Refusal as refusal:
-            await exchange.refuse(refusal)
+        if isinstance(message, Rejection):
+            await self._visitors.pauses.wait(entrant.share, exchange.headers)
+        count = calls(message)
+        self.limits.check(entrant.principal, count)  # first: what is refused here costs nothing of the rate
+        await self.limits.spend(entrant.principal, count, entrant.share)
+        with self.limits.taken(entrant, count):
+            await self._take(message, exchange, beside)
         return None
 
     async def tend(self, tasks: trio.Nursery) -> None:
@@ -190,9 +198,6 @@ class _Exchange:
         if not self._takes_json and not self.takes_streams:
             raise Refusal(406, "Accept must list application/json and text/event-stream")
         return await read_body(self._receive, self.headers, self.hold)
-
-    async def refuse(self, refusal: Refusal) -> None:
-        await refuse(self._send, refusal)
 
     async def reply(self, status: int, body: Pieces) -> None:
         """The whole response."""

@@ -70,6 +70,7 @@ class EventStream:
             self._is_over = True
             while self.waiting:
                 self._drop_first()
+            del self._send  # a session is in a cycle that waits for the collector; its connection need not be
 
     def put(self, event: Pieces, hold: Hold = FREE) -> None:
         """Never waits."""

@@ -12,7 +12,8 @@ from openapi_mcp_server.mcp.subscriptions import Subscription
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server.connections import Receive, Send
 from openapi_mcp_server.server.events import event
-from openapi_mcp_server.server.principals.limits import Limits, leave
+from openapi_mcp_server.server.principals.limits import Limits
+from openapi_mcp_server.server.principals.pauses import leave
 from openapi_mcp_server.server.streams import EventStream, Streams
 
 SUBSCRIPTIONS = 2000

@@ -15,6 +15,8 @@ from openapi_mcp_server.server.access.proxies import Proxies, Seen
 from openapi_mcp_server.server.connections import Scope
 from openapi_mcp_server.server.posts import Refusal
 from openapi_mcp_server.server.principals.guard import Guard
+from openapi_mcp_server.server.principals.pauses import Pauses
+from openapi_mcp_server.server.principals.turns import Turns
 from openapi_mcp_server.settings.config import Config, is_loopback
 
 
@@ -35,14 +37,22 @@ class Visitors(msgspec.Struct, frozen=True):
     guard: Guard | None = None
     anybody: Principal = ANYBODY
     forwarded: frozenset[bytes] = frozenset()  # headers of theirs that APIs want, in lower case
+    pauses: Pauses = msgspec.field(default_factory=Pauses)  # before they are told of a refusal
+    turns: Turns = msgspec.field(default_factory=Turns)
 
     async def enter(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Entrant:
         """Raises Refusal for whoever may not."""
         self.check(headers)
         seen = self.proxies.seen(scope, headers)
         if self.guard is None:
+            await self.turns.wait(seen.client)
             return Entrant(self.anybody, seen.client, seen)
-        principal = await self.guard.principal(scope["path"], headers, seen)
+        try:
+            principal = await self.guard.principal(scope["path"], headers, seen)
+        except Refusal:
+            await self.pauses.wait(f"stranger {seen.client}", headers)
+            raise
+        await self.turns.wait(principal.key)
         return Entrant(principal, principal.key, seen)
 
     def check(self, headers: Mapping[bytes, bytes]) -> None:

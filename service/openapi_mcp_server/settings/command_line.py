@@ -26,9 +26,14 @@ COMMAND_OPTIONS: Mapping[str, tuple[str, bool, str]] = {
     "--idle": ("doctor", True, "seconds for which a silent stream is watched [35]"),
     "--origin": ("doctor", True, "origin of a web page that is to be allowed, as https://app.example.com"),
     "--fail-on-breaking": ("diff", False, "exit code 1 where a change breaks what a model is used to"),
-    "--tokens": ("inspect", False, "what the list of tools costs a model, tool by tool, and search mode beside it"),
+    "--tokens": (
+        "inspect",
+        False,
+        "what a list costs a model, tool by tool, beside search mode and what clients take",
+    ),
     "--server": ("call doctor", True, "URL of a running server's MCP endpoint, instead of a document"),
     "--output": ("call", True, "file for a picture or another binary answer"),
+    "--verbose": ("call", False, "the API's request and answer on standard error, credentials hidden; -v"),
     "--mock": ("serve", False, "calls are answered from the documents, as mock does it; no API is asked"),
     "--seed": ("mock serve", True, "a whole number: which of the values that a schema allows are answered [0]"),
     "--api-only": ("demo", False, "only the demo API itself, without MCP"),
@@ -76,6 +81,7 @@ FAMILIES = {
 }
 """Settings that are one line of ``--help``, by the beginning of their names."""
 _NAMED = "a document is named by an option: --spec-path FILE or --spec-url URL"
+_SHORT = {"-v": "--verbose"}
 INDENT = 34
 """Columns for options in ``--help``."""
 
@@ -156,6 +162,7 @@ def _arguments(command: Command, args: Sequence[str]) -> tuple[dict[str, Given],
     queue = list(args)
     while queue:
         arg = queue.pop(0)
+        arg = _SHORT.get(arg, arg)
         flag, has_value, value = arg.partition("=")
         if not arg.startswith("--"):
             operands.append(arg)

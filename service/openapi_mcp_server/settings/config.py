@@ -108,6 +108,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     tools_page_size: int
     tool_name_length: int
     tool_mode: Literal["auto", "all", "search"]
+    tool_schemas: Literal["full", "portable"]
     tool_budget_tokens: int
     prometheus: bool
     prometheus_port: int

@@ -537,6 +537,12 @@ SETTINGS: tuple[Setting, ...] = (
         "all: every tool is listed; search: four tools find, describe and call them; auto: by TOOL_BUDGET_TOKENS",
     ),
     Setting(
+        "TOOL_SCHEMAS",
+        one_of("full", "portable"),
+        "full",
+        "portable: schemas in the few words that every model API takes, for clients that pass them on as they are",
+    ),
+    Setting(
         "TOOL_BUDGET_TOKENS",
         integer(0, 100_000_000),
         "25000",

@@ -24,7 +24,7 @@ LOOK_SECONDS = 0.1
 """Between two looks whether it is free."""
 
 
-class Turns:
+class TaskTurns:
     """Without ``shared``, and while it does not answer, everybody asks when it wants to."""
 
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:

@@ -28,7 +28,7 @@ DECODE = msgspec.json.Decoder(float_hook=Decimal).decode
 SHOWN = [name for name in Tool.__struct_fields__ if name not in {"entry", "output", "slots", "body"}]
 
 
-def compiled(*paths: Path, told: overrides.Entries = {}) -> ToolCatalog:  # noqa: B006 - nobody changes it
+def compiled(*paths: Path, told: overrides.Entries = {}, portable: bool = False) -> ToolCatalog:  # noqa: B006 - nobody changes it
     sources = [
         ApiSource(
             name=f"api{number}",
@@ -39,7 +39,7 @@ def compiled(*paths: Path, told: overrides.Entries = {}) -> ToolCatalog:  # noqa
         )
         for number, path in enumerate(paths)
     ]
-    return build(sources, response_filter=True, result_bytes=100_000)
+    return build(sources, response_filter=True, result_bytes=100_000, portable=portable)
 
 
 def again(catalog: ToolCatalog) -> ToolCatalog:
@@ -87,9 +87,10 @@ def require_the_same(catalog: ToolCatalog) -> int:
     return count
 
 
+@pytest.mark.parametrize("portable", [False, True])
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.stem)
-def test_documents_with_one_of_everything_are_what_they_were(path: Path) -> None:
-    assert require_the_same(compiled(path)) >= 10
+def test_documents_with_one_of_everything_are_what_they_were(path: Path, portable: bool) -> None:
+    assert require_the_same(compiled(path, portable=portable)) >= 10
 
 
 def test_published_documents_are_what_they_were(specs_dir: Path) -> None:

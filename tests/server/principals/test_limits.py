@@ -1,36 +1,91 @@
-"""How much one principal may take: buckets in time that is made up, and what is kept of principals that are gone."""
+"""How much one principal may do at once and a second, on each transport, in time that is made up."""
 
 from __future__ import annotations
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+import msgspec
+import trio
+from trio.testing import MockClock
 
-from openapi_mcp_server.server.principals.limits import Bucket
+from openapi_mcp_server.bridge.policy import Principal
+from openapi_mcp_server.server.principals.guard import Guard
+from openapi_mcp_server.server.principals.limits import Limits
+from openapi_mcp_server.server.sse import http_sse
+from openapi_mcp_server.server.streamable_http import streamable_http
+from scripted import ScriptedApi, Silence, gateway
+from served import VISITORS
+from sessions import request
+from without_socket import Client
 
-
-@given(st.floats(0.1, 100), st.lists(st.floats(0, 3), max_size=60))
-def test_never_more_than_the_rate_and_one_second_of_it(rate, pauses):
-    bucket, now, made = Bucket(rate, 0.0), 0.0, 0
-    for pause in pauses:
-        now += pause
-        made += bucket.spend(1, now) == 0.0
-    assert made <= max(1.0, rate) + rate * now + 1e-6
-
-
-@given(st.floats(0.1, 100), st.integers(1, 50))
-def test_who_waits_as_long_as_is_said_gets_in(rate, calls):
-    bucket = Bucket(rate, 0.0)
-    for _ in range(calls):
-        if seconds := bucket.spend(1, 0.0):
-            break
-    else:
-        return
-    assert bucket.spend(1, seconds + 1e-6) == 0.0
+CALLS, RATE = 2, 10.0
+CALL = request("tools/call", 1, {"name": "get_pet", "arguments": {"id": 5}})
+CANCEL = b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}'
+BATCH = b"[" + b",".join([CALL] * (CALLS + 1)) + b"]"
+OF_BATCHES = {"mcp_protocol_version": "2025-03-26"}
 
 
-@pytest.mark.parametrize("calls", [2, 32])
-def test_a_batch_above_the_rate_is_carried_out_once_and_paid_for(calls):
-    bucket = Bucket(1.0, 0.0)
-    assert bucket.spend(calls, 0.0) == 0.0
-    assert bucket.spend(1, 0.0) == pytest.approx(calls)
+async def verify(token: bytes) -> Principal:
+    return Principal(key=f"token {token.decode()}", name=token.decode())
+
+
+VISITORS_ASKED = msgspec.structs.replace(VISITORS, guard=Guard(verify))
+
+
+def run(scenario, api=None):
+    async def main():
+        built, limits = gateway(api or ScriptedApi()), Limits(rate=RATE, calls=CALLS)
+        async with (
+            streamable_http(built, VISITORS_ASKED, lambda: False, limits) as mcp,
+            http_sse(built, VISITORS_ASKED, worker=0, limits=limits) as sse,
+            trio.open_nursery() as nursery,
+        ):
+            await scenario(mcp, sse, nursery)
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+async def opened(sse, nursery):
+    """A client that posts to its session."""
+    stream = Client(sse, "alice", path="/sse", method="GET")
+    nursery.start_soon(stream.ask)
+    await stream.has_answer.wait()
+    path, _, query = stream.body.partition(b"data: ")[2].strip().decode().partition("?")
+    return Client(sse, "alice", path=path, query=query)
+
+
+def test_a_batch_that_is_refused_for_what_runs_at_once_costs_nothing_of_the_rate():
+    async def scenario(mcp, sse, nursery):
+        client, began = Client(mcp, "alice"), trio.current_time()
+        assert [await client.ask(BATCH, **OF_BATCHES) for _ in range(int(RATE))] == [429] * int(RATE)
+        assert b"at once" in client.body
+        assert [await client.ask(CALL) for _ in range(int(RATE))] == [200] * int(RATE)
+        assert await client.ask(CALL) == 429
+        assert b"calls a second" in client.body
+        assert trio.current_time() == began
+
+    run(scenario)
+
+
+def test_a_message_that_is_refused_for_what_runs_at_once_costs_nothing_of_the_rate_in_a_session():
+    async def scenario(mcp, sse, nursery):
+        client = await opened(sse, nursery)
+        began, left = trio.current_time(), int(RATE) - CALLS
+        assert [await client.ask(CALL) for _ in range(CALLS)] == [202] * CALLS
+        assert [await client.ask(CALL) for _ in range(left)] == [429] * left
+        assert b"at once" in client.body
+        for _ in range(left):  # there is room again, and the rest of the rate is left
+            await client.ask(CANCEL)
+            await trio.testing.wait_all_tasks_blocked()
+            assert await client.ask(CALL) == 202
+        assert trio.current_time() == began
+
+    run(scenario, ScriptedApi(Silence()))
+
+
+def test_calls_of_both_transports_count_together():
+    async def scenario(mcp, sse, nursery):
+        client = await opened(sse, nursery)
+        assert [await client.ask(CALL) for _ in range(CALLS)] == [202] * CALLS
+        assert await Client(mcp, "alice").ask(CALL) == 429
+
+    run(scenario, ScriptedApi(Silence()))

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from openapi_mcp_server.bridge.arguments import coercion, problems, undeclared, whole_numbers
+from openapi_mcp_server.bridge.arguments import coercion, problems, respelt, undeclared, whole_numbers
 from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.schemas import validation
@@ -34,6 +34,8 @@ def check(tool: Tool, raw: msgspec.Raw | None) -> CheckedArguments:
     """The arguments of a call; raises ArgumentError with up to five problems, each with a pointer."""
     text, schema = bytes(raw or b""), tool.input.schema
     values = _object(text)
+    if tool.input.spelling is not None:
+        values = respelt.respelt(values, tool.input.spelling)
     validation.require_bounded(values, schema, text)
     fits = validation.compiled(schema, len(text)).is_valid(values)
     if fits and _EMPTY_TEXT not in text:

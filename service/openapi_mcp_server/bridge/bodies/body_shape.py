@@ -12,7 +12,7 @@ from openapi_mcp_server.bridge.bodies.media_choice import Usable, is_merge_patch
 from openapi_mcp_server.bridge.model import BodyWriter
 from openapi_mcp_server.bridge.names import BODY
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
-from openapi_mcp_server.bridge.schemas.edits import JsonSchema, cleaned, encode, removable
+from openapi_mcp_server.bridge.schemas.edits import NEEDED, JsonSchema, cleaned, encode, removable
 from openapi_mcp_server.bridge.schemas.inputs import described, exemplified
 from openapi_mcp_server.bridge.schemas.shapes import Outline, outline_of
 from openapi_mcp_server.errors import SpecError
@@ -116,7 +116,7 @@ def _is_plain(outline: Outline) -> bool:
     return (
         outline.get("type", "object") in ("object", ["object", "null"], ["null", "object"])
         and (0 < count <= MAX_PROPERTIES or (count == 0 and outline.get("additionalProperties") is False))
-        and outline.get("additionalProperties", False) is False
+        and (outline.get("additionalProperties") or False) in (False, True)  # {} and true say nothing
         and outline.get("unevaluatedProperties", False) is False
         and outline.keys() <= _PLAIN
     )
@@ -137,7 +137,7 @@ def _properties(
     for name, schema in outline.get("properties", {}).items():
         hints = [f"{FILE}."] if name in files else []
         if name in needed and not given:
-            hints.append("Required if a body is sent.")
+            hints.append(NEEDED)
         shown = [example[name] for example in examples if name in example]
         encoded = exemplified(cleaned(_with_hints(schema, hints)), shown)
         refs = definitions.refs_in(encoded)
@@ -150,7 +150,7 @@ def _with_hints(schema: JsonSchema, hints: Sequence[str]) -> bytes:
     """A property's schema, its own description cleaned, and what we have to say after it."""
     own = schema.get("description", "") if isinstance(schema, dict) else ""
     prose = text.line(own, text.ARGUMENT_LIMIT) if isinstance(own, str) else ""
-    said = " ".join(part for part in (prose, *hints) if part)
+    said = " ".join(part for part in (text.sentence(prose) if hints else prose, *hints) if part)
     return encode(schema) if said == own else described(encode(schema), said)
 
 
@@ -159,7 +159,8 @@ def _whole(body: Body, usable: Sequence[Usable], schemas: Mapping[str, Schema]) 
     alternatives = list(dict.fromkeys(media_choice.value_of(each, schemas) for each in usable))
     schema = alternatives[0] if len(alternatives) == 1 else b'{"anyOf":[' + b",".join(alternatives) + b"]}"
     hints = _file_hints(usable, schemas)
-    prose = " ".join([text.line(body.description, text.ARGUMENT_LIMIT), *hints]).strip()
+    said = text.line(body.description, text.ARGUMENT_LIMIT)
+    prose = " ".join([text.sentence(said) if hints else said, *hints]).strip()
     examples = [] if usable[0].kind == "binary" or usable[0].media.is_stream else usable[0].media.examples
     refs = dict.fromkeys(ref for each in usable if each.media.schema for ref in each.media.schema.refs)
     return Field(

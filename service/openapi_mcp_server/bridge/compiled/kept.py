@@ -24,8 +24,10 @@ from openapi_mcp_server.bridge.model import (
     Made,
     Origin,
     OutputContract,
+    Paging,
     SkippedTool,
     Slot,
+    Spelling,
     Subject,
     Tool,
     ToolCatalog,
@@ -89,8 +91,13 @@ class _Tool(_Row, frozen=True):
     closed: bool
     names: tuple[str, ...]
     required: tuple[str, ...]
+    spelling: tuple[dict[str, str], msgspec.Raw] | None
+    is_shortened: bool
     output: Span | None
     wrapped: bool
+    answers: Span | None
+    answers_wrapped: bool
+    paging: Paging | None
     digest: str
     filterable: bool
     headers: dict[str, str]
@@ -192,8 +199,13 @@ class _Writing:
             closed=closed,
             names=tool.input.names,
             required=tool.input.required,
+            spelling=_kept_spelling(tool.input.spelling),
+            is_shortened=tool.input.is_shortened,
             output=None if output is None else self._within(bytes(output.schema), entry, at),
             wrapped=output is not None and output.wrapped,
+            answers=None if tool.answers is None else self._added(bytes(tool.answers.schema)),
+            answers_wrapped=tool.answers is not None and tool.answers.wrapped,
+            paging=tool.paging,
             digest=tool.digest,
             filterable=tool.filterable,
             headers=dict(tool.headers),
@@ -286,8 +298,14 @@ class _Reading:
                 schema=bytes(self.cut(kept.input)) + (_CLOSING if kept.closed else b""),
                 names=kept.names,
                 required=kept.required,
+                spelling=_spelling(kept.spelling),
+                is_shortened=kept.is_shortened,
             ),
             output=None if kept.output is None else OutputContract(schema=self._raw(kept.output), wrapped=kept.wrapped),
+            answers=None
+            if kept.answers is None
+            else OutputContract(schema=self._raw(kept.answers), wrapped=kept.answers_wrapped),
+            paging=kept.paging,
             entry=self._raw(kept.entry),
             digest=kept.digest,
             filterable=kept.filterable,
@@ -341,6 +359,14 @@ def _slot(kept: _Slot) -> Slot:
         encode=Made(_encoder, kept.recipe),
         spans_segments=kept.spans_segments,
     )
+
+
+def _kept_spelling(spelling: Spelling | None) -> tuple[dict[str, str], msgspec.Raw] | None:
+    return None if spelling is None else (dict(spelling.names), msgspec.Raw(msgspec.json.encode(spelling.texts)))
+
+
+def _spelling(kept: tuple[dict[str, str], msgspec.Raw] | None) -> Spelling | None:
+    return None if kept is None else Spelling(names=kept[0], texts=msgspec.json.decode(kept[1]))
 
 
 def _fixed(encoded: msgspec.Raw) -> Mapping[str, Any]:

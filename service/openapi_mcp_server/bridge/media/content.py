@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import codecs
 import re
+from collections.abc import Mapping
 from typing import assert_never
 from urllib.parse import quote
 
@@ -72,7 +73,8 @@ _PIECE = 64 * 1024
 class AnswerContent(msgspec.Struct, frozen=True, gc=False):
     """A body as content: compact ``json``, or ``text`` in UTF-8, or media. ``notes`` is what has to be said of it.
 
-    ``filtered``: it is what the model's filter made of the answer, which no schema describes.
+    ``filtered``: it is what the model's filter made of the answer, which no schema describes. ``lacks``: it shows less
+    than the whole, not only in detail; ``next``: arguments of the call for what is missing.
     """
 
     media: Content | None = None
@@ -80,6 +82,8 @@ class AnswerContent(msgspec.Struct, frozen=True, gc=False):
     text: bytes = b""
     notes: tuple[str, ...] = ()
     filtered: bool = False
+    next: Mapping[str, str | int] | None = None
+    lacks: bool = False
 
     @property
     def content(self) -> Content:

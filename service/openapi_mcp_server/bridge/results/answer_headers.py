@@ -84,6 +84,17 @@ def redirect_host(response: HttpResponse) -> str | None:
         return None
 
 
+def next_link(response: HttpResponse) -> str:
+    """The target of a link to the next page; empty where there is none."""
+    for name, value in response.headers:
+        if name == "link":
+            for link in _LINK.finditer(value[: 8 * _VALUE_LIMIT]):
+                rel = _REL.search(link[2])
+                if rel and "next" in (rel[1] or rel[2] or "").lower().split():
+                    return link[1]
+    return ""
+
+
 def _links(value: str) -> list[str]:
     """``<https://…?page=2>; rel="next"`` → ``Link next: https://…?page=2``."""
     found = []

@@ -17,7 +17,7 @@ from openapi_mcp_server.bridge.media.content import AnswerContent
 from openapi_mcp_server.bridge.media.large_json import Entry, entries, is_large
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
 from openapi_mcp_server.bridge.results import detail
-from openapi_mcp_server.bridge.results.next_page import following
+from openapi_mcp_server.bridge.results.next_page import Next, following, row_id
 from openapi_mcp_server.bridge.text import shorten, visible
 from openapi_mcp_server.mcp.messages import EmbeddedResource, TextContent, TextResource, ToolResult
 
@@ -36,6 +36,8 @@ _CONTINUED = bytes(range(0x80, 0xC0))
 _CUTS_TOLD = 10
 _ENVELOPE = 2
 """Levels of objects that a page's rows may be in."""
+_ROWS_FOR_A_WAY = 4
+"""One in so many rows may go, so that a page of another size begins after the last."""
 _NAME_SHOWN = 60
 _ELLIPSIS = "…".encode()
 
@@ -95,7 +97,9 @@ def within(body: AnswerContent, tool: Tool, budget_bytes: int, asked: Mapping[st
         return body
     left = whole[:budget_bytes].decode(errors="ignore")  # of the last character, what is not whole goes
     cuts = [Cut("", len(left), len(whole.translate(None, _CONTINUED)), "characters")]
-    return AnswerContent(text=left.encode(), notes=(*body.notes, *_told(len(whole), budget_bytes, cuts, tool)))
+    return AnswerContent(
+        text=left.encode(), notes=(*body.notes, *_told(len(whole), budget_bytes, cuts, tool)), lacks=True
+    )
 
 
 def _json_within(
@@ -110,9 +114,12 @@ def _json_within(
     left = _cut(memoryview(text) if large else text, budget_bytes, "", cuts)
     if left is None:
         return body
-    way = None if body.filtered else _following(tool, asked, cuts)
+    way = None
+    if not body.filtered:
+        left, way = _with_way(left, tool, asked, cuts)
     notes = (*body.notes, *_told(len(whole), budget_bytes, cuts, tool, less.said if less else (), way))
-    return AnswerContent(json=left, notes=notes, filtered=body.filtered)
+    arguments = way.arguments if way else None
+    return AnswerContent(json=left, notes=notes, filtered=body.filtered, next=arguments, lacks=bool(cuts))
 
 
 def tokens(result: ToolResult) -> int:
@@ -153,12 +160,39 @@ def _is_of_rows(place: str) -> bool:
     return len(steps) <= _ENVELOPE and not any(step.isdigit() for step in steps)
 
 
-def _following(tool: Tool, asked: Mapping[str, object], cuts: Sequence[Cut]) -> str | None:
-    """The arguments that go on, where whole rows of one list are all that is missing."""
+def _with_way(left: bytes, tool: Tool, asked: Mapping[str, object], cuts: list[Cut]) -> tuple[bytes, Next | None]:
+    """What is left, and the call that goes on, where whole rows of one list are all that is missing.
+
+    A page of another size begins after some numbers of rows only: a few more rows go for that.
+    """
     match cuts:
-        case [Cut(pointer=place, kept=kept, total=int(total), of="items")] if _is_of_rows(place):
-            return following(tool, asked, kept, total)
-    return None
+        case [Cut(pointer=place, kept=kept, total=int(total), of="items")] if tool.paging and _is_of_rows(place):
+            steps = place.split("/")[1:]
+            for fewer in range(kept, kept - kept // _ROWS_FOR_A_WAY - 1, -1):
+                last = row_id(rows[fewer - 1]) if (rows := _rows(left, steps)) and tool.paging.after else None
+                if way := following(tool.paging, asked, fewer, total, last):
+                    cuts[:] = [Cut(place, fewer, total, "items")]
+                    return (left if fewer == kept else _with_rows(left, steps, fewer)), way
+    return left, None
+
+
+def _rows(left: bytes, steps: Sequence[str]) -> list[msgspec.Raw]:
+    for step in steps:
+        left = bytes(_members(left).get(_unescaped(step), b"[]"))
+    return _items(left)
+
+
+def _with_rows(left: bytes, steps: Sequence[str], count: int) -> bytes:
+    """A part of an answer with the first ``count`` rows only."""
+    if not steps:
+        return _encode(_items(left)[:count])
+    name = _unescaped(steps[0])
+    members = _members(left)
+    return _encode(members | {name: msgspec.Raw(_with_rows(bytes(members[name]), steps[1:], count))})
+
+
+def _unescaped(token: str) -> str:
+    return token.replace("~1", "/").replace("~0", "~")
 
 
 def _told(
@@ -167,7 +201,7 @@ def _told(
     cuts: Sequence[Cut],
     tool: Tool,
     without: Sequence[str] = (),
-    way: str | None = None,
+    way: Next | None = None,
 ) -> Iterator[str]:
     sizes = f"It has {_amount(size)}; the limit is {_amount(budget_bytes)}."
     if without:
@@ -186,10 +220,11 @@ def _told(
     yield _advice(tool, way)
 
 
-def _advice(tool: Tool, way: str | None) -> str:
+def _advice(tool: Tool, way: Next | None) -> str:
     ways = []
     if way is not None:
-        ways.append(f"call again with {way}")
+        instead = ", before anything that this answer says of a next page" if way.is_instead else ""
+        ways.append(f"call again with {way}{instead}")
     elif names := paging_arguments(tool):
         ways.append(f"call again with other values of {', '.join(names)}")
     if tool.filterable:

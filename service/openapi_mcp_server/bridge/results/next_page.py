@@ -1,54 +1,299 @@
-"""The call that goes on exactly where an answer was cut, so that no row is missed and none comes twice."""
+"""The call that goes on exactly where an answer ends, so that no row is missed and none comes twice.
+
+An answer ends because it was cut, or because the API gives one page at a time. It says where the next page is in a Link
+header (RFC 8288), as an address or a token in its body, or by how many rows there are; a model is told the arguments.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 
-from openapi_mcp_server.bridge.model import Tool
+import msgspec
+
+from openapi_mcp_server.bridge import text
+from openapi_mcp_server.bridge.media.large_json import is_large
+from openapi_mcp_server.bridge.model import HttpResponse, Paging, Tool
+from openapi_mcp_server.bridge.results.answer_headers import next_link
 
 _PUNCTUATION = re.compile(r"[^a-z0-9]")
-_OFFSETS = {"offset": 0, "skip": 0, "startat": 0, "startindex": 1}
+_OFFSETS = {"offset": 0, "pageoffset": 0, "skip": 0, "startat": 0, "startindex": 1, "start": 0, "from": 0}
 """Names of arguments that count rows, and what the first row has."""
+_IF_NUMBERS = frozenset({"start", "from"})
 _PAGES = frozenset({"page", "pageno", "pagenumber"})
-"""Of arguments that count pages, from 1."""
-_SIZES = frozenset({"perpage", "pagesize", "limit", "size", "count", "maxresults", "pagelimit", "top", "rows"})
+"""Of arguments that count pages."""
+_SIZES = frozenset(
+    {
+        "perpage", "pagesize", "limit", "pagelimit", "size", "count", "maxresults", "maxitems", "maxkeys", "top",
+        "rows", "take",
+    }
+)  # fmt: skip
+_TOKENS = frozenset(
+    {
+        "pagetoken", "nextpagetoken", "cursor", "nextcursor", "pagecursor", "startcursor", "nexttoken",
+        "paginationtoken", "continuationtoken", "continue", "marker", "bookmark",
+    }
+)  # fmt: skip
+_IDS = frozenset({"startingafter", "after", "pageafter"})
+"""Of arguments that take the id of the last row, or a token."""
+_WAYS = _PAGES | _TOKENS | _IDS | _OFFSETS.keys()
+_BACKWARDS = frozenset({"before", "pagebefore"})
+"""Beside one of these, nothing says in which order rows come."""
+
+_SAYING = {
+    "next": "next", "nextpage": "next", "nextlink": "next", "odatanextlink": "next", "nexturl": "next",
+    "nextpageurl": "next", "nextpageuri": "next", "nextpagetoken": "token", "nextcursor": "token",
+    "nexttoken": "token", "nextmarker": "token", "paginationtoken": "token", "nextcontinuationtoken": "token",
+    "continue": "token", "endcursor": "token", "nextoffset": "offset", "lastid": "last", "hasmore": "more",
+    "hasnextpage": "more", "hasnext": "more", "istruncated": "more", "total": "total", "totalcount": "total",
+    "totalresults": "total", "totalitems": "total", "totalentries": "total", "totalrecords": "total",
+    "totalpages": "pages", "pagecount": "pages",
+}  # fmt: skip
+"""What members of an answer say of the next page, by their names without punctuation."""
+_SAYING_WITHIN_NEXT = {
+    "href": "next", "url": "next", "uri": "next", "after": "token", "cursor": "token", "token": "token",
+    "offset": "offset", "page": "next",
+}  # fmt: skip
+_HOLDING = frozenset(
+    {"links", "paging", "pagination", "meta", "metadata", "pageinfo", "responsemetadata", "next", "nextpage", "page"}
+)
+"""Members that hold these."""
+_LEVELS = 3
+_ASKED_CHARACTERS = 200
+_VALUE_CHARACTERS = 2_000
+"""Of a token that is told; longer ones are not for models to write."""
 _SMALLEST_SHARE = 4
 """Pages of less than a fourth of what was shown are not worth their calls."""
 
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_scalar = msgspec.json.Decoder(str | int | bool | None).decode
 
-def following(tool: Tool, asked: Mapping[str, object], kept: int, total: int) -> str | None:
-    """Arguments for the rows after the first ``kept`` of ``total``; None where it cannot be said.
 
-    ``asked`` are those of the call.
-    """
-    if not kept:
+class Next(NamedTuple):
+    """Arguments of the call that goes on. ``is_instead``: it begins where this answer does, and asks for less."""
+
+    arguments: Mapping[str, str | int]
+    is_instead: bool = False
+
+    def __str__(self) -> str:
+        told = [f"{name}={text.visible(_encode(value))}" for name, value in self.arguments.items()]
+        return ", ".join(told)
+
+
+def _encode(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+@lru_cache(4_096)
+def _plain(name: str) -> str:
+    """A name without what is only spelling: ``per_page``, ``$top``, ``page[size]``."""
+    return _PUNCTUATION.sub("", name.lower())
+
+
+def paging(
+    wires: Mapping[str, str], texts: Iterable[str], numbers: Iterable[str], from_zero: Iterable[str] = ()
+) -> Paging | None:
+    """The arguments by which an operation pages. ``wires``: their names on the wire; ``texts``, ``numbers`` and those
+    that begin ``from_zero`` are known to be that."""
+    by_name = {_plain(name): argument for argument, name in wires.items()}
+    if _WAYS.isdisjoint(by_name):
         return None
-    names = _names(tool)
-    for name, first in _OFFSETS.items():
-        if (argument := names.get(name)) is not None:
-            begun = asked.get(argument, first)
-            return f"{argument}={begun + kept}" if isinstance(begun, int) else None
-    page = next((names[name] for name in names if name in _PAGES), None)
-    size = next((names[name] for name in names if name in _SIZES), None)
-    return None if page is None or size is None else _page(page, size, asked, kept, total)
+    said_texts, said_numbers = set(texts), set(numbers)
+    counting = {name: each for name, each in by_name.items() if each not in said_texts}
+    offset = next((n for n in _OFFSETS if n in counting and (n not in _IF_NUMBERS or counting[n] in said_numbers)), "")
+    uncounted = _OFFSETS.keys() - _IF_NUMBERS - counting.keys()  # Asana counts no rows by its offset: it is a token
+    token = next((name for name in by_name if name in _TOKENS or name in uncounted), "")
+    is_known_way = _BACKWARDS.isdisjoint(by_name)
+    page = next((each for name, each in counting.items() if name in _PAGES), "")
+    found = Paging(
+        offset=counting.get(offset, ""),
+        first=_OFFSETS.get(offset, 0),
+        page=page,
+        first_page=0 if page in set(from_zero) else 1,
+        size=next((each for name, each in counting.items() if name in _SIZES), ""),
+        token=by_name.get(token, ""),
+        after=next((each for name, each in by_name.items() if name in _IDS), ""),
+        is_forward="startingafter" in by_name or is_known_way,
+    )
+    return found if found.offset or found.page or found.token or found.after else None
 
 
-def _names(tool: Tool) -> dict[str, str]:
-    """Arguments by their names without punctuation."""
-    wires = {slot.argument: slot.name for slot in tool.slots if slot.location != "path"}
-    if tool.body is not None:
-        wires.update(tool.body.properties)
+def small(arguments: Mapping[str, Any]) -> dict[str, str | int]:
+    """What of a call's arguments may say where a page is."""
     return {
-        _PUNCTUATION.sub("", name.lower()): argument for argument, name in wires.items() if argument not in tool.fixed
+        name: value
+        for name, value in arguments.items()
+        if type(value) is int or (type(value) is str and len(value) <= _ASKED_CHARACTERS)
     }
 
 
-def _page(page: str, size: str, asked: Mapping[str, object], kept: int, total: int) -> str | None:
-    """A page of another size, if there is one that begins after the last row that was shown."""
-    number, rows = asked.get(page, 1), asked.get(size, total)
-    if not isinstance(number, int) or not isinstance(rows, int) or number < 1 or (number > 1 and size not in asked):
+# A page that was cut
+
+
+def following(pages: Paging, asked: Mapping[str, object], kept: int, total: int, last: object = None) -> Next | None:
+    """The call for the rows after the first ``kept`` of ``total``; None where it cannot be said.
+
+    ``asked`` are the arguments of this call, ``last`` is the id of the last row that is shown.
+    """
+    if not kept:
         return None
-    seen = (number - 1) * rows + kept
+    if pages.offset:
+        begun = asked.get(pages.offset, pages.first)
+        return Next({pages.offset: begun + kept}) if isinstance(begun, int) else None
+    if pages.page and pages.size and not pages.token:  # with both, pages are numbered for show only
+        return _page(pages, asked, kept, total)
+    if pages.after and not pages.token and pages.is_forward and isinstance(last, str | int):
+        return Next({pages.after: last})
+    if pages.size and (pages.token or pages.after):
+        return Next({pages.size: kept}, is_instead=True)
+    return None
+
+
+def _page(pages: Paging, asked: Mapping[str, object], kept: int, total: int) -> Next | None:
+    """A page of another size, if there is one that begins after the last row that was shown."""
+    number, rows = asked.get(pages.page, pages.first_page), asked.get(pages.size, total)
+    if not isinstance(number, int) or not isinstance(rows, int) or number < pages.first_page:
+        return None
+    before = number - pages.first_page
+    if before and pages.size not in asked:  # the last page may be a short one
+        return None
+    seen = before * rows + kept
     each = next(each for each in range(kept, 0, -1) if seen % each == 0)
-    return f"{size}={each}, {page}={seen // each + 1}" if each * _SMALLEST_SHARE >= kept else None
+    following_one = seen // each + pages.first_page
+    return Next({pages.size: each, pages.page: following_one}) if each * _SMALLEST_SHARE >= kept else None
+
+
+# A page that is whole
+
+
+def after_whole(
+    tool: Tool, pages: Paging, asked: Mapping[str, object], response: HttpResponse, json: bytes | None
+) -> Next | None:
+    """The call for the page after this answer, if it says that there is one."""
+    link = next_link(response)
+    if link and (way := _by_address(tool, pages, asked, link)):
+        return way
+    if json is None or not json.startswith(b"{") or is_large(json):
+        return None
+    members = _members(json)
+    said = dict(_said(members, _SAYING))
+    if said.get("more") is False:
+        return None
+    way = _by_what_is_said(tool, pages, asked, said)
+    return way or _by_counting(pages, asked, said, members)
+
+
+def _said(members: Mapping[str, msgspec.Raw], saying: Mapping[str, str], depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """What an answer says of the next page, by kind; what is empty says nothing."""
+    for name, raw in members.items():
+        is_known = (known := _plain(name)) in saying
+        if not is_known and known not in _HOLDING:
+            continue
+        value = bytes(raw)
+        if value.startswith(b"{") and depth < _LEVELS and known in _HOLDING:
+            yield from _said(
+                _members(value), _SAYING_WITHIN_NEXT if saying.get(known) == "next" else _SAYING, depth + 1
+            )
+        elif is_known and not value.startswith((b"{", b"[")) and len(value) <= _VALUE_CHARACTERS:
+            try:
+                found = _scalar(value)
+            except msgspec.ValidationError:  # a number that is none to count with
+                continue
+            if found not in {None, ""}:
+                yield saying[known], found
+
+
+def _by_what_is_said(
+    tool: Tool, pages: Paging, asked: Mapping[str, object], said: Mapping[str, str | int | bool]
+) -> Next | None:
+    """By an address, a page, or a token."""
+    following_one = said.get("next")
+    if isinstance(following_one, str) and ("://" in following_one or following_one.startswith(("/", "?"))):
+        return _by_address(tool, pages, asked, following_one)
+    token = said.get("token", said.get("offset", following_one))
+    if token is None:
+        return None
+    counts = type(token) is int
+    counting = (pages.offset if "offset" in said else pages.page) if counts and "token" not in said else ""
+    place = counting or pages.token or pages.after
+    return Next({place: token}) if place and not isinstance(token, bool) else None
+
+
+def _by_address(tool: Tool, pages: Paging, asked: Mapping[str, object], address: str) -> Next | None:
+    """By the query of an address: the arguments that it gives otherwise than this call had them."""
+    try:
+        query = dict(parse_qsl(urlsplit(address).query, max_num_fields=100))
+    except ValueError:
+        return None
+    own = {slot.name: slot.argument for slot in tool.slots if slot.location == "query"}
+    given = {own[name]: value for name, value in query.items() if name in own and len(value) <= _VALUE_CHARACTERS}
+    changed = {name: value for name, value in given.items() if str(asked.get(name)) != value}
+    paging_ones = {own[name] for name in query if name in own and _is_paging(_plain(name))} | {pages.offset}
+    told = {name: value for name, value in changed.items() if name in paging_ones} or changed
+    return Next({name: _number(value) for name, value in told.items()}) if told else None
+
+
+def _is_paging(name: str) -> bool:
+    return (
+        (name in _OFFSETS and name not in _IF_NUMBERS)
+        or name in _PAGES
+        or name in _SIZES
+        or name in _TOKENS
+        or name in _IDS
+    )
+
+
+def _number(value: str) -> str | int:
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 16 and str(int(value)) == value else value
+
+
+def _by_counting(
+    pages: Paging, asked: Mapping[str, object], said: Mapping[str, Any], members: Mapping[str, msgspec.Raw]
+) -> Next | None:
+    """By the rows of this page, where the answer says that there are more, or how many there are."""
+    if said.keys().isdisjoint(("more", "total", "pages")):
+        return None
+    lists = (raw for raw in members.values() if bytes(memoryview(raw)[:1]) == b"[")
+    rows = _items(max(lists, key=_length, default=b"[]"))
+    number, begun = asked.get(pages.page, pages.first_page), asked.get(pages.offset, pages.first)
+    if not rows or not isinstance(number, int) or not isinstance(begun, int):
+        return None
+    if pages.offset and _has_more(said, begun - pages.first + len(rows)):
+        return Next({pages.offset: begun + len(rows)})
+    shown = number - pages.first_page + 1
+    size = asked.get(pages.size, len(rows) if shown == 1 else None)
+    seen = shown * size if isinstance(size, int) else None
+    if pages.page and (shown < _count(said, "pages") or _has_more(said, seen)):
+        return Next({pages.page: number + 1})
+    if not said.get("more") or not pages.after or not pages.is_forward:
+        return None
+    last = said.get("last", row_id(rows[-1]))
+    return None if last is None else Next({pages.after: last})
+
+
+def _length(raw: msgspec.Raw) -> int:
+    return len(memoryview(raw))
+
+
+def _has_more(said: Mapping[str, Any], seen: int | None) -> bool:
+    return bool(said.get("more")) or (seen is not None and seen < _count(said, "total"))
+
+
+def _count(said: Mapping[str, Any], kind: str) -> int:
+    value = said.get(kind)
+    return value if type(value) is int else 0
+
+
+def row_id(row: bytes | msgspec.Raw) -> str | int | None:
+    """The ``id`` of a row, if it has one to be named by."""
+    if bytes(memoryview(row)[:1]) != b"{":
+        return None
+    try:
+        found = _scalar(_members(row).get("id", b"null"))
+    except msgspec.ValidationError:
+        return None
+    return None if isinstance(found, bool) or found == "" else found

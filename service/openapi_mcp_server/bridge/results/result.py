@@ -11,7 +11,7 @@ import msgspec
 from openapi_mcp_server.bridge.media import content
 from openapi_mcp_server.bridge.media.large_json import is_large
 from openapi_mcp_server.bridge.model import HttpResponse, OutputContract, Tool
-from openapi_mcp_server.bridge.results import answer_headers, budget, failure
+from openapi_mcp_server.bridge.results import answer_headers, budget, failure, next_page
 from openapi_mcp_server.bridge.schemas import validation
 from openapi_mcp_server.bridge.schemas.excerpt import Excerpt
 from openapi_mcp_server.bridge.schemas.outputs import NOTE
@@ -34,6 +34,8 @@ MISMATCH = "openapi-mcp-server/outputMismatch"
 """Key in ``_meta``: why the ``structuredContent`` of an answer is not what the document says."""
 TRUNCATED = "openapi-mcp-server/truncated"
 """Key in ``_meta``, true where a part of the answer is missing; the text says which and how to get it."""
+NEXT = "openapi-mcp-server/next"
+"""Key in ``_meta``: the arguments of the call for what comes after this answer, as the text says them."""
 COMPILED_LIMIT = 2_048
 """Output schemas kept compiled, as many as of inputs."""
 _NOTE = msgspec.json.encode(NOTE)
@@ -85,21 +87,40 @@ def render(
     """The result of a call that the API answered. ``validators`` None: answers are not checked (VALIDATE_OUTPUT).
 
     ``select`` is the model's filter. An answer over ``budget_bytes`` (0: none) is cut; its structure is the same cut
-    JSON, and is checked as it is sent; ``asked`` are the call's arguments, as far as they are numbers.
+    JSON, and is checked as it is sent; ``asked`` are the call's arguments, as far as they are small.
     """
     if not 200 <= response.status < 300:
         return _error(failure.explain(tool, response))
     if not response.body or content.is_blank_json(response):
         return _without_content(tool, response)
-    body = content.read(response, content.resource_uri(tool.api, tool.name))
-    whole = body if select is None else select(body)
+    read = content.read(response, content.resource_uri(tool.api, tool.name))
+    whole = read if select is None else select(read)
     body = budget.within(whole, tool, budget_bytes, asked)
     about = _about(tool, response, body)
+    following = body.next or _next_page(tool, response, body, read, asked)
+    if following is not None and body.next is None:
+        about.append(f"Next page: call again with {next_page.Next(following)}.")
     structured, meta = _structured(tool, body, validators, "\n".join(about))
     if body is not whole or response.cut is not None:
         meta = {**(meta or {}), TRUNCATED: True}
+    if following is not None:
+        meta = {**(meta or {}), NEXT: following}
     blocks = (body.content, TextContent("\n".join(about))) if about else (body.content,)
     return ToolResult(content=blocks, structuredContent=structured, meta=meta)
+
+
+def _next_page(
+    tool: Tool,
+    response: HttpResponse,
+    shown: content.AnswerContent,
+    read: content.AnswerContent,
+    asked: Mapping[str, object],
+) -> Mapping[str, str | int] | None:
+    """The arguments for the page after an answer that shows all its rows, whatever a filter takes of them."""
+    if tool.paging is None or shown.lacks or response.cut is not None:
+        return None
+    way = next_page.after_whole(tool, tool.paging, asked, response, read.json)
+    return way.arguments if way else None
 
 
 def _mending(error: CredentialError) -> str:

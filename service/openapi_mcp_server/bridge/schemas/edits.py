@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import decimal
 import enum
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +17,8 @@ SHORT_PROSE = 120
 """Characters of a description in a schema that is over its budget."""
 LEFT_OUT = "Schema left out for its size; see the API's documentation."
 """Stands in the description of what was made an open value."""
+NEEDED = "Required if a body is sent."
+"""Stands at the end of the description of an argument without which an optional body cannot be sent."""
 _SMALL = 160
 """Bytes of a subschema that is never worth leaving out."""
 _SMALL_ENUM = 2_000
@@ -34,6 +36,7 @@ _RESTRICTING = frozenset({"enum", "const", "minLength", "pattern", "allOf", "any
 _LISTED = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 """Where JSON Schema 2020-12 keeps subschemas (core section 10); everything else is data and stays as it is."""
 
+_HOLDERS = _ONE | _NAMED | _LISTED
 _STRICT = frozenset(
     {"not", "if", "then", "else", "contains", "minContains", "maxContains", "unevaluatedItems", "unevaluatedProperties"}
 )
@@ -109,6 +112,15 @@ def opened(schema: JsonSchema) -> dict[str, Any]:
     return bare(schema) | {"description": said}
 
 
+def short_prose(said: str, limit: int) -> str:
+    """A description cut to a limit; that an argument is needed stays."""
+    if not said.endswith(NEEDED):
+        return text.line(said, limit) if limit else ""
+    room = limit - len(NEEDED) - 1
+    before = text.line(said.removesuffix(NEEDED), room) if room > len(NEEDED) else ""
+    return f"{before} {NEEDED}".lstrip()
+
+
 def or_empty(schema: bytes) -> bytes:
     """An encoded schema that takes the empty text too."""
     decoded = decode(schema)
@@ -167,6 +179,25 @@ def bare(schema: JsonSchema) -> dict[str, Any]:
     return kept
 
 
+def holds_schemas(schema: Mapping[str, Any]) -> bool:
+    """Whether there are schemas within a level."""
+    return any(key in _HOLDERS and isinstance(value, dict | list) and value for key, value in schema.items())
+
+
+def parts_within(keywords: dict[str, Any]) -> Iterator[tuple[str, Any, Any, Any]]:
+    """The schemas within one level: keyword, holder, key, schema. The holders become copies, for something else to be
+    put in."""
+    for keyword, value in [*keywords.items()]:
+        if keyword in _ONE and isinstance(value, dict):
+            yield keyword, keywords, keyword, value
+        elif keyword in _NAMED and isinstance(value, dict):
+            named = keywords[keyword] = dict.fromkeys(value)
+            yield from ((keyword, named, name, part) for name, part in value.items())
+        elif keyword in _LISTED and isinstance(value, list):
+            listed = keywords[keyword] = [None] * len(value)
+            yield from ((keyword, listed, index, part) for index, part in enumerate(value))
+
+
 def _below(key: str, value: object, change: Callable[[Any], object]) -> object:
     """A keyword's value with every schema in it changed."""
     if key in _ONE:
@@ -195,8 +226,12 @@ def _with_short_prose(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _loosened(schema: dict[str, Any]) -> dict[str, Any]:
+    return unrestricted(_with_short_prose(schema))
+
+
+def unrestricted(schema: dict[str, Any]) -> dict[str, Any]:
     """Without what refuses more when a subschema admits more: an open value fits every branch of ``oneOf``."""
-    loose = {key: value for key, value in _with_short_prose(schema).items() if key not in _STRICT}
+    loose = {key: value for key, value in schema.items() if key not in _STRICT}
     if "oneOf" in loose:
         admit_several(loose)
     return loose

@@ -20,6 +20,8 @@ _EXAMPLE_BYTES = 56
 """Of one. With these bounds, lists of 132 published documents are no longer than they were without examples, which
 ``additionalProperties`` at each root then took."""
 _SAYING_VALUES = frozenset({"examples", "const"})
+CLOSED = b',"additionalProperties":false}'
+"""The end of every schema that arguments are checked by."""
 _UNLIMITED = 1 << 40
 _DEPTHS = (5, 4, 3, 2, 1, 0)
 """Levels of an argument's own schema that are kept when the whole is too large, tried in this order."""
@@ -182,4 +184,4 @@ def _joined(properties: Sequence[bytes], required: bytes, members: Mapping[str, 
 def _closed(schema: bytes) -> bytes:
     """Arguments that are not named are looked at apart. Clients are not told: some model APIs refuse every tool whose
     root says it."""
-    return schema[:-1] + b',"additionalProperties":false}'
+    return schema[:-1] + CLOSED

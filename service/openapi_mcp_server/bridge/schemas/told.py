@@ -15,7 +15,7 @@ import msgspec
 
 from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
-from openapi_mcp_server.bridge.schemas.edits import bare, decode, encode, rewritten
+from openapi_mcp_server.bridge.schemas.edits import bare, decode, encode, rewritten, short_prose
 from openapi_mcp_server.openapi.model import Schema
 from openapi_mcp_server.openapi.schemas.merging import top_level
 
@@ -42,6 +42,8 @@ _PATTERN_CHARACTERS = 120
 
 _OTHER_FORMAT = re.compile(rb'"format":(?!"(?:' + "|".join(sorted(_FORMATS)).encode() + rb')")')
 _BARE_LIST = re.compile(rb'"type":"array"(?!,"items":)')
+_NOISE = re.compile(rb"[<&]|\\n|\]\(|\*\*")
+"""What mark-up in descriptions holds, in the spelling of JSON."""
 _DESCRIBED = rb'"description":"(?:[^"\\]|\\.)*"'
 _ALONE = re.compile(
     rb"\{(?:" + _DESCRIBED + rb',)?"\$ref":"#/\$defs/[A-Za-z0-9._-]+"(?:,' + _DESCRIBED + rb")?(?:\}|,\"default\":)"
@@ -82,6 +84,7 @@ def _is_worth_a_look(schema: bytes) -> bool:
         b'"type":[' in schema
         or b"null" in schema
         or b'"pattern' in schema
+        or _NOISE.search(schema) is not None
         or (b'"format"' in schema and _OTHER_FORMAT.search(schema) is not None)
         or (b'"array"' in schema and _BARE_LIST.search(schema) is not None)
         or (b'"$ref":' in schema and schema.count(b'"$ref":') > len(_ALONE.findall(schema)))
@@ -92,6 +95,8 @@ def _part(schema: dict[str, Any], schemas: Mapping[str, Schema]) -> dict[str, An
     """One level of a schema; its parts follow."""
     if "$ref" in schema and "not" in schema:  # the base among its kinds, see `openapi.schemas.kinds`
         schema = {key: value for key, value in schema.items() if key != "not"}
+    if isinstance(prose := schema.get("description"), str):
+        schema = schema | {"description": short_prose(prose, text.ARGUMENT_LIMIT)}
     if "$ref" in schema and not schema.keys() <= _BESIDE_REFERENCE:
         schema = top_level(Schema(msgspec.Raw(encode(schema))), schemas)
     schema = _without_null_as_a_type(schema)

@@ -101,10 +101,11 @@ def _argument(name: str, schema: Schema, within: Contract, *, required: bool) ->
 
 def answers(tool: Tool) -> str:
     """The names that an answer has at its top, one level into a list; empty where the document does not say."""
-    if tool.output is None:
+    output = tool.output or tool.answers
+    if output is None:
         return ""
-    within = contract(bytes(tool.output.schema))
-    if tool.output.wrapped and "result" in within.properties:
+    within = contract(bytes(output.schema))
+    if output.wrapped and "result" in within.properties:
         return _shape(within.argument("result"), within)
     if within.properties:
         return _object({name: within.argument(name) for name in list(within.properties)[: ANSWER_NAMES + 1]}, within)

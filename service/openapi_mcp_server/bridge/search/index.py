@@ -16,8 +16,8 @@ from typing import NamedTuple
 import msgspec
 
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, SkippedTool, Subject, Tool, ToolCatalog
-from openapi_mcp_server.bridge.search.vocabulary import WORDS
 from openapi_mcp_server.bridge.search.words import of_identifier, of_segment, stems, words
+from openapi_mcp_server.bridge.text import visible
 
 PROSE_CHARACTERS = 600
 """Of a description that are indexed after its first sentence: more of them found nothing more."""
@@ -155,6 +155,8 @@ class _Maker:
             known[1].append(weight)
 
     def index(self) -> Index:
+        from openapi_mcp_server.bridge.search.vocabulary import WORDS  # noqa: PLC0415 - 11 ms, not before the first list
+
         count = len(self._operations)
         rarest = math.log(1 + (count + 0.5) / 1.5)
         rarity, postings = {}, {}
@@ -269,9 +271,13 @@ def _path_fields(path: str) -> Iterator[tuple[_Field, Sequence[str]]]:
 
 
 def _prose(tool: Tool) -> str:
-    """Its description in the list, which is the document's, clean."""
+    """The document's words for it, clean: its summary, and its description in the list less what ends that where it has
+    no words of its own."""
     said = _description(tool.entry).get("description")
-    return _text(said) if said is not None else ""
+    prose = _text(said) if said is not None else ""
+    prose = prose.partition(f"{tool.method} {visible(tool.template)}")[0]
+    summary = tool.summary.rstrip(".…")
+    return prose if prose.startswith(summary) else f"{summary}. {prose}"
 
 
 def _sentences(prose: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -16,13 +16,17 @@ from openapi_mcp_server.bridge.model import RESPONSE_FILTER, SAFE_METHODS, Tool,
 from openapi_mcp_server.bridge.names import nearest
 from openapi_mcp_server.bridge.policy import Permit
 from openapi_mcp_server.bridge.results.shown_size import result_size
-from openapi_mcp_server.bridge.search import describing, hits, ranking
+from openapi_mcp_server.bridge.schemas.listed import LISTED_BYTES
+from openapi_mcp_server.bridge.schemas.portable import portable_schema
+from openapi_mcp_server.bridge.search import describing, hits
 from openapi_mcp_server.bridge.search.index import Index, Indexed, area
 from openapi_mcp_server.bridge.search.names import CALL, DESCRIBE, READ, SEARCH
-from openapi_mcp_server.bridge.search.query import QUERY_CHARACTERS
 from openapi_mcp_server.bridge.search.words import stems
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.mcp.messages import Annotations, ToolEntry
+
+if TYPE_CHECKING:
+    from openapi_mcp_server.bridge.search import ranking
 
 DEFAULT_LIMIT, MOST = 5, 20
 """Hits: with five 95 in 100 questions are answered, with ten 97."""
@@ -92,11 +96,14 @@ def _place(tool: Tool) -> str:
     return f"{tool.method} {tool.template}"
 
 
-def entries(offered: Offer, titles: Mapping[str, str], result_bytes: int) -> list[msgspec.Raw]:
-    """The elements of tools/list; ``titles`` by API; ``result_bytes``: of an answer at most, 0 without a limit."""
+def entries(
+    offered: Offer, titles: Mapping[str, str], result_bytes: int, *, portable: bool = False
+) -> list[msgspec.Raw]:
+    """The elements of tools/list; ``titles`` by API; ``result_bytes``: of an answer at most, 0 without a limit;
+    ``portable``: in schemas that every model API takes."""
     named = " and ".join(f"{titles.get(api) or api}" for api in offered.apis[:5])
     name = {"type": "string", "description": "As search_operations shows it, or METHOD /path"}
-    arguments = {"type": "object", "description": "The operation's arguments by name"}
+    arguments = {"type": "object", "description": "The operation's arguments by name."}
     selected = {"type": "string", "description": "JMESPath expression applied to a JSON answer, as items[].name"}
     operate = {"name": name, "arguments": arguments, RESPONSE_FILTER: selected}
     search = {
@@ -117,27 +124,29 @@ def entries(offered: Offer, titles: Mapping[str, str], result_bytes: int) -> lis
     read = "Calls an operation that only reads (GET, HEAD, QUERY) and gives its answer."
     call = "Calls any operation, those that change something too, and gives its answer."
     reads = Annotations(readOnlyHint=True, openWorldHint=False)
+    schema = _portable if portable else _schema
+    reading = Annotations(readOnlyHint=True, openWorldHint=True)
     return [
-        _entry(SEARCH, found, search, ("query",), reads),
-        _entry(DESCRIBE, told, describe, ("name",), reads),
-        _entry(READ, read, operate, ("name",), Annotations(readOnlyHint=True, openWorldHint=True), result_bytes),
-        _entry(CALL, call, operate, ("name",), Annotations(openWorldHint=True), result_bytes),
+        _entry(SEARCH, found, schema(search, ("query",)), reads),
+        _entry(DESCRIBE, told, schema(describe, ("name",)), reads),
+        _entry(READ, read, schema(operate, ("name",)), reading, result_bytes),
+        _entry(CALL, call, schema(operate, ("name",)), Annotations(openWorldHint=True), result_bytes),
     ]
 
 
-def _entry(
-    name: str,
-    description: str,
-    properties: dict[str, Any],
-    required: Sequence[str],
-    annotations: Annotations,
-    result_bytes: int = 1,
-) -> msgspec.Raw:
-    schema = {"type": "object", "properties": properties, "required": [*required]}
+def _schema(properties: dict[str, Any], required: Sequence[str]) -> bytes:
+    return msgspec.json.encode({"type": "object", "properties": properties, "required": [*required]})
+
+
+def _portable(properties: dict[str, Any], required: Sequence[str]) -> bytes:
+    return portable_schema(_schema(properties, required), "", LISTED_BYTES).schema
+
+
+def _entry(name: str, description: str, schema: bytes, annotations: Annotations, result_bytes: int = 1) -> msgspec.Raw:
     entry = ToolEntry(
         name=name,
         description=description,
-        inputSchema=msgspec.Raw(msgspec.json.encode(schema)),
+        inputSchema=msgspec.Raw(schema),
         annotations=annotations,
         meta={_ALWAYS_LOAD: True, **result_size(result_bytes)},
     )
@@ -191,6 +200,9 @@ def operate(arguments: msgspec.Raw | None) -> Operate:
 
 def search(offered: Offer, index: Index, permit: Permit, asked: Search) -> str:
     """The hits of a page, two lines each, and where the next page is."""
+    from openapi_mcp_server.bridge.search import ranking  # noqa: PLC0415 - with tables that take 15 ms
+    from openapi_mcp_server.bridge.search.query import QUERY_CHARACTERS  # noqa: PLC0415
+
     _require_known(offered, asked)
 
     def is_wanted(operation: Indexed) -> bool:
@@ -209,6 +221,8 @@ def search(offered: Offer, index: Index, permit: Permit, asked: Search) -> str:
 
 
 def _all(index: Index, is_wanted: Any) -> list[ranking.Hit]:  # noqa: ANN401 - as in `ranking.search`
+    from openapi_mcp_server.bridge.search import ranking  # noqa: PLC0415 - as above
+
     return [ranking.Hit(each, 1.0) for each in index.operations if each.name and is_wanted(each)]
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from openapi_mcp_server.bridge import text
-from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.schemas.edits import decode
+from openapi_mcp_server.bridge.schemas.limits import limits, value_shown
 
 ENUM_SHOWN, ENUM_IN_SHORT = 40, 6
 """Values that are listed where a tool is described, and in a line about it."""
@@ -29,13 +29,6 @@ _VALUE_SHOWN = 60
 _PROSE_SHOWN = 240
 _TYPES = {"integer": "int", "boolean": "bool"}
 _FORMATS = frozenset({"date", "date-time", "time", "email", "uri", "uuid", "ipv4", "ipv6", "duration", "hostname"})
-_LIMITS = {
-    "minimum": "≥ {}", "maximum": "≤ {}", "exclusiveMinimum": "> {}", "exclusiveMaximum": "< {}",
-    "multipleOf": "a multiple of {}", "minItems": "at least {}",
-    "maxItems": "at most {}", "pattern": "matches {}", "default": "default {}",
-}  # fmt: skip
-_NO_NEWS_FROM = 1_000
-"""A maximum of so many characters says nothing that a model would do otherwise."""
 _WORD = re.compile(r"[A-Za-z_][\w.-]{0,40}")
 _REFERENCE = "#/$defs/"
 
@@ -151,7 +144,7 @@ class Types:
         if depth < 0:
             return "…"
         values = [schema["const"]] if "const" in schema else schema.get("enum")
-        return _choice(values, ENUM_SHOWN, _shown) if isinstance(values, list) else self._by_form(schema, depth)
+        return _choice(values, ENUM_SHOWN, value_shown) if isinstance(values, list) else self._by_form(schema, depth)
 
     def _by_form(self, schema: Mapping[str, Any], depth: int) -> str:
         for keyword, sign in _JOINED.items():
@@ -209,22 +202,6 @@ class Types:
         return f"{{{'; '.join(told)}}}"
 
 
-def limits(schema: Schema) -> str:
-    """The limits of a schema that its notation does not say: bounds, the default."""
-    if not isinstance(schema, dict):
-        return ""
-    told = [form.format(_shown(schema[key])) for key, form in _LIMITS.items() if key in schema]
-    return ", ".join([*told, *_lengths(schema.get("minLength", 0), schema.get("maxLength", _NO_NEWS_FROM))])
-
-
-def _lengths(least: float, most: float) -> Iterator[str]:
-    """``1 to 50 characters``."""
-    if most < _NO_NEWS_FROM:
-        yield f"{_shown(least)} to {_shown(most)} characters" if least else f"at most {_shown(most)} characters"
-    elif least:
-        yield "not empty" if least == 1 else f"at least {_shown(least)} characters"
-
-
 def prose(schema: Schema) -> str:
     said = schema.get("description") if isinstance(schema, dict) else None
     return text.line(said, _PROSE_SHOWN) if isinstance(said, str) else ""
@@ -278,14 +255,8 @@ def _choice(values: Sequence[object], most: int, shown: Callable[[object], str])
 
 def _bare(value: object) -> str:
     """Without quotes where nothing is lost."""
-    return value if isinstance(value, str) and _WORD.fullmatch(value) else _shown(value)
+    return value if isinstance(value, str) and _WORD.fullmatch(value) else value_shown(value)
 
 
 def _grouped(kind: str) -> str:
     return f"({kind})" if "|" in kind or " & " in kind else kind
-
-
-def _shown(value: object) -> str:
-    return text.visible(
-        text.shorten(exact_json.encode(value)[: 8 * _VALUE_SHOWN].decode(errors="ignore"), _VALUE_SHOWN)
-    )

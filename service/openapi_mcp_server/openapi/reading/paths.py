@@ -57,6 +57,8 @@ class _Shared(msgspec.Struct, Generic[D], frozen=True):
     servers: tuple[str, ...]
     overrides: Overrides
     encoded_overrides: msgspec.Raw
+    summary: str
+    description: str
 
 
 class PathReader(Generic[D]):
@@ -169,6 +171,8 @@ class PathReader(Generic[D]):
             servers=servers.own(read_list(item.get("servers", nothing)), child(at.pointer, "servers"), self._notes),
             overrides=overrides,
             encoded_overrides=msgspec.Raw(msgspec.json.encode(overrides)),
+            summary=_prose(item, "summary"),
+            description=_prose(item, "description"),
         )
 
     def _operation(self, method: str, at: Located, pointer: str, shared: _Shared[D] | SpecError) -> Operation:
@@ -181,14 +185,17 @@ class PathReader(Generic[D]):
         own = self._declarations(declared.parameters, at.member(NOTHING, "parameters"))
         declarations = {_identity(each): each for each in (*shared.declarations, *own)}
         parts = self._dialect.parts(declared, at, list(declarations.values()))
+        summary, description = written(declared.summary), written(declared.description)
+        if not summary and not description:  # those of the path are meant for all of its operations (Path Item Object)
+            summary, description = shared.summary, shared.description
         return Operation(
             pointer=pointer,
             method=method,
             path=shared.key.path,
             query=shared.key.query,
             operation_id=self._name(declared, at, f"{method} {shared.key.path}") or None,
-            summary=written(declared.summary),
-            description=written(declared.description),
+            summary=summary,
+            description=description,
             tags=self._tags(declared.tags or ()),
             deprecated=declared.deprecated is True,
             parameters=path_keys.fitted(self._sendable(parts.parameters), shared.key, pointer, self._notes),
@@ -301,6 +308,14 @@ def _scopes(value: msgspec.Raw) -> Overrides:
     """``x-mcp-scopes`` as a field of ``x-mcp``, where it is inherited and can be overridden like the others. It is read
     there, and an operation for which it cannot be read is not served."""
     return {"scopes": value} if is_there(value) else {}
+
+
+def _prose(item: Mapping[str, Located], field: str) -> str:
+    """A text of a path item; none where it is something else."""
+    try:
+        return msgspec.json.decode(item[field].json, type=str)
+    except (KeyError, msgspec.ValidationError):
+        return ""
 
 
 def _with_own(shared: _Shared[D], at: Located, scopes: msgspec.Raw) -> msgspec.Raw:

@@ -31,6 +31,8 @@ _BESIDE_REFERENCE = frozenset({"description", "default"})
 """What many readers take beside ``$ref``."""
 _SIMPLE = _ANNOTATIONS | {"type", "enum", "format"}
 _DEFAULT_CHARACTERS = 120
+_VALUE_CHARACTERS = 60
+"""A text of more that has spaces is prose."""
 _SEEING_OTHERS = frozenset({"$ref", "if", "dependentSchemas", *_COMBINED})
 """Keywords whose schemas may evaluate properties for ``unevaluatedProperties`` (2020-12 core, section 11.3)."""
 
@@ -113,6 +115,14 @@ def refuses_default(schema: dict[str, Any]) -> bool:
     if schema.keys() <= _SIMPLE or b'"$ref"' in msgspec.json.encode(schema):
         return False
     return not json_schema.compiled(schema).is_valid(default)
+
+
+def tell_prose(schema: dict[str, Any]) -> None:
+    """A sentence in ``default`` is a description that stands in the wrong place (202 tools of SendGrid's)."""
+    default = schema.get("default")
+    if isinstance(default, str) and len(default) > _VALUE_CHARACTERS and " " in default and "enum" not in schema:
+        del schema["default"]
+        schema.setdefault("description", default)
 
 
 def tell_default(schema: dict[str, Any]) -> None:

@@ -72,6 +72,8 @@ class RequestConversion(Conversion):
         self.is_unsettled = self.is_unsettled or "allOf" in strict or ("default" in strict and "$ref" in strict)
         if schema.get("nullable") is True or schema.get("x-nullable") is True:
             strict = older_dialects.nullable(strict)
+        if "default" in strict:
+            habits.tell_prose(strict)
         if "default" in strict and habits.refuses_default(strict):
             habits.tell_default(strict)
         return strict

@@ -8,45 +8,16 @@ from contextlib import contextmanager
 from math import ceil
 from typing import TYPE_CHECKING
 
-import anyio
-
 from openapi_mcp_server.bridge.policy import Principal
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message
 from openapi_mcp_server.server.posts import RETRY_AFTER, Refusal
+from openapi_mcp_server.server.principals.buckets import Buckets
+from openapi_mcp_server.server.principals.pauses import leave
 from openapi_mcp_server.settings.config import Config
 
 if TYPE_CHECKING:
     from openapi_mcp_server.server.visitors import Entrant
     from openapi_mcp_server.upstream.shared_state import SharedState
-
-BUCKETS = 10_000
-"""Principals whose rate is remembered. Buckets that are full again are forgotten first."""
-
-
-class Bucket:
-    """Calls that may still be made: so many more each second, up to those of one second, or one."""
-
-    __slots__ = ("_at", "_left", "_most", "rate")
-
-    def __init__(self, rate: float, now: float) -> None:
-        self.rate = rate
-        self._most = max(1.0, rate)
-        self._left = self._most
-        self._at = now
-
-    def spend(self, calls: int, now: float) -> float:
-        """0 if they may be made; else the seconds after which they may. More at once than there can ever be wait for a
-        full bucket, and leave it in debt."""
-        self._left = min(self._most, self._left + (now - self._at) * self.rate)
-        self._at = now
-        wanted = min(float(calls), self._most)
-        if self._left < wanted:
-            return (wanted - self._left) / self.rate
-        self._left -= calls
-        return 0.0
-
-    def is_full(self, now: float) -> bool:
-        return self._left + (now - self._at) * self.rate >= self._most
 
 
 class Limits:
@@ -61,7 +32,7 @@ class Limits:
         self._shared = shared
         self._calls = calls
         self._sessions = sessions
-        self._buckets: dict[str, Bucket] = {}
+        self._buckets = Buckets()
         self._running: Counter[str] = Counter()
         self._elsewhere: Callable[[str], int] = _none
 
@@ -76,7 +47,7 @@ class Limits:
     def check(self, principal: Principal, calls: int = 1) -> None:
         """Whether there is room for so many more calls."""
         key = principal.key
-        if key and calls and self._running[key] + self._elsewhere(key) + calls > self._calls:
+        if key and calls and self._running.get(key, 0) + self._elsewhere(key) + calls > self._calls:
             raise Refusal(429, f"at most {self._calls} calls of yours are carried out at once", RETRY_AFTER)
 
     async def spend(self, principal: Principal, calls: int, share: str = "") -> None:
@@ -85,7 +56,10 @@ class Limits:
         if rate is None or not calls:
             return
         key = principal.key or share
-        seconds = self._wait(key, calls, rate) if self._shared is None else await self._shared_wait(key, calls, rate)
+        if self._shared is None:
+            seconds = self._buckets.spend(key, calls, rate)
+        else:
+            seconds = await self._shared_wait(key, calls, rate)
         if seconds:
             problem = f"more than {rate:g} calls a second; try again in {ceil(seconds)} s"
             raise Refusal(429, problem, (b"retry-after", b"%d" % ceil(seconds)))
@@ -110,40 +84,18 @@ class Limits:
             return f"{self._sessions} {what} of yours are open, which is the limit; close one first"
         return None
 
-    def _wait(self, key: str, calls: int, rate: float) -> float:
-        now = anyio.current_time()
-        bucket = self._buckets.get(key)
-        if bucket is None or bucket.rate != rate:
-            self._forget_full(now)
-            bucket = self._buckets[key] = Bucket(rate, now)
-        return bucket.spend(calls, now)
-
     async def _shared_wait(self, key: str, calls: int, rate: float) -> float:
         """The seconds to wait, by the same rule over all tasks; where the store does not say, by this one's share."""
         assert self._shared is not None  # noqa: S101 - for the type checker
         most = max(1.0, rate)
         slack = (most - min(calls, most)) / rate
         seconds = await self._shared.seconds_until(f"principal {key}", gap=1 / rate, slack=slack, cost=calls)
-        return self._wait(key, calls, rate / self._shared.tasks) if seconds is None else seconds
-
-    def _forget_full(self, now: float) -> None:
-        if len(self._buckets) < BUCKETS:
-            return
-        self._buckets = {key: bucket for key, bucket in self._buckets.items() if not bucket.is_full(now)}
-        while len(self._buckets) >= BUCKETS:
-            del self._buckets[next(iter(self._buckets))]
+        return self._buckets.spend(key, calls, rate / self._shared.tasks) if seconds is None else seconds
 
 
 def _none(_: str) -> int:
     """Without a transport that has sessions."""
     return 0
-
-
-def leave(shares: Counter[str], key: str, count: int = 1) -> None:
-    """Takes ``count`` off a key's share; of a key without a share nothing is kept."""
-    shares[key] -= count
-    if shares[key] <= 0:
-        del shares[key]
 
 
 def calls(message: Message | Batch) -> int:

@@ -22,7 +22,7 @@ from openapi_mcp_server.upstream.credentials.aws_keys import KeyChain, region_of
 from openapi_mcp_server.upstream.credentials.login import Web
 from openapi_mcp_server.upstream.credentials.oauth2 import TokenEndpoint, lifetime
 from openapi_mcp_server.upstream.credentials.tokens import Failed, Fetch, Token, TokenLogin
-from openapi_mcp_server.upstream.turns import Turns
+from openapi_mcp_server.upstream.turns import TaskTurns
 
 _ID = "id"
 _CHALLENGES = {
@@ -34,7 +34,7 @@ _FLOW_IS_OFF = frozenset({"InvalidParameterException", "NotAuthorizedException"}
 """How Cognito says that an app client does not allow a flow."""
 
 
-def login(api: str, auth: Auth, web: Web, chain: KeyChain, environ: Mapping[str, str], turns: Turns) -> TokenLogin:
+def login(api: str, auth: Auth, web: Web, chain: KeyChain, environ: Mapping[str, str], turns: TaskTurns) -> TokenLogin:
     """Raises ConfigError for what cannot be used at all."""
     region = auth.cognito_region or auth.cognito_user_pool_id.partition("_")[0] or region_of(environ)
     if not region:

@@ -26,7 +26,7 @@ from openapi_mcp_server.upstream.credentials.requests import (
     with_fixed,
 )
 from openapi_mcp_server.upstream.credentials.table import FETCHED, KINDS, Credential, Means
-from openapi_mcp_server.upstream.turns import Turns
+from openapi_mcp_server.upstream.turns import TaskTurns
 from openapi_mcp_server.upstream.ways import Way
 from openapi_mcp_server.upstream.ways import way as make_way
 
@@ -43,7 +43,7 @@ class Keyring:
         self._ways: dict[str, tuple[WayOut, Way]] = {}
         self._served: tuple[ApiSummary, ...] = ()
         self._current = Credentials({})
-        self.turns = Turns()
+        self.turns = TaskTurns()
 
     def credentials(self, tools: ToolCatalog) -> Credentials:
         """The credentials for a catalog that is served from now on, whose documents say where keys go."""

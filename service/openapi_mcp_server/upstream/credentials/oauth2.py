@@ -18,7 +18,7 @@ from openapi_mcp_server.settings.auth import Auth
 from openapi_mcp_server.upstream.credentials.login import PerCaller, Web, words
 from openapi_mcp_server.upstream.credentials.tokens import Failed, Token, TokenLogin
 from openapi_mcp_server.upstream.retries import retry_after
-from openapi_mcp_server.upstream.turns import Turns
+from openapi_mcp_server.upstream.turns import TaskTurns
 
 ASSERTION_SECONDS = 600
 """For which a client's signed assertion lasts: five minutes more than two clocks may differ."""
@@ -27,7 +27,7 @@ _ALGORITHMS = {"RSA": "RS256", "P-256": "ES256", "P-384": "ES384", "P-521": "ES5
 """By the kind of the key, or its curve (RFC 7518 section 3.1)."""
 
 
-def login(api: str, auth: Auth, web: Web, turns: Turns) -> TokenLogin | PerCaller:
+def login(api: str, auth: Auth, web: Web, turns: TaskTurns) -> TokenLogin | PerCaller:
     """One for all callers, or one for each. Raises ConfigError for what cannot be used at all."""
     endpoint = TokenEndpoint(
         url=auth.oauth2_token_url,

@@ -10,7 +10,7 @@ from openapi_mcp_server.settings.auth import Auth, AuthKind
 from openapi_mcp_server.upstream.credentials import api_key, basic, bearer
 from openapi_mcp_server.upstream.credentials.login import Login, PerCaller, Web
 from openapi_mcp_server.upstream.credentials.placing import Piece
-from openapi_mcp_server.upstream.turns import Turns
+from openapi_mcp_server.upstream.turns import TaskTurns
 
 
 class Means(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,7 +18,7 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
 
     web: Web
     environ: Mapping[str, str] = {}
-    turns: Turns = Turns()  # of no task: everybody asks when it wants to
+    turns: TaskTurns = TaskTurns()  # of no task: everybody asks when it wants to
 
     def __repr__(self) -> str:
         return "Means()"

@@ -15,7 +15,7 @@ import msgspec
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
 from openapi_mcp_server.errors import CredentialError
 from openapi_mcp_server.upstream.credentials.placing import with_header
-from openapi_mcp_server.upstream.turns import Turns
+from openapi_mcp_server.upstream.turns import TaskTurns
 
 MARGIN_SECONDS = 30.0
 MARGIN_SHARE = 0.1
@@ -66,7 +66,7 @@ class TokenLogin:
 
     is_last = False
 
-    def __init__(self, api: str, fetch: Fetch, ttl: float, turns: Turns | None = None) -> None:
+    def __init__(self, api: str, fetch: Fetch, ttl: float, turns: TaskTurns | None = None) -> None:
         self._api = api
         self._fetch = fetch
         self._ttl = ttl
@@ -77,7 +77,7 @@ class TokenLogin:
         self._rest_until = 0.0
         self._renewed_at = -REFUSED_SECONDS
         self._accepted: object = None
-        self._turns = turns or Turns()
+        self._turns = turns or TaskTurns()
 
     async def applied(self, request: HttpRequest) -> tuple[HttpRequest, object]:
         token = await self.token()

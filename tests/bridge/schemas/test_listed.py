@@ -1,0 +1,136 @@
+"""Schemas that are too long for a list: as much of them as fits, what is required first, and where the rest is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from descriptions import JSON, body, media, operation, parameter, schemas, told, tool, wide
+from openapi_mcp_server.bridge.arguments.check import check
+from openapi_mcp_server.bridge.model import Tool
+from openapi_mcp_server.bridge.schemas.listed import LISTED_BYTES, SHORTENED, shortened
+from openapi_mcp_server.errors import ArgumentError
+
+WHERE = "(Shortened; whole in the resource openapi://pets/operations/post_pets.)"
+PROSE = "word " * 90
+FAR = wide(200, description="how far it is")
+
+
+def posted(**properties: Any) -> Tool:
+    value = {"type": "object", "properties": properties, "required": [name for name in properties if name[0] == "r"]}
+    return tool(operation("POST", body=body(media(JSON, value))), request_schemas=schemas(Far=FAR))
+
+
+def members(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": [name for name in properties if name[0] == "r"]}
+
+
+def size(only: Tool) -> int:
+    return len(msgspec.json.encode(told(only)))
+
+
+def test_what_is_short_enough_is_listed_as_it_is() -> None:
+    only = posted(a={"type": "string", "title": "A", "examples": ["x"]})
+    assert told(only)["properties"]["a"] == {"type": "string", "title": "A", "examples": ["x"]}
+    assert not only.input.is_shortened
+
+
+def test_deep_optional_parts_are_open_and_say_where_the_rest_is() -> None:
+    far = {"$ref": "#/$defs/Far"}
+    only = posted(a=members(near={"type": "integer"}, far=far, further=far), b={"type": "string", "description": PROSE})
+    assert size(only) <= LISTED_BYTES
+    assert only.input.is_shortened
+    assert told(only)["properties"]["a"]["properties"] == {
+        "near": {"type": "integer"},
+        "far": {"type": "object", "description": WHERE},
+        "further": {"type": "object", "description": SHORTENED},
+    }
+    assert len(told(only)["properties"]["b"]["description"]) > 400  # those of arguments go last
+
+
+def test_what_is_required_is_told_before_what_is_not() -> None:
+    needed = wide(60, description="what is needed here")
+    only = posted(a=members(c=FAR), r=members(r=members(rest=needed, x=FAR)))
+    inner = told(only)["properties"]["r"]["properties"]["r"]["properties"]
+    assert len(inner["rest"]["properties"]) == 60
+    assert inner["x"] == {"type": "object", "description": SHORTENED}
+    assert size(only) <= LISTED_BYTES
+
+
+def test_names_of_what_is_required_stay_where_nothing_else_has_room() -> None:
+    only = posted(r=members(**{f"r{index:03}": wide(3, description="x" * 100) for index in range(60)}))
+    assert size(only) <= LISTED_BYTES
+    assert len(told(only)["properties"]["r"]["required"]) == 60
+
+
+def test_descriptions_of_arguments_are_shortened_last() -> None:
+    many = tool(operation(parameters=tuple(parameter(f"a{index}", description=PROSE) for index in range(40))))
+    assert size(many) <= LISTED_BYTES
+    assert all(100 < len(each["description"]) <= 120 for each in told(many)["properties"].values())
+
+
+def test_arguments_are_checked_by_all_that_the_document_says() -> None:
+    only = posted(a=members(near={"type": "integer"}, far=FAR))
+    with pytest.raises(ArgumentError, match="/a/far/p7: expected string"):
+        check(only, msgspec.Raw(b'{"a":{"far":{"p7":[1]}}}'))
+
+
+def test_a_definition_that_many_refer_to_is_weighed_once() -> None:
+    """Three hundred arguments of one large definition: putting each in place would take minutes for a document."""
+    own = tuple(parameter(f"a{index}", value={"$ref": "#/$defs/Far"}) for index in range(150))
+    only = tool(operation(parameters=own), request_schemas=schemas(Far=FAR))
+    assert size(only) <= LISTED_BYTES
+
+
+# Any schema
+
+names = st.sampled_from(["a", "b", "c"])
+leaves = st.sampled_from(
+    [
+        {"type": "string", "description": "d" * 50},
+        {"enum": ["x", "y"]},
+        {"type": "integer"},
+        {"$ref": "#/$defs/N"},
+        True,
+    ]
+)
+
+
+def levels(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    some = st.lists(inner, min_size=1, max_size=3)
+    return st.one_of(
+        st.builds(
+            lambda parts, few: {"type": "object", "properties": parts, "required": [*parts][:few]},
+            st.dictionaries(names, inner, max_size=3),
+            st.integers(0, 2),
+        ),
+        st.builds(lambda part: {"type": "array", "items": part}, inner),
+        st.builds(lambda part: {"type": "object", "additionalProperties": part}, inner),
+        st.builds(lambda parts: {"oneOf": parts}, some),
+        st.builds(lambda part: {"not": part}, inner),
+        st.builds(lambda parts: {"allOf": parts, "unevaluatedProperties": False}, some),
+    )
+
+
+anything = st.recursive(leaves, levels, max_leaves=12)
+values = st.recursive(
+    st.integers(0, 1) | st.sampled_from(["x", "z"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(names, anything, min_size=1), st.dictionaries(names, values), st.integers(60, 700))
+def test_whatever_fits_the_whole_schema_fits_the_listed_one(properties: Any, arguments: Any, limit: int) -> None:
+    definitions = {"N": {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}}
+    whole = {"type": "object", "properties": properties, "required": [*properties][:1], "$defs": definitions}
+    listed = msgspec.json.decode(shortened(msgspec.json.encode(whole), "elsewhere", limit))
+    assert listed["required"] == whole["required"]
+    assert [*listed["properties"]] == [*properties]
+    if jsonschema_rs.is_valid(whole, arguments):
+        assert jsonschema_rs.is_valid(listed, arguments)

@@ -1,0 +1,88 @@
+"""Nothing of a connection that is over waits for the collector, which holds the loop for 10 ms for what 600 leave.
+
+Each client connects, sends, waits for what comes and leaves, with a plain socket in a thread.
+"""
+
+from __future__ import annotations
+
+import gc
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import msgspec
+import pytest
+import trio
+
+from asked import META
+from openapi_mcp_server.bridge.policy import Principal
+from openapi_mcp_server.server.principals.guard import Guard, InvalidToken
+from scripted import ScriptedApi, gateway
+from served import VISITORS, endpoint
+from sessions import request
+
+CLIENTS = 20
+OF_A_SESSION = 12
+"""Objects of a session with its conversation, which hold each other."""
+CALL = request("tools/call", 1, {"name": "get_pet", "arguments": {"id": 5}})
+LISTEN = request("subscriptions/listen", 1, {"notifications": {"toolsListChanged": True}, "_meta": META})
+MODERN = b"MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: subscriptions/listen\r\n"
+
+
+def sent(body, line=b"POST /mcp", more=b"", token=b"alice", length=None):
+    size = len(body) if length is None else length
+    return (
+        b"%b HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer %b\r\n"
+        b"Accept: application/json, text/event-stream\r\n%bContent-Length: %d\r\n\r\n%b"
+    ) % (line, token, more, size, body)
+
+
+LEFT = {
+    "a call": (sent(CALL), 0),
+    "a call by h11": (sent(CALL, more=b"Connection: close\r\n"), 0),
+    "401": (sent(CALL, token=b"nobody"), 0),
+    "413": (sent(b"{", length=80_000_000), 0),
+    "415": (sent(CALL).replace(b"/json\r\nAuth", b"/xml\r\nAuth"), 0),
+    "no whole body": (sent(b"{", length=1_000), 0),
+    "a subscription": (sent(LISTEN, more=MODERN), 0),
+    "a session": (sent(b"", b"GET /sse"), OF_A_SESSION),
+}
+
+
+async def verify(token: bytes) -> Principal:
+    if token == b"nobody":
+        raise InvalidToken("the token is not known here")
+    return Principal(key=f"token {token.decode()}", name=token.decode())
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def visit(port: int, data: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.settimeout(0.05)
+        client.sendall(data)
+        with suppress(TimeoutError, ConnectionError):
+            client.recv(65_536)
+
+
+@pytest.mark.parametrize("kind", LEFT)
+def test_nothing_of_a_connection_waits_for_the_collector(kind):
+    data, most = LEFT[kind]
+
+    async def main() -> int:
+        async with endpoint(gateway(ScriptedApi()), msgspec.structs.replace(VISITORS, guard=Guard(verify))) as running:
+            with uncollected():
+                for _ in range(CLIENTS):
+                    await trio.to_thread.run_sync(visit, running.port, data)
+                await trio.testing.wait_all_tasks_blocked()
+                return gc.collect()
+
+    assert trio.run(main) <= CLIENTS * most + CLIENTS
