@@ -329,9 +329,9 @@ def test_another_program_has_another_key() -> None:
         rule=EVERYTHING,
         response_filter=True,
         output_schemas=True,
-        portable=False,
         name_length=64,
         result_bytes=1,
+        portable=False,
     )
     again = msgspec.structs.replace(made, include_tags=frozenset({"c", "b", "a"}))
     assert catalog_key(made, b"texts", "1.0 3.11") == catalog_key(again, b"texts", "1.0 3.11")
