@@ -194,6 +194,7 @@ def test_a_list_becomes_lines_of_json(name: str, value: Any, data: bytes) -> Non
     [
         ("multipart/mixed", TEXT, "multipart/mixed cannot carry a JSON string, only a JSON object"),
         ("multipart/form-data", {"type": "array"}, "only a JSON object"),
+        ("multipart/form-data", {"type": ["string", "null"]}, "cannot carry a JSON string or null, only a JSON object"),
         ("image/png", OBJECT, "image/png cannot carry a JSON object"),
         ("application/octet-stream", {"type": "array"}, "cannot carry a JSON array"),
         ("text/html", {"type": "object"}, "text/html cannot carry a JSON object"),

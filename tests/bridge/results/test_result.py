@@ -163,6 +163,17 @@ def test_octets_that_claim_to_be_json_are_a_resource_and_a_success(body: bytes) 
     assert "it is not JSON" in note.text
 
 
+@pytest.mark.parametrize("count", [50, 99, 101, 200, 400])
+@pytest.mark.parametrize(("opens", "closes"), [("[", "]"), ("[[", "]]"), ('{"n":', "}"), ('[{"n":', "}]")])
+def test_what_does_not_fit_is_told_however_deep_the_answer_is(count: int, opens: str, closes: str) -> None:
+    body = f'{{"id":"x","n":{opens * count}1{closes * count}}}'
+    contract = OutputContract(schema=msgspec.Raw(PET), wrapped=False)
+    result = render(tool(output=contract), answer(body.encode(), "application/json"), OutputValidators())
+    assert (result.isError, texts(result)[0]) == (False, body)
+    assert result.meta is not msgspec.UNSET
+    assert result.meta[MISMATCH].startswith("#/id: ")
+
+
 @given(st.binary(), st.sampled_from(["application/json", "a/b+json", "application/json; charset=utf-16"]))
 def test_no_octets_of_a_success_are_an_error(body: bytes, content_type: str) -> None:
     assert not render(tool("POST"), answer(body, content_type, status=201)).isError

@@ -179,6 +179,7 @@ def test_an_object_behind_a_reference_is_told_at_the_root():
         pytest.param({"type": "object", "properties": AGE, "additionalProperties": {"type": "integer"}}, id="a map"),
         pytest.param({"type": "object", "properties": AGE, "minProperties": 1}, id="another keyword"),
         pytest.param({"type": "object", "properties": {"undocumented": {"type": "integer"}}}, id="the same name"),
+        pytest.param({"type": "object", "properties": {"_note": {"type": "integer"}}}, id="the name of notes"),
     ],
 )
 def test_an_object_that_is_more_than_its_properties_is_one_of_the_alternatives(pet):

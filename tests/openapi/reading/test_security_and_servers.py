@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from documents import described, notes, of_operation, the_operation
@@ -85,6 +86,10 @@ def test_a_scheme_that_is_not_there_is_noted_and_still_asked_for():
             ("https://eu.example.com/2",),
         ),
         ([{"url": "https://{r}.example.com"}], ()),
+        (
+            [{"url": "https://example.com/v{v}", "variables": {"v": {"default": msgspec.Raw(b"1.10")}}}],
+            ("https://example.com/v1.10",),
+        ),
         ([{"url": "https://{r}.example.com", "variables": {"r": {"enum": ["a"]}}}], ()),
         ([{"url": ""}, {}, 5, {"url": "/ok"}], ("/", "/ok")),
         (None, ()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from documents import (
@@ -332,6 +333,42 @@ def test_a_schema_that_contradicts_itself_is_repaired_and_noted(schema, emitted)
     description = of_schemas(schema)
     assert sent(description) == emitted
     assert [kind for kind, _ in notes(description)] == ["schema_repaired"]
+
+
+def spelt(*numbers: str) -> list[msgspec.Raw]:
+    return [msgspec.Raw(number.encode()) for number in numbers]
+
+
+@pytest.mark.parametrize("dialect", ["2.0", "3.0", "3.1", "3.2"])
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda schema: schema,
+        lambda schema: {"type": "array", "items": schema},
+        lambda schema: {"type": "object", "properties": {"a/b~": {"type": "object", "properties": {"c": schema}}}},
+        lambda schema: {"type": "object", "additionalProperties": schema},
+        lambda schema: {"allOf": [{"type": "object"}, {"type": "object", "properties": {"v": schema}}]},
+    ],
+)
+@pytest.mark.parametrize(
+    ("schema", "text"),
+    [
+        ({"enum": spelt("1.0", "1.1", "1.10", "1e3", "true")}, {"enum": ["1.0", "1.1", "1.10", "1e3", "true"]}),
+        ({"enum": ["2.0", *spelt("2.0", "12345678901234567890.10")]}, {"enum": ["2.0", "12345678901234567890.10"]}),
+        ({"default": spelt("2.10")[0]}, {"default": "2.10"}),
+        ({"const": spelt("1.50")[0]}, {"const": "1.50"}),
+    ],
+)
+def test_numbers_where_text_is_asked_for_are_the_text_that_is_written(dialect, around, schema, text):
+    dialect = "3.1" if "const" in schema else dialect  # the others have no such keyword
+    description = of_schemas(around({"type": "string", **schema}), dialect=dialect)
+    assert sent(description) == sent(of_schemas(around({"type": "string", **text}), dialect=dialect))
+    assert {kind for kind, _ in notes(description)} == {"schema_repaired"}
+
+
+def test_of_several_types_the_values_that_fit_stay_what_they_are():
+    schema = {"type": ["string", "number", "array"], "enum": [True, *spelt("1.50", "[2.50]"), "a", "true"]}
+    assert sent(of_schemas(schema))["enum"] == ["true", 1.5, [2.5], "a"]
 
 
 @pytest.mark.parametrize("schema", [5, "string", [1]])

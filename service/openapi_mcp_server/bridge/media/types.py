@@ -103,7 +103,9 @@ def _kind(media: MediaType, name: str, outline: Outline, definitions: Mapping[st
         raise SpecError(media.pointer, f"{name} is not written item by item (itemSchema)")
     carried = _carried(media, name, known)
     if carried and not media.is_stream and not any(may_be(outline, needed) for needed in carried):
-        raise SpecError(media.pointer, f"{name} cannot carry a JSON {outline['type']}, only a JSON {carried[0]}")
+        kind = outline["type"]
+        said = kind if isinstance(kind, str) else " or ".join(kind)
+        raise SpecError(media.pointer, f"{name} cannot carry a JSON {said}, only a JSON {carried[0]}")
     is_whole = known not in _SEVERAL_PARTS and not media.is_stream
     if is_whole and outline and say_bytes(alternatives(outline, definitions)):
         return "binary"

@@ -14,6 +14,7 @@ from openapi_mcp_server.bridge.model import HttpResponse, OutputContract, Tool
 from openapi_mcp_server.bridge.results import answer_headers, budget, failure, next_page
 from openapi_mcp_server.bridge.schemas import validation
 from openapi_mcp_server.bridge.schemas.excerpt import Excerpt
+from openapi_mcp_server.bridge.schemas.outputs import NOTE
 from openapi_mcp_server.errors import (
     ArgumentError,
     BadResponse,
@@ -37,7 +38,7 @@ NEXT = "openapi-mcp-server/next"
 """Key in ``_meta``: the arguments of the call for what comes after this answer, as the text says them."""
 COMPILED_LIMIT = 2_048
 """Output schemas kept compiled, as many as of inputs."""
-_NOTE = b'"_note"'
+_NOTE = msgspec.json.encode(NOTE)
 _HEADERS_ONLY = frozenset({"HEAD", "OPTIONS"})
 """Methods that are asked for the sake of the answer's headers."""
 _MISMATCH_LIMIT = 300
@@ -202,7 +203,7 @@ def _structured(
 
 def _noted(structured: bytes, about: str) -> bytes:
     """An object with a member that says what is to be said of it."""
-    if not about or not structured.startswith(b"{") or (_NOTE in structured and "_note" in _members(structured)):
+    if not about or not structured.startswith(b"{") or (_NOTE in structured and NOTE in _members(structured)):
         return structured
     comma = b"" if structured == b"{}" else b","
     return b"%b%b%b:%b}" % (structured[:-1], comma, _NOTE, msgspec.json.encode(about))

@@ -13,6 +13,8 @@ from openapi_mcp_server.openapi.json_schema import Error, Kind
 
 CHARACTERS_PER_VALUE = 2_000
 """Of all texts together: copying so many costs less than the rest of an error."""
+LEVELS = 100
+"""That are looked into: each takes three frames of the stack, and no document describes so many one by one."""
 
 Step = str | int
 Path = tuple[Step, ...]
@@ -22,7 +24,7 @@ _OF_THE_OUTSIDE = frozenset({"required", "dependentRequired", "minItems", "minPr
 
 
 class Excerpt:
-    """``value`` has about ``values`` values, the same as the whole if that has no more."""
+    """``value`` has about ``values`` values, the same as the whole if that has no more, and no more than `LEVELS`."""
 
     def __init__(self, whole: Any, values: int) -> None:  # noqa: ANN401 - any JSON value
         self._values = values
@@ -64,7 +66,7 @@ class Excerpt:
     def _members(self, members: Iterable[tuple[Step, Any]], count: int, path: Path) -> list[tuple[Any, Any]]:
         kept: list[tuple[Any, Any]] = []
         for step, member in members:
-            if self._values <= 0 or (isinstance(step, str) and len(step) > self._characters):
+            if self._values <= 0 or len(path) >= LEVELS or (isinstance(step, str) and len(step) > self._characters):
                 break
             self._characters -= len(step) if isinstance(step, str) else 0
             kept.append((step, self._begun(member, (*path, step))))

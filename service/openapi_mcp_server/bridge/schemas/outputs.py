@@ -21,6 +21,8 @@ _HOPELESS = 3
 _UNDOCUMENTED, _FILTERED = "undocumented", "filtered"
 """What an answer may be instead of what is documented: clients refuse structuredContent that does not fit, and its
 absence (docs/adr/0008, docs/adr/0011)."""
+NOTE = "_note"
+"""What is said beside an answer, of whatever kind that is."""
 _UNWRAP = "x-fastmcp-wrap-result"
 """By which FastMCP's client knows that its caller wants what is under ``result``. It means nothing to others."""
 _SAYING_NOTHING = frozenset({b"{}", b"true", b'{"type":"object"}', b'{"type":["object","null"]}'})
@@ -109,7 +111,7 @@ def _is_plain(keywords: Mapping[str, msgspec.Raw], others: Sequence[str]) -> boo
         return False
     properties = _keywords(keywords["properties"])
     closed_or_open = bytes(keywords.get("additionalProperties", b"true")) in {b"true", b"false", b"{}"}
-    return closed_or_open and isinstance(properties, dict) and properties.keys().isdisjoint(others)
+    return closed_or_open and isinstance(properties, dict) and properties.keys().isdisjoint((*others, NOTE))
 
 
 def _with_others(schema: dict[str, Any], required: Sequence[str], others: Sequence[str]) -> bytes:

@@ -281,6 +281,9 @@ def _ending(
 def resolved(offered: Offer, catalog: ToolCatalog, permit: Permit, name: str) -> Tool:
     """The operation of a name, or of ``METHOD /path``. Raises ArgumentError."""
     wanted = " ".join(name.split())
+    method, _, path = wanted.partition(" ")
+    if path.startswith("/") and wanted not in offered.by_place:  # a method in other case is another one in 3.2 alone
+        wanted = f"{method.upper()} {path}"
     found = offered.tools.get(wanted) or offered.tools.get(offered.by_place.get(wanted, ""))
     if found is not None:
         return found

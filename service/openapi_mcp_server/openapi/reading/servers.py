@@ -12,6 +12,7 @@ from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.pointers import child
 from openapi_mcp_server.openapi.reading.objects import ServerObject, ServerVariable, read, reader, written
 from openapi_mcp_server.openapi.references.resolve import Located
+from openapi_mcp_server.openapi.text import numbers
 
 _server = reader(ServerObject)
 _variable = reader(ServerVariable)
@@ -47,8 +48,7 @@ def own(declared: Sequence[msgspec.Raw] | None, pointer: str, notes: Notes) -> t
 def _url(at: Located) -> str:
     declared = read(_server, at)
     defaults = {
-        name: read(_variable, at.member(value, "variables", name)).default
-        for name, value in (declared.variables or {}).items()
+        name: _default(at.member(value, "variables", name)) for name, value in (declared.variables or {}).items()
     }
     if declared.url is None:
         raise SpecError(at.pointer, "the server has no url")
@@ -56,4 +56,12 @@ def _url(at: Located) -> str:
     missing = [name for name in _TEMPLATE.findall(url) if defaults.get(name) is None]
     if missing:
         raise SpecError(at.pointer, f"variable {missing[0]!r} of the server's url has no default")
-    return _TEMPLATE.sub(lambda variable: written(defaults[variable[1]]), url)
+    return _TEMPLATE.sub(lambda variable: defaults[variable[1]] or "", url)
+
+
+def _default(at: Located) -> str | None:
+    """A variable's default, which in YAML may be a number: a version 1.10 is no 1.1."""
+    default = read(_variable, at).default
+    if isinstance(default, float):
+        return numbers.encode(numbers.decode(at.json)["default"]).decode()
+    return None if default is None else written(default)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
-import msgspec
+from openapi_mcp_server.openapi.text import numbers
 
 MAX_VALUE_DEPTH = 20
 """Levels of a default, a constant or a member of an enumeration."""
@@ -109,4 +109,4 @@ def fits(value: object, types: list[str]) -> bool:
 
 def as_text(value: object) -> str:
     """A value as JSON spells it; a string is itself."""
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return value if isinstance(value, str) else numbers.encode(value).decode()

@@ -6,10 +6,14 @@ dialect: they mean nothing else in 3.1, and are written there too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+import msgspec
+
 from openapi_mcp_server.openapi.schemas.keywords import as_text, fits
+from openapi_mcp_server.openapi.text import numbers
 
 _MAPPED_KINDS = 20
 """Entries of a discriminator's mapping that are told."""
@@ -19,6 +23,8 @@ _ANNOTATIONS = ("title", "description", "default", "deprecated", "examples", "xm
 _APPLICATORS = frozenset({"$ref", "allOf", "anyOf", "oneOf", "not", "if", "const"})
 _CHOICES = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
 _CHOICES_OF_KINDS = frozenset({"anyOf", "oneOf"})
+Spelt = Callable[[str], Any]
+"""The value of a keyword of the current schema, whose numbers remember how the document spells them."""
 _BOUNDS = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
 
 
@@ -42,26 +48,55 @@ def separate_bounds(schema: dict[str, Any]) -> None:
                 schema[exclusive] = schema.pop(bound)
 
 
-def fit_enumeration(schema: dict[str, Any]) -> str:
+def fit_value(keyword: str, schema: dict[str, Any], spelt: Spelt) -> str:
+    """Repair ``type: string`` with ``const: 1.10`` or ``default: 1.10``: in YAML a version without quotes is a number.
+    What was done, in words; empty if nothing."""
+    value = schema[keyword]
+    if not isinstance(value, int | float) or "string" not in _types(schema) or fits(value, _types(schema)):
+        return ""
+    schema[keyword] = as_text(spelt(keyword))
+    return f"{keyword} became a string, which the type wants"
+
+
+def _types(schema: Mapping[str, Any]) -> list[Any]:
+    declared = schema.get("type", [])
+    return declared if isinstance(declared, list) else [declared]
+
+
+def fit_enumeration(schema: dict[str, Any], spelt: Spelt) -> str:
     """Repair ``type: string`` with ``enum: [1, 2]``, which no value fits. What was done, in words; empty if nothing.
 
-    Values become text where text is what the type wants; others that do not fit are left out.
+    Values become text where text is what the type wants, as they were ``spelt``; others that do not fit are left out.
     """
     declared = schema.get("type", [])
-    types = declared if isinstance(declared, list) else [declared]
+    types = _types(schema)
     values = schema["enum"]
     fitting = [value for value in values if fits(value, types)]
     # null beside the type is what 3.0.3 asks for with nullable, and harms nothing without.
     if fitting and all(value is None or fits(value, types) for value in values):
         return ""
     if "string" in types:
-        schema["enum"] = [value if fits(value, types) else as_text(value) for value in values]
+        texts = [_plain(value) if fits(value, types) else as_text(value) for value in spelt("enum")]
+        schema["enum"] = list({(isinstance(text, str), as_text(text)): text for text in texts}.values())
         return "values that are no strings became strings, which the type wants"
     if fitting:
         schema["enum"] = fitting
         return f"values that are not of type {as_text(declared)} were left out"
     del schema["enum"]
     return f"no value is of type {as_text(declared)}; the enumeration was left out"
+
+
+def _plain(value: object) -> object:
+    """The value without the spelling of its numbers."""
+    return value if isinstance(value, str) else msgspec.json.decode(numbers.encode(value))
+
+
+FITTED: Mapping[str, Callable[[dict[str, Any], Spelt], str]] = {
+    "enum": fit_enumeration,
+    "const": partial(fit_value, "const"),
+    "default": partial(fit_value, "default"),
+}
+"""Keywords whose values are to be of the type beside them, and how they are made to be."""
 
 
 def nullable(schema: dict[str, Any]) -> dict[str, Any]:

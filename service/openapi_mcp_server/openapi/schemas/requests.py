@@ -16,6 +16,7 @@ from openapi_mcp_server.openapi.schemas import habits, older_dialects
 from openapi_mcp_server.openapi.schemas.choices import admit_several, may_overlap
 from openapi_mcp_server.openapi.schemas.conversion import TYPES, Conversion, JsonSchema, kind_of
 from openapi_mcp_server.openapi.schemas.keywords import PLAIN, as_text, is_list_of_names, is_number, is_shallow
+from openapi_mcp_server.openapi.text import numbers
 
 _EXAMPLE_BYTES = 200
 _EXAMPLES = 3
@@ -58,8 +59,9 @@ class RequestConversion(Conversion):
         """Finishes a converted schema with what only the whole schema object can tell."""
         if "format" in strict:
             older_dialects.be_file(strict)
-        if "enum" in strict and (repair := older_dialects.fit_enumeration(strict)):
-            self._note("schema_repaired", repair, "enum")
+        for keyword, fit in older_dialects.FITTED.items():
+            if keyword in strict and (repair := fit(strict, self._spelt)):
+                self._note("schema_repaired", repair, keyword)
         if "exclusiveMinimum" in strict or "exclusiveMaximum" in strict:
             older_dialects.separate_bounds(strict)
         if "oneOf" in strict and (self._loses_properties(schema["oneOf"]) or may_overlap(strict["oneOf"])):
@@ -77,6 +79,13 @@ class RequestConversion(Conversion):
         if "default" in strict and habits.refuses_default(strict):
             habits.tell_default(strict)
         return strict
+
+    def _spelt(self, keyword: str) -> Any:  # noqa: ANN401 - any JSON value
+        """The keyword's value of the current schema, with numbers as the document spells them: 1.10 is no 1.1."""
+        value = numbers.decode(self._at.json)
+        for step in (*self._path, keyword):
+            value = value[step]
+        return value
 
     def _check_discriminator(self, value: object) -> None:
         """Says what is odd about one (Discriminator Object of 3.x; in 2.0 it is the property's name alone)."""
