@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -50,31 +51,28 @@ def prove(tool: Tool, origin: Origin, proof: Proof) -> None:
     shown = msgspec.json.decode(tool.entry, type=Shown)
     proof.broken += [f"{tool.name}: {fault}" for fault in schema_faults(shown)]
     listed = synthesis.validator(bytes(shown.inputSchema))
-    schema = synthesis.decode(tool.input.schema)  # which says all; clients are told what they read
-    for whole in (False, True):
-        place = f"{tool.name} at {tool.pointer} with {'all' if whole else 'required'} arguments"
-        try:
-            given = synthesis.arguments(schema, whole=whole)
-        except (NoValueError, synthesis.EndlessError, RecursionError) as error:
-            proof.not_made.append(f"{place}: {error}")
-            continue
+    for place, given in _made(tool, proof):
         if not listed.is_valid(given):
             proof.broken.append(f"{place}: what is checked takes what is listed refuses")
         call(tool, origin, given, place, proof)
 
 
-def prove_portable(tool: Tool, proof: Proof) -> None:
-    """What the whole schema takes is carried out if it is written as a portable one asks for it, and as it is."""
-    listed = msgspec.json.decode(tool.entry)["inputSchema"]
-    schema = synthesis.decode(tool.input.schema)
-    told_as = {own: told for told, own in tool.input.spelling.names.items()} if tool.input.spelling else {}
+def _made(tool: Tool, proof: Proof) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(what is tried, arguments) with what the tool requires, and with all that it takes."""
+    schema = synthesis.decode(tool.input.schema)  # which says all; clients are told what they read
     for whole in (False, True):
         place = f"{tool.name} at {tool.pointer} with {'all' if whole else 'required'} arguments"
         try:
-            given = synthesis.arguments(schema, whole=whole)
+            yield place, synthesis.arguments(schema, whole=whole)
         except (NoValueError, synthesis.EndlessError, RecursionError) as error:
             proof.not_made.append(f"{place}: {error}")
-            continue
+
+
+def prove_portable(tool: Tool, proof: Proof) -> None:
+    """What the whole schema takes is carried out if it is written as a portable one asks for it, and as it is."""
+    listed = msgspec.json.decode(tool.entry)["inputSchema"]
+    told_as = {own: told for told, own in tool.input.spelling.names.items()} if tool.input.spelling else {}
+    for place, given in _made(tool, proof):
         written = as_listed({told_as.get(name, name): value for name, value in given.items()}, listed)
         try:
             meant = check.check(tool, msgspec.Raw(synthesis.encode(given))).values

@@ -74,11 +74,10 @@ class PathReader(Generic[D]):
         self._notes = source.notes
         self._max_operations = max_operations
         self._version = source.document.dialect
-        self._is_3_2 = source.document.dialect == "3.2"
         self._security = self._security_of_all(source.at("security"))
         self._overrides = source.spared(_shared_overrides, source.at("x-mcp"), "extension_ignored") or {}
         self._overrides |= _scopes(source.at("x-mcp-scopes").json)
-        tags = source.spared(_read_tags, source.at("tags"), "info_dropped") if self._is_3_2 else None
+        tags = source.spared(_read_tags, source.at("tags"), "info_dropped") if self._version == "3.2" else None
         self._tag_parents = {written(tag.name): written(tag.parent) for tag in tags or () if tag.parent is not None}
 
     def read(self, declared: Mapping[str, msgspec.Raw]) -> None:
@@ -121,7 +120,7 @@ class PathReader(Generic[D]):
             elif name.lower() in self._dialect.methods and name.lower() not in item:
                 self._notes.add(place.pointer, "path_repaired", f"{name!r} was taken for the method {name.lower()!r}")
                 yield (name,), name.upper(), place
-            elif name == "additionalOperations" and self._is_3_2:
+            elif name == "additionalOperations" and self._version == "3.2":
                 for method, value in read_map(place).items():
                     if self._is_additional(method, place.member(value, method), item):
                         yield (name, method), method, place.member(value, method)
