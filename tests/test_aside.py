@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import large
+from garbage import uncollected
 from openapi_mcp_server.aside import LARGE, OF_ARGUMENTS, Aside
 from openapi_mcp_server.bridge import catalog
 from openapi_mcp_server.bridge.model import BodyPlan, HttpRequest, HttpResponse, InputContract, Tool, base_url
@@ -309,17 +309,6 @@ def tools() -> catalog.ToolCatalog:
 
 async def answering(request: HttpRequest, **_: object) -> HttpResponse:
     return api().get(request.path, api()["/pets"])
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Without the collector, which has more to look at in a process of tests than in a server."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 CASES = [(name, 100_000) for name in large.MESSAGES] + [(f"answer {kind}", 0) for kind in ("dense", "text", "picture")]

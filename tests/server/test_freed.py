@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import gc
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import msgspec
 import pytest
 import trio
 
 from asked import META
+from garbage import uncollected
 from openapi_mcp_server.bridge.policy import Principal
 from openapi_mcp_server.server.principals.guard import Guard, InvalidToken
 from scripted import ScriptedApi, gateway
@@ -53,16 +53,6 @@ async def verify(token: bytes) -> Principal:
     if token == b"nobody":
         raise InvalidToken("the token is not known here")
     return Principal(key=f"token {token.decode()}", name=token.decode())
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def visit(port: int, data: bytes) -> None:
