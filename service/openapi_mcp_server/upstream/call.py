@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import anyio
 import h11
 import msgspec
 import trio
@@ -55,7 +54,7 @@ _FAILURES: tuple[tuple[type[Exception], type[UpstreamError], str, bool], ...] = 
     (h11.LocalProtocolError, Refused, "the request cannot be written as HTTP/1.1", False),
 )
 """Every exception of h11 and the network, what it is to us, and whether it may pass. The first that matches holds."""
-_USER_AGENT = f"openapi-mcp-server/{__version__}".encode("ascii")
+_USER_AGENT = f"openapi-mcp-server/{__version__}"
 _LIBRARY_ERRORS = tuple(kind for kind, *_ in _FAILURES)
 
 
@@ -96,7 +95,7 @@ class Upstream:
 
     def breakers(self) -> Mapping[str, State]:
         """The state of each API that was called so far, by its origin."""
-        now = anyio.current_time()
+        now = trio.current_time()
         return {str(origin): gate.breaker.state(now) for origin, gate in self._gates.items()}
 
     def waiting(self) -> int:
@@ -109,7 +108,7 @@ class Upstream:
 
         Raises an `UpstreamError`: Refused, Unreachable, Timeout, TooLarge or BadResponse.
         """
-        until = anyio.current_time() + deadline_seconds
+        until = trio.current_time() + deadline_seconds
         gate = self._gate(request.origin)
         gate.budget.earn()
         ended: list[retries.Outcome] = []
@@ -124,7 +123,7 @@ class Upstream:
             pause = self._pause(request.method, result, ended, until)
             if pause is None or not gate.spend_retry():
                 return _told(result, ended)
-            await anyio.sleep(pause)
+            await trio.sleep(pause)
 
     def _gate(self, origin: Origin) -> Gate:
         gate = self._gates.get(origin)
@@ -148,14 +147,14 @@ class Upstream:
             return None
         asked = None if isinstance(result, UpstreamError) else retries.retry_after(result, time.time())
         pause = retries.pause(made, asked, random.random())  # noqa: S311 - nobody gains by guessing it
-        return pause if anyio.current_time() + pause + retries.LEAST_SECONDS <= until else None
+        return pause if trio.current_time() + pause + retries.LEAST_SECONDS <= until else None
 
     async def _attempt(self, call: _Call, gate: Gate, until: float) -> HttpResponse | UpstreamError:
         """Returns what came of one attempt. Raises an UpstreamError if it was not even let through."""
         ticket = await gate.enter(until)
         result = None
         try:
-            result = await self._outcome(call, max(0.0, until - anyio.current_time()))
+            result = await self._outcome(call, max(0.0, until - trio.current_time()))
         finally:
             gate.leave(ticket, result)
         return result
@@ -163,7 +162,7 @@ class Upstream:
     async def _outcome(self, call: _Call, seconds_left: float) -> HttpResponse | UpstreamError:
         seconds = min(seconds_left, self._asking.attempt_seconds)
         try:
-            with trio.move_on_after(seconds):  # anyio's wrapper takes as long again
+            with trio.move_on_after(seconds):
                 return (await self._follow(call)).response()
             return call.at_deadline(seconds)
         except UpstreamError as error:
@@ -263,12 +262,14 @@ class _Call:
 def _told(result: HttpResponse | UpstreamError, ended: list[retries.Outcome]) -> HttpResponse:
     """Returns what the caller gets after attempts that ended so; raises what is an error."""
     made = len(ended) - 1
+    if isinstance(result, HttpResponse) and not made:
+        return result
     doubtful = any(each in {"unknown", "server_error"} for each in ended[:-1])
     if isinstance(result, UpstreamError):
         result.retries = made
         result.outcome_unknown |= doubtful
         raise result
-    return msgspec.structs.replace(result, retries=made, doubtful=doubtful) if made else result
+    return msgspec.structs.replace(result, retries=made, doubtful=doubtful)
 
 
 def _ours(error: Exception, call: _Call) -> UpstreamError:
@@ -298,14 +299,14 @@ def _cause(error: BaseException) -> BaseException:
 
 
 def _head(request: HttpRequest) -> ordinary.OrdinaryMessage:
-    headers = [(b"Host", (request.authority or request.origin.authority).encode("ascii"))]
-    if not any(name.lower() == "user-agent" for name, _ in request.headers):  # which some APIs let their callers set
-        headers.append((b"User-Agent", _USER_AGENT))
-    headers.append((b"Accept-Encoding", b"gzip"))
-    headers += [(name.encode("ascii"), value.encode("latin-1")) for name, value in request.headers]
+    own = {name.lower() for name, _ in request.headers}
+    headers = [("Host", request.authority or request.origin.authority)]
+    if "user-agent" not in own:  # which some APIs let their callers set
+        headers.append(("User-Agent", _USER_AGENT))
+    headers.append(("Accept-Encoding", "gzip"))
+    headers += request.headers
     if request.body is not None:
-        headers.append((b"Content-Length", b"%d" % len(request.body)))
+        headers.append(("Content-Length", str(len(request.body))))
     elif request.method in {"POST", "PUT", "PATCH"}:  # RFC 9110 section 8.6: servers may insist on it
-        headers.append((b"Content-Length", b"0"))
-    is_ordinary = not ordinary.carries(name for name, _ in request.headers)
-    return ordinary.OrdinaryMessage(request.method, request.target, headers, is_ordinary)
+        headers.append(("Content-Length", "0"))
+    return ordinary.OrdinaryMessage(request.method, request.target, headers, not ordinary.carries(own))

@@ -11,7 +11,7 @@ import time
 from math import ceil
 from typing import TYPE_CHECKING
 
-import anyio
+import trio
 
 from openapi_mcp_server.bridge.model import HttpResponse, Origin
 from openapi_mcp_server.errors import Refused, Timeout, UpstreamError
@@ -44,7 +44,7 @@ class Gate:
         self.breaker = Breaker(opens=breaks)
         self.budget = RetryBudget()
         self._origin = origin
-        self._places = anyio.Semaphore(connections)
+        self._places = trio.Semaphore(connections)
         self._pace = None if rate is None else Pace(origin, rate, shared)
         self._waiting = 0
         self._early = 0
@@ -60,16 +60,16 @@ class Gate:
 
         Raises Refused (the breaker is open, the queue is full) or Timeout; nothing was sent then.
         """
-        now = anyio.current_time()
+        now = trio.current_time()
         if self.breaker.is_shut(now):
             raise self._shut()
         if self._pace is not None:
             await self._turn(self._pace, until)
         try:
             self._places.acquire_nowait()
-        except anyio.WouldBlock:
+        except trio.WouldBlock:
             await self._wait(until)
-            now = anyio.current_time()
+            now = trio.current_time()
         ticket = self.breaker.admit(now)
         if ticket is None:  # it has opened while this call was waiting
             self._places.release()
@@ -79,7 +79,7 @@ class Gate:
     def leave(self, ticket: Ticket, result: HttpResponse | UpstreamError | None) -> None:
         """``result`` is None if nobody waited for it any more."""
         self._places.release()
-        now = anyio.current_time()
+        now = trio.current_time()
         before = self.breaker.state(now)
         health = None if result is None else _health(result)
         if self._pace is not None and isinstance(result, HttpResponse) and result.status in {429, 503}:
@@ -87,11 +87,12 @@ class Gate:
         if result is not None and health == "bad":
             self._last_failure = str(result) if isinstance(result, UpstreamError) else f"it answered {result.status}"
         self.breaker.settle(ticket, health, now)
-        self._report(before, self.breaker.state(now))
+        if (after := self.breaker.state(now)) != before:
+            self._report(before, after)
 
     def spend_retry(self) -> bool:
         """One out of the budget; false if there is none left, or if it would be refused anyway."""
-        return not self.breaker.is_shut(anyio.current_time()) and self.budget.spend()
+        return not self.breaker.is_shut(trio.current_time()) and self.budget.spend()
 
     async def _turn(self, pace: Pace, until: float) -> None:
         self._early += 1
@@ -106,7 +107,7 @@ class Gate:
             raise Refused(problem, outcome_unknown=False)
         self._waiting += 1
         try:
-            with anyio.CancelScope(deadline=until):
+            with trio.CancelScope(deadline=until):
                 await self._places.acquire()
                 return
         finally:
@@ -115,7 +116,7 @@ class Gate:
         raise Timeout(problem, outcome_unknown=False)
 
     def _shut(self) -> Refused:
-        seconds = max(1, ceil(self.breaker.seconds_left(anyio.current_time())))
+        seconds = max(1, ceil(self.breaker.seconds_left(trio.current_time())))
         return Refused(
             f"{self._origin} fails too often and is left alone for now; try again in {seconds} s. "
             f"Its last failure: {self._last_failure}",

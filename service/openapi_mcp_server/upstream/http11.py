@@ -8,11 +8,10 @@ for the answer to the next request on that connection (2.16, tried; a test here 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Sequence
 
-import anyio
-import anyio.lowlevel
 import h11
+import trio
 
 from openapi_mcp_server.bridge.model import Origin
 from openapi_mcp_server.upstream import ordinary
@@ -77,10 +76,7 @@ class Connection:
         head = ordinary.encoded(request)
         if head is None:
             head = self._begin(request, body)
-        with contextlib.suppress(WriteError):
-            # An API may answer (413, say) and close before it has read everything; the answer is there to be read.
-            for piece in _pieces(head, body or b""):
-                await self._stream.write(piece)
+        await self._write(head, body or b"")
         received = await self._stream.read(READ_BYTES)
         self._heard = bool(received)
         answer = None if request.method == "HEAD" else ordinary.read(received)
@@ -95,7 +91,9 @@ class Connection:
     def _begin(self, request: ordinary.OrdinaryMessage, body: bytes | None) -> bytes:
         """h11 takes over, and has written this head. Raises LocalProtocolError for what cannot be written."""
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=INCOMPLETE_LIMIT)
-        head = self._h11.send(h11.Request(method=request.method, target=request.target, headers=list(request.headers)))
+        head = self._h11.send(
+            h11.Request(method=request.method, target=request.target, headers=_encoded(request.headers))
+        )
         if body:
             self._h11.send(h11.Data(data=body))  # what it returns is the body: its length is said in the head
         self._h11.send(h11.EndOfMessage())
@@ -120,7 +118,7 @@ class Connection:
     async def read(self) -> bytes:
         """The next part of the body as transferred, its small pieces joined; nothing at its end."""
         if self._h11 is _NOT_USED:
-            return await self._read_ordinary()
+            return await self._read_ordinary() if self._begun or self._missing else b""
         if self._broken is not None:
             raise self._broken
         pieces: list[bytes] = []
@@ -137,29 +135,39 @@ class Connection:
                 break
             pieces.append(event.data)
             size += len(event.data)
-            await self._count(len(event.data))
+            if self._count(len(event.data)):
+                await trio.lowlevel.checkpoint()
         return b"".join(pieces)
 
     async def _read_ordinary(self) -> bytes:
         piece, self._begun = self._begun, b""
-        if not piece and self._missing:
+        if not piece:
             piece = await self._stream.read(min(READ_BYTES, self._missing))
             if not piece:
                 told, whole = "peer closed connection without sending complete message body", self._size + self._missing
                 raise Ended(f"{told} (received {self._size} bytes, expected {whole})")
             self._missing -= len(piece)
-        if piece:
-            await self._count(len(piece))
+        if self._count(len(piece)):
+            await trio.lowlevel.checkpoint()
         return piece
 
-    async def _count(self, size: int) -> None:
-        """Raises for a body in crumbs; lets other tasks go on meanwhile."""
+    def _count(self, size: int) -> bool:
+        """Whether it is time to look at the other tasks. Raises for a body in crumbs."""
         self._pieces += 1
         self._size += size
         if self._pieces > PIECES_FREE + self._size // BYTES_PER_PIECE:
             raise h11.RemoteProtocolError(f"it comes in {self._pieces} pieces of {self._size} bytes in all")
-        if self._pieces % PIECES_AT_ONCE == 0:
-            await anyio.lowlevel.checkpoint()
+        return self._pieces % PIECES_AT_ONCE == 0
+
+    async def _write(self, head: bytes, body: bytes) -> None:
+        """In one piece where it fits: one system call, one packet. Of a larger one TLS and whatever else is below make
+        several copies, so that goes in pieces."""
+        first = max(0, WRITE_BYTES - len(head))
+        with contextlib.suppress(WriteError):
+            # An API may answer (413, say) and close before it has read everything; the answer is there to be read.
+            await self._stream.write(head + body[:first] if body else head)
+            for start in range(first, len(body), WRITE_BYTES):
+                await self._stream.write(body[start : start + WRITE_BYTES])
 
     def recycle(self) -> bool:
         """Makes it ready for another request; false if it cannot be."""
@@ -196,13 +204,8 @@ class Connection:
             raise Ended(str(error)) from error
 
 
-def _pieces(head: bytes, body: bytes) -> Iterator[bytes]:
-    """The whole request in one piece where it fits: one system call, one packet. Of a larger one TLS and whatever else
-    is below make several copies, so that goes in pieces."""
-    first = max(0, WRITE_BYTES - len(head))
-    yield head + body[:first] if body else head
-    for start in range(first, len(body), WRITE_BYTES):
-        yield body[start : start + WRITE_BYTES]
+def _encoded(headers: Sequence[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
 
 
 def _require_one_reading(head: h11.Response) -> None:
@@ -218,6 +221,6 @@ def _require_one_reading(head: h11.Response) -> None:
 
 async def close(stream: Stream) -> None:
     """Closes at once, whatever the caller's own cancellation: a farewell (TLS close_notify) would wait for the peer."""
-    with anyio.CancelScope(shield=True) as scope:
+    with trio.CancelScope(shield=True) as scope:
         scope.cancel()
         await stream.close()

@@ -36,12 +36,12 @@ Header = tuple[bytes, bytes]
 
 
 class OrdinaryMessage(NamedTuple):
-    """The head of a request, in the order in which it is encoded. ``is_ordinary``: none of its fields but our own says
-    how it is carried."""
+    """The head of a request, in the order in which it is encoded; values are latin-1 text. ``is_ordinary``: none of its
+    fields but our own says how it is carried."""
 
     method: str
     target: str
-    headers: Sequence[Header]
+    headers: Sequence[tuple[str, str]]
     is_ordinary: bool
 
 
@@ -62,8 +62,8 @@ class Answer(NamedTuple):
 
 
 def carries(names: Iterable[str]) -> bool:
-    """Whether a field among these says how a message is carried."""
-    return not _FRAMING.isdisjoint(map(str.lower, names))
+    """Whether a field among these says how a message is carried. ``names`` in lower case."""
+    return not _FRAMING.isdisjoint(names)
 
 
 def encoded(request: OrdinaryMessage) -> bytes | None:
@@ -71,9 +71,9 @@ def encoded(request: OrdinaryMessage) -> bytes | None:
     start = f"{request.method} {request.target} HTTP/1.1\r\n"
     if not request.is_ordinary or not start.isascii():
         return None
-    lines = [b"%b: %b\r\n" % header for header in request.headers]
-    head = b"".join([start.encode("ascii"), *lines, b"\r\n"])
-    if head.count(b"\r\n") != len(lines) + 2 or _REQUEST.fullmatch(head) is None:
+    fields = "".join([f"{name}: {value}\r\n" for name, value in request.headers])
+    head = f"{start}{fields}\r\n".encode("latin-1")
+    if head.count(b"\r\n") != len(request.headers) + 2 or _REQUEST.fullmatch(head) is None:
         return None
     return head
 
@@ -87,9 +87,8 @@ def read(data: bytes) -> Answer | None:
     headers = head_fields(found[3])
     if len(headers) > _FIELDS_LIMIT:
         return None
-    framing = [(name, value) for name, value in headers if name in _CARRYING]
     head, begun = Head(int(found[1]), found[2], headers), data[found.end() :]
-    match [each for each in framing if each not in _KEPT]:
+    match [each for each in headers if each[0] in _CARRYING and each not in _KEPT]:
         case [(b"content-length", length)] if _LENGTH.fullmatch(length) and len(begun) <= int(length):
             return Answer(head, begun, int(length) - len(begun))
         case [(b"transfer-encoding", b"chunked")] if (body := _unchunked(begun)) is not None:

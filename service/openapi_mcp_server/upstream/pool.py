@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 
-import anyio
+import trio
 
 from openapi_mcp_server.bridge.model import Origin
 from openapi_mcp_server.upstream import http11
@@ -46,7 +46,7 @@ class Connections:
         """An idle connection if there is a good one, else a new one."""
         limit = IDLE_SECONDS if repeatable else FRESH_SECONDS
         while (connection := self._pop_idle(origin, way)) is not None:
-            if anyio.current_time() - connection.idle_since < limit and connection.is_quiet():
+            if trio.current_time() - connection.idle_since < limit and connection.is_quiet():
                 return connection
             await self.drop(connection)
         return await self.dial(origin, way)
@@ -60,7 +60,7 @@ class Connections:
         if not connection.recycle() or not self._idle_limit:
             await self.drop(connection)
             return
-        connection.idle_since = anyio.current_time()
+        connection.idle_since = trio.current_time()
         self._idle.append(connection)
         if len(self._idle) > self._idle_limit:
             await self.drop(self._idle.pop(0))

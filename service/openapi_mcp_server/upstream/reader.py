@@ -40,25 +40,26 @@ class AnswerReader:
         self.is_full = False
         self._reason = head.reason
         self._headers = tuple(
-            (name.decode("ascii"), value.decode("latin-1"))
-            for name, value in head.headers
-            if name != b"set-cookie"  # kept for no other call, and of no use to a model
+            [
+                (name.decode("ascii"), value.decode("latin-1"))
+                for name, value in head.headers
+                if name != b"set-cookie"  # kept for no other call, and of no use to a model
+            ]
         )
         self._limit = limit
-        declared = int(next(iter(self.values("content-length")), "0"))  # h11 has checked it
+        fields = dict(self._headers)
+        self.is_stream = "content-type" in fields and any(map(is_stream, self.values("content-type")))
+        declared = int(fields.get("content-length", "0"))  # h11 has checked it
         self._will_be_full = declared > limit and not self.is_stream
         self._declared = min(declared, limit)
         self.room = SMALL_BYTES
         self._counted = 0
         self._size = 0
         self._pieces: list[bytes] = []
-        self._is_packed = is_packed(", ".join(self.values("content-encoding")))
-        self._inflater = Inflater()
+        self._inflater: Inflater | None = None
+        if "content-encoding" in fields and is_packed(", ".join(self.values("content-encoding"))):
+            self._inflater = Inflater()
         self._packed = 0
-
-    @property
-    def is_stream(self) -> bool:
-        return any(is_stream(value) for value in self.values("content-type"))
 
     def values(self, name: str) -> list[str]:
         return [value for key, value in self._headers if key == name]
@@ -76,14 +77,14 @@ class AnswerReader:
     def add(self, piece: bytes) -> Iterable[None]:
         """Says each time when it goes on only after `make_room`. Raises BadResponse for what is not packed although
         it says so."""
-        if self._is_packed:
-            return self._unpack(piece)
+        if self._inflater is not None:
+            return self._unpack(self._inflater, piece)
         self._keep(piece)
         return () if self._size <= self.room else (None,)
 
     def finish(self) -> None:
         """Raises BadResponse if the end of the packed data is missing."""
-        if self._is_packed:
+        if self._inflater is not None:
             self._inflater.finish()
 
     def _keep(self, decoded: bytes) -> None:
@@ -94,20 +95,20 @@ class AnswerReader:
 
     async def make_room(self, hold: Hold) -> None:
         """Makes room for as much as there will be, if the answer says it; else step by step. Raises NoRoom."""
-        least = self._size if self._is_packed else max(self._size, self._declared)
+        least = self._size if self._inflater is not None else max(self._size, self._declared)
         steps = () if hold.is_part else _GROWTH  # of a batch, so that two that wait for each other are none
         self.room = least if least == self._declared else next((step for step in steps if step >= least), self._limit)
         counted = int(self.room * _OF_BASE64)
         await hold.grow(counted - self._counted)
         self._counted = counted
 
-    def _unpack(self, packed: bytes) -> Iterator[None]:
+    def _unpack(self, inflater: Inflater, packed: bytes) -> Iterator[None]:
         """Stops at the limit, not at the end of the piece."""
         self._packed += len(packed)
         if self._packed > self._limit + _PACKED_EXTRA:
             self.is_full = True
             return
-        for decoded in self._inflater.unpacked(packed):
+        for decoded in inflater.unpacked(packed):
             self._keep(decoded)
             if self._size > self.room:
                 yield

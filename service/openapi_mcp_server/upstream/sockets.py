@@ -106,22 +106,18 @@ class _Stream:
         self._plain: socket.socket | None = socket_._sock if is_plain else None  # type: ignore[attr-defined]  # noqa: SLF001
 
     async def read(self, most: int) -> bytes:
-        if self._plain is not None:
-            return await self._read_plain(self._plain, most)
-        try:
-            return bytes(await self._stream.receive_some(most))  # no copy: it is bytes, whatever its type allows
-        except trio.BrokenResourceError as error:
-            raise ReadError(str(error)) from error
-
-    async def _read_plain(self, plain: socket.socket, most: int) -> bytes:
-        while True:
-            await trio.lowlevel.wait_readable(plain)
+        while self._plain is not None:
+            await trio.lowlevel.wait_readable(self._plain)
             try:
-                return plain.recv(most)
+                return self._plain.recv(most)
             except BlockingIOError:
                 continue
             except OSError as error:
                 raise ReadError(str(error)) from error
+        try:
+            return bytes(await self._stream.receive_some(most))  # no copy: it is bytes, whatever its type allows
+        except trio.BrokenResourceError as error:
+            raise ReadError(str(error)) from error
 
     async def write(self, data: bytes) -> None:
         sent = 0
