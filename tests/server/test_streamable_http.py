@@ -56,6 +56,7 @@ class Exchange:
             "type": "http",
             "method": method,
             "headers": [(name.encode(), value.encode()) for name, value in headers.items() if value is not None],
+            "whole_body": lambda: None,
         }
         self.sent: list[MutableMapping[str, Any]] = []
         self.times: list[float] = []
@@ -81,7 +82,8 @@ class Exchange:
                 await anyio.sleep(1)
                 self.recycled = True
 
-        with self._incoming, self._outgoing:
+        with self._incoming, self._outgoing, trio.CancelScope() as answering:
+            self.scope["abandon"] = answering.cancel
             await app(self.scope, self._outgoing.receive, send)
         return self
 
@@ -490,7 +492,7 @@ def test_a_slow_reader_is_not_sent_a_comment_into_its_json() -> None:
             if len(types) == 2:
                 exchange.disconnect()
 
-        await app(exchange.scope, exchange._outgoing.receive, send)
+        await app(exchange.scope | {"abandon": None}, exchange._outgoing.receive, send)
         exchange._incoming.close()
         exchange._outgoing.close()
         return types

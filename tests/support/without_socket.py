@@ -43,7 +43,9 @@ class Client:
         async def receive() -> MutableMapping[str, Any]:
             return events.pop() if events else await trio.sleep_forever()
 
-        await self._app({**self._scope, "headers": headers}, receive, self._send)
+        with trio.CancelScope() as answering:
+            more = {"headers": headers, "whole_body": lambda: None, "abandon": answering.cancel}
+            await self._app({**self._scope, **more}, receive, self._send)
         return self.status
 
     async def _send(self, event: MutableMapping[str, Any]) -> None:

@@ -49,6 +49,8 @@ some 3 MB by then and delivers them; of more, 100 kB a second must be read."""
 LINGER_SECONDS = 1.0
 """How long the rest of a request is read and thrown away after its connection's last answer: closing over it would
 reset the connection, and the client might lose the answer (RFC 9112 section 9.6)."""
+TEND_SECONDS = 0.25
+"""Between two looks for connections that are idle for too long, at least."""
 FAREWELL_SECONDS = 0.25
 """At a stop, how long idle connections are still read: a request may just be on its way."""
 HEADER_BYTES = 64 * 1024
@@ -67,6 +69,9 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+"""An ASGI application. Its scope has two functions more, so that a call needs no timer and no cancel scope for them:
+``whole_body()``, the body where it has come with the head, else None, and ``abandon()``, which cancels the application
+after its client has left."""
 
 
 async def serve(
@@ -82,6 +87,7 @@ async def serve(
 
     accept = partial(accept_all, trio.SocketListener(trio.socket.from_stdlib_socket(listener)))
     async with trio.open_nursery() as connections:
+        connections.start_soon(worker.close_idle)
         try:
             with listener.dup() as queue:  # what clients see stays open until nobody waits in it
                 async with trio.open_nursery() as accepting:
@@ -138,11 +144,8 @@ class _Worker:
         self.config = _config()
         self.context = WorkerContext(None)
         self.connections: set[_Connection] = set()
+        self.is_stopping = False
         self._all_closed = trio.Event()
-
-    @property
-    def is_stopping(self) -> bool:
-        return self.context.terminated.is_set()
 
     async def serve(self, stream: trio.SocketStream) -> None:
         connection = _Connection(self, stream)
@@ -154,8 +157,20 @@ class _Worker:
             if self.is_stopping and not self.connections:
                 self._all_closed.set()
 
+    async def close_idle(self) -> None:
+        """Closes connections that are idle for too long. Runs for ever: to set a timer of each one for every request
+        took 3 % of a call."""
+        while True:
+            now = trio.current_time()
+            for connection in self.connections:
+                if connection.idle_until <= now:
+                    connection.end_reading()
+            next_one = min((each.idle_until for each in self.connections), default=math.inf)
+            await trio.sleep_until(min(max(next_one, now + TEND_SECONDS), now + KEEP_ALIVE_SECONDS))
+
     async def drain(self, grace_seconds: float) -> None:
         """Until every connection has had its answer, or the grace is over."""
+        self.is_stopping = True
         await self.context.terminated.set()
         for _ in range(2):  # what was accepted last enters the set: Trio runs the tasks of one round in any order
             await trio.lowlevel.checkpoint()
@@ -178,11 +193,13 @@ class _Connection:
         self._stream = stream
         # Trio's own socket lets all other tasks run after each read and write, also where nothing was waited for.
         self._socket: socket.socket = stream.socket._sock  # type: ignore[attr-defined]  # noqa: SLF001
-        self._reading = trio.CancelScope(deadline=trio.current_time() + KEEP_ALIVE_SECONDS)
+        self._reading = trio.CancelScope()
+        self.idle_until = trio.current_time() + KEEP_ALIVE_SECONDS
         self._writing = trio.Lock()
         self._patience = trio.CancelScope()  # of the write that is going on
         self._is_idle = True
         self._is_over = False  # nothing is written any more, and what is read is thrown away
+        self._has_handed_on = False  # anything to hypercorn's protocol
         self._is_ordinary = False  # what is answered just now: in this connection's own task
         self._watching: trio.CancelScope | None = None  # for the client's leaving meanwhile
 
@@ -218,6 +235,10 @@ class _Connection:
             self._reading.deadline = trio.current_time() + FAREWELL_SECONDS
         self._patience.deadline = min(self._patience.deadline, trio.current_time() + LAST_WRITE_SECONDS)
 
+    def end_reading(self) -> None:
+        """Nothing of the client is waited for any more; what is answered in the connection's own task is cancelled."""
+        self._reading.cancel()
+
     def abort(self) -> None:
         """Closes the connection at once, also out of a write that the client does not take."""
         self._stream.socket.close()
@@ -225,7 +246,7 @@ class _Connection:
     async def _read(self) -> None:
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             while True:
-                await trio.lowlevel.wait_readable(self._stream.socket)  # an idle stream that receives is 1 kB larger
+                await trio.lowlevel.wait_readable(self._socket)  # an idle stream that receives is 1 kB larger
                 try:
                     data = self._socket.recv(READ_BYTES)
                 except BlockingIOError:
@@ -244,7 +265,9 @@ class _Connection:
 
     def _is_between(self) -> bool:
         """Requests: h11 has nothing of the next one either."""
-        return self._is_idle and not self._is_over and not self._protocol.connection.trailing_data[0]
+        if not self._is_idle or self._is_over:
+            return False
+        return not (self._has_handed_on and self._protocol.connection.trailing_data[0])
 
     def _begun(self, data: bytes) -> tuple[ordinary.OrdinaryExchange, Scope] | None:
         """The exchange and the scope of an ordinary request; None where it is not one."""
@@ -256,19 +279,19 @@ class _Connection:
         exchange = ordinary.OrdinaryExchange(
             request, self._read_body, self._left, self._write_ordinary, lambda: self._worker.is_stopping
         )
-        return exchange, self._scope(request)
+        return exchange, self._scope(request, exchange)
 
     async def _hand_on(self, data: bytes) -> None:
         """Hands bytes on to hypercorn's protocol."""
         if data[:1] in _LINE_ENDS and self._is_between():
             data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a request are ignored
         if data and not self._is_over:
+            self._has_handed_on = True
             await self._protocol.handle(RawData(data))
 
     async def _answer(self, exchange: ordinary.OrdinaryExchange, scope: Scope) -> bool:
         """Here and now; what else the client sends meanwhile waits in the kernel. False: nothing of it is wanted."""
-        self._is_idle, self._is_ordinary = False, True
-        self._reading.deadline = math.inf  # and nothing cancels it: the application runs in it
+        self._is_idle, self._is_ordinary, self.idle_until = False, True, math.inf
         answer: Callable[..., Awaitable[None]] = run_app  # typed with every event there is
         try:
             await answer(self._call, self._worker.config, scope, exchange.receive, exchange.send, None, None)
@@ -280,14 +303,13 @@ class _Connection:
             self._shut()
             self._reading.deadline = trio.current_time() + LINGER_SECONDS
             return exchange.missing > 0
-        self._is_idle = True
-        self._reading.deadline = trio.current_time() + KEEP_ALIVE_SECONDS
+        self._is_idle, self.idle_until = True, trio.current_time() + KEEP_ALIVE_SECONDS
         return True
 
     def _call(self, scope: Scope, receive: Receive, send: Send, *_: None) -> Awaitable[None]:
         return self._worker.app(scope, receive, send)
 
-    def _scope(self, request: ordinary.OrdinaryRequest) -> Scope:
+    def _scope(self, request: ordinary.OrdinaryRequest, exchange: ordinary.OrdinaryExchange) -> Scope:
         path, _, query = request.target.partition(b"?")
         return {
             "type": "http",
@@ -304,6 +326,8 @@ class _Connection:
             "server": self._server,
             "state": {},
             "extensions": {},
+            "whole_body": exchange.whole_body,
+            "abandon": self.end_reading,
         }
 
     async def _read_body(self, most: int) -> bytes:
@@ -362,8 +386,7 @@ class _Connection:
             await self._write(event.data)
         elif isinstance(event, Updated):
             self._is_idle = event.idle
-            patience = KEEP_ALIVE_SECONDS if event.idle else math.inf
-            self._reading.deadline = trio.current_time() + patience
+            self.idle_until = trio.current_time() + KEEP_ALIVE_SECONDS if event.idle else math.inf
         elif isinstance(event, Closed):
             self._end()
             await self._protocol.handle(Closed())
@@ -496,13 +519,18 @@ class _Applications:
     ) -> Callable[[MutableMapping[str, Any]], Awaitable[None]]:
         """Returns what takes the events for the application."""
 
-        def call(scope: Scope, receive: Receive, send: Send, *_: None) -> Awaitable[None]:
-            return app(scope, receive, send)
+        async def call(scope: Scope, receive: Receive, send: Send, *_: None) -> None:
+            with trio.CancelScope() as answering:
+                await app({**scope, "whole_body": _in_pieces, "abandon": answering.cancel}, receive, send)
 
         inbox = _Inbox()
         answer: Callable[..., Awaitable[None]] = run_app  # typed with every event there is
         self._tasks.start_soon(answer, call, config, scope, inbox.receive, send, None, None)
         return inbox.put
+
+
+def _in_pieces() -> None:
+    """h11 gives bodies in pieces."""
 
 
 class _Inbox:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -49,19 +49,17 @@ def read(data: bytes) -> OrdinaryRequest | None:
     return OrdinaryRequest(found[1].decode(), found[2], headers, begun, length - len(begun))
 
 
-def _body_length(headers: Iterable[Header]) -> int | None:
+def _body_length(headers: Sequence[Header]) -> int | None:
     """None where something in the head asks for more than to read so many bytes and to answer."""
-    hosts, lengths = 0, []
-    for name, value in headers:
-        if name == b"content-length":
-            lengths.append(value)
-        elif name == b"host":
-            hosts += 1
-        elif name in _UNUSUAL or (name == b"connection" and value.lower() != b"keep-alive"):
-            return None
-    if hosts != 1 or len(lengths) > 1:
+    names, fields = [name for name, _ in headers], dict(headers)
+    if names.count(b"host") != 1 or not _UNUSUAL.isdisjoint(names):
         return None
-    return int(lengths[0]) if lengths and _LENGTH.fullmatch(lengths[0]) else None if lengths else 0
+    if names.count(b"content-length") > 1 or names.count(b"connection") > 1:
+        return None
+    length = fields.get(b"content-length", b"0")
+    if fields.get(b"connection", b"keep-alive").lower() != b"keep-alive" or _LENGTH.fullmatch(length) is None:
+        return None
+    return int(length)
 
 
 class OrdinaryExchange:
@@ -106,6 +104,13 @@ class OrdinaryExchange:
         self._is_over = False
         self.closes = False
 
+    def whole_body(self) -> bytes | None:
+        """The body, unless a part of it is still to come, or it was received already."""
+        if self.missing:
+            return None
+        data, self._begun = self._begun, None
+        return data
+
     async def receive(self) -> Event:
         """The body as it comes, then the client's leaving."""
         if self._begun is not None:
@@ -126,27 +131,24 @@ class OrdinaryExchange:
         if event is None:
             await self._end()
         elif event["type"] == "http.response.start" and self._promised == -1:
-            self._start(
-                event["status"], [(bytes(name).strip(), bytes(value).strip()) for name, value in event["headers"]]
-            )
+            self._start(event["status"], event["headers"])
         elif event["type"] == "http.response.body" and self._promised != -1 and not self._is_over:
             await self._body(bytes(event.get("body", b"")), last=not event.get("more_body", False))
         else:
             raise RuntimeError(f"{event['type']} does not come next")
 
-    def _start(self, status: int, headers: list[Header]) -> None:
+    def _start(self, status: int, headers: Sequence[Header]) -> None:
         ends = self.missing > 0 or self._stops()  # RFC 9112 section 9.6: a client has to be told
         if ends:
             headers = [(name.lower(), value) for name, value in headers if name.lower() != b"connection"]
-        fields = b"".join([b"%b: %b\r\n" % header for header in headers])
+        fields = b"".join([b"%b: %b\r\n" % (name.strip(), value.strip()) for name, value in headers])
         if fields.count(b"\r\n") != len(headers) or _SENT.fullmatch(fields) is None:
             raise RuntimeError("a header of the answer cannot be written")  # its value may be a secret
-        lengths = [value for name, value in headers if name.lower() == b"content-length"]
-        self._chunked = not lengths and status not in _WITHOUT_BODY
-        self._promised = int(lengths[0]) if lengths else 0
-        self.closes = ends or any(
-            name.lower() == b"connection" and value.lower() == b"close" for name, value in headers
-        )
+        named = {name.lower(): value for name, value in headers}
+        length = named.get(b"content-length")
+        self._chunked = length is None and status not in _WITHOUT_BODY
+        self._promised = int(length or b"0")
+        self.closes = ends or named.get(b"connection", b"").lower() == b"close"
         said = b"connection: close\r\n" if ends else b""
         end = b"Transfer-Encoding: chunked\r\n\r\n" if self._chunked else b"\r\n"
         self._head = b"HTTP/1.1 %d \r\n%bdate: %b\r\n%b%b" % (status, fields, _date(int(time.time())), said, end)

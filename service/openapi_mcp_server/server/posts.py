@@ -14,7 +14,7 @@ from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, INVALID_REQUEST, Pie
 from openapi_mcp_server.memory import SMALL_BYTES, Budget, Hold
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server import fields
-from openapi_mcp_server.server.connections import Receive, Send
+from openapi_mcp_server.server.connections import Receive, Scope, Send
 from openapi_mcp_server.server.events import WRITE_BYTES, slices
 
 BODY_BYTES = 4 * 1024 * 1024
@@ -88,8 +88,17 @@ def opened(memory: Budget, share: str) -> Hold:
         raise _no_room(error) from error
 
 
-async def read_body(receive: Receive, headers: Mapping[bytes, bytes], hold: Hold) -> bytes | None:
+async def read_body(scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], hold: Hold) -> bytes | None:
     """The whole body, counted in ``hold``; None if the client left before it had sent it."""
+    whole: bytes | None = scope["whole_body"]()
+    if whole is None:
+        return await _read_pieces(receive, headers, hold)
+    if len(whole) > SMALL_BYTES:
+        _count(hold, len(whole))
+    return whole
+
+
+async def _read_pieces(receive: Receive, headers: Mapping[bytes, bytes], hold: Hold) -> bytes | None:
     declared = int(headers.get(b"content-length", BODY_BYTES))  # h11 lets nothing but digits through
     if declared > BODY_BYTES:
         raise _too_large()

@@ -210,7 +210,7 @@ class HttpSse:
         check_form(headers)
         hold = opened(self._gateway.memory, entrant.share)
         try:
-            body = await read_body(receive, headers, hold)
+            body = await read_body(scope, receive, headers, hold)
             if body is None:
                 hold.close()
                 return None

@@ -99,7 +99,7 @@ class StreamableHttp:
         _check(scope["method"], headers)
         self.limits.check(entrant.principal)
         with opened(self._gateway.memory, entrant.share) as hold:
-            exchange = _Exchange(receive, send, headers, hold, closing=self._draining())
+            exchange = _Exchange(scope, receive, send, headers, hold, closing=self._draining())
             return await self._answered(scope, exchange, entrant)
 
     async def _answered(self, scope: Scope, exchange: _Exchange, entrant: Entrant) -> tuple[Call, Carrier] | None:
@@ -157,13 +157,13 @@ class StreamableHttp:
         """An answer that has to be waited for: cancelled when the client leaves, kept alive while it is quiet."""
         self._young.add(exchange)
         try:
-            with exchange.answering:
-                answered = await answer()
-                self._young.discard(exchange)
-                await exchange.finish(answered)
+            answered = await answer()
+            self._young.discard(exchange)
+            await exchange.finish(answered)
         finally:
             self._young.discard(exchange)
-            await exchange.stop_watching()
+            if exchange.watcher is not None:  # until nobody else reads from this client: its next request does
+                await exchange.watcher.stop()
 
 
 def _check(method: str, headers: Mapping[bytes, bytes]) -> None:
@@ -177,9 +177,10 @@ class _Exchange:
     """One request and its response, which is JSON until something has to be sent before the answer."""
 
     def __init__(
-        self, receive: Receive, send: Send, headers: Mapping[bytes, bytes], hold: Hold, *, closing: bool
+        self, scope: Scope, receive: Receive, send: Send, headers: Mapping[bytes, bytes], hold: Hold, *, closing: bool
     ) -> None:
         ranges = fields.media_ranges(headers.get(b"accept", b"application/json"))
+        self._scope = scope
         self._receive = receive
         self._send = send
         self.headers = headers
@@ -190,14 +191,13 @@ class _Exchange:
         self._closing: tuple[Header, ...] = (CLOSE,) if closing else ()
         self._stream: _AnswerInEvents | None = None
         self._done = False
-        self.answering = trio.CancelScope()
-        self._watcher: _Watcher | None = None
+        self.watcher: _Watcher | None = None
 
     async def read(self) -> bytes | None:
         """The whole body; None if the client left before it had sent it."""
         if not self._takes_json and not self.takes_streams:
             raise Refusal(406, "Accept must list application/json and text/event-stream")
-        return await read_body(self._receive, self.headers, self.hold)
+        return await read_body(self._scope, self._receive, self.headers, self.hold)
 
     async def reply(self, status: int, body: Pieces) -> None:
         """The whole response."""
@@ -221,13 +221,8 @@ class _Exchange:
         await self._events().write(event(message))
 
     def start_watching(self, tasks: trio.Nursery) -> None:
-        self._watcher = _Watcher(self._watch, self.answering)
-        tasks.start_soon(self._watcher.run)
-
-    async def stop_watching(self) -> None:
-        """Until nobody else reads from this client: its next request does."""
-        if self._watcher is not None:
-            await self._watcher.stop()
+        self.watcher = _Watcher(self._watch, self._scope["abandon"])
+        tasks.start_soon(self.watcher.run)
 
     async def _watch(self) -> None:
         while True:
@@ -235,7 +230,7 @@ class _Exchange:
                 if (await self._receive())["type"] != "http.disconnect":
                     continue
                 if not self._done:
-                    self.answering.cancel()
+                    self._scope["abandon"]()
                 return
             if self._asks_for_events and not self._done:
                 await self._events().write((comment(b"the call is still running"),))
@@ -250,9 +245,9 @@ class _Watcher:
     """A task beside a call's own, in a nursery that all calls share: one of its own costs each call 20 µs. If it fails,
     its call does."""
 
-    def __init__(self, watch: Callable[[], Awaitable[None]], answering: trio.CancelScope) -> None:
+    def __init__(self, watch: Callable[[], Awaitable[None]], abandon: Callable[[], None]) -> None:
         self._watch = watch
-        self._answering = answering
+        self._abandon = abandon
         self._scope = trio.CancelScope()
         self._ended = trio.Event()
         self._failure: Exception | None = None
@@ -263,7 +258,7 @@ class _Watcher:
                 await self._watch()
         except Exception as error:  # noqa: BLE001 - raised where it belongs
             self._failure = error
-            self._answering.cancel()
+            self._abandon()
         finally:
             self._ended.set()
 
