@@ -260,7 +260,7 @@ class Calls:
             raise Refused("the server stops; call again", outcome_unknown=False)
         began = time.perf_counter()
         seconds = max(self._serving.call_seconds - draft.waited_seconds, 0.0)
-        scope = trio.move_on_after(seconds + GUARD_SECONDS)
+        scope = trio.CancelScope(deadline=trio.current_time() + seconds + GUARD_SECONDS)
         self._waiting.add(scope)
         try:
             with scope:

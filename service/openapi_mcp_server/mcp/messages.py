@@ -173,7 +173,7 @@ def size(pieces: Pieces) -> int:
 
 def own_size(pieces: Pieces) -> int:
     """The bytes of what is kept for this message alone."""
-    return sum(len(piece) for piece in pieces if type(piece) is bytes)
+    return sum([len(piece) for piece in pieces if type(piece) is bytes])
 
 
 def error_response(request_id: RequestId | None, code: int, message: str, data: ErrorData = msgspec.UNSET) -> bytes:

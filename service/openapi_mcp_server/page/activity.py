@@ -77,8 +77,11 @@ class Activity:
             self._series.append([second, 0, 0])
         self._series[-1][1] += 1
         self._series[-1][2] += record.outcome != "ok"
-        if record.tool in self._tools or len(self._tools) < TOOLS:
-            self._tools.setdefault(record.tool, _Numbers()).add(record)
+        numbers = self._tools.get(record.tool)
+        if numbers is None and len(self._tools) < TOOLS:
+            numbers = self._tools[record.tool] = _Numbers()
+        if numbers is not None:
+            numbers.add(record)
 
     def told(self) -> dict[str, Any]:
         now = self._clock()

@@ -56,6 +56,14 @@ FAREWELL_SECONDS = 0.25
 HEADER_BYTES = 64 * 1024
 """All headers of a request; tokens of 9 kB and more are real."""
 READ_BYTES = 64 * 1024
+_ORDINARY = {
+    "type": "http",
+    "http_version": "1.1",
+    "asgi": {"spec_version": "2.1", "version": "3.0"},
+    "scheme": "http",
+    "root_path": "",
+}
+"""Of the scope of every ordinary request."""
 _LINE_ENDS = frozenset({b"\r", b"\n"})
 READ_AHEAD_EVENTS = 10
 """Pieces of a body that wait for the application; behind them the client waits."""
@@ -312,20 +320,14 @@ class _Connection:
     def _scope(self, request: ordinary.OrdinaryRequest, exchange: ordinary.OrdinaryExchange) -> Scope:
         path, _, query = request.target.partition(b"?")
         return {
-            "type": "http",
-            "http_version": "1.1",
-            "asgi": {"spec_version": "2.1", "version": "3.0"},
+            **_ORDINARY,
             "method": request.method,
-            "scheme": "http",
             "path": path.decode("ascii"),
             "raw_path": path,
             "query_string": query,
-            "root_path": "",
             "headers": request.headers,
             "client": self._client,
             "server": self._server,
-            "state": {},
-            "extensions": {},
             "whole_body": exchange.whole_body,
             "abandon": self.end_reading,
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, wraps
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 _CHARSETS = frozenset({b"utf-8", b"utf8", b"us-ascii"})
 """What is UTF-8, also where it calls itself otherwise."""
@@ -57,6 +57,25 @@ def media_ranges(accept: bytes) -> Mapping[bytes, bool]:
         weights = [value for name, _, value in (one.partition(b"=") for one in parameters) if name == b"q"]
         ranges[media_range] = not any(_NEVER.fullmatch(weight) for weight in weights)
     return ranges
+
+
+class Accepted(NamedTuple):
+    """The ways in which a client takes the answer to a POST. ``asks_for_events``: by their name."""
+
+    json: bool
+    events: bool
+    asks_for_events: bool
+
+
+@_remembered
+def accepted(accept: bytes) -> Accepted:
+    """The ways that an Accept field names."""
+    ranges = media_ranges(accept)
+    return Accepted(
+        accepts(ranges, b"application/json"),
+        accepts(ranges, b"text/event-stream"),
+        ranges.get(b"text/event-stream", False),  # whoever takes anything reads JSON best
+    )
 
 
 def accepts(ranges: Mapping[bytes, bool], media_type: bytes) -> bool:

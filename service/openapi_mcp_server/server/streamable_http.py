@@ -110,7 +110,7 @@ class StreamableHttp:
         message = await self._gateway.read(len(body), read, exchange.hold.client)
         beside = carrier(scope["path"], exchange.headers, entrant.principal, self._visitors.forwarded)
         if isinstance(message, Call) and message.method == LISTEN:
-            problem = self.subscribers.refusal(message, beside, takes_events=exchange.takes_streams)
+            problem = self.subscribers.refusal(message, beside, takes_events=exchange.accepted.events)
             if problem is None:
                 return message, beside
             message = problem
@@ -134,10 +134,6 @@ class StreamableHttp:
     async def _take(self, message: Message | Batch, exchange: _Exchange, beside: Carrier) -> None:
         hold = exchange.hold
         match message:
-            case Rejection():
-                await exchange.reply(message.status, self._gateway.refuse(message, "http", beside))
-            case Notification():
-                await exchange.reply(202, ())
             case Call():
                 ready = self._gateway.at_once(message, "http", beside, hold)
                 if ready is None:
@@ -145,6 +141,10 @@ class StreamableHttp:
                     await self._serve(exchange, lambda: self._gateway.answer(message, "http", notify, beside, hold))
                 else:
                     await exchange.finish(ready)
+            case Rejection():
+                await exchange.reply(message.status, self._gateway.refuse(message, "http", beside))
+            case Notification():
+                await exchange.reply(202, ())
             case Batch():
                 if all(isinstance(element, Notification) for element in message.messages):
                     await exchange.reply(202, ())
@@ -179,15 +179,12 @@ class _Exchange:
     def __init__(
         self, scope: Scope, receive: Receive, send: Send, headers: Mapping[bytes, bytes], hold: Hold, *, closing: bool
     ) -> None:
-        ranges = fields.media_ranges(headers.get(b"accept", b"application/json"))
         self._scope = scope
         self._receive = receive
         self._send = send
         self.headers = headers
         self.hold = hold
-        self._takes_json = fields.accepts(ranges, b"application/json")
-        self.takes_streams = fields.accepts(ranges, b"text/event-stream")
-        self._asks_for_events = ranges.get(b"text/event-stream", False)  # whoever takes anything reads JSON best
+        self.accepted = fields.accepted(headers.get(b"accept", b"application/json"))
         self._closing: tuple[Header, ...] = (CLOSE,) if closing else ()
         self._stream: _AnswerInEvents | None = None
         self._done = False
@@ -195,7 +192,7 @@ class _Exchange:
 
     async def read(self) -> bytes | None:
         """The whole body; None if the client left before it had sent it."""
-        if not self._takes_json and not self.takes_streams:
+        if not self.accepted.json and not self.accepted.events:
             raise Refusal(406, "Accept must list application/json and text/event-stream")
         return await read_body(self._scope, self._receive, self.headers, self.hold)
 
@@ -208,14 +205,14 @@ class _Exchange:
 
     async def finish(self, answer: Pieces) -> None:
         """The answer, in the way that the exchange has taken."""
-        if self._stream is None and self._takes_json:
+        if self._stream is None and self.accepted.json:
             await self.reply(200, answer)
         else:
             await self._events().write(event(*fitted(answer)), last=True)
 
     def notifier(self) -> Notify | None:
         """Sends a notification before the answer; None where the client asked for no events."""
-        return self._notify if self._asks_for_events else None
+        return self._notify if self.accepted.asks_for_events else None
 
     async def _notify(self, message: bytes) -> None:
         await self._events().write(event(message))
@@ -232,7 +229,7 @@ class _Exchange:
                 if not self._done:
                     self._scope["abandon"]()
                 return
-            if self._asks_for_events and not self._done:
+            if self.accepted.asks_for_events and not self._done:
                 await self._events().write((comment(b"the call is still running"),))
 
     def _events(self) -> _AnswerInEvents:

@@ -162,7 +162,7 @@ class Upstream:
     async def _outcome(self, call: _Call, seconds_left: float) -> HttpResponse | UpstreamError:
         seconds = min(seconds_left, self._asking.attempt_seconds)
         try:
-            with trio.move_on_after(seconds):
+            with trio.CancelScope(deadline=trio.current_time() + seconds):  # `move_on_after` takes longer
                 return (await self._follow(call)).response()
             return call.at_deadline(seconds)
         except UpstreamError as error:

@@ -7,7 +7,6 @@ for the answer to the next request on that connection (2.16, tried; a test here 
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 
 import h11
@@ -163,11 +162,12 @@ class Connection:
         """In one piece where it fits: one system call, one packet. Of a larger one TLS and whatever else is below make
         several copies, so that goes in pieces."""
         first = max(0, WRITE_BYTES - len(head))
-        with contextlib.suppress(WriteError):
-            # An API may answer (413, say) and close before it has read everything; the answer is there to be read.
+        try:
             await self._stream.write(head + body[:first] if body else head)
             for start in range(first, len(body), WRITE_BYTES):
                 await self._stream.write(body[start : start + WRITE_BYTES])
+        except WriteError:
+            pass  # an API may answer (413, say) and close before it has read everything: the answer is there to be read
 
     def recycle(self) -> bool:
         """Makes it ready for another request; false if it cannot be."""

@@ -9,6 +9,7 @@ import base64
 import codecs
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import assert_never
 from urllib.parse import quote
 
@@ -123,6 +124,7 @@ def read(response: HttpResponse, uri: str) -> AnswerContent:
             assert_never(unknown)
 
 
+@lru_cache(maxsize=2_048)
 def resource_uri(api: str, tool: str) -> str:
     """A name for an answer that is a resource. It is of our own making: nothing can be read by it later."""
     return f"openapi://{quote(api, safe='')}/{quote(tool, safe='')}"

@@ -25,7 +25,7 @@ def for_pages(app: App, visitors: Visitors) -> App:
 
     def answer(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         pairs: list[Header] = scope["headers"]
-        if not any(name == b"origin" for name, _ in pairs):
+        if b"origin" not in dict(pairs):
             return app(scope, receive, send)
         headers = fields.by_name(pairs)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,8 @@ from openapi_mcp_server.settings.config import Config
 if TYPE_CHECKING:
     from openapi_mcp_server.server.visitors import Entrant
     from openapi_mcp_server.upstream.shared_state import SharedState
+
+_UNCOUNTED = nullcontext()
 
 
 class Limits:
@@ -64,14 +66,14 @@ class Limits:
             problem = f"more than {rate:g} calls a second; try again in {ceil(seconds)} s"
             raise Refusal(429, problem, (b"retry-after", b"%d" % ceil(seconds)))
 
-    @contextmanager
-    def taken(self, entrant: Entrant, calls: int) -> Iterator[None]:
+    def taken(self, entrant: Entrant, calls: int) -> AbstractContextManager[None]:
         """While the calls are carried out, for which `spend` was asked."""
         self.check(entrant.principal, calls)
         key = entrant.principal.key
-        if not key or not calls:
-            yield
-            return
+        return self._counted(key, calls) if key and calls else _UNCOUNTED
+
+    @contextmanager
+    def _counted(self, key: str, calls: int) -> Iterator[None]:
         self._running[key] += calls
         try:
             yield
