@@ -207,7 +207,8 @@ class _Connection:
         self._patience = trio.CancelScope()  # of the write that is going on
         self._is_idle = True
         self._is_over = False  # nothing is written any more, and what is read is thrown away
-        self._has_handed_on = False  # anything to hypercorn's protocol
+        self._has_protocol = False
+        self._unread = b""  # what comes first that is not ordinary
         self._is_ordinary = False  # what is answered just now: in this connection's own task
         self._watching: trio.CancelScope | None = None  # for the client's leaving meanwhile
 
@@ -217,7 +218,17 @@ class _Connection:
             self._client, self._server = _peers(self._stream)
         except OSError:
             return  # it left before it was looked at
+        if self._worker.is_stopping:
+            self.dismiss()
+        with self._reading:
+            await self._read()
+        if self._unread:
+            await self._serve_by_protocol()
+
+    async def _serve_by_protocol(self) -> None:
+        """From the first request on that is not ordinary; for a connection that has none it would only be made."""
         worker = self._worker
+        self._reading = trio.CancelScope()
         async with trio.open_nursery() as tasks:
             self._protocol = _Http11(
                 worker.app,  # type: ignore[arg-type]  # only handed on to `_Applications`
@@ -230,6 +241,7 @@ class _Connection:
                 self._server,
                 self._take,
             )
+            self._has_protocol = True
             if worker.is_stopping:
                 self.dismiss()
             with self._reading:
@@ -252,7 +264,12 @@ class _Connection:
         self._stream.socket.close()
 
     async def _read(self) -> None:
+        """Until the end, or until something comes that is for hypercorn's protocol."""
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            if self._unread:
+                begun, self._unread = self._unread, b""
+                await self._hand_on(begun)
+                del begun
             while True:
                 await trio.lowlevel.wait_readable(self._socket)  # an idle stream that receives is 1 kB larger
                 try:
@@ -265,6 +282,9 @@ class _Connection:
                     break
                 exchange = self._begun(data)
                 if exchange is None:
+                    if not self._has_protocol:
+                        self._unread = data
+                        break
                     await self._hand_on(data)
                 del data  # up to 64 kB, else kept for as long as the call takes, or nothing more comes
                 if exchange is not None and not await self._answer(*exchange):
@@ -275,7 +295,7 @@ class _Connection:
         """Requests: h11 has nothing of the next one either."""
         if not self._is_idle or self._is_over:
             return False
-        return not (self._has_handed_on and self._protocol.connection.trailing_data[0])
+        return not (self._has_protocol and self._protocol.connection.trailing_data[0])
 
     def _begun(self, data: bytes) -> tuple[ordinary.OrdinaryExchange, Scope] | None:
         """The exchange and the scope of an ordinary request; None where it is not one."""
@@ -294,7 +314,6 @@ class _Connection:
         if data[:1] in _LINE_ENDS and self._is_between():
             data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a request are ignored
         if data and not self._is_over:
-            self._has_handed_on = True
             await self._protocol.handle(RawData(data))
 
     async def _answer(self, exchange: ordinary.OrdinaryExchange, scope: Scope) -> bool:

@@ -43,9 +43,9 @@ from openapi_mcp_server.server.principals.limits import Limits, calls
 from openapi_mcp_server.server.subscribers import Subscribers
 from openapi_mcp_server.server.visitors import Entrant, Visitors
 
-TEND_SECONDS = 0.25
-"""How often new calls get a task that watches their client. Starting one for every call cost 75 µs of CPU each, and
-nearly all calls are over before; a client that leaves is noticed this much later at most."""
+TEND_SECONDS = 0.125
+"""How old calls become before they get a task that watches their client, and twice that at most. Starting one for every
+call cost 75 µs of CPU each, and nearly all calls are over before."""
 
 
 @asynccontextmanager
@@ -68,7 +68,8 @@ class StreamableHttp:
         self._gateway = gateway
         self._visitors = visitors
         self._draining = draining
-        self._young: set[_Exchange] = set()
+        self._new: set[_Exchange] = set()
+        self._young: set[_Exchange] = set()  # as new ones are called after the first look at them
         self.limits = limits
         self.subscribers = Subscribers(gateway, draining, limits)
 
@@ -127,8 +128,8 @@ class StreamableHttp:
         """Gives every call that is not over yet its watcher. Runs beside the server for ever."""
         while True:
             await anyio.sleep(TEND_SECONDS)
-            young, self._young = self._young, set()
-            for exchange in young:
+            grown, self._young, self._new = self._young, self._new, set()
+            for exchange in grown:
                 exchange.start_watching(tasks)
 
     async def _take(self, message: Message | Batch, exchange: _Exchange, beside: Carrier) -> None:
@@ -155,15 +156,20 @@ class StreamableHttp:
 
     async def _serve(self, exchange: _Exchange, answer: Callable[[], Awaitable[Pieces]]) -> None:
         """An answer that has to be waited for: cancelled when the client leaves, kept alive while it is quiet."""
-        self._young.add(exchange)
+        self._new.add(exchange)
         try:
             answered = await answer()
-            self._young.discard(exchange)
+            self._forget(exchange)
             await exchange.finish(answered)
         finally:
-            self._young.discard(exchange)
+            self._forget(exchange)
             if exchange.watcher is not None:  # until nobody else reads from this client: its next request does
                 await exchange.watcher.stop()
+
+    def _forget(self, exchange: _Exchange) -> None:
+        """It needs no watcher any more."""
+        self._new.discard(exchange)
+        self._young.discard(exchange)
 
 
 def _check(method: str, headers: Mapping[bytes, bytes]) -> None:
