@@ -71,10 +71,13 @@ def build(tool: Tool, arguments: Mapping[str, Any], others: Mapping[str, Any] = 
 
 def _path(tool: Tool, holes: Mapping[int, str]) -> str:
     """The path, or ArgumentError if arguments beside each other or beside literal text would change its shape."""
-    pieces = [part if isinstance(part, str) else holes.get(part, "") for part in tool.path]
+    pieces, slashes = [], 0
+    for part in tool.path:
+        piece = part if isinstance(part, str) else holes.get(part, "")
+        if isinstance(part, str) or tool.slots[part].spans_segments:
+            slashes += piece.count("/")
+        pieces.append(piece)
     path = "".join(pieces)
-    slashes = sum([part.count("/") for part in tool.path if isinstance(part, str)])
-    slashes += sum([text.count("/") for index, text in holes.items() if tool.slots[index].spans_segments])
     has_shape = all(pieces) and path.count("/") == slashes and _PATH.fullmatch(path) is not None
     if not has_shape or has_dot_segment(fully_decoded(path)):
         raise ArgumentError(f"these arguments do not fit the path {tool.template}: they would name another one")

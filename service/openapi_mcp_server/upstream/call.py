@@ -152,21 +152,19 @@ class Upstream:
     async def _attempt(self, call: _Call, gate: Gate, until: float) -> HttpResponse | UpstreamError:
         """Returns what came of one attempt. Raises an UpstreamError if it was not even let through."""
         ticket = await gate.enter(until)
-        result = None
+        result: HttpResponse | UpstreamError | None = None
+        now = trio.current_time()
+        seconds = max(0.0, min(until - now, self._asking.attempt_seconds))
         try:
-            result = await self._outcome(call, max(0.0, until - trio.current_time()))
+            with trio.CancelScope(deadline=now + seconds):  # `move_on_after` takes longer
+                result = (await self._follow(call)).response()
+            if result is None:
+                result = call.at_deadline(seconds)
+        except UpstreamError as error:
+            result = error
         finally:
             gate.leave(ticket, result)
         return result
-
-    async def _outcome(self, call: _Call, seconds_left: float) -> HttpResponse | UpstreamError:
-        seconds = min(seconds_left, self._asking.attempt_seconds)
-        try:
-            with trio.CancelScope(deadline=trio.current_time() + seconds):  # `move_on_after` takes longer
-                return (await self._follow(call)).response()
-            return call.at_deadline(seconds)
-        except UpstreamError as error:
-            return error
 
     async def _follow(self, call: _Call) -> AnswerReader:
         """The answer at the end of the redirects that are followed."""
