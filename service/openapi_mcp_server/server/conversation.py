@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import assert_never
 
-import anyio
+import trio
 from anyio.abc import TaskGroup
 
 from openapi_mcp_server.gateway.gateway import Gateway
@@ -62,7 +62,7 @@ class Conversation:
         self._tasks = tasks
         self._say = say
         self._over = over
-        self._scopes: dict[anyio.CancelScope, RequestId | None] = {}
+        self._scopes: dict[trio.CancelScope, RequestId | None] = {}
         self._subscriptions: dict[RequestId, Subscription] = {}
         self._negotiated = LEGACY[-1]  # until initialize says otherwise
         self._is_initialized = False
@@ -139,13 +139,13 @@ class Conversation:
         self, calls: int, request_id: RequestId | None, hold: Hold, answer: Callable[[], Awaitable[Pieces]]
     ) -> None:
         # Made here, not in the task: the next message may cancel the call before its task has run at all.
-        scope = anyio.CancelScope()
+        scope = trio.CancelScope()
         self._scopes[scope] = request_id
         self.running += calls
         self._tasks.start_soon(self._run, calls, scope, hold, answer)
 
     async def _run(
-        self, calls: int, scope: anyio.CancelScope, hold: Hold, answer: Callable[[], Awaitable[Pieces]]
+        self, calls: int, scope: trio.CancelScope, hold: Hold, answer: Callable[[], Awaitable[Pieces]]
     ) -> None:
         is_said = False
         try:

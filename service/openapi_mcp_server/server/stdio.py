@@ -16,10 +16,11 @@ import stat
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, aclosing, contextmanager, suppress
 from functools import partial
+from types import TracebackType
+from typing import Self
 
 import anyio
 import trio
-from anyio.abc import ObjectReceiveStream, TaskGroup
 from anyio.to_thread import run_sync
 
 from openapi_mcp_server.errors import NoRoom
@@ -60,8 +61,12 @@ async def serve_stdio(gateway: Gateway, stdin: int, stdout: int) -> None:
     """Answers what comes in on one descriptor on the other. Returns soon after the input ends; may be cancelled."""
 
     async def say(message: Pieces, hold: Hold) -> None:
-        with anyio.move_on_after(STALL_SECONDS):
-            await queue.send(((*message, b"\n"), hold))
+        line = (*message, b"\n")
+        if output.takes(line):
+            hold.close()
+            return
+        with trio.move_on_after(STALL_SECONDS):
+            await output.put(line, hold)
             return
         logger.warning("standard output was not read for %g s: ending", STALL_SECONDS)
         everything.cancel_scope.cancel()
@@ -73,9 +78,8 @@ async def serve_stdio(gateway: Gateway, stdin: int, stdout: int) -> None:
     def tell_changes() -> None:
         calls.start_soon(say_all, conversation.changes())
 
-    queue, queued = anyio.create_memory_object_stream[tuple[Pieces, Hold]](QUEUED_MESSAGES)
-    async with anyio.create_task_group() as everything, queue:
-        everything.start_soon(_write, queued, stdout, everything)
+    async with anyio.create_task_group() as everything, _Output(stdout, everything.cancel_scope.cancel) as output:
+        everything.start_soon(output.write)
         async with anyio.create_task_group() as calls:
             conversation = Conversation(gateway, "stdio", calls, say)
             gateway.tell_changes(tell_changes)
@@ -134,7 +138,9 @@ async def _lines(descriptor: int) -> AsyncGenerator[bytes | None]:
         while chunk := await read():
             begun, *following = chunk.split(b"\n")
             line += begun
-            for piece in following:
+            for number, piece in enumerate(following):
+                if number:  # of many that have come together each may be answered at once
+                    await trio.lowlevel.checkpoint()
                 whole, line = line, bytearray(piece)
                 if too_long or len(whole) > LINE_BYTES:
                     yield None
@@ -186,23 +192,61 @@ def _taking(descriptor: int, stack: ExitStack) -> Callable[[], bytes] | None:
     return partial(os.read, own, CHUNK_BYTES)
 
 
-async def _write(queued: ObjectReceiveStream[tuple[Pieces, Hold]], descriptor: int, everything: TaskGroup) -> None:
-    limiter = anyio.CapacityLimiter(1)
-    pipe = select.poll() if stat.S_ISFIFO(os.fstat(descriptor).st_mode) else None
-    if pipe is not None:
-        pipe.register(descriptor, select.POLLOUT)
-    async with queued:
+class _Output:
+    """Standard output: a line at a time, each whole. ``closed``: the client has closed its end, so that nobody is left
+    to answer. Nothing more is put after the context."""
+
+    def __init__(self, descriptor: int, closed: Callable[[], None]) -> None:
+        self._descriptor = descriptor
+        self._closed = closed
+        self._put, self._queued = trio.open_memory_channel[tuple[Pieces, Hold]](QUEUED_MESSAGES)
+        self._waiting = 0  # lines that are not written, with the one that is being written
+        self._pipe = select.poll() if stat.S_ISFIFO(os.fstat(descriptor).st_mode) else None
+        if self._pipe is not None:
+            self._pipe.register(descriptor, select.POLLOUT)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._put.close()
+
+    def takes(self, line: Pieces) -> bool:
+        """Whether it is written already: none is before it, and it needs no thread."""
+        return not self._waiting and self._is_written(line)
+
+    def _is_written(self, line: Pieces) -> bool:
+        """Writes what is so short that it cannot block (pipe(7))."""
+        if self._pipe is None or size(line) > select.PIPE_BUF or not self._pipe.poll(0):
+            return False
         try:
-            async for message, hold in queued:
-                if (
-                    pipe is not None and size(message) <= select.PIPE_BUF and pipe.poll(0)
-                ):  # so it cannot block (pipe(7))
-                    os.write(descriptor, b"".join(message))
-                else:
-                    await run_sync(_write_whole, descriptor, message, abandon_on_cancel=True, limiter=limiter)
-                hold.close()
-        except OSError:  # the client closed its end: nobody is left to answer
-            everything.cancel_scope.cancel()
+            os.write(self._descriptor, b"".join(line))
+        except OSError:
+            self._closed()
+        return True
+
+    async def put(self, line: Pieces, hold: Hold) -> None:
+        """Waits for room."""
+        self._waiting += 1
+        try:
+            await self._put.send((line, hold))
+        except BaseException:
+            self._waiting -= 1
+            raise
+
+    async def write(self) -> None:
+        """Writes what is put. A task for as long as the context lasts."""
+        limiter = anyio.CapacityLimiter(1)
+        async for line, hold in self._queued:
+            if not self._is_written(line):
+                try:
+                    await run_sync(_write_whole, self._descriptor, line, abandon_on_cancel=True, limiter=limiter)
+                except OSError:
+                    self._closed()
+            self._waiting -= 1
+            hold.close()
 
 
 def _write_whole(descriptor: int, message: Pieces) -> None:
