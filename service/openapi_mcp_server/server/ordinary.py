@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from email.utils import formatdate
 from functools import lru_cache
@@ -19,6 +20,7 @@ _HEAD = re.compile(rb"(GET|POST) (/[!-$&-~]*+) HTTP/1\.1\r\n((?>(?:" + FIELD_NAM
 """No percent sign, after which the path would have to be decoded."""
 _SENT = re.compile(rb"(?>(?:" + FIELD_NAME + rb": [\t -~\x80-\xff]*+\r\n)*)")
 _UNUSUAL = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
+_AT_MOST_ONCE = frozenset({b"host", b"content-length", b"connection"})
 _LENGTH = re.compile(rb"[0-9]{1,9}")
 _WITHOUT_BODY = frozenset({204, 304})
 
@@ -51,15 +53,20 @@ def read(data: bytes) -> OrdinaryRequest | None:
 
 def _body_length(headers: Sequence[Header]) -> int | None:
     """None where something in the head asks for more than to read so many bytes and to answer."""
-    names, fields = [name for name, _ in headers], dict(headers)
-    if names.count(b"host") != 1 or not _UNUSUAL.isdisjoint(names):
+    fields = dict(headers)
+    if b"host" not in fields or not _UNUSUAL.isdisjoint(fields):
         return None
-    if names.count(b"content-length") > 1 or names.count(b"connection") > 1:
+    if len(fields) < len(headers) and not _AT_MOST_ONCE.isdisjoint(_repeated(headers)):
         return None
     length = fields.get(b"content-length", b"0")
     if fields.get(b"connection", b"keep-alive").lower() != b"keep-alive" or _LENGTH.fullmatch(length) is None:
         return None
     return int(length)
+
+
+def _repeated(headers: Sequence[Header]) -> list[bytes]:
+    counted = Counter(name for name, _ in headers)
+    return [name for name, times in counted.items() if times > 1]
 
 
 class OrdinaryExchange:
