@@ -5,7 +5,7 @@ An ``allOf`` one of whose parts names its properties and closes itself, while an
 parts, so that it becomes one object with them.
 
 A ``type`` beside a combination that has no value of that type admits nothing either: generators write ``type: object``
-beside ``oneOf`` of an enumeration and null (springdoc), or beside ``allOf`` of an enumeration. The combination is meant.
+beside ``oneOf`` of an enumeration and null (springdoc), or beside ``allOf`` of one. The combination is meant.
 """
 
 from __future__ import annotations
