@@ -153,7 +153,7 @@ class BackgroundHandler(logging.Handler):
         super().__init__()
         self._descriptor = descriptor
         self._queued_lines = queued_lines
-        self._queue: SimpleQueue[str | threading.Event] = SimpleQueue()
+        self._queue: SimpleQueue[bytes | threading.Event] = SimpleQueue()
         self._lost = 0
         self._of_worker: dict[str, int] = {}
         threading.Thread(target=self._write_for_ever, name="log writer", daemon=True).start()
@@ -169,13 +169,14 @@ class BackgroundHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if self._has_room():
             vars(record).update(self._beside())
-            self._queue.put(self.format(record))
+            self._queue.put(_written(self.format(record)))
 
     def put(self, fields: dict[str, Any]) -> None:
         """A line of JSON that is said now."""
         if self._has_room():
-            line = _encode({"time": _dated(int(time.time())), **fields, **self._beside()}).decode()
-            self._queue.put(line if line.isascii() and "\x7f" not in line else _escaped(line))
+            line = _encode({"time": _dated(int(time.time())), **fields, **self._beside()})
+            is_plain = line.isascii() and b"\x7f" not in line
+            self._queue.put(line if is_plain else _written(_escaped(line.decode())))
 
     def _has_room(self) -> bool:
         has_room = self._queue.qsize() < self._queued_lines
@@ -202,7 +203,7 @@ class BackgroundHandler(logging.Handler):
         batch = [self._queue.get()]
         try:
             batch += [self._queue.get() for _ in range(self._queue.qsize())]
-            for piece in _together(line for line in batch if isinstance(line, str)):
+            for piece in _together([line for line in batch if isinstance(line, bytes)]):
                 self._write(piece)
         finally:
             for flushed in batch:
@@ -217,15 +218,18 @@ class BackgroundHandler(logging.Handler):
                 left = left[os.write(self._descriptor, left) :]
 
 
-def _together(lines: Iterable[str]) -> Iterator[bytes]:
+def _written(line: str) -> bytes:
+    return line.encode("utf-8", "backslashreplace")
+
+
+def _together(lines: Iterable[bytes]) -> Iterator[bytes]:
     """Whole lines, as many as go into a pipe in one piece."""
     piece = b""
     for line in lines:
-        encoded = line.encode("utf-8", "backslashreplace") + b"\n"
-        if piece and len(piece) + len(encoded) > ATOMIC_BYTES:
+        if piece and len(piece) + len(line) >= ATOMIC_BYTES:
             yield piece
             piece = b""
-        piece += encoded
+        piece += line + b"\n"
     if piece:
         yield piece
 
