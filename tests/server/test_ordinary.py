@@ -250,3 +250,70 @@ def test_a_request_behind_another_is_answered_after_it():
                 received += await stream.receive_some()
 
     run(test)
+
+
+WAYS = {
+    "at once": (REQUEST,),
+    "by way of h11": (REQUEST[:9], REQUEST[9:]),
+    "its body later": (REQUEST[:-5], REQUEST[-5:]),
+}
+
+
+@pytest.mark.parametrize(("way", "whole"), [("at once", b"abcde"), ("by way of h11", None), ("its body later", None)])
+def test_a_body_that_came_with_its_head_needs_no_waiting(way, whole):
+    bodies = []
+
+    async def app(scope, receive, send):
+        bodies.append(scope["whole_body"]())
+        while bodies == [None] and (await receive())["more_body"]:
+            pass
+        bodies.append(scope["whole_body"]())
+        await send(START)
+        await send(BODY)
+
+    async def test():
+        async with serving_app(app) as server, await server.connect() as stream:
+            for piece in WAYS[way]:
+                await stream.send_all(piece)
+                await wait_all_tasks_blocked(0.02)
+            assert (await stream.receive_some()).endswith(b"\r\n\r\nhi")
+
+    run(test)
+    assert bodies == [whole, None]
+
+
+@pytest.mark.parametrize("way", ["at once", "by way of h11"])
+def test_an_application_is_cancelled_when_its_client_is_abandoned_and_no_other_is(way):
+    began, ended = trio.Event(), trio.Event()
+
+    async def app(scope, receive, send):
+        if scope["path"] == "/":
+            await send(START)
+            await send(BODY)
+            return
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(watch, scope, receive)
+                began.set()
+        finally:
+            ended.set()
+
+    async def watch(scope, receive):
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        scope["abandon"]()
+        await trio.sleep_forever()
+
+    async def test():
+        async with serving_app(app) as server, await server.connect() as other:
+            stream = await server.connect()
+            for piece in WAYS[way]:
+                await stream.send_all(piece)
+                await wait_all_tasks_blocked(0.02)
+            await began.wait()
+            await stream.aclose()
+            await ended.wait()
+            await other.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await other.receive_some()).endswith(b"\r\n\r\nhi")
+
+    run(test)

@@ -337,6 +337,30 @@ def test_a_client_that_leaves_cancels_its_call_within_a_second() -> None:
     assert run(main, gateway(ScriptedApi(silence))) < 1
 
 
+@pytest.mark.parametrize(("seconds", "asks"), [(0.1, 1), (0.3, 2)])
+def test_only_a_call_that_takes_a_while_is_watched(seconds: float, asks: int) -> None:
+    """A task that watches its client costs as much as a third of a call."""
+
+    async def main(app: StreamableHttp) -> int:
+        exchange = Exchange(changes={"content-length": str(len(CALL))})
+        asked = 0
+
+        async def receive() -> MutableMapping[str, Any]:
+            nonlocal asked
+            asked += 1
+            return {"type": "http.request", "body": CALL} if asked == 1 else await trio.sleep_forever()
+
+        async def send(event: MutableMapping[str, Any]) -> None:
+            exchange.sent.append(event)
+
+        with exchange._incoming, exchange._outgoing:
+            await app(exchange.scope | {"abandon": None}, receive, send)
+        assert exchange.status == 200
+        return asked
+
+    assert run(main, gateway(ScriptedApi(slowly(seconds)))) == asks
+
+
 def test_a_client_that_leaves_after_a_while_cancels_its_call_at_once() -> None:
     silence = Silence()
 
