@@ -116,6 +116,8 @@ class Upstream:
                 if not ended:
                     raise
                 return _told(result, ended)
+            if not ended and isinstance(result, HttpResponse) and result.status < 400:  # as nearly all are
+                return result
             ended.append(retries.outcome(result))
             pause = self._pause(request.method, result, ended, until)
             if pause is None or not gate.spend_retry():
@@ -257,14 +259,12 @@ class _Call:
 def _told(result: HttpResponse | UpstreamError, ended: list[retries.Outcome]) -> HttpResponse:
     """Returns what the caller gets after attempts that ended so; raises what is an error."""
     made = len(ended) - 1
-    if isinstance(result, HttpResponse) and not made:
-        return result
     doubtful = any(each in {"unknown", "server_error"} for each in ended[:-1])
     if isinstance(result, UpstreamError):
         result.retries = made
         result.outcome_unknown |= doubtful
         raise result
-    return msgspec.structs.replace(result, retries=made, doubtful=doubtful)
+    return msgspec.structs.replace(result, retries=made, doubtful=doubtful) if made else result
 
 
 def _ours(error: Exception, call: _Call) -> UpstreamError:
