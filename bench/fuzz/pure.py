@@ -18,18 +18,24 @@ HELD_SECONDS = 0.1
 DOCUMENT_SECONDS = 2.0
 
 
-def _catalog(text: bytes) -> ToolCatalog:
-    return build([ApiSource(name="fuzzed", base=base_url("http://127.0.0.1:9"), description=describe(parse(text)))])
+def _catalog(text: bytes, *, portable: bool = False) -> ToolCatalog:
+    source = ApiSource(name="fuzzed", base=base_url("http://127.0.0.1:9"), description=describe(parse(text)))
+    return build([source], portable=portable)
 
 
 _tool = _catalog(msgspec.json.encode(BASE_DOCUMENT)).tools[TOOL]
 
 
-def document(text: bytes) -> str:
+def schemas(text: bytes) -> str:
+    """As `document`; the tools of both forms of lists."""
+    return document(text) or document(text, portable=True)
+
+
+def document(text: bytes, *, portable: bool = False) -> str:
     """Why an oracle does not hold; empty if all do. Every operation is a tool, skipped, or the document is refused."""
     began = time.process_time()
     try:
-        catalog = _catalog(text)
+        catalog = _catalog(text, portable=portable)
         for tool in catalog.tools.values():
             msgspec.json.decode(bytes(tool.entry))
             if str(tool.origin) != "http://127.0.0.1:9":

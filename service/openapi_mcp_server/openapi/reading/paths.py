@@ -101,6 +101,8 @@ class PathReader(Generic[D]):
                 self.operations.append(self._operation(method, place, child(at.pointer, *path), shared))
             except SpecError as error:
                 self._skip(error, method, key)
+            except RecursionError:
+                self._skip(SpecError(place.pointer, "its schemas lead too deep into each other"), method, key)
 
     def _item(self, at: Located) -> dict[str, Located]:
         """The fields of a path item, where they stand. What is beside a ``$ref`` counts more than its target."""
