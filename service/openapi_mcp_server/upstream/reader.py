@@ -78,7 +78,7 @@ class AnswerReader:
         """Says each time when it goes on only after `make_room`. Raises BadResponse for what is not packed although
         it says so."""
         if self._inflater is not None:
-            return self._unpack(self._inflater, piece)
+            return self._unpack(piece, self._inflater)
         self._keep(piece)
         return () if self._size <= self.room else (None,)
 
@@ -102,7 +102,7 @@ class AnswerReader:
         await hold.grow(counted - self._counted)
         self._counted = counted
 
-    def _unpack(self, inflater: Inflater, packed: bytes) -> Iterator[None]:
+    def _unpack(self, packed: bytes, inflater: Inflater) -> Iterator[None]:
         """Stops at the limit, not at the end of the piece."""
         self._packed += len(packed)
         if self._packed > self._limit + _PACKED_EXTRA:
