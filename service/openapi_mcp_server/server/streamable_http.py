@@ -128,9 +128,9 @@ class StreamableHttp:
         """Gives every call that is not over yet its watcher. Runs beside the server for ever."""
         while True:
             await anyio.sleep(TEND_SECONDS)
-            grown, self._young, self._new = self._young, self._new, set()
-            for exchange in grown:
-                exchange.start_watching(tasks)
+            while self._young:
+                self._young.pop().start_watching(tasks)
+            self._young, self._new = self._new, set()
 
     async def _take(self, message: Message | Batch, exchange: _Exchange, beside: Carrier) -> None:
         hold = exchange.hold
