@@ -9,7 +9,7 @@ from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.model import ToolCatalog, base_url
 from openapi_mcp_server.bridge.request import build as request
-from openapi_mcp_server.errors import ArgumentError, SpecError
+from openapi_mcp_server.errors import UNFORESEEN, ArgumentError, SpecError
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse
 
@@ -36,6 +36,9 @@ def document(text: bytes, *, portable: bool = False) -> str:
     began = time.process_time()
     try:
         catalog = _catalog(text, portable=portable)
+        for each in catalog.skipped:
+            if each.operation.reason.startswith(UNFORESEEN):
+                return f"traceback: {each.operation.reason}"
         for tool in catalog.tools.values():
             msgspec.json.decode(bytes(tool.entry))
             if str(tool.origin) != "http://127.0.0.1:9":
