@@ -49,7 +49,7 @@ def test_the_cpu_of_a_process_is_told_in_less_than_a_step_of_the_kernels_10_ms()
 
 
 def test_an_exponent_is_that_of_a_power_between_the_two_largest() -> None:
-    assert scaling.Growth("squares", [(1, 5.0), (10, 100.0), (100, 10_000.0)]).exponent() == 2.0
+    assert scaling.Growth("squares", "cost", [(1, 5.0), (10, 100.0), (100, 10_000.0)]).exponent() == 2.0
 
 
 def test_a_peer_that_fails_in_a_round_is_not_asked_again_and_says_why(tmp_path: Path) -> None:
