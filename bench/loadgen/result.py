@@ -243,7 +243,7 @@ def _integrity(totals: Sequence[Totals]) -> Integrity:
     return Integrity(
         checked=sum(tool.checked for each in totals for tool in each.tools.values()),
         lost=sum(each.lost for each in totals),
-        mixed_up=sum(each.mixed_up for each in totals),
+        mixed_up=strays["mixed-up"],
         doubled=strays["doubled"],
         late=strays["late"],
     )
