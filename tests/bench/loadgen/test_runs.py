@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,22 @@ def test_a_fault_fails_the_run_though_nothing_was_expected():
     done = loadgen("--tool", "echo", "--calls", "30", *STDIO, "doubled", "20")
     assert done.returncode == 1
     assert "answers: 0 lost, 0 mixed up, 1 doubled; 30 carried the number of their call" in done.stdout
+
+
+def test_a_slow_tail_and_a_stall_fail_the_run_that_a_sound_server_passes():
+    """Each lasts two seconds, twice in sixty calls: a sound server on a busy machine does not come near to that. The
+    stall meets all that is due meanwhile, the slow tail only itself."""
+    load = ("--calls", "60", "--rate", "40", "--at-once", "60", "--tool", "echo", "--expect", "p99.9<1900ms")
+    with ExitStack() as stack:
+        argv = ("--json", "-", *load, *STDIO)
+        runs = {fault: stack.enter_context(running(*argv, fault, "30")) for fault in ("none", "slow", "stall")}
+        said = {fault: process.communicate(timeout=RUN_SECONDS) for fault, process in runs.items()}
+    found = {fault: result.read("-", out.encode()) for fault, (out, _) in said.items()}
+    assert {fault: process.returncode for fault, process in runs.items()} == {"none": 0, "slow": 1, "stall": 1}
+    for each in found.values():
+        assert (each.calls, each.error_count, each.integrity) == (60, 0, result.Integrity(checked=60))
+    slow = {fault: (each.latency.max > 1_900, each.latency.p90 > 1_000) for fault, each in found.items()}
+    assert slow == {"none": (False, False), "slow": (True, False), "stall": (True, True)}
 
 
 def test_an_expectation_that_is_not_met_fails_the_run_and_tools_that_were_left_out_are_named():
