@@ -101,6 +101,10 @@ def quick(*, keep: bool) -> None:
     if keep:
         KEPT.write_bytes(msgspec.json.encode({"ours_to_bare": round(now, 2)}) + b"\n")
     kept = msgspec.json.decode(KEPT.read_bytes())["ours_to_bare"]
+    judge(now, kept)
+
+
+def judge(now: float, kept: float) -> None:
     print(f"a call costs {now:.2f} times what it costs in a bare loop; kept: {kept}")
     if now > kept * (1 + TOLERANCE):
         raise SystemExit("a call costs more than it did; if that is meant: scripts/bench --quick --keep")

@@ -184,7 +184,7 @@ def cpu(pids: Iterable[int]) -> float:
     return seconds
 
 
-def _reason(error: BaseException, queue: int = 0) -> str:
+def reason(error: BaseException, queue: int = 0) -> str:
     """``queue``: how many connections may wait for this server."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
@@ -207,7 +207,7 @@ class Targets:
                 trio.run(_within, WARM_SECONDS, drive, target, call, warm, connections)
                 self.calls[name] = target, call
             except FAILURES as error:
-                self.failed[name] = _reason(error, target.queue)
+                self.failed[name] = reason(error, target.queue)
 
     def found(self, rounds: int, measured_by: Callable[[Target, bytes], Iterable[float]]) -> Found:
         """The figures of all rounds, in which the targets take turns. One that fails is not asked again."""
@@ -217,7 +217,7 @@ class Targets:
                 try:
                     found.setdefault(name, []).extend(measured_by(target, call))
                 except (*FAILURES, subprocess.CalledProcessError) as error:
-                    self.failed[name] = _reason(error, target.queue)
+                    self.failed[name] = reason(error, target.queue)
                     del self.calls[name]
         return {**found, **self.failed}
 

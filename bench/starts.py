@@ -86,22 +86,22 @@ def whole(folder: Path | None) -> list[Document]:
 
 def _document(name: str, path: Path, folder: Path) -> Document:
     place = Place(folder, path, BASE)
-    cached = _ours(place, "--cache-dir", str(folder / name))
+    cached = ours(place, "--cache-dir", str(folder / name))
     servers: dict[str, Callable[[], Command]] = {
-        "this server": lambda: _ours(place),
+        "this server": lambda: ours(place),
         "this server, cached": lambda: cached,
         **peers.over_stdio(place),
     }
     _once(cached)  # fills the cache
-    return Document(name, path.stat().st_size / 1e6, {server: _least(made) for server, made in servers.items()})
+    return Document(name, path.stat().st_size / 1e6, {server: least(made) for server, made in servers.items()})
 
 
-def _ours(place: Place, *argv: str) -> Command:
+def ours(place: Place, *argv: str) -> Command:
     every = ("--transport", "stdio", "--tool-mode", "all", *place.settings, *argv)
     return Command([sys.executable, "-m", "openapi_mcp_server", *every])
 
 
-def _least(made: Callable[[], Command]) -> Started | str:
+def least(made: Callable[[], Command]) -> Started | str:
     """The round with the least CPU: everything else that a machine does only adds to it."""
     rounds: list[Started] = []
     try:
