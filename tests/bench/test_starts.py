@@ -24,12 +24,8 @@ def program(code: str) -> Command:
 
 def test_documents_are_found_by_their_names_wherever_they_are_in_a_folder(tmp_path: Path) -> None:
     (tmp_path / "specs").mkdir()
-    for name, size in {
-        "github-api.json": 9,
-        "specs/my-github-2.yaml": 10,
-        "specs/stripe.yaml": 3,
-        "kubernetes.txt": 9,
-    }.items():
+    names = {"github-api.json": 9, "specs/my-github-2.yaml": 10, "specs/stripe.yaml": 3, "kubernetes.txt": 9}
+    for name, size in names.items():
         (tmp_path / name).write_bytes(b"x" * size)
     assert starts.found(tmp_path) == {
         "GitHub": tmp_path / "specs" / "my-github-2.yaml",
