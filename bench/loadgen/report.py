@@ -74,7 +74,7 @@ def _tiles(result: Result) -> Iterator[str]:
 
 def _expectations(result: Result) -> Iterator[str]:
     verdicts = "".join(
-        f"<tr><td>{escape(each.expectation)}</td><td>{each.actual:g}</td><td>{badge}</td></tr>"
+        f"<tr><td>{escape(each.expectation)}</td><td>{escape(each.shown)}</td><td>{badge}</td></tr>"
         for each in result.verdicts
         for badge in (_badge(each.is_met, "met", "not met"),)
     )

@@ -105,4 +105,4 @@ def _faults(result: Result) -> Iterator[str]:
 
 def _verdicts(result: Result) -> Iterator[str]:
     for each in result.verdicts:
-        yield f"{'met' if each.is_met else 'NOT MET'}: {each.expectation} (it was {each.actual:g})"
+        yield f"{'met' if each.is_met else 'NOT MET'}: {each.expectation} (it was {each.shown})"

@@ -139,6 +139,11 @@ def test_a_threshold_is_judged_by_the_result(text: str, actual: float, is_met: b
     assert (verdict.actual, verdict.is_met) == (pytest.approx(actual, rel=0.002), is_met)
 
 
+@pytest.mark.parametrize(("text", "shown"), [("p99<0.2s", "100.031 ms"), ("errors<1%", "1 %"), ("errors=0", "10")])
+def test_what_it_was_is_shown_with_its_unit(text: str, shown: str):
+    assert expect.parse(text).judge(RESULT).shown == shown
+
+
 def test_faults_fail_a_run_without_any_threshold():
     sound = msgspec.structs.replace(RESULT, verdicts=(), integrity=Integrity())
     assert sound.is_good
