@@ -88,7 +88,7 @@ def _document(name: str, path: Path, folder: Path) -> Document:
     place = Place(folder, path, BASE)
     cached = ours(place, "--cache-dir", str(folder / name))
     servers: dict[str, Callable[[], Command]] = {
-        "this server": lambda: ours(place),
+        "this server, cold": lambda: ours(place),
         "this server, cached": lambda: cached,
         **peers.over_stdio(place),
     }
