@@ -57,6 +57,7 @@ STEPS = {
 
 
 def measure_stdio(servers: dict[str, Callable[[], peers.Command]], rounds_made: int) -> Found:
+    """One that fails in a round is not asked again."""
     found: Found = {}
     with ExitStack() as stack:
         asked = {}
@@ -70,12 +71,16 @@ def measure_stdio(servers: dict[str, Callable[[], peers.Command]], rounds_made: 
             except (Unavailable, OSError) as error:
                 found[name] = str(error)[:200]
         for _ in range(rounds_made):
-            for name, (process, call) in asked.items():
+            for name, (process, call) in [*asked.items()]:
                 calls = CALLS // 5
                 before = rounds.cpu([process.pid])
-                for _ in range(calls):
-                    peers.exchange(process, call)
-                found.setdefault(name, []).append((rounds.cpu([process.pid]) - before) / calls * 1e6)  # type: ignore[union-attr]
+                try:
+                    for _ in range(calls):
+                        peers.exchange(process, call)
+                    found.setdefault(name, []).append((rounds.cpu([process.pid]) - before) / calls * 1e6)  # type: ignore[union-attr]
+                except (Unavailable, OSError) as error:
+                    found[name] = rounds.reason(error)
+                    del asked[name]
     return found
 
 

@@ -199,8 +199,9 @@ def _document(axes: Any, place: int, document: Document, field: str, servers: Se
             text = f"{value:,.2f}" if value < 10 else f"{value:,.0f}"
             axes.annotate(text, (value, y), (6, 0), textcoords="offset points", va="center", fontsize=8)
         else:
-            where = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 8}
-            axes.annotate("no list, see the table", (0.01, y), color=colour(name), **where)
+            axes.plot([0.03], [y], "x", markersize=5, transform=axes.get_yaxis_transform(), **_mark(name))
+            where = {"xycoords": axes.get_yaxis_transform(), "va": "center", "fontsize": 8}
+            axes.annotate("no list, see the table", (0.06, y), **where)
 
 
 def _growth(drawn: Any, figures: Figures, scheme: Scheme) -> None:  # noqa: ANN401

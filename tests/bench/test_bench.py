@@ -15,6 +15,7 @@ import pytest
 
 import bench
 import pages
+import peers
 import rounds
 import scaling
 import targets
@@ -40,6 +41,15 @@ def test_a_peer_that_cannot_be_had_is_a_row_that_says_why(tmp_path: Path) -> Non
     table = "\n".join(pages.calls({32: found}))
     assert "| other | it cannot be installed: no such package / anywhere |  |" in table
     assert len(found["this server"]) == 2
+
+
+def test_a_peer_that_leaves_in_the_middle_of_its_rounds_is_a_row_too() -> None:
+    told = '{"id":0,"result":{"tools":[{"name":"Rex"}]}}'
+    code = (
+        f"import sys\nfor number, line in enumerate(sys.stdin):\n print('{told}', flush=True)\n if number > 20: break"
+    )
+    found = bench.measure_stdio({"leaves": lambda: peers.Command([sys.executable, "-c", code])}, 2)
+    assert found == {"leaves": "it ended with 0"}
 
 
 def test_a_ratio_is_that_of_all_rounds_together() -> None:
