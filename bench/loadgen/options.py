@@ -50,7 +50,8 @@ Group = argparse._ArgumentGroup  # noqa: SLF001 - it has no other name
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(re.sub(r"^argument ", "", message))
+        of_command = "; the words of a command come after --" if message.startswith("unrecognized") else ""
+        raise UsageError(re.sub(r"^argument ", "", message) + of_command)
 
 
 def parse(argv: Sequence[str]) -> Options:

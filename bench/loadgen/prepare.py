@@ -89,22 +89,22 @@ async def prepare(target: Target, wanted: Wanted, run: int) -> Prepared:
         tools = await list_tools(session, known, ledger)
         tried = Trials(session, known, ledger)
         if wanted.templates:
-            _check(tools, [each.tool for each in wanted.templates])
+            _check("--calls-from", tools, [each.tool for each in wanted.templates])
             return Prepared(target=known, server=server, templates=wanted.templates)
         if wanted.tools:
-            _check(tools, list(wanted.tools))
+            _check("--tool", tools, list(wanted.tools))
             named = await tried.all([tool for tool in tools if tool.name in wanted.tools], NAMED_SECONDS)
             return _as_named(Prepared(target=known, server=server, templates=()), named, wanted.tools)
         safe = _safe(tools)
         return _as_safe(Prepared(target=known, server=server, templates=()), await tried.all(safe, SLOW_SECONDS))
 
 
-def _check(tools: Sequence[Tool], names: Sequence[str]) -> None:
+def _check(option: str, tools: Sequence[Tool], names: Sequence[str]) -> None:
     have = {tool.name for tool in tools}
     for name in names:
         if name not in have:
             some = ", ".join(sorted(have)[:10]) or "none"
-            raise UsageError(f"--tool: the server has no tool {name}; it has {len(have)}: {some}")
+            raise UsageError(f"{option}: the server has no tool {name}; it has {len(have)}: {some}")
 
 
 def _safe(tools: Sequence[Tool]) -> list[Tool]:

@@ -50,6 +50,7 @@ REFUSED = {
     f"{URL} --html -": "--html: needs the name of a file",
     f"{URL} --header X-A": "--header: write it as 'Name: value'",
     f"{URL} --verbose": "unrecognized arguments: --verbose",
+    "python -m server": "unrecognized arguments: -m server; the words of a command come after --",
     f"{URL} --sec 5": "unrecognized arguments: --sec",
     "compare a.json": "compare: needs two files",
     "compare gone.json bad.jsonl": "gone.json: No such file or directory",

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from loadgen.failures import Failure
-from loadgen.plan import Target, UsageError
+from loadgen.plan import Target, Template, UsageError
 from loadgen.prepare import LeftOut, Prepared, Wanted, prepare
 from planted import TOOLS, Planted, serving
 
@@ -73,6 +73,12 @@ def test_a_tool_that_the_server_has_not_is_refused_with_those_it_has():
         UsageError, match=r"--tool: the server has no tool gone; it has 5: broken, echo, quiet, refuses, writes"
     ):
         prepared(Planted(), Wanted(tools={"gone": 1}))
+
+
+def test_a_tool_of_a_file_of_calls_that_the_server_has_not_is_refused_by_the_name_of_its_option():
+    gone = Template(tool="gone", arguments=msgspec.Raw(b"{}"))
+    with pytest.raises(UsageError, match=r"^--calls-from: the server has no tool gone; it has 5: "):
+        prepared(Planted(), Wanted(templates=(gone,)))
 
 
 def test_a_server_without_tools_says_so():

@@ -178,3 +178,15 @@ def test_two_loads_that_differ_are_compared_with_a_warning():
 def test_a_result_of_another_format_is_refused():
     with pytest.raises(UsageError, match="has format 2, this loadgen reads 1"):
         result.read("a.json", result.encode(changed(format=2)))
+
+
+def test_where_nothing_can_be_asked_the_line_names_what_may_help(demo: tuple[str, str]):
+    """The address of something else, and a server over stdio that writes what is no message."""
+    done = loadgen(demo[0].replace("/mcp", "/elsewhere"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("loadgen: HTTP 404: ")
+    assert "is this where the server has MCP? Most have it at /mcp or /sse" in done.stderr
+    done = loadgen("--", sys.executable, "-c", "print('Welcome!')")
+    assert done.stderr == (
+        "loadgen: closed: the server ended with exit code 0; it said 'Welcome!', which is no message\n"
+    )
