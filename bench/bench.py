@@ -145,7 +145,7 @@ def _over_http(place: targets.Place, calls: int, rounds_made: int) -> dict[int, 
         "with traces of one call in twenty": partial(targets.traced, place),
         "behind its nginx, both": partial(targets.behind_nginx, place),
         "bare Trio loop": partial(targets.bare, place),
-        "bare Trio loop on httptools": partial(targets.bare_httptools, place),
+        pages.HTTPTOOLS: partial(targets.bare_httptools, place),
         **peers.over_http(place),
     }
     found = {each: rounds.measure(servers, each, rounds_made, calls) for each in CONNECTIONS}

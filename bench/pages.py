@@ -13,6 +13,7 @@ from starts import DOCUMENTS, Document, Started
 
 OURS = "this server"
 FASTMCP = "FastMCP"
+HTTPTOOLS = "bare Trio loop on httptools"
 PICTURES = {
     "calls": "CPU of a call over Streamable HTTP, of each server at 1, 32 and 256 calls at once",
     "latencies": "Latency of one connection by percentile, of each server",
@@ -54,8 +55,44 @@ def cell(found: list[float] | str) -> str:
 
 
 def _times(found: Found, name: str, base: str = OURS) -> str:
-    both = isinstance(found.get(name), list) and isinstance(found.get(base), list)
-    return f"{ratio(found, name, base):.2f}" if both else ""
+    """Of all rounds together, and the least and the most of one: the targets take turns in each."""
+    one, other = found.get(name), found.get(base)
+    if not isinstance(one, list) or not isinstance(other, list):
+        return ""
+    if name == base:
+        return "1.00"
+    each = [mine / theirs for mine, theirs in zip(one, other, strict=True)]
+    return f"{ratio(found, name, base):.2f} [{min(each):.2f}..{max(each):.2f}]"
+
+
+def summary(figures: Figures) -> Iterator[str]:
+    """The ratios that the tables below are read for."""
+    yield from _titled("In short", "ratio", "")
+    at_32, at_256 = figures.calls[32], figures.calls[256]
+    both = {OURS: at_32[OURS], "at 256": at_256[OURS]}
+    rows = {
+        "CPU of a call, 32 at once: FastMCP ÷ this server": _times(at_32, _named(at_32, FASTMCP)),
+        "the same: this server ÷ a bare Trio loop on httptools": _times(at_32, OURS, _named(at_32, HTTPTOOLS)),
+        "this server: 256 at once ÷ 32": _times(both, "at 256"),
+        "CPU of a call over stdio: mcpify ÷ this server": _times(figures.stdio, _named(figures.stdio, "mcpify")),
+        "latency added at one connection: this server ÷ FastMCP": _added(figures.latencies),
+        "calls a second: 2 workers ÷ 1": _times(figures.workers.found, "2 workers", "1 worker"),
+    }
+    for name, value in rows.items():
+        if value:
+            yield f"| {name} | {value} |"
+
+
+def _named(found: Found, begin: str) -> str:
+    return next((name for name in found if name.startswith(begin)), "")
+
+
+def _added(latencies: Latencies) -> str:
+    middle = latencies.percentiles.index(50.0)
+    ours, theirs = (latencies.found.get(name) for name in (OURS, _named(latencies.found, FASTMCP)))
+    if not isinstance(ours, list) or not isinstance(theirs, list):
+        return ""
+    return f"{(ours[middle] - latencies.api[middle]) / (theirs[middle] - latencies.api[middle]):.2f}"
 
 
 def calls(over_http: Mapping[int, Found]) -> Iterator[str]:
@@ -66,15 +103,6 @@ def calls(over_http: Mapping[int, Found]) -> Iterator[str]:
         if len({*cells}) == 1:  # the same reason for all
             cells = [cells[0], *([""] * (len(cells) - 1))]
         yield f"| {name} | {' | '.join(cells)} | {_times(over_http[32], name)} |"
-    here = {each: found[OURS] for each, found in over_http.items()}
-    if 256 in here and not any(isinstance(each, str) for each in here.values()):
-        yield ""
-        yield f"This server at 256 at once ÷ at 32: {_of(here[256]) / _of(here[32]):.2f}."
-
-
-def _of(found: list[float] | str) -> float:
-    assert isinstance(found, list), found
-    return sum(found)
 
 
 def latencies(latencies: Latencies) -> Iterator[str]:
@@ -91,10 +119,6 @@ def latencies(latencies: Latencies) -> Iterator[str]:
             continue
         times = f"{added[name] / added[OURS]:.2f}" if OURS in added else ""
         yield f"| {name} | {each[middle]:,.0f} | {each[most]:,.0f} | {added[name]:,.0f} | {times} |"
-    fastmcp = [value for name, value in added.items() if name.startswith(FASTMCP)]
-    if fastmcp and OURS in added:
-        yield ""
-        yield f"Added latency of this server ÷ FastMCP's: {added[OURS] / fastmcp[0]:.2f}."
 
 
 def workers(workers: Workers) -> Iterator[str]:
@@ -172,7 +196,7 @@ TABLES: dict[str, Callable[[Any], Iterator[str]]] = {
 
 
 def page(figures: Figures) -> str:
-    lines = [*head(figures.about)]
+    lines = [*head(figures.about), *summary(figures)]
     for name, table in TABLES.items():
         lines += table(getattr(figures, name))
     return "\n".join(lines) + "\n"

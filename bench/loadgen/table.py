@@ -66,7 +66,8 @@ def _summary(result: Result) -> Iterator[str]:
         yield "the generator itself was busy: its own time is part of these latencies; give it more --processes"
     idle = result.idle
     if idle.wanted:
-        yield f"idle sessions: {idle.opened} of {idle.wanted} opened, {idle.open_at_end} open at the end {idle.problem}"
+        problem = f"; {idle.problem}" if idle.problem else ""
+        yield f"idle sessions: {idle.opened} of {idle.wanted} opened, {idle.open_at_end} open at the end{problem}"
 
 
 def _latency(result: Result) -> Iterator[str]:

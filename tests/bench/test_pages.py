@@ -85,7 +85,10 @@ def test_the_page_has_the_tables_of_all_figures_and_a_picture_of_those_that_can_
     assert "on 01 May 2026: version 0.2.0, Python 3.11.7," in page
     assert f"| {OURS} | 300 [290..330] | 200 [190..230] | 250 [240..280] | 1.00 |" in page
     assert f"| {MCPIFY} | 550 [550..550] | 600 [600..600] | {RESETS} |" in page
-    assert "Added latency of this server ÷ FastMCP's: 0.20." in page
+    assert "| CPU of a call, 32 at once: FastMCP ÷ this server | 7.74 [7.00..8.42] |" in page
+    assert "| latency added at one connection: this server ÷ FastMCP | 0.20 |" in page
+    assert "| this server: 256 at once ÷ 32 | 1.24 [1.22..1.26] |" in page
+    assert "httptools" not in page  # of what was not measured there is no row
     assert "| GitHub, 13.0 MB | this server, cached | 0.30 | 65 | 1,222 | 4.1 |" in page
     assert "| GitHub, 13.0 MB | FastMCP 4.2.3 | no list within 45 s |  |  |  |" in page
     assert "Not measured, since OPENAPI_SPECS_DIR has no such document: Kubernetes, Stripe." in page
