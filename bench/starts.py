@@ -35,7 +35,7 @@ LONG_SECONDS = 8.0
 """Whoever takes longer is started once: it differs by more than its rounds do."""
 LIMIT_SECONDS = 45.0
 LIMIT_MIB = 4_096
-SAID_CHARACTERS = 90
+LAST_BYTES, SAID_CHARACTERS = 2_000, 90
 DOCUMENTS = ("GitHub", "Stripe", "Kubernetes")
 """Looked for in the folder by these words; of several the largest."""
 GRAPH = "Graph-like"
@@ -135,7 +135,7 @@ def _once(command: Command) -> Started:
 
 def _last_words(said: bytes) -> str:
     """Its last line, without what names this machine."""
-    lines = said.decode(errors="replace").split("\n")
+    lines = said[-LAST_BYTES:].decode(errors="replace").split("\n")
     last = re.sub(r"(\w+:)?/[^\s'\"]+", "…", next((line for line in reversed(lines) if line.strip()), ""))
     return textwrap.shorten(last, SAID_CHARACTERS, placeholder=" …")
 
