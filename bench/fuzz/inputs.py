@@ -125,7 +125,7 @@ def _posted(source: random.Random, name: str) -> dict[str, Any]:
 def _schema(source: random.Random, depth: int) -> dict[str, Any]:
     """Legal keywords alone; what they say together is often impossible."""
     if not depth or source.random() < 0.25:
-        beside = source.choice(
+        beside: dict[str, Any] = source.choice(
             ({}, {}, {"description": "d"}, {"deprecated": True}, {"required": ["a"]}, {"default": {}})
         )
         return {"$ref": f"#/components/schemas/{source.choice(_NAMES)}", **beside}
@@ -134,7 +134,7 @@ def _schema(source: random.Random, depth: int) -> dict[str, Any]:
     def inner() -> dict[str, Any]:
         return _schema(source, depth - 1)
 
-    for keyword, make in (
+    makers: list[tuple[str, Callable[[], Any]]] = [
         ("properties", lambda: {source.choice("abcdef"): inner() for _ in range(2)}),
         *(
             (keyword, lambda: [inner() for _ in range(source.randrange(1, 4))])
@@ -152,7 +152,8 @@ def _schema(source: random.Random, depth: int) -> dict[str, Any]:
         ("discriminator", lambda: {"propertyName": "a", "mapping": {"x": source.choice(_NAMES)}}),
         ("nullable", lambda: True),
         ("readOnly", lambda: True),
-    ):
+    ]
+    for keyword, make in makers:
         if source.random() < 0.25:
             made[keyword] = make()
     return made

@@ -99,7 +99,8 @@ def _part(schema: dict[str, Any], schemas: Mapping[str, Schema]) -> dict[str, An
         schema = schema | {"description": short_prose(prose, text.ARGUMENT_LIMIT)}
     if "$ref" in schema and not schema.keys() <= _BESIDE_REFERENCE:
         # What that brings in may lead to itself in the same way, and is not merged again.
-        schema = rewritten(top_level(Schema(msgspec.Raw(encode(schema))), schemas), _plain_reference)
+        merged: Any = rewritten(top_level(Schema(msgspec.Raw(encode(schema))), schemas), _plain_reference)
+        schema = merged
     schema = _without_null_as_a_type(schema)
     if schema.get("type") == "array" and "items" not in schema:
         schema = {**schema, "items": {}}
