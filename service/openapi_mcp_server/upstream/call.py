@@ -151,19 +151,22 @@ class Upstream:
     async def _attempt(self, call: _Call, gate: Gate, until: float) -> HttpResponse | UpstreamError:
         """Returns what came of one attempt. Raises an UpstreamError if it was not even let through."""
         ticket = await gate.enter(until)
-        result: HttpResponse | UpstreamError | None = None
+        result = None
+        try:
+            result = await self._outcome(call, until)
+        finally:
+            gate.leave(ticket, result)
+        return result
+
+    async def _outcome(self, call: _Call, until: float) -> HttpResponse | UpstreamError:
         now = trio.current_time()
         seconds = max(0.0, min(until - now, self._asking.attempt_seconds))
         try:
             with trio.CancelScope(deadline=now + seconds):  # `move_on_after` takes longer
-                result = (await self._follow(call)).response()
-            if result is None:
-                result = call.at_deadline(seconds)
-        except UpstreamError as error:
-            result = error
-        finally:
-            gate.leave(ticket, result)
-        return result
+                return (await self._follow(call)).response()
+            return call.at_deadline(seconds)
+        except UpstreamError as error:  # kept by no local of a frame that it has in its traceback
+            return error
 
     async def _follow(self, call: _Call) -> AnswerReader:
         """The answer at the end of the redirects that are followed."""
