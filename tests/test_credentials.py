@@ -278,8 +278,8 @@ UNUSED = (
 MODULES = """
 import os, signal, sys
 from openapi_mcp_server import __main__ as main
-from openapi_mcp_server.process import lifecycle
-lifecycle.Stop.ready = property(lambda self: lambda: os.kill(os.getpid(), signal.SIGTERM), lambda *_: None)
+from openapi_mcp_server.process.stopping import Stop
+Stop.ready = property(lambda self: lambda: os.kill(os.getpid(), signal.SIGTERM), lambda *_: None)
 main.main()
 print(*sorted(sys.modules))
 """

@@ -24,7 +24,7 @@ from openapi_mcp_server.gateway.serving import Send
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.mcp.methods import LEGACY
 from openapi_mcp_server.observe.record import CallRecord
-from openapi_mcp_server.process.lifecycle import Outgoing, opened
+from openapi_mcp_server.process.building import Outgoing, opened
 from openapi_mcp_server.settings.config import Config
 
 if TYPE_CHECKING:
