@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp.shared.inbound import encode_header_value
 
-from openapi_mcp_server.mcp.inbound import BATCH_MESSAGES, ECHOED_CHARACTERS, Batch, Call, Notification, Rejection
+from openapi_mcp_server.mcp.inbound import BATCH_MESSAGES, Batch, Call, Notification, Rejection
 from openapi_mcp_server.mcp.inbound import from_http as read_http
 from openapi_mcp_server.mcp.inbound import from_line as read_line
 from openapi_mcp_server.mcp.messages import INVALID_REQUEST, PARSE_ERROR
 from openapi_mcp_server.mcp.methods import LEGACY, LEGACY_METHODS, MODERN, MODERN_METHODS, SUPPORTED
+from openapi_mcp_server.mcp.strict_json import ECHOED_CHARACTERS
 
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"

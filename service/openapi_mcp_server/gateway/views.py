@@ -18,8 +18,9 @@ from openapi_mcp_server.bridge.results.result import OutputValidators
 from openapi_mcp_server.bridge.search.names import is_searched, seen_tokens
 from openapi_mcp_server.gateway.serving import Authorize, Serving
 from openapi_mcp_server.mcp import answers
-from openapi_mcp_server.mcp.inbound import SHOWN_CHARACTERS, Call, Rejection
+from openapi_mcp_server.mcp.inbound import Call, Rejection
 from openapi_mcp_server.mcp.messages import INVALID_PARAMS
+from openapi_mcp_server.mcp.strict_json import SHOWN_CHARACTERS
 
 if TYPE_CHECKING:
     from openapi_mcp_server.bridge.search.index import Index
