@@ -26,7 +26,7 @@ from openapi_mcp_server.server.metrics_port import Watched
 from openapi_mcp_server.server.principals.guarding import anybody, guarding
 from openapi_mcp_server.server.principals.limits import Limits
 from openapi_mcp_server.server.principals.static_tokens import StaticTokens
-from openapi_mcp_server.server.sse import http_sse
+from openapi_mcp_server.server.sse.http_sse import http_sse
 from openapi_mcp_server.server.streamable_http import streamable_http
 from openapi_mcp_server.server.visitors import Visitors, allowed
 from openapi_mcp_server.settings.config import Config
