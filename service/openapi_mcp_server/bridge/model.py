@@ -21,6 +21,8 @@ _HOST = re.compile(r"(?:[\w-]+\.)*[\w-]+\.?")
 """Letters of every alphabet: what is sent is written in ASCII by whoever connects."""
 _NO_HOST = "names a host that is none; an example is https://api.example.com/v1"
 
+NAME_LENGTH = 64
+"""Characters of a name: several model APIs refuse longer ones."""
 RESPONSE_FILTER = "response_filter"
 """The one argument that is ours and not the API's; see `openapi_mcp_server.bridge.results.response_filter`."""
 
@@ -151,6 +153,21 @@ class BodyPlan(msgspec.Struct, frozen=True, kw_only=True):
     chooser: str | None = None
     needed: tuple[str, ...] = ()
     open: bool = False
+
+
+class ToolForm(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings that say how tools are told to clients; they are the same for all APIs.
+
+    ``response_filter``: tools that answer JSON offer that argument. ``output_schemas``: tools say what they answer.
+    ``portable``: schemas are told as every model API takes them. ``name_length``: characters that a tool's name may
+    have. ``result_bytes``: of an answer at most, 0 where there is no limit.
+    """
+
+    response_filter: bool = False
+    output_schemas: bool = True
+    portable: bool = False
+    name_length: int = NAME_LENGTH
+    result_bytes: int = 1
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):

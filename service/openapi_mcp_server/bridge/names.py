@@ -17,9 +17,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from openapi_mcp_server.bridge.model import NAME_LENGTH
 from openapi_mcp_server.openapi.model import Operation
 
-NAME_LENGTH = 64
 COMPARED_NAMES = 2_000
 """Of all names, with one that is not known: 20 ms at most."""
 _HASH_LENGTH = 8

@@ -14,7 +14,7 @@ from anyio.to_thread import run_sync
 
 from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge import security
-from openapi_mcp_server.bridge.model import BaseUrl, HttpRequest, Origin, ToolCatalog, base_url
+from openapi_mcp_server.bridge.model import BaseUrl, HttpRequest, Origin, ToolCatalog, ToolForm, base_url
 from openapi_mcp_server.bridge.search.names import is_searched, seen_tokens
 from openapi_mcp_server.documents import order, policies, source
 from openapi_mcp_server.documents.order import ApiOrder, Order, SeenFiles, Texts
@@ -229,6 +229,12 @@ def _order(config: Config, rule: AddressRule) -> Order:
         strict=config.strict,
         strict_auth=config.strict_auth,
         rule=policies.rule(config),
+        form=tool_form(config),
+    )
+
+
+def tool_form(config: Config) -> ToolForm:
+    return ToolForm(
         response_filter=config.response_filter,
         output_schemas=config.validate_output,
         portable=config.tool_schemas == "portable",

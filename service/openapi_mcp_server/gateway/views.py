@@ -161,13 +161,16 @@ class CatalogViews:
 
         def made() -> answers.StaticAnswers:
             own = [*guide.ENTRIES] if has_guide else [prompts.entry(name, tool) for name, tool in offered.items()]
-            return answers.render(
-                server=self._serving.server,
+            shown = answers.ListedEntries(
                 tools=entries,
                 listed=listed,
                 prompts=own,
                 resources=guide.resources(apis),
                 templates=guide.templates(apis),
+            )
+            return answers.render(
+                self._serving.server,
+                shown,
                 page_size=self._serving.page_size,
                 changing=[kind.removesuffix("ListChanged") for kind in self._changing],
                 private=self._serving.private,

@@ -13,7 +13,7 @@ import anyio
 import msgspec
 
 from openapi_mcp_server.bridge.model import ToolCatalog, base_url
-from openapi_mcp_server.documents.loading import Documents
+from openapi_mcp_server.documents.loading import Documents, tool_form
 from openapi_mcp_server.process.stopping import Stop, until_signal
 from openapi_mcp_server.server import connections, ports
 from openapi_mcp_server.server.connections import App
@@ -51,13 +51,7 @@ async def demo(config: Config) -> AsyncIterator[InFront]:
         base=base_url(ports.url(listener)),
         description=operations.describe(parse(document())),
     )
-    tools = catalog.build(
-        [source],
-        response_filter=config.response_filter,
-        output_schemas=config.validate_output,
-        portable=config.tool_schemas == "portable",
-        result_bytes=config.result_budget_bytes,
-    )
+    tools = catalog.build([source], tool_form(config))
     async with _beside(DemoApp(), listener):
         yield InFront(msgspec.structs.replace(config, allow_private_networks=True), tools)
 

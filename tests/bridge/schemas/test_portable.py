@@ -16,7 +16,7 @@ from descriptions import JSON, answer, body, catalog, media, operation, paramete
 from model_apis import refusals
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import Tool, base_url
+from openapi_mcp_server.bridge.model import Tool, ToolForm, base_url
 from openapi_mcp_server.bridge.schemas.listed import LISTED_BYTES
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi.operations import describe
@@ -255,13 +255,13 @@ def test_no_tool_of_a_published_document_is_refused(specs_dir, document) -> None
     """`scripts/sweep --portable` looks at all of them."""
     description = describe(parse((specs_dir / "specs" / document).read_bytes()))
     source = ApiSource(name="api", base=base_url("https://api.example.com"), description=description)
-    tools = build([source], response_filter=True, portable=True).tools
+    tools = build([source], ToolForm(response_filter=True, portable=True)).tools
     assert [(name, found) for name, each in tools.items() if (found := refusals(each.entry))] == []
 
 
 def test_a_reported_document_is_taken_by_every_api() -> None:
     description = describe(parse((CASES / "refused-by-model-apis.json").read_bytes()))
     source = ApiSource(name="api", base=base_url("https://api.example.com"), description=description)
-    [only] = build([source], portable=True).tools.values()
+    [only] = build([source], ToolForm(portable=True)).tools.values()
     assert refusals(only.entry) == []
     assert read(only, '{"phase":"3","rows":[{"a":"x"}],"any":"y"}') == {"phase": 3, "rows": [{"a": "x"}], "any": "y"}

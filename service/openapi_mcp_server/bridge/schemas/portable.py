@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from openapi_mcp_server.bridge import text
-from openapi_mcp_server.bridge.model import Spelling, TextOf, Texts
-from openapi_mcp_server.bridge.names import NAME_LENGTH
+from openapi_mcp_server.bridge.model import NAME_LENGTH, Spelling, TextOf, Texts
 from openapi_mcp_server.bridge.schemas.edits import JsonSchema, decode, encode, short_prose
 from openapi_mcp_server.bridge.schemas.limits import limits, value_shown
 from openapi_mcp_server.bridge.schemas.listed import Inner, Level, listing, says_needed
