@@ -119,7 +119,7 @@ def _port(parts: SplitResult) -> int | None:
 
 
 class BodyRecipe(msgspec.Struct, frozen=True):
-    """What the writer of a body is made of: its media type, and the definitions that the schema of that refers to."""
+    """The recipe for the writer of a body: its media type, and the definitions that the schema of that refers to."""
 
     media: MediaType
     definitions: Mapping[str, Schema] = {}
@@ -243,7 +243,7 @@ ANONYMOUS = Access(kind="anonymous")
 
 
 TextOf = Literal["json", "values"]
-"""What a list asks for as text: objects, lists or anything; or numbers of an enumeration."""
+"""The arguments that a list asks for as text: objects, lists or anything; or numbers of an enumeration."""
 Texts = TextOf | dict[str, "Texts"] | list["Texts"] | None
 """The places where a list asks for text: by names of members, and one for all items of a list."""
 
@@ -308,7 +308,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SEEN_BYTES_PER_TOKEN = 4.3
-"""Of the names, descriptions and schemas in a list, by o200k: 4.09 to 4.70 over fifteen published documents."""
+"""Bytes of names, descriptions and schemas in a list for each token, by o200k: 4.09 to 4.70 over fifteen published
+documents."""
 
 
 class Withheld(msgspec.Struct, frozen=True):

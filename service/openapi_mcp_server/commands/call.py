@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 _SECONDS, _ANSWER_SECONDS = 30.0, 300.0
-"""To connect and to send, and for an answer: the official client's own."""
+"""The time to connect and to send, and for an answer: the official client's own."""
 
 
 def run(config: Config) -> int:
@@ -126,7 +126,8 @@ async def _ask_document(config: Config, tool: str, arguments: Mapping[str, Any])
 def _overhear(
     config: Config, tools: ToolCatalog, tool: str, arguments: Mapping[str, Any]
 ) -> Callable[[Send], Send] | None:
-    """What tells of requests and answers, if that is asked for; in search mode the operation is an argument."""
+    """A function that tells of requests and answers, if that is asked for; in search mode the operation is an
+    argument."""
     named = tools.tools.get(tool) or tools.tools.get(str(arguments.get("name")))
     if "--verbose" not in config.options or named is None:
         return None
@@ -154,7 +155,7 @@ async def _ask_server(config: Config, tool: str, arguments: Mapping[str, Any]) -
 
 @asynccontextmanager
 async def _as_caller(url: str, token: str) -> AsyncIterator[Any]:
-    """What the official client takes for the server: its URL, or a transport that sends the token."""
+    """The server as the official client takes it: its URL, or a transport that sends the token."""
     if not token:
         yield url
         return

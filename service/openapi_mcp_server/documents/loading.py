@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CACHE_SECONDS = 10.0
 """For a folder that hangs: the document is read instead."""
 _PROGRAM = f"{__version__} {sys.version_info.major}.{sys.version_info.minor}"
-"""What compiles: Python knows which characters there are."""
+"""The program that compiles, and its Python, which knows which characters there are."""
 WAIT_SECONDS = 1.0
 WAIT_LIMIT_SECONDS = 5.0
 """Between two attempts at a document that is not there yet: the first pause and the longest."""
@@ -266,7 +266,7 @@ def _cache(config: Config) -> Cache | None:
 
 
 async def _in_time(work: Callable[[], T]) -> T | None:
-    """What a thread comes to with CACHE_DIR; None where that takes too long."""
+    """The result of a thread that works with CACHE_DIR; None where that takes too long."""
     with anyio.move_on_after(CACHE_SECONDS):
         return await run_sync(work, abandon_on_cancel=True)
     logger.warning("CACHE_DIR did not answer within %g s", CACHE_SECONDS)

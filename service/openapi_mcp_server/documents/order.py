@@ -1,4 +1,4 @@
-"""What decides how documents become a catalog: their texts, and all of the settings that have a say in it."""
+"""The order that documents become a catalog by: their texts, and all of the settings that have a say in it."""
 
 from __future__ import annotations
 

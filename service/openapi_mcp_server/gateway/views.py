@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from openapi_mcp_server.bridge.search.mode import Offer
 
 CLASSES = 1_024
-"""Of principals, by what they may call; one more replaces the oldest."""
+"""Classes of principals that are remembered, by what they may call; one more replaces the oldest."""
 DECISIONS = 8_192
-"""Who may call which tool, as it was last decided: a policy with twenty selectors takes 40 µs."""
+"""Decisions that are remembered of who may call which tool: a policy with twenty selectors takes 40 µs."""
 VIEWS = 32
 """Different sets of tools for which lists are kept: each may have some megabytes."""
 
@@ -91,7 +91,7 @@ class ServedCatalog(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CatalogViews:
-    """What is served at the moment. ``changing``: the kinds of lists that can change."""
+    """The catalog that is served at the moment. ``changing``: the kinds of lists that can change."""
 
     def __init__(self, serving: Serving, changing: Iterable[str], catalog: ToolCatalog, authorize: Authorize) -> None:
         self._serving = serving

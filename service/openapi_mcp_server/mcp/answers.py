@@ -39,7 +39,8 @@ _CACHING: dict[str, Any] = {"ttlMs": LIST_TTL_MS, "cacheScope": "public"}
 _NO_COMPLETION: dict[str, Any] = {"completion": {"values": [], "total": 0, "hasMore": False}}
 
 PAGE_BYTES = 1_000_000
-"""Of a page that goes out as an event: the official Python client ends its session for a longer event than 1 MiB."""
+"""The most bytes of a page that goes out as an event: the official Python client ends its session for a longer event
+than 1 MiB."""
 SHOWN_URI = 2_000
 """Characters of an unknown resource's name that are repeated: more than any URI in use has."""
 

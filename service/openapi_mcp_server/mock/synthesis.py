@@ -30,7 +30,7 @@ _ROUNDS = 2
 """How often a definition may be entered again below itself."""
 
 _FILE = "data: URI"
-"""What a tool says of an argument that becomes bytes."""
+"""The words by which a tool says that an argument becomes bytes."""
 _DATA_URI = "data:image/png;name=picture.png;base64,iVBORw0KGgo="
 _TEXT = "text"
 """Four letters: base64 too."""

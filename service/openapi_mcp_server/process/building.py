@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from openapi_mcp_server.upstream.shared_state import SharedState
 
 FEWEST_TASKS = 2
-"""That share limits, where nobody says how many do: one alone would have asked for no store."""
+"""Tasks that share limits, where nobody says how many do: one alone would have asked for no store."""
 
 
 class Outgoing(NamedTuple):
@@ -98,7 +98,7 @@ def _asking(config: Config) -> Asking:
 
 
 def hidden(config: Config) -> Redaction | None:
-    """What results and records leave out; None if nothing. Raises ConfigError."""
+    """The values that results and records leave out; None if there are none. Raises ConfigError."""
     try:
         return redaction.of(config.redact)
     except ValueError as error:

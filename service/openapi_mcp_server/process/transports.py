@@ -51,7 +51,7 @@ class Views(NamedTuple):
 
 
 def views(config: Config, tools: ToolCatalog) -> Views:
-    """What people see of these tools; the page only where it is on."""
+    """The views of these tools; the page only where it is on."""
     if not config.web_page:
         return Views(Health(tools), None)
     from openapi_mcp_server.page.app import Page  # noqa: PLC0415 - for servers that have it on

@@ -284,7 +284,8 @@ def _ours(error: Exception, call: _Call) -> UpstreamError:
 
 
 def _words(cause: BaseException) -> str:
-    """Those of the operating system alone, where it has any: libraries put a number before them, and the address."""
+    """The words of the operating system alone, where it has any: libraries put a number before them, and the
+    address."""
     if not isinstance(cause, OSError) or isinstance(cause, ssl.SSLError) or not cause.errno:
         return str(cause).replace("bytearray(b", "(")  # h11 quotes what it does not understand as Python does
     return str(cause.strerror) if isinstance(cause, socket.gaierror) else os.strerror(cause.errno)

@@ -1,4 +1,4 @@
-"""What every check uses: the server, how it is asked, and what was found."""
+"""The means of every check: the server, how it is asked, and what was found."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import msgspec
 from openapi_mcp_server.commands.checkup.checkup import ANSWER_SECONDS, HELLO, Blocked, Checkup, Finding, on_one_line
 
 CLOCK_SECONDS = 60.0
-"""By which two clocks may differ: tokens (RFC 7519) and AWS's signatures bear a few minutes."""
+"""Seconds by which two clocks may differ: tokens (RFC 7519) and AWS's signatures bear a few minutes."""
 CERTIFICATE_DAYS = 14
 _EXPIRED = 10
 """X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL."""
@@ -100,7 +100,8 @@ def _refusal(here: Checkup, response: httpx2.Response) -> Finding:
 
 
 def _time(response: httpx2.Response) -> str:
-    """By the server's own clock: what is in front may write a Date of its own, so ours tells the time in its answer."""
+    """The time by the server's own clock: what is in front may write a Date of its own, so ours tells the time in its
+    answer."""
     with suppress(msgspec.DecodeError, AttributeError):
         if told := msgspec.json.decode(response.content).get("time"):
             return str(told)

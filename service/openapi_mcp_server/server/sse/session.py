@@ -19,14 +19,14 @@ from openapi_mcp_server.server.principals.limits import calls
 from openapi_mcp_server.server.streams import EventStream
 
 CALLS = 16
-"""Of one session that are carried out or whose answers wait to be read; models ask for a handful side by side."""
+"""Calls of one session that are carried out or whose answers wait to be read; models ask for a handful side by side."""
 QUEUED_BYTES = 8 * 1024 * 1024
-"""Of answers that one client has not read yet; behind them nothing more is carried out until it reads."""
+"""Bytes of answers that one client has not read yet; behind them nothing more is carried out until it reads."""
 WAITING_CALLS = 500
 """Behind the 16 that are carried out: more than anybody asks for side by side. The official Python client never posts
 again after one refusal, so refusals are for clients that flood (docs/adr/0012)."""
 WAITING_BYTES = 8 * 1024 * 1024
-"""Of calls that wait: two of the largest messages, or all 500 of ordinary size."""
+"""Bytes of calls that wait: two of the largest messages, or all 500 of ordinary size."""
 WAITING_SECONDS = 60.0
 """After which a call is refused when its turn comes: clients have given up by then (the official TypeScript client
 does after 60 s), and what nobody waits for is not carried out."""
