@@ -103,7 +103,7 @@ def test_without_a_version_header_the_revision_is_the_last_that_had_none() -> No
     ("requested", "answered"),
     [*((version, version) for version in LEGACY), ("2026-07-28", "2025-11-25"), ("1999-01-01", "2025-11-25")],
 )
-def test_initialize_negotiates(requested: str, answered: str) -> None:
+def test_initialize_is_answered_in_a_revision_that_both_speak(requested: str, answered: str) -> None:
     assert legacy(request("initialize", {"protocolVersion": requested}), None).version == answered
 
 
