@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import any_schema
 import proof
+from any_schema import combined
 from descriptions import JSON, answer, body, catalog, media, operation, parameter, schemas, told, tool
 from model_apis import refusals
 from openapi_mcp_server.bridge.arguments.check import check
@@ -208,26 +210,8 @@ leaves = st.sampled_from(
 names = st.sampled_from(["a", "b-c", "@type", "d.e", "1f"])
 
 
-def levels(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    some = st.lists(inner, min_size=1, max_size=3)
-    return st.one_of(
-        st.builds(
-            lambda parts, few: {"type": "object", "properties": parts, "required": [*parts][:few]},
-            st.dictionaries(names, inner, max_size=3),
-            st.integers(0, 2),
-        ),
-        st.builds(lambda part: {"type": "array", "items": part}, inner),
-        st.builds(lambda parts: {"anyOf": parts}, some),
-        st.builds(lambda parts: {"allOf": parts}, some),
-    )
-
-
-whole_schemas = st.recursive(leaves, levels, max_leaves=8)
-values = st.recursive(
-    st.none() | st.booleans() | st.integers(0, 5) | st.sampled_from(["a", "", "1"]),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=3),
-    max_leaves=6,
-)
+whole_schemas = any_schema.schemas(leaves, names, 8, combined("anyOf"), combined("allOf"))
+values = any_schema.values(st.none() | st.booleans() | st.integers(0, 5) | st.sampled_from(["a", "", "1"]), names)
 
 
 @given(st.dictionaries(names, whole_schemas, min_size=1, max_size=3))
