@@ -173,7 +173,7 @@ class _Supervisor:
         try:
             process, line = await self._start(worker.number)
         except OSError as error:  # the system has no process or no descriptor left
-            logger.error("worker %d: no process can be started: %s", worker.number, error.strerror)  # noqa: TRY400
+            logger.error("worker %d: no process can be started: %s", worker.number, error.strerror)  # noqa: TRY400 - no bug
             return 1, None
         worker.process = process
         if self._stopping.is_set():  # in the meantime

@@ -101,8 +101,7 @@ def unique(values: list[Any]) -> list[Any]:
 
 
 def as_json(value: object) -> bytes:
-    whole = isinstance(value, float) and value.is_integer()
-    return msgspec.json.encode(int(value) if whole else value)  # type: ignore[call-overload]
+    return msgspec.json.encode(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def refuses_default(schema: dict[str, Any]) -> bool:
