@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from documents import compiles, got, named, notes, of_schemas, sent, sent_schema
+from documents import compiles, got, named, notes, of_schemas, sent, sent_schema, the_answer
 
 BASE = {"type": "object", "properties": {"id": {"type": "integer"}}, "required": ["id"], "additionalProperties": False}
 MORE = {"type": "object", "properties": {"name": {"type": "string"}}}
@@ -113,3 +113,63 @@ def test_the_part_by_itself_stays_closed() -> None:
 def test_answers_are_told_alike() -> None:
     parts = [{**MORE, "additionalProperties": {"type": "string"}}, {"properties": {"n": {"type": "integer"}}}]
     assert set(got(of_schemas({"allOf": parts}))["properties"]) == {"name", "n"}
+
+
+STATES = {"type": "string", "enum": ["draft", "closed"]}
+PLACES = {
+    "whole": (lambda schema: schema, lambda value: value),
+    "property": (lambda schema: {"properties": {"v": schema}}, lambda value: {"v": value}),
+    "item": (lambda schema: {"items": schema}, lambda value: [value]),
+    "map": (lambda schema: {"type": "object", "additionalProperties": schema}, lambda value: {"k": value}),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("dialect", "beside", "takes_null"),
+    [
+        ("3.1", lambda ref: {"oneOf": [ref, {"type": "null"}]}, True),
+        ("3.1", lambda ref: {"anyOf": [ref, {"type": "null"}]}, True),
+        ("3.2", lambda ref: {"oneOf": [{"type": "integer"}, ref]}, False),
+        ("3.1", lambda ref: {"description": "d", **ref}, False),
+        ("3.0", lambda ref: {"oneOf": [ref]}, False),
+        ("3.0", lambda ref: {"nullable": True, "allOf": [ref]}, True),
+        ("3.0", lambda ref: {"allOf": [{"anyOf": [ref, {"type": "string", "maxLength": 1}]}]}, False),
+        ("2.0", lambda ref: {"allOf": [ref]}, False),
+    ],
+)
+def test_a_type_that_nothing_combined_beside_it_has_is_left_out(
+    dialect: Any, beside: Any, takes_null: bool, place: str
+) -> None:
+    ref = {"$ref": f"{HOME.get(dialect, '#/components/schemas')}/State"}
+    written, at = PLACES[place]
+    description = of_schemas(written({"type": "object", **beside(ref)}), dialect=dialect, State=STATES)
+    takes = compiles(sent_schema(description), description.request_schemas).is_valid
+    assert [takes(at(value)) for value in ("draft", "closed", None, "other", {})] == [
+        True,
+        True,
+        takes_null,
+        False,
+        False,
+    ]
+    assert {kind for kind, _ in notes(description)} == {"schema_repaired"}
+    gets = compiles(the_answer(description), description.response_schemas).is_valid
+    assert gets(at("draft"))
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "string", "oneOf": [{"$ref": "#/components/schemas/State"}, {"type": "null"}]},
+        {"type": "object", "anyOf": [{"$ref": "#/components/schemas/State"}, MORE]},
+        {"type": "integer", "anyOf": [{"type": "number", "minimum": 1}]},
+        {"type": "object", "anyOf": [{"$ref": "#/components/schemas/Loop"}]},
+        {"properties": {"type": {"type": "string"}, "anyOf": {"type": "string"}}},
+        {"type": "object", "default": {"type": "object", "anyOf": [{"type": "string"}, 5]}},
+    ],
+    ids=["the same", "one of them", "a whole number", "a circle", "names of properties", "data"],
+)
+def test_a_type_that_something_combined_beside_it_has_stays(schema: Any) -> None:
+    description = of_schemas(schema, State=STATES, Loop={"anyOf": [{"$ref": "#/components/schemas/Loop"}, MORE]})
+    assert sent(description).get("type", "object") == schema.get("type", "object")
+    assert notes(description) == []

@@ -57,7 +57,7 @@ _PAGING = frozenset(
 """Names by which APIs page, in small letters and without punctuation: ``per_page``, ``$top``, ``page[size]``."""
 _PUNCTUATION = re.compile(r"[^a-z0-9]")
 _IF_NUMBERS = frozenset({"from", "size"})
-"""Those of them that are a sender or a size of something else where they are no numbers."""
+"""Names among these that mean a sender, or the size of something else, where they are no numbers."""
 
 NOTHING: Mapping[str, object] = {}
 

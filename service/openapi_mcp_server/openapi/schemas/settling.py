@@ -3,6 +3,9 @@
 An ``allOf`` one of whose parts names its properties and closes itself, while another part names others, admits nothing
 (2020-12 core, section 10.3.2.3; 115 places in 13 of 2,630 published documents). Its authors mean the properties of all
 parts, so that it becomes one object with them.
+
+A ``type`` beside a combination that has no value of that type admits nothing either: generators write ``type: object``
+beside ``oneOf`` of an enumeration and null (springdoc), or beside ``allOf`` of one. The combination is meant.
 """
 
 from __future__ import annotations
@@ -21,8 +24,15 @@ _REF = re.compile(rb'"\$ref":"#/\$defs/([A-Za-z0-9._-]+)"')
 _HOME = "#/$defs/"
 _OPEN: tuple[object, ...] = (None, True, {})
 _COMBINED = ("allOf", "anyOf", "oneOf")
+_MAPS = frozenset({"properties", "patternProperties", "dependentSchemas"})
+_DATA = frozenset({"enum", "const", "default", "examples"})
+_MERGED = "a part of allOf closes itself against the properties of another; all parts were taken for one object"
+_OF_OTHER_TYPE = "no value is of this type and of what is combined beside it; the type was left out"
+_ALL = frozenset({"object", "array", "string", "number", "boolean", "null"})
+_NULL = frozenset({"null"})
 
 Path = tuple[str | int, ...]
+Tell = Callable[[Path, str], None]
 
 
 class Outline(msgspec.Struct, frozen=True):
@@ -33,13 +43,14 @@ class Outline(msgspec.Struct, frozen=True):
 
 
 class Settling:
-    """The definitions of one direction; ``tell`` gets the place of each ``allOf`` that became one object."""
+    """The definitions of one direction; ``tell`` gets the place of each repair, and what it was."""
 
     def __init__(self, definitions: Mapping[str, Schema]) -> None:
         self._definitions = definitions
         self._outlines: dict[str, Outline] = {}
+        self._types: dict[str, frozenset[str]] = {}
 
-    def settled(self, schema: Schema, tell: Callable[[Path], None]) -> Schema:
+    def settled(self, schema: Schema, tell: Tell) -> Schema:
         """The schema with what contradicts itself taken for what it means."""
         before = msgspec.json.decode(schema.json)
         after = self._settled(before, (), tell)
@@ -49,25 +60,60 @@ class Settling:
         refs = {name.decode() for name in _REF.findall(json)}
         return Schema(msgspec.Raw(json), tuple(sorted(refs & self._definitions.keys())))
 
-    def _settled(self, value: Any, path: Path, tell: Callable[[Path], None]) -> Any:  # noqa: ANN401 - any JSON value
+    def _settled(self, value: Any, path: Path, tell: Tell) -> Any:  # noqa: ANN401 - any JSON value
         """A schema, or what holds some, with all below it."""
         if isinstance(value, list):
             return [self._settled(each, (*path, index), tell) for index, each in enumerate(value)]
         if not isinstance(value, dict):
             return value
-        if isinstance(value.get("allOf"), list) and self._contradicts_itself(value):
-            tell(path)
+        if "allOf" in value and self._contradicts_itself(value):
+            tell(path, _MERGED)
             value = self._merged(value)
+        if "type" in value and self._is_of_other_type(value):
+            tell((*path, "type"), _OF_OTHER_TYPE)
+            value = self._without_type(value)
         if "default" in value and self._refuses_default(value):
             value = dict(value)
             habits.tell_default(value)
-        return {key: self._settled(each, (*path, key), tell) for key, each in value.items()}
+        return {key: self._member(key, each, (*path, key), tell) for key, each in value.items()}
+
+    def _member(self, keyword: str, value: Any, path: Path, tell: Tell) -> Any:  # noqa: ANN401 - any JSON value
+        if keyword in _MAPS and isinstance(value, dict):
+            return {name: self._settled(each, (*path, name), tell) for name, each in value.items()}
+        return value if keyword in _DATA else self._settled(value, path, tell)
 
     def _contradicts_itself(self, schema: dict[str, Any]) -> bool:
         own = {key: value for key, value in schema.items() if key != "allOf"}
         parts = [self._outline(part) for part in (own, *schema["allOf"])]
         names = frozenset[str]().union(*(part.names for part in parts))
         return any(part.is_closed and part.names != names for part in parts)
+
+    def _is_of_other_type(self, schema: dict[str, Any]) -> bool:
+        own = _declared(schema) - _NULL
+        others = self._types_of({key: schema[key] for key in ("$ref", *_COMBINED) if key in schema}) - _NULL
+        return bool(own) and bool(others) and own.isdisjoint(others)
+
+    def _without_type(self, schema: dict[str, Any]) -> dict[str, Any]:
+        rest = {key: value for key, value in schema.items() if key != "type"}
+        return {"anyOf": [rest, {"type": "null"}]} if _declared(schema) - self._types_of(rest) >= _NULL else rest
+
+    def _types_of(self, schema: dict[str, Any]) -> frozenset[str]:
+        """The types that a value of it may have, as far as they are said; a whole number is a number."""
+        types = _declared(schema) if "type" in schema else _ALL
+        if "$ref" in schema:
+            types &= self._types_named(schema["$ref"].removeprefix(_HOME))
+        for part in schema.get("allOf", ()):
+            types &= self._types_of(part)
+        for keyword in ("anyOf", "oneOf"):
+            if keyword in schema:
+                types &= frozenset[str]().union(*map(self._types_of, schema[keyword]))
+        return types
+
+    def _types_named(self, name: str) -> frozenset[str]:
+        if name not in self._types:
+            self._types[name] = _ALL  # while a cycle is walked
+            self._types[name] = self._types_of(msgspec.json.decode(self._definitions[name].json))
+        return self._types[name]
 
     def _outline(self, schema: dict[str, Any]) -> Outline:
         properties = schema.get("properties", {})
@@ -98,3 +144,9 @@ class Settling:
             return False
         level = top_level(Schema(msgspec.Raw(msgspec.json.encode(schema))), self._definitions)
         return habits.refuses_default({key: level[key] for key in ("type", "enum", "default") if key in level})
+
+
+def _declared(schema: dict[str, Any]) -> frozenset[str]:
+    declared = schema["type"]
+    names: list[str] = declared if isinstance(declared, list) else [declared]
+    return frozenset("number" if name == "integer" else name for name in names)
