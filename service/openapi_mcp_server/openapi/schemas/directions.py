@@ -161,13 +161,19 @@ class Schemas:
                 self._fail(name, _too_heavy(self._targets[name]))
         for name in fresh:
             if name in self._unsettled and name not in self._faults:
-                self._converted[name] = self._settled(self._converted[name], self._targets[name])
+                try:
+                    self._converted[name] = self._settled(self._converted[name], self._targets[name])
+                except SpecError as error:
+                    self._fail(name, error)
 
     def _settled(self, schema: Schema, at: Located) -> Schema:
         def tell(path: Path, repair: str) -> None:
             self._notes.add(child(at.pointer, *path), "schema_repaired", repair)
 
-        return self._settling.settled(schema, tell)
+        try:
+            return self._settling.settled(schema, tell)
+        except RecursionError:
+            raise SpecError(at.pointer, "its schemas lead too deep into each other") from None
 
     def _convert_choices(self) -> list[str]:
         """The bases with their kinds, less those kinds that cannot be used."""
