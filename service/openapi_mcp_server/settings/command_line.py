@@ -6,7 +6,6 @@ What it does not know is refused by name, with the nearest name that it knows.
 from __future__ import annotations
 
 import difflib
-import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args
@@ -120,9 +119,24 @@ def usage(columns: int = 80, command: str = "serve") -> str:
     if command in _OF_DOCUMENTS:
         topic, settings = next(by_topic())
         parts.append((topic, list(_rows(settings))))
-    ways = re.findall(rf"^ +(openapi-mcp-server {command}\b.*\n(?: {{12}}.*\n)*)", USAGE, re.MULTILINE)
-    shown = "       ".join(ways).rstrip()
-    return "\n".join([f"usage: {shown}", *_titled(parts, width), "", "--help without a command lists all settings."])
+    return "\n".join(
+        [f"usage: {_ways(command)}", *_titled(parts, width), "", "--help without a command lists all settings."]
+    )
+
+
+def _ways(command: str) -> str:
+    """The lines of `USAGE` about a command."""
+    lines: list[str] = []
+    is_its = False
+    for line in USAGE.splitlines():
+        words = line.split()
+        if words[:1] == ["openapi-mcp-server"]:
+            is_its = words[1:2] == [command]
+        elif not line.startswith(" " * 12):
+            is_its = False
+        if is_its:
+            lines.append(line)
+    return "\n".join(lines).lstrip()
 
 
 def _titled(parts: Iterable[tuple[str, Iterable[tuple[str, str]]]], width: int) -> list[str]:
