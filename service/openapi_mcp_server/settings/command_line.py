@@ -73,7 +73,8 @@ usage: openapi-mcp-server [serve] --spec-path FILE | --spec-url URL [option …]
 """
 RULE = (
     "Every option below is an environment variable too: the same name in capitals (--log-level: LOG_LEVEL), or the one "
-    "in brackets. NAME_FILE names a file with the value. [x] is the default. docs/configuration.md has the whole table."
+    "in brackets. --no-NAME turns off a switch that is on. NAME_FILE names a file with the value. [x] is the default. "
+    "docs/configuration.md has the whole table."
 )
 FAMILIES = {
     "AUTH_OAUTH2_": "For oauth2; docs/credentials.md",
@@ -230,7 +231,11 @@ def _setting(flag: str, value: str | None, queue: list[str]) -> tuple[str, str]:
         raise ConfigError(flag, f"no such option; {_suggest(flag, [*_BY_FLAG, *COMMAND_OPTIONS])}")
     if value is not None:
         return setting.name, value
-    return setting.name, "true" if setting.is_switch else _next(flag, queue)
+    if not setting.is_switch:
+        return setting.name, _next(flag, queue)
+    if queue and queue[0].lower() in {"true", "false"}:
+        raise ConfigError(flag, f"write {flag}={queue[0]}; a switch takes no word after it")
+    return setting.name, "true"
 
 
 def _refuse_strays(command: Command, operands: Sequence[str], known: Iterable[str]) -> None:
