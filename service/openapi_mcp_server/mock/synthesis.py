@@ -26,7 +26,7 @@ ENOUGH = 2_000
 MOST = 20_000
 """Values that are tried for one call before it is given up."""
 _BYTES_OF_A_STEP = 100
-"""The most bytes of a schema that a value is judged by: to compile it takes about as long as to make a value."""
+"""Bytes of a schema that a value is judged by: to compile these takes about as long as to make a value."""
 _CHOICES = 64
 _ROUNDS = 2
 """How often a definition may be entered again below itself."""
