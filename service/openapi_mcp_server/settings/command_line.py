@@ -120,24 +120,19 @@ def usage(columns: int = 80, command: str = "serve") -> str:
     if command in _OF_DOCUMENTS:
         topic, settings = next(by_topic())
         parts.append((topic, list(_rows(settings))))
-    return "\n".join(
-        [f"usage: {_ways(command)}", *_titled(parts, width), "", "--help without a command lists all settings."]
-    )
+    return "\n".join([_ways(command), *_titled(parts, width), "", "--help without a command lists all settings."])
 
 
 def _ways(command: str) -> str:
-    """The lines of `USAGE` about a command."""
-    lines: list[str] = []
-    is_its = False
+    """The lines of `USAGE` about a command; a line that is set in further goes on with the one above."""
+    lines, is_of_command = [], False
     for line in USAGE.splitlines():
-        words = line.split()
-        if words[:1] == ["openapi-mcp-server"]:
-            is_its = words[1:2] == [command]
-        elif not line.startswith(" " * 12):
-            is_its = False
-        if is_its:
+        words = line.removeprefix("usage:").split()
+        if not line.startswith(" " * 12):
+            is_of_command = words[:2] == ["openapi-mcp-server", command]
+        if is_of_command:
             lines.append(line)
-    return "\n".join(lines).lstrip()
+    return "usage:" + "\n".join(lines).removeprefix("      ")
 
 
 def _titled(parts: Iterable[tuple[str, Iterable[tuple[str, str]]]], width: int) -> list[str]:
