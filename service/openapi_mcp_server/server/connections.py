@@ -63,7 +63,7 @@ _ORDINARY = {
     "scheme": "http",
     "root_path": "",
 }
-"""Of the scope of every ordinary request."""
+"""The part of the scope that every ordinary request has alike."""
 _LINE_ENDS = frozenset({b"\r", b"\n"})
 READ_AHEAD_EVENTS = 10
 """Pieces of a body that wait for the application; behind them the client waits."""
