@@ -9,6 +9,7 @@ from trio.testing import MockClock
 from openapi_mcp_server.bridge.policy import Principal
 from openapi_mcp_server.server.principals.guard import Guard
 from openapi_mcp_server.server.principals.limits import Limits
+from openapi_mcp_server.server.principals.pauses import Pauses
 from openapi_mcp_server.server.sse.http_sse import http_sse
 from openapi_mcp_server.server.streamable_http import streamable_http
 from scripted import ScriptedApi, Silence, gateway
@@ -27,15 +28,13 @@ async def verify(token: bytes) -> Principal:
     return Principal(key=f"token {token.decode()}", name=token.decode())
 
 
-VISITORS_ASKED = msgspec.structs.replace(VISITORS, guard=Guard(verify))
-
-
 def run(scenario, api=None):
     async def main():
         built, limits = gateway(api or ScriptedApi()), Limits(rate=RATE, calls=CALLS)
+        visitors = msgspec.structs.replace(VISITORS, guard=Guard(verify), pauses=Pauses())  # none left by other tests
         async with (
-            streamable_http(built, VISITORS_ASKED, lambda: False, limits) as mcp,
-            http_sse(built, VISITORS_ASKED, worker=0, limits=limits) as sse,
+            streamable_http(built, visitors, lambda: False, limits) as mcp,
+            http_sse(built, visitors, worker=0, limits=limits) as sse,
             trio.open_nursery() as nursery,
         ):
             await scenario(mcp, sse, nursery)
