@@ -58,6 +58,8 @@ _FORMATS = frozenset({"json", "xml", "csv"})
 """A last segment that says only how the answer is written: Docker's ``/containers/json``."""
 _OWN = frozenset({"me", "@me", "my", "self", "current", "whoami"})
 _OWN_SUMMARY = re.compile(r"\b(?:authenticated|current|logged.in) user\b", re.IGNORECASE)
+_READS = re.compile(r"_?(?:batch_?)?(?:search|query|find|look_?up|list|get|count|filter)(?![a-z])|(?:batch|bulk)Get", re.I)
+"""A last segment that makes a POST a question. "lists" is a thing, "list" is done."""
 _VARIABLE = re.compile(r"\{[^{}]*\}")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s")
 _HASH = re.compile(r"_[0-9a-f]{8}$")
@@ -88,6 +90,7 @@ class Indexed(NamedTuple):
     is_item: bool
     is_own: bool  # whether it is about what the caller has: ``/me/playlists``
     is_deprecated: bool
+    does: str  # the method that it is like: a POST to /search reads
     twin: str
     version: float
     reason: str = ""
@@ -211,6 +214,7 @@ def _indexed(name: str, api: str, method: str, path: str, tags: tuple[str, ...],
         is_item=bool(segments) and ("{" in segments[-1] or segments[-1] in _OWN) and not own,
         is_own=_is_own(segments),
         is_deprecated=deprecated,
+        does="QUERY" if method == "POST" and _READS.match(last) else method,
         twin=_twin(api, method, segments) if versions else "",
         version=max(map(_order, versions), default=0.0),
     )

@@ -80,6 +80,7 @@ class Query(NamedTuple):
     groups: Sequence[Group]
     rarity: float  # of all
     intents: Mapping[Intent, float]
+    verb: str  # the stem of what is done, where that says something; else empty
     is_plural: bool
     is_own: bool  # whether it is about what the caller has
     is_all: bool  # whether it says so
@@ -105,6 +106,7 @@ def read(index: Index, text: str) -> Query:
         groups=groups,
         rarity=sum(group.rarity for group in groups),
         intents=_intents(found),
+        verb=_verb(rest),
         is_plural=_is_plural(found),
         is_own=not OWN.isdisjoint(found),
         is_one=named != said or not WHETHER.isdisjoint(found[:1]) or found[:3] == _WHO_AM_I,
@@ -277,6 +279,11 @@ def _by_verb(found: Sequence[str]) -> Mapping[Intent, float]:
     if first not in STOP and second in DETERMINERS:
         return {"act": 1.0}
     return {"read": _UNSAID_INTENT}
+
+
+def _verb(found: Sequence[str]) -> str:
+    first = found[0] if found else ""
+    return own if first in INTENTS and (own := stem(first)) not in GENERIC else ""
 
 
 def _is_plural(found: Sequence[str]) -> bool:

@@ -30,6 +30,8 @@ _DEPRECATED, _HEAD = 0.55, 0.5
 _LEAST = 0.25
 """Of the best score: what is below is not told as found."""
 _TWIN = 0.8
+_MADE = 0.25
+_READING = frozenset({"GET", "QUERY"})
 _OWNER = frozenset(map(stem, ("me", "user", "self", "current", "authenticated")))
 """Segments that "my" explains: ``/me/playlists``."""
 
@@ -86,12 +88,16 @@ def _score(index: Index, query: Query, number: int, words_worth: float, matched:
 def _fit(operation: Indexed, query: Query, last: Sequence[Group]) -> float:
     """How well the method, and whether it is of one or of many, fit what is asked for."""
     sure = max(query.intents.values())
-    fit = max(BY_METHOD[intent].get(operation.method, 0.0) for intent in query.intents)
+    fit = max(BY_METHOD[intent].get(operation.does, 0.0) for intent in query.intents)
     factor = 1 + _INTENT * (fit - 0.5) * min(1.0, sure + 0.3)
     if query.is_own and operation.is_own:
         factor *= 1 + _OWN
-    if operation.method == "GET":
-        return factor * (_amount(operation, query, last) if "read" in query.intents else _NOT_ASKED_TO_READ)
+    if operation.does in _READING:
+        if "read" not in query.intents:
+            return factor * _NOT_ASKED_TO_READ
+        return factor * _amount(operation, query, last)
+    if operation.does == "POST" and not operation.is_item and operation.last == {query.verb}:
+        factor *= 1 + _MADE
     return factor * (1 + _ITS_PLACE if _is_in_place(operation, query) else 1.0)
 
 
@@ -106,7 +112,7 @@ def _amount(operation: Indexed, query: Query, last: Sequence[Group]) -> float:
 
 def _is_in_place(operation: Indexed, query: Query) -> bool:
     """Whether it creates in a collection, or changes or deletes an item of one."""
-    if operation.method == "POST":
+    if operation.does == "POST":
         return ("update" if operation.is_item else "create") in query.intents
     return operation.method == "DELETE" and "delete" in query.intents and operation.is_item is not query.is_all
 
