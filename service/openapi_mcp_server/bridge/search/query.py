@@ -41,6 +41,7 @@ QUERY_WORDS = 24
 _GENERIC_WORTH, _VERB_POSITIONS = 0.3, 2
 _VERB_WORTH = 0.7
 """Worth of a verb at the start, which the method answers too: in "send a message to a channel" the message is news."""
+_JOINED_WORTH = 0.3
 _FAINT_WORTH = 0.3
 """Worth of words like "week" and "details", which seldom say what is meant."""
 _PREFIX, _LONGER, _MISTYPED = 0.55, 0.5, 0.7
@@ -181,7 +182,7 @@ def _beside_words(index: Index, found: Sequence[str], content: Sequence[str]) ->
     """Groups that count where they are there and are not missed where they are not."""
     for word in joined([word for word in content if stem(word) not in GENERIC]):
         if word in index.postings:
-            yield _group(index, {word: 1.0}, 1.0)._replace(rarity=0.0)
+            yield _group(index, {word: 1.0}, _JOINED_WORTH)._replace(rarity=0.0)
     text = " ".join(found)
     for pattern, meant, worth in HINTS:
         if pattern.search(text) and (known := {word: 1.0 for word in meant if word in index.postings}):

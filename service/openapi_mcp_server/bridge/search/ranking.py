@@ -31,6 +31,8 @@ _LEAST = 0.25
 """Of the best score: what is below is not told as found."""
 _TWIN = 0.8
 _MADE = 0.25
+_TOP = 0.15
+_SAID = 0.6
 _READING = frozenset({"GET", "QUERY"})
 _OWNER = frozenset(map(stem, ("me", "user", "self", "current", "authenticated")))
 """Segments that "my" explains: ``/me/playlists``."""
@@ -97,7 +99,7 @@ def _fit(operation: Indexed, query: Query, last: Sequence[Group]) -> float:
             return factor * _NOT_ASKED_TO_READ
         return factor * _amount(operation, query, last)
     if operation.does == "POST" and not operation.is_item and operation.last == {query.verb}:
-        factor *= 1 + _MADE
+        factor *= 1 + _MADE + (_TOP if operation.last.issuperset(operation.literals) else 0)
     return factor * (1 + _ITS_PLACE if _is_in_place(operation, query) else 1.0)
 
 
@@ -119,11 +121,14 @@ def _is_in_place(operation: Indexed, query: Query) -> bool:
 
 def _unexplained(index: Index, operation: Indexed, query: Query, has: Sequence[Group], last: Sequence[Group]) -> float:
     """The factor for what stands in the path and in no word of the query, at least 1."""
-    said = {word for group in has for word in group.stems}
-    if query.is_own:
-        said |= _OWNER
+    said: dict[str, float] = dict.fromkeys(_OWNER, 1.0) if query.is_own else {}
+    for group in has:
+        for word, weight in group.stems.items():
+            if said.get(word, 0.0) < weight:
+                said[word] = weight
     rarity = index.rarity
-    factor = 1 + _UNEXPLAINED * sum([rarity[word] for word in operation.literals if word not in said])
+    rest = sum([rarity[word] * max(0.0, 1 - said.get(word, 0.0) / _SAID) for word in operation.literals])
+    factor = 1 + _UNEXPLAINED * rest
     if last and not any(group.is_head for group in last):
         factor *= 1 + _TAIL
     return factor
