@@ -21,7 +21,7 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"by hand|manually": "dispatch trigger",
         r"slash commands?": "command",
         r"disk(?: space)?": "df disk",
-        r"log ?(?:in|on)|sign ?in": "auth login session",
+        r"log ?(?:me |us )?(?:in|on)|sign ?(?:me |us )?in": "auth login session",
         rf"sign {_GAP}up|signs? ?up": "signup register subscribe enroll",
         r"money back|pay back": "refund",
         r"(?:up next|play next|after (?:this|the current)(?: one| song| track)?)": "queue",
@@ -49,7 +49,7 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"text (?:to|into) speech|aloud": "speech audio",
         r"speech (?:to|into) text": "transcription audio",
         r"fine ?tun\w*": "finetune tune",
-        rf"log ?out|sign(?:ed)? {_GAP}out": "logout terminate session",
+        rf"log(?:ged)? ?{_GAP}out|sign(?:ed)? {_GAP}out": "logout terminate session",
         r"to do|todo": "task",
         r"for good|for ?ever": "permanent purge",
         r"(?:came|come|coming) out": "release",
@@ -85,6 +85,11 @@ REMOVALS = re.compile(
     r"\bget(?:ting)? rid of\b|^take back\b|\b(?:take|throw|strip)s? (?:\w+ ){1,4}(?:away|off|out|down)\b"
     r"|^(?:stop|quit) \w+ing\b"
 )
+NEGATED = re.compile(
+    r"\b(?:not|never|(?:isn|aren|wasn|weren|hasn|haven) t|(?:still|yet) (?:has |have )?to)"
+    r"(?: (?:yet|been|be|get|got))* (\w+(?:ed|en|id|ad))\b(?: yet\b)?"
+)
+"""What has not been done: "not been paid" is unpaid."""
 ADJECTIVES = re.compile(
     r"^(?:make|set|turn|switch) (?:\w+ ){1,4}(?:private|public|visible|hidden|primary|default|active|inactive|required|"
     r"optional|available|unavailable|on|off)\b"

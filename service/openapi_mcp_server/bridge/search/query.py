@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from openapi_mcp_server.bridge.search.index import Index, letters
-from openapi_mcp_server.bridge.search.phrases import ADJECTIVES, HINTS, PHRASES, POLITE, REMOVALS, SHOW_ME
+from openapi_mcp_server.bridge.search.phrases import ADJECTIVES, HINTS, NEGATED, PHRASES, POLITE, REMOVALS, SHOW_ME
 from openapi_mcp_server.bridge.search.vocabulary import (
     ALL,
     DETERMINERS,
@@ -95,7 +95,7 @@ def read(index: Index, text: str) -> Query:
     found = _bare(words(named)[:QUERY_WORDS] or words(said)[:QUERY_WORDS])
     meant = _meant(index, found)
     found = [meant[word][0] if word in meant else word for word in found]
-    idioms, rest = _idioms(index, " ".join(found))
+    idioms, rest = _idioms(index, NEGATED.sub(lambda each: _undone_in(index, each), " ".join(found)))
     content = [word for position, word in enumerate(rest) if _says_something(word, position)]
     content = content or ([] if idioms else found)
     groups = [
@@ -192,6 +192,11 @@ def _beside_words(index: Index, found: Sequence[str], content: Sequence[str]) ->
 def _undone(word: str) -> str:
     """The verb that a word with "un" takes back: to unpin is to delete a pin."""
     return word[2:] if word.startswith("un") and word[2:] in INTENTS else ""
+
+
+def _undone_in(index: Index, found: re.Match[str]) -> str:
+    word = f"un{found[1]}"
+    return word if stem(word) in index.postings else found[0]
 
 
 def _idioms(index: Index, text: str) -> tuple[list[Group], list[str]]:
