@@ -75,6 +75,7 @@ HINTS: tuple[tuple[re.Pattern[str], tuple[str, ...], float], ...] = tuple(
         (r"^(?:join|leave|enter)\b", "member membership", 0.3),
         (r"^what (?:is |are |s )?(?:in|inside|on)\b", "item content children entry", 0.3),
         (r"\b(?:somebody|someone|people|anyone|everybody|everyone)\b|^who (?!am i)", _PEOPLE, 0.4),
+        (r"^(?:mark|flag|declare) .*\bas\b", "state status", 0.4),
         (r"\bhow many\b", "count counter total stat number statistic", 0.5),
         (r"\b(?:most|best)\b", "top popular", 0.5),
     )
