@@ -107,14 +107,13 @@ class Postings(NamedTuple):
 
 class Index(NamedTuple):
     """``rarity`` is by stem, at most 1. ``spellings`` are the words that a mistyped one may have been meant as, not
-    stems, since a mistake changes what an ending is; ``letters`` has the letters of each, a bit each."""
+    stems, since a mistake changes what an ending is; with the letters of each, a bit each."""
 
     operations: Sequence[Indexed]
     postings: Mapping[str, Postings]
     rarity: Mapping[str, float]
     vocabulary: Sequence[str]  # the stems, sorted
-    spellings: Sequence[str]
-    letters: array[int]
+    spellings: Mapping[str, int]
 
 
 def build(catalog: ToolCatalog) -> Index:
@@ -170,10 +169,8 @@ class _Maker:
             rare = rarity[word] = _LEAST_RARE + (1 - _LEAST_RARE) * rare
             worth = array("f", [rare * weight / (_SATURATION + weight) for weight in weights])
             postings[word] = Postings(numbers, worth)
-        spellings = sorted(self._words | WORDS)
-        return Index(
-            self._operations, postings, rarity, sorted(postings), spellings, array("L", map(letters, spellings))
-        )
+        spellings = {word: letters(word) for word in sorted(self._words | WORDS)}
+        return Index(self._operations, postings, rarity, sorted(postings), spellings)
 
 
 def letters(word: str) -> int:
