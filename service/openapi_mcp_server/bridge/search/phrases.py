@@ -120,6 +120,14 @@ NEGATED = re.compile(
     r"(?: (?:yet|been|be|get|got))* (\w+(?:ed|en|id|ad))\b(?: yet\b)?"
 )
 """What has not been done: "not been paid" is unpaid."""
+MAKING = re.compile(
+    r"^(?:leave|drop|write|post) (?:an? |me |us |him |her |them |the )*(?:comment|message|review|note|tip|feedback|reply|voicemail)"
+    r"|^(?:be |get )?(?:told|notified|pinged|alerted|warned|informed) (?:when|if|about|of)\b"
+    r"|^(?:notify|tell|alert|warn|ping|inform|let) (?:\w+ ){1,3}(?:when|if|about|of|know)\b"
+    r"|^(?:get|have) (?:the|an?|this|that|my|our) (?:\w+ ){1,3}(?:\w\wed|done|sent|signed|built|paid|made)$"
+    r"|^have (?:the|an?|this|that|my|our) \w+ (?!been|to)"
+)
+"""What is asked for is made, whatever the verb says alone: "leave a comment", "get a document signed"."""
 ADJECTIVES = re.compile(
     r"^(?:make|set|turn|switch) (?:\w+ ){1,4}(?:private|public|visible|hidden|primary|default|active|inactive|required|"
     r"optional|available|unavailable|on|off)\b"

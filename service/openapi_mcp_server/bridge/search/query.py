@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from openapi_mcp_server.bridge.search.index import Index, letters
-from openapi_mcp_server.bridge.search.phrases import ADJECTIVES, HINTS, NEGATED, PHRASES, POLITE, REMOVALS, SHOW_ME
+from openapi_mcp_server.bridge.search.phrases import ADJECTIVES, HINTS, MAKING, NEGATED, PHRASES, POLITE, REMOVALS, SHOW_ME
 from openapi_mcp_server.bridge.search.vocabulary import (
     ALL,
     DETERMINERS,
@@ -326,6 +326,8 @@ def _intents(found: Sequence[str]) -> Mapping[Intent, float]:
     text = " ".join(found)
     if REMOVALS.search(text):
         return {"delete": 1.0}
+    if MAKING.search(text):
+        return {"create": 1.0, "act": 0.9}
     if ADJECTIVES.search(text):
         return {"update": 1.0, "act": 1.0}
     return {"read": 1.0} if found and found[0] in QUESTIONS else _by_verb(found)
