@@ -91,6 +91,7 @@ class Query(NamedTuple):
     intents: Mapping[Intent, float]
     verb: str  # the stem of what is done, where that says something; else empty
     is_plural: bool
+    is_question: bool
     is_own: bool  # whether it is about what the caller has
     is_all: bool  # whether it says so
     is_one: bool  # whether it is about one thing: it names its identifier, or can be answered with yes
@@ -117,6 +118,7 @@ def read(index: Index, text: str) -> Query:
         intents=_intents(found),
         verb=_verb(rest),
         is_plural=_is_plural(found),
+        is_question=bool(found) and found[0] in QUESTIONS - WHETHER,
         is_own=not OWN.isdisjoint(found),
         is_one=named != said or not WHETHER.isdisjoint(found[:1]) or found[:3] == _WHO_AM_I,
         is_all=not ALL.isdisjoint(found),

@@ -30,6 +30,7 @@ _DEPRECATED, _HEAD = 0.55, 0.5
 _LEAST = 0.25
 """Of the best score: what is below is not told as found."""
 _TWIN = 0.8
+_ASKED = 0.75
 _MADE = 0.25
 _TOP = 0.15
 _SAID = 0.6
@@ -100,6 +101,8 @@ def _fit(operation: Indexed, query: Query, last: Sequence[Group]) -> float:
         return factor * _amount(operation, query, last)
     if operation.does == "POST" and not operation.is_item and operation.last == {query.verb}:
         factor *= 1 + _MADE + (_TOP if operation.last.issuperset(operation.literals) else 0)
+    if query.is_question:
+        factor *= _ASKED
     return factor * (1 + _ITS_PLACE if _is_in_place(operation, query) else 1.0)
 
 
