@@ -181,6 +181,7 @@ def _groups(
     index: Index, content: Sequence[str], heads: set[str], others: Mapping[str, Sequence[str]]
 ) -> Iterator[Group]:
     """A group for each word that says something; ``others`` are what mistyped ones may have been meant as too."""
+    adjective = content[-1] if content and ADJECTIVES.search(" ".join(content)) else ""
     for position, word in enumerate(content):
         own = stem(word)
         known = _known(index, own)
@@ -194,7 +195,7 @@ def _groups(
         if (undone := stem(_undone(word))) in index.postings:
             known = {undone: SYNONYM} | known
         is_verb = position == 0 and word in INTENTS and len(content) > 1
-        worth = _VERB_WORTH if is_verb else _FAINT_WORTH if word in FAINT else 1.0
+        worth = _VERB_WORTH if is_verb else _FAINT_WORTH if word in FAINT or word == adjective else 1.0
         plural = None if word.endswith(("ed", "ing")) else is_plural(word)
         yield _group(index, known, worth)._replace(is_head=word in heads, is_plural=plural)
 
