@@ -40,26 +40,30 @@ class _Field(NamedTuple):
     is_main: bool = True  # whether its words are counted for how rare they are
 
 
-_LAST, _SUMMARY, _ID, _PATH, _FIRST, _TAGS, _ARGUMENTS, _REST = (
+_LAST, _SUMMARY, _ID, _PATH, _FIRST, _TAGS, _CHANGED, _ARGUMENTS, _REST = (
     _Field(3.0, 1, 0.2),
     _Field(2.6, 6, 0.35),
     _Field(1.8, 4, 0.3),
     _Field(1.3, 4, 0.3),
     _Field(1.3, 12, 0.45),
     _Field(0.9, 2, 0.3),
+    _Field(0.45, 12, 0.3, is_main=False),
     _Field(0.35, 12, 0.6, is_main=False),
     _Field(0.2, 50, 0.6, is_main=False),
 )
-"""Found on questions about ten published documents: the last literal segment of a path says most."""
+"""Found on questions about ten published documents: the last literal segment of a path says most. The arguments of a
+change say what can be changed ("rename a folder"), those of a question mostly how much is shown."""
 
-_CHANGED = _Field(0.45, 12, 0.3, is_main=False)
 _VERSION = re.compile(r"v?\d+(?:[._-]\d+)*(?:(?:alpha|beta|rc)\d*)?|\d{4}-\d\d-\d\d", re.IGNORECASE)
 _EXTENSION = re.compile(r"\.(?:json|xml|csv)$")
 _FORMATS = frozenset({"json", "xml", "csv"})
 """A last segment that says only how the answer is written: Docker's ``/containers/json``."""
 _OWN = frozenset({"me", "@me", "my", "self", "current", "whoami"})
 _OWN_SUMMARY = re.compile(r"\b(?:authenticated|current|logged.in) user\b", re.IGNORECASE)
-_READS = re.compile(r"_?(?:batch_?)?(?:search|query|find|look_?up|list|get|count|filter)(?![a-z])|(?:batch|bulk)Get", re.I)
+_PEOPLE = re.compile(r"(?:ers?|ors?|ees?|ants?|ists?|ians?|people|persons?)$", re.IGNORECASE)
+_READS = re.compile(
+    r"_?(?:batch|bulk)?_?(?:[Ss]earch|[Qq]uery|[Ff]ind|[Ll]ook_?[Uu]p|[Ll]ist|[Gg]et|[Cc]ount|[Ff]ilter)(?![a-z])"
+)
 """A last segment that makes a POST a question. "lists" is a thing, "list" is done."""
 _VARIABLE = re.compile(r"\{[^{}]*\}")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s")
@@ -90,6 +94,7 @@ class Indexed(NamedTuple):
     literals: tuple[str, ...]
     is_item: bool
     is_own: bool  # whether it is about what the caller has: ``/me/playlists``
+    is_people: bool  # whether its path ends with a word for people: ``/subscribers``
     is_deprecated: bool
     does: str  # the method that it is like: a POST to /search reads
     twin: str
@@ -211,6 +216,7 @@ def _indexed(name: str, api: str, method: str, path: str, tags: tuple[str, ...],
         literals=tuple(dict.fromkeys(word for literal in literals for word in stems(literal))),
         is_item=bool(segments) and ("{" in segments[-1] or segments[-1] in _OWN) and not own,
         is_own=_is_own(segments),
+        is_people=_PEOPLE.search(last) is not None,
         is_deprecated=deprecated,
         does="QUERY" if method == "POST" and _READS.match(last) else method,
         twin=_twin(api, method, segments) if versions else "",

@@ -66,7 +66,7 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"on[- ]call|on duty": "oncall schedule rotation shift",
         r"(?:virtual|cloud) (?:machine|server)s?": "vm instance server machine virtualmachine droplet",
         r"load balancers?": "loadbalancer balancer lb",
-        rf"(?:shut|power|bring|take) {_GAP}(?:down|offline)|(?:shut|power) {_GAP}off": "shutdown stop terminate poweroff",
+        rf"(?:shut|power|bring|take) {_GAP}(?:down|offline)|(?:shut|power) {_GAP}off": "shutdown stop terminate",
         rf"(?:boot|power|spin|fire|start) {_GAP}up|power {_GAP}on": "start launch create poweron",
         r"tear(?:ing)? down": "delete destroy undeploy",
         rf"roll(?:ed|ing)? {_GAP}back": "rollback revert restore",
@@ -121,7 +121,7 @@ NEGATED = re.compile(
 )
 """What has not been done: "not been paid" is unpaid."""
 MAKING = re.compile(
-    r"^(?:leave|drop|write|post) (?:an? |me |us |him |her |them |the )*(?:comment|message|review|note|tip|feedback|reply|voicemail)"
+    r"^(?:leave|drop|write|post) (?:\w+ ){0,2}(?:comment|message|review|note|tip|feedback|reply|voicemail)"
     r"|^(?:be |get )?(?:told|notified|pinged|alerted|warned|informed) (?:when|if|about|of)\b"
     r"|^(?:notify|tell|alert|warn|ping|inform|let) (?:\w+ ){1,3}(?:when|if|about|of|know)\b"
     r"|^(?:get|have) (?:the|an?|this|that|my|our) (?:\w+ ){1,3}(?:\w\wed|done|sent|signed|built|paid|made)$"

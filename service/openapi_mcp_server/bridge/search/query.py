@@ -5,15 +5,22 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-import string
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from openapi_mcp_server.bridge.search.index import Index, letters
-from openapi_mcp_server.bridge.search.phrases import ADJECTIVES, HINTS, MAKING, NEGATED, PHRASES, POLITE, REMOVALS, SHOW_ME
+from openapi_mcp_server.bridge.search.index import Index
+from openapi_mcp_server.bridge.search.phrases import (
+    ADJECTIVES,
+    HINTS,
+    MAKING,
+    NEGATED,
+    PHRASES,
+    POLITE,
+    REMOVALS,
+    SHOW_ME,
+)
+from openapi_mcp_server.bridge.search.spelling import beginning, meant_words
 from openapi_mcp_server.bridge.search.vocabulary import (
     ALL,
     DETERMINERS,
@@ -24,7 +31,6 @@ from openapi_mcp_server.bridge.search.vocabulary import (
     OWN,
     PREPOSITIONS,
     QUESTIONS,
-    SPELT_RIGHT,
     STOP,
     STOP_UNLESS_FIRST,
     SYNONYM,
@@ -43,23 +49,11 @@ _GENERIC_WORTH, _VERB_POSITIONS = 0.3, 2
 _VERB_WORTH = 0.7
 """Worth of a verb at the start, which the method answers too: in "send a message to a channel" the message is news."""
 _JOINED_WORTH = 0.3
+"""Worth of neighbours as one word, beside what they are worth alone."""
 _FAINT_WORTH = 0.3
 """Worth of words like "week" and "details", which seldom say what is meant."""
 _PREFIX, _LONGER, _MISTYPED = 0.55, 0.5, 0.7
 """Worth of a word that begins with the query's, and of one that is spelt about like it."""
-_PREFIX_LETTERS, _PREFIX_MORE, _PREFIXES = 4, 7, 12
-_MISTYPED_LETTERS = 4
-_MISTYPED_WORDS = 6
-_WHOLE_LETTERS = 6
-"""Letters of a word that is rather mistyped than the beginning of another one."""
-_ALIKE, _ALIKE_WORDS = 0.8, 2
-_FORMS = {"ing": ("", "e"), "ed": ("", "e"), "s": ("",)}
-"""Endings, and what a word has in place of each."""
-_LETTERS = string.ascii_lowercase
-_LONGEST = 24
-"""Letters of a word whose mistakes are mended."""
-_OTHER_LETTERS = (2, 4)
-"""Letters by which one mistake, or two, can make a word differ, as a set."""
 _UNKNOWN_RARITY = 0.6
 _UNSAID_INTENT, _LATER_VERB = 0.5, 0.7
 
@@ -91,7 +85,8 @@ class Query(NamedTuple):
     intents: Mapping[Intent, float]
     verb: str  # the stem of what is done, where that says something; else empty
     is_plural: bool
-    is_question: bool
+    is_who: bool  # whether it asks for people
+    is_question: bool  # whether it asks for more than yes or no
     is_own: bool  # whether it is about what the caller has
     is_all: bool  # whether it says so
     is_one: bool  # whether it is about one thing: it names its identifier, or can be answered with yes
@@ -102,9 +97,9 @@ def read(index: Index, text: str) -> Query:
     said = text[:QUERY_CHARACTERS]
     named = _NAME_OF_ONE.sub(_nameless, said)
     found = _bare(words(named)[:QUERY_WORDS] or words(said)[:QUERY_WORDS])
-    meant = _meant(index, found)
+    meant = meant_words(index, found)
     found = [meant[word][0] if word in meant else word for word in found]
-    idioms, rest = _idioms(index, NEGATED.sub(lambda each: _undone_in(index, each), " ".join(found)))
+    idioms, rest = _idioms(index, NEGATED.sub(lambda each: _not_done(index, each), " ".join(found)))
     content = [word for position, word in enumerate(rest) if _says_something(word, position)]
     content = content or ([] if idioms else found)
     groups = [
@@ -118,6 +113,7 @@ def read(index: Index, text: str) -> Query:
         intents=_intents(found),
         verb=_verb(rest),
         is_plural=_is_plural(found),
+        is_who=found[:1] == ["who"],
         is_question=bool(found) and found[0] in QUESTIONS - WHETHER,
         is_own=not OWN.isdisjoint(found),
         is_one=named != said or not WHETHER.isdisjoint(found[:1]) or found[:3] == _WHO_AM_I,
@@ -151,30 +147,6 @@ def _heads(found: Sequence[str]) -> set[str]:
             heads.add(word)
             has_noun = has_noun or position > 0 or word not in INTENTS
     return heads
-
-
-def _meant(index: Index, found: Sequence[str]) -> dict[str, list[str]]:
-    """The words that are known nowhere, and what they were probably meant as, the likeliest first."""
-    unknown = [word for word in dict.fromkeys(found) if not _is_known(index, word, is_verb=word == found[0])]
-    unknown = unknown[:_MISTYPED_WORDS]
-    return {word: near for word in unknown if (near := _spelt_like(index, word, is_verb=word == found[0]))}
-
-
-def _is_known(index: Index, word: str, *, is_verb: bool) -> bool:
-    if word in INTENTS or word in STOP or word in SPELT_RIGHT or not word.isalpha():
-        return True
-    own = stem(word)
-    if own in index.postings or own in SYNONYMS:
-        return True
-    return any(True for _ in _beginning(index, own)) and not _is_rather_mistyped(index, word, is_verb=is_verb)
-
-
-def _is_rather_mistyped(index: Index, word: str, *, is_verb: bool) -> bool:
-    """Whether the beginning of a known word is more likely a mistyped one."""
-    if is_verb and any(other in INTENTS for other in _one_mistake(word)):
-        return True
-    near = _one_mistake(word) if len(word) >= _WHOLE_LETTERS else ()
-    return any(stem(other) in index.postings for other in near if _is_spelt(index, other))
 
 
 def _groups(
@@ -216,7 +188,8 @@ def _undone(word: str) -> str:
     return word[2:] if word.startswith("un") and word[2:] in INTENTS else ""
 
 
-def _undone_in(index: Index, found: re.Match[str]) -> str:
+def _not_done(index: Index, found: re.Match[str]) -> str:
+    """The one word for it, where the API has that."""
     word = f"un{found[1]}"
     return word if stem(word) in index.postings else found[0]
 
@@ -245,83 +218,16 @@ def _known(index: Index, word: str) -> dict[str, float]:
     if word in index.postings:
         return {**_beside(index, word), word: 1.0}
     known = {other: SYNONYM for other in SYNONYMS.get(word, ()) if other in index.postings}
-    return known | dict.fromkeys(_beginning(index, word), _PREFIX)
+    return known | dict.fromkeys(beginning(index, word), _PREFIX)
 
 
 def _beside(index: Index, word: str) -> dict[str, float]:
     """Others for a word that the API has itself. None says more than it does: in GitHub's API "repository" is in nearly
     every path and "registry" in few, which does not make a registry likelier."""
-    weights = dict.fromkeys(_beginning(index, word), _LONGER)
+    weights = dict.fromkeys(beginning(index, word), _LONGER)
     weights |= {other: SYNONYM_BESIDE for other in SYNONYMS.get(word, ()) if other in index.postings}
     own, rarity = index.rarity[word], index.rarity
     return {other: weight * min(1.0, own / rarity[other]) for other, weight in weights.items()}
-
-
-def _beginning(index: Index, word: str) -> Iterator[str]:
-    if len(word) < _PREFIX_LETTERS:
-        return
-    start = bisect_left(index.vocabulary, word)
-    for other in index.vocabulary[start : start + _PREFIXES]:
-        if other.startswith(word) and len(other) <= len(word) + _PREFIX_MORE and other in index.postings:
-            yield other
-
-
-def _spelt_like(index: Index, word: str, *, is_verb: bool) -> list[str]:
-    """The nearest words: those that one mistake makes of it, else those that look most like it."""
-    near = [other for other in _one_mistake(word) if other != word and (_is_spelt(index, other) or other in QUESTIONS)]
-    if len(word) < _MISTYPED_LETTERS:  # many are near to so short a word
-        near = [other for other in near if (other in INTENTS or other in QUESTIONS if is_verb else len(other) > len(word))]
-    elif not near:
-        near = _alike(index, word)
-    return sorted(near, key=lambda other: _unlikely(index, other, word, is_verb=is_verb))[:_ALIKE_WORDS]
-
-
-def _is_spelt(index: Index, word: str) -> bool:
-    """Whether it is one of the words that are known, or the usual form of one."""
-    known = index.spellings
-    if word in known:
-        return True
-    for ending, bases in _FORMS.items():
-        if word.endswith(ending):
-            return any(f"{word[: -len(ending)]}{base}" in known for base in bases)
-    return False
-
-
-def _one_mistake(word: str) -> Iterator[str]:
-    """The words with a letter more, less, another or two in turn (after Norvig's spelling corrector), each once."""
-    if len(word) > _LONGEST:
-        return
-    splits = [(word[:at], word[at:]) for at in range(len(word) + 1)]
-    yield from dict.fromkeys(
-        [
-            *(f"{left}{letter}{right}" for left, right in splits for letter in _LETTERS),
-            *(f"{left}{right[1]}{right[0]}{right[2:]}" for left, right in splits if len(right) > 1),
-            *(f"{left}{letter}{right[1:]}" for left, right in splits if right for letter in _LETTERS),
-            *(f"{left}{right[1:]}" for left, right in splits if right),
-        ]
-    )
-
-
-def _unlikely(index: Index, other: str, word: str, *, is_verb: bool) -> tuple[bool, ...]:
-    """By what a spelling is less likely meant, the heaviest first."""
-    own = stem(other)
-    is_other = is_verb and other not in INTENTS and other not in QUESTIONS
-    is_unlike = other[0] != word[0] or other[-1] != word[-1]
-    return is_other, other in STOP, own not in index.postings, own in GENERIC, is_unlike
-
-
-def _alike(index: Index, word: str) -> list[str]:
-    """A mistake changes few letters, which rules most words out at once."""
-    own, size = letters(word), len(word)
-    for allowed in _OTHER_LETTERS:
-        near = [
-            other
-            for other, held in index.spellings.items()
-            if (own ^ held).bit_count() <= allowed and -2 <= len(other) - size <= 2
-        ]
-        if found := difflib.get_close_matches(word, near, 2 * _ALIKE_WORDS, _ALIKE):
-            return found
-    return []
 
 
 def _intents(found: Sequence[str]) -> Mapping[Intent, float]:
@@ -353,6 +259,7 @@ def _by_verb(found: Sequence[str]) -> Mapping[Intent, float]:
 
 
 def _verb(found: Sequence[str]) -> str:
+    """The stem of a verb in front that tells more than the method does."""
     first = found[0] if found else ""
     return own if first in INTENTS and (own := stem(first)) not in GENERIC else ""
 

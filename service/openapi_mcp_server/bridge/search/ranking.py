@@ -30,10 +30,13 @@ _DEPRECATED, _HEAD = 0.55, 0.5
 _LEAST = 0.25
 """Of the best score: what is below is not told as found."""
 _TWIN = 0.8
-_ASKED = 0.75
-_MADE = 0.25
-_TOP = 0.15
+_ASKED_OF = 0.75
+"""A question is seldom answered by a change."""
+_PEOPLE = 0.4
+_MADE, _AT_THE_TOP = 0.25, 0.15
+"""For the collection that a verb fills: to refund is a POST to ``/refunds``, rather there than below other things."""
 _SAID = 0.6
+"""Weight of a word within its group from which on it explains a segment whole; a synonym of less does so in part."""
 _READING = frozenset({"GET", "QUERY"})
 _OWNER = frozenset(map(stem, ("me", "user", "self", "current", "authenticated")))
 """Segments that "my" explains: ``/me/playlists``."""
@@ -95,14 +98,16 @@ def _fit(operation: Indexed, query: Query, last: Sequence[Group]) -> float:
     factor = 1 + _INTENT * (fit - 0.5) * min(1.0, sure + 0.3)
     if query.is_own and operation.is_own:
         factor *= 1 + _OWN
+    if query.is_who and operation.is_people:
+        factor *= 1 + _PEOPLE
     if operation.does in _READING:
         if "read" not in query.intents:
             return factor * _NOT_ASKED_TO_READ
         return factor * _amount(operation, query, last)
     if operation.does == "POST" and not operation.is_item and operation.last == {query.verb}:
-        factor *= 1 + _MADE + (_TOP if operation.last.issuperset(operation.literals) else 0)
+        factor *= 1 + _MADE + (_AT_THE_TOP if operation.last.issuperset(operation.literals) else 0)
     if query.is_question:
-        factor *= _ASKED
+        factor *= _ASKED_OF
     return factor * (1 + _ITS_PLACE if _is_in_place(operation, query) else 1.0)
 
 
