@@ -122,7 +122,7 @@ NEGATED = re.compile(
 """What has not been done: "not been paid" is unpaid."""
 MAKING = re.compile(
     r"^(?:leave|drop|write|post) (?:\w+ ){0,2}(?:comment|message|review|note|tip|feedback|reply|voicemail)"
-    r"|^(?:be |get )?(?:told|notified|pinged|alerted|warned|informed) (?:when|if|about|of)\b"
+    r"|^know (?:when|if)\b|^(?:be |get )?(?:told|notified|pinged|alerted|warned|informed) (?:when|if|about|of)\b"
     r"|^(?:notify|tell|alert|warn|ping|inform|let) (?:\w+ ){1,3}(?:when|if|about|of|know)\b"
     r"|^(?:get|have) (?:the|an?|this|that|my|our) (?:\w+ ){1,3}(?:\w\wed|done|sent|signed|built|paid|made)$"
     r"|^have (?:the|an?|this|that|my|our) \w+ (?!been|to)"
