@@ -38,6 +38,12 @@ _REASON = 200
 _ALWAYS_LOAD = "anthropic/alwaysLoad"
 """Key of ``_meta``: Claude Code defers tools behind a search of its own, which these would have to be found by."""
 
+_ARGUMENTS_AS_TEXT = {
+    "type": "string",
+    "description": 'The operation\'s arguments by name, a JSON object as text, as {"id": 7, "tags": ["a"]}.',
+}
+"""OpenAI's strict mode and Gemini take no object without properties, and a schema made of one loses what is in it."""
+
 Asked = TypeVar("Asked")
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -105,12 +111,13 @@ def entries(
     name = {"type": "string", "description": "As search_operations shows it, or METHOD /path"}
     arguments = {"type": "object", "description": "The operation's arguments by name."}
     selected = {"type": "string", "description": "JMESPath expression applied to a JSON answer, as items[].name"}
-    operate = {"name": name, "arguments": arguments, RESPONSE_FILTER: selected}
+    operate = {"name": name, "arguments": _ARGUMENTS_AS_TEXT if portable else arguments, RESPONSE_FILTER: selected}
+    narrowed = _open_choice if portable else _choice
     search = {
         "query": {"type": "string", "description": "As: list issues of a repository"},
         "tag": {"type": "string", "description": "Only of this area"},
-        "method": {"type": "string", "enum": _methods(offered)},
-        **({"api": {"type": "string", "enum": [*offered.apis]}} if len(offered.apis) > 1 else {}),
+        "method": narrowed(_methods(offered)),
+        **({"api": narrowed(offered.apis)} if len(offered.apis) > 1 else {}),
         "limit": {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT},
         "offset": {"type": "integer", "minimum": 0, "default": 0},
     }
@@ -132,6 +139,15 @@ def entries(
         _entry(READ, read, schema(operate, ("name",)), reading, result_bytes),
         _entry(CALL, call, schema(operate, ("name",)), Annotations(openWorldHint=True), result_bytes),
     ]
+
+
+def _choice(values: Sequence[str]) -> dict[str, Any]:
+    return {"type": "string", "enum": [*values]}
+
+
+def _open_choice(values: Sequence[str]) -> dict[str, Any]:
+    """Where a framework makes every argument a needed one, as OpenAI's strict mode does, a choice has no way out."""
+    return {"type": "string", "description": f"Only of this one: {', '.join(values)}. Empty for all."}
 
 
 def _schema(properties: dict[str, Any], required: Sequence[str]) -> bytes:
