@@ -262,7 +262,7 @@ def test_a_filter_stands_beside_the_arguments() -> None:
 
 @pytest.mark.parametrize("tool", ["describe_operation", "read_operation", "call_operation"])
 def test_an_unknown_operation_is_answered_with_the_nearest(tool: str) -> None:
-    assert "did you mean listPets?" in error_text(served_gateway(), call(tool, name="list_pets"))
+    assert "did you mean listPets?" in error_text(served_gateway(), call(tool, name="list_pests"))
     assert "by what it does" in error_text(served_gateway(), call(tool, name="x" * 500))
 
 

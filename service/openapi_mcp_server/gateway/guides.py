@@ -88,4 +88,4 @@ class Guides:
 
         offer = view.offer or mode.offer(view.tools)
         draft.denied = denied(self._views.served, offer, name)
-        return mode.describe(offer, self._views.served.catalog, draft.permit, mode.Describe(name))
+        return mode.describe(offer, self._views.served.catalog, draft.permit, name)
