@@ -41,9 +41,7 @@ def as_object(given: bytes) -> bytes:
             break
         try:
             own = _unfenced(msgspec.json.decode(own, type=str)).encode()
-        except UnicodeEncodeError as error:
-            raise ArgumentError("arguments: half of a character is in it") from error
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeError):  # half of a character
             break  # refused as every other that is no object
     return own
 
