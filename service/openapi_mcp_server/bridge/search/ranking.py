@@ -20,10 +20,10 @@ from openapi_mcp_server.bridge.search.words import stem
 RANKED = 300
 """Operations that are looked at more closely, those with the best sum of words."""
 
-_COVERAGE = 0.45
+_COVERAGE = 0.35
 """Share of a score that goes with how much of the query was found."""
 _INTENT, _NOT_ASKED_TO_READ = 0.65, 0.7
-_UNEXPLAINED, _TAIL = 0.4, 0.2
+_UNEXPLAINED, _TAIL = 0.45, 0.2
 _OWN, _ITS_PLACE = 0.2, 0.15
 _COLLECTION, _ITEM, _IDENTIFIED = 0.3, 0.1, 0.3
 _DEPRECATED, _HEAD = 0.55, 0.5
