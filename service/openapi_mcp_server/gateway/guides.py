@@ -7,7 +7,7 @@ from contextlib import suppress
 import msgspec
 
 from openapi_mcp_server.bridge import guide, prompts
-from openapi_mcp_server.bridge.search.document import MEDIA_TYPE, document, documented
+from openapi_mcp_server.bridge.search.document import MEDIA_TYPE, document, with_document
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.gateway.draft import Draft
 from openapi_mcp_server.gateway.serving import Serving
@@ -42,7 +42,7 @@ class Guides:
                 return "text/markdown", self._overview(view, place.api)
             case "document":
                 own = [tool for tool in view.tools.values() if tool.api == api.name]
-                is_offered = api.name in documented((api,), view.tools)
+                is_offered = api.name in with_document((api,), view.tools)
                 return (MEDIA_TYPE, document(api, own)) if is_offered else None
             case _:
                 with suppress(ArgumentError):

@@ -15,7 +15,7 @@ from openapi_mcp_server.bridge.model import ApiSummary, Tool, ToolCatalog
 from openapi_mcp_server.bridge.names import nearest
 from openapi_mcp_server.bridge.policy import Permit
 from openapi_mcp_server.bridge.results.result import OutputValidators
-from openapi_mcp_server.bridge.search.document import documented
+from openapi_mcp_server.bridge.search.document import with_document
 from openapi_mcp_server.bridge.search.names import CALL, NAMES, SEARCH, is_searched, seen_tokens
 from openapi_mcp_server.gateway.serving import Authorize, Serving
 from openapi_mcp_server.mcp import answers
@@ -166,7 +166,7 @@ class CatalogViews:
                 tools=entries,
                 listed=listed,
                 prompts=own,
-                resources=guide.resources(apis, documented(apis, tools)),
+                resources=guide.resources(apis, with_document(apis, tools)),
                 templates=guide.templates(apis),
                 page_size=self._serving.page_size,
                 changing=[kind.removesuffix("ListChanged") for kind in self._changing],

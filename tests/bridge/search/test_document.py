@@ -12,7 +12,7 @@ from descriptions import JSON, OBJECT, answer, body, catalog, media, operation, 
 from openapi_mcp_server.bridge import overrides
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.model import ToolCatalog, base_url
-from openapi_mcp_server.bridge.search.document import DOCUMENT_BYTES, document, documented
+from openapi_mcp_server.bridge.search.document import DOCUMENT_BYTES, document, with_document
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse
 from search_questions import catalogs
@@ -115,9 +115,9 @@ def test_every_method_has_a_place(method: str, place: str) -> None:
 
 def test_a_large_document_is_none() -> None:
     few = catalog(GET_PET, **NAMED)
-    assert documented(few.apis, few.tools) == ["pets"]
+    assert with_document(few.apis, few.tools) == ["pets"]
     many = catalog(*(operation(path=f"/p{number}") for number in range(DOCUMENT_BYTES // 500)))
-    assert documented(many.apis, many.tools) == []
+    assert with_document(many.apis, many.tools) == []
 
 
 @pytest.mark.parametrize("name", ["moby__api__docs__v1.29.yaml", "guru__apache.org__airflow", "guru__anchore.io"])

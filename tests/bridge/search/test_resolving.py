@@ -82,9 +82,9 @@ def test_a_query_names_operations(query: str, names: list[str]) -> None:
     ],
 )
 def test_what_is_no_name_is_answered_with_what_to_ask_for(name: str, told: str) -> None:
-    assert told in str(resolving.unknown(TOOLS, {"issues": 4, "users": 2}, name))
+    assert told in str(resolving.not_there(TOOLS, {"issues": 4, "users": 2}, name))
 
 
 @pytest.mark.parametrize("name", ["x" * 100_000, "/" * 100_000, "a/" * 50_000, "issues_get " * 10_000, "\ud800"])
 def test_a_long_name_is_answered_shortly(name: str) -> None:
-    assert len(str(resolving.unknown(TOOLS, {}, name))) < 600
+    assert len(str(resolving.not_there(TOOLS, {}, name))) < 600

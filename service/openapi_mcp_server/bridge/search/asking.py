@@ -46,7 +46,7 @@ class Operate(msgspec.Struct, frozen=True):
     response_filter: str = ""
 
 
-class Operation(Operate, frozen=True):
+class AskedOperation(Operate, frozen=True):
     """``beside``: what else stands there."""
 
     beside: dict[str, msgspec.Raw] = {}
@@ -82,8 +82,8 @@ def _without_nulls(given: bytes) -> bytes:
     return msgspec.json.encode({name: each for name, each in _members.decode(given).items() if bytes(each) != b"null"})
 
 
-def operate(arguments: msgspec.Raw | None) -> Operation:
+def operate(arguments: msgspec.Raw | None) -> AskedOperation:
     given = arguments or msgspec.Raw(b"{}")
     asked = read(Operate, given)
     beside = {name: each for name, each in _members.decode(given).items() if name not in _OF_OPERATE}
-    return Operation(asked.name, asked.arguments, asked.response_filter, beside)
+    return AskedOperation(asked.name, asked.arguments, asked.response_filter, beside)

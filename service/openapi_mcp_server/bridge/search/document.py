@@ -43,7 +43,7 @@ _entry = msgspec.json.Decoder(_Entry).decode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def documented(apis: Iterable[ApiSummary], tools: Mapping[str, Tool]) -> list[str]:
+def with_document(apis: Iterable[ApiSummary], tools: Mapping[str, Tool]) -> list[str]:
     """The APIs whose document is small enough to be read."""
     sizes: dict[str, int] = {}
     for tool in tools.values():

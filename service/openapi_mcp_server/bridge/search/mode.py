@@ -19,11 +19,11 @@ from openapi_mcp_server.bridge.results.shown_size import result_size
 from openapi_mcp_server.bridge.schemas.listed import LISTED_BYTES
 from openapi_mcp_server.bridge.schemas.portable import portable_schema
 from openapi_mcp_server.bridge.search import describing, hits
-from openapi_mcp_server.bridge.search.asking import DEFAULT_LIMIT, Operation, Search
+from openapi_mcp_server.bridge.search.asking import DEFAULT_LIMIT, AskedOperation, Search
 from openapi_mcp_server.bridge.search.index import Index, Indexed, area
 from openapi_mcp_server.bridge.search.names import CALL, DESCRIBE, READ, SEARCH
 from openapi_mcp_server.bridge.search.own_arguments import own_arguments
-from openapi_mcp_server.bridge.search.resolving import SHOWN, meant, named, unknown
+from openapi_mcp_server.bridge.search.resolving import SHOWN, meant, named, not_there
 from openapi_mcp_server.bridge.search.words import stems
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.mcp.messages import Annotations, ToolEntry
@@ -291,14 +291,14 @@ def resolved(offered: Offer, catalog: ToolCatalog, permit: Permit, name: str) ->
             break
     if (tool := meant(offered.tools, wanted)) is not None:
         return tool
-    raise unknown(offered.tools, areas(offered), wanted)
+    raise not_there(offered.tools, areas(offered), wanted)
 
 
 def describe(offered: Offer, catalog: ToolCatalog, permit: Permit, name: str, type_name: str = "") -> str:
     return describing.described(resolved(offered, catalog, permit, name), type_name)
 
 
-def invocation(offered: Offer, catalog: ToolCatalog, permit: Permit, named: str, asked: Operation) -> Invocation:
+def invocation(offered: Offer, catalog: ToolCatalog, permit: Permit, named: str, asked: AskedOperation) -> Invocation:
     """The operation that is to be called and its own arguments. Raises ArgumentError."""
     tool = resolved(offered, catalog, permit, asked.name)
     if named == READ and tool.method not in SAFE_METHODS - {"OPTIONS"}:

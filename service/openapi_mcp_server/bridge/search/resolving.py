@@ -69,7 +69,7 @@ def named(tools: Mapping[str, Tool], query: str) -> list[str]:
     return [*dict.fromkeys([*told, *(each for each in words if each in tools)])]
 
 
-def unknown(tools: Mapping[str, Tool], areas: Mapping[str, int], name: str) -> ArgumentError:
+def not_there(tools: Mapping[str, Tool], areas: Mapping[str, int], name: str) -> ArgumentError:
     """The error for a name that no operation has: it says what to ask for in place of it."""
     shown = name[:SHOWN]
     if name in NAMES:
