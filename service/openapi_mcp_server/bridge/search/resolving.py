@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.model import Tool
@@ -14,6 +15,8 @@ from openapi_mcp_server.errors import ArgumentError
 
 SHOWN = 120
 """Characters of a name that is not there."""
+NAMES_KEPT = 16_384
+"""Names of tools whose letters are remembered."""
 _SEGMENTS = 40
 """Of a path that is looked for."""
 _ALIKE, _NEAR = 0.5, 3
@@ -26,7 +29,7 @@ def meant(tools: Mapping[str, Tool], name: str) -> Tool | None:
     """The one operation that a name means beyond doubt: but for case and marks, or by the place as the document has it,
     whatever its variables are called."""
     own = _letters(name)
-    same = [tool for each, tool in tools.items() if _letters(each) == own] if own else []
+    same = [tool for each, tool in tools.items() if _letters_of_tool(each) == own] if own else []
     same = same or [tool for tool, values in by_place(tools, name) if not values]
     return same[0] if len(same) == 1 else None
 
@@ -64,7 +67,8 @@ def named(tools: Mapping[str, Tool], query: str) -> list[str]:
     """The names of the operations that a query has word for word, or of the one place that it is."""
     told = [tool.name for tool, _ in by_place(tools, query.strip())]
     words = [each for each in _SEPARATORS.split(query) if each]
-    if len(words) == 1 and (tool := meant(tools, words[0])) is not None:
+    is_name = len(words) == 1 and not (words[0].isalpha() and words[0].islower())
+    if is_name and (tool := meant(tools, words[0])) is not None:
         told.append(tool.name)
     return [*dict.fromkeys([*told, *(each for each in words if each in tools)])]
 
@@ -91,19 +95,24 @@ def _near(tools: Mapping[str, Tool], name: str) -> list[str]:
     if " /" in name:
         return nearest(name, [f"{tool.method} {tool.template}" for tool in tools.values()])
     own = frozenset(of_identifier(name))
-    shares = [(share, each) for each in tools if (share := _shared(own, of_identifier(each))) >= _ALIKE]
+    shares = [(share, each) for each in tools if (share := _shared(own, _words_of_tool(each))) >= _ALIKE]
     best = sorted(shares, key=lambda each: (-each[0], each[1]))
     return [each for _, each in best[:_NEAR]] or nearest(name, tools)
 
 
-def _shared(own: frozenset[str], others: Iterable[str]) -> float:
-    other = frozenset(others)
+def _shared(own: frozenset[str], other: frozenset[str]) -> float:
     return len(own & other) / len(own | other) if other else 0.0
 
 
+@lru_cache(maxsize=NAMES_KEPT)
+def _words_of_tool(name: str) -> frozenset[str]:
+    """7 ms for GitHub's the first time."""
+    return frozenset(of_identifier(name))
+
+
 def _letters(name: str) -> str:
-    return "".join(_alphanumeric(name[:SHOWN]))
+    return "".join([letter for letter in name[:SHOWN].casefold() if letter.isalnum()])
 
 
-def _alphanumeric(name: str) -> Iterator[str]:
-    return (letter for letter in name.casefold() if letter.isalnum())
+_letters_of_tool = lru_cache(maxsize=NAMES_KEPT)(_letters)
+"""4 ms for GitHub's the first time."""
