@@ -7,7 +7,7 @@ from contextlib import suppress
 import msgspec
 
 from openapi_mcp_server.bridge import guide, prompts
-from openapi_mcp_server.bridge.search.document import MEDIA_TYPE, document, with_document
+from openapi_mcp_server.bridge.model import ApiSummary
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.gateway.draft import Draft
 from openapi_mcp_server.gateway.serving import Serving
@@ -41,9 +41,7 @@ class Guides:
             case "overview":
                 return "text/markdown", self._overview(view, place.api)
             case "document":
-                own = [tool for tool in view.tools.values() if tool.api == api.name]
-                is_offered = api.name in with_document((api,), view.tools)
-                return (MEDIA_TYPE, document(api, own)) if is_offered else None
+                return _document(api, view)
             case _:
                 with suppress(ArgumentError):
                     return "text/plain", self._explained(place.operation, draft, view)
@@ -106,3 +104,10 @@ class Guides:
         offer = view.offer or mode.offer(view.tools)
         draft.denied = denied(self._views.served, offer, name)
         return mode.describe(offer, self._views.served.catalog, draft.permit, name)
+
+
+def _document(api: ApiSummary, view: View) -> tuple[str, str] | None:
+    from openapi_mcp_server.bridge.search.document import MEDIA_TYPE, document, with_document  # noqa: PLC0415 - few ask for it
+
+    own = [tool for tool in view.tools.values() if tool.api == api.name]
+    return (MEDIA_TYPE, document(api, own)) if with_document((api,), view.tools) else None

@@ -15,7 +15,6 @@ from openapi_mcp_server.bridge.model import ApiSummary, Tool, ToolCatalog
 from openapi_mcp_server.bridge.names import nearest
 from openapi_mcp_server.bridge.policy import Permit
 from openapi_mcp_server.bridge.results.result import OutputValidators
-from openapi_mcp_server.bridge.search.document import with_document
 from openapi_mcp_server.bridge.search.names import CALL, NAMES, SEARCH, is_searched, seen_tokens
 from openapi_mcp_server.gateway.serving import Authorize, Serving
 from openapi_mcp_server.mcp import answers
@@ -160,6 +159,8 @@ class CatalogViews:
             entries = mode.entries(offer, titles, most, portable=self._serving.portable)
 
         def made() -> answers.StaticAnswers:
+            from openapi_mcp_server.bridge.search.document import with_document  # noqa: PLC0415 - not before it is asked
+
             own = [*guide.ENTRIES] if has_guide else [prompts.entry(name, tool) for name, tool in offered.items()]
             return answers.render(
                 server=self._serving.server,
