@@ -6,7 +6,6 @@ What it does not know is refused by name, with the nearest name that it knows.
 from __future__ import annotations
 
 import difflib
-import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args
@@ -73,7 +72,8 @@ usage: openapi-mcp-server [serve] --spec-path FILE | --spec-url URL [option …]
 """
 RULE = (
     "Every option below is an environment variable too: the same name in capitals (--log-level: LOG_LEVEL), or the one "
-    "in brackets. NAME_FILE names a file with the value. [x] is the default. docs/configuration.md has the whole table."
+    "in brackets. --no-NAME turns off a switch that is on. NAME_FILE names a file with the value. [x] is the default. "
+    "docs/configuration.md has the whole table."
 )
 FAMILIES = {
     "AUTH_OAUTH2_": "For oauth2; docs/credentials.md",
@@ -119,9 +119,19 @@ def usage(columns: int = 80, command: str = "serve") -> str:
     if command in _OF_DOCUMENTS:
         topic, settings = next(by_topic())
         parts.append((topic, list(_rows(settings))))
-    ways = re.findall(rf"^ +(openapi-mcp-server {command}\b.*\n(?: {{12}}.*\n)*)", USAGE, re.MULTILINE)
-    shown = "       ".join(ways).rstrip()
-    return "\n".join([f"usage: {shown}", *_titled(parts, width), "", "--help without a command lists all settings."])
+    return "\n".join([_ways(command), *_titled(parts, width), "", "--help without a command lists all settings."])
+
+
+def _ways(command: str) -> str:
+    """The lines of `USAGE` about a command; a line that is set in further goes on with the one above."""
+    lines, is_of_command = [], False
+    for line in USAGE.splitlines():
+        words = line.removeprefix("usage:").split()
+        if not line.startswith(" " * 12):
+            is_of_command = words[:2] == ["openapi-mcp-server", command]
+        if is_of_command:
+            lines.append(line)
+    return "usage:" + "\n".join(lines).removeprefix("      ")
 
 
 def _titled(parts: Iterable[tuple[str, Iterable[tuple[str, str]]]], width: int) -> list[str]:
@@ -197,6 +207,8 @@ def _arguments(command: Command, args: Sequence[str]) -> tuple[dict[str, Given],
         elif (setting := by_flag.get(flag)) is None:
             raise ConfigError(flag, f"no such option; {_suggest(flag, [*by_flag, *COMMAND_OPTIONS])}")
         elif setting.is_switch:
+            if not has_value and queue and queue[0].lower() in {"true", "false"}:
+                raise ConfigError(flag, f"write {flag}={queue[0]}; a switch takes no word after it")
             flags[setting.name] = Given(value if has_value else "true", flag)
         else:
             flags[setting.name] = Given(value if has_value else _next(flag, queue), flag)
