@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgspec
 
 from openapi_mcp_server.bridge import guide, prompts
+from openapi_mcp_server.bridge.model import ApiSummary
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.gateway.draft import Draft
 from openapi_mcp_server.gateway.serving import Serving
@@ -22,15 +25,27 @@ class Guides:
     def resource(self, call: Call, draft: Draft, view: View) -> Pieces | None:
         """None for what is no resource of ours, which is refused like any other that is not there."""
         place = guide.place(call.name) if call.method == "resources/read" else None
-        if place is None or place.api not in {api.name for api in view.apis}:
+        told = self._told(place, draft, view) if place else None
+        if told is None:
             return None
-        try:
-            text = self._explained(place.operation, draft, view) if place.operation else self._overview(view, place.api)
-        except ArgumentError:
-            return None
-        kind = "text/plain" if place.operation else "text/markdown"
+        kind, text = told
         read = answers.contents(call.name, kind, text, self._serving.identity(call), private=self._serving.private)
         return response(call.id, read)
+
+    def _told(self, place: guide.GuidePlace, draft: Draft, view: View) -> tuple[str, str] | None:
+        """The media type of a resource and its text."""
+        api = next((each for each in view.apis if each.name == place.api), None)
+        if api is None:
+            return None
+        match place.kind:
+            case "overview":
+                return "text/markdown", self._overview(view, place.api)
+            case "document":
+                return _document(api, view)
+            case _:
+                with suppress(ArgumentError):
+                    return "text/plain", self._explained(place.operation, draft, view)
+                return None
 
     def completion(self, call: Call, view: View) -> Pieces | None:
         """None where nothing is known of the argument."""
@@ -88,4 +103,11 @@ class Guides:
 
         offer = view.offer or mode.offer(view.tools)
         draft.denied = denied(self._views.served, offer, name)
-        return mode.describe(offer, self._views.served.catalog, draft.permit, mode.Describe(name))
+        return mode.describe(offer, self._views.served.catalog, draft.permit, name)
+
+
+def _document(api: ApiSummary, view: View) -> tuple[str, str] | None:
+    from openapi_mcp_server.bridge.search.document import MEDIA_TYPE, document, with_document  # noqa: PLC0415 - few ask for it
+
+    own = [tool for tool in view.tools.values() if tool.api == api.name]
+    return (MEDIA_TYPE, document(api, own)) if with_document((api,), view.tools) else None

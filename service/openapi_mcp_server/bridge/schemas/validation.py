@@ -125,7 +125,7 @@ def _has_choices(schema: bytes) -> bool:
     return b'"anyOf"' in schema or b'"oneOf"' in schema
 
 
-def excerpt(whole: Any, schema: bytes) -> Excerpt:  # noqa: ANN401 - any JSON value
+def searched(whole: Any, schema: bytes) -> Excerpt:  # noqa: ANN401 - any JSON value
     """As much of a value as is searched for errors."""
     values = max(LEAST_SEARCHED, ERROR_WORK // weight.of(schema).schemas)
     begun = Excerpt(whole, values)
@@ -163,7 +163,7 @@ def errors(values: dict[str, Any], schema: bytes, size: int) -> list[Failure]:
     validator = compiled(schema, size)
     if validator.is_valid(values):
         return []
-    begun = excerpt(values, schema)
+    begun = searched(values, schema)
     certain = filter(begun.is_certain, islice(validator.iter_errors(begun.value), MAX_ERRORS))
     found = [own for error in certain for own in _own(error, schema)]
     if not found:
@@ -174,7 +174,7 @@ def errors(values: dict[str, Any], schema: bytes, size: int) -> list[Failure]:
 
 def format_errors(values: dict[str, Any], schema: bytes, size: int) -> Iterable[Failure]:
     """The first errors where formats are asserted too, in as much of the arguments as is searched for errors."""
-    begun = excerpt(values, schema)
+    begun = searched(values, schema)
     validator = _compiled_with_formats(schema if size <= _pattern_reach(schema) else _without_patterns(schema))
     return islice(validator.iter_errors(begun.value), MAX_ERRORS)
 
