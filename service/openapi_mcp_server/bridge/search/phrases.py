@@ -127,7 +127,7 @@ MAKING = re.compile(
     r"|^(?:get|have) (?:the|an?|this|that|my|our) (?:\w+ ){1,3}(?:\w\wed|done|sent|signed|built|paid|made)$"
     r"|^have (?:the|an?|this|that|my|our) \w+ (?!been|to)"
 )
-"""Takes what is asked for as something to be made, whatever the verb says alone: "leave a comment", "get a document signed"."""
+"""Things to be made, whatever the verb says alone: "leave a comment", "get a document signed"."""
 ADJECTIVES = re.compile(
     r"^(?:make|set|turn|switch) (?:\w+ ){1,4}(?:private|public|visible|hidden|primary|default|active|inactive|required|"
     r"optional|available|unavailable|on|off)\b"

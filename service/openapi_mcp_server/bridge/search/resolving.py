@@ -18,7 +18,7 @@ SHOWN = 120
 NAMES_KEPT = 16_384
 """Names of tools whose letters are remembered."""
 _SEGMENTS = 40
-"""The most characters of a path that is looked for."""
+"""The most segments of a path that is looked for."""
 _ALIKE, _NEAR = 0.5, 3
 """Share of the words of two names that they must have in common, and how many are offered."""
 _PLACE = re.compile(r"^(?:(?P<method>[A-Za-z]+) )?(?:https?://[^/\s]+)?(?P<path>/\S*)$")
