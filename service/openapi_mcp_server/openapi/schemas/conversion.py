@@ -6,7 +6,7 @@ that the keyword can have: whatever is emitted compiles.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -16,6 +16,7 @@ from openapi_mcp_server.openapi.model import Dialect, NoteKind
 from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.pointers import child
 from openapi_mcp_server.openapi.references.resolve import Located
+from openapi_mcp_server.openapi.schemas.discriminators import Discriminator
 from openapi_mcp_server.openapi.schemas.patterns import Patterns
 from openapi_mcp_server.openapi.schemas.visibility import Visibility
 
@@ -46,6 +47,10 @@ class Names(Protocol):
         ``where`` gives the pointer of the object that holds the reference; it is needed for that error only.
         ``within`` is the pointer of the schema that is made of what it leads to; empty where it is a value of its own.
         """
+        ...
+
+    def refused(self, said: Discriminator, choices: Sequence[str | None], base: str) -> Sequence[dict[str, Any] | None]:
+        """A schema of what each of the choices does not take, since the discriminator names another of them."""
         ...
 
 

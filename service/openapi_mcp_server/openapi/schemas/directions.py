@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -17,7 +18,9 @@ from openapi_mcp_server.openapi.model import Schema
 from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.pointers import child, tokens
 from openapi_mcp_server.openapi.references.resolve import Located, References, decoded
+from openapi_mcp_server.openapi.schemas import discriminators
 from openapi_mcp_server.openapi.schemas.conversion import Conversion
+from openapi_mcp_server.openapi.schemas.discriminators import Discriminator
 from openapi_mcp_server.openapi.schemas.kinds import MAX_KINDS, Kinds, Kinship, described
 from openapi_mcp_server.openapi.schemas.settling import Path, Settling
 
@@ -117,6 +120,10 @@ class Schemas:
             name = self._names[base, reference] = self._named(target)
         kinds = self._family.kinds(self._targets[name]) if self._family else None
         return name if kinds is None or within in kinds.made_of_it else self._named_with_kinds(name, kinds)
+
+    def refused(self, said: Discriminator, choices: Sequence[str | None], base: str) -> Sequence[dict[str, Any] | None]:
+        """See `openapi_mcp_server.openapi.schemas.conversion.Names`."""
+        return discriminators.refused(said, choices, self._references, self._home, base)
 
     def _named(self, target: Located) -> str:
         """The name of a schema, which is converted when its turn comes."""

@@ -17,6 +17,7 @@ from openapi_mcp_server.openapi.pointers import child
 from openapi_mcp_server.openapi.references.resolve import Located, References, opened
 
 _HOME = "#/$defs/"
+_EXTENSION = b'"x-ms-discriminator-value"'
 MAX_KINDS = 20
 """Kinds of one base that are described; of more only the values are told."""
 
@@ -27,6 +28,12 @@ class _Reference(msgspec.Struct, frozen=True):
 
 class _Child(msgspec.Struct, frozen=True):
     all_of: tuple[_Reference, ...] = msgspec.field(default=(), name="allOf")
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """Azure's documents say by an extension which value selects a schema (AutoRest, "x-ms-discriminator-value")."""
+
+    value: str = msgspec.field(default="", name="x-ms-discriminator-value")
 
 
 class _Discriminator(msgspec.Struct, frozen=True):
@@ -42,6 +49,7 @@ class _Base(msgspec.Struct, frozen=True):
 
 _child = msgspec.json.Decoder(_Child).decode
 _base = msgspec.json.Decoder(_Base).decode
+_named = msgspec.json.Decoder(_Named).decode
 
 
 class Kinds(msgspec.Struct, frozen=True):
@@ -130,7 +138,12 @@ class Kinship:
 
 
 def _name(schema: Located) -> str:
-    return schema.pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+    """The value that selects a schema where no mapping says it."""
+    try:
+        said = _named(schema.json).value if _EXTENSION in bytes(schema.json) else ""
+    except msgspec.ValidationError:
+        said = ""
+    return said or schema.pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
 
 
 def described(base: str, kinds: Kinds, names: Mapping[str, str]) -> Schema:

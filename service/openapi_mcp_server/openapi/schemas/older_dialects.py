@@ -124,10 +124,9 @@ def tell_kinds(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
     mapping = discriminator.get("mapping")
     if _CHOICES_OF_KINDS.isdisjoint(declared):
         return  # see `openapi_mcp_server.openapi.schemas.kinds`
-    if isinstance(mapping, Mapping) and mapping:
-        kinds = [f"{kind} → {_last(target)}" for kind, target in mapping.items() if isinstance(target, str)]
-    else:
-        kinds = _own_names(declared)
+    mapped = {kind: _last(target) for kind, target in mapping.items()} if isinstance(mapping, Mapping) else {}
+    kinds = [f"{kind} → {target}" for kind, target in mapped.items()]
+    kinds += [name for name in _own_names(declared) if name not in mapped.values() and name not in mapped]
     if not kinds:
         return
     shown = ", ".join(kind[:_KIND_CHARACTERS] for kind in kinds[:_MAPPED_KINDS])
@@ -144,7 +143,7 @@ def open_to_kinds(schema: dict[str, Any]) -> None:
 
 
 def _own_names(declared: Mapping[str, Any]) -> list[str]:
-    """Without a mapping, the names of the schemas to choose from are the values (Discriminator Object)."""
+    """Without another name, the names of the schemas to choose from are the values (Discriminator Object)."""
     choices = declared.get("oneOf", declared.get("anyOf"))
     if not isinstance(choices, list):
         return []
@@ -152,5 +151,5 @@ def _own_names(declared: Mapping[str, Any]) -> list[str]:
     return [_last(reference) for reference in references if isinstance(reference, str)]
 
 
-def _last(reference: str) -> str:
-    return reference.rpartition("/")[2]
+def _last(reference: object) -> str:
+    return reference.rpartition("/")[2] if isinstance(reference, str) else ""

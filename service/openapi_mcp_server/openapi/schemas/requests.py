@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from openapi_mcp_server.grammar import is_xml_name
-from openapi_mcp_server.openapi.schemas import habits, older_dialects
+from openapi_mcp_server.openapi.schemas import discriminators, habits, older_dialects
 from openapi_mcp_server.openapi.schemas.choices import admit_several, may_overlap
 from openapi_mcp_server.openapi.schemas.conversion import TYPES, Conversion, JsonSchema, kind_of
 from openapi_mcp_server.openapi.schemas.keywords import PLAIN, as_text, is_list_of_names, is_number, is_shallow
@@ -64,12 +64,10 @@ class RequestConversion(Conversion):
                 self._note("schema_repaired", repair, keyword)
         if "exclusiveMinimum" in strict or "exclusiveMaximum" in strict:
             older_dialects.separate_bounds(strict)
+        if "discriminator" in schema:
+            self._discriminate(schema, strict)
         if "oneOf" in strict and (self._loses_properties(schema["oneOf"]) or may_overlap(strict["oneOf"])):
             admit_several(strict)
-        if "discriminator" in schema:
-            self._check_discriminator(schema["discriminator"])
-            older_dialects.tell_kinds(schema, strict)
-            older_dialects.open_to_kinds(strict)
         strict = self._plainly(strict)
         self.is_unsettled = self.is_unsettled or "allOf" in strict or ("default" in strict and "$ref" in strict)
         if schema.get("nullable") is True or schema.get("x-nullable") is True:
@@ -98,6 +96,24 @@ class RequestConversion(Conversion):
             self._note_wrong("discriminator", expected, value)
         elif not isinstance(value.get("propertyName"), str):
             self._note("keyword_dropped", "a discriminator needs propertyName", "discriminator")
+
+    def _discriminate(self, schema: dict[str, Any], strict: JsonSchema) -> None:
+        self._check_discriminator(schema["discriminator"])
+        self._judge_by_name(schema, strict)
+        older_dialects.tell_kinds(schema, strict)
+        older_dialects.open_to_kinds(strict)
+
+    def _judge_by_name(self, schema: dict[str, Any], strict: JsonSchema) -> None:
+        """Has each choice refuse what names another one (see `discriminators`)."""
+        said = discriminators.read(schema["discriminator"])
+        for keyword in ("oneOf", "anyOf"):
+            declared, converted = schema.get(keyword, ()), strict.get(keyword, ())
+            if said is None or len(declared) != len(converted) or len(converted) < 2:
+                continue
+            choices = [_lone_reference(each) for each in declared]
+            for choice, refused in zip(converted, self._setting.names.refused(said, choices, self._base), strict=True):
+                if refused is not None and "$ref" in choice and "not" not in choice:
+                    choice["not"] = refused
 
     def _plainly(self, strict: JsonSchema) -> JsonSchema:
         """The same with what goes without saying."""
@@ -260,6 +276,15 @@ class RequestConversion(Conversion):
         "xml": _xml,
     }
     """Keywords whose values are converted; what is neither here nor in `PLAIN` asserts nothing and is left out."""
+
+
+def _lone_reference(choice: object) -> str | None:
+    """The reference that a choice is, also where it is the only part of ``allOf``."""
+    while isinstance(choice, dict) and "$ref" not in choice:
+        parts = choice.get("allOf")
+        choice = parts[0] if isinstance(parts, list) and len(parts) == 1 else None
+    reference = choice.get("$ref") if isinstance(choice, dict) else None
+    return reference if isinstance(reference, str) else None
 
 
 def _is_small(example: object) -> bool:
