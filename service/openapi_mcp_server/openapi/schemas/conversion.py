@@ -17,6 +17,7 @@ from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.pointers import child
 from openapi_mcp_server.openapi.references.resolve import Located
 from openapi_mcp_server.openapi.schemas.discriminators import Discriminator
+from openapi_mcp_server.openapi.schemas.dynamic import NO_SCOPE, Scope
 from openapi_mcp_server.openapi.schemas.patterns import Patterns
 from openapi_mcp_server.openapi.schemas.visibility import Visibility
 
@@ -41,11 +42,14 @@ _KEPT_BESIDE_REFERENCE = frozenset(
 class Names(Protocol):
     """Where definitions get their names."""
 
-    def name_of(self, reference: str, base: str, where: Callable[[], str], *, within: str) -> str:
+    def name_of(
+        self, reference: str, base: str, where: Callable[[], str], *, within: str, scope: Scope, is_dynamic: bool
+    ) -> str:
         """The name in ``#/$defs/`` of what a reference leads to; raises SpecError if that is nowhere.
 
         ``where`` gives the pointer of the object that holds the reference; it is needed for that error only.
         ``within`` is the pointer of the schema that is made of what it leads to; empty where it is a value of its own.
+        ``scope``: what anchors mean to a reference that is dynamic.
         """
         ...
 
@@ -68,8 +72,10 @@ class ConversionContext(msgspec.Struct, frozen=True, kw_only=True):
 class Conversion:
     """One schema on its way. ``refs`` are the definitions it refers to, ``in_place`` those that see its own value
     again (through ``allOf`` and the like, not through properties or items), as often as they do.
-    ``is_unsettled``: what it means depends on what it refers to.
+    ``is_unsettled``: what it means depends on what it refers to. ``scope``: what anchors mean in it.
     """
+
+    scope: Scope = NO_SCOPE
 
     def __init__(self, setting: ConversionContext, at: Located) -> None:
         self.refs: dict[str, None] = {}
@@ -132,11 +138,19 @@ class Conversion:
     def _reference(self, schema: dict[str, Any]) -> str | None:
         """The stand-in for a schema object's reference, if it has one; raises SpecError if that leads nowhere."""
         keyword, reference = self._referred(schema)
-        if reference is None:
-            return None
+        return None if reference is None else self._named(keyword, reference)
+
+    def _named(self, keyword: str, reference: str) -> str:
         within = self._at.pointer if self._is_in_place and self._path else ""
         try:
-            name = self._setting.names.name_of(reference, self._base, self._pointer, within=within)
+            name = self._setting.names.name_of(
+                reference,
+                self._base,
+                self._pointer,
+                within=within,
+                scope=self.scope,
+                is_dynamic=keyword != "$ref",
+            )
         except SpecError as error:
             if keyword == "$ref":
                 raise
@@ -147,18 +161,30 @@ class Conversion:
         return f"#/$defs/{name}"
 
     def _referred(self, schema: dict[str, Any]) -> tuple[str, str | None]:
-        """The keyword, and the reference as written. A dynamic one counts as the target that the document itself gives
-        it."""
+        """The keyword, and the reference as written."""
         if isinstance(reference := schema.get("$ref"), str):
             return "$ref", reference
+        return self._dynamically(schema)
+
+    def _dynamically(self, schema: dict[str, Any]) -> tuple[str, str | None]:
+        """The same of a dynamic reference; where nothing around says otherwise, it counts as the target that the
+        document itself gives it."""
         keyword = "$dynamicRef" if "$dynamicRef" in schema else "$recursiveRef"
         dynamic = schema.get(keyword)
         if keyword == "$recursiveRef":
-            dynamic = self._recursive if dynamic == "#" else None
+            dynamic = (self.scope.get("") or self._recursive) if dynamic == "#" else None
         if self._is_old or not isinstance(dynamic, str):
             return keyword, None
-        self._note("reference_static", f"resolved to {dynamic!r} of this document")
+        if dynamic.partition("#")[2] not in self.scope:
+            self._note("reference_static", f"resolved to {dynamic!r} of this document")
         return keyword, dynamic
+
+    def _other_reference(self, schema: dict[str, Any]) -> str | None:
+        """The stand-in for a dynamic reference that stands beside a static one."""
+        if self._is_old or "$ref" not in schema:
+            return None
+        keyword, reference = self._dynamically(schema)
+        return None if reference is None else self._named(keyword, reference)
 
     def _pointer(self, *path: str | int) -> str:
         return child(self._at.pointer, *self._path, *path)

@@ -30,6 +30,8 @@ class ResponseConversion(Conversion):
             loose["$ref"] = reference
         self._add_members(schema, loose)
         self._add_combined(schema, loose)
+        if other := self._other_reference(schema):
+            loose["allOf"] = [*loose.get("allOf", ()), {"$ref": other}]
         self.is_unsettled = self.is_unsettled or "allOf" in loose
         return loose
 
