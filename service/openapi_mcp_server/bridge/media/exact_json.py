@@ -50,11 +50,11 @@ def encode(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _EXPONENT = re.compile(rb"E[+-][0-9]+(?:[,\]}]|\Z)")
 """The end of a number that has one, or text that looks so; base64 does not."""
-_NUMBER_OR_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|(-?[0-9.]+)E([+-])([0-9]+)', re.DOTALL)
+_NUMBER_OR_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|(-?[0-9.]+)(?:E([+-])([0-9]+))?', re.DOTALL)
 
 
 def _plainly(found: re.Match[bytes]) -> bytes:
-    if found[1] is None:
+    if found[2] is None:
         return found[0]
     number = decimal.Decimal(found[0].decode("ascii"))
     if abs(number.adjusted()) <= PLAIN_DIGITS:
