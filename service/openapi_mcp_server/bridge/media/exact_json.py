@@ -32,7 +32,7 @@ def decode(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels") from error
     if data.count(b"[") + data.count(b"{") > MAX_DEPTH and depth(value) > MAX_DEPTH:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
-    if data.count(b'":') > encode(value).count(b'":'):  # the decoder keeps the last of two equal names
+    if data.count(b'":') > _encode(value).count(b'":'):  # the decoder keeps the last of two equal names
         raise ValueError("an object has the same name twice")
     return value
 
