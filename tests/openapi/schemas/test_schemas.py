@@ -239,7 +239,7 @@ def test_a_whole_schema_may_be_a_boolean_or_nothing(schema, emitted):
 # What cannot be, is left out and noted, and the rest still compiles
 
 WRONG: list[tuple[str, Any, Any]] = [
-    ("title", 5, {}),
+    ("title", [5], {}),
     ("description", {}, {}),
     ("format", ["a"], {}),
     ("minimum", "0", {}),
@@ -257,7 +257,7 @@ WRONG: list[tuple[str, Any, Any]] = [
     ("enum", {"a": 1}, {}),
     ("required", True, {}),
     ("required", "a", {}),
-    ("required", [1], {}),
+    ("required", [[1]], {}),
     ("properties", [], {}),
     ("patternProperties", [], {}),
     ("dependentRequired", {"a": "b"}, {}),
@@ -273,7 +273,7 @@ WRONG: list[tuple[str, Any, Any]] = [
     ("type", 5, {}),
     ("type", ["string", "text"], {"type": "string"}),
     ("type", {}, {}),
-    ("pattern", 5, {}),
+    ("pattern", [5], {}),
 ]
 
 

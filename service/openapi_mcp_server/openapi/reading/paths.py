@@ -24,6 +24,7 @@ from openapi_mcp_server.openapi.reading.objects import (
     read,
     read_list,
     read_map,
+    read_text,
     reader,
     written,
 )
@@ -312,8 +313,8 @@ def _scopes(value: msgspec.Raw) -> Overrides:
 def _prose(item: Mapping[str, Located], field: str) -> str:
     """A text of a path item; none where it is something else."""
     try:
-        return msgspec.json.decode(item[field].json, type=str)
-    except (KeyError, msgspec.ValidationError):
+        return read_text(item[field])
+    except (KeyError, SpecError):
         return ""
 
 

@@ -17,6 +17,7 @@ import msgspec
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.pointers import child
 from openapi_mcp_server.openapi.references.resolve import Located, References, decoded
+from openapi_mcp_server.openapi.schemas.keywords import as_text
 
 MOST_NAMES = 2_500
 """That are listed for one choice in all, since each schema lists those of the others."""
@@ -58,6 +59,18 @@ def read(value: object) -> Discriminator | None:
         mapping={key: target for key, target in mapping.items() if isinstance(target, str)},
         has_default=isinstance(value.get("defaultMapping"), str),
     )
+
+
+def with_texts(value: dict[str, Any]) -> dict[str, Any]:
+    """The same with names that are numbers as the texts that they are meant for; numbers remember their spelling."""
+    mapping = value.get("mapping")
+    if isinstance(mapping, dict):
+        value = {**value, "mapping": {name: _text(target) for name, target in mapping.items()}}
+    return value | {"propertyName": _text(value["propertyName"])} if "propertyName" in value else value
+
+
+def _text(value: object) -> object:
+    return as_text(value) if isinstance(value, int | float) else value
 
 
 def refused(

@@ -15,6 +15,8 @@ from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import Schema
 from openapi_mcp_server.openapi.pointers import child
 from openapi_mcp_server.openapi.references.resolve import Located, References, opened
+from openapi_mcp_server.openapi.schemas.discriminators import with_texts
+from openapi_mcp_server.openapi.text import numbers
 
 _HOME = "#/$defs/"
 _EXTENSION = b'"x-ms-discriminator-value"'
@@ -78,7 +80,7 @@ class Kinship:
 
     def _read(self, base: Located) -> Kinds | None:
         try:
-            declared = _base(base.json)
+            declared = _declared(base)
         except msgspec.ValidationError:
             return None
         said = declared.discriminator
@@ -135,6 +137,16 @@ class Kinship:
                 continue
             at = home.member(json, name)
             yield from ((at, part.ref) for part in parts if part.ref)
+
+
+def _declared(base: Located) -> _Base:
+    """A base as it is declared. Raises ValidationError."""
+    try:
+        return _base(base.json)
+    except msgspec.ValidationError:
+        whole = numbers.decode(base.json)
+        whole["discriminator"] = with_texts(whole["discriminator"])
+        return _base(numbers.encode(whole))
 
 
 def _name(schema: Located) -> str:

@@ -58,6 +58,25 @@ def fit_value(keyword: str, schema: dict[str, Any], spelt: Spelt) -> str:
     return f"{keyword} became a string, which the type wants"
 
 
+def fit_examples(schema: dict[str, Any], spelt: Spelt) -> str:
+    """The same of examples; nothing is said of it."""
+    if _types(schema) in (["string"], ["string", "null"]) and any(map(_is_number, schema["examples"])):
+        spelled = _examples(spelt)[: len(schema["examples"])]
+        schema["examples"] = [as_text(each) if _is_number(each) else each for each in spelled]
+    return ""
+
+
+def _examples(spelt: Spelt) -> list[Any]:
+    try:
+        return list(spelt("examples"))
+    except KeyError:
+        return [spelt("example")]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _types(schema: Mapping[str, Any]) -> list[Any]:
     declared = schema.get("type", [])
     return declared if isinstance(declared, list) else [declared]
@@ -95,6 +114,7 @@ FITTED: Mapping[str, Callable[[dict[str, Any], Spelt], str]] = {
     "enum": fit_enumeration,
     "const": partial(fit_value, "const"),
     "default": partial(fit_value, "default"),
+    "examples": fit_examples,
 }
 """Keywords whose values are to be of the type beside them, and how they are made to be."""
 

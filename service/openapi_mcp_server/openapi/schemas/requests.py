@@ -15,7 +15,15 @@ from openapi_mcp_server.grammar import is_xml_name
 from openapi_mcp_server.openapi.schemas import discriminators, habits, older_dialects
 from openapi_mcp_server.openapi.schemas.choices import admit_several, may_overlap
 from openapi_mcp_server.openapi.schemas.conversion import TYPES, Conversion, JsonSchema, kind_of
-from openapi_mcp_server.openapi.schemas.keywords import PLAIN, as_text, is_list_of_names, is_number, is_shallow
+from openapi_mcp_server.openapi.schemas.keywords import (
+    PLAIN,
+    as_text,
+    is_list_of_names,
+    is_map_of_lists_of_names,
+    is_number,
+    is_shallow,
+    is_text,
+)
 from openapi_mcp_server.openapi.text import numbers
 
 _EXAMPLE_BYTES = 200
@@ -35,6 +43,7 @@ Convert = Callable[[Any, JsonSchema, str, object], None]
 class RequestConversion(Conversion):
     """One schema to its strict form."""
 
+    _exact: Any = None  # the whole schema as the document spells it, once that is needed
     _hidden = _NO_NAMES  # properties that the current schema, or one that it is combined with, hides
 
     def _converted(self, schema: dict[str, Any]) -> JsonSchema:
@@ -48,6 +57,8 @@ class RequestConversion(Conversion):
             if (plain := PLAIN.get(keyword)) is not None:
                 if plain[0](value):
                     strict[keyword] = value
+                elif plain[0] is is_text and isinstance(value, int | float):
+                    strict[keyword] = as_text(self._spelt(keyword))
                 else:
                     self._note_wrong(keyword, plain[1], value)
             elif (convert := self._CONVERTED.get(keyword)) is not None:
@@ -80,10 +91,12 @@ class RequestConversion(Conversion):
             habits.tell_default(strict)
         return strict
 
-    def _spelt(self, keyword: str) -> Any:  # noqa: ANN401 - any JSON value
-        """The keyword's value of the current schema, with numbers as the document spells them: 1.10 is no 1.1."""
-        value = numbers.decode(self._at.json)
-        for step in (*self._path, keyword):
+    def _spelt(self, *path: str) -> Any:  # noqa: ANN401 - any JSON value
+        """A value below the current schema, with numbers as the document spells them: 1.10 is no 1.1."""
+        if self._exact is None:
+            self._exact = numbers.decode(self._at.json)
+        value = self._exact
+        for step in (*self._path, *path):
             value = value[step]
         return value
 
@@ -100,6 +113,8 @@ class RequestConversion(Conversion):
             self._note("keyword_dropped", "a discriminator needs propertyName", "discriminator")
 
     def _discriminate(self, schema: dict[str, Any], strict: JsonSchema) -> None:
+        if isinstance(schema["discriminator"], dict):
+            schema = {**schema, "discriminator": discriminators.with_texts(self._spelt("discriminator"))}
         self._check_discriminator(schema["discriminator"])
         self._judge_by_name(schema, strict)
         older_dialects.tell_kinds(schema, strict)
@@ -157,6 +172,8 @@ class RequestConversion(Conversion):
             self._note_wrong(keyword, "a number", value)
 
     def _pattern(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        if isinstance(value, int | float):
+            value = as_text(self._spelt(keyword))
         if not isinstance(value, str):
             self._note_wrong(keyword, "a string", value)
         elif (pattern := self._setting.patterns.linear(value)) is not None:
@@ -165,10 +182,31 @@ class RequestConversion(Conversion):
             self._note("pattern_dropped", f"not checked: {value[:_EXAMPLE_BYTES]!r}", keyword)
 
     def _required(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        value = self._names(value, keyword)
         if not is_list_of_names(value):
             self._note_wrong(keyword, "an array of names", value)
         elif names := [name for name in dict.fromkeys(value) if name not in self._hidden]:
             strict[keyword] = names
+
+    def _dependent_required(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        if isinstance(value, dict):
+            value = {name: self._names(each, keyword, name) for name, each in value.items()}
+        if is_map_of_lists_of_names(value):
+            strict[keyword] = value
+        else:
+            self._note_wrong(keyword, "an object of arrays of names", value)
+
+    def _names(self, value: object, *path: str) -> object:
+        """A list of the names of properties: unquoted in YAML, ``404`` and ``1.10`` are numbers, and as keys they are
+        not."""
+        if (
+            not isinstance(value, list)
+            or is_list_of_names(value)
+            or any(isinstance(each, dict | list) for each in value)
+        ):
+            return value
+        self._note("schema_repaired", "names that are no strings became strings", *path)
+        return [as_text(each) for each in self._spelt(*path)]
 
     def _properties(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if not isinstance(value, dict):
@@ -258,6 +296,7 @@ class RequestConversion(Conversion):
         "required": _required,
         "properties": _properties,
         "patternProperties": _pattern_properties,
+        "dependentRequired": _dependent_required,
         "dependentSchemas": _map,
         "items": _items,
         "prefixItems": _list,
