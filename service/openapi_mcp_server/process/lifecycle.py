@@ -482,15 +482,17 @@ async def _ahead(gateway: Gateway, keys: Keyring) -> AsyncIterator[None]:
 
 def _replacing(
     config: Config, gateway: Gateway, keys: Keyring, views: Views, metrics: Metrics | None
-) -> Callable[[ToolCatalog], None]:
+) -> Callable[[ToolCatalog], Awaitable[None]]:
     """A function that gives everybody who knows a catalog the new one, at the same moment."""
 
-    def replace(tools: ToolCatalog) -> None:
-        gateway.replace(tools, keys.credentials(tools).authorize)
-        views.load(tools)
-        if metrics is not None:
-            metrics.load(tools)
-        report(config, tools)
+    async def replace(tools: ToolCatalog) -> None:
+        def load() -> None:
+            views.load(tools)
+            if metrics is not None:
+                metrics.load(tools)
+
+        await gateway.replace(tools, keys.credentials(tools).authorize, load)
+        await run_sync(report, config, tools)
 
     return replace
 
