@@ -257,10 +257,16 @@ class RequestConversion(Conversion):
             self._one(strict, keyword, value)
             return
         # The form of drafts before 2020-12 (release notes, "Changes to items and additionalItems").
-        self._list(strict, keyword, value)
         self._note("schema_repaired", "an array of schemas became prefixItems", keyword)
-        if members := strict.pop(keyword, None):
+        converted = [self._below(each, keyword, index) for index, each in enumerate(value)]
+        if members := [each for each in converted if each is not None]:
             strict["prefixItems"] = members
+
+    def _additional_items(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        """Speaks of what comes after such an array, and says nothing anywhere else."""
+        rest = self._below(value, keyword) if isinstance(self._spelt().get("items"), list) else None
+        if rest is not None:
+            strict["items"] = False if rest == _NOTHING else rest
 
     def _example(self, strict: JsonSchema, _keyword: str, value: object) -> None:
         if value is not None and "examples" not in strict and _is_small(value):
@@ -305,6 +311,7 @@ class RequestConversion(Conversion):
         "oneOf": _list,
         "additionalProperties": _one,
         "propertyNames": _one,
+        "additionalItems": _additional_items,
         "contains": _one,
         "not": _one,
         "if": _one,
