@@ -549,3 +549,41 @@ def test_what_the_document_does_not_allow_is_refused_in_a_line(made: Document, a
         sent(made, arguments)
     assert problem in str(caught.value)
     assert len(str(caught.value).splitlines()) <= 2
+
+
+BESIDE: list[Any] = [{"title": "Child"}, {"deprecated": True}, {"minProperties": 1}, {"examples": [{}]}]
+AROUND: dict[str, Any] = {
+    "property": lambda inner: {**OBJ, "properties": {"n": INT, "c": inner}},
+    "item": lambda inner: {**OBJ, "properties": {"n": INT, "c": {**LIST, "items": inner}}},
+    "part": lambda inner: {**OBJ, "properties": {"n": INT, "c": {"allOf": [inner]}}},
+    "choice": lambda inner: {**OBJ, "properties": {"n": INT, "c": {"anyOf": [inner, {"type": "null"}]}}},
+}
+
+
+@pytest.mark.parametrize("beside", BESIDE)
+@pytest.mark.parametrize("around", AROUND)
+def test_a_schema_may_lead_to_itself_with_more_than_a_reference(beside: Any, around: str) -> None:
+    schemas = {"N": AROUND[around]({**ref("N"), **beside})}
+    inner = [{"n": 1}] if around == "item" else {"n": 1}
+    wrong = [{"n": "x"}] if around == "item" else {"n": "x"}
+    assert sent(v(ref("N"), schemas=schemas), {"v": {"c": inner}}).startswith("POST /x")
+    with pytest.raises(ArgumentError, match="/v/c"):
+        sent(v(ref("N"), schemas=schemas), {"v": {"c": wrong}})
+
+
+def test_a_closed_part_of_a_schema_that_leads_to_itself_ends() -> None:
+    closed = {**OBJ, "additionalProperties": False, "properties": {"a": INT}}
+    again = {"allOf": [ref("N"), {**OBJ, "additionalProperties": False, "properties": {"b": INT}}]}
+    schemas = {"N": {"allOf": [closed, {**OBJ, "properties": {"c": again, "d": again}}]}}
+    assert sent(v(ref("N"), schemas=schemas), {"v": {"a": 1, "c": {"b": 1, "c": {"a": 2}}}}).startswith("POST /x")
+
+
+def test_references_that_double_at_each_step_make_no_long_list() -> None:
+    twice = {
+        f"S{step}": {**OBJ, "properties": {name: {**ref(f"S{step + 1}"), "title": name} for name in "ab"}}
+        for step in range(30)
+    }
+    made = v(ref("S0"), schemas={**twice, "S30": INT})
+    description = described(made["paths"], dialect="3.1", components=made["components"])
+    (tool,) = build([ApiSource(name="a", base=base_url("https://a.example"), description=description)]).tools.values()
+    assert len(bytes(tool.entry)) < 40_000

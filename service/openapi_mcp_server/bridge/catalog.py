@@ -265,7 +265,10 @@ def _compiled(name: str, said: str, candidate: _Candidate, api: Api) -> Compiled
         raise candidate.told.fault
     if candidate.told.hidden_by:
         raise SpecError(candidate.operation.pointer, f"hidden by {candidate.told.hidden_by}")
-    return compile_operation(candidate.operation, name, said, candidate.told.overrides, api)
+    try:
+        return compile_operation(candidate.operation, name, said, candidate.told.overrides, api)
+    except RecursionError as error:  # no document is known for which, and one would cost all the others
+        raise SpecError(candidate.operation.pointer, "its schemas are nested too deeply") from error
 
 
 def _require_access(made: Tool, source: ApiSource) -> None:

@@ -17,6 +17,11 @@ from openapi_mcp_server.openapi.model import Schema
 from openapi_mcp_server.openapi.schemas import habits
 from openapi_mcp_server.openapi.schemas.merging import top_level
 
+MOST_WITHIN = 3
+"""Objects that were made of ``allOf`` within each other: what is made brings more of the same where a schema leads to
+itself."""
+MOST_MADE = 200
+"""Objects that are made in one schema: each brings copies of the schemas that it is made of."""
 _REF = re.compile(rb'"\$ref":"#/\$defs/([A-Za-z0-9._-]+)"')
 _HOME = "#/$defs/"
 _OPEN: tuple[object, ...] = (None, True, {})
@@ -38,30 +43,34 @@ class Settling:
     def __init__(self, definitions: Mapping[str, Schema]) -> None:
         self._definitions = definitions
         self._outlines: dict[str, Outline] = {}
+        self._left = MOST_MADE
 
     def settled(self, schema: Schema, tell: Callable[[Path], None]) -> Schema:
         """The schema with what contradicts itself taken for what it means."""
         before = msgspec.json.decode(schema.json)
-        after = self._settled(before, (), tell)
+        self._left = MOST_MADE
+        after = self._settled(before, (), tell, MOST_WITHIN)
         if after == before:
             return schema
         json = msgspec.json.encode(after)
         refs = {name.decode() for name in _REF.findall(json)}
         return Schema(msgspec.Raw(json), tuple(sorted(refs & self._definitions.keys())))
 
-    def _settled(self, value: Any, path: Path, tell: Callable[[Path], None]) -> Any:  # noqa: ANN401 - any JSON value
+    def _settled(self, value: Any, path: Path, tell: Callable[[Path], None], left: int) -> Any:  # noqa: ANN401 - any JSON value
         """A schema, or what holds some, with all below it."""
         if isinstance(value, list):
-            return [self._settled(each, (*path, index), tell) for index, each in enumerate(value)]
+            return [self._settled(each, (*path, index), tell, left) for index, each in enumerate(value)]
         if not isinstance(value, dict):
             return value
-        if isinstance(value.get("allOf"), list) and self._contradicts_itself(value):
+        if left and self._left and isinstance(value.get("allOf"), list) and self._contradicts_itself(value):
             tell(path)
             value = self._merged(value)
+            left -= 1
+            self._left -= 1
         if "default" in value and self._refuses_default(value):
             value = dict(value)
             habits.tell_default(value)
-        return {key: self._settled(each, (*path, key), tell) for key, each in value.items()}
+        return {key: self._settled(each, (*path, key), tell, left) for key, each in value.items()}
 
     def _contradicts_itself(self, schema: dict[str, Any]) -> bool:
         own = {key: value for key, value in schema.items() if key != "allOf"}
