@@ -9,7 +9,7 @@ from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.model import ToolCatalog, base_url
 from openapi_mcp_server.bridge.request import build as request
-from openapi_mcp_server.errors import ArgumentError, SpecError
+from openapi_mcp_server.errors import UNFORESEEN, ArgumentError, SpecError
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse
 
@@ -18,18 +18,27 @@ HELD_SECONDS = 0.1
 DOCUMENT_SECONDS = 2.0
 
 
-def _catalog(text: bytes) -> ToolCatalog:
-    return build([ApiSource(name="fuzzed", base=base_url("http://127.0.0.1:9"), description=describe(parse(text)))])
+def _catalog(text: bytes, *, portable: bool = False) -> ToolCatalog:
+    source = ApiSource(name="fuzzed", base=base_url("http://127.0.0.1:9"), description=describe(parse(text)))
+    return build([source], portable=portable)
 
 
 _tool = _catalog(msgspec.json.encode(BASE_DOCUMENT)).tools[TOOL]
 
 
-def document(text: bytes) -> str:
+def schemas(text: bytes) -> str:
+    """As `document`; the tools of both forms of lists."""
+    return document(text) or document(text, portable=True)
+
+
+def document(text: bytes, *, portable: bool = False) -> str:
     """Why an oracle does not hold; empty if all do. Every operation is a tool, skipped, or the document is refused."""
     began = time.process_time()
     try:
-        catalog = _catalog(text)
+        catalog = _catalog(text, portable=portable)
+        for each in catalog.skipped:
+            if each.operation.reason.startswith(UNFORESEEN):
+                return f"traceback: {each.operation.reason}"
         for tool in catalog.tools.values():
             msgspec.json.decode(bytes(tool.entry))
             if str(tool.origin) != "http://127.0.0.1:9":

@@ -319,6 +319,16 @@ def test_help_names_every_option_of_one_command():
     assert [option for option in COMMAND_OPTIONS if f"\n  {option} " not in usage()] == []
 
 
+@pytest.mark.parametrize("command", ["demo", "inspect", "call", "doctor", "diff", "mock", "completion"])
+def test_help_of_a_command_tells_its_options_and_no_other_commands(command):
+    text = usage(command=command)
+    own = {option for option, (commands, _, _) in COMMAND_OPTIONS.items() if command in commands.split()}
+    assert {option for option in COMMAND_OPTIONS if f"\n  {option} " in text} == own
+    assert text.startswith(f"usage: openapi-mcp-server {command}")
+    assert len(text.splitlines()) < len(usage().splitlines()) / 3
+    assert config([command, "--help"]).operands == (command,)
+
+
 @pytest.mark.parametrize("columns", [20, 80, 120, 400])
 def test_help_fits_the_terminal_within_reason(columns):
     assert max(map(len, usage(columns).splitlines())) <= max(80, min(columns, 120))

@@ -34,6 +34,7 @@ BLOCKS = (
     ("docs/configuration.md", "json", GUIDE),
     ("docs/deployment.md", "dockerfile", "tests/documents/test_cache.py"),
     ("docs/tools.md", "yaml", GUIDE),
+    ("docs/deploy/eks.md", "yaml", "tests/deploy/test_chart.py"),
     ("docs/load-testing.md", "json", "tests/bench/loadgen/test_documented.py"),
     ("docs/load-testing.md", "text", "an output: its figures are one machine's"),
     ("docs/search.md", "text", "an output: of a document that is not in the repository"),

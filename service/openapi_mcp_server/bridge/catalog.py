@@ -28,7 +28,7 @@ from openapi_mcp_server.bridge.tool import (
     of_parameter,
     slot,
 )
-from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.errors import SpecError, unforeseen
 from openapi_mcp_server.openapi.model import ApiDescription, Note, Operation, SkippedOperation
 from openapi_mcp_server.settings.auth import Identity
 
@@ -224,6 +224,10 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
         except SpecError as error:
             outcome.skipped.append(_skipped(candidate, source, error))
             continue
+        except Exception as error:  # noqa: BLE001 - one operation costs only itself
+            fault = unforeseen(error, candidate.operation.pointer)
+            outcome.skipped.append(_skipped(candidate, source, fault))
+            continue
         made = msgspec.structs.replace(compiled.tool, subject=_subject(candidate, source))
         outcome.tools.append(listing.take(made))
         size += len(memoryview(compiled.tool.entry))
@@ -265,10 +269,7 @@ def _compiled(name: str, said: str, candidate: _Candidate, api: Api) -> Compiled
         raise candidate.told.fault
     if candidate.told.hidden_by:
         raise SpecError(candidate.operation.pointer, f"hidden by {candidate.told.hidden_by}")
-    try:
-        return compile_operation(candidate.operation, name, said, candidate.told.overrides, api)
-    except RecursionError as error:  # no document is known for which, and one would cost all the others
-        raise SpecError(candidate.operation.pointer, "its schemas are nested too deeply") from error
+    return compile_operation(candidate.operation, name, said, candidate.told.overrides, api)
 
 
 def _require_access(made: Tool, source: ApiSource) -> None:

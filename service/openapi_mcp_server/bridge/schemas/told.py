@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -97,8 +97,10 @@ def _part(schema: dict[str, Any], schemas: Mapping[str, Schema]) -> dict[str, An
         schema = {key: value for key, value in schema.items() if key != "not"}
     if isinstance(prose := schema.get("description"), str):
         schema = schema | {"description": short_prose(prose, text.ARGUMENT_LIMIT)}
-    if _has_more_than_a_reference(schema):
-        schema = _in_place(schema, schemas)
+    if "$ref" in schema and not schema.keys() <= _BESIDE_REFERENCE:
+        # What that brings in may lead to itself in the same way, and is not merged again.
+        merged: Any = rewritten(top_level(Schema(msgspec.Raw(encode(schema))), schemas), _plain_reference)
+        schema = merged
     schema = _without_null_as_a_type(schema)
     if schema.get("type") == "array" and "items" not in schema:
         schema = {**schema, "items": {}}
@@ -112,22 +114,9 @@ def _part(schema: dict[str, Any], schemas: Mapping[str, Schema]) -> dict[str, An
     return schema
 
 
-def _has_more_than_a_reference(schema: Mapping[str, Any]) -> bool:
-    return "$ref" in schema and not schema.keys() <= _BESIDE_REFERENCE
-
-
-def _in_place(schema: dict[str, Any], schemas: Mapping[str, Schema]) -> dict[str, Any]:
-    """The target of a reference in its place, with what stands beside it. References within it are told without the
-    like: a schema may lead to itself, and one that leads to two others each time would take all memory."""
-    merged = top_level(Schema(msgspec.Raw(encode(schema))), schemas)
-    inner = {key: value for key, value in merged.items() if key != "$ref"}
-    return cast("dict[str, Any]", rewritten(inner, _without_more))
-
-
-def _without_more(schema: dict[str, Any]) -> dict[str, Any]:
-    if not _has_more_than_a_reference(schema):
-        return schema
-    return {key: value for key, value in schema.items() if key in _BESIDE_REFERENCE}
+def _plain_reference(schema: dict[str, Any]) -> dict[str, Any]:
+    """A reference without what is not taken beside one; arguments are checked by it all the same."""
+    return {key: value for key, value in schema.items() if key in _BESIDE_REFERENCE} if "$ref" in schema else schema
 
 
 def reads_everywhere(pattern: str) -> bool:
