@@ -164,7 +164,10 @@ class Conversion:
         """The keyword, and the reference as written."""
         if isinstance(reference := schema.get("$ref"), str):
             return "$ref", reference
-        return self._dynamically(schema)
+        return self._dynamically(schema) if self._is_dynamic(schema) else ("", None)
+
+    def _is_dynamic(self, schema: dict[str, Any]) -> bool:
+        return ("$dynamicRef" in schema or "$recursiveRef" in schema) and not self._is_old
 
     def _dynamically(self, schema: dict[str, Any]) -> tuple[str, str | None]:
         """The same of a dynamic reference; where nothing around says otherwise, it counts as the target that the
@@ -173,7 +176,7 @@ class Conversion:
         dynamic = schema.get(keyword)
         if keyword == "$recursiveRef":
             dynamic = (self.scope.get("") or self._recursive) if dynamic == "#" else None
-        if self._is_old or not isinstance(dynamic, str):
+        if not isinstance(dynamic, str):
             return keyword, None
         if dynamic.partition("#")[2] not in self.scope:
             self._note("reference_static", f"resolved to {dynamic!r} of this document")
@@ -181,7 +184,7 @@ class Conversion:
 
     def _other_reference(self, schema: dict[str, Any]) -> str | None:
         """The stand-in for a dynamic reference that stands beside a static one."""
-        if self._is_old or "$ref" not in schema:
+        if "$ref" not in schema or not self._is_dynamic(schema):
             return None
         keyword, reference = self._dynamically(schema)
         return None if reference is None else self._named(keyword, reference)

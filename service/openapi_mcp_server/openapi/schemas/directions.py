@@ -18,9 +18,8 @@ from openapi_mcp_server.openapi.model import Schema
 from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.pointers import child, tokens
 from openapi_mcp_server.openapi.references.resolve import Located, References, decoded
-from openapi_mcp_server.openapi.schemas import discriminators
 from openapi_mcp_server.openapi.schemas.conversion import Conversion
-from openapi_mcp_server.openapi.schemas.discriminators import Discriminator
+from openapi_mcp_server.openapi.schemas.discriminators import Discriminator, Discriminators
 from openapi_mcp_server.openapi.schemas.dynamic import NO_SCOPE, DynamicScopes, Scope
 from openapi_mcp_server.openapi.schemas.kinds import MAX_KINDS, Kinds, Kinship, described
 from openapi_mcp_server.openapi.schemas.settling import Path, Settling
@@ -76,6 +75,7 @@ class Schemas:
         self._notes = notes
         self._repeated: dict[bytes, Schema | None] = {}  # None: each is to be noted
         self._family = family
+        self._discriminators = Discriminators(references, home)
         self._dynamic = DynamicScopes(references)
         self._scopes: dict[str, Scope] = {}
 
@@ -129,7 +129,7 @@ class Schemas:
 
     def refused(self, said: Discriminator, choices: Sequence[str | None], base: str) -> Sequence[dict[str, Any] | None]:
         """See `openapi_mcp_server.openapi.schemas.conversion.Names`."""
-        return discriminators.refused(said, choices, self._references, self._home, base)
+        return self._discriminators.refused(said, choices, base)
 
     def _named(self, target: Located, scope: Scope = NO_SCOPE) -> str:
         """The name of a schema, which is converted when its turn comes."""

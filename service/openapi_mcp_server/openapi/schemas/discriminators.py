@@ -61,6 +61,13 @@ def read(value: object) -> Discriminator | None:
     )
 
 
+def has_numbers(value: Mapping[str, Any]) -> bool:
+    """Whether a name in a Discriminator Object is none, as YAML reads it."""
+    mapping = value.get("mapping")
+    names = [value.get("propertyName"), *(mapping.values() if isinstance(mapping, dict) else ())]
+    return any(isinstance(name, int | float) for name in names)
+
+
 def with_texts(value: dict[str, Any]) -> dict[str, Any]:
     """The same with names that are numbers as the texts that they are meant for; numbers remember their spelling."""
     mapping = value.get("mapping")
@@ -73,33 +80,41 @@ def _text(value: object) -> object:
     return as_text(value) if isinstance(value, int | float) else value
 
 
-def refused(
-    said: Discriminator, choices: Sequence[str | None], references: References, home: str, base: str
-) -> list[dict[str, Any] | None]:
-    """A schema of what each choice does not take since it names another; None where nothing is to be said.
+class Discriminators:
+    """Those of one document, whose schemas have their names at ``home``."""
 
-    ``choices`` are references as they are written, None for what is none; ``home`` is where schemas have names.
-    """
-    known = [None if each is None else _choice(said, each, references, base) for each in choices]
-    named = [each for each in known if each is not None]
-    elsewhere = _map(said, named, references, home, base)
-    for each in named:
-        _add_own_name(each, said, home)
-    is_whole = len(named) == len(choices) and all(each.mapped and not each.is_open for each in named)
-    if is_whole and not said.has_default:
-        return [_named_otherwise_or_nothing(said, each, elsewhere) for each in named]
-    if len(named) * sum(len(each.names) for each in named) > MOST_NAMES:
-        return [None] * len(choices)
-    return [None if each is None or each.is_open else _named_otherwise(said, each, named) for each in known]
+    def __init__(self, references: References, home: str) -> None:
+        self._references = references
+        self._home = home
+        self._known: dict[tuple[str, str], tuple[frozenset[str] | None, bool]] = {}  # by pointer and property
 
+    def refused(self, said: Discriminator, choices: Sequence[str | None], base: str) -> list[dict[str, Any] | None]:
+        """A schema of what each choice does not take since it names another; None where nothing is to be said.
 
-def _choice(said: Discriminator, reference: str, references: References, base: str) -> _Choice | None:
-    target = _found(reference, references, base)
-    if target is None:
-        return None
-    whole = _Whole(references, target)
-    listed = whole.listed(said.property_name)
-    return _Choice(target=target, listed=listed, mapped={}, names={}, is_open=whole.is_choice())
+        ``choices`` are references as they are written, None for what is none.
+        """
+        known = [None if each is None else self._choice(said, each, base) for each in choices]
+        named = [each for each in known if each is not None]
+        elsewhere = _map(said, named, self._references, self._home, base)
+        for each in named:
+            _add_own_name(each, said, self._home)
+        is_whole = len(named) == len(choices) and all(each.mapped and not each.is_open for each in named)
+        if is_whole and not said.has_default:
+            return [_named_otherwise_or_nothing(said, each, elsewhere) for each in named]
+        if len(named) * sum(len(each.names) for each in named) > MOST_NAMES:
+            return [None] * len(choices)
+        return [None if each is None or each.is_open else _named_otherwise(said, each, named) for each in known]
+
+    def _choice(self, said: Discriminator, reference: str, base: str) -> _Choice | None:
+        target = _found(reference, self._references, base)
+        if target is None:
+            return None
+        key = target.pointer, said.property_name
+        if key not in self._known:
+            whole = _Whole(self._references, target)
+            self._known[key] = whole.listed(said.property_name), whole.is_choice()
+        listed, is_open = self._known[key]
+        return _Choice(target=target, listed=listed, mapped={}, names={}, is_open=is_open)
 
 
 def _found(reference: str, references: References, base: str) -> Located | None:

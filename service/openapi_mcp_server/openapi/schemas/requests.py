@@ -113,7 +113,8 @@ class RequestConversion(Conversion):
             self._note("keyword_dropped", "a discriminator needs propertyName", "discriminator")
 
     def _discriminate(self, schema: dict[str, Any], strict: JsonSchema) -> None:
-        if isinstance(schema["discriminator"], dict):
+        said = schema["discriminator"]
+        if isinstance(said, dict) and discriminators.has_numbers(said):
             schema = {**schema, "discriminator": discriminators.with_texts(self._spelt("discriminator"))}
         self._check_discriminator(schema["discriminator"])
         self._judge_by_name(schema, strict)
