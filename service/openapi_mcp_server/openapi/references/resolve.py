@@ -186,7 +186,7 @@ class References:
 
     def index(self, schema: Located) -> None:
         """Find the identifiers and anchors in a schema, so that references can lead to them."""
-        if self._has_identifiers and b"$" in bytes(schema.json):
+        if self._has_identifiers and _identifies(schema.json):
             for pointer, base, found in _identified(schema):
                 self._identify(pointer, base, found)
                 self._identify_dynamic(pointer, schema.pointer if base == ROOT else base, found)
@@ -196,7 +196,7 @@ class References:
         if b'"$self"' in json and (uri := text_in(_peek_resource(self._document.json).self_uri)):
             self._uris[ROOT] = uri.partition("#")[0]
             self._resources[self._uris[ROOT]] = ROOT
-        self._has_identifiers = any(word in json for word in _IDENTIFYING)
+        self._has_identifiers = _identifies(json)
         schemas = self._walk("#/components/schemas") if self._has_identifiers else None
         if schemas is not None and isinstance(entries := self._opened(schemas), dict):
             for name, schema in entries.items():
@@ -217,6 +217,11 @@ class References:
         for keyword in ("$anchor", "$dynamicAnchor"):
             if isinstance(anchor := schema.get(keyword), str):
                 self._anchors.setdefault((base, anchor), pointer)
+
+
+def _identifies(json: bytes | msgspec.Raw) -> bool:
+    text = bytes(json)
+    return any(word in text for word in _IDENTIFYING)
 
 
 def opened(value: msgspec.Raw) -> _Container:

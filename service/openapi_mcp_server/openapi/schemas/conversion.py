@@ -184,7 +184,7 @@ class Conversion:
 
     def _other_reference(self, schema: dict[str, Any]) -> str | None:
         """The stand-in for a dynamic reference that stands beside a static one."""
-        if "$ref" not in schema or not self._is_dynamic(schema):
+        if not self._is_dynamic(schema) or "$ref" not in schema:
             return None
         keyword, reference = self._dynamically(schema)
         return None if reference is None else self._named(keyword, reference)

@@ -63,7 +63,7 @@ class RequestConversion(Conversion):
                     self._note_wrong(keyword, plain[1], value)
             elif (convert := self._CONVERTED.get(keyword)) is not None:
                 convert(self, strict, keyword, value)
-        if other := self._other_reference(schema):
+        if "$ref" in strict and (other := self._other_reference(schema)):
             strict["allOf"] = [*strict.get("allOf", ()), {"$ref": other}]
         self._hidden = outer
         return self._finished(schema, strict)
