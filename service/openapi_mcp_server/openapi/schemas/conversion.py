@@ -28,6 +28,10 @@ MAX_DEPTH = 100
 """Levels of objects and arrays in one schema: jsonschema-rs stops at 255, and nullable schemas come out deeper.
 The deepest of 124 published documents has 21."""
 
+NEGATING = frozenset({"not", "if"})
+"""Keywords that refuse more where their schema takes more."""
+NOT_EXACT = "a part of it is not checked as it is written, and would refuse what it was not meant to"
+
 TYPES = frozenset({"null", "boolean", "object", "array", "number", "integer", "string"})
 # Schema Object and Reference Object of 2.0 and 3.0: what is beside $ref is ignored. People write these all the same;
 # they assert nothing more than the target does.
@@ -76,6 +80,7 @@ class Conversion:
     """
 
     scope: Scope = NO_SCOPE
+    loosened = 0  # how often something was left out that the document asserts
 
     def __init__(self, setting: ConversionContext, at: Located) -> None:
         self.refs: dict[str, None] = {}
@@ -202,7 +207,11 @@ class Conversion:
 
 def needs_settling(schema: JsonSchema) -> bool:
     """Whether it may contradict what it refers to or combines (`settling`)."""
-    if "allOf" in schema or ("$ref" in schema and ("default" in schema or "type" in schema)):
+    if (
+        "allOf" in schema
+        or not NEGATING.isdisjoint(schema)
+        or ("$ref" in schema and ("default" in schema or "type" in schema))
+    ):
         return True
     return "type" in schema and ("anyOf" in schema or "oneOf" in schema)
 

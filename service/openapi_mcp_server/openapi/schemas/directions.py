@@ -221,6 +221,8 @@ class Schemas:
         conversion.scope = self._scopes[name]
         self._converted[name] = _encoded(conversion, target)
         self._in_place[name] = conversion.in_place
+        if conversion.loosened:
+            self._settling.loosened.add(name)
         if conversion.is_unsettled:
             self._unsettled.add(name)
         for ref in conversion.refs:

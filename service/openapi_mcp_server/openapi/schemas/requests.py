@@ -12,9 +12,18 @@ from typing import Any, ClassVar
 import msgspec
 
 from openapi_mcp_server.grammar import is_xml_name
+from openapi_mcp_server.openapi.model import NoteKind
 from openapi_mcp_server.openapi.schemas import discriminators, habits, older_dialects
 from openapi_mcp_server.openapi.schemas.choices import admit_several, may_overlap
-from openapi_mcp_server.openapi.schemas.conversion import TYPES, Conversion, JsonSchema, kind_of, needs_settling
+from openapi_mcp_server.openapi.schemas.conversion import (
+    NEGATING,
+    NOT_EXACT,
+    TYPES,
+    Conversion,
+    JsonSchema,
+    kind_of,
+    needs_settling,
+)
 from openapi_mcp_server.openapi.schemas.keywords import (
     PLAIN,
     as_text,
@@ -28,6 +37,7 @@ from openapi_mcp_server.openapi.text import numbers
 
 _EXAMPLE_BYTES = 200
 _EXAMPLES = 3
+_LOOSENING = frozenset({"keyword_dropped", "pattern_dropped", "schema_repaired"})
 _STAYING = frozenset({"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas"})
 """Keywords whose schemas see the same value again (2020-12 core, section 10.2)."""
 _CLOSING = frozenset({"additionalProperties", "unevaluatedProperties", "items", "unevaluatedItems"})
@@ -81,6 +91,7 @@ class RequestConversion(Conversion):
             self._discriminate(schema, strict)
         if "oneOf" in strict and (self._loses_properties(schema["oneOf"]) or may_overlap(strict["oneOf"])):
             admit_several(strict)
+            self.loosened += 1
         strict = self._plainly(strict)
         self.is_unsettled = self.is_unsettled or needs_settling(strict)
         if schema.get("nullable") is True or schema.get("x-nullable") is True:
@@ -90,6 +101,10 @@ class RequestConversion(Conversion):
         if "default" in strict and habits.refuses_default(strict):
             habits.tell_default(strict)
         return strict
+
+    def _note(self, kind: NoteKind, message: str, *path: str | int) -> None:
+        self.loosened += kind in _LOOSENING
+        super()._note(kind, message, *path)
 
     def _spelt(self, *path: str) -> Any:  # noqa: ANN401 - any JSON value
         """A value below the current schema, with numbers as the document spells them: 1.10 is no 1.1."""
@@ -186,7 +201,10 @@ class RequestConversion(Conversion):
         value = self._names(value, keyword)
         if not is_list_of_names(value):
             self._note_wrong(keyword, "an array of names", value)
-        elif names := [name for name in dict.fromkeys(value) if name not in self._hidden]:
+            return
+        names = [name for name in dict.fromkeys(value) if name not in self._hidden]
+        self.loosened += len(names) < len(set(value))
+        if names:
             strict[keyword] = names
 
     def _dependent_required(self, strict: JsonSchema, keyword: str, value: object) -> None:
@@ -217,6 +235,7 @@ class RequestConversion(Conversion):
         strict[keyword] = {
             name: self._below(each, keyword, name) or {} for name, each in value.items() if not hides(each, base)
         }
+        self.loosened += len(strict[keyword]) < len(value)
 
     def _map(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if not isinstance(value, dict):
@@ -239,10 +258,15 @@ class RequestConversion(Conversion):
             strict[keyword][linear] = schema
 
     def _one(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        before = self.loosened
         converted = self._below(value, keyword, stays=keyword in _STAYING)
-        if converted is not None:
-            # Where false is the usual word, it stays: catalog and clients look for it.
-            strict[keyword] = False if value is False or (keyword in _CLOSING and converted == _NOTHING) else converted
+        if converted is None:
+            return
+        if keyword in NEGATING and self.loosened > before:
+            self._note("keyword_dropped", NOT_EXACT, keyword)
+            return
+        # Where false is the usual word, it stays: catalog and clients look for it.
+        strict[keyword] = False if value is False or (keyword in _CLOSING and converted == _NOTHING) else converted
 
     def _list(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if not isinstance(value, list):
