@@ -1,6 +1,7 @@
 """Documents and arguments, in this process: what the pure rooms make of them, or the errors they may raise."""
 
 import time
+from contextlib import suppress
 
 import msgspec
 
@@ -10,6 +11,8 @@ from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.model import ToolCatalog, base_url
 from openapi_mcp_server.bridge.request import build as request
 from openapi_mcp_server.errors import UNFORESEEN, ArgumentError, SpecError
+from openapi_mcp_server.mock.levels import NoValueError
+from openapi_mcp_server.mock.synthesis import decode, value
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse
 
@@ -27,8 +30,20 @@ _tool = _catalog(msgspec.json.encode(BASE_DOCUMENT)).tools[TOOL]
 
 
 def schemas(text: bytes) -> str:
-    """As `document`; the tools of both forms of lists."""
-    return document(text) or document(text, portable=True)
+    """As `document`; the tools of both forms of lists, and what a mock answers."""
+    return document(text) or document(text, portable=True) or _mocked(text)
+
+
+def _mocked(text: bytes) -> str:
+    """A value is made for each operation's answer, or the mock says that it has none."""
+    definitions = {name: decode(bytes(schema.json)) for name, schema in describe(parse(text)).response_schemas.items()}
+    for name in definitions:
+        began = time.process_time()
+        with suppress(NoValueError):
+            value({"$ref": f"#/$defs/{name}"}, definitions)
+        if (seconds := time.process_time() - began) > DOCUMENT_SECONDS:
+            return f"time: {seconds:.2f} s for a value of {name}"
+    return ""
 
 
 def document(text: bytes, *, portable: bool = False) -> str:

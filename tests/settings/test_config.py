@@ -187,6 +187,11 @@ def test_secrets_are_in_no_representation():
             {},
             "--spec-path: give one document: either this or --spec-url",
         ),
+        (
+            ["--http-breaker", "false"],
+            {},
+            "--http-breaker: write --http-breaker=false; a switch takes no word after it",
+        ),
         (["--prot", "1"], {}, "--prot: no such option; did you mean --port? --help lists all"),
         (["serv"], {}, "serv: no such command; did you mean serve? --help lists all"),
         (["serve", "stray"], {}, "stray: the command serve takes options only"),

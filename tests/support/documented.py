@@ -37,6 +37,7 @@ BLOCKS = (
     ("docs/deploy/eks.md", "yaml", "tests/deploy/test_chart.py"),
     ("docs/load-testing.md", "json", "tests/bench/loadgen/test_documented.py"),
     ("docs/load-testing.md", "text", "an output: its figures are one machine's"),
+    ("docs/monitoring.md", "text", "a query for CloudWatch"),
     ("docs/search.md", "text", "an output: of a document that is not in the repository"),
     ("docs/from-awslabs.md", "json", "needs the petstore on the internet"),
     ("docs/deploy/agentcore.md", "python", "tests/deploy/test_agentcore.py"),

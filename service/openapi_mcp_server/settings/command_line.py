@@ -73,7 +73,8 @@ usage: openapi-mcp-server [serve] --spec-path FILE | --spec-url URL [option …]
 """
 RULE = (
     "Every option below is an environment variable too: the same name in capitals (--log-level: LOG_LEVEL), or the one "
-    "in brackets. NAME_FILE names a file with the value. [x] is the default. docs/configuration.md has the whole table."
+    "in brackets. --no-NAME turns off a switch that is on. NAME_FILE names a file with the value. [x] is the default. "
+    "docs/configuration.md has the whole table."
 )
 FAMILIES = {
     "AUTH_OAUTH2_": "For oauth2; docs/credentials.md",
@@ -197,6 +198,8 @@ def _arguments(command: Command, args: Sequence[str]) -> tuple[dict[str, Given],
         elif (setting := by_flag.get(flag)) is None:
             raise ConfigError(flag, f"no such option; {_suggest(flag, [*by_flag, *COMMAND_OPTIONS])}")
         elif setting.is_switch:
+            if not has_value and queue and queue[0].lower() in {"true", "false"}:
+                raise ConfigError(flag, f"write {flag}={queue[0]}; a switch takes no word after it")
             flags[setting.name] = Given(value if has_value else "true", flag)
         else:
             flags[setting.name] = Given(value if has_value else _next(flag, queue), flag)
