@@ -199,7 +199,7 @@ def _settle() -> None:
 def _refresh(
     documents: Documents,
     tools: ToolCatalog,
-    replace: Callable[[ToolCatalog], None],
+    replace: Callable[[ToolCatalog], Awaitable[None]],
     shown: Views,
     metrics: Metrics | None,
 ) -> Refresh:
