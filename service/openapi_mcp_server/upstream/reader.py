@@ -28,9 +28,9 @@ _PACKED_EXTRA = 64 * 1024
 
 
 MOST_CODINGS = 2
-"""That one answer may have: a server that packs what its application has packed. More of them hide a bomb."""
+"""Codings that one answer may have: a server packs what its application has packed. More of them hide a bomb."""
 BETWEEN_BYTES = 10 * 1024 * 1024 + _PACKED_EXTRA
-"""Of what is still packed once the outer coding is undone: 64 kB could become 64 MB there, and nothing after that."""
+"""Bytes that may still be packed once the outer coding is undone: 64 kB could become 64 MB, and nothing after that."""
 
 
 class AnswerReader:

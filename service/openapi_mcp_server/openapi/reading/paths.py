@@ -34,7 +34,7 @@ from openapi_mcp_server.openapi.reading.strays import stray
 from openapi_mcp_server.openapi.references.resolve import Located, opened
 
 FIELDS_PER_OPERATION = 10
-"""Of path items, at most so many times the operations that a document may have. Items have one to eight."""
+"""Fields of path items: at most so many times the operations that a document may have. Items have one to eight."""
 MAX_OPERATIONS = 200_000
 """Operations of one document: by references, paths can share them without number. The largest document known has
 22,361."""

@@ -20,11 +20,11 @@ from openapi_mcp_server.openapi.references.resolve import Located, References, d
 from openapi_mcp_server.openapi.schemas.keywords import as_text
 
 MOST_NAMES = 2_500
-"""That are listed for one choice in all, since each schema lists those of the others."""
+"""Names that are listed for one choice in all, since each schema lists those of the others."""
 _MOST_NESTED = 20
 """References and combinations that are followed to find what a schema lists for the property."""
 _DIGITS = 18
-"""Of a name that may be meant for a number."""
+"""Length of a name that may be meant for a number."""
 _PRESENCE = frozenset({"required", "not", "title", "description"})
 
 Names = dict[str, None]
@@ -81,7 +81,7 @@ def _text(value: object) -> object:
 
 
 class Discriminators:
-    """Those of one document, whose schemas have their names at ``home``."""
+    """The discriminators of one document, whose schemas have their names at ``home``."""
 
     def __init__(self, references: References, home: str) -> None:
         self._references = references

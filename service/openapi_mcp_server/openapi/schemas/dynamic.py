@@ -16,7 +16,7 @@ from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.references.resolve import Located, References
 
 MOST_COPIES = 200
-"""Of definitions, in one direction of a document: each set of anchors could double them."""
+"""Copies of definitions, in one direction of a document: each set of anchors could double them."""
 _DYNAMIC = (b'"$dynamicRef"', b'"$recursiveRef"')
 _REFERENCE = re.compile(rb'"\$(?:ref|dynamicRef)":("(?:[^"\\]|\\.)*")')
 
@@ -26,7 +26,7 @@ NO_SCOPE: Scope = {}
 
 
 class DynamicScopes:
-    """What anchors mean in the schemas of one document."""
+    """The meaning of anchors in the schemas of one document."""
 
     def __init__(self, references: References) -> None:
         self._references = references

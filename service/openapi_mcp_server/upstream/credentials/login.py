@@ -44,7 +44,7 @@ PerCaller = Callable[[Carrier], Login]
 
 
 async def made_of_body(request: HttpRequest, make: Callable[[], Made]) -> Made:
-    """What is made of a request's whole body. A hash of 16 MB takes 15 to 60 ms, and does without the interpreter's
+    """Makes something of a request's whole body. A hash of 16 MB takes 15 to 60 ms, and does without the interpreter's
     lock: that of a large one is made in a thread."""
     if not is_heavy(len(request.body or b"")):
         return make()
