@@ -119,8 +119,8 @@ class References:
         return self._walk(pointer)
 
     def dynamic_anchors(self, schema: Located) -> Mapping[str, str]:
-        """The meaning of the dynamic anchors of a schema's resource; without ``$id``, those of the named schema around it:
-        two schemas of one document that have an anchor of one name are meant as two resources."""
+        """The meaning of the dynamic anchors of a schema's resource; without ``$id``, those of the named schema around
+        it: two schemas of one document that have an anchor of one name are meant as two resources."""
         if not self._dynamic:
             return _NO_ANCHORS
         holder = schema.base if schema.base != ROOT else "/".join(schema.pointer.split("/", 4)[:4])
