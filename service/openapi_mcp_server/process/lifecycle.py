@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
+from anyio.to_thread import run_sync
 
 from openapi_mcp_server import aside
 from openapi_mcp_server.bridge.model import ToolCatalog
@@ -198,7 +199,7 @@ def _settle() -> None:
 def _refresh(
     documents: Documents,
     tools: ToolCatalog,
-    replace: Callable[[ToolCatalog], None],
+    replace: Callable[[ToolCatalog], Awaitable[None]],
     shown: Views,
     metrics: Metrics | None,
 ) -> Refresh:
@@ -211,15 +212,17 @@ def _refresh(
 
 def _replacing(
     config: Config, gateway: Gateway, keys: Keyring, shown: Views, metrics: Metrics | None
-) -> Callable[[ToolCatalog], None]:
+) -> Callable[[ToolCatalog], Awaitable[None]]:
     """A function that gives everybody who knows a catalog the new one, at the same moment."""
 
-    def replace(tools: ToolCatalog) -> None:
-        gateway.replace(tools, keys.credentials(tools).authorize)
-        shown.load(tools)
-        if metrics is not None:
-            metrics.load(tools)
-        report(config, tools)
+    async def replace(tools: ToolCatalog) -> None:
+        def load() -> None:
+            shown.load(tools)
+            if metrics is not None:
+                metrics.load(tools)
+
+        await gateway.replace(tools, keys.credentials(tools).authorize, load)
+        await run_sync(report, config, tools)
 
     return replace
 
