@@ -51,6 +51,7 @@ from openapi_mcp_server.server.metrics_port import Watched, watch
 from openapi_mcp_server.server.principals.guarding import anybody, guarding
 from openapi_mcp_server.server.principals.limits import Limits
 from openapi_mcp_server.server.principals.static_tokens import StaticTokens
+from openapi_mcp_server.server.principals.turns import Turns
 from openapi_mcp_server.server.sse import http_sse
 from openapi_mcp_server.server.streamable_http import streamable_http
 from openapi_mcp_server.server.visitors import Visitors, allowed
@@ -70,7 +71,7 @@ if TYPE_CHECKING:
 
 LAST_WORD_SECONDS = 1.0
 """After the grace of a stop, for the answers that say that a call was given up."""
-COLLECTED = (20_000, 20, 20)
+COLLECTED = (10_000, 1, 100)
 """Thresholds of the garbage collector while calls are served. Hardly anything of a call is in a cycle; with the usual
 700 it took 4 % of the CPU at 32 connections and 14 % at 256, in steps of 45 to 100 ms with many calls in flight."""
 FEWEST_TASKS = 2
@@ -353,7 +354,7 @@ async def opened(
         breaker=config.http_breaker,
         rate=config.api_rate_limit,
     )
-    async with Upstream(CheckedDialler(address_rule(config)), asking, keys.way, shared) as upstream:
+    async with Upstream(CheckedDialler(address_rule(config)), asking, keys.way, shared, Turns().wait) as upstream:
         send = upstream.send if overhear is None else overhear(upstream.send)
         gateway = Gateway(tools, how, send=send, authorize=authorize, observe=observe, trace=trace)
         del tools  # a reload replaces them

@@ -7,7 +7,8 @@ import random
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -75,12 +76,19 @@ class Upstream:
     """Sends requests to APIs. One for the whole process; enter it before the first request.
 
     It keeps no cookies, reads no proxy from the environment and follows a redirect only where a GET or HEAD stays
-    at its own origin, which is also where its credentials belong.
+    at its own origin, which is also where its credentials belong. ``turn`` waits for the turn of a client, after
+    something has come for it.
     """
 
     def __init__(
-        self, dialler: Dialler, asking: Asking, ways: Ways = only_usual, shared: SharedState | None = None
+        self,
+        dialler: Dialler,
+        asking: Asking,
+        ways: Ways = only_usual,
+        shared: SharedState | None = None,
+        turn: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
+        self._turn = turn
         self._connections = Connections(dialler, idle_limit=asking.max_keepalive, ways=ways)
         self._gates: dict[Origin, Gate] = {}
         self._asking = asking
@@ -120,6 +128,8 @@ class Upstream:
                 if not ended:
                     raise
                 return _told(result, ended)
+            if self._turn is not None and isinstance(result, UpstreamError):  # as many may have at once
+                await self._turn(hold.client)
             ended.append(retries.outcome(result))
             pause = self._pause(request.method, result, ended, until)
             if pause is None or not gate.spend_retry():
@@ -199,8 +209,9 @@ class Upstream:
         try:
             head = _head(call.request)
             call.begin()
+            turn = None if self._turn is None else partial(self._turn, call.hold.client)
             answer = call.answer = AnswerReader(
-                await connection.ask(head, call.request.body), self._asking.answer_bytes
+                await connection.ask(head, call.request.body, turn), self._asking.answer_bytes
             )
             await self._read_body(connection, answer, call)
         except BaseException:
