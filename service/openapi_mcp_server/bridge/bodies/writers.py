@@ -17,6 +17,7 @@ from openapi_mcp_server.bridge import sizes
 from openapi_mcp_server.bridge.bodies import files, forms, multipart, xml_documents
 from openapi_mcp_server.bridge.bodies.multipart import Described
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
+from openapi_mcp_server.bridge.media.exact_json import encode_by_parts
 from openapi_mcp_server.bridge.media.table import Kind, essence, is_json, row
 from openapi_mcp_server.bridge.media.types import WrittenAs, charset, way
 from openapi_mcp_server.bridge.model import BodyRecipe, BodyWriter, Made
@@ -151,7 +152,7 @@ def _part(definitions: Mapping[str, Schema], media: MediaType, property_name: st
 
 
 def _json(name: str, value: object) -> tuple[str, bytes]:
-    return name, encode_json(value)
+    return name, encode_by_parts(value)
 
 
 def _form(name: str, fields: Mapping[str, Pairs], value: object) -> tuple[str, bytes]:
