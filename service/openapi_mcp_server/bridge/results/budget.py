@@ -262,8 +262,7 @@ def _cut_string(value: bytes, room: int, pointer: str, cuts: list[Cut]) -> bytes
     inside = room - len(_ELLIPSIS) - 2
     if inside < 0:
         return None
-    whole = _WHOLE_CHARACTERS.match(value[1:-1][:inside].decode(errors="ignore"))
-    kept = whole[0] if whole else ""
+    kept = _whole_characters(value[1:-1][:inside])
     cuts.append(Cut(pointer, len(_string(f'"{kept}"')), _length(value[1:-1]), "characters"))
     return b'"%b%b"' % (kept.encode(), _ELLIPSIS)
 
@@ -271,12 +270,16 @@ def _cut_string(value: bytes, room: int, pointer: str, cuts: list[Cut]) -> bytes
 def _length(inside: bytes) -> int:
     """Characters of a JSON string. Piece by piece: one emoji makes every character of a text take four bytes."""
     length = start = 0
-    while whole := _WHOLE_CHARACTERS.match(inside[start : start + _PIECE].decode(errors="ignore")):
-        if not whole[0]:
-            break
-        length += len(_string(f'"{whole[0]}"'))
-        start += len(whole[0].encode())
+    while whole := _whole_characters(inside[start : start + _PIECE]):
+        length += len(_string(f'"{whole}"'))
+        start += len(whole.encode())
     return length
+
+
+def _whole_characters(inside: bytes) -> str:
+    """The inside of a JSON string without what was cut at its end."""
+    whole = _WHOLE_CHARACTERS.match(inside.decode(errors="ignore"))
+    return whole[0] if whole else ""
 
 
 def _cut_large(value: memoryview, room: int, pointer: str, cuts: list[Cut], depth: int) -> bytes | None:
