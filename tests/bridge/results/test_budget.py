@@ -286,7 +286,7 @@ def test_a_number_that_is_longer_than_the_budget_is_shown_whole() -> None:
 @pytest.mark.parametrize("value", [b"1", b'"x"', b"[1]"])
 def test_of_a_name_that_is_said_twice_the_last_value_is_shown(value: bytes) -> None:
     first, _ = shown(b'{"a":"%b","a":%b}' % (b"x" * 2_000, value))
-    assert first == '{"a":%s}' % value.decode()
+    assert first.encode() == b'{"a":%b}' % value
 
 
 @pytest.mark.parametrize("envelope", [[], ["rows"], ["found", "rows~/"]])
