@@ -162,12 +162,13 @@ class Upstream:
 
     async def _attempt(self, call: _Call, gate: Gate, until: float) -> HttpResponse | UpstreamError:
         """Returns what came of one attempt. Raises an UpstreamError if it was not even let through."""
-        ticket = await gate.enter(until)
+        client = call.hold.client
+        ticket = await gate.enter(until, client)
         result = None
         try:
             result = await self._outcome(call, max(0.0, until - anyio.current_time()))
         finally:
-            gate.leave(ticket, result)
+            gate.leave(ticket, result, client)
         return result
 
     async def _outcome(self, call: _Call, seconds_left: float) -> HttpResponse | UpstreamError:
