@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import suppress
 
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from garbage import uncollected
 from loopback import OK, Do, chunked, get, sized
 from openapi_mcp_server.bridge.model import Origin
 from openapi_mcp_server.errors import UpstreamError
@@ -96,3 +98,16 @@ def test_another_client_gets_its_answer_after_a_few_of_many(answer: str) -> None
             assert over.index("other") <= 2 * MOST
 
     trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_nothing_of_a_call_waits_for_the_collector(answer: str) -> None:
+    async def main() -> int:
+        network = Network(ANSWERS[answer])
+        network.go()
+        await answered(network, Turns())
+        with uncollected():
+            await answered(network, Turns())
+            return gc.collect()
+
+    assert trio.run(main, clock=MockClock(autojump_threshold=0)) < CALLS

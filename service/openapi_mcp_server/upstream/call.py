@@ -127,14 +127,18 @@ class Upstream:
             except UpstreamError:  # it was not let through
                 if not ended:
                     raise
-                return _told(result, ended)
+                break
             if self._turn is not None and isinstance(result, UpstreamError):  # as many may have at once
                 await self._turn(hold.client)
             ended.append(retries.outcome(result))
             pause = self._pause(request.method, result, ended, until)
             if pause is None or not gate.spend_retry():
-                return _told(result, ended)
+                break
             await anyio.sleep(pause)
+        try:
+            return _told(result, ended)
+        finally:
+            del result  # an error has this frame in its traceback: only the collector would find the two
 
     def _gate(self, origin: Origin) -> Gate:
         gate = self._gates.get(origin)
@@ -279,7 +283,10 @@ def _told(result: HttpResponse | UpstreamError, ended: list[retries.Outcome]) ->
     if isinstance(result, UpstreamError):
         result.retries = made
         result.outcome_unknown |= doubtful
-        raise result
+        try:
+            raise result
+        finally:
+            del result  # likewise
     return msgspec.structs.replace(result, retries=made, doubtful=doubtful) if made else result
 
 
