@@ -15,7 +15,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import large
 from garbage import uncollected
-from openapi_mcp_server.aside import LARGE, OF_ARGUMENTS, Aside, Places
+from openapi_mcp_server.aside import LARGE, OF_ARGUMENTS, Aside, FairPlaces
 from openapi_mcp_server.bridge import catalog
 from openapi_mcp_server.bridge.model import BodyPlan, HttpRequest, HttpResponse, InputContract, Tool, base_url
 from openapi_mcp_server.gateway.gateway import Gateway
@@ -334,7 +334,7 @@ def test_no_step_of_the_loop_takes_long_however_large_a_call_is(name: str, budge
 
 def test_a_place_that_comes_in_the_moment_in_which_its_call_is_cancelled_is_not_lost() -> None:
     async def main() -> None:
-        places = Places(1)
+        places = FairPlaces(1)
         await places.take("first")
         async with trio.open_nursery() as nursery:
             scope = trio.CancelScope()
@@ -354,7 +354,7 @@ def test_a_place_that_comes_in_the_moment_in_which_its_call_is_cancelled_is_not_
 
 def test_a_client_has_no_more_places_than_it_may_and_others_find_one() -> None:
     async def main() -> None:
-        places, order = Places(10, most=9), []
+        places, order = FairPlaces(10, most=9), []
 
         async def take(client: str) -> None:
             await places.take(client)

@@ -40,7 +40,7 @@ class Aside:
     """
 
     def __init__(self) -> None:
-        self._places = Places(1)
+        self._places = FairPlaces(1)
 
     async def do(self, work: Callable[[], Made], client: str = "") -> Made:
         """Returns and raises what ``work`` does. A cancelled caller leaves at once; work that has begun is done to its
@@ -49,7 +49,7 @@ class Aside:
         return await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=turn)
 
 
-class Places:
+class FairPlaces:
     """Places for so many at once, with a turn for each client that waits: one with many calls delays itself. ``most``:
     those that one client may have."""
 
@@ -110,7 +110,7 @@ class Places:
 class _Turn:
     """One client's, for one piece of work; given back by the thread when that is over, whoever still waits for it."""
 
-    def __init__(self, places: Places, client: str) -> None:
+    def __init__(self, places: FairPlaces, client: str) -> None:
         self._places = places
         self._client = client
 

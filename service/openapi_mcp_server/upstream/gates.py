@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from openapi_mcp_server.aside import Places
+from openapi_mcp_server.aside import FairPlaces
 from openapi_mcp_server.bridge.model import HttpResponse, Origin
 from openapi_mcp_server.errors import Refused, Timeout, UpstreamError
 from openapi_mcp_server.upstream.breaker import OPEN_SECONDS, Breaker, Health, State, Ticket
@@ -50,7 +50,7 @@ class Gate:
         self.breaker = Breaker(opens=breaks)
         self.budget = RetryBudget()
         self._origin = origin
-        self._places = Places(connections)
+        self._places = FairPlaces(connections)
         self._most = connections, connections - connections // OTHERS_SHARE  # alone, and beside others
         self._client: str | None = None
         self._others_until = -math.inf

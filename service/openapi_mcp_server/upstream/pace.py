@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from openapi_mcp_server.aside import Places
+from openapi_mcp_server.aside import FairPlaces
 from openapi_mcp_server.bridge.model import Origin
 from openapi_mcp_server.errors import Refused
 
@@ -31,7 +31,7 @@ class Pace:
         self._key = f"origin {origin}"
         self._free_at = float("-inf")
         self._held_until = float("-inf")
-        self._line = Places(1)
+        self._line = FairPlaces(1)
 
     async def turn(self, until: float, client: str = "") -> None:
         """Waits. Raises Refused where it would be over after ``until`` only; nothing was sent then."""
