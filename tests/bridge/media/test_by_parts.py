@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openapi_mcp_server.bridge.media import exact_json
-from openapi_mcp_server.bridge.media.by_parts import PART_BYTES, compact
+from openapi_mcp_server.bridge.media.by_parts import PART_BYTES, without_space
 
 LEAST = 4 * PART_BYTES
 ROW = {"id": 7, "text": 'a "},{" \\', "owner": {"id": 1}, "tags": [{"a": 1}, {"b": 2}], "none": None}
@@ -45,7 +45,7 @@ def outcome(make) -> bytes | None:
 def test_white_space_goes_as_it_does_at_once(envelope, indent):
     text = msgspec.json.format(msgspec.json.encode(ENVELOPES[envelope](rows(ROW))), indent=indent)
     assert len(text) > LEAST // 3
-    assert compact(text) == whole(text)
+    assert without_space(text) == whole(text)
 
 
 @pytest.mark.parametrize("envelope", ["array", "envelope", "map"])
@@ -55,7 +55,7 @@ def test_what_is_no_json_is_refused_wherever_it_breaks(envelope, broken, place):
     text = msgspec.json.encode(ENVELOPES[envelope](rows(ROW)))
     at = min(int(place * len(text)), len(text) - 1)
     changed = text[:at] + broken + text[at + 1 :]
-    assert outcome(lambda: compact(changed)) == whole(changed)
+    assert outcome(lambda: without_space(changed)) == whole(changed)
 
 
 VALUES = st.recursive(
@@ -69,7 +69,7 @@ VALUES = st.recursive(
 @given(row=VALUES.map(lambda value: {"value": value}), envelope=st.sampled_from(sorted(ENVELOPES)))
 def test_whatever_a_row_holds(row, envelope):
     text = msgspec.json.encode(ENVELOPES[envelope](rows(row)))
-    assert compact(text) == whole(text)
+    assert without_space(text) == whole(text)
 
 
 @pytest.mark.parametrize("envelope", ENVELOPES)

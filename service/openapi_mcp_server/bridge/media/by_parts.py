@@ -20,11 +20,11 @@ _ENDS = {b"]": b"[", b"]}": b'{"":[', b"]}}": b'{"":{"":['}
 """The end and the beginning of what rows may be in: an array, or an envelope of one or two objects around it."""
 
 
-def pieces(data: bytes) -> Iterator[bytes]:
+def short_pieces(data: bytes) -> Iterator[bytes]:
     return (data[start : start + _PIECE] for start in range(0, len(data), _PIECE))
 
 
-def compact(text: bytes) -> bytes:
+def without_space(text: bytes) -> bytes:
     """The same JSON without white space. Raises what msgspec raises for what is no JSON."""
     parts, rest, opening = _rows(text) if len(text) >= 2 * PART_BYTES else ([], text, b"")
     last = msgspec.json.format(opening + rest, indent=-1)[len(opening) :]

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from openapi_mcp_server.bridge.media.by_parts import compact, pieces
+from openapi_mcp_server.bridge.media.by_parts import short_pieces, without_space
 from openapi_mcp_server.bridge.media.table import essence, is_html, is_json, is_xml, row
 from openapi_mcp_server.bridge.model import HttpResponse
 from openapi_mcp_server.grammar import TOKEN
@@ -169,7 +169,7 @@ def _decoded(response: HttpResponse, charset: str) -> bytes | None:
     if codec is None:
         return None
     try:
-        decoded = [codec.decode(piece).encode() for piece in pieces(response.body)]
+        decoded = [codec.decode(piece).encode() for piece in short_pieces(response.body)]
         decoded.append(codec.decode(b"", final=response.cut is None).encode())
     except UnicodeError:
         return None
@@ -198,7 +198,7 @@ def _json(body: bytes, content_type: str) -> AnswerContent | None:
     """Compact JSON, with every number and string spelt as the API spelt it; None for what is not JSON."""
     try:
         _require_utf8(body)
-        return AnswerContent(json=compact(body))
+        return AnswerContent(json=without_space(body))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _mended_json(body, content_type)
     except RecursionError:
@@ -218,7 +218,7 @@ def _mended_json(body: bytes, content_type: str) -> AnswerContent | None:
     if halves:
         notes = (*notes, f"Note: {halves} characters were cut in two by the API and are shown as \ufffd.")
     try:
-        return AnswerContent(json=compact(mended), notes=notes)
+        return AnswerContent(json=without_space(mended), notes=notes)
     except msgspec.DecodeError:
         return None
     except RecursionError:
@@ -230,7 +230,7 @@ def _require_utf8(body: bytes) -> None:
     if body.isascii():
         return
     decoder = codecs.getincrementaldecoder("utf-8")()
-    for piece in pieces(body):
+    for piece in short_pieces(body):
         decoder.decode(piece)
     decoder.decode(b"", final=True)
 
@@ -297,4 +297,4 @@ def _binary(body: bytes, content_type: str, uri: str) -> AnswerContent:
 
 
 def _base64(body: bytes) -> str:
-    return "".join([base64.b64encode(piece).decode("ascii") for piece in pieces(body)])
+    return "".join([base64.b64encode(piece).decode("ascii") for piece in short_pieces(body)])

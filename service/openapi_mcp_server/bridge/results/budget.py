@@ -13,7 +13,7 @@ from itertools import chain, islice
 
 import msgspec
 
-from openapi_mcp_server.bridge.media.by_parts import pieces
+from openapi_mcp_server.bridge.media.by_parts import short_pieces
 from openapi_mcp_server.bridge.media.content import AnswerContent
 from openapi_mcp_server.bridge.media.large_json import Entry, entries, is_large
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
@@ -97,7 +97,7 @@ def within(body: AnswerContent, tool: Tool, budget_bytes: int, asked: Mapping[st
     if len(whole) <= budget_bytes:
         return body
     left = whole[:budget_bytes].decode(errors="ignore")  # of the last character, what is not whole goes
-    characters = sum(len(piece.translate(None, _CONTINUED)) for piece in pieces(whole))
+    characters = sum(len(piece.translate(None, _CONTINUED)) for piece in short_pieces(whole))
     cuts = [Cut("", len(left), characters, "characters")]
     return AnswerContent(
         text=left.encode(), notes=(*body.notes, *_told(len(whole), budget_bytes, cuts, tool)), lacks=True
