@@ -18,7 +18,7 @@ from mcp_types.methods import validate_server_result
 from descriptions import JSON, answer, body, catalog, media, operation, parameter, source
 from model_apis import refusals
 from openapi_mcp_server.bridge.catalog import build
-from openapi_mcp_server.bridge.model import ToolCatalog
+from openapi_mcp_server.bridge.model import ToolCatalog, ToolForm
 from openapi_mcp_server.bridge.policy import ANYBODY, Permit, Principal, Rule, selector
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.gateway.serving import Serving
@@ -253,7 +253,7 @@ def test_reading_changes_nothing() -> None:
 
 
 def test_a_filter_stands_beside_the_arguments() -> None:
-    tools = build([source(LIST_PETS, CREATE_PET)], response_filter=True)
+    tools = build([source(LIST_PETS, CREATE_PET)], ToolForm(response_filter=True))
     built = served_gateway(ScriptedApi(ok(b'{"pets": [1, 2]}')), tools)
     asked = call("read_operation", name="listPets", arguments={"limit": 2}, response_filter="length(pets)")
     assert text(built, asked).startswith("2")

@@ -119,7 +119,7 @@ class Calls:
         return self._answered(outcome, draft)
 
     async def _found(self, served: ServedCatalog, offer: Offer, call: Call, draft: Draft) -> str:
-        """What a search finds. Raises ArgumentError."""
+        """The text of what a search finds. Raises ArgumentError."""
         from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - imported already where there is an offer
 
         asked, index = mode.read(mode.Search, call.arguments), await served.index.get()
@@ -303,8 +303,8 @@ def _mended(error: ServiceError, tool: Tool, draft: Draft) -> ServiceError:
 
 
 class _Prepared(NamedTuple):
-    """What a model's arguments become. ``asked``: those that may say where a page is; ``expression``: the filter of the
-    answer, None for none."""
+    """A request, made of a model's arguments. ``asked``: those that may say where a page is; ``expression``: the filter
+    of the answer, None for none."""
 
     request: HttpRequest
     coerced: tuple[str, ...]

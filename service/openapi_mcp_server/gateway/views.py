@@ -18,17 +18,18 @@ from openapi_mcp_server.bridge.results.result import OutputValidators
 from openapi_mcp_server.bridge.search.names import is_searched, seen_tokens
 from openapi_mcp_server.gateway.serving import Authorize, Serving
 from openapi_mcp_server.mcp import answers
-from openapi_mcp_server.mcp.inbound import SHOWN_CHARACTERS, Call, Rejection
+from openapi_mcp_server.mcp.inbound import Call, Rejection
 from openapi_mcp_server.mcp.messages import INVALID_PARAMS
+from openapi_mcp_server.mcp.strict_json import SHOWN_CHARACTERS
 
 if TYPE_CHECKING:
     from openapi_mcp_server.bridge.search.index import Index
     from openapi_mcp_server.bridge.search.mode import Offer
 
 CLASSES = 1_024
-"""Of principals, by what they may call; one more replaces the oldest."""
+"""Classes of principals that are remembered, by what they may call; one more replaces the oldest."""
 DECISIONS = 8_192
-"""Who may call which tool, as it was last decided: a policy with twenty selectors takes 40 µs."""
+"""Decisions that are remembered of who may call which tool: a policy with twenty selectors takes 40 µs."""
 VIEWS = 32
 """Different sets of tools for which lists are kept: each may have some megabytes."""
 
@@ -90,7 +91,7 @@ class ServedCatalog(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CatalogViews:
-    """What is served at the moment. ``changing``: the kinds of lists that can change."""
+    """The catalog that is served at the moment. ``changing``: the kinds of lists that can change."""
 
     def __init__(self, serving: Serving, changing: Iterable[str], catalog: ToolCatalog, authorize: Authorize) -> None:
         self._serving = serving
@@ -160,13 +161,16 @@ class CatalogViews:
 
         def made() -> answers.StaticAnswers:
             own = [*guide.ENTRIES] if has_guide else [prompts.entry(name, tool) for name, tool in offered.items()]
-            return answers.render(
-                server=self._serving.server,
+            shown = answers.ListedEntries(
                 tools=entries,
                 listed=listed,
                 prompts=own,
                 resources=guide.resources(apis),
                 templates=guide.templates(apis),
+            )
+            return answers.render(
+                self._serving.server,
+                shown,
                 page_size=self._serving.page_size,
                 changing=[kind.removesuffix("ListChanged") for kind in self._changing],
                 private=self._serving.private,

@@ -16,7 +16,7 @@ from openapi_mcp_server.bridge.schemas import validation
 from openapi_mcp_server.bridge.schemas.validation import Kind
 
 _MAYBE = re.compile(rb"\d(?:\.0|[eE])")
-"""What the text of arguments holds if they have such a number; most have none, and are not looked through."""
+"""A piece that stands in the text of arguments with such a number; most have none, and are not looked through."""
 _HALF = Decimal("0.5")
 
 

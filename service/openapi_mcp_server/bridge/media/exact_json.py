@@ -21,9 +21,9 @@ MAX_MAGNITUDE = 1_000
 _LARGE = 64 * 1024
 """Bytes that are not encoded in one call into C, which holds the interpreter (docs/adr/0036)."""
 _LEVELS = 3
-"""Of a value that are taken apart for that."""
+"""How deep a value is taken apart for that."""
 _ENTRIES = 500
-"""Of an array or object that are encoded in one call."""
+"""The most entries of an array or object that are encoded in one call."""
 
 
 def decode(data: bytes) -> Any:  # noqa: ANN401 - any JSON value

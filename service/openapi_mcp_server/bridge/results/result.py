@@ -47,7 +47,7 @@ _MISMATCH_LIMIT = 300
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 Select = Callable[[content.AnswerContent], content.AnswerContent]
-"""What the model asks of an answer before it sees it."""
+"""The part of an answer that the model asks for, before it sees it."""
 CallError = ArgumentError | CredentialError | NoRoom | Timeout | Unreachable | Refused | TooLarge | BadResponse
 
 

@@ -12,9 +12,9 @@ from typing import Any
 from openapi_mcp_server.openapi.json_schema import Error, Kind
 
 CHARACTERS_PER_VALUE = 2_000
-"""Of all texts together: copying so many costs less than the rest of an error."""
+"""Characters of texts that are kept for each value: copying so many costs less than the rest of an error."""
 LEVELS = 100
-"""That are looked into: each takes three frames of the stack, and no document describes so many one by one."""
+"""Levels that are looked into: each takes three frames of the stack, and no document describes so many one by one."""
 
 Step = str | int
 Path = tuple[Step, ...]

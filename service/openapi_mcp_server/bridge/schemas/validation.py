@@ -24,14 +24,15 @@ VALIDATORS_KEPT = 2_048
 """Compiled input schemas that are remembered: one takes 1.3 kB per property, and many clients together call many tools.
 Where 1,222 tools are called in turn, 256 cost 200 µs a call, and more memory, in fragments."""
 FORMAT_VALIDATORS_KEPT = 16
-"""Of those that assert formats, for clients that write ``""`` for what is not given, and of parts of schemas."""
+"""How many are kept of those that assert formats, for clients that write ``""`` for what is not given, and of parts of
+schemas."""
 MAX_ERRORS = 500
 """Errors that are looked at of one value."""
 PATTERN_WORK = 1_000_000_000
 """Bytes of a value times bytes of compiled patterns that may apply to it: 30 to 100 ms. A longer value is not matched
 with any pattern; the API does that."""
 COMPILED_BYTES = 20_000_000
-"""Of all patterns of a schema: they take 1 ms a megabyte to compile. With more, none is."""
+"""The most bytes of all patterns of a schema: they take 1 ms a megabyte to compile. With more, none is."""
 SMALL_BYTES = 16_384
 """Arguments that are checked without a second thought."""
 VALUE_WORK = 10_000_000

@@ -20,7 +20,7 @@ from openapi_mcp_server.bridge.search.words import of_identifier, of_segment, st
 from openapi_mcp_server.bridge.text import visible
 
 PROSE_CHARACTERS = 600
-"""Of a description that are indexed after its first sentence: more of them found nothing more."""
+"""Characters of a description that are indexed after its first sentence: more of them found nothing more."""
 _FIRST_SENTENCE = 300
 _SATURATION = 1.6
 """BM25's k1: how soon a word that stands there again says nothing new."""

@@ -28,7 +28,7 @@ _OWN, _ITS_PLACE = 0.2, 0.15
 _COLLECTION, _ITEM, _IDENTIFIED = 0.3, 0.1, 0.3
 _DEPRECATED, _HEAD = 0.55, 0.5
 _LEAST = 0.25
-"""Of the best score: what is below is not told as found."""
+"""The part of the best score that a hit must have: what is below is not told as found."""
 _TWIN = 0.8
 _OWNER = frozenset(map(stem, ("me", "user", "self", "current", "authenticated")))
 """Segments that "my" explains: ``/me/playlists``."""

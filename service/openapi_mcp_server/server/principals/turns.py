@@ -9,13 +9,13 @@ import trio
 MOST = 2
 """Things of one client that are gone on with in one turn; a call takes 0.1 ms of it, and five turns of its own."""
 LOOKING = 8
-"""Of those that wait; each costs 3 µs a turn."""
+"""Messages of one client that look for their turn while they wait; each costs 3 µs a turn."""
 ALONE_SECONDS = 1.0
 """After which a client is alone, and is begun as it comes: no other one has asked for so long."""
 
 
 class Turns(trio.abc.Instrument):
-    """Those of one kind of thing: messages that have come, answers of APIs, ends of connections.
+    """The turns of one kind of thing: messages that have come, answers of APIs, ends of connections.
 
     80 connections of one client that asked for lists took 7 ms of each turn, and the p99 of the others' calls was
     18 ms; so it is 1.9. 1,000 answers that came together took 145 ms, 1,000 connections that ended together 40.
