@@ -15,7 +15,7 @@ from openapi_mcp_server.bridge.model import ApiSummary, Tool, ToolCatalog
 from openapi_mcp_server.bridge.names import nearest
 from openapi_mcp_server.bridge.policy import Permit
 from openapi_mcp_server.bridge.results.result import OutputValidators
-from openapi_mcp_server.bridge.search.names import is_searched, seen_tokens
+from openapi_mcp_server.bridge.search.names import CALL, NAMES, SEARCH, is_searched, seen_tokens
 from openapi_mcp_server.gateway.serving import Authorize, Serving
 from openapi_mcp_server.mcp import answers
 from openapi_mcp_server.mcp.inbound import Call, Rejection
@@ -160,12 +160,14 @@ class CatalogViews:
             entries = mode.entries(offer, titles, most, portable=self._serving.portable)
 
         def made() -> answers.StaticAnswers:
+            from openapi_mcp_server.bridge.search.document import with_document  # noqa: PLC0415 - not before it is asked
+
             own = [*guide.ENTRIES] if has_guide else [prompts.entry(name, tool) for name, tool in offered.items()]
             shown = answers.ListedEntries(
                 tools=entries,
                 listed=listed,
                 prompts=own,
-                resources=guide.resources(apis),
+                resources=guide.resources(apis, with_document(apis, tools)),
                 templates=guide.templates(apis),
             )
             return answers.render(
@@ -191,6 +193,8 @@ def denied(served: ServedCatalog, offer: Offer, name: str) -> str:
 def unknown_name(call: Call, kind: str, known: Iterable[str]) -> Rejection:
     near = nearest(call.name[:SHOWN_CHARACTERS], known)
     hint = f"; did you mean {', '.join(near)}?" if near else ""
+    if known is NAMES:
+        hint += f"; operations are found with {SEARCH} and called with {CALL}"
     message = f"unknown {kind} {call.name[:SHOWN_CHARACTERS]!r}{hint}"
     return Rejection(id=call.id, code=INVALID_PARAMS, message=message, status=200)
 

@@ -27,7 +27,7 @@ def spelt(values: dict[str, Any], raw: bytes, schema: bytes) -> dict[str, Any]:
     """
     if len(raw) > validation.SMALL_BYTES or not _MAYBE.search(raw):
         return values
-    if not validation.can_explain(schema, len(_MAYBE.findall(raw))):
+    if not validation.can_explain(schema, values, len(_MAYBE.findall(raw))):
         return values
     validator = validation.compiled(schema, len(raw))
     halves = _changed(values, (), lambda _, number: number + _HALF)
