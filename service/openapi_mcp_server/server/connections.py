@@ -35,6 +35,7 @@ from hypercorn.utils import parse_socket_addr
 
 from openapi_mcp_server.server import ordinary, ports, request_head
 from openapi_mcp_server.server.accepting import accept_all
+from openapi_mcp_server.server.principals.turns import Turns
 
 KEEP_ALIVE_SECONDS = 75.0
 """Idle connections outlive those of whoever stands in front (nginx and load balancers: 60 s): never do we close one
@@ -146,6 +147,7 @@ class _Worker:
         self.context = WorkerContext(None)
         self.connections: set[_Connection] = set()
         self.is_stopping = False
+        self.ends = Turns.of_all()  # connections that are closed together, with calls in flight or without
         self._all_closed = trio.Event()
 
     async def serve(self, stream: trio.SocketStream) -> None:
@@ -216,6 +218,8 @@ class _Connection:
             self.dismiss()
         with self._reading:
             await self._read()
+        if self._reading.cancelled_caught:
+            await self._worker.ends.wait("")
         if self._unread:
             await self._serve_by_protocol()
 
@@ -240,6 +244,8 @@ class _Connection:
                 self.dismiss()
             with self._reading:
                 await self._read()
+            if self._reading.cancelled_caught:
+                await worker.ends.wait("")
             await self._protocol.handle(Closed())
         del self._protocol  # which refers to this connection: 34 objects that only the collector would find
 
@@ -273,6 +279,7 @@ class _Connection:
                 except OSError:
                     break
                 if not data:
+                    await self._worker.ends.wait("")
                     break
                 exchange = self._begun(data)
                 if exchange is None:
@@ -349,22 +356,27 @@ class _Connection:
         """Reads at most so many bytes of the body; none where the client has left."""
         while await self._is_readable():
             try:
-                return self._socket.recv(min(most, READ_BYTES))
+                if data := self._socket.recv(min(most, READ_BYTES)):
+                    return data
             except BlockingIOError:
                 continue
             except OSError:
-                break
+                pass
+            break
+        await self._worker.ends.wait("")
         return b""
 
     async def _left(self) -> None:
         """Returns when the client has left, or is given up. Behind a next request its leaving is not seen."""
         while await self._is_readable():
             try:
-                if not self._socket.recv(1, socket.MSG_PEEK):
-                    return
+                has_left = not self._socket.recv(1, socket.MSG_PEEK)
             except BlockingIOError:
                 continue
             except OSError:
+                has_left = True
+            if has_left:
+                await self._worker.ends.wait("")
                 return
             with trio.CancelScope() as self._watching:
                 await trio.sleep_forever()

@@ -18,6 +18,7 @@ from openapi_mcp_server.bridge.bodies import files, forms, multipart, xml_docume
 from openapi_mcp_server.bridge.bodies.multipart import Described
 from openapi_mcp_server.bridge.media import charsets
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
+from openapi_mcp_server.bridge.media.exact_json import encode_by_parts
 from openapi_mcp_server.bridge.media.table import Kind, essence, is_json, row
 from openapi_mcp_server.bridge.media.types import WrittenAs, charset, way
 from openapi_mcp_server.bridge.model import BodyRecipe, BodyWriter, Made
@@ -154,8 +155,8 @@ def _part(definitions: Mapping[str, Schema], media: MediaType, property_name: st
 def _json(name: str) -> BodyWriter:
     written_in = charsets.declared(name)
     if charsets.is_utf8(written_in):
-        return lambda value: (name, encode_json(value))
-    return lambda value: (name, charsets.json_in(written_in, encode_json(value)))
+        return lambda value: (name, encode_by_parts(value))
+    return lambda value: (name, charsets.json_in(written_in, encode_by_parts(value)))
 
 
 def _form(media: MediaType, name: str) -> BodyWriter:

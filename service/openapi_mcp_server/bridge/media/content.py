@@ -16,6 +16,7 @@ from urllib.parse import quote
 import msgspec
 
 from openapi_mcp_server.bridge.media import charsets
+from openapi_mcp_server.bridge.media.by_parts import short_pieces, without_space
 from openapi_mcp_server.bridge.media.table import essence, is_html, is_json, is_xml, row
 from openapi_mcp_server.bridge.model import HttpResponse
 from openapi_mcp_server.grammar import TOKEN
@@ -63,7 +64,6 @@ _TYPE_SHOWN = 100
 """Characters of a media type in a note."""
 _HALF_PAIRS = 10_000
 """The most that are mended in one answer."""
-_PIECE = 64 * 1024
 
 
 class AnswerContent(msgspec.Struct, frozen=True, gc=False):
@@ -165,14 +165,13 @@ def _decoded(response: HttpResponse, charset: str) -> bytes | None:
     codec = _codec(charset)
     if codec is None:
         return None
-    text = bytearray()
     try:
-        for start in range(0, len(response.body), _PIECE):
-            text += codec.decode(response.body[start : start + _PIECE]).encode()
-        text += codec.decode(b"", final=response.cut is None).encode()
+        decoded = [codec.decode(piece).encode() for piece in short_pieces(response.body)]
+        decoded.append(codec.decode(b"", final=response.cut is None).encode())
     except UnicodeError:
         return None
-    return None if b"\0" in text else bytes(text.removeprefix(codecs.BOM_UTF8))
+    text = b"".join(decoded)
+    return None if b"\0" in text else text.removeprefix(codecs.BOM_UTF8)
 
 
 def _codec(charset: str) -> codecs.IncrementalDecoder | None:
@@ -183,7 +182,7 @@ def _json(body: bytes, content_type: str) -> AnswerContent | None:
     """Compact JSON, with every number and string spelt as the API spelt it; None for what is not JSON."""
     try:
         _require_utf8(body)
-        return AnswerContent(json=msgspec.json.format(body, indent=-1))
+        return AnswerContent(json=without_space(body))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _mended_json(body, content_type)
     except RecursionError:
@@ -203,12 +202,11 @@ def _mended_json(body: bytes, content_type: str) -> AnswerContent | None:
     if halves:
         notes = (*notes, f"Note: {halves} characters were cut in two by the API and are shown as \ufffd.")
     try:
-        compact = msgspec.json.format(mended, indent=-1)
+        return AnswerContent(json=without_space(mended), notes=notes)
     except msgspec.DecodeError:
         return None
     except RecursionError:
         return _deep_json(mended)
-    return AnswerContent(json=compact, notes=notes)
 
 
 def _require_utf8(body: bytes) -> None:
@@ -216,8 +214,8 @@ def _require_utf8(body: bytes) -> None:
     if body.isascii():
         return
     decoder = codecs.getincrementaldecoder("utf-8")()
-    for start in range(0, len(body), _PIECE):
-        decoder.decode(body[start : start + _PIECE])
+    for piece in short_pieces(body):
+        decoder.decode(piece)
     decoder.decode(b"", final=True)
 
 
@@ -283,4 +281,4 @@ def _binary(body: bytes, content_type: str, uri: str) -> AnswerContent:
 
 
 def _base64(body: bytes) -> str:
-    return base64.b64encode(body).decode("ascii")
+    return "".join([base64.b64encode(piece).decode("ascii") for piece in short_pieces(body)])
