@@ -90,9 +90,9 @@ def test_a_bad_line_is_answered_and_the_next_one_too(bad: bytes) -> None:
 
 def test_a_line_may_have_its_limit() -> None:
     async def use(client: Client) -> None:
-        start = b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":"'
-        await client.say(start, b"x" * (LINE_BYTES - len(start) - 3), b'"}}\n')
-        assert (await client.hear())["result"] == {}
+        start = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"none","arguments":{"x":"'
+        await client.say(start, b"x" * (LINE_BYTES - len(start) - 4), b'"}}}\n')
+        assert (await client.hear())["error"]["message"].startswith("unknown tool")
 
     converse(use)
 
