@@ -44,8 +44,10 @@ more. CPython puts them in order in quadratic time (gh-149079)."""
 _MANY_MARKS = re.compile(rf"[^\w\s\x00-\x7f]{{{MARKS + 1},}}")
 """Where there may be more: no mark is a character of words. A row of boxes or dots has this form too."""
 
-_NOISE = re.compile(r"[^ -~\n\r\t]|[<>&*#]|\]\(|```|---")
-"""What every kind of noise holds; most prose has none of it and is not looked at again."""
+_NOISE = re.compile(r"[^ !\"$%'()+,./0-9:;=?@A-Z\[\\\]^_a-z{|}~\n\r\t-]")
+_LONG_NOISE = ("](", "---")
+"""What every kind of noise holds; most prose has none of it and is not looked at again. A set alone is found four times
+as fast as one of several words."""
 _MARK = re.compile(r"[*#>]|```|---")
 _INLINE_TAG = re.compile(
     r"</?(?:a|abbr|b|big|cite|code|del|em|font|i|ins|kbd|mark|s|samp|small|span|strong|sub|sup|tt|u|var)\b[^<>]*>",
@@ -87,7 +89,7 @@ def line(text: str, limit: int) -> str:
 @lru_cache(maxsize=256)
 def _line(text: str, limit: int) -> str:
     """Operations say the same of what they have in common: three in four lines of Kubernetes' document are repeated."""
-    if _NOISE.search(text) is not None:
+    if _NOISE.search(text) is not None or any(noise in text for noise in _LONG_NOISE):
         text = _without_noise(text)
     return shorten(" ".join(text.split()), limit)
 

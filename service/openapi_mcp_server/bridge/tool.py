@@ -27,6 +27,7 @@ from openapi_mcp_server.bridge.model import (
     OutputContract,
     Paging,
     Slot,
+    Subject,
     Tool,
     Withheld,
 )
@@ -35,7 +36,7 @@ from openapi_mcp_server.bridge.overrides import Fixed, Overrides
 from openapi_mcp_server.bridge.parameters import encoders, path_template
 from openapi_mcp_server.bridge.results import next_page
 from openapi_mcp_server.bridge.results.shown_size import result_size
-from openapi_mcp_server.bridge.schemas import inputs, listed, outputs, portable, validation
+from openapi_mcp_server.bridge.schemas import inputs, listed, outputs, validation
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
 from openapi_mcp_server.bridge.schemas.edits import cleaned, decode, encode, or_empty
 from openapi_mcp_server.bridge.schemas.inputs import Argument, described, exemplified
@@ -143,7 +144,9 @@ _ANNOTATIONS = {
 method promises that it only adds."""
 
 
-def compile_operation(operation: Operation, name: str, said: str, overrides: Overrides, api: Api) -> Compiled:
+def compile_operation(
+    operation: Operation, name: str, said: str, subject: Subject, overrides: Overrides, api: Api
+) -> Compiled:
     """The tool, which ``said`` describes; raises SpecError with the place in the document if the operation cannot be
     one."""
     base = servers.operation_base(operation, api.base, api.servers, api.allowed_origins)
@@ -158,35 +161,38 @@ def compile_operation(operation: Operation, name: str, said: str, overrides: Ove
     seen = len(name) + len(said.encode()) + len(told)
     hints = _annotations(operation.method, overrides.annotations)
     entry, digest = _entry(name, title, said, told, declared, hints, result_size(api.result_bytes))
-    tool = Tool(
-        name=name,
-        api=api.name,
-        method=operation.method,
-        pointer=operation.pointer,
-        template=operation.path,
-        origin=base.origin,
-        path=path,
-        fixed_query=path_template.fixed_query(operation.query),
-        slots=inputs.slots,
-        body=inputs.body,
-        accept=accept.header(operation),
-        access=api.access(operation.security),
-        input=contract,
-        output=declared,
-        answers=output if api.portable else None,
-        entry=entry,
-        digest=digest,
-        filterable=inputs.filterable,
-        paging=inputs.paging,
-        fixed=inputs.fixed,
-        withheld=inputs.withheld,
-        headers=_described_headers(operation),
-        title=title or name,
-        summary=text.line(operation.summary or operation.description, text.TITLE_LIMIT),
-        deprecated=operation.deprecated,
-        seen_bytes=seen,
+    return Compiled(
+        Tool(
+            name=name,
+            api=api.name,
+            method=operation.method,
+            pointer=operation.pointer,
+            template=operation.path,
+            origin=base.origin,
+            path=path,
+            fixed_query=path_template.fixed_query(operation.query),
+            slots=inputs.slots,
+            body=inputs.body,
+            accept=accept.header(operation),
+            access=api.access(operation.security),
+            input=contract,
+            output=declared,
+            answers=output if api.portable else None,
+            entry=entry,
+            digest=digest,
+            filterable=inputs.filterable,
+            paging=inputs.paging,
+            fixed=inputs.fixed,
+            withheld=inputs.withheld,
+            headers=_described_headers(operation),
+            title=title or name,
+            summary=text.line(operation.summary or operation.description, text.TITLE_LIMIT),
+            deprecated=operation.deprecated,
+            seen_bytes=seen,
+            subject=subject,
+        ),
+        tuple(notes),
     )
-    return Compiled(tool, tuple(notes))
 
 
 def descriptions(operations: Sequence[tuple[Operation, Overrides]]) -> list[str]:
@@ -444,6 +450,8 @@ def _listed(inputs: _Inputs, api: Api, uri: str) -> tuple[InputContract, bytes]:
     contract, told, limit = inputs.contract, inputs.told, api.limits.listed_bytes
     where = f"whole in the resource {uri}"
     if api.portable:
+        from openapi_mcp_server.bridge.schemas import portable  # noqa: PLC0415 - for those who want it
+
         made = portable.portable_schema(told, where, limit)
         contract = msgspec.structs.replace(contract, spelling=made.spelling)
         is_shortened, told = made.is_shortened, made.schema

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import decimal
 import enum
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -231,7 +231,7 @@ def _loosened(schema: dict[str, Any]) -> dict[str, Any]:
     return unrestricted(_with_short_prose(schema))
 
 
-def unrestricted(schema: dict[str, Any], left_out: Set[str] = STRICT) -> dict[str, Any]:
+def unrestricted(schema: dict[str, Any], left_out: Container[str] = STRICT) -> dict[str, Any]:
     """Without what refuses more when a subschema admits more: an open value fits every branch of ``oneOf``."""
     loose = {key: value for key, value in schema.items() if key not in left_out}
     if "oneOf" in loose:

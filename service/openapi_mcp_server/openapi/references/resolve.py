@@ -24,6 +24,7 @@ MAX_CHAIN = 100
 _OUTSIDE = "outside the document; only references within it (#/…) are followed"
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+_STRING = msgspec.json.Decoder(str)
 _INDEX = re.compile("0|[1-9][0-9]{0,8}")
 _Container = dict[str, msgspec.Raw] | list[msgspec.Raw]
 
@@ -213,14 +214,14 @@ def decoded(at: Located) -> object:
 
 def text_in(value: msgspec.Raw) -> str | None:
     """The string that is encoded; None for anything else."""
-    return msgspec.json.decode(value, type=str) if bytes(memoryview(value)[:1]) == b'"' else None
+    return _STRING.decode(value) if bytes(memoryview(value)[:1]) == b'"' else None
 
 
 def _reference_at(at: Located) -> str | None:
     if bytes(memoryview(at.json)[:1]) != b"{":
         return None
     reference = _peek(at.json).ref
-    if not memoryview(reference).nbytes:
+    if not reference:
         return None
     text = text_in(reference)
     if text is None:
