@@ -16,6 +16,7 @@ from openapi_mcp_server.bridge.policy import EVERYTHING, Rule
 from openapi_mcp_server.bridge.schemas import inputs
 from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
 from openapi_mcp_server.bridge.schemas.edits import removable_parts
+from openapi_mcp_server.bridge.schemas.outputs import Outputs
 from openapi_mcp_server.bridge.servers import ApiPlace
 from openapi_mcp_server.bridge.tool import (
     DOCUMENT_BYTES,
@@ -175,6 +176,7 @@ def _place_notes(place: ApiPlace) -> list[Note]:
 def _api(source: ApiSource, place: ApiPlace, limits: SchemaLimits, identity: Identity, *, response_filter: bool) -> Api:
     schemas = source.description.request_schemas
     graph = Definitions(schemas)
+    responses = Definitions(source.description.response_schemas)
     return Api(
         name=source.name,
         base=place.base,
@@ -183,7 +185,8 @@ def _api(source: ApiSource, place: ApiPlace, limits: SchemaLimits, identity: Ide
         description=source.description,
         requests=inputs.source(schemas, graph),
         patches=inputs.source(Edited(schemas, removable_parts), graph),
-        responses=Definitions(source.description.response_schemas),
+        responses=responses,
+        outputs=Outputs(responses),
         limits=limits,
         identity=identity,
         response_filter=response_filter,

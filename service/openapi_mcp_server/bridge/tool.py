@@ -104,6 +104,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     requests: inputs.SchemaSource
     patches: inputs.SchemaSource  # the same, and null anywhere
     responses: Definitions
+    outputs: outputs.Outputs  # of the responses
     limits: SchemaLimits
     identity: Identity  # with its keys' places
     response_filter: bool = False  # offered where it is of use
@@ -154,8 +155,14 @@ def compile_operation(
     contract, told = _listed(inputs, api, guide.operation_uri(api.name, name))
     holes = {slot.name: index for index, slot in enumerate(inputs.slots) if slot.location == "path"}
     path = path_template.compiled(base.path, operation.path, holes, operation.pointer)
-    output = _output(operation, api, filterable=inputs.filterable)
-    notes = [*inputs.notes, *_output_notes(operation, output, api)]
+    documented = outputs.documented(operation, api.responses) if api.output_schemas else []
+    output = None
+    if documented:
+        output = api.outputs.build(documented, api.limits.output_bytes, filterable=inputs.filterable)
+    notes = [*inputs.notes]
+    if documented and output is None:
+        message = "its output schema is too large to be declared; answers are passed on as ever"
+        notes.append(_note(operation.pointer, "output_dropped", message))
     declared = None if api.portable else output
     title = text.line(overrides.title, text.TITLE_LIMIT) if overrides.title else text.title(operation)
     seen = len(name) + len(said.encode()) + len(told)
@@ -458,24 +465,6 @@ def _listed(inputs: _Inputs, api: Api, uri: str) -> tuple[InputContract, bytes]:
     elif is_shortened := listed.is_long(told, limit):
         told = listed.shortened(told, where, limit)
     return (msgspec.structs.replace(contract, is_shortened=True) if is_shortened else contract), told
-
-
-def _output(operation: Operation, api: Api, *, filterable: bool) -> OutputContract | None:
-    if not api.output_schemas:
-        return None
-    return outputs.build(operation, api.responses, api.limits.output_bytes, filterable=filterable)
-
-
-def _output_notes(operation: Operation, output: OutputContract | None, api: Api) -> list[Note]:
-    if output is not None or not api.output_schemas or not outputs.documented(operation, api.responses):
-        return []
-    return [
-        _note(
-            operation.pointer,
-            "output_dropped",
-            "its output schema is too large to be declared; answers are passed on as ever",
-        )
-    ]
 
 
 def _described_headers(operation: Operation) -> Mapping[str, str]:
