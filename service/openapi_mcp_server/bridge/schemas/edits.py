@@ -183,7 +183,7 @@ def holds_schemas(schema: Mapping[str, Any]) -> bool:
     """Whether there are schemas within a level."""
     if _HOLDERS.isdisjoint(schema):
         return False
-    return any(isinstance(schema[key], dict | list) and schema[key] for key in _HOLDERS & schema.keys())
+    return any(isinstance(schema[key], (dict, list)) and schema[key] for key in _HOLDERS & schema.keys())
 
 
 def parts_within(keywords: dict[str, Any]) -> Iterator[tuple[str, Any, Any, Any]]:
