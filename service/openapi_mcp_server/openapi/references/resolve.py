@@ -72,11 +72,12 @@ class References:
     ``components`` alone.
     """
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, root: dict[str, msgspec.Raw] | None = None) -> None:
+        """``root``: the members of the document's root, where somebody has opened it already."""
         self._document = Located(ROOT, msgspec.Raw(document.json))
         self._unread = document.unread
         self._is_json_schema = document.dialect in {"3.1", "3.2"}
-        self._open: dict[str, _Container] = {}
+        self._open: dict[str, _Container] = {} if root is None else {ROOT: root}
         self._found: dict[tuple[str, str], Located] = {}
         self._resources: dict[str, str] = {}  # absolute URI → pointer
         self._uris: dict[str, str] = {ROOT: ""}
