@@ -297,7 +297,7 @@ def _fixed(
                 raise SpecError(operation.pointer, f"the argument {name!r} is required: give it a value")
             continue
         value = exact_json.decode(bytes(each.value))
-        schema = inputs.build([argument], definitions, _FIXED_SCHEMA_BYTES).checked
+        schema = inputs.build([argument], definitions, _FIXED_SCHEMA_BYTES).checked.whole
         if not validation.compiled(schema, len(bytes(each.value))).is_valid({name: value}):
             raise SpecError(operation.pointer, f"the value that is fixed for the argument {name!r} does not fit it")
         values[name] = value
@@ -445,7 +445,7 @@ def _contract(
         message = f"its input schema is over {limit} bytes; left out: {schema.left_out}"
         notes.append(_note(operation.pointer, "input_shortened", message))
     contract = InputContract(
-        schema=schema.checked,
+        checked=schema.checked,
         names=tuple(argument.name for argument in arguments),
         required=tuple(argument.name for argument in arguments if argument.required),
     )
