@@ -11,7 +11,7 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -19,20 +19,23 @@ from typing import Any
 
 import msgspec
 
+import figures
 import large
 import loop_steps
 import measured
 import pages
 import peers
+import plots
 import proxied
 import rounds
 import scaling
+import starts
 import targets
-from bench_start import serve_once
+from figures import Beside, Figures, Latencies, Workers
 from installing import Unavailable
 from rounds import Found
 
-PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+DOCS = Path(__file__).parents[1] / "docs"
 KEPT = Path(__file__).with_name("kept.json")
 CONNECTIONS = (1, 32, 256)
 ROUNDS = 5
@@ -41,7 +44,7 @@ QUICK_ROUNDS = 7
 TOLERANCE = 0.25
 """By how much a ratio of one run may differ from the kept one: two processes of one program differ by some percent, and
 so do machines."""
-LARGE_BYTES = 3_000_000
+PERCENTILES = (0.0, 25.0, 50.0, 75.0, 90.0, 95.0, 98.0, 99.0, 99.5, 99.8, 99.9)
 FLOOD_SECONDS = 3.0
 STEPS = {
     "10 MB of JSON, filtered": "filter 10 MB",
@@ -53,25 +56,31 @@ STEPS = {
 }
 
 
-def measure_stdio(servers: dict[str, Callable[[], Any]], rounds_made: int) -> Found:
+def measure_stdio(servers: dict[str, Callable[[], peers.Command]], rounds_made: int) -> Found:
+    """One that fails in a round is not asked again."""
     found: Found = {}
     with ExitStack() as stack:
         asked = {}
-        for name, start in servers.items():
+        for name, command in servers.items():
             try:
-                process = stack.enter_context(start())
+                process = stack.enter_context(peers.running(command()))
+                peers.greet(process)
                 call = _named(process)
                 _require_pet(peers.exchange(process, call))
                 asked[name] = (process, call)
             except (Unavailable, OSError) as error:
                 found[name] = str(error)[:200]
         for _ in range(rounds_made):
-            for name, (process, call) in asked.items():
+            for name, (process, call) in [*asked.items()]:
                 calls = CALLS // 5
                 before = rounds.cpu([process.pid])
-                for _ in range(calls):
-                    peers.exchange(process, call)
-                found.setdefault(name, []).append((rounds.cpu([process.pid]) - before) / calls * 1e6)  # type: ignore[union-attr]
+                try:
+                    for _ in range(calls):
+                        peers.exchange(process, call)
+                    found.setdefault(name, []).append((rounds.cpu([process.pid]) - before) / calls * 1e6)  # type: ignore[union-attr]
+                except (Unavailable, OSError) as error:
+                    found[name] = rounds.reason(error)
+                    del asked[name]
     return found
 
 
@@ -97,6 +106,10 @@ def quick(*, keep: bool) -> None:
     if keep:
         KEPT.write_bytes(msgspec.json.encode({"ours_to_bare": round(now, 2)}) + b"\n")
     kept = msgspec.json.decode(KEPT.read_bytes())["ours_to_bare"]
+    judge(now, kept)
+
+
+def judge(now: float, kept: float) -> None:
     print(f"a call costs {now:.2f} times what it costs in a bare loop; kept: {kept}")
     if now > kept * (1 + TOLERANCE):
         raise SystemExit("a call costs more than it did; if that is meant: scripts/bench --quick --keep")
@@ -104,27 +117,27 @@ def quick(*, keep: bool) -> None:
         print("a call costs less than it did: scripts/bench --quick --keep")
 
 
-def whole(calls: int, rounds_made: int, page: Path) -> None:
+def whole(calls: int, rounds_made: int) -> Figures:
     """Each table is said when it is there."""
     with tempfile.TemporaryDirectory() as name, measured.beside() as api_port:
         place = targets.placed(Path(name), api_port)
-        lines = [*pages.head()]
-        for table in (
-            partial(_over_http, place, calls, rounds_made),
-            partial(_latencies, place, calls, rounds_made),
-            partial(_workers, place, rounds_made),
-            partial(_stdio, place, rounds_made),
-            partial(_steps, place, rounds_made),
-            _starts,
-            lambda: scaling.table(scaling.whole(place, calls)),
-        ):
-            made = [*table()]
-            print("\n".join(made), flush=True)
-            lines += made
-    page.write_text("\n".join(lines) + "\n")
+        parts: dict[str, Callable[[], object]] = {
+            "calls": partial(_over_http, place, calls, rounds_made),
+            "latencies": partial(_latencies, place, calls, rounds_made),
+            "workers": partial(_workers, place, rounds_made),
+            "stdio": partial(_stdio, place, rounds_made),
+            "steps": partial(_steps, place, rounds_made),
+            "starts": _starts,
+            "growth": partial(scaling.whole, place, calls),
+        }
+        about, made = figures.about(), {}
+        for part, measure in parts.items():
+            made[part] = measure()
+            print("\n".join(pages.TABLES[part](made[part])), flush=True)
+    return Figures(about=about, **made)  # type: ignore[arg-type]
 
 
-def _over_http(place: targets.Place, calls: int, rounds_made: int) -> Iterator[str]:
+def _over_http(place: targets.Place, calls: int, rounds_made: int) -> dict[int, Found]:
     servers: dict[str, targets.Start] = {
         pages.OURS: partial(targets.ours, place),
         "with metrics": partial(targets.ours, place, "--enable-prometheus", "--prometheus-port", "0"),
@@ -132,24 +145,35 @@ def _over_http(place: targets.Place, calls: int, rounds_made: int) -> Iterator[s
         "with traces of one call in twenty": partial(targets.traced, place),
         "behind its nginx, both": partial(targets.behind_nginx, place),
         "bare Trio loop": partial(targets.bare, place),
-        "bare Trio loop on httptools": partial(targets.bare_httptools, place),
+        pages.HTTPTOOLS: partial(targets.bare_httptools, place),
         **peers.over_http(place),
     }
     found = {each: rounds.measure(servers, each, rounds_made, calls) for each in CONNECTIONS}
-    return pages.calls(found, [*servers])
+    return {each: {name: one[name] for name in servers} for each, one in found.items()}
 
 
-def _latencies(place: targets.Place, calls: int, rounds_made: int) -> Iterator[str]:
+def _latencies(place: targets.Place, calls: int, rounds_made: int) -> Latencies:
     servers: dict[str, targets.Start] = {
         pages.OURS: partial(targets.ours, place),
         "behind its nginx": partial(targets.behind_nginx, place),
         **peers.over_http(place),
     }
-    found = rounds.latencies(servers, rounds_made, calls // 5)
-    return pages.latencies(found, rounds.api_latency(place, calls), next(iter(peers.over_http(place))))
+    found = rounds.latencies(servers, rounds_made, calls)
+    shown = {name: each if isinstance(each, str) else _percentiles(each) for name, each in found.items()}
+    api = _percentiles(rounds.api_latency(place, calls))
+    return Latencies(percentiles=PERCENTILES, api=api, found={name: shown[name] for name in servers})
 
 
-def _workers(place: targets.Place, rounds_made: int) -> Iterator[str]:
+def _percentiles(microseconds: list[float]) -> list[float]:
+    from loadgen.latencies import Latencies as Histogram  # noqa: PLC0415 - HdrHistogram, which --quick does without
+
+    histogram = Histogram()
+    for each in microseconds:
+        histogram.record(each / 1e6)
+    return [round(histogram.at(each) * 1e3, 1) for each in PERCENTILES]
+
+
+def _workers(place: targets.Place, rounds_made: int) -> Workers:
     try:
         with proxied.api(place.folder) as api_port:
             there = place._replace(base=f"http://127.0.0.1:{api_port}")
@@ -159,35 +183,41 @@ def _workers(place: targets.Place, rounds_made: int) -> Iterator[str]:
             found, shares = rounds.throughputs(servers, rounds_made, FLOOD_SECONDS)
     except Unavailable as error:
         found, shares = dict.fromkeys(("1 worker", "2 workers"), str(error)), [0.0]
-    return pages.throughputs(found, max(shares))
+    return Workers(found, max(shares))
 
 
-def _stdio(place: targets.Place, rounds_made: int) -> Iterator[str]:
+def _stdio(place: targets.Place, rounds_made: int) -> Found:
     own = [sys.executable, "-m", "openapi_mcp_server", "--transport", "stdio", *place.settings]
-    return pages.stdio(measure_stdio({pages.OURS: partial(peers.stdio, own), **peers.over_stdio(place)}, rounds_made))
+    servers = {pages.OURS: lambda: peers.Command(own), **peers.over_stdio(place)}
+    found = measure_stdio(servers, rounds_made)
+    return {name: found[name] for name in servers}
 
 
-def _steps(place: targets.Place, rounds_made: int) -> Iterator[str]:
+def _steps(place: targets.Place, rounds_made: int) -> dict[str, list[Beside]]:
     with (
         measured.beside(large.__file__) as api_port,
         loop_steps.watched(place.folder, api_port) as server,
     ):
         made = loop_steps.cases()
-        found = {name: [server.play(made[case]()) for _ in range(rounds_made)] for name, case in STEPS.items()}
-    return pages.steps(found)
+        return {name: [_beside(server.play(made[case]())) for _ in range(rounds_made)] for name, case in STEPS.items()}
 
 
-def _starts() -> Iterator[str]:
+def _beside(row: loop_steps.Row) -> Beside:
+    return Beside(step=row.step.cpu_ms, alone=row.alone.median, worst=row.beside.worst, held=row.beside.held)
+
+
+def _starts() -> list[starts.Document]:
     folder = os.environ.get("OPENAPI_SPECS_DIR")
-    if not folder:
-        return
-    rows = []
-    with tempfile.TemporaryDirectory() as logs:
-        for path in sorted(Path(folder).iterdir()):
-            if path.is_file() and path.stat().st_size > LARGE_BYTES:
-                cpu, memory, answer = min(serve_once(str(path), Path(logs, "log")) for _ in range(3))
-                rows.append((path.name, path.stat().st_size, cpu, memory, len(answer)))
-    yield from pages.starts(rows)
+    return starts.whole(Path(folder) if folder else None)
+
+
+def written(found: Figures, folder: Path) -> None:
+    """The page, and beside it its pictures and the figures that both are made of."""
+    beside = folder / "benchmarks"
+    beside.mkdir(exist_ok=True)
+    figures.write(beside / "figures.json", found)
+    (folder / "benchmarks.md").write_text(pages.page(found))
+    plots.write(found, beside)
 
 
 def main() -> None:
@@ -198,12 +228,17 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="with --quick: its ratio is the kept one from now on")
     parser.add_argument("--calls", type=int, default=CALLS, help="of a round")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--page", type=Path, default=PAGE, help="where the tables are written")
+    parser.add_argument("--into", type=Path, default=DOCS, help="the folder of the page, its pictures and its figures")
+    parser.add_argument(
+        "--draw", action="store_true", help="only: the page and its pictures anew, of the figures there"
+    )
     options = parser.parse_args()
     if options.quick:
         quick(keep=options.keep)
+    elif options.draw:
+        written(figures.read(options.into / "benchmarks" / "figures.json"), options.into)
     else:
-        whole(options.calls, options.rounds, options.page)
+        written(whole(options.calls, options.rounds), options.into)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,10 +19,12 @@ from rounds import ABOUT
 from targets import HERE, Place, Start, Target
 
 START_SECONDS = 40.0
+HTTP_SERVER_QUEUE = 5
+"""socketserver.TCPServer.request_queue_size, which `http.server` keeps; with 1,024 in its place nothing is reset."""
 FASTMCP, SDK, MCPIFY, GATEWAY, IVOTOBY, AWSLABS = (
     "fastmcp==4.2.3",
     "mcp==2.3.0",
-    "mcpify-openapi==1.19.0",
+    "mcpify-openapi[yaml]==1.19.0",
     "openapi-mcp-gateway==0.8.0",
     "@ivotoby/openapi-mcp-server@1.16.1",
     "awslabs.openapi-mcp-server==1.1.6",
@@ -32,7 +35,7 @@ def over_http(place: Place) -> dict[str, Start]:
     document, base = str(place.document), place.base
 
     def fastmcp(port: int) -> list[str]:
-        return [str(installed("fastmcp", FASTMCP, "uvloop")), str(HERE / "peer_fastmcp.py"), document, base, str(port)]
+        return [*_fastmcp(document, base), str(port)]
 
     def sdk(port: int) -> list[str]:
         python = installed("sdk", SDK, "uvicorn", "httptools", "uvloop", "httpx")
@@ -51,39 +54,51 @@ def over_http(place: Place) -> dict[str, Start]:
     return {
         "FastMCP 4.2.3, stateless, JSON, uvloop": partial(_listening, fastmcp),
         "official SDK 2.3.0 by hand, uvloop, httptools": partial(_listening, sdk),
-        "mcpify-openapi 1.19.0": partial(_listening, mcpify, session=True),
+        "mcpify-openapi 1.19.0": partial(_listening, mcpify, session=True, queue=HTTP_SERVER_QUEUE),
         "openapi-mcp-gateway 0.8.0": partial(_listening, gateway, path="/api/mcp", session=True),
-        "@ivotoby/openapi-mcp-server 1.16.1": partial(_listening, ivotoby, session=True),
+        "@ivotoby/openapi-mcp-server 1.16.1": partial(_listening, ivotoby, session=True, streamed=True),
     }
 
 
 @contextmanager
-def _listening(command: Callable[[int], list[str]], *, path: str = "/mcp", session: bool = False) -> Iterator[Target]:
+def _listening(command: Callable[[int], list[str]], **asked: Any) -> Iterator[Target]:  # noqa: ANN401 - fields of Target
     port = free_port()
     nowhere = subprocess.DEVNULL
     with subprocess.Popen(command(port), stdout=nowhere, stderr=nowhere) as process:
         try:
             await_port(process, port, START_SECONDS)
-            yield Target((process.pid,), port, path=path, session=session)
+            yield Target((process.pid,), port, **asked)
         finally:
             process.terminate()
 
 
-def over_stdio(place: Place) -> dict[str, Callable[[], Any]]:
+class Command(NamedTuple):
+    """A program that speaks over its standard input and output."""
+
+    argv: list[str]
+    environment: Mapping[str, str] = {}
+
+
+def over_stdio(place: Place) -> dict[str, Callable[[], Command]]:
     document, base = str(place.document), place.base
     awslabs = {"API_NAME": "bench", "API_BASE_URL": base, "API_SPEC_PATH": document, "FASTMCP_LOG_LEVEL": "ERROR"}
+    gateway = ["--spec", document, "--base-url", base, "--transport", "stdio", "-q"]
     return {
-        "mcpify-openapi 1.19.0": lambda: stdio([_of(MCPIFY, "mcpify"), "serve", document, "--base-url", base]),
-        "@ivotoby/openapi-mcp-server 1.16.1": lambda: stdio([*_ivotoby(document, base), "-t", "stdio"]),
-        "awslabs.openapi-mcp-server 1.1.6": lambda: stdio([_of(AWSLABS, "awslabs.openapi-mcp-server")], awslabs),
-        "openapi-mcp-gateway 0.8.0": lambda: stdio(
-            [_of(GATEWAY, "openapi-mcp-gateway"), "--spec", document, "--base-url", base, "--transport", "stdio", "-q"]
-        ),
+        "mcpify-openapi 1.19.0": lambda: Command([_of(MCPIFY, "mcpify"), "serve", document, "--base-url", base]),
+        "@ivotoby/openapi-mcp-server 1.16.1": lambda: Command([*_ivotoby(document, base), "-t", "stdio"]),
+        "FastMCP 4.2.3": lambda: Command([*_fastmcp(document, base), "stdio"]),
+        "awslabs.openapi-mcp-server 1.1.6": lambda: Command([_of(AWSLABS, "awslabs.openapi-mcp-server")], awslabs),
+        "openapi-mcp-gateway 0.8.0": lambda: Command([_of(GATEWAY, "openapi-mcp-gateway"), *gateway]),
     }
 
 
+def _fastmcp(document: str, base: str) -> list[str]:
+    return [str(installed("fastmcp", FASTMCP, "uvloop")), str(HERE / "peer_fastmcp.py"), document, base]
+
+
 def _of(package: str, program: str) -> str:
-    return str(installed(package.partition("=")[0], package).parent / program)
+    name, _, _ = re.split(r"(\[|=)", package, maxsplit=1)
+    return str(installed(name, package).parent / program)
 
 
 def _ivotoby(document: str, base: str) -> list[str]:
@@ -92,15 +107,20 @@ def _ivotoby(document: str, base: str) -> list[str]:
 
 
 @contextmanager
-def stdio(command: list[str], environment: Mapping[str, str] = {}) -> Iterator[subprocess.Popen[bytes]]:
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, env={**os.environ, **environment}, **pipes) as process:  # type: ignore[call-overload]
+def running(command: Command, errors: int = subprocess.DEVNULL) -> Iterator[subprocess.Popen[bytes]]:
+    """``errors``: where it says what else it has to say."""
+    pipe = subprocess.PIPE
+    whole = {**os.environ, **command.environment}
+    with subprocess.Popen(command.argv, env=whole, stdin=pipe, stdout=pipe, stderr=errors) as process:
         try:
-            exchange(process, {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": ABOUT})
-            _say(process, {"jsonrpc": "2.0", "method": "notifications/initialized"})
             yield process
         finally:
-            process.terminate()
+            process.kill()
+
+
+def greet(process: subprocess.Popen[bytes]) -> None:
+    exchange(process, {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": ABOUT})
+    _say(process, {"jsonrpc": "2.0", "method": "notifications/initialized"})
 
 
 def _say(process: subprocess.Popen[bytes], message: dict[str, Any]) -> None:

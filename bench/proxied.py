@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -70,10 +71,9 @@ def api(folder: Path) -> Iterator[int]:
 
 
 def free_port(count: int = 1) -> int:
-    """The first of so many in a row."""
+    """The first of so many in a row, below those that the system gives to others meanwhile."""
     while True:
-        with create_server(("127.0.0.1", 0)) as first:
-            port: int = first.getsockname()[1]
+        port = random.randrange(20_000, 32_000)
         with suppress(OSError), ExitStack() as stack:
             for number in range(count):
                 stack.enter_context(create_server(("127.0.0.1", port + number)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
+import re
 import subprocess
 import sys
 import time
@@ -32,6 +32,8 @@ ROUND_SECONDS = 5.0
 """For the calls of a round: who is slow makes fewer."""
 WARM_SECONDS = 60.0
 """For the calls before the rounds; who takes longer is not measured."""
+STREAM_SECONDS = 0.1
+"""For a server to have a stream that it says nothing on before the first answer, its head included."""
 ABOUT = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}}
 
 
@@ -72,15 +74,18 @@ async def _connected(port: int) -> trio.SocketStream:
     return await trio.open_tcp_stream("127.0.0.1", port)
 
 
+async def _session(target: Target, number: int = 1) -> str:
+    async with await _connected(target.port) as stream:
+        hello = {"jsonrpc": "2.0", "id": number, "method": "initialize", "params": ABOUT}
+        await stream.send_all(written(target, hello))
+        session = (await read(stream)).field(b"mcp-session-id")
+    await _told(target, {"jsonrpc": "2.0", "method": "notifications/initialized"}, session)
+    return session
+
+
 async def opened(target: Target) -> bytes:
     """The call, as it is written to this target; the only tool there is, as its list calls it."""
-    session = ""
-    async with await _connected(target.port) as stream:
-        if target.session:
-            await stream.send_all(written(target, {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": ABOUT}))
-            session = (await read(stream)).field(b"mcp-session-id")
-    if target.session:
-        await _told(target, {"jsonrpc": "2.0", "method": "notifications/initialized"}, session)
+    session = await _session(target) if target.session else ""
     listed = await _told(target, {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}, session)
     text = listed.body[listed.body.find(b'{"') : listed.body.rfind(b"}") + 1]
     tools = msgspec.json.decode(text).get("result", {}).get("tools", [{"name": "getPet"}])  # the bare loop has no list
@@ -94,28 +99,65 @@ async def _told(target: Target, message: object, session: str) -> Answer:
         return await read(stream)
 
 
-async def drive(port: int, call: bytes, calls: int, connections: int) -> list[float]:
-    """Makes the calls, as many as there is time for, each on a kept connection where the server keeps it; seconds of
-    each."""
+class Kept:
+    """A connection, kept for the next call where the server keeps it. ``stream``: where answers come, if not there."""
+
+    def __init__(
+        self, target: Target, call: bytes, asking: trio.SocketStream, stream: trio.SocketStream | None
+    ) -> None:
+        self._port = target.port
+        self._call = call
+        self._asking = asking
+        self._stream = stream
+
+    async def ask(self) -> Answer:
+        await self._asking.send_all(self._call)
+        answer = await read(self._asking)
+        if answer.field(b"connection").lower() == "close" or answer.head.startswith(b"HTTP/1.0"):
+            await self._asking.aclose()
+            self._asking = await _connected(self._port)
+        if self._stream is None:
+            return answer
+        said = b""
+        while not said.endswith((b"\n\n", b"\n\n\r\n")):  # an event, in a chunk of its own
+            said += await measured.receive(self._stream)
+        return Answer(answer.head, said)
+
+    async def aclose(self) -> None:
+        await self._asking.aclose()
+        if self._stream is not None:
+            await self._stream.aclose()
+
+
+async def _kept(target: Target, call: bytes, number: int) -> Kept:
+    """The one with this number, whose calls have an id of their own: a session may want them to differ."""
+    own, stream = call.replace(b'"id":%d' % FIRST_ID, b'"id":%d' % (FIRST_ID + number)), None
+    if target.streamed:
+        session = await _session(target, number + 1)
+        own = re.sub(rb"Mcp-Session-Id: [^\r]+", b"Mcp-Session-Id: " + session.encode(), own)
+        stream = await _connected(target.port)
+        fields = f"Host: 127.0.0.1\r\nAccept: text/event-stream\r\nMcp-Session-Id: {session}\r\n\r\n"
+        await stream.send_all(f"GET {target.path} HTTP/1.1\r\n{fields}".encode())
+        await trio.sleep(STREAM_SECONDS)
+    return Kept(target, own, await _connected(target.port), stream)
+
+
+async def drive(target: Target, call: bytes, calls: int, connections: int) -> list[float]:
+    """Makes the calls, as many as there is time for; seconds of each."""
     took: list[float] = []
     left, until = calls, time.monotonic() + ROUND_SECONDS
 
     async def one(number: int) -> None:
         nonlocal left
-        own = call.replace(b'"id":%d' % FIRST_ID, b'"id":%d' % (FIRST_ID + number))  # a session may want them to differ
-        stream = await _connected(port)
+        kept = await _kept(target, call, number)
         while left > 0 and time.monotonic() < until:
             left -= 1
             began = time.perf_counter()
-            await stream.send_all(own)
-            answer = await read(stream)
+            answer = await kept.ask()
             took.append(time.perf_counter() - began)
             if b"Rex" not in answer.body:
                 raise Unavailable(f"it answers {answer.head.split(CRLF)[0].decode()} {answer.body[:100].decode()!r}")
-            if answer.field(b"connection").lower() == "close" or answer.head.startswith(b"HTTP/1.0"):
-                await stream.aclose()
-                stream = await _connected(port)
-        await stream.aclose()
+        await kept.aclose()
 
     with trio.fail_after(measured.RUN_SECONDS):
         async with trio.open_nursery() as nursery:
@@ -142,9 +184,12 @@ def cpu(pids: Iterable[int]) -> float:
     return seconds
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException, queue: int = 0) -> str:
+    """``queue``: how many connections may wait for this server."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    if isinstance(error, trio.BrokenResourceError | ConnectionResetError):
+        return "it resets connections" + (f": only {queue} may wait until it accepts them" if queue else "")
     return str(error)[:200] or type(error).__name__
 
 
@@ -155,13 +200,14 @@ class Targets:
         self.failed: dict[str, str] = {}
         self.calls: dict[str, tuple[Target, bytes]] = {}
         for name, start in servers.items():
+            target = Target((), 0)
             try:
                 target = stack.enter_context(start())
                 call = trio.run(_within, WARM_SECONDS, opened, target)
-                trio.run(_within, WARM_SECONDS, drive, target.port, call, warm, connections)
+                trio.run(_within, WARM_SECONDS, drive, target, call, warm, connections)
                 self.calls[name] = target, call
             except FAILURES as error:
-                self.failed[name] = _reason(error)
+                self.failed[name] = reason(error, target.queue)
 
     def found(self, rounds: int, measured_by: Callable[[Target, bytes], Iterable[float]]) -> Found:
         """The figures of all rounds, in which the targets take turns. One that fails is not asked again."""
@@ -171,7 +217,7 @@ class Targets:
                 try:
                     found.setdefault(name, []).extend(measured_by(target, call))
                 except (*FAILURES, subprocess.CalledProcessError) as error:
-                    self.failed[name] = _reason(error)
+                    self.failed[name] = reason(error, target.queue)
                     del self.calls[name]
         return {**found, **self.failed}
 
@@ -181,7 +227,7 @@ def measure(servers: Mapping[str, Start], connections: int, rounds: int, calls: 
 
     def each(target: Target, call: bytes) -> list[float]:
         before = cpu(target.pids)
-        made = len(trio.run(drive, target.port, call, calls, connections))
+        made = len(trio.run(drive, target, call, calls, connections))
         return [(cpu(target.pids) - before) / made * 1e6]
 
     with ExitStack() as stack:
@@ -192,7 +238,7 @@ def latencies(servers: Mapping[str, Start], rounds: int, calls: int) -> Found:
     """Microseconds of every call of one connection."""
 
     def each(target: Target, call: bytes) -> list[float]:
-        return [took * 1e6 for took in trio.run(drive, target.port, call, calls, 1)]
+        return [took * 1e6 for took in trio.run(drive, target, call, calls, 1)]
 
     with ExitStack() as stack:
         return Targets(stack, servers, warm=calls, connections=1).found(rounds, each)
@@ -200,8 +246,8 @@ def latencies(servers: Mapping[str, Start], rounds: int, calls: int) -> Found:
 
 def api_latency(place: Place, calls: int) -> list[float]:
     """Microseconds of the same request to the API itself."""
-    port = int(place.base.rpartition(":")[2])
-    asked = trio.run(drive, port, b"GET /pets/7 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", calls, 1)
+    api = Target((), int(place.base.rpartition(":")[2]))
+    asked = trio.run(drive, api, b"GET /pets/7 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", calls, 1)
     return [each * 1e6 for each in asked]
 
 
@@ -227,7 +273,3 @@ def ratio(found: Found, name: str, base: str) -> float:
     assert isinstance(one, list), one
     assert isinstance(other, list), other
     return sum(one) / sum(other)
-
-
-def percentile(values: list[float], part: float) -> float:
-    return statistics.quantiles(values, n=1_000)[round(part * 1_000) - 1]

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import trio
@@ -32,11 +32,12 @@ LEAST_SECONDS = 0.5
 """Of CPU, by which a figure is made of as many calls as it takes."""
 
 
-class Growth(NamedTuple):
-    """``points``: how much there was, and what it cost in the unit that the title names."""
+class Growth(msgspec.Struct, frozen=True):
+    """``points``: how much there was of what, and what it cost."""
 
-    title: str
-    points: Sequence[tuple[int, float]]
+    what: str
+    cost: str
+    points: list[tuple[int, float]]
 
     def exponent(self) -> float:
         (few, low), (many, high) = self.points[-2:]
@@ -67,8 +68,8 @@ def of_operations(folder: Path) -> Iterator[Growth]:
         took, resident, _ = min(serve_once(str(path), folder / "log") for _ in range(3))
         seconds.append((count, took))
         memory.append((count, resident))
-    yield Growth("operations: s of CPU from the start to the first list", seconds)
-    yield Growth("operations: MiB at most", memory)
+    yield Growth("operations", "s of CPU from the start to the first list", seconds)
+    yield Growth("operations", "MiB at most", memory)
 
 
 def of_sessions(place: targets.Place) -> Growth:
@@ -77,7 +78,7 @@ def of_sessions(place: targets.Place) -> Growth:
         with targets.ours(place) as target:
             before = measured.resident_mib(target.pids[0])
             points.append((count, trio.run(_resident_with, target, count) - before))
-    return Growth("idle sessions: MiB", points)
+    return Growth("idle sessions", "MiB", points)
 
 
 async def _resident_with(target: targets.Target, count: int) -> float:
@@ -91,7 +92,7 @@ async def _resident_with(target: targets.Target, count: int) -> float:
 
 
 def of_answers() -> Growth:
-    return Growth("bytes of an answer, cut at 100 kB: ms of CPU a call", [(size, _answer(size)) for size in BYTES])
+    return Growth("bytes of an answer, cut at 100 kB", "ms of CPU a call", [(size, _answer(size)) for size in BYTES])
 
 
 def _answer(size: int) -> float:
@@ -102,7 +103,7 @@ def _answer(size: int) -> float:
 def of_arguments() -> Growth:
     with _large(1_000) as (port, pid):
         said = [(size, large.message("sendJson", objects=large.objects(size))) for size in ARGUMENTS]
-        return Growth("bytes of arguments: ms of CPU a call", [(size, _each(port, pid, one)) for size, one in said])
+        return Growth("bytes of arguments", "ms of CPU a call", [(size, _each(port, pid, one)) for size, one in said])
 
 
 @contextmanager
@@ -131,19 +132,10 @@ def of_concurrency(start: Callable[[], Any], calls: int) -> Growth:
         found = measure({"ours": start}, connections, 3, calls)["ours"]
         assert isinstance(found, list), found
         points.append((connections, min(found)))
-    return Growth("calls at once: µs of CPU a call", points)
+    return Growth("calls at once", "µs of CPU a call", points)
 
 
 def whole(place: targets.Place, calls: int) -> list[Growth]:
     every = list(of_operations(place.folder))
     start = partial(targets.ours, place)
     return [*every, of_sessions(place), of_answers(), of_arguments(), of_concurrency(start, calls)]
-
-
-def table(grown: Sequence[Growth]) -> Iterator[str]:
-    yield from ("", "## How cost grows", "", "| with | cost | exponent |", "| --- | --- | --- |")
-    for one in grown:
-        cost = ", ".join(f"{many:,}: {value:,.4g}" for many, value in one.points)
-        yield f"| {one.title} | {cost} | {one.exponent():.2f} |"
-    yield ""
-    yield "Of answers up to 1 MB every row loses detail before any row goes. Longer ones lose rows alone: less work."

@@ -37,14 +37,17 @@ DOCUMENT: dict[str, Any] = {
 
 class Target(NamedTuple):
     """Processes whose CPU counts, with those that they start, and how they are asked. ``session``: it wants one;
-    ``ports``: how many, one after the other, each of a worker."""
+    ``streamed``: answers come on the stream of a session, not to the POST; ``ports``: how many, one after the other,
+    each of a worker; ``queue``: how many connections may wait to be accepted, where that is few."""
 
     pids: tuple[int, ...]
     port: int
     token: str = ""
     path: str = "/mcp"
     session: bool = False
+    streamed: bool = False
     ports: int = 1
+    queue: int = 0
 
 
 Start = Callable[[], AbstractContextManager[Target]]

@@ -29,8 +29,9 @@ def main() -> int:
     wanted["requirements-image.txt"] = project["project"]["dependencies"]
     groups = project["dependency-groups"]
     wanted["requirements-load.txt"] = [*wanted["requirements.txt"], *groups["load"]]
-    own = [each for each in groups["dev"] if isinstance(each, str)]  # the others name a group
-    wanted["requirements-dev.txt"] = [*wanted["requirements-load.txt"], *own]
+    for group in ("bench", "dev"):
+        own = [each for each in groups[group] if isinstance(each, str)]  # the others name a group
+        wanted[f"requirements-{group}.txt"] = [*wanted["requirements-load.txt"], *own]
     faults = []
     for file, dependencies in wanted.items():
         packages = locked(ROOT / file)

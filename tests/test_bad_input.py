@@ -159,7 +159,7 @@ def test_a_taken_port_is_named_before_anything_is_served(folder):
         port = str(taken.getsockname()[1])
         ended = run("--spec-path", f"{folder}/good.yaml", "--transport", "http", "--port", port)
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
-    assert f"port {port} on 127.0.0.1 is taken" in ended.stderr
+    assert f"openapi-mcp-server: --port: port {port} on 127.0.0.1 is taken" in ended.stderr
 
 
 def test_what_a_terminal_would_obey_is_not_printed():

@@ -22,7 +22,11 @@ from fuzz.inputs import BASE_DOCUMENT, MAKERS, made
 from fuzz.wire import SECRET, TOKEN, Api, Target
 from measured import resident_mib, serving
 
-PURE: dict[str, Callable[[bytes], str]] = {"document": pure.document, "arguments": pure.arguments}
+PURE: dict[str, Callable[[bytes], str]] = {
+    "document": pure.document,
+    "schemas": pure.schemas,
+    "arguments": pure.arguments,
+}
 AT_ONCE = 16
 """Connections with hostile inputs."""
 PROBE_EVERY = 50
@@ -34,7 +38,7 @@ MEMORY_MIB = 48.0
 DESCRIPTORS = 24
 FINDS = 20
 """After which enough is known."""
-SHARE = {"document": 0.2, "arguments": 0.2}
+SHARE = {"document": 0.15, "schemas": 0.15, "arguments": 0.15}
 """Of the time, in this process; the rest is for the wire."""
 
 

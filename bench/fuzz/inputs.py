@@ -44,6 +44,11 @@ _REFS = (
     "#", "#/", "#/paths", "#/paths/~1pets~1{id}/get", "#/components/schemas/A", "http://127.0.0.1:1/x", "//host/x",
     "file:///etc/passwd", "/etc/passwd", "../../../etc/passwd", "#/%", "#/~2", "",
 )  # fmt: skip
+_NAMES = "ABCDE"
+_BODIES = (
+    "application/json", "application/json", "application/x-www-form-urlencoded", "multipart/form-data",
+    "application/xml",
+)  # fmt: skip
 _PATTERNS = ("(a+)+$", "(a|a)*b", "[", "(?<=a)b", "\\p{L}+", "^" + "a?" * 40 + "a" * 40 + "$", "(?#", "\\1")
 
 
@@ -100,6 +105,58 @@ def _mutate(node: Any, source: random.Random) -> None:  # noqa: ANN401
 def _broken(text: bytes, source: random.Random) -> bytes:
     at, piece = source.randrange(len(text) + 1), source.randbytes(source.randrange(4))
     return text[:at] + piece + text[at + source.randrange(8) :]
+
+
+def schemas(source: random.Random) -> bytes:
+    """A whole document whose schemas lead to themselves and to each other, closed against each other and combined."""
+    named = {name: _schema(source, source.randrange(1, 4)) for name in _NAMES}
+    paths = {f"/{name}": {"post": _posted(source, name)} for name in _NAMES[:3]}
+    version = source.choice(("3.0.3", "3.1.0", "3.2.0"))
+    return _encoded({**BASE_DOCUMENT, "openapi": version, "paths": paths, "components": {"schemas": named}})
+
+
+def _posted(source: random.Random, name: str) -> dict[str, Any]:
+    body = {source.choice(_BODIES): {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+    query = {"name": "q", "in": "query", "style": "deepObject", "schema": _schema(source, 1)}
+    answer = {"description": "ok", "content": {"application/json": {"schema": _schema(source, 2)}}}
+    return {"parameters": [query], "requestBody": {"content": body}, "responses": {"200": answer}}
+
+
+def _schema(source: random.Random, depth: int) -> dict[str, Any]:
+    """Legal keywords alone; what they say together is often impossible."""
+    if not depth or source.random() < 0.25:
+        beside: dict[str, Any] = source.choice(
+            ({}, {}, {"description": "d"}, {"deprecated": True}, {"required": ["a"]}, {"default": {}})
+        )
+        return {"$ref": f"#/components/schemas/{source.choice(_NAMES)}", **beside}
+    made: dict[str, Any] = {"type": source.choice(("object", "object", "object", "array", "string", "integer"))}
+
+    def inner() -> dict[str, Any]:
+        return _schema(source, depth - 1)
+
+    makers: list[tuple[str, Callable[[], Any]]] = [
+        ("properties", lambda: {source.choice("abcdef"): inner() for _ in range(2)}),
+        *(
+            (keyword, lambda: [inner() for _ in range(source.randrange(1, 4))])
+            for keyword in ("allOf", "anyOf", "oneOf")
+        ),
+        ("additionalProperties", lambda: source.choice((False, False, inner()))),
+        ("items", inner),
+        ("not", inner),
+        ("patternProperties", lambda: {"^a": inner()}),
+        ("unevaluatedProperties", lambda: source.choice((False, inner()))),
+        ("if", inner),
+        ("then", inner),
+        ("default", lambda: source.choice(({}, [], "x", None, 5, {"a": {"b": {}}}))),
+        ("enum", lambda: source.choice(([1, 2], ["a"], [{}], [None], [[]]))),
+        ("discriminator", lambda: {"propertyName": "a", "mapping": {"x": source.choice(_NAMES)}}),
+        ("nullable", lambda: True),
+        ("readOnly", lambda: True),
+    ]
+    for keyword, make in makers:
+        if source.random() < 0.25:
+            made[keyword] = make()
+    return made
 
 
 def arguments(source: random.Random) -> bytes:
@@ -201,6 +258,7 @@ def answer(source: random.Random) -> bytes:
 
 MAKERS: dict[str, Callable[[random.Random], bytes]] = {
     "document": document,
+    "schemas": schemas,
     "arguments": arguments,
     "message": message,
     "http": http,

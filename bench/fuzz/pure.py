@@ -1,6 +1,7 @@
 """Documents and arguments, in this process: what the pure rooms make of them, or the errors they may raise."""
 
 import time
+from contextlib import suppress
 
 import msgspec
 
@@ -9,7 +10,9 @@ from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.model import ToolCatalog, base_url
 from openapi_mcp_server.bridge.request import build as request
-from openapi_mcp_server.errors import ArgumentError, SpecError
+from openapi_mcp_server.errors import UNFORESEEN, ArgumentError, SpecError
+from openapi_mcp_server.mock.levels import NoValueError
+from openapi_mcp_server.mock.synthesis import decode, value
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse
 
@@ -18,18 +21,39 @@ HELD_SECONDS = 0.1
 DOCUMENT_SECONDS = 2.0
 
 
-def _catalog(text: bytes) -> ToolCatalog:
-    return build([ApiSource(name="fuzzed", base=base_url("http://127.0.0.1:9"), description=describe(parse(text)))])
+def _catalog(text: bytes, *, portable: bool = False) -> ToolCatalog:
+    source = ApiSource(name="fuzzed", base=base_url("http://127.0.0.1:9"), description=describe(parse(text)))
+    return build([source], portable=portable)
 
 
 _tool = _catalog(msgspec.json.encode(BASE_DOCUMENT)).tools[TOOL]
 
 
-def document(text: bytes) -> str:
+def schemas(text: bytes) -> str:
+    """As `document`; the tools of both forms of lists, and what a mock answers."""
+    return document(text) or document(text, portable=True) or _mocked(text)
+
+
+def _mocked(text: bytes) -> str:
+    """A value is made for each operation's answer, or the mock says that it has none."""
+    definitions = {name: decode(bytes(schema.json)) for name, schema in describe(parse(text)).response_schemas.items()}
+    for name in definitions:
+        began = time.process_time()
+        with suppress(NoValueError):
+            value({"$ref": f"#/$defs/{name}"}, definitions)
+        if (seconds := time.process_time() - began) > DOCUMENT_SECONDS:
+            return f"time: {seconds:.2f} s for a value of {name}"
+    return ""
+
+
+def document(text: bytes, *, portable: bool = False) -> str:
     """Why an oracle does not hold; empty if all do. Every operation is a tool, skipped, or the document is refused."""
     began = time.process_time()
     try:
-        catalog = _catalog(text)
+        catalog = _catalog(text, portable=portable)
+        for each in catalog.skipped:
+            if each.operation.reason.startswith(UNFORESEEN):
+                return f"traceback: {each.operation.reason}"
         for tool in catalog.tools.values():
             msgspec.json.decode(bytes(tool.entry))
             if str(tool.origin) != "http://127.0.0.1:9":

@@ -10,7 +10,7 @@ import msgspec
 import trio
 
 from loadgen import compare, coordinator, options, report, result, table
-from loadgen.failures import Failure, printable
+from loadgen.failures import CURES, Failure, printable
 from loadgen.options import Options
 from loadgen.plan import UsageError
 from loadgen.result import Result
@@ -27,7 +27,8 @@ def main(argv: Sequence[str]) -> int:
         print(f"loadgen: {error}", file=sys.stderr)
         return UNUSABLE
     except Failure as failure:
-        print(f"loadgen: {failure}", file=sys.stderr)
+        cure = CURES.get(failure.kind)
+        print(f"loadgen: {failure}" + (f"; {cure}" if cure else ""), file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:  # before the load; while it runs it ends with its report
         print("loadgen: interrupted", file=sys.stderr)

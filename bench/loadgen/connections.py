@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import ssl
 from typing import NamedTuple
 
 from loadgen import wire
@@ -77,7 +79,12 @@ def _reason(error: BaseException) -> str:
         return _reason(error.exceptions[0])
     if error.__cause__ is not None:
         return _reason(error.__cause__)
-    return str(getattr(error, "strerror", None) or error)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message}); SSL_CERT_FILE may name who signed it"
+    if isinstance(error, ssl.SSLError):
+        return f"no TLS is spoken there ({error.reason}); try http://"
+    number = getattr(error, "errno", None) or 0
+    return os.strerror(number) if number > 0 else str(getattr(error, "strerror", None) or error)
 
 
 def post_head(where: wire.Place, target: Target, accept: bytes) -> bytes:

@@ -158,10 +158,10 @@ class Run:
 
 def line_of(interval: Interval) -> str:
     latency, errors = interval.latency, sum(interval.errors.values())
+    shown = f"p50 {latency.p50:,.1f} ms   p99 {latency.p99:,.1f} ms   max {latency.max:,.1f} ms"
     return (
         f"{interval.second + 1:>5} s {interval.calls / interval.length:>9,.0f} calls/s"
-        f"   p50 {latency.p50:,.1f} ms   p99 {latency.p99:,.1f} ms   max {latency.max:,.1f} ms   "
-        f"{interval.in_flight} in flight   {errors} errors"
+        f"   {shown if latency.max else 'none went well'}   {interval.in_flight} in flight   {errors} errors"
     )
 
 
@@ -187,5 +187,5 @@ async def run(target: Target, load: Load, wanted: Wanted, metrics: str, progress
 
 
 def _tools(prepared: Prepared) -> str:
-    checked = sum(each.is_checked for each in prepared.templates)
-    return f"{len(prepared.templates)} kinds of calls, {checked} of them say their number back"
+    count, checked = len(prepared.templates), sum(each.is_checked for each in prepared.templates)
+    return f"{count} kind{'s' * (count != 1)} of calls, {checked} of which say{'s' * (checked == 1)} the number back"

@@ -170,6 +170,7 @@ def judge(answer: Message, template: Template, number: int, ledger: Ledger) -> N
         raise Failure("not MCP", f"no result of a tool: {error}") from None
     is_missing = template.is_checked and b"%d" % number not in text
     if is_missing and ledger.carries_another(text):
+        ledger.strays["mixed-up"] += 1
         raise Failure("mixed-up", f"{template.tool}: the answer carries the number of another call")
     if result.is_error:
         raise Failure("tool error", f"{template.tool}: {result.text()}")

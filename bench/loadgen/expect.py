@@ -48,7 +48,8 @@ class Expectation(NamedTuple):
     def judge(self, result: Result) -> Verdict:
         """A time is given in milliseconds, a count as it is or in percent."""
         actual, limit = self._actual(result), self.value * _MILLISECONDS.get(self.unit, 1.0)
-        return Verdict(self.text, round(actual, 4), _OPERATORS[self.compare](actual, limit))
+        unit = "ms" if self.unit in _MILLISECONDS else self.unit
+        return Verdict(self.text, round(actual, 4), _OPERATORS[self.compare](actual, limit), unit)
 
     def _actual(self, result: Result) -> float:
         if self.figure in _COUNTS:

@@ -8,6 +8,15 @@ from contextlib import asynccontextmanager
 import trio
 
 EXAMPLE_CHARACTERS = 200
+_ADDRESS = "is this where the server has MCP? Most have it at /mcp or /sse"
+CURES = {
+    "HTTP 401": "--header 'Authorization: Bearer …' says who calls",
+    "HTTP 403": "--header 'Authorization: Bearer …' says who calls",
+    "HTTP 404": _ADDRESS,
+    "HTTP 405": _ADDRESS,
+    "not MCP": _ADDRESS,
+}
+"""What may help where a server refuses all there is, by the kind of its failure."""
 
 
 def printable(text: str) -> str:

@@ -21,6 +21,8 @@ class Mailbox:
         self._ledger = ledger
         self._slots: dict[int, _Slot] = {}
         self._over: Failure | None = None
+        self.garbage = b""
+        """The first that came and was no message."""
 
     @property
     def is_over(self) -> bool:
@@ -48,6 +50,7 @@ class Mailbox:
         try:
             decoded = messages.decode(data)
         except msgspec.DecodeError:
+            self.garbage = self.garbage or data[:100]
             self._ledger.strays["unasked"] += 1
             return
         for message in decoded if isinstance(decoded, list) else [decoded]:

@@ -21,6 +21,9 @@ LONGEST_SECONDS = 86_400
 MOST_CLIENTS = 100_000
 MOST_PROCESSES = 64
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_ADDRESS = re.compile(r"[\w.-]+:\d+(/.*)?")
+"""A host and a port, where no command has a colon."""
+_OWN = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "accept", "user-agent"})
 _TRANSPORTS = ("http", "sse", "stdio")
 
 
@@ -47,7 +50,8 @@ Group = argparse._ArgumentGroup  # noqa: SLF001 - it has no other name
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(re.sub(r"^argument ", "", message))
+        of_command = "; the words of a command come after --" if message.startswith("unrecognized") else ""
+        raise UsageError(re.sub(r"^argument ", "", message) + of_command)
 
 
 def parse(argv: Sequence[str]) -> Options:
@@ -184,7 +188,7 @@ def _target(words: Sequence[str], transport: str | None, protocol: str | None, h
         return Target(transport="sse" if is_sse else "http", url=url, headers=fields, revision=revision)
     if transport in {"http", "sse"}:
         raise UsageError(f"--transport: {transport} needs a URL that begins with http:// or https://, not {words[0]!r}")
-    if "://" in words[0]:
+    if "://" in words[0] or (len(words) == 1 and _ADDRESS.fullmatch(words[0])):
         raise UsageError(f"URL: {words[0]!r} must begin with http:// or https://")
     if fields:
         raise UsageError("--header: there are no headers over stdio")
@@ -207,6 +211,8 @@ def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not _HEADER_NAME.fullmatch(name):
         raise UsageError("--header: write it as 'Name: value'")
+    if name.lower() in _OWN or name.lower().startswith("mcp-"):
+        raise UsageError(f"--header: {name} is set by loadgen itself")
     value = value.strip()
     if not value.isprintable() or not value.isascii():
         raise UsageError(f"--header: the value of {name} has characters that no header may have")

@@ -27,6 +27,8 @@ SLOW_SECONDS = 2.0
 """A tool that nobody named and that takes longer than this would be all that the load consists of."""
 NAMED_SECONDS = 30.0
 """For the trial of a tool that was named."""
+_HOPELESS = frozenset({"connect", "HTTP 401", "HTTP 403"})
+"""Kinds of failures that another revision does not mend."""
 PAGES = 1_000
 TRIALS_AT_ONCE = 8
 TRIALS_SECONDS = 60.0
@@ -87,22 +89,34 @@ async def prepare(target: Target, wanted: Wanted, run: int) -> Prepared:
         tools = await list_tools(session, known, ledger)
         tried = Trials(session, known, ledger)
         if wanted.templates:
-            _check(tools, [each.tool for each in wanted.templates])
+            _check("--calls-from", tools, [each.tool for each in wanted.templates])
             return Prepared(target=known, server=server, templates=wanted.templates)
         if wanted.tools:
-            _check(tools, list(wanted.tools))
+            _check("--tool", tools, list(wanted.tools))
             named = await tried.all([tool for tool in tools if tool.name in wanted.tools], NAMED_SECONDS)
             return _as_named(Prepared(target=known, server=server, templates=()), named, wanted.tools)
-        safe = [tool for tool in tools if tool.is_safe]
+        safe = _safe(tools)
         return _as_safe(Prepared(target=known, server=server, templates=()), await tried.all(safe, SLOW_SECONDS))
 
 
-def _check(tools: Sequence[Tool], names: Sequence[str]) -> None:
+def _check(option: str, tools: Sequence[Tool], names: Sequence[str]) -> None:
     have = {tool.name for tool in tools}
     for name in names:
         if name not in have:
             some = ", ".join(sorted(have)[:10]) or "none"
-            raise UsageError(f"--tool: the server has no tool {name}; it has {len(have)}: {some}")
+            raise UsageError(f"{option}: the server has no tool {name}; it has {len(have)}: {some}")
+
+
+def _safe(tools: Sequence[Tool]) -> list[Tool]:
+    if not tools:
+        raise Failure("no tools", "the server's list of tools is empty")
+    safe = [tool for tool in tools if tool.is_safe]
+    if not safe:
+        raise UsageError(
+            f"--tool: none of {len(tools)} tools says that it is safe to call (readOnlyHint); name those that may be "
+            f"called, such as --tool {tools[0].name}"
+        )
+    return safe
 
 
 def _as_named(base: Prepared, tried: Sequence[Trial], weights: Mapping[str, int]) -> Prepared:
@@ -117,11 +131,10 @@ def _as_safe(base: Prepared, tried: Sequence[Trial]) -> Prepared:
     templates = tuple(each.template for each in tried if not each.why)
     if templates:
         return msgspec.structs.replace(base, templates=templates, left_out=left_out)
-    if left_out:
-        raise UsageError(
-            f"--tool: no safe tool takes made-up arguments ({left_out[0].why}); use --tool or --calls-from"
-        )
-    raise UsageError("--tool: no tool says that it is safe to call (readOnlyHint); name those that may be called")
+    raise UsageError(
+        f"--tool: none of {len(left_out)} safe tools has answered a call with made-up arguments; {left_out[0].tool}: "
+        f"{left_out[0].why}; call one all the same with --tool, or with arguments of your own with --calls-from"
+    )
 
 
 async def _negotiated(target: Target, ledger: Ledger) -> tuple[Target, str]:
@@ -132,7 +145,7 @@ async def _negotiated(target: Target, ledger: Ledger) -> tuple[Target, str]:
             return await _greeted(msgspec.structs.replace(target, revision=revision), ledger)
         except Failure as found:
             failure = found
-            if found.kind == "connect":
+            if found.kind in _HOPELESS or (found.kind == "timeout" and target.transport == "stdio"):
                 break
     raise failure
 
@@ -165,13 +178,16 @@ def _read(answer: Message, kind: type[T]) -> T:
 async def list_tools(session: Session, target: Target, ledger: Ledger) -> list[Tool]:
     """All pages."""
     tools: list[Tool] = []
-    cursor: dict[str, str] = {}
-    for _ in range(PAGES):
-        page = _read(await asked(session, request("tools/list", cursor, target.revision), ledger), _Page)
+    cursors: list[str] = []
+    while len(cursors) < PAGES:
+        where = {"cursor": cursors[-1]} if cursors else {}
+        page = _read(await asked(session, request("tools/list", where, target.revision), ledger), _Page)
         tools += page.tools
         if not page.next_cursor:
             break
-        cursor = {"cursor": page.next_cursor}
+        if page.next_cursor in cursors:
+            raise Failure("tools/list", f"its page {page.next_cursor!r} leads to itself")
+        cursors.append(page.next_cursor)
     return tools
 
 

@@ -16,6 +16,8 @@ from loadgen.table import latency_cells, load_of, milliseconds
 
 BARS = 48
 """Of the distribution, equally wide on a logarithmic axis."""
+LEAST_UNITS = 2.0
+"""How high the bar of a single call is among thousands: the slowest are what a reader looks for."""
 KINDS = 5
 """Of errors with a colour of their own; the fifth is all others."""
 SERVER_CHARTS = 12
@@ -72,7 +74,7 @@ def _tiles(result: Result) -> Iterator[str]:
 
 def _expectations(result: Result) -> Iterator[str]:
     verdicts = "".join(
-        f"<tr><td>{escape(each.expectation)}</td><td>{each.actual:g}</td><td>{badge}</td></tr>"
+        f"<tr><td>{escape(each.expectation)}</td><td>{escape(each.shown)}</td><td>{badge}</td></tr>"
         for each in result.verdicts
         for badge in (_badge(each.is_met, "met", "not met"),)
     )
@@ -158,8 +160,9 @@ def _bars(latency: Latencies) -> str:
     body = charts.frame(across, up, short, count)
     edges = [charts.LEFT + width * place for place in range(BARS + 1)]
     body += [
-        charts.bar("good", edges[place] + 0.5, width - 1, up.at(0), up.at(height))
+        charts.bar("good", edges[place] + 0.5, width - 1, up.at(0), min(up.at(height), up.at(0) - LEAST_UNITS))
         for place, height in enumerate(heights)
+        if height
     ]
     columns = [
         Column(edges[place], edges[place + 1], _of_bar(across, edges[place], edges[place + 1], height))

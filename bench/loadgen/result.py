@@ -87,9 +87,17 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
+    """``unit`` is that of ``actual``: ms, %, or empty for a count."""
+
     expectation: str
     actual: float
     is_met: bool
+    unit: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What it was, in words."""
+        return f"{self.actual:g} {self.unit}".strip()
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -243,7 +251,7 @@ def _integrity(totals: Sequence[Totals]) -> Integrity:
     return Integrity(
         checked=sum(tool.checked for each in totals for tool in each.tools.values()),
         lost=sum(each.lost for each in totals),
-        mixed_up=sum(each.mixed_up for each in totals),
+        mixed_up=strays["mixed-up"],
         doubled=strays["doubled"],
         late=strays["late"],
     )

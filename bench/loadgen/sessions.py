@@ -32,6 +32,10 @@ class Session(Protocol):
     def is_alive(self) -> bool:
         """Whether what `listen` keeps open is."""
 
+    @property
+    def aside(self) -> str:
+        """Its first words that were no message, for people; mostly empty."""
+
     async def aclose(self) -> None: ...
 
 
@@ -51,6 +55,12 @@ async def asked(session: Session, request: Request, ledger: Ledger) -> Message:
     try:
         with within(OPEN_SECONDS, f"no answer to {request.method.decode()}"):
             answer = await session.ask(request, number)
+    except Failure as failure:
+        if session.aside:
+            raise Failure(
+                failure.kind, f"{failure.example}; it said {session.aside!r}, which is no message"
+            ) from failure
+        raise
     finally:
         ledger.settle(number)
     if answer.error is not None:

@@ -34,8 +34,9 @@ class Sse:
             with read_errors():
                 await self._connection.send(get_head(wire.place(self._target.url), self._target) + b"\r\n")
                 head = await self._connection.head()
+                shown = (await self._connection.body(head)).decode("utf-8", "replace") if head.status >= 300 else ""
             if head.status != 200 or not head.is_events:
-                raise Failure(f"HTTP {head.status}", "no stream of events")
+                raise Failure(f"HTTP {head.status}", f"no stream of events; {shown or 'no body'}")
             self._reader = Beside(tasks, lambda: self._read(head))
             await self._is_ready.wait()
 
@@ -90,6 +91,10 @@ class Sse:
     @property
     def is_alive(self) -> bool:
         return not self._mailbox.is_over
+
+    @property
+    def aside(self) -> str:
+        return self._mailbox.garbage.decode("utf-8", "replace")
 
     async def aclose(self) -> None:
         if self._reader is not None:

@@ -82,6 +82,10 @@ class Stdio:
     def is_alive(self) -> bool:
         return not self._mailbox.is_over
 
+    @property
+    def aside(self) -> str:
+        return self._mailbox.garbage.decode("utf-8", "replace")
+
     async def aclose(self) -> None:
         assert self._process.stdin is not None
         with trio.move_on_after(END_SECONDS):

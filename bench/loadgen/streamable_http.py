@@ -18,6 +18,8 @@ from loadgen.sessions import OPEN_SECONDS, Beside, read_errors, within
 
 END_SECONDS = 2.0
 """For the end of a session."""
+_REFUSED = frozenset({401, 403})
+"""Whatever else the answer says."""
 _ACCEPT = b"application/json, text/event-stream"
 
 
@@ -34,6 +36,7 @@ class Http:
         self._listener: wire.Connection | None = None
         self._reader: Beside | None = None
         self.is_alive = False
+        self.aside = ""
 
     async def ask(self, request: Request, number: int) -> Message:
         body = request.body(b"%d" % number)
@@ -139,9 +142,9 @@ def answers_in(head: wire.Head, body: bytes) -> list[Message]:
         decoded = []
     said = [each for one in decoded for each in (one if isinstance(one, list) else [one])]
     answers = [each for each in said if not each.method and (each.error is not None or bytes(each.result))]
-    if answers:
+    if answers and not (head.status in _REFUSED and answers[0].error):
         return answers
-    shown = body.decode("utf-8", "replace") or "no body"
+    shown = (answers[0].error.message if answers and answers[0].error else body.decode("utf-8", "replace")) or "no body"
     if head.status >= 300:
         raise Failure(f"HTTP {head.status}", shown)
     if head.is_events:

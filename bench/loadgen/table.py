@@ -66,7 +66,8 @@ def _summary(result: Result) -> Iterator[str]:
         yield "the generator itself was busy: its own time is part of these latencies; give it more --processes"
     idle = result.idle
     if idle.wanted:
-        yield f"idle sessions: {idle.opened} of {idle.wanted} opened, {idle.open_at_end} open at the end {idle.problem}"
+        problem = f"; {idle.problem}" if idle.problem else ""
+        yield f"idle sessions: {idle.opened} of {idle.wanted} opened, {idle.open_at_end} open at the end{problem}"
 
 
 def _latency(result: Result) -> Iterator[str]:
@@ -105,4 +106,4 @@ def _faults(result: Result) -> Iterator[str]:
 
 def _verdicts(result: Result) -> Iterator[str]:
     for each in result.verdicts:
-        yield f"{'met' if each.is_met else 'NOT MET'}: {each.expectation} (it was {each.actual:g})"
+        yield f"{'met' if each.is_met else 'NOT MET'}: {each.expectation} (it was {each.shown})"

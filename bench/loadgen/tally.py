@@ -46,7 +46,6 @@ class Totals(msgspec.Struct, kw_only=True):
     examples: dict[str, str] = {}
     lost: int = 0
     strays: dict[str, int] = {}
-    mixed_up: int = 0
     tools: dict[str, ToolCount] = {}
     idle_opened: int = 0
     idle_left: int = 0
@@ -77,7 +76,6 @@ class Tally:
         self._tools: dict[str, _PerTool] = {}
         self._examples: dict[str, str] = {}
         self.lost = 0
-        self.mixed_up = 0
         self.busy = 0
         self.last = 0.0
         """When the last call ended, on the loop's clock."""
@@ -94,7 +92,6 @@ class Tally:
         kind = failure.kind if failure.kind in self._examples or len(self._examples) < EXAMPLES else _OTHERS
         self._examples.setdefault(kind, failure.example)
         self._errors[kind] += 1
-        self.mixed_up += kind == "mixed-up"
         self.lost += failure.is_lost
         per_tool = self._tool(tool)
         per_tool.errors += 1
@@ -148,7 +145,6 @@ class Tally:
         return Totals(
             examples=self._examples,
             lost=self.lost,
-            mixed_up=self.mixed_up,
             late_seconds=self.late_seconds,
             tools={name: each.count() for name, each in self._tools.items()},
             **others,

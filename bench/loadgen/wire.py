@@ -133,7 +133,7 @@ class Connection:
         async for piece in self.pieces(head):
             size += len(piece)
             if size > BODY_BYTES:
-                raise WireError(f"an answer has more than {BODY_BYTES} bytes")
+                raise WireError(f"an answer has more than {BODY_BYTES >> 20} MiB")
             parts.append(piece)
         return b"".join(parts)
 
@@ -197,7 +197,7 @@ class Connection:
 
 
 async def connect(where: Place) -> Connection:
-    """Raises OSError, whose text says why; a failed TLS handshake too."""
+    """Raises OSError, with its reason behind it; a failed TLS handshake too."""
     plain = await trio.open_tcp_stream(where.host, where.port)
     if not where.is_secure:
         return Connection(plain, plain)
@@ -206,7 +206,7 @@ async def connect(where: Place) -> Connection:
         await secure.do_handshake()
     except trio.BrokenResourceError as error:
         await trio.aclose_forcefully(plain)
-        raise OSError(f"no TLS: {error.__cause__ or error}") from error
+        raise OSError("no TLS") from error
     return Connection(secure, plain)
 
 

@@ -2,6 +2,7 @@
 import { useEffect, useId, useState } from "preact/hooks";
 import { choices, initial, read, summary } from "./schema.js";
 import { bytes, shown } from "./text.js";
+import { Words } from "./ui.jsx";
 
 const FOLDED = 8; // optional arguments that are shown at once
 const DEEP = 6;
@@ -43,7 +44,7 @@ function Field({ name, given, root, value, required, onChange, depth, extra, unm
     </>
   );
   const told = about && (
-    <p class="about" id={about}>{prose}{prose && schema.default !== undefined && " "}{schema.default !== undefined && <>Default <code>{shown(JSON.stringify(schema.default), 80)}</code></>}</p>
+    <p class="about" id={about}><Words limit={601}>{prose}</Words>{prose && schema.default !== undefined && " "}{schema.default !== undefined && <>Default <code>{shown(JSON.stringify(schema.default), 80)}</code></>}</p>
   );
   const none = as.nullable && (
     <label class="null"><input type="checkbox" checked={value === null} onChange={(event) => onChange(event.currentTarget.checked ? null : undefined)} /> null<span class="hidden"> for {shown(name, 80)}</span></label>

@@ -27,7 +27,7 @@ export function Overview({ catalog, filter }) {
         {searches
           ? <Card href="#/cost" title="tokens for the list" value={compact(seenTokens(listed))}>in place of {compact(catalog.estimated_tokens)} for one of all</Card>
           : <Card href="#/cost" title="tokens for the list" value={compact(catalog.estimated_tokens)}>{share(catalog.estimated_tokens)} of a context of {compact(WINDOW)}</Card>}
-        <Card href="#/documents" title="operations skipped" value={number(catalog.skipped.length)} tone={catalog.skipped.length ? "warn" : ""}>{catalog.skipped.length ? "each with its reason" : catalog.tools.length ? "all of them became tools" : "the document has none"}</Card>
+        <Card href="#/documents" title={`operation${catalog.skipped.length === 1 ? "" : "s"} skipped`} value={number(catalog.skipped.length)} tone={catalog.skipped.length ? "warn" : ""}>{catalog.skipped.length ? "each with its reason" : catalog.tools.length ? "all of them became tools" : "the document has none"}</Card>
         <Card href="#/documents" title={notes === 1 ? "note" : "notes"} value={number(notes)}>{notes ? "repairs and oddities" : "nothing had to be repaired"}</Card>
         {unmet > 0 && <Card href="#/documents" title="without credentials" value={number(unmet)} tone="warn">what they need is not configured</Card>}
       </ul>

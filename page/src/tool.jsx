@@ -5,7 +5,7 @@ import { Result } from "./result.jsx";
 import { summary } from "./schema.js";
 import { entry as fetchEntry, isSecured, mcpUrl, message, report, send, tools as fetchTools } from "./server.js";
 import { command, compact, pointer, readable, shown } from "./text.js";
-import { Chip, Code, Json, Method, Problem, T, Tabs, useAsync } from "./ui.jsx";
+import { Chip, Code, Json, Method, Problem, T, Tabs, useAsync, Words } from "./ui.jsx";
 
 const SAFE = new Set(["GET", "HEAD", "OPTIONS", "QUERY"]);
 
@@ -53,7 +53,7 @@ const SHORT = 600; // characters of a description that stand above the form
 
 function Prose({ text }) {
   const [whole, showWhole] = useState(text.length <= SHORT * 1.2);
-  return <p class="lead"><T limit={whole ? 20_000 : SHORT}>{text}</T>{!whole && <> <button type="button" class="link" onClick={() => showWhole(true)}>Show all of it</button></>}</p>;
+  return <p class="lead"><Words limit={whole ? 20_000 : SHORT}>{text}</Words>{!whole && <> <button type="button" class="link" onClick={() => showWhole(true)}>Show all of it</button></>}</p>;
 }
 
 function Outline({ schema }) {
@@ -64,7 +64,7 @@ function Outline({ schema }) {
     <div class="scroll"><table>
       <thead><tr><th scope="col">Argument</th><th scope="col">Type</th><th scope="col">Meaning</th></tr></thead>
       <tbody>{rows.map(([name, each]) => (
-        <tr><th scope="row"><code>{shown(name, 80)}</code>{required.has(name) && <span class="required" title="required">*</span>}</th><td>{summary(each, schema)}</td><td><T>{each?.description ?? ""}</T></td></tr>
+        <tr><th scope="row"><code>{shown(name, 80)}</code>{required.has(name) && <span class="required" title="required">*</span>}</th><td>{summary(each, schema)}</td><td><Words>{each?.description ?? ""}</Words></td></tr>
       ))}</tbody>
     </table></div>
   );

@@ -3,6 +3,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { shown } from "./text.js";
 
 export const T = ({ children, limit }) => <bdi>{shown(children, limit)}</bdi>;
+/** The words of a document's description: what stands between backticks is code, as CommonMark has it; no other markup. */
+export const Words = ({ children, limit }) => <bdi>{shown(children, limit).split(/`([^`\n]{1,120})`/).map((part, at) => (at % 2 ? <code>{part}</code> : part))}</bdi>;
 export const Method = ({ of }) => <span class={`method m-${String(of).toLowerCase().replace(/[^a-z]/g, "")}`}>{shown(of, 8)}</span>;
 export const Chip = ({ children, tone = "" }) => <span class={`chip ${tone}`}>{children}</span>;
 export const Problem = ({ error }) => <p class="problem" role="alert">{shown(error.message ?? error)}</p>;

@@ -33,8 +33,8 @@ def main() -> int:
         signal.signal(number, lambda number, _: os._exit(128 + number))
     from openapi_mcp_server.process.sources import Sources  # noqa: PLC0415 - takes so long that somebody may press Ctrl-C meanwhile
 
+    sources = Sources(sys.argv[1:], os.environ)  # noqa: TID251 - here
     try:
-        sources = Sources(sys.argv[1:], os.environ)  # noqa: TID251 - here
         code = _run(sources.load(), sources)
         sys.stdout.flush()
     except BrokenPipeError:  # `… | head`: the reader has had enough
@@ -45,15 +45,19 @@ def main() -> int:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _refuse(ServiceError(f"standard output: {error.strerror}"), 1)
-    except ConfigError as error:
-        return _refuse(error, 2)
     except ServiceError as error:
-        return _refuse(error, 1)
+        return _ended(error, sources)
     except ExceptionGroup as group:  # raised below a task group
         if (known := _only(group)) is None:
             raise
-        return _refuse(known, 2 if isinstance(known, ConfigError) else 1)
+        return _ended(known, sources)
     return code
+
+
+def _ended(error: ServiceError, sources: Sources) -> int:
+    if isinstance(error, ConfigError):
+        return _refuse(ConfigError(sources.spelt(error.setting), error.problem), 2)
+    return _refuse(error, 1)
 
 
 def _only(group: ExceptionGroup[Exception]) -> ServiceError | None:
@@ -87,7 +91,7 @@ def _run(config: Config, sources: Sources) -> int:
 
             from openapi_mcp_server.settings.command_line import usage  # noqa: PLC0415
 
-            print(usage(shutil.get_terminal_size().columns))  # noqa: T201 - what was asked for
+            print(usage(shutil.get_terminal_size().columns, *config.operands))  # noqa: T201 - what was asked for
             return 0
         case "version":
             print(f"openapi-mcp-server {__version__}")  # noqa: T201 - what was asked for

@@ -10,6 +10,9 @@ argument, and say what to do. None carries a secret or a traceback.
 
 from __future__ import annotations
 
+from pathlib import Path
+from traceback import extract_tb
+
 
 class ServiceError(Exception):
     """Root of the tree; never raised itself."""
@@ -43,6 +46,16 @@ class SpecError(ServiceError):
         """The same, without the frames that this one passed. An error that is put into a list holds on to them, and so
         to the document and its catalog: for as long as the list lives, or until the collector finds the circle."""
         return SpecError(self.pointer, self.problem)
+
+
+UNFORESEEN = "an error of this server"
+
+
+def unforeseen(error: Exception, pointer: str) -> SpecError:
+    """What a bug of ours makes of one operation: it is skipped, and its reason says where to look for the bug."""
+    place = extract_tb(error.__traceback__)[-1]
+    where = f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"
+    return SpecError(pointer, f"{UNFORESEEN}, {where}; please report it")
 
 
 class Absent(SpecError):

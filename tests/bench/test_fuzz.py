@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from fuzz import pure
+from fuzz.__main__ import PURE
 from fuzz.inputs import MAKERS, made
 from processes import CHECKOUT
 
@@ -22,10 +23,9 @@ def test_an_input_is_made_again_by_its_name(kind):
     assert len({made(kind, 7, number) for number in range(20)}) > 10
 
 
-@pytest.mark.parametrize("kind", ["document", "arguments"])
+@pytest.mark.parametrize("kind", PURE)
 def test_pure_rooms_hold(kind):
-    check = {"document": pure.document, "arguments": pure.arguments}[kind]
-    finds = {f"{kind}:{number}": found for number in range(400) if (found := check(made(kind, 1, number)))}
+    finds = {f"{kind}:{number}": found for number in range(400) if (found := PURE[kind](made(kind, 1, number)))}
     assert finds == {}
 
 
@@ -42,7 +42,7 @@ def test_the_server_holds():
 def test_a_fault_is_found(monkeypatch):
     """An oracle that finds nothing proves nothing."""
 
-    def broken(_text):
+    def broken(_text, **_):
         raise ZeroDivisionError
 
     monkeypatch.setattr(pure, "_catalog", broken)

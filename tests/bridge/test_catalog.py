@@ -38,6 +38,14 @@ def test_every_operation_is_a_tool_filtered_or_skipped_with_its_place():
     assert {each.api for each in made.skipped} == {"pets"}
 
 
+def test_an_operation_that_meets_a_bug_of_ours_costs_only_itself_and_says_where_to_look():
+    broken = msgspec.structs.replace(operation("PUT"), body=0)
+    made = catalog(operation(), broken, operation("DELETE"))
+    assert list(made.tools) == ["get_pets", "delete_pets"]
+    (reason,) = reasons(made)
+    assert re.fullmatch(r"an error of this server, AttributeError in \w+\.py, line \d+; please report it", reason)
+
+
 @pytest.mark.parametrize(
     ("include", "exclude", "names"),
     [

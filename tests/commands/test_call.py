@@ -21,11 +21,12 @@ FORM = {
     "properties": {
         "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
         "note": {"type": "string"},
+        "picture": {"type": "string", "contentMediaType": "image/png"},
         "tags": {"type": "array", "items": {"type": "string"}},
     },
 }
 DOCUMENT = {
-    "openapi": "3.0.3",
+    "openapi": "3.1.0",
     "info": {"title": "Files", "version": "1"},
     "paths": {
         "/files": {
@@ -79,6 +80,7 @@ async def test_a_file_is_sent_as_one_where_the_tool_takes_files_and_as_its_text_
     (tmp_path / "a.bin").write_bytes(b"\xff\x00a")
     (tmp_path / "note.txt").write_text("grüße")
     named = [f"files=@{tmp_path}/a.bin", f"files=@{tmp_path}/note.txt", f"note=@{tmp_path}/note.txt"]
+    named.append(f"picture=@{tmp_path}/a.bin")
     async with loopback([(sized(b"kept"),)]) as api, options(way, tmp_path, str(api.origin)) as reached:
         call = partial(run, "call", "send", *named, "tags=a", "tags=b", *reached)
         done = await trio.to_thread.run_sync(call)
@@ -86,6 +88,7 @@ async def test_a_file_is_sent_as_one_where_the_tool_takes_files_and_as_its_text_
         (request,) = api.requests
     for part in (b'filename="a.bin"', b"\xff\x00a", b'filename="note.txt"', "\r\n\r\ngrüße\r\n".encode()):
         assert part in request
+    assert request.count(b"\r\n\r\n\xff\x00a\r\n") == 2
     assert request.count(b'name="files"') == request.count(b'name="tags"') == 2
     assert request.count(b'name="note"') == 1
 
@@ -133,6 +136,16 @@ def test_only_a_server_sees_what_it_sends() -> None:
     done = run("call", "add", "--server", "http://127.0.0.1:9/mcp", "-v")
     assert done.returncode != 0
     assert "name the document with --spec-path" in done.stderr
+
+
+def test_a_server_that_is_not_there_or_speaks_no_mcp_is_told_apart() -> None:
+    gone = run("call", "add", "--server", "http://127.0.0.1:1/mcp")
+    assert gone.stderr == "openapi-mcp-server: http://127.0.0.1:1/mcp: Connection refused; does the server run?\n"
+    with started("demo", "--transport", "http", "--port", "0") as server:
+        other = run("call", "listPets", "--server", server.url.removesuffix("mcp"))
+        assert "our servers' endpoint is at /mcp" in other.stderr
+        secured = run("call", "listPets", "--server", server.url.replace("http://", "https://"))
+        assert secured.stderr.endswith("; is it http://?\n")
 
 
 TOKENS = '[{"name": "alice", "token": "alice-0123456789abcdef"}]'

@@ -55,6 +55,25 @@ def test_one_tool_is_inspected_at_a_time(document: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("servers", "where"),
+    [
+        ([], "API_BASE_URL set"),
+        (["https://a.example"], "at https://a.example"),
+        (["https://a.example", "https://b.example"], "API_BASE_URL set"),
+    ],
+)
+def test_the_head_says_where_calls_would_go_or_what_has_to_be_set(
+    tmp_path: Path, servers: list[str], where: str
+) -> None:
+    path = tmp_path / "none.json"
+    described = {**DOCUMENT, "paths": {}, "servers": [{"url": url} for url in servers]}
+    path.write_bytes(msgspec.json.encode(described))
+    head, _, *rest = run("inspect", "--spec-path", str(path)).stdout.splitlines()
+    assert head.endswith(where)
+    assert "No operation became a tool." in rest
+
+
+@pytest.mark.parametrize(
     ("settings", "way"),
     [({}, "listed"), ({"TOOL_BUDGET_TOKENS": "10"}, "searched"), ({"TOOL_MODE": "search"}, "searched")],
 )

@@ -518,7 +518,7 @@ def around_pods(where: str, documents: list[Any]) -> Said:
     scaler = kinds["HorizontalPodAutoscaler"]["spec"]
     yield where, "tasks at most", scaler["maxReplicas"]
     yield where, "scaling in", scaler["behavior"]["scaleDown"]["stabilizationWindowSeconds"]
-    yield where, "CPU to scale at", scaler["metrics"][0]["resource"]["target"]["averageUtilization"]
+    yield where, "CPU to scale at", scaler["metrics"][0]["containerResource"]["target"]["averageUtilization"]
     for metric in scaler["metrics"][1:]:
         yield where, "calls in flight to scale at", number(metric["pods"]["target"]["averageValue"])
     if "Ingress" in kinds:

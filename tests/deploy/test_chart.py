@@ -5,18 +5,21 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import re
 import subprocess
 from collections.abc import Callable
 from typing import Any
 
 import agreement
+import httpx2
 import msgspec
 import pytest
 import yaml
 from jsonschema_rs import Draft202012Validator
 from tools import ran, tool
 
-from render_manifests import CHART, CONFIGURATION, SETS, helm, rendered, stale
+from processes import started
+from render_manifests import CHART, CONFIGURATION, ROOT, SETS, helm, rendered, stale
 
 VALUES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
 KUBERNETES = "1.34"
@@ -89,6 +92,15 @@ REFUSED: dict[str, Callable[[dict[str, Any]], object]] = {
     "a role that is none": lambda values: values["serviceAccount"].update(roleArn="openapi-mcp-server"),
     "calls in flight above the limit": lambda values: values["autoscaling"].update(callsInFlight=100),
     "a login among the values": lambda values: values.update(sharedState="valkeys://:sesame@cache:6379"),
+    "a document by address and by path": lambda values: values["api"].update(specPath="/etc/openapi-mcp-server/a.yaml"),
+    "a digest that is none": lambda values: values["image"].update(digest="sha256:latest"),
+    "a secret's name that is no variable": lambda values: values.update(secretFiles=["session-key"]),
+    "a file outside its folder": lambda values: values.update(files={"../passwd": ""}),
+    "a folder of the node": lambda values: values.update(extraVolumes=[{"name": "a", "hostPath": {"path": "/"}}]),
+    "a volume in place of the chart's": lambda values: values.update(
+        extraVolumes=[{"name": "secrets", "emptyDir": {}}]
+    ),
+    "a monitor that nothing lets in": lambda values: values["serviceMonitor"].update(enabled=True),
     "a store of another kind": lambda values: values.update(sharedState="memcached://cache:11211"),
 }
 
@@ -132,6 +144,79 @@ def test_helm_refuses_what_the_schema_refuses(tmp_path):
     )
     assert done.returncode == 1
     assert "SHUTDOWN_LAME_DUCK_SECONDS" in done.stderr
+
+
+def worker() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The worker of the set whose settings are files, and its pod."""
+    found = list(yaml.safe_load_all(rendered(program(), "files")))
+    (pod,) = [each["spec"]["template"]["spec"] for each in found if each["kind"] == "Deployment"]
+    return next(each for each in pod["containers"] if each["name"] == "worker"), pod
+
+
+def test_files_and_secrets_are_where_the_settings_say():
+    container, pod = worker()
+    places = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+    assert places.keys() <= {each["name"] for each in pod["volumes"]}
+    settings = {each["name"]: each.get("value", "") for each in container["env"]}
+    given = values("files")
+    for name in ("API_SPEC_PATH", "POLICY"):
+        folder, _, file = settings[name].rpartition("/")
+        assert (folder, file in given["files"]) == (places["files"], True)
+    for name in given["secretFiles"]:
+        assert settings[f"{name}_FILE"] == f"{places['secrets']}/{name}"
+    assert "envFrom" not in container
+    assert container["image"].endswith("@" + given["image"]["digest"])
+
+
+def test_a_new_text_of_a_file_rolls_the_pods(tmp_path):
+    def annotations(text: str) -> dict[str, str]:
+        changed = values("files")
+        changed["files"]["policy.yaml"] = text
+        (tmp_path / "values.yaml").write_text(yaml.safe_dump(changed), "utf-8")
+        argv = [program(), "template", "a", CHART, "-f", tmp_path / "values.yaml"]
+        found = yaml.safe_load_all(subprocess.run(argv, capture_output=True, text=True, check=True).stdout)
+        (pods,) = [each["spec"]["template"] for each in found if each["kind"] == "Deployment"]
+        return pods["metadata"]["annotations"]
+
+    assert annotations("principals: {}")["checksum/files"] != annotations("default: {}")["checksum/files"]
+
+
+def test_the_values_of_the_guide_are_taken():
+    (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "deploy" / "eks.md").read_text("utf-8"), re.DOTALL)
+    assert [error.message for error in schema().iter_errors(merged(values("base"), yaml.safe_load(block)))] == []
+
+
+def test_the_files_of_the_example_are_a_document_and_a_policy(tmp_path):
+    for name, text in values("files")["files"].items():
+        (tmp_path / name).write_text(text, "utf-8")
+    named = ["--spec-path", f"{tmp_path}/openapi.yaml", "--policy", f"{tmp_path}/policy.yaml"]
+    with started(
+        "serve",
+        *named,
+        "--api-url",
+        "https://api.example.com",
+        "--transport",
+        "http",
+        "--port",
+        "0",
+        INBOUND_AUTH="token",
+        INBOUND_TOKENS='[{"name": "reader", "token": "reader-0123456789abcdef"}]',
+    ) as server:
+        listed = httpx2.post(
+            server.url,
+            json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
+            headers={
+                "authorization": "Bearer reader-0123456789abcdef",
+                "accept": "application/json, text/event-stream",
+            },
+        ).json()
+    assert [each["name"] for each in listed["result"]["tools"]] == ["listPets"]
+
+
+def test_kubernetes_takes_the_set_of_files(tmp_path):
+    (tmp_path / "all.yaml").write_text(rendered(program(), "files"), "utf-8")
+    done = ran(tool("kubernetes-validate"), "--strict", "-k", KUBERNETES, str(tmp_path / "all.yaml"))
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_kubernetes_would_take_it():

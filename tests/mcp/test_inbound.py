@@ -19,6 +19,7 @@ from openapi_mcp_server.mcp.methods import LEGACY, LEGACY_METHODS, MODERN, MODER
 
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
+LEVEL_KEY = "io.modelcontextprotocol/logLevel"
 META = {
     VERSION_KEY: "2026-07-28",
     "io.modelcontextprotocol/clientInfo": {"name": "tests", "version": "1"},
@@ -128,6 +129,16 @@ ENVELOPES = [
 """What is no request of any era, and its code; the status is always 400."""
 
 
+@pytest.mark.parametrize("said", [b'"result":{}', b'"error":{"code":-1,"message":"m"}'])
+@pytest.mark.parametrize("version", SUPPORTED)
+def test_the_refusal_of_a_response_has_no_id_that_a_client_could_take_for_its_own(version: str, said: bytes) -> None:
+    response = b'{"jsonrpc":"2.0","id":1,%b}' % said
+    messages = [legacy(response, version), read_line(response, version)]
+    if version == "2025-03-26":
+        messages += read_line(b"[%b]" % response, version).messages
+    assert [(each.id, each.code) for each in messages] == [(None, -32600)] * len(messages)
+
+
 @pytest.mark.parametrize("version", [None, *SUPPORTED])
 @pytest.mark.parametrize(("body", "code"), ENVELOPES)
 def test_what_is_no_message_is_refused_in_every_revision(body: bytes, code: int, version: str | None) -> None:
@@ -223,6 +234,8 @@ def test_an_unsupported_version_is_told_the_supported_ones(body: bytes) -> None:
         ),
         pytest.param("tools/list", {}, {"mcp_protocol_version": None}, -32020, 400, id="no version header"),
         pytest.param("tools/list", {}, {"mcp_protocol_version": "2025-11-25"}, -32020, 400, id="other version header"),
+        pytest.param("tools/list", {"_meta": {**META, LEVEL_KEY: "loud"}}, {}, -32602, 400, id="no level of logs"),
+        pytest.param("tools/list", {"_meta": {**META, LEVEL_KEY: 5}}, {}, -32602, 400, id="level no string"),
         pytest.param("tools/list", {}, {"mcp_method": None}, -32020, 400, id="no method header"),
         pytest.param("tools/list", {}, {"mcp_method": "tools/call"}, -32020, 400, id="other method header"),
         pytest.param("tools/list", {}, {"mcp_method": "TOOLS/LIST"}, -32020, 400, id="method in another case"),

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from openapi_mcp_server.observe import logs
+from processes import CHECKOUT
 from records import record
 
 RECORD = record(
@@ -64,6 +65,20 @@ def test_a_call_is_one_line_of_json(written):
         "upstream_ms": 100.0,
         "status": 200,
     }
+
+
+def test_the_guide_names_every_field_of_a_calls_line(written):
+    logs.configure("INFO", "json", written.descriptor)
+    logs.call_logger("INFO")(
+        msgspec.structs.replace(
+            RECORD, retries=1, error="Timeout", principal="alice", request_id="r", trace_id="0" * 32
+        )
+    )
+    fields = msgspec.json.decode(written()).keys() - {"time", "level", "logger", "message"}
+    page = (CHECKOUT / "docs" / "monitoring.md").read_text("utf-8")
+    table = page.partition("## The log")[2].partition("## ")[0]
+    told = {name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
+    assert told == fields
 
 
 def test_a_call_is_one_line_of_text(written):

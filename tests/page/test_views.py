@@ -17,7 +17,7 @@ import pytest
 from browser import expect, opened_at
 from hostile_api import served
 from node import NODE, NODE_FOLDER
-from processes import environment, started
+from processes import environment, run, started
 
 ALICE, BOB = "alice-0123456789abcdef", "bob-0123456789abcdef"
 TOKENS = json.dumps([{"name": "alice", "token": ALICE}, {"name": "bob", "token": BOB, "tags": ["pets"]}])
@@ -32,7 +32,7 @@ KINDS = {
     "required": ["colour"],
     "properties": {
         "colour": {"type": "string", "enum": ["red", "green"]},
-        "note": {"type": ["string", "null"]},
+        "note": {"type": ["string", "null"], "description": "Goes with `colour`, and an odd ` stays."},
         "hot": {"type": "boolean"},
         "sizes": {"type": "array", "items": {"type": "integer"}},
         "labels": {"type": "object", "additionalProperties": {"type": "string"}},
@@ -199,6 +199,31 @@ def test_every_kind_of_argument_is_filled_in_a_form(chromium, shop):
             "labels": {"gift": "yes"},
             "payment": {"coins": 7},
         }
+
+
+def test_what_stands_between_backticks_is_code_in_descriptions(chromium, shop):
+    with started(*shop) as server, opened_at(chromium, f"{server.url.removesuffix('mcp')}#/tool/addOrder") as page:
+        about = page.locator(".about", has_text="Goes with")
+        expect(about.locator("code")).to_have_text("colour")
+        assert about.inner_text() == "Goes with colour, and an odd ` stays."
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+def test_a_part_of_the_map_of_costs_has_a_label_only_where_there_is_room(chromium, tmp_path, width):
+    paths = {f"/t{n}": {"get": operation(f"get{n}", f"tag-{n:02}", summary="x" * n * 20)} for n in range(40)}
+    file = tmp_path / "map.html"
+    assert run("inspect", "--spec-path", document(tmp_path, "Map", paths), "--html", str(file)).returncode == 0
+    with opened_at(chromium, f"file://{file}#/cost") as page:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.locator(".treemap").wait_for()
+        tags = page.evaluate(
+            """() => [...document.querySelectorAll(".tag")].map(tag => {
+                const label = tag.querySelector(":scope > span");
+                return [tag.clientWidth, label !== null && label.offsetWidth > 0];
+            })"""
+        )
+        assert any(is_labelled for _, is_labelled in tags)
+        assert [wide for wide, is_labelled in tags if is_labelled and wide < 76] == []
 
 
 def test_what_was_skipped_is_told_with_its_reason_and_place_and_a_cut_answer_as_cut(chromium, shop):

@@ -160,7 +160,7 @@ def test_a_port_that_is_taken_ends_the_start_of_all(document):
     with socket.create_server(("127.0.0.1", port + 1)):
         ended = run(*options(document, port))
     assert ended.returncode == 2
-    assert f"openapi-mcp-server: SERVER_PORT: port {port + 1} on 127.0.0.1 is taken" in ended.stderr
+    assert f"openapi-mcp-server: --port: port {port + 1} on 127.0.0.1 is taken" in ended.stderr
     assert refuses(port)
 
 

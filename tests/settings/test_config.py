@@ -187,6 +187,11 @@ def test_secrets_are_in_no_representation():
             {},
             "--spec-path: give one document: either this or --spec-url",
         ),
+        (
+            ["--http-breaker", "false"],
+            {},
+            "--http-breaker: write --http-breaker=false; a switch takes no word after it",
+        ),
         (["--prot", "1"], {}, "--prot: no such option; did you mean --port? --help lists all"),
         (["serv"], {}, "serv: no such command; did you mean serve? --help lists all"),
         (["serve", "stray"], {}, "stray: the command serve takes options only"),
@@ -317,6 +322,16 @@ def test_help_names_every_setting_or_its_family_and_every_variable_that_is_calle
 
 def test_help_names_every_option_of_one_command():
     assert [option for option in COMMAND_OPTIONS if f"\n  {option} " not in usage()] == []
+
+
+@pytest.mark.parametrize("command", ["demo", "inspect", "call", "doctor", "diff", "mock", "completion"])
+def test_help_of_a_command_tells_its_options_and_no_other_commands(command):
+    text = usage(command=command)
+    own = {option for option, (commands, _, _) in COMMAND_OPTIONS.items() if command in commands.split()}
+    assert {option for option in COMMAND_OPTIONS if f"\n  {option} " in text} == own
+    assert text.startswith(f"usage: openapi-mcp-server {command}")
+    assert len(text.splitlines()) < len(usage().splitlines()) / 3
+    assert config([command, "--help"]).operands == (command,)
 
 
 @pytest.mark.parametrize("columns", [20, 80, 120, 400])

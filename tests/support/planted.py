@@ -26,21 +26,36 @@ TOOLS = [
     {"name": "refuses", "inputSchema": {"type": "object"}, "annotations": SAFE},
     {"name": "writes", "inputSchema": TEXT},
 ]
-FAULTS = ("none", "mixed up", "lost", "doubled", "closed", "number missing", "tool error", "error", "swapped")
+FAULTS = (
+    *("none", "mixed up", "lost", "doubled", "closed", "number missing", "tool error", "error", "swapped"),
+    *("elsewhere", "slow", "stall", "endless list"),
+)
+DELAY_SECONDS = 2.0
 
 
 class Planted:
     """``fault`` is in each ``every``-th call, "swapped" in the first two alone. ``events``: answers to a POST come as a
-    stream of events. ``modern``: also 2026-07-28. ``sessions``: HTTP of the older era has ids of them."""
+    stream of events. ``modern``: also 2026-07-28. ``sessions``: HTTP of the older era has ids of them. ``tools``: other
+    ones than `TOOLS`."""
 
     def __init__(
-        self, fault: str = "none", every: int = 10, *, events: bool = False, modern: bool = True, sessions: bool = False
+        self,
+        fault: str = "none",
+        every: int = 10,
+        *,
+        events: bool = False,
+        modern: bool = True,
+        sessions: bool = False,
+        tools: list[Any] = TOOLS,
     ) -> None:
         assert fault in FAULTS
         self._fault = fault
         self._every = every
         self._events = events
         self._modern = modern
+        self._tools = tools
+        self._moving = trio.Event()
+        self._moving.set()
         self._previous = "nothing"
         self._with_sessions = sessions
         self.sessions: list[str] = []
@@ -61,7 +76,8 @@ class Planted:
             case "tools/call":
                 return await self._call(message)
             case "tools/list":
-                return [_result(message, tools=TOOLS)]
+                cursor = {"nextCursor": "again"} if self._fault == "endless list" else {}
+                return [_result(message, tools=self._tools, **cursor)]
             case "initialize":
                 version = message["params"]["protocolVersion"]
                 return [_result(message, protocolVersion=version, serverInfo={"name": "planted", "version": "1"})]
@@ -72,6 +88,8 @@ class Planted:
 
     async def _call(self, message: dict[str, Any]) -> list[Any] | None:
         name, said = message["params"]["name"], message["params"].get("arguments", {}).get("text", "")
+        while not self._moving.is_set():
+            await self._moving.wait()
         self.calls.append(name)
         previous, self._previous = self._previous, said
         answer = _text(message, "hush" if name == "quiet" else said, is_error=name == "refuses")
@@ -79,6 +97,8 @@ class Planted:
             return [await self._other(answer)]
         if len(self.calls) % self._every:
             return [answer]
+        if self._fault in {"slow", "stall"}:
+            await self._delay()
         error = {"jsonrpc": "2.0", "id": message["id"], "error": {"code": -32603, "message": "planted"}}
         return {
             "mixed up": [_text(message, previous)],
@@ -89,6 +109,13 @@ class Planted:
             "tool error": [_text(message, said, is_error=True)],
             "error": [error],
         }.get(self._fault, [answer])
+
+    async def _delay(self) -> None:
+        """This call's own, or with "stall" all calls'."""
+        if self._fault == "stall":
+            self._moving = trio.Event()
+        await trio.sleep(DELAY_SECONDS)
+        self._moving.set()
 
     async def _other(self, answer: Any) -> Any:
         """The answer to the other one of two calls."""
@@ -125,8 +152,10 @@ class Planted:
             await stream.send_all(b"HTTP/1.1 405 no\r\nContent-Length: 0\r\n\r\n")
         elif words[1].startswith(b"/messages/"):
             await stream.send_all(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
-            session = self._streams[int(words[1].rpartition(b"/")[2])]
-            await self._on_stream(session, await self.answers(body))
+            number, answers = int(words[1].rpartition(b"/")[2]), await self.answers(body)
+            if self._fault == "elsewhere" and b'"tools/call"' in body and len(self.calls) % self._every == 0:
+                number -= 1  # the stream of another session
+            await self._on_stream(self._streams[number], answers)
         elif self._with_sessions:
             await self._in_session(stream, head, body)
         else:

@@ -72,5 +72,5 @@ RESULT = Result(
         )
         for second in range(10)
     ),
-    verdicts=(Verdict("p99<200ms", 100.0, is_met=True), Verdict("errors<1%", 1.0, is_met=False)),
+    verdicts=(Verdict("p99<200ms", 100.0, is_met=True, unit="ms"), Verdict("errors<1%", 1.0, is_met=False, unit="%")),
 )

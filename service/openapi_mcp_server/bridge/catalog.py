@@ -29,7 +29,7 @@ from openapi_mcp_server.bridge.tool import (
     of_parameter,
     slot,
 )
-from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.errors import SpecError, unforeseen
 from openapi_mcp_server.openapi.model import ApiDescription, Note, Operation, SkippedOperation
 from openapi_mcp_server.settings.auth import Identity
 
@@ -227,6 +227,10 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
             _require_access(compiled.tool, source)
         except SpecError as error:
             outcome.skipped.append(_skipped(candidate, source, error))
+            continue
+        except Exception as error:  # noqa: BLE001 - one operation costs only itself
+            fault = unforeseen(error, candidate.operation.pointer)
+            outcome.skipped.append(_skipped(candidate, source, fault))
             continue
         outcome.tools.append(listing.take(compiled.tool))
         size += len(compiled.tool.entry)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import errno
 import mimetypes
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -15,6 +17,7 @@ from urllib.parse import quote, urlsplit
 import anyio
 import msgspec
 
+from openapi_mcp_server.bridge.bodies.body_shape import FILE
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.commands import servers
 from openapi_mcp_server.commands.wire import overheard
@@ -26,11 +29,14 @@ from openapi_mcp_server.mcp.methods import LEGACY
 from openapi_mcp_server.observe.record import CallRecord
 from openapi_mcp_server.process.lifecycle import Outgoing, opened
 from openapi_mcp_server.settings.config import Config
+from openapi_mcp_server.upstream.sockets import reason
 
 if TYPE_CHECKING:
     from mcp import Client
 
 
+_OF_FILES = (b'"contentEncoding"', b'"binary"', FILE.encode("ascii"))
+"""What an input schema has of an argument that takes bytes: by JSON Schema, by OpenAPI 3.0, and our own words."""
 _SECONDS, _ANSWER_SECONDS = 30.0, 300.0
 """To connect and to send, and for an answer: the official client's own."""
 
@@ -90,7 +96,7 @@ class _FromFile(NamedTuple):
             hint = f"{self.argument}:='\"@…\"' gives text that begins with @"
             raise ConfigError(self.argument, f"cannot read {self.path}: {error.strerror}; {hint}") from None
         told = msgspec.json.encode(schema.get("properties", {}).get(self.argument))
-        if b'"contentEncoding"' not in told and b'"binary"' not in told:
+        if not any(mark in told for mark in _OF_FILES):
             with suppress(UnicodeDecodeError):
                 return data.decode()
         media_type = mimetypes.guess_type(self.path.name)[0] or "application/octet-stream"
@@ -148,7 +154,8 @@ async def _ask_server(config: Config, tool: str, arguments: Mapping[str, Any]) -
     except MCPError as error:
         raise ConfigError(tool, f"{error}; the server at {url} refused it") from None
     except ExceptionGroup as group:  # how the client reports what its tasks met
-        raise Unreachable(f"{url}: {_first(group)}{_hint(url, str(_first(group)))}", outcome_unknown=False) from None
+        said = reason(_first(group), trust="SSL_CERT_FILE")  # a variable of the client's own
+        raise Unreachable(f"{url}: {said}{_hint(url, said)}", outcome_unknown=False) from None
     return result.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
@@ -181,11 +188,15 @@ async def _schema(client: Client, tool: str) -> Mapping[str, Any]:
 def _hint(url: str, said: str) -> str:
     if "Authorization: Bearer" in said:
         return "; --token-file FILE does"
-    return "" if urlsplit(url).path.strip("/") else "; our servers' endpoint is at /mcp"
+    if said == os.strerror(errno.ECONNREFUSED):
+        return "; does the server run?"
+    return "" if urlsplit(url).path.endswith(("/mcp", "/sse")) else "; our servers' endpoint is at /mcp"
 
 
 def _first(error: BaseException) -> BaseException:
-    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+    """The client's HTTP library hides the cause of what it raises, and leaves it as the context."""
+    earlier = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__ or error.__context__
+    return error if earlier is None else _first(earlier)
 
 
 def _ignore(record: CallRecord) -> None:

@@ -135,12 +135,10 @@ def lines(tools: ToolCatalog) -> Iterator[str]:
     for api in tools.apis:
         yield f"{api.name}: {api.title} {api.version} (OpenAPI {api.dialect}){_where(api)}"
         skipped = sum(each.api == api.name for each in tools.skipped)
-        yield f"  {api.tools} tools, {skipped} skipped, {api.filtered} left out by tags, {len(api.notes)} notes"
+        tools_, notes = _counted(api.tools, "tool"), _counted(len(api.notes), "note")
+        yield f"  {tools_}, {skipped} skipped, {api.filtered} left out by tags, {notes}"
     yield ""
-    yield f"{'TOOL':40} {'TOKENS':>7}  OPERATION"
-    for tool in tools.tools.values():
-        yield f"{tool.name:40} {tool.tokens:>7}  {tool.method} {tool.template}"
-    yield f"{'all':40} {seen_tokens(tools.tools.values()):>7}  {tools.list_bytes} bytes"
+    yield from _table(tools) if tools.tools else ["No operation became a tool."]
     if tools.skipped:
         yield ""
         yield "SKIPPED"
@@ -154,8 +152,20 @@ def lines(tools: ToolCatalog) -> Iterator[str]:
         yield from _notes(api)
 
 
+def _table(tools: ToolCatalog) -> Iterator[str]:
+    yield f"{'TOOL':40} {'TOKENS':>7}  OPERATION"
+    for tool in tools.tools.values():
+        yield f"{tool.name:40} {tool.tokens:>7}  {tool.method} {tool.template}"
+    yield f"{'all':40} {seen_tokens(tools.tools.values()):>7}  {tools.list_bytes} bytes"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def _where(api: ApiSummary) -> str:
-    return ", to be served with API_BASE_URL set" if api.base == ANYWHERE else f" at {api.base}"
+    is_unknown = api.base == ANYWHERE or any(note.kind == "base_url_unknown" for note in api.notes)
+    return ", to be served with API_BASE_URL set" if is_unknown else f" at {api.base}"
 
 
 def _sent(tools: ToolCatalog) -> Iterator[str]:

@@ -27,6 +27,7 @@ from openapi_mcp_server.mcp.messages import (
     error_response,
 )
 from openapi_mcp_server.mcp.methods import (
+    LOG_LEVELS,
     NAMED_BY,
     SUPPORTED,
     WITH_BATCHES,
@@ -46,6 +47,7 @@ SHOWN_CHARACTERS = 64
 """How much of a name that a client made up is repeated to it."""
 
 _PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion"
+_LOG_LEVEL = "io.modelcontextprotocol/logLevel"
 _CLIENT_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
 _LONGEST_ECHO = 2 + 6 * ECHOED_CHARACTERS  # quotes, and every character as a \\u escape
 _VERSION_HEADER = b"mcp-protocol-version"
@@ -249,6 +251,7 @@ def _element(element: msgspec.Raw, carrier: _Carrier) -> Message:
 def _message(fields: Fields, size: int, carrier: _Carrier) -> Message:
     request_id = None
     try:
+        _refuse_response(fields)
         if "id" in fields:
             request_id = _echoed(fields["id"], "id", INVALID_REQUEST)
         method = _method(fields)
@@ -259,9 +262,13 @@ def _message(fields: Fields, size: int, carrier: _Carrier) -> Message:
         return refused.rejection(request_id, carrier)
 
 
-def _method(fields: Fields) -> str:
+def _refuse_response(fields: Fields) -> None:
+    """Without its id, by which the client would take the refusal for the answer to a request of its own."""
     if "method" not in fields and ("result" in fields or "error" in fields):
         raise _Refused(INVALID_REQUEST, "this server sends no requests, so it takes no responses")
+
+
+def _method(fields: Fields) -> str:
     if "jsonrpc" not in fields or bytes(fields["jsonrpc"]) != b'"2.0"':
         raise _Refused(INVALID_REQUEST, 'jsonrpc must be "2.0"')
     try:
@@ -344,6 +351,9 @@ def _check_modern(method: str, meta: Fields, carrier: _Carrier) -> None:
         if key not in meta:
             raise _Refused(INVALID_PARAMS, f"params._meta must carry {key!r}")
     _object(meta[_CLIENT_CAPABILITIES], f"params._meta[{_CLIENT_CAPABILITIES!r}]")
+    if (level := _present(meta.get(_LOG_LEVEL))) is not None:  # SHOULD be refused (2026-07-28, Logging, Error Handling)
+        place = f"params._meta[{_LOG_LEVEL!r}]"
+        _check_choice(_string(level, place), LOG_LEVELS, place)
     if carrier.routing is not None and carrier.routing.get(b"mcp-method") != method:
         raise _Refused(HEADER_MISMATCH, "the header Mcp-Method must repeat the method")
 
@@ -379,9 +389,14 @@ def _check_params(params: Fields, known: tuple[Param, ...]) -> dict[str, str]:
             _object(raw, place)
         else:
             strings[param.name] = value = _string(raw, place)
-            if param.choices and value not in param.choices:
-                raise _Refused(INVALID_PARAMS, f"{place} must be one of {', '.join(param.choices)}")
+            if param.choices:
+                _check_choice(value, param.choices, place)
     return strings
+
+
+def _check_choice(value: str, choices: tuple[str, ...], place: str) -> None:
+    if value not in choices:
+        raise _Refused(INVALID_PARAMS, f"{place} must be one of {', '.join(choices)}")
 
 
 def _kinds(raw: msgspec.Raw) -> tuple[str, ...]:

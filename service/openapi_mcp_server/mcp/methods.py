@@ -21,7 +21,7 @@ WITHOUT_HEADER: Final = "2025-03-26"
 WITH_BATCHES: Final = "2025-03-26"
 """The one revision that obliges a server to take JSON-RPC batches; 2025-06-18 took them out again."""
 
-_LOG_LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+LOG_LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 
 
 class Param(NamedTuple):
@@ -47,7 +47,7 @@ _SHARED: Mapping[str, tuple[Param, ...]] = {
 LEGACY_METHODS: Final[Mapping[str, tuple[Param, ...]]] = {
     "initialize": (Param("protocolVersion", "string", required=True),),
     "ping": (),
-    "logging/setLevel": (Param("level", "string", required=True, choices=_LOG_LEVELS),),
+    "logging/setLevel": (Param("level", "string", required=True, choices=LOG_LEVELS),),
     **_SHARED,
 }
 MODERN_METHODS: Final[Mapping[str, tuple[Param, ...]]] = {

@@ -23,8 +23,10 @@ encode = msgspec.json.Encoder(decimal_format="number").encode
 
 ENOUGH = 2_000
 """Values in one call after which nothing optional is added."""
-MOST = 50_000
+MOST = 20_000
 """Values that are tried for one call before it is given up."""
+_BYTES_OF_A_STEP = 100
+"""Of a schema that a value is judged by: to compile it takes about as long as to make a value."""
 _CHOICES = 64
 _ROUNDS = 2
 """How often a definition may be entered again below itself."""
@@ -83,10 +85,14 @@ def value(schema: Schema, definitions: Mapping[str, Schema], *, seed: int = 0) -
 
 def fits(schema: Schema, definitions: Mapping[str, Schema], candidate: object) -> bool:
     """Whether the schema admits a value."""
+    return validator(_with_definitions(schema, definitions)).is_valid(candidate)
+
+
+def _with_definitions(schema: Schema, definitions: Mapping[str, Schema]) -> bytes:
     encoded = encode(schema)
-    if b'"$ref"' in encoded:
-        encoded = b'{"allOf":[' + encoded + b'],"$defs":' + encode(definitions) + b"}"
-    return validator(encoded).is_valid(candidate)
+    if b'"$ref"' not in encoded:
+        return encoded
+    return b'{"allOf":[' + encoded + b'],"$defs":' + encode(definitions) + b"}"
 
 
 class _Search:
@@ -114,9 +120,7 @@ class _Search:
 
     def value(self, schema: Schema) -> Any:  # noqa: ANN401 - any JSON value
         """A value for a schema. Raises NoValueError."""
-        self._steps += 1
-        if self._steps > MOST:
-            raise EndlessError(f"more than {MOST:,} values were tried")
+        self._take(1)
         level, choices, names = self._flattened(schema)
         if any(self._entered[name] > _ROUNDS for name in names):
             raise NoValueError("it never ends")
@@ -147,9 +151,19 @@ class _Search:
 
     def _checked(self, schema: Schema, candidates: Iterator[Any], *, always: bool) -> Any:  # noqa: ANN401 - any JSON value
         for candidate in candidates:
-            if not always or fits(schema, self._definitions, candidate):
+            if not always or self._fits(schema, candidate):
                 return candidate
         raise NoValueError("nothing that was tried fits")
+
+    def _fits(self, schema: Schema, candidate: object) -> bool:
+        whole = _with_definitions(schema, self._definitions)
+        self._take(1 + len(whole) // _BYTES_OF_A_STEP)
+        return validator(whole).is_valid(candidate)
+
+    def _take(self, steps: int) -> None:
+        self._steps += steps
+        if self._steps > MOST:
+            raise EndlessError(f"more than {MOST:,} values were tried")
 
     def _flattened(self, schema: Schema) -> tuple[dict[str, Any], list[list[Schema]], set[str]]:
         """A schema and all that it must also be as one level; the choices that are left; the definitions entered."""
@@ -180,7 +194,7 @@ class _Search:
         else:
             if "default" in level and not isinstance(level["default"], dict | list) and not self._variant:
                 default = level["default"]
-                if default not in (None, "") and fits(schema, self._definitions, default):
+                if default not in (None, "") and self._fits(schema, default):
                     yield default
             yield from self._by_type(level)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from openapi_mcp_server.settings.config import Config, load
 from openapi_mcp_server.settings.sources import STORES
+from openapi_mcp_server.settings.table import SETTINGS
 
 Look = tuple[int, int, int] | None
 """Change time, size and number of a file; None where there is none."""
@@ -27,6 +28,11 @@ class Sources:
     def load(self) -> Config:
         """Raises ConfigError. A file that had something in it and is empty now is being written: it is refused."""
         return load(self._argv, self._environ, self._read)
+
+    def spelt(self, setting: str) -> str:
+        """The setting as it was given: its flag, where that is on the command line."""
+        words = {word.partition("=")[0] for word in self._argv}
+        return next((each.option for each in SETTINGS if each.name == setting and each.option in words), setting)
 
     @property
     def can_change(self) -> bool:

@@ -72,7 +72,8 @@ usage: openapi-mcp-server [serve] --spec-path FILE | --spec-url URL [option …]
 """
 RULE = (
     "Every option below is an environment variable too: the same name in capitals (--log-level: LOG_LEVEL), or the one "
-    "in brackets. NAME_FILE names a file with the value. [x] is the default. docs/configuration.md has the whole table."
+    "in brackets. --no-NAME turns off a switch that is on. NAME_FILE names a file with the value. [x] is the default. "
+    "docs/configuration.md has the whole table."
 )
 FAMILIES = {
     "AUTH_OAUTH2_": "For oauth2; docs/credentials.md",
@@ -82,6 +83,7 @@ FAMILIES = {
 """Settings that are one line of ``--help``, by the beginning of their names."""
 _NAMED = "a document is named by an option: --spec-path FILE or --spec-url URL"
 _SHORT = {"-v": "--verbose"}
+_OF_DOCUMENTS = frozenset({"inspect", "call", "doctor", "diff", "mock"})
 INDENT = 34
 """Columns for options in ``--help``."""
 
@@ -100,18 +102,45 @@ def parse(argv: Sequence[str]) -> tuple[Command, dict[str, Given], dict[str, str
     return (command, *_arguments(command, rest))
 
 
-def usage(columns: int = 80) -> str:
-    """The text of ``--help``, for a terminal of so many columns."""
-    own = [(name, f"{commands.replace(' ', ', ')}: {what}") for name, (commands, _, what) in COMMAND_OPTIONS.items()]
-    parts = [("Of one command", own)]
-    parts += [(topic, list(_rows(settings))) for topic, settings in by_topic()]
+def usage(columns: int = 80, command: str = "serve") -> str:
+    """The text of ``--help`` for a terminal of so many columns: of everything, or of a command that is not ``serve``.
+
+    That of a command has its own options, and where the document is named. The settings hold for all of them.
+    """
     width = max(80, min(columns, 120))
-    lines = [USAGE, *textwrap.wrap(RULE, width)]
+    if command == "serve":
+        own = [
+            (name, f"{commands.replace(' ', ', ')}: {text}") for name, (commands, _, text) in COMMAND_OPTIONS.items()
+        ]
+        parts = [("Of one command", own), *((topic, list(_rows(settings))) for topic, settings in by_topic())]
+        return "\n".join([USAGE, *textwrap.wrap(RULE, width), *_titled(parts, width)])
+    own = [(name, text) for name, (commands, _, text) in COMMAND_OPTIONS.items() if command in commands.split()]
+    parts = [("Of this command", own)] if own else []
+    if command in _OF_DOCUMENTS:
+        topic, settings = next(by_topic())
+        parts.append((topic, list(_rows(settings))))
+    return "\n".join([_ways(command), *_titled(parts, width), "", "--help without a command lists all settings."])
+
+
+def _ways(command: str) -> str:
+    """The lines of `USAGE` about a command; a line that is set in further goes on with the one above."""
+    lines, is_of_command = [], False
+    for line in USAGE.splitlines():
+        words = line.removeprefix("usage:").split()
+        if not line.startswith(" " * 12):
+            is_of_command = words[:2] == ["openapi-mcp-server", command]
+        if is_of_command:
+            lines.append(line)
+    return "usage:" + "\n".join(lines).removeprefix("      ")
+
+
+def _titled(parts: Iterable[tuple[str, Iterable[tuple[str, str]]]], width: int) -> list[str]:
+    lines: list[str] = []
     for title, rows in parts:
         lines += ["", f"{title}:"]
         for option, what in rows:
             lines += _row(option, what, width)
-    return "\n".join(lines)
+    return lines
 
 
 def _rows(settings: Iterable[Setting]) -> Iterator[tuple[str, str]]:
@@ -140,7 +169,7 @@ def _row(option: str, what: str, width: int) -> list[str]:
 def _command(argv: Sequence[str]) -> tuple[Command, Sequence[str]]:
     for arg in argv:
         if arg in {"--help", "-h"}:
-            return "help", ()
+            return "help", [each for each in COMMANDS if each == argv[0] and each not in {"help", "version"}]
         if arg == "--version":
             return "version", ()
     if not argv or argv[0].startswith("-"):
@@ -178,6 +207,8 @@ def _arguments(command: Command, args: Sequence[str]) -> tuple[dict[str, Given],
         elif (setting := by_flag.get(flag)) is None:
             raise ConfigError(flag, f"no such option; {_suggest(flag, [*by_flag, *COMMAND_OPTIONS])}")
         elif setting.is_switch:
+            if not has_value and queue and queue[0].lower() in {"true", "false"}:
+                raise ConfigError(flag, f"write {flag}={queue[0]}; a switch takes no word after it")
             flags[setting.name] = Given(value if has_value else "true", flag)
         else:
             flags[setting.name] = Given(value if has_value else _next(flag, queue), flag)
@@ -190,7 +221,7 @@ def _refuse_strays(command: Command, operands: Sequence[str], known: Iterable[st
         raise ConfigError(operands[1], "the command inspect takes one tool")
     if command == "inspect" and operands and operands[0].endswith((".json", ".yaml", ".yml")):
         raise ConfigError(operands[0], _NAMED)
-    if operands and command not in OPERANDS:
+    if operands and command not in OPERANDS and command != "help":
         raise ConfigError(operands[0], _stray(operands[0], command, known))
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import socket
 import ssl
 import time
 from collections.abc import Mapping
@@ -36,13 +34,12 @@ from openapi_mcp_server.upstream.sockets import (
     NetworkError,
     OutOfResources,
     ReadError,
+    cause,
+    reason,
 )
 
 if TYPE_CHECKING:
     from openapi_mcp_server.upstream.shared_state import SharedState
-
-_DETAIL_LIMIT = 200
-"""Characters of a library's words in an error of ours: h11 quotes the bytes that it does not understand."""
 
 _FAILURES: tuple[tuple[type[Exception], type[UpstreamError], str, bool], ...] = (
     (ConnectTimeout, Timeout, "no connection to {origin} in time", True),
@@ -274,27 +271,11 @@ def _told(result: HttpResponse | UpstreamError, ended: list[retries.Outcome]) ->
 def _ours(error: Exception, call: _Call) -> UpstreamError:
     """The seam: what a library raises becomes one of our errors, which has the library's as its cause."""
     _, kind, text, passing = next(row for row in _FAILURES if isinstance(error, row[0]))
-    cause = _cause(error)
-    detail = _words(cause)[:_DETAIL_LIMIT] or type(cause).__name__
     return kind(
-        text.format(origin=call.request.origin, detail=detail),
+        text.format(origin=call.request.origin, detail=reason(error)),
         outcome_unknown=call.may_be_sent and kind is not Refused,
-        transient=passing and not isinstance(cause, ssl.SSLCertVerificationError),
+        transient=passing and not isinstance(cause(error), ssl.SSLCertVerificationError),
     )
-
-
-def _words(cause: BaseException) -> str:
-    """Those of the operating system alone, where it has any: libraries put a number before them, and the address."""
-    if not isinstance(cause, OSError) or isinstance(cause, ssl.SSLError) or not cause.errno:
-        return str(cause).replace("bytearray(b", "(")  # h11 quotes what it does not understand as Python does
-    return str(cause.strerror) if isinstance(cause, socket.gaierror) else os.strerror(cause.errno)
-
-
-def _cause(error: BaseException) -> BaseException:
-    """The first one, in whose words the matter is told: ``Connection refused``, ``certificate verify failed``."""
-    while (cause := error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__) is not None:
-        error = cause
-    return error
 
 
 def _head(request: HttpRequest) -> ordinary.OrdinaryMessage:

@@ -9,12 +9,20 @@ from __future__ import annotations
 
 import errno
 import math
+import os
 import socket
 import ssl
 from typing import Protocol
 
 import trio
 
+_REASON_LIMIT = 200
+"""Characters of a library's words in an error of ours: h11 quotes the bytes that it does not understand."""
+_UNKNOWN_AUTHORITY = frozenset({18, 19, 20, 21})
+"""OpenSSL's X509_V_ERR_ codes for a chain that ends nowhere: DEPTH_ZERO_SELF_SIGNED_CERT, SELF_SIGNED_CERT_IN_CHAIN,
+UNABLE_TO_GET_ISSUER_CERT_LOCALLY, UNABLE_TO_VERIFY_LEAF_SIGNATURE."""
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"})
+"""OpenSSL's words for an answer that is no TLS; the last two since OpenSSL 3.2."""
 _SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 
 
@@ -95,6 +103,34 @@ def connect_error(error: Exception, problem: str) -> ConnectError:
         cause = cause.exceptions[0]
     is_ours = isinstance(cause, OSError) and not isinstance(cause, socket.gaierror) and cause.errno in _SHORTAGES
     return OutOfResources(problem) if is_ours else ConnectError(problem)
+
+
+def cause(error: BaseException) -> BaseException:
+    """The first one, in whose words the matter is told: ``Connection refused``, ``certificate verify failed``."""
+    while (first := error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error.__cause__) is not None:
+        error = first
+    return error
+
+
+def reason(error: BaseException, *, trust: str = "HTTP_CA_BUNDLE") -> str:
+    """Why the network failed: the words of the operating system or of OpenSSL, at most 200 characters, and what to do
+    where the other side speaks no TLS, or nobody whom we trust vouches for it (``trust`` names the setting)."""
+    first = cause(error)
+    words = _words(first)[:_REASON_LIMIT] or type(first).__name__
+    if isinstance(first, ssl.SSLCertVerificationError) and first.verify_code in _UNKNOWN_AUTHORITY:
+        return f"{words}; {trust} names further authorities"
+    return f"{words}; is it http://?" if isinstance(first, ssl.SSLError) and first.reason in _NO_TLS else words
+
+
+def _words(first: BaseException) -> str:
+    """Those of the operating system alone, where it has any: libraries put a number before them, and the address."""
+    if isinstance(first, ssl.SSLCertVerificationError):
+        return f"certificate verify failed: {first.verify_message}"
+    if isinstance(first, ssl.SSLError) and first.reason:
+        return first.reason.replace("_", " ").lower()  # without the line of the C source
+    if not isinstance(first, OSError) or isinstance(first, ssl.SSLError) or not first.errno:
+        return str(first).replace("bytearray(b", "(")  # h11 quotes what it does not understand as Python does
+    return str(first.strerror) if isinstance(first, socket.gaierror) else os.strerror(first.errno)
 
 
 class _Stream:

@@ -18,9 +18,18 @@ from anyio.to_thread import run_sync
 from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
 from openapi_mcp_server.errors import BadResponse, Timeout, TooLarge, Unreachable, UpstreamError
+from openapi_mcp_server.upstream import http11
 from openapi_mcp_server.upstream.reader import Inflater, is_packed
 from openapi_mcp_server.upstream.redirects import REDIRECT_LIMIT, redirected
-from openapi_mcp_server.upstream.sockets import ConnectError, ConnectTimeout, Dialler, NetworkError, Stream
+from openapi_mcp_server.upstream.sockets import (
+    ConnectError,
+    ConnectTimeout,
+    Dialler,
+    NetworkError,
+    Stream,
+    cause,
+    reason,
+)
 
 USER_AGENT = f"openapi-mcp-server/{__version__}"
 
@@ -97,13 +106,11 @@ async def _body(answer: httpx2.Response, most_bytes: int) -> bytes:
 
 
 def _unreachable(error: Exception, problem: str) -> UpstreamError:
-    cause: BaseException = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
     if isinstance(error, httpcore2.ConnectTimeout):
         return Timeout(f"{problem} in time", outcome_unknown=False, transient=True)
-    is_passing = not isinstance(cause, ssl.SSLCertVerificationError)
-    return Unreachable(f"{problem}: {cause}", outcome_unknown=False, transient=is_passing)
+    ours = error.args[0]  # httpcore takes the cause away from what it lets through, and leaves its arguments
+    is_passing = not isinstance(cause(ours), ssl.SSLCertVerificationError)
+    return Unreachable(f"{problem}: {reason(ours)}", outcome_unknown=False, transient=is_passing)
 
 
 class _Transport(httpx2.AsyncBaseTransport):
@@ -166,7 +173,7 @@ class _Network(httpcore2.AsyncNetworkBackend):
         except ConnectTimeout as error:
             raise httpcore2.ConnectTimeout(str(error)) from error
         except ConnectError as error:
-            raise httpcore2.ConnectError(str(error)) from error
+            raise httpcore2.ConnectError(error) from error
 
 
 class _NetworkStream(httpcore2.AsyncNetworkStream):
@@ -177,13 +184,13 @@ class _NetworkStream(httpcore2.AsyncNetworkStream):
         try:
             return await self._stream.read(max_bytes)
         except NetworkError as error:
-            raise httpcore2.ReadError(str(error)) from error
+            raise httpcore2.ReadError(reason(error)) from error
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109
         try:
             await self._stream.write(buffer)
         except NetworkError as error:
-            raise httpcore2.WriteError(str(error)) from error
+            raise httpcore2.WriteError(reason(error)) from error
 
     async def aclose(self) -> None:
         await self._stream.close()
@@ -196,8 +203,11 @@ class _NetworkStream(httpcore2.AsyncNetworkStream):
     ) -> httpcore2.AsyncNetworkStream:
         try:
             return _NetworkStream(await self._stream.start_tls(ssl_context, server_hostname or ""))
-        except ConnectError as error:
-            raise httpcore2.ConnectError(str(error)) from error
+        except BaseException as error:  # httpcore leaves a connection open that could not be secured
+            await http11.close(self._stream)
+            if isinstance(error, ConnectError):
+                raise httpcore2.ConnectError(error) from error
+            raise
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - the interface's
         return not self._stream.is_quiet() if info == "is_readable" else None

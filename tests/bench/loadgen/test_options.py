@@ -18,6 +18,9 @@ REFUSED = {
     "": "the following arguments are required",
     "ftp://example.com/": "URL: 'ftp://example.com/' must begin with http:// or https://",
     "http:///mcp": "URL: 'http:///mcp': must begin with http:// or https:// and name a host",
+    "127.0.0.1:8000/mcp": "URL: '127.0.0.1:8000/mcp' must begin with http:// or https://",
+    f"{URL} --header Host:example.com": "--header: Host is set by loadgen itself",
+    f"{URL} --header mcp-session-id:1": "--header: mcp-session-id is set by loadgen itself",
     f"{URL} more": "URL: one is enough; 'more' is too much",
     f"{URL} --transport stdio": "--transport: stdio needs a command instead of a URL",
     "--transport sse -- server": "--transport: sse needs a URL",
@@ -47,6 +50,7 @@ REFUSED = {
     f"{URL} --html -": "--html: needs the name of a file",
     f"{URL} --header X-A": "--header: write it as 'Name: value'",
     f"{URL} --verbose": "unrecognized arguments: --verbose",
+    "python -m server": "unrecognized arguments: -m server; the words of a command come after --",
     f"{URL} --sec 5": "unrecognized arguments: --sec",
     "compare a.json": "compare: needs two files",
     "compare gone.json bad.jsonl": "gone.json: No such file or directory",
@@ -134,6 +138,11 @@ def test_what_nobody_says_is_what_suits_the_transport(
 def test_a_threshold_is_judged_by_the_result(text: str, actual: float, is_met: bool):
     verdict = expect.parse(text).judge(RESULT)
     assert (verdict.actual, verdict.is_met) == (pytest.approx(actual, rel=0.002), is_met)
+
+
+@pytest.mark.parametrize(("text", "shown"), [("p99<0.2s", "100.031 ms"), ("errors<1%", "1 %"), ("errors=0", "10")])
+def test_what_it_was_is_shown_with_its_unit(text: str, shown: str):
+    assert expect.parse(text).judge(RESULT).shown == shown
 
 
 def test_faults_fail_a_run_without_any_threshold():

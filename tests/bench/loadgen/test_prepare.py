@@ -10,9 +10,9 @@ import pytest
 import trio
 
 from loadgen.failures import Failure
-from loadgen.plan import Target, UsageError
+from loadgen.plan import Target, Template, UsageError
 from loadgen.prepare import LeftOut, Prepared, Wanted, prepare
-from planted import Planted, serving
+from planted import TOOLS, Planted, serving
 
 
 def prepared(planted: Planted, wanted: Wanted | None = None, revision: str = "", path: str = "/mcp") -> Prepared:
@@ -73,6 +73,34 @@ def test_a_tool_that_the_server_has_not_is_refused_with_those_it_has():
         UsageError, match=r"--tool: the server has no tool gone; it has 5: broken, echo, quiet, refuses, writes"
     ):
         prepared(Planted(), Wanted(tools={"gone": 1}))
+
+
+def test_a_tool_of_a_file_of_calls_that_the_server_has_not_is_refused_by_the_name_of_its_option():
+    gone = Template(tool="gone", arguments=msgspec.Raw(b"{}"))
+    with pytest.raises(UsageError, match=r"^--calls-from: the server has no tool gone; it has 5: "):
+        prepared(Planted(), Wanted(templates=(gone,)))
+
+
+def test_a_server_without_tools_says_so():
+    with pytest.raises(Failure, match=r"^no tools: the server's list of tools is empty"):
+        prepared(Planted(tools=[]))
+
+
+def test_tools_that_nobody_calls_safe_have_to_be_named():
+    with pytest.raises(UsageError, match=r"--tool: none of 1 tools .*, such as --tool writes$"):
+        prepared(Planted(tools=TOOLS[-1:]))
+
+
+def test_where_every_trial_failed_the_first_failure_is_shown():
+    with pytest.raises(
+        UsageError, match=r"none of 1 safe tools has answered .*; refuses: tool error: refuses: no text;"
+    ):
+        prepared(Planted(tools=[tool for tool in TOOLS if tool["name"] == "refuses"]))
+
+
+def test_a_list_without_an_end_is_not_read_for_ever():
+    with pytest.raises(Failure, match=r"^tools/list: its page 'again' leads to itself"):
+        prepared(Planted("endless list"))
 
 
 def test_a_server_without_the_named_revision_is_a_failure_with_its_own_words():

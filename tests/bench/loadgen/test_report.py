@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
+import browser
 from loadgen import report
 from loadgen.table import milliseconds
 from reported import RESULT
@@ -27,6 +29,7 @@ FLAGS = (
 )
 SCHEMES = {"dark": 0, "light": 1}
 """As Chromium's settings number them."""
+BLENDED = 48
 LEAST_CONTRAST = 4.5
 """WCAG 2.2, 1.4.3, for text of ordinary size."""
 LOOKS = """<!doctype html><html><head><link rel="icon" href="data:,"></head><body>
@@ -177,11 +180,12 @@ def test_the_seconds_without_an_answer_are_a_gap(seen: Seen):
 
 
 @needs_browser
-def test_the_bars_of_the_distribution_are_as_high_as_their_counts(seen: Seen):
+def test_the_bars_of_the_distribution_are_as_high_as_their_counts_and_no_call_is_lost_to_the_eye(seen: Seen):
     bars = [bar["box"] for bar in seen.page["charts"]["distribution of latency"]["bars"]]
     heights = [bottom - top for _, top, _, bottom in bars]
     assert len(heights) == 4
-    assert [height / heights[0] for height in heights] == pytest.approx([1, 80 / 900, 18 / 900, 2 / 900], abs=0.002)
+    assert [height / heights[0] for height in heights[:3]] == pytest.approx([1, 80 / 900, 18 / 900], abs=0.002)
+    assert heights[3] == pytest.approx(report.LEAST_UNITS, abs=0.01)  # of two calls among a thousand
 
 
 @needs_browser
@@ -203,6 +207,58 @@ def test_what_a_server_says_stays_text(seen: Seen):
     assert seen.page["elements"] == 0
     assert "<b>busy</b> & gone" in seen.page["text"]
     assert "planted <1>" in seen.page["text"]
+
+
+PAINTED = """() => [...document.querySelectorAll("svg path.line, svg rect.bar")].flatMap((part) => {
+  const at = part.getScreenCTM(), style = getComputedStyle(part);
+  const chart = part.closest("svg").getAttribute("aria-label");
+  const on = (x, y) => [at.a * x + at.e + scrollX, at.d * y + at.f + scrollY];
+  if (part.matches("rect")) {
+    const box = part.getBBox();
+    return [[chart, style.fill, ...on(box.x + box.width / 2, box.y + box.height / 2)]];
+  }
+  return [...part.getAttribute("d").matchAll(/[ML]([\\d.]+) ([\\d.]+)/g)].map(
+    (found) => [chart, style.stroke, ...on(+found[1], +found[2])]);
+})"""
+"""Of each mark of the charts: its chart, its colour, and where it is on the page."""
+SEEN_THERE = """async ({png, points}) => {
+  const picture = new Image();
+  picture.src = "data:image/png;base64," + png;
+  await picture.decode();
+  const canvas = new OffscreenCanvas(picture.width, picture.height), drawn = canvas.getContext("2d");
+  drawn.drawImage(picture, 0, 0);
+  return points.map(([x, y]) => [...drawn.getImageData(Math.round(x) - 2, Math.round(y) - 2, 5, 5).data]);
+}"""
+"""The pixels around each point of a picture."""
+
+
+@pytest.mark.skipif(bool(browser.missing()), reason=browser.missing())
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1320), ("dark", 800)])
+def test_a_screenshot_has_every_mark_where_its_figure_puts_it(scheme: str, width: int, tmp_path: Path):
+    """By its address as a file, as it is opened from a folder: in the pixels that a reader sees."""
+    (tmp_path / "report.html").write_bytes(report.page(RESULT))
+    how = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
+    with browser.browser() as opened, browser.opened_at(opened, "about:blank", **how) as page:
+        watched = browser.Watched(page)
+        page.goto((tmp_path / "report.html").as_uri())
+        painted = page.evaluate(PAINTED)
+        picture = page.screenshot(full_page=True)
+        assert watched.problems == []
+        assert watched.asked == [(tmp_path / "report.html").as_uri()]
+        with browser.opened_at(opened, "about:blank") as other:
+            points = [point for _, _, *point in painted]
+            seen = other.evaluate(SEEN_THERE, {"png": base64.b64encode(picture).decode(), "points": points})
+    assert {chart for chart, *_ in painted} >= {"latency over time", "calls a second", "latency by percentile"}
+    pale = [(chart, colour) for (chart, colour, *_), near in zip(painted, seen, strict=True) if not shows(near, colour)]
+    assert len(painted) > 150
+    assert pale == []
+
+
+def shows(pixels: list[int], colour: str) -> bool:
+    """Whether one of them has about this colour: a thin line is blended with what is behind it."""
+    wanted = [int(each) for each in re.findall(r"\d+", colour)[:3]]
+    each = (pixels[place : place + 3] for place in range(0, len(pixels), 4))
+    return any(max(abs(one - other) for one, other in zip(pixel, wanted, strict=True)) <= BLENDED for pixel in each)
 
 
 def luminance(colour: str) -> float:

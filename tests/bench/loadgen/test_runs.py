@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,22 @@ def test_a_fault_fails_the_run_though_nothing_was_expected():
     assert "answers: 0 lost, 0 mixed up, 1 doubled; 30 carried the number of their call" in done.stdout
 
 
+def test_a_slow_tail_and_a_stall_fail_the_run_that_a_sound_server_passes():
+    """Each lasts two seconds, twice in sixty calls: a sound server on a busy machine does not come near to that. The
+    stall meets all that is due meanwhile, the slow tail only itself."""
+    load = ("--calls", "60", "--rate", "40", "--at-once", "60", "--tool", "echo", "--expect", "p99.9<1900ms")
+    with ExitStack() as stack:
+        argv = ("--json", "-", *load, *STDIO)
+        runs = {fault: stack.enter_context(running(*argv, fault, "30")) for fault in ("none", "slow", "stall")}
+        said = {fault: process.communicate(timeout=RUN_SECONDS) for fault, process in runs.items()}
+    found = {fault: result.read("-", out.encode()) for fault, (out, _) in said.items()}
+    assert {fault: process.returncode for fault, process in runs.items()} == {"none": 0, "slow": 1, "stall": 1}
+    for each in found.values():
+        assert (each.calls, each.error_count, each.integrity) == (60, 0, result.Integrity(checked=60))
+    slow = {fault: (each.latency.max > 1_900, each.latency.p90 > 1_000) for fault, each in found.items()}
+    assert slow == {"none": (False, False), "slow": (True, False), "stall": (True, True)}
+
+
 def test_an_expectation_that_is_not_met_fails_the_run_and_tools_that_were_left_out_are_named():
     done = loadgen("--calls", "5", "--expect", "p50<1us", *STDIO, "none", "1")
     assert done.returncode == 1
@@ -162,3 +178,15 @@ def test_two_loads_that_differ_are_compared_with_a_warning():
 def test_a_result_of_another_format_is_refused():
     with pytest.raises(UsageError, match="has format 2, this loadgen reads 1"):
         result.read("a.json", result.encode(changed(format=2)))
+
+
+def test_where_nothing_can_be_asked_the_line_names_what_may_help(demo: tuple[str, str]):
+    """The address of something else, and a server over stdio that writes what is no message."""
+    done = loadgen(demo[0].replace("/mcp", "/elsewhere"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("loadgen: HTTP 404: ")
+    assert "is this where the server has MCP? Most have it at /mcp or /sse" in done.stderr
+    done = loadgen("--", sys.executable, "-c", "print('Welcome!')")
+    assert done.stderr == (
+        "loadgen: closed: the server ended with exit code 0; it said 'Welcome!', which is no message\n"
+    )

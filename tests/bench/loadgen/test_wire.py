@@ -9,8 +9,10 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadgen.failures import Failure
 from loadgen.scrape import values_in
-from loadgen.wire import ClosedError, Connection, Events, Lines, WireError, place
+from loadgen.streamable_http import answers_in
+from loadgen.wire import ClosedError, Connection, Events, Head, Lines, WireError, place
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -77,6 +79,30 @@ def test_an_answer_that_is_none_is_named(case: str):
     data, error = BROKEN[case]
     with pytest.raises(error):
         read(data, 10_000)
+
+
+REFUSAL = b'{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"say who you are"}}'
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (401, REFUSAL, "HTTP 401: say who you are"),
+        (403, b"", "HTTP 403: no body"),
+        (404, b"<html>gone</html>", "HTTP 404: <html>gone</html>"),
+        (200, b"<html>hello</html>", "not MCP: HTTP 200 without an answer: <html>hello</html>"),
+    ],
+)
+def test_an_answer_of_http_that_holds_none_of_mcp_is_named_by_its_status(status: int, body: bytes, kind: str):
+    head = Head(status, is_last=False, raw=b"HTTP/1.1 %d x\r\nContent-Type: text/html\r\n\r\n" % status)
+    with pytest.raises(Failure) as failed:
+        answers_in(head, body)
+    assert str(failed.value) == kind
+
+
+def test_an_error_of_json_rpc_is_an_answer_whatever_its_status():
+    head = Head(400, is_last=False, raw=b"HTTP/1.1 400 x\r\n\r\n")
+    assert [each.error.code for each in answers_in(head, REFUSAL) if each.error] == [-32600]
 
 
 STREAM = b": hello\r\nevent: endpoint\ndata: /m\n\ndata: {\r\ndata:  }\r\n\r\nid: 5\n\nevent: x\n\ndata\n\ndata: last"

@@ -111,6 +111,26 @@ def test_a_reference_with_more_beside_it_is_put_in_place(schema: Any, told: Any)
     assert "B" in made["$defs"]
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"title": "T"},
+        {"deprecated": True},
+        {"minProperties": 1},
+        {"required": ["next"]},
+        {"properties": {"more": {"type": "string"}}},
+        {"type": "object"},
+        {"examples": [{}]},
+        {"allOf": [{"minProperties": 1}]},
+        {"unevaluatedProperties": {"type": "string"}},
+    ],
+)
+def test_a_schema_that_leads_to_itself_with_more_beside_the_reference_is_told_to_its_second_level(beside: Any) -> None:
+    named = {"type": "object", "properties": {"name": {"type": "string"}, "next": {"$ref": "#/$defs/Node", **beside}}}
+    inner = as_told({"$ref": "#/$defs/Node", **beside}, Node=named)
+    assert inner["properties"]["next"] == {"$ref": "#/$defs/Node"}
+
+
 def test_a_deprecated_parameter_behind_a_reference_is_put_in_place() -> None:
     own = parameter("a", value={"$ref": "#/$defs/A"}, deprecated=True, description="d")
     made = inputs(operation(parameters=(own,)), request_schemas=schemas(A=TEXT))

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from documents import compiles, got, named, notes, of_schemas, sent, sent_schema
+from documents import compiles, got, named, notes, of_schemas, sent, sent_schema, the_answer
+from openapi_mcp_server.openapi.schemas import settling
 
 BASE = {"type": "object", "properties": {"id": {"type": "integer"}}, "required": ["id"], "additionalProperties": False}
 MORE = {"type": "object", "properties": {"name": {"type": "string"}}}
@@ -113,3 +114,125 @@ def test_the_part_by_itself_stays_closed() -> None:
 def test_answers_are_told_alike() -> None:
     parts = [{**MORE, "additionalProperties": {"type": "string"}}, {"properties": {"n": {"type": "integer"}}}]
     assert set(got(of_schemas({"allOf": parts}))["properties"]) == {"name", "n"}
+
+
+STATES = {"type": "string", "enum": ["draft", "closed"]}
+PLACES = {
+    "whole": (lambda schema: schema, lambda value: value),
+    "property": (lambda schema: {"properties": {"v": schema}}, lambda value: {"v": value}),
+    "item": (lambda schema: {"items": schema}, lambda value: [value]),
+    "map": (lambda schema: {"type": "object", "additionalProperties": schema}, lambda value: {"k": value}),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("dialect", "beside", "takes_null"),
+    [
+        ("3.1", lambda ref: {"oneOf": [ref, {"type": "null"}]}, True),
+        ("3.1", lambda ref: {"anyOf": [ref, {"type": "null"}]}, True),
+        ("3.2", lambda ref: {"oneOf": [{"type": "integer"}, ref]}, False),
+        ("3.1", lambda ref: {"description": "d", **ref}, False),
+        ("3.0", lambda ref: {"oneOf": [ref]}, False),
+        ("3.0", lambda ref: {"nullable": True, "allOf": [ref]}, True),
+        ("3.0", lambda ref: {"allOf": [{"anyOf": [ref, {"type": "string", "maxLength": 1}]}]}, False),
+        ("2.0", lambda ref: {"allOf": [ref]}, False),
+    ],
+)
+def test_a_type_that_nothing_combined_beside_it_has_is_left_out(
+    dialect: Any, beside: Any, takes_null: bool, place: str
+) -> None:
+    ref = {"$ref": f"{HOME.get(dialect, '#/components/schemas')}/State"}
+    written, at = PLACES[place]
+    description = of_schemas(written({"type": "object", **beside(ref)}), dialect=dialect, State=STATES)
+    takes = compiles(sent_schema(description), description.request_schemas).is_valid
+    assert [takes(at(value)) for value in ("draft", "closed", None, "other", {})] == [
+        True,
+        True,
+        takes_null,
+        False,
+        False,
+    ]
+    assert {kind for kind, _ in notes(description)} == {"schema_repaired"}
+    gets = compiles(the_answer(description), description.response_schemas).is_valid
+    assert gets(at("draft"))
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "string", "oneOf": [{"$ref": "#/components/schemas/State"}, {"type": "null"}]},
+        {"type": "object", "anyOf": [{"$ref": "#/components/schemas/State"}, MORE]},
+        {"type": "integer", "anyOf": [{"type": "number", "minimum": 1}]},
+        {"type": "object", "anyOf": [{"$ref": "#/components/schemas/Loop"}]},
+        {"properties": {"type": {"type": "string"}, "anyOf": {"type": "string"}}},
+        {"type": "object", "default": {"type": "object", "anyOf": [{"type": "string"}, 5]}},
+    ],
+    ids=["the same", "one of them", "a whole number", "a circle", "names of properties", "data"],
+)
+def test_a_type_that_something_combined_beside_it_has_stays(schema: Any) -> None:
+    description = of_schemas(schema, State=STATES, Loop={"anyOf": [{"$ref": "#/components/schemas/Loop"}, MORE]})
+    assert sent(description).get("type", "object") == schema.get("type", "object")
+    assert notes(description) == []
+
+
+def ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def closed(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def with_rank(name: str) -> dict[str, Any]:
+    return {"allOf": [{"properties": {"rank": {"type": "integer"}}}, ref(name)]}
+
+
+CIRCLES: dict[str, tuple[dict[str, Any], list[Any], list[Any]]] = {
+    "in itself": (
+        {"A": closed(name={"type": "string"}, mother=with_rank("A"))},
+        [{"name": "x"}, {"mother": {"rank": 1, "name": "y"}}, {"mother": {"mother": {"anything": 1}}}],
+        [{"rank": 1}, {"mother": {"rank": "x"}}, {"mother": {"name": 1}}],
+    ),
+    "in a list": (
+        {"A": closed(name={"type": "string"}, siblings={"type": "array", "items": with_rank("A")})},
+        [{"siblings": [{"rank": 1, "siblings": [{"rank": 2}]}]}],
+        [{"siblings": [{"rank": "x"}]}],
+    ),
+    "two in each other": (
+        {"A": closed(b=with_rank("B")), "B": closed(a=with_rank("A"))},
+        [{"b": {"rank": 1, "a": {"rank": 2, "b": {"rank": 3}}}}],
+        [{"b": {"rank": "x"}}, {"b": {"a": {"rank": "x"}}}],
+    ),
+    "through a reference": (
+        {"A": closed(b=ref("B")), "B": {"allOf": [closed(name={}), {"properties": {"a": ref("A")}}]}},
+        [{"b": {"name": 1, "a": {"b": {"name": 2}}}}],
+        [{"b": {"other": 1}}],
+    ),
+}
+
+
+@pytest.mark.parametrize(("schemas", "fitting", "refused"), CIRCLES.values(), ids=CIRCLES)
+def test_what_would_be_merged_into_itself_is_any_object_there(schemas: Any, fitting: Any, refused: Any) -> None:
+    description = of_schemas(ref("A"), **schemas)
+    takes = compiles(sent_schema(description), description.request_schemas).is_valid
+    assert [value for value in fitting if not takes(value)] == []
+    assert [value for value in refused if takes(value)] == []
+
+
+def test_many_that_would_be_merged_into_each_other_stay_small() -> None:
+    every = range(12)
+    schemas = {f"A{i}": closed(**{f"x{i}": {}}, **{f"q{j}": with_rank(f"A{j}") for j in every}) for i in every}
+    description = of_schemas(ref("A0"), **schemas)
+    written = sum(len(bytes(schema.json)) for schema in description.request_schemas.values())
+    assert written < 3 * settling.MAX_MERGED_BYTES
+    assert len(description.notes) == len(every) ** 2
+
+
+@pytest.mark.parametrize("combined", ["allOf", "anyOf", "oneOf"])
+@pytest.mark.parametrize("length", [30, 3_000])
+def test_many_in_a_row_cost_no_other_operation(combined: str, length: int) -> None:
+    schemas = {f"S{i}": {"type": "object", combined: [ref(f"S{i + 1}"), {"minProperties": 1}]} for i in range(length)}
+    description = of_schemas(ref("S0"), **schemas, **{f"S{length}": {"type": "object"}})
+    assert len(description.operations) == 1
+    assert notes(description) == []

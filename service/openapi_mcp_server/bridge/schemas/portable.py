@@ -291,7 +291,8 @@ def _scalar(schema: dict[str, Any], kind: str, prose: str) -> _Plain:
         return _Plain(kind, prose, tuple(words))
     if len(told) < len(texts):
         words.append("Or empty text.")
-    meant = {_spelt(value) for value in values if not isinstance(value, str)}.difference(values)
+    spelt = {value for value in values if isinstance(value, str)}
+    meant = {_spelt(value) for value in values if not isinstance(value, str)} - spelt
     text_of: TextOf | None = "values" if meant else None
     return _Plain("string", prose, tuple(words), values=told, text_of=text_of)
 

@@ -98,7 +98,9 @@ def _part(schema: dict[str, Any], schemas: Mapping[str, Schema]) -> dict[str, An
     if isinstance(prose := schema.get("description"), str):
         schema = schema | {"description": short_prose(prose, text.ARGUMENT_LIMIT)}
     if "$ref" in schema and not schema.keys() <= _BESIDE_REFERENCE:
-        schema = top_level(Schema(msgspec.Raw(encode(schema))), schemas)
+        # What that brings in may lead to itself in the same way, and is not merged again.
+        merged: Any = rewritten(top_level(Schema(msgspec.Raw(encode(schema))), schemas), _plain_reference)
+        schema = merged
     schema = _without_null_as_a_type(schema)
     if schema.get("type") == "array" and "items" not in schema:
         schema = {**schema, "items": {}}
@@ -110,6 +112,11 @@ def _part(schema: dict[str, Any], schemas: Mapping[str, Schema]) -> dict[str, An
     if "patternProperties" in schema:
         schema = _with_known_patterns(schema)
     return schema
+
+
+def _plain_reference(schema: dict[str, Any]) -> dict[str, Any]:
+    """A reference without what is not taken beside one; arguments are checked by it all the same."""
+    return {key: value for key, value in schema.items() if key in _BESIDE_REFERENCE} if "$ref" in schema else schema
 
 
 def reads_everywhere(pattern: str) -> bool:

@@ -133,7 +133,10 @@ class Swagger2:
 
     def _declared(self, at: Located, declared: ParameterObject2) -> Parameter | BodyParameter:
         if not (name := written(declared.name)):
-            raise SpecError(at.pointer, "the parameter has no name")
+            if declared.location != "body":
+                raise SpecError(at.pointer, "the parameter has no name")
+            name = "body"  # which documents it and no more (2.0, Parameter Object, name)
+            self._notes.add(at.pointer, "parameter_repaired", "the body has no name; it needs none to be sent")
         match declared.location:
             case "body":
                 return self._whole_body(at, declared, name)

@@ -170,6 +170,13 @@ class Conversion:
             self._note("keyword_dropped", f"expected {expected}, got {kind_of(value)}", keyword)
 
 
+def needs_settling(schema: JsonSchema) -> bool:
+    """Whether it may contradict what it refers to or combines (`settling`)."""
+    if "allOf" in schema or ("$ref" in schema and ("default" in schema or "type" in schema)):
+        return True
+    return "type" in schema and ("anyOf" in schema or "oneOf" in schema)
+
+
 def kind_of(value: object) -> str:
     """A decoded JSON value's kind, in words."""
     match value:

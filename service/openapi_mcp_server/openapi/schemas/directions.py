@@ -32,8 +32,6 @@ _REPEATED_BYTES = 1_000
 _ALONE = re.compile(rb'\{"\$ref":"[^"\\]+"\}')
 """A reference and nothing else, as most schemas of bodies and answers are."""
 
-_MERGED = "a part of allOf closes itself against the properties of another; all parts were taken for one object"
-
 _ROOT = Located("", msgspec.Raw())
 _WITH_KINDS = ".any"
 """Ends the name of a base together with all that is made of it."""
@@ -169,13 +167,19 @@ class Schemas:
                 self._fail(name, _too_heavy(self._targets[name]))
         for name in fresh:
             if name in self._unsettled and name not in self._faults:
-                self._converted[name] = self._settled(self._converted[name], self._targets[name])
+                try:
+                    self._converted[name] = self._settled(self._converted[name], self._targets[name])
+                except SpecError as error:
+                    self._fail(name, error)
 
     def _settled(self, schema: Schema, at: Located) -> Schema:
-        def tell(path: Path) -> None:
-            self._notes.add(child(at.pointer, *path), "schema_repaired", _MERGED)
+        def tell(path: Path, repair: str) -> None:
+            self._notes.add(child(at.pointer, *path), "schema_repaired", repair)
 
-        return self._settling.settled(schema, tell)
+        try:
+            return self._settling.settled(schema, tell)
+        except RecursionError:
+            raise SpecError(at.pointer, "its schemas lead too deep into each other") from None
 
     def _convert_choices(self) -> list[str]:
         """The bases with their kinds, less those kinds that cannot be used."""

@@ -14,7 +14,7 @@ import msgspec
 from openapi_mcp_server.grammar import is_xml_name
 from openapi_mcp_server.openapi.schemas import habits, older_dialects
 from openapi_mcp_server.openapi.schemas.choices import admit_several, may_overlap
-from openapi_mcp_server.openapi.schemas.conversion import TYPES, Conversion, JsonSchema, kind_of
+from openapi_mcp_server.openapi.schemas.conversion import TYPES, Conversion, JsonSchema, kind_of, needs_settling
 from openapi_mcp_server.openapi.schemas.keywords import PLAIN, as_text, is_list_of_names, is_number, is_shallow
 from openapi_mcp_server.openapi.text import numbers
 
@@ -78,7 +78,7 @@ class RequestConversion(Conversion):
             older_dialects.tell_kinds(schema, strict)
             older_dialects.open_to_kinds(strict)
         strict = self._plainly(strict)
-        self.is_unsettled = self.is_unsettled or "allOf" in strict or ("default" in strict and "$ref" in strict)
+        self.is_unsettled = self.is_unsettled or needs_settling(strict)
         if schema.get("nullable") is True or schema.get("x-nullable") is True:
             strict = older_dialects.nullable(strict)
         if "default" in strict:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from openapi_mcp_server.openapi.schemas.conversion import TYPES, Conversion, JsonSchema
+from openapi_mcp_server.openapi.schemas.conversion import TYPES, Conversion, JsonSchema, needs_settling
 
 SHORT_PROSE = 120
 """Characters kept of a description: output schemas are two thirds of all bytes of a list of tools."""
@@ -39,7 +39,7 @@ class ResponseConversion(Conversion):
             loose["$ref"] = reference
         self._add_members(schema, loose)
         self._add_combined(schema, loose)
-        self.is_unsettled = self.is_unsettled or "allOf" in loose
+        self.is_unsettled = self.is_unsettled or needs_settling(loose)
         return loose
 
     def _add_members(self, schema: dict[str, Any], loose: dict[str, Any]) -> None:
@@ -81,4 +81,4 @@ def _nullable_types(declared: object) -> list[str]:
     """The types of 2020-12 among the declared ones, and null."""
     names = declared if isinstance(declared, list) else [declared]
     known = [name for name in names if isinstance(name, str) and name in TYPES and name != "null"]
-    return [*dict.fromkeys(known), "null"] if known else []
+    return [*dict.fromkeys(known), "null"] if known or "null" in names else []

@@ -3,12 +3,19 @@
 An ``allOf`` one of whose parts names its properties and closes itself, while another part names others, admits nothing
 (2020-12 core, section 10.3.2.3; 115 places in 13 of 2,630 published documents). Its authors mean the properties of all
 parts, so that it becomes one object with them.
+
+A ``type`` beside a combination that has no value of that type admits nothing either: generators write ``type: object``
+beside ``oneOf`` of an enumeration and null (springdoc), or beside ``allOf`` of one. The combination is meant.
+
+An ``allOf`` may be part of what it refers to (a cat whose mother is a cat with a rank): one that would be merged into
+itself is told as any object.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -21,26 +28,48 @@ _REF = re.compile(rb'"\$ref":"#/\$defs/([A-Za-z0-9._-]+)"')
 _HOME = "#/$defs/"
 _OPEN: tuple[object, ...] = (None, True, {})
 _COMBINED = ("allOf", "anyOf", "oneOf")
+_MAPS = frozenset({"properties", "patternProperties", "dependentSchemas"})
+_DATA = frozenset({"enum", "const", "default", "examples"})
+_MERGED = "a part of allOf closes itself against the properties of another; all parts were taken for one object"
+_OF_OTHER_TYPE = "no value is of this type and of what is combined beside it; the type was left out"
+_ALL = frozenset({"object", "array", "string", "number", "boolean", "null"})
+_NULL = frozenset({"null"})
+
+MAX_WITHIN = 3
+"""Merged objects that are told one within the other; deeper ones are told as any object."""
+MAX_STEPS = 40
+"""References in a row that are followed to learn what a schema is: few beside what Python's stack takes."""
+MAX_MERGED_BYTES = 4 << 20
+"""Of the JSON of all merged objects of a direction, since they repeat what they refer to; later ones are any object."""
+_ANY_OBJECT = {"type": "object"}
 
 Path = tuple[str | int, ...]
+Tell = Callable[[Path, str], None]
 
 
 class Outline(msgspec.Struct, frozen=True):
-    """``names`` are the properties of an object, ``is_closed`` says whether it takes no others, or none of any kind."""
+    """``names`` are the properties of an object, ``is_closed`` says whether it takes no others, or none of any kind;
+    ``made_of`` are the definitions that it combines."""
 
     names: frozenset[str] = frozenset()
     is_closed: bool = False
+    made_of: frozenset[str] = frozenset()
 
 
 class Settling:
-    """The definitions of one direction; ``tell`` gets the place of each ``allOf`` that became one object."""
+    """The definitions of one direction."""
 
     def __init__(self, definitions: Mapping[str, Schema]) -> None:
         self._definitions = definitions
         self._outlines: dict[str, Outline] = {}
+        self._types: dict[str, frozenset[str]] = {}
+        self._within: list[frozenset[str]] = []  # what each merged object around this place is made of
+        self._steps = 0
+        self._left = MAX_MERGED_BYTES
 
-    def settled(self, schema: Schema, tell: Callable[[Path], None]) -> Schema:
-        """The schema with what contradicts itself taken for what it means."""
+    def settled(self, schema: Schema, tell: Tell) -> Schema:
+        """The schema with what contradicts itself taken for what it means. ``tell`` gets the place of each repair, and
+        what it was."""
         before = msgspec.json.decode(schema.json)
         after = self._settled(before, (), tell)
         if after == before:
@@ -49,19 +78,38 @@ class Settling:
         refs = {name.decode() for name in _REF.findall(json)}
         return Schema(msgspec.Raw(json), tuple(sorted(refs & self._definitions.keys())))
 
-    def _settled(self, value: Any, path: Path, tell: Callable[[Path], None]) -> Any:  # noqa: ANN401 - any JSON value
+    def _settled(self, value: Any, path: Path, tell: Tell) -> Any:  # noqa: ANN401 - any JSON value
         """A schema, or what holds some, with all below it."""
         if isinstance(value, list):
             return [self._settled(each, (*path, index), tell) for index, each in enumerate(value)]
         if not isinstance(value, dict):
             return value
-        if isinstance(value.get("allOf"), list) and self._contradicts_itself(value):
-            tell(path)
-            value = self._merged(value)
+        if "allOf" in value and self._contradicts_itself(value):
+            tell(path, _MERGED)
+            return self._merged(value, path)
+        return self._repaired(value, path, tell)
+
+    def _repaired(self, value: dict[str, Any], path: Path, tell: Tell) -> dict[str, Any]:
+        """A schema whose ``allOf`` is settled, with all below it."""
+        if "type" in value and self._is_of_other_type(value):
+            tell((*path, "type"), _OF_OTHER_TYPE)
+            value = self._without_type(value)
         if "default" in value and self._refuses_default(value):
             value = dict(value)
             habits.tell_default(value)
-        return {key: self._settled(each, (*path, key), tell) for key, each in value.items()}
+        return {key: self._member(key, each, (*path, key), tell) for key, each in value.items()}
+
+    @contextmanager
+    def _step(self) -> Iterator[bool]:
+        """One reference further; whether what it leads to is still looked at."""
+        self._steps += 1
+        yield self._steps <= MAX_STEPS
+        self._steps -= 1
+
+    def _member(self, keyword: str, value: Any, path: Path, tell: Tell) -> Any:  # noqa: ANN401 - any JSON value
+        if keyword in _MAPS and isinstance(value, dict):
+            return {name: self._settled(each, (*path, name), tell) for name, each in value.items()}
+        return value if keyword in _DATA else self._settled(value, path, tell)
 
     def _contradicts_itself(self, schema: dict[str, Any]) -> bool:
         own = {key: value for key, value in schema.items() if key != "allOf"}
@@ -69,26 +117,66 @@ class Settling:
         names = frozenset[str]().union(*(part.names for part in parts))
         return any(part.is_closed and part.names != names for part in parts)
 
+    def _is_of_other_type(self, schema: dict[str, Any]) -> bool:
+        own = _declared(schema) - _NULL
+        others = self._types_of({key: schema[key] for key in ("$ref", *_COMBINED) if key in schema}) - _NULL
+        return bool(own) and bool(others) and own.isdisjoint(others)
+
+    def _without_type(self, schema: dict[str, Any]) -> dict[str, Any]:
+        rest = {key: value for key, value in schema.items() if key != "type"}
+        return {"anyOf": [rest, {"type": "null"}]} if _declared(schema) - self._types_of(rest) >= _NULL else rest
+
+    def _types_of(self, schema: dict[str, Any]) -> frozenset[str]:
+        """The types that a value of it may have, as far as they are said; a whole number is a number."""
+        types = _declared(schema) if "type" in schema else _ALL
+        if "$ref" in schema:
+            types &= self._types_named(schema["$ref"].removeprefix(_HOME))
+        for part in schema.get("allOf", ()):
+            types &= self._types_of(part)
+        for keyword in ("anyOf", "oneOf"):
+            if keyword in schema:
+                types &= frozenset[str]().union(*map(self._types_of, schema[keyword]))
+        return types
+
+    def _types_named(self, name: str) -> frozenset[str]:
+        if name not in self._types:
+            self._types[name] = _ALL  # while a cycle is walked
+            with self._step() as is_near:
+                if is_near:
+                    self._types[name] = self._types_of(msgspec.json.decode(self._definitions[name].json))
+        return self._types[name]
+
     def _outline(self, schema: dict[str, Any]) -> Outline:
         properties = schema.get("properties", {})
         parts = [self._outline(part) for part in schema.get("allOf", ())]
-        if isinstance(reference := schema.get("$ref"), str):
-            parts.append(self._named(reference.removeprefix(_HOME)))
+        named = [schema["$ref"].removeprefix(_HOME)] if "$ref" in schema else []
+        parts += map(self._named, named)
         is_closed = schema.get("additionalProperties") not in _OPEN or schema.get("unevaluatedProperties") is False
         return Outline(
             frozenset(properties).union(*(part.names for part in parts)),
             (is_closed and "patternProperties" not in schema) or any(part.is_closed for part in parts),
+            frozenset(named).union(*(part.made_of for part in parts)),
         )
 
     def _named(self, name: str) -> Outline:
         if name not in self._outlines:
             self._outlines[name] = Outline()  # while a cycle is walked
-            self._outlines[name] = self._outline(msgspec.json.decode(self._definitions[name].json))
+            with self._step() as is_near:
+                if is_near:
+                    self._outlines[name] = self._outline(msgspec.json.decode(self._definitions[name].json))
         return self._outlines[name]
 
-    def _merged(self, schema: dict[str, Any]) -> dict[str, Any]:
+    def _merged(self, schema: dict[str, Any], path: Path) -> dict[str, Any]:
         """One object; what is still beside it may name properties too."""
+        made_of = self._outline(schema).made_of
+        is_within_itself = any(made_of & around for around in self._within)
+        if is_within_itself or len(self._within) == MAX_WITHIN or self._left < 0:
+            return _ANY_OBJECT
         merged = top_level(Schema(msgspec.Raw(msgspec.json.encode(schema))), self._definitions)
+        self._left -= len(msgspec.json.encode(merged))
+        self._within.append(made_of)
+        merged = self._repaired(merged, path, _silent)  # what is below stands elsewhere, and is told there
+        self._within.pop()
         if "additionalProperties" in merged and any(keyword in merged for keyword in _COMBINED):
             merged["unevaluatedProperties"] = merged.pop("additionalProperties")
         return merged
@@ -98,3 +186,13 @@ class Settling:
             return False
         level = top_level(Schema(msgspec.Raw(msgspec.json.encode(schema))), self._definitions)
         return habits.refuses_default({key: level[key] for key in ("type", "enum", "default") if key in level})
+
+
+def _declared(schema: dict[str, Any]) -> frozenset[str]:
+    declared = schema["type"]
+    names: list[str] = declared if isinstance(declared, list) else [declared]
+    return frozenset("number" if name == "integer" else name for name in names)
+
+
+def _silent(_path: Path, _repair: str) -> None:
+    """Tells nobody."""
