@@ -6,6 +6,7 @@ Imported when the first of them comes: hypercorn brings HTTP/2, WebSocket and `m
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,8 +20,6 @@ from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, H11SendableEvent
 
-from openapi_mcp_server.server import request_head
-
 if TYPE_CHECKING:
     from openapi_mcp_server.server.connections import App, Peer, Receive, Scope
 
@@ -28,6 +27,7 @@ HEADER_BYTES = 64 * 1024
 """All headers of a request; tokens of 9 kB and more are real."""
 READ_AHEAD_EVENTS = 10
 """Pieces of a body that wait for the application; behind them the client waits."""
+_ABSOLUTE = re.compile(rb"https?://([^/?#@]+)(/[^#]*|\?[^#]*|)", re.IGNORECASE)
 REQUESTS_PER_CONNECTION = 1_000_000
 """hypercorn closes a connection after 1,000 requests by default; a proxy's connections are meant to stay."""
 
@@ -35,7 +35,7 @@ Put = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Answer = Callable[["App", "Scope", "Receive", Callable[[Any], Awaitable[None]]], Awaitable[None]]
 
 
-class Carrier(Protocol):
+class OwnConnection(Protocol):
     """A client's connection, as its protocol needs it."""
 
     async def write(self, data: bytes) -> None:
@@ -59,7 +59,7 @@ class Protocols:
         self._context = WorkerContext(None)
         self._context.terminated = stopping  # type: ignore[assignment]  # only asked whether it is set
 
-    def made(self, carrier: Carrier, tasks: trio.Nursery, client: Peer, server: Peer) -> Http11:
+    def made(self, own: OwnConnection, tasks: trio.Nursery, client: Peer, server: Peer) -> Http11:
         """The protocol of one connection."""
         return Http11(
             self._app,  # only handed on to `_Applications`
@@ -69,7 +69,7 @@ class Protocols:
             ConnectionState({}),
             client,
             server,
-            carrier,
+            own,
         )
 
 
@@ -97,11 +97,11 @@ class Http11(H11Protocol):
         state: ConnectionState,
         client: Peer,
         server: Peer,
-        carrier: Carrier,
+        own: OwnConnection,
     ) -> None:
         super().__init__(app, config, context, tasks, state, False, client, server, self.send)  # noqa: FBT003 - no TLS
         del self.send  # the method stays; in itself it would be a circle, which only the collector finds
-        self._carrier = carrier
+        self._own = own
         self._head = b""
 
     @property
@@ -120,17 +120,17 @@ class Http11(H11Protocol):
     async def send(self, event: Event) -> None:
         """Carries out what the protocol asks for."""
         if isinstance(event, RawData):
-            await self._carrier.write(event.data)
+            await self._own.write(event.data)
         elif isinstance(event, Updated):
-            self._carrier.become_idle(idle=event.idle)
+            self._own.become_idle(idle=event.idle)
         elif isinstance(event, Closed):
-            self._carrier.end(is_sending=self.connection.their_state in {h11.SEND_BODY, h11.ERROR})
+            self._own.end(is_sending=self.connection.their_state in {h11.SEND_BODY, h11.ERROR})
             await self.leave()
 
     async def _create_stream(self, request: h11.Request) -> None:
         """``Upgrade`` is ignored, as RFC 9110 section 7.8 lets a server do."""
-        addressed = request_head.addressed(request)
-        if addressed is None or request_head.is_ambiguous(request):
+        addressed = _addressed(request)
+        if addressed is None or _is_ambiguous(request):
             await self._refuse(400)
             return
         if not request.http_version.startswith(b"1."):  # h11 takes the preface of HTTP/2 for a request
@@ -240,3 +240,23 @@ class _Inbox:
         if len(self._events) == READ_AHEAD_EVENTS:
             self._changed.set()
         return self._events.pop(0)
+
+
+def _addressed(request: h11.Request) -> tuple[list[tuple[bytes, bytes]], bytes] | None:
+    """The headers, and the target as a path. A whole URL has to be understood, and names the host instead of ``Host``
+    (RFC 9112 section 3.2.2). None where the target is of no form that makes sense here."""
+    headers: list[tuple[bytes, bytes]] = list(request.headers)
+    if request.target.startswith((b"/", b"*")):
+        return headers, request.target
+    url = _ABSOLUTE.fullmatch(request.target)
+    if url is None:
+        return None
+    path = url[2] if url[2].startswith(b"/") else b"/" + url[2]
+    return [(b"host", url[1]), *(header for header in headers if header[0] != b"host")], path
+
+
+def _is_ambiguous(request: h11.Request) -> bool:
+    """Whether somebody in front may have seen another end of the body: the way to smuggle a second request (RFC 9112
+    sections 6.1 and 11.2)."""
+    names = {name for name, _ in request.headers}
+    return b"transfer-encoding" in names and (b"content-length" in names or request.http_version == b"1.0")

@@ -128,7 +128,7 @@ class _Worker:
         if self._protocols is None:
             from openapi_mcp_server.server.any_request import Protocols  # noqa: PLC0415 - hypercorn
 
-            self._protocols = Protocols(self.app, answer, self._stopping)
+            self._protocols = Protocols(self.app, run_app, self._stopping)
         return self._protocols
 
     async def serve(self, stream: trio.SocketStream) -> None:
@@ -250,7 +250,7 @@ class _Connection:
         self._is_idle, self._is_ordinary = False, True
         self._reading.deadline = math.inf  # and nothing cancels it: the application runs in it
         try:
-            await answer(self._worker.app, scope, exchange.receive, exchange.send)
+            await run_app(self._worker.app, scope, exchange.receive, exchange.send)
         finally:
             self._is_ordinary = False
         if self._is_over:
@@ -382,7 +382,7 @@ class _Connection:
             self._reading.cancel()
 
 
-async def answer(app: App, scope: Scope, receive: Receive, send: Callable[[Any], Awaitable[None]]) -> None:
+async def run_app(app: App, scope: Scope, receive: Receive, send: Callable[[Any], Awaitable[None]]) -> None:
     """Has the application answer one request, and says so with None. Where it fails, that is logged, and answered 500
     as far as nothing else was."""
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
+from functools import lru_cache, partial
 
 import msgspec
 
@@ -25,6 +25,9 @@ CLOSED = b',"additionalProperties":false}'
 """The end of every schema that arguments are checked by: what is not named is looked at apart. Clients are not told,
 since some model APIs refuse every tool whose root says it."""
 _UNLIMITED = 1 << 40
+_ARGUMENTS_TOLD = 1_024
+"""Arguments that are remembered as they are told: operations near each other share theirs. All of Microsoft Graph's are
+130,000, most of them used once."""
 _DEPTHS = (5, 4, 3, 2, 1, 0)
 """Levels of an argument's own schema that are kept when the whole is too large, tried in this order."""
 
@@ -60,7 +63,7 @@ class SchemaSource(msgspec.Struct, frozen=True):
 
 def source(schemas: Mapping[str, Schema], graph: Definitions) -> SchemaSource:
     """Definitions, of which ``graph`` has the same or those that they were made of."""
-    tell = cache(partial(told, schemas=schemas))  # arguments are shared by operations
+    tell = lru_cache(_ARGUMENTS_TOLD)(partial(told, schemas=schemas))
     edited = Edited(schemas, tell)
     return SchemaSource(graph, Definitions(schemas), Definitions(edited), tell, edited.is_changed)
 
