@@ -18,7 +18,7 @@ import yaml  # type: ignore[import-untyped]
 
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.changes import Comparison, compare
-from openapi_mcp_server.bridge.model import ToolCatalog, base_url
+from openapi_mcp_server.bridge.model import ToolCatalog, ToolForm, base_url
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse
 
@@ -130,7 +130,7 @@ def by_diff(found: Comparison) -> Found:
 def built(text: bytes) -> ToolCatalog:
     """Under names that are as long as the documents' own."""
     source = ApiSource(name="api", base=base_url("https://api.example.com"), description=describe(parse(text)))
-    return build([source], name_length=128)
+    return build([source], ToolForm(name_length=128))
 
 
 def compared(old: Path, new: Path, say: Callable[[str], None]) -> bool:

@@ -21,7 +21,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from openapi_mcp_server.bridge import catalog
-from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool, base_url
+from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool, ToolForm, base_url
 from openapi_mcp_server.bridge.schemas.listed import LISTED_BYTES
 from openapi_mcp_server.documents.other_files import Parts
 from openapi_mcp_server.errors import SpecError
@@ -268,7 +268,9 @@ def tools_of(path: Path) -> list[Seen]:
         description = describe(Parts(str(path)).bundled(parse(data)))
     except SpecError:
         return []
-    built = catalog.build([catalog.ApiSource(name="api", base=BASE, description=description)], response_filter=True)
+    built = catalog.build(
+        [catalog.ApiSource(name="api", base=BASE, description=description)], ToolForm(response_filter=True)
+    )
     tools = [*built.tools.values()]
     seen = [Seen(tool, 0, {}) for tool in tools]
     same = Counter(each.description for each in seen)

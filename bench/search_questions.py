@@ -78,13 +78,13 @@ def share(places: Sequence[int], within: int) -> float:
 
 
 def _table(indexes: Mapping[str, index.Index], asked: Sequence[Question]) -> Iterator[str]:
-    yield "                  questions  first  five   mistyped: first  five"
+    yield "                        questions  first  five   mistyped: first  five"
     for half in dict.fromkeys(each.half for each in asked):
         some = [each for each in asked if each.half == half]
         right = [position(indexes[each.document], each.text, each.operations) for each in some]
         wrong = [position(indexes[each.document], mistyped(each.text), each.operations) for each in some]
         shares = [100 * share(places, within) for places in (right, wrong) for within in (1, 5)]
-        yield "{:16} {:>10}  {:4.0f}%  {:3.0f}%             {:4.0f}%  {:3.0f}%".format(half, len(some), *shares)
+        yield "{:22} {:>10}  {:4.0f}%  {:3.0f}%             {:4.0f}%  {:3.0f}%".format(half, len(some), *shares)
 
 
 def _costs(made: Callable[[], index.Index], texts: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ import msgspec
 import model_apis
 import proof
 from openapi_mcp_server.bridge import catalog
-from openapi_mcp_server.bridge.model import Tool, base_url
+from openapi_mcp_server.bridge.model import Tool, ToolForm, base_url
 from openapi_mcp_server.documents.other_files import Parts
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.operations import describe
@@ -93,7 +93,7 @@ def load(path: Path, data: bytes, row: Row, *, portable: bool) -> Iterable[Tool]
         document = Parts(str(path)).bundled(parse(data))
         row.operations = count(document)
         source = catalog.ApiSource(name="api", base=BASE, description=describe(document))
-        built = catalog.build([source], portable=portable)
+        built = catalog.build([source], ToolForm(portable=portable))
     finally:
         row.seconds = time.process_time() - began
         row.megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from ahead import ahead
 from processes import run, started
 
 GOOD = "openapi: 3.1.0\ninfo: {title: T, version: '1'}\nservers: [{url: 'https://api.example.com'}]\npaths: {}\n"
@@ -27,96 +29,112 @@ FILES = {
 }
 
 
+def written(folder: Path) -> Path:
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
+    return folder
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name, text in FILES.items():
-        (tmp_path / name).write_text(text)
-    return tmp_path
+    return written(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("argv", "settings", "code", "message"),
-    [
-        ([], {}, 2, "no document"),
-        (["--spec-path", "{0}/good.yaml", "--spec-url", "https://example.com/a"], {}, 2, "give one document"),
-        (["--spec-path", "{0}/missing.yaml"], {}, 2, "missing.yaml"),
-        (["--spec-path", "{0}"], {}, 2, "not a regular file"),
-        (["--spec-path", "/dev/zero"], {}, 2, "not a regular file"),
-        (["--spec-path", "{0}/broken.yaml"], {}, 1, "broken.yaml"),
-        (["--spec-path", "{0}/broken.json"], {}, 1, "broken.json, line 1, column 21"),
-        (["--spec-path", "{0}/twice.yaml"], {}, 1, "twice.yaml, line 3, column 1: duplicate key 'info'"),
-        (["--spec-path", "{0}/text.yaml"], {}, 1, "not an OpenAPI document"),
-        (["--spec-path", "{0}/other.yaml"], {}, 1, "not an OpenAPI document"),
-        (["--spec-path", "{0}/future.yaml"], {}, 1, "4.0.0"),
-        (["--spec-path", "{0}/empty.yaml"], {}, 1, "empty.yaml: the document is empty"),
-        (["--spec-path", "{0}/page.html"], {}, 1, "HTML or XML"),
-        (["--spec-path", "{0}/no-servers.yaml"], {}, 1, "API_BASE_URL"),
-        (["--spec-path", "{0}/good.yaml", "--overlays", "{0}/no.yaml"], {}, 2, "--overlays: cannot read"),
-        (
-            ["--spec-path", "{0}/good.yaml", "--allowed-servers", "files.example.com"],
-            {},
-            2,
-            "--allowed-servers: 'files",
-        ),
-        (["--spec-path", "{0}/good.yaml", "--allowed-servers", "https://10.1.1.1"], {}, 2, "is a private address"),
-        (["--spec-path", "{0}/good.yaml", "--overlays", "{0}/good.yaml"], {}, 1, "good.yaml: not an overlay"),
-        (
-            ["--spec-path", "{0}/good.yaml", "--overlays", "{0}/changes.yaml"],
-            {},
-            1,
-            "yaml, line 2, column 41, #/actions/1: 'paths' is not",
-        ),
-        (
-            ["--spec-path", "{0}/good.yaml", "--overlays", "/etc/passwd", "--allowed-spec-dirs", "{0}"],
-            {},
-            2,
-            "outside of",
-        ),
-        (["--spec-path", "{0}/good.yaml", "--tool-overrides", "{0}/no.yaml"], {}, 2, "--tool-overrides: cannot read"),
-        (
-            ["--spec-path", "{0}/good.yaml", "--tool-overrides", "{0}/overrides.yaml"],
-            {},
-            1,
-            "overrides.yaml, line 1, column 1, #/listPets: has keys that mean nothing here: hiden",
-        ),
-        (["--spec-path", "{0}/good.yaml", "--api-url", "ftp://x"], {}, 2, "--api-url: 'ftp://x' must start with"),
-        (["--spec-path", "{0}/good.yaml", "--api-url", "https://u:p@x"], {}, 2, "--api-url"),
-        (["--spec-path", "{0}/good.yaml", "--api-url", "http://x.example"], {}, 2, "ALLOW_INSECURE_HTTP"),
-        (["--spec-path", "{0}/good.yaml", "--colour", "red"], {}, 2, "--colour: no such option"),
-        (["--spec-path", "{0}/good.yaml", "--port", "80x"], {}, 2, "--port: '80x' must be a whole number"),
-        (["--spec-path", "{0}/good.yaml"], {"SERVER_TRANSPORT": "pigeon"}, 2, "SERVER_TRANSPORT: 'pigeon' must be"),
-        (["--spec-path", "{0}/good.yaml"], {"AUTH_TYPE": "bearer"}, 2, "AUTH_TOKEN: is missing"),
-        (["--spec-path", "{0}/good.yaml"], {"ADDITIONAL_SPECS": "[{}]"}, 2, "ADDITIONAL_SPECS[0].name: is missing"),
-        (["--spec-url", "http://127.0.0.1:9/openapi.json"], {}, 2, "ALLOW_PRIVATE_NETWORKS"),
-        (["--spec-url", "ftp://example.com/openapi.json"], {}, 2, "http"),
-        (
-            ["--spec-path", "{0}/good.yaml", "--transport", "http", "--host", "0.0.0.0"],
-            {},
-            2,
-            "set INBOUND_AUTH to token or jwt",
-        ),
-        (
-            ["--spec-path", "{0}/good.yaml", "--transport", "http"],
-            {"ALLOWED_HOSTS": "http://x"},
-            2,
-            "ALLOWED_HOSTS: 'http://x'",
-        ),
-        (["call", "--spec-path", "{0}/good.yaml"], {}, 2, "which tool?"),
-        (["call", "x"], {}, 2, "or --server URL"),
-        (["call", "x", "--server", "localhost:8000"], {}, 2, "--server: 'localhost:8000' must start with"),
-        (["call", "nothing", "--spec-path", "{0}/good.yaml"], {}, 2, "nothing"),
-        (["call", "x", "stray", "--spec-path", "{0}/good.yaml"], {}, 2, "stray: write arguments as name=value"),
-        (["call", "getPett", "--spec-path", "{0}/pets.yaml"], {}, 2, "unknown tool 'getPett'; did you mean getPet?"),
-        (["call", "getPet", "id=@nowhere", "--spec-path", "{0}/pets.yaml"], {}, 2, "id: cannot read nowhere: No such"),
-        (["inspect", "--spec-path", "{0}/text.yaml"], {}, 1, "not an OpenAPI document"),
-    ],
-)
-def test_bad_input_ends_the_start_with_one_line(folder, argv, settings, code, message):
-    ended = run(*(arg.format(folder) for arg in argv), **settings)
-    assert (ended.returncode, ended.stdout) == (code, "")
-    assert message in ended.stderr
-    assert ended.stderr.count("\n") == 1
-    assert ended.stderr.startswith("openapi-mcp-server: ")
+class Wrong(NamedTuple):
+    """``{0}`` in ``argv`` is the folder of the files."""
+
+    argv: list[str]
+    settings: dict[str, str]
+    code: int
+    message: str
+
+
+WRONG = [
+    Wrong([], {}, 2, "no document"),
+    Wrong(["--spec-path", "{0}/good.yaml", "--spec-url", "https://example.com/a"], {}, 2, "give one document"),
+    Wrong(["--spec-path", "{0}/missing.yaml"], {}, 2, "missing.yaml"),
+    Wrong(["--spec-path", "{0}"], {}, 2, "not a regular file"),
+    Wrong(["--spec-path", "/dev/zero"], {}, 2, "not a regular file"),
+    Wrong(["--spec-path", "{0}/broken.yaml"], {}, 1, "broken.yaml"),
+    Wrong(["--spec-path", "{0}/broken.json"], {}, 1, "broken.json, line 1, column 21"),
+    Wrong(["--spec-path", "{0}/twice.yaml"], {}, 1, "twice.yaml, line 3, column 1: duplicate key 'info'"),
+    Wrong(["--spec-path", "{0}/text.yaml"], {}, 1, "not an OpenAPI document"),
+    Wrong(["--spec-path", "{0}/other.yaml"], {}, 1, "not an OpenAPI document"),
+    Wrong(["--spec-path", "{0}/future.yaml"], {}, 1, "4.0.0"),
+    Wrong(["--spec-path", "{0}/empty.yaml"], {}, 1, "empty.yaml: the document is empty"),
+    Wrong(["--spec-path", "{0}/page.html"], {}, 1, "HTML or XML"),
+    Wrong(["--spec-path", "{0}/no-servers.yaml"], {}, 1, "API_BASE_URL"),
+    Wrong(["--spec-path", "{0}/good.yaml", "--overlays", "{0}/no.yaml"], {}, 2, "--overlays: cannot read"),
+    Wrong(
+        ["--spec-path", "{0}/good.yaml", "--allowed-servers", "files.example.com"], {}, 2, "--allowed-servers: 'files"
+    ),
+    Wrong(["--spec-path", "{0}/good.yaml", "--allowed-servers", "https://10.1.1.1"], {}, 2, "is a private address"),
+    Wrong(["--spec-path", "{0}/good.yaml", "--overlays", "{0}/good.yaml"], {}, 1, "good.yaml: not an overlay"),
+    Wrong(
+        ["--spec-path", "{0}/good.yaml", "--overlays", "{0}/changes.yaml"],
+        {},
+        1,
+        "yaml, line 2, column 41, #/actions/1: 'paths' is not",
+    ),
+    Wrong(
+        ["--spec-path", "{0}/good.yaml", "--overlays", "/etc/passwd", "--allowed-spec-dirs", "{0}"], {}, 2, "outside of"
+    ),
+    Wrong(["--spec-path", "{0}/good.yaml", "--tool-overrides", "{0}/no.yaml"], {}, 2, "--tool-overrides: cannot read"),
+    Wrong(
+        ["--spec-path", "{0}/good.yaml", "--tool-overrides", "{0}/overrides.yaml"],
+        {},
+        1,
+        "overrides.yaml, line 1, column 1, #/listPets: has keys that mean nothing here: hiden",
+    ),
+    Wrong(["--spec-path", "{0}/good.yaml", "--api-url", "ftp://x"], {}, 2, "--api-url: 'ftp://x' must start with"),
+    Wrong(["--spec-path", "{0}/good.yaml", "--api-url", "https://u:p@x"], {}, 2, "--api-url"),
+    Wrong(["--spec-path", "{0}/good.yaml", "--api-url", "http://x.example"], {}, 2, "ALLOW_INSECURE_HTTP"),
+    Wrong(["--spec-path", "{0}/good.yaml", "--colour", "red"], {}, 2, "--colour: no such option"),
+    Wrong(["--spec-path", "{0}/good.yaml", "--port", "80x"], {}, 2, "--port: '80x' must be a whole number"),
+    Wrong(["--spec-path", "{0}/good.yaml"], {"SERVER_TRANSPORT": "pigeon"}, 2, "SERVER_TRANSPORT: 'pigeon' must be"),
+    Wrong(["--spec-path", "{0}/good.yaml"], {"AUTH_TYPE": "bearer"}, 2, "AUTH_TOKEN: is missing"),
+    Wrong(["--spec-path", "{0}/good.yaml"], {"ADDITIONAL_SPECS": "[{}]"}, 2, "ADDITIONAL_SPECS[0].name: is missing"),
+    Wrong(["--spec-url", "http://127.0.0.1:9/openapi.json"], {}, 2, "ALLOW_PRIVATE_NETWORKS"),
+    Wrong(["--spec-url", "ftp://example.com/openapi.json"], {}, 2, "http"),
+    Wrong(
+        ["--spec-path", "{0}/good.yaml", "--transport", "http", "--host", "0.0.0.0"],
+        {},
+        2,
+        "set INBOUND_AUTH to token or jwt",
+    ),
+    Wrong(
+        ["--spec-path", "{0}/good.yaml", "--transport", "http"],
+        {"ALLOWED_HOSTS": "http://x"},
+        2,
+        "ALLOWED_HOSTS: 'http://x'",
+    ),
+    Wrong(["call", "--spec-path", "{0}/good.yaml"], {}, 2, "which tool?"),
+    Wrong(["call", "x"], {}, 2, "or --server URL"),
+    Wrong(["call", "x", "--server", "localhost:8000"], {}, 2, "--server: 'localhost:8000' must start with"),
+    Wrong(["call", "nothing", "--spec-path", "{0}/good.yaml"], {}, 2, "nothing"),
+    Wrong(["call", "x", "stray", "--spec-path", "{0}/good.yaml"], {}, 2, "stray: write arguments as name=value"),
+    Wrong(["call", "getPett", "--spec-path", "{0}/pets.yaml"], {}, 2, "unknown tool 'getPett'; did you mean getPet?"),
+    Wrong(["call", "getPet", "id=@nowhere", "--spec-path", "{0}/pets.yaml"], {}, 2, "id: cannot read nowhere: No such"),
+    Wrong(["inspect", "--spec-path", "{0}/text.yaml"], {}, 1, "not an OpenAPI document"),
+]
+
+
+@pytest.fixture(scope="module")
+def ended(request, tmp_path_factory):
+    folder = written(tmp_path_factory.mktemp("wrong"))
+    with ahead(
+        request, "wrong", lambda wrong: run(*(arg.format(folder) for arg in wrong.argv), **wrong.settings)
+    ) as done:
+        yield done
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_bad_input_ends_the_start_with_one_line(ended, wrong):
+    done = ended(wrong)
+    assert (done.returncode, done.stdout) == (wrong.code, "")
+    assert wrong.message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("openapi-mcp-server: ")
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import subprocess
-import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +17,7 @@ from aws import Pool, running_aws
 from openapi_mcp_server.settings.apis import ApiConfig
 from openapi_mcp_server.settings.config import Config, load
 from openapi_mcp_server.settings.table import SETTINGS
-from processes import environment, inspected, run, started
+from processes import PROFILED, imported, inspected, run, started
 from recording import Answer, Asked, Recording, document, recording, with_document
 from scraped import metrics_url
 from xray_daemon import daemon
@@ -275,29 +273,19 @@ def _free_port() -> int:
 UNUSED = (
     "oauth2", "cognito", "digest", "aws_sigv4", "sigv4", "aws_keys", "aws", "stores", "tokens", "aws_addresses"
 )  # fmt: skip
-MODULES = """
-import os, signal, sys
-from openapi_mcp_server import __main__ as main
-from openapi_mcp_server.process import lifecycle
-lifecycle.Stop.ready = property(lambda self: lambda: os.kill(os.getpid(), signal.SIGTERM), lambda *_: None)
-main.main()
-print(*sorted(sys.modules))
-"""
 
 
 def test_a_plain_server_loads_nothing_of_what_it_does_not_use(tmp_path: Path) -> None:
     (tmp_path / "openapi.json").write_bytes(document("https://api.example.com"))
-    done = subprocess.run(
-        [sys.executable, "-c", MODULES, "--spec-path", str(tmp_path / "openapi.json")],
-        env=environment(**HTTP, AUTH_TYPE="bearer", AUTH_TOKEN="t"),
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    loaded = set(done.stdout.split())
+    with started(
+        "--spec-path", str(tmp_path / "openapi.json"), **HTTP, **PROFILED, AUTH_TYPE="bearer", AUTH_TOKEN="t"
+    ) as server:
+        server.wait_for("^serving MCP at ")
+        server.process.terminate()
+        server.read_to_the_end()
+    loaded = imported(server)
     own = {name.removeprefix("openapi_mcp_server.") for name in loaded if name.startswith("openapi_mcp_server.")}
-    assert "upstream.credentials.bearer" in own, done.stderr
+    assert "upstream.credentials.bearer" in own
     assert own & {"upstream.web", "upstream.proxies", *(f"upstream.credentials.{kind}" for kind in UNUSED)} == set()
     assert loaded & {"httpx2", "httpcore2", "joserfc", "botocore", "boto3", "cryptography"} == set()
 

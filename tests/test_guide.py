@@ -114,10 +114,14 @@ def test_resources_are_listed_and_read(version: str) -> None:
     gateway = built()
     listed = asked(gateway, "resources/list", version)["result"]
     validate_server_result("resources/list", version, listed)
-    assert [each["uri"] for each in listed["resources"]] == ["openapi://pets/overview"]
+    assert [each["uri"] for each in listed["resources"]] == ["openapi://pets/overview", "openapi://pets/document"]
     [template] = asked(gateway, "resources/templates/list", version)["result"]["resourceTemplates"]
     assert template["uriTemplate"] == "openapi://pets/operations/{name}"
-    for uri, part in (("openapi://pets/overview", "- cars: 1"), ("openapi://pets/operations/listCars", "GET /cars")):
+    for uri, part in (
+        ("openapi://pets/overview", "- cars: 1"),
+        ("openapi://pets/operations/listCars", "GET /cars"),
+        ("openapi://pets/document", '"operationId":"listCars"'),
+    ):
         read = asked(gateway, "resources/read", version, name=uri)["result"]
         validate_server_result("resources/read", version, read)
         [contents] = read["contents"]
@@ -130,7 +134,7 @@ def test_resources_are_listed_and_read(version: str) -> None:
     "uri",
     [
         "openapi://pets/operations/", "openapi://pets/operations/nothing", "openapi://zoo/overview", "openapi://pets",
-        "openapi://pets/document", "file:///etc/passwd", "pets/overview", "",
+        "openapi://zoo/document", "openapi://pets/document/x", "file:///etc/passwd", "pets/overview", "",
     ],
 )  # fmt: skip
 def test_what_is_no_resource_is_refused(uri: str) -> None:
@@ -169,12 +173,20 @@ def test_what_is_not_known_has_no_completion(ref: Any) -> None:
     assert completed(ref, "name", "") == {"values": [], "total": 0, "hasMore": False}
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_completion_for_a_prompt_that_is_not_there_is_refused(version: str) -> None:
+    arguments = {"ref": {"type": "ref/prompt", "name": "nothing"}, "argument": {"name": "a", "value": ""}}
+    error = asked(built(), "completion/complete", version, arguments=arguments)["error"]
+    assert (error["code"], error["message"]) == (-32602, "unknown prompt 'nothing'")
+
+
 def test_a_caller_is_told_of_no_operation_that_it_may_not_call() -> None:
     gateway = built(private=True)
     explain = {"ref": {"type": "ref/prompt", "name": "use_listCars"}, "argument": {"name": "name", "value": "create"}}
     calls = [
         ("resources/list", {}), ("resources/read", {"name": "openapi://pets/overview"}), ("prompts/list", {}),
         ("resources/read", {"name": "openapi://pets/operations/createPet1"}),
+        ("resources/read", {"name": "openapi://pets/document"}),
         ("completion/complete", {"arguments": {"ref": OPERATION, "argument": {"name": "name", "value": "c"}}}),
         ("completion/complete", {"arguments": explain}),
     ]  # fmt: skip
@@ -192,8 +204,9 @@ def test_the_official_client_reads_prompts_and_resources(mode: str) -> None:
     async def main() -> None:
         with trio.fail_after(20):
             async with served(built()) as url, Client(url, mode=mode) as client:
-                [resource] = (await client.list_resources()).resources
-                assert "# Pets" in (await client.read_resource(resource.uri)).contents[0].text
+                overview, document = (await client.list_resources()).resources
+                assert "# Pets" in (await client.read_resource(overview.uri)).contents[0].text
+                assert "listCars" in (await client.read_resource(document.uri)).contents[0].text
                 assert len((await client.list_prompts()).prompts) == 3
                 told = await client.get_prompt("explain_operation", {"name": "listCars"})
                 assert "colour" in told.messages[0].content.text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
 import house
@@ -11,6 +13,9 @@ MODULES_BESIDE_ROOMS = 6
 """The way in, the joiner, and what all rooms need: errors, grammar, the budget of memory, the thread for large work."""
 FLOORS = 9
 FILES = 20
+
+BEGINNINGS = ("What ", "Of ", "That ", "Those ")
+"""Words by which a docstring goes on with the name above it, which a reader of the docstring alone has not read."""
 
 CONVENTIONS = {
     "the verb of its module, which says of what (`catalog.build`, `overlay.apply`)": (
@@ -68,3 +73,14 @@ def test_the_drawing_has_every_room_and_arrows_that_point_down():
     drawn = house.mermaid()
     assert all(f'{name}["{name}"]' in drawn for name in height)
     assert all(f"  {upper} --> {lower}\n" in f"{drawn}\n" for upper, lower in arrows)
+
+
+def test_a_docstring_stands_alone():
+    begun = [
+        f"{path.relative_to(house.PACKAGE)}:{node.lineno}: {node.value.value[:40]}"
+        for path in sorted(house.PACKAGE.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        if node.value.value.startswith(BEGINNINGS)
+    ]
+    assert begun == []

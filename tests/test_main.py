@@ -20,7 +20,7 @@ SECONDS = 30
     [
         (["--version"], f"openapi-mcp-server {__version__}\n"),
         (["--help"], "usage: openapi-mcp-server [serve]"),
-        (["call", "-h"], "usage: openapi-mcp-server [serve]"),
+        (["call", "-h"], "usage: openapi-mcp-server call TOOL"),
     ],
 )
 def test_what_was_asked_for_goes_to_standard_output(argv, printed):

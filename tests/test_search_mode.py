@@ -18,7 +18,7 @@ from mcp_types.methods import validate_server_result
 from descriptions import JSON, answer, body, catalog, media, operation, parameter, source
 from model_apis import refusals
 from openapi_mcp_server.bridge.catalog import build
-from openapi_mcp_server.bridge.model import ToolCatalog
+from openapi_mcp_server.bridge.model import ToolCatalog, ToolForm
 from openapi_mcp_server.bridge.policy import ANYBODY, Permit, Principal, Rule, selector
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.gateway.serving import Serving
@@ -158,6 +158,38 @@ def test_a_search_may_be_narrowed(narrowed: dict[str, str], names: list[str]) ->
     assert [name for name in ("listPets", "createPet", "closeShop") if f"{name}(" in found] == names
 
 
+@pytest.mark.parametrize("open_choice", [{"method": ""}, {"method": "any", "tag": "ALL"}, {"limit": 0, "offset": -1}])
+def test_what_narrows_nothing_is_as_good_as_left_out(open_choice: dict[str, Any]) -> None:
+    asked = text(served_gateway(), call("search_operations", query="pets"))
+    assert text(served_gateway(), call("search_operations", query="pets", **open_choice)) == asked
+
+
+def test_a_method_that_there_is_not_is_answered_with_those_there_are() -> None:
+    told = error_text(served_gateway(), call("search_operations", query="pets", method="FETCH"))
+    assert told == "there is no method 'FETCH'; there are GET, POST, DELETE"
+
+
+@pytest.mark.parametrize("query", ["closeShop", "close-shop", "DELETE /shops/{id}", "/shops/7", "what closeShop does"])
+def test_an_operation_that_a_query_names_is_found_first(query: str) -> None:
+    assert text(served_gateway(), call("search_operations", query=query)).startswith("1. closeShop(")
+
+
+def test_a_query_that_names_what_a_caller_may_not_call_finds_nothing_of_it() -> None:
+    told = text(served_gateway(), call("search_operations", query="closeShop", method="GET"))
+    assert "closeShop" not in told
+
+
+def test_a_search_for_nothing_says_what_can_be_asked_for() -> None:
+    assert "the argument tag: pets 2, shops 1" in text(served_gateway(), call("search_operations", query=" "))
+
+
+def test_a_tool_that_there_is_not_is_answered_with_the_way_to_operations() -> None:
+    async def main() -> bytes:
+        return b"".join(await served_gateway().answer(call("close_shops"), "http"))
+
+    assert "called with call_operation" in msgspec.json.decode(run(main))["error"]["message"]
+
+
 def test_an_area_that_does_not_exist_is_answered_with_those_that_do() -> None:
     assert "did you mean pets?" in error_text(served_gateway(), call("search_operations", query="x", tag="pest"))
 
@@ -253,7 +285,7 @@ def test_reading_changes_nothing() -> None:
 
 
 def test_a_filter_stands_beside_the_arguments() -> None:
-    tools = build([source(LIST_PETS, CREATE_PET)], response_filter=True)
+    tools = build([source(LIST_PETS, CREATE_PET)], ToolForm(response_filter=True))
     built = served_gateway(ScriptedApi(ok(b'{"pets": [1, 2]}')), tools)
     asked = call("read_operation", name="listPets", arguments={"limit": 2}, response_filter="length(pets)")
     assert text(built, asked).startswith("2")
@@ -262,7 +294,7 @@ def test_a_filter_stands_beside_the_arguments() -> None:
 
 @pytest.mark.parametrize("tool", ["describe_operation", "read_operation", "call_operation"])
 def test_an_unknown_operation_is_answered_with_the_nearest(tool: str) -> None:
-    assert "did you mean listPets?" in error_text(served_gateway(), call(tool, name="list_pets"))
+    assert "did you mean listPets?" in error_text(served_gateway(), call(tool, name="list_pests"))
     assert "by what it does" in error_text(served_gateway(), call(tool, name="x" * 500))
 
 

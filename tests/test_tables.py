@@ -87,7 +87,7 @@ def after(edit: tuple[str, str, str], expression: str, folder: Path) -> str:
                 'MODERN: Final = ("2026-07-28",)',
                 'MODERN: Final = ("2026-07-28", "2027-06-18")',
             ),
-            "answers.render(server=messages.ServerInfo(name='x', version='1'), tools=[], prompts=[])"
+            "answers.render(messages.ServerInfo(name='x', version='1'), answers.ListedEntries(tools=[], prompts=[]))"
             ".results['server/discover', '2027-06-18', False][:40].decode()",
             '{"supportedVersions":["2027-06-18","2026',
             id="a revision of MCP is a word",

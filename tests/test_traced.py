@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 
 from asked import call, fetch, message, post
 from collector import attributes, collector
-from processes import Server, command, environment, started
+from processes import PROFILED, Server, command, environment, imported, started
 from scraped import metrics_url
 from xray_daemon import daemon
 
@@ -184,12 +184,11 @@ LIBRARIES = ("opentelemetry", "requests", "google.protobuf")
     ],
 )
 def test_only_what_is_asked_for_is_loaded(tracing: str, loaded: set[str]) -> None:
-    """Python says of every module that it has loaded it, from the first to the last call."""
-    settings = {"PYTHONPROFILEIMPORTTIME": "1", "OTEL_EXPORTER_OTLP_TIMEOUT": "100"}
+    settings = {**PROFILED, "OTEL_EXPORTER_OTLP_TIMEOUT": "100"}
     with started("demo", "--port", "0", TRACING=tracing, **settings, **address(NOWHERE)) as server:
         get_pet(server.url)
         stopped(server)
-    modules = {str(line["message"]).rpartition("|")[2].strip() for line in server.log}
+    modules = imported(server)
     assert "openapi_mcp_server.process.lifecycle" in modules
     assert {name for name in LIBRARIES if any(f"{module}.".startswith(f"{name}.") for module in modules)} == loaded
 

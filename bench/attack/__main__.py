@@ -16,7 +16,8 @@ import msgspec
 
 from attack import answers, arguments, memory, operating, wire
 from attack.program import CHECKOUT, Program
-from attack.scene import ATTACKS, Attack, Result, carried_out
+from attack.scene import ATTACKS, Attack
+from attack.stage import Result, carried_out
 
 PARTS = (arguments, memory, answers, wire, operating)
 """Whoever imports them has registered all attacks."""

@@ -21,7 +21,8 @@ class Request(msgspec.Struct, frozen=True):
 
 class Document(msgspec.Struct, frozen=True):
     """``file``: below the folder of real documents; the demo has none. ``wanted``: the request, or for the demo, which
-    answers for itself, what must be in its answer, without quotes, spaces and backslashes. ``mode``: TOOL_MODE."""
+    answers for itself, what must be in its answer, without quotes, spaces and backslashes. ``mode``: TOOL_MODE;
+    ``schemas``: TOOL_SCHEMAS."""
 
     name: str
     file: str
@@ -29,6 +30,7 @@ class Document(msgspec.Struct, frozen=True):
     arguments: Json
     wanted: Request | str
     mode: str = "all"
+    schemas: str = "full"
 
     @property
     def path(self) -> Path | None:
@@ -40,6 +42,7 @@ class Document(msgspec.Struct, frozen=True):
 ACCOUNT = "AC0123456789abcdef0123456789abcdef"
 PET = {"name": "Rex", "species": "dog", "price": 12.5, "tags": ["good", "old"]}
 REVIEW = {"body": "Nice.", "event": "COMMENT", "comments": [{"path": "a.py", "position": 3, "body": "Why?"}]}
+AS_TEXT = msgspec.json.encode({"owner": "o", "repo": "r", "pull_number": 7, **REVIEW}).decode()
 POD = {
     "metadata": {"name": "web", "labels": {"tier": "1"}},
     "spec": {"containers": [{"name": "web", "image": "nginx", "ports": [{"containerPort": 80}]}]},
@@ -67,6 +70,15 @@ DOCUMENTS = (
         {"name": "pulls_create-review", "arguments": {"owner": "o", "repo": "r", "pull_number": 7, **REVIEW}},
         Request("POST", "/repos/o/r/pulls/7/reviews", body=REVIEW),
         mode="search",
+    ),
+    Document(
+        "github-search-portable",
+        "github-api.github.com.json",
+        "call_operation",
+        {"name": "pulls_create-review", "arguments": AS_TEXT},
+        Request("POST", "/repos/o/r/pulls/7/reviews", body=REVIEW),
+        mode="search",
+        schemas="portable",
     ),
     Document(
         "stripe",

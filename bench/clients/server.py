@@ -48,6 +48,7 @@ def _started(checkout: Path, document: Document, api: echo.Api, log: int) -> Ite
     environ = kept | {
         "SERVER_PORT": "0",
         "TOOL_MODE": document.mode,
+        "TOOL_SCHEMAS": document.schemas,
         "OPENAPI_MCP_VENV": os.environ.get("OPENAPI_MCP_VENV", str(checkout / ".venv")),
     }
     with subprocess.Popen(argv, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log) as server:

@@ -8,7 +8,7 @@ import msgspec
 from fuzz.inputs import BASE_DOCUMENT, TOOL
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import ToolCatalog, base_url
+from openapi_mcp_server.bridge.model import ToolCatalog, ToolForm, base_url
 from openapi_mcp_server.bridge.request import build as request
 from openapi_mcp_server.errors import UNFORESEEN, ArgumentError, SpecError
 from openapi_mcp_server.mock.levels import NoValueError
@@ -23,7 +23,7 @@ DOCUMENT_SECONDS = 2.0
 
 def _catalog(text: bytes, *, portable: bool = False) -> ToolCatalog:
     source = ApiSource(name="fuzzed", base=base_url("http://127.0.0.1:9"), description=describe(parse(text)))
-    return build([source], portable=portable)
+    return build([source], ToolForm(portable=portable))
 
 
 _tool = _catalog(msgspec.json.encode(BASE_DOCUMENT)).tools[TOOL]

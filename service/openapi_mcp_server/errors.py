@@ -52,7 +52,7 @@ UNFORESEEN = "an error of this server"
 
 
 def unforeseen(error: Exception, pointer: str) -> SpecError:
-    """What a bug of ours makes of one operation: it is skipped, and its reason says where to look for the bug."""
+    """The error of an operation that met a bug of ours: it is skipped, and its reason says where to look for that."""
     place = extract_tb(error.__traceback__)[-1]
     where = f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"
     return SpecError(pointer, f"{UNFORESEEN}, {where}; please report it")

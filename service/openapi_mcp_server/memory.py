@@ -24,21 +24,22 @@ MESSAGE_BYTES = 32 * 1024 * 1024
 CLIENT_SHARE = 0.5
 """Part of the budget that one client may fill."""
 LEAST_BYTES = 2 * MESSAGE_BYTES
-"""Of a budget, of which then one client may fill all."""
+"""The smallest budget, of which then one client may fill all."""
 ROOM_SECONDS = 20.0
 """How long an answer that has begun to arrive waits for others to leave: less than the 30 s of an attempt."""
 WAITING_CALLS = 80
-"""Of one client that wait so, each with a connection to the API: fewer than the 100 that there are to one, so that
-others find one."""
+"""The most calls of one client that wait so, each with a connection to the API: fewer than the 100 that there are to
+one, so that others find one."""
 
 Use = Literal[0, 1, 2, 3]
-"""What for. Each use may fill an account further than the one before: what becomes of a message must find room when
-it has been sent. Those who have room for a whole answer need no more, so that somebody always comes to an end."""
+"""The purposes of room. Each use may fill an account further than the one before: what becomes of a message must find
+room when it has been sent. Those who have room for a whole answer need no more, so that somebody always comes to an
+end."""
 LARGE_MESSAGE: Use = 0
 GROWING: Use = 1
 """An answer that is not whole, up to `GROWING_BYTES`."""
 WHOLE: Use = 2
-"""As large as an answer may be."""
+"""Room for an answer as large as it may be."""
 SMALL: Use = 3
 """Small calls find room beside everything else of the same client, and of all."""
 _OF_CLIENT = (2, 4, 6, 8)
@@ -112,7 +113,7 @@ class Budget:
         self.let_in()
 
     def let_in(self) -> None:
-        """Those for whom there is room now, who waited longest first."""
+        """Lets in those for whom there is room now, who waited longest first."""
         if not self._waiting:
             return
         for one in list(self._waiting):
@@ -202,7 +203,7 @@ class Hold(_Account):
 
 
 class _Waiting:
-    """Who waits for room, and for how much."""
+    """A client that waits for room, and for how much."""
 
     def __init__(self, hold: Hold, size: int, use: Use) -> None:
         self.hold = hold

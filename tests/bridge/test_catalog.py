@@ -9,7 +9,7 @@ import pytest
 
 from descriptions import JSON, OBJECT, answer, catalog, describe, media, operation, parameter, reasons, source, tool
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import Origin, Tool
+from openapi_mcp_server.bridge.model import Origin, Tool, ToolForm
 from openapi_mcp_server.bridge.tool import DIGEST
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import Note, SkippedOperation
@@ -325,7 +325,7 @@ def test_accept_asks_for_what_is_documented(names, accept):
 
 def test_without_output_schemas_answers_are_text_and_nothing_is_noted() -> None:
     responses = (answer("200", media(JSON, {"type": "object", "properties": {"id": {"type": "integer"}}})),)
-    made = build([source(operation(responses=responses))], output_schemas=False)
+    made = build([source(operation(responses=responses))], ToolForm(output_schemas=False))
     [only] = made.tools.values()
     assert only.output is None
     assert "outputSchema" not in msgspec.json.decode(only.entry)
@@ -334,6 +334,6 @@ def test_without_output_schemas_answers_are_text_and_nothing_is_noted() -> None:
 
 def test_names_are_as_long_as_the_operator_says_and_stay_different() -> None:
     operations = [operation(path=f"/{number}", operation_id=f"{'long' * 12}{number}") for number in range(3)]
-    made = build([source(*operations, operation(path="/short", operation_id="short"))], name_length=48)
+    made = build([source(*operations, operation(path="/short", operation_id="short"))], ToolForm(name_length=48))
     assert [len(name) for name in made.tools] == [48, 48, 48, 5]
     assert len(made.tools) == 4

@@ -7,7 +7,8 @@ import pytest
 
 from descriptions import operation, parameter, tool
 from openapi_mcp_server.bridge import prompts
-from openapi_mcp_server.bridge.names import NAME_LENGTH, prompt_names
+from openapi_mcp_server.bridge.model import NAME_LENGTH
+from openapi_mcp_server.bridge.names import prompt_names
 from openapi_mcp_server.errors import ArgumentError
 
 

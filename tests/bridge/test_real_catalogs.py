@@ -11,7 +11,7 @@ import pytest
 
 from descriptions import told
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import ToolCatalog, base_url
+from openapi_mcp_server.bridge.model import ToolCatalog, ToolForm, base_url
 from openapi_mcp_server.bridge.policy import Rule
 from openapi_mcp_server.bridge.schemas import validation
 from openapi_mcp_server.bridge.tool import SchemaLimits
@@ -34,7 +34,7 @@ def catalogs(specs_dir) -> dict[str, tuple[int, ToolCatalog]]:
         except SpecError:
             continue  # refused whole, with a reason
         source = ApiSource(name=name, base=base_url("https://api.example.com/v1"), description=description)
-        built = build([source], response_filter=True)
+        built = build([source], ToolForm(response_filter=True))
         made[name] = (len(description.operations) + len(description.skipped), built)
     return made
 

@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from ahead import ahead
 from authorization_server import authorization_server
 from doctored import Fault, Tasks, examined, tasks
 
 KEEPS = "proxy_ignore_headers X-Accel-Buffering; gzip on; gzip_types text/event-stream; gzip_proxied any;"
 RENAMES = "proxy_set_header Host mcp.example.com;"
-FAULTS = [
-    ("buffering proxy", Fault(proxy={"buffering": "on", "location": KEEPS}), "sse", "proxy_buffering off"),
-    ("idle cut", Fault(proxy={"location": "proxy_read_timeout 2s;"}, argv=("--idle", "4")), "idle", "idle timeouts"),
-    ("path prefix", Fault(path="/team"), "sse", "set PUBLIC_PATH_PREFIX=/team"),
-    ("wrong Host list", Fault(proxy={"location": RENAMES}), "hosts", "add the host to ALLOWED_HOSTS"),
-    ("expired certificate", Fault(expired=True), "tls", "renew it"),
-    ("wrong audience", Fault(audience="https://other.example.com"), "auth", "get a token whose audience"),
-    ("API down", Fault(is_down=True), "api", "start the API, or correct API_BASE_URL"),
-    ("key refused", Fault(tasks={"AUTH_API_KEY": "wrong-0123456789"}), "api", "correct the AUTH_ settings"),
-    ("list over 128 tools", Fault(tools=129), "list", "set TOOL_MODE=search"),
-    ("two tasks without a key", Fault(tasks={"SESSION_KEY": ""}), "sse", "set the same SESSION_KEY for every task"),
-    ("clock 10 minutes off", Fault(clock=-600), "clock", "synchronize both (NTP)"),
-    ("Prometheus port closed", Fault(tasks={"ENABLE_PROMETHEUS": "false"}), "metrics", "ENABLE_PROMETHEUS=true"),
-]
-"""(name, fault, check that finds it, words of what is to be done). The idle cut is one of 30 s in small."""
+
+
+class Planted(NamedTuple):
+    """``check`` finds the fault; ``cure`` are words of what is to be done."""
+
+    fault: Fault
+    check: str
+    cure: str
+
+
+FAULTS = {
+    "buffering proxy": Planted(Fault(proxy={"buffering": "on", "location": KEEPS}), "sse", "proxy_buffering off"),
+    "idle cut": Planted(
+        Fault(proxy={"location": "proxy_read_timeout 2s;"}, argv=("--idle", "4")), "idle", "idle timeouts"
+    ),
+    "path prefix": Planted(Fault(path="/team"), "sse", "set PUBLIC_PATH_PREFIX=/team"),
+    "wrong Host list": Planted(Fault(proxy={"location": RENAMES}), "hosts", "add the host to ALLOWED_HOSTS"),
+    "expired certificate": Planted(Fault(expired=True), "tls", "renew it"),
+    "wrong audience": Planted(Fault(audience="https://other.example.com"), "auth", "get a token whose audience"),
+    "API down": Planted(Fault(is_down=True), "api", "start the API, or correct API_BASE_URL"),
+    "key refused": Planted(Fault(tasks={"AUTH_API_KEY": "wrong-0123456789"}), "api", "correct the AUTH_ settings"),
+    "list over 128 tools": Planted(Fault(tools=129), "list", "set TOOL_MODE=search"),
+    "two tasks without a key": Planted(
+        Fault(tasks={"SESSION_KEY": ""}), "sse", "set the same SESSION_KEY for every task"
+    ),
+    "clock 10 minutes off": Planted(Fault(clock=-600), "clock", "synchronize both (NTP)"),
+    "Prometheus port closed": Planted(Fault(tasks={"ENABLE_PROMETHEUS": "false"}), "metrics", "ENABLE_PROMETHEUS=true"),
+}
+"""The idle cut is one of 30 s in small."""
 
 
 @pytest.fixture(scope="module")
@@ -35,18 +51,26 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tasks]:
         yield running
 
 
-@pytest.mark.parametrize(("name", "fault", "check", "cure"), FAULTS, ids=[name for name, *_ in FAULTS])
-def test_a_planted_fault_is_the_only_finding_and_its_cure_is_named(
-    sound: Tasks, tmp_path: Path, name: str, fault: Fault, check: str, cure: str
-) -> None:
-    del name
-    if fault.is_in_front:
-        code, findings = examined(tmp_path, sound, fault)
-    else:
-        with tasks(tmp_path, sound.issuer, fault) as behind:
-            code, findings = examined(tmp_path, behind, fault)
-    assert [found["check"] for found in findings] == [check]
-    assert (code, cure in findings[0]["cure"]) == (1, True), findings
+@pytest.fixture(scope="module")
+def found(
+    sound: Tasks, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[Planted], tuple[int, list[dict[str, str]]]]]:
+    def examine(planted: Planted) -> tuple[int, list[dict[str, str]]]:
+        folder = tmp_path_factory.mktemp("planted")
+        if planted.fault.is_in_front:
+            return examined(folder, sound, planted.fault)
+        with tasks(folder, sound.issuer, planted.fault) as behind:
+            return examined(folder, behind, planted.fault)
+
+    with ahead(request, "planted", examine) as done:
+        yield done
+
+
+@pytest.mark.parametrize("planted", FAULTS.values(), ids=FAULTS)
+def test_a_planted_fault_is_the_only_finding_and_its_cure_is_named(found, planted: Planted) -> None:
+    code, findings = found(planted)
+    assert [each["check"] for each in findings] == [planted.check]
+    assert (code, planted.cure in findings[0]["cure"]) == (1, True), findings
 
 
 def test_a_sound_deployment_is_left_alone(sound: Tasks, tmp_path: Path) -> None:

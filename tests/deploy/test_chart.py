@@ -129,7 +129,7 @@ def test_the_schema_takes_the_values_of_each_set(name):
 
 
 @pytest.mark.parametrize("change", REFUSED.values(), ids=list(REFUSED))
-def test_the_schema_refuses(change):
+def test_the_schema_refuses_what_cannot_be_deployed(change):
     changed = values("base")
     change(changed)
     assert not schema().is_valid(changed)

@@ -165,7 +165,7 @@ MUTATIONS: dict[str, Mutation] = {
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=list(MUTATIONS))
-def test_a_rule_notices(mutation):
+def test_a_rule_notices_what_breaks_it(mutation):
     made = ecs.resources()
     task = ecs.task_definition(made)
     mutation(made, task)

@@ -15,7 +15,7 @@ import anyio
 import msgspec
 import pytest
 
-from openapi_mcp_server.bridge.model import ToolCatalog
+from openapi_mcp_server.bridge.model import ToolCatalog, ToolForm
 from openapi_mcp_server.bridge.policy import EVERYTHING
 from openapi_mcp_server.documents.cache import KEPT_FILES
 from openapi_mcp_server.documents.loading import Documents, read_catalog
@@ -327,14 +327,10 @@ def test_another_program_has_another_key() -> None:
         strict=False,
         strict_auth=False,
         rule=EVERYTHING,
-        response_filter=True,
-        output_schemas=True,
-        name_length=64,
-        result_bytes=1,
-        portable=False,
+        form=ToolForm(),
     )
     again = msgspec.structs.replace(made, include_tags=frozenset({"c", "b", "a"}))
     assert catalog_key(made, b"texts", "1.0 3.11") == catalog_key(again, b"texts", "1.0 3.11")
-    portable = msgspec.structs.replace(made, portable=True)
+    portable = msgspec.structs.replace(made, form=ToolForm(portable=True))
     assert catalog_key(made, b"texts", "1.0 3.11") != catalog_key(portable, b"texts", "1.0 3.11")
     assert len({catalog_key(made, b"texts", program) for program in ("1.0 3.11", "1.1 3.11", "1.0 3.12")}) == 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -19,14 +19,6 @@ from openapi_mcp_server.settings.config import load
 pytestmark = pytest.mark.anyio
 
 OPERATION = "get: {{operationId: {name}, responses: {{'200': {{description: ok}}}}}}"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def without_what_others_left() -> Iterator[None]:
-    """The collector runs for each reload: it need not look at what is left of the tests before."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def document(*names: str, server: str = "https://api.example.com", more: str = "") -> str:

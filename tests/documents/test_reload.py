@@ -23,6 +23,7 @@ from asked import fetch, message, post, until
 from held import HeldApi
 from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.process import lifecycle
+from openapi_mcp_server.process.stopping import Stop
 from openapi_mcp_server.settings.config import load
 from processes import Server, command, environment, started
 from scraped import Page, metrics_url, scraped
@@ -230,7 +231,7 @@ def test_nothing_in_the_process_holds_on_to_the_tools_that_were_replaced(served:
 
     async def main() -> None:
         ready = trio.Event()
-        stop = lifecycle.Stop(ready.set, lambda: None)
+        stop = Stop(ready.set, lambda: None)
         config = load([*served.argv, "--transport", "http", "--port", "0"], {}, lambda path: "")
         with trio.fail_after(DEADLINE_SECONDS):
             async with trio.open_nursery() as nursery:

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp.shared.inbound import encode_header_value
 
-from openapi_mcp_server.mcp.inbound import BATCH_MESSAGES, ECHOED_CHARACTERS, Batch, Call, Notification, Rejection
+from openapi_mcp_server.mcp.inbound import BATCH_MESSAGES, Batch, Call, Notification, Rejection
 from openapi_mcp_server.mcp.inbound import from_http as read_http
 from openapi_mcp_server.mcp.inbound import from_line as read_line
 from openapi_mcp_server.mcp.messages import INVALID_REQUEST, PARSE_ERROR
 from openapi_mcp_server.mcp.methods import LEGACY, LEGACY_METHODS, MODERN, MODERN_METHODS, SUPPORTED
+from openapi_mcp_server.mcp.strict_json import ECHOED_CHARACTERS
 
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
@@ -103,7 +104,7 @@ def test_without_a_version_header_the_revision_is_the_last_that_had_none() -> No
     ("requested", "answered"),
     [*((version, version) for version in LEGACY), ("2026-07-28", "2025-11-25"), ("1999-01-01", "2025-11-25")],
 )
-def test_initialize_negotiates(requested: str, answered: str) -> None:
+def test_initialize_is_answered_in_a_revision_that_both_speak(requested: str, answered: str) -> None:
     assert legacy(request("initialize", {"protocolVersion": requested}), None).version == answered
 
 

@@ -10,7 +10,7 @@ from mcp.shared.subscriptions import LISTEN_STREAM_METHODS, SUBSCRIPTION_ID_META
 from mcp_types import SubscriptionFilter, SubscriptionsListenRequest
 from mcp_types.methods import parse_server_notification, validate_server_result
 
-from openapi_mcp_server.mcp.answers import render
+from openapi_mcp_server.mcp.answers import ListedEntries, render
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.mcp.messages import ServerInfo
 from openapi_mcp_server.mcp.methods import LEGACY, MODERN
@@ -70,7 +70,7 @@ def test_what_is_told_unasked_exists_in_every_legacy_revision(version: str) -> N
 def test_a_change_is_promised_only_where_it_can_be_told(
     method: str, version: str, lasting: bool, declared: dict[str, bool]
 ) -> None:
-    static = render(server=SERVER, tools=[], prompts=[], changing=["tools"])
+    static = render(SERVER, ListedEntries(tools=[], prompts=[]), changing=["tools"])
     answered = static.to(Call(id=1, method=method, version=version, size=1), lasting=bool(lasting))
     capabilities = msgspec.json.decode(b"".join(answered))["result"]["capabilities"]
     assert (capabilities["tools"], capabilities["prompts"]) == (declared, {})

@@ -17,7 +17,7 @@ from openapi_mcp_server.documents.loading import read_catalog
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.observe.metrics.metrics import Metrics
 from openapi_mcp_server.observe.record import CallRecord, to_each
-from openapi_mcp_server.process.lifecycle import opened
+from openapi_mcp_server.process.building import opened
 from openapi_mcp_server.settings.config import load
 from processes import inspected, run, started
 

@@ -28,7 +28,7 @@ from mcp.client.sse import sse_client
 from nginx import every_worker, proxy
 from node import NODE, NODE_FOLDER
 from openapi_mcp_server.server import connections, ports
-from openapi_mcp_server.server.sse import CALLS
+from openapi_mcp_server.server.sse.session import CALLS
 from processes import Server, started
 
 # The client leaves the generators of an event stream to the garbage collector, which Trio warns of.

@@ -13,7 +13,7 @@ from openapi_mcp_server.memory import Hold
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server.conversation import Conversation
 from openapi_mcp_server.server.posts import carrier
-from openapi_mcp_server.server.sse import CALLS
+from openapi_mcp_server.server.sse.session import CALLS
 from scripted import ScriptedApi, gateway, ok
 from sessions import request, sse_server
 from traced import Seen, parent_id

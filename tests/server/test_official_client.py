@@ -1,4 +1,4 @@
-"""The official Python client against the endpoint on a real socket, in both eras."""
+"""The official Python client against both transports of HTTP on a real socket, in both eras."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import trio
 from mcp import Client, MCPError
+from mcp.client.sse import sse_client
 
 from descriptions import filterable
 from openapi_mcp_server.errors import Unreachable
@@ -25,10 +26,16 @@ pytestmark = pytest.mark.filterwarnings(
 MODES = ["legacy", "2026-07-28", "auto"]
 
 
-def with_client(mode: str, built: Gateway, use: Callable[[Client], Awaitable[Any]]) -> Any:
+over_both = pytest.mark.parametrize("path", ["/mcp", "/sse"])
+
+
+def with_client(mode: str, built: Gateway, use: Callable[[Client], Awaitable[Any]], path: str = "/mcp") -> Any:
     async def main() -> Any:
         with trio.fail_after(20):
-            async with served(built) as url, Client(url, mode=mode) as client:
+            async with (
+                served(built, path) as url,
+                Client(sse_client(url) if path == "/sse" else url, mode=mode) as client,
+            ):
                 return await use(client)
 
     return trio.run(main)
@@ -44,9 +51,10 @@ def test_the_newest_revision_of_the_era_is_spoken(mode: str, version: str) -> No
     with_client(mode, gateway(ScriptedApi()), use)
 
 
+@over_both
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("page_size", [0, 2])
-def test_every_tool_is_listed(mode: str, page_size: int) -> None:
+def test_every_tool_is_listed(path: str, mode: str, page_size: int) -> None:
     names = [f"get_pet_{number}" for number in range(5)]
 
     async def use(client: Client) -> None:
@@ -58,40 +66,44 @@ def test_every_tool_is_listed(mode: str, page_size: int) -> None:
                 break
         assert listed == names
 
-    with_client(mode, gateway(ScriptedApi(), *map(tool, names), page_size=page_size), use)
+    with_client(mode, gateway(ScriptedApi(), *map(tool, names), page_size=page_size), use, path)
 
 
+@over_both
 @pytest.mark.parametrize("mode", MODES)
-def test_a_tool_is_called(mode: str) -> None:
+def test_a_tool_is_called(path: str, mode: str) -> None:
     async def use(client: Client) -> None:
         result = await client.call_tool("get_pet", {"id": 5})
         assert result.is_error is not True
         assert result.content[0].text == '{"id":5}'
 
-    with_client(mode, gateway(ScriptedApi(ok(b'{"id":5}'))), use)
+    with_client(mode, gateway(ScriptedApi(ok(b'{"id":5}'))), use, path)
 
 
+@over_both
 @pytest.mark.parametrize("mode", MODES)
-def test_errors_of_the_api_and_of_the_model_are_results(mode: str) -> None:
+def test_errors_of_the_api_and_of_the_model_are_results(path: str, mode: str) -> None:
     async def use(client: Client) -> None:
         for arguments in ({"id": 5}, {"id": "x"}):
             assert (await client.call_tool("get_pet", arguments)).is_error is True
 
-    with_client(mode, gateway(ScriptedApi(Unreachable("no", outcome_unknown=False))), use)
+    with_client(mode, gateway(ScriptedApi(Unreachable("no", outcome_unknown=False))), use, path)
 
 
+@over_both
 @pytest.mark.parametrize("mode", MODES)
-def test_an_unknown_tool_is_an_error_of_the_protocol(mode: str) -> None:
+def test_an_unknown_tool_is_an_error_of_the_protocol(path: str, mode: str) -> None:
     async def use(client: Client) -> None:
         with pytest.raises(MCPError) as caught:
             await client.call_tool("no_such_tool", {})
         assert caught.value.code == -32602
 
-    with_client(mode, gateway(ScriptedApi()), use)
+    with_client(mode, gateway(ScriptedApi()), use, path)
 
 
+@over_both
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
-def test_progress_arrives_before_the_answer(mode: str) -> None:
+def test_progress_arrives_before_the_answer(path: str, mode: str) -> None:
     told: list[float] = []
 
     async def progress(done: float, total: float | None, message: str | None) -> None:
@@ -102,7 +114,7 @@ def test_progress_arrives_before_the_answer(mode: str) -> None:
         assert result.content[0].text == '{"id":5}'
         assert told == [2.0]
 
-    with_client(mode, gateway(ScriptedApi(slowly(2.5))), use)
+    with_client(mode, gateway(ScriptedApi(slowly(2.5))), use, path)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -168,7 +180,8 @@ def test_a_client_that_goes_away_cancels_its_call(mode: str) -> None:
     trio.run(main)
 
 
-def test_a_cancelled_call_of_the_modern_era_stops_while_the_client_stays() -> None:
+@pytest.mark.parametrize(("path", "mode"), [("/mcp", "auto"), *(("/sse", mode) for mode in MODES)])
+def test_a_cancelled_call_stops_while_the_client_stays(path: str, mode: str) -> None:
     silence = Silence()
 
     async def use(client: Client) -> None:
@@ -180,10 +193,11 @@ def test_a_cancelled_call_of_the_modern_era_stops_while_the_client_stays() -> No
             await silence.cancelled.wait()
         assert (await client.call_tool("get_pet", {"id": 5})).content[0].text == '{"id":5}'
 
-    with_client("auto", gateway(ScriptedApi(silence, ok())), use)
+    with_client(mode, gateway(ScriptedApi(silence, ok())), use, path)
 
 
-def test_a_hundred_calls_at_once_get_their_own_answers() -> None:
+@over_both
+def test_a_hundred_calls_at_once_get_their_own_answers(path: str) -> None:
     async def echo(request: Any) -> Any:
         return ok(msgspec.json.encode({"path": request.path}))
 
@@ -196,4 +210,4 @@ def test_a_hundred_calls_at_once_get_their_own_answers() -> None:
             for number in range(100):
                 tasks.start_soon(ask, number)
 
-    with_client("auto", gateway(ScriptedApi(echo)), use)
+    with_client("auto", gateway(ScriptedApi(echo)), use, path)

@@ -28,7 +28,7 @@ import nginx
 from asked import fetch, post, until
 from authorization_server import authorization_server
 from node import NODE, NODE_FOLDER
-from openapi_mcp_server.server.peers import SessionIds
+from openapi_mcp_server.server.sse.peers import SessionIds
 from processes import Server as Program
 from processes import started
 from recording import Asked, recording

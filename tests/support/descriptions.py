@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import Tool, ToolCatalog, base_url
+from openapi_mcp_server.bridge.model import Tool, ToolCatalog, ToolForm, base_url
 from openapi_mcp_server.bridge.tool import SchemaLimits
 from openapi_mcp_server.openapi.model import ApiDescription, Body, MediaType, Operation, Parameter, Response, Schema
 
@@ -97,7 +97,8 @@ def catalog(
     **fields: Any,
 ) -> ToolCatalog:
     own = [source(*operations, **fields)]
-    return build(own, limits or SchemaLimits(), response_filter=response_filter, portable=portable)
+    form = ToolForm(response_filter=response_filter, portable=portable)
+    return build(own, form, limits=limits or SchemaLimits())
 
 
 def tool(*operations: Operation, **fields: Any) -> Tool:

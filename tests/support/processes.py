@@ -105,6 +105,15 @@ def started(
             process.kill()
 
 
+PROFILED = {"PYTHONPROFILEIMPORTTIME": "1"}
+"""Python says of every module that it has loaded it, from the first to the last call."""
+
+
+def imported(server: Server) -> set[str]:
+    """The modules that a server which was started with `PROFILED` has said so far."""
+    return {str(line["message"]).rpartition("|")[2].strip() for line in server.log}
+
+
 def free_ports(count: int) -> int:
     """The first of so many in a row that nobody has; below those that the system gives to others meanwhile."""
     for _ in range(100):

@@ -13,8 +13,8 @@ from trio.testing import wait_all_tasks_blocked
 
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.server import connections, ports
-from openapi_mcp_server.server.peers import Peers
-from openapi_mcp_server.server.sse import HttpSse, http_sse
+from openapi_mcp_server.server.sse.http_sse import HttpSse, http_sse
+from openapi_mcp_server.server.sse.peers import Peers
 from served import VISITORS
 
 HEADERS = {"Host": "localhost", "Content-Type": "application/json"}

@@ -202,7 +202,7 @@ def test_no_byte_of_an_answer_is_lost_in_silence(body: bytes, content_type: str,
         (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n" + typed("text/plain", b"a"), "a"),
     ],
 )  # fmt: skip
-async def test_success_of_every_status(reply: bytes, said: str) -> None:
+async def test_a_success_of_any_status_is_a_result(reply: bytes, said: str) -> None:
     result = await told((reply,))
     assert not result.get("isError")
     assert said in words(result)

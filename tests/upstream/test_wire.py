@@ -238,7 +238,7 @@ RESERVED = ":/?#[]@!$&'()*+,;=%41%"
         ),
     ],
 )  # fmt: skip
-async def test_reserved_empty_and_content(declared: dict[str, Any], value: Any, text: str) -> None:
+async def test_reserved_empty_and_content_arrive_as_declared(declared: dict[str, Any], value: Any, text: str) -> None:
     has_content = "content" in declared
     assert await of_parameter(declared if has_content else declared | {"schema": {}}, value) == [
         expected(declared["in"], text)

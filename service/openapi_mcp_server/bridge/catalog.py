@@ -10,7 +10,16 @@ import msgspec
 
 from openapi_mcp_server.bridge import names, overrides, security, servers, text, tool
 from openapi_mcp_server.bridge.compiled.listing import Listing
-from openapi_mcp_server.bridge.model import ApiSummary, BaseUrl, Origin, SkippedTool, Subject, Tool, ToolCatalog
+from openapi_mcp_server.bridge.model import (
+    ApiSummary,
+    BaseUrl,
+    Origin,
+    SkippedTool,
+    Subject,
+    Tool,
+    ToolCatalog,
+    ToolForm,
+)
 from openapi_mcp_server.bridge.overrides import Entries, Told
 from openapi_mcp_server.bridge.policy import EVERYTHING, Rule
 from openapi_mcp_server.bridge.schemas import inputs
@@ -34,6 +43,7 @@ from openapi_mcp_server.openapi.model import ApiDescription, Note, Operation, Sk
 from openapi_mcp_server.settings.auth import Identity
 
 _DEFAULT_LIMITS = SchemaLimits()
+_DEFAULT_FORM = ToolForm()
 _SWITCHES = frozenset(
     {"access_token", "oauth_token", "key", "callback", "prettyPrint", "opt_pretty", "pretty", "quotaUser", "$.xgafv"}
 )
@@ -76,28 +86,21 @@ class _Outcome(msgspec.Struct):
     filtered: int = 0
 
 
-def build(  # noqa: PLR0913 - all by name
+def build(
     sources: Sequence[ApiSource],
-    limits: SchemaLimits = _DEFAULT_LIMITS,
+    form: ToolForm = _DEFAULT_FORM,
     *,
-    response_filter: bool = False,
-    output_schemas: bool = True,
-    portable: bool = False,
-    result_bytes: int = 1,
-    name_length: int = names.NAME_LENGTH,
+    limits: SchemaLimits = _DEFAULT_LIMITS,
     only_to_show: bool = False,
 ) -> ToolCatalog:
-    """The catalog of all documents, in their order; ``response_filter``: tools that answer JSON offer that argument;
-    ``output_schemas``: they say what they answer; ``portable``: in schemas that every model API takes;
-    ``result_bytes``: of an answer at most, 0 without a limit;
-    ``name_length``: characters of a tool's name at most.
+    """The catalog of all documents, in their order.
 
     Raises SpecError for a document whose base URL is unknown, unless nothing will be called (``only_to_show``: it is
     noted then); anything less costs only the operation it is in.
     """
     _require_different_names(sources)
     candidates = [_candidates(source) for source in sources]
-    tool_names = iter(_unique_names(sources, candidates, name_length))
+    tool_names = iter(_unique_names(sources, candidates, form.name_length))
     summaries, tools, skipped, listing = [], {}, [], Listing()
     for source, own in zip(sources, candidates, strict=True):
         description = source.description
@@ -105,8 +108,7 @@ def build(  # noqa: PLR0913 - all by name
         place = servers.place(source.base, source.description, source.location)
         if place.unknown is not None and not only_to_show:
             raise place.unknown
-        api = _api(source, place, limits, identity, response_filter=response_filter)
-        api = msgspec.structs.replace(api, output_schemas=output_schemas, portable=portable, result_bytes=result_bytes)
+        api = _api(source, place, limits, identity, form)
         outcome = _sort_out(source, api, [(next(tool_names), candidate) for candidate in own], listing)
         outcome.notes[:0] = _place_notes(place)
         summaries.append(_summary(source, api, outcome))
@@ -173,7 +175,7 @@ def _place_notes(place: ApiPlace) -> list[Note]:
     return [Note(pointer=place.unknown.pointer, kind="base_url_unknown", message=place.unknown.problem)]
 
 
-def _api(source: ApiSource, place: ApiPlace, limits: SchemaLimits, identity: Identity, *, response_filter: bool) -> Api:
+def _api(source: ApiSource, place: ApiPlace, limits: SchemaLimits, identity: Identity, form: ToolForm) -> Api:
     schemas = source.description.request_schemas
     graph = Definitions(schemas)
     responses = Definitions(source.description.response_schemas)
@@ -189,7 +191,10 @@ def _api(source: ApiSource, place: ApiPlace, limits: SchemaLimits, identity: Ide
         outputs=Outputs(responses),
         limits=limits,
         identity=identity,
-        response_filter=response_filter,
+        response_filter=form.response_filter,
+        output_schemas=form.output_schemas,
+        portable=form.portable,
+        result_bytes=form.result_bytes,
         switches=_switches(source.description.operations),
         access=cache(partial(security.access, identity=identity, schemes=source.description.security_schemes)),
         slots=Once(slot),

@@ -13,7 +13,7 @@ from openapi_mcp_server.bridge.search.names import seen_tokens
 from openapi_mcp_server.openapi.model import ApiDescription, Operation
 
 MOST_TOOLS = 128
-"""That a request to OpenAI's API may have."""
+"""The most tools that a request to OpenAI's API may have."""
 MOST_TOKENS = 40_000
 _SHOWN = 5
 _INSTRUCTIONS = re.compile(

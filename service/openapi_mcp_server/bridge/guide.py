@@ -6,7 +6,7 @@ A prompt for each of a thousand operations buries a person's own; these three ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
@@ -38,6 +38,8 @@ ENTRIES = (
 )
 NAMES = frozenset(entry.name for entry in ENTRIES)
 _SCHEME = "openapi://"
+_WHOLE = frozenset({"overview", "document"})
+"""Resources that an API has one of."""
 _OVERVIEW_CHARACTERS = 8_000
 _GOAL_CHARACTERS = 4_000
 _AREAS = 40
@@ -68,23 +70,38 @@ class Completing(msgspec.Struct, frozen=True):
 
 
 class GuidePlace(NamedTuple):
-    """A resource: ``operation`` empty for the overview."""
+    """A resource: ``kind`` is overview, document or operations; only of these one has a name."""
 
     api: str
+    kind: str
     operation: str
 
 
-def resources(apis: Sequence[ApiSummary]) -> list[dict[str, str]]:
-    """The elements of ``resources/list``."""
+def resources(apis: Sequence[ApiSummary], documented: Collection[str] = ()) -> list[dict[str, str]]:
+    """The elements of ``resources/list``; ``documented``: the APIs whose document is one."""
     return [
-        {
-            "uri": f"{_SCHEME}{quote(api.name, safe='')}/overview",
-            "name": f"{api.name} overview",
-            "title": f"What {text.line(api.title, text.TITLE_LIMIT) or api.name} can do",
-            "mimeType": "text/markdown",
-        }
+        resource
         for api in apis
+        for resource in (_overview_of(api), *((_document_of(api),) if api.name in documented else ()))
     ]
+
+
+def _overview_of(api: ApiSummary) -> dict[str, str]:
+    return {
+        "uri": f"{_SCHEME}{quote(api.name, safe='')}/overview",
+        "name": f"{api.name} overview",
+        "title": f"What {text.line(api.title, text.TITLE_LIMIT) or api.name} can do",
+        "mimeType": "text/markdown",
+    }
+
+
+def _document_of(api: ApiSummary) -> dict[str, str]:
+    return {
+        "uri": f"{_SCHEME}{quote(api.name, safe='')}/document",
+        "name": f"{api.name} document",
+        "title": f"{text.line(api.title, text.TITLE_LIMIT) or api.name} as an OpenAPI document",
+        "mimeType": "application/json",
+    }
 
 
 def templates(apis: Sequence[ApiSummary]) -> list[dict[str, str]]:
@@ -109,9 +126,9 @@ def place(uri: str) -> GuidePlace | None:
     """The place that a URI of ours names."""
     api, _, rest = uri.removeprefix(_SCHEME).partition("/")
     kind, _, name = rest.partition("/")
-    if not uri.startswith(_SCHEME) or (rest != "overview" and (kind != "operations" or not name)):
+    if not uri.startswith(_SCHEME) or (rest not in _WHOLE and (kind != "operations" or not name)):
         return None
-    return GuidePlace(unquote(api), unquote(name))
+    return GuidePlace(unquote(api), kind, unquote(name))
 
 
 def overview(apis: Sequence[ApiSummary], tools: Mapping[str, Tool], areas: Mapping[str, Mapping[str, int]]) -> str:

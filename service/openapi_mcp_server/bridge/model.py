@@ -21,6 +21,8 @@ _HOST = re.compile(r"(?:[\w-]+\.)*[\w-]+\.?")
 """Letters of every alphabet: what is sent is written in ASCII by whoever connects."""
 _NO_HOST = "names a host that is none; an example is https://api.example.com/v1"
 
+NAME_LENGTH = 64
+"""Characters of a name: several model APIs refuse longer ones."""
 RESPONSE_FILTER = "response_filter"
 """The one argument that is ours and not the API's; see `openapi_mcp_server.bridge.results.response_filter`."""
 
@@ -120,7 +122,7 @@ def _port(parts: SplitResult) -> int | None:
 
 
 class BodyRecipe(msgspec.Struct, frozen=True):
-    """What the writer of a body is made of: its media type, and the definitions that the schema of that refers to."""
+    """The recipe for the writer of a body: its media type, and the definitions that the schema of that refers to."""
 
     media: MediaType
     definitions: Mapping[str, Schema] = {}
@@ -154,6 +156,21 @@ class BodyPlan(msgspec.Struct, frozen=True, kw_only=True):
     chooser: str | None = None
     needed: tuple[str, ...] = ()
     open: bool = False
+
+
+class ToolForm(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings that say how tools are told to clients; they are the same for all APIs.
+
+    ``response_filter``: tools that answer JSON offer that argument. ``output_schemas``: tools say what they answer.
+    ``portable``: schemas are told as every model API takes them. ``name_length``: characters that a tool's name may
+    have. ``result_bytes``: of an answer at most, 0 where there is no limit.
+    """
+
+    response_filter: bool = False
+    output_schemas: bool = True
+    portable: bool = False
+    name_length: int = NAME_LENGTH
+    result_bytes: int = 1
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -229,7 +246,7 @@ ANONYMOUS = Access(kind="anonymous")
 
 
 TextOf = Literal["json", "values"]
-"""What a list asks for as text: objects, lists or anything; or numbers of an enumeration."""
+"""The arguments that a list asks for as text: objects, lists or anything; or numbers of an enumeration."""
 Texts = TextOf | dict[str, "Texts"] | list["Texts"] | None
 """The places where a list asks for text: by names of members, and one for all items of a list."""
 
@@ -326,7 +343,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SEEN_BYTES_PER_TOKEN = 4.3
-"""Of the names, descriptions and schemas in a list, by o200k: 4.09 to 4.70 over fifteen published documents."""
+"""Bytes of names, descriptions and schemas in a list for each token, by o200k: 4.09 to 4.70 over fifteen published
+documents."""
 
 
 class Withheld(msgspec.Struct, frozen=True):

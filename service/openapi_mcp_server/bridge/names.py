@@ -17,11 +17,11 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from openapi_mcp_server.bridge.model import NAME_LENGTH
 from openapi_mcp_server.openapi.model import Operation
 
-NAME_LENGTH = 64
 COMPARED_NAMES = 2_000
-"""Of all names, with one that is not known: 20 ms at most."""
+"""The most names that an unknown one is compared with: 20 ms."""
 _HASH_LENGTH = 8
 _NOT_TOOL = re.compile(r"[^a-zA-Z0-9_-]+")
 _NOT_ARGUMENT = re.compile(r"[^a-zA-Z0-9_.-]+")

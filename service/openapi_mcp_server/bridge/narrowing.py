@@ -136,7 +136,7 @@ class _Comparison:
 
 
 def _left(these: Sequence[Schema], others: Sequence[Schema]) -> list[Schema]:
-    """Those that have no equal among the others."""
+    """The schemas that have no equal among the others."""
     known = {encode(each) for each in others}
     return [each for each in these if encode(each) not in known]
 

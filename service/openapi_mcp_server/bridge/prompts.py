@@ -12,7 +12,7 @@ from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.mcp.messages import PromptArgument, PromptEntry, PromptMessage, PromptResult, TextContent
 
 MAX_BYTES = 64 * 1024
-"""Of a prompt's arguments, which a person writes."""
+"""The most bytes of a prompt's arguments, which a person writes."""
 
 _values = msgspec.json.Decoder(dict[str, str]).decode
 

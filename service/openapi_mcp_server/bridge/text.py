@@ -35,7 +35,8 @@ INVISIBLE = re.compile(
     "\U000e0000-\U000e0fff\U000f0000-\U0010ffff"  # tags, more selectors, private planes
     "]+"
 )
-"""What no reader sees: Unicode's Cc, Cf, Co and Cs, and Default_Ignorable_Code_Point, less the visible ones of Cf."""
+"""Characters that no reader sees: Unicode's Cc, Cf, Co and Cs, and Default_Ignorable_Code_Point, less the visible ones
+of Cf."""
 
 _PLAIN = bytes([*range(0x20, 0x7F), *b"\t\r\n"])
 MARKS = 30
@@ -46,8 +47,8 @@ _MANY_MARKS = re.compile(rf"[^\w\s\x00-\x7f]{{{MARKS + 1},}}")
 
 _NOISE = re.compile(r"[^ !\"$%'()+,./0-9:;=?@A-Z\[\\\]^_a-z{|}~\n\r\t-]")
 _LONG_NOISE = ("](", "---")
-"""What every kind of noise holds; most prose has none of it and is not looked at again. A set alone is found four times
-as fast as one of several words."""
+"""Characters that every kind of noise holds one of; most prose has none of it and is not looked at again. A set alone is
+found four times as fast as one of several words."""
 _MARK = ("*", "#", ">", "```", "---")
 _INLINE_TAG = re.compile(
     r"</?(?:a|abbr|b|big|cite|code|del|em|font|i|ins|kbd|mark|s|samp|small|span|strong|sub|sup|tt|u|var)\b[^<>]*>",
@@ -73,7 +74,7 @@ _POINTER = re.compile(
 )
 """A sentence that says no more than where to read on, by a link, which models do not get."""
 _OFFERED_TYPES = "supports the following custom media types"
-"""What GitHub's descriptions begin a list with that a model cannot choose from: Accept is ours."""
+"""The beginning of a list in GitHub's descriptions that a model cannot choose from: Accept is ours."""
 _LISTED = ("-", "*", "|")
 _STEM = 5
 """Characters by which two words are taken for one."""

@@ -73,7 +73,7 @@ class SchemaLimits(msgspec.Struct, frozen=True, kw_only=True):
 LEAST_LIMITS = SchemaLimits(input_bytes=2_000, output_bytes=500)
 """For what comes after `DOCUMENT_BYTES` are reached."""
 DOCUMENT_BYTES = 64 * 1024 * 1024
-"""That the entries of all tools of a document may take. Microsoft Graph (11,422 operations) takes 59 MB; 20,000
+"""The most bytes of the entries of all tools of a document. Microsoft Graph (11,422 operations) takes 59 MB; 20,000
 operations that each reach the same 60 schemas would take half a gigabyte."""
 Made = TypeVar("Made")
 

@@ -27,7 +27,7 @@ from openapi_mcp_server.gateway.serving import Send
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.mcp.methods import LEGACY
 from openapi_mcp_server.observe.record import CallRecord
-from openapi_mcp_server.process.lifecycle import Outgoing, opened
+from openapi_mcp_server.process.building import Outgoing, opened
 from openapi_mcp_server.settings.config import Config
 from openapi_mcp_server.upstream.sockets import reason
 
@@ -36,9 +36,10 @@ if TYPE_CHECKING:
 
 
 _OF_FILES = (b'"contentEncoding"', b'"binary"', FILE.encode("ascii"))
-"""What an input schema has of an argument that takes bytes: by JSON Schema, by OpenAPI 3.0, and our own words."""
+"""The words of an input schema about an argument that takes bytes: by JSON Schema, by OpenAPI 3.0, and our own
+words."""
 _SECONDS, _ANSWER_SECONDS = 30.0, 300.0
-"""To connect and to send, and for an answer: the official client's own."""
+"""The time to connect and to send, and for an answer: the official client's own."""
 
 
 def run(config: Config) -> int:
@@ -132,7 +133,8 @@ async def _ask_document(config: Config, tool: str, arguments: Mapping[str, Any])
 def _overhear(
     config: Config, tools: ToolCatalog, tool: str, arguments: Mapping[str, Any]
 ) -> Callable[[Send], Send] | None:
-    """What tells of requests and answers, if that is asked for; in search mode the operation is an argument."""
+    """A function that tells of requests and answers, if that is asked for; in search mode the operation is an
+    argument."""
     named = tools.tools.get(tool) or tools.tools.get(str(arguments.get("name")))
     if "--verbose" not in config.options or named is None:
         return None
@@ -161,7 +163,7 @@ async def _ask_server(config: Config, tool: str, arguments: Mapping[str, Any]) -
 
 @asynccontextmanager
 async def _as_caller(url: str, token: str) -> AsyncIterator[Any]:
-    """What the official client takes for the server: its URL, or a transport that sends the token."""
+    """The server as the official client takes it: its URL, or a transport that sends the token."""
     if not token:
         yield url
         return

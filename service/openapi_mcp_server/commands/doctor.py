@@ -48,7 +48,8 @@ async def _weaknesses(config: Config) -> list[Weakness]:
 def _server(config: Config) -> int:
     url = servers.address(config)
     try:
-        from openapi_mcp_server.commands.checkup import How, examined  # noqa: PLC0415 - httpx and the official client
+        from openapi_mcp_server.commands.checkup.checkup import How  # noqa: PLC0415 - httpx and the official client
+        from openapi_mcp_server.commands.checkup.examination import examined  # noqa: PLC0415
     except ModuleNotFoundError:
         problem = "needs the official client: install openapi-mcp-service[client]; scripts/run has it"
         raise ConfigError("doctor", problem) from None

@@ -106,7 +106,7 @@ def _whole_tokens(tool: Tool) -> int:
 
 
 def _caps(count: int, seen: int, config: Config) -> Iterator[str]:
-    """What clients do with a list of so many tools, and with long results."""
+    """Tells what clients do with a list of so many tools, and with long results."""
     yield "CLIENTS, of the whole list; the four tools of search mode fit into each"
     for client, most, what in _MOST_TOOLS:
         told = "all fit" if count <= most else what.format(count - most)

@@ -20,6 +20,7 @@ MAX_FOUND = 100
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 Status = Literal["available", "reserved", "sold"]
+Species = Literal["cat", "dog", "rabbit", "parrot", "fish"]
 
 
 class Pet(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -27,7 +28,7 @@ class Pet(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     id: int = 0
     name: str
-    species: Literal["cat", "dog", "rabbit", "parrot", "fish"]
+    species: Species
     status: Status | msgspec.UnsetType = msgspec.UNSET
     price: float | None = None
     born: str | None = None
@@ -61,6 +62,15 @@ class Problem(Exception):
         self.answer = Answer(status=status, content_type="application/problem+json", body=body, headers=headers)
 
 
+_FIRST: tuple[tuple[str, Species, float], ...] = (
+    ("Mia", "cat", 120),
+    ("Bello", "dog", 250),
+    ("Hopsi", "rabbit", 40),
+    ("Coco", "parrot", 380),
+    ("Nemo", "fish", 12.5),
+)
+"""The pets that are there at the start."""
+
 Operation = Callable[["PetShop", Request], Answer]
 
 
@@ -71,14 +81,8 @@ class PetShop:
         self._pets: dict[int, Pet] = {}
         self._photos: dict[int, bytes] = {}
         self._last_id = 0
-        for name, species, price in (
-            ("Mia", "cat", 120),
-            ("Bello", "dog", 250),
-            ("Hopsi", "rabbit", 40),
-            ("Coco", "parrot", 380),
-            ("Nemo", "fish", 12.5),
-        ):
-            self._add(Pet(name=name, species=species, status="available", price=price))  # type: ignore[arg-type]
+        for name, species, price in _FIRST:
+            self._add(Pet(name=name, species=species, status="available", price=price))
 
     def list(self, request: Request) -> Answer:
         limit = _number(request, "limit", default=20, least=1, most=100)

@@ -26,7 +26,7 @@ KEPT_FILES = 16
 """Catalogs that a folder holds; one more replaces the oldest."""
 _SUFFIX, _UNFINISHED = ".catalog", ".unfinished"
 _LINE_BYTES = 8 * 1024 * 1024
-"""Of the first line: it names every other file of a document, of which there may be 5,000."""
+"""The most bytes of the first line: it names every other file of a document, of which there may be 5,000."""
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class Cache:
             raise
 
     def _make_room(self) -> None:
-        """Those that were written longest ago go, and so do the remains of writers that were killed."""
+        """Removes those that were written longest ago, and the remains of writers that were killed."""
         own = [path for path in self._folder.iterdir() if path.suffix in {_SUFFIX, _UNFINISHED}]
         known = []
         for path in own:

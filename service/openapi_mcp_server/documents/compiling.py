@@ -32,11 +32,7 @@ def compiled(order: Order, texts: list[Texts], parts: list[Parts], *, only_to_sh
     with _collecting_less():
         tools = catalog.build(
             [_source(order, api, texts.pop(0), parts) for api in order.apis],
-            response_filter=order.response_filter,
-            output_schemas=order.output_schemas,
-            portable=order.portable,
-            name_length=order.name_length,
-            result_bytes=order.result_bytes,
+            order.form,
             only_to_show=only_to_show,
         )
     if exact and tools.skipped:

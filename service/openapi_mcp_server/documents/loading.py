@@ -14,7 +14,7 @@ from anyio.to_thread import run_sync
 
 from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge import security
-from openapi_mcp_server.bridge.model import BaseUrl, HttpRequest, Origin, ToolCatalog, base_url
+from openapi_mcp_server.bridge.model import BaseUrl, HttpRequest, Origin, ToolCatalog, ToolForm, base_url
 from openapi_mcp_server.bridge.search.names import is_searched, seen_tokens
 from openapi_mcp_server.documents import order, policies, source
 from openapi_mcp_server.documents.order import ApiOrder, Order, SeenFiles, Texts
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CACHE_SECONDS = 10.0
 """For a folder that hangs: the document is read instead."""
 _PROGRAM = f"{__version__} {sys.version_info.major}.{sys.version_info.minor}"
-"""What compiles: Python knows which characters there are."""
+"""The program that compiles, and its Python, which knows which characters there are."""
 WAIT_SECONDS = 1.0
 WAIT_LIMIT_SECONDS = 5.0
 """Between two attempts at a document that is not there yet: the first pause and the longest."""
@@ -229,6 +229,12 @@ def _order(config: Config, rule: AddressRule) -> Order:
         strict=config.strict,
         strict_auth=config.strict_auth,
         rule=policies.rule(config),
+        form=tool_form(config),
+    )
+
+
+def tool_form(config: Config) -> ToolForm:
+    return ToolForm(
         response_filter=config.response_filter,
         output_schemas=config.validate_output,
         portable=config.tool_schemas == "portable",
@@ -260,7 +266,7 @@ def _cache(config: Config) -> Cache | None:
 
 
 async def _in_time(work: Callable[[], T]) -> T | None:
-    """What a thread comes to with CACHE_DIR; None where that takes too long."""
+    """The result of a thread that works with CACHE_DIR; None where that takes too long."""
     with anyio.move_on_after(CACHE_SECONDS):
         return await run_sync(work, abandon_on_cancel=True)
     logger.warning("CACHE_DIR did not answer within %g s", CACHE_SECONDS)

@@ -1,4 +1,4 @@
-"""What decides how documents become a catalog: their texts, and all of the settings that have a say in it."""
+"""The order that documents become a catalog by: their texts, and all of the settings that have a say in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import BaseUrl, Origin
+from openapi_mcp_server.bridge.model import BaseUrl, Origin, ToolForm
 from openapi_mcp_server.bridge.policy import Rule
 from openapi_mcp_server.settings.auth import Identity
 
@@ -43,11 +43,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     strict: bool
     strict_auth: bool
     rule: Rule
-    response_filter: bool
-    output_schemas: bool
-    portable: bool
-    name_length: int
-    result_bytes: int
+    form: ToolForm
 
 
 class SeenFiles(msgspec.Struct, frozen=True):

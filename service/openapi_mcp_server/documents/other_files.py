@@ -20,7 +20,8 @@ from openapi_mcp_server.openapi.text.document import Document, DocumentLimits, r
 MAX_FILES = 5_000
 """Files that one document may name, there or not."""
 PARTS_BYTES = 32 * 1024 * 1024
-"""Of all of them together, as text and once more as JSON: half of what a document in one file may have."""
+"""The most bytes of all of them together, as text and once more as JSON: half of what a document in one file may
+have."""
 
 _TOO_MANY = f"more than {MAX_FILES} files"
 _OWN = "the document's folder, and ALLOWED_SPEC_DIRS names no others"
@@ -49,7 +50,7 @@ class Parts:
 
     @property
     def seen(self) -> SeenFiles:
-        """What was read so far, by which another process finds whether it has changed."""
+        """The files that were read so far, by which another process finds whether it has changed."""
         return SeenFiles(str(self._folder), self._seen)
 
     def have_changed(self) -> bool:

@@ -21,9 +21,9 @@ from openapi_mcp_server.upstream.credentials.requests import Pending
 from openapi_mcp_server.upstream.sockets import Dialler
 
 FILE_BYTES = 64 * 1024 * 1024
-"""Of a file: the largest document known has 47 MB."""
+"""The most bytes of a file: the largest document known has 47 MB."""
 URL_BYTES = 32 * 1024 * 1024
-"""Of an answer, decoded."""
+"""The most bytes of an answer, decoded."""
 FETCH_SECONDS = 30.0
 """For the whole fetch."""
 _PASSING = frozenset({404, 408, 425, 429})

@@ -97,18 +97,18 @@ class Calls:
         self, served: ServedCatalog, offer: Offer, call: Call, draft: Draft, notify: Notify | None, hold: Hold
     ) -> Pieces:
         """A call of one of the four tools that stand for all. Their answers are text."""
-        from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - imported already where there is an offer
+        from openapi_mcp_server.bridge.search import asking, mode  # noqa: PLC0415 - imported already where there is an offer
 
         draft.stands_for_all = call.name
         try:
             if call.name == SEARCH:
                 outcome = _text(await self._found(served, offer, call, draft))
             elif call.name == DESCRIBE:
-                about = mode.read(mode.Describe, call.arguments)
+                about = asking.read(asking.Describe, call.arguments)
                 draft.denied = denied(served, offer, about.name)
-                outcome = _text(mode.describe(offer, served.catalog, draft.permit, about))
+                outcome = _text(mode.describe(offer, served.catalog, draft.permit, about.name, about.type))
             else:
-                wanted = mode.operate(call.arguments)
+                wanted = asking.operate(call.arguments)
                 draft.denied = denied(served, offer, wanted.name)
                 tool, arguments = mode.invocation(offer, served.catalog, draft.permit, call.name, wanted)
                 plain = msgspec.structs.replace(tool, output=None)  # the answer's text alone
@@ -119,10 +119,10 @@ class Calls:
         return self._answered(outcome, draft)
 
     async def _found(self, served: ServedCatalog, offer: Offer, call: Call, draft: Draft) -> str:
-        """What a search finds. Raises ArgumentError."""
-        from openapi_mcp_server.bridge.search import mode  # noqa: PLC0415 - imported already where there is an offer
+        """The text of what a search finds. Raises ArgumentError."""
+        from openapi_mcp_server.bridge.search import asking, mode  # noqa: PLC0415 - imported already where there is an offer
 
-        asked, index = mode.read(mode.Search, call.arguments), await served.index.get()
+        asked, index = asking.read(asking.Search, call.arguments), await served.index.get()
         find = partial(mode.search, offer, index, draft.permit, asked)
         if not is_heavy(len(asked.query) * len(offer.tools)):
             return find()
@@ -303,8 +303,8 @@ def _mended(error: ServiceError, tool: Tool, draft: Draft) -> ServiceError:
 
 
 class _Prepared(NamedTuple):
-    """What a model's arguments become. ``asked``: those that may say where a page is; ``expression``: the filter of the
-    answer, None for none."""
+    """A request, made of a model's arguments. ``asked``: those that may say where a page is; ``expression``: the filter
+    of the answer, None for none."""
 
     request: HttpRequest
     coerced: tuple[str, ...]

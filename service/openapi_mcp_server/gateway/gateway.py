@@ -1,4 +1,4 @@
-"""What answers MCP messages.
+"""The story of one MCP message, from its text to the answer.
 
 What a model can mend becomes a result with ``isError``, what a client did wrong stays a JSON-RPC error, and whatever
 else is raised is a bug of ours: -32603 with an incident's id, whose details are in the log only.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgspec
 
 from openapi_mcp_server.bridge import guide, prompts
+from openapi_mcp_server.bridge.model import ApiSummary
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.gateway.draft import Draft
 from openapi_mcp_server.gateway.serving import Serving
@@ -12,6 +15,7 @@ from openapi_mcp_server.gateway.views import CatalogViews, View, denied, unknown
 from openapi_mcp_server.mcp import answers
 from openapi_mcp_server.mcp.inbound import Call, Rejection
 from openapi_mcp_server.mcp.messages import INVALID_PARAMS, Pieces, response, result
+from openapi_mcp_server.mcp.strict_json import SHOWN_CHARACTERS
 
 
 class Guides:
@@ -22,30 +26,49 @@ class Guides:
     def resource(self, call: Call, draft: Draft, view: View) -> Pieces | None:
         """None for what is no resource of ours, which is refused like any other that is not there."""
         place = guide.place(call.name) if call.method == "resources/read" else None
-        if place is None or place.api not in {api.name for api in view.apis}:
+        told = self._told(place, draft, view) if place else None
+        if told is None:
             return None
-        try:
-            text = self._explained(place.operation, draft, view) if place.operation else self._overview(view, place.api)
-        except ArgumentError:
-            return None
-        kind = "text/plain" if place.operation else "text/markdown"
+        kind, text = told
         read = answers.contents(call.name, kind, text, self._serving.identity(call), private=self._serving.private)
         return response(call.id, read)
 
-    def completion(self, call: Call, view: View) -> Pieces | None:
-        """None where nothing is known of the argument."""
+    def _told(self, place: guide.GuidePlace, draft: Draft, view: View) -> tuple[str, str] | None:
+        """The media type of a resource and its text."""
+        api = next((each for each in view.apis if each.name == place.api), None)
+        if api is None:
+            return None
+        match place.kind:
+            case "overview":
+                return "text/markdown", self._overview(view, place.api)
+            case "document":
+                return _document(api, view)
+            case _:
+                with suppress(ArgumentError):
+                    return "text/plain", self._explained(place.operation, draft, view)
+                return None
+
+    def completion(self, call: Call, view: View) -> Pieces | Rejection | None:
+        """None where nothing is known of the argument. A prompt that is not there is refused (MCP, Completion, Error
+        Handling)."""
         if call.method != "completion/complete":
             return None
         try:
             asked = msgspec.json.decode(call.arguments or b"{}", type=guide.Completing)
         except msgspec.DecodeError:
             return None
+        if asked.ref.type == "ref/prompt" and not self._has_prompt(asked.ref.name, view):
+            message = f"unknown prompt {asked.ref.name[:SHOWN_CHARACTERS]!r}"
+            return Rejection(id=call.id, code=INVALID_PARAMS, message=message, status=200)
         values = guide.completions(asked, view.tools, view.prompts)
         return (
             response(call.id, answers.completion(values, guide.VALUES, self._serving.identity(call)))
             if values
             else None
         )
+
+    def _has_prompt(self, name: str, view: View) -> bool:
+        return name in view.prompts or (view.has_guide and name in guide.NAMES)
 
     def prompt(self, call: Call, draft: Draft, view: View) -> Pieces | Rejection:
         """A prompt may be asked for by the tool's own name too, though none is listed so."""
@@ -88,4 +111,11 @@ class Guides:
 
         offer = view.offer or mode.offer(view.tools)
         draft.denied = denied(self._views.served, offer, name)
-        return mode.describe(offer, self._views.served.catalog, draft.permit, mode.Describe(name))
+        return mode.describe(offer, self._views.served.catalog, draft.permit, name)
+
+
+def _document(api: ApiSummary, view: View) -> tuple[str, str] | None:
+    from openapi_mcp_server.bridge.search.document import MEDIA_TYPE, document, with_document  # noqa: PLC0415 - few ask for it
+
+    own = [tool for tool in view.tools.values() if tool.api == api.name]
+    return (MEDIA_TYPE, document(api, own)) if with_document((api,), view.tools) else None

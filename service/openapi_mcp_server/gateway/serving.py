@@ -1,4 +1,4 @@
-"""What the gateway is given: how a catalog is served, and those who carry requests out and see to credentials."""
+"""The means of the gateway: how a catalog is served, and those who carry requests out and see to credentials."""
 
 from __future__ import annotations
 
@@ -64,5 +64,5 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     tell_arguments: bool = False  # in records
 
     def identity(self, call: Call) -> ServerInfo | None:
-        """What an answer says of the server, since 2026-07-28 in each."""
+        """The server as answers name it, since 2026-07-28 in each."""
         return self.server if is_modern(call.version) else None

@@ -15,20 +15,21 @@ from openapi_mcp_server.bridge.model import ApiSummary, Tool, ToolCatalog
 from openapi_mcp_server.bridge.names import nearest
 from openapi_mcp_server.bridge.policy import Permit
 from openapi_mcp_server.bridge.results.result import OutputValidators
-from openapi_mcp_server.bridge.search.names import is_searched, seen_tokens
+from openapi_mcp_server.bridge.search.names import CALL, NAMES, SEARCH, is_searched, seen_tokens
 from openapi_mcp_server.gateway.serving import Authorize, Serving
 from openapi_mcp_server.mcp import answers
-from openapi_mcp_server.mcp.inbound import SHOWN_CHARACTERS, Call, Rejection
+from openapi_mcp_server.mcp.inbound import Call, Rejection
 from openapi_mcp_server.mcp.messages import INVALID_PARAMS
+from openapi_mcp_server.mcp.strict_json import SHOWN_CHARACTERS
 
 if TYPE_CHECKING:
     from openapi_mcp_server.bridge.search.index import Index
     from openapi_mcp_server.bridge.search.mode import Offer
 
 CLASSES = 1_024
-"""Of principals, by what they may call; one more replaces the oldest."""
+"""Classes of principals that are remembered, by what they may call; one more replaces the oldest."""
 DECISIONS = 8_192
-"""Who may call which tool, as it was last decided: a policy with twenty selectors takes 40 µs."""
+"""Decisions that are remembered of who may call which tool: a policy with twenty selectors takes 40 µs."""
 VIEWS = 32
 """Different sets of tools for which lists are kept: each may have some megabytes."""
 
@@ -90,7 +91,7 @@ class ServedCatalog(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CatalogViews:
-    """What is served at the moment. ``changing``: the kinds of lists that can change."""
+    """The catalog that is served at the moment. ``changing``: the kinds of lists that can change."""
 
     def __init__(self, serving: Serving, changing: Iterable[str], catalog: ToolCatalog, authorize: Authorize) -> None:
         self._serving = serving
@@ -159,14 +160,19 @@ class CatalogViews:
             entries = mode.entries(offer, titles, most, portable=self._serving.portable)
 
         def made() -> answers.StaticAnswers:
+            from openapi_mcp_server.bridge.search.document import with_document  # noqa: PLC0415 - not before it is asked
+
             own = [*guide.ENTRIES] if has_guide else [prompts.entry(name, tool) for name, tool in offered.items()]
-            return answers.render(
-                server=self._serving.server,
+            shown = answers.ListedEntries(
                 tools=entries,
                 listed=listed,
                 prompts=own,
-                resources=guide.resources(apis),
+                resources=guide.resources(apis, with_document(apis, tools)),
                 templates=guide.templates(apis),
+            )
+            return answers.render(
+                self._serving.server,
+                shown,
                 page_size=self._serving.page_size,
                 changing=[kind.removesuffix("ListChanged") for kind in self._changing],
                 private=self._serving.private,
@@ -187,6 +193,8 @@ def denied(served: ServedCatalog, offer: Offer, name: str) -> str:
 def unknown_name(call: Call, kind: str, known: Iterable[str]) -> Rejection:
     near = nearest(call.name[:SHOWN_CHARACTERS], known)
     hint = f"; did you mean {', '.join(near)}?" if near else ""
+    if known is NAMES:
+        hint += f"; operations are found with {SEARCH} and called with {CALL}"
     message = f"unknown {kind} {call.name[:SHOWN_CHARACTERS]!r}{hint}"
     return Rejection(id=call.id, code=INVALID_PARAMS, message=message, status=200)
 

@@ -39,7 +39,8 @@ _CACHING: dict[str, Any] = {"ttlMs": LIST_TTL_MS, "cacheScope": "public"}
 _NO_COMPLETION: dict[str, Any] = {"completion": {"values": [], "total": 0, "hasMore": False}}
 
 PAGE_BYTES = 1_000_000
-"""Of a page that goes out as an event: the official Python client ends its session for a longer event than 1 MiB."""
+"""The most bytes of a page that goes out as an event: the official Python client ends its session for a longer event
+than 1 MiB."""
 SHOWN_URI = 2_000
 """Characters of an unknown resource's name that are repeated: more than any URI in use has."""
 
@@ -76,21 +77,26 @@ class StaticAnswers(msgspec.Struct, frozen=True, kw_only=True):
         return None if found is None else response(call.id, found)
 
 
-def render(  # noqa: PLR0913 - all by name
-    *,
+class ListedEntries(msgspec.Struct, frozen=True, kw_only=True):
+    """The entries of all lists. ``tools`` are encoded already, ``listed`` the same in one text, if there is one."""
+
+    tools: Sequence[msgspec.Raw]
+    listed: memoryview | None = None
+    prompts: Sequence[PromptEntry]
+    resources: Sequence[Mapping[str, str]] = ()
+    templates: Sequence[Mapping[str, str]] = ()
+
+
+def render(
     server: ServerInfo,
-    instructions: str = "",
-    tools: Sequence[msgspec.Raw],
-    listed: memoryview | None = None,
-    prompts: Sequence[PromptEntry],
-    resources: Sequence[Mapping[str, str]] = (),
-    templates: Sequence[Mapping[str, str]] = (),
+    entries: ListedEntries,
+    *,
     page_size: int = 0,
     changing: Sequence[str] = (),
     private: bool = False,
 ) -> StaticAnswers:
-    """``tools`` are encoded list entries, ``listed`` the same in one text, if there is one; ``page_size`` 0 puts all of
-    them on one page; ``changing`` are the lists whose changes are announced; ``private``: others get others.
+    """``page_size``: tools on one page, 0 for all of them; ``changing`` are the lists whose changes are announced;
+    ``private``: other clients get other lists.
     """
     caching = _CACHING | ({"cacheScope": "private"} if private else {})
     telling = _SILENT | {capability: {"listChanged": True} for capability in changing}
@@ -98,16 +104,13 @@ def render(  # noqa: PLR0913 - all by name
     results: dict[tuple[str, str, bool], bytes] = {}
     for version, lasting in product(SUPPORTED, (False, True)):
         about: dict[str, Any] = {"capabilities": telling if lasting or is_modern(version) else _SILENT}
-        about |= {"instructions": instructions} if instructions else {}
         found = _modern(about, added, caching) if is_modern(version) else _legacy(version, about, server)
         results |= {(method, version, lasting): _encode(value) for method, value in found.items()}
     lists = {
-        "tools/list": _List("tools", tools, page_size, listed),
-        "prompts/list": _List("prompts", [msgspec.Raw(msgspec.json.encode(entry)) for entry in prompts]),
-        "resources/list": _List("resources", [msgspec.Raw(msgspec.json.encode(each)) for each in resources]),
-        "resources/templates/list": _List(
-            "resourceTemplates", [msgspec.Raw(msgspec.json.encode(each)) for each in templates]
-        ),
+        "tools/list": _List("tools", entries.tools, page_size, entries.listed),
+        "prompts/list": _List("prompts", _raw(entries.prompts)),
+        "resources/list": _List("resources", _raw(entries.resources)),
+        "resources/templates/list": _List("resourceTemplates", _raw(entries.templates)),
     }
     return StaticAnswers(
         results=results,
@@ -115,6 +118,10 @@ def render(  # noqa: PLR0913 - all by name
         lists_in_events={method: each.pages(PAGE_BYTES) for method, each in lists.items()},
         modern_end=b"," + _encode(caching | added)[1:],
     )
+
+
+def _raw(entries: Sequence[object]) -> list[msgspec.Raw]:
+    return [msgspec.Raw(msgspec.json.encode(entry)) for entry in entries]
 
 
 def _legacy(version: str, about: dict[str, Any], server: ServerInfo) -> dict[str, dict[str, Any]]:

@@ -139,7 +139,6 @@ class ServerInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     name: str
     version: str
-    title: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def without_sound(value: ToolResult, uri: str) -> ToolResult:

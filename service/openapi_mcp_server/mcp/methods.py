@@ -17,7 +17,7 @@ SUPPORTED: Final = (*reversed(MODERN), *reversed(LEGACY))
 """Newest first, as ``server/discover`` and a version error list them."""
 
 WITHOUT_HEADER: Final = "2025-03-26"
-"""What a request without a version header speaks (2025-11-25, basic, Transports, Protocol Version Header)."""
+"""The revision of a request without a version header (2025-11-25, basic, Transports, Protocol Version Header)."""
 WITH_BATCHES: Final = "2025-03-26"
 """The one revision that obliges a server to take JSON-RPC batches; 2025-06-18 took them out again."""
 

@@ -17,7 +17,7 @@ CHANGES: Final = {
     "toolsListChanged": "notifications/tools/list_changed",
     "promptsListChanged": "notifications/prompts/list_changed",
 }
-"""What can be subscribed to here, and how a change of it is announced. Nothing is ever listed as a resource."""
+"""The changes that can be subscribed to here, and how each is announced. Nothing is ever listed as a resource."""
 
 SUBSCRIPTION_ID: Final = "io.modelcontextprotocol/subscriptionId"
 """Key in the ``_meta`` of every message of a subscription."""

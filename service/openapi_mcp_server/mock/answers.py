@@ -69,7 +69,7 @@ class Answers:
             return problem(501, f"no value was found for the schema at {media.pointer}: {error}; give it an example")
 
     def definitions(self, media: MediaType) -> Mapping[str, Schema]:
-        """Those that the schema of an answer leads to."""
+        """The schemas that the schema of an answer leads to."""
         queue = list(media.schema.refs if media.schema else ())
         found: dict[str, Schema] = {}
         for name in queue:  # grows while it is walked

@@ -21,7 +21,7 @@ _TYPES = (
     ("string", ("pattern", "minLength", "maxLength", "format")),
     ("number", ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")),
 )
-"""What a schema without a type seems to mean."""
+"""The type that a schema without one seems to mean."""
 
 
 class NoValueError(Exception):

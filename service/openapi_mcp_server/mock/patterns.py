@@ -9,8 +9,8 @@ import re
 import string
 import warnings
 from collections.abc import Callable, Iterator
-from re import _constants as op  # type: ignore[attr-defined]
-from re import _parser  # type: ignore[attr-defined]
+from re import _constants as op  # type: ignore[attr-defined]  # the parser of `re` itself, which is private
+from re import _parser  # type: ignore[attr-defined]  # the same
 from typing import Any
 
 _REPEATS = (1, 0, *range(2, 65), 128, 256)

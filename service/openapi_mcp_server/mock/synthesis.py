@@ -26,13 +26,13 @@ ENOUGH = 2_000
 MOST = 20_000
 """Values that are tried for one call before it is given up."""
 _BYTES_OF_A_STEP = 100
-"""Of a schema that a value is judged by: to compile it takes about as long as to make a value."""
+"""Bytes of a schema that a value is judged by: to compile these takes about as long as to make a value."""
 _CHOICES = 64
 _ROUNDS = 2
 """How often a definition may be entered again below itself."""
 
 _FILE = "data: URI"
-"""What a tool says of an argument that becomes bytes."""
+"""The words by which a tool says that an argument becomes bytes."""
 _DATA_URI = "data:image/png;name=picture.png;base64,iVBORw0KGgo="
 _TEXT = "text"
 """Four letters: base64 too."""

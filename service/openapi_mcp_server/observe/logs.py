@@ -31,9 +31,9 @@ QUEUED_LINES = 10_000
 WRITE_EVERY_SECONDS = 0.02
 """Lines that come sooner than that after one another are written together."""
 ATOMIC_BYTES = select.PIPE_BUF
-"""That a pipe takes in one piece: the lines of several workers that write to one do not mix. Longer lines may."""
+"""Bytes that a pipe takes in one piece: the lines of several workers that write to one do not mix. Longer lines may."""
 ARGUMENTS_BYTES = 4_000
-"""Of a call's arguments in the audit."""
+"""The most bytes of a call's arguments in the audit."""
 FLUSH_SECONDS = 0.5
 """How long the process waits at its end for its last lines to be taken."""
 

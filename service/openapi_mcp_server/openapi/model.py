@@ -21,7 +21,7 @@ NoteKind = Literal[
     "name_repeated", "base_url_unknown", "base_url_doubtful", "info_dropped", "field_unknown", "extension_ignored",
     "overlay_unused", "override_unused",
 ]  # fmt: skip
-"""What each means is in `openapi_mcp_server.openapi.notes.KINDS`."""
+"""The meaning of each is in `openapi_mcp_server.openapi.notes.KINDS`."""
 
 
 SPANNING = "+"

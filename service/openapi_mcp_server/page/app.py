@@ -26,7 +26,7 @@ _FILES = {
 }
 _ENTRY = "/page/tools/"
 _OF_ANYBODY = ("name", "version", "status", "uptime_seconds", "grace_seconds", "reload")
-"""Of the state, what says nothing of others' calls."""
+"""The parts of the state that say nothing of others' calls."""
 _ISOLATED: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"cross-origin-resource-policy", b"same-origin"),

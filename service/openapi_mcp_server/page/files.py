@@ -16,7 +16,7 @@ from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.bridge.report import report
 
 POLICY = "default-src 'none'; img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
-"""What both forms of the page have in common: pictures and sounds of results are in the page itself."""
+"""The policy that both forms of the page have in common: pictures and sounds of results are in the page itself."""
 TRUSTED = "require-trusted-types-for 'script'; trusted-types 'none'"
 """No text ever becomes markup or script: the browser refuses it, whatever the page's own code may do."""
 

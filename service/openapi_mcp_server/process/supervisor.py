@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 PLACE = "OPENAPI_MCP_WORKER"
 """In the environment of a worker only: a `WorkerPlace` as numbers, the line as its descriptor."""
 READY = b"\n"
-"""What a worker says on that line once it serves. When the line ends, either of the two is gone."""
+"""The word of a worker on that line once it serves. When the line ends, either of the two is gone."""
 BEAT = b"."
-"""What it says every second from then on, as long as its event loop runs."""
+"""Its word every second from then on, as long as its event loop runs."""
 LINE_BYTES = 64
 SILENT_SECONDS = 60
 """After which a worker that says nothing more is killed, where it does not end itself before (WATCHDOG_SECONDS)."""
@@ -173,7 +173,7 @@ class _Supervisor:
         try:
             process, line = await self._start(worker.number)
         except OSError as error:  # the system has no process or no descriptor left
-            logger.error("worker %d: no process can be started: %s", worker.number, error.strerror)  # noqa: TRY400
+            logger.error("worker %d: no process can be started: %s", worker.number, error.strerror)  # noqa: TRY400 - no bug
             return 1, None
         worker.process = process
         if self._stopping.is_set():  # in the meantime

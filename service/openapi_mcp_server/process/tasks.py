@@ -11,7 +11,7 @@ import msgspec
 
 from openapi_mcp_server.bridge.model import HttpRequest, base_url
 from openapi_mcp_server.errors import ConfigError, UpstreamError
-from openapi_mcp_server.server.peers import (
+from openapi_mcp_server.server.sse.peers import (
     CONNECT_SECONDS,
     CONNECTIONS,
     IDLE_CONNECTIONS,

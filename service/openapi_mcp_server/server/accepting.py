@@ -31,5 +31,5 @@ async def accept_all(listener: trio.SocketListener, take: Callable[[trio.SocketS
                     raise
                 if trio.current_time() >= silent_until:
                     silent_until = trio.current_time() + SILENCE_SECONDS
-                    logger.error("no connection can be taken in: %s; clients wait", error.strerror)  # noqa: TRY400
+                    logger.error("no connection can be taken in: %s; clients wait", error.strerror)  # noqa: TRY400 - no bug
                 await trio.sleep(PAUSE_SECONDS)

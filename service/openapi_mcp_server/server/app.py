@@ -25,7 +25,7 @@ PROBES = frozenset({"/livez", "/readyz", "/ping"})
 """Is the process alive? May it be asked anything? The same for Amazon Bedrock AgentCore. None asks who asks."""
 
 PERMITS = 64
-"""Of those that see a part of what is served, for whom it is kept what that is."""
+"""Classes of callers who see a part of what is served, for whom it is kept which part."""
 
 
 class Readiness:

@@ -35,7 +35,7 @@ that a request is just being written to. The head of a request has to arrive in 
 WRITE_SECONDS = 15.0
 """For a piece of an answer to be taken by a client that reads slowly, or not at all."""
 WRITE_BYTES = 64 * 1024
-"""Of one piece: the slowest client that is served reads 4 kB a second."""
+"""Bytes of one piece: the slowest client that is served reads 4 kB a second."""
 LAST_WRITE_SECONDS = 2.0
 """The same while the server stops: a client that does not read must not hold up the end of all. The kernel has taken
 some 3 MB by then and delivers them; of more, 100 kB a second must be read."""
@@ -47,8 +47,8 @@ FAREWELL_SECONDS = 0.25
 READ_BYTES = 64 * 1024
 _LINE_ENDS = frozenset({b"\r", b"\n"})
 DESCRIPTORS = 65_536
-"""Of this process, where the system lets it: one for each client's connection, one for its call's to the API. The usual
-soft limit of 1,024 is less than the sessions of HTTP+SSE alone."""
+"""Descriptors of this process, where the system lets it: one for each client's connection, one for its call's to the
+API. The usual soft limit of 1,024 is less than the sessions of HTTP+SSE alone."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -18,7 +18,7 @@ from openapi_mcp_server.observe.record import Transport
 from openapi_mcp_server.observe.trace import NO_CARRIER, Carrier
 
 SUBSCRIPTIONS = 16
-"""Of one client: there are two lists to hear of, and one subscription can name both."""
+"""The most subscriptions of one client: there are two lists to hear of, and one subscription can name both."""
 
 
 Say = Callable[[Pieces, Hold], Awaitable[None]]

@@ -8,7 +8,7 @@ from functools import lru_cache, wraps
 from typing import TypeVar
 
 _CHARSETS = frozenset({b"utf-8", b"utf8", b"us-ascii"})
-"""What is UTF-8, also where it calls itself otherwise."""
+"""Charsets whose texts can be read as UTF-8."""
 _KEPT, _KEPT_BYTES = 256, 256
 """Values that are remembered, and how long one may be: clients send the same few in every request."""
 _NEVER = re.compile(rb"0(?:\.0*)?")

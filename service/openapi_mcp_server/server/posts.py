@@ -18,9 +18,11 @@ from openapi_mcp_server.server.connections import Receive, Send
 from openapi_mcp_server.server.events import WRITE_BYTES, slices
 
 BODY_BYTES = 4 * 1024 * 1024
-"""Of a request. Larger than any argument a model writes; the proxy's configuration has the same number."""
+"""The most bytes of a request. Larger than any argument a model writes; the proxy's configuration has the same
+number."""
 BODY_PIECES = 16_384
-"""That a body may come in: 256 bytes each for the largest. One that comes in chunks of a byte costs 6 µs a byte."""
+"""The most pieces that a body may come in: 256 bytes each for the largest. One that comes in chunks of a byte costs 6
+µs a byte."""
 BODY_SECONDS = 30.0
 """For the whole body to arrive; clients send a message at once."""
 
@@ -30,7 +32,8 @@ JSON: Final[Header] = (b"content-type", b"application/json")
 CLOSE: Final[Header] = (b"connection", b"close")
 RETRY_AFTER: Final[Header] = (b"retry-after", b"5")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:=+/-]{1,128}")
-"""Of the proxy, or of a client without one: it goes into the log, so it is short and moves no cursor."""
+"""The id of a request, the proxy's or that of a client without one: it goes into the log, so it is short and moves no
+cursor."""
 _HOST_CHARACTERS = 255
 
 

@@ -31,13 +31,14 @@ from openapi_mcp_server.server.conversation import Conversation
 from openapi_mcp_server.server.events import slices
 
 LINE_BYTES = 8 * 1024 * 1024
-"""Of a message. Twice what HTTP takes: files travel in arguments as base64, and no proxy stands in front."""
+"""The most bytes of a message. Twice what HTTP takes: files travel in arguments as base64, and no proxy stands in
+front."""
 CALLS = 128
 """In flight at once, so that a client that never stops asking cannot fill the memory."""
 QUEUED_MESSAGES = 64
 """Answers that wait for the client to read them; behind these the calls themselves wait."""
 CHUNK_BYTES = 64 * 1024
-"""Of one read: what a pipe holds."""
+"""Bytes of one read: what a pipe holds."""
 FINISH_SECONDS = 1.0
 """For calls in flight at the end of input: ``echo … | openapi-mcp-server`` gets its answer."""
 FLUSH_SECONDS = 0.5
@@ -154,7 +155,7 @@ async def _lines(descriptor: int) -> AsyncGenerator[bytes | None]:
 
 @contextmanager
 def _reading(descriptor: int) -> Iterator[Callable[[], Awaitable[bytes]]]:
-    """What reads a piece, as soon as there is one."""
+    """A function that reads a piece, as soon as there is one."""
     limiter = anyio.CapacityLimiter(1)  # a thread of its own: nothing that blocks elsewhere makes this server deaf
 
     async def read() -> bytes:
@@ -170,8 +171,8 @@ def _reading(descriptor: int) -> Iterator[Callable[[], Awaitable[bytes]]]:
 
 
 def _taking(descriptor: int, stack: ExitStack) -> Callable[[], bytes] | None:
-    """What takes a piece that is there, of a pipe or a socket. The descriptor's mode is not ours to change, so Linux is
-    asked for the same pipe once more; elsewhere only one process may read from it."""
+    """A function that takes a piece that is there, of a pipe or a socket. The descriptor's mode is not ours to change,
+    so Linux is asked for the same pipe once more; elsewhere only one process may read from it."""
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISSOCK(mode):
         peer = stack.enter_context(socket.socket(fileno=os.dup(descriptor)))

@@ -23,7 +23,7 @@ _QUIET = comment(b"nothing new")
 
 
 class Streams:
-    """Those of one kind that are open."""
+    """The streams of one kind that are open."""
 
     def __init__(self) -> None:
         self.open: set[EventStream] = set()

@@ -21,7 +21,7 @@ SUBSCRIPTIONS = 2000
 
 
 class Subscribers:
-    """Those who listen, for as long as they stay; ``streams`` has to be tended."""
+    """The clients who listen, for as long as they stay; ``streams`` has to be tended."""
 
     def __init__(self, gateway: Gateway, draining: Callable[[], bool], limits: Limits) -> None:
         self._gateway = gateway

@@ -74,7 +74,7 @@ NO_CREDENTIALS: Mapping[str, Any] = {
     "forwarded": (),
     "spec_auth": False,
 }
-"""What an API gets whose requests are to carry nothing; its document is fetched as before."""
+"""The fields of an API whose requests are to carry nothing; its document is fetched as before."""
 
 
 def configured(

@@ -26,7 +26,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "oauth2": ("AUTH_OAUTH2_TOKEN_URL", "AUTH_OAUTH2_CLIENT_ID"),
     "cognito": ("AUTH_COGNITO_CLIENT_ID",),
 }
-"""What each kind of credentials cannot do without, whatever else is set."""
+"""The settings that each kind of credentials cannot do without, whatever else is set."""
 _NEEDED_BY_CLIENT_AUTH: Mapping[str, tuple[str, ...]] = {
     "basic": ("AUTH_OAUTH2_CLIENT_SECRET",),
     "post": ("AUTH_OAUTH2_CLIENT_SECRET",),

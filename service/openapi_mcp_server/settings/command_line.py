@@ -17,6 +17,7 @@ from openapi_mcp_server.settings.table import SETTINGS, Setting, by_topic
 
 Command = Literal["serve", "demo", "inspect", "call", "doctor", "diff", "mock", "completion", "help", "version"]
 
+_BY_FLAG: Mapping[str, Setting] = {setting.option: setting for setting in SETTINGS}
 COMMANDS: tuple[Command, ...] = get_args(Command)
 COMMAND_OPTIONS: Mapping[str, tuple[str, bool, str]] = {
     "--json": ("inspect doctor diff", False, "the whole report as JSON"),
@@ -184,36 +185,52 @@ def _command(argv: Sequence[str]) -> tuple[Command, Sequence[str]]:
 
 def _arguments(command: Command, args: Sequence[str]) -> tuple[dict[str, Given], dict[str, str], tuple[str, ...]]:
     """(settings by name, the command's own options, operands)."""
-    by_flag = {setting.option: setting for setting in SETTINGS}
     flags: dict[str, Given] = {}
     options: dict[str, str] = {}
     operands: list[str] = []
     queue = list(args)
     while queue:
-        arg = queue.pop(0)
-        arg = _SHORT.get(arg, arg)
-        flag, has_value, value = arg.partition("=")
-        if not arg.startswith("--"):
+        word = queue.pop(0)
+        arg = _SHORT.get(word, word)
+        flag, has_value, text = arg.partition("=")
+        value = text if has_value else None
+        if not flag.startswith("--"):
             operands.append(arg)
         elif flag in COMMAND_OPTIONS:
-            owners, takes_value, _ = COMMAND_OPTIONS[flag]
-            if command not in owners.split():
-                raise ConfigError(flag, f"belongs to {owners.replace(' ', ' or ')}, not to {command}")
-            if has_value and not takes_value:
-                raise ConfigError(flag, "takes no value")
-            options[flag] = value if has_value or not takes_value else _next(flag, queue)
-        elif flag.startswith("--no-") and (turned := by_flag.get("--" + flag[5:])) and turned.is_switch:
-            flags[turned.name] = Given("false", flag)
-        elif (setting := by_flag.get(flag)) is None:
-            raise ConfigError(flag, f"no such option; {_suggest(flag, [*by_flag, *COMMAND_OPTIONS])}")
-        elif setting.is_switch:
-            if not has_value and queue and queue[0].lower() in {"true", "false"}:
-                raise ConfigError(flag, f"write {flag}={queue[0]}; a switch takes no word after it")
-            flags[setting.name] = Given(value if has_value else "true", flag)
+            options[flag] = _option(command, flag, value, queue)
         else:
-            flags[setting.name] = Given(value if has_value else _next(flag, queue), flag)
-    _refuse_strays(command, operands, [*by_flag, *COMMAND_OPTIONS])
+            name, given = _setting(flag, value, queue)
+            flags[name] = Given(given, flag)
+    _refuse_strays(command, operands, [*_BY_FLAG, *COMMAND_OPTIONS])
     return flags, options, tuple(operands)
+
+
+def _option(command: Command, flag: str, value: str | None, queue: list[str]) -> str:
+    """The value of an option of the command's own; empty where it takes none. ``queue``: the words that follow."""
+    owners, takes_value, _ = COMMAND_OPTIONS[flag]
+    if command not in owners.split():
+        raise ConfigError(flag, f"belongs to {owners.replace(' ', ' or ')}, not to {command}")
+    if value is not None and not takes_value:
+        raise ConfigError(flag, "takes no value")
+    if not takes_value:
+        return ""
+    return _next(flag, queue) if value is None else value
+
+
+def _setting(flag: str, value: str | None, queue: list[str]) -> tuple[str, str]:
+    """The name of a setting and its value. ``queue``: the words that follow."""
+    if flag.startswith("--no-") and (turned := _BY_FLAG.get("--" + flag[5:])) and turned.is_switch:
+        return turned.name, "false"
+    setting = _BY_FLAG.get(flag)
+    if setting is None:
+        raise ConfigError(flag, f"no such option; {_suggest(flag, [*_BY_FLAG, *COMMAND_OPTIONS])}")
+    if value is not None:
+        return setting.name, value
+    if not setting.is_switch:
+        return setting.name, _next(flag, queue)
+    if queue and queue[0].lower() in {"true", "false"}:
+        raise ConfigError(flag, f"write {flag}={queue[0]}; a switch takes no word after it")
+    return setting.name, "true"
 
 
 def _refuse_strays(command: Command, operands: Sequence[str], known: Iterable[str]) -> None:

@@ -33,7 +33,7 @@ HIGHEST_PORT = 65_535
 LEAST_LAME_DUCK_SECONDS = 5.0
 """For a Service to notice that a pod goes. A proxy with a preStop needs more, of which nothing here shows."""
 PROXIED_WORKERS = 4
-"""That the configuration of the proxy beside us has places for."""
+"""The most workers that the configuration of the proxy beside us has places for."""
 
 
 class AwsVariables(msgspec.Struct, frozen=True):
@@ -149,7 +149,7 @@ AWS_VARIABLES = (
     "AWS_ENDPOINT_URL_SSM",
     "AWS_ENDPOINT_URL_STS",
 )
-"""Of AWS's SDKs, as those read them; only what logs in at AWS looks at them."""
+"""The variables of AWS's SDKs, as those read them; only what logs in at AWS looks at them."""
 
 
 def load(argv: Sequence[str], environ: Mapping[str, str], read_file: ReadFile) -> Config:

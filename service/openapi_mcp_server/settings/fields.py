@@ -14,7 +14,7 @@ _FRAMING = frozenset(
     {"connection", "content-length", "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization"}
     | {"proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 )
-"""Of HTTP itself or of one hop (RFC 9110 section 7.6.1)."""
+"""Headers of HTTP itself or of one hop (RFC 9110 section 7.6.1)."""
 _OF_A_REQUEST = frozenset({"accept", "accept-encoding", "content-encoding", "content-type"})
 """Each request has its own, by its document."""
 _OF_MCP = ("mcp-", "x-mcp-")
@@ -40,7 +40,8 @@ def fixed_headers(given: Given) -> Pairs:
 
 
 def forwarded(given: Given, api: str, *, others: bool = False) -> tuple[Forwarded, ...]:
-    """Those for one API: what is said for it by name, and what is said without a name where there are no ``others``.
+    """The headers for one API: what is said for it by name, and what is said without a name where there are no
+    ``others``.
 
     Raises ConfigError for what may never be passed on.
     """

@@ -17,7 +17,7 @@ from openapi_mcp_server.settings.table import SETTINGS, words
 ENVIRONMENT = "environment"
 _PROXY = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 _NO_PROXY = ("NO_PROXY", "no_proxy")
-"""As curl and most programs read them."""
+"""The variables as curl and most programs read them."""
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 _PORTS = {"http": 80, "https": 443}
 

@@ -36,7 +36,7 @@ Kind = Literal["public", "private", "never"]
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 _SPECIAL: tuple[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, Kind], ...] = tuple(
-    (ipaddress.ip_network(network), kind)  # type: ignore[misc]
+    (ipaddress.ip_network(network), kind)  # type: ignore[misc]  # mypy takes the literals below for any text
     for network, kind in (
         ("100.100.100.200/32", "never"),  # Alibaba's metadata service
         ("168.63.129.16/32", "never"),  # Azure's, at a public address

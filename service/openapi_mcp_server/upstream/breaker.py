@@ -17,7 +17,7 @@ OPEN_SECONDS = 10.0
 State = Literal["closed", "open", "half_open"]
 """``closed``: all is well. ``open``: nothing is sent. ``half_open``: the next call is a probe, or is one already."""
 Health = Literal["good", "bad", "none"]
-"""What an attempt says about the API; ``none``: that it is there, and not whether it is well (4xx, say)."""
+"""The verdict of an attempt about the API; ``none``: that it is there, and not whether it is well (4xx, say)."""
 Ticket = Literal["call", "probe"]
 
 

@@ -19,7 +19,7 @@ import outcome
 import trio
 
 Entries = list[tuple[Any, ...]]
-"""What `socket.getaddrinfo` returns."""
+"""The list that `socket.getaddrinfo` returns."""
 
 
 class Lookups:

@@ -35,11 +35,12 @@ RFC 2774; RFC 6585). Unregistered ones count as 500 (RFC 9110 section 15)."""
 PAUSE_SECONDS = 0.1
 PAUSE_LIMIT_SECONDS = 2.0
 LEAST_SECONDS = 1.0
-"""What must be left of the call for another attempt: a shorter one would hide the last answer behind its timeout."""
+"""The time that must be left of the call for another attempt: a shorter one would hide the last answer behind its
+timeout."""
 CALLS_PER_RETRY = 5
 """An API that fails altogether gets a fifth more requests than it has calls, not three times as many."""
 SAVED_RETRIES = 10
-"""What a new API begins with, and the most that calls can save up: for one that is called seldom."""
+"""Retries that a new API begins with, and the most that calls can save up: for one that is called seldom."""
 
 
 def outcome(result: HttpResponse | UpstreamError) -> Outcome:

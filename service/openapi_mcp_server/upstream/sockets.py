@@ -123,7 +123,8 @@ def reason(error: BaseException, *, trust: str = "HTTP_CA_BUNDLE") -> str:
 
 
 def _words(first: BaseException) -> str:
-    """Those of the operating system alone, where it has any: libraries put a number before them, and the address."""
+    """The words of the operating system alone, where it has any: libraries put a number before them, and the
+    address."""
     if isinstance(first, ssl.SSLCertVerificationError):
         return f"certificate verify failed: {first.verify_message}"
     if isinstance(first, ssl.SSLError) and first.reason:

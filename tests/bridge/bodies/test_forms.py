@@ -55,7 +55,7 @@ def test_a_json_content_type_quotes_strings() -> None:
         ({"é[]": "\n"}, "%C3%A9%5B%5D=%0A"),
     ],
 )
-def test_properties_without_an_encoding(value: Any, body: str) -> None:
+def test_properties_without_an_encoding_are_written_by_their_type(value: Any, body: str) -> None:
     assert write(value) == body
 
 
@@ -76,11 +76,11 @@ def test_properties_without_an_encoding(value: Any, body: str) -> None:
         (Encoding(allow_reserved=True), "http://x/?q#&=+", "a=http://x/?q%23%26%3D%2B"),
     ],
 )  # fmt: skip
-def test_properties_with_a_style(encoding: Encoding, value: Any, body: str) -> None:
+def test_properties_with_a_style_are_written_in_it(encoding: Encoding, value: Any, body: str) -> None:
     assert write({"a": value}, a=encoding) == body
 
 
-def test_a_stripe_like_body() -> None:
+def test_a_body_with_deep_objects_is_written_as_stripe_reads_it() -> None:
     deep = Encoding(style="deepObject", explode=True)
     value = {"amount": 2000, "expand": ["customer"], "metadata": {"order id": "6735"}, "description": "a b"}
     assert write(value, expand=deep, metadata=deep) == (

@@ -114,7 +114,7 @@ EXAMPLES = {
 
 
 @pytest.mark.parametrize(("schema", "value", "text"), EXAMPLES.values(), ids=EXAMPLES.keys())
-def test_the_specifications_examples(schema: Any, value: Any, text: str) -> None:
+def test_the_specifications_examples_are_written_as_they_stand_there(schema: Any, value: Any, text: str) -> None:
     root = schema["xml"]["name"]
     assert write(value, schema) == f"<{root}>{text}</{root}>"
 

@@ -14,7 +14,7 @@ import pytest
 from openapi_mcp_server.bridge import overrides
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.compiled import kept
-from openapi_mcp_server.bridge.model import Tool, ToolCatalog, base_url
+from openapi_mcp_server.bridge.model import Tool, ToolCatalog, ToolForm, base_url
 from openapi_mcp_server.bridge.request import build as request
 from openapi_mcp_server.errors import ArgumentError, SpecError
 from openapi_mcp_server.mock import synthesis
@@ -39,7 +39,7 @@ def compiled(*paths: Path, told: overrides.Entries = {}, portable: bool = False)
         )
         for number, path in enumerate(paths)
     ]
-    return build(sources, response_filter=True, result_bytes=100_000, portable=portable)
+    return build(sources, ToolForm(response_filter=True, result_bytes=100_000, portable=portable))
 
 
 def again(catalog: ToolCatalog) -> ToolCatalog:

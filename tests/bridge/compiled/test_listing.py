@@ -43,9 +43,8 @@ def test_the_schema_of_answers_is_that_of_the_entry(catalog: ToolCatalog) -> Non
 def test_a_list_of_all_tools_is_that_text(catalog: ToolCatalog) -> None:
     def pages(listed: memoryview | None) -> answers.Pages:
         entries = [each.entry for each in catalog.tools.values()]
-        made = answers.render(
-            server=ServerInfo(name="s", version="1"), tools=entries, listed=listed, prompts=[], page_size=1
-        )
+        shown = answers.ListedEntries(tools=entries, listed=listed, prompts=[])
+        made = answers.render(ServerInfo(name="s", version="1"), shown, page_size=1)
         return made.lists["tools/list"]
 
     assert catalog.listed is not None

@@ -120,7 +120,9 @@ BEYOND_THE_TABLE = [
 
 
 @pytest.mark.parametrize(("location", "style", "explode", "value", "text"), STYLE_EXAMPLES + BEYOND_THE_TABLE)
-def test_style_examples(location: Location, style: Style, explode: bool, value: Any, text: str) -> None:
+def test_a_value_is_written_in_its_style(
+    location: Location, style: Style, explode: bool, value: Any, text: str
+) -> None:
     assert encode(value, location, style, explode) == text
 
 

@@ -129,7 +129,7 @@ def test_headers_that_are_not_an_arguments_to_set(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["X-Request-Id", "If-Match", "Range", "api_key", "Idempotency-Key", "Content-MD5", "User-Agent"]
 )
-def test_other_headers_are(name: str) -> None:
+def test_other_headers_may_be_arguments(name: str) -> None:
     assert encode("a b", "header", "simple", name=name) == "a b"
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from answers import answer, texts
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import Tool, base_url
+from openapi_mcp_server.bridge.model import Tool, ToolForm, base_url
 from openapi_mcp_server.bridge.results.result import MISMATCH, TRUNCATED, OutputValidators, render
 from openapi_mcp_server.mcp.messages import ToolResult
 from openapi_mcp_server.mock.answers import Answers
@@ -53,7 +53,7 @@ def bigs(specs_dir) -> list[Big]:
         read = parse((specs_dir / "specs" / document).read_bytes())
         description = describe(read)
         source = ApiSource(name="api", base=base_url("https://api.example.com"), description=description)
-        tools = build([source], response_filter=True).tools
+        tools = build([source], ToolForm(response_filter=True)).tools
         by_place = {(each.method, each.path): each for each in description.operations}
         for name, count in kinds:
             tool = tools[name]

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import any_schema
+from any_schema import around, combined
 from descriptions import JSON, body, media, operation, parameter, schemas, told, tool, wide
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.model import Tool
@@ -101,28 +103,16 @@ leaves = st.sampled_from(
 )
 
 
-def levels(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    some = st.lists(inner, min_size=1, max_size=3)
-    return st.one_of(
-        st.builds(
-            lambda parts, few: {"type": "object", "properties": parts, "required": [*parts][:few]},
-            st.dictionaries(names, inner, max_size=3),
-            st.integers(0, 2),
-        ),
-        st.builds(lambda part: {"type": "array", "items": part}, inner),
-        st.builds(lambda part: {"type": "object", "additionalProperties": part}, inner),
-        st.builds(lambda parts: {"oneOf": parts}, some),
-        st.builds(lambda part: {"not": part}, inner),
-        st.builds(lambda parts: {"allOf": parts, "unevaluatedProperties": False}, some),
-    )
-
-
-anything = st.recursive(leaves, levels, max_leaves=12)
-values = st.recursive(
-    st.integers(0, 1) | st.sampled_from(["x", "z"]),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=3),
-    max_leaves=6,
+anything = any_schema.schemas(
+    leaves,
+    names,
+    12,
+    around("additionalProperties", type="object"),
+    combined("oneOf"),
+    around("not"),
+    combined("allOf", unevaluatedProperties=False),
 )
+values = any_schema.values(st.integers(0, 1) | st.sampled_from(["x", "z"]), names)
 
 
 @given(st.dictionaries(names, anything, min_size=1), st.dictionaries(names, values), st.integers(60, 700))

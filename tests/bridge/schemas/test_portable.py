@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import any_schema
 import proof
+from any_schema import combined
 from descriptions import JSON, answer, body, catalog, media, operation, parameter, schemas, told, tool
 from model_apis import refusals
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import Tool, base_url
+from openapi_mcp_server.bridge.model import Tool, ToolForm, base_url
 from openapi_mcp_server.bridge.schemas.listed import LISTED_BYTES
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi.operations import describe
@@ -208,26 +210,8 @@ leaves = st.sampled_from(
 names = st.sampled_from(["a", "b-c", "@type", "d.e", "1f"])
 
 
-def levels(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    some = st.lists(inner, min_size=1, max_size=3)
-    return st.one_of(
-        st.builds(
-            lambda parts, few: {"type": "object", "properties": parts, "required": [*parts][:few]},
-            st.dictionaries(names, inner, max_size=3),
-            st.integers(0, 2),
-        ),
-        st.builds(lambda part: {"type": "array", "items": part}, inner),
-        st.builds(lambda parts: {"anyOf": parts}, some),
-        st.builds(lambda parts: {"allOf": parts}, some),
-    )
-
-
-whole_schemas = st.recursive(leaves, levels, max_leaves=8)
-values = st.recursive(
-    st.none() | st.booleans() | st.integers(0, 5) | st.sampled_from(["a", "", "1"]),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=3),
-    max_leaves=6,
-)
+whole_schemas = any_schema.schemas(leaves, names, 8, combined("anyOf"), combined("allOf"))
+values = any_schema.values(st.none() | st.booleans() | st.integers(0, 5) | st.sampled_from(["a", "", "1"]), names)
 
 
 @given(st.dictionaries(names, whole_schemas, min_size=1, max_size=3))
@@ -255,13 +239,13 @@ def test_no_tool_of_a_published_document_is_refused(specs_dir, document) -> None
     """`scripts/sweep --portable` looks at all of them."""
     description = describe(parse((specs_dir / "specs" / document).read_bytes()))
     source = ApiSource(name="api", base=base_url("https://api.example.com"), description=description)
-    tools = build([source], response_filter=True, portable=True).tools
+    tools = build([source], ToolForm(response_filter=True, portable=True)).tools
     assert [(name, found) for name, each in tools.items() if (found := refusals(each.entry))] == []
 
 
 def test_a_reported_document_is_taken_by_every_api() -> None:
     description = describe(parse((CASES / "refused-by-model-apis.json").read_bytes()))
     source = ApiSource(name="api", base=base_url("https://api.example.com"), description=description)
-    [only] = build([source], portable=True).tools.values()
+    [only] = build([source], ToolForm(portable=True)).tools.values()
     assert refusals(only.entry) == []
     assert read(only, '{"phase":"3","rows":[{"a":"x"}],"any":"y"}') == {"phase": 3, "rows": [{"a": "x"}], "any": "y"}

@@ -42,7 +42,7 @@ def told(schema: Any, **definitions: Any) -> str:
         ({}, "any"),
     ],
 )
-def test_a_schema_in_a_line(schema: Any, words: str) -> None:
+def test_a_schema_is_told_in_a_line(schema: Any, words: str) -> None:
     loop = {"type": "array", "items": {"$ref": "#/$defs/Loop"}}
     found = told(schema, Colour={"enum": ["red", "blue"]}, Loop=loop)
     assert found == words
@@ -77,7 +77,7 @@ def test_a_schema_in_a_line(schema: Any, words: str) -> None:
         (False, "never"),
     ],
 )
-def test_a_schema_in_full(schema: Any, words: str) -> None:
+def test_a_schema_is_told_in_full(schema: Any, words: str) -> None:
     assert Types().told(schema) == words
 
 

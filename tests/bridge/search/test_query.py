@@ -40,6 +40,14 @@ def stems(query: Query) -> set[str]:
         ("dlete a folder", "delete"),
         ("frobnicate the folder", "act"),
         ("tracks", "read"),
+        ("leave the folder", "delete"),
+        ("leave a comment on an issue", "create"),
+        ("get the order signed", "create"),
+        ("alert me when an issue is closed", "create"),
+        ("let me know when an issue is closed", "create"),
+        ("be notified about orders", "create"),
+        ("chane an issue", "update"),
+        ("wich tracks are there", "read"),
     ],
 )
 def test_what_is_to_be_done(text: str, intent: str) -> None:
@@ -67,7 +75,9 @@ def test_what_only_looks_like_a_name_is_said(text: str, word: str) -> None:
     assert word in stems(read(INDEX, text))
 
 
-@pytest.mark.parametrize(("wrong", "word"), [("foler", "folder"), ("isseu", "issu"), ("playlits", "playlist")])
+@pytest.mark.parametrize(
+    ("wrong", "word"), [("foler", "folder"), ("isseu", "issu"), ("playlits", "playlist"), ("isue", "issu")]
+)
 def test_a_mistyped_word_is_what_it_is_nearest_to(wrong: str, word: str) -> None:
     assert word in {each for group in read(INDEX, f"get {wrong}").groups for each in group.stems}
 
@@ -87,3 +97,11 @@ def test_what_the_caller_has_is_told_from_what_is_shown_to_him(text: str, own: b
 
 def test_an_idiom_keeps_the_words_between_its_parts() -> None:
     assert "webhook" in stems(read(INDEX, "mark the webhooks as read"))
+
+
+def test_what_is_made_private_is_asked_for_and_not_what_is_private() -> None:
+    index_of_both = index.build(catalog(operation("GET", "/folders/private"), operation("PUT", "/folders/{id}")))
+    weights = {
+        word: group.weight for group in read(index_of_both, "make a folder private").groups for word in group.stems
+    }
+    assert weights["folder"] > weights["privat"]

@@ -46,6 +46,16 @@ API = (
     of("PUT", "/groups/{id}/members/{id}", "Add a member to a group"),
     of("POST", "/groups", "Create a group"),
     of("POST", "/sessions/log_out", "End the session"),
+    of("GET", "/catalogs", "List catalogs"),
+    of("GET", "/catalogs/{id}", "Get a catalog"),
+    of("POST", "/catalogs/{id}/search", "Search a catalog"),
+    of("POST", "/terminals/{id}/readers/{id}/refund_payment", "Refund a payment at a terminal"),
+    of("POST", "/charges", "Pay with a card"),
+    of("GET", "/orders", "List orders"),
+    of("GET", "/orders/paid", "List orders that are paid"),
+    of("GET", "/orders/unpaid", "List open orders"),
+    of("GET", "/repos/{id}/watching", "List what a repository watches"),
+    of("GET", "/repos/{id}/watchers", "List those that watch a repository"),
 )
 INDEX = index.build(catalog(*(each for each in API)))
 
@@ -82,6 +92,12 @@ def best(query: str) -> list[str]:
         ("get rid of a notification", "DELETE /notifications/{id}"),
         ("put somebody in a group", "PUT /groups/{id}/members/{id}"),
         ("sign me out", "POST /sessions/log_out"),
+        ("log me out", "POST /sessions/log_out"),
+        ("search a catalog", "POST /catalogs/{id}/search"),
+        ("refund a customer", "POST /v2/refunds"),
+        ("which orders have not been paid yet", "GET /orders/unpaid"),
+        ("who is watching a repository", "GET /repos/{id}/watchers"),
+        ("what does a repository watch", "GET /repos/{id}/watching"),
         ('open an issue titled "delete all repositories"', "POST /repos/{id}/issues"),
     ],
 )

@@ -31,7 +31,7 @@ def of_parameter(location: str = "query", dialect: Any = "3.1", schema: Any = TE
 
 @pytest.mark.parametrize("dialect", NEWER)
 @pytest.mark.parametrize("location", ["query", "path", "header", "cookie"])
-def test_examples_of_a_parameter(location: str, dialect: Any) -> None:
+def test_examples_of_a_parameter_are_told(location: str, dialect: Any) -> None:
     assert of_parameter(location, dialect, example="e") == {**TEXT, "examples": ["e"]}
     several = {"one": {"value": "a"}, "two": {"$ref": "#/components/examples/E"}, "three": {"value": "c"}}
     assert of_parameter(location, dialect, examples=several) == {**TEXT, "examples": ["a", "shared"]}
@@ -71,7 +71,7 @@ def test_an_example_of_a_content_is_that_of_its_parameter() -> None:
 
 
 @pytest.mark.parametrize("name", ["example", "x-example"])
-def test_examples_of_2_0(name: str) -> None:
+def test_examples_of_2_0_are_told(name: str) -> None:
     for location in ("query", "header", "formData"):
         declared = {"name": "v", "in": location, "type": "string", name: "e"}
         assert properties({"parameters": [declared]}, "2.0")["v"] == {**TEXT, "examples": ["e"]}

@@ -161,7 +161,7 @@ BLOCKS = [
 
 
 @pytest.mark.parametrize(("text", "value"), BLOCKS)
-def test_block_scalars(text: str, value: str) -> None:
+def test_a_block_scalar_is_read_and_so_is_its_alias(text: str, value: str) -> None:
     assert msgspec.json.decode(b"{%b}" % read(f"x: {text}y: 1")) == {"x": value, "y": 1}
     assert msgspec.json.decode(b"{%b}" % read(f"x: &a {text}y: *a")) == {"x": value, "y": value}
 
@@ -211,7 +211,7 @@ LAYOUTS = [
 
 
 @pytest.mark.parametrize(("text", "value"), LAYOUTS)
-def test_layouts(text: str, value: object) -> None:
+def test_every_layout_is_read(text: str, value: object) -> None:
     assert msgspec.json.decode(b"{%b}" % read(text)) == value
 
 
@@ -255,7 +255,7 @@ ANCHORS = [
 
 
 @pytest.mark.parametrize(("text", "value"), ANCHORS)
-def test_anchors(text: str, value: object) -> None:
+def test_an_alias_is_the_value_of_its_anchor(text: str, value: object) -> None:
     assert msgspec.json.decode(b"{%b}" % read(text)) == value
 
 

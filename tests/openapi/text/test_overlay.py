@@ -118,7 +118,7 @@ GET = ("paths", "/pets", "get")
         pytest.param(remove("$.paths['/pets']"), ("paths",), {"/items": ITEMS}, id="an object's member removed"),
     ],
 )
-def test_actions_of_both_versions(version, action, path, expected):
+def test_actions_of_both_versions_change_the_document(version, action, path, expected):
     assert at(changed(action, version=version), *path) == expected
 
 
@@ -178,7 +178,7 @@ def test_actions_of_both_versions(version, action, path, expected):
         pytest.param([update("$.info[?search(@, 'e[t]')]", "new")], ("info", "title"), "new", id="search"),
     ],
 )
-def test_actions_of_1_1(actions, path, expected):
+def test_actions_of_1_1_change_the_document(actions, path, expected):
     assert at(changed(*actions), *path) == expected
 
 

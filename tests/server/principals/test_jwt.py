@@ -163,7 +163,7 @@ def test_a_token_that_is_in_order_lets_in(server, issuer, kind):
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_any_other_token_does_not(server, issuer, kind):
+def test_any_other_token_is_refused(server, issuer, kind):
     status, headers, body = asked(server, REFUSED[kind](issuer))
     assert status == 401
     assert 'error="invalid_token"' in headers["www-authenticate"]

@@ -9,7 +9,7 @@ from trio.testing import MockClock
 from openapi_mcp_server.bridge.policy import Principal
 from openapi_mcp_server.server.principals.guard import Guard
 from openapi_mcp_server.server.principals.limits import Limits
-from openapi_mcp_server.server.sse import http_sse
+from openapi_mcp_server.server.sse.http_sse import http_sse
 from openapi_mcp_server.server.streamable_http import streamable_http
 from scripted import ScriptedApi, Silence, gateway
 from served import VISITORS

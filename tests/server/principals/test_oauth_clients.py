@@ -102,13 +102,13 @@ async def _python_tools(url, transport):
 
 
 @pytest.mark.parametrize("transport", ["mcp", "sse"])
-def test_the_python_client(served, transport):
+def test_the_python_client_logs_in(served, transport):
     assert trio.run(_python_tools, f"{served}/{transport}", transport) == ["listPets"]
 
 
 @pytest.mark.parametrize("transport", ["http", "sse"])
 @pytest.mark.parametrize("which", ["sdk", "client"])
-def test_the_typescript_clients(served, which, transport):
+def test_the_typescript_clients_log_in(served, which, transport):
     if not (NODE_FOLDER / "node_modules").is_dir():
         pytest.skip("the npm packages are not installed: scripts/test installs them")
     url = f"{served}/{'sse' if transport == 'sse' else 'mcp'}"

@@ -15,7 +15,7 @@ from openapi_mcp_server.memory import SMALL_BYTES
 from openapi_mcp_server.server.principals.guard import Guard, InvalidToken
 from openapi_mcp_server.server.principals.limits import Limits
 from openapi_mcp_server.server.principals.pauses import AT_ONCE, PAUSE_SECONDS, PAUSED
-from openapi_mcp_server.server.sse import http_sse
+from openapi_mcp_server.server.sse.http_sse import http_sse
 from openapi_mcp_server.server.streamable_http import streamable_http
 from scripted import ScriptedApi, gateway
 from served import VISITORS

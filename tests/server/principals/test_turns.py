@@ -10,7 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from openapi_mcp_server.bridge.policy import Principal
 from openapi_mcp_server.server.principals.guard import Guard
 from openapi_mcp_server.server.principals.turns import ALONE_SECONDS, MOST, Turns
-from openapi_mcp_server.server.sse import http_sse
+from openapi_mcp_server.server.sse.http_sse import http_sse
 from openapi_mcp_server.server.streamable_http import streamable_http
 from scripted import ScriptedApi, gateway
 from served import VISITORS

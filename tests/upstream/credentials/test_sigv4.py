@@ -79,7 +79,7 @@ LETTERS = string.digits + string.ascii_uppercase + string.ascii_lowercase
         ),
     ],
 )
-def test_the_published_test_suite(sent: HttpRequest, expected: str) -> None:
+def test_the_published_test_suite_is_passed(sent: HttpRequest, expected: str) -> None:
     done = signed(sent, KEYS, Scope(region="us-east-1", service="service"), WHEN)
     assert signature(done) == expected
 

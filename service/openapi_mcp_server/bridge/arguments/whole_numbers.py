@@ -16,7 +16,7 @@ from openapi_mcp_server.bridge.schemas import validation
 from openapi_mcp_server.bridge.schemas.validation import Kind
 
 _MAYBE = re.compile(rb"\d(?:\.0|[eE])")
-"""What the text of arguments holds if they have such a number; most have none, and are not looked through."""
+"""A piece that stands in the text of arguments with such a number; most have none, and are not looked through."""
 _HALF = Decimal("0.5")
 
 
@@ -27,7 +27,7 @@ def spelt(values: dict[str, Any], raw: bytes, schema: bytes) -> dict[str, Any]:
     """
     if len(raw) > validation.SMALL_BYTES or not _MAYBE.search(raw):
         return values
-    if not validation.can_explain(schema, len(_MAYBE.findall(raw))):
+    if not validation.can_explain(schema, values, len(_MAYBE.findall(raw))):
         return values
     validator = validation.compiled(schema, len(raw))
     halves = _changed(values, (), lambda _, number: number + _HALF)

@@ -24,7 +24,7 @@ _UNDESCRIBED: Mapping[Kind, bytes] = {
     "multipart": b'{"type":"object"}',
     "text": b'{"type":"string"}',
 }
-"""What a body without a schema can be made from."""
+"""The kinds that a body without a schema can be made from."""
 
 
 _JSON = "application/json"

@@ -14,7 +14,7 @@ from openapi_mcp_server.errors import ArgumentError
 FORM_DATA = "multipart/form-data"
 DISPOSITION = "content-disposition"
 MAX_PARTS = 10_000
-"""Of one body. Servers take 1,000 and less by default."""
+"""The most parts of one body. Servers take 1,000 and less by default."""
 Headers = tuple[tuple[str, str], ...]
 
 _BOUNDARY = re.compile(r"(?<!\s)\s*;\s*boundary=(\"[^\"]*\"|[^;]*)", re.IGNORECASE)

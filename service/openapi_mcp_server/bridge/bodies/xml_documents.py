@@ -54,7 +54,8 @@ JsonSchema = Mapping[str, Any]
 MAX_VALUES = 25_000
 """Values in one document: an element of each takes 2 to 3 µs to write, and no other call is served meanwhile."""
 MAX_CHARACTERS = 32 * 1024 * 1024
-"""Of one document, counted while it is written: a name may be long, and is repeated for each item of a list."""
+"""The most characters of one document, counted while it is written: a name may be long, and is repeated for each item
+of a list."""
 
 
 class _Node(msgspec.Struct):

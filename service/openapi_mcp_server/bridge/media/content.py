@@ -66,7 +66,7 @@ _BLANK = re.compile(rb"(?>(?:[ \t\r\n\0]|\xef\xbb\xbf|\xfe\xff|\xff\xfe)*)")
 _TYPE_SHOWN = 100
 """Characters of a media type in a note."""
 _HALF_PAIRS = 10_000
-"""That are mended in one answer."""
+"""The most that are mended in one answer."""
 _PIECE = 64 * 1024
 
 
@@ -149,8 +149,8 @@ def _readings(declared: str) -> tuple[str, ...]:
 
 
 def _declared_inside(body: bytes, content_type: str) -> str | None:
-    """What an XML document or a page says of itself, and the parsers of XML go by (XML 1.0, appendix F). None if it
-    says nothing, or a charset in which this could not have been read."""
+    """The charset that an XML document or a page says of itself, and that parsers of XML go by (XML 1.0, appendix F).
+    None if it says nothing, or a charset in which this could not have been read."""
     found = _XML_DECLARATION.match(body)
     if found is None and is_html(content_type):
         found = _HTML_DECLARATION.search(body[:_HTML_START])

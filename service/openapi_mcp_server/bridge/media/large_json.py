@@ -17,11 +17,11 @@ _SIGNS = (b",", b":", b"[", b"{")
 """Each stands before a value or a name, or for a container; only the first value has none."""
 _PIECE = 256 * 1024
 _TOKENS = 100_000
-"""Of one array or object that are looked at one by one."""
+"""The most tokens of one array or object that are looked at one by one."""
 _STRING = r'"(?>(?:[^"\\]++|\\.)*)"?'
 _SIGN = re.compile(rf"{_STRING}|([,:\[{{])".encode(), re.DOTALL)
 _LEVELS = 5
-"""Of nesting that a single match passes over."""
+"""Levels of nesting that a single match passes over."""
 
 
 def _passed_over() -> str:

@@ -26,7 +26,7 @@ _SHOWN = {
 _SHOWN_PREFIXES = ("ratelimit", "x-ratelimit", "x-rate-limit")
 """Draft and older spellings of rate limits: ``RateLimit``, ``RateLimit-Policy``, ``X-RateLimit-Remaining``…"""
 _HEAD_ONLY = {"content-type": "Content-Type", "content-length": "Content-Length", "allow": "Allow"}
-"""What is besides shown of an answer to HEAD or OPTIONS, which has nothing but headers."""
+"""Headers that are besides shown of an answer to HEAD or OPTIONS, which has nothing but headers."""
 _VALUE_LIMIT = 2_000
 """Characters of one value: more than the cursors of real APIs take."""
 LINES_LIMIT = 8_000

@@ -57,7 +57,7 @@ _PAGING = frozenset(
 """Names by which APIs page, in small letters and without punctuation: ``per_page``, ``$top``, ``page[size]``."""
 _PUNCTUATION = re.compile(r"[^a-z0-9]")
 _IF_NUMBERS = frozenset({"from", "size"})
-"""Of them, those that are a sender or a size of something else where they are no numbers."""
+"""Names among these that mean a sender, or the size of something else, where they are no numbers."""
 
 NOTHING: Mapping[str, object] = {}
 
@@ -161,7 +161,7 @@ def _is_of_rows(place: str) -> bool:
 
 
 def _with_way(left: bytes, tool: Tool, asked: Mapping[str, object], cuts: list[Cut]) -> tuple[bytes, Next | None]:
-    """What is left, and the call that goes on, where whole rows of one list are all that is missing.
+    """The JSON that is left, and the call that goes on, where whole rows of one list are all that is missing.
 
     A page of another size begins after some numbers of rows only: a few more rows go for that.
     """

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 DETAIL_BYTES = 1024 * 1024
-"""Of an answer that is looked into: a tenth of a second. What is longer loses rows."""
+"""The most bytes of an answer that are looked into: a tenth of a second. What is longer loses rows."""
 _LONG, _SHORT = 300, 80
 """Characters of a text that is kept, at first and at last."""
 _LEAST_ROWS = 2
@@ -154,4 +154,4 @@ _STEPS: tuple[tuple[str, Callable[[Node, int], Node]], ...] = (
     ("links", _without_links),
     (f"the ends of texts of over {_SHORT} characters", _with_texts(_SHORT)),
 )
-"""What goes, in this order, until the answer fits."""
+"""The cuts, in this order, until the answer fits."""

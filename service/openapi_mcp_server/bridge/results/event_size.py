@@ -15,9 +15,9 @@ from openapi_mcp_server.bridge.results.result import TRUNCATED
 from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, Pieces, error_response, size
 
 EVENT_BYTES = 1_000_000
-"""Of one message in an event, some less than the 1 MiB of its whole."""
+"""The most bytes of one message in an event, some less than the 1 MiB of its whole."""
 _ROOM = 10_000
-"""What is kept for all that is not content."""
+"""Bytes that are kept for all that is not content."""
 
 _CUT_ESCAPE = re.compile(r"\\(?:u[0-9a-f]{0,3})?\Z")
 """The end of a text that was cut within an escape, as they are encoded here."""

@@ -24,7 +24,7 @@ _OFFSETS = {"offset": 0, "pageoffset": 0, "skip": 0, "startat": 0, "startindex":
 """Names of arguments that count rows, and what the first row has."""
 _IF_NUMBERS = frozenset({"start", "from"})
 _PAGES = frozenset({"page", "pageno", "pagenumber"})
-"""Of arguments that count pages."""
+"""Names of arguments that count pages."""
 _SIZES = frozenset(
     {
         "perpage", "pagesize", "limit", "pagelimit", "size", "count", "maxresults", "maxitems", "maxkeys", "top",
@@ -38,7 +38,7 @@ _TOKENS = frozenset(
     }
 )  # fmt: skip
 _IDS = frozenset({"startingafter", "after", "pageafter"})
-"""Of arguments that take the id of the last row, or a token."""
+"""Names of arguments that take the id of the last row, or a token."""
 _WAYS = _PAGES | _TOKENS | _IDS | _OFFSETS.keys()
 _BACKWARDS = frozenset({"before", "pagebefore"})
 """Beside one of these, nothing says in which order rows come."""
@@ -52,7 +52,7 @@ _SAYING = {
     "totalresults": "total", "totalitems": "total", "totalentries": "total", "totalrecords": "total",
     "totalpages": "pages", "pagecount": "pages",
 }  # fmt: skip
-"""What members of an answer say of the next page, by their names without punctuation."""
+"""The meaning of members of an answer for the next page, by their names without punctuation."""
 _SAYING_WITHIN_NEXT = {
     "href": "next", "url": "next", "uri": "next", "after": "token", "cursor": "token", "token": "token",
     "offset": "offset", "page": "next",
@@ -64,7 +64,7 @@ _HOLDING = frozenset(
 _LEVELS = 3
 _ASKED_CHARACTERS = 200
 _VALUE_CHARACTERS = 2_000
-"""Of a token that is told; longer ones are not for models to write."""
+"""The most characters of a token that is told; longer ones are not for models to write."""
 _SMALLEST_SHARE = 4
 """Pages of less than a fourth of what was shown are not worth their calls."""
 
@@ -123,7 +123,7 @@ def paging(
 
 
 def small(arguments: Mapping[str, Any]) -> dict[str, str | int]:
-    """What of a call's arguments may say where a page is."""
+    """The part of a call's arguments that may say where a page is."""
     return {
         name: value
         for name, value in arguments.items()
@@ -188,7 +188,7 @@ def after_whole(
 
 
 def _said(members: Mapping[str, msgspec.Raw], saying: Mapping[str, str], depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """What an answer says of the next page, by kind; what is empty says nothing."""
+    """The members of an answer that tell of the next page, by kind; what is empty says nothing."""
     for name, raw in members.items():
         is_known = (known := _plain(name)) in saying
         if not is_known and known not in _HOLDING:

@@ -33,7 +33,7 @@ MAX_LENGTH = 1_000
 MAX_COPIES = 16
 """Times that a part of the answer may stand in the result."""
 MAX_RESULT_BYTES = 32 * 1024 * 1024
-"""Of what a filter may make of an answer if every part stands in the result as often as it may."""
+"""The most bytes that a filter may make of an answer if every part stands in the result as often as it may."""
 MAX_STEPS = 1_000_000
 """Evaluated nodes, of which a millisecond sees 1,000 to 2,000."""
 _BYTES_PER_STEP = 8

@@ -47,7 +47,7 @@ _MISMATCH_LIMIT = 300
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 Select = Callable[[content.AnswerContent], content.AnswerContent]
-"""What the model asks of an answer before it sees it."""
+"""The part of an answer that the model asks for, before it sees it."""
 CallError = ArgumentError | CredentialError | NoRoom | Timeout | Unreachable | Refused | TooLarge | BadResponse
 
 
@@ -68,7 +68,7 @@ class OutputValidators:
             return f"it cannot be checked: {error}"[:_MISMATCH_LIMIT]
         if validator.is_valid(value):
             return None
-        first = _first_error(validator, Excerpt(value, validation.searched(bytes(contract.schema))))
+        first = _first_error(validator, validation.searched(value, bytes(contract.schema)))
         if first is None:
             return "#: something beyond its beginning does not fit"
         pointer = "".join(f"/{part}" for part in first.instance_path)

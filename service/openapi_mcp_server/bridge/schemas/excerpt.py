@@ -12,9 +12,9 @@ from typing import Any
 from openapi_mcp_server.openapi.json_schema import Error, Kind
 
 CHARACTERS_PER_VALUE = 2_000
-"""Of all texts together: copying so many costs less than the rest of an error."""
+"""Characters of texts that are kept for each value: copying so many costs less than the rest of an error."""
 LEVELS = 100
-"""That are looked into: each takes three frames of the stack, and no document describes so many one by one."""
+"""Levels that are looked into: each takes three frames of the stack, and no document describes so many one by one."""
 
 Step = str | int
 Path = tuple[Step, ...]
@@ -24,10 +24,11 @@ _OF_THE_OUTSIDE = frozenset({"required", "dependentRequired", "minItems", "minPr
 
 
 class Excerpt:
-    """``value`` has about ``values`` values, the same as the whole if that has no more, and no more than `LEVELS`."""
+    """``value`` has about ``values`` values, the same as the whole if that has no more, and no more than ``levels``."""
 
-    def __init__(self, whole: Any, values: int) -> None:  # noqa: ANN401 - any JSON value
+    def __init__(self, whole: Any, values: int, levels: int = LEVELS) -> None:  # noqa: ANN401 - any JSON value
         self._values = values
+        self._levels = levels
         self._characters = values * CHARACTERS_PER_VALUE
         self._cut: set[Path] = set()
         self.value = self._begun(whole, ())
@@ -66,7 +67,11 @@ class Excerpt:
     def _members(self, members: Iterable[tuple[Step, Any]], count: int, path: Path) -> list[tuple[Any, Any]]:
         kept: list[tuple[Any, Any]] = []
         for step, member in members:
-            if self._values <= 0 or len(path) >= LEVELS or (isinstance(step, str) and len(step) > self._characters):
+            if (
+                self._values <= 0
+                or len(path) >= self._levels
+                or (isinstance(step, str) and len(step) > self._characters)
+            ):
                 break
             self._characters -= len(step) if isinstance(step, str) else 0
             kept.append((step, self._begun(member, (*path, step))))

@@ -18,8 +18,8 @@ from openapi_mcp_server.openapi.model import Schema
 _TOLD = {Detail.FULL: "", Detail.NO_EXAMPLES: "examples", Detail.SHORT: "examples and long descriptions"}
 _EXAMPLES = 2
 _EXAMPLE_BYTES = 56
-"""Of one. With these bounds, lists of 132 published documents are no longer than they were without examples, which
-``additionalProperties`` at each root then took."""
+"""The most bytes of one example. With these bounds, lists of 132 published documents are no longer than they were
+without examples, which ``additionalProperties`` at each root then took."""
 _SAYING_VALUES = frozenset({"examples", "const"})
 CLOSED = b',"additionalProperties":false}'
 """The end of every schema that arguments are checked by: what is not named is looked at apart. Clients are not told,

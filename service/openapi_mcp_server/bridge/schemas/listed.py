@@ -30,10 +30,10 @@ from openapi_mcp_server.bridge.schemas.edits import (
 from openapi_mcp_server.bridge.schemas.limits import value_shown
 
 LISTED_BYTES = 8_000
-"""Of one input schema: with this bound 336 of 4,618 tools of fifteen published documents are shortened, and a list of
-Kubernetes' takes half. Models see the whole of a tool that they ask for."""
+"""The most bytes of one input schema: with this bound 336 of 4,618 tools of fifteen published documents are shortened,
+and a list of Kubernetes' takes half. Models see the whole of a tool that they ask for."""
 MOST_VALUES, VALUES_TOLD = 40, 20
-"""Of an enumeration in a list: a longer one is told by its beginning."""
+"""How long an enumeration in a list may be, and how much is told of a longer one: it is told by its beginning."""
 SHORTENED = "(shortened)"
 """Stands in the description of what was made an open value."""
 _PROSE = (text.ARGUMENT_LIMIT, SHORT_PROSE, 0)

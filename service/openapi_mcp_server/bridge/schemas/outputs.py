@@ -19,16 +19,18 @@ _HOPELESS = 3
 
 
 _UNDOCUMENTED, _FILTERED = "undocumented", "filtered"
-"""What an answer may be instead of what is documented: clients refuse structuredContent that does not fit, and its
-absence (docs/adr/0008, docs/adr/0011)."""
+"""A form that an answer may have instead of what is documented: clients refuse structuredContent that does not fit, and
+its absence (docs/adr/0008, docs/adr/0011)."""
 _SHARED_BYTES = 1_000
-"""Of schemas that other operations may well answer with too: most are a reference."""
+"""Bytes of schemas that other operations may well answer with too: most are a reference."""
 NOTE = "_note"
-"""What is said beside an answer, of whatever kind that is."""
+"""The text beside an answer, of whatever kind that is."""
 _UNWRAP = "x-fastmcp-wrap-result"
-"""By which FastMCP's client knows that its caller wants what is under ``result``. It means nothing to others."""
+"""The keyword by which FastMCP's client knows that its caller wants what is under ``result``. It means nothing to
+others."""
 _SAYING_NOTHING = frozenset({b"{}", b"true", b'{"type":"object"}', b'{"type":["object","null"]}'})
-"""Of answers: a schema that promises an object and no more is of no use to anybody (91 of 4,618 tools)."""
+"""Schemas that are not told of answers: one that promises an object and no more is of no use to anybody (91 of 4,618
+tools)."""
 _PROSE = frozenset({"title", "description"})
 _PLAIN = _PROSE | {"type", "properties", "required", "additionalProperties"}
 """Keywords of an object that is nothing but its properties."""

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from openapi_mcp_server.bridge import text
-from openapi_mcp_server.bridge.model import Spelling, TextOf, Texts
-from openapi_mcp_server.bridge.names import NAME_LENGTH
+from openapi_mcp_server.bridge.model import NAME_LENGTH, Spelling, TextOf, Texts
 from openapi_mcp_server.bridge.schemas.edits import JsonSchema, decode, encode, short_prose
 from openapi_mcp_server.bridge.schemas.limits import limits, value_shown
 from openapi_mcp_server.bridge.schemas.listed import Inner, Level, listing, says_needed
@@ -25,7 +24,7 @@ from openapi_mcp_server.openapi.schemas.merging import top_level
 MAX_LEVELS = 10
 """Objects within each other (OpenAI, "Structured model outputs", limits of schemas)."""
 MAX_VALUES, MAX_VALUES_BYTES = 40, 2_000
-"""Of an enumeration; a longer one is told in words, as far as it fits."""
+"""The most values of an enumeration, and their bytes; a longer one is told in words, as far as it fits."""
 _CHOICES = 100
 """Alternatives that are put together into one schema, those within others counted."""
 _VALUES_SHOWN = 300
@@ -269,7 +268,7 @@ def _plain(schema: dict[str, Any]) -> _Plain:
 
 
 def _of_values(schema: Mapping[str, Any]) -> Iterator[str]:
-    """What the members of an object are, whose names are free."""
+    """The schema of the members of an object whose names are free."""
     others = schema.get("additionalProperties")
     if isinstance(others, dict) and (kind := _type(others)) in _KINDS:
         yield f"Each value is {_KINDS[kind]}."

@@ -21,7 +21,7 @@ from openapi_mcp_server.openapi.schemas.merging import top_level
 
 _ANNOTATIONS = frozenset({"title", "description", "default", "deprecated", "examples"})
 _BESIDE_REFERENCE = frozenset({"$ref", "description", "default"})
-"""What clients that resolve references keep beside one."""
+"""Keywords that clients which resolve references keep beside one."""
 
 _FORMATS = frozenset(
     {
@@ -36,14 +36,14 @@ _ENCODINGS = {"byte": "base64", "binary": "base64", "base64": "base64", "base64u
 _NO_NEWS = frozenset(
     {"", "string", "text", "str", "integer", "int", "number", "boolean", "bool", "object", "array", "file"}
 )
-"""What people write for a format that says no more than the type."""
+"""Formats that people write and that say no more than the type."""
 _FORMAT_CHARACTERS = 60
 _PATTERN_CHARACTERS = 120
 
 _OTHER_FORMAT = re.compile(rb'"format":(?!"(?:' + "|".join(sorted(_FORMATS)).encode() + rb')")')
 _BARE_LIST = re.compile(rb'"type":"array"(?!,"items":)')
 _NOISE = (b"<", b"&", b"\\n", b"](", b"**")
-"""What mark-up in descriptions holds, in the spelling of JSON."""
+"""Characters that mark-up in descriptions holds, in the spelling of JSON."""
 _DESCRIBED = rb'"description":"(?:[^"\\]|\\.)*"'
 _ALONE = re.compile(
     rb"\{(?:" + _DESCRIBED + rb',)?"\$ref":"#/\$defs/[A-Za-z0-9._-]+"(?:,' + _DESCRIBED + rb")?(?:\}|,\"default\":)"

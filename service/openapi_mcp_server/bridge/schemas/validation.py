@@ -13,7 +13,8 @@ from typing import Any, Protocol
 import msgspec
 
 from openapi_mcp_server.bridge.schemas import edits, weight
-from openapi_mcp_server.bridge.schemas.excerpt import Excerpt
+from openapi_mcp_server.bridge.schemas.excerpt import LEVELS, Excerpt
+from openapi_mcp_server.bridge.schemas.visits import Visits
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi import json_schema
 
@@ -24,23 +25,29 @@ VALIDATORS_KEPT = 2_048
 """Compiled input schemas that are remembered: one takes 1.3 kB per property, and many clients together call many tools.
 Where 1,222 tools are called in turn, 256 cost 200 µs a call, and more memory, in fragments."""
 FORMAT_VALIDATORS_KEPT = 16
-"""Of those that assert formats, for clients that write ``""`` for what is not given, and of parts of schemas."""
+"""How many are kept of those that assert formats, for clients that write ``""`` for what is not given, and of parts of
+schemas."""
 MAX_ERRORS = 500
 """Errors that are looked at of one value."""
 PATTERN_WORK = 1_000_000_000
 """Bytes of a value times bytes of compiled patterns that may apply to it: 30 to 100 ms. A longer value is not matched
 with any pattern; the API does that."""
 COMPILED_BYTES = 20_000_000
-"""Of all patterns of a schema: they take 1 ms a megabyte to compile. With more, none is."""
+"""The most bytes of all patterns of a schema: they take 1 ms a megabyte to compile. With more, none is."""
 SMALL_BYTES = 16_384
 """Arguments that are checked without a second thought."""
 VALUE_WORK = 10_000_000
 """Values times schemas that may apply to each: some 120 ms."""
 ERROR_WORK = 14_000
 """The same where errors are made: about 100 ms."""
+ERROR_VISITS = 2 * ERROR_WORK
+"""Visits of schemas where errors are made, alternatives of alternatives counted as often as they are met. Not all make
+one: schemas that only lead to others are counted as well."""
 LEAST_SEARCHED = 50
 """Values that are searched for errors however many schemas there are."""
 
+_LEVELS_OF_THE_REST = 3
+"""Levels that are looked into of a property that ``unevaluatedProperties`` is about."""
 _OPEN_OR_CLOSED: Sequence[Any] = ({}, {"not": {}}, True, False)
 
 
@@ -107,14 +114,31 @@ def require_bounded(values: dict[str, Any], schema: bytes, text: bytes) -> None:
         raise ArgumentError(f"The arguments hold more than {most:,} values, too many to be checked; give fewer.")
 
 
-def can_explain(schema: bytes, values: int) -> bool:
-    """Whether the errors of so many values may be asked for."""
-    return values * weight.of(schema).schemas <= ERROR_WORK
+def can_explain(schema: bytes, value: object, wrong: int) -> bool:
+    """Whether the errors of a value may be asked for, so many parts of which are wrong."""
+    if wrong * weight.of(schema).schemas > ERROR_WORK:
+        return False
+    return not _has_choices(schema) or Visits(schema, ERROR_VISITS).of(value, LEVELS) < ERROR_VISITS
 
 
-def searched(schema: bytes) -> int:
-    """How many values are searched for errors."""
-    return max(LEAST_SEARCHED, ERROR_WORK // weight.of(schema).schemas)
+def _has_choices(schema: bytes) -> bool:
+    return b'"anyOf"' in schema or b'"oneOf"' in schema
+
+
+def searched(whole: Any, schema: bytes) -> Excerpt:  # noqa: ANN401 - any JSON value
+    """As much of a value as is searched for errors."""
+    values = max(LEAST_SEARCHED, ERROR_WORK // weight.of(schema).schemas)
+    begun = Excerpt(whole, values)
+    if not _has_choices(schema):
+        return begun
+    visits = Visits(schema, ERROR_VISITS)
+    if visits.of(begun.value, LEVELS) < ERROR_VISITS:
+        return begun
+    least, most = 0, LEVELS  # the levels that can be afforded lie between
+    while most - least > 1:
+        middle = (least + most) // 2
+        least, most = (middle, most) if visits.of(begun.value, middle) < ERROR_VISITS else (least, middle)
+    return Excerpt(whole, values, least)
 
 
 def _count(value: object) -> int:
@@ -139,19 +163,20 @@ def errors(values: dict[str, Any], schema: bytes, size: int) -> list[Failure]:
     validator = compiled(schema, size)
     if validator.is_valid(values):
         return []
-    excerpt = Excerpt(values, searched(schema))
-    certain = filter(excerpt.is_certain, islice(validator.iter_errors(excerpt.value), MAX_ERRORS))
+    begun = searched(values, schema)
+    certain = filter(begun.is_certain, islice(validator.iter_errors(begun.value), MAX_ERRORS))
     found = [own for error in certain for own in _own(error, schema)]
     if not found:
-        raise ArgumentError("The arguments do not fit the tool's schema, and are too long to say where; give fewer.")
+        problem = "The arguments do not fit the tool's schema, and are too long to say where, or nested too deep"
+        raise ArgumentError(f"{problem}; give fewer.")
     return found
 
 
 def format_errors(values: dict[str, Any], schema: bytes, size: int) -> Iterable[Failure]:
     """The first errors where formats are asserted too, in as much of the arguments as is searched for errors."""
-    excerpt = Excerpt(values, searched(schema))
+    begun = searched(values, schema)
     validator = _compiled_with_formats(schema if size <= _pattern_reach(schema) else _without_patterns(schema))
-    return islice(validator.iter_errors(excerpt.value), MAX_ERRORS)
+    return islice(validator.iter_errors(begun.value), MAX_ERRORS)
 
 
 def _own(error: Failure, schema: bytes) -> Iterator[Failure]:
@@ -176,7 +201,8 @@ def _of_the_rest(schema: bytes, path: tuple[str | int, ...]) -> Validator | None
 
 
 def _below(error: Failure, name: str, validator: Validator) -> Iterator[Failure]:
-    for inner in islice(validator.iter_errors(error.instance[name]), MAX_ERRORS):
+    begun = Excerpt(error.instance[name], LEAST_SEARCHED, _LEVELS_OF_THE_REST)
+    for inner in filter(begun.is_certain, islice(validator.iter_errors(begun.value), MAX_ERRORS)):
         path = list(inner.schema_path)
         yield _Below(
             instance_path=[*error.instance_path, name, *inner.instance_path],

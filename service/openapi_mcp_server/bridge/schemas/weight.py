@@ -28,7 +28,7 @@ _BELOW = (
     "unevaluatedItems", "unevaluatedProperties",
 )  # fmt: skip
 _ONE_OF_THEM = frozenset({"properties", "prefixItems"})
-"""Whose schemas each have a place of their own."""
+"""Keywords whose schemas each have a place of their own."""
 
 JsonSchema = Mapping[str, Any]
 

@@ -14,7 +14,7 @@ from openapi_mcp_server.errors import ArgumentError
 
 TYPES_CHARACTERS = 6_000
 ARGUMENTS_CHARACTERS = 12_000
-"""Of all; further ones are named."""
+"""The most characters of all arguments; further ones are named."""
 _NAMES_SHOWN = 60
 
 

@@ -85,7 +85,7 @@ def _signature(tool: Tool, shown: Shown) -> tuple[str, list[str]]:
 
 
 def _by_use(tool: Tool, shown: Shown, names: Sequence[str]) -> list[str]:
-    """Those that the query names first, those for pages last."""
+    """The names in order: those that the query names first, those for pages last."""
     paging = frozenset(paging_arguments(tool))
     mine = [name for name in names if name not in shown.common and name != RESPONSE_FILTER]
     return sorted(mine, key=lambda name: (shown.asked.isdisjoint(of_identifier(name)), name in paging))

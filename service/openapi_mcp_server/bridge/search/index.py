@@ -20,7 +20,7 @@ from openapi_mcp_server.bridge.search.words import of_identifier, of_segment, st
 from openapi_mcp_server.bridge.text import visible
 
 PROSE_CHARACTERS = 600
-"""Of a description that are indexed after its first sentence: more of them found nothing more."""
+"""Characters of a description that are indexed after its first sentence: more of them found nothing more."""
 _FIRST_SENTENCE = 300
 _SATURATION = 1.6
 """BM25's k1: how soon a word that stands there again says nothing new."""
@@ -40,17 +40,19 @@ class _Field(NamedTuple):
     is_main: bool = True  # whether its words are counted for how rare they are
 
 
-_LAST, _SUMMARY, _ID, _PATH, _FIRST, _TAGS, _ARGUMENTS, _REST = (
+_LAST, _SUMMARY, _ID, _PATH, _FIRST, _TAGS, _CHANGED, _ARGUMENTS, _REST = (
     _Field(3.0, 1, 0.2),
     _Field(2.6, 6, 0.35),
     _Field(1.8, 4, 0.3),
     _Field(1.3, 4, 0.3),
     _Field(1.3, 12, 0.45),
     _Field(0.9, 2, 0.3),
+    _Field(0.45, 12, 0.3, is_main=False),
     _Field(0.35, 12, 0.6, is_main=False),
     _Field(0.2, 50, 0.6, is_main=False),
 )
-"""Found on questions about ten published documents: the last literal segment of a path says most."""
+"""Found on questions about ten published documents: the last literal segment of a path says most. The arguments of a
+change say what can be changed ("rename a folder"), those of a question mostly how much is shown."""
 
 _VERSION = re.compile(r"v?\d+(?:[._-]\d+)*(?:(?:alpha|beta|rc)\d*)?|\d{4}-\d\d-\d\d", re.IGNORECASE)
 _EXTENSION = re.compile(r"\.(?:json|xml|csv)$")
@@ -58,6 +60,11 @@ _FORMATS = frozenset({"json", "xml", "csv"})
 """A last segment that says only how the answer is written: Docker's ``/containers/json``."""
 _OWN = frozenset({"me", "@me", "my", "self", "current", "whoami"})
 _OWN_SUMMARY = re.compile(r"\b(?:authenticated|current|logged.in) user\b", re.IGNORECASE)
+_PEOPLE = re.compile(r"(?:ers?|ors?|ees?|ants?|ists?|ians?|people|persons?)$", re.IGNORECASE)
+_READS = re.compile(
+    r"_?(?:batch|bulk)?_?(?:[Ss]earch|[Qq]uery|[Ff]ind|[Ll]ook_?[Uu]p|[Ll]ist|[Gg]et|[Cc]ount|[Ff]ilter)(?![a-z])"
+)
+"""A last segment that makes a POST a question. "lists" is a thing, "list" is done."""
 _VARIABLE = re.compile(r"\{[^{}]*\}")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s")
 _HASH = re.compile(r"_[0-9a-f]{8}$")
@@ -87,7 +94,9 @@ class Indexed(NamedTuple):
     literals: tuple[str, ...]
     is_item: bool
     is_own: bool  # whether it is about what the caller has: ``/me/playlists``
+    is_people: bool  # whether its path ends with a word for people: ``/subscribers``
     is_deprecated: bool
+    does: str  # the method that it is like: a POST to /search reads
     twin: str
     version: float
     reason: str = ""
@@ -103,14 +112,13 @@ class Postings(NamedTuple):
 
 class Index(NamedTuple):
     """``rarity`` is by stem, at most 1. ``spellings`` are the words that a mistyped one may have been meant as, not
-    stems, since a mistake changes what an ending is; ``letters`` has the letters of each, a bit each."""
+    stems, since a mistake changes what an ending is; with the letters of each, a bit each."""
 
     operations: Sequence[Indexed]
     postings: Mapping[str, Postings]
     rarity: Mapping[str, float]
     vocabulary: Sequence[str]  # the stems, sorted
-    spellings: Sequence[str]
-    letters: array[int]
+    spellings: Mapping[str, int]
 
 
 def build(catalog: ToolCatalog) -> Index:
@@ -166,10 +174,8 @@ class _Maker:
             rare = rarity[word] = _LEAST_RARE + (1 - _LEAST_RARE) * rare
             worth = array("f", [rare * weight / (_SATURATION + weight) for weight in weights])
             postings[word] = Postings(numbers, worth)
-        spellings = sorted(self._words | WORDS)
-        return Index(
-            self._operations, postings, rarity, sorted(postings), spellings, array("L", map(letters, spellings))
-        )
+        spellings = {word: letters(word) for word in sorted(self._words | WORDS)}
+        return Index(self._operations, postings, rarity, sorted(postings), spellings)
 
 
 def letters(word: str) -> int:
@@ -210,7 +216,9 @@ def _indexed(name: str, api: str, method: str, path: str, tags: tuple[str, ...],
         literals=tuple(dict.fromkeys(word for literal in literals for word in stems(literal))),
         is_item=bool(segments) and ("{" in segments[-1] or segments[-1] in _OWN) and not own,
         is_own=_is_own(segments),
+        is_people=_PEOPLE.search(last) is not None,
         is_deprecated=deprecated,
+        does="QUERY" if method == "POST" and _READS.match(last) else method,
         twin=_twin(api, method, segments) if versions else "",
         version=max(map(_order, versions), default=0.0),
     )
@@ -251,10 +259,20 @@ def _tool_fields(tool: Tool) -> Iterator[tuple[_Field, Sequence[str]]]:
     yield _SUMMARY, stems(tool.title if tool.title != tool.name else "")
     yield _ID, list(of_identifier(_HASH.sub("", tool.subject.operation_id or tool.name)))
     yield _TAGS, [word for tag in tool.subject.tags for word in of_identifier(tag)]
-    yield _ARGUMENTS, [word for name in tool.input.names if name != RESPONSE_FILTER for word in of_identifier(name)]
+    yield _CHANGED if _changes(tool) else _ARGUMENTS, list(_argument_words(tool))
     first, rest = _sentences(_prose(tool))
     yield _FIRST, stems(first)
     yield _REST, stems(rest)
+
+
+def _argument_words(tool: Tool) -> Iterator[str]:
+    for name in tool.input.names:
+        if name != RESPONSE_FILTER:
+            yield from of_identifier(name)
+
+
+def _changes(tool: Tool) -> bool:
+    return tool.method in {"PUT", "PATCH"} or (tool.method == "POST" and tool.template.endswith("}"))
 
 
 def _skipped_fields(skipped: SkippedTool) -> Iterator[tuple[_Field, Sequence[str]]]:

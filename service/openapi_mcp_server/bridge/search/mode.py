@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -19,8 +19,11 @@ from openapi_mcp_server.bridge.results.shown_size import result_size
 from openapi_mcp_server.bridge.schemas.listed import LISTED_BYTES
 from openapi_mcp_server.bridge.schemas.portable import portable_schema
 from openapi_mcp_server.bridge.search import describing, hits
+from openapi_mcp_server.bridge.search.asking import DEFAULT_LIMIT, AskedOperation, Search
 from openapi_mcp_server.bridge.search.index import Index, Indexed, area
 from openapi_mcp_server.bridge.search.names import CALL, DESCRIBE, READ, SEARCH
+from openapi_mcp_server.bridge.search.own_arguments import own_arguments
+from openapi_mcp_server.bridge.search.resolving import SHOWN, meant, named, not_there
 from openapi_mcp_server.bridge.search.words import stems
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.mcp.messages import Annotations, ToolEntry
@@ -28,43 +31,21 @@ from openapi_mcp_server.mcp.messages import Annotations, ToolEntry
 if TYPE_CHECKING:
     from openapi_mcp_server.bridge.search import ranking
 
-DEFAULT_LIMIT, MOST = 5, 20
-"""Hits: with five 95 in 100 questions are answered, with ten 97."""
+MOST = 20
+"""Hits of one answer."""
 AREAS = 12
 _UNOFFERED_AMONG, _UNOFFERED = 5, 2
 """Operations that are no tools are named where they would have been among the first five, no more than two."""
-_SHOWN = 120
 _REASON = 200
+_ANY = frozenset({"ANY", "ALL", "*"})
 _ALWAYS_LOAD = "anthropic/alwaysLoad"
 """Key of ``_meta``: Claude Code defers tools behind a search of its own, which these would have to be found by."""
 
-Asked = TypeVar("Asked")
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
-
-class Search(msgspec.Struct, frozen=True):
-    query: str
-    tag: str = ""
-    method: str = ""
-    api: str = ""
-    limit: int = DEFAULT_LIMIT
-    offset: int = 0
-
-
-class Describe(msgspec.Struct, frozen=True):
-    name: str
-    type: str = ""
-
-
-class Operate(msgspec.Struct, frozen=True):
-    """``read_operation`` and ``call_operation``."""
-
-    name: str
-    arguments: msgspec.Raw = msgspec.Raw(b"{}")
-    response_filter: str = ""
-
-
-_OF_OPERATE = frozenset(Operate.__struct_fields__)
+_ARGUMENTS_AS_TEXT = {
+    "type": "string",
+    "description": 'The operation\'s arguments by name, a JSON object as text, as {"id": 7, "tags": ["a"]}.',
+}
+"""OpenAI's strict mode and Gemini take no object without properties, and a schema made of one loses what is in it."""
 
 
 class Offer(NamedTuple):
@@ -105,12 +86,13 @@ def entries(
     name = {"type": "string", "description": "As search_operations shows it, or METHOD /path"}
     arguments = {"type": "object", "description": "The operation's arguments by name."}
     selected = {"type": "string", "description": "JMESPath expression applied to a JSON answer, as items[].name"}
-    operate = {"name": name, "arguments": arguments, RESPONSE_FILTER: selected}
+    operate = {"name": name, "arguments": _ARGUMENTS_AS_TEXT if portable else arguments, RESPONSE_FILTER: selected}
+    narrowed = _open_choice if portable else _choice
     search = {
         "query": {"type": "string", "description": "As: list issues of a repository"},
         "tag": {"type": "string", "description": "Only of this area"},
-        "method": {"type": "string", "enum": _methods(offered)},
-        **({"api": {"type": "string", "enum": [*offered.apis]}} if len(offered.apis) > 1 else {}),
+        "method": narrowed(_methods(offered)),
+        **({"api": narrowed(offered.apis)} if len(offered.apis) > 1 else {}),
         "limit": {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT},
         "offset": {"type": "integer", "minimum": 0, "default": 0},
     }
@@ -132,6 +114,15 @@ def entries(
         _entry(READ, read, schema(operate, ("name",)), reading, result_bytes),
         _entry(CALL, call, schema(operate, ("name",)), Annotations(openWorldHint=True), result_bytes),
     ]
+
+
+def _choice(values: Sequence[str]) -> dict[str, Any]:
+    return {"type": "string", "enum": [*values]}
+
+
+def _open_choice(values: Sequence[str]) -> dict[str, Any]:
+    """Where a framework makes every argument a needed one, as OpenAI's strict mode does, a choice has no way out."""
+    return {"type": "string", "description": f"Only of this one: {', '.join(values)}. Empty for all."}
 
 
 def _schema(properties: dict[str, Any], required: Sequence[str]) -> bytes:
@@ -173,51 +164,42 @@ def _areas_of(tool: Tool) -> tuple[str, ...]:
     return tool.subject.tags or area(tool.template)
 
 
-def read(kind: type[Asked], arguments: msgspec.Raw | None) -> Asked:
-    """The arguments of one of the four tools; raises ArgumentError. Numbers may be text, as some models write them, and
-    null is as good as nothing: CrewAI and mcp-use give it for all that a model leaves out. Those of an operation are
-    left as they are, and may be large."""
-    given = bytes(arguments or b"{}")
-    try:
-        return msgspec.json.decode(_without_nulls(given) if b"null" in given else given, type=kind, strict=False)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        names = ", ".join(kind.__struct_fields__)  # type: ignore[attr-defined]
-        raise ArgumentError(f"The arguments do not fit: {error}. There are {names}.") from error
-
-
-def _without_nulls(given: bytes) -> bytes:
-    return msgspec.json.encode({name: each for name, each in _members.decode(given).items() if bytes(each) != b"null"})
-
-
-def operate(arguments: msgspec.Raw | None) -> Operate:
-    """As `read`; the operation's own arguments that are in no object of theirs are what is beside the name."""
-    asked = read(Operate, arguments)
-    if bytes(asked.arguments) != b"{}":
-        return asked
-    beside = {name: each for name, each in _members.decode(arguments or b"{}").items() if name not in _OF_OPERATE}
-    return msgspec.structs.replace(asked, arguments=msgspec.Raw(msgspec.json.encode(beside))) if beside else asked
-
-
 def search(offered: Offer, index: Index, permit: Permit, asked: Search) -> str:
     """The hits of a page, two lines each, and where the next page is."""
     from openapi_mcp_server.bridge.search import ranking  # noqa: PLC0415 - with tables that take 15 ms
     from openapi_mcp_server.bridge.search.query import QUERY_CHARACTERS  # noqa: PLC0415
 
-    _require_known(offered, asked)
+    asked = _narrowed(offered, asked)
 
     def is_wanted(operation: Indexed) -> bool:
         return _is_open(operation, offered, permit) and _is_asked(operation, offered, asked)
 
     found = ranking.search(index, asked.query, is_wanted) if asked.query.strip() else _all(index, is_wanted)
+    if first := named(offered.tools, asked.query):
+        found = _before(first, index, is_wanted, found)
     known = [hit for hit in found if hit.operation.name]
-    start, count = max(asked.offset, 0), min(max(asked.limit, 1), MOST)
-    page = known[start : start + count]
+    start = asked.offset
+    page = known[start : start + asked.limit]
     shown = hits.Shown(offered.common, len(offered.apis) > 1, frozenset(stems(asked.query[:QUERY_CHARACTERS])))
     lines = [
         hits.lines(start + number, offered.tools[hit.operation.name], shown, list(_also(hit)))
         for number, hit in enumerate(page, 1)
     ]
-    return "\n".join([*lines, *_ending(offered, found, known, start, len(page))])
+    return "\n".join([*lines, *_ending(offered, asked, found, known, len(page))])
+
+
+def _before(
+    first: Sequence[str],
+    index: Index,
+    is_wanted: Any,  # noqa: ANN401 - as in `ranking.search`
+    found: Sequence[ranking.Hit],
+) -> list[ranking.Hit]:
+    """The hits with those before them that the query names."""
+    from openapi_mcp_server.bridge.search import ranking  # noqa: PLC0415 - as above
+
+    operations = {each.name: each for each in index.operations if each.name in first}
+    told = [operations[name] for name in first if name in operations and is_wanted(operations[name])]
+    return [*(ranking.Hit(each, 1.0) for each in told), *(hit for hit in found if hit.operation not in told)]
 
 
 def _all(index: Index, is_wanted: Any) -> list[ranking.Hit]:  # noqa: ANN401 - as in `ranking.search`
@@ -233,23 +215,34 @@ def _is_open(operation: Indexed, offered: Offer, permit: Permit) -> bool:
 
 
 def _is_asked(operation: Indexed, offered: Offer, asked: Search) -> bool:
-    if (asked.method and operation.method != asked.method.upper()) or (asked.api and operation.api != asked.api):
+    if (asked.method and operation.method != asked.method) or (asked.api and operation.api != asked.api):
         return False
     if not asked.tag:
         return True
     tool = offered.tools.get(operation.name)
     areas = _areas_of(tool) if tool else area(operation.path)
-    return asked.tag.casefold() in {each.casefold() for each in areas}
+    return asked.tag in {each.casefold() for each in areas}
 
 
-def _require_known(offered: Offer, asked: Search) -> None:
+def _narrowed(offered: Offer, asked: Search) -> Search:
+    """As it is asked, less what narrows nothing: some clients make a model give every argument. Raises ArgumentError
+    for what there is not."""
+    method, tag = asked.method.upper(), asked.tag.casefold()
+    if method and method not in (known := _methods(offered)):
+        if method not in _ANY:
+            raise ArgumentError(f"there is no method {asked.method[:SHOWN]!r}; there are {', '.join(known)}")
+        method = ""
     if asked.api and asked.api not in offered.apis:
-        raise ArgumentError(f"there is no API {asked.api[:_SHOWN]!r}; there are {', '.join(offered.apis)}")
-    areas = {each.casefold() for tool in offered.tools.values() for each in _areas_of(tool)} if asked.tag else set()
-    if asked.tag and asked.tag.casefold() not in areas:
-        near = nearest(asked.tag[:_SHOWN].casefold(), areas)
-        hint = f"did you mean {', '.join(near)}?" if near else f"the largest are {_areas(offered)}"
-        raise ArgumentError(f"there is no area {asked.tag[:_SHOWN]!r}; {hint}")
+        raise ArgumentError(f"there is no API {asked.api[:SHOWN]!r}; there are {', '.join(offered.apis)}")
+    areas = {each.casefold() for tool in offered.tools.values() for each in _areas_of(tool)} if tag else set()
+    if tag and tag not in areas:
+        if tag.upper() not in _ANY:
+            near = nearest(tag[:SHOWN], areas)
+            hint = f"did you mean {', '.join(near)}?" if near else f"the largest are {_areas(offered)}"
+            raise ArgumentError(f"there is no area {asked.tag[:SHOWN]!r}; {hint}")
+        tag = ""
+    limit = min(max(asked.limit, 1), MOST) if asked.limit else DEFAULT_LIMIT
+    return msgspec.structs.replace(asked, method=method, tag=tag, limit=limit, offset=max(asked.offset, 0))
 
 
 def _also(hit: ranking.Hit) -> Iterator[str]:
@@ -259,10 +252,13 @@ def _also(hit: ranking.Hit) -> Iterator[str]:
 
 
 def _ending(
-    offered: Offer, found: Sequence[ranking.Hit], known: Sequence[ranking.Hit], start: int, count: int
+    offered: Offer, asked: Search, found: Sequence[ranking.Hit], known: Sequence[ranking.Hit], count: int
 ) -> Iterator[str]:
+    start = asked.offset
+    if not start and not asked.query.strip() and not asked.tag:
+        yield f"Ask for what is to be done, or for an area with the argument tag: {_areas(offered)}."
     if not known:
-        yield f"Nothing found. Try other words, or the argument tag: {_areas(offered)}."
+        yield f"Nothing found. Try other words, in English as a rule, or the argument tag: {_areas(offered)}."
     elif start + count < len(known):
         yield f"{start + 1}–{start + count} of {len(known)}; offset={start + count} for more."
     elif not count:
@@ -291,47 +287,24 @@ def resolved(offered: Offer, catalog: ToolCatalog, permit: Permit, name: str) ->
         if f"{skipped.operation.method} {skipped.operation.path}" == wanted:
             if skipped.subject is not None and permit.admits(skipped.subject):
                 reason = text.line(skipped.operation.reason, _REASON)
-                raise ArgumentError(f"{wanted[:_SHOWN]} is not offered here: {reason}")
+                raise ArgumentError(f"{wanted[:SHOWN]} is not offered here: {reason}")
             break
-    near = nearest(wanted[:_SHOWN], offered.by_place if wanted[:1].isupper() and " /" in wanted else offered.tools)
-    hint = f"did you mean {', '.join(near)}?" if near else "look for it by what it does"
-    raise ArgumentError(f"there is no operation {wanted[:_SHOWN]!r}; {hint}")
+    if (tool := meant(offered.tools, wanted)) is not None:
+        return tool
+    raise not_there(offered.tools, areas(offered), wanted)
 
 
-def describe(offered: Offer, catalog: ToolCatalog, permit: Permit, asked: Describe) -> str:
-    return describing.described(resolved(offered, catalog, permit, asked.name), asked.type)
+def describe(offered: Offer, catalog: ToolCatalog, permit: Permit, name: str, type_name: str = "") -> str:
+    return describing.described(resolved(offered, catalog, permit, name), type_name)
 
 
-def invocation(offered: Offer, catalog: ToolCatalog, permit: Permit, named: str, asked: Operate) -> Invocation:
+def invocation(offered: Offer, catalog: ToolCatalog, permit: Permit, named: str, asked: AskedOperation) -> Invocation:
     """The operation that is to be called and its own arguments. Raises ArgumentError."""
     tool = resolved(offered, catalog, permit, asked.name)
     if named == READ and tool.method not in SAFE_METHODS - {"OPTIONS"}:
         raise ArgumentError(f"{tool.name} is {tool.method} and may change something: use {CALL}")
-    return Invocation(tool, _with_filter(tool, _own(tool, asked.name, _object(asked.arguments)), asked.response_filter))
-
-
-def _own(tool: Tool, name: str, arguments: bytes) -> bytes:
-    """The operation's own arguments where the whole call stands in place of them: Semantic Kernel gives all that there
-    is to a parameter of the name ``arguments``, and models repeat the envelope."""
-    if b'"arguments"' not in arguments or "arguments" in tool.input.names:
-        return arguments
-    try:
-        members = _members.decode(arguments)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return arguments  # refused as every other that is no object
-    is_envelope = members.keys() <= _OF_OPERATE and bytes(members.get("name", b"")) == msgspec.json.encode(name)
-    return _object(members["arguments"]) if is_envelope and "arguments" in members else arguments
-
-
-def _object(arguments: msgspec.Raw) -> bytes:
-    """The operation's own arguments; an object that a model has written as text is read."""
-    own = bytes(arguments).strip()
-    if own.startswith(b'"'):
-        try:
-            own = msgspec.json.decode(own, type=str).strip().encode()
-        except UnicodeEncodeError as error:
-            raise ArgumentError("arguments: half of a character is in it") from error
-    return b"{}" if own in {b"null", b""} else own
+    own = own_arguments(tool, asked.name, asked.arguments, asked.beside)
+    return Invocation(tool, _with_filter(tool, own, asked.response_filter))
 
 
 def _with_filter(tool: Tool, own: bytes, expression: str) -> msgspec.Raw:

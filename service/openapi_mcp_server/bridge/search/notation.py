@@ -19,7 +19,7 @@ from openapi_mcp_server.bridge.schemas.limits import limits, value_shown
 ENUM_SHOWN, ENUM_IN_SHORT = 40, 6
 """Values that are listed where a tool is described, and in a line about it."""
 SMALL_MEMBERS = 4
-"""Of an object that stands in a line with its members, if these are simple."""
+"""The most members of an object that stands in a line with its members, if these are simple."""
 _DEPTH = 4
 """Levels of members that stand in place; what lies deeper is a type of its own in every document that is read."""
 _LINED = 2
@@ -166,7 +166,7 @@ class Types:
         return sign.join(told) or "any"
 
     def beside(self, schema: Mapping[str, Any]) -> str:
-        """What an object must be beside having its members: ``& A & (B | C)``."""
+        """The alternatives that an object must be beside having its members: ``& A & (B | C)``."""
         parts = [
             self._choices(branches, sign, _DEPTH)
             for keyword, sign in _JOINED.items()

@@ -21,7 +21,7 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"by hand|manually": "dispatch trigger",
         r"slash commands?": "command",
         r"disk(?: space)?": "df disk",
-        r"log ?(?:in|on)|sign ?in": "auth login session",
+        r"log ?(?:me |us )?(?:in|on)|sign ?(?:me |us )?in": "auth login session",
         rf"sign {_GAP}up|signs? ?up": "signup register subscribe enroll",
         r"money back|pay back": "refund",
         r"(?:up next|play next|after (?:this|the current)(?: one| song| track)?)": "queue",
@@ -49,7 +49,7 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"text (?:to|into) speech|aloud": "speech audio",
         r"speech (?:to|into) text": "transcription audio",
         r"fine ?tun\w*": "finetune tune",
-        rf"log ?out|sign(?:ed)? {_GAP}out": "logout terminate session",
+        rf"log(?:ged)? ?{_GAP}out|sign(?:ed)? {_GAP}out": "logout terminate session",
         r"to do|todo": "task",
         r"for good|for ?ever": "permanent purge",
         r"(?:came|come|coming) out": "release",
@@ -63,6 +63,35 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"over and over|again and again": "repeat loop",
         r"over time": "history timeseries query",
         r"dry ?run": "validate preview dryrun",
+        r"on[- ]call|on duty": "oncall schedule rotation shift",
+        r"(?:virtual|cloud) (?:machine|server)s?": "vm instance server machine virtualmachine droplet",
+        r"load balancers?": "loadbalancer balancer lb",
+        rf"(?:shut|power|bring|take) {_GAP}(?:down|offline)|(?:shut|power) {_GAP}off": "shutdown stop terminate",
+        rf"(?:boot|power|spin|fire|start) {_GAP}up|power {_GAP}on": "start launch create poweron",
+        r"tear(?:ing)? down": "delete destroy undeploy",
+        rf"roll(?:ed|ing)? {_GAP}back": "rollback revert restore",
+        rf"back(?:ed|ing)? {_GAP}up": "backup snapshot export",
+        rf"(?:kick|fire|set|trigger) {_GAP}off": "trigger dispatch start run",
+        rf"call(?:ed|ing)? {_GAP}off": "cancel unschedule",
+        rf"turn(?:ed|ing)? {_GAP}down|say(?:ing)? no": "decline reject deny",
+        r"say(?:ing)? yes|agree(?: to)?|give (?:the )?go ahead": "accept approve confirm",
+        r"sign(?:ed)? off": "approve",
+        rf"hand(?:ed|ing)? {_GAP}over": "transfer assign handoff",
+        rf"pass(?:ed|ing)? {_GAP}on": "forward transfer",
+        r"on hold": "hold suspend pause",
+        rf"clean(?:ed|ing)? {_GAP}up": "cleanup prune purge clear",
+        r"keep (?:an eye on|track of)": "watch monitor track subscribe",
+        rf"(?:write|note|jot) {_GAP}down": "note",
+        r"(?:in|out of) stock|on stock": "stock inventory availability",
+        r"how (?:long|quickly)": "duration latency time",
+        r"how (?:big|large)": "size",
+        r"what went wrong": "error failure log",
+        r"put to sleep": "suspend sleep stop",
+        r"free (?:slots?|times?|appointments?)|free busy": "availability freebusy slot",
+        r"(?:time|clock) in|clock out": "timesheet attendance",
+        r"pay ?(?:slips?|stubs?|rolls?|runs?)": "payslip payroll paycheck",
+        r"knowledge base": "knowledgebase article kb",
+        r"(?:still )?(?:owe|have to pay)|to be paid": "unpaid due outstanding payable",
     }.items()
 )
 """Idioms, and words of APIs that they mean."""
@@ -75,6 +104,7 @@ HINTS: tuple[tuple[re.Pattern[str], tuple[str, ...], float], ...] = tuple(
         (r"^(?:join|leave|enter)\b", "member membership", 0.3),
         (r"^what (?:is |are |s )?(?:in|inside|on)\b", "item content children entry", 0.3),
         (r"\b(?:somebody|someone|people|anyone|everybody|everyone)\b|^who (?!am i)", _PEOPLE, 0.4),
+        (r"^(?:mark|flag|declare) .*\bas\b", "state status", 0.4),
         (r"\bhow many\b", "count counter total stat number statistic", 0.5),
         (r"\b(?:most|best)\b", "top popular", 0.5),
     )
@@ -85,6 +115,19 @@ REMOVALS = re.compile(
     r"\bget(?:ting)? rid of\b|^take back\b|\b(?:take|throw|strip)s? (?:\w+ ){1,4}(?:away|off|out|down)\b"
     r"|^(?:stop|quit) \w+ing\b"
 )
+NEGATED = re.compile(
+    r"\b(?:not|never|(?:isn|aren|wasn|weren|hasn|haven) t|(?:still|yet) (?:has |have )?to)"
+    r"(?: (?:yet|been|be|get|got))* (\w+(?:ed|en|id|ad))\b(?: yet\b)?"
+)
+"""The words for what has not been done: "not been paid" is unpaid."""
+MAKING = re.compile(
+    r"^(?:leave|drop|write|post) (?:\w+ ){0,2}(?:comment|message|review|note|tip|feedback|reply|voicemail)"
+    r"|^know (?:when|if)\b|^(?:be |get )?(?:told|notified|pinged|alerted|warned|informed) (?:when|if|about|of)\b"
+    r"|^(?:notify|tell|alert|warn|ping|inform|let) (?:\w+ ){1,3}(?:when|if|about|of|know)\b"
+    r"|^(?:get|have) (?:the|an?|this|that|my|our) (?:\w+ ){1,3}(?:\w\wed|done|sent|signed|built|paid|made)$"
+    r"|^have (?:the|an?|this|that|my|our) \w+ (?!been|to)"
+)
+"""Things to be made, whatever the verb says alone: "leave a comment", "get a document signed"."""
 ADJECTIVES = re.compile(
     r"^(?:make|set|turn|switch) (?:\w+ ){1,4}(?:private|public|visible|hidden|primary|default|active|inactive|required|"
     r"optional|available|unavailable|on|off)\b"

@@ -5,14 +5,22 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from openapi_mcp_server.bridge.search.index import Index, letters
-from openapi_mcp_server.bridge.search.phrases import ADJECTIVES, HINTS, PHRASES, POLITE, REMOVALS, SHOW_ME
+from openapi_mcp_server.bridge.search.index import Index
+from openapi_mcp_server.bridge.search.phrases import (
+    ADJECTIVES,
+    HINTS,
+    MAKING,
+    NEGATED,
+    PHRASES,
+    POLITE,
+    REMOVALS,
+    SHOW_ME,
+)
+from openapi_mcp_server.bridge.search.spelling import beginning, meant_words
 from openapi_mcp_server.bridge.search.vocabulary import (
     ALL,
     DETERMINERS,
@@ -23,7 +31,6 @@ from openapi_mcp_server.bridge.search.vocabulary import (
     OWN,
     PREPOSITIONS,
     QUESTIONS,
-    SPELT_RIGHT,
     STOP,
     STOP_UNLESS_FIRST,
     SYNONYM,
@@ -41,16 +48,12 @@ QUERY_WORDS = 24
 _GENERIC_WORTH, _VERB_POSITIONS = 0.3, 2
 _VERB_WORTH = 0.7
 """Worth of a verb at the start, which the method answers too: in "send a message to a channel" the message is news."""
+_JOINED_WORTH = 0.3
+"""Worth of neighbours as one word, beside what they are worth alone."""
 _FAINT_WORTH = 0.3
 """Worth of words like "week" and "details", which seldom say what is meant."""
 _PREFIX, _LONGER, _MISTYPED = 0.55, 0.5, 0.7
 """Worth of a word that begins with the query's, and of one that is spelt about like it."""
-_PREFIX_LETTERS, _PREFIX_MORE, _PREFIXES = 4, 7, 12
-_MISTYPED_LETTERS, _MISTYPED_VERB_LETTERS = 4, 3
-_MISTYPED_WORDS = 6
-_ALIKE, _ALIKE_WORDS = 0.8, 2
-_OTHER_LETTERS = (2, 4)
-"""Letters by which one mistake, or two, can make a word differ, as a set."""
 _UNKNOWN_RARITY = 0.6
 _UNSAID_INTENT, _LATER_VERB = 0.5, 0.7
 
@@ -80,7 +83,10 @@ class Query(NamedTuple):
     groups: Sequence[Group]
     rarity: float  # of all
     intents: Mapping[Intent, float]
+    verb: str  # the stem of what is done, where that says something; else empty
     is_plural: bool
+    is_who: bool  # whether it asks for people
+    is_question: bool  # whether it asks for more than yes or no
     is_own: bool  # whether it is about what the caller has
     is_all: bool  # whether it says so
     is_one: bool  # whether it is about one thing: it names its identifier, or can be answered with yes
@@ -91,9 +97,9 @@ def read(index: Index, text: str) -> Query:
     said = text[:QUERY_CHARACTERS]
     named = _NAME_OF_ONE.sub(_nameless, said)
     found = _bare(words(named)[:QUERY_WORDS] or words(said)[:QUERY_WORDS])
-    meant = _meant(index, found)
+    meant = meant_words(index, found)
     found = [meant[word][0] if word in meant else word for word in found]
-    idioms, rest = _idioms(index, " ".join(found))
+    idioms, rest = _idioms(index, NEGATED.sub(lambda each: _not_done(index, each), " ".join(found)))
     content = [word for position, word in enumerate(rest) if _says_something(word, position)]
     content = content or ([] if idioms else found)
     groups = [
@@ -105,7 +111,10 @@ def read(index: Index, text: str) -> Query:
         groups=groups,
         rarity=sum(group.rarity for group in groups),
         intents=_intents(found),
+        verb=_verb(rest),
         is_plural=_is_plural(found),
+        is_who=found[:1] == ["who"],
+        is_question=bool(found) and found[0] in QUESTIONS - WHETHER,
         is_own=not OWN.isdisjoint(found),
         is_one=named != said or not WHETHER.isdisjoint(found[:1]) or found[:3] == _WHO_AM_I,
         is_all=not ALL.isdisjoint(found),
@@ -140,23 +149,11 @@ def _heads(found: Sequence[str]) -> set[str]:
     return heads
 
 
-def _meant(index: Index, found: Sequence[str]) -> dict[str, list[str]]:
-    """The words that are known nowhere, and what they were probably meant as, the likeliest first."""
-    unknown = [word for word in dict.fromkeys(found) if not _is_known(index, word)][:_MISTYPED_WORDS]
-    return {word: near for word in unknown if (near := _spelt_like(index, word, is_verb=word == found[0]))}
-
-
-def _is_known(index: Index, word: str) -> bool:
-    if word in INTENTS or word in STOP or word in SPELT_RIGHT or not word.isalpha():
-        return True
-    own = stem(word)
-    return own in index.postings or own in SYNONYMS or any(True for _ in _beginning(index, own))
-
-
 def _groups(
     index: Index, content: Sequence[str], heads: set[str], others: Mapping[str, Sequence[str]]
 ) -> Iterator[Group]:
     """A group for each word that says something; ``others`` are what mistyped ones may have been meant as too."""
+    adjective = content[-1] if content and ADJECTIVES.search(" ".join(content)) else ""
     for position, word in enumerate(content):
         own = stem(word)
         known = _known(index, own)
@@ -170,7 +167,7 @@ def _groups(
         if (undone := stem(_undone(word))) in index.postings:
             known = {undone: SYNONYM} | known
         is_verb = position == 0 and word in INTENTS and len(content) > 1
-        worth = _VERB_WORTH if is_verb else _FAINT_WORTH if word in FAINT else 1.0
+        worth = _VERB_WORTH if is_verb else _FAINT_WORTH if word in FAINT or word == adjective else 1.0
         plural = None if word.endswith(("ed", "ing")) else is_plural(word)
         yield _group(index, known, worth)._replace(is_head=word in heads, is_plural=plural)
 
@@ -179,7 +176,7 @@ def _beside_words(index: Index, found: Sequence[str], content: Sequence[str]) ->
     """Groups that count where they are there and are not missed where they are not."""
     for word in joined([word for word in content if stem(word) not in GENERIC]):
         if word in index.postings:
-            yield _group(index, {word: 1.0}, 1.0)._replace(rarity=0.0)
+            yield _group(index, {word: 1.0}, _JOINED_WORTH)._replace(rarity=0.0)
     text = " ".join(found)
     for pattern, meant, worth in HINTS:
         if pattern.search(text) and (known := {word: 1.0 for word in meant if word in index.postings}):
@@ -189,6 +186,12 @@ def _beside_words(index: Index, found: Sequence[str], content: Sequence[str]) ->
 def _undone(word: str) -> str:
     """The verb that a word with "un" takes back: to unpin is to delete a pin."""
     return word[2:] if word.startswith("un") and word[2:] in INTENTS else ""
+
+
+def _not_done(index: Index, found: re.Match[str]) -> str:
+    """The one word for it, where the API has that."""
+    word = f"un{found[1]}"
+    return word if stem(word) in index.postings else found[0]
 
 
 def _idioms(index: Index, text: str) -> tuple[list[Group], list[str]]:
@@ -215,42 +218,16 @@ def _known(index: Index, word: str) -> dict[str, float]:
     if word in index.postings:
         return {**_beside(index, word), word: 1.0}
     known = {other: SYNONYM for other in SYNONYMS.get(word, ()) if other in index.postings}
-    return known | dict.fromkeys(_beginning(index, word), _PREFIX)
+    return known | dict.fromkeys(beginning(index, word), _PREFIX)
 
 
 def _beside(index: Index, word: str) -> dict[str, float]:
     """Others for a word that the API has itself. None says more than it does: in GitHub's API "repository" is in nearly
     every path and "registry" in few, which does not make a registry likelier."""
-    weights = dict.fromkeys(_beginning(index, word), _LONGER)
+    weights = dict.fromkeys(beginning(index, word), _LONGER)
     weights |= {other: SYNONYM_BESIDE for other in SYNONYMS.get(word, ()) if other in index.postings}
     own, rarity = index.rarity[word], index.rarity
     return {other: weight * min(1.0, own / rarity[other]) for other, weight in weights.items()}
-
-
-def _beginning(index: Index, word: str) -> Iterator[str]:
-    if len(word) < _PREFIX_LETTERS:
-        return
-    start = bisect_left(index.vocabulary, word)
-    for other in index.vocabulary[start : start + _PREFIXES]:
-        if other.startswith(word) and len(other) <= len(word) + _PREFIX_MORE and other in index.postings:
-            yield other
-
-
-def _spelt_like(index: Index, word: str, *, is_verb: bool) -> list[str]:
-    """The nearest words. A mistake changes few letters, which rules most words out at once."""
-    if len(word) < (_MISTYPED_VERB_LETTERS if is_verb else _MISTYPED_LETTERS):
-        return []
-    own, size = letters(word), len(word)
-    for allowed in _OTHER_LETTERS:
-        near = [
-            other
-            for other, held in zip(index.spellings, index.letters, strict=True)
-            if (own ^ held).bit_count() <= allowed and -2 <= len(other) - size <= 2
-        ]
-        if found := difflib.get_close_matches(word, near, 2 * _ALIKE_WORDS, _ALIKE):
-            found.sort(key=lambda other: is_verb and other not in INTENTS)
-            return found[:_ALIKE_WORDS]
-    return []
 
 
 def _intents(found: Sequence[str]) -> Mapping[Intent, float]:
@@ -258,6 +235,8 @@ def _intents(found: Sequence[str]) -> Mapping[Intent, float]:
     text = " ".join(found)
     if REMOVALS.search(text):
         return {"delete": 1.0}
+    if MAKING.search(text):
+        return {"create": 1.0, "act": 0.9}
     if ADJECTIVES.search(text):
         return {"update": 1.0, "act": 1.0}
     return {"read": 1.0} if found and found[0] in QUESTIONS else _by_verb(found)
@@ -277,6 +256,12 @@ def _by_verb(found: Sequence[str]) -> Mapping[Intent, float]:
     if first not in STOP and second in DETERMINERS:
         return {"act": 1.0}
     return {"read": _UNSAID_INTENT}
+
+
+def _verb(found: Sequence[str]) -> str:
+    """The stem of a verb in front that tells more than the method does."""
+    first = found[0] if found else ""
+    return own if first in INTENTS and (own := stem(first)) not in GENERIC else ""
 
 
 def _is_plural(found: Sequence[str]) -> bool:

@@ -20,16 +20,24 @@ from openapi_mcp_server.bridge.search.words import stem
 RANKED = 300
 """Operations that are looked at more closely, those with the best sum of words."""
 
-_COVERAGE = 0.45
+_COVERAGE = 0.35
 """Share of a score that goes with how much of the query was found."""
 _INTENT, _NOT_ASKED_TO_READ = 0.65, 0.7
-_UNEXPLAINED, _TAIL = 0.4, 0.2
+_UNEXPLAINED, _TAIL = 0.45, 0.2
 _OWN, _ITS_PLACE = 0.2, 0.15
 _COLLECTION, _ITEM, _IDENTIFIED = 0.3, 0.1, 0.3
 _DEPRECATED, _HEAD = 0.55, 0.5
 _LEAST = 0.25
-"""Of the best score: what is below is not told as found."""
+"""The part of the best score that a hit must have: what is below is not told as found."""
 _TWIN = 0.8
+_ASKED_OF = 0.75
+"""A question is seldom answered by a change."""
+_PEOPLE = 0.4
+_MADE, _AT_THE_TOP = 0.25, 0.15
+"""For the collection that a verb fills: to refund is a POST to ``/refunds``, rather there than below other things."""
+_SAID = 0.6
+"""Weight of a word within its group from which on it explains a segment whole; a synonym of less does so in part."""
+_READING = frozenset({"GET", "QUERY"})
 _OWNER = frozenset(map(stem, ("me", "user", "self", "current", "authenticated")))
 """Segments that "my" explains: ``/me/playlists``."""
 
@@ -86,12 +94,20 @@ def _score(index: Index, query: Query, number: int, words_worth: float, matched:
 def _fit(operation: Indexed, query: Query, last: Sequence[Group]) -> float:
     """How well the method, and whether it is of one or of many, fit what is asked for."""
     sure = max(query.intents.values())
-    fit = max(BY_METHOD[intent].get(operation.method, 0.0) for intent in query.intents)
+    fit = max(BY_METHOD[intent].get(operation.does, 0.0) for intent in query.intents)
     factor = 1 + _INTENT * (fit - 0.5) * min(1.0, sure + 0.3)
     if query.is_own and operation.is_own:
         factor *= 1 + _OWN
-    if operation.method == "GET":
-        return factor * (_amount(operation, query, last) if "read" in query.intents else _NOT_ASKED_TO_READ)
+    if query.is_who and operation.is_people:
+        factor *= 1 + _PEOPLE
+    if operation.does in _READING:
+        if "read" not in query.intents:
+            return factor * _NOT_ASKED_TO_READ
+        return factor * _amount(operation, query, last)
+    if operation.does == "POST" and not operation.is_item and operation.last == {query.verb}:
+        factor *= 1 + _MADE + (_AT_THE_TOP if operation.last.issuperset(operation.literals) else 0)
+    if query.is_question:
+        factor *= _ASKED_OF
     return factor * (1 + _ITS_PLACE if _is_in_place(operation, query) else 1.0)
 
 
@@ -106,18 +122,21 @@ def _amount(operation: Indexed, query: Query, last: Sequence[Group]) -> float:
 
 def _is_in_place(operation: Indexed, query: Query) -> bool:
     """Whether it creates in a collection, or changes or deletes an item of one."""
-    if operation.method == "POST":
+    if operation.does == "POST":
         return ("update" if operation.is_item else "create") in query.intents
     return operation.method == "DELETE" and "delete" in query.intents and operation.is_item is not query.is_all
 
 
 def _unexplained(index: Index, operation: Indexed, query: Query, has: Sequence[Group], last: Sequence[Group]) -> float:
     """The factor for what stands in the path and in no word of the query, at least 1."""
-    said = {word for group in has for word in group.stems}
-    if query.is_own:
-        said |= _OWNER
+    said: dict[str, float] = dict.fromkeys(_OWNER, 1.0) if query.is_own else {}
+    for group in has:
+        for word, weight in group.stems.items():
+            if said.get(word, 0.0) < weight:
+                said[word] = weight
     rarity = index.rarity
-    factor = 1 + _UNEXPLAINED * sum([rarity[word] for word in operation.literals if word not in said])
+    rest = sum([rarity[word] * max(0.0, 1 - said.get(word, 0.0) / _SAID) for word in operation.literals])
+    factor = 1 + _UNEXPLAINED * rest
     if last and not any(group.is_head for group in last):
         factor *= 1 + _TAIL
     return factor

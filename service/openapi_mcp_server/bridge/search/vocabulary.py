@@ -89,7 +89,7 @@ SPELT_RIGHT = frozenset(
     later least left less life little lone long low main man most much nearly never next nice night nine often old
     ongoing other part past people place point quite rather ready real really reason right same second seven several
     short side since six small sometimes soon still sure take ten than thank third three thus time today together
-    told too tool twice two usual wait way week well whole wide woman word work world wrong year yes young
+    told took too tool twice two typing usual wait way week well whole wide woman word work world wrong year yes young
     """.split()  # noqa: SIM905 - read as words
 )
 """Usual English that is no mistake for a word of an API."""

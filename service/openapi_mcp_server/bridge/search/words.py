@@ -15,7 +15,7 @@ STEMS_KEPT = 65_536
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+")
 """``parseURLOfHTML5`` → parse, URL, Of, HTML, 5."""
 _PART = re.compile(r"[^\W_]+")
-"""What punctuation separates in an identifier."""
+"""The pieces of an identifier that punctuation separates."""
 _COMPOUND = range(2, 4)
 """Words of a compound that is also one word: ``CronJob`` is looked for as ``cronjob``."""
 _POSSESSIVE = re.compile(r"['\u2019]s\b")

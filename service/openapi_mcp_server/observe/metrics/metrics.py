@@ -24,10 +24,11 @@ from openapi_mcp_server.observe.metrics.families import Family
 from openapi_mcp_server.observe.record import CallRecord
 
 LABEL_SETS = 1_000
-"""Of each family by tool. The histogram makes 17 series of one: at worst a page of 22,000 lines and 4 MB (120 kB as
-gzip), which takes a thread 0.3 s. Calls of whatever tools come after are counted under the tool `OTHER`."""
+"""The most sets of labels in each family by tool. The histogram makes 17 series of one: at worst a page of 22,000 lines
+and 4 MB (120 kB as gzip), which takes a thread 0.3 s. Calls of whatever tools come after are counted under the tool
+`OTHER`."""
 OTHER = "_OTHER"
-"""What OpenTelemetry calls a value outside of the known ones."""
+"""The word of OpenTelemetry for a value outside of the known ones."""
 SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
 """Upper bounds of a duration's buckets (OpenTelemetry, MCP metrics)."""
 

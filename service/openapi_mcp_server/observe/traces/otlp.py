@@ -74,7 +74,7 @@ class OtlpExporter:
         return request
 
     def close(self) -> None:
-        self._exporter.shutdown()  # type: ignore[no-untyped-call]
+        self._exporter.shutdown()  # type: ignore[no-untyped-call]  # the library's
 
 
 class _Said(logging.Handler):

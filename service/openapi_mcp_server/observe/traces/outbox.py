@@ -19,7 +19,7 @@ BATCH_CALLS = 256
 """Delivered together at most."""
 
 CallSpans = tuple[ReadableSpan, ...]
-"""What is recorded of one call: the span of the MCP request first, then that of the request to the API."""
+"""The records of one call: the span of the MCP request first, then that of the request to the API."""
 
 logger = logging.getLogger(__name__)
 
@@ -45,10 +45,10 @@ class Exporter(Protocol):
 
 
 class Sign(Protocol):
-    """What signs an exporter's requests."""
+    """The signer of an exporter's requests."""
 
     def prepare(self) -> str:
-        """Whatever takes time, before each batch. Returns why nothing can be signed."""
+        """Does what takes time, before each batch. Returns why nothing can be signed."""
 
     def headers(self, url: str, body: bytes) -> Mapping[str, str]:
         """The signature of one request."""
@@ -76,7 +76,7 @@ class Outbox:
 
     @property
     def dropped(self) -> int:
-        """So far; after `close`, with all that was left."""
+        """How many were lost so far; after `close`, with all that was left."""
         left = sum(map(len, list(self._queue))) + self._in_hand if self._closing.is_set() else 0
         return self._refused + self._lost + left
 

@@ -19,7 +19,8 @@ from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.settings.tracing import Propagator
 
 STATE_CHARACTERS = 512
-"""Of a tracestate: what everybody must pass on (W3C Trace Context, tracestate Limits); a longer one is lost."""
+"""The most characters of a tracestate: what everybody must pass on (W3C Trace Context, tracestate Limits); a longer one
+is lost."""
 STATE_MEMBERS = 32
 """The most that it may have."""
 

@@ -17,7 +17,7 @@ from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.observe.trace import Carrier
 
 Decide = Callable[[int, Call, Carrier], bool]
-"""From the trace's id and the message that begins it: whether it is recorded."""
+"""Whether a trace is recorded, by its id and the message that begins it."""
 
 RULES_EXPIRE_SECONDS = 3600.0
 """Rules that could not be had again for so long are not X-Ray's any more; then the fallback holds."""

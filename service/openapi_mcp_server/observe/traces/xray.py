@@ -26,7 +26,7 @@ from openapi_mcp_server.settings.tracing import DaemonAddress
 
 HEADER: Final = b'{"format":"json","version":1}\n'
 DATAGRAM_BYTES = 65_507
-"""What UDP over IPv4 carries: 65,535 less the headers of IP and UDP."""
+"""Bytes that UDP over IPv4 carries: 65,535 less the headers of IP and UDP."""
 RESOLVE_SECONDS = 60.0
 """How long the daemon's address is kept: a container that comes back may have another."""
 NAME_CHARACTERS = 200

@@ -25,9 +25,9 @@ RULES_SECONDS = 300.0
 ANSWER_SECONDS = 2.0
 """For the daemon to take or give anything."""
 ANSWER_BYTES = 1024 * 1024
-"""Of one answer: a thousand rules, of which an account may have 25 by default."""
+"""The most bytes of one answer: a thousand rules, of which an account may have 25 by default."""
 PAGES = 10
-"""Of rules, at most."""
+"""The most pages of rules that are read."""
 FALLBACK_SAID = "the first call of each second and 5 % of the others are recorded"
 
 logger = logging.getLogger(__name__)

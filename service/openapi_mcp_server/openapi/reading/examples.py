@@ -12,7 +12,7 @@ from openapi_mcp_server.openapi.references.resolve import Located, References, o
 
 MAX_EXAMPLES = 3
 MAX_BYTES = 2_000
-"""Of one example; it is told whole or, of an object, by its members."""
+"""The most bytes of one example; it is told whole or, of an object, by its members."""
 
 
 class _Example(msgspec.Struct, frozen=True, rename="camel"):

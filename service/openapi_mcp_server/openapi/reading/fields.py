@@ -17,7 +17,7 @@ from openapi_mcp_server.openapi.pointers import child
 
 
 class Fields(NamedTuple):
-    """What an object is called, and its fields by dialect; several dialects with the same fields are one key."""
+    """The name of an object, and its fields by dialect; several dialects with the same fields are one key."""
 
     of: str
     by_dialect: Mapping[str, frozenset[str]]
@@ -65,7 +65,7 @@ million unknown names."""
 
 
 def unknown(names: Collection[str], known: Fields, dialect: str) -> list[str]:
-    """Those that the specification does not have there, extensions apart."""
+    """The names that the specification does not have there, extensions apart."""
     fields = _of(known, dialect)
     return [name for name in names if name not in fields and not name.startswith("x-")]
 
@@ -77,7 +77,7 @@ def note(names: Collection[str], known: Fields, dialect: str, pointer: str, note
 
 
 def misnamed(name: str, known: Fields, dialect: str) -> str:
-    """What is wrong with a name that is no field."""
+    """Says what is wrong with a name that is no field."""
     of = f"{name!r} is no field of {known.of} in {version(dialect)}"
     if elsewhere := [each for each, fields in known.by_dialect.items() if name in fields]:
         return f"{of}, but in {version(elsewhere[0].split()[0])}"

@@ -45,7 +45,7 @@ _BESIDE_SCHEMA = frozenset(
     {"name", "in", "required", "description", "deprecated", "style", "explode", "allowReserved", "allowEmptyValue"}
     | {"example", "examples", "collectionFormat"}
 )
-"""Of a parameter that is its own schema, what is not of the schema."""
+"""The fields of a parameter that is its own schema which are none of the schema."""
 
 _Value = tuple[Schema, str | None, Mapping[str, Encoding], tuple[msgspec.Raw, ...]]
 _parameter = reader(ParameterObject)

@@ -40,7 +40,7 @@ MAX_SHARED_OVERRIDES = 4 * 1024
 """Bytes of an ``x-mcp`` object that holds for several operations: each of them is read with it."""
 
 _OF_OPERATIONS = frozenset({"responses", "operationId", "requestBody"})
-"""What an operation has and the other fields of a path item have not."""
+"""Fields that an operation has and a path item's other fields have not."""
 
 _tags = reader(list[Tag])
 _operation = reader(OperationObject)
@@ -138,7 +138,7 @@ class PathReader(Generic[D]):
         return True
 
     def _tell_of_others(self, key: str, item: Mapping[str, Located]) -> None:
-        """What stands among the methods and is none: an operation under another name is one that is skipped."""
+        """Notes what stands among the methods and is none: an operation under another name is one that is skipped."""
         for name in fields.unknown(item, fields.PATH_ITEM, self._version):
             place = item[name]
             if name.lower() in self._dialect.methods and name.lower() not in item:
@@ -227,8 +227,8 @@ class PathReader(Generic[D]):
         return name
 
     def _sendable(self, parameters: Sequence[Parameter]) -> Iterator[Parameter]:
-        """Those that can be set, and of several querystrings the last (3.2, Parameter Locations: it is the whole query,
-        and stands beside no other)."""
+        """The parameters that can be set, and of several querystrings the last (3.2, Parameter Locations: it is the
+        whole query, and stands beside no other)."""
         whole = [each for each in parameters if each.location == "querystring"]
         for each in whole[:-1]:
             self._notes.add(each.pointer, "parameter_repeated", "another querystring; the last one counts")

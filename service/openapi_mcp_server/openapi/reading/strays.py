@@ -25,7 +25,7 @@ SECTIONS: Mapping[str, str] = {
     "links": "link",
     "callbacks": "callback",
 }
-"""What each section of ``components`` holds, and those of Swagger 2.0 at the document's root."""
+"""The kinds of objects in each section of ``components``, and those of Swagger 2.0 at the document's root."""
 _SCHEMA_KEYWORDS = frozenset(
     {"type", "properties", "items", "allOf", "anyOf", "oneOf", "enum", "const", "additionalProperties", "format"}
 )

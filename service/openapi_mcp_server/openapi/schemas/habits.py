@@ -23,12 +23,12 @@ _KINDS = (
 """Which keywords say which type."""
 _OF_OTHERS = ("additionalProperties", "unevaluatedProperties")
 _FREE: Sequence[Any] = ({}, True)
-"""What says nothing of other properties: some write it beside a schema of anything."""
+"""Schemas that say nothing of other properties: some write it beside a schema of anything."""
 _COMBINED = ("allOf", "anyOf", "oneOf")
 _SAYING_TYPES = frozenset({"type", "$ref", "enum", "const", "not", *_COMBINED})
 _ANNOTATIONS = frozenset({"title", "description", "default", "deprecated", "examples", "xml"})
 _BESIDE_REFERENCE = frozenset({"description", "default"})
-"""What many readers take beside ``$ref``."""
+"""Keywords that many readers take beside ``$ref``."""
 _SIMPLE = _ANNOTATIONS | {"type", "enum", "format"}
 _DEFAULT_CHARACTERS = 120
 _VALUE_CHARACTERS = 60
@@ -101,8 +101,7 @@ def unique(values: list[Any]) -> list[Any]:
 
 
 def as_json(value: object) -> bytes:
-    whole = isinstance(value, float) and value.is_integer()
-    return msgspec.json.encode(int(value) if whole else value)  # type: ignore[call-overload]
+    return msgspec.json.encode(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def refuses_default(schema: dict[str, Any]) -> bool:

@@ -11,8 +11,9 @@ import re
 from openapi_mcp_server.openapi.json_schema import is_pattern
 
 COMPILED_BYTES = 250_000
-"""Of one pattern: time is linear in the text *and* in this. With the library's 10 MB, ``a{100000}`` takes 40 s of CPU
-for a text of 200 kB; all usable patterns of 124 published documents fit into 200,000."""
+"""The most bytes of one compiled pattern: time is linear in the text *and* in this. With the library's 10 MB,
+``a{100000}`` takes 40 s of CPU for a text of 200 kB; all usable patterns of 124 published documents fit into
+200,000."""
 
 _ECMA = {r"\A": "^", r"\z": "$", r"\Z": "$", "[^]": r"[\s\S]", r"[\b]": r"[\x08]"}
 _TOKEN = re.compile(r"\[\^\]|\[\\b\]|\\.", re.DOTALL)

@@ -40,7 +40,8 @@ MAX_WITHIN = 3
 MAX_STEPS = 40
 """References in a row that are followed to learn what a schema is: few beside what Python's stack takes."""
 MAX_MERGED_BYTES = 4 << 20
-"""Of the JSON of all merged objects of a direction, since they repeat what they refer to; later ones are any object."""
+"""The most bytes of the JSON of all merged objects of a direction, since they repeat what they refer to; later ones are
+any object."""
 _ANY_OBJECT = {"type": "object"}
 
 Path = tuple[str | int, ...]

@@ -36,7 +36,7 @@ _OTHER_KINDS = {
     "item": "a Postman collection",
     "$schema": "a JSON Schema",
 }
-"""What else people have at hand, by a key at its top."""
+"""Other kinds of documents that people have at hand, by a key at their top."""
 _ACCEPTED = "accepted are swagger 2.0 and openapi 3.0, 3.1 and 3.2"
 
 

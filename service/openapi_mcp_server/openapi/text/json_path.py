@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 Json = Any
 """A decoded value: dict, list, str, int, float, bool or None."""
 QUERY_CHARACTERS = 1_000
-"""Of a query: python-jsonpath 2.2 recurses over it, and 100,000 steps end the process. The specification's examples
-have 60."""
+"""The most characters of a query: python-jsonpath 2.2 recurses over it, and 100,000 steps end the process. The
+specification's examples have 60."""
 DESCENTS = 3
 """``..`` in one query: each multiplies the nodes that are visited by the depth of the document."""
 NODES = 200_000

@@ -23,7 +23,7 @@ Number.__name__ = "float"  # JMESPath knows types by their names
 
 
 PART_BYTES = 64 * 1024
-"""Of JSON that are decoded at once."""
+"""Bytes of JSON that are decoded at once."""
 
 
 def _spelt(value: object) -> msgspec.Raw:

@@ -21,7 +21,7 @@ from openapi_mcp_server.openapi.text.numbers import Number
 
 _VERSION = re.compile(r"1\.(?P<minor>[01])(\.[0-9]+)?")
 _FIELDS = ({"target", "description", "update", "remove"}, {"target", "description", "update", "remove", "copy"})
-"""Of an action, by minor version, beside extensions (``x-…``)."""
+"""The fields of an action, by minor version, beside extensions (``x-…``)."""
 _SHOWN = 80
 """Characters of a key or version in a message."""
 

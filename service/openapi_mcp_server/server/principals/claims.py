@@ -11,9 +11,9 @@ from openapi_mcp_server.server.principals.guard import InvalidToken, MissingScop
 from openapi_mcp_server.settings.inbound import Inbound
 
 LEEWAY_SECONDS = 30.0
-"""By which two clocks may differ."""
+"""Seconds by which two clocks may differ."""
 TYPES = frozenset({"", "jwt", "at+jwt", "application/at+jwt", "application/jwt"})
-"""Of the header's ``typ``: others are tokens for something else (RFC 8725 section 3.11)."""
+"""The header's ``typ`` of tokens that are taken: others are tokens for something else (RFC 8725 section 3.11)."""
 _SUBJECT_CHARACTERS = 255
 
 

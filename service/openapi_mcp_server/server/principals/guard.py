@@ -13,7 +13,7 @@ from openapi_mcp_server.server.access.proxies import Seen
 from openapi_mcp_server.server.posts import RETRY_AFTER, Header, Refusal
 
 TOKEN_BYTES = 16 * 1024
-"""Of a token. The largest in the field are 9 kB; the proxy takes headers of 16 kB."""
+"""The most bytes of a token. The largest in the field are 9 kB; the proxy takes headers of 16 kB."""
 METADATA_PATH = "/.well-known/oauth-protected-resource"
 _BEARER = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([\x21-\x2b\x2d-\x7e]+)")
 """RFC 6750 section 2.1, and every other character but a comma, which would be a second field."""
@@ -32,7 +32,7 @@ class CannotVerify(Exception):
 
 
 class Verify(Protocol):
-    """Whose token it is. Raises one of the three above."""
+    """Finds whose token it is. Raises one of the three above."""
 
     def __call__(self, token: bytes) -> Awaitable[Principal]: ...
 
@@ -54,7 +54,7 @@ class Guard:
         return self
 
     def replace(self, verify: Verify) -> None:
-        """Who asks from now on is asked by this one; what is being verified ends as it began."""
+        """From now on tokens are verified by this one; what is being verified ends as it began."""
         self._verify = verify
 
     async def principal(self, path: str, headers: Mapping[bytes, bytes], seen: Seen) -> Principal:

@@ -6,6 +6,7 @@ import logging
 import ssl
 import time
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import anyio
@@ -207,7 +208,7 @@ def _usable(raw: msgspec.Raw) -> _Held | None:
         kind = _KINDS.get(about.kty)
         if kind is None or about.use not in {"", "sig"} or "verify" not in (about.key_ops or ["verify"]):
             return None
-        key = kind.import_key(msgspec.json.decode(raw, type=dict[str, object]))  # type: ignore[arg-type]
+        key = kind.import_key(msgspec.json.decode(raw, type=dict[str, Any]))
         if isinstance(key, RSAKey) and key.public_key.key_size < LEAST_RSA_BITS:
             return None
     except (msgspec.MsgspecError, JoseError, ValueError, TypeError, KeyError):

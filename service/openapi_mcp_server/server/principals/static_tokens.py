@@ -24,7 +24,7 @@ REFUSED = 10_000
 
 
 class StaticTokens:
-    """Those with a SHA-256 are found by it; those with a slow hash are tried one by one in a thread, once each."""
+    """Finds tokens with a SHA-256 by it, and tries those with a slow hash one by one in a thread, once each."""
 
     def __init__(self, tokens: Iterable[StaticToken], policy: Policy) -> None:
         self._recent = Recent()

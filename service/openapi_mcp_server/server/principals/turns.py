@@ -7,7 +7,7 @@ import trio
 MOST = 2
 """Messages of one client that are begun in one turn; a call takes 0.1 ms of it, and five turns of its own."""
 LOOKING = 8
-"""Of those that wait; each costs 3 µs a turn."""
+"""Messages of one client that look for their turn while they wait; each costs 3 µs a turn."""
 ALONE_SECONDS = 1.0
 """After which a client is alone, and is begun as it comes: no other one has asked for so long."""
 

@@ -25,7 +25,7 @@ _SPANS = "xray"
 _SPANS_SETTING = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 _SPANS_TYPE = (("Content-Type", "application/x-protobuf"),)
 SKEW_SECONDS = 60.0
-"""By which two clocks may differ before ours is set by AWS's; it takes five minutes itself."""
+"""Seconds by which two clocks may differ before ours is set by AWS's; it takes five minutes itself."""
 _REGION = re.compile(r"\.([a-z]{2}(?:-[a-z]+)+-\d)\.(?:on\.aws|amazonaws\.com(?:\.cn)?|vpce\.amazonaws\.com)$")
 
 
@@ -95,7 +95,7 @@ class SpanSigner:
             return await self._chain.keys()
 
     def headers(self, url: str, body: bytes) -> dict[str, str]:
-        """Those that a request with these bytes has to have."""
+        """The headers that a request with these bytes has to have."""
         assert self._keys is not None  # noqa: S101 - for the type checker: `prepare` was called
         request = self._web.request("POST", url, _SPANS_TYPE, body, _SPANS_SETTING)
         return dict(signed(request, self._keys, Scope(region=self._region, service=_SPANS), time.time()).headers)

@@ -17,7 +17,7 @@ from openapi_mcp_server.upstream.sockets import Dialler
 ASK_SECONDS = 10.0
 """For one request to a token endpoint or to AWS: calls wait for it, and have 60 s themselves."""
 ANSWER_BYTES = 1024 * 1024
-"""Of such an answer: tokens and secrets have some kilobytes, Secrets Manager takes 64."""
+"""The most bytes of such an answer: tokens and secrets have some kilobytes, Secrets Manager takes 64."""
 _WORDS = 200
 
 

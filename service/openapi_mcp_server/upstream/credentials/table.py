@@ -26,7 +26,7 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
 
 Credential = Piece | Login | PerCaller
 Make = Callable[[str, Auth, Means], Credential]
-"""Of an API's name and its credential. Raises ConfigError for what cannot be used at all."""
+"""Makes a credential of an API's name and its settings. Raises ConfigError for what cannot be used at all."""
 
 
 def _digest(api: str, auth: Auth, means: Means) -> Login:  # noqa: ARG001 - the table's
@@ -66,4 +66,4 @@ KINDS: Mapping[AuthKind, Make] = {
 }
 """``none`` has no row."""
 FETCHED: frozenset[AuthKind] = frozenset({"oauth2", "cognito"})
-"""Those that are tokens of a token endpoint."""
+"""The kinds whose tokens come from a token endpoint."""

@@ -23,7 +23,7 @@ from mcp.client.sse import sse_client
 import nginx
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.process import tasks
-from openapi_mcp_server.server.peers import Peers, SessionIds
+from openapi_mcp_server.server.sse.peers import Peers, SessionIds
 from openapi_mcp_server.settings.config import load
 from processes import Server as Program
 from processes import started

@@ -17,17 +17,14 @@ import anyio
 from anyio.abc import TaskGroup
 
 from openapi_mcp_server.bridge.policy import Principal
-from openapi_mcp_server.bridge.results.event_size import fitted
 from openapi_mcp_server.gateway.gateway import Gateway
-from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Notification, Rejection
-from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, Pieces
+from openapi_mcp_server.mcp.inbound import Batch, Message, Notification, Rejection
+from openapi_mcp_server.mcp.messages import Pieces
 from openapi_mcp_server.memory import Hold
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.connections import Receive, Scope, Send
-from openapi_mcp_server.server.conversation import Conversation
 from openapi_mcp_server.server.events import event
-from openapi_mcp_server.server.peers import HOP, HOP_ANSWER, Peers
 from openapi_mcp_server.server.posts import (
     RETRY_AFTER,
     Header,
@@ -41,23 +38,13 @@ from openapi_mcp_server.server.posts import (
 )
 from openapi_mcp_server.server.principals.limits import Limits, calls
 from openapi_mcp_server.server.principals.pauses import leave
+from openapi_mcp_server.server.sse.peers import HOP, HOP_ANSWER, Peers
+from openapi_mcp_server.server.sse.session import Session
 from openapi_mcp_server.server.streams import EventStream, Streams
 from openapi_mcp_server.server.visitors import Entrant, Visitors
 
 SESSIONS = 2000
 """At once: 30 MB of memory when all are idle, and as many descriptors."""
-CALLS = 16
-"""Of one session that are carried out or whose answers wait to be read; models ask for a handful side by side."""
-QUEUED_BYTES = 8 * 1024 * 1024
-"""Of answers that one client has not read yet; behind them nothing more is carried out until it reads."""
-WAITING_CALLS = 500
-"""Behind the 16 that are carried out: more than anybody asks for side by side. The official Python client never posts
-again after one refusal, so refusals are for clients that flood (docs/adr/0012)."""
-WAITING_BYTES = 8 * 1024 * 1024
-"""Of calls that wait: two of the largest messages, or all 500 of ordinary size."""
-WAITING_SECONDS = 60.0
-"""After which a call is refused when its turn comes: clients have given up by then (the official TypeScript client
-does after 60 s), and what nobody waits for is not carried out."""
 SESSION_ID_BYTES = 16
 """128 random bits: whoever has them may speak in the session."""
 
@@ -102,10 +89,10 @@ class HttpSse:
         self._visitors = visitors
         self._address = address
         self._tasks = tasks
-        self._sessions: dict[str, _Session] = {}
+        self._sessions: dict[str, Session] = {}
         self._limits = Limits()
         self._shares: Counter[str] = Counter()
-        self._of_owner: dict[str, set[_Session]] = {}
+        self._of_owner: dict[str, set[Session]] = {}
         self._is_draining = False
         self.streams = Streams()
 
@@ -174,7 +161,7 @@ class HttpSse:
         session_id = self._peers.mint(self._address.path) if self._peers else secrets.token_hex(SESSION_ID_BYTES)
         stream = EventStream(send, self.streams)
         share = entrant.principal.key
-        session = self._sessions[session_id] = _Session(self._gateway, self._tasks, stream, share)
+        session = self._sessions[session_id] = Session(self._gateway, self._tasks, stream, share)
         self._shares[share] += 1
         self._of_owner.setdefault(share, set()).add(session)
         address = f"{entrant.seen.prefix or self._address.prefix}{self._address.path}?session_id={session_id}"
@@ -239,7 +226,7 @@ class HttpSse:
         return answer.status, (answer.body,) if answer.body else ()
 
     async def _start(
-        self, session: _Session, message: Message | Batch, size: int, beside: Carrier, share: str, hold: Hold
+        self, session: Session, message: Message | Batch, size: int, beside: Carrier, share: str, hold: Hold
     ) -> tuple[int, Pieces]:
         """The status and the body that answer the POST. The session closes the hold."""
         self._admit(message, session, beside.principal)  # first: what is refused here costs nothing of the rate
@@ -249,7 +236,7 @@ class HttpSse:
         await session.take(message, size, beside, hold)
         return 202, ()
 
-    def _session(self, scope: Scope, headers: Mapping[bytes, bytes], entrant: Entrant) -> _Session | _Elsewhere:
+    def _session(self, scope: Scope, headers: Mapping[bytes, bytes], entrant: Entrant) -> Session | _Elsewhere:
         """Another worker's session, and another principal's, is as unknown as one that never was; another task's is
         where its id says."""
         if scope["method"] != "POST":
@@ -267,7 +254,7 @@ class HttpSse:
             raise _unknown()
         return _Elsewhere(owner, named[0])
 
-    def _admit(self, message: Message | Batch, session: _Session, principal: Principal) -> None:
+    def _admit(self, message: Message | Batch, session: Session, principal: Principal) -> None:
         """Before anything is carried out. A notification is never answered, and may be the cancel that makes room."""
         if session.is_over:
             raise _unknown()
@@ -283,7 +270,7 @@ class HttpSse:
         """Calls of a principal in all its sessions."""
         return sum([session.outstanding for session in self._of_owner.get(owner, ())])
 
-    def _forget(self, session: _Session) -> None:
+    def _forget(self, session: Session) -> None:
         others = self._of_owner[session.owner]
         others.discard(session)
         if not others:
@@ -295,124 +282,6 @@ class _Elsewhere(NamedTuple):
 
     owner: str
     id: str
-
-
-class _Waiting(NamedTuple):
-    message: Message | Batch
-    size: int
-    beside: Carrier
-    hold: Hold
-    until: float
-
-
-class _Session:
-    """One client: its stream, what it has asked, and what has to wait for its turn."""
-
-    __slots__ = (
-        "_conversation",
-        "_is_finishing",
-        "_stream",
-        "_waiting",
-        "_waiting_bytes",
-        "_waiting_calls",
-        "is_over",
-        "owner",
-    )
-
-    def __init__(self, gateway: Gateway, tasks: TaskGroup, stream: EventStream, owner: str) -> None:
-        self.owner = owner  # the key of its principal
-        self._stream = stream
-        self._conversation = Conversation(gateway, "sse", tasks, self._say, self.advance)
-        self._waiting: list[_Waiting] = []
-        self._waiting_bytes = 0
-        self._waiting_calls = 0
-        self._is_finishing = False
-        self.is_over = False
-
-    def read(self, text: bytes) -> Message | Batch:
-        return self._conversation.read(text)
-
-    @property
-    def outstanding(self) -> int:
-        """Calls that are carried out or wait."""
-        return self._conversation.running + self._waiting_calls
-
-    def congestion(self) -> str | None:
-        """Why nothing more can be asked for now."""
-        if len(self._waiting) >= WAITING_CALLS or self._waiting_bytes >= WAITING_BYTES:
-            return (
-                f"{len(self._waiting)} calls of this session wait for {CALLS} others, or for their answers to be read"
-            )
-        return None
-
-    async def take(self, message: Message | Batch, size: int, beside: Carrier, hold: Hold) -> None:
-        """``size`` is the message's in bytes; its ``hold`` is closed when it is answered."""
-        if isinstance(message, Notification):
-            await self._hear(message)
-            hold.close()
-        elif self._has_room() and not self._waiting:
-            await self._conversation.take(message, beside, hold)
-        else:
-            self._waiting.append(_Waiting(message, size, beside, hold, anyio.current_time() + WAITING_SECONDS))
-            self._waiting_bytes += size
-            self._waiting_calls += calls(message)
-
-    def finish(self) -> None:
-        """Ends the stream when everything is answered."""
-        for farewell in self._conversation.farewells():
-            self._stream.put(event(farewell))
-        self._is_finishing = True
-        self._end_if_answered()
-
-    def tell_changes(self) -> None:
-        for change in self._conversation.changes():
-            self._stream.put(event(change))
-
-    def leave(self) -> None:
-        self.is_over = True
-        while self._waiting:
-            self._drop(self._waiting[0]).hold.close()
-        self._conversation.cancel()
-
-    def _has_room(self) -> bool:
-        unanswered = self._conversation.running + len(self._stream.waiting)
-        return unanswered < CALLS and self._stream.waiting_bytes < QUEUED_BYTES
-
-    async def _hear(self, notification: Notification) -> None:
-        """Cancels what waits before what is carried out: a later call with the same id is the one meant."""
-        for one in reversed(self._waiting):
-            if isinstance(one.message, Call) and one.message.id == notification.cancels:
-                self._drop(one).hold.close()
-                return
-        await self._conversation.take(notification)
-
-    async def advance(self) -> None:
-        """Something was answered or read."""
-        while self._waiting and self._has_room():
-            first = self._drop(self._waiting[0])
-            await self._conversation.take(_in_time(first), first.beside, first.hold)
-        self._end_if_answered()
-
-    def _drop(self, one: _Waiting) -> _Waiting:
-        self._waiting.remove(one)
-        self._waiting_bytes -= one.size
-        self._waiting_calls -= calls(one.message)
-        return one
-
-    def _end_if_answered(self) -> None:
-        if self._is_finishing and not (self._conversation.running or self._waiting or self._stream.waiting):
-            self._stream.end()
-
-    async def _say(self, message: Pieces, hold: Hold) -> None:
-        self._stream.put(event(*fitted(message)), hold)
-
-
-def _in_time(waiting: _Waiting) -> Message | Batch:
-    message = waiting.message
-    if not isinstance(message, Call) or anyio.current_time() < waiting.until:
-        return message
-    problem = f"there was no room for this call within {WAITING_SECONDS:g} s; it was not carried out"
-    return Rejection(id=message.id, code=INTERNAL_ERROR, message=problem)
 
 
 def _allow(method: bytes) -> Header:

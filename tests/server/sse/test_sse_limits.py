@@ -15,7 +15,8 @@ from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.observe.record import CallRecord
 from openapi_mcp_server.server.connections import WRITE_SECONDS
-from openapi_mcp_server.server.sse import CALLS, SESSIONS, WAITING_BYTES, WAITING_CALLS, WAITING_SECONDS, http_sse
+from openapi_mcp_server.server.sse.http_sse import SESSIONS, http_sse
+from openapi_mcp_server.server.sse.session import CALLS, WAITING_BYTES, WAITING_CALLS, WAITING_SECONDS
 from scripted import ScriptedApi, Silence, gateway, ok
 from served import VISITORS
 from sessions import Server, request, sse_server

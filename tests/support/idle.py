@@ -1,7 +1,4 @@
-"""Streams on which nothing happens, behind the real nginx that gives a silent worker up.
-
-In the suite nginx waits for 18 s; `scripts/soak_idle` runs the same for minutes.
-"""
+"""Streams on which nothing happens, behind the real nginx that gives a silent worker up: what came of each."""
 
 from __future__ import annotations
 
@@ -10,17 +7,15 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import h11
-import msgspec
-import pytest
 import trio
 
 from asked import META, call, message
 from held import HeldApi
 from nginx import every_worker, proxy
-from openapi_mcp_server.server.events import QUIET_SECONDS
 from processes import started
 
 PROXY_SECONDS = float(os.environ.get("IDLE_PROXY_SECONDS", "18"))
@@ -127,9 +122,8 @@ async def _watch(worker: str, front: str, api: socket.socket) -> dict[str, bytes
     return came
 
 
-@pytest.fixture(scope="module")
-def came(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    folder = tmp_path_factory.mktemp("idle")
+def watched(folder: Path) -> dict[str, bytes]:
+    """Everything that was idle at the same time, by name, and what came of it."""
     (folder / "openapi.yaml").write_text(HeldApi.DOCUMENT)
     longest = f"{IDLE_SECONDS + 30:g}"
     with socket.create_server(("127.0.0.1", 0)) as api:
@@ -140,30 +134,3 @@ def came(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
             address = urlsplit(worker.url).netloc
             with proxy(folder, **every_worker(address), PROXY_READ_TIMEOUT=f"{PROXY_SECONDS:g}s") as front:
                 return trio.run(_watch, address, f"127.0.0.1:{front.port}", api)
-
-
-@pytest.mark.parametrize(("name", "first"), [("session", b"event: endpoint\n"), ("subscription", b"event: message\n")])
-def test_an_idle_stream_begins_at_once_and_outlives_the_patience_of_the_proxy(came, name, first):
-    assert came[name].startswith(first)
-    assert came[name].count(b"\n: ") == IDLE_SECONDS // QUIET_SECONDS  # comments, and nothing else
-    assert came[name].count(b"event: ") == 1
-
-
-def test_a_silent_call_becomes_a_stream_that_outlives_the_patience_of_the_proxy(came):
-    kind, _, body = came["call"].partition(b"\n")
-    assert kind == b"text/event-stream"
-    assert body.count(b": the call is still running\n\n") == IDLE_SECONDS // QUIET_SECONDS
-    assert body.endswith(b"\n\n")
-    assert b'"text":"done"' in body
-
-
-def test_a_client_that_takes_only_json_gets_it_however_long_it_takes(came):
-    kind, _, body = came["call for JSON, direct"].partition(b"\n")
-    assert kind == b"application/json"
-    assert msgspec.json.decode(body)["result"]["content"][0]["text"] == "done"
-
-
-def test_a_client_that_takes_only_json_is_told_by_the_proxy_that_gives_up(came):
-    """This is what the comments are for."""
-    assert IDLE_SECONDS > PROXY_SECONDS > QUIET_SECONDS
-    assert b"did not answer in time" in came["call for JSON"]

@@ -1,0 +1,89 @@
+"""The arguments of the four tools of search mode, as models and frameworks write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+
+from openapi_mcp_server.bridge import text
+from openapi_mcp_server.errors import ArgumentError
+
+DEFAULT_LIMIT = 5
+"""Hits: with five 95 in 100 questions are answered, with ten 97."""
+_SHOWN = 120
+_NAMED = 5
+"""Unknown arguments that an error names."""
+_WRONG = re.compile(r"Expected `([^`]*)`, got `([^`]*)` - at `\$\.(\w+)`")
+_MISSING = re.compile(r"missing required field `(\w+)`")
+_KINDS = {"str": "text", "int": "a number", "float": "a number", "array": "a list", "object": "an object"}
+
+Asked = TypeVar("Asked")
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class Search(msgspec.Struct, frozen=True):
+    query: str
+    tag: str = ""
+    method: str = ""
+    api: str = ""
+    limit: int = DEFAULT_LIMIT
+    offset: int = 0
+
+
+class Describe(msgspec.Struct, frozen=True):
+    name: str
+    type: str = ""
+
+
+class Operate(msgspec.Struct, frozen=True):
+    """``read_operation`` and ``call_operation``."""
+
+    name: str
+    arguments: msgspec.Raw = msgspec.Raw(b"{}")
+    response_filter: str = ""
+
+
+class AskedOperation(Operate, frozen=True):
+    """``beside``: what else stands there."""
+
+    beside: dict[str, msgspec.Raw] = {}
+
+
+_OF_OPERATE = frozenset(Operate.__struct_fields__)
+
+
+def read(kind: type[Asked], arguments: msgspec.Raw | None) -> Asked:
+    """The arguments of one of the four tools; raises ArgumentError. Numbers may be text, as some models write them, and
+    null is as good as nothing: CrewAI and mcp-use give it for all that a model leaves out. Those of an operation are
+    left as they are, and may be large."""
+    given = bytes(arguments or b"{}")
+    try:
+        return msgspec.json.decode(_without_nulls(given) if b"null" in given else given, type=kind, strict=False)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        known = kind.__struct_fields__  # type: ignore[attr-defined]
+        raise ArgumentError(f"{_in_words(str(error), given, known)}; there are {', '.join(known)}") from error
+
+
+def _in_words(error: str, given: bytes, known: Sequence[str]) -> str:
+    """An error of msgspec as one of ours."""
+    if found := _WRONG.search(error):
+        expected, got, name = found.groups()
+        return f"{name}: expected {_KINDS.get(expected, expected)}, got {_KINDS.get(got, got)}"
+    if found := _MISSING.search(error):
+        others = [text.line(name, _SHOWN) for name in _members.decode(given) if name not in known]
+        return f"{found[1]} is missing" + (f", {', '.join(others[:_NAMED])} unknown" if others else "")
+    return f"the arguments do not fit: {error}"
+
+
+def _without_nulls(given: bytes) -> bytes:
+    return msgspec.json.encode({name: each for name, each in _members.decode(given).items() if bytes(each) != b"null"})
+
+
+def operate(arguments: msgspec.Raw | None) -> AskedOperation:
+    given = arguments or msgspec.Raw(b"{}")
+    asked = read(Operate, given)
+    beside = {name: each for name, each in _members.decode(given).items() if name not in _OF_OPERATE}
+    return AskedOperation(asked.name, asked.arguments, asked.response_filter, beside)

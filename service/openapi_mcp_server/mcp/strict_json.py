@@ -1,0 +1,163 @@
+"""JSON as a client wrote it, read strictly: whoever reads the same bytes otherwise must not see another message.
+
+Raises `BadMessage` for what cannot be used, with a text of ours. Values stay encoded until somebody uses them.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+
+import msgspec
+
+from openapi_mcp_server.mcp.messages import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR, ErrorData, RequestId
+
+ECHOED_CHARACTERS = 256
+"""Ids and progress tokens are echoed, so their length is bounded; the longest in use is a UUID with a prefix."""
+SHOWN_CHARACTERS = 64
+"""How much of a name that a client made up is repeated to it."""
+
+_NO_OBJECT = "a message must be a JSON object"
+_LONGEST_ECHO = 2 + 6 * ECHOED_CHARACTERS  # quotes, and every character as a \\u escape
+
+Fields = dict[str, msgspec.Raw]
+
+_body: msgspec.json.Decoder[Fields | list[msgspec.Raw]] = msgspec.json.Decoder(Fields | list[msgspec.Raw])
+_fields = msgspec.json.Decoder(Fields)
+_text = msgspec.json.Decoder(str)
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+_KEY = re.compile(rb'[ \t\r\n,]*("(?:[^"\\]|\\.)*")[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
+_END = re.compile(rb"[ \t\r\n]*\}[ \t\r\n]*")
+_id: msgspec.json.Decoder[RequestId] = msgspec.json.Decoder(str | int)
+
+
+class BadMessage(Exception):
+    """Raised by the first rule that fails, with the code and the text of a JSON-RPC error.
+
+    ``request_id`` is the message's where only this error knows it.
+    """
+
+    def __init__(
+        self, code: int, message: str, data: ErrorData = msgspec.UNSET, request_id: RequestId | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+        self.request_id = request_id
+
+
+def parse_message(data: bytes) -> Fields | list[msgspec.Raw]:
+    """The fields of one message, or the elements of a batch."""
+    decoded = _decoded(data)
+    if isinstance(decoded, dict):
+        _refuse_equal_keys(data, decoded)
+    return decoded
+
+
+def parse_element(element: msgspec.Raw) -> Fields:
+    """The fields of one message of a batch."""
+    try:
+        fields = _fields.decode(element)
+    except msgspec.ValidationError:
+        raise BadMessage(INVALID_REQUEST, _NO_OBJECT) from None
+    _refuse_equal_keys(bytes(element), fields)
+    return fields
+
+
+def _decoded(data: bytes) -> Fields | list[msgspec.Raw]:
+    try:
+        data.decode()  # msgspec does not look into what it leaves as Raw
+        return _body.decode(data)
+    except UnicodeDecodeError as error:
+        raise BadMessage(PARSE_ERROR, f"not UTF-8 at byte {error.start}") from None
+    except msgspec.ValidationError:
+        raise BadMessage(INVALID_REQUEST, _NO_OBJECT) from None
+    except msgspec.DecodeError:
+        _refuse_half_pairs(data)
+        raise BadMessage(PARSE_ERROR, "not valid JSON") from None
+    except RecursionError:
+        raise BadMessage(PARSE_ERROR, "JSON nested too deeply") from None
+
+
+def _refuse_half_pairs(data: bytes) -> None:
+    """JavaScript writes half of a surrogate pair, such as what is left of an emoji that was cut, as an escape. The text
+    is no Unicode then (RFC 8259 section 8.2), but it is known who waits for an answer."""
+    whole = _ESCAPE.sub(lambda found: b"\\ufffd" if found["half"] else found[0], data)
+    try:
+        decoded = _body.decode(whole)
+    except (msgspec.DecodeError, RecursionError):
+        return
+    request_id = None
+    if isinstance(decoded, dict) and "id" in decoded:
+        with suppress(BadMessage):
+            request_id = echoed(decoded["id"], "id", INVALID_REQUEST)
+    problem = "a string holds half of a surrogate pair (\\ud800 to \\udfff), which is no character"
+    raise BadMessage(PARSE_ERROR, problem, request_id=request_id)
+
+
+def _refuse_equal_keys(data: bytes, fields: Fields) -> None:
+    """``fields`` are those of ``data``, where the last of equal keys was kept: a proxy that keeps the first would see
+    another message."""
+    written = sum(len(key) + len(memoryview(value)) for key, value in fields.items())
+    if len(data) == written + 4 * len(fields) + 1:  # two quotes, a colon and a comma each: nothing was dropped
+        return
+    at, missing = data.index(b"{") + 1, dict(fields)
+    while missing:
+        found = _KEY.match(data, at)
+        if found is None:  # only where a value before was longer than the one that was kept
+            break
+        name = _text.decode(found[1])
+        value = missing.pop(name, None)
+        if value is None or not data.startswith(bytes(value), found.end()):
+            raise BadMessage(INVALID_REQUEST, f"the message says {name[:SHOWN_CHARACTERS]!r} twice")
+        at = found.end() + len(memoryview(value))
+    if missing or _END.fullmatch(data, at) is None:
+        raise BadMessage(INVALID_REQUEST, "the message says a key twice")
+
+
+def present(raw: msgspec.Raw | None) -> msgspec.Raw | None:
+    """None for null too: clients in the field send it for what they leave out."""
+    return None if raw is None or bytes(raw) == b"null" else raw
+
+
+def string(raw: msgspec.Raw, place: str, code: int = INVALID_PARAMS) -> str:
+    try:
+        return _text.decode(raw)
+    except msgspec.ValidationError:
+        raise BadMessage(code, f"{place} must be a string") from None
+
+
+def string_or_empty(raw: msgspec.Raw | None) -> str:
+    """The text where it is one; nobody is refused for anything else."""
+    try:
+        return "" if raw is None else _text.decode(raw)
+    except msgspec.ValidationError:
+        return ""
+
+
+def object_fields(raw: msgspec.Raw | None, place: str) -> Fields:
+    """The fields of an object in ``params``; none where it is left out."""
+    if raw is None:
+        return {}
+    try:
+        fields = _fields.decode(raw)
+    except msgspec.ValidationError:
+        raise BadMessage(INVALID_PARAMS, f"{place} must be an object") from None
+    _refuse_equal_keys(bytes(raw), fields)
+    return fields
+
+
+def echoed(raw: msgspec.Raw, place: str, code: int) -> RequestId:
+    """An id or a token: a string or an integer, of bounded length, since it goes back as it came."""
+    try:
+        if len(memoryview(raw)) <= _LONGEST_ECHO:
+            value = _id.decode(raw)
+            if len(str(value)) <= ECHOED_CHARACTERS:
+                return value
+    except msgspec.ValidationError:
+        pass
+    raise BadMessage(code, f"{place} must be a string or an integer of at most {ECHOED_CHARACTERS} characters")

@@ -1,0 +1,1 @@
+"""HTTP+SSE, the transport of revision 2024-11-05."""

@@ -1,0 +1,93 @@
+"""What is wrong with a value is told at a bounded price, however many alternatives lead to its places."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import pytest
+
+from openapi_mcp_server.bridge.media import exact_json
+from openapi_mcp_server.bridge.model import OutputContract
+from openapi_mcp_server.bridge.results.result import OutputValidators
+from openapi_mcp_server.bridge.schemas import validation
+from openapi_mcp_server.bridge.schemas.visits import Visits
+from openapi_mcp_server.errors import ArgumentError
+
+CPU_SECONDS = 1.0
+"""Of each; without the bound 488 bytes took longer than half a minute."""
+DEPTHS = [1, 2, 5, 14, 30, 60, 95]
+
+
+def ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def node(inner: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": {"op": {"type": "string"}, "next": inner}, "required": ["op"]}
+
+
+def circle(combined: str) -> dict[str, Any]:
+    return {**ref("E"), "$defs": {"E": {combined: [ref("A"), ref("B")]}, "A": node(ref("E")), "B": node(ref("E"))}}
+
+
+def row(combined: str) -> dict[str, Any]:
+    """No circle: each level has schemas of its own."""
+    levels = {f"E{n}": {combined: [node(ref(f"E{n + 1}")), node(ref(f"E{n + 1}"))]} for n in range(20)}
+    return {**ref("E0"), "$defs": {**levels, "E20": {"type": "string"}}}
+
+
+def in_lists(combined: str) -> dict[str, Any]:
+    lists = {"type": "object", "properties": {"op": {"type": "string"}, "next": {"type": "array", "items": ref("E")}}}
+    return {**ref("E"), "$defs": {"E": {combined: [lists, {**lists, "title": "B"}]}}}
+
+
+SCHEMAS = {"a circle": circle, "a row": row, "lists": in_lists}
+
+
+def nested(depth: int, innermost: Any, *, listed: bool) -> Any:
+    value: Any = {"op": innermost}
+    for _ in range(depth):
+        value = {"op": "a", "next": [value] if listed else value}
+    return value
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("combined", ["anyOf", "oneOf"])
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_arguments_that_are_wrong_deep_below_alternatives_are_refused_soon(
+    kind: str, combined: str, depth: int
+) -> None:
+    inner = SCHEMAS[kind](combined)
+    schema = {"type": "object", "properties": {"body": ref("E" if "E" in inner["$defs"] else "E0")}, **inner}
+    del schema["$ref"]
+    encoded = exact_json.encode(schema)
+    values = {"body": nested(depth, 5, listed=kind == "lists")}
+    began = time.process_time()
+    with suppress(ArgumentError):
+        assert validation.errors(values, encoded, 100)
+    if depth <= 5:
+        assert validation.errors(values, encoded, 100)
+    list(validation.format_errors(values, encoded, 100))
+    assert time.process_time() - began < CPU_SECONDS
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_an_answer_that_is_wrong_deep_below_alternatives_is_told_soon(kind: str, depth: int) -> None:
+    contract = OutputContract(
+        schema=msgspec.Raw(exact_json.encode({"type": "object", **SCHEMAS[kind]("anyOf")})), wrapped=False
+    )
+    answer = exact_json.encode(nested(depth, 5, listed=kind == "lists"))
+    began = time.process_time()
+    assert OutputValidators().mismatch(contract, answer)
+    assert time.process_time() - began < CPU_SECONDS
+
+
+def test_alternatives_multiply_by_level_and_all_else_adds() -> None:
+    deep, flat = Visits(exact_json.encode(circle("anyOf")), 10**9), Visits(exact_json.encode(node(True)), 10**9)
+    counts = [deep.of(nested(depth, 5, listed=False), 100) for depth in (4, 5, 6)]
+    assert counts[2] > 1.8 * counts[1] > 3.2 * counts[0]
+    assert flat.of(nested(50, 5, listed=False), 100) < 10
