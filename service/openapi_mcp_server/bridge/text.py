@@ -47,8 +47,8 @@ _MANY_MARKS = re.compile(rf"[^\w\s\x00-\x7f]{{{MARKS + 1},}}")
 
 _NOISE = re.compile(r"[^ !\"$%'()+,./0-9:;=?@A-Z\[\\\]^_a-z{|}~\n\r\t-]")
 _LONG_NOISE = ("](", "---")
-"""Characters that every kind of noise holds one of; most prose has none of it and is not looked at again. A set alone is
-found four times as fast as one of several words."""
+"""Characters that every kind of noise holds one of; most prose has none of it and is not looked at again. A set alone
+is found four times as fast as one of several words."""
 _MARK = ("*", "#", ">", "```", "---")
 _INLINE_TAG = re.compile(
     r"</?(?:a|abbr|b|big|cite|code|del|em|font|i|ins|kbd|mark|s|samp|small|span|strong|sub|sup|tt|u|var)\b[^<>]*>",
