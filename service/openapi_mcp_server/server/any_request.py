@@ -1,4 +1,4 @@
-"""All requests that are not ordinary, by hypercorn's protocol on h11. The only module that knows hypercorn.
+"""The protocol of requests that are not ordinary: hypercorn's, on h11. The only module that knows hypercorn.
 
 Imported when the first of them comes: hypercorn brings HTTP/2, WebSocket and `multiprocessing`, a seventh of a start.
 """
@@ -110,7 +110,7 @@ class Http11(H11Protocol):
         return bool(self.connection.trailing_data[0])
 
     async def take(self, data: bytes) -> None:
-        """What the client has sent."""
+        """Reads what the client has sent."""
         await self.handle(RawData(data))
 
     async def leave(self) -> None:
