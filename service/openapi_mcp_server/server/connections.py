@@ -124,7 +124,7 @@ class _Worker:
 
     @property
     def protocols(self) -> Protocols:
-        """The protocols of requests that are not ordinary, when the first one has come: 30 ms, which a start is spared."""
+        """The way of requests that are not ordinary, made for the first: 30 ms, which a start is spared."""
         if self._protocols is None:
             from openapi_mcp_server.server.any_request import Protocols  # noqa: PLC0415 - hypercorn
 
