@@ -279,6 +279,11 @@ class CheckedSchema:
             self._whole = b"".join((self.head, definitions, self.tail))
         return self._whole
 
+    def __len__(self) -> int:
+        """Its bytes, which need not be put together for that."""
+        inner = sum(map(len, self.definitions)) + len(self.definitions) - 1 + len(b',"$defs":{}')
+        return len(self.head) + (inner if self.definitions else 0) + len(self.tail)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CheckedSchema) and self.whole == other.whole
 
