@@ -28,6 +28,8 @@ from stepped import Step
 
 HERE = Path(__file__).parent
 ROUNDS = 5
+NEIGHBOUR = "127.0.0.2"
+"""Its address: another client than the one that asks for much."""
 IN_FLIGHT = 1_000
 SESSIONS = 1_995  # of the 2,000 that may be
 
@@ -122,7 +124,8 @@ def neighbour(port: int, pid: int) -> None:
     seen: list[tuple[float, float]] = []
 
     async def asking() -> None:
-        stream, said = await trio.open_tcp_stream("127.0.0.1", port), measured.request(port)
+        stream = await trio.open_tcp_stream("127.0.0.1", port, local_address=NEIGHBOUR)
+        said = measured.request(port)
         while True:
             began, cpu = time.perf_counter(), measured.cpu_seconds(pid)
             await stream.send_all(said)

@@ -15,7 +15,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import large
 from garbage import uncollected
-from openapi_mcp_server.aside import LARGE, OF_ARGUMENTS, Aside
+from openapi_mcp_server.aside import LARGE, OF_ARGUMENTS, Aside, FairPlaces
 from openapi_mcp_server.bridge import catalog
 from openapi_mcp_server.bridge.model import (
     BodyPlan,
@@ -338,3 +338,48 @@ def test_no_step_of_the_loop_takes_long_however_large_a_call_is(name: str, budge
     with uncollected():
         trio.run(main, instruments=[longest])
     assert longest.step.cpu_ms < STEP_MS, longest.step
+
+
+def test_a_place_that_comes_in_the_moment_in_which_its_call_is_cancelled_is_not_lost() -> None:
+    async def main() -> None:
+        places = FairPlaces(1)
+        await places.take("first")
+        async with trio.open_nursery() as nursery:
+            scope = trio.CancelScope()
+
+            async def wait() -> None:
+                with scope:
+                    await places.take("second")
+
+            nursery.start_soon(wait)
+            await wait_all_tasks_blocked()
+            scope.cancel()
+            places.give_back("first")
+        assert places.take_at_once("third")
+
+    run(main)
+
+
+def test_a_client_has_no_more_places_than_it_may_and_others_find_one() -> None:
+    async def main() -> None:
+        places, order = FairPlaces(10, most=9), []
+
+        async def take(client: str) -> None:
+            await places.take(client)
+            order.append(client)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(12):
+                nursery.start_soon(take, "greedy")
+            await wait_all_tasks_blocked()
+            assert len(order) == 9
+            assert (places.waiting("greedy"), places.before("greedy"), places.before("other")) == (3, 3, 1)
+            for client in ("other", "third", "third", "other"):
+                nursery.start_soon(take, client)
+                await wait_all_tasks_blocked()
+            for _ in range(6):
+                places.give_back("greedy")
+                await wait_all_tasks_blocked()
+        assert order == ["greedy"] * 9 + ["other", "greedy", "third", "other", "greedy", "third", "greedy"]
+
+    run(main)

@@ -195,7 +195,7 @@ def test_a_reload_is_told_where_a_class_that_asked_sees_another_list(change, tol
     later = [second] if change is None else [first | change, second | {"method": "post"}]
     if change == {"method": "delete"}:
         later = [first, second | change]
-    built.replace(catalog(later), lambda request, _: request)
+    trio.run(built.replace, catalog(later), lambda request, _: request)
     assert len(heard) == told
 
 

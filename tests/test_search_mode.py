@@ -431,7 +431,9 @@ def test_a_reload_is_searched_from_then_on() -> None:
             tasks.start_soon(built.index_ahead)
             await anyio.wait_all_tasks_blocked()
             await built.answer(call("search_operations", query="pets"), "http")
-            built.replace(catalog(operation(path="/cars", operation_id="listCars", summary="List cars")), unchanged)
+            await built.replace(
+                catalog(operation(path="/cars", operation_id="listCars", summary="List cars")), unchanged
+            )
             found = await built.answer(call("search_operations", query="cars"), "http")
             tasks.cancel_scope.cancel()
             return b"".join(found)

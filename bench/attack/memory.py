@@ -265,6 +265,22 @@ register(
     limits=Limits(peak_mib=200, held_ms=300, seconds=30),
 )
 
+
+async def _everything(scene: Scene) -> None:
+    """All of it at once; what is refused is refused."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_never_read, scene, 200, CALL)
+        nursery.start_soon(_slow_bodies, scene, 256)
+        nursery.start_soon(_at_once, scene, 100)
+        for _ in range(4):
+            nursery.start_soon(_deaf_session, scene, 16)
+
+
+_EVERYTHING = "200 clients that do not read, 256 slow bodies, 100 answers of 10 MB and 4 deaf sessions at once"
+for name, proxied in {"everything": False, "everything-nginx": True}.items():
+    setup = msgspec.structs.replace(_get("/answer"), proxied=proxied)
+    register(f"S2/{name}", _EVERYTHING, _everything, setup=setup, limits=MANY)
+
 # Documents.
 
 

@@ -40,54 +40,85 @@ class Aside:
     """
 
     def __init__(self) -> None:
-        self._is_taken = False
-        self._waiting: dict[str, deque[trio.Event]] = {}  # by client, in the order of their turns
+        self._places = FairPlaces(1)
 
     async def do(self, work: Callable[[], Made], client: str = "") -> Made:
         """Returns and raises what ``work`` does. A cancelled caller leaves at once; work that has begun is done to its
         end, as the only one, and dropped."""
-        turn = cast("trio.CapacityLimiter", _Turn(self, client))  # which may be anything with its two methods
+        turn = cast("trio.CapacityLimiter", _Turn(self._places, client))  # which may be anything with its two methods
         return await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=turn)
 
-    async def come(self, client: str) -> None:
-        """Waits for a turn of this client."""
-        if not self._is_taken:
-            self._is_taken = True
+
+class FairPlaces:
+    """Places for so many at once, with a turn for each client that waits: one with many calls delays itself. ``most``:
+    those that one client may have."""
+
+    def __init__(self, count: int, most: int | None = None) -> None:
+        self._free = count
+        self.most = count if most is None else most
+        self._taken: dict[str, int] = {}
+        self._waiting: dict[str, deque[trio.Event]] = {}  # by client, in the order of their turns
+
+    def waiting(self, client: str) -> int:
+        return len(self._waiting.get(client, ()))
+
+    def before(self, client: str) -> int:
+        """How many have their turn before another one of this client would."""
+        own = self.waiting(client)
+        return own + sum(min(len(each), own + 1) for key, each in self._waiting.items() if key != client)
+
+    def take_at_once(self, client: str) -> bool:
+        taken = self._taken.get(client, 0)
+        if not self._free or taken >= self.most:
+            return False
+        self._free -= 1
+        self._taken[client] = taken + 1
+        return True
+
+    async def take(self, client: str) -> None:
+        """Waits for a place."""
+        if self.take_at_once(client):
             return
         own, came = self._waiting.setdefault(client, deque()), trio.Event()
         own.append(came)
         try:
             await came.wait()
-        finally:
-            if not came.is_set():
+        except trio.Cancelled:
+            if came.is_set():  # in the turn of the loop in which it was cancelled
+                self.give_back(client)
+            else:
                 own.remove(came)
                 if not own:
                     del self._waiting[client]
+            raise
 
-    def leave(self) -> None:
-        """Passes the turn on, to the client that waits longest for one."""
-        if not self._waiting:
-            self._is_taken = False
-            return
-        client = next(iter(self._waiting))
-        own = self._waiting.pop(client)
-        own.popleft().set()
-        if own:
-            self._waiting[client] = own
+    def give_back(self, client: str) -> None:
+        """Passes the place on, to the client that waits longest and may have one."""
+        self._free += 1
+        if self._taken[client] == 1:
+            del self._taken[client]
+        else:
+            self._taken[client] -= 1
+        following = next(filter(self.take_at_once, self._waiting), None)
+        if following is not None:
+            own = self._waiting.pop(following)
+            own.popleft().set()
+            if own:
+                self._waiting[following] = own
 
 
 class _Turn:
     """One client's, for one piece of work; given back by the thread when that is over, whoever still waits for it."""
 
-    def __init__(self, aside: Aside, client: str) -> None:
-        self._aside = aside
+    def __init__(self, places: FairPlaces, client: str) -> None:
+        self._places = places
         self._client = client
 
     async def acquire_on_behalf_of(self, _: object) -> None:
-        await self._aside.come(self._client)
+        await self._places.take(self._client)
 
     def release_on_behalf_of(self, _: object) -> None:
-        self._aside.leave()
+        self._places.give_back(self._client)
 
 
 def give_way() -> None:

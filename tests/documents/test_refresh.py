@@ -54,7 +54,10 @@ class Script:
             self.reading -= 1
 
     def refresh(self) -> Refresh:
-        return Refresh(self.read, NOTHING, self.served.append)
+        return Refresh(self.read, NOTHING, self.serve)
+
+    async def serve(self, tools: ToolCatalog) -> None:
+        self.served.append(tools)
 
 
 async def for_a_while(script: Script, seconds: float, until: anyio.Event | None = None) -> Refresh:

@@ -214,7 +214,7 @@ async def test_proxies_and_credentials_of_the_environment_are_not_used(monkeypat
         pytest.param(
             sized(b"no gzip", b"Content-Encoding: gzip\r\n"), "the packed data of the answer is broken", id="gzip"
         ),
-        pytest.param(sized(b"?", b"Content-Encoding: gzip, gzip\r\n"), "was not asked for", id="gzip in gzip"),
+        pytest.param(sized(b"?", b"Content-Encoding: gzip, gzip\r\n"), "packed data of the answer", id="gzip in gzip"),
         pytest.param(sized(b"?", b"Content-Encoding: br\r\n"), "was not asked for", id="brotli"),
     ],
 )

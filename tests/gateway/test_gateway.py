@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from threading import get_ident
 from typing import Any
 
 import anyio
@@ -326,8 +327,8 @@ def test_a_record_says_what_the_result_costs_and_what_is_wrong_with_it() -> None
     assert 250 < records[2].result_tokens < 350
 
 
-def replaced(built: Gateway, *tools: Tool, authorize: Authorize = unchanged) -> None:
-    built.replace(ToolCatalog(apis=(), tools={one.name: one for one in tools}, skipped=()), authorize)
+async def replaced(built: Gateway, *tools: Tool, authorize: Authorize = unchanged) -> None:
+    await built.replace(ToolCatalog(apis=(), tools={one.name: one for one in tools}, skipped=()), authorize)
 
 
 def test_a_call_in_flight_ends_with_the_tool_and_the_checks_that_it_began_with() -> None:
@@ -354,12 +355,13 @@ def test_a_call_in_flight_ends_with_the_tool_and_the_checks_that_it_began_with()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(first)
             await asked.wait()
-            replaced(built, checked("string"))
+            await replaced(built, checked("string"))
             answers.append(b"".join(await built.answer(call(), "http")))
             release.set()
         return answers
 
-    second, first = (msgspec.json.decode(answer)["result"]["structuredContent"] for answer in run(main))
+    answers = trio.run(main)  # by the real clock: another waits for no thread
+    second, first = (msgspec.json.decode(answer)["result"]["structuredContent"] for answer in answers)
     assert (list(first), second) == (["undocumented"], {"id": "five"})
 
 
@@ -370,13 +372,59 @@ def test_from_a_reload_on_there_are_the_new_tools_with_the_new_credentials() -> 
     def sign(request: HttpRequest, *_: object) -> HttpRequest:
         return msgspec.structs.replace(request, headers=(("Authorization", "new"),))
 
-    replaced(built, tool("new"), authorize=sign)
+    trio.run(lambda: replaced(built, tool("new"), authorize=sign))
     assert answered(built, call(name="old"))["error"]["code"] == -32602
     assert answered(built, call(method="prompts/get", name="use_old"))["error"]["code"] == -32602
     for method, member, name in (("tools/list", "tools", "new"), ("prompts/list", "prompts", "use_new")):
         assert [one["name"] for one in answered(built, call(method=method))["result"][member]] == [name]
     answered(built, call(name="new"))
     assert api.requests[-1].headers == (("Authorization", "new"),)
+
+
+class Walked(dict[str, Tool]):
+    """Writes down which threads go through all of it."""
+
+    def __init__(self, *tools: Tool) -> None:
+        super().__init__({one.name: one for one in tools})
+        self.threads: set[int] = set()
+
+    def items(self) -> Any:
+        self.threads.add(get_ident())
+        return super().items()
+
+    def values(self) -> Any:
+        self.threads.add(get_ident())
+        return super().values()
+
+    def keys(self) -> Any:
+        self.threads.add(get_ident())
+        return super().keys()
+
+    def __iter__(self) -> Any:
+        self.threads.add(get_ident())
+        return super().__iter__()
+
+
+def test_no_tools_of_a_reload_are_gone_through_on_the_loop() -> None:
+    built, listing = gateway(ScriptedApi()), call(method="tools/list")
+    served = [Walked(tool("one"), tool("two")), Walked(tool("one"), tool("three"))]
+    at_once: list[None] = []
+
+    async def listed() -> list[str]:
+        answer = b"".join(await built.answer(listing, "http"))
+        return [one["name"] for one in msgspec.json.decode(answer)["result"]["tools"]]
+
+    async def main() -> None:
+        await listed()
+        for tools in served:
+            await built.replace(ToolCatalog(apis=(), tools=tools, skipped=()), unchanged, lambda: at_once.append(None))
+            assert await listed() == [*dict.keys(tools)]
+
+    trio.run(main)
+    assert at_once == [None, None]
+    for tools in served:
+        assert tools.threads - {get_ident()}
+        assert get_ident() not in tools.threads
 
 
 @pytest.mark.parametrize(
@@ -393,7 +441,7 @@ def test_clients_are_told_where_what_they_see_has_changed(later: tuple[Tool, ...
     built = gateway(ScriptedApi())
     heard: list[None] = []
     built.tell_changes(lambda: heard.append(None))
-    replaced(built, *later)
+    trio.run(replaced, built, *later)
     assert len(heard) == told
 
 

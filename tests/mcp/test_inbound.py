@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import tracemalloc
 
 import msgspec
 import pytest
@@ -417,3 +418,47 @@ def test_half_of_a_surrogate_pair_is_refused_to_whoever_waits_for_the_answer(
 def test_whole_pairs_and_escaped_backslashes_are_text(text: bytes) -> None:
     message = rb'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"x","arguments":{"a":"%b"}}}' % text
     assert isinstance(read_line(message, "2025-06-18"), Call)
+
+
+MANY = b",".join(b'"%x":1' % number for number in range(20_000))
+CALL = b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{%b}%b}'
+NAMED = b'"name":"list_pets"'
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (CALL % (NAMED, b"," + MANY), "a message may have 64 KiB"),
+        (CALL % (NAMED + b"," + MANY, b""), "params may have 64 KiB"),
+        (CALL % (NAMED + b',"_meta":{%b}' % MANY, b""), "params may have 64 KiB"),
+        (CALL % (NAMED + b',"arguments":{%b},"arguments":{}' % MANY, b""), "params may have 64 KiB"),
+        (b" [" + b"1," * 50_000 + b"1]", f"a batch may hold {BATCH_MESSAGES} messages"),
+    ],
+)
+def test_many_members_beside_the_arguments_are_refused_unread(body: bytes, problem: str) -> None:
+    tracemalloc.start()
+    try:
+        refused = read_line(body, "2025-03-26")
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert isinstance(refused, Rejection)
+    assert problem in refused.message
+    assert most < 3 * len(body)
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_large_arguments_are_read_whatever_they_hold(batch: bool) -> None:
+    body = CALL % (NAMED + b',"arguments":{%b}' % MANY, b"")
+    read = read_line(b"[%b]" % body if batch else body, "2025-03-26")
+    call = read.messages[0] if isinstance(read, Batch) else read
+    assert isinstance(call, Call)
+    assert call.arguments == msgspec.Raw(b"{%b}" % MANY)
+
+
+@pytest.mark.parametrize("body", [b'"' + b"x" * 70_000 + b'"', b"[" + b"1" * 70_000, b"{" + b" " * 70_000])
+def test_a_large_text_that_is_no_message_is_refused_as_a_small_one_is(body: bytes) -> None:
+    large, small = (read_line(text, "2025-03-26") for text in (body, body.replace(body[5:-5], b"")))
+    assert isinstance(large, Rejection)
+    assert isinstance(small, Rejection)
+    assert (large.code, large.message) == (small.code, small.message)

@@ -367,6 +367,42 @@ def test_operations_that_paths_share_are_bounded(limit, is_enough):
             describe(whole, max_operations=limit)
 
 
+WRONG = {"$ref": "#/components/nothing"}
+MISNAMED: dict[str, Any] = {"responses": {}}
+
+
+@pytest.mark.parametrize(
+    ("paths", "item", "problem"),
+    [
+        ({f"/{n}": WRONG for n in range(11)}, {}, "more than 10 operations"),
+        ({f"/{n}": 5 for n in range(11)}, {}, "more than 10 operations"),
+        ({"/x": {f"fetch{n}": MISNAMED for n in range(11)}}, {}, "more than 10 operations"),
+        ({f"/{n}": {"fetch": MISNAMED} for n in range(11)}, {}, "more than 10 operations"),
+        ({f"/{n}": {"get": 5} for n in range(11)}, {}, "more than 10 operations"),
+        ({"/x": {"additionalOperations": {f"M{n}": {} for n in range(11)}}}, {}, "more than 10 operations"),
+        (
+            {f"/{n}": {"$ref": "#/components/pathItems/I"} for n in range(11)},
+            {f"x{n}": 1 for n in range(10)},
+            "more than 100 fields of path items, references followed",
+        ),
+        (
+            {f"/{n}": {"$ref": "#/components/pathItems/I"} for n in range(9)},
+            {"get": {}, "additionalOperations": {"GET" + " " * n: {} for n in range(12)}},
+            "more than 10 operations",
+        ),
+    ],
+)
+def test_what_is_skipped_counts_before_it_is_told(paths: Any, item: Any, problem: str) -> None:
+    whole = document("3.2", paths=paths, components={"pathItems": {"I": item}})
+    with pytest.raises(SpecError, match=problem):
+        describe(whole, max_operations=10)
+
+
+@pytest.mark.parametrize("paths", [{f"/{n}": WRONG for n in range(10)}, {"/x": {f"x{n}": MISNAMED for n in range(10)}}])
+def test_as_many_skipped_operations_as_may_be_are_told(paths: Any) -> None:
+    assert len(describe(document("3.2", paths=paths), max_operations=10).skipped) == 10
+
+
 def test_a_document_of_11_000_operations_takes_seconds_at_most():
     answer = {"200": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/S"}}}}}
     operation = {

@@ -106,6 +106,16 @@ async def test_only_methods_that_expect_a_body_say_that_there_is_none(method: st
         ),
         pytest.param((sized(b"", b"Content-Encoding: gzip\r\n"),), 200, b"", KEPT, id="gzip of nothing"),
         pytest.param((sized(zlib.compress(b"ok"), b"Content-Encoding: deflate\r\n"),), 200, b"ok", KEPT, id="deflate"),
+        pytest.param(
+            (sized(zlib.compress(b"ok", wbits=-15), b"Content-Encoding: deflate\r\n"),), 200, b"ok", KEPT, id="bare"
+        ),
+        pytest.param(
+            (sized(gzip.compress(zlib.compress(b"ok")), b"Content-Encoding: deflate\r\nContent-Encoding: gzip\r\n"),),
+            200,
+            b"ok",
+            KEPT,
+            id="packed twice",
+        ),
         pytest.param((sized(b"ok", b"Content-Encoding: identity\r\n"),), 200, b"ok", KEPT, id="identity"),
         pytest.param((sized(b"no", status=b"404 Nope"),), 404, b"no", KEPT, id="404"),
         pytest.param((sized(b"no", status=b"503 Busy"),), 503, b"no", KEPT, id="503"),
@@ -160,11 +170,7 @@ GZIP = b"Content-Encoding: gzip\r\n"
             (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n",), "no valid HTTP answer", id="an upgrade"
         ),
         pytest.param((sized(b"ok", b"Content-Encoding: br\r\n"),), "'br' was not asked for", id="another encoding"),
-        pytest.param(
-            (sized(gzip.compress(gzip.compress(b"ok")), b"Content-Encoding: gzip, gzip\r\n"),),
-            "'gzip, gzip' was not asked for",
-            id="encoded twice",
-        ),
+        pytest.param((sized(b"ok", b"Content-Encoding: gzip, br\r\n"),), "'br' was not asked for", id="one of two"),
         pytest.param((sized(b"plain", GZIP),), "packed data of the answer is broken", id="not gzip"),
         pytest.param((sized(gzip.compress(b"ok")[:-3], GZIP),), "packed data of the answer ends", id="gzip cut short"),
         pytest.param((sized(gzip.compress(b"ok") + b"x", GZIP),), "packed data of the answer", id="gzip and garbage"),

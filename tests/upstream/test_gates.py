@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from functools import partial
 
@@ -14,6 +15,7 @@ from openapi_mcp_server.bridge.model import Origin
 from openapi_mcp_server.errors import BadResponse, Refused, Timeout
 from openapi_mcp_server.upstream.breaker import OPEN_SECONDS, WINDOW
 from openapi_mcp_server.upstream.call import Upstream
+from openapi_mcp_server.upstream.gates import ALONE_SECONDS, Gate
 
 # Left alone
 
@@ -208,3 +210,78 @@ def test_calls_that_wait_are_counted(made: dict[str, float]) -> None:
             assert one.waiting() == 0
 
     run()
+
+
+# Several clients
+
+
+@clocked
+async def test_another_client_has_its_turn_before_those_of_one_that_wait() -> None:
+    gate, entered = Gate(Origin("http", "api.example.com", 80), connections=1, breaks=True), []
+
+    async def call(who: str) -> None:
+        ticket = await gate.enter(trio.current_time() + 600, who)
+        entered.append(who)
+        await trio.sleep(1)
+        gate.leave(ticket, None, who)
+
+    async with trio.open_nursery() as nursery:
+        for who in ["greedy"] * 9 + ["other"] * 2 + ["third"]:
+            nursery.start_soon(call, who)
+            await trio.testing.wait_all_tasks_blocked()
+    assert entered == ["greedy"] * 2 + ["other", "third", "greedy", "other"] + ["greedy"] * 6
+
+
+@pytest.mark.parametrize(("waited", "found"), [(0.0, True), (ALONE_SECONDS - 1, True), (ALONE_SECONDS, False)])
+@clocked
+async def test_a_connection_is_left_for_others_who_have_asked_lately(waited: float, found: bool) -> None:
+    gate, until = Gate(Origin("http", "api.example.com", 80), connections=20, breaks=True), math.inf
+    for who in ("other", "greedy"):
+        gate.leave(await gate.enter(until, who), None, who)
+    await trio.sleep(waited)
+    async with trio.open_nursery() as nursery:
+        for _ in range(30):
+            nursery.start_soon(gate.enter, until, "greedy")
+        await trio.testing.wait_all_tasks_blocked()
+        assert gate.waiting == (12 if found else 10)
+        with trio.move_on_after(1) as scope:
+            await gate.enter(until, "other")
+        assert scope.cancelled_caught is not found
+        nursery.cancel_scope.cancel()
+
+
+@clocked
+async def test_under_a_rate_another_client_has_its_turn_after_one_of_many() -> None:
+    gate, times = Gate(Origin("http", "api.example.com", 80), connections=99, breaks=True, rate=1), []
+
+    async def call(who: str) -> None:
+        await gate.enter(trio.current_time() + 20, who)
+        times.append((round(trio.current_time() - began), who))
+
+    began = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        for who in ["greedy"] * 8 + ["other"] * 2:
+            nursery.start_soon(call, who)
+            await trio.testing.wait_all_tasks_blocked()
+    assert [at for at, who in times if who == "other"] == [3, 5]
+    with pytest.raises(Refused, match="the next turn is in"):
+        await gate.enter(trio.current_time() + 0.5, "third")
+
+
+@clocked
+async def test_a_call_whose_turn_others_have_taken_is_told_when_the_next_one_is() -> None:
+    gate, until = Gate(Origin("http", "api.example.com", 80), connections=99, breaks=True, rate=1), 5.5
+    refused: list[str] = []
+
+    async def call(who: str, seconds: float) -> None:
+        try:
+            await gate.enter(trio.current_time() + seconds, who)
+        except Refused as error:
+            refused.append(f"{who}: {error}")
+
+    async with trio.open_nursery() as nursery:
+        for who in ["first"] * 6 + ["second"] * 6:
+            nursery.start_soon(call, who, until if who == "first" else 60)
+            await trio.testing.wait_all_tasks_blocked()
+    assert refused
+    assert all("first: http://api.example.com" in each and "the next turn is in 1 s" in each for each in refused)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 import anyio
+import anyio.lowlevel
 
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.errors import ConfigError, SpecError
@@ -17,6 +18,9 @@ RELOAD_SECONDS = 300.0
 """For one reload: several documents at 30 s each, and a disk that hangs."""
 JITTER = 0.1
 """Part of the period by which each is longer or shorter: workers that started together do not fetch together."""
+
+AT_ONCE = 1_000
+"""Tools that are compared without a look at the other tasks: half a millisecond."""
 
 Outcome = Literal["unchanged", "changed", "failed"]
 
@@ -34,7 +38,7 @@ class Refresh:
         self,
         read: Callable[[], Awaitable[ToolCatalog | None]],
         tools: ToolCatalog,
-        serve: Callable[[ToolCatalog], None],
+        serve: Callable[[ToolCatalog], Awaitable[None]],
     ) -> None:
         self._read = read
         self._tools = tools
@@ -74,13 +78,15 @@ class Refresh:
             logger.exception("a bug of this server: the documents could not be read again")
             self._fail("a bug of this server")
         else:
-            self._succeed(tools)
+            await self._succeed(tools)
 
-    def _succeed(self, tools: ToolCatalog | None) -> None:
+    async def _succeed(self, tools: ToolCatalog | None) -> None:
         if tools is not None:
-            logger.info("the documents have changed", extra=_difference(self._tools, tools))
-            self._serve(tools)
-            self._tools = tools
+            before, self._tools = self._tools, tools
+            changes = await _difference(before, tools)
+            del before  # whoever serves it is the last to have it, and knows how to let go of it
+            logger.info("the documents have changed", extra=changes)
+            await self._serve(tools)
         if self._problem:
             logger.info("the documents can be used again")
             self._problem = ""
@@ -99,14 +105,17 @@ class Refresh:
         self._last, self._last_at = outcome, anyio.current_time()
 
 
-def _difference(old: ToolCatalog, new: ToolCatalog) -> dict[str, int]:
-    """The difference between two catalogs in tools, as models see them."""
+async def _difference(old: ToolCatalog, new: ToolCatalog) -> dict[str, int]:
+    """The difference between two catalogs in tools, as models see them. Others are served meanwhile."""
     before, after = old.tools, new.tools
-    return {
-        "added": len(after.keys() - before.keys()),
-        "removed": len(before.keys() - after.keys()),
-        "changed": sum(after[name].digest != before[name].digest for name in after.keys() & before.keys()),
-    }
+    added = changed = 0
+    for index, (name, tool) in enumerate(after.items()):
+        if index % AT_ONCE == 0:
+            await anyio.lowlevel.checkpoint()
+        known = before.get(name)
+        added += known is None
+        changed += known is not None and known.digest != tool.digest
+    return {"added": added, "removed": len(before) - len(after) + added, "changed": changed}
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ else is raised is a bug of ours: -32603 with an incident's id, whose details are
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import anyio
 
@@ -14,6 +15,7 @@ from openapi_mcp_server.aside import Aside, is_heavy
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.bridge.policy import ANYBODY, Permit
 from openapi_mcp_server.errors import NoRoom
+from openapi_mcp_server.gateway import views
 from openapi_mcp_server.gateway.calls import Calls
 from openapi_mcp_server.gateway.draft import Draft
 from openapi_mcp_server.gateway.guides import Guides
@@ -26,6 +28,8 @@ from openapi_mcp_server.memory import FREE, SMALL_BYTES, Hold
 from openapi_mcp_server.observe.record import CallRecord, Observe, Transport
 from openapi_mcp_server.observe.trace import NO_CARRIER, Begin, Carrier, untraced
 
+_RELOAD = "\0reload"
+"""Whose turn it is to have something done aside; no principal is called so."""
 INDEX_AFTER_SECONDS = 1.0
 """After a start. The index takes a thread 0.1 s for 1,200 operations, and the server and a client's first messages
 would wait for the interpreter beside it; a search that comes earlier has it made at once."""
@@ -61,13 +65,19 @@ class Gateway:
         self._guides = Guides(serving, self._views)
         self._calls = Calls(serving, send, self._views, self._aside)
 
-    def replace(self, catalog: ToolCatalog, authorize: Authorize) -> None:
+    async def replace(
+        self, catalog: ToolCatalog, authorize: Authorize, at_once: Callable[[], object] = lambda: None
+    ) -> None:
         """Serves this catalog from now on; calls in flight end as they began. Clients are told if their lists are
-        different now."""
-        has_changed = self._views.replace(catalog, authorize)
+        different now. What takes long is done aside, before and after; ``at_once`` is called at the moment between."""
+        recent = self._views.recent()
+        made = await self._aside.do(partial(self._views.prepared, catalog, authorize, recent), _RELOAD)
+        before = [self._views.replace(made)]
+        at_once()
         self._replaced.set()
-        if has_changed:
+        if await self._aside.do(partial(views.has_changed, before[0], catalog), _RELOAD):
             self.lists_changed()
+        await self._aside.do(partial(views.let_go, before), _RELOAD)
 
     async def index_ahead(self) -> None:
         """Makes what the first search would wait for, soon and after each reload. Runs until it is cancelled."""

@@ -35,6 +35,7 @@ from openapi_mcp_server.mcp.methods import (
     negotiate,
 )
 from openapi_mcp_server.mcp.strict_json import (
+    BATCH_MESSAGES,
     SHOWN_CHARACTERS,
     BadMessage,
     Fields,
@@ -48,8 +49,6 @@ from openapi_mcp_server.mcp.strict_json import (
 )
 from openapi_mcp_server.mcp.subscriptions import CHANGES, LISTEN
 
-BATCH_MESSAGES = 32
-"""Calls of a batch run at once; 2025-03-26 sets no number."""
 _PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion"
 _LOG_LEVEL = "io.modelcontextprotocol/logLevel"
 _CLIENT_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"

@@ -14,6 +14,11 @@ from openapi_mcp_server.mcp.messages import INVALID_PARAMS, INVALID_REQUEST, PAR
 
 ECHOED_CHARACTERS = 256
 """Ids and progress tokens are echoed, so their length is bounded; the longest in use is a UUID with a prefix."""
+BATCH_MESSAGES = 32
+"""Calls of a batch run at once; 2025-03-26 sets no number."""
+BESIDE_BYTES = 64 * 1024
+"""The most that a message or its params may have beside the params or the arguments in it: 400,000 members of other
+names would be 80 MB of objects, and 0.1 s in which the process does nothing else."""
 SHOWN_CHARACTERS = 64
 """How much of a name that a client made up is repeated to it."""
 
@@ -24,12 +29,32 @@ Fields = dict[str, msgspec.Raw]
 
 _body: msgspec.json.Decoder[Fields | list[msgspec.Raw]] = msgspec.json.Decoder(Fields | list[msgspec.Raw])
 _fields = msgspec.json.Decoder(Fields)
+
+
+class _Large(msgspec.Struct):
+    """The members that may be large; the others are passed over."""
+
+    params: msgspec.Raw = msgspec.Raw()
+    arguments: msgspec.Raw = msgspec.Raw()
+
+
+_large = msgspec.json.Decoder(_Large)
+_few: msgspec.json.Decoder[object] = msgspec.json.Decoder(
+    msgspec.defstruct(
+        "_Few",
+        [(f"at_{number}", msgspec.Raw, msgspec.Raw()) for number in range(BATCH_MESSAGES)],
+        array_like=True,
+        forbid_unknown_fields=True,
+    )
+)
+"""Ends at the first element that is one too many."""
 _text = msgspec.json.Decoder(str)
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
 _KEY = re.compile(rb'[ \t\r\n,]*("(?:[^"\\]|\\.)*")[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
+_SPACE = b" \t\r\n"
 _END = re.compile(rb"[ \t\r\n]*\}[ \t\r\n]*")
 _id: msgspec.json.Decoder[RequestId] = msgspec.json.Decoder(str | int)
 
@@ -71,6 +96,8 @@ def parse_element(element: msgspec.Raw) -> Fields:
 def _decoded(data: bytes) -> Fields | list[msgspec.Raw]:
     try:
         data.decode()  # msgspec does not look into what it leaves as Raw
+        if len(data) > BESIDE_BYTES:
+            _require_little(data)
         return _body.decode(data)
     except UnicodeDecodeError as error:
         raise BadMessage(PARSE_ERROR, f"not UTF-8 at byte {error.start}") from None
@@ -81,6 +108,24 @@ def _decoded(data: bytes) -> Fields | list[msgspec.Raw]:
         raise BadMessage(PARSE_ERROR, "not valid JSON") from None
     except RecursionError:
         raise BadMessage(PARSE_ERROR, "JSON nested too deeply") from None
+
+
+def _require_little(data: bytes) -> None:
+    """Refuses what would become many objects, before it does. Raises what msgspec raises for what is no JSON."""
+    if not data.lstrip(_SPACE).startswith(b"["):
+        _require_little_beside(data, "a message", INVALID_REQUEST)
+        return
+    try:
+        _few.decode(data)
+    except msgspec.ValidationError:
+        raise BadMessage(INVALID_REQUEST, f"a batch may hold {BATCH_MESSAGES} messages, this one has more") from None
+
+
+def _require_little_beside(data: bytes | msgspec.Raw, place: str, code: int) -> None:
+    found = _large.decode(data)
+    beside = len(memoryview(data)) - len(memoryview(found.params)) - len(memoryview(found.arguments))
+    if beside > BESIDE_BYTES:
+        raise BadMessage(code, f"{place} may have {BESIDE_BYTES // 1024} KiB beside the arguments of its call")
 
 
 def _refuse_half_pairs(data: bytes) -> None:
@@ -144,6 +189,8 @@ def object_fields(raw: msgspec.Raw | None, place: str) -> Fields:
     if raw is None:
         return {}
     try:
+        if len(memoryview(raw)) > BESIDE_BYTES:
+            _require_little_beside(raw, place, INVALID_PARAMS)
         fields = _fields.decode(raw)
     except msgspec.ValidationError:
         raise BadMessage(INVALID_PARAMS, f"{place} must be an object") from None

@@ -22,6 +22,7 @@ from openapi_mcp_server.observe.trace import Begin, untraced
 from openapi_mcp_server.process import limits
 from openapi_mcp_server.server.app import Health
 from openapi_mcp_server.server.principals.guarding import anybody
+from openapi_mcp_server.server.principals.turns import Turns
 from openapi_mcp_server.settings.config import Config
 from openapi_mcp_server.upstream.addresses import CheckedDialler
 from openapi_mcp_server.upstream.call import Asking, Upstream
@@ -56,7 +57,8 @@ async def opened(
     """A gateway with everything behind it; closed in reverse. ``metrics`` follow what it is doing."""
     keys, shared, overhear = outgoing or Outgoing(keyring(config))
     authorize = keys.credentials(tools).authorize
-    async with Upstream(CheckedDialler(address_rule(config)), _asking(config), keys.way, shared) as upstream:
+    dialler = CheckedDialler(address_rule(config))
+    async with Upstream(dialler, _asking(config), keys.way, shared, Turns().wait) as upstream:
         send = upstream.send if overhear is None else overhear(upstream.send)
         gateway = Gateway(tools, _how(config), send=send, authorize=authorize, observe=observe, trace=trace)
         del tools  # a reload replaces them

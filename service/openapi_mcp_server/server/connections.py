@@ -25,6 +25,7 @@ import trio
 
 from openapi_mcp_server.server import ordinary, ports
 from openapi_mcp_server.server.accepting import accept_all
+from openapi_mcp_server.server.principals.turns import Turns
 
 if TYPE_CHECKING:
     from openapi_mcp_server.server.any_request import Http11, Protocols
@@ -115,6 +116,7 @@ class _Worker:
         self.app = app
         self.connections: set[_Connection] = set()
         self._stopping = trio.Event()
+        self.ends = Turns.of_all()  # connections that are closed together, with calls in flight or without
         self._all_closed = trio.Event()
         self._protocols: Protocols | None = None
 
@@ -185,6 +187,8 @@ class _Connection:
                 self.dismiss()
             with self._reading:
                 await self._read()
+            if self._reading.cancelled_caught:
+                await self._worker.ends.wait("")
             if self._protocol is not None:
                 await self._protocol.leave()
         del self._tasks
@@ -211,6 +215,7 @@ class _Connection:
                 except OSError:
                     break
                 if not data:
+                    await self._worker.ends.wait("")
                     break
                 exchange = self._begun(data)
                 if exchange is None:
@@ -286,22 +291,27 @@ class _Connection:
         """Reads at most so many bytes of the body; none where the client has left."""
         while await self._is_readable():
             try:
-                return self._socket.recv(min(most, READ_BYTES))
+                if data := self._socket.recv(min(most, READ_BYTES)):
+                    return data
             except BlockingIOError:
                 continue
             except OSError:
-                break
+                pass
+            break
+        await self._worker.ends.wait("")
         return b""
 
     async def _left(self) -> None:
         """Returns when the client has left, or is given up. Behind a next request its leaving is not seen."""
         while await self._is_readable():
             try:
-                if not self._socket.recv(1, socket.MSG_PEEK):
-                    return
+                has_left = not self._socket.recv(1, socket.MSG_PEEK)
             except BlockingIOError:
                 continue
             except OSError:
+                has_left = True
+            if has_left:
+                await self._worker.ends.wait("")
                 return
             with trio.CancelScope() as self._watching:
                 await trio.sleep_forever()

@@ -83,7 +83,7 @@ async def serve_stdio(gateway: Gateway, stdin: int, stdout: int) -> None:
             try:
                 async with aclosing(_lines(stdin)) as lines:
                     async for line in lines:
-                        message, hold = _admitted(line, conversation, gateway.memory)
+                        message, hold = await _admitted(line, conversation, gateway)
                         del line  # large ones are kept as long as they are needed, and counted
                         await conversation.take(message, hold=hold)
             finally:  # nothing may be started once the calls are over
@@ -93,11 +93,11 @@ async def serve_stdio(gateway: Gateway, stdin: int, stdout: int) -> None:
         everything.cancel_scope.deadline = anyio.current_time() + FLUSH_SECONDS
 
 
-def _admitted(line: bytes | None, conversation: Conversation, memory: Budget) -> tuple[Message | Batch, Hold]:
+async def _admitted(line: bytes | None, conversation: Conversation, gateway: Gateway) -> tuple[Message | Batch, Hold]:
     """The message in a line, or the refusal it gets, and its hold; None is a line that was too long."""
     if line is None:
         return Rejection(code=PARSE_ERROR, message=f"a line may have {LINE_BYTES // 1024 // 1024} MiB"), FREE
-    message = conversation.read(line)
+    message = await gateway.read(len(line), partial(conversation.read, line))
     if not isinstance(message, Batch | Call):
         return message, FREE
     request_id = message.id if isinstance(message, Call) else None
@@ -105,7 +105,7 @@ def _admitted(line: bytes | None, conversation: Conversation, memory: Budget) ->
         problem = f"{CALLS} calls are in flight; ask again when one is answered"
         return Rejection(id=request_id, code=INTERNAL_ERROR, message=problem), FREE
     try:
-        return message, _opened(memory, len(line))
+        return message, _opened(gateway.memory, len(line))
     except NoRoom as error:
         return Rejection(id=request_id, code=INTERNAL_ERROR, message=str(error)), FREE
 

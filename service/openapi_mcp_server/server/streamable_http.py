@@ -46,6 +46,8 @@ from openapi_mcp_server.server.visitors import Entrant, Visitors
 TEND_SECONDS = 0.25
 """How often new calls get a task that watches their client. Starting one for every call cost 75 µs of CPU each, and
 nearly all calls are over before; a client that leaves is noticed this much later at most."""
+WATCHERS_AT_ONCE = 20
+"""In one turn of the loop: 1,000 took 30 ms of it."""
 
 
 @asynccontextmanager
@@ -127,9 +129,12 @@ class StreamableHttp:
         """Gives every call that is not over yet its watcher. Runs beside the server for ever."""
         while True:
             await anyio.sleep(TEND_SECONDS)
-            young, self._young = self._young, set()
-            for exchange in young:
-                exchange.start_watching(tasks)
+            for left in range(len(self._young), 0, -1):
+                if not self._young:  # the others are over
+                    break
+                self._young.pop().start_watching(tasks)
+                if left % WATCHERS_AT_ONCE == 0:
+                    await trio.lowlevel.checkpoint()
 
     async def _take(self, message: Message | Batch, exchange: _Exchange, beside: Carrier) -> None:
         hold = exchange.hold

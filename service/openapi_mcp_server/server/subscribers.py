@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.mcp.inbound import Call, Rejection
@@ -66,6 +67,9 @@ class Subscribers:
             stream.end()
 
     def _tell_changes(self) -> None:
-        for stream, subscription in self._open.items():
-            for change in subscription.changed():
-                stream.put(event(change))
+        self.streams.tell([partial(_tell, stream, subscription) for stream, subscription in self._open.items()])
+
+
+def _tell(stream: EventStream, subscription: Subscription) -> None:
+    for change in subscription.changed():
+        stream.put(event(change))

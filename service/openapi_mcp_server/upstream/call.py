@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -72,12 +73,19 @@ class Upstream:
     """Sends requests to APIs. One for the whole process; enter it before the first request.
 
     It keeps no cookies, reads no proxy from the environment and follows a redirect only where a GET or HEAD stays
-    at its own origin, which is also where its credentials belong.
+    at its own origin, which is also where its credentials belong. ``turn`` waits for the turn of a client, after
+    something has come for it.
     """
 
     def __init__(
-        self, dialler: Dialler, asking: Asking, ways: Ways = only_usual, shared: SharedState | None = None
+        self,
+        dialler: Dialler,
+        asking: Asking,
+        ways: Ways = only_usual,
+        shared: SharedState | None = None,
+        turn: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
+        self._turn = turn
         self._connections = Connections(dialler, idle_limit=asking.max_keepalive, ways=ways)
         self._gates: dict[Origin, Gate] = {}
         self._asking = asking
@@ -116,12 +124,18 @@ class Upstream:
             except UpstreamError:  # it was not let through
                 if not ended:
                     raise
-                return _told(result, ended)
+                break
+            if self._turn is not None and isinstance(result, UpstreamError):  # as many may have at once
+                await self._turn(hold.client)
             ended.append(retries.outcome(result))
             pause = self._pause(request.method, result, ended, until)
             if pause is None or not gate.spend_retry():
-                return _told(result, ended)
+                break
             await anyio.sleep(pause)
+        try:
+            return _told(result, ended)
+        finally:
+            del result  # an error has this frame in its traceback: only the collector would find the two
 
     def _gate(self, origin: Origin) -> Gate:
         gate = self._gates.get(origin)
@@ -149,12 +163,13 @@ class Upstream:
 
     async def _attempt(self, call: _Call, gate: Gate, until: float) -> HttpResponse | UpstreamError:
         """Returns what came of one attempt. Raises an UpstreamError if it was not even let through."""
-        ticket = await gate.enter(until)
+        client = call.hold.client
+        ticket = await gate.enter(until, client)
         result = None
         try:
             result = await self._outcome(call, max(0.0, until - anyio.current_time()))
         finally:
-            gate.leave(ticket, result)
+            gate.leave(ticket, result, client)
         return result
 
     async def _outcome(self, call: _Call, seconds_left: float) -> HttpResponse | UpstreamError:
@@ -196,8 +211,9 @@ class Upstream:
         try:
             head = _head(call.request)
             call.begin()
+            turn = None if self._turn is None else partial(self._turn, call.hold.client)
             answer = call.answer = AnswerReader(
-                await connection.ask(head, call.request.body), self._asking.answer_bytes
+                await connection.ask(head, call.request.body, turn), self._asking.answer_bytes
             )
             await self._read_body(connection, answer, call)
         except BaseException:
@@ -264,7 +280,10 @@ def _told(result: HttpResponse | UpstreamError, ended: list[retries.Outcome]) ->
     if isinstance(result, UpstreamError):
         result.retries = made
         result.outcome_unknown |= doubtful
-        raise result
+        try:
+            raise result
+        finally:
+            del result  # likewise
     return msgspec.structs.replace(result, retries=made, doubtful=doubtful) if made else result
 
 

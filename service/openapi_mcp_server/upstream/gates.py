@@ -7,12 +7,14 @@ documents name origins.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from math import ceil
 from typing import TYPE_CHECKING
 
 import anyio
 
+from openapi_mcp_server.aside import FairPlaces
 from openapi_mcp_server.bridge.model import HttpResponse, Origin
 from openapi_mcp_server.errors import Refused, Timeout, UpstreamError
 from openapi_mcp_server.upstream.breaker import OPEN_SECONDS, Breaker, Health, State, Ticket
@@ -23,8 +25,12 @@ if TYPE_CHECKING:
     from openapi_mcp_server.upstream.shared_state import SharedState
 
 QUEUE_LIMIT = 1_000
-"""Calls that may wait for a connection to one API. More are refused at once: they would only wait for their
-deadline."""
+"""Calls of one client that may wait for a connection to one API. More are refused at once: they would only wait for
+their deadline."""
+OTHERS_SHARE = 10
+"""One connection in so many is not for the client that has all others, where others have asked lately."""
+ALONE_SECONDS = 60.0
+"""After which a client is alone: 100 calls that an API does not answer take 30 s, and who came then waited for them."""
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +50,10 @@ class Gate:
         self.breaker = Breaker(opens=breaks)
         self.budget = RetryBudget()
         self._origin = origin
-        self._places = anyio.Semaphore(connections)
+        self._places = FairPlaces(connections)
+        self._most = connections, connections - connections // OTHERS_SHARE  # alone, and beside others
+        self._client: str | None = None
+        self._others_until = -math.inf
         self._pace = None if rate is None else Pace(origin, rate, shared)
         self._waiting = 0
         self._early = 0
@@ -55,8 +64,8 @@ class Gate:
         """Calls that wait for a connection, or for their turn under API_RATE_LIMIT."""
         return self._waiting + self._early
 
-    async def enter(self, until: float) -> Ticket:
-        """A place for one attempt, to be given back with `leave`. ``until`` is the call's deadline.
+    async def enter(self, until: float, client: str = "") -> Ticket:
+        """A place for one attempt of this client, to be given back with `leave`. ``until`` is the call's deadline.
 
         Raises Refused (the breaker is open, the queue is full) or Timeout; nothing was sent then.
         """
@@ -64,21 +73,20 @@ class Gate:
         if self.breaker.is_shut(now):
             raise self._shut()
         if self._pace is not None:
-            await self._turn(self._pace, until)
-        try:
-            self._places.acquire_nowait()
-        except anyio.WouldBlock:
-            await self._wait(until)
+            await self._turn(self._pace, until, client)
+        self._look(client, now)
+        if not self._places.take_at_once(client):
+            await self._wait(until, client)
             now = anyio.current_time()
         ticket = self.breaker.admit(now)
         if ticket is None:  # it has opened while this call was waiting
-            self._places.release()
+            self._places.give_back(client)
             raise self._shut()
         return ticket
 
-    def leave(self, ticket: Ticket, result: HttpResponse | UpstreamError | None) -> None:
+    def leave(self, ticket: Ticket, result: HttpResponse | UpstreamError | None, client: str = "") -> None:
         """``result`` is None if nobody waited for it any more."""
-        self._places.release()
+        self._places.give_back(client)
         now = anyio.current_time()
         before = self.breaker.state(now)
         health = None if result is None else _health(result)
@@ -93,21 +101,29 @@ class Gate:
         """One out of the budget; false if there is none left, or if it would be refused anyway."""
         return not self.breaker.is_shut(anyio.current_time()) and self.budget.spend()
 
-    async def _turn(self, pace: Pace, until: float) -> None:
+    async def _turn(self, pace: Pace, until: float, client: str) -> None:
         self._early += 1
         try:
-            await pace.turn(until)
+            await pace.turn(until, client)
         finally:
             self._early -= 1
 
-    async def _wait(self, until: float) -> None:
-        if self._waiting >= QUEUE_LIMIT:
+    def _look(self, client: str, now: float) -> None:
+        """Whether others are there."""
+        if client != self._client:
+            if self._client is not None:
+                self._others_until = now + ALONE_SECONDS
+            self._client = client
+        self._places.most = self._most[now < self._others_until]
+
+    async def _wait(self, until: float, client: str) -> None:
+        if self._places.waiting(client) >= QUEUE_LIMIT:
             problem = f"too many calls wait for a connection to {self._origin}; try again later"
             raise Refused(problem, outcome_unknown=False)
         self._waiting += 1
         try:
             with anyio.CancelScope(deadline=until):
-                await self._places.acquire()
+                await self._places.take(client)
                 return
         finally:
             self._waiting -= 1

@@ -8,7 +8,7 @@ for the answer to the next request on that connection (2.16, tried; a test here 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import anyio
 import anyio.lowlevel
@@ -37,6 +37,9 @@ PIECES_AT_ONCE = 256
 """Taken without a look at the other tasks: a millisecond."""
 
 
+Turn = Callable[[], Awaitable[None]]
+"""Waits, after something has come from the API, until it is the turn of the client whose call it is for."""
+
 _NOT_USED = h11.Connection(h11.CLIENT)
 """In the place of one, where there is nothing for it to do."""
 
@@ -60,6 +63,7 @@ class Connection:
         self._begun, self._missing = b"", 0  # of the body of an ordinary answer
         self._requests = 0
         self._heard = False
+        self._turn: Turn | None = None
         self._pieces = self._size = 0  # of the body so far
         self._broken: h11.RemoteProtocolError | None = None
 
@@ -68,8 +72,11 @@ class Connection:
         """It had been kept, and the API closed it without one byte of an answer to the last request."""
         return self._requests > 1 and not self._heard
 
-    async def ask(self, request: ordinary.OrdinaryMessage, body: bytes | None) -> h11.Response | ordinary.Head:
+    async def ask(
+        self, request: ordinary.OrdinaryMessage, body: bytes | None, turn: Turn | None = None
+    ) -> h11.Response | ordinary.Head:
         """Sends a request and returns the head of its answer."""
+        self._turn = turn
         self._requests += 1
         self._heard = False
         self._pieces = self._size = 0
@@ -81,7 +88,7 @@ class Connection:
             # An API may answer (413, say) and close before it has read everything; the answer is there to be read.
             for piece in _pieces(head, body or b""):
                 await self._stream.write(piece)
-        received = await self._stream.read(READ_BYTES)
+        received = await self._read(READ_BYTES)
         self._heard = bool(received)
         answer = None if request.method == "HEAD" else ordinary.read(received)
         if answer is not None:
@@ -143,7 +150,7 @@ class Connection:
     async def _read_ordinary(self) -> bytes:
         piece, self._begun = self._begun, b""
         if not piece and self._missing:
-            piece = await self._stream.read(min(READ_BYTES, self._missing))
+            piece = await self._read(min(READ_BYTES, self._missing))
             if not piece:
                 told, whole = "peer closed connection without sending complete message body", self._size + self._missing
                 raise Ended(f"{told} (received {self._size} bytes, expected {whole})")
@@ -151,6 +158,12 @@ class Connection:
         if piece:
             await self._count(len(piece))
         return piece
+
+    async def _read(self, most: int) -> bytes:
+        received = await self._stream.read(most)
+        if self._turn is not None:
+            await self._turn()
+        return received
 
     async def _count(self, size: int) -> None:
         """Raises for a body in crumbs; lets other tasks go on meanwhile."""
@@ -178,7 +191,7 @@ class Connection:
 
     async def _next_event(self) -> h11.Event | type[h11.PAUSED]:
         while (event := self._h11.next_event()) is h11.NEED_DATA:
-            received = await self._stream.read(READ_BYTES)
+            received = await self._read(READ_BYTES)
             if received:
                 self._heard = True
             self._h11.receive_data(received)

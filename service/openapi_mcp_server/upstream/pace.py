@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from openapi_mcp_server.aside import FairPlaces
 from openapi_mcp_server.bridge.model import Origin
 from openapi_mcp_server.errors import Refused
 
@@ -18,7 +19,8 @@ HOLD_SECONDS = 300.0
 
 
 class Pace:
-    """Requests have their turns in the order in which they came; as many as fit into a second may go at once.
+    """Requests have their turns in the order in which they came, those of several clients one of each; as many as fit
+    into a second may go at once.
 
     ``shared``: where the turns of all tasks are given out. While it is not there, this task takes its share of them."""
 
@@ -29,14 +31,14 @@ class Pace:
         self._key = f"origin {origin}"
         self._free_at = float("-inf")
         self._held_until = float("-inf")
-        self._turn = anyio.Lock()
+        self._line = FairPlaces(1)
 
-    async def turn(self, until: float) -> None:
+    async def turn(self, until: float, client: str = "") -> None:
         """Waits. Raises Refused where it would be over after ``until`` only; nothing was sent then."""
         if self._shared is None:
-            await self._own_turn(until, self._rate)
+            await self._own_turn(until, self._rate, client)
         elif not await self._shared_turn(self._shared, until):
-            await self._own_turn(until, self._rate / self._shared.tasks)
+            await self._own_turn(until, self._rate / self._shared.tasks, client)
 
     def hold(self, seconds: float) -> None:
         """The API has answered with Retry-After."""
@@ -45,17 +47,23 @@ class Pace:
         if self._shared is not None and seconds > 0:
             self._shared.hold(self._key, seconds)
 
-    async def _own_turn(self, until: float, rate: float) -> None:
+    async def _own_turn(self, until: float, rate: float, client: str) -> None:
         gap, slack = _gap_and_slack(rate)
-        at = self._next(slack) + self._turn.statistics().tasks_waiting * gap
+        at = self._next(slack) + self._line.before(client) * gap
         if at > until:
             raise self._too_late(at)
-        async with self._turn:
+        with anyio.CancelScope(deadline=until) as scope:
+            await self._line.take(client)
+        if scope.cancelled_caught:  # others have come since, whose turn was before this one
+            raise self._too_late(self._next(slack))
+        try:
             while (at := self._next(slack)) > anyio.current_time():
                 if at > until:
-                    raise self._left_alone()
+                    raise self._left_alone() if self._held_until > until else self._too_late(at)
                 await anyio.sleep_until(at)
             self._free_at = max(self._free_at, anyio.current_time()) + gap
+        finally:
+            self._line.give_back(client)
 
     async def _shared_turn(self, shared: SharedState, until: float) -> bool:
         """False if the store does not say. A turn that was given and not used, since its call was given up, is lost."""

@@ -16,6 +16,7 @@ from openapi_mcp_server.upstream.ordinary import Head
 _STEP = 64 * 1024
 """Decoded bytes made at a time: 1 kB of gzip holds 1 MB, so a received piece is never inflated whole."""
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+_BARE_DEFLATE = -zlib.MAX_WBITS
 _GROWTH = (48 * 1024, 256 * 1024, 1024 * 1024)
 """Sizes for which room is made where an answer does not say how long it is; after that for the largest one."""
 _OF_BASE64 = 4 / 3
@@ -24,6 +25,12 @@ MEMBERS_LIMIT = 1_000
 """Gzip members of one answer: those who compress in blocks make one of 64 kB each. An empty one costs 5 µs."""
 _PACKED_EXTRA = 64 * 1024
 """Bytes that gzip may add to what it cannot make smaller. What is longer still decodes to too much, or to nothing."""
+
+
+MOST_CODINGS = 2
+"""Codings that one answer may have: a server packs what its application has packed. More of them hide a bomb."""
+BETWEEN_BYTES = 10 * 1024 * 1024 + _PACKED_EXTRA
+"""Bytes that may still be packed once the outer coding is undone: 64 kB could become 64 MB, and nothing after that."""
 
 
 class AnswerReader:
@@ -52,8 +59,7 @@ class AnswerReader:
         self._counted = 0
         self._size = 0
         self._pieces: list[bytes] = []
-        self._is_packed = is_packed(", ".join(self.values("content-encoding")))
-        self._inflater = Inflater()
+        self._inflater = inflater(", ".join(self.values("content-encoding")))
         self._packed = 0
 
     @property
@@ -76,14 +82,14 @@ class AnswerReader:
     def add(self, piece: bytes) -> Iterable[None]:
         """Says each time when it goes on only after `make_room`. Raises BadResponse for what is not packed although
         it says so."""
-        if self._is_packed:
-            return self._unpack(piece)
+        if self._inflater is not None:
+            return self._unpack(piece, self._inflater)
         self._keep(piece)
         return () if self._size <= self.room else (None,)
 
     def finish(self) -> None:
         """Raises BadResponse if the end of the packed data is missing."""
-        if self._is_packed:
+        if self._inflater is not None:
             self._inflater.finish()
 
     def _keep(self, decoded: bytes) -> None:
@@ -94,20 +100,20 @@ class AnswerReader:
 
     async def make_room(self, hold: Hold) -> None:
         """Makes room for as much as there will be, if the answer says it; else step by step. Raises NoRoom."""
-        least = self._size if self._is_packed else max(self._size, self._declared)
+        least = self._size if self._inflater is not None else max(self._size, self._declared)
         steps = () if hold.is_part else _GROWTH  # of a batch, so that two that wait for each other are none
         self.room = least if least == self._declared else next((step for step in steps if step >= least), self._limit)
         counted = int(self.room * _OF_BASE64)
         await hold.grow(counted - self._counted)
         self._counted = counted
 
-    def _unpack(self, packed: bytes) -> Iterator[None]:
+    def _unpack(self, packed: bytes, inflater: Inflater) -> Iterator[None]:
         """Stops at the limit, not at the end of the piece."""
         self._packed += len(packed)
         if self._packed > self._limit + _PACKED_EXTRA:
             self.is_full = True
             return
-        for decoded in self._inflater.unpacked(packed):
+        for decoded in inflater.unpacked(packed):
             self._keep(decoded)
             if self._size > self.room:
                 yield
@@ -116,25 +122,41 @@ class AnswerReader:
 
 
 class Inflater:
-    """Undoes gzip and zlib piece by piece. Members may follow one another (RFC 1952 section 2.2)."""
+    """Undoes one coding piece by piece. Members of gzip may follow one another (RFC 1952 section 2.2).
 
-    def __init__(self) -> None:
+    ``outer`` undoes the coding that was applied after this one. ``may_be_bare``: without the frame of zlib, as some
+    servers send deflate (RFC 9110 section 8.4.1.2).
+    """
+
+    def __init__(self, outer: Inflater | None = None, *, may_be_bare: bool = False) -> None:
+        self._outer = outer
+        self._may_be_bare = may_be_bare
+        self._between = 0
         self._member: zlib._Decompress | None = None
         self._members = 0
 
     def unpacked(self, packed: bytes) -> Iterator[bytes]:
         """The content of a packed piece, in steps of 64 kB. Raises BadResponse for what is not packed."""
+        if self._outer is None:
+            yield from self._inflated(packed)
+            return
+        for piece in self._outer.unpacked(packed):
+            self._between += len(piece)
+            if self._between > BETWEEN_BYTES:
+                raise _broken(f"is packed twice, and more than {BETWEEN_BYTES:,} bytes the second time")
+            yield from self._inflated(piece)
+
+    def _inflated(self, packed: bytes) -> Iterator[bytes]:
         while packed or self._member is not None:
             if self._member is None:
                 packed = packed.lstrip(b"\0") if self._members else packed  # padding, which gzip(1) passes over
                 if not packed:
                     return
-                self._member = self._next_member()
+                self._member = self._next_member(packed[0])
             try:
                 decoded = self._member.decompress(packed, _STEP)
             except zlib.error as error:
-                problem = f"the packed data of the answer is broken: {error}"
-                raise BadResponse(problem, outcome_unknown=True) from error
+                raise _broken(f"is broken: {error}") from error
             yield decoded
             if self._member.eof:
                 packed, self._member = self._member.unused_data, None
@@ -143,28 +165,52 @@ class Inflater:
                 if not packed and len(decoded) < _STEP:
                     return
 
-    def _next_member(self) -> zlib._Decompress:
+    def _next_member(self, first: int) -> zlib._Decompress:
         self._members += 1
         if self._members > MEMBERS_LIMIT:
-            raise BadResponse(
-                f"the packed data of the answer has more than {MEMBERS_LIMIT} members", outcome_unknown=True
-            )
-        return zlib.decompressobj(_GZIP_OR_ZLIB)
+            raise _broken(f"has more than {MEMBERS_LIMIT} members")
+        is_bare = self._may_be_bare and not _is_framed(first)
+        return zlib.decompressobj(_BARE_DEFLATE if is_bare else _GZIP_OR_ZLIB)
 
     def finish(self) -> None:
         """Raises BadResponse if the end of the packed data is missing."""
+        if self._outer is not None:
+            self._outer.finish()
         if self._member is not None:
-            raise BadResponse("the packed data of the answer ends too early", outcome_unknown=True)
+            raise _broken("ends too early")
 
 
-def is_packed(content_encoding: str) -> bool:
-    """Only gzip is asked for; deflate is the same in the frame of zlib (RFC 9110 section 8.4.1.2). What is encoded
-    twice or otherwise is a way to hide a bomb."""
-    match content_encoding.strip().lower():
-        case "" | "identity":
-            return False
-        case "gzip" | "x-gzip" | "deflate":
-            return True
-        case other:
-            problem = f"the answer's content encoding {other[:40]!r} was not asked for"
+def _is_framed(first: int) -> bool:
+    """Whether packed data begins as gzip (RFC 1952 section 2.3.1) or zlib (RFC 1950 section 2.2) begins. Nobody's bare
+    deflate does: gzip's first byte would be a reserved kind of block, zlib's would have bits in its padding."""
+    return first == 0x1F or (first & 0x0F == zlib.DEFLATED and first >> 4 <= zlib.MAX_WBITS - 8)
+
+
+def _broken(problem: str) -> BadResponse:
+    return BadResponse(f"the packed data of the answer {problem}", outcome_unknown=True)
+
+
+def inflater(content_encoding: str) -> Inflater | None:
+    """The inflater for a body with these codings, which are named in the order in which they were applied (RFC 9110
+    section 8.4); None for one that is as it is.
+
+    Only gzip is asked for; some send deflate all the same. Raises BadResponse for any other.
+    """
+    if not content_encoding:
+        return None
+    names = [name for each in content_encoding.split(",") if (name := each.strip().lower())]
+    codings = [name for name in names if name not in _NO_CODINGS]
+    made: Inflater | None = None
+    for name in reversed(codings):
+        if name not in _CODINGS:
+            problem = f"the answer's content encoding {name[:40]!r} was not asked for; only gzip and deflate are read"
             raise BadResponse(problem, outcome_unknown=True)
+        made = Inflater(made, may_be_bare=name == "deflate")
+    if len(codings) > MOST_CODINGS:
+        raise _broken(f"is packed {len(codings)} times, one over the other; at most {MOST_CODINGS} are undone")
+    return made
+
+
+_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
+_NO_CODINGS = frozenset({"identity", "utf-8", "utf8", "none"})
+"""The last three are none by RFC 9110, and are sent by programs that mean the charset, or nothing."""

@@ -19,7 +19,7 @@ from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
 from openapi_mcp_server.errors import BadResponse, Timeout, TooLarge, Unreachable, UpstreamError
 from openapi_mcp_server.upstream import http11
-from openapi_mcp_server.upstream.reader import Inflater, is_packed
+from openapi_mcp_server.upstream.reader import inflater
 from openapi_mcp_server.upstream.redirects import REDIRECT_LIMIT, redirected
 from openapi_mcp_server.upstream.sockets import (
     ConnectError,
@@ -92,16 +92,16 @@ async def _exchange(request: HttpRequest, client: httpx2.AsyncClient, most_bytes
 
 
 async def _body(answer: httpx2.Response, most_bytes: int) -> bytes:
-    inflater = Inflater() if is_packed(answer.headers.get("content-encoding", "")) else None
+    unpacking = inflater(answer.headers.get("content-encoding", ""))
     body = bytearray()
     async with aclosing(answer.aiter_raw()) as pieces:
         async for piece in pieces:
-            for decoded in (piece,) if inflater is None else inflater.unpacked(piece):
+            for decoded in (piece,) if unpacking is None else unpacking.unpacked(piece):
                 body += decoded
                 if len(body) > most_bytes:
                     raise _Full
-    if inflater is not None:
-        inflater.finish()
+    if unpacking is not None:
+        unpacking.finish()
     return bytes(body)
 
 

@@ -323,3 +323,19 @@ def test_whatever_is_sent_is_accepted_or_refused_with_a_reason(values):
     else:
         reason = ""
     assert not reason or reason.startswith("The arguments do not fit find_pets:\n- /")
+
+
+NUMBERS = {"type": "object", "properties": {"numbers": {"type": "array", "items": {"type": "number", "maximum": 1}}}}
+
+
+@pytest.mark.parametrize(
+    ("last", "fits"), [("0.5", True), ("1.0", True), ("1.5", False), ("1e400", False), ('"x"', False)]
+)
+def test_many_decimals_are_checked_and_stay_as_they_were_written(last: str, fits: bool) -> None:
+    raw = msgspec.Raw(b'{"numbers":[%b%b]}' % (b"0.10," * 30_000, last.encode()))
+    if not fits:
+        with pytest.raises(ArgumentError, match="do not fit"):
+            check(tool(NUMBERS), raw)
+        return
+    first, *_, read = check(tool(NUMBERS), raw).values["numbers"]
+    assert (str(first), str(read)) == ("0.10", last)

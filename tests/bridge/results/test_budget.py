@@ -239,3 +239,74 @@ def test_a_result_that_is_cut_says_so_to_programs_too():
 )
 def test_tokens_are_counted_in_what_a_model_reads(blocks, tokens):
     assert budget.tokens(ToolResult(content=blocks)) == tokens
+
+
+MANY = range(210_000)
+"""Values that are too many to be decoded at once."""
+
+
+def large(kind: str) -> bytes:
+    numbers = b"[%b]" % b",".join([b"1"] * len(MANY))
+    match kind:
+        case "array":
+            return numbers
+        case "few members":
+            return b'{"a":%b,"b":"%b","c":%b}' % (numbers, b"x" * 2_000, numbers)
+        case "map":
+            return b"{%b}" % b",".join(b'"%d":1' % number for number in MANY)
+        case "number first":
+            return b"[%b,%b]" % (b"7" * 5_000, numbers)
+        case "true last":
+            return b'{"a":%b,"n":%b,"t":true}' % (numbers, b"7" * 5_000)
+    raise AssertionError(kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "begins", "said"),
+    [
+        ("array", "[1,1,", ["the answer: the first 499 of many more items"]),
+        ("few members", '{"a":[1,', ["/a: the first 163 of many more items", "/b: the first 322 of 2,000 characters"]),
+        ("map", '{"0":1,"1":1,', ["the answer: 138 of many more members"]),
+        ("number first", "[]", ["the answer: the first 0 of many more items"]),
+        ("true last", '{"a":[1,', ["/a: the first 244 of many more items", "the answer: 2 of 3 members"]),
+    ],
+)
+def test_an_answer_of_very_many_values_is_cut_by_its_beginning(kind: str, begins: str, said: list[str]) -> None:
+    first, about = shown(large(kind))
+    assert first.startswith(begins)
+    assert len(first) <= BUDGET
+    msgspec.json.decode(first)
+    assert [line.removeprefix("- ") for line in about[1 : 1 + len(said)]] == said
+
+
+def test_a_number_that_is_longer_than_the_budget_is_shown_whole() -> None:
+    assert shown(b"7" * 2_000) == ("7" * 2_000, [])
+
+
+@pytest.mark.parametrize("value", [b"1", b'"x"', b"[1]"])
+def test_of_a_name_that_is_said_twice_the_last_value_is_shown(value: bytes) -> None:
+    first, _ = shown(b'{"a":"%b","a":%b}' % (b"x" * 2_000, value))
+    assert first.encode() == b'{"a":%b}' % value
+
+
+@pytest.mark.parametrize("envelope", [[], ["rows"], ["found", "rows~/"]])
+def test_a_row_more_goes_where_no_page_of_another_size_begins_after_the_last(envelope: list[str]) -> None:
+    body: object = [{"id": 10 + number, "text": "x" * 52} for number in range(50)]  # 13 of 71 bytes fit
+    for name in reversed(envelope):
+        body = {name: body, "more": True}
+    response, asked = answer(encode(body), "application/json"), {"page": 3, "limit": 50}
+    first, about = texts(render(with_arguments("page", "limit"), response, budget_bytes=BUDGET, asked=asked))
+    rows = msgspec.json.decode(first)
+    for name in envelope:
+        assert rows["more"] is True
+        rows = rows[name]
+    assert len(rows) == 12  # 113 is prime
+    assert about.endswith("For the rest, call again with limit=8, page=15.")
+
+
+def test_rows_that_fit_without_their_links_are_all_there() -> None:
+    rows = [{"id": number, "self_url": "https://api.example.com/" + "x" * 40} for number in range(40)]
+    first, about = shown(rows, operation=msgspec.structs.replace(tool(), filterable=True))
+    assert [row["id"] for row in msgspec.json.decode(first)] == [*range(40)]
+    assert about[0].endswith("Every row is here, without links.")
+    assert about[1:] == ["response_filter gives what is left out of them."]

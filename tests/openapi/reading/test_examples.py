@@ -43,7 +43,7 @@ def test_examples_of_a_parameter_are_told(location: str, dialect: Any) -> None:
         ({"example": None}, None),
         ({"example": "x" * 500}, None),
         ({"examples": {"a": {"externalValue": "https://example.com/a"}}}, None),
-        ({"examples": {"a": {"$ref": "#/components/examples/Nobody"}, "b": {"value": 1}}}, [1]),
+        ({"examples": {"a": {"$ref": "#/components/examples/Nobody"}, "b": {"value": 1}}}, ["1"]),
         ({"examples": ["a"]}, None),
         ({"examples": {"a": {"dataValue": "d", "serializedValue": "v=d"}}}, ["d"]),
         ({"schema": {**TEXT, "examples": ["own"]}, "example": "e"}, ["own"]),

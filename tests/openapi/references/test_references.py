@@ -372,6 +372,13 @@ def test_an_anchor_is_found_and_a_dynamic_reference_is_resolved_here():
         "Leaf": {"type": "array", "items": {"$ref": "#/$defs/Tree"}},
         "Tree": {"type": "object", "properties": {"child": {"$ref": "#/$defs/Tree"}}},
     }
+    assert notes(description) == []
+
+
+def test_a_dynamic_reference_without_a_dynamic_anchor_is_one_as_any_other():
+    tree = {"$anchor": "node", "properties": {"child": {"$dynamicRef": "#node"}}}
+    description = of_schemas({"$ref": "#node"}, Tree=tree)
+    assert named(description.request_schemas)["Tree"]["properties"] == {"child": {"$ref": "#/$defs/Tree"}}
     assert notes(description) == [("reference_static", "#/components/schemas/Tree/properties/child")]
 
 

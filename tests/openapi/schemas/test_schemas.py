@@ -239,7 +239,7 @@ def test_a_whole_schema_may_be_a_boolean_or_nothing(schema, emitted):
 # What cannot be, is left out and noted, and the rest still compiles
 
 WRONG: list[tuple[str, Any, Any]] = [
-    ("title", 5, {}),
+    ("title", [5], {}),
     ("description", {}, {}),
     ("format", ["a"], {}),
     ("minimum", "0", {}),
@@ -257,7 +257,7 @@ WRONG: list[tuple[str, Any, Any]] = [
     ("enum", {"a": 1}, {}),
     ("required", True, {}),
     ("required", "a", {}),
-    ("required", [1], {}),
+    ("required", [[1]], {}),
     ("properties", [], {}),
     ("patternProperties", [], {}),
     ("dependentRequired", {"a": "b"}, {}),
@@ -273,7 +273,7 @@ WRONG: list[tuple[str, Any, Any]] = [
     ("type", 5, {}),
     ("type", ["string", "text"], {"type": "string"}),
     ("type", {}, {}),
-    ("pattern", 5, {}),
+    ("pattern", [5], {}),
 ]
 
 
@@ -551,3 +551,32 @@ def test_xml_names_are_kept_where_bodies_are_xml(media_type, kept):
     content = {media_type: {"schema": schema}}
     description = described({"/x": {"post": {"requestBody": {"content": content}}}})
     assert sent(description).get("xml") == ({"name": "n"} if kept else None)
+
+
+LOOKING_AHEAD = {"type": "string", "pattern": "^(?=admin)"}
+TWO_KINDS = {"oneOf": [{"type": "integer"}, {"type": "number", "minimum": 5}]}
+HIDDEN = {"type": "object", "properties": {"id": {"type": "integer", "readOnly": True}}, "required": ["id"]}
+
+
+@pytest.mark.parametrize(
+    "inner", [LOOKING_AHEAD, TWO_KINDS, HIDDEN, {"enum": []}, {"type": "object", "properties": {"a": LOOKING_AHEAD}}]
+)
+@pytest.mark.parametrize("by_reference", [False, True])
+def test_what_is_not_checked_as_it_is_written_refuses_nothing(inner, by_reference):
+    """A schema without its pattern takes more, so that ``not`` and ``if`` would refuse what they were not meant to."""
+    part = {"allOf": [{"$ref": "#/components/schemas/A"}]} if by_reference else inner
+    schemas = {"A": inner} if by_reference else {}
+    for negating in ({"not": part}, {"if": part, "then": {"not": {}}}, {"prefixItems": [{"not": part}]}):
+        description = of_schemas({"title": "t", **negating}, **schemas)
+        checks = compiles(sent_schema(description), description.request_schemas)
+        values = ["x", 1, 7, {}, []]
+        assert all(checks.is_valid([each] if "prefixItems" in negating else each) for each in values)
+        assert any("not meant to" in note.message for note in description.notes)
+
+
+def test_what_is_checked_as_it_is_written_still_refuses():
+    schemas = {"A": {"type": "string", "pattern": "^admin"}, "B": LOOKING_AHEAD}
+    description = of_schemas({"not": {"$ref": "#/components/schemas/A"}, "title": "t"}, **schemas)
+    checks = compiles(sent_schema(description), description.request_schemas)
+    assert not checks.is_valid("admin")
+    assert checks.is_valid("other")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import string
 import time
 from datetime import UTC, datetime
 from email.utils import formatdate
+from threading import get_ident
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+import trio
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -18,9 +21,11 @@ from hypothesis import strategies as st
 
 from logins import Caller, answering, header
 from loopback import client, clocked, sized
+from openapi_mcp_server.aside import LARGE
 from openapi_mcp_server.bridge.model import HttpRequest, Origin
 from openapi_mcp_server.errors import CredentialError
 from openapi_mcp_server.settings.auth import Auth
+from openapi_mcp_server.upstream.credentials.login import made_of_body
 from openapi_mcp_server.upstream.credentials.sigv4 import Keys, Scope, signed
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
@@ -214,3 +219,23 @@ async def test_a_refusal_by_a_clock_that_agrees_is_not_tried_again() -> None:
     refused = sized(b"{}", f"Date: {formatdate(time.time())}\r\n".encode(), b"403 Forbidden")
     asked, status = await called(lambda _: refused)
     assert (len(asked), status) == (1, 403)
+
+
+@pytest.mark.parametrize(("size", "is_aside"), [(0, False), (LARGE, False), (LARGE + 1, True)])
+def test_a_large_body_is_hashed_in_a_thread(size: int, is_aside: bool) -> None:
+    sent = request(body=bytes(size))
+    made = trio.run(made_of_body, sent, lambda: (get_ident(), signed(sent, KEYS, Scope(region="r", service="s3"), 0)))
+    assert (made[0] != get_ident()) is is_aside
+    assert dict(made[1].headers)["X-Amz-Content-SHA256"] == hashlib.sha256(bytes(size)).hexdigest()
+
+
+def test_a_large_call_is_signed_as_a_small_one_is() -> None:
+    async def run() -> tuple[list[bytes], int]:
+        async with answering(lambda _: OK) as api, client() as upstream:
+            one = Caller(Auth(kind="aws_sigv4", aws_service="s3"), api.origin, upstream, ENVIRON)
+            answer = await one.call("POST", bytes(4 * LARGE))
+            return api.asked, answer.status
+
+    asked, status = trio.run(run)
+    assert status == 200
+    assert header(asked[0], "x-amz-content-sha256") == hashlib.sha256(bytes(4 * LARGE)).hexdigest()

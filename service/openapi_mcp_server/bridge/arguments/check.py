@@ -13,7 +13,11 @@ from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.schemas import validation
 from openapi_mcp_server.errors import ArgumentError
+from openapi_mcp_server.openapi.json_schema import Validator
 
+_MANY_DECIMALS = 20_000
+"""Numbers with a point; the validator takes 2 ms for so many."""
+_as_doubles = msgspec.json.Decoder().decode
 _EMPTY_TEXT = b'""'
 """Some clients write it for what is not given; few arguments hold it."""
 
@@ -37,7 +41,9 @@ def check(tool: Tool, raw: msgspec.Raw | None) -> CheckedArguments:
     if tool.input.spelling is not None:
         values = respelt.respelt(values, tool.input.spelling)
     validation.require_bounded(values, schema, text)
-    fits = validation.compiled(schema, len(text)).is_valid(values)
+    validator = validation.compiled(schema, len(text))
+    are_doubles = text.count(b".") > _MANY_DECIMALS and tool.input.spelling is None
+    fits = (are_doubles and _fit_as_doubles(validator, text)) or validator.is_valid(values)
     if fits and _EMPTY_TEXT not in text:
         return CheckedArguments(whole_numbers.spelt(values, text, schema))
     others = {} if fits else undeclared.taken(tool, values)
@@ -48,6 +54,15 @@ def check(tool: Tool, raw: msgspec.Raw | None) -> CheckedArguments:
     if mended.errors:
         raise ArgumentError(problems.told(tool, mended.errors))
     return CheckedArguments(whole_numbers.spelt(mended.values, text, schema), mended.names, others)
+
+
+def _fit_as_doubles(validator: Validator, text: bytes) -> bool:
+    """Whether the arguments are as the schema says with numbers as most programs read them. Of 200,000 numbers the
+    validator takes 18 ms where they are decimals, and 1 where they are doubles."""
+    try:
+        return validator.is_valid(_as_doubles(text))
+    except msgspec.DecodeError:  # a number that no double holds
+        return False
 
 
 def _object(text: bytes) -> dict[str, Any]:

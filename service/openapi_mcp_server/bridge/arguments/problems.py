@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -19,6 +19,9 @@ _VALUE_LENGTH = 60
 _EXPECTED_LENGTH = 200
 _CHOICE_LENGTH = 400
 _NAMES_SHOWN = 20
+
+Selector = tuple[str, list[Any]]
+"""The name of a member whose value selects one of several schemas, and the values."""
 
 _LISTED = (Kind.Enum, Kind.Constant)
 _EXPECTED = {
@@ -84,11 +87,17 @@ def _of_choice(error: Failure, branches: Sequence[Sequence[Failure]], schema: ob
     wrong_types = [_wrong_type(error, branch) for branch in branches]
     right = [branch for branch, types in zip(branches, wrong_types, strict=True) if types is None]
     meant = [branch for branch in right if not _is_another_kind(error, branch)]
+    selector = _selector(error, schema) if len(right) > 1 else None
     if len(right) == 1 or len(meant) == 1:
-        for inner in _distinct((meant or right)[0]):
-            yield from _problems(inner, schema)
+        problems = (problem for inner in _distinct((meant or right)[0]) for problem in _problems(inner, schema))
+        yield from problems if selector is None else _since(problems, selector, error.instance)
         return
     place = _pointer(error.instance_path) or "/"
+    if right and not meant and selector is not None:
+        name, values = selector
+        value = _shown(error.instance[name])
+        yield f"{_pointer([*error.instance_path, name])}: expected {_one_of(values)}, got {value}"
+        return
     if right:
         firsts = dict.fromkeys(problem for branch in right for problem in islice(_problems(branch[0], schema), 1))
         yield shorten(f"{place}: fits none of {len(right)} alternatives: {', or '.join(firsts)}", _CHOICE_LENGTH)
@@ -107,6 +116,33 @@ def _is_another_kind(choice: Failure, branch: Sequence[Failure]) -> bool:
     )
 
 
+def _since(problems: Iterator[str], selector: Selector, value: Mapping[str, Any]) -> Iterator[str]:
+    """The problems of a branch, the first with the member that selects it."""
+    name, values = selector
+    others = [each for each in values if each != value[name]]
+    for first in islice(problems, 1):
+        yield f"{first}, since {_token(name)} is {_shown(value[name])} ({_one_of([value[name], *others])})"
+    yield from problems
+
+
+def _selector(choice: Failure, schema: object) -> Selector | None:
+    """The member whose value says which branch is meant, and its values, as `openapi.schemas.discriminators` writes it:
+    those that each branch refuses, or all that it takes. None if no value says it."""
+    found: dict[str, list[Any]] = {}
+    branches = _at(schema, choice.schema_path)
+    for branch in branches if isinstance(branches, list) else ():
+        match branch:
+            case {"not": {"properties": dict() as members, "required": [str() as name], **rest}} if not rest:
+                match members.get(name):
+                    case {"enum": list() as values} | {"not": {"enum": list() as values}}:
+                        known = found.setdefault(name, [])
+                        known += [value for value in values if value not in known]
+    if len(found) != 1 or not isinstance(choice.instance, dict):
+        return None
+    selector = next(iter(found.items()))
+    return selector if selector[0] in choice.instance else None
+
+
 def _wrong_type(choice: Failure, branch: Sequence[Failure]) -> list[str] | None:
     """The types that a branch wants instead of the value's own; None if the type is right."""
     for error in branch:
@@ -122,7 +158,7 @@ def _expected(error: Failure) -> str:
         case Kind.Type(types=types):
             return " or ".join(types)
         case Kind.Enum(options=options):
-            return f"one of {shorten(', '.join(map(_shown, options)), _EXPECTED_LENGTH)}"
+            return _one_of(options)
         case Kind.Constant(expected_value=value):
             return _shown(value)
         case Kind.Not(schema=refused):
@@ -140,9 +176,13 @@ def _outline(schema: object) -> str:
     if "const" in schema:
         return _shown(schema["const"])
     if isinstance(options := schema.get("enum"), list):
-        return f"one of {shorten(', '.join(map(_shown, options)), _EXPECTED_LENGTH)}"
+        return _one_of(options)
     types = schema.get("type", "a value")
     return " or ".join(types) if isinstance(types, list) else str(types)
+
+
+def _one_of(values: Sequence[Any]) -> str:
+    return f"one of {shorten(', '.join(map(_shown, values)), _EXPECTED_LENGTH)}"
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

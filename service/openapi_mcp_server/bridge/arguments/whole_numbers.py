@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from openapi_mcp_server.bridge.arguments.coercion import Path, with_alternatives
+from openapi_mcp_server.bridge.media.exact_json import MAX_MAGNITUDE
 from openapi_mcp_server.bridge.schemas import validation
 from openapi_mcp_server.bridge.schemas.validation import Kind
 
 _MAYBE = re.compile(rb"\d(?:\.0|[eE])")
 """A piece that stands in the text of arguments with such a number; most have none, and are not looked through."""
 _HALF = Decimal("0.5")
+_EXACT = Context(prec=2 * MAX_MAGNITUDE)
+"""The usual 28 digits would round the half of 1e30 away."""
 
 
 def spelt(values: dict[str, Any], raw: bytes, schema: bytes) -> dict[str, Any]:
@@ -30,7 +33,7 @@ def spelt(values: dict[str, Any], raw: bytes, schema: bytes) -> dict[str, Any]:
     if not validation.can_explain(schema, values, len(_MAYBE.findall(raw))):
         return values
     validator = validation.compiled(schema, len(raw))
-    halves = _changed(values, (), lambda _, number: number + _HALF)
+    halves = _changed(values, (), lambda _, number: _EXACT.add(number, _HALF))
     errors = [inner for error in validator.iter_errors(halves) for inner in with_alternatives(error)]
     places = {tuple(error.instance_path) for error in errors if _asks_for_integer(error.kind)}
     mended: dict[str, Any] = _changed(values, (), lambda path, number: int(number) if path in places else number)

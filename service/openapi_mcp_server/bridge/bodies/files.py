@@ -8,6 +8,7 @@ from urllib.parse import unquote, unquote_to_bytes
 
 import msgspec
 
+from openapi_mcp_server.bridge.media import charsets
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
 from openapi_mcp_server.bridge.media.types import is_media_type
 from openapi_mcp_server.bridge.parameters.percent import pieces
@@ -44,16 +45,17 @@ def read(value: object) -> File:
     return File(_decode(value))
 
 
-def read_text(value: object) -> File:
+def read_text(value: object, charset: str) -> File:
     """The same for a file of text, which may also be given as it is: base64 has no line ends, commas or braces."""
     if not isinstance(value, str):
-        return File(encode_json(value))
+        json = encode_json(value)
+        return File(json if charsets.is_utf8(charset) else charsets.json_in(charset, json))
     try:
         return read(value)
     except ArgumentError:
         if value[:5].lower() == "data:" or len(value) > MAX_FILE_TEXT:
             raise
-        return File(value.encode())
+        return File(value.encode(charset))
 
 
 def base64_text(value: object, *, url_safe: bool = False) -> str:

@@ -98,6 +98,11 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True):
         says_nothing = all(map(is_open, self.shapes)) and self.content_type != "" and "*" not in self.content_type
         return are_files(self.shapes) and not says_nothing
 
+    @property
+    def says_bytes(self) -> bool:
+        """Whether it is a file by what its schema says, and not only by its silence."""
+        return are_files(self.shapes) and not all(map(is_open, self.shapes))
+
     def part(self, data: bytes, content_type: str | None, filename: str | None = None) -> Part:
         return Part(name=self.name, data=data, content_type=content_type, filename=filename, headers=self.headers)
 
@@ -126,7 +131,7 @@ def file_names(body: Described) -> frozenset[str]:
     return frozenset(
         name
         for name in body.outline.get("properties", ())
-        if not _is_styled(body, _encoding(body, name)) and _property(body, name).is_file
+        if not _is_styled(body, name) and _property(body, name).is_file
     )
 
 
@@ -159,8 +164,8 @@ def _at(index: int, value: object, placed: Sequence[PartWriter]) -> Part:
 
 
 def _field(body: Described, name: str, writer_of: WriterOf) -> Field:
-    encoding = _encoding(body, name)
-    if _is_styled(body, encoding):
+    if _is_styled(body, name):
+        encoding = _encoding(body, name)
         pairs, headers = forms.style_of(body.media, name, encoding, "part"), _headers(encoding)
         return lambda value: (Part(name=key, data=text.encode(), headers=headers) for key, text in pairs(value))
     part = _part_writer(body, _property(body, name), writer_of)
@@ -171,9 +176,10 @@ def _encoding(body: Described, name: str) -> Encoding:
     return body.media.encoding.get(name, _BY_DEFAULT)
 
 
-def _is_styled(body: Described, encoding: Encoding) -> bool:
-    """Encoding Object, ``style``: ignored for any other multipart type."""
-    return body.is_form and forms.is_styled(encoding)
+def _is_styled(body: Described, name: str) -> bool:
+    """Encoding Object, ``style``: ignored for any other multipart type. Bytes have none: ASP.NET's documents give every
+    property of a form the style ``form``, its files too."""
+    return body.is_form and forms.is_styled(_encoding(body, name)) and not _property(body, name).says_bytes
 
 
 def _property(body: Described, name: str) -> _Value:

@@ -16,12 +16,13 @@ import msgspec
 from openapi_mcp_server.bridge import sizes
 from openapi_mcp_server.bridge.bodies import files, forms, multipart, xml_documents
 from openapi_mcp_server.bridge.bodies.multipart import Described
+from openapi_mcp_server.bridge.media import charsets
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
+from openapi_mcp_server.bridge.media.exact_json import encode_by_parts
 from openapi_mcp_server.bridge.media.table import Kind, essence, is_json, row
 from openapi_mcp_server.bridge.media.types import WrittenAs, charset, way
 from openapi_mcp_server.bridge.model import BodyRecipe, BodyWriter, Made
 from openapi_mcp_server.bridge.parameters import styles
-from openapi_mcp_server.bridge.parameters.table import Pairs
 from openapi_mcp_server.bridge.schemas.shapes import Outline, is_base64, is_base64url, outline_of
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi.model import MediaType, Schema
@@ -103,20 +104,21 @@ def _writer(
     write: BodyWriter
     match chosen.kind:
         case "json":
-            write = partial(_json, name)
+            write = _json(name)
         case "form":
-            write = partial(_form, name, forms.fields(media))
+            write = _form(media, name)
         case "multipart":
             body = Described(media=media, name=name, outline=outline, definitions=definitions)
             write = multipart.writer(body, partial(_part, definitions))
         case "text":
             write = _text(media, name)
         case "binary":
-            write = _binary(chosen, outline, is_text=row(essence(name)).read in {"json", "text"})
+            is_text = row(essence(name)).read in {"json", "text"}
+            write = _binary(chosen, outline, text_in=charsets.of_text(name) if is_text else "")
         case "xml":
             write = xml_documents.writer(media, name, outline, definitions, property_name)
         case "lines":
-            write = partial(_lines, name)
+            write = _lines(name)
         case unknown:
             assert_never(unknown)
     return write
@@ -150,12 +152,18 @@ def _part(definitions: Mapping[str, Schema], media: MediaType, property_name: st
     return _writer(media, definitions, outline, way(media, outline, definitions), property_name)
 
 
-def _json(name: str, value: object) -> tuple[str, bytes]:
-    return name, encode_json(value)
+def _json(name: str) -> BodyWriter:
+    written_in = charsets.declared(name)
+    if charsets.is_utf8(written_in):
+        return lambda value: (name, encode_by_parts(value))
+    return lambda value: (name, charsets.json_in(written_in, encode_by_parts(value)))
 
 
-def _form(name: str, fields: Mapping[str, Pairs], value: object) -> tuple[str, bytes]:
-    return name, forms.text(value, fields).encode()
+def _form(media: MediaType, name: str) -> BodyWriter:
+    written_in, fields = charset(media), forms.fields(media)
+    if charsets.is_utf8(written_in):
+        return lambda value: (name, forms.text(value, fields).encode())
+    return lambda value: (name, charsets.form_in(written_in, forms.text(value, fields)).encode())
 
 
 def _text(media: MediaType, name: str) -> BodyWriter:
@@ -166,17 +174,20 @@ def _text(media: MediaType, name: str) -> BodyWriter:
     declared = charset(media)
 
     def write(value: object) -> tuple[str, bytes]:
+        if declared and isinstance(value, dict | list):
+            return name, charsets.json_in(declared, encode_json(value))
         text = "" if value is None else styles.spell(value)
-        says_charset = declared is not None or text.isascii() or not name.startswith("text/")
+        says_charset = declared or text.isascii() or not name.startswith("text/")
         return name if says_charset else f"{name}; charset=utf-8", text.encode(declared or "utf-8")
 
     return write
 
 
-def _binary(chosen: WrittenAs, outline: Outline, *, is_text: bool) -> BodyWriter:
+def _binary(chosen: WrittenAs, outline: Outline, *, text_in: str) -> BodyWriter:
     """Bytes; base64 text stays base64 where the schema says that it travels so.
 
-    ``is_text``: what is no base64 is the file's text as it is, and an object or a list a file of JSON.
+    ``text_in``: the charset of a type that is text. What is no base64 is such a file's text as it is, and an object or
+    a list a file of JSON.
     """
     if is_base64(outline) and chosen.content_type is not None:
         name = chosen.content_type
@@ -184,7 +195,7 @@ def _binary(chosen: WrittenAs, outline: Outline, *, is_text: bool) -> BodyWriter
         return lambda value: (name, files.base64_text(value, url_safe=url_safe).encode())
 
     def write(value: object) -> tuple[str, bytes]:
-        file = files.read_text(value) if is_text else files.read(value)
+        file = files.read_text(value, text_in) if text_in else files.read(value)
         content_type = chosen.content_type or file.media_type or chosen.otherwise
         if content_type is None:
             raise ArgumentError("give a data: URI with a media type, such as data:image/png;base64,…")
@@ -193,8 +204,14 @@ def _binary(chosen: WrittenAs, outline: Outline, *, is_text: bool) -> BodyWriter
     return write
 
 
-def _lines(name: str, value: object) -> tuple[str, bytes]:
+def _lines(name: str) -> BodyWriter:
     """A list as one JSON text per line; JSON text sequences begin each with a record separator (RFC 7464)."""
     start = b"\x1e" if essence(name).endswith("json-seq") else b""
-    items = value if isinstance(value, list) else [value]
-    return name, b"".join([start + encode_json(item) + b"\n" for item in items])
+    written_in = charsets.declared(name)
+
+    def write(value: object) -> tuple[str, bytes]:
+        items = value if isinstance(value, list) else [value]
+        lines = b"".join([start + encode_json(item) + b"\n" for item in items])
+        return name, lines if charsets.is_utf8(written_in) else charsets.json_in(written_in, lines)
+
+    return write

@@ -84,8 +84,8 @@ def writer(
         if root is None:
             raise ArgumentError("must be XML text")
         document = _Node()
-        _write(document, root, value, schemas.root, _Work(schemas))
-        return name, (declaration + "".join(document.content)).encode(encoding, "xmlcharrefreplace")
+        _write(document, root, value, schemas.root, _Work(schemas, encoding))
+        return name, (declaration + "".join(document.content)).encode(encoding)
 
     return write
 
@@ -143,10 +143,11 @@ class _Schemas:
 
 
 class _Work:
-    """One document while it is written: its schemas, and how much it may still hold."""
+    """One document while it is written: its schemas, its encoding, and how much it may still hold."""
 
-    def __init__(self, schemas: _Schemas) -> None:
+    def __init__(self, schemas: _Schemas, encoding: str) -> None:
         self.flat = schemas.flat
+        self._encoding = "" if encoding.startswith("utf") else encoding
         self._values = MAX_VALUES
         self._characters = MAX_CHARACTERS
 
@@ -158,6 +159,26 @@ class _Work:
             raise ArgumentError(f"has more than {MAX_VALUES:,} values; give the document as XML text, or in parts")
         if self._characters < 0:
             raise ArgumentError(f"is longer than {MAX_CHARACTERS:,} characters as XML")
+
+    def escaped(self, text: str, references: Mapping[str, str]) -> str:
+        """Text without markup, in which a reference stands for each character that the encoding does not have."""
+        text = _escaped(text, references)
+        if not self._encoding or text.isascii():
+            return text
+        return text.encode(self._encoding, "xmlcharrefreplace").decode(self._encoding)
+
+    def cdata(self, text: str) -> str:
+        """A section of CDATA, which is left for each such reference: nothing means anything in one."""
+        text = text.replace("]]>", "]]]]><![CDATA[>")
+        if self._encoding and not text.isascii():
+            text = "".join([each if self._has(each) else f"]]>&#{ord(each)};<![CDATA[" for each in text])
+        return f"<![CDATA[{text}]]>"
+
+    def _has(self, character: str) -> bool:
+        try:
+            return bool(character.encode(self._encoding))
+        except UnicodeEncodeError:
+            return False
 
 
 def _object(keyword: object) -> dict[str, Any]:
@@ -199,9 +220,9 @@ def _write(node: _Node, name: str, value: object, schema: object, work: _Work) -
             if value is not None:
                 node.attributes |= _namespace(xml) | {_qualified(xml, name): _text(value)}
         case "text":
-            node.content.append(_escaped(_text(value), _IN_TEXT))
+            node.content.append(work.escaped(_text(value), _IN_TEXT))
         case "cdata":
-            node.content.append("<![CDATA[" + _text(value).replace("]]>", "]]]]><![CDATA[>") + "]]>")
+            node.content.append(work.cdata(_text(value)))
         case "none":
             _write_content(node, name, value, flat, work)
         case "element":
@@ -212,7 +233,7 @@ def _write(node: _Node, name: str, value: object, schema: object, work: _Work) -
             if value is None:
                 element.attributes |= _NIL
             tag = _qualified(xml, name)
-            node.content[start] = _start_tag(tag, element.attributes)
+            node.content[start] = _start_tag(tag, element.attributes, work)
             node.content.append(f"</{tag}>")
         case unknown:
             assert_never(unknown)
@@ -231,7 +252,7 @@ def _write_content(node: _Node, name: str, value: object, flat: JsonSchema, work
         for index, item in enumerate(value):
             _write(node, name, item, first[index] if index < len(first) else flat.get("items"), work)
     elif value is not None:
-        node.content.append(_escaped(_text(value), _IN_TEXT))
+        node.content.append(work.escaped(_text(value), _IN_TEXT))
 
 
 def _node_type(xml: JsonSchema, flat: JsonSchema, value: object) -> NodeType:
@@ -257,8 +278,8 @@ def _qualified(xml: JsonSchema, name: str) -> str:
     return qualified
 
 
-def _start_tag(name: str, attributes: Mapping[str, str]) -> str:
-    written = "".join(f' {key}="{_escaped(value, _IN_ATTRIBUTE)}"' for key, value in attributes.items())
+def _start_tag(name: str, attributes: Mapping[str, str], work: _Work) -> str:
+    written = "".join(f' {key}="{work.escaped(value, _IN_ATTRIBUTE)}"' for key, value in attributes.items())
     return f"<{name}{written}>"
 
 

@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 import msgspec
 
+from openapi_mcp_server.bridge.media import charsets
+from openapi_mcp_server.bridge.media.by_parts import short_pieces, without_space
 from openapi_mcp_server.bridge.media.table import essence, is_html, is_json, is_xml, row
 from openapi_mcp_server.bridge.model import HttpResponse
 from openapi_mcp_server.grammar import TOKEN
@@ -29,11 +31,6 @@ from openapi_mcp_server.mcp.messages import (
 ANSWER_LIMIT = 10 * 1024 * 1024
 """Decoded bytes of an answer that are read at most: more than a model can use, little enough to hold for 100 calls."""
 
-_CHARSETS = re.compile(
-    r"us-ascii|ascii|utf-?8|utf-?(16|32)|utf-(16|32)(le|be)|iso-?8859-\d{1,2}|latin-?1|(windows-|cp)125\d|cp874|cp932|"
-    r"koi8-[ru]|macintosh|shift[-_]jis|sjis|euc-(jp|kr)|iso-2022-(jp|kr)|gb2312|gbk|gb18030|big5(-hkscs)?|tis-620"
-)
-"""Character sets an API may declare. Python knows more, some of them slow enough to stop a server (punycode)."""
 _XML_DECLARATION = re.compile(rb"""<\?xml [^<>]{0,100}?encoding=["']([A-Za-z0-9._-]{1,40})["']""")
 _HTML_DECLARATION = re.compile(rb"""<meta\s[^<>]{0,200}?charset=["']?([a-z0-9._-]{1,40})""", re.IGNORECASE)
 _HTML_START = 1024
@@ -48,7 +45,6 @@ _HALF_PAIR = re.compile(
 _NAME = re.compile(rf"{TOKEN}/{TOKEN}")
 _GUESS = "windows-1252"
 _LATIN_1 = frozenset({"iso-8859-1", "iso8859-1", "latin-1", "latin1"})
-_WIDE = ("utf-16", "utf16", "utf-32", "utf32")
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -67,7 +63,6 @@ _TYPE_SHOWN = 100
 """Characters of a media type in a note."""
 _HALF_PAIRS = 10_000
 """The most that are mended in one answer."""
-_PIECE = 64 * 1024
 
 
 class AnswerContent(msgspec.Struct, frozen=True, gc=False):
@@ -130,7 +125,7 @@ def resource_uri(api: str, tool: str) -> str:
 
 def _text(response: HttpResponse, content_type: str) -> AnswerContent | None:
     """None if it is no text in the charset that it declares, nor in UTF-8."""
-    declared = _charset(content_type) or _declared_inside(response.body, content_type) or "utf-8"
+    declared = charsets.declared(content_type) or _declared_inside(response.body, content_type) or "utf-8"
     read_as = (_decoded(response, charset) for charset in _readings(declared))
     return next((AnswerContent(text=text) for text in read_as if text is not None), None)
 
@@ -143,7 +138,7 @@ def _readings(declared: str) -> tuple[str, ...]:
     UTF-16 is declared by programs that wrote a string in memory, and send it as UTF-8: what is really UTF-16 is hardly
     ever valid in that.
     """
-    if declared.startswith(_WIDE):
+    if declared.startswith(charsets.WIDE):
         return "utf-8", declared
     return (_GUESS, declared) if declared in _LATIN_1 else (declared, "utf-8")
 
@@ -156,7 +151,7 @@ def _declared_inside(body: bytes, content_type: str) -> str | None:
         found = _HTML_DECLARATION.search(body[:_HTML_START])
     if found is not None:
         name = found[1].decode("ascii").lower()
-        return None if name.startswith(_WIDE) else name
+        return None if name.startswith(charsets.WIDE) else name
     return _by_first_bytes(body) if is_xml(content_type) else None
 
 
@@ -168,38 +163,24 @@ def _decoded(response: HttpResponse, charset: str) -> bytes | None:
     codec = _codec(charset)
     if codec is None:
         return None
-    text = bytearray()
     try:
-        for start in range(0, len(response.body), _PIECE):
-            text += codec.decode(response.body[start : start + _PIECE]).encode()
-        text += codec.decode(b"", final=response.cut is None).encode()
+        decoded = [codec.decode(piece).encode() for piece in short_pieces(response.body)]
+        decoded.append(codec.decode(b"", final=response.cut is None).encode())
     except UnicodeError:
         return None
-    return None if b"\0" in text else bytes(text.removeprefix(codecs.BOM_UTF8))
-
-
-def _charset(content_type: str) -> str | None:
-    for parameter in content_type.split(";")[1:]:
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset":
-            return value.strip().strip("\"'").lower()
-    return None
+    text = b"".join(decoded)
+    return None if b"\0" in text else text.removeprefix(codecs.BOM_UTF8)
 
 
 def _codec(charset: str) -> codecs.IncrementalDecoder | None:
-    if _CHARSETS.fullmatch(charset) is None:
-        return None
-    try:
-        return codecs.getincrementaldecoder(charset)()
-    except LookupError:  # iso-8859-12 was never made
-        return None
+    return codecs.getincrementaldecoder(charset)() if charsets.is_known(charset) else None
 
 
 def _json(body: bytes, content_type: str) -> AnswerContent | None:
     """Compact JSON, with every number and string spelt as the API spelt it; None for what is not JSON."""
     try:
         _require_utf8(body)
-        return AnswerContent(json=msgspec.json.format(body, indent=-1))
+        return AnswerContent(json=without_space(body))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _mended_json(body, content_type)
     except RecursionError:
@@ -219,12 +200,11 @@ def _mended_json(body: bytes, content_type: str) -> AnswerContent | None:
     if halves:
         notes = (*notes, f"Note: {halves} characters were cut in two by the API and are shown as \ufffd.")
     try:
-        compact = msgspec.json.format(mended, indent=-1)
+        return AnswerContent(json=without_space(mended), notes=notes)
     except msgspec.DecodeError:
         return None
     except RecursionError:
         return _deep_json(mended)
-    return AnswerContent(json=compact, notes=notes)
 
 
 def _require_utf8(body: bytes) -> None:
@@ -232,8 +212,8 @@ def _require_utf8(body: bytes) -> None:
     if body.isascii():
         return
     decoder = codecs.getincrementaldecoder("utf-8")()
-    for start in range(0, len(body), _PIECE):
-        decoder.decode(body[start : start + _PIECE])
+    for piece in short_pieces(body):
+        decoder.decode(piece)
     decoder.decode(b"", final=True)
 
 
@@ -243,7 +223,7 @@ def _text_of_json(body: bytes, content_type: str) -> tuple[str | None, tuple[str
     JSON must be UTF-8 between systems (RFC 8259 section 8.1). What is not, and does not say what it is, is taken for
     the charset that most such answers have, and the note says so.
     """
-    declared = _charset(content_type)
+    declared = charsets.declared(content_type)
     for charset in (*(_readings(declared) if declared else ()), _by_first_bytes(body)):
         if (text := _text_in(charset, body)) is not None:
             return text, ()
@@ -299,4 +279,4 @@ def _binary(body: bytes, content_type: str, uri: str) -> AnswerContent:
 
 
 def _base64(body: bytes) -> str:
-    return base64.b64encode(body).decode("ascii")
+    return "".join([base64.b64encode(piece).decode("ascii") for piece in short_pieces(body)])

@@ -8,6 +8,7 @@ from typing import get_args
 
 import msgspec
 
+from openapi_mcp_server.bridge.media import charsets
 from openapi_mcp_server.bridge.media.table import Kind, essence, is_binary, is_signed, row
 from openapi_mcp_server.bridge.schemas.shapes import Outline, alternatives, are_files, may_be, say_bytes
 from openapi_mcp_server.errors import SpecError
@@ -22,8 +23,6 @@ _NAME = re.compile(rf'{TOKEN}/{TOKEN}(\s*;\s*+({TOKEN}(=({TOKEN}|"[ !#-\[\]-~]*"
 (``text/plain; utf-8``). A range (``image/*``) has this form too. White space after a semicolon belongs to it alone:
 could the next one have it as well, 40 of them with nothing between would take for ever."""
 _RANGE = re.compile(r"application/\*\+(json|xml)")
-_CHARSET = re.compile(r'charset="?([^";\s]+)', re.IGNORECASE)
-_CHARSETS = {"utf8": "utf-8"} | {name: name for name in ("utf-8", "us-ascii", "iso-8859-1", "utf-16")}
 
 _RANGES = {"text/*": "text/plain", "multipart/*": "multipart/form-data"}
 _SEVERAL_PARTS: frozenset[Kind | None] = frozenset({"form", "multipart"})
@@ -45,18 +44,15 @@ def is_media_type(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def charset(media: MediaType) -> str | None:
-    """The declared charset, which Python knows by the same name; None if none is declared.
+def charset(media: MediaType) -> str:
+    """The declared charset, which Python knows by the same name; empty if none is declared.
 
     Raises SpecError for one that we do not write.
     """
-    found = _CHARSET.search(media.name)
-    if found is None:
-        return None
-    codec = _CHARSETS.get(found[1].lower())
-    if codec is None:
-        raise SpecError(media.pointer, f"the charset {found[1]} is not supported; use utf-8")
-    return codec
+    found = charsets.declared(media.name)
+    if found and not charsets.is_known(found):
+        raise SpecError(media.pointer, f"the charset {found} is not supported; use utf-8")
+    return found
 
 
 def way(media: MediaType, outline: Outline, definitions: Mapping[str, Schema]) -> WrittenAs:

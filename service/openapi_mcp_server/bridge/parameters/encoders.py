@@ -24,6 +24,7 @@ import msgspec
 
 from openapi_mcp_server.bridge import sizes
 from openapi_mcp_server.bridge.bodies import forms
+from openapi_mcp_server.bridge.media import charsets
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
 from openapi_mcp_server.bridge.media.table import is_form, is_json
 from openapi_mcp_server.bridge.model import Encoder, Made
@@ -196,6 +197,8 @@ def _querystring_text(parameter: Parameter) -> Text:
 
 
 def _header_text(parameter: Parameter) -> Text:
+    if parameter.content_type is not None and is_json(parameter.content_type):
+        return lambda value: charsets.json_in("us-ascii", encode_json(value)).decode("ascii")
     if parameter.content_type is not None:
         return _content_text(parameter)
     return _styled_text(parameter, "header")

@@ -13,6 +13,7 @@ from itertools import chain, islice
 
 import msgspec
 
+from openapi_mcp_server.bridge.media.by_parts import short_pieces
 from openapi_mcp_server.bridge.media.content import AnswerContent
 from openapi_mcp_server.bridge.media.large_json import Entry, entries, is_large
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
@@ -96,7 +97,8 @@ def within(body: AnswerContent, tool: Tool, budget_bytes: int, asked: Mapping[st
     if len(whole) <= budget_bytes:
         return body
     left = whole[:budget_bytes].decode(errors="ignore")  # of the last character, what is not whole goes
-    cuts = [Cut("", len(left), len(whole.translate(None, _CONTINUED)), "characters")]
+    characters = sum(len(piece.translate(None, _CONTINUED)) for piece in short_pieces(whole))
+    cuts = [Cut("", len(left), characters, "characters")]
     return AnswerContent(
         text=left.encode(), notes=(*body.notes, *_told(len(whole), budget_bytes, cuts, tool)), lacks=True
     )
@@ -260,8 +262,7 @@ def _cut_string(value: bytes, room: int, pointer: str, cuts: list[Cut]) -> bytes
     inside = room - len(_ELLIPSIS) - 2
     if inside < 0:
         return None
-    whole = _WHOLE_CHARACTERS.match(value[1:-1][:inside].decode(errors="ignore"))
-    kept = whole[0] if whole else ""
+    kept = _whole_characters(value[1:-1][:inside])
     cuts.append(Cut(pointer, len(_string(f'"{kept}"')), _length(value[1:-1]), "characters"))
     return b'"%b%b"' % (kept.encode(), _ELLIPSIS)
 
@@ -269,12 +270,16 @@ def _cut_string(value: bytes, room: int, pointer: str, cuts: list[Cut]) -> bytes
 def _length(inside: bytes) -> int:
     """Characters of a JSON string. Piece by piece: one emoji makes every character of a text take four bytes."""
     length = start = 0
-    while whole := _WHOLE_CHARACTERS.match(inside[start : start + _PIECE].decode(errors="ignore")):
-        if not whole[0]:
-            break
-        length += len(_string(f'"{whole[0]}"'))
-        start += len(whole[0].encode())
+    while whole := _whole_characters(inside[start : start + _PIECE]):
+        length += len(_string(f'"{whole}"'))
+        start += len(whole.encode())
     return length
+
+
+def _whole_characters(inside: bytes) -> str:
+    """The inside of a JSON string without what was cut at its end."""
+    whole = _WHOLE_CHARACTERS.match(inside.decode(errors="ignore"))
+    return whole[0] if whole else ""
 
 
 def _cut_large(value: memoryview, room: int, pointer: str, cuts: list[Cut], depth: int) -> bytes | None:

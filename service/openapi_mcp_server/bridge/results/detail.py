@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from openapi_mcp_server.bridge.media.exact_json import encode_by_parts
+
 DETAIL_BYTES = 1024 * 1024
 """The most bytes of an answer that are looked into: a tenth of a second. What is longer loses rows."""
 _LONG, _SHORT = 300, 80
@@ -53,7 +55,7 @@ def reduced(whole: bytes, room: int) -> Reduced | None:
     encoded = whole
     for words, take in _STEPS:
         rows[:] = [take(row, 0) for row in rows]
-        smaller = _encode(tree)
+        smaller = encode_by_parts(tree)
         if len(smaller) < len(encoded):
             encoded = smaller
             said = [*said, words] if words not in said else said

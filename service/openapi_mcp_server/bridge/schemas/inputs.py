@@ -21,6 +21,7 @@ _EXAMPLE_BYTES = 56
 """The most bytes of one example. With these bounds, lists of 132 published documents are no longer than they were
 without examples, which ``additionalProperties`` at each root then took."""
 _SAYING_VALUES = frozenset({"examples", "const"})
+_NUMBER_STARTS = tuple(bytes([each]) for each in b"-0123456789")
 CLOSED = b',"additionalProperties":false}'
 """The end of every schema that arguments are checked by: what is not named is looked at apart. Clients are not told,
 since some model APIs refuse every tool whose root says it."""
@@ -95,11 +96,19 @@ def exemplified(schema: bytes, examples: Sequence[bytes | msgspec.Raw]) -> bytes
     decoded = decode(schema)
     if isinstance(decoded, bool) or not _SAYING_VALUES.isdisjoint(decoded):
         return schema
+    if decoded.get("type") == "string":
+        small = [_as_text(each) for each in small]
     if "$ref" not in decoded:
         return encode(decoded | {"examples": small})
     prose = decoded.get("description", "")
     told = f"Example: {text.line(bytes(small[0]).decode(), _EXAMPLE_BYTES)}"
     return encode(decoded | {"description": f"{prose} {told}" if prose else told})
+
+
+def _as_text(example: msgspec.Raw) -> msgspec.Raw:
+    """An example as text where it is a number: unquoted in YAML, a version is one."""
+    spelt = bytes(example)
+    return msgspec.Raw(b'"' + spelt + b'"') if spelt[:1] in _NUMBER_STARTS else example
 
 
 def _is_shown(example: bytes) -> bool:

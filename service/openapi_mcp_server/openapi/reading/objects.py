@@ -6,8 +6,10 @@ Every field may be null, which is what YAML makes of a key without a value, and 
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Raw, field
@@ -15,9 +17,11 @@ from msgspec import Raw, field
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.pointers import child
 from openapi_mcp_server.openapi.references.resolve import Located
+from openapi_mcp_server.openapi.text import numbers
 
-Text = str | int | float | bool | None
-"""Prose and names: people leave ``version: 1.0`` and ``operationId: 404`` unquoted."""
+Text = str | int | bool | None
+"""Prose and names: people leave ``version: 1.0`` and ``operationId: 404`` unquoted. Of a number with a fraction `read`
+makes a text, since 1.10 is no 1.1."""
 Flag = bool | None
 Raws = list[Raw] | None
 RawMap = dict[str, Raw] | None
@@ -165,10 +169,30 @@ def reader(shape: type[T]) -> msgspec.json.Decoder[T]:
 
 def read(decoder: msgspec.json.Decoder[T], at: Located) -> T:
     """The value at a place in its shape; raises SpecError with the exact pointer of what does not fit."""
-    try:
-        return decoder.decode(at.json)
-    except msgspec.ValidationError as error:
-        raise fault(error, at.pointer) from error
+    json = at.json
+    while True:
+        try:
+            return decoder.decode(json)
+        except msgspec.ValidationError as error:
+            quoted = _with_text(json, error)
+            if quoted is None:
+                raise fault(error, at.pointer) from error
+            json = quoted
+
+
+def _with_text(json: Raw, error: msgspec.ValidationError) -> Raw | None:
+    """The same with text in place of a number where text is asked for, and of all numbers beside it in a list."""
+    problem, _, path = str(error).partition(" - at `$")
+    expected = _EXPECTED.match(problem)
+    if expected is None or expected["got"] != "float" or "str" not in expected["expected"].split(" | "):
+        return None
+    whole: Any = [numbers.decode(json)]
+    *steps, last = [0, *(name or int(index) for name, index in _STEP.findall(path.rstrip("`")))]
+    holder = functools.reduce(operator.getitem, steps, whole)
+    for key in range(len(holder)) if isinstance(holder, list) else (last,):
+        if isinstance(holder[key], numbers.Number):
+            holder[key] = holder[key].spelt
+    return Raw(numbers.encode(whole[0]))
 
 
 def fault(error: msgspec.ValidationError, pointer: str) -> SpecError:

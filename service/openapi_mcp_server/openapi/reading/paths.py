@@ -24,6 +24,7 @@ from openapi_mcp_server.openapi.reading.objects import (
     read,
     read_list,
     read_map,
+    read_text,
     reader,
     written,
 )
@@ -32,6 +33,8 @@ from openapi_mcp_server.openapi.reading.path_keys import PathKey
 from openapi_mcp_server.openapi.reading.strays import stray
 from openapi_mcp_server.openapi.references.resolve import Located, opened
 
+FIELDS_PER_OPERATION = 10
+"""Fields of path items: at most so many times the operations that a document may have. Items have one to eight."""
 MAX_OPERATIONS = 200_000
 """Operations of one document: by references, paths can share them without number. The largest document known has
 22,361."""
@@ -68,6 +71,7 @@ class PathReader(Generic[D]):
         self.operations: list[Operation] = []
         self.skipped: list[SkippedOperation] = []
         self.callbacks = 0
+        self._fields = 0
         self._named: dict[str, tuple[str, str]] = {}
         self._dialect = dialect
         self._references = source.references
@@ -87,6 +91,7 @@ class PathReader(Generic[D]):
                 self._path(key, Located(child(ROOT, "paths", key), value), is_taken=f"/{key}" in declared)
 
     def _path(self, key: str, at: Located, *, is_taken: bool) -> None:
+        self._require_few_fields()
         try:
             item = self._item(at)
             found = list(self._operations_of(item))
@@ -106,13 +111,17 @@ class PathReader(Generic[D]):
 
     def _item(self, at: Located) -> dict[str, Located]:
         """The fields of a path item, where they stand. What is beside a ``$ref`` counts more than its target."""
-        own = {name: at.member(value, name) for name, value in read_map(at).items()}
+        declared = read_map(at)
+        self._fields += len(declared)
+        own = {name: at.member(value, name) for name, value in declared.items()}
         if own.pop("$ref", None) is None:
             return own
         target = self._references.resolve(at).target
         if wrong := stray(at, target, "path item"):
             raise SpecError(at.pointer, wrong)
-        return {name: target.member(value, name) for name, value in read_map(target).items()} | own
+        beyond = read_map(target)
+        self._fields += len(beyond)
+        return {name: target.member(value, name) for name, value in beyond.items()} | own
 
     def _operations_of(self, item: Mapping[str, Located]) -> Iterator[tuple[tuple[str, ...], str, Located]]:
         """(path in the item, method, place) of each operation; raises SpecError."""
@@ -123,7 +132,9 @@ class PathReader(Generic[D]):
                 self._notes.add(place.pointer, "path_repaired", f"{name!r} was taken for the method {name.lower()!r}")
                 yield (name,), name.upper(), place
             elif name == "additionalOperations" and self._version == "3.2":
-                for method, value in read_map(place).items():
+                additional = read_map(place)
+                self._fields += len(additional)
+                for method, value in additional.items():
                     if self._is_additional(method, place.member(value, method), item):
                         yield (name, method), method, place.member(value, method)
 
@@ -271,12 +282,19 @@ class PathReader(Generic[D]):
         return tuple(found)
 
     def _skip(self, error: SpecError, method: str, key: str) -> None:
+        self._require_room()
         reason = one_line(error.problem)
         self.skipped.append(SkippedOperation(pointer=error.pointer, method=method, path=key, reason=reason))
 
     def _require_room(self) -> None:
         if len(self.operations) + len(self.skipped) >= self._max_operations:
             raise SpecError(child(ROOT, "paths"), f"more than {self._max_operations:,} operations")
+
+    def _require_few_fields(self) -> None:
+        """Many paths may refer to one item of many fields, which are looked at for each of them."""
+        limit = FIELDS_PER_OPERATION * self._max_operations
+        if self._fields > limit:
+            raise SpecError(child(ROOT, "paths"), f"more than {limit:,} fields of path items, references followed")
 
 
 def _identity(declaration: Declaration) -> tuple[str, str]:
@@ -314,8 +332,8 @@ def _scopes(value: msgspec.Raw) -> Overrides:
 def _prose(item: Mapping[str, Located], field: str) -> str:
     """A text of a path item; none where it is something else."""
     try:
-        return msgspec.json.decode(item[field].json, type=str)
-    except (KeyError, msgspec.ValidationError):
+        return read_text(item[field])
+    except (KeyError, SpecError):
         return ""
 
 

@@ -17,7 +17,6 @@ from openapi_mcp_server.openapi.reading.objects import (
     Raws,
     SecuritySchemeObject,
     Texts,
-    fault,
     read,
     read_map,
     reader,
@@ -27,7 +26,7 @@ from openapi_mcp_server.openapi.references.resolve import Located
 
 _scheme = reader(SecuritySchemeObject)
 _requirement = reader(dict[str, msgspec.Raw])
-_scopes = msgspec.json.Decoder(Texts)
+_scopes: msgspec.json.Decoder[Texts] = msgspec.json.Decoder(Texts)
 
 _KINDS = frozenset({"apiKey", "http", "oauth2", "openIdConnect", "mutualTLS"})
 _LOCATIONS = frozenset({"header", "query", "cookie"})
@@ -103,7 +102,4 @@ def _choice(at: Located) -> SecurityChoice:
 
 
 def _read_scopes(value: msgspec.Raw, at: Located, name: str) -> tuple[str, ...]:
-    try:
-        return tuple(written(scope) for scope in _scopes.decode(value) or ())
-    except msgspec.ValidationError as error:
-        raise fault(error, child(at.pointer, name)) from error
+    return tuple(written(scope) for scope in read(_scopes, at.member(value, name)) or ())

@@ -12,7 +12,6 @@ from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.pointers import child
 from openapi_mcp_server.openapi.reading.objects import ServerObject, ServerVariable, read, reader, written
 from openapi_mcp_server.openapi.references.resolve import Located
-from openapi_mcp_server.openapi.text import numbers
 
 _server = reader(ServerObject)
 _variable = reader(ServerVariable)
@@ -60,8 +59,5 @@ def _url(at: Located) -> str:
 
 
 def _default(at: Located) -> str | None:
-    """A variable's default, which in YAML may be a number: a version 1.10 is no 1.1."""
     default = read(_variable, at).default
-    if isinstance(default, float):
-        return numbers.encode(numbers.decode(at.json)["default"]).decode()
     return None if default is None else written(default)

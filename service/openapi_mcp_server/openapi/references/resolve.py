@@ -9,7 +9,7 @@ where documents of several files will have to be told apart.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import urljoin
 
 import msgspec
@@ -26,6 +26,9 @@ _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _STRING = msgspec.json.Decoder(str)
 _INDEX = re.compile("0|[1-9][0-9]{0,8}")
+_NAMING = frozenset({"$id", "$anchor", "$dynamicAnchor", "$recursiveAnchor"})
+_IDENTIFYING = tuple(f'"{keyword}"'.encode() for keyword in sorted(_NAMING))
+_NO_ANCHORS: dict[str, str] = {}
 _Container = dict[str, msgspec.Raw] | list[msgspec.Raw]
 
 
@@ -83,6 +86,7 @@ class References:
         self._uris: dict[str, str] = {ROOT: ""}
         self._has_identifiers = False
         self._anchors: dict[tuple[str, str], str] = {}  # (base, name) → pointer
+        self._dynamic: dict[str, dict[str, str]] = {}  # of the schemas that hold dynamic anchors: name → pointer
         if self._is_json_schema:
             self._index_document(document.json)
 
@@ -111,6 +115,18 @@ class References:
     def beyond_aliases(self, schema: Located) -> Located:
         """The schema itself unless it is nothing but a ``$ref``; then where that leads in the end."""
         return self._end(schema, _reference_at(schema), only_lone=True)
+
+    def at(self, pointer: str) -> Located | None:
+        """The value at a pointer of this document."""
+        return self._walk(pointer)
+
+    def dynamic_anchors(self, schema: Located) -> Mapping[str, str]:
+        """The meaning of the dynamic anchors of a schema's resource; without ``$id``, those of the named schema around
+        it: two schemas of one document that have an anchor of one name are meant as two resources."""
+        if not self._dynamic:
+            return _NO_ANCHORS
+        holder = schema.base if schema.base != ROOT else "/".join(schema.pointer.split("/", 4)[:4])
+        return self._dynamic.get(holder, self._dynamic.get(schema.pointer, _NO_ANCHORS))
 
     def _end(self, at: Located, reference: str | None, *, only_lone: bool) -> Located:
         seen = {at.pointer}
@@ -172,20 +188,28 @@ class References:
 
     def index(self, schema: Located) -> None:
         """Find the identifiers and anchors in a schema, so that references can lead to them."""
-        if self._has_identifiers and b"$" in bytes(schema.json):
+        if self._has_identifiers and _identifies(schema.json):
             for pointer, base, found in _identified(schema):
                 self._identify(pointer, base, found)
+                self._identify_dynamic(pointer, schema.pointer if base == ROOT else base, found)
 
     def _index_document(self, json: bytes) -> None:
         """Find the identifiers and anchors of component schemas, in documents that have any at all."""
         if b'"$self"' in json and (uri := text_in(_peek_resource(self._document.json).self_uri)):
             self._uris[ROOT] = uri.partition("#")[0]
             self._resources[self._uris[ROOT]] = ROOT
-        self._has_identifiers = any(word in json for word in (b'"$id"', b'"$anchor"', b'"$dynamicAnchor"'))
+        self._has_identifiers = _identifies(json)
         schemas = self._walk("#/components/schemas") if self._has_identifiers else None
         if schemas is not None and isinstance(entries := self._opened(schemas), dict):
             for name, schema in entries.items():
                 self.index(schemas.member(schema, name))
+
+    def _identify_dynamic(self, pointer: str, holder: str, schema: dict[str, object]) -> None:
+        holder = pointer if isinstance(schema.get("$id"), str) else holder
+        if isinstance(anchor := schema.get("$dynamicAnchor"), str):
+            self._dynamic.setdefault(holder, {}).setdefault(anchor, pointer)
+        if schema.get("$recursiveAnchor") is True and pointer == holder:
+            self._dynamic.setdefault(holder, {}).setdefault("", pointer)
 
     def _identify(self, pointer: str, base: str, schema: dict[str, object]) -> None:
         if isinstance(identifier := schema.get("$id"), str):
@@ -195,6 +219,11 @@ class References:
         for keyword in ("$anchor", "$dynamicAnchor"):
             if isinstance(anchor := schema.get(keyword), str):
                 self._anchors.setdefault((base, anchor), pointer)
+
+
+def _identifies(json: bytes | msgspec.Raw) -> bool:
+    text = bytes(json)
+    return any(word in text for word in _IDENTIFYING)
 
 
 def opened(value: msgspec.Raw) -> _Container:
@@ -250,7 +279,7 @@ def _identified(at: Located) -> Iterator[tuple[str, str, dict[str, object]]]:
     while waiting:
         value, pointer, base = waiting.pop()
         if isinstance(value, dict):
-            if not {"$id", "$anchor", "$dynamicAnchor"}.isdisjoint(value):
+            if not _NAMING.isdisjoint(value):
                 yield pointer, base, value
             inner = pointer if isinstance(value.get("$id"), str) else base
             waiting += [

@@ -6,7 +6,7 @@ that the keyword can have: whatever is emitted compiles.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -16,6 +16,8 @@ from openapi_mcp_server.openapi.model import Dialect, NoteKind
 from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.pointers import child
 from openapi_mcp_server.openapi.references.resolve import Located
+from openapi_mcp_server.openapi.schemas.discriminators import Discriminator
+from openapi_mcp_server.openapi.schemas.dynamic import NO_SCOPE, Scope
 from openapi_mcp_server.openapi.schemas.patterns import Patterns
 from openapi_mcp_server.openapi.schemas.visibility import Visibility
 
@@ -28,6 +30,10 @@ The deepest of 124 published documents has 21."""
 
 _SCHEMAS = (dict, bool)
 _REFERRING = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
+NEGATING = frozenset({"not", "if"})
+"""Keywords that refuse more where their schema takes more."""
+NOT_EXACT = "a part of it is not checked as it is written, and would refuse what it was not meant to"
+
 TYPES = frozenset({"null", "boolean", "object", "array", "number", "integer", "string"})
 # Schema Object and Reference Object of 2.0 and 3.0: what is beside $ref is ignored. People write these all the same;
 # they assert nothing more than the target does.
@@ -42,12 +48,19 @@ _KEPT_BESIDE_REFERENCE = frozenset(
 class Names(Protocol):
     """Where definitions get their names."""
 
-    def name_of(self, reference: str, base: str, where: Callable[[], str], *, within: str) -> str:
+    def name_of(
+        self, reference: str, base: str, where: Callable[[], str], *, within: str, scope: Scope, is_dynamic: bool
+    ) -> str:
         """The name in ``#/$defs/`` of what a reference leads to; raises SpecError if that is nowhere.
 
         ``where`` gives the pointer of the object that holds the reference; it is needed for that error only.
         ``within`` is the pointer of the schema that is made of what it leads to; empty where it is a value of its own.
+        ``scope``: what anchors mean to a reference that is dynamic.
         """
+        ...
+
+    def refused(self, said: Discriminator, choices: Sequence[str | None], base: str) -> Sequence[dict[str, Any] | None]:
+        """A schema of what each of the choices does not take, since the discriminator names another of them."""
         ...
 
 
@@ -65,8 +78,11 @@ class ConversionContext(msgspec.Struct, frozen=True, kw_only=True):
 class Conversion:
     """One schema on its way. ``refs`` are the definitions it refers to, ``in_place`` those that see its own value
     again (through ``allOf`` and the like, not through properties or items), as often as they do.
-    ``is_unsettled``: what it means depends on what it refers to.
+    ``is_unsettled``: what it means depends on what it refers to. ``scope``: what anchors mean in it.
     """
+
+    scope: Scope = NO_SCOPE
+    loosened = 0  # how often something was left out that the document asserts
 
     def __init__(self, setting: ConversionContext, at: Located) -> None:
         self.refs: dict[str, None] = {}
@@ -131,11 +147,19 @@ class Conversion:
         if _REFERRING.isdisjoint(schema):
             return None
         keyword, reference = self._referred(schema)
-        if reference is None:
-            return None
+        return None if reference is None else self._named(keyword, reference)
+
+    def _named(self, keyword: str, reference: str) -> str:
         within = self._at.pointer if self._is_in_place and self._path else ""
         try:
-            name = self._setting.names.name_of(reference, self._base, self._pointer, within=within)
+            name = self._setting.names.name_of(
+                reference,
+                self._base,
+                self._pointer,
+                within=within,
+                scope=self.scope,
+                is_dynamic=keyword != "$ref",
+            )
         except SpecError as error:
             if keyword == "$ref":
                 raise
@@ -146,18 +170,33 @@ class Conversion:
         return f"#/$defs/{name}"
 
     def _referred(self, schema: dict[str, Any]) -> tuple[str, str | None]:
-        """The keyword, and the reference as written. A dynamic one counts as the target that the document itself gives
-        it."""
+        """The keyword, and the reference as written."""
         if isinstance(reference := schema.get("$ref"), str):
             return "$ref", reference
+        return self._dynamically(schema) if self._is_dynamic(schema) else ("", None)
+
+    def _is_dynamic(self, schema: dict[str, Any]) -> bool:
+        return ("$dynamicRef" in schema or "$recursiveRef" in schema) and not self._is_old
+
+    def _dynamically(self, schema: dict[str, Any]) -> tuple[str, str | None]:
+        """The same of a dynamic reference; where nothing around says otherwise, it counts as the target that the
+        document itself gives it."""
         keyword = "$dynamicRef" if "$dynamicRef" in schema else "$recursiveRef"
         dynamic = schema.get(keyword)
         if keyword == "$recursiveRef":
-            dynamic = self._recursive if dynamic == "#" else None
-        if self._is_old or not isinstance(dynamic, str):
+            dynamic = (self.scope.get("") or self._recursive) if dynamic == "#" else None
+        if not isinstance(dynamic, str):
             return keyword, None
-        self._note("reference_static", f"resolved to {dynamic!r} of this document")
+        if dynamic.partition("#")[2] not in self.scope:
+            self._note("reference_static", f"resolved to {dynamic!r} of this document")
         return keyword, dynamic
+
+    def _other_reference(self, schema: dict[str, Any]) -> str | None:
+        """The stand-in for a dynamic reference that stands beside a static one."""
+        if not self._is_dynamic(schema) or "$ref" not in schema:
+            return None
+        keyword, reference = self._dynamically(schema)
+        return None if reference is None else self._named(keyword, reference)
 
     def _pointer(self, *path: str | int) -> str:
         return child(self._at.pointer, *self._path, *path)
@@ -172,7 +211,11 @@ class Conversion:
 
 def needs_settling(schema: JsonSchema) -> bool:
     """Whether it may contradict what it refers to or combines (`settling`)."""
-    if "allOf" in schema or ("$ref" in schema and ("default" in schema or "type" in schema)):
+    if (
+        "allOf" in schema
+        or not NEGATING.isdisjoint(schema)
+        or ("$ref" in schema and ("default" in schema or "type" in schema))
+    ):
         return True
     return "type" in schema and ("anyOf" in schema or "oneOf" in schema)
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -18,6 +19,8 @@ from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.pointers import child, tokens
 from openapi_mcp_server.openapi.references.resolve import Located, References, decoded
 from openapi_mcp_server.openapi.schemas.conversion import Conversion
+from openapi_mcp_server.openapi.schemas.discriminators import Discriminator, Discriminators
+from openapi_mcp_server.openapi.schemas.dynamic import NO_SCOPE, DynamicScopes, Scope
 from openapi_mcp_server.openapi.schemas.kinds import MAX_KINDS, Kinds, Kinship, described
 from openapi_mcp_server.openapi.schemas.settling import Path, Settling
 
@@ -74,6 +77,9 @@ class Schemas:
         self._notes = notes
         self._repeated: dict[tuple[str, bytes], Schema | None] = {}  # by base and text; None: each is to be noted
         self._family = family
+        self._discriminators = Discriminators(references, home)
+        self._dynamic = DynamicScopes(references)
+        self._scopes: dict[str, Scope] = {}
 
     def read(self, at: Located) -> Schema:
         """The schema at a place; raises SpecError if it or one that it leads to cannot be used.
@@ -98,6 +104,7 @@ class Schemas:
     def _read(self, at: Located) -> Schema:
         self._references.index(at)
         conversion = self._conversion(at)
+        conversion.scope = self._dynamic.within(NO_SCOPE, at)
         schema = _encoded(conversion, at)
         self._convert_pending()
         for name in conversion.refs:
@@ -112,23 +119,33 @@ class Schemas:
         """The schemas that the ones read so far lead to, by name."""
         return {name: schema for name, schema in self._converted.items() if name not in self._faults}
 
-    def name_of(self, reference: str, base: str, where: Callable[[], str], *, within: str) -> str:
+    def name_of(
+        self, reference: str, base: str, where: Callable[[], str], *, within: str, scope: Scope, is_dynamic: bool
+    ) -> str:
         """See `openapi_mcp_server.openapi.schemas.conversion.Names`."""
-        name = self._names.get((base, reference))
+        name = None if scope else self._names.get((base, reference))
         if name is None:
-            origin = Located(where(), msgspec.Raw(), base)
-            target = self._references.beyond_aliases(self._references.find(reference, origin))
-            name = self._names[base, reference] = self._named(target)
+            meant = self._dynamic.meant(reference, scope) if is_dynamic else None
+            found = meant or self._references.find(reference, Located(where(), msgspec.Raw(), base))
+            name = self._named(self._references.beyond_aliases(found), scope)
+            if not scope:
+                self._names[base, reference] = name
         kinds = self._family.kinds(self._targets[name]) if self._family else None
         return name if kinds is None or within in kinds.made_of_it else self._named_with_kinds(name, kinds)
 
-    def _named(self, target: Located) -> str:
+    def refused(self, said: Discriminator, choices: Sequence[str | None], base: str) -> Sequence[dict[str, Any] | None]:
+        """See `openapi_mcp_server.openapi.schemas.conversion.Names`."""
+        return self._discriminators.refused(said, choices, base)
+
+    def _named(self, target: Located, scope: Scope = NO_SCOPE) -> str:
         """The name of a schema, which is converted when its turn comes."""
         name = definition_name(target.pointer, self._home)
-        if name not in self._targets:
-            self._targets[name] = target
-            self._pending.append(name)
-        return name
+        mark = self._dynamic.mark(scope, target)
+        if name + mark not in self._targets:
+            self._targets[name + mark] = target
+            self._scopes[name + mark] = self._dynamic.within(scope if mark else NO_SCOPE, target)
+            self._pending.append(name + mark)
+        return name + mark
 
     def _named_with_kinds(self, base: str, kinds: Kinds) -> str:
         """The name of a base together with all that is made of it."""
@@ -207,8 +224,11 @@ class Schemas:
             if self._inner_bytes > MAX_INNER_BYTES:
                 raise SpecError(target.pointer, f"more than {MAX_INNER_BYTES:,} bytes of schemas inside others")
         conversion = self._conversion(target)
+        conversion.scope = self._scopes[name]
         self._converted[name] = _encoded(conversion, target)
         self._in_place[name] = conversion.in_place
+        if conversion.loosened:
+            self._settling.loosened.add(name)
         if conversion.is_unsettled:
             self._unsettled.add(name)
         for ref in conversion.refs:

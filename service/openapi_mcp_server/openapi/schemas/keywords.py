@@ -41,7 +41,7 @@ def is_list_of_names(value: object) -> TypeGuard[list[str]]:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
-def is_map_of_lists_of_names(value: object) -> bool:
+def is_map_of_lists_of_names(value: object) -> TypeGuard[dict[str, list[str]]]:
     """Names must not repeat (validation, section 6.5.4)."""
     return isinstance(value, dict) and all(
         is_list_of_names(each) and len(set(each)) == len(each) for each in value.values()
@@ -85,7 +85,6 @@ PLAIN: Mapping[str, tuple[Check, str]] = {
     "maxContains": (is_count, "a whole number"),
     "minProperties": (is_count, "a whole number"),
     "maxProperties": (is_count, "a whole number"),
-    "dependentRequired": (is_map_of_lists_of_names, "an object of arrays of names"),
 }
 """Keyword → (what its value must be, the same in words). They are passed on as they are."""
 

@@ -15,8 +15,11 @@ from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import Schema
 from openapi_mcp_server.openapi.pointers import child
 from openapi_mcp_server.openapi.references.resolve import Located, References, opened
+from openapi_mcp_server.openapi.schemas.discriminators import with_texts
+from openapi_mcp_server.openapi.text import numbers
 
 _HOME = "#/$defs/"
+_EXTENSION = b'"x-ms-discriminator-value"'
 MAX_KINDS = 20
 """Kinds of one base that are described; of more only the values are told."""
 
@@ -27,6 +30,12 @@ class _Reference(msgspec.Struct, frozen=True):
 
 class _Child(msgspec.Struct, frozen=True):
     all_of: tuple[_Reference, ...] = msgspec.field(default=(), name="allOf")
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """Azure's documents say by an extension which value selects a schema (AutoRest, "x-ms-discriminator-value")."""
+
+    value: str = msgspec.field(default="", name="x-ms-discriminator-value")
 
 
 class _Discriminator(msgspec.Struct, frozen=True):
@@ -42,6 +51,7 @@ class _Base(msgspec.Struct, frozen=True):
 
 _child = msgspec.json.Decoder(_Child).decode
 _base = msgspec.json.Decoder(_Base).decode
+_named = msgspec.json.Decoder(_Named).decode
 
 
 class Kinds(msgspec.Struct, frozen=True):
@@ -70,7 +80,7 @@ class Kinship:
 
     def _read(self, base: Located) -> Kinds | None:
         try:
-            declared = _base(base.json)
+            declared = _declared(base)
         except msgspec.ValidationError:
             return None
         said = declared.discriminator
@@ -129,8 +139,23 @@ class Kinship:
             yield from ((at, part.ref) for part in parts if part.ref)
 
 
+def _declared(base: Located) -> _Base:
+    """A base as it is declared. Raises ValidationError."""
+    try:
+        return _base(base.json)
+    except msgspec.ValidationError:
+        whole = numbers.decode(base.json)
+        whole["discriminator"] = with_texts(whole["discriminator"])
+        return _base(numbers.encode(whole))
+
+
 def _name(schema: Located) -> str:
-    return schema.pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+    """The value that selects a schema where no mapping says it."""
+    try:
+        said = _named(schema.json).value if _EXTENSION in bytes(schema.json) else ""
+    except msgspec.ValidationError:
+        said = ""
+    return said or schema.pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
 
 
 def described(base: str, kinds: Kinds, names: Mapping[str, str]) -> Schema:

@@ -58,6 +58,25 @@ def fit_value(keyword: str, schema: dict[str, Any], spelt: Spelt) -> str:
     return f"{keyword} became a string, which the type wants"
 
 
+def fit_examples(schema: dict[str, Any], spelt: Spelt) -> str:
+    """The same of examples; nothing is said of it."""
+    if _types(schema) in (["string"], ["string", "null"]) and any(map(_is_number, schema["examples"])):
+        spelled = _examples(spelt)[: len(schema["examples"])]
+        schema["examples"] = [as_text(each) if _is_number(each) else each for each in spelled]
+    return ""
+
+
+def _examples(spelt: Spelt) -> list[Any]:
+    try:
+        return list(spelt("examples"))
+    except KeyError:
+        return [spelt("example")]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _types(schema: Mapping[str, Any]) -> list[Any]:
     declared = schema.get("type", [])
     return declared if isinstance(declared, list) else [declared]
@@ -95,6 +114,7 @@ FITTED: Mapping[str, Callable[[dict[str, Any], Spelt], str]] = {
     "enum": fit_enumeration,
     "const": partial(fit_value, "const"),
     "default": partial(fit_value, "default"),
+    "examples": fit_examples,
 }
 """Keywords whose values are to be of the type beside them, and how they are made to be."""
 
@@ -124,10 +144,9 @@ def tell_kinds(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
     mapping = discriminator.get("mapping")
     if _CHOICES_OF_KINDS.isdisjoint(declared):
         return  # see `openapi_mcp_server.openapi.schemas.kinds`
-    if isinstance(mapping, Mapping) and mapping:
-        kinds = [f"{kind} → {_last(target)}" for kind, target in mapping.items() if isinstance(target, str)]
-    else:
-        kinds = _own_names(declared)
+    mapped = {kind: _last(target) for kind, target in mapping.items()} if isinstance(mapping, Mapping) else {}
+    kinds = [f"{kind} → {target}" for kind, target in mapped.items()]
+    kinds += [name for name in _own_names(declared) if name not in mapped.values() and name not in mapped]
     if not kinds:
         return
     shown = ", ".join(kind[:_KIND_CHARACTERS] for kind in kinds[:_MAPPED_KINDS])
@@ -144,7 +163,7 @@ def open_to_kinds(schema: dict[str, Any]) -> None:
 
 
 def _own_names(declared: Mapping[str, Any]) -> list[str]:
-    """Without a mapping, the names of the schemas to choose from are the values (Discriminator Object)."""
+    """Without another name, the names of the schemas to choose from are the values (Discriminator Object)."""
     choices = declared.get("oneOf", declared.get("anyOf"))
     if not isinstance(choices, list):
         return []
@@ -152,5 +171,5 @@ def _own_names(declared: Mapping[str, Any]) -> list[str]:
     return [_last(reference) for reference in references if isinstance(reference, str)]
 
 
-def _last(reference: str) -> str:
-    return reference.rpartition("/")[2]
+def _last(reference: object) -> str:
+    return reference.rpartition("/")[2] if isinstance(reference, str) else ""

@@ -12,14 +12,32 @@ from typing import Any, ClassVar
 import msgspec
 
 from openapi_mcp_server.grammar import is_xml_name
-from openapi_mcp_server.openapi.schemas import habits, older_dialects
+from openapi_mcp_server.openapi.model import NoteKind
+from openapi_mcp_server.openapi.schemas import discriminators, habits, older_dialects
 from openapi_mcp_server.openapi.schemas.choices import admit_several, may_overlap
-from openapi_mcp_server.openapi.schemas.conversion import TYPES, Conversion, JsonSchema, kind_of, needs_settling
-from openapi_mcp_server.openapi.schemas.keywords import PLAIN, as_text, is_list_of_names, is_number, is_shallow
+from openapi_mcp_server.openapi.schemas.conversion import (
+    NEGATING,
+    NOT_EXACT,
+    TYPES,
+    Conversion,
+    JsonSchema,
+    kind_of,
+    needs_settling,
+)
+from openapi_mcp_server.openapi.schemas.keywords import (
+    PLAIN,
+    as_text,
+    is_list_of_names,
+    is_map_of_lists_of_names,
+    is_number,
+    is_shallow,
+    is_text,
+)
 from openapi_mcp_server.openapi.text import numbers
 
 _EXAMPLE_BYTES = 200
 _EXAMPLES = 3
+_LOOSENING = frozenset({"keyword_dropped", "pattern_dropped", "schema_repaired"})
 _STAYING = frozenset({"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas"})
 """Keywords whose schemas see the same value again (2020-12 core, section 10.2)."""
 _CLOSING = frozenset({"additionalProperties", "unevaluatedProperties", "items", "unevaluatedItems"})
@@ -42,6 +60,7 @@ Convert = Callable[[Any, JsonSchema, str, object], None]
 class RequestConversion(Conversion):
     """One schema to its strict form."""
 
+    _exact: Any = None  # the whole schema as the document spells it, once that is needed
     _hidden = _NO_NAMES  # properties that the current schema, or one that it is combined with, hides
 
     def _converted(self, schema: dict[str, Any]) -> JsonSchema:
@@ -55,10 +74,14 @@ class RequestConversion(Conversion):
             if (plain := PLAIN.get(keyword)) is not None:
                 if plain[0](value):
                     strict[keyword] = value
+                elif plain[0] is is_text and isinstance(value, int | float):
+                    strict[keyword] = as_text(self._spelt(keyword))
                 else:
                     self._note_wrong(keyword, plain[1], value)
             elif (convert := self._CONVERTED.get(keyword)) is not None:
                 convert(self, strict, keyword, value)
+        if "$ref" in strict and (other := self._other_reference(schema)):
+            strict["allOf"] = [*strict.get("allOf", ()), {"$ref": other}]
         self._hidden = outer
         return strict if schema.keys() <= _ALONE else self._finished(schema, strict)
 
@@ -71,12 +94,11 @@ class RequestConversion(Conversion):
                 self._note("schema_repaired", repair, keyword)
         if "exclusiveMinimum" in strict or "exclusiveMaximum" in strict:
             older_dialects.separate_bounds(strict)
+        if "discriminator" in schema:
+            self._discriminate(schema, strict)
         if "oneOf" in strict and (self._loses_properties(schema["oneOf"]) or may_overlap(strict["oneOf"])):
             admit_several(strict)
-        if "discriminator" in schema:
-            self._check_discriminator(schema["discriminator"])
-            older_dialects.tell_kinds(schema, strict)
-            older_dialects.open_to_kinds(strict)
+            self.loosened += 1
         strict = self._plainly(strict)
         self.is_unsettled = self.is_unsettled or needs_settling(strict)
         if schema.get("nullable") is True or schema.get("x-nullable") is True:
@@ -87,10 +109,16 @@ class RequestConversion(Conversion):
             habits.tell_default(strict)
         return strict
 
-    def _spelt(self, keyword: str) -> Any:  # noqa: ANN401 - any JSON value
-        """The keyword's value of the current schema, with numbers as the document spells them: 1.10 is no 1.1."""
-        value = numbers.decode(self._at.json)
-        for step in (*self._path, keyword):
+    def _note(self, kind: NoteKind, message: str, *path: str | int) -> None:
+        self.loosened += kind in _LOOSENING
+        super()._note(kind, message, *path)
+
+    def _spelt(self, *path: str) -> Any:  # noqa: ANN401 - any JSON value
+        """A value below the current schema, with numbers as the document spells them: 1.10 is no 1.1."""
+        if self._exact is None:
+            self._exact = numbers.decode(self._at.json)
+        value = self._exact
+        for step in (*self._path, *path):
             value = value[step]
         return value
 
@@ -105,6 +133,27 @@ class RequestConversion(Conversion):
             self._note_wrong("discriminator", expected, value)
         elif not isinstance(value.get("propertyName"), str):
             self._note("keyword_dropped", "a discriminator needs propertyName", "discriminator")
+
+    def _discriminate(self, schema: dict[str, Any], strict: JsonSchema) -> None:
+        said = schema["discriminator"]
+        if isinstance(said, dict) and discriminators.has_numbers(said):
+            schema = {**schema, "discriminator": discriminators.with_texts(self._spelt("discriminator"))}
+        self._check_discriminator(schema["discriminator"])
+        self._judge_by_name(schema, strict)
+        older_dialects.tell_kinds(schema, strict)
+        older_dialects.open_to_kinds(strict)
+
+    def _judge_by_name(self, schema: dict[str, Any], strict: JsonSchema) -> None:
+        """Has each choice refuse what names another one (see `discriminators`)."""
+        said = discriminators.read(schema["discriminator"])
+        for keyword in ("oneOf", "anyOf"):
+            declared, converted = schema.get(keyword, ()), strict.get(keyword, ())
+            if said is None or len(declared) != len(converted) or len(converted) < 2:
+                continue
+            choices = [_lone_reference(each) for each in declared]
+            for choice, refused in zip(converted, self._setting.names.refused(said, choices, self._base), strict=True):
+                if refused is not None and "$ref" in choice and "not" not in choice:
+                    choice["not"] = refused
 
     def _plainly(self, strict: JsonSchema) -> JsonSchema:
         """The same with what goes without saying."""
@@ -146,6 +195,8 @@ class RequestConversion(Conversion):
             self._note_wrong(keyword, "a number", value)
 
     def _pattern(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        if isinstance(value, int | float):
+            value = as_text(self._spelt(keyword))
         if not isinstance(value, str):
             self._note_wrong(keyword, "a string", value)
         elif (pattern := self._setting.patterns.linear(value)) is not None:
@@ -154,10 +205,34 @@ class RequestConversion(Conversion):
             self._note("pattern_dropped", f"not checked: {value[:_EXAMPLE_BYTES]!r}", keyword)
 
     def _required(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        value = self._names(value, keyword)
         if not is_list_of_names(value):
             self._note_wrong(keyword, "an array of names", value)
-        elif names := [name for name in dict.fromkeys(value) if name not in self._hidden]:
+            return
+        names = [name for name in dict.fromkeys(value) if name not in self._hidden]
+        self.loosened += len(names) < len(set(value))
+        if names:
             strict[keyword] = names
+
+    def _dependent_required(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        if isinstance(value, dict):
+            value = {name: self._names(each, keyword, name) for name, each in value.items()}
+        if is_map_of_lists_of_names(value):
+            strict[keyword] = value
+        else:
+            self._note_wrong(keyword, "an object of arrays of names", value)
+
+    def _names(self, value: object, *path: str) -> object:
+        """A list of the names of properties: unquoted in YAML, ``404`` and ``1.10`` are numbers, and as keys they are
+        not."""
+        if (
+            not isinstance(value, list)
+            or is_list_of_names(value)
+            or any(isinstance(each, dict | list) for each in value)
+        ):
+            return value
+        self._note("schema_repaired", "names that are no strings became strings", *path)
+        return [as_text(each) for each in self._spelt(*path)]
 
     def _properties(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if not isinstance(value, dict):
@@ -167,6 +242,7 @@ class RequestConversion(Conversion):
         strict[keyword] = {
             name: self._below(each, keyword, name) or {} for name, each in value.items() if not hides(each, base)
         }
+        self.loosened += len(strict[keyword]) < len(value)
 
     def _map(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if not isinstance(value, dict):
@@ -189,10 +265,15 @@ class RequestConversion(Conversion):
             strict[keyword][linear] = schema
 
     def _one(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        before = self.loosened
         converted = self._below(value, keyword, stays=keyword in _STAYING)
-        if converted is not None:
-            # Where false is the usual word, it stays: catalog and clients look for it.
-            strict[keyword] = False if value is False or (keyword in _CLOSING and converted == _NOTHING) else converted
+        if converted is None:
+            return
+        if keyword in NEGATING and self.loosened > before:
+            self._note("keyword_dropped", NOT_EXACT, keyword)
+            return
+        # Where false is the usual word, it stays: catalog and clients look for it.
+        strict[keyword] = False if value is False or (keyword in _CLOSING and converted == _NOTHING) else converted
 
     def _list(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if not isinstance(value, list):
@@ -208,10 +289,16 @@ class RequestConversion(Conversion):
             self._one(strict, keyword, value)
             return
         # The form of drafts before 2020-12 (release notes, "Changes to items and additionalItems").
-        self._list(strict, keyword, value)
         self._note("schema_repaired", "an array of schemas became prefixItems", keyword)
-        if members := strict.pop(keyword, None):
+        converted = [self._below(each, keyword, index) for index, each in enumerate(value)]
+        if members := [each for each in converted if each is not None]:
             strict["prefixItems"] = members
+
+    def _additional_items(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        """Speaks of what comes after such an array, and says nothing anywhere else."""
+        rest = self._below(value, keyword) if isinstance(self._spelt().get("items"), list) else None
+        if rest is not None:
+            strict["items"] = False if rest == _NOTHING else rest
 
     def _example(self, strict: JsonSchema, _keyword: str, value: object) -> None:
         if value is not None and "examples" not in strict and _is_small(value):
@@ -247,6 +334,7 @@ class RequestConversion(Conversion):
         "required": _required,
         "properties": _properties,
         "patternProperties": _pattern_properties,
+        "dependentRequired": _dependent_required,
         "dependentSchemas": _map,
         "items": _items,
         "prefixItems": _list,
@@ -255,6 +343,7 @@ class RequestConversion(Conversion):
         "oneOf": _list,
         "additionalProperties": _one,
         "propertyNames": _one,
+        "additionalItems": _additional_items,
         "contains": _one,
         "not": _one,
         "if": _one,
@@ -267,6 +356,15 @@ class RequestConversion(Conversion):
         "xml": _xml,
     }
     """Keywords whose values are converted; what is neither here nor in `PLAIN` asserts nothing and is left out."""
+
+
+def _lone_reference(choice: object) -> str | None:
+    """The reference that a choice is, also where it is the only part of ``allOf``."""
+    while isinstance(choice, dict) and "$ref" not in choice:
+        parts = choice.get("allOf")
+        choice = parts[0] if isinstance(parts, list) and len(parts) == 1 else None
+    reference = choice.get("$ref") if isinstance(choice, dict) else None
+    return reference if isinstance(reference, str) else None
 
 
 def _is_small(example: object) -> bool:

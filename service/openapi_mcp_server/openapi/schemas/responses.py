@@ -39,6 +39,8 @@ class ResponseConversion(Conversion):
             loose["$ref"] = reference
         self._add_members(schema, loose)
         self._add_combined(schema, loose)
+        if "$ref" in loose and (other := self._other_reference(schema)):
+            loose["allOf"] = [*loose.get("allOf", ()), {"$ref": other}]
         self.is_unsettled = self.is_unsettled or needs_settling(loose)
         return loose
 

@@ -22,6 +22,7 @@ import msgspec
 
 from openapi_mcp_server.openapi.model import Schema
 from openapi_mcp_server.openapi.schemas import habits
+from openapi_mcp_server.openapi.schemas.conversion import NEGATING, NOT_EXACT
 from openapi_mcp_server.openapi.schemas.merging import top_level
 
 _REF = re.compile(rb'"\$ref":"#/\$defs/([A-Za-z0-9._-]+)"')
@@ -63,6 +64,8 @@ class Settling:
     def __init__(self, definitions: Mapping[str, Schema]) -> None:
         self._definitions = definitions
         self._outlines: dict[str, Outline] = {}
+        self.loosened: set[str] = set()  # definitions that take more than the document says
+        self._leads: dict[str, bool] = {}
         self._types: dict[str, frozenset[str]] = {}
         self._within: list[frozenset[str]] = []  # what each merged object around this place is made of
         self._steps = 0
@@ -92,6 +95,10 @@ class Settling:
 
     def _repaired(self, value: dict[str, Any], path: Path, tell: Tell) -> dict[str, Any]:
         """A schema whose ``allOf`` is settled, with all below it."""
+        for keyword in NEGATING & value.keys() if self.loosened else ():
+            if self._leads_to_loosened(value[keyword]):
+                tell((*path, keyword), NOT_EXACT)
+                value = {key: each for key, each in value.items() if key != keyword}
         if "type" in value and self._is_of_other_type(value):
             tell((*path, "type"), _OF_OTHER_TYPE)
             value = self._without_type(value)
@@ -99,6 +106,20 @@ class Settling:
             value = dict(value)
             habits.tell_default(value)
         return {key: self._member(key, each, (*path, key), tell) for key, each in value.items()}
+
+    def _leads_to_loosened(self, part: Any) -> bool:  # noqa: ANN401 - a schema
+        names = {name.decode() for name in _REF.findall(msgspec.json.encode(part))}
+        return any(map(self._reaches_loosened, names & self._definitions.keys()))
+
+    def _reaches_loosened(self, name: str) -> bool:
+        if name not in self._leads:
+            waiting, seen = [name], {name}
+            while waiting and waiting[-1] not in self.loosened:
+                fresh = [ref for ref in self._definitions[waiting.pop()].refs if ref not in seen]
+                seen.update(fresh)
+                waiting += [ref for ref in fresh if ref in self._definitions]
+            self._leads[name] = bool(waiting)
+        return self._leads[name]
 
     @contextmanager
     def _step(self) -> Iterator[bool]:

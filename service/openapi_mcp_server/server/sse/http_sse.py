@@ -113,8 +113,7 @@ class HttpSse:
             session.finish()
 
     def tell_changes(self) -> None:
-        for session in self._sessions.values():
-            session.tell_changes()
+        self.streams.tell([session.tell_changes for session in self._sessions.values()])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         opening = await self._entered(scope, receive, send)

@@ -14,7 +14,7 @@ from openapi_mcp_server.errors import CredentialError
 from openapi_mcp_server.settings.auth import Auth
 from openapi_mcp_server.upstream.addresses import AddressRule
 from openapi_mcp_server.upstream.credentials.aws_keys import KeyChain, region_of
-from openapi_mcp_server.upstream.credentials.login import Web
+from openapi_mcp_server.upstream.credentials.login import Web, made_of_body
 from openapi_mcp_server.upstream.credentials.sigv4 import Keys, Scope, signed
 from openapi_mcp_server.upstream.credentials.tokens import Failed
 from openapi_mcp_server.upstream.ways import Way
@@ -52,7 +52,8 @@ class SigningLogin:
         except Failed as error:
             raise CredentialError(f"no AWS credentials for {self._api}: {error}", passing=error.passing) from error
         scope = Scope(region=region, service=self._service or _service(request.origin.host))
-        return signed(request, keys, scope, time.time() + self._clock_offset), keys
+        now = time.time() + self._clock_offset
+        return await made_of_body(request, lambda: signed(request, keys, scope, now)), keys
 
     async def renewed(self, used: object, answer: HttpResponse) -> bool:
         """A wrong clock is set by the answer's date; keys that were exchanged meanwhile are asked for again."""

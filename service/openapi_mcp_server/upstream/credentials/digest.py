@@ -6,12 +6,14 @@ import hashlib
 import re
 import secrets
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import quote
 
 import msgspec
 
 from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
 from openapi_mcp_server.settings.auth import Auth
+from openapi_mcp_server.upstream.credentials.login import made_of_body
 from openapi_mcp_server.upstream.credentials.placing import with_header
 
 _ALGORITHMS: dict[str, Callable[[bytes], str]] = {
@@ -54,7 +56,8 @@ class DigestLogin:
         if challenge is None:
             return request, None
         self._count += 1
-        text = response(self._auth, challenge, request, self._count, secrets.token_hex(16))
+        make = partial(response, self._auth, challenge, request, self._count, secrets.token_hex(16))
+        text = await made_of_body(request, make) if challenge.qop == "auth-int" else make()
         return with_header(request, "Authorization", text), challenge
 
     async def renewed(self, used: object, answer: HttpResponse) -> bool:

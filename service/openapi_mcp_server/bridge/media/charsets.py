@@ -1,0 +1,85 @@
+"""Character sets that media types name: which are known, and how bodies are written in one.
+
+JSON has none: it is UTF-8 between systems, and a ``charset`` beside it means nothing to a reader that keeps to RFC 8259
+(sections 8.1 and 11). Some readers go by it all the same, so that what is not ASCII is escaped: both read that alike.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from urllib.parse import quote, unquote_to_bytes
+
+KNOWN = re.compile(
+    r"us-ascii|ascii|utf-?8|utf-?(16|32)|utf-(16|32)(le|be)|iso-?8859-\d{1,2}|latin-?1|(windows-|cp)125\d|cp874|cp932|"
+    r"koi8-[ru]|macintosh|shift[-_]jis|sjis|euc-(jp|kr)|iso-2022-(jp|kr)|gb2312|gbk|gb18030|big5(-hkscs)?|tis-620"
+)
+"""Character sets an API may declare. Python knows more, some of them slow enough to stop a server (punycode)."""
+WIDE = ("utf-16", "utf16", "utf-32", "utf32")
+"""How those begin in which ASCII is no ASCII."""
+_UTF8 = frozenset({"", "utf-8", "utf8"})
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_OTHER_OCTETS = re.compile(r"(?:%[89A-F][0-9A-F])+")
+
+
+def declared(content_type: str) -> str:
+    """The ``charset`` of a media type in lower case; empty if it has none."""
+    for parameter in content_type.split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset":
+            return value.strip().strip("\"'").lower()
+    return ""
+
+
+def is_known(charset: str) -> bool:
+    if KNOWN.fullmatch(charset) is None:
+        return False
+    try:
+        codecs.lookup(charset)
+    except LookupError:  # iso-8859-12 was never made
+        return False
+    return True
+
+
+def of_text(content_type: str) -> str:
+    """The charset in which a file of text is given as text."""
+    named = declared(content_type)
+    return named if is_known(named) else "utf-8"
+
+
+def is_utf8(charset: str) -> bool:
+    """Whether a body is written as if no charset were named."""
+    return charset in _UTF8
+
+
+def json_in(charset: str, json: bytes) -> bytes:
+    """A JSON text that whoever goes by the charset, and whoever does not, reads alike. Of UTF-16 and UTF-32 there is no
+    such text, and the charset decides."""
+    if charset.startswith(WIDE) and is_known(charset):
+        return json.decode().encode(charset)
+    return json if json.isascii() else _NOT_ASCII.sub(_escape, json.decode()).encode("ascii")
+
+
+def form_in(charset: str, form: str) -> str:
+    """A form whose percent-encoded UTF-8 is that of another charset: readers of forms go by it where there is one.
+    Nothing is percent-encoded in UTF-16 or UTF-32 (WHATWG Encoding Standard, "get an output encoding").
+
+    Raises UnicodeEncodeError for what it does not have.
+    """
+    return form if charset.startswith(WIDE) else _OTHER_OCTETS.sub(lambda found: _recoded(charset, found[0]), form)
+
+
+def _recoded(charset: str, octets: str) -> str:
+    try:
+        text = unquote_to_bytes(octets).decode()
+    except UnicodeDecodeError:  # percent-encoded by whoever gave it, which allowReserved leaves as it is
+        return octets
+    return quote(text.encode(charset), safe="")
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code <= 0xFFFF:
+        return f"\\u{code:04x}"
+    high, low = divmod(code - 0x10000, 0x400)
+    return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"

@@ -1,0 +1,242 @@
+"""Choices with a ``discriminator``: a value is judged by the schema that it names, not by any other that it fits.
+
+Discriminator Object of OpenAPI 3.0.4, 3.1.1 and 3.2.0, "Options for Mapping Values to Schemas": a value names a schema
+by ``mapping``, or by the schema's own name, which ``mapping`` does not take away; a name that the schema itself does
+not list for the property is none of its own. Authors write values that are neither (``cat`` for ``Cat``): a value that
+names nothing SHOULD fail by the specification, and does here where ``mapping`` has every schema and there is no
+``defaultMapping``. A value that is absent, or no text, names nothing and fails nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.pointers import child
+from openapi_mcp_server.openapi.references.resolve import Located, References, decoded
+from openapi_mcp_server.openapi.schemas.keywords import as_text
+
+MOST_NAMES = 2_500
+"""Names that are listed for one choice in all, since each schema lists those of the others."""
+_MOST_NESTED = 20
+"""References and combinations that are followed to find what a schema lists for the property."""
+_DIGITS = 18
+"""Length of a name that may be meant for a number."""
+_PRESENCE = frozenset({"required", "not", "title", "description"})
+
+Names = dict[str, None]
+"""In the order of the document."""
+
+
+class Discriminator(msgspec.Struct, frozen=True, kw_only=True):
+    property_name: str
+    mapping: Mapping[str, str] = {}
+    has_default: bool = False
+
+
+class _Choice(msgspec.Struct, kw_only=True):
+    """``mapped`` are the names that ``mapping`` gives it, ``listed`` those in its schema; None if that takes any.
+    ``is_open``: names may select schemas within it, so that it may be right for all of them."""
+
+    target: Located
+    listed: frozenset[str] | None
+    mapped: Names
+    names: Names
+    is_open: bool
+
+
+def read(value: object) -> Discriminator | None:
+    """A Discriminator Object; None if it says of no property."""
+    if not isinstance(value, Mapping) or not isinstance(name := value.get("propertyName"), str) or not name:
+        return None
+    declared = value.get("mapping")
+    mapping = declared if isinstance(declared, Mapping) else {}
+    return Discriminator(
+        property_name=name,
+        mapping={key: target for key, target in mapping.items() if isinstance(target, str)},
+        has_default=isinstance(value.get("defaultMapping"), str),
+    )
+
+
+def has_numbers(value: Mapping[str, Any]) -> bool:
+    """Whether a name in a Discriminator Object is none, as YAML reads it."""
+    mapping = value.get("mapping")
+    names = [value.get("propertyName"), *(mapping.values() if isinstance(mapping, dict) else ())]
+    return any(isinstance(name, int | float) for name in names)
+
+
+def with_texts(value: dict[str, Any]) -> dict[str, Any]:
+    """The same with names that are numbers as the texts that they are meant for; numbers remember their spelling."""
+    mapping = value.get("mapping")
+    if isinstance(mapping, dict):
+        value = {**value, "mapping": {name: _text(target) for name, target in mapping.items()}}
+    return value | {"propertyName": _text(value["propertyName"])} if "propertyName" in value else value
+
+
+def _text(value: object) -> object:
+    return as_text(value) if isinstance(value, int | float) else value
+
+
+class Discriminators:
+    """The discriminators of one document, whose schemas have their names at ``home``."""
+
+    def __init__(self, references: References, home: str) -> None:
+        self._references = references
+        self._home = home
+        self._known: dict[tuple[str, str], tuple[frozenset[str] | None, bool]] = {}  # by pointer and property
+
+    def refused(self, said: Discriminator, choices: Sequence[str | None], base: str) -> list[dict[str, Any] | None]:
+        """A schema of what each choice does not take since it names another; None where nothing is to be said.
+
+        ``choices`` are references as they are written, None for what is none.
+        """
+        known = [None if each is None else self._choice(said, each, base) for each in choices]
+        named = [each for each in known if each is not None]
+        elsewhere = _map(said, named, self._references, self._home, base)
+        for each in named:
+            _add_own_name(each, said, self._home)
+        is_whole = len(named) == len(choices) and all(each.mapped and not each.is_open for each in named)
+        if is_whole and not said.has_default:
+            return [_named_otherwise_or_nothing(said, each, elsewhere) for each in named]
+        if len(named) * sum(len(each.names) for each in named) > MOST_NAMES:
+            return [None] * len(choices)
+        return [None if each is None or each.is_open else _named_otherwise(said, each, named) for each in known]
+
+    def _choice(self, said: Discriminator, reference: str, base: str) -> _Choice | None:
+        target = _found(reference, self._references, base)
+        if target is None:
+            return None
+        key = target.pointer, said.property_name
+        if key not in self._known:
+            whole = _Whole(self._references, target)
+            self._known[key] = whole.listed(said.property_name), whole.is_choice()
+        listed, is_open = self._known[key]
+        return _Choice(target=target, listed=listed, mapped={}, names={}, is_open=is_open)
+
+
+def _found(reference: str, references: References, base: str) -> Located | None:
+    try:
+        return references.beyond_aliases(references.find(reference, Located("", msgspec.Raw(), base)))
+    except SpecError:
+        return None
+
+
+def _map(said: Discriminator, named: Sequence[_Choice], references: References, home: str, base: str) -> list[str]:
+    """Gives the choices the names that ``mapping`` has for them; returns those that it has for others.
+
+    A target is the name of a schema, or a reference; where it is in another file, the name of one that was in it.
+    """
+    elsewhere = []
+    for name, target in said.mapping.items():
+        last = target.rpartition("/")[2]
+        tried = (child(home, target), target, child(home, last), child(home, last.partition(".")[0]))
+        found = next((at for each in tried if (at := _found(each, references, base)) is not None), None)
+        chosen = [each for each in named if found is not None and each.target.pointer == found.pointer]
+        for each in chosen:
+            each.mapped[name] = None
+        if not chosen:
+            elsewhere.append(name)
+    return elsewhere
+
+
+def _add_own_name(choice: _Choice, said: Discriminator, home: str) -> None:
+    place, _, token = choice.target.pointer.rpartition("/")
+    own = token.replace("~1", "/").replace("~0", "~")
+    names = {**choice.mapped, **({own: None} if place == home and own not in said.mapping else {})}
+    choice.names = {name: None for name in names if choice.listed is None or name in choice.listed}
+
+
+def _named_otherwise_or_nothing(
+    said: Discriminator, choice: _Choice, elsewhere: Sequence[str]
+) -> dict[str, Any] | None:
+    if choice.listed is not None and (not choice.names or choice.listed <= choice.names.keys()):
+        return None
+    names = [*choice.names, *elsewhere]
+    values = _spelt(names)
+    judged = "string" if len(values) == len(names) else ["string", "number", "boolean"]
+    return _property(said, {"type": judged, "not": {"enum": values}})
+
+
+def _named_otherwise(said: Discriminator, choice: _Choice, named: Sequence[_Choice]) -> dict[str, Any] | None:
+    others = {name: None for each in named if each is not choice for name in each.names if name not in choice.names}
+    if choice.listed is not None and choice.listed.isdisjoint(others):
+        return None
+    return _property(said, {"enum": _spelt([*others])}) if others else None
+
+
+def _property(said: Discriminator, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"properties": {said.property_name: schema}, "required": [said.property_name]}
+
+
+def _spelt(names: Sequence[str]) -> list[Any]:
+    """The names, and the numbers and flags that some of them spell: tools may compare them as text."""
+    return [value for name in names for value in (name, *_scalar(name))]
+
+
+def _scalar(name: str) -> Iterator[int | bool]:
+    if name in {"true", "false"}:
+        yield name == "true"
+    elif len(name) <= _DIGITS and name.removeprefix("-").isdecimal() and str(int(name)) == name:
+        yield int(name)
+
+
+class _Whole:
+    """A schema with all that it refers to and combines by ``allOf``."""
+
+    def __init__(self, references: References, at: Located) -> None:
+        self._references = references
+        self._own = _decoded(at)
+        self._parts = [*self._reached(self._own, at.base)]
+
+    def is_choice(self) -> bool:
+        """Whether other schemas stand for it: those to choose from, or those that are made of it."""
+        is_base = isinstance(self._own, Mapping) and "discriminator" in self._own
+        return is_base or any(_is_choice(part) for part, _ in self._parts)
+
+    def listed(self, name: str) -> frozenset[str] | None:
+        """The texts that it lists for a property; None where any is taken, as far as can be seen."""
+        found = None
+        for part, base in self._parts:
+            properties = part.get("properties")
+            own = properties.get(name) if isinstance(properties, Mapping) else None
+            for value, _ in self._reached(own, base):
+                if (listed := _values(value)) is not None:
+                    found = listed if found is None else found & listed
+        return found
+
+    def _reached(self, schema: object, base: str) -> Iterator[tuple[Mapping[str, Any], str]]:
+        waiting, left = [(schema, base)], _MOST_NESTED
+        while waiting and left:
+            left -= 1
+            each, inner = waiting.pop()
+            if not isinstance(each, Mapping):
+                continue
+            yield each, inner
+            parts = each.get("allOf")
+            waiting += [(part, inner) for part in parts] if isinstance(parts, list) else []
+            if isinstance(reference := each.get("$ref"), str):
+                target = _found(reference, self._references, inner)
+                if target is not None:
+                    waiting.append((_decoded(target), target.base))
+
+
+def _is_choice(schema: Mapping[str, Any]) -> bool:
+    """Whether it has others to choose from, and not only members of which one must be there."""
+    choices = [schema.get(keyword) for keyword in ("oneOf", "anyOf")]
+    within = [each for listed in choices if isinstance(listed, list) for each in listed if isinstance(each, Mapping)]
+    return any(not each.keys() <= _PRESENCE for each in within)
+
+
+def _decoded(at: Located) -> object:
+    try:
+        return decoded(at)
+    except SpecError:  # whoever needs the schema will say so
+        return None
+
+
+def _values(schema: Mapping[str, Any]) -> frozenset[str] | None:
+    values = [schema["const"]] if "const" in schema else schema.get("enum")
+    return frozenset(value for value in values if isinstance(value, str)) if isinstance(values, list) else None

@@ -1,0 +1,92 @@
+"""Large texts and values that are taken in parts: the same comes of them, and the same is refused."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from openapi_mcp_server.bridge.media import exact_json
+from openapi_mcp_server.bridge.media.by_parts import PART_BYTES, without_space
+
+LEAST = 4 * PART_BYTES
+ROW = {"id": 7, "text": 'a "},{" \\', "owner": {"id": 1}, "tags": [{"a": 1}, {"b": 2}], "none": None}
+ENVELOPES = {
+    "array": lambda rows: rows,
+    "envelope": lambda rows: {"data": rows, "next": {"page": 2}},
+    "envelope of two": lambda rows: {"found": 9, "page": {"first": [], "data": rows}, "more": [{}, {}]},
+    "deeper": lambda rows: {"a": {"b": {"c": rows}}},
+    "in a row": lambda rows: [{"rows": rows}, {"rows": []}],
+    "arrays of rows": lambda rows: [rows[: len(rows) // 2], rows[: len(rows) // 2]],
+    "map": lambda rows: {str(number): row for number, row in enumerate(rows)},
+    "text": lambda rows: msgspec.json.encode(rows).decode(),
+    "rows and others": lambda rows: [*rows, 1, "},{", None, *rows],
+}
+
+
+def rows(row: object) -> list[object]:
+    return [row] * (LEAST // len(msgspec.json.encode(row)))
+
+
+def whole(text: bytes) -> bytes | None:
+    return outcome(lambda: msgspec.json.format(text, indent=-1))
+
+
+def outcome(make) -> bytes | None:
+    try:
+        return make()
+    except msgspec.DecodeError:
+        return None
+
+
+@pytest.mark.parametrize("indent", [-1, 0, 2])
+@pytest.mark.parametrize("envelope", ENVELOPES)
+def test_white_space_goes_as_it_does_at_once(envelope, indent):
+    text = msgspec.json.format(msgspec.json.encode(ENVELOPES[envelope](rows(ROW))), indent=indent)
+    assert len(text) > LEAST // 3
+    assert without_space(text) == whole(text)
+
+
+@pytest.mark.parametrize("envelope", ["array", "envelope", "map"])
+@pytest.mark.parametrize("broken", [b"", b"}", b"]", b",", b'"', b"},{", b"]}", b"\0"])
+@pytest.mark.parametrize("place", [0.0, 0.3, 0.5, 0.9999, 1.0])
+def test_what_is_no_json_is_refused_wherever_it_breaks(envelope, broken, place):
+    text = msgspec.json.encode(ENVELOPES[envelope](rows(ROW)))
+    at = min(int(place * len(text)), len(text) - 1)
+    changed = text[:at] + broken + text[at + 1 :]
+    assert outcome(lambda: without_space(changed)) == whole(changed)
+
+
+VALUES = st.recursive(
+    st.none() | st.integers(-9, 9) | st.text('},{" \\[]a:', max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text('ab},{"', max_size=3), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(row=VALUES.map(lambda value: {"value": value}), envelope=st.sampled_from(sorted(ENVELOPES)))
+def test_whatever_a_row_holds(row, envelope):
+    text = msgspec.json.encode(ENVELOPES[envelope](rows(row)))
+    assert without_space(text) == whole(text)
+
+
+@pytest.mark.parametrize("envelope", ENVELOPES)
+def test_a_large_value_is_written_as_at_once(envelope):
+    value = ENVELOPES[envelope](rows(ROW))
+    assert exact_json.encode_by_parts(value) == exact_json.encode(value)
+
+
+@given(value=VALUES, times=st.integers(0, 1_100))
+def test_a_value_is_written_as_at_once_whatever_it_holds(value, times):
+    many = {"many": [value] * times, "named": {str(number): value for number in range(times)}}
+    for each in (value, many, [many, value], [value] * times):
+        assert exact_json.encode_by_parts(each) == exact_json.encode(each)
+
+
+def test_a_name_that_is_twice_in_a_large_object_is_found():
+    text = msgspec.json.encode({"rows": rows(ROW)[:2_000], "id": 1})
+    exact_json.decode(text)
+    with pytest.raises(ValueError, match="twice"):
+        exact_json.decode(text[:-1] + b',"id":2}')

@@ -1,0 +1,78 @@
+"""Connections that end at the same moment do not all go before what another client has ready."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from openapi_mcp_server.server.connections import KEEP_ALIVE_SECONDS
+from openapi_mcp_server.server.principals.turns import MOST
+from real_sockets import run, serving_app
+
+CLIENTS = 60
+POST = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
+SENT = {
+    "no whole body": POST + b"Content-Length: 9\r\n\r\n{",
+    "no whole body by h11": POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+    "a call in flight": POST + b"Content-Length: 1\r\n\r\n{",
+    "a call in flight by h11": POST + b"Connection: close\r\nContent-Length: 1\r\n\r\n{",
+}
+
+
+class Turn(trio.abc.Instrument):
+    """``number`` of the loop's turn."""
+
+    number = 0
+
+    def before_io_wait(self, timeout: float) -> None:
+        self.number += 1
+
+
+@pytest.mark.parametrize("sent", SENT)
+def test_few_clients_that_leave_together_are_noticed_in_each_turn(sent: str) -> None:
+    turn, noticed = Turn(), Counter[int]()
+
+    async def app(scope, receive, send) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        noticed[turn.number] += 1
+
+    async def main() -> None:
+        trio.lowlevel.add_instrument(turn)
+        async with serving_app(app) as server:
+            streams = [await server.connect() for _ in range(CLIENTS)]
+            for stream in streams:
+                await stream.send_all(SENT[sent])
+            await wait_all_tasks_blocked(0.01)
+            for stream in streams:
+                stream.socket.close()
+            while noticed.total() < CLIENTS:
+                await trio.lowlevel.checkpoint()
+
+    run(main)
+    assert max(noticed.values()) <= MOST
+
+
+def test_few_idle_connections_are_closed_in_each_turn_when_their_time_is_over() -> None:
+    turn, closed = Turn(), Counter[int]()
+
+    async def main() -> None:
+        trio.lowlevel.add_instrument(turn)
+        async with serving_app(None) as server, trio.open_nursery() as nursery:
+
+            async def client() -> None:
+                async with await server.connect() as stream:
+                    assert await stream.receive_some() == b""
+                    closed[turn.number] += 1
+
+            for _ in range(CLIENTS):
+                nursery.start_soon(client)
+
+    clock = MockClock(autojump_threshold=0.01)
+    run(main, clock)
+    assert closed.total() == CLIENTS
+    assert max(closed.values()) <= 2 * MOST  # whoever is late finds what two turns have closed
+    assert clock.current_time() >= KEEP_ALIVE_SECONDS

@@ -1,0 +1,54 @@
+"""Streams that are told something at the same moment do not all go before what a client has asked."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from openapi_mcp_server.server.events import QUIET_SECONDS
+from openapi_mcp_server.server.streams import AT_ONCE, EventStream, Streams
+
+STREAMS = 90
+OPENED = b"opened"
+
+
+class Turn(trio.abc.Instrument):
+    """``number`` of the loop's turn."""
+
+    number = 0
+
+    def before_io_wait(self, timeout: float) -> None:
+        self.number += 1
+
+
+@pytest.mark.parametrize("said", ["a change of lists", "that nothing is new"])
+def test_few_streams_are_told_in_each_turn(said):
+    turn, told = Turn(), Counter[int]()
+
+    async def send(event):
+        if event.get("body", OPENED) != OPENED:
+            told[turn.number] += 1
+
+    async def main():
+        trio.lowlevel.add_instrument(turn)
+        streams = Streams()
+        opened = [EventStream(send, streams) for _ in range(STREAMS)]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(streams.tend)
+            for stream in opened:
+                nursery.start_soon(stream.serve, trio.sleep_forever)
+                stream.put((OPENED,))
+            await wait_all_tasks_blocked()
+            if said == "a change of lists":
+                streams.tell([lambda stream=stream: stream.put((b"changed",)) for stream in opened])
+            else:
+                await trio.sleep(QUIET_SECONDS + 1)
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+    assert told.total() == STREAMS
+    assert max(told.values()) <= AT_ONCE
