@@ -86,10 +86,10 @@ class Schemas:
 
         One that refers to nothing means the same everywhere, and parameters repeat such schemas: half the time for
         those of Kubernetes and Microsoft Graph. One that is nothing but a reference means the same where that leads to
-        the same; there is nothing in it to be noted, only in what it refers to, at its place.
+        the same and no anchor is dynamic; there is nothing in it to be noted, only in what it refers to, at its place.
         """
         text = bytes(at.json)
-        is_alone = _ALONE.fullmatch(text) is not None
+        is_alone = _ALONE.fullmatch(text) is not None and not self._dynamic.within(NO_SCOPE, at)
         if len(text) > _REPEATED_BYTES or (b"$" in text and not is_alone):
             return self._read(at)
         place = at.base, text

@@ -47,8 +47,8 @@ _XML_NAMES = frozenset({"name", "prefix"})
 _NO_NAMES: frozenset[str] = frozenset()
 _ALONE = frozenset(
     {
-        "type", "title", "description", "example", "examples", "pattern", "minimum", "maximum", "minLength",
-        "maxLength", "deprecated", "readOnly", "writeOnly",
+        "type", "title", "description", "pattern", "minimum", "maximum", "minLength", "maxLength", "deprecated",
+        "readOnly", "writeOnly",
     }
 )  # fmt: skip
 """Keywords that mean the same whatever stands beside them: most schemas have no others."""
