@@ -17,7 +17,15 @@ import large
 from garbage import uncollected
 from openapi_mcp_server.aside import LARGE, OF_ARGUMENTS, Aside, FairPlaces
 from openapi_mcp_server.bridge import catalog
-from openapi_mcp_server.bridge.model import BodyPlan, HttpRequest, HttpResponse, InputContract, Tool, base_url
+from openapi_mcp_server.bridge.model import (
+    BodyPlan,
+    CheckedSchema,
+    HttpRequest,
+    HttpResponse,
+    InputContract,
+    Tool,
+    base_url,
+)
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.gateway.serving import Serving
 from openapi_mcp_server.mcp.inbound import Call, from_line
@@ -58,7 +66,7 @@ def writing(write: Callable[[Any], tuple[str, bytes]]) -> Tool:
         slots=(),
         path=("/pets",),
         body=BodyPlan(required=True, whole="body", properties={}, writers={"text/plain": write}),
-        input=InputContract(schema=schema, names=("body",)),
+        input=InputContract(checked=CheckedSchema(schema), names=("body",)),
     )
 
 

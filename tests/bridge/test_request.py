@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from openapi_mcp_server.bridge import request
 from openapi_mcp_server.bridge.bodies import writers
-from openapi_mcp_server.bridge.model import BodyPlan, HttpRequest, InputContract, Origin, Slot, Tool
+from openapi_mcp_server.bridge.model import BodyPlan, CheckedSchema, HttpRequest, InputContract, Origin, Slot, Tool
 from openapi_mcp_server.bridge.parameters import encoders
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi.model import Location, MediaType, Parameter, Schema, Style
@@ -40,7 +40,8 @@ def tool(*slots: Slot, path: tuple[str | int, ...] = ("/v1/pets",), **more: Any)
     fields: dict[str, Any] = {"method": "GET", "fixed_query": "", "body": None, "accept": "application/json"} | more
     return Tool(
         name="t", api="a", pointer="#", template="/pets/{id}", origin=ORIGIN, path=path, slots=slots,
-        input=InputContract(schema=b"{}", names=()), output=None, entry=RAW, title="", summary="", **fields,
+        input=InputContract(checked=CheckedSchema(b"{}"), names=()), output=None, entry=RAW, title="", summary="",
+        **fields,
     )  # fmt: skip
 
 

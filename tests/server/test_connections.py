@@ -15,7 +15,7 @@ import trio
 from hypercorn.config import Config as HypercornConfig
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from openapi_mcp_server.server import connections, ports
+from openapi_mcp_server.server import any_request, connections, ports
 from openapi_mcp_server.server.accepting import PAUSE_SECONDS
 from real_sockets import rest, run, serving_app
 
@@ -534,7 +534,7 @@ def test_what_takes_longer_than_the_grace_is_cut_off():
 
 def test_every_setting_of_hypercorns_is_one_that_it_knows():
     """It takes a misspelt one without a word."""
-    assert set(vars(connections._config())) - set(dir(HypercornConfig())) == set()
+    assert set(vars(any_request._config())) - set(dir(HypercornConfig())) == set()
 
 
 def test_a_client_that_has_connected_but_was_not_accepted_at_the_stop_gets_its_answer():

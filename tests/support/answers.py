@@ -6,7 +6,15 @@ from collections.abc import Iterable
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import HttpResponse, InputContract, Origin, OutputContract, Slot, Tool
+from openapi_mcp_server.bridge.model import (
+    CheckedSchema,
+    HttpResponse,
+    InputContract,
+    Origin,
+    OutputContract,
+    Slot,
+    Tool,
+)
 from openapi_mcp_server.bridge.results.next_page import paging
 from openapi_mcp_server.mcp.messages import TextContent, ToolResult
 
@@ -26,7 +34,7 @@ def tool(method: str = "GET", output: OutputContract | None = None) -> Tool:
         slots=(),
         body=None,
         accept="*/*",
-        input=InputContract(schema=msgspec.Raw(b"{}"), names=()),
+        input=InputContract(checked=CheckedSchema(b"{}"), names=()),
         output=output,
         entry=msgspec.Raw(b"{}"),
         title="",

@@ -9,6 +9,7 @@ import msgspec
 
 from openapi_mcp_server.bridge.model import (
     Access,
+    CheckedSchema,
     HttpRequest,
     HttpResponse,
     InputContract,
@@ -43,7 +44,7 @@ def tool(name: str = "get_pet", method: str = "GET") -> Tool:
         body=None,
         accept="application/json",
         access=Access(kind="anonymous", credentials=("",)),
-        input=InputContract(schema=INPUT, names=("id",), required=("id",)),
+        input=InputContract(checked=CheckedSchema(INPUT), names=("id",), required=("id",)),
         output=None,
         entry=msgspec.Raw(
             msgspec.json.encode({"name": name, "description": "One pet", "inputSchema": msgspec.Raw(INPUT)})

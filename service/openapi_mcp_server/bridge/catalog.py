@@ -25,6 +25,7 @@ from openapi_mcp_server.bridge.policy import EVERYTHING, Rule
 from openapi_mcp_server.bridge.schemas import inputs
 from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
 from openapi_mcp_server.bridge.schemas.edits import removable_parts
+from openapi_mcp_server.bridge.schemas.outputs import Outputs
 from openapi_mcp_server.bridge.servers import ApiPlace
 from openapi_mcp_server.bridge.tool import (
     DOCUMENT_BYTES,
@@ -177,6 +178,7 @@ def _place_notes(place: ApiPlace) -> list[Note]:
 def _api(source: ApiSource, place: ApiPlace, limits: SchemaLimits, identity: Identity, form: ToolForm) -> Api:
     schemas = source.description.request_schemas
     graph = Definitions(schemas)
+    responses = Definitions(source.description.response_schemas)
     return Api(
         name=source.name,
         base=place.base,
@@ -185,7 +187,8 @@ def _api(source: ApiSource, place: ApiPlace, limits: SchemaLimits, identity: Ide
         description=source.description,
         requests=inputs.source(schemas, graph),
         patches=inputs.source(Edited(schemas, removable_parts), graph),
-        responses=Definitions(source.description.response_schemas),
+        responses=responses,
+        outputs=Outputs(responses),
         limits=limits,
         identity=identity,
         response_filter=form.response_filter,
@@ -220,11 +223,12 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
     size = 0
     told = tool.descriptions([(each.operation, each.told.overrides) for _, each in named])
     for (name, candidate), said in zip(named, told, strict=True):
-        if not _is_wanted(candidate, source) or not source.rule.permits(_subject(candidate, source)):
+        subject = _subject(candidate, source)
+        if not _is_wanted(candidate, source) or not source.rule.permits(subject):
             outcome.filtered += 1
             continue
         try:
-            compiled = _compiled(name, said, candidate, api)
+            compiled = _compiled(name, said, subject, candidate, api)
             _require_access(compiled.tool, source)
         except SpecError as error:
             outcome.skipped.append(_skipped(candidate, source, error))
@@ -233,9 +237,8 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
             fault = unforeseen(error, candidate.operation.pointer)
             outcome.skipped.append(_skipped(candidate, source, fault))
             continue
-        made = msgspec.structs.replace(compiled.tool, subject=_subject(candidate, source))
-        outcome.tools.append(listing.take(made))
-        size += len(memoryview(compiled.tool.entry))
+        outcome.tools.append(listing.take(compiled.tool))
+        size += len(compiled.tool.entry)
         if size > DOCUMENT_BYTES and api.limits != LEAST_LIMITS:
             api = msgspec.structs.replace(api, limits=LEAST_LIMITS)
             message = f"with it the tools are over {DOCUMENT_BYTES:,} bytes; schemas of those that follow are shortened"
@@ -269,12 +272,12 @@ def _subject(candidate: _Candidate, source: ApiSource) -> Subject:
     )
 
 
-def _compiled(name: str, said: str, candidate: _Candidate, api: Api) -> Compiled:
+def _compiled(name: str, said: str, subject: Subject, candidate: _Candidate, api: Api) -> Compiled:
     if candidate.told.fault is not None:
         raise candidate.told.fault
     if candidate.told.hidden_by:
         raise SpecError(candidate.operation.pointer, f"hidden by {candidate.told.hidden_by}")
-    return compile_operation(candidate.operation, name, said, candidate.told.overrides, api)
+    return compile_operation(candidate.operation, name, said, subject, candidate.told.overrides, api)
 
 
 def _require_access(made: Tool, source: ApiSource) -> None:

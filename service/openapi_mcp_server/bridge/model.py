@@ -42,6 +42,9 @@ Recipe = TypeVar("Recipe")
 Result = TypeVar("Result")
 
 
+Encoded = bytes | memoryview
+
+
 class Made(Generic[Recipe, Result]):
     """A function that is made of its recipe when it is first called. A recipe is data, which can be kept in a file."""
 
@@ -255,6 +258,39 @@ class Spelling(msgspec.Struct, frozen=True, kw_only=True):
     texts: Texts = None
 
 
+class CheckedSchema:
+    """An encoded schema in pieces: most of it are definitions that many tools have, 160 MB of Microsoft Graph's where
+    each had its own. It is put together when it is first asked for, and kept from then on."""
+
+    __slots__ = ("_whole", "definitions", "head", "tail")
+
+    def __init__(self, head: Encoded, definitions: tuple[Encoded, ...] = (), tail: bytes = b"") -> None:
+        """``definitions`` with their names, which are told between ``head`` and ``tail``."""
+        self.head = head
+        self.definitions = definitions
+        self.tail = tail
+        self._whole: bytes | None = None
+
+    @property
+    def whole(self) -> bytes:
+        """Self-contained JSON."""
+        if self._whole is None:
+            definitions = b',"$defs":{%b}' % b",".join(self.definitions) if self.definitions else b""
+            self._whole = b"".join((self.head, definitions, self.tail))
+        return self._whole
+
+    def __len__(self) -> int:
+        """Its bytes, which need not be put together for that."""
+        inner = sum(map(len, self.definitions)) + len(self.definitions) - 1 + len(b',"$defs":{}')
+        return len(self.head) + (inner if self.definitions else 0) + len(self.tail)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CheckedSchema) and self.whole == other.whole
+
+    def __hash__(self) -> int:
+        return hash(self.whole)
+
+
 class InputContract(msgspec.Struct, frozen=True, kw_only=True):
     """The contract that arguments must meet; `openapi_mcp_server.bridge.arguments.check.check` applies it.
 
@@ -263,11 +299,15 @@ class InputContract(msgspec.Struct, frozen=True, kw_only=True):
     names arguments as they are. ``is_shortened``: it does not tell all of them.
     """
 
-    schema: bytes
+    checked: CheckedSchema
     names: tuple[str, ...]  # every argument
     required: tuple[str, ...] = ()
     spelling: Spelling | None = None
     is_shortened: bool = False
+
+    @property
+    def schema(self) -> bytes:
+        return self.checked.whole
 
 
 class OutputContract(msgspec.Struct, frozen=True, kw_only=True):

@@ -83,8 +83,8 @@ def argument_names(wires: Sequence[Wire]) -> list[str]:
     names that differ only in illegal characters) is told apart by a hash, except for a name that is exact.
     """
     names = [_legal(wire.name, _NOT_ARGUMENT) or "argument" for wire in wires]
-    counts = Counter(names)
-    if len(counts) < len(names):
+    if len(set(names)) < len(names):
+        counts = Counter(names)
         names = [
             f"{name}__{wire.location}" if counts[name] > 1 and wire.location != BODY else name
             for name, wire in zip(names, wires, strict=True)
@@ -123,7 +123,8 @@ def _separated(names: list[str], identities: list[str], exact: list[bool], lengt
     """
     separated = list(names)
     salt = 0
-    while shared := {name for name, count in Counter(separated).items() if count > 1}:
+    while len(set(separated)) < len(separated):
+        shared = {name for name, count in Counter(separated).items() if count > 1}
         for index, name in enumerate(separated):
             if name in shared and (salt > 0 or not exact[index]):
                 separated[index] = _hashed(names[index], identities[index], salt, length)
@@ -152,9 +153,9 @@ def _hashed(name: str, identity: str, salt: int, length: int) -> str:
 
 def _distinct(identities: list[str]) -> list[str]:
     """Equal identities are numbered, so that even two operations with nothing to tell them apart get two names."""
-    counts = Counter(identities)
-    if len(counts) == len(identities):
+    if len(set(identities)) == len(identities):
         return identities
+    counts = Counter(identities)
     seen: Counter[str] = Counter()
     numbered = []
     for identity in identities:

@@ -45,9 +45,11 @@ more. CPython puts them in order in quadratic time (gh-149079)."""
 _MANY_MARKS = re.compile(rf"[^\w\s\x00-\x7f]{{{MARKS + 1},}}")
 """Where there may be more: no mark is a character of words. A row of boxes or dots has this form too."""
 
-_NOISE = re.compile(r"[^ -~\n\r\t]|[<>&*#]|\]\(|```|---")
-"""Characters that every kind of noise holds one of; most prose has none of it and is not looked at again."""
-_MARK = re.compile(r"[*#>]|```|---")
+_NOISE = re.compile(r"[^ !\"$%'()+,./0-9:;=?@A-Z\[\\\]^_a-z{|}~\n\r\t-]")
+_LONG_NOISE = ("](", "---")
+"""Characters that every kind of noise holds one of; most prose has none of it and is not looked at again. A set alone
+is found four times as fast as one of several words."""
+_MARK = ("*", "#", ">", "```", "---")
 _INLINE_TAG = re.compile(
     r"</?(?:a|abbr|b|big|cite|code|del|em|font|i|ins|kbd|mark|s|samp|small|span|strong|sub|sup|tt|u|var)\b[^<>]*>",
     re.IGNORECASE,
@@ -88,7 +90,7 @@ def line(text: str, limit: int) -> str:
 @lru_cache(maxsize=256)
 def _line(text: str, limit: int) -> str:
     """Operations say the same of what they have in common: three in four lines of Kubernetes' document are repeated."""
-    if _NOISE.search(text) is not None:
+    if _NOISE.search(text) is not None or any(noise in text for noise in _LONG_NOISE):
         text = _without_noise(text)
     return shorten(" ".join(text.split()), limit)
 
@@ -148,7 +150,7 @@ def _without_noise(text: str) -> str:
         text = _BLOCK_TAG.sub(" ", _INLINE_TAG.sub("", text))
     if "](" in text:
         text = _LINK.sub(r"\1", text)
-    if _MARK.search(text) is not None:
+    if any(mark in text for mark in _MARK):
         text = _EMPHASIS.sub(r"\1", _MARKS.sub("", text))
     if "&" in text:
         text = html.unescape(text)

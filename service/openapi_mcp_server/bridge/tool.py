@@ -27,6 +27,7 @@ from openapi_mcp_server.bridge.model import (
     OutputContract,
     Paging,
     Slot,
+    Subject,
     Tool,
     Withheld,
 )
@@ -35,7 +36,7 @@ from openapi_mcp_server.bridge.overrides import Fixed, Overrides
 from openapi_mcp_server.bridge.parameters import encoders, path_template
 from openapi_mcp_server.bridge.results import next_page
 from openapi_mcp_server.bridge.results.shown_size import result_size
-from openapi_mcp_server.bridge.schemas import inputs, listed, outputs, portable, validation
+from openapi_mcp_server.bridge.schemas import inputs, listed, outputs, validation
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
 from openapi_mcp_server.bridge.schemas.edits import cleaned, decode, encode, or_empty
 from openapi_mcp_server.bridge.schemas.inputs import Argument, described, exemplified
@@ -103,6 +104,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     requests: inputs.SchemaSource
     patches: inputs.SchemaSource  # the same, and null anywhere
     responses: Definitions
+    outputs: outputs.Outputs  # of the responses
     limits: SchemaLimits
     identity: Identity  # with its keys' places
     response_filter: bool = False  # offered where it is of use
@@ -143,7 +145,9 @@ _ANNOTATIONS = {
 method promises that it only adds."""
 
 
-def compile_operation(operation: Operation, name: str, said: str, overrides: Overrides, api: Api) -> Compiled:
+def compile_operation(
+    operation: Operation, name: str, said: str, subject: Subject, overrides: Overrides, api: Api
+) -> Compiled:
     """The tool, which ``said`` describes; raises SpecError with the place in the document if the operation cannot be
     one."""
     base = servers.operation_base(operation, api.base, api.servers, api.allowed_origins)
@@ -151,42 +155,51 @@ def compile_operation(operation: Operation, name: str, said: str, overrides: Ove
     contract, told = _listed(inputs, api, guide.operation_uri(api.name, name))
     holes = {slot.name: index for index, slot in enumerate(inputs.slots) if slot.location == "path"}
     path = path_template.compiled(base.path, operation.path, holes, operation.pointer)
-    output = _output(operation, api, filterable=inputs.filterable)
-    notes = [*inputs.notes, *_output_notes(operation, output, api)]
+    documented = outputs.documented(operation, api.responses) if api.output_schemas else []
+    output = None
+    if documented:
+        output = api.outputs.build(documented, api.limits.output_bytes, filterable=inputs.filterable)
+    notes = [*inputs.notes]
+    if documented and output is None:
+        message = "its output schema is too large to be declared; answers are passed on as ever"
+        notes.append(_note(operation.pointer, "output_dropped", message))
     declared = None if api.portable else output
     title = text.line(overrides.title, text.TITLE_LIMIT) if overrides.title else text.title(operation)
     seen = len(name) + len(said.encode()) + len(told)
     hints = _annotations(operation.method, overrides.annotations)
     entry, digest = _entry(name, title, said, told, declared, hints, result_size(api.result_bytes))
-    tool = Tool(
-        name=name,
-        api=api.name,
-        method=operation.method,
-        pointer=operation.pointer,
-        template=operation.path,
-        origin=base.origin,
-        path=path,
-        fixed_query=path_template.fixed_query(operation.query),
-        slots=inputs.slots,
-        body=inputs.body,
-        accept=accept.header(operation),
-        access=api.access(operation.security),
-        input=contract,
-        output=declared,
-        answers=output if api.portable else None,
-        entry=entry,
-        digest=digest,
-        filterable=inputs.filterable,
-        paging=inputs.paging,
-        fixed=inputs.fixed,
-        withheld=inputs.withheld,
-        headers=_described_headers(operation),
-        title=title or name,
-        summary=text.line(operation.summary or operation.description, text.TITLE_LIMIT),
-        deprecated=operation.deprecated,
-        seen_bytes=seen,
+    return Compiled(
+        Tool(
+            name=name,
+            api=api.name,
+            method=operation.method,
+            pointer=operation.pointer,
+            template=operation.path,
+            origin=base.origin,
+            path=path,
+            fixed_query=path_template.fixed_query(operation.query),
+            slots=inputs.slots,
+            body=inputs.body,
+            accept=accept.header(operation),
+            access=api.access(operation.security),
+            input=contract,
+            output=declared,
+            answers=output if api.portable else None,
+            entry=entry,
+            digest=digest,
+            filterable=inputs.filterable,
+            paging=inputs.paging,
+            fixed=inputs.fixed,
+            withheld=inputs.withheld,
+            headers=_described_headers(operation),
+            title=title or name,
+            summary=text.line(operation.summary or operation.description, text.TITLE_LIMIT),
+            deprecated=operation.deprecated,
+            seen_bytes=seen,
+            subject=subject,
+        ),
+        tuple(notes),
     )
-    return Compiled(tool, tuple(notes))
 
 
 def descriptions(operations: Sequence[tuple[Operation, Overrides]]) -> list[str]:
@@ -284,7 +297,7 @@ def _fixed(
                 raise SpecError(operation.pointer, f"the argument {name!r} is required: give it a value")
             continue
         value = exact_json.decode(bytes(each.value))
-        schema = inputs.build([argument], definitions, _FIXED_SCHEMA_BYTES).checked
+        schema = inputs.build([argument], definitions, _FIXED_SCHEMA_BYTES).checked.whole
         if not validation.compiled(schema, len(bytes(each.value))).is_valid({name: value}):
             raise SpecError(operation.pointer, f"the value that is fixed for the argument {name!r} does not fit it")
         values[name] = value
@@ -432,7 +445,7 @@ def _contract(
         message = f"its input schema is over {limit} bytes; left out: {schema.left_out}"
         notes.append(_note(operation.pointer, "input_shortened", message))
     contract = InputContract(
-        schema=schema.checked,
+        checked=schema.checked,
         names=tuple(argument.name for argument in arguments),
         required=tuple(argument.name for argument in arguments if argument.required),
     )
@@ -444,30 +457,14 @@ def _listed(inputs: _Inputs, api: Api, uri: str) -> tuple[InputContract, bytes]:
     contract, told, limit = inputs.contract, inputs.told, api.limits.listed_bytes
     where = f"whole in the resource {uri}"
     if api.portable:
+        from openapi_mcp_server.bridge.schemas import portable  # noqa: PLC0415 - for those who want it
+
         made = portable.portable_schema(told, where, limit)
         contract = msgspec.structs.replace(contract, spelling=made.spelling)
         is_shortened, told = made.is_shortened, made.schema
     elif is_shortened := listed.is_long(told, limit):
         told = listed.shortened(told, where, limit)
     return (msgspec.structs.replace(contract, is_shortened=True) if is_shortened else contract), told
-
-
-def _output(operation: Operation, api: Api, *, filterable: bool) -> OutputContract | None:
-    if not api.output_schemas:
-        return None
-    return outputs.build(operation, api.responses, api.limits.output_bytes, filterable=filterable)
-
-
-def _output_notes(operation: Operation, output: OutputContract | None, api: Api) -> list[Note]:
-    if output is not None or not api.output_schemas or not outputs.documented(operation, api.responses):
-        return []
-    return [
-        _note(
-            operation.pointer,
-            "output_dropped",
-            "its output schema is too large to be declared; answers are passed on as ever",
-        )
-    ]
 
 
 def _described_headers(operation: Operation) -> Mapping[str, str]:

@@ -101,7 +101,7 @@ def _costs(tools: ToolCatalog, config: Config) -> Iterator[str]:
 def _whole_tokens(tool: Tool) -> int:
     """About what a model would pay if the list told all of a tool's arguments."""
     entry = msgspec.json.decode(bytes(tool.entry), type=dict[str, msgspec.Raw])
-    listed, whole = len(bytes(entry["inputSchema"])), len(tool.input.schema) - len(CLOSED)
+    listed, whole = len(bytes(entry["inputSchema"])), len(tool.input.checked) - len(CLOSED)
     return int((tool.seen_bytes + max(0, whole - listed)) / SEEN_BYTES_PER_TOKEN)
 
 

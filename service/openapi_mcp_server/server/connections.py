@@ -1,7 +1,7 @@
-"""HTTP/1.1 on our own socket. The only module that knows hypercorn.
+"""HTTP/1.1 on our own socket.
 
 Ordinary requests are answered in their connection's own task (`ordinary`). hypercorn's protocol (h11, ASGI) carries all
-others; its Trio worker does not, because of what that does (0.18):
+others (`any_request`); its Trio worker does not, because of what that does (0.18):
 
 - a write to a client that does not read has no deadline, and so the stop has none;
 - an answer given before the whole body was read (403, 413, 415) waits for room in a queue that nobody reads any
@@ -19,23 +19,16 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h11
 import trio
-from hypercorn.config import Config
-from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.protocol.events import Request
-from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
-from hypercorn.protocol.http_stream import HTTPStream
-from hypercorn.trio.task_group import _handle as run_app  # answers 500 and logs where the application fails
-from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ConnectionState, H11SendableEvent
-from hypercorn.utils import parse_socket_addr
 
-from openapi_mcp_server.server import ordinary, ports, request_head
+from openapi_mcp_server.server import ordinary, ports
 from openapi_mcp_server.server.accepting import accept_all
 from openapi_mcp_server.server.principals.turns import Turns
+
+if TYPE_CHECKING:
+    from openapi_mcp_server.server.any_request import Http11, Protocols
 
 KEEP_ALIVE_SECONDS = 75.0
 """Idle connections outlive those of whoever stands in front (nginx and load balancers: 60 s): never do we close one
@@ -54,8 +47,6 @@ TEND_SECONDS = 0.25
 """Between two looks for connections that are idle for too long, at least."""
 FAREWELL_SECONDS = 0.25
 """At a stop, how long idle connections are still read: a request may just be on its way."""
-HEADER_BYTES = 64 * 1024
-"""All headers of a request; tokens of 9 kB and more are real."""
 READ_BYTES = 64 * 1024
 _ORDINARY = {
     "type": "http",
@@ -66,13 +57,9 @@ _ORDINARY = {
 }
 """The part of the scope that every ordinary request has alike."""
 _LINE_ENDS = frozenset({b"\r", b"\n"})
-READ_AHEAD_EVENTS = 10
-"""Pieces of a body that wait for the application; behind them the client waits."""
 DESCRIPTORS = 65_536
 """Descriptors of this process, where the system lets it: one for each client's connection, one for its call's to the
 API. The usual soft limit of 1,024 is less than the sessions of HTTP+SSE alone."""
-REQUESTS_PER_CONNECTION = 1_000_000
-"""hypercorn closes a connection after 1,000 requests by default; a proxy's connections are meant to stay."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -81,6 +68,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 """An ASGI application. Its scope has two functions more, so that a call needs no timer and no cancel scope for them:
 ``whole_body()``, the body where it has come with the head, else None, and ``abandon()``, which cancels the application
 after its client has left."""
+Peer = tuple[str, int] | None
+
+logger = logging.getLogger("service.http")
 
 
 async def serve(
@@ -126,29 +116,26 @@ def _waiting(queue: socket.socket) -> Iterator[trio.SocketStream]:
             yield trio.SocketStream(trio.socket.from_stdlib_socket(queue.accept()[0]))
 
 
-def _config() -> Config:
-    """Every setting by attribute: a misspelt key of a mapping would go unnoticed."""
-    config = Config()
-    config.keep_alive_max_requests = REQUESTS_PER_CONNECTION
-    config.h11_max_incomplete_size = HEADER_BYTES
-    config.include_server_header = False
-    config.accesslog = None
-    config.errorlog = logging.getLogger("service.http")
-    config.errorlog.setLevel(logging.WARNING)
-    return config
-
-
 class _Worker:
     """The state that all connections share."""
 
     def __init__(self, app: App) -> None:
         self.app = app
-        self.config = _config()
-        self.context = WorkerContext(None)
         self.connections: set[_Connection] = set()
         self.is_stopping = False
+        self._stopping = trio.Event()
         self.ends = Turns.of_all()  # connections that are closed together, with calls in flight or without
         self._all_closed = trio.Event()
+        self._protocols: Protocols | None = None
+
+    @property
+    def protocols(self) -> Protocols:
+        """The way of requests that are not ordinary, made for the first: 30 ms, which a start is spared."""
+        if self._protocols is None:
+            from openapi_mcp_server.server.any_request import Protocols  # noqa: PLC0415 - hypercorn
+
+            self._protocols = Protocols(self.app, run_app, self._stopping)
+        return self._protocols
 
     async def serve(self, stream: trio.SocketStream) -> None:
         connection = _Connection(self, stream)
@@ -175,7 +162,7 @@ class _Worker:
     async def drain(self, grace_seconds: float) -> None:
         """Until every connection has had its answer, or the grace is over."""
         self.is_stopping = True
-        await self.context.terminated.set()
+        self._stopping.set()
         for _ in range(2):  # what was accepted last enters the set: Trio runs the tasks of one round in any order
             await trio.lowlevel.checkpoint()
         for connection in self.connections:
@@ -203,10 +190,10 @@ class _Connection:
         self._patience = trio.CancelScope()  # of the write that is going on
         self._is_idle = True
         self._is_over = False  # nothing is written any more, and what is read is thrown away
-        self._has_protocol = False
-        self._unread = b""  # what comes first that is not ordinary
         self._is_ordinary = False  # what is answered just now: in this connection's own task
         self._watching: trio.CancelScope | None = None  # for the client's leaving meanwhile
+        self._protocol: Http11 | None = None  # once a request has come that is not ordinary
+        self._unread = b""  # the beginning of the first of these
 
     async def serve(self) -> None:
         """Until either side has had enough. The caller closes the stream."""
@@ -225,29 +212,17 @@ class _Connection:
 
     async def _serve_by_protocol(self) -> None:
         """From the first request on that is not ordinary; for a connection that has none it would only be made."""
-        worker = self._worker
         self._reading = trio.CancelScope()
         async with trio.open_nursery() as tasks:
-            self._protocol = _Http11(
-                worker.app,  # type: ignore[arg-type]  # only handed on to `_Applications`
-                worker.config,
-                worker.context,
-                _Applications(tasks),  # type: ignore[arg-type]  # it has the one method that is called
-                ConnectionState({}),
-                False,  # noqa: FBT003 - no TLS; hypercorn's signature
-                self._client,
-                self._server,
-                self._take,
-            )
-            self._has_protocol = True
-            if worker.is_stopping:
+            self._protocol = self._worker.protocols.made(self, tasks, self._client, self._server)
+            if self._worker.is_stopping:
                 self.dismiss()
             with self._reading:
                 await self._read()
             if self._reading.cancelled_caught:
-                await worker.ends.wait("")
-            await self._protocol.handle(Closed())
-        del self._protocol  # which refers to this connection: 34 objects that only the collector would find
+                await self._worker.ends.wait("")
+            await self._protocol.leave()
+        self._protocol = None  # which refers to this connection: 34 objects that only the collector would find
 
     def dismiss(self) -> None:
         """The process stops: an idle connection has little time left, a busy one until its answer is taken."""
@@ -264,11 +239,11 @@ class _Connection:
         self._stream.socket.close()
 
     async def _read(self) -> None:
-        """Until the end, or until something comes that is for hypercorn's protocol."""
+        """Until the end, or until something comes that is for the protocol of all requests."""
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            if self._unread:
+            if self._unread and self._protocol is not None:
                 begun, self._unread = self._unread, b""
-                await self._hand_on(begun)
+                await self._hand_on(self._protocol, begun)
                 del begun
             while True:
                 await trio.lowlevel.wait_readable(self._socket)  # an idle stream that receives is 1 kB larger
@@ -283,10 +258,10 @@ class _Connection:
                     break
                 exchange = self._begun(data)
                 if exchange is None:
-                    if not self._has_protocol:
+                    if self._protocol is None:
                         self._unread = data
                         break
-                    await self._hand_on(data)
+                    await self._hand_on(self._protocol, data)
                 del data  # up to 64 kB, else kept for as long as the call takes, or nothing more comes
                 if exchange is not None and not await self._answer(*exchange):
                     break
@@ -294,9 +269,7 @@ class _Connection:
 
     def _is_between(self) -> bool:
         """Requests: h11 has nothing of the next one either."""
-        if not self._is_idle or self._is_over:
-            return False
-        return not (self._has_protocol and self._protocol.connection.trailing_data[0])
+        return self._is_idle and not self._is_over and (self._protocol is None or not self._protocol.has_begun)
 
     def _begun(self, data: bytes) -> tuple[ordinary.OrdinaryExchange, Scope] | None:
         """The exchange and the scope of an ordinary request; None where it is not one."""
@@ -310,19 +283,18 @@ class _Connection:
         )
         return exchange, self._scope(request, exchange)
 
-    async def _hand_on(self, data: bytes) -> None:
-        """Hands bytes on to hypercorn's protocol."""
+    async def _hand_on(self, protocol: Http11, data: bytes) -> None:
+        """Hands bytes on to the protocol of all requests."""
         if data[:1] in _LINE_ENDS and self._is_between():
             data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a request are ignored
         if data and not self._is_over:
-            await self._protocol.handle(RawData(data))
+            await protocol.take(data)
 
     async def _answer(self, exchange: ordinary.OrdinaryExchange, scope: Scope) -> bool:
         """Here and now; what else the client sends meanwhile waits in the kernel. False: nothing of it is wanted."""
         self._is_idle, self._is_ordinary, self.idle_until = False, True, math.inf
-        answer: Callable[..., Awaitable[None]] = run_app  # typed with every event there is
         try:
-            await answer(self._call, self._worker.config, scope, exchange.receive, exchange.send, None, None)
+            await run_app(self._worker.app, scope, exchange.receive, exchange.send)
         finally:
             self._is_ordinary = False
         if self._is_over:
@@ -333,9 +305,6 @@ class _Connection:
             return exchange.missing > 0
         self._is_idle, self.idle_until = True, trio.current_time() + KEEP_ALIVE_SECONDS
         return True
-
-    def _call(self, scope: Scope, receive: Receive, send: Send, *_: None) -> Awaitable[None]:
-        return self._worker.app(scope, receive, send)
 
     def _scope(self, request: ordinary.OrdinaryRequest, exchange: ordinary.OrdinaryExchange) -> Scope:
         path, _, query = request.target.partition(b"?")
@@ -402,23 +371,18 @@ class _Connection:
                 self._give_up()
                 return
         if data:
-            await self._write(data)
+            await self.write(data)
         if last and self._watching is not None:
             self._is_ordinary = False
             self._watching.cancel()
 
-    async def _take(self, event: Event) -> None:
-        """Carries out what the protocol asks for."""
-        if isinstance(event, RawData):
-            await self._write(event.data)
-        elif isinstance(event, Updated):
-            self._is_idle = event.idle
-            self.idle_until = trio.current_time() + KEEP_ALIVE_SECONDS if event.idle else math.inf
-        elif isinstance(event, Closed):
-            self._end()
-            await self._protocol.handle(Closed())
+    def become_idle(self, *, idle: bool) -> None:
+        """The protocol has answered, or has begun to read a request."""
+        self._is_idle = idle
+        self.idle_until = trio.current_time() + KEEP_ALIVE_SECONDS if idle else math.inf
 
-    async def _write(self, data: bytes) -> None:
+    async def write(self, data: bytes) -> None:
+        """Within the time that a client has to take it; nothing once the connection is over."""
         if self._is_over:
             await trio.lowlevel.checkpoint()  # whoever still sends must learn of the disconnect some time
             return
@@ -453,147 +417,35 @@ class _Connection:
         with suppress(OSError):
             self._stream.socket.shutdown(socket.SHUT_WR)
 
-    def _end(self) -> None:
+    def end(self, *, is_sending: bool) -> None:
         """After the last answer: says so to the client, and hears out one that is still sending."""
         self._shut()
-        if self._protocol.connection.their_state in {h11.SEND_BODY, h11.ERROR}:
+        if is_sending:
             self._reading.deadline = trio.current_time() + LINGER_SECONDS
         else:
             self._reading.cancel()
 
 
-class _Http11(H11Protocol):
-    """hypercorn's, without its ways out of HTTP/1.1, and with one write for what goes out together."""
-
-    _head = b""
-
-    async def _create_stream(self, request: h11.Request) -> None:
-        """``Upgrade`` is ignored, as RFC 9110 section 7.8 lets a server do."""
-        addressed = request_head.addressed(request)
-        if addressed is None or request_head.is_ambiguous(request):
-            await self._refuse(400)
-            return
-        if not request.http_version.startswith(b"1."):  # h11 takes the preface of HTTP/2 for a request
-            await self._refuse(505)
-            return
-        headers, target = addressed
-        self.stream = HTTPStream(
-            self.app,
-            self.config,
-            self.context,
-            self.task_group,
-            self.ssl,
-            self.client,
-            self.server,
-            self.stream_send,
-            STREAM_ID,
-        )
-        await self.stream.handle(
-            Request(
-                stream_id=STREAM_ID,
-                headers=headers,
-                http_version=request.http_version.decode(),
-                method=request.method.decode(),
-                raw_path=target,
-                state=self.connection_state,
-            )
-        )
-        self.keep_alive_requests += 1
-
-    async def _refuse(self, status: int) -> None:
-        await self._send_error_response(status)
-        await self.send(Closed())
-
-    async def _check_protocol(self, event: h11.Request) -> None:
-        """Does nothing: nothing but HTTP/1.1 is spoken."""
-
-    async def _send_h11_event(self, event: H11SendableEvent) -> None:
-        """The head of an answer waits for what follows it, which is never long."""
-        if type(event) is h11.Response and self._ends_the_connection():
-            event = _saying_close(event)
-        try:
-            data = self.connection.send(event)
-        except h11.LocalProtocolError:
-            if self.connection.their_state is not h11.ERROR:
-                raise
-            return
-        if type(event) is h11.Response:
-            self._head = data
-            return
-        data, self._head = self._head + data, b""
-        if data:
-            await self.send(RawData(data))
-
-    def _ends_the_connection(self) -> bool:
-        """Whether no request can follow: the rest of this one's body is not read by anybody, or the process stops."""
-        return self.connection.their_state is h11.SEND_BODY or self.context.terminated.is_set()
+async def run_app(app: App, scope: Scope, receive: Receive, send: Callable[[Any], Awaitable[None]]) -> None:
+    """Has the application answer one request, and says so with None. Where it fails, that is logged, and answered 500
+    as far as nothing else was."""
+    try:
+        await app(scope, receive, send)
+    except BaseExceptionGroup as group:
+        if group.split(trio.Cancelled)[1] is None:
+            raise
+        logger.exception("the application failed")
+    except Exception:
+        logger.exception("the application failed")
+    finally:
+        await send(None)
 
 
-def _saying_close(head: h11.Response) -> h11.Response:
-    """RFC 9112 section 9.6: a client that is not told would send its next request into a connection that is closed."""
-    others = [(name, value) for name, value in head.headers if name != b"connection"]
-    return h11.Response(status_code=head.status_code, headers=[*others, (b"connection", b"close")])
-
-
-class _Applications:
-    """Starts the application for each request; stands in for hypercorn's TaskGroup."""
-
-    def __init__(self, tasks: trio.Nursery) -> None:
-        self._tasks = tasks
-
-    async def spawn_app(
-        self, app: App, config: Config, scope: Scope, send: Callable[[Any], Awaitable[None]]
-    ) -> Callable[[MutableMapping[str, Any]], Awaitable[None]]:
-        """Returns what takes the events for the application."""
-
-        async def call(scope: Scope, receive: Receive, send: Send, *_: None) -> None:
-            with trio.CancelScope() as answering:
-                await app({**scope, "whole_body": _in_pieces, "abandon": answering.cancel}, receive, send)
-
-        inbox = _Inbox()
-        answer: Callable[..., Awaitable[None]] = run_app  # typed with every event there is
-        self._tasks.start_soon(answer, call, config, scope, inbox.receive, send, None, None)
-        return inbox.put
-
-
-def _in_pieces() -> None:
-    """h11 gives bodies in pieces."""
-
-
-class _Inbox:
-    """The events of one request, from its connection to the application: two tasks. A memory channel is 1 kB larger."""
-
-    __slots__ = ("_changed", "_events", "_has_left")
-
-    def __init__(self) -> None:
-        self._events: list[MutableMapping[str, Any]] = []
-        self._has_left = False
-        self._changed = trio.Event()
-
-    async def put(self, event: MutableMapping[str, Any]) -> None:
-        """Waits for room, so that the client does; what a client has not sent before it left is not missed."""
-        if event["type"] == "http.disconnect":
-            self._has_left = True
-        while len(self._events) >= READ_AHEAD_EVENTS and not self._has_left:
-            self._changed = trio.Event()
-            await self._changed.wait()
-        if not self._has_left:
-            self._events.append(event)
-        self._changed.set()
-
-    async def receive(self) -> MutableMapping[str, Any]:
-        while not self._events:
-            if self._has_left:
-                await trio.lowlevel.checkpoint()
-                return {"type": "http.disconnect"}
-            self._changed = trio.Event()
-            await self._changed.wait()
-        if len(self._events) == READ_AHEAD_EVENTS:
-            self._changed.set()
-        return self._events.pop(0)
-
-
-def _peers(stream: trio.SocketStream) -> tuple[tuple[str, int] | None, tuple[str, int] | None]:
+def _peers(stream: trio.SocketStream) -> tuple[Peer, Peer]:
     """(client, server); raises OSError where the client has left already."""
-    found = stream.socket
-    return parse_socket_addr(found.family, found.getpeername()), parse_socket_addr(found.family, found.getsockname())
+    return _peer(stream.socket.getpeername()), _peer(stream.socket.getsockname())
+
+
+def _peer(address: Any) -> Peer:  # noqa: ANN401 - as the family has it
+    """Host and port; none of a socket of a file."""
+    return (address[0], address[1]) if isinstance(address, tuple) else None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.media.exact_json import MAX_DEPTH
-from openapi_mcp_server.bridge.model import InputContract, Origin, Tool
+from openapi_mcp_server.bridge.model import CheckedSchema, InputContract, Origin, Tool
 from openapi_mcp_server.errors import ArgumentError
 
 SCHEMA = {
@@ -55,7 +55,7 @@ def tool(schema: object = SCHEMA) -> Tool:
         slots=(),
         body=None,
         accept="",
-        input=InputContract(schema=msgspec.json.encode(schema), names=()),
+        input=InputContract(checked=CheckedSchema(msgspec.json.encode(schema)), names=()),
         output=None,
         entry=msgspec.Raw(b"{}"),
         title="",

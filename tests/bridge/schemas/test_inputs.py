@@ -28,7 +28,7 @@ from descriptions import (
     tool,
     wide,
 )
-from openapi_mcp_server.bridge.model import Tool, ToolCatalog
+from openapi_mcp_server.bridge.model import CheckedSchema, Tool, ToolCatalog
 from openapi_mcp_server.bridge.request import build
 from openapi_mcp_server.bridge.schemas.edits import LEFT_OUT
 from openapi_mcp_server.bridge.tool import SchemaLimits
@@ -479,3 +479,19 @@ def test_a_signed_token_is_text_whatever_its_schema_says_of_what_is_in_it(name):
     made = tool(operation("POST", body=body(media(name, OBJECT))))
     assert told(made)["properties"] == {"body": {"type": "string"}}
     assert build(made, {"body": "a.b.c"}).body == b"a.b.c"
+
+
+@pytest.mark.parametrize("definitions", [(), (b'"A":{}',), (b'"A":{}', b'"B":{"type":"string"}')])
+def test_the_size_of_a_schema_in_pieces_is_that_of_the_whole(definitions):
+    schema = CheckedSchema(b'{"type":"object"', definitions, b"}")
+    assert len(schema) == len(schema.whole)
+    assert list(msgspec.json.decode(schema.whole).get("$defs", {})) == ["A", "B"][: len(definitions)]
+
+
+def test_tools_share_the_definitions_that_their_arguments_are_checked_by():
+    value = {"$ref": "#/$defs/Near"}
+    given = [operation(path=path, parameters=(parameter("a", value=value),)) for path in ("/a", "/b")]
+    [[one], [other]] = [
+        each.input.checked.definitions for each in catalog(*given, request_schemas=schemas(Near={})).tools.values()
+    ]
+    assert one is other

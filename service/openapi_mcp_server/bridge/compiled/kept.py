@@ -19,6 +19,8 @@ from openapi_mcp_server.bridge.model import (
     BodyPlan,
     BodyRecipe,
     BodyWriter,
+    CheckedSchema,
+    Encoded,
     Encoder,
     InputContract,
     Made,
@@ -39,8 +41,6 @@ Span = tuple[int, int]
 """Where bytes begin and end among all of them."""
 _TYPES: Mapping[str, type] = {"object": dict, "array": list, "string": str}
 _NAMES = {kind: name for name, kind in _TYPES.items()}
-_CLOSING = b',"additionalProperties":false}'
-"""Ends most of the schemas that arguments are checked by, of which the rest is in the list of tools."""
 
 
 class _Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -71,8 +71,8 @@ class _Body(_Row, frozen=True):
 
 
 class _Tool(_Row, frozen=True):
-    """``origin``, ``access`` and ``slots`` are places among those of all tools. ``closed``: the end of ``input`` goes
-    without saying."""
+    """``origin``, ``access``, ``slots`` and ``definitions`` are places among those of all tools. ``input`` and ``tail``
+    are before and behind the definitions in the schema that arguments are checked by."""
 
     name: str
     api: str
@@ -88,7 +88,8 @@ class _Tool(_Row, frozen=True):
     access: int
     entry: Span
     input: Span
-    closed: bool
+    definitions: tuple[int, ...]
+    tail: str
     names: tuple[str, ...]
     required: tuple[str, ...]
     spelling: tuple[dict[str, str], msgspec.Raw] | None
@@ -113,7 +114,8 @@ class _Tool(_Row, frozen=True):
 
 
 class _Catalog(_Row, frozen=True):
-    """``listed``: the bytes of all entries; ``definitions`` are those that bodies are written by, by API."""
+    """``listed``: the bytes of all entries; ``checked``: the definitions that arguments are checked by; ``definitions``
+    are those that bodies are written by, by API."""
 
     apis: tuple[ApiSummary, ...]
     skipped: tuple[SkippedTool, ...]
@@ -121,6 +123,7 @@ class _Catalog(_Row, frozen=True):
     origins: tuple[Origin, ...]
     accesses: tuple[Access, ...]
     slots: tuple[_Slot, ...]
+    checked: tuple[Span, ...]
     definitions: dict[str, dict[str, Schema]]
     tools: tuple[_Tool, ...]
 
@@ -146,6 +149,7 @@ def encode(catalog: ToolCatalog) -> Kept:
         origins=tuple(writing.origins),
         accesses=tuple(writing.accesses),
         slots=tuple(map(_kept_slot, writing.slots)),
+        checked=tuple(map(writing.added, writing.checked)),
         definitions=writing.definitions,
         tools=tools,
     )
@@ -171,6 +175,7 @@ class _Writing:
         self.origins: dict[Origin, int] = {}
         self.accesses: dict[Access, int] = {}
         self.slots: dict[Slot, int] = {}
+        self.checked: dict[Encoded, int] = {}
         self.definitions: dict[str, dict[str, Schema]] = {}
         self.pieces: list[bytes | memoryview] = [] if listed is None else [listed]
         self._size = 0 if listed is None else len(listed)
@@ -179,8 +184,7 @@ class _Writing:
     def tool(self, tool: Tool) -> _Tool:
         entry = bytes(tool.entry)
         at = self._entry(entry)
-        schema, output = tool.input.schema, tool.output
-        closed = schema.endswith(_CLOSING)
+        checked, output = tool.input.checked, tool.output
         return _Tool(
             name=tool.name,
             api=tool.api,
@@ -195,15 +199,16 @@ class _Writing:
             accept=tool.accept,
             access=_place(self.accesses, tool.access),
             entry=at,
-            input=self._within(schema.removesuffix(_CLOSING), entry, at),
-            closed=closed,
+            input=self._within(bytes(checked.head), entry, at),
+            definitions=tuple([_place(self.checked, each) for each in checked.definitions]),
+            tail=checked.tail.decode(),
             names=tool.input.names,
             required=tool.input.required,
             spelling=_kept_spelling(tool.input.spelling),
             is_shortened=tool.input.is_shortened,
             output=None if output is None else self._within(bytes(output.schema), entry, at),
             wrapped=output is not None and output.wrapped,
-            answers=None if tool.answers is None else self._added(bytes(tool.answers.schema)),
+            answers=None if tool.answers is None else self.added(bytes(tool.answers.schema)),
             answers_wrapped=tool.answers is not None and tool.answers.wrapped,
             paging=tool.paging,
             digest=tool.digest,
@@ -242,12 +247,12 @@ class _Writing:
 
     def _entry(self, entry: bytes) -> Span:
         if self._entries is None:
-            return self._added(entry)
+            return self.added(entry)
         start, end = self._entries, self._entries + len(entry)
         self._entries = end + 1  # a comma
         return start, end
 
-    def _added(self, piece: bytes) -> Span:
+    def added(self, piece: Encoded) -> Span:
         start = self._size
         self._size += len(piece)
         self.pieces.append(piece)
@@ -256,7 +261,7 @@ class _Writing:
     def _within(self, part: bytes, entry: bytes, at: Span) -> Span:
         """The place of a part of an entry; of its own where it is none."""
         found = entry.find(part)
-        return self._added(part) if found < 0 else (at[0] + found, at[0] + found + len(part))
+        return self.added(part) if found < 0 else (at[0] + found, at[0] + found + len(part))
 
 
 def _place(places: dict[Any, int], value: object) -> int:
@@ -279,6 +284,7 @@ class _Reading:
         self._kept = kept
         self._content = content
         self._slots = [_slot(each) for each in kept.slots]
+        self._checked = [self.cut(span) for span in kept.checked]
 
     def tool(self, kept: _Tool) -> Tool:
         return Tool(
@@ -295,7 +301,11 @@ class _Reading:
             accept=kept.accept,
             access=self._kept.accesses[kept.access],
             input=InputContract(
-                schema=bytes(self.cut(kept.input)) + (_CLOSING if kept.closed else b""),
+                checked=CheckedSchema(
+                    self.cut(kept.input),
+                    tuple([self._checked[place] for place in kept.definitions]),
+                    kept.tail.encode(),
+                ),
                 names=kept.names,
                 required=kept.required,
                 spelling=_spelling(kept.spelling),

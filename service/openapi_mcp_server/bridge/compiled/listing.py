@@ -12,6 +12,7 @@ import msgspec
 from openapi_mcp_server.bridge.model import OutputContract, Tool
 
 _LATER = msgspec.Raw(b"{}")
+_OUTPUT = b'"outputSchema":'
 
 
 class _Spans(NamedTuple):
@@ -34,7 +35,7 @@ class Listing:
         start = len(self._text) + (1 if self._spans else 0)
         self._text += b"," + entry if self._spans else entry
         schema = None if output is None else bytes(output.schema)
-        found = -1 if schema is None else entry.find(schema)
+        found = -1 if schema is None else _place(entry, schema)
         within = slice(start + found, start + found + len(schema)) if schema is not None and found >= 0 else None
         self._spans[tool.name] = _Spans(slice(start, start + len(entry)), within)
         if output is not None and within is not None:
@@ -51,6 +52,13 @@ class Listing:
         if b"\n" in self._text or b"\r" in self._text:
             return None
         return memoryview(self._text).toreadonly()
+
+
+def _place(entry: bytes, schema: bytes) -> int:
+    """The place of its outputSchema in an entry; -1 where it has none. Looked for by its key, since looking for so much
+    text takes as long as comparing it twice."""
+    after = entry.find(_OUTPUT) + len(_OUTPUT)
+    return after if entry.startswith(schema, after) else entry.find(schema)
 
 
 def _with_slices(tool: Tool, spans: _Spans, whole: memoryview) -> Tool:

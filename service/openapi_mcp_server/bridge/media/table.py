@@ -6,6 +6,7 @@ syntax suffix (RFC 6838 section 4.2.8), the longest beginning.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 Kind = Literal["json", "form", "multipart", "text", "binary", "xml", "lines"]
@@ -93,11 +94,13 @@ FAMILIES: dict[str, Row] = {
 }
 
 
+@lru_cache(1_024)
 def essence(content_type: str) -> str:
     """``Text/HTML; charset=utf-8`` → ``text/html``."""
     return content_type.partition(";")[0].strip().lower()
 
 
+@lru_cache(1_024)
 def row(name: str) -> Row:
     """The row of an essence. A range is what its family or suffix is (``image/*``, ``application/*+json``)."""
     return TYPES.get(name) or _by_suffix(name) or _by_family(name)

@@ -64,10 +64,12 @@ def segments(text: str) -> str:
 def reserved(kept: str) -> Escape:
     """RFC 6570 section 3.2.3: unreserved characters, those in ``kept`` and percent-encoded triplets stay."""
 
+    is_kept = re.compile(f"[{re.escape(kept)}{_UNRESERVED}]*").fullmatch
+
     def escape(piece: str) -> str:
         return _TRIPLET_OR_NOT.sub(lambda found: found[1] or quote(found[0], safe=kept), piece)
 
-    return lambda text: "".join([escape(piece) for piece in pieces(text)])
+    return lambda text: text if is_kept(text) else "".join([escape(piece) for piece in pieces(text)])
 
 
 def form(text: str) -> str:

@@ -56,6 +56,9 @@ class Edited(Mapping[str, Schema]):
             self._edited[name] = schema
         return self._edited[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._schemas  # without an edit, unlike a mapping's own
+
     def is_changed(self, name: str) -> bool:
         """Whether the edit did anything."""
         return self[name] is not self._schemas[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import decimal
 import enum
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -37,7 +37,7 @@ _LISTED = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 """Where JSON Schema 2020-12 keeps subschemas (core section 10); everything else is data and stays as it is."""
 
 _HOLDERS = _ONE | _NAMED | _LISTED
-_STRICT = frozenset(
+STRICT = frozenset(
     {"not", "if", "then", "else", "contains", "minContains", "maxContains", "unevaluatedItems", "unevaluatedProperties"}
 )
 
@@ -174,14 +174,16 @@ def bare(schema: JsonSchema) -> dict[str, Any]:
     if isinstance(schema, bool):
         return {}
     kept: dict[str, Any] = {key: schema[key] for key in ("type", "enum") if key in schema}
-    if len(encode(kept)) > _SMALL_ENUM:
+    if "enum" in kept and len(encode(kept)) > _SMALL_ENUM:
         del kept["enum"]
     return kept
 
 
 def holds_schemas(schema: Mapping[str, Any]) -> bool:
     """Whether there are schemas within a level."""
-    return any(key in _HOLDERS and isinstance(value, dict | list) and value for key, value in schema.items())
+    if _HOLDERS.isdisjoint(schema):
+        return False
+    return any(isinstance(schema[key], (dict, list)) and schema[key] for key in _HOLDERS & schema.keys())
 
 
 def parts_within(keywords: dict[str, Any]) -> Iterator[tuple[str, Any, Any, Any]]:
@@ -229,9 +231,9 @@ def _loosened(schema: dict[str, Any]) -> dict[str, Any]:
     return unrestricted(_with_short_prose(schema))
 
 
-def unrestricted(schema: dict[str, Any]) -> dict[str, Any]:
+def unrestricted(schema: dict[str, Any], left_out: Container[str] = STRICT) -> dict[str, Any]:
     """Without what refuses more when a subschema admits more: an open value fits every branch of ``oneOf``."""
-    loose = {key: value for key, value in schema.items() if key not in _STRICT}
+    loose = {key: value for key, value in schema.items() if key not in left_out}
     if "oneOf" in loose:
         admit_several(loose)
     return loose

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
+from functools import lru_cache, partial
 
 import msgspec
 
 from openapi_mcp_server.bridge import text
+from openapi_mcp_server.bridge.model import CheckedSchema
 from openapi_mcp_server.bridge.schemas import unseen
 from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
 from openapi_mcp_server.bridge.schemas.edits import WHOLE, Detail, bare, decode, encode, reduced, shallow
@@ -22,8 +23,12 @@ without examples, which ``additionalProperties`` at each root then took."""
 _SAYING_VALUES = frozenset({"examples", "const"})
 _NUMBER_STARTS = tuple(bytes([each]) for each in b"-0123456789")
 CLOSED = b',"additionalProperties":false}'
-"""The end of every schema that arguments are checked by."""
+"""The end of every schema that arguments are checked by: what is not named is looked at apart. Clients are not told,
+since some model APIs refuse every tool whose root says it."""
 _UNLIMITED = 1 << 40
+_ARGUMENTS_TOLD = 1_024
+"""Arguments that are remembered as they are told: operations near each other share theirs. All of Microsoft Graph's are
+130,000, most of them used once."""
 _DEPTHS = (5, 4, 3, 2, 1, 0)
 """Levels of an argument's own schema that are kept when the whole is too large, tried in this order."""
 
@@ -42,7 +47,7 @@ class InputSchema(msgspec.Struct, frozen=True):
     reads. ``left_out`` says in words what did not fit; empty where everything did."""
 
     told: bytes
-    checked: bytes
+    checked: CheckedSchema
     left_out: str
 
 
@@ -59,7 +64,7 @@ class SchemaSource(msgspec.Struct, frozen=True):
 
 def source(schemas: Mapping[str, Schema], graph: Definitions) -> SchemaSource:
     """Definitions, of which ``graph`` has the same or those that they were made of."""
-    tell = cache(partial(told, schemas=schemas))  # arguments are shared by operations
+    tell = lru_cache(_ARGUMENTS_TOLD)(partial(told, schemas=schemas))
     edited = Edited(schemas, tell)
     return SchemaSource(graph, Definitions(schemas), Definitions(edited), tell, edited.is_changed)
 
@@ -129,8 +134,12 @@ def build(arguments: Sequence[Argument], definitions: SchemaSource, limit: int) 
         whole = _joined(properties, required, ending)
         if len(whole) <= limit:
             is_exact = ending is members and listed == [*arguments] and not any(map(definitions.is_changed, members))
-            checked = whole if is_exact else _exact(arguments, required, definitions.exact, detail)
-            return InputSchema(whole, _closed(checked), _TOLD[detail])
+            checked = (
+                _checked(properties, required, members)
+                if is_exact
+                else _exact(arguments, required, definitions.exact, detail)
+            )
+            return InputSchema(whole, checked, _TOLD[detail])
     return _pruned(listed, required, definitions, limit)
 
 
@@ -144,11 +153,11 @@ def _ending(members: Mapping[str, bytes], refs: Sequence[str], definitions: Sche
     return ended(members, refs, definitions.told) if definitions.graph.is_endless(members) else members
 
 
-def _exact(arguments: Sequence[Argument], required: bytes, definitions: Definitions, detail: Detail) -> bytes:
+def _exact(arguments: Sequence[Argument], required: bytes, definitions: Definitions, detail: Detail) -> CheckedSchema:
     """All that the schemas say, with a way back where there is one."""
     refs = [ref for argument in arguments for ref in argument.refs]
     members = definitions.reached(refs, _UNLIMITED, detail) or {}
-    return _joined(_properties(arguments, detail), required, members)
+    return _checked(_properties(arguments, detail), required, members)
 
 
 def _pruned(arguments: Sequence[Argument], required: bytes, definitions: SchemaSource, limit: int) -> InputSchema:
@@ -157,13 +166,15 @@ def _pruned(arguments: Sequence[Argument], required: bytes, definitions: SchemaS
     for depth in _DEPTHS:
         properties = [_property(name, encode(shallow(schema, depth))) for name, schema in decoded.items()]
         refs = definitions.told.refs_in(b"".join(properties))
-        members = definitions.told.nearest(refs, _room(properties, required, limit))
-        pruned = _joined(properties, required, _ending(members, refs, definitions))
+        nearest = definitions.told.nearest(refs, _room(properties, required, limit))
+        members = _ending(nearest, refs, definitions)
+        pruned = _joined(properties, required, members)
         if len(pruned) <= limit:
-            return InputSchema(pruned, _closed(pruned), "examples, long descriptions and the deepest parts")
+            checked = _checked(properties, required, members)
+            return InputSchema(pruned, checked, "examples, long descriptions and the deepest parts")
     properties = [_property(name, encode(bare(schema))) for name, schema in decoded.items()]
     barest = _joined(properties, required, {})
-    return InputSchema(barest, _closed(barest), "everything but the arguments' types")
+    return InputSchema(barest, _checked(properties, required, {}), "everything but the arguments' types")
 
 
 def _room(properties: Sequence[bytes], required: bytes, limit: int) -> int:
@@ -181,16 +192,14 @@ def _property(name: str, schema: bytes) -> bytes:
 
 def _joined(properties: Sequence[bytes], required: bytes, members: Mapping[str, bytes]) -> bytes:
     """The root is an object and says so: MCP requires ``type``."""
-    parts = [b'{"type":"object","properties":{', b",".join(properties), b"}"]
-    if required != b"[]":
-        parts += [b',"required":', required]
-    if members:
-        parts += [b',"$defs":{', b",".join(members.values()), b"}"]
-    parts.append(b"}")
-    return b"".join(parts)
+    return CheckedSchema(_head(properties, required), tuple(members.values()), b"}").whole
 
 
-def _closed(schema: bytes) -> bytes:
-    """Arguments that are not named are looked at apart. Clients are not told: some model APIs refuse every tool whose
-    root says it."""
-    return schema[:-1] + CLOSED
+def _checked(properties: Sequence[bytes], required: bytes, members: Mapping[str, bytes]) -> CheckedSchema:
+    return CheckedSchema(_head(properties, required), tuple(members.values()), CLOSED)
+
+
+def _head(properties: Sequence[bytes], required: bytes) -> bytes:
+    """All before the definitions."""
+    head = b'{"type":"object","properties":{%b}' % b",".join(properties)
+    return head if required == b"[]" else b'%b,"required":%b' % (head, required)

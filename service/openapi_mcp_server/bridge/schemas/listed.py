@@ -17,6 +17,7 @@ from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.schemas.edits import (
     NEEDED,
     SHORT_PROSE,
+    STRICT,
     JsonSchema,
     bare,
     decode,
@@ -41,7 +42,10 @@ _REFERENCE = "#/$defs/"
 _LEAST_COST = 16
 """Bytes with less than which no part is worth a look."""
 _LONG_ENUM = re.compile(rb'"enum":\[(?:[^\[\],]{0,200},){%d}' % MOST_VALUES)
-_UNTOLD = frozenset({"$defs", "title", "example", "examples"})
+_UNTOLD = STRICT | {"$defs", "title", "description", "example", "examples"}
+"""Keywords that a level leaves out, and its description, which is told last."""
+_ALWAYS_TOLD = frozenset({"type", "description"})
+"""All that there is to most values, which are told as soon as their object is."""
 _MEMBERS = frozenset({"properties", "patternProperties", "additionalProperties"})
 
 
@@ -53,6 +57,8 @@ class Inner(NamedTuple):
     schema: JsonSchema
     is_needed: bool
     is_deeper: bool  # a member, which is told after what stands beside its object
+    is_leaf: bool  # nothing is below it
+    says_more: bool  # than it does without what is below it
 
 
 class Level(NamedTuple):
@@ -73,15 +79,12 @@ class Reader(Protocol):
     def opened(self, schema: JsonSchema, prose: int) -> dict[str, Any]:
         """The same without what is below it."""
 
-    def is_leaf(self, schema: JsonSchema) -> bool:
-        """Whether nothing is below it."""
-
     def members(self, schema: JsonSchema) -> int:
         """How many members its values have, as far as is known."""
 
 
 class InFull:
-    """Schemas in all keywords that shortened ones can have."""
+    """Schemas in all keywords that shortened ones can have. Those within a level are no references any more."""
 
     levels = LISTED_BYTES
 
@@ -91,27 +94,27 @@ class InFull:
     def level(self, schema: JsonSchema, prose: int) -> Level:
         if isinstance(schema, bool):
             return Level({} if schema else {"not": {}}, [])
-        own = self._resolved(schema)
-        required = own.get("required", ())
-        told = {key: value for key, value in unrestricted(own).items() if key not in _UNTOLD}
-        level = Level(_with_few_values(_with_prose(told, own, prose)), [])
-        for keyword, holder, key, part in parts_within(level.keywords):
+        told = _with_few_values(_with_prose(unrestricted(schema, _UNTOLD), schema, prose))
+        required = schema.get("required", ())
+        parts = []
+        for keyword, holder, key, part in parts_within(told):
             is_needed = keyword != "properties" or key in required or says_needed(part)
-            level.parts.append(Inner(holder, key, part, is_needed, keyword in _MEMBERS))
-        return level
+            own = part if isinstance(part, bool) else self._resolved(part)
+            is_leaf = isinstance(own, bool) or not holds_schemas(own)
+            says_more = not isinstance(own, bool) and not own.keys() <= _ALWAYS_TOLD
+            parts.append(Inner(holder, key, own, is_needed, keyword in _MEMBERS, is_leaf, says_more))
+        return Level(told, parts)
 
     def opened(self, schema: JsonSchema, prose: int) -> dict[str, Any]:
         if isinstance(schema, bool):
             return self.level(schema, prose).keywords
-        own = self._resolved(schema)
-        kept = bare(own) | ({"required": own["required"]} if "required" in own else {})
-        return _with_prose(kept, own, prose)
+        kept = bare(schema)
+        if "required" in schema:
+            kept["required"] = schema["required"]
+        return _with_prose(kept, schema, prose)
 
     def members(self, schema: JsonSchema) -> int:
-        return 0 if isinstance(schema, bool) else len(self._resolved(schema).get("properties", ()))
-
-    def is_leaf(self, schema: JsonSchema) -> bool:
-        return isinstance(schema, bool) or not holds_schemas(self._resolved(schema))
+        return 0 if isinstance(schema, bool) else len(schema.get("properties", ()))
 
     def _resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
         """A reference as what it refers to; none leads back to itself."""
@@ -139,10 +142,11 @@ def says_needed(schema: JsonSchema) -> bool:
 
 
 def _with_prose(told: dict[str, Any], own: Mapping[str, Any], prose: int) -> dict[str, Any]:
+    """Adds the description of ``own`` in so many characters."""
     said = own.get("description")
-    rest = {key: value for key, value in told.items() if key != "description"}
-    shown = _line(said, prose) if isinstance(said, str) else ""
-    return rest | {"description": shown} if shown else rest
+    if isinstance(said, str) and (shown := _line(said, prose)):
+        told["description"] = shown
+    return told
 
 
 _line = lru_cache(1_024)(short_prose)  # tools share definitions, and it takes more time than all the rest
@@ -168,7 +172,7 @@ class _Growing:
 
     def __init__(self, reader: Reader, root: JsonSchema, limit: int, prose: int) -> None:
         self._reader, self._prose = reader, prose
-        self._costs: dict[tuple[int, bool], int] = {}
+        self._costs: dict[tuple[int, bool], tuple[int, JsonSchema]] = {}  # with the schema, whose id stays its own so
         self._numbers = count()
         self._waiting: list[_Waiting] = []
         self.left_out: list[dict[str, Any]] = []
@@ -187,7 +191,7 @@ class _Growing:
 
     def _opened(self, part: Inner, depth: int) -> dict[str, Any]:
         opened = self._reader.opened(part.schema, self._prose if self._is_argument(part, depth) else SHORT_PROSE)
-        if not self._reader.is_leaf(part.schema):
+        if not part.is_leaf:
             opened["description"] = f"{opened.get('description', '')} {SHORTENED}".lstrip()
         return opened
 
@@ -199,17 +203,18 @@ class _Growing:
 
     def _offer(self, level: Level, depth: int, *, is_needed: bool) -> None:
         for part in level.parts:
-            below = depth + part.is_deeper
-            optional = not (is_needed and part.is_needed)
-            members = self._reader.members(part.schema)
-            heappush(self._waiting, _Waiting(optional, below, members, next(self._numbers), part))
+            if part.says_more:
+                below = depth + part.is_deeper
+                optional = not (is_needed and part.is_needed)
+                members = self._reader.members(part.schema)
+                heappush(self._waiting, _Waiting(optional, below, members, next(self._numbers), part))
 
     def _tell(self, waiting: _Waiting) -> None:
         part, depth = waiting.part, waiting.depth - waiting.part.is_deeper
         opened = part.holder[part.key]
         level = self._within_room(part, depth, waiting.depth)
         if level is None:
-            if not self._reader.is_leaf(part.schema):
+            if not part.is_leaf:
                 self.left_out.append(opened)
                 self.lacks_needed |= not waiting.is_optional
             return
@@ -219,11 +224,13 @@ class _Growing:
     def _within_room(self, part: Inner, depth: int, below: int) -> Level | None:
         """The level of a part, if there is room for it; what has none is found out once for each schema."""
         key = id(part.schema), self._is_argument(part, depth)
-        if below >= self._reader.levels or self._costs.get(key, _LEAST_COST) > self._room:
+        known, _ = self._costs.get(key, (_LEAST_COST, {}))
+        if below >= self._reader.levels or known > self._room:
             return None
         level = self._level(part, depth)
         self._open(level, below)
-        cost = self._costs[key] = len(encode(level.keywords)) - len(encode(part.holder[part.key]))
+        cost = len(encode(level.keywords)) - len(encode(part.holder[part.key]))
+        self._costs[key] = cost, part.schema
         if cost > self._room:
             return None
         self._room -= cost

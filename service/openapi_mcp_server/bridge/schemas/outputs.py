@@ -21,6 +21,8 @@ _HOPELESS = 3
 _UNDOCUMENTED, _FILTERED = "undocumented", "filtered"
 """A form that an answer may have instead of what is documented: clients refuse structuredContent that does not fit, and
 its absence (docs/adr/0008, docs/adr/0011)."""
+_SHARED_BYTES = 1_000
+"""Bytes of schemas that other operations may well answer with too: most are a reference."""
 NOTE = "_note"
 """The text beside an answer, of whatever kind that is."""
 _UNWRAP = "x-fastmcp-wrap-result"
@@ -36,16 +38,27 @@ _keywords = msgspec.json.Decoder(dict[str, msgspec.Raw] | bool).decode
 _names = msgspec.json.Decoder(list[str]).decode
 
 
-def build(
-    operation: Operation, definitions: Definitions, limit: int, *, filterable: bool = False
-) -> OutputContract | None:
-    """Builds the contract of structuredContent; None where that is not documented, not always JSON, or too large.
+class Outputs:
+    """The contracts of structuredContent of one document. Operations that answer alike share one."""
 
-    MCP wants an object at the root up to 2025-11-25: whatever else is documented goes under ``result``.
-    """
-    schemas = documented(operation, definitions)
-    if not schemas:
-        return None
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+        self._known: dict[tuple[object, ...], OutputContract | None] = {}
+
+    def build(self, schemas: Sequence[Schema], limit: int, *, filterable: bool = False) -> OutputContract | None:
+        """The contract of an operation that answers with these; None where it would be too large."""
+        if sum(len(schema.json) for schema in schemas) > _SHARED_BYTES:
+            return _built(schemas, self._definitions, limit, filterable=filterable)
+        key = limit, filterable, *(bytes(schema.json) for schema in schemas)
+        if key not in self._known:
+            self._known[key] = _built(schemas, self._definitions, limit, filterable=filterable)
+        return self._known[key]
+
+
+def _built(
+    schemas: Sequence[Schema], definitions: Definitions, limit: int, *, filterable: bool
+) -> OutputContract | None:
+    """MCP wants an object at the root up to 2025-11-25: whatever else is documented goes under ``result``."""
     encoded = [cleaned(bytes(schema.json)) for schema in schemas]
     wrapped = not all(definitions.is_object(schema) for schema in encoded)
     refs = tuple(ref for schema in schemas for ref in schema.refs)

@@ -128,14 +128,13 @@ class _Reader:
         if plain.properties or plain.type == "object":
             holder = level.keywords["properties"] = dict.fromkeys(plain.properties)
             needed = [name for name in plain.required if name in plain.properties]
-            level.parts.extend(
-                Inner(holder, name, part, is_needed=name in needed or says_needed(part), is_deeper=True)
-                for name, part in plain.properties.items()
-            )
+            for name, part in plain.properties.items():
+                is_needed = name in needed or says_needed(part)
+                level.parts.append(self._inner(holder, name, part, is_needed=is_needed, is_deeper=True))
             if needed:
                 level.keywords["required"] = needed
         if plain.items is not None:
-            level.parts.append(Inner(level.keywords, "items", plain.items, is_needed=True, is_deeper=False))
+            level.parts.append(self._inner(level.keywords, "items", plain.items, is_needed=True, is_deeper=False))
         return level
 
     def opened(self, schema: JsonSchema, prose: int) -> dict[str, Any]:
@@ -148,8 +147,10 @@ class _Reader:
     def members(self, schema: JsonSchema) -> int:
         return len(self.plain(schema).properties)
 
-    def is_leaf(self, schema: JsonSchema) -> bool:
-        return self.plain(schema).is_leaf
+    def _inner(self, holder: Any, key: Any, schema: JsonSchema, *, is_needed: bool, is_deeper: bool) -> Inner:  # noqa: ANN401 - see `Inner`
+        plain = self.plain(schema)
+        says_more = not plain.is_leaf or bool(plain.words or plain.values)
+        return Inner(holder, key, schema, is_needed, is_deeper, plain.is_leaf, says_more)
 
     def plain(self, schema: JsonSchema) -> _Plain:
         if isinstance(schema, bool):

@@ -42,7 +42,7 @@ _PATTERN_CHARACTERS = 120
 
 _OTHER_FORMAT = re.compile(rb'"format":(?!"(?:' + "|".join(sorted(_FORMATS)).encode() + rb')")')
 _BARE_LIST = re.compile(rb'"type":"array"(?!,"items":)')
-_NOISE = re.compile(rb"[<&]|\\n|\]\(|\*\*")
+_NOISE = (b"<", b"&", b"\\n", b"](", b"**")
 """Characters that mark-up in descriptions holds, in the spelling of JSON."""
 _DESCRIBED = rb'"description":"(?:[^"\\]|\\.)*"'
 _ALONE = re.compile(
@@ -84,7 +84,7 @@ def _is_worth_a_look(schema: bytes) -> bool:
         b'"type":[' in schema
         or b"null" in schema
         or b'"pattern' in schema
-        or _NOISE.search(schema) is not None
+        or any(noise in schema for noise in _NOISE)
         or (b'"format"' in schema and _OTHER_FORMAT.search(schema) is not None)
         or (b'"array"' in schema and _BARE_LIST.search(schema) is not None)
         or (b'"$ref":' in schema and schema.count(b'"$ref":') > len(_ALONE.findall(schema)))

@@ -48,7 +48,7 @@ def with_document(apis: Iterable[ApiSummary], tools: Mapping[str, Tool]) -> list
     sizes: dict[str, int] = {}
     for tool in tools.values():
         answer = tool.output or tool.answers
-        size = len(tool.input.schema) + (len(memoryview(answer.schema)) if answer else 0) + _OPERATION_BYTES
+        size = len(tool.input.checked) + (len(memoryview(answer.schema)) if answer else 0) + _OPERATION_BYTES
         sizes[tool.api] = sizes.get(tool.api, 0) + size
     return [api.name for api in apis if 0 < sizes.get(api.name, 0) <= DOCUMENT_BYTES]
 

@@ -115,6 +115,6 @@ def _schemas(
         visibility=Visibility(source.references, hiding, source.document.json),
         notes=source.notes,
         patterns=Patterns(),
-        keeps_xml=is_exact and any(word in json for word in _XML),
+        keeps_xml=is_exact and b'xml"' in json and any(word in json for word in _XML),
     )
     return schemas

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -33,7 +34,7 @@ _body = reader(RequestBody)
 _response = reader(ResponseObject)
 _media_type = reader(MediaTypeObject)
 _JSON = "application/json"
-_STATUS = re.compile(r"[1-5](?:[0-9]{2}|[xX]{2})")
+_is_status = lru_cache(64)(re.compile(r"[1-5](?:[0-9]{2}|[xX]{2})").fullmatch)
 
 
 class BodyReader:
@@ -187,7 +188,7 @@ def by_status(
 def _status(key: str, at: Located) -> str:
     if key == "default":
         return key
-    if not _STATUS.fullmatch(key):
+    if not _is_status(key):
         raise SpecError(at.pointer, f"{key!r} is no status: expected one such as 200, a range such as 2XX, or default")
     return key.upper()
 

@@ -29,6 +29,7 @@ Texts = list[Text] | None
 
 NOTHING = Raw()
 """A field that is not there."""
+_NULL = b"null"
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[([0-9]+)\]|\[\.\.\.\]")
 _EXPECTED = re.compile(r"^Expected `(?P<expected>[^`]*)`, got `(?P<got>[^`]*)`$")
@@ -246,7 +247,7 @@ def read_list(at: Located) -> list[Raw]:
 
 def is_there(value: Raw) -> bool:
     """Whether a field was given; null is as good as nothing."""
-    return memoryview(value).nbytes > 0 and bytes(memoryview(value)[:4]) != b"null"
+    return len(value) > 0 and (len(value) != len(_NULL) or bytes(value) != _NULL)
 
 
 def written(value: Text) -> str:

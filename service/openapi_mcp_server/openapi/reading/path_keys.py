@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -30,7 +31,7 @@ class PathKey(msgspec.Struct, frozen=True):
     @property
     def variables(self) -> tuple[str, ...]:
         """The names in braces in the path, once each, in order, without the mark of `spanning`."""
-        return tuple(dict.fromkeys(found.strip(SPANNING) for found in _VARIABLE.findall(self.path)))
+        return _variables(self.path)
 
     @property
     def spanning(self) -> frozenset[str]:
@@ -38,6 +39,12 @@ class PathKey(msgspec.Struct, frozen=True):
         return frozenset(
             found.strip(SPANNING) for found in _VARIABLE.findall(self.path) if found != found.strip(SPANNING)
         )
+
+
+@lru_cache(16)
+def _variables(path: str) -> tuple[str, ...]:
+    """Each of the operations of a path, and of their parameters, asks for them."""
+    return tuple(dict.fromkeys(found.strip(SPANNING) for found in _VARIABLE.findall(path)))
 
 
 def parsed(key: str, pointer: str, notes: Notes) -> PathKey:

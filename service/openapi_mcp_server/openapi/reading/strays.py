@@ -5,6 +5,7 @@ there is only one way to mean it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from openapi_mcp_server.openapi.pointers import tokens
 from openapi_mcp_server.openapi.reading.objects import NOTHING, is_there
@@ -37,10 +38,15 @@ def stray(at: Located, target: Located, wanted: str) -> str | None:
     """
     if target.pointer == at.pointer:
         return None
-    path = tokens(target.pointer)
-    section = path[1] if path[0] == "components" and len(path) == 3 else path[0] if len(path) == 2 else ""
-    found = SECTIONS.get(section, wanted)
+    found = SECTIONS.get(_section(target.pointer), wanted)
     return None if found == wanted else f"refers to the {found} {target.pointer}, which is no {wanted}"
+
+
+@lru_cache(1_024)
+def _section(pointer: str) -> str:
+    """The section that has a value as one of its own; empty elsewhere. Operations refer to the same few."""
+    path = tokens(pointer)
+    return path[1] if path[0] == "components" and len(path) == 3 else path[0] if len(path) == 2 else ""
 
 
 def misplaced_schema(at: Located) -> Located | None:

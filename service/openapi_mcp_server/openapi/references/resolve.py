@@ -24,6 +24,7 @@ MAX_CHAIN = 100
 _OUTSIDE = "outside the document; only references within it (#/…) are followed"
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+_STRING = msgspec.json.Decoder(str)
 _INDEX = re.compile("0|[1-9][0-9]{0,8}")
 _NAMING = frozenset({"$id", "$anchor", "$dynamicAnchor", "$recursiveAnchor"})
 _IDENTIFYING = tuple(f'"{keyword}"'.encode() for keyword in sorted(_NAMING))
@@ -74,11 +75,12 @@ class References:
     ``components`` alone.
     """
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, root: dict[str, msgspec.Raw] | None = None) -> None:
+        """``root``: the members of the document's root, where somebody has opened it already."""
         self._document = Located(ROOT, msgspec.Raw(document.json))
         self._unread = document.unread
         self._is_json_schema = document.dialect in {"3.1", "3.2"}
-        self._open: dict[str, _Container] = {}
+        self._open: dict[str, _Container] = {} if root is None else {ROOT: root}
         self._found: dict[tuple[str, str], Located] = {}
         self._resources: dict[str, str] = {}  # absolute URI → pointer
         self._uris: dict[str, str] = {ROOT: ""}
@@ -242,14 +244,14 @@ def decoded(at: Located) -> object:
 
 def text_in(value: msgspec.Raw) -> str | None:
     """The string that is encoded; None for anything else."""
-    return msgspec.json.decode(value, type=str) if bytes(memoryview(value)[:1]) == b'"' else None
+    return _STRING.decode(value) if bytes(memoryview(value)[:1]) == b'"' else None
 
 
 def _reference_at(at: Located) -> str | None:
     if bytes(memoryview(at.json)[:1]) != b"{":
         return None
     reference = _peek(at.json).ref
-    if not memoryview(reference).nbytes:
+    if not reference:
         return None
     text = text_in(reference)
     if text is None:

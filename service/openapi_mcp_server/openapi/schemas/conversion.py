@@ -28,6 +28,8 @@ MAX_DEPTH = 100
 """Levels of objects and arrays in one schema: jsonschema-rs stops at 255, and nullable schemas come out deeper.
 The deepest of 124 published documents has 21."""
 
+_SCHEMAS = (dict, bool)
+_REFERRING = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
 NEGATING = frozenset({"not", "if"})
 """Keywords that refuse more where their schema takes more."""
 NOT_EXACT = "a part of it is not checked as it is written, and would refuse what it was not meant to"
@@ -128,7 +130,7 @@ class Conversion:
 
     def _below(self, value: object, *path: str | int, stays: bool = False) -> JsonSchema | None:
         """A subschema converted; None if it is none."""
-        if not isinstance(value, dict | bool):
+        if not isinstance(value, _SCHEMAS):
             if value is not None:
                 self._note("keyword_dropped", f"expected a schema, got {kind_of(value)}", *path)
             return None
@@ -142,6 +144,8 @@ class Conversion:
 
     def _reference(self, schema: dict[str, Any]) -> str | None:
         """The stand-in for a schema object's reference, if it has one; raises SpecError if that leads nowhere."""
+        if _REFERRING.isdisjoint(schema):
+            return None
         keyword, reference = self._referred(schema)
         return None if reference is None else self._named(keyword, reference)
 

@@ -32,6 +32,8 @@ MAX_INNER_BYTES = 32 * 1024 * 1024
 
 _REPEATED_BYTES = 1_000
 """Bytes of a schema that may well stand in many places."""
+_ALONE = re.compile(rb'\{"\$ref":"[^"\\]+"\}')
+"""A reference and nothing else, as most schemas of bodies and answers are."""
 
 _ROOT = Located("", msgspec.Raw())
 _WITH_KINDS = ".any"
@@ -73,7 +75,7 @@ class Schemas:
         self._unsettled: set[str] = set()
         self._settling = Settling(self._converted)
         self._notes = notes
-        self._repeated: dict[bytes, Schema | None] = {}  # None: each is to be noted
+        self._repeated: dict[tuple[str, bytes], Schema | None] = {}  # by base and text; None: each is to be noted
         self._family = family
         self._discriminators = Discriminators(references, home)
         self._dynamic = DynamicScopes(references)
@@ -83,16 +85,20 @@ class Schemas:
         """The schema at a place; raises SpecError if it or one that it leads to cannot be used.
 
         One that refers to nothing means the same everywhere, and parameters repeat such schemas: half the time for
-        those of Kubernetes and Microsoft Graph.
+        those of Kubernetes and Microsoft Graph. One that is nothing but a reference means the same where that leads to
+        the same and no anchor is dynamic; there is nothing in it to be noted, only in what it refers to, at its place.
         """
         text = bytes(at.json)
-        if len(text) > _REPEATED_BYTES or b"$" in text:
+        is_alone = _ALONE.fullmatch(text) is not None and not self._dynamic.within(NO_SCOPE, at)
+        if len(text) > _REPEATED_BYTES or (b"$" in text and not is_alone):
             return self._read(at)
-        if known := self._repeated.get(text):
+        place = at.base, text
+        if known := self._repeated.get(place):
             return known
         notes = len(self._notes)
         schema = self._read(at)
-        self._repeated.setdefault(text, schema if len(self._notes) == notes else None)  # a note names its place
+        is_same = is_alone or len(self._notes) == notes  # a note names its place
+        self._repeated.setdefault(place, schema if is_same else None)
         return schema
 
     def _read(self, at: Located) -> Schema:

@@ -45,6 +45,13 @@ _NOTHING: JsonSchema = {"not": {}}
 _XML_FIELDS = frozenset({"name", "namespace", "prefix", "attribute", "wrapped", "nodeType"})
 _XML_NAMES = frozenset({"name", "prefix"})
 _NO_NAMES: frozenset[str] = frozenset()
+_ALONE = frozenset(
+    {
+        "type", "title", "description", "pattern", "minimum", "maximum", "minLength", "maxLength", "deprecated",
+        "readOnly", "writeOnly",
+    }
+)  # fmt: skip
+"""Keywords that mean the same whatever stands beside them: most schemas have no others."""
 
 Convert = Callable[[Any, JsonSchema, str, object], None]
 """(the conversion, the schema it makes, keyword, the keyword's value)"""
@@ -76,7 +83,7 @@ class RequestConversion(Conversion):
         if "$ref" in strict and (other := self._other_reference(schema)):
             strict["allOf"] = [*strict.get("allOf", ()), {"$ref": other}]
         self._hidden = outer
-        return self._finished(schema, strict)
+        return strict if schema.keys() <= _ALONE else self._finished(schema, strict)
 
     def _finished(self, schema: dict[str, Any], strict: JsonSchema) -> JsonSchema:
         """Finishes a converted schema with what only the whole schema object can tell."""

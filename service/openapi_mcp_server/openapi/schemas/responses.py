@@ -14,6 +14,13 @@ from openapi_mcp_server.openapi.schemas.conversion import TYPES, Conversion, Jso
 SHORT_PROSE = 120
 """Characters kept of a description: output schemas are two thirds of all bytes of a list of tools."""
 _READ_PROSE = 4 * SHORT_PROSE
+_STRUCTURE = frozenset(
+    {
+        "$ref", "$dynamicRef", "$recursiveRef", "properties", "additionalProperties", "items", "prefixItems", "allOf",
+        "anyOf", "oneOf",
+    }
+)  # fmt: skip
+"""Keywords with which there is more to a schema than its type and what it is: most have none of them."""
 _COMBINED = (("allOf", "allOf"), ("anyOf", "anyOf"), ("oneOf", "anyOf"))
 
 
@@ -26,6 +33,8 @@ class ResponseConversion(Conversion):
             loose["type"] = types
         if isinstance(prose := schema.get("description"), str):
             loose["description"] = short(prose)
+        if _STRUCTURE.isdisjoint(schema):
+            return loose
         if reference := self._reference(schema):
             loose["$ref"] = reference
         self._add_members(schema, loose)
