@@ -173,13 +173,6 @@ def test_what_is_not_known_has_no_completion(ref: Any) -> None:
     assert completed(ref, "name", "") == {"values": [], "total": 0, "hasMore": False}
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_a_completion_for_a_prompt_that_is_not_there_is_refused(version: str) -> None:
-    arguments = {"ref": {"type": "ref/prompt", "name": "nothing"}, "argument": {"name": "a", "value": ""}}
-    error = asked(built(), "completion/complete", version, arguments=arguments)["error"]
-    assert (error["code"], error["message"]) == (-32602, "unknown prompt 'nothing'")
-
-
 def test_a_caller_is_told_of_no_operation_that_it_may_not_call() -> None:
     gateway = built(private=True)
     explain = {"ref": {"type": "ref/prompt", "name": "use_listCars"}, "argument": {"name": "name", "value": "create"}}

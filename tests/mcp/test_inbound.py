@@ -428,10 +428,10 @@ NAMED = b'"name":"list_pets"'
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        (CALL % (NAMED, b"," + MANY), "a message may have 64 KiB"),
-        (CALL % (NAMED + b"," + MANY, b""), "params may have 64 KiB"),
-        (CALL % (NAMED + b',"_meta":{%b}' % MANY, b""), "params may have 64 KiB"),
-        (CALL % (NAMED + b',"arguments":{%b},"arguments":{}' % MANY, b""), "params may have 64 KiB"),
+        (CALL % (NAMED, b"," + MANY), "a message may have 2,000 names"),
+        (CALL % (NAMED + b"," + MANY, b""), "params may have 2,000 names"),
+        (CALL % (NAMED + b',"_meta":{%b}' % MANY, b""), "params may have 2,000 names"),
+        (CALL % (NAMED + b',"arguments":{%b},"arguments":{}' % MANY, b""), "params may have 2,000 names"),
         (b" [" + b"1," * 50_000 + b"1]", f"a batch may hold {BATCH_MESSAGES} messages"),
     ],
 )
@@ -445,6 +445,11 @@ def test_many_members_beside_the_arguments_are_refused_unread(body: bytes, probl
     assert isinstance(refused, Rejection)
     assert problem in refused.message
     assert most < 3 * len(body)
+
+
+@pytest.mark.parametrize("params", [b'{"x":"%b"}' % (b"x" * 4_000_000), b" " * 4_000_000 + b"{}"])
+def test_a_long_text_and_much_space_beside_the_arguments_are_read(params: bytes) -> None:
+    assert isinstance(read_line(b'{"jsonrpc":"2.0","id":7,"method":"ping","params":%b}' % params, "2025-06-18"), Call)
 
 
 @pytest.mark.parametrize("batch", [False, True])

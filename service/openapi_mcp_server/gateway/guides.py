@@ -15,7 +15,6 @@ from openapi_mcp_server.gateway.views import CatalogViews, View, denied, unknown
 from openapi_mcp_server.mcp import answers
 from openapi_mcp_server.mcp.inbound import Call, Rejection
 from openapi_mcp_server.mcp.messages import INVALID_PARAMS, Pieces, response, result
-from openapi_mcp_server.mcp.strict_json import SHOWN_CHARACTERS
 
 
 class Guides:
@@ -48,27 +47,20 @@ class Guides:
                     return "text/plain", self._explained(place.operation, draft, view)
                 return None
 
-    def completion(self, call: Call, view: View) -> Pieces | Rejection | None:
-        """None where nothing is known of the argument. A prompt that is not there is refused (MCP, Completion, Error
-        Handling)."""
+    def completion(self, call: Call, view: View) -> Pieces | None:
+        """None where nothing is known of the argument."""
         if call.method != "completion/complete":
             return None
         try:
             asked = msgspec.json.decode(call.arguments or b"{}", type=guide.Completing)
         except msgspec.DecodeError:
             return None
-        if asked.ref.type == "ref/prompt" and not self._has_prompt(asked.ref.name, view):
-            message = f"unknown prompt {asked.ref.name[:SHOWN_CHARACTERS]!r}"
-            return Rejection(id=call.id, code=INVALID_PARAMS, message=message, status=200)
         values = guide.completions(asked, view.tools, view.prompts)
         return (
             response(call.id, answers.completion(values, guide.VALUES, self._serving.identity(call)))
             if values
             else None
         )
-
-    def _has_prompt(self, name: str, view: View) -> bool:
-        return name in view.prompts or (view.has_guide and name in guide.NAMES)
 
     def prompt(self, call: Call, draft: Draft, view: View) -> Pieces | Rejection:
         """A prompt may be asked for by the tool's own name too, though none is listed so."""

@@ -16,9 +16,11 @@ ECHOED_CHARACTERS = 256
 """Ids and progress tokens are echoed, so their length is bounded; the longest in use is a UUID with a prefix."""
 BATCH_MESSAGES = 32
 """Calls of a batch run at once; 2025-03-26 sets no number."""
-BESIDE_BYTES = 64 * 1024
-"""The most that a message or its params may have beside the params or the arguments in it: 400,000 members of other
-names would be 80 MB of objects, and 0.1 s in which the process does nothing else."""
+BESIDE_TEXTS = 2_000
+"""The names and texts that a message or its params may have beside the params or the arguments in it: 400,000 members
+of other names would be 80 MB of objects, and 0.1 s in which the process does nothing else."""
+_BESIDE_BYTES = 64 * 1024
+"""Bytes beside them from which on these are counted; a long text, or much space, is one."""
 SHOWN_CHARACTERS = 64
 """How much of a name that a client made up is repeated to it."""
 
@@ -96,7 +98,7 @@ def parse_element(element: msgspec.Raw) -> Fields:
 def _decoded(data: bytes) -> Fields | list[msgspec.Raw]:
     try:
         data.decode()  # msgspec does not look into what it leaves as Raw
-        if len(data) > BESIDE_BYTES:
+        if len(data) > _BESIDE_BYTES:
             _require_little(data)
         return _body.decode(data)
     except UnicodeDecodeError as error:
@@ -123,9 +125,12 @@ def _require_little(data: bytes) -> None:
 
 def _require_little_beside(data: bytes | msgspec.Raw, place: str, code: int) -> None:
     found = _large.decode(data)
-    beside = len(memoryview(data)) - len(memoryview(found.params)) - len(memoryview(found.arguments))
-    if beside > BESIDE_BYTES:
-        raise BadMessage(code, f"{place} may have {BESIDE_BYTES // 1024} KiB beside the arguments of its call")
+    inside = (found.params, found.arguments)
+    if len(memoryview(data)) - sum(len(memoryview(each)) for each in inside) <= _BESIDE_BYTES:
+        return
+    quotes = bytes(data).count(b'"') - sum(bytes(each).count(b'"') for each in inside)
+    if quotes > 2 * BESIDE_TEXTS:
+        raise BadMessage(code, f"{place} may have {BESIDE_TEXTS:,} names beside the arguments of its call")
 
 
 def _refuse_half_pairs(data: bytes) -> None:
@@ -189,7 +194,7 @@ def object_fields(raw: msgspec.Raw | None, place: str) -> Fields:
     if raw is None:
         return {}
     try:
-        if len(memoryview(raw)) > BESIDE_BYTES:
+        if len(memoryview(raw)) > _BESIDE_BYTES:
             _require_little_beside(raw, place, INVALID_PARAMS)
         fields = _fields.decode(raw)
     except msgspec.ValidationError:
