@@ -125,8 +125,10 @@ class Settling:
     def _step(self) -> Iterator[bool]:
         """One reference further; whether what it leads to is still looked at."""
         self._steps += 1
-        yield self._steps <= MAX_STEPS
-        self._steps -= 1
+        try:
+            yield self._steps <= MAX_STEPS
+        finally:
+            self._steps -= 1
 
     def _member(self, keyword: str, value: Any, path: Path, tell: Tell) -> Any:  # noqa: ANN401 - any JSON value
         if keyword in _MAPS and isinstance(value, dict):
@@ -197,8 +199,10 @@ class Settling:
         merged = top_level(Schema(msgspec.Raw(msgspec.json.encode(schema))), self._definitions)
         self._left -= len(msgspec.json.encode(merged))
         self._within.append(made_of)
-        merged = self._repaired(merged, path, _silent)  # what is below stands elsewhere, and is told there
-        self._within.pop()
+        try:
+            merged = self._repaired(merged, path, _silent)  # what is below stands elsewhere, and is told there
+        finally:  # after a RecursionError, which costs one schema, others are settled
+            self._within.pop()
         if "additionalProperties" in merged and any(keyword in merged for keyword in _COMBINED):
             merged["unevaluatedProperties"] = merged.pop("additionalProperties")
         return merged
