@@ -51,8 +51,10 @@ class SpecError(ServiceError):
 UNFORESEEN = "an error of this server"
 
 
-def unforeseen(error: Exception, pointer: str) -> SpecError:
-    """The error of an operation that met a bug of ours: it is skipped, and its reason says where to look for that."""
+def fault_of(error: Exception, pointer: str) -> SpecError:
+    """The reason why an operation is skipped: the fault of its document, or a bug of ours and where to look for it."""
+    if isinstance(error, SpecError):
+        return error
     place = extract_tb(error.__traceback__)[-1]
     where = f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"
     return SpecError(pointer, f"{UNFORESEEN}, {where}; please report it")

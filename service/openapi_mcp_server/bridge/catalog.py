@@ -38,7 +38,7 @@ from openapi_mcp_server.bridge.tool import (
     of_parameter,
     slot,
 )
-from openapi_mcp_server.errors import SpecError, unforeseen
+from openapi_mcp_server.errors import SpecError, fault_of
 from openapi_mcp_server.openapi.model import ApiDescription, Note, Operation, SkippedOperation
 from openapi_mcp_server.settings.auth import Identity
 
@@ -230,11 +230,8 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
         try:
             compiled = _compiled(name, said, subject, candidate, api)
             _require_access(compiled.tool, source)
-        except SpecError as error:
-            outcome.skipped.append(_skipped(candidate, source, error))
-            continue
         except Exception as error:  # noqa: BLE001 - one operation costs only itself
-            fault = unforeseen(error, candidate.operation.pointer)
+            fault = fault_of(error, candidate.operation.pointer)
             outcome.skipped.append(_skipped(candidate, source, fault))
             continue
         outcome.tools.append(listing.take(compiled.tool))

@@ -79,28 +79,20 @@ class GuidePlace(NamedTuple):
 
 def resources(apis: Sequence[ApiSummary], documented: Collection[str] = ()) -> list[dict[str, str]]:
     """The elements of ``resources/list``; ``documented``: the APIs whose document is one."""
-    return [
-        resource
-        for api in apis
-        for resource in (_overview_of(api), *((_document_of(api),) if api.name in documented else ()))
-    ]
+    found = []
+    for api in apis:
+        found.append(_resource_of(api, "overview", "What {} can do", "text/markdown"))
+        if api.name in documented:
+            found.append(_resource_of(api, "document", "{} as an OpenAPI document", "application/json"))
+    return found
 
 
-def _overview_of(api: ApiSummary) -> dict[str, str]:
+def _resource_of(api: ApiSummary, kind: str, title: str, media_type: str) -> dict[str, str]:
     return {
-        "uri": f"{_SCHEME}{quote(api.name, safe='')}/overview",
-        "name": f"{api.name} overview",
-        "title": f"What {text.line(api.title, text.TITLE_LIMIT) or api.name} can do",
-        "mimeType": "text/markdown",
-    }
-
-
-def _document_of(api: ApiSummary) -> dict[str, str]:
-    return {
-        "uri": f"{_SCHEME}{quote(api.name, safe='')}/document",
-        "name": f"{api.name} document",
-        "title": f"{text.line(api.title, text.TITLE_LIMIT) or api.name} as an OpenAPI document",
-        "mimeType": "application/json",
+        "uri": f"{_SCHEME}{quote(api.name, safe='')}/{kind}",
+        "name": f"{api.name} {kind}",
+        "title": title.format(text.line(api.title, text.TITLE_LIMIT) or api.name),
+        "mimeType": media_type,
     }
 
 

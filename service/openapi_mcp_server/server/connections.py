@@ -201,12 +201,7 @@ class _Connection:
             self._client, self._server = _peers(self._stream)
         except OSError:
             return  # it left before it was looked at
-        if self._worker.is_stopping:
-            self.dismiss()
-        with self._reading:
-            await self._read()
-        if self._reading.cancelled_caught:
-            await self._worker.ends.wait("")
+        await self._read_in_time()
         if self._unread:
             await self._serve_by_protocol()
 
@@ -215,12 +210,7 @@ class _Connection:
         self._reading = trio.CancelScope()
         async with trio.open_nursery() as tasks:
             self._protocol = self._worker.protocols.made(self, tasks, self._client, self._server)
-            if self._worker.is_stopping:
-                self.dismiss()
-            with self._reading:
-                await self._read()
-            if self._reading.cancelled_caught:
-                await self._worker.ends.wait("")
+            await self._read_in_time()
             await self._protocol.leave()
         self._protocol = None  # which refers to this connection: 34 objects that only the collector would find
 
@@ -237,6 +227,15 @@ class _Connection:
     def abort(self) -> None:
         """Closes the connection at once, also out of a write that the client does not take."""
         self._stream.socket.close()
+
+    async def _read_in_time(self) -> None:
+        """Until nothing more is read; many that are ended together take turns."""
+        if self._worker.is_stopping:
+            self.dismiss()
+        with self._reading:
+            await self._read()
+        if self._reading.cancelled_caught:
+            await self._worker.ends.wait("")
 
     async def _read(self) -> None:
         """Until the end, or until something comes that is for the protocol of all requests."""

@@ -98,10 +98,8 @@ class TcpDialler:
 
 def connect_error(error: Exception, problem: str) -> ConnectError:
     """The error for a failure to connect, by whose fault it is."""
-    cause = error.__cause__ or error  # Trio's own says of an address that it failed, and its cause why
-    if isinstance(cause, BaseExceptionGroup):
-        cause = cause.exceptions[0]
-    is_ours = isinstance(cause, OSError) and not isinstance(cause, socket.gaierror) and cause.errno in _SHORTAGES
+    first = cause(error)  # Trio's own says of an address that it failed, and its cause why
+    is_ours = isinstance(first, OSError) and not isinstance(first, socket.gaierror) and first.errno in _SHORTAGES
     return OutOfResources(problem) if is_ours else ConnectError(problem)
 
 

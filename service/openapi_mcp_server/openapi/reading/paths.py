@@ -7,7 +7,7 @@ from typing import Generic
 
 import msgspec
 
-from openapi_mcp_server.errors import SpecError, unforeseen
+from openapi_mcp_server.errors import SpecError, fault_of
 from openapi_mcp_server.grammar import is_token
 from openapi_mcp_server.openapi.model import Operation, Parameter, SecurityChoice, SkippedOperation
 from openapi_mcp_server.openapi.notes import one_line
@@ -104,10 +104,8 @@ class PathReader(Generic[D]):
             self._require_room()
             try:
                 self.operations.append(self._operation(method, place, child(at.pointer, *path), shared))
-            except SpecError as error:
-                self._skip(error, method, key)
             except Exception as error:  # noqa: BLE001 - one operation costs only itself
-                self._skip(unforeseen(error, place.pointer), method, key)
+                self._skip(fault_of(error, place.pointer), method, key)
 
     def _item(self, at: Located) -> dict[str, Located]:
         """The fields of a path item, where they stand. What is beside a ``$ref`` counts more than its target."""
