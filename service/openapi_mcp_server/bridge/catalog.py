@@ -231,8 +231,7 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
             compiled = _compiled(name, said, subject, candidate, api)
             _require_access(compiled.tool, source)
         except Exception as error:  # noqa: BLE001 - one operation costs only itself
-            fault = fault_of(error, candidate.operation.pointer)
-            outcome.skipped.append(_skipped(candidate, source, fault))
+            outcome.skipped.append(_skipped(candidate, source, fault_of(error, candidate.operation.pointer)))
             continue
         outcome.tools.append(listing.take(compiled.tool))
         size += len(compiled.tool.entry)
