@@ -6,18 +6,22 @@ permits is neither listed nor callable, and a `deny` wins over every `allow`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import SAFE_METHODS, Subject
+from openapi_mcp_server.bridge.model import SAFE_METHODS, Subject, Tool
 from openapi_mcp_server.bridge.parameters.percent import fully_decoded
 from openapi_mcp_server.errors import ArgumentError
 
 _METHODS = SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT"}
 _NAMED = frozenset({"id", "tag", "api"})
+_HOLE = re.compile(r"\{[^{}]*\}")
+_HELD = "\0"
+"""Stands for the value of a hole, which no literal text of another template is."""
 
 
 class Selector(NamedTuple):
@@ -78,14 +82,17 @@ def selector(text: str) -> Selector:
     return Selector("path" if first == "*" or first.startswith("/") else "id", first)
 
 
-@lru_cache(maxsize=8192)
-def _plain(path: str) -> str:
+def _plainly(path: str) -> str:
     """Equal for paths that some server or other takes for one."""
     try:
         decoded = fully_decoded(path)
     except ArgumentError:  # no operation of such a path becomes a tool
         decoded = path
     return "/" + "/".join(filter(None, decoded.replace("\\", "/").casefold().split("/")))
+
+
+_plain = lru_cache(maxsize=8192)(_plainly)
+"""For the paths of documents, which are few and short."""
 
 
 @lru_cache(maxsize=8192)
@@ -108,6 +115,70 @@ def _fits(pattern: str, text: str) -> bool:
             return False
         at = found + len(piece)
     return text.endswith(last) and len(text) - len(last) >= at
+
+
+def _segments(path: str) -> tuple[str, ...]:
+    """The segments of a path or a template, whose holes become ``*``; what follows ``;`` or ``?`` may be cut off."""
+    plain = _plainly(_HOLE.sub("*", path)).partition("?")[0].partition("#")[0]
+    return tuple(filter(None, (segment.partition(";")[0] for segment in plain.split("/"))))
+
+
+def _all_fit(patterns: Iterable[str], texts: Iterable[str]) -> bool:
+    return all(_fits(pattern, text) for pattern, text in zip(patterns, texts, strict=False))
+
+
+class _Place(NamedTuple):
+    subject: Subject
+    segments: tuple[str, ...]
+    is_closed: bool  # to everybody
+
+
+class OperationPaths:
+    """The paths of all operations, also of those that are ``closed`` to everybody, so that a call of one is not a call
+    of another: with the id ``me`` a request for ``/users/{id}`` is what the document calls ``/users/me``, since the
+    path that says more is matched first (OpenAPI, Paths Object)."""
+
+    def __init__(self, served: Iterable[Subject], closed: Iterable[Subject]) -> None:
+        self._subjects: dict[tuple[str, str], list[tuple[Subject, bool]]] = {}
+        self._places: dict[tuple[str, str], list[_Place]] = {}  # of those that somebody has called one of
+        self._nearer: dict[str, tuple[_Place, ...]] = {}  # by the name of a tool that was called
+        for subjects, is_closed in ((served, False), (closed, True)):
+            for one in subjects:
+                self._subjects.setdefault((one.api, one.method), []).append((one, is_closed))
+
+    def require_own(self, tool: Tool, path: str, permit: Permit) -> None:
+        """Raises ArgumentError for a request of this tool that is one of an operation which may not be called."""
+        nearer = self._nearer.get(tool.name)
+        if nearer is None:
+            nearer = self._nearer[tool.name] = tuple(self._found(tool))
+        if not nearer:
+            return
+        before = len(_segments(str(tool.path[0]))) - len(_segments(tool.template.partition("{")[0]))
+        segments = _segments(path)[before:]
+        for place in nearer:
+            is_there = len(place.segments) == len(segments) and _all_fit(place.segments, segments)
+            if is_there and (place.is_closed or not permit.admits(place.subject)):
+                raise ArgumentError(f"these arguments do not fit the path {tool.template}: they would name another one")
+
+    def _found(self, tool: Tool) -> Iterable[_Place]:
+        """The operations that a call of this one may name and that say more of their path."""
+        if "{" not in tool.template:
+            return
+        own = _segments(tool.template)
+        head = len(_segments(tool.template.partition("{")[0].rpartition("/")[0]))
+        held = [segment.replace("*", _HELD) for segment in own]
+        for place in self._alike(tool.subject):
+            is_wider = len(place.segments) == len(own) and _all_fit(place.segments, held)
+            if len(place.segments) >= len(own) and not is_wider and _all_fit(place.segments, own[:head]):
+                yield place
+
+    def _alike(self, subject: Subject) -> list[_Place]:
+        """All places of its API and method."""
+        key = subject.api, subject.method
+        if key not in self._places:
+            others = self._subjects.pop(key, [])
+            self._places[key] = [_Place(one, _segments(one.path), is_closed) for one, is_closed in others]
+        return self._places[key]
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
