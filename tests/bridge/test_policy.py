@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from documents import described
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.model import Subject, base_url
-from openapi_mcp_server.bridge.policy import EVERYTHING, Permit, OperationPaths, Policy, Rule, selector
+from openapi_mcp_server.bridge.policy import EVERYTHING, OperationPaths, Permit, Policy, Rule, selector
 from openapi_mcp_server.bridge.request import build as requested
 from openapi_mcp_server.documents import policies
 from openapi_mcp_server.errors import ArgumentError, ConfigError

@@ -185,7 +185,7 @@ def result(title: str, said: str) -> PromptResult:
 
 
 def completing(params: msgspec.Raw | None) -> Completing:
-    """What is to be completed. Raises ArgumentError."""
+    """The reference and the argument that are to be completed. Raises ArgumentError."""
     try:
         return msgspec.json.decode(params or b"{}", type=Completing)
     except msgspec.DecodeError as error:

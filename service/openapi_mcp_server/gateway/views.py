@@ -13,7 +13,7 @@ from anyio.to_thread import run_sync
 from openapi_mcp_server.bridge import guide, prompts
 from openapi_mcp_server.bridge.model import ApiSummary, Tool, ToolCatalog
 from openapi_mcp_server.bridge.names import nearest
-from openapi_mcp_server.bridge.policy import Permit, OperationPaths
+from openapi_mcp_server.bridge.policy import OperationPaths, Permit
 from openapi_mcp_server.bridge.results.result import OutputValidators
 from openapi_mcp_server.bridge.search.names import CALL, NAMES, SEARCH, is_searched, seen_tokens
 from openapi_mcp_server.gateway.serving import Authorize, Serving
