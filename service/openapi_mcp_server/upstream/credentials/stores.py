@@ -11,7 +11,7 @@ import anyio
 import msgspec
 
 from openapi_mcp_server.errors import CredentialError
-from openapi_mcp_server.settings.table import boolean
+from openapi_mcp_server.settings.readers import boolean
 from openapi_mcp_server.settings.ways import before_settings
 from openapi_mcp_server.upstream.addresses import AddressRule
 from openapi_mcp_server.upstream.credentials.aws import SECRETS_MANAGER, SSM, Aws
