@@ -21,7 +21,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, H11SendableEvent
 
 if TYPE_CHECKING:
-    from openapi_mcp_server.server.connections import App, Peer, Receive, Scope
+    from openapi_mcp_server.server.asgi import App, Peer, Receive, Scope
 
 HEADER_BYTES = 64 * 1024
 """All headers of a request; tokens of 9 kB and more are real."""
