@@ -123,7 +123,7 @@ class _Worker:
         if self._protocols is None:
             from openapi_mcp_server.server.any_request import Protocols  # noqa: PLC0415 - hypercorn
 
-            self._protocols = Protocols(self.app, run_app, self._stopping)
+            self._protocols = Protocols(self.app, self._stopping)
         return self._protocols
 
     async def serve(self, stream: trio.SocketStream) -> None:
