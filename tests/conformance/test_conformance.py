@@ -16,7 +16,7 @@ from hypercorn.config import Config
 import conformance_api
 from node import NODE
 from openapi_mcp_server.bridge import catalog
-from openapi_mcp_server.bridge.model import base_url
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.gateway.serving import Serving
 from openapi_mcp_server.mcp.messages import ServerInfo

@@ -13,7 +13,8 @@ from typing import Any
 import trio
 import trio.testing
 
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, Origin
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import UpstreamError
 from openapi_mcp_server.upstream.call import Asking, Upstream
 from openapi_mcp_server.upstream.sockets import TcpDialler

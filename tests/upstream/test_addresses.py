@@ -13,7 +13,7 @@ import trio
 import trio.testing
 
 from loopback import OK, get, loopback, send
-from openapi_mcp_server.bridge.model import Origin
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Refused, Unreachable
 from openapi_mcp_server.upstream.addresses import ATTEMPT_SECONDS, CONNECT_SECONDS, AddressRule, CheckedDialler, kind
 from openapi_mcp_server.upstream.call import Asking, Upstream

@@ -15,7 +15,8 @@ import trio
 
 from certificates import certificate
 from loopback import NEXT, OK, Do, Reply, client, clocked, failing, get, loopback, outcome, sized
-from openapi_mcp_server.bridge.model import IDEMPOTENT_METHODS, HttpResponse, Origin
+from openapi_mcp_server.bridge.http_messages import IDEMPOTENT_METHODS, HttpResponse
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Refused, Timeout, Unreachable, UpstreamError
 from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
 from openapi_mcp_server.upstream.call import Asking, Upstream

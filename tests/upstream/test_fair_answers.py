@@ -11,7 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from garbage import uncollected
 from loopback import OK, Do, chunked, get, sized
-from openapi_mcp_server.bridge.model import Origin
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import UpstreamError
 from openapi_mcp_server.memory import UNBOUNDED
 from openapi_mcp_server.server.principals.turns import MOST, Turns

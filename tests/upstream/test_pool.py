@@ -17,7 +17,8 @@ import trio.testing
 
 from certificates import certificate
 from loopback import KEPT, NEXT, NOT_KEPT, OK, Do, Reply, client, clocked, get, loopback, send, sized
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, Origin
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import BadResponse, Refused, Timeout, Unreachable, UpstreamError
 from openapi_mcp_server.upstream.call import Asking, Upstream
 from openapi_mcp_server.upstream.pool import FRESH_SECONDS, IDLE_SECONDS

@@ -20,7 +20,8 @@ from authorization_server import authorization_server
 from certificates import certificate
 from logins import LOOPBACK, answering, given, oauth2
 from loopback import OK, get, loopback
-from openapi_mcp_server.bridge.model import HttpRequest, Origin
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import ConfigError, Refused, Unreachable
 from openapi_mcp_server.settings.ways import Proxy, WayOut, before_settings
 from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler

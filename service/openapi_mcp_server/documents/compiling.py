@@ -9,9 +9,10 @@ from pathlib import Path
 
 import msgspec
 
-from openapi_mcp_server.bridge import catalog, overrides
+from openapi_mcp_server.bridge import catalog
 from openapi_mcp_server.bridge.catalog import ApiSource
 from openapi_mcp_server.bridge.model import SkippedTool, ToolCatalog
+from openapi_mcp_server.bridge.tools import overrides
 from openapi_mcp_server.documents import source
 from openapi_mcp_server.documents.order import ApiOrder, Order, Texts
 from openapi_mcp_server.documents.other_files import Parts

@@ -14,7 +14,9 @@ from anyio.to_thread import run_sync
 
 from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge import security
-from openapi_mcp_server.bridge.model import BaseUrl, HttpRequest, Origin, ToolCatalog, ToolForm, base_url
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.model import ToolCatalog, ToolForm
+from openapi_mcp_server.bridge.origins import BaseUrl, Origin, base_url
 from openapi_mcp_server.bridge.search.names import is_searched, seen_tokens
 from openapi_mcp_server.documents import order, policies, source
 from openapi_mcp_server.documents.order import ApiOrder, Order, SeenFiles, Texts

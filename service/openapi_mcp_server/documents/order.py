@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import BaseUrl, Origin, ToolForm
+from openapi_mcp_server.bridge.model import ToolForm
+from openapi_mcp_server.bridge.origins import BaseUrl, Origin
 from openapi_mcp_server.bridge.policy import Rule
 from openapi_mcp_server.settings.auth import Identity
 

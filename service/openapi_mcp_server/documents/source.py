@@ -14,7 +14,8 @@ from urllib.parse import quote, urljoin, urlsplit
 import anyio
 from anyio.to_thread import run_sync
 
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, Origin, base_url
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.origins import Origin, base_url
 from openapi_mcp_server.errors import Absent, ConfigError, CredentialError, SpecError, UpstreamError
 from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
 from openapi_mcp_server.upstream.credentials.requests import Pending

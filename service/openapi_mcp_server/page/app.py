@@ -10,7 +10,7 @@ from typing import Any
 
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.bridge.policy import Permit
-from openapi_mcp_server.bridge.report import report_to, sees_all
+from openapi_mcp_server.bridge.reports.report import report_to, sees_all
 from openapi_mcp_server.page.activity import Activity
 from openapi_mcp_server.page.files import POLICY, TRUSTED, asset
 from openapi_mcp_server.server import fields

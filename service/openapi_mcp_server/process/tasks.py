@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import HttpRequest, base_url
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.errors import ConfigError, UpstreamError
 from openapi_mcp_server.server.sse.peers import (
     CONNECT_SECONDS,

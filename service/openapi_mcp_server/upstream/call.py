@@ -15,8 +15,9 @@ import msgspec
 import trio
 
 from openapi_mcp_server import __version__
+from openapi_mcp_server.bridge.http_messages import IDEMPOTENT_METHODS, HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.media.content import ANSWER_LIMIT
-from openapi_mcp_server.bridge.model import IDEMPOTENT_METHODS, HttpRequest, HttpResponse, Origin
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import BadResponse, NoRoom, Refused, Timeout, TooLarge, Unreachable, UpstreamError
 from openapi_mcp_server.memory import FREE, Hold
 from openapi_mcp_server.settings.table import default

@@ -6,7 +6,8 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import HttpRequest, Origin
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.origins import Origin
 
 REDIRECT_LIMIT = 3
 """One after another."""

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from math import inf
 from typing import Literal
 
-from openapi_mcp_server.bridge.model import IDEMPOTENT_METHODS, HttpResponse
+from openapi_mcp_server.bridge.http_messages import IDEMPOTENT_METHODS, HttpResponse
 from openapi_mcp_server.errors import UpstreamError
 
 _DIGITS = re.compile(r"[0-9]+")

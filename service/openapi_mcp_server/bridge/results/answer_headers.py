@@ -7,7 +7,8 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from openapi_mcp_server.bridge import text
-from openapi_mcp_server.bridge.model import HttpResponse, Tool
+from openapi_mcp_server.bridge.http_messages import HttpResponse
+from openapi_mcp_server.bridge.model import Tool
 
 _SHOWN = {
     "link": "Link",

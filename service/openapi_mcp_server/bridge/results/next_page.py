@@ -15,8 +15,9 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from openapi_mcp_server.bridge import text
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media.large_json import is_large
-from openapi_mcp_server.bridge.model import HttpResponse, Paging, Tool
+from openapi_mcp_server.bridge.model import Paging, Tool
 from openapi_mcp_server.bridge.results.answer_headers import next_link
 
 _PUNCTUATION = re.compile(r"[^a-z0-9]")

@@ -14,7 +14,8 @@ import msgspec
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-from openapi_mcp_server.bridge.model import HttpRequest, base_url
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.errors import UpstreamError
 from openapi_mcp_server.server.principals.guard import CannotVerify
 from openapi_mcp_server.upstream.addresses import AddressRule

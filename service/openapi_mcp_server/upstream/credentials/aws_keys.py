@@ -18,7 +18,7 @@ import anyio
 import msgspec
 from anyio.to_thread import run_sync
 
-from openapi_mcp_server.bridge.model import HttpResponse
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.errors import ConfigError, CredentialError
 from openapi_mcp_server.upstream.credentials import aws_addresses
 from openapi_mcp_server.upstream.credentials.aws import STS, endpoint

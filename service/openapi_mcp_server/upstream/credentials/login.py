@@ -11,7 +11,8 @@ import msgspec
 from anyio.to_thread import run_sync
 
 from openapi_mcp_server.aside import is_heavy
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, base_url
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.errors import ConfigError, CredentialError, UpstreamError
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.upstream.sockets import Dialler

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from openapi_mcp_server.bridge.model import Tool, ToolCatalog
-from openapi_mcp_server.bridge.narrowing import compare as compare_schemas
+from openapi_mcp_server.bridge.reports.narrowing import compare as compare_schemas
 from openapi_mcp_server.bridge.schemas.edits import decode
 from openapi_mcp_server.bridge.search.names import seen_tokens
 
