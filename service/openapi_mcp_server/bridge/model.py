@@ -1,4 +1,4 @@
-"""The values that pass between the catalog, the call path and the edges: immutable, compiled once at load."""
+"""The values that pass between the catalog, the path of a call and other rooms: immutable, compiled once at load."""
 
 from __future__ import annotations
 

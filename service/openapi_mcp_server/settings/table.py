@@ -121,8 +121,8 @@ TRACING_SETTINGS: tuple[Setting, ...] = (
         for name in _COLLECTOR
     ),
 )
-"""Settings of other programs, named as they name them. They are text here: `telemetry` reads them, and only if
-something is traced."""
+"""Settings of other programs, named as they name them. They are text here: `settings.tracing` reads them, and
+only if something is traced."""
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("API_NAME", text, None, "Name of the API; tools carry it where there are several", element="name"),

@@ -97,8 +97,7 @@ def read(response: HttpResponse, uri: str) -> AnswerContent:
 
     What is not the JSON that it claims to be is still what the API answered: text, with a note.
 
-    This is the one place where an answer's size meets a limit of its own; today that is `ANSWER_LIMIT`, which the
-    edge applies while it reads.
+    Its size is bounded already: `upstream.reader` applies `ANSWER_LIMIT` while an answer arrives.
     """
     content_type = response.header("content-type") or ""
     media_type = essence(content_type)

@@ -17,7 +17,7 @@ from openapi_mcp_server.settings.auth import Identity
 
 
 class SchemaLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bytes that one tool's schemas may take, since every model that lists tools pays for them (openapi.md)."""
+    """Bytes that one tool's schemas may take, since every model that lists tools pays for them."""
 
     input_bytes: int = 32_000
     listed_bytes: int = listed.LISTED_BYTES  # of these, in a list
