@@ -256,7 +256,7 @@ def _subject(candidate: _Candidate, source: ApiSource) -> Subject:
 
 def _compiled(name: str, said: str, subject: Subject, candidate: _Candidate, api: Api) -> Compiled:
     if candidate.told.fault is not None:
-        raise candidate.told.fault
+        raise candidate.told.fault.kept()
     if candidate.told.hidden_by:
         raise SpecError(candidate.operation.pointer, f"hidden by {candidate.told.hidden_by}")
     return compile_operation(candidate.operation, name, said, subject, candidate.told.overrides, api)

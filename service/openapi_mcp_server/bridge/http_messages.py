@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import quote, urlsplit
+
 import msgspec
 
-from openapi_mcp_server.bridge.origins import Origin
+from openapi_mcp_server.bridge.origins import Origin, base_url
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
 """RFC 9110 section 9.2.1, and QUERY."""
 IDEMPOTENT_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
 """RFC 9110 section 9.2.2: carrying one out twice has the effect of once."""
+
+
+_AFTER_PATH = re.compile("[?#]")
+_SENT_AS_WRITTEN = "%/:@!$&'()*+,;=~"
+"""RFC 3986 section 3.3; what is percent-encoded already stays as it is."""
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,3 +67,13 @@ class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
     def header(self, name: str) -> str | None:
         """The first value of a header; ``name`` in lower case."""
         return next((value for key, value in self.headers if key == name), None)
+
+
+def request_for(
+    url: str, *, method: str = "GET", headers: tuple[tuple[str, str], ...] = (), body: bytes | None = None
+) -> HttpRequest:
+    """The request for a whole URL; raises ValueError with the reason as `base_url` does."""
+    base = base_url(_AFTER_PATH.split(url, maxsplit=1)[0])
+    parts = urlsplit(url.strip())
+    path, query = quote(parts.path, safe=_SENT_AS_WRITTEN), quote(parts.query, safe=_SENT_AS_WRITTEN + "?")
+    return HttpRequest(method=method, origin=base.origin, path=path or "/", query=query, headers=headers, body=body)

@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"(?:[\w-]+\.)*[\w-]+\.?")
 """Letters of every alphabet: what is sent is written in ASCII by whoever connects."""
 _NO_HOST = "names a host that is none; an example is https://api.example.com/v1"
@@ -23,8 +24,7 @@ class Origin(msgspec.Struct, frozen=True):
     def authority(self) -> str:
         """``host[:port]`` as in a Host header: the default port is left out."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        default = {"http": 80, "https": 443}[self.scheme]
-        return host if self.port == default else f"{host}:{self.port}"
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}"
@@ -60,7 +60,7 @@ def base_url(text: str) -> BaseUrl:
         raise ValueError("must not carry a query or a fragment")
     if not (_HOST.fullmatch(parts.hostname) or ":" in parts.hostname):  # the latter is IPv6, which was in brackets
         raise ValueError(_NO_HOST)
-    port = _port(parts) or {"http": 80, "https": 443}[parts.scheme]
+    port = _port(parts) or DEFAULT_PORTS[parts.scheme]
     return BaseUrl(Origin(parts.scheme, parts.hostname, port), parts.path.rstrip("/"))
 
 

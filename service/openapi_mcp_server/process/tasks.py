@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 
 import msgspec
 
-from openapi_mcp_server.bridge.http_messages import HttpRequest
-from openapi_mcp_server.bridge.origins import base_url
+from openapi_mcp_server.bridge.http_messages import request_for
 from openapi_mcp_server.errors import ConfigError, UpstreamError
 from openapi_mcp_server.server.sse.peers import (
     CONNECT_SECONDS,
@@ -84,9 +82,9 @@ async def _ecs_address(metadata: str) -> str:
 
     problem = "SESSION_ADDRESS", "the task's address cannot be learnt from ECS_CONTAINER_METADATA_URI_V4"
     try:
-        base = base_url(metadata)
-        asked = HttpRequest(method="GET", origin=base.origin, path=urlsplit(metadata).path or "/", query="", headers=())
-        answer = await web.fetch(asked, TcpDialler(), seconds=METADATA_SECONDS, most_bytes=METADATA_BYTES)
+        answer = await web.fetch(
+            request_for(metadata), TcpDialler(), seconds=METADATA_SECONDS, most_bytes=METADATA_BYTES
+        )
         found = msgspec.json.decode(answer.body, type=_Metadata)
         return next(address for network in found.networks for address in network.addresses)
     except (UpstreamError, ValueError, msgspec.MsgspecError, StopIteration) as error:

@@ -93,20 +93,16 @@ def seconds(least: float, most: float) -> Reader:
     return read
 
 
-def refresh_seconds(value: str) -> float:
-    """More often than every second nobody changes a document, and whoever serves it would notice."""
-    period = seconds(0, 604_800)(value)
-    if 0 < period < 1:
-        raise ValueError("must be 0, or at least 1")
-    return float(period)
+def seconds_or_never(most: float) -> Reader:
+    """At least 1, or 0 for never: what happens more often than every second costs more than it is worth."""
 
+    def read(value: str) -> float:
+        period = seconds(0, most)(value)
+        if 0 < period < 1:
+            raise ValueError("must be 0, or at least 1")
+        return float(period)
 
-def watchdog_seconds(value: str) -> float:
-    """A machine that is short of everything may keep any process waiting for a moment."""
-    period = seconds(0, 3600)(value)
-    if 0 < period < 1:
-        raise ValueError("must be 0, or at least 1")
-    return float(period)
+    return read
 
 
 def words(value: str) -> tuple[str, ...]:

@@ -23,9 +23,9 @@ from openapi_mcp_server.settings.readers import (
     pairs,
     path_prefix,
     rate,
-    refresh_seconds,
     result_budget,
     seconds,
+    seconds_or_never,
     session_keys,
     signatures,
     spaced,
@@ -33,7 +33,6 @@ from openapi_mcp_server.settings.readers import (
     tags,
     task_address,
     text,
-    watchdog_seconds,
     words,
 )
 from openapi_mcp_server.settings.store import store
@@ -504,7 +503,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("UVICORN_GRACEFUL_SHUTDOWN", boolean, "true", "false: SHUTDOWN_GRACE_SECONDS=0"),
     Setting(
         "WATCHDOG_SECONDS",
-        watchdog_seconds,
+        seconds_or_never(3600),
         "30",
         "A process that does nothing any more for so long writes where it hangs and ends with exit code 14; 0: never",
     ),
@@ -519,7 +518,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("WORKERS", integer(1, 64), "1", "Worker processes behind a proxy, on SERVER_PORT and the ports after it"),
     Setting(
         "SPEC_REFRESH_SECONDS",
-        refresh_seconds,
+        seconds_or_never(604_800),
         "0",
         "Seconds until the documents are read again; 0: at start only",
     ),
