@@ -25,7 +25,7 @@ from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import ConfigError, Refused, Unreachable
 from openapi_mcp_server.settings.ways import Proxy, WayOut, before_settings
 from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
-from openapi_mcp_server.upstream.call import Asking, Upstream
+from openapi_mcp_server.upstream.call import Upstream, UpstreamSettings
 from openapi_mcp_server.upstream.proxies import ProxyDialler
 from openapi_mcp_server.upstream.sockets import TcpDialler
 from openapi_mcp_server.upstream.ways import Way, way
@@ -49,7 +49,7 @@ def asked(origin: Origin, name: str = "pets") -> HttpRequest:
 
 
 def upstream(**ways: Way) -> Upstream:
-    return Upstream(TcpDialler(), Asking(retries=0), ways.get)
+    return Upstream(TcpDialler(), UpstreamSettings(retries=0), ways.get)
 
 
 async def sent(one: Upstream, request: HttpRequest) -> int:

@@ -20,12 +20,12 @@ from openapi_mcp_server.server.sse.peers import (
     SessionIds,
 )
 from openapi_mcp_server.settings.config import Config
-from openapi_mcp_server.upstream.call import Asking, Upstream
+from openapi_mcp_server.upstream.call import Upstream, UpstreamSettings
 from openapi_mcp_server.upstream.sockets import Stream, TcpDialler
 
 METADATA_SECONDS = 5.0
 METADATA_BYTES = 1024 * 1024
-_ASKING = Asking(
+_SETTINGS = UpstreamSettings(
     max_connections=CONNECTIONS,
     max_keepalive=IDLE_CONNECTIONS,
     attempt_seconds=PASS_SECONDS,
@@ -67,7 +67,7 @@ async def peers(config: Config) -> AsyncIterator[Peers | None]:
 @asynccontextmanager
 async def reached() -> AsyncIterator[SendToTask]:
     """Carries requests to other tasks, by connections of their own: no API's limits and no breaker are in the way."""
-    async with Upstream(_NearDialler(), _ASKING) as upstream:
+    async with Upstream(_NearDialler(), _SETTINGS) as upstream:
         yield upstream.send
 
 
