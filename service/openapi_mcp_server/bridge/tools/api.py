@@ -12,7 +12,7 @@ from openapi_mcp_server.bridge.origins import BaseUrl, Origin
 from openapi_mcp_server.bridge.schemas import inputs, listed, outputs
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
 from openapi_mcp_server.bridge.schemas.inputs import Argument
-from openapi_mcp_server.openapi.model import ApiDescription, Note, NoteKind, Parameter, SecurityChoice
+from openapi_mcp_server.openapi.model import ApiDescription, Parameter, SecurityChoice
 from openapi_mcp_server.settings.auth import Identity
 
 
@@ -69,7 +69,3 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     access: Callable[[tuple[SecurityChoice, ...]], Access]
     slots: Once[Slot]
     arguments: Once[Argument]
-
-
-def noted(pointer: str, kind: NoteKind, message: str) -> Note:
-    return Note(pointer=pointer, kind=kind, message=message)

@@ -13,7 +13,7 @@ from openapi_mcp_server.bridge.parameters import path_template
 from openapi_mcp_server.bridge.results.shown_size import result_size
 from openapi_mcp_server.bridge.schemas import outputs
 from openapi_mcp_server.bridge.tools import accept
-from openapi_mcp_server.bridge.tools.api import Api, noted
+from openapi_mcp_server.bridge.tools.api import Api
 from openapi_mcp_server.bridge.tools.entry import encoded_entry, hints, listed_inputs
 from openapi_mcp_server.bridge.tools.overrides import Overrides
 from openapi_mcp_server.bridge.tools.tool_inputs import tool_inputs
@@ -42,10 +42,9 @@ def compile_operation(
     output = None
     if documented:
         output = api.outputs.build(documented, api.limits.output_bytes, filterable=inputs.filterable)
-    notes = [*inputs.notes]
     if documented and output is None:
         message = "its output schema is too large to be declared; answers are passed on as ever"
-        notes.append(noted(operation.pointer, "output_dropped", message))
+        inputs.notes.add(operation.pointer, "output_dropped", message)
     declared = None if api.portable else output
     title = text.line(overrides.title, text.TITLE_LIMIT) if overrides.title else text.title(operation)
     seen = len(name) + len(said.encode()) + len(told)
@@ -81,7 +80,7 @@ def compile_operation(
             seen_bytes=seen,
             subject=subject,
         ),
-        tuple(notes),
+        inputs.notes.all(),
     )
 
 

@@ -20,11 +20,12 @@ from openapi_mcp_server.bridge.results import next_page
 from openapi_mcp_server.bridge.schemas import inputs, outputs, validation
 from openapi_mcp_server.bridge.schemas.edits import encode
 from openapi_mcp_server.bridge.schemas.inputs import Argument
-from openapi_mcp_server.bridge.tools.api import Api, noted
+from openapi_mcp_server.bridge.tools.api import Api
 from openapi_mcp_server.bridge.tools.argument import of_chooser, of_field
 from openapi_mcp_server.bridge.tools.overrides import Fixed, Overrides
 from openapi_mcp_server.errors import SpecError
-from openapi_mcp_server.openapi.model import Note, Operation, Parameter
+from openapi_mcp_server.openapi.model import Operation, Parameter
+from openapi_mcp_server.openapi.notes import Notes
 
 _CHOOSER = "content_type"
 _FROM_ZERO = re.compile(rb'"(?:default|minimum)":0[,}]')
@@ -46,7 +47,7 @@ class ToolInputs(msgspec.Struct, frozen=True):
     body: BodyPlan | None
     contract: InputContract
     told: bytes
-    notes: list[Note]
+    notes: Notes
     filterable: bool
     paging: Paging | None
     fixed: dict[str, Any]
@@ -54,7 +55,7 @@ class ToolInputs(msgspec.Struct, frozen=True):
 
 
 def tool_inputs(operation: Operation, api: Api, overrides: Overrides) -> ToolInputs:
-    notes: list[Note] = []
+    notes = Notes()
     sendable = _sendable(operation, api, overrides, notes)
     shape = _shape(operation, api, notes)
     fields = shape.fields if shape else ()
@@ -141,7 +142,7 @@ def _answers_json(operation: Operation, api: Api) -> bool:
     return operation.method != "HEAD" and any(outputs.is_json_answer(each, api.responses) for each in media)
 
 
-def _sendable(operation: Operation, api: Api, overrides: Overrides, notes: list[Note]) -> list[Parameter]:
+def _sendable(operation: Operation, api: Api, overrides: Overrides, notes: Notes) -> list[Parameter]:
     """The parameters that are arguments. Those that credentials fill or every request has by itself, and optional ones
     that cannot be sent, are left out and noted.
     """
@@ -152,25 +153,25 @@ def _sendable(operation: Operation, api: Api, overrides: Overrides, notes: list[
         parameter = _spanning(declared) if declared.name in spanning else declared
         if parameter.name in api.switches and parameter.name not in overrides.arguments:
             message = f"{parameter.name} is an optional switch or credential of nearly all operations"
-            notes.append(noted(parameter.pointer, "parameter_dropped", message))
+            notes.add(parameter.pointer, "parameter_dropped", message)
             continue
         if parameter.location == "path" and parameter.name not in holes:
-            notes.append(noted(parameter.pointer, "parameter_dropped", f"{{{parameter.name}}} is not in the path"))
+            notes.add(parameter.pointer, "parameter_dropped", f"{{{parameter.name}}} is not in the path")
             continue
         if security.fills(api.identity, access, parameter):
             message = f"{parameter.location} {parameter.name} is filled with what is configured"
-            notes.append(noted(parameter.pointer, "parameter_dropped", message))
+            notes.add(parameter.pointer, "parameter_dropped", message)
             continue
         try:
             if problem := parameter.location == "header" and encoders.unsettable(parameter):
-                notes.append(noted(parameter.pointer, "parameter_dropped", problem))
+                notes.add(parameter.pointer, "parameter_dropped", problem)
                 continue
             api.slots.of(parameter.name, parameter)
             sendable.append(parameter)
         except SpecError as error:
             if parameter.required:
                 raise
-            notes.append(noted(error.pointer, "parameter_dropped", error.problem))
+            notes.add(error.pointer, "parameter_dropped", error.problem)
     return sendable
 
 
@@ -179,12 +180,14 @@ def _spanning(parameter: Parameter) -> Parameter:
     return msgspec.structs.replace(parameter, spans_segments=True) if is_in_path else parameter
 
 
-def _shape(operation: Operation, api: Api, notes: list[Note]) -> BodyShape | None:
+def _shape(operation: Operation, api: Api, notes: Notes) -> BodyShape | None:
     if operation.body is None:
         return None
     shape = body_shape.shape(operation.body, api.description.request_schemas, api.requests.exact)
-    notes += [noted(error.pointer, "body_dropped", error.problem) for error in shape.unusable]
-    notes += [noted(error.pointer, "body_repaired", error.problem) for error in shape.repaired]
+    for error in shape.unusable:
+        notes.add(error.pointer, "body_dropped", error.problem)
+    for error in shape.repaired:
+        notes.add(error.pointer, "body_repaired", error.problem)
     return shape
 
 
@@ -202,7 +205,7 @@ def _plan(shape: BodyShape, fields: dict[str, Field], chooser: str | None) -> Bo
 
 
 def _contract(
-    operation: Operation, arguments: Sequence[Argument], definitions: inputs.SchemaSource, limit: int, notes: list[Note]
+    operation: Operation, arguments: Sequence[Argument], definitions: inputs.SchemaSource, limit: int, notes: Notes
 ) -> tuple[InputContract, bytes]:
     """How the arguments are checked, and the schema that clients list."""
     schema = inputs.build(arguments, definitions, limit)
@@ -210,7 +213,7 @@ def _contract(
         raise SpecError(operation.pointer, f"{len(arguments)} arguments are over the limit by their names alone")
     if schema.left_out:
         message = f"its input schema is over {limit} bytes; left out: {schema.left_out}"
-        notes.append(noted(operation.pointer, "input_shortened", message))
+        notes.add(operation.pointer, "input_shortened", message)
     contract = InputContract(
         checked=schema.checked,
         names=tuple(argument.name for argument in arguments),
