@@ -12,9 +12,9 @@ from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.errors import CredentialError
 from openapi_mcp_server.settings.auth import Auth
 from openapi_mcp_server.upstream.addresses import AddressRule
-from openapi_mcp_server.upstream.credentials.aws_keys import KeyChain, region_of
+from openapi_mcp_server.upstream.credentials.aws.keys import KeyChain, region_of
+from openapi_mcp_server.upstream.credentials.aws.sigv4 import Keys, Scope, signed
 from openapi_mcp_server.upstream.credentials.login import Web, made_of_body
-from openapi_mcp_server.upstream.credentials.sigv4 import Keys, Scope, signed
 from openapi_mcp_server.upstream.credentials.tokens import Failed
 from openapi_mcp_server.upstream.retries import sent_at
 from openapi_mcp_server.upstream.ways import Way

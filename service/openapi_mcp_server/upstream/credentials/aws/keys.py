@@ -18,11 +18,11 @@ from anyio.to_thread import run_sync
 
 from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.errors import ConfigError, CredentialError
-from openapi_mcp_server.upstream.credentials import aws_addresses
-from openapi_mcp_server.upstream.credentials.aws import STS, endpoint
-from openapi_mcp_server.upstream.credentials.aws_addresses import AwsAddresses
+from openapi_mcp_server.upstream.credentials.aws import addresses
+from openapi_mcp_server.upstream.credentials.aws.addresses import AwsAddresses
+from openapi_mcp_server.upstream.credentials.aws.services import STS, endpoint
+from openapi_mcp_server.upstream.credentials.aws.sigv4 import Keys
 from openapi_mcp_server.upstream.credentials.login import Web, json_object
-from openapi_mcp_server.upstream.credentials.sigv4 import Keys
 from openapi_mcp_server.upstream.credentials.tokens import Failed
 from openapi_mcp_server.upstream.retries import sent_at
 
@@ -116,7 +116,7 @@ class KeyChain:
     async def _of_container(self) -> Keys:
         environ = self._environ
         relative = environ.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
-        url = f"http://{aws_addresses.TASK}{relative}" if relative else environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"]
+        url = f"http://{addresses.TASK}{relative}" if relative else environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"]
         token = environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")
         if path := environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"):
             token = await _text_of(path, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
@@ -128,7 +128,7 @@ class KeyChain:
 
     async def _of_instance(self) -> Keys:
         """IMDSv2: a token first, which no server that merely follows a URL can get."""
-        base = self._environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or f"http://{aws_addresses.INSTANCE}"
+        base = self._environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or f"http://{addresses.INSTANCE}"
         ask = partial(self._ask_instance, base.rstrip("/"))
         try:
             token = await ask("PUT", "api/token", ("X-aws-ec2-metadata-token-ttl-seconds", _METADATA_TOKEN_SECONDS))

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from openapi_mcp_server.bridge.http_messages import HttpResponse
+from openapi_mcp_server.upstream.credentials.aws.sigv4 import Keys, Scope, signed
 from openapi_mcp_server.upstream.credentials.login import Web, json_object, words
-from openapi_mcp_server.upstream.credentials.sigv4 import Keys, Scope, signed
 from openapi_mcp_server.upstream.credentials.tokens import Failed
 from openapi_mcp_server.upstream.retries import retry_after
 
