@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from documents import described
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import Subject, base_url
+from openapi_mcp_server.bridge.model import Subject
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.bridge.policy import EVERYTHING, OperationPaths, Permit, Policy, Rule, selector
 from openapi_mcp_server.bridge.request import build as requested
 from openapi_mcp_server.documents import policies
