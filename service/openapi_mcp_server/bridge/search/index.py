@@ -75,8 +75,28 @@ _BEYOND_NUMBERS = 1e6
 _DEPRECATED = re.compile(r"deprecated", re.IGNORECASE)
 _DEPRECATED_WITHIN = 60
 """Characters at the start of a description where the word is about the operation itself."""
-_description = msgspec.json.Decoder(type=dict[str, msgspec.Raw]).decode
-_text = msgspec.json.Decoder(str).decode
+_ENUM = b'"enum"'
+_CHOICES = 12
+"""Choices of an argument that are indexed; more are countries, models and the like."""
+
+
+class _Arguments(msgspec.Struct):
+    properties: dict[str, msgspec.Raw] = {}
+
+
+class _Entry(msgspec.Struct):
+    """A tool in a list, as far as it is indexed."""
+
+    inputSchema: _Arguments  # noqa: N815 - MCP's name
+    description: str = ""
+
+
+class _Schema(msgspec.Struct):
+    enum: list[object] = []
+
+
+_entry = msgspec.json.Decoder(_Entry).decode
+_schema = msgspec.json.Decoder(_Schema).decode
 
 
 class Indexed(NamedTuple):
@@ -259,16 +279,27 @@ def _tool_fields(tool: Tool) -> Iterator[tuple[_Field, Sequence[str]]]:
     yield _SUMMARY, stems(tool.title if tool.title != tool.name else "")
     yield _ID, list(of_identifier(_HASH.sub("", tool.subject.operation_id or tool.name)))
     yield _TAGS, [word for tag in tool.subject.tags for word in of_identifier(tag)]
-    yield _CHANGED if _changes(tool) else _ARGUMENTS, list(_argument_words(tool))
-    first, rest = _sentences(_prose(tool))
+    told = _entry(tool.entry)
+    yield _CHANGED if _changes(tool) else _ARGUMENTS, list(_argument_words(tool, told.inputSchema.properties))
+    first, rest = _sentences(_prose(tool, told.description))
     yield _FIRST, stems(first)
     yield _REST, stems(rest)
 
 
-def _argument_words(tool: Tool) -> Iterator[str]:
+def _argument_words(tool: Tool, properties: Mapping[str, msgspec.Raw]) -> Iterator[str]:
+    """Those of the names of arguments and, where there are few, of their choices: "close a topic" is one of its states."""
     for name in tool.input.names:
         if name != RESPONSE_FILTER:
             yield from of_identifier(name)
+    for schema in properties.values():
+        if _ENUM in bytes(schema):
+            for choice in _choices(schema):
+                yield from of_identifier(choice)
+
+
+def _choices(schema: msgspec.Raw) -> Sequence[str]:
+    choices = _schema(schema).enum
+    return [each for each in choices if isinstance(each, str)] if len(choices) <= _CHOICES else ()
 
 
 def _changes(tool: Tool) -> bool:
@@ -288,11 +319,9 @@ def _path_fields(path: str) -> Iterator[tuple[_Field, Sequence[str]]]:
     yield _PATH, [word for literal in literals for word in set(of_segment(literal))]
 
 
-def _prose(tool: Tool) -> str:
+def _prose(tool: Tool, prose: str) -> str:
     """The document's words for it, clean: its summary, and its description in the list less what ends that where it has
     no words of its own."""
-    said = _description(tool.entry).get("description")
-    prose = _text(said) if said is not None else ""
     prose = prose.partition(f"{tool.method} {visible(tool.template)}")[0]
     summary = tool.summary.rstrip(".…")
     return prose if prose.startswith(summary) else f"{summary}. {prose}"

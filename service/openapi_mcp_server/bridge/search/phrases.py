@@ -92,6 +92,31 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"pay ?(?:slips?|stubs?|rolls?|runs?)": "payslip payroll paycheck",
         r"knowledge base": "knowledgebase article kb",
         r"(?:still )?(?:owe|have to pay)|to be paid": "unpaid due outstanding payable",
+        r"(?:still|yet) (?:has |have |need |needs )?to be": "pending awaiting open unfulfilled",
+        r"who (?:has|have|had|got) access(?: to)?|who (?:can|may) (?:see|read|view|edit|use|open|access)": (
+            "permission collaborator collaboration member access share delegate acl grant"
+        ),
+        r"who (?:owns|runs|manages)": "owner manager",
+        r"who (?:made|created|wrote|built|started)": "creator author owner",
+        r"(?:what|which) (?:kinds?|types?|sorts?) of": "type kind category",
+        r"bill of materials": "sbom bom",
+        r"most (?:used|called|requested|active|visited|viewed|read|played|liked)": "top popular usage trending",
+        r"how often": "usage count statistic metric frequency",
+        r"(?:notify|tell|ping|inform|call) (?:me|us|my \w+|our \w+) (?:when|if|about|of)|for changes$": (
+            "webhook hook watch subscribe"
+        ),
+        rf"(?:save|write|dump|store) {_GAP}(?:to|as|into|in) (?:a |an )?(?:\w+ )?file": "export download get",
+        rf"(?:throw|kick) {_GAP}out": "ban kick remove",
+        r"(?:go|switch|change|return) back to": "restore revert rollback promote previous",
+        r"by (?:mistake|accident)|accidentally": "restore undelete",
+        r"side by side": "compare diff",
+        r"out of date": "outdated stale expired",
+        r"used up|r[au]n out": "quota limit usage",
+        r"how far along|coming along": "progress status",
+        rf"(?:hand|turn) {_GAP}in$": "submit submission",
+        r"get in touch(?: with)?|reach out(?: to)?": "contact message",
+        r"near(?:by)? me|close by|around here": "nearby location search",
+        r"how do i get (?:from|to)": "route direction",
     }.items()
 )
 """Idioms, and words of APIs that they mean."""
@@ -103,7 +128,17 @@ HINTS: tuple[tuple[re.Pattern[str], tuple[str, ...], float], ...] = tuple(
         (r"^(?:remove|delete|take) .*\bfrom\b", "item member membership", 0.3),
         (r"^(?:join|leave|enter)\b", "member membership", 0.3),
         (r"^what (?:is |are |s )?(?:in|inside|on)\b", "item content children entry", 0.3),
-        (r"\b(?:somebody|someone|people|anyone|everybody|everyone)\b|^who (?!am i)", _PEOPLE, 0.4),
+        (
+            r"\b(?:somebody|someone|(?<!do )(?<!are )(?<!did )people|anyone|everybody|everyone)\b|^who (?!am i)",
+            _PEOPLE,
+            0.4,
+        ),
+        (
+            r"\b(?:daily|weekly|nightly|monthly|tomorrow|later|next week|once a (?:day|week|month))\b",
+            "schedule cron timer",
+            0.3,
+        ),
+        (r"^(?:do|does|did|is|are) .*\bwork(?:ing)?$", "test ping health check status", 0.6),
         (r"^(?:mark|flag|declare) .*\bas\b", "state status", 0.4),
         (r"\bhow many\b", "count counter total stat number statistic", 0.5),
         (r"\b(?:most|best)\b", "top popular", 0.5),

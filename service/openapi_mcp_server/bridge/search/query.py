@@ -31,6 +31,7 @@ from openapi_mcp_server.bridge.search.vocabulary import (
     OWN,
     PREPOSITIONS,
     QUESTIONS,
+    RELATIVE,
     STOP,
     STOP_UNLESS_FIRST,
     SYNONYM,
@@ -244,13 +245,16 @@ def _intents(found: Sequence[str]) -> Mapping[Intent, float]:
 
 def _by_verb(found: Sequence[str]) -> Mapping[Intent, float]:
     """The intents of the first verb. An unknown first word before an article is a verb: "star a repository"; none is
-    one before "of", as in "issue of a repository"."""
+    one before "of", as in "issue of a repository", nor one of a clause that tells more of a thing, as in "addresses I
+    can send from"."""
     first, second = [*found, "", ""][:2]
     if second == "of":
         return {"read": _UNSAID_INTENT}
     if first not in INTENTS and _undone(first):
         return {"delete": 1.0, "act": 1.0}
     for position, word in enumerate(found[:4]):
+        if position and word in RELATIVE:
+            return {"read": 1.0}
         if intents := INTENTS.get(word):
             return dict.fromkeys(intents, 1.0 if position == 0 else _LATER_VERB)
     if first not in STOP and second in DETERMINERS:

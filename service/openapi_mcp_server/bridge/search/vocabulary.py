@@ -106,6 +106,8 @@ PREPOSITIONS = frozenset(
     """.split()  # noqa: SIM905 - read as words
 )
 """The words that are asked for stand before the first of them."""
+RELATIVE = frozenset("that which who whose whom where i we you they he she it".split())  # noqa: SIM905 - read as words
+"""After a noun they begin what tells more of it: "orders that have been paid", "files I opened"."""
 OWN = frozenset({"my", "me", "i", "mine", "we", "our", "myself"})
 """Words of someone who asks about what is his: ``/me/playlists``."""
 WHETHER = frozenset({"is", "was", "am", "does", "do", "did", "has", "have", "can"})
