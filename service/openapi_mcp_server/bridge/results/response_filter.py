@@ -25,7 +25,7 @@ from jmespath.visitor import TreeInterpreter  # type: ignore[import-untyped]
 from openapi_mcp_server.bridge.media.content import AnswerContent
 from openapi_mcp_server.bridge.media.large_json import MAX_VALUES, is_large
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER
-from openapi_mcp_server.bridge.text import line, shorten
+from openapi_mcp_server.bridge.text import shorten, visible
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi.text.numbers import decode_by_parts, encode
 
@@ -190,7 +190,7 @@ def _outline(answer: bytes, depth: int = _OUTLINED) -> str:
 
 
 def _member(name: str, value: bytes, depth: int) -> str:
-    shown = line(name, _NAME)
+    shown = shorten(" ".join(visible(name).split()), _NAME)
     return f"{shown}: {_outline(value, depth - 1)}" if value.startswith(b"[{") else shown
 
 
