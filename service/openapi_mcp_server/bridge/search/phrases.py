@@ -138,6 +138,7 @@ HINTS: tuple[tuple[re.Pattern[str], tuple[str, ...], float], ...] = tuple(
             "schedule cron timer",
             0.3,
         ),
+        (r"^(?:find|search|lookup)\b", "search lookup", 0.4),
         (r"^(?:do|does|did|is|are) .*\bwork(?:ing)?$", "test ping health check status", 0.6),
         (r"^(?:mark|flag|declare) .*\bas\b", "state status", 0.4),
         (r"\bhow many\b", "count counter total stat number statistic", 0.5),
@@ -148,7 +149,7 @@ HINTS: tuple[tuple[re.Pattern[str], tuple[str, ...], float], ...] = tuple(
 
 REMOVALS = re.compile(
     r"\bget(?:ting)? rid of\b|^take back\b|\b(?:take|throw|strip)s? (?:\w+ ){1,4}(?:away|off|out|down)\b"
-    r"|^(?:stop|quit) \w+ing\b"
+    r"|^(?:stop|quit) \w+ing\b|^(?:give|hand) back\b|^(?:give|hand) (?:\w+ ){1,4}back$"
 )
 NEGATED = re.compile(
     r"\b(?:not|never|(?:isn|aren|wasn|weren|hasn|haven) t|(?:still|yet) (?:has |have )?to)"

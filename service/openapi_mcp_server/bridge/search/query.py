@@ -67,6 +67,7 @@ _NAME_OF_ONE = re.compile(
     r"|\#\d+"
 )
 """Quoted text and identifiers: ``octocat/hello-world``, an address of mail, ``cus_9s6XKzkN``, ``#42``."""
+_READ = frozenset({"read"})
 _WHO_AM_I = ["who", "am", "i"]
 
 
@@ -185,8 +186,9 @@ def _beside_words(index: Index, found: Sequence[str], content: Sequence[str]) ->
 
 
 def _undone(word: str) -> str:
-    """The verb that a word with "un" takes back: to unpin is to delete a pin."""
-    return word[2:] if word.startswith("un") and word[2:] in INTENTS else ""
+    """The verb that a word with "un" takes back: to unpin is to delete a pin. Nothing can be read back: what is unread
+    is only new."""
+    return word[2:] if word.startswith("un") and INTENTS.get(word[2:], _READ) != _READ else ""
 
 
 def _not_done(index: Index, found: re.Match[str]) -> str:
