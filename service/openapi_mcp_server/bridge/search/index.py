@@ -139,6 +139,7 @@ class Index(NamedTuple):
     rarity: Mapping[str, float]
     vocabulary: Sequence[str]  # the stems, sorted
     spellings: Mapping[str, int]
+    things: frozenset[str]  # the stems that paths to be read end with
 
 
 def build(catalog: ToolCatalog) -> Index:
@@ -195,7 +196,8 @@ class _Maker:
             worth = array("f", [rare * weight / (_SATURATION + weight) for weight in weights])
             postings[word] = Postings(numbers, worth)
         spellings = {word: letters(word) for word in sorted(self._words | WORDS)}
-        return Index(self._operations, postings, rarity, sorted(postings), spellings)
+        things = frozenset(word for each in self._operations if each.method == "GET" for word in each.last)
+        return Index(self._operations, postings, rarity, sorted(postings), spellings, things)
 
 
 def letters(word: str) -> int:

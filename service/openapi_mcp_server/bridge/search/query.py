@@ -22,6 +22,7 @@ from openapi_mcp_server.bridge.search.phrases import (
 )
 from openapi_mcp_server.bridge.search.spelling import beginning, meant_words
 from openapi_mcp_server.bridge.search.vocabulary import (
+    ADVERBS,
     ALL,
     DETERMINERS,
     FAINT,
@@ -112,7 +113,7 @@ def read(index: Index, text: str) -> Query:
     return Query(
         groups=groups,
         rarity=sum(group.rarity for group in groups),
-        intents=_intents(found),
+        intents=_intents(index, found),
         verb=_verb(rest),
         is_plural=_is_plural(found),
         is_who=found[:1] == ["who"],
@@ -233,7 +234,7 @@ def _beside(index: Index, word: str) -> dict[str, float]:
     return {other: weight * min(1.0, own / rarity[other]) for other, weight in weights.items()}
 
 
-def _intents(found: Sequence[str]) -> Mapping[Intent, float]:
+def _intents(index: Index, found: Sequence[str]) -> Mapping[Intent, float]:
     """The intents of an idiom, else those of the first verb."""
     text = " ".join(found)
     if REMOVALS.search(text):
@@ -242,23 +243,25 @@ def _intents(found: Sequence[str]) -> Mapping[Intent, float]:
         return {"create": 1.0, "act": 0.9}
     if ADJECTIVES.search(text):
         return {"update": 1.0, "act": 1.0}
-    return {"read": 1.0} if found and found[0] in QUESTIONS else _by_verb(found)
+    return {"read": 1.0} if found and found[0] in QUESTIONS else _by_verb(index, found)
 
 
-def _by_verb(found: Sequence[str]) -> Mapping[Intent, float]:
+def _by_verb(index: Index, found: Sequence[str]) -> Mapping[Intent, float]:
     """The intents of the first verb. An unknown first word before an article is a verb: "star a repository"; none is
-    one before "of", as in "issue of a repository", nor one of a clause that tells more of a thing, as in "addresses I
-    can send from"."""
+    one before "of", as in "issue of a repository", nor behind a noun, where it is another ("latest release") or tells
+    more of it ("addresses I can send from")."""
     first, second = [*found, "", ""][:2]
     if second == "of":
         return {"read": _UNSAID_INTENT}
     if first not in INTENTS and _undone(first):
         return {"delete": 1.0, "act": 1.0}
+    behind_noun = False
     for position, word in enumerate(found[:4]):
-        if position and word in RELATIVE:
+        if behind_noun and word in RELATIVE:
             return {"read": 1.0}
-        if intents := INTENTS.get(word):
+        if (intents := INTENTS.get(word)) and not (behind_noun and stem(word) in index.things):
             return dict.fromkeys(intents, 1.0 if position == 0 else _LATER_VERB)
+        behind_noun = word not in STOP and word not in ADVERBS and not word.endswith("ly")
     if first not in STOP and second in DETERMINERS:
         return {"act": 1.0}
     return {"read": _UNSAID_INTENT}

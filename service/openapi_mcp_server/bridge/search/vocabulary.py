@@ -115,8 +115,10 @@ PREPOSITIONS = frozenset(
     """.split()  # noqa: SIM905 - read as words
 )
 """The words that are asked for stand before the first of them."""
-RELATIVE = frozenset("that which who whose whom where i we you they he she it".split())  # noqa: SIM905 - read as words
+RELATIVE = frozenset("that which who whose whom where to i we you they he she it".split())  # noqa: SIM905 - read as words
 """After a noun they begin what tells more of it: "orders that have been paid", "files I opened"."""
+ADVERBS = frozenset("again always bulk force never soft".split())  # noqa: SIM905 - read as words
+"""Words before a verb that are no noun, as are those that end with -ly."""
 OWN = frozenset({"my", "me", "i", "mine", "we", "our", "myself"})
 """Words of someone who asks about what is his: ``/me/playlists``."""
 WHETHER = frozenset({"is", "was", "am", "does", "do", "did", "has", "have", "can"})
