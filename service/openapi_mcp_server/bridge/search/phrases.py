@@ -66,6 +66,7 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"on[- ]call|on duty": "oncall schedule rotation shift",
         r"(?:virtual|cloud) (?:machine|server)s?": "vm instance server machine virtualmachine droplet",
         r"load balancers?": "loadbalancer balancer lb",
+        rf"take {_GAP}down": "unpublish end remove delete",
         rf"(?:shut|power|bring|take) {_GAP}(?:down|offline)|(?:shut|power) {_GAP}off": "shutdown stop terminate",
         rf"(?:boot|power|spin|fire|start) {_GAP}up|power {_GAP}on": "start launch create poweron",
         r"tear(?:ing)? down": "delete destroy undeploy",
@@ -149,7 +150,7 @@ HINTS: tuple[tuple[re.Pattern[str], tuple[str, ...], float], ...] = tuple(
 
 REMOVALS = re.compile(
     r"\bget(?:ting)? rid of\b|^take back\b|\b(?:take|throw|strip)s? (?:\w+ ){1,4}(?:away|off|out|down)\b"
-    r"|^(?:stop|quit) \w+ing\b|^(?:give|hand) back\b|^(?:give|hand) (?:\w+ ){1,4}back$"
+    r"|^take (?:away|down|off|out)\b|^(?:stop|quit) \w+ing\b|^(?:give|hand) back\b|^(?:give|hand) (?:\w+ ){1,4}back$"
 )
 NEGATED = re.compile(
     r"\b(?:not|never|(?:isn|aren|wasn|weren|hasn|haven) t|(?:still|yet) (?:has |have )?to)"
@@ -178,4 +179,8 @@ POLITE = re.compile(
     r"| (?:for (?:me|us)|please|now|right now)$"
 )
 """Before and behind what is asked for."""
+ASIDE = re.compile(r"(?<=\w) (?:without|instead of|rather than|except(?: for)?)\b.*$")
+"""How something is not to be done, at the end: it names what is not asked for."""
+OPEN_ONES = re.compile(r"^open (?!(?:an?|the|my|our|your|this|that|new|up)\b)(?:\w+ )?\w+[^s]s\b")
+"""Those that are open, which is no verb there: "open invoices of a customer"."""
 SHOW_ME = re.compile(r"^(?:give|show|tell|get|fetch|find|list) (?:me|us) ")

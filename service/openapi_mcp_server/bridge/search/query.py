@@ -12,9 +12,11 @@ from typing import NamedTuple
 from openapi_mcp_server.bridge.search.index import Index
 from openapi_mcp_server.bridge.search.phrases import (
     ADJECTIVES,
+    ASIDE,
     HINTS,
     MAKING,
     NEGATED,
+    OPEN_ONES,
     PHRASES,
     POLITE,
     REMOVALS,
@@ -132,7 +134,8 @@ def _nameless(found: re.Match[str]) -> str:
 
 def _bare(found: Sequence[str]) -> Sequence[str]:
     """Without what is said for politeness."""
-    return SHOW_ME.sub("show ", POLITE.sub("", " ".join(found))).split() or found
+    said = SHOW_ME.sub("show ", POLITE.sub("", " ".join(found)))
+    return (ASIDE.sub("", said) if len(said.split()) > 3 else said).split() or found
 
 
 def _says_something(word: str, position: int) -> bool:
@@ -251,7 +254,7 @@ def _by_verb(index: Index, found: Sequence[str]) -> Mapping[Intent, float]:
     one before "of", as in "issue of a repository", nor behind a noun, where it is another ("latest release") or tells
     more of it ("addresses I can send from")."""
     first, second = [*found, "", ""][:2]
-    if second == "of":
+    if second == "of" or OPEN_ONES.match(" ".join(found)):
         return {"read": _UNSAID_INTENT}
     if first not in INTENTS and _undone(first):
         return {"delete": 1.0, "act": 1.0}
