@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, SkippedTool, Subject, Tool, ToolCatalog
-from openapi_mcp_server.bridge.search.words import of_identifier, of_segment, stems, words
+from openapi_mcp_server.bridge.search.words import is_plural, of_identifier, of_segment, stems, words
 from openapi_mcp_server.bridge.text import visible
 
 PROSE_CHARACTERS = 600
@@ -113,6 +113,7 @@ class Indexed(NamedTuple):
     last: frozenset[str]
     literals: tuple[str, ...]
     is_item: bool
+    is_many: bool  # whether its path ends with a word for several
     is_own: bool  # whether it is about what the caller has: ``/me/playlists``
     is_people: bool  # whether its path ends with a word for people: ``/subscribers``
     is_deprecated: bool
@@ -237,6 +238,7 @@ def _indexed(name: str, api: str, method: str, path: str, tags: tuple[str, ...],
         last=frozenset(of_segment(last)),
         literals=tuple(dict.fromkeys(word for literal in literals for word in stems(literal))),
         is_item=bool(segments) and ("{" in segments[-1] or segments[-1] in _OWN) and not own,
+        is_many=any(map(is_plural, words(last)[-1:])),
         is_own=_is_own(segments),
         is_people=_PEOPLE.search(last) is not None,
         is_deprecated=deprecated,

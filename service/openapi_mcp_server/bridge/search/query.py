@@ -163,15 +163,15 @@ def _groups(
     for position, word in enumerate(content):
         own = stem(word)
         known = _known(index, own)
-        if own in GENERIC and position < _VERB_POSITIONS:
+        if own in GENERIC and position < _VERB_POSITIONS and not word.endswith("s"):
             yield _group(index, known, _GENERIC_WORTH)
             continue
         if word in others:
             known = {each: weight * _MISTYPED for each, weight in known.items()}
             for other in others[word]:
                 known = {each: weight * _MISTYPED for each, weight in _known(index, stem(other)).items()} | known
-        if (undone := stem(_undone(word))) in index.postings:
-            known = {undone: SYNONYM} | known
+        if undone := _undone(word):
+            known = {each: weight * SYNONYM for each, weight in _known(index, stem(undone)).items()} | known
         is_verb = position == 0 and word in INTENTS and len(content) > 1
         worth = _VERB_WORTH if is_verb else _FAINT_WORTH if word in FAINT or word == adjective else 1.0
         plural = None if word.endswith(("ed", "ing")) else is_plural(word)

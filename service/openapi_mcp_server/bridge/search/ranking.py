@@ -26,7 +26,7 @@ _COVERAGE = 0.35
 _INTENT, _NOT_ASKED_TO_READ = 0.65, 0.7
 _UNEXPLAINED, _TAIL = 0.45, 0.2
 _OWN, _ITS_PLACE = 0.2, 0.15
-_COLLECTION, _ITEM, _IDENTIFIED = 0.3, 0.1, 0.3
+_COLLECTION, _PART, _ITEM, _IDENTIFIED = 0.3, 0.12, 0.1, 0.3
 _DEPRECATED, _HEAD = 0.55, 0.5
 _LEAST = 0.25
 """The part of the best score that a hit must have: what is below is not told as found."""
@@ -145,7 +145,7 @@ def _amount(operation: Indexed, query: Query, last: Sequence[Group]) -> float:
     forms = {group.is_plural for group in last} - {None}
     is_plural = True in forms if forms else query.is_plural
     if is_plural:
-        return 1 - _ITEM if operation.is_item else 1 + _COLLECTION
+        return 1 - _ITEM if operation.is_item else 1 + (_COLLECTION if operation.is_many else _PART)
     return 1 + _IDENTIFIED if query.is_one and operation.is_item else 1.0
 
 
