@@ -405,6 +405,39 @@ def test_an_answer_that_is_not_json_is_told_as_undocumented(response: HttpRespon
     assert result.meta[MISMATCH] == "the answer is not JSON"
 
 
+@pytest.mark.parametrize("start", [b"", b" \r\n", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/plain",
+        "text/html; charset=utf-8",
+        "text/javascript",
+        "text/csv",
+        "application/octet-stream",
+        "binary/octet-stream",
+        "application/x-json",
+        "application/xml",
+    ],
+)
+def test_json_under_another_name_is_json_where_the_document_says_so(content_type: str, start: bytes) -> None:
+    output = OutputContract(schema=msgspec.Raw(PET), wrapped=False)
+    response = answer(start + b'{ "id": 1 }', content_type)
+    result = render(tool(output=output), response, OutputValidators())
+    assert (texts(result), bytes(result.structuredContent)) == (['{"id":1}'], b'{"id":1}')
+    assert texts(render(msgspec.structs.replace(tool(), answers=output), response)) == ['{"id":1}']
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [(b"{id: 1}", "text/html"), (b"[1", "text/plain"), (b"{}", "image/png"), (b'{"id":1}', "application/x-ndjson")],
+)
+def test_what_is_named_otherwise_and_no_json_stays_what_it_is_named(body: bytes, content_type: str) -> None:
+    output = OutputContract(schema=msgspec.Raw(PET), wrapped=False)
+    result = render(tool(output=output), answer(body, content_type), OutputValidators())
+    assert result.content == render(tool(), answer(body, content_type)).content
+    assert result.meta[MISMATCH] == "the answer is not JSON"
+
+
 @pytest.mark.parametrize(
     ("schema", "is_told"),
     [

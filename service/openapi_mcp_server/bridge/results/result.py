@@ -93,7 +93,8 @@ def render(
         return _error(failure.explain(tool, response))
     if not response.body or content.is_blank_json(response):
         return _without_content(tool, response)
-    read = content.read(response, content.resource_uri(tool.api, tool.name))
+    uri = content.resource_uri(tool.api, tool.name)
+    read = content.read(response, uri, is_json_documented=(tool.output or tool.answers) is not None)
     whole = read if select is None else select(read)
     body = budget.within(whole, tool, budget_bytes, asked)
     about = _about(tool, response, body)
