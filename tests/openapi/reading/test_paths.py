@@ -104,7 +104,7 @@ def test_a_variable_as_a_framework_writes_it_is_the_parameter_of_its_name(key, p
     assert ("path_repaired" in {kind for kind, _ in notes(description)}) == (spans is not None)
 
 
-@pytest.mark.parametrize("name", ["id:[0-9]+", "id?", "*id", "ID"])
+@pytest.mark.parametrize("name", ["id:[0-9]", "id?", "*id", "ID"])
 def test_a_variable_that_is_declared_as_it_is_written_stays(name):
     declared = [{"name": each, "in": "path", "required": True, "schema": {}} for each in ("id", name)]
     operation = the_operation(of_operation({"parameters": declared}, path=f"/a/{{{name}}}"))
