@@ -99,14 +99,6 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True):
         return are_files(self.shapes) and not says_nothing
 
     @property
-    def octets_type(self) -> str:
-        """The Content-Type of what is bytes: the Encoding Object's, else the schema's (``contentMediaType``)."""
-        if self.content_type:
-            return self.content_type
-        said = [media_type for shape in self.shapes if isinstance(media_type := shape.get("contentMediaType"), str)]
-        return next(filter(is_media_type, said), "")
-
-    @property
     def says_bytes(self) -> bool:
         """Whether it is a file by what its schema says, and not only by its silence."""
         return are_files(self.shapes) and not all(map(is_open, self.shapes))
@@ -294,11 +286,12 @@ def _typed(of: _Value, write: BodyWriter) -> PartWriter:
 
 
 def _file(of: _Value) -> PartWriter:
-    """The type is the data: URI's, else the documented one, else that of unknown bytes. A name makes it a file.
+    """The type is the data: URI's, else the Encoding Object's, else that of unknown bytes; never the schema's
+    ``contentMediaType``, which its defaults overrule (3.1.1, Encoding Object). A name makes it a file.
 
     Where the document says nothing of the property, only text can be a file's bytes.
     """
-    documented = "" if "*" in of.octets_type else of.octets_type
+    documented = "" if "*" in of.content_type else of.content_type
     may_be_data = not of.content_type and bool(of.shapes) and all(map(is_open, of.shapes))
     plain = _plain(of)
 
@@ -316,7 +309,7 @@ def _file(of: _Value) -> PartWriter:
 
 def _base64(of: _Value) -> PartWriter:
     """Base64 stays base64; ``contentEncoding`` is said as OpenAPI 3.1 has it ("Content-Transfer-Encoding")."""
-    content_type = of.octets_type or "application/octet-stream"
+    content_type = of.content_type or "application/octet-stream"
     is_said = any(shape.get("contentEncoding") == "base64" for shape in of.shapes)
     headers = (*of.headers, ("Content-Transfer-Encoding", "base64")) if is_said else of.headers
     url_safe = any(map(is_base64url, of.shapes))
