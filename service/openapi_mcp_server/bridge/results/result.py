@@ -189,7 +189,7 @@ def _structured(
     if tool.output is None:
         return msgspec.UNSET, msgspec.UNSET
     if body is not None and body.filtered and body.json is not None:
-        return msgspec.Raw(_noted(b'{"filtered":%b}' % body.json, about)), msgspec.UNSET
+        return msgspec.Raw(_noted(b'{"filtered":%b}' % _value(body), about)), msgspec.UNSET
     compact = None if body is None else body.json
     if compact is not None and tool.output.wrapped:
         compact = b'{"result":%b}' % compact
@@ -221,9 +221,21 @@ def _problem(output: OutputContract, structured: bytes | None, validators: Outpu
 
 def _value(body: content.AnswerContent | None) -> bytes:
     """An answer as JSON: itself, its text, or null for none and for what only content can carry."""
-    if body is not None and body.json is not None:
+    if body is not None and body.json is not None and _is_readable(body.json):
         return body.json
     return msgspec.json.encode(body.content.text if body and isinstance(body.content, TextContent) else None)
+
+
+def _is_readable(json: bytes) -> bool:
+    """Whether every client can read it. A number that no double holds costs those in Go and Rust the whole message,
+    one of thousands of digits those in Python."""
+    if is_large(json):
+        return True
+    try:
+        msgspec.json.decode(json)
+    except ValueError:
+        return False
+    return True
 
 
 def _first_error(validator: Validator, excerpt: Excerpt) -> Error | None:
