@@ -8,7 +8,6 @@ are text already. What stands for a name elsewhere is told by the keyword that i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from openapi_mcp_server.openapi.text.yaml.anchors import Value
@@ -27,6 +26,8 @@ _MAPS_OF_NAMES = ("mapping",)
 _VALUES = ("const", "default", "example")
 _LISTED_VALUES = ("enum", "examples")
 _DATA = frozenset({*_VALUES, *_LISTED_VALUES, "value"})
+_HOLDING_NAMES = frozenset({*_LISTS, *_MAPS_OF_LISTS, *_MAPS_OF_NAMES, *_LISTED_VALUES, "security"})
+_HOLDERS = frozenset({dict, list})
 _FREELY_NAMED = frozenset(
     {
         "properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "schemas", "responses",
@@ -47,20 +48,28 @@ def kept(root: Value) -> None:
             continue
         seen.add(id(value))
         if isinstance(value, list):
-            left += [(each, "") for each in value if isinstance(each, dict | list)]
+            left += [(each, "") for each in value if type(each) in _HOLDERS]
         elif keyword in _FREELY_NAMED:
             if keyword == "variables":
                 _respell_variables(value)
-            left += [(each, "") for each in value.values() if isinstance(each, dict | list)]
+            left += [(each, "") for each in value.values() if type(each) in _HOLDERS]
         else:
-            _respell(value)
-            left += [(each, key) for key, each in _below(value)]
+            _look_into(value, left)
 
 
-def _below(value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _look_into(value: dict[str, Any], left: list[tuple[Any, str]]) -> None:
+    """Most objects have nothing but text and other objects, and are only passed through."""
+    has_names = False
     for key, each in value.items():
-        if isinstance(each, dict | list) and key not in _DATA and not key.startswith("x-"):
-            yield key, each
+        kind = type(each)
+        if kind is Respelt:
+            has_names = True
+        elif kind in _HOLDERS:
+            has_names = has_names or key in _HOLDING_NAMES
+            if key not in _DATA and not key.startswith("x-"):
+                left.append((each, key))
+    if has_names:
+        _respell(value)
 
 
 def _respell(value: dict[str, Any]) -> None:
