@@ -5,7 +5,6 @@ Nothing is sniffed but a body whose type is not stated, and nothing is ever show
 
 from __future__ import annotations
 
-import base64
 import codecs
 import re
 from collections.abc import Mapping
@@ -117,9 +116,9 @@ def _typed(response: HttpResponse, content_type: str, uri: str) -> AnswerContent
         case "text":
             return _text(response, content_type) or _binary(response.body, content_type, uri)
         case "image":
-            return AnswerContent(ImageContent(_base64(response.body), media_type))
+            return AnswerContent(ImageContent(response.body, media_type))
         case "audio":
-            return AnswerContent(AudioContent(_base64(response.body), media_type))
+            return AnswerContent(AudioContent(response.body, media_type))
         case "binary":
             return _binary(response.body, content_type, uri)
         case unknown:
@@ -291,8 +290,4 @@ def _untyped(response: HttpResponse, uri: str) -> AnswerContent:
 
 
 def _binary(body: bytes, content_type: str, uri: str) -> AnswerContent:
-    return AnswerContent(EmbeddedResource(BlobResource(uri=uri, mimeType=content_type, blob=_base64(body))))
-
-
-def _base64(body: bytes) -> str:
-    return "".join([base64.b64encode(piece).decode("ascii") for piece in short_pieces(body)])
+    return AnswerContent(EmbeddedResource(BlobResource(uri=uri, mimeType=content_type, blob=body)))

@@ -71,7 +71,8 @@ class OutputValidators:
             return None
         first = _first_error(validator, validation.searched(value, bytes(contract.schema)))
         if first is None:
-            return "#: something beyond its beginning does not fit"
+            place = validation.place_of_wrong(value, bytes(contract.schema))
+            return f"#{place}: something there does not fit"[:_MISMATCH_LIMIT]
         pointer = "".join(f"/{part}" for part in first.instance_path)
         return f"#{pointer}: {first.message}"[:_MISMATCH_LIMIT]
 

@@ -96,8 +96,8 @@ class PathReader(Generic[D]):
             item = self._item(at)
             found = list(self._operations_of(item))
             self._tell_of_others(key, item)
-        except SpecError as error:
-            self._skip(error, "*", key)
+        except Exception as error:  # noqa: BLE001 - one path costs only itself
+            self._skip(fault_of(error, at.pointer), "*", key)
             return
         shared = self._shared_or_fault(key, at, item, is_taken=is_taken)
         for path, method, place in found:
@@ -167,8 +167,8 @@ class PathReader(Generic[D]):
             return SpecError(at.pointer, f"{key!r} with its slash is a path of its own")
         try:
             return self._shared(key, at, item)
-        except SpecError as error:
-            return error.kept()
+        except Exception as error:  # noqa: BLE001 - one path costs only itself
+            return fault_of(error, at.pointer)
 
     def _shared(self, key: str, at: Located, item: Mapping[str, Located]) -> _Shared[D]:
         nothing = at.member(NOTHING)
