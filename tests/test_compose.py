@@ -29,13 +29,18 @@ every_service = pytest.mark.parametrize("name", SERVICES)
 
 
 def interpolated(text: object, **variables: str) -> str:
-    """As Compose does it, as far as compose.yaml uses it: ``${NAME:-default}`` and ``${NAME:+instead}``."""
+    """As Compose does it, as far as compose.yaml uses it: ``${NAME:-default}`` and ``${NAME:+instead}``, also inside of
+    another's default."""
 
     def value(found: re.Match[str]) -> str:
         given = variables.get(found[1], "")
         return (given or found[3]) if found[2] == ":-" else (found[3] if given else "")
 
-    return re.sub(r"\$\{(\w+)(:[-+])([^}]*)\}", value, str(text))
+    inner = re.compile(r"\$\{(\w+)(:[-+])([^${}]*)\}")
+    made = str(text)
+    while inner.search(made):
+        made = inner.sub(value, made)
+    return made
 
 
 def lines(file: str) -> list[str]:
@@ -103,6 +108,18 @@ def test_only_the_proxy_and_the_operators_pages_are_published_and_only_on_this_m
         "127.0.0.1:9090:9090",
         "127.0.0.1:3000:3000",
     ]
+
+
+def test_with_a_certificate_the_published_port_and_the_health_check_are_those_of_tls():
+    given = {"PROXY_TLS_CERTIFICATE_FILE": "./both.pem"}
+    proxy, inside = SERVICES["proxy"], nginx.defaults()["PROXY_TLS_PORT"]
+    assert interpolated(proxy["ports"][0], **given) == f"127.0.0.1:8000:{inside}"
+    assert interpolated(proxy["healthcheck"]["test"][-1], **given) == f"https://127.0.0.1:{inside}/readyz"
+    mounted = {each["target"]: STACK["secrets"][each["source"]]["file"] for each in proxy["secrets"]}
+    both = {"/etc/nginx/tls/tls.crt": "./both.pem", "/etc/nginx/tls/tls.key": "./both.pem"}
+    assert {target: interpolated(file, **given) for target, file in mounted.items()} == both
+    assert interpolated(mounted["/etc/nginx/tls/tls.key"], **given, PROXY_TLS_KEY_FILE="./tls.key") == "./tls.key"
+    assert {interpolated(file) for file in mounted.values()} == {"/dev/null"}
 
 
 def test_the_worker_is_reached_through_the_proxy_and_the_demo_api_reaches_nobody():
@@ -260,7 +277,7 @@ def test_the_proxy_knows_each_worker_by_its_number_and_spreads_calls_evenly(coun
 
 
 def test_the_proxy_takes_its_defaults_and_what_it_is_given_instead():
-    fixed = {"PROXY_PORT", *(f"PROXY_WORKER_{n}" for n in range(4))}
+    fixed = {"PROXY_PORT", "PROXY_TLS_PORT", *(f"PROXY_WORKER_{n}" for n in range(4))}
     passed = SERVICES["proxy"]["environment"]
     assert {name: interpolated(value) for name, value in passed.items()} == {
         name: value for name, value in nginx.defaults().items() if name not in fixed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -155,21 +156,53 @@ def test_what_the_worker_refuses_passes_as_it_is(front):
     assert (status, answer["error"]["message"]) == (415, "the Content-Type must be application/json, in UTF-8")
 
 
-def test_tls_is_turned_on_by_a_file(tmp_path):
-    _, trusted = certificate(tmp_path)
-    port = free_port()
-    (tmp_path / "tls").mkdir()
-    (tmp_path / "tls" / "tls.conf").write_text(
-        f"listen 127.0.0.1:{port} ssl; ssl_certificate {trusted}; ssl_certificate_key {tmp_path}/key.pem;"
-    )
-    context = ssl.create_default_context(cafile=str(trusted))
-    with scripted_worker() as worker, proxy(tmp_path, **every_worker(worker.address)):
-        for host, status in {"localhost": 200, "evil.example": 421}.items():
-            client = http.client.HTTPSConnection("localhost", port, timeout=DEADLINE_SECONDS, context=context)
-            client.request("POST", "/mcp", PING, {**JSON, "host": host})
-            assert client.getresponse().status == status
-            client.close()
+def mounted(folder: Path, name: str) -> ssl.SSLContext:
+    """The context of a client that trusts the certificate of this name, which is put where the proxy has it."""
+    own = folder / name
+    own.mkdir()
+    _, trusted = certificate(own)
+    tls = folder / "tls"
+    tls.mkdir(exist_ok=True)
+    for made, read in ((trusted, "tls.crt"), (own / "key.pem", "tls.key")):
+        shutil.copyfile(made, tls / read)
+    return ssl.create_default_context(cafile=str(trusted))
+
+
+def over_tls(port: int, context: ssl.SSLContext, host: str = "localhost") -> int:
+    client = http.client.HTTPSConnection("localhost", port, timeout=DEADLINE_SECONDS, context=context)
+    try:
+        client.request("POST", "/mcp", PING, {**JSON, "host": host})
+        return client.getresponse().status
+    finally:
+        client.close()
+
+
+def test_a_certificate_turns_tls_on_and_its_successor_needs_no_reload(tmp_path):
+    first, port = mounted(tmp_path, "first"), free_port()
+    with (
+        scripted_worker() as worker,
+        proxy(tmp_path, PROXY_TLS_PORT=f"127.0.0.1:{port}", **every_worker(worker.address)),
+    ):
+        assert over_tls(port, first) == 200
+        assert over_tls(port, first, "evil.example") == 421
+        assert_refusal(post(port), 426, "HTTPS")
+        second = mounted(tmp_path, "second")
+        assert over_tls(port, second) == 200
+        with pytest.raises(ssl.SSLCertVerificationError):
+            over_tls(port, first)
     assert worker.requests[0][1]["x-forwarded-proto"] == "https"
+
+
+def test_without_a_certificate_only_the_handshake_fails_and_the_log_says_why(tmp_path):
+    port = free_port()
+    with (
+        scripted_worker() as worker,
+        proxy(tmp_path, PROXY_TLS_PORT=f"127.0.0.1:{port}", **every_worker(worker.address)) as front,
+    ):
+        with pytest.raises(OSError):
+            over_tls(port, ssl.create_default_context())
+        assert b"tls/tls.crt" in front.wait_for(b"cannot load certificate")
+        assert post(front.port) == (200, PONG)
 
 
 # What is refused
