@@ -24,6 +24,7 @@ VARIANTS: dict[str, dict[str, str]] = {
     "a store with a login": {
         "SharedStateSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:cache-a1b2c3"
     },
+    "TLS to the tasks": {"ProxyTlsSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:proxy-tls-a1b2c3"},
     "cognito": {"AuthType": "cognito", "AccessLogsBucket": "logs"},
     "open": {"AuthType": "none", "ApiSecretArn": "", "InboundAuth": "none", "InboundTokensSecretArn": ""},
 }

@@ -199,7 +199,7 @@ def test_without_a_certificate_only_the_handshake_fails_and_the_log_says_why(tmp
         scripted_worker() as worker,
         proxy(tmp_path, PROXY_TLS_PORT=f"127.0.0.1:{port}", **every_worker(worker.address)) as front,
     ):
-        with pytest.raises(OSError):
+        with pytest.raises(ssl.SSLError, match="internal error"):
             over_tls(port, ssl.create_default_context())
         assert b"tls/tls.crt" in front.wait_for(b"cannot load certificate")
         assert post(front.port) == (200, PONG)

@@ -45,7 +45,9 @@ def test_gixy_finds_nothing(tmp_path):
     main = nginx.configuration(tmp_path, **nginx.every_worker("127.0.0.1:8000"))
     gixy = Path(sys.executable).parent / "gixy"
     skipped = "hsts_header"  # no pages are served, and on localhost it would bar every other port from plain HTTP
-    done = subprocess.run([gixy, "--format", "json", "--skips", skipped, str(main)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [gixy, "--format", "json", "--skips", skipped, str(main)], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stdout
 
 
