@@ -366,6 +366,8 @@ def nginx_and_images(files: Files) -> Said:
     for image in re.findall(r"^FROM (\S+)", files.dockerfile, re.MULTILINE):
         yield "Dockerfile", "Python", image
     yield "Dockerfile", "the worker's address where the kubelet asks", first(r"SERVER_HOST=(\S+)", files.dockerfile)
+    for where, content in (("Dockerfile", files.dockerfile), ("proxy/Dockerfile", files.proxy_dockerfile)):
+        yield where, "version", first(r'image\.version="(.+)"', content)
     yield "pyproject.toml", "version", first(r'^version = "(.+)"', files.pyproject)
 
 
@@ -552,6 +554,7 @@ def api_gateway(files: Files) -> Said:
     yield where, "the proxy's patience", message / 1000
     yield where, "requests a second", first(r"RequestsPerSecond: .*Default: (\d+)", files.gateway) + "r/s"
     yield where, "requests at once", int(first(r"Burst: .*Default: (\d+)", files.gateway))
+    yield where, "HTTPS", int(first(r"let them in on (\d+)", files.gateway))
     minutes = int(first(r"may last (\d+) minutes", text("docs/deploy/api-gateway.md")))
     yield "docs/deploy/api-gateway.md", "API Gateway: a stream", minutes * 60
 
