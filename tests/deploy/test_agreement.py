@@ -148,6 +148,7 @@ FREE_LINES = (
     ("Dockerfile", r"HEALTHCHECK", "how often is looked"),
     ("Dockerfile", r"/dev/tcp|-perm|Apache|PYTHON\w+=1", "test_image.py and test_supervisor.py run it"),
     ("proxy/Dockerfile", r"HEALTHCHECK|curl", "how often is looked"),
+    ("proxy/Dockerfile", r"Apache", "a name"),
     ("proxy/nginx.conf", r"ssl_(session_cache|protocols)", "tests/proxy/test_proxy_files.py: gixy"),
     ("proxy/nginx.conf", r"zone |keepalive (16|64)|keepalive_requests|max_fails", "room, and that nobody is put aside"),
     (
