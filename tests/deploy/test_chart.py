@@ -303,8 +303,25 @@ def test_a_new_text_of_a_file_rolls_the_pods(tmp_path):
 
 
 def test_the_values_of_the_guide_are_taken():
-    (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "deploy" / "eks.md").read_text("utf-8"), re.DOTALL)
-    assert [error.message for error in schema().iter_errors(merged(values("base"), yaml.safe_load(block)))] == []
+    block, _ = blocks_of_the_guide()
+    assert [error.message for error in schema().iter_errors(merged(values("base"), block))] == []
+
+
+def blocks_of_the_guide() -> list[Any]:
+    page = (ROOT / "docs" / "deploy" / "eks.md").read_text("utf-8")
+    return [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+
+
+def test_the_certificate_of_the_guide_is_for_the_name_that_a_gateway_checks(tmp_path):
+    _, certificate = blocks_of_the_guide()
+    gateway = {"kind": "gateway", "gateway": {"parentRefs": [{"name": "a"}]}}
+    done = templated({"exposure": gateway, "tls": {"secretName": certificate["spec"]["secretName"]}}, tmp_path)
+    found = list(yaml.safe_load_all(done.stdout))
+    assert [of_kind(found, "BackendTLSPolicy")["spec"]["validation"]["hostname"]] == certificate["spec"]["dnsNames"]
+    (volume,) = [
+        each for each in of_kind(found, "Deployment")["spec"]["template"]["spec"]["volumes"] if each["name"] == "tls"
+    ]
+    assert volume["secret"]["secretName"] == certificate["spec"]["secretName"]
 
 
 def test_the_files_of_the_example_are_a_document_and_a_policy(tmp_path):

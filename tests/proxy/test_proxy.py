@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -29,7 +30,7 @@ from certificates import certificate
 from held import DEADLINE_SECONDS, HeldApi
 from nginx import Nginx, every_worker, free_port, proxy
 from node import NODE, NODE_FOLDER
-from processes import Server, free_ports, started
+from processes import CHECKOUT, Server, free_ports, started
 
 # The client leaves the generators of an event stream to the garbage collector, which Trio warns of.
 pytestmark = pytest.mark.filterwarnings(
@@ -191,6 +192,22 @@ def test_a_certificate_turns_tls_on_and_its_successor_needs_no_reload(tmp_path):
         with pytest.raises(ssl.SSLCertVerificationError):
             over_tls(port, first)
     assert worker.requests[0][1]["x-forwarded-proto"] == "https"
+
+
+def test_the_documented_certificate_of_ones_own_does_for_whoever_takes_any(tmp_path):
+    page = (CHECKOUT / "docs" / "deploy" / "ecs.md").read_text("utf-8")
+    (command,) = re.findall(r"^ *(openssl req .*)$", page, re.MULTILINE)
+    subprocess.run(shlex.split(command), cwd=tmp_path, check=True, capture_output=True)
+    (tmp_path / "tls").mkdir()
+    for name in ("tls.crt", "tls.key"):  # as proxy/Dockerfile has both names for the one file
+        (tmp_path / "tls" / name).symlink_to("../tls.pem")
+    anybody, port = ssl.create_default_context(), free_port()
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    with (
+        scripted_worker() as worker,
+        proxy(tmp_path, PROXY_TLS_PORT=f"127.0.0.1:{port}", **every_worker(worker.address)),
+    ):
+        assert over_tls(port, anybody) == 200
 
 
 def test_without_a_certificate_only_the_handshake_fails_and_the_log_says_why(tmp_path):

@@ -65,6 +65,16 @@ def test_every_variable_has_its_default_and_every_default_is_used():
     assert used == set(nginx.defaults())
 
 
+def test_a_certificate_from_the_environment_is_where_nginx_looks():
+    """envsubst writes templates into conf.d, without their last ending."""
+    image = (nginx.CHECKOUT / "proxy" / "Dockerfile").read_text("utf-8")
+    (template,) = re.findall(r"^COPY (\S+\.pem)\.template /etc/nginx/templates/$", image, re.MULTILINE)
+    links = re.findall(r"ln -s (\S+) /etc/nginx/tls/(\S+)", image)
+    named = [each.removeprefix("$tls_folder/") for each in values("ssl_certificate") + values("ssl_certificate_key")]
+    assert links == [(f"../conf.d/{template}", name) for name in named]
+    assert (nginx.CHECKOUT / "proxy" / f"{template}.template").read_text("utf-8") == "${PROXY_TLS_PEM}\n"
+
+
 def test_idle_connections_to_a_worker_end_before_the_worker_ends_them():
     upstreams = DIRECTIVES.count("\nupstream ")
     times = seconds("keepalive_timeout")
