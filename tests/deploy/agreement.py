@@ -40,6 +40,7 @@ BOOK: dict[str, Any] = {
     "the proxy's keep-alive": 75,
     "keep-alive to workers": 60,
     "wait for the document": 60,
+    "compose: start of the worker": 90,
     "ECS: start of the worker": 90,
     "ECS: start of the worker, at most": 120,
     "ECS: start of the service": 150,
@@ -135,6 +136,7 @@ RELATIONS = (
     "120 <= idle time of the load balancer",
     "60 < the proxy's keep-alive",
     "keep-alive to workers < 75",
+    "wait for the document < compose: start of the worker",
     "wait for the document < ECS: start of the worker",
     "ECS: start of the worker < ECS: start of the worker, at most",
     "ECS: start of the worker, at most < ECS: start of the service",
@@ -281,6 +283,8 @@ def compose(files: Files) -> Said:
     probe = services["proxy"]["healthcheck"]["test"][-1]
     yield "compose: proxy", "the proxy on one machine", number(probe.removesuffix("/readyz"))
     yield "compose: proxy", "ready", "/" + probe.rpartition("/")[2]
+    start = services["worker"]["healthcheck"]["start_period"]
+    yield "compose: worker", "compose: start of the worker", number(start)
     yield "compose: worker", "wait for the document", number(services["worker"]["environment"]["SPEC_WAIT_SECONDS"])
     yield (
         "compose: worker",

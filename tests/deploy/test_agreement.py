@@ -137,7 +137,7 @@ def test_a_number_of_the_manifests_cannot_change_alone(name):
 FREE_LINES = (
     (
         "compose.yaml",
-        r"on-failure:|max-size|interval:|timeout:|retries:|start_period:",
+        r"on-failure:|max-size|interval:|timeout:|retries:|^      start_period:",
         "how often is tried and looked",
     ),
     ("compose.yaml", r"mem_limit|pids_limit|maxmemory|retention|buffer-memory", "room on the reader's machine"),
