@@ -72,6 +72,7 @@ BOOK: dict[str, Any] = {
     "X-Ray": 2000,
     "HTTPS": 443,
     "the Service": 80,
+    "the proxy as its worker sees it": "127.0.0.1",
     "the worker's address where only its own task asks": "127.0.0.1",
     "the worker's address where the kubelet asks": "0.0.0.0",
     # paths
@@ -415,6 +416,7 @@ def workers(where: str, values: dict[str, str]) -> Said:
     yield where, "metrics", number(values["PROMETHEUS_PORT"])
     yield where, "connections to an API", number(values["HTTP_MAX_CONNECTIONS"])
     yield where, "wait for the document", number(values["SPEC_WAIT_SECONDS"])
+    yield where, "the proxy as its worker sees it", values["TRUSTED_PROXIES"]
 
 
 def ecs_task(files: Files) -> Said:

@@ -194,6 +194,36 @@ def test_a_certificate_turns_tls_on_and_its_successor_needs_no_reload(tmp_path):
     assert worker.requests[0][1]["x-forwarded-proto"] == "https"
 
 
+def test_a_client_is_told_where_to_log_in_at_the_address_that_it_knows(tmp_path):
+    """Its port and its encryption are the proxy's alone to know; what it says about them itself is replaced."""
+    context, port = mounted(tmp_path, "first"), free_port()
+    jwt = {"INBOUND_AUTH": "jwt", "INBOUND_JWT_ISSUERS": "https://issuer.example", "INBOUND_JWT_CLIENT_IDS": "a"}
+    lies = {"x-forwarded-port": "1", "x-forwarded-proto": "ftp", "x-forwarded-prefix": "/evil"}
+    with (
+        started("demo", "--port", "0", TRUSTED_PROXIES="127.0.0.1", **jwt) as worker,
+        proxy(tmp_path, PROXY_TLS_PORT=f"127.0.0.1:{port}", **every_worker(urlsplit(worker.url).netloc)) as front,
+    ):
+        for client, place in (
+            (http.client.HTTPSConnection("localhost", port, context=context), f"https://localhost:{port}"),
+            (connect(front.port), f"http://127.0.0.1:{front.port}"),
+        ):
+            client.request("POST", "/mcp", PING, {**JSON, **lies})
+            challenge = client.getresponse().headers["www-authenticate"]
+            client.close()
+            assert f'resource_metadata="{place}/.well-known/oauth-protected-resource/mcp"' in challenge
+
+
+def test_behind_a_load_balancer_that_ends_tls_clients_are_told_https(tmp_path):
+    with (
+        scripted_worker() as worker,
+        proxy(tmp_path, PROXY_SCHEME="https", **every_worker(worker.address)) as front,
+    ):
+        assert post(front.port, host="localhost") == (200, PONG)
+    _, headers, *_ = worker.requests[0]
+    assert headers["x-forwarded-proto"] == "https"
+    assert "x-forwarded-port" not in headers
+
+
 def test_the_documented_certificate_of_ones_own_does_for_whoever_takes_any(tmp_path):
     page = (CHECKOUT / "docs" / "deploy" / "ecs.md").read_text("utf-8")
     (command,) = re.findall(r"^ *(openssl req .*)$", page, re.MULTILINE)
