@@ -1,4 +1,4 @@
-"""Who asks, seen through the proxies in front: address, scheme, port and path prefix, from those that are trusted only."""
+"""Who asks, seen through the proxies in front: address, scheme, port and path prefix, from trusted ones only."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _PORT_DIGITS = 5
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """``client`` is an address, ``scheme`` http or https, ``prefix`` the path below which the proxy serves us, ``port`` the
-    one that the client asked, where it is not the scheme's own."""
+    """``client`` is an address, ``scheme`` http or https, ``prefix`` the path below which the proxy serves us, ``port``
+    the one that the client asked, where it is not the scheme's own."""
 
     client: str
     scheme: str = "http"
