@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -283,6 +284,51 @@ def test_the_proxy_takes_its_defaults_and_what_it_is_given_instead():
         name: value for name, value in nginx.defaults().items() if name not in fixed
     }
     assert {interpolated(value, **{name: "given"}) for name, value in passed.items()} == {"given"}
+
+
+DOCKER = """#!/bin/sh
+echo "$@" >>"$TOLD"
+case "$*" in
+  *"ps --quiet --status running worker") echo old ;;
+  *"ps --all --quiet worker") echo old; echo new ;;
+  *" up "*) exit "$UP" ;;
+  *" ps --format"*) echo stack-worker-2 ;;
+  "logs "*) echo "LOG_LEVEL: 'loud' must be one of these" ;;
+esac
+"""
+"""A docker that writes down what it is told."""
+
+
+def rolled(folder: Path, up: int) -> tuple[int, str, list[str]]:
+    """(exit code, what deploy/compose/roll said, what docker was told)"""
+    (folder / "docker").write_text(DOCKER)
+    (folder / "docker").chmod(0o755)
+    environ = {"PATH": f"{folder}:/usr/bin:/bin", "TOLD": str(folder / "told"), "UP": str(up)}
+    done = subprocess.run([COMPOSE / "roll", "-p", "a"], capture_output=True, text=True, check=False, env=environ)
+    return done.returncode, done.stdout + done.stderr, (folder / "told").read_text().splitlines()
+
+
+def test_new_workers_that_do_not_start_are_removed_and_the_old_ones_serve_on(tmp_path):
+    code, said, told = rolled(tmp_path, up=1)
+    assert code == 1
+    assert "'loud' must be" in said
+    assert "the old ones serve on" in said
+    assert told[-1] == "rm --force new"
+    assert not [each for each in told if each.startswith("stop") or "reload" in each]
+
+
+def test_old_workers_are_stopped_once_the_proxy_knows_the_new_ones_and_what_was_left_is_removed_first(tmp_path):
+    code, said, told = rolled(tmp_path, up=0)
+    assert (code, said) == (0, "roll: 1 replaced; new: stack-worker-2\n")
+    steps = [each.removeprefix("compose --progress quiet -p a ") for each in told if " ps " not in each]
+    assert steps == [
+        "rm --force new",
+        "up --detach --wait --no-deps --no-recreate --scale worker=2 worker",
+        "exec -T proxy nginx -s reload",
+        "stop -t 75 old",
+        "rm old",
+        "exec -T proxy nginx -s reload",
+    ]
 
 
 def documented() -> list[str]:
