@@ -136,6 +136,10 @@ CHECKED: dict[str, tuple[dict[str, Any], str]] = {
         {"extraVolumes": [{"name": "a", "hostPath": {"path": "/"}}]},
         "extraVolumes: a is a folder",
     ),
+    "a role for an account that is not the chart's": (
+        {"serviceAccount": {"name": "a", "roleArn": "arn:aws:iam::123456789012:role/a"}},
+        "serviceAccount.roleArn: .* leave it out",
+    ),
     "IPv6 pods behind an IPv4 network": ({"ipv6": True}, "trustedCidr: 10.0.0.0/16 is no IPv6 network"),
 }
 """Values that the schema takes: helm says in plain words what is wrong."""
@@ -259,6 +263,22 @@ def test_pods_with_ipv6_listen_there_and_without_sessions_do_not_talk_to_each_ot
     assert not {"SESSION_ADDRESS", "POD_IP"} & set(container)
     config = load([], {**container, "INBOUND_TOKENS": TOKENS}, lambda path: "")
     assert (config.host, config.session_address) == ("::", None)
+
+
+def test_agents_in_the_cluster_may_use_the_services_names():
+    found = list(yaml.safe_load_all(rendered(program(), "files")))
+    service = of_kind(found, "Service")["metadata"]["name"]
+    proxy, container = (
+        {each["name"]: each.get("value") for each in agreement.of_pod(found, name)["env"]}
+        for name in ("proxy", "worker")
+    )
+    names = proxy["PROXY_SERVER_NAMES"].split()
+    assert container["ALLOWED_HOSTS"].split(",") == names
+    assert {service, f"{service}.mcp.svc.cluster.local", values("files")["host"]} <= set(names)
+    front, _ = (rule["from"] for rule in of_kind(found, "NetworkPolicy")["spec"]["ingress"][:2])
+    assert values("files")["networkPolicy"]["clientsFrom"][0] in front
+    assert of_kind(found, "Deployment")["spec"]["template"]["spec"]["serviceAccountName"] == "of-the-platform-team"
+    assert "ServiceAccount" not in {each["kind"] for each in found}
 
 
 def test_a_session_in_a_pod_with_ipv6_has_an_address_in_brackets(tmp_path):

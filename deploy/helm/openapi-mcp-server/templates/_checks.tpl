@@ -2,6 +2,7 @@
 {{- define "checks" -}}
 {{- $values := .Values -}}
 {{- if eq $values.image.tag "latest" }}{{ fail "image.tag: nothing can be rolled back to latest; give a version" }}{{ end -}}
+{{- if and $values.serviceAccount.name $values.serviceAccount.roleArn }}{{ fail "serviceAccount.roleArn: belongs to the account of serviceAccount.name, which the chart does not make; leave it out" }}{{ end -}}
 {{- if and $values.ipv6 (not (contains ":" $values.trustedCidr)) }}{{ fail (printf "trustedCidr: %s is no IPv6 network, and pods have no other address with ipv6" $values.trustedCidr) }}{{ end -}}
 {{- with $values.autoscaling }}{{ if and .enabled (gt (int .minReplicas) (int .maxReplicas)) -}}
 {{ fail (printf "autoscaling.minReplicas: %v is above maxReplicas, %v" .minReplicas .maxReplicas) }}
