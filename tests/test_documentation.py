@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 import documented
-from openapi_mcp_server.bridge import overrides
+from openapi_mcp_server.bridge.tools import overrides
 from openapi_mcp_server.settings.config import load
 from openapi_mcp_server.settings.table import SETTINGS
 from processes import CHECKOUT, PAGES, START_SECONDS, Server, environment

@@ -14,8 +14,9 @@ import trio
 
 from openapi_mcp_server.aside import OF_ARGUMENTS, Aside, is_heavy
 from openapi_mcp_server.bridge.arguments.check import check
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.media.content import resource_uri
-from openapi_mcp_server.bridge.model import RESPONSE_FILTER, HttpRequest, HttpResponse, Tool
+from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
 from openapi_mcp_server.bridge.request import build
 from openapi_mcp_server.bridge.results.next_page import small
 from openapi_mcp_server.bridge.results.redaction import REDACTED

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answers import PNG, answer, texts, tool
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media import content
-from openapi_mcp_server.bridge.model import HttpResponse, OutputContract
+from openapi_mcp_server.bridge.model import OutputContract
 from openapi_mcp_server.bridge.results.result import MISMATCH, OutputValidators, render
 from openapi_mcp_server.mcp.messages import (
     AudioContent,

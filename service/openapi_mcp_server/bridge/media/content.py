@@ -15,10 +15,10 @@ from urllib.parse import quote
 
 import msgspec
 
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media import charsets
 from openapi_mcp_server.bridge.media.by_parts import short_pieces, without_space
 from openapi_mcp_server.bridge.media.table import essence, is_html, is_json, is_xml, row
-from openapi_mcp_server.bridge.model import HttpResponse
 from openapi_mcp_server.grammar import TOKEN
 from openapi_mcp_server.mcp.messages import (
     AudioContent,
@@ -97,8 +97,7 @@ def read(response: HttpResponse, uri: str) -> AnswerContent:
 
     What is not the JSON that it claims to be is still what the API answered: text, with a note.
 
-    This is the one place where an answer's size meets a limit of its own; today that is `ANSWER_LIMIT`, which the
-    edge applies while it reads.
+    Its size is bounded already: `upstream.reader` applies `ANSWER_LIMIT` while an answer arrives.
     """
     content_type = response.header("content-type") or ""
     media_type = essence(content_type)

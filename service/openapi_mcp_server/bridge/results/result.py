@@ -8,9 +8,10 @@ from typing import Any, assert_never
 
 import msgspec
 
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media import content
 from openapi_mcp_server.bridge.media.large_json import is_large
-from openapi_mcp_server.bridge.model import HttpResponse, OutputContract, Tool
+from openapi_mcp_server.bridge.model import OutputContract, Tool
 from openapi_mcp_server.bridge.results import answer_headers, budget, failure, next_page
 from openapi_mcp_server.bridge.schemas import validation
 from openapi_mcp_server.bridge.schemas.excerpt import Excerpt

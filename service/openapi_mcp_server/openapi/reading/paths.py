@@ -187,7 +187,7 @@ class PathReader(Generic[D]):
 
     def _operation(self, method: str, at: Located, pointer: str, shared: _Shared[D] | SpecError) -> Operation:
         if isinstance(shared, SpecError):
-            raise SpecError(shared.pointer, shared.problem) from shared
+            raise shared.kept() from shared
         _require_method(method, pointer)
         declared = read(_operation, at)
         fields.note(read_map(at), fields.OPERATION, self._version, at.pointer, self._notes)
@@ -265,7 +265,7 @@ class PathReader(Generic[D]):
             pointer = child(at.pointer, "security")
             return security.choices(declared.security, pointer, self._dialect.security_schemes, self._notes)
         if isinstance(self._security, SpecError):
-            raise SpecError(self._security.pointer, self._security.problem) from self._security
+            raise self._security.kept() from self._security
         return self._security
 
     def _tags(self, declared: Sequence[Text]) -> tuple[str, ...]:

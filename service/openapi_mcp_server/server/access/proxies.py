@@ -8,8 +8,8 @@ from functools import lru_cache
 
 import msgspec
 
-from openapi_mcp_server.server.connections import Scope
-from openapi_mcp_server.settings.table import path_prefix
+from openapi_mcp_server.server.asgi import Scope
+from openapi_mcp_server.settings.readers import path_prefix
 
 _ADDRESS_CHARACTERS = 64
 _HOPS = 16
