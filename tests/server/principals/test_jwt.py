@@ -205,6 +205,7 @@ NOBODY = {
     "nothing": lambda token: [("Authorization", "")],
     "a scheme alone": lambda token: [("Authorization", "Bearer ")],
     "a scheme that begins alike": lambda token: [("Authorization", f"Bearers {token}")],
+    "another that does": lambda token: [("Authorization", f"Bearer-x {token}")],
     "another name": lambda token: [("Proxy-Authorization", f"Bearer {token}")],
     "an underscore": lambda token: [("X_Authorization", f"Bearer {token}")],
     "a name that a proxy sets": lambda token: [("X-Forwarded-Authorization", f"Bearer {token}")],

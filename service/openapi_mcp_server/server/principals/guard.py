@@ -17,7 +17,7 @@ TOKEN_BYTES = 16 * 1024
 METADATA_PATH = "/.well-known/oauth-protected-resource"
 _BEARER = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([\x21-\x2b\x2d-\x7e]+)")
 """RFC 6750 section 2.1, and every other character but a comma, which would be a second field."""
-_SAYS_SOMETHING = re.compile(rb"bearer\b.", re.IGNORECASE | re.DOTALL)
+_SAYS_SOMETHING = re.compile(rb"bearer[\s,]", re.IGNORECASE)
 """The scheme with something behind it. Anything else says of nobody who it is, and has no error to be told of (RFC 6750
 section 3.1)."""
 
