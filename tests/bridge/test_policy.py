@@ -215,6 +215,9 @@ CROSSINGS = [
     (("GET /f/{a}.json", "GET /f/all.json"), ["/f/all.json"], "GET /f/{a}.json", ["all"], True),
     (("GET /f/{a}", "GET /F/Admin"), ["/F/Admin"], "GET /f/{a}", ["admin"], True),
     (("GET /{a}", "GET /admin"), ["/admin"], "GET /{a}", ["admin"], True),
+    (("GET /{a}", "GET /admin/x"), ["/admin/*"], "GET /{a}", ["admin/x"], True),
+    (("GET /{a}", "GET /{b}/x"), ["/*/x"], "GET /{a}", ["y/z"], False),
+    (("GET /f/{a}", "GET /f/{a}/{b}"), ["/f/*/*"], "GET /f/{a}", ["x/y"], True),
 ]  # fmt: skip
 
 

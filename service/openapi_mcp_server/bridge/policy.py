@@ -128,10 +128,23 @@ def _all_fit(patterns: Iterable[str], texts: Iterable[str]) -> bool:
     return all(_fits(pattern, text) for pattern, text in zip(patterns, texts, strict=False))
 
 
+def _may_be_one(some: Iterable[str], others: Iterable[str]) -> bool:
+    return all(one == other or "*" in one or "*" in other for one, other in zip(some, others, strict=False))
+
+
 class _Place(NamedTuple):
     subject: Subject
     segments: tuple[str, ...]
     is_closed: bool  # to everybody
+
+
+class _Nearer(NamedTuple):
+    """The operations that a call of one tool may name and that say more of its ``length`` segments. ``before``: the
+    segments of the API's base in the tool's path."""
+
+    before: int
+    length: int
+    places: tuple[_Place, ...]
 
 
 class OperationPaths:
@@ -141,44 +154,43 @@ class OperationPaths:
 
     def __init__(self, served: Iterable[Subject], closed: Iterable[Subject]) -> None:
         self._subjects: dict[tuple[str, str], list[tuple[Subject, bool]]] = {}
-        self._places: dict[tuple[str, str], list[_Place]] = {}  # of those that somebody has called one of
-        self._nearer: dict[str, tuple[_Place, ...]] = {}  # by the name of a tool that was called
+        self._places: dict[tuple[str, str], dict[int, list[_Place]]] = {}  # by length, once one of them was called
+        self._nearer: dict[str, _Nearer | None] = {}  # by the name of a tool that was called
         for subjects, is_closed in ((served, False), (closed, True)):
             for one in subjects:
                 self._subjects.setdefault((one.api, one.method), []).append((one, is_closed))
 
     def require_own(self, tool: Tool, path: str, permit: Permit) -> None:
         """Raises ArgumentError for a request of this tool that is one of an operation which may not be called."""
-        nearer = self._nearer.get(tool.name)
+        if tool.name not in self._nearer:
+            self._nearer[tool.name] = self._found(tool) if "{" in tool.template else None
+        nearer = self._nearer[tool.name]
         if nearer is None:
-            nearer = self._nearer[tool.name] = tuple(self._found(tool))
-        if not nearer:
             return
-        before = len(_segments(str(tool.path[0]))) - len(_segments(tool.template.partition("{")[0]))
-        segments = _segments(path)[before:]
-        for place in nearer:
-            is_there = len(place.segments) == len(segments) and _all_fit(place.segments, segments)
-            if is_there and (place.is_closed or not permit.admits(place.subject)):
+        segments = _segments(path)[nearer.before :]
+        places: Iterable[_Place] = nearer.places
+        if len(segments) > nearer.length:  # values with slashes, which some servers take for those of the path
+            places = self._alike(tool.subject).get(len(segments), ())
+        for place in places if len(segments) >= nearer.length else ():
+            if _all_fit(place.segments, segments) and (place.is_closed or not permit.admits(place.subject)):
                 raise ArgumentError(f"these arguments do not fit the path {tool.template}: they would name another one")
 
-    def _found(self, tool: Tool) -> Iterable[_Place]:
-        """The operations that a call of this one may name and that say more of their path."""
-        if "{" not in tool.template:
-            return
+    def _found(self, tool: Tool) -> _Nearer:
         own = _segments(tool.template)
-        head = len(_segments(tool.template.partition("{")[0].rpartition("/")[0]))
         held = [segment.replace("*", _HELD) for segment in own]
-        for place in self._alike(tool.subject):
-            is_wider = len(place.segments) == len(own) and _all_fit(place.segments, held)
-            if len(place.segments) >= len(own) and not is_wider and _all_fit(place.segments, own[:head]):
-                yield place
+        base = len(_segments(str(tool.path[0]))) - len(_segments(tool.template.partition("{")[0]))
+        places = self._alike(tool.subject).get(len(own), ())
+        nearer = (one for one in places if _may_be_one(one.segments, own) and not _all_fit(one.segments, held))
+        return _Nearer(base, len(own), tuple(nearer))
 
-    def _alike(self, subject: Subject) -> list[_Place]:
+    def _alike(self, subject: Subject) -> dict[int, list[_Place]]:
         """All places of its API and method."""
         key = subject.api, subject.method
         if key not in self._places:
-            others = self._subjects.pop(key, [])
-            self._places[key] = [_Place(one, _segments(one.path), is_closed) for one, is_closed in others]
+            places = self._places[key] = dict[int, list[_Place]]()
+            for one, is_closed in self._subjects.pop(key, []):
+                place = _Place(one, _segments(one.path), is_closed)
+                places.setdefault(len(place.segments), []).append(place)
         return self._places[key]
 
 
