@@ -146,8 +146,7 @@ async def _ask_server(config: Config, tool: str, arguments: Mapping[str, Any]) -
     try:
         from mcp import Client, MCPError  # noqa: PLC0415 - takes a second to import
     except ModuleNotFoundError:
-        problem = "needs the official client: install openapi-mcp-service[client]; scripts/run has it"
-        raise ConfigError("--server", problem) from None
+        raise servers.without_client("--server") from None
     url = servers.address(config)
     try:
         async with _as_caller(url, servers.token(config)) as server, Client(server) as client:
