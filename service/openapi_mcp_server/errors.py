@@ -52,7 +52,11 @@ UNFORESEEN = "an error of this server"
 
 
 def fault_of(error: Exception, pointer: str) -> SpecError:
-    """The reason why an operation is skipped: the fault of its document, or a bug of ours and where to look for it."""
+    """The reason why an operation or a path is skipped: the fault of its document, or a bug of ours and where to look
+    for it.
+
+    It has no traceback, nor what led to it: their frames would hold the whole catalog until the next collection.
+    """
     if isinstance(error, SpecError):
         return error.kept()
     place = extract_tb(error.__traceback__)[-1]

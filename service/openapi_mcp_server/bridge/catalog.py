@@ -61,6 +61,7 @@ class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
 class _Candidate(msgspec.Struct, frozen=True):
     operation: Operation
     presentation: Presentation
+    wanted: names.Wanted
 
 
 class _Outcome(msgspec.Struct):
@@ -85,8 +86,8 @@ def build(
     noted then); anything less costs only the operation it is in.
     """
     _require_different_names(sources)
-    candidates = [_candidates(source) for source in sources]
-    tool_names = iter(_unique_names(sources, candidates, form.name_length))
+    candidates = [[_candidate(each, source) for each in source.description.operations] for source in sources]
+    tool_names = iter(_unique_names(candidates, form.name_length))
     summaries, tools, skipped, listing = [], {}, [], Listing()
     for source, own in zip(sources, candidates, strict=True):
         description = source.description
@@ -113,21 +114,19 @@ def _require_different_names(sources: Sequence[ApiSource]) -> None:
             raise SpecError("", f"{count} APIs are named {name!r}; their names must differ")
 
 
-def _candidates(source: ApiSource) -> list[_Candidate]:
-    operations = source.description.operations
-    return [_Candidate(operation, overrides.of(operation, source.overrides)) for operation in operations]
+def _candidate(operation: Operation, source: ApiSource) -> _Candidate:
+    try:
+        presentation = overrides.of(operation, source.overrides)
+        wanted = names.tool_name(operation, source.name if source.prefix else None, presentation.overrides.name)
+    except Exception as error:  # noqa: BLE001 - one operation costs only itself
+        presentation = Presentation(fault=fault_of(error, operation.pointer))
+        wanted = names.Wanted("", operation.pointer)
+    return _Candidate(operation, presentation, wanted)
 
 
-def _unique_names(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_Candidate]], length: int) -> list[str]:
+def _unique_names(candidates: Iterable[Sequence[_Candidate]], length: int) -> list[str]:
     """Over every operation of every document, filtered and hidden ones too: a filter must not rename a tool."""
-    return names.unique(
-        [
-            names.tool_name(each.operation, source.name if source.prefix else None, each.presentation.overrides.name)
-            for source, own in zip(sources, candidates, strict=True)
-            for each in own
-        ],
-        length,
-    )
+    return names.unique([each.wanted for own in candidates for each in own], length)
 
 
 def _unused_selectors(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_Candidate]]) -> list[Note]:

@@ -22,7 +22,7 @@ logger = logging.getLogger("service.http")
 
 async def run_app(app: App, scope: Scope, receive: Receive, send: Callable[[Any], Awaitable[None]]) -> None:
     """Has the application answer one request, and says so with None. Where it fails, that is logged, and answered 500
-    as far as nothing else was."""
+    as far as nothing else was. Where it is cancelled its connection ends, and a 500 might still overtake that end."""
     try:
         await app(scope, receive, send)
     except BaseExceptionGroup as group:
@@ -31,5 +31,4 @@ async def run_app(app: App, scope: Scope, receive: Receive, send: Callable[[Any]
         logger.exception("the application failed")
     except Exception:
         logger.exception("the application failed")
-    finally:
-        await send(None)
+    await send(None)

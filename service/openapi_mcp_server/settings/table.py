@@ -403,7 +403,7 @@ SETTINGS: tuple[Setting, ...] = (
         "TRUSTED_PROXIES",
         networks,
         "",
-        "Networks whose X-Forwarded-For, -Proto, -Prefix and Forwarded are believed, such as 10.0.0.0/8",
+        "Networks whose X-Forwarded-For, -Proto, -Port, -Prefix and Forwarded are believed, such as 10.0.0.0/8",
     ),
     Setting(
         "INBOUND_AUTH",

@@ -357,7 +357,7 @@ def test_a_closed_body_takes_what_it_names(closing: str) -> None:
     [
         ("Sort-By", "unknown; did you mean sort_by?"),
         ("sort_bi", "unknown; did you mean sort_by?"),
-        ("filter[x]", "unknown; did you mean filter_x?"),
+        ("filter[X]", "unknown; did you mean filter_x?"),
     ],
 )
 def test_a_slip_is_asked_about(name: str, said: str) -> None:

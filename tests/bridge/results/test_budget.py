@@ -232,9 +232,9 @@ def test_a_result_that_is_cut_says_so_to_programs_too():
         pytest.param((TextContent("é" * 400),), 200, id="bytes, not characters"),
         pytest.param((TextContent("\ud800" * 4),), 3, id="half a pair"),
         pytest.param((TextContent("aaaa"), TextContent("bbbb")), 2, id="every text"),
-        pytest.param((ImageContent("a" * 400, "image/png"),), 0, id="no picture"),
+        pytest.param((ImageContent(b"a" * 400, "image/png"),), 0, id="no picture"),
         pytest.param((EmbeddedResource(TextResource(uri="x:", mimeType="text/plain", text="a" * 40)),), 10, id="texts"),
-        pytest.param((EmbeddedResource(BlobResource(uri="x:", mimeType="a/b", blob="a" * 40)),), 0, id="no file"),
+        pytest.param((EmbeddedResource(BlobResource(uri="x:", mimeType="a/b", blob=b"a" * 40)),), 0, id="no file"),
     ],
 )
 def test_tokens_are_counted_in_what_a_model_reads(blocks, tokens):
