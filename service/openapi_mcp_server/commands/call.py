@@ -21,7 +21,8 @@ from openapi_mcp_server.bridge.bodies.body_shape import FILE
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.commands import servers
 from openapi_mcp_server.commands.wire import overheard
-from openapi_mcp_server.documents.loading import keyring, read_catalog
+from openapi_mcp_server.documents.configured import keyring
+from openapi_mcp_server.documents.loading import read_catalog
 from openapi_mcp_server.errors import ConfigError, Unreachable
 from openapi_mcp_server.gateway.serving import Send
 from openapi_mcp_server.mcp.inbound import Call

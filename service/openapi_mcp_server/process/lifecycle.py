@@ -20,8 +20,10 @@ from anyio.to_thread import run_sync
 from openapi_mcp_server import aside
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.documents import policies
-from openapi_mcp_server.documents.loading import Documents, keyring, report
+from openapi_mcp_server.documents.configured import keyring
+from openapi_mcp_server.documents.loading import Documents
 from openapi_mcp_server.documents.refresh import Refresh, running
+from openapi_mcp_server.documents.report import report
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.observe import logs
 from openapi_mcp_server.process import own_apis

@@ -14,7 +14,7 @@ import msgspec
 
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.documents import policies
-from openapi_mcp_server.documents.loading import address_rule
+from openapi_mcp_server.documents.configured import address_rule
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.process.rotation import Secrets
 from openapi_mcp_server.process.stopping import LAST_WORD_SECONDS, Stop, until_signal
