@@ -35,8 +35,9 @@ from openapi_mcp_server.process.sources import Sources
 from openapi_mcp_server.process.stopping import LAST_WORD_SECONDS, Stop
 from openapi_mcp_server.process.transports import Served, Views, over_http, over_stdio, views
 from openapi_mcp_server.process.watchdog import guarded
-from openapi_mcp_server.server import connections, ports
+from openapi_mcp_server.server import ports
 from openapi_mcp_server.server.app import Starting
+from openapi_mcp_server.server.http11 import connections
 from openapi_mcp_server.server.metrics_port import watch
 from openapi_mcp_server.server.principals.limits import Limits
 from openapi_mcp_server.server.visitors import allowed
