@@ -1,4 +1,4 @@
-"""Every error this service raises on purpose, on one screen.
+"""Every error that passes from room to room, on one screen; what a room raises and catches itself stays in it.
 
 Each has a culprit (the operator, the document, the model, the API) and an answer: an exit code at start, a
 skipped operation at load, an error result for the model at call. Anything else that is raised is a bug; the

@@ -9,8 +9,9 @@ import pytest
 
 from descriptions import JSON, OBJECT, answer, catalog, describe, media, operation, parameter, reasons, source, tool
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import Origin, Tool, ToolForm
-from openapi_mcp_server.bridge.tool import DIGEST
+from openapi_mcp_server.bridge.model import Tool, ToolForm
+from openapi_mcp_server.bridge.origins import Origin
+from openapi_mcp_server.bridge.tools.entry import DIGEST
 from openapi_mcp_server.errors import SpecError, fault_of
 from openapi_mcp_server.openapi.model import Note, SkippedOperation
 

@@ -15,7 +15,8 @@ import trio.testing
 from mcp_types.methods import validate_server_result
 
 from descriptions import filterable
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, OutputContract, Tool, ToolCatalog
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.model import OutputContract, Tool, ToolCatalog
 from openapi_mcp_server.errors import BadResponse, CredentialError, Refused, Timeout, TooLarge, Unreachable
 from openapi_mcp_server.gateway.calls import GUARD_SECONDS
 from openapi_mcp_server.gateway.gateway import Gateway

@@ -8,36 +8,22 @@ from functools import cache, partial
 
 import msgspec
 
-from openapi_mcp_server.bridge import names, overrides, security, servers, text, tool
+from openapi_mcp_server.bridge import names, security, servers, text
 from openapi_mcp_server.bridge.compiled.listing import Listing
-from openapi_mcp_server.bridge.model import (
-    ApiSummary,
-    BaseUrl,
-    Origin,
-    SkippedTool,
-    Subject,
-    Tool,
-    ToolCatalog,
-    ToolForm,
-)
-from openapi_mcp_server.bridge.overrides import Entries, Told
+from openapi_mcp_server.bridge.model import ApiSummary, SkippedTool, Subject, Tool, ToolCatalog, ToolForm
+from openapi_mcp_server.bridge.origins import BaseUrl, Origin
 from openapi_mcp_server.bridge.policy import EVERYTHING, Rule
 from openapi_mcp_server.bridge.schemas import inputs
 from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
 from openapi_mcp_server.bridge.schemas.edits import removable_parts
 from openapi_mcp_server.bridge.schemas.outputs import Outputs
 from openapi_mcp_server.bridge.servers import ApiPlace
-from openapi_mcp_server.bridge.tool import (
-    DOCUMENT_BYTES,
-    LEAST_LIMITS,
-    Api,
-    Compiled,
-    Once,
-    SchemaLimits,
-    compile_operation,
-    of_parameter,
-    slot,
-)
+from openapi_mcp_server.bridge.tools import overrides
+from openapi_mcp_server.bridge.tools.api import DOCUMENT_BYTES, LEAST_LIMITS, Api, Once, SchemaLimits
+from openapi_mcp_server.bridge.tools.argument import of_parameter, slot
+from openapi_mcp_server.bridge.tools.entry import descriptions
+from openapi_mcp_server.bridge.tools.overrides import Entries, Told
+from openapi_mcp_server.bridge.tools.tool import Compiled, compile_operation
 from openapi_mcp_server.errors import SpecError, fault_of
 from openapi_mcp_server.openapi.model import ApiDescription, Note, Operation, SkippedOperation
 from openapi_mcp_server.settings.auth import Identity
@@ -219,7 +205,7 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
     outcome = _Outcome(tools=[], skipped=unread, notes=list(source.description.notes))
     outcome.notes += overrides.unused(source.overrides, source.description)
     size = 0
-    told = tool.descriptions([(each.operation, each.told.overrides) for _, each in named])
+    told = descriptions([(each.operation, each.told.overrides) for _, each in named])
     for (name, candidate), said in zip(named, told, strict=True):
         subject = _subject(candidate, source)
         if not _is_wanted(candidate, source) or not source.rule.permits(subject):
@@ -268,7 +254,7 @@ def _subject(candidate: _Candidate, source: ApiSource) -> Subject:
 
 def _compiled(name: str, said: str, subject: Subject, candidate: _Candidate, api: Api) -> Compiled:
     if candidate.told.fault is not None:
-        raise candidate.told.fault
+        raise candidate.told.fault.kept()
     if candidate.told.hidden_by:
         raise SpecError(candidate.operation.pointer, f"hidden by {candidate.told.hidden_by}")
     return compile_operation(candidate.operation, name, said, subject, candidate.told.overrides, api)

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answers import PNG, answer, texts, tool
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media import content
-from openapi_mcp_server.bridge.model import HttpResponse, OutputContract
+from openapi_mcp_server.bridge.model import OutputContract
 from openapi_mcp_server.bridge.results.result import MISMATCH, OutputValidators, render
 from openapi_mcp_server.mcp.messages import (
     AudioContent,
@@ -372,7 +373,6 @@ def test_a_tool_with_an_output_schema_answers_with_structure(body: bytes, wrappe
     [
         pytest.param(PET, b'{"id":"secret"}', '#/id: the value is not of type "integer"', id="wrong type"),
         pytest.param(PET, b"[]", "#: the answer is not an object", id="no object"),
-        pytest.param(PET, b'{"id":1e400}', "it cannot be checked: ", id="a number beyond a double"),
         pytest.param(b'{"$ref":"http://127.0.0.1/x"}', b"{}", "it cannot be checked: ", id="nothing is fetched"),
     ],
 )
@@ -385,6 +385,16 @@ def test_an_answer_that_does_not_fit_keeps_its_text_and_is_told_as_undocumented(
     assert texts(result) == [body.decode()]
     assert bytes(result.structuredContent) == b'{"undocumented":%b}' % body
     assert result.meta[MISMATCH].startswith(reason)
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1.5e999", "9" * 5_000])
+def test_a_number_that_clients_cannot_read_is_in_the_structure_as_text(number: str) -> None:
+    body = f'{{"id":{number}}}'.encode()
+    output = OutputContract(schema=msgspec.Raw(PET), wrapped=False)
+    result = render(tool(output=output), answer(body, "application/json"), OutputValidators())
+    assert (result.isError, texts(result)) == (False, [body.decode()])
+    assert msgspec.json.decode(result.structuredContent) == {"undocumented": body.decode()}
+    assert result.meta[MISMATCH].startswith("it cannot be checked: ")
 
 
 @pytest.mark.parametrize(
@@ -400,6 +410,39 @@ def test_an_answer_that_is_not_json_is_told_as_undocumented(response: HttpRespon
     found = msgspec.json.decode(result.structuredContent)
     found.pop("_note", None)
     assert found == msgspec.json.decode(structured)
+    assert result.meta[MISMATCH] == "the answer is not JSON"
+
+
+@pytest.mark.parametrize("start", [b"", b" \r\n", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/plain",
+        "text/html; charset=utf-8",
+        "text/javascript",
+        "text/csv",
+        "application/octet-stream",
+        "binary/octet-stream",
+        "application/x-json",
+        "application/xml",
+    ],
+)
+def test_json_under_another_name_is_json_where_the_document_says_so(content_type: str, start: bytes) -> None:
+    output = OutputContract(schema=msgspec.Raw(PET), wrapped=False)
+    response = answer(start + b'{ "id": 1 }', content_type)
+    result = render(tool(output=output), response, OutputValidators())
+    assert (texts(result), bytes(result.structuredContent)) == (['{"id":1}'], b'{"id":1}')
+    assert texts(render(msgspec.structs.replace(tool(), answers=output), response)) == ['{"id":1}']
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [(b"{id: 1}", "text/html"), (b"[1", "text/plain"), (b"{}", "image/png"), (b'{"id":1}', "application/x-ndjson")],
+)
+def test_what_is_named_otherwise_and_no_json_stays_what_it_is_named(body: bytes, content_type: str) -> None:
+    output = OutputContract(schema=msgspec.Raw(PET), wrapped=False)
+    result = render(tool(output=output), answer(body, content_type), OutputValidators())
+    assert result.content == render(tool(), answer(body, content_type)).content
     assert result.meta[MISMATCH] == "the answer is not JSON"
 
 

@@ -80,6 +80,59 @@ def test_path_parameters_are_required_and_must_be_in_the_path():
     assert [kind for kind, _ in notes(description)] == ["parameter_repaired", "parameter_dropped"]
 
 
+@pytest.mark.parametrize(
+    ("key", "path", "spans"),
+    [
+        ("/a/{id:[0-9]+}", "/a/{id}", False),
+        ("/a/{id: [0-9]{3}}/b", "/a/{id}/b", False),
+        ("/a/{id:int?}", "/a/{id}", False),
+        ("/a/{ id }", "/a/{id}", False),
+        ("/a/{id?}", "/a/{id}", False),
+        ("/a/{ID}", "/a/{id}", False),
+        ("/a/:id/b", "/a/{id}/b", False),
+        ("/a/<id>", "/a/{id}", False),
+        ("/a/<int:id>.json", "/a/<int:id>.json", None),
+        ("/a/<int:id>/json", "/a/{id}/json", False),
+        ("/a/x:id", "/a/x:id", None),
+        ("/a/:other", "/a/:other", None),
+        ("/a/{*id}", "/a/{id+}", True),
+        ("/a/{**id}", "/a/{id+}", True),
+        ("/a/{id*}", "/a/{id+}", True),
+        ("/a/{id...}", "/a/{id+}", True),
+        ("/a/{id:path}", "/a/{id+}", True),
+        ("/a/{id:.*}", "/a/{id+}", True),
+        ("/a/{id=shelves/*}:read", "/a/{id+}:read", True),
+        ("/a/{id=*}", "/a/{id}", False),
+    ],
+)
+def test_a_variable_as_a_framework_writes_it_is_the_parameter_of_its_name(key, path, spans):
+    declared = {"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}
+    description = of_operation({"parameters": [declared]}, path=key)
+    operation = the_operation(description)
+    found = [(each.name, value(each.schema), each.spans_segments) for each in operation.parameters]
+    assert operation.path == path
+    assert found == ([] if spans is None else [("id", {"type": "integer"}, spans)])
+    assert ("path_repaired" in {kind for kind, _ in notes(description)}) == (spans is not None)
+
+
+@pytest.mark.parametrize("name", ["id:[0-9]", "id?", "*id", "ID"])
+def test_a_variable_that_is_declared_as_it_is_written_stays(name):
+    declared = [{"name": each, "in": "path", "required": True, "schema": {}} for each in ("id", name)]
+    operation = the_operation(of_operation({"parameters": declared}, path=f"/a/{{{name}}}"))
+    assert (operation.path, [each.name for each in operation.parameters]) == (f"/a/{{{name}}}", [name])
+
+
+def test_the_query_of_a_uri_template_is_optional_parameters():
+    page = {"name": "page", "in": "query", "schema": {"type": "integer"}}
+    description = of_operation({"parameters": [page]}, path="/a{?page,size*}")
+    operation = the_operation(description)
+    assert (operation.path, [(each.name, each.location, each.required) for each in operation.parameters]) == (
+        "/a",
+        [("page", "query", False), ("size", "query", False)],
+    )
+    assert [kind for kind, _ in notes(description)] == ["path_repaired", "variable_undeclared"]
+
+
 def test_a_variable_without_a_name_skips_the_operation():
     assert [reason for _, reason in skips(of_operation({}, path="/a/{}"))] == [
         "the path '/a/{}' has a variable without a name"

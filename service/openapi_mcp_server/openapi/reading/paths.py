@@ -187,7 +187,7 @@ class PathReader(Generic[D]):
 
     def _operation(self, method: str, at: Located, pointer: str, shared: _Shared[D] | SpecError) -> Operation:
         if isinstance(shared, SpecError):
-            raise SpecError(shared.pointer, shared.problem) from shared
+            raise shared.kept() from shared
         _require_method(method, pointer)
         declared = read(_operation, at)
         fields.note(read_map(at), fields.OPERATION, self._version, at.pointer, self._notes)
@@ -195,20 +195,21 @@ class PathReader(Generic[D]):
         own = self._declarations(declared.parameters, at.member(NOTHING, "parameters"))
         declarations = {_identity(each): each for each in (*shared.declarations, *own)}
         parts = self._dialect.parts(declared, at, list(declarations.values()))
+        key = path_keys.named(shared.key, parts.parameters, pointer, self._notes)
         summary, description = written(declared.summary), written(declared.description)
         if not summary and not description:  # those of the path are meant for all of its operations (Path Item Object)
             summary, description = shared.summary, shared.description
         return Operation(
             pointer=pointer,
             method=method,
-            path=shared.key.path,
-            query=shared.key.query,
-            operation_id=self._name(declared, at, f"{method} {shared.key.path}") or None,
+            path=key.path,
+            query=key.query,
+            operation_id=self._name(declared, at, f"{method} {key.path}") or None,
             summary=summary,
             description=description,
             tags=self._tags(declared.tags or ()),
             deprecated=declared.deprecated is True,
-            parameters=path_keys.fitted(self._sendable(parts.parameters), shared.key, pointer, self._notes),
+            parameters=path_keys.fitted(self._sendable(parts.parameters), key, pointer, self._notes),
             body=parts.body,
             responses=parts.responses,
             security=self._choices(declared, at),
@@ -265,7 +266,7 @@ class PathReader(Generic[D]):
             pointer = child(at.pointer, "security")
             return security.choices(declared.security, pointer, self._dialect.security_schemes, self._notes)
         if isinstance(self._security, SpecError):
-            raise SpecError(self._security.pointer, self._security.problem) from self._security
+            raise self._security.kept() from self._security
         return self._security
 
     def _tags(self, declared: Sequence[Text]) -> tuple[str, ...]:
