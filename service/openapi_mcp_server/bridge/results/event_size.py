@@ -1,7 +1,7 @@
 """An answer that is longer than an event may be: cut, and said to be.
 
 A client that reads events ends its whole session at one that is too long (the official Python client at 1 MiB), so that
-the model would not even hear that its call was carried out.
+the model would not even hear that its call was in_an_event out.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class _Block(msgspec.Struct):
 _block = msgspec.json.Decoder(_Block).decode
 
 
-def carried(result: ToolResult, limit: int = EVENT_BYTES) -> ToolResult:
+def in_an_event(result: ToolResult, limit: int = EVENT_BYTES) -> ToolResult:
     """The same without a file that no event carries, told as `fitted` tells it: it need not become text before."""
     files = [_file(block) for block in result.content]
     length = sum(_as_base64(data) for _, data in files)
