@@ -1,7 +1,7 @@
 """An answer that is longer than an event may be: cut, and said to be.
 
 A client that reads events ends its whole session at one that is too long (the official Python client at 1 MiB), so that
-the model would not even hear that its call was in_an_event out.
+the model would not even hear that its call was carried out.
 """
 
 from __future__ import annotations

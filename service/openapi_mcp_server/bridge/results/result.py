@@ -72,7 +72,7 @@ class OutputValidators:
             return f"it cannot be checked: {error}"[:_MISMATCH_LIMIT]
         if validator.is_valid(value):
             return None
-        first = _first_error(validator, validation.affordable(value, bytes(contract.schema)))
+        first = _first_error(validator, validation.affordable(value, schema))
         if first is None:
             place = validation.place_of_wrong(value, schema)
             return f"#{place}: something there does not fit"[:_MISMATCH_LIMIT]
