@@ -57,7 +57,7 @@ class _Block(msgspec.Struct):
 _block = msgspec.json.Decoder(_Block).decode
 
 
-def carried(result: ToolResult, limit: int = EVENT_BYTES) -> ToolResult:
+def without_large_files(result: ToolResult, limit: int = EVENT_BYTES) -> ToolResult:
     """The same without a file that no event carries, told as `fitted` tells it: it need not become text before."""
     files = [_file(block) for block in result.content]
     length = sum(_as_base64(data) for _, data in files)
