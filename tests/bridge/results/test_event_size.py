@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -122,6 +123,17 @@ def test_each_answer_of_a_batch_has_its_share() -> None:
         [],
         ["_meta", "content"],
     ]
+
+
+def test_of_a_large_batch_one_answer_at_a_time_is_copied() -> None:
+    large = response(content=[{"type": "image", "data": "A" * 6_000_000, "mimeType": "image/png"}])
+    batch = (b"[", large, b",", memoryview(large), b",", large, b"]")
+    tracemalloc.start()
+    made = fitted(batch)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.5 * len(large)
+    assert len(msgspec.json.decode(b"".join(made))) == 3
 
 
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=5), st.integers(11_000, 12_000))
