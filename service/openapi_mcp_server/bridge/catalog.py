@@ -22,7 +22,7 @@ from openapi_mcp_server.bridge.tools import overrides
 from openapi_mcp_server.bridge.tools.api import DOCUMENT_BYTES, LEAST_LIMITS, Api, Once, SchemaLimits
 from openapi_mcp_server.bridge.tools.argument import of_parameter, slot
 from openapi_mcp_server.bridge.tools.entry import descriptions
-from openapi_mcp_server.bridge.tools.overrides import Entries, Told
+from openapi_mcp_server.bridge.tools.overrides import Entries, Presentation
 from openapi_mcp_server.bridge.tools.tool import Compiled, compile_operation
 from openapi_mcp_server.errors import SpecError, fault_of
 from openapi_mcp_server.openapi.model import ApiDescription, Note, Operation, SkippedOperation
@@ -60,7 +60,7 @@ class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Candidate(msgspec.Struct, frozen=True):
     operation: Operation
-    told: Told
+    presentation: Presentation
     wanted: names.Wanted
 
 
@@ -122,11 +122,12 @@ def _require_different_names(sources: Sequence[ApiSource]) -> None:
 
 def _candidate(operation: Operation, source: ApiSource) -> _Candidate:
     try:
-        told = overrides.of(operation, source.overrides)
-        wanted = names.tool_name(operation, source.name if source.prefix else None, told.overrides.name)
+        presentation = overrides.of(operation, source.overrides)
+        wanted = names.tool_name(operation, source.name if source.prefix else None, presentation.overrides.name)
     except Exception as error:  # noqa: BLE001 - one operation costs only itself
-        told, wanted = Told(fault=fault_of(error, operation.pointer)), names.Wanted("", operation.pointer)
-    return _Candidate(operation, told, wanted)
+        presentation = Presentation(fault=fault_of(error, operation.pointer))
+        wanted = names.Wanted("", operation.pointer)
+    return _Candidate(operation, presentation, wanted)
 
 
 def _unique_names(candidates: Iterable[Sequence[_Candidate]], length: int) -> list[str]:
@@ -211,7 +212,7 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
     outcome = _Outcome(tools=[], skipped=unread, notes=list(source.description.notes), closed=[])
     outcome.notes += overrides.unused(source.overrides, source.description)
     size = 0
-    told = descriptions([(each.operation, each.told.overrides) for _, each in named])
+    told = descriptions([(each.operation, each.presentation.overrides) for _, each in named])
     for (name, candidate), said in zip(named, told, strict=True):
         subject = _subject(candidate, source)
         if not _is_wanted(candidate, source) or not source.rule.permits(subject):
@@ -232,7 +233,7 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
             api = msgspec.structs.replace(api, limits=LEAST_LIMITS)
             message = f"with it the tools are over {DOCUMENT_BYTES:,} bytes; schemas of those that follow are shortened"
             outcome.notes.append(Note(pointer=compiled.tool.pointer, kind="input_shortened", message=message))
-        outcome.notes += (*candidate.told.notes, *compiled.notes)
+        outcome.notes += (*candidate.presentation.notes, *compiled.notes)
     return outcome
 
 
@@ -251,7 +252,7 @@ def _is_wanted(candidate: _Candidate, source: ApiSource) -> bool:
 
 
 def _tags(candidate: _Candidate) -> tuple[str, ...]:
-    own = candidate.told.overrides.tags
+    own = candidate.presentation.overrides.tags
     return candidate.operation.tags if own is None else own
 
 
@@ -263,16 +264,16 @@ def _subject(candidate: _Candidate, source: ApiSource) -> Subject:
         path=operation.path,
         operation_id=operation.operation_id or "",
         tags=_tags(candidate),
-        scopes=candidate.told.overrides.scopes or (),
+        scopes=candidate.presentation.overrides.scopes or (),
     )
 
 
 def _compiled(name: str, said: str, subject: Subject, candidate: _Candidate, api: Api) -> Compiled:
-    if candidate.told.fault is not None:
-        raise candidate.told.fault.kept()
-    if candidate.told.hidden_by:
-        raise SpecError(candidate.operation.pointer, f"hidden by {candidate.told.hidden_by}")
-    return compile_operation(candidate.operation, name, said, subject, candidate.told.overrides, api)
+    if candidate.presentation.fault is not None:
+        raise candidate.presentation.fault.kept()
+    if candidate.presentation.hidden_by:
+        raise SpecError(candidate.operation.pointer, f"hidden by {candidate.presentation.hidden_by}")
+    return compile_operation(candidate.operation, name, said, subject, candidate.presentation.overrides, api)
 
 
 def _require_access(made: Tool, source: ApiSource) -> None:
@@ -288,7 +289,7 @@ def _skipped(candidate: _Candidate, source: ApiSource, error: SpecError) -> Skip
         path=operation.path,
         reason=error.problem,
     )
-    may_be_hidden = candidate.told.hidden_by or candidate.told.fault is not None
+    may_be_hidden = candidate.presentation.hidden_by or candidate.presentation.fault is not None
     subject = None if may_be_hidden else _subject(candidate, source)
     return SkippedTool(api=source.name, operation=skipped, subject=subject)
 

@@ -36,7 +36,7 @@ Result = TypeVar("Result")
 Encoded = bytes | memoryview
 
 
-class Made(Generic[Recipe, Result]):
+class Deferred(Generic[Recipe, Result]):
     """A function that is made of its recipe when it is first called. A recipe is data, which can be kept in a file."""
 
     __slots__ = ("_made", "_make", "recipe")

@@ -19,7 +19,7 @@ from openapi_mcp_server.bridge.media.content import resource_uri
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
 from openapi_mcp_server.bridge.policy import OperationPaths
 from openapi_mcp_server.bridge.request import build
-from openapi_mcp_server.bridge.results.event_size import carried
+from openapi_mcp_server.bridge.results.event_size import without_large_files
 from openapi_mcp_server.bridge.results.next_page import small
 from openapi_mcp_server.bridge.results.redaction import REDACTED
 from openapi_mcp_server.bridge.results.result import Select, from_error, render
@@ -240,7 +240,7 @@ class Calls:
     def _whole(self, outcome: ToolResult, draft: Draft) -> tuple[ToolResult, bytes]:
         """Encoded where it was made: a large result takes as long again."""
         if draft.transport == "sse":
-            outcome = carried(outcome)
+            outcome = without_large_files(outcome)
         return outcome, self._encoded(outcome, draft)
 
     @contextmanager

@@ -182,5 +182,5 @@ POLITE = re.compile(
 ASIDE = re.compile(r"(?<=\w) (?:without|instead of|rather than|except(?: for)?)\b.*$")
 """How something is not to be done, at the end: it names what is not asked for."""
 OPEN_ONES = re.compile(r"^open (?!(?:an?|the|my|our|your|this|that|new|up)\b)(?:\w+ )?\w+[^s]s\b")
-"""Those that are open, which is no verb there: "open invoices of a customer"."""
+"""Before things in the plural "open" is no verb: "open invoices of a customer"."""
 SHOW_ME = re.compile(r"^(?:give|show|tell|get|fetch|find|list) (?:me|us) ")

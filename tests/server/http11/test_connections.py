@@ -15,8 +15,9 @@ import trio
 from hypercorn.config import Config as HypercornConfig
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from openapi_mcp_server.server import any_request, connections, ports
-from openapi_mcp_server.server.accepting import PAUSE_SECONDS
+from openapi_mcp_server.server import ports
+from openapi_mcp_server.server.http11 import any_request, connections
+from openapi_mcp_server.server.http11.accepting import PAUSE_SECONDS
 from real_sockets import rest, run, serving_app
 
 GET = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
