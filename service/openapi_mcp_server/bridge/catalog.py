@@ -25,6 +25,7 @@ from openapi_mcp_server.bridge.policy import EVERYTHING, Rule
 from openapi_mcp_server.bridge.schemas import inputs
 from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
 from openapi_mcp_server.bridge.schemas.edits import removable_parts
+from openapi_mcp_server.bridge.schemas.listed import Listings
 from openapi_mcp_server.bridge.schemas.outputs import Outputs
 from openapi_mcp_server.bridge.servers import ApiPlace
 from openapi_mcp_server.bridge.tool import (
@@ -199,6 +200,7 @@ def _api(source: ApiSource, place: ApiPlace, limits: SchemaLimits, identity: Ide
         access=cache(partial(security.access, identity=identity, schemes=source.description.security_schemes)),
         slots=Once(slot),
         arguments=Once(of_parameter),
+        listings=Listings(),
     )
 
 

@@ -115,6 +115,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     access: Callable[[tuple[SecurityChoice, ...]], Access]
     slots: Once[Slot]
     arguments: Once[Argument]
+    listings: listed.Listings
 
 
 class Compiled(msgspec.Struct, frozen=True):
@@ -128,7 +129,7 @@ class _Inputs(msgspec.Struct, frozen=True):
     slots: tuple[Slot, ...]
     body: BodyPlan | None
     contract: InputContract
-    told: bytes
+    told: inputs.Pieces
     notes: list[Note]
     filterable: bool
     paging: Paging | None
@@ -436,7 +437,7 @@ def _with_real_name(prose: str, argument: str, name: str) -> str:
 
 def _contract(
     operation: Operation, arguments: Sequence[Argument], definitions: inputs.SchemaSource, limit: int, notes: list[Note]
-) -> tuple[InputContract, bytes]:
+) -> tuple[InputContract, inputs.Pieces]:
     """How the arguments are checked, and the schema that clients list."""
     schema = inputs.build(arguments, definitions, limit)
     if len(schema.told) > limit:
@@ -454,16 +455,17 @@ def _contract(
 
 def _listed(inputs: _Inputs, api: Api, uri: str) -> tuple[InputContract, bytes]:
     """The schema that a list carries, and what that makes of the arguments."""
-    contract, told, limit = inputs.contract, inputs.told, api.limits.listed_bytes
+    contract, limit = inputs.contract, api.limits.listed_bytes
     where = f"whole in the resource {uri}"
     if api.portable:
         from openapi_mcp_server.bridge.schemas import portable  # noqa: PLC0415 - for those who want it
 
-        made = portable.portable_schema(told, where, limit)
+        made = portable.portable_schema(inputs.told.whole, where, limit)
         contract = msgspec.structs.replace(contract, spelling=made.spelling)
         is_shortened, told = made.is_shortened, made.schema
-    elif is_shortened := listed.is_long(told, limit):
-        told = listed.shortened(told, where, limit)
+    else:
+        is_shortened = listed.is_long(inputs.told, limit)
+        told = api.listings.shortened(inputs.told, where, limit) if is_shortened else inputs.told.whole
     return (msgspec.structs.replace(contract, is_shortened=True) if is_shortened else contract), told
 
 

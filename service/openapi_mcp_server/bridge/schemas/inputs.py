@@ -42,11 +42,31 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True):
     required: bool
 
 
+class Pieces(msgspec.Struct, frozen=True):
+    """An encoded schema of arguments: properties and definitions, each with its name, and the names of what is
+    required."""
+
+    properties: tuple[bytes, ...]
+    required: bytes
+    definitions: tuple[bytes, ...]
+
+    @property
+    def whole(self) -> bytes:
+        return self._joined().whole
+
+    def __len__(self) -> int:
+        return len(self._joined())
+
+    def _joined(self) -> CheckedSchema:
+        """The root is an object and says so: MCP requires ``type``."""
+        return CheckedSchema(_head(self.properties, self.required), self.definitions, b"}")
+
+
 class InputSchema(msgspec.Struct, frozen=True):
     """The schema as clients list it, and as arguments are checked by it, which is closed and says what not every client
     reads. ``left_out`` says in words what did not fit; empty where everything did."""
 
-    told: bytes
+    told: Pieces
     checked: CheckedSchema
     left_out: str
 
@@ -131,7 +151,7 @@ def build(arguments: Sequence[Argument], definitions: SchemaSource, limit: int) 
         if members is None:
             continue
         ending = _ending(members, refs, definitions)
-        whole = _joined(properties, required, ending)
+        whole = Pieces(tuple(properties), required, tuple(ending.values()))
         if len(whole) <= limit:
             is_exact = ending is members and listed == [*arguments] and not any(map(definitions.is_changed, members))
             checked = (
@@ -168,18 +188,18 @@ def _pruned(arguments: Sequence[Argument], required: bytes, definitions: SchemaS
         refs = definitions.told.refs_in(b"".join(properties))
         nearest = definitions.told.nearest(refs, _room(properties, required, limit))
         members = _ending(nearest, refs, definitions)
-        pruned = _joined(properties, required, members)
+        pruned = Pieces(tuple(properties), required, tuple(members.values()))
         if len(pruned) <= limit:
             checked = _checked(properties, required, members)
             return InputSchema(pruned, checked, "examples, long descriptions and the deepest parts")
     properties = [_property(name, encode(bare(schema))) for name, schema in decoded.items()]
-    barest = _joined(properties, required, {})
+    barest = Pieces(tuple(properties), required, ())
     return InputSchema(barest, _checked(properties, required, {}), "everything but the arguments' types")
 
 
 def _room(properties: Sequence[bytes], required: bytes, limit: int) -> int:
     """Bytes that are left for definitions."""
-    return limit - len(_joined(properties, required, {})) - len(b',"$defs":{}')
+    return limit - len(Pieces(tuple(properties), required, ())) - len(b',"$defs":{}')
 
 
 def _properties(arguments: Sequence[Argument], detail: Detail) -> list[bytes]:
@@ -188,11 +208,6 @@ def _properties(arguments: Sequence[Argument], detail: Detail) -> list[bytes]:
 
 def _property(name: str, schema: bytes) -> bytes:
     return encode(name) + b":" + schema
-
-
-def _joined(properties: Sequence[bytes], required: bytes, members: Mapping[str, bytes]) -> bytes:
-    """The root is an object and says so: MCP requires ``type``."""
-    return CheckedSchema(_head(properties, required), tuple(members.values()), b"}").whole
 
 
 def _checked(properties: Sequence[bytes], required: bytes, members: Mapping[str, bytes]) -> CheckedSchema:
