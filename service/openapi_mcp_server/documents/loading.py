@@ -68,6 +68,7 @@ class Documents:
         self._folders = [Path(folder) for folder in config.allowed_spec_dirs]
         self._order = _order(config, self._rule)
         self._cache = _cache(config)
+        self._is_compared = self._cache is not None or config.spec_refresh_seconds > 0  # with what was read before
         self._origins: dict[str, Origin] = {}
         self._last = _Parsed(b"", (), None)
         self._one = anyio.CapacityLimiter(1)
@@ -76,7 +77,7 @@ class Documents:
         """Reads the documents for the first time; what is not there yet is asked for again for ``wait_seconds``. Raises
         ConfigError or SpecError, which name the document."""
         texts = await self._texts_in_time(wait_seconds)
-        digest = order.digest(texts)
+        digest = order.digest(texts) if self._is_compared else b""
         if only_to_show:
             tools = self._compiled(texts, [], only_to_show=True)
         else:
