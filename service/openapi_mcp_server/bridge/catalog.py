@@ -9,6 +9,7 @@ from functools import cache, partial
 import msgspec
 
 from openapi_mcp_server.bridge import names, overrides, security, servers, text, tool
+from openapi_mcp_server.bridge.bodies.body_shape import Schemas
 from openapi_mcp_server.bridge.compiled.listing import Listing
 from openapi_mcp_server.bridge.model import (
     ApiSummary,
@@ -180,13 +181,14 @@ def _api(source: ApiSource, place: ApiPlace, limits: SchemaLimits, identity: Ide
     schemas = source.description.request_schemas
     graph = Definitions(schemas)
     responses = Definitions(source.description.response_schemas)
+    requests = inputs.source(schemas, graph)
     return Api(
         name=source.name,
         base=place.base,
         allowed_origins=source.allowed_origins,
         servers=place.documented,
         description=source.description,
-        requests=inputs.source(schemas, graph),
+        requests=requests,
         patches=inputs.source(Edited(schemas, removable_parts), graph),
         responses=responses,
         outputs=Outputs(responses),
@@ -200,6 +202,7 @@ def _api(source: ApiSource, place: ApiPlace, limits: SchemaLimits, identity: Ide
         access=cache(partial(security.access, identity=identity, schemes=source.description.security_schemes)),
         slots=Once(slot),
         arguments=Once(of_parameter),
+        bodies=Schemas(schemas, requests.exact),
         listings=Listings(),
     )
 

@@ -115,6 +115,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     access: Callable[[tuple[SecurityChoice, ...]], Access]
     slots: Once[Slot]
     arguments: Once[Argument]
+    bodies: body_shape.Schemas
     listings: listed.Listings
 
 
@@ -352,7 +353,7 @@ def _spanning(parameter: Parameter) -> Parameter:
 def _shape(operation: Operation, api: Api, notes: list[Note]) -> BodyShape | None:
     if operation.body is None:
         return None
-    shape = body_shape.shape(operation.body, api.description.request_schemas, api.requests.exact)
+    shape = body_shape.shape(operation.body, api.bodies)
     notes += [_note(error.pointer, "body_dropped", error.problem) for error in shape.unusable]
     notes += [_note(error.pointer, "body_repaired", error.problem) for error in shape.repaired]
     return shape

@@ -79,6 +79,7 @@ class SchemaSource(msgspec.Struct, frozen=True):
     exact: Definitions
     told: Definitions
     tell: Callable[[bytes], bytes]
+    reduce: Callable[[bytes, Detail], bytes]
     is_changed: Callable[[str], bool]
 
 
@@ -86,7 +87,8 @@ def source(schemas: Mapping[str, Schema], graph: Definitions) -> SchemaSource:
     """Definitions, of which ``graph`` has the same or those that they were made of."""
     tell = lru_cache(_ARGUMENTS_TOLD)(partial(told, schemas=schemas))
     edited = Edited(schemas, tell)
-    return SchemaSource(graph, Definitions(schemas), Definitions(edited), tell, edited.is_changed)
+    reduce = lru_cache(_ARGUMENTS_TOLD)(reduced)
+    return SchemaSource(graph, Definitions(schemas), Definitions(edited), tell, reduce, edited.is_changed)
 
 
 def described(schema: bytes, prose: str, *, deprecated: bool = False) -> bytes:
@@ -146,7 +148,7 @@ def build(arguments: Sequence[Argument], definitions: SchemaSource, limit: int) 
     listed = [_told(each, definitions.tell) for each in arguments]
     refs = definitions.told.refs_in(b"".join(argument.schema for argument in listed))
     for detail in WHOLE:
-        properties = _properties(listed, detail)
+        properties = _properties(listed, detail, definitions)
         members = definitions.told.reached(refs, _room(properties, required, limit), detail)
         if members is None:
             continue
@@ -157,7 +159,7 @@ def build(arguments: Sequence[Argument], definitions: SchemaSource, limit: int) 
             checked = (
                 _checked(properties, required, members)
                 if is_exact
-                else _exact(arguments, required, definitions.exact, detail)
+                else _exact(arguments, required, definitions, detail)
             )
             return InputSchema(whole, checked, _TOLD[detail])
     return _pruned(listed, required, definitions, limit)
@@ -173,16 +175,16 @@ def _ending(members: Mapping[str, bytes], refs: Sequence[str], definitions: Sche
     return ended(members, refs, definitions.told) if definitions.graph.is_endless(members) else members
 
 
-def _exact(arguments: Sequence[Argument], required: bytes, definitions: Definitions, detail: Detail) -> CheckedSchema:
+def _exact(arguments: Sequence[Argument], required: bytes, definitions: SchemaSource, detail: Detail) -> CheckedSchema:
     """All that the schemas say, with a way back where there is one."""
     refs = [ref for argument in arguments for ref in argument.refs]
-    members = definitions.reached(refs, _UNLIMITED, detail) or {}
-    return _checked(_properties(arguments, detail), required, members)
+    members = definitions.exact.reached(refs, _UNLIMITED, detail) or {}
+    return _checked(_properties(arguments, detail, definitions), required, members)
 
 
 def _pruned(arguments: Sequence[Argument], required: bytes, definitions: SchemaSource, limit: int) -> InputSchema:
     """The nearest levels that fit; at the last resort every argument is its type and no more."""
-    decoded = {argument.name: decode(reduced(argument.schema, Detail.LOOSE)) for argument in arguments}
+    decoded = {argument.name: decode(definitions.reduce(argument.schema, Detail.LOOSE)) for argument in arguments}
     for depth in _DEPTHS:
         properties = [_property(name, encode(shallow(schema, depth))) for name, schema in decoded.items()]
         refs = definitions.told.refs_in(b"".join(properties))
@@ -202,8 +204,8 @@ def _room(properties: Sequence[bytes], required: bytes, limit: int) -> int:
     return limit - len(Pieces(tuple(properties), required, ())) - len(b',"$defs":{}')
 
 
-def _properties(arguments: Sequence[Argument], detail: Detail) -> list[bytes]:
-    return [_property(argument.name, reduced(argument.schema, detail)) for argument in arguments]
+def _properties(arguments: Sequence[Argument], detail: Detail, definitions: SchemaSource) -> list[bytes]:
+    return [_property(argument.name, definitions.reduce(argument.schema, detail)) for argument in arguments]
 
 
 def _property(name: str, schema: bytes) -> bytes:
