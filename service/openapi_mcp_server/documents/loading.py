@@ -131,7 +131,7 @@ class Documents:
 
     async def read_again(self) -> ToolCatalog | None:
         """None if every byte is what it was; it is parsed in a thread if not. Raises as `read` does, for what could not
-        be used before and is the same still, too.
+        be used before and is the same still, too. For settings by which documents are read again.
 
         After a cancel the thread finishes what it does, for nobody; the next one waits for it.
         """
