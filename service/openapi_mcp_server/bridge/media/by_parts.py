@@ -17,7 +17,7 @@ PART_BYTES = 128 * 1024
 _DECODED_BYTES = 64 * 1024
 """Bytes of JSON that are decoded at once."""
 _PIECE = 48 * 1024
-"""A size in bytes, a multiple of three as base64 takes them."""
+"""A size in bytes."""
 _BETWEEN = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*(?=\{)")
 _ROW_END = b"},{"
 _TRIES = 8
