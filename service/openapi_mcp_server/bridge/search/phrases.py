@@ -179,8 +179,11 @@ POLITE = re.compile(
     r"| (?:for (?:me|us)|please|now|right now)$"
 )
 """Before and behind what is asked for."""
-ASIDE = re.compile(r"(?<=\w) (?:without|instead of|rather than|except(?: for)?)\b.*$")
-"""How something is not to be done, at the end: it names what is not asked for."""
+ASIDE = re.compile(
+    r"(?<=\w) (?:(?:without|instead of|rather than|except(?: for)?)\b.*"
+    r"|(?:in|across|on|from) (?:all|every|any)(?: the)? \w+)$"
+)
+"""How something is not to be done, and that it is everywhere, at the end: they name what is not asked for."""
 OPEN_ONES = re.compile(r"^open (?!(?:an?|the|my|our|your|this|that|new|up)\b)(?:\w+ )?\w+[^s]s\b")
 """Those that are open, which is no verb there: "open invoices of a customer"."""
 SHOW_ME = re.compile(r"^(?:give|show|tell|get|fetch|find|list) (?:me|us) ")
