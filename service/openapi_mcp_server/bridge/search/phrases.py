@@ -109,6 +109,7 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         rf"(?:save|write|dump|store) {_GAP}(?:to|as|into|in) (?:a |an )?(?:\w+ )?file": "export download get",
         rf"(?:throw|kick) {_GAP}out": "ban kick remove",
         r"(?:go|switch|change|return) back to": "restore revert rollback promote previous",
+        rf"time(?:d)? {_GAP}out": "timeout mute suspend",
         r"by (?:mistake|accident)|accidentally": "restore undelete",
         r"side by side": "compare diff",
         r"out of date": "outdated stale expired",
