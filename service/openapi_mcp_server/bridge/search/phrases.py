@@ -101,7 +101,7 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"who (?:made|created|wrote|built|started)": "creator author owner",
         r"(?:what|which) (?:kinds?|types?|sorts?) of": "type kind category",
         r"bill of materials": "sbom bom",
-        r"most (?:used|called|requested|active|visited|viewed|read|played|liked)": "top popular usage trending",
+        r"most (?:used|called|requested|active|visited|viewed|watched|read|played|liked|sold|shared)": "top popular usage trending",
         r"how often": "usage count statistic metric frequency",
         r"(?:notify|tell|ping|inform|call) (?:me|us|my \w+|our \w+) (?:when|if|about|of)|for changes$": (
             "webhook hook watch subscribe"
@@ -111,6 +111,8 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"(?:go|switch|change|return) back to": "restore revert rollback promote previous",
         rf"time(?:d)? {_GAP}out": "timeout mute suspend",
         r"by (?:mistake|accident)|accidentally": "restore undelete",
+        rf"bring {_GAP}into|let {_GAP}in$": "invite add member",
+        rf"slow {_GAP}down": "delay throttle latency",
         r"side by side": "compare diff",
         r"out of date": "outdated stale expired",
         r"used up|r[au]n out": "quota limit usage",
@@ -140,6 +142,8 @@ HINTS: tuple[tuple[re.Pattern[str], tuple[str, ...], float], ...] = tuple(
             "schedule cron timer",
             0.3,
         ),
+        (r"\bfrom (?:an? |my |the )?(?:csv|excel|spreadsheet|zip|backup|url|file)\b", "import upload restore", 0.3),
+        (r"\bas (?:an? )?(?:pdf|csv|zip|excel|xlsx|xml|markdown|html|mp3|wav|png|svg|jpe?g)\b", "export download", 0.3),
         (r"^(?:find|search|lookup)\b", "search lookup", 0.4),
         (r"^(?:do|does|did|is|are) .*\bwork(?:ing)?$", "test ping health check status", 0.6),
         (r"^(?:mark|flag|declare) .*\bas\b", "state status", 0.4),
@@ -187,4 +191,4 @@ ASIDE = re.compile(
 """How something is not to be done, and that it is everywhere, at the end: they name what is not asked for."""
 OPEN_ONES = re.compile(r"^open (?!(?:an?|the|my|our|your|this|that|new|up)\b)(?:\w+ )?\w+[^s]s\b")
 """Those that are open, which is no verb there: "open invoices of a customer"."""
-SHOW_ME = re.compile(r"^(?:give|show|tell|get|fetch|find|list) (?:me|us) ")
+SHOW_ME = re.compile(r"^(?:give|show|tell|get|fetch|find|list) (?:me|us) (?!(?:when|if|about|once)\b)")

@@ -267,7 +267,7 @@ def _by_verb(index: Index, found: Sequence[str]) -> Mapping[Intent, float]:
             return dict.fromkeys(intents, 1.0 if position == 0 else _LATER_VERB)
         behind_noun = word not in STOP and word not in ADVERBS and not word.endswith("ly")
     is_phrasal = second in PARTICLES and third in DETERMINERS
-    if first not in STOP and (second in DETERMINERS or is_phrasal):
+    if first not in STOP and not is_plural(first) and (second in DETERMINERS or is_phrasal):
         return {"act": 1.0}
     return {"read": _UNSAID_INTENT}
 

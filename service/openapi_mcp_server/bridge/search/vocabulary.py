@@ -125,7 +125,7 @@ OWN = frozenset({"my", "me", "i", "mine", "we", "our", "myself"})
 """Words of someone who asks about what is his: ``/me/playlists``."""
 WHETHER = frozenset({"is", "was", "am", "does", "do", "did", "has", "have", "can"})
 """In front they ask about one thing."""
-ALL = frozenset({"all", "every", "everything", "several", "multiple"})
+ALL = frozenset({"all", "every", "everybody", "everyone", "everything", "several", "multiple"})
 """They tell that not one item is to be deleted."""
 MANY = frozenset({"who", "which", "find", "search", "list", "browse", "many"})
 """In front they ask for several, whatever the noun."""
