@@ -101,7 +101,9 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"who (?:made|created|wrote|built|started)": "creator author owner",
         r"(?:what|which) (?:kinds?|types?|sorts?) of": "type kind category",
         r"bill of materials": "sbom bom",
-        r"most (?:used|called|requested|active|visited|viewed|watched|read|played|liked|sold|shared)": "top popular usage trending",
+        r"most (?:used|called|requested|active|visited|viewed|watched|read|played|liked|sold|shared)": (
+            "top popular usage trending"
+        ),
         r"how often": "usage count statistic metric frequency",
         r"(?:notify|tell|ping|inform|call) (?:me|us|my \w+|our \w+) (?:when|if|about|of)|for changes$": (
             "webhook hook watch subscribe"
@@ -145,7 +147,7 @@ HINTS: tuple[tuple[re.Pattern[str], tuple[str, ...], float], ...] = tuple(
         (r"\bfrom (?:an? |my |the )?(?:csv|excel|spreadsheet|zip|backup|url|file)\b", "import upload restore", 0.3),
         (r"\bas (?:an? )?(?:pdf|csv|zip|excel|xlsx|xml|markdown|html|mp3|wav|png|svg|jpe?g)\b", "export download", 0.3),
         (r"^(?:find|search|lookup)\b", "search lookup", 0.4),
-        (r"^(?:do|does|did|is|are) .*\bwork(?:ing)?$", "test ping health check status", 0.6),
+        (r"^(?:do|does|did|is|are) .*\bwork(?:ing)?$", "test ping health check status", 0.8),
         (r"^(?:mark|flag|declare) .*\bas\b", "state status", 0.4),
         (r"\bhow many\b", "count counter total stat number statistic", 0.5),
         (r"\b(?:most|best)\b", "top popular", 0.5),
@@ -191,4 +193,4 @@ ASIDE = re.compile(
 """How something is not to be done, and that it is everywhere, at the end: they name what is not asked for."""
 OPEN_ONES = re.compile(r"^open (?!(?:an?|the|my|our|your|this|that|new|up)\b)(?:\w+ )?\w+[^s]s\b")
 """Those that are open, which is no verb there: "open invoices of a customer"."""
-SHOW_ME = re.compile(r"^(?:give|show|tell|get|fetch|find|list) (?:me|us) (?!(?:when|if|about|once)\b)")
+SHOW_ME = re.compile(r"^(?:give|show|tell|get|fetch|find|list) (?:me|us) (?!(?:when|if|once)\b)")
