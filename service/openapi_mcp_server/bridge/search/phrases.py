@@ -97,6 +97,10 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"who (?:has|have|had|got) access(?: to)?|who (?:can|may) (?:see|read|view|edit|use|open|access)": (
             "permission collaborator collaboration member access share delegate acl grant"
         ),
+        r"what (?:do|did|does|have) (?:people|users|others|everybody|everyone|they) (?:say|said|think|write|written)"
+        r"(?: about| on)?": "comment review feedback story reply",
+        r"who (?:has |have )?(?:looked at|viewed|seen|visited)": "view event access activity audit visitor",
+        r"(?:bring|get|put) back": "restore undelete recover untrash",
         r"who (?:owns|runs|manages)": "owner manager",
         r"who (?:made|created|wrote|built|started)": "creator author owner",
         r"(?:what|which) (?:kinds?|types?|sorts?) of": "type kind category",
@@ -157,7 +161,8 @@ HINTS: tuple[tuple[re.Pattern[str], tuple[str, ...], float], ...] = tuple(
 
 REMOVALS = re.compile(
     r"\bget(?:ting)? rid of\b|^take back\b|\b(?:take|throw|strip)s? (?:\w+ ){1,4}(?:away|off|out|down)\b"
-    r"|^take (?:away|down|off|out)\b|^(?:stop|quit) \w+ing\b|^(?:give|hand) back\b|^(?:give|hand) (?:\w+ ){1,4}back$"
+    r"|^take (?:away|down|off|out)\b|^(?:give|hand) back\b|^(?:give|hand|take) (?:\w+ ){1,4}back$"
+    r"|^(?:stop|quit) \w+ing\b"
 )
 NEGATED = re.compile(
     r"\b(?:not|never|(?:isn|aren|wasn|weren|hasn|haven) t|(?:still|yet) (?:has |have )?to)"
@@ -187,10 +192,10 @@ POLITE = re.compile(
 )
 """Before and behind what is asked for."""
 ASIDE = re.compile(
-    r"(?<=\w) (?:(?:without|instead of|rather than|except(?: for)?)\b.*"
+    r"(?<=\w) (?:(?:without|instead of|rather than|except(?: for)?|but (?:do )?not)\b.*"
     r"|(?:in|across|on|from) (?:all|every|any)(?: the)? \w+)$"
 )
 """How something is not to be done, and that it is everywhere, at the end: they name what is not asked for."""
-OPEN_ONES = re.compile(r"^open (?!(?:an?|the|my|our|your|this|that|new|up)\b)(?:\w+ )?\w+[^s]s\b")
-"""Those that are open, which is no verb there: "open invoices of a customer"."""
+OPEN_ONES = re.compile(r"^(?:open|new) (?!(?:an?|the|my|our|your|this|that|new|up)\b)(?:\w+ )?\w+[^s]s\b")
+"""Those that are open or new, which is no verb there: "open invoices of a customer"."""
 SHOW_ME = re.compile(r"^(?:give|show|tell|get|fetch|find|list) (?:me|us) (?!(?:when|if|once)\b)")
