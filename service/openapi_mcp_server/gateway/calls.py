@@ -14,9 +14,11 @@ import trio
 
 from openapi_mcp_server.aside import OF_ARGUMENTS, Aside, is_heavy
 from openapi_mcp_server.bridge.arguments.check import check
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.media.content import resource_uri
-from openapi_mcp_server.bridge.model import RESPONSE_FILTER, HttpRequest, HttpResponse, Tool
+from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
 from openapi_mcp_server.bridge.request import build
+from openapi_mcp_server.bridge.results.event_size import carried
 from openapi_mcp_server.bridge.results.next_page import small
 from openapi_mcp_server.bridge.results.redaction import REDACTED
 from openapi_mcp_server.bridge.results.result import Select, from_error, render
@@ -234,6 +236,8 @@ class Calls:
 
     def _whole(self, outcome: ToolResult, draft: Draft) -> tuple[ToolResult, bytes]:
         """Encoded where it was made: a large result takes as long again."""
+        if draft.transport == "sse":
+            outcome = carried(outcome)
         return outcome, self._encoded(outcome, draft)
 
     @contextmanager

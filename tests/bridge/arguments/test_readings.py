@@ -15,7 +15,8 @@ from documents import described
 from openapi_mcp_server.bridge import request
 from openapi_mcp_server.bridge.arguments.check import CheckedArguments, check
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import Tool, base_url
+from openapi_mcp_server.bridge.model import Tool
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.errors import ArgumentError
 
 FORM, MULTIPART, JSON = "application/x-www-form-urlencoded", "multipart/form-data", "application/json"
@@ -356,7 +357,7 @@ def test_a_closed_body_takes_what_it_names(closing: str) -> None:
     [
         ("Sort-By", "unknown; did you mean sort_by?"),
         ("sort_bi", "unknown; did you mean sort_by?"),
-        ("filter[x]", "unknown; did you mean filter_x?"),
+        ("filter[X]", "unknown; did you mean filter_x?"),
     ],
 )
 def test_a_slip_is_asked_about(name: str, said: str) -> None:

@@ -20,6 +20,7 @@ POINTER = "#/paths/~1pets/post/requestBody/content"
 BINARY = {"type": "string", "format": "binary"}
 TEXT = {"type": "string"}
 OBJECT = {"type": "object", "properties": {"a": {}}}
+FORM = "application/x-www-form-urlencoded"
 
 
 def media(name: str, schema: Any = None) -> MediaType:
@@ -76,6 +77,8 @@ def test_every_json_type_is_sent_as_it_is_documented(name: str) -> None:
         ("application/jwt", None, "eyJ.a.b", "application/jwt", b"eyJ.a.b"),
         ("application/sdp", TEXT, "v=0", "application/sdp", b"v=0"),
         ("application/graphql", {}, "{ me }", "application/graphql", b"{ me }"),
+        (FORM, TEXT, "a=1&b=%C3%A9+c&d[]=x", FORM, b"a=1&b=%C3%A9+c&d%5B%5D=x"),
+        (FORM, {"type": ["string", "null"]}, "a=é b", FORM, b"a=%C3%A9%20b"),
     ],
 )
 def test_text_goes_as_it_is(name: str, schema: Any, value: Any, content_type: str, data: bytes) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from answers import PNG, answer, texts, tool
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media import content
-from openapi_mcp_server.bridge.model import HttpResponse, OutputContract
+from openapi_mcp_server.bridge.model import OutputContract
 from openapi_mcp_server.bridge.results.result import MISMATCH, OutputValidators, render
 from openapi_mcp_server.mcp.messages import (
     AudioContent,
@@ -158,7 +157,7 @@ def test_octets_that_claim_to_be_json_are_a_resource_and_a_success(body: bytes) 
     assert isinstance(block, EmbeddedResource)
     assert isinstance(block.resource, BlobResource)
     assert (result.isError, block.resource.mimeType) == (False, "application/octet-stream")
-    assert base64.b64decode(block.resource.blob) == body
+    assert block.resource.blob == body
     assert isinstance(note, TextContent)
     assert "it is not JSON" in note.text
 
@@ -253,7 +252,7 @@ def test_what_is_no_text_is_a_resource_with_its_type_and_exact_bytes(body: bytes
     resource = blob(render(tool(), answer(body, content_type)))
     assert resource.mimeType == content_type
     assert resource.uri == "openapi://pet%20shop/getPet"
-    assert base64.b64decode(resource.blob) == body
+    assert resource.blob == body
 
 
 @pytest.mark.parametrize(
@@ -261,7 +260,7 @@ def test_what_is_no_text_is_a_resource_with_its_type_and_exact_bytes(body: bytes
     [("image/png", ImageContent), ("image/jpeg; q=1", ImageContent), ("audio/mpeg", AudioContent)],
 )
 def test_images_and_audio_are_media(content_type: str, block: type[ImageContent | AudioContent]) -> None:
-    expected = block(base64.b64encode(PNG).decode(), content_type.partition(";")[0])
+    expected = block(PNG, content_type.partition(";")[0])
     assert render(tool(), answer(PNG, content_type)).content == (expected,)
 
 
@@ -293,9 +292,9 @@ def test_bytes_survive_whatever_their_type(body: bytes, content_type: str | None
     (block,) = render(tool(), answer(body, content_type)).content
     if isinstance(block, EmbeddedResource):
         assert isinstance(block.resource, BlobResource)
-        assert base64.b64decode(block.resource.blob) == body
+        assert block.resource.blob == body
     elif isinstance(block, ImageContent):
-        assert base64.b64decode(block.data) == body
+        assert block.data == body
     else:
         assert isinstance(block, TextContent)
         assert block.text in {body.decode(charset, errors="replace") for charset in ("utf-8-sig", "utf-16")}
@@ -374,7 +373,6 @@ def test_a_tool_with_an_output_schema_answers_with_structure(body: bytes, wrappe
     [
         pytest.param(PET, b'{"id":"secret"}', '#/id: the value is not of type "integer"', id="wrong type"),
         pytest.param(PET, b"[]", "#: the answer is not an object", id="no object"),
-        pytest.param(PET, b'{"id":1e400}', "it cannot be checked: ", id="a number beyond a double"),
         pytest.param(b'{"$ref":"http://127.0.0.1/x"}', b"{}", "it cannot be checked: ", id="nothing is fetched"),
     ],
 )
@@ -387,6 +385,16 @@ def test_an_answer_that_does_not_fit_keeps_its_text_and_is_told_as_undocumented(
     assert texts(result) == [body.decode()]
     assert bytes(result.structuredContent) == b'{"undocumented":%b}' % body
     assert result.meta[MISMATCH].startswith(reason)
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1.5e999", "9" * 5_000])
+def test_a_number_that_clients_cannot_read_is_in_the_structure_as_text(number: str) -> None:
+    body = f'{{"id":{number}}}'.encode()
+    output = OutputContract(schema=msgspec.Raw(PET), wrapped=False)
+    result = render(tool(output=output), answer(body, "application/json"), OutputValidators())
+    assert (result.isError, texts(result)) == (False, [body.decode()])
+    assert msgspec.json.decode(result.structuredContent) == {"undocumented": body.decode()}
+    assert result.meta[MISMATCH].startswith("it cannot be checked: ")
 
 
 @pytest.mark.parametrize(
@@ -402,6 +410,39 @@ def test_an_answer_that_is_not_json_is_told_as_undocumented(response: HttpRespon
     found = msgspec.json.decode(result.structuredContent)
     found.pop("_note", None)
     assert found == msgspec.json.decode(structured)
+    assert result.meta[MISMATCH] == "the answer is not JSON"
+
+
+@pytest.mark.parametrize("start", [b"", b" \r\n", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/plain",
+        "text/html; charset=utf-8",
+        "text/javascript",
+        "text/csv",
+        "application/octet-stream",
+        "binary/octet-stream",
+        "application/x-json",
+        "application/xml",
+    ],
+)
+def test_json_under_another_name_is_json_where_the_document_says_so(content_type: str, start: bytes) -> None:
+    output = OutputContract(schema=msgspec.Raw(PET), wrapped=False)
+    response = answer(start + b'{ "id": 1 }', content_type)
+    result = render(tool(output=output), response, OutputValidators())
+    assert (texts(result), bytes(result.structuredContent)) == (['{"id":1}'], b'{"id":1}')
+    assert texts(render(msgspec.structs.replace(tool(), answers=output), response)) == ['{"id":1}']
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [(b"{id: 1}", "text/html"), (b"[1", "text/plain"), (b"{}", "image/png"), (b'{"id":1}', "application/x-ndjson")],
+)
+def test_what_is_named_otherwise_and_no_json_stays_what_it_is_named(body: bytes, content_type: str) -> None:
+    output = OutputContract(schema=msgspec.Raw(PET), wrapped=False)
+    result = render(tool(output=output), answer(body, content_type), OutputValidators())
+    assert result.content == render(tool(), answer(body, content_type)).content
     assert result.meta[MISMATCH] == "the answer is not JSON"
 
 

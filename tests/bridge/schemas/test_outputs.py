@@ -5,21 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from descriptions import (
-    BIG,
-    JSON,
-    OBJECT,
-    answer,
-    catalog,
-    kinds,
-    media,
-    operation,
-    outputs,
-    schema,
-    schemas,
-    tool,
-)
-from openapi_mcp_server.bridge.tool import SchemaLimits
+from descriptions import BIG, JSON, OBJECT, answer, catalog, kinds, media, operation, outputs, schema, schemas, tool
+from openapi_mcp_server.bridge.tools.api import SchemaLimits
 
 # Outputs
 
@@ -64,12 +51,18 @@ def test_several_successes_are_alternatives():
         pytest.param((answer("200", media(JSON, OBJECT)), answer("204")), id="content or none"),
         pytest.param((answer("200", media(JSON)),), id="no schema"),
         pytest.param((answer("200", media(JSON, OBJECT), media("text/csv", {})),), id="JSON or something else"),
-        pytest.param((answer("default", media(JSON, OBJECT)),), id="default may be an error"),
+        pytest.param((answer("204"), answer("default", media(JSON, OBJECT))), id="default beside a success"),
+        pytest.param((answer("302"), answer("default", media(JSON, OBJECT))), id="default beside a redirect"),
         pytest.param((answer("404", media(JSON, OBJECT)),), id="errors only"),
     ],
 )
 def test_there_is_no_output_schema_unless_every_success_is_known_json(responses):
     assert outputs(*responses) is None
+
+
+@pytest.mark.parametrize("others", [(), (answer("404"), answer("5XX", media(JSON, {"type": "object"})))])
+def test_the_default_is_the_success_where_no_other_is_documented(others):
+    assert outputs(*others, answer("default", media(JSON, OBJECT))) == OBJECT
 
 
 @pytest.mark.parametrize("name", ["*/*", "application/*", "*/*;charset=UTF-8"])

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+import msgspec
 import pytest
 
-from documents import described, notes, of_operation, skips, the_operation, value
+from documents import described, document, notes, of_operation, skips, the_operation, value
+from openapi_mcp_server.openapi.notes import Notes
+from openapi_mcp_server.openapi.pointers import ROOT
+from openapi_mcp_server.openapi.reading.dialect import Source
+from openapi_mcp_server.openapi.reading.objects import read_map
+from openapi_mcp_server.openapi.reading.openapi3 import OpenApi3
+from openapi_mcp_server.openapi.reading.paths import MAX_OPERATIONS, PathReader
+from openapi_mcp_server.openapi.references.resolve import Located, References
 
 GET = "#/paths/~1x/get"
 
@@ -69,6 +80,59 @@ def test_path_parameters_are_required_and_must_be_in_the_path():
     assert [kind for kind, _ in notes(description)] == ["parameter_repaired", "parameter_dropped"]
 
 
+@pytest.mark.parametrize(
+    ("key", "path", "spans"),
+    [
+        ("/a/{id:[0-9]+}", "/a/{id}", False),
+        ("/a/{id: [0-9]{3}}/b", "/a/{id}/b", False),
+        ("/a/{id:int?}", "/a/{id}", False),
+        ("/a/{ id }", "/a/{id}", False),
+        ("/a/{id?}", "/a/{id}", False),
+        ("/a/{ID}", "/a/{id}", False),
+        ("/a/:id/b", "/a/{id}/b", False),
+        ("/a/<id>", "/a/{id}", False),
+        ("/a/<int:id>.json", "/a/<int:id>.json", None),
+        ("/a/<int:id>/json", "/a/{id}/json", False),
+        ("/a/x:id", "/a/x:id", None),
+        ("/a/:other", "/a/:other", None),
+        ("/a/{*id}", "/a/{id+}", True),
+        ("/a/{**id}", "/a/{id+}", True),
+        ("/a/{id*}", "/a/{id+}", True),
+        ("/a/{id...}", "/a/{id+}", True),
+        ("/a/{id:path}", "/a/{id+}", True),
+        ("/a/{id:.*}", "/a/{id+}", True),
+        ("/a/{id=shelves/*}:read", "/a/{id+}:read", True),
+        ("/a/{id=*}", "/a/{id}", False),
+    ],
+)
+def test_a_variable_as_a_framework_writes_it_is_the_parameter_of_its_name(key, path, spans):
+    declared = {"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}
+    description = of_operation({"parameters": [declared]}, path=key)
+    operation = the_operation(description)
+    found = [(each.name, value(each.schema), each.spans_segments) for each in operation.parameters]
+    assert operation.path == path
+    assert found == ([] if spans is None else [("id", {"type": "integer"}, spans)])
+    assert ("path_repaired" in {kind for kind, _ in notes(description)}) == (spans is not None)
+
+
+@pytest.mark.parametrize("name", ["id:[0-9]", "id?", "*id", "ID"])
+def test_a_variable_that_is_declared_as_it_is_written_stays(name):
+    declared = [{"name": each, "in": "path", "required": True, "schema": {}} for each in ("id", name)]
+    operation = the_operation(of_operation({"parameters": declared}, path=f"/a/{{{name}}}"))
+    assert (operation.path, [each.name for each in operation.parameters]) == (f"/a/{{{name}}}", [name])
+
+
+def test_the_query_of_a_uri_template_is_optional_parameters():
+    page = {"name": "page", "in": "query", "schema": {"type": "integer"}}
+    description = of_operation({"parameters": [page]}, path="/a{?page,size*}")
+    operation = the_operation(description)
+    assert (operation.path, [(each.name, each.location, each.required) for each in operation.parameters]) == (
+        "/a",
+        [("page", "query", False), ("size", "query", False)],
+    )
+    assert [kind for kind, _ in notes(description)] == ["path_repaired", "variable_undeclared"]
+
+
 def test_a_variable_without_a_name_skips_the_operation():
     assert [reason for _, reason in skips(of_operation({}, path="/a/{}"))] == [
         "the path '/a/{}' has a variable without a name"
@@ -102,3 +166,48 @@ def test_a_parameter_whose_value_the_key_gives_is_left_out():
     description = of_operation({"parameters": [action]}, path="/?Action=List")
     assert the_operation(description).parameters == ()
     assert ("parameter_dropped", "#/paths/~1?Action=List/get/parameters/0") in notes(description)
+
+
+class BrokenNames(frozenset[str]):
+    """The methods of a dialect, which cannot be asked for one name."""
+
+    def __contains__(self, name: object) -> bool:
+        if name == "broken":
+            raise KeyError(name)
+        return super().__contains__(name)
+
+
+class Broken(OpenApi3):
+    """A reader with two bugs."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self.methods = BrokenNames(self.methods)
+
+    def declaration(self, at: Located) -> Any:
+        if b"broken" in bytes(at.json):
+            raise AttributeError("no such thing")
+        return super().declaration(at)
+
+
+@pytest.mark.parametrize(
+    ("item", "bug", "method"),
+    [
+        ({"broken": {}, "get": {}}, "KeyError", "*"),
+        ({"parameters": [{"name": "broken", "in": "query"}], "get": {}}, "AttributeError", "GET"),
+    ],
+)
+def test_a_bug_of_ours_costs_its_path_alone_and_is_told_with_its_place(item, bug, method):
+    at_work = document("3.1", paths={"/a": {"get": {}}, "/b": item, "/c": {"get": {}}})
+    root = read_map(Located(ROOT, msgspec.Raw(at_work.json)))
+    source = Source(
+        document=at_work, root=root, references=References(at_work, root), notes=Notes(), exact_answers=False
+    )
+    paths = PathReader(Broken(source), source, MAX_OPERATIONS)
+    paths.read(read_map(source.at("paths")))
+    assert [operation.path for operation in paths.operations] == ["/a", "/c"]
+    [skipped] = paths.skipped
+    assert (skipped.pointer, skipped.method, skipped.path) == ("#/paths/~1b", method, "/b")
+    assert re.fullmatch(
+        rf"an error of this server, {bug} in test_paths\.py, line \d+; please report it", skipped.reason
+    )

@@ -247,6 +247,11 @@ ANCHORS = [
         {"x": {"k": 1}, "y": {"k": 2, "l": 2}, "z": {"k": 1, "l": 2}},
         id="of those merged the first wins",
     ),
+    pytest.param(
+        "x: &a {k: 1}\ny:\n  !!merge <<: *a\n  l: 2", {"x": {"k": 1}, "y": {"k": 1, "l": 2}}, id="as Go writes it"
+    ),
+    pytest.param("x: &a {k: 1}\ny: {!!merge <<: [*a], l: 2}", {"x": {"k": 1}, "y": {"k": 1, "l": 2}}, id="in brackets"),
+    pytest.param("x:\n  !!merge k: {a: 1}", {"x": {"k": {"a": 1}}}, id="the tag on another key"),
     pytest.param("x: {'<<': 1}", {"x": {"<<": 1}}, id="a quoted << is a key"),
     pytest.param(
         "x: &a {k: 1}\ny: &b {<<: *a}\nz: *b", {"x": {"k": 1}, "y": {"k": 1}, "z": {"k": 1}}, id="merged again"

@@ -46,6 +46,7 @@ def check(tool: Tool, raw: msgspec.Raw | None) -> CheckedArguments:
     fits = (are_doubles and _fit_as_doubles(validator, text)) or validator.is_valid(values)
     if fits and _EMPTY_TEXT not in text:
         return CheckedArguments(whole_numbers.spelt(values, text, schema))
+    values, renamed = (values, ()) if fits else undeclared.by_arguments(tool, values)
     others = {} if fits else undeclared.taken(tool, values)
     named = {name: value for name, value in values.items() if name not in others} if others else values
     find = partial(validation.errors, schema=schema, size=len(text))
@@ -53,7 +54,8 @@ def check(tool: Tool, raw: msgspec.Raw | None) -> CheckedArguments:
     mended = coercion.coerced(named, find, empty)
     if mended.errors:
         raise ArgumentError(problems.told(tool, mended.errors))
-    return CheckedArguments(whole_numbers.spelt(mended.values, text, schema), mended.names, others)
+    coerced = tuple(dict.fromkeys((*renamed, *mended.names)))
+    return CheckedArguments(whole_numbers.spelt(mended.values, text, schema), coerced, others)
 
 
 def _fit_as_doubles(validator: Validator, text: bytes) -> bool:

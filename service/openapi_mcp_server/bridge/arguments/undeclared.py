@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,23 @@ _LONGEST = 64
 _MOST_SLIPS = 10
 """Undeclared names beyond which none is taken for a slip, since each is compared with every argument."""
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
+
+
+def by_arguments(tool: Tool, values: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The values by the names of the tool's arguments, and those that were given by what the document calls them.
+
+    A name that model APIs refuse (``filter[x]``) is what the API's own pages say, and its argument is called otherwise.
+    """
+    unknown = values.keys() - {*tool.input.names}
+    called = [(slot.name, slot.argument) for slot in tool.slots]
+    called += [] if tool.body is None else [(name, argument) for argument, name in tool.body.properties.items()]
+    counts = Counter(name for name, _ in called)
+    meant = {
+        name: argument
+        for name, argument in called
+        if name in unknown and counts[name] == 1 and argument in tool.input.names and argument not in values
+    }
+    return {meant.get(name, name): value for name, value in values.items()}, tuple(sorted(meant.values()))
 
 
 def taken(tool: Tool, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -286,7 +286,8 @@ def _typed(of: _Value, write: BodyWriter) -> PartWriter:
 
 
 def _file(of: _Value) -> PartWriter:
-    """The type is the data: URI's, else the documented one, else that of unknown bytes. A name makes it a file.
+    """The type is the data: URI's, else the Encoding Object's, else that of unknown bytes; never the schema's
+    ``contentMediaType``, which its defaults overrule (3.1.1, Encoding Object). A name makes it a file.
 
     Where the document says nothing of the property, only text can be a file's bytes.
     """

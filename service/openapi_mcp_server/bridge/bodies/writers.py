@@ -19,10 +19,10 @@ from openapi_mcp_server.bridge.bodies.multipart import Described
 from openapi_mcp_server.bridge.media import charsets
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
 from openapi_mcp_server.bridge.media.exact_json import encode_by_parts
-from openapi_mcp_server.bridge.media.table import Kind, essence, is_json, row
+from openapi_mcp_server.bridge.media.table import Kind, essence, is_form, is_json, row
 from openapi_mcp_server.bridge.media.types import WrittenAs, charset, way
 from openapi_mcp_server.bridge.model import BodyRecipe, BodyWriter, Made
-from openapi_mcp_server.bridge.parameters import styles
+from openapi_mcp_server.bridge.parameters import percent, styles
 from openapi_mcp_server.bridge.schemas.shapes import Outline, is_base64, is_base64url, outline_of
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi.model import MediaType, Schema
@@ -111,7 +111,7 @@ def _writer(
             body = Described(media=media, name=name, outline=outline, definitions=definitions)
             write = multipart.writer(body, partial(_part, definitions))
         case "text":
-            write = _text(media, name)
+            write = _written_form(name) if is_form(name) else _text(media, name)
         case "binary":
             is_text = row(essence(name)).read in {"json", "text"}
             write = _binary(chosen, outline, text_in=charsets.of_text(name) if is_text else "")
@@ -164,6 +164,12 @@ def _form(media: MediaType, name: str) -> BodyWriter:
     if charsets.is_utf8(written_in):
         return lambda value: (name, forms.text(value, fields).encode())
     return lambda value: (name, charsets.form_in(written_in, forms.text(value, fields)).encode())
+
+
+def _written_form(name: str) -> BodyWriter:
+    """A form that is given as its text: its delimiters and what is percent-encoded stay as they are."""
+    escape = percent.reserved(percent.KEPT_IN_QUERY + "&=+")
+    return lambda value: (name, escape(styles.spell(value)).encode())
 
 
 def _text(media: MediaType, name: str) -> BodyWriter:

@@ -5,7 +5,6 @@ Nothing is sniffed but a body whose type is not stated, and nothing is ever show
 
 from __future__ import annotations
 
-import base64
 import codecs
 import re
 from collections.abc import Mapping
@@ -15,10 +14,10 @@ from urllib.parse import quote
 
 import msgspec
 
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media import charsets
 from openapi_mcp_server.bridge.media.by_parts import short_pieces, without_space
 from openapi_mcp_server.bridge.media.table import essence, is_html, is_json, is_xml, row
-from openapi_mcp_server.bridge.model import HttpResponse
 from openapi_mcp_server.grammar import TOKEN
 from openapi_mcp_server.mcp.messages import (
     AudioContent,
@@ -60,6 +59,7 @@ _ZEROS = {
 }
 """Charsets by which of the first bytes are zero."""
 _BLANK = re.compile(rb"(?>(?:[ \t\r\n\0]|\xef\xbb\xbf|\xfe\xff|\xff\xfe)*)")
+_OBJECT_OR_LIST = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]{0,64}[{\[]")
 _TYPE_SHOWN = 100
 """Characters of a media type in a note."""
 _HALF_PAIRS = 10_000
@@ -92,27 +92,33 @@ def is_blank_json(response: HttpResponse) -> bool:
     return _BLANK.fullmatch(response.body) is not None and is_json(response.header("content-type") or "")
 
 
-def read(response: HttpResponse, uri: str) -> AnswerContent:
+def read(response: HttpResponse, uri: str, *, is_json_documented: bool = False) -> AnswerContent:
     """The body of an answer as content; ``uri`` names it where it has to be an embedded resource.
 
-    What is not the JSON that it claims to be is still what the API answered: text, with a note.
+    What is not the JSON that it claims to be is still what the API answered: text, with a note. Where the document says
+    JSON (``is_json_documented``), an object or a list is that under any other name: text/html is what PHP says by
+    itself, application/octet-stream what stores say.
 
-    This is the one place where an answer's size meets a limit of its own; today that is `ANSWER_LIMIT`, which the
-    edge applies while it reads.
+    Its size is bounded already: `upstream.reader` applies `ANSWER_LIMIT` while an answer arrives.
     """
     content_type = response.header("content-type") or ""
     media_type = essence(content_type)
     if _NAME.fullmatch(media_type) is None:
         return _untyped(response, uri)
+    return (is_json_documented and _object_or_list(response.body, content_type)) or _typed(response, content_type, uri)
+
+
+def _typed(response: HttpResponse, content_type: str, uri: str) -> AnswerContent:
+    media_type = essence(content_type)
     match row(media_type).read:
         case "json":
             return _json(response.body, content_type) or _not_json(response.body, content_type, uri)
         case "text":
             return _text(response, content_type) or _binary(response.body, content_type, uri)
         case "image":
-            return AnswerContent(ImageContent(_base64(response.body), media_type))
+            return AnswerContent(ImageContent(response.body, media_type))
         case "audio":
-            return AnswerContent(AudioContent(_base64(response.body), media_type))
+            return AnswerContent(AudioContent(response.body, media_type))
         case "binary":
             return _binary(response.body, content_type, uri)
         case unknown:
@@ -209,6 +215,13 @@ def _mended_json(body: bytes, content_type: str) -> AnswerContent | None:
         return _deep_json(mended)
 
 
+def _object_or_list(body: bytes, content_type: str) -> AnswerContent | None:
+    """JSON of these two kinds under a name that is not of JSON; None where it is something else."""
+    named = row(essence(content_type))
+    may_be = named.read in {"text", "binary"} and not named.is_stream and _OBJECT_OR_LIST.match(body)
+    return _json(body, content_type) if may_be else None
+
+
 def _require_utf8(body: bytes) -> None:
     """Raises UnicodeDecodeError. Piece by piece, see `AnswerContent.content`."""
     if body.isascii():
@@ -277,8 +290,4 @@ def _untyped(response: HttpResponse, uri: str) -> AnswerContent:
 
 
 def _binary(body: bytes, content_type: str, uri: str) -> AnswerContent:
-    return AnswerContent(EmbeddedResource(BlobResource(uri=uri, mimeType=content_type, blob=_base64(body))))
-
-
-def _base64(body: bytes) -> str:
-    return "".join([base64.b64encode(piece).decode("ascii") for piece in short_pieces(body)])
+    return AnswerContent(EmbeddedResource(BlobResource(uri=uri, mimeType=content_type, blob=body)))

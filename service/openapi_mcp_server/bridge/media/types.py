@@ -95,6 +95,8 @@ def _kind(media: MediaType, name: str, outline: Outline, definitions: Mapping[st
     if is_signed(name):
         return "text"
     known = _known(name)
+    if known == "form" and not may_be(outline, "object") and may_be(outline, "string"):
+        return "text"  # a form that its author writes
     if media.is_stream and known not in _SEQUENCES:
         raise SpecError(media.pointer, f"{name} is not written item by item (itemSchema)")
     carried = _carried(media, name, known)

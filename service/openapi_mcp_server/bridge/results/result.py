@@ -8,9 +8,10 @@ from typing import Any, assert_never
 
 import msgspec
 
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media import content
 from openapi_mcp_server.bridge.media.large_json import is_large
-from openapi_mcp_server.bridge.model import HttpResponse, OutputContract, Tool
+from openapi_mcp_server.bridge.model import OutputContract, Tool
 from openapi_mcp_server.bridge.results import answer_headers, budget, failure, next_page
 from openapi_mcp_server.bridge.schemas import validation
 from openapi_mcp_server.bridge.schemas.excerpt import Excerpt
@@ -70,7 +71,8 @@ class OutputValidators:
             return None
         first = _first_error(validator, validation.searched(value, bytes(contract.schema)))
         if first is None:
-            return "#: something beyond its beginning does not fit"
+            place = validation.place_of_wrong(value, bytes(contract.schema))
+            return f"#{place}: something there does not fit"[:_MISMATCH_LIMIT]
         pointer = "".join(f"/{part}" for part in first.instance_path)
         return f"#{pointer}: {first.message}"[:_MISMATCH_LIMIT]
 
@@ -93,7 +95,8 @@ def render(
         return _error(failure.explain(tool, response))
     if not response.body or content.is_blank_json(response):
         return _without_content(tool, response)
-    read = content.read(response, content.resource_uri(tool.api, tool.name))
+    uri = content.resource_uri(tool.api, tool.name)
+    read = content.read(response, uri, is_json_documented=(tool.output or tool.answers) is not None)
     whole = read if select is None else select(read)
     body = budget.within(whole, tool, budget_bytes, asked)
     about = _about(tool, response, body)
@@ -188,7 +191,7 @@ def _structured(
     if tool.output is None:
         return msgspec.UNSET, msgspec.UNSET
     if body is not None and body.filtered and body.json is not None:
-        return msgspec.Raw(_noted(b'{"filtered":%b}' % body.json, about)), msgspec.UNSET
+        return msgspec.Raw(_noted(b'{"filtered":%b}' % _value(body), about)), msgspec.UNSET
     compact = None if body is None else body.json
     if compact is not None and tool.output.wrapped:
         compact = b'{"result":%b}' % compact
@@ -220,9 +223,21 @@ def _problem(output: OutputContract, structured: bytes | None, validators: Outpu
 
 def _value(body: content.AnswerContent | None) -> bytes:
     """An answer as JSON: itself, its text, or null for none and for what only content can carry."""
-    if body is not None and body.json is not None:
+    if body is not None and body.json is not None and _is_readable(body.json):
         return body.json
     return msgspec.json.encode(body.content.text if body and isinstance(body.content, TextContent) else None)
+
+
+def _is_readable(json: bytes) -> bool:
+    """Whether every client can read it. A number that no double holds costs those in Go and Rust the whole message,
+    one of thousands of digits those in Python."""
+    if is_large(json):
+        return True
+    try:
+        msgspec.json.decode(json)
+    except ValueError:
+        return False
+    return True
 
 
 def _first_error(validator: Validator, excerpt: Excerpt) -> Error | None:

@@ -11,7 +11,7 @@ from openapi_mcp_server.bridge.media.table import essence, is_json
 from openapi_mcp_server.bridge.model import OutputContract
 from openapi_mcp_server.bridge.schemas.definitions import OBJECT_OR_NULL, Definitions, says_object
 from openapi_mcp_server.bridge.schemas.edits import WHOLE, cleaned, encode, reduced
-from openapi_mcp_server.openapi.model import MediaType, Operation, Schema
+from openapi_mcp_server.openapi.model import MediaType, Operation, Response, Schema
 
 _ANY_TYPE = frozenset({"*/*", "application/*"})
 _HOPELESS = 3
@@ -99,7 +99,7 @@ def documented(operation: Operation, definitions: Definitions) -> list[Schema]:
     A client refuses an answer without structuredContent from a tool that promises it, so a documented success
     without content (204 beside 200, or any answer to HEAD) promises nothing. Nor does one that may be any object.
     """
-    good = [response for response in operation.responses if response.status.startswith("2")]
+    good = _successes(operation.responses)
     media = [media for response in good for media in response.media]
     if operation.method == "HEAD" or not all(response.media for response in good):
         return []
@@ -107,6 +107,15 @@ def documented(operation: Operation, definitions: Definitions) -> list[Schema]:
         return []
     schemas = {bytes(each.schema.json): each.schema for each in media if each.schema is not None}
     return [] if schemas.keys() <= _SAYING_NOTHING else list(schemas.values())
+
+
+def _successes(responses: Sequence[Response]) -> list[Response]:
+    """The answers of success; ``default``, where neither one nor a redirect is documented: it is for all statuses that
+    are not (Responses Object)."""
+    good = [response for response in responses if response.status.startswith("2")]
+    if good or any(response.status.startswith("3") for response in responses):
+        return good
+    return [response for response in responses if response.status == "default"]
 
 
 def _plain(root: bytes, others: Sequence[str]) -> bytes | None:

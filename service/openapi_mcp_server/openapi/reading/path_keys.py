@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -19,14 +19,23 @@ _VARIABLE = re.compile(r"\{([^{}]*)\}")
 _KEY = re.compile(
     r"(?P<path>(?>(?:\{[^{}]*+\}|[^?#])*))(?:\?(?P<query>(?>(?:\{[^{}]*+\}|[^#])*)))?(?:#(?P<fragment>.*))?", re.DOTALL
 )
+_OPTIONAL_QUERY = re.compile(r"\{[?&]([^{}]*)\}")
+"""Optional query parameters of a URI template (RFC 6570 section 3.2.8): ``/pets{?page,size}``."""
+_ROUTED = re.compile(r"\{(?P<name>[^{}:=]*)(?P<rest>[:=](?:[^{}]|\{[^{}]*\})*)?\}")
+"""A variable as frameworks write it in their routes: with a pattern, a type, a mark."""
+_ANY_SEGMENTS = frozenset({":path", ":.*", ":.+", "=**"})
+_SEGMENT = re.compile(r"(?<=/)(?::(?P<colon>\w+)|<(?:\w+:)?(?P<angle>\w+)>)(?=/|$)")
+"""A variable as Express and Flask write it."""
 
 
 class PathKey(msgspec.Struct, frozen=True):
-    """A key in its parts. ``query`` has fixed pieces only; ``bound`` are (wire name, variable) of the others."""
+    """A key in its parts. ``query`` has fixed pieces only; ``bound`` are (wire name, variable) of the others;
+    ``offered`` are names that may be in the query."""
 
     path: str
     query: str
     bound: tuple[tuple[str, str], ...]
+    offered: tuple[str, ...] = ()
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -58,13 +67,53 @@ def parsed(key: str, pointer: str, notes: Notes) -> PathKey:
         notes.add(pointer, "path_repaired", f"carries a query, which is sent with every call: {query!r}")
     if fragment is not None:
         notes.add(pointer, "path_repaired", f"carries a fragment, which only tells operations apart: {fragment!r}")
+    offered = [name.strip().rstrip("*") for names in _OPTIONAL_QUERY.findall(path) for name in names.split(",")]
+    if offered:
+        notes.add(pointer, "path_repaired", f"names query parameters, which are no part of the path: {offered!r}")
+        path = _OPTIONAL_QUERY.sub("", path)
     pieces = [piece for piece in (query or "").split("&") if piece]
     variables = [(piece, _VARIABLE.fullmatch(piece.partition("=")[2])) for piece in pieces]
     return PathKey(
         path=path,
         query="&".join(piece for piece, variable in variables if variable is None),
         bound=tuple((piece.partition("=")[0], variable[1]) for piece, variable in variables if variable is not None),
+        offered=tuple(filter(None, offered)),
     )
+
+
+def named(key: PathKey, parameters: Sequence[Parameter], pointer: str, notes: Notes) -> PathKey:
+    """The key with its variables as the parameters are called, where it has them as a framework's routes do
+    (``{id:[0-9]+}``, ``{id?}``, ``{*rest}``, ``:id``, ``<int:id>``) or in another case. What is not declared stays as
+    it is."""
+    declared = {each.name.strip(SPANNING) for each in parameters if each.location == "path"}
+    missing = {_folded(name): name for name in declared.difference(key.variables)}
+    if not missing:
+        return key
+    path = _ROUTED.sub(lambda found: _variable(found, missing, declared), key.path)
+    path = _SEGMENT.sub(lambda found: _segment(found, missing), path)
+    if path == key.path:
+        return key
+    notes.add(pointer, "path_repaired", f"was read as {path!r}, by the names of its parameters")
+    return msgspec.structs.replace(key, path=path)
+
+
+def _folded(name: str) -> str:
+    """A name without what its words are joined by: ``petId``, ``pet_id``."""
+    return name.lower().replace("_", "").replace("-", "")
+
+
+def _variable(found: re.Match[str], missing: Mapping[str, str], declared: Container[str]) -> str:
+    mark, rest = found["name"].strip(), found["rest"] or ""
+    name = missing.get(_folded(mark.strip("*?.+")))
+    if name is None or found[0][1:-1].strip(SPANNING) in declared:
+        return found[0]
+    is_spanning = {"*", "+"} & {*mark} or "..." in mark or rest in _ANY_SEGMENTS or (rest[:1] == "=" and "/" in rest)
+    return f"{{{name}{SPANNING if is_spanning else ''}}}"
+
+
+def _segment(found: re.Match[str], missing: Mapping[str, str]) -> str:
+    name = missing.get(_folded(found["colon"] or found["angle"]))
+    return found[0] if name is None else f"{{{name}}}"
 
 
 def fitted(parameters: Iterable[Parameter], key: PathKey, pointer: str, notes: Notes) -> tuple[Parameter, ...]:
@@ -113,6 +162,8 @@ def _undeclared(declared: list[Parameter], key: PathKey, pointer: str, notes: No
     known = {(parameter.location, parameter.name) for parameter in declared}
     missing = [_text(pointer, name, "path") for name in key.variables if ("path", name) not in known]
     missing += [_text(pointer, name, "query") for name, _ in key.bound if ("query", name) not in known]
+    optional = [_text(pointer, name, "query") for name in key.offered if ("query", name) not in known]
+    missing += [msgspec.structs.replace(parameter, required=False) for parameter in optional]
     for parameter in missing:
         notes.add(pointer, "variable_undeclared", f"{parameter.name!r} has no parameter; any text was taken")
     return [_spanning(parameter, key) for parameter in missing]

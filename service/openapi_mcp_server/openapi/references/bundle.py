@@ -89,7 +89,8 @@ class _Part:
         self._is_indexed = False
 
     def find(self, fragment: str) -> Located | None:
-        """The value at a pointer or an anchor; None if there is none."""
+        """The value at a pointer or an anchor; None if there is none. ``#/`` leads to a member with an empty name
+        (RFC 6901 section 5), and is written for the whole file."""
         if not fragment:
             return self.root
         try:
@@ -98,7 +99,7 @@ class _Part:
                 self._references.index(self.root)
             return self._references.find(f"#{fragment}", self.root)
         except SpecError:
-            return None
+            return self.root if fragment == "/" else None
 
 
 def is_needed(document: Document) -> bool:

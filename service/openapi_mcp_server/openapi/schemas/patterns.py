@@ -17,8 +17,9 @@ COMPILED_BYTES = 250_000
 
 _ECMA = {r"\A": "^", r"\z": "$", r"\Z": "$", "[^]": r"[\s\S]", r"[\b]": r"[\x08]"}
 _TOKEN = re.compile(r"\[\^\]|\[\\b\]|\\.", re.DOTALL)
-# A whole literal of JavaScript. Taken as written it could match nothing: no text has a slash before its beginning.
-_LITERAL = re.compile(r"/(\^.*\$)/", re.DOTALL)
+_INLINE_FLAGS = "ims"
+_FLAGS = frozenset(_INLINE_FLAGS + "dDguvy")
+"""Flags of literals; the first three change what one text is taken for."""
 
 
 class Patterns:
@@ -36,6 +37,15 @@ class Patterns:
 
 
 def _ecma(pattern: str) -> str:
-    if literal := _LITERAL.fullmatch(pattern):
-        pattern = literal[1]
-    return _TOKEN.sub(lambda token: _ECMA.get(token[0], token[0]), pattern)
+    return _TOKEN.sub(lambda token: _ECMA.get(token[0], token[0]), _without_slashes(pattern))
+
+
+def _without_slashes(pattern: str) -> str:
+    """A whole literal of JavaScript or PHP (``/^[a-z]+$/i``) as the expression in it. Taken as written it could match
+    nothing: no text has a slash before its beginning, nor one after its end."""
+    body, slash, flags = pattern[1:].rpartition("/")
+    is_anchored = body.startswith("^") or (body.endswith("$") and not body.endswith(r"\$"))
+    if not (pattern.startswith("/") and slash and is_anchored and _FLAGS.issuperset(flags)):
+        return pattern
+    inline = "".join(flag for flag in _INLINE_FLAGS if flag in flags)
+    return f"(?{inline}){body}" if inline else body

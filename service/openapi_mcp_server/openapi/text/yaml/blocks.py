@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from openapi_mcp_server.openapi.text.source import DocumentLimits, duplicate_key
 from openapi_mcp_server.openapi.text.yaml.anchors import Anchors, Value
-from openapi_mcp_server.openapi.text.yaml.flow import NO_PROPERTIES, SCALAR_TAGS, Flow
+from openapi_mcp_server.openapi.text.yaml.flow import MERGE_TAG, NO_PROPERTIES, SCALAR_TAGS, Flow
 from openapi_mcp_server.openapi.text.yaml.lines import Lines
 from openapi_mcp_server.openapi.text.yaml.marks import Marks
 from openapi_mcp_server.openapi.text.yaml.scalars import Scalar, block_scalar, folded, resolve
@@ -121,7 +121,7 @@ class Blocks:
             key = names.get(lines.key)
             read: Callable[[int, int, int], Value] = inline
             if key is None:
-                merged = merged or lines.key == b"<<"
+                merged = merged or lines.key == b"<<" or lines.rest.startswith(MERGE_TAG)
                 key, read = self._new_key(column)
             if key in result:
                 raise lines.error(lines.start + column, duplicate_key(key))

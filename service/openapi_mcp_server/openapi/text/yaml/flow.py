@@ -34,7 +34,9 @@ _PLAIN = re.compile(
     re.VERBOSE,
 )
 _ALIAS = re.compile(rb"\*([^\s,\[\]{}]+)")
-_CORE = rb"str|int|float|bool|null|map|seq"
+MERGE_TAG = b"!!merge"
+"""Go's writer puts the tag of ``<<`` before it (https://yaml.org/type/merge.html)."""
+_CORE = rb"str|int|float|bool|null|map|seq|merge"
 _TAG = re.compile(
     rb"!(?:<tag:yaml\.org,2002:(?P<verbatim>%b)>|!(?P<core>%b)|)(?![^\s,\[\]{}])" % (_CORE, _CORE)
 )  # `!` alone is that of a string
@@ -130,8 +132,9 @@ class Flow:
 
     def check_tag(self, tag: str | None, value: Value, offset: int) -> None:
         """Refuse a collection's tag on anything else, and every other tag on a collection."""
-        fits = {"map": dict, "seq": list}.get(tag or "", object)
-        if not isinstance(value, fits) or (isinstance(value, dict | list) and tag not in {None, "map", "seq"}):
+        fits: dict[str, type | tuple[()]] = {"map": dict, "seq": list, "merge": ()}
+        is_misplaced = isinstance(value, dict | list) and tag not in {None, "map", "seq"}
+        if is_misplaced or not isinstance(value, fits.get(tag or "", object)):
             raise self._error(offset, f"!!{tag} cannot be put on this")
 
     def quoted(self, offset: int) -> tuple[str, int]:
@@ -199,10 +202,10 @@ class Flow:
                 raise self._error(start, duplicate_key(key))
             if self._marks is not None:
                 self._marks.add(result, key, start)
-            merged = merged or self._text[start : start + 2] == b"<<"
+            merged = merged or self._text.startswith((b"<<", MERGE_TAG), start)
             result[key], at = self._entry(at, depth + 1)
             at = self._separator(at, b"}", offset)
-        return self.merged(result, offset) if merged and "<<" in result else result, at + 1
+        return self.merged(result, offset) if merged else result, at + 1
 
     def _key(self, offset: int) -> tuple[str, int]:
         """A key and where its colon is, or what else comes after it."""
@@ -231,7 +234,7 @@ class Flow:
 
     def merged(self, mapping: dict[str, Value], offset: int) -> dict[str, Value]:
         """https://yaml.org/type/merge.html: own keys win, then the mapping that is named first."""
-        named = mapping.pop("<<")
+        named = mapping.pop("<<", [])
         for source in named if isinstance(named, list) else [named]:
             if not isinstance(source, dict):
                 raise self._error(offset, "`<<` must name a mapping or a list of mappings")
