@@ -69,7 +69,7 @@ def read(kind: type[Asked], arguments: msgspec.Raw | None) -> Asked:
         raise ArgumentError(f"{_in_words(str(error), given, known)}; there are {', '.join(known)}") from error
 
 
-def searched(arguments: msgspec.Raw | None) -> Search:
+def read_search(arguments: msgspec.Raw | None) -> Search:
     """The arguments of a search, whose cost is bounded: what is too long to be a question is cut."""
     asked = read(Search, arguments)
     return msgspec.structs.replace(asked, query=asked.query[:_QUERY_CHARACTERS])

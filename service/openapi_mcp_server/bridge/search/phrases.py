@@ -197,5 +197,5 @@ ASIDE = re.compile(
 )
 """How something is not to be done, and that it is everywhere, at the end: they name what is not asked for."""
 OPEN_ONES = re.compile(r"^(?:open|new) (?!(?:an?|the|my|our|your|this|that|new|up)\b)(?:\w+ )?\w+[^s]s\b")
-"""Those that are open or new, which is no verb there: "open invoices of a customer"."""
+"""All that is open or new is told by an adjective there and by no verb: "open invoices of a customer"."""
 SHOW_ME = re.compile(r"^(?:give|show|tell|get|fetch|find|list) (?:me|us) (?!(?:when|if|once)\b)")
