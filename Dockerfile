@@ -10,6 +10,7 @@ RUN /opt/venv/bin/python -m compileall -q /opt/app
 FROM python:3.13-slim
 LABEL org.opencontainers.image.title="openapi-mcp-server" \
       org.opencontainers.image.description="Any OpenAPI document as Model Context Protocol tools" \
+      org.opencontainers.image.version="0.2.0" \
       org.opencontainers.image.licenses="Apache-2.0"
 # No program of the image may give its user more rights than it has.
 RUN find / -xdev -perm /6000 -type f -exec chmod a-s {} + \

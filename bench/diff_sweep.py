@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 import yaml  # type: ignore[import-untyped]
 
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.changes import Comparison, compare
-from openapi_mcp_server.bridge.model import ToolCatalog, ToolForm, base_url
+from openapi_mcp_server.bridge.model import ToolCatalog, ToolForm
+from openapi_mcp_server.bridge.origins import base_url
+from openapi_mcp_server.bridge.reports.changes import Comparison, compare
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse
 

@@ -21,7 +21,8 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from openapi_mcp_server.bridge import catalog
-from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool, ToolForm, base_url
+from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool, ToolForm
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.bridge.schemas.listed import LISTED_BYTES
 from openapi_mcp_server.documents.other_files import Parts
 from openapi_mcp_server.errors import SpecError

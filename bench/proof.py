@@ -11,8 +11,10 @@ import msgspec
 
 from openapi_mcp_server.bridge import request
 from openapi_mcp_server.bridge.arguments import check
-from openapi_mcp_server.bridge.model import HttpRequest, Origin, Tool
-from openapi_mcp_server.bridge.tool import SchemaLimits
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.model import Tool
+from openapi_mcp_server.bridge.origins import Origin
+from openapi_mcp_server.bridge.tools.api import SchemaLimits
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.mock import synthesis
 from openapi_mcp_server.mock.levels import NoValueError

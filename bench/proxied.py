@@ -55,6 +55,7 @@ def proxy(folder: Path, port: int) -> Iterator[tuple[int, int]]:
     settings = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
     own = free_port()
     settings |= _LIMITS | {"PROXY_PORT": f"127.0.0.1:{own}", "PROXY_SERVER_NAMES": "127.0.0.1"}
+    settings["PROXY_TLS_PORT"] = f"unix:{folder}/tls.sock"  # nobody uses it here, and its default may be another's
     settings |= {f"PROXY_WORKER_{number}": f"127.0.0.1:{port}" for number in range(4)}
     text = (PROXY / "nginx.conf").read_text()
     rendered = re.sub(r"\$\{(\w+)\}", lambda found: settings.get(found[1], found[0]), text)

@@ -20,7 +20,8 @@ from typing import NamedTuple
 import msgspec
 
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import ToolCatalog, base_url
+from openapi_mcp_server.bridge.model import ToolCatalog
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.bridge.search import index, ranking
 from openapi_mcp_server.bridge.search.words import stem
 from openapi_mcp_server.openapi.operations import describe

@@ -18,7 +18,9 @@ import anyio
 import msgspec
 
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import SEEN_BYTES_PER_TOKEN, HttpRequest, HttpResponse, Tool, ToolCatalog, base_url
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.model import SEEN_BYTES_PER_TOKEN, Tool, ToolCatalog
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.bridge.search.names import CALL, DESCRIBE, READ, SEARCH, seen_tokens
 from openapi_mcp_server.bridge.search.notation import contract, is_simple
 from openapi_mcp_server.gateway.gateway import Gateway

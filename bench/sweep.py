@@ -25,7 +25,8 @@ import msgspec
 import model_apis
 import proof
 from openapi_mcp_server.bridge import catalog
-from openapi_mcp_server.bridge.model import Tool, ToolForm, base_url
+from openapi_mcp_server.bridge.model import Tool, ToolForm
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.documents.other_files import Parts
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.operations import describe

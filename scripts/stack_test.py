@@ -289,8 +289,24 @@ async def roll_under_load(stack: Stack) -> int:
     return answered
 
 
+def refusal(act: Callable[[], None]) -> str:
+    """What was said by something that had to fail."""
+    try:
+        act()
+    except Failed as failed:
+        return str(failed)
+    raise Failed("it did not fail")
+
+
 def roll(stack: Stack) -> None:
     old = stack.container("worker")
+    stack.change("rotated", LOG_LEVEL="loud")
+    with step("deploy/compose/roll with a setting that cannot be used, which says so and changes nothing"):
+        said = refusal(stack.roll)
+        if "LOG_LEVEL" not in said or "serve on" not in said:
+            raise Failed(f"it says {said!r}")
+        if (now := stack.container("worker")) != old:
+            raise Failed(f"the workers are {now!r}; before it they were {old!r}")
     stack.change("rotated", LOG_LEVEL="debug")
     with step("deploy/compose/roll with a changed setting and a changed secret, while calls come"):
         print(f"- {trio.run(roll_under_load, stack)} calls, none lost", end=" ")

@@ -17,15 +17,9 @@ import large
 from garbage import uncollected
 from openapi_mcp_server.aside import LARGE, OF_ARGUMENTS, Aside, FairPlaces
 from openapi_mcp_server.bridge import catalog
-from openapi_mcp_server.bridge.model import (
-    BodyPlan,
-    CheckedSchema,
-    HttpRequest,
-    HttpResponse,
-    InputContract,
-    Tool,
-    base_url,
-)
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.model import BodyPlan, CheckedSchema, InputContract, Tool
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.gateway.serving import Serving
 from openapi_mcp_server.mcp.inbound import Call, from_line

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from documents import described
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import base_url
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.bridge.policy import Permit, Policy, Principal, Rule, selector
 from openapi_mcp_server.bridge.search.names import NAMES
 from openapi_mcp_server.gateway.views import VIEWS

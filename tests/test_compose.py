@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -29,13 +30,18 @@ every_service = pytest.mark.parametrize("name", SERVICES)
 
 
 def interpolated(text: object, **variables: str) -> str:
-    """As Compose does it, as far as compose.yaml uses it: ``${NAME:-default}`` and ``${NAME:+instead}``."""
+    """As Compose does it, as far as compose.yaml uses it: ``${NAME:-default}`` and ``${NAME:+instead}``, also inside of
+    another's default."""
 
     def value(found: re.Match[str]) -> str:
         given = variables.get(found[1], "")
         return (given or found[3]) if found[2] == ":-" else (found[3] if given else "")
 
-    return re.sub(r"\$\{(\w+)(:[-+])([^}]*)\}", value, str(text))
+    inner = re.compile(r"\$\{(\w+)(:[-+])([^${}]*)\}")
+    made = str(text)
+    while inner.search(made):
+        made = inner.sub(value, made)
+    return made
 
 
 def lines(file: str) -> list[str]:
@@ -103,6 +109,18 @@ def test_only_the_proxy_and_the_operators_pages_are_published_and_only_on_this_m
         "127.0.0.1:9090:9090",
         "127.0.0.1:3000:3000",
     ]
+
+
+def test_with_a_certificate_the_published_port_and_the_health_check_are_those_of_tls():
+    given = {"PROXY_TLS_CERTIFICATE_FILE": "./both.pem"}
+    proxy, inside = SERVICES["proxy"], nginx.defaults()["PROXY_TLS_PORT"]
+    assert interpolated(proxy["ports"][0], **given) == f"127.0.0.1:8000:{inside}"
+    assert interpolated(proxy["healthcheck"]["test"][-1], **given) == f"https://127.0.0.1:{inside}/readyz"
+    mounted = {each["target"]: STACK["secrets"][each["source"]]["file"] for each in proxy["secrets"]}
+    both = {"/etc/nginx/tls/tls.crt": "./both.pem", "/etc/nginx/tls/tls.key": "./both.pem"}
+    assert {target: interpolated(file, **given) for target, file in mounted.items()} == both
+    assert interpolated(mounted["/etc/nginx/tls/tls.key"], **given, PROXY_TLS_KEY_FILE="./tls.key") == "./tls.key"
+    assert {interpolated(file) for file in mounted.values()} == {"/dev/null"}
 
 
 def test_the_worker_is_reached_through_the_proxy_and_the_demo_api_reaches_nobody():
@@ -260,12 +278,57 @@ def test_the_proxy_knows_each_worker_by_its_number_and_spreads_calls_evenly(coun
 
 
 def test_the_proxy_takes_its_defaults_and_what_it_is_given_instead():
-    fixed = {"PROXY_PORT", *(f"PROXY_WORKER_{n}" for n in range(4))}
+    fixed = {"PROXY_PORT", "PROXY_TLS_PORT", *(f"PROXY_WORKER_{n}" for n in range(4))}
     passed = SERVICES["proxy"]["environment"]
     assert {name: interpolated(value) for name, value in passed.items()} == {
         name: value for name, value in nginx.defaults().items() if name not in fixed
     }
     assert {interpolated(value, **{name: "given"}) for name, value in passed.items()} == {"given"}
+
+
+DOCKER = """#!/bin/sh
+echo "$@" >>"$TOLD"
+case "$*" in
+  *"ps --quiet --status running worker") echo old ;;
+  *"ps --all --quiet worker") echo old; echo new ;;
+  *" up "*) exit "$UP" ;;
+  *" ps --format"*) echo stack-worker-2 ;;
+  "logs "*) echo "LOG_LEVEL: 'loud' must be one of these" ;;
+esac
+"""
+"""A docker that writes down what it is told."""
+
+
+def rolled(folder: Path, up: int) -> tuple[int, str, list[str]]:
+    """(exit code, what deploy/compose/roll said, what docker was told)"""
+    (folder / "docker").write_text(DOCKER)
+    (folder / "docker").chmod(0o755)
+    environ = {"PATH": f"{folder}:/usr/bin:/bin", "TOLD": str(folder / "told"), "UP": str(up)}
+    done = subprocess.run([COMPOSE / "roll", "-p", "a"], capture_output=True, text=True, check=False, env=environ)
+    return done.returncode, done.stdout + done.stderr, (folder / "told").read_text().splitlines()
+
+
+def test_new_workers_that_do_not_start_are_removed_and_the_old_ones_serve_on(tmp_path):
+    code, said, told = rolled(tmp_path, up=1)
+    assert code == 1
+    assert "'loud' must be" in said
+    assert "the old ones serve on" in said
+    assert told[-1] == "rm --force new"
+    assert not [each for each in told if each.startswith("stop") or "reload" in each]
+
+
+def test_old_workers_are_stopped_once_the_proxy_knows_the_new_ones_and_what_was_left_is_removed_first(tmp_path):
+    code, said, told = rolled(tmp_path, up=0)
+    assert (code, said) == (0, "roll: 1 replaced; new: stack-worker-2\n")
+    steps = [each.removeprefix("compose --progress quiet -p a ") for each in told if " ps " not in each]
+    assert steps == [
+        "rm --force new",
+        "up --detach --wait --no-deps --no-recreate --scale worker=2 worker",
+        "exec -T proxy nginx -s reload",
+        "stop -t 75 old",
+        "rm old",
+        "exec -T proxy nginx -s reload",
+    ]
 
 
 def documented() -> list[str]:

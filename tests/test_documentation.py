@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 import documented
-from openapi_mcp_server.bridge import overrides
+from openapi_mcp_server.bridge.tools import overrides
 from openapi_mcp_server.settings.config import load
 from openapi_mcp_server.settings.table import SETTINGS
 from processes import CHECKOUT, PAGES, START_SECONDS, Server, environment
@@ -35,6 +35,7 @@ FAMILIES = (
     (r"docker run ", "container"),  # tests/test_image.py and tests/proxy start the images
     (r"(aws|helm|kubectl|cd|pip|npx|docker (tag|push|inspect|logs)) ", "platform"),  # tests/deploy/test_documented.py
     (r"deploy/ecr/push", "platform"),
+    (r"openssl ", "platform"),  # tests/proxy/test_proxy.py
     (r"(scripts|\.ci)/[\w-]+( |$)", "script"),  # they run the tests, or are too long for them
 )
 """What the command begins with, and what is done with it here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 import pytest
 
@@ -16,6 +17,10 @@ FILES = 20
 
 BEGINNINGS = ("What ", "Of ", "That ", "Those ")
 """Words by which a docstring goes on with the name above it, which a reader of the docstring alone has not read."""
+
+QUOTED = re.compile(r"(?<!`)`([A-Za-z_][\w.]*)`(?!`)")
+STRANGERS = "auto multiprocessing getaddrinfo openapi swagger lost_lines"
+"""Names in back quotes that are not ours: words of settings, documents and the log, and other people's modules."""
 
 CONVENTIONS = {
     "the verb of its module, which says of what (`catalog.build`, `overlay.apply`)": (
@@ -84,3 +89,16 @@ def test_a_docstring_stands_alone():
         if node.value.value.startswith(BEGINNINGS)
     ]
     assert begun == []
+
+
+def test_a_name_in_back_quotes_is_there():
+    """In the sentences of the code, as in those of the documentation (`test_documentation`)."""
+    known = set(STRANGERS.split())
+    quoted = []
+    for path in sorted(house.PACKAGE.rglob("*.py")):
+        known |= {path.stem, path.parent.name}
+        for node in ast.walk(ast.parse(path.read_text())):
+            known |= {getattr(node, field) for field in ("id", "attr", "arg", "name", "asname") if hasattr(node, field)}
+        lines = enumerate(path.read_text().splitlines(), 1)
+        quoted += [(f"{path.stem}.py:{number}", each) for number, line in lines for each in QUOTED.findall(line)]
+    assert [(place, each) for place, each in quoted if each.split(".")[-1] not in known] == []

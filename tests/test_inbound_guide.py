@@ -9,8 +9,8 @@ import re
 import msgspec
 import pytest
 
-from openapi_mcp_server.bridge import overrides
 from openapi_mcp_server.bridge.results import redaction
+from openapi_mcp_server.bridge.tools import overrides
 from openapi_mcp_server.documents import policies
 from openapi_mcp_server.settings import config
 from processes import CHECKOUT

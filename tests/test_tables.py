@@ -18,7 +18,7 @@ from openapi_mcp_server.bridge.parameters.table import Styled
 from openapi_mcp_server.mcp import answers, messages
 from openapi_mcp_server.openapi.model import MediaType
 from openapi_mcp_server.settings.config import load
-from openapi_mcp_server.upstream.call import Asking
+from openapi_mcp_server.upstream.call import UpstreamSettings
 """
 
 
@@ -77,7 +77,7 @@ def after(edit: tuple[str, str, str], expression: str, folder: Path) -> str:
                 '"HTTP_RETRIES", integer(0, 5), "2"',
                 '"HTTP_RETRIES", integer(0, 5), "4"',
             ),
-            "(load(['--spec-path', 'x'], {}, str).http_retries, Asking().retries)",
+            "(load(['--spec-path', 'x'], {}, str).http_retries, UpstreamSettings().retries)",
             "(4, 4)",
             id="a default is a cell",
         ),

@@ -12,7 +12,8 @@ import msgspec
 import trio
 
 from asked import call
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, Origin
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.memory import Hold
 from openapi_mcp_server.settings.fields import Forwarded
 from openapi_mcp_server.upstream.credentials.requests import Credentials, Kit

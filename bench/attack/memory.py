@@ -240,14 +240,15 @@ async def _deaf_session(scene: Scene, count: int) -> None:
     await trio.aclose_forcefully(session.stream)
 
 
-register(
-    "S2/sse-unread",
-    "one session of HTTP+SSE that never reads, 32 pictures of 9 MB",
-    _deaf_session,
-    32,
-    setup=_get("/picture"),
-    limits=Limits(peak_mib=200, held_ms=300, seconds=30),
-)
+for name, proxied in {"sse-unread": False, "sse-unread-nginx": True}.items():
+    register(
+        f"S2/{name}",
+        f"one session of HTTP+SSE that never reads, 32 pictures of 9 MB{' through nginx' if proxied else ''}",
+        _deaf_session,
+        32,
+        setup=msgspec.structs.replace(_get("/picture"), proxied=proxied),
+        limits=Limits(peak_mib=200, held_ms=300, seconds=30),
+    )
 
 
 async def _posts_of_a_session(scene: Scene) -> None:

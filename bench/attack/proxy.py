@@ -82,6 +82,7 @@ def _rendered(checkout: Path, port: int, worker_port: int) -> str:
     settings = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
     settings |= {f"PROXY_WORKER_{number}": f"127.0.0.1:{worker_port}" for number in range(4)}
     settings["PROXY_PORT"] = f"127.0.0.1:{port}"
+    settings["PROXY_TLS_PORT"] = f"127.0.0.1:{_free_port()}"  # nobody uses it here, and its default may be another's
     template = (checkout / "proxy" / "nginx.conf").read_text("utf-8")
     return re.sub(r"\$(?:\{(\w+)\}|(\w+))", lambda found: settings.get(found[1] or found[2], found[0]), template)
 

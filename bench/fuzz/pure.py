@@ -8,7 +8,8 @@ import msgspec
 from fuzz.inputs import BASE_DOCUMENT, TOOL
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import ToolCatalog, ToolForm, base_url
+from openapi_mcp_server.bridge.model import ToolCatalog, ToolForm
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.bridge.request import build as request
 from openapi_mcp_server.errors import UNFORESEEN, ArgumentError, SpecError
 from openapi_mcp_server.mock.levels import NoValueError

@@ -1,4 +1,4 @@
-"""Every error this service raises on purpose, on one screen.
+"""Every error that passes from room to room, on one screen; what a room raises and catches itself stays in it.
 
 Each has a culprit (the operator, the document, the model, the API) and an answer: an exit code at start, a
 skipped operation at load, an error result for the model at call. Anything else that is raised is a bug; the
@@ -52,12 +52,13 @@ UNFORESEEN = "an error of this server"
 
 
 def fault_of(error: Exception, pointer: str) -> SpecError:
-    """The reason why an operation is skipped: the fault of its document, or a bug of ours and where to look for it.
+    """The reason why an operation or a path is skipped: the fault of its document, or a bug of ours and where to look
+    for it.
 
-    Its traceback is taken off: the frames would hold the whole catalog until the next collection.
+    It has no traceback, nor what led to it: their frames would hold the whole catalog until the next collection.
     """
     if isinstance(error, SpecError):
-        return error.with_traceback(None)
+        return error.kept()
     place = extract_tb(error.__traceback__)[-1]
     where = f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"
     return SpecError(pointer, f"{UNFORESEEN}, {where}; please report it")

@@ -18,6 +18,7 @@ SLICE = (
     "B1/demo",
     "S1/filter",
     "S2/data-uri-parameters",
+    "S2/sse-unread",
     "S6/equal-fields",
     "M5/health-host",
     "M9",

@@ -10,7 +10,8 @@ import pytest
 import grades
 from descriptions import JSON, body, media, operation, parameter, tool
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import Tool, base_url
+from openapi_mcp_server.bridge.model import Tool
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse
 

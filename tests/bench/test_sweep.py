@@ -13,8 +13,8 @@ import pytest
 import proof
 from descriptions import JSON, OBJECT, body, media, operation, parameter, tool
 from openapi_mcp_server.bridge import request
-from openapi_mcp_server.bridge.model import Origin
-from openapi_mcp_server.bridge.tool import SchemaLimits
+from openapi_mcp_server.bridge.origins import Origin
+from openapi_mcp_server.bridge.tools.api import SchemaLimits
 from processes import CHECKOUT, environment
 
 OWN = "openapi: 3.1.0\npaths:\n  /a: {get: {}, post: {}}\n  /b: {$ref: 'elsewhere.yaml'}\n"

@@ -13,7 +13,9 @@ from descriptions import told
 from openapi_mcp_server.bridge import request
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import HttpRequest, Tool, base_url
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.model import Tool
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse

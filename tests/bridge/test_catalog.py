@@ -9,9 +9,10 @@ import pytest
 
 from descriptions import JSON, OBJECT, answer, catalog, describe, media, operation, parameter, reasons, source, tool
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import Origin, Tool, ToolForm
-from openapi_mcp_server.bridge.tool import DIGEST
-from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.bridge.model import Tool, ToolForm
+from openapi_mcp_server.bridge.origins import Origin
+from openapi_mcp_server.bridge.tools.entry import DIGEST
+from openapi_mcp_server.errors import SpecError, fault_of
 from openapi_mcp_server.openapi.model import Note, SkippedOperation
 
 # Which operations become tools
@@ -44,6 +45,29 @@ def test_an_operation_that_meets_a_bug_of_ours_costs_only_itself_and_says_where_
     assert list(made.tools) == ["get_pets", "delete_pets"]
     (reason,) = reasons(made)
     assert re.fullmatch(r"an error of this server, AttributeError in \w+\.py, line \d+; please report it", reason)
+
+
+def test_a_bug_of_ours_in_what_is_asked_before_an_operation_is_compiled_costs_only_that_one_too():
+    broken = msgspec.structs.replace(operation("PUT"), overrides=0)
+    made = catalog(operation(), broken, operation("DELETE"))
+    assert list(made.tools) == ["get_pets", "delete_pets"]
+    [skipped] = made.skipped
+    assert skipped.operation.pointer == broken.pointer
+    assert skipped.operation.reason.startswith("an error of this server, TypeError in overrides.py, line ")
+
+
+def test_what_is_skipped_keeps_no_frames():
+    def fail() -> None:
+        try:
+            int("x")
+        except ValueError as error:
+            raise SpecError("#/x", "wrong") from error
+
+    with pytest.raises(SpecError) as caught:
+        fail()
+    kept = fault_of(caught.value, "#/y")
+    assert (kept.pointer, kept.problem) == ("#/x", "wrong")
+    assert (kept.__traceback__, kept.__cause__, kept.__context__) == (None, None, None)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,10 @@ from documents import described
 from openapi_mcp_server.bridge import request
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.catalog import ApiSource, build
+from openapi_mcp_server.bridge.http_messages import HttpRequest
 from openapi_mcp_server.bridge.media import exact_json
-from openapi_mcp_server.bridge.model import HttpRequest, Tool, base_url
+from openapi_mcp_server.bridge.model import Tool
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.errors import ArgumentError
 
 NUMBER, INTEGER, TEXT = {"type": "number"}, {"type": "integer"}, {"type": "string"}

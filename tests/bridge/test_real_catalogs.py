@@ -11,10 +11,11 @@ import pytest
 
 from descriptions import told
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import ToolCatalog, ToolForm, base_url
+from openapi_mcp_server.bridge.model import ToolCatalog, ToolForm
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.bridge.policy import Rule
 from openapi_mcp_server.bridge.schemas import validation
-from openapi_mcp_server.bridge.tool import SchemaLimits
+from openapi_mcp_server.bridge.tools.api import SchemaLimits
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse

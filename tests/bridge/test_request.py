@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from openapi_mcp_server.bridge import request
 from openapi_mcp_server.bridge.bodies import writers
-from openapi_mcp_server.bridge.model import BodyPlan, CheckedSchema, HttpRequest, InputContract, Origin, Slot, Tool
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.model import BodyPlan, CheckedSchema, InputContract, Slot, Tool
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.bridge.parameters import encoders
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi.model import Location, MediaType, Parameter, Schema, Style

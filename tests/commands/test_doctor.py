@@ -18,8 +18,8 @@ from doctored import QUICK, doctor, document, nginx, the_finding
 from documents import described
 from loopback import Do, loopback, sized
 from openapi_mcp_server.bridge import catalog
-from openapi_mcp_server.bridge.fitness import weaknesses
-from openapi_mcp_server.bridge.model import base_url
+from openapi_mcp_server.bridge.origins import base_url
+from openapi_mcp_server.bridge.reports.fitness import weaknesses
 from processes import run, started
 
 

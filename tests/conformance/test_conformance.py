@@ -16,13 +16,13 @@ from hypercorn.config import Config
 import conformance_api
 from node import NODE
 from openapi_mcp_server.bridge import catalog
-from openapi_mcp_server.bridge.model import base_url
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.gateway.serving import Serving
 from openapi_mcp_server.mcp.messages import ServerInfo
 from openapi_mcp_server.openapi import operations
 from openapi_mcp_server.openapi.text import document
-from openapi_mcp_server.upstream.call import Asking, Upstream
+from openapi_mcp_server.upstream.call import Upstream, UpstreamSettings
 from openapi_mcp_server.upstream.sockets import TcpDialler
 from served import served
 
@@ -60,7 +60,7 @@ def run_suite(revision: str, results: Path) -> subprocess.CompletedProcess[bytes
 
     async def main() -> subprocess.CompletedProcess[bytes]:
         with trio.fail_after(120):
-            async with trio.open_nursery() as nursery, Upstream(TcpDialler(), Asking()) as api:
+            async with trio.open_nursery() as nursery, Upstream(TcpDialler(), UpstreamSettings()) as api:
                 api_url = await nursery.start(fixture_api, lambda: built.lists_changed())  # noqa: PLW0108 - made below
                 built = gateway(api_url, api)
                 async with served(built) as url:

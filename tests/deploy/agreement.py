@@ -40,6 +40,7 @@ BOOK: dict[str, Any] = {
     "the proxy's keep-alive": 75,
     "keep-alive to workers": 60,
     "wait for the document": 60,
+    "compose: start of the worker": 90,
     "ECS: start of the worker": 90,
     "ECS: start of the worker, at most": 120,
     "ECS: start of the service": 150,
@@ -52,17 +53,26 @@ BOOK: dict[str, Any] = {
     "a client's body": 30,
     "another worker": 5,
     "a scrape": 15,
+    "AgentCore: start": 120,
+    "AgentCore: lame duck": 0,
+    "AgentCore: idle, minutes": 15,
+    "AgentCore: a session, hours": 8,
+    "API Gateway: a stream": 900,
+    "a token": 3600,
     # ports
     "the worker": 8000,
     "Prometheus itself": 9090,
     "Grafana's port": 3000,
     "the proxy on one machine": 8000,
+    "the proxy on one machine, with TLS": 18000,
     "the proxy of a task": 8080,
+    "the proxy of a task, with TLS": 8443,
     "metrics": 9090,
     "a Prometheus beside the worker": 9091,
     "X-Ray": 2000,
     "HTTPS": 443,
     "the Service": 80,
+    "the proxy as its worker sees it": "127.0.0.1",
     "the worker's address where only its own task asks": "127.0.0.1",
     "the worker's address where the kubelet asks": "0.0.0.0",
     # paths
@@ -95,6 +105,7 @@ BOOK: dict[str, Any] = {
     "connections of a client": 256,
     "connections of all": 1500,
     "shards of a remote write": 10,
+    "samples of a remote write": 1000,
     "files of nginx": 8192,
     "a message": "4m",
     "headers": "4 16k",
@@ -126,10 +137,13 @@ RELATIONS = (
     "120 <= idle time of the load balancer",
     "60 < the proxy's keep-alive",
     "keep-alive to workers < 75",
+    "wait for the document < compose: start of the worker",
     "wait for the document < ECS: start of the worker",
     "ECS: start of the worker < ECS: start of the worker, at most",
     "ECS: start of the worker, at most < ECS: start of the service",
     "wait for the document < EKS: start of the worker",
+    "wait for the document < AgentCore: start",
+    "the proxy's patience < API Gateway: a stream",
     "calls in flight to scale at < calls in flight to warn at",
     "calls in flight to warn at < connections to an API",
     "sessions to scale at < sessions to warn at",
@@ -166,6 +180,10 @@ TEXTS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "deploy/prometheus/prometheus.yml": ("prometheus", yaml.safe_load),
     "deploy/helm/openapi-mcp-server/values.yaml": ("values", yaml.safe_load),
     "deploy/helm/openapi-mcp-server/Chart.yaml": ("chart", yaml.safe_load),
+    "deploy/prometheus/agent.yml": ("agent", yaml.safe_load),
+    "deploy/agentcore/openapi_mcp_server_runtime.py": ("runtime", str),
+    "deploy/agentcore/app.py": ("app", str),
+    "deploy/api-gateway/template.yaml": ("gateway", str),
 }
 """Files that people write, each with the field of `Files` that it becomes."""
 
@@ -181,6 +199,10 @@ class Files:
     prometheus: Any
     values: Any
     chart: Any
+    agent: Any
+    runtime: str
+    app: str
+    gateway: str
     raw: dict[str, str]
 
     def __init__(self) -> None:
@@ -229,10 +251,25 @@ def everything(files: Files) -> Said:
     yield from ecs_task(files)
     yield from ecs_around(files)
     yield from agents(files)
+    yield from agent_file(files)
+    yield from agentcore(files)
+    yield from api_gateway(files)
     for name, documents in files.manifests.items():
         yield from pods(f"EKS ({name})", documents)
         yield from around_pods(f"EKS ({name})", documents)
     yield from chart(files)
+
+
+TLS = re.compile(r"\$\{PROXY_TLS_CERTIFICATE_FILE:\+(\w+)\}")
+"""What compose.yaml puts in where there is a certificate."""
+
+
+def without_tls(value: str) -> str:
+    return TLS.sub("", value)
+
+
+def with_tls(value: str) -> str:
+    return TLS.sub(r"\1", value)
 
 
 def compose(files: Files) -> Said:
@@ -247,6 +284,8 @@ def compose(files: Files) -> Said:
     probe = services["proxy"]["healthcheck"]["test"][-1]
     yield "compose: proxy", "the proxy on one machine", number(probe.removesuffix("/readyz"))
     yield "compose: proxy", "ready", "/" + probe.rpartition("/")[2]
+    start = services["worker"]["healthcheck"]["start_period"]
+    yield "compose: worker", "compose: start of the worker", number(start)
     yield "compose: worker", "wait for the document", number(services["worker"]["environment"]["SPEC_WAIT_SECONDS"])
     yield (
         "compose: worker",
@@ -268,10 +307,13 @@ def compose(files: Files) -> Said:
         ("grafana", "Grafana's port"),
     ):
         (published,) = services[name]["ports"]
-        for port in re.findall(r"(?<=[:-])(\d{4,5})", published):
+        asked = re.findall(r"127\.0\.0\.1:(.+?)/", str(services[name]["healthcheck"]))[0]
+        for port in re.findall(r"(?<=[:-])(\d{4,5})", without_tls(published)):
             yield f"compose: {name}", fact, int(port)
-        asked = re.findall(r"127\.0\.0\.1:(\d+)", str(services[name]["healthcheck"]))
-        yield f"compose: {name}", fact, int(asked[0])
+        yield f"compose: {name}", fact, int(without_tls(asked))
+        if name == "proxy":
+            for place in (published, asked):
+                yield "compose: proxy", "the proxy on one machine, with TLS", number(with_tls(place))
     worker = services["worker"]["environment"]
     yield "compose: worker", "the worker", number(worker["SERVER_PORT"])
     yield "compose: worker", "metrics", number(worker["PROMETHEUS_PORT"])
@@ -309,6 +351,7 @@ def nginx_and_images(files: Files) -> Said:
     yield "nginx.conf", "headers", first(r"^large_client_header_buffers (\w+ \w+);", files.nginx)
     yield "nginx.conf", "what is kept of a message", first(r"^client_body_buffer_size (\w+);", files.nginx)
     yield "defaults.env", "the proxy on one machine", number(files.defaults["PROXY_PORT"])
+    yield "defaults.env", "the proxy on one machine, with TLS", number(files.defaults["PROXY_TLS_PORT"])
     yield "defaults.env", "the worker", number(files.defaults["PROXY_WORKER_0"])
     where, proxy = "proxy/Dockerfile", files.proxy_dockerfile
     yield where, "nginx", first(r"^FROM (\S+)", proxy)
@@ -318,6 +361,7 @@ def nginx_and_images(files: Files) -> Said:
         for each in owner:
             yield where, "the proxy's user", int(each)
     yield where, "the proxy on one machine", number(first(r"EXPOSE (\d+)", proxy))
+    yield where, "the proxy on one machine, with TLS", number(first(r"EXPOSE \d+ (\d+)", proxy))
     yield where, "the proxy on one machine", number(first(r"PROXY_PORT:-(\d+)", proxy))
     yield "Dockerfile", "image: lame duck", number(first(r"LAME_DUCK_SECONDS=(\d+)", files.dockerfile))
     yield "Dockerfile", "the worker", number(first(r"SERVER_PORT=(\d+)", files.dockerfile))
@@ -327,6 +371,8 @@ def nginx_and_images(files: Files) -> Said:
     for image in re.findall(r"^FROM (\S+)", files.dockerfile, re.MULTILINE):
         yield "Dockerfile", "Python", image
     yield "Dockerfile", "the worker's address where the kubelet asks", first(r"SERVER_HOST=(\S+)", files.dockerfile)
+    for where, content in (("Dockerfile", files.dockerfile), ("proxy/Dockerfile", files.proxy_dockerfile)):
+        yield where, "version", first(r'image\.version="(.+)"', content)
     yield "pyproject.toml", "version", first(r'^version = "(.+)"', files.pyproject)
 
 
@@ -349,6 +395,7 @@ def proxies(files: Files) -> Said:
             yield where, "the worker", number(values[f"PROXY_WORKER_{place}"])
         if where != "defaults.env":
             yield where, "the proxy of a task", number(values["PROXY_PORT"])
+            yield where, "the proxy of a task, with TLS", number(values["PROXY_TLS_PORT"])
             yield where, "the proxy's keep-alive behind a load balancer", number(values["PROXY_KEEPALIVE"])
 
 
@@ -369,6 +416,7 @@ def workers(where: str, values: dict[str, str]) -> Said:
     yield where, "metrics", number(values["PROMETHEUS_PORT"])
     yield where, "connections to an API", number(values["HTTP_MAX_CONNECTIONS"])
     yield where, "wait for the document", number(values["SPEC_WAIT_SECONDS"])
+    yield where, "the proxy as its worker sees it", values["TRUSTED_PROXIES"]
 
 
 def ecs_task(files: Files) -> Said:
@@ -426,6 +474,8 @@ def ecs_around(files: Files) -> Said:
         yield "ECS", names[policy["PolicyName"]], tracking["TargetValue"]
     (target,) = of_type(made, "AWS::ApplicationAutoScaling::ScalableTarget").values()
     yield "ECS", "tasks at most", int(target["MaxCapacity"])
+    encrypted = Resolver(read(TEMPLATE), {**parameters(), **VARIANTS["TLS to the tasks"]}).resources()
+    yield "ECS", "the proxy of a task, with TLS", encrypted["TargetGroup"]["Properties"]["Port"]
     shared = Resolver(read(TEMPLATE), {**parameters(), **VARIANTS["a store with a login"]}).resources()
     yield "ECS", "tasks at most", number(environment(container(shared, "worker"))["SHARED_STATE_TASKS"])
     yield "ECS", "calls in flight to warn at", made["CallsAlarm"]["Properties"]["Threshold"]
@@ -467,8 +517,52 @@ def agents(files: Files) -> Said:
             yield name, "a scrape", number(configuration["global"]["evaluation_interval"])
     (writer,) = scrapes["Prometheus agent"]["remote_write"]
     yield "Prometheus agent", "shards of a remote write", writer["queue_config"]["max_shards"]
+    yield "Prometheus agent", "samples of a remote write", writer["queue_config"]["max_samples_per_send"]
     shards = re.findall(r"max_shards: (\d+)", text("deploy/prometheus/prometheus.yml"))
     yield "prometheus.yml", "shards of a remote write", number(shards[0])
+
+
+def agent_file(files: Files) -> Said:
+    where, (writer,) = "agent.yml", files.agent["remote_write"]
+    yield where, "a scrape", number(files.agent["global"]["scrape_interval"])
+    host, _, port = files.agent["scrape_configs"][0]["static_configs"][0]["targets"][0].partition(":")
+    yield where, "the worker's address where only its own task asks", host
+    yield where, "metrics", int(port)
+    yield where, "shards of a remote write", writer["queue_config"]["max_shards"]
+    yield where, "samples of a remote write", writer["queue_config"]["max_samples_per_send"]
+    command = files.raw["deploy/prometheus/agent.yml"]
+    yield where, "a Prometheus beside the worker", int(first(r"listen-address=127\.0\.0\.1:(\d+)", command))
+    yield where, "a remote write that is given up", int(first(r"flush-deadline=(\d+)s", command))
+
+
+def agentcore(files: Files) -> Said:
+    where, page = "AgentCore", text("docs/deploy/agentcore.md")
+    said = dict(re.findall(r'^    "(\w+)": "([\w.]+)"', files.runtime, re.MULTILINE))
+    yield where, "the worker", number(said["SERVER_PORT"])
+    yield where, "the worker's address where the kubelet asks", said["SERVER_HOST"]
+    yield where, "wait for the document", number(said["SPEC_WAIT_SECONDS"])
+    yield where, "AgentCore: lame duck", number(said["SHUTDOWN_LAME_DUCK_SECONDS"])
+    yield where, "AgentCore: idle, minutes", int(first(r"Duration\.minutes\((\d+)\)", files.runtime))
+    yield where, "AgentCore: a session, hours", int(first(r"Duration\.hours\((\d+)\)", files.runtime))
+    yield where, "a token", int(first(r'"AUTH_TOKEN_TTL": "(\d+)"', files.app))
+    where = "docs/deploy/agentcore.md"
+    yield where, "the worker", int(first(r"`POST /mcp` on port (\d+)", page))
+    yield where, "AgentCore: start", int(first(r"ready within (\d+) s", page))
+    yield where, "AgentCore: idle, minutes", int(first(r"(\d+) idle", page))
+    yield where, "AgentCore: a session, hours", int(first(r"(\d+) hours in all", page))
+
+
+def api_gateway(files: Files) -> Said:
+    where = "API Gateway"
+    *streams, message = (int(found) for found in re.findall(r"TimeoutInMillis: (\d+)", files.gateway))
+    for each in streams:
+        yield where, "API Gateway: a stream", each / 1000
+    yield where, "the proxy's patience", message / 1000
+    yield where, "requests a second", first(r"RequestsPerSecond: .*Default: (\d+)", files.gateway) + "r/s"
+    yield where, "requests at once", int(first(r"Burst: .*Default: (\d+)", files.gateway))
+    yield where, "HTTPS", int(first(r"let them in on (\d+)", files.gateway))
+    minutes = int(first(r"may last (\d+) minutes", text("docs/deploy/api-gateway.md")))
+    yield "docs/deploy/api-gateway.md", "API Gateway: a stream", minutes * 60
 
 
 def pods(where: str, documents: list[Any]) -> Said:
@@ -511,9 +605,9 @@ def around_pods(where: str, documents: list[Any]) -> Said:
     yield where, "the Service", ports["http"]
     yield where, "metrics", ports["metrics"]
     policy = kinds["NetworkPolicy"]["spec"]
-    yield where, "the proxy of a task", policy["ingress"][0]["ports"][0]["port"]
-    yield where, "the proxy of a task", policy["egress"][0]["ports"][0]["port"]
-    for rule in policy["ingress"][1:]:
+    for rule in (*policy["ingress"][:2], policy["egress"][0]):
+        yield where, "the proxy of a task", rule["ports"][0]["port"]
+    for rule in policy["ingress"][2:]:
         yield where, "metrics", rule["ports"][0]["port"]
     scaler = kinds["HorizontalPodAutoscaler"]["spec"]
     yield where, "tasks at most", scaler["maxReplicas"]

@@ -14,6 +14,11 @@ VARIANTS: dict[str, dict[str, str]] = {
     "x86": {"Architecture": "X86_64", "TaskSize": "small"},
     "no workspace": {"PrometheusWorkspaceId": "", "AlarmTopicArn": ""},
     "jwt": {"InboundAuth": "jwt", "InboundJwtIssuers": "https://a", "InboundJwtAudience": "b"},
+    "Cognito's tokens": {
+        "InboundAuth": "jwt",
+        "InboundJwtIssuers": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_EXAMPLE00",
+        "InboundJwtClientIds": "exampleclientid00000000000",
+    },
     "basic": {"AuthType": "basic", "TaskSize": "large"},
     "key": {
         "AuthType": "api_key",
@@ -24,6 +29,7 @@ VARIANTS: dict[str, dict[str, str]] = {
     "a store with a login": {
         "SharedStateSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:cache-a1b2c3"
     },
+    "TLS to the tasks": {"ProxyTlsSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:proxy-tls-a1b2c3"},
     "cognito": {"AuthType": "cognito", "AccessLogsBucket": "logs"},
     "open": {"AuthType": "none", "ApiSecretArn": "", "InboundAuth": "none", "InboundTokensSecretArn": ""},
 }

@@ -23,7 +23,7 @@ LOG_OPTIONS = {
 WITHOUT_SHELL = ("aws-xray-daemon", "cloudwatch-agent")
 """Images that hold one program: nothing in them can carry out a health check."""
 LISTENERS = {
-    "proxy": ("PROXY_PORT",),
+    "proxy": ("PROXY_PORT", "PROXY_TLS_PORT"),
     "worker": ("SERVER_PORT", "PROMETHEUS_PORT"),
 }
 """Variables that say on which ports a container listens."""
@@ -303,9 +303,13 @@ def ports_are_open(resources: Resources, task: TaskDefinition) -> Iterator[str]:
         if not any(rule["FromPort"] == rule["ToPort"] == port for rule in selfs):
             yield f"tasks cannot reach each other on {port} ({kind})"
     groups = of_type(resources, "AWS::EC2::SecurityGroup")
+    (target,) = {each["Port"] for each in of_type(resources, "AWS::ElasticLoadBalancingV2::TargetGroup").values()}
     for rule in groups["TaskSecurityGroup"]["SecurityGroupIngress"]:
-        if "CidrIp" in rule or (rule["FromPort"], rule["ToPort"]) != (port, port):
+        if "CidrIp" in rule or (rule["FromPort"], rule["ToPort"]) != (target, target):
             yield "tasks are reached by the load balancer on the proxy's port alone"
+    for rule in groups["LoadBalancerSecurityGroup"]["SecurityGroupEgress"]:
+        if (rule["FromPort"], rule["ToPort"]) != (target, target):
+            yield "the load balancer does not reach the tasks' port"
     for name, group in groups.items():
         if not group.get("SecurityGroupEgress"):
             yield f"{name}: a group that names no egress may go everywhere"

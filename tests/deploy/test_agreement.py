@@ -137,25 +137,31 @@ def test_a_number_of_the_manifests_cannot_change_alone(name):
 FREE_LINES = (
     (
         "compose.yaml",
-        r"on-failure:|max-size|interval:|timeout:|retries:|start_period:",
+        r"on-failure:|max-size|interval:|timeout:|retries:|^      start_period:",
         "how often is tried and looked",
     ),
     ("compose.yaml", r"mem_limit|pids_limit|maxmemory|retention|buffer-memory", "room on the reader's machine"),
     ("compose.yaml", r"stop_grace_period: (30|15|5)s", "of services that keep nothing: test_compose.py has the order"),
-    ("compose.yaml", r"env_file|workers-|AWS_REGION|PROXY_SERVER_NAMES", "names"),
+    ("compose.yaml", r"env_file|workers-|AWS_REGION|PROXY_SERVER_NAMES|TRUSTED_PROXIES", "names"),
     ("compose.yaml", r"127\.0\.0\.1", "this machine alone: test_compose.py"),
     ("compose.yaml", r"curl.*-m", "how long a probe waits"),
     ("Dockerfile", r"HEALTHCHECK", "how often is looked"),
     ("Dockerfile", r"/dev/tcp|-perm|Apache|PYTHON\w+=1", "test_image.py and test_supervisor.py run it"),
     ("proxy/Dockerfile", r"HEALTHCHECK|curl", "how often is looked"),
+    ("proxy/Dockerfile", r"Apache", "a name"),
+    ("proxy/nginx.conf", r"ssl_(session_cache|protocols)", "tests/proxy/test_proxy_files.py: gixy"),
     ("proxy/nginx.conf", r"zone |keepalive (16|64)|keepalive_requests|max_fails", "room, and that nobody is put aside"),
     (
         "proxy/nginx.conf",
         r"\b[2-5]\d\d\b|~\^5|default +(1|-32600)|a message may have",
         "statuses: tests/proxy/test_proxy.py",
     ),
+    ("proxy/nginx.conf", r"asked_port", "a digit"),
     ("proxy/nginx.conf", r"allow |proxy_http_version", "private networks; HTTP/1.1 keeps connections"),
     ("proxy/defaults.env", r"PROXY_SERVER_NAMES", "names"),
+    ("deploy/prometheus/agent.yml", r"url:|region:", "the reader's workspace"),
+    ("deploy/agentcore/openapi_mcp_server_runtime.py", r"parents|noqa|ACKNOWLEDGED|_IDENTITIES|AwsSolutions", "names"),
+    ("deploy/api-gateway/template.yaml", r"AWSTemplateFormatVersion|W1030|StageName|Deployment1|PublicName:", "names"),
     ("deploy/helm/openapi-mcp-server/values.yaml", r"trustedCidr|cpu:|memory:|callsInFlight", "the reader's cluster"),
 )
 """Lines of files that people write whose numbers nothing else depends on, and why."""
@@ -232,6 +238,7 @@ def test_the_settings_table_has_the_same_defaults():
     assert defaults["SERVER_PORT"] == str(BOOK["the worker"])
     assert defaults["PROMETHEUS_PORT"] == str(BOOK["metrics"])
     assert defaults["HTTP_MAX_CONNECTIONS"] == str(BOOK["connections to an API"])
+    assert defaults["AUTH_TOKEN_TTL"] == str(BOOK["a token"])
 
 
 def test_a_proxy_is_given_every_one_of_its_variables_and_no_other():
@@ -253,6 +260,11 @@ def test_nginx_takes_what_a_proxy_is_given(where, tmp_path):
 def test_every_variable_in_the_deployment_files_exists():
     known = NAMES | set(files().defaults)
     known |= {f"{name}_FILE" for name in known}
+    known |= {
+        "PROXY_TLS_PEM",
+        "PROXY_TLS_CERTIFICATE_FILE",
+        "PROXY_TLS_KEY_FILE",
+    }  # of the proxy's image, and of compose
     known |= set(re.findall(r"\$\{(\w+_PUBLISH_PORT)", agreement.text("compose.yaml")))  # of the machine's own ports
     prefixes = "SERVER|API|AUTH|HTTP|SHUTDOWN|SPEC|PROMETHEUS|ENABLE|INBOUND|SESSION|SHARED|PUBLIC|PROXY|TOOL|ALLOW|LOG"
     named = re.compile(rf"\b(?:{prefixes})_[A-Z_0-9]*[A-Z0-9]\b")

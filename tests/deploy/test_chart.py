@@ -3,11 +3,11 @@ that make no sense are refused."""
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import re
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import agreement
@@ -15,14 +15,18 @@ import httpx2
 import msgspec
 import pytest
 import yaml
+from ecs_rules import environment
 from jsonschema_rs import Draft202012Validator
 from tools import ran, tool
 
+from openapi_mcp_server.settings.config import load
+from openapi_mcp_server.settings.table import SETTINGS, task_address
 from processes import started
 from render_manifests import CHART, CONFIGURATION, ROOT, SETS, helm, rendered, stale
 
 VALUES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
 KUBERNETES = "1.34"
+TOKENS = '[{"name": "agents", "token": "0123456789abcdef"}]'
 
 
 def program() -> str:
@@ -75,7 +79,6 @@ def test_helm_lint_finds_nothing(name):
 
 REFUSED: dict[str, Callable[[dict[str, Any]], object]] = {
     "no image": lambda values: values["image"].update(repository=""),
-    "the tag latest, which nobody can roll back to": lambda values: values["image"].update(tag="latest"),
     "no host": lambda values: values.update(host=""),
     "a host with a scheme": lambda values: values.update(host="https://mcp.example.com"),
     "no document": lambda values: values["api"].update(specUrl=""),
@@ -84,8 +87,6 @@ REFUSED: dict[str, Callable[[dict[str, Any]], object]] = {
     "a way in that there is not": lambda values: values["exposure"].update(kind="istio"),
     "a network that is none": lambda values: values.update(trustedCidr="everywhere"),
     "a setting in small letters": lambda values: values["settings"].update(log_level="DEBUG"),
-    "a setting that the chart fixes": lambda values: values["settings"].update(SHUTDOWN_LAME_DUCK_SECONDS="3"),
-    "a secret among the settings": lambda values: values["settings"].update(AUTH_TOKEN="sesame"),
     "a number as a setting": lambda values: values["settings"].update(HTTP_TIMEOUT=30),
     "no replica": lambda values: values.update(replicas=0),
     "a value that there is not": lambda values: values.update(replicaCount=3),
@@ -96,13 +97,90 @@ REFUSED: dict[str, Callable[[dict[str, Any]], object]] = {
     "a digest that is none": lambda values: values["image"].update(digest="sha256:latest"),
     "a secret's name that is no variable": lambda values: values.update(secretFiles=["session-key"]),
     "a file outside its folder": lambda values: values.update(files={"../passwd": ""}),
-    "a folder of the node": lambda values: values.update(extraVolumes=[{"name": "a", "hostPath": {"path": "/"}}]),
-    "a volume in place of the chart's": lambda values: values.update(
-        extraVolumes=[{"name": "secrets", "emptyDir": {}}]
-    ),
-    "a monitor that nothing lets in": lambda values: values["serviceMonitor"].update(enabled=True),
     "a store of another kind": lambda values: values.update(sharedState="memcached://cache:11211"),
 }
+
+CHECKED: dict[str, tuple[dict[str, Any], str]] = {
+    "the tag latest": ({"image": {"tag": "latest"}}, "image.tag: .* give a version"),
+    "more pods at least than at most": (
+        {"autoscaling": {"minReplicas": 20}},
+        "autoscaling.minReplicas: 20 is above maxReplicas, 10",
+    ),
+    "a route that hangs nowhere": (
+        {"exposure": {"kind": "gateway"}},
+        "exposure.gateway.parentRefs: .* name the Gateway",
+    ),
+    "a monitor that nothing lets in": (
+        {"serviceMonitor": {"enabled": True}},
+        "networkPolicy.metricsFrom: .* name who may",
+    ),
+    "a setting that the chart fixes": ({"settings": {"SERVER_PORT": "1"}}, "settings.SERVER_PORT: .* leave it out"),
+    "a secret among the settings": (
+        {"settings": {"AUTH_TOKEN": "sesame"}},
+        "settings.AUTH_TOKEN: is a secret; .* ssm:",
+    ),
+    "a key among the settings": (
+        {"settings": {"AUTH_CLIENT_KEY": "-----BEGIN PRIVATE KEY-----"}},
+        "settings.AUTH_CLIENT_KEY: .* into the Secret",
+    ),
+    "a login at a proxy": (
+        {"settings": {"HTTP_PROXY_URL": "http://a:b@c:3128"}},
+        "settings.HTTP_PROXY_URL: has a login",
+    ),
+    "files without the sessions' key": ({"secretFiles": ["AUTH_TOKEN"]}, "secretFiles: SESSION_KEY .* transport"),
+    "a volume in place of the chart's": (
+        {"extraVolumes": [{"name": "secrets", "emptyDir": {}}]},
+        "extraVolumes: secrets .* another name",
+    ),
+    "a folder of the node": (
+        {"extraVolumes": [{"name": "a", "hostPath": {"path": "/"}}]},
+        "extraVolumes: a is a folder",
+    ),
+    "a role for an account that is not the chart's": (
+        {"serviceAccount": {"name": "a", "roleArn": "arn:aws:iam::123456789012:role/a"}},
+        "serviceAccount.roleArn: .* leave it out",
+    ),
+    "IPv6 pods behind an IPv4 network": ({"ipv6": True}, "trustedCidr: 10.0.0.0/16 is no IPv6 network"),
+}
+"""Values that the schema takes: helm says in plain words what is wrong."""
+
+
+def templated(changed: dict[str, Any], folder: Path) -> subprocess.CompletedProcess[str]:
+    """What helm makes of these values over those of the set ``base``."""
+    (folder / "values.yaml").write_text(yaml.safe_dump(changed), "utf-8")
+    argv = [program(), "template", "a", CHART, "-f", CHART / "ci" / "base-values.yaml", "-f", folder / "values.yaml"]
+    return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("changed", "words"), CHECKED.values(), ids=list(CHECKED))
+def test_helm_says_what_is_wrong_and_what_to_do(changed, words, tmp_path):
+    assert schema().is_valid(merged(values("base"), changed))
+    done = templated(changed, tmp_path)
+    assert done.returncode == 1
+    assert re.search(words, done.stderr), done.stderr
+    assert "sesame" not in done.stderr
+
+
+def test_a_secret_may_be_named_where_it_may_not_be_told(tmp_path):
+    for value in ("secretsmanager:arn:aws:secretsmanager:us-east-1:123456789012:secret:a-b1:token", "ssm:/a"):
+        assert templated({"settings": {"AUTH_TOKEN": value}}, tmp_path).returncode == 0
+
+
+def test_every_secret_setting_is_checked_or_may_be_a_file():
+    """The others hold JSON or a path, and most of these no secret."""
+    text = (CHART / "templates" / "_checks.tpl").read_text("utf-8")
+    (names,) = re.findall(r'define "secret" -}}\n(.*)\n', text)
+    may_stand = {"AUTH_OAUTH2_PARAMETERS", "AUTH_CLIENT_CERTIFICATE", "AUTH_CLIENT_KEY", "HTTP_PROXY_URL"}
+    may_stand |= {"EXTRA_HEADERS", "EXTRA_QUERY"}
+    assert set(names.split()) | may_stand == {each.name for each in SETTINGS if each.secret}
+
+
+def test_settings_that_the_chart_makes_are_those_that_it_refuses():
+    found = list(yaml.safe_load_all(rendered(program(), "base")))
+    made = {each["name"] for each in agreement.of_pod(found, "worker")["env"]}
+    text = (CHART / "templates" / "_checks.tpl").read_text("utf-8")
+    (names,) = re.findall(r'define "fixed" -}}\n(.*)\n', text)
+    assert made - set(names.split()) - {"POD_IP"} == set(values("base")["settings"])
 
 
 def merged(into: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
@@ -136,14 +214,77 @@ def test_the_schema_refuses_what_cannot_be_deployed(change):
 
 
 def test_helm_refuses_what_the_schema_refuses(tmp_path):
-    changed = copy.deepcopy(values("base"))
-    REFUSED["a setting that the chart fixes"](changed)
-    (tmp_path / "values.yaml").write_text(yaml.safe_dump(changed), "utf-8")
-    done = subprocess.run(
-        [program(), "template", "a", CHART, "-f", tmp_path / "values.yaml"], capture_output=True, text=True, check=False
-    )
+    done = templated({"settings": {"HTTP_TIMEOUT": 30}}, tmp_path)
     assert done.returncode == 1
-    assert "SHUTDOWN_LAME_DUCK_SECONDS" in done.stderr
+    assert "HTTP_TIMEOUT" in done.stderr
+
+
+def of_kind(found: list[Any], kind: str) -> Any:
+    (one,) = [each for each in found if each["kind"] == kind]
+    return one
+
+
+def test_with_a_certificate_everybody_outside_comes_over_tls_and_the_kubelet_as_before():
+    found = list(yaml.safe_load_all(rendered(program(), "tls")))
+    proxy = agreement.of_pod(found, "proxy")
+    ports = {each["name"]: each["containerPort"] for each in proxy["ports"]}
+    (mount,) = [each for each in proxy["volumeMounts"] if each["name"] == "tls"]
+    assert f"default {mount['mountPath']};" in CONFIGURATION.read_text("utf-8")
+    assert proxy["readinessProbe"]["httpGet"]["port"] == "http"
+    (policy,) = of_kind(found, "NetworkPolicy")["spec"]["ingress"]
+    assert [each["port"] for each in policy["ports"]] == [ports["https"]]
+    door, *_ = of_kind(found, "Service")["spec"]["ports"]
+    assert (door["targetPort"], door["appProtocol"]) == ("https", "https")
+    (backend,) = of_kind(found, "HTTPRoute")["spec"]["rules"][0]["backendRefs"]
+    assert backend["port"] == door["port"]
+    assert (
+        of_kind(found, "BackendTLSPolicy")["spec"]["targetRefs"][0]["name"]
+        == of_kind(found, "Service")["metadata"]["name"]
+    )
+
+
+@pytest.mark.parametrize(("kind", "prefix"), [("alb", "alb.ingress"), ("nginx", "nginx.ingress")])
+def test_a_controller_is_told_that_pods_speak_tls(kind, prefix, tmp_path):
+    done = templated({"exposure": {"kind": kind}, "tls": {"secretName": "a"}}, tmp_path)
+    ingress = of_kind(list(yaml.safe_load_all(done.stdout)), "Ingress")
+    assert ingress["metadata"]["annotations"][f"{prefix}.kubernetes.io/backend-protocol"] == "HTTPS"
+    (path,) = ingress["spec"]["rules"][0]["http"]["paths"]
+    assert path["backend"]["service"]["port"] == {"name": "https"}
+
+
+def test_pods_with_ipv6_listen_there_and_without_sessions_do_not_talk_to_each_other():
+    found = list(yaml.safe_load_all(rendered(program(), "tls")))
+    proxy, container = (
+        {each["name"]: each.get("value") for each in agreement.of_pod(found, name)["env"]}
+        for name in ("proxy", "worker")
+    )
+    assert (proxy["PROXY_PORT"], proxy["PROXY_TLS_PORT"]) == ("[::]:8080", "[::]:8443")
+    assert (container["SERVER_HOST"], container["SERVER_TRANSPORT"]) == ("::", "streamable-http")
+    assert not {"SESSION_ADDRESS", "POD_IP"} & set(container)
+    config = load([], {**container, "INBOUND_TOKENS": TOKENS}, lambda path: "")
+    assert (config.host, config.session_address) == ("::", None)
+
+
+def test_agents_in_the_cluster_may_use_the_services_names():
+    found = list(yaml.safe_load_all(rendered(program(), "files")))
+    service = of_kind(found, "Service")["metadata"]["name"]
+    proxy, container = (
+        {each["name"]: each.get("value") for each in agreement.of_pod(found, name)["env"]}
+        for name in ("proxy", "worker")
+    )
+    names = proxy["PROXY_SERVER_NAMES"].split()
+    assert container["ALLOWED_HOSTS"].split(",") == names
+    assert {service, f"{service}.mcp.svc.cluster.local", values("files")["host"]} <= set(names)
+    front, _ = (rule["from"] for rule in of_kind(found, "NetworkPolicy")["spec"]["ingress"][:2])
+    assert values("files")["networkPolicy"]["clientsFrom"][0] in front
+    assert of_kind(found, "Deployment")["spec"]["template"]["spec"]["serviceAccountName"] == "of-the-platform-team"
+    assert "ServiceAccount" not in {each["kind"] for each in found}
+
+
+def test_a_session_in_a_pod_with_ipv6_has_an_address_in_brackets(tmp_path):
+    done = templated({"ipv6": True, "trustedCidr": "fd00::/8"}, tmp_path)
+    container = environment(agreement.of_pod(list(yaml.safe_load_all(done.stdout)), "worker"))
+    assert task_address(container["SESSION_ADDRESS"].replace("$(POD_IP)", "fd00::1")) == "[fd00::1]:8080"
 
 
 def worker() -> tuple[dict[str, Any], dict[str, Any]]:
@@ -182,8 +323,25 @@ def test_a_new_text_of_a_file_rolls_the_pods(tmp_path):
 
 
 def test_the_values_of_the_guide_are_taken():
-    (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "deploy" / "eks.md").read_text("utf-8"), re.DOTALL)
-    assert [error.message for error in schema().iter_errors(merged(values("base"), yaml.safe_load(block)))] == []
+    block, _ = blocks_of_the_guide()
+    assert [error.message for error in schema().iter_errors(merged(values("base"), block))] == []
+
+
+def blocks_of_the_guide() -> list[Any]:
+    page = (ROOT / "docs" / "deploy" / "eks.md").read_text("utf-8")
+    return [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+
+
+def test_the_certificate_of_the_guide_is_for_the_name_that_a_gateway_checks(tmp_path):
+    _, certificate = blocks_of_the_guide()
+    gateway = {"kind": "gateway", "gateway": {"parentRefs": [{"name": "a"}]}}
+    done = templated({"exposure": gateway, "tls": {"secretName": certificate["spec"]["secretName"]}}, tmp_path)
+    found = list(yaml.safe_load_all(done.stdout))
+    assert [of_kind(found, "BackendTLSPolicy")["spec"]["validation"]["hostname"]] == certificate["spec"]["dnsNames"]
+    (volume,) = [
+        each for each in of_kind(found, "Deployment")["spec"]["template"]["spec"]["volumes"] if each["name"] == "tls"
+    ]
+    assert volume["secret"]["secretName"] == certificate["spec"]["secretName"]
 
 
 def test_the_files_of_the_example_are_a_document_and_a_policy(tmp_path):
@@ -213,8 +371,9 @@ def test_the_files_of_the_example_are_a_document_and_a_policy(tmp_path):
     assert [each["name"] for each in listed["result"]["tools"]] == ["listPets"]
 
 
-def test_kubernetes_takes_the_set_of_files(tmp_path):
-    (tmp_path / "all.yaml").write_text(rendered(program(), "files"), "utf-8")
+@pytest.mark.parametrize("name", ["files", "tls"])
+def test_kubernetes_takes_the_other_sets(name, tmp_path):
+    (tmp_path / "all.yaml").write_text(rendered(program(), name), "utf-8")
     done = ran(tool("kubernetes-validate"), "--strict", "-k", KUBERNETES, str(tmp_path / "all.yaml"))
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -255,7 +414,7 @@ def test_everything_that_selects_pods_selects_these(name):
         kinds["Service"]["spec"]["selector"],
         kinds["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"],
         kinds["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"],
-        kinds["NetworkPolicy"]["spec"]["ingress"][0]["from"][1]["podSelector"]["matchLabels"],
+        kinds["NetworkPolicy"]["spec"]["ingress"][1]["from"][0]["podSelector"]["matchLabels"],
     ]
     for selector in selectors:
         assert selector

@@ -79,13 +79,13 @@ def endpoint() -> str:
     server.stop()
 
 
-CARRIED_OUT = r"aws (ecr|ecs (register|list|update)|amp create-(workspace|rule))"
+CARRIED_OUT = r"aws (ecr|ecs (register|list|update)|amp create-(workspace|rule)|secretsmanager create)"
 """What the stand-in for AWS knows of the commands."""
 
 
 @pytest.fixture(scope="module")
-def account(endpoint: str) -> dict[str, str]:
-    """A cluster, a service and a workspace as the pages name them, and what the last one is called here."""
+def account(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A cluster, a service, a workspace and a file as the pages name them, and what the last two are called here."""
     boto3 = pytest.importorskip("boto3")
     keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
     ecs_client = boto3.client("ecs", "us-east-1", endpoint_url=endpoint, **keys)
@@ -93,7 +93,9 @@ def account(endpoint: str) -> dict[str, str]:
     ecs_client.register_task_definition(family="f", containerDefinitions=[{"name": "a", "image": "a", "memory": 9}])
     ecs_client.create_service(cluster="CLUSTER", serviceName="SERVICE", taskDefinition="f", desiredCount=1)
     made = boto3.client("amp", "us-east-1", endpoint_url=endpoint, **keys).create_workspace(alias="a")
-    return {"ws-12345678-1234-1234-1234-123456789012": made["workspaceId"]}
+    pem = tmp_path_factory.mktemp("typed") / "tls.pem"
+    pem.write_text("-----BEGIN CERTIFICATE-----\n")
+    return {"ws-12345678-1234-1234-1234-123456789012": made["workspaceId"], "file://tls.pem": f"file://{pem}"}
 
 
 @pytest.mark.parametrize("command", [command for command in AWS if re.match(CARRIED_OUT, command)])

@@ -261,6 +261,10 @@ def test_there_are_the_twelve_alarms_and_the_runbook_has_an_entry_for_each():
         ),
         ({"InboundAuth": "jwt", "InboundJwtAudience": "a"}, "InboundAuth jwt needs InboundJwtIssuers"),
         (
+            {"InboundAuth": "jwt", "InboundJwtIssuers": "https://a"},
+            "InboundAuth jwt needs InboundJwtAudience or InboundJwtClientIds",
+        ),
+        (
             {"Observability": "xray-and-prometheus", "PrometheusWorkspaceId": ""},
             "xray-and-prometheus needs PrometheusWorkspaceId",
         ),

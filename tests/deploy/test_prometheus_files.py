@@ -8,7 +8,7 @@ import shutil
 import pytest
 import yaml
 
-from openapi_mcp_server.observe.metrics.families import FAMILIES
+from metric_families import FAMILIES
 from processes import CHECKOUT
 from prometheus import FOLDER, promtool
 

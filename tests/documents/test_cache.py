@@ -19,7 +19,7 @@ from openapi_mcp_server.bridge.model import ToolCatalog, ToolForm
 from openapi_mcp_server.bridge.policy import EVERYTHING
 from openapi_mcp_server.documents.cache import KEPT_FILES
 from openapi_mcp_server.documents.loading import Documents, read_catalog
-from openapi_mcp_server.documents.order import Order, catalog_key
+from openapi_mcp_server.documents.options import CompileOptions, catalog_key
 from openapi_mcp_server.settings.config import load
 from processes import CHECKOUT, environment
 
@@ -319,7 +319,7 @@ def test_the_image_of_the_guide_has_the_catalog_that_its_server_looks_for(place:
 
 
 def test_another_program_has_another_key() -> None:
-    made = Order(
+    made = CompileOptions(
         apis=(),
         folders=(),
         include_tags=frozenset({"a", "b", "c"}),

@@ -14,7 +14,7 @@ import trio
 import trio.testing
 
 from loopback import MIB, Api, Do, chunked, loopback, sized
-from openapi_mcp_server.bridge.model import HttpRequest
+from openapi_mcp_server.bridge.http_messages import HttpRequest
 from openapi_mcp_server.documents.source import FETCH_SECONDS, FILE_BYTES, URL_BYTES, Visit, read, shown
 from openapi_mcp_server.errors import ConfigError, SpecError
 from openapi_mcp_server.upstream.addresses import AddressRule

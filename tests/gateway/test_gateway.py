@@ -15,13 +15,14 @@ import trio.testing
 from mcp_types.methods import validate_server_result
 
 from descriptions import filterable
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, OutputContract, Tool, ToolCatalog
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.model import OutputContract, Tool, ToolCatalog
 from openapi_mcp_server.errors import BadResponse, CredentialError, Refused, Timeout, TooLarge, Unreachable
 from openapi_mcp_server.gateway.calls import GUARD_SECONDS
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.gateway.serving import Authorize
 from openapi_mcp_server.mcp.inbound import Batch, Call, Notification, Rejection
-from openapi_mcp_server.mcp.messages import Pieces
+from openapi_mcp_server.mcp.messages import Pieces, size
 from openapi_mcp_server.observe.record import CallRecord
 from scripted import ScriptedApi, Silence, Step, gateway, ok, slowly, tool, unchanged
 
@@ -120,6 +121,18 @@ def test_an_answer_over_the_budget_is_cut_for_the_model() -> None:
     first, about = answered(gateway(api, result_budget_bytes=1_000), call())["result"]["content"]
     assert len(msgspec.json.decode(first["text"])) == 499
     assert "the first 499 of 5,001 items" in about["text"]
+
+
+def test_a_picture_that_no_event_carries_never_becomes_text() -> None:
+    picture = HttpResponse(status=200, reason="", headers=(("content-type", "image/png"),), body=bytes(3_000_000))
+
+    async def main() -> tuple[int, int]:
+        built = gateway(ScriptedApi(picture))
+        return size(await built.answer(call(), "sse")), size(await built.answer(call(), "http"))
+
+    over_sse, over_http = trio.run(main)
+    assert over_sse < 1_000
+    assert over_http > 4_000_000
 
 
 def test_a_filter_selects_from_the_answer_and_never_reaches_the_api() -> None:

@@ -24,9 +24,9 @@ from openapi_mcp_server.mcp.messages import (
 SERVER = ServerInfo(name="tests", version="1.0")
 CONTENT = (
     TextContent("héllo\n"),
-    ImageContent("AA==", "image/png"),
-    AudioContent("AA==", "audio/wav"),
-    EmbeddedResource(BlobResource(uri="test://b", mimeType="application/pdf", blob="AA==")),
+    ImageContent(b"\0", "image/png"),
+    AudioContent(b"\0", "audio/wav"),
+    EmbeddedResource(BlobResource(uri="test://b", mimeType="application/pdf", blob=b"\0")),
     EmbeddedResource(TextResource(uri="test://t", mimeType="text/csv", text="a,b")),
 )
 ERAS = [pytest.param("2025-11-25", None, id="legacy"), pytest.param("2026-07-28", SERVER, id="modern")]

@@ -20,7 +20,8 @@ import pytest
 from bounded import loaded
 from descriptions import reasons
 from openapi_mcp_server.bridge import catalog, text
-from openapi_mcp_server.bridge.model import ToolCatalog, base_url
+from openapi_mcp_server.bridge.model import ToolCatalog
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 import pytest
 
 from documents import described, document, notes, of_operation, skips, the_operation
 from openapi_mcp_server.errors import SpecError
-from openapi_mcp_server.openapi.model import NoteKind, SecurityChoice
-from openapi_mcp_server.openapi.notes import KINDS
+from openapi_mcp_server.openapi.model import SecurityChoice
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse
 
@@ -349,10 +348,6 @@ def test_a_path_without_operations_is_no_fault(item):
 
 
 # The whole
-
-
-def test_every_kind_of_note_is_explained():
-    assert KINDS.keys() == set(get_args(NoteKind))
 
 
 @pytest.mark.parametrize(("limit", "is_enough"), [(30, True), (29, False)])

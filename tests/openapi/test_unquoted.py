@@ -11,7 +11,8 @@ from descriptions import told
 from openapi_mcp_server.bridge import request
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import HttpRequest, Tool, ToolCatalog
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.model import Tool, ToolCatalog
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi.model import ApiDescription
 from openapi_mcp_server.openapi.operations import describe

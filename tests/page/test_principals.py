@@ -8,7 +8,7 @@ import pytest
 
 from asked import call, fetch
 from openapi_mcp_server.bridge.policy import EVERYTHING, Permit, Rule, selector
-from openapi_mcp_server.bridge.report import sees_all
+from openapi_mcp_server.bridge.reports.report import sees_all
 from processes import started
 
 ALICE, BOB = "alice-0123456789abcdef", "bob-0123456789abcdef"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import re
+import shlex
+import shutil
 import signal
 import socket
 import ssl
@@ -28,7 +30,7 @@ from certificates import certificate
 from held import DEADLINE_SECONDS, HeldApi
 from nginx import Nginx, every_worker, free_port, proxy
 from node import NODE, NODE_FOLDER
-from processes import Server, free_ports, started
+from processes import CHECKOUT, Server, free_ports, started
 
 # The client leaves the generators of an event stream to the garbage collector, which Trio warns of.
 pytestmark = pytest.mark.filterwarnings(
@@ -155,21 +157,99 @@ def test_what_the_worker_refuses_passes_as_it_is(front):
     assert (status, answer["error"]["message"]) == (415, "the Content-Type must be application/json, in UTF-8")
 
 
-def test_tls_is_turned_on_by_a_file(tmp_path):
-    _, trusted = certificate(tmp_path)
-    port = free_port()
-    (tmp_path / "tls").mkdir()
-    (tmp_path / "tls" / "tls.conf").write_text(
-        f"listen 127.0.0.1:{port} ssl; ssl_certificate {trusted}; ssl_certificate_key {tmp_path}/key.pem;"
-    )
-    context = ssl.create_default_context(cafile=str(trusted))
-    with scripted_worker() as worker, proxy(tmp_path, **every_worker(worker.address)):
-        for host, status in {"localhost": 200, "evil.example": 421}.items():
-            client = http.client.HTTPSConnection("localhost", port, timeout=DEADLINE_SECONDS, context=context)
-            client.request("POST", "/mcp", PING, {**JSON, "host": host})
-            assert client.getresponse().status == status
-            client.close()
+def mounted(folder: Path, name: str) -> ssl.SSLContext:
+    """The context of a client that trusts the certificate of this name, which is put where the proxy has it."""
+    own = folder / name
+    own.mkdir()
+    _, trusted = certificate(own)
+    tls = folder / "tls"
+    tls.mkdir(exist_ok=True)
+    for made, read in ((trusted, "tls.crt"), (own / "key.pem", "tls.key")):
+        shutil.copyfile(made, tls / read)
+    return ssl.create_default_context(cafile=str(trusted))
+
+
+def over_tls(port: int, context: ssl.SSLContext, host: str = "localhost") -> int:
+    client = http.client.HTTPSConnection("localhost", port, timeout=DEADLINE_SECONDS, context=context)
+    try:
+        client.request("POST", "/mcp", PING, {**JSON, "host": host})
+        return client.getresponse().status
+    finally:
+        client.close()
+
+
+def test_a_certificate_turns_tls_on_and_its_successor_needs_no_reload(tmp_path):
+    first, port = mounted(tmp_path, "first"), free_port()
+    with (
+        scripted_worker() as worker,
+        proxy(tmp_path, PROXY_TLS_PORT=f"127.0.0.1:{port}", **every_worker(worker.address)),
+    ):
+        assert over_tls(port, first) == 200
+        assert over_tls(port, first, "evil.example") == 421
+        assert_refusal(post(port), 426, "HTTPS")
+        second = mounted(tmp_path, "second")
+        assert over_tls(port, second) == 200
+        with pytest.raises(ssl.SSLCertVerificationError):
+            over_tls(port, first)
     assert worker.requests[0][1]["x-forwarded-proto"] == "https"
+
+
+def test_a_client_is_told_where_to_log_in_at_the_address_that_it_knows(tmp_path):
+    """Its port and its encryption are the proxy's alone to know; what it says about them itself is replaced."""
+    context, port = mounted(tmp_path, "first"), free_port()
+    jwt = {"INBOUND_AUTH": "jwt", "INBOUND_JWT_ISSUERS": "https://issuer.example", "INBOUND_JWT_CLIENT_IDS": "a"}
+    lies = {"x-forwarded-port": "1", "x-forwarded-proto": "ftp", "x-forwarded-prefix": "/evil"}
+    with (
+        started("demo", "--port", "0", TRUSTED_PROXIES="127.0.0.1", **jwt) as worker,
+        proxy(tmp_path, PROXY_TLS_PORT=f"127.0.0.1:{port}", **every_worker(urlsplit(worker.url).netloc)) as front,
+    ):
+        for client, place in (
+            (http.client.HTTPSConnection("localhost", port, context=context), f"https://localhost:{port}"),
+            (connect(front.port), f"http://127.0.0.1:{front.port}"),
+        ):
+            client.request("POST", "/mcp", PING, {**JSON, **lies})
+            challenge = client.getresponse().headers["www-authenticate"]
+            client.close()
+            assert f'resource_metadata="{place}/.well-known/oauth-protected-resource/mcp"' in challenge
+
+
+def test_behind_a_load_balancer_that_ends_tls_clients_are_told_https(tmp_path):
+    with (
+        scripted_worker() as worker,
+        proxy(tmp_path, PROXY_SCHEME="https", **every_worker(worker.address)) as front,
+    ):
+        assert post(front.port, host="localhost") == (200, PONG)
+    _, headers, *_ = worker.requests[0]
+    assert headers["x-forwarded-proto"] == "https"
+    assert "x-forwarded-port" not in headers
+
+
+def test_the_documented_certificate_of_ones_own_does_for_whoever_takes_any(tmp_path):
+    page = (CHECKOUT / "docs" / "deploy" / "ecs.md").read_text("utf-8")
+    (command,) = re.findall(r"^ *(openssl req .*)$", page, re.MULTILINE)
+    subprocess.run(shlex.split(command), cwd=tmp_path, check=True, capture_output=True)
+    (tmp_path / "tls").mkdir()
+    for name in ("tls.crt", "tls.key"):  # as proxy/Dockerfile has both names for the one file
+        (tmp_path / "tls" / name).symlink_to("../tls.pem")
+    anybody, port = ssl.create_default_context(), free_port()
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    with (
+        scripted_worker() as worker,
+        proxy(tmp_path, PROXY_TLS_PORT=f"127.0.0.1:{port}", **every_worker(worker.address)),
+    ):
+        assert over_tls(port, anybody) == 200
+
+
+def test_without_a_certificate_only_the_handshake_fails_and_the_log_says_why(tmp_path):
+    port = free_port()
+    with (
+        scripted_worker() as worker,
+        proxy(tmp_path, PROXY_TLS_PORT=f"127.0.0.1:{port}", **every_worker(worker.address)) as front,
+    ):
+        with pytest.raises(ssl.SSLError, match="internal error"):
+            over_tls(port, ssl.create_default_context())
+        assert b"tls/tls.crt" in front.wait_for(b"cannot load certificate")
+        assert post(front.port) == (200, PONG)
 
 
 # What is refused

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from openapi_mcp_server import __version__
-from openapi_mcp_server.bridge.model import ApiSummary, BaseUrl, KeyPlace, Origin, SkippedTool, ToolCatalog
+from openapi_mcp_server.bridge.model import ApiSummary, KeyPlace, SkippedTool, ToolCatalog
+from openapi_mcp_server.bridge.origins import BaseUrl, Origin
 from openapi_mcp_server.openapi.model import Note, SkippedOperation
 from openapi_mcp_server.server.app import Health, Readiness, WorkerApp
 from served import VISITORS

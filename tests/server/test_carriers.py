@@ -6,7 +6,7 @@ import msgspec
 import pytest
 import trio
 
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.mcp.inbound import Batch, Call, from_http
 from openapi_mcp_server.mcp.messages import Pieces
 from openapi_mcp_server.memory import Hold

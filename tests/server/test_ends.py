@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
+from typing import NoReturn
 
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from openapi_mcp_server.server.connections import KEEP_ALIVE_SECONDS
+from openapi_mcp_server.server.connections import KEEP_ALIVE_SECONDS, run_app
 from openapi_mcp_server.server.principals.turns import MOST
 from real_sockets import run, serving_app
 
@@ -76,3 +78,26 @@ def test_few_idle_connections_are_closed_in_each_turn_when_their_time_is_over() 
     assert closed.total() == CLIENTS
     assert max(closed.values()) <= 2 * MOST  # whoever is late finds what two turns have closed
     assert clock.current_time() >= KEEP_ALIVE_SECONDS
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_request_that_is_cancelled_is_not_answered_before_its_connection_ends(grouped: bool) -> None:
+    sent: list[object] = []
+
+    async def app(scope, receive, send) -> None:
+        async with trio.open_nursery() if grouped else nullcontext():
+            await trio.sleep_forever()
+
+    async def receive() -> NoReturn:
+        raise AssertionError("nothing is asked for")
+
+    async def send(event: object) -> None:
+        sent.append(event)
+
+    async def main() -> None:
+        with trio.CancelScope() as answering:
+            answering.cancel()
+            await run_app(app, {}, receive, send)
+
+    trio.run(main)
+    assert sent == []

@@ -11,7 +11,7 @@ import pytest
 import trio
 import trio.testing
 
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.memory import CALL_BYTES, LEAST_BYTES, MESSAGE_BYTES, Budget, Hold

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from asked import META
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.gateway.gateway import Gateway
 from scripted import ScriptedApi, gateway, ok
 from served import Endpoint, endpoint

@@ -24,7 +24,7 @@ from mcp import Client as OfficialClient
 from mcp import StdioServerParameters
 
 from asked import META
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.server.stdio import CALLS, LINE_BYTES, STALL_SECONDS
 from scripted import ScriptedApi, Silence, gateway, ok, slowly, tool

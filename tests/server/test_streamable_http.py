@@ -14,7 +14,7 @@ import trio
 import trio.testing
 
 from asked import META, message
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.mcp.methods import LEGACY
 from openapi_mcp_server.server.access import hosts

@@ -6,15 +6,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import (
-    CheckedSchema,
-    HttpResponse,
-    InputContract,
-    Origin,
-    OutputContract,
-    Slot,
-    Tool,
-)
+from openapi_mcp_server.bridge.http_messages import HttpResponse
+from openapi_mcp_server.bridge.model import CheckedSchema, InputContract, OutputContract, Slot, Tool
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.bridge.results.next_page import paging
 from openapi_mcp_server.mcp.messages import TextContent, ToolResult
 

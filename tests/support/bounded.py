@@ -15,7 +15,7 @@ import msgspec
 
 from openapi_mcp_server.bridge import catalog
 from openapi_mcp_server.bridge.arguments import check
-from openapi_mcp_server.bridge.model import base_url
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.errors import ArgumentError, SpecError
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import Tool, ToolCatalog, ToolForm, base_url
-from openapi_mcp_server.bridge.tool import SchemaLimits
+from openapi_mcp_server.bridge.model import Tool, ToolCatalog, ToolForm
+from openapi_mcp_server.bridge.origins import base_url
+from openapi_mcp_server.bridge.tools.api import SchemaLimits
 from openapi_mcp_server.openapi.model import ApiDescription, Body, MediaType, Operation, Parameter, Response, Schema
 
 _OF_SOURCE = (

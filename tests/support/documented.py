@@ -22,9 +22,10 @@ COMMANDS = (
     (r"([A-Z_0-9]+=\S+ )*scripts/run ?", GUIDE),
     (r"scripts/loadgen ", "tests/bench/loadgen/test_documented.py"),
     (r"deploy/ecr/push", DEPLOYED),
-    (r"aws (ecr|ecs (register|list|update)|amp create-(workspace|rule))", DEPLOYED),
+    (r"aws (ecr|ecs (register|list|update)|amp create-(workspace|rule)|secretsmanager create)", DEPLOYED),
     (r"aws ", "needs AWS; tests/deploy/test_documented.py holds the command to its service's model"),
     (r"([A-Z_0-9]+=\S+ )*docker |deploy/compose/roll", "needs Docker; scripts/stack-test, tests/test_image.py"),
+    (r"openssl ", "tests/proxy/test_proxy.py"),
     (r"kubectl |helm ", "needs a cluster; tests/deploy/test_chart.py renders the chart and its kustomization"),
     (r"cd |pip |npx ", "needs AWS; tests/deploy/test_agentcore.py synthesizes the app"),
 )

@@ -12,7 +12,8 @@ import msgspec
 import trio
 
 from loopback import read_request, sized
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, Origin
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.settings.auth import Auth
 from openapi_mcp_server.upstream.addresses import AddressRule
 from openapi_mcp_server.upstream.call import Upstream

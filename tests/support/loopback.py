@@ -13,9 +13,10 @@ from typing import Any
 import trio
 import trio.testing
 
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, Origin
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import UpstreamError
-from openapi_mcp_server.upstream.call import Asking, Upstream
+from openapi_mcp_server.upstream.call import Upstream, UpstreamSettings
 from openapi_mcp_server.upstream.sockets import TcpDialler
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -146,7 +147,7 @@ def sized(body: bytes, headers: bytes = b"", status: bytes = b"200 OK") -> bytes
 
 def client(**settings: Any) -> Upstream:
     """One that does not try again unless it is told to: what it does with one attempt shows."""
-    return Upstream(TcpDialler(), Asking(**{"retries": 0, **settings}))
+    return Upstream(TcpDialler(), UpstreamSettings(**{"retries": 0, **settings}))
 
 
 async def send(one: Upstream, request: HttpRequest, seconds: float = 10) -> HttpResponse:

@@ -24,7 +24,9 @@ TEMPLATE = CHECKOUT / "proxy" / "nginx.conf"
 DEFAULTS = CHECKOUT / "proxy" / "defaults.env"
 START_SECONDS = 10
 WORKERS = 2
-MAIN = """\
+MAIN = (
+    ("" if os.geteuid() else "user root;  # who may read a test's folder\n")
+    + """\
 worker_processes {workers};
 worker_rlimit_nofile 4096;
 error_log stderr notice;
@@ -43,6 +45,7 @@ http {{
     include {folder}/conf.d/*.conf;
 }}
 """
+)
 """Like the public image's, with the paths that it may not write to replaced."""
 
 
@@ -63,7 +66,13 @@ def rendered(settings: dict[str, str]) -> str:
 def configuration(folder: Path, **settings: str) -> Path:
     """The main file, with everything that it includes beside it."""
     (folder / "conf.d").mkdir(exist_ok=True)
-    (folder / "conf.d" / "default.conf").write_text(rendered({**defaults(), **settings}), "utf-8")
+    own = {
+        **defaults(),
+        "PROXY_TLS_PORT": f"unix:{folder}/tls.sock",
+        **settings,
+    }  # its default is one for all of a machine
+    rendering = rendered(own).replace("/etc/nginx/tls", f"{folder}/tls")
+    (folder / "conf.d" / "default.conf").write_text(rendering, "utf-8")
     main = folder / "nginx.conf"
     main.write_text(MAIN.format(folder=folder, workers=WORKERS), "utf-8")
     return main

@@ -95,7 +95,7 @@ def _resident(what: str) -> int:
 def _main() -> None:
     from openapi_mcp_server.bridge import catalog
     from openapi_mcp_server.bridge.arguments.check import check
-    from openapi_mcp_server.bridge.model import HttpResponse
+    from openapi_mcp_server.bridge.http_messages import HttpResponse
     from openapi_mcp_server.bridge.request import build
     from openapi_mcp_server.bridge.results import response_filter
     from openapi_mcp_server.bridge.results.result import OutputValidators, render

@@ -7,17 +7,9 @@ from collections.abc import Awaitable, Callable
 import anyio
 import msgspec
 
-from openapi_mcp_server.bridge.model import (
-    Access,
-    CheckedSchema,
-    HttpRequest,
-    HttpResponse,
-    InputContract,
-    Origin,
-    Slot,
-    Tool,
-    ToolCatalog,
-)
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.model import Access, CheckedSchema, InputContract, Slot, Tool, ToolCatalog
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.gateway.serving import Authorize, Serving
 from openapi_mcp_server.mcp.messages import ServerInfo

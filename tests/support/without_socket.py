@@ -7,7 +7,7 @@ from typing import Any
 
 import trio
 
-from openapi_mcp_server.server.connections import App
+from openapi_mcp_server.server.asgi import App
 
 
 class Client:

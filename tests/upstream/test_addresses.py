@@ -13,10 +13,10 @@ import trio
 import trio.testing
 
 from loopback import OK, get, loopback, send
-from openapi_mcp_server.bridge.model import Origin
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Refused, Unreachable
 from openapi_mcp_server.upstream.addresses import ATTEMPT_SECONDS, CONNECT_SECONDS, AddressRule, CheckedDialler, kind
-from openapi_mcp_server.upstream.call import Asking, Upstream
+from openapi_mcp_server.upstream.call import Upstream, UpstreamSettings
 from openapi_mcp_server.upstream.sockets import ConnectError, ConnectTimeout
 
 STRICT = AddressRule(allow_private=False, allow_insecure=False)
@@ -281,7 +281,7 @@ def test_a_host_without_an_address_cannot_be_connected_to(answer: list[str] | Ex
     "host", ["127.0.0.1", "0x7f.1", "0x7f000001", "2130706433", "0177.0.0.1", "127.1", "localhost", "::ffff:7f00:1"]
 )
 async def test_however_the_loopback_address_is_spelt_the_systems_resolver_knows_it(host: str) -> None:
-    async with loopback([(OK,)]) as api, Upstream(CheckedDialler(STRICT), Asking()) as one:
+    async with loopback([(OK,)]) as api, Upstream(CheckedDialler(STRICT), UpstreamSettings()) as one:
         with pytest.raises((Refused, Unreachable)):  # not every resolver takes every spelling
             await send(one, get(Origin("http", host, api.origin.port)))
         assert api.connections == 0
@@ -291,6 +291,6 @@ async def test_however_the_loopback_address_is_spelt_the_systems_resolver_knows_
 async def test_the_host_header_keeps_the_name() -> None:
     async with loopback([(OK,)]) as api:
         dialler = CheckedDialler(OPEN, names(["127.0.0.1"]))
-        async with Upstream(dialler, Asking()) as one:
+        async with Upstream(dialler, UpstreamSettings()) as one:
             await send(one, get(Origin("http", "api.example.com", api.origin.port)))
         assert b"\r\nHost: api.example.com:%d\r\n" % api.origin.port in api.requests[0]

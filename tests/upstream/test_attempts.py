@@ -15,10 +15,11 @@ import trio
 
 from certificates import certificate
 from loopback import NEXT, OK, Do, Reply, client, clocked, failing, get, loopback, outcome, sized
-from openapi_mcp_server.bridge.model import IDEMPOTENT_METHODS, HttpResponse, Origin
+from openapi_mcp_server.bridge.http_messages import IDEMPOTENT_METHODS, HttpResponse
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Refused, Timeout, Unreachable, UpstreamError
 from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
-from openapi_mcp_server.upstream.call import Asking, Upstream
+from openapi_mcp_server.upstream.call import Upstream, UpstreamSettings
 from openapi_mcp_server.upstream.retries import CALLS_PER_RETRY, SAVED_RETRIES
 from openapi_mcp_server.upstream.sockets import TcpDialler
 
@@ -43,7 +44,7 @@ class Reluctant(TcpDialler):
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST", "PATCH"])
 @clocked
 async def test_what_was_not_sent_is_tried_again_whatever_its_method(method: str) -> None:
-    async with loopback([(OK,)]) as api, Upstream(Reluctant(2), Asking()) as one:
+    async with loopback([(OK,)]) as api, Upstream(Reluctant(2), UpstreamSettings()) as one:
         answer = await one.send(get(api.origin, method=method), deadline_seconds=60)
         assert (answer.status, answer.retries, answer.doubtful) == (200, 2, False)
         assert len(api.requests) == 1
@@ -58,7 +59,7 @@ async def test_a_connection_that_takes_too_long_is_given_up_for_another() -> Non
                 await trio.sleep_forever()
             return await super().connect(host, port, *args, **options)
 
-    async with loopback([(OK,)]) as api, Upstream(Swallowed(0), Asking(attempt_seconds=5)) as one:
+    async with loopback([(OK,)]) as api, Upstream(Swallowed(0), UpstreamSettings(attempt_seconds=5)) as one:
         answer = await one.send(get(api.origin, method="POST"), deadline_seconds=60)
         assert (answer.status, answer.retries, answer.doubtful) == (200, 1, False)
         assert 5 <= trio.current_time() < 5.3
@@ -67,7 +68,7 @@ async def test_a_connection_that_takes_too_long_is_given_up_for_another() -> Non
 @clocked
 async def test_three_attempts_are_all() -> None:
     dialler = Reluctant(3)
-    async with loopback([(OK,)]) as api, Upstream(dialler, Asking()) as one:
+    async with loopback([(OK,)]) as api, Upstream(dialler, UpstreamSettings()) as one:
         with pytest.raises(Unreachable) as caught:
             await one.send(get(api.origin), deadline_seconds=60)
         assert (dialler.dialled, caught.value.retries, caught.value.outcome_unknown) == (3, 2, False)
@@ -145,7 +146,7 @@ async def test_nothing_is_sent_again_where_retries_are_off() -> None:
 async def test_a_certificate_is_not_better_at_the_second_look(tmp_path: Path) -> None:
     tls, _ = certificate(tmp_path)
     dialler = Reluctant(0)
-    async with loopback([(OK,)], tls=tls) as api, Upstream(dialler, Asking()) as one:
+    async with loopback([(OK,)], tls=tls) as api, Upstream(dialler, UpstreamSettings()) as one:
         with pytest.raises(Unreachable, match="certificate verify failed") as caught:
             await one.send(get(api.origin), deadline_seconds=60)
     assert (dialler.dialled, caught.value.retries) == (1, 0)
@@ -161,7 +162,7 @@ async def test_an_address_that_is_not_allowed_is_asked_for_once() -> None:
         return ["10.0.0.1"]
 
     rule = AddressRule(allow_private=False, allow_insecure=True)
-    async with Upstream(CheckedDialler(rule, resolve), Asking()) as one:
+    async with Upstream(CheckedDialler(rule, resolve), UpstreamSettings()) as one:
         with pytest.raises(Refused, match=r"10\.0\.0\.1"):
             await one.send(get(Origin("http", "api.example.com", 80)), deadline_seconds=60)
     assert asked == ["api.example.com"]
@@ -173,7 +174,7 @@ async def test_that_nothing_was_sent_is_not_said_once_something_was() -> None:
         async def connect(self, host: str, port: int, *args: Any, **options: Any) -> Any:
             return await super().connect(host, 1 if self.dialled else port, *args, **options)
 
-    async with loopback([(Do.CLOSE,)]) as api, Upstream(Gone(0), Asking()) as one:
+    async with loopback([(Do.CLOSE,)]) as api, Upstream(Gone(0), UpstreamSettings()) as one:
         with pytest.raises(Unreachable) as caught:
             await one.send(get(api.origin, method="PUT"), deadline_seconds=60)
         assert (caught.value.outcome_unknown, caught.value.retries) == (True, 2)

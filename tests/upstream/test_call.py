@@ -14,7 +14,8 @@ import trio.testing
 
 from loopback import KEPT, MIB, NEXT, NOT_KEPT, OK, Do, Reply, chunked, client, get, loopback, send, sized
 from openapi_mcp_server import __version__
-from openapi_mcp_server.bridge.model import HttpRequest, Origin
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import BadResponse, Refused, TooLarge
 from openapi_mcp_server.upstream import gates
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from documents import described
 from loopback import NEXT, Do, Reply, chunked, client, loopback, sized
 from openapi_mcp_server.bridge import catalog
-from openapi_mcp_server.bridge.model import BaseUrl, Origin
+from openapi_mcp_server.bridge.origins import BaseUrl, Origin
 from openapi_mcp_server.bridge.results import failure
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.gateway.serving import Serving

@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from loopback import Do, Reply, chunked, client, get, loopback, outcome, sized
-from openapi_mcp_server.bridge.model import HttpResponse
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.errors import UpstreamError
 from openapi_mcp_server.upstream.http11 import BYTES_PER_PIECE, FIELDS_LIMIT, PIECES_FREE
 from openapi_mcp_server.upstream.reader import MEMBERS_LIMIT

@@ -11,11 +11,11 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from garbage import uncollected
 from loopback import OK, Do, chunked, get, sized
-from openapi_mcp_server.bridge.model import Origin
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import UpstreamError
 from openapi_mcp_server.memory import UNBOUNDED
 from openapi_mcp_server.server.principals.turns import MOST, Turns
-from openapi_mcp_server.upstream.call import Asking, Upstream
+from openapi_mcp_server.upstream.call import Upstream, UpstreamSettings
 from openapi_mcp_server.upstream.sockets import ReadError
 
 CALLS = 60
@@ -72,7 +72,7 @@ ANSWERS = {
 async def answered(network: Network, turns: Turns) -> list[str]:
     """Whose calls were over, in order."""
     over: list[str] = []
-    asking = Asking(max_connections=CALLS + 1, retries=0, breaker=False, attempt_seconds=5)
+    asking = UpstreamSettings(max_connections=CALLS + 1, retries=0, breaker=False, attempt_seconds=5)
     async with Upstream(network, asking, turn=turns.wait) as one, trio.open_nursery() as nursery:
 
         async def call(client: str) -> None:

@@ -11,7 +11,7 @@ import trio
 import trio.testing
 
 from loopback import OK, Do, Reply, client, clocked, failing, get, loopback, outcome, sized
-from openapi_mcp_server.bridge.model import Origin
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import BadResponse, Refused, Timeout
 from openapi_mcp_server.upstream.breaker import OPEN_SECONDS, WINDOW
 from openapi_mcp_server.upstream.call import Upstream

@@ -6,7 +6,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from openapi_mcp_server.bridge.model import HttpResponse, Origin
+from openapi_mcp_server.bridge.http_messages import HttpResponse
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Refused
 from openapi_mcp_server.upstream.gates import Gate
 

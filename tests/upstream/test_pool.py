@@ -17,9 +17,10 @@ import trio.testing
 
 from certificates import certificate
 from loopback import KEPT, NEXT, NOT_KEPT, OK, Do, Reply, client, clocked, get, loopback, send, sized
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, Origin
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import BadResponse, Refused, Timeout, Unreachable, UpstreamError
-from openapi_mcp_server.upstream.call import Asking, Upstream
+from openapi_mcp_server.upstream.call import Upstream, UpstreamSettings
 from openapi_mcp_server.upstream.pool import FRESH_SECONDS, IDLE_SECONDS
 from openapi_mcp_server.upstream.sockets import ConnectError, ConnectTimeout, OutOfResources, TcpDialler
 
@@ -146,7 +147,7 @@ class Unconnected:
 async def test_what_stops_a_connection_is_named_and_nothing_was_sent(
     raised: Exception, kind: type[UpstreamError]
 ) -> None:
-    async with Upstream(Unconnected(raised), Asking(retries=0)) as one:
+    async with Upstream(Unconnected(raised), UpstreamSettings(retries=0)) as one:
         with pytest.raises(kind) as caught:
             await send(one, get(Origin("http", "api.example.com", 80)))
     assert not caught.value.outcome_unknown
@@ -179,7 +180,7 @@ def open_descriptors() -> Iterator[list[int]]:
 
 
 async def test_a_shortage_of_our_own_opens_no_breaker() -> None:
-    async with Upstream(Unconnected(OutOfResources("Too many open files")), Asking(retries=0)) as one:
+    async with Upstream(Unconnected(OutOfResources("Too many open files")), UpstreamSettings(retries=0)) as one:
         for _ in range(40):
             with pytest.raises(Refused, match="cannot open a connection"):
                 await send(one, get(Origin("http", "api.example.com", 80)))
@@ -270,7 +271,7 @@ def under_clock(dialler: Recorded, seconds: float, **settings: Any) -> tuple[Htt
     """What one call comes to, and after how long."""
 
     async def call() -> tuple[HttpResponse | UpstreamError, float]:
-        async with Upstream(dialler, Asking(retries=0, **settings)) as one:
+        async with Upstream(dialler, UpstreamSettings(retries=0, **settings)) as one:
             began = trio.current_time()
             try:
                 return await one.send(FAR, deadline_seconds=seconds), trio.current_time() - began
@@ -321,7 +322,7 @@ def test_the_older_a_kept_connection_the_less_it_is_trusted_with(method: str, id
     clock = trio.testing.MockClock()
 
     async def calls() -> None:
-        async with Upstream(dialler, Asking()) as one:
+        async with Upstream(dialler, UpstreamSettings()) as one:
             await one.send(FAR, deadline_seconds=9)
             clock.jump(idle)
             await one.send(get(FAR.origin, method=method), deadline_seconds=9)

@@ -9,7 +9,8 @@ import trio
 
 from certificates import certificate
 from loopback import OK, client, get, loopback, send
-from openapi_mcp_server.bridge.model import HttpRequest, Origin
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Unreachable
 from openapi_mcp_server.upstream import web
 from openapi_mcp_server.upstream.sockets import TcpDialler

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openapi_mcp_server.bridge.model import IDEMPOTENT_METHODS, HttpResponse
+from openapi_mcp_server.bridge.http_messages import IDEMPOTENT_METHODS, HttpResponse
 from openapi_mcp_server.errors import BadResponse, Refused, Timeout, TooLarge, Unreachable, UpstreamError
 from openapi_mcp_server.upstream.retries import (
     CALLS_PER_RETRY,

@@ -13,7 +13,8 @@ import nginx
 from asked import call, fetch, post
 from certificates import certificate
 from loopback import Do, play
-from openapi_mcp_server.bridge.model import HttpResponse, Origin
+from openapi_mcp_server.bridge.http_messages import HttpResponse
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.bridge.policy import Principal
 from openapi_mcp_server.errors import ConfigError, Refused
 from openapi_mcp_server.server.posts import Refusal

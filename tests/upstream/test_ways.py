@@ -20,11 +20,12 @@ from authorization_server import authorization_server
 from certificates import certificate
 from logins import LOOPBACK, answering, given, oauth2
 from loopback import OK, get, loopback
-from openapi_mcp_server.bridge.model import HttpRequest, Origin
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import ConfigError, Refused, Unreachable
 from openapi_mcp_server.settings.ways import Proxy, WayOut, before_settings
 from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
-from openapi_mcp_server.upstream.call import Asking, Upstream
+from openapi_mcp_server.upstream.call import Upstream, UpstreamSettings
 from openapi_mcp_server.upstream.proxies import ProxyDialler
 from openapi_mcp_server.upstream.sockets import TcpDialler
 from openapi_mcp_server.upstream.ways import Way, way
@@ -48,7 +49,7 @@ def asked(origin: Origin, name: str = "pets") -> HttpRequest:
 
 
 def upstream(**ways: Way) -> Upstream:
-    return Upstream(TcpDialler(), Asking(retries=0), ways.get)
+    return Upstream(TcpDialler(), UpstreamSettings(retries=0), ways.get)
 
 
 async def sent(one: Upstream, request: HttpRequest) -> int:

@@ -13,7 +13,9 @@ from loopback import OK, client, loopback, send
 from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge import catalog, request
 from openapi_mcp_server.bridge.arguments import check
-from openapi_mcp_server.bridge.model import BaseUrl, HttpRequest, Origin, Tool
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.model import Tool
+from openapi_mcp_server.bridge.origins import BaseUrl, Origin
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi.model import Dialect
 

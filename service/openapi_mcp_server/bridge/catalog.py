@@ -8,36 +8,22 @@ from functools import cache, partial
 
 import msgspec
 
-from openapi_mcp_server.bridge import names, overrides, security, servers, text, tool
+from openapi_mcp_server.bridge import names, security, servers, text
 from openapi_mcp_server.bridge.compiled.listing import Listing
-from openapi_mcp_server.bridge.model import (
-    ApiSummary,
-    BaseUrl,
-    Origin,
-    SkippedTool,
-    Subject,
-    Tool,
-    ToolCatalog,
-    ToolForm,
-)
-from openapi_mcp_server.bridge.overrides import Entries, Told
+from openapi_mcp_server.bridge.model import ApiSummary, SkippedTool, Subject, Tool, ToolCatalog, ToolForm
+from openapi_mcp_server.bridge.origins import BaseUrl, Origin
 from openapi_mcp_server.bridge.policy import EVERYTHING, Rule
 from openapi_mcp_server.bridge.schemas import inputs
 from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
 from openapi_mcp_server.bridge.schemas.edits import removable_parts
 from openapi_mcp_server.bridge.schemas.outputs import Outputs
 from openapi_mcp_server.bridge.servers import ApiPlace
-from openapi_mcp_server.bridge.tool import (
-    DOCUMENT_BYTES,
-    LEAST_LIMITS,
-    Api,
-    Compiled,
-    Once,
-    SchemaLimits,
-    compile_operation,
-    of_parameter,
-    slot,
-)
+from openapi_mcp_server.bridge.tools import overrides
+from openapi_mcp_server.bridge.tools.api import DOCUMENT_BYTES, LEAST_LIMITS, Api, Once, SchemaLimits
+from openapi_mcp_server.bridge.tools.argument import of_parameter, slot
+from openapi_mcp_server.bridge.tools.entry import descriptions
+from openapi_mcp_server.bridge.tools.overrides import Entries, Told
+from openapi_mcp_server.bridge.tools.tool import Compiled, compile_operation
 from openapi_mcp_server.errors import SpecError, fault_of
 from openapi_mcp_server.openapi.model import ApiDescription, Note, Operation, SkippedOperation
 from openapi_mcp_server.settings.auth import Identity
@@ -75,6 +61,7 @@ class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
 class _Candidate(msgspec.Struct, frozen=True):
     operation: Operation
     told: Told
+    wanted: names.Wanted
 
 
 class _Outcome(msgspec.Struct):
@@ -99,8 +86,8 @@ def build(
     noted then); anything less costs only the operation it is in.
     """
     _require_different_names(sources)
-    candidates = [_candidates(source) for source in sources]
-    tool_names = iter(_unique_names(sources, candidates, form.name_length))
+    candidates = [[_candidate(each, source) for each in source.description.operations] for source in sources]
+    tool_names = iter(_unique_names(candidates, form.name_length))
     summaries, tools, skipped, listing = [], {}, [], Listing()
     for source, own in zip(sources, candidates, strict=True):
         description = source.description
@@ -127,21 +114,18 @@ def _require_different_names(sources: Sequence[ApiSource]) -> None:
             raise SpecError("", f"{count} APIs are named {name!r}; their names must differ")
 
 
-def _candidates(source: ApiSource) -> list[_Candidate]:
-    operations = source.description.operations
-    return [_Candidate(operation, overrides.of(operation, source.overrides)) for operation in operations]
+def _candidate(operation: Operation, source: ApiSource) -> _Candidate:
+    try:
+        told = overrides.of(operation, source.overrides)
+        wanted = names.tool_name(operation, source.name if source.prefix else None, told.overrides.name)
+    except Exception as error:  # noqa: BLE001 - one operation costs only itself
+        told, wanted = Told(fault=fault_of(error, operation.pointer)), names.Wanted("", operation.pointer)
+    return _Candidate(operation, told, wanted)
 
 
-def _unique_names(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_Candidate]], length: int) -> list[str]:
+def _unique_names(candidates: Iterable[Sequence[_Candidate]], length: int) -> list[str]:
     """Over every operation of every document, filtered and hidden ones too: a filter must not rename a tool."""
-    return names.unique(
-        [
-            names.tool_name(each.operation, source.name if source.prefix else None, each.told.overrides.name)
-            for source, own in zip(sources, candidates, strict=True)
-            for each in own
-        ],
-        length,
-    )
+    return names.unique([each.wanted for own in candidates for each in own], length)
 
 
 def _unused_selectors(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_Candidate]]) -> list[Note]:
@@ -221,7 +205,7 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
     outcome = _Outcome(tools=[], skipped=unread, notes=list(source.description.notes))
     outcome.notes += overrides.unused(source.overrides, source.description)
     size = 0
-    told = tool.descriptions([(each.operation, each.told.overrides) for _, each in named])
+    told = descriptions([(each.operation, each.told.overrides) for _, each in named])
     for (name, candidate), said in zip(named, told, strict=True):
         subject = _subject(candidate, source)
         if not _is_wanted(candidate, source) or not source.rule.permits(subject):
@@ -270,7 +254,7 @@ def _subject(candidate: _Candidate, source: ApiSource) -> Subject:
 
 def _compiled(name: str, said: str, subject: Subject, candidate: _Candidate, api: Api) -> Compiled:
     if candidate.told.fault is not None:
-        raise candidate.told.fault
+        raise candidate.told.fault.kept()
     if candidate.told.hidden_by:
         raise SpecError(candidate.operation.pointer, f"hidden by {candidate.told.hidden_by}")
     return compile_operation(candidate.operation, name, said, subject, candidate.told.overrides, api)

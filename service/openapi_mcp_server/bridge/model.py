@@ -1,25 +1,16 @@
-"""The values that pass between the catalog, the call path and the edges: immutable, compiled once at load."""
+"""The values that pass between the catalog, the path of a call and other rooms: immutable, compiled once at load."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, Literal, TypeVar
-from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
+from openapi_mcp_server.bridge.http_messages import IDEMPOTENT_METHODS, SAFE_METHODS
+from openapi_mcp_server.bridge.origins import BaseUrl, Origin
 from openapi_mcp_server.openapi.model import MediaType, Note, Schema, SecurityScheme, SkippedOperation
 from openapi_mcp_server.settings.auth import Identity, KeyLocation
-
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
-"""RFC 9110 section 9.2.1, and QUERY."""
-IDEMPOTENT_METHODS = SAFE_METHODS | {"PUT", "DELETE"}
-"""RFC 9110 section 9.2.2: carrying one out twice has the effect of once."""
-
-_HOST = re.compile(r"(?:[\w-]+\.)*[\w-]+\.?")
-"""Letters of every alphabet: what is sent is written in ASCII by whoever connects."""
-_NO_HOST = "names a host that is none; an example is https://api.example.com/v1"
 
 NAME_LENGTH = 64
 """Characters of a name: several model APIs refuse longer ones."""
@@ -60,65 +51,6 @@ class Made(Generic[Recipe, Result]):
         if made is None:
             made = self._made = self._make(self.recipe)
         return made(value)
-
-
-class Origin(msgspec.Struct, frozen=True):
-    """Scheme, host and port: where requests go and to whom credentials belong (RFC 6454)."""
-
-    scheme: str  # "http" or "https"
-    host: str  # lower case; an IPv6 address without brackets
-    port: int
-
-    @property
-    def authority(self) -> str:
-        """``host[:port]`` as in a Host header: the default port is left out."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        default = {"http": 80, "https": 443}[self.scheme]
-        return host if self.port == default else f"{host}:{self.port}"
-
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self.authority}"
-
-
-class BaseUrl(msgspec.Struct, frozen=True):
-    """An API's base: its origin and the path prefix, percent-encoded, without a trailing slash."""
-
-    origin: Origin
-    path: str
-
-    def __str__(self) -> str:
-        return f"{self.origin}{self.path}"
-
-
-def base_url(text: str) -> BaseUrl:
-    """``https://api.example.com/v1/`` → `BaseUrl`; raises ValueError with the reason.
-
-    Only http and https; no user information, query or fragment: they have no meaning in a base URL and a
-    credential in one would end up in logs.
-    """
-    try:
-        parts = urlsplit(text.strip())
-    except ValueError:
-        raise ValueError(_NO_HOST) from None
-    if parts.scheme not in {"http", "https"}:
-        raise ValueError("must start with http:// or https://")
-    if not parts.hostname:
-        raise ValueError("names no host")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("must not carry a user name or password; use the AUTH_ settings")
-    if parts.query or parts.fragment:
-        raise ValueError("must not carry a query or a fragment")
-    if not (_HOST.fullmatch(parts.hostname) or ":" in parts.hostname):  # the latter is IPv6, which was in brackets
-        raise ValueError(_NO_HOST)
-    port = _port(parts) or {"http": 80, "https": 443}[parts.scheme]
-    return BaseUrl(Origin(parts.scheme, parts.hostname, port), parts.path.rstrip("/"))
-
-
-def _port(parts: SplitResult) -> int | None:
-    try:
-        return parts.port
-    except ValueError:
-        raise ValueError("names a port that is none; ports are numbers from 1 to 65535") from None
 
 
 class BodyRecipe(msgspec.Struct, frozen=True):
@@ -171,55 +103,6 @@ class ToolForm(msgspec.Struct, frozen=True, kw_only=True):
     portable: bool = False
     name_length: int = NAME_LENGTH
     result_bytes: int = 1
-
-
-class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One request, ready but for credentials.
-
-    ``path`` is percent-encoded and begins with a slash; ``query`` is percent-encoded, without the question mark,
-    empty for none. Header names are as they go out; values are latin-1 text. ``body`` None means no body at all.
-    ``authority``: what ``Host`` says where that is not the origin; of use between our own tasks only. ``way``: the API
-    whose own proxy or certificates it is sent with, empty for the usual way.
-    """
-
-    method: str
-    origin: Origin
-    path: str
-    query: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes | None = None
-    authority: str = ""
-    way: str = ""
-
-    @property
-    def target(self) -> str:
-        """Origin-form of the request target (RFC 9112 section 3.2.1)."""
-        return f"{self.path}?{self.query}" if self.query else self.path
-
-    def __repr__(self) -> str:
-        names = ", ".join(name for name, _ in self.headers)
-        size = "none" if self.body is None else len(self.body)
-        return f"HttpRequest({self.method} {self.origin}{self.path}, headers: {names}, body: {size})"
-
-
-class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer of the API. Header names are lower case, values latin-1 text.
-
-    ``cut`` says in words why the body is not whole ("after 10 MiB", "at the deadline"); None if it is. ``retries`` is
-    how many attempts there were before this one, ``doubtful`` whether one of them may have been carried out.
-    """
-
-    status: int
-    reason: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    cut: str | None = None
-    retries: int = 0
-    doubtful: bool = False
-
-    def header(self, name: str) -> str | None:
-        """The first value of a header; ``name`` in lower case."""
-        return next((value for key, value in self.headers if key == name), None)
 
 
 class KeyPlace(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import SAFE_METHODS, Subject
+from openapi_mcp_server.bridge.http_messages import SAFE_METHODS
+from openapi_mcp_server.bridge.model import Subject
 from openapi_mcp_server.bridge.parameters.percent import fully_decoded
 from openapi_mcp_server.errors import ArgumentError
 

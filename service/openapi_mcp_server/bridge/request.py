@@ -17,7 +17,8 @@ from typing import Any
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import BodyPlan, HttpRequest, Tool, Withheld
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.model import BodyPlan, Tool, Withheld
 from openapi_mcp_server.bridge.parameters.percent import fully_decoded
 from openapi_mcp_server.bridge.withheld import require_no_field, require_unsaid
 from openapi_mcp_server.errors import ArgumentError

@@ -39,10 +39,7 @@ def placed(identity: Identity, operations: Iterable[Operation], schemes: Mapping
 
 def places(identity: Identity) -> dict[str, KeyPlace]:
     """Where the keys go, by scheme; that of the API's own credential by `OWN`."""
-    return {
-        name: KeyPlace(name=auth.key_name, location=auth.key_in)
-        for name, auth in {OWN: identity.auth, **identity.schemes}.items()
-    }
+    return {name: _configured_place(auth) for name, auth in {OWN: identity.auth, **identity.schemes}.items()}
 
 
 def key_place(auth: AuthShape, operations: Iterable[Operation], schemes: Mapping[str, SecurityScheme]) -> KeyPlace:
@@ -55,7 +52,7 @@ def key_place(auth: AuthShape, operations: Iterable[Operation], schemes: Mapping
     found = {place for scheme in known if (place := _declared(scheme)) and _agrees(auth, place)}
     if len(found) == 1:
         return found.pop()
-    return KeyPlace(name=auth.key_name, location=auth.key_in)
+    return _configured_place(auth)
 
 
 def access(security: Iterable[SecurityChoice], identity: Identity, schemes: Mapping[str, SecurityScheme]) -> Access:
@@ -197,13 +194,17 @@ def _declared_for(auth: AuthShape, scheme: SecurityScheme | None) -> KeyPlace:
     declared = None if scheme is None else _declared(scheme)
     if declared is not None and _agrees(auth, declared):
         return declared
-    return KeyPlace(name=auth.key_name, location=auth.key_in)
+    return _configured_place(auth)
 
 
 def _declared(scheme: SecurityScheme) -> KeyPlace | None:
     if scheme.parameter is None or scheme.location is None:
         return None
     return KeyPlace(name=scheme.parameter, location=scheme.location)
+
+
+def _configured_place(auth: AuthShape) -> KeyPlace:
+    return KeyPlace(name=auth.key_name, location=auth.key_in)
 
 
 def _agrees(auth: AuthShape, place: KeyPlace) -> bool:
@@ -244,7 +245,7 @@ def _meets(auth: AuthShape, scheme: SecurityScheme) -> bool:
 
 def _writes_authorization(auth: AuthShape, scheme: SecurityScheme) -> bool:
     """A key in Authorization is a value that the operator wrote whole; a digest is another for each request."""
-    return scheme.http_scheme != "digest" and _same(KeyPlace(name=auth.key_name, location=auth.key_in), _AUTHORIZATION)
+    return scheme.http_scheme != "digest" and _same(_configured_place(auth), _AUTHORIZATION)
 
 
 def _place(auth: AuthShape) -> KeyPlace | None:
@@ -254,7 +255,7 @@ def _place(auth: AuthShape) -> KeyPlace | None:
         case "basic" | "bearer" | "digest" | "oauth2" | "cognito" | "aws_sigv4":
             return _AUTHORIZATION
         case "api_key":
-            return KeyPlace(name=auth.key_name, location=auth.key_in)
+            return _configured_place(auth)
         case unknown:
             assert_never(unknown)
 

@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import BaseUrl, Origin, base_url
+from openapi_mcp_server.bridge.origins import BaseUrl, Origin, base_url
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import ApiDescription, Operation
 

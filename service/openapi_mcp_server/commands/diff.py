@@ -9,8 +9,8 @@ from functools import partial
 import anyio
 import msgspec
 
-from openapi_mcp_server.bridge.changes import Comparison, Listed, ToolChange, compare
 from openapi_mcp_server.bridge.model import ToolCatalog
+from openapi_mcp_server.bridge.reports.changes import Comparison, Listed, ToolChange, compare
 from openapi_mcp_server.documents.loading import read_catalog
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.apis import ApiConfig

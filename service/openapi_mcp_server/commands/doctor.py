@@ -8,7 +8,7 @@ import sys
 import anyio
 import msgspec
 
-from openapi_mcp_server.bridge.fitness import Weakness, weaknesses
+from openapi_mcp_server.bridge.reports.fitness import Weakness, weaknesses
 from openapi_mcp_server.commands import servers
 from openapi_mcp_server.documents.loading import Documents, read_catalog
 from openapi_mcp_server.errors import ConfigError

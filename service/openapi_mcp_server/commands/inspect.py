@@ -15,7 +15,7 @@ import msgspec
 from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.model import SEEN_BYTES_PER_TOKEN, ApiSummary, Tool, ToolCatalog
 from openapi_mcp_server.bridge.policy import Permit
-from openapi_mcp_server.bridge.report import credentials, report
+from openapi_mcp_server.bridge.reports.report import credentials, report
 from openapi_mcp_server.bridge.schemas.inputs import CLOSED
 from openapi_mcp_server.bridge.search import describing, hits, mode
 from openapi_mcp_server.bridge.search.names import is_searched, seen_tokens

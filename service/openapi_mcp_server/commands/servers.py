@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from openapi_mcp_server.bridge.model import base_url
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.documents.source import shown
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.config import Config

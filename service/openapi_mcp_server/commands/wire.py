@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, Tool
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.text import shorten, visible
 from openapi_mcp_server.gateway.serving import Send
 from openapi_mcp_server.memory import Hold

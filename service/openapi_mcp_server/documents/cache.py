@@ -20,7 +20,7 @@ import msgspec
 
 from openapi_mcp_server.bridge.compiled import kept
 from openapi_mcp_server.bridge.model import ToolCatalog
-from openapi_mcp_server.documents.order import SeenFiles
+from openapi_mcp_server.documents.options import SeenFiles
 
 KEPT_FILES = 16
 """Catalogs that a folder holds; one more replaces the oldest."""

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import msgspec
 
-from openapi_mcp_server.bridge import catalog, overrides
+from openapi_mcp_server.bridge import catalog
 from openapi_mcp_server.bridge.catalog import ApiSource
 from openapi_mcp_server.bridge.model import SkippedTool, ToolCatalog
+from openapi_mcp_server.bridge.tools import overrides
 from openapi_mcp_server.documents import source
-from openapi_mcp_server.documents.order import ApiOrder, Order, Texts
+from openapi_mcp_server.documents.options import ApiOptions, CompileOptions, Texts
 from openapi_mcp_server.documents.other_files import Parts
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi import operations
@@ -25,35 +26,37 @@ _LOADING_THRESHOLD = 1_000_000
 that it finds nothing; if all of them were garbage, it would be some 100 MB."""
 
 
-def compiled(order: Order, texts: list[Texts], parts: list[Parts], *, only_to_show: bool = False) -> ToolCatalog:
+def compiled(
+    options: CompileOptions, texts: list[Texts], parts: list[Parts], *, only_to_show: bool = False
+) -> ToolCatalog:
     """The catalog. ``texts`` are used up; ``parts`` become those of each document. Raises SpecError."""
-    exact = only_to_show or order.strict
-    shown = {api.name: each.document for api, each in zip(order.apis, texts, strict=True)} if exact else {}
+    exact = only_to_show or options.strict
+    shown = {api.name: each.document for api, each in zip(options.apis, texts, strict=True)} if exact else {}
     with _collecting_less():
         tools = catalog.build(
-            [_source(order, api, texts.pop(0), parts) for api in order.apis],
-            order.form,
+            [_source(options, api, texts.pop(0), parts) for api in options.apis],
+            options.form,
             only_to_show=only_to_show,
         )
     if exact and tools.skipped:
         tools = msgspec.structs.replace(tools, skipped=_placed(tools.skipped, shown))
-    if order.strict and not only_to_show:
+    if options.strict and not only_to_show:
         _require_whole(tools)
     return tools
 
 
-def described(order: Order, texts: Iterable[Texts]) -> list[tuple[Document, ApiDescription]]:
+def described(options: CompileOptions, texts: Iterable[Texts]) -> list[tuple[Document, ApiDescription]]:
     """Each document as it was read, and its operations with all that is said of answers. Raises SpecError."""
     found = []
-    for api, each in zip(order.apis, texts, strict=True):
-        document, _ = _document(order, api, each, [])
+    for api, each in zip(options.apis, texts, strict=True):
+        document, _ = _document(options, api, each, [])
         with _named(api.location, each.document):
             found.append((document, operations.describe(document, exact_answers=True)))
     return found
 
 
-def _source(order: Order, api: ApiOrder, texts: Texts, parts: list[Parts]) -> ApiSource:
-    document, notes = _document(order, api, texts, parts)
+def _source(options: CompileOptions, api: ApiOptions, texts: Texts, parts: list[Parts]) -> ApiSource:
+    document, notes = _document(options, api, texts, parts)
     with _named(api.location, texts.document):
         description = operations.describe(document)
     with _named(api.overrides, texts.overrides, "TOOL_OVERRIDES: "):
@@ -64,22 +67,24 @@ def _source(order: Order, api: ApiOrder, texts: Texts, parts: list[Parts]) -> Ap
         location=api.location if "://" in api.location else "",
         allowed_origins=api.allowed_origins,
         description=msgspec.structs.replace(description, notes=(*notes, *description.notes)),
-        include_tags=order.include_tags,
-        exclude_tags=order.exclude_tags,
-        prefix=len(order.apis) > 1,
+        include_tags=options.include_tags,
+        exclude_tags=options.exclude_tags,
+        prefix=len(options.apis) > 1,
         identity=api.identity,
-        strict_auth=order.strict_auth,
+        strict_auth=options.strict_auth,
         overrides=told,
-        rule=order.rule,
+        rule=options.rule,
     )
 
 
-def _document(order: Order, api: ApiOrder, texts: Texts, parts: list[Parts]) -> tuple[Document, list[Note]]:
+def _document(
+    options: CompileOptions, api: ApiOptions, texts: Texts, parts: list[Parts]
+) -> tuple[Document, list[Note]]:
     """The document of an API with its overlays and its other files."""
     with _named(api.location, texts.document):
         document = parse(texts.document)
     document, notes = _overlaid(document, api, texts.overlays)
-    parts.append(Parts(api.location, [Path(folder) for folder in order.folders]))
+    parts.append(Parts(api.location, [Path(folder) for folder in options.folders]))
     with _named(api.location, texts.document):  # after the overlays: they see the root document as it was written
         return parts[-1].bundled(document), notes
 
@@ -104,7 +109,7 @@ def _collecting_less() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def _overlaid(document: Document, api: ApiOrder, texts: Iterable[bytes]) -> tuple[Document, list[Note]]:
+def _overlaid(document: Document, api: ApiOptions, texts: Iterable[bytes]) -> tuple[Document, list[Note]]:
     if not api.overlays:
         return document, []
     from openapi_mcp_server.openapi.text import overlay  # noqa: PLC0415 - for those who have one

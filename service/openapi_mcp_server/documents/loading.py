@@ -14,10 +14,12 @@ from anyio.to_thread import run_sync
 
 from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge import security
-from openapi_mcp_server.bridge.model import BaseUrl, HttpRequest, Origin, ToolCatalog, ToolForm, base_url
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.model import ToolCatalog, ToolForm
+from openapi_mcp_server.bridge.origins import BaseUrl, Origin, base_url
 from openapi_mcp_server.bridge.search.names import is_searched, seen_tokens
-from openapi_mcp_server.documents import order, policies, source
-from openapi_mcp_server.documents.order import ApiOrder, Order, SeenFiles, Texts
+from openapi_mcp_server.documents import options, policies, source
+from openapi_mcp_server.documents.options import ApiOptions, CompileOptions, SeenFiles, Texts
 from openapi_mcp_server.documents.source import Visit
 from openapi_mcp_server.errors import Absent, ConfigError, SpecError
 from openapi_mcp_server.settings.apis import ApiConfig
@@ -66,7 +68,7 @@ class Documents:
         self._keys = keys or keyring(config)
         self._rule = address_rule(config)
         self._folders = [Path(folder) for folder in config.allowed_spec_dirs]
-        self._order = _order(config, self._rule)
+        self._options = _options(config, self._rule)
         self._cache = _cache(config)
         self._origins: dict[str, Origin] = {}
         self._last = _Parsed(b"", (), None)
@@ -76,7 +78,7 @@ class Documents:
         """Reads the documents for the first time; what is not there yet is asked for again for ``wait_seconds``. Raises
         ConfigError or SpecError, which name the document."""
         texts = await self._texts_in_time(wait_seconds)
-        digest = order.digest(texts)
+        digest = options.digest(texts)
         if only_to_show:
             tools = self._compiled(texts, [], only_to_show=True)
         else:
@@ -85,7 +87,7 @@ class Documents:
         return tools
 
     async def _first(self, texts: list[Texts], digest: bytes) -> ToolCatalog:
-        cache, key = self._cache, order.catalog_key(self._order, digest, _PROGRAM)
+        cache, key = self._cache, options.catalog_key(self._options, digest, _PROGRAM)
         parts: list[Parts] = []
         found = None if cache is None else await _in_time(lambda: self._found(cache, key, parts))
         tools = found or self._compiled(texts, parts)
@@ -96,7 +98,7 @@ class Documents:
 
     def _tools(self, texts: list[Texts], digest: bytes, parts: list[Parts]) -> ToolCatalog:
         """The same in a thread, which has no loop and its own deadline."""
-        cache, key = self._cache, order.catalog_key(self._order, digest, _PROGRAM)
+        cache, key = self._cache, options.catalog_key(self._options, digest, _PROGRAM)
         found = None if cache is None else self._found(cache, key, parts)
         tools = found or self._compiled(texts, parts)
         if cache is not None and found is None:
@@ -109,7 +111,7 @@ class Documents:
         if found is not None and any(each.digests for each in found.seen):
             from openapi_mcp_server.documents.other_files import Parts  # noqa: PLC0415 - with all that reads documents
 
-            locations = [api.location for api in self._order.apis]
+            locations = [api.location for api in self._options.apis]
             parts += [Parts(one, self._folders, seen) for one, seen in zip(locations, found.seen, strict=True)]
             if any(each.have_changed() for each in parts):
                 parts.clear()
@@ -120,13 +122,13 @@ class Documents:
         """``texts`` are used up; ``parts`` become those of each document."""
         from openapi_mcp_server.documents import compiling  # noqa: PLC0415 - with all that reads documents
 
-        return compiling.compiled(self._order, texts, parts, only_to_show=only_to_show)
+        return compiling.compiled(self._options, texts, parts, only_to_show=only_to_show)
 
     async def described(self) -> list[tuple[Document, ApiDescription]]:
         """Each document as it was read, and its operations with all that is said of answers. Raises as `read` does."""
         from openapi_mcp_server.documents import compiling  # noqa: PLC0415 - with all that reads documents
 
-        return compiling.described(self._order, await self._texts())
+        return compiling.described(self._options, await self._texts())
 
     async def read_again(self) -> ToolCatalog | None:
         """None if every byte is what it was; it is parsed in a thread if not. Raises as `read` does, for what could not
@@ -177,7 +179,7 @@ class Documents:
 
     def _visit(self, api: ApiConfig, request: HttpRequest) -> Visit:
         """The visit as the API's operator has it, whose credentials go to the API's own origin alone."""
-        base = self._order.apis[self._config.apis.index(api)].base
+        base = self._options.apis[self._config.apis.index(api)].base
         is_the_apis = base is not None and base.origin == request.origin
         is_own = api.location.startswith(("http:", "https:")) and source.origin(api.location) == request.origin
         equip = partial(self._keys.for_document, api.name, is_own=is_own, is_the_apis=is_the_apis)
@@ -187,7 +189,7 @@ class Documents:
         return Visit(way.dialler, way.tls if is_the_apis and api.spec_auth else way.anonymous_tls, equip)
 
     def _parsed_if_new(self, texts: list[Texts]) -> _Parsed:
-        digest = order.digest(texts)
+        digest = options.digest(texts)
         parts: list[Parts] = []
         if digest == self._last.digest and not any(each.have_changed() for each in self._last.parts):
             return self._last
@@ -219,10 +221,10 @@ async def read_catalog(config: Config, *, only_to_show: bool = False) -> ToolCat
     return await Documents(config).read(only_to_show=only_to_show)
 
 
-def _order(config: Config, rule: AddressRule) -> Order:
+def _options(config: Config, rule: AddressRule) -> CompileOptions:
     """All that the settings say about compiling. Raises ConfigError for addresses that are none."""
-    return Order(
-        apis=tuple([_api_order(api, rule) for api in config.apis]),
+    return CompileOptions(
+        apis=tuple([_api_options(api, rule) for api in config.apis]),
         folders=config.allowed_spec_dirs,
         include_tags=config.include_tags,
         exclude_tags=config.exclude_tags,
@@ -243,10 +245,10 @@ def tool_form(config: Config) -> ToolForm:
     )
 
 
-def _api_order(api: ApiConfig, rule: AddressRule) -> ApiOrder:
+def _api_options(api: ApiConfig, rule: AddressRule) -> ApiOptions:
     base = None if api.base_url is None else _base(api.base_url, api.url_setting, rule)
     allowed = [_base(url, api.allowed_servers_setting, rule) for url in api.allowed_servers]
-    return ApiOrder(
+    return ApiOptions(
         name=api.name,
         location=api.location,
         overlays=api.overlays,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from openapi_mcp_server.documents import source
-from openapi_mcp_server.documents.order import SeenFiles
+from openapi_mcp_server.documents.options import SeenFiles
 from openapi_mcp_server.errors import ConfigError, SpecError
 from openapi_mcp_server.openapi.references import bundle
 from openapi_mcp_server.openapi.text.document import Document, DocumentLimits, read

@@ -9,12 +9,13 @@ import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import urljoin
 
 import anyio
 from anyio.to_thread import run_sync
 
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, Origin, base_url
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse, request_for
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Absent, ConfigError, CredentialError, SpecError, UpstreamError
 from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
 from openapi_mcp_server.upstream.credentials.requests import Pending
@@ -30,7 +31,7 @@ _PASSING = frozenset({404, 408, 425, 429})
 """Statuses of a server that is just being started, too."""
 _OF_ADDRESSES = frozenset({"API_SPEC_URL", "API_SPEC_URL_FILE", "--spec-url"})
 _AFTER_PATH = re.compile("[?#]")
-_SENT_AS_WRITTEN = "%/:@!$&'()*+,;=~"  # RFC 3986 section 3.3; what is escaped already stays as it is
+_ACCEPT = (("Accept", "application/json, application/yaml;q=0.9, */*;q=0.8"),)
 
 
 class Visit(NamedTuple):
@@ -159,27 +160,19 @@ def _told(url: str, response: HttpResponse) -> str:
 def origin(url: str) -> Origin | None:
     """The origin of a URL which can be asked."""
     try:
-        return base_url(urlsplit(url)._replace(path="", query="", fragment="").geturl()).origin
+        return request_for(url).origin
     except ValueError:
         return None
 
 
 def _request(url: str, setting: str, rule: AddressRule) -> HttpRequest:
     try:
-        base_url(_AFTER_PATH.split(url, maxsplit=1)[0])
-        parts = urlsplit(url)
-        base = base_url(parts._replace(path="", query="", fragment="").geturl())
-        base.origin.host.encode("ascii")
+        request = request_for(url, headers=_ACCEPT)
+        request.origin.host.encode("ascii")
     except UnicodeEncodeError:
         raise ConfigError(setting, f"{shown(url)}: write the host in its ASCII form (xn--…)") from None
     except ValueError as error:
         raise ConfigError(setting, f"{shown(url)}: {error}") from None
-    if problem := rule.url_problem(base.origin.scheme, base.origin.host):
+    if problem := rule.url_problem(request.origin.scheme, request.origin.host):
         raise ConfigError(setting, f"{shown(url)}: {problem}")
-    return HttpRequest(
-        method="GET",
-        origin=base.origin,
-        path=quote(parts.path, safe=_SENT_AS_WRITTEN) or "/",
-        query=quote(parts.query, safe=_SENT_AS_WRITTEN + "?"),
-        headers=(("Accept", "application/json, application/yaml;q=0.9, */*;q=0.8"),),
-    )
+    return request

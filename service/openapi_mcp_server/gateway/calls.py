@@ -14,9 +14,11 @@ import trio
 
 from openapi_mcp_server.aside import OF_ARGUMENTS, Aside, is_heavy
 from openapi_mcp_server.bridge.arguments.check import check
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.media.content import resource_uri
-from openapi_mcp_server.bridge.model import RESPONSE_FILTER, HttpRequest, HttpResponse, Tool
+from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
 from openapi_mcp_server.bridge.request import build
+from openapi_mcp_server.bridge.results.event_size import carried
 from openapi_mcp_server.bridge.results.next_page import small
 from openapi_mcp_server.bridge.results.redaction import REDACTED
 from openapi_mcp_server.bridge.results.result import Select, from_error, render
@@ -122,7 +124,7 @@ class Calls:
         """The text of what a search finds. Raises ArgumentError."""
         from openapi_mcp_server.bridge.search import asking, mode  # noqa: PLC0415 - imported already where there is an offer
 
-        asked, index = asking.read(asking.Search, call.arguments), await served.index.get()
+        asked, index = asking.searched(call.arguments), await served.index.get()
         find = partial(mode.search, offer, index, draft.permit, asked)
         if not is_heavy(len(asked.query) * len(offer.tools)):
             return find()
@@ -234,6 +236,8 @@ class Calls:
 
     def _whole(self, outcome: ToolResult, draft: Draft) -> tuple[ToolResult, bytes]:
         """Encoded where it was made: a large result takes as long again."""
+        if draft.transport == "sse":
+            outcome = carried(outcome)
         return outcome, self._encoded(outcome, draft)
 
     @contextmanager

@@ -28,7 +28,7 @@ class Draft:
     ) -> None:
         self._told = told
         self.call = call
-        self._transport = transport
+        self.transport = transport
         self.beside = beside
         self.permit = beside.principal.permit
         self.client = ""  # whose turn large work takes
@@ -84,7 +84,7 @@ class Draft:
         return CallRecord(
             method=self.call.method,
             version=self.call.version,
-            transport=self._transport,
+            transport=self.transport,
             outcome=self._outcome,
             seconds=self.seconds(),
             request_bytes=self.call.size,

@@ -7,7 +7,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, Tool
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.policy import Permit
 from openapi_mcp_server.bridge.results.redaction import Redaction
 from openapi_mcp_server.mcp.inbound import Call

@@ -78,16 +78,16 @@ class TextContent(msgspec.Struct, frozen=True, tag_field="type", tag="text"):
 
 
 class ImageContent(msgspec.Struct, frozen=True, tag_field="type", tag="image"):
-    """``data`` is base64."""
+    """``data`` becomes base64 as it is encoded: of 9 MB no second copy is made before."""
 
-    data: str
+    data: bytes
     mimeType: str  # noqa: N815 - wire name
 
 
 class AudioContent(msgspec.Struct, frozen=True, tag_field="type", tag="audio"):
-    """``data`` is base64."""
+    """``data`` as in a picture."""
 
-    data: str
+    data: bytes
     mimeType: str  # noqa: N815 - wire name
 
 
@@ -98,11 +98,11 @@ class TextResource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BlobResource(msgspec.Struct, frozen=True, kw_only=True):
-    """``blob`` is base64."""
+    """``blob`` as the data of a picture."""
 
     uri: str
     mimeType: str  # noqa: N815 - wire name
-    blob: str
+    blob: bytes
 
 
 class EmbeddedResource(msgspec.Struct, frozen=True, tag_field="type", tag="resource"):

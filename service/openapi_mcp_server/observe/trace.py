@@ -8,7 +8,8 @@ from typing import Protocol
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import HttpRequest, Tool
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.policy import ANYBODY, Principal
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.observe.record import CallRecord, Transport

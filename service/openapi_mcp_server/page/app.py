@@ -10,12 +10,12 @@ from typing import Any
 
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.bridge.policy import Permit
-from openapi_mcp_server.bridge.report import report_to, sees_all
+from openapi_mcp_server.bridge.reports.report import report_to, sees_all
 from openapi_mcp_server.page.activity import Activity
 from openapi_mcp_server.page.files import POLICY, TRUSTED, asset
 from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.app import answer, answer_other_method
-from openapi_mcp_server.server.connections import Receive, Scope, Send
+from openapi_mcp_server.server.asgi import Receive, Scope, Send
 from openapi_mcp_server.server.posts import Header, Refusal, refuse
 from openapi_mcp_server.server.visitors import Visitors
 

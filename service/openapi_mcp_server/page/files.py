@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from openapi_mcp_server.bridge.model import ToolCatalog
-from openapi_mcp_server.bridge.report import report
+from openapi_mcp_server.bridge.reports.report import report
 
 POLICY = "default-src 'none'; img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
 """The policy that both forms of the page have in common: pictures and sounds of results are in the page itself."""

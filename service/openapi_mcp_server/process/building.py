@@ -25,7 +25,7 @@ from openapi_mcp_server.server.principals.guarding import anybody
 from openapi_mcp_server.server.principals.turns import Turns
 from openapi_mcp_server.settings.config import Config
 from openapi_mcp_server.upstream.addresses import CheckedDialler
-from openapi_mcp_server.upstream.call import Asking, Upstream
+from openapi_mcp_server.upstream.call import Upstream, UpstreamSettings
 from openapi_mcp_server.upstream.credentials.keyring import Keyring
 
 if TYPE_CHECKING:
@@ -58,9 +58,9 @@ async def opened(
     keys, shared, overhear = outgoing or Outgoing(keyring(config))
     authorize = keys.credentials(tools).authorize
     dialler = CheckedDialler(address_rule(config))
-    async with Upstream(dialler, _asking(config), keys.way, shared, Turns().wait) as upstream:
+    async with Upstream(dialler, _upstream_settings(config), keys.way, shared, Turns().wait) as upstream:
         send = upstream.send if overhear is None else overhear(upstream.send)
-        gateway = Gateway(tools, _how(config), send=send, authorize=authorize, observe=observe, trace=trace)
+        gateway = Gateway(tools, _serving(config), send=send, authorize=authorize, observe=observe, trace=trace)
         del tools  # a reload replaces them
         if metrics is not None:
             metrics.follow_calls(lambda: gateway.in_flight, upstream.waiting)
@@ -69,7 +69,7 @@ async def opened(
         yield gateway
 
 
-def _how(config: Config) -> Serving:
+def _serving(config: Config) -> Serving:
     return Serving(
         server=ServerInfo(name=config.server_name, version=__version__),
         call_seconds=config.message_timeout_seconds,
@@ -88,8 +88,8 @@ def _how(config: Config) -> Serving:
     )
 
 
-def _asking(config: Config) -> Asking:
-    return Asking(
+def _upstream_settings(config: Config) -> UpstreamSettings:
+    return UpstreamSettings(
         max_connections=config.http_max_connections,
         max_keepalive=config.http_max_keepalive,
         attempt_seconds=config.http_timeout_seconds,

@@ -22,7 +22,7 @@ from openapi_mcp_server.upstream.ways import way
 if TYPE_CHECKING:
     from openapi_mcp_server.observe.metrics.metrics import Metrics
     from openapi_mcp_server.page.app import Page
-    from openapi_mcp_server.upstream.credentials.aws_sigv4 import SpanSigner
+    from openapi_mcp_server.upstream.credentials.aws.signing import SpanSigner
 
 TRACE_SECONDS = 2.0
 """For what is recorded to be delivered, after the last call: in what the platform's kill leaves beside the grace."""
@@ -95,7 +95,7 @@ def _span_signer(config: Config) -> SpanSigner | None:
     otlp = None if config.tracing is None else config.tracing.otlp
     if otlp is None or not otlp.signed_for:
         return None
-    from openapi_mcp_server.upstream.credentials.aws_sigv4 import SpanSigner  # noqa: PLC0415 - for those who send them to AWS
+    from openapi_mcp_server.upstream.credentials.aws.signing import SpanSigner  # noqa: PLC0415 - for those who send them to AWS
 
     rule = address_rule(config)
     return SpanSigner(config.aws.values, rule, way(config.way, rule), otlp.signed_for)

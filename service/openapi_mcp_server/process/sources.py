@@ -47,7 +47,7 @@ class Sources:
 
     def _read(self, place: str) -> str:
         if place.startswith(STORES):
-            from openapi_mcp_server.upstream.credentials import stores  # noqa: PLC0415 - for those who keep some there
+            from openapi_mcp_server.upstream.credentials.aws import stores  # noqa: PLC0415 - for those who keep some there
 
             self.has_stores = True
             return stores.read(place, self._environ)

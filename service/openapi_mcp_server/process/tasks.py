@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import HttpRequest, base_url
+from openapi_mcp_server.bridge.http_messages import request_for
 from openapi_mcp_server.errors import ConfigError, UpstreamError
 from openapi_mcp_server.server.sse.peers import (
     CONNECT_SECONDS,
@@ -21,12 +20,12 @@ from openapi_mcp_server.server.sse.peers import (
     SessionIds,
 )
 from openapi_mcp_server.settings.config import Config
-from openapi_mcp_server.upstream.call import Asking, Upstream
+from openapi_mcp_server.upstream.call import Upstream, UpstreamSettings
 from openapi_mcp_server.upstream.sockets import Stream, TcpDialler
 
 METADATA_SECONDS = 5.0
 METADATA_BYTES = 1024 * 1024
-_ASKING = Asking(
+_SETTINGS = UpstreamSettings(
     max_connections=CONNECTIONS,
     max_keepalive=IDLE_CONNECTIONS,
     attempt_seconds=PASS_SECONDS,
@@ -68,7 +67,7 @@ async def peers(config: Config) -> AsyncIterator[Peers | None]:
 @asynccontextmanager
 async def reached() -> AsyncIterator[SendToTask]:
     """Carries requests to other tasks, by connections of their own: no API's limits and no breaker are in the way."""
-    async with Upstream(_NearDialler(), _ASKING) as upstream:
+    async with Upstream(_NearDialler(), _SETTINGS) as upstream:
         yield upstream.send
 
 
@@ -83,9 +82,9 @@ async def _ecs_address(metadata: str) -> str:
 
     problem = "SESSION_ADDRESS", "the task's address cannot be learnt from ECS_CONTAINER_METADATA_URI_V4"
     try:
-        base = base_url(metadata)
-        asked = HttpRequest(method="GET", origin=base.origin, path=urlsplit(metadata).path or "/", query="", headers=())
-        answer = await web.fetch(asked, TcpDialler(), seconds=METADATA_SECONDS, most_bytes=METADATA_BYTES)
+        answer = await web.fetch(
+            request_for(metadata), TcpDialler(), seconds=METADATA_SECONDS, most_bytes=METADATA_BYTES
+        )
         found = msgspec.json.decode(answer.body, type=_Metadata)
         return next(address for network in found.networks for address in network.addresses)
     except (UpstreamError, ValueError, msgspec.MsgspecError, StopIteration) as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import h11
 import trio
@@ -20,8 +20,7 @@ from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, H11SendableEvent
 
-if TYPE_CHECKING:
-    from openapi_mcp_server.server.connections import App, Peer, Receive, Scope
+from openapi_mcp_server.server.asgi import App, Peer, Receive, Scope, run_app
 
 HEADER_BYTES = 64 * 1024
 """All headers of a request; tokens of 9 kB and more are real."""
@@ -32,7 +31,6 @@ REQUESTS_PER_CONNECTION = 1_000_000
 """hypercorn closes a connection after 1,000 requests by default; a proxy's connections are meant to stay."""
 
 Put = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Answer = Callable[["App", "Scope", "Receive", Callable[[Any], Awaitable[None]]], Awaitable[None]]
 
 
 class OwnConnection(Protocol):
@@ -49,12 +47,10 @@ class OwnConnection(Protocol):
 
 
 class Protocols:
-    """The values that the protocols of all connections share. ``answer`` has the application answer one request, until
-    ``stopping``."""
+    """The values that the protocols of all connections share, until ``stopping``."""
 
-    def __init__(self, app: App, answer: Answer, stopping: trio.Event) -> None:
+    def __init__(self, app: App, stopping: trio.Event) -> None:
         self._app = app
-        self._answer = answer
         self._config = _config()
         self._context = WorkerContext(None)
         self._context.terminated = stopping  # type: ignore[assignment]  # only asked whether it is set
@@ -65,7 +61,7 @@ class Protocols:
             self._app,  # only handed on to `_Applications`
             self._config,
             self._context,
-            _Applications(tasks, self._answer),  # it has the one method that is called
+            _Applications(tasks),  # it has the one method that is called
             ConnectionState({}),
             client,
             server,
@@ -198,9 +194,8 @@ def _saying_close(head: h11.Response) -> h11.Response:
 class _Applications:
     """Starts the application for each request; stands in for hypercorn's TaskGroup."""
 
-    def __init__(self, tasks: trio.Nursery, answer: Answer) -> None:
+    def __init__(self, tasks: trio.Nursery) -> None:
         self._tasks = tasks
-        self._answer = answer
 
     async def spawn_app(self, app: App, _: Config, scope: Scope, send: Callable[[Any], Awaitable[None]]) -> Put:
         """Returns what takes the events for the application."""
@@ -210,7 +205,7 @@ class _Applications:
                 await app({**scope, "whole_body": _in_pieces, "abandon": answering.cancel}, receive, send)
 
         inbox = _Inbox()
-        self._tasks.start_soon(self._answer, can_be_abandoned, scope, inbox.receive, send)
+        self._tasks.start_soon(run_app, can_be_abandoned, scope, inbox.receive, send)
         return inbox.put
 
 

@@ -15,7 +15,7 @@ from openapi_mcp_server.bridge.model import ApiSummary, ToolCatalog
 from openapi_mcp_server.bridge.policy import Permit
 from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.access.cors import for_pages
-from openapi_mcp_server.server.connections import App, Receive, Scope, Send
+from openapi_mcp_server.server.asgi import App, Receive, Scope, Send
 from openapi_mcp_server.server.posts import RETRY_AFTER, Refusal, refuse
 from openapi_mcp_server.server.principals.guard import METADATA_PATH
 from openapi_mcp_server.server.visitors import Visitors

@@ -12,11 +12,10 @@ others (`any_request`); its Trio worker does not, because of what that does (0.1
 
 from __future__ import annotations
 
-import logging
 import math
 import resource
 import socket
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ import trio
 
 from openapi_mcp_server.server import ordinary, ports
 from openapi_mcp_server.server.accepting import accept_all
+from openapi_mcp_server.server.asgi import App, Peer, Scope, run_app
 from openapi_mcp_server.server.principals.turns import Turns
 
 if TYPE_CHECKING:
@@ -60,17 +60,6 @@ _LINE_ENDS = frozenset({b"\r", b"\n"})
 DESCRIPTORS = 65_536
 """Descriptors of this process, where the system lets it: one for each client's connection, one for its call's to the
 API. The usual soft limit of 1,024 is less than the sessions of HTTP+SSE alone."""
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-"""An ASGI application. Its scope has two functions more, so that a call needs no timer and no cancel scope for them:
-``whole_body()``, the body where it has come with the head, else None, and ``abandon()``, which cancels the application
-after its client has left."""
-Peer = tuple[str, int] | None
-
-logger = logging.getLogger("service.http")
 
 
 async def serve(
@@ -134,7 +123,7 @@ class _Worker:
         if self._protocols is None:
             from openapi_mcp_server.server.any_request import Protocols  # noqa: PLC0415 - hypercorn
 
-            self._protocols = Protocols(self.app, run_app, self._stopping)
+            self._protocols = Protocols(self.app, self._stopping)
         return self._protocols
 
     async def serve(self, stream: trio.SocketStream) -> None:
@@ -423,21 +412,6 @@ class _Connection:
             self._reading.deadline = trio.current_time() + LINGER_SECONDS
         else:
             self._reading.cancel()
-
-
-async def run_app(app: App, scope: Scope, receive: Receive, send: Callable[[Any], Awaitable[None]]) -> None:
-    """Has the application answer one request, and says so with None. Where it fails, that is logged, and answered 500
-    as far as nothing else was."""
-    try:
-        await app(scope, receive, send)
-    except BaseExceptionGroup as group:
-        if group.split(trio.Cancelled)[1] is None:
-            raise
-        logger.exception("the application failed")
-    except Exception:
-        logger.exception("the application failed")
-    finally:
-        await send(None)
 
 
 def _peers(stream: trio.SocketStream) -> tuple[Peer, Peer]:

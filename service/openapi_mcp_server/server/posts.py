@@ -14,7 +14,7 @@ from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, INVALID_REQUEST, Pie
 from openapi_mcp_server.memory import SMALL_BYTES, Budget, Hold
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server import fields
-from openapi_mcp_server.server.connections import Receive, Scope, Send
+from openapi_mcp_server.server.asgi import Receive, Scope, Send
 from openapi_mcp_server.server.events import WRITE_BYTES, slices
 
 BODY_BYTES = 4 * 1024 * 1024

@@ -25,7 +25,7 @@ from openapi_mcp_server.mcp.subscriptions import LISTEN
 from openapi_mcp_server.memory import Hold
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server import fields
-from openapi_mcp_server.server.connections import Receive, Scope, Send
+from openapi_mcp_server.server.asgi import Receive, Scope, Send
 from openapi_mcp_server.server.events import EVENT_STREAM, QUIET_SECONDS, comment, event
 from openapi_mcp_server.server.posts import (
     CLOSE,

@@ -15,7 +15,7 @@ import anyio.lowlevel
 
 from openapi_mcp_server.mcp.messages import Pieces, own_size
 from openapi_mcp_server.memory import FREE, Hold
-from openapi_mcp_server.server.connections import Receive, Send
+from openapi_mcp_server.server.asgi import Receive, Send
 from openapi_mcp_server.server.events import EVENT_STREAM, QUIET_SECONDS, comment
 from openapi_mcp_server.server.posts import send_pieces
 

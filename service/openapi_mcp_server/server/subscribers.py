@@ -11,7 +11,7 @@ from openapi_mcp_server.mcp.inbound import Call, Rejection
 from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, INVALID_REQUEST
 from openapi_mcp_server.mcp.subscriptions import Subscription
 from openapi_mcp_server.observe.trace import Carrier
-from openapi_mcp_server.server.connections import Receive, Send
+from openapi_mcp_server.server.asgi import Receive, Send
 from openapi_mcp_server.server.events import event
 from openapi_mcp_server.server.principals.limits import Limits
 from openapi_mcp_server.server.principals.pauses import leave

@@ -12,7 +12,7 @@ from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.server.access import hosts
 from openapi_mcp_server.server.access.hosts import HostList, OriginList
 from openapi_mcp_server.server.access.proxies import Proxies, Seen
-from openapi_mcp_server.server.connections import Scope
+from openapi_mcp_server.server.asgi import Scope
 from openapi_mcp_server.server.posts import Refusal
 from openapi_mcp_server.server.principals.guard import Guard
 from openapi_mcp_server.server.principals.pauses import Pauses

@@ -14,8 +14,8 @@ import msgspec
 
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.command_line import Given
+from openapi_mcp_server.settings.readers import SIGNATURES
 from openapi_mcp_server.settings.sources import objects
-from openapi_mcp_server.settings.table import SIGNATURES
 
 InboundKind = Literal["none", "token", "jwt"]
 

@@ -11,7 +11,8 @@ import msgspec
 
 from openapi_mcp_server.errors import ConfigError, ServiceError
 from openapi_mcp_server.settings.command_line import Given
-from openapi_mcp_server.settings.table import SETTINGS, Setting, pairs, repeated, words
+from openapi_mcp_server.settings.readers import pairs, repeated, words
+from openapi_mcp_server.settings.table import SETTINGS, Setting
 
 _KNOWN = frozenset(name for setting in SETTINGS for name in (setting.name, f"{setting.name}_FILE"))
 _BY_FLAG = {

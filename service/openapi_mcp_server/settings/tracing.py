@@ -17,15 +17,8 @@ import msgspec
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.grammar import is_token
 from openapi_mcp_server.settings.command_line import Given
-from openapi_mcp_server.settings.table import (
-    COLLECTOR,
-    COLLECTOR_TIMEOUT_MILLISECONDS,
-    DAEMON,
-    boolean,
-    integer,
-    one_of,
-    words,
-)
+from openapi_mcp_server.settings.readers import boolean, integer, one_of, words
+from openapi_mcp_server.settings.table import COLLECTOR, COLLECTOR_TIMEOUT_MILLISECONDS, DAEMON
 
 Propagator = Literal["tracecontext", "xray"]
 Sampler = Literal["always_on", "always_off", "traceidratio", "xray"]

@@ -11,8 +11,9 @@ import msgspec
 
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.command_line import Given
+from openapi_mcp_server.settings.readers import words
 from openapi_mcp_server.settings.sources import STORES, ReadFile, from_environment, read, text_of
-from openapi_mcp_server.settings.table import SETTINGS, words
+from openapi_mcp_server.settings.table import SETTINGS
 
 ENVIRONMENT = "environment"
 _PROXY = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")

@@ -15,8 +15,9 @@ import msgspec
 import trio
 
 from openapi_mcp_server import __version__
+from openapi_mcp_server.bridge.http_messages import IDEMPOTENT_METHODS, HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.media.content import ANSWER_LIMIT
-from openapi_mcp_server.bridge.model import IDEMPOTENT_METHODS, HttpRequest, HttpResponse, Origin
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import BadResponse, NoRoom, Refused, Timeout, TooLarge, Unreachable, UpstreamError
 from openapi_mcp_server.memory import FREE, Hold
 from openapi_mcp_server.settings.table import default
@@ -56,7 +57,7 @@ _USER_AGENT = f"openapi-mcp-server/{__version__}"
 _LIBRARY_ERRORS = tuple(kind for kind, *_ in _FAILURES)
 
 
-class Asking(msgspec.Struct, frozen=True, kw_only=True):
+class UpstreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How APIs are asked. ``max_connections`` is to each, ``max_keepalive`` to all of them together."""
 
     max_connections: int = default("HTTP_MAX_CONNECTIONS")
@@ -79,15 +80,15 @@ class Upstream:
     def __init__(
         self,
         dialler: Dialler,
-        asking: Asking,
+        settings: UpstreamSettings,
         ways: Ways = only_usual,
         shared: SharedState | None = None,
         turn: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         self._turn = turn
-        self._connections = Connections(dialler, idle_limit=asking.max_keepalive, ways=ways)
+        self._connections = Connections(dialler, idle_limit=settings.max_keepalive, ways=ways)
         self._gates: dict[Origin, Gate] = {}
-        self._asking = asking
+        self._settings = settings
         self._shared = shared
 
     async def __aenter__(self) -> Self:
@@ -141,12 +142,12 @@ class Upstream:
     def _gate(self, origin: Origin) -> Gate:
         gate = self._gates.get(origin)
         if gate is None:
-            how = self._asking
+            settings = self._settings
             gate = self._gates[origin] = Gate(
                 origin,
-                connections=how.max_connections,
-                breaks=how.breaker,
-                rate=how.rate,
+                connections=settings.max_connections,
+                breaks=settings.breaker,
+                rate=settings.rate,
                 shared=self._shared,
             )
         return gate
@@ -156,7 +157,7 @@ class Upstream:
     ) -> float | None:
         """Seconds until the next attempt; None if there is to be none."""
         made = len(ended) - 1
-        if not retries.may_repeat(ended[-1], method, retries=made, limit=self._asking.retries):
+        if not retries.may_repeat(ended[-1], method, retries=made, limit=self._settings.retries):
             return None
         asked = None if isinstance(result, UpstreamError) else retries.retry_after(result, time.time())
         pause = retries.pause(made, asked, random.random())  # noqa: S311 - nobody gains by guessing it
@@ -175,7 +176,7 @@ class Upstream:
 
     async def _outcome(self, call: _Call, until: float) -> HttpResponse | UpstreamError:
         now = trio.current_time()
-        seconds = max(0.0, min(until - now, self._asking.attempt_seconds))
+        seconds = max(0.0, min(until - now, self._settings.attempt_seconds))
         try:
             with trio.CancelScope(deadline=now + seconds):  # `move_on_after` takes longer
                 return (await self._follow(call)).response()
@@ -215,7 +216,7 @@ class Upstream:
             call.begin()
             turn = None if self._turn is None else partial(self._turn, call.hold.client)
             answer = call.answer = AnswerReader(
-                await connection.ask(head, call.request.body, turn), self._asking.answer_bytes
+                await connection.ask(head, call.request.body, turn), self._settings.answer_bytes
             )
             await self._read_body(connection, answer, call)
         except BaseException:
@@ -243,7 +244,7 @@ class Upstream:
         if not answer.is_full:
             answer.finish()
             return
-        limit = f"{self._asking.answer_bytes / 2**20:g} MiB"
+        limit = f"{self._settings.answer_bytes / 2**20:g} MiB"
         if not answer.is_stream:
             raise TooLarge(f"the answer of {call.request.origin} exceeds {limit}", outcome_unknown=True)
         answer.cut = f"after {limit}"

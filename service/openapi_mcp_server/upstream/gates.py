@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import trio
 
 from openapi_mcp_server.aside import FairPlaces
-from openapi_mcp_server.bridge.model import HttpResponse, Origin
+from openapi_mcp_server.bridge.http_messages import HttpResponse
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Refused, Timeout, UpstreamError
 from openapi_mcp_server.upstream.breaker import OPEN_SECONDS, Breaker, Health, State, Ticket
 from openapi_mcp_server.upstream.pace import Pace

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import h11
 import trio
 
-from openapi_mcp_server.bridge.model import Origin
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.upstream import ordinary
 from openapi_mcp_server.upstream.sockets import Stream, WriteError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from openapi_mcp_server.aside import FairPlaces
-from openapi_mcp_server.bridge.model import Origin
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Refused
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import trio
 
-from openapi_mcp_server.bridge.model import Origin
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.upstream import http11
 from openapi_mcp_server.upstream.http11 import Connection
 from openapi_mcp_server.upstream.sockets import Dialler, Stream

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 
 import h11
 
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media.table import is_stream
-from openapi_mcp_server.bridge.model import HttpResponse
 from openapi_mcp_server.errors import BadResponse
 from openapi_mcp_server.memory import SMALL_BYTES, Hold
 from openapi_mcp_server.upstream.ordinary import Head

@@ -6,7 +6,8 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import HttpRequest, Origin
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.origins import DEFAULT_PORTS, Origin
 
 REDIRECT_LIMIT = 3
 """One after another."""
@@ -21,7 +22,7 @@ def redirected(request: HttpRequest, status: int, location: str | None) -> HttpR
     location = quote((location or "").encode("latin-1"), safe="%:/?#[]@!$&'()*+,;=~")
     try:
         parts = urlsplit(urljoin(f"{request.origin}{request.target}", location))
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
     except ValueError:
         return None
     if not location or "@" in parts.netloc or Origin(parts.scheme, parts.hostname or "", port) != request.origin:

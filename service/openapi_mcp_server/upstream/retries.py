@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from math import inf
 from typing import Literal
 
-from openapi_mcp_server.bridge.model import IDEMPOTENT_METHODS, HttpResponse
+from openapi_mcp_server.bridge.http_messages import IDEMPOTENT_METHODS, HttpResponse
 from openapi_mcp_server.errors import UpstreamError
 
 _DIGITS = re.compile(r"[0-9]+")
@@ -80,8 +80,13 @@ def retry_after(answer: HttpResponse, now: float) -> float | None:
     value = (answer.header("retry-after") or "").strip()
     if _DIGITS.fullmatch(value):
         return float(value) if len(value) < 10 else inf
-    at, sent = _epoch(value), _epoch(answer.header("date") or "")
+    at, sent = _epoch(value), sent_at(answer)
     return None if at is None else max(0.0, at - (now if sent is None else sent))
+
+
+def sent_at(answer: HttpResponse) -> float | None:
+    """When an answer was sent by the API's own clock, in seconds since the epoch; None if it does not say."""
+    return _epoch(answer.header("date") or "")
 
 
 def _epoch(date: str) -> float | None:

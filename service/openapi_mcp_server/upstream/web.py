@@ -16,7 +16,7 @@ import httpx2
 from anyio.to_thread import run_sync
 
 from openapi_mcp_server import __version__
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.errors import BadResponse, Timeout, TooLarge, Unreachable, UpstreamError
 from openapi_mcp_server.upstream import http11
 from openapi_mcp_server.upstream.reader import inflater

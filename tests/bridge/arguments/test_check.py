@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.media.exact_json import MAX_DEPTH
-from openapi_mcp_server.bridge.model import CheckedSchema, InputContract, Origin, Tool
+from openapi_mcp_server.bridge.model import CheckedSchema, InputContract, Tool
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import ArgumentError
 
 SCHEMA = {

@@ -15,7 +15,8 @@ from documents import described
 from openapi_mcp_server.bridge import request
 from openapi_mcp_server.bridge.arguments.check import CheckedArguments, check
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import Tool, base_url
+from openapi_mcp_server.bridge.model import Tool
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.errors import ArgumentError
 
 FORM, MULTIPART, JSON = "application/x-www-form-urlencoded", "multipart/form-data", "application/json"

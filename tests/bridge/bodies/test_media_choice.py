@@ -10,7 +10,8 @@ import pytest
 from documents import described
 from openapi_mcp_server.bridge import catalog, request
 from openapi_mcp_server.bridge.arguments import check
-from openapi_mcp_server.bridge.model import Tool, ToolCatalog, base_url
+from openapi_mcp_server.bridge.model import Tool, ToolCatalog
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi.model import Dialect
 

@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from openapi_mcp_server.bridge import overrides
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.compiled import kept
-from openapi_mcp_server.bridge.model import Tool, ToolCatalog, ToolForm, base_url
+from openapi_mcp_server.bridge.model import Tool, ToolCatalog, ToolForm
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.bridge.request import build as request
+from openapi_mcp_server.bridge.tools import overrides
 from openapi_mcp_server.errors import ArgumentError, SpecError
 from openapi_mcp_server.mock import synthesis
 from openapi_mcp_server.mock.levels import NoValueError

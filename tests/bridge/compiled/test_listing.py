@@ -7,7 +7,8 @@ import pytest
 
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.compiled.listing import Listing
-from openapi_mcp_server.bridge.model import OutputContract, ToolCatalog, base_url
+from openapi_mcp_server.bridge.model import OutputContract, ToolCatalog
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.mcp import answers
 from openapi_mcp_server.mcp.messages import ServerInfo
 from openapi_mcp_server.openapi.operations import describe

@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from documents import described
-from openapi_mcp_server.bridge import catalog, overrides, request
+from openapi_mcp_server.bridge import catalog, request
 from openapi_mcp_server.bridge.arguments import check
-from openapi_mcp_server.bridge.model import Tool, base_url
+from openapi_mcp_server.bridge.model import Tool
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.bridge.parameters.percent import fully_decoded
+from openapi_mcp_server.bridge.tools import overrides
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.grammar import has_dot_segment
 from openapi_mcp_server.openapi.model import Dialect

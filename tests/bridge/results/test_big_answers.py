@@ -11,7 +11,8 @@ import pytest
 
 from answers import answer, texts
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import Tool, ToolForm, base_url
+from openapi_mcp_server.bridge.model import Tool, ToolForm
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.bridge.results.result import MISMATCH, TRUNCATED, OutputValidators, render
 from openapi_mcp_server.mcp.messages import ToolResult
 from openapi_mcp_server.mock.answers import Answers

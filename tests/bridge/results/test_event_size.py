@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,7 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp_types.methods import validate_server_result
 
-from openapi_mcp_server.bridge.results.event_size import EVENT_BYTES, fitted
+from openapi_mcp_server.bridge.results.event_size import EVENT_BYTES, carried, fitted
+from openapi_mcp_server.mcp.messages import (
+    AudioContent,
+    BlobResource,
+    Content,
+    EmbeddedResource,
+    ImageContent,
+    TextContent,
+    ToolResult,
+    result,
+)
+from openapi_mcp_server.mcp.messages import (
+    response as response_of,
+)
 
 LONG = EVENT_BYTES + 1
 
@@ -56,6 +71,32 @@ def test_what_is_too_long_is_cut_and_said_to_be(block: Any, told: str) -> None:
     assert (first, second.startswith(told)) == ("before", True)
     assert "an event of this connection carries 1,000,000: the rest was left out" in note
     assert result["_meta"] == {"openapi-mcp-server/truncated": True}
+
+
+@pytest.mark.parametrize("data", [bytes(EVENT_BYTES), bytes(EVENT_BYTES + 1), b"a"])
+@pytest.mark.parametrize(
+    "block",
+    [
+        lambda data: ImageContent(data, "image/png"),
+        lambda data: AudioContent(data, "audio/mpeg"),
+        lambda data: EmbeddedResource(BlobResource(uri="openapi://a/b", mimeType="application/pdf", blob=data)),
+        lambda data: TextContent(data.decode()),
+    ],
+)
+def test_a_file_that_no_event_carries_is_told_as_if_it_had_been_encoded(
+    block: Callable[[bytes], Content], data: bytes
+) -> None:
+    whole = ToolResult(
+        content=(block(data), TextContent("about it")), structuredContent=msgspec.Raw(b"{}"), meta={"a": 1}
+    )
+    made = carried(whole)
+    assert (made is whole) == (len(data) == 1 or isinstance(whole.content[0], TextContent))
+    assert without_sizes(made) == without_sizes(whole)
+
+
+def without_sizes(whole: ToolResult) -> Any:
+    message = fitted(response_of("a", result(whole, None)))
+    return msgspec.json.decode(re.sub(rb"[\d,]{6,}", b"many", b"".join(message)))
 
 
 def test_structure_is_not_promised_in_vain() -> None:

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from answers import PNG, answer, texts, tool
-from openapi_mcp_server.bridge.model import Access, HttpResponse
+from openapi_mcp_server.bridge.http_messages import HttpResponse
+from openapi_mcp_server.bridge.model import Access
 from openapi_mcp_server.bridge.results import failure
 from openapi_mcp_server.bridge.results.answer_headers import LINES_LIMIT
 from openapi_mcp_server.bridge.results.result import from_error, render

@@ -14,7 +14,8 @@ from answers import answer, paged, texts
 from descriptions import JSON, body, media, operation, parameter
 from descriptions import answer as response
 from descriptions import tool as described
-from openapi_mcp_server.bridge.model import HttpResponse, Tool
+from openapi_mcp_server.bridge.http_messages import HttpResponse
+from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.results.next_page import following
 from openapi_mcp_server.bridge.results.result import NEXT, render
 from openapi_mcp_server.mcp.messages import ToolResult

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openapi_mcp_server.bridge.model import HttpResponse
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.results import redaction
 
 SECRET = "s3cret-value"

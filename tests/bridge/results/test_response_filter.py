@@ -111,8 +111,25 @@ def test_evaluation_ends_after_a_number_of_steps() -> None:
         )
 
 
-def test_what_selects_nothing_says_so() -> None:
-    assert texts(rendered("nosuch")) == ["null", "Note: response_filter selected nothing."]
+@pytest.mark.parametrize(
+    ("expression", "body", "shown", "told"),
+    [
+        ("nosuch", PETS, "null", "{pets: [{id, price, tags}], n}"),
+        ("pets[].nosuch", PETS, "[]", "{pets: [{id, price, tags}], n}"),
+        ("items[].id", b' [{"id": 1, "in": [{"deep": [1]}]}]', "null", "[{id, in: [{deep}]}]"),
+        ("items[].id", b'{"items": []}', "[]", "{items}"),
+        ("a", b"1e400", "null", "a value"),
+        ("a", b"[" * 500 + b"]" * 500, "null", "[[[[[…]]]]]"),
+        ("a.b", b'{"a": [1], "b": []}', "null", "{a, b}"),
+        ("a", msgspec.json.encode({f"n{n}\n" * 20: n for n in range(13)}), "null", "{n0 n0 n0"),
+    ],
+)
+def test_what_selects_nothing_is_told_what_there_is(expression: str, body: bytes, shown: str, told: str) -> None:
+    text, note = texts(rendered(expression, body))
+    assert text == shown
+    assert note.startswith(f"Note: response_filter selected nothing of {told}")
+    assert len(note) < 600
+    assert "\n" not in note
 
 
 def test_an_answer_that_is_no_json_is_shown_whole() -> None:

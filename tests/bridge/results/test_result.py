@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from answers import PNG, answer, texts, tool
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media import content
-from openapi_mcp_server.bridge.model import HttpResponse, OutputContract
+from openapi_mcp_server.bridge.model import OutputContract
 from openapi_mcp_server.bridge.results.result import MISMATCH, OutputValidators, render
 from openapi_mcp_server.mcp.messages import (
     AudioContent,
@@ -158,7 +157,7 @@ def test_octets_that_claim_to_be_json_are_a_resource_and_a_success(body: bytes) 
     assert isinstance(block, EmbeddedResource)
     assert isinstance(block.resource, BlobResource)
     assert (result.isError, block.resource.mimeType) == (False, "application/octet-stream")
-    assert base64.b64decode(block.resource.blob) == body
+    assert block.resource.blob == body
     assert isinstance(note, TextContent)
     assert "it is not JSON" in note.text
 
@@ -253,7 +252,7 @@ def test_what_is_no_text_is_a_resource_with_its_type_and_exact_bytes(body: bytes
     resource = blob(render(tool(), answer(body, content_type)))
     assert resource.mimeType == content_type
     assert resource.uri == "openapi://pet%20shop/getPet"
-    assert base64.b64decode(resource.blob) == body
+    assert resource.blob == body
 
 
 @pytest.mark.parametrize(
@@ -261,7 +260,7 @@ def test_what_is_no_text_is_a_resource_with_its_type_and_exact_bytes(body: bytes
     [("image/png", ImageContent), ("image/jpeg; q=1", ImageContent), ("audio/mpeg", AudioContent)],
 )
 def test_images_and_audio_are_media(content_type: str, block: type[ImageContent | AudioContent]) -> None:
-    expected = block(base64.b64encode(PNG).decode(), content_type.partition(";")[0])
+    expected = block(PNG, content_type.partition(";")[0])
     assert render(tool(), answer(PNG, content_type)).content == (expected,)
 
 
@@ -293,9 +292,9 @@ def test_bytes_survive_whatever_their_type(body: bytes, content_type: str | None
     (block,) = render(tool(), answer(body, content_type)).content
     if isinstance(block, EmbeddedResource):
         assert isinstance(block.resource, BlobResource)
-        assert base64.b64decode(block.resource.blob) == body
+        assert block.resource.blob == body
     elif isinstance(block, ImageContent):
-        assert base64.b64decode(block.data) == body
+        assert block.data == body
     else:
         assert isinstance(block, TextContent)
         assert block.text in {body.decode(charset, errors="replace") for charset in ("utf-8-sig", "utf-16")}

@@ -31,7 +31,7 @@ from descriptions import (
 from openapi_mcp_server.bridge.model import CheckedSchema, Tool, ToolCatalog
 from openapi_mcp_server.bridge.request import build
 from openapi_mcp_server.bridge.schemas.edits import LEFT_OUT
-from openapi_mcp_server.bridge.tool import SchemaLimits
+from openapi_mcp_server.bridge.tools.api import SchemaLimits
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.settings.auth import AuthShape, Identity
 

@@ -5,21 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from descriptions import (
-    BIG,
-    JSON,
-    OBJECT,
-    answer,
-    catalog,
-    kinds,
-    media,
-    operation,
-    outputs,
-    schema,
-    schemas,
-    tool,
-)
-from openapi_mcp_server.bridge.tool import SchemaLimits
+from descriptions import BIG, JSON, OBJECT, answer, catalog, kinds, media, operation, outputs, schema, schemas, tool
+from openapi_mcp_server.bridge.tools.api import SchemaLimits
 
 # Outputs
 

@@ -18,7 +18,8 @@ from descriptions import JSON, answer, body, catalog, media, operation, paramete
 from model_apis import refusals
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import Tool, ToolForm, base_url
+from openapi_mcp_server.bridge.model import Tool, ToolForm
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.bridge.schemas.listed import LISTED_BYTES
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi.operations import describe

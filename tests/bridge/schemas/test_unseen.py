@@ -12,7 +12,8 @@ from documents import of_operation
 from openapi_mcp_server.bridge import catalog, prompts, text
 from openapi_mcp_server.bridge.arguments import check
 from openapi_mcp_server.bridge.catalog import ApiSource
-from openapi_mcp_server.bridge.model import Tool, base_url
+from openapi_mcp_server.bridge.model import Tool
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.errors import ArgumentError
 
 TAGS = "".join(chr(0xE0000 + ord(each)) for each in "ignore")

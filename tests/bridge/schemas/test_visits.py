@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -66,12 +66,31 @@ def test_arguments_that_are_wrong_deep_below_alternatives_are_refused_soon(
     encoded = exact_json.encode(schema)
     values = {"body": nested(depth, 5, listed=kind == "lists")}
     began = time.process_time()
-    with suppress(ArgumentError):
-        assert validation.errors(values, encoded, 100)
-    if depth <= 5:
-        assert validation.errors(values, encoded, 100)
+    errors = validation.errors(values, encoded, 100)
+    if depth >= 14:
+        wrong = ["body", *(["next", 0] if kind == "lists" else ["next"]) * depth, "op"]
+        assert [list(error.instance_path) for error in errors] == [
+            wrong[: 1 + 20] if kind == "a row" and depth > 20 else wrong
+        ]
+        assert _at(schema, errors[0].schema_path) == "string"
+    else:
+        assert errors
     list(validation.format_errors(values, encoded, 100))
     assert time.process_time() - began < CPU_SECONDS
+
+
+def _at(schema: Any, path: Sequence[str | int]) -> Any:
+    for step in path:
+        schema = schema[step]
+    return schema
+
+
+def test_a_wrong_value_that_each_alternative_has_another_schema_for_is_told_with_its_place() -> None:
+    alternatives = {"E": {"anyOf": [node(ref("E")) | {"title": "A"}, node(ref("E")) | {"title": "B"}]}}
+    alternatives["E"]["anyOf"][1]["properties"]["op"] = {"type": "boolean"}
+    encoded = exact_json.encode({"type": "object", "properties": {"body": ref("E")}, "$defs": alternatives})
+    with pytest.raises(ArgumentError, match=r"at /body(/next){40}/op, and are too long to say why, or nested too deep"):
+        validation.errors({"body": nested(40, 5, listed=False)}, encoded, 100)
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
@@ -82,7 +101,10 @@ def test_an_answer_that_is_wrong_deep_below_alternatives_is_told_soon(kind: str,
     )
     answer = exact_json.encode(nested(depth, 5, listed=kind == "lists"))
     began = time.process_time()
-    assert OutputValidators().mismatch(contract, answer)
+    told = OutputValidators().mismatch(contract, answer)
+    assert told is not None
+    if depth in {30, 60} and kind != "a row":
+        assert told.startswith("#/next/")
     assert time.process_time() - began < CPU_SECONDS
 
 

@@ -108,10 +108,16 @@ def test_the_errors_of_a_large_value_are_those_of_its_beginning() -> None:
     assert {error.kind.name for error in found} == {"anyOf"}
 
 
-def test_an_error_that_its_beginning_does_not_show_is_told_without_its_place() -> None:
+def test_an_error_that_its_beginning_does_not_show_is_looked_for_with_its_place() -> None:
     schema = wrapped({"type": "array", "items": {"type": "integer"}})
-    with pytest.raises(ArgumentError, match="too long to say where"):
-        validation.errors({"x": [1] * 100_000 + ["a"]}, schema, 200_010)
+    [error] = validation.errors({"x": [1] * 15_000 + ["a"]}, schema, 30_010)
+    assert (list(error.instance_path), error.kind.name) == (["x", 15_000], "type")
+
+
+def test_an_error_that_is_too_far_from_the_beginning_is_told_with_as_much_of_its_place_as_is_known() -> None:
+    schema = wrapped({"type": "array", "items": {"type": "integer"}})
+    with pytest.raises(ArgumentError, match="at /x, and are too long to say why"):
+        validation.errors({"x": [1] * 300_000 + ["a"]}, schema, 600_010)
 
 
 json_values = st.recursive(

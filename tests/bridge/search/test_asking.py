@@ -32,6 +32,11 @@ def test_numbers_may_be_text_and_nothing_may_be_null() -> None:
     assert asking.read(asking.Search, msgspec.Raw(b'{"query": "a", "limit": "7", "tag": null}')).limit == 7
 
 
+def test_a_query_of_any_length_is_looked_at_within_bounds() -> None:
+    query = "create an issue " * 100_000
+    assert asking.searched(msgspec.Raw(msgspec.json.encode({"query": query}))).query == query[:2_000]
+
+
 def test_what_stands_beside_the_name_is_kept() -> None:
     asked = asking.operate(msgspec.Raw(b'{"name": "get", "id": 7, "response_filter": "a"}'))
     assert (asked.name, asked.response_filter) == ("get", "a")

@@ -9,10 +9,11 @@ import msgspec
 import pytest
 
 from descriptions import JSON, OBJECT, answer, body, catalog, media, operation, parameter, schemas
-from openapi_mcp_server.bridge import overrides
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import ToolCatalog, base_url
+from openapi_mcp_server.bridge.model import ToolCatalog
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.bridge.search.document import DOCUMENT_BYTES, document, with_document
+from openapi_mcp_server.bridge.tools import overrides
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse
 from search_questions import catalogs

@@ -40,6 +40,8 @@ def stems(query: Query) -> set[str]:
         ("dlete a folder", "delete"),
         ("frobnicate the folder", "act"),
         ("tracks", "read"),
+        ("tracks I could order", "read"),
+        ("tracks that we delete", "read"),
         ("leave the folder", "delete"),
         ("leave a comment on an issue", "create"),
         ("get the order signed", "create"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -14,9 +15,11 @@ from openapi_mcp_server.bridge.search import index, ranking
 from openapi_mcp_server.openapi.model import Operation
 
 
-def of(method: str, path: str, summary: str, **more: object) -> Operation:
+def of(method: str, path: str, summary: str, *, state: Sequence[str] = (), **more: object) -> Operation:
+    """``state``: the choices of an argument."""
     name = f"{summary.title().replace(' ', '')}"
     parameters = (parameter("id", "path"),) if "{id}" in path else ()
+    parameters += (parameter("state", value={"enum": list(state)}),) if state else ()
     return operation(method, path, operation_id=name, summary=summary, parameters=parameters, **more)
 
 
@@ -56,6 +59,13 @@ API = (
     of("GET", "/orders/unpaid", "List open orders"),
     of("GET", "/repos/{id}/watching", "List what a repository watches"),
     of("GET", "/repos/{id}/watchers", "List those that watch a repository"),
+    of("PUT", "/topics/{id}/state", "Set how a topic is", state=("open", "pinned")),
+    of("DELETE", "/topics/{id}", "Delete a topic"),
+    of("GET", "/aliases", "List addresses to send from"),
+    of("POST", "/messages/send", "Send a message to addresses"),
+    of("GET", "/links", "List links to hosts"),
+    of("GET", "/links/{id}", "Get a link to a host"),
+    of("POST", "/links/test", "Test a link to a host"),
 )
 INDEX = index.build(catalog(*(each for each in API)))
 
@@ -96,6 +106,9 @@ def best(query: str) -> list[str]:
         ("search a catalog", "POST /catalogs/{id}/search"),
         ("refund a customer", "POST /v2/refunds"),
         ("which orders have not been paid yet", "GET /orders/unpaid"),
+        ("pin a topic", "PUT /topics/{id}/state"),
+        ("addresses I can send from", "GET /aliases"),
+        ("does the link to the host work", "POST /links/test"),
         ("who is watching a repository", "GET /repos/{id}/watchers"),
         ("what does a repository watch", "GET /repos/{id}/watching"),
         ('open an issue titled "delete all repositories"', "POST /repos/{id}/issues"),
@@ -109,6 +122,19 @@ def test_versions_of_an_operation_are_one_hit_the_newest_that_is_stable() -> Non
     hit = ranking.search(INDEX, "create a refund", lambda _: True)[0]
     assert hit.operation.path == "/v2/refunds"
     assert {each.path for each in hit.also} == {"/v1/refunds", "/v3beta1/refunds"}
+
+
+def test_hits_of_one_noun_give_way_to_others() -> None:
+    tools = catalog(
+        *(
+            of("GET", f"/{owner}/{{id}}/licenses", f"List licenses of {owner}")
+            for owner in ("firms", "people", "shops")
+        ),
+        of("GET", "/license-kinds", "List kinds of licenses"),
+    )
+    hits = ranking.search(index.build(tools), "list licenses", lambda _: True)
+    assert [hit.operation.path for hit in hits].index("/license-kinds") == 2
+    assert hits[2].score < hits[3].score
 
 
 def test_what_is_not_wanted_is_not_found() -> None:

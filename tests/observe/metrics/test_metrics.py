@@ -9,11 +9,11 @@ import pytest
 import trio
 
 from descriptions import catalog, operation
+from metric_families import FAMILIES
 from openapi_mcp_server import __version__
 from openapi_mcp_server.mcp.inbound import Call, Rejection, from_http
 from openapi_mcp_server.memory import UNBOUNDED
 from openapi_mcp_server.observe.metrics import families
-from openapi_mcp_server.observe.metrics.families import FAMILIES
 from openapi_mcp_server.observe.metrics.metrics import LABEL_SETS, Metrics
 from openapi_mcp_server.observe.record import CallRecord, to_each
 from records import record

@@ -23,7 +23,7 @@ from openapi_mcp_server.observe.traces.outbox import Outbox
 from openapi_mcp_server.observe.traces.tracing import tracer
 from openapi_mcp_server.settings.ways import USUAL
 from openapi_mcp_server.upstream.addresses import AddressRule
-from openapi_mcp_server.upstream.credentials.aws_sigv4 import SpanSigner
+from openapi_mcp_server.upstream.credentials.aws.signing import SpanSigner
 from openapi_mcp_server.upstream.ways import way
 from records import record
 from scripted import ScriptedApi, gateway, ok

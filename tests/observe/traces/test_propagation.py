@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.trace import TraceState
 
-from openapi_mcp_server.bridge.model import HttpRequest
+from openapi_mcp_server.bridge.http_messages import HttpRequest
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.observe.traces.propagation import Parent, parent, passed_on

@@ -13,7 +13,7 @@ import trio.testing
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 
-from openapi_mcp_server.bridge.model import Origin
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Timeout
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.observe.record import CallRecord

@@ -10,7 +10,7 @@ import pytest
 from descriptions import told
 from documents import described
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import base_url
+from openapi_mcp_server.bridge.origins import base_url
 
 TEXT = {"type": "string"}
 NEWER = ["3.0", "3.1", "3.2"]

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+import msgspec
 import pytest
 
-from documents import described, notes, of_operation, skips, the_operation, value
+from documents import described, document, notes, of_operation, skips, the_operation, value
+from openapi_mcp_server.openapi.notes import Notes
+from openapi_mcp_server.openapi.pointers import ROOT
+from openapi_mcp_server.openapi.reading.dialect import Source
+from openapi_mcp_server.openapi.reading.objects import read_map
+from openapi_mcp_server.openapi.reading.openapi3 import OpenApi3
+from openapi_mcp_server.openapi.reading.paths import MAX_OPERATIONS, PathReader
+from openapi_mcp_server.openapi.references.resolve import Located, References
 
 GET = "#/paths/~1x/get"
 
@@ -155,3 +166,48 @@ def test_a_parameter_whose_value_the_key_gives_is_left_out():
     description = of_operation({"parameters": [action]}, path="/?Action=List")
     assert the_operation(description).parameters == ()
     assert ("parameter_dropped", "#/paths/~1?Action=List/get/parameters/0") in notes(description)
+
+
+class BrokenNames(frozenset[str]):
+    """The methods of a dialect, which cannot be asked for one name."""
+
+    def __contains__(self, name: object) -> bool:
+        if name == "broken":
+            raise KeyError(name)
+        return super().__contains__(name)
+
+
+class Broken(OpenApi3):
+    """A reader with two bugs."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self.methods = BrokenNames(self.methods)
+
+    def declaration(self, at: Located) -> Any:
+        if b"broken" in bytes(at.json):
+            raise AttributeError("no such thing")
+        return super().declaration(at)
+
+
+@pytest.mark.parametrize(
+    ("item", "bug", "method"),
+    [
+        ({"broken": {}, "get": {}}, "KeyError", "*"),
+        ({"parameters": [{"name": "broken", "in": "query"}], "get": {}}, "AttributeError", "GET"),
+    ],
+)
+def test_a_bug_of_ours_costs_its_path_alone_and_is_told_with_its_place(item, bug, method):
+    at_work = document("3.1", paths={"/a": {"get": {}}, "/b": item, "/c": {"get": {}}})
+    root = read_map(Located(ROOT, msgspec.Raw(at_work.json)))
+    source = Source(
+        document=at_work, root=root, references=References(at_work, root), notes=Notes(), exact_answers=False
+    )
+    paths = PathReader(Broken(source), source, MAX_OPERATIONS)
+    paths.read(read_map(source.at("paths")))
+    assert [operation.path for operation in paths.operations] == ["/a", "/c"]
+    [skipped] = paths.skipped
+    assert (skipped.pointer, skipped.method, skipped.path) == ("#/paths/~1b", method, "/b")
+    assert re.fullmatch(
+        rf"an error of this server, {bug} in test_paths\.py, line \d+; please report it", skipped.reason
+    )

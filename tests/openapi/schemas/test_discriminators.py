@@ -10,7 +10,7 @@ import pytest
 from documents import compiles, of_schemas, sent_schema
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import base_url
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.errors import ArgumentError
 
 TEXT = {"type": "string"}

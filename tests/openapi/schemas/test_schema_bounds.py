@@ -12,6 +12,8 @@ from openapi_mcp_server.openapi.schemas.conversion import MAX_DEPTH
 from openapi_mcp_server.openapi.schemas.directions import MAX_IN_PLACE
 from openapi_mcp_server.openapi.schemas.keywords import MAX_VALUE_DEPTH
 
+ONE = "not checked: more than 1,000 ways lead from here to other schemas"
+ALL = "not checked: more than 40,000 ways lead from such places to other schemas"
 OLD = {"type": "string", "nullable": True}
 
 
@@ -80,6 +82,57 @@ def test_combinations_that_double_are_refused_before_they_cost_anything(link):
 def test_doubling_through_properties_is_no_trouble():
     link = lambda target: {"properties": {"a": {"$ref": target}, "b": {"$ref": target}}}  # noqa: E731
     assert skips(of_schemas({"$ref": "#/components/schemas/A0"}, **chain_of(40, link))) == []
+
+
+def open_ladder(keyword: str, count: int) -> dict[str, Any]:
+    """Each leads to the next one twice."""
+    link = lambda target: {keyword: [{"$ref": target}, {"$ref": target}], "unevaluatedItems": False}  # noqa: E731
+    return chain_of(count, link)
+
+
+def open_fan(keyword: str, count: int) -> dict[str, Any]:
+    """Many that each lead to such a one: 47 kB took 10 s to compile."""
+    begin = {"$ref": "#/components/schemas/A0"}
+    fan = {f"B{index}": {"title": "x", keyword: [begin], "unevaluatedProperties": False} for index in range(300)}
+    whole = {"properties": {name: {"$ref": f"#/components/schemas/{name}"} for name in fan}}
+    return {"Whole": whole, **fan, **open_ladder(keyword, count)}
+
+
+@pytest.mark.parametrize("keyword", ["allOf", "anyOf", "oneOf"])
+@pytest.mark.parametrize(
+    ("made", "count", "problem"), [(open_ladder, 12, ONE), (open_fan, 12, ONE), (open_fan, 7, ALL)]
+)
+def test_ways_to_other_schemas_are_not_all_gone_for_what_is_left_over(made, count, problem, keyword):
+    schemas = made(keyword, count)
+    description = of_schemas({"$ref": f"#/components/schemas/{next(iter(schemas))}"}, **schemas)
+    began = time.process_time()
+    compiles(sent_schema(description), description.request_schemas)
+    assert time.process_time() - began < 0.5
+    told = [note for note in description.notes if note.message == problem]
+    assert told
+    assert {(note.kind, note.pointer.rpartition("/")[2]) for note in told} <= {
+        ("keyword_dropped", "unevaluatedProperties"),
+        ("keyword_dropped", "unevaluatedItems"),
+    }
+
+
+def test_what_is_left_over_is_still_checked_where_few_ways_lead_on():
+    schemas = {f"A{index}": {"properties": {f"p{index}": {}}} for index in range(300)}
+    whole = {"allOf": [{"$ref": f"#/components/schemas/{name}"} for name in schemas], "unevaluatedProperties": False}
+    description = of_schemas(whole, **schemas)
+    validator = compiles(sent_schema(description), description.request_schemas)
+    assert validator.is_valid({"p0": 1, "p299": 1})
+    assert not validator.is_valid({"p300": 1})
+
+
+def test_what_is_left_over_below_not_goes_with_it():
+    schemas = open_ladder("anyOf", 12)
+    around = {
+        "properties": {"a": {"not": {"$ref": "#/components/schemas/A0"}}, "b": {"if": schemas["A1"], "then": False}}
+    }
+    description = of_schemas(around, **schemas)
+    validator = compiles(sent_schema(description), description.request_schemas)
+    assert validator.is_valid({"a": "text", "b": "text"})
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,12 @@ TRUSTED = Proxies(["10.0.0.0/8", "2001:db8::/32"])
         ("10.0.0.1", {"x-forwarded-prefix": "//evil.example/x"}, Seen("10.0.0.1", prefix="/evil.example/x")),
         ("10.0.0.1", {"x-forwarded-prefix": "/a\r\nb"}, Seen("10.0.0.1")),
         ("10.0.0.1", {"x-forwarded-prefix": "/a?b"}, Seen("10.0.0.1")),
+        ("10.0.0.1", {"x-forwarded-port": "8000"}, Seen("10.0.0.1", port="8000")),
+        ("10.0.0.1", {"x-forwarded-port": "80"}, Seen("10.0.0.1")),
+        ("10.0.0.1", {"x-forwarded-port": "443", "x-forwarded-proto": "https"}, Seen("10.0.0.1", "https")),
+        ("10.0.0.1", {"x-forwarded-port": "1@evil.example"}, Seen("10.0.0.1")),
+        ("10.0.0.1", {"x-forwarded-port": "800000"}, Seen("10.0.0.1")),
+        ("203.0.113.9", {"x-forwarded-port": "8000"}, Seen("203.0.113.9")),
     ],
 )  # fmt: skip
 def test_what_is_seen_of_a_client(peer, headers, seen):

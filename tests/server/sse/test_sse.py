@@ -11,7 +11,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.observe.record import CallRecord
 from openapi_mcp_server.server.posts import BODY_BYTES

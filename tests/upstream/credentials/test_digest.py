@@ -9,7 +9,8 @@ import pytest
 
 from logins import Answering, Caller, answering, header
 from loopback import client, clocked, sized
-from openapi_mcp_server.bridge.model import HttpRequest, Origin
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.settings.auth import Auth
 from openapi_mcp_server.upstream.credentials.digest import best, response
 

@@ -9,7 +9,7 @@ import trio
 
 from logins import WEB, Answering, answering, form, given, header, oauth2
 from loopback import client, clocked, sized
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.errors import ConfigError, CredentialError
 from openapi_mcp_server.observe.trace import NO_CARRIER, Carrier
 from openapi_mcp_server.settings.config import Config, load

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from openapi_mcp_server.bridge.model import HttpRequest, Origin
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import ConfigError, CredentialError
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.settings.config import Config, load

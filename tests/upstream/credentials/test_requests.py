@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from openapi_mcp_server.bridge.model import HttpRequest, Origin
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import ConfigError, CredentialError
 from openapi_mcp_server.settings.auth import Auth
 from openapi_mcp_server.upstream.addresses import AddressRule

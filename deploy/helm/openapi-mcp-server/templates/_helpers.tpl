@@ -14,6 +14,13 @@ runAsNonRoot: true
 capabilities: {drop: [ALL]}
 seccompProfile: {type: RuntimeDefault}
 {{- end -}}
+{{- define "everywhere" -}}{{ if .Values.ipv6 }}[::]:{{ end }}{{- end -}}
+{{- define "account" -}}{{ .Values.serviceAccount.name | default (include "name" .) }}{{- end -}}
+{{- define "hosts" -}}
+{{- $service := printf "%s.%s" (include "name" .) .Release.Namespace -}}
+{{ .Values.host }} {{ include "name" . }} {{ $service }} {{ $service }}.svc {{ $service }}.svc.cluster.local
+{{- end -}}
+{{- define "door" -}}{{ if .Values.tls.secretName }}https{{ else }}http{{ end }}{{- end -}}
 {{- define "image" -}}
 {{- $repository := required "image.repository has to be given" .Values.image.repository -}}
 {{- if .Values.image.digest }}{{ $repository }}@{{ .Values.image.digest }}{{ else }}{{ $repository }}:{{ .Values.image.tag }}{{ end -}}

@@ -20,7 +20,7 @@ from openapi_mcp_server.openapi.model import Body, MediaType, Schema
 from openapi_mcp_server.openapi.references.resolve import opened
 
 FILE = "Base64 text, or a data: URI with a media type and optional name="
-"""The words for a model about everything that becomes raw bytes (interface.md, Tool names and arguments)."""
+"""The words for a model about everything that becomes raw bytes."""
 
 MAX_PROPERTIES = 200
 """Properties that become arguments of their own; a body of more is one argument, which can be shortened."""

@@ -24,7 +24,6 @@ from openapi_mcp_server.bridge.model import (
     Encoder,
     InputContract,
     Made,
-    Origin,
     OutputContract,
     Paging,
     SkippedTool,
@@ -35,6 +34,7 @@ from openapi_mcp_server.bridge.model import (
     ToolCatalog,
     Withheld,
 )
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.openapi.model import MediaType, Parameter, Schema
 
 Span = tuple[int, int]

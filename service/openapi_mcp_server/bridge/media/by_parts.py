@@ -12,7 +12,7 @@ import msgspec
 PART_BYTES = 512 * 1024
 """The size of a JSON text that is read in one call: 0.6 ms."""
 _PIECE = 48 * 1024
-"""A size in bytes, a multiple of three as base64 takes them."""
+"""A size in bytes."""
 _BETWEEN = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*(?=\{)")
 _TRIES = 8
 """Places that may turn out to be within a row, or within a text."""

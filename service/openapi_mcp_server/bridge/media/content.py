@@ -5,7 +5,6 @@ Nothing is sniffed but a body whose type is not stated, and nothing is ever show
 
 from __future__ import annotations
 
-import base64
 import codecs
 import re
 from collections.abc import Mapping
@@ -15,10 +14,10 @@ from urllib.parse import quote
 
 import msgspec
 
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media import charsets
 from openapi_mcp_server.bridge.media.by_parts import short_pieces, without_space
 from openapi_mcp_server.bridge.media.table import essence, is_html, is_json, is_xml, row
-from openapi_mcp_server.bridge.model import HttpResponse
 from openapi_mcp_server.grammar import TOKEN
 from openapi_mcp_server.mcp.messages import (
     AudioContent,
@@ -100,8 +99,7 @@ def read(response: HttpResponse, uri: str, *, is_json_documented: bool = False) 
     JSON (``is_json_documented``), an object or a list is that under any other name: text/html is what PHP says by
     itself, application/octet-stream what stores say.
 
-    This is the one place where an answer's size meets a limit of its own; today that is `ANSWER_LIMIT`, which the
-    edge applies while it reads.
+    Its size is bounded already: `upstream.reader` applies `ANSWER_LIMIT` while an answer arrives.
     """
     content_type = response.header("content-type") or ""
     media_type = essence(content_type)
@@ -118,9 +116,9 @@ def _typed(response: HttpResponse, content_type: str, uri: str) -> AnswerContent
         case "text":
             return _text(response, content_type) or _binary(response.body, content_type, uri)
         case "image":
-            return AnswerContent(ImageContent(_base64(response.body), media_type))
+            return AnswerContent(ImageContent(response.body, media_type))
         case "audio":
-            return AnswerContent(AudioContent(_base64(response.body), media_type))
+            return AnswerContent(AudioContent(response.body, media_type))
         case "binary":
             return _binary(response.body, content_type, uri)
         case unknown:
@@ -292,8 +290,4 @@ def _untyped(response: HttpResponse, uri: str) -> AnswerContent:
 
 
 def _binary(body: bytes, content_type: str, uri: str) -> AnswerContent:
-    return AnswerContent(EmbeddedResource(BlobResource(uri=uri, mimeType=content_type, blob=_base64(body))))
-
-
-def _base64(body: bytes) -> str:
-    return "".join([base64.b64encode(piece).decode("ascii") for piece in short_pieces(body)])
+    return AnswerContent(EmbeddedResource(BlobResource(uri=uri, mimeType=content_type, blob=body)))

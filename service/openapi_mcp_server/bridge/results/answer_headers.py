@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from openapi_mcp_server.bridge import text
-from openapi_mcp_server.bridge.model import HttpResponse, Tool
+from openapi_mcp_server.bridge.http_messages import HttpResponse
+from openapi_mcp_server.bridge.model import Tool
 
 _SHOWN = {
     "link": "Link",
@@ -47,7 +49,7 @@ def lines(response: HttpResponse, tool: Tool, *, bare: bool = False) -> list[str
     for name, value in response.headers:
         label = _SHOWN.get(name) or tool.headers.get(name) or (bare and _HEAD_ONLY.get(name))
         if name == "link":
-            shown += _links(value)
+            shown += [f"Link {_clean(rel) or 'without rel'}: {_clean(target)}" for rel, target in _links(value)]
         elif label or name.startswith(_SHOWN_PREFIXES):
             shown.append(f"{label or name}: {_clean(value)}")
     return _within_limit(shown)
@@ -86,23 +88,15 @@ def redirect_host(response: HttpResponse) -> str | None:
 
 def next_link(response: HttpResponse) -> str:
     """The target of a link to the next page; empty where there is none."""
-    for name, value in response.headers:
-        if name == "link":
-            for link in _LINK.finditer(value[: 8 * _VALUE_LIMIT]):
-                rel = _REL.search(link[2])
-                if rel and "next" in (rel[1] or rel[2] or "").lower().split():
-                    return link[1]
-    return ""
+    links = (link for name, value in response.headers if name == "link" for link in _links(value))
+    return next((target for rel, target in links if "next" in rel.lower().split()), "")
 
 
-def _links(value: str) -> list[str]:
-    """``<https://…?page=2>; rel="next"`` → ``Link next: https://…?page=2``."""
-    found = []
+def _links(value: str) -> Iterator[tuple[str, str]]:
+    """The relation and the target of each: ``<https://…?page=2>; rel="next"`` → (``next``, ``https://…?page=2``)."""
     for link in _LINK.finditer(value[: 8 * _VALUE_LIMIT]):
         rel = _REL.search(link[2])
-        name = (rel[1] or rel[2]) if rel else ""
-        found.append(f"Link {_clean(name) or 'without rel'}: {_clean(link[1])}")
-    return found
+        yield (rel[1] or rel[2] or "") if rel else "", link[1]
 
 
 def _phrase(status: int) -> str:

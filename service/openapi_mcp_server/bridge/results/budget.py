@@ -18,7 +18,7 @@ from openapi_mcp_server.bridge.media.content import AnswerContent
 from openapi_mcp_server.bridge.media.large_json import Entry, entries, is_large
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
 from openapi_mcp_server.bridge.results import detail
-from openapi_mcp_server.bridge.results.next_page import Next, following, row_id
+from openapi_mcp_server.bridge.results.next_page import Next, following, paging_arguments, row_id
 from openapi_mcp_server.bridge.text import shorten, visible
 from openapi_mcp_server.mcp.messages import EmbeddedResource, TextContent, TextResource, ToolResult
 
@@ -46,19 +46,6 @@ _WHOLE_CHARACTERS = re.compile(
     r"(?>(?:[^\\]++|\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u(?![dD][89abAB])[0-9a-fA-F]{4})*)"
 )
 """The inside of a JSON string up to the last escape that is whole, both halves of a surrogate pair together."""
-_PAGING = frozenset(
-    {
-        "after", "before", "beginat", "continuation", "continuationtoken", "continue", "count", "cursor",
-        "endingbefore", "first", "from", "last", "limit", "marker", "maxitems", "maxkeys", "maxresults", "nexttoken",
-        "offset", "page", "pageindex", "pagelimit", "pageno", "pagenumber", "pageoffset", "pagesize", "pagetoken",
-        "perpage", "rows", "size", "skip", "start", "startat", "startcursor", "startindex", "startingafter", "take",
-        "top",
-    }
-)  # fmt: skip
-"""Names by which APIs page, in small letters and without punctuation: ``per_page``, ``$top``, ``page[size]``."""
-_PUNCTUATION = re.compile(r"[^a-z0-9]")
-_IF_NUMBERS = frozenset({"from", "size"})
-"""Names among these that mean a sender, or the size of something else, where they are no numbers."""
 
 NOTHING: Mapping[str, object] = {}
 
@@ -133,27 +120,6 @@ def tokens(result: ToolResult) -> int:
 def _size(text: str) -> int:
     """The bytes of a text in UTF-8; those of ASCII, which most answers are, are counted without encoding it."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-
-
-def paging_arguments(tool: Tool) -> list[str]:
-    """The arguments by which the operation can be asked for another part of the same."""
-    wires = {slot.argument: slot.name for slot in tool.slots if slot.location != "path"}
-    if tool.body is not None:
-        wires.update(tool.body.properties)
-    plain = {argument: _PUNCTUATION.sub("", name.lower()) for argument, name in wires.items()}
-    return [
-        argument
-        for argument, name in plain.items()
-        if name in _PAGING and (name not in _IF_NUMBERS or _is_number(tool, argument))
-    ]
-
-
-def _is_number(tool: Tool, argument: str) -> bool:
-    properties = msgspec.json.decode(tool.input.schema).get("properties", {})
-    schema = properties.get(argument)
-    return isinstance(schema, dict) and not {"integer", "number"}.isdisjoint(
-        [schema["type"]] if isinstance(schema.get("type"), str) else schema.get("type", ())
-    )
 
 
 def _is_of_rows(place: str) -> bool:

@@ -12,7 +12,19 @@ from typing import Any
 import msgspec
 
 from openapi_mcp_server.bridge.results.result import TRUNCATED
-from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, Pieces, error_response, size
+from openapi_mcp_server.mcp.messages import (
+    INTERNAL_ERROR,
+    AudioContent,
+    BlobResource,
+    Content,
+    EmbeddedResource,
+    ImageContent,
+    Pieces,
+    TextContent,
+    ToolResult,
+    error_response,
+    size,
+)
 
 EVENT_BYTES = 1_000_000
 """The most bytes of one message in an event, some less than the 1 MiB of its whole."""
@@ -45,6 +57,41 @@ class _Block(msgspec.Struct):
 _block = msgspec.json.Decoder(_Block).decode
 
 
+def carried(result: ToolResult, limit: int = EVENT_BYTES) -> ToolResult:
+    """The same without a file that no event carries, told as `fitted` tells it: it need not become text before."""
+    files = [_file(block) for block in result.content]
+    length = sum(_as_base64(data) for _, data in files)
+    if length <= limit:
+        return result
+    note = _note(length, limit)
+    kept = [
+        TextContent(_left_out(kind, _as_base64(data))) if data else block
+        for block, (kind, data) in zip(result.content, files, strict=True)
+    ]
+    promised = result.structuredContent is not msgspec.UNSET
+    return ToolResult(
+        content=(*kept, TextContent(note)),
+        structuredContent=msgspec.Raw(msgspec.json.encode(_undocumented(note))) if promised else msgspec.UNSET,
+        isError=result.isError,
+        meta={**(result.meta or {}), TRUNCATED: True},
+    )
+
+
+def _file(block: Content) -> tuple[str, bytes]:
+    """Media type and content; none of a text."""
+    match block.resource if isinstance(block, EmbeddedResource) else block:
+        case ImageContent(data, kind) | AudioContent(data, kind):
+            return kind, data
+        case BlobResource(blob=data, mimeType=kind):
+            return kind, data
+        case _:
+            return "", b""
+
+
+def _as_base64(data: bytes) -> int:
+    return (len(data) + 2) // 3 * 4
+
+
 def fitted(message: Pieces, limit: int = EVENT_BYTES) -> Pieces:
     """A response, or a batch of them, in at most about ``limit`` bytes."""
     return message if size(message) <= limit else (_fitted(b"".join(message), limit),)
@@ -60,17 +107,35 @@ def _fitted(message: bytes, limit: int) -> bytes:
 
 
 def _cut(message: _Members, length: int, limit: int) -> bytes:
-    said = f"The answer takes {length:,} bytes, and an event of this connection carries {limit:,}"
     result = _message(message["result"]) if "result" in message else {}
     if "content" not in result:
-        return error_response(msgspec.json.decode(message["id"]), INTERNAL_ERROR, f"{said}; ask for application/json")
-    note = f"{said}: the rest was left out. Ask for less, or connect with Streamable HTTP, which has no such limit."
+        return error_response(
+            msgspec.json.decode(message["id"]), INTERNAL_ERROR, f"{_said(length, limit)}; ask for application/json"
+        )
+    note = _note(length, limit)
     kept = _within(_messages(result["content"]), limit - _ROOM)
     changed: dict[str, Any] = {"content": [*kept, {"type": "text", "text": note}]}
     if "structuredContent" in result:
-        changed["structuredContent"] = {"undocumented": note}
+        changed["structuredContent"] = _undocumented(note)
     meta = msgspec.json.decode(result.get("_meta", b"{}"))
     return msgspec.json.encode(message | {"result": result | changed | {"_meta": meta | {TRUNCATED: True}}})
+
+
+def _said(length: int, limit: int) -> str:
+    return f"The answer takes {length:,} bytes, and an event of this connection carries {limit:,}"
+
+
+def _note(length: int, limit: int) -> str:
+    left_out = "the rest was left out. Ask for less, or connect with Streamable HTTP, which has no such limit."
+    return f"{_said(length, limit)}: {left_out}"
+
+
+def _left_out(kind: str, length: int) -> str:
+    return f"[{kind}, {length:,} bytes as base64, left out]"
+
+
+def _undocumented(note: str) -> dict[str, str]:
+    return {"undocumented": note}
 
 
 def _within(blocks: list[msgspec.Raw], room: int) -> list[msgspec.Raw]:
@@ -80,8 +145,7 @@ def _within(blocks: list[msgspec.Raw], room: int) -> list[msgspec.Raw]:
         fitting, length = raw, len(memoryview(raw))
         if length > room:
             block = _block(raw)
-            large = f"[{block.kind}, {length:,} bytes as base64, left out]"
-            text = _begun(block.text, room) if block.type == "text" else large
+            text = _begun(block.text, room) if block.type == "text" else _left_out(block.kind, length)
             fitting = msgspec.Raw(msgspec.json.encode({"type": "text", "text": text}))
         room -= len(memoryview(fitting))
         kept.append(fitting)

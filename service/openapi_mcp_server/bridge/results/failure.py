@@ -7,9 +7,10 @@ from http import HTTPStatus
 
 import msgspec
 
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media import content
 from openapi_mcp_server.bridge.media.table import is_html
-from openapi_mcp_server.bridge.model import HttpResponse, Tool
+from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.results import answer_headers
 from openapi_mcp_server.mcp.messages import TextContent
 

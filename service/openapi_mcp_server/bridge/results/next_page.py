@@ -15,14 +15,17 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from openapi_mcp_server.bridge import text
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media.large_json import is_large
-from openapi_mcp_server.bridge.model import HttpResponse, Paging, Tool
+from openapi_mcp_server.bridge.model import Paging, Tool
 from openapi_mcp_server.bridge.results.answer_headers import next_link
 
 _PUNCTUATION = re.compile(r"[^a-z0-9]")
 _OFFSETS = {"offset": 0, "pageoffset": 0, "skip": 0, "startat": 0, "startindex": 1, "start": 0, "from": 0}
 """Names of arguments that count rows, and what the first row has."""
 _IF_NUMBERS = frozenset({"start", "from"})
+_NUMBERS_ONLY = frozenset({"from", "size"})
+"""Names that mean a sender, or the size of something else, where they are no numbers."""
 _PAGES = frozenset({"page", "pageno", "pagenumber"})
 """Names of arguments that count pages."""
 _SIZES = frozenset(
@@ -40,6 +43,9 @@ _TOKENS = frozenset(
 _IDS = frozenset({"startingafter", "after", "pageafter"})
 """Names of arguments that take the id of the last row, or a token."""
 _WAYS = _PAGES | _TOKENS | _IDS | _OFFSETS.keys()
+_OTHER_WAYS = frozenset({"before", "beginat", "continuation", "endingbefore", "first", "last", "pageindex"})
+"""Names of arguments by which APIs page as well, in a way that is not known well enough to go on by it."""
+_PAGING = _WAYS | _SIZES | _OTHER_WAYS
 _BACKWARDS = frozenset({"before", "pagebefore"})
 """Beside one of these, nothing says in which order rows come."""
 
@@ -129,6 +135,27 @@ def small(arguments: Mapping[str, Any]) -> dict[str, str | int]:
         for name, value in arguments.items()
         if type(value) is int or (type(value) is str and len(value) <= _ASKED_CHARACTERS)
     }
+
+
+def paging_arguments(tool: Tool) -> list[str]:
+    """The arguments by which the operation can be asked for another part of the same."""
+    wires = {slot.argument: slot.name for slot in tool.slots if slot.location != "path"}
+    if tool.body is not None:
+        wires.update(tool.body.properties)
+    plain = {argument: _plain(name) for argument, name in wires.items()}
+    return [
+        argument
+        for argument, name in plain.items()
+        if name in _PAGING and (name not in _NUMBERS_ONLY or _is_number(tool, argument))
+    ]
+
+
+def _is_number(tool: Tool, argument: str) -> bool:
+    properties = msgspec.json.decode(tool.input.schema).get("properties", {})
+    schema = properties.get(argument)
+    return isinstance(schema, dict) and not {"integer", "number"}.isdisjoint(
+        [schema["type"]] if isinstance(schema.get("type"), str) else schema.get("type", ())
+    )
 
 
 # A page that was cut

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media.large_json import is_large
-from openapi_mcp_server.bridge.model import HttpResponse
 from openapi_mcp_server.openapi.text.numbers import decode_by_parts, encode
 
 REDACTED = "openapi-mcp-server/redacted"

@@ -8,9 +8,10 @@ from typing import Any, assert_never
 
 import msgspec
 
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media import content
 from openapi_mcp_server.bridge.media.large_json import is_large
-from openapi_mcp_server.bridge.model import HttpResponse, OutputContract, Tool
+from openapi_mcp_server.bridge.model import OutputContract, Tool
 from openapi_mcp_server.bridge.results import answer_headers, budget, failure, next_page
 from openapi_mcp_server.bridge.schemas import validation
 from openapi_mcp_server.bridge.schemas.excerpt import Excerpt
@@ -70,7 +71,8 @@ class OutputValidators:
             return None
         first = _first_error(validator, validation.searched(value, bytes(contract.schema)))
         if first is None:
-            return "#: something beyond its beginning does not fit"
+            place = validation.place_of_wrong(value, bytes(contract.schema))
+            return f"#{place}: something there does not fit"[:_MISMATCH_LIMIT]
         pointer = "".join(f"/{part}" for part in first.instance_path)
         return f"#{pointer}: {first.message}"[:_MISMATCH_LIMIT]
 

@@ -12,9 +12,10 @@ from typing import Any, Protocol
 
 import msgspec
 
-from openapi_mcp_server.bridge.schemas import edits, weight
+from openapi_mcp_server.bridge.schemas import edits, innermost, weight
 from openapi_mcp_server.bridge.schemas.excerpt import LEVELS, Excerpt
 from openapi_mcp_server.bridge.schemas.visits import Visits
+from openapi_mcp_server.bridge.text import shorten
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi import json_schema
 
@@ -46,8 +47,11 @@ one: schemas that only lead to others are counted as well."""
 LEAST_SEARCHED = 50
 """Values that are searched for errors however many schemas there are."""
 
-_LEVELS_OF_THE_REST = 3
-"""Levels that are looked into of a property that ``unevaluatedProperties`` is about."""
+_LEVELS_OF_A_PART = 3
+"""Levels that are looked into of a part that is checked by itself."""
+_STEP_LENGTH = 60
+_PLACE_LENGTH = 1_000
+"""Characters of a place that are told, and of each name in it."""
 _OPEN_OR_CLOSED: Sequence[Any] = ({}, {"not": {}}, True, False)
 
 
@@ -166,10 +170,31 @@ def errors(values: dict[str, Any], schema: bytes, size: int) -> list[Failure]:
     begun = searched(values, schema)
     certain = filter(begun.is_certain, islice(validator.iter_errors(begun.value), MAX_ERRORS))
     found = [own for error in certain for own in _own(error, schema)]
+    return found or _of_innermost(values, schema)
+
+
+def _of_innermost(values: dict[str, Any], schema: bytes) -> list[Failure]:
+    """The errors of the innermost part of a value that is wrong. Raises ArgumentError where it does not show why."""
+    wrong = innermost.innermost(values, schema)
+    found: list[Failure] = []
+    if wrong.place and len(wrong.parts) == 1:
+        [part] = wrong.parts
+        validator = innermost.compiled(schema, part.path)
+        found = list(_below(wrong.value, wrong.place, part.path, validator))
     if not found:
-        problem = "The arguments do not fit the tool's schema, and are too long to say where, or nested too deep"
-        raise ArgumentError(f"{problem}; give fewer.")
+        where = f" at {_told(wrong.place)}" if wrong.place else ""
+        problem = f"The arguments do not fit the tool's schema{where}"
+        raise ArgumentError(f"{problem}, and are too long to say why, or nested too deep; give fewer.")
     return found
+
+
+def place_of_wrong(value: Any, schema: bytes) -> str:  # noqa: ANN401 - any JSON value
+    """Where a value does not fit, whatever is wrong there."""
+    return _told(innermost.innermost(value, schema).place)
+
+
+def _told(place: Iterable[str | int]) -> str:
+    return shorten("".join(f"/{shorten(str(step), _STEP_LENGTH)}" for step in place), _PLACE_LENGTH)
 
 
 def format_errors(values: dict[str, Any], schema: bytes, size: int) -> Iterable[Failure]:
@@ -187,7 +212,8 @@ def _own(error: Failure, schema: bytes) -> Iterator[Failure]:
             validator = _of_the_rest(schema, tuple(error.schema_path))
             if validator is not None:
                 for name in names:
-                    yield from _below(error, name, validator)
+                    place = (*error.instance_path, name)
+                    yield from _below(error.instance[name], place, error.schema_path, validator)
                 return
     yield error
 
@@ -200,13 +226,20 @@ def _of_the_rest(schema: bytes, path: tuple[str | int, ...]) -> Validator | None
     return None if rest in _OPEN_OR_CLOSED else json_schema.compiled({"allOf": [rest], "$defs": whole.get("$defs", {})})
 
 
-def _below(error: Failure, name: str, validator: Validator) -> Iterator[Failure]:
-    begun = Excerpt(error.instance[name], LEAST_SEARCHED, _LEVELS_OF_THE_REST)
+def _below(
+    value: Any,  # noqa: ANN401 - any JSON value
+    place: Sequence[str | int],
+    schema_path: Sequence[str | int],
+    validator: Validator,
+) -> Iterator[Failure]:
+    """The errors of a part of a value, told from the whole. ``schema_path``: where the part's schema is, which is the
+    only member of ``allOf`` in what was compiled."""
+    begun = Excerpt(value, LEAST_SEARCHED, _LEVELS_OF_A_PART)
     for inner in filter(begun.is_certain, islice(validator.iter_errors(begun.value), MAX_ERRORS)):
         path = list(inner.schema_path)
         yield _Below(
-            instance_path=[*error.instance_path, name, *inner.instance_path],
-            schema_path=[*error.schema_path, *path[2:]] if path[:1] == ["allOf"] else path,
+            instance_path=[*place, *inner.instance_path],
+            schema_path=[*schema_path, *path[2:]] if path[:1] == ["allOf"] else path,
             kind=inner.kind,
             instance=inner.instance,
         )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
-from openapi_mcp_server.bridge.results.budget import paging_arguments
+from openapi_mcp_server.bridge.results.next_page import paging_arguments
 from openapi_mcp_server.bridge.schemas.edits import decode
 from openapi_mcp_server.bridge.search.notation import Contract, Schema, contract, is_simple, resolved, short
 from openapi_mcp_server.bridge.search.words import of_identifier

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, SkippedTool, Subject, Tool, ToolCatalog
-from openapi_mcp_server.bridge.search.words import of_identifier, of_segment, stems, words
+from openapi_mcp_server.bridge.search.words import is_plural, of_identifier, of_segment, stems, words
 from openapi_mcp_server.bridge.text import visible
 
 PROSE_CHARACTERS = 600
@@ -75,8 +75,28 @@ _BEYOND_NUMBERS = 1e6
 _DEPRECATED = re.compile(r"deprecated", re.IGNORECASE)
 _DEPRECATED_WITHIN = 60
 """Characters at the start of a description where the word is about the operation itself."""
-_description = msgspec.json.Decoder(type=dict[str, msgspec.Raw]).decode
-_text = msgspec.json.Decoder(str).decode
+_ENUM = b'"enum"'
+_CHOICES = 12
+"""Choices of an argument that are indexed; more are countries, models and the like."""
+
+
+class _Arguments(msgspec.Struct):
+    properties: dict[str, msgspec.Raw] = {}
+
+
+class _Entry(msgspec.Struct):
+    """A tool in a list, as far as it is indexed."""
+
+    inputSchema: _Arguments  # noqa: N815 - MCP's name
+    description: str = ""
+
+
+class _Schema(msgspec.Struct):
+    enum: list[object] = []
+
+
+_entry = msgspec.json.Decoder(_Entry).decode
+_schema = msgspec.json.Decoder(_Schema).decode
 
 
 class Indexed(NamedTuple):
@@ -93,6 +113,7 @@ class Indexed(NamedTuple):
     last: frozenset[str]
     literals: tuple[str, ...]
     is_item: bool
+    is_many: bool  # whether its path ends with a word for several
     is_own: bool  # whether it is about what the caller has: ``/me/playlists``
     is_people: bool  # whether its path ends with a word for people: ``/subscribers``
     is_deprecated: bool
@@ -119,6 +140,7 @@ class Index(NamedTuple):
     rarity: Mapping[str, float]
     vocabulary: Sequence[str]  # the stems, sorted
     spellings: Mapping[str, int]
+    things: frozenset[str]  # the stems that paths to be read end with
 
 
 def build(catalog: ToolCatalog) -> Index:
@@ -175,7 +197,8 @@ class _Maker:
             worth = array("f", [rare * weight / (_SATURATION + weight) for weight in weights])
             postings[word] = Postings(numbers, worth)
         spellings = {word: letters(word) for word in sorted(self._words | WORDS)}
-        return Index(self._operations, postings, rarity, sorted(postings), spellings)
+        things = frozenset(word for each in self._operations if each.method == "GET" for word in each.last)
+        return Index(self._operations, postings, rarity, sorted(postings), spellings, things)
 
 
 def letters(word: str) -> int:
@@ -215,6 +238,7 @@ def _indexed(name: str, api: str, method: str, path: str, tags: tuple[str, ...],
         last=frozenset(of_segment(last)),
         literals=tuple(dict.fromkeys(word for literal in literals for word in stems(literal))),
         is_item=bool(segments) and ("{" in segments[-1] or segments[-1] in _OWN) and not own,
+        is_many=any(map(is_plural, words(last)[-1:])),
         is_own=_is_own(segments),
         is_people=_PEOPLE.search(last) is not None,
         is_deprecated=deprecated,
@@ -259,16 +283,27 @@ def _tool_fields(tool: Tool) -> Iterator[tuple[_Field, Sequence[str]]]:
     yield _SUMMARY, stems(tool.title if tool.title != tool.name else "")
     yield _ID, list(of_identifier(_HASH.sub("", tool.subject.operation_id or tool.name)))
     yield _TAGS, [word for tag in tool.subject.tags for word in of_identifier(tag)]
-    yield _CHANGED if _changes(tool) else _ARGUMENTS, list(_argument_words(tool))
-    first, rest = _sentences(_prose(tool))
+    told = _entry(tool.entry)
+    yield _CHANGED if _changes(tool) else _ARGUMENTS, list(_argument_words(tool, told.inputSchema.properties))
+    first, rest = _sentences(_prose(tool, told.description))
     yield _FIRST, stems(first)
     yield _REST, stems(rest)
 
 
-def _argument_words(tool: Tool) -> Iterator[str]:
+def _argument_words(tool: Tool, properties: Mapping[str, msgspec.Raw]) -> Iterator[str]:
+    """Those of the names of arguments and, where they are few, of the choices: "close a topic" is one of its states."""
     for name in tool.input.names:
         if name != RESPONSE_FILTER:
             yield from of_identifier(name)
+    for schema in properties.values():
+        if _ENUM in bytes(schema):
+            for choice in _choices(schema):
+                yield from of_identifier(choice)
+
+
+def _choices(schema: msgspec.Raw) -> Sequence[str]:
+    choices = _schema(schema).enum
+    return [each for each in choices if isinstance(each, str)] if len(choices) <= _CHOICES else ()
 
 
 def _changes(tool: Tool) -> bool:
@@ -288,11 +323,9 @@ def _path_fields(path: str) -> Iterator[tuple[_Field, Sequence[str]]]:
     yield _PATH, [word for literal in literals for word in set(of_segment(literal))]
 
 
-def _prose(tool: Tool) -> str:
+def _prose(tool: Tool, prose: str) -> str:
     """The document's words for it, clean: its summary, and its description in the list less what ends that where it has
     no words of its own."""
-    said = _description(tool.entry).get("description")
-    prose = _text(said) if said is not None else ""
     prose = prose.partition(f"{tool.method} {visible(tool.template)}")[0]
     summary = tool.summary.rstrip(".…")
     return prose if prose.startswith(summary) else f"{summary}. {prose}"

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from openapi_mcp_server.bridge import text
-from openapi_mcp_server.bridge.model import RESPONSE_FILTER, SAFE_METHODS, Tool, ToolCatalog
+from openapi_mcp_server.bridge.http_messages import SAFE_METHODS
+from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool, ToolCatalog
 from openapi_mcp_server.bridge.names import nearest
 from openapi_mcp_server.bridge.policy import Permit
 from openapi_mcp_server.bridge.results.shown_size import result_size

@@ -66,6 +66,7 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"on[- ]call|on duty": "oncall schedule rotation shift",
         r"(?:virtual|cloud) (?:machine|server)s?": "vm instance server machine virtualmachine droplet",
         r"load balancers?": "loadbalancer balancer lb",
+        rf"take {_GAP}down": "unpublish end remove delete",
         rf"(?:shut|power|bring|take) {_GAP}(?:down|offline)|(?:shut|power) {_GAP}off": "shutdown stop terminate",
         rf"(?:boot|power|spin|fire|start) {_GAP}up|power {_GAP}on": "start launch create poweron",
         r"tear(?:ing)? down": "delete destroy undeploy",
@@ -92,6 +93,31 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"pay ?(?:slips?|stubs?|rolls?|runs?)": "payslip payroll paycheck",
         r"knowledge base": "knowledgebase article kb",
         r"(?:still )?(?:owe|have to pay)|to be paid": "unpaid due outstanding payable",
+        r"(?:still|yet) (?:has |have |need |needs )?to be": "pending awaiting open unfulfilled",
+        r"who (?:has|have|had|got) access(?: to)?|who (?:can|may) (?:see|read|view|edit|use|open|access)": (
+            "permission collaborator collaboration member access share delegate acl grant"
+        ),
+        r"who (?:owns|runs|manages)": "owner manager",
+        r"who (?:made|created|wrote|built|started)": "creator author owner",
+        r"(?:what|which) (?:kinds?|types?|sorts?) of": "type kind category",
+        r"bill of materials": "sbom bom",
+        r"most (?:used|called|requested|active|visited|viewed|read|played|liked)": "top popular usage trending",
+        r"how often": "usage count statistic metric frequency",
+        r"(?:notify|tell|ping|inform|call) (?:me|us|my \w+|our \w+) (?:when|if|about|of)|for changes$": (
+            "webhook hook watch subscribe"
+        ),
+        rf"(?:save|write|dump|store) {_GAP}(?:to|as|into|in) (?:a |an )?(?:\w+ )?file": "export download get",
+        rf"(?:throw|kick) {_GAP}out": "ban kick remove",
+        r"(?:go|switch|change|return) back to": "restore revert rollback promote previous",
+        r"by (?:mistake|accident)|accidentally": "restore undelete",
+        r"side by side": "compare diff",
+        r"out of date": "outdated stale expired",
+        r"used up|r[au]n out": "quota limit usage",
+        r"how far along|coming along": "progress status",
+        rf"(?:hand|turn) {_GAP}in$": "submit submission",
+        r"get in touch(?: with)?|reach out(?: to)?": "contact message",
+        r"near(?:by)? me|close by|around here": "nearby location search",
+        r"how do i get (?:from|to)": "route direction",
     }.items()
 )
 """Idioms, and words of APIs that they mean."""
@@ -103,7 +129,18 @@ HINTS: tuple[tuple[re.Pattern[str], tuple[str, ...], float], ...] = tuple(
         (r"^(?:remove|delete|take) .*\bfrom\b", "item member membership", 0.3),
         (r"^(?:join|leave|enter)\b", "member membership", 0.3),
         (r"^what (?:is |are |s )?(?:in|inside|on)\b", "item content children entry", 0.3),
-        (r"\b(?:somebody|someone|people|anyone|everybody|everyone)\b|^who (?!am i)", _PEOPLE, 0.4),
+        (
+            r"\b(?:somebody|someone|(?<!do )(?<!are )(?<!did )people|anyone|everybody|everyone)\b|^who (?!am i)",
+            _PEOPLE,
+            0.4,
+        ),
+        (
+            r"\b(?:daily|weekly|nightly|monthly|tomorrow|later|next week|once a (?:day|week|month))\b",
+            "schedule cron timer",
+            0.3,
+        ),
+        (r"^(?:find|search|lookup)\b", "search lookup", 0.4),
+        (r"^(?:do|does|did|is|are) .*\bwork(?:ing)?$", "test ping health check status", 0.6),
         (r"^(?:mark|flag|declare) .*\bas\b", "state status", 0.4),
         (r"\bhow many\b", "count counter total stat number statistic", 0.5),
         (r"\b(?:most|best)\b", "top popular", 0.5),
@@ -113,7 +150,7 @@ HINTS: tuple[tuple[re.Pattern[str], tuple[str, ...], float], ...] = tuple(
 
 REMOVALS = re.compile(
     r"\bget(?:ting)? rid of\b|^take back\b|\b(?:take|throw|strip)s? (?:\w+ ){1,4}(?:away|off|out|down)\b"
-    r"|^(?:stop|quit) \w+ing\b"
+    r"|^take (?:away|down|off|out)\b|^(?:stop|quit) \w+ing\b|^(?:give|hand) back\b|^(?:give|hand) (?:\w+ ){1,4}back$"
 )
 NEGATED = re.compile(
     r"\b(?:not|never|(?:isn|aren|wasn|weren|hasn|haven) t|(?:still|yet) (?:has |have )?to)"
@@ -142,4 +179,8 @@ POLITE = re.compile(
     r"| (?:for (?:me|us)|please|now|right now)$"
 )
 """Before and behind what is asked for."""
+ASIDE = re.compile(r"(?<=\w) (?:without|instead of|rather than|except(?: for)?)\b.*$")
+"""How something is not to be done, at the end: it names what is not asked for."""
+OPEN_ONES = re.compile(r"^open (?!(?:an?|the|my|our|your|this|that|new|up)\b)(?:\w+ )?\w+[^s]s\b")
+"""Those that are open, which is no verb there: "open invoices of a customer"."""
 SHOW_ME = re.compile(r"^(?:give|show|tell|get|fetch|find|list) (?:me|us) ")

@@ -12,9 +12,11 @@ from typing import NamedTuple
 from openapi_mcp_server.bridge.search.index import Index
 from openapi_mcp_server.bridge.search.phrases import (
     ADJECTIVES,
+    ASIDE,
     HINTS,
     MAKING,
     NEGATED,
+    OPEN_ONES,
     PHRASES,
     POLITE,
     REMOVALS,
@@ -22,6 +24,7 @@ from openapi_mcp_server.bridge.search.phrases import (
 )
 from openapi_mcp_server.bridge.search.spelling import beginning, meant_words
 from openapi_mcp_server.bridge.search.vocabulary import (
+    ADVERBS,
     ALL,
     DETERMINERS,
     FAINT,
@@ -31,6 +34,7 @@ from openapi_mcp_server.bridge.search.vocabulary import (
     OWN,
     PREPOSITIONS,
     QUESTIONS,
+    RELATIVE,
     STOP,
     STOP_UNLESS_FIRST,
     SYNONYM,
@@ -66,6 +70,7 @@ _NAME_OF_ONE = re.compile(
     r"|\#\d+"
 )
 """Quoted text and identifiers: ``octocat/hello-world``, an address of mail, ``cus_9s6XKzkN``, ``#42``."""
+_READ = frozenset({"read"})
 _WHO_AM_I = ["who", "am", "i"]
 
 
@@ -110,7 +115,7 @@ def read(index: Index, text: str) -> Query:
     return Query(
         groups=groups,
         rarity=sum(group.rarity for group in groups),
-        intents=_intents(found),
+        intents=_intents(index, found),
         verb=_verb(rest),
         is_plural=_is_plural(found),
         is_who=found[:1] == ["who"],
@@ -129,7 +134,8 @@ def _nameless(found: re.Match[str]) -> str:
 
 def _bare(found: Sequence[str]) -> Sequence[str]:
     """Without what is said for politeness."""
-    return SHOW_ME.sub("show ", POLITE.sub("", " ".join(found))).split() or found
+    said = SHOW_ME.sub("show ", POLITE.sub("", " ".join(found)))
+    return (ASIDE.sub("", said) if len(said.split()) > 3 else said).split() or found
 
 
 def _says_something(word: str, position: int) -> bool:
@@ -157,15 +163,15 @@ def _groups(
     for position, word in enumerate(content):
         own = stem(word)
         known = _known(index, own)
-        if own in GENERIC and position < _VERB_POSITIONS:
+        if own in GENERIC and position < _VERB_POSITIONS and not word.endswith("s"):
             yield _group(index, known, _GENERIC_WORTH)
             continue
         if word in others:
             known = {each: weight * _MISTYPED for each, weight in known.items()}
             for other in others[word]:
                 known = {each: weight * _MISTYPED for each, weight in _known(index, stem(other)).items()} | known
-        if (undone := stem(_undone(word))) in index.postings:
-            known = {undone: SYNONYM} | known
+        if undone := _undone(word):
+            known = {each: weight * SYNONYM for each, weight in _known(index, stem(undone)).items()} | known
         is_verb = position == 0 and word in INTENTS and len(content) > 1
         worth = _VERB_WORTH if is_verb else _FAINT_WORTH if word in FAINT or word == adjective else 1.0
         plural = None if word.endswith(("ed", "ing")) else is_plural(word)
@@ -184,8 +190,9 @@ def _beside_words(index: Index, found: Sequence[str], content: Sequence[str]) ->
 
 
 def _undone(word: str) -> str:
-    """The verb that a word with "un" takes back: to unpin is to delete a pin."""
-    return word[2:] if word.startswith("un") and word[2:] in INTENTS else ""
+    """The verb that a word with "un" takes back: to unpin is to delete a pin. Nothing can be read back: what is unread
+    is only new."""
+    return word[2:] if word.startswith("un") and INTENTS.get(word[2:], _READ) != _READ else ""
 
 
 def _not_done(index: Index, found: re.Match[str]) -> str:
@@ -230,7 +237,7 @@ def _beside(index: Index, word: str) -> dict[str, float]:
     return {other: weight * min(1.0, own / rarity[other]) for other, weight in weights.items()}
 
 
-def _intents(found: Sequence[str]) -> Mapping[Intent, float]:
+def _intents(index: Index, found: Sequence[str]) -> Mapping[Intent, float]:
     """The intents of an idiom, else those of the first verb."""
     text = " ".join(found)
     if REMOVALS.search(text):
@@ -239,20 +246,25 @@ def _intents(found: Sequence[str]) -> Mapping[Intent, float]:
         return {"create": 1.0, "act": 0.9}
     if ADJECTIVES.search(text):
         return {"update": 1.0, "act": 1.0}
-    return {"read": 1.0} if found and found[0] in QUESTIONS else _by_verb(found)
+    return {"read": 1.0} if found and found[0] in QUESTIONS else _by_verb(index, found)
 
 
-def _by_verb(found: Sequence[str]) -> Mapping[Intent, float]:
+def _by_verb(index: Index, found: Sequence[str]) -> Mapping[Intent, float]:
     """The intents of the first verb. An unknown first word before an article is a verb: "star a repository"; none is
-    one before "of", as in "issue of a repository"."""
+    one before "of", as in "issue of a repository", nor behind a noun, where it is another ("latest release") or tells
+    more of it ("addresses I can send from")."""
     first, second = [*found, "", ""][:2]
-    if second == "of":
+    if second == "of" or OPEN_ONES.match(" ".join(found)):
         return {"read": _UNSAID_INTENT}
     if first not in INTENTS and _undone(first):
         return {"delete": 1.0, "act": 1.0}
+    behind_noun = False
     for position, word in enumerate(found[:4]):
-        if intents := INTENTS.get(word):
+        if behind_noun and word in RELATIVE:
+            return {"read": 1.0}
+        if (intents := INTENTS.get(word)) and not (behind_noun and stem(word) in index.things):
             return dict.fromkeys(intents, 1.0 if position == 0 else _LATER_VERB)
+        behind_noun = word not in STOP and word not in ADVERBS and not word.endswith("ly")
     if first not in STOP and second in DETERMINERS:
         return {"act": 1.0}
     return {"read": _UNSAID_INTENT}

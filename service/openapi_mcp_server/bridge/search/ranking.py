@@ -8,6 +8,7 @@ them by a third moves less than one question in a hundred.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from heapq import nlargest
 from typing import NamedTuple
@@ -25,7 +26,7 @@ _COVERAGE = 0.35
 _INTENT, _NOT_ASKED_TO_READ = 0.65, 0.7
 _UNEXPLAINED, _TAIL = 0.45, 0.2
 _OWN, _ITS_PLACE = 0.2, 0.15
-_COLLECTION, _ITEM, _IDENTIFIED = 0.3, 0.1, 0.3
+_COLLECTION, _PART, _ITEM, _IDENTIFIED = 0.3, 0.12, 0.1, 0.3
 _DEPRECATED, _HEAD = 0.55, 0.5
 _LEAST = 0.25
 """The part of the best score that a hit must have: what is below is not told as found."""
@@ -35,8 +36,22 @@ _ASKED_OF = 0.75
 _PEOPLE = 0.4
 _MADE, _AT_THE_TOP = 0.25, 0.15
 """For the collection that a verb fills: to refund is a POST to ``/refunds``, rather there than below other things."""
+_CHECKED = 0.3
+"""For a POST that answers: "is this address valid" is one to ``/validations``."""
+_CROWDED, _SIDE_BY_SIDE = 0.8, 2
+"""For each further hit of one noun, after so many."""
 _SAID = 0.6
 """Weight of a word within its group from which on it explains a segment whole; a synonym of less does so in part."""
+_CHECKS = frozenset(
+    map(
+        stem,
+        """
+        analyze calculate calculation check compare compile count diff estimate eval evaluate evaluation inspect lint
+        ping preview query search simulate test tests valid validate validation verification verify
+        """.split(),  # noqa: SIM905 - read as words
+    )
+)
+"""Last segments of changes that change nothing: they tell whether or how something is."""
 _READING = frozenset({"GET", "QUERY"})
 _OWNER = frozenset(map(stem, ("me", "user", "self", "current", "authenticated")))
 """Segments that "my" explains: ``/me/playlists``."""
@@ -57,7 +72,18 @@ def search(index: Index, text: str, is_wanted: Callable[[Indexed], bool]) -> lis
     ranked = [(_score(index, query, number, scores[number], matched[number]), number) for number in best]
     ranked.sort(key=lambda each: (-each[0], -index.operations[each[1]].version, index.operations[each[1]].path))
     least = _LEAST * ranked[0][0] if ranked else 0.0
-    return list(_folded([Hit(index.operations[number], score) for score, number in ranked if score >= least]))
+    return _spread(list(_folded([Hit(index.operations[number], score) for score, number in ranked if score >= least])))
+
+
+def _spread(hits: Sequence[Hit]) -> list[Hit]:
+    """Further hits of one noun give way a little to others, as five places are for more than one guess."""
+    met: Counter[tuple[frozenset[str], bool]] = Counter()
+    scores = []
+    for hit in hits:
+        noun = (hit.operation.last, hit.operation.is_item)
+        met[noun] += 1
+        scores.append(hit.score * _CROWDED ** max(0, met[noun] - _SIDE_BY_SIDE))
+    return [hits[at] for at in sorted(range(len(hits)), key=lambda at: -scores[at])]
 
 
 def _summed(index: Index, query: Query) -> tuple[dict[int, float], dict[int, int]]:
@@ -104,8 +130,11 @@ def _fit(operation: Indexed, query: Query, last: Sequence[Group]) -> float:
         if "read" not in query.intents:
             return factor * _NOT_ASKED_TO_READ
         return factor * _amount(operation, query, last)
-    if operation.does == "POST" and not operation.is_item and operation.last == {query.verb}:
-        factor *= 1 + _MADE + (_AT_THE_TOP if operation.last.issuperset(operation.literals) else 0)
+    if operation.does == "POST":
+        if not operation.is_item and operation.last == {query.verb}:
+            factor *= 1 + _MADE + (_AT_THE_TOP if operation.last.issuperset(operation.literals) else 0)
+        if "read" in query.intents and not operation.last.isdisjoint(_CHECKS):
+            return 1 + _INTENT * _CHECKED
     if query.is_question:
         factor *= _ASKED_OF
     return factor * (1 + _ITS_PLACE if _is_in_place(operation, query) else 1.0)
@@ -116,7 +145,7 @@ def _amount(operation: Indexed, query: Query, last: Sequence[Group]) -> float:
     forms = {group.is_plural for group in last} - {None}
     is_plural = True in forms if forms else query.is_plural
     if is_plural:
-        return 1 - _ITEM if operation.is_item else 1 + _COLLECTION
+        return 1 - _ITEM if operation.is_item else 1 + (_COLLECTION if operation.is_many else _PART)
     return 1 + _IDENTIFIED if query.is_one and operation.is_item else 1.0
 
 

@@ -34,40 +34,49 @@ FAINT = frozenset(
 """Words that mostly say from when on, or what every answer has."""
 
 _VERBS: Mapping[Intent, str] = {
-    "create": "add alert allow annotate answer apply ask assign attach bill book bookmark bootstrap build buy "
-    "calculate charge chat clone comment compose compute copy create deposit donate draft duplicate email "
-    "enrol enroll establish export flag fork generate give grant hire import initialize initiate insert "
-    "invite issue join keep kick label launch lend let like log mail make message new notify onboard open "
-    "order pay permit place post preserve provision publish purchase put quote raise rate react record "
+    "create": "add advertise alert allow annotate announce answer apply appoint ask assign attach bill book "
+    "bookmark bootstrap borrow broadcast build buy calculate charge chat clone collect comment compose "
+    "compute construct copy create delegate deliver deposit dial donate draft duplicate email emit "
+    "enqueue enrol enroll establish export flag fork gather generate give grant hire import initialize "
+    "initiate insert introduce invite issue join keep kick label launch lend let like log mail make "
+    "message mint new nominate notify onboard open order pay permit place pledge post prepare preserve "
+    "produce propose provision publish purchase put quote raise rate react recommend record recruit "
     "register rent reply report request reserve retain roll save schedule sell send set setup share spawn "
-    "start store submit subscribe tag talk text trigger upload upsert vote write",
-    "read": "are browse check compare count describe display do does download examine export fetch find get has how "
-    "inspect is know list look lookup query read report retrieve search see show tell view what when where "
-    "which who",
-    "update": "adapt adjust alter archive assign bind change close complete configure continue correct customize "
-    "decrease demote disable downgrade edit enable expand expose extend fill finish fix follow hide hold "
-    "ignore increase lock lower mark modify move mute pause pin promote protect raise rearrange reassign "
-    "reduce refresh relabel rename renew reopen reorder replace resize resolve restore resume rotate scale "
-    "set silence snooze sort star switch toggle transfer tune turn unarchive unlock unmute update upgrade "
-    "upsert",
-    "delete": "cancel clear close deactivate delete demote deprovision deregister detach discard disconnect "
-    "discontinue drop eject empty end erase exclude expel forget invalidate kick leave purge reject release "
-    "remove reset reverse revoke rid stop terminate throw trash unassign unban unbind unblock undeploy undo "
-    "unfollow uninstall unlike unlink unlock unmute unpin unprotect unpublish unregister unshare unstar "
-    "unsubscribe untag unwatch wipe withdraw",
+    "sponsor start store submit subscribe suggest tag talk text trigger upload upsert vote write",
+    "read": "are audit browse check compare count describe detect determine discover display do does download "
+    "enumerate examine explore export fetch find get has how identify inspect is know list locate look "
+    "lookup monitor observe obtain peek poll preview query read receive recommend report retrieve search "
+    "see show suggest tell trace view what when where which who",
+    "update": "adapt adjust alter amend archive assign bind categorize change close complete configure continue "
+    "correct customize decrease delay demote disable downgrade edit enable enforce expand expose extend "
+    "fill finish fix follow forbid force hide hold ignore increase lock lower mark modify move mute "
+    "nickname override overwrite pause pin postpone prevent prioritize prohibit prolong promote protect "
+    "raise rearrange reassign reconfigure redirect reduce refine refresh relabel relocate rename renew "
+    "reopen reorder replace require reroute reschedule resize resolve restore restrict resume retitle "
+    "revise rotate scale secure set shorten silence snooze sort star switch throttle toggle transfer tune "
+    "turn tweak unarchive unhide unlock unmute update upgrade upsert",
+    "delete": "abandon annul cancel clear close deactivate decommission delete demote deprovision deregister detach "
+    "disband discard disconnect discontinue dismiss dispose dissolve ditch drop eject empty end erase "
+    "exclude exit expel expunge fire forget invalidate kick leave nuke purge quit recall reject release "
+    "remove rescind reset retire retract reverse revoke rid scrap stop strip terminate throw trash "
+    "unassign unban unbind unblock undeploy undo unfollow uninstall unlike unlink unlist unlock unmute "
+    "unpin unprotect unpublish unregister unshare unstar unsubscribe untag unwatch wipe withdraw",
     "act": "abort accept ack acknowledge activate annotate approve authorize autoscale back ban bind block boot "
-    "bump call cancel capture charge claim clone close combine commit compile complete confirm connect "
-    "continue convert copy cordon crawl deactivate debit decline decrypt defer deny deploy deposit diff "
-    "disable dismiss dispatch downgrade drain duplicate embed enable encrypt escalate estimate evict "
-    "exchange exec execute expire export expose finalize finish flush fork forward freeze generate give "
-    "grant hang hangup hold ignore import increment initiate invalidate invoke kick kill link lint load "
-    "lock log login logout merge migrate mute notify open parse pause pay ping play print process promote "
-    "provision prune publish pull push raise react reactivate reboot rebuild redeem redeliver refresh "
-    "refund reindex reject release reload remind rename reopen repeat rerun resend reserve reset resolve "
-    "restart restore resume retry reverse revert review ring roll rollback rotate run scale scan seek ship "
-    "shuffle sign simulate skip snooze start stop submit subscribe summarize suspend swap switch sync tag "
-    "test transcribe transfer transform translate trigger unarchive unban undo unlock unpause untrash "
-    "upgrade validate verify void wake watch withdraw",
+    "bump call cancel capture charge checkin checkout claim classify clone close combine commit compile "
+    "complete compress conduct confirm connect continue convert copy cordon crawl crop deactivate debit "
+    "decline decode decompress decrypt dedupe defer deny deploy deposit diff disable dismiss dispatch "
+    "downgrade drain duplicate embed enable encode encrypt escalate estimate evict exchange exec execute "
+    "expire export expose extract finalize finish flip flush forecast fork forward freeze generate give "
+    "grant hang hangup hibernate hold ignore import increment initiate invalidate investigate invoke "
+    "isolate kick kill link lint load lock log login logout merge migrate moderate mute notify nudge open "
+    "optimize parse pause pay perform ping play poke predict print process promote provision prune "
+    "publish pull push quarantine raise react reactivate reboot rebuild recall reconcile recover redeem "
+    "redeliver redial refresh refund reindex reject release reload remind rename render reopen repeat "
+    "replay rerun resend reserve reset resolve restart restore resume retry reverse revert review rewind "
+    "ring roll rollback rotate run scale scan seek settle ship shuffle shut sign simulate skip snooze "
+    "split stamp start stop submit subscribe summarize suspend swap switch sync tag test train transcode "
+    "transcribe transfer transform translate triage trigger unarchive unban undelete undo unlock unpause "
+    "unsend untrash upgrade validate verify void wake watch withdraw",
 }
 """A verb may mean several things: ``cancel`` is a DELETE in one API and a POST in another."""
 INTENTS: Mapping[str, frozenset[Intent]] = {
@@ -106,6 +115,10 @@ PREPOSITIONS = frozenset(
     """.split()  # noqa: SIM905 - read as words
 )
 """The words that are asked for stand before the first of them."""
+RELATIVE = frozenset("that which who whose whom where to i we you they he she it".split())  # noqa: SIM905 - read as words
+"""After a noun they begin what tells more of it: "orders that have been paid", "files I opened"."""
+ADVERBS = frozenset("again always bulk force never soft".split())  # noqa: SIM905 - read as words
+"""Words before a verb that are no noun, as are those that end with -ly."""
 OWN = frozenset({"my", "me", "i", "mine", "we", "our", "myself"})
 """Words of someone who asks about what is his: ``/me/playlists``."""
 WHETHER = frozenset({"is", "was", "am", "does", "do", "did", "has", "have", "can"})

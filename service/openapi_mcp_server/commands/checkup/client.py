@@ -11,17 +11,14 @@ import anyio
 import httpx2
 import msgspec
 
+from openapi_mcp_server.bridge.model import SEEN_BYTES_PER_TOKEN
+from openapi_mcp_server.bridge.reports.fitness import MOST_TOKENS, MOST_TOOLS
 from openapi_mcp_server.commands.checkup.checkup import Checkup, Finding, on_one_line
 
 if TYPE_CHECKING:
     from mcp import Client
     from mcp.types import Tool
 
-MOST_TOOLS = 128
-"""The most that a request to OpenAI's API may have; VS Code's chat and others cut or refuse what is beyond it."""
-MOST_TOKENS = 40_000
-"""The default of TOOL_BUDGET_TOKENS."""
-BYTES_PER_TOKEN = 4
 CALL_SECONDS = 60.0
 
 T = TypeVar("T")
@@ -66,7 +63,8 @@ async def _listed(client: Client) -> list[Tool]:
 def _judge_list(here: Checkup, tools: list[Tool]) -> None:
     here.checked.append("list")
     cure = "choose operations with INCLUDE_TAGS or EXCLUDE_TAGS, or set TOOL_MODE=search"
-    size = sum(len(tool.model_dump_json(by_alias=True, exclude_none=True)) for tool in tools) // BYTES_PER_TOKEN
+    seen = msgspec.json.encode([(tool.name, tool.description, tool.input_schema) for tool in tools])
+    size = int(len(seen) / SEEN_BYTES_PER_TOKEN)
     if len(tools) > MOST_TOOLS:
         here.found("list", f"{len(tools)} tools: several clients and model APIs take {MOST_TOOLS} at most", cure)
     elif size > MOST_TOKENS:

@@ -119,31 +119,3 @@ SHARED_FALLBACKS = Family(
 BUILD = Family("openapi_mcp_build_info", "gauge", ("version",), "1, with the version of this server")
 
 BY_TOOL = (REQUEST_BYTES, RESPONSE_BYTES, RESULT_TOKENS, TRUNCATED, MISMATCHES)
-FAMILIES = (
-    OPERATIONS,
-    TOOL_ERRORS,
-    *BY_TOOL,
-    UPSTREAM_SECONDS,
-    UPSTREAM_REQUESTS,
-    RETRIES,
-    BREAKERS,
-    IN_FLIGHT,
-    WAITING,
-    HELD_BYTES,
-    BUDGET_BYTES,
-    NO_ROOM,
-    SESSIONS,
-    FORWARDED,
-    DROPPED_SPANS,
-    STATE,
-    DRAIN_SECONDS,
-    GIVEN_UP,
-    RESTARTS,
-    TOOLS,
-    SKIPPED,
-    RELOADS,
-    RELOADED,
-    SHARED_UP,
-    SHARED_FALLBACKS,
-    BUILD,
-)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import HttpRequest
+from openapi_mcp_server.bridge.http_messages import HttpRequest
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.settings.tracing import Propagator

@@ -19,7 +19,8 @@ from opentelemetry.sdk.version import __version__ as sdk_version
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
 from openapi_mcp_server import __version__
-from openapi_mcp_server.bridge.model import HttpRequest, Tool
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.observe.record import CallRecord, Transport
 from openapi_mcp_server.observe.trace import Carrier, Trace, untraced

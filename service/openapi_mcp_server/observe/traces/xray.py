@@ -19,7 +19,7 @@ import msgspec
 from opentelemetry.sdk.trace import ReadableSpan
 
 from openapi_mcp_server import __version__
-from openapi_mcp_server.bridge.model import Origin
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.mcp.messages import INTERNAL_ERROR
 from openapi_mcp_server.observe.traces.outbox import CallSpans, Delivery
 from openapi_mcp_server.settings.tracing import DaemonAddress

@@ -96,8 +96,8 @@ class PathReader(Generic[D]):
             item = self._item(at)
             found = list(self._operations_of(item))
             self._tell_of_others(key, item)
-        except SpecError as error:
-            self._skip(error, "*", key)
+        except Exception as error:  # noqa: BLE001 - one path costs only itself
+            self._skip(fault_of(error, at.pointer), "*", key)
             return
         shared = self._shared_or_fault(key, at, item, is_taken=is_taken)
         for path, method, place in found:
@@ -167,8 +167,8 @@ class PathReader(Generic[D]):
             return SpecError(at.pointer, f"{key!r} with its slash is a path of its own")
         try:
             return self._shared(key, at, item)
-        except SpecError as error:
-            return error.kept()
+        except Exception as error:  # noqa: BLE001 - one path costs only itself
+            return fault_of(error, at.pointer)
 
     def _shared(self, key: str, at: Located, item: Mapping[str, Located]) -> _Shared[D]:
         nothing = at.member(NOTHING)
@@ -187,7 +187,7 @@ class PathReader(Generic[D]):
 
     def _operation(self, method: str, at: Located, pointer: str, shared: _Shared[D] | SpecError) -> Operation:
         if isinstance(shared, SpecError):
-            raise SpecError(shared.pointer, shared.problem) from shared
+            raise shared.kept() from shared
         _require_method(method, pointer)
         declared = read(_operation, at)
         fields.note(read_map(at), fields.OPERATION, self._version, at.pointer, self._notes)
@@ -266,7 +266,7 @@ class PathReader(Generic[D]):
             pointer = child(at.pointer, "security")
             return security.choices(declared.security, pointer, self._dialect.security_schemes, self._notes)
         if isinstance(self._security, SpecError):
-            raise SpecError(self._security.pointer, self._security.problem) from self._security
+            raise self._security.kept() from self._security
         return self._security
 
     def _tags(self, declared: Sequence[Text]) -> tuple[str, ...]:

@@ -243,7 +243,7 @@ class Swagger2:
         if operation.consumes is not None:
             return _names(operation.consumes)
         if isinstance(self._consumes, SpecError):
-            raise SpecError(self._consumes.pointer, self._consumes.problem) from self._consumes
+            raise self._consumes.kept() from self._consumes
         return self._consumes
 
     def _form(self, fields: Sequence[BodyParameter], consumed: Sequence[str], at: Located) -> Body:

@@ -23,6 +23,7 @@ from openapi_mcp_server.openapi.schemas.discriminators import Discriminator, Dis
 from openapi_mcp_server.openapi.schemas.dynamic import NO_SCOPE, DynamicScopes, Scope
 from openapi_mcp_server.openapi.schemas.kinds import MAX_KINDS, Kinds, Kinship, described
 from openapi_mcp_server.openapi.schemas.settling import Path, Settling
+from openapi_mcp_server.openapi.schemas.unevaluated import Unevaluated
 
 MAX_IN_PLACE = 10_000
 """Schemas that one value may have to be checked against, references followed: an ``allOf`` that names the next one
@@ -74,6 +75,7 @@ class Schemas:
         self._choices: list[tuple[str, str, Kinds]] = []
         self._unsettled: set[str] = set()
         self._settling = Settling(self._converted)
+        self._unevaluated = Unevaluated(self._converted)
         self._notes = notes
         self._repeated: dict[tuple[str, bytes], Schema | None] = {}  # by base and text; None: each is to be noted
         self._family = family
@@ -111,6 +113,7 @@ class Schemas:
             self._refuse_spoilt(name)
         if conversion.is_unsettled:
             schema = self._settled(schema, at)
+        schema = self._bounded(schema, at, is_definition=False)
         if 1 + sum(map(self._weigh, conversion.in_place)) > MAX_IN_PLACE:
             raise _too_heavy(at)
         return schema
@@ -182,12 +185,30 @@ class Schemas:
         for name in fresh:
             if name not in self._faults and self._weigh(name) > MAX_IN_PLACE:
                 self._fail(name, _too_heavy(self._targets[name]))
-        for name in fresh:
-            if name in self._unsettled and name not in self._faults:
+        usable = [name for name in fresh if name not in self._faults]
+        for name in usable:
+            self._bound(name)
+        for name in usable:
+            if name in self._unsettled:
+                before = self._converted[name]
                 try:
-                    self._converted[name] = self._settled(self._converted[name], self._targets[name])
+                    self._converted[name] = self._settled(before, self._targets[name])
                 except SpecError as error:
                     self._fail(name, error)
+                if self._converted[name] is not before:
+                    self._bound(name)
+
+    def _bound(self, name: str) -> None:
+        before = self._converted[name]
+        self._converted[name] = self._bounded(before, self._targets[name], is_definition=True)
+        if self._converted[name] is not before:
+            self._settling.loosened.add(name)
+
+    def _bounded(self, schema: Schema, at: Located, *, is_definition: bool) -> Schema:
+        def tell(path: Path, problem: str) -> None:
+            self._notes.add(child(at.pointer, *path), "keyword_dropped", problem)
+
+        return self._unevaluated.bounded(schema, tell, is_definition=is_definition)
 
     def _settled(self, schema: Schema, at: Located) -> Schema:
         def tell(path: Path, repair: str) -> None:

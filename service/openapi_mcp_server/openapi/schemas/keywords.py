@@ -1,6 +1,6 @@
 """Which values a keyword of JSON Schema 2020-12 can have (validation, sections 6 and 9): one table.
 
-Keywords that hold schemas, and the few with a meaning of their own, are converted in `request_schema`.
+Keywords that hold schemas, and the few with a meaning of their own, are converted in `requests`.
 """
 
 from __future__ import annotations

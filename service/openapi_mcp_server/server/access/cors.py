@@ -7,7 +7,7 @@ from collections.abc import Awaitable, MutableMapping
 from typing import Any, Final
 
 from openapi_mcp_server.server import fields
-from openapi_mcp_server.server.connections import App, Receive, Scope, Send
+from openapi_mcp_server.server.asgi import App, Receive, Scope, Send
 from openapi_mcp_server.server.posts import Header, Refusal, refuse
 from openapi_mcp_server.server.visitors import Visitors
 

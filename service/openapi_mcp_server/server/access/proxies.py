@@ -1,4 +1,4 @@
-"""Who asks, seen through the proxies in front: address, scheme and path prefix, from those that are trusted only."""
+"""Who asks, seen through the proxies in front: address, scheme, port and path prefix, from trusted ones only."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ from functools import lru_cache
 
 import msgspec
 
-from openapi_mcp_server.server.connections import Scope
-from openapi_mcp_server.settings.table import path_prefix
+from openapi_mcp_server.server.asgi import Scope
+from openapi_mcp_server.settings.readers import path_prefix
 
 _ADDRESS_CHARACTERS = 64
 _HOPS = 16
 """Proxies in a row; more are nobody's."""
 _FORWARDED_BYTES = 2048
+_PORT_DIGITS = 5
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """``client`` is an address, ``scheme`` http or https, ``prefix`` the path below which the proxy serves us."""
+    """``client`` is an address, ``scheme`` http or https, ``prefix`` the path below which the proxy serves us, ``port``
+    the one that the client asked, where it is not the scheme's own."""
 
     client: str
     scheme: str = "http"
     prefix: str = ""
+    port: str = ""
 
 
 class Proxies:
@@ -40,7 +43,8 @@ class Proxies:
             return Seen(_through_near(peer, headers))
         if not self._trusts(peer):
             return Seen(peer)
-        return Seen(self._client(peer, headers), _scheme(headers), _prefix(headers))
+        scheme = _scheme(headers)
+        return Seen(self._client(peer, headers), scheme, _prefix(headers), _port(headers, scheme))
 
     def _client(self, peer: str, headers: Mapping[bytes, bytes]) -> str:
         """The last address that no trusted proxy has. What stands before it, its owner has made up."""
@@ -80,6 +84,12 @@ def _scheme(headers: Mapping[bytes, bytes]) -> str:
     said = headers.get(b"x-forwarded-proto", b"").rpartition(b",")[2].strip().lower()
     found = said.decode("latin-1") or next(reversed(_forwarded(headers, b"proto")), "").lower()
     return "https" if found == "https" else "http"
+
+
+def _port(headers: Mapping[bytes, bytes], scheme: str) -> str:
+    said = headers.get(b"x-forwarded-port", b"").strip()
+    own = {"http": b"80", "https": b"443"}[scheme]
+    return said.decode("ascii") if said.isdigit() and len(said) <= _PORT_DIGITS and said != own else ""
 
 
 def _prefix(headers: Mapping[bytes, bytes]) -> str:

@@ -108,7 +108,8 @@ class Guard:
         for audience, parts in self._audience.items():
             if parts.scheme in {"http", "https"} and parts.hostname == name and parts.path.endswith(path):
                 return audience
-        return f"{seen.scheme}://{host}{seen.prefix}{path}"
+        port = f":{seen.port}" if seen.port and not host.rpartition(":")[2].isdigit() else ""
+        return f"{seen.scheme}://{host}{port}{seen.prefix}{path}"
 
 
 def _hostname(host: str) -> str | None:

@@ -7,14 +7,14 @@ import ssl
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import anyio
 import msgspec
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-from openapi_mcp_server.bridge.model import HttpRequest, base_url
+from openapi_mcp_server.bridge.http_messages import request_for
 from openapi_mcp_server.errors import UpstreamError
 from openapi_mcp_server.server.principals.guard import CannotVerify
 from openapi_mcp_server.upstream.addresses import AddressRule
@@ -178,22 +178,14 @@ class Issuer:
         from openapi_mcp_server.upstream import web  # noqa: PLC0415 - httpx, for those who have issuers
 
         try:
-            parts = urlsplit(url)
-            origin = base_url(f"{parts.scheme}://{parts.netloc}").origin
+            request = request_for(url, headers=(("Accept", "application/json"),))
         except ValueError as error:
             raise _Unusable(f"{url[:200]!r} {error}") from None
-        if problem := self._rule.url_problem(origin.scheme, origin.host):
+        if problem := self._rule.url_problem(request.origin.scheme, request.origin.host):
             raise _Unusable(f"{url[:200]}: {problem}")
-        request = HttpRequest(
-            method="GET",
-            origin=origin,
-            path=quote(parts.path, safe="/%:@!$&'()*+,;=~-._") or "/",
-            query=quote(parts.query, safe="/%:@!$&'()*+,;=~-._?"),
-            headers=(("Accept", "application/json"),),
-        )
         answer = await web.fetch(request, self._dialler, seconds=FETCH_SECONDS, most_bytes=MOST_BYTES, tls=self._tls)
         if answer.status != 200:
-            raise _Unusable(f"{origin}{request.path} answered {answer.status}")
+            raise _Unusable(f"{request.origin}{request.path} answered {answer.status}")
         return answer.body
 
 

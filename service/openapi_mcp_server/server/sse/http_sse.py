@@ -23,7 +23,7 @@ from openapi_mcp_server.mcp.messages import Pieces
 from openapi_mcp_server.memory import Hold
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server import fields
-from openapi_mcp_server.server.connections import Receive, Scope, Send
+from openapi_mcp_server.server.asgi import Receive, Scope, Send
 from openapi_mcp_server.server.events import event
 from openapi_mcp_server.server.posts import (
     RETRY_AFTER,

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol
 from urllib.parse import quote
 
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, Origin
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import UpstreamError
 from openapi_mcp_server.server.posts import RETRY_AFTER, Header, Refusal
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.settings.auth import Auth
 from openapi_mcp_server.upstream.credentials.login import made_of_body
 from openapi_mcp_server.upstream.credentials.placing import with_header

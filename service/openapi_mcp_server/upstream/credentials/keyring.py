@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import ApiSummary, HttpRequest, KeyPlace, ToolCatalog
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.model import ApiSummary, KeyPlace, ToolCatalog
 from openapi_mcp_server.bridge.security import OWN
 from openapi_mcp_server.errors import ConfigError, CredentialError
 from openapi_mcp_server.settings.apis import ApiConfig

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from typing import Protocol, TypeVar
-from urllib.parse import quote, urlsplit
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from anyio.to_thread import run_sync
 
 from openapi_mcp_server.aside import is_heavy
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, base_url
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse, request_for
 from openapi_mcp_server.errors import ConfigError, CredentialError, UpstreamError
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.upstream.sockets import Dialler
@@ -78,16 +77,21 @@ class Web(msgspec.Struct, frozen=True, kw_only=True):
         self, method: str, url: str, headers: tuple[tuple[str, str], ...], body: bytes | None, setting: str
     ) -> HttpRequest:
         """The request for a URL of the operator's. Raises ConfigError for one that cannot be asked."""
-        parts = urlsplit(url.strip())
         try:
-            base = base_url(parts._replace(path="", query="", fragment="").geturl())
+            request = request_for(url, method=method, headers=headers, body=body)
         except ValueError as error:
             raise ConfigError(setting, f"the address {error}") from None
-        if problem := self.rule.url_problem(base.origin.scheme, base.origin.host):
-            raise ConfigError(setting, f"{base.origin}: {problem}")
-        path = quote(parts.path, safe="%/:@!$&'()*+,;=~") or "/"
-        query = quote(parts.query, safe="%/:@!$&'()*+,;=~?")
-        return HttpRequest(method=method, origin=base.origin, path=path, query=query, headers=headers, body=body)
+        if problem := self.rule.url_problem(request.origin.scheme, request.origin.host):
+            raise ConfigError(setting, f"{request.origin}: {problem}")
+        return request
+
+
+def json_object(answer: HttpResponse) -> dict[str, Any]:
+    """The members of an answer that is a JSON object; none of any other."""
+    try:
+        return msgspec.json.decode(answer.body, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
 
 
 def words(text: str, secrets: tuple[str, ...]) -> str:

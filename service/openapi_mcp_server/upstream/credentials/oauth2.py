@@ -11,11 +11,11 @@ from urllib.parse import quote_plus, urlencode
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import HttpResponse
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.grammar import is_field_value
 from openapi_mcp_server.settings.auth import Auth
-from openapi_mcp_server.upstream.credentials.login import PerCaller, Web, words
+from openapi_mcp_server.upstream.credentials.login import PerCaller, Web, json_object, words
 from openapi_mcp_server.upstream.credentials.tokens import Failed, Token, TokenLogin
 from openapi_mcp_server.upstream.retries import retry_after
 from openapi_mcp_server.upstream.turns import TaskTurns
@@ -138,10 +138,7 @@ def _key(pem: str) -> tuple[Any, str]:
 
 def _token(answer: HttpResponse, hidden: tuple[str, ...]) -> Token:
     """The token in a token endpoint's answer (RFC 6749 section 5). Raises Failed."""
-    try:
-        said = msgspec.json.decode(answer.body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        said = {}
+    said = json_object(answer)
     if answer.status != 200:
         raise _refused(answer, said, hidden)
     text, kind = said.get("access_token"), said.get("token_type", "bearer")

@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import HttpRequest
+from openapi_mcp_server.bridge.http_messages import HttpRequest
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.auth import KeyLocation
 

@@ -12,7 +12,9 @@ from urllib.parse import unquote_plus
 import anyio
 import msgspec
 
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse, Origin, Tool
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.model import Tool
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import CredentialError
 from openapi_mcp_server.grammar import is_obsolete_field_value
 from openapi_mcp_server.observe.trace import NO_CARRIER, Carrier

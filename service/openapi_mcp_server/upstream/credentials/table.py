@@ -42,17 +42,17 @@ def _oauth2(api: str, auth: Auth, means: Means) -> Login | PerCaller:
 
 
 def _cognito(api: str, auth: Auth, means: Means) -> Login:
-    from openapi_mcp_server.upstream.credentials import aws_keys, cognito  # noqa: PLC0415
+    from openapi_mcp_server.upstream.credentials.aws import cognito, keys  # noqa: PLC0415
 
-    chain = aws_keys.KeyChain(means.environ, means.web)
+    chain = keys.KeyChain(means.environ, means.web)
     return cognito.login(api, auth, means.web, chain, means.environ, means.turns)
 
 
 def _aws_sigv4(api: str, auth: Auth, means: Means) -> Login:
-    from openapi_mcp_server.upstream.credentials import aws_keys, aws_sigv4  # noqa: PLC0415
+    from openapi_mcp_server.upstream.credentials.aws import keys, signing  # noqa: PLC0415
 
-    aws_keys.require_keys(means.environ, auth.setting)
-    return aws_sigv4.SigningLogin(api, auth, aws_keys.KeyChain(means.environ, means.web), means.environ)
+    keys.require_keys(means.environ, auth.setting)
+    return signing.SigningLogin(api, auth, keys.KeyChain(means.environ, means.web), means.environ)
 
 
 KINDS: Mapping[AuthKind, Make] = {

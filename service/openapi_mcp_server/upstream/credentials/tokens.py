@@ -12,7 +12,7 @@ from math import ceil
 import anyio
 import msgspec
 
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.errors import CredentialError
 from openapi_mcp_server.upstream.credentials.placing import with_header
 from openapi_mcp_server.upstream.turns import TaskTurns

@@ -5,9 +5,10 @@ thirty bytes of malformed tags, prints its errors, and refuses closing brackets 
 twenty has them; its JSON loses ``True``, ``~`` and the precedence of merges. The parsers written in Rust round numbers
 and, most of them, keep the last of two equal keys in silence. PyYAML takes 2 s for a document of 4 MB; this takes 0.2.
 
-Keys are always text, as JSON wants them: ``200``, ``on`` and ``null`` are what was written. ``<<`` merges. Tags are
-those of the core schema; any other is refused. Where documents are laid out more loosely than the specification has
-it, this follows libyaml, which most of them were tried with.
+Keys are always text, as JSON wants them: ``200``, ``on`` and ``null`` are what was written, and so is a scalar that a
+document uses as a name (`names`). ``<<`` merges. Tags are those of the core schema; any other is refused. Where
+documents are laid out more loosely than the specification has it, this follows libyaml, which most of them were tried
+with.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ import msgspec
 
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.text.source import JSON_SEPARATORS, DocumentLimits, bound_values, place, too_deep
+from openapi_mcp_server.openapi.text.yaml import names
 from openapi_mcp_server.openapi.text.yaml.anchors import Value
 from openapi_mcp_server.openapi.text.yaml.blocks import Blocks
 from openapi_mcp_server.openapi.text.yaml.marks import Marks
+from openapi_mcp_server.openapi.text.yaml.scalars import as_json
 
 __all__ = ["Marks", "marked", "to_json"]
 
@@ -34,9 +37,26 @@ _EMPTY_DOCUMENTS = re.compile(rb"(?>(?:(?:---|\.\.\.)(?=\s)|#[^\n]*|\s)*)")
 def to_json(text: bytes, limits: DocumentLimits) -> bytes:
     """The JSON of the one YAML document in ``text`` (UTF-8, no byte order mark); raises SpecError with the place."""
     text, value = _read(text, limits, None)
-    json = msgspec.json.encode(value)
+    json = _encoded(value)
     bound_values(json, JSON_SEPARATORS, limits)  # once more: aliases add to them
     return json
+
+
+def _encoded(value: Value) -> bytes:
+    """As JSON, in which names are spelt as they are here."""
+    is_respelt = False
+
+    def hook(scalar: object) -> msgspec.Raw:
+        nonlocal is_respelt
+        is_respelt = True
+        return as_json(scalar)
+
+    encode = msgspec.json.Encoder(enc_hook=hook).encode
+    json = encode(value)
+    if not is_respelt:  # as in nearly all documents
+        return json
+    names.kept(value)
+    return encode(value)
 
 
 def marked(text: bytes, limits: DocumentLimits) -> tuple[bytes, Marks]:

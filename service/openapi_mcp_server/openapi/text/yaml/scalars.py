@@ -3,7 +3,8 @@ quoted text (5.7), folded lines (6.5) and block scalars (8.1).
 
 Deliberate differences from the core schema, because JSON is what becomes of it: digits with a leading zero stay text
 (``012`` is a code far more often than the 10 of YAML 1.1 or the 12 of YAML 1.2), and so does what JSON has no number
-for: infinities, not-a-number, exponents beyond a double. The text of a number is kept (``1.10`` stays ``1.10``).
+for: infinities, not-a-number, exponents beyond a double. The text of a number is kept (``1.10`` stays ``1.10``); where
+JSON spells it otherwise (``0x10``, ``True``), the spelling is kept beside the value, for where it is a name.
 """
 
 from __future__ import annotations
@@ -14,13 +15,33 @@ from functools import lru_cache
 
 import msgspec
 
-Scalar = None | bool | str | msgspec.Raw
+
+class Respelt:
+    """A null, a boolean or a number that JSON spells, or programs read, otherwise. As a name it is its ``text``."""
+
+    __slots__ = ("text", "value")
+
+    def __init__(self, value: bool | msgspec.Raw | None, text: str) -> None:  # noqa: FBT001 - what YAML makes of it
+        self.value = value
+        self.text = text
+
+    def is_of(self, types: list[object]) -> bool:
+        """Whether it is a value of one of these types of JSON Schema."""
+        if isinstance(self.value, msgspec.Raw):
+            return "number" in types or "integer" in types
+        return self.value is None or "boolean" in types
+
+
+Scalar = None | bool | str | msgspec.Raw | Respelt
+_MANY_DIGITS = 16
+"""An integer of so many is beyond what every program holds exactly."""
 
 _WORDS = {
     **dict.fromkeys(("~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+_OF_JSON = frozenset({"null", "true", "false"})
 _WORD_STARTS = frozenset("~nNtTfF")
 _NUMBER_STARTS = frozenset("0123456789+-.")
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?P<exponent>[eE][-+]?[0-9]+)?")
@@ -52,10 +73,23 @@ def resolve(text: str) -> Scalar:
     """The value of plain text: None, a bool, a number as its JSON text, or the text itself."""
     start = text[:1]
     if start in _WORD_STARTS:
-        return _WORDS.get(text, text)
+        value = _WORDS.get(text, text)
+        return value if isinstance(value, str) or text in _OF_JSON else Respelt(value, text)
     if start in _NUMBER_STARTS and (number := _number(text)) is not None:
-        return msgspec.Raw(number.encode())
+        raw = msgspec.Raw(number.encode())
+        is_plain = number == text and len(text) < _MANY_DIGITS and text != "-0"
+        return raw if is_plain else Respelt(raw, text)
     return text
+
+
+def as_json(value: object) -> msgspec.Raw:
+    """The hook of an encoder that meets one that is no name."""
+    if isinstance(value, Respelt):
+        return value.value if isinstance(value.value, msgspec.Raw) else msgspec.Raw(_encode(value.value))
+    raise NotImplementedError(f"no JSON value: {type(value)}")
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 def _number(text: str) -> str | None:
@@ -76,7 +110,9 @@ def resolve_as(tag: str, text: str) -> Scalar:
     if tag == "str":
         return text
     value = resolve(text) if text else None
-    if not _KINDS_OF_JSON[tag].fullmatch(msgspec.json.encode(value)):
+    if isinstance(value, Respelt):
+        value = value.value
+    if not _KINDS_OF_JSON[tag].fullmatch(_encode(value)):
         raise ValueError(f"{text!r} is not a !!{tag}")
     return value
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from descriptions import catalog, operation, parameter, reasons, tool
-from openapi_mcp_server.bridge import overrides
+from openapi_mcp_server.bridge.tools import overrides
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import Operation, SkippedOperation
 

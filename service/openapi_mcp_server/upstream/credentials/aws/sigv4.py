@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import HttpRequest
+from openapi_mcp_server.bridge.http_messages import HttpRequest
 
 _UNSIGNED = frozenset(
     {"authorization", "connection", "expect", "transfer-encoding", "user-agent", "x-amzn-trace-id", "te", "upgrade"}

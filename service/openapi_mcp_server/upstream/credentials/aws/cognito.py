@@ -17,8 +17,8 @@ import msgspec
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.grammar import is_field_value
 from openapi_mcp_server.settings.auth import Auth
-from openapi_mcp_server.upstream.credentials.aws import COGNITO, Aws, AwsFailed
-from openapi_mcp_server.upstream.credentials.aws_keys import KeyChain, region_of
+from openapi_mcp_server.upstream.credentials.aws.keys import KeyChain, region_of
+from openapi_mcp_server.upstream.credentials.aws.services import COGNITO, Aws, AwsFailed
 from openapi_mcp_server.upstream.credentials.login import Web
 from openapi_mcp_server.upstream.credentials.oauth2 import TokenEndpoint, lifetime
 from openapi_mcp_server.upstream.credentials.tokens import Failed, Fetch, Token, TokenLogin

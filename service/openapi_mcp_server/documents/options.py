@@ -1,4 +1,4 @@
-"""The order that documents become a catalog by: their texts, and all of the settings that have a say in it."""
+"""The input of a compilation: the texts of documents, and all of the settings that have a say in their catalog."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import BaseUrl, Origin, ToolForm
+from openapi_mcp_server.bridge.model import ToolForm
+from openapi_mcp_server.bridge.origins import BaseUrl, Origin
 from openapi_mcp_server.bridge.policy import Rule
 from openapi_mcp_server.settings.auth import Identity
 
@@ -21,7 +22,7 @@ class Texts(NamedTuple):
     overrides: bytes
 
 
-class ApiOrder(msgspec.Struct, frozen=True, kw_only=True):
+class ApiOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The part of one API. ``location`` is the document's, ``overlays`` and ``overrides`` are theirs."""
 
     name: str
@@ -33,10 +34,10 @@ class ApiOrder(msgspec.Struct, frozen=True, kw_only=True):
     identity: Identity
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """Compiling sees nothing else of the settings, so that equal orders and equal texts make equal catalogs."""
+class CompileOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Compiling sees nothing else of the settings, so that equal options and equal texts make equal catalogs."""
 
-    apis: tuple[ApiOrder, ...]
+    apis: tuple[ApiOptions, ...]
     folders: tuple[str, ...]
     include_tags: frozenset[str]
     exclude_tags: frozenset[str]
@@ -65,6 +66,6 @@ def digest(texts: Iterable[Texts]) -> bytes:
     return whole.digest()
 
 
-def catalog_key(order: Order, texts: bytes, program: str) -> str:
+def catalog_key(options: CompileOptions, texts: bytes, program: str) -> str:
     """The name under which a compiled catalog is kept; ``texts`` is their digest, ``program`` what compiles."""
-    return hashlib.sha256(_encode([program, texts.hex(), order])).hexdigest()
+    return hashlib.sha256(_encode([program, texts.hex(), options])).hexdigest()

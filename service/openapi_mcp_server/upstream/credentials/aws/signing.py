@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 
 import anyio
 
-from openapi_mcp_server.bridge.model import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.errors import CredentialError
 from openapi_mcp_server.settings.auth import Auth
 from openapi_mcp_server.upstream.addresses import AddressRule
-from openapi_mcp_server.upstream.credentials.aws_keys import KeyChain, region_of
+from openapi_mcp_server.upstream.credentials.aws.keys import KeyChain, region_of
+from openapi_mcp_server.upstream.credentials.aws.sigv4 import Keys, Scope, signed
 from openapi_mcp_server.upstream.credentials.login import Web, made_of_body
-from openapi_mcp_server.upstream.credentials.sigv4 import Keys, Scope, signed
 from openapi_mcp_server.upstream.credentials.tokens import Failed
+from openapi_mcp_server.upstream.retries import sent_at
 from openapi_mcp_server.upstream.ways import Way
 
 KEY_SECONDS = 10.0
@@ -59,10 +59,8 @@ class SigningLogin:
         """A wrong clock is set by the answer's date; keys that were exchanged meanwhile are asked for again."""
         if answer.status not in {401, 403}:
             return False
-        try:
-            offset = parsedate_to_datetime(answer.header("date") or "").timestamp() - time.time()
-        except (ValueError, TypeError):
-            offset = self._clock_offset
+        sent = sent_at(answer)
+        offset = self._clock_offset if sent is None else sent - time.time()
         if abs(offset - self._clock_offset) > SKEW_SECONDS:
             self._clock_offset = offset
             return True

@@ -22,11 +22,12 @@ from hypothesis import strategies as st
 from logins import Caller, answering, header
 from loopback import client, clocked, sized
 from openapi_mcp_server.aside import LARGE
-from openapi_mcp_server.bridge.model import HttpRequest, Origin
+from openapi_mcp_server.bridge.http_messages import HttpRequest
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import CredentialError
 from openapi_mcp_server.settings.auth import Auth
+from openapi_mcp_server.upstream.credentials.aws.sigv4 import Keys, Scope, signed
 from openapi_mcp_server.upstream.credentials.login import made_of_body
-from openapi_mcp_server.upstream.credentials.sigv4 import Keys, Scope, signed
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 KEYS = Keys(access_key="AKIDEXAMPLE", secret_key=SECRET)

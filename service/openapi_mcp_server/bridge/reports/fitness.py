@@ -11,10 +11,11 @@ from openapi_mcp_server.bridge.model import Tool, ToolCatalog
 from openapi_mcp_server.bridge.schemas.listed import LISTED_BYTES
 from openapi_mcp_server.bridge.search.names import seen_tokens
 from openapi_mcp_server.openapi.model import ApiDescription, Operation
+from openapi_mcp_server.settings.table import default
 
 MOST_TOOLS = 128
-"""The most tools that a request to OpenAI's API may have."""
-MOST_TOKENS = 40_000
+"""The most tools that a request to OpenAI's API may have; VS Code's chat and others cut or refuse what is beyond it."""
+MOST_TOKENS: int = default("TOOL_BUDGET_TOKENS")
 _SHOWN = 5
 _INSTRUCTIONS = re.compile(
     r"\b(ignore|disregard|forget) (all|any|the|your)? ?(previous|prior|above|earlier)\b"

@@ -17,9 +17,9 @@ from aws import running_aws
 from logins import WEB, Answering, answering, form, header
 from loopback import sized
 from openapi_mcp_server.errors import CredentialError, Refused
-from openapi_mcp_server.upstream.credentials.aws_addresses import AwsAddresses
-from openapi_mcp_server.upstream.credentials.aws_keys import KeyChain
-from openapi_mcp_server.upstream.credentials.sigv4 import Keys
+from openapi_mcp_server.upstream.credentials.aws.addresses import AwsAddresses
+from openapi_mcp_server.upstream.credentials.aws.keys import KeyChain
+from openapi_mcp_server.upstream.credentials.aws.sigv4 import Keys
 from openapi_mcp_server.upstream.credentials.tokens import Failed
 from openapi_mcp_server.upstream.sockets import TcpDialler
 

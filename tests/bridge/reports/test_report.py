@@ -7,7 +7,7 @@ import msgspec
 from descriptions import answer, catalog, operation
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.bridge.policy import Permit, Rule, selector
-from openapi_mcp_server.bridge.report import report, report_to
+from openapi_mcp_server.bridge.reports.report import report, report_to
 from openapi_mcp_server.openapi.model import Note, SkippedOperation
 
 NOTE = Note(pointer="#/paths/~1secret", kind="path_repaired", message="secret")

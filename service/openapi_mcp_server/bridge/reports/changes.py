@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from openapi_mcp_server.bridge.model import Tool, ToolCatalog
-from openapi_mcp_server.bridge.narrowing import compare as compare_schemas
+from openapi_mcp_server.bridge.reports.narrowing import compare as compare_schemas
 from openapi_mcp_server.bridge.schemas.edits import decode
 from openapi_mcp_server.bridge.search.names import seen_tokens
 
@@ -90,14 +90,12 @@ def _changed(old: Tool, new: Tool) -> ToolChange:
         operation=_operation(new),
         tokens_before=old.tokens,
         tokens=new.tokens,
-        changes=()
-        if bytes(old.entry) == bytes(new.entry) and _operation(old) == _operation(new)
-        else _changes(old, new),
+        changes=_changes(old, new),
     )
 
 
 def _changes(old: Tool, new: Tool) -> tuple[Change, ...]:
-    if old.entry == new.entry and _operation(old) == _operation(new):
+    if bytes(old.entry) == bytes(new.entry) and _operation(old) == _operation(new):
         return ()
     before, after = _entry(old), _entry(new)
     changes = []

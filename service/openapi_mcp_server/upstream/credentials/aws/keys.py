@@ -8,24 +8,23 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import anyio
-import msgspec
 from anyio.to_thread import run_sync
 
-from openapi_mcp_server.bridge.model import HttpResponse
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.errors import ConfigError, CredentialError
-from openapi_mcp_server.upstream.credentials import aws_addresses
-from openapi_mcp_server.upstream.credentials.aws import STS, endpoint
-from openapi_mcp_server.upstream.credentials.aws_addresses import AwsAddresses
-from openapi_mcp_server.upstream.credentials.login import Web
-from openapi_mcp_server.upstream.credentials.sigv4 import Keys
+from openapi_mcp_server.upstream.credentials.aws import addresses
+from openapi_mcp_server.upstream.credentials.aws.addresses import AwsAddresses
+from openapi_mcp_server.upstream.credentials.aws.services import STS, endpoint
+from openapi_mcp_server.upstream.credentials.aws.sigv4 import Keys
+from openapi_mcp_server.upstream.credentials.login import Web, json_object
 from openapi_mcp_server.upstream.credentials.tokens import Failed
+from openapi_mcp_server.upstream.retries import sent_at
 
 MARGIN_SECONDS = 300.0
 """Before their end keys are asked for again; AWS has new ones ready five minutes before."""
@@ -117,7 +116,7 @@ class KeyChain:
     async def _of_container(self) -> Keys:
         environ = self._environ
         relative = environ.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
-        url = f"http://{aws_addresses.TASK}{relative}" if relative else environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"]
+        url = f"http://{addresses.TASK}{relative}" if relative else environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"]
         token = environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")
         if path := environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"):
             token = await _text_of(path, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
@@ -129,7 +128,7 @@ class KeyChain:
 
     async def _of_instance(self) -> Keys:
         """IMDSv2: a token first, which no server that merely follows a URL can get."""
-        base = self._environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or f"http://{aws_addresses.INSTANCE}"
+        base = self._environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or f"http://{addresses.INSTANCE}"
         ask = partial(self._ask_instance, base.rstrip("/"))
         try:
             token = await ask("PUT", "api/token", ("X-aws-ec2-metadata-token-ttl-seconds", _METADATA_TOKEN_SECONDS))
@@ -159,24 +158,21 @@ async def _text_of(path: str, setting: str) -> str:
 
 
 def _members(answer: HttpResponse, where: str) -> dict[str, Any]:
-    try:
-        members = msgspec.json.decode(answer.body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        members = {}
-    if answer.status != 200 or not members:
+    said = json_object(answer)
+    if answer.status != 200 or not said:
         raise Failed(f"{where} answered {answer.status}")
-    return members
+    return said
 
 
-def _keys(members: Mapping[str, Any], answer: HttpResponse, where: str) -> Keys:
-    access_key, secret_key = members.get("AccessKeyId"), members.get("SecretAccessKey")
+def _keys(said: Mapping[str, Any], answer: HttpResponse, where: str) -> Keys:
+    access_key, secret_key = said.get("AccessKeyId"), said.get("SecretAccessKey")
     if not isinstance(access_key, str) or not isinstance(secret_key, str) or not access_key or not secret_key:
         raise Failed(f"{where} gave no access key")
     return Keys(
         access_key=access_key,
         secret_key=secret_key,
-        session_token=str(members.get("Token") or ""),
-        ends=_end(members.get("Expiration"), answer),
+        session_token=str(said.get("Token") or ""),
+        ends=_end(said.get("Expiration"), answer),
     )
 
 
@@ -186,11 +182,8 @@ def _end(written: object, answer: HttpResponse) -> float | None:
         end = datetime.fromisoformat(str(written)).timestamp()
     except ValueError:
         return None
-    try:
-        sent = parsedate_to_datetime(answer.header("date") or "").timestamp()
-    except (ValueError, TypeError):
-        return end
-    return time.time() + end - sent
+    sent = sent_at(answer)
+    return end if sent is None else time.time() + end - sent
 
 
 def require_keys(environ: Mapping[str, str], setting: str) -> None:

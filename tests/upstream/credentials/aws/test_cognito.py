@@ -206,7 +206,7 @@ async def test_client_credentials_are_asked_for_at_the_domain_in_full() -> None:
     ],
 )
 def test_a_domain_is_a_prefix_or_in_full(domain: str, place: str) -> None:
-    from openapi_mcp_server.upstream.credentials.cognito import _domain
+    from openapi_mcp_server.upstream.credentials.aws.cognito import _domain
 
     assert _domain(domain, REGION) == place
 

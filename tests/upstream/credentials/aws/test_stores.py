@@ -8,7 +8,7 @@ import pytest
 
 from aws import REGION, Aws, running_aws
 from openapi_mcp_server.errors import CredentialError
-from openapi_mcp_server.upstream.credentials import stores
+from openapi_mcp_server.upstream.credentials.aws import stores
 from processes import run
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utc:DeprecationWarning")

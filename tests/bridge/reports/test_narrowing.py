@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openapi_mcp_server.bridge.narrowing import compare
+from openapi_mcp_server.bridge.reports.narrowing import compare
 
 
 def differences(old: Any, new: Any, **definitions: Any) -> list[tuple[str, str, bool]]:

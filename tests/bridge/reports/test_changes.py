@@ -13,8 +13,9 @@ import yaml
 
 from documents import described
 from openapi_mcp_server.bridge import catalog
-from openapi_mcp_server.bridge.changes import compare
-from openapi_mcp_server.bridge.model import ToolCatalog, base_url
+from openapi_mcp_server.bridge.model import ToolCatalog
+from openapi_mcp_server.bridge.origins import base_url
+from openapi_mcp_server.bridge.reports.changes import compare
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse
 

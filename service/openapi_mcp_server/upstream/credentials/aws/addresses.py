@@ -1,7 +1,7 @@
 """The addresses at which AWS gives a machine its own credentials: the one exception from the address rule.
 
 Everything else that is link-local is never connected to. These are reached only by this dialler, which nothing but
-`aws_keys` has, and only under the addresses that AWS's SDKs have fixed; an address on this machine stands for them
+`keys` has, and only under the addresses that AWS's SDKs have fixed; an address on this machine stands for them
 where the environment names one, as AWS's own variables may.
 """
 

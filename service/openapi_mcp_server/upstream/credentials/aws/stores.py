@@ -11,11 +11,11 @@ import anyio
 import msgspec
 
 from openapi_mcp_server.errors import CredentialError
-from openapi_mcp_server.settings.table import boolean
+from openapi_mcp_server.settings.readers import boolean
 from openapi_mcp_server.settings.ways import before_settings
 from openapi_mcp_server.upstream.addresses import AddressRule
-from openapi_mcp_server.upstream.credentials.aws import SECRETS_MANAGER, SSM, Aws
-from openapi_mcp_server.upstream.credentials.aws_keys import KeyChain, region_of
+from openapi_mcp_server.upstream.credentials.aws.keys import KeyChain, region_of
+from openapi_mcp_server.upstream.credentials.aws.services import SECRETS_MANAGER, SSM, Aws
 from openapi_mcp_server.upstream.credentials.login import Web
 from openapi_mcp_server.upstream.credentials.tokens import Failed
 from openapi_mcp_server.upstream.ways import way

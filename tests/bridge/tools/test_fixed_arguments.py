@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from documents import described
-from openapi_mcp_server.bridge import overrides
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.catalog import ApiSource, build
-from openapi_mcp_server.bridge.model import base_url
+from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.bridge.request import build as request
+from openapi_mcp_server.bridge.tools import overrides
 from openapi_mcp_server.errors import ArgumentError
 
 PATHS = {

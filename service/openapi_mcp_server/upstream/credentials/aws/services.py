@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from openapi_mcp_server.bridge.model import HttpResponse
-from openapi_mcp_server.upstream.credentials.login import Web, words
-from openapi_mcp_server.upstream.credentials.sigv4 import Keys, Scope, signed
+from openapi_mcp_server.bridge.http_messages import HttpResponse
+from openapi_mcp_server.upstream.credentials.aws.sigv4 import Keys, Scope, signed
+from openapi_mcp_server.upstream.credentials.login import Web, json_object, words
 from openapi_mcp_server.upstream.credentials.tokens import Failed
 from openapi_mcp_server.upstream.retries import retry_after
 
@@ -79,10 +79,7 @@ class Aws(msgspec.Struct, frozen=True, kw_only=True):
         if keys is not None:
             request = signed(request, keys, Scope(region=self.region, service=service.name), time.time())
         answer = await self.web.ask(request)
-        try:
-            said = msgspec.json.decode(answer.body, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            said = {}
+        said = json_object(answer)
         if answer.status != 200:
             raise _failed(service, answer, said, hidden)
         return said

@@ -1,0 +1,39 @@
+{{- /* Values that the schema takes and that make no sense all the same, each with what to do. */ -}}
+{{- define "checks" -}}
+{{- $values := .Values -}}
+{{- if eq $values.image.tag "latest" }}{{ fail "image.tag: nothing can be rolled back to latest; give a version" }}{{ end -}}
+{{- if and $values.serviceAccount.name $values.serviceAccount.roleArn }}{{ fail "serviceAccount.roleArn: belongs to the account of serviceAccount.name, which the chart does not make; leave it out" }}{{ end -}}
+{{- if and $values.ipv6 (not (contains ":" $values.trustedCidr)) }}{{ fail (printf "trustedCidr: %s is no IPv6 network, and pods have no other address with ipv6" $values.trustedCidr) }}{{ end -}}
+{{- with $values.autoscaling }}{{ if and .enabled (gt (int .minReplicas) (int .maxReplicas)) -}}
+{{ fail (printf "autoscaling.minReplicas: %v is above maxReplicas, %v" .minReplicas .maxReplicas) }}
+{{- end }}{{ end -}}
+{{- if and (eq $values.exposure.kind "gateway") (not $values.exposure.gateway.parentRefs) -}}
+{{ fail "exposure.gateway.parentRefs: is empty; name the Gateway, [{name: …, namespace: …}]" }}
+{{- end -}}
+{{- if and $values.serviceMonitor.enabled $values.networkPolicy.enabled (not $values.networkPolicy.metricsFrom) -}}
+{{ fail "networkPolicy.metricsFrom: is empty, so Prometheus cannot scrape; name who may, [{namespaceSelector: …}]" }}
+{{- end -}}
+{{- if and $values.secretFiles (eq $values.transport "http") (not (has "SESSION_KEY" $values.secretFiles)) -}}
+{{ fail "secretFiles: SESSION_KEY is missing, which HTTP+SSE needs; add it, or set transport: streamable-http" }}
+{{- end -}}
+{{- range $name, $value := $values.settings -}}
+{{- if has $name (include "fixed" $ | splitList " ") }}{{ fail (printf "settings.%s: the chart sets it; leave it out (its own value for it, if there is one, is in values.yaml)" $name) }}{{ end -}}
+{{- if and (has $name (include "secret" $ | splitList " ")) (not (regexMatch "^(secretsmanager|ssm):" $value)) -}}
+{{ fail (printf "settings.%s: is a secret; make it a key of the Secret %s, or name one, secretsmanager:ARN:KEY or ssm:NAME" $name $values.secretName) }}
+{{- end -}}
+{{- if contains "-----BEGIN " $value }}{{ fail (printf "settings.%s: a key or certificate belongs into the Secret or into files" $name) }}{{ end -}}
+{{- if and (eq $name "HTTP_PROXY_URL") (contains "@" $value) }}{{ fail (printf "settings.HTTP_PROXY_URL: has a login; make it a key of the Secret %s" $values.secretName) }}{{ end -}}
+{{- end -}}
+{{- range $values.extraVolumes -}}
+{{- if has .name (list "proxy" "proxy-configuration" "proxy-cache" "proxy-run" "tls" "files" "secrets") }}{{ fail (printf "extraVolumes: %s is a volume of the chart; choose another name" .name) }}{{ end -}}
+{{- if .hostPath }}{{ fail (printf "extraVolumes: %s is a folder of the node, which restricted Pod Security forbids" .name) }}{{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "fixed" -}}
+SERVER_HOST SERVER_PORT SERVER_TRANSPORT PROMETHEUS_PORT ENABLE_PROMETHEUS SESSION_ADDRESS INBOUND_AUTH API_NAME API_BASE_URL API_SPEC_URL API_SPEC_PATH ALLOWED_HOSTS TRUSTED_PROXIES SERVER_MESSAGE_TIMEOUT SHUTDOWN_LAME_DUCK_SECONDS SHUTDOWN_GRACE_SECONDS SPEC_WAIT_SECONDS HTTP_MAX_CONNECTIONS SHARED_STATE_TASKS WORKERS
+{{- end -}}
+
+{{- define "secret" -}}
+SESSION_KEY INBOUND_TOKENS SHARED_STATE AUTH_TOKEN AUTH_PASSWORD AUTH_API_KEY AUTH_OAUTH2_CLIENT_SECRET AUTH_OAUTH2_PRIVATE_KEY AUTH_COGNITO_CLIENT_SECRET AUTH_COGNITO_PASSWORD AUTH_SCHEMES SPEC_HEADERS OTEL_EXPORTER_OTLP_HEADERS OTEL_EXPORTER_OTLP_TRACES_HEADERS
+{{- end -}}

@@ -1,0 +1,71 @@
+"""Origins and base URLs: where an API is, and to whom its credentials belong."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import SplitResult, urlsplit
+
+import msgspec
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"(?:[\w-]+\.)*[\w-]+\.?")
+"""Letters of every alphabet: what is sent is written in ASCII by whoever connects."""
+_NO_HOST = "names a host that is none; an example is https://api.example.com/v1"
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Scheme, host and port: where requests go and to whom credentials belong (RFC 6454)."""
+
+    scheme: str  # "http" or "https"
+    host: str  # lower case; an IPv6 address without brackets
+    port: int
+
+    @property
+    def authority(self) -> str:
+        """``host[:port]`` as in a Host header: the default port is left out."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}"
+
+
+class BaseUrl(msgspec.Struct, frozen=True):
+    """An API's base: its origin and the path prefix, percent-encoded, without a trailing slash."""
+
+    origin: Origin
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.origin}{self.path}"
+
+
+def base_url(text: str) -> BaseUrl:
+    """``https://api.example.com/v1/`` → `BaseUrl`; raises ValueError with the reason.
+
+    Only http and https; no user information, query or fragment: they have no meaning in a base URL and a
+    credential in one would end up in logs.
+    """
+    try:
+        parts = urlsplit(text.strip())
+    except ValueError:
+        raise ValueError(_NO_HOST) from None
+    if parts.scheme not in {"http", "https"}:
+        raise ValueError("must start with http:// or https://")
+    if not parts.hostname:
+        raise ValueError("names no host")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not carry a user name or password; use the AUTH_ settings")
+    if parts.query or parts.fragment:
+        raise ValueError("must not carry a query or a fragment")
+    if not (_HOST.fullmatch(parts.hostname) or ":" in parts.hostname):  # the latter is IPv6, which was in brackets
+        raise ValueError(_NO_HOST)
+    port = _port(parts) or DEFAULT_PORTS[parts.scheme]
+    return BaseUrl(Origin(parts.scheme, parts.hostname, port), parts.path.rstrip("/"))
+
+
+def _port(parts: SplitResult) -> int | None:
+    try:
+        return parts.port
+    except ValueError:
+        raise ValueError("names a port that is none; ports are numbers from 1 to 65535") from None

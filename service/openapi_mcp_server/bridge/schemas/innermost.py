@@ -1,0 +1,169 @@
+"""The innermost part of a value that fits none of the schemas that it may have.
+
+Errors of a value are made for every alternative of every level, and so multiply (`visits`); whether it fits is told at
+once. So the way to what is wrong goes down from the whole: to a member that fits none of the schemas by which
+anything may stand at its place, and on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import msgspec
+
+from openapi_mcp_server.openapi import json_schema
+
+WORK = 20_000
+"""Questions that are asked on the way, of which one about a large value counts as many: some 0.1 s. Where the way ends
+before that is wrong too, as all on it is."""
+VALUES_OF_A_QUESTION = 20
+PART_BYTES = 2_000_000
+"""Bytes of schemas that are compiled on the way: each part of a schema may lead to all of it."""
+PARTS_KEPT = 128
+"""Compiled parts of schemas that are remembered."""
+
+_HOME = "#/$defs/"
+_LISTS = ("allOf", "anyOf", "oneOf")
+_ONE = ("then", "else")
+
+Step = str | int
+Path = tuple[Step, ...]
+
+
+class Part(NamedTuple):
+    """A schema within another one, and where it is."""
+
+    path: Path
+    schema: Any
+
+
+class Wrong(NamedTuple):
+    """``place``: where the value is, ``value`` that fits none of ``parts``."""
+
+    place: Path
+    value: Any
+    parts: tuple[Part, ...]
+
+
+def innermost(value: Any, schema: bytes) -> Wrong:  # noqa: ANN401 - any JSON value
+    """``value`` does not fit ``schema``, which has its definitions in ``$defs``."""
+    whole = msgspec.json.decode(schema)
+    wrong = Wrong((), value, (Part((), whole),))
+    way = _Way(whole, schema)
+    while (below := way.below(wrong)) is not None:
+        wrong = below
+    return wrong
+
+
+class _Way:
+    """The way down through one schema, and what it may still cost."""
+
+    def __init__(self, whole: Any, encoded: bytes) -> None:  # noqa: ANN401 - any JSON value
+        self._encoded = encoded
+        self._definitions: Mapping[str, Any] = whole.get("$defs", {}) if isinstance(whole, dict) else {}
+        self._work = WORK
+        self._asked: set[Path] = set()
+
+    def below(self, wrong: Wrong) -> Wrong | None:
+        """The first member that fits nothing; None if there is none, or no work is left."""
+        applied = list(self._at_one_place(wrong.parts))
+        for step, member in _members(wrong.value):
+            if self._work <= 0:
+                break
+            found = (self._referred(inner) for part in applied for inner in _of_member(part, step))
+            parts = {_key(part): part for part in found}
+            if parts and all(self._is_wrong(part, member) for part in parts.values()):
+                return Wrong((*wrong.place, step), member, tuple(parts.values()))
+        return None
+
+    def _is_wrong(self, part: Part, value: Any) -> bool:  # noqa: ANN401 - any JSON value
+        self._asked.add(part.path)
+        self._work -= 1 + _count(value, self._work * VALUES_OF_A_QUESTION) // VALUES_OF_A_QUESTION
+        if len(self._asked) * len(self._encoded) > PART_BYTES:
+            self._work = 0
+        if self._work <= 0:
+            return False
+        return not compiled(self._encoded, part.path).is_valid(value)
+
+    def _at_one_place(self, parts: Iterable[Part]) -> Iterator[Part]:
+        """All schemas that apply where these do."""
+        seen: set[int] = set()
+        left = list(parts)
+        while left:
+            part = left.pop()
+            if isinstance(part.schema, dict) and id(part.schema) not in seen:
+                seen.add(id(part.schema))
+                yield part
+                left += _beside(part)
+                if "$ref" in part.schema:
+                    left.append(self._target(part))
+
+    def _referred(self, part: Part) -> Part:
+        """The definition that a mere reference leads to, so that it is one for all of them."""
+        for _ in self._definitions:
+            if not isinstance(part.schema, dict) or list(part.schema) != ["$ref"]:
+                break
+            part = self._target(part)
+        return part
+
+    def _target(self, part: Part) -> Part:
+        name = part.schema["$ref"].removeprefix(_HOME)
+        return Part(("$defs", name), self._definitions.get(name, True))
+
+
+@lru_cache(maxsize=PARTS_KEPT)
+def compiled(schema: bytes, path: Path) -> json_schema.Validator:
+    """The validator of a part of an encoded schema, in which it is the only member of ``allOf``."""
+    whole = msgspec.json.decode(schema)
+    part = whole
+    for step in path:
+        part = part[step]
+    return json_schema.compiled({"allOf": [part], "$defs": whole.get("$defs", {})})
+
+
+def _key(part: Part) -> object:
+    """Equal schemas are one, as those that two alternatives have in common are."""
+    return part.path[-1] if part.path[:1] == ("$defs",) and len(part.path) == 2 else msgspec.json.encode(part.schema)
+
+
+def _beside(part: Part) -> Iterator[Part]:
+    """The schemas within one that are about the same value, and refuse it where they do not fit."""
+    path, schema = part
+    for keyword in _LISTS:
+        yield from (Part((*path, keyword, index), each) for index, each in enumerate(schema.get(keyword, ())))
+    yield from (Part((*path, keyword), schema[keyword]) for keyword in _ONE if keyword in schema)
+    dependent = schema.get("dependentSchemas", {})
+    yield from (Part((*path, "dependentSchemas", name), each) for name, each in dependent.items())
+
+
+def _of_member(part: Part, step: Step) -> Iterator[Part]:
+    """The schemas within one that are about a member of its value."""
+    path, schema = part
+    if isinstance(step, int):
+        first = schema.get("prefixItems", ())
+        if step < len(first):
+            yield Part((*path, "prefixItems", step), first[step])
+        elif "items" in schema:
+            yield Part((*path, "items"), schema["items"])
+    elif step in schema.get("properties", {}):
+        yield Part((*path, "properties", step), schema["properties"][step])
+    elif "patternProperties" not in schema and "additionalProperties" in schema:
+        yield Part((*path, "additionalProperties"), schema["additionalProperties"])
+
+
+def _members(value: Any) -> Iterable[tuple[Step, Any]]:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value) if isinstance(value, list) else ()
+
+
+def _count(value: Any, most: int) -> int:  # noqa: ANN401 - any JSON value
+    """The values within a value; some more than ``most`` where there are more."""
+    count, left = 1, [value]
+    while left and count <= most:
+        inside = [member for _, member in _members(left.pop())]
+        count += len(inside)
+        left += [member for member in inside if isinstance(member, dict | list)]
+    return count

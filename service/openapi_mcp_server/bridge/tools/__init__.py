@@ -1,0 +1,1 @@
+"""One operation of a document compiled into a tool."""

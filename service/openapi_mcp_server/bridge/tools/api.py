@@ -1,0 +1,71 @@
+"""The values that the operations of one document share while they are compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import msgspec
+
+from openapi_mcp_server.bridge.model import Access, Slot
+from openapi_mcp_server.bridge.origins import BaseUrl, Origin
+from openapi_mcp_server.bridge.schemas import inputs, listed, outputs
+from openapi_mcp_server.bridge.schemas.definitions import Definitions
+from openapi_mcp_server.bridge.schemas.inputs import Argument
+from openapi_mcp_server.openapi.model import ApiDescription, Parameter, SecurityChoice
+from openapi_mcp_server.settings.auth import Identity
+
+
+class SchemaLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes that one tool's schemas may take, since every model that lists tools pays for them."""
+
+    input_bytes: int = 32_000
+    listed_bytes: int = listed.LISTED_BYTES  # of these, in a list
+    output_bytes: int = 16_000
+
+
+LEAST_LIMITS = SchemaLimits(input_bytes=2_000, output_bytes=500)
+"""For what comes after `DOCUMENT_BYTES` are reached."""
+DOCUMENT_BYTES = 64 * 1024 * 1024
+"""The most bytes of the entries of all tools of a document. Microsoft Graph (11,422 operations) takes 59 MB; 20,000
+operations that each reach the same 60 schemas would take half a gigabyte."""
+Made = TypeVar("Made")
+
+
+class Once(Generic[Made]):
+    """Makes something of a parameter, once for all operations that share it."""
+
+    def __init__(self, make: Callable[[str, Parameter], Made]) -> None:
+        self._make = make
+        self._made: dict[tuple[str, int], tuple[Parameter, Made]] = {}
+
+    def of(self, name: str, parameter: Parameter) -> Made:
+        """``name`` is the argument's. Raises what making it raises."""
+        key = name, id(parameter)
+        if (known := self._made.get(key)) is None:
+            known = self._made[key] = parameter, self._make(name, parameter)  # kept, so that its id stays its own
+        return known[1]
+
+
+class Api(msgspec.Struct, frozen=True, kw_only=True):
+    """The values that the operations of one document share while they are compiled."""
+
+    name: str
+    base: BaseUrl
+    allowed_origins: frozenset[Origin]  # beside the base's
+    servers: tuple[BaseUrl, ...]  # the document's own
+    description: ApiDescription
+    requests: inputs.SchemaSource
+    patches: inputs.SchemaSource  # the same, and null anywhere
+    responses: Definitions
+    outputs: outputs.Outputs  # of the responses
+    limits: SchemaLimits
+    identity: Identity  # with its keys' places
+    response_filter: bool = False  # offered where it is of use
+    output_schemas: bool = True
+    switches: frozenset[str] = frozenset()  # parameters of nearly all operations that no task needs
+    portable: bool = False  # schemas are told as every model API takes them
+    result_bytes: int = 1  # of an answer at most; 0: there is no limit
+    access: Callable[[tuple[SecurityChoice, ...]], Access]
+    slots: Once[Slot]
+    arguments: Once[Argument]
