@@ -72,6 +72,7 @@ class _Outcome(msgspec.Struct):
     tools: list[Tool]
     skipped: list[SkippedTool]
     notes: list[Note]
+    closed: list[Subject]
     filtered: int = 0
 
 
@@ -90,7 +91,7 @@ def build(
     _require_different_names(sources)
     candidates = [[_candidate(each, source) for each in source.description.operations] for source in sources]
     tool_names = iter(_unique_names(candidates, form.name_length))
-    summaries, tools, skipped, listing = [], {}, [], Listing()
+    summaries, tools, skipped, closed, listing = [], {}, [], [], Listing()
     for source, own in zip(sources, candidates, strict=True):
         description = source.description
         identity = security.placed(source.identity, description.operations, description.security_schemes)
@@ -103,10 +104,15 @@ def build(
         summaries.append(_summary(source, api, outcome))
         tools.update({each.name: each for each in outcome.tools})
         skipped += outcome.skipped
+        closed += _nameable(outcome)
     if unused := _unused_selectors(sources, candidates):
         summaries[0] = msgspec.structs.replace(summaries[0], notes=(*unused, *summaries[0].notes))
     return ToolCatalog(
-        apis=tuple(summaries), tools=listing.given_back(tools), skipped=tuple(skipped), listed=listing.whole()
+        apis=tuple(summaries),
+        tools=listing.given_back(tools),
+        skipped=tuple(skipped),
+        listed=listing.whole(),
+        closed=tuple(closed),
     )
 
 
@@ -208,7 +214,7 @@ def _switches(operations: Sequence[Operation]) -> frozenset[str]:
 
 def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate]], listing: Listing) -> _Outcome:
     unread = [SkippedTool(api=source.name, operation=each) for each in source.description.skipped]
-    outcome = _Outcome(tools=[], skipped=unread, notes=list(source.description.notes))
+    outcome = _Outcome(tools=[], skipped=unread, notes=list(source.description.notes), closed=[])
     outcome.notes += overrides.unused(source.overrides, source.description)
     size = 0
     told = descriptions([(each.operation, each.presentation.overrides) for _, each in named])
@@ -216,7 +222,10 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
         subject = _subject(candidate, source)
         if not _is_wanted(candidate, source) or not source.rule.permits(subject):
             outcome.filtered += 1
+            outcome.closed.append(subject)
             continue
+        if candidate.told.hidden_by:
+            outcome.closed.append(subject)
         try:
             compiled = _compiled(name, said, subject, candidate, api)
             _require_access(compiled.tool, source)
@@ -231,6 +240,12 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
             outcome.notes.append(Note(pointer=compiled.tool.pointer, kind="input_shortened", message=message))
         outcome.notes += (*candidate.presentation.notes, *compiled.notes)
     return outcome
+
+
+def _nameable(outcome: _Outcome) -> list[Subject]:
+    """The closed operations that a call of a tool may name: of a method that has holes in its paths."""
+    methods = {tool.method for tool in outcome.tools if "{" in tool.template}
+    return [subject for subject in outcome.closed if subject.method in methods]
 
 
 def _is_wanted(candidate: _Candidate, source: ApiSource) -> bool:

@@ -17,6 +17,7 @@ from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.media.content import resource_uri
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
+from openapi_mcp_server.bridge.policy import OperationPaths
 from openapi_mcp_server.bridge.request import build
 from openapi_mcp_server.bridge.results.event_size import without_large_files
 from openapi_mcp_server.bridge.results.next_page import small
@@ -169,6 +170,8 @@ class Calls:
         """Never raises for what the model, the credentials or the API did: those are results too."""
         try:
             prepared = await self._prepared(tool, arguments, draft)
+            if served.places is not None:
+                _require_own_place(served.places, tool, prepared.request, draft)
             select = None if prepared.expression is None else _selection(prepared.expression)
             request = served.authorize(prepared.request, tool, draft.beside)
             if request.body is not None and len(request.body) > SMALL_BYTES:
@@ -290,6 +293,14 @@ class Calls:
             return await self._send(draft.trace.sending(request, tool), deadline_seconds=seconds, hold=hold)
 
         return send
+
+
+def _require_own_place(places: OperationPaths, tool: Tool, request: HttpRequest, draft: Draft) -> None:
+    try:
+        places.require_own(tool, request.path, draft.permit)
+    except ArgumentError:
+        draft.denied = tool.name
+        raise
 
 
 def _text(said: str) -> ToolResult:

@@ -119,6 +119,7 @@ class _Catalog(_Row, frozen=True):
 
     apis: tuple[ApiSummary, ...]
     skipped: tuple[SkippedTool, ...]
+    closed: tuple[Subject, ...]
     listed: Span | None
     origins: tuple[Origin, ...]
     accesses: tuple[Access, ...]
@@ -145,6 +146,7 @@ def encode(catalog: ToolCatalog) -> Kept:
     about = _Catalog(
         apis=catalog.apis,
         skipped=catalog.skipped,
+        closed=catalog.closed,
         listed=None if catalog.listed is None else (0, len(catalog.listed)),
         origins=tuple(writing.origins),
         accesses=tuple(writing.accesses),
@@ -165,7 +167,7 @@ def decode(about: bytes | memoryview, content: memoryview) -> ToolCatalog:
         listed = None if kept.listed is None else reading.cut(kept.listed)
     except (msgspec.MsgspecError, LookupError) as error:
         raise ValueError(f"is not what this version writes: {error}") from error
-    return ToolCatalog(apis=kept.apis, tools=tools, skipped=kept.skipped, listed=listed)
+    return ToolCatalog(apis=kept.apis, tools=tools, skipped=kept.skipped, listed=listed, closed=kept.closed)
 
 
 class _Writing:
