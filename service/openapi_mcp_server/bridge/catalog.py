@@ -224,7 +224,7 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
             outcome.filtered += 1
             outcome.closed.append(subject)
             continue
-        if candidate.told.hidden_by:
+        if candidate.presentation.hidden_by:
             outcome.closed.append(subject)
         try:
             compiled = _compiled(name, said, subject, candidate, api)

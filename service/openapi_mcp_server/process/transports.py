@@ -18,7 +18,7 @@ from openapi_mcp_server.documents.configured import address_rule
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.process.rotation import Secrets
 from openapi_mcp_server.process.stopping import LAST_WORD_SECONDS, Stop, until_signal
-from openapi_mcp_server.process.tasks import peers
+from openapi_mcp_server.server import ports
 from openapi_mcp_server.server.access.cors import for_pages
 from openapi_mcp_server.server.app import Health, Readiness, WorkerApp
 from openapi_mcp_server.server.http11 import connections
