@@ -9,7 +9,7 @@ from functools import cache, partial
 import msgspec
 
 from openapi_mcp_server.bridge import names, security, servers, text
-from openapi_mcp_server.bridge.bodies.body_shape import Schemas
+from openapi_mcp_server.bridge.bodies.body_shape import BodySchemas
 from openapi_mcp_server.bridge.compiled.listing import Listing
 from openapi_mcp_server.bridge.model import ApiSummary, SkippedTool, Subject, Tool, ToolCatalog, ToolForm
 from openapi_mcp_server.bridge.origins import BaseUrl, Origin
@@ -193,7 +193,7 @@ def _api(source: ApiSource, place: ApiPlace, limits: SchemaLimits, identity: Ide
         access=cache(partial(security.access, identity=identity, schemes=source.description.security_schemes)),
         slots=Once(slot),
         arguments=Once(of_parameter),
-        bodies=Schemas(schemas, requests.exact),
+        bodies=BodySchemas(schemas, requests.exact),
         listings=Listings(),
     )
 
