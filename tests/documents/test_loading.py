@@ -32,6 +32,7 @@ def of_parts(part: str = "pets.yaml") -> str:
 
 
 def documents(*argv: object, **settings: str) -> Documents:
+    argv = (*argv, "--spec-refresh-seconds", "60")
     return Documents(load([*map(str, argv)], settings, lambda path: Path(path).read_text()))
 
 

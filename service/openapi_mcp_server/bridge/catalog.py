@@ -9,6 +9,7 @@ from functools import cache, partial
 import msgspec
 
 from openapi_mcp_server.bridge import names, security, servers, text
+from openapi_mcp_server.bridge.bodies.body_shape import BodySchemas
 from openapi_mcp_server.bridge.compiled.listing import Listing
 from openapi_mcp_server.bridge.model import ApiSummary, SkippedTool, Subject, Tool, ToolCatalog, ToolForm
 from openapi_mcp_server.bridge.origins import BaseUrl, Origin
@@ -16,6 +17,7 @@ from openapi_mcp_server.bridge.policy import EVERYTHING, Rule
 from openapi_mcp_server.bridge.schemas import inputs
 from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
 from openapi_mcp_server.bridge.schemas.edits import removable_parts
+from openapi_mcp_server.bridge.schemas.listed import Listings
 from openapi_mcp_server.bridge.schemas.outputs import Outputs
 from openapi_mcp_server.bridge.servers import ApiPlace
 from openapi_mcp_server.bridge.tools import overrides
@@ -170,13 +172,14 @@ def _api(source: ApiSource, place: ApiPlace, limits: SchemaLimits, identity: Ide
     schemas = source.description.request_schemas
     graph = Definitions(schemas)
     responses = Definitions(source.description.response_schemas)
+    requests = inputs.source(schemas, graph)
     return Api(
         name=source.name,
         base=place.base,
         allowed_origins=source.allowed_origins,
         servers=place.documented,
         description=source.description,
-        requests=inputs.source(schemas, graph),
+        requests=requests,
         patches=inputs.source(Edited(schemas, removable_parts), graph),
         responses=responses,
         outputs=Outputs(responses),
@@ -190,6 +193,8 @@ def _api(source: ApiSource, place: ApiPlace, limits: SchemaLimits, identity: Ide
         access=cache(partial(security.access, identity=identity, schemes=source.description.security_schemes)),
         slots=Once(slot),
         arguments=Once(of_parameter),
+        bodies=BodySchemas(schemas, requests.exact),
+        listings=Listings(),
     )
 
 

@@ -201,7 +201,10 @@ def _worth_reading(prose: str) -> str:
 def _says(sentence: str, summary: str) -> bool:
     """Whether all words of a summary are in a sentence, as far as their beginnings tell."""
     words = _stems(summary)
-    return len(words) > 1 and words <= _stems(sentence)
+    if len(words) < 2:
+        return False
+    folded = sentence.casefold()
+    return all(word in folded for word in words) and words <= _stems(sentence)  # the first alone takes a third
 
 
 def _stems(prose: str) -> set[str]:

@@ -65,6 +65,7 @@ class Documents:
         self._folders = [Path(folder) for folder in config.allowed_spec_dirs]
         self._options = configured.options(config, self._rule)
         self._cache = _cache(config)
+        self._is_compared = self._cache is not None or config.spec_refresh_seconds > 0  # with what was read before
         self._origins: dict[str, Origin] = {}
         self._last = _Parsed(b"", (), None)
         self._one = anyio.CapacityLimiter(1)
@@ -73,7 +74,7 @@ class Documents:
         """Reads the documents for the first time; what is not there yet is asked for again for ``wait_seconds``. Raises
         ConfigError or SpecError, which name the document."""
         texts = await self._texts_in_time(wait_seconds)
-        digest = options.digest(texts)
+        digest = options.digest(texts) if self._is_compared else b""
         if only_to_show:
             tools = self._compiled(texts, [], only_to_show=True)
         else:
@@ -127,7 +128,7 @@ class Documents:
 
     async def read_again(self) -> ToolCatalog | None:
         """None if every byte is what it was; it is parsed in a thread if not. Raises as `read` does, for what could not
-        be used before and is the same still, too.
+        be used before and is the same still, too. For settings by which documents are read again.
 
         After a cancel the thread finishes what it does, for nobody; the next one waits for it.
         """

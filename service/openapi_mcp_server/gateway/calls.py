@@ -125,7 +125,7 @@ class Calls:
         """The text of what a search finds. Raises ArgumentError."""
         from openapi_mcp_server.bridge.search import asking, mode  # noqa: PLC0415 - imported already where there is an offer
 
-        asked, index = asking.searched(call.arguments), await served.index.get()
+        asked, index = asking.read_search(call.arguments), await served.index.get()
         find = partial(mode.search, offer, index, draft.permit, asked)
         if not is_heavy(len(asked.query) * len(offer.tools)):
             return find()

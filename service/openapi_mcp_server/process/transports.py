@@ -18,7 +18,6 @@ from openapi_mcp_server.documents.configured import address_rule
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.process.rotation import Secrets
 from openapi_mcp_server.process.stopping import LAST_WORD_SECONDS, Stop, until_signal
-from openapi_mcp_server.process.tasks import peers
 from openapi_mcp_server.server import ports
 from openapi_mcp_server.server.access.cors import for_pages
 from openapi_mcp_server.server.app import Health, Readiness, WorkerApp
@@ -27,8 +26,6 @@ from openapi_mcp_server.server.metrics_port import Watched
 from openapi_mcp_server.server.principals.guarding import anybody, guarding
 from openapi_mcp_server.server.principals.limits import Limits
 from openapi_mcp_server.server.principals.static_tokens import StaticTokens
-from openapi_mcp_server.server.sse.http_sse import http_sse
-from openapi_mcp_server.server.streamable_http import streamable_http
 from openapi_mcp_server.server.visitors import Visitors, allowed
 from openapi_mcp_server.settings.config import Config
 from openapi_mcp_server.upstream.ways import way
@@ -87,6 +84,11 @@ async def over_stdio(gateway: Gateway, stop: Stop, readiness: Readiness) -> None
 
 
 async def over_http(config: Config, stop: Stop, served: Served, listener: socket.socket, watched: Watched) -> None:
+    # Ten modules that a server on standard input has no use for:
+    from openapi_mcp_server.process.tasks import peers  # noqa: PLC0415
+    from openapi_mcp_server.server.sse.http_sse import http_sse  # noqa: PLC0415
+    from openapi_mcp_server.server.streamable_http import streamable_http  # noqa: PLC0415
+
     readiness, metrics = watched
     gateway, shown, limits, secrets = served
     async with (

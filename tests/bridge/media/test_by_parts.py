@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openapi_mcp_server.bridge.media import exact_json
-from openapi_mcp_server.bridge.media.by_parts import PART_BYTES, without_space
+from openapi_mcp_server.bridge.media.by_parts import PART_BYTES, decode_by_parts, items, without_space
 
 LEAST = 4 * PART_BYTES
 ROW = {"id": 7, "text": 'a "},{" \\', "owner": {"id": 1}, "tags": [{"a": 1}, {"b": 2}], "none": None}
@@ -70,6 +70,19 @@ VALUES = st.recursive(
 def test_whatever_a_row_holds(row, envelope):
     text = msgspec.json.encode(ENVELOPES[envelope](rows(row)))
     assert without_space(text) == whole(text)
+
+
+@pytest.mark.parametrize("envelope", ENVELOPES)
+def test_a_large_value_is_read_as_at_once(envelope):
+    text = msgspec.json.encode(ENVELOPES[envelope](rows(ROW)))
+    assert decode_by_parts(text) == msgspec.json.decode(text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(row=VALUES)
+def test_items_are_found_as_at_once_whatever_they_hold(row):
+    text = msgspec.json.encode(rows(row))
+    assert [*items(text)] == msgspec.json.decode(text, type=list[msgspec.Raw])
 
 
 @pytest.mark.parametrize("envelope", ENVELOPES)

@@ -15,7 +15,8 @@ from any_schema import around, combined
 from descriptions import JSON, body, media, operation, parameter, schemas, told, tool, wide
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.model import Tool
-from openapi_mcp_server.bridge.schemas.listed import LISTED_BYTES, SHORTENED, shortened
+from openapi_mcp_server.bridge.schemas.inputs import Pieces
+from openapi_mcp_server.bridge.schemas.listed import LISTED_BYTES, SHORTENED, Listings
 from openapi_mcp_server.errors import ArgumentError
 
 WHERE = "(Shortened; whole in the resource openapi://pets/operations/post_pets.)"
@@ -34,6 +35,14 @@ def members(**properties: Any) -> dict[str, Any]:
 
 def size(only: Tool) -> int:
     return len(msgspec.json.encode(told(only)))
+
+
+def in_pieces(schema: dict[str, Any]) -> Pieces:
+    def encoded(members: dict[str, Any]) -> tuple[bytes, ...]:
+        return tuple(msgspec.json.encode({name: part})[1:-1] for name, part in members.items())
+
+    required = msgspec.json.encode(schema["required"])
+    return Pieces(encoded(schema["properties"]), required, encoded(schema["$defs"]))
 
 
 def test_what_is_short_enough_is_listed_as_it_is() -> None:
@@ -119,8 +128,24 @@ values = any_schema.values(st.integers(0, 1) | st.sampled_from(["x", "z"]), name
 def test_whatever_fits_the_whole_schema_fits_the_listed_one(properties: Any, arguments: Any, limit: int) -> None:
     definitions = {"N": {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}}
     whole = {"type": "object", "properties": properties, "required": [*properties][:1], "$defs": definitions}
-    listed = msgspec.json.decode(shortened(msgspec.json.encode(whole), "elsewhere", limit))
+    listed = msgspec.json.decode(Listings().shortened(in_pieces(whole), "elsewhere", limit))
     assert listed["required"] == whole["required"]
     assert [*listed["properties"]] == [*properties]
     if jsonschema_rs.is_valid(whole, arguments):
         assert jsonschema_rs.is_valid(listed, arguments)
+
+
+definitions = st.sampled_from(
+    [{"type": "integer"}, {"items": {"type": "string"}}, {"properties": {"a": {"enum": [1]}}}]
+)
+listings = st.tuples(st.dictionaries(names, anything, min_size=1), definitions, st.integers(60, 700))
+
+
+@given(st.lists(listings, max_size=4))
+def test_what_was_listed_before_changes_nothing(several: Any) -> None:
+    """Also where another definition has the same name."""
+    together = Listings()
+    for properties, definition, limit in several:
+        whole = {"properties": properties, "required": [*properties][:1], "$defs": {"N": definition}}
+        pieces = in_pieces(whole)
+        assert together.shortened(pieces, "elsewhere", limit) == Listings().shortened(pieces, "elsewhere", limit)

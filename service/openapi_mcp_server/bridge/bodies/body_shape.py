@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 
 import msgspec
 
@@ -16,7 +17,7 @@ from openapi_mcp_server.bridge.schemas.edits import NEEDED, JsonSchema, cleaned,
 from openapi_mcp_server.bridge.schemas.inputs import described, exemplified
 from openapi_mcp_server.bridge.schemas.shapes import Outline, outline_of
 from openapi_mcp_server.errors import SpecError
-from openapi_mcp_server.openapi.model import Body, MediaType, Schema
+from openapi_mcp_server.openapi.model import Body, Schema
 from openapi_mcp_server.openapi.references.resolve import opened
 
 FILE = "Base64 text, or a data: URI with a media type and optional name="
@@ -24,6 +25,8 @@ FILE = "Base64 text, or a data: URI with a media type and optional name="
 
 MAX_PROPERTIES = 200
 """Properties that become arguments of their own; a body of more is one argument, which can be shortened."""
+
+_SCHEMAS_KEPT = 64
 
 _PLAIN = frozenset(
     {
@@ -48,6 +51,16 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     needed: bool = False
 
 
+class _Described(msgspec.Struct, frozen=True):
+    """All that the properties of a body are made of. ``given``: there is always a body."""
+
+    schema: bytes
+    examples: tuple[bytes, ...]
+    files: frozenset[str]
+    is_patch: bool
+    given: bool
+
+
 class BodyShape(msgspec.Struct, frozen=True, kw_only=True):
     """``fields`` are the body's properties if ``flat``, else the one field `BODY`. The default writer comes first.
 
@@ -67,19 +80,34 @@ class BodyShape(msgspec.Struct, frozen=True, kw_only=True):
     is_patch: bool = False
 
 
-def shape(body: Body, schemas: Mapping[str, Schema], definitions: Definitions) -> BodyShape:
+class BodySchemas:
+    """The schemas of bodies, and what was made of those near by: what creates an object and what changes it often have
+    one schema."""
+
+    def __init__(self, schemas: Mapping[str, Schema], definitions: Definitions) -> None:
+        self.named = schemas
+        self.outline = lru_cache(_SCHEMAS_KEPT)(partial(_outline, schemas))
+        self.fields = lru_cache(_SCHEMAS_KEPT)(partial(_properties, self.outline, definitions))
+
+
+def _outline(schemas: Mapping[str, Schema], json: bytes) -> Outline:
+    return outline_of(Schema(msgspec.Raw(json), ()), schemas)
+
+
+def shape(body: Body, schemas: BodySchemas) -> BodyShape:
     """The shape of a body; raises SpecError if none of its media types can be written."""
-    found = media_choice.sorted_out(body, schemas)
+    found = media_choice.sorted_out(body, schemas.named)
     usable = found.usable
     outline = _flat_outline(usable, schemas)
     is_patch = any(is_merge_patch(each.media) for each in usable)
     if outline is None:
-        fields: tuple[Field, ...] = (_whole(body, usable, schemas),)
+        fields: tuple[Field, ...] = (_whole(body, usable, schemas.named),)
     else:
-        files = frozenset[str]().union(*(writers.file_properties(each.media, schemas) for each in usable))
-        fields = _properties(
-            removable(outline) if is_patch else outline, usable[0].media, files, definitions, given=body.required
-        )
+        files = frozenset[str]().union(*(writers.file_properties(each.media, schemas.named) for each in usable))
+        first = usable[0].media
+        examples = tuple(map(bytes, first.examples))
+        json = bytes(first.schema.json) if first.schema else b""
+        fields = schemas.fields(_Described(json, examples, files, is_patch=is_patch, given=body.required))
     return BodyShape(
         required=body.required,
         flat=outline is not None,
@@ -87,13 +115,13 @@ def shape(body: Body, schemas: Mapping[str, Schema], definitions: Definitions) -
         writers={each.media.name: each.write for each in usable},
         unusable=tuple(found.unusable),
         repaired=tuple(found.repaired),
-        by_type=media_choice.by_type(usable, schemas) if outline is None else {},
+        by_type=media_choice.by_type(usable, schemas.named) if outline is None else {},
         is_patch=is_patch,
         open=outline is not None and not _is_closed(outline),
     )
 
 
-def _flat_outline(usable: Sequence[Usable], schemas: Mapping[str, Schema]) -> Outline | None:
+def _flat_outline(usable: Sequence[Usable], schemas: BodySchemas) -> Outline | None:
     """The outermost level of the plain object that goes into every media type; None if they need anything else."""
     first = usable[0]
     if first.kind not in {"json", "form", "multipart"} or any(each.media.is_stream for each in usable):
@@ -102,7 +130,9 @@ def _flat_outline(usable: Sequence[Usable], schemas: Mapping[str, Schema]) -> Ou
         return None
     if not all(each.media.schema == first.media.schema for each in usable):
         return None
-    outline = outline_of(first.media.schema, schemas)
+    if first.media.schema is None:
+        return None
+    outline = schemas.outline(bytes(first.media.schema.json))
     return outline if _is_plain(outline) else None
 
 
@@ -128,11 +158,14 @@ def _is_closed(outline: Outline) -> bool:
 
 
 def _properties(
-    outline: Outline, media: MediaType, files: frozenset[str], definitions: Definitions, *, given: bool
+    outline_of: Callable[[bytes], Outline], definitions: Definitions, described: _Described
 ) -> tuple[Field, ...]:
-    """The properties of a plain object; ``given``: there is always a body."""
+    """The properties of a plain object."""
+    outline, given, files = outline_of(described.schema), described.given, described.files
+    if described.is_patch:
+        outline = removable(outline)
     needed = set(outline.get("required", ()))
-    examples = [each for each in map(opened, media.examples) if isinstance(each, dict)]
+    examples = [each for each in map(opened, map(msgspec.Raw, described.examples)) if isinstance(each, dict)]
     fields = []
     for name, schema in outline.get("properties", {}).items():
         hints = [f"{FILE}."] if name in files else []

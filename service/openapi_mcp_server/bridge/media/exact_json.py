@@ -26,7 +26,7 @@ _LARGE = 64 * 1024
 """Bytes that are not encoded in one call into C, which holds the interpreter (docs/adr/0036)."""
 _LEVELS = 3
 """How deep a value is taken apart for that."""
-_ENTRIES = 500
+_ENTRIES = 100
 """The most entries of an array or object that are encoded in one call."""
 
 

@@ -13,6 +13,7 @@ from itertools import chain, islice
 
 import msgspec
 
+from openapi_mcp_server.bridge.media import by_parts
 from openapi_mcp_server.bridge.media.by_parts import short_pieces
 from openapi_mcp_server.bridge.media.content import AnswerContent
 from openapi_mcp_server.bridge.media.large_json import Entry, entries, is_large
@@ -304,7 +305,7 @@ def _share(sizes: Sequence[int], room: int) -> int:
 
 
 def _cut_array(value: bytes, room: int, pointer: str, cuts: list[Cut], depth: int) -> bytes:
-    items = _items(value)
+    items = [*by_parts.items(value)]
     kept = _first(((b"", str(index), item) for index, item in enumerate(items)), room, pointer, cuts, depth)
     if len(kept) < len(items):
         cuts.append(Cut(pointer, len(kept), len(items), "items"))

@@ -15,8 +15,9 @@ from urllib.parse import unquote
 import msgspec
 
 from openapi_mcp_server.bridge.http_messages import HttpResponse
+from openapi_mcp_server.bridge.media.by_parts import decode_by_parts
 from openapi_mcp_server.bridge.media.large_json import is_large
-from openapi_mcp_server.openapi.text.numbers import decode_by_parts, encode
+from openapi_mcp_server.openapi.text.numbers import encode
 
 REDACTED = "openapi-mcp-server/redacted"
 """Key in ``_meta``: how many values of an answer were hidden."""

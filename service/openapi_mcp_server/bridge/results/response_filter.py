@@ -22,12 +22,13 @@ import msgspec
 from jmespath import exceptions, parser  # type: ignore[import-untyped]
 from jmespath.visitor import TreeInterpreter  # type: ignore[import-untyped]
 
+from openapi_mcp_server.bridge.media.by_parts import decode_by_parts
 from openapi_mcp_server.bridge.media.content import AnswerContent
 from openapi_mcp_server.bridge.media.large_json import MAX_VALUES, is_large
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER
 from openapi_mcp_server.bridge.text import shorten, visible
 from openapi_mcp_server.errors import ArgumentError
-from openapi_mcp_server.openapi.text.numbers import decode_by_parts, encode
+from openapi_mcp_server.openapi.text.numbers import encode
 
 MAX_LENGTH = 1_000
 """Characters of an expression."""
@@ -38,7 +39,7 @@ MAX_RESULT_BYTES = 32 * 1024 * 1024
 MAX_STEPS = 1_000_000
 """Evaluated nodes, of which a millisecond sees 1,000 to 2,000."""
 _PIECE = 64 * 1024
-_ROWS_FREED = 1_000
+_ROWS_FREED = 250
 """The rows of a decoded answer that are freed at once."""
 _BYTES_PER_STEP = 8
 """Items or characters that a step may touch besides."""
@@ -217,7 +218,7 @@ class _Bounded(TreeInterpreter):  # type: ignore[misc]
             self._charge(argument)
             if name in _SORTING and isinstance(argument, list):
                 self._spend(len(argument) * len(argument).bit_length() // 2)
-        if name == "contains" and isinstance(arguments[-1], list | dict):
+        if name == "contains" and arguments and isinstance(arguments[-1], list | dict):
             self._charge_whole(arguments[0])
         return self._functions.call_function(name, arguments)
 

@@ -99,7 +99,7 @@ def render(
     if not response.body or content.is_blank_json(response):
         return _without_content(tool, response)
     uri = content.resource_uri(tool.api, tool.name)
-    read = content.read(response, uri, is_json_documented=(tool.output or tool.answers) is not None)
+    read = content.read(response, uri, json_by_any_name=(tool.output or tool.answers) is not None)
     whole = read if select is None else select(read)
     body = budget.within(whole, tool, budget_bytes, asked)
     about = _about(tool, response, body)

@@ -42,11 +42,31 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True):
     required: bool
 
 
+class Pieces(msgspec.Struct, frozen=True):
+    """An encoded schema of arguments: properties and definitions, each with its name, and the names of what is
+    required."""
+
+    properties: tuple[bytes, ...]
+    required: bytes
+    definitions: tuple[bytes, ...]
+
+    @property
+    def whole(self) -> bytes:
+        return self._joined().whole
+
+    def __len__(self) -> int:
+        return len(self._joined())
+
+    def _joined(self) -> CheckedSchema:
+        """The root is an object and says so: MCP requires ``type``."""
+        return CheckedSchema(_head(self.properties, self.required), self.definitions, b"}")
+
+
 class InputSchema(msgspec.Struct, frozen=True):
     """The schema as clients list it, and as arguments are checked by it, which is closed and says what not every client
     reads. ``left_out`` says in words what did not fit; empty where everything did."""
 
-    told: bytes
+    told: Pieces
     checked: CheckedSchema
     left_out: str
 
@@ -59,6 +79,7 @@ class SchemaSource(msgspec.Struct, frozen=True):
     exact: Definitions
     told: Definitions
     tell: Callable[[bytes], bytes]
+    reduce: Callable[[bytes, Detail], bytes]
     is_changed: Callable[[str], bool]
 
 
@@ -66,7 +87,8 @@ def source(schemas: Mapping[str, Schema], graph: Definitions) -> SchemaSource:
     """Definitions, of which ``graph`` has the same or those that they were made of."""
     tell = lru_cache(_ARGUMENTS_TOLD)(partial(told, schemas=schemas))
     edited = Edited(schemas, tell)
-    return SchemaSource(graph, Definitions(schemas), Definitions(edited), tell, edited.is_changed)
+    reduce = lru_cache(_ARGUMENTS_TOLD)(reduced)
+    return SchemaSource(graph, Definitions(schemas), Definitions(edited), tell, reduce, edited.is_changed)
 
 
 def described(schema: bytes, prose: str, *, deprecated: bool = False) -> bytes:
@@ -126,18 +148,18 @@ def build(arguments: Sequence[Argument], definitions: SchemaSource, limit: int) 
     listed = [_told(each, definitions.tell) for each in arguments]
     refs = definitions.told.refs_in(b"".join(argument.schema for argument in listed))
     for detail in WHOLE:
-        properties = _properties(listed, detail)
+        properties = _properties(listed, detail, definitions)
         members = definitions.told.reached(refs, _room(properties, required, limit), detail)
         if members is None:
             continue
         ending = _ending(members, refs, definitions)
-        whole = _joined(properties, required, ending)
+        whole = Pieces(tuple(properties), required, tuple(ending.values()))
         if len(whole) <= limit:
             is_exact = ending is members and listed == [*arguments] and not any(map(definitions.is_changed, members))
             checked = (
                 _checked(properties, required, members)
                 if is_exact
-                else _exact(arguments, required, definitions.exact, detail)
+                else _exact(arguments, required, definitions, detail)
             )
             return InputSchema(whole, checked, _TOLD[detail])
     return _pruned(listed, required, definitions, limit)
@@ -153,46 +175,41 @@ def _ending(members: Mapping[str, bytes], refs: Sequence[str], definitions: Sche
     return ended(members, refs, definitions.told) if definitions.graph.is_endless(members) else members
 
 
-def _exact(arguments: Sequence[Argument], required: bytes, definitions: Definitions, detail: Detail) -> CheckedSchema:
+def _exact(arguments: Sequence[Argument], required: bytes, definitions: SchemaSource, detail: Detail) -> CheckedSchema:
     """All that the schemas say, with a way back where there is one."""
     refs = [ref for argument in arguments for ref in argument.refs]
-    members = definitions.reached(refs, _UNLIMITED, detail) or {}
-    return _checked(_properties(arguments, detail), required, members)
+    members = definitions.exact.reached(refs, _UNLIMITED, detail) or {}
+    return _checked(_properties(arguments, detail, definitions), required, members)
 
 
 def _pruned(arguments: Sequence[Argument], required: bytes, definitions: SchemaSource, limit: int) -> InputSchema:
     """The nearest levels that fit; at the last resort every argument is its type and no more."""
-    decoded = {argument.name: decode(reduced(argument.schema, Detail.LOOSE)) for argument in arguments}
+    decoded = {argument.name: decode(definitions.reduce(argument.schema, Detail.LOOSE)) for argument in arguments}
     for depth in _DEPTHS:
         properties = [_property(name, encode(shallow(schema, depth))) for name, schema in decoded.items()]
         refs = definitions.told.refs_in(b"".join(properties))
         nearest = definitions.told.nearest(refs, _room(properties, required, limit))
         members = _ending(nearest, refs, definitions)
-        pruned = _joined(properties, required, members)
+        pruned = Pieces(tuple(properties), required, tuple(members.values()))
         if len(pruned) <= limit:
             checked = _checked(properties, required, members)
             return InputSchema(pruned, checked, "examples, long descriptions and the deepest parts")
     properties = [_property(name, encode(bare(schema))) for name, schema in decoded.items()]
-    barest = _joined(properties, required, {})
+    barest = Pieces(tuple(properties), required, ())
     return InputSchema(barest, _checked(properties, required, {}), "everything but the arguments' types")
 
 
 def _room(properties: Sequence[bytes], required: bytes, limit: int) -> int:
     """Bytes that are left for definitions."""
-    return limit - len(_joined(properties, required, {})) - len(b',"$defs":{}')
+    return limit - len(Pieces(tuple(properties), required, ())) - len(b',"$defs":{}')
 
 
-def _properties(arguments: Sequence[Argument], detail: Detail) -> list[bytes]:
-    return [_property(argument.name, reduced(argument.schema, detail)) for argument in arguments]
+def _properties(arguments: Sequence[Argument], detail: Detail, definitions: SchemaSource) -> list[bytes]:
+    return [_property(argument.name, definitions.reduce(argument.schema, detail)) for argument in arguments]
 
 
 def _property(name: str, schema: bytes) -> bytes:
     return encode(name) + b":" + schema
-
-
-def _joined(properties: Sequence[bytes], required: bytes, members: Mapping[str, bytes]) -> bytes:
-    """The root is an object and says so: MCP requires ``type``."""
-    return CheckedSchema(_head(properties, required), tuple(members.values()), b"}").whole
 
 
 def _checked(properties: Sequence[bytes], required: bytes, members: Mapping[str, bytes]) -> CheckedSchema:

@@ -78,9 +78,10 @@ def portable_schema(schema: bytes, where: str, limit: int) -> Portable:
     properties = {names[name]: part for name, part in root["properties"].items()}
     required = [names[name] for name in root.get("required", ())]
     told = listing({"type": "object", "properties": properties, "required": required}, reader, where, limit)
-    texts = _texts(told.schema)
+    marked = decode(told.schema)
+    texts = _texts(marked)
     return Portable(
-        encode(told.schema),
+        encode(marked),
         Spelling(names={told: name for name, told in names.items() if told != name}, texts=texts),
         told.is_shortened,
     )

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from openapi_mcp_server.bridge.bodies import body_shape
 from openapi_mcp_server.bridge.model import Access, Slot
 from openapi_mcp_server.bridge.origins import BaseUrl, Origin
 from openapi_mcp_server.bridge.schemas import inputs, listed, outputs
@@ -69,3 +70,5 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     access: Callable[[tuple[SecurityChoice, ...]], Access]
     slots: Once[Slot]
     arguments: Once[Argument]
+    bodies: body_shape.BodySchemas
+    listings: listed.Listings

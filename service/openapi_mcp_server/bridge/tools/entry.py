@@ -52,16 +52,17 @@ def _told_apart(said: str, operation: Operation) -> str:
 
 def listed_inputs(inputs: ToolInputs, api: Api, uri: str) -> tuple[InputContract, bytes]:
     """The schema that a list carries, and what that makes of the arguments."""
-    contract, told, limit = inputs.contract, inputs.told, api.limits.listed_bytes
+    contract, limit = inputs.contract, api.limits.listed_bytes
     where = f"whole in the resource {uri}"
     if api.portable:
         from openapi_mcp_server.bridge.schemas import portable  # noqa: PLC0415 - for those who want it
 
-        made = portable.portable_schema(told, where, limit)
+        made = portable.portable_schema(inputs.told.whole, where, limit)
         contract = msgspec.structs.replace(contract, spelling=made.spelling)
         is_shortened, told = made.is_shortened, made.schema
-    elif is_shortened := listed.is_long(told, limit):
-        told = listed.shortened(told, where, limit)
+    else:
+        is_shortened = listed.is_long(inputs.told, limit)
+        told = api.listings.shortened(inputs.told, where, limit) if is_shortened else inputs.told.whole
     return (msgspec.structs.replace(contract, is_shortened=True) if is_shortened else contract), told
 
 

@@ -46,7 +46,7 @@ class ToolInputs(msgspec.Struct, frozen=True):
     slots: tuple[Slot, ...]
     body: BodyPlan | None
     contract: InputContract
-    told: bytes
+    told: inputs.Pieces
     notes: Notes
     filterable: bool
     paging: Paging | None
@@ -183,7 +183,7 @@ def _spanning(parameter: Parameter) -> Parameter:
 def _shape(operation: Operation, api: Api, notes: Notes) -> BodyShape | None:
     if operation.body is None:
         return None
-    shape = body_shape.shape(operation.body, api.description.request_schemas, api.requests.exact)
+    shape = body_shape.shape(operation.body, api.bodies)
     for error in shape.unusable:
         notes.add(error.pointer, "body_dropped", error.problem)
     for error in shape.repaired:
@@ -206,7 +206,7 @@ def _plan(shape: BodyShape, fields: dict[str, Field], chooser: str | None) -> Bo
 
 def _contract(
     operation: Operation, arguments: Sequence[Argument], definitions: inputs.SchemaSource, limit: int, notes: Notes
-) -> tuple[InputContract, bytes]:
+) -> tuple[InputContract, inputs.Pieces]:
     """How the arguments are checked, and the schema that clients list."""
     schema = inputs.build(arguments, definitions, limit)
     if len(schema.told) > limit:

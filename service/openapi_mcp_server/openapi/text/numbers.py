@@ -22,10 +22,6 @@ class Number(float):
 Number.__name__ = "float"  # JMESPath knows types by their names
 
 
-PART_BYTES = 64 * 1024
-"""Bytes of JSON that are decoded at once."""
-
-
 def _spelt(value: object) -> msgspec.Raw:
     if isinstance(value, Number):
         return msgspec.Raw(value.spelt.encode())
@@ -33,19 +29,4 @@ def _spelt(value: object) -> msgspec.Raw:
 
 
 decode: Any = msgspec.json.Decoder(float_hook=Number).decode
-_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-
-
-def decode_by_parts(data: bytes, levels: int = 3) -> Any:  # noqa: ANN401 - any JSON value
-    """The same value: large arrays and objects one part after the other, down to so many levels. A thread lets go of
-    the interpreter between two calls into C, and 10 MB at once would be one of 10 ms."""
-    first = bytes(memoryview(data)[:1])
-    if levels and len(memoryview(data)) > PART_BYTES and first == b"[":
-        return [decode_by_parts(item, levels - 1) for item in _items(data)]
-    if levels and len(memoryview(data)) > PART_BYTES and first == b"{":
-        return {name: decode_by_parts(value, levels - 1) for name, value in _members(data).items()}
-    return decode(data)
-
-
 encode = msgspec.json.Encoder(enc_hook=_spelt).encode
