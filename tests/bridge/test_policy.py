@@ -241,3 +241,21 @@ def test_what_is_hidden_or_left_out_by_its_tag_is_closed_as_what_is_denied():
         )
         assert {one.path for one in catalog.closed} == {"/users/me", "/users/{id}", "/users/{id}/keys"}
         assert {one.method for one in catalog.closed} == {"GET"}  # of the others no tool has a hole
+
+
+def test_what_is_hidden_is_closed():
+    paths = {
+        path: {
+            "get": {
+                "operationId": name,
+                "x-mcp": {"hidden": name == "best"},
+                "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}][
+                    : "{" in path
+                ],
+                "responses": {"200": {"description": "ok"}},
+            }
+        }
+        for name, path in (("one", "/pets/{id}"), ("best", "/pets/best"))
+    }
+    catalog = build([ApiSource(name="a", base=base_url("https://a.example.com"), description=described(paths))])
+    assert ([*catalog.tools], [one.operation_id for one in catalog.closed]) == (["one"], ["best"])
