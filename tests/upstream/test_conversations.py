@@ -117,7 +117,7 @@ async def test_text_of_every_type_and_charset(content_type: str, body: bytes, te
         ("audio/mpeg", PNG, "audio"),
         ("video/mp4", PNG, "resource"),
         ("application/pdf", b"%PDF-1.7\x00", "resource"),
-        ("application/octet-stream", b'{"id":1}', "resource"),
+        ("application/octet-stream", b"id: 1", "resource"),
         ("application/zip", b"PK\x03\x04", "resource"),
         ("application/x-unheard-of", b"\xff", "resource"),
         ("multipart/mixed; boundary=b", b"--b\r\n\r\n\xff\r\n--b--\r\n", "resource"),

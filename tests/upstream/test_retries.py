@@ -16,7 +16,7 @@ from openapi_mcp_server.upstream.retries import (
     CALLS_PER_RETRY,
     PAUSE_LIMIT_SECONDS,
     SAVED_RETRIES,
-    Outcome,
+    AttemptOutcome,
     RetryBudget,
     may_repeat,
     outcome,
@@ -55,7 +55,7 @@ def answer(status: int, **headers: str) -> HttpResponse:
     ],
     ids=str,
 )
-def test_what_an_attempt_came_to(result: HttpResponse | UpstreamError, expected: Outcome) -> None:
+def test_what_an_attempt_came_to(result: HttpResponse | UpstreamError, expected: AttemptOutcome) -> None:
     assert outcome(result) == expected
 
 
@@ -74,7 +74,7 @@ METHODS = ("GET", "HEAD", "OPTIONS", "QUERY", "PUT", "DELETE", "POST", "PATCH")
     ],
 )
 def test_which_method_is_repeated_after_what_and_how_often(
-    ended: Outcome, any_method: bool, retries: int, method: str
+    ended: AttemptOutcome, any_method: bool, retries: int, method: str
 ) -> None:
     allowed = retries if any_method or method in IDEMPOTENT_METHODS else 0
     decisions = [may_repeat(ended, method, retries=made, limit=2) for made in range(4)]

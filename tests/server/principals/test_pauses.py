@@ -129,11 +129,11 @@ def test_others_are_answered_within_a_few_steps_and_refused_at_once_beside_a_sto
             nursery.start_soon(storm, [Client(mcp, greedy) for _ in range(CLIENTS)], SECONDS)
             for _ in range(200):  # they have asked by now
                 await trio.lowlevel.checkpoint()
-            began, steps, other = trio.current_time(), Steps(), Client(mcp, "other", address="::2")
+            began, steps, other = trio.current_time(), Steps(), Client(mcp, "other", address="2001:db8::2")
             trio.lowlevel.add_instrument(steps)
             assert await other.ask(CALL) == 200
             assert steps.made <= STEPS
-            assert await Client(mcp, "nobody", address="::2").ask(CALL) == 401
+            assert await Client(mcp, "nobody", address="2001:db8::2").ask(CALL) == 401
             assert await Client(sse, "other", path="/messages/w0/").ask(CALL) == 404
             assert trio.current_time() == began
 

@@ -56,7 +56,7 @@ def test_another_one_is_answered_after_a_few_of_many(asked, transport):
             http_sse(built, visitors, worker=0) as sse,
         ):
             app, path = (mcp, "/mcp") if transport == "mcp" else (sse, "/messages/w0/")
-            other = Client(app, "other", path=path, address="::2")
+            other = Client(app, "other", path=path, address="2001:db8::2")
             await other.ask(LIST)
             for _ in range(20):  # Trio runs those of one turn in any order
                 answered = await together([other, *(Client(app, "greedy", path=path) for _ in range(CLIENTS))])
