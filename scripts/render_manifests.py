@@ -51,7 +51,7 @@ def helm() -> str | None:
 def rendered(program: str, name: str) -> str:
     """One set as helm makes it, for the namespace of docs/deploy/eks.md: the Service's own names have it."""
     values = CHART / "ci" / f"{name}-values.yaml"
-    argv = [program, "template", "openapi-mcp-server", CHART, "--namespace", "mcp", "-f", values]
+    argv: list[str | Path] = [program, "template", "openapi-mcp-server", CHART, "--namespace", "mcp", "-f", values]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"render_manifests: helm: {done.stderr.strip()}")

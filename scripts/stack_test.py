@@ -9,19 +9,25 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import msgspec
 import trio
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
@@ -78,6 +84,19 @@ class Stack:
         Path(self._folder.name).chmod(0o755)  # the worker is another user than whoever runs this
         self._environ |= settings
 
+    def certificate(self) -> str:
+        """The path of one for 127.0.0.1, its key below it in the same file."""
+        path = Path(self._folder.name, "both.pem")
+        if not path.exists():
+            path.write_bytes(self_signed())
+            path.chmod(0o444)  # for nginx's user
+        return str(path)
+
+    def change_proxy(self, **settings: str) -> None:
+        """The proxy with these settings from now on; the workers stay as they are."""
+        self._environ |= settings
+        self.compose("up", "--detach", "--wait", "--no-deps", "proxy", seconds=UP_SECONDS)
+
     def roll(self) -> None:
         self._run(str(ROOT / "deploy" / "compose" / "roll"), *self._flags(), seconds=UP_SECONDS)
 
@@ -117,6 +136,18 @@ class Stack:
         self.compose("down", "--volumes", "--timeout", "1")
         if images := self.left("image"):  # `--rmi` finds none once the containers are gone
             docker("image", "rm", "--force", *images)
+
+
+def self_signed() -> bytes:
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "stack-test")])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(1))
+    builder = builder.add_extension(
+        x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return builder.sign(key, hashes.SHA256()).public_bytes(pem) + private
 
 
 def docker(*argv: str) -> str:
@@ -319,6 +350,17 @@ def roll(stack: Stack) -> None:
             raise Failed(f"the new worker has {has!r}")
 
 
+def encrypt(stack: Stack) -> None:
+    """The same stack with a certificate, and without it again."""
+    with step("with a certificate the published port speaks HTTPS"):
+        stack.change_proxy(PROXY_TLS_CERTIFICATE_FILE=stack.certificate())
+        address = stack.compose("port", "proxy", "18000")
+        trusted = ssl.create_default_context(cafile=stack.certificate())
+        if (status := httpx2.get(f"https://{address}/readyz", verify=trusted).status_code) != 200:
+            raise Failed(f"it answers {status}")
+        stack.change_proxy(PROXY_TLS_CERTIFICATE_FILE="")
+
+
 def stop(stack: Stack) -> None:
     services = ("proxy", "worker", "demo")
     # `down` removes the containers; whoever waits for them learns their exit codes.
@@ -355,6 +397,7 @@ def run(stack: Stack) -> None:
     with followed(stack.container("xray")) as xray_log:
         serve(stack, xray_log)
         roll(stack)
+        encrypt(stack)
         stop(stack)
         with step("no document was refused by the X-Ray daemon"):
             segments(xray_log)

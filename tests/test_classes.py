@@ -14,7 +14,7 @@ from documents import described
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.bridge.policy import Permit, Policy, Principal, Rule, selector
-from openapi_mcp_server.bridge.search.names import NAMES
+from openapi_mcp_server.bridge.search.names import NAMES, READ
 from openapi_mcp_server.gateway.views import VIEWS
 from openapi_mcp_server.mcp.answers import StaticAnswers
 from openapi_mcp_server.mcp.inbound import Call, Rejection, from_line
@@ -204,3 +204,29 @@ def test_who_has_no_scope_is_shown_no_operation_that_needs_one():
     built = gateway(ScriptedApi(), *made.tools.values())
     policy = Policy(default=Rule())
     assert listed(built, Permit(granted=policy.granted("", (), ()))) == []
+
+
+@pytest.mark.parametrize("mode", ["all", "search"])
+@pytest.mark.parametrize("denied", [Rule(deny=(selector("/pets/best"),)), Rule(allow=(selector("/pets/{id}"),))])
+def test_a_call_of_one_operation_is_not_one_of_another_that_its_caller_may_not_call(mode, denied):
+    """The request would be the same, and the API answers it as the other one."""
+    tools = catalog(
+        [{"path": path, "method": "get", "tags": [], "scopes": []} for path in ("/pets/{id}", "/pets/best")]
+    ).tools.values()
+    records = []
+    api = ScriptedApi(ok(), ok(), ok())
+    built = gateway(api, *tools, records=records, mode=mode, private=True)
+
+    def called(permit, pet):
+        asked = {"name": marker(0), "arguments": {"id": pet}}
+        if mode == "search":
+            asked = {"name": READ, "arguments": asked}
+        line = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": asked})
+        beside = Carrier(principal=Principal(key="p", permit=permit))
+        answer = trio.run(lambda: built.answer(from_line(line, "2025-11-25"), "http", None, beside))
+        return msgspec.json.decode(b"".join(answer))["result"].get("isError", False)
+
+    narrow = Permit(own=denied)
+    assert [called(narrow, "best"), called(narrow, "7"), called(Permit(), "best")] == [True, False, False]
+    assert [(one.tool, one.denied) for one in records] == [(marker(0), marker(0)), (marker(0), ""), (marker(0), "")]
+    assert [request.path for request in api.requests] == ["/pets/7", "/pets/best"]

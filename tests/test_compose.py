@@ -123,6 +123,17 @@ def test_with_a_certificate_the_published_port_and_the_health_check_are_those_of
     assert {interpolated(file) for file in mounted.values()} == {"/dev/null"}
 
 
+def test_the_documented_file_opens_the_stack_to_others_over_tls_and_with_tokens():
+    (block,) = re.findall(r"```ini\n(.*?)```", (CHECKOUT / "docs/deploy/compose.md").read_text("utf-8"), re.DOTALL)
+    given = dict(line.split("=", 1) for line in block.splitlines())
+    assert interpolated(SERVICES["proxy"]["ports"][0], **given) == f"0.0.0.0:443:{nginx.defaults()['PROXY_TLS_PORT']}"
+    assert interpolated(SERVICES["proxy"]["environment"]["PROXY_SERVER_NAMES"], **given) == "mcp.example.com"
+    tokens = '[{"name": "agents", "token": "0123456789abcdef"}]'
+    files = {"/run/secrets/inbound_tokens": tokens}
+    config = load([], worker_environment(TRACING="none", **given), files.__getitem__)
+    assert config.inbound.kind == "token"
+
+
 def test_the_worker_is_reached_through_the_proxy_and_the_demo_api_reaches_nobody():
     members = {network: {name for name in SERVICES if network in SERVICES[name]["networks"]} for network in NETWORKS}
     assert members["front"] == {"proxy", "worker"}

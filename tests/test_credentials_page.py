@@ -11,7 +11,7 @@ from authorization_server import key
 from certificates import certificate
 from openapi_mcp_server.bridge.http_messages import HttpRequest
 from openapi_mcp_server.bridge.origins import Origin
-from openapi_mcp_server.documents.loading import keyring
+from openapi_mcp_server.documents.configured import keyring
 from openapi_mcp_server.settings.config import load
 from processes import CHECKOUT
 

@@ -166,11 +166,32 @@ def test_values_that_a_schema_lists_are_completed() -> None:
     assert completed(ref, "colour", "x", gateway=built(FEW))["values"] == []
 
 
-@pytest.mark.parametrize(
-    "ref", [{"type": "ref/prompt", "name": "task"}, {"type": "ref/resource", "uri": "x"}, {}, {"type": 5}]
-)
+@pytest.mark.parametrize("ref", [{"type": "ref/prompt", "name": "task"}, {"type": "ref/resource", "uri": "x"}])
 def test_what_is_not_known_has_no_completion(ref: Any) -> None:
     assert completed(ref, "name", "") == {"values": [], "total": 0, "hasMore": False}
+
+
+@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
+@pytest.mark.parametrize(
+    "ref",
+    [
+        {}, {"type": 5}, {"type": "ref/tool", "name": "x"}, {"type": "ref/prompt"}, {"type": "ref/prompt", "name": 1},
+        {"type": "ref/prompt", "uri": "x"}, {"type": "ref/resource"}, {"type": "ref/resource", "name": "x"},
+        {"name": "x"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_completion_for_nothing_that_could_be_is_refused(ref: Any, version: str) -> None:
+    params = {"ref": ref, "argument": {"name": "name", "value": ""}}
+    assert asked(built(), "completion/complete", version, arguments=params)["error"]["code"] == -32602
+
+
+@pytest.mark.parametrize(
+    "argument", [{}, {"name": "x"}, {"value": ""}, {"name": 1, "value": ""}, {"name": "x", "value": 1}]
+)
+def test_a_completion_of_no_argument_is_refused(argument: Any) -> None:
+    refused = asked(built(), "completion/complete", arguments={"ref": OPERATION, "argument": argument})["error"]
+    assert (refused["code"], refused["message"][:11]) == (-32602, "params.ref ")
 
 
 def test_a_caller_is_told_of_no_operation_that_it_may_not_call() -> None:

@@ -8,10 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from documents import described
+from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.model import Subject
-from openapi_mcp_server.bridge.policy import Permit, Policy, Rule, selector
+from openapi_mcp_server.bridge.origins import base_url
+from openapi_mcp_server.bridge.policy import EVERYTHING, OperationPaths, Permit, Policy, Rule, selector
+from openapi_mcp_server.bridge.request import build as requested
 from openapi_mcp_server.documents import policies
-from openapi_mcp_server.errors import ConfigError
+from openapi_mcp_server.errors import ArgumentError, ConfigError
 from openapi_mcp_server.settings.config import load
 from plain_policy import allowed, denied, rule_of, rules, subjects
 
@@ -153,3 +157,87 @@ default: {deny: ['tag:pets', 'tag:pts', 'GET /PETS//{id}/']}
 def test_a_file_that_cannot_be_used_stops_the_start(text, problem):
     with pytest.raises(ConfigError, match=re.escape(problem)):
         policies.read(text.encode(), "policy.yaml")
+
+
+def paths_of(*operations):
+    """A document with these operations, which are named by what they are; holes take any text."""
+    paths = {}
+    for one in operations:
+        method, path = one.split(" ")
+        names = re.findall(r"\{(\w+)\}", path)
+        paths.setdefault(path, {})[method.lower()] = {
+            "operationId": one,
+            "tags": [path.split("/")[1]],
+            "parameters": [
+                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+            ],
+            "responses": {"200": {"description": "ok"}},
+        }
+    return described(paths)
+
+
+def crosses(operations, denied, called, *values, base="https://a.example.com", everybody=True):
+    """Whether a call of one is refused because it would be one of what is denied, to everybody or to one class."""
+    rule = Rule(deny=tuple(selector(each) for each in denied))
+    source = ApiSource(
+        name="a", base=base_url(base), description=paths_of(*operations), rule=rule if everybody else EVERYTHING
+    )
+    catalog = build([source])
+    places = OperationPaths((tool.subject for tool in catalog.tools.values()), catalog.closed)
+    tool = next(tool for tool in catalog.tools.values() if tool.subject.operation_id == called)
+    arguments = dict(zip((slot.argument for slot in tool.slots), values, strict=True))
+    try:
+        places.require_own(tool, requested(tool, arguments).path, Permit() if everybody else Permit(own=rule))
+    except ArgumentError:
+        return True
+    return False
+
+
+ME = ("GET /users/me", "GET /users/{id}", "DELETE /users/me", "DELETE /users/{id}", "GET /users/{id}/keys")
+CROSSINGS = [
+    *((ME, ["/users/me"], "GET /users/{id}", [value], True) for value in (
+        "me", "ME", "Me", "%6de", "%256de", "me/", "me;x=1", "me?x=1", "/me", "me\\",
+    )),
+    *((ME, ["/users/me"], "GET /users/{id}", [value], False) for value in ("7", "men", "me.", "m", "me e", "mé")),
+    (ME, ["GET /users/me"], "DELETE /users/{id}", ["me"], False),
+    (ME, ["DELETE /users/me"], "DELETE /users/{id}", ["me"], True),
+    (ME, ["DELETE /users/me"], "GET /users/{id}", ["me"], False),
+    (ME, ["/users/*/keys"], "GET /users/{id}", ["7/keys"], True),
+    (ME, ["/users/*/keys"], "GET /users/{id}", ["7"], False),
+    (ME, ["GET /users/{id}"], "GET /users/{id}/keys", ["7"], False),
+    (("GET /{a}/keys", "GET /users/{b}"), ["GET /users/{b}"], "GET /{a}/keys", ["users"], True),
+    (("GET /{a}/keys", "GET /users/{b}"), ["GET /{a}/keys"], "GET /users/{b}", ["keys"], True),
+    (("GET /{a}/{b}", "GET /users/{b}"), ["GET /{a}/{b}"], "GET /users/{b}", ["x"], False),
+    (("GET /{a}/{b}", "GET /users/{b}"), ["GET /users/{b}"], "GET /{a}/{b}", ["users", "x"], True),
+    (("GET /{a}/{b}", "GET /{b}/{a}"), ["GET /{b}/{a}"], "GET /{a}/{b}", ["x", "y"], False),
+    (("GET /f/{a}.json", "GET /f/{a}"), ["/f/*.json"], "GET /f/{a}", ["x.json"], True),
+    (("GET /f/{a}.json", "GET /f/{a}"), ["/f/*.json"], "GET /f/{a}", ["x.xml"], False),
+    (("GET /f/{a}.json", "GET /f/all.json"), ["/f/all.json"], "GET /f/{a}.json", ["all"], True),
+    (("GET /f/{a}", "GET /F/Admin"), ["/F/Admin"], "GET /f/{a}", ["admin"], True),
+    (("GET /{a}", "GET /admin"), ["/admin"], "GET /{a}", ["admin"], True),
+    (("GET /{a}", "GET /admin/x"), ["/admin/*"], "GET /{a}", ["admin/x"], True),
+    (("GET /{a}", "GET /{b}/x"), ["/*/x"], "GET /{a}", ["y/z"], False),
+    (("GET /f/{a}", "GET /f/{a}/{b}"), ["/f/*/*"], "GET /f/{a}", ["x/y"], True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("everybody", [True, False], ids=["to everybody", "to one class"])
+@pytest.mark.parametrize("base", ["https://a.example.com", "https://a.example.com/users/v1/"])
+@pytest.mark.parametrize("crossing", CROSSINGS, ids=str)
+def test_no_argument_makes_a_call_one_of_what_is_denied(crossing, base, everybody):
+    operations, denied, called, values, is_refused = crossing
+    assert crosses(operations, denied, called, *values, base=base, everybody=everybody) is is_refused
+
+
+def test_what_is_hidden_or_left_out_by_its_tag_is_closed_as_what_is_denied():
+    description = paths_of(*ME, "GET /cars/me", "GET /cars/{id}", "POST /users/me")
+    for source in (
+        {"exclude_tags": frozenset({"users"})},
+        {"include_tags": frozenset({"cars"})},
+        {"rule": Rule(deny=(selector("/users/*"),))},
+    ):
+        catalog = build(
+            [ApiSource(name="a", base=base_url("https://a.example.com"), description=description, **source)]
+        )
+        assert {one.path for one in catalog.closed} == {"/users/me", "/users/{id}", "/users/{id}/keys"}
+        assert {one.method for one in catalog.closed} == {"GET"}  # of the others no tool has a hole

@@ -199,3 +199,32 @@ def test_no_argument_changes_where_the_request_goes(identifier: str, others: dic
     assert {name for name, _ in sent.headers} <= {"accept", "content-type", "X-A", "cookie"}
     assert all(value.isprintable() for _, value in sent.headers)
     assert msgspec.json.decode(sent.body or b"") == {key: value for key, value in others.items() if key == "name"}
+
+
+def free(method: str, *declared: str) -> Tool:
+    """A tool with an argument whose members become parameters."""
+    return tool(slot("options", "query"), *(slot(name, "query") for name in declared), method=method)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    "name", ["_method", "_HttpMethod", "_httpMethod", ".method", "[method", " _method", "_method\t", "+_method"]
+)
+def test_no_name_that_a_model_chooses_makes_a_call_one_of_another_method(method: str, name: str) -> None:
+    """WordPress takes GET /posts/1?_method=DELETE for a DELETE."""
+    if name == "+_method":  # a plus that stays one
+        assert request.build(free(method), {"options": {name: "DELETE"}}).query == "%2B_method=DELETE"
+        return
+    with pytest.raises(ArgumentError, match="another method"):
+        request.build(free(method), {"options": {name: "DELETE"}})
+
+
+def test_an_operation_may_have_a_parameter_for_its_method() -> None:
+    assert request.build(free("POST", "_method"), {"_method": "PUT"}).query == "_method=PUT"
+    fixed = tool(slot("q", "query"), fixed_query="_method=PUT", method="POST")
+    assert request.build(fixed, {"q": "1"}).query == "_method=PUT&q=1"
+
+
+@pytest.mark.parametrize("name", ["method", "methods", "my_method", "_methods", "payment_method"])
+def test_other_names_are_only_names(name: str) -> None:
+    assert request.build(free("POST"), {"options": {name: "x"}}).query == f"{name}=x"

@@ -20,7 +20,8 @@ from jsonschema_rs import Draft202012Validator
 from tools import ran, tool
 
 from openapi_mcp_server.settings.config import load
-from openapi_mcp_server.settings.table import SETTINGS, task_address
+from openapi_mcp_server.settings.readers import task_address
+from openapi_mcp_server.settings.table import SETTINGS
 from processes import started
 from render_manifests import CHART, CONFIGURATION, ROOT, SETS, helm, rendered, stale
 

@@ -16,10 +16,12 @@ import msgspec
 import pytest
 
 from openapi_mcp_server.bridge.model import ToolCatalog, ToolForm
+from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.bridge.policy import EVERYTHING
 from openapi_mcp_server.documents.cache import KEPT_FILES
 from openapi_mcp_server.documents.loading import Documents, read_catalog
-from openapi_mcp_server.documents.options import CompileOptions, catalog_key
+from openapi_mcp_server.documents.options import ApiOptions, CompileOptions, catalog_key
+from openapi_mcp_server.settings.auth import Identity
 from openapi_mcp_server.settings.config import load
 from processes import CHECKOUT, environment
 
@@ -334,3 +336,29 @@ def test_another_program_has_another_key() -> None:
     portable = msgspec.structs.replace(made, form=ToolForm(portable=True))
     assert catalog_key(made, b"texts", "1.0 3.11") != catalog_key(portable, b"texts", "1.0 3.11")
     assert len({catalog_key(made, b"texts", program) for program in ("1.0 3.11", "1.1 3.11", "1.0 3.12")}) == 3
+
+
+def test_the_order_of_servers_that_are_allowed_is_none() -> None:
+    several = frozenset(Origin("https", host, 443) for host in ("a.example.com", "b.example.com", "c.example.com"))
+    keys = {
+        catalog_key(options_of(frozenset(order)), b"texts", "1.0 3.11")
+        for order in (sorted(several), sorted(several, reverse=True))
+    }
+    assert len(keys) == 1
+    assert catalog_key(options_of(frozenset()), b"texts", "1.0 3.11") not in keys
+
+
+def options_of(allowed: frozenset[Origin]) -> CompileOptions:
+    api = ApiOptions(
+        name="a", location="a", overlays=(), overrides="", base=None, allowed_origins=allowed, identity=Identity()
+    )
+    return CompileOptions(
+        apis=(api,),
+        folders=(),
+        include_tags=frozenset(),
+        exclude_tags=frozenset(),
+        strict=False,
+        strict_auth=False,
+        rule=EVERYTHING,
+        form=ToolForm(),
+    )

@@ -133,12 +133,28 @@ ENVELOPES = [
 
 @pytest.mark.parametrize("said", [b'"result":{}', b'"error":{"code":-1,"message":"m"}'])
 @pytest.mark.parametrize("version", SUPPORTED)
-def test_the_refusal_of_a_response_has_no_id_that_a_client_could_take_for_its_own(version: str, said: bytes) -> None:
+def test_a_response_is_answered_by_the_status_of_its_post_alone(version: str, said: bytes) -> None:
+    """Without its id, which a client could take for its own; elsewhere two that answer each other would never end."""
     response = b'{"jsonrpc":"2.0","id":1,%b}' % said
-    messages = [legacy(response, version), read_line(response, version)]
+    refused = legacy(response, version)
+    assert (refused.id, refused.code, refused.status) == (None, -32600, 400)
+    assert read_line(response, version) == Notification()
     if version == "2025-03-26":
-        messages += read_line(b"[%b]" % response, version).messages
-    assert [(each.id, each.code) for each in messages] == [(None, -32600)] * len(messages)
+        assert [*read_line(b"[%b]" % response, version).messages, *legacy(b"[%b]" % response, version).messages] == [
+            Notification(),
+            Notification(),
+        ]
+
+
+@pytest.mark.parametrize("name", ["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"])
+@pytest.mark.parametrize(("body", "request_id"), [(request("ping"), 7), (request("nope"), 7), (b"{", None)])
+def test_a_header_that_comes_twice_is_refused_under_the_id_of_its_message(
+    name: str, body: bytes, request_id: int | None
+) -> None:
+    twice = [(name.lower().encode(), b"2025-11-25")] * 2
+    refused = read_http(twice, body)
+    assert isinstance(refused, Rejection)
+    assert (refused.id, refused.code, refused.status) == (request_id, -32020, 400)
 
 
 @pytest.mark.parametrize("version", [None, *SUPPORTED])

@@ -41,6 +41,9 @@ def test_every_message_carries_the_subscription(request_id: int | str) -> None:
     end = msgspec.json.decode(made.end())
     validate_server_result(LISTEN, "2026-07-28", end["result"])
     assert (end["id"], end["result"]["_meta"][SUBSCRIPTION_ID]) == (request_id, request_id)
+    *before, cancelled = map(msgspec.json.decode, made.farewell())
+    parse_server_notification(cancelled["method"], "2026-07-28", cancelled["params"])
+    assert (before, cancelled["params"]) == ([end], {"requestId": request_id})
 
 
 @pytest.mark.parametrize("kinds", [(), ("toolsListChanged",), ALL])

@@ -11,9 +11,9 @@ import pytest
 
 import nginx
 from openapi_mcp_server.gateway.calls import GUARD_SECONDS
-from openapi_mcp_server.server.any_request import HEADER_BYTES
-from openapi_mcp_server.server.connections import KEEP_ALIVE_SECONDS
 from openapi_mcp_server.server.events import QUIET_SECONDS
+from openapi_mcp_server.server.http11.any_request import HEADER_BYTES
+from openapi_mcp_server.server.http11.connections import KEEP_ALIVE_SECONDS
 from openapi_mcp_server.server.posts import BODY_BYTES
 from openapi_mcp_server.settings.config import load
 
@@ -39,6 +39,18 @@ def test_nginx_takes_it(tmp_path):
     )
     assert tried.returncode == 0, tried.stderr
     assert "[warn]" not in re.sub(r'.*"user" directive makes sense only.*', "", tried.stderr)
+
+
+def test_the_longest_name_that_there_may_be_is_taken(tmp_path):
+    longest = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])
+    main = nginx.configuration(
+        tmp_path, **nginx.every_worker("127.0.0.1:8000"), PROXY_SERVER_NAMES=f"localhost {longest}"
+    )
+    tried = subprocess.run(
+        [nginx.program(), "-t", "-p", str(tmp_path), "-c", str(main)], capture_output=True, text=True, check=False
+    )
+    assert len(longest) == 253
+    assert tried.returncode == 0, tried.stderr
 
 
 def test_gixy_finds_nothing(tmp_path):

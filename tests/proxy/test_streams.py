@@ -27,7 +27,8 @@ from mcp.client.sse import sse_client
 
 from nginx import every_worker, proxy
 from node import NODE, NODE_FOLDER
-from openapi_mcp_server.server import connections, ports
+from openapi_mcp_server.server import ports
+from openapi_mcp_server.server.http11 import connections
 from openapi_mcp_server.server.sse.session import CALLS
 from processes import Server, started
 

@@ -339,6 +339,8 @@ def test_subscriptions_share_the_channel_and_end_with_the_input() -> None:
                 client.end()
                 end = await client.hear()
                 assert (end["id"], end["result"]["_meta"][TAG]) == (2, 2)
+                cancelled = await client.hear()
+                assert (cancelled["method"], cancelled["params"]) == ("notifications/cancelled", {"requestId": 2})
                 built.lists_changed()  # while the server ends: nobody is left to be told
                 await client.hear_end()
         built.lists_changed()

@@ -36,6 +36,7 @@ BLOCKS = (
     ("docs/deployment.md", "dockerfile", "tests/documents/test_cache.py"),
     ("docs/tools.md", "yaml", GUIDE),
     ("docs/deploy/eks.md", "yaml", "tests/deploy/test_chart.py"),
+    ("docs/deploy/compose.md", "ini", "tests/test_compose.py"),
     ("docs/load-testing.md", "json", "tests/bench/loadgen/test_documented.py"),
     ("docs/load-testing.md", "text", "an output: its figures are one machine's"),
     ("docs/monitoring.md", "text", "a query for CloudWatch"),

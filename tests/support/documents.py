@@ -7,20 +7,20 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
-from openapi_mcp_server.openapi.model import ApiDescription, Dialect, Operation, Schema
+from openapi_mcp_server.openapi.model import ApiDescription, DialectName, Operation, Schema
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import Document
 
 
-def document(dialect: Dialect, **root: Any) -> Document:
+def document(dialect: DialectName, **root: Any) -> Document:
     return Document(json=msgspec.json.encode(root), dialect=dialect)
 
 
-def described(paths: Any = None, *, dialect: Dialect = "3.1", **root: Any) -> ApiDescription:
+def described(paths: Any = None, *, dialect: DialectName = "3.1", **root: Any) -> ApiDescription:
     return describe(document(dialect, **({} if paths is None else {"paths": paths}), **root))
 
 
-def of_operation(operation: Any, *, path: str = "/x", dialect: Dialect = "3.1", **root: Any) -> ApiDescription:
+def of_operation(operation: Any, *, path: str = "/x", dialect: DialectName = "3.1", **root: Any) -> ApiDescription:
     """A document of one GET operation."""
     return described({path: {"get": operation}}, dialect=dialect, **root)
 
@@ -31,7 +31,7 @@ def the_operation(description: ApiDescription) -> Operation:
     return operation
 
 
-def of_schemas(schema: Any, *, dialect: Dialect = "3.1", **schemas: Any) -> ApiDescription:
+def of_schemas(schema: Any, *, dialect: DialectName = "3.1", **schemas: Any) -> ApiDescription:
     """A document whose one operation sends and gets ``schema``, with named schemas beside it."""
     home = {"definitions": schemas} if dialect == "2.0" else {"components": {"schemas": schemas}}
     content = {"application/json": {"schema": schema}}

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from openapi_mcp_server.server import connections, ports
+from openapi_mcp_server.server import ports
+from openapi_mcp_server.server.http11 import connections
 
 
 class Server:

@@ -22,7 +22,7 @@ import openapi_mcp_server
 from openapi_mcp_server.openapi.text.source import DocumentLimits
 
 ROOMS = ("bridge", "mcp", "observe.logs", "observe.traces", "openapi", "settings",
-         "server.access.hosts", "server.fields", "server.any_request", "upstream.addresses", "upstream.reader",
+         "server.access.hosts", "server.fields", "server.http11.any_request", "upstream.addresses", "upstream.reader",
          "upstream.retries")  # fmt: skip
 """Where nothing touches anything but its arguments, as far as the functions are looked at."""
 WAYS = ("match", "fullmatch", "search")

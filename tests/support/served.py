@@ -10,10 +10,11 @@ from trio.testing import wait_all_tasks_blocked
 
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.gateway.gateway import Gateway
-from openapi_mcp_server.server import connections, ports
+from openapi_mcp_server.server import ports
 from openapi_mcp_server.server.access import hosts
 from openapi_mcp_server.server.access.cors import for_pages
 from openapi_mcp_server.server.app import Health, Readiness, WorkerApp
+from openapi_mcp_server.server.http11 import connections
 from openapi_mcp_server.server.sse.http_sse import HttpSse, http_sse
 from openapi_mcp_server.server.streamable_http import StreamableHttp, streamable_http
 from openapi_mcp_server.server.visitors import Visitors

@@ -12,7 +12,8 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from openapi_mcp_server.gateway.gateway import Gateway
-from openapi_mcp_server.server import connections, ports
+from openapi_mcp_server.server import ports
+from openapi_mcp_server.server.http11 import connections
 from openapi_mcp_server.server.sse.http_sse import HttpSse, http_sse
 from openapi_mcp_server.server.sse.peers import Peers
 from served import VISITORS

@@ -17,7 +17,7 @@ from openapi_mcp_server.bridge.http_messages import HttpRequest
 from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.origins import BaseUrl, Origin
 from openapi_mcp_server.errors import ArgumentError
-from openapi_mcp_server.openapi.model import Dialect
+from openapi_mcp_server.openapi.model import DialectName
 
 pytestmark = pytest.mark.anyio
 
@@ -138,7 +138,7 @@ class Sent(NamedTuple):
     body: bytes
 
 
-def tool(operation: Any, origin: Origin, path: str = "/x", dialect: Dialect = "3.2", **root: Any) -> Tool:
+def tool(operation: Any, origin: Origin, path: str = "/x", dialect: DialectName = "3.2", **root: Any) -> Tool:
     paths = {path: {"post" if "requestBody" in operation else "get": operation | {"operationId": "t"}}}
     description = described(paths, dialect=dialect, **root)
     made = catalog.build([catalog.ApiSource(name="a", base=BaseUrl(origin, ""), description=description)])
@@ -192,13 +192,15 @@ def expected(location: str, text: str) -> Sent | None:
 
 @pytest.mark.parametrize("dialect", ["3.0", "3.1", "3.2"])
 @pytest.mark.parametrize(("location", "style", "explode"), STYLES)
-async def test_every_style_of_every_value_arrives(location: str, style: str, explode: bool, dialect: Dialect) -> None:
+async def test_every_style_of_every_value_arrives(
+    location: str, style: str, explode: bool, dialect: DialectName
+) -> None:
     declared = {"name": "color", "in": location, "style": style, "explode": explode, "schema": {}}
     arrived = await of_parameter(declared, *VALUES, dialect=dialect)
     assert arrived == [expected(location, text) for text in STYLES[location, style, explode]]
 
 
-async def of_parameter(declared: dict[str, Any], *values: Any, dialect: Dialect = "3.2") -> list[Sent | None]:
+async def of_parameter(declared: dict[str, Any], *values: Any, dialect: DialectName = "3.2") -> list[Sent | None]:
     is_in_path = declared["in"] == "path"
     operation = {"parameters": [declared | {"name": "color", "required": is_in_path}]}
     path = "/x/{color}" if is_in_path else "/x"

@@ -9,7 +9,7 @@ from functools import cache, partial
 import msgspec
 
 from openapi_mcp_server.bridge import names, security, servers, text
-from openapi_mcp_server.bridge.bodies.body_shape import Schemas
+from openapi_mcp_server.bridge.bodies.body_shape import BodySchemas
 from openapi_mcp_server.bridge.compiled.listing import Listing
 from openapi_mcp_server.bridge.model import ApiSummary, SkippedTool, Subject, Tool, ToolCatalog, ToolForm
 from openapi_mcp_server.bridge.origins import BaseUrl, Origin
@@ -24,7 +24,7 @@ from openapi_mcp_server.bridge.tools import overrides
 from openapi_mcp_server.bridge.tools.api import DOCUMENT_BYTES, LEAST_LIMITS, Api, Once, SchemaLimits
 from openapi_mcp_server.bridge.tools.argument import of_parameter, slot
 from openapi_mcp_server.bridge.tools.entry import descriptions
-from openapi_mcp_server.bridge.tools.overrides import Entries, Told
+from openapi_mcp_server.bridge.tools.overrides import Entries, Presentation
 from openapi_mcp_server.bridge.tools.tool import Compiled, compile_operation
 from openapi_mcp_server.errors import SpecError, fault_of
 from openapi_mcp_server.openapi.model import ApiDescription, Note, Operation, SkippedOperation
@@ -62,7 +62,7 @@ class ApiSource(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Candidate(msgspec.Struct, frozen=True):
     operation: Operation
-    told: Told
+    presentation: Presentation
     wanted: names.Wanted
 
 
@@ -72,6 +72,7 @@ class _Outcome(msgspec.Struct):
     tools: list[Tool]
     skipped: list[SkippedTool]
     notes: list[Note]
+    closed: list[Subject]
     filtered: int = 0
 
 
@@ -90,7 +91,7 @@ def build(
     _require_different_names(sources)
     candidates = [[_candidate(each, source) for each in source.description.operations] for source in sources]
     tool_names = iter(_unique_names(candidates, form.name_length))
-    summaries, tools, skipped, listing = [], {}, [], Listing()
+    summaries, tools, skipped, closed, listing = [], {}, [], [], Listing()
     for source, own in zip(sources, candidates, strict=True):
         description = source.description
         identity = security.placed(source.identity, description.operations, description.security_schemes)
@@ -103,10 +104,15 @@ def build(
         summaries.append(_summary(source, api, outcome))
         tools.update({each.name: each for each in outcome.tools})
         skipped += outcome.skipped
+        closed += _nameable(outcome)
     if unused := _unused_selectors(sources, candidates):
         summaries[0] = msgspec.structs.replace(summaries[0], notes=(*unused, *summaries[0].notes))
     return ToolCatalog(
-        apis=tuple(summaries), tools=listing.given_back(tools), skipped=tuple(skipped), listed=listing.whole()
+        apis=tuple(summaries),
+        tools=listing.given_back(tools),
+        skipped=tuple(skipped),
+        listed=listing.whole(),
+        closed=tuple(closed),
     )
 
 
@@ -118,11 +124,12 @@ def _require_different_names(sources: Sequence[ApiSource]) -> None:
 
 def _candidate(operation: Operation, source: ApiSource) -> _Candidate:
     try:
-        told = overrides.of(operation, source.overrides)
-        wanted = names.tool_name(operation, source.name if source.prefix else None, told.overrides.name)
+        presentation = overrides.of(operation, source.overrides)
+        wanted = names.tool_name(operation, source.name if source.prefix else None, presentation.overrides.name)
     except Exception as error:  # noqa: BLE001 - one operation costs only itself
-        told, wanted = Told(fault=fault_of(error, operation.pointer)), names.Wanted("", operation.pointer)
-    return _Candidate(operation, told, wanted)
+        presentation = Presentation(fault=fault_of(error, operation.pointer))
+        wanted = names.Wanted("", operation.pointer)
+    return _Candidate(operation, presentation, wanted)
 
 
 def _unique_names(candidates: Iterable[Sequence[_Candidate]], length: int) -> list[str]:
@@ -186,7 +193,7 @@ def _api(source: ApiSource, place: ApiPlace, limits: SchemaLimits, identity: Ide
         access=cache(partial(security.access, identity=identity, schemes=source.description.security_schemes)),
         slots=Once(slot),
         arguments=Once(of_parameter),
-        bodies=Schemas(schemas, requests.exact),
+        bodies=BodySchemas(schemas, requests.exact),
         listings=Listings(),
     )
 
@@ -207,15 +214,18 @@ def _switches(operations: Sequence[Operation]) -> frozenset[str]:
 
 def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate]], listing: Listing) -> _Outcome:
     unread = [SkippedTool(api=source.name, operation=each) for each in source.description.skipped]
-    outcome = _Outcome(tools=[], skipped=unread, notes=list(source.description.notes))
+    outcome = _Outcome(tools=[], skipped=unread, notes=list(source.description.notes), closed=[])
     outcome.notes += overrides.unused(source.overrides, source.description)
     size = 0
-    told = descriptions([(each.operation, each.told.overrides) for _, each in named])
+    told = descriptions([(each.operation, each.presentation.overrides) for _, each in named])
     for (name, candidate), said in zip(named, told, strict=True):
         subject = _subject(candidate, source)
         if not _is_wanted(candidate, source) or not source.rule.permits(subject):
             outcome.filtered += 1
+            outcome.closed.append(subject)
             continue
+        if candidate.presentation.hidden_by:
+            outcome.closed.append(subject)
         try:
             compiled = _compiled(name, said, subject, candidate, api)
             _require_access(compiled.tool, source)
@@ -228,8 +238,14 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
             api = msgspec.structs.replace(api, limits=LEAST_LIMITS)
             message = f"with it the tools are over {DOCUMENT_BYTES:,} bytes; schemas of those that follow are shortened"
             outcome.notes.append(Note(pointer=compiled.tool.pointer, kind="input_shortened", message=message))
-        outcome.notes += (*candidate.told.notes, *compiled.notes)
+        outcome.notes += (*candidate.presentation.notes, *compiled.notes)
     return outcome
+
+
+def _nameable(outcome: _Outcome) -> list[Subject]:
+    """The closed operations that a call of a tool may name: of a method that has holes in its paths."""
+    methods = {tool.method for tool in outcome.tools if "{" in tool.template}
+    return [subject for subject in outcome.closed if subject.method in methods]
 
 
 def _is_wanted(candidate: _Candidate, source: ApiSource) -> bool:
@@ -241,7 +257,7 @@ def _is_wanted(candidate: _Candidate, source: ApiSource) -> bool:
 
 
 def _tags(candidate: _Candidate) -> tuple[str, ...]:
-    own = candidate.told.overrides.tags
+    own = candidate.presentation.overrides.tags
     return candidate.operation.tags if own is None else own
 
 
@@ -253,16 +269,16 @@ def _subject(candidate: _Candidate, source: ApiSource) -> Subject:
         path=operation.path,
         operation_id=operation.operation_id or "",
         tags=_tags(candidate),
-        scopes=candidate.told.overrides.scopes or (),
+        scopes=candidate.presentation.overrides.scopes or (),
     )
 
 
 def _compiled(name: str, said: str, subject: Subject, candidate: _Candidate, api: Api) -> Compiled:
-    if candidate.told.fault is not None:
-        raise candidate.told.fault.kept()
-    if candidate.told.hidden_by:
-        raise SpecError(candidate.operation.pointer, f"hidden by {candidate.told.hidden_by}")
-    return compile_operation(candidate.operation, name, said, subject, candidate.told.overrides, api)
+    if candidate.presentation.fault is not None:
+        raise candidate.presentation.fault.kept()
+    if candidate.presentation.hidden_by:
+        raise SpecError(candidate.operation.pointer, f"hidden by {candidate.presentation.hidden_by}")
+    return compile_operation(candidate.operation, name, said, subject, candidate.presentation.overrides, api)
 
 
 def _require_access(made: Tool, source: ApiSource) -> None:
@@ -278,7 +294,7 @@ def _skipped(candidate: _Candidate, source: ApiSource, error: SpecError) -> Skip
         path=operation.path,
         reason=error.problem,
     )
-    may_be_hidden = candidate.told.hidden_by or candidate.told.fault is not None
+    may_be_hidden = candidate.presentation.hidden_by or candidate.presentation.fault is not None
     subject = None if may_be_hidden else _subject(candidate, source)
     return SkippedTool(api=source.name, operation=skipped, subject=subject)
 

@@ -45,27 +45,31 @@ _GOAL_CHARACTERS = 4_000
 _AREAS = 40
 VALUES = 100
 """Completions in one answer (MCP, Completion)."""
+_COMPLETING = (
+    "params.ref must be a ref/prompt with a name or a ref/resource with a uri, "
+    "and params.argument have a name and a value, all of them strings"
+)
 
 _values = msgspec.json.Decoder(dict[str, str]).decode
 
 
-class Reference(msgspec.Struct, frozen=True):
-    """``ref`` of completion/complete."""
+class PromptReference(msgspec.Struct, frozen=True, tag_field="type", tag="ref/prompt"):
+    name: str
 
-    type: str = ""
-    name: str = ""
-    uri: str = ""
+
+class ResourceReference(msgspec.Struct, frozen=True, tag_field="type", tag="ref/resource"):
+    uri: str
 
 
 class GuideArgument(msgspec.Struct, frozen=True):
-    name: str = ""
-    value: str = ""
+    name: str
+    value: str
 
 
 class Completing(msgspec.Struct, frozen=True):
     """The params of completion/complete."""
 
-    ref: Reference
+    ref: PromptReference | ResourceReference
     argument: GuideArgument
 
 
@@ -180,6 +184,14 @@ def result(title: str, said: str) -> PromptResult:
     return PromptResult(description=title, messages=(PromptMessage(content=TextContent(said)),))
 
 
+def completing(params: msgspec.Raw | None) -> Completing:
+    """The reference and the argument that are to be completed. Raises ArgumentError."""
+    try:
+        return msgspec.json.decode(params or b"{}", type=Completing)
+    except msgspec.DecodeError as error:
+        raise ArgumentError(_COMPLETING) from error
+
+
 def completions(asked: Completing, tools: Mapping[str, Tool], prompts: Mapping[str, Tool]) -> list[str]:
     """All values of an argument that begin or go on with what is written so far, those that begin with it first."""
     known = _known(asked, tools, prompts)
@@ -190,11 +202,11 @@ def completions(asked: Completing, tools: Mapping[str, Tool], prompts: Mapping[s
 
 def _known(asked: Completing, tools: Mapping[str, Tool], prompts: Mapping[str, Tool]) -> list[str]:
     ref, argument = asked.ref, asked.argument.name
-    if ref.type == "ref/prompt" and (tool := prompts.get(ref.name)) is not None:
-        return _listed(tool, argument)
-    if ref.type == "ref/prompt" and (ref.name, argument) == (EXPLAIN, "name"):
-        return [*tools]
-    if ref.type == "ref/resource" and argument == "name" and ref.uri.endswith("/operations/{name}"):
+    if isinstance(ref, PromptReference):
+        if (tool := prompts.get(ref.name)) is not None:
+            return _listed(tool, argument)
+        return [*tools] if (ref.name, argument) == (EXPLAIN, "name") else []
+    if argument == "name" and ref.uri.endswith("/operations/{name}"):
         api = unquote(ref.uri.removeprefix(_SCHEME).partition("/")[0])
         return [tool.name for tool in tools.values() if tool.api == api]
     return []

@@ -36,7 +36,7 @@ Result = TypeVar("Result")
 Encoded = bytes | memoryview
 
 
-class Made(Generic[Recipe, Result]):
+class Deferred(Generic[Recipe, Result]):
     """A function that is made of its recipe when it is first called. A recipe is data, which can be kept in a file."""
 
     __slots__ = ("_made", "_make", "recipe")
@@ -324,12 +324,14 @@ class ToolCatalog(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is served. One immutable value, replaced whole.
 
     ``listed``: the entries of all tools with commas between, of which those of the tools are slices, if there are.
+    ``closed``: operations that were kept from everybody, where a call of a tool could name one.
     """
 
     apis: tuple[ApiSummary, ...]
     tools: Mapping[str, Tool]  # by name, in the order of the documents
     skipped: tuple[SkippedTool, ...]
     listed: memoryview | None = None
+    closed: tuple[Subject, ...] = ()
 
     @property
     def list_bytes(self) -> int:

@@ -13,7 +13,7 @@ _HOST = re.compile(r"(?:[\w-]+\.)*[\w-]+\.?")
 _NO_HOST = "names a host that is none; an example is https://api.example.com/v1"
 
 
-class Origin(msgspec.Struct, frozen=True):
+class Origin(msgspec.Struct, frozen=True, order=True):
     """Scheme, host and port: where requests go and to whom credentials belong (RFC 6454)."""
 
     scheme: str  # "http" or "https"

@@ -6,6 +6,7 @@ permits is neither listed nor callable, and a `deny` wins over every `allow`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
@@ -13,12 +14,15 @@ from typing import NamedTuple
 import msgspec
 
 from openapi_mcp_server.bridge.http_messages import SAFE_METHODS
-from openapi_mcp_server.bridge.model import Subject
+from openapi_mcp_server.bridge.model import Subject, Tool
 from openapi_mcp_server.bridge.parameters.percent import fully_decoded
 from openapi_mcp_server.errors import ArgumentError
 
 _METHODS = SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT"}
 _NAMED = frozenset({"id", "tag", "api"})
+_HOLE = re.compile(r"\{[^{}]*\}")
+_HELD = "\0"
+"""Stands for the value of a hole, which no literal text of another template is."""
 
 
 class Selector(NamedTuple):
@@ -79,14 +83,17 @@ def selector(text: str) -> Selector:
     return Selector("path" if first == "*" or first.startswith("/") else "id", first)
 
 
-@lru_cache(maxsize=8192)
-def _plain(path: str) -> str:
+def _plainly(path: str) -> str:
     """Equal for paths that some server or other takes for one."""
     try:
         decoded = fully_decoded(path)
     except ArgumentError:  # no operation of such a path becomes a tool
         decoded = path
     return "/" + "/".join(filter(None, decoded.replace("\\", "/").casefold().split("/")))
+
+
+_plain = lru_cache(maxsize=8192)(_plainly)
+"""For the paths of documents, which are few and short."""
 
 
 @lru_cache(maxsize=8192)
@@ -109,6 +116,82 @@ def _fits(pattern: str, text: str) -> bool:
             return False
         at = found + len(piece)
     return text.endswith(last) and len(text) - len(last) >= at
+
+
+def _segments(path: str) -> tuple[str, ...]:
+    """The segments of a path or a template, whose holes become ``*``; what follows ``;`` or ``?`` may be cut off."""
+    plain = _plainly(_HOLE.sub("*", path)).partition("?")[0].partition("#")[0]
+    return tuple(filter(None, (segment.partition(";")[0] for segment in plain.split("/"))))
+
+
+def _all_fit(patterns: Iterable[str], texts: Iterable[str]) -> bool:
+    return all(_fits(pattern, text) for pattern, text in zip(patterns, texts, strict=False))
+
+
+def _may_be_one(some: Iterable[str], others: Iterable[str]) -> bool:
+    return all(one == other or "*" in one or "*" in other for one, other in zip(some, others, strict=False))
+
+
+class _Place(NamedTuple):
+    subject: Subject
+    segments: tuple[str, ...]
+    is_closed: bool  # to everybody
+
+
+class _Nearer(NamedTuple):
+    """The operations that a call of one tool may name and that say more of its ``length`` segments. ``before``: the
+    segments of the API's base in the tool's path."""
+
+    before: int
+    length: int
+    places: tuple[_Place, ...]
+
+
+class OperationPaths:
+    """The paths of all operations, also of those that are ``closed`` to everybody, so that a call of one is not a call
+    of another: with the id ``me`` a request for ``/users/{id}`` is what the document calls ``/users/me``, since the
+    path that says more is matched first (OpenAPI, Paths Object)."""
+
+    def __init__(self, served: Iterable[Subject], closed: Iterable[Subject]) -> None:
+        self._subjects: dict[tuple[str, str], list[tuple[Subject, bool]]] = {}
+        self._places: dict[tuple[str, str], dict[int, list[_Place]]] = {}  # by length, once one of them was called
+        self._nearer: dict[str, _Nearer | None] = {}  # by the name of a tool that was called
+        for subjects, is_closed in ((served, False), (closed, True)):
+            for one in subjects:
+                self._subjects.setdefault((one.api, one.method), []).append((one, is_closed))
+
+    def require_own(self, tool: Tool, path: str, permit: Permit) -> None:
+        """Raises ArgumentError for a request of this tool that is one of an operation which may not be called."""
+        if tool.name not in self._nearer:
+            self._nearer[tool.name] = self._found(tool) if "{" in tool.template else None
+        nearer = self._nearer[tool.name]
+        if nearer is None:
+            return
+        segments = _segments(path)[nearer.before :]
+        places: Iterable[_Place] = nearer.places
+        if len(segments) > nearer.length:  # values with slashes, which some servers take for those of the path
+            places = self._alike(tool.subject).get(len(segments), ())
+        for place in places if len(segments) >= nearer.length else ():
+            if _all_fit(place.segments, segments) and (place.is_closed or not permit.admits(place.subject)):
+                raise ArgumentError(f"these arguments do not fit the path {tool.template}: they would name another one")
+
+    def _found(self, tool: Tool) -> _Nearer:
+        own = _segments(tool.template)
+        held = [segment.replace("*", _HELD) for segment in own]
+        base = len(_segments(str(tool.path[0]))) - len(_segments(tool.template.partition("{")[0]))
+        places = self._alike(tool.subject).get(len(own), ())
+        nearer = (one for one in places if _may_be_one(one.segments, own) and not _all_fit(one.segments, held))
+        return _Nearer(base, len(own), tuple(nearer))
+
+    def _alike(self, subject: Subject) -> dict[int, list[_Place]]:
+        """All places of its API and method."""
+        key = subject.api, subject.method
+        if key not in self._places:
+            places = self._places[key] = dict[int, list[_Place]]()
+            for one, is_closed in self._subjects.pop(key, []):
+                place = _Place(one, _segments(one.path), is_closed)
+                places.setdefault(len(place.segments), []).append(place)
+        return self._places[key]
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):

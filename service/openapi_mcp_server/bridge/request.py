@@ -20,7 +20,7 @@ import msgspec
 from openapi_mcp_server.bridge.http_messages import HttpRequest
 from openapi_mcp_server.bridge.model import BodyPlan, Tool, Withheld
 from openapi_mcp_server.bridge.parameters.percent import fully_decoded
-from openapi_mcp_server.bridge.withheld import require_no_field, require_unsaid
+from openapi_mcp_server.bridge.withheld import require_no_field, require_own_method, require_unsaid
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.grammar import has_dot_segment
 
@@ -58,13 +58,15 @@ def build(tool: Tool, arguments: Mapping[str, Any], others: Mapping[str, Any] = 
     if any(cookies):
         headers.append(("cookie", "; ".join(filter(None, cookies))))
     body = None if tool.body is None else _body(tool.body, arguments, others)
+    said = _query(query)
+    require_own_method(tool, said, body)
     if body is not None:
         headers.append(("content-type", body[0]))
     return HttpRequest(
         method=tool.method,
         origin=tool.origin,
         path=_path(tool, holes),
-        query=_query(query),
+        query=said,
         headers=tuple(headers),
         body=None if body is None else body[1],
     )

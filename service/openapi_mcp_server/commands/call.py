@@ -21,7 +21,8 @@ from openapi_mcp_server.bridge.bodies.body_shape import FILE
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.commands import servers
 from openapi_mcp_server.commands.wire import overheard
-from openapi_mcp_server.documents.loading import keyring, read_catalog
+from openapi_mcp_server.documents.configured import keyring
+from openapi_mcp_server.documents.loading import read_catalog
 from openapi_mcp_server.errors import ConfigError, Unreachable
 from openapi_mcp_server.gateway.serving import Send
 from openapi_mcp_server.mcp.inbound import Call
@@ -146,8 +147,7 @@ async def _ask_server(config: Config, tool: str, arguments: Mapping[str, Any]) -
     try:
         from mcp import Client, MCPError  # noqa: PLC0415 - takes a second to import
     except ModuleNotFoundError:
-        problem = "needs the official client: install openapi-mcp-service[client]; scripts/run has it"
-        raise ConfigError("--server", problem) from None
+        raise servers.without_client("--server") from None
     url = servers.address(config)
     try:
         async with _as_caller(url, servers.token(config)) as server, Client(server) as client:

@@ -11,6 +11,7 @@ import msgspec
 
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.bridge.reports.changes import Comparison, Listed, ToolChange, compare
+from openapi_mcp_server.commands.printing import print_json
 from openapi_mcp_server.documents.loading import read_catalog
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.apis import ApiConfig
@@ -25,8 +26,7 @@ def run(config: Config) -> int:
     old, new = (_tools(config, place, name) for place, name in zip(config.operands, ("OLD", "NEW"), strict=True))
     found = compare(old, new)
     if "--json" in config.options:
-        told = {"breaking": found.breaking, **msgspec.structs.asdict(found)}
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n")
+        print_json({"breaking": found.breaking, **msgspec.structs.asdict(found)})
     else:
         sys.stdout.write("\n".join(lines(found)) + "\n")
     return 1 if found.breaking and "--fail-on-breaking" in config.options else 0

@@ -6,10 +6,10 @@ import logging
 import sys
 
 import anyio
-import msgspec
 
 from openapi_mcp_server.bridge.reports.fitness import Weakness, weaknesses
 from openapi_mcp_server.commands import servers
+from openapi_mcp_server.commands.printing import print_json
 from openapi_mcp_server.documents.loading import Documents, read_catalog
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.config import Config
@@ -29,7 +29,7 @@ def run(config: Config) -> int:
 def _document(config: Config) -> int:
     found = anyio.run(_weaknesses, config, backend="trio")
     if "--json" in config.options:
-        _write(found)
+        print_json(found)
         return 0
     for each in found:
         sys.stdout.write(f"{each.tokens:>8} tokens  {each.count:>5}  {each.problem}; {each.cure}\n")
@@ -51,8 +51,7 @@ def _server(config: Config) -> int:
         from openapi_mcp_server.commands.checkup.checkup import How  # noqa: PLC0415 - httpx and the official client
         from openapi_mcp_server.commands.checkup.examination import examined  # noqa: PLC0415
     except ModuleNotFoundError:
-        problem = "needs the official client: install openapi-mcp-service[client]; scripts/run has it"
-        raise ConfigError("doctor", problem) from None
+        raise servers.without_client("doctor") from None
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     how = How(
         token=servers.token(config),
@@ -62,7 +61,7 @@ def _server(config: Config) -> int:
     )
     found, checked = anyio.run(examined, url, how, backend="trio")
     if "--json" in config.options:
-        _write({"findings": found, "checked": checked})
+        print_json({"findings": found, "checked": checked})
     else:
         for each in found:
             sys.stdout.write(f"{each.check}: {each.problem}; {each.cure}\n")
@@ -81,7 +80,3 @@ def _idle(text: str) -> float:
     if not (text.isascii() and text.isdigit()) or len(text) > 4 or int(text) > LONGEST_IDLE_SECONDS:
         raise ConfigError("--idle", f"{text[:20]!r} must be a whole number of seconds up to {LONGEST_IDLE_SECONDS}")
     return float(text)
-
-
-def _write(found: object) -> None:
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")

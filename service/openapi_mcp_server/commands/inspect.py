@@ -20,6 +20,7 @@ from openapi_mcp_server.bridge.schemas.inputs import CLOSED
 from openapi_mcp_server.bridge.search import describing, hits, mode
 from openapi_mcp_server.bridge.search.names import is_searched, seen_tokens
 from openapi_mcp_server.bridge.servers import ANYWHERE
+from openapi_mcp_server.commands.printing import print_json
 from openapi_mcp_server.documents.loading import read_catalog
 from openapi_mcp_server.errors import ArgumentError, ConfigError
 from openapi_mcp_server.settings.config import Config
@@ -48,7 +49,7 @@ def run(config: Config) -> int:
     elif "--html" in config.options:
         _write_page(tools, config)
     elif "--json" in config.options:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(report(tools)), indent=2) + b"\n")
+        print_json(report(tools))
     else:
         sys.stdout.write("\n".join(lines(tools)) + "\n")
     return 0

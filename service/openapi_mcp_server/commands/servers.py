@@ -37,3 +37,8 @@ def token(config: Config) -> str:
     if not held or not held.isascii() or not held.isprintable():
         raise ConfigError("--token-file", f"{file} holds no token: one line of ASCII")
     return held
+
+
+def without_client(setting: str) -> ConfigError:
+    """The error of a command that needs the official client, where that is not installed."""
+    return ConfigError(setting, "needs the official client: install openapi-mcp-service[client]; scripts/run has it")

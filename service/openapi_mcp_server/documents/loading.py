@@ -1,4 +1,4 @@
-"""The configured documents to the catalog of their tools, and what the log says of it."""
+"""The configured documents to the catalog of their tools."""
 
 from __future__ import annotations
 
@@ -13,18 +13,16 @@ import anyio
 from anyio.to_thread import run_sync
 
 from openapi_mcp_server import __version__
-from openapi_mcp_server.bridge import security
 from openapi_mcp_server.bridge.http_messages import HttpRequest
-from openapi_mcp_server.bridge.model import ToolCatalog, ToolForm
-from openapi_mcp_server.bridge.origins import BaseUrl, Origin, base_url
-from openapi_mcp_server.bridge.search.names import is_searched, seen_tokens
-from openapi_mcp_server.documents import options, policies, source
-from openapi_mcp_server.documents.options import ApiOptions, CompileOptions, SeenFiles, Texts
+from openapi_mcp_server.bridge.model import ToolCatalog
+from openapi_mcp_server.bridge.origins import Origin
+from openapi_mcp_server.documents import configured, options, source
+from openapi_mcp_server.documents.options import SeenFiles, Texts
 from openapi_mcp_server.documents.source import Visit
 from openapi_mcp_server.errors import Absent, ConfigError, SpecError
 from openapi_mcp_server.settings.apis import ApiConfig
 from openapi_mcp_server.settings.config import Config
-from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
+from openapi_mcp_server.upstream.addresses import CheckedDialler
 from openapi_mcp_server.upstream.credentials.keyring import Keyring
 
 if TYPE_CHECKING:
@@ -44,9 +42,6 @@ WAIT_LIMIT_SECONDS = 5.0
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_FOR_THE_OPERATOR = frozenset({"overlay_unused", "override_unused", "base_url_doubtful"})
-"""Notes about settings, not about the document."""
-
 
 class _Parsed(NamedTuple):
     """The result of the texts with this digest, and the other files that were read for it. ``problem``: in words."""
@@ -65,10 +60,10 @@ class Documents:
 
     def __init__(self, config: Config, keys: Keyring | None = None) -> None:
         self._config = config
-        self._keys = keys or keyring(config)
-        self._rule = address_rule(config)
+        self._keys = keys or configured.keyring(config)
+        self._rule = configured.address_rule(config)
         self._folders = [Path(folder) for folder in config.allowed_spec_dirs]
-        self._options = _options(config, self._rule)
+        self._options = configured.options(config, self._rule)
         self._cache = _cache(config)
         self._is_compared = self._cache is not None or config.spec_refresh_seconds > 0  # with what was read before
         self._origins: dict[str, Origin] = {}
@@ -222,44 +217,6 @@ async def read_catalog(config: Config, *, only_to_show: bool = False) -> ToolCat
     return await Documents(config).read(only_to_show=only_to_show)
 
 
-def _options(config: Config, rule: AddressRule) -> CompileOptions:
-    """All that the settings say about compiling. Raises ConfigError for addresses that are none."""
-    return CompileOptions(
-        apis=tuple([_api_options(api, rule) for api in config.apis]),
-        folders=config.allowed_spec_dirs,
-        include_tags=config.include_tags,
-        exclude_tags=config.exclude_tags,
-        strict=config.strict,
-        strict_auth=config.strict_auth,
-        rule=policies.rule(config),
-        form=tool_form(config),
-    )
-
-
-def tool_form(config: Config) -> ToolForm:
-    return ToolForm(
-        response_filter=config.response_filter,
-        output_schemas=config.validate_output,
-        portable=config.tool_schemas == "portable",
-        name_length=config.tool_name_length,
-        result_bytes=config.result_budget_bytes,
-    )
-
-
-def _api_options(api: ApiConfig, rule: AddressRule) -> ApiOptions:
-    base = None if api.base_url is None else _base(api.base_url, api.url_setting, rule)
-    allowed = [_base(url, api.allowed_servers_setting, rule) for url in api.allowed_servers]
-    return ApiOptions(
-        name=api.name,
-        location=api.location,
-        overlays=api.overlays,
-        overrides=api.overrides,
-        base=base,
-        allowed_origins=frozenset(each.origin for each in allowed),
-        identity=api.identity,
-    )
-
-
 def _cache(config: Config) -> Cache | None:
     if config.cache_dir is None:
         return None
@@ -278,70 +235,3 @@ async def _in_time(work: Callable[[], T]) -> T | None:
 
 def _seen(parts: Sequence[Parts]) -> list[SeenFiles]:
     return [each.seen for each in parts]
-
-
-def _base(url: str, setting: str, rule: AddressRule) -> BaseUrl:
-    try:
-        base = base_url(url)
-    except ValueError as error:
-        raise ConfigError(setting, f"{source.shown(url)!r} {error}") from None
-    if problem := rule.url_problem(base.origin.scheme, base.origin.host):
-        raise ConfigError(setting, f"{base}: {problem}")
-    return base
-
-
-def address_rule(config: Config) -> AddressRule:
-    return AddressRule(allow_private=config.allow_private_networks, allow_insecure=config.allow_insecure_http)
-
-
-def keyring(config: Config) -> Keyring:
-    """Everything that this configuration logs in with."""
-    return Keyring(config.apis, address_rule(config), config.aws.values)
-
-
-def report(config: Config, tools: ToolCatalog) -> None:
-    """Logs what became of the documents, a line each, and what a model will pay for the list."""
-    for api in tools.apis:
-        skipped = sum(each.api == api.name for each in tools.skipped)
-        fields = {
-            "api": api.name,
-            "base": str(api.base),
-            "tools": api.tools,
-            "filtered": api.filtered,
-            "skipped": skipped,
-        }
-        logger.info("loaded", extra={**fields, "notes": len(api.notes)})
-        if not api.tools:
-            logger.warning(
-                "no operation became a tool: see INCLUDE_TAGS, EXCLUDE_TAGS, READ_ONLY, ALLOW_OPERATIONS, inspect",
-                extra={"api": api.name},
-            )
-        for note in api.notes:
-            level = logging.WARNING if note.kind in _FOR_THE_OPERATOR else logging.DEBUG
-            logger.log(level, note.message, extra={"api": api.name, "pointer": note.pointer, "kind": note.kind})
-    _report_security(tools)
-    for sentence in policies.idle(config, [tool.subject for tool in tools.tools.values()]):
-        logger.warning(sentence)
-    for each in tools.skipped:
-        fields = {"api": each.api, "pointer": each.operation.pointer, "reason": each.operation.reason}
-        logger.warning("operation skipped", extra=fields)
-    _report_size(config, seen_tokens(tools.tools.values()))
-
-
-def _report_size(config: Config, tokens: int) -> None:
-    """Logs what a model pays for the list, where it is long."""
-    fields = {"tokens": tokens, "budget": config.tool_budget_tokens}
-    if is_searched(config.tool_mode, tokens, config.tool_budget_tokens):
-        logger.info("operations are searched instead of listed", extra=fields)
-    elif tokens > config.tool_budget_tokens:
-        problem = "the tool list is large for a model; leave TOOL_MODE at auto, or choose operations with INCLUDE_TAGS"
-        logger.warning(problem, extra=fields)
-
-
-def _report_security(tools: ToolCatalog) -> None:
-    for api in tools.apis:
-        if problem := security.stranger(api.identity, api.security_schemes):
-            logger.warning(problem, extra={"api": api.name})
-        if api.unmet:
-            problem = "operations ask for other credentials than are configured; they are tried; inspect lists them"
-            logger.warning(problem, extra={"api": api.name, "unmet_security": api.unmet, "tools": api.tools})

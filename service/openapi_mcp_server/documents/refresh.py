@@ -22,7 +22,7 @@ JITTER = 0.1
 AT_ONCE = 1_000
 """Tools that are compared without a look at the other tasks: half a millisecond."""
 
-Outcome = Literal["unchanged", "changed", "failed"]
+ReloadOutcome = Literal["unchanged", "changed", "failed"]
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Refresh:
         self._tools = tools
         self._serve = serve
         self.outcomes: dict[str, int] = {"unchanged": 0, "changed": 0, "failed": 0}
-        self._last: Outcome | None = None
+        self._last: ReloadOutcome | None = None
         self._last_at = self._succeeded_at = anyio.current_time()
         self._problem = ""
 
@@ -100,7 +100,7 @@ class Refresh:
             self._problem = problem
         self._settle("failed")
 
-    def _settle(self, outcome: Outcome) -> None:
+    def _settle(self, outcome: ReloadOutcome) -> None:
         self.outcomes[outcome] += 1
         self._last, self._last_at = outcome, anyio.current_time()
 

@@ -17,8 +17,9 @@ from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.media.content import resource_uri
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
+from openapi_mcp_server.bridge.policy import OperationPaths
 from openapi_mcp_server.bridge.request import build
-from openapi_mcp_server.bridge.results.event_size import carried
+from openapi_mcp_server.bridge.results.event_size import without_large_files
 from openapi_mcp_server.bridge.results.next_page import small
 from openapi_mcp_server.bridge.results.redaction import REDACTED
 from openapi_mcp_server.bridge.results.result import Select, from_error, render
@@ -124,7 +125,7 @@ class Calls:
         """The text of what a search finds. Raises ArgumentError."""
         from openapi_mcp_server.bridge.search import asking, mode  # noqa: PLC0415 - imported already where there is an offer
 
-        asked, index = asking.searched(call.arguments), await served.index.get()
+        asked, index = asking.read_search(call.arguments), await served.index.get()
         find = partial(mode.search, offer, index, draft.permit, asked)
         if not is_heavy(len(asked.query) * len(offer.tools)):
             return find()
@@ -169,6 +170,8 @@ class Calls:
         """Never raises for what the model, the credentials or the API did: those are results too."""
         try:
             prepared = await self._prepared(tool, arguments, draft)
+            if served.places is not None:
+                _require_own_place(served.places, tool, prepared.request, draft)
             select = None if prepared.expression is None else _selection(prepared.expression)
             request = served.authorize(prepared.request, tool, draft.beside)
             if request.body is not None and len(request.body) > SMALL_BYTES:
@@ -237,7 +240,7 @@ class Calls:
     def _whole(self, outcome: ToolResult, draft: Draft) -> tuple[ToolResult, bytes]:
         """Encoded where it was made: a large result takes as long again."""
         if draft.transport == "sse":
-            outcome = carried(outcome)
+            outcome = without_large_files(outcome)
         return outcome, self._encoded(outcome, draft)
 
     @contextmanager
@@ -290,6 +293,14 @@ class Calls:
             return await self._send(draft.trace.sending(request, tool), deadline_seconds=seconds, hold=hold)
 
         return send
+
+
+def _require_own_place(places: OperationPaths, tool: Tool, request: HttpRequest, draft: Draft) -> None:
+    try:
+        places.require_own(tool, request.path, draft.permit)
+    except ArgumentError:
+        draft.denied = tool.name
+        raise
 
 
 def _text(said: str) -> ToolResult:

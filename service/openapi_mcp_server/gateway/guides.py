@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-import msgspec
-
 from openapi_mcp_server.bridge import guide, prompts
 from openapi_mcp_server.bridge.model import ApiSummary
 from openapi_mcp_server.errors import ArgumentError
@@ -47,14 +45,14 @@ class Guides:
                     return "text/plain", self._explained(place.operation, draft, view)
                 return None
 
-    def completion(self, call: Call, view: View) -> Pieces | None:
+    def completion(self, call: Call, view: View) -> Pieces | Rejection | None:
         """None where nothing is known of the argument."""
         if call.method != "completion/complete":
             return None
         try:
-            asked = msgspec.json.decode(call.arguments or b"{}", type=guide.Completing)
-        except msgspec.DecodeError:
-            return None
+            asked = guide.completing(call.arguments)
+        except ArgumentError as error:
+            return Rejection(id=call.id, code=INVALID_PARAMS, message=str(error), status=200)
         values = guide.completions(asked, view.tools, view.prompts)
         return (
             response(call.id, answers.completion(values, guide.VALUES, self._serving.identity(call)))

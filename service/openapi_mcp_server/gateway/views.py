@@ -13,7 +13,7 @@ from anyio.to_thread import run_sync
 from openapi_mcp_server.bridge import guide, prompts
 from openapi_mcp_server.bridge.model import ApiSummary, Tool, ToolCatalog
 from openapi_mcp_server.bridge.names import nearest
-from openapi_mcp_server.bridge.policy import Permit
+from openapi_mcp_server.bridge.policy import OperationPaths, Permit
 from openapi_mcp_server.bridge.results.result import OutputValidators
 from openapi_mcp_server.bridge.search.names import CALL, NAMES, SEARCH, is_searched, seen_tokens
 from openapi_mcp_server.gateway.serving import Authorize, Serving
@@ -89,6 +89,7 @@ class ServedCatalog(msgspec.Struct, frozen=True, kw_only=True):
     by_tools: dict[tuple[str, ...], View]
     asked: dict[Permit, None]  # all classes that asked, as many as are remembered
     admits: Callable[[Permit, str], bool]
+    places: OperationPaths | None  # where something is kept from somebody
     index: Indexing
 
 
@@ -110,7 +111,7 @@ class CatalogViews:
         """A catalog with all that these classes will ask for: 10,000 tools take 0.1 s, which a thread has."""
         made = self._made(catalog, authorize)
         for permit, has_lists in classes.items():
-            view = made.views.get(permit) or self._add_view(made, permit)
+            view = made.views.get(permit) or self._add_view(made, permit, _admitted(catalog, permit))
             if has_lists:
                 view.static  # noqa: B018 - made by being asked for
         return made
@@ -122,6 +123,10 @@ class CatalogViews:
 
     def _made(self, catalog: ToolCatalog, authorize: Authorize) -> ServedCatalog:
         validators = OutputValidators() if self._serving.validate_output else None
+        anybody = self._serving.anybody
+        tools = None if self._serving.private else _admitted(catalog, anybody)
+        is_open = tools is not None and len(tools) == len(catalog.tools) and not catalog.closed
+        subjects = (tool.subject for tool in catalog.tools.values())
         served = ServedCatalog(
             catalog=catalog,
             authorize=authorize,
@@ -130,23 +135,23 @@ class CatalogViews:
             by_tools={},
             asked={},
             admits=lru_cache(maxsize=DECISIONS)(partial(_decided, catalog)),
+            places=None if is_open else OperationPaths(subjects, catalog.closed),
             index=Indexing(catalog, self._indexing),
         )
-        if not self._serving.private:
-            self._add_view(served, self._serving.anybody)
+        if tools is not None:
+            self._add_view(served, anybody, tools)
         return served
 
     def of(self, permit: Permit) -> View:
         views = self.served.views
         view = views.pop(permit, None)
         if view is None:
-            return self._add_view(self.served, permit)
+            return self._add_view(self.served, permit, _admitted(self.served.catalog, permit))
         views[permit] = view  # the last to have asked
         return view
 
-    def _add_view(self, served: ServedCatalog, permit: Permit) -> View:
+    def _add_view(self, served: ServedCatalog, permit: Permit, tools: Mapping[str, Tool]) -> View:
         """Classes that may call the same tools share one view; an issuer's scopes may make many classes."""
-        tools = {name: tool for name, tool in served.catalog.tools.items() if permit.admits(tool.subject)}
         view = served.by_tools.get(tuple(tools))
         if view is None:
             _make_room_for_view(served)
@@ -195,6 +200,10 @@ class CatalogViews:
             )
 
         return View(tools, offered, apis, has_guide, offer, made)
+
+
+def _admitted(catalog: ToolCatalog, permit: Permit) -> dict[str, Tool]:
+    return {name: tool for name, tool in catalog.tools.items() if permit.admits(tool.subject)}
 
 
 def _decided(catalog: ToolCatalog, permit: Permit, name: str) -> bool:

@@ -82,9 +82,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
-    """Not answered. ``cancels`` is the id of the request that ``notifications/cancelled`` names."""
+    """Not answered. ``cancels`` is the id of the request that ``notifications/cancelled`` names. A response is heard
+    like one, without a method: this server asks nothing, and two that answered each other's errors would never end."""
 
-    method: str
+    method: str = ""
     cancels: RequestId | None = None
 
 
@@ -114,9 +115,12 @@ def from_http(headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Message | 
     """A POST: header names in lower case, values as they came; ``body`` whole."""
     found = [(name, value) for name, value in headers if name in _ROUTING]
     routing = {name: value.decode("latin-1") for name, value in found}
-    if len(routing) != len(found):  # whoever reads the first and whoever reads the last would disagree
-        return Rejection(code=HEADER_MISMATCH, message="an MCP header appears more than once")
-    return _read(body, _Carrier(routing.get(_VERSION_HEADER, WITHOUT_HEADER), routing))
+    message = _read(body, _Carrier(routing.get(_VERSION_HEADER, WITHOUT_HEADER), routing))
+    if len(routing) == len(found):
+        return message
+    # whoever reads the first and whoever reads the last would disagree
+    request_id = message.id if isinstance(message, Call | Rejection) else None
+    return Rejection(id=request_id, code=HEADER_MISMATCH, message="an MCP header appears more than once")
 
 
 def from_line(line: bytes, negotiated: str) -> Message | Batch:
@@ -134,7 +138,12 @@ class _Carrier(NamedTuple):
 def _read(data: bytes, carrier: _Carrier) -> Message | Batch:
     try:
         parsed = parse_message(data)
-        return _batch(parsed, carrier) if isinstance(parsed, list) else _message(parsed, len(data), carrier)
+        if isinstance(parsed, list):
+            return _batch(parsed, carrier)
+        if carrier.routing is not None and _is_response(parsed):
+            # Without its id, by which the client would take the refusal for the answer to a request of its own.
+            return Rejection(code=INVALID_REQUEST, message="this server sends no requests, so it takes no responses")
+        return _message(parsed, len(data), carrier)
     except BadMessage as refused:
         return _rejection(refused, refused.request_id, carrier)
 
@@ -170,8 +179,9 @@ def _element(element: msgspec.Raw, carrier: _Carrier) -> Message:
 
 def _message(fields: Fields, size: int, carrier: _Carrier) -> Message:
     request_id = None
+    if _is_response(fields):
+        return Notification()
     try:
-        _refuse_response(fields)
         if "id" in fields:
             request_id = echoed(fields["id"], "id", INVALID_REQUEST)
         method = _method(fields)
@@ -182,10 +192,8 @@ def _message(fields: Fields, size: int, carrier: _Carrier) -> Message:
         return _rejection(refused, request_id, carrier)
 
 
-def _refuse_response(fields: Fields) -> None:
-    """Without its id, by which the client would take the refusal for the answer to a request of its own."""
-    if "method" not in fields and ("result" in fields or "error" in fields):
-        raise BadMessage(INVALID_REQUEST, "this server sends no requests, so it takes no responses")
+def _is_response(fields: Fields) -> bool:
+    return "method" not in fields and ("result" in fields or "error" in fields)
 
 
 def _method(fields: Fields) -> str:

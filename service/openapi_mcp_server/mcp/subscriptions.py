@@ -44,6 +44,12 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
         meta = {SERVER_INFO: self.server, SUBSCRIPTION_ID: self.id}
         return b"".join(response(self.id, _encode({"resultType": "complete", "_meta": meta})))
 
+    def farewell(self) -> list[bytes]:
+        """The end on a channel that others share, where the server also has to cancel what it tears down (2026-07-28,
+        Cancellation). Behind the response, since the official client takes a cancel before it for a lost connection."""
+        cancelled = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": self.id}}
+        return [self.end(), _encode(cancelled)]
+
 
 def unasked(kinds: tuple[str, ...]) -> list[bytes]:
     """The messages to a client that has begun with ``initialize``, and so need not ask for them."""

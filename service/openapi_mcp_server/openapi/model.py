@@ -13,7 +13,7 @@ import msgspec
 
 Location = Literal["path", "query", "header", "cookie", "querystring"]
 Style = Literal["simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject", "cookie", "tsv"]
-Dialect = Literal["2.0", "3.0", "3.1", "3.2"]
+DialectName = Literal["2.0", "3.0", "3.1", "3.2"]
 NoteKind = Literal[
     "path_repaired",  # a path key that is not quite one, or a method in capitals, was taken for what it means
     "variable_undeclared",  # a variable of the path has no parameter; it became a required string
@@ -210,7 +210,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 class ApiDescription(msgspec.Struct, frozen=True, kw_only=True):
     """A whole description. ``request_schemas`` lack read-only properties, ``response_schemas`` write-only ones."""
 
-    dialect: Dialect
+    dialect: DialectName
     title: str
     version: str
     summary: str

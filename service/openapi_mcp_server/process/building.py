@@ -11,7 +11,7 @@ from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.bridge.results import redaction
 from openapi_mcp_server.bridge.results.redaction import Redaction
 from openapi_mcp_server.documents import policies
-from openapi_mcp_server.documents.loading import address_rule, keyring
+from openapi_mcp_server.documents.configured import address_rule, keyring
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.gateway.serving import Send, Serving

@@ -20,8 +20,10 @@ from anyio.to_thread import run_sync
 from openapi_mcp_server import aside
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.documents import policies
-from openapi_mcp_server.documents.loading import Documents, keyring, report
+from openapi_mcp_server.documents.configured import keyring
+from openapi_mcp_server.documents.loading import Documents
 from openapi_mcp_server.documents.refresh import Refresh, running
+from openapi_mcp_server.documents.report import report
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.observe import logs
 from openapi_mcp_server.process import own_apis
@@ -33,8 +35,9 @@ from openapi_mcp_server.process.sources import Sources
 from openapi_mcp_server.process.stopping import LAST_WORD_SECONDS, Stop
 from openapi_mcp_server.process.transports import Served, Views, over_http, over_stdio, views
 from openapi_mcp_server.process.watchdog import guarded
-from openapi_mcp_server.server import connections, ports
+from openapi_mcp_server.server import ports
 from openapi_mcp_server.server.app import Starting
+from openapi_mcp_server.server.http11 import connections
 from openapi_mcp_server.server.metrics_port import watch
 from openapi_mcp_server.server.principals.limits import Limits
 from openapi_mcp_server.server.visitors import allowed

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio.to_thread import run_sync
 
-from openapi_mcp_server.documents.loading import address_rule
+from openapi_mcp_server.documents.configured import address_rule
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.observe import logs
 from openapi_mcp_server.observe.record import CallRecord, Observe, to_each

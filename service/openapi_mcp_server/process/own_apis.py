@@ -14,10 +14,12 @@ import msgspec
 
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.bridge.origins import base_url
-from openapi_mcp_server.documents.loading import Documents, tool_form
+from openapi_mcp_server.documents.configured import tool_form
+from openapi_mcp_server.documents.loading import Documents
 from openapi_mcp_server.process.stopping import Stop, until_signal
-from openapi_mcp_server.server import connections, ports
+from openapi_mcp_server.server import ports
 from openapi_mcp_server.server.asgi import App
+from openapi_mcp_server.server.http11 import connections
 from openapi_mcp_server.settings.apis import NO_CREDENTIALS
 from openapi_mcp_server.settings.config import Config
 

@@ -14,13 +14,14 @@ import msgspec
 
 from openapi_mcp_server.bridge.model import ToolCatalog
 from openapi_mcp_server.documents import policies
-from openapi_mcp_server.documents.loading import address_rule
+from openapi_mcp_server.documents.configured import address_rule
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.process.rotation import Secrets
 from openapi_mcp_server.process.stopping import LAST_WORD_SECONDS, Stop, until_signal
-from openapi_mcp_server.server import connections, ports
+from openapi_mcp_server.server import ports
 from openapi_mcp_server.server.access.cors import for_pages
 from openapi_mcp_server.server.app import Health, Readiness, WorkerApp
+from openapi_mcp_server.server.http11 import connections
 from openapi_mcp_server.server.metrics_port import Watched
 from openapi_mcp_server.server.principals.guarding import anybody, guarding
 from openapi_mcp_server.server.principals.limits import Limits

@@ -20,7 +20,7 @@ from openapi_mcp_server.server.posts import RETRY_AFTER, Refusal, refuse
 from openapi_mcp_server.server.principals.guard import METADATA_PATH
 from openapi_mcp_server.server.visitors import Visitors
 
-State = Literal["starting", "ready", "draining"]
+ProcessState = Literal["starting", "ready", "draining"]
 PROBES = frozenset({"/livez", "/readyz", "/ping"})
 """Is the process alive? May it be asked anything? The same for Amazon Bedrock AgentCore. None asks who asks."""
 
@@ -32,7 +32,7 @@ class Readiness:
     """Where the process is in its life; one for the whole process."""
 
     def __init__(self) -> None:
-        self.state: State = "starting"
+        self.state: ProcessState = "starting"
 
     def is_draining(self) -> bool:
         return self.state == "draining"

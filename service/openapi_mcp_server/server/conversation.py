@@ -101,7 +101,8 @@ class Conversation:
     def farewells(self) -> list[bytes]:
         """The ends of all subscriptions."""
         ended, self._subscriptions = self._subscriptions, {}
-        return [subscription.end() for subscription in ended.values()]
+        alone = self._transport == "stdio"  # HTTP+SSE knows no subscriptions, so no cancel of one either
+        return [said for one in ended.values() for said in (one.farewell() if alone else [one.end()])]
 
     def _hear(self, notification: Notification) -> None:
         if notification.method == "notifications/initialized":

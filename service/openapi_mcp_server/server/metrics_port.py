@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import anyio
 from anyio.to_thread import run_sync
 
-from openapi_mcp_server.server import connections, fields, ports
+from openapi_mcp_server.server import fields, ports
 from openapi_mcp_server.server.app import PROBES, Readiness, answer, answer_other_method
 from openapi_mcp_server.server.asgi import Receive, Scope, Send
+from openapi_mcp_server.server.http11 import connections
 from openapi_mcp_server.server.posts import Refusal, refuse
 from openapi_mcp_server.server.visitors import Visitors
 

@@ -45,12 +45,12 @@ class Visitors(msgspec.Struct, frozen=True):
         self.check(headers)
         seen = self.proxies.seen(scope, headers)
         if self.guard is None:
-            await self.turns.wait(seen.client)
-            return Entrant(self.anybody, seen.client, seen)
+            await self.turns.wait(seen.share)
+            return Entrant(self.anybody, seen.share, seen)
         try:
             principal = await self.guard.principal(scope["path"], headers, seen)
         except Refusal:
-            await self.pauses.wait(f"stranger {seen.client}", headers)
+            await self.pauses.wait(f"stranger {seen.share}", headers)
             raise
         await self.turns.wait(principal.key)
         return Entrant(principal, principal.key, seen)

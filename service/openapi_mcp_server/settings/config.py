@@ -222,7 +222,7 @@ def _require_room_for_workers(given: Mapping[str, Given], command: Command) -> N
 
 def _require_session_pair(given: Mapping[str, Given]) -> None:
     if given["SERVER_TRANSPORT"].value not in {"http", "sse"}:
-        return  # there are no sessions, and the key may be in a secret that other deployments share
+        return  # `_warnings` says so: the key may be in a secret that other deployments share
     key, address = given["SESSION_KEY"], given["SESSION_ADDRESS"]
     for missing, other in ((key, address), (address, key)):
         if missing.value is None and other.value is not None:
@@ -321,6 +321,8 @@ def _warnings(given: Mapping[str, Given], *, listens: bool) -> Iterable[str]:
         yield f"AUTH_TYPE is none: {', '.join(unused)} is not used"
     if values["WORKERS"] > PROXIED_WORKERS:
         yield f"WORKERS: proxy/nginx.conf routes to {PROXIED_WORKERS} workers; the others need lines of their own there"
+    if values["SERVER_TRANSPORT"] not in {"http", "sse"} and (values["SESSION_KEY"] or values["SESSION_ADDRESS"]):
+        yield f"SERVER_TRANSPORT is {values['SERVER_TRANSPORT']}: SESSION_KEY, SESSION_ADDRESS are for HTTP+SSE"
     yield from overlooked_inbound(given)
     asks = values["INBOUND_AUTH"] in {"token", "jwt"}
     if not listens and asks:

@@ -31,11 +31,11 @@ ATTEMPT_SECONDS = 2.0
 """For one address of a name while others are left: an address that swallows packets must not cost the whole time."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Kind = Literal["public", "private", "never"]
+AddressKind = Literal["public", "private", "never"]
 """``never``: nothing that an API could be behind, or the metadata service of a cloud."""
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
-_SPECIAL: tuple[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, Kind], ...] = tuple(
+_SPECIAL: tuple[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, AddressKind], ...] = tuple(
     (ipaddress.ip_network(network), kind)  # type: ignore[misc]  # mypy takes the literals below for any text
     for network, kind in (
         ("100.100.100.200/32", "never"),  # Alibaba's metadata service
@@ -73,7 +73,7 @@ _CARRIES_IPV4 = (ipaddress.IPv6Network("::ffff:0:0/96"), ipaddress.IPv6Network("
 """IPv4-mapped (RFC 4291) and NAT64 (RFC 6052): what arrives is the IPv4 address in the last 32 bits."""
 
 
-def kind(address: Address) -> Kind:
+def kind(address: Address) -> AddressKind:
     """Tells what kind an address is to us."""
     if isinstance(address, ipaddress.IPv6Address) and any(address in network for network in _CARRIES_IPV4):
         address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)

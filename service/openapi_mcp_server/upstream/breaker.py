@@ -14,7 +14,7 @@ FAILED_SHARE = 0.5
 OPEN_SECONDS = 10.0
 """Long enough for a restart, short enough that nobody has to mend anything by hand afterwards."""
 
-State = Literal["closed", "open", "half_open"]
+BreakerState = Literal["closed", "open", "half_open"]
 """``closed``: all is well. ``open``: nothing is sent. ``half_open``: the next call is a probe, or is one already."""
 Health = Literal["good", "bad", "none"]
 """The verdict of an attempt about the API; ``none``: that it is there, and not whether it is well (4xx, say)."""
@@ -30,7 +30,7 @@ class Breaker:
         self._open_until: float | None = None
         self._probing = False
 
-    def state(self, now: float) -> State:
+    def state(self, now: float) -> BreakerState:
         if self._open_until is None:
             return "closed"
         return "open" if now < self._open_until else "half_open"

@@ -22,7 +22,7 @@ from openapi_mcp_server.errors import BadResponse, NoRoom, Refused, Timeout, Too
 from openapi_mcp_server.memory import FREE, Hold
 from openapi_mcp_server.settings.table import default
 from openapi_mcp_server.upstream import ordinary, retries
-from openapi_mcp_server.upstream.breaker import State
+from openapi_mcp_server.upstream.breaker import BreakerState
 from openapi_mcp_server.upstream.gates import Gate
 from openapi_mcp_server.upstream.http11 import Connection, Ended
 from openapi_mcp_server.upstream.pool import Connections, Ways, only_usual
@@ -99,7 +99,7 @@ class Upstream:
     ) -> None:
         await self._connections.close()
 
-    def breakers(self) -> Mapping[str, State]:
+    def breakers(self) -> Mapping[str, BreakerState]:
         """The state of each API that was called so far, by its origin."""
         now = trio.current_time()
         return {str(origin): gate.breaker.state(now) for origin, gate in self._gates.items()}
@@ -117,7 +117,7 @@ class Upstream:
         until = trio.current_time() + deadline_seconds
         gate = self._gate(request.origin)
         gate.budget.earn()
-        ended: list[retries.Outcome] = []
+        ended: list[retries.AttemptOutcome] = []
         while True:
             try:
                 result = await self._attempt(_Call(request, hold), gate, until)
@@ -153,7 +153,7 @@ class Upstream:
         return gate
 
     def _pause(
-        self, method: str, result: HttpResponse | UpstreamError, ended: list[retries.Outcome], until: float
+        self, method: str, result: HttpResponse | UpstreamError, ended: list[retries.AttemptOutcome], until: float
     ) -> float | None:
         """Seconds until the next attempt; None if there is to be none."""
         made = len(ended) - 1
@@ -276,7 +276,7 @@ class _Call:
         return self.answer.response()
 
 
-def _told(result: HttpResponse | UpstreamError, ended: list[retries.Outcome]) -> HttpResponse:
+def _told(result: HttpResponse | UpstreamError, ended: list[retries.AttemptOutcome]) -> HttpResponse:
     """Returns what the caller gets after attempts that ended so; raises what is an error."""
     made = len(ended) - 1
     doubtful = any(each in {"unknown", "server_error"} for each in ended[:-1])

@@ -18,7 +18,7 @@ from openapi_mcp_server.aside import FairPlaces
 from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Refused, Timeout, UpstreamError
-from openapi_mcp_server.upstream.breaker import OPEN_SECONDS, Breaker, Health, State, Ticket
+from openapi_mcp_server.upstream.breaker import OPEN_SECONDS, Breaker, BreakerState, Health, Ticket
 from openapi_mcp_server.upstream.pace import Pace
 from openapi_mcp_server.upstream.retries import RetryBudget, is_passing, retry_after
 
@@ -140,7 +140,7 @@ class Gate:
             outcome_unknown=False,
         )
 
-    def _report(self, before: State, after: State) -> None:
+    def _report(self, before: BreakerState, after: BreakerState) -> None:
         about: dict[str, object] = {"origin": str(self._origin)}
         if before == "closed" and after == "open":
             about |= {"seconds": OPEN_SECONDS, "failure": self._last_failure}

@@ -14,14 +14,14 @@ from openapi_mcp_server.errors import UpstreamError
 
 _DIGITS = re.compile(r"[0-9]+")
 
-Outcome = Literal["not_sent", "unknown", "refused", "server_error", "final"]
+AttemptOutcome = Literal["not_sent", "unknown", "refused", "server_error", "final"]
 """How an attempt ended. ``not_sent``: no connection, the API saw nothing of it. ``unknown``: it was sent and there is
 no answer. ``refused``: the API did nothing and says when to come back. ``server_error``: a 5xx that may pass.
 ``final``: every other answer, and every error that another attempt would only repeat."""
 
 RETRIES_LIMIT = 5
 """The most that may be set: a model waits meanwhile, and what has failed six times is better said."""
-RETRIES: Mapping[Outcome, int] = {
+RETRIES: Mapping[AttemptOutcome, int] = {
     "not_sent": RETRIES_LIMIT,
     "unknown": RETRIES_LIMIT,
     "refused": RETRIES_LIMIT,
@@ -43,7 +43,7 @@ SAVED_RETRIES = 10
 """Retries that a new API begins with, and the most that calls can save up: for one that is called seldom."""
 
 
-def outcome(result: HttpResponse | UpstreamError) -> Outcome:
+def outcome(result: HttpResponse | UpstreamError) -> AttemptOutcome:
     """The outcome that an attempt came to."""
     if isinstance(result, UpstreamError):
         if not result.transient:
@@ -59,7 +59,7 @@ def is_passing(status: int) -> bool:
     return status >= 500 and status not in LASTING_5XX
 
 
-def may_repeat(ended: Outcome, method: str, *, retries: int, limit: int) -> bool:
+def may_repeat(ended: AttemptOutcome, method: str, *, retries: int, limit: int) -> bool:
     """After ``retries`` retries, of which ``limit`` are allowed in all."""
     if ended != "not_sent" and method not in IDEMPOTENT_METHODS:
         return False

@@ -13,17 +13,17 @@ from openapi_mcp_server.bridge.arguments import check
 from openapi_mcp_server.bridge.model import Tool, ToolCatalog
 from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.errors import ArgumentError
-from openapi_mcp_server.openapi.model import Dialect
+from openapi_mcp_server.openapi.model import DialectName
 
 HELLO = "aGVsbG8="
 JSON = "application/json"
 OBJECT = {"type": "object", "properties": {"raw": {"type": "string"}}}
 BYTES = {"type": "string", "format": "binary"}
 OLD_FILE = {"type": "object", "format": "file"}
-DIALECTS: list[Dialect] = ["2.0", "3.0", "3.1", "3.2"]
+DIALECTS: list[DialectName] = ["2.0", "3.0", "3.1", "3.2"]
 
 
-def built(schema: Any, *types: str, dialect: Dialect = "3.0", method: str = "post", **schemas: Any) -> ToolCatalog:
+def built(schema: Any, *types: str, dialect: DialectName = "3.0", method: str = "post", **schemas: Any) -> ToolCatalog:
     """Of one operation ``t`` whose body has this schema in each of the types."""
     operation: dict[str, Any] = {"operationId": "t"}
     root: dict[str, Any] = {"components": {"schemas": schemas}}
@@ -73,7 +73,7 @@ def notes(made: ToolCatalog) -> list[str]:
         "application/xml",
     ],
 )
-def test_a_schema_of_bytes_is_a_file_in_every_type(name: str, schema: Any, dialect: Dialect) -> None:
+def test_a_schema_of_bytes_is_a_file_in_every_type(name: str, schema: Any, dialect: DialectName) -> None:
     of = tool(built(schema, name, dialect=dialect))
     assert sent(of, body=HELLO) == (name, b"hello")
     assert sent(of, body=f"data:text/plain;base64,{HELLO}") == (name, b"hello")
@@ -120,7 +120,7 @@ def test_json_beside_bytes_is_the_default_for_an_object_and_bytes_for_text() -> 
     ],
 )
 def test_the_types_of_an_upload_take_a_file_and_an_object_goes_as_json(
-    types: tuple[str, ...], dialect: Dialect
+    types: tuple[str, ...], dialect: DialectName
 ) -> None:
     made = built(OBJECT, *types, dialect=dialect)
     of = tool(made)
@@ -152,7 +152,7 @@ def test_xml_by_its_plain_name_is_meant() -> None:
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("name", ["application/xml", "text/xml", "application/vnd.x+xml"])
 @pytest.mark.parametrize("schema", [OBJECT, {"type": "array", "items": OBJECT}])
-def test_xml_without_a_root_name_is_given_as_text(schema: Any, name: str, dialect: Dialect) -> None:
+def test_xml_without_a_root_name_is_given_as_text(schema: Any, name: str, dialect: DialectName) -> None:
     made = built(schema, name, dialect=dialect)
     of = tool(made)
     assert sent(of, body="<R><raw>x</raw></R>") == (name, b"<R><raw>x</raw></R>")
@@ -172,7 +172,7 @@ PATCHES = ("application/json-patch+json", "application/merge-patch+json", "appli
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("schema", [{"type": "object"}, {"type": "object", "description": "A patch."}, {}])
-def test_a_patch_is_of_the_kind_that_its_value_is(schema: Any, dialect: Dialect) -> None:
+def test_a_patch_is_of_the_kind_that_its_value_is(schema: Any, dialect: DialectName) -> None:
     of = tool(built(schema, *PATCHES, dialect=dialect, method="patch"))
     assert sent(of, body={"spec": None}) == ("application/merge-patch+json", b'{"spec":null}')
     operations = [{"op": "remove", "path": "/spec"}]

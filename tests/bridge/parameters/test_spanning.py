@@ -18,9 +18,9 @@ from openapi_mcp_server.bridge.parameters.percent import fully_decoded
 from openapi_mcp_server.bridge.tools import overrides
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.grammar import has_dot_segment
-from openapi_mcp_server.openapi.model import Dialect
+from openapi_mcp_server.openapi.model import DialectName
 
-DIALECTS: list[Dialect] = ["2.0", "3.0", "3.1", "3.2"]
+DIALECTS: list[DialectName] = ["2.0", "3.0", "3.1", "3.2"]
 NAME = "projects/p 1/topics/é"
 WRITTEN = "/base/v1/projects/p%201/topics/%C3%A9:get"
 
@@ -28,7 +28,7 @@ WRITTEN = "/base/v1/projects/p%201/topics/%C3%A9:get"
 def tool(
     path: str = "/v1/{name}:get",
     *,
-    dialect: Dialect = "3.1",
+    dialect: DialectName = "3.1",
     entries: str = "{}",
     operation: Any = None,
     root: Any = None,
@@ -64,13 +64,13 @@ WAYS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("way", WAYS)
-def test_every_way_to_say_it_lets_slashes_through(way: dict[str, Any], dialect: Dialect) -> None:
+def test_every_way_to_say_it_lets_slashes_through(way: dict[str, Any], dialect: DialectName) -> None:
     assert target(tool(dialect=dialect, **way), name=NAME) == WRITTEN
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("way", [{}, {"x-multi-segment": False}, {"x-multi-segment": "true"}])
-def test_by_the_standard_a_value_is_one_segment(way: dict[str, Any], dialect: Dialect) -> None:
+def test_by_the_standard_a_value_is_one_segment(way: dict[str, Any], dialect: DialectName) -> None:
     assert target(tool(dialect=dialect, **way), name="a/b") == "/base/v1/a%2Fb:get"
 
 

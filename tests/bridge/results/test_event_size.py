@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp_types.methods import validate_server_result
 
-from openapi_mcp_server.bridge.results.event_size import EVENT_BYTES, carried, fitted
+from openapi_mcp_server.bridge.results.event_size import EVENT_BYTES, fitted, without_large_files
 from openapi_mcp_server.mcp.messages import (
     AudioContent,
     BlobResource,
@@ -89,7 +90,7 @@ def test_a_file_that_no_event_carries_is_told_as_if_it_had_been_encoded(
     whole = ToolResult(
         content=(block(data), TextContent("about it")), structuredContent=msgspec.Raw(b"{}"), meta={"a": 1}
     )
-    made = carried(whole)
+    made = without_large_files(whole)
     assert (made is whole) == (len(data) == 1 or isinstance(whole.content[0], TextContent))
     assert without_sizes(made) == without_sizes(whole)
 
@@ -122,6 +123,17 @@ def test_each_answer_of_a_batch_has_its_share() -> None:
         [],
         ["_meta", "content"],
     ]
+
+
+def test_of_a_large_batch_one_answer_at_a_time_is_copied() -> None:
+    large = response(content=[{"type": "image", "data": "A" * 6_000_000, "mimeType": "image/png"}])
+    batch = (b"[", large, b",", memoryview(large), b",", large, b"]")
+    tracemalloc.start()
+    made = fitted(batch)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.5 * len(large)
+    assert len(msgspec.json.decode(b"".join(made))) == 3
 
 
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=5), st.integers(11_000, 12_000))

@@ -98,6 +98,8 @@ def test_of_two_members_of_one_name_the_first_hides_nothing(rule, body, left):
         ('data: {"key":\n\ndata: hello\n\n', "data: [redacted]\n\ndata: hello\n\n"),
         ('data: the key is\ndata: s3cret-value\n\n', "data: [redacted]\n\n"),
         ("event: key s3cret-value\ndata: 1\n\n", "data: 1\n\n"),
+        ("event: key\ndata: s3cret-value\n\ndata: 1\n\n", "data: [redacted]\n\ndata: 1\n\n"),
+        ("data: s3cret-value\nevent:KEY\nid: 1\n\n", "id: 1\ndata: [redacted]\n\n"),
     ],
 )  # fmt: skip
 def test_events_are_looked_into_one_by_one(body, left):
@@ -164,3 +166,37 @@ def test_nothing_below_a_hidden_key_is_left(value):
 def test_what_is_no_rule_is_refused(rule):
     with pytest.raises(ValueError, match=r"neither|JSON path"):
         redaction.of([rule])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "p%61ss=s3cret-value", "%50%61%73%73=s3cret-value", "p%41ss=s3cret-value",
+        "<p&#97;ss>s3cret-value</p&#97;ss>", "<p&#x61;ss>s3cret-value", "<p&#0097;ss>s3cret-value",
+        "p&#X41;ss s3cret-value",
+        '"p\\x61ss": s3cret-value', "p\\u0061ss: s3cret-value",
+    ],
+)  # fmt: skip
+def test_a_name_that_is_written_in_escapes_is_a_name(body):
+    assert hidden(["pass"], body.encode()) == (b"[redacted]", 1)
+
+
+@pytest.mark.parametrize("body", ["p%62ss=kept", "p&#98;ss kept", "100 % &# \\", "pa%73"])
+def test_other_escapes_say_nothing_hidden(body):
+    assert hidden(["pass"], body.encode()) == (body.encode(), 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_left"),
+    [
+        ("</a?pass=s3cret-value>; rel=next", False), ("/a?x=1&PASS=s3cret-value", False), ("pass=s3cret-value", False),
+        ("/a?p%61ss=s3cret-value", False), ("https://a.example.com/?x=1;pass=s3cret-value", False),
+        ("</a?token=s3cret-value>; rel=next", False),
+        ("</a?page_token=1>; rel=next", True), ("/a?x=pass", True), ("/pass/1", True), ("pass", True),
+    ],
+)  # fmt: skip
+def test_a_header_with_a_parameter_of_that_name_goes(value, is_left):
+    rules = redaction.of(["pass", "$..token"])
+    assert rules is not None
+    left, count = rules.applied(answered(b"{}", link=value))
+    assert (left.header("link"), count) == ((value, 0) if is_left else (None, 1))

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from answers import PNG, answer, texts, tool
@@ -212,6 +212,7 @@ words = st.sampled_from(
 )
 
 
+@example("contains()")
 @given(st.one_of(st.lists(words, max_size=14).map("".join), st.text(max_size=20)))
 def test_no_expression_raises_anything_but_what_is_told_to_the_model(expression: str) -> None:
     try:

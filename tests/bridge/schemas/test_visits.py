@@ -33,10 +33,10 @@ def circle(combined: str) -> dict[str, Any]:
     return {**ref("E"), "$defs": {"E": {combined: [ref("A"), ref("B")]}, "A": node(ref("E")), "B": node(ref("E"))}}
 
 
-def row(combined: str) -> dict[str, Any]:
+def row(combined: str, length: int = 20) -> dict[str, Any]:
     """No circle: each level has schemas of its own."""
-    levels = {f"E{n}": {combined: [node(ref(f"E{n + 1}")), node(ref(f"E{n + 1}"))]} for n in range(20)}
-    return {**ref("E0"), "$defs": {**levels, "E20": {"type": "string"}}}
+    levels = {f"E{n}": {combined: [node(ref(f"E{n + 1}")), node(ref(f"E{n + 1}"))]} for n in range(length)}
+    return {**ref("E0"), "$defs": {**levels, f"E{length}": {"type": "string"}}}
 
 
 def in_lists(combined: str) -> dict[str, Any]:
@@ -106,6 +106,31 @@ def test_an_answer_that_is_wrong_deep_below_alternatives_is_told_soon(kind: str,
     if depth in {30, 60} and kind != "a row":
         assert told.startswith("#/next/")
     assert time.process_time() - began < CPU_SECONDS
+
+
+@pytest.mark.parametrize("combined", ["anyOf", "oneOf", "allOf"])
+def test_a_small_value_that_alternatives_of_alternatives_lead_to_is_not_checked_for_ever(combined: str) -> None:
+    inner = row(combined, 40)
+    schema = exact_json.encode({"type": "object", "properties": {"body": ref("E0")}, "$defs": inner["$defs"]})
+    for depth, is_checked in ((12, True), (39, False)):
+        values = {"body": nested(depth, "a", listed=False)}
+        text = exact_json.encode(values)
+        assert validation.multiplies(values, schema) != is_checked
+        if is_checked:
+            validation.require_bounded(values, schema, text)
+            continue
+        with pytest.raises(ArgumentError, match="nested too deep for the alternatives of the tool's schema"):
+            validation.require_bounded(values, schema, text)
+        contract = OutputContract(schema=msgspec.Raw(schema), wrapped=False)
+        told = OutputValidators().mismatch(contract, text)
+        assert told == "it cannot be checked: too many alternatives lead to its parts"
+
+
+def test_a_value_of_a_schema_that_leads_back_to_itself_is_checked_however_deep() -> None:
+    schema = exact_json.encode({"type": "object", "properties": {"body": ref("E")}, "$defs": circle("anyOf")["$defs"]})
+    values = {"body": nested(90, "a", listed=False)}
+    validation.require_bounded(values, schema, exact_json.encode(values))
+    assert validation.compiled(schema).is_valid(values)
 
 
 def test_alternatives_multiply_by_level_and_all_else_adds() -> None:

@@ -34,7 +34,7 @@ def test_numbers_may_be_text_and_nothing_may_be_null() -> None:
 
 def test_a_query_of_any_length_is_looked_at_within_bounds() -> None:
     query = "create an issue " * 100_000
-    assert asking.searched(msgspec.Raw(msgspec.json.encode({"query": query}))).query == query[:2_000]
+    assert asking.read_search(msgspec.Raw(msgspec.json.encode({"query": query}))).query == query[:2_000]
 
 
 def test_what_stands_beside_the_name_is_kept() -> None:

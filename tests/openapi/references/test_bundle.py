@@ -10,7 +10,7 @@ import pytest
 
 from documents import document, got, named, sent, skips, the_operation
 from openapi_mcp_server.errors import SpecError
-from openapi_mcp_server.openapi.model import ApiDescription, Dialect
+from openapi_mcp_server.openapi.model import ApiDescription, DialectName
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.references.bundle import bundle, is_needed
 from openapi_mcp_server.openapi.text.document import Document
@@ -19,7 +19,7 @@ PET = {"type": "object", "properties": {"name": {"type": "string"}}}
 OWNER = {"type": "object", "properties": {"pet": {"$ref": "pet.yaml"}}}
 
 
-def bundled(root: dict[str, Any], files: dict[str, Any], dialect: Dialect = "3.1") -> Document:
+def bundled(root: dict[str, Any], files: dict[str, Any], dialect: DialectName = "3.1") -> Document:
     """The root is /api/root.yaml; ``files`` by their paths from there."""
 
     def read(path: str) -> bytes:
@@ -31,11 +31,11 @@ def bundled(root: dict[str, Any], files: dict[str, Any], dialect: Dialect = "3.1
     return bundle(document(dialect, **root), "/api/root.yaml", read)
 
 
-def decoded(root: dict[str, Any], files: dict[str, Any], dialect: Dialect = "3.1") -> Any:
+def decoded(root: dict[str, Any], files: dict[str, Any], dialect: DialectName = "3.1") -> Any:
     return msgspec.json.decode(bundled(root, files, dialect).json)
 
 
-def of_body(schema: Any, files: dict[str, Any], dialect: Dialect = "3.1", **schemas: Any) -> ApiDescription:
+def of_body(schema: Any, files: dict[str, Any], dialect: DialectName = "3.1", **schemas: Any) -> ApiDescription:
     """What becomes of one operation that sends and gets ``schema``."""
     content = {"application/json": {"schema": schema}}
     operation: dict[str, Any] = {"requestBody": {"content": content}, "responses": {"200": {"content": content}}}

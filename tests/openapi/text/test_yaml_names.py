@@ -34,6 +34,7 @@ AS_NAMES = {
     "below the default answer": "responses: {{default: {{description: {}}}}}",
 }
 AS_DATA = {
+    "all of the document": "{}",
     "a value of no keyword": "a: {}",
     "an example": "example: {{name: {}}}",
     "a default object": "default: {{required: [{}]}}",

@@ -93,6 +93,7 @@ ACCEPTED = {
     ),
 }
 REFUSED = {
+    "quoted": lambda issuer: f'"{issuer.token()}"',
     "no signature": lambda issuer: forged({"alg": "none"}, issuer.claims()),
     "no signature, in capitals": lambda issuer: forged({"alg": "NONE"}, issuer.claims()),
     "the public key as a secret": confused,
@@ -177,39 +178,56 @@ def test_a_token_of_100_kilobytes_is_refused_unread(server, issuer):
 
 
 def sent(url, *fields):
-    """The status of the answer to a list with these header fields, as they are."""
+    """The status of the answer to a list with these header fields, as they are, and its challenge."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
     connection.putrequest("POST", "/mcp")
     for name, value in (("Content-Type", "application/json"), ("Content-Length", str(len(LIST))), *fields):
         connection.putheader(name, value)
     connection.endheaders(LIST)
-    status = connection.getresponse().status
+    answer = connection.getresponse()
     connection.close()
-    return status
+    return answer.status, answer.headers.get("www-authenticate", "")
 
 
-DOOR = {
+MALFORMED = {
     "two tokens": lambda token: [("Authorization", f"Bearer {token}")] * 2,
     "a good one after a bad one": lambda token: [("Authorization", "Bearer bad"), ("Authorization", f"Bearer {token}")],
     "a bad one after a good one": lambda token: [("Authorization", f"Bearer {token}"), ("Authorization", "Bearer bad")],
     "two in other case": lambda token: [("authorization", f"Bearer {token}"), ("AUTHORIZATION", f"Bearer {token}")],
     "two in one field": lambda token: [("Authorization", f"Bearer {token}, Bearer {token}")],
     "one and nothing": lambda token: [("Authorization", f"Bearer {token}"), ("Authorization", "")],
+    "a tab": lambda token: [("Authorization", f"Bearer\t{token}")],
+    "a word behind it": lambda token: [("Authorization", f"Bearer {token} x")],
+    "another scheme behind it": lambda token: [("Authorization", f"Bearer {token}"), ("Authorization", "Basic eDp5")],
+    "a longer one than any": lambda token: [("Authorization", f"Bearer {token}{'x' * 20_000}")],
+}
+NOBODY = {
+    "nothing": lambda token: [("Authorization", "")],
+    "a scheme alone": lambda token: [("Authorization", "Bearer ")],
+    "a scheme that begins alike": lambda token: [("Authorization", f"Bearers {token}")],
+    "another that does": lambda token: [("Authorization", f"Bearer-x {token}")],
     "another name": lambda token: [("Proxy-Authorization", f"Bearer {token}")],
     "an underscore": lambda token: [("X_Authorization", f"Bearer {token}")],
     "a name that a proxy sets": lambda token: [("X-Forwarded-Authorization", f"Bearer {token}")],
     "a cookie": lambda token: [("Cookie", f"access_token={token}; Authorization=Bearer {token}")],
     "without its scheme": lambda token: [("Authorization", token)],
     "another scheme": lambda token: [("Authorization", f"DPoP {token}")],
-    "quoted": lambda token: [("Authorization", f'Bearer "{token}"')],
-    "a tab": lambda token: [("Authorization", f"Bearer\t{token}")],
 }
 
 
-@pytest.mark.parametrize("how", DOOR)
-def test_a_token_counts_once_and_in_its_header_only(server, issuer, how):
-    assert sent(server, ("Authorization", f"Bearer {issuer.token()}")) == 200
-    assert sent(server, *DOOR[how](issuer.token())) == 401
+@pytest.mark.parametrize("how", MALFORMED)
+def test_a_token_counts_once_and_alone(server, issuer, how):
+    """RFC 6750 section 3.1, invalid_request."""
+    assert sent(server, ("Authorization", f"Bearer {issuer.token()}"))[0] == 200
+    status, challenge = sent(server, *MALFORMED[how](issuer.token()))
+    assert (status, 'error="invalid_request"' in challenge) == (400, True)
+
+
+@pytest.mark.parametrize("how", NOBODY)
+def test_a_token_counts_in_its_header_only_and_elsewhere_is_no_error(server, issuer, how):
+    """RFC 6750 section 3.1: who brings no token of this scheme is told of no error."""
+    status, challenge = sent(server, *NOBODY[how](issuer.token()))
+    assert (status, challenge.startswith("Bearer resource_metadata=")) == (401, True)
 
 
 def test_a_token_in_the_address_counts_for_nothing(server, issuer):
@@ -227,6 +245,30 @@ def test_who_has_no_token_is_told_where_to_get_one(server, issuer):
         told = msgspec.json.decode(body)
         assert (status, told["resource"], told["authorization_servers"]) == (200, server, [issuer.issuer])
         assert told["bearer_methods_supported"] == ["header"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "place"),
+    [
+        ("POST", "/mcp", "mcp"),
+        ("GET", "/sse", "sse"),
+        ("POST", "/messages/w0/?session_id=x", "sse"),
+        ("GET", "/health", "mcp"),
+    ],
+)
+def test_each_transport_is_a_resource_of_its_own(server, method, path, place):
+    """Clients compare the resource with the address that they were given: that of a session's messages is not it."""
+    root = server.removesuffix("/mcp")
+    status, headers, _ = fetch(
+        f"{root}{path}", method, LIST if method == "POST" else b"", content_type="application/json"
+    )
+    assert (status, headers["www-authenticate"]) == (401, f'Bearer resource_metadata="{root}{WELL_KNOWN}/{place}"')
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u2003", "\t", "\n", "\x1f", "\u3000", ","])
+def test_only_a_space_parts_scopes(server, issuer, space):
+    for claims in ({"scope": f"pets:read{space}pets:write"}, {"scope": None, "scp": f"a{space}pets:write"}):
+        assert tools(server, issuer.token(**claims)) == ["listPets"]
 
 
 def test_probes_ask_nobody_and_health_does(server):

@@ -282,9 +282,17 @@ def test_an_owner_that_breaks_off_may_have_the_message_and_is_not_asked_twice() 
 )
 def test_half_a_configuration_is_refused(environ: dict[str, str], problem: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        load(["demo"], environ, lambda path: "")
+        load(["demo"], {"SERVER_TRANSPORT": "http", **environ}, lambda path: "")
     assert str(caught.value).startswith(problem)
     assert "k" * 32 not in str(caught.value)
+
+
+def test_where_there_are_no_sessions_a_key_alone_is_only_warned_about() -> None:
+    """A secret that several deployments share may have one."""
+    config = load(["demo"], {"SERVER_TRANSPORT": "streamable-http", "SESSION_KEY": "k" * 32}, lambda path: "")
+    (warning,) = config.warnings
+    assert "SESSION_KEY" in warning
+    assert "k" * 32 not in warning
 
 
 # The program

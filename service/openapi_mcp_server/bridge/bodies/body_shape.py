@@ -53,7 +53,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Described(msgspec.Struct, frozen=True):
-    """What the properties of a body are made of. ``given``: there is always a body."""
+    """All that the properties of a body are made of. ``given``: there is always a body."""
 
     schema: bytes
     examples: tuple[bytes, ...]
@@ -81,7 +81,7 @@ class BodyShape(msgspec.Struct, frozen=True, kw_only=True):
     is_patch: bool = False
 
 
-class Schemas:
+class BodySchemas:
     """The schemas of bodies, and what was made of those near by: what creates an object and what changes it often have
     one schema."""
 
@@ -95,7 +95,7 @@ def _outline(schemas: Mapping[str, Schema], json: bytes) -> Outline:
     return outline_of(Schema(msgspec.Raw(json), ()), schemas)
 
 
-def shape(body: Body, schemas: Schemas) -> BodyShape:
+def shape(body: Body, schemas: BodySchemas) -> BodyShape:
     """The shape of a body; raises SpecError if none of its media types can be written."""
     found = media_choice.sorted_out(body, schemas.named)
     usable = found.usable
@@ -122,7 +122,7 @@ def shape(body: Body, schemas: Schemas) -> BodyShape:
     )
 
 
-def _flat_outline(usable: Sequence[Usable], schemas: Schemas) -> Outline | None:
+def _flat_outline(usable: Sequence[Usable], schemas: BodySchemas) -> Outline | None:
     """The outermost level of the plain object that goes into every media type; None if they need anything else."""
     first = usable[0]
     if first.kind not in {"json", "form", "multipart"} or any(each.media.is_stream for each in usable):

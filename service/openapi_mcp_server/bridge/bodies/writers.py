@@ -21,7 +21,7 @@ from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
 from openapi_mcp_server.bridge.media.exact_json import encode_by_parts
 from openapi_mcp_server.bridge.media.table import Kind, essence, is_form, is_json, row
 from openapi_mcp_server.bridge.media.types import WrittenAs, charset, way
-from openapi_mcp_server.bridge.model import BodyRecipe, BodyWriter, Made
+from openapi_mcp_server.bridge.model import BodyRecipe, BodyWriter, Deferred
 from openapi_mcp_server.bridge.parameters import percent, styles
 from openapi_mcp_server.bridge.schemas.shapes import Outline, is_base64, is_base64url, outline_of
 from openapi_mcp_server.errors import ArgumentError
@@ -57,7 +57,7 @@ def kind_and_writer(media: MediaType, definitions: Mapping[str, Schema]) -> tupl
     outline = _outline(media, definitions)
     chosen = way(media, outline, definitions)
     _writer(media, definitions, outline, chosen)
-    return chosen.kind, Made(made, _recipe(media, definitions, chosen))
+    return chosen.kind, Deferred(made, _recipe(media, definitions, chosen))
 
 
 def _recipe(media: MediaType, definitions: Mapping[str, Schema], chosen: WrittenAs) -> BodyRecipe:

@@ -20,10 +20,10 @@ from openapi_mcp_server.bridge.model import (
     BodyRecipe,
     BodyWriter,
     CheckedSchema,
+    Deferred,
     Encoded,
     Encoder,
     InputContract,
-    Made,
     OutputContract,
     Paging,
     SkippedTool,
@@ -119,6 +119,7 @@ class _Catalog(_Row, frozen=True):
 
     apis: tuple[ApiSummary, ...]
     skipped: tuple[SkippedTool, ...]
+    closed: tuple[Subject, ...]
     listed: Span | None
     origins: tuple[Origin, ...]
     accesses: tuple[Access, ...]
@@ -145,6 +146,7 @@ def encode(catalog: ToolCatalog) -> Kept:
     about = _Catalog(
         apis=catalog.apis,
         skipped=catalog.skipped,
+        closed=catalog.closed,
         listed=None if catalog.listed is None else (0, len(catalog.listed)),
         origins=tuple(writing.origins),
         accesses=tuple(writing.accesses),
@@ -165,7 +167,7 @@ def decode(about: bytes | memoryview, content: memoryview) -> ToolCatalog:
         listed = None if kept.listed is None else reading.cut(kept.listed)
     except (msgspec.MsgspecError, LookupError) as error:
         raise ValueError(f"is not what this version writes: {error}") from error
-    return ToolCatalog(apis=kept.apis, tools=tools, skipped=kept.skipped, listed=listed)
+    return ToolCatalog(apis=kept.apis, tools=tools, skipped=kept.skipped, listed=listed, closed=kept.closed)
 
 
 class _Writing:
@@ -229,7 +231,7 @@ class _Writing:
         places: dict[BodyWriter, int] = {}
         writers = {name: _place(places, writer) for name, writer in plan.writers.items()}
         by_type = {_NAMES[kind]: _place(places, writer) for kind, writer in plan.by_type.items()}
-        recipes = [cast("Made[BodyRecipe, Any]", writer).recipe for writer in places]
+        recipes = [cast("Deferred[BodyRecipe, Any]", writer).recipe for writer in places]
         for recipe in recipes:
             if recipe.definitions:
                 self.definitions[api] = dict(recipe.definitions)
@@ -275,7 +277,7 @@ def _kept_slot(slot: Slot) -> _Slot:
         location=slot.location,
         required=slot.required,
         spans_segments=slot.spans_segments,
-        recipe=cast("Made[Parameter, str]", slot.encode).recipe,
+        recipe=cast("Deferred[Parameter, str]", slot.encode).recipe,
     )
 
 
@@ -338,7 +340,7 @@ class _Reading:
 
     def _body(self, kept: _Body, api: str) -> BodyPlan:
         definitions = self._kept.definitions.get(api, {})
-        writers = [Made(_writer, BodyRecipe(media, definitions)) for media in kept.media]
+        writers = [Deferred(_writer, BodyRecipe(media, definitions)) for media in kept.media]
         return BodyPlan(
             required=kept.required,
             whole=kept.whole,
@@ -366,7 +368,7 @@ def _slot(kept: _Slot) -> Slot:
         name=kept.name,
         location=kept.location,
         required=kept.required,
-        encode=Made(_encoder, kept.recipe),
+        encode=Deferred(_encoder, kept.recipe),
         spans_segments=kept.spans_segments,
     )
 

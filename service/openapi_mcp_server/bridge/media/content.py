@@ -92,12 +92,13 @@ def is_blank_json(response: HttpResponse) -> bool:
     return _BLANK.fullmatch(response.body) is not None and is_json(response.header("content-type") or "")
 
 
-def read(response: HttpResponse, uri: str, *, is_json_documented: bool = False) -> AnswerContent:
+def read(response: HttpResponse, uri: str, *, json_by_any_name: bool = False) -> AnswerContent:
     """The body of an answer as content; ``uri`` names it where it has to be an embedded resource.
 
-    What is not the JSON that it claims to be is still what the API answered: text, with a note. Where the document says
-    JSON (``is_json_documented``), an object or a list is that under any other name: text/html is what PHP says by
-    itself, application/octet-stream what stores say.
+    What is not the JSON that it claims to be is still what the API answered: text, with a note.
+
+    ``json_by_any_name``: an object or a list is JSON under any other name too, where the document says JSON, and of
+    errors. text/html is what PHP says by itself, application/octet-stream what stores say.
 
     Its size is bounded already: `upstream.reader` applies `ANSWER_LIMIT` while an answer arrives.
     """
@@ -105,7 +106,7 @@ def read(response: HttpResponse, uri: str, *, is_json_documented: bool = False) 
     media_type = essence(content_type)
     if _NAME.fullmatch(media_type) is None:
         return _untyped(response, uri)
-    return (is_json_documented and _object_or_list(response.body, content_type)) or _typed(response, content_type, uri)
+    return (json_by_any_name and _object_or_list(response.body, content_type)) or _typed(response, content_type, uri)
 
 
 def _typed(response: HttpResponse, content_type: str, uri: str) -> AnswerContent:

@@ -27,7 +27,7 @@ from openapi_mcp_server.bridge.bodies import forms
 from openapi_mcp_server.bridge.media import charsets
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
 from openapi_mcp_server.bridge.media.table import is_form, is_json
-from openapi_mcp_server.bridge.model import Encoder, Made
+from openapi_mcp_server.bridge.model import Deferred, Encoder
 from openapi_mcp_server.bridge.parameters import percent, styles, table
 from openapi_mcp_server.bridge.parameters.table import Styled, Text
 from openapi_mcp_server.errors import ArgumentError, SpecError
@@ -100,7 +100,7 @@ def encoder(parameter: Parameter) -> Encoder:
 def deferred(parameter: Parameter) -> Encoder:
     """The same, made when it is first called. Raises SpecError now."""
     encoder(parameter)
-    return Made(encoder, msgspec.structs.replace(parameter, schema=_ANY, description="", examples=()))
+    return Deferred(encoder, msgspec.structs.replace(parameter, schema=_ANY, description="", examples=()))
 
 
 def unsettable(header: Parameter) -> str:

@@ -7,6 +7,7 @@ the model would not even hear that its call was carried out.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -57,7 +58,7 @@ class _Block(msgspec.Struct):
 _block = msgspec.json.Decoder(_Block).decode
 
 
-def carried(result: ToolResult, limit: int = EVENT_BYTES) -> ToolResult:
+def without_large_files(result: ToolResult, limit: int = EVENT_BYTES) -> ToolResult:
     """The same without a file that no event carries, told as `fitted` tells it: it need not become text before."""
     files = [_file(block) for block in result.content]
     length = sum(_as_base64(data) for _, data in files)
@@ -94,16 +95,25 @@ def _as_base64(data: bytes) -> int:
 
 def fitted(message: Pieces, limit: int = EVENT_BYTES) -> Pieces:
     """A response, or a batch of them, in at most about ``limit`` bytes."""
-    return message if size(message) <= limit else (_fitted(b"".join(message), limit),)
+    if size(message) <= limit:
+        return message
+    if message[0] != b"[":
+        return (_fitted(b"".join(message), limit),)
+    parts = list(_responses(message))  # one after the other, so that no copy of all is made
+    return (b"[", b",".join([_fitted(b"".join(part), limit // len(parts)) for part in parts]), b"]")
+
+
+def _responses(batch: Pieces) -> Iterator[Pieces]:
+    """The responses of a batch, which has its brackets and commas in pieces of their own."""
+    start = 1
+    for end in range(start, len(batch)):
+        if batch[end] in (b",", b"]"):  # a set would hash all bytes of each
+            yield batch[start:end]
+            start = end + 1
 
 
 def _fitted(message: bytes, limit: int) -> bytes:
-    if len(message) <= limit:
-        return message
-    if message.startswith(b"["):
-        parts = _messages(message)
-        return b"[" + b",".join(_fitted(bytes(part), limit // len(parts)) for part in parts) + b"]"
-    return _cut(_message(message), len(message), limit)
+    return message if len(message) <= limit else _cut(_message(message), len(message), limit)
 
 
 def _cut(message: _Members, length: int, limit: int) -> bytes:

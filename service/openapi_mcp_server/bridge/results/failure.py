@@ -78,7 +78,7 @@ def _readable(response: HttpResponse) -> str:
         return ""
     if len(response.body) > _HTML_LIMIT:  # nobody reads all of it, so it is not parsed
         response = msgspec.structs.replace(response, body=response.body[:_HTML_LIMIT], cut="")
-    body = content.read(response, "")
+    body = content.read(response, "", json_by_any_name=True)
     content_type = response.header("content-type") or ""
     if body.json is not None:
         return _problem(body.json, response.status)

@@ -10,6 +10,7 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Iterable
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import msgspec
 
@@ -25,6 +26,12 @@ _PATH = re.compile(r"\$(?:\.\.?[^.\[\]$]+|\[\*\]|\[\d+\]|\['[^']+'\])+")
 _STEP = re.compile(r"(\.\.?)([^.\[\]$]+)|\[(?:(\*)|(\d+)|'([^']+)')\]")
 _NAME = re.compile(r"[^$.\[\]\s][^.\[\]]*")
 _OPENING = frozenset({"{", "[", '"'})
+_ESCAPING = (b"%", b"&#", b"\\")
+_ESCAPE = re.compile(
+    rb"(?:%|\\x|\\u00)([0-9a-fA-F]{2})|&#[xX]0{0,7}([1-9a-fA-F][0-9a-fA-F]?);|&#0{0,7}([1-9][0-9]{0,2});"
+)
+"""A character as a form, YAML, or XML and HTML may write it."""
+_BETWEEN_PARAMETERS = re.compile(r"[&?;,<>\s]")
 
 
 class Step(NamedTuple):
@@ -51,12 +58,19 @@ class Redaction(msgspec.Struct, frozen=True):
 
     def applied(self, answer: HttpResponse) -> tuple[HttpResponse, int]:
         """The answer without what is hidden, and how many values that were."""
-        headers = tuple(header for header in answer.headers if header[0] not in self.names)
+        headers = tuple(header for header in answer.headers if not self._hides(*header))
         is_stream = (answer.header("content-type") or "").lower().startswith("text/event-stream")
         body, count = self._events(answer.body) if is_stream else self.text(answer.body)
         count += len(answer.headers) - len(headers)
         changed = count or body is not answer.body
         return (msgspec.structs.replace(answer, body=body, headers=headers), count) if changed else (answer, 0)
+
+    def _hides(self, name: str, value: str) -> bool:
+        """A header of that name, or with an address or a cookie that has a parameter of it."""
+        pairs = (each.partition("=") for each in _BETWEEN_PARAMETERS.split(value))
+        return name in self.names or any(
+            unquote(key).casefold().encode() in self.words for key, equals, _ in pairs if equals
+        )
 
     def text(self, body: bytes) -> tuple[bytes, int]:
         """JSON as a whole, or line by line where every line is an object or an array (NDJSON); anything else is
@@ -81,7 +95,14 @@ class Redaction(msgspec.Struct, frozen=True):
         left = [field for field in fields if not self._names(field)]
         if kept is data and left == fields:
             return block, 0
+        if any(self._is_kind(field) for field in fields):
+            kept = HIDDEN.encode()
         return b"\n".join((*left, b"data: " + kept.replace(b"\n", b"\ndata: "))), count + len(fields) - len(left)
+
+    def _is_kind(self, field: bytes) -> bool:
+        """Whether it says that the data of its event is what a name is of."""
+        name, _, kind = field.partition(b":")
+        return name == b"event" and kind.strip().lower() in self.words
 
     def _lines(self, body: bytes) -> tuple[bytes, int] | None:
         """None for what is no NDJSON. The last line may have been cut off: then nothing of it is left."""
@@ -105,13 +126,21 @@ class Redaction(msgspec.Struct, frozen=True):
     def _speaks(self, text: bytes) -> bool:
         """Keys may be spelt with escapes, and text may have two bytes a character."""
         lower = text.lower().replace(b"\0", b"")
-        return self.always or b"\\u" in lower or any(word in lower for word in self.words)
+        return self.always or b"\\u" in lower or any(word in lower for word in self.words) or self._spells(lower)
+
+    def _spells(self, text: bytes) -> bool:
+        if not any(escape in text for escape in _ESCAPING):
+            return False
+        plain = _ESCAPE.sub(_unescaped, text).lower()
+        return any(word in plain for word in self.words)
 
     def _names(self, text: bytes) -> bool:
         """Whether text that is no JSON has one of the names, or could be what a path without one leads to."""
         plain = text.replace(b"\0", b"")
         lower = plain.lower() + plain.decode(errors="replace").casefold().encode()
-        return any(word in lower for word in self.words) or (self.nameless and plain.lstrip()[:1] in (b"{", b"["))
+        if any(word in lower for word in self.words) or self._spells(plain):
+            return True
+        return self.nameless and plain.lstrip()[:1] in (b"{", b"[")
 
     def _json(self, text: bytes) -> tuple[bytes, int] | None:
         """None for what cannot be read as JSON. It is written again even if nothing is hidden: of two members of one
@@ -177,6 +206,11 @@ def of(texts: Iterable[str]) -> Redaction | None:
         always=not all(word and word.isascii() for word in words),
         nameless="" in words,
     )
+
+
+def _unescaped(escape: re.Match[bytes]) -> bytes:
+    code = int(escape[3]) if escape[3] else int(escape[1] or escape[2], 16)
+    return bytes([code]) if code < 256 else b" "
 
 
 def _path(text: str) -> Path:

@@ -218,7 +218,7 @@ class _Bounded(TreeInterpreter):  # type: ignore[misc]
             self._charge(argument)
             if name in _SORTING and isinstance(argument, list):
                 self._spend(len(argument) * len(argument).bit_length() // 2)
-        if name == "contains" and isinstance(arguments[-1], list | dict):
+        if name == "contains" and arguments and isinstance(arguments[-1], list | dict):
             self._charge_whole(arguments[0])
         return self._functions.call_function(name, arguments)
 

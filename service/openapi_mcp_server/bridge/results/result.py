@@ -62,16 +62,19 @@ class OutputValidators:
         """Tells in words what does not fit; None if all does."""
         if is_large(structured):
             return "it cannot be checked: it has too many values"
+        schema = bytes(contract.schema)
         try:
-            validator = self._compiled(bytes(contract.schema))
+            validator = self._compiled(schema)
             value = msgspec.json.decode(structured)
+            if validation.multiplies(value, schema):
+                return "it cannot be checked: too many alternatives lead to its parts"
         except (ValueError, RecursionError) as error:  # a schema that does not compile, a number beyond a double
             return f"it cannot be checked: {error}"[:_MISMATCH_LIMIT]
         if validator.is_valid(value):
             return None
-        first = _first_error(validator, validation.searched(value, bytes(contract.schema)))
+        first = _first_error(validator, validation.affordable(value, schema))
         if first is None:
-            place = validation.place_of_wrong(value, bytes(contract.schema))
+            place = validation.place_of_wrong(value, schema)
             return f"#{place}: something there does not fit"[:_MISMATCH_LIMIT]
         pointer = "".join(f"/{part}" for part in first.instance_path)
         return f"#{pointer}: {first.message}"[:_MISMATCH_LIMIT]
@@ -96,7 +99,7 @@ def render(
     if not response.body or content.is_blank_json(response):
         return _without_content(tool, response)
     uri = content.resource_uri(tool.api, tool.name)
-    read = content.read(response, uri, is_json_documented=(tool.output or tool.answers) is not None)
+    read = content.read(response, uri, json_by_any_name=(tool.output or tool.answers) is not None)
     whole = read if select is None else select(read)
     body = budget.within(whole, tool, budget_bytes, asked)
     about = _about(tool, response, body)

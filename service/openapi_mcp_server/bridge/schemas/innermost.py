@@ -32,7 +32,7 @@ Step = str | int
 Path = tuple[Step, ...]
 
 
-class Part(NamedTuple):
+class Subschema(NamedTuple):
     """A schema within another one, and where it is."""
 
     path: Path
@@ -44,13 +44,13 @@ class Wrong(NamedTuple):
 
     place: Path
     value: Any
-    parts: tuple[Part, ...]
+    parts: tuple[Subschema, ...]
 
 
 def innermost(value: Any, schema: bytes) -> Wrong:  # noqa: ANN401 - any JSON value
     """``value`` does not fit ``schema``, which has its definitions in ``$defs``."""
     whole = msgspec.json.decode(schema)
-    wrong = Wrong((), value, (Part((), whole),))
+    wrong = Wrong((), value, (Subschema((), whole),))
     way = _Way(whole, schema)
     while (below := way.below(wrong)) is not None:
         wrong = below
@@ -78,7 +78,7 @@ class _Way:
                 return Wrong((*wrong.place, step), member, tuple(parts.values()))
         return None
 
-    def _is_wrong(self, part: Part, value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    def _is_wrong(self, part: Subschema, value: Any) -> bool:  # noqa: ANN401 - any JSON value
         self._asked.add(part.path)
         self._work -= 1 + _count(value, self._work * VALUES_OF_A_QUESTION) // VALUES_OF_A_QUESTION
         if len(self._asked) * len(self._encoded) > PART_BYTES:
@@ -87,7 +87,7 @@ class _Way:
             return False
         return not compiled(self._encoded, part.path).is_valid(value)
 
-    def _at_one_place(self, parts: Iterable[Part]) -> Iterator[Part]:
+    def _at_one_place(self, parts: Iterable[Subschema]) -> Iterator[Subschema]:
         """All schemas that apply where these do."""
         seen: set[int] = set()
         left = list(parts)
@@ -100,7 +100,7 @@ class _Way:
                 if "$ref" in part.schema:
                     left.append(self._target(part))
 
-    def _referred(self, part: Part) -> Part:
+    def _referred(self, part: Subschema) -> Subschema:
         """The definition that a mere reference leads to, so that it is one for all of them."""
         for _ in self._definitions:
             if not isinstance(part.schema, dict) or list(part.schema) != ["$ref"]:
@@ -108,9 +108,9 @@ class _Way:
             part = self._target(part)
         return part
 
-    def _target(self, part: Part) -> Part:
+    def _target(self, part: Subschema) -> Subschema:
         name = part.schema["$ref"].removeprefix(_HOME)
-        return Part(("$defs", name), self._definitions.get(name, True))
+        return Subschema(("$defs", name), self._definitions.get(name, True))
 
 
 @lru_cache(maxsize=PARTS_KEPT)
@@ -123,34 +123,34 @@ def compiled(schema: bytes, path: Path) -> json_schema.Validator:
     return json_schema.compiled({"allOf": [part], "$defs": whole.get("$defs", {})})
 
 
-def _key(part: Part) -> object:
+def _key(part: Subschema) -> object:
     """Equal schemas are one, as those that two alternatives have in common are."""
     return part.path[-1] if part.path[:1] == ("$defs",) and len(part.path) == 2 else msgspec.json.encode(part.schema)
 
 
-def _beside(part: Part) -> Iterator[Part]:
+def _beside(part: Subschema) -> Iterator[Subschema]:
     """The schemas within one that are about the same value, and refuse it where they do not fit."""
     path, schema = part
     for keyword in _LISTS:
-        yield from (Part((*path, keyword, index), each) for index, each in enumerate(schema.get(keyword, ())))
-    yield from (Part((*path, keyword), schema[keyword]) for keyword in _ONE if keyword in schema)
+        yield from (Subschema((*path, keyword, index), each) for index, each in enumerate(schema.get(keyword, ())))
+    yield from (Subschema((*path, keyword), schema[keyword]) for keyword in _ONE if keyword in schema)
     dependent = schema.get("dependentSchemas", {})
-    yield from (Part((*path, "dependentSchemas", name), each) for name, each in dependent.items())
+    yield from (Subschema((*path, "dependentSchemas", name), each) for name, each in dependent.items())
 
 
-def _of_member(part: Part, step: Step) -> Iterator[Part]:
+def _of_member(part: Subschema, step: Step) -> Iterator[Subschema]:
     """The schemas within one that are about a member of its value."""
     path, schema = part
     if isinstance(step, int):
         first = schema.get("prefixItems", ())
         if step < len(first):
-            yield Part((*path, "prefixItems", step), first[step])
+            yield Subschema((*path, "prefixItems", step), first[step])
         elif "items" in schema:
-            yield Part((*path, "items"), schema["items"])
+            yield Subschema((*path, "items"), schema["items"])
     elif step in schema.get("properties", {}):
-        yield Part((*path, "properties", step), schema["properties"][step])
+        yield Subschema((*path, "properties", step), schema["properties"][step])
     elif "patternProperties" not in schema and "additionalProperties" in schema:
-        yield Part((*path, "additionalProperties"), schema["additionalProperties"])
+        yield Subschema((*path, "additionalProperties"), schema["additionalProperties"])
 
 
 def _members(value: Any) -> Iterable[tuple[Step, Any]]:  # noqa: ANN401 - any JSON value

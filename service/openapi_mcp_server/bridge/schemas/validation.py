@@ -39,6 +39,10 @@ SMALL_BYTES = 16_384
 """Arguments that are checked without a second thought."""
 VALUE_WORK = 10_000_000
 """Values times schemas that may apply to each: some 120 ms."""
+MULTIPLYING = 100_000
+"""Schemas that may apply at one place of a value, from which on it is looked at how many do. jsonschema-rs goes all
+ways to a definition anew, unless it is one that leads back to itself: where each of 30 names the next one twice, 300
+bytes took 100 s."""
 ERROR_WORK = 14_000
 """The same where errors are made: about 100 ms."""
 ERROR_VISITS = 2 * ERROR_WORK
@@ -112,10 +116,20 @@ def compiled(schema: bytes, size: int = 0) -> Validator:
 def require_bounded(values: dict[str, Any], schema: bytes, text: bytes) -> None:
     """Raises ArgumentError for arguments of so many values that checking them would take too long."""
     if len(text) <= SMALL_BYTES:
+        if text.count(b"{") + text.count(b"[") > 1 and multiplies(values, schema):
+            problem = "The arguments are nested too deep for the alternatives of the tool's schema to be checked"
+            raise ArgumentError(f"{problem}; nest them less.")
         return
     most = VALUE_WORK // weight.of(schema).schemas
     if text.count(b",") >= most and _count(values) > most:
         raise ArgumentError(f"The arguments hold more than {most:,} values, too many to be checked; give fewer.")
+
+
+def multiplies(value: object, schema: bytes) -> bool:
+    """Whether alternatives of alternatives make it too much to tell whether a value fits."""
+    if weight.of(schema).schemas <= MULTIPLYING:  # as of nearly all
+        return False
+    return Visits(schema, VALUE_WORK).of(value, LEVELS) >= VALUE_WORK
 
 
 def can_explain(schema: bytes, value: object, wrong: int) -> bool:
@@ -129,7 +143,7 @@ def _has_choices(schema: bytes) -> bool:
     return b'"anyOf"' in schema or b'"oneOf"' in schema
 
 
-def searched(whole: Any, schema: bytes) -> Excerpt:  # noqa: ANN401 - any JSON value
+def affordable(whole: Any, schema: bytes) -> Excerpt:  # noqa: ANN401 - any JSON value
     """As much of a value as is searched for errors."""
     values = max(LEAST_SEARCHED, ERROR_WORK // weight.of(schema).schemas)
     begun = Excerpt(whole, values)
@@ -167,7 +181,7 @@ def errors(values: dict[str, Any], schema: bytes, size: int) -> list[Failure]:
     validator = compiled(schema, size)
     if validator.is_valid(values):
         return []
-    begun = searched(values, schema)
+    begun = affordable(values, schema)
     certain = filter(begun.is_certain, islice(validator.iter_errors(begun.value), MAX_ERRORS))
     found = [own for error in certain for own in _own(error, schema)]
     return found or _of_innermost(values, schema)
@@ -199,7 +213,7 @@ def _told(place: Iterable[str | int]) -> str:
 
 def format_errors(values: dict[str, Any], schema: bytes, size: int) -> Iterable[Failure]:
     """The first errors where formats are asserted too, in as much of the arguments as is searched for errors."""
-    begun = searched(values, schema)
+    begun = affordable(values, schema)
     validator = _compiled_with_formats(schema if size <= _pattern_reach(schema) else _without_patterns(schema))
     return islice(validator.iter_errors(begun.value), MAX_ERRORS)
 

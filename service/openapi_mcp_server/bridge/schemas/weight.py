@@ -16,7 +16,7 @@ import msgspec
 
 from openapi_mcp_server.openapi import json_schema
 
-KEPT = 256
+KEPT = 2_048
 """Schemas whose weight is remembered, as many as compiled ones."""
 PATTERN_SIZES = tuple(1_000 << doubled for doubled in range(9))
 """Limits that a pattern's compiled form is tried with, in bytes. Of 182 in published documents, 176 fit into 8,000."""

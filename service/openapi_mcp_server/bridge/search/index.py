@@ -291,7 +291,7 @@ def _tool_fields(tool: Tool) -> Iterator[tuple[_Field, Sequence[str]]]:
 
 
 def _argument_words(tool: Tool, properties: Mapping[str, msgspec.Raw]) -> Iterator[str]:
-    """Those of the names of arguments and, where they are few, of the choices: "close a topic" is one of its states."""
+    """From the names of arguments and, where they are few, the choices: "close a topic" is one of its states."""
     for name in tool.input.names:
         if name != RESPONSE_FILTER:
             yield from of_identifier(name)

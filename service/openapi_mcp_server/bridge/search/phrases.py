@@ -97,11 +97,17 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         r"who (?:has|have|had|got) access(?: to)?|who (?:can|may) (?:see|read|view|edit|use|open|access)": (
             "permission collaborator collaboration member access share delegate acl grant"
         ),
+        r"what (?:do|did|does|have) (?:people|users|others|everybody|everyone|they) (?:say|said|think|write|written)"
+        r"(?: about| on)?": "comment review feedback story reply",
+        r"who (?:has |have )?(?:looked at|viewed|seen|visited)": "view event access activity audit visitor",
+        r"(?:bring|get|put) back": "restore undelete recover untrash",
         r"who (?:owns|runs|manages)": "owner manager",
         r"who (?:made|created|wrote|built|started)": "creator author owner",
         r"(?:what|which) (?:kinds?|types?|sorts?) of": "type kind category",
         r"bill of materials": "sbom bom",
-        r"most (?:used|called|requested|active|visited|viewed|read|played|liked)": "top popular usage trending",
+        r"most (?:used|called|requested|active|visited|viewed|watched|read|played|liked|sold|shared)": (
+            "top popular usage trending"
+        ),
         r"how often": "usage count statistic metric frequency",
         r"(?:notify|tell|ping|inform|call) (?:me|us|my \w+|our \w+) (?:when|if|about|of)|for changes$": (
             "webhook hook watch subscribe"
@@ -109,7 +115,10 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         rf"(?:save|write|dump|store) {_GAP}(?:to|as|into|in) (?:a |an )?(?:\w+ )?file": "export download get",
         rf"(?:throw|kick) {_GAP}out": "ban kick remove",
         r"(?:go|switch|change|return) back to": "restore revert rollback promote previous",
+        rf"time(?:d)? {_GAP}out": "timeout mute suspend",
         r"by (?:mistake|accident)|accidentally": "restore undelete",
+        rf"bring {_GAP}into|let {_GAP}in$": "invite add member",
+        rf"slow {_GAP}down": "delay throttle latency",
         r"side by side": "compare diff",
         r"out of date": "outdated stale expired",
         r"used up|r[au]n out": "quota limit usage",
@@ -139,8 +148,10 @@ HINTS: tuple[tuple[re.Pattern[str], tuple[str, ...], float], ...] = tuple(
             "schedule cron timer",
             0.3,
         ),
+        (r"\bfrom (?:an? |my |the )?(?:csv|excel|spreadsheet|zip|backup|url|file)\b", "import upload restore", 0.3),
+        (r"\bas (?:an? )?(?:pdf|csv|zip|excel|xlsx|xml|markdown|html|mp3|wav|png|svg|jpe?g)\b", "export download", 0.3),
         (r"^(?:find|search|lookup)\b", "search lookup", 0.4),
-        (r"^(?:do|does|did|is|are) .*\bwork(?:ing)?$", "test ping health check status", 0.6),
+        (r"^(?:do|does|did|is|are) .*\bwork(?:ing)?$", "test ping health check status", 0.8),
         (r"^(?:mark|flag|declare) .*\bas\b", "state status", 0.4),
         (r"\bhow many\b", "count counter total stat number statistic", 0.5),
         (r"\b(?:most|best)\b", "top popular", 0.5),
@@ -150,7 +161,8 @@ HINTS: tuple[tuple[re.Pattern[str], tuple[str, ...], float], ...] = tuple(
 
 REMOVALS = re.compile(
     r"\bget(?:ting)? rid of\b|^take back\b|\b(?:take|throw|strip)s? (?:\w+ ){1,4}(?:away|off|out|down)\b"
-    r"|^take (?:away|down|off|out)\b|^(?:stop|quit) \w+ing\b|^(?:give|hand) back\b|^(?:give|hand) (?:\w+ ){1,4}back$"
+    r"|^take (?:away|down|off|out)\b|^(?:give|hand) back\b|^(?:give|hand|take) (?:\w+ ){1,4}back$"
+    r"|^(?:stop|quit) \w+ing\b"
 )
 NEGATED = re.compile(
     r"\b(?:not|never|(?:isn|aren|wasn|weren|hasn|haven) t|(?:still|yet) (?:has |have )?to)"
@@ -179,8 +191,11 @@ POLITE = re.compile(
     r"| (?:for (?:me|us)|please|now|right now)$"
 )
 """Before and behind what is asked for."""
-ASIDE = re.compile(r"(?<=\w) (?:without|instead of|rather than|except(?: for)?)\b.*$")
-"""How something is not to be done, at the end: it names what is not asked for."""
-OPEN_ONES = re.compile(r"^open (?!(?:an?|the|my|our|your|this|that|new|up)\b)(?:\w+ )?\w+[^s]s\b")
-"""Those that are open, which is no verb there: "open invoices of a customer"."""
-SHOW_ME = re.compile(r"^(?:give|show|tell|get|fetch|find|list) (?:me|us) ")
+ASIDE = re.compile(
+    r"(?<=\w) (?:(?:without|instead of|rather than|except(?: for)?|but (?:do )?not)\b.*"
+    r"|(?:in|across|on|from) (?:all|every|any)(?: the)? \w+)$"
+)
+"""How something is not to be done, and that it is everywhere, at the end: they name what is not asked for."""
+OPEN_ONES = re.compile(r"^(?:open|new) (?!(?:an?|the|my|our|your|this|that|new|up)\b)(?:\w+ )?\w+[^s]s\b")
+"""All that is open or new is told by an adjective there and by no verb: "open invoices of a customer"."""
+SHOW_ME = re.compile(r"^(?:give|show|tell|get|fetch|find|list) (?:me|us) (?!(?:when|if|once)\b)")

@@ -32,6 +32,7 @@ from openapi_mcp_server.bridge.search.vocabulary import (
     INTENTS,
     MANY,
     OWN,
+    PARTICLES,
     PREPOSITIONS,
     QUESTIONS,
     RELATIVE,
@@ -253,7 +254,7 @@ def _by_verb(index: Index, found: Sequence[str]) -> Mapping[Intent, float]:
     """The intents of the first verb. An unknown first word before an article is a verb: "star a repository"; none is
     one before "of", as in "issue of a repository", nor behind a noun, where it is another ("latest release") or tells
     more of it ("addresses I can send from")."""
-    first, second = [*found, "", ""][:2]
+    first, second, third = [*found, "", "", ""][:3]
     if second == "of" or OPEN_ONES.match(" ".join(found)):
         return {"read": _UNSAID_INTENT}
     if first not in INTENTS and _undone(first):
@@ -262,12 +263,21 @@ def _by_verb(index: Index, found: Sequence[str]) -> Mapping[Intent, float]:
     for position, word in enumerate(found[:4]):
         if behind_noun and word in RELATIVE:
             return {"read": 1.0}
-        if (intents := INTENTS.get(word)) and not (behind_noun and stem(word) in index.things):
+        if (intents := INTENTS.get(word)) and not _is_noun(index, word, found[position + 1 :], behind=behind_noun):
             return dict.fromkeys(intents, 1.0 if position == 0 else _LATER_VERB)
         behind_noun = word not in STOP and word not in ADVERBS and not word.endswith("ly")
-    if first not in STOP and second in DETERMINERS:
+    is_phrasal = second in PARTICLES and third in DETERMINERS
+    if first not in STOP and not is_plural(first) and (second in DETERMINERS or is_phrasal):
         return {"act": 1.0}
     return {"read": _UNSAID_INTENT}
+
+
+def _is_noun(index: Index, verb: str, following: Sequence[str], *, behind: bool) -> bool:
+    """Whether what could be a verb is a thing of the API: behind another noun, or as the first part of one, as in "rate
+    limits"."""
+    if behind and stem(verb) in index.things:
+        return True
+    return bool(following) and stem(verb + following[0]) in index.things
 
 
 def _verb(found: Sequence[str]) -> str:

@@ -119,11 +119,13 @@ RELATIVE = frozenset("that which who whose whom where to i we you they he she it
 """After a noun they begin what tells more of it: "orders that have been paid", "files I opened"."""
 ADVERBS = frozenset("again always bulk force never soft".split())  # noqa: SIM905 - read as words
 """Words before a verb that are no noun, as are those that end with -ly."""
+PARTICLES = frozenset("away back down off out over up".split())  # noqa: SIM905 - read as words
+"""With an unknown first word they make a verb before an article: "time out a member"."""
 OWN = frozenset({"my", "me", "i", "mine", "we", "our", "myself"})
 """Words of someone who asks about what is his: ``/me/playlists``."""
 WHETHER = frozenset({"is", "was", "am", "does", "do", "did", "has", "have", "can"})
 """In front they ask about one thing."""
-ALL = frozenset({"all", "every", "everything", "several", "multiple"})
+ALL = frozenset({"all", "every", "everybody", "everyone", "everything", "several", "multiple"})
 """They tell that not one item is to be deleted."""
 MANY = frozenset({"who", "which", "find", "search", "list", "browse", "many"})
 """In front they ask for several, whatever the noun."""

@@ -70,5 +70,5 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     access: Callable[[tuple[SecurityChoice, ...]], Access]
     slots: Once[Slot]
     arguments: Once[Argument]
-    bodies: body_shape.Schemas
+    bodies: body_shape.BodySchemas
     listings: listed.Listings

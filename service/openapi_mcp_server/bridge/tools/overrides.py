@@ -50,7 +50,7 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
     multi_segment: tuple[str, ...] = ()
 
 
-class Told(msgspec.Struct, frozen=True):
+class Presentation(msgspec.Struct, frozen=True):
     """The overrides of one operation; ``hidden_by`` says in words who hides it; ``fault`` is why it cannot be shown."""
 
     overrides: Overrides = Overrides()
@@ -59,7 +59,7 @@ class Told(msgspec.Struct, frozen=True):
     fault: SpecError | None = None
 
 
-_NOTHING_TOLD = Told()
+_AS_DOCUMENTED = Presentation()
 _GUARDING = frozenset({"hidden", "scopes", "arguments"})
 _NOTHING_WRITTEN = msgspec.Raw(b"{}")
 _KNOWN = Overrides.__struct_fields__
@@ -85,19 +85,19 @@ def _entry(at: Located) -> dict[str, msgspec.Raw]:
     return fields
 
 
-def of(operation: Operation, entries: Entries) -> Told:
+def of(operation: Operation, entries: Entries) -> Presentation:
     """The document's overrides, and over them those of the entries that select the operation."""
     own = {} if operation.overrides == _NOTHING_WRITTEN else _given(_fields(operation.overrides))
     selected: dict[str, msgspec.Raw] = {}
     for key in _keys(operation):
         selected |= entries.get(key, {})
     if not own and not selected:
-        return _NOTHING_TOLD
+        return _AS_DOCUMENTED
     usable, notes, problem = _sorted_out(own, operation.pointer, frozenset(selected))
     overrides = _decode(msgspec.json.encode(usable | selected))
     is_ours = "hidden" in selected
     hidden_by = "TOOL_OVERRIDES" if is_ours else "x-mcp in the document"
-    return Told(overrides, notes, hidden_by if overrides.hidden else "", problem)
+    return Presentation(overrides, notes, hidden_by if overrides.hidden else "", problem)
 
 
 def unused(entries: Entries, description: ApiDescription) -> tuple[Note, ...]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 import msgspec
 
 from openapi_mcp_server.bridge import guide, servers, text
-from openapi_mcp_server.bridge.model import Subject, Tool
+from openapi_mcp_server.bridge.model import OutputContract, Subject, Tool
 from openapi_mcp_server.bridge.parameters import path_template
 from openapi_mcp_server.bridge.results.shown_size import result_size
 from openapi_mcp_server.bridge.schemas import outputs
@@ -16,7 +16,7 @@ from openapi_mcp_server.bridge.tools import accept
 from openapi_mcp_server.bridge.tools.api import Api
 from openapi_mcp_server.bridge.tools.entry import encoded_entry, hints, listed_inputs
 from openapi_mcp_server.bridge.tools.overrides import Overrides
-from openapi_mcp_server.bridge.tools.tool_inputs import tool_inputs
+from openapi_mcp_server.bridge.tools.tool_inputs import ToolInputs, tool_inputs
 from openapi_mcp_server.openapi.model import Note, Operation
 
 _HEADER_CHARACTERS = 200
@@ -38,13 +38,7 @@ def compile_operation(
     contract, told = listed_inputs(inputs, api, guide.operation_uri(api.name, name))
     holes = {slot.name: index for index, slot in enumerate(inputs.slots) if slot.location == "path"}
     path = path_template.compiled(base.path, operation.path, holes, operation.pointer)
-    documented = outputs.documented(operation, api.responses) if api.output_schemas else []
-    output = None
-    if documented:
-        output = api.outputs.build(documented, api.limits.output_bytes, filterable=inputs.filterable)
-    if documented and output is None:
-        message = "its output schema is too large to be declared; answers are passed on as ever"
-        inputs.notes.add(operation.pointer, "output_dropped", message)
+    output = _output(operation, api, inputs)
     declared = None if api.portable else output
     title = text.line(overrides.title, text.TITLE_LIMIT) if overrides.title else text.title(operation)
     seen = len(name) + len(said.encode()) + len(told)
@@ -82,6 +76,18 @@ def compile_operation(
         ),
         inputs.notes.all(),
     )
+
+
+def _output(operation: Operation, api: Api, inputs: ToolInputs) -> OutputContract | None:
+    """The contract of answers that the document gives; None where it gives none that could be declared."""
+    documented = outputs.documented(operation, api.responses) if api.output_schemas else []
+    if not documented:
+        return None
+    output = api.outputs.build(documented, api.limits.output_bytes, filterable=inputs.filterable)
+    if output is None:
+        message = "its output schema is too large to be declared; answers are passed on as ever"
+        inputs.notes.add(operation.pointer, "output_dropped", message)
+    return output
 
 
 def _described_headers(operation: Operation) -> Mapping[str, str]:

@@ -12,14 +12,14 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["counter", "gauge", "histogram"]
+MetricKind = Literal["counter", "gauge", "histogram"]
 
 
 class Family(msgspec.Struct, frozen=True):
     """One row of the table below; docs/monitoring.md has the same."""
 
     name: str
-    kind: Kind
+    kind: MetricKind
     labels: tuple[str, ...]
     help: str
 

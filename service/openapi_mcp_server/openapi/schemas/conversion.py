@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from openapi_mcp_server.errors import SpecError
-from openapi_mcp_server.openapi.model import Dialect, NoteKind
+from openapi_mcp_server.openapi.model import DialectName, NoteKind
 from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.pointers import child
 from openapi_mcp_server.openapi.references.resolve import Located
@@ -67,7 +67,7 @@ class Names(Protocol):
 class ConversionContext(msgspec.Struct, frozen=True, kw_only=True):
     """The facts that a conversion has to know of the document and its direction."""
 
-    dialect: Dialect
+    dialect: DialectName
     names: Names
     visibility: Visibility
     notes: Notes

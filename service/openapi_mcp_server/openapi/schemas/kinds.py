@@ -145,6 +145,8 @@ def _declared(base: Located) -> _Base:
         return _base(base.json)
     except msgspec.ValidationError:
         whole = numbers.decode(base.json)
+        if not isinstance(whole, dict) or not isinstance(whole.get("discriminator"), dict):
+            raise
         whole["discriminator"] = with_texts(whole["discriminator"])
         return _base(numbers.encode(whole))
 

@@ -148,7 +148,7 @@ class RequestConversion(Conversion):
         said = discriminators.read(schema["discriminator"])
         for keyword in ("oneOf", "anyOf"):
             declared, converted = schema.get(keyword, ()), strict.get(keyword, ())
-            if said is None or len(declared) != len(converted) or len(converted) < 2:
+            if said is None or not isinstance(declared, list) or len(declared) != len(converted) or len(converted) < 2:
                 continue
             choices = [_lone_reference(each) for each in declared]
             for choice, refused in zip(converted, self._setting.names.refused(said, choices, self._base), strict=True):

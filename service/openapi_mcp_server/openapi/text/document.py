@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Literal
 
 import msgspec
 
 from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.model import DialectName
 from openapi_mcp_server.openapi.text import json_text
 from openapi_mcp_server.openapi.text.source import DocumentLimits, checked
 
-__all__ = ["Dialect", "Document", "DocumentLimits", "is_json", "parse", "read"]
+__all__ = ["Document", "DocumentLimits", "is_json", "parse", "read"]
 
-Dialect = Literal["2.0", "3.0", "3.1", "3.2"]
 
 _JSON_START = re.compile(rb'\s*\{\s*["}]')
 _MARKUP_START = re.compile(rb"\s*<")
 # Any patch release, and what follows a hyphen: `3.0.0-rc2` is in documents to this day.
-_DIALECTS: dict[str, tuple[tuple[re.Pattern[str], Dialect], ...]] = {
+_DIALECTS: dict[str, tuple[tuple[re.Pattern[str], DialectName], ...]] = {
     "openapi": (
         (re.compile(r"3\.0(\.[0-9]+)?(-.*)?"), "3.0"),
         (re.compile(r"3\.1(\.[0-9]+)?(-.*)?"), "3.1"),
@@ -48,7 +47,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     json: bytes
-    dialect: Dialect
+    dialect: DialectName
     unread: Mapping[str, str] = {}
     files_at: str = ""
 
@@ -82,7 +81,7 @@ def is_json(text: bytes) -> bool:
     return _JSON_START.match(text) is not None
 
 
-def _dialect(json: bytes) -> Dialect:
+def _dialect(json: bytes) -> DialectName:
     root = msgspec.json.decode(json, type=dict[str, msgspec.Raw])
     named = [key for key in _DIALECTS if key in root]
     if not named:

@@ -27,6 +27,11 @@ class Seen(msgspec.Struct, frozen=True):
     prefix: str = ""
     port: str = ""
 
+    @property
+    def share(self) -> str:
+        """Who takes a share of the limits: all addresses that one client has."""
+        return _share(self.client)
+
 
 class Proxies:
     """``networks``: TRUSTED_PROXIES. Without them, a proxy on a private network is believed for one thing only, whose
@@ -52,17 +57,32 @@ class Proxies:
         hops = [_address(hop) for hop in passed if hop.strip()] or _forwarded(headers, b"for")
         for hop in reversed(hops[-_HOPS:]):
             if not self._trusts(hop):
-                return hop or peer
+                return peer if _parsed(hop) is None else hop
             peer = hop
         return peer
 
     def _is_trusted(self, peer: str) -> bool:
-        try:
-            address = ipaddress.ip_address(peer)
-        except ValueError:
-            return False
-        mapped = getattr(address, "ipv4_mapped", None)
-        return any((mapped or address) in network for network in self._networks)
+        address = _parsed(peer)
+        return address is not None and any(address in network for network in self._networks)
+
+
+def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address of IPv4 however it is written; None for what is none."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+@lru_cache(maxsize=1024)
+def _share(client: str) -> str:
+    """In IPv6 the network: its subscriber has all addresses of it (RFC 4291 section 2.5.1, RFC 6177), and would have a
+    share for each."""
+    address = _parsed(client)
+    if address is None:
+        return client
+    return str(address) if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))
 
 
 def _address(hop: bytes) -> str:
@@ -104,12 +124,11 @@ def _through_near(peer: str, headers: Mapping[bytes, bytes]) -> str:
     passed_on = headers.get(b"x-forwarded-for")
     if passed_on is None or not _is_near(peer):
         return peer
-    return passed_on.rpartition(b",")[2].strip()[:_ADDRESS_CHARACTERS].decode("latin-1")
+    hop = _address(passed_on.rpartition(b",")[2])
+    return peer if _parsed(hop) is None else hop
 
 
 @lru_cache(maxsize=256)
 def _is_near(peer: str) -> bool:
-    try:
-        return ipaddress.ip_address(peer).is_private  # loopback addresses are, too
-    except ValueError:
-        return False
+    address = _parsed(peer)
+    return address is not None and address.is_private  # loopback addresses are, too

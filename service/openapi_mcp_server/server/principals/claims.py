@@ -121,4 +121,6 @@ def _is_for_us(claims: Claims, inbound: Inbound) -> bool:
 
 
 def _words(value: str | Iterable[str] | None) -> Iterable[str]:
-    return value.split() if isinstance(value, str) else value or ()
+    """Only a space parts scopes (RFC 6749 section 3.3): an issuer that lets its clients ask for others by any name took
+    a name with another white space for one."""
+    return filter(None, value.split(" ")) if isinstance(value, str) else value or ()

@@ -17,6 +17,9 @@ TOKEN_BYTES = 16 * 1024
 METADATA_PATH = "/.well-known/oauth-protected-resource"
 _BEARER = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([\x21-\x2b\x2d-\x7e]+)")
 """RFC 6750 section 2.1, and every other character but a comma, which would be a second field."""
+_SAYS_SOMETHING = re.compile(rb"bearer[\s,]", re.IGNORECASE)
+"""The scheme with something behind it. Anything else says of nobody who it is, and has no error to be told of (RFC 6750
+section 3.1)."""
 
 
 class InvalidToken(Exception):
@@ -60,12 +63,12 @@ class Guard:
     async def principal(self, path: str, headers: Mapping[bytes, bytes], seen: Seen) -> Principal:
         """Raises Refusal with the challenge (RFC 6750 section 3)."""
         written = headers.get(b"authorization")
-        if written is None:
+        if written is None or not _SAYS_SOMETHING.match(written):
             raise self._refusal(401, "say who you are: Authorization: Bearer TOKEN", path, headers, seen)
         found = _BEARER.fullmatch(written)
         if found is None or len(written) > TOKEN_BYTES:
             problem = f"Authorization must be one Bearer token of at most {TOKEN_BYTES // 1024} KiB"
-            raise self._refusal(401, problem, path, headers, seen, error="invalid_request")
+            raise self._refusal(400, problem, path, headers, seen, error="invalid_request")
         try:
             return await self._verify(found[1])
         except InvalidToken as error:
@@ -93,7 +96,7 @@ class Guard:
         if self._scopes:
             parameters["scope"] = " ".join(self._scopes)
         if self._issuers:
-            place = path if path in {"/mcp", "/sse"} else "/mcp"
+            place = "/sse" if path == "/sse" or path.startswith("/messages/") else "/mcp"
             resource = self._resource(place, headers, seen)
             parameters["resource_metadata"] = resource[: -len(place)] + METADATA_PATH + place
         said = ", ".join(f'{name}="{_quotable(value)}"' for name, value in parameters.items())

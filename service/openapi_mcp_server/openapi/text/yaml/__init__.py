@@ -23,7 +23,7 @@ from openapi_mcp_server.openapi.text.yaml import names
 from openapi_mcp_server.openapi.text.yaml.anchors import Value
 from openapi_mcp_server.openapi.text.yaml.blocks import Blocks
 from openapi_mcp_server.openapi.text.yaml.marks import Marks
-from openapi_mcp_server.openapi.text.yaml.scalars import as_json
+from openapi_mcp_server.openapi.text.yaml.scalars import enc_hook
 
 __all__ = ["Marks", "marked", "to_json"]
 
@@ -49,7 +49,7 @@ def _encoded(value: Value) -> bytes:
     def hook(scalar: object) -> msgspec.Raw:
         nonlocal is_respelt
         is_respelt = True
-        return as_json(scalar)
+        return enc_hook(scalar)
 
     encode = msgspec.json.Encoder(enc_hook=hook).encode
     json = encode(value)

@@ -41,7 +41,7 @@ _FREELY_NAMED = frozenset(
 def kept(root: Value) -> None:
     """Puts the spelling in place of what is used as a name, in the document itself."""
     seen: set[int] = set()
-    left: list[tuple[Any, str]] = [(root, "")]
+    left: list[tuple[Any, str]] = [(root, "")] if type(root) in _HOLDERS else []
     while left:
         value, keyword = left.pop()
         if id(value) in seen:  # by aliases, as often as there are

@@ -82,7 +82,7 @@ def resolve(text: str) -> Scalar:
     return text
 
 
-def as_json(value: object) -> msgspec.Raw:
+def enc_hook(value: object) -> msgspec.Raw:
     """The hook of an encoder that meets one that is no name."""
     if isinstance(value, Respelt):
         return value.value if isinstance(value.value, msgspec.Raw) else msgspec.Raw(_encode(value.value))

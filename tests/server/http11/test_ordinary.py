@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
-from openapi_mcp_server.server import ordinary
+from openapi_mcp_server.server.http11 import ordinary
 from real_sockets import rest, run, serving_app
 
 HEAD = b"POST /mcp HTTP/1.1\r\nHost: x\r\n"

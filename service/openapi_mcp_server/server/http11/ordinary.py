@@ -80,6 +80,7 @@ class OrdinaryExchange:
     __slots__ = (
         "_begun",
         "_chunked",
+        "_has_left",
         "_head",
         "_is_over",
         "_left",
@@ -109,6 +110,7 @@ class OrdinaryExchange:
         self._chunked = False
         self._promised = -1  # bytes of the body that are still to be sent; none is promised before the head is made
         self._is_over = False
+        self._has_left = False  # within the body
         self.closes = False
 
     def whole_body(self) -> bytes | None:
@@ -129,6 +131,7 @@ class OrdinaryExchange:
             self.missing -= len(data)
             if data:
                 return {"type": "http.request", "body": data, "more_body": self.missing > 0}
+            self._has_left = True
         else:
             await self._left()
         return {"type": "http.disconnect"}
@@ -180,8 +183,9 @@ class OrdinaryExchange:
             return
         self._is_over = self.closes = True
         if self._head is None and self._promised == -1:
+            status = 400 if self._has_left else 500  # one that has only ended its body early may still be reading
             headers = b"content-length: 0\r\nconnection: close\r\ndate: %b\r\n\r\n" % _date(int(time.time()))
-            await self._write(b"HTTP/1.1 500 \r\n" + headers, True)  # noqa: FBT003 - the last
+            await self._write(b"HTTP/1.1 %d \r\n%b" % (status, headers), True)  # noqa: FBT003 - the last
 
 
 @lru_cache(maxsize=1)

@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from openapi_mcp_server.server import ordinary, ports
-from openapi_mcp_server.server.accepting import accept_all
+from openapi_mcp_server.server import ports
 from openapi_mcp_server.server.asgi import App, Peer, Scope, run_app
+from openapi_mcp_server.server.http11 import ordinary
+from openapi_mcp_server.server.http11.accepting import accept_all
 from openapi_mcp_server.server.principals.turns import Turns
 
 if TYPE_CHECKING:
-    from openapi_mcp_server.server.any_request import Http11, Protocols
+    from openapi_mcp_server.server.http11.any_request import Http11, Protocols
 
 KEEP_ALIVE_SECONDS = 75.0
 """Idle connections outlive those of whoever stands in front (nginx and load balancers: 60 s): never do we close one
@@ -121,7 +122,7 @@ class _Worker:
     def protocols(self) -> Protocols:
         """The way of requests that are not ordinary, made for the first: 30 ms, which a start is spared."""
         if self._protocols is None:
-            from openapi_mcp_server.server.any_request import Protocols  # noqa: PLC0415 - hypercorn
+            from openapi_mcp_server.server.http11.any_request import Protocols  # noqa: PLC0415 - hypercorn
 
             self._protocols = Protocols(self.app, self._stopping)
         return self._protocols

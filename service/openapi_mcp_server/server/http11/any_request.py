@@ -31,6 +31,7 @@ REQUESTS_PER_CONNECTION = 1_000_000
 """hypercorn closes a connection after 1,000 requests by default; a proxy's connections are meant to stay."""
 
 Put = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+GoOn = Callable[[], Awaitable[None]]
 
 
 class OwnConnection(Protocol):
@@ -89,7 +90,7 @@ class Http11(H11Protocol):
         app: Any,  # noqa: ANN401 - hypercorn wraps applications
         config: Config,
         context: WorkerContext,
-        tasks: Any,  # noqa: ANN401 - `_Applications`
+        tasks: Any,  # noqa: ANN401 - `_Applications`, for hypercorn a group of tasks
         state: ConnectionState,
         client: Peer,
         server: Peer,
@@ -98,6 +99,7 @@ class Http11(H11Protocol):
         super().__init__(app, config, context, tasks, state, False, client, server, self.send)  # noqa: FBT003 - no TLS
         del self.send  # the method stays; in itself it would be a circle, which only the collector finds
         self._own = own
+        self._applications: _Applications = tasks
         self._head = b""
 
     @property
@@ -144,6 +146,8 @@ class Http11(H11Protocol):
             self.stream_send,
             STREAM_ID,
         )
+        if self.connection.they_are_waiting_for_100_continue:
+            self._applications.go_on = self._go_on
         await self.stream.handle(
             Request(
                 stream_id=STREAM_ID,
@@ -156,6 +160,12 @@ class Http11(H11Protocol):
         )
         self.keep_alive_requests += 1
 
+    async def _go_on(self) -> None:
+        """The application wants the body, for which the client waits to be told so. One that is refused by its head is
+        not told (RFC 9110 section 10.1.1)."""
+        if self.connection.they_are_waiting_for_100_continue:
+            await self.send(RawData(self.connection.send(h11.InformationalResponse(status_code=100, headers=[]))))
+
     async def _refuse(self, status: int) -> None:
         await self._send_error_response(status)
         await self.send(Closed())
@@ -164,7 +174,10 @@ class Http11(H11Protocol):
         """Does nothing: nothing but HTTP/1.1 is spoken."""
 
     async def _send_h11_event(self, event: H11SendableEvent) -> None:
-        """The head of an answer waits for what follows it, which is never long."""
+        """The head of an answer waits for what follows it, which is never long. hypercorn says 100 as soon as it has
+        read a head; here the application decides."""
+        if type(event) is h11.InformationalResponse:
+            return
         if type(event) is h11.Response and self._ends_the_connection():
             event = _saying_close(event)
         try:
@@ -196,6 +209,7 @@ class _Applications:
 
     def __init__(self, tasks: trio.Nursery) -> None:
         self._tasks = tasks
+        self.go_on: GoOn | None = None  # for the next request
 
     async def spawn_app(self, app: App, _: Config, scope: Scope, send: Callable[[Any], Awaitable[None]]) -> Put:
         """Returns what takes the events for the application."""
@@ -204,7 +218,8 @@ class _Applications:
             with trio.CancelScope() as answering:
                 await app({**scope, "whole_body": _in_pieces, "abandon": answering.cancel}, receive, send)
 
-        inbox = _Inbox()
+        inbox = _Inbox(self.go_on)
+        self.go_on = None
         self._tasks.start_soon(run_app, can_be_abandoned, scope, inbox.receive, send)
         return inbox.put
 
@@ -216,9 +231,10 @@ def _in_pieces() -> None:
 class _Inbox:
     """The events of one request, from its connection to the application: two tasks. A memory channel is 1 kB larger."""
 
-    __slots__ = ("_changed", "_events", "_has_left")
+    __slots__ = ("_changed", "_events", "_go_on", "_has_left")
 
-    def __init__(self) -> None:
+    def __init__(self, go_on: GoOn | None) -> None:
+        self._go_on = go_on  # until the body is wanted
         self._events: list[MutableMapping[str, Any]] = []
         self._has_left = False
         self._changed = trio.Event()
@@ -239,6 +255,10 @@ class _Inbox:
             if self._has_left:
                 await trio.lowlevel.checkpoint()
                 return {"type": "http.disconnect"}
+            if self._go_on is not None:
+                go_on, self._go_on = self._go_on, None
+                await go_on()
+                continue
             self._changed = trio.Event()
             await self._changed.wait()
         if len(self._events) == READ_AHEAD_EVENTS:

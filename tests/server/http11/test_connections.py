@@ -15,8 +15,9 @@ import trio
 from hypercorn.config import Config as HypercornConfig
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from openapi_mcp_server.server import any_request, connections, ports
-from openapi_mcp_server.server.accepting import PAUSE_SECONDS
+from openapi_mcp_server.server import ports
+from openapi_mcp_server.server.http11 import any_request, connections
+from openapi_mcp_server.server.http11.accepting import PAUSE_SECONDS
 from real_sockets import rest, run, serving_app
 
 GET = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -167,6 +168,24 @@ def test_a_client_that_waits_for_100_continue_is_told_to_go_on():
             assert (await answer(stream)).startswith(b"HTTP/1.1 100 ")
             await stream.send_all(b"hi")
             assert (await answer(stream)).startswith(OK)
+
+    run(main)
+
+
+async def refused_by_its_head(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 403, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def test_a_client_that_waits_for_100_continue_is_not_told_to_send_what_is_refused_by_its_head():
+    """RFC 9110 section 10.1.1: the final status comes at once where the head decides it."""
+
+    async def main() -> None:
+        async with serving_app(refused_by_its_head) as server:
+            head = b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+            received = await server.ask(head)
+        assert received.startswith(b"HTTP/1.1 403 ")
+        assert b"connection: close" in received
 
     run(main)
 
@@ -359,6 +378,24 @@ async def hello_until_disconnect(scope: Any, receive: Any, send: Any) -> None:
         nursery.start_soon(watch)
         await wait_all_tasks_blocked()
         await say_hello(send)
+
+
+@pytest.mark.parametrize("body", [b"", b"h"], ids=["none of it", "some of it"])
+def test_a_body_that_ends_early_is_the_clients_fault(body):
+    """It may have ended only what it sends, and still read (RFC 9112 section 8)."""
+
+    async def takes_bodies(scope: Any, receive: Any, send: Any) -> None:
+        while (event := await receive()).get("more_body"):
+            pass
+        assert event["type"] == "http.disconnect"
+
+    async def main() -> None:
+        async with serving_app(takes_bodies) as server, await server.connect() as stream:
+            await stream.send_all(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n" + body)
+            await stream.send_eof()
+            assert (await rest(stream)).startswith(b"HTTP/1.1 400 ")
+
+    run(main)
 
 
 def test_an_application_that_cancels_itself_at_the_disconnect_leaves_its_connection_whole():

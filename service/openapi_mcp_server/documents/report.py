@@ -1,0 +1,64 @@
+"""The lines in the log about the documents that were loaded."""
+
+from __future__ import annotations
+
+import logging
+
+from openapi_mcp_server.bridge import security
+from openapi_mcp_server.bridge.model import ToolCatalog
+from openapi_mcp_server.bridge.search.names import is_searched, seen_tokens
+from openapi_mcp_server.documents import policies
+from openapi_mcp_server.settings.config import Config
+
+_FOR_THE_OPERATOR = frozenset({"overlay_unused", "override_unused", "base_url_doubtful"})
+"""Notes about settings, not about the document."""
+
+logger = logging.getLogger(__name__)
+
+
+def report(config: Config, tools: ToolCatalog) -> None:
+    """Logs what became of the documents, a line each, and what a model will pay for the list."""
+    for api in tools.apis:
+        skipped = sum(each.api == api.name for each in tools.skipped)
+        fields = {
+            "api": api.name,
+            "base": str(api.base),
+            "tools": api.tools,
+            "filtered": api.filtered,
+            "skipped": skipped,
+        }
+        logger.info("loaded", extra={**fields, "notes": len(api.notes)})
+        if not api.tools:
+            logger.warning(
+                "no operation became a tool: see INCLUDE_TAGS, EXCLUDE_TAGS, READ_ONLY, ALLOW_OPERATIONS, inspect",
+                extra={"api": api.name},
+            )
+        for note in api.notes:
+            level = logging.WARNING if note.kind in _FOR_THE_OPERATOR else logging.DEBUG
+            logger.log(level, note.message, extra={"api": api.name, "pointer": note.pointer, "kind": note.kind})
+    _report_security(tools)
+    for sentence in policies.idle(config, [tool.subject for tool in tools.tools.values()]):
+        logger.warning(sentence)
+    for each in tools.skipped:
+        fields = {"api": each.api, "pointer": each.operation.pointer, "reason": each.operation.reason}
+        logger.warning("operation skipped", extra=fields)
+    _report_size(config, seen_tokens(tools.tools.values()))
+
+
+def _report_size(config: Config, tokens: int) -> None:
+    """Logs what a model pays for the list, where it is long."""
+    fields = {"tokens": tokens, "budget": config.tool_budget_tokens}
+    if is_searched(config.tool_mode, tokens, config.tool_budget_tokens):
+        logger.info("operations are searched instead of listed", extra=fields)
+    elif tokens > config.tool_budget_tokens:
+        problem = "the tool list is large for a model; leave TOOL_MODE at auto, or choose operations with INCLUDE_TAGS"
+        logger.warning(problem, extra=fields)
+
+
+def _report_security(tools: ToolCatalog) -> None:
+    for api in tools.apis:
+        if problem := security.stranger(api.identity, api.security_schemes):
+            logger.warning(problem, extra={"api": api.name})
+        if api.unmet:
+            problem = "operations ask for other credentials than are configured; they are tried; inspect lists them"
+            logger.warning(problem, extra={"api": api.name, "unmet_security": api.unmet, "tools": api.tools})
