@@ -26,7 +26,8 @@ FILE = "Base64 text, or a data: URI with a media type and optional name="
 MAX_PROPERTIES = 200
 """Properties that become arguments of their own; a body of more is one argument, which can be shortened."""
 
-_SCHEMAS_KEPT = 64
+_SCHEMAS_KEPT = 16
+"""Schemas of bodies that are remembered, for the operations that follow."""
 
 _PLAIN = frozenset(
     {

@@ -205,6 +205,8 @@ def _room(properties: Sequence[bytes], required: bytes, limit: int) -> int:
 
 
 def _properties(arguments: Sequence[Argument], detail: Detail, definitions: SchemaSource) -> list[bytes]:
+    if detail is Detail.FULL:  # as most are: not remembered
+        return [_property(argument.name, argument.schema) for argument in arguments]
     return [_property(argument.name, definitions.reduce(argument.schema, detail)) for argument in arguments]
 
 
