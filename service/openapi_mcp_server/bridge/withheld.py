@@ -111,5 +111,6 @@ def _form_names(form: str) -> list[str]:
 
 
 def _require(withheld: Withheld, place: str, name: str) -> None:
+    name = name.partition("\0")[0]  # PHP reads no further
     if not withheld.names.isdisjoint({(place, key(name)), (place, key(name.partition("[")[0]))}):
         raise ArgumentError(f"{name[:64]!r} cannot be said in another argument either; leave it out")

@@ -97,8 +97,8 @@ def read(response: HttpResponse, uri: str, *, json_by_any_name: bool = False) ->
 
     What is not the JSON that it claims to be is still what the API answered: text, with a note.
 
-    ``json_by_any_name``: an object or a list is JSON under any other name too, where the document says JSON, and of
-    errors. text/html is what PHP says by itself, application/octet-stream what stores say.
+    ``json_by_any_name``: an object or a list is JSON under any other name too, where JSON was asked for, and of errors.
+    text/html is what PHP says by itself, application/octet-stream what stores say.
 
     Its size is bounded already: `upstream.reader` applies `ANSWER_LIMIT` while an answer arrives.
     """
