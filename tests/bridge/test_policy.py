@@ -264,12 +264,20 @@ def test_what_is_hidden_or_left_out_by_its_tag_is_closed_as_what_is_denied():
         assert {one.method for one in catalog.closed} == {"GET"}  # of the others no tool has a hole
 
 
-def test_what_is_hidden_is_closed():
+@pytest.mark.parametrize(
+    ("hiding", "others"),
+    [
+        ({"x-mcp": {"hidden": True}}, {"x-mcp": {"hidden": False}}),
+        ({"x-mcp": {"hidden": "perhaps"}}, {}),
+        ({"x-mcp-scopes": 5}, {}),
+    ],
+)
+def test_what_is_hidden_or_may_be_is_closed(hiding, others):
     paths = {
         path: {
             "get": {
                 "operationId": name,
-                "x-mcp": {"hidden": name == "best"},
+                **(hiding if name == "best" else others),
                 "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}][
                     : "{" in path
                 ],
