@@ -263,6 +263,15 @@ def test_an_operation_may_have_a_parameter_for_its_method() -> None:
     assert request.build(fixed, {"q": "1"}).query == "_method=PUT&q=1"
 
 
+@pytest.mark.parametrize("name", ["action", "Action", "action[]", "[action]", "action\0", " action"])
+def test_no_name_that_a_model_chooses_is_one_of_the_query_in_a_path(name: str) -> None:
+    """Of ``/?action=list&action=delete`` PHP takes the last, which is the key of another operation."""
+    listing = tool(slot("options", "query"), slot("v", "query"), fixed_query="action=list&v=2")
+    assert request.build(listing, {"options": {"a": "1"}, "v": "3"}).query == "action=list&v=2&a=1&v=3"
+    with pytest.raises(ArgumentError, match="'action' has its value in the path"):
+        request.build(listing, {"options": {name: "delete"}})
+
+
 @pytest.mark.parametrize("name", ["method", "methods", "my_method", "_methods", "payment_method"])
 def test_other_names_are_only_names(name: str) -> None:
     assert request.build(free("POST"), {"options": {name: "x"}}).query == f"{name}=x"

@@ -1,4 +1,5 @@
-"""Arguments that an override fixes or hides, and the other ways in which a model could say them.
+"""Arguments that an override fixes or hides, and the other ways in which a model could say them, or name another
+operation.
 
 An object that explodes into a query, a form or cookies has names that the model chooses, and an API that gets a name
 twice may take either. Names count as one if only their spelling differs: PHP reads ``account.id`` as ``account_id``,
@@ -42,6 +43,15 @@ def require_own_method(tool: Tool, query: str, body: tuple[str, bytes] | None) -
     said = _METHOD_NAMES.intersection(_readings(names)).difference(_readings(_declared(tool)))
     if said:
         raise ArgumentError(f"{min(said)!r} makes the call one of another method; leave it out")
+
+
+def require_own_query(tool: Tool, query: Iterable[str]) -> None:
+    """Raises ArgumentError where a name that the model has chosen is one of those in the path's key
+    (``/?action=list``), which tell operations apart: many servers take the last of two."""
+    chosen = (name for part in query for name in _form_names(part.replace(";", "&")))
+    again = frozenset(_readings(_form_names(tool.fixed_query))).intersection(_readings(chosen))
+    if again := again.difference(_readings(slot.name for slot in tool.slots)):
+        raise ArgumentError(f"{min(again)!r} has its value in the path {tool.template}; leave it out")
 
 
 def _may_say(form: bytes) -> bool:
