@@ -26,6 +26,8 @@ _UNDERSCORES = str.maketrans(". [", "___")
 _METHOD_NAMES = frozenset({"_method", "_httpmethod"})
 """Parameters by which WordPress, Rails, Laravel, Symfony and Salesforce take a request for one of another method."""
 _IN_EACH = b"ethod"
+_IN_FIELD = re.compile(rb'name="[^"\r\n]*ethod')
+_AS_MEMBER = b'"_method":'
 _ESCAPED_LETTER = re.compile(rb"%(?:[46][4589DFdf]|[57]4)")
 """One of the letters of these names as a form may write it; nothing here writes a letter so."""
 _DECLARED = re.compile(rb'"([^"\\]*)":')
@@ -59,11 +61,14 @@ def _may_say(form: bytes) -> bool:
 
 
 def _chosen_names(media_type: str, body: bytes) -> list[str]:
-    """The names at the outermost level of a body, where one could be of these. Laravel looks into JSON too."""
-    if not (_may_say(body) if _is_of(media_type, _FORM) else _IN_EACH in body):
+    """The names at the outermost level of a body, where one could be of these: large bodies are not read for nothing.
+    Laravel looks into JSON too."""
+    if _is_of(media_type, _FORM):
+        return _field_names(media_type, body) if _may_say(body) else []
+    if _is_of(media_type, _MULTIPART):
+        return _field_names(media_type, body) if _IN_FIELD.search(body) else []
+    if _AS_MEMBER not in body or not is_json(media_type):
         return []
-    if not is_json(media_type):
-        return _field_names(media_type, body)
     try:
         return [*_members(body)]
     except msgspec.DecodeError:  # no object
