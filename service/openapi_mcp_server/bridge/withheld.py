@@ -30,7 +30,7 @@ _IN_FIELD = re.compile(rb'name="[^"\r\n]*ethod')
 _AS_MEMBER = b'"_method":'
 _ESCAPED_LETTER = re.compile(rb"%(?:[46][4589DFdf]|[57]4)")
 """One of the letters of these names as a form may write it; nothing here writes a letter so."""
-_DECLARED = re.compile(rb'"([^"\\]*)":')
+_MEMBER_NAME = re.compile(rb'"([^"\\]*)":')
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -89,7 +89,7 @@ def _declared(tool: Tool) -> Iterator[str]:
     yield from _form_names(tool.fixed_query)
     if tool.body is not None:
         yield from tool.body.properties.values()
-    yield from (found.decode() for found in _DECLARED.findall(tool.input.schema))
+    yield from (found.decode() for found in _MEMBER_NAME.findall(tool.input.schema))
 
 
 def require_unsaid(withheld: Withheld, location: str, text: str) -> None:
