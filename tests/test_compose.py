@@ -16,6 +16,7 @@ import yaml
 
 import nginx
 from openapi_mcp_server.process import limits
+from openapi_mcp_server.server.access.proxies import Proxies, Seen
 from openapi_mcp_server.settings.config import load
 from openapi_mcp_server.settings.table import SETTINGS
 from processes import CHECKOUT, PAGES, environment
@@ -140,6 +141,15 @@ def test_the_worker_is_reached_through_the_proxy_and_the_demo_api_reaches_nobody
     assert members["front"] == {"proxy", "worker"}
     assert members["back"] == {"worker", "demo"}
     assert NETWORKS["back"] == {"internal": True}
+
+
+@pytest.mark.parametrize("given", [{}, {"TRUSTED_PROXIES": "127.0.0.1,100.64.0.0/10"}], ids=["nothing", "another"])
+def test_the_worker_believes_the_proxy_whatever_else_it_is_told_to_believe(given):
+    config = load([], worker_environment(TRACING="none", **given), lambda path: "")
+    proxies = Proxies(config.trusted_proxies)
+    for beside in ("172.18.0.5", "192.168.176.3", *(["100.64.0.2"] if given else [])):
+        told = {b"x-forwarded-for": b"203.0.113.9", b"x-forwarded-proto": b"https"}
+        assert proxies.seen({"client": (beside, 1)}, told) == Seen("203.0.113.9", "https")
 
 
 def test_a_stop_goes_from_the_outside_to_the_inside():

@@ -177,7 +177,13 @@ IN_A_STORE = {"SESSION_KEY": "ssm:/key", "AUTH_TOKEN": "ssm:/token"}
 
 
 @pytest.mark.parametrize(
-    "changed", [{"transport": "streamable-http"}, {"settings": IN_A_STORE}], ids=["none is needed", "in a store"]
+    "changed",
+    [
+        {"transport": "streamable-http"},
+        {"settings": IN_A_STORE},
+        {"settings": {f"{name}_FILE": f"/mnt/{name}" for name in IN_A_STORE}},
+    ],
+    ids=["none is needed", "in a store", "in a volume"],
 )
 def test_without_a_secret_pods_wait_for_none(changed, tmp_path):
     done = templated({"secretName": "", **changed}, tmp_path)

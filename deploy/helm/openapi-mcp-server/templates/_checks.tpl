@@ -16,7 +16,8 @@
 {{- if and $values.secretFiles (not $values.secretName) -}}
 {{ fail "secretFiles: secretName is empty; name the Secret that they are keys of" }}
 {{- end -}}
-{{- $isKeyKnown := or (has "SESSION_KEY" $values.secretFiles) (hasKey ($values.settings | default dict) "SESSION_KEY") -}}
+{{- $settings := $values.settings | default dict -}}
+{{- $isKeyKnown := or (has "SESSION_KEY" $values.secretFiles) (hasKey $settings "SESSION_KEY") (hasKey $settings "SESSION_KEY_FILE") -}}
 {{- if and (eq $values.transport "http") (or $values.secretFiles (not $values.secretName)) (not $isKeyKnown) -}}
 {{ fail (printf "%s: SESSION_KEY is missing, which HTTP+SSE needs; add it, or set transport: streamable-http" (ternary "secretFiles" "secretName" (gt (len $values.secretFiles) 0))) }}
 {{- end -}}
