@@ -356,6 +356,21 @@ def test_without_output_schemas_answers_are_text_and_nothing_is_noted() -> None:
     assert made.apis[0].notes == ()
 
 
+@pytest.mark.parametrize(
+    ("responses", "is_offered"),
+    [
+        ((answer("default", media(JSON, OBJECT)),), True),
+        ((answer("404"), answer("default", media(JSON, OBJECT))), True),
+        ((answer("204"), answer("default", media(JSON, OBJECT))), False),
+        ((answer("302"), answer("default", media(JSON, OBJECT))), False),
+    ],
+)
+def test_a_filter_is_offered_where_the_default_is_the_success(responses, is_offered):
+    made = build([source(operation(responses=responses))], ToolForm(response_filter=True))
+    [only] = made.tools.values()
+    assert (only.filterable, only.output is not None) == (is_offered, is_offered)
+
+
 def test_names_are_as_long_as_the_operator_says_and_stay_different() -> None:
     operations = [operation(path=f"/{number}", operation_id=f"{'long' * 12}{number}") for number in range(3)]
     made = build([source(*operations, operation(path="/short", operation_id="short"))], ToolForm(name_length=48))

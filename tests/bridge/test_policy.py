@@ -59,6 +59,18 @@ def test_a_denied_path_is_denied_however_it_is_spelt(denied, path):
         assert not Rule(allow=(selector(denied),)).permits(subject)
 
 
+@pytest.mark.parametrize(
+    "denied", ["/users/{user-id:[0-9]{3}}/keys", "GET /Users/{userId:.*}/keys", "/users/{user_id?}/*", "/*/{*userid}/*"]
+)
+def test_a_denied_path_is_denied_as_frameworks_write_its_variables(denied):
+    """The document's own spelling is read by the names of its parameters, and the rule may have been copied from it."""
+    declared = {"name": "userId", "in": "path", "required": True, "schema": {"type": "string"}}
+    (operation,) = described({"/users/{user-id:[0-9]{3}}/keys": {"get": {"parameters": [declared]}}}).operations
+    assert operation.path == "/users/{userId}/keys"
+    assert not Rule(deny=(selector(denied),)).permits(Subject(api="a", method="GET", path=operation.path))
+    assert Rule(deny=(selector(denied),)).permits(Subject(api="a", method="GET", path="/users/{id}/keys"))
+
+
 def test_a_denied_method_is_denied_in_lower_case_too():
     assert not Rule(deny=(selector("DELETE"),)).permits(Subject(api="a", method="delete", path="/x"))
     assert not Rule(deny=(selector("DELETE /x"),)).permits(Subject(api="a", method="Delete", path="/x"))
@@ -164,7 +176,7 @@ def paths_of(*operations):
     paths = {}
     for one in operations:
         method, path = one.split(" ")
-        names = re.findall(r"\{(\w+)\}", path)
+        names = re.findall(r"\{(\w+)\+?\}", path)
         paths.setdefault(path, {})[method.lower()] = {
             "operationId": one,
             "tags": [path.split("/")[1]],
@@ -218,6 +230,15 @@ CROSSINGS = [
     (("GET /{a}", "GET /admin/x"), ["/admin/*"], "GET /{a}", ["admin/x"], True),
     (("GET /{a}", "GET /{b}/x"), ["/*/x"], "GET /{a}", ["y/z"], False),
     (("GET /f/{a}", "GET /f/{a}/{b}"), ["/f/*/*"], "GET /f/{a}", ["x/y"], True),
+    *((("GET /{a+}", "GET /admin/{b+}"), ["/admin/*"], "GET /{a+}", [value], is_refused) for value, is_refused in (
+        ("admin/x", True), ("admin/x/y/z", True), ("Admin/%2e/x", True), ("f/admin/x", False), ("admin", False),
+    )),
+    (("GET /{a}", "GET /admin/{b+}"), ["/admin/*"], "GET /{a}", ["admin/x/y"], True),
+    (("GET /{a}/{b}/{c}", "GET /admin/{b+}"), ["/admin/*"], "GET /{a}/{b}/{c}", ["admin", "x", "y"], True),
+    (("GET /{a}/{b}/{c}", "GET /admin/{b+}"), ["/admin/*"], "GET /{a}/{b}/{c}", ["f", "x", "y"], False),
+    (("GET /f/{a+}", "GET /{b+}"), ["/{b+}"], "GET /f/{a+}", ["x/y"], False),
+    (("GET /f/{a+}/x", "GET /f/{b+}"), ["/f/*/x"], "GET /f/{b+}", ["1/2/x"], True),
+    (("GET /f/{a+}/x", "GET /f/{b+}"), ["/f/*/x"], "GET /f/{b+}", ["1/2/y"], False),
 ]  # fmt: skip
 
 
@@ -243,12 +264,20 @@ def test_what_is_hidden_or_left_out_by_its_tag_is_closed_as_what_is_denied():
         assert {one.method for one in catalog.closed} == {"GET"}  # of the others no tool has a hole
 
 
-def test_what_is_hidden_is_closed():
+@pytest.mark.parametrize(
+    ("hiding", "others"),
+    [
+        ({"x-mcp": {"hidden": True}}, {"x-mcp": {"hidden": False}}),
+        ({"x-mcp": {"hidden": "perhaps"}}, {}),
+        ({"x-mcp-scopes": 5}, {}),
+    ],
+)
+def test_what_is_hidden_or_may_be_is_closed(hiding, others):
     paths = {
         path: {
             "get": {
                 "operationId": name,
-                "x-mcp": {"hidden": name == "best"},
+                **(hiding if name == "best" else others),
                 "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}][
                     : "{" in path
                 ],

@@ -39,11 +39,11 @@ def slot(name: str, location: Location, *, required: bool = False, argument: str
 
 
 def tool(*slots: Slot, path: tuple[str | int, ...] = ("/v1/pets",), **more: Any) -> Tool:
-    fields: dict[str, Any] = {"method": "GET", "fixed_query": "", "body": None, "accept": "application/json"} | more
+    fields: dict[str, Any] = {"method": "GET", "fixed_query": "", "body": None, "accept": "application/json"}
+    fields |= {"input": InputContract(checked=CheckedSchema(b"{}"), names=())} | more
     return Tool(
-        name="t", api="a", pointer="#", template="/pets/{id}", origin=ORIGIN, path=path, slots=slots,
-        input=InputContract(checked=CheckedSchema(b"{}"), names=()), output=None, entry=RAW, title="", summary="",
-        **fields,
+        name="t", api="a", pointer="#", template="/pets/{id}", origin=ORIGIN, path=path, slots=slots, output=None,
+        entry=RAW, title="", summary="", **fields,
     )  # fmt: skip
 
 
@@ -208,8 +208,12 @@ def free(method: str, *declared: str) -> Tool:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize(
-    "name", ["_method", "_HttpMethod", "_httpMethod", ".method", "[method", " _method", "_method\t", "+_method"]
-)
+    "name",
+    [
+        "_method", "_HttpMethod", "_httpMethod", ".method", "[method", " _method", "_method\t", "+_method",
+        "[_method]", "_method]", "_method\0", "_method\0x",
+    ],
+)  # fmt: skip
 def test_no_name_that_a_model_chooses_makes_a_call_one_of_another_method(method: str, name: str) -> None:
     """WordPress takes GET /posts/1?_method=DELETE for a DELETE."""
     if name == "+_method":  # a plus that stays one
@@ -219,10 +223,53 @@ def test_no_name_that_a_model_chooses_makes_a_call_one_of_another_method(method:
         request.build(free(method), {"options": {name: "DELETE"}})
 
 
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "application/json", "application/vnd.api+json", "application/x-www-form-urlencoded",
+        "Application/X-WWW-Form-URLEncoded", "multipart/form-data", "Multipart/Form-Data",
+    ],
+)  # fmt: skip
+def test_no_member_of_a_body_makes_a_call_one_of_another_method(media_type: str) -> None:
+    """Laravel takes a POST of JSON with ``_method`` for one of that method, as Rails takes one of a form."""
+    sends = tool(method="POST", body=plan(media_type, properties={"name": "name"}, open=True))
+    assert request.build(sends, {"name": "_method"}, {"my_method": "DELETE"}).body
+    with pytest.raises(ArgumentError, match="'_method' makes the call one of another method"):
+        request.build(sends, {"name": "x"}, {"_method": "DELETE"})
+
+
+@pytest.mark.parametrize("text", ["a=1&_method=DELETE", "a=1&_metho%64=DELETE", "%5F%4d%65%74%68%6F%44=DELETE"])
+def test_no_form_that_a_model_writes_makes_a_call_one_of_another_method(text: str) -> None:
+    form = MediaType(
+        pointer="#", name="application/x-www-form-urlencoded", schema=Schema(msgspec.Raw(b'{"type":"string"}'))
+    )
+    body = BodyPlan(required=True, whole="body", properties={}, writers={form.name: writers.writer(form, {})})
+    with pytest.raises(ArgumentError, match="another method"):
+        request.build(tool(method="POST", body=body), {"body": text})
+    assert request.build(tool(method="POST", body=body), {"body": "a=%4d%65"}).body == b"a=%4d%65"
+
+
+def test_a_document_may_declare_such_a_name_within_a_schema() -> None:
+    schema = CheckedSchema(b'{"properties":{"options":{"properties":{"_method":{"enum":["PUT"]}}}}}')
+    declared = tool(slot("options", "query"), method="POST", input=InputContract(checked=schema, names=("options",)))
+    assert request.build(declared, {"options": {"_method": "PUT"}}).query == "_method=PUT"
+    with pytest.raises(ArgumentError, match="'_httpmethod' makes"):
+        request.build(declared, {"options": {"_method": "PUT", "_HttpMethod": "DELETE"}})
+
+
 def test_an_operation_may_have_a_parameter_for_its_method() -> None:
     assert request.build(free("POST", "_method"), {"_method": "PUT"}).query == "_method=PUT"
     fixed = tool(slot("q", "query"), fixed_query="_method=PUT", method="POST")
     assert request.build(fixed, {"q": "1"}).query == "_method=PUT&q=1"
+
+
+@pytest.mark.parametrize("name", ["action", "Action", "action[]", "[action]", "action\0", " action"])
+def test_no_name_that_a_model_chooses_is_one_of_the_query_in_a_path(name: str) -> None:
+    """Of ``/?action=list&action=delete`` PHP takes the last, which is the key of another operation."""
+    listing = tool(slot("options", "query"), slot("v", "query"), fixed_query="action=list&v=2")
+    assert request.build(listing, {"options": {"a": "1"}, "v": "3"}).query == "action=list&v=2&a=1&v=3"
+    with pytest.raises(ArgumentError, match="'action' has its value in the path"):
+        request.build(listing, {"options": {name: "delete"}})
 
 
 @pytest.mark.parametrize("name", ["method", "methods", "my_method", "_methods", "payment_method"])

@@ -224,7 +224,7 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
             outcome.filtered += 1
             outcome.closed.append(subject)
             continue
-        if candidate.presentation.hidden_by:
+        if candidate.presentation.may_be_hidden:
             outcome.closed.append(subject)
         try:
             compiled = _compiled(name, said, subject, candidate, api)
@@ -294,8 +294,7 @@ def _skipped(candidate: _Candidate, source: ApiSource, error: SpecError) -> Skip
         path=operation.path,
         reason=error.problem,
     )
-    may_be_hidden = candidate.presentation.hidden_by or candidate.presentation.fault is not None
-    subject = None if may_be_hidden else _subject(candidate, source)
+    subject = None if candidate.presentation.may_be_hidden else _subject(candidate, source)
     return SkippedTool(api=source.name, operation=skipped, subject=subject)
 
 

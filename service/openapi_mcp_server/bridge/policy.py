@@ -7,7 +7,7 @@ permits is neither listed nor callable, and a `deny` wins over every `allow`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,12 +17,18 @@ from openapi_mcp_server.bridge.http_messages import SAFE_METHODS
 from openapi_mcp_server.bridge.model import Subject, Tool
 from openapi_mcp_server.bridge.parameters.percent import fully_decoded
 from openapi_mcp_server.errors import ArgumentError
+from openapi_mcp_server.openapi.model import SPANNING
 
 _METHODS = SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT"}
 _NAMED = frozenset({"id", "tag", "api"})
 _HOLE = re.compile(r"\{[^{}]*\}")
+_VARIABLE = re.compile(r"\{([^{}:=]*)(?:[:=](?:[^{}]|\{[^{}]*\})*)?\}")
+"""A hole as frameworks write it, with a pattern that may have braces of its own."""
+_MARKS = re.compile(r"[-_*?.+ ]")
 _HELD = "\0"
 """Stands for the value of a hole, which no literal text of another template is."""
+_SPANNING = -1
+"""Stands for the lengths of paths with values of several segments."""
 
 
 class Selector(NamedTuple):
@@ -55,13 +61,16 @@ class Selector(NamedTuple):
 
     def reaches(self, subject: Subject) -> bool:
         """Whether it selects the operation under another spelling, which the API may take for the same: of a path with
-        escapes, doubled or trailing slashes, parameters of segments or other case, or of a method in other case."""
+        escapes, doubled or trailing slashes, parameters of segments, variables as frameworks write them
+        (``{id:[0-9]+}`` for ``{id}``) or other case, or of a method in other case."""
         if self.kind not in {"path", "method"} or self.method not in {"", subject.method.upper()}:
             return False
         if self.kind == "method":
             return True
         pattern, path = _plain(self.pattern), _plain(subject.path)
-        return _fits(pattern, path) or (";" in path and _fits(pattern, _plain(_without_parameters(path))))
+        if _fits(pattern, path) or ("{" in path and _fits(_routed(pattern), _routed(path))):
+            return True
+        return ";" in path and _fits(pattern, _plain(_without_parameters(path)))
 
 
 def selector(text: str) -> Selector:
@@ -94,6 +103,12 @@ def _plainly(path: str) -> str:
 
 _plain = lru_cache(maxsize=8192)(_plainly)
 """For the paths of documents, which are few and short."""
+
+
+@lru_cache(maxsize=8192)
+def _routed(path: str) -> str:
+    """Equal for paths whose variables are one: the document's are read by the names of its parameters."""
+    return _VARIABLE.sub(lambda found: "{" + _MARKS.sub("", found[1]) + "}", path)
 
 
 @lru_cache(maxsize=8192)
@@ -137,13 +152,23 @@ class _Place(NamedTuple):
     segments: tuple[str, ...]
     is_closed: bool  # to everybody
 
+    @property
+    def spans(self) -> bool:
+        """Whether a value in it may be several segments."""
+        return SPANNING in self.subject.path
+
+    def is_named_by(self, segments: Sequence[str]) -> bool:
+        """Whether a path of as many segments, or of more where it spans them, is one of its own."""
+        return _fits("/".join(self.segments), "/".join(segments)) if self.spans else _all_fit(self.segments, segments)
+
 
 class _Nearer(NamedTuple):
-    """The operations that a call of one tool may name and that say more of its ``length`` segments. ``before``: the
-    segments of the API's base in the tool's path."""
+    """The operations that a call of one tool may name and that say more of its segments than ``held``, which has
+    `_HELD` for each value. ``before``: the segments of the API's base in the tool's path."""
 
     before: int
-    length: int
+    held: tuple[str, ...]
+    spans: bool
     places: tuple[_Place, ...]
 
 
@@ -168,29 +193,41 @@ class OperationPaths:
         if nearer is None:
             return
         segments = _segments(path)[nearer.before :]
-        places: Iterable[_Place] = nearer.places
-        if len(segments) > nearer.length:  # values with slashes, which some servers take for those of the path
-            places = self._alike(tool.subject).get(len(segments), ())
-        for place in places if len(segments) >= nearer.length else ():
-            if _all_fit(place.segments, segments) and (place.is_closed or not permit.admits(place.subject)):
+        places = nearer.places if len(segments) == len(nearer.held) else self._beyond(tool, nearer, len(segments))
+        for place in places:
+            if place.is_named_by(segments) and (place.is_closed or not permit.admits(place.subject)):
                 raise ArgumentError(f"these arguments do not fit the path {tool.template}: they would name another one")
 
     def _found(self, tool: Tool) -> _Nearer:
         own = _segments(tool.template)
-        held = [segment.replace("*", _HELD) for segment in own]
+        held = tuple(segment.replace("*", _HELD) for segment in own)
         base = len(_segments(str(tool.path[0]))) - len(_segments(tool.template.partition("{")[0]))
-        places = self._alike(tool.subject).get(len(own), ())
-        nearer = (one for one in places if _may_be_one(one.segments, own) and not _all_fit(one.segments, held))
-        return _Nearer(base, len(own), tuple(nearer))
+        alike = self._of_length(tool.subject, len(own))
+        nearer = (one for one in alike if (one.spans or _may_be_one(one.segments, own)) and not one.is_named_by(held))
+        return _Nearer(base, held, any(slot.spans_segments for slot in tool.slots), tuple(nearer))
+
+    def _beyond(self, tool: Tool, nearer: _Nearer, length: int) -> Iterator[_Place]:
+        """Where values have slashes, which some servers take for those of the path. A tool whose values may have them
+        is no call of what says less of the same."""
+        for place in self._of_length(tool.subject, length) if length > len(nearer.held) else ():
+            if not (nearer.spans and place.spans and place.is_named_by(nearer.held)):
+                yield place
+
+    def _of_length(self, subject: Subject, length: int) -> Iterator[_Place]:
+        """The places of its API and method that a path of so many segments may be one of."""
+        alike = self._alike(subject)
+        yield from alike.get(length, ())
+        yield from (one for one in alike.get(_SPANNING, ()) if len(one.segments) < length)
 
     def _alike(self, subject: Subject) -> dict[int, list[_Place]]:
-        """All places of its API and method."""
+        """All places of its API and method; those that span segments among `_SPANNING` too."""
         key = subject.api, subject.method
         if key not in self._places:
             places = self._places[key] = dict[int, list[_Place]]()
             for one, is_closed in self._subjects.pop(key, []):
                 place = _Place(one, _segments(one.path), is_closed)
-                places.setdefault(len(place.segments), []).append(place)
+                for length in (len(place.segments), *([_SPANNING] if place.spans else [])):
+                    places.setdefault(length, []).append(place)
         return self._places[key]
 
 

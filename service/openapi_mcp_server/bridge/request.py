@@ -20,7 +20,7 @@ import msgspec
 from openapi_mcp_server.bridge.http_messages import HttpRequest
 from openapi_mcp_server.bridge.model import BodyPlan, Tool, Withheld
 from openapi_mcp_server.bridge.parameters.percent import fully_decoded
-from openapi_mcp_server.bridge.withheld import require_no_field, require_own_method, require_unsaid
+from openapi_mcp_server.bridge.withheld import require_no_field, require_own_method, require_own_query, require_unsaid
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.grammar import has_dot_segment
 
@@ -58,7 +58,7 @@ def build(tool: Tool, arguments: Mapping[str, Any], others: Mapping[str, Any] = 
     if any(cookies):
         headers.append(("cookie", "; ".join(filter(None, cookies))))
     body = None if tool.body is None else _body(tool.body, arguments, others)
-    said = _query(query)
+    said = _query(tool, query)
     require_own_method(tool, said, body)
     if body is not None:
         headers.append(("content-type", body[0]))
@@ -87,7 +87,9 @@ def _path(tool: Tool, holes: Mapping[int, str]) -> str:
     return path
 
 
-def _query(pieces: list[str]) -> str:
+def _query(tool: Tool, pieces: list[str]) -> str:
+    if tool.fixed_query:
+        require_own_query(tool, pieces[1:])
     query = "&".join(pieces)
     if not _QUERY.fullmatch(query):
         raise ArgumentError("these arguments do not fit into a query")

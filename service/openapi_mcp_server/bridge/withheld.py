@@ -1,4 +1,5 @@
-"""Arguments that an override fixes or hides, and the other ways in which a model could say them.
+"""Arguments that an override fixes or hides, and the other ways in which a model could say them, or name another
+operation.
 
 An object that explodes into a query, a form or cookies has names that the model chooses, and an API that gets a name
 twice may take either. Names count as one if only their spelling differs: PHP reads ``account.id`` as ``account_id``,
@@ -8,46 +9,87 @@ and decoders of JSON in Go and .NET ignore case.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import unquote_plus
 
+import msgspec
+
 from openapi_mcp_server.bridge.arguments.undeclared import key
+from openapi_mcp_server.bridge.media.table import is_json
 from openapi_mcp_server.bridge.model import Tool, Withheld
 from openapi_mcp_server.errors import ArgumentError
 
 _SEPARATORS = {"query": "&", "querystring": "&", "cookie": ";"}
 _PART = re.compile(rb'^content-disposition: *form-data[^\r\n]*?\bname="([^"\r\n]*)"', re.IGNORECASE | re.MULTILINE)
-_FORM = "application/x-www-form-urlencoded"
+_FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/"
 _UNDERSCORES = str.maketrans(". [", "___")
-
-
 _METHOD_NAMES = frozenset({"_method", "_httpmethod"})
 """Parameters by which WordPress, Rails, Laravel, Symfony and Salesforce take a request for one of another method."""
+_IN_EACH = b"ethod"
+_IN_FIELD = re.compile(rb'name="[^"\r\n]*ethod')
+_AS_MEMBER = b'"_method":'
+_ESCAPED_LETTER = re.compile(rb"%(?:[46][4589DFdf]|[57]4)")
+"""One of the letters of these names as a form may write it; nothing here writes a letter so."""
+_MEMBER_NAME = re.compile(rb'"([^"\\]*)":')
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def require_own_method(tool: Tool, query: str, body: tuple[str, bytes] | None) -> None:
     """Raises ArgumentError where a name that the model has chosen makes the call one of another operation."""
-    if "ethod" not in query and (body is None or b"ethod" not in body[1]):  # as nearly always
+    names = _form_names(query.replace(";", "&")) if _may_say(query.encode()) else []
+    if body is not None:
+        names += _chosen_names(*body)
+    if not names:  # as nearly always
         return
-    names = [unquote_plus(piece.partition("=")[0]) for piece in query.replace(";", "&").split("&")] if query else []
-    if body is not None and body[0].startswith(_FORM):
-        names += [unquote_plus(piece.partition("=")[0]) for piece in body[1].decode("ascii", "replace").split("&")]
-    elif body is not None and body[0].startswith("multipart/"):
-        names += [found.decode(errors="replace") for found in _PART.findall(body[1])]
-    said = _METHOD_NAMES.intersection(map(_as_php_reads, names))
-    if said and said.isdisjoint(_as_php_reads(name) for name in _declared(tool)):
+    said = _METHOD_NAMES.intersection(_readings(names)).difference(_readings(_declared(tool)))
+    if said:
         raise ArgumentError(f"{min(said)!r} makes the call one of another method; leave it out")
 
 
-def _as_php_reads(name: str) -> str:
-    return name.strip().translate(_UNDERSCORES).casefold()
+def require_own_query(tool: Tool, query: Iterable[str]) -> None:
+    """Raises ArgumentError where a name that the model has chosen is one of those in the path's key
+    (``/?action=list``), which tell operations apart: many servers take the last of two."""
+    chosen = (name for part in query for name in _form_names(part.replace(";", "&")))
+    again = frozenset(_readings(_form_names(tool.fixed_query))).intersection(_readings(chosen))
+    if again := again.difference(_readings(slot.name for slot in tool.slots)):
+        raise ArgumentError(f"{min(again)!r} has its value in the path {tool.template}; leave it out")
+
+
+def _may_say(form: bytes) -> bool:
+    return _IN_EACH in form or (b"%" in form and _ESCAPED_LETTER.search(form) is not None)
+
+
+def _chosen_names(media_type: str, body: bytes) -> list[str]:
+    """The names at the outermost level of a body, where one could be of these: large bodies are not read for nothing.
+    Laravel looks into JSON too."""
+    if _is_of(media_type, _FORM):
+        return _field_names(media_type, body) if _may_say(body) else []
+    if _is_of(media_type, _MULTIPART):
+        return _field_names(media_type, body) if _IN_FIELD.search(body) else []
+    if _AS_MEMBER not in body or not is_json(media_type):
+        return []
+    try:
+        return [*_members(body)]
+    except msgspec.DecodeError:  # no object
+        return []
+
+
+def _readings(names: Iterable[str]) -> Iterator[str]:
+    """The names as PHP reads them, with underscores and up to a NUL, and as Rack does, without brackets around."""
+    for name in names:
+        begun = name.partition("\0")[0].strip().casefold()
+        yield begun.translate(_UNDERSCORES)
+        yield begun.strip("[]")
 
 
 def _declared(tool: Tool) -> Iterator[str]:
+    """The names that a document gives, those within its schemas too."""
     yield from (slot.name for slot in tool.slots)
-    yield from (piece.partition("=")[0] for piece in tool.fixed_query.split("&"))
+    yield from _form_names(tool.fixed_query)
     if tool.body is not None:
         yield from tool.body.properties.values()
+    yield from (found.decode() for found in _MEMBER_NAME.findall(tool.input.schema))
 
 
 def require_unsaid(withheld: Withheld, location: str, text: str) -> None:
@@ -62,14 +104,28 @@ def require_unsaid(withheld: Withheld, location: str, text: str) -> None:
 
 def require_no_field(withheld: Withheld, media_type: str, body: bytes) -> None:
     """The same for a form that was written of the model's arguments alone."""
-    if media_type.startswith(_FORM):
-        for piece in body.decode("ascii", "replace").split("&"):
-            _require(withheld, "body", unquote_plus(piece.partition("=")[0]))
-    elif media_type.startswith("multipart/"):
-        for found in _PART.findall(body):
-            _require(withheld, "body", found.decode(errors="replace"))
+    for name in _field_names(media_type, body):
+        _require(withheld, "body", name)
+
+
+def _field_names(media_type: str, body: bytes) -> list[str]:
+    """The names of the fields of a form, by which its parts are told apart; none of any other body."""
+    if _is_of(media_type, _FORM):
+        return _form_names(body.decode("ascii", "replace"))
+    parts = _PART.findall(body) if _is_of(media_type, _MULTIPART) else []
+    return [part.decode(errors="replace") for part in parts]
+
+
+def _is_of(media_type: str, name: str) -> bool:
+    """Documents write names of types in any case, and so they are sent."""
+    return media_type.lower().startswith(name)
+
+
+def _form_names(form: str) -> list[str]:
+    return [unquote_plus(piece.partition("=")[0]) for piece in form.split("&")]
 
 
 def _require(withheld: Withheld, place: str, name: str) -> None:
+    name = name.partition("\0")[0]  # PHP reads no further
     if not withheld.names.isdisjoint({(place, key(name)), (place, key(name.partition("[")[0]))}):
         raise ArgumentError(f"{name[:64]!r} cannot be said in another argument either; leave it out")

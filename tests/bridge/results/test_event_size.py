@@ -125,6 +125,16 @@ def test_each_answer_of_a_batch_has_its_share() -> None:
     ]
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_list_in_a_batch_may_be_in_pieces_of_its_own(is_first: bool) -> None:
+    listed = response_of(1, b"{", b'"tools":[', memoryview(b'{"name":"a"}'), b"]", b"}")
+    long = response_of(2, b'{"content":[{"type":"text","text":"%b"}]}' % (b"x" * LONG))
+    first, second = (listed, long) if is_first else (long, listed)
+    made = msgspec.json.decode(b"".join(fitted((b"[", *first, b",", *second, b"]"))))
+    assert {"jsonrpc": "2.0", "id": 1, "result": {"tools": [{"name": "a"}]}} in made
+    assert [one["id"] for one in made] == ([1, 2] if is_first else [2, 1])
+
+
 def test_of_a_large_batch_one_answer_at_a_time_is_copied() -> None:
     large = response(content=[{"type": "image", "data": "A" * 6_000_000, "mimeType": "image/png"}])
     batch = (b"[", large, b",", memoryview(large), b",", large, b"]")

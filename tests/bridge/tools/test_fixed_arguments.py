@@ -116,6 +116,7 @@ SMUGGLED = {
           "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}}], {}, "query"),
     "an object that explodes into cookies": ([_object("cookie")], {}, "cookie"),
     "an object that explodes into a form": ([], {"application/x-www-form-urlencoded": _FORM}, "body"),
+    "a form that is called so in capitals": ([], {"Application/X-WWW-Form-URLEncoded": _FORM}, "body"),
     "an object that explodes into a multipart form": ([], {"multipart/form-data": _FORM}, "body"),
     "a property that the body does not name": ([], {"application/json": {}}, "body"),
 }  # fmt: skip
@@ -151,6 +152,12 @@ def test_no_other_argument_says_one_of_these(way, name, fixed):
     given = {name: "7"} if way.startswith("a property") else {"f": {name: "7"}}
     with pytest.raises(ArgumentError):
         _sent(tool, given)
+
+
+@pytest.mark.parametrize("way", [way for way in SMUGGLED if "into" in way and "multipart" not in way])
+def test_no_name_says_one_of_these_as_far_as_php_reads_it(way):
+    with pytest.raises(ArgumentError, match="cannot be said in another argument"):
+        _sent(_guarded(*SMUGGLED[way], {"value": "42"}), {"f": {"account_id\0x": "7"}})
 
 
 @pytest.mark.parametrize("way", SMUGGLED)

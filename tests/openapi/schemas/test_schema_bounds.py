@@ -116,6 +116,14 @@ def test_ways_to_other_schemas_are_not_all_gone_for_what_is_left_over(made, coun
     }
 
 
+def test_properties_may_be_called_as_keywords_where_one_needs_another():
+    needed = {"$ref": ["a"], "unevaluatedProperties": ["b"], "allOf": ["c"]}
+    whole = {"properties": {"a": {}}, "dependentRequired": needed, "unevaluatedProperties": False}
+    description = of_schemas(whole)
+    assert sent(description)["dependentRequired"] == needed
+    assert not compiles(sent_schema(description), {}).is_valid({"x": 1})
+
+
 def test_what_is_left_over_is_still_checked_where_few_ways_lead_on():
     schemas = {f"A{index}": {"properties": {f"p{index}": {}}} for index in range(300)}
     whole = {"allOf": [{"$ref": f"#/components/schemas/{name}"} for name in schemas], "unevaluatedProperties": False}

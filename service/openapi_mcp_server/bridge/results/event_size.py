@@ -29,6 +29,8 @@ from openapi_mcp_server.mcp.messages import (
 
 EVENT_BYTES = 1_000_000
 """The most bytes of one message in an event, some less than the 1 MiB of its whole."""
+_MESSAGE = b'{"jsonrpc":'
+"""The beginning of a message."""
 _ROOM = 10_000
 """Bytes that are kept for all that is not content."""
 
@@ -104,12 +106,14 @@ def fitted(message: Pieces, limit: int = EVENT_BYTES) -> Pieces:
 
 
 def _responses(batch: Pieces) -> Iterator[Pieces]:
-    """The responses of a batch, which has its brackets and commas in pieces of their own."""
-    start = 1
-    for end in range(start, len(batch)):
-        if batch[end] in (b",", b"]"):  # a set would hash all bytes of each
+    """The responses of a batch, which has its brackets and commas in pieces of their own. A list has such pieces too,
+    so that only those count which another message follows."""
+    start, last = 1, len(batch) - 1
+    for end in range(start, last):
+        if batch[end] == b"," and batch[end + 1][: len(_MESSAGE)] == _MESSAGE:
             yield batch[start:end]
             start = end + 1
+    yield batch[start:last]
 
 
 def _fitted(message: bytes, limit: int) -> bytes:

@@ -11,6 +11,7 @@ import msgspec
 from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media import content
 from openapi_mcp_server.bridge.media.large_json import is_large
+from openapi_mcp_server.bridge.media.table import is_json
 from openapi_mcp_server.bridge.model import OutputContract, Tool
 from openapi_mcp_server.bridge.results import answer_headers, budget, failure, next_page
 from openapi_mcp_server.bridge.schemas import validation
@@ -99,7 +100,7 @@ def render(
     if not response.body or content.is_blank_json(response):
         return _without_content(tool, response)
     uri = content.resource_uri(tool.api, tool.name)
-    read = content.read(response, uri, json_by_any_name=(tool.output or tool.answers) is not None)
+    read = content.read(response, uri, json_by_any_name=is_json(tool.accept.partition(",")[0]))
     whole = read if select is None else select(read)
     body = budget.within(whole, tool, budget_bytes, asked)
     about = _about(tool, response, body)

@@ -99,7 +99,7 @@ def documented(operation: Operation, definitions: Definitions) -> list[Schema]:
     A client refuses an answer without structuredContent from a tool that promises it, so a documented success
     without content (204 beside 200, or any answer to HEAD) promises nothing. Nor does one that may be any object.
     """
-    good = _successes(operation.responses)
+    good = successes(operation.responses)
     media = [media for response in good for media in response.media]
     if operation.method == "HEAD" or not all(response.media for response in good):
         return []
@@ -109,7 +109,7 @@ def documented(operation: Operation, definitions: Definitions) -> list[Schema]:
     return [] if schemas.keys() <= _SAYING_NOTHING else list(schemas.values())
 
 
-def _successes(responses: Sequence[Response]) -> list[Response]:
+def successes(responses: Sequence[Response]) -> list[Response]:
     """The answers of success; ``default``, where neither one nor a redirect is documented: it is for all statuses that
     are not (Responses Object)."""
     good = [response for response in responses if response.status.startswith("2")]

@@ -15,6 +15,8 @@ import msgspec
 _HOME = "#/$defs/"
 _LISTS = ("allOf", "anyOf", "oneOf")
 _ONE = ("not", "if", "then", "else", "propertyNames")
+PAIRS = 100_000
+"""Pairs of a schema and a value that are counted, 5 µs and 400 bytes each; with more, there are too many visits."""
 _OTHERS = ("additionalProperties", "unevaluatedProperties")
 _REST = ("items", "contains", "unevaluatedItems")
 
@@ -29,15 +31,21 @@ class Visits:
         self._known: dict[tuple[int, int, int], int] = {}
 
     def of(self, value: Any, levels: int) -> int:  # noqa: ANN401 - any JSON value
-        """The visits of a value that is looked into for so many levels; ``most`` where there are more."""
+        """The visits of a value that is looked into for so many levels; ``most`` where there are more, or where it
+        takes too long to count them."""
         self._known.clear()
-        return self._of(self._schema, value, levels)
+        try:
+            return self._of(self._schema, value, levels)
+        except RecursionError:  # a row of some hundred definitions, each in the one before
+            return self._most
 
     def _of(self, schema: Any, value: Any, levels: int) -> int:  # noqa: ANN401 - any JSON value
         if not isinstance(schema, dict):
             return 1
         pair = (id(schema), id(value), levels)
         if pair not in self._known:
+            if len(self._known) >= PAIRS:
+                return self._most
             self._known[pair] = 0  # where a circle leads back to the same value
             found = 1
             for part, below in self._parts(schema, value, levels):

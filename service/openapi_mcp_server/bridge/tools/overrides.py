@@ -58,6 +58,11 @@ class Presentation(msgspec.Struct, frozen=True):
     hidden_by: str = ""
     fault: SpecError | None = None
 
+    @property
+    def may_be_hidden(self) -> bool:
+        """Whether it is hidden, or what would say so cannot be read."""
+        return bool(self.hidden_by) or self.fault is not None
+
 
 _AS_DOCUMENTED = Presentation()
 _GUARDING = frozenset({"hidden", "scopes", "arguments"})

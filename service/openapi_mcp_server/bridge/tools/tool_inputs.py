@@ -137,8 +137,7 @@ def _fixed(
 
 
 def _answers_json(operation: Operation, api: Api) -> bool:
-    good = [response for response in operation.responses if response.status.startswith("2")]
-    media = [each for response in good for each in response.media]
+    media = [each for response in outputs.successes(operation.responses) for each in response.media]
     return operation.method != "HEAD" and any(outputs.is_json_answer(each, api.responses) for each in media)
 
 

@@ -86,7 +86,7 @@ def named(key: PathKey, parameters: Sequence[Parameter], pointer: str, notes: No
     (``{id:[0-9]+}``, ``{id?}``, ``{*rest}``, ``:id``, ``<int:id>``) or in another case. What is not declared stays as
     it is."""
     declared = {each.name.strip(SPANNING) for each in parameters if each.location == "path"}
-    missing = {_folded(name): name for name in declared.difference(key.variables)}
+    missing = {_folded(name): name for name in sorted(declared.difference(key.variables))}
     if not missing:
         return key
     path = _ROUTED.sub(lambda found: _variable(found, missing, declared), key.path)
