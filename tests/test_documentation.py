@@ -68,6 +68,7 @@ FILES = {
     "ours.overlay.yaml": "overlay: 1.0.0\nactions: [{target: $.info, update: {title: Ours}}]\n",
     "second.overlay.yaml": "overlay: 1.0.0\nactions: [{target: $.info, update: {version: '2'}}]\n",
     "apis.json": block("docs/configuration.md", "json"),
+    "tokens.json": block("docs/inbound-auth.md", "json"),
     "key": "s3cret\n",
 }
 """What a reader has in the folder where the commands are typed."""
