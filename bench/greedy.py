@@ -302,8 +302,11 @@ class Server(NamedTuple):
 
 
 def put_first(pid: int, priority: int) -> None:
-    """Before whatever else the machine does; 0: no more. Only root may. By niceness: a real-time process that is always
-    busy is stopped for 50 ms of each second (sched_rt_runtime_us), which the others saw as a p99 of 24 to 40 ms."""
+    """Before whatever else the machine does, and the higher before the lower (0, 1 or 2). Only root may.
+
+    By niceness: a real-time process that is always busy is stopped for 50 ms of each second (sched_rt_runtime_us), and
+    the others saw a p99 of 24 to 40 ms.
+    """
     with suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, pid, -10 * priority)
 
