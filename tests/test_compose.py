@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import shlex
 import shutil
@@ -15,6 +16,7 @@ import yaml
 
 import nginx
 from openapi_mcp_server.process import limits
+from openapi_mcp_server.server.access.proxies import Proxies, Seen
 from openapi_mcp_server.settings.config import load
 from openapi_mcp_server.settings.table import SETTINGS
 from processes import CHECKOUT, PAGES, environment
@@ -139,6 +141,15 @@ def test_the_worker_is_reached_through_the_proxy_and_the_demo_api_reaches_nobody
     assert members["front"] == {"proxy", "worker"}
     assert members["back"] == {"worker", "demo"}
     assert NETWORKS["back"] == {"internal": True}
+
+
+@pytest.mark.parametrize("given", [{}, {"TRUSTED_PROXIES": "127.0.0.1,100.64.0.0/10"}], ids=["nothing", "another"])
+def test_the_worker_believes_the_proxy_whatever_else_it_is_told_to_believe(given):
+    config = load([], worker_environment(TRACING="none", **given), lambda path: "")
+    proxies = Proxies(config.trusted_proxies)
+    for beside in ("172.18.0.5", "192.168.176.3", *(["100.64.0.2"] if given else [])):
+        told = {b"x-forwarded-for": b"203.0.113.9", b"x-forwarded-proto": b"https"}
+        assert proxies.seen({"client": (beside, 1)}, told) == Seen("203.0.113.9", "https")
 
 
 def test_a_stop_goes_from_the_outside_to_the_inside():
@@ -302,7 +313,8 @@ echo "$@" >>"$TOLD"
 case "$*" in
   *"ps --quiet --status running worker") echo old ;;
   *"ps --all --quiet worker") echo old; echo new ;;
-  *" up "*) exit "$UP" ;;
+  *" up "*) eval "$UP" ;;
+  *" reload") eval "$RELOAD" ;;
   *" ps --format"*) echo stack-worker-2 ;;
   "logs "*) echo "LOG_LEVEL: 'loud' must be one of these" ;;
 esac
@@ -310,26 +322,51 @@ esac
 """A docker that writes down what it is told."""
 
 
-def rolled(folder: Path, up: int) -> tuple[int, str, list[str]]:
+def rolled(folder: Path, up: str = ":", reload: str = ":") -> tuple[int, str, list[str]]:
     """(exit code, what deploy/compose/roll said, what docker was told)"""
     (folder / "docker").write_text(DOCKER)
     (folder / "docker").chmod(0o755)
-    environ = {"PATH": f"{folder}:/usr/bin:/bin", "TOLD": str(folder / "told"), "UP": str(up)}
+    (folder / "told").touch()
+    environ = {"PATH": f"{folder}:/usr/bin:/bin", "TOLD": str(folder / "told"), "UP": up, "RELOAD": reload}
     done = subprocess.run([COMPOSE / "roll", "-p", "a"], capture_output=True, text=True, check=False, env=environ)
     return done.returncode, done.stdout + done.stderr, (folder / "told").read_text().splitlines()
 
 
-def test_new_workers_that_do_not_start_are_removed_and_the_old_ones_serve_on(tmp_path):
-    code, said, told = rolled(tmp_path, up=1)
+@pytest.mark.parametrize(
+    ("goes_wrong", "reason"),
+    [
+        ({"up": "exit 1"}, "'loud' must be"),
+        ({"up": "kill -TERM $PPID"}, ""),
+        ({"reload": "echo no proxy; exit 1"}, "no proxy"),
+    ],
+    ids=["they do not start", "interrupted", "no proxy"],
+)
+def test_new_workers_that_the_proxy_never_learns_of_are_removed_and_the_old_ones_serve_on(goes_wrong, reason, tmp_path):
+    code, said, told = rolled(tmp_path, **goes_wrong)
     assert code == 1
-    assert "'loud' must be" in said
+    assert reason in said
     assert "the old ones serve on" in said
     assert told[-1] == "rm --force new"
-    assert not [each for each in told if each.startswith("stop") or "reload" in each]
+    assert told.count("rm --force new") == 2  # what was left by another roll, and its own
+    assert not [each for each in told if each.startswith("stop")]
+
+
+def test_a_second_roll_beside_another_changes_nothing(tmp_path):
+    with (COMPOSE / "roll").open("rb") as script:
+        fcntl.flock(script, fcntl.LOCK_EX)
+        code, said, told = rolled(tmp_path)
+    assert (code, told) == (1, [])
+    assert "another one is under way" in said
+
+
+def test_a_roll_that_has_begun_to_stop_the_old_workers_is_not_broken_off(tmp_path):
+    code, said, told = rolled(tmp_path, reload="grep -q ^stop $TOLD && kill -TERM $PPID; :")
+    assert (code, told[-2].split()[-1]) == (0, "reload")
+    assert said.startswith("roll: 1 replaced")
 
 
 def test_old_workers_are_stopped_once_the_proxy_knows_the_new_ones_and_what_was_left_is_removed_first(tmp_path):
-    code, said, told = rolled(tmp_path, up=0)
+    code, said, told = rolled(tmp_path)
     assert (code, said) == (0, "roll: 1 replaced; new: stack-worker-2\n")
     steps = [each.removeprefix("compose --progress quiet -p a ") for each in told if " ps " not in each]
     assert steps == [

@@ -156,7 +156,7 @@ FREE_LINES = (
         r"\b[2-5]\d\d\b|~\^5|default +(1|-32600)|a message may have",
         "statuses: tests/proxy/test_proxy.py",
     ),
-    ("proxy/nginx.conf", r"asked_port|server_names_hash", "a digit; test_proxy_files.py"),
+    ("proxy/nginx.conf", r"asked_port|passed_on|server_names_hash", "a digit; test_proxy.py; test_proxy_files.py"),
     ("proxy/nginx.conf", r"allow |proxy_http_version", "private networks; HTTP/1.1 keeps connections"),
     ("proxy/defaults.env", r"PROXY_SERVER_NAMES", "names"),
     ("deploy/prometheus/agent.yml", r"url:|region:", "the reader's workspace"),

@@ -129,6 +129,12 @@ CHECKED: dict[str, tuple[dict[str, Any], str]] = {
         "settings.HTTP_PROXY_URL: has a login",
     ),
     "files without the sessions' key": ({"secretFiles": ["AUTH_TOKEN"]}, "secretFiles: SESSION_KEY .* transport"),
+    "no Secret and no key for the sessions": ({"secretName": ""}, "secretName: SESSION_KEY .* transport"),
+    "files of no Secret": ({"secretName": "", "secretFiles": ["SESSION_KEY"]}, "secretFiles: secretName is empty"),
+    "a secret among the settings, without a Secret": (
+        {"secretName": "", "transport": "streamable-http", "settings": {"AUTH_TOKEN": "sesame"}},
+        "a key of the Secret of secretName",
+    ),
     "a volume in place of the chart's": (
         {"extraVolumes": [{"name": "secrets", "emptyDir": {}}]},
         "extraVolumes: secrets .* another name",
@@ -165,6 +171,29 @@ def test_helm_says_what_is_wrong_and_what_to_do(changed, words, tmp_path):
 def test_a_secret_may_be_named_where_it_may_not_be_told(tmp_path):
     for value in ("secretsmanager:arn:aws:secretsmanager:us-east-1:123456789012:secret:a-b1:token", "ssm:/a"):
         assert templated({"settings": {"AUTH_TOKEN": value}}, tmp_path).returncode == 0
+
+
+IN_A_STORE = {"SESSION_KEY": "ssm:/key", "AUTH_TOKEN": "ssm:/token"}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"transport": "streamable-http"},
+        {"settings": IN_A_STORE},
+        {"settings": {f"{name}_FILE": f"/mnt/{name}" for name in IN_A_STORE}},
+    ],
+    ids=["none is needed", "in a store", "in a volume"],
+)
+def test_without_a_secret_pods_wait_for_none(changed, tmp_path):
+    done = templated({"secretName": "", **changed}, tmp_path)
+    container = agreement.of_pod(list(yaml.safe_load_all(done.stdout)), "worker")
+    assert "envFrom" not in container
+
+
+def test_the_key_of_sessions_may_be_in_a_store_beside_other_secrets_in_files(tmp_path):
+    changed = {"secretFiles": ["AUTH_TOKEN"], "settings": {"SESSION_KEY": IN_A_STORE["SESSION_KEY"]}}
+    assert templated(changed, tmp_path).returncode == 0
 
 
 def test_every_secret_setting_is_checked_or_may_be_a_file():

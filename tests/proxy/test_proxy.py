@@ -318,6 +318,20 @@ def test_too_many_requests_are_told_to_wait_and_probes_are_not(tmp_path):
                 assert response.status == 200
 
 
+def test_a_subscriber_of_ipv6_has_the_limits_of_one_client_and_private_addresses_count_one_by_one(tmp_path):
+    limits = {"PROXY_RATE": "1r/m", "PROXY_BURST": "1", "PROXY_TRUSTED": "127.0.0.0/8"}
+    with scripted_worker() as worker, proxy(tmp_path, **every_worker(worker.address), **limits) as front:
+
+        def answered(*clients: str) -> list[int]:
+            return [post(front.port, x_forwarded_for=each)[0] for each in clients]
+
+        assert answered("2001:db9:0:1::1", "2001:db9:0:1:ffff::2", "2001:db9:0:1::3") == [200, 200, 429]
+        assert answered("2001:db9:0:2::1", "3fff:0:0:1::1", "203.0.113.1") == [200, 200, 200]
+        for one_each in (["fd00::1", "fd00::2", "fd00::3"], ["64:ff9b::1", "64:ff9b::2", "64:ff9b::3"]):
+            assert answered(*one_each) == [200, 200, 200]
+        assert answered("203.0.113.2", "203.0.113.2", "203.0.113.2") == [200, 200, 429]
+
+
 def test_too_many_open_streams_are_refused(tmp_path):
     with (
         scripted_worker() as worker,

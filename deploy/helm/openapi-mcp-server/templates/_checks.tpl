@@ -13,16 +13,21 @@
 {{- if and $values.serviceMonitor.enabled $values.networkPolicy.enabled (not $values.networkPolicy.metricsFrom) -}}
 {{ fail "networkPolicy.metricsFrom: is empty, so Prometheus cannot scrape; name who may, [{namespaceSelector: …}]" }}
 {{- end -}}
-{{- if and $values.secretFiles (eq $values.transport "http") (not (has "SESSION_KEY" $values.secretFiles)) -}}
-{{ fail "secretFiles: SESSION_KEY is missing, which HTTP+SSE needs; add it, or set transport: streamable-http" }}
+{{- if and $values.secretFiles (not $values.secretName) -}}
+{{ fail "secretFiles: secretName is empty; name the Secret that they are keys of" }}
+{{- end -}}
+{{- $settings := $values.settings | default dict -}}
+{{- $isKeyKnown := or (has "SESSION_KEY" $values.secretFiles) (hasKey $settings "SESSION_KEY") (hasKey $settings "SESSION_KEY_FILE") -}}
+{{- if and (eq $values.transport "http") (or $values.secretFiles (not $values.secretName)) (not $isKeyKnown) -}}
+{{ fail (printf "%s: SESSION_KEY is missing, which HTTP+SSE needs; add it, or set transport: streamable-http" (ternary "secretFiles" "secretName" (gt (len $values.secretFiles) 0))) }}
 {{- end -}}
 {{- range $name, $value := $values.settings -}}
 {{- if has $name (include "fixed" $ | splitList " ") }}{{ fail (printf "settings.%s: the chart sets it; leave it out (its own value for it, if there is one, is in values.yaml)" $name) }}{{ end -}}
 {{- if and (has $name (include "secret" $ | splitList " ")) (not (regexMatch "^(secretsmanager|ssm):" $value)) -}}
-{{ fail (printf "settings.%s: is a secret; make it a key of the Secret %s, or name one, secretsmanager:ARN:KEY or ssm:NAME" $name $values.secretName) }}
+{{ fail (printf "settings.%s: is a secret; make it a key of the Secret %s, or name one, secretsmanager:ARN:KEY or ssm:NAME" $name ($values.secretName | default "of secretName")) }}
 {{- end -}}
 {{- if contains "-----BEGIN " $value }}{{ fail (printf "settings.%s: a key or certificate belongs into the Secret or into files" $name) }}{{ end -}}
-{{- if and (eq $name "HTTP_PROXY_URL") (contains "@" $value) }}{{ fail (printf "settings.HTTP_PROXY_URL: has a login; make it a key of the Secret %s" $values.secretName) }}{{ end -}}
+{{- if and (eq $name "HTTP_PROXY_URL") (contains "@" $value) }}{{ fail (printf "settings.HTTP_PROXY_URL: has a login; make it a key of the Secret %s" ($values.secretName | default "of secretName")) }}{{ end -}}
 {{- end -}}
 {{- range $values.extraVolumes -}}
 {{- if has .name (list "proxy" "proxy-configuration" "proxy-cache" "proxy-run" "tls" "files" "secrets") }}{{ fail (printf "extraVolumes: %s is a volume of the chart; choose another name" .name) }}{{ end -}}

@@ -16,6 +16,8 @@ _HOPS = 16
 """Proxies in a row; more are nobody's."""
 _FORWARDED_BYTES = 2048
 _PORT_DIGITS = 5
+_SUBSCRIBERS = ipaddress.ip_network("2000::/3")
+"""The addresses of IPv6 that subscribers of the internet have (IANA); all others are private or stand for others."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -78,11 +80,12 @@ def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 @lru_cache(maxsize=1024)
 def _share(client: str) -> str:
     """In IPv6 the network: its subscriber has all addresses of it (RFC 4291 section 2.5.1, RFC 6177), and would have a
-    share for each."""
+    share for each. A private /64 has many machines of the operator's, such as all pods of a node, and that of NAT64 all
+    clients with IPv4 addresses."""
     address = _parsed(client)
     if address is None:
         return client
-    return str(address) if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))
+    return str(ipaddress.ip_network((address, 64), strict=False) if address in _SUBSCRIBERS else address)
 
 
 def _address(hop: bytes) -> str:
