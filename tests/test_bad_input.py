@@ -182,7 +182,14 @@ def test_a_taken_port_is_named_before_anything_is_served(folder):
 
 def test_what_a_terminal_would_obey_is_not_printed():
     ended = run("--spec-path", "a\x1b[2Jb")
-    assert ended.stderr == "openapi-mcp-server: --spec-path: cannot read a\ufffd[2Jb: No such file or directory\n"
+    assert ended.stderr.startswith(
+        "openapi-mcp-server: --spec-path: cannot read a\ufffd[2Jb: No such file or directory; "
+    )
+
+
+def test_a_relative_path_that_leads_nowhere_says_from_where_it_was_read():
+    ended = run("inspect", "--spec-path", "no.yaml")
+    assert ended.stderr.endswith(f"cannot read no.yaml: No such file or directory; it was looked for in {Path.cwd()}\n")
 
 
 def test_a_start_without_any_tool_is_warned_about(folder):

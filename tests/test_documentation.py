@@ -7,8 +7,10 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -28,12 +30,14 @@ NOT_TRIED = {
 }
 """Commands that no test here carries out, with the reason."""
 FAMILIES = (
-    (r"scripts/run (inspect|call|doctor|diff|completion|--help)", "ends"),
+    (r"scripts/run (inspect|call|doctor|diff|completion|--help|--version)", "ends"),
     (r"scripts/run mock", "mocks"),
     (r"scripts/run\b", "serves"),
     (r"docker compose |deploy/compose/roll", "stack"),  # scripts/stack-test and tests/test_compose.py start it
     (r"docker run ", "container"),  # tests/test_image.py and tests/proxy start the images
-    (r"(aws|helm|kubectl|cd|pip|npx|docker (tag|push|inspect|logs)) ", "platform"),  # tests/deploy/test_documented.py
+    (r"openapi-mcp-server ", "installed"),
+    (r"claude mcp add ", "client"),
+    (r"(aws|helm|kubectl|cd|pipx?|npx|docker (tag|push|inspect|logs)) ", "platform"),  # tests/deploy/test_documented.py
     (r"deploy/ecr/push", "platform"),
     (r"openssl ", "platform"),  # tests/proxy/test_proxy.py
     (r"(scripts|\.ci)/[\w-]+( |$)", "script"),  # they run the tests, or are too long for them
@@ -64,6 +68,7 @@ FILES = {
     "ours.overlay.yaml": "overlay: 1.0.0\nactions: [{target: $.info, update: {title: Ours}}]\n",
     "second.overlay.yaml": "overlay: 1.0.0\nactions: [{target: $.info, update: {version: '2'}}]\n",
     "apis.json": block("docs/configuration.md", "json"),
+    "tokens.json": block("docs/inbound-auth.md", "json"),
     "key": "s3cret\n",
 }
 """What a reader has in the folder where the commands are typed."""
@@ -210,12 +215,50 @@ def test_the_variables_of_a_documented_stack_are_settings_or_of_its_file(command
     assert [name for name in variables if name not in passed_on and f"${{{name}" not in compose] == []
 
 
-def test_the_documented_settings_of_a_client_are_understood():
-    started = msgspec.json.decode(block("README.md", "json"))["mcpServers"]["petstore"]
-    argv = [word.replace("/path/to/", "") for word in started["args"]]
-    given = load(argv, {"SERVER_TRANSPORT": "http"}, lambda path: "secret")
-    assert (given.transport, given.apis[0].location) == ("stdio", "openapi.yaml")
-    assert started["command"].endswith("/scripts/run")
+@pytest.mark.parametrize("command", of("installed"))
+def test_a_documented_command_of_an_installation_is_understood(command: str):
+    environ, words = words_of(command)
+    assert load(words[1:], environ, lambda path: "secret").transport == "http"
+
+
+def client_blocks() -> Iterator[tuple[str, dict[str, dict[str, Any]]]]:
+    """(page, what it says to write into a client: servers by name)."""
+    for page in ("README.md", "docs/clients.md", "docs/from-awslabs.md"):
+        for text in re.findall(r"```json\n(.*?)```", (CHECKOUT / page).read_text("utf-8"), re.DOTALL):
+            (servers,) = msgspec.json.decode(text).values()
+            yield page, servers
+
+
+STARTED = [
+    (page, [server["command"], *server["args"]], server.get("env", {}))
+    for page, servers in client_blocks()
+    for server in servers.values()
+    if "command" in server
+] + [("claude", words_of(command)[1][5:], {}) for command in of("client") if " -- " in command]
+"""(page, the command that a client is told to start, its environment)."""
+
+
+@pytest.mark.parametrize(("page", "words", "environ"), STARTED)
+def test_what_a_client_is_told_to_start_is_understood(page: str, words: list[str], environ: dict[str, str]):
+    argv = [word.replace("/path/to/", "") for word in words[1:]]
+    given = load(argv, {"SERVER_TRANSPORT": "http", **environ}, lambda path: "secret")
+    assert given.transport == "stdio"
+    assert given.apis[0].location in {"openapi.yaml", "https://petstore3.swagger.io/api/v3/openapi.json"}
+    assert words[0].endswith("/scripts/run")
+
+
+def test_the_address_that_clients_are_told_is_the_servers_own():
+    told = [server["url"] for _, servers in client_blocks() for server in servers.values() if "url" in server]
+    told += [words_of(command)[1][-1] for command in of("client") if " -- " not in command]
+    assert set(told) == {"http://127.0.0.1:8000/mcp"}
+
+
+def test_the_documented_extras_are_those_of_the_package():
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
+    page = (CHECKOUT / "docs" / "install.md").read_text("utf-8")
+    told = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert sorted(told) == sorted(set(project["optional-dependencies"]) - {"all"})
+    assert f"pip uninstall {project['name']}" in page
 
 
 @pytest.mark.parametrize("command", of("script"))

@@ -136,11 +136,11 @@ ADDRESSES = [
     (f"{H} --host 'my host'", {}, "--host: 'my host' must be an address such as 127.0.0.1, or a host name"),
     (f"{H} --host http://localhost", {}, "--host: 'http://localhost' must be an address such as 127.0.0.1, or a host"),
     (f"{H} --host localhost:8000", {}, "--host: 'localhost:8000' must be an address such as 127.0.0.1, or a host name"),
-    (f"{H} --host 192.0.2.1", {}, "--host: 192.0.2.1 is reachable from other machines and callers are not authentica"),
+    (f"{H} --host 192.0.2.1", {}, "--host: 192.0.2.1 is reachable from other machines and callers are not asked who"),
     (
         "mock --spec-path x --host 0.0.0.0",
         {},
-        "--host: 0.0.0.0 is reachable from other machines and callers are not au",
+        "--host: 0.0.0.0 is reachable from other machines and callers are not as",
     ),
     (H, {"PUBLIC_PATH_PREFIX": "a b"}, "PUBLIC_PATH_PREFIX: 'a b' must be a path such as /team1"),
     (H, {"TRUSTED_PROXIES": "10.0.0.0/33"}, "TRUSTED_PROXIES: '10.0.0.0/33' must be addresses or networks such as"),

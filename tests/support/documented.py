@@ -27,11 +27,14 @@ COMMANDS = (
     (r"([A-Z_0-9]+=\S+ )*docker |deploy/compose/roll", "needs Docker; scripts/stack-test, tests/test_image.py"),
     (r"openssl ", "tests/proxy/test_proxy.py"),
     (r"kubectl |helm ", "needs a cluster; tests/deploy/test_chart.py renders the chart and its kustomization"),
+    (r"openapi-mcp-server |claude mcp add ", GUIDE),
+    (r"pipx? install '/path", "needs an environment of its own; tests/test_documentation.py holds the extras"),
     (r"cd |pip |npx ", "needs AWS; tests/deploy/test_agentcore.py synthesizes the app"),
 )
 """(how a command begins, the test that runs it or the reason why none does); the first one counts."""
 BLOCKS = (
     ("docs/inbound-auth.md", "", "tests/test_inbound_guide.py"),
+    ("docs/clients.md", "json", GUIDE),
     ("docs/configuration.md", "json", GUIDE),
     ("docs/deployment.md", "dockerfile", "tests/documents/test_cache.py"),
     ("docs/tools.md", "yaml", GUIDE),
@@ -41,7 +44,7 @@ BLOCKS = (
     ("docs/load-testing.md", "text", "an output: its figures are one machine's"),
     ("docs/monitoring.md", "text", "a query for CloudWatch"),
     ("docs/search.md", "text", "an output: of a document that is not in the repository"),
-    ("docs/from-awslabs.md", "json", "needs the petstore on the internet"),
+    ("docs/from-awslabs.md", "json", GUIDE),
     ("docs/deploy/agentcore.md", "python", "tests/deploy/test_agentcore.py"),
     ("docs/deploy/ecs.md", "text", "a drawing"),
     ("docs/deploy/ecs.md", "hcl", "needs Terraform and AWS; its files are those of tests/deploy/test_ecs.py"),

@@ -126,7 +126,8 @@ async def _ask_document(config: Config, tool: str, arguments: Mapping[str, Any])
     async with opened(config, tools, _ignore, outgoing=outgoing) as gateway:
         answer = msgspec.json.decode(b"".join(await gateway.answer(call, "stdio")))
     if "error" in answer:
-        raise ConfigError(tool, f"{answer['error']['message']}; inspect lists the tools")
+        said = answer["error"]["message"]
+        raise ConfigError(tool, f"{said}{'' if said.endswith('?') else ';'} inspect lists the tools")
     result: dict[str, Any] = answer["result"]
     return result
 

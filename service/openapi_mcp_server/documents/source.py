@@ -7,6 +7,7 @@ import re
 import ssl
 import stat
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urljoin
@@ -77,6 +78,15 @@ def shown(location: str) -> str:
     return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
 
 
+def _start(path: Path, error: OSError) -> str:
+    """The folder in which a relative path was looked for: a client that starts the server chooses it."""
+    if path.is_absolute() or not isinstance(error, FileNotFoundError):
+        return ""
+    with suppress(OSError):  # the folder itself may be gone
+        return f"; it was looked for in {Path.cwd()}"
+    return ""
+
+
 def read_file(
     path: Path, setting: str, allowed_dirs: Sequence[Path], limit: int = FILE_BYTES, allowed: str = "ALLOWED_SPEC_DIRS"
 ) -> bytes:
@@ -90,7 +100,7 @@ def read_file(
             raise ConfigError(setting, f"{path} is outside of {allowed}")
         descriptor = _opened(real)
     except OSError as error:
-        raise ConfigError(setting, f"cannot read {path}: {error.strerror}") from None
+        raise ConfigError(setting, f"cannot read {path}: {error.strerror}{_start(path, error)}") from None
     except (ValueError, RuntimeError):  # a null byte; links that lead to themselves
         raise ConfigError(setting, f"{str(path)!r} is not a path that can be read") from None
     status = os.fstat(descriptor)

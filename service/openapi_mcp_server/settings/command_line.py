@@ -21,22 +21,22 @@ _BY_FLAG: Mapping[str, Setting] = {setting.option: setting for setting in SETTIN
 COMMANDS: tuple[Command, ...] = get_args(Command)
 COMMAND_OPTIONS: Mapping[str, tuple[str, bool, str]] = {
     "--json": ("inspect doctor diff", False, "the whole report as JSON"),
-    "--html": ("inspect", True, "file for the report as a page to look at"),
-    "--document": ("doctor", False, "how fit a document is for agents, instead of a server"),
+    "--html": ("inspect", True, "file into which the report is written as a web page"),
+    "--document": ("doctor", False, "check a document instead of a server"),
     "--token-file": ("call doctor", True, "file with the token that the server asks for"),
     "--idle": ("doctor", True, "seconds for which a silent stream is watched [35]"),
-    "--origin": ("doctor", True, "origin of a web page that is to be allowed, as https://app.example.com"),
+    "--origin": ("doctor", True, "origin of a web page that should be allowed, such as https://app.example.com"),
     "--fail-on-breaking": ("diff", False, "exit code 1 where a change breaks what a model is used to"),
     "--tokens": (
         "inspect",
         False,
-        "what a list costs a model, tool by tool, beside search mode and what clients take",
+        "what the list costs a model, tool by tool, beside search mode; what clients allow",
     ),
     "--server": ("call doctor", True, "URL of a running server's MCP endpoint, instead of a document"),
     "--output": ("call", True, "file for a picture or another binary answer"),
     "--verbose": ("call", False, "the API's request and answer on standard error, credentials hidden; -v"),
-    "--mock": ("serve", False, "calls are answered from the documents, as mock does it; no API is asked"),
-    "--seed": ("mock serve", True, "a whole number: which of the values that a schema allows are answered [0]"),
+    "--mock": ("serve", False, "answer calls from the documents, as mock does; no API is asked"),
+    "--seed": ("mock serve", True, "a whole number; another one makes other answers [0]"),
     "--api-only": ("demo", False, "only the demo API itself, without MCP"),
 }
 """Options of some commands: (the commands, takes a value, help)."""
@@ -50,25 +50,27 @@ OPERANDS: Mapping[str, str] = {
 
 USAGE = """\
 usage: openapi-mcp-server [serve] --spec-path FILE | --spec-url URL [option …]
-            an API's operations as MCP tools; --api-url says where the API is
+            serves an API's operations as MCP tools over stdio, or with
+            --transport http at a port; --api-url says where the API is
        openapi-mcp-server demo [option …]
-            the bundled demo API
+            serves the tools of the bundled demo API
        openapi-mcp-server inspect [TOOL] --spec-path FILE [option …]
-            what a document turns into; of one tool, what a model sees of it
+            shows what a document becomes; with TOOL, what a model sees of it
        openapi-mcp-server call TOOL [argument …] --server URL
        openapi-mcp-server call TOOL … --spec-path FILE [option …]
-            one call, on a running server or straight from a document;
+            makes one call, on a running server or straight from a document;
             arguments are name=value, name:=JSON or name=@FILE
        openapi-mcp-server doctor --server URL [--idle SECONDS] [--json]
-            what is wrong with a running server, and with what is in front of it
+            checks a running server, and what is in front of it
        openapi-mcp-server doctor --document --spec-path FILE
-            what makes a document hard for agents, by what it costs
+            lists what makes a document hard for agents, by what it costs
        openapi-mcp-server diff OLD NEW [--fail-on-breaking] [option …]
-            what becomes of the tools when a document is replaced; files or URLs
+            shows how the tools change when one document replaces another; files
+            or URLs
        openapi-mcp-server mock --spec-path FILE [option …]
-            the document served as the API that it describes
+            answers as the API that the document describes
        openapi-mcp-server completion bash|zsh|fish
-            a script for the shell: commands, options and their values by Tab
+            prints a script with which a shell completes commands and options
        openapi-mcp-server --help | --version
 """
 RULE = (
@@ -113,10 +115,10 @@ def usage(columns: int = 80, command: str = "serve") -> str:
         own = [
             (name, f"{commands.replace(' ', ', ')}: {text}") for name, (commands, _, text) in COMMAND_OPTIONS.items()
         ]
-        parts = [("Of one command", own), *((topic, list(_rows(settings))) for topic, settings in by_topic())]
+        parts = [("Options of one command", own), *((topic, list(_rows(settings))) for topic, settings in by_topic())]
         return "\n".join([USAGE, *textwrap.wrap(RULE, width), *_titled(parts, width)])
     own = [(name, text) for name, (commands, _, text) in COMMAND_OPTIONS.items() if command in commands.split()]
-    parts = [("Of this command", own)] if own else []
+    parts = [("Options of this command", own)] if own else []
     if command in _OF_DOCUMENTS:
         topic, settings = next(by_topic())
         parts.append((topic, list(_rows(settings))))

@@ -189,11 +189,11 @@ def _require_known_listener(given: Mapping[str, Given], command: Command) -> Non
     if not serves or is_said or is_loopback(given["SERVER_HOST"].value):
         return
     host = given["SERVER_HOST"]
-    cure = "set INBOUND_AUTH to token or jwt, or to none if something in front does that"
+    cure = "set INBOUND_AUTH to token or jwt (or to none, if something in front asks who they are)"
     if command == "mock":
-        cure = "or set INBOUND_AUTH to none: a mock asks nobody who they are"
-    problem = f"{host.value} is reachable from other machines and callers are not authenticated"
-    raise ConfigError(host.label, f"{problem}; listen on 127.0.0.1, {cure}")
+        cure = "set INBOUND_AUTH to none: a mock asks nobody who they are"
+    problem = f"{host.value} is reachable from other machines and callers are not asked who they are"
+    raise ConfigError(host.label, f"{problem}; listen on 127.0.0.1, or {cure}")
 
 
 def _require_different_ports(given: Mapping[str, Given], transport: Transport) -> None:

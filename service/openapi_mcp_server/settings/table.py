@@ -124,7 +124,13 @@ TRACING_SETTINGS: tuple[Setting, ...] = (
 only if something is traced."""
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("API_NAME", text, None, "Name of the API; tools carry it where there are several", element="name"),
+    Setting(
+        "API_NAME",
+        text,
+        None,
+        "Name of the API; names of tools begin with it where there are several APIs",
+        element="name",
+    ),
     Setting(
         "API_BASE_URL",
         text,
@@ -166,6 +172,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("INCLUDE_TAGS", tags, "", "Only operations with one of these tags, separated by commas"),
     Setting("EXCLUDE_TAGS", tags, "", "No operation with one of these tags; wins over INCLUDE_TAGS"),
+    Setting("STRICT", boolean, "false", "Refuse to start where an operation of a document cannot be served"),
     Setting(
         "AUTH_TYPE",
         one_of("none", "basic", "bearer", "api_key", "digest", "oauth2", "cognito", "aws_sigv4"),
@@ -195,8 +202,8 @@ SETTINGS: tuple[Setting, ...] = (
         "Seconds that a token of oauth2 or cognito is used at most; its own end comes first",
     ),
     Setting("AUTH_OAUTH2_TOKEN_URL", text, None, "Token endpoint, for oauth2 (client credentials)"),
-    Setting("AUTH_OAUTH2_CLIENT_ID", text, None, "Client, for oauth2"),
-    Setting("AUTH_OAUTH2_CLIENT_SECRET", text, None, "Its secret", secret=True),
+    Setting("AUTH_OAUTH2_CLIENT_ID", text, None, "Client id, for oauth2"),
+    Setting("AUTH_OAUTH2_CLIENT_SECRET", text, None, "Client secret, for oauth2", secret=True),
     Setting("AUTH_OAUTH2_SCOPES", text, None, "Scopes to ask for, separated by spaces"),
     Setting("AUTH_OAUTH2_AUDIENCE", text, None, "Audience to ask for, where the token endpoint wants one"),
     Setting("AUTH_OAUTH2_RESOURCE", text, None, "Resource to ask for (RFC 8707)"),
@@ -207,7 +214,7 @@ SETTINGS: tuple[Setting, ...] = (
         "How the client proves itself: basic, post, private_key_jwt, or tls with AUTH_CLIENT_CERTIFICATE",
     ),
     Setting("AUTH_OAUTH2_PRIVATE_KEY", text, None, "Key (PEM) for private_key_jwt", secret=True),
-    Setting("AUTH_OAUTH2_KEY_ID", text, None, "Its kid, where the token endpoint wants one"),
+    Setting("AUTH_OAUTH2_KEY_ID", text, None, "Id of that key (kid), where the token endpoint wants one"),
     Setting("AUTH_OAUTH2_PARAMETERS", pairs, None, "More fields of the token request: a JSON object", secret=True),
     Setting(
         "TOKEN_EXCHANGE",
@@ -216,8 +223,8 @@ SETTINGS: tuple[Setting, ...] = (
         "For oauth2 and INBOUND_AUTH=jwt: exchange each caller's token for one of the API: rfc8693, on_behalf_of, none",
         element="token_exchange",
     ),
-    Setting("AUTH_COGNITO_CLIENT_ID", text, None, "App client, for cognito"),
-    Setting("AUTH_COGNITO_CLIENT_SECRET", text, None, "Its secret, if it has one", secret=True),
+    Setting("AUTH_COGNITO_CLIENT_ID", text, None, "Id of the app client, for cognito"),
+    Setting("AUTH_COGNITO_CLIENT_SECRET", text, None, "Secret of the app client, if it has one", secret=True),
     Setting("AUTH_COGNITO_USERNAME", text, None, "User; left out: client credentials at the domain"),
     Setting("AUTH_COGNITO_PASSWORD", text, None, "The user's password", secret=True),
     Setting("AUTH_COGNITO_USER_POOL_ID", text, None, "User pool; it names the region and allows the admin flow"),
@@ -239,12 +246,16 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "AUTH_AWS_SERVICE", text, None, "Service that is signed for; left out: lambda for its URLs, else execute-api"
     ),
-    Setting("AUTH_AWS_REGION", text, None, "Its region; left out: that of the host's name, or AWS_REGION"),
+    Setting("AUTH_AWS_REGION", text, None, "Region of that service; left out: that of the host's name, or AWS_REGION"),
     Setting(
         "AUTH_CLIENT_CERTIFICATE", text, None, "Certificate (PEM, or its file) that TLS shows the API", secret=True
     ),
     Setting(
-        "AUTH_CLIENT_KEY", text, None, "Its key (PEM, or its file); left out: it is beside the certificate", secret=True
+        "AUTH_CLIENT_KEY",
+        text,
+        None,
+        "Key of that certificate (PEM, or its file); left out: in the same file",
+        secret=True,
     ),
     Setting(
         "HTTP_CA_BUNDLE",
@@ -265,7 +276,7 @@ SETTINGS: tuple[Setting, ...] = (
         "HTTP_NO_PROXY",
         words,
         "",
-        "Hosts, .suffixes and networks that are reached without it, separated by commas",
+        "Hosts, .suffixes and networks that are reached without the proxy, separated by commas",
         element="http_no_proxy",
     ),
     Setting(
@@ -284,7 +295,14 @@ SETTINGS: tuple[Setting, ...] = (
         secret=True,
         element="extra_headers",
     ),
-    Setting("EXTRA_QUERY", pairs, None, "Query parameters likewise: a JSON object", secret=True, element="extra_query"),
+    Setting(
+        "EXTRA_QUERY",
+        pairs,
+        None,
+        "Query parameters of every request to the API that its document does not have: a JSON object",
+        secret=True,
+        element="extra_query",
+    ),
     Setting(
         "FORWARD_HEADERS",
         words,
@@ -307,7 +325,6 @@ SETTINGS: tuple[Setting, ...] = (
         secret=True,
         element="spec_headers",
     ),
-    Setting("STRICT", boolean, "false", "Refuse to start where an operation of a document cannot be served"),
     Setting("STRICT_AUTH", boolean, "false", "Skip operations that the configured credentials do not meet"),
     Setting("TOOLS_PAGE_SIZE", integer(0, 10_000), "0", "Tools on a page of tools/list; 0: all on one"),
     Setting(
@@ -332,16 +349,19 @@ SETTINGS: tuple[Setting, ...] = (
         "TOOL_BUDGET_TOKENS",
         integer(0, 100_000_000),
         "25000",
-        "What a model may pay for the list of tools: more is searched with TOOL_MODE=auto, warned about with all",
+        "Tokens that a list of tools may cost a model; beyond it TOOL_MODE=auto offers search, all only warns",
     ),
     Setting(
-        "VALIDATE_OUTPUT", boolean, "true", "Say what tools answer, and check it; false: answers are text and unchecked"
+        "VALIDATE_OUTPUT",
+        boolean,
+        "true",
+        "Publish output schemas and check answers by them; false: answers are unchecked text",
     ),
     Setting(
         "RESULT_BUDGET_BYTES",
         result_budget,
         "40000",
-        "A longer answer is cut, first in detail; 4 bytes a token; 0: never",
+        "Longer answers are shortened, first details, then rows; a token is about 4 bytes; 0: never",
     ),
     Setting(
         "RESPONSE_FILTER", boolean, "true", "Offer an argument by which a model selects parts of an answer (JMESPath)"
@@ -371,7 +391,9 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("SERVER_HOST", listened, "127.0.0.1", "Address to listen on", "--host", field="host"),
     Setting("SERVER_PORT", integer(0, 65_535), "8000", "Port to listen on; 0 takes a free one", "--port", field="port"),
-    Setting("ALLOWED_HOSTS", words, "", "Host headers beside localhost: host, host:port, host:* or *"),
+    Setting(
+        "ALLOWED_HOSTS", words, "", "Host headers that are accepted beside localhost: host, host:port, host:* or *"
+    ),
     Setting(
         "ALLOWED_ORIGINS",
         words,
@@ -388,7 +410,7 @@ SETTINGS: tuple[Setting, ...] = (
         "SESSION_KEY",
         session_keys,
         None,
-        "Secret of all tasks, for HTTP+SSE over several: 32 bytes or more; a second one after a comma while it changes",
+        "Secret that all tasks share for HTTP+SSE: 32 bytes or more; while it is changed, two with a comma between",
         secret=True,
     ),
     Setting("SESSION_ADDRESS", task_address, None, "host:port where the other tasks reach this one's proxy; or ecs"),
@@ -427,7 +449,9 @@ SETTINGS: tuple[Setting, ...] = (
         "RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA,Ed25519",
         "For jwt: how a token may be signed",
     ),
-    Setting("INBOUND_JWT_REQUIRED_SCOPES", spaced, "", "For jwt: what every token's scope must hold"),
+    Setting(
+        "INBOUND_JWT_REQUIRED_SCOPES", spaced, "", "For jwt: scopes that every token must have, separated by spaces"
+    ),
     Setting("READ_ONLY", boolean, "false", "Serve operations of safe methods only (GET, HEAD, OPTIONS, QUERY)"),
     Setting(
         "ALLOW_OPERATIONS",
@@ -435,11 +459,11 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "Serve these only: operationId, METHOD, /path/*, METHOD /path/*, tag:NAME, api:NAME, separated by commas",
     ),
-    Setting("DENY_OPERATIONS", words, "", "Never serve these, written alike; wins over ALLOW_OPERATIONS"),
-    Setting("POLICY", text, None, "File that says who may call what, by principal, scope and group"),
-    Setting("RATE_LIMIT", rate, None, "Calls a second of one principal; as many may come at once"),
-    Setting("CALL_LIMIT", integer(1, 10_000), "100", "Calls of one principal that are carried out or wait, at once"),
-    Setting("SESSION_LIMIT", integer(1, 2000), "500", "Sessions, and as many subscriptions, of one principal"),
+    Setting("DENY_OPERATIONS", words, "", "Never serve these, written in the same way; wins over ALLOW_OPERATIONS"),
+    Setting("POLICY", text, None, "File that says who may call what, by principal (caller), scope and group"),
+    Setting("RATE_LIMIT", rate, None, "Calls a second of one caller; as many may come at once"),
+    Setting("CALL_LIMIT", integer(1, 10_000), "100", "Calls of one caller at once, running or waiting"),
+    Setting("SESSION_LIMIT", integer(1, 2000), "500", "Sessions of one caller at once, and as many subscriptions"),
     Setting("API_RATE_LIMIT", rate, None, "Requests a second to one API; calls wait for their turn"),
     Setting(
         "SHARED_STATE",
@@ -452,9 +476,9 @@ SETTINGS: tuple[Setting, ...] = (
         "SHARED_STATE_TASKS",
         integer(1, 10_000),
         None,
-        "How many processes share those limits, for one that never reached the store; left out: WORKERS, at least 2",
+        "How many processes share those limits while the store was never reached; left out: WORKERS, at least 2",
     ),
-    Setting("REDACT", words, "", "Names of keys, or JSON paths, whose values leave in no answer and no log"),
+    Setting("REDACT", words, "", "Names of keys, or JSON paths, whose values are removed from answers and logs"),
     Setting(
         "AUDIT",
         one_of("auto", "none", "calls", "arguments"),
@@ -469,14 +493,14 @@ SETTINGS: tuple[Setting, ...] = (
         "SERVER_MESSAGE_TIMEOUT",
         seconds(0.1, 3600),
         "55",
-        "Seconds that one tool call may take in all",
+        "Seconds that one tool call may take, repeated requests included",
         field="message_timeout_seconds",
     ),
     Setting(
         "HTTP_TIMEOUT",
         seconds(0.1, 3600),
         "30",
-        "Seconds for one attempt to reach the API, inside the call's",
+        "Seconds for one request to the API; repeats have to fit into SERVER_MESSAGE_TIMEOUT as well",
         field="http_timeout_seconds",
     ),
     Setting("HTTP_MAX_CONNECTIONS", integer(1, 10_000), "100", "Connections to one API at once"),
@@ -486,26 +510,36 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         "Idle connections to APIs that are kept; left out: HTTP_MAX_CONNECTIONS",
     ),
-    Setting("HTTP_RETRIES", integer(0, 5), "2", "More attempts after one that failed, where they do no harm; 0: none"),
-    Setting("HTTP_BREAKER", boolean, "true", "Leave an API alone for 10 s when half of its last 20 attempts failed"),
+    Setting(
+        "HTTP_RETRIES", integer(0, 5), "2", "How often a failed request is repeated where that does no harm; 0: never"
+    ),
+    Setting("HTTP_BREAKER", boolean, "true", "Send an API nothing for 10 s when half of the last 20 requests failed"),
     Setting(
         "MEMORY_BUDGET_BYTES",
         integer(64 * 2**20, 9_999_999_999),
         None,
-        "What may be kept for clients; left out: half of the container's memory, else a quarter of the machine's, "
-        "divided by WORKERS",
+        "Bytes that may be kept for clients; left out: half of the container's memory, else a quarter "
+        "of the machine's, divided by WORKERS",
     ),
     Setting(
-        "SHUTDOWN_GRACE_SECONDS", seconds(0, 3600), None, "For calls in flight at a stop; SERVER_MESSAGE_TIMEOUT + 5"
+        "SHUTDOWN_GRACE_SECONDS",
+        seconds(0, 3600),
+        None,
+        "Seconds that a stop waits for running calls; left out: SERVER_MESSAGE_TIMEOUT + 5",
     ),
-    Setting("SHUTDOWN_LAME_DUCK_SECONDS", seconds(0, 300), "0", "Not ready but still serving, before a stop"),
+    Setting(
+        "SHUTDOWN_LAME_DUCK_SECONDS",
+        seconds(0, 300),
+        "0",
+        "Seconds before a stop in which it serves on but says that it is not ready",
+    ),
     Setting("UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN", seconds(0, 3600), None, "Another name of SHUTDOWN_GRACE_SECONDS"),
     Setting("UVICORN_GRACEFUL_SHUTDOWN", boolean, "true", "false: SHUTDOWN_GRACE_SECONDS=0"),
     Setting(
         "WATCHDOG_SECONDS",
         seconds_or_never(3600),
         "30",
-        "A process that does nothing any more for so long writes where it hangs and ends with exit code 14; 0: never",
+        "A process that hangs for so many seconds writes where, and ends with exit code 14; 0: never",
     ),
     Setting(
         "ENABLE_PROMETHEUS",
@@ -520,7 +554,7 @@ SETTINGS: tuple[Setting, ...] = (
         "SPEC_REFRESH_SECONDS",
         seconds_or_never(604_800),
         "0",
-        "Seconds until the documents are read again; 0: at start only",
+        "The documents are read again after so many seconds; 0: at start only",
     ),
     Setting(
         "CACHE_DIR",
@@ -532,9 +566,9 @@ SETTINGS: tuple[Setting, ...] = (
         "SPEC_WAIT_SECONDS",
         seconds(0, 3600),
         "0",
-        "Seconds at start to wait for a document that cannot be fetched yet; not ready meanwhile",
+        "Seconds that a start waits for a document that cannot be fetched yet; not ready meanwhile",
     ),
-    Setting("TRACING", exporters, "none", "Where spans go: xray, otlp, both separated by a comma, or none"),
+    Setting("TRACING", exporters, "none", "Where traces go: xray, otlp, both separated by a comma, or none"),
     *TRACING_SETTINGS,
 )
 
