@@ -1,4 +1,5 @@
-"""The grammar of HTTP that several rooms need: tokens, field values, cookies, and segments that lead upwards.
+"""The grammar of HTTP that several rooms need: tokens, field values, cookies, segments that lead upwards, and variables
+of paths.
 
 Every pattern here is linear in its text.
 """
@@ -32,6 +33,10 @@ has_dot_segment = re.compile(rf"(?:^|[{_SEPARATOR}])(?:[{_DOT}]{{1,2}}|\u2025)[ 
 Lenient servers read backslashes as slashes and drop path parameters; Windows drops spaces at a segment's end; code
 pages without fullwidth forms and dot leaders turn them into dots and slashes (Microsoft's "best fit").
 """
+
+
+ROUTE_VARIABLE = re.compile(r"\{(?P<name>[^{}:=]*)(?P<rest>[:=](?:[^{}]|\{[^{}]*\})*)?\}")
+"""A variable as frameworks write it in their routes: with a type, a mark, a pattern that may have braces of its own."""
 
 
 def head_fields(block: bytes) -> list[tuple[bytes, bytes]]:

@@ -17,13 +17,12 @@ from openapi_mcp_server.bridge.http_messages import SAFE_METHODS
 from openapi_mcp_server.bridge.model import Subject, Tool
 from openapi_mcp_server.bridge.parameters.percent import fully_decoded
 from openapi_mcp_server.errors import ArgumentError
+from openapi_mcp_server.grammar import ROUTE_VARIABLE
 from openapi_mcp_server.openapi.model import SPANNING
 
 _METHODS = SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT"}
 _NAMED = frozenset({"id", "tag", "api"})
 _HOLE = re.compile(r"\{[^{}]*\}")
-_VARIABLE = re.compile(r"\{([^{}:=]*)(?:[:=](?:[^{}]|\{[^{}]*\})*)?\}")
-"""A hole as frameworks write it, with a pattern that may have braces of its own."""
 _MARKS = re.compile(r"[-_*?.+ ]")
 _HELD = "\0"
 """Stands for the value of a hole, which no literal text of another template is."""
@@ -108,7 +107,7 @@ _plain = lru_cache(maxsize=8192)(_plainly)
 @lru_cache(maxsize=8192)
 def _routed(path: str) -> str:
     """Equal for paths whose variables are one: the document's are read by the names of its parameters."""
-    return _VARIABLE.sub(lambda found: "{" + _MARKS.sub("", found[1]) + "}", path)
+    return ROUTE_VARIABLE.sub(lambda found: "{" + _MARKS.sub("", found["name"]) + "}", path)
 
 
 @lru_cache(maxsize=8192)

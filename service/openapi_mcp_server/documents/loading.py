@@ -83,21 +83,28 @@ class Documents:
         return tools
 
     async def _first(self, texts: list[Texts], digest: bytes) -> ToolCatalog:
-        cache, key = self._cache, options.catalog_key(self._options, digest, _PROGRAM)
         parts: list[Parts] = []
-        found = None if cache is None else await _in_time(lambda: self._found(cache, key, parts))
-        tools = found or self._compiled(texts, parts)
-        if cache is not None and found is None:
-            await _in_time(lambda: cache.keep(key, tools, _seen(parts)))
+        cache = self._cache
+        if cache is None:
+            tools = self._compiled(texts, parts)
+        else:
+            key = options.catalog_key(self._options, digest, _PROGRAM)
+            found = await _in_time(lambda: self._found(cache, key, parts))
+            tools = found or self._compiled(texts, parts)
+            if found is None:
+                await _in_time(lambda: cache.keep(key, tools, _seen(parts)))
         self._last = _Parsed(digest, parts, None)
         return tools
 
     def _tools(self, texts: list[Texts], digest: bytes, parts: list[Parts]) -> ToolCatalog:
         """The same in a thread, which has no loop and its own deadline."""
-        cache, key = self._cache, options.catalog_key(self._options, digest, _PROGRAM)
-        found = None if cache is None else self._found(cache, key, parts)
+        cache = self._cache
+        if cache is None:
+            return self._compiled(texts, parts)
+        key = options.catalog_key(self._options, digest, _PROGRAM)
+        found = self._found(cache, key, parts)
         tools = found or self._compiled(texts, parts)
-        if cache is not None and found is None:
+        if found is None:
             cache.keep(key, tools, _seen(parts))
         return tools
 

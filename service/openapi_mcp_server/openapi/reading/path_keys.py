@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.grammar import ROUTE_VARIABLE
 from openapi_mcp_server.openapi.model import SPANNING, Parameter
 from openapi_mcp_server.openapi.notes import Notes
 from openapi_mcp_server.openapi.reading.parameters import ANY_TEXT
@@ -21,8 +22,6 @@ _KEY = re.compile(
 )
 _OPTIONAL_QUERY = re.compile(r"\{[?&]([^{}]*)\}")
 """Optional query parameters of a URI template (RFC 6570 section 3.2.8): ``/pets{?page,size}``."""
-_ROUTED = re.compile(r"\{(?P<name>[^{}:=]*)(?P<rest>[:=](?:[^{}]|\{[^{}]*\})*)?\}")
-"""A variable as frameworks write it in their routes: with a pattern, a type, a mark."""
 _ANY_SEGMENTS = frozenset({":path", ":.*", ":.+", "=**"})
 _SEGMENT = re.compile(r"(?<=/)(?::(?P<colon>\w+)|<(?:\w+:)?(?P<angle>\w+)>)(?=/|$)")
 """A variable as Express and Flask write it."""
@@ -89,7 +88,7 @@ def named(key: PathKey, parameters: Sequence[Parameter], pointer: str, notes: No
     missing = {_folded(name): name for name in sorted(declared.difference(key.variables))}
     if not missing:
         return key
-    path = _ROUTED.sub(lambda found: _variable(found, missing, declared), key.path)
+    path = ROUTE_VARIABLE.sub(lambda found: _variable(found, missing, declared), key.path)
     path = _SEGMENT.sub(lambda found: _segment(found, missing), path)
     if path == key.path:
         return key
