@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from openapi_mcp_server.bridge.parameters import encoders
@@ -40,9 +40,12 @@ def decoded(text: str, *, form: bool = False) -> str:
     return octets.decode("utf-8")
 
 
+def pieces(query: str) -> list[tuple[str, str, str]]:
+    return [piece.partition("=") for piece in query.split("&") if piece]
+
+
 def read_query(query: str) -> list[tuple[str, str]]:
-    pieces = [piece.partition("=") for piece in query.split("&") if piece]
-    return [(decoded(name, form=True), decoded(value, form=True)) for name, _, value in pieces]
+    return [(decoded(name, form=True), decoded(value, form=True)) for name, _, value in pieces(query)]
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(
@@ -73,11 +76,12 @@ def test_an_independent_reader_reads_back_deep_objects(members: dict[str, str], 
 
 @bounded
 @given(TEXT)
+@example("%80")  # stays as it is (RFC 6570 section 3.2.3), although no UTF-8 begins so
 def test_allow_reserved_neither_adds_a_parameter_nor_ends_the_query(text: str) -> None:
     query = encode(text, "query", allow_reserved=True)
     assert re.fullmatch(r"color=[!-~]*", query)
     assert not set("#&+[]") & set(query)
-    assert [name for name, _ in read_query(query)] == ["color"]
+    assert [name for name, _, _ in pieces(query)] == ["color"]
 
 
 @bounded
