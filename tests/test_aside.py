@@ -18,7 +18,7 @@ from garbage import uncollected
 from openapi_mcp_server.aside import LARGE, OF_ARGUMENTS, Aside, FairPlaces
 from openapi_mcp_server.bridge import catalog
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
-from openapi_mcp_server.bridge.model import BodyPlan, CheckedSchema, InputContract, Tool
+from openapi_mcp_server.bridge.model import BodyPlan, CheckedSchema, InputContract, Tool, ToolForm
 from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.gateway.serving import Serving
@@ -306,7 +306,7 @@ def tools() -> catalog.ToolCatalog:
     source = catalog.ApiSource(
         name="large", base=base_url("http://api.example.com"), description=describe(parse(large.document()))
     )
-    return catalog.build([source])
+    return catalog.build([source], ToolForm(response_filter=True))
 
 
 async def answering(request: HttpRequest, **_: object) -> HttpResponse:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio
@@ -54,6 +56,8 @@ GUARD_SECONDS = 1.0
 answer. This much later the gateway gives up on it."""
 COERCED = "openapi-mcp-server/coerced"
 """Key of a result's ``_meta``: the arguments that were read as another JSON type than they had."""
+
+_FILTERS = "openapi_mcp_server.bridge.results.response_filter"
 
 Write = Callable[[Select | None], ToolResult]
 """Makes the result of an answer, after a filter."""
@@ -172,7 +176,7 @@ class Calls:
             prepared = await self._prepared(tool, arguments, draft)
             if served.places is not None:
                 _require_own_place(served.places, tool, prepared.request, draft)
-            select = None if prepared.expression is None else _selection(prepared.expression)
+            select = None if prepared.expression is None else await _selection(prepared.expression)
             request = served.authorize(prepared.request, tool, draft.beside)
             if request.body is not None and len(request.body) > SMALL_BYTES:
                 hold.take(len(request.body))
@@ -337,9 +341,12 @@ def _prepare(tool: Tool, arguments: msgspec.Raw | None) -> _Prepared:
     return _Prepared(request, checked.coerced, asked, expression or None)  # "": what some clients write for none
 
 
-def _selection(expression: str) -> Selection:
-    """Raises ArgumentError."""
-    from openapi_mcp_server.bridge.results import response_filter  # noqa: PLC0415 - jmespath takes 12 to 30 ms to import; few calls need it
+async def _selection(expression: str) -> Selection:
+    """Raises ArgumentError. jmespath takes 7 to 30 ms to import, which few calls need, and the first of them does
+    beside the loop."""
+    if _FILTERS not in sys.modules:
+        await trio.to_thread.run_sync(import_module, _FILTERS)
+    from openapi_mcp_server.bridge.results import response_filter  # noqa: PLC0415 - imported by now
 
     return response_filter.selection(expression)
 
