@@ -14,9 +14,10 @@ import anyio
 import msgspec
 import trio
 
-from openapi_mcp_server.aside import OF_ARGUMENTS, Aside, is_heavy
+from openapi_mcp_server.aside import LARGE, OF_ARGUMENTS, Aside, is_heavy
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.media.by_parts import take_apart
 from openapi_mcp_server.bridge.media.content import resource_uri
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
 from openapi_mcp_server.bridge.policy import OperationPaths
@@ -338,6 +339,8 @@ def _prepare(tool: Tool, arguments: msgspec.Raw | None) -> _Prepared:
     expression = given.pop(RESPONSE_FILTER, None) if tool.filterable else None
     request = build(tool, {**given, **tool.fixed} if tool.fixed else given, checked.others)
     asked = small(given) if tool.paging else {}
+    if arguments is not None and len(memoryview(arguments)) > LARGE:
+        take_apart(given)
     return _Prepared(request, checked.coerced, asked, expression or None)  # "": what some clients write for none
 
 
