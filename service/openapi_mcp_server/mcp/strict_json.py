@@ -11,6 +11,7 @@ from contextlib import suppress
 import msgspec
 
 from openapi_mcp_server.mcp.messages import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR, ErrorData, RequestId
+from openapi_mcp_server.pausing import make_way
 
 ECHOED_CHARACTERS = 256
 """Ids and progress tokens are echoed, so their length is bounded; the longest in use is a UUID with a prefix."""
@@ -100,6 +101,7 @@ def _decoded(data: bytes) -> Fields | list[msgspec.Raw]:
         data.decode()  # msgspec does not look into what it leaves as Raw
         if len(data) > _BESIDE_BYTES:
             _require_little(data)
+            make_way()
         return _body.decode(data)
     except UnicodeDecodeError as error:
         raise BadMessage(PARSE_ERROR, f"not UTF-8 at byte {error.start}") from None
@@ -195,7 +197,9 @@ def object_fields(raw: msgspec.Raw | None, place: str) -> Fields:
         return {}
     try:
         if len(memoryview(raw)) > _BESIDE_BYTES:
+            make_way()
             _require_little_beside(raw, place, INVALID_PARAMS)
+            make_way()
         fields = _fields.decode(raw)
     except msgspec.ValidationError:
         raise BadMessage(INVALID_PARAMS, f"{place} must be an object") from None

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from openapi_mcp_server.openapi.text.numbers import decode
+from openapi_mcp_server.pausing import make_way
 
 PART_BYTES = 128 * 1024
 """The size of a JSON text that is read in one call: 0.15 ms, and up to 0.5 where values are made of it."""
@@ -43,7 +44,7 @@ def count(text: bytes, sign: bytes) -> int:
     """How often a sign of one byte is in a text: 1.4 ms for 4 MB at once."""
     if len(text) <= PART_BYTES:
         return text.count(sign)
-    return sum(text.count(sign, start, start + PART_BYTES) for start in range(0, len(text), PART_BYTES))
+    return sum(text.count(sign, start, start + PART_BYTES) for start in _starts(text))
 
 
 def holds(text: bytes, piece: bytes) -> bool:
@@ -51,7 +52,13 @@ def holds(text: bytes, piece: bytes) -> bool:
     if len(text) <= PART_BYTES:
         return piece in text
     more = PART_BYTES + len(piece) - 1
-    return any(text.find(piece, start, start + more) >= 0 for start in range(0, len(text), PART_BYTES))
+    return any(text.find(piece, start, start + more) >= 0 for start in _starts(text))
+
+
+def _starts(text: bytes) -> Iterator[int]:
+    for start in range(0, len(text), PART_BYTES):
+        make_way()
+        yield start
 
 
 def decode_by_parts(data: bytes | msgspec.Raw, levels: int = 3, decode: Decode = decode) -> Any:  # noqa: ANN401 - any JSON value
@@ -64,6 +71,7 @@ def decode_by_parts(data: bytes | msgspec.Raw, levels: int = 3, decode: Decode =
             made += part
         return made
     if levels and len(memoryview(data)) > _DECODED_BYTES and first == b"{":
+        make_way()
         return {name: decode_by_parts(value, levels - 1, decode) for name, value in _members(data).items()}
     return decode(data)
 
@@ -79,6 +87,7 @@ def take_apart(value: object) -> None:
     for rows in (value, *value.values()) if isinstance(value, dict) else (value,):
         while isinstance(rows, list) and rows:
             del rows[-_ROWS_FREED:]
+            make_way()
 
 
 def items(array: bytes | msgspec.Raw) -> Iterator[bytes | msgspec.Raw]:
@@ -103,6 +112,7 @@ def _decoded_parts(text: bytes, decode: Decode, decode_rest: Decode) -> Iterator
             end = text.find(between, end + 1, end + PART_BYTES)
             continue
         yield found
+        make_way()
         start = comma + 1
         end = text.find(between, start + PART_BYTES, start + 2 * PART_BYTES)
     yield decode_rest(b"[%b" % text[start:] if start > 1 else text)
@@ -133,6 +143,7 @@ def _rows(text: bytes) -> tuple[list[bytes], bytes, bytes]:
             continue
         opening = _ENDS[closing] if not parts else opening
         parts.append(part)
+        make_way()
         start = between.end()
         between = _BETWEEN.search(text, start + PART_BYTES)
     return parts, text[start:], opening

@@ -14,6 +14,7 @@ import msgspec
 from openapi_mcp_server.bridge.media.by_parts import count, decode_by_parts
 from openapi_mcp_server.bridge.media.large_json import MAX_VALUES, is_large
 from openapi_mcp_server.openapi.text.json_text import depth
+from openapi_mcp_server.pausing import make_way
 
 MAX_DEPTH = 100
 """Nested arrays and objects. msgspec and Python recurse near 1,000; published schemas end near 25."""
@@ -112,6 +113,7 @@ def _joined(brackets: bytes, entries: Iterator[Iterator[bytes]]) -> Iterator[byt
         if number:
             yield b","
         yield from entry
+        make_way()
     yield brackets[1:]
 
 

@@ -29,6 +29,7 @@ from openapi_mcp_server.bridge.model import RESPONSE_FILTER
 from openapi_mcp_server.bridge.text import shorten, visible
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.openapi.text.numbers import encode
+from openapi_mcp_server.pausing import make_way
 
 MAX_LENGTH = 1_000
 """Characters of an expression."""
@@ -39,6 +40,7 @@ MAX_RESULT_BYTES = 32 * 1024 * 1024
 MAX_STEPS = 1_000_000
 """Evaluated nodes, of which a millisecond sees 1,000 to 2,000."""
 _PIECE = 64 * 1024
+_STEPS_AT_ONCE = 64
 _BYTES_PER_STEP = 8
 """Items or characters that a step may touch besides."""
 _REASON_LIMIT = 200
@@ -259,6 +261,8 @@ class _Bounded(TreeInterpreter):  # type: ignore[misc]
 
     def _spend(self, steps: int) -> None:
         self._left -= steps
+        if not self._left % _STEPS_AT_ONCE:
+            make_way()
         if self._left < 0:
             raise NotApplied("it takes too long on an answer of this size")
 
