@@ -73,11 +73,11 @@ def _done(work: Callable[[], Made], loop: _Loop) -> outcome.Outcome[Made]:
 
 class FairPlaces:
     """Places for so many at once, with a turn for each client that waits: one with many calls delays itself. ``most``:
-    those that one client may have."""
+    those that one client may have; one without a name is the only one, and may have all."""
 
     def __init__(self, count: int, most: int | None = None) -> None:
-        self._free = count
-        self.most = count if most is None else most
+        self._free = self._all = count
+        self._most = count if most is None else most
         self._taken: dict[str, int] = {}
         self._waiting: dict[str, deque[trio.Event]] = {}  # by client, in the order of their turns
 
@@ -91,7 +91,7 @@ class FairPlaces:
 
     def take_at_once(self, client: str) -> bool:
         taken = self._taken.get(client, 0)
-        if not self._free or taken >= self.most:
+        if not self._free or taken >= (self._most if client else self._all):
             return False
         self._free -= 1
         self._taken[client] = taken + 1

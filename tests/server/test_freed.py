@@ -44,6 +44,11 @@ LEFT = {
     "401": (sent(CALL, token=b"nobody"), 0),
     "413": (sent(b"{", length=80_000_000), 0),
     "415": (sent(CALL).replace(b"/json\r\nAuth", b"/xml\r\nAuth"), 0),
+    "no HTTP": (b"garbage\r\n\r\n", 0),
+    "no chunk": (
+        sent(b"", more=b"Transfer-Encoding: chunked\r\n").replace(b"Content-Length: 0\r\n", b"") + b"x\r\n",
+        0,
+    ),
     "no whole body": (sent(b"{", length=1_000), 0),
     "a call that is refused": (sent(LARGE.replace(b"x" * 99_999, b"")), 0),
     "a large call that is refused": (sent(LARGE), 0),
