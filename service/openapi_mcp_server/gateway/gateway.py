@@ -19,7 +19,7 @@ from openapi_mcp_server.gateway import views
 from openapi_mcp_server.gateway.calls import Calls
 from openapi_mcp_server.gateway.draft import Draft
 from openapi_mcp_server.gateway.guides import Guides
-from openapi_mcp_server.gateway.serving import Authorize, Notify, Send, Serving
+from openapi_mcp_server.gateway.serving import Authorize, Notify, Send, SendAtOnce, Serving
 from openapi_mcp_server.gateway.views import CatalogViews, View
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Rejection
 from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, Pieces, own_size
@@ -64,6 +64,10 @@ class Gateway:
         self._views = CatalogViews(serving, self._changing, catalog, authorize)
         self._guides = Guides(serving, self._views)
         self._calls = Calls(serving, send, self._views, self._aside)
+
+    def send_by(self, at_once: SendAtOnce) -> None:
+        """Requests are sent by it from now on where that can be."""
+        self._calls.send_at_once = at_once
 
     async def replace(
         self, catalog: ToolCatalog, authorize: Authorize, at_once: Callable[[], object] = lambda: None
