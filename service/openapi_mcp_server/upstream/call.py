@@ -26,7 +26,7 @@ from openapi_mcp_server.upstream.breaker import BreakerState, Ticket
 from openapi_mcp_server.upstream.gates import Gate
 from openapi_mcp_server.upstream.http11 import Connection, Ended
 from openapi_mcp_server.upstream.pool import Connections, Ways, only_usual
-from openapi_mcp_server.upstream.reader import AnswerReader
+from openapi_mcp_server.upstream.reader import AnswerReader, whole_response
 from openapi_mcp_server.upstream.redirects import REDIRECT_LIMIT, redirected
 from openapi_mcp_server.upstream.sockets import (
     ConnectError,
@@ -132,12 +132,12 @@ class Upstream:
         if is_hasty or request.origin.scheme != "http" or request.method == "HEAD":
             return None
         data = _encoded(request)
-        repeatable = request.method in IDEMPOTENT_METHODS
-        connection = data and self._connections.take_at_once(request.origin, request.way, repeatable=repeatable)
+        repeatable, now = request.method in IDEMPOTENT_METHODS, trio.current_time()
+        connection = data and self._connections.take_at_once(request.origin, request.way, now, repeatable=repeatable)
         if not data or not connection:
             return None
         gate, client = self._gate(request.origin), hold.client
-        ticket = gate.enter_at_once(client)
+        ticket = gate.enter_at_once(now, client)
         if ticket is None or not connection.begin(data, self._turn_of(client)):
             if ticket is not None:
                 gate.leave(ticket, None, client)
@@ -167,9 +167,7 @@ class Upstream:
         head, is_small = answer.head, len(answer.begun) <= min(SMALL_BYTES, self._settings.answer_bytes)
         if not 200 <= head.status_code < 300 or not is_small or b"content-encoding" in dict(head.headers):
             return None
-        reader = AnswerReader(head, self._settings.answer_bytes)
-        reader.add(answer.begun)
-        return reader.response()
+        return whole_response(head, answer.begun)
 
     def _turn_of(self, client: str) -> Callable[[], Awaitable[None]] | None:
         return None if self._turn is None else partial(self._turn, client)

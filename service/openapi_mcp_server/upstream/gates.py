@@ -85,9 +85,8 @@ class Gate:
             raise self._shut()
         return ticket
 
-    def enter_at_once(self, client: str) -> Ticket | None:
+    def enter_at_once(self, now: float, client: str) -> Ticket | None:
         """The same for whom nothing has to be waited for; None for the others, and for those who would be refused."""
-        now = trio.current_time()
         if self._pace is not None or self.breaker.state(now) != "closed":
             return None
         self._look(client, now)

@@ -45,15 +45,15 @@ class Connections:
     async def take(self, origin: Origin, way: str, *, repeatable: bool) -> Connection:
         """An idle connection if there is a good one, else a new one."""
         while (connection := self._pop_idle(origin, way)) is not None:
-            if _is_good(connection, repeatable=repeatable):
+            if _is_good(connection, trio.current_time(), repeatable=repeatable):
                 return connection
             await self.drop(connection)
         return await self.dial(origin, way)
 
-    def take_at_once(self, origin: Origin, way: str, *, repeatable: bool) -> Connection | None:
+    def take_at_once(self, origin: Origin, way: str, now: float, *, repeatable: bool) -> Connection | None:
         """An idle connection, if the one that comes next is a good one."""
         connection = self._pop_idle(origin, way)
-        if connection is None or _is_good(connection, repeatable=repeatable):
+        if connection is None or _is_good(connection, now, repeatable=repeatable):
             return connection
         self.put_back(connection)
         return None
@@ -109,6 +109,6 @@ class Connections:
         return self._tls
 
 
-def _is_good(connection: Connection, *, repeatable: bool) -> bool:
+def _is_good(connection: Connection, now: float, *, repeatable: bool) -> bool:
     limit = IDLE_SECONDS if repeatable else FRESH_SECONDS
-    return trio.current_time() - connection.idle_since < limit and connection.is_quiet()
+    return now - connection.idle_since < limit and connection.is_quiet()
