@@ -21,7 +21,8 @@ logger = logging.getLogger(__name__)
 
 
 class Draft:
-    """A call's record while it is being written. Told by `tell`, or by the end of the context where that is a cancellation."""
+    """A call's record while it is being written. Whoever has the answer calls `tell`; where a cancellation ends the
+    context nobody has, and it is told then."""
 
     def __init__(
         self, call: Call, transport: Transport, beside: Carrier, trace: Trace, told: Callable[[Draft], None]

@@ -162,8 +162,8 @@ class StreamableHttp:
                 assert_never(message)
 
     async def _serve(self, exchange: _Exchange, answer: Callable[[], Awaitable[Draft | Pieces]]) -> None:
-        """An answer that has to be waited for: cancelled when the client leaves, kept alive while it is quiet. A call is
-        told of when its client has the answer already."""
+        """An answer that has to be waited for: cancelled when the client leaves, kept alive while it is quiet. Its
+        record is told once it is on its way."""
         self._new.add(exchange)
         told: Draft | None = None
         try:
