@@ -25,6 +25,8 @@ from openapi_mcp_server.server.streams import TEND_SECONDS
 from openapi_mcp_server.server.subscribers import SUBSCRIPTIONS
 from openapi_mcp_server.server.visitors import Visitors
 from scripted import ScriptedApi, Silence, Step, gateway, ok, slowly
+from served import VISITORS
+from without_socket import Client
 
 CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_pet","arguments":{"id":5}}}'
 WITH_TOKEN = CALL.replace(b'"name"', b'"_meta":{"progressToken":"p"},"name"')
@@ -544,3 +546,23 @@ def test_many_exchanges_at_once_get_their_own_answers_whatever_their_ids() -> No
 
 def _texts(exchange: Exchange) -> Iterable[str]:
     return msgspec.json.decode(exchange.message["result"]["content"][0]["text"]).values()
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_a_call_is_told_of_when_its_answer_is_on_the_way_and_also_if_nobody_takes_it(is_taken: bool) -> None:
+    order: list[str] = []
+
+    class Slow(Client):
+        async def _send(self, event: MutableMapping[str, Any]) -> None:
+            order.append(event["type"])
+            if not is_taken and "body" in event:
+                await trio.sleep_forever()
+
+    async def main() -> None:
+        built = gateway(ScriptedApi(), observe=lambda record: order.append(record.outcome))
+        async with streamable_http(built, VISITORS, lambda: False) as app:
+            with trio.move_on_after(1):
+                await Slow(app, "x").ask(CALL)
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert order == ["http.response.start", "http.response.body", "ok"]

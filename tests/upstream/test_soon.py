@@ -7,6 +7,7 @@ import sys
 import threading
 from collections import Counter
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from openapi_mcp_server.errors import Timeout
 from openapi_mcp_server.memory import FREE
 from openapi_mcp_server.upstream.call import SentCall, Upstream, UpstreamSettings
 from openapi_mcp_server.upstream.sockets import Stream, TcpStream
-from openapi_mcp_server.upstream.soon import SOON_SECONDS
+from openapi_mcp_server.upstream.soon import AT_ONCE, SOON_SECONDS, Soon
 
 CALLS = 20
 FAR = Origin("http", "api.example.com", 80)
@@ -129,3 +130,32 @@ async def test_a_request_of_which_the_network_takes_a_part_goes_out_whole() -> N
         assert (await sent.rest()).body == b"next"
     narrow.theirs.close()
     assert received.count(b"PUT /pets") == 1
+
+
+class TurnsOfTheLoop(trio.abc.Instrument):
+    count = 0
+
+    def before_io_wait(self, timeout: float) -> None:
+        self.count += 1
+
+
+@clocked
+async def test_of_many_a_few_are_woken_in_one_turn_of_the_loop() -> None:
+    soon, pairs, turns = Soon(), [socket.socketpair() for _ in range(10 * AT_ONCE)], TurnsOfTheLoop()
+    woken: Counter[int] = Counter()
+
+    async def wait(one: socket.socket) -> None:
+        assert not await soon.is_readable(one)
+        woken[turns.count] += 1
+
+    trio.lowlevel.add_instrument(turns)
+    soon.begin()
+    async with trio.open_nursery() as nursery:
+        for one, _ in pairs:
+            nursery.start_soon(wait, one)
+    soon.end()
+    assert woken.total() == len(pairs)
+    assert max(woken.values()) <= 2 * AT_ONCE
+    assert trio.current_time() <= SOON_SECONDS + 0.05
+    for one in chain.from_iterable(pairs):
+        one.close()

@@ -13,6 +13,8 @@ import trio
 LOOK_SECONDS = 0.125
 SOON_SECONDS = 2 * LOOK_SECONDS
 """A wait that is there at two looks is over."""
+AT_ONCE = 20
+"""In one turn of the loop: each enters its scopes then, and 1,000 would take 40 ms of it."""
 IDLE_LOOKS = 8
 """After so many looks at which nobody waited, there are none until somebody does."""
 
@@ -58,6 +60,11 @@ class Soon:
                     await self._pause.wait()
                 await trio.sleep(LOOK_SECONDS)
                 idle = 0 if self._new or self._young else idle + 1
-                for one in self._young:
+                for left in range(len(self._young), 0, -1):
+                    if not self._young:  # the others are over
+                        break
+                    one, _ = self._young.popitem()
                     trio.lowlevel.notify_closing(one)  # which wakes the task and does nothing to the socket
+                    if left % AT_ONCE == 0:
+                        await trio.lowlevel.checkpoint()
                 self._young, self._new = self._new, {}
