@@ -83,7 +83,6 @@ class Gate:
         """The same for whom nothing has to be waited for; None for the others, and for those who would be refused."""
         if self._pace is not None or self.breaker.state(now) != "closed":
             return None
-        self._look(client, now)
         return self.breaker.admit(now) if self._places.take_at_once(client) else None
 
     def leave(self, ticket: Ticket, result: HttpResponse | UpstreamError | None, client: str = "") -> None:
