@@ -20,6 +20,7 @@ from openapi_mcp_server.mcp.methods import LEGACY
 from openapi_mcp_server.server.access import hosts
 from openapi_mcp_server.server.events import QUIET_SECONDS
 from openapi_mcp_server.server.posts import BODY_BYTES, BODY_PIECES, BODY_SECONDS
+from openapi_mcp_server.server.principals.limits import OF_ONE_ADDRESS
 from openapi_mcp_server.server.streamable_http import StreamableHttp, streamable_http
 from openapi_mcp_server.server.streams import TEND_SECONDS
 from openapi_mcp_server.server.subscribers import SUBSCRIPTIONS
@@ -437,11 +438,13 @@ def test_an_answer_that_has_become_a_stream_is_no_longer_than_clients_read() -> 
     assert at_once["type"] == "image"
 
 
-def listening(accept: str = "text/event-stream") -> Exchange:
+def listening(accept: str = "text/event-stream", address: str = "127.0.0.1") -> Exchange:
     """A subscription of 2026-07-28 to the list of tools."""
     asked = message("subscriptions/listen", "s", _meta=META, notifications={"toolsListChanged": True})
     headers = {"accept": accept, "mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen"}
-    return Exchange(asked, changes=headers).complete()
+    exchange = Exchange(asked, changes=headers).complete()
+    exchange.scope["client"] = (address, 1)
+    return exchange
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json, text/*"])
@@ -471,9 +474,28 @@ def test_the_silence_of_a_subscription_is_broken_by_comments_so_that_no_proxy_gi
     assert max(later - earlier for earlier, later in pairwise(times)) <= QUIET_SECONDS + TEND_SECONDS
 
 
+def test_one_address_leaves_subscriptions_to_others() -> None:
+    async def main(app: StreamableHttp) -> None:
+        of_one = SUBSCRIPTIONS * OF_ONE_ADDRESS // 8
+        exchanges = [listening() for _ in range(of_one)]
+        async with anyio.create_task_group() as tasks:
+            for exchange in exchanges:
+                tasks.start_soon(exchange.with_app, app)
+            await anyio.sleep(1)
+            assert (await listening().with_app(app)).status == 429
+            other = listening(address="127.0.0.2")
+            tasks.start_soon(other.with_app, app)
+            await anyio.sleep(1)
+            for exchange in [*exchanges, other]:
+                assert exchange.status == 200
+                exchange.disconnect()
+
+    run(main)
+
+
 def test_subscriptions_are_limited_in_all_and_those_that_leave_make_room() -> None:
     async def main(app: StreamableHttp) -> None:
-        exchanges = [listening() for _ in range(SUBSCRIPTIONS)]
+        exchanges = [listening(address=f"127.0.0.{number % 2}") for number in range(SUBSCRIPTIONS)]
         async with anyio.create_task_group() as tasks:
             for exchange in exchanges:
                 tasks.start_soon(exchange.with_app, app)
