@@ -23,7 +23,7 @@ from openapi_mcp_server.settings.config import load
 from openapi_mcp_server.settings.readers import task_address
 from openapi_mcp_server.settings.table import SETTINGS
 from processes import started
-from render_manifests import CHART, CONFIGURATION, ROOT, SETS, helm, rendered, stale
+from render_manifests import CHART, CONFIGURATION, COPIES, ROOT, SETS, helm, rendered, stale
 
 VALUES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
 KUBERNETES = "1.34"
@@ -41,8 +41,9 @@ def test_what_is_rendered_comes_from_this_chart():
     assert stale() == []
 
 
-def test_the_charts_configuration_of_nginx_is_the_proxys():
-    assert (CHART / "files" / "nginx.conf").read_text("utf-8") == CONFIGURATION.read_text("utf-8")
+@pytest.mark.parametrize(("copy", "original"), COPIES.items(), ids=lambda path: path.name)
+def test_a_file_that_the_chart_has_of_another_folder_is_that_file(copy, original):
+    assert copy.read_text("utf-8") == original.read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -337,6 +338,17 @@ def test_files_and_secrets_are_where_the_settings_say():
         assert settings[f"{name}_FILE"] == f"{places['secrets']}/{name}"
     assert "envFrom" not in container
     assert container["image"].endswith("@" + given["image"]["digest"])
+
+
+def test_the_prometheus_operator_gets_the_alerts_and_grafana_the_dashboard():
+    found = list(yaml.safe_load_all(rendered(program(), "files")))
+    rules = of_kind(found, "PrometheusRule")
+    assert rules["spec"] == yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yml").read_text("utf-8"))
+    assert values("files")["prometheusRule"]["labels"].items() <= rules["metadata"]["labels"].items()
+    (board,) = [each for each in found if each["metadata"].get("labels", {}).get("grafana_dashboard")]
+    (text,) = board["data"].values()
+    whole = ROOT / "deploy" / "grafana" / "dashboards" / "openapi-mcp-server.json"
+    assert msgspec.json.decode(text) == msgspec.json.decode(whole.read_bytes())
 
 
 def test_a_new_text_of_a_file_rolls_the_pods(tmp_path):
