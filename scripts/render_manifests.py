@@ -1,6 +1,6 @@
-"""Writes what the Helm chart becomes into deploy/kubernetes, for those who use kubectl or kustomize alone, and copies
-into the chart, which may not reach outside itself, the proxy's configuration, the alerts and the dashboard. It needs `helm` on the PATH, its path
-in HELM, or that scripts/deploy-test has run.
+"""Writes what the Helm chart becomes into deploy/kubernetes, for those who use kubectl or kustomize alone. Before that
+it copies the proxy's configuration, the alerts and the dashboard into the chart, which may not reach outside itself. It
+needs `helm` on the PATH, its path in HELM, or that scripts/deploy-test has run.
 
 With ``--check`` nothing is written and helm is not needed: it says whether the chart is the one that was rendered last.
 """
