@@ -364,9 +364,21 @@ def test_a_new_text_of_a_file_rolls_the_pods(tmp_path):
     assert annotations("principals: {}")["checksum/files"] != annotations("default: {}")["checksum/files"]
 
 
-def test_the_values_of_the_guide_are_taken():
-    block, _ = blocks_of_the_guide()
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_values_of_the_guide_are_taken(number, tmp_path):
+    block = blocks_of_the_guide()[number]
     assert [error.message for error in schema().iter_errors(merged(values("base"), block))] == []
+    assert templated(block, tmp_path).returncode == 0
+
+
+def test_the_guides_pods_reach_an_api_of_the_cluster(tmp_path):
+    block = blocks_of_the_guide()[1]
+    found = list(yaml.safe_load_all(templated(block, tmp_path).stdout))
+    given = {**environment(agreement.of_pod(found, "worker")), "SESSION_ADDRESS": "10.0.0.1:8080"}
+    config = load([], {**given, "INBOUND_TOKENS": TOKENS, "SESSION_KEY": "k" * 32}, lambda path: "")
+    assert (config.allow_private_networks, config.allow_insecure_http) == (True, True)
+    ports = {each["port"] for rule in of_kind(found, "NetworkPolicy")["spec"]["egress"] for each in rule["ports"]}
+    assert httpx2.URL(block["api"]["baseUrl"]).port in ports
 
 
 def blocks_of_the_guide() -> list[Any]:
@@ -375,7 +387,7 @@ def blocks_of_the_guide() -> list[Any]:
 
 
 def test_the_certificate_of_the_guide_is_for_the_name_that_a_gateway_checks(tmp_path):
-    _, certificate = blocks_of_the_guide()
+    certificate = blocks_of_the_guide()[2]
     gateway = {"kind": "gateway", "gateway": {"parentRefs": [{"name": "a"}]}}
     done = templated({"exposure": gateway, "tls": {"secretName": certificate["spec"]["secretName"]}}, tmp_path)
     found = list(yaml.safe_load_all(done.stdout))
