@@ -17,13 +17,12 @@ from openapi_mcp_server.bridge.http_messages import SAFE_METHODS
 from openapi_mcp_server.bridge.model import Subject, Tool
 from openapi_mcp_server.bridge.parameters.percent import fully_decoded
 from openapi_mcp_server.errors import ArgumentError
-from openapi_mcp_server.grammar import ROUTE_VARIABLE
+from openapi_mcp_server.grammar import plain_route
 from openapi_mcp_server.openapi.model import SPANNING
 
 _METHODS = SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT"}
 _NAMED = frozenset({"id", "tag", "api"})
 _HOLE = re.compile(r"\{[^{}]*\}")
-_MARKS = re.compile(r"[-_*?.+ ]")
 _HELD = "\0"
 """Stands for the value of a hole, which no literal text of another template is."""
 _SPANNING = -1
@@ -50,7 +49,7 @@ class Selector(NamedTuple):
             case "method":
                 return True
             case "path":
-                return _fits(self.pattern, subject.path)
+                return any(_fits(self.pattern, path) for path in _paths(subject))
             case "tag":
                 return any(_fits(self.pattern, tag) for tag in subject.tags)
             case "api":
@@ -66,10 +65,7 @@ class Selector(NamedTuple):
             return False
         if self.kind == "method":
             return True
-        pattern, path = _plain(self.pattern), _plain(subject.path)
-        if _fits(pattern, path) or ("{" in path and _fits(_routed(pattern), _routed(path))):
-            return True
-        return ";" in path and _fits(pattern, _plain(_without_parameters(path)))
+        return any(_reaches(_plain(self.pattern), _plain(path)) for path in _paths(subject))
 
 
 def selector(text: str) -> Selector:
@@ -91,6 +87,16 @@ def selector(text: str) -> Selector:
     return Selector("path" if first == "*" or first.startswith("/") else "id", first)
 
 
+def _paths(subject: Subject) -> tuple[str, ...]:
+    return (subject.path, subject.written) if subject.written else (subject.path,)
+
+
+def _reaches(pattern: str, path: str) -> bool:
+    if _fits(pattern, path) or ("{" in path and _fits(_routed(pattern), _routed(path))):
+        return True
+    return ";" in path and _fits(pattern, _plain(_without_parameters(path)))
+
+
 def _plainly(path: str) -> str:
     """Equal for paths that some server or other takes for one."""
     try:
@@ -104,10 +110,7 @@ _plain = lru_cache(maxsize=8192)(_plainly)
 """For the paths of documents, which are few and short."""
 
 
-@lru_cache(maxsize=8192)
-def _routed(path: str) -> str:
-    """Equal for paths whose variables are one: the document's are read by the names of its parameters."""
-    return ROUTE_VARIABLE.sub(lambda found: "{" + _MARKS.sub("", found["name"]) + "}", path)
+_routed = lru_cache(maxsize=8192)(plain_route)
 
 
 @lru_cache(maxsize=8192)
