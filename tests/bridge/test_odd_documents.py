@@ -349,6 +349,11 @@ SENT: list[tuple[Document, Any, str]] = [
         {"id__path": "1", "id__query": "2"},
         "GET /x/1?id=2",
     ),
+    *(
+        (v({**OBJ, "properties": {"a": TEXT, "id": {**TEXT, "readOnly": True}}, **each}), {"v": {"a": "x"}}, only_a)
+        for only_a in [body('{"v":{"a":"x"}}')]
+        for each in ({"dependentRequired": {"a": ["id"]}}, {"dependencies": {"a": ["id"]}})
+    ),
     # Other bodies
     (b(TEXT, "text/plain"), {"body": "true"}, body("true", "text/plain")),
     (b(TEXT, "text/csv"), {"body": "a,b\n1,2"}, body("a,b\n1,2", "text/csv")),
@@ -449,6 +454,10 @@ SENT: list[tuple[Document, Any, str]] = [
         body(f"{DECLARED}<r>a&lt;</r>", XML),
     ),
     (v(TEXT, XML), {"body": "<a/>"}, body("<a/>", XML)),
+    *(
+        (v({**TEXT, "xml": {"attribute": True}}, name), {"body": {"v": "a"}}, body(f'{DECLARED}<r v="a"></r>', name))
+        for name in ("text/xml; charset=utf-8", "application/soap+xml;action=x", "Application/XML")
+    ),
     # Swagger 2.0
     (old(of("query", type="array", items=TEXT)), {"v": ["1", "2"]}, "POST /x?v=1,2"),
     (old(of("query", type="array", items=TEXT, collectionFormat="multi")), {"v": ["1", "2"]}, "POST /x?v=1&v=2"),
@@ -529,6 +538,9 @@ REFUSED: list[tuple[Document, Any, str]] = [
     (v({**LIST, "uniqueItems": True}), {"v": [1, 1.0]}, "/v: expected items that all differ"),
     (v({**OBJ, "propertyNames": {"pattern": "^[a-z]+$"}}), {"v": {"A": 1}}, "/v: expected names of properties to be"),
     (v({**OBJ, "dependentRequired": {"a": ["b"]}}), {"v": {"a": 1}}, "/v/b: missing"),
+    (v({**OBJ, "dependencies": {"a": ["b"], "c": {"required": ["d"]}}}), {"v": {"a": 1}}, "/v/b: missing"),
+    (v({**OBJ, "dependencies": {"a": ["b"], "c": {"required": ["d"]}}}), {"v": {"c": 1}}, "/v/d: missing"),
+    (v({**OBJ, "dependencies": {"c": ref("A")}}, schemas={"A": {"required": ["d"]}}), {"v": {"c": 1}}, "/v/d: missing"),
     (v({**OBJ, "if": {"required": ["k"]}, "then": {"required": ["n"]}}), {"v": {"k": 1}}, "/v/n: missing"),
     (v({**OBJ, "minProperties": 1}), {"v": {}}, "/v: expected at least 1 properties"),
     (v({"not": TEXT}), {"v": "x"}, "/v: expected anything but what fits"),

@@ -46,7 +46,7 @@ _NOT_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 _SCHEMA_HOLDERS = frozenset(
     {
-        "schema", "itemSchema", "schemas", "definitions", "$defs", "properties", "patternProperties",
+        "schema", "itemSchema", "schemas", "definitions", "$defs", "properties", "patternProperties", "dependencies",
         "dependentSchemas", "items", "prefixItems", "contains", "additionalItems", "additionalProperties",
         "unevaluatedItems", "unevaluatedProperties", "propertyNames", "allOf", "anyOf", "oneOf", "not",
         "if", "then", "else",
@@ -55,6 +55,7 @@ _SCHEMA_HOLDERS = frozenset(
 _MAPS = frozenset(
     {
         "paths", "webhooks", "schemas", "definitions", "$defs", "properties", "patternProperties", "dependentSchemas",
+        "dependencies",
         "responses", "parameters", "requestBodies", "headers", "securitySchemes", "securityDefinitions", "links",
         "callbacks", "pathItems", "mediaTypes", "content", "encoding", "variables", "additionalOperations",
     }

@@ -217,10 +217,29 @@ class RequestConversion(Conversion):
     def _dependent_required(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if isinstance(value, dict):
             value = {name: self._names(each, keyword, name) for name, each in value.items()}
-        if is_map_of_lists_of_names(value):
-            strict[keyword] = value
-        else:
+        if not is_map_of_lists_of_names(value):
             self._note_wrong(keyword, "an object of arrays of names", value)
+            return
+        strict[keyword] = {name: [each for each in names if each not in self._hidden] for name, names in value.items()}
+        self.loosened += strict[keyword] != value
+
+    def _dependencies(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        """One keyword of drafts before 2019-09, which are two now: names in lists, and schemas."""
+        if not isinstance(value, dict):
+            self._note_wrong(keyword, "an object", value)
+            return
+        self._note("schema_repaired", "dependencies became dependentRequired and dependentSchemas", keyword)
+        lists = {name: each for name, each in value.items() if isinstance(each, list)}
+        required: JsonSchema = {}
+        if lists:
+            self._dependent_required(required, keyword, lists)
+        schemas = {
+            name: self._below(each, keyword, name, stays=True) or {}
+            for name, each in value.items()
+            if name not in lists
+        }
+        found = {"dependentRequired": required.get(keyword), "dependentSchemas": schemas}
+        strict |= {name: each for name, each in found.items() if each}
 
     def _names(self, value: object, *path: str) -> object:
         """A list of the names of properties: unquoted in YAML, ``404`` and ``1.10`` are numbers, and as keys they are
@@ -336,6 +355,7 @@ class RequestConversion(Conversion):
         "patternProperties": _pattern_properties,
         "dependentRequired": _dependent_required,
         "dependentSchemas": _map,
+        "dependencies": _dependencies,
         "items": _items,
         "prefixItems": _list,
         "allOf": _list,
