@@ -60,6 +60,14 @@ def test_extensions_are_no_paths():
     assert described({"x-paths": {"get": {}}, "/x-y": {"get": {}}}).operations[0].path == "/x-y"
 
 
+def test_an_operation_of_any_method_is_skipped_with_the_reason():
+    description = described({"/{proxy+}": {"x-amazon-apigateway-any-method": {}, "get": {}}}, dialect="3.0")
+    assert [each.method for each in description.operations] == ["GET"]
+    [(pointer, reason)] = skips(description)
+    assert pointer == "#/paths/~1%7Bproxy+%7D/x-amazon-apigateway-any-method"
+    assert reason.startswith("x-amazon-apigateway-any-method does not say which methods the API takes;")
+
+
 def test_variables_without_a_parameter_become_required_strings():
     description = of_operation({}, path="/a/{b}/{c}.{b}")
     operation = the_operation(description)

@@ -45,6 +45,9 @@ MAX_SHARED_OVERRIDES = 4 * 1024
 _OF_OPERATIONS = frozenset({"responses", "operationId", "requestBody"})
 """Fields that an operation has and a path item's other fields have not."""
 
+_ANY_METHOD = "x-amazon-apigateway-any-method"
+_NO_METHOD = f"{_ANY_METHOD} does not say which methods the API takes; an overlay can copy it to each of them"
+
 _tags = reader(list[Tag])
 _operation = reader(OperationObject)
 
@@ -148,6 +151,8 @@ class PathReader(Generic[D]):
 
     def _tell_of_others(self, key: str, item: Mapping[str, Located]) -> None:
         """Notes what stands among the methods and is none: an operation under another name is one that is skipped."""
+        if _ANY_METHOD in item:
+            self._skip(SpecError(item[_ANY_METHOD].pointer, _NO_METHOD), "*", key)
         for name in fields.unknown(item, fields.PATH_ITEM, self._version):
             place = item[name]
             if name.lower() in self._dialect.methods and name.lower() not in item:
