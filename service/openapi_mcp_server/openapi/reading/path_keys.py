@@ -22,6 +22,8 @@ _KEY = re.compile(
 )
 _OPTIONAL_QUERY = re.compile(r"\{[?&]([^{}]*)\}")
 """Optional query parameters of a URI template (RFC 6570 section 3.2.8): ``/pets{?page,size}``."""
+_TWICE = re.compile(r"\{(\{[^{}]*\})\}")
+"""A variable as Postman writes it."""
 _ANY_SEGMENTS = frozenset({":path", ":.*", ":.+", "=**"})
 _SEGMENT = re.compile(r"(?<=/)(?::(?P<colon>\w+)|<(?:\w+:)?(?P<angle>\w+)>)(?=/|$)")
 """A variable as Express and Flask write it."""
@@ -57,6 +59,9 @@ def _variables(path: str) -> tuple[str, ...]:
 
 def parsed(key: str, pointer: str, notes: Notes) -> PathKey:
     """A key of ``paths``; every repair is noted."""
+    if "{{" in key:
+        notes.add(pointer, "path_repaired", "has variables in two pairs of braces; one was taken")
+        key = _TWICE.sub(r"\1", key)
     found = _KEY.fullmatch(key)
     path, query, fragment = (found["path"], found["query"], found["fragment"]) if found else (key, None, None)
     if not path.startswith("/"):
