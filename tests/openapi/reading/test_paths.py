@@ -57,6 +57,19 @@ def test_a_path_that_is_there_twice_but_for_its_slash_is_skipped():
     assert [each.method for each in description.skipped] == ["GET", "PUT"]
 
 
+@pytest.mark.parametrize("dialect", ["2.0", "3.0"])
+def test_paths_with_a_query_may_have_a_field_of_their_own(dialect):
+    more = {"/a?comp=acl": {"get": {"operationId": "acl", "responses": {}}}}
+    description = described({"/a": {"get": {"responses": {}}}}, dialect=dialect, **{"x-ms-paths": more})
+    assert [(each.path, each.query) for each in description.operations] == [("/a", ""), ("/a", "comp=acl")]
+    assert description.operations[1].pointer == "#/x-ms-paths/~1a?comp=acl/get"
+
+
+def test_a_field_of_more_paths_that_is_none_costs_nothing_else():
+    description = described({"/a": {"get": {}}}, **{"x-ms-paths": ["/b"]})
+    assert (len(description.operations), notes(description)) == (1, [("extension_ignored", "#/x-ms-paths")])
+
+
 def test_extensions_are_no_paths():
     assert described({"x-paths": {"get": {}}, "/x-y": {"get": {}}}).operations[0].path == "/x-y"
 

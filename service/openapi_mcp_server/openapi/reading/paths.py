@@ -87,11 +87,11 @@ class PathReader(Generic[D]):
         tags = source.spared(_read_tags, source.at("tags"), "info_dropped") if self._version == "3.2" else None
         self._tag_parents = {written(tag.name): written(tag.parent) for tag in tags or () if tag.parent is not None}
 
-    def read(self, declared: Mapping[str, msgspec.Raw]) -> None:
-        """All paths; raises SpecError if they have too many operations."""
+    def read(self, declared: Mapping[str, msgspec.Raw], home: str = "paths") -> None:
+        """All paths of a field of the root; raises SpecError if they have too many operations."""
         for key, value in declared.items():
             if not key.startswith("x-"):
-                self._path(key, Located(child(ROOT, "paths", key), value), is_taken=f"/{key}" in declared)
+                self._path(key, Located(child(ROOT, home, key), value), is_taken=f"/{key}" in declared)
 
     def _path(self, key: str, at: Located, *, is_taken: bool) -> None:
         self._require_few_fields()

@@ -55,7 +55,7 @@ _SCHEMA_HOLDERS = frozenset(
 _MAPS = frozenset(
     {
         "paths", "webhooks", "schemas", "definitions", "$defs", "properties", "patternProperties", "dependentSchemas",
-        "dependencies",
+        "dependencies", "x-ms-paths",
         "responses", "parameters", "requestBodies", "headers", "securitySchemes", "securityDefinitions", "links",
         "callbacks", "pathItems", "mediaTypes", "content", "encoding", "variables", "additionalOperations",
     }
@@ -64,7 +64,7 @@ _MAPS = frozenset(
 _VALUES = frozenset({"example", "examples", "default", "enum", "const"})
 """Keys of values, in which ``$ref`` is nothing but a word."""
 _SECTIONS: tuple[tuple[str, ...], ...] = (
-    ("paths",), ("components",), ("definitions",), ("parameters",), ("responses",),
+    ("paths",), ("x-ms-paths",), ("components",), ("definitions",), ("parameters",), ("responses",),
     ("components", "schemas"), ("components", "parameters"), ("components", "responses"),
     ("components", "requestBodies"), ("components", "headers"), ("components", "securitySchemes"),
     ("components", "pathItems"),

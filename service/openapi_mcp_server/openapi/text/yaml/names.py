@@ -32,7 +32,7 @@ _FREELY_NAMED = frozenset(
     {
         "properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies", "schemas",
         "responses", "headers", "parameters", "requestBodies", "securitySchemes", "securityDefinitions", "callbacks",
-        "links", "paths", "pathItems", "webhooks", "content", "encoding", "variables", "mediaTypes",
+        "links", "paths", "x-ms-paths", "pathItems", "webhooks", "content", "encoding", "variables", "mediaTypes",
     }
 )  # fmt: skip
 """Maps whose keys are no keywords: there, ``default`` is a response and ``name`` a property."""
