@@ -95,6 +95,8 @@ OCTETS = "Content-Type: application/octet-stream"
 RGB = {"R": "100", "G": "200"}
 DECLARED = '<?xml version="1.0" encoding="UTF-8"?>\n'
 TREE = {"T": {**OBJ, "properties": {"n": INT, "c": {**LIST, "items": ref("T")}}}}
+UPLOAD = {**OBJ, "properties": {"g": FILE}, "required": ["g"]}
+EITHER = {"type": "string", "format": "int-or-string"}
 HOLDER = {"A": {**OBJ, "properties": {"k": {"$ref": "#/components/schemas/A/$defs/n"}}, "$defs": {"n": INT}}}
 SENT: list[tuple[Document, Any, str]] = [
     # Query parameters
@@ -458,6 +460,40 @@ SENT: list[tuple[Document, Any, str]] = [
         (v({**TEXT, "xml": {"attribute": True}}, name), {"body": {"v": "a"}}, body(f'{DECLARED}<r v="a"></r>', name))
         for name in ("text/xml; charset=utf-8", "application/soap+xml;action=x", "Application/XML")
     ),
+    # Parts that only alternatives or `additionalProperties` describe
+    (
+        b({**OBJ, "additionalProperties": FILE}, MULTI),
+        {"body": {"v": "aGk="}},
+        multi(part("v", "hi", OCTETS, file="v")),
+    ),
+    (
+        b({**OBJ, "additionalProperties": {**LIST, "items": FILE}}, MULTI),
+        {"body": {"v": ["aGk=", "aGk="]}},
+        multi(part("v", "hi", OCTETS, file="v"), part("v", "hi", OCTETS, file="v")),
+    ),
+    (b({**OBJ, "additionalProperties": {}}, MULTI), {"body": {"v": "aGk="}}, multi(part("v", "aGk="))),
+    (b({**OBJ, "additionalProperties": TEXT}, MULTI), {"body": {"v": "aGk="}}, multi(part("v", "aGk="))),
+    *(
+        (
+            b({each: [{**OBJ, "properties": {"f": FILE}, "required": ["f"]}, ref("A")]}, MULTI, schemas={"A": UPLOAD}),
+            {"body": {name: "aGk="}},
+            multi(part(name, "hi", line, file=name)),
+        )
+        for each in ("oneOf", "anyOf")
+        for name, line in (("f", OCTETS), ("g", OCTETS))
+    ),
+    # Kubernetes
+    (
+        old({"name": "b", "in": "body", "schema": {**OBJ, "properties": {"port": EITHER}}}),
+        {"port": 80},
+        body('{"port":80}'),
+    ),
+    (
+        old({"name": "b", "in": "body", "schema": {**OBJ, "properties": {"port": EITHER}}}),
+        {"port": "80"},
+        body('{"port":"80"}'),
+    ),
+    (p(EITHER, dialect="3.0"), {"v": 80}, "GET /x?v=80"),
     # Swagger 2.0
     (old(of("query", type="array", items=TEXT)), {"v": ["1", "2"]}, "POST /x?v=1,2"),
     (old(of("query", type="array", items=TEXT, collectionFormat="multi")), {"v": ["1", "2"]}, "POST /x?v=1&v=2"),

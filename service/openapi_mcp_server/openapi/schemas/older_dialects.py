@@ -23,6 +23,7 @@ _ANNOTATIONS = ("title", "description", "default", "deprecated", "examples", "xm
 _APPLICATORS = frozenset({"$ref", "allOf", "anyOf", "oneOf", "not", "if", "const"})
 _CHOICES = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
 _CHOICES_OF_KINDS = frozenset({"anyOf", "oneOf"})
+INT_OR_STRING = "int-or-string"
 Spelt = Callable[[str], Any]
 """The value of a keyword of the current schema, whose numbers remember how the document spells them."""
 _BOUNDS = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
@@ -37,6 +38,13 @@ def be_file(schema: dict[str, Any]) -> None:
     is_file = schema["format"] == "file" or (schema["format"] == "binary" and "object" in types)
     if is_file and "properties" not in schema and not {"object", "string"}.isdisjoint(types):
         schema |= {"type": ["string", "null"] if "null" in types else "string", "format": "binary"}
+
+
+def be_either(schema: dict[str, Any]) -> None:
+    """``type: string`` with ``format: int-or-string`` is a number too (Kubernetes, in Swagger 2.0): a port ``80``, and
+    no port that is called so."""
+    if schema["format"] == INT_OR_STRING and schema.get("type") == "string":
+        schema["type"] = ["integer", "string"]
 
 
 def separate_bounds(schema: dict[str, Any]) -> None:

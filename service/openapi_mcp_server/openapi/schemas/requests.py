@@ -89,6 +89,7 @@ class RequestConversion(Conversion):
         """Finishes a converted schema with what only the whole schema object can tell."""
         if "format" in strict:
             older_dialects.be_file(strict)
+            older_dialects.be_either(strict)
         for keyword, fit in older_dialects.FITTED.items():
             if keyword in strict and (repair := fit(strict, self._spelt)):
                 self._note("schema_repaired", repair, keyword)
