@@ -56,9 +56,14 @@ _SAYING = {
     "continue": "token", "endcursor": "token", "nextoffset": "offset", "lastid": "last", "hasmore": "more",
     "hasnextpage": "more", "hasnext": "more", "istruncated": "more", "total": "total", "totalcount": "total",
     "totalresults": "total", "totalitems": "total", "totalentries": "total", "totalrecords": "total",
-    "totalpages": "pages", "pagecount": "pages",
+    "totalelements": "total", "totalpages": "pages", "pagecount": "pages", "pages": "pages", "lastpage": "pages",
+    "last": "end", "islast": "end", "islastpage": "end", "number": "page", "page": "page", "pagenumber": "page",
+    "currentpage": "page",
 }  # fmt: skip
-"""The meaning of members of an answer for the next page, by their names without punctuation."""
+"""The meaning of members of an answer for the next page, by their names without punctuation. ``page``: its own number;
+``end``: whether it is the last one."""
+_URI_EXPRESSION = re.compile(r"\{[^{}]*\}")
+"""In a template of a URI (RFC 6570): what may be added to it."""
 _SAYING_WITHIN_NEXT = {
     "href": "next", "url": "next", "uri": "next", "after": "token", "cursor": "token", "token": "token",
     "offset": "offset", "page": "next",
@@ -125,7 +130,8 @@ def paging(
         after=next((each for name, each in by_name.items() if name in _IDS), ""),
         is_forward="startingafter" in by_name or is_known_way,
     )
-    return found if found.offset or found.page or found.token or found.after else None
+    is_known = found.offset or found.page or found.token or found.after
+    return found if is_known or not _PAGES.isdisjoint(by_name) else None  # a text may count pages too: addresses say it
 
 
 def small(arguments: Mapping[str, Any]) -> dict[str, str | int]:
@@ -208,10 +214,22 @@ def after_whole(
         return None
     members = _members(json)
     said = dict(_said(members, _SAYING))
-    if said.get("more") is False:
+    if said.get("more") is False or said.get("end") is True:
         return None
     way = _by_what_is_said(tool, pages, asked, said)
-    return way or _by_counting(pages, asked, said, members)
+    return way or _by_counting(_counted(pages, asked, said), asked, said, members)
+
+
+def counted(pages: Paging, asked: Mapping[str, object], json: bytes) -> Paging:
+    """The arguments as this answer counts its pages."""
+    return _counted(pages, asked, dict(_said(_members(json), _SAYING))) if json.startswith(b"{") else pages
+
+
+def _counted(pages: Paging, asked: Mapping[str, object], said: Mapping[str, Any]) -> Paging:
+    """An answer that calls itself page 0 where no page was asked for says where pages begin (Spring)."""
+    number = said.get("page")
+    begins_with_zero = type(number) is int and number == 0 and pages.page not in asked
+    return msgspec.structs.replace(pages, first_page=0) if begins_with_zero else pages
 
 
 def _said(members: Mapping[str, msgspec.Raw], saying: Mapping[str, str], depth: int = 0) -> Iterator[tuple[str, Any]]:
@@ -230,7 +248,7 @@ def _said(members: Mapping[str, msgspec.Raw], saying: Mapping[str, str], depth: 
                 found = _scalar(value)
             except msgspec.ValidationError:  # a number that is none to count with
                 continue
-            if found not in {None, ""}:
+            if found not in {None, ""} and (saying[known] != "end" or isinstance(found, bool)):
                 yield saying[known], found
 
 
@@ -253,7 +271,7 @@ def _by_what_is_said(
 def _by_address(tool: Tool, pages: Paging, asked: Mapping[str, object], address: str) -> Next | None:
     """By the query of an address: the arguments that it gives otherwise than this call had them."""
     try:
-        query = dict(parse_qsl(urlsplit(address).query, max_num_fields=100))
+        query = dict(parse_qsl(urlsplit(_URI_EXPRESSION.sub("", address)).query, max_num_fields=100))
     except ValueError:
         return None
     own = {slot.name: slot.argument for slot in tool.slots if slot.location == "query"}
@@ -282,7 +300,7 @@ def _by_counting(
     pages: Paging, asked: Mapping[str, object], said: Mapping[str, Any], members: Mapping[str, msgspec.Raw]
 ) -> Next | None:
     """By the rows of this page, where the answer says that there are more, or how many there are."""
-    if said.keys().isdisjoint(("more", "total", "pages")):
+    if said.keys().isdisjoint(("more", "end", "total", "pages")):
         return None
     lists = (raw for raw in members.values() if bytes(memoryview(raw)[:1]) == b"[")
     rows = _items(max(lists, key=_length, default=b"[]"))
@@ -296,7 +314,7 @@ def _by_counting(
     seen = shown * size if isinstance(size, int) else None
     if pages.page and (shown < _count(said, "pages") or _has_more(said, seen)):
         return Next({pages.page: number + 1})
-    if not said.get("more") or not pages.after or not pages.is_forward:
+    if not _says_more(said) or not pages.after or not pages.is_forward:
         return None
     last = said.get("last", row_id(rows[-1]))
     return None if last is None else Next({pages.after: last})
@@ -307,7 +325,11 @@ def _length(raw: msgspec.Raw) -> int:
 
 
 def _has_more(said: Mapping[str, Any], seen: int | None) -> bool:
-    return bool(said.get("more")) or (seen is not None and seen < _count(said, "total"))
+    return _says_more(said) or (seen is not None and seen < _count(said, "total"))
+
+
+def _says_more(said: Mapping[str, Any]) -> bool:
+    return bool(said.get("more")) or said.get("end") is False
 
 
 def _count(said: Mapping[str, Any], kind: str) -> int:
