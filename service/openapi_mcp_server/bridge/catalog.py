@@ -249,9 +249,10 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
 
 
 def _nameable(outcome: _Outcome) -> list[Subject]:
-    """The closed operations that a call of a tool may name: of a method that has holes in its paths."""
+    """The closed operations that a call of a tool may name: by what fills the holes of its path, or by its query."""
     methods = {tool.method for tool in outcome.tools if "{" in tool.template}
-    return [subject for subject in outcome.closed if subject.method in methods]
+    asking = {tool.method for tool in outcome.tools if any("query" in slot.location for slot in tool.slots)}
+    return [one for one in outcome.closed if one.method in methods or ("?" in one.written and one.method in asking)]
 
 
 def _is_wanted(candidate: _Candidate, source: ApiSource) -> bool:
