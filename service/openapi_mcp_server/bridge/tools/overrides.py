@@ -114,7 +114,8 @@ def by_own_keys(entries: Entries, operations: Sequence[Operation]) -> Entries:
     own = {key: plain_route(key) for operation in operations for key in _keys(operation)}
     found = {key: entry for key, entry in entries.items() if key in own}
     by_route = {plain_route(key): entry for key, entry in entries.items() if key not in own}
-    return found | {key: by_route[route] | found.get(key, {}) for key, route in own.items() if route in by_route}
+    loosely = {key: by_route[route] for key, route in own.items() if route in by_route}
+    return found | {key: {**entry, **found.get(key, {})} for key, entry in loosely.items()}
 
 
 def unused(entries: Entries, description: ApiDescription) -> tuple[Note, ...]:
