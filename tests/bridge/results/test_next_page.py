@@ -131,6 +131,13 @@ ROWS = [{"id": "a"}, {"id": "b"}]
             ["page", "per_page"], {"page": 3, "per_page": 2}, {"items": ROWS[:1], "total": 5}, None, id="the last page"
         ),
         pytest.param(["page"], {"page": 1}, {"items": ROWS, "total_pages": 2}, {"page": 2}, id="how many pages"),
+        pytest.param(["page", "size"], {"size": 9}, {"items": ROWS, "total": 5}, {"page": 2}, id="less than asked for"),
+        pytest.param(
+            ["page", "size"], {"page": 2, "size": 9}, {"items": ROWS, "limit": 2, "total": 5}, {"page": 3}, id="a limit"
+        ),
+        pytest.param(["page"], {}, {"code": 0, "data": {"list": ROWS, "total": 5}}, {"page": 2}, id="an envelope"),
+        pytest.param(["cursor"], {}, {"result": {"items": ROWS, "next_cursor": "t"}}, {"cursor": "t"}, id="its token"),
+        pytest.param(["page"], {}, {"_embedded": {"a": ROWS}, "page": {"totalPages": 2}}, {"page": 2}, id="HAL"),
         pytest.param(["page"], {}, {"content": ROWS, "number": 0, "totalPages": 3}, {"page": 1}, id="pages from 0"),
         pytest.param(["page"], {}, {"a": ROWS, "page": {"number": 0, "totalPages": 3}}, {"page": 1}, id="within page"),
         pytest.param(["page"], {"page": 2}, {"content": ROWS, "totalPages": 3, "last": True}, None, id="the last flag"),

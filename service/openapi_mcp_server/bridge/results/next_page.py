@@ -58,10 +58,11 @@ _SAYING = {
     "totalresults": "total", "totalitems": "total", "totalentries": "total", "totalrecords": "total",
     "totalelements": "total", "totalpages": "pages", "pagecount": "pages", "pages": "pages", "lastpage": "pages",
     "last": "end", "islast": "end", "islastpage": "end", "number": "page", "page": "page", "pagenumber": "page",
-    "currentpage": "page",
+    "currentpage": "page", "pagenum": "page", "perpage": "size", "pagesize": "size", "size": "size", "limit": "size",
+    "itemsperpage": "size",
 }  # fmt: skip
-"""The meaning of members of an answer for the next page, by their names without punctuation. ``page``: its own number;
-``end``: whether it is the last one."""
+"""The meaning of members of an answer for the next page, by their names without punctuation. ``page``: its own number,
+``size``: its own size, ``end``: whether it is the last one."""
 _URI_EXPRESSION = re.compile(r"\{[^{}]*\}")
 """In a template of a URI (RFC 6570): what may be added to it."""
 _SAYING_WITHIN_NEXT = {
@@ -72,6 +73,8 @@ _HOLDING = frozenset(
     {"links", "paging", "pagination", "meta", "metadata", "pageinfo", "responsemetadata", "next", "nextpage", "page"}
 )
 """Members that hold these."""
+_ENVELOPES = frozenset({"data", "result", "response", "payload", "embedded"})
+"""Members that hold the rows, and what is said of them, where none is beside them (HAL, many APIs of China)."""
 _LEVELS = 3
 _ASKED_CHARACTERS = 200
 _VALUE_CHARACTERS = 2_000
@@ -212,7 +215,7 @@ def after_whole(
         return way
     if json is None or not json.startswith(b"{") or is_large(json):
         return None
-    members = _members(json)
+    members = _opened(_members(json))
     said = dict(_said(members, _SAYING))
     if said.get("more") is False or said.get("end") is True:
         return None
@@ -220,9 +223,22 @@ def after_whole(
     return way or _by_counting(_counted(pages, asked, said), asked, said, members)
 
 
+def _opened(members: Mapping[str, msgspec.Raw]) -> Mapping[str, msgspec.Raw]:
+    """The members of an answer with those of the envelope that its rows are in."""
+    if any(_begins(raw) == b"[" for raw in members.values()):
+        return members
+    held = (raw for name, raw in members.items() if _plain(name) in _ENVELOPES and _begins(raw) == b"{")
+    inner = next(held, None)
+    return members if inner is None else {**members, **_members(inner)}
+
+
+def _begins(raw: bytes | msgspec.Raw) -> bytes:
+    return bytes(memoryview(raw)[:1])
+
+
 def counted(pages: Paging, asked: Mapping[str, object], json: bytes) -> Paging:
     """The arguments as this answer counts its pages."""
-    return _counted(pages, asked, dict(_said(_members(json), _SAYING))) if json.startswith(b"{") else pages
+    return _counted(pages, asked, dict(_said(_opened(_members(json)), _SAYING))) if json.startswith(b"{") else pages
 
 
 def _counted(pages: Paging, asked: Mapping[str, object], said: Mapping[str, Any]) -> Paging:
@@ -302,7 +318,7 @@ def _by_counting(
     """By the rows of this page, where the answer says that there are more, or how many there are."""
     if said.keys().isdisjoint(("more", "end", "total", "pages")):
         return None
-    lists = (raw for raw in members.values() if bytes(memoryview(raw)[:1]) == b"[")
+    lists = (raw for raw in members.values() if _begins(raw) == b"[")
     rows = _items(max(lists, key=_length, default=b"[]"))
     number, begun = asked.get(pages.page, pages.first_page), asked.get(pages.offset, pages.first)
     if not rows or not isinstance(number, int) or not isinstance(begun, int):
@@ -310,8 +326,8 @@ def _by_counting(
     if pages.offset and _has_more(said, begun - pages.first + len(rows)):
         return Next({pages.offset: begun + len(rows)})
     shown = number - pages.first_page + 1
-    size = asked.get(pages.size, len(rows) if shown == 1 else None)
-    seen = shown * size if isinstance(size, int) else None
+    size = said.get("size", asked.get(pages.size))  # an API may give less than it was asked for
+    seen = len(rows) if shown == 1 else shown * size if type(size) is int else None
     if pages.page and (shown < _count(said, "pages") or _has_more(said, seen)):
         return Next({pages.page: number + 1})
     if not _says_more(said) or not pages.after or not pages.is_forward:
@@ -339,7 +355,7 @@ def _count(said: Mapping[str, Any], kind: str) -> int:
 
 def row_id(row: bytes | msgspec.Raw) -> str | int | None:
     """The ``id`` of a row, if it has one to be named by."""
-    if bytes(memoryview(row)[:1]) != b"{":
+    if _begins(row) != b"{":
         return None
     try:
         found = _scalar(_members(row).get("id", b"null"))
