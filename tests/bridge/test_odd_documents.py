@@ -588,6 +588,11 @@ REFUSED: list[tuple[Document, Any, str]] = [
         "/v: expected what fits only",
     ),
     (old(of("query", type="array", items={**TEXT, "enum": ["a"]})), {"v": ["c"]}, '/v/0: expected one of "a"'),
+    (old(of("query", type="array", items=TEXT, enum=["a"])), {"v": ["c"]}, '/v/0: expected one of "a"'),
+    (p({**NUMBERS, "enum": [1, 2]}), {"v": [3]}, "/v/0: expected one of 1, 2"),
+    (p({**TEXTS, "enum": [1.10, "b"]}), {"v": ["1"]}, '/v/0: expected one of "1.1", "b"'),
+    (p({**LIST, "enum": ["a"]}), {"v": ["b"]}, '/v/0: expected one of "a"'),
+    (p({**LIST, "items": {**TEXTS}, "enum": [["a"]]}), {"v": [["b"]]}, '/v: expected one of ["a"]'),
 ]
 
 

@@ -323,7 +323,8 @@ def test_what_is_wrong_further_down_is_noted_where_it_is(schema, emitted, place)
     [
         ({"type": "string", "enum": [1, "a", True]}, {"type": "string", "enum": ["1", "a", "true"]}),
         ({"type": "integer", "enum": ["1", 2]}, {"type": "integer", "enum": [2]}),
-        ({"type": "array", "enum": ["a"]}, {"type": "array"}),
+        ({"type": "array", "enum": ["a"]}, {"type": "array", "items": {"enum": ["a"]}}),
+        ({"type": "object", "enum": ["a"]}, {"type": "object"}),
         (
             {"items": [{"type": "string"}]},
             {"type": "array", "prefixItems": [{"type": "string"}]},

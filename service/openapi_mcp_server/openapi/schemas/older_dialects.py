@@ -22,6 +22,7 @@ _KIND_CHARACTERS = 300
 _ANNOTATIONS = ("title", "description", "default", "deprecated", "examples", "xml")
 _APPLICATORS = frozenset({"$ref", "allOf", "anyOf", "oneOf", "not", "if", "const"})
 _CHOICES = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
+_SAYING_VALUES = frozenset({"enum", "const", "$ref", "allOf", "anyOf", "oneOf"})
 _CHOICES_OF_KINDS = frozenset({"anyOf", "oneOf"})
 INT_OR_STRING = "int-or-string"
 Spelt = Callable[[str], Any]
@@ -93,7 +94,8 @@ def _types(schema: Mapping[str, Any]) -> list[Any]:
 def fit_enumeration(schema: dict[str, Any], spelt: Spelt) -> str:
     """Repair ``type: string`` with ``enum: [1, 2]``, which no value fits. What was done, in words; empty if nothing.
 
-    Values become text where text is what the type wants, as they were ``spelt``; others that do not fit are left out.
+    Values become text where text is what the type wants, as they were ``spelt``; those of a list's items, written
+    beside it, become theirs; others that do not fit are left out.
     """
     declared = schema.get("type", [])
     types = _types(schema)
@@ -110,6 +112,10 @@ def fit_enumeration(schema: dict[str, Any], spelt: Spelt) -> str:
         schema["enum"] = fitting
         return f"values that are not of type {as_text(declared)} were left out"
     del schema["enum"]
+    items = schema.get("items", {})
+    if types == ["array"] and isinstance(items, dict) and not _SAYING_VALUES & items.keys():
+        schema["items"] = items = {**items, "enum": values}
+        return fit_enumeration(items, spelt) or "the values were taken for those of its items"
     return f"no value is of type {as_text(declared)}; the enumeration was left out"
 
 
