@@ -135,6 +135,15 @@ ROWS = [{"id": "a"}, {"id": "b"}]
         pytest.param(
             ["page", "size"], {"page": 2, "size": 9}, {"items": ROWS, "limit": 2, "total": 5}, {"page": 3}, id="a limit"
         ),
+        pytest.param(
+            ["page"],
+            {},
+            {"links": [{"rel": "self"}, 5, {"href": "/y?page=2", "rel": "Next"}]},
+            {"page": 2},
+            id="a list",
+        ),
+        pytest.param(["page"], {}, {"link": [{"relation": "next", "url": "/y?page=2"}]}, {"page": 2}, id="FHIR"),
+        pytest.param(["page"], {}, {"links": [{"rel": ["next"], "href": "/y?page=2"}]}, None, id="odd links"),
         pytest.param(["page"], {}, {"code": 0, "data": {"list": ROWS, "total": 5}}, {"page": 2}, id="an envelope"),
         pytest.param(["cursor"], {}, {"result": {"items": ROWS, "next_cursor": "t"}}, {"cursor": "t"}, id="its token"),
         pytest.param(["page"], {}, {"_embedded": {"a": ROWS}, "page": {"totalPages": 2}}, {"page": 2}, id="HAL"),

@@ -73,6 +73,10 @@ _HOLDING = frozenset(
     {"links", "paging", "pagination", "meta", "metadata", "pageinfo", "responsemetadata", "next", "nextpage", "page"}
 )
 """Members that hold these."""
+_LINKS = frozenset({"links", "link"})
+_MOST_LINKS = 20
+"""Elements of a list that are looked at for what they lead to (Atom's ``rel`` and ``href``, FHIR's ``relation`` and
+``url``)."""
 _ENVELOPES = frozenset({"data", "result", "response", "payload", "embedded"})
 """Members that hold the rows, and what is said of them, where none is beside them (HAL, many APIs of China)."""
 _LEVELS = 3
@@ -225,7 +229,7 @@ def after_whole(
 
 def _opened(members: Mapping[str, msgspec.Raw]) -> Mapping[str, msgspec.Raw]:
     """The members of an answer with those of the envelope that its rows are in."""
-    if any(_begins(raw) == b"[" for raw in members.values()):
+    if any(_begins(raw) == b"[" and _plain(name) not in _LINKS for name, raw in members.items()):
         return members
     held = (raw for name, raw in members.items() if _plain(name) in _ENVELOPES and _begins(raw) == b"{")
     inner = next(held, None)
@@ -252,13 +256,15 @@ def _said(members: Mapping[str, msgspec.Raw], saying: Mapping[str, str], depth: 
     """The members of an answer that tell of the next page, by kind; what is empty says nothing."""
     for name, raw in members.items():
         is_known = (known := _plain(name)) in saying
-        if not is_known and known not in _HOLDING:
+        if not is_known and known not in _HOLDING and known not in _LINKS:
             continue
         value = bytes(raw)
         if value.startswith(b"{") and depth < _LEVELS and known in _HOLDING:
             yield from _said(
                 _members(value), _SAYING_WITHIN_NEXT if saying.get(known) == "next" else _SAYING, depth + 1
             )
+        elif value.startswith(b"[") and known in _LINKS:
+            yield from _linked(value)
         elif is_known and not value.startswith((b"{", b"[")) and len(value) <= _VALUE_CHARACTERS:
             try:
                 found = _scalar(value)
@@ -266,6 +272,20 @@ def _said(members: Mapping[str, msgspec.Raw], saying: Mapping[str, str], depth: 
                 continue
             if found not in {None, ""} and (saying[known] != "end" or isinstance(found, bool)):
                 yield saying[known], found
+
+
+def _linked(links: bytes) -> Iterator[tuple[str, str]]:
+    for each in _items(links)[:_MOST_LINKS]:
+        members = _members(each) if _begins(each) == b"{" else {}
+        target = _text(members, "href", "url")
+        if target and _text(members, "rel", "relation").lower() == "next":
+            yield "next", target
+
+
+def _text(members: Mapping[str, msgspec.Raw], *names: str) -> str:
+    """The first of these members that is a text."""
+    texts = (members[name] for name in names if name in members and _begins(members[name]) == b'"')
+    return next((msgspec.json.decode(each, type=str) for each in texts), "")
 
 
 def _by_what_is_said(
@@ -318,7 +338,7 @@ def _by_counting(
     """By the rows of this page, where the answer says that there are more, or how many there are."""
     if said.keys().isdisjoint(("more", "end", "total", "pages")):
         return None
-    lists = (raw for raw in members.values() if _begins(raw) == b"[")
+    lists = (raw for name, raw in members.items() if _begins(raw) == b"[" and _plain(name) not in _LINKS)
     rows = _items(max(lists, key=_length, default=b"[]"))
     number, begun = asked.get(pages.page, pages.first_page), asked.get(pages.offset, pages.first)
     if not rows or not isinstance(number, int) or not isinstance(begun, int):
