@@ -154,19 +154,19 @@ Pairs = frozenset[tuple[str, str]]
 
 
 def _wanted(query: str) -> Pairs:
-    """What the query of a path's key says, without what is only spelling; a variable has any value."""
+    """The pairs in the query of a path's key, without what is only spelling; a variable has any value."""
     pairs = parse_qsl(query.casefold(), keep_blank_values=True)
     return frozenset((name, _HELD if "{" in value else value) for name, value in pairs)
 
 
 def _given(query: str) -> Pairs:
-    """What a query says, and that it says it at all."""
+    """The pairs in a query, and for each name one that any value stands for."""
     pairs = [(name.casefold(), value.casefold()) for name, value in parse_qsl(query, keep_blank_values=True)]
     return frozenset((*pairs, *((name, _HELD) for name, _ in pairs)))
 
 
 class _Place(NamedTuple):
-    """``query``: what the key of its path says after ``?``."""
+    """``query``: the pairs that the key of its path has after ``?``."""
 
     subject: Subject
     segments: tuple[str, ...]

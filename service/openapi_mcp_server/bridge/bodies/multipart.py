@@ -118,7 +118,7 @@ def described(media: MediaType, name: str, outline: Outline, definitions: Mappin
 
 
 def _of_all(levels: Sequence[Outline]) -> dict[str, Any]:
-    """What several schemas say of the properties of one object."""
+    """The properties that several schemas describe of one object."""
     found: dict[str, list[Any]] = {}
     for name, schema in (pair for level in levels for pair in level.get("properties", {}).items()):
         if schema not in (known := found.setdefault(name, [])):

@@ -36,7 +36,7 @@ _POSIX = {
 """Classes within a class (POSIX 9.3.5), which ECMA takes for the letters of their names."""
 _IN_CLASS = re.compile(r"\\.|\[:([a-z]{4,6}):\]|\[|\]", re.DOTALL)
 _INTERSECTION = "&&["
-"""Of two classes, in Java: ECMA has other words for it, and another meaning."""
+"""Java's intersection of two classes; in ECMA the same characters mean something else."""
 _INLINE_FLAGS = "ims"
 _FLAGS = frozenset(_INLINE_FLAGS + "dDguvy")
 """Flags of literals; the first three change what one text is taken for."""
