@@ -46,6 +46,7 @@ def be_either(schema: dict[str, Any]) -> None:
     no port that is called so."""
     if schema["format"] == INT_OR_STRING and schema.get("type") == "string":
         schema["type"] = ["integer", "string"]
+        del schema["format"]
 
 
 def separate_bounds(schema: dict[str, Any]) -> None:
