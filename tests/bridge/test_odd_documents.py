@@ -356,6 +356,7 @@ SENT: list[tuple[Document, Any, str]] = [
         for only_a in [body('{"v":{"a":"x"}}')]
         for each in ({"dependentRequired": {"a": ["id"]}}, {"dependencies": {"a": ["id"]}})
     ),
+    (v({**LIST, "not": {"type": "boolean", "allOf": [LIST]}}), {"v": [1]}, body('{"v":[1]}')),
     # Other bodies
     (b(TEXT, "text/plain"), {"body": "true"}, body("true", "text/plain")),
     (b(TEXT, "text/csv"), {"body": "a,b\n1,2"}, body("a,b\n1,2", "text/csv")),
