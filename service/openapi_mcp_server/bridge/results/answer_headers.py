@@ -40,8 +40,9 @@ _OF_STATUS = {
 """Headers that say what would be taken instead (RFC 9110 sections 15.5.6 and 15.5.16, RFC 5789 section 3.1)."""
 _VALUE_LIMIT = 2_000
 """Characters of one value: more than the cursors of real APIs take."""
-LINES_LIMIT = 8_000
-"""Characters of all lines of one answer: 64 kB of headers come in, and none of it is in the budget of the body."""
+LINES_LIMIT = 4_000
+"""Characters of all lines of one answer, two of the longest: 64 kB of headers come in, and none of it is in the budget
+of the body."""
 _REASON_LIMIT = 200
 """Characters of a reason phrase; the longest of the registry has 31."""
 _LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[^\s;,="<>]+(?:\s*=\s*(?:"[^"]*"|[^\s;,"<>]*))?)*)')
