@@ -277,7 +277,7 @@ def _subject(candidate: _Candidate, source: ApiSource) -> Subject:
         operation_id=operation.operation_id or "",
         tags=_tags(candidate),
         scopes=candidate.presentation.overrides.scopes or (),
-        written="" if operation.key == operation.path else operation.key,
+        written=operation.written,
     )
 
 

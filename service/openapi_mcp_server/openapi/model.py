@@ -11,8 +11,6 @@ from typing import Literal
 
 import msgspec
 
-from openapi_mcp_server.openapi.pointers import tokens
-
 Location = Literal["path", "query", "header", "cookie", "querystring"]
 Style = Literal["simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject", "cookie", "tsv"]
 DialectName = Literal["2.0", "3.0", "3.1", "3.2"]
@@ -207,11 +205,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     security: tuple[SecurityChoice, ...] = ()
     servers: tuple[str, ...] = ()
     overrides: msgspec.Raw = msgspec.Raw(b"{}")  # the x-mcp object, as written
-
-    @property
-    def key(self) -> str:
-        """The key of its path, as the document writes it."""
-        return tokens(self.pointer)[1]
+    written: str = ""  # the key of its path in the document, where that is another than ``path``
 
 
 class ApiDescription(msgspec.Struct, frozen=True, kw_only=True):

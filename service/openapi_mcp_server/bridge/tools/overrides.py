@@ -135,8 +135,9 @@ def unused(entries: Entries, description: ApiDescription) -> tuple[Note, ...]:
 
 def _keys(operation: Operation) -> tuple[str, ...]:
     """The keys that select an operation; the last counts most."""
-    places = [f"{operation.method} {path}" for path in (operation.path, operation.key)]
-    return tuple(places) if operation.operation_id is None else (operation.operation_id, *places)
+    by_place = f"{operation.method} {operation.path}"
+    keys = (by_place, f"{operation.method} {operation.written}") if operation.written else (by_place,)
+    return keys if operation.operation_id is None else (operation.operation_id, *keys)
 
 
 def _sorted_out(

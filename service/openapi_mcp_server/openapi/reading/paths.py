@@ -220,6 +220,7 @@ class PathReader(Generic[D]):
             security=self._choices(declared, at),
             servers=parts.servers or shared.servers,
             overrides=_with_own(shared, at.member(declared.overrides, "x-mcp"), declared.scopes),
+            written="" if key.written == key.path else key.written,
         )
 
     def _declarations(self, declared: Raws, at: Located) -> tuple[D, ...]:
