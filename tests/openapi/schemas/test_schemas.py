@@ -380,6 +380,24 @@ def test_what_is_no_schema_at_all_costs_the_operation(schema):
     assert reason.startswith("expected a schema (an object), got ")
 
 
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        ({"enum": [0, 1], "x-enumNames": ["Low", "High"]}, "0: Low, 1: High."),
+        ({"enum": [0, 1], "x-enum-varnames": ["Low", "High"], "description": "Level."}, "Level. 0: Low, 1: High."),
+        ({"enum": [0, 1], "x-enumNames": ["Low", "High"], "description": "Low = 0, High = 1"}, "Low = 0, High = 1"),
+        ({"enum": ["a", "b"], "x-enum-varnames": ["A", "B"]}, None),
+        ({"enum": ["a", "b"], "x-enum-descriptions": ["the first", None]}, "a: the first."),
+        ({"enum": ["a", "b"], "x-enumDescriptions": {"b": "the\nsecond"}}, "b: the second."),
+        ({"enum": [1, 2], "x-ms-enum": {"values": [{"value": 2, "name": "Two"}, 5]}}, "2: Two."),
+        ({"enum": [0, 1], "x-enumNames": ["Low"]}, None),
+        ({"enum": [0, 1], "x-enumNames": 5, "x-ms-enum": {"name": "N"}}, None),
+    ],
+)
+def test_what_values_mean_is_told_where_only_an_extension_says_it(schema, told):
+    assert sent(of_schemas(schema)).get("description") == told
+
+
 # Regular expressions
 
 

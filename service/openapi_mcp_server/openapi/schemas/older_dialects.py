@@ -6,7 +6,7 @@ dialect: they mean nothing else in 3.1, and are written there too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,10 @@ _APPLICATORS = frozenset({"$ref", "allOf", "anyOf", "oneOf", "not", "if", "const
 _CHOICES = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
 _SAYING_VALUES = frozenset({"enum", "const", "$ref", "allOf", "anyOf", "oneOf"})
 _CHOICES_OF_KINDS = frozenset({"anyOf", "oneOf"})
+_PROSE = ("x-enum-descriptions", "x-enumDescriptions", "x-ms-enum")
+DESCRIBING = (*_PROSE, "x-enumNames", "x-enum-varnames")
+"""Extensions that say what the values of an enumeration mean: NSwag's, openapi-generator's, Redocly's, Azure's."""
+_MEANING_CHARACTERS = 100
 INT_OR_STRING = "int-or-string"
 Spelt = Callable[[str], Any]
 """The value of a keyword of the current schema, whose numbers remember how the document spells them."""
@@ -167,6 +171,36 @@ def tell_kinds(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
     shown = ", ".join(kind[:_KIND_CHARACTERS] for kind in kinds[:_MAPPED_KINDS])
     told = f"{name} selects the schema: {shown}{', …' if len(kinds) > _MAPPED_KINDS else ''}."
     schema["description"] = f"{schema['description']} {told}" if "description" in schema else told
+
+
+def tell_values(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
+    """Say in words what the values of an enumeration mean, where only an extension does: what they are called if they
+    are numbers, and how they are described."""
+    values, prose = declared["enum"], schema.get("description", "")
+    if not isinstance(values, list):
+        return
+    numbered = all(map(_is_number, values))
+    named = (_texts(declared[key], values) for key in DESCRIBING if key in declared and (numbered or key in _PROSE))
+    meant = next(filter(any, named), [])
+    if not meant or all(each in prose for each in meant):
+        return
+    told = [
+        f"{as_text(value)}: {each[:_MEANING_CHARACTERS]}" for value, each in zip(values, meant, strict=True) if each
+    ]
+    said = f"{', '.join(told[:_MAPPED_KINDS])}{', …' if len(told) > _MAPPED_KINDS else ''}."
+    schema["description"] = f"{prose} {said}".lstrip()
+
+
+def _texts(said: object, values: Sequence[object]) -> list[str]:
+    """A text for each of the values, empty where there is none; an empty list for what says something else."""
+    if isinstance(said, Mapping) and isinstance(each := said.get("values"), list):  # Azure's
+        known = [one for one in each if isinstance(one, Mapping)]
+        said = {as_text(one.get("value")): one.get("description") or one.get("name") for one in known}
+    if isinstance(said, Mapping):
+        said = [said.get(as_text(value)) for value in values]
+    if not isinstance(said, list) or len(said) != len(values):
+        return []
+    return [" ".join(each.split()) if isinstance(each, str) else "" for each in said]
 
 
 def open_to_kinds(schema: dict[str, Any]) -> None:

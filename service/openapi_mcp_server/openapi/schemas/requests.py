@@ -42,6 +42,7 @@ _STAYING = frozenset({"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "d
 """Keywords whose schemas see the same value again (2020-12 core, section 10.2)."""
 _CLOSING = frozenset({"additionalProperties", "unevaluatedProperties", "items", "unevaluatedItems"})
 _NOTHING: JsonSchema = {"not": {}}
+_DESCRIBING = frozenset(older_dialects.DESCRIBING)
 _XML_FIELDS = frozenset({"name", "namespace", "prefix", "attribute", "wrapped", "nodeType"})
 _XML_NAMES = frozenset({"name", "prefix"})
 _NO_NAMES: frozenset[str] = frozenset()
@@ -93,6 +94,8 @@ class RequestConversion(Conversion):
         for keyword, fit in older_dialects.FITTED.items():
             if keyword in strict and (repair := fit(strict, self._spelt)):
                 self._note("schema_repaired", repair, keyword)
+        if "enum" in strict and not _DESCRIBING.isdisjoint(schema):
+            older_dialects.tell_values(schema, strict)
         if "exclusiveMinimum" in strict or "exclusiveMaximum" in strict:
             older_dialects.separate_bounds(strict)
         if "discriminator" in schema:
