@@ -46,7 +46,7 @@ class FreeingH11(h11.Connection):
     """h11, also for requests that this server is sent. h11 raises an error from a method of the error itself, whose
     frame would hold it, and it everything of a call with its body, until the next collection."""
 
-    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:
         try:
             return super().next_event()
         except h11.RemoteProtocolError as error:
