@@ -176,8 +176,8 @@ def tell_kinds(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
 def tell_values(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
     """Say in words what the values of an enumeration mean, where only an extension does: what they are called if they
     are numbers, and how they are described."""
-    values, prose = declared["enum"], schema.get("description", "")
-    if not isinstance(values, list):
+    values, prose = declared.get("enum"), schema.get("description", "")
+    if not isinstance(values, list) or "enum" not in schema:
         return
     numbered = all(map(_is_number, values))
     named = (_texts(declared[key], values) for key in DESCRIBING if key in declared and (numbered or key in _PROSE))

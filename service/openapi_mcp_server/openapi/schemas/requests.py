@@ -94,7 +94,7 @@ class RequestConversion(Conversion):
         for keyword, fit in older_dialects.FITTED.items():
             if keyword in strict and (repair := fit(strict, self._spelt)):
                 self._note("schema_repaired", repair, keyword)
-        if "enum" in strict and not _DESCRIBING.isdisjoint(schema):
+        if not _DESCRIBING.isdisjoint(schema):
             older_dialects.tell_values(schema, strict)
         if "exclusiveMinimum" in strict or "exclusiveMaximum" in strict:
             older_dialects.separate_bounds(strict)
