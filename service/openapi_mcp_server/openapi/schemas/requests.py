@@ -96,8 +96,7 @@ class RequestConversion(Conversion):
                 self._note("schema_repaired", repair, keyword)
         if not _DESCRIBING.isdisjoint(schema):
             older_dialects.tell_values(schema, strict)
-        if "exclusiveMinimum" in strict or "exclusiveMaximum" in strict:
-            older_dialects.separate_bounds(strict)
+        older_dialects.separate_bounds(strict)
         if "discriminator" in schema:
             self._discriminate(schema, strict)
         if "oneOf" in strict and (self._loses_properties(schema["oneOf"]) or may_overlap(strict["oneOf"])):
