@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from openapi_mcp_server.bridge.arguments import coercion, problems, respelt, undeclared, whole_numbers
+from openapi_mcp_server.bridge.arguments import coercion, grouped, problems, respelt, undeclared, whole_numbers
 from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.media.by_parts import count, decode_by_parts, holds
 from openapi_mcp_server.bridge.model import Tool
@@ -48,6 +48,7 @@ def check(tool: Tool, raw: msgspec.Raw | None) -> CheckedArguments:
     has_empty = holds(text, _EMPTY_TEXT)
     if fits and not has_empty:
         return CheckedArguments(whole_numbers.spelt(values, text, schema))
+    values, parted = (values, ()) if fits else grouped.ungrouped(tool, values)
     values, renamed = (values, ()) if fits else undeclared.by_arguments(tool, values)
     others = {} if fits else undeclared.taken(tool, values)
     named = {name: value for name, value in values.items() if name not in others} if others else values
@@ -56,7 +57,7 @@ def check(tool: Tool, raw: msgspec.Raw | None) -> CheckedArguments:
     mended = coercion.coerced(named, find, empty)
     if mended.errors:
         raise ArgumentError(problems.told(tool, mended.errors))
-    coerced = tuple(dict.fromkeys((*renamed, *mended.names)))
+    coerced = tuple(dict.fromkeys((*parted, *renamed, *mended.names)))
     return CheckedArguments(whole_numbers.spelt(mended.values, text, schema), coerced, others)
 
 

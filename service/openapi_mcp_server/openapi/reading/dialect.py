@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol, TypeVar
 
@@ -24,7 +25,8 @@ from openapi_mcp_server.openapi.text.document import Document
 
 T = TypeVar("T")
 
-_XML = (b'/xml"', b'+xml"')
+_names_xml = re.compile(rb'[/+][Xx][Mm][Ll][ \t]*[";]').search
+"""Whether a document has a media type of XML, with or without parameters."""
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +117,6 @@ def _schemas(
         visibility=Visibility(source.references, hiding, source.document.json),
         notes=source.notes,
         patterns=Patterns(),
-        keeps_xml=is_exact and b'xml"' in json and any(word in json for word in _XML),
+        keeps_xml=is_exact and b'"xml"' in json and _names_xml(json) is not None,
     )
     return schemas
