@@ -12,9 +12,10 @@ import msgspec
 
 from openapi_mcp_server.bridge.bodies.writers import kind_and_writer
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
-from openapi_mcp_server.bridge.media.table import essence, is_json, row
+from openapi_mcp_server.bridge.media.table import is_json, row
 from openapi_mcp_server.bridge.media.types import is_media_type
 from openapi_mcp_server.errors import ArgumentError, SpecError
+from openapi_mcp_server.grammar import essence
 from openapi_mcp_server.mock import synthesis
 from openapi_mcp_server.mock.levels import NoValueError, Schema
 from openapi_mcp_server.openapi.model import ApiDescription, MediaType, Operation, Response

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
+from functools import reduce
 from itertools import chain, islice
+from operator import getitem
 from typing import Any
 
 import msgspec
@@ -140,9 +142,7 @@ def _still_wrong(errors: Sequence[Failure]) -> set[Path]:
 
 
 def _at(values: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON value
-    for step in path:
-        values = values[step]
-    return values
+    return reduce(getitem, path, values)
 
 
 def _replaced(values: dict[str, Any], changes: Mapping[Path, Any]) -> dict[str, Any]:

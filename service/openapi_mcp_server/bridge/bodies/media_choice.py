@@ -8,12 +8,13 @@ from typing import assert_never
 import msgspec
 
 from openapi_mcp_server.bridge.bodies import writers
-from openapi_mcp_server.bridge.media.table import Kind, essence, is_json, is_signed, is_xml
+from openapi_mcp_server.bridge.media.table import Kind, is_json, is_signed, is_xml
 from openapi_mcp_server.bridge.media.types import KINDS
 from openapi_mcp_server.bridge.model import BodyWriter
 from openapi_mcp_server.bridge.schemas.edits import removable_parts
 from openapi_mcp_server.bridge.schemas.shapes import Outline, may_be, outline_of
 from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.grammar import essence
 from openapi_mcp_server.openapi.model import Body, MediaType, Schema
 
 MAX_MEDIA_TYPES = 16

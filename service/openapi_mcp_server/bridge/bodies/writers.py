@@ -19,12 +19,13 @@ from openapi_mcp_server.bridge.bodies.multipart import Described
 from openapi_mcp_server.bridge.media import charsets
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
 from openapi_mcp_server.bridge.media.exact_json import encode_by_parts
-from openapi_mcp_server.bridge.media.table import Kind, essence, is_form, is_json, row
+from openapi_mcp_server.bridge.media.table import Kind, is_form, is_json, is_multipart, row
 from openapi_mcp_server.bridge.media.types import WrittenAs, charset, way
 from openapi_mcp_server.bridge.model import BodyRecipe, BodyWriter, Deferred
 from openapi_mcp_server.bridge.parameters import percent, styles
 from openapi_mcp_server.bridge.schemas.shapes import Outline, is_base64, is_base64url, outline_of
 from openapi_mcp_server.errors import ArgumentError
+from openapi_mcp_server.grammar import essence
 from openapi_mcp_server.openapi.model import MediaType, Schema
 
 _BY_NAME = frozenset({"json", "form", "text", "lines"})
@@ -140,7 +141,7 @@ def _mentions_bytes(schema: Schema | None, definitions: Mapping[str, Schema]) ->
 
 
 def _multipart(media: MediaType, definitions: Mapping[str, Schema]) -> Described | None:
-    if not essence(media.name).startswith("multipart/"):
+    if not is_multipart(media.name):
         return None
     outline = _outline(media, definitions)
     name = way(media, outline, definitions).content_type or media.name

@@ -17,8 +17,8 @@ import msgspec
 from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media import charsets
 from openapi_mcp_server.bridge.media.by_parts import short_pieces, without_space
-from openapi_mcp_server.bridge.media.table import essence, is_html, is_json, is_xml, row
-from openapi_mcp_server.grammar import TOKEN
+from openapi_mcp_server.bridge.media.table import is_html, is_json, is_xml, row
+from openapi_mcp_server.grammar import TOKEN, essence
 from openapi_mcp_server.mcp.messages import (
     AudioContent,
     BlobResource,

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from openapi_mcp_server.bridge.media.table import essence, row
+from openapi_mcp_server.bridge.media.table import row
+from openapi_mcp_server.grammar import essence
 from openapi_mcp_server.openapi.model import Schema
 from openapi_mcp_server.openapi.schemas.merging import top_level
 

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.grammar import essence
 from openapi_mcp_server.openapi.model import Body, Encoding, MediaType, Parameter, Response, Schema, Style
 from openapi_mcp_server.openapi.pointers import child
 from openapi_mcp_server.openapi.reading import security
@@ -247,7 +248,7 @@ class Swagger2:
         return self._consumes
 
     def _form(self, fields: Sequence[BodyParameter], consumed: Sequence[str], at: Located) -> Body:
-        forms = [name for name in consumed if _essence(name) in _FORMS]
+        forms = [name for name in consumed if essence(name) in _FORMS]
         if consumed and not forms:
             self._notes.add(
                 at.pointer,
@@ -256,7 +257,7 @@ class Swagger2:
             )
         has_file = any(field.is_file for field in fields)
         if has_file:
-            forms = [name for name in forms if _essence(name) == _MULTIPART] or [_MULTIPART]
+            forms = [name for name in forms if essence(name) == _MULTIPART] or [_MULTIPART]
         schema = _form_schema(fields)
         encoding = {field.name: field.encoding for field in fields if field.encoding is not None}
         return Body(
@@ -333,7 +334,7 @@ def _address(source: Source) -> BaseAddress:
 
 
 def _plain_body(field: BodyParameter, consumed: Sequence[str]) -> Body:
-    others = [name for name in consumed if _essence(name) not in _FORMS]
+    others = [name for name in consumed if essence(name) not in _FORMS]
     names = others or consumed or (_JSON,)
     return Body(
         pointer=field.pointer,
@@ -371,7 +372,3 @@ def _without(at: Located, keys: frozenset[str]) -> Located:
 
 def _names(declared: Texts) -> list[str]:
     return [written(name) for name in declared or () if name is not None]
-
-
-def _essence(name: str) -> str:
-    return name.partition(";")[0].strip().lower()

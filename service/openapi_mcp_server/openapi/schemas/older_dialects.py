@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from openapi_mcp_server.openapi.schemas.keywords import as_text, fits
+from openapi_mcp_server.openapi.schemas.keywords import as_text, fits, is_number
 from openapi_mcp_server.openapi.text import numbers
 
 _MAPPED_KINDS = 20
@@ -60,9 +60,9 @@ def fit_value(keyword: str, schema: dict[str, Any], spelt: Spelt) -> str:
 
 def fit_examples(schema: dict[str, Any], spelt: Spelt) -> str:
     """The same of examples; nothing is said of it."""
-    if _types(schema) in (["string"], ["string", "null"]) and any(map(_is_number, schema["examples"])):
+    if _types(schema) in (["string"], ["string", "null"]) and any(map(is_number, schema["examples"])):
         spelled = _examples(spelt)[: len(schema["examples"])]
-        schema["examples"] = [as_text(each) if _is_number(each) else each for each in spelled]
+        schema["examples"] = [as_text(each) if is_number(each) else each for each in spelled]
     return ""
 
 
@@ -71,10 +71,6 @@ def _examples(spelt: Spelt) -> list[Any]:
         return list(spelt("examples"))
     except KeyError:
         return [spelt("example")]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _types(schema: Mapping[str, Any]) -> list[Any]:
