@@ -31,6 +31,13 @@ def fetch(
         connection.close()
 
 
+def is_ready(port: int | str) -> bool:
+    try:
+        return fetch(f"http://127.0.0.1:{port}/readyz")[0] == 200
+    except OSError:
+        return False
+
+
 def post(url: str, body: bytes, **headers: str) -> tuple[int, bytes]:
     """A message; the status and the body of the answer."""
     status, _, answer = fetch(url, "POST", body, content_type="application/json", **headers)

@@ -7,17 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from documents import compiles, of_schemas, sent_schema
+from documents import compiles, of_schemas, ref, sent_schema
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.errors import ArgumentError
 
 TEXT = {"type": "string"}
-
-
-def ref(name: str) -> dict[str, Any]:
-    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def animal(member: str, kind: Any = TEXT, **more: Any) -> dict[str, Any]:

@@ -11,11 +11,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from clocks import hurried
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.observe.record import CallRecord
 from openapi_mcp_server.server.posts import BODY_BYTES
-from scripted import ScriptedApi, Silence, gateway, ok, slowly, tool
+from scripted import ScriptedApi, Silence, echo, gateway, ok, slowly, tool
 from sessions import Server, request, sse_server
 
 
@@ -26,15 +27,6 @@ def run(use: Callable[[Server], Awaitable[Any]], built: Gateway | None = None, c
                 return await use(server)
 
     return trio.run(main, clock=clock)
-
-
-def hurried() -> MockClock:
-    """Time that passes as soon as nothing else happens, on sockets too."""
-    return MockClock(autojump_threshold=0.05)
-
-
-async def echo(request: HttpRequest) -> HttpResponse:
-    return ok(msgspec.json.encode({"path": request.path}))
 
 
 def test_the_stream_begins_at_once_with_the_address_for_messages():

@@ -11,6 +11,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from clocks import hurried
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.observe.record import CallRecord
@@ -33,11 +34,6 @@ def run(use: Callable[[Server], Awaitable[Any]], built: Gateway, clock: MockCloc
                 return await use(server)
 
     return trio.run(main, clock=clock)
-
-
-def hurried() -> MockClock:
-    """Time that passes as soon as nothing else happens, on sockets too."""
-    return MockClock(autojump_threshold=0.05)
 
 
 class Answered:
