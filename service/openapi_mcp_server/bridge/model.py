@@ -280,6 +280,11 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     subject: Subject = Subject(api="", method="", path="")  # as the rules of `openapi_mcp_server.bridge.policy` see it
 
     @property
+    def operation(self) -> str:
+        """``GET /pets/{id}``, as its document writes it."""
+        return f"{self.method} {self.template}"
+
+    @property
     def tokens(self) -> int:
         """About what a model pays for it in a list."""
         return int(self.seen_bytes / SEEN_BYTES_PER_TOKEN)

@@ -81,7 +81,7 @@ def _costs(tools: ToolCatalog, config: Config) -> Iterator[str]:
     listed = sorted(tools.tools.values(), key=lambda tool: -tool.seen_bytes)
     yield f"{'TOOL':40} {'TOKENS':>7} {'WHOLE':>7}  OPERATION"
     for tool in listed:
-        yield f"{tool.name:40} {tool.tokens:>7} {_whole_tokens(tool):>7}  {tool.method} {tool.template}"
+        yield f"{tool.name:40} {tool.tokens:>7} {_whole_tokens(tool):>7}  {tool.operation}"
     seen = seen_tokens(listed)
     yield f"{'all of ' + str(len(listed)):40} {seen:>7} {sum(map(_whole_tokens, listed)):>7}"
     offered = mode.offer(tools.tools)
@@ -156,7 +156,7 @@ def lines(tools: ToolCatalog) -> Iterator[str]:
 def _table(tools: ToolCatalog) -> Iterator[str]:
     yield f"{'TOOL':40} {'TOKENS':>7}  OPERATION"
     for tool in tools.tools.values():
-        yield f"{tool.name:40} {tool.tokens:>7}  {tool.method} {tool.template}"
+        yield f"{tool.name:40} {tool.tokens:>7}  {tool.operation}"
     yield f"{'all':40} {seen_tokens(tools.tools.values()):>7}  {tools.list_bytes} bytes"
 
 

@@ -1,4 +1,4 @@
-"""The means of the gateway: how a catalog is served, and those who carry requests out and see to credentials."""
+"""What the gateway is given: how a catalog is served, and functions that send requests and add credentials."""
 
 from __future__ import annotations
 

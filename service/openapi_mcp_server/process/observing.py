@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from openapi_mcp_server.upstream.credentials.aws.signing import SpanSigner
 
 TRACE_SECONDS = 2.0
-"""For what is recorded to be delivered, after the last call: in what the platform's kill leaves beside the grace."""
+"""How long recorded spans may take to be delivered after the last call: what is left between the grace and the
+platform's kill."""
 TRACE_SECONDS_STDIO = 0.4
-"""The same for a client that has started the server: it kills 2 s after it has closed standard input, and calls and
-answers take 1.5 of them."""
+"""The same where a client has started the server: it kills 2 s after it has closed standard input, and calls and
+answers take 1.5 s of them."""
 
 
 class Tally:

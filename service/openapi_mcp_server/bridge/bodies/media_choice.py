@@ -113,7 +113,7 @@ def _is_other_patch(usable: Usable, schemas: Mapping[str, Schema]) -> bool:
 
 
 def by_type(usable: Sequence[Usable], schemas: Mapping[str, Schema]) -> dict[type, BodyWriter]:
-    """The first writer that takes a list, and so on, where that is not the first of all."""
+    """By the type of the value: the first writer that takes it, where that is not the first writer of all."""
     found: dict[type, BodyWriter] = {}
     outlines = [(each, _outline_of_value(each, schemas)) for each in usable] if len(usable) > 1 else []
     for python_type, json_type in ((dict, "object"), (list, "array"), (str, "string")):
@@ -164,7 +164,8 @@ def _any_of(*schemas: bytes) -> bytes:
 
 
 def _is_any_patch(media: MediaType, schemas: Mapping[str, Schema]) -> bool:
-    """Whether a JSON Patch has a schema that says nothing: one for all kinds of patch, an object, as Kubernetes has."""
+    """Whether the schema of a JSON Patch says nothing about it: Kubernetes has one schema, an object, for all kinds of
+    patch."""
     if essence(media.name) != "application/json-patch+json":
         return False
     outline = outline_of(media.schema, schemas)

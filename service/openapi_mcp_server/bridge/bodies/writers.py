@@ -133,7 +133,8 @@ def _outline(media: MediaType, definitions: Mapping[str, Schema]) -> Outline:
 
 
 def _mentions_bytes(schema: Schema | None, definitions: Mapping[str, Schema]) -> bool:
-    """Whether it may be one of bytes, by a glance that is cheaper than a look: such a schema is short."""
+    """Whether a schema may be one of bytes. It is not decoded for that: such a schema is short, and has the word in
+    it."""
     if schema is None or memoryview(schema.json).nbytes > _SHORT:
         return False
     reached = (schema, *(definitions[name] for name in schema.refs))

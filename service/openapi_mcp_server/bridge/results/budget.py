@@ -39,7 +39,7 @@ _CUTS_TOLD = 10
 _ENVELOPE = 2
 """Levels of objects that a page's rows may be in."""
 _ROWS_FOR_A_WAY = 4
-"""One in so many rows may go, so that a page of another size begins after the last."""
+"""At most one in so many rows is given up for a page of another size that begins after the last one shown."""
 _NAME_SHOWN = 60
 _ELLIPSIS = "…".encode()
 

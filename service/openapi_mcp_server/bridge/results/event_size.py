@@ -61,7 +61,7 @@ _block = msgspec.json.Decoder(_Block).decode
 
 
 def without_large_files(result: ToolResult) -> ToolResult:
-    """The same without a file that no event carries, told as `fitted` tells it: it need not become text before."""
+    """The same without files that are too long for an event, told as `fitted` tells it: so they are never encoded."""
     files = [_file(block) for block in result.content]
     length = sum(_as_base64(data) for _, data in files)
     if length <= EVENT_BYTES:

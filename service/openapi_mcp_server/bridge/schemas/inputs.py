@@ -171,12 +171,12 @@ def _told(argument: Argument, tell: Callable[[bytes], bytes]) -> Argument:
 
 
 def _ending(members: Mapping[str, bytes], refs: Sequence[str], definitions: SchemaSource) -> Mapping[str, bytes]:
-    """The definitions without a way back, which takes the whole list of tools from some clients."""
+    """The definitions without cycles: one cycle takes the whole list of tools from some clients."""
     return ended(members, refs, definitions.told) if definitions.graph.is_endless(members) else members
 
 
 def _exact(arguments: Sequence[Argument], required: bytes, definitions: SchemaSource, detail: Detail) -> CheckedSchema:
-    """All that the schemas say, with a way back where there is one."""
+    """All that the schemas say, cycles included."""
     refs = [ref for argument in arguments for ref in argument.refs]
     members = definitions.exact.reached(refs, _UNLIMITED, detail) or {}
     return _checked(_properties(arguments, detail, definitions), required, members)

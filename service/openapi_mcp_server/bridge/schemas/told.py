@@ -1,4 +1,4 @@
-"""A schema of arguments in words that clients take: arguments are checked by the schema itself, clients list these.
+"""A schema of arguments in keywords that clients take. Arguments are checked by the schema itself; lists have this one.
 
 Frameworks that make classes or functions of tools lose a tool, or the whole list, for what is legal JSON Schema: of 30
 that were tried, four for ``type: [string, null]``, four for schemas that lead to themselves, two for a pattern that
@@ -172,10 +172,8 @@ def _with_known_patterns(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def ended(members: Mapping[str, bytes], roots: Sequence[str], definitions: Definitions) -> dict[str, bytes]:
-    """Encoded definitions without a way back to where one is: an open object that says so stands in its place.
-
-    ``roots`` are the names that the arguments refer to.
-    """
+    """Encoded definitions without cycles: where one would come back to itself, an open object that says so stands
+    instead. ``roots`` are the names that the arguments refer to."""
     back: dict[str, set[str]] = {}
     done: set[str] = set()
     for root in roots:
@@ -187,7 +185,7 @@ def ended(members: Mapping[str, bytes], roots: Sequence[str], definitions: Defin
 def _walk(
     root: str, members: Mapping[str, bytes], definitions: Definitions, back: dict[str, set[str]], done: set[str]
 ) -> None:
-    """Depth first: what leads to one that is not done yet leads back."""
+    """Depth first: a reference to a definition that is not done yet closes a cycle."""
     way = {root: iter(definitions.refs_in(members[root]))}
     while way:
         name = next(reversed(way))

@@ -25,7 +25,7 @@ _FIRST_SENTENCE = 300
 _SATURATION = 1.6
 """BM25's k1: how soon a word that stands there again says nothing new."""
 _SPELT = 4
-"""Letters of a word that a mistyped one may have been meant as."""
+"""The fewest letters of a word that a mistyped one is compared with."""
 _LEAST_RARE = 0.2
 _OFTEN = 3
 """Times that a word counts in one field."""

@@ -14,7 +14,8 @@ from typing import NamedTuple, Protocol
 from opentelemetry.sdk.trace import ReadableSpan
 
 QUEUED_CALLS = 4096
-"""Calls whose spans may wait, 12 MB or so: what a busy worker answers in two seconds. What is more is dropped."""
+"""The most calls whose spans may wait: 12 MB or so, and what a busy worker answers in two seconds. Those of further
+calls are dropped."""
 BATCH_CALLS = 256
 """Delivered together at most."""
 

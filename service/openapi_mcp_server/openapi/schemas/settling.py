@@ -1,4 +1,5 @@
-"""The facts that only a schema together with those that it refers to can tell, settled once all of them are converted.
+"""Contradictions that show only in a schema together with those that it refers to, settled once all of them are
+converted.
 
 An ``allOf`` one of whose parts names its properties and closes itself, while another part names others, admits nothing
 (2020-12 core, section 10.3.2.3; 115 places in 13 of 2,630 published documents). Its authors mean the properties of all
