@@ -1,4 +1,5 @@
-"""What the gateway is given: how a catalog is served, and functions that send requests and add credentials."""
+"""The gateway's own view of what it is given: how a catalog is served, and functions that send requests and add
+credentials."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.schemas.edits import decode
 from openapi_mcp_server.bridge.schemas.validation import Failure, Kind
 from openapi_mcp_server.bridge.text import shorten
+from openapi_mcp_server.openapi.pointers import escaped
 
 MAX_PROBLEMS = 5
 _VALUE_LENGTH = 60
@@ -208,7 +209,7 @@ def _pointer(path: Sequence[str | int]) -> str:
 
 def _token(step: str) -> str:
     """RFC 6901 section 3, shortened: a name can be a megabyte."""
-    return shorten(step, _VALUE_LENGTH).replace("~", "~0").replace("/", "~1")
+    return escaped(shorten(step, _VALUE_LENGTH))
 
 
 def _at(schema: Any, path: Sequence[str | int]) -> object:  # noqa: ANN401 - any JSON value

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from openapi_mcp_server.bridge.schemas.edits import decode, encode
+from openapi_mcp_server.openapi.schemas.keywords import as_list
 
 DEPTH = 32
 """Levels that are looked into; what lies deeper is compared as a whole."""
@@ -171,10 +172,7 @@ def _is_one_of(value: object, kinds: Sequence[str]) -> bool:
 
 
 def _listed_types(schema: Mapping[str, Any]) -> list[str]:
-    kinds = schema.get("type")
-    if kinds is None:
-        return sorted(_TYPES)
-    return sorted(kinds) if isinstance(kinds, list) else [kinds]
+    return sorted(as_list(schema["type"]) if "type" in schema else _TYPES)
 
 
 def _told(kinds: Sequence[str]) -> str:

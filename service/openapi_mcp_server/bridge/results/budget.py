@@ -22,6 +22,7 @@ from openapi_mcp_server.bridge.results import detail
 from openapi_mcp_server.bridge.results.next_page import Next, following, paging_arguments, row_id
 from openapi_mcp_server.bridge.text import shorten, visible
 from openapi_mcp_server.mcp.messages import EmbeddedResource, TextContent, TextResource, ToolResult
+from openapi_mcp_server.openapi.pointers import escaped, unescaped
 
 BYTES_PER_TOKEN = 4
 """A rule of thumb for English and JSON."""
@@ -147,7 +148,7 @@ def _with_way(left: bytes, tool: Tool, asked: Mapping[str, object], cuts: list[C
 
 def _rows(left: bytes, steps: Sequence[str]) -> list[msgspec.Raw]:
     for step in steps:
-        left = bytes(_members(left).get(_unescaped(step), b"[]"))
+        left = bytes(_members(left).get(unescaped(step), b"[]"))
     return _items(left)
 
 
@@ -155,13 +156,9 @@ def _with_rows(left: bytes, steps: Sequence[str], count: int) -> bytes:
     """A part of an answer with the first ``count`` rows only."""
     if not steps:
         return _encode(_items(left)[:count])
-    name = _unescaped(steps[0])
+    name = unescaped(steps[0])
     members = _members(left)
     return _encode(members | {name: msgspec.Raw(_with_rows(bytes(members[name]), steps[1:], count))})
-
-
-def _unescaped(token: str) -> str:
-    return token.replace("~1", "/").replace("~0", "~")
 
 
 def _told(
@@ -337,5 +334,4 @@ def _first(
 
 
 def _below(pointer: str, name: str) -> str:
-    token = shorten(visible(name), _NAME_SHOWN).replace("~", "~0").replace("/", "~1")
-    return f"{pointer}/{token}"
+    return f"{pointer}/{escaped(shorten(visible(name), _NAME_SHOWN))}"

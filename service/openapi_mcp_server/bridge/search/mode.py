@@ -28,6 +28,7 @@ from openapi_mcp_server.bridge.search.resolving import SHOWN, meant, named, not_
 from openapi_mcp_server.bridge.search.words import stems
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.mcp.messages import Annotations, ToolEntry
+from openapi_mcp_server.openapi.pointers import unescaped
 
 if TYPE_CHECKING:
     from openapi_mcp_server.bridge.search import ranking
@@ -319,7 +320,5 @@ def _with_filter(tool: Tool, own: bytes, expression: str) -> msgspec.Raw:
 def mended(error: ArgumentError, tool: Tool) -> ArgumentError:
     """The error of a wrong argument, followed by a description of the arguments that it names."""
     names = [line[3:].partition(":")[0].partition("/")[0] for line in str(error).splitlines() if line.startswith("- /")]
-    told = describing.argument_lines(
-        tool, [name.replace("~1", "/").replace("~0", "~") for name in dict.fromkeys(names)]
-    )
+    told = describing.argument_lines(tool, [unescaped(name) for name in dict.fromkeys(names)])
     return ArgumentError(f"{error}\n{told}" if told else str(error))

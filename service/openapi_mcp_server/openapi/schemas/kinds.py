@@ -13,7 +13,7 @@ import msgspec
 
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import Schema
-from openapi_mcp_server.openapi.pointers import child
+from openapi_mcp_server.openapi.pointers import child, tokens
 from openapi_mcp_server.openapi.references.resolve import Located, References, opened
 from openapi_mcp_server.openapi.schemas.discriminators import with_texts
 from openapi_mcp_server.openapi.text import numbers
@@ -157,7 +157,7 @@ def _name(schema: Located) -> str:
         said = _named(schema.json).value if _EXTENSION in bytes(schema.json) else ""
     except msgspec.ValidationError:
         said = ""
-    return said or schema.pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+    return said or tokens(schema.pointer)[-1]
 
 
 def described(base: str, kinds: Kinds, names: Mapping[str, str]) -> Schema:

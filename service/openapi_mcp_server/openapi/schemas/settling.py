@@ -23,6 +23,7 @@ import msgspec
 
 from openapi_mcp_server.openapi.model import Schema
 from openapi_mcp_server.openapi.schemas import habits
+from openapi_mcp_server.openapi.schemas.choices import types_named
 from openapi_mcp_server.openapi.schemas.conversion import NEGATING, NOT_EXACT
 from openapi_mcp_server.openapi.schemas.merging import top_level
 
@@ -143,17 +144,17 @@ class Settling:
         return any(part.is_closed and part.names != names for part in parts)
 
     def _is_of_other_type(self, schema: dict[str, Any]) -> bool:
-        own = _declared(schema) - _NULL
+        own = types_named(schema) - _NULL
         others = self._types_of({key: schema[key] for key in ("$ref", *_COMBINED) if key in schema}) - _NULL
         return bool(own) and bool(others) and own.isdisjoint(others)
 
     def _without_type(self, schema: dict[str, Any]) -> dict[str, Any]:
         rest = {key: value for key, value in schema.items() if key != "type"}
-        return {"anyOf": [rest, {"type": "null"}]} if _declared(schema) - self._types_of(rest) >= _NULL else rest
+        return {"anyOf": [rest, {"type": "null"}]} if types_named(schema) - self._types_of(rest) >= _NULL else rest
 
     def _types_of(self, schema: dict[str, Any]) -> frozenset[str]:
         """The types that a value of it may have, as far as they are said; a whole number is a number."""
-        types = _declared(schema) if "type" in schema else _ALL
+        types = types_named(schema) if "type" in schema else _ALL
         if "$ref" in schema:
             types &= self._types_named(schema["$ref"].removeprefix(_HOME))
         for part in schema.get("allOf", ()):
@@ -213,12 +214,6 @@ class Settling:
             return False
         level = top_level(Schema(msgspec.Raw(msgspec.json.encode(schema))), self._definitions)
         return habits.refuses_default({key: level[key] for key in ("type", "enum", "default") if key in level})
-
-
-def _declared(schema: dict[str, Any]) -> frozenset[str]:
-    declared = schema["type"]
-    names: list[str] = declared if isinstance(declared, list) else [declared]
-    return frozenset("number" if name == "integer" else name for name in names)
 
 
 def _silent(_path: Path, _repair: str) -> None:
