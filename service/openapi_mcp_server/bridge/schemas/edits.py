@@ -121,6 +121,12 @@ def short_prose(said: str, limit: int) -> str:
     return f"{before} {NEEDED}".lstrip()
 
 
+def with_words(schema: dict[str, Any], words: str) -> dict[str, Any]:
+    """A schema with these words at the end of its description."""
+    prose = schema.get("description")
+    return schema | {"description": f"{prose} {words}" if prose else words}
+
+
 def or_empty(schema: bytes) -> bytes:
     """An encoded schema that takes the empty text too."""
     decoded = decode(schema)

@@ -8,7 +8,8 @@ anything may stand at its place, and on from there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import getitem
 from typing import Any, NamedTuple
 
 import msgspec
@@ -117,10 +118,7 @@ class _Way:
 def compiled(schema: bytes, path: Path) -> json_schema.Validator:
     """The validator of a part of an encoded schema, in which it is the only member of ``allOf``."""
     whole = msgspec.json.decode(schema)
-    part = whole
-    for step in path:
-        part = part[step]
-    return json_schema.compiled({"allOf": [part], "$defs": whole.get("$defs", {})})
+    return json_schema.compiled({"allOf": [reduce(getitem, path, whole)], "$defs": whole.get("$defs", {})})
 
 
 def _key(part: Subschema) -> object:

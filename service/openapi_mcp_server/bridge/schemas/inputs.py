@@ -11,7 +11,7 @@ from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.model import CheckedSchema
 from openapi_mcp_server.bridge.schemas import unseen
 from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
-from openapi_mcp_server.bridge.schemas.edits import WHOLE, Detail, bare, decode, encode, reduced, shallow
+from openapi_mcp_server.bridge.schemas.edits import WHOLE, Detail, bare, decode, encode, reduced, shallow, with_words
 from openapi_mcp_server.bridge.schemas.told import ended, told
 from openapi_mcp_server.openapi.model import Schema
 
@@ -122,9 +122,7 @@ def exemplified(schema: bytes, examples: Sequence[bytes | msgspec.Raw]) -> bytes
         small = [_as_text(each) for each in small]
     if "$ref" not in decoded:
         return encode(decoded | {"examples": small})
-    prose = decoded.get("description", "")
-    told = f"Example: {text.line(bytes(small[0]).decode(), _EXAMPLE_BYTES)}"
-    return encode(decoded | {"description": f"{prose} {told}" if prose else told})
+    return encode(with_words(decoded, f"Example: {text.line(bytes(small[0]).decode(), _EXAMPLE_BYTES)}"))
 
 
 def _as_text(example: msgspec.Raw) -> msgspec.Raw:

@@ -28,6 +28,7 @@ from openapi_mcp_server.bridge.schemas.edits import (
     parts_within,
     short_prose,
     unrestricted,
+    with_words,
 )
 from openapi_mcp_server.bridge.schemas.inputs import Pieces
 from openapi_mcp_server.bridge.schemas.limits import value_shown
@@ -145,8 +146,7 @@ def _with_few_values(told: dict[str, Any]) -> dict[str, Any]:
         return told
     rest = {key: value for key, value in told.items() if key != "enum"}
     some = ", ".join(map(value_shown, values[:VALUES_TOLD]))
-    said = f"One of {some} and {len(values) - VALUES_TOLD} more. {SHORTENED}"
-    return rest | {"description": f"{told['description']} {said}" if "description" in told else said}
+    return with_words(rest, f"One of {some} and {len(values) - VALUES_TOLD} more. {SHORTENED}")
 
 
 def says_needed(schema: JsonSchema) -> bool:

@@ -15,7 +15,7 @@ import msgspec
 
 from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
-from openapi_mcp_server.bridge.schemas.edits import bare, decode, encode, rewritten, short_prose
+from openapi_mcp_server.bridge.schemas.edits import bare, decode, encode, rewritten, short_prose, with_words
 from openapi_mcp_server.openapi.model import Schema
 from openapi_mcp_server.openapi.schemas.merging import top_level
 
@@ -108,7 +108,7 @@ def _part(schema: dict[str, Any], schemas: Mapping[str, Schema]) -> dict[str, An
         schema = _with_known_format(schema)
     if "pattern" in schema and not reads_everywhere(schema["pattern"]):
         rest = {key: value for key, value in schema.items() if key != "pattern"}
-        schema = _with_words(rest, f"Pattern: {text.shorten(text.visible(schema['pattern']), _PATTERN_CHARACTERS)}")
+        schema = with_words(rest, f"Pattern: {text.shorten(text.visible(schema['pattern']), _PATTERN_CHARACTERS)}")
     if "patternProperties" in schema:
         schema = _with_known_patterns(schema)
     return schema
@@ -154,12 +154,7 @@ def _with_known_format(schema: dict[str, Any]) -> dict[str, Any]:
         return {"contentEncoding": _ENCODINGS[form]} | rest
     if form.lower() in _NO_NEWS:
         return rest
-    return _with_words(rest, f"Format: {text.line(form, _FORMAT_CHARACTERS)}.")
-
-
-def _with_words(schema: dict[str, Any], words: str) -> dict[str, Any]:
-    prose = schema.get("description")
-    return schema | {"description": f"{prose} {words}" if prose else words}
+    return with_words(rest, f"Format: {text.line(form, _FORMAT_CHARACTERS)}.")
 
 
 def _with_known_patterns(schema: dict[str, Any]) -> dict[str, Any]:
