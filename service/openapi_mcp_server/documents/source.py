@@ -28,7 +28,7 @@ URL_BYTES = 32 * 1024 * 1024
 """The most bytes of an answer, decoded."""
 FETCH_SECONDS = 30.0
 """For the whole fetch."""
-_PASSING = frozenset({404, 408, 425, 429})
+_TRANSIENT = frozenset({404, 408, 425, 429})
 """Statuses of a server that is just being started, too."""
 _OF_ADDRESSES = frozenset({"API_SPEC_URL", "API_SPEC_URL_FILE", "--spec-url"})
 _AFTER_PATH = re.compile("[?#]")
@@ -146,12 +146,10 @@ async def _fetch(url: str, request: HttpRequest, visit: Visit) -> bytes:
             response = await send(equipped, FETCH_SECONDS)
         else:
             response = await equipped.exchange(send, FETCH_SECONDS)
-    except UpstreamError as error:
+    except (UpstreamError, CredentialError) as error:
         raise (Absent if error.transient else SpecError)(shown(url), str(error)) from error
-    except CredentialError as error:
-        raise (Absent if error.passing else SpecError)(shown(url), str(error)) from error
     if response.status != 200:
-        kind = Absent if response.status >= 500 or response.status in _PASSING else SpecError
+        kind = Absent if response.status >= 500 or response.status in _TRANSIENT else SpecError
         raise kind(shown(url), f"the server answered {response.status}{_told(url, response)}")
     return response.body
 

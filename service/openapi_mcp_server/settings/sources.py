@@ -37,8 +37,7 @@ ServiceError."""
 def read(setting: Setting, found: Given | None, read_file: ReadFile) -> Given:
     """The value of a setting from its text, or its default. Raises ConfigError under the name that was used."""
     if found is None:
-        value = None if setting.default is None else setting.read(setting.default)
-        return Given(value, setting.name, is_default=True)
+        return Given(setting.default_value, setting.name, is_default=True)
     if setting.secret and found.value.startswith(STORES):
         found = Given(text_of(found.value.strip(), found.label, read_file), found.label)
     try:
@@ -58,7 +57,21 @@ def from_environment(setting: Setting, environ: Mapping[str, str], read_file: Re
     return Given(text_of(path, f"{setting.name}_FILE", read_file), f"{setting.name}_FILE")
 
 
-def from_element(setting: Setting, fields: Mapping[str, Any], place: str, read_file: ReadFile) -> Given:
+def from_object(
+    settings: Mapping[str, Setting], fields: Mapping[str, Any], place: str, read_file: ReadFile, more: str = ""
+) -> dict[str, Given]:
+    """All settings that an object may have, by their own names. ``more`` is said of the fields to whoever has another.
+
+    Raises ConfigError."""
+    known = [*settings, *(f"{name}_file" for name in settings)]
+    for name in fields:
+        if name not in known:
+            there = f"{near(name, known)}there are {', '.join(settings)}{more}"
+            raise ConfigError(place, f"has no field {name[:64]!r}; {there}")
+    return {setting.name: _from_element(setting, fields, place, read_file) for setting in settings.values()}
+
+
+def _from_element(setting: Setting, fields: Mapping[str, Any], place: str, read_file: ReadFile) -> Given:
     """The value of a field of an object, or of the file that ``field_file`` names; null counts as not given."""
     name, file = setting.element_field, f"{setting.element_field}_file"
     value, path = fields.get(name), fields.get(file)
@@ -142,9 +155,7 @@ def _as_text(value: Any, label: str) -> str:  # noqa: ANN401 - what JSON has
     match value:
         case str():
             return value
-        case dict():
-            return msgspec.json.encode(value).decode()
-        case bool() | int():
+        case dict() | bool() | int():
             return msgspec.json.encode(value).decode()
         case _:
             raise ConfigError(label, f"must be text, not {'a list' if isinstance(value, list) else value}")

@@ -59,12 +59,8 @@ def way_out(given: Mapping[str, Given], read_file: ReadFile, environ: Mapping[st
     certificate, key = given["AUTH_CLIENT_CERTIFICATE"], given["AUTH_CLIENT_KEY"]
     if key.value and not certificate.value:
         raise ConfigError(certificate.label, f"is missing; {key.label} is of use with it only")
-    return WayOut(
-        certificate=_pem(certificate, read_file),
-        key=_pem(key, read_file),
-        authorities=_pem(given["HTTP_CA_BUNDLE"], read_file),
-        proxy=_proxy(given["HTTP_PROXY_URL"], given["HTTP_NO_PROXY"], environ),
-    )
+    own = {"certificate": _pem(certificate, read_file), "key": _pem(key, read_file)}
+    return msgspec.structs.replace(shared(given, read_file, environ), **own)
 
 
 def shared(given: Mapping[str, Given], read_file: ReadFile, environ: Mapping[str, str]) -> WayOut:

@@ -51,10 +51,10 @@ def outcome(result: HttpResponse | UpstreamError) -> AttemptOutcome:
         return "unknown" if result.outcome_unknown else "not_sent"
     if result.status in {429, 503} and retry_after(result, now=0.0) is not None:
         return "refused"
-    return "server_error" if is_passing(result.status) else "final"
+    return "server_error" if is_transient(result.status) else "final"
 
 
-def is_passing(status: int) -> bool:
+def is_transient(status: int) -> bool:
     """Whether a status says that the API is not well at the moment."""
     return status >= 500 and status not in LASTING_5XX
 

@@ -21,6 +21,7 @@ from coredis.connection import TCPConnection, TCPLocation
 from coredis.exceptions import AuthenticationError, RedisError
 
 from openapi_mcp_server.settings.store import Store
+from openapi_mcp_server.upstream.sockets import cause
 
 ANSWER_SECONDS = 0.05
 """The longest that a call waits for the store. Within one zone it answers in less than 1 ms."""
@@ -347,6 +348,4 @@ def _problem(answer: object) -> str:
         return "the credentials are refused"
     if not isinstance(answer, BaseException):
         return "the answer is none of this script"
-    while answer.__cause__ is not None:
-        answer = answer.__cause__
-    return type(answer).__name__
+    return type(cause(answer)).__name__

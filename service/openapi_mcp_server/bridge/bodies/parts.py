@@ -10,6 +10,7 @@ import msgspec
 
 from openapi_mcp_server.bridge import sizes
 from openapi_mcp_server.errors import ArgumentError
+from openapi_mcp_server.grammar import essence
 
 FORM_DATA = "multipart/form-data"
 DISPOSITION = "content-disposition"
@@ -68,7 +69,7 @@ def _bounded(parts: Iterable[Part]) -> Iterator[tuple[bytes, Part]]:
 
 def _with_root(media_type: str, parts: Sequence[Part]) -> str:
     """The type with what the document says beside it; multipart/related must name its first part's (RFC 2387)."""
-    name = media_type.partition(";")[0].strip().lower()
+    name = essence(media_type)
     if name == FORM_DATA:
         return FORM_DATA
     written = _BOUNDARY.sub("", media_type)

@@ -133,7 +133,7 @@ def _next_page(
 def _mending(error: CredentialError) -> str:
     if error.client:
         return "Whoever runs this client can mend this."
-    return "Try again later." if error.passing else "Only the operator of this server can mend this."
+    return "Try again later." if error.transient else "Only the operator of this server can mend this."
 
 
 def from_error(error: ServiceError, tool: Tool) -> ToolResult:

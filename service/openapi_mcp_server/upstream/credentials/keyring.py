@@ -98,7 +98,7 @@ class Keyring:
             return with_fixed(request, FixedValues(headers=headers), request.query)
         fixed = _fixed(configured)
         fixed = FixedValues(headers=(*headers, *fixed.headers), query=fixed.query)
-        kit = Kit(origins=frozenset({request.origin}), credentials=self._credentials(api, {}))
+        kit = Kit(origins=frozenset({request.origin}), credentials=self._credentials(configured, {}))
         names = [OWN] if configured.auth.exchange == "none" else []
         return equipped(with_fixed(request, fixed, request.query), api, kit, names)
 
@@ -112,19 +112,16 @@ class Keyring:
         has_fixed = configured.headers or configured.query
         return Kit(
             origins=api.origins,
-            credentials=self._credentials(api.name, api.key_places),
+            credentials=self._credentials(configured, api.key_places),
             fixed=_fixed(configured) if has_fixed else NONE_FIXED,
             forwarded=configured.forwarded,
             way="" if self.way(api.name) is None else api.name,
         )
 
-    def _credentials(self, api: str, places: Mapping[str, KeyPlace]) -> dict[str, Credential]:
-        configured = self._apis.get(api)
-        if configured is None:
-            return {}
-        auths = {OWN: configured.auth, **configured.schemes}
+    def _credentials(self, api: ApiConfig, places: Mapping[str, KeyPlace]) -> dict[str, Credential]:
+        auths = {OWN: api.auth, **api.schemes}
         return {
-            name: self._one(configured, name, _placed(auth, places.get(name)))
+            name: self._one(api, name, _placed(auth, places.get(name)))
             for name, auth in auths.items()
             if auth.kind != "none"
         }

@@ -71,7 +71,7 @@ class Web(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return await web.fetch(request, self.dialler, seconds=self.seconds, most_bytes=ANSWER_BYTES, tls=self.tls)
         except UpstreamError as error:
-            raise CredentialError(str(error), passing=True) from error
+            raise CredentialError(str(error), transient=True) from error
 
     def request(
         self, method: str, url: str, headers: tuple[tuple[str, str], ...], body: bytes | None, setting: str

@@ -133,7 +133,7 @@ class KeyChain:
         try:
             token = await ask("PUT", "api/token", ("X-aws-ec2-metadata-token-ttl-seconds", _METADATA_TOKEN_SECONDS))
         except CredentialError as error:
-            raise CredentialError(NONE_FOUND, passing=True) from error
+            raise CredentialError(NONE_FOUND, transient=True) from error
         proof = ("X-aws-ec2-metadata-token", token.body.decode("latin-1").strip())
         roles = await ask("GET", "meta-data/iam/security-credentials/", proof)
         role = roles.body.decode("latin-1").split("\n")[0].strip()
