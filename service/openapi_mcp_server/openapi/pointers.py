@@ -9,6 +9,8 @@ from urllib.parse import quote, unquote
 from openapi_mcp_server.errors import SpecError
 
 ROOT = "#"
+DEFS = "#/$defs/"
+"""A ``$ref`` to one of a schema's own definitions begins so, and ends with its name."""
 
 # RFC 3986 section 3.5: what a fragment may hold as it is, beside letters, digits and "-._~".
 _KEPT = "!$&'()*+,;=:@?"

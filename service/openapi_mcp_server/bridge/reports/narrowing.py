@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from openapi_mcp_server.bridge.schemas.edits import decode, encode
+from openapi_mcp_server.openapi.pointers import DEFS
 from openapi_mcp_server.openapi.schemas.keywords import as_list
 
 DEPTH = 32
@@ -240,7 +241,7 @@ def _object(schema: Schema, definitions: Mapping[str, Schema]) -> Mapping[str, A
 
 
 def _name(schema: Schema) -> str:
-    return "" if isinstance(schema, bool) else str(schema.get("$ref", "")).removeprefix("#/$defs/")
+    return "" if isinstance(schema, bool) else str(schema.get("$ref", "")).removeprefix(DEFS)
 
 
 def _below(place: str, name: str) -> str:

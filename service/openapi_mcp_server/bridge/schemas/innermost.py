@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from openapi_mcp_server.openapi import json_schema
+from openapi_mcp_server.openapi.pointers import DEFS
 
 WORK = 20_000
 """Questions that are asked on the way, of which one about a large value counts as many: some 0.1 s. Where the way ends
@@ -25,7 +26,6 @@ PART_BYTES = 2_000_000
 PARTS_KEPT = 128
 """Compiled parts of schemas that are remembered."""
 
-_HOME = "#/$defs/"
 _LISTS = ("allOf", "anyOf", "oneOf")
 _ONE = ("then", "else")
 
@@ -110,7 +110,7 @@ class _Way:
         return part
 
     def _target(self, part: Subschema) -> Subschema:
-        name = part.schema["$ref"].removeprefix(_HOME)
+        name = part.schema["$ref"].removeprefix(DEFS)
         return Subschema(("$defs", name), self._definitions.get(name, True))
 
 

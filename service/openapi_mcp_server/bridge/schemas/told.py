@@ -17,6 +17,7 @@ from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
 from openapi_mcp_server.bridge.schemas.edits import bare, decode, encode, rewritten, short_prose, with_words
 from openapi_mcp_server.openapi.model import Schema
+from openapi_mcp_server.openapi.pointers import DEFS
 from openapi_mcp_server.openapi.schemas.merging import top_level
 
 _ANNOTATIONS = frozenset({"title", "description", "default", "deprecated", "examples"})
@@ -197,7 +198,7 @@ def _walk(
 def _cut(member: bytes, names: set[str], members: Mapping[str, bytes]) -> bytes:
     decoded = decode(b"{" + member + b"}")
     [(name, schema)] = decoded.items()
-    ends = {f"#/$defs/{each}": _again(each, members[each]) for each in names}
+    ends = {DEFS + each: _again(each, members[each]) for each in names}
     cut = rewritten(schema, lambda part: ends.get(part.get("$ref", ""), part))
     return encode(name) + b":" + encode(cut)
 

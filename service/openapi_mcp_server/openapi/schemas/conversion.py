@@ -14,7 +14,7 @@ import msgspec
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import DialectName, NoteKind
 from openapi_mcp_server.openapi.notes import Notes
-from openapi_mcp_server.openapi.pointers import child
+from openapi_mcp_server.openapi.pointers import DEFS, child
 from openapi_mcp_server.openapi.references.resolve import Located
 from openapi_mcp_server.openapi.schemas.discriminators import Discriminator
 from openapi_mcp_server.openapi.schemas.dynamic import NO_SCOPE, Scope
@@ -167,7 +167,7 @@ class Conversion:
         self.refs[name] = None
         if self._is_in_place:
             self.in_place.append(name)
-        return f"#/$defs/{name}"
+        return DEFS + name
 
     def _referred(self, schema: dict[str, Any]) -> tuple[str, str | None]:
         """The keyword, and the reference as written."""

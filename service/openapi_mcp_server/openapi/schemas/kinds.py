@@ -13,12 +13,11 @@ import msgspec
 
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import Schema
-from openapi_mcp_server.openapi.pointers import child, tokens
+from openapi_mcp_server.openapi.pointers import DEFS, child, tokens
 from openapi_mcp_server.openapi.references.resolve import Located, References, opened
 from openapi_mcp_server.openapi.schemas.discriminators import with_texts
 from openapi_mcp_server.openapi.text import numbers
 
-_HOME = "#/$defs/"
 _EXTENSION = b'"x-ms-discriminator-value"'
 MAX_KINDS = 20
 """Kinds of one base that are described; of more only the values are told."""
@@ -167,17 +166,17 @@ def described(base: str, kinds: Kinds, names: Mapping[str, str]) -> Schema:
     """
     if len(kinds.values) > MAX_KINDS:
         told = f"{kinds.property_name} selects what else is in it: {', '.join(list(kinds.values)[:MAX_KINDS])}, …"
-        return _encoded({"$ref": _HOME + base, "description": told}, {base})
+        return _encoded({"$ref": DEFS + base, "description": told}, {base})
     of_kind: dict[str, list[str]] = {}
     for kind, name in names.items():
         of_kind.setdefault(name, []).append(kind)
     choices: list[dict[str, Any]] = [
-        {"allOf": [{"$ref": _HOME + name}, _with(kinds.property_name, values)]} for name, values in of_kind.items()
+        {"allOf": [{"$ref": DEFS + name}, _with(kinds.property_name, values)]} for name, values in of_kind.items()
     ]
     if not choices:
-        return _encoded({"$ref": _HOME + base}, {base})
+        return _encoded({"$ref": DEFS + base}, {base})
     others = {**_with(kinds.property_name, list(names)), "required": [kinds.property_name]}
-    return _encoded({"anyOf": [*choices, {"$ref": _HOME + base, "not": others}]}, {base, *of_kind})
+    return _encoded({"anyOf": [*choices, {"$ref": DEFS + base, "not": others}]}, {base, *of_kind})
 
 
 def _with(name: str, values: list[str]) -> dict[str, Any]:

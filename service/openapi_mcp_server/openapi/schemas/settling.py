@@ -22,13 +22,13 @@ from typing import Any
 import msgspec
 
 from openapi_mcp_server.openapi.model import Schema
+from openapi_mcp_server.openapi.pointers import DEFS
 from openapi_mcp_server.openapi.schemas import habits
 from openapi_mcp_server.openapi.schemas.choices import types_named
 from openapi_mcp_server.openapi.schemas.conversion import NEGATING, NOT_EXACT
 from openapi_mcp_server.openapi.schemas.merging import top_level
 
 _REF = re.compile(rb'"\$ref":"#/\$defs/([A-Za-z0-9._-]+)"')
-_HOME = "#/$defs/"
 _OPEN: tuple[object, ...] = (None, True, {})
 _COMBINED = ("allOf", "anyOf", "oneOf")
 _MAPS = frozenset({"properties", "patternProperties", "dependentSchemas"})
@@ -156,7 +156,7 @@ class Settling:
         """The types that a value of it may have, as far as they are said; a whole number is a number."""
         types = types_named(schema) if "type" in schema else _ALL
         if "$ref" in schema:
-            types &= self._types_named(schema["$ref"].removeprefix(_HOME))
+            types &= self._types_named(schema["$ref"].removeprefix(DEFS))
         for part in schema.get("allOf", ()):
             types &= self._types_of(part)
         for keyword in ("anyOf", "oneOf"):
@@ -175,7 +175,7 @@ class Settling:
     def _outline(self, schema: dict[str, Any]) -> Outline:
         properties = schema.get("properties", {})
         parts = [self._outline(part) for part in schema.get("allOf", ())]
-        named = [schema["$ref"].removeprefix(_HOME)] if "$ref" in schema else []
+        named = [schema["$ref"].removeprefix(DEFS)] if "$ref" in schema else []
         parts += map(self._named, named)
         is_closed = schema.get("additionalProperties") not in _OPEN or schema.get("unevaluatedProperties") is False
         return Outline(
