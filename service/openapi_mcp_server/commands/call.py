@@ -177,15 +177,8 @@ async def _as_caller(url: str, token: str) -> AsyncIterator[Any]:
 
 
 async def _schema(client: Client, tool: str) -> Mapping[str, Any]:
-    """The input schema of the tool, by the server's own list; empty if it is not in it."""
-    cursor = None
-    while True:
-        page = await client.list_tools(cursor=cursor)
-        for each in page.tools:
-            if each.name == tool:
-                return each.input_schema
-        if not (cursor := page.next_cursor):
-            return {}
+    """The input schema of the tool; empty if the server does not list it."""
+    return next((each.input_schema for each in await servers.listed(client) if each.name == tool), {})
 
 
 def _hint(url: str, said: str) -> str:

@@ -24,7 +24,7 @@ class Fields(NamedTuple):
 
 
 METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
-"""Those that every version has a field for."""
+"""The methods that every version has a field for."""
 _ROOT_3 = frozenset(
     {"openapi", "info", "servers", "paths", "components", "security", "tags", "externalDocs"}
     | {"jsonSchemaDialect", "webhooks", "$self"}

@@ -10,7 +10,7 @@ import msgspec
 from openapi_mcp_server.errors import SpecError, fault_of
 from openapi_mcp_server.grammar import is_token
 from openapi_mcp_server.openapi.model import Operation, Parameter, SecurityChoice, SkippedOperation
-from openapi_mcp_server.openapi.notes import one_line
+from openapi_mcp_server.openapi.notes import clipped
 from openapi_mcp_server.openapi.pointers import ROOT, child
 from openapi_mcp_server.openapi.reading import fields, path_keys, security, servers
 from openapi_mcp_server.openapi.reading.dialect import D, Declaration, Dialect, Source
@@ -282,7 +282,7 @@ class PathReader(Generic[D]):
 
     def _skip(self, error: SpecError, method: str, key: str) -> None:
         self._require_room()
-        reason = one_line(error.problem)
+        reason = clipped(error.problem)
         self.skipped.append(SkippedOperation(pointer=error.pointer, method=method, path=key, reason=reason))
 
     def _require_room(self) -> None:
