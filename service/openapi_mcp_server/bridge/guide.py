@@ -152,7 +152,7 @@ def _about(api: ApiSummary, tools: Mapping[str, Tool], areas: Mapping[str, int])
 
 
 def given(arguments: msgspec.Raw | None) -> dict[str, str]:
-    """A prompt's arguments. Raises ArgumentError."""
+    """The arguments that a prompt was given. Raises ArgumentError."""
     try:
         return _values(arguments or b"{}")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

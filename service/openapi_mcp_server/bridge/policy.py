@@ -92,7 +92,7 @@ def selector(text: str) -> Selector:
 
 
 def _plainly(path: str) -> str:
-    """Equal for paths that some server or other takes for one."""
+    """A path in a form that is equal for all spellings that some server or other takes for one."""
     try:
         decoded = fully_decoded(path)
     except ArgumentError:  # no operation of such a path becomes a tool

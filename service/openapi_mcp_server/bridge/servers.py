@@ -123,7 +123,7 @@ def _joined(location: str, url: str) -> str:
 
 
 def _without_user(url: str) -> str:
-    """User information may be a secret."""
+    """A URL without its user information, which may be a secret."""
     scheme, found, rest = url.partition("://")
     authority, slash, path = rest.partition("/")
     return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}" if found else url

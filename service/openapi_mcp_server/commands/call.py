@@ -91,7 +91,8 @@ class _FromFile(NamedTuple):
     path: Path
 
     def value(self, schema: Mapping[str, Any]) -> str:
-        """``schema``: the tool's inputSchema."""
+        """The argument's value: text, or the file as a data: URI where ``schema``, the tool's inputSchema, takes
+        bytes."""
         try:
             data = self.path.read_bytes()
         except OSError as error:
@@ -106,7 +107,7 @@ class _FromFile(NamedTuple):
 
 
 def _read(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The same, with the contents of files."""
+    """The arguments with the contents of their files."""
 
     def read(value: Any) -> Any:  # noqa: ANN401 - what JSON has
         if isinstance(value, _FromFile):
@@ -117,7 +118,7 @@ def _read(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, 
 
 
 async def _ask_document(config: Config, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Through the same gateway that a server would use."""
+    """Calls the tool through the same gateway that a server would use."""
     tools = await read_catalog(config)
     schema = msgspec.json.decode(tools.tools[tool].input.schema) if tool in tools.tools else {}
     raw = msgspec.Raw(msgspec.json.encode(_read(arguments, schema)))
@@ -196,7 +197,7 @@ def _first(error: BaseException) -> BaseException:
 
 
 def _ignore(record: CallRecord) -> None:
-    """One call's result is all that its caller wants to see."""
+    """Drops the record: the result is all that the caller of one call wants to see."""
 
 
 def _show(content: Mapping[str, Any], output: str | None) -> None:

@@ -211,6 +211,6 @@ def _notes(api: ApiSummary) -> Iterator[str]:
 
 
 def _some(names: Sequence[str]) -> str:
-    """A person looks at a few to see what is meant."""
+    """The first few names: a person sees by them what is meant."""
     more = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f" and {more} more (--json has all)" if more > 0 else "")

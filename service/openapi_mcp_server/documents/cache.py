@@ -111,7 +111,7 @@ class Cache:
 
 
 def _opened(path: Path) -> BinaryIO:
-    """Non-blocking: opening a FIFO would wait for a writer."""
+    """Opens a file without blocking: opening a FIFO would wait for a writer."""
     return open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")  # noqa: PTH123
 
 

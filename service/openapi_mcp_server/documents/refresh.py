@@ -61,7 +61,7 @@ class Refresh:
         }
 
     async def every(self, seconds: float) -> None:
-        """Until it is cancelled."""
+        """Reads the documents again about every so many seconds, until it is cancelled."""
         while True:
             await anyio.sleep(seconds * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 - nobody gains by guessing
             await self.once()

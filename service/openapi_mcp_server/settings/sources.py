@@ -119,7 +119,7 @@ def _file_hint(label: str) -> str:
 
 
 def _with_place(problem: str, text: str) -> str:
-    """msgspec counts bytes; people count lines and columns."""
+    """A problem of msgspec's with its line and column in place of the byte."""
     found = _BYTE.search(problem)
     offset = int(found[1]) if found else len(text.encode())
     before = text.encode()[:offset].decode(errors="ignore")
@@ -129,7 +129,7 @@ def _with_place(problem: str, text: str) -> str:
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """A question about the nearest known name, if there is one."""
+    """``did you mean …?`` with the nearest known name; empty if none is near."""
     found = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean {found[0]}? " if found else ""
 

@@ -77,14 +77,14 @@ _LOCALHOST = ipaddress.IPv4Address("127.0.0.1")
 
 
 def kind(address: Address) -> AddressKind:
-    """Tells what kind an address is to us."""
+    """The kind of an address, by which it may be dialled or not."""
     if isinstance(address, ipaddress.IPv6Address) and any(address in network for network in _CARRIES_IPV4):
         address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return next(kind for network, kind in _SPECIAL if address.version == network.version and address in network)
 
 
 class AddressRule(msgspec.Struct, frozen=True, kw_only=True):
-    """ALLOW_PRIVATE_NETWORKS and ALLOW_INSECURE_HTTP."""
+    """The rule that ALLOW_PRIVATE_NETWORKS and ALLOW_INSECURE_HTTP make."""
 
     allow_private: bool
     allow_insecure: bool

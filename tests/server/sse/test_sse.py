@@ -11,6 +11,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+import real_sockets
 from clocks import hurried
 from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.gateway.gateway import Gateway
@@ -22,11 +23,10 @@ from sessions import Server, request, sse_server
 
 def run(use: Callable[[Server], Awaitable[Any]], built: Gateway | None = None, clock: MockClock | None = None) -> Any:
     async def main() -> Any:
-        with trio.fail_after(10_000 if clock else 10):
-            async with sse_server(built or gateway(ScriptedApi())) as server:
-                return await use(server)
+        async with sse_server(built or gateway(ScriptedApi())) as server:
+            return await use(server)
 
-    return trio.run(main, clock=clock)
+    return real_sockets.run(main, clock)
 
 
 def test_the_stream_begins_at_once_with_the_address_for_messages():

@@ -118,7 +118,7 @@ def _is_another_kind(choice: Failure, branch: Sequence[Failure]) -> bool:
 
 
 def _since(problems: Iterator[str], selector: Selector, value: Mapping[str, Any]) -> Iterator[str]:
-    """The problems of a branch, the first with the member that selects it."""
+    """The problems of a branch. The first also names the member that selects the branch."""
     name, values = selector
     others = [each for each in values if each != value[name]]
     for first in islice(problems, 1):
@@ -198,7 +198,7 @@ def _nearest(name: str, known: Sequence[str]) -> str:
 
 
 def _shown(value: object) -> str:
-    """Its beginning, without a copy of a long text."""
+    """The beginning of a value; a long text is not copied for it."""
     begun = value[: _VALUE_LENGTH + 1] if isinstance(value, str) else value
     return shorten(exact_json.encode(begun)[: 6 * _VALUE_LENGTH].decode(errors="ignore"), _VALUE_LENGTH)
 

@@ -133,7 +133,7 @@ def resource_uri(api: str, tool: str) -> str:
 
 
 def _text(response: HttpResponse, content_type: str) -> AnswerContent | None:
-    """None if it is no text in the charset that it declares, nor in UTF-8."""
+    """The body as text; None if it is none in the charset that it declares, nor in UTF-8."""
     declared = charsets.declared(content_type) or _declared_inside(response.body, content_type) or "utf-8"
     read_as = (_decoded(response, charset) for charset in _readings(declared))
     return next((AnswerContent(text=text) for text in read_as if text is not None), None)
@@ -276,7 +276,7 @@ def _not_json(body: bytes, content_type: str, uri: str) -> AnswerContent:
 
 
 def _deep_json(body: bytes) -> AnswerContent | None:
-    """Nested deeper than can be checked (about 1,000): shown as it came."""
+    """JSON nested deeper than can be checked (about 1,000 levels), which is shown as it came."""
     try:
         _require_utf8(body)
         return AnswerContent(text=body, notes=("Note: this JSON is nested too deeply to be checked.",))

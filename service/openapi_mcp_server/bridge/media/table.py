@@ -103,7 +103,7 @@ def row(name: str) -> Row:
 
 
 def is_json(content_type: str) -> bool:
-    """JSON and everything with its suffix."""
+    """Whether a type is JSON or has its suffix."""
     return row(essence(content_type)).written == "json"
 
 
@@ -130,7 +130,7 @@ def is_binary(content_type: str) -> bool:
 
 
 def is_stream(content_type: str) -> bool:
-    """Whether a part of it is of use, and it may never end."""
+    """Whether a type is that of a stream, which may never end and a part of which is of use."""
     return row(essence(content_type)).is_stream
 
 

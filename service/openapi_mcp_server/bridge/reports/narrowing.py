@@ -94,7 +94,7 @@ class _Comparison:
         yield from self._others(old, new, place, depth)
 
     def _others(self, old: Mapping[str, Any], new: Mapping[str, Any], place: str, depth: int) -> Iterator[Difference]:
-        """Members that have no name of their own."""
+        """The differences of members that have no name of their own."""
         before, after = old.get("additionalProperties", True), new.get("additionalProperties", True)
         if before is False and after is not False:
             yield Difference(place, "takes other members now", breaks=False)

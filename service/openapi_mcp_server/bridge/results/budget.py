@@ -125,7 +125,7 @@ def _size(text: str) -> int:
 
 
 def _is_of_rows(place: str) -> bool:
-    """Whether a list is the answer or near its top, and in no row of another."""
+    """Whether a list is the answer itself or near its top, and not within a row of another list."""
     steps = place.split("/")[1:]
     return len(steps) <= _ENVELOPE and not any(step.isdigit() for step in steps)
 

@@ -209,7 +209,7 @@ def _structured(
 
 
 def _noted(structured: bytes, about: str) -> bytes:
-    """An object with a member that says what is to be said of it."""
+    """The JSON object with one more member, which says ``about`` it what has to be said."""
     if not about or not structured.startswith(b"{") or (_NOTE in structured and NOTE in _members(structured)):
         return structured
     comma = b"" if structured == b"{}" else b","
@@ -255,5 +255,5 @@ def _first_error(validator: Validator, excerpt: Excerpt) -> Error | None:
 
 
 def _compile(schema: bytes) -> Validator:
-    """Its errors do not repeat the answer."""
+    """The validator of an output schema, whose errors do not repeat the answer."""
     return compiled(msgspec.json.decode(schema))

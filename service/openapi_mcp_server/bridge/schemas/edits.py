@@ -164,7 +164,7 @@ def _removable_below(key: str, value: Any, needed: Sequence[str]) -> Any:  # noq
 
 
 def removable_parts(schema: bytes) -> bytes:
-    """The same of an encoded schema."""
+    """The same as `removable`, encoded before and after."""
     return encode(removable(decode(schema)))
 
 

@@ -89,7 +89,7 @@ class _Way:
         return not compiled(self._encoded, part.path).is_valid(value)
 
     def _at_one_place(self, parts: Iterable[Subschema]) -> Iterator[Subschema]:
-        """All schemas that apply where these do."""
+        """These schemas, and all others that apply to the same value through them."""
         seen: set[int] = set()
         left = list(parts)
         while left:
@@ -122,7 +122,7 @@ def compiled(schema: bytes, path: Path) -> json_schema.Validator:
 
 
 def _key(part: Subschema) -> object:
-    """Equal schemas are one, as those that two alternatives have in common are."""
+    """A key by which equal schemas are one, such as those that two alternatives have in common."""
     return part.path[-1] if part.path[:1] == ("$defs",) and len(part.path) == 2 else msgspec.json.encode(part.schema)
 
 

@@ -18,8 +18,8 @@ from openapi_mcp_server.openapi.model import Schema
 _TOLD = {Detail.FULL: "", Detail.NO_EXAMPLES: "examples", Detail.SHORT: "examples and long descriptions"}
 _EXAMPLES = 2
 _EXAMPLE_BYTES = 56
-"""The most bytes of one example. With these bounds, lists of 132 published documents are no longer than they were
-without examples, which ``additionalProperties`` at each root then took."""
+"""The most bytes of one example. With these bounds, examples make the lists of 132 published documents longer by what
+leaving ``additionalProperties`` out of each root makes them shorter."""
 _SAYING_VALUES = frozenset({"examples", "const"})
 _NUMBER_STARTS = tuple(bytes([each]) for each in b"-0123456789")
 CLOSED = b',"additionalProperties":false}'

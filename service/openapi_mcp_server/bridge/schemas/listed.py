@@ -88,7 +88,7 @@ class Reader(Protocol):
         """The outermost level, its description in ``prose`` characters."""
 
     def opened(self, schema: JsonSchema, prose: int) -> dict[str, Any]:
-        """The same without what is below it."""
+        """The level without its properties, items and other schemas below it."""
 
     def members(self, schema: JsonSchema) -> int:
         """How many members its values have, as far as is known."""

@@ -126,7 +126,7 @@ def _own(schema: JsonSchema) -> list[str]:
 
 
 def _patterns(schema: object) -> set[str]:
-    """All, and what only looks like one."""
+    """All patterns in a schema, with some texts that only look like one."""
     found: set[str] = set()
     parts = [schema]
     while parts:

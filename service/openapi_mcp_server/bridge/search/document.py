@@ -55,7 +55,7 @@ def with_document(apis: Iterable[ApiSummary], tools: Mapping[str, Tool]) -> list
 
 
 def document(api: ApiSummary, tools: Iterable[Tool]) -> str:
-    """JSON; ``tools`` are those of the API that the caller has."""
+    """The document as JSON; ``tools`` are those"""
     components = _Components()
     paths: dict[str, dict[str, Any]] = {}
     for tool in tools:

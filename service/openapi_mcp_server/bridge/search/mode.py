@@ -192,7 +192,7 @@ def _before(
     is_wanted: Any,  # noqa: ANN401 - as in `ranking.search`
     found: Sequence[ranking.Hit],
 ) -> list[ranking.Hit]:
-    """The hits, behind the operations that the query names."""
+    """The hits, after the operations that the query names."""
     from openapi_mcp_server.bridge.search import ranking  # noqa: PLC0415 - as above
 
     operations = {each.name: each for each in index.operations if each.name in first}

@@ -123,7 +123,7 @@ def _member(name: str, kind: str, required: Sequence[str]) -> str:
 
 
 def is_simple(schema: Schema, within: Contract) -> bool:
-    """Whether it is told whole in a line."""
+    """Whether a schema can be told whole in one line."""
     kind = short(schema, within)
     return "{" not in kind and kind not in {"any", "any[]"}
 

@@ -38,7 +38,7 @@ async def official_client(here: Checkup) -> None:
 
 
 async def _with_client(here: Checkup, mode: str, use: Callable[[Client], Awaitable[T]]) -> T | None:
-    """None where the client fails, which is a finding."""
+    """The result of ``use`` with a connected client. None where the client fails, which is a finding."""
     from mcp import Client, MCPError  # noqa: PLC0415 - takes a second to import
     from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415
 
@@ -64,7 +64,7 @@ def _judge_list(here: Checkup, tools: list[Tool]) -> None:
 
 
 async def _call_one_of_each(here: Checkup, tools: list[Tool], client: Client) -> None:
-    """The first tool of each API that only reads and needs no argument."""
+    """Calls the first tool of each API that only reads and needs no argument."""
     for api, tool in (await _safe(here, tools)).items():
         here.checked.append(f"call of {tool.name}")
         result = await client.call_tool(tool.name, {})

@@ -31,7 +31,7 @@ class Exchange:
         self._logins: dict[bytes, TokenLogin] = {}
 
     def __call__(self, beside: Carrier) -> TokenLogin:
-        """Raises CredentialError for a caller without a token."""
+        """The login of the caller of this call. Raises CredentialError for a caller without a token."""
         found = _BEARER.fullmatch(beside.forwarded.get("authorization", ""))
         if found is None:
             raise CredentialError(f"{self._api} wants to know who calls, and the call has no token", client=True)

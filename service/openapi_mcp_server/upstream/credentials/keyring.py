@@ -52,7 +52,7 @@ class Keyring:
         return self._current
 
     def check(self, tools: ToolCatalog) -> None:
-        """Whether they can be sent as the documents of this catalog say."""
+        """Raises ConfigError where credentials cannot be sent as the documents of this catalog say."""
         self._kits(tools.apis)
 
     def replace(self, apis: Iterable[ApiConfig]) -> None:
@@ -80,7 +80,7 @@ class Keyring:
                         await login.token()
 
     def way(self, api: str) -> Way | None:
-        """An API's own; None where it is the usual one."""
+        """The way to an API; None where it is the usual one."""
         configured = self._apis.get(api)
         if configured is None or configured.way == USUAL:
             return None

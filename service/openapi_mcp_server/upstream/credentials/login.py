@@ -65,7 +65,7 @@ class Web(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = ASK_SECONDS
 
     async def ask(self, request: HttpRequest) -> HttpResponse:
-        """Raises CredentialError where there is no answer at all."""
+        """The answer, whatever its status. Raises CredentialError where there is none at all."""
         from openapi_mcp_server.upstream import web  # noqa: PLC0415 - httpx, for those who log in somewhere
 
         try:

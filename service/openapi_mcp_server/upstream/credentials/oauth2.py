@@ -75,7 +75,7 @@ class TokenEndpoint(msgspec.Struct, frozen=True, kw_only=True):
             self._assertion()
 
     async def token(self, form: dict[str, str], web: Web, hidden: tuple[str, ...]) -> Token:
-        """``hidden``: what must not be repeated from an answer."""
+        """Asks for a token. ``hidden``: secrets that must not be repeated from an answer."""
         proof, headers = self._proof()
         body = urlencode(form | proof).encode("ascii")
         answer = await web.ask(web.request("POST", self.url, (*_FORM, *headers), body, self.setting))
@@ -97,7 +97,7 @@ class TokenEndpoint(msgspec.Struct, frozen=True, kw_only=True):
                 return {"client_id": self.client_id}, ()
 
     def _assertion(self) -> str:
-        """Signed anew each time, for this endpoint alone (RFC 7523 section 3)."""
+        """The client's assertion, signed anew each time and for this endpoint alone (RFC 7523 section 3)."""
         try:
             from joserfc import jwt  # noqa: PLC0415 - an extra
             from joserfc.errors import SecurityWarning  # noqa: PLC0415

@@ -124,7 +124,7 @@ def with_fixed(request: HttpRequest, fixed: FixedValues, own_query: str) -> Http
 
 
 def _with_forwarded(request: HttpRequest, api: str, kit: Kit, beside: Carrier) -> HttpRequest:
-    """The caller's own headers, which win over arguments."""
+    """The request with the caller's own headers, which win over arguments."""
     _require_own(request, api, kit)
     for each in kit.forwarded:
         value = beside.forwarded.get(each.source)

@@ -36,7 +36,7 @@ _FLOW_IS_OFF = frozenset({"InvalidParameterException", "NotAuthorizedException"}
 
 
 def login(api: str, auth: Auth, web: Web, chain: KeyChain, environ: Mapping[str, str], turns: TaskTurns) -> TokenLogin:
-    """Raises ConfigError for what cannot be used at all."""
+    """The login that the settings AUTH_COGNITO_… describe. Raises ConfigError for what cannot be used at all."""
     region = auth.cognito_region or auth.cognito_user_pool_id.partition("_")[0] or region_of(environ)
     if not region:
         raise ConfigError("AUTH_COGNITO_REGION", "is missing; or set AUTH_COGNITO_USER_POOL_ID or AWS_REGION")
