@@ -312,7 +312,7 @@ class _Search:
 
 
 def validator(schema: bytes) -> Validator:
-    """Linear-time patterns, nothing fetched."""
+    """The validator of a schema: patterns run in linear time, nothing is fetched."""
     return compiled(schema.decode())
 
 

@@ -92,7 +92,7 @@ async def traced(config: Config, tally: Tally, metrics: Metrics | None) -> Async
 
 
 def _span_signer(config: Config) -> SpanSigner | None:
-    """None where nobody asks for signed spans."""
+    """The signer of spans; None where nobody asks for signed ones."""
     otlp = None if config.tracing is None else config.tracing.otlp
     if otlp is None or not otlp.signed_for:
         return None

@@ -67,7 +67,7 @@ class WorkerPlace(NamedTuple):
 
 
 def place(environ: Mapping[str, str]) -> WorkerPlace | None:
-    """None in a process that nobody supervises."""
+    """The place of this process among the workers; None where nobody supervises it."""
     said = environ.get(PLACE)
     if said is None:
         return None

@@ -54,7 +54,7 @@ class _NearDialler:
 
 @asynccontextmanager
 async def peers(config: Config) -> AsyncIterator[Peers | None]:
-    """None where sessions are of this task alone."""
+    """The other tasks; None where sessions are of this task alone."""
     if config.session_key is None or config.session_address is None:
         yield None
         return

@@ -48,7 +48,7 @@ class Subscribers:
         return None
 
     async def serve(self, call: Call, beside: Carrier, receive: Receive, send: Send) -> None:
-        """Until the client leaves or the server drains."""
+        """Serves a subscription until the client leaves or the server drains."""
         stream = EventStream(send, self.streams)
         share = beside.principal.key
         self._shares[share] += 1

@@ -220,7 +220,7 @@ def read_text(at: Located) -> str:
 
 
 def read_texts(at: Located) -> list[str]:
-    """An array of them, without those that are null. Raises SpecError."""
+    """An array of prose or names, without those that are null. Raises SpecError."""
     return written_each(read(_TEXTS, at)) if is_there(at.json) else []
 
 

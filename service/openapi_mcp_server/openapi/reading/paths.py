@@ -85,7 +85,7 @@ class PathReader(Generic[D]):
         self._tag_parents = {written(tag.name): written(tag.parent) for tag in tags or () if tag.parent is not None}
 
     def read(self, declared: Mapping[str, msgspec.Raw]) -> None:
-        """All paths; raises SpecError if they have too many operations."""
+        """Reads all paths; raises SpecError if they have too many operations."""
         for key, value in declared.items():
             if not key.startswith("x-"):
                 self._path(key, Located(child(ROOT, "paths", key), value), is_taken=f"/{key}" in declared)
@@ -162,7 +162,7 @@ class PathReader(Generic[D]):
     def _shared_or_fault(
         self, key: str, at: Located, item: Mapping[str, Located], *, is_taken: bool
     ) -> _Shared[D] | SpecError:
-        """A fault of the path is one of each of its operations."""
+        """The values that operations share, or the fault of their path, which is one of each of them."""
         if is_taken:
             return SpecError(at.pointer, f"{key!r} with its slash is a path of its own")
         try:
@@ -303,7 +303,7 @@ def _identity(declaration: Declaration) -> tuple[str, str]:
 
 
 def _require_method(method: str, pointer: str) -> None:
-    """Only ``additionalOperations`` (3.2) can name a method that is none."""
+    """Raises SpecError for what is no method; only ``additionalOperations`` (3.2) can name such."""
     if not is_token(method):
         raise SpecError(pointer, f"{method!r} is not an HTTP method (RFC 9110 section 9.1)")
     if method == "CONNECT":
@@ -337,6 +337,6 @@ def _prose(item: Mapping[str, Located], field: str) -> str:
 
 
 def _with_own(shared: _Shared[D], at: Located, scopes: msgspec.Raw) -> msgspec.Raw:
-    """Encoded. Most operations have none of their own."""
+    """The overrides of an operation, encoded; most operations have none of their own."""
     own = read_map(at) | _scopes(scopes)
     return msgspec.Raw(msgspec.json.encode(shared.overrides | own)) if own else shared.encoded_overrides

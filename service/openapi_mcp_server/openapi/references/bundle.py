@@ -81,7 +81,7 @@ class _Target(msgspec.Struct, frozen=True):
 
 
 class _Part:
-    """Another file than the root."""
+    """A file other than the root."""
 
     def __init__(self, document: Document) -> None:
         self.root = Located(ROOT, msgspec.Raw(document.json))
@@ -338,7 +338,7 @@ def _members(value: msgspec.Raw) -> dict[str, msgspec.Raw] | None:
 
 
 def _alias(schema: msgspec.Raw) -> str | None:
-    """The reference that is all there is of a schema."""
+    """The reference of a schema that is nothing but a reference."""
     members = _members(schema)
     return text_in(members["$ref"]) if members and set(members) == {"$ref"} else None
 

@@ -270,7 +270,7 @@ def _entry(container: _Container, token: str) -> msgspec.Raw | None:
 
 
 def _joined(base: str, reference: str) -> str:
-    """RFC 3986 section 5; a reference that is no URI stays as it is."""
+    """A reference resolved against a base (RFC 3986 section 5); one that is no URI stays as it is."""
     try:
         return urljoin(base, reference)
     except ValueError:

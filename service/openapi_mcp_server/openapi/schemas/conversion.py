@@ -170,7 +170,7 @@ class Conversion:
         return DEFS + name
 
     def _referred(self, schema: dict[str, Any]) -> tuple[str, str | None]:
-        """The keyword, and the reference as written."""
+        """The keyword of a schema's reference, and the reference as it is written."""
         if isinstance(reference := schema.get("$ref"), str):
             return "$ref", reference
         return self._dynamically(schema) if self._is_dynamic(schema) else ("", None)
@@ -210,7 +210,7 @@ class Conversion:
 
 
 def needs_settling(schema: JsonSchema) -> bool:
-    """Whether it may contradict what it refers to or combines (`settling`)."""
+    """Whether a schema may contradict what it refers to or combines (`settling`)."""
     if (
         "allOf" in schema
         or not NEGATING.isdisjoint(schema)

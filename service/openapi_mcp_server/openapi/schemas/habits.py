@@ -125,7 +125,7 @@ def tell_prose(schema: dict[str, Any]) -> None:
 
 
 def tell_default(schema: dict[str, Any]) -> None:
-    """A default in words. Null and empty text are none."""
+    """Tells a default in words. Null and empty text are none."""
     default = schema.pop("default")
     if default not in (None, ""):
         tell(schema, f"Default: {as_text(default)[:_DEFAULT_CHARACTERS]}.")

@@ -63,7 +63,7 @@ class Kinds(msgspec.Struct, frozen=True):
 
 
 class Kinship:
-    """Which schemas of a document are made of which."""
+    """The schemas of a document that are made of others by ``allOf``, and of which."""
 
     def __init__(self, references: References, home: str) -> None:
         self._references = references

@@ -61,7 +61,7 @@ def fit_value(keyword: str, schema: dict[str, Any], spelt: Spelt) -> str:
 
 
 def fit_examples(schema: dict[str, Any], spelt: Spelt) -> str:
-    """The same of examples; nothing is said of it."""
+    """The same for examples, without a note."""
     if _types(schema) in (["string"], ["string", "null"]) and any(map(is_number, schema["examples"])):
         spelled = _examples(spelt)[: len(schema["examples"])]
         schema["examples"] = [as_text(each) if is_number(each) else each for each in spelled]

@@ -125,7 +125,7 @@ class Settling:
 
     @contextmanager
     def _step(self) -> Iterator[bool]:
-        """One reference further; whether what it leads to is still looked at."""
+        """Goes one reference further; returns whether what it leads to is still looked at."""
         self._steps += 1
         try:
             yield self._steps <= MAX_STEPS
