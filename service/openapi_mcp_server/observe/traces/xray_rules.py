@@ -71,7 +71,7 @@ class RulePoller:
         self._stopped.set()
 
     def poll(self) -> None:
-        """Asks the daemon for rules and targets, each where it is time to. Never raises."""
+        """Fetches the rules where they are old, and reports what they have decided. Never raises."""
         try:
             if time.monotonic() - self._asked > RULES_SECONDS:
                 self._fetch()
