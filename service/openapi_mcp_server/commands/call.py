@@ -119,12 +119,12 @@ def _read(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, 
 
 async def _ask_document(config: Config, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Calls the tool through the same gateway that a server would use."""
-    tools = await read_catalog(config)
-    schema = msgspec.json.decode(tools.tools[tool].input.schema) if tool in tools.tools else {}
+    catalog = await read_catalog(config)
+    schema = msgspec.json.decode(catalog.tools[tool].input.schema) if tool in catalog.tools else {}
     raw = msgspec.Raw(msgspec.json.encode(_read(arguments, schema)))
     call = Call(id=1, method="tools/call", version=LEGACY[-1], size=len(bytes(raw)), name=tool, arguments=raw)
-    outgoing = Outgoing(keyring(config), overhear=_overhear(config, tools, tool, arguments))
-    async with opened(config, tools, _ignore, outgoing=outgoing) as gateway:
+    outgoing = Outgoing(keyring(config), overhear=_overhear(config, catalog, tool, arguments))
+    async with opened(config, catalog, _ignore, outgoing=outgoing) as gateway:
         answer = msgspec.json.decode(b"".join(await gateway.answer(call, "stdio")))
     if "error" in answer:
         said = answer["error"]["message"]
@@ -134,11 +134,11 @@ async def _ask_document(config: Config, tool: str, arguments: Mapping[str, Any])
 
 
 def _overhear(
-    config: Config, tools: ToolCatalog, tool: str, arguments: Mapping[str, Any]
+    config: Config, catalog: ToolCatalog, tool: str, arguments: Mapping[str, Any]
 ) -> Callable[[Send], Send] | None:
     """A function that tells of requests and answers, if that is asked for; in search mode the operation is an
     argument."""
-    named = tools.tools.get(tool) or tools.tools.get(str(arguments.get("name")))
+    named = catalog.tools.get(tool) or catalog.tools.get(str(arguments.get("name")))
     if "--verbose" not in config.options or named is None:
         return None
     return partial(overheard, tool=named, tell=lambda said: sys.stderr.write(f"{said}\n"))

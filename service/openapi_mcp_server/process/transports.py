@@ -42,19 +42,19 @@ class Views(NamedTuple):
     health: Health
     page: Page | None
 
-    def load(self, tools: ToolCatalog) -> None:
-        self.health.load(tools)
+    def load(self, catalog: ToolCatalog) -> None:
+        self.health.load(catalog)
         if self.page is not None:
-            self.page.load(tools)
+            self.page.load(catalog)
 
 
-def views(config: Config, tools: ToolCatalog) -> Views:
+def views(config: Config, catalog: ToolCatalog) -> Views:
     """The views of these tools; the page only where it is on."""
     if not config.web_page:
-        return Views(Health(tools), None)
+        return Views(Health(catalog), None)
     from openapi_mcp_server.page.app import Page  # noqa: PLC0415 - for servers that have it on
 
-    return Views(Health(tools), Page(tools))
+    return Views(Health(catalog), Page(catalog))
 
 
 class Served(NamedTuple):

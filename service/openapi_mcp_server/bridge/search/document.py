@@ -55,7 +55,7 @@ def with_document(apis: Iterable[ApiSummary], tools: Mapping[str, Tool]) -> list
 
 
 def document(api: ApiSummary, tools: Iterable[Tool]) -> str:
-    """The document as JSON; ``tools`` are those"""
+    """The document as JSON; ``tools`` are those of the API that the caller has."""
     components = _Components()
     paths: dict[str, dict[str, Any]] = {}
     for tool in tools:

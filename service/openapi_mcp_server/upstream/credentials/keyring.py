@@ -46,14 +46,14 @@ class Keyring:
         self._current = Credentials({})
         self.turns = TaskTurns()
 
-    def credentials(self, tools: ToolCatalog) -> Credentials:
+    def credentials(self, catalog: ToolCatalog) -> Credentials:
         """The credentials for a catalog that is served from now on, whose documents say where keys go."""
-        self._served, self._current = tools.apis, Credentials(self._kits(tools.apis))
+        self._served, self._current = catalog.apis, Credentials(self._kits(catalog.apis))
         return self._current
 
-    def check(self, tools: ToolCatalog) -> None:
+    def check(self, catalog: ToolCatalog) -> None:
         """Raises ConfigError where credentials cannot be sent as the documents of this catalog say."""
-        self._kits(tools.apis)
+        self._kits(catalog.apis)
 
     def replace(self, apis: Iterable[ApiConfig]) -> None:
         """The same APIs with other values, from the next call on. Raises ConfigError; then the old ones stay."""
