@@ -60,9 +60,8 @@ def from_environment(setting: Setting, environ: Mapping[str, str], read_file: Re
 def from_object(
     settings: Mapping[str, Setting], fields: Mapping[str, Any], place: str, read_file: ReadFile, more: str = ""
 ) -> dict[str, Given]:
-    """All settings that an object may have, by their own names. ``more`` is said of the fields to whoever has another.
-
-    Raises ConfigError."""
+    """The settings in an object, by their own names. ``more`` is said of its fields to whoever gives another. Raises
+    ConfigError."""
     known = [*settings, *(f"{name}_file" for name in settings)]
     for name in fields:
         if name not in known:

@@ -48,13 +48,9 @@ def takes_files(media: MediaType, definitions: Mapping[str, Schema]) -> bool:
     return way(media, _outline(media, definitions), definitions).kind == "binary"
 
 
-def writer(media: MediaType, definitions: Mapping[str, Schema]) -> BodyWriter:
-    """How a body of this type is written. Raises SpecError now; the writer raises ArgumentError."""
-    return kind_and_writer(media, definitions)[1]
-
-
 def kind_and_writer(media: MediaType, definitions: Mapping[str, Schema]) -> tuple[Kind, BodyWriter]:
-    """The same, and which of `KINDS` the body is. The writer is made when it is first called."""
+    """Which of `KINDS` a body of this type is, and its writer, which is made when it is first called. Raises SpecError
+    now; the writer raises ArgumentError."""
     outline = _outline(media, definitions)
     chosen = way(media, outline, definitions)
     _writer(media, definitions, outline, chosen)
