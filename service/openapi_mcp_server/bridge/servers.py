@@ -84,9 +84,7 @@ def _doubt(configured: BaseUrl, description: ApiDescription, documented: Sequenc
     return f"{problem}: if calls are answered with 404, set it to {configured}{paths[0]}"
 
 
-def operation_base(
-    operation: Operation, base: BaseUrl, own: Sequence[BaseUrl], allowed: Collection[Origin] = ()
-) -> BaseUrl:
+def operation_base(operation: Operation, base: BaseUrl, own: Sequence[BaseUrl], allowed: Collection[Origin]) -> BaseUrl:
     """The base for one operation, which may have servers of its own; SpecError if all of them are elsewhere.
 
     A relative URL is resolved against the base URL, which stands for the place of the document (OpenAPI 3.1

@@ -18,7 +18,7 @@ from anyio.to_thread import run_sync
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse, request_for
 from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Absent, ConfigError, CredentialError, SpecError, UpstreamError
-from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
+from openapi_mcp_server.upstream.addresses import AddressRule
 from openapi_mcp_server.upstream.credentials.requests import Pending
 from openapi_mcp_server.upstream.sockets import Dialler
 
@@ -48,8 +48,8 @@ async def read(
     *,
     setting: str,
     rule: AddressRule,
+    visit: Callable[[HttpRequest], Visit],
     allowed_dirs: Sequence[Path] = (),
-    visit: Callable[[HttpRequest], Visit] | None = None,
     limiter: anyio.CapacityLimiter | None = None,
 ) -> bytes:
     """The document at a path or an http(s) URL. ``setting`` is what the operator gave it as, for messages.
@@ -63,8 +63,6 @@ async def read(
         raise ConfigError(setting, f"{location!r} must start with http:// or https://; --spec-path takes a file")
     if "://" in location:
         request = _request(location, setting, rule)
-        if visit is None:
-            return await _fetch(location, request, Visit(CheckedDialler(rule), None, lambda plain: plain))
         return await _fetch(location, request, visit(request))
     return await run_sync(read_file, Path(location), setting, allowed_dirs, abandon_on_cancel=True, limiter=limiter)
 

@@ -107,7 +107,7 @@ class BodyReader:
 class ResponseReader:
     """Reads Response Objects; each place of the document once."""
 
-    def __init__(self, references: References, schemas: Schemas, notes: Notes, *, exact: bool = False) -> None:
+    def __init__(self, references: References, schemas: Schemas, notes: Notes, *, exact: bool) -> None:
         self._references = references
         self._schemas = schemas
         self._notes = notes
