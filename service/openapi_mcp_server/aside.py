@@ -53,8 +53,9 @@ class Aside:
 
 
 def _done(work: Callable[[], Made]) -> outcome.Outcome[Made]:
-    """Returns or raises as ``work`` does, in a value. Errors that are foreseen come without the frames that they passed: those of the
-    thread hold the error in turn, and a refused call of 4 MiB kept 20 MiB until the next collection."""
+    """Returns or raises as ``work`` does, in a value. Errors that are foreseen come without the frames that they
+    passed: those of the thread hold the error in turn, and a refused call of 4 MiB kept 20 MiB until the next
+    collection."""
     try:
         return outcome.Value(work())
     except ServiceError as error:
@@ -64,11 +65,11 @@ def _done(work: Callable[[], Made]) -> outcome.Outcome[Made]:
 
 class FairPlaces:
     """Places for so many at once, with a turn for each client that waits: one with many calls delays itself. ``most``:
-    those that one client may have."""
+    those that one client may have; one without a name is the only one, and may have all."""
 
     def __init__(self, count: int, most: int | None = None) -> None:
-        self._free = count
-        self.most = count if most is None else most
+        self._free = self._all = count
+        self._most = count if most is None else most
         self._taken: dict[str, int] = {}
         self._waiting: dict[str, deque[trio.Event]] = {}  # by client, in the order of their turns
 
@@ -82,7 +83,7 @@ class FairPlaces:
 
     def take_at_once(self, client: str) -> bool:
         taken = self._taken.get(client, 0)
-        if not self._free or taken >= self.most:
+        if not self._free or taken >= (self._most if client else self._all):
             return False
         self._free -= 1
         self._taken[client] = taken + 1
