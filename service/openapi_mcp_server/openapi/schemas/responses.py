@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from openapi_mcp_server.openapi.schemas.conversion import TYPES, Conversion, JsonSchema, needs_settling
+from openapi_mcp_server.openapi.schemas.keywords import as_list
 from openapi_mcp_server.openapi.schemas.older_dialects import INT_OR_STRING
 
 SHORT_PROSE = 120
@@ -83,6 +84,6 @@ def short(prose: str) -> str:
 
 def _nullable_types(declared: object) -> list[str]:
     """The types of 2020-12 among the declared ones, and null."""
-    names = declared if isinstance(declared, list) else [declared]
+    names = as_list(declared)
     known = [name for name in names if isinstance(name, str) and name in TYPES and name != "null"]
     return [*dict.fromkeys(known), "null"] if known or "null" in names else []
