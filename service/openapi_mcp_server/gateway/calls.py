@@ -19,6 +19,7 @@ from openapi_mcp_server.bridge.media.content import resource_uri
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
 from openapi_mcp_server.bridge.policy import OperationPaths
 from openapi_mcp_server.bridge.request import build
+from openapi_mcp_server.bridge.results.echoes import without_secrets
 from openapi_mcp_server.bridge.results.event_size import without_large_files
 from openapi_mcp_server.bridge.results.next_page import small
 from openapi_mcp_server.bridge.results.redaction import REDACTED
@@ -273,7 +274,9 @@ class Calls:
             with scope:
                 if isinstance(request, HttpRequest):
                     sent = draft.trace.sending(request, tool)
-                    answered = await self._send(sent, deadline_seconds=seconds, hold=hold)
+                    answered = without_secrets(
+                        await self._send(sent, deadline_seconds=seconds, hold=hold), sent.secrets
+                    )
                 else:
                     answered = await request.exchange(self._sender(tool, draft, hold), seconds)
                 draft.status, draft.retries = answered.status, answered.retries
@@ -290,7 +293,8 @@ class Calls:
 
     def _sender(self, tool: Tool, draft: Draft, hold: Hold) -> SendOne:
         async def send(request: HttpRequest, seconds: float) -> HttpResponse:
-            return await self._send(draft.trace.sending(request, tool), deadline_seconds=seconds, hold=hold)
+            sent = draft.trace.sending(request, tool)
+            return without_secrets(await self._send(sent, deadline_seconds=seconds, hold=hold), sent.secrets)
 
         return send
 
