@@ -87,6 +87,7 @@ ACCEPTED = {
     "no kid, and one key that fits": lambda issuer: issuer.token(kid=None),
     "an access token by its type": lambda issuer: issuer.token(header={"typ": "at+jwt"}),
     "one audience of several": lambda issuer: issuer.token(aud=["https://other.example.com", AUDIENCE]),
+    "with an end that is too large for a fraction": lambda issuer: issuer.token(exp=10**400),
     "expired within the leeway": lambda issuer: issuer.token(exp=int(time.time()) - 10),
     "addresses of keys that nobody asks": lambda issuer: issuer.token(
         header={"jku": "http://127.0.0.1:1/jwks", "x5u": "http://127.0.0.1:1/x5"}
