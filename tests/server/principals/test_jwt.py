@@ -413,6 +413,14 @@ def test_an_issuer_that_is_no_address_stops_the_start(spec, settings, problem):
             {"INBOUND_JWT_ISSUERS": "https://a.example.com", "INBOUND_JWT_ALGORITHMS": "HS256"},
             "INBOUND_JWT_ALGORITHMS: ",
         ),
+        (
+            {"INBOUND_JWT_ISSUERS": "http://login.example.com", "INBOUND_JWT_AUDIENCE": "x"},
+            "INBOUND_JWT_ISSUERS: http://login.example.com: http:// is not encrypted; use https://, or",
+        ),
+        (
+            {"INBOUND_JWT_ISSUERS": "https://169.254.169.254", "INBOUND_JWT_AUDIENCE": "x"},
+            "INBOUND_JWT_ISSUERS: https://169.254.169.254: ",
+        ),
     ],
 )
 def test_settings_that_would_let_in_nobody_or_everybody_stop_the_start(spec, settings, problem):
