@@ -80,7 +80,7 @@ class StreamableHttp:
         if listening is not None:
             await self.subscribers.serve(*listening, receive, send)  # here, where nothing else of it is kept
 
-    async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> tuple[Call, Carrier] | None:
+    async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> tuple[Call, Carrier, str] | None:
         """Answers a message, unless it is the call to which the answer is a stream that lasts: that is returned."""
         headers = fields.by_name(scope["headers"])
         try:
@@ -98,14 +98,14 @@ class StreamableHttp:
 
     async def _entered(
         self, scope: Scope, headers: Mapping[bytes, bytes], entrant: Entrant, receive: Receive, send: Send
-    ) -> tuple[Call, Carrier] | None:
+    ) -> tuple[Call, Carrier, str] | None:
         _check(scope["method"], headers)
         self.limits.check(entrant.principal)
         with opened(self._gateway.memory, entrant.share) as hold:
             exchange = _Exchange(scope, receive, send, headers, hold, closing=self._draining())
             return await self._answered(scope, exchange, entrant)
 
-    async def _answered(self, scope: Scope, exchange: _Exchange, entrant: Entrant) -> tuple[Call, Carrier] | None:
+    async def _answered(self, scope: Scope, exchange: _Exchange, entrant: Entrant) -> tuple[Call, Carrier, str] | None:
         body = await exchange.read()
         if body is None:
             return None
@@ -113,9 +113,9 @@ class StreamableHttp:
         message = await self._gateway.read(len(body), read, exchange.hold.client)
         beside = carrier(scope["path"], exchange.headers, entrant.principal, self._visitors.forwarded)
         if isinstance(message, Call) and message.method == LISTEN:
-            problem = self.subscribers.refusal(message, beside, takes_events=exchange.accepted.events)
+            problem = self.subscribers.refusal(message, entrant, takes_events=exchange.accepted.events)
             if problem is None:
-                return message, beside
+                return message, beside, entrant.share
             message = problem
         if isinstance(message, Rejection):
             await self._visitors.pauses.wait(entrant.share, exchange.headers)

@@ -42,6 +42,17 @@ _NOT_USED = h11.Connection(h11.CLIENT)
 """In the place of one, where there is nothing for it to do."""
 
 
+class FreeingH11(h11.Connection):
+    """h11, also for requests that this server is sent. h11 raises an error from a method of the error itself, whose
+    frame would hold it, and it everything of a call with its body, until the next collection."""
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:
+        try:
+            return super().next_event()
+        except h11.RemoteProtocolError as error:
+            raise error.with_traceback(None) from None
+
+
 class Ended(h11.RemoteProtocolError):
     """The API closed the connection before its answer was whole: not a fault of its HTTP."""
 
@@ -63,7 +74,7 @@ class Connection:
         self._heard = False
         self._turn: Turn | None = None
         self._pieces = self._size = 0  # of the body so far
-        self._broken: h11.RemoteProtocolError | None = None
+        self._broken = ""  # why, where something is to be read before that is told
 
     @property
     def was_stale(self) -> bool:
@@ -96,7 +107,7 @@ class Connection:
 
     def _begin(self, request: ordinary.OrdinaryMessage, body: bytes | None) -> bytes:
         """h11 takes over, and has written this head. Raises LocalProtocolError for what cannot be written."""
-        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=INCOMPLETE_LIMIT)
+        self._h11 = FreeingH11(h11.CLIENT, max_incomplete_event_size=INCOMPLETE_LIMIT)
         head = self._h11.send(
             h11.Request(method=request.method, target=request.target, headers=_encoded(request.headers))
         )
@@ -125,8 +136,8 @@ class Connection:
         """The next part of the body as transferred, its small pieces joined; nothing at its end."""
         if self._h11 is _NOT_USED:
             return await self._read_ordinary() if self._begun or self._missing else b""
-        if self._broken is not None:
-            raise self._broken
+        if self._broken:
+            raise h11.RemoteProtocolError(self._broken)
         pieces: list[bytes] = []
         size = 0
         while size < READ_BYTES and self._h11.their_state is h11.SEND_BODY:
@@ -135,7 +146,7 @@ class Connection:
             except h11.RemoteProtocolError as error:
                 if not pieces:
                     raise
-                self._broken = error  # what came before it is of use where the answer is a stream
+                self._broken = str(error)  # what came before it is of use where the answer is a stream
                 break
             if type(event) is not h11.Data:
                 break
