@@ -17,6 +17,7 @@ import anyio
 import trio
 
 from openapi_mcp_server.bridge.results.event_size import fitted
+from openapi_mcp_server.gateway.draft import Draft
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.gateway.serving import Notify
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Notification, Rejection, from_http
@@ -145,7 +146,7 @@ class StreamableHttp:
                 ready = self._gateway.at_once(message, "http", beside, hold)
                 if ready is None:
                     notify = exchange.notifier()
-                    await self._serve(exchange, lambda: self._gateway.answer(message, "http", notify, beside, hold))
+                    await self._serve(exchange, lambda: self._gateway.called(message, "http", notify, beside, hold))
                 else:
                     await exchange.finish(ready)
             case Rejection():
@@ -160,14 +161,20 @@ class StreamableHttp:
             case _:
                 assert_never(message)
 
-    async def _serve(self, exchange: _Exchange, answer: Callable[[], Awaitable[Pieces]]) -> None:
-        """An answer that has to be waited for: cancelled when the client leaves, kept alive while it is quiet."""
+    async def _serve(self, exchange: _Exchange, answer: Callable[[], Awaitable[Draft | Pieces]]) -> None:
+        """An answer that has to be waited for: cancelled when the client leaves, kept alive while it is quiet. Its
+        record is told once it is on its way."""
         self._new.add(exchange)
+        told: Draft | None = None
         try:
             answered = await answer()
+            if isinstance(answered, Draft):
+                told, answered = answered, answered.answer
             self._forget(exchange)
             await exchange.finish(answered)
         finally:
+            if told is not None:
+                told.tell()
             self._forget(exchange)
             if exchange.watcher is not None:  # until nobody else reads from this client: its next request does
                 await exchange.watcher.stop()

@@ -79,6 +79,12 @@ class Gate:
             raise self._shut()
         return ticket
 
+    def enter_at_once(self, now: float, client: str) -> Ticket | None:
+        """The same for whom nothing has to be waited for; None for the others, and for those who would be refused."""
+        if self._pace is not None or self.breaker.state(now) != "closed":
+            return None
+        return self.breaker.admit(now) if self._places.take_at_once(client) else None
+
     def leave(self, ticket: Ticket, result: HttpResponse | UpstreamError | None, client: str = "") -> None:
         """``result`` is None if nobody waited for it any more."""
         self._places.give_back(client)
