@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.documents.source import shown
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.config import Config
+
+if TYPE_CHECKING:
+    from mcp import Client
+    from mcp.types import Tool
 
 
 def address(config: Config) -> str:
@@ -45,6 +50,17 @@ def quieten_client() -> None:
     Its session's logger has a name of its own."""
     for name in ("mcp", "client"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+async def listed(client: Client) -> list[Tool]:
+    """All tools, by the server's own list."""
+    tools: list[Tool] = []
+    cursor = None
+    while True:
+        page = await client.list_tools(cursor=cursor)
+        tools += page.tools
+        if not (cursor := page.next_cursor):
+            return tools
 
 
 def without_client(setting: str) -> ConfigError:

@@ -111,6 +111,7 @@ class _Tool(_Row, frozen=True):
     operation_id: str
     tags: tuple[str, ...]
     scopes: tuple[str, ...]
+    written: str
 
 
 class _Catalog(_Row, frozen=True):
@@ -140,7 +141,7 @@ _decode = msgspec.json.Decoder(_Catalog).decode
 
 
 def encode(catalog: ToolCatalog) -> Kept:
-    """Raises ValueError or TypeError for one that cannot be told in JSON."""
+    """The catalog as data. Raises ValueError or TypeError for one that cannot be told in JSON."""
     writing = _Writing(catalog.listed)
     tools = tuple([writing.tool(tool) for tool in catalog.tools.values()])
     about = _Catalog(
@@ -225,6 +226,7 @@ class _Writing:
             operation_id=tool.subject.operation_id,
             tags=tool.subject.tags,
             scopes=tool.subject.scopes,
+            written=tool.subject.written,
         )
 
     def _body(self, plan: BodyPlan, api: str) -> _Body:
@@ -335,6 +337,7 @@ class _Reading:
                 operation_id=kept.operation_id,
                 tags=kept.tags,
                 scopes=kept.scopes,
+                written=kept.written,
             ),
         )
 

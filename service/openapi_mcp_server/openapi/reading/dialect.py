@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol, TypeVar
 
@@ -24,7 +25,8 @@ from openapi_mcp_server.openapi.text.document import Document
 
 T = TypeVar("T")
 
-_XML = (b'/xml"', b'+xml"')
+_names_xml = re.compile(rb'[/+][Xx][Mm][Ll][ \t]*[";]').search
+"""Whether a document has a media type of XML, with or without parameters."""
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,12 +96,12 @@ class Dialect(Protocol[D]):
 
 
 def request_schemas(source: Source, home: str) -> Schemas:
-    """The schemas of what is sent."""
+    """The reader of the schemas of requests."""
     return _schemas(source, home, RequestConversion, "readOnly")
 
 
 def response_schemas(source: Source, home: str) -> Schemas:
-    """The schemas of what comes back."""
+    """The reader of the schemas of answers."""
     return _schemas(source, home, RequestConversion if source.exact_answers else ResponseConversion, "writeOnly")
 
 
@@ -115,6 +117,6 @@ def _schemas(
         visibility=Visibility(source.references, hiding, source.document.json),
         notes=source.notes,
         patterns=Patterns(),
-        keeps_xml=is_exact and b'xml"' in json and any(word in json for word in _XML),
+        keeps_xml=is_exact and b'"xml"' in json and _names_xml(json) is not None,
     )
     return schemas

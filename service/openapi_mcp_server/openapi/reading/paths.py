@@ -10,7 +10,7 @@ import msgspec
 from openapi_mcp_server.errors import SpecError, fault_of
 from openapi_mcp_server.grammar import is_token
 from openapi_mcp_server.openapi.model import Operation, Parameter, SecurityChoice, SkippedOperation
-from openapi_mcp_server.openapi.notes import one_line
+from openapi_mcp_server.openapi.notes import clipped
 from openapi_mcp_server.openapi.pointers import ROOT, child
 from openapi_mcp_server.openapi.reading import fields, path_keys, security, servers
 from openapi_mcp_server.openapi.reading.dialect import D, Declaration, Dialect, Source
@@ -44,6 +44,9 @@ MAX_SHARED_OVERRIDES = 4 * 1024
 
 _OF_OPERATIONS = frozenset({"responses", "operationId", "requestBody"})
 """Fields that an operation has and a path item's other fields have not."""
+
+_ANY_METHOD = "x-amazon-apigateway-any-method"
+_NO_METHOD = f"{_ANY_METHOD} does not say which methods the API takes; an overlay can copy it to each of them"
 
 _tags = reader(list[Tag])
 _operation = reader(OperationObject)
@@ -84,11 +87,11 @@ class PathReader(Generic[D]):
         tags = source.spared(_read_tags, source.at("tags"), "info_dropped") if self._version == "3.2" else None
         self._tag_parents = {written(tag.name): written(tag.parent) for tag in tags or () if tag.parent is not None}
 
-    def read(self, declared: Mapping[str, msgspec.Raw]) -> None:
-        """All paths; raises SpecError if they have too many operations."""
+    def read(self, declared: Mapping[str, msgspec.Raw], home: str = "paths") -> None:
+        """Reads all paths of a field of the root; raises SpecError if they have too many operations."""
         for key, value in declared.items():
             if not key.startswith("x-"):
-                self._path(key, Located(child(ROOT, "paths", key), value), is_taken=f"/{key}" in declared)
+                self._path(key, Located(child(ROOT, home, key), value), is_taken=f"/{key}" in declared)
 
     def _path(self, key: str, at: Located, *, is_taken: bool) -> None:
         self._require_few_fields()
@@ -148,6 +151,8 @@ class PathReader(Generic[D]):
 
     def _tell_of_others(self, key: str, item: Mapping[str, Located]) -> None:
         """Notes what stands among the methods and is none: an operation under another name is one that is skipped."""
+        if _ANY_METHOD in item:
+            self._skip(SpecError(item[_ANY_METHOD].pointer, _NO_METHOD), "*", key)
         for name in fields.unknown(item, fields.PATH_ITEM, self._version):
             place = item[name]
             if name.lower() in self._dialect.methods and name.lower() not in item:
@@ -162,7 +167,7 @@ class PathReader(Generic[D]):
     def _shared_or_fault(
         self, key: str, at: Located, item: Mapping[str, Located], *, is_taken: bool
     ) -> _Shared[D] | SpecError:
-        """A fault of the path is one of each of its operations."""
+        """The values that operations share, or the fault of their path, which is one of each of them."""
         if is_taken:
             return SpecError(at.pointer, f"{key!r} with its slash is a path of its own")
         try:
@@ -215,6 +220,7 @@ class PathReader(Generic[D]):
             security=self._choices(declared, at),
             servers=parts.servers or shared.servers,
             overrides=_with_own(shared, at.member(declared.overrides, "x-mcp"), declared.scopes),
+            written="" if key.written == key.path else key.written,
         )
 
     def _declarations(self, declared: Raws, at: Located) -> tuple[D, ...]:
@@ -282,7 +288,7 @@ class PathReader(Generic[D]):
 
     def _skip(self, error: SpecError, method: str, key: str) -> None:
         self._require_room()
-        reason = one_line(error.problem)
+        reason = clipped(error.problem)
         self.skipped.append(SkippedOperation(pointer=error.pointer, method=method, path=key, reason=reason))
 
     def _require_room(self) -> None:
@@ -303,7 +309,7 @@ def _identity(declaration: Declaration) -> tuple[str, str]:
 
 
 def _require_method(method: str, pointer: str) -> None:
-    """Only ``additionalOperations`` (3.2) can name a method that is none."""
+    """Raises SpecError for what is no method; only ``additionalOperations`` (3.2) can name such."""
     if not is_token(method):
         raise SpecError(pointer, f"{method!r} is not an HTTP method (RFC 9110 section 9.1)")
     if method == "CONNECT":
@@ -337,6 +343,6 @@ def _prose(item: Mapping[str, Located], field: str) -> str:
 
 
 def _with_own(shared: _Shared[D], at: Located, scopes: msgspec.Raw) -> msgspec.Raw:
-    """Encoded. Most operations have none of their own."""
+    """The overrides of an operation, encoded; most operations have none of their own."""
     own = read_map(at) | _scopes(scopes)
     return msgspec.Raw(msgspec.json.encode(shared.overrides | own)) if own else shared.encoded_overrides

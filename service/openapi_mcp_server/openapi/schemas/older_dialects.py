@@ -6,13 +6,16 @@ dialect: they mean nothing else in 3.1, and are written there too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
-from openapi_mcp_server.openapi.schemas.keywords import as_text, fits
+from openapi_mcp_server.openapi.pointers import unescaped
+from openapi_mcp_server.openapi.schemas import habits
+from openapi_mcp_server.openapi.schemas.keywords import as_list, as_text, fits, is_number
 from openapi_mcp_server.openapi.text import numbers
 
 _MAPPED_KINDS = 20
@@ -22,7 +25,13 @@ _KIND_CHARACTERS = 300
 _ANNOTATIONS = ("title", "description", "default", "deprecated", "examples", "xml")
 _APPLICATORS = frozenset({"$ref", "allOf", "anyOf", "oneOf", "not", "if", "const"})
 _CHOICES = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
+_SAYING_VALUES = frozenset({"enum", "const", "$ref", "allOf", "anyOf", "oneOf"})
 _CHOICES_OF_KINDS = frozenset({"anyOf", "oneOf"})
+_PROSE = ("x-enum-descriptions", "x-enumDescriptions", "x-ms-enum")
+DESCRIBING = (*_PROSE, "x-enumNames", "x-enum-varnames")
+"""Extensions that say what the values of an enumeration mean: NSwag's, openapi-generator's, Redocly's, Azure's."""
+_MEANING_CHARACTERS = 100
+INT_OR_STRING = "int-or-string"
 Spelt = Callable[[str], Any]
 """The value of a keyword of the current schema, whose numbers remember how the document spells them."""
 _BOUNDS = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
@@ -32,11 +41,18 @@ def be_file(schema: dict[str, Any]) -> None:
     """An object with ``format: file`` is a file as AutoRest and Azure write one; with ``binary`` as well, since
     bytes are no JSON object. ``type: file`` of 2.0 has become a string before.
     """
-    declared = schema.get("type")
-    types = declared if isinstance(declared, list) else [declared]
+    types = as_list(schema.get("type"))
     is_file = schema["format"] == "file" or (schema["format"] == "binary" and "object" in types)
     if is_file and "properties" not in schema and not {"object", "string"}.isdisjoint(types):
         schema |= {"type": ["string", "null"] if "null" in types else "string", "format": "binary"}
+
+
+def be_either(schema: dict[str, Any]) -> None:
+    """``type: string`` with ``format: int-or-string`` is a number too (Kubernetes, in Swagger 2.0): a port ``80``, and
+    no port that is called so."""
+    if schema["format"] == INT_OR_STRING and schema.get("type") == "string":
+        schema["type"] = ["integer", "string"]
+        del schema["format"]
 
 
 def separate_bounds(schema: dict[str, Any]) -> None:
@@ -59,10 +75,10 @@ def fit_value(keyword: str, schema: dict[str, Any], spelt: Spelt) -> str:
 
 
 def fit_examples(schema: dict[str, Any], spelt: Spelt) -> str:
-    """The same of examples; nothing is said of it."""
-    if _types(schema) in (["string"], ["string", "null"]) and any(map(_is_number, schema["examples"])):
+    """The same for examples, without a note."""
+    if _types(schema) in (["string"], ["string", "null"]) and any(map(is_number, schema["examples"])):
         spelled = _examples(spelt)[: len(schema["examples"])]
-        schema["examples"] = [as_text(each) if _is_number(each) else each for each in spelled]
+        schema["examples"] = [as_text(each) if is_number(each) else each for each in spelled]
     return ""
 
 
@@ -73,19 +89,15 @@ def _examples(spelt: Spelt) -> list[Any]:
         return [spelt("example")]
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _types(schema: Mapping[str, Any]) -> list[Any]:
-    declared = schema.get("type", [])
-    return declared if isinstance(declared, list) else [declared]
+    return as_list(schema.get("type", []))
 
 
 def fit_enumeration(schema: dict[str, Any], spelt: Spelt) -> str:
     """Repair ``type: string`` with ``enum: [1, 2]``, which no value fits. What was done, in words; empty if nothing.
 
-    Values become text where text is what the type wants, as they were ``spelt``; others that do not fit are left out.
+    Values become text where text is what the type wants, as they were ``spelt``; those of a list's items, written
+    beside it, become theirs; others that do not fit are left out.
     """
     declared = schema.get("type", [])
     types = _types(schema)
@@ -102,6 +114,10 @@ def fit_enumeration(schema: dict[str, Any], spelt: Spelt) -> str:
         schema["enum"] = fitting
         return f"values that are not of type {as_text(declared)} were left out"
     del schema["enum"]
+    items = schema.get("items", {})
+    if types == ["array"] and isinstance(items, dict) and not _SAYING_VALUES & items.keys():
+        schema["items"] = items = {**items, "enum": values}
+        return fit_enumeration(items, spelt) or "the values were taken for those of its items"
     return f"no value is of type {as_text(declared)}; the enumeration was left out"
 
 
@@ -129,7 +145,7 @@ def nullable(schema: dict[str, Any]) -> dict[str, Any]:
         outside = {key: schema.pop(key) for key in _ANNOTATIONS if key in schema}
         return {"anyOf": [schema, {"type": "null"}], **outside}
     if "type" in schema:
-        declared = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        declared = as_list(schema["type"])
         schema["type"] = [*declared, *(() if "null" in declared else ("null",))]
     if "enum" in schema and None not in schema["enum"]:
         schema["enum"] = [*schema["enum"], None]
@@ -151,7 +167,37 @@ def tell_kinds(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
         return
     shown = ", ".join(kind[:_KIND_CHARACTERS] for kind in kinds[:_MAPPED_KINDS])
     told = f"{name} selects the schema: {shown}{', …' if len(kinds) > _MAPPED_KINDS else ''}."
-    schema["description"] = f"{schema['description']} {told}" if "description" in schema else told
+    habits.tell(schema, told)
+
+
+def tell_values(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
+    """Say in words what the values of an enumeration mean, where only an extension does: what they are called if they
+    are numbers, and how they are described."""
+    values, prose = declared.get("enum"), schema.get("description", "")
+    if not isinstance(values, list) or "enum" not in schema:
+        return
+    numbered = all(map(is_number, values))
+    named = (_texts(declared[key], values) for key in DESCRIBING if key in declared and (numbered or key in _PROSE))
+    meant = next(filter(any, named), [])
+    if not meant or all(each in prose for each in meant):
+        return
+    told = [
+        f"{as_text(value)}: {each[:_MEANING_CHARACTERS]}" for value, each in zip(values, meant, strict=True) if each
+    ]
+    said = f"{', '.join(told[:_MAPPED_KINDS])}{', …' if len(told) > _MAPPED_KINDS else ''}."
+    schema["description"] = f"{prose} {said}".lstrip()
+
+
+def _texts(said: object, values: Sequence[object]) -> list[str]:
+    """A text for each of the values, empty where there is none; an empty list for what says something else."""
+    if isinstance(said, Mapping) and isinstance(each := said.get("values"), list):  # Azure's
+        known = [one for one in each if isinstance(one, Mapping)]
+        said = {as_text(one.get("value")): one.get("description") or one.get("name") for one in known}
+    if isinstance(said, Mapping):
+        said = [said.get(as_text(value)) for value in values]
+    if not isinstance(said, list) or len(said) != len(values):
+        return []
+    return [" ".join(each.split()) if isinstance(each, str) else "" for each in said]
 
 
 def open_to_kinds(schema: dict[str, Any]) -> None:
@@ -172,4 +218,4 @@ def _own_names(declared: Mapping[str, Any]) -> list[str]:
 
 
 def _last(reference: object) -> str:
-    return reference.rpartition("/")[2] if isinstance(reference, str) else ""
+    return unescaped(unquote(reference.rpartition("/")[2])) if isinstance(reference, str) else ""

@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from openapi_mcp_server.openapi.schemas.conversion import TYPES, Conversion, JsonSchema, needs_settling
+from openapi_mcp_server.openapi.schemas.keywords import as_list
+from openapi_mcp_server.openapi.schemas.older_dialects import INT_OR_STRING
 
 SHORT_PROSE = 120
 """Characters kept of a description: output schemas are two thirds of all bytes of a list of tools."""
@@ -29,7 +31,8 @@ class ResponseConversion(Conversion):
 
     def _converted(self, schema: dict[str, Any]) -> JsonSchema:
         loose: dict[str, Any] = {}
-        if types := _nullable_types(schema.get("type")):
+        declared = ["integer", "string"] if schema.get("format") == INT_OR_STRING else schema.get("type")
+        if types := _nullable_types(declared):
             loose["type"] = types
         if isinstance(prose := schema.get("description"), str):
             loose["description"] = short(prose)
@@ -81,6 +84,6 @@ def short(prose: str) -> str:
 
 def _nullable_types(declared: object) -> list[str]:
     """The types of 2020-12 among the declared ones, and null."""
-    names = declared if isinstance(declared, list) else [declared]
+    names = as_list(declared)
     known = [name for name in names if isinstance(name, str) and name in TYPES and name != "null"]
     return [*dict.fromkeys(known), "null"] if known or "null" in names else []
