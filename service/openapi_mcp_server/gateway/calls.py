@@ -22,6 +22,7 @@ from openapi_mcp_server.bridge.media.content import resource_uri
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
 from openapi_mcp_server.bridge.policy import OperationPaths
 from openapi_mcp_server.bridge.request import build
+from openapi_mcp_server.bridge.results.echoes import without_secrets
 from openapi_mcp_server.bridge.results.event_size import without_large_files
 from openapi_mcp_server.bridge.results.next_page import small
 from openapi_mcp_server.bridge.results.redaction import REDACTED
@@ -282,7 +283,7 @@ class Calls:
         finally:
             draft.upstream_seconds = time.perf_counter() - began
         draft.status, draft.retries = answered.status, answered.retries
-        return answered
+        return without_secrets(answered, request.secrets) if isinstance(request, HttpRequest) else answered
 
     async def _asked(self, request: HttpRequest | Pending, tool: Tool, draft: Draft, hold: Hold) -> HttpResponse:
         """The API's answer. Most come soon, and need no scope that ends the wait for them."""
@@ -306,7 +307,8 @@ class Calls:
 
     def _sender(self, tool: Tool, draft: Draft, hold: Hold) -> SendOne:
         async def send(request: HttpRequest, seconds: float) -> HttpResponse:
-            return await self._send(draft.trace.sending(request, tool), deadline_seconds=seconds, hold=hold)
+            sent = draft.trace.sending(request, tool)
+            return without_secrets(await self._send(sent, deadline_seconds=seconds, hold=hold), sent.secrets)
 
         return send
 

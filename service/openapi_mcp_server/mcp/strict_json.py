@@ -6,6 +6,7 @@ Raises `BadMessage` for what cannot be used, with a text of ours. Values stay en
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from contextlib import suppress
 
 import msgspec
@@ -79,7 +80,9 @@ class BadMessage(Exception):
 
 
 def parse_message(data: bytes) -> Fields | list[msgspec.Raw]:
-    """The fields of one message, or the elements of a batch."""
+    """The fields of one message, or the elements of a batch. A byte order mark in front is ignored (RFC 8259 section
+    8.1): programs on Windows write one."""
+    data = data.removeprefix(BOM_UTF8)
     decoded = _decoded(data)
     if isinstance(decoded, dict):
         _refuse_equal_keys(data, decoded)
