@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol, TypeVar
 
@@ -24,7 +25,7 @@ from openapi_mcp_server.openapi.text.document import Document
 
 T = TypeVar("T")
 
-_XML = (b'/xml"', b'+xml"')
+_XML_END = re.compile(rb'xml"')
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +116,11 @@ def _schemas(
         visibility=Visibility(source.references, hiding, source.document.json),
         notes=source.notes,
         patterns=Patterns(),
-        keeps_xml=is_exact and b'xml"' in json and any(word in json for word in _XML),
+        keeps_xml=is_exact and _names_xml(json),
     )
     return schemas
+
+
+def _names_xml(json: bytes) -> bool:
+    """Whether any text ends like the name of an XML media type. One look, at a third of what three of them take."""
+    return any(json[found.start() - 1] in b"/+" for found in _XML_END.finditer(json))
