@@ -25,6 +25,8 @@ _OUTSIDE = "outside the document; only references within it (#/…) are followed
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _STRING = msgspec.json.Decoder(str)
+_REPEATED_BYTES = 200
+"""Bytes of a Reference Object that may well stand in many places, and means the same in each."""
 _INDEX = re.compile("0|[1-9][0-9]{0,8}")
 _NAMING = frozenset({"$id", "$anchor", "$dynamicAnchor", "$recursiveAnchor"})
 _IDENTIFYING = tuple(f'"{keyword}"'.encode() for keyword in sorted(_NAMING))
@@ -82,6 +84,7 @@ class References:
         self._is_json_schema = document.dialect in {"3.1", "3.2"}
         self._open: dict[str, _Container] = {} if root is None else {ROOT: root}
         self._found: dict[tuple[str, str], Located] = {}
+        self._resolved: dict[tuple[str, bytes], Resolved] = {}  # by base and text
         self._resources: dict[str, str] = {}  # absolute URI → pointer
         self._uris: dict[str, str] = {ROOT: ""}
         self._has_identifiers = False
@@ -106,9 +109,18 @@ class References:
 
         Only ``description`` of the fields beside the first ``$ref`` counts, and only since 3.1 (Reference Object).
         """
+        place = at.base, bytes(at.json) if len(at.json) <= _REPEATED_BYTES else b""
+        if known := self._resolved.get(place):
+            return known
         reference = _reference_at(at)
         if reference is None:
             return Resolved(at, None)
+        resolved = self._resolved_by(at, reference)
+        if place[1]:
+            self._resolved[place] = resolved
+        return resolved
+
+    def _resolved_by(self, at: Located, reference: str) -> Resolved:
         description = text_in(_peek(at.json).description) if self._is_json_schema else None
         return Resolved(self._end(at, reference, only_lone=False), description)
 

@@ -81,7 +81,9 @@ class Blocks:
         lines = self._lines
         if lines.dashes:
             return self._sequence(depth)
-        if lines.rest[:1] == b"\t" and not lines.key:
+        if lines.key:  # as most do
+            return self._mapping(depth)
+        if lines.rest[:1] == b"\t":
             raise lines.error(lines.offset, _TAB_INDENTS)
         return self._mapping(depth) if self._begins_mapping() else self._inline(parent, depth, parent + 1)
 
@@ -193,9 +195,7 @@ class Blocks:
             lines.advance()
             if lines.dashes:
                 return self._sequence(depth) if lines.column >= dashes_from else None
-            if lines.column <= parent:
-                return None
-            return self._mapping(depth) if lines.key else self._node(parent, depth)
+            return self._node(parent, depth) if lines.column > parent else None
         if rest in self._scalars or rest[0] not in _INDICATORS or _PLAIN_START.match(rest):
             return self._plain_value(parent)
         start = rest[:1]
