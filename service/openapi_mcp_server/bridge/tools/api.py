@@ -36,7 +36,9 @@ Made = TypeVar("Made")
 class Once(Generic[Made]):
     """Makes something of a parameter, once for all that are alike: of Microsoft Graph's, each operation has its own."""
 
-    def __init__(self, make: Callable[[str, Parameter], Made], facts: Callable[[Parameter], tuple[object, ...]]) -> None:
+    def __init__(
+        self, make: Callable[[str, Parameter], Made], facts: Callable[[Parameter], tuple[object, ...]]
+    ) -> None:
         """``facts``: all of a parameter that is made use of."""
         self._make = make
         self._facts = facts
