@@ -83,7 +83,10 @@ def argument_names(wires: Sequence[Wire]) -> list[str]:
     names that differ only in illegal characters) is told apart by a hash, except for a name that is exact.
     """
     names = [_legal(wire.name, _NOT_ARGUMENT) or "argument" for wire in wires]
-    if len(set(names)) < len(names):
+    are_different = len(set(names)) == len(names)
+    if are_different and _TAKEN_BY_CLIENTS.isdisjoint(names) and max(map(len, names), default=0) <= NAME_LENGTH:
+        return names  # as nearly all are
+    if not are_different:
         counts = Counter(names)
         names = [
             f"{name}__{wire.location}" if counts[name] > 1 and wire.location != BODY else name
