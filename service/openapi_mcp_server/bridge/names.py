@@ -36,14 +36,14 @@ never arrives (langchain-core 1.x, ``StructuredTool._run``; langchain-mcp-adapte
 _PROMPT = "use_"
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class Wanted(msgspec.Struct, frozen=True, gc=False):
     """A name as its owner would have it, and what tells its owner from all others."""
 
     name: str
     identity: str
 
 
-class Wire(msgspec.Struct, frozen=True):
+class Wire(msgspec.Struct, frozen=True, gc=False):
     """A parameter or a body's property: its own name and where it goes (a parameter's location, or ``body``)."""
 
     name: str

@@ -20,7 +20,7 @@ _ONLY_REF = re.compile(rb'\{(?:"type":(?:"object"|\["object","null"\]),)?"\$ref"
 _HOME = "#/$defs/"
 
 
-class _Root(msgspec.Struct, frozen=True):
+class _Root(msgspec.Struct, frozen=True, gc=False):
     """The keywords that say whether a value is an object; the rest of a schema is skipped unread."""
 
     type: msgspec.Raw = msgspec.Raw(b"")

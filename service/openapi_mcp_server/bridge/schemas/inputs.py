@@ -33,7 +33,7 @@ _DEPTHS = (5, 4, 3, 2, 1, 0)
 """Levels of an argument's own schema that are kept when the whole is too large, tried in this order."""
 
 
-class Argument(msgspec.Struct, frozen=True, kw_only=True):
+class Argument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One property of the input schema; ``refs`` are the definitions that ``schema`` refers to."""
 
     name: str
@@ -67,7 +67,7 @@ class Pieces(CheckedSchema):
         return limit - len(self) - len(b',"$defs":{}')
 
 
-class InputSchema(msgspec.Struct, frozen=True):
+class InputSchema(msgspec.Struct, frozen=True, gc=False):
     """The schema as clients list it, and as arguments are checked by it, which is closed and says what not every client
     reads. ``left_out`` says in words what did not fit; empty where everything did."""
 

@@ -58,7 +58,7 @@ _ALWAYS_TOLD = frozenset({"type", "description"})
 _MEMBERS = frozenset({"properties", "patternProperties", "additionalProperties"})
 
 
-class Inner(msgspec.Struct):
+class Inner(msgspec.Struct, gc=False):
     """A schema within another one, and where it goes: ``holder[key]``."""
 
     holder: Any
@@ -70,7 +70,7 @@ class Inner(msgspec.Struct):
     says_more: bool  # than it does without what is below it
 
 
-class Level(msgspec.Struct):
+class Level(msgspec.Struct, gc=False):
     """A schema without those in it. ``followed``: the definitions by name that its parts turned out to be."""
 
     keywords: dict[str, Any]
@@ -169,7 +169,7 @@ class Shortening(NamedTuple):
     is_shortened: bool
 
 
-class _Text(msgspec.Struct):
+class _Text(msgspec.Struct, gc=False):
     """A level in bytes: what stands before, between and after its parts, and each of them as it is while it is open.
     Many listings share one."""
 
@@ -179,7 +179,7 @@ class _Text(msgspec.Struct):
     size: int
 
 
-class _Told(msgspec.Struct):
+class _Told(msgspec.Struct, gc=False):
     """A level, and what its parts are by now: bytes while they are open, levels after that."""
 
     text: _Text

@@ -23,7 +23,7 @@ _HEADER_CHARACTERS = 200
 """Longer names of headers are of no use to a model."""
 
 
-class Compiled(msgspec.Struct, frozen=True):
+class Compiled(msgspec.Struct, frozen=True, gc=False):
     tool: Tool
     notes: tuple[Note, ...]
 

@@ -40,7 +40,7 @@ _FAULT_SHOWN = 300
 _FIXED_SCHEMA_BYTES = 1024 * 1024
 
 
-class ToolInputs(msgspec.Struct, frozen=True):
+class ToolInputs(msgspec.Struct, frozen=True, gc=False):
     """The arguments of a tool and where each goes."""
 
     slots: tuple[Slot, ...]

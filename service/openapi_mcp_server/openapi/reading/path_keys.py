@@ -27,7 +27,7 @@ _SEGMENT = re.compile(r"(?<=/)(?::(?P<colon>\w+)|<(?:\w+:)?(?P<angle>\w+)>)(?=/|
 """A variable as Express and Flask write it."""
 
 
-class PathKey(msgspec.Struct, frozen=True):
+class PathKey(msgspec.Struct, frozen=True, gc=False):
     """A key in its parts. ``query`` has fixed pieces only; ``bound`` are (wire name, variable) of the others;
     ``offered`` are names that may be in the query."""
 

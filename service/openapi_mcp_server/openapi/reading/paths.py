@@ -52,7 +52,7 @@ Overrides = dict[str, msgspec.Raw]
 """The fields of an ``x-mcp`` object."""
 
 
-class _Shared(msgspec.Struct, Generic[D], frozen=True):
+class _Shared(msgspec.Struct, Generic[D], frozen=True, gc=False):
     """The values that the operations of one path have in common."""
 
     key: PathKey

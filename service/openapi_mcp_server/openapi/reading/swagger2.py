@@ -59,7 +59,7 @@ _parameter = reader(ParameterObject2)
 _response = reader(ResponseObject)
 
 
-class BodyParameter(msgspec.Struct, frozen=True, kw_only=True):
+class BodyParameter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A parameter that goes into the body: all of it, or one field of a form."""
 
     pointer: str

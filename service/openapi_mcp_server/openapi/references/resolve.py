@@ -34,7 +34,7 @@ _NO_ANCHORS: dict[str, str] = {}
 _Container = dict[str, msgspec.Raw] | list[msgspec.Raw]
 
 
-class Located(msgspec.Struct, frozen=True):
+class Located(msgspec.Struct, frozen=True, gc=False):
     """A value of the document, still encoded, and where it is.
 
     ``base`` is the pointer of the schema whose ``$id`` governs the references in it; the document's root for most.
@@ -49,14 +49,14 @@ class Located(msgspec.Struct, frozen=True):
         return Located(child(self.pointer, *path), value, self.base)
 
 
-class Resolved(msgspec.Struct, frozen=True):
+class Resolved(msgspec.Struct, frozen=True, gc=False):
     """The target that a Reference Object leads to, and the description that it gives instead of the target's own."""
 
     target: Located
     description: str | None
 
 
-class _Reference(msgspec.Struct, frozen=True):
+class _Reference(msgspec.Struct, frozen=True, gc=False):
     ref: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="$ref")
     description: msgspec.Raw = msgspec.Raw()
 
