@@ -73,6 +73,8 @@ _POINTER = re.compile(
     r"\"?\[[^\[\]\n]{0,200}\]\([^()\s]{0,400}\)\"?[^.\n\[\]]{0,40}\.\"?"
 )
 """A sentence that says no more than where to read on, by a link, which models do not get."""
+_POINTING = ("For more ", "For additional ", "Learn more", "See also")
+"""The beginnings of such a sentence."""
 _OFFERED_TYPES = "supports the following custom media types"
 """The beginning of a list in GitHub's descriptions that a model cannot choose from: Accept is ours."""
 _LISTED = ("-", "*", "|")
@@ -151,7 +153,8 @@ def _without_noise(text: str) -> str:
     if "](" in text:
         text = _LINK.sub(r"\1", text)
     if any(mark in text for mark in _MARK):
-        text = _EMPHASIS.sub(r"\1", _MARKS.sub("", text))
+        text = _MARKS.sub("", text)
+        text = _EMPHASIS.sub(r"\1", text) if "*" in text else text
     if "&" in text:
         text = html.unescape(text)
     return visible(text)
@@ -195,7 +198,7 @@ def _worth_reading(prose: str) -> str:
         kept = [each for each in others if not each.lstrip().startswith(_LISTED)]
         begun = before.rpartition(".")[0]
         prose = "\n\n".join([f"{begun}." if begun else "", *kept])
-    return _POINTER.sub("", prose)
+    return _POINTER.sub("", prose) if any(each in prose for each in _POINTING) else prose
 
 
 def _says(sentence: str, summary: str) -> bool:

@@ -233,7 +233,7 @@ class _Texts:
         return text
 
     def _still_leads_to(self, followed: Mapping[str, JsonSchema | None]) -> bool:
-        return all(self._definitions.get(name) is schema for name, schema in followed.items())
+        return not followed or all(self._definitions.get(name) is schema for name, schema in followed.items())
 
     def _text(self, level: Level, inner: int) -> _Text:
         for part in level.parts:
