@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 import msgspec
 
 from openapi_mcp_server.errors import SpecError
-from openapi_mcp_server.openapi.pointers import ROOT, child, tokens
+from openapi_mcp_server.openapi.pointers import ROOT, child, step, tokens
 from openapi_mcp_server.openapi.text.document import Document
 
 MAX_CHAIN = 100
@@ -46,7 +46,10 @@ class Located(msgspec.Struct, frozen=True, gc=False):
 
     def member(self, value: msgspec.Raw, *path: str | int) -> Located:
         """A value further down, by its keys and indexes."""
-        return Located(child(self.pointer, *path), value, self.base)
+        pointer = self.pointer
+        for token in path:  # as `child` does: 25,000 times for GitHub's
+            pointer = f"{pointer}/{step(token)}"
+        return Located(pointer, value, self.base)
 
 
 class Resolved(msgspec.Struct, frozen=True, gc=False):
