@@ -78,7 +78,7 @@ def test_the_images_are_those_that_the_documentation_names():
         "proxy": "nginx:1.28",
         "prometheus": "prom/prometheus:v3.11.3",
         "xray": "public.ecr.aws/xray/aws-xray-daemon:3.x",
-        "grafana": "grafana/grafana:12.4.3",
+        "grafana": "grafana/grafana:12.4.5",
         "valkey": "valkey/valkey:8.1",
     }
     assert {name for name, service in SERVICES.items() if "build" in service} == {"worker", "demo"}

@@ -144,7 +144,8 @@ async def _logged(scene: Scene) -> None:
     await trio.sleep(5)
     for taken in streams:
         await trio.aclose_forcefully(taken)
-    said = scene.server.log.read_bytes()[before:]
+    lines = scene.server.log.read_bytes()[before:].splitlines()
+    said = b"\n".join(line for line in lines if b'"message":"call"' not in line)  # which the well-behaved client makes
     require(b"Traceback" not in said, f"{said.count(b'Traceback')} tracebacks, {len(said)} bytes of log in 5 s")
     require(len(said) < 10_000, f"{len(said)} bytes of log in 5 s")
 
@@ -171,7 +172,7 @@ async def _slow_calls_of_one(scene: Scene) -> None:
         nursery.start_soon(_watched, scene, 300)
         await trio.sleep(1)
         with trio.move_on_after(2) as scope:
-            await scene.call("evil_other", {})
+            await client.ask(scene.port, client.post(client.call("evil_other", {})), client.OTHER_ADDRESS)
         nursery.cancel_scope.cancel()
     require(not scope.cancelled_caught, "another client's call to the same API was not answered within 2 s")
 

@@ -119,9 +119,9 @@ async def _body(stream: trio.SocketStream, head: bytes, body: bytearray) -> tupl
     return bytes(body), size
 
 
-async def ask(port: int, sent: bytes) -> Answer:
+async def ask(port: int, sent: bytes, address: str = ADDRESS) -> Answer:
     """On a connection of its own."""
-    async with await connect(port) as stream:
+    async with await connect(port, address=address) as stream:
         return await exchange(stream, sent)
 
 

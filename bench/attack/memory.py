@@ -251,20 +251,25 @@ for name, proxied in {"sse-unread": False, "sse-unread-nginx": True}.items():
     )
 
 
-async def _posts_of_a_session(scene: Scene) -> None:
+async def _posts_of_a_session(scene: Scene, argument: str) -> None:
     session = await client.Session.open(scene.port)
     for number in range(40):
-        await session.post(client.call("evil_attacked", {"v": "x" * (4 * MIB - 500)}, number))
+        await session.post(client.call("evil_attacked", {argument: "x" * (4 * MIB - 500)}, number))
     await trio.aclose_forcefully(session.stream)
 
 
-register(
-    "S2/sse-waiting",
-    "one session that posts 40 calls of 4 MiB to a slow API",
-    _posts_of_a_session,
-    setup=served(operation("attacked", "/slow", "post", requestBody=body("text/plain", TEXT))),
-    limits=Limits(peak_mib=200, held_ms=300, seconds=30),
-)
+for name, (does, argument) in {
+    "sse-waiting": ("to a slow API", "body"),
+    "sse-refused": ("with an argument that there is not", "v"),
+}.items():
+    register(
+        f"S2/{name}",
+        f"one session that posts 40 calls of 4 MiB {does}",
+        _posts_of_a_session,
+        argument,
+        setup=served(operation("attacked", "/slow", "post", requestBody=body("text/plain", TEXT))),
+        limits=Limits(peak_mib=200, held_ms=300, seconds=30),
+    )
 
 
 async def _everything(scene: Scene) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import msgspec
 import trio
@@ -84,10 +85,20 @@ KEYWORDS: dict[str, object] = {
 }
 
 
+def _texts(value: object) -> Iterator[str]:
+    """All text of a decoded message, names included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in [*value.keys(), *value.values()] if isinstance(value, dict) else value:
+            yield from _texts(each)
+
+
 async def _invisible(scene: Scene) -> None:
+    """The spelling of JSON, ``\\u202e``, is for everybody to see, and may stand in a description."""
     listed = await scene.send(client.message("tools/list"))
-    text = repr(msgspec.json.decode(listed.body))
-    found = [hex(ord(letter)) for letter in HIDDEN if letter not in "ab" and repr(letter)[1:-1] in text]
+    text = "".join(_texts(msgspec.json.decode(listed.body)))
+    found = [hex(ord(letter)) for letter in HIDDEN if letter not in "ab" and letter in text]
     require(not found, f"{', '.join(found)} stand in the list of tools")
 
 

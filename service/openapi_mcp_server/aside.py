@@ -13,7 +13,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeVar, cast
 
+import outcome
 import trio
+
+from openapi_mcp_server.errors import ServiceError
 
 LARGE = 64 * 1024
 """The weight of what is done on the loop at most. A byte of an answer takes 6 to 100 ns, so this much up to 7 ms; to
@@ -46,16 +49,27 @@ class Aside:
         """Returns and raises what ``work`` does. A cancelled caller leaves at once; work that has begun is done to its
         end, as the only one, and dropped."""
         turn = cast("trio.CapacityLimiter", _Turn(self._places, client))  # which may be anything with its two methods
-        return await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=turn)
+        return (await trio.to_thread.run_sync(_done, work, abandon_on_cancel=True, limiter=turn)).unwrap()
+
+
+def _done(work: Callable[[], Made]) -> outcome.Outcome[Made]:
+    """Returns or raises as ``work`` does, in a value. Errors that are foreseen come without the frames that they
+    passed: those of the thread hold the error in turn, and a refused call of 4 MiB kept 20 MiB until the next
+    collection."""
+    try:
+        return outcome.Value(work())
+    except ServiceError as error:
+        error.__cause__ = error.__context__ = None
+        return outcome.Error(error.with_traceback(None))
 
 
 class FairPlaces:
     """Places for so many at once, with a turn for each client that waits: one with many calls delays itself. ``most``:
-    those that one client may have."""
+    those that one client may have; one without a name is the only one, and may have all."""
 
     def __init__(self, count: int, most: int | None = None) -> None:
-        self._free = count
-        self.most = count if most is None else most
+        self._free = self._all = count
+        self._most = count if most is None else most
         self._taken: dict[str, int] = {}
         self._waiting: dict[str, deque[trio.Event]] = {}  # by client, in the order of their turns
 
@@ -69,7 +83,7 @@ class FairPlaces:
 
     def take_at_once(self, client: str) -> bool:
         taken = self._taken.get(client, 0)
-        if not self._free or taken >= self.most:
+        if not self._free or taken >= (self._most if client else self._all):
             return False
         self._free -= 1
         self._taken[client] = taken + 1

@@ -83,7 +83,7 @@ BOOK: dict[str, Any] = {
     "nginx": "nginx:1.28",
     "Prometheus": "prom/prometheus:v3.11.3",
     "X-Ray's daemon": "public.ecr.aws/xray/aws-xray-daemon:3.x",
-    "Grafana": "grafana/grafana:12.4.3",
+    "Grafana": "grafana/grafana:12.4.5",
     "Valkey": "valkey/valkey:8.1",
     "Python": "python:3.13-slim",
     "Kubernetes": ">=1.30.0-0",

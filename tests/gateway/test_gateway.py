@@ -241,6 +241,53 @@ def test_calls_that_are_given_up_at_a_stop_are_told_so_and_later_ones_are_not_se
     assert len(api.requests) == 1
 
 
+class SentAtOnce:
+    """A request whose answer is not there soon; ``rest`` is what the API does then."""
+
+    def __init__(self, rest: Silence) -> None:
+        self._rest = rest
+        self.looked = anyio.Event()
+        self.go_on = anyio.Event()
+
+    async def soon(self) -> None:
+        self.looked.set()
+        await self.go_on.wait()
+
+    async def rest(self) -> HttpResponse:
+        return await self._rest(REQUEST)
+
+
+REQUEST = HttpRequest(method="GET", origin=tool().origin, path="/pets/5", query="", headers=())
+
+
+@pytest.mark.parametrize("stops", [True, False])
+def test_what_was_sent_at_once_ends_with_its_call_and_with_the_server(stops: bool) -> None:
+    silence = Silence()
+    sent = SentAtOnce(silence)
+    built = gateway(api := ScriptedApi(), call_seconds=7.0)
+    built.send_by(lambda *_, **__: sent)
+    told: list[str] = []
+
+    async def ask() -> None:
+        told.append(decoded(await built.answer(call(), "http"))["result"]["content"][0]["text"])
+
+    async def main() -> float:
+        async with trio.open_nursery() as calls:
+            calls.start_soon(ask)
+            await sent.looked.wait()
+            if stops:
+                built.give_up()
+            sent.go_on.set()
+        return trio.current_time()
+
+    began = trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert told[0].startswith("the server stops and could not" if stops else "no answer within 7 s")
+    assert began == pytest.approx(0 if stops else 7 + GUARD_SECONDS)
+    assert built.given_up == stops
+    assert silence.cancelled.is_set()
+    assert api.requests == []
+
+
 def test_a_bug_is_answered_with_an_incident_whose_details_are_in_the_log_only(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -25,6 +25,7 @@ CLIENTS = 20
 OF_A_SESSION = 12
 """Objects of a session with its conversation, which hold each other."""
 CALL = request("tools/call", 1, {"name": "get_pet", "arguments": {"id": 5}})
+LARGE = request("tools/call", 1, {"name": "get_pet", "arguments": {"id": "x" * 100_000}})
 LISTEN = request("subscriptions/listen", 1, {"notifications": {"toolsListChanged": True}, "_meta": META})
 MODERN = b"MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: subscriptions/listen\r\n"
 
@@ -43,7 +44,15 @@ LEFT = {
     "401": (sent(CALL, token=b"nobody"), 0),
     "413": (sent(b"{", length=80_000_000), 0),
     "415": (sent(CALL).replace(b"/json\r\nAuth", b"/xml\r\nAuth"), 0),
+    "no HTTP": (b"garbage\r\n\r\n", 0),
+    "no chunk": (
+        sent(b"", more=b"Transfer-Encoding: chunked\r\n").replace(b"Content-Length: 0\r\n", b"") + b"x\r\n",
+        0,
+    ),
     "no whole body": (sent(b"{", length=1_000), 0),
+    "a call that is refused": (sent(LARGE.replace(b"x" * 99_999, b"")), 0),
+    "a large call that is refused": (sent(LARGE), 0),
+    "a large message that is none": (sent(LARGE[:-1]), 0),
     "a subscription": (sent(LISTEN, more=MODERN), 0),
     "a session": (sent(b"", b"GET /sse"), OF_A_SESSION),
 }

@@ -20,11 +20,14 @@ from openapi_mcp_server.mcp.methods import LEGACY
 from openapi_mcp_server.server.access import hosts
 from openapi_mcp_server.server.events import QUIET_SECONDS
 from openapi_mcp_server.server.posts import BODY_BYTES, BODY_PIECES, BODY_SECONDS
+from openapi_mcp_server.server.principals.limits import OF_ONE_ADDRESS
 from openapi_mcp_server.server.streamable_http import StreamableHttp, streamable_http
 from openapi_mcp_server.server.streams import TEND_SECONDS
 from openapi_mcp_server.server.subscribers import SUBSCRIPTIONS
 from openapi_mcp_server.server.visitors import Visitors
 from scripted import ScriptedApi, Silence, Step, gateway, ok, slowly
+from served import VISITORS
+from without_socket import Client
 
 CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_pet","arguments":{"id":5}}}'
 WITH_TOKEN = CALL.replace(b'"name"', b'"_meta":{"progressToken":"p"},"name"')
@@ -435,11 +438,13 @@ def test_an_answer_that_has_become_a_stream_is_no_longer_than_clients_read() -> 
     assert at_once["type"] == "image"
 
 
-def listening(accept: str = "text/event-stream") -> Exchange:
+def listening(accept: str = "text/event-stream", address: str = "127.0.0.1") -> Exchange:
     """A subscription of 2026-07-28 to the list of tools."""
     asked = message("subscriptions/listen", "s", _meta=META, notifications={"toolsListChanged": True})
     headers = {"accept": accept, "mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen"}
-    return Exchange(asked, changes=headers).complete()
+    exchange = Exchange(asked, changes=headers).complete()
+    exchange.scope["client"] = (address, 1)
+    return exchange
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json, text/*"])
@@ -469,9 +474,28 @@ def test_the_silence_of_a_subscription_is_broken_by_comments_so_that_no_proxy_gi
     assert max(later - earlier for earlier, later in pairwise(times)) <= QUIET_SECONDS + TEND_SECONDS
 
 
+def test_one_address_leaves_subscriptions_to_others() -> None:
+    async def main(app: StreamableHttp) -> None:
+        of_one = SUBSCRIPTIONS * OF_ONE_ADDRESS // 8
+        exchanges = [listening() for _ in range(of_one)]
+        async with anyio.create_task_group() as tasks:
+            for exchange in exchanges:
+                tasks.start_soon(exchange.with_app, app)
+            await anyio.sleep(1)
+            assert (await listening().with_app(app)).status == 429
+            other = listening(address="127.0.0.2")
+            tasks.start_soon(other.with_app, app)
+            await anyio.sleep(1)
+            for exchange in [*exchanges, other]:
+                assert exchange.status == 200
+                exchange.disconnect()
+
+    run(main)
+
+
 def test_subscriptions_are_limited_in_all_and_those_that_leave_make_room() -> None:
     async def main(app: StreamableHttp) -> None:
-        exchanges = [listening() for _ in range(SUBSCRIPTIONS)]
+        exchanges = [listening(address=f"127.0.0.{number % 2}") for number in range(SUBSCRIPTIONS)]
         async with anyio.create_task_group() as tasks:
             for exchange in exchanges:
                 tasks.start_soon(exchange.with_app, app)
@@ -544,3 +568,23 @@ def test_many_exchanges_at_once_get_their_own_answers_whatever_their_ids() -> No
 
 def _texts(exchange: Exchange) -> Iterable[str]:
     return msgspec.json.decode(exchange.message["result"]["content"][0]["text"]).values()
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_a_call_is_told_of_when_its_answer_is_on_the_way_and_also_if_nobody_takes_it(is_taken: bool) -> None:
+    order: list[str] = []
+
+    class Slow(Client):
+        async def _send(self, event: MutableMapping[str, Any]) -> None:
+            order.append(event["type"])
+            if not is_taken and "body" in event:
+                await trio.sleep_forever()
+
+    async def main() -> None:
+        built = gateway(ScriptedApi(), observe=lambda record: order.append(record.outcome))
+        async with streamable_http(built, VISITORS, lambda: False) as app:
+            with trio.move_on_after(1):
+                await Slow(app, "x").ask(CALL)
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert order == ["http.response.start", "http.response.body", "ok"]

@@ -20,6 +20,8 @@ from openapi_mcp_server.errors import BadResponse, Refused, TooLarge
 from openapi_mcp_server.upstream import gates
 
 pytestmark = pytest.mark.anyio
+WARM = pytest.mark.parametrize("warm", [[], [(OK,)]], ids=["a new connection", "a kept one"])
+"""The replies before the one that a test is about: on a kept connection requests are sent at once."""
 
 
 async def test_a_request_is_on_the_wire_as_it_was_built() -> None:
@@ -122,10 +124,13 @@ async def test_only_methods_that_expect_a_body_say_that_there_is_none(method: st
         pytest.param((sized(b"no", status=b"503 Busy"),), 503, b"no", KEPT, id="503"),
     ],
 )
+@WARM
 async def test_an_answer_is_read_and_the_next_call_gets_its_own(
-    reply: Reply, status: int, body: bytes, connections: int
+    reply: Reply, status: int, body: bytes, connections: int, warm: list[Reply]
 ) -> None:
-    async with loopback([reply, (NEXT,)], [(NEXT,)]) as api, client() as one:
+    async with loopback([*warm, reply, (NEXT,)], [(NEXT,)]) as api, client() as one:
+        for _ in warm:
+            await send(one, get(api.origin))
         first = await send(one, get(api.origin))
         assert (first.status, first.body, first.cut) == (status, body, None)
         assert (await send(one, get(api.origin))).body == b"next"
@@ -177,10 +182,13 @@ GZIP = b"Content-Encoding: gzip\r\n"
         pytest.param((sized(gzip.compress(b"ok") + b"x", GZIP),), "packed data of the answer", id="gzip and garbage"),
     ],
 )
+@WARM
 async def test_a_broken_answer_is_an_error_of_unknown_outcome_and_the_next_call_is_right(
-    reply: Reply, problem: str
+    reply: Reply, problem: str, warm: list[Reply]
 ) -> None:
-    async with loopback([reply], [(NEXT,)]) as api, client() as one:
+    async with loopback([*warm, reply], [(NEXT,)]) as api, client() as one:
+        for _ in warm:
+            await send(one, get(api.origin))
         with pytest.raises(BadResponse, match=problem) as caught:
             await send(one, get(api.origin, method="POST"))
         assert caught.value.outcome_unknown
@@ -234,8 +242,11 @@ def over(limit: int, headers: bytes = b"") -> bytes:
         pytest.param(chunked(b"x" * 999, b"xx"), id="in chunks"),
     ],
 )
-async def test_an_answer_over_the_limit_is_an_error(reply: bytes) -> None:
-    async with loopback([(reply,)], [(NEXT,)]) as api, client(answer_bytes=1000) as one:
+@WARM
+async def test_an_answer_over_the_limit_is_an_error(reply: bytes, warm: list[Reply]) -> None:
+    async with loopback([*warm, (reply,)], [(NEXT,)]) as api, client(answer_bytes=1000) as one:
+        for _ in warm:
+            await send(one, get(api.origin))
         with pytest.raises(TooLarge, match="exceeds"):
             await send(one, get(api.origin))
         assert (await send(one, get(api.origin))).body == b"next"

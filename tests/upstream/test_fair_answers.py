@@ -56,6 +56,8 @@ class Network:
         async def close(self) -> None:
             await trio.lowlevel.checkpoint()
 
+        plain = None
+
         def is_quiet(self) -> bool:
             return True
 
@@ -100,10 +102,23 @@ def test_another_client_gets_its_answer_after_a_few_of_many(answer: str) -> None
     trio.run(main, clock=MockClock(autojump_threshold=0))
 
 
-@pytest.mark.parametrize("answer", ANSWERS)
+WRONG = {
+    "no HTTP": b"garbage\r\n\r\n",
+    "no answer": b"",
+    "half a body": sized(b"ok")[:-1],
+    "half a chunk": chunked(b"ok")[:-1],
+    "no chunk": chunked(b"ok").replace(b"2\r\n", b"x\r\n"),
+    "no gzip": sized(b"ok", b"Content-Encoding: gzip\r\n"),
+    "another protocol": b"HTTP/1.1 101 Switching\r\nUpgrade: a\r\n\r\n",
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "a stream that breaks": chunked(b"data: 1\n\n", headers=b"Content-Type: text/event-stream\r\n", end=b"x\r\n"),
+}
+
+
+@pytest.mark.parametrize("answer", [*ANSWERS, *WRONG])
 def test_nothing_of_a_call_waits_for_the_collector(answer: str) -> None:
     async def main() -> int:
-        network = Network(ANSWERS[answer])
+        network = Network((ANSWERS | WRONG)[answer])
         network.go()
         await answered(network, Turns())
         with uncollected():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,7 +26,7 @@ from openapi_mcp_server.bridge.results.result import Select, from_error, render
 from openapi_mcp_server.bridge.search.names import DESCRIBE, NAMES, SEARCH
 from openapi_mcp_server.errors import ArgumentError, Refused, ServiceError, Timeout, UpstreamError
 from openapi_mcp_server.gateway.draft import Draft
-from openapi_mcp_server.gateway.serving import Notify, Pending, Send, SendOne, Serving
+from openapi_mcp_server.gateway.serving import Notify, Pending, Send, SendAtOnce, SendOne, Sent, Serving, not_at_once
 from openapi_mcp_server.gateway.views import CatalogViews, ServedCatalog, denied, unknown_name
 from openapi_mcp_server.mcp.inbound import Call, Rejection
 from openapi_mcp_server.mcp.messages import (
@@ -65,6 +65,7 @@ class Calls:
     def __init__(self, serving: Serving, send: Send, views: CatalogViews, aside: Aside) -> None:
         self._serving = serving
         self._send = send
+        self.send_at_once: SendAtOnce = not_at_once
         self._views = views
         self._aside = aside
         self._waiting: set[trio.CancelScope] = set()
@@ -243,11 +244,13 @@ class Calls:
             outcome = without_large_files(outcome)
         return outcome, self._encoded(outcome, draft)
 
+    def _turn(self, draft: Draft) -> AbstractContextManager[None]:
+        return self._within(self._serving.call_seconds - draft.seconds())
+
     @contextmanager
-    def _turn(self, draft: Draft) -> Iterator[None]:
+    def _within(self, seconds: float) -> Iterator[None]:
         """Left without a result where the call takes longer than it may, or the server stops."""
-        left = self._serving.call_seconds + GUARD_SECONDS - draft.seconds()
-        scope = trio.move_on_after(max(left, 0.0))
+        scope = trio.move_on_after(max(seconds + GUARD_SECONDS, 0.0))
         self._waiting.add(scope)
         if self._has_given_up:
             scope.cancel()
@@ -266,24 +269,32 @@ class Calls:
         if self._has_given_up:
             raise Refused("the server stops; call again", outcome_unknown=False)
         began = time.perf_counter()
-        seconds = max(self._serving.call_seconds - draft.waited_seconds, 0.0)
-        scope = trio.CancelScope(deadline=trio.current_time() + seconds + GUARD_SECONDS)
-        self._waiting.add(scope)
         try:
-            with scope:
-                if isinstance(request, HttpRequest):
-                    sent = draft.trace.sending(request, tool)
-                    answered = await self._send(sent, deadline_seconds=seconds, hold=hold)
-                else:
-                    answered = await request.exchange(self._sender(tool, draft, hold), seconds)
-                draft.status, draft.retries = answered.status, answered.retries
-                return answered
+            answered = await self._asked(request, tool, draft, hold)
         except UpstreamError as error:
             draft.retries = error.retries
             raise
         finally:
-            self._waiting.discard(scope)
             draft.upstream_seconds = time.perf_counter() - began
+        draft.status, draft.retries = answered.status, answered.retries
+        return answered
+
+    async def _asked(self, request: HttpRequest | Pending, tool: Tool, draft: Draft, hold: Hold) -> HttpResponse:
+        """The API's answer. Most come soon, and need no scope that ends the wait for them."""
+        seconds = max(self._serving.call_seconds - draft.waited_seconds, 0.0)
+        sent: Sent | None = None
+        if isinstance(request, HttpRequest):
+            request = draft.trace.sending(request, tool)
+            sent = self.send_at_once(request, deadline_seconds=seconds, hold=hold)
+            if sent is not None and (answered := await sent.soon()) is not None:
+                return answered
+        self.given_up += self._has_given_up  # meanwhile
+        with self._within(seconds):
+            if sent is not None:
+                return await sent.rest()
+            if isinstance(request, HttpRequest):
+                return await self._send(request, deadline_seconds=seconds, hold=hold)
+            return await request.exchange(self._sender(tool, draft, hold), seconds)
         late = f"no answer within {self._serving.call_seconds:g} s"
         why = "the server stops and could not wait for it" if self._has_given_up else late
         raise Timeout(why, outcome_unknown=True)

@@ -21,7 +21,8 @@ logger = logging.getLogger(__name__)
 
 
 class Draft:
-    """A call's record while it is being written, which is told when the context ends."""
+    """A call's record while it is being written. Whoever has the answer calls `tell`; where a cancellation ends the
+    context nobody has, and it is told then."""
 
     def __init__(
         self, call: Call, transport: Transport, beside: Carrier, trace: Trace, told: Callable[[Draft], None]
@@ -37,6 +38,7 @@ class Draft:
         self.arguments = b""
         self.trace = trace
         self._began = time.perf_counter()
+        self._seconds = 0.0  # until it was answered
         self.waited_seconds = 0.0  # for large arguments, before anything was sent
         self.encoded = b""  # a large result, where it was made
         self._outcome: Outcome = "cancelled"  # until it is settled
@@ -61,8 +63,14 @@ class Draft:
             about = self.known_as()
             logger.error("incident %s while answering %s", incident, self.call.method, exc_info=error, extra=about)
             self.fail(incident)
-        self._told(self)
+        self._seconds = self.seconds()
+        if isinstance(error, BaseException) and not is_bug:  # nobody gets it
+            self.tell()
         return is_bug
+
+    def tell(self) -> None:
+        """Tells of the call; to be done once it is over, and best after its answer is on the way."""
+        self._told(self)
 
     def seconds(self) -> float:
         """Since it began."""
@@ -86,7 +94,7 @@ class Draft:
             version=self.call.version,
             transport=self.transport,
             outcome=self._outcome,
-            seconds=self.seconds(),
+            seconds=self._seconds,
             request_bytes=self.call.size,
             response_bytes=size(self.answer),
             tool=self.tool.name if self.tool else self.stands_for_all,

@@ -19,7 +19,7 @@ from openapi_mcp_server.gateway import views
 from openapi_mcp_server.gateway.calls import Calls
 from openapi_mcp_server.gateway.draft import Draft
 from openapi_mcp_server.gateway.guides import Guides
-from openapi_mcp_server.gateway.serving import Authorize, Notify, Send, Serving
+from openapi_mcp_server.gateway.serving import Authorize, Notify, Send, SendAtOnce, Serving
 from openapi_mcp_server.gateway.views import CatalogViews, View
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Rejection
 from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, Pieces, own_size
@@ -64,6 +64,10 @@ class Gateway:
         self._views = CatalogViews(serving, self._changing, catalog, authorize)
         self._guides = Guides(serving, self._views)
         self._calls = Calls(serving, send, self._views, self._aside)
+
+    def send_by(self, at_once: SendAtOnce) -> None:
+        """Requests are sent by it from now on where that can be."""
+        self._calls.send_at_once = at_once
 
     async def replace(
         self, catalog: ToolCatalog, authorize: Authorize, at_once: Callable[[], object] = lambda: None
@@ -111,6 +115,7 @@ class Gateway:
         subscription = Subscription(id=call.id, kinds=kinds, server=self._serving.server)
         with self._observed(call, transport, beside) as draft:
             draft.settle((subscription.acknowledgement(),))
+        draft.tell()
         return subscription
 
     def at_once(
@@ -123,6 +128,7 @@ class Gateway:
             view = self._views.of(draft.permit)
             told = self._guides.resource(call, draft, view) or self._guides.completion(call, view)
             draft.settle(told or self._static(call, transport, view) or self._guides.prompt(call, draft, view))
+        draft.tell()
         _settle(hold, call, draft.answer)
         return draft.answer
 
@@ -137,10 +143,18 @@ class Gateway:
         """The whole JSON-RPC response to any call. ``notify`` may be used until then, for progress."""
         if (ready := self.at_once(call, transport, beside, hold)) is not None:
             return ready
+        draft = await self.called(call, transport, notify, beside, hold)
+        draft.tell()
+        return draft.answer
+
+    async def called(
+        self, call: Call, transport: Transport, notify: Notify | None, beside: Carrier, hold: Hold
+    ) -> Draft:
+        """The answer to a call of a tool, with its record, which is still to be told."""
         with self._observed(call, transport, beside) as draft:
             draft.settle(await self._calls.answer(call, draft, notify, hold))
         _settle(hold, call, draft.answer)
-        return draft.answer
+        return draft
 
     async def read(self, size: int, read: Callable[[], Message | Batch], client: str = "") -> Message | Batch:
         """A message of so many bytes, read by one of `inbound`'s functions. One of 4 MB may take 0.3 s."""

@@ -44,6 +44,25 @@ class Send(Protocol):
     async def __call__(self, request: HttpRequest, *, deadline_seconds: float, hold: Hold) -> HttpResponse: ...
 
 
+class Sent(Protocol):
+    """A request that was sent without waiting for anything. ``soon`` ends by itself within a quarter of a second; where
+    it has no answer, ``rest`` waits for one as `Send` does."""
+
+    async def soon(self) -> HttpResponse | None: ...
+
+    async def rest(self) -> HttpResponse: ...
+
+
+class SendAtOnce(Protocol):
+    """Sends one request, if nothing has to be waited for before its answer; None: it is for `Send`."""
+
+    def __call__(self, request: HttpRequest, *, deadline_seconds: float, hold: Hold) -> Sent | None: ...
+
+
+def not_at_once(request: HttpRequest, *, deadline_seconds: float, hold: Hold) -> None:
+    """Has every request sent by `Send`."""
+
+
 class Serving(msgspec.Struct, frozen=True, kw_only=True):
     """How a catalog is served. ``page_size`` 0: all tools on one page; ``result_budget_bytes`` 0: answers are whole.
     ``memory``: what may be kept for clients.

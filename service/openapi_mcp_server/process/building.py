@@ -61,6 +61,8 @@ async def opened(
     async with Upstream(dialler, _upstream_settings(config), keys.way, shared, Turns().wait) as upstream:
         send = upstream.send if overhear is None else overhear(upstream.send)
         gateway = Gateway(tools, _serving(config), send=send, authorize=authorize, observe=observe, trace=trace)
+        if overhear is None:
+            gateway.send_by(upstream.send_at_once)
         del tools  # a reload replaces them
         if metrics is not None:
             metrics.follow_calls(lambda: gateway.in_flight, upstream.waiting)

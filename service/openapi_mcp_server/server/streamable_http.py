@@ -17,6 +17,7 @@ import anyio
 import trio
 
 from openapi_mcp_server.bridge.results.event_size import fitted
+from openapi_mcp_server.gateway.draft import Draft
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.gateway.serving import Notify
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Notification, Rejection, from_http
@@ -80,7 +81,7 @@ class StreamableHttp:
         if listening is not None:
             await self.subscribers.serve(*listening, receive, send)  # here, where nothing else of it is kept
 
-    async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> tuple[Call, Carrier] | None:
+    async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> tuple[Call, Carrier, str] | None:
         """Answers a message, unless it is the call to which the answer is a stream that lasts: that is returned."""
         headers = fields.by_name(scope["headers"])
         try:
@@ -98,14 +99,14 @@ class StreamableHttp:
 
     async def _entered(
         self, scope: Scope, headers: Mapping[bytes, bytes], entrant: Entrant, receive: Receive, send: Send
-    ) -> tuple[Call, Carrier] | None:
+    ) -> tuple[Call, Carrier, str] | None:
         _check(scope["method"], headers)
         self.limits.check(entrant.principal)
         with opened(self._gateway.memory, entrant.share) as hold:
             exchange = _Exchange(scope, receive, send, headers, hold, closing=self._draining())
             return await self._answered(scope, exchange, entrant)
 
-    async def _answered(self, scope: Scope, exchange: _Exchange, entrant: Entrant) -> tuple[Call, Carrier] | None:
+    async def _answered(self, scope: Scope, exchange: _Exchange, entrant: Entrant) -> tuple[Call, Carrier, str] | None:
         body = await exchange.read()
         if body is None:
             return None
@@ -113,9 +114,9 @@ class StreamableHttp:
         message = await self._gateway.read(len(body), read, exchange.hold.client)
         beside = carrier(scope["path"], exchange.headers, entrant.principal, self._visitors.forwarded)
         if isinstance(message, Call) and message.method == LISTEN:
-            problem = self.subscribers.refusal(message, beside, takes_events=exchange.accepted.events)
+            problem = self.subscribers.refusal(message, entrant, takes_events=exchange.accepted.events)
             if problem is None:
-                return message, beside
+                return message, beside, entrant.share
             message = problem
         if isinstance(message, Rejection):
             await self._visitors.pauses.wait(entrant.share, exchange.headers)
@@ -145,7 +146,7 @@ class StreamableHttp:
                 ready = self._gateway.at_once(message, "http", beside, hold)
                 if ready is None:
                     notify = exchange.notifier()
-                    await self._serve(exchange, lambda: self._gateway.answer(message, "http", notify, beside, hold))
+                    await self._serve(exchange, lambda: self._gateway.called(message, "http", notify, beside, hold))
                 else:
                     await exchange.finish(ready)
             case Rejection():
@@ -160,14 +161,20 @@ class StreamableHttp:
             case _:
                 assert_never(message)
 
-    async def _serve(self, exchange: _Exchange, answer: Callable[[], Awaitable[Pieces]]) -> None:
-        """An answer that has to be waited for: cancelled when the client leaves, kept alive while it is quiet."""
+    async def _serve(self, exchange: _Exchange, answer: Callable[[], Awaitable[Draft | Pieces]]) -> None:
+        """An answer that has to be waited for: cancelled when the client leaves, kept alive while it is quiet. Its
+        record is told once it is on its way."""
         self._new.add(exchange)
+        told: Draft | None = None
         try:
             answered = await answer()
+            if isinstance(answered, Draft):
+                told, answered = answered, answered.answer
             self._forget(exchange)
             await exchange.finish(answered)
         finally:
+            if told is not None:
+                told.tell()
             self._forget(exchange)
             if exchange.watcher is not None:  # until nobody else reads from this client: its next request does
                 await exchange.watcher.stop()

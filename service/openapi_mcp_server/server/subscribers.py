@@ -16,6 +16,7 @@ from openapi_mcp_server.server.events import event
 from openapi_mcp_server.server.principals.limits import Limits
 from openapi_mcp_server.server.principals.pauses import leave
 from openapi_mcp_server.server.streams import EventStream, Streams
+from openapi_mcp_server.server.visitors import Entrant
 
 SUBSCRIPTIONS = 2000
 """At once: 35 MB of memory, and as many descriptors."""
@@ -33,7 +34,7 @@ class Subscribers:
         self.streams = Streams()
         gateway.tell_changes(self._tell_changes)
 
-    def refusal(self, call: Call, beside: Carrier, *, takes_events: bool) -> Rejection | None:
+    def refusal(self, call: Call, entrant: Entrant, *, takes_events: bool) -> Rejection | None:
         """Why nobody can listen now, or in this way."""
         if not takes_events:
             problem = "the answer is a stream of events: Accept must list text/event-stream"
@@ -43,14 +44,13 @@ class Subscribers:
         if len(self._open) >= SUBSCRIPTIONS:
             problem = f"{SUBSCRIPTIONS} subscriptions are open, which is the limit; try again later"
             return Rejection(id=call.id, code=INTERNAL_ERROR, message=problem, status=503)
-        if crowd := self._limits.crowd(beside.principal, self._shares, "subscriptions"):
+        if crowd := self._limits.crowd(entrant, self._shares, SUBSCRIPTIONS, "subscriptions"):
             return Rejection(id=call.id, code=INTERNAL_ERROR, message=crowd, status=429)
         return None
 
-    async def serve(self, call: Call, beside: Carrier, receive: Receive, send: Send) -> None:
+    async def serve(self, call: Call, beside: Carrier, share: str, receive: Receive, send: Send) -> None:
         """Until the client leaves or the server drains."""
         stream = EventStream(send, self.streams)
-        share = beside.principal.key
         self._shares[share] += 1
         subscription = self._open[stream] = self._gateway.subscribe(call, "http", beside)
         stream.put(event(subscription.acknowledgement()))

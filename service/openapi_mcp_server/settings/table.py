@@ -503,7 +503,12 @@ SETTINGS: tuple[Setting, ...] = (
         "Seconds for one request to the API; repeats have to fit into SERVER_MESSAGE_TIMEOUT as well",
         field="http_timeout_seconds",
     ),
-    Setting("HTTP_MAX_CONNECTIONS", integer(1, 10_000), "100", "Connections to one API at once"),
+    Setting(
+        "HTTP_MAX_CONNECTIONS",
+        integer(1, 10_000),
+        "100",
+        "Connections to one API at once; one client has nine in ten at most",
+    ),
     Setting(
         "HTTP_MAX_KEEPALIVE",
         integer(0, 10_000),

@@ -19,14 +19,14 @@ from openapi_mcp_server.bridge.http_messages import IDEMPOTENT_METHODS, HttpRequ
 from openapi_mcp_server.bridge.media.content import ANSWER_LIMIT
 from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import BadResponse, NoRoom, Refused, Timeout, TooLarge, Unreachable, UpstreamError
-from openapi_mcp_server.memory import FREE, Hold
+from openapi_mcp_server.memory import FREE, SMALL_BYTES, Hold
 from openapi_mcp_server.settings.table import default
 from openapi_mcp_server.upstream import ordinary, retries
-from openapi_mcp_server.upstream.breaker import BreakerState
+from openapi_mcp_server.upstream.breaker import BreakerState, Ticket
 from openapi_mcp_server.upstream.gates import Gate
 from openapi_mcp_server.upstream.http11 import Connection, Ended
 from openapi_mcp_server.upstream.pool import Connections, Ways, only_usual
-from openapi_mcp_server.upstream.reader import AnswerReader
+from openapi_mcp_server.upstream.reader import AnswerReader, whole_response
 from openapi_mcp_server.upstream.redirects import REDIRECT_LIMIT, redirected
 from openapi_mcp_server.upstream.sockets import (
     ConnectError,
@@ -38,6 +38,7 @@ from openapi_mcp_server.upstream.sockets import (
     cause,
     reason,
 )
+from openapi_mcp_server.upstream.soon import SOON_SECONDS, Soon
 
 if TYPE_CHECKING:
     from openapi_mcp_server.upstream.shared_state import SharedState
@@ -90,13 +91,16 @@ class Upstream:
         self._gates: dict[Origin, Gate] = {}
         self._settings = settings
         self._shared = shared
+        self._soon = Soon()
 
     async def __aenter__(self) -> Self:
+        self._soon.begin()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._soon.end()
         await self._connections.close()
 
     def breakers(self) -> Mapping[str, BreakerState]:
@@ -114,19 +118,75 @@ class Upstream:
 
         Raises an `UpstreamError`: Refused, Unreachable, Timeout, TooLarge or BadResponse.
         """
-        until = trio.current_time() + deadline_seconds
+        sent = self.send_at_once(request, deadline_seconds=deadline_seconds, hold=hold)
+        if sent is not None:
+            return await sent.soon() or await sent.rest()
         gate = self._gate(request.origin)
         gate.budget.earn()
+        return await self.rest(_Call(request, hold), gate, deadline_seconds)
+
+    def send_at_once(self, request: HttpRequest, *, deadline_seconds: float, hold: Hold = FREE) -> SentCall | None:
+        """Sends a request for which nothing has to be waited for: on a kept connection, through an open gate. None: it
+        is for `send`."""
+        is_hasty = min(deadline_seconds, self._settings.attempt_seconds) < SOON_SECONDS
+        if is_hasty or request.origin.scheme != "http" or request.method == "HEAD":
+            return None
+        data = _encoded(request)
+        repeatable, now = request.method in IDEMPOTENT_METHODS, trio.current_time()
+        connection = data and self._connections.take_at_once(request.origin, request.way, now, repeatable=repeatable)
+        if not data or not connection:
+            return None
+        gate, client = self._gate(request.origin), hold.client
+        ticket = gate.enter_at_once(now, client)
+        if ticket is None or not connection.begin(data, self._turn_of(client)):
+            if ticket is not None:
+                gate.leave(ticket, None, client)
+            self._connections.put_back(connection)
+            return None
+        gate.budget.earn()
+        return SentCall(self, _Call(request, hold, connection, ticket), gate, deadline_seconds)
+
+    async def soon(self, call: _Call, gate: Gate) -> HttpResponse | None:
+        """See `SentCall`."""
+        connection, ticket, client = call.connection, call.ticket, call.hold.client
+        assert connection is not None and ticket is not None  # noqa: S101, PT018 - for the type checker
+        try:
+            answer = await connection.soon(self._soon)
+            result = None if answer is None else self._response(answer)
+        except BaseException:
+            await self._connections.drop(connection)
+            gate.leave(ticket, None, client)
+            raise
+        if result is not None:
+            gate.leave(ticket, result, client)
+            await self._connections.give_back(connection)
+        return result
+
+    def _response(self, answer: ordinary.Answer) -> HttpResponse | None:
+        """The response, where it is a success, as it is, and as small as most are."""
+        head, is_small = answer.head, len(answer.begun) <= min(SMALL_BYTES, self._settings.answer_bytes)
+        if not 200 <= head.status_code < 300 or not is_small or b"content-encoding" in dict(head.headers):
+            return None
+        return whole_response(head, answer.begun)
+
+    def _turn_of(self, client: str) -> Callable[[], Awaitable[None]] | None:
+        return None if self._turn is None else partial(self._turn, client)
+
+    async def rest(self, call: _Call, gate: Gate, deadline_seconds: float) -> HttpResponse:
+        """All attempts, the first of which may have been begun."""
+        until = (trio.current_time() if call.began is None else call.began) + deadline_seconds
         ended: list[retries.AttemptOutcome] = []
+        request, hold = call.request, call.hold
         while True:
             try:
-                result = await self._attempt(_Call(request, hold), gate, until)
+                result = await self._attempt(call, gate, until)
             except UpstreamError:  # it was not let through
                 if not ended:
                     raise
                 break
             if not ended and isinstance(result, HttpResponse) and result.status < 400:  # as nearly all are
                 return result
+            call = _Call(request, hold)
             if self._turn is not None and isinstance(result, UpstreamError):  # as many may have at once
                 await self._turn(hold.client)
             ended.append(retries.outcome(result))
@@ -166,7 +226,7 @@ class Upstream:
     async def _attempt(self, call: _Call, gate: Gate, until: float) -> HttpResponse | UpstreamError:
         """Returns what came of one attempt. Raises an UpstreamError if it was not even let through."""
         client = call.hold.client
-        ticket = await gate.enter(until, client)
+        ticket = call.ticket or await gate.enter(until, client)
         result = None
         try:
             result = await self._outcome(call, until)
@@ -175,10 +235,10 @@ class Upstream:
         return result
 
     async def _outcome(self, call: _Call, until: float) -> HttpResponse | UpstreamError:
-        now = trio.current_time()
-        seconds = max(0.0, min(until - now, self._settings.attempt_seconds))
+        began = trio.current_time() if call.began is None else call.began
+        seconds = max(0.0, min(until - began, self._settings.attempt_seconds))
         try:
-            with trio.CancelScope(deadline=now + seconds):  # `move_on_after` takes longer
+            with trio.CancelScope(deadline=began + seconds):  # `move_on_after` takes longer
                 return (await self._follow(call)).response()
             return call.at_deadline(seconds)
         except UpstreamError as error:  # kept by no local of a frame that it has in its traceback
@@ -200,7 +260,7 @@ class Upstream:
         origin, way = call.request.origin, call.request.way
         repeatable = call.request.method in IDEMPOTENT_METHODS
         try:
-            connection = await self._connections.take(origin, way, repeatable=repeatable)
+            connection = call.connection or await self._connections.take(origin, way, repeatable=repeatable)
             try:
                 return await self._exchange(connection, call)
             except (h11.RemoteProtocolError, ReadError):
@@ -212,12 +272,14 @@ class Upstream:
 
     async def _exchange(self, connection: Connection, call: _Call) -> AnswerReader:
         try:
-            head = _head(call.request)
-            call.begin()
-            turn = None if self._turn is None else partial(self._turn, call.hold.client)
-            answer = call.answer = AnswerReader(
-                await connection.ask(head, call.request.body, turn), self._settings.answer_bytes
-            )
+            head, body = _head(call.request), call.request.body
+            if call.connection is None:
+                call.begin()
+                answered = await connection.ask(head, body, self._turn_of(call.hold.client))
+            else:
+                call.connection = None
+                answered = await connection.go_on(head, body)
+            answer = call.answer = AnswerReader(answered, self._settings.answer_bytes)
             await self._read_body(connection, answer, call)
         except BaseException:
             await self._connections.drop(connection)
@@ -250,14 +312,40 @@ class Upstream:
         answer.cut = f"after {limit}"
 
 
-class _Call:
-    """How far a call has got. Its deadline may come at any point, and has to know what there is to tell."""
+class SentCall:
+    """A request that was sent at once. `soon` is asked first and needs no cancel scope; where it has no answer, `rest`
+    must be asked, and then raises what `Upstream.send` raises."""
 
-    def __init__(self, request: HttpRequest, hold: Hold) -> None:
+    def __init__(self, upstream: Upstream, call: _Call, gate: Gate, deadline_seconds: float) -> None:
+        self._upstream = upstream
+        self._call = call
+        self._gate = gate
+        self._deadline_seconds = deadline_seconds
+
+    async def soon(self) -> HttpResponse | None:
+        """The answer, where it comes within `SOON_SECONDS`, whole, small and a success."""
+        return await self._upstream.soon(self._call, self._gate)
+
+    async def rest(self) -> HttpResponse:
+        return await self._upstream.rest(self._call, self._gate, self._deadline_seconds)
+
+
+class _Call:
+    """How far a call has got. Its deadline may come at any point, and has to know what there is to tell.
+
+    ``connection`` and ``ticket`` are of one that was begun, until it is gone on with.
+    """
+
+    def __init__(
+        self, request: HttpRequest, hold: Hold, connection: Connection | None = None, ticket: Ticket | None = None
+    ) -> None:
         self.request = request
         self.hold = hold
         self._kept = hold.held
-        self.may_be_sent = False
+        self.connection = connection
+        self.ticket = ticket
+        self.began = None if connection is None else trio.current_time()
+        self.may_be_sent = connection is not None
         self.answer: AnswerReader | None = None
 
     def begin(self) -> None:
@@ -298,6 +386,13 @@ def _ours(error: Exception, call: _Call) -> UpstreamError:
         outcome_unknown=call.may_be_sent and kind is not Refused,
         transient=passing and not isinstance(cause(error), ssl.SSLCertVerificationError),
     )
+
+
+def _encoded(request: HttpRequest) -> bytes | None:
+    """The whole of an ordinary request that is small."""
+    body = request.body or b""
+    head = ordinary.encoded(_head(request)) if len(body) <= SMALL_BYTES else None
+    return head + body if head and body else head
 
 
 def _head(request: HttpRequest) -> ordinary.OrdinaryMessage:

@@ -7,7 +7,6 @@ documents name origins.
 from __future__ import annotations
 
 import logging
-import math
 import time
 from math import ceil
 from typing import TYPE_CHECKING
@@ -29,9 +28,8 @@ QUEUE_LIMIT = 1_000
 """Calls of one client that may wait for a connection to one API. More are refused at once: they would only wait for
 their deadline."""
 OTHERS_SHARE = 10
-"""One connection in so many is not for the client that has all others, where others have asked lately."""
-ALONE_SECONDS = 60.0
-"""After which a client is alone: 100 calls that an API does not answer take 30 s, and who came then waited for them."""
+"""One connection in so many is not for the client that has all others: 100 calls that an API does not answer take 30 s,
+for which whoever comes next would wait."""
 
 logger = logging.getLogger(__name__)
 
@@ -51,10 +49,7 @@ class Gate:
         self.breaker = Breaker(opens=breaks)
         self.budget = RetryBudget()
         self._origin = origin
-        self._places = FairPlaces(connections)
-        self._most = connections, connections - connections // OTHERS_SHARE  # alone, and beside others
-        self._client: str | None = None
-        self._others_until = -math.inf
+        self._places = FairPlaces(connections, most=connections - connections // OTHERS_SHARE)
         self._pace = None if rate is None else Pace(origin, rate, shared)
         self._waiting = 0
         self._early = 0
@@ -75,7 +70,6 @@ class Gate:
             raise self._shut()
         if self._pace is not None:
             await self._turn(self._pace, until, client)
-        self._look(client, now)
         if not self._places.take_at_once(client):
             await self._wait(until, client)
             now = trio.current_time()
@@ -84,6 +78,12 @@ class Gate:
             self._places.give_back(client)
             raise self._shut()
         return ticket
+
+    def enter_at_once(self, now: float, client: str) -> Ticket | None:
+        """The same for whom nothing has to be waited for; None for the others, and for those who would be refused."""
+        if self._pace is not None or self.breaker.state(now) != "closed":
+            return None
+        return self.breaker.admit(now) if self._places.take_at_once(client) else None
 
     def leave(self, ticket: Ticket, result: HttpResponse | UpstreamError | None, client: str = "") -> None:
         """``result`` is None if nobody waited for it any more."""
@@ -109,14 +109,6 @@ class Gate:
             await pace.turn(until, client)
         finally:
             self._early -= 1
-
-    def _look(self, client: str, now: float) -> None:
-        """Whether others are there."""
-        if client != self._client:
-            if self._client is not None:
-                self._others_until = now + ALONE_SECONDS
-            self._client = client
-        self._places.most = self._most[now < self._others_until]
 
     async def _wait(self, until: float, client: str) -> None:
         if self._places.waiting(client) >= QUEUE_LIMIT:

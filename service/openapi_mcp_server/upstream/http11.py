@@ -14,7 +14,8 @@ import trio
 
 from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.upstream import ordinary
-from openapi_mcp_server.upstream.sockets import Stream, WriteError
+from openapi_mcp_server.upstream.sockets import ReadError, Stream, WriteError
+from openapi_mcp_server.upstream.soon import Soon
 
 READ_BYTES = 64 * 1024
 """Bytes asked of the socket at once."""
@@ -42,6 +43,17 @@ _NOT_USED = h11.Connection(h11.CLIENT)
 """In the place of one, where there is nothing for it to do."""
 
 
+class FreeingH11(h11.Connection):
+    """h11, also for requests that this server is sent. h11 raises an error from a method of the error itself, whose
+    frame would hold it, and it everything of a call with its body, until the next collection."""
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:
+        try:
+            return super().next_event()
+        except h11.RemoteProtocolError as error:
+            raise error.with_traceback(None) from None
+
+
 class Ended(h11.RemoteProtocolError):
     """The API closed the connection before its answer was whole: not a fault of its HTTP."""
 
@@ -63,7 +75,9 @@ class Connection:
         self._heard = False
         self._turn: Turn | None = None
         self._pieces = self._size = 0  # of the body so far
-        self._broken: h11.RemoteProtocolError | None = None
+        self._broken = ""  # why, where something is to be read before that is told
+        self._unsent = b""  # of what was begun
+        self._received: bytes | str | None = None  # of its answer, or why nothing can be
 
     @property
     def was_stale(self) -> bool:
@@ -74,16 +88,66 @@ class Connection:
         self, request: ordinary.OrdinaryMessage, body: bytes | None, turn: Turn | None = None
     ) -> h11.Response | ordinary.Head:
         """Sends a request and returns the head of its answer."""
+        self._next(turn)
+        head = ordinary.encoded(request)
+        if head is None:
+            head = self._begin(request, body)
+        await self._write(head, body or b"")
+        return await self._answered(request, body, await self._read(READ_BYTES))
+
+    def begin(self, data: bytes, turn: Turn | None = None) -> bool:
+        """Sends an ordinary request, encoded, as far as a plain socket takes it at once. False: there is none."""
+        plain = self._stream.plain
+        if plain is None:
+            return False
+        self._next(turn)
+        self._unsent = b""
+        try:
+            self._unsent = data[plain.send(data) :]
+        except BlockingIOError:
+            self._unsent = data
+        except OSError:
+            pass  # as in `_write`
+        return True
+
+    async def soon(self, soon: Soon) -> ordinary.Answer | None:
+        """The answer to what was begun, if it is soon there, ordinary and whole; else `go_on` is to be asked."""
+        plain = self._stream.plain
+        if plain is None or self._unsent or not await soon.is_readable(plain):
+            return None
+        try:
+            received = self._received = plain.recv(READ_BYTES)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            self._received = str(error)
+            return None
+        if self._turn is not None:
+            await self._turn()
+        answer = ordinary.read(received)
+        return None if answer is None or answer.missing else answer
+
+    async def go_on(self, request: ordinary.OrdinaryMessage, body: bytes | None) -> h11.Response | ordinary.Head:
+        """As `ask`, after the same request was begun."""
+        if self._unsent:
+            await self._write(self._unsent, b"")
+            self._unsent = b""
+        received, self._received = self._received, None
+        if isinstance(received, str):
+            raise ReadError(received)
+        return await self._answered(request, body, await self._read(READ_BYTES) if received is None else received)
+
+    def _next(self, turn: Turn | None) -> None:
+        """Another request."""
         self._turn = turn
         self._requests += 1
         self._heard = False
         self._pieces = self._size = 0
         self._h11 = _NOT_USED
-        head = ordinary.encoded(request)
-        if head is None:
-            head = self._begin(request, body)
-        await self._write(head, body or b"")
-        received = await self._read(READ_BYTES)
+
+    async def _answered(
+        self, request: ordinary.OrdinaryMessage, body: bytes | None, received: bytes
+    ) -> h11.Response | ordinary.Head:
         self._heard = bool(received)
         answer = None if request.method == "HEAD" else ordinary.read(received)
         if answer is not None:
@@ -96,7 +160,7 @@ class Connection:
 
     def _begin(self, request: ordinary.OrdinaryMessage, body: bytes | None) -> bytes:
         """h11 takes over, and has written this head. Raises LocalProtocolError for what cannot be written."""
-        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=INCOMPLETE_LIMIT)
+        self._h11 = FreeingH11(h11.CLIENT, max_incomplete_event_size=INCOMPLETE_LIMIT)
         head = self._h11.send(
             h11.Request(method=request.method, target=request.target, headers=_encoded(request.headers))
         )
@@ -125,8 +189,8 @@ class Connection:
         """The next part of the body as transferred, its small pieces joined; nothing at its end."""
         if self._h11 is _NOT_USED:
             return await self._read_ordinary() if self._begun or self._missing else b""
-        if self._broken is not None:
-            raise self._broken
+        if self._broken:
+            raise h11.RemoteProtocolError(self._broken)
         pieces: list[bytes] = []
         size = 0
         while size < READ_BYTES and self._h11.their_state is h11.SEND_BODY:
@@ -135,7 +199,7 @@ class Connection:
             except h11.RemoteProtocolError as error:
                 if not pieces:
                     raise
-                self._broken = error  # what came before it is of use where the answer is a stream
+                self._broken = str(error)  # what came before it is of use where the answer is a stream
                 break
             if type(event) is not h11.Data:
                 break
@@ -184,6 +248,7 @@ class Connection:
 
     def recycle(self) -> bool:
         """Makes it ready for another request; false if it cannot be."""
+        self._received = None
         state = self._h11
         if state is _NOT_USED:
             return not self._begun and not self._missing

@@ -44,12 +44,23 @@ class Connections:
 
     async def take(self, origin: Origin, way: str, *, repeatable: bool) -> Connection:
         """An idle connection if there is a good one, else a new one."""
-        limit = IDLE_SECONDS if repeatable else FRESH_SECONDS
         while (connection := self._pop_idle(origin, way)) is not None:
-            if trio.current_time() - connection.idle_since < limit and connection.is_quiet():
+            if _is_good(connection, trio.current_time(), repeatable=repeatable):
                 return connection
             await self.drop(connection)
         return await self.dial(origin, way)
+
+    def take_at_once(self, origin: Origin, way: str, now: float, *, repeatable: bool) -> Connection | None:
+        """An idle connection, if the one that comes next is a good one."""
+        connection = self._pop_idle(origin, way)
+        if connection is None or _is_good(connection, now, repeatable=repeatable):
+            return connection
+        self.put_back(connection)
+        return None
+
+    def put_back(self, connection: Connection) -> None:
+        """It was not used after all."""
+        self._idle.append(connection)
 
     async def dial(self, origin: Origin, way: str) -> Connection:
         """A new connection. Raises ConnectError or ConnectTimeout, and what the address rule raises."""
@@ -96,3 +107,8 @@ class Connections:
             self._tls = ssl.create_default_context()  # its OpenSSL honours SSL_CERT_FILE and SSL_CERT_DIR
             self._tls.set_alpn_protocols(["http/1.1"])
         return self._tls
+
+
+def _is_good(connection: Connection, now: float, *, repeatable: bool) -> bool:
+    limit = IDLE_SECONDS if repeatable else FRESH_SECONDS
+    return now - connection.idle_since < limit and connection.is_quiet()

@@ -46,13 +46,7 @@ class AnswerReader:
         self.cut: str | None = None
         self.is_full = False
         self._reason = head.reason
-        self._headers = tuple(
-            [
-                (name.decode("ascii"), value.decode("latin-1"))
-                for name, value in head.headers
-                if name != b"set-cookie"  # kept for no other call, and of no use to a model
-            ]
-        )
+        self._headers = _told(head)
         self._limit = limit
         fields = dict(self._headers)
         self.is_stream = "content-type" in fields and any(map(is_stream, self.values("content-type")))
@@ -119,6 +113,17 @@ class AnswerReader:
                 yield
             if self.is_full:
                 return
+
+
+def whole_response(head: Head, body: bytes) -> HttpResponse:
+    """The whole answer, of which nothing is packed."""
+    return HttpResponse(status=head.status_code, reason=head.reason.decode("latin-1"), headers=_told(head), body=body)
+
+
+def _told(head: h11.Response | Head) -> tuple[tuple[str, str], ...]:
+    """The headers, without cookies: these are kept for no other call, and of no use to a model."""
+    fields = [(name.decode("ascii"), value.decode("latin-1")) for name, value in head.headers if name != b"set-cookie"]
+    return tuple(fields)
 
 
 class Inflater:

@@ -53,6 +53,11 @@ class WriteError(NetworkError):
 class Stream(Protocol):
     """A connection, plain or secured."""
 
+    @property
+    def plain(self) -> socket.socket | None:
+        """The socket, where nothing stands between it and the bytes; it does not block."""
+        ...
+
     async def read(self, most: int) -> bytes:
         """Reads at most so many bytes; none at the end. Raises ReadError."""
         ...
@@ -93,7 +98,7 @@ class TcpDialler:
             raise ConnectTimeout(f"no connection to {host} in time") from error
         except OSError as error:
             raise connect_error(error, str(error)) from error
-        return _Stream(stream, stream.socket)
+        return TcpStream(stream, stream.socket)
 
 
 def connect_error(error: Exception, problem: str) -> ConnectError:
@@ -132,19 +137,21 @@ def _words(first: BaseException) -> str:
     return str(first.strerror) if isinstance(first, socket.gaierror) else os.strerror(first.errno)
 
 
-class _Stream:
+class TcpStream:
+    """A connection that Trio has made."""
+
     def __init__(self, stream: trio.abc.Stream, socket_: trio.socket.SocketType) -> None:
         self._stream = stream
         self._socket = socket_
         # Trio's own socket lets all other tasks run after each read and write, also where nothing was waited for.
         is_plain = isinstance(stream, trio.SocketStream)
-        self._plain: socket.socket | None = socket_._sock if is_plain else None  # type: ignore[attr-defined]  # noqa: SLF001
+        self.plain: socket.socket | None = socket_._sock if is_plain else None  # type: ignore[attr-defined]  # noqa: SLF001
 
     async def read(self, most: int) -> bytes:
-        while self._plain is not None:
-            await trio.lowlevel.wait_readable(self._plain)
+        while self.plain is not None:
+            await trio.lowlevel.wait_readable(self.plain)
             try:
-                return self._plain.recv(most)
+                return self.plain.recv(most)
             except BlockingIOError:
                 continue
             except OSError as error:
@@ -156,9 +163,9 @@ class _Stream:
 
     async def write(self, data: bytes) -> None:
         sent = 0
-        if self._plain is not None:
+        if self.plain is not None:
             try:
-                sent = self._plain.send(data)  # the kernel takes most requests at once
+                sent = self.plain.send(data)  # the kernel takes most requests at once
             except BlockingIOError:
                 pass
             except OSError as error:
@@ -178,7 +185,7 @@ class _Stream:
             await secured.do_handshake()
         except trio.BrokenResourceError as error:
             raise ConnectError(str(error)) from error
-        return _Stream(secured, self._socket)
+        return TcpStream(secured, self._socket)
 
     def is_quiet(self) -> bool:
         if self._socket.is_readable():

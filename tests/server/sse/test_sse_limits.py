@@ -15,6 +15,7 @@ from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.observe.record import CallRecord
 from openapi_mcp_server.server.http11.connections import WRITE_SECONDS
+from openapi_mcp_server.server.principals.limits import OF_ONE_ADDRESS
 from openapi_mcp_server.server.sse.http_sse import SESSIONS, http_sse
 from openapi_mcp_server.server.sse.session import CALLS, WAITING_BYTES, WAITING_CALLS, WAITING_SECONDS
 from scripted import ScriptedApi, Silence, gateway, ok
@@ -314,9 +315,13 @@ def test_a_client_that_never_reads_is_closed_at_its_deadline_and_its_calls_are_c
     run(use, gateway(ScriptedApi(silence, LARGE)), hurried())
 
 
-def test_sessions_are_limited_in_all():
+def test_sessions_are_limited_in_all_and_for_one_address():
     async def main() -> None:
-        scope = {"type": "http", "method": "GET", "path": "/sse", "headers": [(b"host", b"localhost")]}
+        def scope(address: str) -> dict[str, Any]:
+            headers = [(b"host", b"localhost")]
+            return {"type": "http", "method": "GET", "path": "/sse", "headers": headers, "client": (address, 1)}
+
+        of_one = SESSIONS * OF_ONE_ADDRESS // 8
         sent: list[MutableMapping[str, Any]] = []
 
         async def receive() -> MutableMapping[str, Any]:
@@ -326,12 +331,20 @@ def test_sessions_are_limited_in_all():
             sent.append(event)
 
         async with http_sse(gateway(ScriptedApi()), VISITORS, worker=0) as sse, trio.open_nursery() as nursery:
-            for _ in range(SESSIONS):
-                nursery.start_soon(sse, scope, receive, send)
+            for _ in range(of_one):
+                nursery.start_soon(sse, scope("127.0.0.1"), receive, send)
             await wait_all_tasks_blocked()
             assert {event["status"] for event in sent if "status" in event} == {200}
             sent.clear()
-            await sse(scope, receive, send)
+            await sse(scope("127.0.0.1"), receive, send)
+            assert sent[0]["status"] == 429
+            sent.clear()
+            for _ in range(SESSIONS - of_one):
+                nursery.start_soon(sse, scope("127.0.0.2"), receive, send)
+            await wait_all_tasks_blocked()
+            assert {event["status"] for event in sent if "status" in event} == {200}
+            sent.clear()
+            await sse(scope("127.0.0.3"), receive, send)
             assert sent[0]["status"] == 503
             assert (b"retry-after", b"5") in sent[0]["headers"]
             nursery.cancel_scope.cancel()

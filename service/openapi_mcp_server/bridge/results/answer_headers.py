@@ -31,8 +31,9 @@ _HEAD_ONLY = {"content-type": "Content-Type", "content-length": "Content-Length"
 """Headers that are besides shown of an answer to HEAD or OPTIONS, which has nothing but headers."""
 _VALUE_LIMIT = 2_000
 """Characters of one value: more than the cursors of real APIs take."""
-LINES_LIMIT = 8_000
-"""Characters of all lines of one answer: 64 kB of headers come in, and none of it is in the budget of the body."""
+LINES_LIMIT = 4_000
+"""Characters of all lines of one answer, two of the longest: 64 kB of headers come in, and none of it is in the budget
+of the body."""
 _REASON_LIMIT = 200
 """Characters of a reason phrase; the longest of the registry has 31."""
 _LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[^\s;,="<>]+(?:\s*=\s*(?:"[^"]*"|[^\s;,"<>]*))?)*)')

@@ -21,6 +21,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, H11SendableEvent
 
 from openapi_mcp_server.server.asgi import App, Peer, Receive, Scope, run_app
+from openapi_mcp_server.upstream.http11 import FreeingH11
 
 HEADER_BYTES = 64 * 1024
 """All headers of a request; tokens of 9 kB and more are real."""
@@ -98,6 +99,7 @@ class Http11(H11Protocol):
     ) -> None:
         super().__init__(app, config, context, tasks, state, False, client, server, self.send)  # noqa: FBT003 - no TLS
         del self.send  # the method stays; in itself it would be a circle, which only the collector finds
+        self.connection = FreeingH11(h11.SERVER, max_incomplete_event_size=config.h11_max_incomplete_size)
         self._own = own
         self._applications: _Applications = tasks
         self._head = b""

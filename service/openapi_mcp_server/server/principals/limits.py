@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from openapi_mcp_server.server.visitors import Entrant
     from openapi_mcp_server.upstream.shared_state import SharedState
 
+OF_ONE_ADDRESS = 7
+"""Eighths of all sessions that the clients of one address may have where nobody is asked who he is."""
 _UNCOUNTED = nullcontext()
 
 
 class Limits:
     """``rate``: RATE_LIMIT, None for no limit; a principal's own counts more. The other two are for principals that
-    were asked who they are: behind a proxy, all others may look like one. ``shared``: where rates hold over all
-    tasks."""
+    were asked who they are: behind a proxy, all others may look like one, and have most of what there is.
+    ``shared``: where rates hold over all tasks."""
 
     def __init__(
         self, rate: float | None = None, calls: int = 100, sessions: int = 500, shared: SharedState | None = None
@@ -80,10 +82,11 @@ class Limits:
         finally:
             leave(self._running, key, calls)
 
-    def crowd(self, principal: Principal, shares: Counter[str], what: str) -> str | None:
-        """Why this principal can open no more; None if it can."""
-        if principal.key and shares[principal.key] >= self._sessions:
-            return f"{self._sessions} {what} of yours are open, which is the limit; close one first"
+    def crowd(self, entrant: Entrant, shares: Counter[str], places: int, what: str) -> str | None:
+        """Why this client can open no more of so many places; None if it can. ``shares``: how many each has."""
+        most = self._sessions if entrant.principal.key else places * OF_ONE_ADDRESS // 8
+        if shares[entrant.share] >= most:
+            return f"{most} {what} of yours are open, which is the limit; close one first"
         return None
 
     async def _shared_wait(self, key: str, calls: int, rate: float) -> float:

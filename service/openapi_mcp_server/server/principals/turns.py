@@ -23,9 +23,10 @@ class Turns(trio.abc.Instrument):
 
     def __init__(self, alone_seconds: float = ALONE_SECONDS) -> None:
         self._alone_seconds = alone_seconds
+        self._is_of_all = alone_seconds == math.inf
         self._begun: dict[str, int] = {}
         self._queues: dict[str, trio.Semaphore] = {}
-        self._last = ""
+        self._last: str | None = None
         self._changed = 0.0
         self._loop: trio.lowlevel.TrioToken | None = None
 
@@ -34,6 +35,8 @@ class Turns(trio.abc.Instrument):
         if key != self._last:
             self._last, self._changed = key, trio.current_time()
             self._count()
+        if self._loop is None:
+            return
         if self._begun.get(key, 0) >= MOST or key in self._queues:
             await self._wait_in_line(key)
         self._begun[key] = self._begun.get(key, 0) + 1
@@ -56,8 +59,14 @@ class Turns(trio.abc.Instrument):
         return trio.current_time() >= self._changed + self._alone_seconds
 
     def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - Trio's
-        """Trio calls it once a turn."""
-        self._begun.clear()
+        """Trio calls it once a turn, until nobody has to be counted any more."""
+        if self._begun:
+            self._begun.clear()
+        elif self._is_of_all or self._is_alone():
+            trio.lowlevel.remove_instrument(self)
+            self._loop = None
+            if self._is_of_all:
+                self._last = None  # counted again from the next one on
 
     @classmethod
     def of_all(cls) -> Turns:

@@ -153,16 +153,16 @@ class HttpSse:
             raise _stopping()
         if len(self._sessions) >= SESSIONS:
             raise Refusal(503, f"{SESSIONS} sessions are open, which is the limit; try again later", RETRY_AFTER)
-        if problem := self._limits.crowd(entrant.principal, self._shares, "sessions"):
+        if problem := self._limits.crowd(entrant, self._shares, SESSIONS, "sessions"):
             raise Refusal(429, problem, RETRY_AFTER)
 
     async def _open(self, entrant: Entrant, receive: Receive, send: Send) -> None:
         session_id = self._peers.mint(self._address.path) if self._peers else secrets.token_hex(SESSION_ID_BYTES)
         stream = EventStream(send, self.streams)
-        share = entrant.principal.key
-        session = self._sessions[session_id] = Session(self._gateway, self._tasks, stream, share)
+        owner, share = entrant.principal.key, entrant.share
+        session = self._sessions[session_id] = Session(self._gateway, self._tasks, stream, owner)
         self._shares[share] += 1
-        self._of_owner.setdefault(share, set()).add(session)
+        self._of_owner.setdefault(owner, set()).add(session)
         address = f"{entrant.seen.prefix or self._address.prefix}{self._address.path}?session_id={session_id}"
         stream.put(event(address.encode(), kind=b"endpoint"))
         try:

@@ -1,0 +1,161 @@
+"""Requests that are sent at once, and answers that are soon there: as all others, but without a cancel scope."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+from collections import Counter
+from functools import partial
+from itertools import chain
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from loopback import NEXT, OK, Do, Reply, client, clocked, get, loopback, send
+from openapi_mcp_server.bridge.origins import Origin
+from openapi_mcp_server.errors import Timeout
+from openapi_mcp_server.memory import FREE
+from openapi_mcp_server.upstream.call import SentCall, Upstream, UpstreamSettings
+from openapi_mcp_server.upstream.sockets import Stream, TcpStream
+from openapi_mcp_server.upstream.soon import AT_ONCE, SOON_SECONDS, Soon
+
+CALLS = 20
+FAR = Origin("http", "api.example.com", 80)
+
+
+def at_once(one: Upstream, *args: Any, seconds: float = 60, **named: Any) -> SentCall | None:
+    return one.send_at_once(get(*args, **named), deadline_seconds=seconds, hold=FREE)
+
+
+@pytest.mark.skipif(threading.gettrace() is not None, reason="something else counts already")
+@clocked
+async def test_an_answer_that_is_soon_there_needs_no_cancel_scope() -> None:
+    entered: Counter[str] = Counter()
+
+    def count(frame: Any, event: str, _: object) -> None:
+        if event == "call":
+            entered[frame.f_code.co_qualname] += 1
+
+    async with loopback([(OK,)] * (CALLS + 1)) as api, client() as one:
+        await one.send(get(api.origin), deadline_seconds=60)
+        sys.setprofile(count)
+        try:
+            for _ in range(CALLS):
+                await one.send(get(api.origin), deadline_seconds=60)
+        finally:
+            sys.setprofile(None)
+    assert entered["Connection.soon"] >= CALLS
+    assert entered["CancelScope.__enter__"] <= CALLS / 4  # those of who tends
+
+
+@pytest.mark.parametrize("seconds", [0.1, 1, 8])
+@clocked
+async def test_an_answer_that_is_not_soon_there_is_waited_for(seconds: float) -> None:
+    slow: Reply = (partial(trio.sleep, seconds), OK)
+    async with loopback([(OK,), slow, (NEXT,)]) as api, client() as one:
+        await send(one, get(api.origin))
+        began = trio.current_time()
+        assert (await one.send(get(api.origin), deadline_seconds=60)).body == b"ok"
+        assert trio.current_time() - began == pytest.approx(seconds, abs=0.02)
+        assert (await send(one, get(api.origin))).body == b"next"
+        assert api.connections == 1
+
+
+@pytest.mark.parametrize(("attempt", "left"), [(5, 60), (30, 4), (0.1, 60), (30, 0.1)])
+@clocked
+async def test_the_deadline_is_kept_to_the_moment(attempt: float, left: float) -> None:
+    async with loopback([(OK,), (Do.HANG,)]) as api, client(attempt_seconds=attempt) as one:
+        await one.send(get(api.origin), deadline_seconds=60)
+        began = trio.current_time()
+        with pytest.raises(Timeout, match=f"no whole answer .* within {min(attempt, left)} s") as caught:
+            await one.send(get(api.origin), deadline_seconds=left)
+        assert trio.current_time() - began == pytest.approx(min(attempt, left), abs=0.02)
+        assert caught.value.outcome_unknown
+
+
+@clocked
+async def test_the_part_that_is_not_scoped_ends_by_itself() -> None:
+    async with loopback([(OK,), (Do.HANG,)]) as api, client() as one:
+        await one.send(get(api.origin), deadline_seconds=60)
+        sent, began = at_once(one, api.origin), trio.current_time()
+        assert sent is not None
+        assert await sent.soon() is None
+        assert trio.current_time() - began <= SOON_SECONDS + 0.01
+        with trio.move_on_after(1) as scope:
+            await sent.rest()
+        assert scope.cancelled_caught
+
+
+@clocked
+async def test_a_client_that_leaves_meanwhile_leaves_nothing_behind() -> None:
+    async with loopback([(OK,), (Do.HANG,)], [(NEXT,)]) as api, client(max_connections=1) as one:
+        await one.send(get(api.origin), deadline_seconds=60)
+        with trio.move_on_after(0.05) as scope:
+            await one.send(get(api.origin), deadline_seconds=60)
+        assert scope.cancelled_caught
+        assert (await one.send(get(api.origin), deadline_seconds=60)).body == b"next"
+        assert api.open == 1
+
+
+@clocked
+async def test_a_request_of_which_the_network_takes_a_part_goes_out_whole() -> None:
+    body = b"x" * 16_000
+    received = bytearray()
+
+    class Narrow:
+        async def connect(self, *_: object, **__: object) -> Stream:
+            ours, self.theirs = trio.socket.socketpair()
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+            return TcpStream(trio.SocketStream(ours), ours)
+
+    async with Upstream(narrow := Narrow(), UpstreamSettings(retries=0)) as one, trio.open_nursery() as nursery:
+        nursery.start_soon(partial(one.send, get(FAR), deadline_seconds=60))
+        await wait_all_tasks_blocked()
+        await narrow.theirs.send(OK)
+        await wait_all_tasks_blocked()
+        received += await narrow.theirs.recv(1000)
+        sent = at_once(one, FAR, method="PUT", body=body)
+        assert sent is not None
+        assert await sent.soon() is None
+
+        async def answer() -> None:
+            while not received.endswith(body):
+                received.extend(await narrow.theirs.recv(1000))
+            await narrow.theirs.send(NEXT)
+
+        nursery.start_soon(answer)
+        assert (await sent.rest()).body == b"next"
+    narrow.theirs.close()
+    assert received.count(b"PUT /pets") == 1
+
+
+class TurnsOfTheLoop(trio.abc.Instrument):
+    count = 0
+
+    def before_io_wait(self, timeout: float) -> None:
+        self.count += 1
+
+
+@clocked
+async def test_of_many_a_few_are_woken_in_one_turn_of_the_loop() -> None:
+    soon, pairs, turns = Soon(), [socket.socketpair() for _ in range(10 * AT_ONCE)], TurnsOfTheLoop()
+    woken: Counter[int] = Counter()
+
+    async def wait(one: socket.socket) -> None:
+        assert not await soon.is_readable(one)
+        woken[turns.count] += 1
+
+    trio.lowlevel.add_instrument(turns)
+    soon.begin()
+    async with trio.open_nursery() as nursery:
+        for one, _ in pairs:
+            nursery.start_soon(wait, one)
+    soon.end()
+    assert woken.total() == len(pairs)
+    assert max(woken.values()) <= 2 * AT_ONCE
+    assert trio.current_time() <= SOON_SECONDS + 0.05
+    for one in chain.from_iterable(pairs):
+        one.close()
