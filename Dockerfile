@@ -1,4 +1,8 @@
-FROM python:3.13-slim AS build
+# Another place, or a digest: docker build --build-arg PYTHON_IMAGE=registry.example.com/python:3.13-slim@sha256:…
+ARG PYTHON_IMAGE=python:3.13-slim
+FROM ${PYTHON_IMAGE} AS build
+# Where the packages come from, if not from where pip looks by itself. Their hashes are checked all the same.
+ARG PIP_INDEX_URL
 WORKDIR /build
 COPY requirements-image.txt ./
 # The base image's pip fills the environment, which then has none.
@@ -7,7 +11,7 @@ RUN python -m venv --without-pip /opt/venv \
 COPY service /opt/app
 RUN /opt/venv/bin/python -m compileall -q /opt/app
 
-FROM python:3.13-slim
+FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="openapi-mcp-server" \
       org.opencontainers.image.description="Any OpenAPI document as Model Context Protocol tools" \
       org.opencontainers.image.version="0.2.0" \
@@ -17,6 +21,7 @@ RUN find / -xdev -perm /6000 -type f -exec chmod a-s {} + \
  && groupadd --system --gid 10001 mcp && useradd --system --uid 10001 --gid mcp --no-create-home --home-dir /nonexistent mcp
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /opt/app /opt/app
+COPY LICENSE /licenses/LICENSE
 # SERVER_HOST is not loopback in a container, so who may call has to be said: nobody is asked until INBOUND_AUTH says
 # otherwise, and the server warns about it at start.
 ENV PATH=/opt/venv/bin:$PATH \

@@ -1,6 +1,6 @@
-"""Writes what the Helm chart becomes into deploy/kubernetes, for those who use kubectl or kustomize alone, and copies
-the proxy's configuration into the chart, which may not reach outside itself. It needs `helm` on the PATH, its path
-in HELM, or that scripts/deploy-test has run.
+"""Writes what the Helm chart becomes into deploy/kubernetes, for those who use kubectl or kustomize alone. Before that
+it copies the proxy's configuration, the alerts and the dashboard into the chart, which may not reach outside itself. It
+needs `helm` on the PATH, its path in HELM, or that scripts/deploy-test has run.
 
 With ``--check`` nothing is written and helm is not needed: it says whether the chart is the one that was rendered last.
 """
@@ -18,6 +18,12 @@ ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "deploy" / "helm" / "openapi-mcp-server"
 RENDERED = ROOT / "deploy" / "kubernetes"
 CONFIGURATION = ROOT / "proxy" / "nginx.conf"
+COPIES = {
+    CHART / "files" / "nginx.conf": CONFIGURATION,
+    CHART / "files" / "alerts.yml": ROOT / "deploy" / "prometheus" / "alerts.yml",
+    CHART / "files" / "dashboard.json": ROOT / "deploy" / "grafana" / "dashboards" / "openapi-mcp-server.json",
+}
+"""What the chart has of other folders."""
 SETS = ("base", "alb", "gateway")
 KUSTOMIZATION = """\
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -60,7 +66,8 @@ def rendered(program: str, name: str) -> str:
 
 
 def write(program: str) -> None:
-    shutil.copyfile(CONFIGURATION, CHART / "files" / "nginx.conf")
+    for copy, original in COPIES.items():
+        shutil.copyfile(original, copy)
     for name in SETS:
         folder = RENDERED / name
         folder.mkdir(parents=True, exist_ok=True)
@@ -68,13 +75,13 @@ def write(program: str) -> None:
         (folder / "kustomization.yaml").write_text(KUSTOMIZATION, "utf-8")
 
 
+def is_same(copy: Path, original: Path) -> bool:
+    return copy.exists() and copy.read_bytes() == original.read_bytes()
+
+
 def stale() -> list[str]:
     """Names of files that would be written differently now, as far as that can be seen without helm."""
-    found = (
-        []
-        if (CHART / "files" / "nginx.conf").read_bytes() == CONFIGURATION.read_bytes()
-        else ["the chart's nginx.conf"]
-    )
+    found = [f"the chart's {copy.name}" for copy, original in COPIES.items() if not is_same(copy, original)]
     return found + [
         f"deploy/kubernetes/{name}"
         for name in SETS

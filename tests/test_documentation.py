@@ -34,6 +34,7 @@ FAMILIES = (
     (r"scripts/run mock", "mocks"),
     (r"scripts/run\b", "serves"),
     (r"docker compose |deploy/compose/roll", "stack"),  # scripts/stack-test and tests/test_compose.py start it
+    (r"docker build --build-arg ", "platform"),  # tests/test_image.py names such a base image
     (r"docker run ", "container"),  # tests/test_image.py and tests/proxy start the images
     (r"openapi-mcp-server ", "installed"),
     (r"claude mcp add ", "client"),

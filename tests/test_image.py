@@ -67,6 +67,19 @@ def test_the_image_serves_healthily_as_a_plain_user_without_writing_and_stops_wi
     assert docker("inspect", "-f", "{{.State.ExitCode}}", name) == "0"
 
 
+def test_the_image_has_the_licence(image: str):
+    held = docker("run", "--rm", "--entrypoint", "cat", image, "/licenses/LICENSE")
+    assert held == (CHECKOUT / "LICENSE").read_text("utf-8").strip()
+
+
+@pytest.mark.parametrize(("argument", "context"), [("PYTHON_IMAGE", "."), ("NGINX_IMAGE", "proxy")])
+def test_the_base_image_can_be_one_of_another_registry(image: str, argument: str, context: str):
+    argv = ["docker", "build", "--build-arg", f"{argument}=registry.invalid/base:1", context]
+    done = subprocess.run(argv, cwd=CHECKOUT, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode != 0
+    assert "registry.invalid/base:1" in done.stderr
+
+
 def test_the_guides_settings_start_the_image_up_to_the_document_that_cannot_be_fetched(image: str):
     settings = {
         "API_NAME": "petstore",

@@ -212,7 +212,7 @@ FORBIDDEN: dict[str, tuple[str, str, str]] = {
         r"docker run[^\n]*-p 8000:8000",
         "publishes an unauthenticated server on all interfaces",
     ),
-    "N14/digest": ("Dockerfile", r"(?m)^FROM python:(?![^\n]*@sha256:)", "a base image by a floating tag"),
+    "N14/digest": ("Dockerfile", r"(?m)^FROM (?!\$)", "a base image that no build argument pins by its digest"),
 }
 
 

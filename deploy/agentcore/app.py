@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import App, CfnOutput, Stack, Validations
+from aws_cdk import App, CfnOutput, Fn, Stack, Validations
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_secretsmanager as secretsmanager
 from cdk_nag import AwsSolutionsChecks
@@ -31,7 +31,21 @@ class OpenApiMcpServerStack(Stack):
                 cognito.UserPoolClient.from_user_pool_client_id(self, "Client", self._given("clientId"))
             ],
         )
-        CfnOutput(self, "RuntimeArn", value=self.server.runtime.agent_runtime_arn)
+        self._tell()
+
+    def _tell(self) -> None:
+        runtime = self.server.runtime
+        escaped = Fn.join("%2F", Fn.split("/", Fn.join("%3A", Fn.split(":", runtime.agent_runtime_arn))))
+        issuer = f"https://cognito-idp.{self.region}.amazonaws.com/{self._given('userPoolId')}"
+        CfnOutput(self, "RuntimeArn", value=runtime.agent_runtime_arn)
+        CfnOutput(self, "RuntimeName", value=runtime.agent_runtime_name)
+        CfnOutput(
+            self,
+            "McpUrl",
+            value=f"https://bedrock-agentcore.{self.region}.amazonaws.com/runtimes/{escaped}/invocations?qualifier=DEFAULT",
+            description="The address that clients are given",
+        )
+        CfnOutput(self, "JwtDiscoveryUrl", value=f"{issuer}/.well-known/openid-configuration")
 
     def _given(self, name: str) -> str:
         return str(self.node.get_context(name))

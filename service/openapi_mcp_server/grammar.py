@@ -37,6 +37,12 @@ pages without fullwidth forms and dot leaders turn them into dots and slashes (M
 
 ROUTE_VARIABLE = re.compile(r"\{(?P<name>[^{}:=]*)(?P<rest>[:=](?:[^{}]|\{[^{}]*\})*)?\}")
 """A variable as frameworks write it in their routes: with a type, a mark, a pattern that may have braces of its own."""
+_MARKS = re.compile(r"[-_*?.+ ]")
+
+
+def plain_route(path: str) -> str:
+    """Equal for paths whose variables are one, however frameworks write them."""
+    return ROUTE_VARIABLE.sub(lambda found: "{" + _MARKS.sub("", found["name"]) + "}", path)
 
 
 def head_fields(block: bytes) -> list[tuple[bytes, bytes]]:

@@ -201,6 +201,8 @@ def test_servers_of_a_document_with_an_address_are_relative_to_it(servers, base)
         ("https://x.example", ("/",), None),
         ("https://x.example", (), None),
         ("https://x.example", ("https://x.example/api", "https://x.example"), None),
+        ("https://x.example", ("//x.example/api",), "https://x.example/api"),
+        ("http://x.example", ("//x.example",), None),
     ],
 )
 def test_a_base_url_that_lacks_the_documents_path_is_doubted_and_taken(base, servers, meant):
@@ -208,6 +210,13 @@ def test_a_base_url_that_lacks_the_documents_path_is_doubted_and_taken(base, ser
     doubts = [note.message for note in made.apis[0].notes if note.kind == "base_url_doubtful"]
     assert str(made.apis[0].base) == base
     assert [doubt.rpartition(" ")[2] for doubt in doubts] == ([meant] if meant else [])
+
+
+def test_a_host_without_a_scheme_in_a_file_is_asked_as_the_base_url_is_or_by_https():
+    assert str(catalog(operation(), base=None, servers=("//a.example/v1",)).apis[0].base) == "https://a.example/v1"
+    moving = operation(servers=("http://a.example/v1/beta",))
+    made = tool(moving, base="http://m.example/v1", servers=("//a.example/v1",))
+    assert (str(made.origin), made.path) == ("http://m.example", ("/v1/beta/pets",))
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,8 @@ OCTETS = "Content-Type: application/octet-stream"
 RGB = {"R": "100", "G": "200"}
 DECLARED = '<?xml version="1.0" encoding="UTF-8"?>\n'
 TREE = {"T": {**OBJ, "properties": {"n": INT, "c": {**LIST, "items": ref("T")}}}}
+UPLOAD = {**OBJ, "properties": {"g": FILE}, "required": ["g"]}
+EITHER = {"type": "string", "format": "int-or-string"}
 HOLDER = {"A": {**OBJ, "properties": {"k": {"$ref": "#/components/schemas/A/$defs/n"}}, "$defs": {"n": INT}}}
 SENT: list[tuple[Document, Any, str]] = [
     # Query parameters
@@ -349,6 +351,12 @@ SENT: list[tuple[Document, Any, str]] = [
         {"id__path": "1", "id__query": "2"},
         "GET /x/1?id=2",
     ),
+    *(
+        (v({**OBJ, "properties": {"a": TEXT, "id": {**TEXT, "readOnly": True}}, **each}), {"v": {"a": "x"}}, only_a)
+        for only_a in [body('{"v":{"a":"x"}}')]
+        for each in ({"dependentRequired": {"a": ["id"]}}, {"dependencies": {"a": ["id"]}})
+    ),
+    (v({**LIST, "not": {"type": "boolean", "allOf": [LIST]}}), {"v": [1]}, body('{"v":[1]}')),
     # Other bodies
     (b(TEXT, "text/plain"), {"body": "true"}, body("true", "text/plain")),
     (b(TEXT, "text/csv"), {"body": "a,b\n1,2"}, body("a,b\n1,2", "text/csv")),
@@ -449,6 +457,44 @@ SENT: list[tuple[Document, Any, str]] = [
         body(f"{DECLARED}<r>a&lt;</r>", XML),
     ),
     (v(TEXT, XML), {"body": "<a/>"}, body("<a/>", XML)),
+    *(
+        (v({**TEXT, "xml": {"attribute": True}}, name), {"body": {"v": "a"}}, body(f'{DECLARED}<r v="a"></r>', name))
+        for name in ("text/xml; charset=utf-8", "application/soap+xml;action=x", "Application/XML")
+    ),
+    # Parts that only alternatives or `additionalProperties` describe
+    (
+        b({**OBJ, "additionalProperties": FILE}, MULTI),
+        {"body": {"v": "aGk="}},
+        multi(part("v", "hi", OCTETS, file="v")),
+    ),
+    (
+        b({**OBJ, "additionalProperties": {**LIST, "items": FILE}}, MULTI),
+        {"body": {"v": ["aGk=", "aGk="]}},
+        multi(part("v", "hi", OCTETS, file="v"), part("v", "hi", OCTETS, file="v")),
+    ),
+    (b({**OBJ, "additionalProperties": {}}, MULTI), {"body": {"v": "aGk="}}, multi(part("v", "aGk="))),
+    (b({**OBJ, "additionalProperties": TEXT}, MULTI), {"body": {"v": "aGk="}}, multi(part("v", "aGk="))),
+    *(
+        (
+            b({each: [{**OBJ, "properties": {"f": FILE}, "required": ["f"]}, ref("A")]}, MULTI, schemas={"A": UPLOAD}),
+            {"body": {name: "aGk="}},
+            multi(part(name, "hi", line, file=name)),
+        )
+        for each in ("oneOf", "anyOf")
+        for name, line in (("f", OCTETS), ("g", OCTETS))
+    ),
+    # Kubernetes
+    (
+        old({"name": "b", "in": "body", "schema": {**OBJ, "properties": {"port": EITHER}}}),
+        {"port": 80},
+        body('{"port":80}'),
+    ),
+    (
+        old({"name": "b", "in": "body", "schema": {**OBJ, "properties": {"port": EITHER}}}),
+        {"port": "80"},
+        body('{"port":"80"}'),
+    ),
+    (p(EITHER, dialect="3.0"), {"v": 80}, "GET /x?v=80"),
     # Swagger 2.0
     (old(of("query", type="array", items=TEXT)), {"v": ["1", "2"]}, "POST /x?v=1,2"),
     (old(of("query", type="array", items=TEXT, collectionFormat="multi")), {"v": ["1", "2"]}, "POST /x?v=1&v=2"),
@@ -529,6 +575,9 @@ REFUSED: list[tuple[Document, Any, str]] = [
     (v({**LIST, "uniqueItems": True}), {"v": [1, 1.0]}, "/v: expected items that all differ"),
     (v({**OBJ, "propertyNames": {"pattern": "^[a-z]+$"}}), {"v": {"A": 1}}, "/v: expected names of properties to be"),
     (v({**OBJ, "dependentRequired": {"a": ["b"]}}), {"v": {"a": 1}}, "/v/b: missing"),
+    (v({**OBJ, "dependencies": {"a": ["b"], "c": {"required": ["d"]}}}), {"v": {"a": 1}}, "/v/b: missing"),
+    (v({**OBJ, "dependencies": {"a": ["b"], "c": {"required": ["d"]}}}), {"v": {"c": 1}}, "/v/d: missing"),
+    (v({**OBJ, "dependencies": {"c": ref("A")}}, schemas={"A": {"required": ["d"]}}), {"v": {"c": 1}}, "/v/d: missing"),
     (v({**OBJ, "if": {"required": ["k"]}, "then": {"required": ["n"]}}), {"v": {"k": 1}}, "/v/n: missing"),
     (v({**OBJ, "minProperties": 1}), {"v": {}}, "/v: expected at least 1 properties"),
     (v({"not": TEXT}), {"v": "x"}, "/v: expected anything but what fits"),
@@ -540,6 +589,11 @@ REFUSED: list[tuple[Document, Any, str]] = [
         "/v: expected what fits only",
     ),
     (old(of("query", type="array", items={**TEXT, "enum": ["a"]})), {"v": ["c"]}, '/v/0: expected one of "a"'),
+    (old(of("query", type="array", items=TEXT, enum=["a"])), {"v": ["c"]}, '/v/0: expected one of "a"'),
+    (p({**NUMBERS, "enum": [1, 2]}), {"v": [3]}, "/v/0: expected one of 1, 2"),
+    (p({**TEXTS, "enum": [1.10, "b"]}), {"v": ["1"]}, '/v/0: expected one of "1.1", "b"'),
+    (p({**LIST, "enum": ["a"]}), {"v": ["b"]}, '/v/0: expected one of "a"'),
+    (p({**LIST, "items": {**TEXTS}, "enum": [["a"]]}), {"v": [["b"]]}, '/v: expected one of ["a"]'),
 ]
 
 

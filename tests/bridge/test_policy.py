@@ -12,7 +12,7 @@ from documents import described
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.model import Subject
 from openapi_mcp_server.bridge.origins import base_url
-from openapi_mcp_server.bridge.policy import EVERYTHING, OperationPaths, Permit, Policy, Rule, selector
+from openapi_mcp_server.bridge.policy import EVERYTHING, OperationPaths, Permit, Policy, Rule, Selector, selector
 from openapi_mcp_server.bridge.request import build as requested
 from openapi_mcp_server.documents import policies
 from openapi_mcp_server.errors import ArgumentError, ConfigError
@@ -199,7 +199,7 @@ def crosses(operations, denied, called, *values, base="https://a.example.com", e
     tool = next(tool for tool in catalog.tools.values() if tool.subject.operation_id == called)
     arguments = dict(zip((slot.argument for slot in tool.slots), values, strict=True))
     try:
-        places.require_own(tool, requested(tool, arguments).path, Permit() if everybody else Permit(own=rule))
+        places.require_own(tool, requested(tool, arguments), Permit() if everybody else Permit(own=rule))
     except ArgumentError:
         return True
     return False
@@ -248,6 +248,52 @@ CROSSINGS = [
 def test_no_argument_makes_a_call_one_of_what_is_denied(crossing, base, everybody):
     operations, denied, called, values, is_refused = crossing
     assert crosses(operations, denied, called, *values, base=base, everybody=everybody) is is_refused
+
+
+QUERIES = [
+    (["/x?action=delete"], "/x", {"action": "delete"}, True),
+    (["/x?action=delete"], "/x", {"action": "Delete"}, True),
+    (["/x?action=delete"], "/x", {"action": "list"}, False),
+    (["/x?action=delete&force"], "/x", {"action": "delete"}, False),
+    (["/x?action=delete&force=1"], "/x", {"action": "delete", "more": {"force": "1"}}, True),
+    (["/x?action=delete#now"], "/x", {"action": "delete"}, True),
+    (["/x?action={a}"], "/x", {"action": "any"}, True),
+    (["/x?action={a}"], "/x", {}, False),
+    (["/x?action=delete", "/x?action={action}"], "/x?action={action}", {"action": "delete"}, True),
+    (["/x?action=delete", "/x?action={action}"], "/x?action={action}", {"action": "list"}, False),
+    (["/x?action={action}", "/x?action=list"], "/x?action=list", {}, False),
+    (["/x?action=delete", "/x?action=list"], "/x?action=list", {}, False),
+    (["/{id}?action=delete"], "/x", {"action": "delete"}, True),
+    (["/x?action=delete"], "/{id}", {"id": "x", "action": "delete"}, True),
+    (["/x?action=delete"], "/{id}", {"id": "y", "action": "delete"}, False),
+]
+
+
+@pytest.mark.parametrize("everybody", [True, False], ids=["to everybody", "to one class"])
+@pytest.mark.parametrize(("keys", "called", "arguments", "is_refused"), QUERIES, ids=str)
+def test_no_argument_makes_a_call_one_of_a_query_that_is_denied(keys, called, arguments, is_refused, everybody):
+    text, free = {"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}
+    declared = [{"name": "action", "in": "query", "schema": text}, {"name": "more", "in": "query", "schema": free}]
+    paths = {
+        key: {"get": {"operationId": key, "parameters": [] if "?" in key else declared, "responses": {}}}
+        for key in (*keys, called)
+    }
+    rule = Rule(deny=(Selector("path", keys[0]),))
+    source = ApiSource(
+        name="a",
+        base=base_url("https://a.example.com/v1"),
+        description=described(paths),
+        rule=rule if everybody else EVERYTHING,
+    )
+    catalog = build([source])
+    places = OperationPaths((tool.subject for tool in catalog.tools.values()), catalog.closed)
+    tool = next(tool for tool in catalog.tools.values() if tool.subject.operation_id == called)
+    try:
+        places.require_own(tool, requested(tool, arguments), Permit() if everybody else Permit(own=rule))
+    except ArgumentError:
+        assert is_refused
+    else:
+        assert not is_refused
 
 
 def test_what_is_hidden_or_left_out_by_its_tag_is_closed_as_what_is_denied():

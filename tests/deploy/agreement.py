@@ -354,7 +354,7 @@ def nginx_and_images(files: Files) -> Said:
     yield "defaults.env", "the proxy on one machine, with TLS", number(files.defaults["PROXY_TLS_PORT"])
     yield "defaults.env", "the worker", number(files.defaults["PROXY_WORKER_0"])
     where, proxy = "proxy/Dockerfile", files.proxy_dockerfile
-    yield where, "nginx", first(r"^FROM (\S+)", proxy)
+    yield where, "nginx", first(r"^ARG NGINX_IMAGE=(\S+)", proxy)
     yield where, "the proxy's drain", drain(proxy)
     yield where, "files of nginx", number(first(r"worker_rlimit_nofile (\d+)", proxy))
     for owner in re.findall(r"(?:chown -R |USER )(\d+):(\d+)", proxy):
@@ -368,8 +368,7 @@ def nginx_and_images(files: Files) -> Said:
     yield "Dockerfile", "the worker", number(first(r"EXPOSE (\d+)", files.dockerfile))
     for owner in re.findall(r"(?:--[ug]id |USER |(?<=\d):)(\d+)", files.dockerfile):
         yield "Dockerfile", "the worker's user", int(owner)
-    for image in re.findall(r"^FROM (\S+)", files.dockerfile, re.MULTILINE):
-        yield "Dockerfile", "Python", image
+    yield "Dockerfile", "Python", first(r"^ARG PYTHON_IMAGE=(\S+)", files.dockerfile)
     yield "Dockerfile", "the worker's address where the kubelet asks", first(r"SERVER_HOST=(\S+)", files.dockerfile)
     for where, content in (("Dockerfile", files.dockerfile), ("proxy/Dockerfile", files.proxy_dockerfile)):
         yield where, "version", first(r'image\.version="(.+)"', content)

@@ -31,6 +31,7 @@ VARIANTS: dict[str, dict[str, str]] = {
     },
     "TLS to the tasks": {"ProxyTlsSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:proxy-tls-a1b2c3"},
     "cognito": {"AuthType": "cognito", "AccessLogsBucket": "logs"},
+    "an API of the VPC": {"AllowPrivateNetworks": "true"},
     "open": {"AuthType": "none", "ApiSecretArn": "", "InboundAuth": "none", "InboundTokensSecretArn": ""},
 }
 """Parameters that change what is made."""

@@ -122,6 +122,33 @@ def test_the_role_reads_exactly_the_secret(assembly):
     assert read["Resource"] == CONTEXT["apiClientSecretArn"]
 
 
+def resolved(value: Any, arn: str) -> str:
+    """What CloudFormation makes of an output, for a runtime with this ARN."""
+    if isinstance(value, str):
+        return value
+    ((function, given),) = value.items()
+    if function == "Fn::GetAtt":
+        return arn
+    if function == "Ref":
+        return "us-east-1"
+    delimiter, parts = given
+    if isinstance(parts, dict):
+        by, text = parts["Fn::Split"]
+        return delimiter.join(resolved(text, arn).split(by))
+    return delimiter.join(resolved(part, arn) for part in parts)
+
+
+def test_clients_are_told_an_address_with_the_runtimes_arn_escaped(assembly):
+    arn = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/a-b1"
+    outputs = {name: resolved(each["Value"], arn) for name, each in template(assembly)["Outputs"].items()}
+    assert outputs["McpUrl"] == (
+        "https://bedrock-agentcore.us-east-1.amazonaws.com/runtimes/"
+        "arn%3Aaws%3Abedrock-agentcore%3Aus-east-1%3A123456789012%3Aruntime%2Fa-b1/invocations?qualifier=DEFAULT"
+    )
+    page = (CHECKOUT / "docs" / "deploy" / "agentcore.md").read_text("utf-8")
+    assert [name for name in outputs if f"`{name}`" not in page] == []
+
+
 def test_the_image_is_made_for_arm(assembly):
     assets = msgspec.json.decode((assembly / "OpenApiMcpServer.assets.json").read_bytes())["dockerImages"]
     assert {each["source"]["platform"] for each in assets.values()} == {"linux/arm64"}

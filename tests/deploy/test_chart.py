@@ -23,7 +23,7 @@ from openapi_mcp_server.settings.config import load
 from openapi_mcp_server.settings.readers import task_address
 from openapi_mcp_server.settings.table import SETTINGS
 from processes import started
-from render_manifests import CHART, CONFIGURATION, ROOT, SETS, helm, rendered, stale
+from render_manifests import CHART, CONFIGURATION, COPIES, ROOT, SETS, helm, rendered, stale
 
 VALUES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
 KUBERNETES = "1.34"
@@ -41,8 +41,9 @@ def test_what_is_rendered_comes_from_this_chart():
     assert stale() == []
 
 
-def test_the_charts_configuration_of_nginx_is_the_proxys():
-    assert (CHART / "files" / "nginx.conf").read_text("utf-8") == CONFIGURATION.read_text("utf-8")
+@pytest.mark.parametrize(("copy", "original"), COPIES.items(), ids=lambda path: path.name)
+def test_a_file_that_the_chart_has_of_another_folder_is_that_file(copy, original):
+    assert copy.read_text("utf-8") == original.read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -339,6 +340,17 @@ def test_files_and_secrets_are_where_the_settings_say():
     assert container["image"].endswith("@" + given["image"]["digest"])
 
 
+def test_the_prometheus_operator_gets_the_alerts_and_grafana_the_dashboard():
+    found = list(yaml.safe_load_all(rendered(program(), "files")))
+    rules = of_kind(found, "PrometheusRule")
+    assert rules["spec"] == yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yml").read_text("utf-8"))
+    assert values("files")["prometheusRule"]["labels"].items() <= rules["metadata"]["labels"].items()
+    (board,) = [each for each in found if each["metadata"].get("labels", {}).get("grafana_dashboard")]
+    (text,) = board["data"].values()
+    whole = ROOT / "deploy" / "grafana" / "dashboards" / "openapi-mcp-server.json"
+    assert msgspec.json.decode(text) == msgspec.json.decode(whole.read_bytes())
+
+
 def test_a_new_text_of_a_file_rolls_the_pods(tmp_path):
     def annotations(text: str) -> dict[str, str]:
         changed = values("files")
@@ -352,9 +364,21 @@ def test_a_new_text_of_a_file_rolls_the_pods(tmp_path):
     assert annotations("principals: {}")["checksum/files"] != annotations("default: {}")["checksum/files"]
 
 
-def test_the_values_of_the_guide_are_taken():
-    block, _ = blocks_of_the_guide()
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_values_of_the_guide_are_taken(number, tmp_path):
+    block = blocks_of_the_guide()[number]
     assert [error.message for error in schema().iter_errors(merged(values("base"), block))] == []
+    assert templated(block, tmp_path).returncode == 0
+
+
+def test_the_guides_pods_reach_an_api_of_the_cluster(tmp_path):
+    block = blocks_of_the_guide()[1]
+    found = list(yaml.safe_load_all(templated(block, tmp_path).stdout))
+    given = {**environment(agreement.of_pod(found, "worker")), "SESSION_ADDRESS": "10.0.0.1:8080"}
+    config = load([], {**given, "INBOUND_TOKENS": TOKENS, "SESSION_KEY": "k" * 32}, lambda path: "")
+    assert (config.allow_private_networks, config.allow_insecure_http) == (True, True)
+    ports = {each["port"] for rule in of_kind(found, "NetworkPolicy")["spec"]["egress"] for each in rule["ports"]}
+    assert httpx2.URL(block["api"]["baseUrl"]).port in ports
 
 
 def blocks_of_the_guide() -> list[Any]:
@@ -363,7 +387,7 @@ def blocks_of_the_guide() -> list[Any]:
 
 
 def test_the_certificate_of_the_guide_is_for_the_name_that_a_gateway_checks(tmp_path):
-    _, certificate = blocks_of_the_guide()
+    certificate = blocks_of_the_guide()[2]
     gateway = {"kind": "gateway", "gateway": {"parentRefs": [{"name": "a"}]}}
     done = templated({"exposure": gateway, "tls": {"secretName": certificate["spec"]["secretName"]}}, tmp_path)
     found = list(yaml.safe_load_all(done.stdout))

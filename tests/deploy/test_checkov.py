@@ -19,6 +19,7 @@ ACCEPTED = {
     "CKV_K8S_15": "a version is not overwritten, so a node need not ask for it again",
     "CKV_K8S_40": "101 is nginx in the public image; the worker has 10001",
     "CKV_AWS_76": "access logs need an account-wide role; docs/deploy/api-gateway.md says how to turn them on",
+    "CKV_DOCKER_7": "the version is that of an argument of the build, which checkov does not read",
     "CKV_AWS_120": "a cache between clients and calls would answer one caller with another's result",
 }
 """Checks that these files fail on purpose, each with the reason."""

@@ -148,7 +148,8 @@ def test_push_makes_the_repositories_and_pushes_both_images_for_both_architectur
     assert code == 0, said
     registry = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
     version = re.search(r'^version = "(.+)"', (CHECKOUT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)[1]
-    build = "buildx build --platform linux/arm64,linux/amd64 --provenance=true --sbom=true --tag"
+    elsewhere = "--build-arg PYTHON_IMAGE --build-arg NGINX_IMAGE --build-arg PIP_INDEX_URL"
+    build = f"buildx build --platform linux/arm64,linux/amd64 --provenance=true --sbom=true {elsewhere} --tag"
     assert told == [
         f"login --username AWS --password-stdin {registry}",
         f"{build} {registry}/openapi-mcp-server:{version} --push .",

@@ -53,6 +53,15 @@ def test_a_variable_may_name_a_file_whose_last_line_end_does_not_count():
     assert given.apis[0].auth.api_key == "s3cret"
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_variable_that_was_made_of_a_file_has_no_end_of_line(end):
+    environ = {"AUTH_TYPE": "bearer", "AUTH_TOKEN": f"s3cret{end}", "SESSION_KEY": f"{'k' * 32}{end}", "LOG_LEVEL": end}
+    given = config(SPEC, environ)
+    assert given.apis[0].auth.token == "s3cret"
+    assert given.session_key == ("k" * 32,)
+    assert given.log_level == config(SPEC).log_level
+
+
 @pytest.mark.parametrize(
     ("argv", "expected"),
     [

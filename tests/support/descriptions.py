@@ -14,7 +14,8 @@ from openapi_mcp_server.bridge.tools.api import SchemaLimits
 from openapi_mcp_server.openapi.model import ApiDescription, Body, MediaType, Operation, Parameter, Response, Schema
 
 _OF_SOURCE = (
-    "include_tags", "exclude_tags", "prefix", "location", "allowed_origins", "identity", "strict_auth", "overrides"
+    "include_tags", "exclude_tags", "prefix", "location", "allowed_origins", "identity", "strict_auth", "overrides",
+    "rule",
 )  # fmt: skip
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"

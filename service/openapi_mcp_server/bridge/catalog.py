@@ -89,7 +89,7 @@ def build(
     noted then); anything less costs only the operation it is in.
     """
     _require_different_names(sources)
-    candidates = [[_candidate(each, source) for each in source.description.operations] for source in sources]
+    candidates = [_candidates(source) for source in sources]
     tool_names = iter(_unique_names(candidates, form.name_length))
     summaries, tools, skipped, closed, listing = [], {}, [], [], Listing()
     for source, own in zip(sources, candidates, strict=True):
@@ -122,9 +122,15 @@ def _require_different_names(sources: Sequence[ApiSource]) -> None:
             raise SpecError("", f"{count} APIs are named {name!r}; their names must differ")
 
 
-def _candidate(operation: Operation, source: ApiSource) -> _Candidate:
+def _candidates(source: ApiSource) -> list[_Candidate]:
+    operations = source.description.operations
+    entries = overrides.by_own_keys(source.overrides, operations)
+    return [_candidate(each, source, entries) for each in operations]
+
+
+def _candidate(operation: Operation, source: ApiSource, entries: Entries) -> _Candidate:
     try:
-        presentation = overrides.of(operation, source.overrides)
+        presentation = overrides.of(operation, entries)
         wanted = names.tool_name(operation, source.name if source.prefix else None, presentation.overrides.name)
     except Exception as error:  # noqa: BLE001 - one operation costs only itself
         presentation = Presentation(fault=fault_of(error, operation.pointer))
@@ -243,9 +249,10 @@ def _sort_out(source: ApiSource, api: Api, named: Sequence[tuple[str, _Candidate
 
 
 def _nameable(outcome: _Outcome) -> list[Subject]:
-    """The closed operations that a call of a tool may name: of a method that has holes in its paths."""
+    """The closed operations that a call of a tool may name: by what fills the holes of its path, or by its query."""
     methods = {tool.method for tool in outcome.tools if "{" in tool.template}
-    return [subject for subject in outcome.closed if subject.method in methods]
+    asking = {tool.method for tool in outcome.tools if any("query" in slot.location for slot in tool.slots)}
+    return [one for one in outcome.closed if one.method in methods or ("?" in one.written and one.method in asking)]
 
 
 def _is_wanted(candidate: _Candidate, source: ApiSource) -> bool:
@@ -270,6 +277,7 @@ def _subject(candidate: _Candidate, source: ApiSource) -> Subject:
         operation_id=operation.operation_id or "",
         tags=_tags(candidate),
         scopes=candidate.presentation.overrides.scopes or (),
+        written=operation.written,
     )
 
 

@@ -220,7 +220,8 @@ class Paging(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The facts of an operation that rules may look at. ``scopes``: all of them are needed (``x-mcp-scopes``)."""
+    """The facts of an operation that rules may look at. ``written``: the key of its path in the document, if that is
+    another than ``path``; ``scopes``: all of them are needed (``x-mcp-scopes``)."""
 
     api: str
     method: str
@@ -228,6 +229,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     operation_id: str = ""
     tags: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
+    written: str = ""
 
 
 SEEN_BYTES_PER_TOKEN = 4.3

@@ -9,7 +9,9 @@ import msgspec
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"(?:[\w-]+\.)*[\w-]+\.?")
-"""Letters of every alphabet: what is sent is written in ASCII by whoever connects."""
+"""Letters of every alphabet, which become ASCII (UTS 46)."""
+_HOST_LENGTH = 253
+"""Characters of a name that a resolver can be asked for (RFC 1035 section 2.3.4)."""
 _NO_HOST = "names a host that is none; an example is https://api.example.com/v1"
 
 
@@ -17,7 +19,7 @@ class Origin(msgspec.Struct, frozen=True, order=True):
     """Scheme, host and port: where requests go and to whom credentials belong (RFC 6454)."""
 
     scheme: str  # "http" or "https"
-    host: str  # lower case; an IPv6 address without brackets
+    host: str  # lower case, ASCII; an IPv6 address without brackets
     port: int
 
     @property
@@ -61,7 +63,19 @@ def base_url(text: str) -> BaseUrl:
     if not (_HOST.fullmatch(parts.hostname) or ":" in parts.hostname):  # the latter is IPv6, which was in brackets
         raise ValueError(_NO_HOST)
     port = _port(parts) or DEFAULT_PORTS[parts.scheme]
-    return BaseUrl(Origin(parts.scheme, parts.hostname, port), parts.path.rstrip("/"))
+    return BaseUrl(Origin(parts.scheme, _in_ascii(parts.hostname), port), parts.path.rstrip("/"))
+
+
+def _in_ascii(host: str) -> str:
+    """A host as names are looked up, and as it is written in requests."""
+    if host.isascii():
+        return host
+    import idna  # noqa: PLC0415 - few hosts need it
+
+    try:
+        return idna.encode(host[: _HOST_LENGTH + 1], uts46=True).decode()
+    except idna.IDNAError:
+        raise ValueError(_NO_HOST) from None
 
 
 def _port(parts: SplitResult) -> int | None:

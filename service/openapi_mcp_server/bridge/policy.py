@@ -10,20 +10,20 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
+from urllib.parse import parse_qsl
 
 import msgspec
 
-from openapi_mcp_server.bridge.http_messages import SAFE_METHODS
+from openapi_mcp_server.bridge.http_messages import SAFE_METHODS, HttpRequest
 from openapi_mcp_server.bridge.model import Subject, Tool
 from openapi_mcp_server.bridge.parameters.percent import fully_decoded
 from openapi_mcp_server.errors import ArgumentError
-from openapi_mcp_server.grammar import ROUTE_VARIABLE
+from openapi_mcp_server.grammar import plain_route
 from openapi_mcp_server.openapi.model import SPANNING
 
 _METHODS = SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT"}
 _NAMED = frozenset({"id", "tag", "api"})
 _HOLE = re.compile(r"\{[^{}]*\}")
-_MARKS = re.compile(r"[-_*?.+ ]")
 _HELD = "\0"
 """Stands for the value of a hole, which no literal text of another template is."""
 _SPANNING = -1
@@ -50,7 +50,7 @@ class Selector(NamedTuple):
             case "method":
                 return True
             case "path":
-                return _fits(self.pattern, subject.path)
+                return any(_fits(self.pattern, path) for path in _paths(subject))
             case "tag":
                 return any(_fits(self.pattern, tag) for tag in subject.tags)
             case "api":
@@ -66,10 +66,7 @@ class Selector(NamedTuple):
             return False
         if self.kind == "method":
             return True
-        pattern, path = _plain(self.pattern), _plain(subject.path)
-        if _fits(pattern, path) or ("{" in path and _fits(_routed(pattern), _routed(path))):
-            return True
-        return ";" in path and _fits(pattern, _plain(_without_parameters(path)))
+        return any(_reaches(_plain(self.pattern), _plain(path)) for path in _paths(subject))
 
 
 def selector(text: str) -> Selector:
@@ -91,6 +88,16 @@ def selector(text: str) -> Selector:
     return Selector("path" if first == "*" or first.startswith("/") else "id", first)
 
 
+def _paths(subject: Subject) -> tuple[str, ...]:
+    return (subject.path, subject.written) if subject.written else (subject.path,)
+
+
+def _reaches(pattern: str, path: str) -> bool:
+    if _fits(pattern, path) or ("{" in path and _fits(_routed(pattern), _routed(path))):
+        return True
+    return ";" in path and _fits(pattern, _plain(_without_parameters(path)))
+
+
 def _plainly(path: str) -> str:
     """Equal for paths that some server or other takes for one."""
     try:
@@ -104,10 +111,7 @@ _plain = lru_cache(maxsize=8192)(_plainly)
 """For the paths of documents, which are few and short."""
 
 
-@lru_cache(maxsize=8192)
-def _routed(path: str) -> str:
-    """Equal for paths whose variables are one: the document's are read by the names of its parameters."""
-    return ROUTE_VARIABLE.sub(lambda found: "{" + _MARKS.sub("", found["name"]) + "}", path)
+_routed = lru_cache(maxsize=8192)(plain_route)
 
 
 @lru_cache(maxsize=8192)
@@ -146,9 +150,27 @@ def _may_be_one(some: Iterable[str], others: Iterable[str]) -> bool:
     return all(one == other or "*" in one or "*" in other for one, other in zip(some, others, strict=False))
 
 
+Pairs = frozenset[tuple[str, str]]
+
+
+def _wanted(query: str) -> Pairs:
+    """The pairs in the query of a path's key, without what is only spelling; a variable has any value."""
+    pairs = parse_qsl(query.casefold(), keep_blank_values=True)
+    return frozenset((name, _HELD if "{" in value else value) for name, value in pairs)
+
+
+def _given(query: str) -> Pairs:
+    """The pairs in a query, and for each name one that any value stands for."""
+    pairs = [(name.casefold(), value.casefold()) for name, value in parse_qsl(query, keep_blank_values=True)]
+    return frozenset((*pairs, *((name, _HELD) for name, _ in pairs)))
+
+
 class _Place(NamedTuple):
+    """``query``: the pairs that the key of its path has after ``?``."""
+
     subject: Subject
     segments: tuple[str, ...]
+    query: Pairs
     is_closed: bool  # to everybody
 
     @property
@@ -180,29 +202,41 @@ class OperationPaths:
         self._subjects: dict[tuple[str, str], list[tuple[Subject, bool]]] = {}
         self._places: dict[tuple[str, str], dict[int, list[_Place]]] = {}  # by length, once one of them was called
         self._nearer: dict[str, _Nearer | None] = {}  # by the name of a tool that was called
+        self._with_query: set[tuple[str, str]] = set()
         for subjects, is_closed in ((served, False), (closed, True)):
             for one in subjects:
                 self._subjects.setdefault((one.api, one.method), []).append((one, is_closed))
+                if "?" in one.written:
+                    self._with_query.add((one.api, one.method))
 
-    def require_own(self, tool: Tool, path: str, permit: Permit) -> None:
+    def require_own(self, tool: Tool, request: HttpRequest, permit: Permit) -> None:
         """Raises ArgumentError for a request of this tool that is one of an operation which may not be called."""
         if tool.name not in self._nearer:
-            self._nearer[tool.name] = self._found(tool) if "{" in tool.template else None
+            self._nearer[tool.name] = self._found(tool) if self._may_name_others(tool) else None
         nearer = self._nearer[tool.name]
         if nearer is None:
             return
-        segments = _segments(path)[nearer.before :]
-        places = nearer.places if len(segments) == len(nearer.held) else self._beyond(tool, nearer, len(segments))
+        segments = _segments(request.path)[nearer.before :]
+        same = len(segments) == len(nearer.held)
+        places = nearer.places if same else tuple(self._beyond(tool, nearer, len(segments)))
+        query = _given(request.query) if any(place.query for place in places) else frozenset()
         for place in places:
-            if place.is_named_by(segments) and (place.is_closed or not permit.admits(place.subject)):
+            is_named = place.query <= query and place.is_named_by(segments)
+            if is_named and (place.is_closed or not permit.admits(place.subject)):
                 raise ArgumentError(f"these arguments do not fit the path {tool.template}: they would name another one")
 
+    def _may_name_others(self, tool: Tool) -> bool:
+        return "{" in tool.template or (tool.subject.api, tool.subject.method) in self._with_query
+
     def _found(self, tool: Tool) -> _Nearer:
-        own = _segments(tool.template)
+        own, said = _segments(tool.template), _given(tool.fixed_query)
+        names = {name for name, _ in said}
         held = tuple(segment.replace("*", _HELD) for segment in own)
         base = len(_segments(str(tool.path[0]))) - len(_segments(tool.template.partition("{")[0]))
         alike = self._of_length(tool.subject, len(own))
-        nearer = (one for one in alike if (one.spans or _may_be_one(one.segments, own)) and not one.is_named_by(held))
+        near = (one for one in alike if one.spans or _may_be_one(one.segments, own))
+        able = (one for one in near if names.isdisjoint(name for name, _ in one.query - said))
+        nearer = (one for one in able if one.query - said or not one.is_named_by(held))
         return _Nearer(base, held, any(slot.spans_segments for slot in tool.slots), tuple(nearer))
 
     def _beyond(self, tool: Tool, nearer: _Nearer, length: int) -> Iterator[_Place]:
@@ -224,7 +258,8 @@ class OperationPaths:
         if key not in self._places:
             places = self._places[key] = dict[int, list[_Place]]()
             for one, is_closed in self._subjects.pop(key, []):
-                place = _Place(one, _segments(one.path), is_closed)
+                query = _wanted(one.written.partition("#")[0].partition("?")[2])
+                place = _Place(one, _segments(one.path), query, is_closed)
                 for length in (len(place.segments), *([_SPANNING] if place.spans else [])):
                     places.setdefault(length, []).append(place)
         return self._places[key]

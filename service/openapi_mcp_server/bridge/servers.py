@@ -31,23 +31,23 @@ class ApiPlace(msgspec.Struct, frozen=True, kw_only=True):
 
 def place(configured: BaseUrl | None, description: ApiDescription, location: str) -> ApiPlace:
     """Where the API of a document is; ``location`` is the document's own URL, empty for a file."""
-    servers = _resolved(description, location)
+    servers = _resolved(description, location, configured.origin.scheme if configured else "https")
     documented = tuple(base for url in servers if "://" in url and (base := _usable(url)) is not None)
     if configured is not None:
-        return ApiPlace(base=configured, documented=documented, doubt=_doubt(configured, description, documented))
+        return ApiPlace(base=configured, documented=documented, doubt=_doubt(configured, servers, documented))
     try:
         return ApiPlace(base=_only(servers, description), documented=documented)
     except SpecError as error:
         return ApiPlace(base=next(iter(documented), ANYWHERE), documented=documented, unknown=error)
 
 
-def _resolved(description: ApiDescription, location: str) -> list[str]:
+def _resolved(description: ApiDescription, location: str, scheme: str) -> list[str]:
     """The document's servers, relative ones resolved against its own URL; without any, ``/`` is meant (OpenAPI 3.0.4
     and 3.1.1, Server Object, ``url``; OpenAPI Object, ``servers``; Swagger 2.0, ``host``). Those of a file stay as
-    they are.
+    they are, but for a host without a scheme, which gets this one.
     """
     if not location:
-        return list(description.servers)
+        return [f"{scheme}:{url}" if url.startswith("//") else url for url in description.servers]
     all_dropped = any(note.kind == "server_dropped" for note in description.notes)
     servers = description.servers or (() if all_dropped else ("/",))
     return [_joined(_without_user(location), url) for url in servers]
@@ -73,14 +73,14 @@ def _reason(description: ApiDescription) -> str:
     return f" ({dropped[0].pointer}: {dropped[0].message})" if dropped else ""
 
 
-def _doubt(configured: BaseUrl, description: ApiDescription, documented: Sequence[BaseUrl]) -> str:
+def _doubt(configured: BaseUrl, servers: Sequence[str], documented: Sequence[BaseUrl]) -> str:
     """A base URL that is an origin alone, where every server of the document has a path: most often half of what was
     meant, and every call is answered with 404."""
-    paths = [base.path for base in documented] + [url for url in description.servers if url.startswith("/")]
+    paths = [base.path for base in documented] + [url for url in servers if url.startswith("/")]
     paths = [path.rstrip("/") for path in paths]
     if configured.path or not paths or not all(paths):
         return ""
-    problem = f"API_BASE_URL is {configured} and the document's server is {description.servers[0]}"
+    problem = f"API_BASE_URL is {configured} and the document's server is {servers[0]}"
     return f"{problem}: if calls are answered with 404, set it to {configured}{paths[0]}"
 
 

@@ -178,9 +178,6 @@ def origin(url: str) -> Origin | None:
 def _request(url: str, setting: str, rule: AddressRule) -> HttpRequest:
     try:
         request = request_for(url, headers=_ACCEPT)
-        request.origin.host.encode("ascii")
-    except UnicodeEncodeError:
-        raise ConfigError(setting, f"{shown(url)}: write the host in its ASCII form (xn--…)") from None
     except ValueError as error:
         raise ConfigError(setting, f"{shown(url)}: {error}") from None
     if problem := rule.url_problem(request.origin.scheme, request.origin.host):

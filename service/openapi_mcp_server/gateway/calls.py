@@ -308,7 +308,7 @@ class Calls:
 
 def _require_own_place(places: OperationPaths, tool: Tool, request: HttpRequest, draft: Draft) -> None:
     try:
-        places.require_own(tool, request.path, draft.permit)
+        places.require_own(tool, request, draft.permit)
     except ArgumentError:
         draft.denied = tool.name
         raise

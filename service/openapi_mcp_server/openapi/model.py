@@ -205,6 +205,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     security: tuple[SecurityChoice, ...] = ()
     servers: tuple[str, ...] = ()
     overrides: msgspec.Raw = msgspec.Raw(b"{}")  # the x-mcp object, as written
+    written: str = ""  # the key of its path in the document, where that is another than ``path``
 
 
 class ApiDescription(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,8 @@ from openapi_mcp_server.openapi.references.resolve import Located, References, o
 from openapi_mcp_server.openapi.text.document import Document
 
 _info = reader(Info)
+_MORE_PATHS = "x-ms-paths"
+"""Paths with a query, which tools for Azure's documents do not take among the others."""
 _FILE = re.compile(r"^[^/\s',;)]+")
 
 
@@ -68,6 +70,7 @@ def _described(dialect: Dialect[D], source: Source, max_operations: int) -> ApiD
     info = source.spared(_read_info, source.at("info"), "info_dropped") or Info()
     paths = PathReader(dialect, source, max_operations)
     paths.read(read_map(source.at("paths")))
+    paths.read(source.spared(read_map, source.at(_MORE_PATHS), "extension_ignored") or {}, _MORE_PATHS)
     return ApiDescription(
         dialect=source.document.dialect,
         title=written(info.title),

@@ -49,8 +49,9 @@ def read(setting: Setting, found: Given | None, read_file: ReadFile) -> Given:
 
 
 def from_environment(setting: Setting, environ: Mapping[str, str], read_file: ReadFile) -> Given | None:
-    """The text of a variable, or of the file that ``NAME_FILE`` names; nothing counts as not set."""
-    value, path = environ.get(setting.name, ""), environ.get(f"{setting.name}_FILE", "")
+    """The text of a variable, or of the file that ``NAME_FILE`` names; nothing counts as not set. The end of a last
+    line is no part of it: Kubernetes makes variables of files as they are, and ECS of secrets."""
+    value, path = environ.get(setting.name, "").rstrip("\r\n"), environ.get(f"{setting.name}_FILE", "")
     if value and path:
         raise ConfigError(setting.name, f"give either it or {setting.name}_FILE, not both")
     if not path:

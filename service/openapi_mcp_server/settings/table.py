@@ -392,7 +392,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("SERVER_HOST", listened, "127.0.0.1", "Address to listen on", "--host", field="host"),
     Setting("SERVER_PORT", integer(0, 65_535), "8000", "Port to listen on; 0 takes a free one", "--port", field="port"),
     Setting(
-        "ALLOWED_HOSTS", words, "", "Host headers that are accepted beside localhost: host, host:port, host:* or *"
+        "ALLOWED_HOSTS",
+        words,
+        "",
+        "Host headers that are accepted beside localhost: host, host:port, host:* or *; left out: none on a loopback "
+        "address, else all",
     ),
     Setting(
         "ALLOWED_ORIGINS",

@@ -148,6 +148,19 @@ def test_stripping_a_hostile_page_takes_linear_time() -> None:
     assert time.process_time() - began < 1
 
 
+@pytest.mark.parametrize(
+    ("status", "header", "line"),
+    [
+        (405, ("allow", "GET, PUT"), ["Allow: GET, PUT"]),
+        (415, ("accept-patch", "application/merge-patch+json"), ["Accept-Patch: application/merge-patch+json"]),
+        (400, ("allow", "GET"), []),
+    ],
+)
+def test_what_would_be_taken_instead_is_said(status: int, header: tuple[str, str], line: list[str]) -> None:
+    (text,) = texts(render(tool(), answer(b"", None, header, status=status)))
+    assert text.splitlines()[1:] == line
+
+
 def test_advice_goes_with_the_status() -> None:
     (text,) = texts(render(tool(), answer(b"", None, ("retry-after", "7"), status=429)))
     assert text.split("\n") == [

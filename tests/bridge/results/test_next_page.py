@@ -32,6 +32,23 @@ def said(result: ToolResult) -> Any:
     return way
 
 
+def test_a_cut_answer_that_calls_itself_page_zero_is_gone_on_from_there() -> None:
+    sent = {"content": [{"id": each} for each in "abcd" * 20], "number": 0}
+    result = render(paged("page", "size"), answer(msgspec.json.encode(sent), JSON), budget_bytes=600)
+    kept = len(shown_rows(result))
+    assert said(result) == {"size": kept, "page": 1}
+
+
+def shown_rows(result: ToolResult) -> list[Row]:
+    return msgspec.json.decode(texts(result)[0])["content"]
+
+
+def test_an_address_says_the_page_where_that_is_declared_as_text() -> None:
+    rows = operation(parameters=(parameter("page"),), responses=(response("200", media(JSON, {})),))
+    result = render(described(rows), answer(b'{"next":"/y?page=2"}', JSON))
+    assert said(result) == {"page": 2}
+
+
 def test_pages_may_begin_with_zero() -> None:
     pages = msgspec.structs.replace(paged("page", "limit").paging, first_page=0)
     assert str(following(pages, {}, 5, 30)) == "limit=5, page=1"
@@ -114,6 +131,28 @@ ROWS = [{"id": "a"}, {"id": "b"}]
             ["page", "per_page"], {"page": 3, "per_page": 2}, {"items": ROWS[:1], "total": 5}, None, id="the last page"
         ),
         pytest.param(["page"], {"page": 1}, {"items": ROWS, "total_pages": 2}, {"page": 2}, id="how many pages"),
+        pytest.param(["page", "size"], {"size": 9}, {"items": ROWS, "total": 5}, {"page": 2}, id="less than asked for"),
+        pytest.param(
+            ["page", "size"], {"page": 2, "size": 9}, {"items": ROWS, "limit": 2, "total": 5}, {"page": 3}, id="a limit"
+        ),
+        pytest.param(
+            ["page"],
+            {},
+            {"links": [{"rel": "self"}, 5, {"href": "/y?page=2", "rel": "Next"}]},
+            {"page": 2},
+            id="a list",
+        ),
+        pytest.param(["page"], {}, {"link": [{"relation": "next", "url": "/y?page=2"}]}, {"page": 2}, id="FHIR"),
+        pytest.param(["page"], {}, {"links": [{"rel": ["next"], "href": "/y?page=2"}]}, None, id="odd links"),
+        pytest.param(["page"], {}, {"code": 0, "data": {"list": ROWS, "total": 5}}, {"page": 2}, id="an envelope"),
+        pytest.param(["cursor"], {}, {"result": {"items": ROWS, "next_cursor": "t"}}, {"cursor": "t"}, id="its token"),
+        pytest.param(["page"], {}, {"_embedded": {"a": ROWS}, "page": {"totalPages": 2}}, {"page": 2}, id="HAL"),
+        pytest.param(["page"], {}, {"content": ROWS, "number": 0, "totalPages": 3}, {"page": 1}, id="pages from 0"),
+        pytest.param(["page"], {}, {"a": ROWS, "page": {"number": 0, "totalPages": 3}}, {"page": 1}, id="within page"),
+        pytest.param(["page"], {"page": 2}, {"content": ROWS, "totalPages": 3, "last": True}, None, id="the last flag"),
+        pytest.param(["page"], {"page": 1}, {"content": ROWS, "isLast": False}, {"page": 2}, id="not the last one"),
+        pytest.param(["page"], {}, {"links": {"next": "/y?page=2{&sort}", "last": "/y"}}, {"page": 2}, id="a template"),
+        pytest.param(["page"], {}, {"items": ROWS, "page": 1, "pages": 3}, {"page": 2}, id="Flickr"),
         pytest.param(["page"], {}, {"items": ROWS, "next_page": 2}, {"page": 2}, id="the page itself"),
         pytest.param(["offset"], {}, {"next": "t"}, None, id="a token where rows are counted"),
         pytest.param(["From", "Page"], {}, {"next": "/y?From=1&Page=2"}, {"Page": 2}, id="a sender"),

@@ -327,6 +327,7 @@ def test_an_answer_to_head_is_its_headers() -> None:
         pytest.param([("location", "/pets/7")], ["Location: /pets/7"], id="Location"),
         pytest.param([("etag", 'W/"1"')], ['ETag: W/"1"'], id="ETag"),
         pytest.param([("retry-after", "30")], ["Retry-After: 30"], id="Retry-After"),
+        pytest.param([("operation-location", "/o/1")], ["Operation-Location: /o/1"], id="a long operation"),
         pytest.param([("x-ratelimit-remaining", "5")], ["x-ratelimit-remaining: 5"], id="rate limit"),
         pytest.param([("set-cookie", "a=1"), ("server", "x")], [], id="nothing else"),
     ],

@@ -8,6 +8,8 @@ import msgspec
 import pytest
 
 from descriptions import catalog, operation, parameter, reasons, tool
+from documents import described
+from openapi_mcp_server.bridge.policy import Rule, selector
 from openapi_mcp_server.bridge.tools import overrides
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import Operation, SkippedOperation
@@ -93,6 +95,52 @@ def test_an_entry_selects_by_operation_id_or_by_method_and_path(key: str) -> Non
     entry = msgspec.json.decode(made.tools["find_pets"].entry)
     assert (entry["title"], entry["description"], entry["annotations"]["readOnlyHint"]) == ("Find", "Finds pets.", True)
     assert said(made) == []
+
+
+ROUTES = [
+    ("/users/{id:[0-9]+}", "id"),
+    ("/users/{id}", "id"),
+    ("/users/{user-id:[0-9]{3}}", "userId"),
+    ("/users/:id", "id"),
+    ("/users/<int:id>", "id"),
+    ("/users/{*id}", "id"),
+    ("/users/{id}?full=1", "id"),
+    ("users/{id}", "id"),
+    ("/users/{id}{?page,size}", "id"),
+    ("/users/{id}#admin", "id"),
+]
+
+
+def in_document(route: str, name: str, **other: Any) -> Any:
+    declared = {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+    description = described({route: {"delete": {"parameters": [declared], "responses": {}}}, **other})
+    assert description.skipped == ()
+    return description
+
+
+@pytest.mark.parametrize(("route", "name"), ROUTES)
+def test_an_entry_selects_by_the_path_as_the_document_writes_it_and_as_it_is_read(route: str, name: str) -> None:
+    description = in_document(route, name)
+    for path in (route, description.operations[0].path):
+        hidden = overrides.read(msgspec.json.encode({f"DELETE {path}": {"hidden": True}}))
+        made = catalog(*description.operations, overrides=hidden)
+        assert (reasons(made), said(made)) == (["hidden by TOOL_OVERRIDES"], [])
+        denied = catalog(*description.operations, rule=Rule(deny=(selector(f"DELETE /{path.lstrip('/')}"),)))
+        assert list(denied.tools) == []
+        assert [note for note in said(denied) if note[0] == "override_unused"] == []
+
+
+@pytest.mark.parametrize("key", ["/users/{id:int}", "/users/{id?}", "/users/{id}"])
+def test_an_entry_that_is_no_path_of_the_document_selects_by_its_route(key: str) -> None:
+    hidden = overrides.read(msgspec.json.encode({f"DELETE {key}": {"hidden": True}}))
+    made = catalog(*in_document("/users/{id:[0-9]+}", "id").operations, overrides=hidden)
+    assert (reasons(made), said(made)) == (["hidden by TOOL_OVERRIDES"], [])
+
+
+def test_an_entry_of_one_path_is_none_of_another_with_the_same_route() -> None:
+    description = in_document("/a/{id}", "id", **{"/a/{id+}": {"delete": {"responses": {}}}})
+    made = catalog(*description.operations, overrides=entries("DELETE /a/{id}: {title: One}"))
+    assert [tool.title for tool in made.tools.values()].count("One") == 1
 
 
 def test_the_place_counts_more_than_the_operation_id():

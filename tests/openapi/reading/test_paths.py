@@ -31,13 +31,14 @@ GET = "#/paths/~1x/get"
         ("/pets#list", "/pets", ""),
         ("/#Action=List", "/", ""),
         ("/pets?a=1#b?c", "/pets", "a=1"),
+        ("/pets/{{petId}}?a={{b}}", "/pets/{petId}", ""),
     ],
 )
 def test_a_path_key_is_taken_for_what_it_means(key, path, query):
     description = of_operation({}, path=key)
     operation = the_operation(description)
     assert (operation.path, operation.query) == (path, query)
-    assert {kind for kind, _ in notes(description)} == {"path_repaired"}
+    assert {kind for kind, _ in notes(description)} <= {"path_repaired", "variable_undeclared"}
 
 
 def test_operations_that_differ_in_fragment_or_query_only_are_all_there():
@@ -56,8 +57,29 @@ def test_a_path_that_is_there_twice_but_for_its_slash_is_skipped():
     assert [each.method for each in description.skipped] == ["GET", "PUT"]
 
 
+@pytest.mark.parametrize("dialect", ["2.0", "3.0"])
+def test_paths_with_a_query_may_have_a_field_of_their_own(dialect):
+    more = {"/a?comp=acl": {"get": {"operationId": "acl", "responses": {}}}}
+    description = described({"/a": {"get": {"responses": {}}}}, dialect=dialect, **{"x-ms-paths": more})
+    assert [(each.path, each.query) for each in description.operations] == [("/a", ""), ("/a", "comp=acl")]
+    assert description.operations[1].pointer == "#/x-ms-paths/~1a?comp=acl/get"
+
+
+def test_a_field_of_more_paths_that_is_none_costs_nothing_else():
+    description = described({"/a": {"get": {}}}, **{"x-ms-paths": ["/b"]})
+    assert (len(description.operations), notes(description)) == (1, [("extension_ignored", "#/x-ms-paths")])
+
+
 def test_extensions_are_no_paths():
     assert described({"x-paths": {"get": {}}, "/x-y": {"get": {}}}).operations[0].path == "/x-y"
+
+
+def test_an_operation_of_any_method_is_skipped_with_the_reason():
+    description = described({"/{proxy+}": {"x-amazon-apigateway-any-method": {}, "get": {}}}, dialect="3.0")
+    assert [each.method for each in description.operations] == ["GET"]
+    [(pointer, reason)] = skips(description)
+    assert pointer == "#/paths/~1%7Bproxy+%7D/x-amazon-apigateway-any-method"
+    assert reason.startswith("x-amazon-apigateway-any-method does not say which methods the API takes;")
 
 
 def test_variables_without_a_parameter_become_required_strings():

@@ -91,6 +91,17 @@ def test_a_scheme_that_is_not_there_is_noted_and_still_asked_for():
             ("https://example.com/v1.10",),
         ),
         ([{"url": "https://{r}.example.com", "variables": {"r": {"enum": ["a"]}}}], ()),
+        *(
+            ([{"url": url, "variables": {"b": {"default": default}}}], (filled,))
+            for url, default, filled in (
+                ("https://a.example/{b}", "/prod", "https://a.example/prod"),
+                ("https://a.example/{b}/v1", "", "https://a.example/v1"),
+                ("https://a.example{b}", "/prod/", "https://a.example/prod/"),
+                ("//a.example/{b}", "/prod", "//a.example/prod"),
+                ("{b}//a.example//x", "https:", "https://a.example/x"),
+            )
+        ),
+        ([{"url": "https://a.example//x"}], ("https://a.example//x",)),
         ([{"url": ""}, {}, 5, {"url": "/ok"}], ("/", "/ok")),
         (None, ()),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from typing import Any
 
 import msgspec
@@ -322,7 +323,8 @@ def test_what_is_wrong_further_down_is_noted_where_it_is(schema, emitted, place)
     [
         ({"type": "string", "enum": [1, "a", True]}, {"type": "string", "enum": ["1", "a", "true"]}),
         ({"type": "integer", "enum": ["1", 2]}, {"type": "integer", "enum": [2]}),
-        ({"type": "array", "enum": ["a"]}, {"type": "array"}),
+        ({"type": "array", "enum": ["a"]}, {"type": "array", "items": {"enum": ["a"]}}),
+        ({"type": "object", "enum": ["a"]}, {"type": "object"}),
         (
             {"items": [{"type": "string"}]},
             {"type": "array", "prefixItems": [{"type": "string"}]},
@@ -378,6 +380,24 @@ def test_what_is_no_schema_at_all_costs_the_operation(schema):
     assert reason.startswith("expected a schema (an object), got ")
 
 
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        ({"enum": [0, 1], "x-enumNames": ["Low", "High"]}, "0: Low, 1: High."),
+        ({"enum": [0, 1], "x-enum-varnames": ["Low", "High"], "description": "Level."}, "Level. 0: Low, 1: High."),
+        ({"enum": [0, 1], "x-enumNames": ["Low", "High"], "description": "Low = 0, High = 1"}, "Low = 0, High = 1"),
+        ({"enum": ["a", "b"], "x-enum-varnames": ["A", "B"]}, None),
+        ({"enum": ["a", "b"], "x-enum-descriptions": ["the first", None]}, "a: the first."),
+        ({"enum": ["a", "b"], "x-enumDescriptions": {"b": "the\nsecond"}}, "b: the second."),
+        ({"enum": [1, 2], "x-ms-enum": {"values": [{"value": 2, "name": "Two"}, 5]}}, "2: Two."),
+        ({"enum": [0, 1], "x-enumNames": ["Low"]}, None),
+        ({"enum": [0, 1], "x-enumNames": 5, "x-ms-enum": {"name": "N"}}, None),
+    ],
+)
+def test_what_values_mean_is_told_where_only_an_extension_says_it(schema, told):
+    assert sent(of_schemas(schema)).get("description") == told
+
+
 # Regular expressions
 
 
@@ -401,6 +421,12 @@ def test_what_is_no_schema_at_all_costs_the_operation(schema):
         (r"/^a", r"/^a"),
         ("/^", "/^"),
         (r"/a/b", r"/a/b"),
+        (r"^[[:digit:]_]+$", r"^[0-9_]+$"),
+        (r"^[_[:alpha:][:digit:]]$", r"^[_a-zA-Z0-9]$"),
+        (r"^[:digit:]$", r"^[:digit:]$"),
+        (r"\[[:digit:]\]", r"\[[:digit:]\]"),
+        (r"[[:other:]]", r"[[:other:]]"),
+        (r"^[a-z&&[^b]]+$", None),
         (r"^(?!\s)a", None),
         (r"(?<=a)b", None),
         (r"(a)\1", None),
@@ -410,6 +436,32 @@ def test_what_is_no_schema_at_all_costs_the_operation(schema):
 )
 def test_a_pattern_runs_in_linear_time_or_not_at_all(pattern, runs):
     assert Patterns().linear(pattern) == runs
+
+
+ASCII = {
+    "alnum": str.isalnum,
+    "alpha": str.isalpha,
+    "blank": " \t".__contains__,
+    "cntrl": lambda each: not each.isprintable(),
+    "digit": str.isdigit,
+    "graph": lambda each: each.isprintable() and each != " ",
+    "lower": str.islower,
+    "print": str.isprintable,
+    "punct": string.punctuation.__contains__,
+    "space": string.whitespace.__contains__,
+    "upper": str.isupper,
+    "word": lambda each: each.isalnum() or each == "_",
+    "xdigit": string.hexdigits.__contains__,
+}
+
+
+@pytest.mark.parametrize("name", ASCII)
+def test_a_class_of_posix_has_the_characters_of_its_name(name):
+    description = of_schemas({"type": "string", "pattern": f"^[[:{name}:]]$"})
+    others = of_schemas({"type": "string", "pattern": f"^[^[:{name}:]]$"})
+    for each in map(chr, range(128)):
+        assert compiles(sent_schema(description), {}).is_valid(each) is ASCII[name](each), each
+        assert compiles(sent_schema(others), {}).is_valid(each) is not ASCII[name](each), each
 
 
 def test_a_pattern_that_cannot_run_is_left_out_and_noted():

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from openapi_mcp_server.bridge.arguments import coercion, problems, respelt, undeclared, whole_numbers
+from openapi_mcp_server.bridge.arguments import coercion, grouped, problems, respelt, undeclared, whole_numbers
 from openapi_mcp_server.bridge.media import exact_json
 from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.schemas import validation
@@ -46,6 +46,7 @@ def check(tool: Tool, raw: msgspec.Raw | None) -> CheckedArguments:
     fits = (are_doubles and _fit_as_doubles(validator, text)) or validator.is_valid(values)
     if fits and _EMPTY_TEXT not in text:
         return CheckedArguments(whole_numbers.spelt(values, text, schema))
+    values, parted = (values, ()) if fits else grouped.ungrouped(tool, values)
     values, renamed = (values, ()) if fits else undeclared.by_arguments(tool, values)
     others = {} if fits else undeclared.taken(tool, values)
     named = {name: value for name, value in values.items() if name not in others} if others else values
@@ -54,7 +55,7 @@ def check(tool: Tool, raw: msgspec.Raw | None) -> CheckedArguments:
     mended = coercion.coerced(named, find, empty)
     if mended.errors:
         raise ArgumentError(problems.told(tool, mended.errors))
-    coerced = tuple(dict.fromkeys((*renamed, *mended.names)))
+    coerced = tuple(dict.fromkeys((*parted, *renamed, *mended.names)))
     return CheckedArguments(whole_numbers.spelt(mended.values, text, schema), coerced, others)
 
 

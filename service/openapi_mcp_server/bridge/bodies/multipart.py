@@ -4,6 +4,7 @@ An object's properties are parts with names. Only forms have those, and other ty
 (OpenAPI 3.2, Encoding By Name). A list's items are parts without names, in order (Encoding By Position). What a value
 becomes (OpenAPI 3.1.1 and 3.2, Encoding Object):
 
+* a property is described by ``properties``, of alternatives too, else by ``additionalProperties``.
 * a list that is a property: one part per item, all with the property's name; so several files are one list.
 * a file: its bytes with a Content-Type and, as a property, a file name; given as base64 text or a ``data:`` URI.
 * an object: JSON, or what ``contentType`` says, which may be multipart in turn. So is a list within a list.
@@ -49,6 +50,8 @@ Field = Callable[[Any], Iterable[Part]]
 """A property's value to its parts, one after the other; raises ArgumentError."""
 
 _BY_DEFAULT = Encoding()
+_OTHERS = "additionalProperties"
+_CHOICES = frozenset({"anyOf", "oneOf"})
 _ITEM = "item"
 """The XML root of a part without a name."""
 
@@ -107,16 +110,37 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True):
         return Part(name=self.name, data=data, content_type=content_type, filename=filename, headers=self.headers)
 
 
+def described(media: MediaType, name: str, outline: Outline, definitions: Mapping[str, Schema]) -> Described:
+    """The body with the properties of all that it may be."""
+    if not _CHOICES.isdisjoint(outline):
+        outline = {**outline, **_of_all([outline, *alternatives(outline, definitions)])}
+    return Described(media=media, name=name, outline=outline, definitions=definitions)
+
+
+def _of_all(levels: Sequence[Outline]) -> dict[str, Any]:
+    """The properties that several schemas describe of one object."""
+    found: dict[str, list[Any]] = {}
+    for name, schema in (pair for level in levels for pair in level.get("properties", {}).items()):
+        if schema not in (known := found.setdefault(name, [])):
+            known.append(schema)
+    others = [level[_OTHERS] for level in levels if isinstance(level.get(_OTHERS), dict)]
+    return {
+        "properties": {name: known[0] if len(known) == 1 else {"anyOf": known} for name, known in found.items()},
+        _OTHERS: others[0] if others else True,
+    }
+
+
 def writer(body: Described, writer_of: WriterOf) -> BodyWriter:
     """The writer of a body from an object or a list. Raises SpecError."""
     names = () if body.media.is_stream else (*body.outline.get("properties", ()), *body.media.encoding)
     fields = {name: _field(body, name, writer_of) for name in names}
+    other = _other(body)
     first, rest = _positions(body) if body.has_positions else ([], _Value())
     placed = [_part_writer(body, value, writer_of) for value in (*first, rest)]
 
     def write(value: object) -> tuple[str, bytes]:
         if isinstance(value, dict):
-            return encode(body.name, _named(value, fields, _text_type(body)))
+            return encode(body.name, _named(value, fields, lambda name: _part_writer(body, other(name), writer_of)))
         if isinstance(value, list) and body.has_positions:
             return encode(body.name, (_at(index, item, placed) for index, item in enumerate(value)))
         raise ArgumentError("must be an object" if body.is_form else "must be an object or a list")
@@ -138,15 +162,15 @@ def file_names(body: Described) -> frozenset[str]:
 def has_files(body: Described) -> bool:
     """Whether any of its values is a file."""
     first, rest = _positions(body) if body.has_positions else ([], _Value())
-    return bool(file_names(body)) or any(value.is_file for value in (*first, rest))
+    return bool(file_names(body)) or any(value.is_file for value in (*first, rest, _other(body)("")))
 
 
-def _named(value: Mapping[str, Any], fields: Mapping[str, Field], text_type: str | None) -> Iterator[Part]:
+def _named(value: Mapping[str, Any], fields: Mapping[str, Field], other: Callable[[str], PartWriter]) -> Iterator[Part]:
     """The parts of an object in the order of the document, which multipart/related needs, and some readers of forms."""
     known = [name for name in fields if name in value]
     for name in (*known, *(name for name in value if name not in fields)):
         try:
-            write = fields.get(name) or partial(_each, part=_plain(_Value(name=name, text_type=text_type)))
+            write = fields.get(name) or partial(_each, part=other(name))
             yield from write(value[name])
         except ArgumentError as error:
             raise ArgumentError(f"property {name[: styles.EXCERPT]!r}: {error}") from error
@@ -186,14 +210,24 @@ def _property(body: Described, name: str) -> _Value:
     """A property; of a list, one item."""
     properties = body.outline.get("properties", {})
     of = _value(body, _encoding(body, name), name)
-    if name not in properties:
-        return of
-    described = part_of(properties, name, body.definitions)
+    return _as_described(body, of, properties, name) if name in properties else of
+
+
+def _other(body: Described) -> Callable[[str], _Value]:
+    """The properties that the schema does not name: text, unless it says of them what they are."""
+    of = _Value(text_type=_text_type(body))
+    if not is_open(part_of(body.outline, _OTHERS, body.definitions)):
+        of = _as_described(body, of, body.outline, _OTHERS)
+    return lambda name: msgspec.structs.replace(of, name=name)
+
+
+def _as_described(body: Described, of: _Value, outline: Outline, keyword: str) -> _Value:
+    described = part_of(outline, keyword, body.definitions)
     shapes = tuple(
         part_of(schema, "items", body.definitions) if "items" in schema else schema
         for schema in alternatives(described, body.definitions)
     )
-    schema = schema_from(described.get("items", properties[name]), _refs(body))
+    schema = schema_from(described.get("items", outline[keyword]), _refs(body))
     return msgspec.structs.replace(of, shapes=shapes, schema=schema)
 
 

@@ -108,7 +108,7 @@ def _writer(
         case "form":
             write = _form(media, name)
         case "multipart":
-            body = Described(media=media, name=name, outline=outline, definitions=definitions)
+            body = multipart.described(media, name, outline, definitions)
             write = multipart.writer(body, partial(_part, definitions))
         case "text":
             write = _written_form(name) if is_form(name) else _text(media, name)
@@ -144,7 +144,7 @@ def _multipart(media: MediaType, definitions: Mapping[str, Schema]) -> Described
         return None
     outline = _outline(media, definitions)
     name = way(media, outline, definitions).content_type or media.name
-    return Described(media=media, name=name, outline=outline, definitions=definitions)
+    return multipart.described(media, name, outline, definitions)
 
 
 def _part(definitions: Mapping[str, Schema], media: MediaType, property_name: str) -> BodyWriter:

@@ -111,6 +111,7 @@ class _Tool(_Row, frozen=True):
     operation_id: str
     tags: tuple[str, ...]
     scopes: tuple[str, ...]
+    written: str
 
 
 class _Catalog(_Row, frozen=True):
@@ -225,6 +226,7 @@ class _Writing:
             operation_id=tool.subject.operation_id,
             tags=tool.subject.tags,
             scopes=tool.subject.scopes,
+            written=tool.subject.written,
         )
 
     def _body(self, plan: BodyPlan, api: str) -> _Body:
@@ -335,6 +337,7 @@ class _Reading:
                 operation_id=kept.operation_id,
                 tags=kept.tags,
                 scopes=kept.scopes,
+                written=kept.written,
             ),
         )
 

@@ -15,6 +15,8 @@ _SHOWN = {
     "link": "Link",
     "location": "Location",
     "content-location": "Content-Location",
+    "operation-location": "Operation-Location",  # Azure: where to ask how far it is
+    "azure-asyncoperation": "Azure-AsyncOperation",
     "content-range": "Content-Range",
     "content-disposition": "Content-Disposition",
     "etag": "ETag",
@@ -24,11 +26,18 @@ _SHOWN = {
     "x-total-count": "X-Total-Count",
     "x-total-pages": "X-Total-Pages",
     "x-next-page": "X-Next-Page",
+    "x-next-cursor": "X-Next-Cursor",
+    "x-pagination": "X-Pagination",
 }
 _SHOWN_PREFIXES = ("ratelimit", "x-ratelimit", "x-rate-limit")
 """Draft and older spellings of rate limits: ``RateLimit``, ``RateLimit-Policy``, ``X-RateLimit-Remaining``…"""
 _HEAD_ONLY = {"content-type": "Content-Type", "content-length": "Content-Length", "allow": "Allow"}
 """Headers that are besides shown of an answer to HEAD or OPTIONS, which has nothing but headers."""
+_OF_STATUS = {
+    405: {"allow": "Allow"},
+    415: {"accept": "Accept", "accept-post": "Accept-Post", "accept-patch": "Accept-Patch"},
+}
+"""Headers that say what would be taken instead (RFC 9110 sections 15.5.6 and 15.5.16, RFC 5789 section 3.1)."""
 _VALUE_LIMIT = 2_000
 """Characters of one value: more than the cursors of real APIs take."""
 LINES_LIMIT = 4_000
@@ -47,8 +56,9 @@ def lines(response: HttpResponse, tool: Tool, *, bare: bool = False) -> list[str
     Worth it are those that the document describes, and those that every API means alike.
     """
     shown: list[str] = []
+    beside = _HEAD_ONLY if bare else _OF_STATUS.get(response.status, {})
     for name, value in response.headers:
-        label = _SHOWN.get(name) or tool.headers.get(name) or (bare and _HEAD_ONLY.get(name))
+        label = _SHOWN.get(name) or tool.headers.get(name) or beside.get(name)
         if name == "link":
             shown += [f"Link {_clean(rel) or 'without rel'}: {_clean(target)}" for rel, target in _links(value)]
         elif label or name.startswith(_SHOWN_PREFIXES):

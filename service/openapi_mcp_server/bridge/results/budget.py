@@ -19,7 +19,7 @@ from openapi_mcp_server.bridge.media.content import AnswerContent
 from openapi_mcp_server.bridge.media.large_json import Entry, entries, is_large
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
 from openapi_mcp_server.bridge.results import detail
-from openapi_mcp_server.bridge.results.next_page import Next, following, paging_arguments, row_id
+from openapi_mcp_server.bridge.results.next_page import Next, counted, following, paging_arguments, row_id
 from openapi_mcp_server.bridge.text import shorten, visible
 from openapi_mcp_server.mcp.messages import EmbeddedResource, TextContent, TextResource, ToolResult
 
@@ -137,9 +137,10 @@ def _with_way(left: bytes, tool: Tool, asked: Mapping[str, object], cuts: list[C
     match cuts:
         case [Cut(pointer=place, kept=kept, total=int(total), of="items")] if tool.paging and _is_of_rows(place):
             steps = place.split("/")[1:]
+            pages = counted(tool.paging, asked, left)
             for fewer in range(kept, kept - kept // _ROWS_FOR_A_WAY - 1, -1):
                 last = row_id(rows[fewer - 1]) if (rows := _rows(left, steps)) and tool.paging.after else None
-                if way := following(tool.paging, asked, fewer, total, last):
+                if way := following(pages, asked, fewer, total, last):
                     cuts[:] = [Cut(place, fewer, total, "items")]
                     return (left if fewer == kept else _with_rows(left, steps, fewer)), way
     return left, None

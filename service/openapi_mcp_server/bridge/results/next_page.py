@@ -56,9 +56,15 @@ _SAYING = {
     "continue": "token", "endcursor": "token", "nextoffset": "offset", "lastid": "last", "hasmore": "more",
     "hasnextpage": "more", "hasnext": "more", "istruncated": "more", "total": "total", "totalcount": "total",
     "totalresults": "total", "totalitems": "total", "totalentries": "total", "totalrecords": "total",
-    "totalpages": "pages", "pagecount": "pages",
+    "totalelements": "total", "totalpages": "pages", "pagecount": "pages", "pages": "pages", "lastpage": "pages",
+    "last": "end", "islast": "end", "islastpage": "end", "number": "page", "page": "page", "pagenumber": "page",
+    "currentpage": "page", "pagenum": "page", "perpage": "size", "pagesize": "size", "size": "size", "limit": "size",
+    "itemsperpage": "size",
 }  # fmt: skip
-"""The meaning of members of an answer for the next page, by their names without punctuation."""
+"""The meaning of members of an answer for the next page, by their names without punctuation. ``page``: its own number,
+``size``: its own size, ``end``: whether it is the last one."""
+_URI_EXPRESSION = re.compile(r"\{[^{}]*\}")
+"""In a template of a URI (RFC 6570): what may be added to it."""
 _SAYING_WITHIN_NEXT = {
     "href": "next", "url": "next", "uri": "next", "after": "token", "cursor": "token", "token": "token",
     "offset": "offset", "page": "next",
@@ -67,6 +73,12 @@ _HOLDING = frozenset(
     {"links", "paging", "pagination", "meta", "metadata", "pageinfo", "responsemetadata", "next", "nextpage", "page"}
 )
 """Members that hold these."""
+_LINKS = frozenset({"links", "link"})
+_MOST_LINKS = 20
+"""Elements of a list that are looked at for what they lead to (Atom's ``rel`` and ``href``, FHIR's ``relation`` and
+``url``)."""
+_ENVELOPES = frozenset({"data", "result", "response", "payload", "embedded"})
+"""Members that hold the rows, and what is said of them, where none is beside them (HAL, many APIs of China)."""
 _LEVELS = 3
 _ASKED_CHARACTERS = 200
 _VALUE_CHARACTERS = 2_000
@@ -130,7 +142,8 @@ def paging(
         after=next((each for name, each in by_name.items() if name in _IDS), ""),
         is_forward="startingafter" in by_name or is_known_way,
     )
-    return found if found.offset or found.page or found.token or found.after else None
+    is_known = found.offset or found.page or found.token or found.after
+    return found if is_known or not _PAGES.isdisjoint(by_name) else None  # a text may count pages too: addresses say it
 
 
 def small(arguments: Mapping[str, Any]) -> dict[str, str | int]:
@@ -211,32 +224,73 @@ def after_whole(
         return way
     if json is None or not json.startswith(b"{") or is_large(json):
         return None
-    members = _members(json)
+    members = _opened(_members(json))
     said = dict(_said(members, _SAYING))
-    if said.get("more") is False:
+    if said.get("more") is False or said.get("end") is True:
         return None
     way = _by_what_is_said(tool, pages, asked, said)
-    return way or _by_counting(pages, asked, said, members)
+    return way or _by_counting(_counted(pages, asked, said), asked, said, members)
+
+
+def _opened(members: Mapping[str, msgspec.Raw]) -> Mapping[str, msgspec.Raw]:
+    """The members of an answer with those of the envelope that its rows are in."""
+    if any(_begins(raw) == b"[" and _plain(name) not in _LINKS for name, raw in members.items()):
+        return members
+    held = (raw for name, raw in members.items() if _plain(name) in _ENVELOPES and _begins(raw) == b"{")
+    inner = next(held, None)
+    return members if inner is None else {**members, **_members(inner)}
+
+
+def _begins(raw: bytes | msgspec.Raw) -> bytes:
+    return bytes(memoryview(raw)[:1])
+
+
+def counted(pages: Paging, asked: Mapping[str, object], json: bytes) -> Paging:
+    """The arguments as this answer counts its pages."""
+    return _counted(pages, asked, dict(_said(_opened(_members(json)), _SAYING))) if json.startswith(b"{") else pages
+
+
+def _counted(pages: Paging, asked: Mapping[str, object], said: Mapping[str, Any]) -> Paging:
+    """An answer that calls itself page 0 where no page was asked for says where pages begin (Spring)."""
+    number = said.get("page")
+    begins_with_zero = type(number) is int and number == 0 and pages.page not in asked
+    return msgspec.structs.replace(pages, first_page=0) if begins_with_zero else pages
 
 
 def _said(members: Mapping[str, msgspec.Raw], saying: Mapping[str, str], depth: int = 0) -> Iterator[tuple[str, Any]]:
     """The members of an answer that tell of the next page, by kind; what is empty says nothing."""
     for name, raw in members.items():
         is_known = (known := _plain(name)) in saying
-        if not is_known and known not in _HOLDING:
+        if not is_known and known not in _HOLDING and known not in _LINKS:
             continue
         value = bytes(raw)
         if value.startswith(b"{") and depth < _LEVELS and known in _HOLDING:
             yield from _said(
                 _members(value), _SAYING_WITHIN_NEXT if saying.get(known) == "next" else _SAYING, depth + 1
             )
+        elif value.startswith(b"[") and known in _LINKS:
+            yield from _linked(value)
         elif is_known and not value.startswith((b"{", b"[")) and len(value) <= _VALUE_CHARACTERS:
             try:
                 found = _scalar(value)
             except msgspec.ValidationError:  # a number that is none to count with
                 continue
-            if found not in {None, ""}:
+            if found not in {None, ""} and (saying[known] != "end" or isinstance(found, bool)):
                 yield saying[known], found
+
+
+def _linked(links: bytes) -> Iterator[tuple[str, str]]:
+    for each in _items(links)[:_MOST_LINKS]:
+        members = _members(each) if _begins(each) == b"{" else {}
+        target = _text(members, "href", "url")
+        if target and _text(members, "rel", "relation").lower() == "next":
+            yield "next", target
+
+
+def _text(members: Mapping[str, msgspec.Raw], *names: str) -> str:
+    """The first of these members that is a text."""
+    texts = (members[name] for name in names if name in members and _begins(members[name]) == b'"')
+    return next((msgspec.json.decode(each, type=str) for each in texts), "")
 
 
 def _by_what_is_said(
@@ -258,7 +312,7 @@ def _by_what_is_said(
 def _by_address(tool: Tool, pages: Paging, asked: Mapping[str, object], address: str) -> Next | None:
     """By the query of an address: the arguments that it gives otherwise than this call had them."""
     try:
-        query = dict(parse_qsl(urlsplit(address).query, max_num_fields=100))
+        query = dict(parse_qsl(urlsplit(_URI_EXPRESSION.sub("", address)).query, max_num_fields=100))
     except ValueError:
         return None
     own = {slot.name: slot.argument for slot in tool.slots if slot.location == "query"}
@@ -287,9 +341,9 @@ def _by_counting(
     pages: Paging, asked: Mapping[str, object], said: Mapping[str, Any], members: Mapping[str, msgspec.Raw]
 ) -> Next | None:
     """By the rows of this page, where the answer says that there are more, or how many there are."""
-    if said.keys().isdisjoint(("more", "total", "pages")):
+    if said.keys().isdisjoint(("more", "end", "total", "pages")):
         return None
-    lists = (raw for raw in members.values() if bytes(memoryview(raw)[:1]) == b"[")
+    lists = (raw for name, raw in members.items() if _begins(raw) == b"[" and _plain(name) not in _LINKS)
     rows = _items(max(lists, key=_length, default=b"[]"))
     number, begun = asked.get(pages.page, pages.first_page), asked.get(pages.offset, pages.first)
     if not rows or not isinstance(number, int) or not isinstance(begun, int):
@@ -297,11 +351,11 @@ def _by_counting(
     if pages.offset and _has_more(said, begun - pages.first + len(rows)):
         return Next({pages.offset: begun + len(rows)})
     shown = number - pages.first_page + 1
-    size = asked.get(pages.size, len(rows) if shown == 1 else None)
-    seen = shown * size if isinstance(size, int) else None
+    size = said.get("size", asked.get(pages.size))  # an API may give less than it was asked for
+    seen = len(rows) if shown == 1 else shown * size if type(size) is int else None
     if pages.page and (shown < _count(said, "pages") or _has_more(said, seen)):
         return Next({pages.page: number + 1})
-    if not said.get("more") or not pages.after or not pages.is_forward:
+    if not _says_more(said) or not pages.after or not pages.is_forward:
         return None
     last = said.get("last", row_id(rows[-1]))
     return None if last is None else Next({pages.after: last})
@@ -312,7 +366,11 @@ def _length(raw: msgspec.Raw) -> int:
 
 
 def _has_more(said: Mapping[str, Any], seen: int | None) -> bool:
-    return bool(said.get("more")) or (seen is not None and seen < _count(said, "total"))
+    return _says_more(said) or (seen is not None and seen < _count(said, "total"))
+
+
+def _says_more(said: Mapping[str, Any]) -> bool:
+    return bool(said.get("more")) or said.get("end") is False
 
 
 def _count(said: Mapping[str, Any], kind: str) -> int:
@@ -322,7 +380,7 @@ def _count(said: Mapping[str, Any], kind: str) -> int:
 
 def row_id(row: bytes | msgspec.Raw) -> str | int | None:
     """The ``id`` of a row, if it has one to be named by."""
-    if bytes(memoryview(row)[:1]) != b"{":
+    if _begins(row) != b"{":
         return None
     try:
         found = _scalar(_members(row).get("id", b"null"))

@@ -71,10 +71,9 @@ def _opened(tool: Tool, asked: str, own: bytes) -> bytes:
 def _is_taken(tool: Tool, own: bytes) -> bool:
     """Whether it is right as it is: some bodies take members of any name."""
     try:
-        check(tool, msgspec.Raw(own))
+        return not check(tool, msgspec.Raw(own)).coerced
     except ArgumentError:
         return False
-    return True
 
 
 def _plain(tool: Tool, asked: bytes, members: Mapping[str, msgspec.Raw], within: int) -> dict[str, msgspec.Raw] | None:

@@ -7,12 +7,13 @@ file of TOOL_OVERRIDES is the operator's own: what is wrong in it stops the star
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from openapi_mcp_server.bridge import text
 from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.grammar import plain_route
 from openapi_mcp_server.mcp.messages import Annotations
 from openapi_mcp_server.openapi.model import ApiDescription, Note, Operation
 from openapi_mcp_server.openapi.pointers import ROOT, child
@@ -105,24 +106,38 @@ def of(operation: Operation, entries: Entries) -> Presentation:
     return Presentation(overrides, notes, hidden_by if overrides.hidden else "", problem)
 
 
+def by_own_keys(entries: Entries, operations: Sequence[Operation]) -> Entries:
+    """The entries by keys of the operations that they select. One that names no operation exactly selects by its
+    route, whose variables may be written in another way than the document's."""
+    if not entries:
+        return entries
+    own = {key: plain_route(key) for operation in operations for key in _keys(operation)}
+    found = {key: entry for key, entry in entries.items() if key in own}
+    by_route = {plain_route(key): entry for key, entry in entries.items() if key not in own}
+    loosely = {key: by_route[route] for key, route in own.items() if route in by_route}
+    return found | {key: {**entry, **found.get(key, {})} for key, entry in loosely.items()}
+
+
 def unused(entries: Entries, description: ApiDescription) -> tuple[Note, ...]:
     """A note for each entry that selects no operation."""
     found = {key for operation in description.operations for key in _keys(operation)}
     found.update(f"{skipped.method} {skipped.path}" for skipped in description.skipped)
+    routes = {plain_route(key) for key in found}
     message = "TOOL_OVERRIDES: {} selects no operation; expected an operationId, or method and path as in 'GET /pets'"
     return tuple(
         Note(
             pointer=child(ROOT, key), kind="override_unused", message=message.format(text.line(repr(key), _KEYS_SHOWN))
         )
         for key in entries
-        if key not in found
+        if plain_route(key) not in routes
     )
 
 
 def _keys(operation: Operation) -> tuple[str, ...]:
     """The keys that select an operation; the last counts most."""
     by_place = f"{operation.method} {operation.path}"
-    return (by_place,) if operation.operation_id is None else (operation.operation_id, by_place)
+    keys = (by_place, f"{operation.method} {operation.written}") if operation.written else (by_place,)
+    return keys if operation.operation_id is None else (operation.operation_id, *keys)
 
 
 def _sorted_out(

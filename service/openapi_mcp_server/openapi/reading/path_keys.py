@@ -22,6 +22,8 @@ _KEY = re.compile(
 )
 _OPTIONAL_QUERY = re.compile(r"\{[?&]([^{}]*)\}")
 """Optional query parameters of a URI template (RFC 6570 section 3.2.8): ``/pets{?page,size}``."""
+_TWICE = re.compile(r"\{(\{[^{}]*\})\}")
+"""A variable as Postman writes it."""
 _ANY_SEGMENTS = frozenset({":path", ":.*", ":.+", "=**"})
 _SEGMENT = re.compile(r"(?<=/)(?::(?P<colon>\w+)|<(?:\w+:)?(?P<angle>\w+)>)(?=/|$)")
 """A variable as Express and Flask write it."""
@@ -29,11 +31,12 @@ _SEGMENT = re.compile(r"(?<=/)(?::(?P<colon>\w+)|<(?:\w+:)?(?P<angle>\w+)>)(?=/|
 
 class PathKey(msgspec.Struct, frozen=True, gc=False):
     """A key in its parts. ``query`` has fixed pieces only; ``bound`` are (wire name, variable) of the others;
-    ``offered`` are names that may be in the query."""
+    ``written`` is the whole of it, ``offered`` are names that may be in the query."""
 
     path: str
     query: str
     bound: tuple[tuple[str, str], ...]
+    written: str
     offered: tuple[str, ...] = ()
 
     @property
@@ -57,6 +60,10 @@ def _variables(path: str) -> tuple[str, ...]:
 
 def parsed(key: str, pointer: str, notes: Notes) -> PathKey:
     """A key of ``paths``; every repair is noted."""
+    written = key
+    if "{{" in key:
+        notes.add(pointer, "path_repaired", "has variables in two pairs of braces; one was taken")
+        key = _TWICE.sub(r"\1", key)
     found = _KEY.fullmatch(key)
     path, query, fragment = (found["path"], found["query"], found["fragment"]) if found else (key, None, None)
     if not path.startswith("/"):
@@ -76,6 +83,7 @@ def parsed(key: str, pointer: str, notes: Notes) -> PathKey:
         path=path,
         query="&".join(piece for piece, variable in variables if variable is None),
         bound=tuple((piece.partition("=")[0], variable[1]) for piece, variable in variables if variable is not None),
+        written=written,
         offered=tuple(filter(None, offered)),
     )
 

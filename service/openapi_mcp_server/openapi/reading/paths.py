@@ -45,6 +45,9 @@ MAX_SHARED_OVERRIDES = 4 * 1024
 _OF_OPERATIONS = frozenset({"responses", "operationId", "requestBody"})
 """Fields that an operation has and a path item's other fields have not."""
 
+_ANY_METHOD = "x-amazon-apigateway-any-method"
+_NO_METHOD = f"{_ANY_METHOD} does not say which methods the API takes; an overlay can copy it to each of them"
+
 _tags = reader(list[Tag])
 _operation = reader(OperationObject)
 
@@ -84,11 +87,11 @@ class PathReader(Generic[D]):
         tags = source.spared(_read_tags, source.at("tags"), "info_dropped") if self._version == "3.2" else None
         self._tag_parents = {written(tag.name): written(tag.parent) for tag in tags or () if tag.parent is not None}
 
-    def read(self, declared: Mapping[str, msgspec.Raw]) -> None:
-        """All paths; raises SpecError if they have too many operations."""
+    def read(self, declared: Mapping[str, msgspec.Raw], home: str = "paths") -> None:
+        """All paths of a field of the root; raises SpecError if they have too many operations."""
         for key, value in declared.items():
             if not key.startswith("x-"):
-                self._path(key, Located(child(ROOT, "paths", key), value), is_taken=f"/{key}" in declared)
+                self._path(key, Located(child(ROOT, home, key), value), is_taken=f"/{key}" in declared)
 
     def _path(self, key: str, at: Located, *, is_taken: bool) -> None:
         self._require_few_fields()
@@ -148,6 +151,8 @@ class PathReader(Generic[D]):
 
     def _tell_of_others(self, key: str, item: Mapping[str, Located]) -> None:
         """Notes what stands among the methods and is none: an operation under another name is one that is skipped."""
+        if _ANY_METHOD in item:
+            self._skip(SpecError(item[_ANY_METHOD].pointer, _NO_METHOD), "*", key)
         for name in fields.unknown(item, fields.PATH_ITEM, self._version):
             place = item[name]
             if name.lower() in self._dialect.methods and name.lower() not in item:
@@ -215,6 +220,7 @@ class PathReader(Generic[D]):
             security=self._choices(declared, at),
             servers=parts.servers or shared.servers,
             overrides=_with_own(shared, at.member(declared.overrides, "x-mcp"), declared.scopes),
+            written="" if key.written == key.path else key.written,
         )
 
     def _declarations(self, declared: Raws, at: Located) -> tuple[D, ...]:

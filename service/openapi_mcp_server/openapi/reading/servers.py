@@ -16,6 +16,9 @@ from openapi_mcp_server.openapi.references.resolve import Located
 _server = reader(ServerObject)
 _variable = reader(ServerVariable)
 _TEMPLATE = re.compile(r"\{([^{}]*)\}")
+_DOUBLED = re.compile(r"(?<=[^:/])/{2,}")
+"""Where a variable begins with a slash and stands behind one (``/{basePath}`` with ``/prod``, as API Gateway exports
+it), or is empty."""
 
 
 def urls(
@@ -55,7 +58,8 @@ def _url(at: Located) -> str:
     missing = [name for name in _TEMPLATE.findall(url) if defaults.get(name) is None]
     if missing:
         raise SpecError(at.pointer, f"variable {missing[0]!r} of the server's url has no default")
-    return _TEMPLATE.sub(lambda variable: defaults[variable[1]] or "", url)
+    filled = _TEMPLATE.sub(lambda variable: defaults[variable[1]] or "", url)
+    return filled if filled == url else _DOUBLED.sub("/", filled)
 
 
 def _default(at: Located) -> str | None:

@@ -46,7 +46,7 @@ _NOT_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 _SCHEMA_HOLDERS = frozenset(
     {
-        "schema", "itemSchema", "schemas", "definitions", "$defs", "properties", "patternProperties",
+        "schema", "itemSchema", "schemas", "definitions", "$defs", "properties", "patternProperties", "dependencies",
         "dependentSchemas", "items", "prefixItems", "contains", "additionalItems", "additionalProperties",
         "unevaluatedItems", "unevaluatedProperties", "propertyNames", "allOf", "anyOf", "oneOf", "not",
         "if", "then", "else",
@@ -55,6 +55,7 @@ _SCHEMA_HOLDERS = frozenset(
 _MAPS = frozenset(
     {
         "paths", "webhooks", "schemas", "definitions", "$defs", "properties", "patternProperties", "dependentSchemas",
+        "dependencies", "x-ms-paths",
         "responses", "parameters", "requestBodies", "headers", "securitySchemes", "securityDefinitions", "links",
         "callbacks", "pathItems", "mediaTypes", "content", "encoding", "variables", "additionalOperations",
     }
@@ -63,7 +64,7 @@ _MAPS = frozenset(
 _VALUES = frozenset({"example", "examples", "default", "enum", "const"})
 """Keys of values, in which ``$ref`` is nothing but a word."""
 _SECTIONS: tuple[tuple[str, ...], ...] = (
-    ("paths",), ("components",), ("definitions",), ("parameters",), ("responses",),
+    ("paths",), ("x-ms-paths",), ("components",), ("definitions",), ("parameters",), ("responses",),
     ("components", "schemas"), ("components", "parameters"), ("components", "responses"),
     ("components", "requestBodies"), ("components", "headers"), ("components", "securitySchemes"),
     ("components", "pathItems"),

@@ -6,7 +6,7 @@ dialect: they mean nothing else in 3.1, and are written there too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,13 @@ _KIND_CHARACTERS = 300
 _ANNOTATIONS = ("title", "description", "default", "deprecated", "examples", "xml")
 _APPLICATORS = frozenset({"$ref", "allOf", "anyOf", "oneOf", "not", "if", "const"})
 _CHOICES = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
+_SAYING_VALUES = frozenset({"enum", "const", "$ref", "allOf", "anyOf", "oneOf"})
 _CHOICES_OF_KINDS = frozenset({"anyOf", "oneOf"})
+_PROSE = ("x-enum-descriptions", "x-enumDescriptions", "x-ms-enum")
+DESCRIBING = (*_PROSE, "x-enumNames", "x-enum-varnames")
+"""Extensions that say what the values of an enumeration mean: NSwag's, openapi-generator's, Redocly's, Azure's."""
+_MEANING_CHARACTERS = 100
+INT_OR_STRING = "int-or-string"
 Spelt = Callable[[str], Any]
 """The value of a keyword of the current schema, whose numbers remember how the document spells them."""
 _BOUNDS = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
@@ -37,6 +43,14 @@ def be_file(schema: dict[str, Any]) -> None:
     is_file = schema["format"] == "file" or (schema["format"] == "binary" and "object" in types)
     if is_file and "properties" not in schema and not {"object", "string"}.isdisjoint(types):
         schema |= {"type": ["string", "null"] if "null" in types else "string", "format": "binary"}
+
+
+def be_either(schema: dict[str, Any]) -> None:
+    """``type: string`` with ``format: int-or-string`` is a number too (Kubernetes, in Swagger 2.0): a port ``80``, and
+    no port that is called so."""
+    if schema["format"] == INT_OR_STRING and schema.get("type") == "string":
+        schema["type"] = ["integer", "string"]
+        del schema["format"]
 
 
 def separate_bounds(schema: dict[str, Any]) -> None:
@@ -85,7 +99,8 @@ def _types(schema: Mapping[str, Any]) -> list[Any]:
 def fit_enumeration(schema: dict[str, Any], spelt: Spelt) -> str:
     """Repair ``type: string`` with ``enum: [1, 2]``, which no value fits. What was done, in words; empty if nothing.
 
-    Values become text where text is what the type wants, as they were ``spelt``; others that do not fit are left out.
+    Values become text where text is what the type wants, as they were ``spelt``; those of a list's items, written
+    beside it, become theirs; others that do not fit are left out.
     """
     declared = schema.get("type", [])
     types = _types(schema)
@@ -102,6 +117,10 @@ def fit_enumeration(schema: dict[str, Any], spelt: Spelt) -> str:
         schema["enum"] = fitting
         return f"values that are not of type {as_text(declared)} were left out"
     del schema["enum"]
+    items = schema.get("items", {})
+    if types == ["array"] and isinstance(items, dict) and not _SAYING_VALUES & items.keys():
+        schema["items"] = items = {**items, "enum": values}
+        return fit_enumeration(items, spelt) or "the values were taken for those of its items"
     return f"no value is of type {as_text(declared)}; the enumeration was left out"
 
 
@@ -152,6 +171,36 @@ def tell_kinds(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
     shown = ", ".join(kind[:_KIND_CHARACTERS] for kind in kinds[:_MAPPED_KINDS])
     told = f"{name} selects the schema: {shown}{', …' if len(kinds) > _MAPPED_KINDS else ''}."
     schema["description"] = f"{schema['description']} {told}" if "description" in schema else told
+
+
+def tell_values(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
+    """Say in words what the values of an enumeration mean, where only an extension does: what they are called if they
+    are numbers, and how they are described."""
+    values, prose = declared.get("enum"), schema.get("description", "")
+    if not isinstance(values, list) or "enum" not in schema:
+        return
+    numbered = all(map(_is_number, values))
+    named = (_texts(declared[key], values) for key in DESCRIBING if key in declared and (numbered or key in _PROSE))
+    meant = next(filter(any, named), [])
+    if not meant or all(each in prose for each in meant):
+        return
+    told = [
+        f"{as_text(value)}: {each[:_MEANING_CHARACTERS]}" for value, each in zip(values, meant, strict=True) if each
+    ]
+    said = f"{', '.join(told[:_MAPPED_KINDS])}{', …' if len(told) > _MAPPED_KINDS else ''}."
+    schema["description"] = f"{prose} {said}".lstrip()
+
+
+def _texts(said: object, values: Sequence[object]) -> list[str]:
+    """A text for each of the values, empty where there is none; an empty list for what says something else."""
+    if isinstance(said, Mapping) and isinstance(each := said.get("values"), list):  # Azure's
+        known = [one for one in each if isinstance(one, Mapping)]
+        said = {as_text(one.get("value")): one.get("description") or one.get("name") for one in known}
+    if isinstance(said, Mapping):
+        said = [said.get(as_text(value)) for value in values]
+    if not isinstance(said, list) or len(said) != len(values):
+        return []
+    return [" ".join(each.split()) if isinstance(each, str) else "" for each in said]
 
 
 def open_to_kinds(schema: dict[str, Any]) -> None:

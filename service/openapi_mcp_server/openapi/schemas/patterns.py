@@ -17,6 +17,26 @@ COMPILED_BYTES = 250_000
 
 _ECMA = {r"\A": "^", r"\z": "$", r"\Z": "$", "[^]": r"[\s\S]", r"[\b]": r"[\x08]"}
 _TOKEN = re.compile(r"\[\^\]|\[\\b\]|\\.", re.DOTALL)
+_POSIX = {
+    "alnum": "a-zA-Z0-9",
+    "alpha": "a-zA-Z",
+    "ascii": r"\x00-\x7f",
+    "blank": r" \t",
+    "cntrl": r"\x00-\x1f\x7f",
+    "digit": "0-9",
+    "graph": "!-~",
+    "lower": "a-z",
+    "print": " -~",
+    "punct": r"!-\/:-@\[-`{-~",
+    "space": r"\s",
+    "upper": "A-Z",
+    "word": r"\w",
+    "xdigit": "0-9A-Fa-f",
+}
+"""Classes within a class (POSIX 9.3.5), which ECMA takes for the letters of their names."""
+_IN_CLASS = re.compile(r"\\.|\[:([a-z]{4,6}):\]|\[|\]", re.DOTALL)
+_INTERSECTION = "&&["
+"""Java's intersection of two classes; in ECMA the same characters mean something else."""
 _INLINE_FLAGS = "ims"
 _FLAGS = frozenset(_INLINE_FLAGS + "dDguvy")
 """Flags of literals; the first three change what one text is taken for."""
@@ -32,12 +52,28 @@ class Patterns:
         """The pattern as it can be run; None if it cannot."""
         if pattern not in self._known:
             ecma = _ecma(pattern)
-            self._known[pattern] = ecma if is_pattern(ecma, pattern_bytes=COMPILED_BYTES) else None
+            is_usable = _INTERSECTION not in ecma and is_pattern(ecma, pattern_bytes=COMPILED_BYTES)
+            self._known[pattern] = ecma if is_usable else None
         return self._known[pattern]
 
 
 def _ecma(pattern: str) -> str:
-    return _TOKEN.sub(lambda token: _ECMA.get(token[0], token[0]), _without_slashes(pattern))
+    plain = _without_slashes(pattern)
+    if "[:" in plain:
+        plain = _without_posix(plain)
+    return _TOKEN.sub(lambda token: _ECMA.get(token[0], token[0]), plain)
+
+
+def _without_posix(pattern: str) -> str:
+    """``[[:digit:]_]`` as ``[0-9_]``; a lone ``[:digit:]`` is a class of these letters."""
+    pieces, end, is_within = [], 0, False
+    for found in _IN_CLASS.finditer(pattern):
+        if found[1] is None:
+            is_within = {"[": True, "]": False}.get(found[0], is_within)
+        elif is_within:
+            pieces += [pattern[end : found.start()], _POSIX.get(found[1], found[0])]
+            end = found.end()
+    return "".join([*pieces, pattern[end:]])
 
 
 def _without_slashes(pattern: str) -> str:

@@ -42,6 +42,7 @@ _STAYING = frozenset({"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "d
 """Keywords whose schemas see the same value again (2020-12 core, section 10.2)."""
 _CLOSING = frozenset({"additionalProperties", "unevaluatedProperties", "items", "unevaluatedItems"})
 _NOTHING: JsonSchema = {"not": {}}
+_DESCRIBING = frozenset(older_dialects.DESCRIBING)
 _XML_FIELDS = frozenset({"name", "namespace", "prefix", "attribute", "wrapped", "nodeType"})
 _XML_NAMES = frozenset({"name", "prefix"})
 _NO_NAMES: frozenset[str] = frozenset()
@@ -89,11 +90,13 @@ class RequestConversion(Conversion):
         """Finishes a converted schema with what only the whole schema object can tell."""
         if "format" in strict:
             older_dialects.be_file(strict)
+            older_dialects.be_either(strict)
         for keyword, fit in older_dialects.FITTED.items():
             if keyword in strict and (repair := fit(strict, self._spelt)):
                 self._note("schema_repaired", repair, keyword)
-        if "exclusiveMinimum" in strict or "exclusiveMaximum" in strict:
-            older_dialects.separate_bounds(strict)
+        if not _DESCRIBING.isdisjoint(schema):
+            older_dialects.tell_values(schema, strict)
+        older_dialects.separate_bounds(strict)
         if "discriminator" in schema:
             self._discriminate(schema, strict)
         if "oneOf" in strict and (self._loses_properties(schema["oneOf"]) or may_overlap(strict["oneOf"])):
@@ -217,10 +220,29 @@ class RequestConversion(Conversion):
     def _dependent_required(self, strict: JsonSchema, keyword: str, value: object) -> None:
         if isinstance(value, dict):
             value = {name: self._names(each, keyword, name) for name, each in value.items()}
-        if is_map_of_lists_of_names(value):
-            strict[keyword] = value
-        else:
+        if not is_map_of_lists_of_names(value):
             self._note_wrong(keyword, "an object of arrays of names", value)
+            return
+        strict[keyword] = {name: [each for each in names if each not in self._hidden] for name, names in value.items()}
+        self.loosened += strict[keyword] != value
+
+    def _dependencies(self, strict: JsonSchema, keyword: str, value: object) -> None:
+        """One keyword of drafts before 2019-09, which are two now: names in lists, and schemas."""
+        if not isinstance(value, dict):
+            self._note_wrong(keyword, "an object", value)
+            return
+        self._note("schema_repaired", "dependencies became dependentRequired and dependentSchemas", keyword)
+        lists = {name: each for name, each in value.items() if isinstance(each, list)}
+        required: JsonSchema = {}
+        if lists:
+            self._dependent_required(required, keyword, lists)
+        schemas = {
+            name: self._below(each, keyword, name, stays=True) or {}
+            for name, each in value.items()
+            if name not in lists
+        }
+        found = {"dependentRequired": required.get(keyword), "dependentSchemas": schemas}
+        strict |= {name: each for name, each in found.items() if each}
 
     def _names(self, value: object, *path: str) -> object:
         """A list of the names of properties: unquoted in YAML, ``404`` and ``1.10`` are numbers, and as keys they are
@@ -336,6 +358,7 @@ class RequestConversion(Conversion):
         "patternProperties": _pattern_properties,
         "dependentRequired": _dependent_required,
         "dependentSchemas": _map,
+        "dependencies": _dependencies,
         "items": _items,
         "prefixItems": _list,
         "allOf": _list,

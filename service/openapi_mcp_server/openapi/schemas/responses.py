@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from openapi_mcp_server.openapi.schemas.conversion import MAX_DEPTH, TYPES, Conversion, JsonSchema, needs_settling
+from openapi_mcp_server.openapi.schemas.older_dialects import INT_OR_STRING
 
 SHORT_PROSE = 120
 """Characters kept of a description: output schemas are two thirds of all bytes of a list of tools."""
@@ -76,7 +77,8 @@ class ResponseConversion(Conversion):
 def _plain(schema: dict[str, Any]) -> JsonSchema:
     """The type of a schema, and what it is."""
     loose: dict[str, Any] = {}
-    if types := _nullable_types(schema.get("type")):
+    declared = ["integer", "string"] if schema.get("format") == INT_OR_STRING else schema.get("type")
+    if types := _nullable_types(declared):
         loose["type"] = types
     if isinstance(prose := schema.get("description"), str):
         loose["description"] = short(prose)

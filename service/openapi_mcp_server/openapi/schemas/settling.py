@@ -95,8 +95,8 @@ class Settling:
 
     def _repaired(self, value: dict[str, Any], path: Path, tell: Tell) -> dict[str, Any]:
         """A schema whose ``allOf`` is settled, with all below it."""
-        for keyword in NEGATING & value.keys() if self.loosened else ():
-            if self._leads_to_loosened(value[keyword]):
+        for keyword in NEGATING & value.keys():
+            if self._is_loosened(value[keyword]):
                 tell((*path, keyword), NOT_EXACT)
                 value = {key: each for key, each in value.items() if key != keyword}
         if "type" in value and self._is_of_other_type(value):
@@ -106,6 +106,10 @@ class Settling:
             value = dict(value)
             habits.tell_default(value)
         return {key: self._member(key, each, (*path, key), tell) for key, each in value.items()}
+
+    def _is_loosened(self, part: Any) -> bool:  # noqa: ANN401 - a schema
+        """Whether a schema takes more than the document says, itself or by what it refers to."""
+        return (bool(self.loosened) and self._leads_to_loosened(part)) or self._settled(part, (), _untold) != part
 
     def _leads_to_loosened(self, part: Any) -> bool:  # noqa: ANN401 - a schema
         names = {name.decode() for name in _REF.findall(msgspec.json.encode(part))}
@@ -212,6 +216,10 @@ class Settling:
             return False
         level = top_level(Schema(msgspec.Raw(msgspec.json.encode(schema))), self._definitions)
         return habits.refuses_default({key: level[key] for key in ("type", "enum", "default") if key in level})
+
+
+def _untold(_path: Path, _repair: str) -> None:
+    """Where what is repaired is left out."""
 
 
 def _declared(schema: dict[str, Any]) -> frozenset[str]:

@@ -30,9 +30,9 @@ _HOLDING_NAMES = frozenset({*_LISTS, *_MAPS_OF_LISTS, *_MAPS_OF_NAMES, *_LISTED_
 _HOLDERS = frozenset({dict, list})
 _FREELY_NAMED = frozenset(
     {
-        "properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "schemas", "responses",
-        "headers", "parameters", "requestBodies", "securitySchemes", "securityDefinitions", "callbacks", "links",
-        "paths", "pathItems", "webhooks", "content", "encoding", "variables", "mediaTypes",
+        "properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies", "schemas",
+        "responses", "headers", "parameters", "requestBodies", "securitySchemes", "securityDefinitions", "callbacks",
+        "links", "paths", "x-ms-paths", "pathItems", "webhooks", "content", "encoding", "variables", "mediaTypes",
     }
 )  # fmt: skip
 """Maps whose keys are no keywords: there, ``default`` is a response and ``name`` a property."""

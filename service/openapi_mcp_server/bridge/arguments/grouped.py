@@ -1,0 +1,75 @@
+"""Arguments in groups by where they go in a request, although the tool lists them beside each other.
+
+Many other servers ask for ``{"path": {"id": 1}, "body": {"name": "x"}}``, and models write it out of habit. Where the
+body is open, such a group would go to the API as a property that it does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from openapi_mcp_server.bridge.arguments.undeclared import plain
+from openapi_mcp_server.bridge.media import exact_json
+from openapi_mcp_server.bridge.model import Tool
+
+_GROUPS: Mapping[str, tuple[str, ...]] = {
+    "body": ("body",),
+    "requestbody": ("body",),
+    "path": ("path",),
+    "pathparams": ("path",),
+    "pathparameters": ("path",),
+    "query": ("query",),
+    "queryparams": ("query",),
+    "queryparameters": ("query",),
+    "header": ("header",),
+    "headers": ("header",),
+    "cookies": ("cookie",),
+    "params": ("path", "query"),
+    "parameters": ("path", "query", "header", "cookie"),
+}
+"""Where the members of a group go, by its name without what is only spelling."""
+
+
+def ungrouped(tool: Tool, values: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The arguments beside each other, and those that were in a group. A group of which something is not known, or
+    stands outside as well, stays: whoever wrote it is to be asked."""
+    found: dict[str, Any] = {}
+    read: list[str] = []
+    for name, value in values.items():
+        members = _members(tool, name, value)
+        if members and members.keys().isdisjoint((*values, *found)):
+            found |= members
+            read += members
+        else:
+            found[name] = value
+    return found, tuple(sorted(read))
+
+
+def _members(tool: Tool, name: str, value: object) -> dict[str, Any]:
+    """The members of a group by the names of their arguments; none if it is no group."""
+    places = () if name in tool.input.names else _GROUPS.get(plain(name), ())
+    given = _object(value) if places else {}
+    known = _arguments(tool, places) if given else {}
+    is_open = tool.body is not None and tool.body.open and "body" in places
+    is_known = not known.keys().isdisjoint(given) if is_open else given.keys() <= known.keys()
+    return {known.get(each, each): member for each, member in given.items()} if is_known else {}
+
+
+def _object(value: object) -> dict[str, Any]:
+    """An object, or the one that a text says."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        try:
+            value = exact_json.decode(value.encode())
+        except ValueError:
+            return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _arguments(tool: Tool, places: tuple[str, ...]) -> dict[str, str]:
+    """The arguments that go there, by the document's names for them and by their own."""
+    called = [(slot.name, slot.argument) for slot in tool.slots if slot.location in places]
+    if tool.body is not None and "body" in places:
+        called += [(name, argument) for argument, name in tool.body.properties.items()]
+    called += [(argument, argument) for _, argument in called]
+    return {name: argument for name, argument in called if argument in tool.input.names}

@@ -1,0 +1,81 @@
+"""Arguments in groups by where they go in a request, as other servers ask for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from descriptions import JSON, body, media, operation, parameter, tool
+from openapi_mcp_server.bridge.arguments.check import check
+from openapi_mcp_server.bridge.model import Tool
+from openapi_mcp_server.errors import ArgumentError
+
+TEXT = {"type": "string"}
+PARAMETERS = (parameter("id", "path"), parameter("filter[x]"), parameter("X-Trace", "header"))
+PROPERTIES = {"name": TEXT, "id": {"type": "integer"}, "@type": TEXT}
+
+
+def made(*, is_open: bool, **properties: Any) -> Tool:
+    schema = {"type": "object", "properties": PROPERTIES | properties} | (
+        {} if is_open else {"additionalProperties": False}
+    )
+    return tool(operation("PATCH", "/pets/{id}", parameters=PARAMETERS, body=body(media(JSON, schema))))
+
+
+OPEN, CLOSED = made(is_open=True), made(is_open=False)
+
+
+def read(to: Tool, **values: object) -> Any:
+    return check(to, msgspec.Raw(msgspec.json.encode(values)))
+
+
+@pytest.mark.parametrize("to", [OPEN, CLOSED], ids=["open", "closed"])
+@pytest.mark.parametrize(
+    ("values", "meant"),
+    [
+        ({"body": {"name": "x"}}, {"name": "x"}),
+        ({"requestBody": {"name": "x", "id": 5, "@type": "t"}}, {"name": "x", "id": 5, "type": "t"}),
+        ({"request_body": '{"name":"x"}'}, {"name": "x"}),
+        ({"body": {"id": "5"}}, {"id": 5}),
+        ({"path": {"id": "2"}, "body": {"name": "x"}}, {"id__path": "2", "name": "x"}),
+        ({"query": {"filter[x]": "1"}, "headers": {"X-Trace": "t"}}, {"filter_x": "1", "X-Trace": "t"}),
+        ({"params": {"filter_x": "1"}}, {"filter_x": "1"}),
+    ],
+)
+def test_a_group_is_taken_for_its_members(to: Tool, values: dict[str, Any], meant: dict[str, Any]) -> None:
+    found = read(to, **({"id__path": "1"} if "path" not in values else {}), **values)
+    assert (found.values, found.others) == ({"id__path": "1"} | meant, {})
+    assert set(found.coerced) == meant.keys()
+
+
+def test_an_open_body_in_a_group_may_have_more() -> None:
+    found = read(OPEN, id__path="1", body={"name": "x", "color": "red"})
+    assert (found.values, found.others) == ({"id__path": "1", "name": "x"}, {"color": "red"})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"body": {"name": "x", "color": "red"}},
+        {"body": {"name": "x"}, "name": "y"},
+        {"query": {"filter[x]": "1", "more": "2"}},
+        {"query": {"name": "x"}},
+        {"body": {}},
+        {"body": "{"},
+        {"group": {"name": "x"}},
+    ],
+)
+def test_what_is_not_plainly_a_group_is_asked_about(values: dict[str, Any]) -> None:
+    with pytest.raises(ArgumentError):
+        read(CLOSED, id__path="1", **values)
+
+
+def test_a_property_of_that_name_is_itself() -> None:
+    found = read(made(is_open=True, body={"type": "object"}), id__path="1", body={"name": "x"})
+    assert found.values == {"id__path": "1", "body": {"name": "x"}}
+
+
+def test_what_an_open_body_may_have_by_that_name_is_passed_on() -> None:
+    assert read(OPEN, id__path="1", body={"color": "red"}).others == {"body": {"color": "red"}}
