@@ -15,9 +15,10 @@ from pathlib import Path
 import jsonschema_rs
 import msgspec
 
-from openapi_mcp_server.bridge.media.table import essence, is_json
+from openapi_mcp_server.bridge.media.table import is_json
 from openapi_mcp_server.documents.other_files import Parts
 from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.grammar import essence
 from openapi_mcp_server.mock.answers import NO_BODY, Answer
 from openapi_mcp_server.mock.app import MockApp
 from openapi_mcp_server.openapi.model import ApiDescription, MediaType, Operation

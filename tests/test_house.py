@@ -29,8 +29,8 @@ CONVENTIONS = {
     ),
     "one format each, named by the module (`exact_json.encode`, `content.decode`)": "decode encode writer",
     "one for each kind of credential, which is its module": "login piece",
-    "the same for two kinds of text: may it be read as JSON, does it fit on a line, what is left unsaid": (
-        "is_json one_line overlooked lines report told"
+    "the same for two kinds of text: may it be read as JSON, what is left unsaid": (
+        "is_json overlooked lines report told"
     ),
     "a participle of its module's one noun (`table.text`, `accept.header`, `kinds.described`)": (
         "described document fits fitted header line named opened place response result schemes short text tokens way"

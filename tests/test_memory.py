@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import pytest
 import trio
@@ -12,6 +11,7 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clocks import run
 from openapi_mcp_server.errors import NoRoom
 from openapi_mcp_server.memory import (
     CALL_BYTES,
@@ -26,10 +26,6 @@ from openapi_mcp_server.memory import (
 
 MIB = 2**20
 LIMIT = 512 * MIB
-
-
-def run(main: Callable[[], Awaitable[Any]]) -> Any:
-    return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
 def filled(budget: Budget, client: str, size: int) -> list[Hold]:

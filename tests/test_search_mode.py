@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
 import msgspec
 import pytest
-import trio
-import trio.testing
 from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp_types.methods import validate_server_result
 
+from clocks import run
 from descriptions import JSON, answer, body, catalog, media, operation, parameter, source
 from model_apis import refusals
 from openapi_mcp_server.bridge.catalog import build
@@ -79,10 +77,6 @@ def served_gateway(
 def call(tool: str, version: str = "2025-11-25", **arguments: Any) -> Call:
     raw = msgspec.Raw(msgspec.json.encode(arguments))
     return Call(id=1, method="tools/call", version=version, size=9, name=tool, arguments=raw)
-
-
-def run(main: Callable[[], Awaitable[Any]]) -> Any:
-    return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
 def result(built: Gateway, asked: Call, principal: Principal = ANYBODY) -> dict[str, Any]:

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 _CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 _STARTING_THRESHOLD = 1_000_000
-"""Objects between two looks of the collector until a server serves. What modules are made of stays, so that it finds
-nothing: with the usual 700 it takes a tenth of a start. As many as while documents are read: with less it would look at
-all that these have become, 3 % of the start of one like Microsoft Graph's."""
+"""How many new objects start the garbage collector until a server serves. What importing makes stays, so that the
+collector finds nothing: with Python's usual 700 it takes a tenth of a start. As many as while documents are read: with
+less it would look at all that these have become, 3 % of the start of one like Microsoft Graph's."""
 
 
 def main() -> int:
-    """0: done, or stopped in order; 1: a document, a call, a forced stop; 2: a setting; 14: it hung (`watchdog`)."""
+    """Returns 0 if it is done, or was stopped in order; 1 for a document, a call or a forced stop; 2 for a setting; 14
+    if it hung (`watchdog`)."""
     _have_standard_streams()
     gc.set_threshold(_STARTING_THRESHOLD)
     # Until a server has something to drain. Without a handler, process 1 of a container would not hear SIGTERM.
@@ -71,9 +72,8 @@ def _only(group: ExceptionGroup[Exception]) -> ServiceError | None:
 
 
 def _have_standard_streams() -> None:
-    """Opens what was closed as /dev/null: else a socket would get its number, and its bytes. What stdout cannot spell
-    is escaped.
-    """
+    """Opens the standard streams that were closed as /dev/null: else a socket would get the number of one, and its
+    bytes. Characters that stdout cannot encode are escaped."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)

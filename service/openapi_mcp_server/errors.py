@@ -75,12 +75,12 @@ class ArgumentError(ServiceError):
 class CredentialError(ServiceError):
     """The request could not be given its credentials, and was not sent. The text says which kind, never their value.
 
-    ``passing``: it may go well later. ``client``: whoever runs the client has to mend it.
+    ``transient``: it may go well later. ``client``: whoever runs the client has to mend it.
     """
 
-    def __init__(self, problem: str, *, passing: bool = False, client: bool = False) -> None:
+    def __init__(self, problem: str, *, transient: bool = False, client: bool = False) -> None:
         super().__init__(problem)
-        self.passing = passing
+        self.transient = transient
         self.client = client
 
 

@@ -7,6 +7,7 @@ Every pattern here is linear in its text.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - no secret
 """RFC 9110 section 5.6.2: a method, the name of a header or a cookie, either half of a media type."""
@@ -43,6 +44,12 @@ _MARKS = re.compile(r"[-_*?.+ ]")
 def plain_route(path: str) -> str:
     """Equal for paths whose variables are one, however frameworks write them."""
     return ROUTE_VARIABLE.sub(lambda found: "{" + _MARKS.sub("", found["name"]) + "}", path)
+
+
+@lru_cache(1_024)
+def essence(content_type: str) -> str:
+    """``Text/HTML; charset=utf-8`` → ``text/html``."""
+    return content_type.partition(";")[0].strip().lower()
 
 
 def head_fields(block: bytes) -> list[tuple[bytes, bytes]]:

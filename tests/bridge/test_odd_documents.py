@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from documents import described
+from documents import described, ref
 from openapi_mcp_server.bridge import request
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.catalog import ApiSource, build
@@ -22,10 +22,6 @@ LIST = {"type": "array"}
 TEXTS, NUMBERS = {**LIST, "items": TEXT}, {**LIST, "items": INT}
 FILE = {"type": "string", "format": "binary"}
 JSON, FORM, MULTI, XML = "application/json", "application/x-www-form-urlencoded", "multipart/form-data", "text/xml"
-
-
-def ref(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def document(path: str, operation: dict[str, Any], *, dialect: Any, method: str = "post", **root: Any) -> Document:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from body_writers import writer
 from openapi_mcp_server.bridge import request
-from openapi_mcp_server.bridge.bodies import writers
 from openapi_mcp_server.bridge.http_messages import HttpRequest
 from openapi_mcp_server.bridge.model import BodyPlan, CheckedSchema, InputContract, Slot, Tool
 from openapi_mcp_server.bridge.origins import Origin
@@ -51,7 +51,7 @@ def plan(
     *names: str, whole: str | None = None, required: bool = True, properties: dict[str, str] | None = None, **more: Any
 ) -> BodyPlan:
     media = [MediaType(pointer="#", name=name, schema=None) for name in names or ("application/json",)]
-    made = {each.name: writers.writer(each, {}) for each in media}
+    made = {each.name: writer(each, {}) for each in media}
     return BodyPlan(required=required, whole=whole, properties=properties or {}, writers=made, **more)
 
 
@@ -243,7 +243,7 @@ def test_no_form_that_a_model_writes_makes_a_call_one_of_another_method(text: st
     form = MediaType(
         pointer="#", name="application/x-www-form-urlencoded", schema=Schema(msgspec.Raw(b'{"type":"string"}'))
     )
-    body = BodyPlan(required=True, whole="body", properties={}, writers={form.name: writers.writer(form, {})})
+    body = BodyPlan(required=True, whole="body", properties={}, writers={form.name: writer(form, {})})
     with pytest.raises(ArgumentError, match="another method"):
         request.build(tool(method="POST", body=body), {"body": text})
     assert request.build(tool(method="POST", body=body), {"body": "a=%4d%65"}).body == b"a=%4d%65"

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 import nginx
-from asked import META, call, fetch, message, until
+from asked import META, call, fetch, is_ready, message, until
 from authorization_server import authorization_server
 from processes import CHECKOUT, Server, started
 from recording import Recording, document, recording, with_document
@@ -95,13 +95,6 @@ def test_it_is_ready_after_little_cpu(api: Recording) -> None:
         seconds = (int(words[11]) + int(words[12])) / 100
     print(f"\nready after {seconds:.2f} s of CPU")
     assert seconds <= 1.5
-
-
-def is_ready(port: str) -> bool:
-    try:
-        return fetch(f"http://127.0.0.1:{port}/readyz")[0] == 200
-    except OSError:
-        return False
 
 
 def test_the_largest_payload_of_the_platform_is_refused_in_json_before_it_is_read(server: Server) -> None:

@@ -20,7 +20,7 @@ import yaml
 from task_run import ADDRESS, NAMES, Caller
 
 import nginx
-from asked import fetch, post, until
+from asked import is_ready, post, until
 from processes import CHECKOUT, environment, started
 from prometheus import program
 
@@ -107,13 +107,6 @@ def stopped(folder: Path, *, pre_stop: float, lame_duck: float) -> tuple[int, li
             caller.run()
             told.join()
     return caller.answered, caller.lost
-
-
-def is_ready(port: int) -> bool:
-    try:
-        return fetch(f"http://127.0.0.1:{port}/readyz")[0] == 200
-    except OSError:
-        return False
 
 
 @whole

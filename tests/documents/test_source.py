@@ -17,7 +17,7 @@ from loopback import MIB, Api, Do, chunked, loopback, sized
 from openapi_mcp_server.bridge.http_messages import HttpRequest
 from openapi_mcp_server.documents.source import FETCH_SECONDS, FILE_BYTES, URL_BYTES, Visit, read, shown
 from openapi_mcp_server.errors import ConfigError, SpecError
-from openapi_mcp_server.upstream.addresses import AddressRule
+from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
 
 pytestmark = pytest.mark.anyio
 
@@ -26,14 +26,18 @@ STRICT = AddressRule(allow_private=False, allow_insecure=False)
 LOCAL = AddressRule(allow_private=True, allow_insecure=False)
 
 
+def plain(_: HttpRequest) -> Visit:
+    return Visit(CheckedDialler(LOCAL), None, lambda request: request)
+
+
 async def read_file(path: Path | str, *allowed: Path) -> bytes:
     with trio.fail_after(10):  # a FIFO must not hold it
-        return await read(str(path), setting="--spec-path", rule=STRICT, allowed_dirs=allowed)
+        return await read(str(path), setting="--spec-path", rule=STRICT, visit=plain, allowed_dirs=allowed)
 
 
 async def fetch(api: Api, target: str = "/openapi.json") -> bytes:
     with trio.fail_after(20):
-        return await read(f"{api.origin}{target}", setting="--spec-url", rule=LOCAL)
+        return await read(f"{api.origin}{target}", setting="--spec-url", rule=LOCAL, visit=plain)
 
 
 async def test_a_file_is_read_wherever_it_is(tmp_path: Path) -> None:
@@ -274,7 +278,7 @@ class DrippingNetwork:
 
 
 def dripping(_: HttpRequest) -> Visit:
-    return Visit(DrippingNetwork(), None, lambda plain: plain)
+    return Visit(DrippingNetwork(), None, lambda request: request)
 
 
 def test_one_deadline_stands_around_the_whole_fetch() -> None:
@@ -304,7 +308,7 @@ def test_one_deadline_stands_around_the_whole_fetch() -> None:
 )
 async def test_a_url_that_cannot_be_used_is_refused_with_what_to_change(url: str, problem: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        await read(url, setting="--spec-url", rule=STRICT)
+        await read(url, setting="--spec-url", rule=STRICT, visit=plain)
     assert caught.value.setting == "--spec-url"
     assert problem in caught.value.problem
     assert "secret" not in str(caught.value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
 from threading import get_ident
 from typing import Any
 
@@ -14,6 +13,7 @@ import trio
 import trio.testing
 from mcp_types.methods import validate_server_result
 
+from clocks import run
 from descriptions import filterable
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.model import OutputContract, Tool, ToolCatalog
@@ -33,11 +33,6 @@ def call(version: str = "2025-11-25", arguments: object = None, method: str = "t
     raw = msgspec.Raw(msgspec.json.encode({"id": 5} if arguments is None else arguments))
     name = "use_get_pet" if method == "prompts/get" else "get_pet"
     return Call(**{"id": 1, "method": method, "version": version, "size": 9, "name": name, "arguments": raw, **more})
-
-
-def run(main: Callable[[], Awaitable[Any]]) -> Any:
-    """On Trio with a clock that jumps: what takes a minute takes no time."""
-    return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
 def decoded(answer: Pieces) -> Any:

@@ -206,7 +206,14 @@ def test_a_reader_that_is_gone_stops_nobody():
     for _ in range(3):
         handler.emit(logging.makeLogRecord({"msg": "x"}))
         handler.flush()
-    os.close(writing)
+    again, other = os.pipe()
+    os.set_blocking(again, False)
+    os.dup2(other, writing)
+    handler.emit(logging.makeLogRecord({"msg": "y"}))
+    handler.flush()
+    assert os.read(again, 99) == b"y\n"
+    for descriptor in (writing, again, other):
+        os.close(descriptor)
 
 
 OF_CALLS = {

@@ -10,7 +10,7 @@ from struct import pack
 import pytest
 
 from authorization_server import authorization_server
-from browser import Watched, expect, opened_at
+from browser import Watched, expect, opened_at, press_call
 from hostile_api import served
 from processes import CHECKOUT, free_ports, started
 
@@ -77,11 +77,6 @@ def page(chromium, demo):
         yield page
         assert watched.problems == []
         assert watched.foreign(demo) == []
-
-
-def press_call(page):
-    page.get_by_role("button", name="Call", exact=True).click()
-    page.wait_for_selector(".result")
 
 
 def names(page):

@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from browser import expect, opened_at
+from browser import expect, opened_at, press_call
 from hostile_api import served
 from node import NODE, NODE_FOLDER
 from processes import environment, run, started
@@ -78,11 +78,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     with served() as (api, _):
         where = ["--spec-path", path, "--api-url", api, "--allow-private-networks"]
         yield ["serve", *where, "--transport", "http", "--port", "0"]
-
-
-def press_call(page):
-    page.get_by_role("button", name="Call", exact=True).click()
-    page.wait_for_selector(".result")
 
 
 def give(page, token):

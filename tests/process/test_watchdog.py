@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 import pytest
 import trio
-from trio.testing import MockClock
 
+from clocks import run
 from held import DEADLINE_SECONDS, HeldApi
 from openapi_mcp_server.process.watchdog import EXIT_CODE, guarded
 from processes import Server, free_ports, started
@@ -111,7 +111,7 @@ def test_while_the_loop_runs_it_beats_and_nothing_is_left_of_the_timer_afterward
             await trio.sleep(10.5)
             armed.append(signal.getitimer(signal.ITIMER_REAL)[0] > 0)
 
-    trio.run(live, clock=MockClock(autojump_threshold=0))
+    run(live)
     assert [round(beat - beats[0]) for beat in beats] == list(range(11))
     assert armed == [seconds > 0]
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)

@@ -10,6 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from clocks import Turn
 from openapi_mcp_server.server.asgi import run_app
 from openapi_mcp_server.server.http11.connections import KEEP_ALIVE_SECONDS
 from openapi_mcp_server.server.principals.turns import MOST
@@ -23,15 +24,6 @@ SENT = {
     "a call in flight": POST + b"Content-Length: 1\r\n\r\n{",
     "a call in flight by h11": POST + b"Connection: close\r\nContent-Length: 1\r\n\r\n{",
 }
-
-
-class Turn(trio.abc.Instrument):
-    """``number`` of the loop's turn."""
-
-    number = 0
-
-    def before_io_wait(self, timeout: float) -> None:
-        self.number += 1
 
 
 @pytest.mark.parametrize("sent", SENT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ from openapi_mcp_server.memory import CALL_BYTES, LEAST_BYTES, MESSAGE_BYTES, Bu
 from openapi_mcp_server.server.access.proxies import Proxies
 from openapi_mcp_server.server.events import WRITE_BYTES, slices
 from openapi_mcp_server.server.posts import BODY_BYTES
+from real_sockets import run
 from scripted import ScriptedApi, Silence, gateway, ok, tool
 from served import endpoint
 from sessions import Http, Server, request, sse_server
@@ -27,14 +28,6 @@ MIB = 2**20
 LONG = ok(b'"%b"' % (b"x" * 3_000_000))
 HEAD = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 FAULTS = [ok(), ok(b"{"), ok(b"no", 503), LONG, RuntimeError("a bug")]
-
-
-def run(main: Callable[[], Awaitable[Any]]) -> Any:
-    async def bounded() -> Any:
-        with trio.fail_after(20):
-            return await main()
-
-    return trio.run(bounded)
 
 
 async def until(is_so: Callable[[], bool]) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
-import msgspec
 import pytest
 import trio
 from mcp import Client, MCPError
@@ -15,7 +14,7 @@ from mcp.client.sse import sse_client
 from descriptions import filterable
 from openapi_mcp_server.errors import Unreachable
 from openapi_mcp_server.gateway.gateway import Gateway
-from scripted import ScriptedApi, Silence, gateway, ok, slowly, tool
+from scripted import ScriptedApi, Silence, echo, gateway, ok, slowly, tool
 from served import served
 
 # The client leaves the generators of an event stream to the garbage collector, which Trio warns of.
@@ -198,9 +197,6 @@ def test_a_cancelled_call_stops_while_the_client_stays(path: str, mode: str) -> 
 
 @over_both
 def test_a_hundred_calls_at_once_get_their_own_answers(path: str) -> None:
-    async def echo(request: Any) -> Any:
-        return ok(msgspec.json.encode({"path": request.path}))
-
     async def use(client: Client) -> None:
         async def ask(number: int) -> None:
             result = await client.call_tool("get_pet", {"id": number})

@@ -12,7 +12,7 @@ import trio
 from asked import META
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.gateway.gateway import Gateway
-from scripted import ScriptedApi, gateway, ok
+from scripted import ScriptedApi, echo, gateway, ok
 from served import Endpoint, endpoint
 from sessions import Http, Session, request
 from stdio_client import Client as StdioClient
@@ -156,9 +156,6 @@ def test_six_calls_with_one_id_over_stdio_get_six_right_answers() -> None:
 
 def test_six_calls_with_one_id_on_one_connection_are_answered_in_their_order() -> None:
     """Pipelined: HTTP/1.1 answers one after the other."""
-
-    async def echo(request: HttpRequest) -> HttpResponse:
-        return ok(msgspec.json.encode({"path": request.path}))
 
     async def main() -> None:
         with trio.fail_after(10):

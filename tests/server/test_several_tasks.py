@@ -25,6 +25,7 @@ import pytest
 import trio
 
 import nginx
+import real_sockets
 from asked import fetch, post, until
 from authorization_server import authorization_server
 from node import NODE, NODE_FOLDER
@@ -141,12 +142,7 @@ class Front:
                 self._proxy.stop()
 
 
-def run(test: Callable[[], Any], seconds: float = 90) -> None:
-    async def bounded() -> None:
-        with trio.fail_after(seconds):
-            await test()
-
-    trio.run(bounded)
+run = partial(real_sockets.run, seconds=90)
 
 
 def ask(request_id: int, tool: str = "getPet", **arguments: Any) -> bytes:

@@ -6,22 +6,14 @@ from collections import Counter
 
 import pytest
 import trio
-from trio.testing import MockClock, wait_all_tasks_blocked
+from trio.testing import wait_all_tasks_blocked
 
+from clocks import Turn, run
 from openapi_mcp_server.server.events import QUIET_SECONDS
 from openapi_mcp_server.server.streams import AT_ONCE, EventStream, Streams
 
 STREAMS = 90
 OPENED = b"opened"
-
-
-class Turn(trio.abc.Instrument):
-    """``number`` of the loop's turn."""
-
-    number = 0
-
-    def before_io_wait(self, timeout: float) -> None:
-        self.number += 1
 
 
 @pytest.mark.parametrize("said", ["a change of lists", "that nothing is new"])
@@ -49,6 +41,6 @@ def test_few_streams_are_told_in_each_turn(said):
             await wait_all_tasks_blocked()
             nursery.cancel_scope.cancel()
 
-    trio.run(main, clock=MockClock(autojump_threshold=0))
+    run(main)
     assert told.total() == STREAMS
     assert max(told.values()) <= AT_ONCE

@@ -31,6 +31,13 @@ def fetch(
         connection.close()
 
 
+def is_ready(port: int | str) -> bool:
+    try:
+        return fetch(f"http://127.0.0.1:{port}/readyz")[0] == 200
+    except OSError:
+        return False
+
+
 def post(url: str, body: bytes, **headers: str) -> tuple[int, bytes]:
     """A message; the status and the body of the answer."""
     status, _, answer = fetch(url, "POST", body, content_type="application/json", **headers)
@@ -43,6 +50,24 @@ def message(method: str, request_id: int | str = 1, **params: object) -> bytes:
 
 def call(tool: str, request_id: int | str = 1, /, **arguments: object) -> bytes:
     return message("tools/call", request_id, name=tool, arguments=arguments)
+
+
+LIST = message("tools/list")
+
+
+def asked(
+    url: str, token: str | None, body: bytes = LIST, method: str = "POST", **headers: str
+) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of the answer to a caller with this token."""
+    given = {} if token is None else {"authorization": f"Bearer {token}"}
+    return fetch(url, method, body, content_type="application/json", **given, **headers)
+
+
+def tools(url: str, token: str) -> list[str]:
+    """The names of the tools that are there for a caller with this token."""
+    status, _, body = asked(url, token)
+    assert status == 200, body
+    return [tool["name"] for tool in msgspec.json.decode(body)["result"]["tools"]]
 
 
 def until(look: Callable[[], Found]) -> Found:

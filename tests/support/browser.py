@@ -62,6 +62,11 @@ def opened_at(opened: Browser, url: str, **how: Any) -> Iterator[Page]:
         context.close()
 
 
+def press_call(page: Page) -> None:
+    page.get_by_role("button", name="Call", exact=True).click()
+    page.wait_for_selector(".result")
+
+
 class Watched:
     """What a page reported against itself: errors of its script and violations of its policy, and whom it asked."""
 

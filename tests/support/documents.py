@@ -7,9 +7,13 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
-from openapi_mcp_server.openapi.model import ApiDescription, DialectName, Operation, Schema
+from openapi_mcp_server.openapi.model import ApiDescription, DialectName, Operation, Parameter, Schema
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import Document
+
+
+def ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def document(dialect: DialectName, **root: Any) -> Document:
@@ -29,6 +33,11 @@ def the_operation(description: ApiDescription) -> Operation:
     assert [skipped.reason for skipped in description.skipped] == []
     (operation,) = description.operations
     return operation
+
+
+def parameter(description: ApiDescription) -> Parameter:
+    (found,) = the_operation(description).parameters
+    return found
 
 
 def of_schemas(schema: Any, *, dialect: DialectName = "3.1", **schemas: Any) -> ApiDescription:

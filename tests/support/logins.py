@@ -14,6 +14,7 @@ import trio
 from loopback import read_request, sized
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.origins import Origin
+from openapi_mcp_server.observe.trace import NO_CARRIER, Carrier
 from openapi_mcp_server.settings.auth import Auth
 from openapi_mcp_server.upstream.addresses import AddressRule
 from openapi_mcp_server.upstream.call import Upstream
@@ -92,6 +93,11 @@ def oauth2(url: str, **fields: Any) -> Auth:
     return Auth(kind="oauth2", **{**usual, **fields})
 
 
+def tokens(api: Answering) -> list[str | None]:
+    """Those that the API has seen."""
+    return [header(request, "authorization") for request in api.asked]
+
+
 class Caller:
     """Calls an API with one credential; calls in order or at once share it."""
 
@@ -102,10 +108,15 @@ class Caller:
         self._upstream = upstream
 
     async def call(
-        self, method: str = "GET", body: bytes | None = None, seconds: float = 60, **changes: Any
+        self,
+        method: str = "GET",
+        body: bytes | None = None,
+        seconds: float = 60,
+        beside: Carrier = NO_CARRIER,
+        **changes: Any,
     ) -> HttpResponse:
         fields = {"method": method, "origin": self._origin, "path": "/pets", "query": "", "headers": (), "body": body}
-        authorized = self._credentials.authorize(HttpRequest(**{**fields, **changes}), tool())
+        authorized = self._credentials.authorize(HttpRequest(**{**fields, **changes}), tool(), beside)
         if isinstance(authorized, HttpRequest):
             return await self._send(authorized, seconds)
         return await authorized.exchange(self._send, seconds)

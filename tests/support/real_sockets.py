@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -53,9 +54,11 @@ async def rest(stream: trio.SocketStream) -> bytes:
     return bytes(received)
 
 
-def run(test: Callable[[], Awaitable[None]], clock: MockClock | None = None) -> None:
-    async def bounded() -> None:
-        with trio.fail_after(10_000 if clock else 10):
-            await test()
+def run(test: Callable[[], Awaitable[Any]], clock: MockClock | None = None, *, seconds: float = 20) -> Any:
+    """Fails after so many ``seconds``, or after 10,000 on a ``clock`` that jumps."""
 
-    trio.run(bounded, clock=clock)
+    async def bounded() -> Any:
+        with trio.fail_after(10_000 if clock else seconds):
+            return await test()
+
+    return trio.run(bounded, clock=clock)

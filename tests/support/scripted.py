@@ -88,6 +88,10 @@ class Silence:
         raise AssertionError("unreachable")
 
 
+async def echo(request: HttpRequest) -> HttpResponse:
+    return ok(msgspec.json.encode({"path": request.path}))
+
+
 def slowly(seconds: float, answer: HttpResponse | None = None) -> Step:
     async def step(request: HttpRequest) -> HttpResponse:
         await anyio.sleep(seconds)

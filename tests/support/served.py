@@ -9,6 +9,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from openapi_mcp_server.bridge.model import ToolCatalog
+from openapi_mcp_server.bridge.policy import Principal
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.server import ports
 from openapi_mcp_server.server.access import hosts
@@ -21,6 +22,11 @@ from openapi_mcp_server.server.visitors import Visitors
 
 GRACE_SECONDS = 0.5
 VISITORS = Visitors(hosts.hosts(hosts.LOOPBACK_HOSTS), hosts.origins(hosts.LOOPBACK_ORIGINS))
+
+
+async def verify(token: bytes) -> Principal:
+    """Whoever has a token is called by it."""
+    return Principal(key=f"token {token.decode()}", name=token.decode())
 
 
 class Endpoint:

@@ -7,8 +7,9 @@ from contextlib import suppress
 
 import pytest
 import trio
-from trio.testing import MockClock, wait_all_tasks_blocked
+from trio.testing import wait_all_tasks_blocked
 
+from clocks import run
 from garbage import uncollected
 from loopback import OK, Do, chunked, get, sized
 from openapi_mcp_server.bridge.origins import Origin
@@ -99,7 +100,7 @@ def test_another_client_gets_its_answer_after_a_few_of_many(answer: str) -> None
             assert len(over) == CALLS + 1
             assert over.index("other") <= 2 * MOST
 
-    trio.run(main, clock=MockClock(autojump_threshold=0))
+    run(main)
 
 
 WRONG = {
@@ -125,4 +126,4 @@ def test_nothing_of_a_call_waits_for_the_collector(answer: str) -> None:
             await answered(network, Turns())
             return gc.collect()
 
-    assert trio.run(main, clock=MockClock(autojump_threshold=0)) < CALLS
+    assert run(main) < CALLS

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import trio
-from trio.testing import MockClock
 
+from clocks import run
 from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Refused
@@ -13,10 +13,6 @@ from openapi_mcp_server.upstream.gates import Gate
 
 API = Origin("https", "api.example.com", 443)
 BUSY = HttpResponse(status=429, reason="", headers=(("retry-after", "30"),), body=b"")
-
-
-def run(scenario):
-    trio.run(scenario, clock=MockClock(autojump_threshold=0))
 
 
 async def _enter(gate, until, times):

@@ -16,6 +16,7 @@ import trio
 import trio.testing
 
 from certificates import certificate
+from clocks import run
 from loopback import KEPT, NEXT, NOT_KEPT, OK, Do, Reply, client, clocked, get, loopback, send, sized
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.origins import Origin
@@ -280,7 +281,7 @@ def under_clock(dialler: Recorded, seconds: float, **settings: Any) -> tuple[Htt
             except UpstreamError as error:
                 return error, trio.current_time() - began
 
-    return trio.run(call, clock=trio.testing.MockClock(autojump_threshold=0))
+    return run(call)
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,9 @@ FAILURES = [
 
 
 @pytest.mark.parametrize("door", ["a call", "a document"])
-@pytest.mark.parametrize(("failure", "words", "passing"), FAILURES)
+@pytest.mark.parametrize(("failure", "words", "transient"), FAILURES)
 async def test_a_failed_connection_says_why_and_what_to_do(
-    failure: str, words: str, passing: bool, door: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    failure: str, words: str, transient: bool, door: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "api.example.com" if failure == "the certificate of another host" else "127.0.0.1"
     tls, public = certificate(tmp_path, name)
@@ -41,7 +41,7 @@ async def test_a_failed_connection_says_why_and_what_to_do(
         with pytest.raises(Unreachable, match=rf"^no connection to https://127\.0\.0\.1:\d+: {words}") as caught:
             await asked(door, get(origin))
         nursery.cancel_scope.cancel()
-    assert (caught.value.transient, caught.value.outcome_unknown) == (passing, False)
+    assert (caught.value.transient, caught.value.outcome_unknown) == (transient, False)
 
 
 async def no_tls(stream: trio.SocketStream) -> None:

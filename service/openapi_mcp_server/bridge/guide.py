@@ -39,7 +39,7 @@ ENTRIES = (
 NAMES = frozenset(entry.name for entry in ENTRIES)
 _SCHEME = "openapi://"
 _WHOLE = frozenset({"overview", "document"})
-"""Resources that an API has one of."""
+"""The resources of which each API has one."""
 _OVERVIEW_CHARACTERS = 8_000
 _GOAL_CHARACTERS = 4_000
 _AREAS = 40
@@ -82,7 +82,7 @@ class GuidePlace(NamedTuple):
 
 
 def resources(apis: Sequence[ApiSummary], documented: Collection[str] = ()) -> list[dict[str, str]]:
-    """The elements of ``resources/list``; ``documented``: the APIs whose document is one."""
+    """The elements of ``resources/list``. ``documented``: the APIs whose document is a resource too."""
     found = []
     for api in apis:
         found.append(_resource_of(api, "overview", "What {} can do", "text/markdown"))
@@ -93,7 +93,7 @@ def resources(apis: Sequence[ApiSummary], documented: Collection[str] = ()) -> l
 
 def _resource_of(api: ApiSummary, kind: str, title: str, media_type: str) -> dict[str, str]:
     return {
-        "uri": f"{_SCHEME}{quote(api.name, safe='')}/{kind}",
+        "uri": _uri(api.name, kind),
         "name": f"{api.name} {kind}",
         "title": title.format(text.line(api.title, text.TITLE_LIMIT) or api.name),
         "mimeType": media_type,
@@ -104,7 +104,7 @@ def templates(apis: Sequence[ApiSummary]) -> list[dict[str, str]]:
     """The elements of ``resources/templates/list``."""
     return [
         {
-            "uriTemplate": f"{_SCHEME}{quote(api.name, safe='')}/operations/{{name}}",
+            "uriTemplate": operation_uri(api.name, "{name}"),
             "name": f"{api.name} operation",
             "title": "An operation with its arguments",
             "mimeType": "text/plain",
@@ -114,8 +114,12 @@ def templates(apis: Sequence[ApiSummary]) -> list[dict[str, str]]:
 
 
 def operation_uri(api: str, name: str) -> str:
-    """The resource that tells a tool whole."""
-    return f"{_SCHEME}{quote(api, safe='')}/operations/{name}"
+    """The URI of the resource that describes a tool in full."""
+    return _uri(api, f"operations/{name}")
+
+
+def _uri(api: str, rest: str) -> str:
+    return f"{_SCHEME}{quote(api, safe='')}/{rest}"
 
 
 def place(uri: str) -> GuidePlace | None:
@@ -148,7 +152,7 @@ def _about(api: ApiSummary, tools: Mapping[str, Tool], areas: Mapping[str, int])
 
 
 def given(arguments: msgspec.Raw | None) -> dict[str, str]:
-    """A prompt's arguments. Raises ArgumentError."""
+    """The arguments that a prompt was given. Raises ArgumentError."""
     try:
         return _values(arguments or b"{}")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

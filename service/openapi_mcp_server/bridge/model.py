@@ -163,7 +163,7 @@ class CheckedSchema:
         return self._whole
 
     def __len__(self) -> int:
-        """Its bytes, which need not be put together for that."""
+        """The number of its bytes, which need not be put together for that."""
         inner = sum(map(len, self.definitions)) + len(self.definitions) - 1 + len(b',"$defs":{}')
         return len(self.head) + (inner if self.definitions else 0) + len(self.tail)
 
@@ -282,8 +282,13 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     subject: Subject = Subject(api="", method="", path="")  # as the rules of `openapi_mcp_server.bridge.policy` see it
 
     @property
+    def operation(self) -> str:
+        """``GET /pets/{id}``, as its document writes it."""
+        return f"{self.method} {self.template}"
+
+    @property
     def tokens(self) -> int:
-        """About what a model pays for it in a list."""
+        """About how many tokens a model pays for the tool in a list."""
         return int(self.seen_bytes / SEEN_BYTES_PER_TOKEN)
 
     @property

@@ -99,7 +99,7 @@ def _reaches(pattern: str, path: str) -> bool:
 
 
 def _plainly(path: str) -> str:
-    """Equal for paths that some server or other takes for one."""
+    """A path in a form that is equal for all spellings that some server or other takes for one."""
     try:
         decoded = fully_decoded(path)
     except ArgumentError:  # no operation of such a path becomes a tool

@@ -84,9 +84,7 @@ def _doubt(configured: BaseUrl, servers: Sequence[str], documented: Sequence[Bas
     return f"{problem}: if calls are answered with 404, set it to {configured}{paths[0]}"
 
 
-def operation_base(
-    operation: Operation, base: BaseUrl, own: Sequence[BaseUrl], allowed: Collection[Origin] = ()
-) -> BaseUrl:
+def operation_base(operation: Operation, base: BaseUrl, own: Sequence[BaseUrl], allowed: Collection[Origin]) -> BaseUrl:
     """The base for one operation, which may have servers of its own; SpecError if all of them are elsewhere.
 
     A relative URL is resolved against the base URL, which stands for the place of the document (OpenAPI 3.1
@@ -123,7 +121,7 @@ def _joined(location: str, url: str) -> str:
 
 
 def _without_user(url: str) -> str:
-    """User information may be a secret."""
+    """A URL without its user information, which may be a secret."""
     scheme, found, rest = url.partition("://")
     authority, slash, path = rest.partition("/")
     return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}" if found else url

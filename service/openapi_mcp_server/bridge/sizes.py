@@ -1,4 +1,4 @@
-"""How large what is built of arguments may become, which is looked at while it is built.
+"""Limits on what is built of arguments, which are looked at while it is built.
 
 Four megabytes of arguments can ask for gigabytes: each item of a list may repeat a name, a part's head, a path of keys.
 """

@@ -15,13 +15,12 @@ from urllib.parse import unquote_plus
 import msgspec
 
 from openapi_mcp_server.bridge.arguments.undeclared import key
-from openapi_mcp_server.bridge.media.table import is_json
+from openapi_mcp_server.bridge.media.table import is_form, is_json, is_multipart
 from openapi_mcp_server.bridge.model import Tool, Withheld
 from openapi_mcp_server.errors import ArgumentError
 
 _SEPARATORS = {"query": "&", "querystring": "&", "cookie": ";"}
 _PART = re.compile(rb'^content-disposition: *form-data[^\r\n]*?\bname="([^"\r\n]*)"', re.IGNORECASE | re.MULTILINE)
-_FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/"
 _UNDERSCORES = str.maketrans(". [", "___")
 _METHOD_NAMES = frozenset({"_method", "_httpmethod"})
 """Parameters by which WordPress, Rails, Laravel, Symfony and Salesforce take a request for one of another method."""
@@ -63,9 +62,9 @@ def _may_say(form: bytes) -> bool:
 def _chosen_names(media_type: str, body: bytes) -> list[str]:
     """The names at the outermost level of a body, where one could be of these: large bodies are not read for nothing.
     Laravel looks into JSON too."""
-    if _is_of(media_type, _FORM):
+    if is_form(media_type):
         return _field_names(media_type, body) if _may_say(body) else []
-    if _is_of(media_type, _MULTIPART):
+    if is_multipart(media_type):
         return _field_names(media_type, body) if _IN_FIELD.search(body) else []
     if _AS_MEMBER not in body or not is_json(media_type):
         return []
@@ -110,15 +109,10 @@ def require_no_field(withheld: Withheld, media_type: str, body: bytes) -> None:
 
 def _field_names(media_type: str, body: bytes) -> list[str]:
     """The names of the fields of a form, by which its parts are told apart; none of any other body."""
-    if _is_of(media_type, _FORM):
+    if is_form(media_type):
         return _form_names(body.decode("ascii", "replace"))
-    parts = _PART.findall(body) if _is_of(media_type, _MULTIPART) else []
+    parts = _PART.findall(body) if is_multipart(media_type) else []
     return [part.decode(errors="replace") for part in parts]
-
-
-def _is_of(media_type: str, name: str) -> bool:
-    """Documents write names of types in any case, and so they are sent."""
-    return media_type.lower().startswith(name)
 
 
 def _form_names(form: str) -> list[str]:

@@ -91,7 +91,8 @@ class _FromFile(NamedTuple):
     path: Path
 
     def value(self, schema: Mapping[str, Any]) -> str:
-        """``schema``: the tool's inputSchema."""
+        """The argument's value: text, or the file as a data: URI where ``schema``, the tool's inputSchema, takes
+        bytes."""
         try:
             data = self.path.read_bytes()
         except OSError as error:
@@ -106,7 +107,7 @@ class _FromFile(NamedTuple):
 
 
 def _read(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The same, with the contents of files."""
+    """The arguments with the contents of their files."""
 
     def read(value: Any) -> Any:  # noqa: ANN401 - what JSON has
         if isinstance(value, _FromFile):
@@ -117,13 +118,13 @@ def _read(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, 
 
 
 async def _ask_document(config: Config, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Through the same gateway that a server would use."""
-    tools = await read_catalog(config)
-    schema = msgspec.json.decode(tools.tools[tool].input.schema) if tool in tools.tools else {}
+    """Calls the tool through the same gateway that a server would use."""
+    catalog = await read_catalog(config)
+    schema = msgspec.json.decode(catalog.tools[tool].input.schema) if tool in catalog.tools else {}
     raw = msgspec.Raw(msgspec.json.encode(_read(arguments, schema)))
     call = Call(id=1, method="tools/call", version=LEGACY[-1], size=len(bytes(raw)), name=tool, arguments=raw)
-    outgoing = Outgoing(keyring(config), overhear=_overhear(config, tools, tool, arguments))
-    async with opened(config, tools, _ignore, outgoing=outgoing) as gateway:
+    outgoing = Outgoing(keyring(config), overhear=_overhear(config, catalog, tool, arguments))
+    async with opened(config, catalog, _ignore, outgoing=outgoing) as gateway:
         answer = msgspec.json.decode(b"".join(await gateway.answer(call, "stdio")))
     if "error" in answer:
         said = answer["error"]["message"]
@@ -133,11 +134,11 @@ async def _ask_document(config: Config, tool: str, arguments: Mapping[str, Any])
 
 
 def _overhear(
-    config: Config, tools: ToolCatalog, tool: str, arguments: Mapping[str, Any]
+    config: Config, catalog: ToolCatalog, tool: str, arguments: Mapping[str, Any]
 ) -> Callable[[Send], Send] | None:
     """A function that tells of requests and answers, if that is asked for; in search mode the operation is an
     argument."""
-    named = tools.tools.get(tool) or tools.tools.get(str(arguments.get("name")))
+    named = catalog.tools.get(tool) or catalog.tools.get(str(arguments.get("name")))
     if "--verbose" not in config.options or named is None:
         return None
     return partial(overheard, tool=named, tell=lambda said: sys.stderr.write(f"{said}\n"))
@@ -177,15 +178,8 @@ async def _as_caller(url: str, token: str) -> AsyncIterator[Any]:
 
 
 async def _schema(client: Client, tool: str) -> Mapping[str, Any]:
-    """The input schema of the tool, by the server's own list; empty if it is not in it."""
-    cursor = None
-    while True:
-        page = await client.list_tools(cursor=cursor)
-        for each in page.tools:
-            if each.name == tool:
-                return each.input_schema
-        if not (cursor := page.next_cursor):
-            return {}
+    """The input schema of the tool; empty if the server does not list it."""
+    return next((each.input_schema for each in await servers.listed(client) if each.name == tool), {})
 
 
 def _hint(url: str, said: str) -> str:
@@ -203,7 +197,7 @@ def _first(error: BaseException) -> BaseException:
 
 
 def _ignore(record: CallRecord) -> None:
-    """One call's result is all that its caller wants to see."""
+    """Drops the record: the result is all that the caller of one call wants to see."""
 
 
 def _show(content: Mapping[str, Any], output: str | None) -> None:

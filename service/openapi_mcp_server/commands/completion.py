@@ -39,7 +39,7 @@ def _options() -> list[_Option]:
 
 
 def _of_setting(setting: Setting) -> Iterable[_Option]:
-    """A switch has a word that turns it off, too."""
+    """The options of one setting: a switch also has one that turns it off."""
     if not setting.is_switch:
         yield _Option(setting.option, setting.help, setting.choices)
         return

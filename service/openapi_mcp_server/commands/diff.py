@@ -20,7 +20,7 @@ from openapi_mcp_server.settings.config import Config
 
 
 def run(config: Config) -> int:
-    """1 if something breaks and ``--fail-on-breaking`` asks for that."""
+    """Prints the comparison; returns 1 if something breaks and ``--fail-on-breaking`` is given."""
     if len(config.operands) != 2:
         raise ConfigError("diff", "takes two documents: diff OLD NEW; each a file or a URL")
     old, new = (_tools(config, place, name) for place, name in zip(config.operands, ("OLD", "NEW"), strict=True))

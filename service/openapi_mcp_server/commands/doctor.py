@@ -40,9 +40,9 @@ def _document(config: Config) -> int:
 
 
 async def _weaknesses(config: Config) -> list[Weakness]:
-    tools = await read_catalog(config, only_to_show=True)
+    catalog = await read_catalog(config, only_to_show=True)
     described = [description for _, description in await Documents(config).described()]
-    return weaknesses(tools, described)
+    return weaknesses(catalog, described)
 
 
 def _server(config: Config) -> int:

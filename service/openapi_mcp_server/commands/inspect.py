@@ -41,25 +41,25 @@ _RESULT_CHARACTERS = 50_000
 def run(config: Config) -> int:
     if config.cache_dir is not None:  # left there for servers to come: in an image, say
         anyio.run(read_catalog, config, backend="trio")
-    tools = anyio.run(partial(read_catalog, config, only_to_show=True), backend="trio")
+    catalog = anyio.run(partial(read_catalog, config, only_to_show=True), backend="trio")
     if config.operands:
-        sys.stdout.write("\n".join(_one(tools, config.operands[0])) + "\n")
+        sys.stdout.write("\n".join(_one(catalog, config.operands[0])) + "\n")
     elif "--tokens" in config.options:
-        sys.stdout.write("\n".join(_costs(tools, config)) + "\n")
+        sys.stdout.write("\n".join(_costs(catalog, config)) + "\n")
     elif "--html" in config.options:
-        _write_page(tools, config)
+        _write_page(catalog, config)
     elif "--json" in config.options:
-        print_json(report(tools))
+        print_json(report(catalog))
     else:
-        sys.stdout.write("\n".join(lines(tools)) + "\n")
+        sys.stdout.write("\n".join(lines(catalog)) + "\n")
     return 0
 
 
-def _one(tools: ToolCatalog, name: str) -> Iterator[str]:
+def _one(catalog: ToolCatalog, name: str) -> Iterator[str]:
     """The lines on a tool as a model sees it, in a list and in search mode."""
-    offered = mode.offer(tools.tools)
+    offered = mode.offer(catalog.tools)
     try:
-        tool = mode.resolved(offered, tools, Permit(), name)
+        tool = mode.resolved(offered, catalog, Permit(), name)
     except ArgumentError as error:
         raise ConfigError(name, str(error)) from None
     entry = msgspec.json.decode(bytes(tool.entry), type=dict[str, Any])
@@ -75,17 +75,17 @@ def _one(tools: ToolCatalog, name: str) -> Iterator[str]:
         yield said
 
 
-def _costs(tools: ToolCatalog, config: Config) -> Iterator[str]:
+def _costs(catalog: ToolCatalog, config: Config) -> Iterator[str]:
     """The costs of what clients show to a model of each tool: name, description, arguments; and beside them those of a
     list that tells arguments whole. Clients keep titles and output schemas."""
-    listed = sorted(tools.tools.values(), key=lambda tool: -tool.seen_bytes)
+    listed = sorted(catalog.tools.values(), key=lambda tool: -tool.seen_bytes)
     yield f"{'TOOL':40} {'TOKENS':>7} {'WHOLE':>7}  OPERATION"
     for tool in listed:
-        yield f"{tool.name:40} {tool.tokens:>7} {_whole_tokens(tool):>7}  {tool.method} {tool.template}"
+        yield f"{tool.name:40} {tool.tokens:>7} {_whole_tokens(tool):>7}  {tool.operation}"
     seen = seen_tokens(listed)
     yield f"{'all of ' + str(len(listed)):40} {seen:>7} {sum(map(_whole_tokens, listed)):>7}"
-    offered = mode.offer(tools.tools)
-    titles = {api.name: api.title for api in tools.apis}
+    offered = mode.offer(catalog.tools)
+    titles = {api.name: api.title for api in catalog.apis}
     made = mode.entries(offered, titles, config.result_budget_bytes, portable=config.tool_schemas == "portable")
     entries = [msgspec.json.decode(bytes(each)) for each in made]
     seen_of_four = [[each[member] for member in ("name", "description", "inputSchema")] for each in entries]
@@ -120,44 +120,44 @@ def _caps(count: int, seen: int, config: Config) -> Iterator[str]:
     yield f"  Claude Code: results of {_RESULT_CHARACTERS:,} characters: RESULT_BUDGET_BYTES={budget} {told}"
 
 
-def _write_page(tools: ToolCatalog, config: Config) -> None:
+def _write_page(catalog: ToolCatalog, config: Config) -> None:
     from openapi_mcp_server.page.files import standalone  # noqa: PLC0415 - for those who ask for it
 
     file = config.options["--html"]
     try:
-        Path(file).write_text(standalone(tools, name=config.server_name, version=__version__), "utf-8")
+        Path(file).write_text(standalone(catalog, name=config.server_name, version=__version__), "utf-8")
     except OSError as error:
         raise ConfigError("--html", f"cannot write {file}: {error.strerror}") from None
     sys.stdout.write(f"the page is in {file}\n")
 
 
-def lines(tools: ToolCatalog) -> Iterator[str]:
+def lines(catalog: ToolCatalog) -> Iterator[str]:
     """The same for people: APIs, tools, what was left out and why, what was repaired."""
-    for api in tools.apis:
+    for api in catalog.apis:
         yield f"{api.name}: {api.title} {api.version} (OpenAPI {api.dialect}){_where(api)}"
-        skipped = sum(each.api == api.name for each in tools.skipped)
-        tools_, notes = _counted(api.tools, "tool"), _counted(len(api.notes), "note")
-        yield f"  {tools_}, {skipped} skipped, {api.filtered} left out by tags, {notes}"
+        skipped = sum(each.api == api.name for each in catalog.skipped)
+        tools, notes = _counted(api.tools, "tool"), _counted(len(api.notes), "note")
+        yield f"  {tools}, {skipped} skipped, {api.filtered} left out by tags, {notes}"
     yield ""
-    yield from _table(tools) if tools.tools else ["No operation became a tool."]
-    if tools.skipped:
+    yield from _table(catalog) if catalog.tools else ["No operation became a tool."]
+    if catalog.skipped:
         yield ""
         yield "SKIPPED"
-        for each in tools.skipped:
+        for each in catalog.skipped:
             operation = each.operation
             place = ", ".join(filter(None, (operation.place, operation.pointer)))
             yield f"  {operation.method} {operation.path}: {operation.reason} ({place})"
-    yield from _sent(tools)
-    yield from _unmet(tools)
-    for api in tools.apis:
+    yield from _sent(catalog)
+    yield from _unmet(catalog)
+    for api in catalog.apis:
         yield from _notes(api)
 
 
-def _table(tools: ToolCatalog) -> Iterator[str]:
+def _table(catalog: ToolCatalog) -> Iterator[str]:
     yield f"{'TOOL':40} {'TOKENS':>7}  OPERATION"
-    for tool in tools.tools.values():
-        yield f"{tool.name:40} {tool.tokens:>7}  {tool.method} {tool.template}"
-    yield f"{'all':40} {seen_tokens(tools.tools.values()):>7}  {tools.list_bytes} bytes"
+    for tool in catalog.tools.values():
+        yield f"{tool.name:40} {tool.tokens:>7}  {tool.operation}"
+    yield f"{'all':40} {seen_tokens(catalog.tools.values()):>7}  {catalog.list_bytes} bytes"
 
 
 def _counted(count: int, noun: str) -> str:
@@ -169,13 +169,13 @@ def _where(api: ApiSummary) -> str:
     return ", to be served with API_BASE_URL set" if is_unknown else f" at {api.base}"
 
 
-def _sent(tools: ToolCatalog) -> Iterator[str]:
+def _sent(catalog: ToolCatalog) -> Iterator[str]:
     """Which credentials operations are sent with, where any are configured, and which operations are sent without."""
     names: dict[tuple[str, str], list[str]] = {}
-    for tool in tools.tools.values():
+    for tool in catalog.tools.values():
         told = [
             f"{each['kind']} ({', '.join(filter(None, (each['place'], each['setting'])))})"
-            for each in credentials(tools, tool)
+            for each in credentials(catalog, tool)
         ]
         names.setdefault((tool.api, " and ".join(told)), []).append(tool.name)
     if any(sent for _, sent in names):
@@ -185,10 +185,10 @@ def _sent(tools: ToolCatalog) -> Iterator[str]:
             yield f"  {api}: {sent or 'none'}: {_some(tool_names)}"
 
 
-def _unmet(tools: ToolCatalog) -> Iterator[str]:
+def _unmet(catalog: ToolCatalog) -> Iterator[str]:
     """Unmet tools by reason: one scheme that is not configured often keeps a whole API from being called."""
     names: dict[tuple[str, str], list[str]] = {}
-    for tool in tools.tools.values():
+    for tool in catalog.tools.values():
         if tool.access.kind == "unmet":
             names.setdefault((tool.api, tool.access.reason), []).append(tool.name)
     if names:
@@ -211,6 +211,6 @@ def _notes(api: ApiSummary) -> Iterator[str]:
 
 
 def _some(names: Sequence[str]) -> str:
-    """A person looks at a few to see what is meant."""
+    """The first few names: a person sees by them what is meant."""
     more = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f" and {more} more (--json has all)" if more > 0 else "")

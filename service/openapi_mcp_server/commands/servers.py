@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.documents.source import shown
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.config import Config
+
+if TYPE_CHECKING:
+    from mcp import Client
+    from mcp.types import Tool
 
 
 def address(config: Config) -> str:
@@ -37,6 +42,17 @@ def token(config: Config) -> str:
     if not held or not held.isascii() or not held.isprintable():
         raise ConfigError("--token-file", f"{file} holds no token: one line of ASCII")
     return held
+
+
+async def listed(client: Client) -> list[Tool]:
+    """All tools, by the server's own list."""
+    tools: list[Tool] = []
+    cursor = None
+    while True:
+        page = await client.list_tools(cursor=cursor)
+        tools += page.tools
+        if not (cursor := page.next_cursor):
+            return tools
 
 
 def without_client(setting: str) -> ConfigError:

@@ -29,7 +29,7 @@ class _Lines(NamedTuple):
 
 
 def overheard(send: Send, tool: Tool, tell: Callable[[str], object]) -> Send:
-    """The same, which tells what it sends and what comes back."""
+    """A ``send`` that also tells what it sends and what comes back."""
 
     async def sending(request: HttpRequest, *, deadline_seconds: float, hold: Hold) -> HttpResponse:
         lines = _asked(request, tool)
@@ -75,7 +75,7 @@ def _hidden(value: str, lines: _Lines) -> str:
 
 
 def _body(body: bytes) -> Iterator[str]:
-    """A beginning of it, or how long it is where it is no text."""
+    """The first lines of a body, or how long it is where it is no text."""
     try:
         text = body.decode()
     except UnicodeDecodeError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _TRUE_COLOUR = 2
 
 
@@ -13,7 +13,7 @@ def tile(colour: tuple[int, int, int], *, pixels: int = 64) -> bytes:
     """A square PNG; ``colour`` is red, green and blue, 0 to 255 each."""
     header = struct.pack(">IIBBBBB", pixels, pixels, 8, _TRUE_COLOUR, 0, 0, 0)
     row = b"\x00" + bytes(colour) * pixels  # filter type 0
-    return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(row * pixels)) + _chunk(b"IEND", b"")
+    return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(row * pixels)) + _chunk(b"IEND", b"")
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -12,12 +12,11 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from openapi_mcp_server.demo.picture import tile
+from openapi_mcp_server.demo.picture import SIGNATURE, tile
 
 MAX_PETS = 1_000
 MAX_PHOTO_BYTES = 1024 * 1024
 MAX_FOUND = 100
-_PNG = b"\x89PNG\r\n\x1a\n"
 
 Status = Literal["available", "reserved", "sold"]
 Species = Literal["cat", "dog", "rabbit", "parrot", "fish"]
@@ -139,7 +138,7 @@ class PetShop:
         fields = _multipart(request)
         photo = fields.get("photo")
         data = photo.get_payload(decode=True) if photo is not None else None
-        if not isinstance(data, bytes) or not data.startswith(_PNG) or len(data) > MAX_PHOTO_BYTES:
+        if not isinstance(data, bytes) or not data.startswith(SIGNATURE) or len(data) > MAX_PHOTO_BYTES:
             raise Problem(400, f"photo: send a PNG of at most {MAX_PHOTO_BYTES} bytes")
         self._photos[pet.id] = data
         stored = {"bytes": len(data), "type": "image/png", "name": photo.get_filename() if photo else None}

@@ -68,11 +68,11 @@ class Cache:
         logger.warning("a catalog in CACHE_DIR is not used", extra={"file": str(path), "problem": problem})
         return None
 
-    def keep(self, key: str, tools: ToolCatalog, seen: Sequence[SeenFiles]) -> None:
+    def keep(self, key: str, catalog: ToolCatalog, seen: Sequence[SeenFiles]) -> None:
         """Under its name once it is whole, so that who reads it meanwhile gets the old one or this."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._write(key, kept.encode(tools), seen)
+            self._write(key, kept.encode(catalog), seen)
             self._make_room()
         except OSError as error:
             fields = {"folder": str(self._folder), "problem": error.strerror or str(error)}
@@ -111,7 +111,7 @@ class Cache:
 
 
 def _opened(path: Path) -> BinaryIO:
-    """Non-blocking: opening a FIFO would wait for a writer."""
+    """Opens a file without blocking: opening a FIFO would wait for a writer."""
     return open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")  # noqa: PTH123
 
 

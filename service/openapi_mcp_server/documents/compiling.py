@@ -1,4 +1,5 @@
-"""The texts of documents to the catalog of their tools: what a start with a compiled catalog needs none of."""
+"""From the texts of documents to the catalog of their tools. A start that finds a compiled catalog imports none of
+this."""
 
 from __future__ import annotations
 
@@ -22,8 +23,8 @@ from openapi_mcp_server.openapi.model import ApiDescription, Note
 from openapi_mcp_server.openapi.text.document import Document, parse
 
 _LOADING_THRESHOLD = 1_000_000
-"""Objects between two looks of the collector while documents are read. Hardly anything of a reading is in a cycle, so
-that it finds nothing; if all of them were garbage, it would be some 100 MB."""
+"""How many new objects start the garbage collector while documents are read. Hardly anything of a reading is in a
+cycle, so that the collector finds nothing; if all of them were garbage, it would be some 100 MB."""
 
 
 def compiled(
@@ -99,8 +100,8 @@ def _require_whole(tools: ToolCatalog) -> None:
 
 @contextmanager
 def _collecting_less() -> Iterator[None]:
-    """Has the collector look less often: what a catalog is made of stays, so it finds nothing there, and looking takes
-    a tenth of the start."""
+    """Has the garbage collector run less often: what a catalog is made of stays, so that it finds nothing, in a tenth
+    of the start."""
     usual = gc.get_threshold()
     gc.set_threshold(_LOADING_THRESHOLD)
     try:

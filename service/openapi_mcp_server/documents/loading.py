@@ -97,7 +97,7 @@ class Documents:
         return tools
 
     def _tools(self, texts: list[Texts], digest: bytes, parts: list[Parts]) -> ToolCatalog:
-        """The same in a thread, which has no loop and its own deadline."""
+        """The same for a reload: in a thread, which has no loop, and within the reload's own deadline."""
         cache = self._cache
         if cache is None:
             return self._compiled(texts, parts)
@@ -205,8 +205,8 @@ class Documents:
         return parsed
 
     def _require_usable(self, tools: ToolCatalog) -> None:
-        """Refuses what the first call would stumble over, and what nobody would see: a document that takes an API's
-        credentials to where the operator has not sent them."""
+        """Refuses what would fail at the first call, and what nobody would notice: a document that moves its API, and
+        with it the API's credentials, to where the operator has not sent them."""
         self._keys.check(tools)
         for api, read in zip(self._config.apis, tools.apis, strict=True):
             known, now = self._origins[api.name], read.base.origin

@@ -30,18 +30,18 @@ logger = logging.getLogger(__name__)
 class Refresh:
     """Has the documents read again and gives ``serve`` the new catalog, if they have changed and can be used.
 
-    ``read`` is `Documents.read_again`; ``tools`` is what is served so far. ``outcomes``: how many
+    ``read`` is `Documents.read_again`; ``catalog`` is what is served so far. ``outcomes``: how many
     reloads came to each.
     """
 
     def __init__(
         self,
         read: Callable[[], Awaitable[ToolCatalog | None]],
-        tools: ToolCatalog,
+        catalog: ToolCatalog,
         serve: Callable[[ToolCatalog], Awaitable[None]],
     ) -> None:
         self._read = read
-        self._tools = tools
+        self._catalog = catalog
         self._serve = serve
         self.outcomes: dict[str, int] = {"unchanged": 0, "changed": 0, "failed": 0}
         self._last: ReloadOutcome | None = None
@@ -61,7 +61,7 @@ class Refresh:
         }
 
     async def every(self, seconds: float) -> None:
-        """Until it is cancelled."""
+        """Reads the documents again about every so many seconds, until it is cancelled."""
         while True:
             await anyio.sleep(seconds * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 - nobody gains by guessing
             await self.once()
@@ -69,7 +69,7 @@ class Refresh:
     async def once(self) -> None:
         try:
             with anyio.fail_after(RELOAD_SECONDS):
-                tools = await self._read()
+                catalog = await self._read()
         except (ConfigError, SpecError) as error:
             self._fail(str(error))
         except TimeoutError:
@@ -78,19 +78,19 @@ class Refresh:
             logger.exception("a bug of this server: the documents could not be read again")
             self._fail("a bug of this server")
         else:
-            await self._succeed(tools)
+            await self._succeed(catalog)
 
-    async def _succeed(self, tools: ToolCatalog | None) -> None:
-        if tools is not None:
-            before, self._tools = self._tools, tools
-            changes = await _difference(before, tools)
+    async def _succeed(self, catalog: ToolCatalog | None) -> None:
+        if catalog is not None:
+            before, self._catalog = self._catalog, catalog
+            changes = await _difference(before, catalog)
             del before  # whoever serves it is the last to have it, and knows how to let go of it
             logger.info("the documents have changed", extra=changes)
-            await self._serve(tools)
+            await self._serve(catalog)
         if self._problem:
             logger.info("the documents can be used again")
             self._problem = ""
-        self._settle("unchanged" if tools is None else "changed")
+        self._settle("unchanged" if catalog is None else "changed")
         self._succeeded_at = self._last_at
 
     def _fail(self, problem: str) -> None:

@@ -16,10 +16,10 @@ _FOR_THE_OPERATOR = frozenset({"overlay_unused", "override_unused", "base_url_do
 logger = logging.getLogger(__name__)
 
 
-def report(config: Config, tools: ToolCatalog) -> None:
+def report(config: Config, catalog: ToolCatalog) -> None:
     """Logs what became of the documents, a line each, and what a model will pay for the list."""
-    for api in tools.apis:
-        skipped = sum(each.api == api.name for each in tools.skipped)
+    for api in catalog.apis:
+        skipped = sum(each.api == api.name for each in catalog.skipped)
         fields = {
             "api": api.name,
             "base": str(api.base),
@@ -36,13 +36,13 @@ def report(config: Config, tools: ToolCatalog) -> None:
         for note in api.notes:
             level = logging.WARNING if note.kind in _FOR_THE_OPERATOR else logging.DEBUG
             logger.log(level, note.message, extra={"api": api.name, "pointer": note.pointer, "kind": note.kind})
-    _report_security(tools)
-    for sentence in policies.idle(config, [tool.subject for tool in tools.tools.values()]):
+    _report_security(catalog)
+    for sentence in policies.idle(config, [tool.subject for tool in catalog.tools.values()]):
         logger.warning(sentence)
-    for each in tools.skipped:
+    for each in catalog.skipped:
         fields = {"api": each.api, "pointer": each.operation.pointer, "reason": each.operation.reason}
         logger.warning("operation skipped", extra=fields)
-    _report_size(config, seen_tokens(tools.tools.values()))
+    _report_size(config, seen_tokens(catalog.tools.values()))
 
 
 def _report_size(config: Config, tokens: int) -> None:
@@ -55,8 +55,8 @@ def _report_size(config: Config, tokens: int) -> None:
         logger.warning(problem, extra=fields)
 
 
-def _report_security(tools: ToolCatalog) -> None:
-    for api in tools.apis:
+def _report_security(catalog: ToolCatalog) -> None:
+    for api in catalog.apis:
         if problem := security.stranger(api.identity, api.security_schemes):
             logger.warning(problem, extra={"api": api.name})
         if api.unmet:

@@ -18,7 +18,7 @@ from anyio.to_thread import run_sync
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse, request_for
 from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Absent, ConfigError, CredentialError, SpecError, UpstreamError
-from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
+from openapi_mcp_server.upstream.addresses import AddressRule
 from openapi_mcp_server.upstream.credentials.requests import Pending
 from openapi_mcp_server.upstream.sockets import Dialler
 
@@ -28,7 +28,7 @@ URL_BYTES = 32 * 1024 * 1024
 """The most bytes of an answer, decoded."""
 FETCH_SECONDS = 30.0
 """For the whole fetch."""
-_PASSING = frozenset({404, 408, 425, 429})
+_TRANSIENT = frozenset({404, 408, 425, 429})
 """Statuses of a server that is just being started, too."""
 _OF_ADDRESSES = frozenset({"API_SPEC_URL", "API_SPEC_URL_FILE", "--spec-url"})
 _AFTER_PATH = re.compile("[?#]")
@@ -48,8 +48,8 @@ async def read(
     *,
     setting: str,
     rule: AddressRule,
+    visit: Callable[[HttpRequest], Visit],
     allowed_dirs: Sequence[Path] = (),
-    visit: Callable[[HttpRequest], Visit] | None = None,
     limiter: anyio.CapacityLimiter | None = None,
 ) -> bytes:
     """The document at a path or an http(s) URL. ``setting`` is what the operator gave it as, for messages.
@@ -63,8 +63,6 @@ async def read(
         raise ConfigError(setting, f"{location!r} must start with http:// or https://; --spec-path takes a file")
     if "://" in location:
         request = _request(location, setting, rule)
-        if visit is None:
-            return await _fetch(location, request, Visit(CheckedDialler(rule), None, lambda plain: plain))
         return await _fetch(location, request, visit(request))
     return await run_sync(read_file, Path(location), setting, allowed_dirs, abandon_on_cancel=True, limiter=limiter)
 
@@ -146,12 +144,10 @@ async def _fetch(url: str, request: HttpRequest, visit: Visit) -> bytes:
             response = await send(equipped, FETCH_SECONDS)
         else:
             response = await equipped.exchange(send, FETCH_SECONDS)
-    except UpstreamError as error:
+    except (UpstreamError, CredentialError) as error:
         raise (Absent if error.transient else SpecError)(shown(url), str(error)) from error
-    except CredentialError as error:
-        raise (Absent if error.passing else SpecError)(shown(url), str(error)) from error
     if response.status != 200:
-        kind = Absent if response.status >= 500 or response.status in _PASSING else SpecError
+        kind = Absent if response.status >= 500 or response.status in _TRANSIENT else SpecError
         raise kind(shown(url), f"the server answered {response.status}{_told(url, response)}")
     return response.body
 

@@ -1,4 +1,5 @@
-"""The means of the gateway: how a catalog is served, and those who carry requests out and see to credentials."""
+"""The gateway's own view of what it is given: how a catalog is served, and functions that send requests and add
+credentials."""
 
 from __future__ import annotations
 

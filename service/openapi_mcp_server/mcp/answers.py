@@ -145,7 +145,7 @@ class _List:
     the entries in one line with commas between, if somebody has that already."""
 
     def __init__(
-        self, member: str, entries: Sequence[msgspec.Raw] = (), size: int = 0, whole: memoryview | None = None
+        self, member: str, entries: Sequence[msgspec.Raw], size: int = 0, whole: memoryview | None = None
     ) -> None:
         encoded: Sequence[bytes | memoryview] = [memoryview(entry) for entry in entries]
         if whole is None:

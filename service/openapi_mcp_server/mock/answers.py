@@ -12,9 +12,10 @@ import msgspec
 
 from openapi_mcp_server.bridge.bodies.writers import kind_and_writer
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
-from openapi_mcp_server.bridge.media.table import essence, is_json, row
+from openapi_mcp_server.bridge.media.table import is_json, row
 from openapi_mcp_server.bridge.media.types import is_media_type
 from openapi_mcp_server.errors import ArgumentError, SpecError
+from openapi_mcp_server.grammar import essence
 from openapi_mcp_server.mock import synthesis
 from openapi_mcp_server.mock.levels import NoValueError, Schema
 from openapi_mcp_server.openapi.model import ApiDescription, MediaType, Operation, Response
@@ -87,7 +88,7 @@ class Answers:
         return self._made[key]
 
     def _written(self, media: MediaType) -> tuple[str, bytes]:
-        """(content type, bytes). A type that the service cannot write is text."""
+        """The content type and the bytes of a value. A type that the service cannot write is text."""
         example = self._example(media)
         text = example if isinstance(example, str) else None
         if is_json(media.name) and not media.is_stream:
@@ -130,7 +131,7 @@ class Answers:
         return synthesis.value(schema, definitions, seed=self._seed)
 
     def _example(self, media: MediaType) -> object:
-        """One of those at the place of an answer, in the words of any dialect."""
+        """The example at the place of an answer, in the words of any dialect."""
         found = list(_examples(self._at(media.pointer), media.name, self._at))
         return found[self._seed % len(found)] if found else _NOTHING
 
@@ -149,7 +150,7 @@ class Answers:
 
 
 def problem(status: int, detail: str) -> Answer:
-    """RFC 9457."""
+    """An answer that tells a problem (RFC 9457)."""
     title = HTTPStatus(status).phrase if status in HTTPStatus.__members__.values() else "Error"
     return Answer(status, _PROBLEM, msgspec.json.encode({"status": status, "title": title, "detail": detail}))
 

@@ -87,7 +87,7 @@ def seed(text: str) -> int:
 
 
 def preferences(header: str) -> Preferences:
-    """Raises ValueError with what is wrong."""
+    """The preferences in a request's Prefer header. Raises ValueError with what is wrong."""
     wanted = Preferences()
     for part in header.replace(";", ",").split(","):
         name, _, value = (each.strip() for each in part.partition("="))
@@ -117,7 +117,7 @@ def _bases(description: ApiDescription) -> tuple[str, ...]:
 
 
 async def _read(receive: Receive) -> None:
-    """A request's body is taken and thrown away."""
+    """Takes a request's body, which is thrown away."""
     while True:
         event = await receive()
         if event["type"] == "http.disconnect" or not event.get("more_body"):

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from openapi_mcp_server.openapi.json_schema import Validator, compiled
+from openapi_mcp_server.openapi.schemas.keywords import as_list
 
 Schema = dict[str, Any] | bool
 
@@ -42,22 +43,18 @@ def merge(level: dict[str, Any], part: dict[str, Any]) -> None:
             case "required":
                 level[key] = list(dict.fromkeys([*level.get(key, ()), *value]))
             case "type":
-                both = types({key: _listed(value)})
+                both = types({key: as_list(value)})
                 level[key] = [each for each in types(level) if each in both] if key in level else both
             case "enum":
                 level[key] = [each for each in level.get(key, value) if each in value]
             case "pattern" | "patterns":
-                level["patterns"] = level.get("patterns", []) + _listed(value)
+                level["patterns"] = level.get("patterns", []) + as_list(value)
             case _ if key in _SMALLEST | _LARGEST:
                 level[key] = (min if key in _SMALLEST else max)(level.get(key, value), value)
             case _ if key in _BOTH and key in level:
                 level[key] = {"allOf": [level[key], value]}
             case _:
                 level.setdefault(key, value)
-
-
-def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - values of any keyword
-    return value if isinstance(value, list) else [value]
 
 
 def types(level: dict[str, Any]) -> list[str]:

@@ -36,7 +36,7 @@ _CATEGORIES: dict[object, Callable[[str], bool]] = {
 
 
 def texts(pattern: str) -> Iterator[str]:
-    """Candidates; none if the expression cannot be read."""
+    """Texts that a regular expression may match; none if it cannot be read."""
     for spelling, python in _RESPELT:
         pattern = spelling.sub(python, pattern)
     try:

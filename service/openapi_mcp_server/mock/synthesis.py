@@ -17,6 +17,7 @@ import msgspec
 from openapi_mcp_server.mock import levels, patterns
 from openapi_mcp_server.mock.levels import NoValueError, Schema
 from openapi_mcp_server.openapi.json_schema import Validator, compiled
+from openapi_mcp_server.openapi.pointers import DEFS
 
 decode = msgspec.json.Decoder(float_hook=Decimal).decode
 encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -177,7 +178,7 @@ class _Search:
                 continue
             if part is False:
                 raise NoValueError("nothing is allowed")
-            if (name := part.get("$ref", "").removeprefix("#/$defs/")) and name not in names:
+            if (name := part.get("$ref", "").removeprefix(DEFS)) and name not in names:
                 names.add(name)
                 waiting.append(self._definitions[name])
             waiting += part.get("allOf", ())
@@ -311,7 +312,7 @@ class _Search:
 
 
 def validator(schema: bytes) -> Validator:
-    """Linear-time patterns, nothing fetched."""
+    """The validator of a schema: patterns run in linear time, nothing is fetched."""
     return compiled(schema.decode())
 
 

@@ -159,7 +159,7 @@ class BackgroundHandler(logging.Handler):
         threading.Thread(target=self._write_for_ever, name="log writer", daemon=True).start()
 
     def number(self, worker: int) -> None:
-        """Every line says from now on which worker it is of."""
+        """Has every line say from now on which worker it is of."""
         self._of_worker = {"worker": worker}
 
     @property
@@ -223,7 +223,7 @@ def _written(line: str) -> bytes:
 
 
 def _together(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Whole lines, as many as go into a pipe in one piece."""
+    """Joins whole lines, as many as go into a pipe in one piece."""
     piece = b""
     for line in lines:
         if piece and len(piece) + len(line) >= ATOMIC_BYTES:

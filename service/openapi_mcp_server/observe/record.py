@@ -69,7 +69,7 @@ Observe = Callable[[CallRecord], None]
 
 
 def to_each(*observers: Observe) -> Observe:
-    """One observer in the place of several."""
+    """One observer that tells several."""
 
     def observe(record: CallRecord) -> None:
         for one in observers:

@@ -51,7 +51,7 @@ class Trace(Protocol):
         """The request as it goes to the API: it says which trace it belongs to."""
 
     def end(self, record: CallRecord) -> None:
-        """The message is answered or given up."""
+        """Ends the trace: the message is answered or given up."""
 
 
 Begin = Callable[[Call, Transport, Carrier], Trace]

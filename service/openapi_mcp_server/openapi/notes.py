@@ -8,7 +8,7 @@ _MESSAGE_CHARACTERS = 400
 """Messages quote the document, whose names may have megabytes."""
 
 
-def one_line(message: str) -> str:
+def clipped(message: str) -> str:
     """A message of bounded length; what it quotes is escaped already."""
     return message if len(message) <= _MESSAGE_CHARACTERS else f"{message[: _MESSAGE_CHARACTERS - 1]}…"
 
@@ -20,7 +20,7 @@ class Notes:
         self._notes: dict[tuple[str, NoteKind, str], Note] = {}
 
     def add(self, pointer: str, kind: NoteKind, message: str) -> None:
-        message = one_line(message)
+        message = clipped(message)
         self._notes.setdefault((pointer, kind, message), Note(pointer=pointer, kind=kind, message=message))
 
     def __len__(self) -> int:

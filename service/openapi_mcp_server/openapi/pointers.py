@@ -9,6 +9,8 @@ from urllib.parse import quote, unquote
 from openapi_mcp_server.errors import SpecError
 
 ROOT = "#"
+DEFS = "#/$defs/"
+"""A ``$ref`` to one of a schema's own definitions begins so, and ends with its name."""
 
 # RFC 3986 section 3.5: what a fragment may hold as it is, beside letters, digits and "-._~".
 _KEPT = "!$&'()*+,;=:@?"
@@ -27,7 +29,7 @@ def child(pointer: str, *tokens: str | int) -> str:
 def step(token: str | int) -> str:
     """A key or an index as a pointer has it. Most are of a few: names of fields, methods, status codes, media types."""
     text = str(token)
-    return text if _is_plain(text) else _escaped(text)
+    return text if _is_plain(text) else quote(escaped(text), safe=_KEPT, errors="replace")
 
 
 def tokens(pointer: str) -> tuple[str, ...]:
@@ -37,12 +39,13 @@ def tokens(pointer: str) -> tuple[str, ...]:
         return ()
     if not path.startswith("/") or _BAD_ESCAPE.search(path):
         raise SpecError(pointer, "not a JSON Pointer (RFC 6901)")
-    return tuple(_unescaped(token) for token in path[1:].split("/"))
+    return tuple(unescaped(unquote(token)) for token in path[1:].split("/"))
 
 
-def _escaped(token: str) -> str:
-    return quote(token.replace("~", "~0").replace("/", "~1"), safe=_KEPT, errors="replace")
+def escaped(name: str) -> str:
+    """A name as a token of a JSON Pointer (RFC 6901 section 3)."""
+    return name.replace("~", "~0").replace("/", "~1")
 
 
-def _unescaped(token: str) -> str:
-    return unquote(token).replace("~1", "/").replace("~0", "~")
+def unescaped(token: str) -> str:
+    return token.replace("~1", "/").replace("~0", "~")

@@ -37,7 +37,7 @@ class _Numbers:
         self.buckets[bisect.bisect_left(_BOUNDS, record.seconds)] += 1
 
     def quantile(self, part: float) -> float:
-        """Seconds in which this part of the calls was answered."""
+        """The seconds within which this part of the calls was answered."""
         wanted = part * self.calls
         for bound, count in zip(_BOUNDS, self.buckets, strict=False):
             wanted -= count

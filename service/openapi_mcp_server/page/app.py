@@ -48,19 +48,19 @@ _FILE_HEADERS: tuple[Header, ...] = (
 class Page:
     """Answers ``/`` and what is below ``/page/``; `follow` comes before the first request."""
 
-    def __init__(self, tools: ToolCatalog) -> None:
+    def __init__(self, catalog: ToolCatalog) -> None:
         self._files = {path: (asset(name), kind) for path, (name, kind) in _FILES.items()}
         self.activity = Activity()
-        self.load(tools)
+        self.load(catalog)
 
     def follow(self, visitors: Visitors, now: Callable[[], dict[str, Any]]) -> None:
         """``visitors``: who may look; ``now``: what the server says of itself."""
         self._visitors = visitors
         self._now = now
 
-    def load(self, tools: ToolCatalog) -> None:
+    def load(self, catalog: ToolCatalog) -> None:
         """Takes the tools that are served."""
-        self._tools = tools
+        self._catalog = catalog
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:  # noqa: ARG002 - an application's
         return self._admit(scope, send)
@@ -97,10 +97,10 @@ class Page:
     def _told(self, path: str, permit: Permit) -> dict[str, Any] | None:
         if path == "/page/catalog.json":
             now = self._now()
-            return report_to(permit, self._tools) | {"name": now["name"], "version": now["version"]}
+            return report_to(permit, self._catalog) | {"name": now["name"], "version": now["version"]}
         if path == "/page/health.json":
             return self._health(whole=sees_all(permit))
-        tool = self._tools.tools.get(path.removeprefix(_ENTRY))
+        tool = self._catalog.tools.get(path.removeprefix(_ENTRY))
         return {"entry": tool.entry} if tool and permit.admits(tool.subject) else None
 
     def _health(self, *, whole: bool) -> dict[str, Any]:

@@ -25,14 +25,18 @@ def asset(name: str) -> bytes:
     return resources.files(__package__).joinpath("assets", name).read_bytes()
 
 
-def standalone(tools: ToolCatalog, *, name: str, version: str) -> str:
+def standalone(catalog: ToolCatalog, *, name: str, version: str) -> str:
     """The whole page as one file, with its report in it and without what needs a server.
 
     The report is a data block, which no browser runs; script and style are admitted by their digests.
     """
     style, script = asset("page.css").decode(), asset("page.js").decode()
     policy = f"{POLICY}; {TRUSTED}; script-src {_digest(script)}; style-src {_digest(style)}"
-    told = report(tools) | {"name": name, "version": version, "entries": [tool.entry for tool in tools.tools.values()]}
+    told = report(catalog) | {
+        "name": name,
+        "version": version,
+        "entries": [tool.entry for tool in catalog.tools.values()],
+    }
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'

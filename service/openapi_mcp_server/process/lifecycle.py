@@ -152,7 +152,7 @@ async def _serve_in_front(
 async def _serve_tools(
     config: Config,
     stop: Stop,
-    tools: ToolCatalog,
+    catalog: ToolCatalog,
     listeners: Listeners,
     secrets: Secrets,
     documents: Documents | None = None,
@@ -164,22 +164,22 @@ async def _serve_tools(
         watched = await stack.enter_async_context(watch(listeners.metrics, allowed(config)))  # first in, last out
         metrics = watched.metrics
         if metrics is not None:
-            metrics.load(tools)
-        shown = views(config, tools)
+            metrics.load(catalog)
+        shown = views(config, catalog)
         observe = observers(config, tally, metrics, shown.page)
         trace = await stack.enter_async_context(traced(config, tally, metrics))
         shared = await stack.enter_async_context(sharing(config, shown.health, metrics))
         secrets.keys.turns.shared = shared
         outgoing = Outgoing(secrets.keys, shared)
-        gateway = await stack.enter_async_context(opened(config, tools, observe, metrics, trace, outgoing))
+        gateway = await stack.enter_async_context(opened(config, catalog, observe, metrics, trace, outgoing))
         if metrics is not None:
             metrics.follow_stop(stop.seconds, lambda: gateway.given_up)
-        report(config, tools)
+        report(config, catalog)
         _settle()
         if documents is not None:
             replace = _replacing(config, gateway, secrets.keys, shown, metrics)
-            refresh = _refresh(documents, tools, replace, shown, metrics)
-            del tools  # the last reference that a reload would not replace
+            refresh = _refresh(documents, catalog, replace, shown, metrics)
+            del catalog  # the last reference that a reload would not replace
             await stack.enter_async_context(running(refresh, config.spec_refresh_seconds, stop.requested))
         await stack.enter_async_context(guarded(config.watchdog_seconds, stop.beat))
         await stack.enter_async_context(_ahead(gateway, secrets.keys))
@@ -202,12 +202,12 @@ def _settle() -> None:
 
 def _refresh(
     documents: Documents,
-    tools: ToolCatalog,
+    catalog: ToolCatalog,
     replace: Callable[[ToolCatalog], Awaitable[None]],
     shown: Views,
     metrics: Metrics | None,
 ) -> Refresh:
-    refresh = Refresh(documents.read_again, tools, replace)
+    refresh = Refresh(documents.read_again, catalog, replace)
     shown.health.follow_reloads(refresh.told)
     if metrics is not None:
         metrics.follow_reloads(refresh.outcomes, refresh.is_failing)
@@ -219,14 +219,14 @@ def _replacing(
 ) -> Callable[[ToolCatalog], Awaitable[None]]:
     """A function that gives everybody who knows a catalog the new one, at the same moment."""
 
-    async def replace(tools: ToolCatalog) -> None:
+    async def replace(catalog: ToolCatalog) -> None:
         def load() -> None:
-            shown.load(tools)
+            shown.load(catalog)
             if metrics is not None:
-                metrics.load(tools)
+                metrics.load(catalog)
 
-        await gateway.replace(tools, keys.credentials(tools).authorize, load)
-        await run_sync(report, config, tools)
+        await gateway.replace(catalog, keys.credentials(catalog).authorize, load)
+        await run_sync(report, config, catalog)
 
     return replace
 

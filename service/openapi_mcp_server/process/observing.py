@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from openapi_mcp_server.upstream.credentials.aws.signing import SpanSigner
 
 TRACE_SECONDS = 2.0
-"""For what is recorded to be delivered, after the last call: in what the platform's kill leaves beside the grace."""
+"""How long recorded spans may take to be delivered after the last call: what is left between the grace and the
+platform's kill."""
 TRACE_SECONDS_STDIO = 0.4
-"""The same for a client that has started the server: it kills 2 s after it has closed standard input, and calls and
-answers take 1.5 of them."""
+"""The same where a client has started the server: it kills 2 s after it has closed standard input, and calls and
+answers take 1.5 s of them."""
 
 
 class Tally:
@@ -91,7 +92,7 @@ async def traced(config: Config, tally: Tally, metrics: Metrics | None) -> Async
 
 
 def _span_signer(config: Config) -> SpanSigner | None:
-    """None where nobody asks for signed spans."""
+    """The signer of spans; None where nobody asks for signed ones."""
     otlp = None if config.tracing is None else config.tracing.otlp
     if otlp is None or not otlp.signed_for:
         return None

@@ -36,7 +36,7 @@ class Stop:
         self.requested.set()
 
     def seconds(self) -> float:
-        """Since it was requested, 0 before."""
+        """Seconds since the stop was requested, 0 before."""
         return 0.0 if self._began is None else anyio.current_time() - self._began
 
 

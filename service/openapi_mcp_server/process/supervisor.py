@@ -67,7 +67,7 @@ class WorkerPlace(NamedTuple):
 
 
 def place(environ: Mapping[str, str]) -> WorkerPlace | None:
-    """None in a process that nobody supervises."""
+    """The place of this process among the workers; None where nobody supervises it."""
     said = environ.get(PLACE)
     if said is None:
         return None
@@ -99,8 +99,8 @@ class _Supervisor:
     def __init__(self, config: Config, environ: Mapping[str, str]) -> None:
         self._metrics: WorkerMetrics | None = None
         if config.prometheus:
-            from openapi_mcp_server.server.visitors import allowed  # noqa: PLC0415 - likewise
-            from openapi_mcp_server.server.worker_metrics import WorkerMetrics  # noqa: PLC0415 - 5 MiB for those who ask for them
+            from openapi_mcp_server.server.visitors import allowed  # noqa: PLC0415 - for those who ask for metrics
+            from openapi_mcp_server.server.worker_metrics import WorkerMetrics  # noqa: PLC0415 - 5 MiB
 
             self._metrics = WorkerMetrics(config.host, config.prometheus_port, config.workers, allowed(config))
             self._metrics.follow(lambda: [worker.restarts for worker in self._workers])

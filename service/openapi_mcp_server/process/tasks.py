@@ -54,7 +54,7 @@ class _NearDialler:
 
 @asynccontextmanager
 async def peers(config: Config) -> AsyncIterator[Peers | None]:
-    """None where sessions are of this task alone."""
+    """The other tasks; None where sessions are of this task alone."""
     if config.session_key is None or config.session_address is None:
         yield None
         return
@@ -80,7 +80,7 @@ async def _ecs_address(metadata: str) -> str:
     """This task's address in its network, by the platform's own endpoint. Raises ConfigError."""
     from openapi_mcp_server.upstream import web  # noqa: PLC0415 - httpx, for those who ask for it
 
-    problem = "SESSION_ADDRESS", "the task's address cannot be learnt from ECS_CONTAINER_METADATA_URI_V4"
+    problem = "the task's address cannot be learnt from ECS_CONTAINER_METADATA_URI_V4"
     try:
         answer = await web.fetch(
             request_for(metadata), TcpDialler(), seconds=METADATA_SECONDS, most_bytes=METADATA_BYTES
@@ -88,4 +88,4 @@ async def _ecs_address(metadata: str) -> str:
         found = msgspec.json.decode(answer.body, type=_Metadata)
         return next(address for network in found.networks for address in network.addresses)
     except (UpstreamError, ValueError, msgspec.MsgspecError, StopIteration) as error:
-        raise ConfigError(problem[0], f"{problem[1]}: {error or 'it names none'}; set it to host:port") from None
+        raise ConfigError("SESSION_ADDRESS", f"{problem}: {error or 'it names none'}; set it to host:port") from None

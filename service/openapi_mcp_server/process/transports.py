@@ -42,19 +42,19 @@ class Views(NamedTuple):
     health: Health
     page: Page | None
 
-    def load(self, tools: ToolCatalog) -> None:
-        self.health.load(tools)
+    def load(self, catalog: ToolCatalog) -> None:
+        self.health.load(catalog)
         if self.page is not None:
-            self.page.load(tools)
+            self.page.load(catalog)
 
 
-def views(config: Config, tools: ToolCatalog) -> Views:
+def views(config: Config, catalog: ToolCatalog) -> Views:
     """The views of these tools; the page only where it is on."""
     if not config.web_page:
-        return Views(Health(tools), None)
+        return Views(Health(catalog), None)
     from openapi_mcp_server.page.app import Page  # noqa: PLC0415 - for servers that have it on
 
-    return Views(Health(tools), Page(tools))
+    return Views(Health(catalog), Page(catalog))
 
 
 class Served(NamedTuple):
@@ -91,6 +91,7 @@ async def over_http(config: Config, stop: Stop, served: Served, listener: socket
 
     readiness, metrics = watched
     gateway, shown, limits, secrets = served
+    grace_seconds = config.shutdown_grace_seconds
     async with (
         _visitors(config, secrets) as visitors,
         streamable_http(gateway, visitors, readiness.is_draining, limits) as mcp,
@@ -112,26 +113,19 @@ async def over_http(config: Config, stop: Stop, served: Served, listener: socket
             _say_where(config, ports.url(listener))
             await stop.requested.wait()
             readiness.state = "draining"
-            logger.info(
-                "stopping: calls in flight are finished", extra={"grace_seconds": config.shutdown_grace_seconds}
-            )
+            logger.info("stopping: calls in flight are finished", extra={"grace_seconds": grace_seconds})
             await anyio.sleep(config.shutdown_lame_duck_seconds)
             mcp.subscribers.drain()  # else their streams would keep the server until the grace is over
             sse.drain()
-            tasks.start_soon(_give_up_later, gateway, config.shutdown_grace_seconds)
+            tasks.start_soon(_give_up_later, gateway, grace_seconds)
 
-        app = WorkerApp(
-            None if config.transport == "sse" else for_pages(mcp, visitors),
-            shown.health,
-            readiness,
-            visitors,
-            sse=None if config.transport == "streamable-http" else for_pages(sse, visitors),
-        )
+        at_mcp = None if config.transport == "sse" else for_pages(mcp, visitors)
+        at_sse = None if config.transport == "streamable-http" else for_pages(sse, visitors)
+        app = WorkerApp(at_mcp, shown.health, readiness, visitors, sse=at_sse)
         if shown.page is not None:
             shown.page.follow(visitors, lambda: _now(config, gateway, app) | shown.health.reload())
             app.page = shown.page
-        grace_seconds = config.shutdown_grace_seconds + LAST_WORD_SECONDS
-        await connections.serve(app, listener, until=drained, grace_seconds=grace_seconds)
+        await connections.serve(app, listener, until=drained, grace_seconds=grace_seconds + LAST_WORD_SECONDS)
         tasks.cancel_scope.cancel()
 
 

@@ -89,7 +89,7 @@ class Health:
         return self._described | self.reload() | self._shared_state() if part is None else part
 
     def _part(self, permit: Permit) -> dict[str, Any] | None:
-        """None for everything."""
+        """The part of the status that a principal with this permit may see; None for everything."""
         apis = Counter(tool.api for tool in self._catalog.tools.values() if permit.admits(tool.subject))
         if apis.total() == len(self._catalog.tools):
             return None
@@ -214,7 +214,7 @@ async def answer_other_method(send: Send, path: str) -> None:
 async def answer(
     send: Send, status: int, content: dict[str, Any], *headers: tuple[bytes, bytes], head: bool = False
 ) -> None:
-    """Both JSON and whole."""
+    """Sends a whole answer of JSON."""
     body = msgspec.json.encode(content)
     described = [
         (b"content-type", b"application/json"),

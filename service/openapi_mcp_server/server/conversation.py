@@ -89,7 +89,7 @@ class Conversation:
                 assert_never(message)
 
     def cancel(self) -> None:
-        """Everything: nobody is there to be answered."""
+        """Cancels everything: nobody is there to be answered."""
         for scope in self._scopes:
             scope.cancel()
 

@@ -76,7 +76,7 @@ def in_thread(metrics: Metrics) -> MetricsPage:
 async def metrics_port(
     listener: socket.socket, page: MetricsPage, readiness: Readiness, visitors: Visitors
 ) -> AsyncIterator[None]:
-    """Answers for as long as the context lasts."""
+    """Answers requests for metrics for as long as the context lasts."""
     leaving = anyio.Event()
     app = MetricsApp(page, readiness, visitors)
     async with anyio.create_task_group() as tasks:

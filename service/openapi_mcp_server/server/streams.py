@@ -91,7 +91,7 @@ class EventStream:
             del self._send  # a session is in a cycle that waits for the collector; its connection need not be
 
     def put(self, event: Pieces, hold: Hold = FREE) -> None:
-        """Never waits."""
+        """Adds an event; never waits."""
         if self._is_over:
             hold.close()
             return
@@ -101,7 +101,7 @@ class EventStream:
         self._wake()
 
     def end(self) -> None:
-        """After what waits."""
+        """Ends the stream after what waits."""
         self._is_ending = True
         self._wake()
 
@@ -113,7 +113,7 @@ class EventStream:
             self.put((_QUIET,))
 
     async def _write(self, written: Callable[[], Awaitable[None]] | None) -> bool:
-        """Everything that waits; true if that was all there will ever be."""
+        """Writes everything that waits; true if that was all there will ever be."""
         while self.waiting:
             await send_pieces(self._send, self.waiting[0][0], last=False)
             self._drop_first()

@@ -49,7 +49,7 @@ class Subscribers:
         return None
 
     async def serve(self, call: Call, beside: Carrier, share: str, receive: Receive, send: Send) -> None:
-        """Until the client leaves or the server drains."""
+        """Serves a subscription until the client leaves or the server drains."""
         stream = EventStream(send, self.streams)
         self._shares[share] += 1
         subscription = self._open[stream] = self._gateway.subscribe(call, "http", beside)

@@ -41,7 +41,7 @@ class Visitors(msgspec.Struct, frozen=True):
     turns: Turns = msgspec.field(default_factory=Turns)
 
     async def enter(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Entrant:
-        """Raises Refusal for whoever may not."""
+        """Lets somebody in. Raises Refusal for whoever may not."""
         self.check(headers)
         seen = self.proxies.seen(scope, headers)
         if self.guard is None:
@@ -66,7 +66,7 @@ class Visitors(msgspec.Struct, frozen=True):
 
 
 def allowed(config: Config) -> Visitors:
-    """Raises ConfigError for a list that cannot be read."""
+    """The visitors that the settings allow. Raises ConfigError for a list that cannot be read."""
     try:
         host_list = hosts.hosts([*hosts.LOOPBACK_HOSTS, *_host_patterns(config)])
     except ValueError as error:

@@ -14,7 +14,7 @@ from openapi_mcp_server.settings import fields
 from openapi_mcp_server.settings.auth import Auth, Identity, auth, schemes
 from openapi_mcp_server.settings.command_line import Command, Given
 from openapi_mcp_server.settings.fields import Forwarded, Pairs
-from openapi_mcp_server.settings.sources import ReadFile, from_element, near, objects
+from openapi_mcp_server.settings.sources import ReadFile, from_object, objects
 from openapi_mcp_server.settings.table import SETTINGS
 from openapi_mcp_server.settings.ways import SHARED, USUAL, WayOut, way_out
 
@@ -112,13 +112,7 @@ def _additional(given: Given, outside: _Outside) -> list[ApiConfig]:
 
 
 def _element_api(element: Mapping[str, Any], place: str, outside: _Outside) -> ApiConfig:
-    known = [*_ELEMENT, *(f"{name}_file" for name in _ELEMENT)]
-    for name in element:
-        if name not in known:
-            there = f"there are {', '.join(_ELEMENT)}, each with _file for a file"
-            problem = f"has no field {name[:64]!r}; {near(name, known)}{there}"
-            raise ConfigError(place, problem)
-    given = {setting.name: from_element(setting, element, place, outside.read_file) for setting in _ELEMENT.values()}
+    given = from_object(_ELEMENT, element, place, outside.read_file, ", each with _file for a file")
     given |= {name: each for name, each in outside.shared.items() if not given[name].value}
     if not given["API_NAME"].value:
         raise ConfigError(f"{place}.name", "is missing")

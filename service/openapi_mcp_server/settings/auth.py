@@ -12,7 +12,7 @@ import msgspec
 
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.command_line import Given
-from openapi_mcp_server.settings.sources import ReadFile, from_element, near, objects
+from openapi_mcp_server.settings.sources import ReadFile, from_object, objects
 from openapi_mcp_server.settings.table import SETTINGS
 
 AuthKind = Literal["none", "basic", "bearer", "api_key", "digest", "oauth2", "cognito", "aws_sigv4"]
@@ -195,13 +195,7 @@ def schemes(given: Given, read_file: ReadFile) -> dict[str, Auth]:
 
 
 def _scheme(fields: Mapping[str, Any], place: str, read_file: ReadFile) -> Auth:
-    known = [*_OF_A_SCHEME, *(f"{name}_file" for name in _OF_A_SCHEME)]
-    for name in fields:
-        if name not in known:
-            raise ConfigError(
-                place, f"has no field {name[:64]!r}; {near(name, known)}there are {', '.join(_OF_A_SCHEME)}"
-            )
-    given = {setting.name: from_element(setting, fields, place, read_file) for setting in _OF_A_SCHEME.values()}
+    given = from_object(_OF_A_SCHEME, fields, place, read_file)
     if given["AUTH_TYPE"].value == "none":
         raise ConfigError(f"{place}.type", "is missing: basic, bearer, api_key, digest, oauth2, cognito or aws_sigv4")
     return auth(given)

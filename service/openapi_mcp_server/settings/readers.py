@@ -38,7 +38,7 @@ def boolean(value: str) -> bool:
 
 
 def boolean_or_auto(value: str) -> bool | None:
-    """None leaves it to the server."""
+    """Reads a boolean, or auto as None, which leaves it to the server."""
     if value.strip().lower() == "auto":
         return None
     try:
@@ -48,7 +48,7 @@ def boolean_or_auto(value: str) -> bool | None:
 
 
 def switch_or_auto(value: str) -> bool | None:
-    """The same, of a setting whose flag may stand alone."""
+    """Like `boolean_or_auto`, for a setting whose flag may stand alone."""
     return boolean_or_auto(value)
 
 
@@ -106,12 +106,12 @@ def seconds_or_never(most: float) -> Reader:
 
 
 def words(value: str) -> tuple[str, ...]:
-    """Separated by commas; empty ones do not count."""
+    """Reads words separated by commas; empty ones do not count."""
     return tuple(word.strip() for word in value.split(",") if word.strip())
 
 
 def folders(value: str) -> tuple[str, ...]:
-    """Separated by commas, or by colons as PATH is."""
+    """Reads folders separated by commas, or by colons as in PATH."""
     return words(value.replace(":", ","))
 
 
@@ -153,7 +153,7 @@ def repeated(text: str) -> str | None:
 
 
 def session_keys(value: str) -> tuple[str, ...]:
-    """One or two, of at least 32 bytes: the first signs, both verify."""
+    """Reads one or two keys of at least 32 bytes: the first signs, both verify."""
     keys = words(value)
     if not 1 <= len(keys) <= 2 or any(len(key.encode()) < 32 for key in keys):
         raise ValueError("must be one key, or two separated by a comma, of at least 32 bytes each")
@@ -214,12 +214,12 @@ def signatures(value: str) -> tuple[str, ...]:
 
 
 def spaced(value: str) -> tuple[str, ...]:
-    """Separated by commas or spaces, as scopes are written."""
+    """Reads words separated by commas or spaces, as scopes are written."""
     return words(value.replace(" ", ","))
 
 
 def rate(value: str) -> float:
-    """A number a second."""
+    """Reads a number per second."""
     if not re.fullmatch(r"\d{1,7}(\.\d{1,6})?", value.strip()) or not float(value):
         raise ValueError("must be a positive number a second, such as 5 or 0.5")
     return float(value)
@@ -238,7 +238,7 @@ def folder_or_none(value: str) -> str | None:
 
 
 def exporters(value: str) -> tuple[str, ...]:
-    """Each once, in the order of their names here; empty for none."""
+    """Reads the names of exporters: each once, in the order of their names here; empty for none."""
     asked = {word.lower() for word in words(value)}
     if asked == {"none"}:
         return ()

@@ -37,8 +37,7 @@ ServiceError."""
 def read(setting: Setting, found: Given | None, read_file: ReadFile) -> Given:
     """The value of a setting from its text, or its default. Raises ConfigError under the name that was used."""
     if found is None:
-        value = None if setting.default is None else setting.read(setting.default)
-        return Given(value, setting.name, is_default=True)
+        return Given(setting.default_value, setting.name, is_default=True)
     if setting.secret and found.value.startswith(STORES):
         found = Given(text_of(found.value.strip(), found.label, read_file), found.label)
     try:
@@ -59,7 +58,20 @@ def from_environment(setting: Setting, environ: Mapping[str, str], read_file: Re
     return Given(text_of(path, f"{setting.name}_FILE", read_file), f"{setting.name}_FILE")
 
 
-def from_element(setting: Setting, fields: Mapping[str, Any], place: str, read_file: ReadFile) -> Given:
+def from_object(
+    settings: Mapping[str, Setting], fields: Mapping[str, Any], place: str, read_file: ReadFile, more: str = ""
+) -> dict[str, Given]:
+    """The settings in an object, by their own names. ``more`` is said of its fields to whoever gives another. Raises
+    ConfigError."""
+    known = [*settings, *(f"{name}_file" for name in settings)]
+    for name in fields:
+        if name not in known:
+            there = f"{near(name, known)}there are {', '.join(settings)}{more}"
+            raise ConfigError(place, f"has no field {name[:64]!r}; {there}")
+    return {setting.name: _from_element(setting, fields, place, read_file) for setting in settings.values()}
+
+
+def _from_element(setting: Setting, fields: Mapping[str, Any], place: str, read_file: ReadFile) -> Given:
     """The value of a field of an object, or of the file that ``field_file`` names; null counts as not given."""
     name, file = setting.element_field, f"{setting.element_field}_file"
     value, path = fields.get(name), fields.get(file)
@@ -107,7 +119,7 @@ def _file_hint(label: str) -> str:
 
 
 def _with_place(problem: str, text: str) -> str:
-    """msgspec counts bytes; people count lines and columns."""
+    """A problem of msgspec's with its line and column in place of the byte."""
     found = _BYTE.search(problem)
     offset = int(found[1]) if found else len(text.encode())
     before = text.encode()[:offset].decode(errors="ignore")
@@ -117,7 +129,7 @@ def _with_place(problem: str, text: str) -> str:
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """A question about the nearest known name, if there is one."""
+    """``did you mean …?`` with the nearest known name; empty if none is near."""
     found = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean {found[0]}? " if found else ""
 
@@ -143,9 +155,7 @@ def _as_text(value: Any, label: str) -> str:  # noqa: ANN401 - what JSON has
     match value:
         case str():
             return value
-        case dict():
-            return msgspec.json.encode(value).decode()
-        case bool() | int():
+        case dict() | bool() | int():
             return msgspec.json.encode(value).decode()
         case _:
             raise ConfigError(label, f"must be text, not {'a list' if isinstance(value, list) else value}")

@@ -59,6 +59,10 @@ class Setting(msgspec.Struct, frozen=True):
         return self.read in {boolean, switch_or_auto}
 
     @property
+    def default_value(self) -> Any:  # noqa: ANN401 - what its reader makes
+        return None if self.default is None else self.read(self.default)
+
+    @property
     def choices(self) -> tuple[str, ...]:
         """The words that it may be, where these are listed."""
         return self.read.choices if isinstance(self.read, Choice) else ()
@@ -584,8 +588,7 @@ SETTINGS: tuple[Setting, ...] = (
 
 def default(name: str) -> Any:  # noqa: ANN401 - what the setting's reader makes
     """The value of a setting that nobody has set."""
-    setting = next(each for each in SETTINGS if each.name == name)
-    return None if setting.default is None else setting.read(setting.default)
+    return next(each for each in SETTINGS if each.name == name).default_value
 
 
 TOPICS: tuple[tuple[str, str], ...] = (

@@ -55,16 +55,12 @@ SHARED = ("HTTP_CA_BUNDLE", "HTTP_PROXY_URL", "HTTP_NO_PROXY")
 
 
 def way_out(given: Mapping[str, Given], read_file: ReadFile, environ: Mapping[str, str]) -> WayOut:
-    """Raises ConfigError under the name that was used."""
+    """The way to one API. Raises ConfigError under the name of the setting that was used."""
     certificate, key = given["AUTH_CLIENT_CERTIFICATE"], given["AUTH_CLIENT_KEY"]
     if key.value and not certificate.value:
         raise ConfigError(certificate.label, f"is missing; {key.label} is of use with it only")
-    return WayOut(
-        certificate=_pem(certificate, read_file),
-        key=_pem(key, read_file),
-        authorities=_pem(given["HTTP_CA_BUNDLE"], read_file),
-        proxy=_proxy(given["HTTP_PROXY_URL"], given["HTTP_NO_PROXY"], environ),
-    )
+    own = {"certificate": _pem(certificate, read_file), "key": _pem(key, read_file)}
+    return msgspec.structs.replace(shared(given, read_file, environ), **own)
 
 
 def shared(given: Mapping[str, Given], read_file: ReadFile, environ: Mapping[str, str]) -> WayOut:
@@ -118,7 +114,7 @@ def _require_network(host: str, label: str) -> None:
 
 
 def _parsed(url: str, label: str, direct: tuple[str, ...]) -> Proxy:
-    """The address itself is in no message: it may hold a password."""
+    """The proxy at an address, which is in no message: it may hold a password."""
     problem = ConfigError(label, "must be http://host:port, https://host:port, environment or none")
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")

@@ -72,16 +72,19 @@ _SPECIAL: tuple[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, AddressKind
 _CARRIES_IPV4 = (ipaddress.IPv6Network("::ffff:0:0/96"), ipaddress.IPv6Network("64:ff9b::/96"))
 """IPv4-mapped (RFC 4291) and NAT64 (RFC 6052): what arrives is the IPv4 address in the last 32 bits."""
 
+_LOCALHOST = ipaddress.IPv4Address("127.0.0.1")
+"""The address of ``localhost`` and all names under it (RFC 6761 section 6.3)."""
+
 
 def kind(address: Address) -> AddressKind:
-    """Tells what kind an address is to us."""
+    """The kind of an address, by which it may be dialled or not."""
     if isinstance(address, ipaddress.IPv6Address) and any(address in network for network in _CARRIES_IPV4):
         address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return next(kind for network, kind in _SPECIAL if address.version == network.version and address in network)
 
 
 class AddressRule(msgspec.Struct, frozen=True, kw_only=True):
-    """ALLOW_PRIVATE_NETWORKS and ALLOW_INSECURE_HTTP."""
+    """The rule that ALLOW_PRIVATE_NETWORKS and ALLOW_INSECURE_HTTP make."""
 
     allow_private: bool
     allow_insecure: bool
@@ -100,7 +103,7 @@ class AddressRule(msgspec.Struct, frozen=True, kw_only=True):
 
         Plain HTTP shows credentials to the whole way, so it has to be allowed, but not on the machine itself.
         """
-        local = _literal(host)
+        local = _LOCALHOST if host == "localhost" or host.endswith(".localhost") else literal(host)
         if local is not None and (problem := self.problem(str(local))):
             return problem
         is_loopback = local is not None and local.is_loopback
@@ -109,10 +112,8 @@ class AddressRule(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
 
-def _literal(host: str) -> Address | None:
-    """The address that a host is, without asking anybody; ``localhost`` is one (RFC 6761 section 6.3)."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return ipaddress.IPv4Address("127.0.0.1")
+def literal(host: str) -> Address | None:
+    """The address that a host is; None for a name."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:

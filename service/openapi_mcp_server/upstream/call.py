@@ -380,11 +380,11 @@ def _told(result: HttpResponse | UpstreamError, ended: list[retries.AttemptOutco
 
 def _ours(error: Exception, call: _Call) -> UpstreamError:
     """The seam: what a library raises becomes one of our errors, which has the library's as its cause."""
-    _, kind, text, passing = next(row for row in _FAILURES if isinstance(error, row[0]))
+    _, kind, text, transient = next(row for row in _FAILURES if isinstance(error, row[0]))
     return kind(
         text.format(origin=call.request.origin, detail=reason(error)),
         outcome_unknown=call.may_be_sent and kind is not Refused,
-        transient=passing and not isinstance(cause(error), ssl.SSLCertVerificationError),
+        transient=transient and not isinstance(cause(error), ssl.SSLCertVerificationError),
     )
 
 

@@ -19,7 +19,7 @@ from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Refused, Timeout, UpstreamError
 from openapi_mcp_server.upstream.breaker import OPEN_SECONDS, Breaker, BreakerState, Health, Ticket
 from openapi_mcp_server.upstream.pace import Pace
-from openapi_mcp_server.upstream.retries import RetryBudget, is_passing, retry_after
+from openapi_mcp_server.upstream.retries import RetryBudget, is_transient, retry_after
 
 if TYPE_CHECKING:
     from openapi_mcp_server.upstream.shared_state import SharedState
@@ -148,4 +148,4 @@ def _health(result: HttpResponse | UpstreamError) -> Health:
         return "bad" if result.transient else "none"
     if result.status < 400:
         return "good"
-    return "bad" if is_passing(result.status) else "none"
+    return "bad" if is_transient(result.status) else "none"

@@ -16,7 +16,7 @@ import anyio
 from openapi_mcp_server.errors import Refused
 from openapi_mcp_server.settings.ways import Proxy
 from openapi_mcp_server.upstream import http11
-from openapi_mcp_server.upstream.addresses import CONNECT_SECONDS, AddressRule, CheckedDialler
+from openapi_mcp_server.upstream.addresses import CONNECT_SECONDS, Address, AddressRule, CheckedDialler, literal
 from openapi_mcp_server.upstream.sockets import ConnectError, ConnectTimeout, Dialler, NetworkError, Stream
 
 _HEAD_BYTES = 16 * 1024
@@ -37,7 +37,7 @@ class ProxyDialler:
         """Raises Refused by the rule, ConnectError or ConnectTimeout."""
         if _is_direct(host, self._proxy.direct):
             return await self._direct.connect(host, port, seconds)
-        address = _address(host)
+        address = literal(host)
         if address is not None and (problem := self._rule.problem(str(address))):
             raise Refused(f"{host}: {problem}", outcome_unknown=False)
         try:
@@ -93,13 +93,13 @@ async def _head(stream: Stream) -> bytes:
 
 def _is_direct(host: str, names: tuple[str, ...]) -> bool:
     host = host.lower()
-    address = _address(host)
+    address = literal(host)
     if host == "localhost" or (address is not None and address.is_loopback):
         return True
     return any(_covers(name, host, address) for name in names)
 
 
-def _covers(name: str, host: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address | None) -> bool:
+def _covers(name: str, host: str, address: Address | None) -> bool:
     """``*``, a host, a suffix with or without its dot, or a network."""
     if address is not None and "/" in name:
         try:
@@ -108,10 +108,3 @@ def _covers(name: str, host: str, address: ipaddress.IPv4Address | ipaddress.IPv
             return False
     suffix = name.removeprefix("*").lstrip(".")
     return name == "*" or host == suffix or (bool(suffix) and host.endswith(f".{suffix}"))
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None

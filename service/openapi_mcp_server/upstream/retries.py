@@ -28,7 +28,7 @@ RETRIES: Mapping[AttemptOutcome, int] = {
     "server_error": 1,  # the API was reached and has said what it had to say
     "final": 0,
 }
-"""Up to how many retries each outcome leads to another one."""
+"""How many retries there may have been for an attempt with this outcome to be followed by another."""
 LASTING_5XX = frozenset({501, 505, 506, 507, 508, 510, 511})
 """About this request, not about this moment (RFC 9110 sections 15.6.2 and 15.6.6; RFC 2295; RFC 4918; RFC 5842;
 RFC 2774; RFC 6585). Unregistered ones count as 500 (RFC 9110 section 15)."""
@@ -51,10 +51,10 @@ def outcome(result: HttpResponse | UpstreamError) -> AttemptOutcome:
         return "unknown" if result.outcome_unknown else "not_sent"
     if result.status in {429, 503} and retry_after(result, now=0.0) is not None:
         return "refused"
-    return "server_error" if is_passing(result.status) else "final"
+    return "server_error" if is_transient(result.status) else "final"
 
 
-def is_passing(status: int) -> bool:
+def is_transient(status: int) -> bool:
     """Whether a status says that the API is not well at the moment."""
     return status >= 500 and status not in LASTING_5XX
 

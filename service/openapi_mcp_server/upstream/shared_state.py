@@ -21,6 +21,7 @@ from coredis.connection import TCPConnection, TCPLocation
 from coredis.exceptions import AuthenticationError, RedisError
 
 from openapi_mcp_server.settings.store import Store
+from openapi_mcp_server.upstream.sockets import cause
 
 ANSWER_SECONDS = 0.05
 """The longest that a call waits for the store. Within one zone it answers in less than 1 ms."""
@@ -136,7 +137,7 @@ class SharedState:
         return None
 
     def hold(self, key: str, seconds: float) -> None:
-        """Nobody has a turn for so long. Nobody waits for the store to say yes, either."""
+        """Lets nobody have a turn for so long, without waiting for the store to say yes."""
         if self._connection is not None:
             with suppress(RedisError):
                 self._connection.create_request(b"EVALSHA", *self._words(key, 0, 0.0, 0.0, 0.0, seconds))
@@ -150,7 +151,7 @@ class SharedState:
         return await self._asked(connection, b"EVAL", (_TAKE, 1, self._key(key), self._name, b"%d" % (seconds * 1e3)))
 
     def give_back(self, key: str) -> None:
-        """Nobody waits for the store to say yes."""
+        """Gives back what was taken, without waiting for the store to say yes."""
         if self._connection is not None:
             with suppress(RedisError):
                 self._connection.create_request(b"EVAL", _GIVE_BACK, 1, self._key(key), self._name)
@@ -254,7 +255,7 @@ class SharedState:
         return self._script, 1, self._key(key), cost, *(b"%.3f" % (each * 1e6) for each in seconds)
 
     def _key(self, name: str) -> str:
-        """Who calls which API is nobody else's business."""
+        """The name in the store, hashed: who calls which API is nobody else's business."""
         return f"openapi-mcp:{hashlib.sha256(f'{self._service} {name}'.encode()).hexdigest()[:32]}"
 
     def _lose(self, connection: _Connection, problem: str) -> None:
@@ -266,7 +267,7 @@ class SharedState:
             self._tell(problem)
 
     def _tell(self, problem: str | None) -> None:
-        """A line for each change."""
+        """Logs a line for each change."""
         before, self._told = self._told, problem or "up"
         about: dict[str, object] = {"store": str(self._store), "tasks": self.tasks}
         if problem is None:
@@ -347,6 +348,4 @@ def _problem(answer: object) -> str:
         return "the credentials are refused"
     if not isinstance(answer, BaseException):
         return "the answer is none of this script"
-    while answer.__cause__ is not None:
-        answer = answer.__cause__
-    return type(answer).__name__
+    return type(cause(answer)).__name__

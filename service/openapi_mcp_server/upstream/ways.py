@@ -23,7 +23,7 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def way(out: WayOut, rule: AddressRule) -> Way:
-    """Raises ConfigError for certificates that cannot be used."""
+    """The way as it is configured. Raises ConfigError for certificates that cannot be used."""
     dialler: Dialler = CheckedDialler(rule)
     if out.proxy is not None:
         from openapi_mcp_server.upstream.proxies import ProxyDialler  # noqa: PLC0415 - for those who have one
@@ -63,5 +63,5 @@ def _with_certificate(context: ssl.SSLContext, out: WayOut) -> ssl.SSLContext:
 
 
 def _no_password() -> str:
-    """Else OpenSSL asks at the terminal."""
+    """Refuses a key with a password, for which OpenSSL would ask at the terminal."""
     return ""

@@ -109,8 +109,8 @@ def _unreachable(error: Exception, problem: str) -> UpstreamError:
     if isinstance(error, httpcore2.ConnectTimeout):
         return Timeout(f"{problem} in time", outcome_unknown=False, transient=True)
     ours = error.args[0]  # httpcore takes the cause away from what it lets through, and leaves its arguments
-    is_passing = not isinstance(cause(ours), ssl.SSLCertVerificationError)
-    return Unreachable(f"{problem}: {reason(ours)}", outcome_unknown=False, transient=is_passing)
+    is_transient = not isinstance(cause(ours), ssl.SSLCertVerificationError)
+    return Unreachable(f"{problem}: {reason(ours)}", outcome_unknown=False, transient=is_transient)
 
 
 class _Transport(httpx2.AsyncBaseTransport):

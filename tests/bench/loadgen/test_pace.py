@@ -9,8 +9,8 @@ import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trio.testing import MockClock
 
+from clocks import run
 from loadgen.engine import Client, Engine, Mix
 from loadgen.latencies import Latencies, Latency, merged
 from loadgen.ledger import Ledger
@@ -60,7 +60,7 @@ def measured(load: Load, seconds: Callable[[int], float]) -> Tally:
         await engine.run(pace_of(load, 0, start), start)
         return engine.tally
 
-    return trio.run(main, clock=MockClock(autojump_threshold=0))
+    return run(main)
 
 
 def latency(tally: Tally) -> tuple[int, Latency, Latency]:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import answers
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.media.exact_json import MAX_DEPTH
 from openapi_mcp_server.bridge.model import CheckedSchema, InputContract, Tool
-from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import ArgumentError
 
 SCHEMA = {
@@ -44,24 +44,8 @@ SCHEMA = {
 
 
 def tool(schema: object = SCHEMA) -> Tool:
-    return Tool(
-        name="find_pets",
-        api="pets",
-        method="GET",
-        pointer="#/paths/~1pets/get",
-        template="/pets",
-        origin=Origin("https", "api.example.com", 443),
-        path=("/pets",),
-        fixed_query="",
-        slots=(),
-        body=None,
-        accept="",
-        input=InputContract(checked=CheckedSchema(msgspec.json.encode(schema)), names=()),
-        output=None,
-        entry=msgspec.Raw(b"{}"),
-        title="",
-        summary="",
-    )
+    contract = InputContract(checked=CheckedSchema(msgspec.json.encode(schema)), names=())
+    return msgspec.structs.replace(answers.tool(), name="find_pets", input=contract)
 
 
 def checked(text: str, schema: object = SCHEMA):

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openapi_mcp_server.bridge.bodies import writers
+from body_writers import writer
 from openapi_mcp_server.errors import ArgumentError, SpecError
 from openapi_mcp_server.openapi.model import Encoding, MediaType, Schema
 
@@ -25,7 +25,7 @@ ESCAPED = b'{"a":"caf\\u00e9","b":"\\u0436","c":"\\ud83d\\ude00"}'
 
 def write(value: Any, name: str, schema: Any = None, **more: Any) -> tuple[str, bytes]:
     encoded = None if schema is None else Schema(msgspec.Raw(msgspec.json.encode(schema)))
-    return writers.writer(MediaType(pointer="#/media", name=name, schema=encoded, **more), {})(value)
+    return writer(MediaType(pointer="#/media", name=name, schema=encoded, **more), {})(value)
 
 
 @pytest.mark.parametrize(

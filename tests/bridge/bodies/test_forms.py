@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openapi_mcp_server.bridge.bodies import writers
+from body_writers import writer
 from openapi_mcp_server.errors import ArgumentError, SpecError
 from openapi_mcp_server.openapi.model import Encoding, MediaType, Schema
 
@@ -20,7 +20,7 @@ FORM = "application/x-www-form-urlencoded"
 def write(value: Any, **encoding: Encoding) -> str:
     schema = Schema(msgspec.Raw(b'{"type":"object"}'))
     media = MediaType(pointer="#/form", name=FORM, schema=schema, encoding=encoding)
-    content_type, data = writers.writer(media, {})(value)
+    content_type, data = writer(media, {})(value)
     assert content_type == FORM
     return data.decode("ascii")
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from body_writers import writer
 from openapi_mcp_server.bridge.bodies import writers
 from openapi_mcp_server.errors import ArgumentError, SpecError
 from openapi_mcp_server.openapi.model import Encoding, MediaType, Parameter, Schema
@@ -36,7 +37,7 @@ def parts(
     value: Any, properties: dict[str, Any], encoding: dict[str, Encoding] | None = None, **definitions: Any
 ) -> list[bytes]:
     named = {name: encoded(schema) for name, schema in definitions.items()}
-    content_type, body = writers.writer(media(properties, encoding), named)(value)
+    content_type, body = writer(media(properties, encoding), named)(value)
     boundary = content_type.removeprefix("multipart/form-data; boundary=").encode()
     *blocks, end = body.split(b"--" + boundary)
     assert (blocks[0] if blocks else b"") == b""
@@ -249,7 +250,7 @@ def test_the_properties_that_take_files_are_told() -> None:
 
 
 def test_the_same_parts_are_the_same_body() -> None:
-    write = writers.writer(media({"f": FILE}), {})
+    write = writer(media({"f": FILE}), {})
     assert write({"f": PNG}) == write({"f": PNG})
 
 
@@ -260,7 +261,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 @given(st.binary(max_size=100), st.text("abc é-", min_size=1, max_size=10), TEXT)
 def test_a_mail_parser_reads_back_every_byte(data: bytes, name: str, text: str) -> None:
     file = f"data:application/pdf;name={name};base64,{base64.b64encode(data).decode()}"
-    content_type, body = writers.writer(media({"f": FILE}), {})({"f": [file, file], "t": text})
+    content_type, body = writer(media({"f": FILE}), {})({"f": [file, file], "t": text})
     message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(
         b"Content-Type: " + content_type.encode() + b"\r\nContent-Transfer-Encoding: binary\r\n\r\n" + body
     )

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from body_writers import writer
 from descriptions import inputs, operation
 from documents import of_operation, the_operation
-from openapi_mcp_server.bridge.bodies import writers
 from openapi_mcp_server.errors import ArgumentError, SpecError
 from openapi_mcp_server.openapi.model import Body
 
@@ -35,7 +35,7 @@ def body_of(name: str, declared: Any, dialect: Any = "3.2") -> tuple[Body, Any]:
 def written(value: Any, name: str, declared: Any, dialect: Any = "3.2") -> tuple[str, list[bytes]]:
     """The Content-Type before its boundary, and each part with its head."""
     body, definitions = body_of(name, declared, dialect)
-    return taken_apart(*writers.writer(body.media[0], definitions)(value))
+    return taken_apart(*writer(body.media[0], definitions)(value))
 
 
 def taken_apart(content_type: str, data: bytes) -> tuple[str, list[bytes]]:
@@ -149,7 +149,7 @@ def test_a_sequence_of_items_is_a_list_of_parts() -> None:
     assert body is not None
     told = inputs(operation("POST", body=body), request_schemas=description.request_schemas)
     assert told["properties"]["body"] == {"type": "array", "items": {"$ref": "#/$defs/Event"}}
-    write = writers.writer(body.media[0], description.request_schemas)
+    write = writer(body.media[0], description.request_schemas)
     assert taken_apart(*write(["a", "b"]))[1] == [b"Content-Type: text/vcard\r\n\r\n" + each for each in (b"a", b"b")]
 
 
@@ -186,7 +186,7 @@ def test_a_form_by_position_takes_its_names_from_the_document() -> None:
 def test_what_cannot_be_sent_is_refused_at_load(name: str, declared: Any, problem: str) -> None:
     body, definitions = body_of(name, declared)
     with pytest.raises(SpecError, match=problem) as caught:
-        writers.writer(body.media[0], definitions)
+        writer(body.media[0], definitions)
     assert caught.value.pointer.startswith("#/paths/~1x/get/requestBody/content/")
 
 
@@ -257,7 +257,7 @@ def test_a_model_is_told_how_to_give_files() -> None:
 def test_lines_are_a_list_of_items_or_the_list_that_is_documented(declared: Any, told: Any) -> None:
     body, definitions = body_of("application/jsonl", declared)
     assert inputs(operation("POST", body=body))["properties"]["body"] == told
-    assert writers.writer(body.media[0], definitions)([{"a": 1}, 2])[1] == b'{"a":1}\n2\n'
+    assert writer(body.media[0], definitions)([{"a": 1}, 2])[1] == b'{"a":1}\n2\n'
 
 
 VALUES = st.one_of(
@@ -274,7 +274,7 @@ def test_a_mail_parser_reads_back_what_was_sent(values: list[tuple[str, Any]], n
     declared = {"schema": {"type": "array", "prefixItems": [SCHEMAS[kind] for kind, _ in values]}}
     body, definitions = body_of(name, declared)
     sent = [base64.b64encode(value).decode() if kind == "file" else value for kind, value in values]
-    content_type, data = writers.writer(body.media[0], definitions)(sent)
+    content_type, data = writer(body.media[0], definitions)(sent)
     message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(
         b"Content-Type: " + content_type.encode() + b"\r\nContent-Transfer-Encoding: binary\r\n\r\n" + data
     )

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from body_writers import writer
 from openapi_mcp_server.bridge.bodies import files, writers
 from openapi_mcp_server.bridge.sizes import MAX_BODY_BYTES
 from openapi_mcp_server.errors import ArgumentError, SpecError
@@ -29,7 +30,7 @@ def media(name: str, schema: Any = None) -> MediaType:
 
 
 def write(value: Any, name: str, schema: Any = None) -> tuple[str, bytes]:
-    return writers.writer(media(name, schema), {})(value)
+    return writer(media(name, schema), {})(value)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +212,7 @@ def test_a_list_becomes_lines_of_json(name: str, value: Any, data: bytes) -> Non
 )
 def test_what_cannot_be_written_is_refused_at_load(name: str, schema: Any, problem: str) -> None:
     with pytest.raises(SpecError, match=problem) as caught:
-        writers.writer(media(name, schema), {})
+        writer(media(name, schema), {})
     assert caught.value.pointer == POINTER
 
 

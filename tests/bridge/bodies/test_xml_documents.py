@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from body_writers import writer
 from growth import UNITS, is_linear
-from openapi_mcp_server.bridge.bodies import writers
 from openapi_mcp_server.bridge.bodies.xml_documents import MAX_VALUES
 from openapi_mcp_server.errors import ArgumentError, SpecError
 from openapi_mcp_server.openapi.model import MediaType, Schema
@@ -30,7 +30,7 @@ def encoded(schema: Any) -> Schema:
 def write(value: Any, schema: Any, name: str = "application/xml", **definitions: Any) -> str:
     media = MediaType(pointer="#/xml", name=name, schema=encoded(schema))
     named = {key: encoded(definition) for key, definition in definitions.items()}
-    content_type, data = writers.writer(media, named)(value)
+    content_type, data = writer(media, named)(value)
     assert content_type == name
     return data.decode().removeprefix(DECLARATION)
 
@@ -144,7 +144,7 @@ def test_a_definition_that_is_no_component_names_no_root() -> None:
         pointer="#/xml", name="text/xml", schema=Schema(msgspec.Raw(b'{"$ref":"#/$defs/%s"}' % name.encode()), (name,))
     )
     with pytest.raises(SpecError, match="root element has no name"):
-        writers.writer(media, {name: encoded(PERSON)})
+        writer(media, {name: encoded(PERSON)})
 
 
 def test_the_point_of_use_renames_the_root() -> None:
@@ -190,7 +190,7 @@ def test_text_is_taken_for_a_document() -> None:
 
 def test_another_charset_is_declared_and_kept() -> None:
     media = MediaType(pointer="#/xml", name="text/xml; charset=iso-8859-1", schema=encoded(document({})))
-    assert writers.writer(media, {})({"a": "é€"})[1] == (
+    assert writer(media, {})({"a": "é€"})[1] == (
         b'<?xml version="1.0" encoding="ISO-8859-1"?>\n<document><a>\xe9&#8364;</a></document>'
     )
 

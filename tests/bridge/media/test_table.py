@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from answers import answer, texts, tool
-from openapi_mcp_server.bridge.bodies import writers
+from body_writers import writer
 from openapi_mcp_server.bridge.media import table
 from openapi_mcp_server.bridge.results.result import render
 from openapi_mcp_server.openapi.model import MediaType
@@ -19,7 +19,7 @@ LINES = [
 
 
 def written(name: str, value: object) -> bytes:
-    return writers.writer(MediaType(pointer="#", name=name, schema=None), {})(value)[1]
+    return writer(MediaType(pointer="#", name=name, schema=None), {})(value)[1]
 
 
 @pytest.mark.parametrize("name", LINES)

@@ -6,27 +6,15 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
 import pytest
 
-from openapi_mcp_server.bridge.parameters import encoders
 from openapi_mcp_server.errors import ArgumentError
-from openapi_mcp_server.openapi.model import Encoding, Location, Parameter, Schema, Style
+from openapi_mcp_server.openapi.model import Encoding, Location, Style
+from parameters import encode
 
-ANY = Schema(msgspec.Raw(b"{}"))
-POINTER = "#/paths/~1pets/get/parameters/0"
 COLORS = ["blue", "black", "brown"]
 RGB = {"R": 100, "G": 200, "B": 150}
 ALL_RESERVED = ":/?#[]@!$&'()*+,;="
-
-
-def parameter(location: Location, style: Style = "form", explode: bool = True, **more: Any) -> Parameter:
-    fields: dict[str, Any] = {"name": "color", "required": location == "path"} | more
-    return Parameter(pointer=POINTER, location=location, style=style, explode=explode, schema=ANY, **fields)
-
-
-def encode(value: Any, location: Location, style: Style = "form", explode: bool = True, **more: Any) -> str:
-    return encoders.encoder(parameter(location, style, explode, **more))(value)
 
 
 def row(location: Location, style: Style, explode: bool, kind: str, value: Any, text: str) -> Any:

@@ -5,25 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from openapi_mcp_server.bridge.parameters import encoders
 from openapi_mcp_server.errors import ArgumentError
-from openapi_mcp_server.openapi.model import Location, Parameter, Schema, Style
-
-ANY = Schema(msgspec.Raw(b"{}"))
-POINTER = "#/paths/~1pets/get/parameters/0"
-
-
-def parameter(location: Location, style: Style = "form", explode: bool = True, **more: Any) -> Parameter:
-    fields: dict[str, Any] = {"name": "color", "required": location == "path"} | more
-    return Parameter(pointer=POINTER, location=location, style=style, explode=explode, schema=ANY, **fields)
-
-
-def encode(value: Any, location: Location, style: Style = "form", explode: bool = True, **more: Any) -> str:
-    return encoders.encoder(parameter(location, style, explode, **more))(value)
+from openapi_mcp_server.openapi.model import Style
+from parameters import encode
 
 
 # An independent reader, written from RFC 3986 section 2.1 and the WHATWG URL Standard section 5.1.

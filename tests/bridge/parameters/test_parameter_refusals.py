@@ -6,25 +6,13 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
-import msgspec
 import pytest
 
 from openapi_mcp_server.bridge.parameters import encoders
 from openapi_mcp_server.bridge.parameters.encoders import LIMITS
 from openapi_mcp_server.errors import ArgumentError, SpecError
-from openapi_mcp_server.openapi.model import Location, Parameter, Schema, Style
-
-ANY = Schema(msgspec.Raw(b"{}"))
-POINTER = "#/paths/~1pets/get/parameters/0"
-
-
-def parameter(location: Location, style: Style = "form", explode: bool = True, **more: Any) -> Parameter:
-    fields: dict[str, Any] = {"name": "color", "required": location == "path"} | more
-    return Parameter(pointer=POINTER, location=location, style=style, explode=explode, schema=ANY, **fields)
-
-
-def encode(value: Any, location: Location, style: Style = "form", explode: bool = True, **more: Any) -> str:
-    return encoders.encoder(parameter(location, style, explode, **more))(value)
+from openapi_mcp_server.openapi.model import Location, Style
+from parameters import POINTER, encode, parameter
 
 
 @pytest.mark.parametrize(

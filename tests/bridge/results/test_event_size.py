@@ -24,9 +24,7 @@ from openapi_mcp_server.mcp.messages import (
     ToolResult,
     result,
 )
-from openapi_mcp_server.mcp.messages import (
-    response as response_of,
-)
+from openapi_mcp_server.mcp.messages import response as response_of
 
 LONG = EVENT_BYTES + 1
 

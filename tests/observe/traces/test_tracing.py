@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -13,6 +12,7 @@ import trio.testing
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 
+from clocks import run
 from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Timeout
 from openapi_mcp_server.mcp.inbound import Call
@@ -31,10 +31,6 @@ OTHER = "00-11111111111111111111111111111111-2222222222222222-01"
 
 def asked(arguments: object = None, **more: Any) -> Call:
     return msgspec.structs.replace(call(**more), arguments=msgspec.Raw(msgspec.json.encode(arguments or {"id": 5})))
-
-
-def run(main: Callable[[], Awaitable[Any]]) -> Any:
-    return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
 def answered(

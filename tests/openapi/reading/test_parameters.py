@@ -6,15 +6,10 @@ from typing import Any
 
 import pytest
 
-from documents import described, notes, of_operation, the_operation, value
-from openapi_mcp_server.openapi.model import ApiDescription, Encoding, Parameter
+from documents import described, notes, of_operation, parameter, the_operation, value
+from openapi_mcp_server.openapi.model import ApiDescription, Encoding
 
 GET = "#/paths/~1x/get"
-
-
-def parameter(description: ApiDescription) -> Parameter:
-    (found,) = the_operation(description).parameters
-    return found
 
 
 def of_parameter(*parameters: Any, path: str = "/x", dialect: Any = "3.1", **root: Any) -> ApiDescription:

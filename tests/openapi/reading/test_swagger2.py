@@ -6,8 +6,20 @@ from typing import Any
 
 import pytest
 
-from documents import described, got, named, notes, of_operation, of_schemas, sent, skips, the_operation, value
-from openapi_mcp_server.openapi.model import ApiDescription, Body, Encoding, Parameter, SecurityScheme
+from documents import (
+    described,
+    got,
+    named,
+    notes,
+    of_operation,
+    of_schemas,
+    parameter,
+    sent,
+    skips,
+    the_operation,
+    value,
+)
+from openapi_mcp_server.openapi.model import ApiDescription, Body, Encoding, SecurityScheme
 
 GET = "#/paths/~1x/get"
 JSON = "application/json"
@@ -17,11 +29,6 @@ MULTIPART = "multipart/form-data"
 
 def of(*parameters: Any, path: str = "/x", **operation: Any) -> ApiDescription:
     return of_operation({"parameters": list(parameters), **operation}, path=path, dialect="2.0")
-
-
-def parameter(description: ApiDescription) -> Parameter:
-    (found,) = the_operation(description).parameters
-    return found
 
 
 def body(description: ApiDescription) -> Body:

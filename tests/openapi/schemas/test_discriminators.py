@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
 
-from documents import compiles, of_schemas, sent_schema
+from documents import compiles, of_schemas, ref, sent, sent_schema
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.errors import ArgumentError
 
 TEXT = {"type": "string"}
-
-
-def ref(name: str) -> dict[str, Any]:
-    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def animal(member: str, kind: Any = TEXT, **more: Any) -> dict[str, Any]:
@@ -81,6 +78,14 @@ def test_a_value_is_judged_by_the_schema_that_it_names(
 ) -> None:
     said = {"mapping": mapping} if mapping else {}
     assert accepts(chosen(keyword, **said), value, dialect, Persian=animal("hair")) is is_taken
+
+
+@pytest.mark.parametrize("name", ["Page«Cat»", "a cat", "50%"])
+def test_a_name_is_the_schemas_own_whatever_characters_it_has(name: str) -> None:
+    schema = chosen(choices=[ref(quote(name)), ref("Dog")])
+    assert accepts(schema, {"kind": name, "lives": 9}, **{name: animal("lives")})
+    assert not accepts(schema, {"kind": name, "pack": 9}, **{name: animal("lives")})
+    assert f"kind selects the schema: {name}, Dog." in str(sent(of_schemas(schema, **ANIMALS, **{name: {}})))
 
 
 def test_a_default_takes_what_names_nothing() -> None:

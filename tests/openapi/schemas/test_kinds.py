@@ -65,6 +65,14 @@ def test_members_of_a_kind_are_checked_by_its_implicit_name(dialect: Any, wrap: 
     assert not checks.is_valid(around({"lives": 9}))
 
 
+@pytest.mark.parametrize("name", ["Page«Cat»", "a cat", "cats/Cat", "50%~"])
+def test_an_implicit_name_is_the_schemas_own_whatever_characters_it_has(name: str) -> None:
+    cat = made_of("2.0", "Animal", lives={"type": "integer"})
+    checks = validator({"$ref": "#/definitions/Animal"}, "2.0", Animal=animal("2.0"), **{name: cat})
+    assert checks.is_valid({"kind": name, "lives": 9})
+    assert not checks.is_valid({"kind": name, "lives": "nine"})
+
+
 @pytest.mark.parametrize("dialect", DIALECTS[1:])
 @pytest.mark.parametrize("cat", ["Cat", "#/components/schemas/Cat"])
 def test_a_mapping_gives_other_names(dialect: Any, cat: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from documents import compiles, got, named, notes, of_schemas, sent, sent_schema, the_answer
+from documents import compiles, got, named, notes, of_schemas, ref, sent, sent_schema, the_answer
 from openapi_mcp_server.openapi.schemas import settling
 
 BASE = {"type": "object", "properties": {"id": {"type": "integer"}}, "required": ["id"], "additionalProperties": False}
@@ -174,10 +174,6 @@ def test_a_type_that_something_combined_beside_it_has_stays(schema: Any) -> None
     description = of_schemas(schema, State=STATES, Loop={"anyOf": [{"$ref": "#/components/schemas/Loop"}, MORE]})
     assert sent(description).get("type", "object") == schema.get("type", "object")
     assert notes(description) == []
-
-
-def ref(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def closed(**properties: Any) -> dict[str, Any]:

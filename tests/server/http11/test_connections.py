@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import trio
 from hypercorn.config import Config as HypercornConfig
-from trio.testing import MockClock, wait_all_tasks_blocked
+from trio.testing import wait_all_tasks_blocked
 
+from clocks import hurried
 from openapi_mcp_server.server import ports
 from openapi_mcp_server.server.http11 import any_request, connections
 from openapi_mcp_server.server.http11.accepting import PAUSE_SECONDS
@@ -27,11 +28,6 @@ OK = b"HTTP/1.1 200 "
 async def answer(stream: trio.SocketStream) -> bytes:
     """One answer of `hello`, which is one write of the server's and short."""
     return bytes(await stream.receive_some())
-
-
-def hurried() -> MockClock:
-    """Time that passes as soon as nothing else happens, on sockets too."""
-    return MockClock(autojump_threshold=0.05)
 
 
 async def hello(scope: Any, receive: Any, send: Any) -> None:

@@ -12,6 +12,7 @@ import trio
 import trio.testing
 
 from authorization_server import forged, key, signed
+from clocks import run
 from openapi_mcp_server.bridge.policy import Policy, Rule
 from openapi_mcp_server.server.principals.guard import CannotVerify, InvalidToken
 from openapi_mcp_server.server.principals.issuers import FETCH_SECONDS, FRESH_SECONDS, PAUSE_SECONDS, Issuer
@@ -123,7 +124,7 @@ def judged(web, story, **settings):
             await story(outcome)
             nursery.cancel_scope.cancel()
 
-    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    run(main)
 
 
 def test_keys_that_change_are_known_soon_and_those_that_are_withdrawn_no_longer():

@@ -9,13 +9,12 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
-from asked import call, fetch, message, until
+from asked import LIST, asked, call, fetch, tools, until
 from authorization_server import authorization_server, by_secret, forged, key, signed
 from processes import run, started
 
 AUDIENCE = "https://mcp.example.com/mcp"
 CLIENT = "1example23456789"
-LIST = message("tools/list")
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 JWT = {"INBOUND_AUTH": "jwt", "INBOUND_JWT_AUDIENCE": AUDIENCE, "ALLOW_PRIVATE_NETWORKS": "true"}
 SPEC = """
@@ -50,18 +49,6 @@ def issuer():
 def server(spec, issuer):
     with started(*spec, **JWT, INBOUND_JWT_ISSUERS=issuer.issuer) as one:
         yield one.url
-
-
-def asked(url, token, body=LIST, **headers):
-    """Status, headers and body of the answer."""
-    given = {} if token is None else {"authorization": f"Bearer {token}"}
-    return fetch(url, "POST", body, content_type="application/json", **given, **headers)
-
-
-def tools(url, token):
-    status, _, body = asked(url, token)
-    assert status == 200, body
-    return [tool["name"] for tool in msgspec.json.decode(body)["result"]["tools"]]
 
 
 def confused(issuer):

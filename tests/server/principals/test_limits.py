@@ -6,14 +6,13 @@ import msgspec
 import trio
 from trio.testing import MockClock
 
-from openapi_mcp_server.bridge.policy import Principal
 from openapi_mcp_server.server.principals.guard import Guard
 from openapi_mcp_server.server.principals.limits import Limits
 from openapi_mcp_server.server.principals.pauses import Pauses
 from openapi_mcp_server.server.sse.http_sse import http_sse
 from openapi_mcp_server.server.streamable_http import streamable_http
 from scripted import ScriptedApi, Silence, gateway
-from served import VISITORS
+from served import VISITORS, verify
 from sessions import request
 from without_socket import Client
 
@@ -22,10 +21,6 @@ CALL = request("tools/call", 1, {"name": "get_pet", "arguments": {"id": 5}})
 CANCEL = b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}'
 BATCH = b"[" + b",".join([CALL] * (CALLS + 1)) + b"]"
 OF_BATCHES = {"mcp_protocol_version": "2025-03-26"}
-
-
-async def verify(token: bytes) -> Principal:
-    return Principal(key=f"token {token.decode()}", name=token.decode())
 
 
 def run(scenario, api=None):

@@ -15,7 +15,7 @@ import pytest
 import trio
 import trio.testing
 
-from asked import call, fetch, message
+from asked import LIST, asked, call, fetch, message, tools
 from held import HeldApi
 from openapi_mcp_server.bridge.policy import OPEN
 from openapi_mcp_server.server.access.proxies import Seen
@@ -28,7 +28,6 @@ from processes import run, started
 ALICE, BOB, CAROL = "alice-0123456789abcdef", "bob-0123456789abcdef", "carol-0123456789abcdef"
 SALT = b"0123456789abcdef"
 SLOW = hashlib.scrypt(CAROL.encode(), salt=SALT, n=16384, r=8, p=1)
-LIST = message("tools/list")
 TOKENS = [
     {"name": "alice", "token": ALICE},
     {"name": "bob", "sha256": hashlib.sha256(BOB.encode()).hexdigest(), "read_only": True},
@@ -63,22 +62,11 @@ def server(spec):
         yield one
 
 
-def asked(url, token, body=LIST, method="POST"):
-    given = {} if token is None else {"authorization": f"Bearer {token}"}
-    return fetch(url, method, body, content_type="application/json", **given)
-
-
-def tools(server, token):
-    status, _, body = asked(server.url, token)
-    assert status == 200, body
-    return [tool["name"] for tool in msgspec.json.decode(body)["result"]["tools"]]
-
-
 def test_each_token_sees_what_it_may_call(server):
-    assert tools(server, ALICE) == ["listPets", "addPet", "secretOrders"]
-    assert tools(server, BOB) == ["listPets", "secretOrders"]
-    assert tools(server, CAROL) == ["listPets", "addPet"]
-    assert tools(server, CAROL) == ["listPets", "addPet"]  # which was tried on the slow hash once
+    assert tools(server.url, ALICE) == ["listPets", "addPet", "secretOrders"]
+    assert tools(server.url, BOB) == ["listPets", "secretOrders"]
+    assert tools(server.url, CAROL) == ["listPets", "addPet"]
+    assert tools(server.url, CAROL) == ["listPets", "addPet"]  # which was tried on the slow hash once
 
 
 @pytest.mark.parametrize(

@@ -5,24 +5,20 @@ from __future__ import annotations
 import msgspec
 import pytest
 import trio
-from trio.testing import MockClock, wait_all_tasks_blocked
+from trio.testing import wait_all_tasks_blocked
 
-from openapi_mcp_server.bridge.policy import Principal
+from clocks import run
 from openapi_mcp_server.server.principals.guard import Guard
 from openapi_mcp_server.server.principals.turns import ALONE_SECONDS, MOST, Turns
 from openapi_mcp_server.server.sse.http_sse import http_sse
 from openapi_mcp_server.server.streamable_http import streamable_http
 from scripted import ScriptedApi, gateway
-from served import VISITORS
+from served import VISITORS, verify
 from sessions import request
 from without_socket import Client
 
 CLIENTS = 80
 LIST = request("tools/list")
-
-
-async def verify(token: bytes) -> Principal:
-    return Principal(key=f"token {token.decode()}", name=token.decode())
 
 
 ASKED = {"by token": msgspec.structs.replace(VISITORS, guard=Guard(verify)), "by address": VISITORS}
@@ -64,7 +60,7 @@ def test_another_one_is_answered_after_a_few_of_many(asked, transport):
                 await trio.sleep(10)
                 await other.ask(LIST)
 
-    trio.run(main, clock=MockClock(autojump_threshold=0))
+    run(main)
 
 
 def test_who_is_alone_is_served_as_it_comes():
@@ -77,7 +73,7 @@ def test_who_is_alone_is_served_as_it_comes():
             with pytest.raises(StopIteration):
                 waiting.send(None)
 
-    trio.run(main, clock=MockClock(autojump_threshold=0))
+    run(main)
 
 
 def test_each_turn_begins_so_many_of_one_and_of_another():
@@ -99,4 +95,4 @@ def test_each_turn_begins_so_many_of_one_and_of_another():
                 assert begun.count("one") <= count * MOST
                 assert begun.count("other") <= count * MOST
 
-    trio.run(main, clock=MockClock(autojump_threshold=0))
+    run(main)

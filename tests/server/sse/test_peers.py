@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from openapi_mcp_server.server.sse.peers import Peers, SessionIds
 from openapi_mcp_server.settings.config import load
 from processes import Server as Program
 from processes import started
+from real_sockets import run
 from scripted import ScriptedApi, gateway
 from sessions import Server, Session, request, sse_server
 
@@ -112,14 +113,6 @@ async def two() -> AsyncIterator[tuple[Server, Server, list[Peers]]]:
             for _ in range(2)
         ]
         yield servers[0], servers[1], known
-
-
-def run(test: Callable[[], Awaitable[None]]) -> None:
-    async def bounded() -> None:
-        with trio.fail_after(20):
-            await test()
-
-    trio.run(bounded)
 
 
 async def call(server: Server, session: Session, request_id: int = 1, **changes: str | None) -> Any:

@@ -11,30 +11,22 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+import real_sockets
+from clocks import hurried
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.observe.record import CallRecord
 from openapi_mcp_server.server.posts import BODY_BYTES
-from scripted import ScriptedApi, Silence, gateway, ok, slowly, tool
+from scripted import ScriptedApi, Silence, echo, gateway, ok, slowly, tool
 from sessions import Server, request, sse_server
 
 
 def run(use: Callable[[Server], Awaitable[Any]], built: Gateway | None = None, clock: MockClock | None = None) -> Any:
     async def main() -> Any:
-        with trio.fail_after(10_000 if clock else 10):
-            async with sse_server(built or gateway(ScriptedApi())) as server:
-                return await use(server)
+        async with sse_server(built or gateway(ScriptedApi())) as server:
+            return await use(server)
 
-    return trio.run(main, clock=clock)
-
-
-def hurried() -> MockClock:
-    """Time that passes as soon as nothing else happens, on sockets too."""
-    return MockClock(autojump_threshold=0.05)
-
-
-async def echo(request: HttpRequest) -> HttpResponse:
-    return ok(msgspec.json.encode({"path": request.path}))
+    return real_sockets.run(main, clock)
 
 
 def test_the_stream_begins_at_once_with_the_address_for_messages():

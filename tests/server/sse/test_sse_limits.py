@@ -11,6 +11,8 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+import real_sockets
+from clocks import hurried
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.observe.record import CallRecord
@@ -29,16 +31,10 @@ LARGE = ok(b'"%b"' % (b"x" * 3_000_000))
 
 def run(use: Callable[[Server], Awaitable[Any]], built: Gateway, clock: MockClock | None = None) -> Any:
     async def main() -> Any:
-        with trio.fail_after(10_000 if clock else 15):
-            async with sse_server(built) as server:
-                return await use(server)
+        async with sse_server(built) as server:
+            return await use(server)
 
-    return trio.run(main, clock=clock)
-
-
-def hurried() -> MockClock:
-    """Time that passes as soon as nothing else happens, on sockets too."""
-    return MockClock(autojump_threshold=0.05)
+    return real_sockets.run(main, clock)
 
 
 class Answered:

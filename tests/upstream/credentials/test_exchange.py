@@ -7,16 +7,14 @@ from typing import Any
 import pytest
 import trio
 
-from logins import WEB, Answering, answering, form, given, header, oauth2
+from logins import WEB, Answering, Caller, answering, form, given, oauth2, tokens
 from loopback import client, clocked, sized
-from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.errors import ConfigError, CredentialError
 from openapi_mcp_server.observe.trace import NO_CARRIER, Carrier
 from openapi_mcp_server.settings.config import Config, load
 from openapi_mcp_server.upstream.credentials.exchange import CALLERS
-from openapi_mcp_server.upstream.credentials.requests import Credentials, Kit
 from openapi_mcp_server.upstream.credentials.table import KINDS, Means
-from scripted import tool
 
 OK = sized(b"{}", b"Content-Type: application/json\r\n")
 UNAUTHORIZED = sized(b"{}", status=b"401 Unauthorized")
@@ -27,26 +25,15 @@ def exchanging(request: bytes) -> bytes:
     return given(f"for-{sent.get('subject_token') or sent['assertion']}")
 
 
-class Callers:
+class Callers(Caller):
+    """Several callers of one API, each with a token of its own."""
+
     def __init__(self, api: Answering, endpoint: Answering, upstream: Any, **fields: Any) -> None:
-        auth = oauth2(endpoint.url, **{"exchange": "rfc8693", **fields})
-        made = KINDS["oauth2"]("pets", auth, Means(web=WEB))
-        self._credentials = Credentials({"pets": Kit(origins=frozenset({api.origin}), credentials={"": made})})
-        self._api, self._upstream = api, upstream
+        super().__init__(oauth2(endpoint.url, **{"exchange": "rfc8693", **fields}), api.origin, upstream)
 
-    async def call(self, user: str) -> HttpResponse:
-        asked = HttpRequest(method="POST", origin=self._api.origin, path="/", query="", headers=(), body=b"{}")
+    async def by(self, user: str) -> HttpResponse:
         beside = Carrier(forwarded={"authorization": f"Bearer {user}"}) if user else NO_CARRIER
-        pending = self._credentials.authorize(asked, tool(), beside)
-        assert not isinstance(pending, HttpRequest)
-        return await pending.exchange(self._send, 60)
-
-    async def _send(self, request: HttpRequest, seconds: float) -> HttpResponse:
-        return await self._upstream.send(request, deadline_seconds=seconds)
-
-
-def tokens(api: Answering) -> list[str | None]:
-    return [header(request, "authorization") for request in api.asked]
+        return await self.call("POST", b"{}", beside=beside)
 
 
 @clocked
@@ -55,7 +42,7 @@ async def test_each_callers_token_is_exchanged_once_and_the_api_sees_only_the_ne
         one = Callers(api, endpoint, upstream, oauth2_scopes="a b", oauth2_audience="api")
         async with trio.open_nursery() as nursery:
             for user in ("ann", "bob") * 50:
-                nursery.start_soon(one.call, user)
+                nursery.start_soon(one.by, user)
         assert sorted(tokens(api)) == ["Bearer for-ann"] * 50 + ["Bearer for-bob"] * 50
         assert sorted(form(request)["subject_token"] for request in endpoint.asked) == ["ann", "bob"]
         assert form(endpoint.asked[0]) | {"subject_token": "x"} == {
@@ -72,7 +59,7 @@ async def test_each_callers_token_is_exchanged_once_and_the_api_sees_only_the_ne
 async def test_on_behalf_of_is_the_form_of_entra() -> None:
     async with answering(lambda _: OK) as api, answering(exchanging) as endpoint, client() as upstream:
         one = Callers(api, endpoint, upstream, exchange="on_behalf_of", oauth2_client_auth="post", oauth2_scopes="s")
-        await one.call("ann")
+        await one.by("ann")
         assert form(endpoint.asked[0]) == {
             "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
             "assertion": "ann",
@@ -88,12 +75,12 @@ async def test_on_behalf_of_is_the_form_of_entra() -> None:
 async def test_a_refused_token_is_replaced_for_its_own_caller_alone() -> None:
     async with answering(lambda _: OK) as api, answering(exchanging) as endpoint, client() as upstream:
         one = Callers(api, endpoint, upstream)
-        await one.call("ann")
-        await one.call("bob")
+        await one.by("ann")
+        await one.by("bob")
         count = iter(range(100))
         endpoint.handler = lambda request: given(f"again-{form(request)['subject_token']}-{next(count)}")
         api.handler = lambda request: UNAUTHORIZED if b"for-ann" in request else OK
-        assert [(await one.call(user)).status for user in ("ann", "bob")] == [200, 200]
+        assert [(await one.by(user)).status for user in ("ann", "bob")] == [200, 200]
         assert tokens(api)[2:] == ["Bearer for-ann", "Bearer again-ann-0", "Bearer for-bob"]
 
 
@@ -107,11 +94,11 @@ async def test_one_callers_refusal_holds_up_nobody_else_and_repeats_no_token() -
     async with answering(lambda _: OK) as api, answering(endpoint_of) as endpoint, client() as upstream:
         one = Callers(api, endpoint, upstream)
         with pytest.raises(CredentialError, match="invalid_grant") as caught:
-            await one.call("s3cret-ann")
+            await one.by("s3cret-ann")
         assert "s3cret" not in str(caught.value)
-        assert (await one.call("bob")).status == 200
+        assert (await one.by("bob")).status == 200
         with pytest.raises(CredentialError, match="wants to know who calls") as without:
-            await one.call("")
+            await one.by("")
         assert without.value.client
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 
-from logins import CLIENT_SECRET, WEB, Answering, Caller, answering, form, given, header, numbered, oauth2
+from logins import CLIENT_SECRET, WEB, Answering, Caller, answering, form, given, header, numbered, oauth2, tokens
 from loopback import client, clocked, sized
 from openapi_mcp_server.errors import ConfigError, CredentialError
 from openapi_mcp_server.upstream.credentials.table import KINDS, Means
@@ -17,11 +17,6 @@ from openapi_mcp_server.upstream.credentials.tokens import PAUSE_SECONDS
 
 OK = sized(b"{}", b"Content-Type: application/json\r\n")
 UNAUTHORIZED = sized(b"{}", status=b"401 Unauthorized")
-
-
-def tokens(api: Answering) -> list[str | None]:
-    """Those that the API has seen."""
-    return [header(request, "authorization") for request in api.asked]
 
 
 def with_servers(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:

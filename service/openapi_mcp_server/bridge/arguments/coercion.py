@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
+from functools import reduce
 from itertools import chain, islice
+from operator import getitem
 from typing import Any
 
 import msgspec
@@ -20,9 +22,9 @@ from openapi_mcp_server.bridge.schemas import validation
 from openapi_mcp_server.bridge.schemas.validation import Failure, Kind
 
 _MAX_LOOKED_AT = 3_000
-"""Errors that are looked at in one round, those of all alternatives counted: 30 ms."""
+"""The most errors that one round looks at, those of all alternatives counted: 30 ms."""
 _MAX_NESTED = 3
-"""Texts within texts: an object as text whose number is text."""
+"""How many texts may stand within each other: an object as text, whose number is text."""
 _NOT_GIVEN: Any = msgspec.UNSET
 
 Path = tuple[str | int, ...]
@@ -58,7 +60,7 @@ def coerced(values: dict[str, Any], find: Find, empty: Sequence[Failure] = ()) -
 
 
 def empty_texts(values: dict[str, Any], schema: bytes, size: int) -> list[Failure]:
-    """Where ``""`` stands for what has a format that no empty text has: a date, a UUID."""
+    """The places of empty text where the format allows none: a date, a UUID."""
     found = every(validation.format_errors(values, schema, size))
     return [
         error for error in islice(found, _MAX_LOOKED_AT) if error.instance == "" and isinstance(error.kind, Kind.Format)
@@ -86,12 +88,12 @@ def _meant(values: dict[str, Any], errors: Sequence[Failure]) -> dict[Path, Any]
 
 
 def every(errors: Iterable[Failure]) -> Iterator[Failure]:
-    """The errors and, of each choice, those of all its branches."""
+    """All errors, each that is about a choice followed by those of all branches."""
     return chain.from_iterable(map(with_alternatives, errors))
 
 
 def with_alternatives(error: Failure) -> Iterator[Failure]:
-    """An error and, of a choice, those of all its branches."""
+    """An error, followed by those of all branches where it is about a choice."""
     yield error
     for branch in getattr(error.kind, "context", ()):
         for inner in branch:
@@ -99,7 +101,7 @@ def with_alternatives(error: Failure) -> Iterator[Failure]:
 
 
 def _reading(value: object, path: Path, error: Failure) -> Any:  # noqa: ANN401 - any JSON value
-    """Another reading of a value where it does not fit; ValueError if there is none."""
+    """The value that was meant by one that does not fit; ValueError if there is none."""
     match value:
         case None | "" if isinstance(path[-1], str):
             return _NOT_GIVEN
@@ -122,7 +124,8 @@ def _asks_for_text(kind: Kind) -> bool:
 
 
 def _said(text: str) -> Any:  # noqa: ANN401 - any JSON value
-    """The JSON value that a text says; ValueError if it is none, is text again, or is not spelt as it would be."""
+    """The JSON value that a text spells. Raises ValueError for what is no JSON, for text within text, and for a number,
+    a flag or null that JSON would spell otherwise."""
     value = exact_json.decode(text.encode())
     if isinstance(value, str):
         raise ValueError("text in text")  # noqa: TRY004 - one error for one caller
@@ -140,9 +143,7 @@ def _still_wrong(errors: Sequence[Failure]) -> set[Path]:
 
 
 def _at(values: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON value
-    for step in path:
-        values = values[step]
-    return values
+    return reduce(getitem, path, values)
 
 
 def _replaced(values: dict[str, Any], changes: Mapping[Path, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from openapi_mcp_server.bridge.model import Tool
 from openapi_mcp_server.bridge.schemas.edits import decode
 from openapi_mcp_server.bridge.schemas.validation import Failure, Kind
 from openapi_mcp_server.bridge.text import shorten
+from openapi_mcp_server.openapi.pointers import escaped
 
 MAX_PROBLEMS = 5
 _VALUE_LENGTH = 60
@@ -117,7 +118,7 @@ def _is_another_kind(choice: Failure, branch: Sequence[Failure]) -> bool:
 
 
 def _since(problems: Iterator[str], selector: Selector, value: Mapping[str, Any]) -> Iterator[str]:
-    """The problems of a branch, the first with the member that selects it."""
+    """The problems of a branch. The first also names the member that selects the branch."""
     name, values = selector
     others = [each for each in values if each != value[name]]
     for first in islice(problems, 1):
@@ -197,7 +198,7 @@ def _nearest(name: str, known: Sequence[str]) -> str:
 
 
 def _shown(value: object) -> str:
-    """Its beginning, without a copy of a long text."""
+    """The beginning of a value; a long text is not copied for it."""
     begun = value[: _VALUE_LENGTH + 1] if isinstance(value, str) else value
     return shorten(exact_json.encode(begun)[: 6 * _VALUE_LENGTH].decode(errors="ignore"), _VALUE_LENGTH)
 
@@ -208,7 +209,7 @@ def _pointer(path: Sequence[str | int]) -> str:
 
 def _token(step: str) -> str:
     """RFC 6901 section 3, shortened: a name can be a megabyte."""
-    return shorten(step, _VALUE_LENGTH).replace("~", "~0").replace("/", "~1")
+    return escaped(shorten(step, _VALUE_LENGTH))
 
 
 def _at(schema: Any, path: Sequence[str | int]) -> object:  # noqa: ANN401 - any JSON value

@@ -1,6 +1,7 @@
-"""Arguments as their own schema has them, where a list told them otherwise (`bridge.schemas.portable`).
+"""Arguments in the form of their own schema, where a list has described them in another one
+(`bridge.schemas.portable`).
 
-The list says at which places it asked for text in place of something else, so that only these are looked at.
+The list records at which places it asked for text in place of another type, so that only these are looked at.
 """
 
 from __future__ import annotations

@@ -189,7 +189,7 @@ def _with_hints(schema: JsonSchema, hints: Sequence[str]) -> bytes:
 
 
 def _whole(body: Body, usable: Sequence[Usable], schemas: Mapping[str, Schema]) -> Field:
-    """One argument for all of it: any of the schemas that the media types have."""
+    """The whole body as one argument, which takes what any of the media types takes."""
     alternatives = list(dict.fromkeys(media_choice.value_of(each, schemas) for each in usable))
     schema = alternatives[0] if len(alternatives) == 1 else b'{"anyOf":[' + b",".join(alternatives) + b"]}"
     hints = _file_hints(usable, schemas)

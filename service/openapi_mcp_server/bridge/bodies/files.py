@@ -58,7 +58,7 @@ def read_text(value: object, charset: str) -> File:
         return File(value.encode(charset))
 
 
-def base64_text(value: object, *, url_safe: bool = False) -> str:
+def base64_text(value: object, *, url_safe: bool) -> str:
     """Base64 as it is to travel: checked, a data: URI reduced to it. Raises ArgumentError.
 
     ``url_safe``: in the alphabet for URLs, where padding may be left out (RFC 4648 section 5); the other is taken too.

@@ -8,12 +8,13 @@ from typing import assert_never
 import msgspec
 
 from openapi_mcp_server.bridge.bodies import writers
-from openapi_mcp_server.bridge.media.table import Kind, essence, is_json, is_signed, is_xml
+from openapi_mcp_server.bridge.media.table import Kind, is_json, is_signed, is_xml
 from openapi_mcp_server.bridge.media.types import KINDS
 from openapi_mcp_server.bridge.model import BodyWriter
 from openapi_mcp_server.bridge.schemas.edits import removable_parts
 from openapi_mcp_server.bridge.schemas.shapes import Outline, may_be, outline_of
 from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.grammar import essence
 from openapi_mcp_server.openapi.model import Body, MediaType, Schema
 
 MAX_MEDIA_TYPES = 16
@@ -112,7 +113,7 @@ def _is_other_patch(usable: Usable, schemas: Mapping[str, Schema]) -> bool:
 
 
 def by_type(usable: Sequence[Usable], schemas: Mapping[str, Schema]) -> dict[type, BodyWriter]:
-    """The first writer that takes a list, and so on, where that is not the first of all."""
+    """By the type of the value: the first writer that takes it, where that is not the first writer of all."""
     found: dict[type, BodyWriter] = {}
     outlines = [(each, _outline_of_value(each, schemas)) for each in usable] if len(usable) > 1 else []
     for python_type, json_type in ((dict, "object"), (list, "array"), (str, "string")):
@@ -163,7 +164,8 @@ def _any_of(*schemas: bytes) -> bytes:
 
 
 def _is_any_patch(media: MediaType, schemas: Mapping[str, Schema]) -> bool:
-    """Whether a JSON Patch has a schema that says nothing: one for all kinds of patch, an object, as Kubernetes has."""
+    """Whether the schema of a JSON Patch says nothing about it: Kubernetes has one schema, an object, for all kinds of
+    patch."""
     if essence(media.name) != "application/json-patch+json":
         return False
     outline = outline_of(media.schema, schemas)

@@ -24,7 +24,7 @@ import msgspec
 
 from openapi_mcp_server.bridge.bodies import files, forms
 from openapi_mcp_server.bridge.bodies.parts import DISPOSITION, FORM_DATA, Headers, Part, encode
-from openapi_mcp_server.bridge.media.table import essence, is_binary
+from openapi_mcp_server.bridge.media.table import is_binary
 from openapi_mcp_server.bridge.media.types import is_media_type
 from openapi_mcp_server.bridge.model import BodyWriter
 from openapi_mcp_server.bridge.parameters import styles
@@ -40,7 +40,7 @@ from openapi_mcp_server.bridge.schemas.shapes import (
     schema_from,
 )
 from openapi_mcp_server.errors import ArgumentError, SpecError
-from openapi_mcp_server.grammar import is_field_value
+from openapi_mcp_server.grammar import essence, is_field_value
 from openapi_mcp_server.openapi.model import Encoding, MediaType, Parameter, Schema
 
 WriterOf = Callable[[MediaType, str], BodyWriter]

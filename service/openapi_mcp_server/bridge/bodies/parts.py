@@ -10,6 +10,7 @@ import msgspec
 
 from openapi_mcp_server.bridge import sizes
 from openapi_mcp_server.errors import ArgumentError
+from openapi_mcp_server.grammar import essence
 
 FORM_DATA = "multipart/form-data"
 DISPOSITION = "content-disposition"
@@ -35,9 +36,10 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def encode(media_type: str, parts: Iterable[Part]) -> tuple[str, bytes]:
-    """Content-Type and body. The boundary is a hash of the parts: the same body each time, and in none of them.
+    """Content-Type and body. The boundary is a hash of the parts, so that equal parts make an equal body, and stands in
+    none of them.
 
-    The parts may be made one after the other: too many, or too large ones, are not all made. Raises ArgumentError.
+    ``parts`` may be a generator: where they become too many or too large, the rest is never made. Raises ArgumentError.
     """
     known = list(_bounded(parts))
     whole = hashlib.sha256()
@@ -54,7 +56,7 @@ def encode(media_type: str, parts: Iterable[Part]) -> tuple[str, bytes]:
 
 
 def _bounded(parts: Iterable[Part]) -> Iterator[tuple[bytes, Part]]:
-    """The parts with their heads, as long as a body may have more."""
+    """The parts with their heads. Raises ArgumentError at the first that is too many or too much for one body."""
     size = 0
     for number, part in enumerate(parts):
         head = _head(part)
@@ -67,7 +69,7 @@ def _bounded(parts: Iterable[Part]) -> Iterator[tuple[bytes, Part]]:
 
 def _with_root(media_type: str, parts: Sequence[Part]) -> str:
     """The type with what the document says beside it; multipart/related must name its first part's (RFC 2387)."""
-    name = media_type.partition(";")[0].strip().lower()
+    name = essence(media_type)
     if name == FORM_DATA:
         return FORM_DATA
     written = _BOUNDARY.sub("", media_type)

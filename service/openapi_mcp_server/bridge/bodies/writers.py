@@ -19,12 +19,13 @@ from openapi_mcp_server.bridge.bodies.multipart import Described
 from openapi_mcp_server.bridge.media import charsets
 from openapi_mcp_server.bridge.media.exact_json import encode as encode_json
 from openapi_mcp_server.bridge.media.exact_json import encode_by_parts
-from openapi_mcp_server.bridge.media.table import Kind, essence, is_form, is_json, row
+from openapi_mcp_server.bridge.media.table import Kind, is_form, is_json, is_multipart, row
 from openapi_mcp_server.bridge.media.types import WrittenAs, charset, way
 from openapi_mcp_server.bridge.model import BodyRecipe, BodyWriter, Deferred
 from openapi_mcp_server.bridge.parameters import percent, styles
 from openapi_mcp_server.bridge.schemas.shapes import Outline, is_base64, is_base64url, outline_of
 from openapi_mcp_server.errors import ArgumentError
+from openapi_mcp_server.grammar import essence
 from openapi_mcp_server.openapi.model import MediaType, Schema
 
 _BY_NAME = frozenset({"json", "form", "text", "lines"})
@@ -47,13 +48,9 @@ def takes_files(media: MediaType, definitions: Mapping[str, Schema]) -> bool:
     return way(media, _outline(media, definitions), definitions).kind == "binary"
 
 
-def writer(media: MediaType, definitions: Mapping[str, Schema]) -> BodyWriter:
-    """How a body of this type is written. Raises SpecError now; the writer raises ArgumentError."""
-    return kind_and_writer(media, definitions)[1]
-
-
 def kind_and_writer(media: MediaType, definitions: Mapping[str, Schema]) -> tuple[Kind, BodyWriter]:
-    """The same, and which of `KINDS` the body is. The writer is made when it is first called."""
+    """Which of `KINDS` a body of this type is, and its writer, which is made when it is first called. Raises SpecError
+    now; the writer raises ArgumentError."""
     outline = _outline(media, definitions)
     chosen = way(media, outline, definitions)
     _writer(media, definitions, outline, chosen)
@@ -132,7 +129,8 @@ def _outline(media: MediaType, definitions: Mapping[str, Schema]) -> Outline:
 
 
 def _mentions_bytes(schema: Schema | None, definitions: Mapping[str, Schema]) -> bool:
-    """Whether it may be one of bytes, by a glance that is cheaper than a look: such a schema is short."""
+    """Whether a schema may be one of bytes. It is not decoded for that: such a schema is short, and has the word in
+    it."""
     if schema is None or memoryview(schema.json).nbytes > _SHORT:
         return False
     reached = (schema, *(definitions[name] for name in schema.refs))
@@ -140,7 +138,7 @@ def _mentions_bytes(schema: Schema | None, definitions: Mapping[str, Schema]) ->
 
 
 def _multipart(media: MediaType, definitions: Mapping[str, Schema]) -> Described | None:
-    if not essence(media.name).startswith("multipart/"):
+    if not is_multipart(media.name):
         return None
     outline = _outline(media, definitions)
     name = way(media, outline, definitions).content_type or media.name

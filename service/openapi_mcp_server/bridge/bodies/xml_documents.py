@@ -25,6 +25,7 @@ from openapi_mcp_server.bridge.schemas.shapes import may_be
 from openapi_mcp_server.errors import ArgumentError, SpecError
 from openapi_mcp_server.grammar import is_xml_name
 from openapi_mcp_server.openapi.model import MediaType, Schema
+from openapi_mcp_server.openapi.pointers import DEFS
 
 _NIL = {"xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance", "xsi:nil": "true"}
 
@@ -188,7 +189,7 @@ def _object(keyword: object) -> dict[str, Any]:
 
 def _referred(schema: JsonSchema) -> str | None:
     reference = schema.get("$ref")
-    return reference.removeprefix("#/$defs/") if isinstance(reference, str) else None
+    return reference.removeprefix(DEFS) if isinstance(reference, str) else None
 
 
 def _component(definition: str | None) -> str | None:

@@ -141,7 +141,7 @@ _decode = msgspec.json.Decoder(_Catalog).decode
 
 
 def encode(catalog: ToolCatalog) -> Kept:
-    """Raises ValueError or TypeError for one that cannot be told in JSON."""
+    """The catalog as data. Raises ValueError or TypeError for one that cannot be told in JSON."""
     writing = _Writing(catalog.listed)
     tools = tuple([writing.tool(tool) for tool in catalog.tools.values()])
     about = _Catalog(

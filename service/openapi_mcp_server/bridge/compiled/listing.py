@@ -1,5 +1,7 @@
-"""The entries of all tools in one text, as a list has them, from the first on: kept apart as well, they would be there
-twice, and what is let go of in so many pieces the system does not get back.
+"""The entries of all tools in one text, as a list has them, from the first tool on.
+
+Kept apart as well, they would be in memory twice; and memory that is freed in so many small pieces does not go back to
+the system.
 """
 
 from __future__ import annotations
@@ -55,8 +57,8 @@ class Listing:
 
 
 def _place(entry: bytes, schema: bytes) -> int:
-    """The place of its outputSchema in an entry; -1 where it has none. Looked for by its key, since looking for so much
-    text takes as long as comparing it twice."""
+    """The place of its outputSchema in an entry; -1 where it has none. Its key is searched for, and the schema compared
+    once: searching for so much text would compare it twice."""
     after = entry.find(_OUTPUT) + len(_OUTPUT)
     return after if entry.startswith(schema, after) else entry.find(schema)
 

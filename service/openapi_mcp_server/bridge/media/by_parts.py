@@ -1,5 +1,8 @@
-"""Large texts, one part after the other: a thread lets go of the interpreter between two calls into C, and whoever
-waits for it beside large work would else wait for 5 to 15 ms (docs/adr/0036)."""
+"""Large JSON texts, read one part after the other.
+
+A thread releases the interpreter's lock between two calls into C. In one call, whoever waits for the lock beside large
+work would wait for 5 to 15 ms (docs/adr/0036).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ _PIECE = 48 * 1024
 _BETWEEN = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*(?=\{)")
 _ROW_END = b"},{"
 _TRIES = 8
-"""Places that may turn out to be within a row, or within a text."""
+"""How many places are tried, each of which may turn out to be within a row or within a text."""
 _ENDS = {b"]": b"[", b"]}": b'{"":[', b"]}}": b'{"":{"":['}
 """The end and the beginning of what rows may be in: an array, or an envelope of one or two objects around it."""
 

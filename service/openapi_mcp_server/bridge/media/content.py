@@ -17,8 +17,8 @@ import msgspec
 from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media import charsets
 from openapi_mcp_server.bridge.media.by_parts import short_pieces, without_space
-from openapi_mcp_server.bridge.media.table import essence, is_html, is_json, is_xml, row
-from openapi_mcp_server.grammar import TOKEN
+from openapi_mcp_server.bridge.media.table import is_html, is_json, is_xml, row
+from openapi_mcp_server.grammar import TOKEN, essence
 from openapi_mcp_server.mcp.messages import (
     AudioContent,
     BlobResource,
@@ -133,7 +133,7 @@ def resource_uri(api: str, tool: str) -> str:
 
 
 def _text(response: HttpResponse, content_type: str) -> AnswerContent | None:
-    """None if it is no text in the charset that it declares, nor in UTF-8."""
+    """The body as text; None if it is none in the charset that it declares, nor in UTF-8."""
     declared = charsets.declared(content_type) or _declared_inside(response.body, content_type) or "utf-8"
     read_as = (_decoded(response, charset) for charset in _readings(declared))
     return next((AnswerContent(text=text) for text in read_as if text is not None), None)
@@ -276,7 +276,7 @@ def _not_json(body: bytes, content_type: str, uri: str) -> AnswerContent:
 
 
 def _deep_json(body: bytes) -> AnswerContent | None:
-    """Nested deeper than can be checked (about 1,000): shown as it came."""
+    """JSON nested deeper than can be checked (about 1,000 levels), which is shown as it came."""
     try:
         _require_utf8(body)
         return AnswerContent(text=body, notes=("Note: this JSON is nested too deeply to be checked.",))

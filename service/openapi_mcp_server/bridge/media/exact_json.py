@@ -49,7 +49,7 @@ def decode(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def _names(text: bytes) -> int:
-    """About how many names are in it."""
+    """About how many names of members a JSON text has."""
     return sum(text.count(b'":', start, start + _LARGE + 1) for start in range(0, len(text), _LARGE))
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from openapi_mcp_server.grammar import essence
+
 Kind = Literal["json", "form", "multipart", "text", "binary", "xml", "lines"]
 """How a body is written."""
 Reading = Literal["json", "text", "image", "audio", "binary"]
@@ -95,24 +97,22 @@ FAMILIES: dict[str, Row] = {
 
 
 @lru_cache(1_024)
-def essence(content_type: str) -> str:
-    """``Text/HTML; charset=utf-8`` → ``text/html``."""
-    return content_type.partition(";")[0].strip().lower()
-
-
-@lru_cache(1_024)
 def row(name: str) -> Row:
     """The row of an essence. A range is what its family or suffix is (``image/*``, ``application/*+json``)."""
     return TYPES.get(name) or _by_suffix(name) or _by_family(name)
 
 
 def is_json(content_type: str) -> bool:
-    """JSON and everything with its suffix."""
+    """Whether a type is JSON or has its suffix."""
     return row(essence(content_type)).written == "json"
 
 
 def is_form(content_type: str) -> bool:
     return row(essence(content_type)).written == "form"
+
+
+def is_multipart(content_type: str) -> bool:
+    return row(essence(content_type)).written == "multipart"
 
 
 def is_xml(content_type: str) -> bool:
@@ -130,7 +130,7 @@ def is_binary(content_type: str) -> bool:
 
 
 def is_stream(content_type: str) -> bool:
-    """Whether a part of it is of use, and it may never end."""
+    """Whether a type is that of a stream, which may never end and a part of which is of use."""
     return row(essence(content_type)).is_stream
 
 

@@ -9,10 +9,10 @@ from typing import get_args
 import msgspec
 
 from openapi_mcp_server.bridge.media import charsets
-from openapi_mcp_server.bridge.media.table import Kind, essence, is_binary, is_signed, row
+from openapi_mcp_server.bridge.media.table import Kind, is_binary, is_signed, row
 from openapi_mcp_server.bridge.schemas.shapes import Outline, alternatives, are_files, may_be, say_bytes
 from openapi_mcp_server.errors import SpecError
-from openapi_mcp_server.grammar import TOKEN
+from openapi_mcp_server.grammar import TOKEN, essence
 from openapi_mcp_server.openapi.model import MediaType, Schema
 
 KINDS: tuple[Kind, ...] = get_args(Kind)

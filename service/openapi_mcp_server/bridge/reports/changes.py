@@ -67,8 +67,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 def compare(old: ToolCatalog, new: ToolCatalog) -> Comparison:
     """Tools are paired by name, then by method and path: those were renamed."""
     same = [name for name in old.tools if name in new.tools]
-    gone = {_operation(tool): tool for name, tool in old.tools.items() if name not in new.tools}
-    came = {_operation(tool): tool for name, tool in new.tools.items() if name not in old.tools}
+    gone = {tool.operation: tool for name, tool in old.tools.items() if name not in new.tools}
+    came = {tool.operation: tool for name, tool in new.tools.items() if name not in old.tools}
     renamed = [_changed(gone[operation], came[operation]) for operation in gone if operation in came]
     changed = [_changed(old.tools[name], new.tools[name]) for name in same]
     reasons = {f"{each.operation.method} {each.operation.path}": each.operation.reason for each in new.skipped}
@@ -87,7 +87,7 @@ def _changed(old: Tool, new: Tool) -> ToolChange:
     return ToolChange(
         name=new.name,
         was="" if old.name == new.name else old.name,
-        operation=_operation(new),
+        operation=new.operation,
         tokens_before=old.tokens,
         tokens=new.tokens,
         changes=_changes(old, new),
@@ -95,13 +95,13 @@ def _changed(old: Tool, new: Tool) -> ToolChange:
 
 
 def _changes(old: Tool, new: Tool) -> tuple[Change, ...]:
-    if bytes(old.entry) == bytes(new.entry) and _operation(old) == _operation(new):
+    if bytes(old.entry) == bytes(new.entry) and old.operation == new.operation:
         return ()
     before, after = _entry(old), _entry(new)
     changes = []
-    if (was := _operation(old)) != _operation(new):
+    if (was := old.operation) != new.operation:
         breaks = old.is_safe and not new.is_safe  # a client that asks for no consent to read would not ask now
-        changes.append(Change(argument="", what=f"is {_operation(new)}, was {was}", breaks=breaks))
+        changes.append(Change(argument="", what=f"is {new.operation}, was {was}", breaks=breaks))
     is_shortened = old.input.is_shortened or new.input.is_shortened
     inputs = [decode(each.input.schema) if is_shortened else _entry(each)["inputSchema"] for each in (old, new)]
     differences = compare_schemas(*inputs)
@@ -125,8 +125,4 @@ def _entry(tool: Tool) -> Mapping[str, Any]:
 
 
 def _listed(tool: Tool, reason: str) -> Listed:
-    return Listed(name=tool.name, operation=_operation(tool), tokens=tool.tokens, reason=reason)
-
-
-def _operation(tool: Tool) -> str:
-    return f"{tool.method} {tool.template}"
+    return Listed(name=tool.name, operation=tool.operation, tokens=tool.tokens, reason=reason)

@@ -42,9 +42,9 @@ class _Look(msgspec.Struct, frozen=True):
     operation: Operation
 
 
-def weaknesses(tools: ToolCatalog, descriptions: Sequence[ApiDescription]) -> list[Weakness]:
+def weaknesses(catalog: ToolCatalog, descriptions: Sequence[ApiDescription]) -> list[Weakness]:
     """The weaknesses to mend, the dearest first. ``descriptions`` are in the order of the catalog's APIs."""
-    looks = list(_looks(tools, descriptions))
+    looks = list(_looks(catalog, descriptions))
     found = [
         _of("instructions", "prose that speaks to the model", "take it out: an overlay can replace a description",
             [each for each in looks if _INSTRUCTIONS.search(bytes(each.tool.entry).decode())]),
@@ -60,18 +60,18 @@ def weaknesses(tools: ToolCatalog, descriptions: Sequence[ApiDescription]) -> li
             "shorten descriptions and nested schemas", [each for each in looks if each.tool.input.is_shortened]),
         _of("unmet_credentials", "credentials that are not configured", "set the AUTH_ settings that inspect names",
             [each for each in looks if each.tool.access.kind == "unmet"]),
-        *_of_whole(tools),
+        *_of_whole(catalog),
     ]  # fmt: skip
     return sorted([each for each in found if each.count], key=lambda each: (-each.tokens, -each.count))
 
 
-def _looks(tools: ToolCatalog, descriptions: Sequence[ApiDescription]) -> Iterator[_Look]:
+def _looks(catalog: ToolCatalog, descriptions: Sequence[ApiDescription]) -> Iterator[_Look]:
     by_pointer = {
         (api.name, operation.pointer): operation
-        for api, description in zip(tools.apis, descriptions, strict=True)
+        for api, description in zip(catalog.apis, descriptions, strict=True)
         for operation in description.operations
     }
-    for tool in tools.tools.values():
+    for tool in catalog.tools.values():
         if (operation := by_pointer.get((tool.api, tool.pointer))) is not None:
             yield _Look(tool, operation)
 
@@ -87,19 +87,19 @@ def _of(kind: str, problem: str, cure: str, looks: Sequence[_Look]) -> Weakness:
     )
 
 
-def _of_whole(tools: ToolCatalog) -> Iterator[Weakness]:
+def _of_whole(catalog: ToolCatalog) -> Iterator[Weakness]:
     """The weaknesses of the list as a whole, and of what is not in it."""
-    whole = seen_tokens(tools.tools.values())
-    is_long = whole > MOST_TOKENS or len(tools.tools) > MOST_TOOLS
+    listed, whole = len(catalog.tools), seen_tokens(catalog.tools.values())
+    is_long = whole > MOST_TOKENS or listed > MOST_TOOLS
     yield Weakness(
         kind="long_list",
-        problem=f"{len(tools.tools)} tools of {whole} tokens, where clients take {MOST_TOOLS} and models {MOST_TOKENS}",
+        problem=f"{listed} tools of {whole} tokens, where clients take {MOST_TOOLS} and models {MOST_TOKENS}",
         cure="choose operations with INCLUDE_TAGS or EXCLUDE_TAGS, or set TOOL_MODE=search",
-        count=len(tools.tools) if is_long else 0,
+        count=listed if is_long else 0,
         tokens=whole,
         places=(),
     )
-    skipped = [each.operation for each in tools.skipped]
+    skipped = [each.operation for each in catalog.skipped]
     yield Weakness(
         kind="skipped",
         problem="operations that cannot be tools",

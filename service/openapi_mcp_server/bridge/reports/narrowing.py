@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from openapi_mcp_server.bridge.schemas.edits import decode, encode
+from openapi_mcp_server.openapi.pointers import DEFS
+from openapi_mcp_server.openapi.schemas.keywords import as_list
 
 DEPTH = 32
 """Levels that are looked into; what lies deeper is compared as a whole."""
@@ -92,7 +94,7 @@ class _Comparison:
         yield from self._others(old, new, place, depth)
 
     def _others(self, old: Mapping[str, Any], new: Mapping[str, Any], place: str, depth: int) -> Iterator[Difference]:
-        """Members that have no name of their own."""
+        """The differences of members that have no name of their own."""
         before, after = old.get("additionalProperties", True), new.get("additionalProperties", True)
         if before is False and after is not False:
             yield Difference(place, "takes other members now", breaks=False)
@@ -171,10 +173,7 @@ def _is_one_of(value: object, kinds: Sequence[str]) -> bool:
 
 
 def _listed_types(schema: Mapping[str, Any]) -> list[str]:
-    kinds = schema.get("type")
-    if kinds is None:
-        return sorted(_TYPES)
-    return sorted(kinds) if isinstance(kinds, list) else [kinds]
+    return sorted(as_list(schema["type"]) if "type" in schema else _TYPES)
 
 
 def _told(kinds: Sequence[str]) -> str:
@@ -242,7 +241,7 @@ def _object(schema: Schema, definitions: Mapping[str, Schema]) -> Mapping[str, A
 
 
 def _name(schema: Schema) -> str:
-    return "" if isinstance(schema, bool) else str(schema.get("$ref", "")).removeprefix("#/$defs/")
+    return "" if isinstance(schema, bool) else str(schema.get("$ref", "")).removeprefix(DEFS)
 
 
 def _below(place: str, name: str) -> str:

@@ -15,31 +15,31 @@ from openapi_mcp_server.bridge.search.names import seen_tokens
 from openapi_mcp_server.bridge.servers import ANYWHERE
 
 
-def report(tools: ToolCatalog) -> dict[str, Any]:
+def report(catalog: ToolCatalog) -> dict[str, Any]:
     """Everything there is to know about a catalog, as JSON."""
     return {
-        "tools": [_tool(tool) | {"credentials": credentials(tools, tool)} for tool in tools.tools.values()],
+        "tools": [_tool(tool) | {"credentials": credentials(catalog, tool)} for tool in catalog.tools.values()],
         "skipped": [
             {"api": each.api, **msgspec.structs.asdict(each.operation)}  # pointer, method, path, reason, place
-            for each in tools.skipped
+            for each in catalog.skipped
         ],
-        "apis": [_api(api) for api in tools.apis],
-        "bytes": tools.list_bytes,
-        "estimated_tokens": seen_tokens(tools.tools.values()),
+        "apis": [_api(api) for api in catalog.apis],
+        "bytes": catalog.list_bytes,
+        "estimated_tokens": seen_tokens(catalog.tools.values()),
     }
 
 
-def report_to(permit: Permit, tools: ToolCatalog) -> dict[str, Any]:
+def report_to(permit: Permit, catalog: ToolCatalog) -> dict[str, Any]:
     """The same for a principal: of tools that it may not call, nothing; of documents and where their APIs are, only to
     whoever may call all there is, since skipped operations and notes name others."""
-    own = [tool for tool in tools.tools.values() if permit.admits(tool.subject)]
-    if sees_all(permit) and len(own) == len(tools.tools):
-        return report(tools)
+    own = [tool for tool in catalog.tools.values() if permit.admits(tool.subject)]
+    if sees_all(permit) and len(own) == len(catalog.tools):
+        return report(catalog)
     size = sum(len(memoryview(tool.entry)) for tool in own)
     return {
         "tools": [_tool(tool) for tool in own],
         "skipped": [],
-        "apis": _partly(tools.apis, own),
+        "apis": _partly(catalog.apis, own),
         "bytes": size,
         "estimated_tokens": seen_tokens(own),
     }
@@ -61,9 +61,9 @@ def _partly(apis: Iterable[ApiSummary], own: Iterable[Tool]) -> list[dict[str, A
     ]
 
 
-def credentials(tools: ToolCatalog, tool: Tool) -> list[dict[str, str]]:
+def credentials(catalog: ToolCatalog, tool: Tool) -> list[dict[str, str]]:
     """Lists what calls of a tool are sent with: kind, place, and the setting that is from."""
-    identity = next(api.identity for api in tools.apis if api.name == tool.api)
+    identity = next(api.identity for api in catalog.apis if api.name == tool.api)
     return security.told(identity, tool.access)
 
 

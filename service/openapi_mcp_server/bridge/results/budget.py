@@ -22,6 +22,7 @@ from openapi_mcp_server.bridge.results import detail
 from openapi_mcp_server.bridge.results.next_page import Next, counted, following, paging_arguments, row_id
 from openapi_mcp_server.bridge.text import shorten, visible
 from openapi_mcp_server.mcp.messages import EmbeddedResource, TextContent, TextResource, ToolResult
+from openapi_mcp_server.openapi.pointers import escaped, unescaped
 
 BYTES_PER_TOKEN = 4
 """A rule of thumb for English and JSON."""
@@ -39,7 +40,7 @@ _CUTS_TOLD = 10
 _ENVELOPE = 2
 """Levels of objects that a page's rows may be in."""
 _ROWS_FOR_A_WAY = 4
-"""One in so many rows may go, so that a page of another size begins after the last."""
+"""At most one in so many rows is given up for a page of another size that begins after the last one shown."""
 _NAME_SHOWN = 60
 _ELLIPSIS = "…".encode()
 
@@ -124,7 +125,7 @@ def _size(text: str) -> int:
 
 
 def _is_of_rows(place: str) -> bool:
-    """Whether a list is the answer or near its top, and in no row of another."""
+    """Whether a list is the answer itself or near its top, and not within a row of another list."""
     steps = place.split("/")[1:]
     return len(steps) <= _ENVELOPE and not any(step.isdigit() for step in steps)
 
@@ -148,7 +149,7 @@ def _with_way(left: bytes, tool: Tool, asked: Mapping[str, object], cuts: list[C
 
 def _rows(left: bytes, steps: Sequence[str]) -> list[msgspec.Raw]:
     for step in steps:
-        left = bytes(_members(left).get(_unescaped(step), b"[]"))
+        left = bytes(_members(left).get(unescaped(step), b"[]"))
     return _items(left)
 
 
@@ -156,13 +157,9 @@ def _with_rows(left: bytes, steps: Sequence[str], count: int) -> bytes:
     """A part of an answer with the first ``count`` rows only."""
     if not steps:
         return _encode(_items(left)[:count])
-    name = _unescaped(steps[0])
+    name = unescaped(steps[0])
     members = _members(left)
     return _encode(members | {name: msgspec.Raw(_with_rows(bytes(members[name]), steps[1:], count))})
-
-
-def _unescaped(token: str) -> str:
-    return token.replace("~1", "/").replace("~0", "~")
 
 
 def _told(
@@ -338,5 +335,4 @@ def _first(
 
 
 def _below(pointer: str, name: str) -> str:
-    token = shorten(visible(name), _NAME_SHOWN).replace("~", "~0").replace("/", "~1")
-    return f"{pointer}/{token}"
+    return f"{pointer}/{escaped(shorten(visible(name), _NAME_SHOWN))}"

@@ -60,13 +60,13 @@ class _Block(msgspec.Struct):
 _block = msgspec.json.Decoder(_Block).decode
 
 
-def without_large_files(result: ToolResult, limit: int = EVENT_BYTES) -> ToolResult:
-    """The same without a file that no event carries, told as `fitted` tells it: it need not become text before."""
+def without_large_files(result: ToolResult) -> ToolResult:
+    """The same without files that are too long for an event, told as `fitted` tells it: so they are never encoded."""
     files = [_file(block) for block in result.content]
     length = sum(_as_base64(data) for _, data in files)
-    if length <= limit:
+    if length <= EVENT_BYTES:
         return result
-    note = _note(length, limit)
+    note = _note(length, EVENT_BYTES)
     kept = [
         TextContent(_left_out(kind, _as_base64(data))) if data else block
         for block, (kind, data) in zip(result.content, files, strict=True)

@@ -19,6 +19,7 @@ from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.media.large_json import is_large
 from openapi_mcp_server.bridge.model import Paging, Tool
 from openapi_mcp_server.bridge.results.answer_headers import next_link
+from openapi_mcp_server.openapi.schemas.keywords import as_list
 
 _PUNCTUATION = re.compile(r"[^a-z0-9]")
 _OFFSETS = {"offset": 0, "pageoffset": 0, "skip": 0, "startat": 0, "startindex": 1, "start": 0, "from": 0}
@@ -45,6 +46,7 @@ _IDS = frozenset({"startingafter", "after", "pageafter"})
 _WAYS = _PAGES | _TOKENS | _IDS | _OFFSETS.keys()
 _OTHER_WAYS = frozenset({"before", "beginat", "continuation", "endingbefore", "first", "last", "pageindex"})
 """Names of arguments by which APIs page as well, in a way that is not known well enough to go on by it."""
+_CERTAIN = (_WAYS | _SIZES) - _IF_NUMBERS
 _PAGING = _WAYS | _SIZES | _OTHER_WAYS
 _BACKWARDS = frozenset({"before", "pagebefore"})
 """Beside one of these, nothing says in which order rows come."""
@@ -171,9 +173,7 @@ def paging_arguments(tool: Tool) -> list[str]:
 def _is_number(tool: Tool, argument: str) -> bool:
     properties = msgspec.json.decode(tool.input.schema).get("properties", {})
     schema = properties.get(argument)
-    return isinstance(schema, dict) and not {"integer", "number"}.isdisjoint(
-        [schema["type"]] if isinstance(schema.get("type"), str) else schema.get("type", ())
-    )
+    return isinstance(schema, dict) and not {"integer", "number"}.isdisjoint(as_list(schema.get("type", [])))
 
 
 # A page that was cut
@@ -318,19 +318,9 @@ def _by_address(tool: Tool, pages: Paging, asked: Mapping[str, object], address:
     own = {slot.name: slot.argument for slot in tool.slots if slot.location == "query"}
     given = {own[name]: value for name, value in query.items() if name in own and len(value) <= _VALUE_CHARACTERS}
     changed = {name: value for name, value in given.items() if str(asked.get(name)) != value}
-    paging_ones = {own[name] for name in query if name in own and _is_paging(_plain(name))} | {pages.offset}
+    paging_ones = {own[name] for name in query if name in own and _plain(name) in _CERTAIN} | {pages.offset}
     told = {name: value for name, value in changed.items() if name in paging_ones} or changed
     return Next({name: _number(value) for name, value in told.items()}) if told else None
-
-
-def _is_paging(name: str) -> bool:
-    return (
-        (name in _OFFSETS and name not in _IF_NUMBERS)
-        or name in _PAGES
-        or name in _SIZES
-        or name in _TOKENS
-        or name in _IDS
-    )
 
 
 def _number(value: str) -> str | int:

@@ -100,7 +100,8 @@ class Redaction(msgspec.Struct, frozen=True):
         return b"\n".join((*left, b"data: " + kept.replace(b"\n", b"\ndata: "))), count + len(fields) - len(left)
 
     def _is_kind(self, field: bytes) -> bool:
-        """Whether it says that the data of its event is what a name is of."""
+        """Whether a field of an event gives the event a type that is one of the names to hide: then its data is
+        hidden."""
         name, _, kind = field.partition(b":")
         return name == b"event" and kind.strip().lower() in self.words
 
@@ -124,7 +125,8 @@ class Redaction(msgspec.Struct, frozen=True):
         return self._walk(value, self._start(), [0])
 
     def _speaks(self, text: bytes) -> bool:
-        """Keys may be spelt with escapes, and text may have two bytes a character."""
+        """Whether a text may have a name to hide in it. Keys may be spelt with escapes, and text may have two bytes a
+        character."""
         lower = text.lower().replace(b"\0", b"")
         return self.always or b"\\u" in lower or any(word in lower for word in self.words) or self._spells(lower)
 
@@ -222,7 +224,7 @@ def _path(text: str) -> Path:
 
 
 def _last_name(path: Path) -> str:
-    """The name that a text about the hidden value has in it."""
+    """The name of the hidden member that a path ends with: a text about the member mentions it."""
     names = [step.name for step in path if step.name != "*" and not step.name.isdigit()]
     return names[-1].casefold() if names else ""
 
@@ -239,7 +241,8 @@ def _next(places: Places, name: str) -> Places:
 
 
 def _hidden(value: Any, count: list[int]) -> str | None:  # noqa: ANN401 - any JSON value
-    """A text stays a text, so that it fits its schema; null fits every other."""
+    """The mark in place of a hidden value: a text for a text, so that it fits its schema; null, which fits every
+    other."""
     if value is None:
         return None
     count[0] += 1

@@ -133,7 +133,7 @@ def _next_page(
 def _mending(error: CredentialError) -> str:
     if error.client:
         return "Whoever runs this client can mend this."
-    return "Try again later." if error.passing else "Only the operator of this server can mend this."
+    return "Try again later." if error.transient else "Only the operator of this server can mend this."
 
 
 def from_error(error: ServiceError, tool: Tool) -> ToolResult:
@@ -209,7 +209,7 @@ def _structured(
 
 
 def _noted(structured: bytes, about: str) -> bytes:
-    """An object with a member that says what is to be said of it."""
+    """The JSON object with one more member, which says ``about`` it what has to be said."""
     if not about or not structured.startswith(b"{") or (_NOTE in structured and NOTE in _members(structured)):
         return structured
     comma = b"" if structured == b"{}" else b","
@@ -255,5 +255,5 @@ def _first_error(validator: Validator, excerpt: Excerpt) -> Error | None:
 
 
 def _compile(schema: bytes) -> Validator:
-    """Its errors do not repeat the answer."""
+    """The validator of an output schema, whose errors do not repeat the answer."""
     return compiled(msgspec.json.decode(schema))

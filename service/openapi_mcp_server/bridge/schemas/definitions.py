@@ -13,11 +13,11 @@ import msgspec
 
 from openapi_mcp_server.bridge.schemas.edits import Detail, cleaned, decode, encode, opened, reduced
 from openapi_mcp_server.openapi.model import Schema
+from openapi_mcp_server.openapi.pointers import DEFS
 
 _REF = re.compile(rb'"\$ref":"#/\$defs/([A-Za-z0-9._-]+)"')
 """Names of definitions hold nothing that a JSON Pointer or a URI would have to escape."""
 _ONLY_REF = re.compile(rb'\{(?:"type":(?:"object"|\["object","null"\]),)?"\$ref":"#/\$defs/([A-Za-z0-9._-]+)"\}')
-_HOME = "#/$defs/"
 
 
 class _Root(msgspec.Struct, frozen=True, gc=False):
@@ -166,7 +166,7 @@ class Definitions:
         if root.properties:
             return True
         if root.ref:
-            return self._names_object(root.ref.removeprefix(_HOME))
+            return self._names_object(root.ref.removeprefix(DEFS))
         choices = root.any_of or root.one_of
         return any(map(self.is_object, root.all_of)) or (bool(choices) and all(map(self.is_object, choices)))
 

@@ -121,6 +121,12 @@ def short_prose(said: str, limit: int) -> str:
     return f"{before} {NEEDED}".lstrip()
 
 
+def with_words(schema: dict[str, Any], words: str) -> dict[str, Any]:
+    """A schema with these words at the end of its description."""
+    prose = schema.get("description")
+    return schema | {"description": f"{prose} {words}" if prose else words}
+
+
 def or_empty(schema: bytes) -> bytes:
     """An encoded schema that takes the empty text too."""
     decoded = decode(schema)
@@ -158,7 +164,7 @@ def _removable_below(key: str, value: Any, needed: Sequence[str]) -> Any:  # noq
 
 
 def removable_parts(schema: bytes) -> bytes:
-    """The same of an encoded schema."""
+    """The same as `removable`, encoded before and after."""
     return encode(removable(decode(schema)))
 
 

@@ -8,12 +8,14 @@ anything may stand at its place, and on from there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import getitem
 from typing import Any, NamedTuple
 
 import msgspec
 
 from openapi_mcp_server.openapi import json_schema
+from openapi_mcp_server.openapi.pointers import DEFS
 
 WORK = 20_000
 """Questions that are asked on the way, of which one about a large value counts as many: some 0.1 s. Where the way ends
@@ -24,7 +26,6 @@ PART_BYTES = 2_000_000
 PARTS_KEPT = 128
 """Compiled parts of schemas that are remembered."""
 
-_HOME = "#/$defs/"
 _LISTS = ("allOf", "anyOf", "oneOf")
 _ONE = ("then", "else")
 
@@ -88,7 +89,7 @@ class _Way:
         return not compiled(self._encoded, part.path).is_valid(value)
 
     def _at_one_place(self, parts: Iterable[Subschema]) -> Iterator[Subschema]:
-        """All schemas that apply where these do."""
+        """These schemas, and all others that apply to the same value through them."""
         seen: set[int] = set()
         left = list(parts)
         while left:
@@ -109,7 +110,7 @@ class _Way:
         return part
 
     def _target(self, part: Subschema) -> Subschema:
-        name = part.schema["$ref"].removeprefix(_HOME)
+        name = part.schema["$ref"].removeprefix(DEFS)
         return Subschema(("$defs", name), self._definitions.get(name, True))
 
 
@@ -117,14 +118,11 @@ class _Way:
 def compiled(schema: bytes, path: Path) -> json_schema.Validator:
     """The validator of a part of an encoded schema, in which it is the only member of ``allOf``."""
     whole = msgspec.json.decode(schema)
-    part = whole
-    for step in path:
-        part = part[step]
-    return json_schema.compiled({"allOf": [part], "$defs": whole.get("$defs", {})})
+    return json_schema.compiled({"allOf": [reduce(getitem, path, whole)], "$defs": whole.get("$defs", {})})
 
 
 def _key(part: Subschema) -> object:
-    """Equal schemas are one, as those that two alternatives have in common are."""
+    """A key by which equal schemas are one, such as those that two alternatives have in common."""
     return part.path[-1] if part.path[:1] == ("$defs",) and len(part.path) == 2 else msgspec.json.encode(part.schema)
 
 

@@ -11,15 +11,15 @@ from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.model import CheckedSchema
 from openapi_mcp_server.bridge.schemas import unseen
 from openapi_mcp_server.bridge.schemas.definitions import Definitions, Edited
-from openapi_mcp_server.bridge.schemas.edits import WHOLE, Detail, bare, decode, encode, reduced, shallow
+from openapi_mcp_server.bridge.schemas.edits import WHOLE, Detail, bare, decode, encode, reduced, shallow, with_words
 from openapi_mcp_server.bridge.schemas.told import ended, told
 from openapi_mcp_server.openapi.model import Schema
 
 _TOLD = {Detail.FULL: "", Detail.NO_EXAMPLES: "examples", Detail.SHORT: "examples and long descriptions"}
 _EXAMPLES = 2
 _EXAMPLE_BYTES = 56
-"""The most bytes of one example. With these bounds, lists of 132 published documents are no longer than they were
-without examples, which ``additionalProperties`` at each root then took."""
+"""The most bytes of one example. With these bounds, examples make the lists of 132 published documents longer by what
+leaving ``additionalProperties`` out of each root makes them shorter."""
 _SAYING_VALUES = frozenset({"examples", "const"})
 _NUMBER_STARTS = tuple(bytes([each]) for each in b"-0123456789")
 CLOSED = b',"additionalProperties":false}'
@@ -127,9 +127,7 @@ def exemplified(schema: bytes, examples: Sequence[bytes | msgspec.Raw]) -> bytes
         small = [_as_text(each) for each in small]
     if "$ref" not in decoded:
         return encode(decoded | {"examples": small})
-    prose = decoded.get("description", "")
-    told = f"Example: {text.line(bytes(small[0]).decode(), _EXAMPLE_BYTES)}"
-    return encode(decoded | {"description": f"{prose} {told}" if prose else told})
+    return encode(with_words(decoded, f"Example: {text.line(bytes(small[0]).decode(), _EXAMPLE_BYTES)}"))
 
 
 def _as_text(example: msgspec.Raw) -> msgspec.Raw:
@@ -172,12 +170,12 @@ def _told(argument: Argument, tell: Callable[[bytes], bytes]) -> Argument:
 
 
 def _ending(members: Mapping[str, bytes], refs: Sequence[str], definitions: SchemaSource) -> Mapping[str, bytes]:
-    """The definitions without a way back, which takes the whole list of tools from some clients."""
+    """The definitions without cycles: one cycle takes the whole list of tools from some clients."""
     return ended(members, refs, definitions.told) if definitions.graph.is_endless(members) else members
 
 
 def _exact(arguments: Sequence[Argument], required: bytes, definitions: SchemaSource, detail: Detail) -> CheckedSchema:
-    """All that the schemas say, with a way back where there is one."""
+    """All that the schemas say, cycles included."""
     refs = [ref for argument in arguments for ref in argument.refs]
     members = definitions.exact.reached(refs, _UNLIMITED, detail) or {}
     return _checked(Pieces(_properties(arguments, detail, definitions), required), members)

@@ -28,9 +28,11 @@ from openapi_mcp_server.bridge.schemas.edits import (
     parts_within,
     short_prose,
     unrestricted,
+    with_words,
 )
 from openapi_mcp_server.bridge.schemas.inputs import Pieces
 from openapi_mcp_server.bridge.schemas.limits import value_shown
+from openapi_mcp_server.openapi.pointers import DEFS
 
 LISTED_BYTES = 8_000
 """The most bytes of one input schema: with this bound 336 of 4,618 tools of fifteen published documents are shortened,
@@ -47,7 +49,6 @@ _LEVELS_KEPT = 512
 3 % less of its CPU."""
 _PROSE = (text.ARGUMENT_LIMIT, SHORT_PROSE, 0)
 """Characters of an argument's description, tried in this order; what lies deeper has SHORT_PROSE."""
-_REFERENCE = "#/$defs/"
 _LEAST_COST = 16
 """Bytes with less than which no part is worth a look."""
 _LONG_ENUM = re.compile(rb'"enum":\[(?:[^\[\],]{0,200},){%d}' % MOST_VALUES)
@@ -87,7 +88,7 @@ class Reader(Protocol):
         """The outermost level, its description in ``prose`` characters."""
 
     def opened(self, schema: JsonSchema, prose: int) -> dict[str, Any]:
-        """The same without what is below it."""
+        """The level without its properties, items and other schemas below it."""
 
     def members(self, schema: JsonSchema) -> int:
         """How many members its values have, as far as is known."""
@@ -130,7 +131,7 @@ class InFull:
     def _resolved(self, schema: dict[str, Any], followed: dict[str, JsonSchema | None]) -> dict[str, Any]:
         """A reference as what it refers to; none leads back to itself."""
         while isinstance(reference := schema.get("$ref"), str):
-            name = reference.removeprefix(_REFERENCE)
+            name = reference.removeprefix(DEFS)
             found = followed[name] = self._definitions.get(name)
             target = found if isinstance(found, dict) else {}
             beside = {key: value for key, value in schema.items() if key != "$ref"} if len(schema) > 1 else None
@@ -145,8 +146,7 @@ def _with_few_values(told: dict[str, Any]) -> dict[str, Any]:
         return told
     rest = {key: value for key, value in told.items() if key != "enum"}
     some = ", ".join(map(value_shown, values[:VALUES_TOLD]))
-    said = f"One of {some} and {len(values) - VALUES_TOLD} more. {SHORTENED}"
-    return rest | {"description": f"{told['description']} {said}" if "description" in told else said}
+    return with_words(rest, f"One of {some} and {len(values) - VALUES_TOLD} more. {SHORTENED}")
 
 
 def says_needed(schema: JsonSchema) -> bool:

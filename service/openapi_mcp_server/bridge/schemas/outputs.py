@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
-from openapi_mcp_server.bridge.media.table import essence, is_json
+from openapi_mcp_server.bridge.media.table import is_json
 from openapi_mcp_server.bridge.model import OutputContract
 from openapi_mcp_server.bridge.schemas.definitions import OBJECT_OR_NULL, Definitions, says_object
 from openapi_mcp_server.bridge.schemas.edits import WHOLE, cleaned, encode, reduced
+from openapi_mcp_server.grammar import essence
 from openapi_mcp_server.openapi.model import MediaType, Operation, Response, Schema
 
 _ANY_TYPE = frozenset({"*/*", "application/*"})

@@ -184,7 +184,7 @@ class _Reader:
 
 
 def _chosen(own: dict[str, Any], branches: list[dict[str, Any]]) -> dict[str, Any]:
-    """One schema for what is beside alternatives and these."""
+    """One schema for ``own``, what stands beside alternatives, together with the alternatives."""
     if _type(own) == "object":
         return own | _of_objects([each for each in branches if _type(each) in {"object", ""}], own)
     kinds: dict[str, list[dict[str, Any]]] = {}
@@ -206,7 +206,7 @@ def _chosen(own: dict[str, Any], branches: list[dict[str, Any]]) -> dict[str, An
 
 
 def _of_objects(branches: Sequence[dict[str, Any]], own: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of all; only what each asks for is required."""
+    """An object with the members of all alternatives. Required are only those that each of them requires."""
     members: dict[str, dict[bytes, JsonSchema]] = {}
     for each in (own, *branches):
         for name, part in each.get("properties", {}).items():
@@ -227,7 +227,7 @@ def _either(parts: Sequence[JsonSchema]) -> JsonSchema:
 
 
 def _of_scalars(kinds: Mapping[str, Sequence[dict[str, Any]]]) -> tuple[str, dict[str, Any]]:
-    """One type for values of several, and the values if all list theirs."""
+    """One type for alternatives of several scalar types, with the values if every alternative lists its own."""
     branches = [each for own in kinds.values() for each in own]
     kind = next(iter(kinds)) if len(kinds) == 1 else "number" if kinds.keys() == {"integer", "number"} else "string"
     listed = [_listed(each) for each in branches]

@@ -11,21 +11,13 @@ from typing import Any
 
 import msgspec
 
-from openapi_mcp_server.bridge.media.table import essence, row
+from openapi_mcp_server.bridge.media.table import row
+from openapi_mcp_server.grammar import essence
 from openapi_mcp_server.openapi.model import Schema
 from openapi_mcp_server.openapi.schemas.merging import top_level
 
 _ANNOTATIONS = frozenset(
-    {
-        "title",
-        "description",
-        "example",
-        "examples",
-        "deprecated",
-        "maxLength",
-        "$comment",
-        "writeOnly",
-    }
+    {"title", "description", "example", "examples", "deprecated", "maxLength", "$comment", "writeOnly"}
 )
 """Keywords that leave a schema without a type as unconstrained as an empty one: raw bytes, in 3.1."""
 

@@ -1,4 +1,4 @@
-"""A schema of arguments in words that clients take: arguments are checked by the schema itself, clients list these.
+"""A schema of arguments in keywords that clients take. Arguments are checked by the schema itself; lists have this one.
 
 Frameworks that make classes or functions of tools lose a tool, or the whole list, for what is legal JSON Schema: of 30
 that were tried, four for ``type: [string, null]``, four for schemas that lead to themselves, two for a pattern that
@@ -15,8 +15,9 @@ import msgspec
 
 from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.schemas.definitions import Definitions
-from openapi_mcp_server.bridge.schemas.edits import bare, decode, encode, rewritten, short_prose
+from openapi_mcp_server.bridge.schemas.edits import bare, decode, encode, rewritten, short_prose, with_words
 from openapi_mcp_server.openapi.model import Schema
+from openapi_mcp_server.openapi.pointers import DEFS
 from openapi_mcp_server.openapi.schemas.merging import top_level
 
 _ANNOTATIONS = frozenset({"title", "description", "default", "deprecated", "examples"})
@@ -111,7 +112,7 @@ def _part(schema: dict[str, Any], schemas: Mapping[str, Schema]) -> dict[str, An
         schema = _with_known_format(schema)
     if "pattern" in schema and not reads_everywhere(schema["pattern"]):
         rest = {key: value for key, value in schema.items() if key != "pattern"}
-        schema = _with_words(rest, f"Pattern: {text.shorten(text.visible(schema['pattern']), _PATTERN_CHARACTERS)}")
+        schema = with_words(rest, f"Pattern: {text.shorten(text.visible(schema['pattern']), _PATTERN_CHARACTERS)}")
     if "patternProperties" in schema:
         schema = _with_known_patterns(schema)
     return schema
@@ -157,12 +158,7 @@ def _with_known_format(schema: dict[str, Any]) -> dict[str, Any]:
         return {"contentEncoding": _ENCODINGS[form]} | rest
     if form.lower() in _NO_NEWS:
         return rest
-    return _with_words(rest, f"Format: {text.line(form, _FORMAT_CHARACTERS)}.")
-
-
-def _with_words(schema: dict[str, Any], words: str) -> dict[str, Any]:
-    prose = schema.get("description")
-    return schema | {"description": f"{prose} {words}" if prose else words}
+    return with_words(rest, f"Format: {text.line(form, _FORMAT_CHARACTERS)}.")
 
 
 def _with_known_patterns(schema: dict[str, Any]) -> dict[str, Any]:
@@ -175,10 +171,8 @@ def _with_known_patterns(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def ended(members: Mapping[str, bytes], roots: Sequence[str], definitions: Definitions) -> dict[str, bytes]:
-    """Encoded definitions without a way back to where one is: an open object that says so stands in its place.
-
-    ``roots`` are the names that the arguments refer to.
-    """
+    """Encoded definitions without cycles: where one would come back to itself, an open object that says so stands
+    instead. ``roots`` are the names that the arguments refer to."""
     back: dict[str, set[str]] = {}
     done: set[str] = set()
     for root in roots:
@@ -190,7 +184,7 @@ def ended(members: Mapping[str, bytes], roots: Sequence[str], definitions: Defin
 def _walk(
     root: str, members: Mapping[str, bytes], definitions: Definitions, back: dict[str, set[str]], done: set[str]
 ) -> None:
-    """Depth first: what leads to one that is not done yet leads back."""
+    """Depth first: a reference to a definition that is not done yet closes a cycle."""
     way = {root: iter(definitions.refs_in(members[root]))}
     while way:
         name = next(reversed(way))
@@ -207,7 +201,7 @@ def _walk(
 def _cut(member: bytes, names: set[str], members: Mapping[str, bytes]) -> bytes:
     decoded = decode(b"{" + member + b"}")
     [(name, schema)] = decoded.items()
-    ends = {f"#/$defs/{each}": _again(each, members[each]) for each in names}
+    ends = {DEFS + each: _again(each, members[each]) for each in names}
     cut = rewritten(schema, lambda part: ends.get(part.get("$ref", ""), part))
     return encode(name) + b":" + encode(cut)
 

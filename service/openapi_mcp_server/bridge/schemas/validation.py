@@ -6,8 +6,9 @@ What several schemas ask of a large value multiplies (`weight`), so each use has
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import islice
+from operator import getitem
 from typing import Any, Protocol
 
 import msgspec
@@ -236,7 +237,7 @@ def _own(error: Failure, schema: bytes) -> Iterator[Failure]:
 def _of_the_rest(schema: bytes, path: tuple[str | int, ...]) -> Validator | None:
     """The validator of a part of a schema; None where that says only whether anything may be there."""
     whole = msgspec.json.decode(schema)
-    rest = _at(whole, path)
+    rest = reduce(getitem, path, whole)
     return None if rest in _OPEN_OR_CLOSED else json_schema.compiled({"allOf": [rest], "$defs": whole.get("$defs", {})})
 
 
@@ -257,9 +258,3 @@ def _below(
             kind=inner.kind,
             instance=inner.instance,
         )
-
-
-def _at(schema: Any, path: Sequence[str | int]) -> Any:  # noqa: ANN401 - any JSON value
-    for step in path:
-        schema = schema[step]
-    return schema

@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-_HOME = "#/$defs/"
+from openapi_mcp_server.openapi.pointers import DEFS
+
 _LISTS = ("allOf", "anyOf", "oneOf")
 _ONE = ("not", "if", "then", "else", "propertyNames")
 PAIRS = 100_000
@@ -59,7 +60,7 @@ class Visits:
         """The schemas that a schema leads to, and the value and the levels that each gets."""
         same = (value, levels)
         if isinstance(name := schema.get("$ref"), str):
-            yield self._definitions.get(name.removeprefix(_HOME)), same
+            yield self._definitions.get(name.removeprefix(DEFS)), same
         yield from ((part, same) for keyword in _LISTS for part in schema.get(keyword, ()))
         yield from ((schema[keyword], same) for keyword in _ONE if keyword in schema)
         yield from ((part, same) for part in schema.get("dependentSchemas", {}).values())

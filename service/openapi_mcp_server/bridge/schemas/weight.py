@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from openapi_mcp_server.openapi import json_schema
+from openapi_mcp_server.openapi.pointers import DEFS
 
 KEPT = 2_048
 """Schemas whose weight is remembered, as many as compiled ones."""
@@ -82,7 +83,7 @@ def _places(schema: Any, own: Callable[[JsonSchema], int], known: Mapping[str, _
     below = 0
     beside = [_places(part, own, known) for keyword in _AT_THE_SAME_PLACE for part in _parts(schema, keyword)]
     if isinstance(name := schema.get("$ref"), str):
-        beside.append(known.get(name.removeprefix("#/$defs/"), _Places(0, 0)))
+        beside.append(known.get(name.removeprefix(DEFS), _Places(0, 0)))
     for keyword in _BELOW:
         inner = [_places(part, own, known).most for part in _parts(schema, keyword)]
         below += max(inner, default=0) if keyword in _ONE_OF_THEM else sum(inner)
@@ -125,7 +126,7 @@ def _own(schema: JsonSchema) -> list[str]:
 
 
 def _patterns(schema: object) -> set[str]:
-    """All, and what only looks like one."""
+    """All patterns in a schema, with some texts that only look like one."""
     found: set[str] = set()
     parts = [schema]
     while parts:

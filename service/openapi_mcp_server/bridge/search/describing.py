@@ -1,4 +1,4 @@
-"""One operation, told so that a model can call it: every argument a line, the types below, then the answer."""
+"""One operation, described so that a model can call it: a line for every argument, the types below, then the answer."""
 
 from __future__ import annotations
 

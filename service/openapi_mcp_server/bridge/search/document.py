@@ -11,6 +11,7 @@ import msgspec
 
 from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, ApiSummary, BodyPlan, OutputContract, Slot, Tool
+from openapi_mcp_server.openapi.pointers import escaped
 
 MEDIA_TYPE = "application/json"
 VERSION = "3.2.0"
@@ -54,7 +55,7 @@ def with_document(apis: Iterable[ApiSummary], tools: Mapping[str, Tool]) -> list
 
 
 def document(api: ApiSummary, tools: Iterable[Tool]) -> str:
-    """JSON; ``tools`` are those of the API that the caller has."""
+    """The document as JSON; ``tools`` are those of the API that the caller has."""
     components = _Components()
     paths: dict[str, dict[str, Any]] = {}
     for tool in tools:
@@ -158,20 +159,15 @@ class _Components:
         number = next((number for number, each in enumerate(self._sets) if _agree(each, own)), len(self._sets))
         self._sets += [{}] if number == len(self._sets) else []
         suffix = f"_{number + 1}" if number else ""
-        names = {_token(name): f"{_NOT_A_NAME.sub('_', name)}{suffix}" for name in own}
+        names = {escaped(name).encode(): f"{_NOT_A_NAME.sub('_', name)}{suffix}" for name in own}
         for name in own.keys() - self._sets[number].keys():
-            self.schemas[names[_token(name)]] = _referred(definitions[name], names)
+            self.schemas[names[escaped(name).encode()]] = _referred(definitions[name], names)
         self._sets[number] |= own
         return names
 
 
 def _agree(one: Mapping[str, bytes], other: Mapping[str, bytes]) -> bool:
     return all(one.get(name, each) == each for name, each in other.items())
-
-
-def _token(name: str) -> bytes:
-    """A name in a JSON Pointer (RFC 6901 section 3)."""
-    return name.replace("~", "~0").replace("/", "~1").encode()
 
 
 def _referred(schema: msgspec.Raw, names: Mapping[bytes, str]) -> msgspec.Raw:

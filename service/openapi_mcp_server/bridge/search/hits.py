@@ -27,7 +27,8 @@ _OPEN = frozenset({"{…}", "any"})
 
 
 class Shown(NamedTuple):
-    """How hits are shown: what all take, whether they say whose they are, and which stems the query has."""
+    """How hits are shown: the arguments that all operations have, whether hits name their API, and the stems of the
+    query."""
 
     common: frozenset[str] = frozenset()
     of_several: bool = False
@@ -35,7 +36,7 @@ class Shown(NamedTuple):
 
 
 def common_arguments(tools: Iterable[Tool]) -> frozenset[str]:
-    """Optional ones that most operations take."""
+    """The optional arguments that most operations have."""
     counts: Counter[str] = Counter()
     total = 0
     for tool in tools:

@@ -25,7 +25,7 @@ _FIRST_SENTENCE = 300
 _SATURATION = 1.6
 """BM25's k1: how soon a word that stands there again says nothing new."""
 _SPELT = 4
-"""Letters of a word that a mistyped one may have been meant as."""
+"""The fewest letters of a word that a mistyped one is compared with."""
 _LEAST_RARE = 0.2
 _OFTEN = 3
 """Times that a word counts in one field."""
@@ -164,7 +164,7 @@ class _Maker:
         self._words: set[str] = set()
 
     def add(self, indexed: Indexed, said: str, fields: Iterable[tuple[_Field, Sequence[str]]]) -> None:
-        """``said`` is what its words are spelt in."""
+        """Adds an operation. The words of ``said``, its prose, are those that a misspelt word is corrected to."""
         self._words.update([word for word in words(said) if len(word) >= _SPELT])
         number = len(self._operations)
         self._operations.append(indexed)
@@ -202,7 +202,7 @@ class _Maker:
 
 
 def letters(word: str) -> int:
-    """The set of a word's letters, a bit each."""
+    """The letters of a word as a set of bits, one for each letter."""
     found = 0
     for letter in word:
         found |= 1 << (ord(letter) & 31)
@@ -311,7 +311,7 @@ def _changes(tool: Tool) -> bool:
 
 
 def _skipped_fields(skipped: SkippedTool) -> Iterator[tuple[_Field, Sequence[str]]]:
-    """There is nothing but its path: what is said of it was not kept."""
+    """The fields of a skipped operation, of which only the path was kept."""
     yield from _path_fields(skipped.operation.path)
 
 

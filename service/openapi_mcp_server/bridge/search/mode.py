@@ -28,6 +28,7 @@ from openapi_mcp_server.bridge.search.resolving import SHOWN, meant, named, not_
 from openapi_mcp_server.bridge.search.words import stems
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.mcp.messages import Annotations, ToolEntry
+from openapi_mcp_server.openapi.pointers import unescaped
 
 if TYPE_CHECKING:
     from openapi_mcp_server.bridge.search import ranking
@@ -64,18 +65,14 @@ class Invocation(NamedTuple):
 
 
 def offer(tools: Mapping[str, Tool]) -> Offer:
-    places = Counter(_place(tool) for tool in tools.values())
-    by_place = {_place(tool): name for name, tool in tools.items() if places[_place(tool)] == 1}
+    places = Counter(tool.operation for tool in tools.values())
+    by_place = {tool.operation: name for name, tool in tools.items() if places[tool.operation] == 1}
     return Offer(
         tools=tools,
         by_place=by_place,
         common=hits.common_arguments(tools.values()),
         apis=tuple(dict.fromkeys(tool.api for tool in tools.values())),
     )
-
-
-def _place(tool: Tool) -> str:
-    return f"{tool.method} {tool.template}"
 
 
 def entries(
@@ -195,7 +192,7 @@ def _before(
     is_wanted: Any,  # noqa: ANN401 - as in `ranking.search`
     found: Sequence[ranking.Hit],
 ) -> list[ranking.Hit]:
-    """The hits with those before them that the query names."""
+    """The hits, after the operations that the query names."""
     from openapi_mcp_server.bridge.search import ranking  # noqa: PLC0415 - as above
 
     operations = {each.name: each for each in index.operations if each.name in first}
@@ -226,8 +223,8 @@ def _is_asked(operation: Indexed, offered: Offer, asked: Search) -> bool:
 
 
 def _narrowed(offered: Offer, asked: Search) -> Search:
-    """As it is asked, less what narrows nothing: some clients make a model give every argument. Raises ArgumentError
-    for what there is not."""
+    """The search as it is asked, without filters that filter nothing: some clients make a model give every argument.
+    Raises ArgumentError for what there is not."""
     method, tag = asked.method.upper(), asked.tag.casefold()
     if method and method not in (known := _methods(offered)):
         if method not in _ANY:
@@ -321,9 +318,7 @@ def _with_filter(tool: Tool, own: bytes, expression: str) -> msgspec.Raw:
 
 
 def mended(error: ArgumentError, tool: Tool) -> ArgumentError:
-    """An error that tells what was wrong with the arguments of an operation, and how the wrong ones are to be."""
+    """The error of a wrong argument, followed by a description of the arguments that it names."""
     names = [line[3:].partition(":")[0].partition("/")[0] for line in str(error).splitlines() if line.startswith("- /")]
-    told = describing.argument_lines(
-        tool, [name.replace("~1", "/").replace("~0", "~") for name in dict.fromkeys(names)]
-    )
+    told = describing.argument_lines(tool, [unescaped(name) for name in dict.fromkeys(names)])
     return ArgumentError(f"{error}\n{told}" if told else str(error))

@@ -15,6 +15,7 @@ import msgspec
 from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.schemas.edits import decode
 from openapi_mcp_server.bridge.schemas.limits import limits, value_shown
+from openapi_mcp_server.openapi.pointers import DEFS
 
 ENUM_SHOWN, ENUM_IN_SHORT = 40, 6
 """Values that are listed where a tool is described, and in a line about it."""
@@ -30,7 +31,6 @@ _PROSE_SHOWN = 240
 _TYPES = {"integer": "int", "boolean": "bool"}
 _FORMATS = frozenset({"date", "date-time", "time", "email", "uri", "uuid", "ipv4", "ipv6", "duration", "hostname"})
 _WORD = re.compile(r"[A-Za-z_][\w.-]{0,40}")
-_REFERENCE = "#/$defs/"
 
 _JOINED = {"anyOf": " | ", "oneOf": " | ", "allOf": " & "}
 
@@ -59,10 +59,10 @@ contract = msgspec.json.Decoder(Contract).decode
 def resolved(schema: Schema, within: Contract) -> Schema:
     """A schema that is only a reference as what it refers to, what stands beside the reference kept."""
     for _ in range(_DEPTH):
-        if not isinstance(schema, dict) or not str(schema.get("$ref", "")).startswith(_REFERENCE):
+        if not isinstance(schema, dict) or not str(schema.get("$ref", "")).startswith(DEFS):
             break
         beside = {key: value for key, value in schema.items() if key != "$ref"}
-        found = within.definition(schema["$ref"].removeprefix(_REFERENCE))
+        found = within.definition(schema["$ref"].removeprefix(DEFS))
         schema = found | beside if isinstance(found, dict) else beside or found
     return schema
 
@@ -123,7 +123,7 @@ def _member(name: str, kind: str, required: Sequence[str]) -> str:
 
 
 def is_simple(schema: Schema, within: Contract) -> bool:
-    """Whether it is told whole in a line."""
+    """Whether a schema can be told whole in one line."""
     kind = short(schema, within)
     return "{" not in kind and kind not in {"any", "any[]"}
 
@@ -137,8 +137,8 @@ class Types:
     def told(self, schema: Schema, depth: int = _DEPTH) -> str:
         if not isinstance(schema, dict):
             return "never" if schema is False else "any"
-        if isinstance(reference := schema.get("$ref"), str) and reference.startswith(_REFERENCE):
-            name = reference.removeprefix(_REFERENCE)
+        if isinstance(reference := schema.get("$ref"), str) and reference.startswith(DEFS):
+            name = reference.removeprefix(DEFS)
             self.met.setdefault(name)
             return name
         if depth < 0:

@@ -128,13 +128,13 @@ def read(index: Index, text: str) -> Query:
 
 
 def _nameless(found: re.Match[str]) -> str:
-    """Nothing in place of an identifier; "create/update" is none."""
+    """Nothing in place of an identifier; "create/update" is no identifier."""
     is_said = found.lastgroup == "path" and any(word in INTENTS or word in STOP for word in words(found[0]))
     return found[0] if is_said else " "
 
 
 def _bare(found: Sequence[str]) -> Sequence[str]:
-    """Without what is said for politeness."""
+    """The query without words of politeness."""
     said = SHOW_ME.sub("show ", POLITE.sub("", " ".join(found)))
     return (ASIDE.sub("", said) if len(said.split()) > 3 else said).split() or found
 
@@ -197,7 +197,7 @@ def _undone(word: str) -> str:
 
 
 def _not_done(index: Index, found: re.Match[str]) -> str:
-    """The one word for it, where the API has that."""
+    """``undone`` for "not done", where the API has such a word."""
     word = f"un{found[1]}"
     return word if stem(word) in index.postings else found[0]
 

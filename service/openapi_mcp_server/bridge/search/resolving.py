@@ -93,7 +93,7 @@ def not_there(tools: Mapping[str, Tool], areas: Mapping[str, int], name: str) ->
 def _near(tools: Mapping[str, Tool], name: str) -> list[str]:
     """The names of most of the same words, else of about the same letters; of places, places."""
     if " /" in name:
-        return nearest(name, [f"{tool.method} {tool.template}" for tool in tools.values()])
+        return nearest(name, [tool.operation for tool in tools.values()])
     own = frozenset(of_identifier(name))
     shares = [(share, each) for each in tools if (share := _shared(own, _words_of_tool(each))) >= _ALIKE]
     best = sorted(shares, key=lambda each: (-each[0], each[1]))
@@ -106,7 +106,7 @@ def _shared(own: frozenset[str], other: frozenset[str]) -> float:
 
 @lru_cache(maxsize=NAMES_KEPT)
 def _words_of_tool(name: str) -> frozenset[str]:
-    """7 ms for GitHub's the first time."""
+    """The words of a tool's name. For all of GitHub's they take 7 ms the first time."""
     return frozenset(of_identifier(name))
 
 

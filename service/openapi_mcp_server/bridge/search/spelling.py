@@ -70,7 +70,7 @@ def _spelt_like(index: Index, word: str, *, is_verb: bool) -> list[str]:
 
 
 def _opens(word: str) -> bool:
-    """Whether a query begins with it, as it does with a verb or with "which"."""
+    """Whether it is a word with which queries begin: a verb, or one such as "which"."""
     return word in INTENTS or word in QUESTIONS
 
 
@@ -107,7 +107,7 @@ def _one_mistake(word: str) -> Iterator[str]:
 
 
 def _unlikely(index: Index, other: str, word: str, *, is_verb: bool) -> tuple[bool, ...]:
-    """By what a spelling is less likely meant, the heaviest first."""
+    """The reasons against a spelling, the heaviest first, as a key to sort by."""
     own = stem(other)
     is_other = is_verb and not _opens(other)
     is_unlike = other[0] != word[0] or other[-1] != word[-1]
@@ -115,7 +115,8 @@ def _unlikely(index: Index, other: str, word: str, *, is_verb: bool) -> tuple[bo
 
 
 def _alike(index: Index, word: str) -> list[str]:
-    """A mistake changes few letters, which rules most words out at once."""
+    """The known words that are written most like a word. A mistake changes few letters, which rules most words out at
+    once."""
     own, size = letters(word), len(word)
     for allowed in _OTHER_LETTERS:
         near = [

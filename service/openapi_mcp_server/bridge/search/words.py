@@ -136,7 +136,7 @@ def _without_past(word: str) -> str:
 
 
 def _bare(word: str) -> str:
-    """Without a last ``e``, doubled ``l`` and the difference of ``y`` and ``i``."""
+    """A stem without a last ``e``, with ``ll`` as ``l`` and ``y`` as ``i``: different spellings of one word."""
     if len(word) > 3 and word.endswith("e"):
         word = word[:-1]
     if word.endswith("ll") and _syllables(word) >= 2:

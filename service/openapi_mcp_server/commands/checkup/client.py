@@ -13,6 +13,7 @@ import msgspec
 
 from openapi_mcp_server.bridge.model import SEEN_BYTES_PER_TOKEN
 from openapi_mcp_server.bridge.reports.fitness import MOST_TOKENS, MOST_TOOLS
+from openapi_mcp_server.commands import servers
 from openapi_mcp_server.commands.checkup.checkup import Checkup, Finding, on_one_line
 
 if TYPE_CHECKING:
@@ -31,13 +32,13 @@ async def official_client(here: Checkup) -> None:
     tools: list[Tool] = []
     for mode in ("auto", "legacy"):
         here.checked.append(f"client, {mode}")
-        tools = await _with_client(here, mode, _listed) or tools
+        tools = await _with_client(here, mode, servers.listed) or tools
     _judge_list(here, tools)
     await _with_client(here, "auto", partial(_call_one_of_each, here, tools))
 
 
 async def _with_client(here: Checkup, mode: str, use: Callable[[Client], Awaitable[T]]) -> T | None:
-    """None where the client fails, which is a finding."""
+    """The result of ``use`` with a connected client. None where the client fails, which is a finding."""
     from mcp import Client, MCPError  # noqa: PLC0415 - takes a second to import
     from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415
 
@@ -49,15 +50,6 @@ async def _with_client(here: Checkup, mode: str, use: Callable[[Client], Awaitab
         cure = "look into the server's log; a proxy must pass MCP-Protocol-Version, Mcp-Session-Id and Accept on"
         here.found("client", f"the official client ({mode}) fails: {on_one_line(error)}", cure)
         return None
-
-
-async def _listed(client: Client) -> list[Tool]:
-    found, cursor = [], None
-    while True:
-        page = await client.list_tools(cursor=cursor)
-        found += page.tools
-        if not (cursor := page.next_cursor):
-            return found
 
 
 def _judge_list(here: Checkup, tools: list[Tool]) -> None:
@@ -72,7 +64,7 @@ def _judge_list(here: Checkup, tools: list[Tool]) -> None:
 
 
 async def _call_one_of_each(here: Checkup, tools: list[Tool], client: Client) -> None:
-    """The first tool of each API that only reads and needs no argument."""
+    """Calls the first tool of each API that only reads and needs no argument."""
     for api, tool in (await _safe(here, tools)).items():
         here.checked.append(f"call of {tool.name}")
         result = await client.call_tool(tool.name, {})

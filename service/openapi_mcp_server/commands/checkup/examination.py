@@ -17,7 +17,7 @@ from openapi_mcp_server.commands.checkup.stream import stream
 
 
 async def examined(url: str, how: How) -> tuple[list[Finding], list[str]]:
-    """(what was found, what was looked at)."""
+    """Examines the server; returns what was found, and what was looked at."""
     here = Checkup(url, how)
     async with here.http:
         with suppress(Blocked):
@@ -32,7 +32,7 @@ async def examined(url: str, how: How) -> tuple[list[Finding], list[str]]:
 
 
 async def _page(here: Checkup) -> None:
-    """Whether a browser would let that page ask."""
+    """Checks whether a browser would let that page ask."""
     if not here.how.page:
         return
     here.checked.append("cors")

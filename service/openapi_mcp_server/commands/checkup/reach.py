@@ -22,7 +22,7 @@ _EXPIRED = 10
 
 
 async def reach(here: Checkup) -> None:
-    """Names, TCP, TLS, the clock, and whether the server is ready."""
+    """Checks names, TCP, TLS, the clock, and whether the server is ready."""
     here.checked.append("reach")
     try:
         response = await here.http.get(f"{here.root}/readyz")

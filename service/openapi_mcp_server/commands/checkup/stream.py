@@ -31,7 +31,7 @@ async def stream(here: Checkup) -> None:
 
 
 async def _session(here: Checkup, url: str, *, is_last: bool) -> bool:
-    """False where no further session would say more."""
+    """Checks one session; false where no further session would say more."""
     with anyio.move_on_after(FIRST_EVENT_SECONDS) as patience:
         async with here.http.stream("GET", url, headers={"accept": "text/event-stream"}, timeout=None) as response:
             if response.status_code != 200:
@@ -89,7 +89,7 @@ async def _posted(here: Checkup, url: str) -> bool:
 
 
 async def _watch(here: Checkup, events: _Events) -> None:
-    """Whether a stream on which nothing happens stays."""
+    """Checks whether a stream on which nothing happens stays open."""
     here.checked.append("idle")
     began = anyio.current_time()
     with anyio.move_on_after(here.how.idle_seconds) as watching:

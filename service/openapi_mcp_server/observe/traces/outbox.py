@@ -14,7 +14,8 @@ from typing import NamedTuple, Protocol
 from opentelemetry.sdk.trace import ReadableSpan
 
 QUEUED_CALLS = 4096
-"""Calls whose spans may wait, 12 MB or so: what a busy worker answers in two seconds. What is more is dropped."""
+"""The most calls whose spans may wait: 12 MB or so, and what a busy worker answers in two seconds. Those of further
+calls are dropped."""
 BATCH_CALLS = 256
 """Delivered together at most."""
 
@@ -38,7 +39,7 @@ class Exporter(Protocol):
     gather_seconds: float
 
     def deliver(self, calls: Sequence[CallSpans]) -> Delivery:
-        """May take its time; must not raise."""
+        """Delivers a batch. It may take its time, and must not raise."""
 
     def close(self) -> None:
         """Closes the exporter, from another thread: a delivery that is under way gives up, no other comes."""
@@ -55,7 +56,7 @@ class Sign(Protocol):
 
 
 class Outbox:
-    """One exporter's. ``dropped`` counts spans."""
+    """The spans that one exporter has still to deliver. ``dropped`` counts those that were lost."""
 
     def __init__(self, exporter: Exporter, *, queued_calls: int = QUEUED_CALLS) -> None:
         self._exporter = exporter
@@ -76,7 +77,7 @@ class Outbox:
 
     @property
     def dropped(self) -> int:
-        """How many were lost so far; after `close`, with all that was left."""
+        """How many spans were lost so far; after `close`, with all that was left."""
         left = sum(map(len, list(self._queue))) + self._in_hand if self._closing.is_set() else 0
         return self._refused + self._lost + left
 

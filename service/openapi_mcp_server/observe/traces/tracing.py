@@ -82,7 +82,7 @@ class Tracer:
             outbox.close(max(0.0, end - time.monotonic()))
 
     def _new_id(self) -> int:
-        """X-Ray's begin with the time, in seconds."""
+        """A new id of a trace. X-Ray's begin with the time, in seconds."""
         if self._dated_ids:
             return (int(time.time()) << 96) | random.getrandbits(96)
         return random.getrandbits(128)

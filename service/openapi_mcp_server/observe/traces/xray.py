@@ -77,7 +77,7 @@ class XRayExporter:
             self._socket.close()
 
     def _connected(self) -> socket.socket:
-        """A connected socket is told that nobody listens."""
+        """A socket that is connected, so that it is told when nobody listens."""
         if self._socket is not None and time.monotonic() < self._resolve_at:
             return self._socket
         family, kind, protocol, _, address = socket.getaddrinfo(*self._daemon, type=socket.SOCK_DGRAM)[0]

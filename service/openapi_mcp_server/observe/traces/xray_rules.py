@@ -71,7 +71,7 @@ class RulePoller:
         self._stopped.set()
 
     def poll(self) -> None:
-        """Never raises."""
+        """Fetches the rules where they are old, and reports what they have decided. Never raises."""
         try:
             if time.monotonic() - self._asked > RULES_SECONDS:
                 self._fetch()
@@ -124,7 +124,7 @@ class RulePoller:
         return msgspec.json.decode(body, type=answer)
 
     def _failed(self, error: Exception) -> None:
-        """Said once, until it works again."""
+        """Logs a failure once, until it works again."""
         if not self._is_failing:
             logger.warning(
                 "X-Ray's sampling rules cannot be had; %s",

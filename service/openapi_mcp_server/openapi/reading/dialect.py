@@ -97,12 +97,12 @@ class Dialect(Protocol[D]):
 
 
 def request_schemas(source: Source, home: str) -> Schemas:
-    """The schemas of what is sent."""
+    """The reader of the schemas of requests."""
     return _schemas(source, home, RequestConversion, "readOnly")
 
 
 def response_schemas(source: Source, home: str) -> Schemas:
-    """The schemas of what comes back."""
+    """The reader of the schemas of answers."""
     return _schemas(source, home, RequestConversion if source.exact_answers else ResponseConversion, "writeOnly")
 
 

@@ -54,7 +54,7 @@ class EncodingReader:
         return [self._header(at, name) for name, at in headers if name.lower() != "content-type"]
 
     def _style(self, at: Located, declared: EncodingObject) -> Style | None:
-        """Encoding Object, ``style``: as for query parameters."""
+        """The style of a part, which has the values of query parameters (Encoding Object, ``style``)."""
         if declared.style is None:
             return None
         for style in get_args(Style):

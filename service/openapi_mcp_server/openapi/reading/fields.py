@@ -23,12 +23,13 @@ class Fields(NamedTuple):
     by_dialect: Mapping[str, frozenset[str]]
 
 
-_METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
+METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
+"""The methods that every version has a field for."""
 _ROOT_3 = frozenset(
     {"openapi", "info", "servers", "paths", "components", "security", "tags", "externalDocs"}
     | {"jsonSchemaDialect", "webhooks", "$self"}
 )
-_ITEM_3 = _METHODS | {"$ref", "summary", "description", "trace", "servers", "parameters"}
+_ITEM_3 = METHODS | {"$ref", "summary", "description", "trace", "servers", "parameters"}
 _OPERATION = frozenset(
     {"tags", "summary", "description", "externalDocs", "operationId", "parameters", "responses", "deprecated"}
     | {"security"}
@@ -46,7 +47,7 @@ DOCUMENT = Fields(
 PATH_ITEM = Fields(
     "a path item",
     {
-        "2.0": _METHODS | {"$ref", "parameters"},
+        "2.0": METHODS | {"$ref", "parameters"},
         "3.0 3.1": _ITEM_3,
         "3.2": _ITEM_3 | {"query", "additionalOperations"},
     },

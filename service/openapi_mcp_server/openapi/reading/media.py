@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TypeVar
 
 import msgspec
 
@@ -62,7 +61,7 @@ class BodyReader:
         if place.pointer in self._taken:
             meant = wrong or "describes a schema and no media type"
             self._notes.add(at.pointer, "body_repaired", f"{meant}; JSON of that schema was taken")
-        return known if resolved.description is None else _described(known, resolved.description)
+        return resolved.described(known)
 
     def _read(self, at: Located) -> Body:
         declared = read(_body, at)
@@ -108,7 +107,7 @@ class BodyReader:
 class ResponseReader:
     """Reads Response Objects; each place of the document once."""
 
-    def __init__(self, references: References, schemas: Schemas, notes: Notes, *, exact: bool = False) -> None:
+    def __init__(self, references: References, schemas: Schemas, notes: Notes, *, exact: bool) -> None:
         self._references = references
         self._schemas = schemas
         self._notes = notes
@@ -136,7 +135,7 @@ class ResponseReader:
                 media=tuple(self._media(member, name, is_success=is_success) for name, member in members),
                 headers=header_names(place.member(declared.headers, "headers"), self._notes),
             )
-        return known if resolved.description is None else _described(known, resolved.description)
+        return resolved.described(known)
 
     def _media(self, at: Located, name: str, *, is_success: bool) -> MediaType:
         place = self._references.resolve(at).target
@@ -200,10 +199,3 @@ def described_schema(at: Located, declared: MediaTypeObject, schemas: Schemas) -
     if is_there(declared.schema):
         return schemas.read(at.member(declared.schema, "schema")), False
     return None, False
-
-
-D = TypeVar("D", Body, Response)
-
-
-def _described(value: D, description: str) -> D:
-    return msgspec.structs.replace(value, description=description)

@@ -210,8 +210,6 @@ def fault(error: msgspec.ValidationError, pointer: str) -> SpecError:
 
 _MAP: msgspec.json.Decoder[RawMap] = msgspec.json.Decoder(RawMap)
 _LIST: msgspec.json.Decoder[Raws] = msgspec.json.Decoder(Raws)
-
-
 _TEXT: msgspec.json.Decoder[Text] = msgspec.json.Decoder(Text)
 _TEXTS: msgspec.json.Decoder[Texts] = msgspec.json.Decoder(Texts)
 
@@ -222,9 +220,8 @@ def read_text(at: Located) -> str:
 
 
 def read_texts(at: Located) -> list[str]:
-    """An array of them, without those that are null. Raises SpecError."""
-    elements = read(_TEXTS, at) if is_there(at.json) else None
-    return [written(each) for each in elements or () if each is not None]
+    """An array of prose or names, without those that are null. Raises SpecError."""
+    return written_each(read(_TEXTS, at)) if is_there(at.json) else []
 
 
 def without(at: Located, keys: frozenset[str]) -> Located:
@@ -255,3 +252,8 @@ def written(value: Text) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def written_each(values: Texts) -> list[str]:
+    """The texts of an array, without those that are null."""
+    return [written(each) for each in values or () if each is not None]

@@ -8,12 +8,11 @@ from openapi_mcp_server.openapi.model import Parameter, SecurityScheme
 from openapi_mcp_server.openapi.pointers import ROOT, child
 from openapi_mcp_server.openapi.reading import security, servers
 from openapi_mcp_server.openapi.reading.dialect import OperationParts, Source, request_schemas, response_schemas
+from openapi_mcp_server.openapi.reading.fields import METHODS
 from openapi_mcp_server.openapi.reading.media import BodyReader, ResponseReader
 from openapi_mcp_server.openapi.reading.objects import NOTHING, OperationObject, is_there, read_list, read_map
 from openapi_mcp_server.openapi.reading.parameters import ParameterReader
 from openapi_mcp_server.openapi.references.resolve import Located
-
-_METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 
 
 class OpenApi3:
@@ -21,7 +20,7 @@ class OpenApi3:
 
     def __init__(self, source: Source) -> None:
         references, notes = source.references, source.notes
-        self.methods = _METHODS | {"query"} if source.document.dialect == "3.2" else _METHODS
+        self.methods = METHODS | ({"trace", "query"} if source.document.dialect == "3.2" else {"trace"})
         self.request = request_schemas(source, "#/components/schemas")
         self.response = response_schemas(source, "#/components/schemas")
         declared = source.spared(read_list, source.at("servers"), "server_dropped")

@@ -74,9 +74,7 @@ class ParameterReader:
         if known is None:
             declared = read(_parameter, place)
             known = self._known[place.pointer] = self._read(place, declared, written(declared.name))
-        if resolved.description is not None:
-            return msgspec.structs.replace(known, description=resolved.description)
-        return known
+        return resolved.described(known)
 
     def header(self, at: Located, name: str) -> Parameter:
         """A Header Object, whose name is its key in the document. Raises SpecError."""
@@ -146,7 +144,7 @@ class ParameterReader:
         encoding = self._encodings.by_name(place, media)
         shown = examples(place, media.example, media.examples, self._references)
         if not is_there(media.schema):
-            return Schema(msgspec.Raw(b"{}")), name, encoding, shown
+            return ANYTHING, name, encoding, shown
         return self._schemas.read(place.member(media.schema, "schema")), name, encoding, shown
 
 

@@ -105,7 +105,7 @@ def named(key: PathKey, parameters: Sequence[Parameter], pointer: str, notes: No
 
 
 def _folded(name: str) -> str:
-    """A name without what its words are joined by: ``petId``, ``pet_id``."""
+    """A name without what joins its words, so that ``petId`` and ``pet_id`` are equal."""
     return name.lower().replace("_", "").replace("-", "")
 
 

@@ -10,7 +10,7 @@ import msgspec
 from openapi_mcp_server.errors import SpecError, fault_of
 from openapi_mcp_server.grammar import is_token
 from openapi_mcp_server.openapi.model import Operation, Parameter, SecurityChoice, SkippedOperation
-from openapi_mcp_server.openapi.notes import one_line
+from openapi_mcp_server.openapi.notes import clipped
 from openapi_mcp_server.openapi.pointers import ROOT, child
 from openapi_mcp_server.openapi.reading import fields, path_keys, security, servers
 from openapi_mcp_server.openapi.reading.dialect import D, Declaration, Dialect, Source
@@ -88,7 +88,7 @@ class PathReader(Generic[D]):
         self._tag_parents = {written(tag.name): written(tag.parent) for tag in tags or () if tag.parent is not None}
 
     def read(self, declared: Mapping[str, msgspec.Raw], home: str = "paths") -> None:
-        """All paths of a field of the root; raises SpecError if they have too many operations."""
+        """Reads all paths of a field of the root; raises SpecError if they have too many operations."""
         for key, value in declared.items():
             if not key.startswith("x-"):
                 self._path(key, Located(child(ROOT, home, key), value), is_taken=f"/{key}" in declared)
@@ -167,7 +167,7 @@ class PathReader(Generic[D]):
     def _shared_or_fault(
         self, key: str, at: Located, item: Mapping[str, Located], *, is_taken: bool
     ) -> _Shared[D] | SpecError:
-        """A fault of the path is one of each of its operations."""
+        """The values that operations share, or the fault of their path, which is one of each of them."""
         if is_taken:
             return SpecError(at.pointer, f"{key!r} with its slash is a path of its own")
         try:
@@ -289,7 +289,7 @@ class PathReader(Generic[D]):
 
     def _skip(self, error: SpecError, method: str, key: str) -> None:
         self._require_room()
-        reason = one_line(error.problem)
+        reason = clipped(error.problem)
         self.skipped.append(SkippedOperation(pointer=error.pointer, method=method, path=key, reason=reason))
 
     def _require_room(self) -> None:
@@ -310,7 +310,7 @@ def _identity(declaration: Declaration) -> tuple[str, str]:
 
 
 def _require_method(method: str, pointer: str) -> None:
-    """Only ``additionalOperations`` (3.2) can name a method that is none."""
+    """Raises SpecError for what is no method; only ``additionalOperations`` (3.2) can name such."""
     if not is_token(method):
         raise SpecError(pointer, f"{method!r} is not an HTTP method (RFC 9110 section 9.1)")
     if method == "CONNECT":
@@ -344,6 +344,6 @@ def _prose(item: Mapping[str, Located], field: str) -> str:
 
 
 def _with_own(shared: _Shared[D], at: Located, scopes: msgspec.Raw) -> msgspec.Raw:
-    """Encoded. Most operations have none of their own."""
+    """The overrides of an operation, encoded; most operations have none of their own."""
     own = read_map(at) | _scopes(scopes)
     return msgspec.Raw(msgspec.json.encode(shared.overrides | own)) if own else shared.encoded_overrides

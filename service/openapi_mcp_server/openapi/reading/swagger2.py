@@ -13,28 +13,29 @@ from typing import Literal
 import msgspec
 
 from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.grammar import essence
 from openapi_mcp_server.openapi.model import Body, Encoding, MediaType, Parameter, Response, Schema, Style
 from openapi_mcp_server.openapi.pointers import child
 from openapi_mcp_server.openapi.reading import security
 from openapi_mcp_server.openapi.reading.dialect import OperationParts, Source, request_schemas, response_schemas
+from openapi_mcp_server.openapi.reading.fields import METHODS
 from openapi_mcp_server.openapi.reading.media import by_status, header_names
 from openapi_mcp_server.openapi.reading.objects import (
     NOTHING,
     OperationObject,
     ParameterObject2,
     ResponseObject,
-    Texts,
     is_there,
     read,
     read_text,
     read_texts,
     reader,
     written,
+    written_each,
 )
 from openapi_mcp_server.openapi.reading.strays import stray
 from openapi_mcp_server.openapi.references.resolve import Located, opened, text_in
 
-_METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
 _JSON = "application/json"
 _BINARY = "application/octet-stream"
 _URLENCODED = "application/x-www-form-urlencoded"
@@ -97,7 +98,7 @@ class Swagger2:
     """See `openapi_mcp_server.openapi.reading.dialect.Dialect`."""
 
     def __init__(self, source: Source) -> None:
-        self.methods = _METHODS
+        self.methods = METHODS
         self.request = request_schemas(source, "#/definitions")
         self.response = response_schemas(source, "#/definitions")
         self._address = _address(source)
@@ -122,7 +123,7 @@ class Swagger2:
     def parts(
         self, operation: OperationObject, at: Located, declarations: Sequence[Parameter | BodyParameter]
     ) -> OperationParts:
-        produced = self._produces if operation.produces is None else _names(operation.produces)
+        produced = self._produces if operation.produces is None else written_each(operation.produces)
 
         def response(place: Located, is_success: bool) -> Response:  # noqa: FBT001 - see by_status
             return self._response(place, produced, is_success=is_success)
@@ -245,13 +246,13 @@ class Swagger2:
 
     def _consumed(self, operation: OperationObject) -> list[str]:
         if operation.consumes is not None:
-            return _names(operation.consumes)
+            return written_each(operation.consumes)
         if isinstance(self._consumes, SpecError):
             raise self._consumes.kept() from self._consumes
         return self._consumes
 
     def _form(self, fields: Sequence[BodyParameter], consumed: Sequence[str], at: Located) -> Body:
-        forms = [name for name in consumed if _essence(name) in _FORMS]
+        forms = [name for name in consumed if essence(name) in _FORMS]
         if consumed and not forms:
             self._notes.add(
                 at.pointer,
@@ -260,7 +261,7 @@ class Swagger2:
             )
         has_file = any(field.is_file for field in fields)
         if has_file:
-            forms = [name for name in forms if _essence(name) == _MULTIPART] or [_MULTIPART]
+            forms = [name for name in forms if essence(name) == _MULTIPART] or [_MULTIPART]
         schema = _form_schema(fields)
         encoding = {field.name: field.encoding for field in fields if field.encoding is not None}
         return Body(
@@ -307,9 +308,9 @@ class Swagger2:
         return isinstance(members, dict) and _FILE in {text_in(members.get(key, NOTHING)) for key in ("type", "format")}
 
     def _own_servers(self, operation: OperationObject, at: Located) -> tuple[str, ...]:
-        if operation.schemes and not set(_SCHEMES).intersection(_names(operation.schemes)):
+        if operation.schemes and not set(_SCHEMES).intersection(written_each(operation.schemes)):
             raise SpecError(child(at.pointer, "schemes"), "is served neither over https nor over http")
-        return self._address.urls(_names(operation.schemes)) if operation.schemes and self._address.host else ()
+        return self._address.urls(written_each(operation.schemes)) if operation.schemes and self._address.host else ()
 
 
 def _or_fault(at: Located) -> list[str] | SpecError:
@@ -337,7 +338,7 @@ def _address(source: Source) -> BaseAddress:
 
 
 def _plain_body(field: BodyParameter, consumed: Sequence[str]) -> Body:
-    others = [name for name in consumed if _essence(name) not in _FORMS]
+    others = [name for name in consumed if essence(name) not in _FORMS]
     names = others or consumed or (_JSON,)
     return Body(
         pointer=field.pointer,
@@ -379,11 +380,3 @@ def _rest(parameter: bytes, keys: frozenset[str]) -> msgspec.Raw:
 
 
 _known_rest = lru_cache(256)(_rest)  # of Kubernetes' 5,056 parameters, 207 are different
-
-
-def _names(declared: Texts) -> list[str]:
-    return [written(name) for name in declared or () if name is not None]
-
-
-def _essence(name: str) -> str:
-    return name.partition(";")[0].strip().lower()

@@ -82,7 +82,7 @@ class _Target(msgspec.Struct, frozen=True):
 
 
 class _Part:
-    """Another file than the root."""
+    """A file other than the root."""
 
     def __init__(self, document: Document) -> None:
         self.root = Located(ROOT, msgspec.Raw(document.json))
@@ -123,7 +123,7 @@ class _Bundle:
         self._unread: dict[str, str] = {}  # by reference
         self._members = _members(msgspec.Raw(root.json)) or {}
         self._extensions_are_used = b'"#/x-' in root.json  # by references, as if they were components
-        self._holder = _free_key("x-bundled", self._members)
+        self._holder = _free_key(self._members)
         is_json_schema = root.dialect in {"3.1", "3.2"}
         self._identifiers = _identifiers(root.json) if is_json_schema else frozenset()
         self._home = ("definitions",) if root.dialect == "2.0" else ("components", "schemas")
@@ -339,7 +339,7 @@ def _members(value: msgspec.Raw) -> dict[str, msgspec.Raw] | None:
 
 
 def _alias(schema: msgspec.Raw) -> str | None:
-    """The reference that is all there is of a schema."""
+    """The reference of a schema that is nothing but a reference."""
     members = _members(schema)
     return text_in(members["$ref"]) if members and set(members) == {"$ref"} else None
 
@@ -365,7 +365,8 @@ def _merged(
     return members | {path[0]: msgspec.Raw(msgspec.json.encode(inner))}
 
 
-def _free_key(key: str, members: dict[str, msgspec.Raw]) -> str:
+def _free_key(members: dict[str, msgspec.Raw]) -> str:
+    key = "x-bundled"
     while key in members:
         key += "-"
     return key

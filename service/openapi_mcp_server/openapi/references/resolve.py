@@ -2,19 +2,21 @@
 
 The document is opened level by level (``msgspec.Raw``): 13 MB of JSON as Python objects would be 90 MB.
 
-Nothing is ever fetched or read here. A reference out of the document is refused in `References.find`, the one place
-where documents of several files will have to be told apart.
+Nothing is ever fetched or read here. The files that a document refers to are part of it by now (`bundle`); any other
+reference out of it is refused.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import TypeVar
 from urllib.parse import urljoin
 
 import msgspec
 
 from openapi_mcp_server.errors import SpecError
+from openapi_mcp_server.openapi.model import Body, Parameter, Response
 from openapi_mcp_server.openapi.pointers import ROOT, child, step, tokens
 from openapi_mcp_server.openapi.text.document import Document
 
@@ -32,6 +34,8 @@ _NAMING = frozenset({"$id", "$anchor", "$dynamicAnchor", "$recursiveAnchor"})
 _IDENTIFYING = tuple(f'"{keyword}"'.encode() for keyword in sorted(_NAMING))
 _NO_ANCHORS: dict[str, str] = {}
 _Container = dict[str, msgspec.Raw] | list[msgspec.Raw]
+
+Described = TypeVar("Described", Parameter, Body, Response)
 
 
 class Located(msgspec.Struct, frozen=True, gc=False):
@@ -57,6 +61,10 @@ class Resolved(msgspec.Struct, frozen=True, gc=False):
 
     target: Located
     description: str | None
+
+    def described(self, value: Described) -> Described:
+        """The target as it was read, with this description."""
+        return value if self.description is None else msgspec.structs.replace(value, description=self.description)
 
 
 class _Reference(msgspec.Struct, frozen=True, gc=False):
@@ -131,10 +139,6 @@ class References:
         """The schema itself unless it is nothing but a ``$ref``; then where that leads in the end."""
         return self._end(schema, _reference_at(schema), only_lone=True)
 
-    def at(self, pointer: str) -> Located | None:
-        """The value at a pointer of this document."""
-        return self._walk(pointer)
-
     def dynamic_anchors(self, schema: Located) -> Mapping[str, str]:
         """The meaning of the dynamic anchors of a schema's resource; without ``$id``, those of the named schema around
         it: two schemas of one document that have an anchor of one name are meant as two resources."""
@@ -165,10 +169,10 @@ class References:
             base = self._resource(_joined(self._uris.get(base, ""), uri), reference)
         if fragment and not fragment.startswith("/"):
             anchor = self._anchors.get((base, fragment))
-            found = self._walk(anchor) if anchor else None
+            found = self.at(anchor) if anchor else None
         else:
             # A document's own pointers are used below an $id too, by people who do not know what $id does to them.
-            found = self._walk(base + fragment) or (None if uri else self._walk(ROOT + fragment))
+            found = self.at(base + fragment) or (None if uri else self.at(ROOT + fragment))
         if found is None:
             raise SpecError("", f"refers to {reference!r}, which is not in the document")
         if found.pointer == ROOT:
@@ -183,7 +187,7 @@ class References:
             raise SpecError("", f"refers to {reference!r}, {problem}")
         return pointer
 
-    def _walk(self, pointer: str) -> Located | None:
+    def at(self, pointer: str) -> Located | None:
         """The value at a pointer in any spelling; None if there is none."""
         at = self._document
         for token in tokens(pointer):
@@ -214,7 +218,7 @@ class References:
             self._uris[ROOT] = uri.partition("#")[0]
             self._resources[self._uris[ROOT]] = ROOT
         self._has_identifiers = _identifies(json)
-        schemas = self._walk("#/components/schemas") if self._has_identifiers else None
+        schemas = self.at("#/components/schemas") if self._has_identifiers else None
         if schemas is not None and isinstance(entries := self._opened(schemas), dict):
             for name, schema in entries.items():
                 self.index(schemas.member(schema, name))
@@ -281,7 +285,7 @@ def _entry(container: _Container, token: str) -> msgspec.Raw | None:
 
 
 def _joined(base: str, reference: str) -> str:
-    """RFC 3986 section 5; a reference that is no URI stays as it is."""
+    """A reference resolved against a base (RFC 3986 section 5); one that is no URI stays as it is."""
     try:
         return urljoin(base, reference)
     except ValueError:

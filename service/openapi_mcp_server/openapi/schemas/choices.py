@@ -10,16 +10,17 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Any
 
-_PRESENCE = frozenset({"required", "not", "title", "description"})
+from openapi_mcp_server.openapi.schemas.keywords import as_list
+
+PRESENCE = frozenset({"required", "not", "title", "description"})
 """Keywords of a choice that is only about which members are there: "either this or that" is meant by the letter."""
-_NARROWED = {"integer": "number"}
 
 
 def may_overlap(choices: list[dict[str, Any]]) -> bool:
     """Whether a value may fit two of these schemas by accident."""
-    if all(choice.keys() <= _PRESENCE for choice in choices):
+    if all(choice.keys() <= PRESENCE for choice in choices):
         return False
-    types = [_types(choice) for choice in choices]
+    types = [types_named(choice) for choice in choices]
     return not all(one and other and one.isdisjoint(other) for one, other in combinations(types, 2))
 
 
@@ -32,8 +33,6 @@ def admit_several(schema: dict[str, Any]) -> None:
         schema["anyOf"] = choices
 
 
-def _types(schema: dict[str, Any]) -> frozenset[str]:
+def types_named(schema: dict[str, Any]) -> frozenset[str]:
     """The types a schema names, an integer being a number; empty if it names none."""
-    declared = schema.get("type", [])
-    names: list[str] = declared if isinstance(declared, list) else [declared]
-    return frozenset(_NARROWED.get(name, name) for name in names)
+    return frozenset("number" if name == "integer" else name for name in as_list(schema.get("type", [])))

@@ -14,7 +14,7 @@ import msgspec
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import DialectName, NoteKind
 from openapi_mcp_server.openapi.notes import Notes
-from openapi_mcp_server.openapi.pointers import child
+from openapi_mcp_server.openapi.pointers import DEFS, child
 from openapi_mcp_server.openapi.references.resolve import Located
 from openapi_mcp_server.openapi.schemas.discriminators import Discriminator
 from openapi_mcp_server.openapi.schemas.dynamic import NO_SCOPE, Scope
@@ -167,10 +167,10 @@ class Conversion:
         self.refs[name] = None
         if self._is_in_place:
             self.in_place.append(name)
-        return f"#/$defs/{name}"
+        return DEFS + name
 
     def _referred(self, schema: dict[str, Any]) -> tuple[str, str | None]:
-        """The keyword, and the reference as written."""
+        """The keyword of a schema's reference, and the reference as it is written."""
         if isinstance(reference := schema.get("$ref"), str):
             return "$ref", reference
         return self._dynamically(schema) if self._is_dynamic(schema) else ("", None)
@@ -210,7 +210,7 @@ class Conversion:
 
 
 def needs_settling(schema: JsonSchema) -> bool:
-    """Whether it may contradict what it refers to or combines (`settling`)."""
+    """Whether a schema may contradict what it refers to or combines (`settling`)."""
     if (
         "allOf" in schema
         or not NEGATING.isdisjoint(schema)

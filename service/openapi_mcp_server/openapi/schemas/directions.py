@@ -271,7 +271,7 @@ class Schemas:
                 waiting += self._referrers.get(each, ())
 
     def _weigh(self, name: str) -> int:
-        """How many schemas a value is checked against by a definition. A way back to where one is counts as one."""
+        """How many schemas a value is checked against by a definition. A cycle counts as one."""
         stack = [name]
         while stack:
             current = stack[-1]

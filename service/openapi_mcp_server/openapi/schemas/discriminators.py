@@ -15,8 +15,9 @@ from typing import Any
 import msgspec
 
 from openapi_mcp_server.errors import SpecError
-from openapi_mcp_server.openapi.pointers import child
+from openapi_mcp_server.openapi.pointers import child, tokens
 from openapi_mcp_server.openapi.references.resolve import Located, References, decoded
+from openapi_mcp_server.openapi.schemas.choices import PRESENCE
 from openapi_mcp_server.openapi.schemas.keywords import as_text
 
 MOST_NAMES = 2_500
@@ -25,7 +26,6 @@ _MOST_NESTED = 20
 """References and combinations that are followed to find what a schema lists for the property."""
 _DIGITS = 18
 """Length of a name that may be meant for a number."""
-_PRESENCE = frozenset({"required", "not", "title", "description"})
 
 Names = dict[str, None]
 """In the order of the document."""
@@ -143,8 +143,7 @@ def _map(said: Discriminator, named: Sequence[_Choice], references: References, 
 
 
 def _add_own_name(choice: _Choice, said: Discriminator, home: str) -> None:
-    place, _, token = choice.target.pointer.rpartition("/")
-    own = token.replace("~1", "/").replace("~0", "~")
+    place, own = choice.target.pointer.rpartition("/")[0], tokens(choice.target.pointer)[-1]
     names = {**choice.mapped, **({own: None} if place == home and own not in said.mapping else {})}
     choice.names = {name: None for name in names if choice.listed is None or name in choice.listed}
 
@@ -227,7 +226,7 @@ def _is_choice(schema: Mapping[str, Any]) -> bool:
     """Whether it has others to choose from, and not only members of which one must be there."""
     choices = [schema.get(keyword) for keyword in ("oneOf", "anyOf")]
     within = [each for listed in choices if isinstance(listed, list) for each in listed if isinstance(each, Mapping)]
-    return any(not each.keys() <= _PRESENCE for each in within)
+    return any(not each.keys() <= PRESENCE for each in within)
 
 
 def _decoded(at: Located) -> object:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from openapi_mcp_server.openapi import json_schema
-from openapi_mcp_server.openapi.schemas.keywords import as_text, fits
+from openapi_mcp_server.openapi.schemas.keywords import as_list, as_text, fits
 
 _KINDS = (
     ("object", ("properties", "patternProperties", "additionalProperties", "unevaluatedProperties")),
@@ -107,9 +107,9 @@ def as_json(value: object) -> bytes:
 def refuses_default(schema: dict[str, Any]) -> bool:
     """Whether a schema does not take its own ``default``, as far as it can tell without the schemas it refers to."""
     default = schema["default"]
-    declared = schema.get("type", [])
-    types = declared if isinstance(declared, list) else [declared]
-    if not fits(default, types) or ("enum" in schema and as_json(default) not in map(as_json, schema["enum"])):
+    if not fits(default, as_list(schema.get("type", []))):
+        return True
+    if "enum" in schema and as_json(default) not in map(as_json, schema["enum"]):
         return True
     if schema.keys() <= _SIMPLE or b'"$ref"' in msgspec.json.encode(schema):
         return False
@@ -125,8 +125,12 @@ def tell_prose(schema: dict[str, Any]) -> None:
 
 
 def tell_default(schema: dict[str, Any]) -> None:
-    """A default in words. Null and empty text are none."""
+    """Tells a default in words. Null and empty text are none."""
     default = schema.pop("default")
     if default not in (None, ""):
-        told = f"Default: {as_text(default)[:_DEFAULT_CHARACTERS]}."
-        schema["description"] = f"{schema['description']} {told}" if "description" in schema else told
+        tell(schema, f"Default: {as_text(default)[:_DEFAULT_CHARACTERS]}.")
+
+
+def tell(schema: dict[str, Any], sentence: str) -> None:
+    """Adds a sentence to the description."""
+    schema["description"] = f"{schema['description']} {sentence}" if "description" in schema else sentence

@@ -16,6 +16,11 @@ MAX_VALUE_DEPTH = 20
 Check = Callable[[Any], bool]
 
 
+def as_list(value: Any) -> list[Any]:  # noqa: ANN401 - a keyword's value
+    """The values of a keyword that may have one or a list of them, as ``type``."""
+    return value if isinstance(value, list) else [value]
+
+
 def is_text(value: object) -> bool:
     return isinstance(value, str)
 

@@ -13,12 +13,11 @@ import msgspec
 
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import Schema
-from openapi_mcp_server.openapi.pointers import child
+from openapi_mcp_server.openapi.pointers import DEFS, child, tokens
 from openapi_mcp_server.openapi.references.resolve import Located, References, opened
 from openapi_mcp_server.openapi.schemas.discriminators import with_texts
 from openapi_mcp_server.openapi.text import numbers
 
-_HOME = "#/$defs/"
 _EXTENSION = b'"x-ms-discriminator-value"'
 MAX_KINDS = 20
 """Kinds of one base that are described; of more only the values are told."""
@@ -64,7 +63,7 @@ class Kinds(msgspec.Struct, frozen=True):
 
 
 class Kinship:
-    """Which schemas of a document are made of which."""
+    """The schemas of a document that are made of others by ``allOf``, and of which."""
 
     def __init__(self, references: References, home: str) -> None:
         self._references = references
@@ -157,7 +156,7 @@ def _name(schema: Located) -> str:
         said = _named(schema.json).value if _EXTENSION in bytes(schema.json) else ""
     except msgspec.ValidationError:
         said = ""
-    return said or schema.pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+    return said or tokens(schema.pointer)[-1]
 
 
 def described(base: str, kinds: Kinds, names: Mapping[str, str]) -> Schema:
@@ -167,17 +166,17 @@ def described(base: str, kinds: Kinds, names: Mapping[str, str]) -> Schema:
     """
     if len(kinds.values) > MAX_KINDS:
         told = f"{kinds.property_name} selects what else is in it: {', '.join(list(kinds.values)[:MAX_KINDS])}, …"
-        return _encoded({"$ref": _HOME + base, "description": told}, {base})
+        return _encoded({"$ref": DEFS + base, "description": told}, {base})
     of_kind: dict[str, list[str]] = {}
     for kind, name in names.items():
         of_kind.setdefault(name, []).append(kind)
     choices: list[dict[str, Any]] = [
-        {"allOf": [{"$ref": _HOME + name}, _with(kinds.property_name, values)]} for name, values in of_kind.items()
+        {"allOf": [{"$ref": DEFS + name}, _with(kinds.property_name, values)]} for name, values in of_kind.items()
     ]
     if not choices:
-        return _encoded({"$ref": _HOME + base}, {base})
+        return _encoded({"$ref": DEFS + base}, {base})
     others = {**_with(kinds.property_name, list(names)), "required": [kinds.property_name]}
-    return _encoded({"anyOf": [*choices, {"$ref": _HOME + base, "not": others}]}, {base, *of_kind})
+    return _encoded({"anyOf": [*choices, {"$ref": DEFS + base, "not": others}]}, {base, *of_kind})
 
 
 def _with(name: str, values: list[str]) -> dict[str, Any]:

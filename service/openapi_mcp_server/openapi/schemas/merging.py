@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from openapi_mcp_server.openapi.model import Schema
+from openapi_mcp_server.openapi.pointers import DEFS
 
 
 def top_level(schema: Schema, definitions: Mapping[str, Schema]) -> dict[str, Any]:
@@ -50,7 +51,7 @@ class _Merge:
             waiting += reversed(members)
             if reference is not None and reference not in seen:
                 seen.add(reference)
-                waiting.append(msgspec.json.decode(self._definitions[reference.removeprefix("#/$defs/")].json))
+                waiting.append(msgspec.json.decode(self._definitions[reference.removeprefix(DEFS)].json))
         return self._level | ({"allOf": self._rest} if self._rest else {})
 
     def _add(self, part: dict[str, Any]) -> None:

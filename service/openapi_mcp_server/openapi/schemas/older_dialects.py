@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
-from openapi_mcp_server.openapi.schemas.keywords import as_text, fits
+from openapi_mcp_server.openapi.pointers import unescaped
+from openapi_mcp_server.openapi.schemas import habits
+from openapi_mcp_server.openapi.schemas.keywords import as_list, as_text, fits, is_number
 from openapi_mcp_server.openapi.text import numbers
 
 _MAPPED_KINDS = 20
@@ -38,8 +41,7 @@ def be_file(schema: dict[str, Any]) -> None:
     """An object with ``format: file`` is a file as AutoRest and Azure write one; with ``binary`` as well, since
     bytes are no JSON object. ``type: file`` of 2.0 has become a string before.
     """
-    declared = schema.get("type")
-    types = declared if isinstance(declared, list) else [declared]
+    types = as_list(schema.get("type"))
     is_file = schema["format"] == "file" or (schema["format"] == "binary" and "object" in types)
     if is_file and "properties" not in schema and not {"object", "string"}.isdisjoint(types):
         schema |= {"type": ["string", "null"] if "null" in types else "string", "format": "binary"}
@@ -73,10 +75,10 @@ def fit_value(keyword: str, schema: dict[str, Any], spelt: Spelt) -> str:
 
 
 def fit_examples(schema: dict[str, Any], spelt: Spelt) -> str:
-    """The same of examples; nothing is said of it."""
-    if _types(schema) in (["string"], ["string", "null"]) and any(map(_is_number, schema["examples"])):
+    """The same for examples, without a note."""
+    if _types(schema) in (["string"], ["string", "null"]) and any(map(is_number, schema["examples"])):
         spelled = _examples(spelt)[: len(schema["examples"])]
-        schema["examples"] = [as_text(each) if _is_number(each) else each for each in spelled]
+        schema["examples"] = [as_text(each) if is_number(each) else each for each in spelled]
     return ""
 
 
@@ -87,13 +89,8 @@ def _examples(spelt: Spelt) -> list[Any]:
         return [spelt("example")]
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _types(schema: Mapping[str, Any]) -> list[Any]:
-    declared = schema.get("type", [])
-    return declared if isinstance(declared, list) else [declared]
+    return as_list(schema.get("type", []))
 
 
 def fit_enumeration(schema: dict[str, Any], spelt: Spelt) -> str:
@@ -148,7 +145,7 @@ def nullable(schema: dict[str, Any]) -> dict[str, Any]:
         outside = {key: schema.pop(key) for key in _ANNOTATIONS if key in schema}
         return {"anyOf": [schema, {"type": "null"}], **outside}
     if "type" in schema:
-        declared = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        declared = as_list(schema["type"])
         schema["type"] = [*declared, *(() if "null" in declared else ("null",))]
     if "enum" in schema and None not in schema["enum"]:
         schema["enum"] = [*schema["enum"], None]
@@ -170,7 +167,7 @@ def tell_kinds(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
         return
     shown = ", ".join(kind[:_KIND_CHARACTERS] for kind in kinds[:_MAPPED_KINDS])
     told = f"{name} selects the schema: {shown}{', …' if len(kinds) > _MAPPED_KINDS else ''}."
-    schema["description"] = f"{schema['description']} {told}" if "description" in schema else told
+    habits.tell(schema, told)
 
 
 def tell_values(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
@@ -221,4 +218,4 @@ def _own_names(declared: Mapping[str, Any]) -> list[str]:
 
 
 def _last(reference: object) -> str:
-    return reference.rpartition("/")[2] if isinstance(reference, str) else ""
+    return unescaped(unquote(reference.rpartition("/")[2])) if isinstance(reference, str) else ""

@@ -159,7 +159,7 @@ class RequestConversion(Conversion):
                     choice["not"] = refused
 
     def _plainly(self, strict: JsonSchema) -> JsonSchema:
-        """The same with what goes without saying."""
+        """The schema with what goes without saying in its dialect."""
         habits.tell_rest(strict)
         plain = habits.tell_type(habits.flat(strict))
         habits.tell_types_of_choices(plain)

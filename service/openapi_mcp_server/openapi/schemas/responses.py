@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from openapi_mcp_server.openapi.schemas.conversion import MAX_DEPTH, TYPES, Conversion, JsonSchema, needs_settling
+from openapi_mcp_server.openapi.schemas.keywords import as_list
 from openapi_mcp_server.openapi.schemas.older_dialects import INT_OR_STRING
 
 SHORT_PROSE = 120
@@ -95,6 +96,6 @@ def _nullable_types(declared: object) -> list[str]:
     """The types of 2020-12 among the declared ones, and null."""
     if isinstance(declared, str) and declared in TYPES and declared != "null":
         return [declared, "null"]
-    names = declared if isinstance(declared, list) else [declared]
+    names = as_list(declared)
     known = [name for name in names if isinstance(name, str) and name in TYPES and name != "null"]
     return [*dict.fromkeys(known), "null"] if known or "null" in names else []

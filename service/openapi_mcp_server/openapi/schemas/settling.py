@@ -1,4 +1,5 @@
-"""The facts that only a schema together with those that it refers to can tell, settled once all of them are converted.
+"""Contradictions that show only in a schema together with those that it refers to, settled once all of them are
+converted.
 
 An ``allOf`` one of whose parts names its properties and closes itself, while another part names others, admits nothing
 (2020-12 core, section 10.3.2.3; 115 places in 13 of 2,630 published documents). Its authors mean the properties of all
@@ -21,12 +22,13 @@ from typing import Any
 import msgspec
 
 from openapi_mcp_server.openapi.model import Schema
+from openapi_mcp_server.openapi.pointers import DEFS
 from openapi_mcp_server.openapi.schemas import habits
+from openapi_mcp_server.openapi.schemas.choices import types_named
 from openapi_mcp_server.openapi.schemas.conversion import NEGATING, NOT_EXACT
 from openapi_mcp_server.openapi.schemas.merging import top_level
 
 _REF = re.compile(rb'"\$ref":"#/\$defs/([A-Za-z0-9._-]+)"')
-_HOME = "#/$defs/"
 _OPEN: tuple[object, ...] = (None, True, {})
 _COMBINED = ("allOf", "anyOf", "oneOf")
 _MAPS = frozenset({"properties", "patternProperties", "dependentSchemas"})
@@ -109,7 +111,7 @@ class Settling:
 
     def _is_loosened(self, part: Any) -> bool:  # noqa: ANN401 - a schema
         """Whether a schema takes more than the document says, itself or by what it refers to."""
-        return (bool(self.loosened) and self._leads_to_loosened(part)) or self._settled(part, (), _untold) != part
+        return (bool(self.loosened) and self._leads_to_loosened(part)) or self._settled(part, (), _silent) != part
 
     def _leads_to_loosened(self, part: Any) -> bool:  # noqa: ANN401 - a schema
         names = {name.decode() for name in _REF.findall(msgspec.json.encode(part))}
@@ -127,7 +129,7 @@ class Settling:
 
     @contextmanager
     def _step(self) -> Iterator[bool]:
-        """One reference further; whether what it leads to is still looked at."""
+        """Goes one reference further; returns whether what it leads to is still looked at."""
         self._steps += 1
         try:
             yield self._steps <= MAX_STEPS
@@ -146,19 +148,19 @@ class Settling:
         return any(part.is_closed and part.names != names for part in parts)
 
     def _is_of_other_type(self, schema: dict[str, Any]) -> bool:
-        own = _declared(schema) - _NULL
+        own = types_named(schema) - _NULL
         others = self._types_of({key: schema[key] for key in ("$ref", *_COMBINED) if key in schema}) - _NULL
         return bool(own) and bool(others) and own.isdisjoint(others)
 
     def _without_type(self, schema: dict[str, Any]) -> dict[str, Any]:
         rest = {key: value for key, value in schema.items() if key != "type"}
-        return {"anyOf": [rest, {"type": "null"}]} if _declared(schema) - self._types_of(rest) >= _NULL else rest
+        return {"anyOf": [rest, {"type": "null"}]} if types_named(schema) - self._types_of(rest) >= _NULL else rest
 
     def _types_of(self, schema: dict[str, Any]) -> frozenset[str]:
         """The types that a value of it may have, as far as they are said; a whole number is a number."""
-        types = _declared(schema) if "type" in schema else _ALL
+        types = types_named(schema) if "type" in schema else _ALL
         if "$ref" in schema:
-            types &= self._types_named(schema["$ref"].removeprefix(_HOME))
+            types &= self._types_named(schema["$ref"].removeprefix(DEFS))
         for part in schema.get("allOf", ()):
             types &= self._types_of(part)
         for keyword in ("anyOf", "oneOf"):
@@ -177,7 +179,7 @@ class Settling:
     def _outline(self, schema: dict[str, Any]) -> Outline:
         properties = schema.get("properties", {})
         parts = [self._outline(part) for part in schema.get("allOf", ())]
-        named = [schema["$ref"].removeprefix(_HOME)] if "$ref" in schema else []
+        named = [schema["$ref"].removeprefix(DEFS)] if "$ref" in schema else []
         parts += map(self._named, named)
         is_closed = schema.get("additionalProperties") not in _OPEN or schema.get("unevaluatedProperties") is False
         return Outline(
@@ -216,16 +218,6 @@ class Settling:
             return False
         level = top_level(Schema(msgspec.Raw(msgspec.json.encode(schema))), self._definitions)
         return habits.refuses_default({key: level[key] for key in ("type", "enum", "default") if key in level})
-
-
-def _untold(_path: Path, _repair: str) -> None:
-    """Where what is repaired is left out."""
-
-
-def _declared(schema: dict[str, Any]) -> frozenset[str]:
-    declared = schema["type"]
-    names: list[str] = declared if isinstance(declared, list) else [declared]
-    return frozenset("number" if name == "integer" else name for name in names)
 
 
 def _silent(_path: Path, _repair: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from openapi_mcp_server.openapi.model import Schema
+from openapi_mcp_server.openapi.pointers import DEFS
 from openapi_mcp_server.openapi.schemas.conversion import NEGATING, NOT_EXACT
 
 MAX_STEPS_OF_ONE = 1_000
@@ -27,7 +28,6 @@ _LISTS = ("allOf", "anyOf", "oneOf")
 _ONE = ("not", "if", "then", "else")
 _MAPS = frozenset({"properties", "patternProperties", "dependentSchemas"})
 _DATA = frozenset({"enum", "const", "default", "examples", "dependentRequired"})
-_HOME = "#/$defs/"
 _WAYS = "not checked: more than {:,} ways lead from here to other schemas"
 _ALL_WAYS = "not checked: more than {:,} ways lead from such places to other schemas"
 
@@ -123,7 +123,7 @@ def _in_place(schema: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
     if not isinstance(schema, dict):
         return
     if "$ref" in schema:
-        yield schema["$ref"].removeprefix(_HOME)
+        yield schema["$ref"].removeprefix(DEFS)
     parts = [part for keyword in _LISTS for part in schema.get(keyword, ())]
     parts += [schema[keyword] for keyword in _ONE if keyword in schema]
     for part in (*parts, *schema.get("dependentSchemas", {}).values()):

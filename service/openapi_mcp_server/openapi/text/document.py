@@ -79,7 +79,7 @@ def read(data: bytes, *, limits: DocumentLimits = DocumentLimits()) -> bytes:  #
 
 
 def is_json(text: bytes) -> bool:
-    """Whether it is to be read as JSON, by how it begins."""
+    """Whether a text is to be read as JSON, by how it begins."""
     return _JSON_START.match(text) is not None
 
 

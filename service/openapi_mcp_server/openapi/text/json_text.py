@@ -95,7 +95,7 @@ def depth(value: object) -> int:
 
 
 def _malformed(text: bytes) -> SpecError:
-    """Decode once more, whole, for the offset in the document itself."""
+    """The error of a malformed text, which is decoded once more as a whole for the offset."""
     try:
         msgspec.json.decode(text)
     except msgspec.DecodeError as error:

@@ -49,7 +49,7 @@ class _Room:
         self._values = limits.values
 
     def copied(self, value: Json, depth: int) -> Json:
-        """A copy of its own, to stand ``depth`` levels below the root."""
+        """A copy of a value, to stand ``depth`` levels below the root."""
         self._values -= 1
         if self._values < 0:
             raise ValueError(f"the overlay adds more than {self._limits.values} values")

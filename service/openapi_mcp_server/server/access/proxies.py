@@ -31,7 +31,7 @@ class Seen(msgspec.Struct, frozen=True):
 
     @property
     def share(self) -> str:
-        """Who takes a share of the limits: all addresses that one client has."""
+        """The name under which an address shares the limits: one for all addresses that one client has."""
         return _share(self.client)
 
 
@@ -69,7 +69,7 @@ class Proxies:
 
 
 def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """An address of IPv4 however it is written; None for what is none."""
+    """An address, one of IPv4 however it is written; None for what is none."""
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:

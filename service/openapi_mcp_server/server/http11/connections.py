@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from openapi_mcp_server.server.http11.any_request import Http11, Protocols
 
 KEEP_ALIVE_SECONDS = 75.0
-"""Idle connections outlive those of whoever stands in front (nginx and load balancers: 60 s): never do we close one
-that a request is just being written to. The head of a request has to arrive in this time, too."""
+"""Longer than the idle timeout of whatever stands in front (nginx and load balancers: 60 s), so that a connection is
+never closed while a request is being written to it. The head of a request has to arrive in this time, too."""
 WRITE_SECONDS = 15.0
 """For a piece of an answer to be taken by a client that reads slowly, or not at all."""
 WRITE_BYTES = 64 * 1024
@@ -45,7 +45,7 @@ LINGER_SECONDS = 1.0
 """How long the rest of a request is read and thrown away after its connection's last answer: closing over it would
 reset the connection, and the client might lose the answer (RFC 9112 section 9.6)."""
 TEND_SECONDS = 0.25
-"""Between two looks for connections that are idle for too long, at least."""
+"""The least time between two looks for connections that are idle for too long."""
 FAREWELL_SECONDS = 0.25
 """At a stop, how long idle connections are still read: a request may just be on its way."""
 READ_BYTES = 64 * 1024
@@ -59,8 +59,8 @@ _ORDINARY = {
 """The part of the scope that every ordinary request has alike."""
 _LINE_ENDS = frozenset({b"\r", b"\n"})
 DESCRIPTORS = 65_536
-"""Descriptors of this process, where the system lets it: one for each client's connection, one for its call's to the
-API. The usual soft limit of 1,024 is less than the sessions of HTTP+SSE alone."""
+"""How many descriptors this process asks the system for: one for each client's connection, and one for its call's
+connection to the API. The usual soft limit of 1,024 is less than the sessions of HTTP+SSE alone."""
 
 
 async def serve(

@@ -35,13 +35,13 @@ class Bucket:
 
 
 class Buckets:
-    """One for each key, full when it is first asked for."""
+    """Token buckets: one for each key, full when it is first asked for."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Bucket] = {}
 
     def spend(self, key: str, calls: int, rate: float) -> float:
-        """0 if they may be made now; else the seconds after which they may."""
+        """Takes as many tokens; 0 if the calls may be made now, else the seconds after which they may."""
         now = anyio.current_time()
         bucket = self._kept.get(key)
         if bucket is None or bucket.rate != rate:

@@ -27,11 +27,11 @@ class InvalidToken(Exception):
 
 
 class MissingScope(Exception):
-    """Somebody's token, which is not enough."""
+    """The token is somebody's, and does not allow this."""
 
 
 class CannotVerify(Exception):
-    """Whether it is somebody's is not known at the moment."""
+    """It cannot be known at the moment whose token it is."""
 
 
 class Verify(Protocol):
@@ -61,7 +61,7 @@ class Guard:
         self._verify = verify
 
     async def principal(self, path: str, headers: Mapping[bytes, bytes], seen: Seen) -> Principal:
-        """Raises Refusal with the challenge (RFC 6750 section 3)."""
+        """Who calls. Raises Refusal with the challenge (RFC 6750 section 3)."""
         written = headers.get(b"authorization")
         if written is None or not _SAYS_SOMETHING.match(written):
             raise self._refusal(401, "say who you are: Authorization: Bearer TOKEN", path, headers, seen)
@@ -79,7 +79,7 @@ class Guard:
             raise Refusal(503, str(error), RETRY_AFTER) from None
 
     def metadata(self, path: str, headers: Mapping[bytes, bytes], seen: Seen) -> dict[str, object] | None:
-        """RFC 9728; None for a path that is none of its."""
+        """The metadata at a path (RFC 9728); None for any other path."""
         if not self._issuers or path not in {METADATA_PATH, f"{METADATA_PATH}/mcp", f"{METADATA_PATH}/sse"}:
             return None
         told: dict[str, object] = {

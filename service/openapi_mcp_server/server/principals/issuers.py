@@ -190,7 +190,7 @@ class Issuer:
 
 
 def _nobody() -> None:
-    """Nobody keeps what was verified."""
+    """Does nothing: nobody keeps what was verified."""
 
 
 def _usable(raw: msgspec.Raw) -> _Held | None:
@@ -209,5 +209,5 @@ def _usable(raw: msgspec.Raw) -> _Held | None:
 
 
 def now() -> float:
-    """Since the epoch, as claims count."""
+    """Seconds since the epoch, as claims count them."""
     return time.time()

@@ -99,7 +99,7 @@ class Limits:
 
 
 def _none(_: str) -> int:
-    """Without a transport that has sessions."""
+    """No calls: there is no transport that has sessions."""
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Refusals take their time for whoever gets many: asking again and again takes the loop from the others."""
+"""Delays of refusals for clients that get many: those that ask again and again take the loop from the others."""
 
 from __future__ import annotations
 

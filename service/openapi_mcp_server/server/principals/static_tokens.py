@@ -81,7 +81,7 @@ class StaticTokens:
         return found
 
     def _match(self, token: bytes) -> Principal | None:
-        """All are tried, so that the time tells nothing."""
+        """The principal of a token; None for an unknown one. All are tried, so that the time tells nothing."""
         found = None
         for how, principal in self._slow:
             length = len(how.digest)

@@ -1,4 +1,4 @@
-"""Turns of the loop: what one client has ready at the same moment does not all go before another's."""
+"""Turns of the loop: what one client has ready at the same moment does not all go before what others have."""
 
 from __future__ import annotations
 

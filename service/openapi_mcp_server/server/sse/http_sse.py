@@ -135,7 +135,7 @@ class HttpSse:
         return None
 
     async def _opens(self, scope: Scope, headers: Mapping[bytes, bytes], entrant: Entrant, send: Send) -> bool:
-        """Whether it may; else it is told why not."""
+        """Whether a client may open a session; else it is told why not."""
         try:
             self._check_opening(scope["method"], headers, entrant)
         except Refusal as refusal:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import partial
 
 from openapi_mcp_server.errors import CredentialError
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.settings.auth import Auth
 from openapi_mcp_server.upstream.credentials.login import Web
 from openapi_mcp_server.upstream.credentials.oauth2 import TokenEndpoint
-from openapi_mcp_server.upstream.credentials.tokens import Token, TokenLogin
+from openapi_mcp_server.upstream.credentials.tokens import TokenLogin
 
 CALLERS = 2_000
 """Callers whose tokens are kept, some 10 kB each; one more replaces who has not called for longest."""
@@ -30,7 +31,7 @@ class Exchange:
         self._logins: dict[bytes, TokenLogin] = {}
 
     def __call__(self, beside: Carrier) -> TokenLogin:
-        """Raises CredentialError for a caller without a token."""
+        """The login of the caller of this call. Raises CredentialError for a caller without a token."""
         found = _BEARER.fullmatch(beside.forwarded.get("authorization", ""))
         if found is None:
             raise CredentialError(f"{self._api} wants to know who calls, and the call has no token", client=True)
@@ -43,11 +44,8 @@ class Exchange:
 
     def _login(self, token: str) -> TokenLogin:
         form = self._form | _fields(self._auth.exchange, token)
-
-        async def fetch() -> Token:
-            return await self._endpoint.token(form, self._web, (*self._auth.secrets(), token))
-
-        return TokenLogin(self._api, fetch, self._auth.token_ttl)
+        hidden = (*self._auth.secrets(), token)
+        return TokenLogin(self._api, partial(self._endpoint.token, form, self._web, hidden), self._auth.token_ttl)
 
 
 def _fields(kind: str, token: str) -> dict[str, str]:

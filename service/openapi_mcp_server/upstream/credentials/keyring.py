@@ -46,14 +46,14 @@ class Keyring:
         self._current = Credentials({})
         self.turns = TaskTurns()
 
-    def credentials(self, tools: ToolCatalog) -> Credentials:
+    def credentials(self, catalog: ToolCatalog) -> Credentials:
         """The credentials for a catalog that is served from now on, whose documents say where keys go."""
-        self._served, self._current = tools.apis, Credentials(self._kits(tools.apis))
+        self._served, self._current = catalog.apis, Credentials(self._kits(catalog.apis))
         return self._current
 
-    def check(self, tools: ToolCatalog) -> None:
-        """Whether they can be sent as the documents of this catalog say."""
-        self._kits(tools.apis)
+    def check(self, catalog: ToolCatalog) -> None:
+        """Raises ConfigError where credentials cannot be sent as the documents of this catalog say."""
+        self._kits(catalog.apis)
 
     def replace(self, apis: Iterable[ApiConfig]) -> None:
         """The same APIs with other values, from the next call on. Raises ConfigError; then the old ones stay."""
@@ -80,7 +80,7 @@ class Keyring:
                         await login.token()
 
     def way(self, api: str) -> Way | None:
-        """An API's own; None where it is the usual one."""
+        """The way to an API; None where it is the usual one."""
         configured = self._apis.get(api)
         if configured is None or configured.way == USUAL:
             return None
@@ -98,7 +98,7 @@ class Keyring:
             return with_fixed(request, FixedValues(headers=headers), request.query)
         fixed = _fixed(configured)
         fixed = FixedValues(headers=(*headers, *fixed.headers), query=fixed.query)
-        kit = Kit(origins=frozenset({request.origin}), credentials=self._credentials(api, {}))
+        kit = Kit(origins=frozenset({request.origin}), credentials=self._credentials(configured, {}))
         names = [OWN] if configured.auth.exchange == "none" else []
         return equipped(with_fixed(request, fixed, request.query), api, kit, names)
 
@@ -112,19 +112,16 @@ class Keyring:
         has_fixed = configured.headers or configured.query
         return Kit(
             origins=api.origins,
-            credentials=self._credentials(api.name, api.key_places),
+            credentials=self._credentials(configured, api.key_places),
             fixed=_fixed(configured) if has_fixed else NONE_FIXED,
             forwarded=configured.forwarded,
             way="" if self.way(api.name) is None else api.name,
         )
 
-    def _credentials(self, api: str, places: Mapping[str, KeyPlace]) -> dict[str, Credential]:
-        configured = self._apis.get(api)
-        if configured is None:
-            return {}
-        auths = {OWN: configured.auth, **configured.schemes}
+    def _credentials(self, api: ApiConfig, places: Mapping[str, KeyPlace]) -> dict[str, Credential]:
+        auths = {OWN: api.auth, **api.schemes}
         return {
-            name: self._one(configured, name, _placed(auth, places.get(name)))
+            name: self._one(api, name, _placed(auth, places.get(name)))
             for name, auth in auths.items()
             if auth.kind != "none"
         }

@@ -65,13 +65,13 @@ class Web(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = ASK_SECONDS
 
     async def ask(self, request: HttpRequest) -> HttpResponse:
-        """Raises CredentialError where there is no answer at all."""
+        """The answer, whatever its status. Raises CredentialError where there is none at all."""
         from openapi_mcp_server.upstream import web  # noqa: PLC0415 - httpx, for those who log in somewhere
 
         try:
             return await web.fetch(request, self.dialler, seconds=self.seconds, most_bytes=ANSWER_BYTES, tls=self.tls)
         except UpstreamError as error:
-            raise CredentialError(str(error), passing=True) from error
+            raise CredentialError(str(error), transient=True) from error
 
     def request(
         self, method: str, url: str, headers: tuple[tuple[str, str], ...], body: bytes | None, setting: str

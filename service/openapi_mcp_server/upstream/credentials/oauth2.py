@@ -6,6 +6,7 @@ import base64
 import secrets
 import time
 import warnings
+from functools import partial
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
@@ -51,11 +52,7 @@ def login(api: str, auth: Auth, web: Web, turns: TaskTurns) -> TokenLogin | PerC
         from openapi_mcp_server.upstream.credentials.exchange import Exchange  # noqa: PLC0415 - for those who do
 
         return Exchange(api, auth, endpoint, form, web)
-
-    async def fetch() -> Token:
-        return await endpoint.token(form, web, auth.secrets())
-
-    return TokenLogin(api, fetch, auth.token_ttl, turns)
+    return TokenLogin(api, partial(endpoint.token, form, web, auth.secrets()), auth.token_ttl, turns)
 
 
 class TokenEndpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +75,7 @@ class TokenEndpoint(msgspec.Struct, frozen=True, kw_only=True):
             self._assertion()
 
     async def token(self, form: dict[str, str], web: Web, hidden: tuple[str, ...]) -> Token:
-        """``hidden``: what must not be repeated from an answer."""
+        """Asks for a token. ``hidden``: secrets that must not be repeated from an answer."""
         proof, headers = self._proof()
         body = urlencode(form | proof).encode("ascii")
         answer = await web.ask(web.request("POST", self.url, (*_FORM, *headers), body, self.setting))
@@ -100,7 +97,7 @@ class TokenEndpoint(msgspec.Struct, frozen=True, kw_only=True):
                 return {"client_id": self.client_id}, ()
 
     def _assertion(self) -> str:
-        """Signed anew each time, for this endpoint alone (RFC 7523 section 3)."""
+        """The client's assertion, signed anew each time and for this endpoint alone (RFC 7523 section 3)."""
         try:
             from joserfc import jwt  # noqa: PLC0415 - an extra
             from joserfc.errors import SecurityWarning  # noqa: PLC0415
@@ -162,5 +159,5 @@ def _refused(answer: HttpResponse, said: dict[str, Any], hidden: tuple[str, ...]
     texts = [text for name in ("error", "error_description") if isinstance(text := said.get(name), str) and text]
     why = words(": ".join(texts), hidden)
     problem = f"the token endpoint answered {answer.status}{f' ({why})' if why else ''}"
-    passing = answer.status >= 500 or answer.status in {408, 429}
-    return Failed(problem, after=retry_after(answer, time.time()), passing=passing)
+    transient = answer.status >= 500 or answer.status in {408, 429}
+    return Failed(problem, after=retry_after(answer, time.time()), transient=transient)

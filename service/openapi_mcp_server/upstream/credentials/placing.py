@@ -46,6 +46,11 @@ def with_header(request: HttpRequest, name: str, text: str) -> HttpRequest:
     return msgspec.structs.replace(request, headers=headers)
 
 
+def query_name(piece: str) -> str:
+    """The name in a piece of a query, decoded."""
+    return unquote_plus(piece.partition("=")[0])
+
+
 def require(fits: Callable[[str], object], value: str, setting: str, api: str) -> None:
     """Raises ConfigError for a value that cannot be sent where it should be."""
     if not value or not fits(value):
@@ -58,7 +63,7 @@ def _without_header(request: HttpRequest, name: str) -> list[tuple[str, str]]:
 
 def _query(request: HttpRequest, piece: Piece) -> str:
     pieces = request.query.split("&") if request.query else []
-    kept = [each for each in pieces if unquote_plus(each.partition("=")[0]) != piece.name]
+    kept = [each for each in pieces if query_name(each) != piece.name]
     return "&".join((*kept, piece.text))
 
 

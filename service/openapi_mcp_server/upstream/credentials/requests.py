@@ -7,7 +7,7 @@ more (its own data, higher limits), and the operator has configured them to be u
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from urllib.parse import unquote_plus
+from operator import attrgetter
 
 import anyio
 import msgspec
@@ -20,7 +20,7 @@ from openapi_mcp_server.grammar import is_obsolete_field_value
 from openapi_mcp_server.observe.trace import NO_CARRIER, Carrier
 from openapi_mcp_server.settings.fields import Forwarded
 from openapi_mcp_server.upstream.credentials.login import Login, PerCaller
-from openapi_mcp_server.upstream.credentials.placing import Piece, put, with_header
+from openapi_mcp_server.upstream.credentials.placing import Piece, put, query_name, with_header
 from openapi_mcp_server.upstream.retries import LEAST_SECONDS
 
 SendOne = Callable[[HttpRequest, float], Awaitable[HttpResponse]]
@@ -102,7 +102,7 @@ def equipped(
             request = put(request, credential)
         else:
             logins.append(credential(beside) if callable(credential) else credential)
-    return Pending(request, sorted(logins, key=_is_last)) if logins else request
+    return Pending(request, sorted(logins, key=attrgetter("is_last"))) if logins else request
 
 
 def _require_own(request: HttpRequest, api: str, kit: Kit) -> None:
@@ -115,20 +115,16 @@ def with_fixed(request: HttpRequest, fixed: FixedValues, own_query: str) -> Http
     """They win over arguments, and over nothing that the document itself has, such as ``own_query``."""
     headers, query = {name.lower() for name, _ in request.headers}, request.query
     if fixed.query:
-        own = {_name(piece) for piece in own_query.split("&")}
+        own = {query_name(piece) for piece in own_query.split("&")}
         won = {name: piece for name, piece in fixed.query if name not in own}
-        left = [piece for piece in query.split("&") if piece and _name(piece) not in won]
+        left = [piece for piece in query.split("&") if piece and query_name(piece) not in won]
         query = "&".join((*left, *won.values()))
     more = tuple(each for each in fixed.headers if each[0].lower() not in headers)
     return msgspec.structs.replace(request, headers=(*request.headers, *more), query=query)
 
 
-def _name(piece: str) -> str:
-    return unquote_plus(piece.partition("=")[0])
-
-
 def _with_forwarded(request: HttpRequest, api: str, kit: Kit, beside: Carrier) -> HttpRequest:
-    """The caller's own headers, which win over arguments."""
+    """The request with the caller's own headers, which win over arguments."""
     _require_own(request, api, kit)
     for each in kit.forwarded:
         value = beside.forwarded.get(each.source)
@@ -180,15 +176,13 @@ class Pending:
                     request, each = await login.applied(request)
                     used.append(each)
         except TimeoutError:
-            raise CredentialError("the credentials were not there within the time of the call", passing=True) from None
+            raise CredentialError(
+                "the credentials were not there within the time of the call", transient=True
+            ) from None
         return await send(request, max(0.0, until - anyio.current_time())), used
 
 
 _REFUSALS = frozenset({401, 403})
-
-
-def _is_last(login: Login) -> bool:
-    return login.is_last
 
 
 def _named(origins: frozenset[Origin]) -> str:

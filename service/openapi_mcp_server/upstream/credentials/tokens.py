@@ -42,13 +42,13 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failed(Exception):
-    """There is no token. ``after``: seconds that the endpoint asks to be left alone for; ``passing``: it may go well
+    """There is no token. ``after``: seconds that the endpoint asks to be left alone for; ``transient``: it may go well
     later."""
 
-    def __init__(self, problem: str, *, after: float | None = None, passing: bool = True) -> None:
+    def __init__(self, problem: str, *, after: float | None = None, transient: bool = True) -> None:
         super().__init__(problem)
         self.after = after
-        self.passing = passing
+        self.transient = transient
 
 
 Fetch = Callable[[], Awaitable[Token]]
@@ -150,7 +150,7 @@ class TokenLogin:
             pause = min(RETRY_AFTER_LIMIT_SECONDS, max(pause, asked))
         self._failures += 1
         self._rest_until = anyio.current_time() + pause
-        self._problem = CredentialError(f"no token for {self._api}: {error}", passing=error.passing)
+        self._problem = CredentialError(f"no token for {self._api}: {error}", transient=error.transient)
         logger.warning("no token", extra={"api": self._api, "problem": str(error), "next_try_seconds": round(pause, 1)})
 
     def _refusal(self, now: float) -> CredentialError:
@@ -158,4 +158,4 @@ class TokenLogin:
         assert self._problem is not None  # noqa: S101 - there is one whenever this is called
         rest = ceil(max(0.0, self._rest_until - now))
         hint = f"; tokens are asked for again in {rest} s" if rest > 1 else ""
-        return CredentialError(f"{self._problem}{hint}", passing=self._problem.passing)
+        return CredentialError(f"{self._problem}{hint}", transient=self._problem.transient)

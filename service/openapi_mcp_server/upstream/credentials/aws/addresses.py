@@ -7,10 +7,10 @@ where the environment names one, as AWS's own variables may.
 
 from __future__ import annotations
 
-import ipaddress
 import math
 
 from openapi_mcp_server.errors import Refused
+from openapi_mcp_server.upstream.addresses import literal
 from openapi_mcp_server.upstream.sockets import Dialler, Stream, TcpDialler
 
 INSTANCE = "169.254.169.254"
@@ -35,9 +35,5 @@ class AwsAddresses:
 
 
 def _is_known(host: str) -> bool:
-    if host in _FIXED:
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    address = literal(host)
+    return host in _FIXED or (address is not None and address.is_loopback)

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -35,7 +36,7 @@ _FLOW_IS_OFF = frozenset({"InvalidParameterException", "NotAuthorizedException"}
 
 
 def login(api: str, auth: Auth, web: Web, chain: KeyChain, environ: Mapping[str, str], turns: TaskTurns) -> TokenLogin:
-    """Raises ConfigError for what cannot be used at all."""
+    """The login that the settings AUTH_COGNITO_… describe. Raises ConfigError for what cannot be used at all."""
     region = auth.cognito_region or auth.cognito_user_pool_id.partition("_")[0] or region_of(environ)
     if not region:
         raise ConfigError("AUTH_COGNITO_REGION", "is missing; or set AUTH_COGNITO_USER_POOL_ID or AWS_REGION")
@@ -57,11 +58,7 @@ def _client_credentials(auth: Auth, region: str, web: Web) -> Fetch:
     endpoint.check(web)
     scopes = " ".join(auth.cognito_scopes.replace(",", " ").split())
     form = {"grant_type": "client_credentials"} | ({"scope": scopes} if scopes else {})
-
-    async def fetch() -> Token:
-        return await endpoint.token(form, web, auth.secrets())
-
-    return fetch
+    return partial(endpoint.token, form, web, auth.secrets())
 
 
 def _domain(domain: str, region: str) -> str:
@@ -88,7 +85,7 @@ class _User:
             try:
                 return self._token(await self._initiate("REFRESH_TOKEN_AUTH", self._of_refresh()))
             except AwsFailed as error:
-                if error.passing:
+                if error.transient:
                     raise
                 self._refresh_token = ""  # it has ended or was revoked
         return self._token(await self._with_password())
@@ -132,7 +129,7 @@ class _User:
         challenge = said.get("ChallengeName")
         if challenge:
             why = _CHALLENGES.get(str(challenge), f"has to answer {str(challenge)[:40]}, which this server cannot")
-            raise Failed(f"the Cognito user {self._auth.cognito_username} {why}", passing=False)
+            raise Failed(f"the Cognito user {self._auth.cognito_username} {why}", transient=False)
         result = said.get("AuthenticationResult")
         result = result if isinstance(result, dict) else {}
         name = "IdToken" if self._auth.cognito_token in {"", _ID} else "AccessToken"

@@ -55,7 +55,7 @@ class KeyChain:
         self._asked_at = 0.0
 
     async def keys(self) -> Keys:
-        """Raises CredentialError or Failed."""
+        """The keys of now. Raises CredentialError or Failed."""
         if self._keys is not None and not self._is_due(self._keys):
             return self._keys
         async with self._lock:
@@ -69,7 +69,7 @@ class KeyChain:
             return self._keys
 
     def forget(self) -> None:
-        """The keys were refused."""
+        """Asks for other keys the next time: these were refused."""
         self._keys = None
 
     def _is_due(self, keys: Keys) -> bool:
@@ -133,7 +133,7 @@ class KeyChain:
         try:
             token = await ask("PUT", "api/token", ("X-aws-ec2-metadata-token-ttl-seconds", _METADATA_TOKEN_SECONDS))
         except CredentialError as error:
-            raise CredentialError(NONE_FOUND, passing=True) from error
+            raise CredentialError(NONE_FOUND, transient=True) from error
         proof = ("X-aws-ec2-metadata-token", token.body.decode("latin-1").strip())
         roles = await ask("GET", "meta-data/iam/security-credentials/", proof)
         role = roles.body.decode("latin-1").split("\n")[0].strip()
@@ -150,7 +150,7 @@ class KeyChain:
 
 
 async def _text_of(path: str, setting: str) -> str:
-    """Read each time: the platform replaces it."""
+    """The text of a file, which is read each time: the platform replaces it."""
     try:
         return (await run_sync(partial(Path(path).read_text, "utf-8"))).strip()
     except (OSError, ValueError) as error:

@@ -29,7 +29,7 @@ SSM = Service(name="ssm", variable="SSM", target="AmazonSSM")
 STS = Service(name="sts", variable="STS")
 
 ENDPOINT = "AWS_ENDPOINT_URL"
-_PASSING = frozenset(
+_TRANSIENT = frozenset(
     {"TooManyRequestsException", "ThrottlingException", "InternalErrorException", "RequestLimitExceeded"}
 )
 
@@ -37,8 +37,8 @@ _PASSING = frozenset(
 class AwsFailed(Failed):
     """``code``: AWS's name of the error."""
 
-    def __init__(self, code: str, problem: str, *, after: float | None = None, passing: bool = True) -> None:
-        super().__init__(problem, after=after, passing=passing)
+    def __init__(self, code: str, problem: str, *, after: float | None = None, transient: bool = True) -> None:
+        super().__init__(problem, after=after, transient=transient)
         self.code = code
 
 
@@ -93,5 +93,5 @@ def _failed(service: Service, answer: HttpResponse, said: Mapping[str, Any], hid
         code,
         f"{service.name} answered {answer.status}{f' ({why})' if why else ''}",
         after=retry_after(answer, time.time()),
-        passing=answer.status >= 500 or answer.status == 429 or code in _PASSING,
+        transient=answer.status >= 500 or answer.status == 429 or code in _TRANSIENT,
     )

@@ -50,7 +50,7 @@ class SigningLogin:
         try:
             keys = await self._chain.keys()
         except Failed as error:
-            raise CredentialError(f"no AWS credentials for {self._api}: {error}", passing=error.passing) from error
+            raise CredentialError(f"no AWS credentials for {self._api}: {error}", transient=error.transient) from error
         scope = Scope(region=region, service=self._service or _service(request.origin.host))
         now = time.time() + self._clock_offset
         return await made_of_body(request, lambda: signed(request, keys, scope, now)), keys

@@ -32,9 +32,9 @@ def read(place: str, environ: Mapping[str, str]) -> str:
     try:
         return anyio.run(partial(_read_in_time, place, environ), backend="trio")
     except Failed as error:
-        raise CredentialError(str(error), passing=error.passing) from None
+        raise CredentialError(str(error), transient=error.transient) from None
     except TimeoutError:
-        raise CredentialError(f"no answer within {STORE_SECONDS:g} s", passing=True) from None
+        raise CredentialError(f"no answer within {STORE_SECONDS:g} s", transient=True) from None
 
 
 async def _read_in_time(place: str, environ: Mapping[str, str]) -> str:
