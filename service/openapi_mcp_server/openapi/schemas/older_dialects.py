@@ -176,7 +176,7 @@ def tell_values(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
     values, prose = declared.get("enum"), schema.get("description", "")
     if not isinstance(values, list) or "enum" not in schema:
         return
-    numbered = all(map(_is_number, values))
+    numbered = all(map(is_number, values))
     named = (_texts(declared[key], values) for key in DESCRIBING if key in declared and (numbered or key in _PROSE))
     meant = next(filter(any, named), [])
     if not meant or all(each in prose for each in meant):
