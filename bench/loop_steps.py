@@ -224,7 +224,7 @@ def watched(folder: Path, api_port: int, *argv: str) -> Iterator[Watched]:
 
 
 def shown(name: str, rows: list[Row]) -> str:
-    step = min((row.step for row in rows), key=lambda step: step.cpu_ms)
+    step = statistics.median(row.step.cpu_ms for row in rows)
     alone = statistics.median(row.alone.median for row in rows)
     worst = statistics.median(row.beside.worst for row in rows)
     held = statistics.median(row.beside.held for row in rows)
@@ -232,7 +232,7 @@ def shown(name: str, rows: list[Row]) -> str:
     took = min(row.seconds for row in rows)
     beside = f"{alone:.2f} ms alone, beside it at worst {worst:6.1f}, CPU {held:6.1f} (alone {used:.1f})"
     said = f"{took:5.2f} s | {rows[0].answered[-60:]!r}"
-    return f"{name:26} step {step.cpu_ms:6.1f} ms CPU | a small call: {beside} | {said}"
+    return f"{name:26} step {step:6.1f} ms CPU | a small call: {beside} | {said}"
 
 
 def main() -> None:

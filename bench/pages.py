@@ -145,14 +145,13 @@ def steps(found: Mapping[str, Sequence[Beside]]) -> Iterator[str]:
     )
     yield from _titled("One large call, and the others beside it", "what", *columns)
     for name, rows in found.items():
-        step = min(row.step for row in rows)
-        alone, worst, held = (
-            statistics.median(getattr(row, each) for row in rows) for each in ("alone", "worst", "held")
+        step, alone, worst, held = (
+            statistics.median(getattr(row, each) for row in rows) for each in ("step", "alone", "worst", "held")
         )
         yield f"| {name} | {step:.1f} | {alone:.2f} | {worst:.1f} | {worst / alone:.0f} | {held:.1f} |"
     yield ""
-    yield "A small call is asked all the time beside the large one. At worst: the middle one of the rounds; it counts"
-    yield "what else the machine did. The last column does not: CPU of the server while that call waited."
+    yield "A small call is asked all the time beside the large one. Longest and worst: the middle of the rounds; the"
+    yield "latter counts what else the machine did. The last column does not: CPU of the server while that call waited."
 
 
 def starts(documents: Sequence[Document]) -> Iterator[str]:

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -116,6 +116,8 @@ def running(command: Command, errors: int = subprocess.DEVNULL) -> Iterator[subp
             yield process
         finally:
             process.kill()
+            with suppress(BrokenPipeError):  # what could not be said to one that has ended is still to be said
+                process.stdin.close()  # type: ignore[union-attr]
 
 
 def greet(process: subprocess.Popen[bytes]) -> None:
@@ -130,9 +132,10 @@ def _say(process: subprocess.Popen[bytes], message: dict[str, Any]) -> None:
 
 
 def exchange(process: subprocess.Popen[bytes], message: dict[str, Any]) -> bytes:
-    """The answer to a message."""
-    _say(process, message)
+    """The answer to a message. One that has ended may be so before it is asked, or after."""
     assert process.stdout is not None
+    with suppress(BrokenPipeError):
+        _say(process, message)
     while line := process.stdout.readline():
         if b'"id"' in line:
             return line

@@ -18,7 +18,7 @@ from garbage import uncollected
 from openapi_mcp_server.aside import LARGE, OF_ARGUMENTS, Aside, FairPlaces
 from openapi_mcp_server.bridge import catalog
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
-from openapi_mcp_server.bridge.model import BodyPlan, CheckedSchema, InputContract, Tool
+from openapi_mcp_server.bridge.model import BodyPlan, CheckedSchema, InputContract, Tool, ToolForm
 from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.gateway.serving import Serving
@@ -26,6 +26,7 @@ from openapi_mcp_server.mcp.inbound import Call, from_line
 from openapi_mcp_server.observe.record import CallRecord
 from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.text.document import parse
+from openapi_mcp_server.pausing import make_way
 from scripted import SERVER, ScriptedApi, gateway, ok, tool, unchanged
 from stepped import Longest
 
@@ -285,6 +286,50 @@ def test_who_leaves_before_its_turn_takes_none() -> None:
     assert run(main) == ["first", "third"]
 
 
+class Pausing:
+    """Work that pauses once the loop says so, and what it and the loop have done, in order."""
+
+    def __init__(self) -> None:
+        self._go_on = threading.Event()
+        self.done: list[str] = []
+
+    def __call__(self) -> None:
+        assert self._go_on.wait(30)
+        make_way()
+        self.done.append("work")
+
+    async def turns(self, count: int) -> None:
+        """The loop has something to do meanwhile."""
+        for _ in range(count):
+            await trio.lowlevel.checkpoint()
+        self.done.append("loop")
+        self._go_on.set()
+
+
+def test_large_work_pauses_until_the_loop_has_nothing_to_do() -> None:
+    async def main() -> list[str]:
+        pausing = Pausing()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(Aside(wait_seconds=30.0).do, pausing)
+            await pausing.turns(10)
+            await pausing.turns(1_000)
+        return pausing.done
+
+    assert run(main) == ["loop", "loop", "work"]
+
+
+def test_large_work_goes_on_beside_a_loop_that_never_waits() -> None:
+    async def main() -> list[str]:
+        pausing = Pausing()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(Aside().do, pausing)
+            while "work" not in pausing.done:
+                await pausing.turns(1)
+        return pausing.done
+
+    assert run(main)[-1:] == ["loop"]
+
+
 def test_what_work_aside_raises_is_raised_where_it_was_asked_for() -> None:
     def fail() -> None:
         raise ZeroDivisionError
@@ -306,7 +351,7 @@ def tools() -> catalog.ToolCatalog:
     source = catalog.ApiSource(
         name="large", base=base_url("http://api.example.com"), description=describe(parse(large.document()))
     )
-    return catalog.build([source])
+    return catalog.build([source], ToolForm(response_filter=True))
 
 
 async def answering(request: HttpRequest, **_: object) -> HttpResponse:

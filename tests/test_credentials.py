@@ -488,6 +488,31 @@ def test_no_secret_is_in_logs_errors_health_metrics_traces_or_reports(kind: str,
     assert answered or kind in {"digest", "oauth2", "cognito", "private_key_jwt"}  # they were in use
 
 
+REPEATED = {
+    kind: values | {name: value.replace(MARK, f"{MARK}-value") for name, value in values.items() if MARK in value}
+    for kind, values in CREDENTIALS.items()
+    if kind not in {"fixed values", "forwarded"}
+}
+
+
+@pytest.mark.parametrize("kind", REPEATED)
+def test_a_credential_that_an_api_repeats_in_a_failure_is_not_told(kind: str) -> None:
+    def repeat(asked: Asked) -> Answer:
+        return 404, {"Link": f'<{asked.target}>; rel="next"'}, msgspec.json.encode([asked.headers, asked.target])
+
+    text = document(components={"securitySchemes": SCHEMES}, security=[{"k": []}, {"b": []}, {}])
+    with recording(with_document(text, repeat)) as api, recording() as login:
+        login.answers = lambda _: (200, {}, msgspec.json.encode({"access_token": f"{MARK}-got", "expires_in": 60}))
+        more = {"AUTH_OAUTH2_TOKEN_URL": f"{login.url}/token"} if kind == "oauth2" else {}
+        with started(**settings(api, **REPEATED[kind], **more, SPEC_AUTH="never")) as server:
+            told = msgspec.json.encode(result(server.url)).decode()
+        assert "answered 404" in told
+        assert "[redacted]" in told
+        marks_of_this = (MARK, PAIR[:12])  # a pair that begins in the same way
+        assert [mark for mark in marks_of_this if mark in told] == []
+        assert any(mark in repr(asked) for mark in marks_of_this for asked in api.of("/pets"))
+
+
 def test_no_secret_is_in_a_traceback_that_shows_what_functions_hold(tmp_path: Path) -> None:
     """As error trackers print it: with the values of locals."""
     secrets = secret_settings(tmp_path) | {"API_SPEC_PATH": "a.yaml", "AUTH_TYPE": "basic", "AUTH_USERNAME": "u"}

@@ -161,5 +161,5 @@ def test_nothing_but_messages_is_on_standard_output_whatever_happens(tmp_path: P
         out, log = running.process.communicate(timeout=DEADLINE_SECONDS)
         assert running.process.returncode == 0
     messages = [msgspec.json.decode(answer) for answer in out.splitlines()]
-    assert {message["id"] for message in messages} == {1, None, 2, 3}
+    assert {message["id"] for message in messages} == {0, 1, None, 2, 3}
     assert all(one.startswith(b"{") for one in log.splitlines())  # the log is elsewhere

@@ -92,6 +92,19 @@ def test_tags_choose_operations(include, exclude, names):
     assert list(made.tools) == names
 
 
+def test_a_tag_that_no_operation_has_is_noted():
+    made = catalog(
+        operation(path="/1", operation_id="one", tags=("a",)),
+        operation(path="/2", operation_id="two", tags=("internal",)),
+        include_tags=frozenset({"a", "A"}),
+        exclude_tags=frozenset({"internal", "Intern"}),
+    )
+    assert [(note.kind, note.message) for note in made.apis[0].notes] == [
+        ("override_unused", "INCLUDE_TAGS: no operation has the tag 'A'"),
+        ("override_unused", "EXCLUDE_TAGS: no operation has the tag 'Intern'"),
+    ]
+
+
 def test_a_filter_renames_no_tool():
     twins = operation(path="/1", operation_id="x", tags=("a",)), operation(path="/2", operation_id="x")
     [kept] = catalog(*twins, include_tags=frozenset({"a"})).tools

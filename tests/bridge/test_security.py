@@ -212,6 +212,12 @@ def test_a_credential_of_another_kind_than_its_scheme_is_told(schemes, expected)
     assert said == expected or (expected and said.startswith(expected))
 
 
+def test_a_scheme_of_a_document_that_has_none_is_told() -> None:
+    said = security.stranger(Identity(schemes={"no": KEY}), {})
+    assert said == "AUTH_SCHEMES: 'no' is no scheme of the document; it has none"
+    assert security.stranger(Identity(auth=BEARER), {}) == ""
+
+
 OPERATIONS = (
     operation(path="/open"),
     operation(path="/mine", security=asks("bearer")),

@@ -15,6 +15,7 @@ from loopback import loopback, sized
 from openapi_mcp_server.commands.call import parse_arguments
 from openapi_mcp_server.errors import ConfigError
 from processes import run, started
+from recording import recording
 
 FORM = {
     "type": "object",
@@ -146,6 +147,18 @@ def test_a_server_that_is_not_there_or_speaks_no_mcp_is_told_apart() -> None:
         assert "our servers' endpoint is at /mcp" in other.stderr
         secured = run("call", "listPets", "--server", server.url.replace("http://", "https://"))
         assert secured.stderr.endswith("; is it http://?\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("application/json", b'{"hello":1}'), ("application/json", b"[1"), ("text/event-stream", b"data: no\n\n")],
+)
+def test_what_is_no_message_is_told_in_one_line(kind: str, said: bytes) -> None:
+    with recording(lambda _: (200, {"Content-Type": kind}, said)) as other:
+        done = run("call", "listPets", "--server", f"{other.url}/mcp")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"openapi-mcp-server: {other.url}/mcp: ")
+    assert len(done.stderr.splitlines()) == 1
 
 
 TOKENS = '[{"name": "alice", "token": "alice-0123456789abcdef"}]'

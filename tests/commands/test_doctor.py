@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 import trio
+import trio.testing
 
 from certificates import certificate
 from doctored import QUICK, doctor, document, nginx, the_finding
@@ -20,6 +21,8 @@ from loopback import Do, loopback, sized
 from openapi_mcp_server.bridge import catalog
 from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.bridge.reports.fitness import weaknesses
+from openapi_mcp_server.commands.checkup.checkup import Checkup, How
+from openapi_mcp_server.commands.checkup.client import official_client
 from processes import run, started
 
 
@@ -88,6 +91,20 @@ def test_a_server_that_is_not_there_is_found() -> None:
         held.bind(("127.0.0.1", 0))
         found = the_finding(f"http://127.0.0.1:{held.getsockname()[1]}/mcp")
     assert found.startswith("reach: http://127.0.0.1:")
+
+
+def test_a_server_that_answers_other_requests_than_were_sent_is_found_and_not_waited_for() -> None:
+    answer = b'{"jsonrpc":"2.0","id":999,"error":{"code":-32603,"message":"no"}}'
+
+    async def examined() -> Checkup:
+        async with loopback([(sized(answer, b"Content-Type: application/json\r\n"),) * 9]) as api:
+            here = Checkup(f"{api.origin}/mcp", How())
+            async with here.http:
+                await official_client(here)
+        return here
+
+    found = trio.run(examined, clock=trio.testing.MockClock(autojump_threshold=0.05)).findings
+    assert {each.check for each in found} == {"client"}
 
 
 def test_a_path_without_an_endpoint_is_found(demo: str) -> None:

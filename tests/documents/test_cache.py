@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -318,6 +319,30 @@ def test_the_image_of_the_guide_has_the_catalog_that_its_server_looks_for(place:
     assert anyio.run(
         read_catalog, load([], environ, lambda path: Path(path).read_text()), backend="trio"
     ).tools.keys() == {"z"}
+
+
+@pytest.mark.parametrize(("file", "catalogs"), [("pyproject.toml", 2), ("elsewhere.toml", 1)])
+def test_a_checkout_whose_code_has_changed_compiles_anew(
+    place: Place, tmp_path: Path, file: str, catalogs: int
+) -> None:
+    """An installed package has another version then."""
+    package = tmp_path / "own" / "service" / "openapi_mcp_server"
+    shutil.copytree(CHECKOUT / "service" / "openapi_mcp_server", package)
+    (tmp_path / "own" / file).touch()
+    here = environment() | {"PYTHONPATH": str(package.parent), "API_SPEC_PATH": str(place.document)}
+    for _ in range(2):
+        argv = [sys.executable, "-c", READ]
+        subprocess.run(argv, env=here | {"CACHE_DIR": str(place.folder)}, check=True, timeout=60)
+        os.utime(package / "bridge" / "names.py", ns=(1, 1))
+    assert len(place.files()) == catalogs
+
+
+READ = """
+import os, anyio
+from openapi_mcp_server.documents.loading import read_catalog
+from openapi_mcp_server.settings.config import load
+anyio.run(read_catalog, load([], os.environ, open), backend="trio")
+"""
 
 
 def test_another_program_has_another_key() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import tracemalloc
+from codecs import BOM_UTF8
 
 import msgspec
 import pytest
@@ -112,7 +113,7 @@ def test_initialize_is_answered_in_a_revision_that_both_speak(requested: str, an
 ENVELOPES = [
     pytest.param(b"", -32700, id="empty"),
     pytest.param(b"{", -32700, id="cut off"),
-    pytest.param(b"\xef\xbb\xbf{}", -32700, id="byte order mark"),
+    pytest.param(2 * BOM_UTF8 + request("ping"), -32700, id="two byte order marks"),
     pytest.param(request("ping").replace(b"ping", b"p\xffng"), -32700, id="bad UTF-8"),
     pytest.param(request("ping", {"a": 1}).replace(b"1", b'"\xff"'), -32700, id="bad UTF-8 in params"),
     pytest.param(request("ping", {"a": 1}).replace(b"1", b'"\\ud800"'), -32700, id="lone surrogate"),
@@ -155,6 +156,13 @@ def test_a_header_that_comes_twice_is_refused_under_the_id_of_its_message(
     refused = read_http(twice, body)
     assert isinstance(refused, Rejection)
     assert (refused.id, refused.code, refused.status) == (request_id, -32020, 400)
+
+
+def test_a_byte_order_mark_in_front_of_a_message_is_ignored() -> None:
+    marked = BOM_UTF8 + request("ping", {"a": 1})
+    for message in (legacy(marked), read_line(marked, "2025-11-25")):
+        assert isinstance(message, Call)
+        assert (message.method, message.id) == ("ping", 7)
 
 
 @pytest.mark.parametrize("version", [None, *SUPPORTED])

@@ -276,6 +276,18 @@ def test_the_end_of_input_cancels_what_is_in_flight() -> None:
     assert silence.cancelled.is_set()
 
 
+def test_a_call_that_takes_too_long_at_the_end_of_input_is_answered_with_what_is_known_of_it() -> None:
+    async def use(client: Client) -> None:
+        await client.say(call("long"))
+        client.end()
+        answer = await client.hear()
+        assert (answer["id"], answer["result"]["isError"]) == ("long", True)
+        assert answer["result"]["content"][0]["text"].startswith("the server stops and could not wait for it")
+        await client.hear_end()
+
+    converse(use, Silence())
+
+
 def test_the_end_of_input_ends_the_server_though_nobody_reads_its_answers() -> None:
     tools = [tool(f"tool_{number}") for number in range(20)]  # 40 lists of 3 kB: more than a pipe holds
     ended(gateway(ScriptedApi(), *tools), *[line("tools/list")] * 40)

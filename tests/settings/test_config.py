@@ -128,6 +128,19 @@ def test_the_guides_environment_is_understood():
         ({"SERVER_TRANSPORT": "http", "WORKERS": "5"}, "WORKERS: proxy/nginx.conf routes to 4 workers"),
         ({"AUTH_TOKEN": "s3cret"}, "AUTH_TYPE is none: AUTH_TOKEN is not used"),
         (
+            {"AUTH_USERNAME": "ann", "AUTH_PASSWORD": "s3cret"},
+            "AUTH_TYPE is none: AUTH_USERNAME, AUTH_PASSWORD are not used",
+        ),
+        ({"AUTH_AWS_REGION": "eu-west-1"}, "AUTH_TYPE is none: AUTH_AWS_REGION is not used"),
+        (
+            {"AUTH_TYPE": "bearer", "AUTH_TOKEN": "s3cret", "AUTH_API_KEY": "k", "AUTH_API_KEY_IN": "query"},
+            "AUTH_TYPE is bearer: AUTH_API_KEY, AUTH_API_KEY_IN are not used",
+        ),
+        (
+            {"AUTH_TYPE": "api_key", "AUTH_API_KEY": "k", "AUTH_API_KEY_IN": "query", "AUTH_TOKEN_TTL": "60"},
+            "AUTH_TYPE is api_key: AUTH_TOKEN_TTL is not used",
+        ),
+        (
             {"SERVER_TRANSPORT": "http", "SERVER_HOST": "0.0.0.0", "INBOUND_AUTH": "none"},
             "INBOUND_AUTH is none: whoever reaches this port",
         ),

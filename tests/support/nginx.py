@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from processes import CHECKOUT
+from processes import CHECKOUT, free_ports
 
 TEMPLATE = CHECKOUT / "proxy" / "nginx.conf"
 DEFAULTS = CHECKOUT / "proxy" / "defaults.env"
@@ -87,8 +86,7 @@ def program() -> str:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    return free_ports(1)
 
 
 def every_worker(address: str) -> dict[str, str]:

@@ -105,7 +105,7 @@ def build(
         tools.update({each.name: each for each in outcome.tools})
         skipped += outcome.skipped
         closed += _nameable(outcome)
-    if unused := _unused_selectors(sources, candidates):
+    if unused := [*_unused_selectors(sources, candidates), *(_unused_tags(sources[0], candidates) if sources else ())]:
         summaries[0] = msgspec.structs.replace(summaries[0], notes=(*unused, *summaries[0].notes))
     return ToolCatalog(
         apis=tuple(summaries),
@@ -163,6 +163,20 @@ def _unused_selectors(sources: Sequence[ApiSource], candidates: Iterable[Sequenc
         Note(pointer="#/paths", kind="override_unused", message=f"{setting}: {one.shown} selects no operation")
         for setting, selectors in missing.items()
         for one in selectors
+    ]
+
+
+def _unused_tags(source: ApiSource, candidates: Iterable[Sequence[_Candidate]]) -> list[Note]:
+    """A note for each tag of the operator's that no operation of any document has: one misspelt in EXCLUDE_TAGS hides
+    nothing. ``source``: any of them, since the tags hold for all."""
+    settings = {"INCLUDE_TAGS": source.include_tags, "EXCLUDE_TAGS": source.exclude_tags}
+    if not any(settings.values()):
+        return []
+    known = {tag for own in candidates for each in own for tag in _tags(each)}
+    return [
+        Note(pointer="#/paths", kind="override_unused", message=f"{setting}: no operation has the tag {tag!r}")
+        for setting, tags in settings.items()
+        for tag in sorted(tags - known)
     ]
 
 

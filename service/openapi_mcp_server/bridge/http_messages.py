@@ -26,7 +26,8 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     ``path`` is percent-encoded and begins with a slash; ``query`` is percent-encoded, without the question mark,
     empty for none. Header names are as they go out; values are latin-1 text. ``body`` None means no body at all.
     ``authority``: what ``Host`` says where that is not the origin; of use between our own tasks only. ``way``: the API
-    whose own proxy or certificates it is sent with, empty for the usual way.
+    whose own proxy or certificates it is sent with, empty for the usual way. ``secrets``: the credentials in it,
+    which are hidden in an answer that repeats them.
     """
 
     method: str
@@ -37,6 +38,7 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes | None = None
     authority: str = ""
     way: str = ""
+    secrets: tuple[str, ...] = ()
 
     @property
     def target(self) -> str:

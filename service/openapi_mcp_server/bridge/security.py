@@ -145,16 +145,16 @@ def _writes(auth: AuthShape, parameter: Parameter) -> bool:
 
 
 def stranger(identity: Identity, schemes: Mapping[str, SecurityScheme]) -> str:
-    """Why a credential is of a kind, or for a scheme, that the document does not know; empty where it does, or names no
-    scheme."""
-    if not schemes:
-        return ""
-    known = ", ".join(dict.fromkeys(_described(scheme) for scheme in schemes.values()))
+    """Why a credential is of a kind, or for a scheme, that the document does not know; empty where it does. A document
+    without schemes says nothing of any other credential."""
     if unknown := [name for name in identity.schemes if name not in schemes]:
         named = ", ".join(map(repr, unknown))
         return text.line(
-            f"AUTH_SCHEMES: {named} is no scheme of the document; it has {', '.join(schemes)}", _REASON_LIMIT
+            f"AUTH_SCHEMES: {named} is no scheme of the document; it has {', '.join(schemes) or 'none'}", _REASON_LIMIT
         )
+    if not schemes:
+        return ""
+    known = ", ".join(dict.fromkeys(_described(scheme) for scheme in schemes.values()))
     for name, auth in identity.schemes.items():
         if auth.kind != "api_key" and not _meets(
             auth, schemes[name]

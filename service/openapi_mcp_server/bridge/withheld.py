@@ -15,6 +15,7 @@ from urllib.parse import unquote_plus
 import msgspec
 
 from openapi_mcp_server.bridge.arguments.undeclared import key
+from openapi_mcp_server.bridge.media.by_parts import holds
 from openapi_mcp_server.bridge.media.table import is_form, is_json, is_multipart
 from openapi_mcp_server.bridge.model import Tool, Withheld
 from openapi_mcp_server.errors import ArgumentError
@@ -56,7 +57,7 @@ def require_own_query(tool: Tool, query: Iterable[str]) -> None:
 
 
 def _may_say(form: bytes) -> bool:
-    return _IN_EACH in form or (b"%" in form and _ESCAPED_LETTER.search(form) is not None)
+    return holds(form, _IN_EACH) or (holds(form, b"%") and _ESCAPED_LETTER.search(form) is not None)
 
 
 def _chosen_names(media_type: str, body: bytes) -> list[str]:
@@ -66,7 +67,7 @@ def _chosen_names(media_type: str, body: bytes) -> list[str]:
         return _field_names(media_type, body) if _may_say(body) else []
     if is_multipart(media_type):
         return _field_names(media_type, body) if _IN_FIELD.search(body) else []
-    if _AS_MEMBER not in body or not is_json(media_type):
+    if not holds(body, _AS_MEMBER) or not is_json(media_type):
         return []
     try:
         return [*_members(body)]

@@ -151,10 +151,14 @@ async def _ask_server(config: Config, tool: str, arguments: Mapping[str, Any]) -
     except ModuleNotFoundError:
         raise servers.without_client("--server") from None
     url = servers.address(config)
+    servers.quieten_client()
     try:
-        async with _as_caller(url, servers.token(config)) as server, Client(server) as client:
-            schema = await _schema(client, tool) if "@" in " ".join(config.operands) else {}
-            result = await client.call_tool(tool, _read(arguments, schema))
+        with anyio.fail_after(_ANSWER_SECONDS):  # the client waits for ever for an answer to another id
+            async with _as_caller(url, servers.token(config)) as server, Client(server) as client:
+                schema = await _schema(client, tool) if "@" in " ".join(config.operands) else {}
+                result = await client.call_tool(tool, _read(arguments, schema))
+    except TimeoutError:
+        raise Unreachable(f"{url}: no answer within {_ANSWER_SECONDS:g} s", outcome_unknown=True) from None
     except MCPError as error:
         raise ConfigError(tool, f"{error}; the server at {url} refused it") from None
     except ExceptionGroup as group:  # how the client reports what its tasks met

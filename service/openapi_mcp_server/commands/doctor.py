@@ -53,6 +53,7 @@ def _server(config: Config) -> int:
     except ModuleNotFoundError:
         raise servers.without_client("doctor") from None
     logging.getLogger("httpx2").setLevel(logging.WARNING)
+    servers.quieten_client()
     how = How(
         token=servers.token(config),
         metrics=_metrics(config),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,13 @@ def token(config: Config) -> str:
     if not held or not held.isascii() or not held.isprintable():
         raise ConfigError("--token-file", f"{file} holds no token: one line of ASCII")
     return held
+
+
+def quieten_client() -> None:
+    """The official client logs what it cannot read, with tracebacks of its own, and raises an error that says the same.
+    Its session's logger has a name of its own."""
+    for name in ("mcp", "client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 async def listed(client: Client) -> list[Tool]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 CACHE_SECONDS = 10.0
 """For a folder that hangs: the document is read instead."""
-_PROGRAM = f"{__version__} {sys.version_info.major}.{sys.version_info.minor}"
-"""The program that compiles, and its Python, which knows which characters there are."""
 WAIT_SECONDS = 1.0
 WAIT_LIMIT_SECONDS = 5.0
 """Between two attempts at a document that is not there yet: the first pause and the longest."""
@@ -88,7 +87,7 @@ class Documents:
         if cache is None:
             tools = self._compiled(texts, parts)
         else:
-            key = options.catalog_key(self._options, digest, _PROGRAM)
+            key = options.catalog_key(self._options, digest, _program())
             found = await _in_time(lambda: self._found(cache, key, parts))
             tools = found or self._compiled(texts, parts)
             if found is None:
@@ -101,7 +100,7 @@ class Documents:
         cache = self._cache
         if cache is None:
             return self._compiled(texts, parts)
-        key = options.catalog_key(self._options, digest, _PROGRAM)
+        key = options.catalog_key(self._options, digest, _program())
         found = self._found(cache, key, parts)
         tools = found or self._compiled(texts, parts)
         if found is None:
@@ -222,6 +221,27 @@ async def read_catalog(config: Config, *, only_to_show: bool = False) -> ToolCat
     ``only_to_show``: nothing will be called, so that it need not be known where the APIs are.
     """
     return await Documents(config).read(only_to_show=only_to_show)
+
+
+@lru_cache(maxsize=1)
+def _program() -> str:
+    """The program that compiles, and its Python, which knows which characters there are. In a checkout the version
+    stays while the code changes: its files count there, by their sizes and times."""
+    program = f"{__version__} {sys.version_info.major}.{sys.version_info.minor}"
+    package = Path(__file__).parents[1]
+    if not (package.parents[1] / "pyproject.toml").exists():
+        return program
+    return repr([program, *sorted(_written(os.fspath(package)))])
+
+
+def _written(folder: str) -> Iterator[tuple[str, int, int]]:
+    """The files below a folder, without what Python makes of them."""
+    for entry in os.scandir(folder):
+        if entry.is_file():
+            status = entry.stat()
+            yield entry.path, status.st_size, status.st_mtime_ns
+        elif entry.name != "__pycache__":
+            yield from _written(entry.path)
 
 
 def _cache(config: Config) -> Cache | None:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio
 import msgspec
 import trio
 
-from openapi_mcp_server.aside import OF_ARGUMENTS, Aside, is_heavy
+from openapi_mcp_server.aside import LARGE, OF_ARGUMENTS, Aside, is_heavy
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
+from openapi_mcp_server.bridge.media.by_parts import take_apart
 from openapi_mcp_server.bridge.media.content import resource_uri
 from openapi_mcp_server.bridge.model import RESPONSE_FILTER, Tool
 from openapi_mcp_server.bridge.policy import OperationPaths
 from openapi_mcp_server.bridge.request import build
+from openapi_mcp_server.bridge.results.echoes import without_secrets
 from openapi_mcp_server.bridge.results.event_size import without_large_files
 from openapi_mcp_server.bridge.results.next_page import small
 from openapi_mcp_server.bridge.results.redaction import REDACTED
@@ -54,6 +58,8 @@ GUARD_SECONDS = 1.0
 answer. This much later the gateway gives up on it."""
 COERCED = "openapi-mcp-server/coerced"
 """Key of a result's ``_meta``: the arguments that were read as another JSON type than they had."""
+
+_FILTERS = "openapi_mcp_server.bridge.results.response_filter"
 
 Write = Callable[[Select | None], ToolResult]
 """Makes the result of an answer, after a filter."""
@@ -173,7 +179,7 @@ class Calls:
             prepared = await self._prepared(tool, arguments, draft)
             if served.places is not None:
                 _require_own_place(served.places, tool, prepared.request, draft)
-            select = None if prepared.expression is None else _selection(prepared.expression)
+            select = None if prepared.expression is None else await _selection(prepared.expression)
             request = served.authorize(prepared.request, tool, draft.beside)
             if request.body is not None and len(request.body) > SMALL_BYTES:
                 hold.take(len(request.body))
@@ -277,7 +283,7 @@ class Calls:
         finally:
             draft.upstream_seconds = time.perf_counter() - began
         draft.status, draft.retries = answered.status, answered.retries
-        return answered
+        return without_secrets(answered, request.secrets) if isinstance(request, HttpRequest) else answered
 
     async def _asked(self, request: HttpRequest | Pending, tool: Tool, draft: Draft, hold: Hold) -> HttpResponse:
         """The API's answer. Most come soon, and need no scope that ends the wait for them."""
@@ -301,7 +307,8 @@ class Calls:
 
     def _sender(self, tool: Tool, draft: Draft, hold: Hold) -> SendOne:
         async def send(request: HttpRequest, seconds: float) -> HttpResponse:
-            return await self._send(draft.trace.sending(request, tool), deadline_seconds=seconds, hold=hold)
+            sent = draft.trace.sending(request, tool)
+            return without_secrets(await self._send(sent, deadline_seconds=seconds, hold=hold), sent.secrets)
 
         return send
 
@@ -345,12 +352,17 @@ def _prepare(tool: Tool, arguments: msgspec.Raw | None) -> _Prepared:
     expression = given.pop(RESPONSE_FILTER, None) if tool.filterable else None
     request = build(tool, {**given, **tool.fixed} if tool.fixed else given, checked.others)
     asked = small(given) if tool.paging else {}
+    if arguments is not None and len(memoryview(arguments)) > LARGE:
+        take_apart(given)
     return _Prepared(request, checked.coerced, asked, expression or None)  # "": what some clients write for none
 
 
-def _selection(expression: str) -> Selection:
-    """Raises ArgumentError."""
-    from openapi_mcp_server.bridge.results import response_filter  # noqa: PLC0415 - jmespath takes 12 to 30 ms to import; few calls need it
+async def _selection(expression: str) -> Selection:
+    """Raises ArgumentError. jmespath takes 7 to 30 ms to import, which few calls need, and the first of them does
+    beside the loop."""
+    if _FILTERS not in sys.modules:
+        await trio.to_thread.run_sync(import_module, _FILTERS)
+    from openapi_mcp_server.bridge.results import response_filter  # noqa: PLC0415 - imported by now
 
     return response_filter.selection(expression)
 

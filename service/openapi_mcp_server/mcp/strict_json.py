@@ -6,11 +6,13 @@ Raises `BadMessage` for what cannot be used, with a text of ours. Values stay en
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from contextlib import suppress
 
 import msgspec
 
 from openapi_mcp_server.mcp.messages import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR, ErrorData, RequestId
+from openapi_mcp_server.pausing import make_way
 
 ECHOED_CHARACTERS = 256
 """Ids and progress tokens are echoed, so their length is bounded; the longest in use is a UUID with a prefix."""
@@ -78,7 +80,9 @@ class BadMessage(Exception):
 
 
 def parse_message(data: bytes) -> Fields | list[msgspec.Raw]:
-    """The fields of one message, or the elements of a batch."""
+    """The fields of one message, or the elements of a batch. A byte order mark in front is ignored (RFC 8259 section
+    8.1): programs on Windows write one."""
+    data = data.removeprefix(BOM_UTF8)
     decoded = _decoded(data)
     if isinstance(decoded, dict):
         _refuse_equal_keys(data, decoded)
@@ -100,6 +104,7 @@ def _decoded(data: bytes) -> Fields | list[msgspec.Raw]:
         data.decode()  # msgspec does not look into what it leaves as Raw
         if len(data) > _BESIDE_BYTES:
             _require_little(data)
+            make_way()
         return _body.decode(data)
     except UnicodeDecodeError as error:
         raise BadMessage(PARSE_ERROR, f"not UTF-8 at byte {error.start}") from None
@@ -195,7 +200,9 @@ def object_fields(raw: msgspec.Raw | None, place: str) -> Fields:
         return {}
     try:
         if len(memoryview(raw)) > _BESIDE_BYTES:
+            make_way()
             _require_little_beside(raw, place, INVALID_PARAMS)
+            make_way()
         fields = _fields.decode(raw)
     except msgspec.ValidationError:
         raise BadMessage(INVALID_PARAMS, f"{place} must be an object") from None

@@ -42,6 +42,8 @@ CHUNK_BYTES = 64 * 1024
 """Bytes of one read: what a pipe holds."""
 FINISH_SECONDS = 1.0
 """For calls in flight at the end of input: ``echo … | openapi-mcp-server`` gets its answer."""
+LAST_WORD_SECONDS = 0.25
+"""For the answers of longer calls, which say that they were given up: whoever sent them through a pipe still reads."""
 FLUSH_SECONDS = 0.5
 """After that for the client to read its answers; in all less than the 2 s after which clients kill."""
 STALL_SECONDS = 15.0
@@ -76,13 +78,18 @@ async def serve_stdio(gateway: Gateway, stdin: int, stdout: int) -> None:
         for message in messages:
             await say((message,), FREE)
 
+    async def over() -> None:
+        if not conversation.running:
+            idle.unpark_all()
+
     def tell_changes() -> None:
         calls.start_soon(say_all, conversation.changes())
 
+    idle = trio.lowlevel.ParkingLot()  # for who waits until no call is in flight
     async with anyio.create_task_group() as everything, _Output(stdout, everything.cancel_scope.cancel) as output:
         everything.start_soon(output.write)
         async with anyio.create_task_group() as calls:
-            conversation = Conversation(gateway, "stdio", calls, say)
+            conversation = Conversation(gateway, "stdio", calls, say, over)
             gateway.tell_changes(tell_changes)
             try:
                 async with aclosing(_lines(stdin)) as lines:
@@ -92,9 +99,19 @@ async def serve_stdio(gateway: Gateway, stdin: int, stdout: int) -> None:
                         await conversation.take(message, hold=hold)
             finally:  # nothing may be started once the calls are over
                 gateway.tell_no_more(tell_changes)
-            calls.cancel_scope.deadline = anyio.current_time() + FINISH_SECONDS
             await say_all(conversation.farewells())
+            await _finish(conversation, idle, gateway)
+            calls.cancel_scope.deadline = anyio.current_time() + LAST_WORD_SECONDS
         everything.cancel_scope.deadline = anyio.current_time() + FLUSH_SECONDS
+
+
+async def _finish(conversation: Conversation, idle: trio.lowlevel.ParkingLot, gateway: Gateway) -> None:
+    """Waits for the calls in flight; longer ones are answered with what is known of them."""
+    with trio.move_on_after(FINISH_SECONDS) as patience:
+        if conversation.running:
+            await idle.park()
+    if patience.cancelled_caught:
+        gateway.give_up()
 
 
 async def _admitted(line: bytes | None, conversation: Conversation, gateway: Gateway) -> tuple[Message | Batch, Hold]:

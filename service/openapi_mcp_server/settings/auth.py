@@ -5,7 +5,7 @@ Values stay in `Auth`, which only ``upstream.credentials`` opens. The pure rooms
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -27,6 +27,17 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "cognito": ("AUTH_COGNITO_CLIENT_ID",),
 }
 """The settings that each kind of credentials cannot do without, whatever else is set."""
+USED: Mapping[str, tuple[str, ...]] = {
+    "none": (),
+    "basic": ("AUTH_USERNAME", "AUTH_PASSWORD"),
+    "digest": ("AUTH_USERNAME", "AUTH_PASSWORD"),
+    "bearer": ("AUTH_TOKEN",),
+    "api_key": ("AUTH_API_KEY", "AUTH_API_KEY_"),
+    "oauth2": ("AUTH_OAUTH2_", "AUTH_TOKEN_TTL"),
+    "cognito": ("AUTH_COGNITO_", "AUTH_TOKEN_TTL"),
+    "aws_sigv4": ("AUTH_AWS_",),
+}
+"""The settings that mean something to each kind; what ends with an underscore is the beginning of several names."""
 _NEEDED_BY_CLIENT_AUTH: Mapping[str, tuple[str, ...]] = {
     "basic": ("AUTH_OAUTH2_CLIENT_SECRET",),
     "post": ("AUTH_OAUTH2_CLIENT_SECRET",),
@@ -175,6 +186,20 @@ def auth(given: Mapping[str, Given]) -> Auth:
             problem = "begins with the word Bearer, which is sent anyway; give the token alone"
             raise ConfigError(given[name].label, problem)
     return made
+
+
+def overlooked(given: Mapping[str, Given]) -> Iterable[str]:
+    """A sentence for what is set and means nothing with this AUTH_TYPE."""
+    kind = given["AUTH_TYPE"]
+    used = USED[kind.value]
+    beginnings = tuple(name for name in used if name.endswith("_"))
+    unused = [
+        given[name].label
+        for name in _FIELDS
+        if not given[name].is_default and name not in used and not name.startswith(beginnings)
+    ]
+    if unused:
+        yield f"{kind.label} is {kind.value}: {', '.join(unused)} {'is' if len(unused) == 1 else 'are'} not used"
 
 
 def _needed(made: Auth) -> tuple[str, ...]:

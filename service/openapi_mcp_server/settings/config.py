@@ -15,7 +15,7 @@ import msgspec
 
 from openapi_mcp_server.errors import ConfigError
 from openapi_mcp_server.settings.apis import ApiConfig, configured
-from openapi_mcp_server.settings.auth import NEEDED
+from openapi_mcp_server.settings.auth import overlooked as overlooked_auth
 from openapi_mcp_server.settings.command_line import Command, Given, parse
 from openapi_mcp_server.settings.inbound import Inbound, inbound, require_known_apis
 from openapi_mcp_server.settings.inbound import overlooked as overlooked_inbound
@@ -316,9 +316,7 @@ def _hasty(config: Config, environ: Mapping[str, str]) -> Iterable[str]:
 
 def _warnings(given: Mapping[str, Given], *, listens: bool) -> Iterable[str]:
     values = {name: each.value for name, each in given.items()}
-    unused = [name for names in NEEDED.values() for name in names if values[name]]
-    if values["AUTH_TYPE"] == "none" and unused:
-        yield f"AUTH_TYPE is none: {', '.join(unused)} is not used"
+    yield from overlooked_auth(given)
     if values["WORKERS"] > PROXIED_WORKERS:
         yield f"WORKERS: proxy/nginx.conf routes to {PROXIED_WORKERS} workers; the others need lines of their own there"
     if values["SERVER_TRANSPORT"] not in {"http", "sse"} and (values["SESSION_KEY"] or values["SESSION_ADDRESS"]):

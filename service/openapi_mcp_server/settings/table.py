@@ -469,7 +469,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("DENY_OPERATIONS", words, "", "Never serve these, written in the same way; wins over ALLOW_OPERATIONS"),
     Setting("POLICY", text, None, "File that says who may call what, by principal (caller), scope and group"),
-    Setting("RATE_LIMIT", rate, None, "Calls a second of one caller; as many may come at once"),
+    Setting("RATE_LIMIT", rate, None, "Tool calls a second of one caller; as many may come at once"),
     Setting("CALL_LIMIT", integer(1, 10_000), "100", "Calls of one caller at once, running or waiting"),
     Setting("SESSION_LIMIT", integer(1, 2000), "500", "Sessions of one caller at once, and as many subscriptions"),
     Setting("API_RATE_LIMIT", rate, None, "Requests a second to one API; calls wait for their turn"),

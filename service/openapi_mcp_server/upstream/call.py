@@ -239,8 +239,8 @@ class Upstream:
         seconds = max(0.0, min(until - began, self._settings.attempt_seconds))
         try:
             with trio.CancelScope(deadline=began + seconds):  # `move_on_after` takes longer
-                return (await self._follow(call)).response()
-            return call.at_deadline(seconds)
+                return await (await self._follow(call)).response()
+            return await call.at_deadline(seconds).response()
         except UpstreamError as error:  # kept by no local of a frame that it has in its traceback
             return error
 
@@ -353,7 +353,7 @@ class _Call:
         self.may_be_sent = True
         self.hold.shrink(self._kept)
 
-    def at_deadline(self, seconds: float) -> HttpResponse:
+    def at_deadline(self, seconds: float) -> AnswerReader:
         """Returns what has arrived of a stream. Raises Timeout otherwise."""
         origin, within = self.request.origin, f"{round(seconds, 1):g} s"
         if not self.may_be_sent:
@@ -361,7 +361,7 @@ class _Call:
         if self.answer is None or not self.answer.is_stream:
             raise Timeout(f"no whole answer from {origin} within {within}", outcome_unknown=True, transient=True)
         self.answer.cut = f"at the deadline of {within}"
-        return self.answer.response()
+        return self.answer
 
 
 def _told(result: HttpResponse | UpstreamError, ended: list[retries.AttemptOutcome]) -> HttpResponse:

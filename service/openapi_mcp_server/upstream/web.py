@@ -56,7 +56,7 @@ async def fetch(
     except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
         raise _unreachable(error, f"no connection to {place}") from error
     except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
-        problem = f"{place} sent no valid HTTP answer: {str(error)[:200] or 'it closed the connection'}"
+        problem = f"{place} sent no valid HTTP answer: {reason(error) if str(error) else 'it closed the connection'}"
         raise BadResponse(problem, outcome_unknown=True, transient=True) from error
 
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openapi_mcp_server.bridge.media import exact_json
-from openapi_mcp_server.bridge.media.by_parts import PART_BYTES, decode_by_parts, items, without_space
+from openapi_mcp_server.bridge.media.by_parts import (
+    PART_BYTES,
+    count,
+    decode_by_parts,
+    holds,
+    items,
+    take_apart,
+    without_space,
+)
 
 LEAST = 4 * PART_BYTES
 ROW = {"id": 7, "text": 'a "},{" \\', "owner": {"id": 1}, "tags": [{"a": 1}, {"b": 2}], "none": None}
@@ -79,10 +89,51 @@ def test_a_large_value_is_read_as_at_once(envelope):
 
 
 @settings(max_examples=60, deadline=None)
-@given(row=VALUES)
-def test_items_are_found_as_at_once_whatever_they_hold(row):
+@given(row=VALUES | st.floats(allow_nan=False, allow_infinity=False))
+def test_items_are_found_and_read_as_at_once_whatever_they_hold(row):
     text = msgspec.json.encode(rows(row))
     assert [*items(text)] == msgspec.json.decode(text, type=list[msgspec.Raw])
+    assert decode_by_parts(text) == msgspec.json.decode(text)
+
+
+@pytest.mark.parametrize("envelope", ["array", "envelope", "deeper", "map"])
+@pytest.mark.parametrize(
+    ("row", "broken"), [(ROW, b"},{"), (ROW, b"\0"), (1.5, b","), ("a, b", b'","'), ([[1, 2]], b"],")], ids=repr
+)
+def test_large_arguments_are_read_or_refused_with_the_same_words_as_at_once(envelope, row, broken):
+    text = msgspec.json.encode(ENVELOPES[envelope](rows(row)[:18_000]))
+    at = text.index(b":" if row == ROW else b",", len(text) // 2) + 1
+    for each in (text, text[:at] + broken + text[at:], text[:at] + broken + text[at + 1 :]):
+        assert said(exact_json.decode, each) == said(msgspec.json.Decoder(float_hook=Decimal).decode, each)
+
+
+def said(read, text: bytes) -> object:
+    try:
+        return read(text)
+    except ValueError as error:
+        return str(error)
+
+
+def test_a_number_that_is_too_large_is_told_of_large_arguments_too():
+    with pytest.raises(ValueError, match="exponent"):
+        exact_json.decode(msgspec.json.encode(rows(1.5)[:18_000])[:-1] + b",1e9999]")
+
+
+@given(
+    size=st.integers(0, 3 * PART_BYTES), at=st.integers(0, 3 * PART_BYTES), piece=st.sampled_from([b"a", b"ab", b"abc"])
+)
+def test_a_piece_is_found_and_counted_wherever_it_is(size, at, piece):
+    text = b"." * size
+    assert (holds(text, piece), count(text, b"a")) == (False, 0)
+    text = text[:at] + piece + text[at:]
+    assert (holds(text, piece), count(text, b"a")) == (True, 1)
+
+
+@pytest.mark.parametrize("envelope", ["array", "envelope"])
+def test_what_is_taken_apart_keeps_no_row(envelope):
+    value = ENVELOPES[envelope]([dict(ROW) for _ in range(1_000)])
+    take_apart(value)
+    assert value in ([], {"data": [], "next": {"page": 2}})
 
 
 @pytest.mark.parametrize("envelope", ENVELOPES)

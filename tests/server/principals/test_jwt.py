@@ -74,6 +74,7 @@ ACCEPTED = {
     "no kid, and one key that fits": lambda issuer: issuer.token(kid=None),
     "an access token by its type": lambda issuer: issuer.token(header={"typ": "at+jwt"}),
     "one audience of several": lambda issuer: issuer.token(aud=["https://other.example.com", AUDIENCE]),
+    "with an end that is too large for a fraction": lambda issuer: issuer.token(exp=10**400),
     "expired within the leeway": lambda issuer: issuer.token(exp=int(time.time()) - 10),
     "addresses of keys that nobody asks": lambda issuer: issuer.token(
         header={"jku": "http://127.0.0.1:1/jwks", "x5u": "http://127.0.0.1:1/x5"}
@@ -347,10 +348,10 @@ def test_keys_stay_good_while_their_issuer_is_down(spec):
 
 def test_many_unknown_kids_make_few_requests(server, issuer):
     until(lambda: asked(server, issuer.token())[0] == 200)
-    before = len(issuer.asked)
+    before = issuer.asked.count("/jwks")  # its metadata is at one of three places, which may be asked in turn
     began = time.monotonic()
     assert {asked(server, issuer.token(kid=f"made up {number}"))[0] for number in range(20)} == {401}
-    assert len(issuer.asked) - before <= 2 * (1 + (time.monotonic() - began) // 10)
+    assert issuer.asked.count("/jwks") - before <= 1 + (time.monotonic() - began) // 10
 
 
 def test_brackets_around_nothing_are_an_audience_and_no_address(spec, issuer):
@@ -398,6 +399,14 @@ def test_an_issuer_that_is_no_address_stops_the_start(spec, settings, problem):
         (
             {"INBOUND_JWT_ISSUERS": "https://a.example.com", "INBOUND_JWT_ALGORITHMS": "HS256"},
             "INBOUND_JWT_ALGORITHMS: ",
+        ),
+        (
+            {"INBOUND_JWT_ISSUERS": "http://login.example.com", "INBOUND_JWT_AUDIENCE": "x"},
+            "INBOUND_JWT_ISSUERS: http://login.example.com: http:// is not encrypted; use https://, or",
+        ),
+        (
+            {"INBOUND_JWT_ISSUERS": "https://169.254.169.254", "INBOUND_JWT_AUDIENCE": "x"},
+            "INBOUND_JWT_ISSUERS: https://169.254.169.254: ",
         ),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from openapi_mcp_server.bridge.http_messages import HttpRequest
@@ -34,9 +35,10 @@ def credentials(auths: dict[str, Auth]) -> Credentials:
 
 
 def authorized(auth: Auth, sent: HttpRequest) -> HttpRequest:
+    """What goes out."""
     done = credentials({"pets": auth}).authorize(sent, tool())
     assert isinstance(done, HttpRequest)
-    return done
+    return msgspec.structs.replace(done, secrets=())
 
 
 def key(location: str, name: str = "key", value: str = SECRET) -> Auth:

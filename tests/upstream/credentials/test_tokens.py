@@ -12,6 +12,7 @@ import trio
 from logins import CLIENT_SECRET, WEB, Answering, Caller, answering, form, given, header, numbered, oauth2, tokens
 from loopback import client, clocked, sized
 from openapi_mcp_server.errors import ConfigError, CredentialError
+from openapi_mcp_server.upstream.credentials.oauth2 import lifetime
 from openapi_mcp_server.upstream.credentials.table import KINDS, Means
 from openapi_mcp_server.upstream.credentials.tokens import PAUSE_SECONDS
 
@@ -324,3 +325,16 @@ def test_a_private_key_that_is_none_is_refused_at_start_without_a_word_of_it() -
     with pytest.raises(ConfigError, match="no private key") as caught:
         KINDS["oauth2"]("pets", auth, Means(web=WEB))
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        (60, 60.0),
+        ("60", 60.0),
+        (1.5, 1.5),
+        *((wrong, None) for wrong in (0, -1, 10**400, "1e999", "nan", True, None, "soon", [60])),
+    ],
+)
+def test_a_life_that_is_no_number_of_seconds_says_nothing(said: object, seconds: float | None) -> None:
+    assert lifetime(said) == seconds

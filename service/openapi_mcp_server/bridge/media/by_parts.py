@@ -7,26 +7,33 @@ work would wait for 5 to 15 ms (docs/adr/0036).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 import msgspec
 
 from openapi_mcp_server.openapi.text.numbers import decode
+from openapi_mcp_server.pausing import make_way
 
 PART_BYTES = 128 * 1024
-"""The size of a JSON text that is read in one call: 0.15 ms. A small call meets ten such calls at worst."""
+"""The size of a JSON text that is read in one call: 0.15 ms, and up to 0.5 where values are made of it."""
 _DECODED_BYTES = 64 * 1024
 """Bytes of JSON that are decoded at once."""
+_ROWS_FREED = 250
+"""The rows of a decoded value that are freed at once."""
 _PIECE = 48 * 1024
 """A size in bytes."""
 _BETWEEN = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*(?=\{)")
-_ROW_END = b"},{"
+_BETWEEN_ITEMS = {b"{": b"},{", b"[": b"],[", b'"': b'","'}
+"""By the first byte of an item; others have a comma alone."""
 _TRIES = 8
 """How many places are tried, each of which may turn out to be within a row or within a text."""
 _ENDS = {b"]": b"[", b"]}": b'{"":[', b"]}}": b'{"":{"":['}
 """The end and the beginning of what rows may be in: an array, or an envelope of one or two objects around it."""
+
+Decode = Callable[[Any], Any]
 
 _items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -36,35 +43,82 @@ def short_pieces(data: bytes) -> Iterator[bytes]:
     return (data[start : start + _PIECE] for start in range(0, len(data), _PIECE))
 
 
-def decode_by_parts(data: bytes, levels: int = 3) -> Any:  # noqa: ANN401 - any JSON value
-    """A value whose numbers remember their spelling: large arrays and objects one part after the other, down to so many
-    levels. At once, 10 MB would be a call of 10 ms."""
+def count(text: bytes, sign: bytes) -> int:
+    """How often a sign of one byte is in a text: 1.4 ms for 4 MB at once."""
+    if len(text) <= PART_BYTES:
+        return text.count(sign)
+    return sum(text.count(sign, start, start + PART_BYTES) for start in _starts(text))
+
+
+def holds(text: bytes, piece: bytes) -> bool:
+    """Whether a piece is in a text: 3 ms for 4 MB at once."""
+    if len(text) <= PART_BYTES:
+        return piece in text
+    more = PART_BYTES + len(piece) - 1
+    return any(text.find(piece, start, start + more) >= 0 for start in _starts(text))
+
+
+def _starts(text: bytes) -> Iterator[int]:
+    for start in range(0, len(text), PART_BYTES):
+        make_way()
+        yield start
+
+
+def decode_by_parts(data: bytes | msgspec.Raw, levels: int = 3, decode: Decode = decode) -> Any:  # noqa: ANN401 - any JSON value
+    """A value as ``decode`` reads it (numbers that remember their spelling): large arrays and objects one part after
+    the other, down to so many levels. At once, 10 MB would be a call of 10 ms."""
     first = bytes(memoryview(data)[:1])
     if levels and len(memoryview(data)) > _DECODED_BYTES and first == b"[":
-        return [decode_by_parts(item, levels - 1) for item in items(data)]
+        made: list[Any] = []
+        for part in _decoded_parts(bytes(data), decode, lambda rest: _each(rest, levels - 1, decode)):
+            made += part
+        return made
     if levels and len(memoryview(data)) > _DECODED_BYTES and first == b"{":
-        return {name: decode_by_parts(value, levels - 1) for name, value in _members(data).items()}
+        make_way()
+        return {name: decode_by_parts(value, levels - 1, decode) for name, value in _members(data).items()}
     return decode(data)
 
 
-def items(array: bytes | msgspec.Raw) -> Iterator[bytes | msgspec.Raw]:
-    """The items of an array in compact JSON, found some rows at a time: to find those of 10 MB takes 3 ms.
+def _each(array: bytes, levels: int, decode: Decode) -> list[Any]:
+    if len(array) <= _DECODED_BYTES:
+        return list(decode(array))
+    return [decode_by_parts(item, levels, decode) for item in _items(array)]
 
-    A part that is whole once it is closed ends between two of them, see `_rows`.
+
+def take_apart(value: object) -> None:
+    """Empties a value that nobody needs any more: to free all of 10 MB at once takes 6 ms."""
+    for rows in (value, *value.values()) if isinstance(value, dict) else (value,):
+        while isinstance(rows, list) and rows:
+            del rows[-_ROWS_FREED:]
+            make_way()
+
+
+def items(array: bytes | msgspec.Raw) -> Iterator[bytes | msgspec.Raw]:
+    """The items of an array in compact JSON, found some rows at a time: to find those of 10 MB takes 3 ms."""
+    return chain.from_iterable(_decoded_parts(bytes(array), _items, _items))
+
+
+def _decoded_parts(text: bytes, decode: Decode, decode_rest: Decode) -> Iterator[list[Any]]:
+    """An array as several ones, decoded; ``decode_rest`` is for what may be large, since no part of it was found.
+
+    A part that is whole once it is closed ends between two items, see `_rows`. Items are mostly of one kind.
     """
-    text, start, tries = bytes(array), 1, _TRIES
-    end = text.find(_ROW_END, PART_BYTES, 2 * PART_BYTES)
+    between = _BETWEEN_ITEMS.get(text[1:2], b",")
+    start, tries = 1, _TRIES
+    end = text.find(between, PART_BYTES, 2 * PART_BYTES)
     while end > 0 and tries:
+        comma = end + between.index(b",")
         try:
-            found = _items(b"[%b]" % text[start : end + 1])
+            found = decode(b"[%b]" % text[start:comma])
         except msgspec.DecodeError:
             tries -= 1
-            end = text.find(_ROW_END, end + 1, end + PART_BYTES)
+            end = text.find(between, end + 1, end + PART_BYTES)
             continue
-        yield from found
-        start = end + len("},")
-        end = text.find(_ROW_END, start + PART_BYTES, start + 2 * PART_BYTES)
-    yield from _items(b"[%b" % text[start:] if start > 1 else text)
+        yield found
+        make_way()
+        start = comma + 1
+        end = text.find(between, start + PART_BYTES, start + 2 * PART_BYTES)
+    yield decode_rest(b"[%b" % text[start:] if start > 1 else text)
 
 
 def without_space(text: bytes) -> bytes:
@@ -92,6 +146,7 @@ def _rows(text: bytes) -> tuple[list[bytes], bytes, bytes]:
             continue
         opening = _ENDS[closing] if not parts else opening
         parts.append(part)
+        make_way()
         start = between.end()
         between = _BETWEEN.search(text, start + PART_BYTES)
     return parts, text[start:], opening

@@ -5,13 +5,16 @@ from __future__ import annotations
 import decimal
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 import msgspec
 
+from openapi_mcp_server.bridge.media.by_parts import count, decode_by_parts
 from openapi_mcp_server.bridge.media.large_json import MAX_VALUES, is_large
 from openapi_mcp_server.openapi.text.json_text import depth
+from openapi_mcp_server.pausing import make_way
 
 MAX_DEPTH = 100
 """Nested arrays and objects. msgspec and Python recurse near 1,000; published schemas end near 25."""
@@ -35,17 +38,24 @@ def decode(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
     if is_large(data):
         raise ValueError(f"more than {MAX_VALUES:,} names and values")
     try:
-        value = _decode(data)
+        value = _decoded(data)
     except msgspec.ValidationError as error:  # a number, of which msgspec says no better place than `$[...]`
         raise ValueError(str(error).partition(" - at ")[0]) from error
     except RecursionError as error:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels") from error
-    if data.count(b"[") + data.count(b"{") > MAX_DEPTH and depth(value) > MAX_DEPTH:
+    if count(data, b"[") + count(data, b"{") > MAX_DEPTH and depth(value) > MAX_DEPTH:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
     again = _parts(value, _LEVELS) if len(data) > _LARGE else (_encode(value),)
     if _names(data) > sum(map(_names, again)):  # the decoder keeps the last of two equal names
         raise ValueError("an object has the same name twice")
     return value
+
+
+def _decoded(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    if len(data) > _LARGE:
+        with suppress(ValueError, RecursionError):  # whatever is wrong is told of the whole
+            return decode_by_parts(data, _LEVELS, _decode)
+    return _decode(data)
 
 
 def _names(text: bytes) -> int:
@@ -103,6 +113,7 @@ def _joined(brackets: bytes, entries: Iterator[Iterator[bytes]]) -> Iterator[byt
         if number:
             yield b","
         yield from entry
+        make_way()
     yield brackets[1:]
 
 

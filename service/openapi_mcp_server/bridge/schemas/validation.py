@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from openapi_mcp_server.bridge.media.by_parts import count
 from openapi_mcp_server.bridge.schemas import edits, innermost, weight
 from openapi_mcp_server.bridge.schemas.excerpt import LEVELS, Excerpt
 from openapi_mcp_server.bridge.schemas.visits import Visits
@@ -122,7 +123,7 @@ def require_bounded(values: dict[str, Any], schema: bytes, text: bytes) -> None:
             raise ArgumentError(f"{problem}; nest them less.")
         return
     most = VALUE_WORK // weight.of(schema).schemas
-    if text.count(b",") >= most and _count(values) > most:
+    if count(text, b",") >= most and _count(values) > most:
         raise ArgumentError(f"The arguments hold more than {most:,} values, too many to be checked; give fewer.")
 
 

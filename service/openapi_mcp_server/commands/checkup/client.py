@@ -43,8 +43,8 @@ async def _with_client(here: Checkup, mode: str, use: Callable[[Client], Awaitab
     from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415
 
     try:
-        async with Client(streamable_http_client(here.url, http_client=here.http), mode=mode) as client:
-            with anyio.fail_after(CALL_SECONDS):
+        with anyio.fail_after(CALL_SECONDS):  # the handshake included: it waits for ever for an answer to another id
+            async with Client(streamable_http_client(here.url, http_client=here.http), mode=mode) as client:
                 return await use(client)
     except (MCPError, ExceptionGroup, httpx2.HTTPError, OSError) as error:
         cure = "look into the server's log; a proxy must pass MCP-Protocol-Version, Mcp-Session-Id and Accept on"

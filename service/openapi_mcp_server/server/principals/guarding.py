@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import anyio
 
@@ -38,6 +39,10 @@ async def guarding(config: Config, policy: Policy, rule: AddressRule, way: Way) 
         from openapi_mcp_server.server.principals.jwt_tokens import JwtTokens  # noqa: PLC0415
     except ModuleNotFoundError:
         raise ConfigError("INBOUND_AUTH", "jwt needs joserfc: install openapi-mcp-service[jwt]") from None
+    for name in inbound.issuers:
+        parts = urlsplit(name)
+        if problem := rule.url_problem(parts.scheme, parts.hostname or ""):
+            raise ConfigError("INBOUND_JWT_ISSUERS", f"{name}: {problem}")
     issuers = {name: Issuer(name, rule, way.dialler, way.anonymous_tls) for name in inbound.issuers}
     async with anyio.create_task_group() as tasks:
         for issuer in issuers.values():

@@ -53,7 +53,9 @@ class JwtTokens:
         claims = await self._verified(token)
         rules.check(claims, self._inbound, moment)
         principal = self._principal(claims)
-        self._recent.keep(digest, principal, min(moment + RECENT_SECONDS, claims.exp + rules.LEEWAY_SECONDS))
+        # in this order: a whole number may be too large to add a fraction to, but not to be compared with one
+        until = min(moment + RECENT_SECONDS - rules.LEEWAY_SECONDS, claims.exp) + rules.LEEWAY_SECONDS
+        self._recent.keep(digest, principal, until)
         return principal
 
     async def _verified(self, token: bytes) -> rules.Claims:

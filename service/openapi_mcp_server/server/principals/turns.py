@@ -8,8 +8,6 @@ import trio
 
 MOST = 2
 """Things of one client that are gone on with in one turn; a call takes 0.1 ms of it, and five turns of its own."""
-LOOKING = 8
-"""Messages of one client that look for their turn while they wait; each costs 3 µs a turn."""
 ALONE_SECONDS = 1.0
 """After which a client is alone, and is begun as it comes: no other one has asked for so long."""
 
@@ -42,17 +40,17 @@ class Turns(trio.abc.Instrument):
         self._begun[key] = self._begun.get(key, 0) + 1
 
     async def _wait_in_line(self, key: str) -> None:
-        """The first few look once a turn, the others wait for them."""
+        """As many as begin in a turn look for it, which costs each 3 µs a turn; the others wait for them."""
         if self._is_alone():
             return
-        queue = self._queues.setdefault(key, trio.Semaphore(LOOKING))
+        queue = self._queues.get(key) or self._queues.setdefault(key, trio.Semaphore(MOST))
         try:
             async with queue:
                 while self._begun.get(key, 0) >= MOST and not self._is_alone():
                     self._count()
                     await trio.lowlevel.checkpoint()
         finally:
-            if queue.value == LOOKING:
+            if queue.value == MOST:
                 self._queues.pop(key, None)
 
     def _is_alone(self) -> bool:

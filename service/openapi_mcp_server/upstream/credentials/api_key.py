@@ -17,7 +17,7 @@ _NOT_FOR_KEYS = frozenset(
 
 
 def piece(api: str, auth: Auth) -> Piece:
-    return Piece(location=auth.key_in, name=auth.key_name, text=_text(api, auth))
+    return Piece(location=auth.key_in, name=auth.key_name, text=_text(api, auth), secrets=(auth.api_key,))
 
 
 def _text(api: str, auth: Auth) -> str:

@@ -13,4 +13,4 @@ def piece(api: str, auth: Auth) -> Piece:
     if ":" in auth.username:  # RFC 7617 section 2
         raise ConfigError("AUTH_USERNAME", f"the user name for {api} must not contain a colon")
     pair = base64.b64encode(f"{auth.username}:{auth.password}".encode()).decode("ascii")
-    return authorization(f"Basic {pair}")
+    return authorization(f"Basic {pair}", pair, auth.password)

@@ -9,4 +9,4 @@ from openapi_mcp_server.upstream.credentials.placing import Piece, authorization
 
 def piece(api: str, auth: Auth) -> Piece:
     require(is_obsolete_field_value, auth.token, "AUTH_TOKEN", api)
-    return authorization(f"Bearer {auth.token}")
+    return authorization(f"Bearer {auth.token}", auth.token)

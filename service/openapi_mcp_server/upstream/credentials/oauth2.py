@@ -150,7 +150,7 @@ def lifetime(value: object) -> float | None:
     """Seconds, which some endpoints write as text; None where that says nothing."""
     try:
         seconds = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else 0.0
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return seconds if 1 <= seconds < 10**9 else None
 

@@ -14,22 +14,25 @@ from openapi_mcp_server.settings.auth import KeyLocation
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
-    """A piece ready to send, and where it goes. ``text``: the header's value, or the whole piece of query or cookie."""
+    """A piece ready to send, and where it goes. ``text``: the header's value, or the whole piece of query or cookie;
+    ``secrets``: the values in it that nobody may read."""
 
     location: KeyLocation
     name: str
     text: str
+    secrets: tuple[str, ...]
 
     def __repr__(self) -> str:
         return f"Piece({self.location} {self.name})"
 
 
-def authorization(text: str) -> Piece:
-    return Piece(location="header", name="Authorization", text=text)
+def authorization(text: str, *secrets: str) -> Piece:
+    return Piece(location="header", name="Authorization", text=text, secrets=secrets)
 
 
 def put(request: HttpRequest, piece: Piece) -> HttpRequest:
     """The request with the piece in it."""
+    request = with_secrets(request, *piece.secrets)
     match piece.location:
         case "header":
             return with_header(request, piece.name, piece.text)
@@ -39,6 +42,11 @@ def put(request: HttpRequest, piece: Piece) -> HttpRequest:
             return msgspec.structs.replace(request, headers=_with_cookie(request, piece))
         case unknown:
             assert_never(unknown)
+
+
+def with_secrets(request: HttpRequest, *secrets: str) -> HttpRequest:
+    """The request, of which these values are known to be secret."""
+    return msgspec.structs.replace(request, secrets=(*request.secrets, *secrets))
 
 
 def with_header(request: HttpRequest, name: str, text: str) -> HttpRequest:

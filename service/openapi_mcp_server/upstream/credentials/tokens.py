@@ -14,7 +14,7 @@ import msgspec
 
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.errors import CredentialError
-from openapi_mcp_server.upstream.credentials.placing import with_header
+from openapi_mcp_server.upstream.credentials.placing import with_header, with_secrets
 from openapi_mcp_server.upstream.turns import TaskTurns
 
 MARGIN_SECONDS = 30.0
@@ -81,7 +81,8 @@ class TokenLogin:
 
     async def applied(self, request: HttpRequest) -> tuple[HttpRequest, object]:
         token = await self.token()
-        return with_header(request, "Authorization", f"Bearer {token.text}"), token
+        request = with_header(request, "Authorization", f"Bearer {token.text}")
+        return with_secrets(request, token.text), token
 
     async def renewed(self, used: object, answer: HttpResponse) -> bool:
         """After a 401. A token that replaced a refused one and is refused at once is not replaced again for a while:

@@ -180,7 +180,7 @@ def _end(written: object, answer: HttpResponse) -> float | None:
     """The end of keys by our clock: as long from now as from the answer's own date, if it has one."""
     try:
         end = datetime.fromisoformat(str(written)).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     sent = sent_at(answer)
     return end if sent is None else time.time() + end - sent

@@ -50,7 +50,8 @@ def signed(request: HttpRequest, keys: Keys, scope: Scope, epoch: float) -> Http
         del own["X-Amz-Content-SHA256"]
     replaced = {"authorization", "x-amz-date", "x-amz-security-token", *(name.lower() for name in own)}
     headers = (*(each for each in request.headers if each[0].lower() not in replaced), *own.items())
-    request = msgspec.structs.replace(request, headers=headers)
+    secrets = (*request.secrets, *filter(None, [keys.session_token]))
+    request = msgspec.structs.replace(request, headers=headers, secrets=secrets)
     return msgspec.structs.replace(
         request, headers=(*headers, ("Authorization", _authorization(request, keys, scope, moment, digest)))
     )

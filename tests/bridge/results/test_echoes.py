@@ -1,0 +1,44 @@
+"""Credentials that an API repeats are hidden in what is told of its answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from answers import answer
+from openapi_mcp_server.bridge.results.echoes import without_secrets
+
+KEY = "k3y/of=ours+1"
+ESCAPED = "k3y%2Fof%3Dours%2B1"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        pytest.param(f'{{"error":"no key {KEY}"}}', '{"error":"no key [redacted]"}', id="as it is"),
+        pytest.param(f'{{"self":"/a?k={ESCAPED}&b=1"}}', '{"self":"/a?k=[redacted]&b=1"}', id="in an address"),
+        pytest.param('{"error":"k3y\\/of=ours+1"}', '{"error":"[redacted]"}', id="with escaped slashes"),
+        pytest.param(f"{KEY} {KEY}", "[redacted] [redacted]", id="twice"),
+        pytest.param('{"error":"k3y"}', '{"error":"k3y"}', id="a part of it"),
+    ],
+)
+def test_a_failure_that_repeats_a_credential_is_told_without_it(said: str, told: str) -> None:
+    assert without_secrets(answer(said.encode(), status=401), [KEY]).body == told.encode()
+
+
+@pytest.mark.parametrize("status", [200, 302, 404])
+def test_a_header_that_repeats_a_credential_is_told_without_it(status: int) -> None:
+    repeated = ("location", f"https://api.example.com/a?k={ESCAPED}"), ("link", f'</a?k={KEY}&page=2>; rel="next"')
+    headers = without_secrets(answer(b"", None, *repeated, status=status), [KEY]).headers
+    assert ("location", "https://api.example.com/a?k=[redacted]") in headers
+    assert ("link", '</a?k=[redacted]&page=2>; rel="next"') in headers
+
+
+@pytest.mark.parametrize("secret", ["1234567", "12345678901", "2026.1234"])
+def test_what_may_be_a_word_or_a_number_of_any_answer_is_left(secret: str) -> None:
+    said = answer(f'{{"id":{secret}}}'.encode(), status=404)
+    assert without_secrets(said, [secret]) is said
+
+
+def test_a_success_is_what_was_asked_for() -> None:
+    said = answer(f'{{"key":"{KEY}"}}'.encode())
+    assert without_secrets(said, [KEY]) is said
