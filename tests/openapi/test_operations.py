@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from documents import described, document, notes, of_operation, skips, the_operation
+from documents import described, document, notes, of_operation, of_schemas, skips, the_operation
 from openapi_mcp_server.errors import SpecError
 from openapi_mcp_server.openapi.model import SecurityChoice
 from openapi_mcp_server.openapi.operations import describe
@@ -417,6 +418,19 @@ def test_a_document_of_11_000_operations_takes_seconds_at_most():
 
 
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch"}
+
+
+@pytest.mark.parametrize("dialect", ["2.0", "3.1"])
+def test_a_document_goes_without_the_collector(dialect):
+    """Once it is described nothing needs it: its tools take its place."""
+    pet = {"allOf": [{"type": "object", "properties": {"name": {"type": "string"}}}], "discriminator": "name"}
+    gc.collect()
+    gc.disable()
+    try:
+        assert the_operation(of_schemas(pet, dialect=dialect, Pet=pet)).body
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_no_operation_of_the_published_documents_is_unaccounted_for(specs_dir: Path):

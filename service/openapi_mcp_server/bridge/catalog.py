@@ -22,7 +22,7 @@ from openapi_mcp_server.bridge.schemas.outputs import Outputs
 from openapi_mcp_server.bridge.servers import ApiPlace
 from openapi_mcp_server.bridge.tools import overrides
 from openapi_mcp_server.bridge.tools.api import DOCUMENT_BYTES, LEAST_LIMITS, Api, Once, SchemaLimits
-from openapi_mcp_server.bridge.tools.argument import of_parameter, slot
+from openapi_mcp_server.bridge.tools.argument import of_argument, of_parameter, of_slot, slot
 from openapi_mcp_server.bridge.tools.entry import descriptions
 from openapi_mcp_server.bridge.tools.overrides import Entries, Presentation
 from openapi_mcp_server.bridge.tools.tool import Compiled, compile_operation
@@ -211,8 +211,8 @@ def _api(source: ApiSource, place: ApiPlace, limits: SchemaLimits, identity: Ide
         result_bytes=form.result_bytes,
         switches=_switches(source.description.operations),
         access=cache(partial(security.access, identity=identity, schemes=source.description.security_schemes)),
-        slots=Once(slot),
-        arguments=Once(of_parameter),
+        slots=Once(slot, of_slot),
+        arguments=Once(of_parameter, of_argument),
         bodies=BodySchemas(schemas, requests.exact),
         listings=Listings(),
     )

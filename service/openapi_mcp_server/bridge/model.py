@@ -53,14 +53,14 @@ class Deferred(Generic[Recipe, Result]):
         return made(value)
 
 
-class BodyRecipe(msgspec.Struct, frozen=True):
+class BodyRecipe(msgspec.Struct, frozen=True, gc=False):
     """The recipe for the writer of a body: its media type, and the definitions that the schema of that refers to."""
 
     media: MediaType
     definitions: Mapping[str, Schema] = {}
 
 
-class Slot(msgspec.Struct, frozen=True, kw_only=True):
+class Slot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where one argument goes."""
 
     argument: str  # its name in the tool's input schema
@@ -71,7 +71,7 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
     spans_segments: bool = False  # of a path: its text may hold slashes
 
 
-class BodyPlan(msgspec.Struct, frozen=True, kw_only=True):
+class BodyPlan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How the body is made: from one argument ``whole``, or from the flat arguments ``properties``.
 
     ``properties`` maps argument to property name. ``writers`` maps each usable media type, as documented, to its
@@ -174,7 +174,7 @@ class CheckedSchema:
         return hash(self.whole)
 
 
-class InputContract(msgspec.Struct, frozen=True, kw_only=True):
+class InputContract(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The contract that arguments must meet; `openapi_mcp_server.bridge.arguments.check.check` applies it.
 
     ``schema`` says all that the tool's inputSchema says and more, self-contained JSON. It is bytes and not Raw because
@@ -193,7 +193,7 @@ class InputContract(msgspec.Struct, frozen=True, kw_only=True):
         return self.checked.whole
 
 
-class OutputContract(msgspec.Struct, frozen=True, kw_only=True):
+class OutputContract(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The tool's outputSchema. ``wrapped``: an answer that is no object goes under the key ``result``.
 
     The schema also takes an answer that is not as documented, under the key ``undocumented``; where the tool is
@@ -204,7 +204,7 @@ class OutputContract(msgspec.Struct, frozen=True, kw_only=True):
     wrapped: bool
 
 
-class Paging(msgspec.Struct, frozen=True, kw_only=True):
+class Paging(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The arguments by which an operation pages, empty where there is none: counting rows or pages (from ``first``),
     how many a page has, a token of the last answer, the id of the last row. ``is_forward``: ids are certain to go on.
     """
@@ -219,7 +219,7 @@ class Paging(msgspec.Struct, frozen=True, kw_only=True):
     is_forward: bool = True
 
 
-class Subject(msgspec.Struct, frozen=True, kw_only=True):
+class Subject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The facts of an operation that rules may look at. ``written``: the key of its path in the document, if that is
     another than ``path``; ``scopes``: all of them are needed (``x-mcp-scopes``)."""
 

@@ -36,14 +36,14 @@ never arrives (langchain-core 1.x, ``StructuredTool._run``; langchain-mcp-adapte
 _PROMPT = "use_"
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class Wanted(msgspec.Struct, frozen=True, gc=False):
     """A name as its owner would have it, and what tells its owner from all others."""
 
     name: str
     identity: str
 
 
-class Wire(msgspec.Struct, frozen=True):
+class Wire(msgspec.Struct, frozen=True, gc=False):
     """A parameter or a body's property: its own name and where it goes (a parameter's location, or ``body``)."""
 
     name: str
@@ -83,7 +83,10 @@ def argument_names(wires: Sequence[Wire]) -> list[str]:
     names that differ only in illegal characters) is told apart by a hash, except for a name that is exact.
     """
     names = [_legal(wire.name, _NOT_ARGUMENT) or "argument" for wire in wires]
-    if len(set(names)) < len(names):
+    are_different = len(set(names)) == len(names)
+    if are_different and _TAKEN_BY_CLIENTS.isdisjoint(names) and max(map(len, names), default=0) <= NAME_LENGTH:
+        return names  # as nearly all are
+    if not are_different:
         counts = Counter(names)
         names = [
             f"{name}__{wire.location}" if counts[name] > 1 and wire.location != BODY else name

@@ -129,7 +129,8 @@ def fills(identity: Identity, access: Access, parameter: Parameter) -> bool:
         return True
     if parameter.location == "query" and parameter.name in identity.query:
         return True
-    return any(_writes(_credential(identity, name), parameter) for name in access.credentials)
+    names = access.credentials
+    return bool(names) and any(_writes(_credential(identity, name), parameter) for name in names)
 
 
 def _credential(identity: Identity, name: str) -> AuthShape:

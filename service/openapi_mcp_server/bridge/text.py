@@ -46,9 +46,8 @@ _MANY_MARKS = re.compile(rf"[^\w\s\x00-\x7f]{{{MARKS + 1},}}")
 """Where there may be more: no mark is a character of words. A row of boxes or dots has this form too."""
 
 _NOISE = re.compile(r"[^ !\"$%'()+,./0-9:;=?@A-Z\[\\\]^_a-z{|}~\n\r\t-]")
-_LONG_NOISE = ("](", "---")
-"""Characters that every kind of noise holds one of; most prose has none of it and is not looked at again. A set alone
-is found four times as fast as one of several words."""
+"""Characters that every kind of noise holds one of, but for links and rules; most prose has none of it and is not
+looked at again. A set alone is found four times as fast as one of several words."""
 _MARK = ("*", "#", ">", "```", "---")
 _INLINE_TAG = re.compile(
     r"</?(?:a|abbr|b|big|cite|code|del|em|font|i|ins|kbd|mark|s|samp|small|span|strong|sub|sup|tt|u|var)\b[^<>]*>",
@@ -73,6 +72,8 @@ _POINTER = re.compile(
     r"\"?\[[^\[\]\n]{0,200}\]\([^()\s]{0,400}\)\"?[^.\n\[\]]{0,40}\.\"?"
 )
 """A sentence that says no more than where to read on, by a link, which models do not get."""
+_POINTING = ("For more ", "For additional ", "Learn more", "See also")
+"""The beginnings of such a sentence."""
 _OFFERED_TYPES = "supports the following custom media types"
 """The beginning of a list in GitHub's descriptions that a model cannot choose from: Accept is ours."""
 _LISTED = ("-", "*", "|")
@@ -90,7 +91,7 @@ def line(text: str, limit: int) -> str:
 @lru_cache(maxsize=256)
 def _line(text: str, limit: int) -> str:
     """Operations say the same of what they have in common: three in four lines of Kubernetes' document are repeated."""
-    if _NOISE.search(text) is not None or any(noise in text for noise in _LONG_NOISE):
+    if _NOISE.search(text) is not None or "](" in text or "---" in text:
         text = _without_noise(text)
     return shorten(" ".join(text.split()), limit)
 
@@ -151,7 +152,8 @@ def _without_noise(text: str) -> str:
     if "](" in text:
         text = _LINK.sub(r"\1", text)
     if any(mark in text for mark in _MARK):
-        text = _EMPHASIS.sub(r"\1", _MARKS.sub("", text))
+        text = _MARKS.sub("", text)
+        text = _EMPHASIS.sub(r"\1", text) if "*" in text else text
     if "&" in text:
         text = html.unescape(text)
     return visible(text)
@@ -195,7 +197,7 @@ def _worth_reading(prose: str) -> str:
         kept = [each for each in others if not each.lstrip().startswith(_LISTED)]
         begun = before.rpartition(".")[0]
         prose = "\n\n".join([f"{begun}." if begun else "", *kept])
-    return _POINTER.sub("", prose)
+    return _POINTER.sub("", prose) if any(each in prose for each in _POINTING) else prose
 
 
 def _says(sentence: str, summary: str) -> bool:

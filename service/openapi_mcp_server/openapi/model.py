@@ -48,7 +48,7 @@ SPANNING = "+"
 """Marks a variable of a path that may be several segments: ``{+name}``, ``{name+}``."""
 
 
-class Schema(msgspec.Struct, frozen=True):
+class Schema(msgspec.Struct, frozen=True, gc=False):
     """A JSON Schema 2020-12, already encoded, with references only of the form ``#/$defs/NAME``.
 
     ``refs`` are the names it refers to directly, sorted; each is a key of the definitions of the same direction
@@ -60,7 +60,7 @@ class Schema(msgspec.Struct, frozen=True):
     refs: tuple[str, ...] = ()
 
 
-class Note(msgspec.Struct, frozen=True, kw_only=True):
+class Note(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A repair or an oddity that cost no operation."""
 
     pointer: str
@@ -82,7 +82,7 @@ class SkippedOperation(msgspec.Struct, frozen=True, kw_only=True):
     place: str = ""
 
 
-class Parameter(msgspec.Struct, frozen=True, kw_only=True):
+class Parameter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One parameter with every default of its dialect filled in.
 
     ``content_type`` is set where the parameter is described by ``content`` (then ``style`` does not apply), and
@@ -109,7 +109,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     examples: tuple[msgspec.Raw, ...] = ()
 
 
-class Encoding(msgspec.Struct, frozen=True, kw_only=True):
+class Encoding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The Encoding Object of one value in a form or multipart body; None where the document is silent.
 
     ``inner`` means what it does in a `Parameter`.
@@ -127,7 +127,7 @@ class Encoding(msgspec.Struct, frozen=True, kw_only=True):
     item_encoding: Encoding | None = None
 
 
-class MediaType(msgspec.Struct, frozen=True, kw_only=True):
+class MediaType(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One entry of a ``content`` map. ``name`` as written, for instance ``application/json; charset=utf-8``.
 
     ``encoding`` is by property; by position in a list (3.2) are ``prefix_encoding``, for the first items, and
@@ -144,14 +144,14 @@ class MediaType(msgspec.Struct, frozen=True, kw_only=True):
     examples: tuple[msgspec.Raw, ...] = ()  # of what is sent
 
 
-class Body(msgspec.Struct, frozen=True, kw_only=True):
+class Body(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     pointer: str
     required: bool
     description: str
     media: tuple[MediaType, ...]
 
 
-class Response(msgspec.Struct, frozen=True, kw_only=True):
+class Response(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """``status`` is ``"200"``, a range such as ``"2XX"``, or ``"default"``. Media types of errors have no schema.
 
     ``headers`` are the names of those that the document describes.
@@ -164,7 +164,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[str, ...] = ()
 
 
-class SecurityChoice(msgspec.Struct, frozen=True):
+class SecurityChoice(msgspec.Struct, frozen=True, gc=False):
     """One alternative: every scheme named must be met. No scheme at all means anonymous access is allowed."""
 
     schemes: tuple[tuple[str, tuple[str, ...]], ...]  # (name of the scheme, scopes)
@@ -180,7 +180,7 @@ class SecurityScheme(msgspec.Struct, frozen=True, kw_only=True):
     http_scheme: str | None = None
 
 
-class Operation(msgspec.Struct, frozen=True, kw_only=True):
+class Operation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One operation with path-level values merged in.
 
     ``path`` is the key in the document with a leading slash, ``query`` what that key carried after ``?``, its

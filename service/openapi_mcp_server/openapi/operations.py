@@ -31,7 +31,7 @@ def describe(
 
     ``exact_answers``: for who makes answers and does not judge them; see `openapi_mcp_server.openapi.reading.dialect`.
     """
-    root = read_map(Located(ROOT, msgspec.Raw(document.json)))
+    root = dict(document.root) or read_map(Located(ROOT, msgspec.Raw(document.json)))
     references = References(document, root)
     source = Source(document=document, root=root, references=references, notes=Notes(), exact_answers=exact_answers)
     if document.dialect == "2.0":

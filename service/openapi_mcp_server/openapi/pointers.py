@@ -21,13 +21,13 @@ _BAD_ESCAPE = re.compile("~(?![01])")
 def child(pointer: str, *tokens: str | int) -> str:
     """The pointer to a member (key) or element (index) further down."""
     for token in tokens:
-        pointer = f"{pointer}/{_step(token)}"
+        pointer = f"{pointer}/{step(token)}"
     return pointer
 
 
 @lru_cache(maxsize=1024)
-def _step(token: str | int) -> str:
-    """Most are of a few: names of fields, methods, status codes, media types."""
+def step(token: str | int) -> str:
+    """A key or an index as a pointer has it. Most are of a few: names of fields, methods, status codes, media types."""
     text = str(token)
     return text if _is_plain(text) else quote(escaped(text), safe=_KEPT, errors="replace")
 

@@ -39,7 +39,7 @@ _PLAIN = frozenset(
 """Keywords of an object that lose nothing when its properties stand on their own."""
 
 
-class Field(msgspec.Struct, frozen=True, kw_only=True):
+class Field(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The part of a body that becomes one argument: a property of the body, or the whole body.
 
     ``needed``: wherever there is a body; ``required``: always.
@@ -52,7 +52,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     needed: bool = False
 
 
-class _Described(msgspec.Struct, frozen=True):
+class _Described(msgspec.Struct, frozen=True, gc=False):
     """All that the properties of a body are made of. ``given``: there is always a body."""
 
     schema: bytes

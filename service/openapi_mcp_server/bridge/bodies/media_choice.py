@@ -36,7 +36,7 @@ _PATCHES = {"application/json-patch+json": "array", "application/merge-patch+jso
 """The two kinds of patch, and the JSON type of each."""
 
 
-class Usable(msgspec.Struct, frozen=True):
+class Usable(msgspec.Struct, frozen=True, gc=False):
     media: MediaType
     kind: Kind
     write: BodyWriter

@@ -118,7 +118,7 @@ ROWS: dict[tuple[Place, Style], Row] = {
 }  # fmt: skip
 
 
-class Styled(msgspec.Struct, frozen=True, kw_only=True):
+class Styled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A value that is to be written.
 
     ``inner`` are the styles of the lists within its list, outermost first. ``spans_segments``: slashes in a path stay.

@@ -114,6 +114,11 @@ def _plain(name: str) -> str:
     return _PUNCTUATION.sub("", name.lower())
 
 
+def may_page(wires: Iterable[str]) -> bool:
+    """Whether any name on the wire is one by which APIs page: most operations have none."""
+    return not _WAYS.isdisjoint(map(_plain, wires))
+
+
 def paging(
     wires: Mapping[str, str], texts: Iterable[str], numbers: Iterable[str], from_zero: Iterable[str] = ()
 ) -> Paging | None:

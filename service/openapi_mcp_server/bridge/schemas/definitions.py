@@ -20,7 +20,7 @@ _REF = re.compile(rb'"\$ref":"#/\$defs/([A-Za-z0-9._-]+)"')
 _ONLY_REF = re.compile(rb'\{(?:"type":(?:"object"|\["object","null"\]),)?"\$ref":"#/\$defs/([A-Za-z0-9._-]+)"\}')
 
 
-class _Root(msgspec.Struct, frozen=True):
+class _Root(msgspec.Struct, frozen=True, gc=False):
     """The keywords that say whether a value is an object; the rest of a schema is skipped unread."""
 
     type: msgspec.Raw = msgspec.Raw(b"")

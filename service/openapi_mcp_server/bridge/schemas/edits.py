@@ -189,7 +189,10 @@ def holds_schemas(schema: Mapping[str, Any]) -> bool:
     """Whether there are schemas within a level."""
     if _HOLDERS.isdisjoint(schema):
         return False
-    return any(isinstance(schema[key], (dict, list)) and schema[key] for key in _HOLDERS & schema.keys())
+    for key, value in schema.items():  # noqa: SIM110 - `any` takes longer, 100,000 times for 11,400 tools
+        if key in _HOLDERS and isinstance(value, (dict, list)) and value:
+            return True
+    return False
 
 
 def parts_within(keywords: dict[str, Any]) -> Iterator[tuple[str, Any, Any, Any]]:

@@ -33,7 +33,7 @@ _DEPTHS = (5, 4, 3, 2, 1, 0)
 """Levels of an argument's own schema that are kept when the whole is too large, tried in this order."""
 
 
-class Argument(msgspec.Struct, frozen=True, kw_only=True):
+class Argument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One property of the input schema; ``refs`` are the definitions that ``schema`` refers to."""
 
     name: str
@@ -42,27 +42,32 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True):
     required: bool
 
 
-class Pieces(msgspec.Struct, frozen=True):
-    """An encoded schema of arguments: properties and definitions, each with its name, and the names of what is
-    required."""
+class Pieces(CheckedSchema):
+    """An encoded schema of arguments as clients list it: properties and definitions, each with its name, and the names
+    of what is required. The root is an object and says so: MCP requires ``type``."""
 
-    properties: tuple[bytes, ...]
-    required: bytes
+    __slots__ = ("properties", "required")
+    head: bytes
     definitions: tuple[bytes, ...]
 
-    @property
-    def whole(self) -> bytes:
-        return self._joined().whole
+    def __init__(
+        self, properties: Sequence[bytes], required: bytes, definitions: tuple[bytes, ...] = (), head: bytes = b""
+    ) -> None:
+        """``head``: all before the definitions, where it has been put together already."""
+        super().__init__(head or _head(properties, required), definitions, b"}")
+        self.properties = properties
+        self.required = required
 
-    def __len__(self) -> int:
-        return len(self._joined())
+    def leading_to(self, members: Mapping[str, bytes]) -> Pieces:
+        """The same with definitions."""
+        return Pieces(self.properties, self.required, tuple(members.values()), self.head)
 
-    def _joined(self) -> CheckedSchema:
-        """The root is an object and says so: MCP requires ``type``."""
-        return CheckedSchema(_head(self.properties, self.required), self.definitions, b"}")
+    def room(self, limit: int) -> int:
+        """Bytes that are left for definitions."""
+        return limit - len(self) - len(b',"$defs":{}')
 
 
-class InputSchema(msgspec.Struct, frozen=True):
+class InputSchema(msgspec.Struct, frozen=True, gc=False):
     """The schema as clients list it, and as arguments are checked by it, which is closed and says what not every client
     reads. ``left_out`` says in words what did not fit; empty where everything did."""
 
@@ -144,21 +149,17 @@ def build(arguments: Sequence[Argument], definitions: SchemaSource, limit: int) 
     """
     required = encode([argument.name for argument in arguments if argument.required])
     listed = [_told(each, definitions.tell) for each in arguments]
-    refs = definitions.told.refs_in(b"".join(argument.schema for argument in listed))
+    refs = definitions.told.refs_in(b"".join([argument.schema for argument in listed]))
     for detail in WHOLE:
-        properties = _properties(listed, detail, definitions)
-        members = definitions.told.reached(refs, _room(properties, required, limit), detail)
+        alone = Pieces(_properties(listed, detail, definitions), required)
+        members = definitions.told.reached(refs, alone.room(limit), detail)
         if members is None:
             continue
         ending = _ending(members, refs, definitions)
-        whole = Pieces(tuple(properties), required, tuple(ending.values()))
+        whole = alone.leading_to(ending)
         if len(whole) <= limit:
             is_exact = ending is members and listed == [*arguments] and not any(map(definitions.is_changed, members))
-            checked = (
-                _checked(properties, required, members)
-                if is_exact
-                else _exact(arguments, required, definitions, detail)
-            )
+            checked = _checked(alone, members) if is_exact else _exact(arguments, required, definitions, detail)
             return InputSchema(whole, checked, _TOLD[detail])
     return _pruned(listed, required, definitions, limit)
 
@@ -177,29 +178,22 @@ def _exact(arguments: Sequence[Argument], required: bytes, definitions: SchemaSo
     """All that the schemas say, cycles included."""
     refs = [ref for argument in arguments for ref in argument.refs]
     members = definitions.exact.reached(refs, _UNLIMITED, detail) or {}
-    return _checked(_properties(arguments, detail, definitions), required, members)
+    return _checked(Pieces(_properties(arguments, detail, definitions), required), members)
 
 
 def _pruned(arguments: Sequence[Argument], required: bytes, definitions: SchemaSource, limit: int) -> InputSchema:
     """The nearest levels that fit; at the last resort every argument is its type and no more."""
     decoded = {argument.name: decode(definitions.reduce(argument.schema, Detail.LOOSE)) for argument in arguments}
     for depth in _DEPTHS:
-        properties = [_property(name, encode(shallow(schema, depth))) for name, schema in decoded.items()]
-        refs = definitions.told.refs_in(b"".join(properties))
-        nearest = definitions.told.nearest(refs, _room(properties, required, limit))
-        members = _ending(nearest, refs, definitions)
-        pruned = Pieces(tuple(properties), required, tuple(members.values()))
+        alone = Pieces([_property(name, encode(shallow(schema, depth))) for name, schema in decoded.items()], required)
+        refs = definitions.told.refs_in(b"".join(alone.properties))
+        members = _ending(definitions.told.nearest(refs, alone.room(limit)), refs, definitions)
+        pruned = alone.leading_to(members)
         if len(pruned) <= limit:
-            checked = _checked(properties, required, members)
+            checked = _checked(alone, members)
             return InputSchema(pruned, checked, "examples, long descriptions and the deepest parts")
-    properties = [_property(name, encode(bare(schema))) for name, schema in decoded.items()]
-    barest = Pieces(tuple(properties), required, ())
-    return InputSchema(barest, _checked(properties, required, {}), "everything but the arguments' types")
-
-
-def _room(properties: Sequence[bytes], required: bytes, limit: int) -> int:
-    """Bytes that are left for definitions."""
-    return limit - len(Pieces(tuple(properties), required, ())) - len(b',"$defs":{}')
+    barest = Pieces([_property(name, encode(bare(schema))) for name, schema in decoded.items()], required)
+    return InputSchema(barest, _checked(barest, {}), "everything but the arguments' types")
 
 
 def _properties(arguments: Sequence[Argument], detail: Detail, definitions: SchemaSource) -> list[bytes]:
@@ -212,8 +206,8 @@ def _property(name: str, schema: bytes) -> bytes:
     return encode(name) + b":" + schema
 
 
-def _checked(properties: Sequence[bytes], required: bytes, members: Mapping[str, bytes]) -> CheckedSchema:
-    return CheckedSchema(_head(properties, required), tuple(members.values()), CLOSED)
+def _checked(told: Pieces, members: Mapping[str, bytes]) -> CheckedSchema:
+    return CheckedSchema(told.head, tuple(members.values()), CLOSED)
 
 
 def _head(properties: Sequence[bytes], required: bytes) -> bytes:

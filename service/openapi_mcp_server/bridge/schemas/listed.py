@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from heapq import heappop, heappush
-from itertools import chain, count
+from itertools import count
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -59,7 +59,7 @@ _ALWAYS_TOLD = frozenset({"type", "description"})
 _MEMBERS = frozenset({"properties", "patternProperties", "additionalProperties"})
 
 
-class Inner(NamedTuple):
+class Inner(msgspec.Struct, gc=False):
     """A schema within another one, and where it goes: ``holder[key]``."""
 
     holder: Any
@@ -71,7 +71,7 @@ class Inner(NamedTuple):
     says_more: bool  # than it does without what is below it
 
 
-class Level(NamedTuple):
+class Level(msgspec.Struct, gc=False):
     """A schema without those in it. ``followed``: the definitions by name that its parts turned out to be."""
 
     keywords: dict[str, Any]
@@ -169,7 +169,7 @@ class Shortening(NamedTuple):
     is_shortened: bool
 
 
-class _Text(NamedTuple):
+class _Text(msgspec.Struct, gc=False):
     """A level in bytes: what stands before, between and after its parts, and each of them as it is while it is open.
     Many listings share one."""
 
@@ -179,14 +179,17 @@ class _Text(NamedTuple):
     size: int
 
 
-class _Told:
+class _Told(msgspec.Struct, gc=False):
     """A level, and what its parts are by now: bytes while they are open, levels after that."""
 
-    __slots__ = ("parts", "text")
+    text: _Text
+    parts: list[Any]
+    has_levels: bool = False
 
-    def __init__(self, text: _Text) -> None:
-        self.text = text
-        self.parts: list[bytes | _Told] = [*text.opened]
+    def tell(self, place: int, text: _Text) -> _Told:
+        told = self.parts[place] = _Told(text, [*text.opened])
+        self.has_levels = True
+        return told
 
     def whole(self) -> bytes:
         pieces: list[bytes] = []
@@ -196,8 +199,12 @@ class _Told:
             if isinstance(each, bytes):
                 pieces.append(each)
             else:
-                *between, last = each.text.between
-                waiting += reversed([*chain.from_iterable(zip(between, each.parts, strict=True)), last])
+                inner: list[Any] = [*each.text.between, *each.parts]
+                inner[::2], inner[1::2] = each.text.between, each.parts
+                if each.has_levels:
+                    waiting += reversed(inner)
+                else:
+                    pieces += inner
         return b"".join(pieces)
 
 
@@ -226,7 +233,7 @@ class _Texts:
         return text
 
     def _still_leads_to(self, followed: Mapping[str, JsonSchema | None]) -> bool:
-        return all(self._definitions.get(name) is schema for name, schema in followed.items())
+        return not followed or all(self._definitions.get(name) is schema for name, schema in followed.items())
 
     def _text(self, level: Level, inner: int) -> _Text:
         for part in level.parts:
@@ -242,16 +249,10 @@ class _Texts:
         return encode(opened)
 
 
-class _Waiting(NamedTuple):
-    """A part that is open so far, in the order in which parts are told."""
-
-    is_optional: bool
-    depth: int
-    members: int  # the small ones first
-    number: int
-    part: Inner
-    within: _Told
-    place: int  # among the parts of that
+_Waiting = tuple[bool, int, int, int, Inner, _Told, int]
+"""A part that is open so far, in the order in which parts are told: whether it is optional, its depth, its members (the
+small ones first), a number; the part, the level that it is in, its place among the parts of that. No class of its own:
+making one takes as long as all the rest, and there are 100,000 for 11,400 tools."""
 
 
 class _Growing:
@@ -262,10 +263,11 @@ class _Growing:
         self._costs: dict[tuple[int, bool], int] = {}  # by the id of a schema, which ``texts`` keeps
         self._numbers = count()
         self._waiting: list[_Waiting] = []
-        self._left_out: list[_Waiting] = []
+        self._left_out: list[tuple[_Told, int]] = []
         self._lacks_needed = False
-        self._root = _Told(texts.of(root, 0, prose))
-        self._room = limit - self._root.text.size
+        text = texts.of(root, 0, prose)
+        self._root = _Told(text, [*text.opened])
+        self._room = limit - text.size
         self._offer(self._root, 0, is_needed=True)
         while self._waiting:
             self._tell(heappop(self._waiting))
@@ -276,28 +278,28 @@ class _Growing:
                 optional = not (is_needed and part.is_needed)
                 members = self._texts.members(part.schema)
                 below = depth + part.is_deeper
-                heappush(self._waiting, _Waiting(optional, below, members, next(self._numbers), part, told, index))
+                heappush(self._waiting, (optional, below, members, next(self._numbers), part, told, index))
 
     def _tell(self, waiting: _Waiting) -> None:
-        text = self._within_room(waiting)
+        is_optional, depth, _, _, part, within, place = waiting
+        text = self._within_room(part, depth, len(within.text.opened[place]))
         if text is not None:
-            told = waiting.within.parts[waiting.place] = _Told(text)
-            self._offer(told, waiting.depth, is_needed=not waiting.is_optional)
-        elif not waiting.part.is_leaf:
-            self._left_out.append(waiting)
-            self._lacks_needed |= not waiting.is_optional
+            self._offer(within.tell(place, text), depth, is_needed=not is_optional)
+        elif not part.is_leaf:
+            self._left_out.append((within, place))
+            self._lacks_needed |= not is_optional
 
-    def _within_room(self, waiting: _Waiting) -> _Text | None:
-        """The level of a part, if there is room for it; what has none is found out once for each schema."""
-        schema, depth = waiting.part.schema, waiting.depth
-        is_argument = depth == 1 and waiting.part.is_deeper
-        key = id(schema), is_argument
+    def _within_room(self, part: Inner, depth: int, size: int) -> _Text | None:
+        """The level of a part, if there is room for it; what has none is found out once for each schema. ``size``: what
+        it takes while it is open."""
+        is_argument = depth == 1 and part.is_deeper
+        key = id(part.schema), is_argument
         if depth >= self._texts.levels or self._costs.get(key, _LEAST_COST) > self._room:
             return None
         text = self._texts.of(
-            schema, self._prose if is_argument else SHORT_PROSE, SHORT_PROSE if depth else self._prose
+            part.schema, self._prose if is_argument else SHORT_PROSE, SHORT_PROSE if depth else self._prose
         )
-        cost = self._costs[key] = text.size - len(waiting.within.text.opened[waiting.place])
+        cost = self._costs[key] = text.size - size
         if cost > self._room:
             return None
         self._room -= cost
@@ -309,9 +311,9 @@ class _Growing:
 
     def whole(self, where: str) -> Shortening:
         """The schema, which says at the first part that was left out where the rest is."""
-        for first in self._left_out[:1]:
-            before, _, after = first.within.text.opened[first.place].rpartition(_MARK)
-            first.within.parts[first.place] = before + encode(where)[1:-1] + after
+        for within, place in self._left_out[:1]:
+            before, _, after = within.text.opened[place].rpartition(_MARK)
+            within.parts[place] = before + encode(where)[1:-1] + after
         schema = self._root.whole()
         if self._left_out or _MARK not in schema:
             return Shortening(schema, bool(self._left_out))

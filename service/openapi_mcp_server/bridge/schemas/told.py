@@ -43,8 +43,6 @@ _PATTERN_CHARACTERS = 120
 
 _OTHER_FORMAT = re.compile(rb'"format":(?!"(?:' + "|".join(sorted(_FORMATS)).encode() + rb')")')
 _BARE_LIST = re.compile(rb'"type":"array"(?!,"items":)')
-_NOISE = (b"<", b"&", b"\\n", b"](", b"**")
-"""Characters that mark-up in descriptions holds, in the spelling of JSON."""
 _DESCRIBED = rb'"description":"(?:[^"\\]|\\.)*"'
 _ALONE = re.compile(
     rb"\{(?:" + _DESCRIBED + rb',)?"\$ref":"#/\$defs/[A-Za-z0-9._-]+"(?:,' + _DESCRIBED + rb")?(?:\}|,\"default\":)"
@@ -85,11 +83,16 @@ def _is_worth_a_look(schema: bytes) -> bool:
         b'"type":[' in schema
         or b"null" in schema
         or b'"pattern' in schema
-        or any(noise in schema for noise in _NOISE)
+        or _holds_markup(schema)
         or (b'"format"' in schema and _OTHER_FORMAT.search(schema) is not None)
         or (b'"array"' in schema and _BARE_LIST.search(schema) is not None)
         or (b'"$ref":' in schema and schema.count(b'"$ref":') > len(_ALONE.findall(schema)))
     )
+
+
+def _holds_markup(schema: bytes) -> bool:
+    """Whether there are characters that mark-up in descriptions holds, in the spelling of JSON."""
+    return b"<" in schema or b"&" in schema or b"\\n" in schema or b"](" in schema or b"**" in schema
 
 
 def _part(schema: dict[str, Any], schemas: Mapping[str, Schema]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from openapi_mcp_server.bridge.media.table import is_json
 from openapi_mcp_server.bridge.media.types import is_media_type
 from openapi_mcp_server.openapi.model import Operation
@@ -19,13 +21,15 @@ def header(operation: Operation) -> str:
 
     A name that is no media type is not repeated: it could be anything, a line end included.
     """
-    names = dict.fromkeys(
-        media.name
-        for response in operation.responses
-        if response.status.startswith("2") or response.status == "default"
-        for media in response.media
-        if _is_nameable(media.name)
-    )
+    good = [each for each in operation.responses if each.status.startswith("2") or each.status == "default"]
+    names = [media.name for response in good for media in response.media]
+    return _naming(tuple([name for name in names if len(name) <= _LONGEST_NAME]))
+
+
+@lru_cache(256)
+def _naming(documented: tuple[str, ...]) -> str:
+    """Most operations of a document answer in the same types."""
+    names = dict.fromkeys(filter(_is_nameable, documented))
     json = [name for name in names if is_json(name)]
     others = [name for name in names if not is_json(name)]
     if not names:
@@ -35,4 +39,4 @@ def header(operation: Operation) -> str:
 
 
 def _is_nameable(name: str) -> bool:
-    return len(name) <= _LONGEST_NAME and is_media_type(name) and not name.startswith("*/*")
+    return is_media_type(name) and not name.startswith("*/*")

@@ -34,18 +34,22 @@ Made = TypeVar("Made")
 
 
 class Once(Generic[Made]):
-    """Makes something of a parameter, once for all operations that share it."""
+    """Makes something of a parameter, once for all that are alike: of Microsoft Graph's, each operation has its own."""
 
-    def __init__(self, make: Callable[[str, Parameter], Made]) -> None:
+    def __init__(
+        self, make: Callable[[str, Parameter], Made], facts: Callable[[Parameter], tuple[object, ...]]
+    ) -> None:
+        """``facts``: all of a parameter that is made use of."""
         self._make = make
-        self._made: dict[tuple[str, int], tuple[Parameter, Made]] = {}
+        self._facts = facts
+        self._made: dict[tuple[str, tuple[object, ...]], Made] = {}
 
     def of(self, name: str, parameter: Parameter) -> Made:
         """``name`` is the argument's. Raises what making it raises."""
-        key = name, id(parameter)
+        key = name, self._facts(parameter)
         if (known := self._made.get(key)) is None:
-            known = self._made[key] = parameter, self._make(name, parameter)  # kept, so that its id stays its own
-        return known[1]
+            known = self._made[key] = self._make(name, parameter)
+        return known
 
 
 class Api(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from openapi_mcp_server.bridge import text
 from openapi_mcp_server.bridge.bodies.body_shape import Field
@@ -26,6 +27,24 @@ def slot(argument: str, parameter: Parameter) -> Slot:
         encode=encoders.deferred(parameter),
         spans_segments=parameter.spans_segments,
     )
+
+
+_of_slot = attrgetter(
+    "name", "location", "required", "style", "explode", "allow_reserved", "allow_empty_value", "inner",
+    "spans_segments", "content_type",
+)  # fmt: skip
+_of_argument = attrgetter("name", "location", "required", "description", "allow_empty_value", "deprecated")
+
+
+def of_slot(parameter: Parameter) -> tuple[object, ...]:
+    """All by which `slot` tells parameters apart. Of one with a media type, its schema and encodings are used too."""
+    facts = _of_slot(parameter)
+    return facts if parameter.content_type is None else (*facts, parameter.pointer)
+
+
+def of_argument(parameter: Parameter) -> tuple[object, ...]:
+    """All by which `of_parameter` tells them apart. Schemas that are alike are one, for as long as their document."""
+    return (*_of_argument(parameter), id(parameter.schema), *map(bytes, parameter.examples))
 
 
 def of_parameter(name: str, parameter: Parameter) -> Argument:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from openapi_mcp_server.bridge import text
+from openapi_mcp_server.bridge import guide, text
 from openapi_mcp_server.bridge.http_messages import SAFE_METHODS
 from openapi_mcp_server.bridge.model import InputContract, OutputContract
 from openapi_mcp_server.bridge.schemas import listed
@@ -50,10 +50,13 @@ def _told_apart(said: str, operation: Operation) -> str:
     return text.sentence(text.shorten(said, text.DESCRIPTION_LIMIT - len(beside) - 1)) + beside
 
 
-def listed_inputs(inputs: ToolInputs, api: Api, uri: str) -> tuple[InputContract, bytes]:
-    """The schema that a list carries, and what that makes of the arguments."""
+def listed_inputs(inputs: ToolInputs, api: Api, name: str) -> tuple[InputContract, bytes]:
+    """The schema that a list carries of the tool ``name``, and what that makes of the arguments."""
     contract, limit = inputs.contract, api.limits.listed_bytes
-    where = f"whole in the resource {uri}"
+    if not api.portable and not listed.is_long(inputs.told, limit):
+        return contract, inputs.told.whole
+    where = f"whole in the resource {guide.operation_uri(api.name, name)}"
+    is_shortened = True
     if api.portable:
         from openapi_mcp_server.bridge.schemas import portable  # noqa: PLC0415 - for those who want it
 
@@ -61,8 +64,7 @@ def listed_inputs(inputs: ToolInputs, api: Api, uri: str) -> tuple[InputContract
         contract = msgspec.structs.replace(contract, spelling=made.spelling)
         is_shortened, told = made.is_shortened, made.schema
     else:
-        is_shortened = listed.is_long(inputs.told, limit)
-        told = api.listings.shortened(inputs.told, where, limit) if is_shortened else inputs.told.whole
+        told = api.listings.shortened(inputs.told, where, limit)
     return (msgspec.structs.replace(contract, is_shortened=True) if is_shortened else contract), told
 
 

@@ -35,7 +35,7 @@ class Fixed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hidden: bool = False
 
 
-class Overrides(msgspec.Struct, frozen=True, kw_only=True):
+class Overrides(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The values to be seen instead of what the document says; ``multi_segment`` are parameters of the path whose
     slashes stay.
     """

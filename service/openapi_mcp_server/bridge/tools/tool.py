@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import msgspec
 
-from openapi_mcp_server.bridge import guide, servers, text
+from openapi_mcp_server.bridge import servers, text
 from openapi_mcp_server.bridge.model import OutputContract, Subject, Tool
 from openapi_mcp_server.bridge.parameters import path_template
 from openapi_mcp_server.bridge.results.shown_size import result_size
@@ -23,7 +23,7 @@ _HEADER_CHARACTERS = 200
 """Longer names of headers are of no use to a model."""
 
 
-class Compiled(msgspec.Struct, frozen=True):
+class Compiled(msgspec.Struct, frozen=True, gc=False):
     tool: Tool
     notes: tuple[Note, ...]
 
@@ -35,7 +35,7 @@ def compile_operation(
     one."""
     base = servers.operation_base(operation, api.base, api.servers, api.allowed_origins)
     inputs = tool_inputs(operation, api, overrides)
-    contract, told = listed_inputs(inputs, api, guide.operation_uri(api.name, name))
+    contract, told = listed_inputs(inputs, api, name)
     holes = {slot.name: index for index, slot in enumerate(inputs.slots) if slot.location == "path"}
     path = path_template.compiled(base.path, operation.path, holes, operation.pointer)
     output = _output(operation, api, inputs)

@@ -40,7 +40,7 @@ _FAULT_SHOWN = 300
 _FIXED_SCHEMA_BYTES = 1024 * 1024
 
 
-class ToolInputs(msgspec.Struct, frozen=True):
+class ToolInputs(msgspec.Struct, frozen=True, gc=False):
     """The arguments of a tool and where each goes."""
 
     slots: tuple[Slot, ...]
@@ -74,7 +74,7 @@ def tool_inputs(operation: Operation, api: Api, overrides: Overrides) -> ToolInp
     definitions = api.patches if shape and shape.is_patch else api.requests
     fixed = _fixed(operation, arguments, overrides.arguments, definitions)
     arguments = [argument for argument in arguments if argument.name not in overrides.arguments]
-    slots = tuple(api.slots.of(name, parameter) for name, parameter in shared)
+    slots = tuple([api.slots.of(name, parameter) for name, parameter in shared])
     arguments.sort(key=lambda argument: not argument.required)  # models read the first of them best
     contract, told = _contract(operation, arguments, definitions, api.limits.input_bytes, notes)
     return ToolInputs(
@@ -93,6 +93,8 @@ def tool_inputs(operation: Operation, api: Api, overrides: Overrides) -> ToolInp
 def _paging(arguments: Sequence[Argument], slots: Sequence[Slot], in_body: Mapping[str, Field]) -> Paging | None:
     wires = {slot.argument: slot.name for slot in slots if slot.location != "path"}
     wires |= {name: field.name for name, field in in_body.items()}
+    if not next_page.may_page(wires.values()):
+        return None
     own = {argument.name: argument.schema for argument in arguments if argument.name in wires}
     return next_page.paging(
         {name: wires[name] for name in own},
@@ -215,7 +217,7 @@ def _contract(
         notes.add(operation.pointer, "input_shortened", message)
     contract = InputContract(
         checked=schema.checked,
-        names=tuple(argument.name for argument in arguments),
-        required=tuple(argument.name for argument in arguments if argument.required),
+        names=tuple([argument.name for argument in arguments]),
+        required=tuple([argument.name for argument in arguments if argument.required]),
     )
     return contract, schema.told

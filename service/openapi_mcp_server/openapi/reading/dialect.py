@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol, TypeVar
 
@@ -68,7 +69,7 @@ class Declaration(Protocol):
 D = TypeVar("D", bound=Declaration)
 
 
-class OperationParts(msgspec.Struct, frozen=True, kw_only=True):
+class OperationParts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The parts of what an operation sends and gets. ``servers`` is empty where it names none of its own."""
 
     parameters: tuple[Parameter, ...]
@@ -113,7 +114,7 @@ def _schemas(
     schemas = Schemas(source.references, lambda at: conversion(setting, at), home, source.notes, family)
     setting = ConversionContext(
         dialect=source.document.dialect,
-        names=schemas,
+        names=weakref.proxy(schemas),  # in a cycle, they would keep the document while tools are made
         visibility=Visibility(source.references, hiding, source.document.json),
         notes=source.notes,
         patterns=Patterns(),

@@ -106,4 +106,5 @@ def version(dialect: str) -> str:
 
 
 def _of(known: Fields, dialect: str) -> frozenset[str]:
-    return next(fields for dialects, fields in known.by_dialect.items() if dialect in dialects)
+    [fields] = [fields for dialects, fields in known.by_dialect.items() if dialect in dialects]
+    return fields

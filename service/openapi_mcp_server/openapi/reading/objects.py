@@ -50,7 +50,7 @@ class Tag(msgspec.Struct, frozen=True):
     parent: Text = None
 
 
-class OperationObject(msgspec.Struct, frozen=True, rename="camel"):
+class OperationObject(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """``consumes``, ``produces`` and ``schemes`` are 2.0's, ``requestBody`` and ``servers`` 3.x's."""
 
     operation_id: Text = None
@@ -71,7 +71,7 @@ class OperationObject(msgspec.Struct, frozen=True, rename="camel"):
     scopes: Raw = field(default=NOTHING, name="x-mcp-scopes")
 
 
-class ParameterObject(msgspec.Struct, frozen=True, rename="camel"):
+class ParameterObject(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """Also the Header Object, whose name is its key."""
 
     name: Text = None
@@ -91,7 +91,7 @@ class ParameterObject(msgspec.Struct, frozen=True, rename="camel"):
     type: Text = None  # of Swagger 2.0, by mistake
 
 
-class ParameterObject2(msgspec.Struct, frozen=True, rename="camel"):
+class ParameterObject2(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """A parameter of 2.0; its schema is the object itself unless it is the body."""
 
     name: Text = None
@@ -108,13 +108,13 @@ class ParameterObject2(msgspec.Struct, frozen=True, rename="camel"):
     example: Raw = field(default=NOTHING, name="x-example")
 
 
-class RequestBody(msgspec.Struct, frozen=True):
+class RequestBody(msgspec.Struct, frozen=True, gc=False):
     description: Text = None
     required: Flag = None
     content: RawMap = None
 
 
-class ResponseObject(msgspec.Struct, frozen=True):
+class ResponseObject(msgspec.Struct, frozen=True, gc=False):
     """``schema`` is 2.0's."""
 
     description: Text = None
@@ -123,7 +123,7 @@ class ResponseObject(msgspec.Struct, frozen=True):
     schema: Raw = NOTHING
 
 
-class Encodings(msgspec.Struct, frozen=True, rename="camel"):
+class Encodings(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """The members that the Media Type Object and the Encoding Object have in common; by position since 3.2."""
 
     encoding: RawMap = None
@@ -131,7 +131,7 @@ class Encodings(msgspec.Struct, frozen=True, rename="camel"):
     item_encoding: Raw = NOTHING
 
 
-class MediaTypeObject(Encodings, frozen=True, rename="camel"):
+class MediaTypeObject(Encodings, frozen=True, rename="camel", gc=False):
     schema: Raw = NOTHING
     example: Raw = NOTHING
     examples: Raw = NOTHING

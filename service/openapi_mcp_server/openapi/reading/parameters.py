@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from typing import get_args
 
@@ -59,7 +60,8 @@ class ParameterReader:
         self._references = references
         self._schemas = schemas
         self._notes = notes
-        self._encodings = EncodingReader(self.header, notes)
+        own = weakref.proxy(self)  # in a cycle, it would keep the document
+        self._encodings = EncodingReader(lambda at, name: own.header(at, name), notes)  # noqa: PLW0108 - its method would hold it
         self._known: dict[str, Parameter] = {}
 
     def parameter(self, at: Located) -> Parameter:

@@ -29,7 +29,7 @@ _SEGMENT = re.compile(r"(?<=/)(?::(?P<colon>\w+)|<(?:\w+:)?(?P<angle>\w+)>)(?=/|
 """A variable as Express and Flask write it."""
 
 
-class PathKey(msgspec.Struct, frozen=True):
+class PathKey(msgspec.Struct, frozen=True, gc=False):
     """A key in its parts. ``query`` has fixed pieces only; ``bound`` are (wire name, variable) of the others;
     ``written`` is the whole of it, ``offered`` are names that may be in the query."""
 
@@ -125,20 +125,17 @@ def _segment(found: re.Match[str], missing: Mapping[str, str]) -> str:
 
 def fitted(parameters: Iterable[Parameter], key: PathKey, pointer: str, notes: Notes) -> tuple[Parameter, ...]:
     """The parameters of an operation as its path's key wants them; raises SpecError. ``pointer`` is the operation's."""
-    if "" in key.variables:
+    variables = key.variables
+    if "" in variables:
         raise SpecError(pointer, f"the path {key.path!r} has a variable without a name")
     fixed = {piece.partition("=")[0] for piece in key.query.split("&")}
     wire_names = {variable: name for name, variable in key.bound}
     kept: list[Parameter] = []
     for declared in parameters:
         parameter = _spanning(declared, key) if SPANNING in key.path else declared
-        if (
-            parameter.location in {"path", "query"}
-            and parameter.name in wire_names
-            and parameter.name not in key.variables
-        ):
+        if parameter.location in {"path", "query"} and parameter.name in wire_names and parameter.name not in variables:
             kept.append(_in_query(parameter, wire_names[parameter.name]))
-        elif parameter.location == "path" and parameter.name not in key.variables:
+        elif parameter.location == "path" and parameter.name not in variables:
             notes.add(
                 parameter.pointer, "parameter_dropped", f"{parameter.name!r} is no variable of the path {key.path!r}"
             )

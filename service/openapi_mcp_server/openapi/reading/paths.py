@@ -55,7 +55,7 @@ Overrides = dict[str, msgspec.Raw]
 """The fields of an ``x-mcp`` object."""
 
 
-class _Shared(msgspec.Struct, Generic[D], frozen=True):
+class _Shared(msgspec.Struct, Generic[D], frozen=True, gc=False):
     """The values that the operations of one path have in common."""
 
     key: PathKey
@@ -228,10 +228,11 @@ class PathReader(Generic[D]):
         found: dict[tuple[str, str], D] = {}
         for index, value in enumerate(declared or ()):
             each = self._dialect.declaration(at.member(value, index))
-            if _identity(each) in found:
+            identity = _identity(each)
+            if identity in found:
                 message = f"{each.location} parameter {each.name!r} is declared twice; the last one counts"
                 self._notes.add(child(at.pointer, index), "parameter_repeated", message)
-            found[_identity(each)] = each
+            found[identity] = each
         return tuple(found.values())
 
     def _name(self, declared: OperationObject, at: Located, shown: str) -> str:

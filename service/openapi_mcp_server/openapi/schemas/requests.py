@@ -67,8 +67,8 @@ class RequestConversion(Conversion):
     def _converted(self, schema: dict[str, Any]) -> JsonSchema:
         strict: JsonSchema = {}
         outer = self._hidden
-        inherited = outer if self._stays else _NO_NAMES
-        self._hidden = self._setting.visibility.hidden_names(schema, self._base) | inherited
+        own = self._setting.visibility.hidden_names(schema, self._base)
+        self._hidden = own | outer if outer and self._stays else own
         if reference := self._reference(schema):
             strict["$ref"] = reference
         for keyword, value in schema.items():

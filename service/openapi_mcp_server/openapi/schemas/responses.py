@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from openapi_mcp_server.openapi.schemas.conversion import TYPES, Conversion, JsonSchema, needs_settling
+from openapi_mcp_server.openapi.schemas.conversion import MAX_DEPTH, TYPES, Conversion, JsonSchema, needs_settling
 from openapi_mcp_server.openapi.schemas.keywords import as_list
 from openapi_mcp_server.openapi.schemas.older_dialects import INT_OR_STRING
 
@@ -30,12 +30,7 @@ class ResponseConversion(Conversion):
     """One schema to its loose form. Notes nothing: what is dropped here is dropped on purpose."""
 
     def _converted(self, schema: dict[str, Any]) -> JsonSchema:
-        loose: dict[str, Any] = {}
-        declared = ["integer", "string"] if schema.get("format") == INT_OR_STRING else schema.get("type")
-        if types := _nullable_types(declared):
-            loose["type"] = types
-        if isinstance(prose := schema.get("description"), str):
-            loose["description"] = short(prose)
+        loose = _plain(schema)
         if _STRUCTURE.isdisjoint(schema):
             return loose
         if reference := self._reference(schema):
@@ -73,7 +68,22 @@ class ResponseConversion(Conversion):
 
     def _loose(self, value: object, *path: str | int, stays: bool = False) -> JsonSchema:
         """A subschema; a false one says that there is nothing, which is no reason to refuse what is there."""
-        return (self._below(value, *path, stays=stays) if isinstance(value, dict) else None) or {}
+        if not isinstance(value, dict):
+            return {}
+        if _STRUCTURE.isdisjoint(value) and len(self._path) + len(path) <= MAX_DEPTH:
+            return _plain(value)  # where it stands means nothing
+        return self._below(value, *path, stays=stays) or {}
+
+
+def _plain(schema: dict[str, Any]) -> JsonSchema:
+    """The type of a schema, and what it is."""
+    loose: dict[str, Any] = {}
+    declared = ["integer", "string"] if schema.get("format") == INT_OR_STRING else schema.get("type")
+    if types := _nullable_types(declared):
+        loose["type"] = types
+    if isinstance(prose := schema.get("description"), str):
+        loose["description"] = short(prose)
+    return loose
 
 
 def short(prose: str) -> str:
@@ -84,6 +94,8 @@ def short(prose: str) -> str:
 
 def _nullable_types(declared: object) -> list[str]:
     """The types of 2020-12 among the declared ones, and null."""
+    if isinstance(declared, str) and declared in TYPES and declared != "null":
+        return [declared, "null"]
     names = as_list(declared)
     known = [name for name in names if isinstance(name, str) and name in TYPES and name != "null"]
     return [*dict.fromkeys(known), "null"] if known or "null" in names else []

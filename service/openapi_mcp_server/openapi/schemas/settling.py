@@ -51,7 +51,7 @@ Path = tuple[str | int, ...]
 Tell = Callable[[Path, str], None]
 
 
-class Outline(msgspec.Struct, frozen=True):
+class Outline(msgspec.Struct, frozen=True, gc=False):
     """``names`` are the properties of an object, ``is_closed`` says whether it takes no others, or none of any kind;
     ``made_of`` are the definitions that it combines."""
 

@@ -43,11 +43,12 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     """``json``: the whole document as JSON without white space: UTF-8, no key twice in an object, numbers and strings
     as they were spelt, nesting and size within `DocumentLimits`; the root is an object. ``unread``: references in it to
     files that could not be used, each with the reason. ``files_at``: the key of the root that holds other files by
-    their paths; empty where there are none.
+    their paths; empty where there are none. ``root``: its members, where somebody has opened it already.
     """
 
     json: bytes
     dialect: DialectName
+    root: Mapping[str, msgspec.Raw] = {}
     unread: Mapping[str, str] = {}
     files_at: str = ""
 
@@ -57,7 +58,8 @@ def parse(data: bytes, *, limits: DocumentLimits = DocumentLimits()) -> Document
     json = read(data, limits=limits)
     if not json.startswith(b"{"):
         raise SpecError("", "not an OpenAPI document: its root is not an object")
-    return Document(json=json, dialect=_dialect(json))
+    root = msgspec.json.decode(json, type=dict[str, msgspec.Raw])
+    return Document(json=json, dialect=_dialect(root), root=root)
 
 
 def read(data: bytes, *, limits: DocumentLimits = DocumentLimits()) -> bytes:  # noqa: B008 - immutable
@@ -81,8 +83,7 @@ def is_json(text: bytes) -> bool:
     return _JSON_START.match(text) is not None
 
 
-def _dialect(json: bytes) -> DialectName:
-    root = msgspec.json.decode(json, type=dict[str, msgspec.Raw])
+def _dialect(root: Mapping[str, msgspec.Raw]) -> DialectName:
     named = [key for key in _DIALECTS if key in root]
     if not named:
         other = next((f"this is {kind}, " for key, kind in _OTHER_KINDS.items() if key in root), "")

@@ -7,6 +7,7 @@ time and memory than all the rest of reading the document, so what was decoded i
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import msgspec
 
@@ -56,21 +57,20 @@ def compact(text: bytes, limits: DocumentLimits) -> bytes:
     return result
 
 
-def _loses_keys(value: bytes, limits: DocumentLimits, level: int) -> bool:
+def _loses_keys(value: bytes | msgspec.Raw, limits: DocumentLimits, level: int) -> bool:
     """Whether equal keys of an object in ``value`` have become one: it is shorter then once it is encoded again, and
     `":` stands in it less often. Other escapes and numbers may change its length as well.
     """
-    if len(value) <= _PIECE_BYTES or level == _OPENED_LEVELS or value[:1] != b"{":
-        return _loses_keys_whole(value, limits, level)
+    if len(value) <= _PIECE_BYTES or level == _OPENED_LEVELS or bytes(memoryview(value)[:1]) != b"{":
+        return _loses_keys_whole(bytes(value), limits, level)
     own = _members.decode(value)
     keys = msgspec.json.encode(dict.fromkeys(own))  # with null for each member
-    members = [bytes(member) for member in own.values()]
-    is_shorter = len(keys) + sum(len(member) - len(b"null") for member in members) != len(value)
-    below = [_loses_keys(member, limits, level + 1) for member in members]
-    return any(below) or (is_shorter and keys.count(_KEY_END) != _own_keys(value, members))
+    is_shorter = len(keys) + sum(map(len, own.values())) - len(b"null") * len(own) != len(value)
+    below = [_loses_keys(member, limits, level + 1) for member in own.values()]
+    return any(below) or (is_shorter and keys.count(_KEY_END) != _own_keys(bytes(value), map(bytes, own.values())))
 
 
-def _own_keys(value: bytes, members: list[bytes]) -> int:
+def _own_keys(value: bytes, members: Iterable[bytes]) -> int:
     return value.count(_KEY_END) - sum(member.count(_KEY_END) for member in members)
 
 

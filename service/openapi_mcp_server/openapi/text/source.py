@@ -11,7 +11,8 @@ from openapi_mcp_server.errors import SpecError
 JSON_SEPARATORS = (b",", b"[", b"{")
 """Each value but the first of a JSON text has at least one of these before it."""
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
+"""Bytes that are decoded at once: of more, the memory for each piece is the system's, and fresh."""
 _NAMED_CHARACTERS = 80  # of a key, in a message of one line
 _WIDE = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00": "UTF-32"}
 _OTHERS = {
@@ -49,7 +50,7 @@ def checked(data: bytes) -> bytes:
     text = data.removeprefix(codecs.BOM_UTF8)
     if b"\x00" in text[:4]:
         raise SpecError("", "the document is UTF-16 or UTF-32; save it as UTF-8")
-    if not text.strip():
+    if not text or text.isspace():
         raise SpecError("", "the document is empty")
     _refuse_bad_utf8(text)
     return text

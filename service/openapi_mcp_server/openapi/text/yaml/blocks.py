@@ -81,7 +81,9 @@ class Blocks:
         lines = self._lines
         if lines.dashes:
             return self._sequence(depth)
-        if lines.rest[:1] == b"\t" and not lines.key:
+        if lines.key:  # as most do
+            return self._mapping(depth)
+        if lines.rest[:1] == b"\t":
             raise lines.error(lines.offset, _TAB_INDENTS)
         return self._mapping(depth) if self._begins_mapping() else self._inline(parent, depth, parent + 1)
 
@@ -106,12 +108,15 @@ class Blocks:
 
     def _item(self, parent: int, depth: int, dashes_from: int) -> Value:
         """A value that may be laid out by indentation although it begins on the line of its dash."""
-        if self._lines.dashes or self._begins_mapping():
+        lines = self._lines
+        if lines.key and not lines.dashes:
+            return self._mapping(depth)
+        if lines.dashes or self._begins_mapping():
             return self._node(parent, depth)
         return self._inline(parent, depth, dashes_from)
 
     def _mapping(self, depth: int) -> dict[str, Value]:
-        lines, names, inline, marks = self._lines, self._names, self._inline, self._marks
+        lines, names, scalars, inline, marks = self._lines, self._names, self._scalars, self._inline, self._marks
         column, start = lines.column, lines.start
         self._anchors.enter(depth, start)
         depth += 1
@@ -119,6 +124,7 @@ class Blocks:
         merged = False
         while lines.column == column and not lines.dashes:
             key = names.get(lines.key)
+            is_known = key is not None and lines.rest in scalars
             read: Callable[[int, int, int], Value] = inline
             if key is None:
                 merged = merged or lines.key == b"<<" or lines.rest.startswith(MERGE_TAG)
@@ -127,7 +133,7 @@ class Blocks:
                 raise lines.error(lines.start + column, duplicate_key(key))
             if marks is not None:
                 marks.add(result, key, lines.start + column)
-            result[key] = read(column, depth, column)
+            result[key] = self._plain_value(column) if is_known else read(column, depth, column)
         return self._flow.merged(result, start) if merged else result
 
     def _new_key(self, column: int) -> tuple[str, Callable[[int, int, int], Value]]:

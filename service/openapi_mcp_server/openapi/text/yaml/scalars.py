@@ -57,6 +57,7 @@ _KINDS_OF_JSON = {
     "null": re.compile(rb"null"),
 }
 
+_BLANKS = " \t"
 # From the first of the spaces on only: tried from each of them, a million would take hours.
 _LINE_BREAKS = re.compile(r"(?<![ \t])[ \t]*+\n[ \t]*+((?>(?:\n[ \t]*+)*))")
 _ESCAPES = dict(zip('0abt\tnvfre "/\\N_LP', '\0\a\b\t\t\n\v\f\r\x1b "/\\\x85\xa0\u2028\u2029', strict=True))
@@ -65,6 +66,7 @@ _ESCAPE_OR_LINE_BREAK = re.compile(
     r"|(?:(?<![ \t])|(?<=\\[ \t]))[ \t]*+\n[ \t]*+((?>(?:\n[ \t]*+)*))",
     re.DOTALL,
 )
+_INDENTED = re.compile(r"\n[^\S\n]")
 # A line that begins with text, the line breaks after it, and the first character of another such line.
 _FOLDED_BREAKS = re.compile(r"^([^\s][^\n]*)\n(\n*)(?=[^\s])", re.MULTILINE)
 
@@ -119,7 +121,11 @@ def resolve_as(tag: str, text: str) -> Scalar:
 
 def folded(text: str) -> str:
     """Text over several lines as one: one line break is a space, each further one a line break (section 6.5)."""
-    return _LINE_BREAKS.sub(lambda found: _joint(found[1]), text) if "\n" in text else text
+    if "\n" not in text:
+        return text
+    first, *between, last = text.split("\n")
+    pieces = [first.rstrip(_BLANKS), *[each.strip(_BLANKS) for each in between], last.lstrip(_BLANKS)]
+    return " ".join(pieces) if all(pieces) else _LINE_BREAKS.sub(lambda found: _joint(found[1]), text)
 
 
 def _joint(further_breaks: str) -> str:
@@ -166,13 +172,27 @@ def single_quoted(text: str) -> str:
 
 def block_scalar(lines: str, indent: int, header: str) -> str:
     """``lines`` after the header ``|`` or ``>`` (with its chomping, as in ``>-``), each with its line break."""
-    text = _indentation(indent).sub("", lines)
-    body = text.rstrip("\n")
-    if header[0] == ">":
-        body = _FOLDED_BREAKS.sub(lambda found: found[1] + ("\n" * len(found[2]) or " "), body)
+    text = _outdented(lines, indent)
+    said = text.rstrip("\n")
+    body = _refolded(said) if header[0] == ">" else said
     if "-" in header:
         return body
-    return body + text[len(text.rstrip("\n")) :] if "+" in header else body + "\n" * bool(body)
+    return body + text[len(said) :] if "+" in header else body + "\n" * bool(body)
+
+
+def _outdented(lines: str, indent: int) -> str:
+    """Lines without their indentation, of which what is blank may have less."""
+    if " \n" in lines or "\t" in lines:
+        return _indentation(indent).sub("", lines)
+    margin = " " * indent
+    return lines.removeprefix(margin).replace(f"\n{margin}", "\n")
+
+
+def _refolded(text: str) -> str:
+    """The lines of a folded scalar; those that are indented further stay as they are."""
+    if text[:1].isspace() or "\n\n\n" in text or _INDENTED.search(text):
+        return _FOLDED_BREAKS.sub(lambda found: found[1] + ("\n" * len(found[2]) or " "), text)
+    return "\n".join([each.replace("\n", " ") for each in text.split("\n\n")])
 
 
 @lru_cache(maxsize=64)  # compiled once for each indentation in use
