@@ -6,7 +6,7 @@ import time
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from answers import PNG, answer, texts, tool
@@ -290,6 +290,7 @@ def test_a_body_without_a_type_that_is_no_text_is_octets(content_type: str | Non
 
 
 @given(st.binary(min_size=1), st.sampled_from(["text/plain", "text/plain; charset=utf-16", "x/y", "image/gif", None]))
+@example(b"\r0", None)
 def test_bytes_survive_whatever_their_type(body: bytes, content_type: str | None) -> None:
     (block,) = render(tool(), answer(body, content_type)).content
     if isinstance(block, EmbeddedResource):
@@ -299,7 +300,10 @@ def test_bytes_survive_whatever_their_type(body: bytes, content_type: str | None
         assert block.data == body
     else:
         assert isinstance(block, TextContent)
-        assert block.text in {body.decode(charset, errors="replace") for charset in ("utf-8-sig", "utf-16")}
+        assert block.text in {body.decode(charset, errors="replace") for charset in ("utf-8-sig", "utf-16")} or (
+            content_type is None
+            and msgspec.json.decode(block.text) == msgspec.json.decode(body)  # JSON, without spaces
+        )
 
 
 @pytest.mark.parametrize("status", [200, 204, 205])
