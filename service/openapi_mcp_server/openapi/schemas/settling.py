@@ -107,7 +107,10 @@ class Settling:
         if "default" in value and self._refuses_default(value):
             value = dict(value)
             habits.tell_default(value)
-        return {key: self._member(key, each, (*path, key), tell) for key, each in value.items()}
+        return {
+            key: each if key in NEGATING else self._member(key, each, (*path, key), tell)  # those are settled as they are
+            for key, each in value.items()
+        }
 
     def _is_loosened(self, part: Any) -> bool:  # noqa: ANN401 - a schema
         """Whether a schema takes more than the document says, itself or by what it refers to."""
