@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -232,3 +233,14 @@ def test_many_in_a_row_cost_no_other_operation(combined: str, length: int) -> No
     description = of_schemas(ref("S0"), **schemas, **{f"S{length}": {"type": "object"}})
     assert len(description.operations) == 1
     assert notes(description) == []
+
+
+@pytest.mark.parametrize("keyword", ["not", "if"])
+def test_each_of_many_negated_within_each_other_is_looked_at_once(keyword: str) -> None:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(20):  # a million looks, if each level had its own
+        schema = {keyword: schema}
+    began = time.process_time()
+    description = of_schemas({"type": "object", "properties": {"a": schema}}, dialect="3.1")
+    assert time.process_time() - began < 1
+    assert sent(description)["properties"]["a"] == schema
