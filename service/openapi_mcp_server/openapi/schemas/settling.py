@@ -107,9 +107,9 @@ class Settling:
         if "default" in value and self._refuses_default(value):
             value = dict(value)
             habits.tell_default(value)
+        settled = NEGATING & value.keys()  # as they are, since none is left that would change
         return {
-            key: each if key in NEGATING else self._member(key, each, (*path, key), tell)  # those are settled as they are
-            for key, each in value.items()
+            key: each if key in settled else self._member(key, each, (*path, key), tell) for key, each in value.items()
         }
 
     def _is_loosened(self, part: Any) -> bool:  # noqa: ANN401 - a schema
