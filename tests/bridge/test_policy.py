@@ -263,6 +263,8 @@ QUERIES = [
     (["/x?action=delete", "/x?action={action}"], "/x?action={action}", {"action": "list"}, False),
     (["/x?action={action}", "/x?action=list"], "/x?action=list", {}, False),
     (["/x?action=delete", "/x?action=list"], "/x?action=list", {}, False),
+    (["/x?action=delete", "/x?action=list"], "/x?action=list", {"Action": "delete"}, True),
+    (["/x?action=delete", "/x?action=list"], "/x?action=list", {"Action": "list"}, False),
     (["/{id}?action=delete"], "/x", {"action": "delete"}, True),
     (["/x?action=delete"], "/{id}", {"id": "x", "action": "delete"}, True),
     (["/x?action=delete"], "/{id}", {"id": "y", "action": "delete"}, False),
@@ -289,9 +291,10 @@ QUERIES = [
 def test_no_argument_makes_a_call_one_of_a_query_that_is_denied(keys, called, arguments, is_refused, everybody):
     text, free = {"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}
     declared = [{"name": "action", "in": "query", "schema": text}, {"name": "more", "in": "query", "schema": free}]
+    other = [{"name": "Action", "in": "query", "schema": text}]
     declared += [{"name": "raw", "in": "query", "schema": text, "allowReserved": True}]
     paths = {
-        key: {"get": {"operationId": key, "parameters": [] if "?" in key else declared, "responses": {}}}
+        key: {"get": {"operationId": key, "parameters": other if "?" in key else declared, "responses": {}}}
         for key in (*keys, called)
     }
     rule = Rule(deny=(Selector("path", keys[0]),))

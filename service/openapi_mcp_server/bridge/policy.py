@@ -239,7 +239,7 @@ class OperationPaths:
 
     def _found(self, tool: Tool) -> _Nearer:
         own, said = _segments(tool.template), _given(tool.fixed_query)
-        names = {name for name, _ in said}
+        names = {name for name, _ in said}.difference(readings(slot.name for slot in tool.slots))
         held = tuple(segment.replace("*", _HELD) for segment in own)
         base = len(_segments(str(tool.path[0]))) - len(_segments(tool.template.partition("{")[0]))
         alike = self._of_length(tool.subject, len(own))
