@@ -17,12 +17,20 @@ ESCAPED = "k3y%2Fof%3Dours%2B1"
         pytest.param(f'{{"error":"no key {KEY}"}}', '{"error":"no key [redacted]"}', id="as it is"),
         pytest.param(f'{{"self":"/a?k={ESCAPED}&b=1"}}', '{"self":"/a?k=[redacted]&b=1"}', id="in an address"),
         pytest.param('{"error":"k3y\\/of=ours+1"}', '{"error":"[redacted]"}', id="with escaped slashes"),
+        pytest.param('{"self":"/a?k=k3y%2fof%3dours%2b1"}', '{"self":"/a?k=[redacted]"}', id="with small escapes"),
+        pytest.param('{"error":"k3y/of\\u003dours+1"}', '{"error":"[redacted]"}', id="escaped for HTML by Gson"),
+        pytest.param('{"error":"k3y/of=ours\\u002B1"}', '{"error":"[redacted]"}', id="escaped for HTML by .NET"),
         pytest.param(f"{KEY} {KEY}", "[redacted] [redacted]", id="twice"),
         pytest.param('{"error":"k3y"}', '{"error":"k3y"}', id="a part of it"),
     ],
 )
 def test_a_failure_that_repeats_a_credential_is_told_without_it(said: str, told: str) -> None:
     assert without_secrets(answer(said.encode(), status=401), [KEY]).body == told.encode()
+
+
+def test_one_that_another_begins_with_is_hidden_in_whole() -> None:
+    said = answer(f"{KEY}-of-{KEY}".encode(), status=401)
+    assert without_secrets(said, [KEY, f"{KEY}-of-"]).body == b"[redacted]" * 2
 
 
 @pytest.mark.parametrize("status", [200, 302, 404])
