@@ -16,7 +16,7 @@ from openapi_mcp_server.openapi.pointers import ROOT
 from openapi_mcp_server.openapi.reading.dialect import Source
 from openapi_mcp_server.openapi.reading.objects import read_map
 from openapi_mcp_server.openapi.reading.openapi3 import OpenApi3
-from openapi_mcp_server.openapi.reading.paths import MAX_OPERATIONS, PathReader
+from openapi_mcp_server.openapi.reading.paths import MAX_OPERATIONS, PATH_CHARACTERS, PathReader
 from openapi_mcp_server.openapi.references.resolve import Located, References
 
 GET = "#/paths/~1x/get"
@@ -57,6 +57,15 @@ def test_a_path_that_is_there_twice_but_for_its_slash_is_skipped():
     assert [operation.pointer for operation in description.operations] == ["#/paths/~1pets/get"]
     assert {pointer for pointer, _ in skips(description)} == {"#/paths/pets"}
     assert [each.method for each in description.skipped] == ["GET", "PUT"]
+
+
+@pytest.mark.parametrize("field", ["paths", "x-ms-paths"])
+def test_a_path_longer_than_a_request_line_is_skipped(field):
+    paths = {"/" + "k" * (PATH_CHARACTERS - number): {"get": {"responses": {}}} for number in (0, 1)}
+    description = described(**({"paths": {}} | {field: paths}))
+    assert [len(each.path) for each in description.operations] == [PATH_CHARACTERS]
+    assert skips(description) == [(f"#/{field}", "its path has 8,001 characters; 8,000 are read")]
+    assert len(description.skipped[0].path) < 500
 
 
 @pytest.mark.parametrize("dialect", ["2.0", "3.0"])

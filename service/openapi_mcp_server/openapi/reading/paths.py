@@ -39,6 +39,10 @@ MAX_OPERATIONS = 200_000
 """Operations of one document: by references, paths can share them without number. The largest document known has
 22,361."""
 
+PATH_CHARACTERS = 8_000
+"""As many as RFC 9112 section 3 asks of a whole request line. Every place below a path has its key: one of 200 kB with
+500 parameters took 100 MB."""
+
 MAX_SHARED_OVERRIDES = 4 * 1024
 """Bytes of an ``x-mcp`` object that holds for several operations: each of them is read with it."""
 
@@ -90,7 +94,10 @@ class PathReader(Generic[D]):
     def read(self, declared: Mapping[str, msgspec.Raw], home: str = "paths") -> None:
         """Reads all paths of a field of the root; raises SpecError if they have too many operations."""
         for key, value in declared.items():
-            if not key.startswith("x-"):
+            if len(key) > PATH_CHARACTERS:
+                problem = f"its path has {len(key):,} characters; {PATH_CHARACTERS:,} are read"
+                self._skip(SpecError(child(ROOT, home), problem), "*", clipped(key))
+            elif not key.startswith("x-"):
                 self._path(key, Located(child(ROOT, home, key), value), is_taken=f"/{key}" in declared)
 
     def _path(self, key: str, at: Located, *, is_taken: bool) -> None:
