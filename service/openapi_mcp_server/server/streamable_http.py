@@ -176,8 +176,9 @@ class StreamableHttp:
             if told is not None:
                 told.tell()
             self._forget(exchange)
-            if exchange.watcher is not None:  # until nobody else reads from this client: its next request does
-                await exchange.watcher.stop()
+            watcher, exchange.watcher = exchange.watcher, None  # else the two hold each other
+            if watcher is not None:  # until nobody else reads from this client: its next request does
+                await watcher.stop()
 
     def _forget(self, exchange: _Exchange) -> None:
         """It needs no watcher any more."""
