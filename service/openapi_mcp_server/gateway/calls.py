@@ -294,7 +294,7 @@ class Calls:
             sent = self.send_at_once(request, deadline_seconds=seconds, hold=hold)
             if sent is not None and (answered := await sent.soon()) is not None:
                 return answered
-        self.given_up += self._has_given_up  # meanwhile
+        self.given_up += self._has_given_up  # while it might have come soon
         with self._within(seconds):
             if sent is not None:
                 return await sent.rest()

@@ -19,6 +19,7 @@ from openapi_mcp_server.bridge.results.redaction import HIDDEN
 
 LEAST_CHARACTERS = 8
 """A shorter credential may be a word of any answer: it would be known by what is missing."""
+_UNESCAPED = re.compile("[A-Za-z0-9]*")
 _PERCENT = re.compile("%[0-9A-F]{2}")
 _ESCAPED = tuple(
     str.maketrans(each)
@@ -34,20 +35,21 @@ _ESCAPED = tuple(
 
 def without_secrets(answer: HttpResponse, secrets: tuple[str, ...]) -> HttpResponse:
     """The answer without the values of ``secrets``, in the spellings that addresses and JSON have for them."""
-    for spelling in _spellings(secrets):
-        is_in_body = answer.status >= 300 and spelling.encode() in answer.body
-        if is_in_body or any(spelling in value for _, value in answer.headers):
-            answer = _without(answer, spelling, in_body=is_in_body)
+    for unescaped, spellings in _sought(secrets):
+        if any(_found(answer, unescaped)):
+            for spelling in spellings:
+                answer = _without(answer, spelling)
     return answer
 
 
 @lru_cache(maxsize=32)
-def _spellings(secrets: tuple[str, ...]) -> tuple[str, ...]:
-    """None of a number: JSON would be none without it, and ids are numbers too. Long ones come first, since a secret
-    may be the beginning of another."""
-    hidden = (each for each in secrets if len(each) >= LEAST_CHARACTERS and not each.replace(".", "").isdigit())
-    spelt = dict.fromkeys(spelling for secret in hidden for spelling in _spelt(secret))
-    return tuple(sorted(spelt, key=len, reverse=True))
+def _sought(secrets: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """For each secret a piece that all its spellings have, so that an answer is looked through once, and these. None of
+    a number: JSON would be none without it, and ids are numbers too. Long ones come first, since one may begin with
+    another."""
+    hidden = [each for each in secrets if len(each) >= LEAST_CHARACTERS and not each.replace(".", "").isdigit()]
+    hidden.sort(key=len, reverse=True)
+    return tuple((max(_UNESCAPED.findall(each), key=len), tuple(dict.fromkeys(_spelt(each)))) for each in hidden)
 
 
 def _spelt(secret: str) -> Iterator[str]:
@@ -60,7 +62,16 @@ def _spelt(secret: str) -> Iterator[str]:
     yield from map(written.translate, _ESCAPED)
 
 
-def _without(answer: HttpResponse, spelling: str, *, in_body: bool) -> HttpResponse:
+def _found(answer: HttpResponse, text: str) -> tuple[bool, bool]:
+    """Whether a text is in the headers, and in a body that is looked into."""
+    in_headers = any(text in value for _, value in answer.headers)
+    return in_headers, answer.status >= 300 and text.encode() in answer.body
+
+
+def _without(answer: HttpResponse, spelling: str) -> HttpResponse:
+    in_headers, in_body = _found(answer, spelling)
+    if not in_headers and not in_body:
+        return answer
     headers = tuple((name, value.replace(spelling, HIDDEN)) for name, value in answer.headers)
     body = answer.body.replace(spelling.encode(), HIDDEN.encode()) if in_body else answer.body
     return msgspec.structs.replace(answer, headers=headers, body=body)
