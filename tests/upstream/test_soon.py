@@ -180,7 +180,7 @@ REPLIES: dict[str, Reply] = {
 
 
 async def became(kind: type[Upstream], reply: Reply, method: str) -> tuple[list[object], float]:
-    """What comes of a request on a kept connection and of the one after it, and how long both take."""
+    """Returns what comes of a request on a kept connection and of the one after it, and how long both take."""
     settings = UpstreamSettings(retries=1, attempt_seconds=3, answer_bytes=MIB)
     seen: list[object] = []
     async with loopback([(OK,), reply, (NEXT,)], [(NEXT,), (NEXT,)]) as api, kind(TcpDialler(), settings) as one:

@@ -30,7 +30,7 @@ _ESCAPED = tuple(
         {sign: f"\\u{ord(sign):04X}" for sign in "&<>+'`"},  # System.Text.Json
     )
 )
-"""What writers of JSON escape beside what they must; base64 has three of these signs."""
+"""The signs that writers of JSON escape beside those that they must; base64 has three of them."""
 
 
 def without_secrets(answer: HttpResponse, secrets: tuple[str, ...]) -> HttpResponse:
@@ -44,9 +44,9 @@ def without_secrets(answer: HttpResponse, secrets: tuple[str, ...]) -> HttpRespo
 
 @lru_cache(maxsize=32)
 def _sought(secrets: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """For each secret a piece that all its spellings have, so that an answer is looked through once, and these. None of
-    a number: JSON would be none without it, and ids are numbers too. Long ones come first, since one may begin with
-    another."""
+    """A piece that all spellings of a secret have, and these: an answer without that piece is looked through once. A
+    number is not looked for: JSON would be none without it, and ids are numbers too. Long secrets come first, since one
+    may begin with another."""
     hidden = [each for each in secrets if len(each) >= LEAST_CHARACTERS and not each.replace(".", "").isdigit()]
     hidden.sort(key=len, reverse=True)
     return tuple((max(_UNESCAPED.findall(each), key=len), tuple(dict.fromkeys(_spelt(each)))) for each in hidden)
