@@ -6,6 +6,7 @@ what the index of GitHub's operations and one of 10,000 take.
 
 from __future__ import annotations
 
+import argparse
 import csv
 import gc
 import random
@@ -126,10 +127,20 @@ def _many(tools: ToolCatalog) -> ToolCatalog:
     return msgspec.structs.replace(tools, tools=dict(again[:MANY]), skipped=())
 
 
+def folder_of(about: str | None) -> Path:
+    """The argument of a command, after its help."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="of documents, with index.tsv")
+    given: Path = parser.parse_args().folder
+    if not (given / "index.tsv").is_file():
+        parser.error(f"{given} has no index.tsv")
+    return given
+
+
 def main() -> int:
     asked = list(questions())
     indexes, large = {}, None
-    for name, tools in catalogs(Path(sys.argv[1]), [each.document for each in asked]):
+    for name, tools in catalogs(folder_of(__doc__), [each.document for each in asked]):
         indexes[name] = index.build(tools)
         large = tools if name == LARGE else large
     for line in _table(indexes, asked):

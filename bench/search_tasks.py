@@ -17,10 +17,8 @@ from typing import Any, NamedTuple
 import anyio
 import msgspec
 
-from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.model import SEEN_BYTES_PER_TOKEN, Tool, ToolCatalog
-from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.bridge.search.names import CALL, DESCRIBE, READ, SEARCH, seen_tokens
 from openapi_mcp_server.bridge.search.notation import contract, is_simple
 from openapi_mcp_server.gateway.gateway import Gateway
@@ -30,8 +28,7 @@ from openapi_mcp_server.mcp.messages import ServerInfo
 from openapi_mcp_server.memory import Hold
 from openapi_mcp_server.mock import synthesis
 from openapi_mcp_server.observe.trace import Carrier
-from openapi_mcp_server.openapi.operations import describe
-from openapi_mcp_server.openapi.text.document import parse
+from search_questions import catalogs, folder_of
 
 QUESTIONS = Path(__file__).resolve().parent.parent / "tests" / "bridge" / "search" / "questions.tsv"
 TASKS = 40
@@ -141,24 +138,13 @@ async def done(task: Task, tools: ToolCatalog) -> Done:
     )
 
 
-def catalogs(folder: Path, names: Sequence[str]) -> dict[str, ToolCatalog]:
-    """Of the documents of a folder, whose ``index.tsv`` has their files by name."""
-    with (folder / "index.tsv").open() as file:
-        files = {row["name"]: folder / row["file"] for row in csv.DictReader(file, delimiter="\t")}
-    base = base_url("https://api.example.com")
-    return {
-        name: build([ApiSource(name="api", base=base, description=describe(parse(files[name].read_bytes())))])
-        for name in dict.fromkeys(names)
-    }
-
-
 async def all_done(folder: Path, chosen: Sequence[Task]) -> list[Done]:
-    known = catalogs(folder, [task.document for task in chosen])
+    known = dict(catalogs(folder, [task.document for task in chosen]))
     return [await done(task, known[task.document]) for task in chosen]
 
 
 def main() -> int:
-    results = anyio.run(all_done, Path(sys.argv[1]), [*tasks()][:TASKS], backend="trio")
+    results = anyio.run(all_done, folder_of(__doc__), [*tasks()][:TASKS], backend="trio")
     print("search mode       list mode: 1 call")
     for each in results:
         listed = f"{each.listed + each.called:>9,} tokens"

@@ -131,17 +131,17 @@ class Upstream:
         is_hasty = min(deadline_seconds, self._settings.attempt_seconds) < SOON_SECONDS
         if is_hasty or request.origin.scheme != "http" or request.method == "HEAD":
             return None
-        data = _encoded(request)
-        repeatable, now = request.method in IDEMPOTENT_METHODS, trio.current_time()
-        connection = data and self._connections.take_at_once(request.origin, request.way, now, repeatable=repeatable)
-        if not data or not connection:
-            return None
-        gate, client = self._gate(request.origin), hold.client
+        gate, client, now = self._gate(request.origin), hold.client, trio.current_time()
         ticket = gate.enter_at_once(now, client)
-        if ticket is None or not connection.begin(data, self._turn_of(client)):
-            if ticket is not None:
-                gate.leave(ticket, None, client)
-            self._connections.put_back(connection)
+        if ticket is None:
+            return None
+        repeatable = request.method in IDEMPOTENT_METHODS
+        connection = self._connections.take_at_once(request.origin, request.way, now, repeatable=repeatable)
+        data = connection and _encoded(request)
+        if not connection or not data or not connection.begin(data, self._turn_of(client)):
+            if connection:
+                self._connections.put_back(connection)
+            gate.leave(ticket, None, client)
             return None
         gate.budget.earn()
         return SentCall(self, _Call(request, hold, connection, ticket), gate, deadline_seconds)
