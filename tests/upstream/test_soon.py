@@ -11,6 +11,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
@@ -132,6 +133,16 @@ async def test_a_request_of_which_the_network_takes_a_part_goes_out_whole() -> N
         assert (await sent.rest()).body == b"next"
     narrow.theirs.close()
     assert received.count(b"PUT /pets") == 1
+
+
+@clocked
+async def test_a_request_that_cannot_be_written_takes_no_place_with_it() -> None:
+    async with loopback([(OK,), (NEXT,)], [(NEXT,)]) as api, client(max_connections=1) as one:
+        await one.send(get(api.origin), deadline_seconds=60)
+        unwritable = msgspec.structs.replace(get(api.origin), headers=(("X-Name", "\N{SNOWMAN}"),))
+        with pytest.raises(UnicodeEncodeError):
+            await one.send(unwritable, deadline_seconds=60)
+        assert (await one.send(get(api.origin), deadline_seconds=1)).body == b"next"
 
 
 class Patient(Upstream):
