@@ -263,9 +263,26 @@ QUERIES = [
     (["/x?action=delete", "/x?action={action}"], "/x?action={action}", {"action": "list"}, False),
     (["/x?action={action}", "/x?action=list"], "/x?action=list", {}, False),
     (["/x?action=delete", "/x?action=list"], "/x?action=list", {}, False),
+    (["/x?action=delete", "/x?action=list"], "/x?action=list", {"Action": "delete"}, True),
+    (["/x?action=delete", "/x?action=list"], "/x?action=list", {"Action": "list"}, False),
     (["/{id}?action=delete"], "/x", {"action": "delete"}, True),
     (["/x?action=delete"], "/{id}", {"id": "x", "action": "delete"}, True),
     (["/x?action=delete"], "/{id}", {"id": "y", "action": "delete"}, False),
+    (["/x?%41ction=%44elete"], "/x", {"action": "delete"}, True),
+    (["/x?action"], "/x", {"action": "yes"}, True),
+    (["/x?action="], "/x", {"action": "yes"}, False),
+    (["/x?action=a%26b"], "/x", {"action": "a&b"}, True),
+    (["/x?the.action=delete"], "/x", {"more": {"the_action": "delete"}}, True),
+    (["/x?action[a]=delete"], "/x", {"more": {"action[a]": "delete"}}, True),
+    (["/x?action=delete"], "/x", {"more": {" action": "delete"}}, True),
+    (["/x?action=delete"], "/x", {"more": {"[action]": "delete"}}, True),
+    (["/x?action=delete"], "/x", {"more": {"action\0x": "delete"}}, True),
+    (["/x?action"], "/x", {"raw": "1;action"}, True),
+    (["/x?action"], "/x", {"raw": "1;actions"}, False),
+    (["/x?action=delete"], "/x", {"action": "deleted", "more": {"b": "delete"}}, False),
+    (["/me{?page,size}"], "/{id}", {"id": "me"}, True),
+    (["/{id:a.+?}/me"], "/{id}/{key}", {"id": "1", "key": "me"}, True),
+    (["/{id:a.+?}/me"], "/{id}/{key}", {"id": "1", "key": "2"}, False),
 ]
 
 
@@ -274,8 +291,10 @@ QUERIES = [
 def test_no_argument_makes_a_call_one_of_a_query_that_is_denied(keys, called, arguments, is_refused, everybody):
     text, free = {"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}
     declared = [{"name": "action", "in": "query", "schema": text}, {"name": "more", "in": "query", "schema": free}]
+    other = [{"name": "Action", "in": "query", "schema": text}]
+    declared += [{"name": "raw", "in": "query", "schema": text, "allowReserved": True}]
     paths = {
-        key: {"get": {"operationId": key, "parameters": [] if "?" in key else declared, "responses": {}}}
+        key: {"get": {"operationId": key, "parameters": other if "?" in key else declared, "responses": {}}}
         for key in (*keys, called)
     }
     rule = Rule(deny=(Selector("path", keys[0]),))

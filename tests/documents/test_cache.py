@@ -329,6 +329,7 @@ def test_a_checkout_whose_code_has_changed_compiles_anew(
     package = tmp_path / "own" / "service" / "openapi_mcp_server"
     shutil.copytree(CHECKOUT / "service" / "openapi_mcp_server", package)
     (tmp_path / "own" / file).touch()
+    (package / ".#names.py").symlink_to("somebody@here.1:1")  # as Emacs marks what is being edited
     here = environment() | {"PYTHONPATH": str(package.parent), "API_SPEC_PATH": str(place.document)}
     for _ in range(2):
         argv = [sys.executable, "-c", READ]

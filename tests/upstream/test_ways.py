@@ -233,6 +233,8 @@ def test_tls_is_with_the_api_and_not_with_the_proxy(tmp_path: Path) -> None:
         (("10.0.0.0/8",), "10.1.2.3", True),
         (("10.0.0.0/8",), "11.1.2.3", False),
         (("nonsense/x",), "11.1.2.3", False),
+        ((".münchen.example",), "api.xn--mnchen-3ya.example", True),
+        (("münchen…",), "api.xn--mnchen-3ya.example", False),
     ],
 )
 def test_what_needs_no_proxy_goes_without(direct: tuple[str, ...], host: str, is_direct: bool) -> None:

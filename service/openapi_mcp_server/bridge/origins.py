@@ -63,11 +63,11 @@ def base_url(text: str) -> BaseUrl:
     if not (_HOST.fullmatch(parts.hostname) or ":" in parts.hostname):  # the latter is IPv6, which was in brackets
         raise ValueError(_NO_HOST)
     port = _port(parts) or DEFAULT_PORTS[parts.scheme]
-    return BaseUrl(Origin(parts.scheme, _in_ascii(parts.hostname), port), parts.path.rstrip("/"))
+    return BaseUrl(Origin(parts.scheme, in_ascii(parts.hostname), port), parts.path.rstrip("/"))
 
 
-def _in_ascii(host: str) -> str:
-    """A host as names are looked up, and as it is written in requests."""
+def in_ascii(host: str) -> str:
+    """A host as names are looked up, and as it is written in requests. Raises ValueError for what is none."""
     if host.isascii():
         return host
     import idna  # noqa: PLC0415 - few hosts need it

@@ -10,13 +10,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 import msgspec
 
 from openapi_mcp_server.bridge.http_messages import SAFE_METHODS, HttpRequest
 from openapi_mcp_server.bridge.model import Subject, Tool
 from openapi_mcp_server.bridge.parameters.percent import fully_decoded
+from openapi_mcp_server.bridge.withheld import readings
 from openapi_mcp_server.errors import ArgumentError
 from openapi_mcp_server.grammar import plain_route
 from openapi_mcp_server.openapi.model import SPANNING
@@ -153,16 +154,24 @@ def _may_be_one(some: Iterable[str], others: Iterable[str]) -> bool:
 Pairs = frozenset[tuple[str, str]]
 
 
-def _wanted(query: str) -> Pairs:
-    """The pairs in the query of a path's key, without what is only spelling; a variable has any value."""
-    pairs = parse_qsl(query.casefold(), keep_blank_values=True)
-    return frozenset((name, _HELD if "{" in value else value) for name, value in pairs)
+def _wanted(key: str) -> Pairs:
+    """The pairs in the query of a path's key, without what is only spelling. A variable has any value, and so has a
+    name without one (``?delete``): servers look whether it is there."""
+    query = plain_route(key).partition("#")[0].partition("?")[2]  # a question mark within braces begins none
+    pieces = [piece.partition("=") for piece in query.split("&") if piece]
+    return frozenset(
+        (next(readings([unquote_plus(name)])), unquote_plus(value).casefold() if equals and "{" not in value else _HELD)
+        for name, equals, value in pieces
+    )
 
 
 def _given(query: str) -> Pairs:
-    """The pairs in a query, and for each name one that any value stands for."""
-    pairs = [(name.casefold(), value.casefold()) for name, value in parse_qsl(query, keep_blank_values=True)]
-    return frozenset((*pairs, *((name, _HELD) for name, _ in pairs)))
+    """The pairs in a query, by all names that servers read, and for each name one that any value stands for. Some
+    servers separate them by semicolons too."""
+    texts = {query, query.replace(";", "&")}
+    pairs = [pair for text in texts for pair in parse_qsl(text, keep_blank_values=True)]
+    read = [(name, value.casefold()) for written, value in pairs for name in readings([written])]
+    return frozenset((*read, *((name, _HELD) for name, _ in read)))
 
 
 class _Place(NamedTuple):
@@ -230,7 +239,7 @@ class OperationPaths:
 
     def _found(self, tool: Tool) -> _Nearer:
         own, said = _segments(tool.template), _given(tool.fixed_query)
-        names = {name for name, _ in said}
+        names = {name for name, _ in said}.difference(readings(slot.name for slot in tool.slots))
         held = tuple(segment.replace("*", _HELD) for segment in own)
         base = len(_segments(str(tool.path[0]))) - len(_segments(tool.template.partition("{")[0]))
         alike = self._of_length(tool.subject, len(own))
@@ -258,8 +267,7 @@ class OperationPaths:
         if key not in self._places:
             places = self._places[key] = dict[int, list[_Place]]()
             for one, is_closed in self._subjects.pop(key, []):
-                query = _wanted(one.written.partition("#")[0].partition("?")[2])
-                place = _Place(one, _segments(one.path), query, is_closed)
+                place = _Place(one, _segments(one.path), _wanted(one.written), is_closed)
                 for length in (len(place.segments), *([_SPANNING] if place.spans else [])):
                     places.setdefault(length, []).append(place)
         return self._places[key]

@@ -42,7 +42,7 @@ def require_own_method(tool: Tool, query: str, body: tuple[str, bytes] | None) -
         names += _chosen_names(*body)
     if not names:  # as nearly always
         return
-    said = _METHOD_NAMES.intersection(_readings(names)).difference(_readings(_declared(tool)))
+    said = _METHOD_NAMES.intersection(readings(names)).difference(readings(_declared(tool)))
     if said:
         raise ArgumentError(f"{min(said)!r} makes the call one of another method; leave it out")
 
@@ -51,8 +51,8 @@ def require_own_query(tool: Tool, query: Iterable[str]) -> None:
     """Raises ArgumentError where a name that the model has chosen is one of those in the path's key
     (``/?action=list``), which tell operations apart: many servers take the last of two."""
     chosen = (name for part in query for name in _form_names(part.replace(";", "&")))
-    again = frozenset(_readings(_form_names(tool.fixed_query))).intersection(_readings(chosen))
-    if again := again.difference(_readings(slot.name for slot in tool.slots)):
+    again = frozenset(readings(_form_names(tool.fixed_query))).intersection(readings(chosen))
+    if again := again.difference(readings(slot.name for slot in tool.slots)):
         raise ArgumentError(f"{min(again)!r} has its value in the path {tool.template}; leave it out")
 
 
@@ -75,7 +75,7 @@ def _chosen_names(media_type: str, body: bytes) -> list[str]:
         return []
 
 
-def _readings(names: Iterable[str]) -> Iterator[str]:
+def readings(names: Iterable[str]) -> Iterator[str]:
     """The names as PHP reads them, with underscores and up to a NUL, and as Rack does, without brackets around."""
     for name in names:
         begun = name.partition("\0")[0].strip().casefold()

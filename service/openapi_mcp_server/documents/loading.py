@@ -240,7 +240,7 @@ def _written(folder: str) -> Iterator[tuple[str, int, int]]:
         if entry.is_file():
             status = entry.stat()
             yield entry.path, status.st_size, status.st_mtime_ns
-        elif entry.name != "__pycache__":
+        elif entry.is_dir() and entry.name != "__pycache__":  # an editor's lock is a link to nowhere
             yield from _written(entry.path)
 
 

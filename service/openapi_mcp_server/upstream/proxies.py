@@ -13,6 +13,7 @@ import ssl
 
 import anyio
 
+from openapi_mcp_server.bridge.origins import in_ascii
 from openapi_mcp_server.errors import Refused
 from openapi_mcp_server.settings.ways import Proxy
 from openapi_mcp_server.upstream import http11
@@ -101,10 +102,10 @@ def _is_direct(host: str, names: tuple[str, ...]) -> bool:
 
 def _covers(name: str, host: str, address: Address | None) -> bool:
     """``*``, a host, a suffix with or without its dot, or a network."""
-    if address is not None and "/" in name:
-        try:
+    try:
+        if address is not None and "/" in name:
             return address in ipaddress.ip_network(name, strict=False)
-        except ValueError:
-            return False
-    suffix = name.removeprefix("*").lstrip(".")
+        suffix = in_ascii(name.removeprefix("*").lstrip("."))
+    except ValueError:
+        return False
     return name == "*" or host == suffix or (bool(suffix) and host.endswith(f".{suffix}"))

@@ -77,5 +77,13 @@ def test_a_property_of_that_name_is_itself() -> None:
     assert found.values == {"id__path": "1", "body": {"name": "x"}}
 
 
+@pytest.mark.parametrize("name", ["X-Trace", "filter_x"])
+def test_no_member_of_a_body_in_a_group_becomes_an_argument_that_goes_elsewhere(name: str) -> None:
+    whole = {"name": "x", name: "2"}
+    assert read(OPEN, id__path="1", body=whole).others == {"body": whole}
+    with pytest.raises(ArgumentError, match="id__path"):
+        read(OPEN, body={"name": "x", "id__path": "2"})
+
+
 def test_what_an_open_body_may_have_by_that_name_is_passed_on() -> None:
     assert read(OPEN, id__path="1", body={"color": "red"}).others == {"body": {"color": "red"}}

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from body_writers import writer
-from openapi_mcp_server.bridge.bodies import writers
+from growth import is_linear
+from openapi_mcp_server.bridge.bodies import multipart, writers
 from openapi_mcp_server.errors import ArgumentError, SpecError
 from openapi_mcp_server.openapi.model import Encoding, MediaType, Parameter, Schema
 
@@ -276,3 +277,12 @@ def test_a_mail_parser_reads_back_every_byte(data: bytes, name: str, text: str) 
 def test_content_types_of_parts_that_cannot_be_sent_are_refused_at_load(content_type: str) -> None:
     with pytest.raises(SpecError, match="#/form"):
         parts({}, {"p": {"type": "string"}}, {"p": Encoding(content_type=content_type)})
+
+
+def test_many_kinds_of_a_form_take_linear_time() -> None:
+    def kinds(count: int) -> dict[str, Any]:
+        made = [{"properties": {"a": {"type": "object", "required": [str(each)]}}} for each in range(count)]
+        return {"anyOf": made}
+
+    form = media({})
+    assert is_linear(lambda outline: multipart.described(form, form.name, outline, {}), kinds)

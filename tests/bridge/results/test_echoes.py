@@ -17,15 +17,20 @@ ESCAPED = "k3y%2Fof%3Dours%2B1"
         pytest.param(f'{{"error":"no key {KEY}"}}', '{"error":"no key [redacted]"}', id="as it is"),
         pytest.param(f'{{"self":"/a?k={ESCAPED}&b=1"}}', '{"self":"/a?k=[redacted]&b=1"}', id="in an address"),
         pytest.param('{"error":"k3y\\/of=ours+1"}', '{"error":"[redacted]"}', id="with escaped slashes"),
-        pytest.param(f"{{'/a?k={ESCAPED.lower()}'}}", "{'/a?k=[redacted]'}", id="in an address of .NET"),
-        pytest.param('{"error":"k3y/of=ours\\u002B1"}', '{"error":"[redacted]"}', id="as System.Text.Json writes it"),
-        pytest.param('{"error":"k3y/of\\u003dours+1"}', '{"error":"[redacted]"}', id="as Gson writes it"),
+        pytest.param('{"self":"/a?k=k3y%2fof%3dours%2b1"}', '{"self":"/a?k=[redacted]"}', id="with small escapes"),
+        pytest.param('{"error":"k3y/of\\u003dours+1"}', '{"error":"[redacted]"}', id="escaped for HTML by Gson"),
+        pytest.param('{"error":"k3y/of=ours\\u002B1"}', '{"error":"[redacted]"}', id="escaped for HTML by .NET"),
         pytest.param(f"{KEY} {KEY}", "[redacted] [redacted]", id="twice"),
         pytest.param('{"error":"k3y"}', '{"error":"k3y"}', id="a part of it"),
     ],
 )
 def test_a_failure_that_repeats_a_credential_is_told_without_it(said: str, told: str) -> None:
     assert without_secrets(answer(said.encode(), status=401), (KEY,)).body == told.encode()
+
+
+def test_one_that_another_begins_with_is_hidden_in_whole() -> None:
+    said = answer(f"{KEY}-of-{KEY}".encode(), status=401)
+    assert without_secrets(said, (KEY, f"{KEY}-of-")).body == b"[redacted]" * 2
 
 
 @pytest.mark.parametrize("status", [200, 302, 404])
@@ -61,8 +66,3 @@ def test_a_credential_is_found_however_it_is_escaped(secret: str, said: str) -> 
     assert b"[redacted]" in body
     assert b"key" not in body.replace(b'"key"', b"")
     assert b"more" not in body
-
-
-@pytest.mark.parametrize("secrets", [("the-secret", "the-secret-of-ours"), ("the-secret-of-ours", "the-secret")])
-def test_of_a_credential_that_begins_with_another_nothing_is_left(secrets: tuple[str, ...]) -> None:
-    assert without_secrets(answer(b"the-secret-of-ours", status=403), secrets).body == b"[redacted]"

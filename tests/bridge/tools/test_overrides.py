@@ -137,6 +137,14 @@ def test_an_entry_that_is_no_path_of_the_document_selects_by_its_route(key: str)
     assert (reasons(made), said(made)) == (["hidden by TOOL_OVERRIDES"], [])
 
 
+def test_entries_of_one_route_count_all() -> None:
+    written: list[tuple[str, Any]] = [("/users/{id:int}", {"hidden": True}), ("/users/{id?}", {"title": "One"})]
+    for order in (written, written[::-1]):
+        hidden = overrides.read(msgspec.json.encode({f"DELETE {key}": entry for key, entry in order}))
+        made = catalog(*in_document("/users/{id:[0-9]+}", "id").operations, overrides=hidden)
+        assert (reasons(made), said(made)) == (["hidden by TOOL_OVERRIDES"], [])
+
+
 def test_an_entry_of_one_path_is_none_of_another_with_the_same_route() -> None:
     description = in_document("/a/{id}", "id", **{"/a/{id+}": {"delete": {"responses": {}}}})
     made = catalog(*description.operations, overrides=entries("DELETE /a/{id}: {title: One}"))

@@ -9,7 +9,9 @@ import msgspec
 import pytest
 
 from documents import described, document, notes, of_operation, skips, the_operation, value
+from growth import is_linear
 from openapi_mcp_server.openapi.notes import Notes
+from openapi_mcp_server.openapi.operations import describe
 from openapi_mcp_server.openapi.pointers import ROOT
 from openapi_mcp_server.openapi.reading.dialect import Source
 from openapi_mcp_server.openapi.reading.objects import read_map
@@ -233,3 +235,12 @@ def test_a_bug_of_ours_costs_its_path_alone_and_is_told_with_its_place(item, bug
     assert re.fullmatch(
         rf"an error of this server, {bug} in test_paths\.py, line \d+; please report it", skipped.reason
     )
+
+
+@pytest.mark.parametrize("variable", ["{{a{}}}", "{{a{}+}}", "{{{{a{}}}}}"])
+def test_many_variables_in_a_key_take_linear_time(variable):
+    def keys(count):
+        path = "".join(f"/{variable.format(number)}" for number in range(count))
+        return document("3.1", paths={path: {"get": {"responses": {}}}})
+
+    assert is_linear(describe, keys)

@@ -380,6 +380,9 @@ def test_what_is_no_schema_at_all_costs_the_operation(schema):
     assert reason.startswith("expected a schema (an object), got ")
 
 
+MANY = [f"N{number}" for number in range(30)]
+
+
 @pytest.mark.parametrize(
     ("schema", "told"),
     [
@@ -390,6 +393,8 @@ def test_what_is_no_schema_at_all_costs_the_operation(schema):
         ({"enum": ["a", "b"], "x-enum-descriptions": ["the first", None]}, "a: the first."),
         ({"enum": ["a", "b"], "x-enumDescriptions": {"b": "the\nsecond"}}, "b: the second."),
         ({"enum": [1, 2], "x-ms-enum": {"values": [{"value": 2, "name": "Two"}, 5]}}, "2: Two."),
+        ({"enum": [*range(30)], "x-enumNames": MANY}, f"{', '.join(f'{n}: N{n}' for n in range(20))}, …."),
+        ({"enum": [*range(30)], "x-enumNames": MANY, "description": " ".join(MANY[:21])}, " ".join(MANY[:21])),
         ({"enum": [0, 1], "x-enumNames": ["Low"]}, None),
         ({"enum": [0, 1], "x-enumNames": 5, "x-ms-enum": {"name": "N"}}, None),
     ],

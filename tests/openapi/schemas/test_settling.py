@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from documents import compiles, got, named, notes, of_schemas, ref, sent, sent_schema, the_answer
+from growth import is_linear
+from openapi_mcp_server.openapi.model import Schema
 from openapi_mcp_server.openapi.schemas import settling
+
+NEGATED = b'{"not":{"$ref":"#/$defs/%b"}}'
 
 BASE = {"type": "object", "properties": {"id": {"type": "integer"}}, "required": ["id"], "additionalProperties": False}
 MORE = {"type": "object", "properties": {"name": {"type": "string"}}}
@@ -232,3 +241,46 @@ def test_many_in_a_row_cost_no_other_operation(combined: str, length: int) -> No
     description = of_schemas(ref("S0"), **schemas, **{f"S{length}": {"type": "object"}})
     assert len(description.operations) == 1
     assert notes(description) == []
+
+
+@pytest.mark.parametrize("keyword", ["not", "if"])
+def test_each_of_many_negated_within_each_other_is_looked_at_once(keyword: str) -> None:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(20):  # a million looks, if each level had its own
+        schema = {keyword: schema}
+    began = time.process_time()
+    description = of_schemas({"type": "object", "properties": {"a": schema}}, dialect="3.1")
+    assert time.process_time() - began < 1
+    assert sent(description)["properties"]["a"] == schema
+
+
+def test_whether_definitions_lead_to_what_takes_more_is_found_out_in_linear_time() -> None:
+    def in_a_row(count: int) -> dict[str, Schema]:
+        names = [f"S{number}" for number in range(count)]
+        row = {
+            name: Schema(msgspec.Raw(NEGATED % next_one.encode()), (next_one,)) for name, next_one in pairwise(names)
+        }
+        return {**row, names[-1]: Schema(msgspec.Raw(b"{}"))}
+
+    def settle(definitions: dict[str, Schema]) -> None:
+        settled = settling.Settling(definitions)
+        settled.loosened.add(next(reversed(definitions)))
+        for each in definitions.values():
+            settled.settled(each, lambda _path, _repair: None)
+
+    assert is_linear(settle, in_a_row)
+
+
+@given(st.data())
+def test_what_leads_to_what_takes_more_is_not_negated(data: st.DataObject) -> None:
+    names = [f"S{number}" for number in range(7)]
+    refs = {name: data.draw(st.sets(st.sampled_from(names), max_size=2)) for name in names}
+    loosened = data.draw(st.sets(st.sampled_from(names), max_size=2))
+    settled = settling.Settling({name: Schema(msgspec.Raw(b"{}"), tuple(sorted(refs[name]))) for name in names})
+    settled.loosened |= loosened
+    for name in data.draw(st.permutations(names)):
+        reached = {name}
+        for _ in names:
+            reached |= {ref for each in reached for ref in refs[each]}
+        kept = settled.settled(Schema(msgspec.Raw(NEGATED % name.encode()), (name,)), lambda _path, _repair: None)
+        assert (b"not" in bytes(kept.json)) is reached.isdisjoint(loosened)

@@ -52,7 +52,8 @@ def _members(tool: Tool, name: str, value: object) -> dict[str, Any]:
     given = _object(value) if places else {}
     known = _arguments(tool, places) if given else {}
     is_open = tool.body is not None and tool.body.open and "body" in places
-    is_known = not known.keys().isdisjoint(given) if is_open else given.keys() <= known.keys()
+    others = given.keys() - known.keys()  # of an open body, unless an argument that goes elsewhere has the name
+    is_known = not others or (is_open and others < given.keys() and others.isdisjoint(tool.input.names))
     return {known.get(each, each): member for each, member in given.items()} if is_known else {}
 
 

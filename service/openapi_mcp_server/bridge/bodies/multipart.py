@@ -119,15 +119,18 @@ def described(media: MediaType, name: str, outline: Outline, definitions: Mappin
 
 def _of_all(levels: Sequence[Outline]) -> dict[str, Any]:
     """The properties that several schemas describe of one object."""
-    found: dict[str, list[Any]] = {}
+    found: dict[str, dict[bytes, Any]] = {}  # by name and text, so that equal ones are one
     for name, schema in (pair for level in levels for pair in level.get("properties", {}).items()):
-        if schema not in (known := found.setdefault(name, [])):
-            known.append(schema)
+        found.setdefault(name, {})[msgspec.json.encode(schema)] = schema
     others = [level[_OTHERS] for level in levels if isinstance(level.get(_OTHERS), dict)]
     return {
-        "properties": {name: known[0] if len(known) == 1 else {"anyOf": known} for name, known in found.items()},
+        "properties": {name: _one_of([*known.values()]) for name, known in found.items()},
         _OTHERS: others[0] if others else True,
     }
+
+
+def _one_of(schemas: list[Any]) -> Any:  # noqa: ANN401 - a schema
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 
 def writer(body: Described, writer_of: WriterOf) -> BodyWriter:

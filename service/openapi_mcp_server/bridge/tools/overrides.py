@@ -113,7 +113,10 @@ def by_own_keys(entries: Entries, operations: Sequence[Operation]) -> Entries:
         return entries
     own = {key: plain_route(key) for operation in operations for key in _keys(operation)}
     found = {key: entry for key, entry in entries.items() if key in own}
-    by_route = {plain_route(key): entry for key, entry in entries.items() if key not in own}
+    by_route: dict[str, dict[str, msgspec.Raw]] = {}
+    for key, entry in entries.items():
+        if key not in own:
+            by_route.setdefault(plain_route(key), {}).update(entry)
     loosely = {key: by_route[route] for key, route in own.items() if route in by_route}
     return found | {key: {**entry, **found.get(key, {})} for key, entry in loosely.items()}
 

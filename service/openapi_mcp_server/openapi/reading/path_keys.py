@@ -47,15 +47,18 @@ class PathKey(msgspec.Struct, frozen=True, gc=False):
     @property
     def spanning(self) -> frozenset[str]:
         """Variables that may be several segments: ``{+name}`` (RFC 6570 section 3.2.3), ``{name+}`` (AWS)."""
-        return frozenset(
-            found.strip(SPANNING) for found in _VARIABLE.findall(self.path) if found != found.strip(SPANNING)
-        )
+        return _spanning_variables(self.path)
 
 
 @lru_cache(16)
 def _variables(path: str) -> tuple[str, ...]:
     """Each of the operations of a path, and of their parameters, asks for them."""
     return tuple(dict.fromkeys(found.strip(SPANNING) for found in _VARIABLE.findall(path)))
+
+
+@lru_cache(16)
+def _spanning_variables(path: str) -> frozenset[str]:
+    return frozenset(found.strip(SPANNING) for found in _VARIABLE.findall(path) if found != found.strip(SPANNING))
 
 
 def parsed(key: str, pointer: str, notes: Notes) -> PathKey:
@@ -125,7 +128,7 @@ def _segment(found: re.Match[str], missing: Mapping[str, str]) -> str:
 
 def fitted(parameters: Iterable[Parameter], key: PathKey, pointer: str, notes: Notes) -> tuple[Parameter, ...]:
     """The parameters of an operation as its path's key wants them; raises SpecError. ``pointer`` is the operation's."""
-    variables = key.variables
+    variables = frozenset(key.variables)
     if "" in variables:
         raise SpecError(pointer, f"the path {key.path!r} has a variable without a name")
     fixed = {piece.partition("=")[0] for piece in key.query.split("&")}

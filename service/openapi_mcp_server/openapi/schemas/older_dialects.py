@@ -178,14 +178,12 @@ def tell_values(declared: Mapping[str, Any], schema: dict[str, Any]) -> None:
         return
     numbered = all(map(is_number, values))
     named = (_texts(declared[key], values) for key in DESCRIBING if key in declared and (numbered or key in _PROSE))
-    meant = next(filter(any, named), [])
-    if not meant or all(each in prose for each in meant):
+    pairs = zip(values, next(filter(any, named), []), strict=False)
+    told = [(as_text(value), each) for value, each in pairs if each][: _MAPPED_KINDS + 1]
+    if all(each in prose for _, each in told):
         return
-    told = [
-        f"{as_text(value)}: {each[:_MEANING_CHARACTERS]}" for value, each in zip(values, meant, strict=True) if each
-    ]
-    said = f"{', '.join(told[:_MAPPED_KINDS])}{', …' if len(told) > _MAPPED_KINDS else ''}."
-    schema["description"] = f"{prose} {said}".lstrip()
+    said = ", ".join(f"{value}: {each[:_MEANING_CHARACTERS]}" for value, each in told[:_MAPPED_KINDS])
+    schema["description"] = f"{prose} {said}{', …' if len(told) > _MAPPED_KINDS else ''}.".lstrip()
 
 
 def _texts(said: object, values: Sequence[object]) -> list[str]:

@@ -107,7 +107,10 @@ class Settling:
         if "default" in value and self._refuses_default(value):
             value = dict(value)
             habits.tell_default(value)
-        return {key: self._member(key, each, (*path, key), tell) for key, each in value.items()}
+        settled = NEGATING & value.keys()  # as they are, since none is left that would change
+        return {
+            key: each if key in settled else self._member(key, each, (*path, key), tell) for key, each in value.items()
+        }
 
     def _is_loosened(self, part: Any) -> bool:  # noqa: ANN401 - a schema
         """Whether a schema takes more than the document says, itself or by what it refers to."""
@@ -118,14 +121,30 @@ class Settling:
         return any(map(self._reaches_loosened, names & self._definitions.keys()))
 
     def _reaches_loosened(self, name: str) -> bool:
+        """Found out for all that a definition leads to at once, so that each is looked at once."""
         if name not in self._leads:
-            waiting, seen = [name], {name}
-            while waiting and waiting[-1] not in self.loosened:
-                fresh = [ref for ref in self._definitions[waiting.pop()].refs if ref not in seen]
-                seen.update(fresh)
-                waiting += [ref for ref in fresh if ref in self._definitions]
-            self._leads[name] = bool(waiting)
+            below, referrers = self._below(name)
+            waiting = [each for each in {*below, *referrers} if each in self.loosened or self._leads.get(each)]
+            found = set(waiting)
+            while waiting:
+                fresh = {each for each in referrers.get(waiting.pop(), ()) if each not in found}
+                found |= fresh
+                waiting += fresh
+            self._leads |= {each: each in found for each in below}
         return self._leads[name]
+
+    def _below(self, name: str) -> tuple[set[str], dict[str, list[str]]]:
+        """The definitions that one leads to and of which that is not known, and who refers to each."""
+        below, waiting = {name}, [name]
+        referrers: dict[str, list[str]] = {}
+        while waiting:
+            each = waiting.pop()
+            for ref in self._definitions[each].refs:
+                referrers.setdefault(ref, []).append(each)
+                if ref in self._definitions and ref not in self._leads and ref not in below:
+                    below.add(ref)
+                    waiting.append(ref)
+        return below, referrers
 
     @contextmanager
     def _step(self) -> Iterator[bool]:
