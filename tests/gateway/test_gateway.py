@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from threading import get_ident
 from typing import Any
 
@@ -239,7 +240,7 @@ def test_calls_that_are_given_up_at_a_stop_are_told_so_and_later_ones_are_not_se
 class SentAtOnce:
     """A request whose answer is not there soon; ``rest`` is what the API does then."""
 
-    def __init__(self, rest: Silence) -> None:
+    def __init__(self, rest: Callable[[HttpRequest], Awaitable[HttpResponse]]) -> None:
         self._rest = rest
         self.looked = anyio.Event()
         self.go_on = anyio.Event()
@@ -281,6 +282,28 @@ def test_what_was_sent_at_once_ends_with_its_call_and_with_the_server(stops: boo
     assert built.given_up == stops
     assert silence.cancelled.is_set()
     assert api.requests == []
+
+
+def test_an_answer_that_is_there_when_the_server_stops_is_told_and_its_call_not_given_up() -> None:
+    async def rest(_: HttpRequest) -> HttpResponse:
+        return ok(b"none", 404)
+
+    sent = SentAtOnce(rest)
+    built = gateway(ScriptedApi())
+    built.send_by(lambda *_, **__: sent)
+
+    async def stop() -> None:
+        await sent.looked.wait()
+        built.give_up()
+        sent.go_on.set()
+
+    async def main() -> str:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stop)
+            return str(decoded(await built.answer(call(), "http"))["result"]["content"][0]["text"])
+
+    assert "404" in run(main)
+    assert built.given_up == 0
 
 
 def test_a_bug_is_answered_with_an_incident_whose_details_are_in_the_log_only(

@@ -17,7 +17,8 @@ from asked import META
 from garbage import uncollected
 from openapi_mcp_server.bridge.policy import Principal
 from openapi_mcp_server.server.principals.guard import Guard, InvalidToken
-from scripted import ScriptedApi, gateway
+from openapi_mcp_server.server.streamable_http import TEND_SECONDS
+from scripted import ScriptedApi, gateway, slowly
 from served import VISITORS, endpoint
 from sessions import request
 
@@ -64,9 +65,9 @@ async def verify(token: bytes) -> Principal:
     return Principal(key=f"token {token.decode()}", name=token.decode())
 
 
-def visit(port: int, data: bytes) -> None:
+def visit(port: int, data: bytes, seconds: float = 0.05) -> None:
     with socket.create_connection(("127.0.0.1", port)) as client:
-        client.settimeout(0.05)
+        client.settimeout(seconds)
         client.sendall(data)
         with suppress(TimeoutError, ConnectionError):
             client.recv(65_536)
@@ -85,3 +86,24 @@ def test_nothing_of_a_connection_waits_for_the_collector(kind):
                 return gc.collect()
 
     assert trio.run(main) <= CLIENTS * most + CLIENTS
+
+
+@pytest.mark.parametrize("stays", [True, False])
+@pytest.mark.parametrize("kind", ["a call", "a call by h11"])
+def test_nothing_of_a_call_that_was_watched_waits_for_the_collector(kind, stays):
+    data, _ = LEFT[kind]
+    api = ScriptedApi(slowly(3 * TEND_SECONDS))
+
+    async def main() -> int:
+        async with endpoint(built := gateway(api)) as running:
+            with uncollected():
+                async with trio.open_nursery() as clients:
+                    for _ in range(CLIENTS):
+                        clients.start_soon(trio.to_thread.run_sync, visit, running.port, data, 20 if stays else 0.05)
+                while built.in_flight:
+                    await trio.lowlevel.checkpoint()
+                await trio.testing.wait_all_tasks_blocked()
+                return gc.collect()
+
+    assert trio.run(main) <= CLIENTS
+    assert len(api.requests) == CLIENTS

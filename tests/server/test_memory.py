@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,6 +17,7 @@ from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.mcp.inbound import Call
 from openapi_mcp_server.memory import CALL_BYTES, LEAST_BYTES, MESSAGE_BYTES, Budget, Hold
+from openapi_mcp_server.observe.record import CallRecord
 from openapi_mcp_server.server.access.proxies import Proxies
 from openapi_mcp_server.server.events import WRITE_BYTES, slices
 from openapi_mcp_server.server.posts import BODY_BYTES
@@ -271,6 +274,25 @@ def test_who_does_not_read_its_answers_is_counted_for_them() -> None:
             await until(lambda: built.memory.held == 0)
 
     run(main)
+
+
+def test_of_a_long_answer_that_is_not_read_nothing_but_the_answer_is_kept() -> None:
+    records: list[CallRecord] = []
+    built = gateway(ScriptedApi(LONG), records=records)
+    body = request("tools/call", 1, {"name": "get_pet", "arguments": {"id": 5}})
+
+    async def main() -> int:
+        async with endpoint(built) as running, await trio.open_tcp_stream("127.0.0.1", running.port) as stream:
+            await stream.send_all(HEAD % len(body) + body)
+            await until(lambda: bool(records))
+            gc.collect()
+            return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        assert run(main, seconds=10) < 2 * 3_000_000  # an encoder takes up to half as much again as it needs
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from mcp import StdioServerParameters
 from asked import META
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.gateway.gateway import Gateway
-from openapi_mcp_server.server.stdio import CALLS, LINE_BYTES, STALL_SECONDS
+from openapi_mcp_server.server.stdio import CALLS, LINE_BYTES, QUEUED_MESSAGES, STALL_SECONDS
 from scripted import ScriptedApi, Silence, gateway, ok, slowly, tool
 from stdio_client import Client, call, cancel, line
 
@@ -309,6 +309,20 @@ def test_the_server_ends_when_so_much_is_not_read_that_it_can_say_no_more(caplog
     took = trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.2))
     assert STALL_SECONDS <= took < STALL_SECONDS + 1
     assert "standard output was not read for 15 s" in caplog.text
+
+
+def test_the_end_of_a_subscription_that_nobody_reads_keeps_the_server_no_longer() -> None:
+    async def main() -> float:
+        client = Client(gateway(ScriptedApi(), *[tool(f"tool_{number}") for number in range(600)]))
+        lists = [line("tools/list")] * (QUEUED_MESSAGES + 1)  # each more than a pipe holds
+        await client.say(listen("all", toolsListChanged=True), *lists)
+        client.end()
+        began = trio.current_time()
+        await client.serve()
+        client.close()
+        return trio.current_time() - began
+
+    assert trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.2)) < STALL_SECONDS / 5
 
 
 def test_a_client_that_reads_late_loses_nothing() -> None:

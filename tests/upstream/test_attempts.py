@@ -14,10 +14,11 @@ import pytest
 import trio
 
 from certificates import certificate
-from loopback import NEXT, OK, Do, Reply, client, clocked, failing, get, loopback, outcome, sized
+from loopback import MIB, NEXT, OK, Do, Reply, client, clocked, failing, get, loopback, outcome, sized
 from openapi_mcp_server.bridge.http_messages import IDEMPOTENT_METHODS, HttpResponse
 from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Refused, Timeout, Unreachable, UpstreamError
+from openapi_mcp_server.memory import MESSAGE_BYTES, Budget
 from openapi_mcp_server.upstream.addresses import AddressRule, CheckedDialler
 from openapi_mcp_server.upstream.call import Upstream, UpstreamSettings
 from openapi_mcp_server.upstream.retries import CALLS_PER_RETRY, SAVED_RETRIES
@@ -254,6 +255,17 @@ async def test_a_pause_holds_no_connection() -> None:
         await trio.sleep(1)
         assert (await one.send(get(api.origin), deadline_seconds=60)).body == b"next"
         assert trio.current_time() < 2
+
+
+@clocked
+async def test_what_came_of_answers_that_broke_takes_no_room_from_the_next() -> None:
+    whole = sized(b"x" * 9 * MIB)
+    broken: list[Reply] = [(whole[: 5 * MIB], Do.CLOSE)]
+    async with loopback(broken, broken, [(whole,)]) as api, client(**CALM) as one:
+        with Budget(8 * MESSAGE_BYTES).open("a") as hold:
+            answer = await one.send(get(api.origin), deadline_seconds=60, hold=hold)
+            assert (len(answer.body), answer.retries) == (9 * MIB, 2)
+            assert hold.held < 13 * MIB
 
 
 # How many in all

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import sys
 import threading
@@ -10,16 +11,18 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from loopback import NEXT, OK, Do, Reply, client, clocked, get, loopback, send
+from loopback import MIB, NEXT, OK, Do, Reply, chunked, client, clocked, get, loopback, outcome, send, sized
+from openapi_mcp_server.bridge.http_messages import HttpRequest
 from openapi_mcp_server.bridge.origins import Origin
-from openapi_mcp_server.errors import Timeout
-from openapi_mcp_server.memory import FREE
+from openapi_mcp_server.errors import Timeout, UpstreamError
+from openapi_mcp_server.memory import FREE, Hold
 from openapi_mcp_server.upstream.call import SentCall, Upstream, UpstreamSettings
-from openapi_mcp_server.upstream.sockets import Stream, TcpStream
+from openapi_mcp_server.upstream.sockets import Stream, TcpDialler, TcpStream
 from openapi_mcp_server.upstream.soon import AT_ONCE, SOON_SECONDS, Soon
 
 CALLS = 20
@@ -130,6 +133,87 @@ async def test_a_request_of_which_the_network_takes_a_part_goes_out_whole() -> N
         assert (await sent.rest()).body == b"next"
     narrow.theirs.close()
     assert received.count(b"PUT /pets") == 1
+
+
+@clocked
+async def test_a_request_that_cannot_be_written_takes_no_place_with_it() -> None:
+    async with loopback([(OK,), (NEXT,)], [(NEXT,)]) as api, client(max_connections=1) as one:
+        await one.send(get(api.origin), deadline_seconds=60)
+        unwritable = msgspec.structs.replace(get(api.origin), headers=(("X-Name", "\N{SNOWMAN}"),))
+        with pytest.raises(UnicodeEncodeError):
+            await one.send(unwritable, deadline_seconds=60)
+        assert (await one.send(get(api.origin), deadline_seconds=1)).body == b"next"
+
+
+class Patient(Upstream):
+    """Sends nothing at once."""
+
+    def send_at_once(self, request: HttpRequest, *, deadline_seconds: float, hold: Hold = FREE) -> None:
+        pass
+
+
+LATER = partial(trio.sleep, 0.6)
+EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n: a\n\r\n"
+REPLIES: dict[str, Reply] = {
+    "at once": (OK,),
+    "byte by byte": tuple(bytes([each]) for each in OK),
+    "in two": (OK[:20], LATER, OK[20:]),
+    "with more": (OK + NEXT,),
+    "with more later": (OK, LATER, b"x"),
+    "large": (sized(b"x" * 300_000),),
+    "too large": (sized(b"x" * 2 * MIB),),
+    "the last one": (sized(b"ok", b"Connection: close\r\n"),),
+    "closing": (OK, Do.CLOSE),
+    "closed": (Do.CLOSE,),
+    "reset": (Do.RESET,),
+    "broken": (OK[:-1], Do.RESET),
+    "silence": (Do.HANG,),
+    "half": (OK[:-1], Do.HANG),
+    "103": (b"HTTP/1.1 103 Early Hints\r\n\r\n", LATER, OK),
+    "101": (b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",),
+    "204": (b"HTTP/1.1 204 None\r\n\r\n",),
+    "304": (b"HTTP/1.1 304 Same\r\nContent-Length: 2\r\n\r\n",),
+    "chunks": (chunked(b"a", b"b"),),
+    "chunks with more": (chunked(b"a") + b"x",),
+    "chunks in two": (chunked(b"a", end=b""), LATER, b"0\r\n\r\n"),
+    "trailers": (chunked(b"a", end=b"0\r\nA: b\r\n\r\n"),),
+    "HTTP/1.0": (OK.replace(b"1.1", b"1.0"),),
+    "packed": (sized(gzip.compress(b"ok"), b"Content-Encoding: gzip\r\n"),),
+    "badly packed": (sized(b"ok", b"Content-Encoding: gzip\r\n"),),
+    "404": (sized(b"no", status=b"404 No"),),
+    "429": (sized(b"no", b"Retry-After: 1\r\n", b"429 Later"),),
+    "500": (sized(b"no", status=b"500 No"),),
+    "elsewhere": (sized(b"", b"Location: /there\r\n", b"301 Moved"),),
+    "events": (EVENTS, Do.HANG),
+    "broken events": (EVENTS, Do.RESET),
+    "no HTTP": (b"\0\1", LATER, Do.CLOSE),
+}
+
+
+async def became(kind: type[Upstream], reply: Reply, method: str) -> tuple[list[object], float]:
+    """Returns what comes of a request on a kept connection and of the one after it, and how long both take."""
+    settings = UpstreamSettings(retries=1, attempt_seconds=3, answer_bytes=MIB)
+    seen: list[object] = []
+    async with loopback([(OK,), reply, (NEXT,)], [(NEXT,), (NEXT,)]) as api, kind(TcpDialler(), settings) as one:
+        await one.send(get(api.origin), deadline_seconds=60)
+        began = trio.current_time()
+        for asked in (method, "GET"):
+            result = await outcome(one, api.origin, method=asked)
+            seen.append(str(result).replace(str(api.origin.port), ""))
+            if isinstance(result, UpstreamError):
+                seen.append((type(result), result.outcome_unknown, result.transient, result.retries))
+        took = trio.current_time() - began
+        return [*seen, [request.split()[0] for request in api.requests], api.connections], took
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("reply", REPLIES)
+@clocked
+async def test_whatever_comes_means_the_same_as_for_what_is_not_sent_at_once(reply: str, method: str) -> None:
+    seen, took = await became(Upstream, REPLIES[reply], method)
+    expected, seconds = await became(Patient, REPLIES[reply], method)
+    assert seen == expected
+    assert took == pytest.approx(seconds, abs=0.4)  # pauses are of random length
 
 
 class TurnsOfTheLoop(trio.abc.Instrument):

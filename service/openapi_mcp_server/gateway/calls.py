@@ -294,13 +294,14 @@ class Calls:
             sent = self.send_at_once(request, deadline_seconds=seconds, hold=hold)
             if sent is not None and (answered := await sent.soon()) is not None:
                 return answered
-        self.given_up += self._has_given_up  # meanwhile
+        is_uncounted = self._has_given_up  # while it might have come soon
         with self._within(seconds):
             if sent is not None:
                 return await sent.rest()
             if isinstance(request, HttpRequest):
                 return await self._send(request, deadline_seconds=seconds, hold=hold)
             return await request.exchange(self._sender(tool, draft, hold), seconds)
+        self.given_up += is_uncounted
         late = f"no answer within {self._serving.call_seconds:g} s"
         why = "the server stops and could not wait for it" if self._has_given_up else late
         raise Timeout(why, outcome_unknown=True)

@@ -28,8 +28,8 @@ TRACE_SECONDS = 2.0
 """How long recorded spans may take to be delivered after the last call: what is left between the grace and the
 platform's kill."""
 TRACE_SECONDS_STDIO = 0.4
-"""The same where a client has started the server: it kills 2 s after it has closed standard input, and calls and
-answers take 1.5 s of them."""
+"""The same where a client has started the server, which it kills 2 s after it has closed standard input. Calls and
+answers take little of them as a rule, and 1.75 s at most; then spans may be lost."""
 
 
 class Tally:

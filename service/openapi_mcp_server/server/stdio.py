@@ -99,9 +99,9 @@ async def serve_stdio(gateway: Gateway, stdin: int, stdout: int) -> None:
                         await conversation.take(message, hold=hold)
             finally:  # nothing may be started once the calls are over
                 gateway.tell_no_more(tell_changes)
+            calls.cancel_scope.deadline = anyio.current_time() + FINISH_SECONDS + LAST_WORD_SECONDS
             await say_all(conversation.farewells())
             await _finish(conversation, idle, gateway)
-            calls.cancel_scope.deadline = anyio.current_time() + LAST_WORD_SECONDS
         everything.cancel_scope.deadline = anyio.current_time() + FLUSH_SECONDS
 
 

@@ -21,9 +21,9 @@ from openapi_mcp_server.gateway.draft import Draft
 from openapi_mcp_server.gateway.gateway import Gateway
 from openapi_mcp_server.gateway.serving import Notify
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Notification, Rejection, from_http
-from openapi_mcp_server.mcp.messages import Pieces
+from openapi_mcp_server.mcp.messages import Pieces, size
 from openapi_mcp_server.mcp.subscriptions import LISTEN
-from openapi_mcp_server.memory import Hold
+from openapi_mcp_server.memory import SMALL_BYTES, Hold
 from openapi_mcp_server.observe.trace import Carrier
 from openapi_mcp_server.server import fields
 from openapi_mcp_server.server.asgi import Receive, Scope, Send
@@ -163,21 +163,25 @@ class StreamableHttp:
 
     async def _serve(self, exchange: _Exchange, answer: Callable[[], Awaitable[Draft | Pieces]]) -> None:
         """An answer that has to be waited for: cancelled when the client leaves, kept alive while it is quiet. Its
-        record is told once it is on its way."""
+        record is told once it is on its way, but for a large one, of which nothing else is kept until it is read."""
         self._new.add(exchange)
         told: Draft | None = None
         try:
             answered = await answer()
             if isinstance(answered, Draft):
                 told, answered = answered, answered.answer
+                if size(answered) > SMALL_BYTES:
+                    told.tell()
+                    told = None
             self._forget(exchange)
             await exchange.finish(answered)
         finally:
             if told is not None:
                 told.tell()
             self._forget(exchange)
-            if exchange.watcher is not None:  # until nobody else reads from this client: its next request does
-                await exchange.watcher.stop()
+            watcher, exchange.watcher = exchange.watcher, None  # else the two hold each other
+            if watcher is not None:  # until nobody else reads from this client: its next request does
+                await watcher.stop()
 
     def _forget(self, exchange: _Exchange) -> None:
         """It needs no watcher any more."""

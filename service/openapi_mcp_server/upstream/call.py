@@ -177,6 +177,7 @@ class Upstream:
         until = (trio.current_time() if call.began is None else call.began) + deadline_seconds
         ended: list[retries.AttemptOutcome] = []
         request, hold = call.request, call.hold
+        kept = hold.held
         while True:
             try:
                 result = await self._attempt(call, gate, until)
@@ -186,8 +187,11 @@ class Upstream:
                 break
             if not ended and isinstance(result, HttpResponse) and result.status < 400:  # as nearly all are
                 return result
+            has_failed = isinstance(result, UpstreamError)
+            if has_failed:
+                hold.shrink(kept)  # of its answer nothing is kept
             call = _Call(request, hold)
-            if self._turn is not None and isinstance(result, UpstreamError):  # as many may have at once
+            if has_failed and self._turn is not None:  # as many may have at once
                 await self._turn(hold.client)
             ended.append(retries.outcome(result))
             pause = self._pause(request.method, result, ended, until)

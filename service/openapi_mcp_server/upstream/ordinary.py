@@ -72,7 +72,10 @@ def encoded(request: OrdinaryMessage) -> bytes | None:
     if not request.is_ordinary or not start.isascii():
         return None
     fields = "".join([f"{name}: {value}\r\n" for name, value in request.headers])
-    head = f"{start}{fields}\r\n".encode("latin-1")
+    try:
+        head = f"{start}{fields}\r\n".encode("latin-1")
+    except UnicodeEncodeError:
+        return None
     if head.count(b"\r\n") != len(request.headers) + 2 or _REQUEST.fullmatch(head) is None:
         return None
     return head

@@ -68,6 +68,17 @@ def test_what_is_no_json_is_refused_wherever_it_breaks(envelope, broken, place):
     assert outcome(lambda: without_space(changed)) == whole(changed)
 
 
+@pytest.mark.parametrize("item", [b"1", b"{}", b"[]", b'""'])
+@pytest.mark.parametrize("read", [decode_by_parts, exact_json.decode, lambda text: list(items(text))])
+def test_a_comma_after_the_last_item_is_refused_also_where_a_part_ends(item, read):
+    count = (PART_BYTES - 1) // (len(item) + 1)
+    for more in range(3):
+        text = b"[" + b",".join([item] * (count + more))
+        assert len(read(text + b"]")) == count + more
+        with pytest.raises(ValueError, match="trailing comma"):
+            read(text + b",]")
+
+
 VALUES = st.recursive(
     st.none() | st.integers(-9, 9) | st.text('},{" \\[]a:', max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text('ab},{"', max_size=3), inner, max_size=4),

@@ -118,7 +118,10 @@ def _decoded_parts(text: bytes, decode: Decode, decode_rest: Decode) -> Iterator
         make_way()
         start = comma + 1
         end = text.find(between, start + PART_BYTES, start + 2 * PART_BYTES)
-    yield decode_rest(b"[%b" % text[start:] if start > 1 else text)
+    rest = decode_rest(b"[%b" % text[start:] if start > 1 else text)
+    if start > 1 and not rest:
+        raise msgspec.DecodeError("JSON is malformed: trailing comma in array")
+    yield rest
 
 
 def without_space(text: bytes) -> bytes:

@@ -8,48 +8,70 @@ caller of its keys is left to REDACT.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from functools import lru_cache
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import msgspec
 
 from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.results.redaction import HIDDEN
 
-_ESCAPE = re.compile("%[0-9A-F]{2}")
-_FOR_HTML = (
-    {ord("/"): "\\/"},
-    {ord(sign): f"\\u{ord(sign):04x}" for sign in "=<>&'"},
-    {ord(sign): f"\\u{ord(sign):04X}" for sign in "+<>&'`"},
-)
-"""The characters that PHP, Gson and .NET escape in JSON, lest a page takes them for its own."""
 LEAST_CHARACTERS = 8
 """A shorter credential may be a word of any answer: it would be known by what is missing."""
+_UNESCAPED = re.compile("[A-Za-z0-9]*")
+_PERCENT = re.compile("%[0-9A-F]{2}")
+_ESCAPED = tuple(
+    str.maketrans(each)
+    for each in (
+        {"/": "\\/"},  # PHP
+        {sign: f"\\u{ord(sign):04x}" for sign in "&<>"},  # Go
+        {sign: f"\\u{ord(sign):04x}" for sign in "&<>='"},  # Gson
+        {sign: f"\\u{ord(sign):04X}" for sign in "&<>+'`"},  # System.Text.Json
+    )
+)
+"""The signs that writers of JSON escape beside those that they must; base64 has three of them."""
 
 
-def without_secrets(answer: HttpResponse, secrets: Sequence[str]) -> HttpResponse:
+def without_secrets(answer: HttpResponse, secrets: tuple[str, ...]) -> HttpResponse:
     """The answer without the values of ``secrets``, in the spellings that addresses and JSON have for them."""
-    for secret in sorted(secrets, key=len, reverse=True):  # one may begin with another
-        for spelling in _spellings(secret):
-            is_in_body = answer.status >= 300 and spelling.encode() in answer.body
-            if is_in_body or any(spelling in value for _, value in answer.headers):
-                answer = _without(answer, spelling, in_body=is_in_body)
+    for unescaped, spellings in _sought(secrets):
+        if any(_found(answer, unescaped)):
+            for spelling in spellings:
+                answer = _without(answer, spelling)
     return answer
 
 
 @lru_cache(maxsize=32)
-def _spellings(secret: str) -> tuple[str, ...]:
-    """None of a number: JSON would be none without it, and ids are numbers too."""
-    if len(secret) < LEAST_CHARACTERS or secret.replace(".", "").isdigit():
-        return ()
-    escaped = (quote(secret, safe=""), quote(secret))
-    small = (_ESCAPE.sub(lambda found: found[0].lower(), each) for each in escaped)
-    json = msgspec.json.encode(secret).decode()[1:-1]
-    return tuple(dict.fromkeys((secret, *escaped, *small, json, *map(json.translate, _FOR_HTML))))
+def _sought(secrets: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """A piece that all spellings of a secret have, and these: an answer without that piece is looked through once. A
+    number is not looked for: JSON would be none without it, and ids are numbers too. Long secrets come first, since one
+    may begin with another."""
+    hidden = [each for each in secrets if len(each) >= LEAST_CHARACTERS and not each.replace(".", "").isdigit()]
+    hidden.sort(key=len, reverse=True)
+    return tuple((max(_UNESCAPED.findall(each), key=len), tuple(dict.fromkeys(_spelt(each)))) for each in hidden)
 
 
-def _without(answer: HttpResponse, spelling: str, *, in_body: bool) -> HttpResponse:
+def _spelt(secret: str) -> Iterator[str]:
+    yield secret
+    for escaped in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
+        yield escaped
+        yield _PERCENT.sub(lambda found: found[0].lower(), escaped)
+    written = msgspec.json.encode(secret).decode()[1:-1]
+    yield written
+    yield from map(written.translate, _ESCAPED)
+
+
+def _found(answer: HttpResponse, text: str) -> tuple[bool, bool]:
+    """Whether a text is in the headers, and in a body that is looked into."""
+    in_headers = any(text in value for _, value in answer.headers)
+    return in_headers, answer.status >= 300 and text.encode() in answer.body
+
+
+def _without(answer: HttpResponse, spelling: str) -> HttpResponse:
+    in_headers, in_body = _found(answer, spelling)
+    if not in_headers and not in_body:
+        return answer
     headers = tuple((name, value.replace(spelling, HIDDEN)) for name, value in answer.headers)
     body = answer.body.replace(spelling.encode(), HIDDEN.encode()) if in_body else answer.body
     return msgspec.structs.replace(answer, headers=headers, body=body)
