@@ -92,6 +92,7 @@ class Upstream:
         self._settings = settings
         self._shared = shared
         self._soon = Soon()
+        self._joining = trio.CapacityLimiter(1)
 
     async def __aenter__(self) -> Self:
         self._soon.begin()
@@ -243,8 +244,8 @@ class Upstream:
         seconds = max(0.0, min(until - began, self._settings.attempt_seconds))
         try:
             with trio.CancelScope(deadline=began + seconds):  # `move_on_after` takes longer
-                return await (await self._follow(call)).response()
-            return await call.at_deadline(seconds).response()
+                return await (await self._follow(call)).response(self._joining)
+            return await call.at_deadline(seconds).response(self._joining)
         except UpstreamError as error:  # kept by no local of a frame that it has in its traceback
             return error
 

@@ -66,14 +66,15 @@ class AnswerReader:
     def values(self, name: str) -> list[str]:
         return [value for key, value in self._headers if key == name]
 
-    async def response(self) -> HttpResponse:
-        """The answer as far as it has arrived, which is put together beside the loop where it is large. Asked once."""
+    async def response(self, joining: trio.CapacityLimiter) -> HttpResponse:
+        """The answer as far as it has arrived, which is put together beside the loop where it is large. Asked once.
+        ``joining``: how many are at a time, each of which takes its bytes twice meanwhile."""
         is_large = self._size >= _JOINED_BESIDE
         return HttpResponse(
             status=self.status,
             reason=self._reason.decode("latin-1"),
             headers=self._headers,
-            body=await trio.to_thread.run_sync(self._joined) if is_large else b"".join(self._pieces),
+            body=await trio.to_thread.run_sync(self._joined, limiter=joining) if is_large else b"".join(self._pieces),
             cut=self.cut,
         )
 
