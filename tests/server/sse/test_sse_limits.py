@@ -326,20 +326,19 @@ def test_sessions_are_limited_in_all_and_for_one_address():
         async def send(event: MutableMapping[str, Any]) -> None:
             sent.append(event)
 
-        async with http_sse(gateway(ScriptedApi()), VISITORS, worker=0) as sse, trio.open_nursery() as nursery:
-            for _ in range(of_one):
-                nursery.start_soon(sse, scope("127.0.0.1"), receive, send)
+        async def opened(count: int, address: str) -> None:
+            for _ in range(count):
+                nursery.start_soon(sse, scope(address), receive, send)
             await wait_all_tasks_blocked()
             assert {event["status"] for event in sent if "status" in event} == {200}
             sent.clear()
+
+        async with http_sse(gateway(ScriptedApi()), VISITORS, worker=0) as sse, trio.open_nursery() as nursery:
+            await opened(of_one, "127.0.0.1")
             await sse(scope("127.0.0.1"), receive, send)
             assert sent[0]["status"] == 429
             sent.clear()
-            for _ in range(SESSIONS - of_one):
-                nursery.start_soon(sse, scope("127.0.0.2"), receive, send)
-            await wait_all_tasks_blocked()
-            assert {event["status"] for event in sent if "status" in event} == {200}
-            sent.clear()
+            await opened(SESSIONS - of_one, "127.0.0.2")
             await sse(scope("127.0.0.3"), receive, send)
             assert sent[0]["status"] == 503
             assert (b"retry-after", b"5") in sent[0]["headers"]
