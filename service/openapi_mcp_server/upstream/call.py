@@ -14,7 +14,6 @@ import h11
 import msgspec
 import trio
 
-from openapi_mcp_server import __version__
 from openapi_mcp_server.bridge.http_messages import IDEMPOTENT_METHODS, HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.media.content import ANSWER_LIMIT
 from openapi_mcp_server.bridge.origins import Origin
@@ -54,7 +53,6 @@ _FAILURES: tuple[tuple[type[Exception], type[UpstreamError], str, bool], ...] = 
     (h11.LocalProtocolError, Refused, "the request cannot be written as HTTP/1.1", False),
 )
 """Every exception of h11 and the network, what it is to us, and whether it may pass. The first that matches holds."""
-_USER_AGENT = f"openapi-mcp-server/{__version__}"
 _LIBRARY_ERRORS = tuple(kind for kind, *_ in _FAILURES)
 
 
@@ -138,7 +136,7 @@ class Upstream:
             return None
         repeatable = request.method in IDEMPOTENT_METHODS
         connection = self._connections.take_at_once(request.origin, request.way, now, repeatable=repeatable)
-        data = connection and _encoded(request)
+        data = connection and ordinary.encoded_whole(request)
         if not connection or not data or not connection.begin(data, self._turn_of(client)):
             if connection:
                 self._connections.put_back(connection)
@@ -277,7 +275,7 @@ class Upstream:
 
     async def _exchange(self, connection: Connection, call: _Call) -> AnswerReader:
         try:
-            head, body = _head(call.request), call.request.body
+            head, body = ordinary.message_of(call.request), call.request.body
             if call.connection is None:
                 call.begin()
                 answered = await connection.ask(head, body, self._turn_of(call.hold.client))
@@ -391,24 +389,3 @@ def _ours(error: Exception, call: _Call) -> UpstreamError:
         outcome_unknown=call.may_be_sent and kind is not Refused,
         transient=transient and not isinstance(cause(error), ssl.SSLCertVerificationError),
     )
-
-
-def _encoded(request: HttpRequest) -> bytes | None:
-    """The whole of an ordinary request that is small."""
-    body = request.body or b""
-    head = ordinary.encoded(_head(request)) if len(body) <= SMALL_BYTES else None
-    return head + body if head and body else head
-
-
-def _head(request: HttpRequest) -> ordinary.OrdinaryMessage:
-    own = {name.lower() for name, _ in request.headers}
-    headers = [("Host", request.authority or request.origin.authority)]
-    if "user-agent" not in own:  # which some APIs let their callers set
-        headers.append(("User-Agent", _USER_AGENT))
-    headers.append(("Accept-Encoding", "gzip"))
-    headers += request.headers
-    if request.body is not None:
-        headers.append(("Content-Length", str(len(request.body))))
-    elif request.method in {"POST", "PUT", "PATCH"}:  # RFC 9110 section 8.6: servers may insist on it
-        headers.append(("Content-Length", "0"))
-    return ordinary.OrdinaryMessage(request.method, request.target, headers, not ordinary.carries(own))

@@ -10,7 +10,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from openapi_mcp_server import __version__
+from openapi_mcp_server.bridge.http_messages import HttpRequest
 from openapi_mcp_server.grammar import FIELD_NAME, head_fields
+from openapi_mcp_server.memory import SMALL_BYTES
 
 _REQUEST = re.compile(
     rb"[A-Z]++ [!-~]++ HTTP/1\.1\r\n(?>(?:" + FIELD_NAME + rb": (?![ \t])[\t -~\x80-\xff]*+(?<![ \t])\r\n)+)\r\n"
@@ -28,6 +31,7 @@ _LENGTH = re.compile(rb"[0-9]{1,12}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,6})\r\n")
 _LAST_CHUNK = b"0\r\n\r\n"
 _WITHOUT_BODY = frozenset({204, 304})
+_USER_AGENT = f"openapi-mcp-server/{__version__}"
 _FIELDS_LIMIT = 100
 _CHUNKS_LIMIT = 256
 """More are read as they are by h11: with a look at the other tasks, and counted."""
@@ -64,6 +68,28 @@ class Answer(NamedTuple):
 def carries(names: Iterable[str]) -> bool:
     """Whether a field among these says how a message is carried. ``names`` in lower case."""
     return not _FRAMING.isdisjoint(names)
+
+
+def encoded_whole(request: HttpRequest) -> bytes | None:
+    """The whole of an ordinary request that is small."""
+    body = request.body or b""
+    head = encoded(message_of(request)) if len(body) <= SMALL_BYTES else None
+    return head + body if head and body else head
+
+
+def message_of(request: HttpRequest) -> OrdinaryMessage:
+    """The head of a request, with the fields that every one of ours has."""
+    own = {name.lower() for name, _ in request.headers}
+    headers = [("Host", request.authority or request.origin.authority)]
+    if "user-agent" not in own:  # which some APIs let their callers set
+        headers.append(("User-Agent", _USER_AGENT))
+    headers.append(("Accept-Encoding", "gzip"))
+    headers += request.headers
+    if request.body is not None:
+        headers.append(("Content-Length", str(len(request.body))))
+    elif request.method in {"POST", "PUT", "PATCH"}:  # RFC 9110 section 8.6: servers may insist on it
+        headers.append(("Content-Length", "0"))
+    return OrdinaryMessage(request.method, request.target, headers, not carries(own))
 
 
 def encoded(request: OrdinaryMessage) -> bytes | None:
