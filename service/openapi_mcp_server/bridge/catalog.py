@@ -105,7 +105,7 @@ def build(
         tools.update({each.name: each for each in outcome.tools})
         skipped += outcome.skipped
         closed += _nameable(outcome)
-    if unused := [*_unused_selectors(sources, candidates), *(_unused_tags(sources[0], candidates) if sources else ())]:
+    if unused := [*_unused_selectors(sources, candidates), *_unused_tags(sources, candidates)]:
         summaries[0] = msgspec.structs.replace(summaries[0], notes=(*unused, *summaries[0].notes))
     return ToolCatalog(
         apis=tuple(summaries),
@@ -166,15 +166,16 @@ def _unused_selectors(sources: Sequence[ApiSource], candidates: Iterable[Sequenc
     ]
 
 
-def _unused_tags(source: ApiSource, candidates: Iterable[Sequence[_Candidate]]) -> list[Note]:
+def _unused_tags(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_Candidate]]) -> list[Note]:
     """A note for each tag of the operator's that no operation of any document has: one misspelt in EXCLUDE_TAGS hides
-    nothing. ``source``: any of them, since the tags hold for all."""
-    settings = {"INCLUDE_TAGS": source.include_tags, "EXCLUDE_TAGS": source.exclude_tags}
+    nothing. The tags of what could not be read are not known."""
+    settings = {"INCLUDE_TAGS": sources[0].include_tags, "EXCLUDE_TAGS": sources[0].exclude_tags} if sources else {}
     if not any(settings.values()):
         return []
     known = {tag for own in candidates for each in own for tag in _tags(each)}
+    read = " that could be read" if any(source.description.skipped for source in sources) else ""
     return [
-        Note(pointer="#/paths", kind="override_unused", message=f"{setting}: no operation has the tag {tag!r}")
+        Note(pointer="#/paths", kind="override_unused", message=f"{setting}: no operation{read} has the tag {tag!r}")
         for setting, tags in settings.items()
         for tag in sorted(tags - known)
     ]
