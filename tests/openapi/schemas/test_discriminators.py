@@ -8,11 +8,14 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
-from documents import compiles, of_schemas, ref, sent, sent_schema
+from documents import compiles, document, of_schemas, ref, sent, sent_schema
+from growth import is_linear
 from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.errors import ArgumentError
+from openapi_mcp_server.openapi.operations import describe
+from openapi_mcp_server.openapi.text.document import Document
 
 TEXT = {"type": "string"}
 
@@ -230,3 +233,22 @@ def test_azure_says_by_an_extension_which_value_selects_a_schema() -> None:
     assert accepts(ref("Base"), {"kind": "#Acme.Wolf", "howls": 1}, **schemas)
     assert not accepts(ref("Base"), {"kind": "#Acme.Wolf", "howls": "x"}, **schemas)
     assert accepts(ref("Base"), {"kind": "Wolf", "howls": "x"}, **schemas)
+
+
+def test_names_of_other_schemas_are_not_listed_for_each_of_very_many() -> None:
+    schemas = {f"A{number}": animal("lives") for number in range(400)}
+    mapping = {f"a{number}": f"A{number}" for number in range(400)}
+    schema = chosen(choices=[*map(ref, schemas)], mapping=mapping | {f"x{number}": "X" for number in range(400)})
+    assert len(sent_schema(of_schemas(schema, **schemas)).json) < 3 * len(msgspec.json.encode(schema))
+
+
+def test_a_mapping_of_thousands_is_read_in_linear_time() -> None:
+    def made(names: int) -> Document:
+        few = {f"A{number}": {"type": "object"} for number in range(10)}
+        mapping = {f"a{number}": f"A{number % 10}" for number in range(names)}
+        schema = chosen(choices=[ref(f"A{number % 10}") for number in range(names)], mapping=mapping)
+        content = {"application/json": {"schema": schema}}
+        paths = {"/x": {"post": {"requestBody": {"content": content}}}}
+        return document("3.1", paths=paths, components={"schemas": few})
+
+    assert is_linear(describe, made)

@@ -99,10 +99,12 @@ class Discriminators:
         for each in named:
             _add_own_name(each, said, self._home)
         is_whole = len(named) == len(choices) and all(each.mapped and not each.is_open for each in named)
-        if is_whole and not said.has_default:
-            return [_named_otherwise_or_nothing(said, each, elsewhere) for each in named]
-        if len(named) * sum(len(each.names) for each in named) > MOST_NAMES:
+        is_strict = is_whole and not said.has_default
+        listed_for_each = len(elsewhere) if is_strict else sum(len(each.names) for each in named)
+        if len(named) * listed_for_each > MOST_NAMES:
             return [None] * len(choices)
+        if is_strict:
+            return [_named_otherwise_or_nothing(said, each, elsewhere) for each in named]
         return [None if each is None or each.is_open else _named_otherwise(said, each, named) for each in known]
 
     def _choice(self, said: Discriminator, reference: str, base: str) -> _Choice | None:
@@ -130,11 +132,14 @@ def _map(said: Discriminator, named: Sequence[_Choice], references: References, 
     A target is the name of a schema, or a reference; where it is in another file, the name of one that was in it.
     """
     elsewhere = []
+    by_pointer: dict[str, list[_Choice]] = {}
+    for each in named:
+        by_pointer.setdefault(each.target.pointer, []).append(each)
     for name, target in said.mapping.items():
         last = target.rpartition("/")[2]
         tried = (child(home, target), target, child(home, last), child(home, last.partition(".")[0]))
         found = next((at for each in tried if (at := _found(each, references, base)) is not None), None)
-        chosen = [each for each in named if found is not None and each.target.pointer == found.pointer]
+        chosen = [] if found is None else by_pointer.get(found.pointer, [])
         for each in chosen:
             each.mapped[name] = None
         if not chosen:
