@@ -14,10 +14,12 @@ from openapi_mcp_server.bridge.arguments.check import check
 from openapi_mcp_server.bridge.catalog import ApiSource, build
 from openapi_mcp_server.bridge.origins import base_url
 from openapi_mcp_server.errors import ArgumentError
-from openapi_mcp_server.openapi.operations import describe
-from openapi_mcp_server.openapi.text.document import Document
+from openapi_mcp_server.openapi.pointers import ROOT
+from openapi_mcp_server.openapi.references.resolve import References
+from openapi_mcp_server.openapi.schemas.discriminators import Discriminator, Discriminators
 
 TEXT = {"type": "string"}
+HOME = "#/components/schemas"
 
 
 def animal(member: str, kind: Any = TEXT, **more: Any) -> dict[str, Any]:
@@ -242,13 +244,13 @@ def test_names_of_other_schemas_are_not_listed_for_each_of_very_many() -> None:
     assert len(sent_schema(of_schemas(schema, **schemas)).json) < 3 * len(msgspec.json.encode(schema))
 
 
-def test_a_mapping_of_thousands_is_read_in_linear_time() -> None:
-    def made(names: int) -> Document:
-        few = {f"A{number}": {"type": "object"} for number in range(10)}
-        mapping = {f"a{number}": f"A{number % 10}" for number in range(names)}
-        schema = chosen(choices=[ref(f"A{number % 10}") for number in range(names)], mapping=mapping)
-        content = {"application/json": {"schema": schema}}
-        paths = {"/x": {"post": {"requestBody": {"content": content}}}}
-        return document("3.1", paths=paths, components={"schemas": few})
+@pytest.mark.parametrize("schemas", [10, None])
+def test_a_mapping_of_thousands_is_read_in_linear_time(schemas: int | None) -> None:
+    def made(names: int) -> tuple[Discriminators, Discriminator, list[str]]:
+        named = [f"A{number % (schemas or names)}" for number in range(names)]
+        whole = document("3.1", components={"schemas": {name: {"type": "object"} for name in named}})
+        mapping = {f"a{number}": name for number, name in enumerate(named)}
+        choices = [f"#/components/schemas/{name}" for name in named]
+        return Discriminators(References(whole), HOME), Discriminator(property_name="kind", mapping=mapping), choices
 
-    assert is_linear(describe, made)
+    assert is_linear(lambda given: given[0].refused(given[1], given[2], ROOT), made)
