@@ -88,6 +88,22 @@ def test_ten_thousand_schemas_each_within_the_last_become_tools_within_their_bud
     assert outcome.largest < 64_000
 
 
+MANY = 1_200
+BIG = {"type": "object", "properties": {f"b{n}": {"type": "string", "description": "x" * 20} for n in range(MANY)}}
+
+
+@pytest.mark.parametrize(
+    ("media_type", "beside"), [("application/json", {"minProperties": 1}), ("multipart/form-data", {})]
+)
+def test_a_large_schema_that_many_properties_refer_to_is_not_copied_for_each(media_type, beside):
+    """So many copies would take up to a gigabyte."""
+    big = {"$ref": "#/components/schemas/Big", **beside}
+    schema = {"type": "object", "properties": {f"a{n}": big for n in range(MANY)}}
+    whole = document({"/x": {"post": {"requestBody": {"content": {media_type: {"schema": schema}}}}}}, {"Big": BIG})
+    outcome = loaded(whole, seconds=20, mebibytes=448)
+    assert (outcome.tools, outcome.skipped) == (1, [])
+
+
 def test_schemas_that_all_reach_each_other_become_tools_within_their_budget():
     def near(number: int) -> Any:
         names = ((number * 31 + step * 17 + 1) % 1_000 for step in range(10))
