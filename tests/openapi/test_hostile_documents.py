@@ -88,6 +88,15 @@ def test_ten_thousand_schemas_each_within_the_last_become_tools_within_their_bud
     assert outcome.largest < 64_000
 
 
+@pytest.mark.parametrize("combination", ["allOf", "anyOf", "oneOf"])
+def test_an_answer_of_hundreds_of_schemas_each_combined_with_the_next_is_that_of_a_tool(combination):
+    schemas = chain(800, lambda next_one: {combination: [next_one, {"type": "object", "title": "t"}]})
+    answers = {"200": {"description": "", "content": {"application/json": {"schema": FIRST}}}}
+    made = build(document({path: {"get": {"responses": answers}} for path in ("/x", "/y")}, schemas))
+    assert (len(made.tools), made.skipped) == (2, ())
+    assert len({tool.output is None for tool in made.tools.values()}) == 1
+
+
 MANY = 1_200
 BIG = {"type": "object", "properties": {f"b{n}": {"type": "string", "description": "x" * 20} for n in range(MANY)}}
 
