@@ -191,9 +191,13 @@ class Definitions:
 def _in_place(schema: bytes | msgspec.Raw) -> Iterator[str]:
     """The definitions by which `Definitions.is_object` goes."""
     root = _root(schema)
-    if isinstance(root, _Root) and not root.type and not root.properties:
-        parts = () if root.ref else (*root.all_of, *root.any_of, *root.one_of)
-        yield from (root.ref.removeprefix(DEFS),) if root.ref else (name for part in parts for name in _in_place(part))
+    if not isinstance(root, _Root) or root.type or root.properties:
+        return
+    if root.ref:
+        yield root.ref.removeprefix(DEFS)
+        return
+    for part in (*root.all_of, *root.any_of, *root.one_of):
+        yield from _in_place(part)
 
 
 def refs_in(schema: bytes, names: Container[str]) -> tuple[str, ...]:
