@@ -23,6 +23,10 @@ export const seenTokens = (of) => {
 export const indented = (text) =>
   JSON.stringify(JSON.parse(text, (_, value, context) => (typeof value === "number" && JSON.rawJSON ? JSON.rawJSON(context.source) : value)), null, 2);
 
+/** The value of JSON that was typed. A whole number that would lose digits stays text, as in a form. */
+export const parsed = (text) =>
+  JSON.parse(text, (_, value, context) => (typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source) ? context.source : value));
+
 /** JSON for reading: long strings are shortened, since files are in them. */
 export const readable = (value) =>
   JSON.stringify(value, (_, each) => (typeof each === "string" && each.length > 2000 ? `${each.slice(0, 120)}… (${number(each.length)} characters)` : each), 2);
