@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -101,13 +101,30 @@ def documented(operation: Operation, definitions: Definitions) -> list[Schema]:
     without content (204 beside 200, or any answer to HEAD) promises nothing. Nor does one that may be any object.
     """
     good = successes(operation.responses)
-    media = [media for response in good for media in response.media]
+    media = [media for response in good for media in _asked_for(response, definitions)]
     if operation.method == "HEAD" or not all(response.media for response in good):
         return []
     if not all(each.schema is not None and is_json_answer(each, definitions) for each in media):
         return []
     schemas = {bytes(each.schema.json): each.schema for each in media if each.schema is not None}
     return [] if schemas.keys() <= _SAYING_NOTHING else list(schemas.values())
+
+
+def _asked_for(response: Response, definitions: Definitions) -> list[MediaType]:
+    """The media types of an answer, less those that say again what JSON says there, which Accept asks for first.
+
+    Swashbuckle's documents list ``text/plain`` beside JSON for every answer, and many list XML. Should such an answer
+    come all the same, it has a form of its own (docs/adr/0011).
+    """
+    in_json = {bytes(each.schema.json) for each in response.media if each.schema is not None and is_json(each.name)}
+    return [each for each in response.media if is_json(each.name) or not _is_said(each.schema, in_json, definitions)]
+
+
+def _is_said(schema: Schema | None, known: Container[bytes], definitions: Definitions) -> bool:
+    """Whether a schema is one of these, and that of an object or a list: of a text, each media type has its own."""
+    if schema is None or (json := bytes(schema.json)) not in known:
+        return False
+    return definitions.is_object(json) or definitions.is_list(json)
 
 
 def successes(responses: Sequence[Response]) -> list[Response]:
