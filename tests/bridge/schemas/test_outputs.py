@@ -60,6 +60,15 @@ def test_there_is_no_output_schema_unless_every_success_is_known_json(responses)
     assert outputs(*responses) is None
 
 
+@pytest.mark.parametrize("status", ["204", "205"])
+def test_an_answer_that_can_have_no_content_promises_none_and_has_nothing_to_filter(status):
+    described = answer(status, media(JSON, OBJECT))
+    made = tool(operation(responses=(described,)), response_filter=True)
+    assert (made.output, made.filterable) == (None, False)
+    beside = tool(operation(responses=(answer("200", media(JSON, OBJECT)), described)), response_filter=True)
+    assert (beside.output, beside.filterable) == (None, True)
+
+
 @pytest.mark.parametrize("value", [OBJECT, {"type": "array", "items": OBJECT}, {"$ref": "#/$defs/Pet"}])
 @pytest.mark.parametrize("other", ["text/plain", "application/xml", "application/vnd.acme+xml", "application/x-yaml"])
 def test_what_says_again_what_json_says_is_not_asked_for(other, value):

@@ -15,6 +15,7 @@ from openapi_mcp_server.grammar import essence
 from openapi_mcp_server.openapi.model import MediaType, Operation, Response, Schema
 
 _ANY_TYPE = frozenset({"*/*", "application/*"})
+_WITHOUT_CONTENT = frozenset({"204", "205"})
 _HOPELESS = 3
 """A schema this many times over its limit does not get under it by losing examples and prose."""
 
@@ -102,7 +103,7 @@ def documented(operation: Operation, definitions: Definitions) -> list[Schema]:
     """
     good = successes(operation.responses)
     media = [media for response in good for media in _asked_for(response, definitions)]
-    if operation.method == "HEAD" or not all(response.media for response in good):
+    if operation.method == "HEAD" or not all(map(content_of, good)):
         return []
     if not all(each.schema is not None and is_json_answer(each, definitions) for each in media):
         return []
@@ -116,8 +117,9 @@ def _asked_for(response: Response, definitions: Definitions) -> list[MediaType]:
     Swashbuckle's documents list ``text/plain`` beside JSON for every answer, and many list XML. Should such an answer
     come all the same, it has a form of its own (docs/adr/0011).
     """
-    in_json = {bytes(each.schema.json) for each in response.media if each.schema is not None and is_json(each.name)}
-    return [each for each in response.media if is_json(each.name) or not _is_said(each.schema, in_json, definitions)]
+    media = content_of(response)
+    in_json = {bytes(each.schema.json) for each in media if each.schema is not None and is_json(each.name)}
+    return [each for each in media if is_json(each.name) or not _is_said(each.schema, in_json, definitions)]
 
 
 def _is_said(schema: Schema | None, known: Container[bytes], definitions: Definitions) -> bool:
@@ -125,6 +127,13 @@ def _is_said(schema: Schema | None, known: Container[bytes], definitions: Defini
     if schema is None or (json := bytes(schema.json)) not in known:
         return False
     return definitions.is_object(json) or definitions.is_list(json)
+
+
+def content_of(response: Response) -> Sequence[MediaType]:
+    """The media types of an answer. 204 and 205 have no content, whatever is described (RFC 9110 sections 15.3.5 and
+    15.3.6): SendGrid's document has JSON for 42 of them.
+    """
+    return () if response.status in _WITHOUT_CONTENT else response.media
 
 
 def successes(responses: Sequence[Response]) -> list[Response]:
