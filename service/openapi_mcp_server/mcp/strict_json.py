@@ -157,7 +157,7 @@ def _refuse_half_pairs(data: bytes) -> None:
 def _refuse_equal_keys(data: bytes, fields: Fields) -> None:
     """``fields`` are those of ``data``, where the last of equal keys was kept: a proxy that keeps the first would see
     another message."""
-    written = sum(map(len, fields)) + sum([len(memoryview(value)) for value in fields.values()])
+    written = sum(map(len, fields)) + sum(map(len, map(memoryview, fields.values())))
     if len(data) == written + 4 * len(fields) + 1:  # two quotes, a colon and a comma each: nothing was dropped
         return
     at, missing = data.index(b"{") + 1, dict(fields)

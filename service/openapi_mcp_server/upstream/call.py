@@ -143,7 +143,7 @@ class Upstream:
             gate.leave(ticket, None, client)
             return None
         gate.budget.earn()
-        return SentCall(self, _Call(request, hold, connection, ticket), gate, deadline_seconds)
+        return SentCall(self, _Call(request, hold, connection, ticket, now), gate, deadline_seconds)
 
     async def soon(self, call: _Call, gate: Gate) -> HttpResponse | None:
         """See `SentCall`."""
@@ -340,14 +340,19 @@ class _Call:
     """
 
     def __init__(
-        self, request: HttpRequest, hold: Hold, connection: Connection | None = None, ticket: Ticket | None = None
+        self,
+        request: HttpRequest,
+        hold: Hold,
+        connection: Connection | None = None,
+        ticket: Ticket | None = None,
+        began: float | None = None,
     ) -> None:
         self.request = request
         self.hold = hold
         self._kept = hold.held
         self.connection = connection
         self.ticket = ticket
-        self.began = None if connection is None else trio.current_time()
+        self.began = began
         self.may_be_sent = connection is not None
         self.answer: AnswerReader | None = None
 

@@ -28,27 +28,46 @@ Header = tuple[bytes, bytes]
 Event = MutableMapping[str, Any]
 
 
+class OrdinaryHead(NamedTuple):
+    """The head of a request, as it came and read. ``length``: bytes of the body."""
+
+    text: bytes
+    method: str
+    path: bytes
+    query: bytes
+    headers: tuple[Header, ...]
+    length: int
+
+
 class OrdinaryRequest(NamedTuple):
     """``begun``: what has come of its body; ``missing``: bytes of it that have not."""
 
-    method: str
-    target: bytes
-    headers: list[Header]
+    head: OrdinaryHead
     begun: bytes
     missing: int
 
 
-def read(data: bytes) -> OrdinaryRequest | None:
-    """A request whose head is whole, with nothing behind its body. None: it is for h11 to say what it is."""
+def read(data: bytes, known: OrdinaryHead | None = None) -> OrdinaryRequest | None:
+    """A request whose head is whole, with nothing behind its body. None: it is for h11 to say what it is. ``known``: the
+    head of the one before, which most clients send again to the letter; it is not read twice."""
+    head = known if known is not None and data.startswith(known.text) else _head(data)
+    if head is None:
+        return None
+    begun = data[len(head.text) :]
+    missing = head.length - len(begun)
+    return None if missing < 0 else OrdinaryRequest(head, begun, missing)
+
+
+def _head(data: bytes) -> OrdinaryHead | None:
     found = _HEAD.match(data)
     if found is None:
         return None
     headers = head_fields(found[3])
     length = _body_length(headers)
-    begun = data[found.end() :]
-    if length is None or len(begun) > length:
+    if length is None:
         return None
-    return OrdinaryRequest(found[1].decode(), found[2], headers, begun, length - len(begun))
+    path, _, query = found[2].partition(b"?")
+    return OrdinaryHead(found[0], found[1].decode(), path, query, tuple(headers), length)
 
 
 def _body_length(headers: Sequence[Header]) -> int | None:
