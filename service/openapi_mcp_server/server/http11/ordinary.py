@@ -48,8 +48,8 @@ class OrdinaryRequest(NamedTuple):
 
 
 def read(data: bytes, known: OrdinaryHead | None = None) -> OrdinaryRequest | None:
-    """A request whose head is whole, with nothing behind its body. None: it is for h11 to say what it is. ``known``: the
-    head of the one before, which most clients send again to the letter; it is not read twice."""
+    """A request whose head is whole, with nothing behind its body. None: it is for h11 to say what it is. ``known``:
+    the head of the one before, which most clients send again to the letter; it is not read twice."""
     head = known if known is not None and data.startswith(known.text) else _head(data)
     if head is None:
         return None
