@@ -50,7 +50,7 @@ FAREWELL_SECONDS = 0.25
 """At a stop, how long idle connections are still read: a request may just be on its way."""
 READ_BYTES = 64 * 1024
 KNOWN_BYTES = 1024
-"""Of a head that is kept for the next request of its connection: 2 kB with what was read of it."""
+"""The longest head that is kept for the next request of its connection: 2 kB with what was read of it."""
 _ORDINARY = {
     "type": "http",
     "http_version": "1.1",
