@@ -30,8 +30,8 @@ class Looks(Generic[One]):
 
     def __init__(self, act: Callable[[One], object]) -> None:
         self._act = act
-        self._new: dict[One, None] = {}
-        self._young: dict[One, None] = {}  # as new ones are called after the first look at them
+        self._there: dict[One, int] = {}  # since which look
+        self._looks = 0
         self._pause = trio.Event()
         self._is_paused = True
 
@@ -39,12 +39,11 @@ class Looks(Generic[One]):
         if self._is_paused:
             self._is_paused = False
             self._pause.set()
-        self._new[one] = None
+        self._there[one] = self._looks
 
     def remove(self, one: One) -> None:
         """It is over, if it was there still."""
-        self._new.pop(one, None)
-        self._young.pop(one, None)
+        self._there.pop(one, None)
 
     async def tend(self) -> None:
         """Runs for ever."""
@@ -55,15 +54,14 @@ class Looks(Generic[One]):
             if self._is_paused:
                 await self._pause.wait()
             await trio.sleep(LOOK_SECONDS)
-            idle = 0 if self._new or self._young else idle + 1
-            for left in range(len(self._young), 0, -1):
-                if not self._young:  # the others are over
-                    break
-                one, _ = self._young.popitem()
-                self._act(one)
-                if left % AT_ONCE == 0:
+            idle = 0 if self._there else idle + 1
+            self._looks += 1
+            lasting = [one for one, since in self._there.items() if since <= self._looks - 2]
+            for number, one in enumerate(lasting, 1):
+                if self._there.pop(one, None) is not None:  # it may be over by now
+                    self._act(one)
+                if number % AT_ONCE == 0:
                     await trio.lowlevel.checkpoint()
-            self._young, self._new = self._new, {}
 
 
 class Soon:

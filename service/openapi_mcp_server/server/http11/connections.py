@@ -270,7 +270,8 @@ class _Connection:
         request = ordinary.read(data.lstrip(b"\r\n") if data[:1] in _LINE_ENDS else data, self._known)
         if request is None:
             return None
-        self._known = request.head if len(request.head.text) <= KNOWN_BYTES else None
+        if request.head is not self._known:
+            self._known = request.head if len(request.head.text) <= KNOWN_BYTES else None
         exchange = ordinary.OrdinaryExchange(
             request, self._read_body, self._left, self._write_ordinary, lambda: self._worker.is_stopping
         )
