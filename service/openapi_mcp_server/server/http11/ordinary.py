@@ -16,15 +16,19 @@ from typing import Any, NamedTuple
 
 from openapi_mcp_server.grammar import FIELD_NAME, head_fields
 
+Header = tuple[bytes, bytes]
+
 _HEAD = re.compile(rb"(GET|POST) (/[!-$&-~]*+) HTTP/1\.1\r\n((?>(?:" + FIELD_NAME + rb":[\t -~]*+\r\n)+))\r\n")
 """No percent sign, after which the path would have to be decoded."""
 _SENT = re.compile(rb"(?>(?:" + FIELD_NAME + rb": [\t -~\x80-\xff]*+\r\n)*)")
+_PLAINLY_SENT = re.compile(rb"(?>(?:[a-z-]++: (?>[!-~]++(?: [!-~]++)*)\r\n)*)")
+"""The same of names in lower case and values without white space around, as nearly all are written."""
+_LINE: Callable[[Header], bytes] = b"%b: %b\r\n".__mod__
 _UNUSUAL = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
 _AT_MOST_ONCE = frozenset({b"host", b"content-length", b"connection"})
 _LENGTH = re.compile(rb"[0-9]{1,9}")
 _WITHOUT_BODY = frozenset({204, 304})
 
-Header = tuple[bytes, bytes]
 Event = MutableMapping[str, Any]
 
 
@@ -170,10 +174,14 @@ class OrdinaryExchange:
         ends = self.missing > 0 or self._stops()  # RFC 9112 section 9.6: a client has to be told
         if ends:
             headers = [(name.lower(), value) for name, value in headers if name.lower() != b"connection"]
-        fields = b"".join([b"%b: %b\r\n" % (name.strip(), value.strip()) for name, value in headers])
-        if fields.count(b"\r\n") != len(headers) or _SENT.fullmatch(fields) is None:
-            raise RuntimeError("a header of the answer cannot be written")  # its value may be a secret
-        named = {name.lower(): value for name, value in headers}
+        fields = b"".join(map(_LINE, headers))
+        if fields.count(b"\r\n") == len(headers) and _PLAINLY_SENT.fullmatch(fields) is not None:
+            named = dict(headers)
+        else:
+            fields = b"".join([_LINE((name.strip(), value.strip())) for name, value in headers])
+            if fields.count(b"\r\n") != len(headers) or _SENT.fullmatch(fields) is None:
+                raise RuntimeError("a header of the answer cannot be written")  # its value may be a secret
+            named = {name.lower(): value for name, value in headers}
         length = named.get(b"content-length")
         self._chunked = length is None and status not in _WITHOUT_BODY
         self._promised = int(length or b"0")
