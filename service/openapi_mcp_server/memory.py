@@ -174,9 +174,10 @@ class Hold(_Account):
 
     def settle(self, size: int) -> None:
         """``size`` bytes in all, and what every message counts for, from now on: it is there already."""
-        if (more := CALL_BYTES + size - self.held) > 0:
+        more = CALL_BYTES + size - self.held
+        if more > 0:
             self.add(more)
-        else:
+        elif more:
             self.shrink(CALL_BYTES + size)
 
     def shrink(self, held: int) -> None:
