@@ -267,9 +267,10 @@ def text_in(value: msgspec.Raw) -> str | None:
 
 
 def _reference_at(at: Located) -> str | None:
-    if bytes(memoryview(at.json)[:1]) != b"{":
+    try:
+        reference = _peek(at.json).ref
+    except msgspec.DecodeError:  # no object, or nothing
         return None
-    reference = _peek(at.json).ref
     if not reference:
         return None
     text = text_in(reference)
