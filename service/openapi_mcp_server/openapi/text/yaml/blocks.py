@@ -261,7 +261,7 @@ class Blocks:
             return resolve(self._plain(starts[index + 1] - 1 - len(rest), parent))
         if rest in scalars:
             return scalars[rest]
-        value = resolve(self._plain(starts[index + 1] - 1 - len(rest), parent))
+        value = resolve(self._without_comment(rest, starts[index + 1] - 1 - len(rest)).decode())
         if len(rest) <= _REPEATED_BYTES:
             scalars[rest] = value
         return value
@@ -271,14 +271,17 @@ class Blocks:
         lines = self._lines
         while lines.column > parent:
             lines.advance()
-        text = self._text[start : lines.start]
+        return folded(self._without_comment(self._text[start : lines.start], start).decode())
+
+    def _without_comment(self, text: bytes, start: int) -> bytes:
+        """The plain text that begins at ``start``."""
         if b"#" in text and (comment := _COMMENT.search(text)):
             if not _ONLY_COMMENTS.fullmatch(text, comment.start()):
-                raise lines.error(start + comment.start() + 1, "a comment ends plain text, but more is below it")
+                raise self._lines.error(start + comment.start() + 1, "a comment ends plain text, but more is below it")
             text = text[: comment.start()]
         if b":" in text and (key := _INNER_KEY.search(text)):
-            raise lines.error(start + key.start(), "a colon and a space within plain text; quote the text")
-        return folded(text.rstrip().decode())
+            raise self._lines.error(start + key.start(), "a colon and a space within plain text; quote the text")
+        return text.rstrip()
 
     def _block_scalar(self, parent: int) -> str:
         lines = self._lines
