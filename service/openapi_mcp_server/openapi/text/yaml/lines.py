@@ -110,7 +110,7 @@ class Lines:
         known = self._known
         if len(known) > _KNOWN_LINES:
             known.clear()
-        fresh = [line for line in set(lines) if line not in known]
+        fresh = set(lines).difference(known)
         known.update(zip(fresh, _LINE.findall(b"".join(fresh)), strict=True))
         return list(map(known.__getitem__, lines))
 
