@@ -121,7 +121,7 @@ class ResponseReader:
 
     def _response(self, at: Located, status: str, is_success: bool) -> Response:  # noqa: FBT001 - see by_status
         place = at.base, bytes(at.json) if len(at.json) <= REFERENCE_BYTES else b"", status, is_success
-        if known := self._referred.get(place):  # as two of three are
+        if known := self._referred.get(place):  # as more than half of GitHub's
             return known
         resolved = self._references.resolve(at)
         response = msgspec.structs.replace(self._resolved(at, resolved, is_success=is_success), status=status)

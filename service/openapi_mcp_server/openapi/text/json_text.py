@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -86,7 +87,8 @@ def _loses_keys_whole(value: bytes, limits: DocumentLimits, level: int) -> bool:
 
 def depth(value: object) -> int:
     """How many lists and objects lie within one another at most."""
-    levels, level = 0, [value] if type(value) in _CONTAINERS else []
+    levels = 0
+    level: list[Any] = [value] if type(value) in _CONTAINERS else []
     while level:
         levels += 1
         level = [
