@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from openapi_mcp_server.bridge.media.table import is_json
+from openapi_mcp_server.bridge.media.table import is_json, is_xml
 from openapi_mcp_server.bridge.model import OutputContract
 from openapi_mcp_server.bridge.schemas.definitions import OBJECT_OR_NULL, Definitions, says_object
 from openapi_mcp_server.bridge.schemas.edits import Detail, cleaned, encode, reduced
@@ -114,14 +114,19 @@ def documented(operation: Operation, definitions: Definitions) -> list[Schema]:
 
 
 def _asked_for(response: Response, definitions: Definitions) -> list[MediaType]:
-    """The media types of an answer, less those that say again what JSON says there, which Accept asks for first.
+    """The media types of an answer, less XML and text that say again what JSON says there, which Accept asks for first.
 
     Swashbuckle's documents list ``text/plain`` beside JSON for every answer, and many list XML. Should such an answer
-    come all the same, it has a form of its own (docs/adr/0011).
+    come all the same, it has a form of its own (docs/adr/0011). Other types are listed because an API answers so at
+    times: Kubernetes' watches are streams.
     """
     media = content_of(response)
     in_json = {bytes(each.schema.json) for each in media if each.schema is not None and is_json(each.name)}
-    return [each for each in media if is_json(each.name) or not _is_said(each.schema, in_json, definitions)]
+    return [each for each in media if not _is_beside(each.name) or not _is_said(each.schema, in_json, definitions)]
+
+
+def _is_beside(name: str) -> bool:
+    return is_xml(name) or essence(name) == "text/plain"
 
 
 def _is_said(schema: Schema | None, known: Container[bytes], definitions: Definitions) -> bool:
