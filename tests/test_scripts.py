@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import anyio
 import msgspec
@@ -54,6 +55,32 @@ def test_scripts_run_takes_no_module_of_the_same_name_from_where_it_is_typed(tmp
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("usage: openapi-mcp-server ")
+
+
+def version(venv: Path) -> subprocess.CompletedProcess[str]:
+    environ = environment(OPENAPI_MCP_VENV=str(venv))
+    argv = [CHECKOUT / "scripts" / "run", "--version"]
+    return subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_scripts_run_writes_nothing_where_the_packages_are_installed(tmp_path):
+    venv = tmp_path / "venv"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin" / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (venv / "bin" / "python").chmod(0o755)
+    with (CHECKOUT / "requirements.txt").open("rb") as lock:
+        seen = subprocess.run(["cksum"], stdin=lock, capture_output=True, check=True).stdout
+    (venv / "requirements.txt.installed").write_bytes(seen)
+    (tmp_path / "venv.lock").mkdir()  # cannot be opened to write, not even by root
+    assert (version(venv).returncode, version(venv).stderr) == (0, "")
+
+
+def test_scripts_run_says_where_it_cannot_write_and_what_to_set(tmp_path):
+    done = version(tmp_path / "none" / "venv")
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"cannot write to {tmp_path}/none; set OPENAPI_MCP_VENV to a folder of your own for the packages\n",
+    )
 
 
 @pytest.fixture(scope="module")

@@ -225,6 +225,15 @@ def test_a_base_url_that_lacks_the_documents_path_is_doubted_and_taken(base, ser
     assert [doubt.rpartition(" ")[2] for doubt in doubts] == ([meant] if meant else [])
 
 
+@pytest.mark.parametrize("base", ["https://x.example/v3/openapi.json", "https://x.example/a.yaml"])
+def test_a_base_url_that_looks_like_a_document_is_doubted_and_taken(base):
+    made = catalog(operation(), base=base, servers=("https://x.example/v3",))
+    assert str(made.apis[0].base) == base
+    assert [note.message for note in made.apis[0].notes] == [
+        f"API_BASE_URL is {base}, which looks like a document: leave out the file if calls get a 404"
+    ]
+
+
 def test_a_host_without_a_scheme_in_a_file_is_asked_as_the_base_url_is_or_by_https():
     assert str(catalog(operation(), base=None, servers=("//a.example/v1",)).apis[0].base) == "https://a.example/v1"
     moving = operation(servers=("http://a.example/v1/beta",))
