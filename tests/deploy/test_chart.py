@@ -164,6 +164,10 @@ CHECKED: dict[str, tuple[dict[str, Any], str]] = {
         {"settings": {"TRACING": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.obs:4318"}},
         "networkPolicy.egress: opens no port 4318, which settings.OTEL_EXPORTER_OTLP_ENDPOINT needs; add",
     ),
+    "a proxy that nothing lets pods reach": (
+        {"settings": {"HTTP_PROXY_URL": "http://out.example:3128"}},
+        "networkPolicy.egress: opens no port 3128, which settings.HTTP_PROXY_URL needs; add",
+    ),
     "nothing that pods may reach": ({"networkPolicy": {"egress": []}}, "networkPolicy.egress: opens no port 443"),
     "IPv6 pods behind an IPv4 network": ({"ipv6": True}, "trustedCidr: 10.0.0.0/16 is no IPv6 network"),
 }

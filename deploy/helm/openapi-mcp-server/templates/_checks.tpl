@@ -31,7 +31,11 @@
 {{- end -}}
 {{- if $values.networkPolicy.enabled -}}
 {{- $reached := dict "sharedState" $values.sharedState -}}
-{{- if not (or (hasKey $settings "HTTP_PROXY_URL") (hasKey $settings "HTTP_PROXY_URL_FILE") (has "HTTP_PROXY_URL" $values.secretFiles)) -}}
+{{- $proxy := get $settings "HTTP_PROXY_URL" -}}
+{{- $isFile := or (hasKey $settings "HTTP_PROXY_URL_FILE") (has "HTTP_PROXY_URL" $values.secretFiles) -}}
+{{- if hasPrefix "http" $proxy -}}
+{{- $reached = merge $reached (dict "settings.HTTP_PROXY_URL" $proxy) -}}
+{{- else if not (or $isFile (eq $proxy "environment")) -}}
 {{- $reached = merge $reached (dict "api.baseUrl" $values.api.baseUrl "api.specUrl" $values.api.specUrl) -}}
 {{- end -}}
 {{- if contains "otlp" (get $settings "TRACING") -}}
