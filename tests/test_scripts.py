@@ -57,9 +57,9 @@ def test_scripts_run_takes_no_module_of_the_same_name_from_where_it_is_typed(tmp
     assert done.stdout.startswith("usage: openapi-mcp-server ")
 
 
-def version(venv: Path) -> subprocess.CompletedProcess[str]:
+def version(venv: Path, program: Path = CHECKOUT / "scripts" / "run") -> subprocess.CompletedProcess[str]:
     environ = environment(OPENAPI_MCP_VENV=str(venv))
-    argv = [CHECKOUT / "scripts" / "run", "--version"]
+    argv = [program, "--version"]
     return subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -73,6 +73,11 @@ def test_scripts_run_writes_nothing_where_the_packages_are_installed(tmp_path):
     (venv / "requirements.txt.installed").write_bytes(seen)
     (tmp_path / "venv.lock").mkdir()  # cannot be opened to write, not even by root
     assert (version(venv).returncode, version(venv).stderr) == (0, "")
+
+
+def test_scripts_run_may_be_started_by_a_link(tmp_path):
+    (tmp_path / "mcp").symlink_to(CHECKOUT / "scripts" / "run")
+    assert (version(Path(sys.prefix), tmp_path / "mcp").returncode, version(Path(sys.prefix)).returncode) == (0, 0)
 
 
 def test_scripts_run_says_where_it_cannot_write_and_what_to_set(tmp_path):
