@@ -96,12 +96,13 @@ def test_a_tag_that_no_operation_has_is_noted():
     made = catalog(
         operation(path="/1", operation_id="one", tags=("a",)),
         operation(path="/2", operation_id="two", tags=("internal",)),
-        include_tags=frozenset({"a", "A"}),
+        include_tags=frozenset({"a", "A", "zoo"}),
         exclude_tags=frozenset({"internal", "Intern"}),
     )
     assert [(note.kind, note.message) for note in made.apis[0].notes] == [
-        ("override_unused", "INCLUDE_TAGS: no operation has the tag 'A'"),
-        ("override_unused", "EXCLUDE_TAGS: no operation has the tag 'Intern'"),
+        ("override_unused", "INCLUDE_TAGS: no operation has the tag 'A'; did you mean 'a'?"),
+        ("override_unused", "INCLUDE_TAGS: no operation has the tag 'zoo'"),
+        ("override_unused", "EXCLUDE_TAGS: no operation has the tag 'Intern'; did you mean 'internal'?"),
     ]
 
 
