@@ -172,13 +172,23 @@ def _unused_tags(sources: Sequence[ApiSource], candidates: Iterable[Sequence[_Ca
     settings = {"INCLUDE_TAGS": sources[0].include_tags, "EXCLUDE_TAGS": sources[0].exclude_tags} if sources else {}
     if not any(settings.values()):
         return []
-    known = {tag for own in candidates for each in own for tag in _tags(each)}
+    known = sorted({tag for own in candidates for each in own for tag in _tags(each)})
     read = " that could be read" if any(source.description.skipped for source in sources) else ""
     return [
-        Note(pointer="#/paths", kind="override_unused", message=f"{setting}: no operation{read} has the tag {tag!r}")
+        Note(
+            pointer="#/paths",
+            kind="override_unused",
+            message=f"{setting}: no operation{read} has the tag {tag!r}{_meant(tag, known)}",
+        )
         for setting, tags in settings.items()
-        for tag in sorted(tags - known)
+        for tag in sorted(tags.difference(known))
     ]
+
+
+def _meant(tag: str, known: Sequence[str]) -> str:
+    same = [each for each in known if each.casefold() == tag.casefold()]
+    near = (same or names.nearest(tag, known))[:1]
+    return "".join(f"; did you mean {each!r}?" for each in near)
 
 
 def _place_notes(place: ApiPlace) -> list[Note]:
