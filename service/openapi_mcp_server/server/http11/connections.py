@@ -369,6 +369,8 @@ class _Connection:
         """The protocol has answered, or has begun to read a request."""
         self._is_idle = idle
         self.idle_until = trio.current_time() + KEEP_ALIVE_SECONDS if idle else math.inf
+        if not idle:  # one that came while the process stops is heard out and answered as well
+            self._reading.deadline = math.inf
 
     async def write(self, data: bytes) -> None:
         """Within the time that a client has to take it; nothing once the connection is over."""
