@@ -537,6 +537,33 @@ def test_a_stop_still_reads_a_request_that_is_on_its_way():
     run(main)
 
 
+async def refuse(scope: Any, receive: Any, send: Any) -> None:
+    """Answers without having read the body."""
+    await send({"type": "http.response.start", "status": 413, "headers": [(b"connection", b"close")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.mark.parametrize("more", [[], [b"x"], [b"x"] * 9, [GET, GET]], ids=["nothing", "once", "always", "requests"])
+@pytest.mark.parametrize("head", ["Content-Length: 99999", "Transfer-Encoding: chunked", "Content-Length: 1"])
+def test_who_was_refused_and_stays_is_left_soon_whatever_else_it_sends(head: str, more: list[bytes]) -> None:
+    """Nor does it hold up a stop."""
+
+    async def main() -> None:
+        async with serving_app(refuse, grace_seconds=1000) as server, await server.connect() as stream:
+            await stream.send_all(f"POST / HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n{{".encode())
+            assert b" 413 " in await answer(stream)
+            for piece in more:
+                await trio.sleep(connections.LINGER_SECONDS / 20)
+                with suppress(trio.BrokenResourceError):
+                    await stream.send_all(piece)
+            began = trio.current_time()
+            server.stopping.set()
+            await server.stopped.wait()
+            assert trio.current_time() - began <= connections.LINGER_SECONDS + 0.1
+
+    run(main, hurried())
+
+
 async def hello_later(scope: Any, receive: Any, send: Any) -> None:
     """Says hello long after an idle connection is closed at a stop, if its client is still there then."""
     while (event := await receive()).get("more_body"):

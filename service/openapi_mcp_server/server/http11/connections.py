@@ -245,6 +245,8 @@ class _Connection:
                 if not data:
                     await self._worker.ends.wait("")
                     break
+                if self._is_over:  # the protocol of all requests would know of no end
+                    continue
                 exchange = self._begun(data)
                 if exchange is None:
                     if self._protocol is None:
@@ -258,7 +260,7 @@ class _Connection:
 
     def _is_between(self) -> bool:
         """Requests: h11 has nothing of the next one either."""
-        return self._is_idle and not self._is_over and (self._protocol is None or not self._protocol.has_begun)
+        return self._is_idle and (self._protocol is None or not self._protocol.has_begun)
 
     def _begun(self, data: bytes) -> tuple[ordinary.OrdinaryExchange, Scope] | None:
         """The exchange and the scope of an ordinary request; None where it is not one."""
@@ -276,7 +278,7 @@ class _Connection:
         """Hands bytes on to the protocol of all requests."""
         if data[:1] in _LINE_ENDS and self._is_between():
             data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a request are ignored
-        if data and not self._is_over:
+        if data:
             await protocol.take(data)
 
     async def _answer(self, exchange: ordinary.OrdinaryExchange, scope: Scope) -> bool:
