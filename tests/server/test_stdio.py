@@ -276,10 +276,30 @@ def test_the_end_of_input_cancels_what_is_in_flight() -> None:
     assert silence.cancelled.is_set()
 
 
-def test_a_call_that_takes_too_long_at_the_end_of_input_is_answered_with_what_is_known_of_it() -> None:
+ENDS = pytest.mark.parametrize("end", [Client.end, Client.stop_server], ids=["end of input", "signal"])
+
+
+@ENDS
+def test_a_call_in_flight_at_the_end_is_waited_for(end: Callable[[Client], None]) -> None:
     async def use(client: Client) -> None:
-        await client.say(call("long"))
-        client.end()
+        await client.say(call("short"), line("ping", "read"))
+        assert (await client.hear())["id"] == "read"
+        end(client)
+        answer = await client.hear()
+        assert (answer["id"], "isError" in answer["result"]) == ("short", False)
+        await client.hear_end()
+
+    converse(use, slowly(0.2))
+
+
+@ENDS
+def test_a_call_that_takes_too_long_at_the_end_is_answered_with_what_is_known_of_it(
+    end: Callable[[Client], None],
+) -> None:
+    async def use(client: Client) -> None:
+        await client.say(call("long"), line("ping", "read"))
+        assert (await client.hear())["id"] == "read"
+        end(client)
         answer = await client.hear()
         assert (answer["id"], answer["result"]["isError"]) == ("long", True)
         assert answer["result"]["content"][0]["text"].startswith("the server stops and could not wait for it")
@@ -343,7 +363,8 @@ def listen(request_id: object, **asked: bool) -> bytes:
 TAG = "io.modelcontextprotocol/subscriptionId"
 
 
-def test_subscriptions_share_the_channel_and_end_with_the_input() -> None:
+@ENDS
+def test_subscriptions_share_the_channel_and_end_with_the_server(end: Callable[[Client], None]) -> None:
     built = gateway(ScriptedApi())
 
     async def main() -> None:
@@ -362,9 +383,9 @@ def test_subscriptions_share_the_channel_and_end_with_the_input() -> None:
                 ]
                 await client.say(cancel("a"), line("ping", "ping"))
                 assert (await client.hear())["id"] == "ping"
-                client.end()
-                end = await client.hear()
-                assert (end["id"], end["result"]["_meta"][TAG]) == (2, 2)
+                end(client)
+                last = await client.hear()
+                assert (last["id"], last["result"]["_meta"][TAG]) == (2, 2)
                 cancelled = await client.hear()
                 assert (cancelled["method"], cancelled["params"]) == ("notifications/cancelled", {"requestId": 2})
                 built.lists_changed()  # while the server ends: nobody is left to be told

@@ -214,12 +214,12 @@ def denied(served: ServedCatalog, offer: Offer, name: str) -> str:
     return name if name in served.catalog.tools and name not in offer.tools else ""
 
 
-def unknown_name(call: Call, kind: str, known: Iterable[str]) -> Rejection:
-    near = nearest(call.name[:SHOWN_CHARACTERS], known)
+def unknown_name(call: Call, kind: str, name: str, known: Iterable[str]) -> Rejection:
+    near = nearest(name[:SHOWN_CHARACTERS], known)
     hint = f"; did you mean {', '.join(near)}?" if near else ""
     if known is NAMES:
         hint += f"; operations are found with {SEARCH} and called with {CALL}"
-    message = f"unknown {kind} {call.name[:SHOWN_CHARACTERS]!r}{hint}"
+    message = f"unknown {kind} {name[:SHOWN_CHARACTERS]!r}{hint}"
     return Rejection(id=call.id, code=INVALID_PARAMS, message=message, status=200)
 
 

@@ -60,8 +60,9 @@ def claim_stdout() -> int:
     return claimed
 
 
-async def serve_stdio(gateway: Gateway, stdin: int, stdout: int) -> None:
-    """Answers what comes in on one descriptor on the other. Returns soon after the input ends; may be cancelled."""
+async def serve_stdio(gateway: Gateway, stdin: int, stdout: int, reading: trio.CancelScope | None = None) -> None:
+    """Answers what comes in on one descriptor on the other. Returns soon after the input ends, or ``reading`` is
+    cancelled, which is the same to the calls in flight: the API may have carried them out, so each is answered."""
 
     async def say(message: Pieces, hold: Hold) -> None:
         line = (*message, b"\n")
@@ -92,11 +93,12 @@ async def serve_stdio(gateway: Gateway, stdin: int, stdout: int) -> None:
             conversation = Conversation(gateway, "stdio", calls, say, over)
             gateway.tell_changes(tell_changes)
             try:
-                async with aclosing(_lines(stdin)) as lines:
-                    async for line in lines:
-                        message, hold = await _admitted(line, conversation, gateway)
-                        del line  # large ones are kept as long as they are needed, and counted
-                        await conversation.take(message, hold=hold)
+                with reading or trio.CancelScope():
+                    async with aclosing(_lines(stdin)) as lines:
+                        async for line in lines:
+                            message, hold = await _admitted(line, conversation, gateway)
+                            del line  # large ones are kept as long as they are needed, and counted
+                            await conversation.take(message, hold=hold)
             finally:  # nothing may be started once the calls are over
                 gateway.tell_no_more(tell_changes)
             calls.cancel_scope.deadline = anyio.current_time() + FINISH_SECONDS + LAST_WORD_SECONDS

@@ -537,6 +537,69 @@ def test_a_stop_still_reads_a_request_that_is_on_its_way():
     run(main)
 
 
+async def refuse(scope: Any, receive: Any, send: Any) -> None:
+    """Answers without having read the body."""
+    await send({"type": "http.response.start", "status": 413, "headers": [(b"connection", b"close")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.mark.parametrize("more", [[], [b"x"], [b"x"] * 9, [GET, GET]], ids=["nothing", "once", "always", "requests"])
+@pytest.mark.parametrize("head", ["Content-Length: 99999", "Transfer-Encoding: chunked", "Content-Length: 1"])
+def test_who_was_refused_and_stays_is_left_soon_whatever_else_it_sends(head: str, more: list[bytes]) -> None:
+    """Nor does it hold up a stop."""
+
+    async def main() -> None:
+        async with serving_app(refuse, grace_seconds=1000) as server, await server.connect() as stream:
+            await stream.send_all(f"POST / HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n{{".encode())
+            assert b" 413 " in await answer(stream)
+            for piece in more:
+                await trio.sleep(connections.LINGER_SECONDS / 20)
+                with suppress(trio.BrokenResourceError):
+                    await stream.send_all(piece)
+            began = trio.current_time()
+            server.stopping.set()
+            await server.stopped.wait()
+            assert trio.current_time() - began <= connections.LINGER_SECONDS + 0.1
+
+    run(main, hurried())
+
+
+async def hello_later(scope: Any, receive: Any, send: Any) -> None:
+    """Says hello long after an idle connection is closed at a stop, if its client is still there then."""
+    while (event := await receive()).get("more_body"):
+        pass
+    with trio.move_on_after(10 * connections.FAREWELL_SECONDS):
+        event = await receive()
+    if event["type"] != "http.disconnect":
+        await say_hello(send)
+
+
+CHUNKED = b"POST /hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+LENGTHY = b"POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
+
+
+@pytest.mark.parametrize("before", [b"", GET, CHUNKED + b"0\r\n\r\n"], ids=["new", "ordinary before", "by h11 before"])
+@pytest.mark.parametrize(
+    "pieces", [[GET], [CHUNKED, b"2\r\n{}\r\n0\r\n\r\n"], [LENGTHY, b"{}"]], ids=["GET", "in chunks", "body later"]
+)
+def test_a_stop_waits_for_the_answer_to_a_request_that_was_on_its_way(before, pieces):
+    async def main() -> None:
+        async with serving_app(hello_later) as server, await server.connect() as stream:
+            if before:
+                await stream.send_all(before)
+                await answer(stream)
+            await wait_all_tasks_blocked()
+            server.stopping.set()
+            await wait_all_tasks_blocked()
+            for piece in pieces:
+                await stream.send_all(piece)
+                await trio.sleep(2 * connections.FAREWELL_SECONDS)
+            answered = await rest(stream)
+            assert (answered.startswith(OK), answered.endswith(b"hello")) == (True, True)
+
+    run(main, hurried())
+
+
 def test_a_stop_waits_for_nobody_who_is_idle():
     async def main() -> None:
         async with serving_app(hello, grace_seconds=1000) as server, await server.connect() as stream:

@@ -248,6 +248,8 @@ class _Connection:
                 if not data:
                     await self._worker.ends.wait("")
                     break
+                if self._is_over:  # the protocol of all requests would know of no end
+                    continue
                 exchange = self._begun(data)
                 if exchange is None:
                     if self._protocol is None:
@@ -261,7 +263,7 @@ class _Connection:
 
     def _is_between(self) -> bool:
         """Requests: h11 has nothing of the next one either."""
-        return self._is_idle and not self._is_over and (self._protocol is None or not self._protocol.has_begun)
+        return self._is_idle and (self._protocol is None or not self._protocol.has_begun)
 
     def _begun(self, data: bytes) -> tuple[ordinary.OrdinaryExchange, Scope] | None:
         """The exchange and the scope of an ordinary request; None where it is not one."""
@@ -281,7 +283,7 @@ class _Connection:
         """Hands bytes on to the protocol of all requests."""
         if data[:1] in _LINE_ENDS and self._is_between():
             data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a request are ignored
-        if data and not self._is_over:
+        if data:
             await protocol.take(data)
 
     async def _answer(self, exchange: ordinary.OrdinaryExchange, scope: Scope) -> bool:
@@ -373,6 +375,8 @@ class _Connection:
         """The protocol has answered, or has begun to read a request."""
         self._is_idle = idle
         self.idle_until = trio.current_time() + KEEP_ALIVE_SECONDS if idle else math.inf
+        if not idle:  # one that came while the process stops is heard out and answered as well
+            self._reading.deadline = math.inf
 
     async def write(self, data: bytes) -> None:
         """Within the time that a client has to take it; nothing once the connection is over."""
