@@ -135,6 +135,31 @@ def test_without_descriptors_clients_wait_and_the_log_says_so_once(caplog):
     assert "no connection can be taken in: Too many open files" in caplog.text
 
 
+def test_a_stop_without_descriptors_finishes_what_is_in_flight():
+    """Whoever still waits to be accepted cannot be, and costs nobody else an answer."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    app = Held()
+
+    async def test() -> None:
+        async with serving_app(app) as server, await server.connect() as served:
+            await served.send_all(GET)
+            await app.reached.wait()
+            highest = max(map(int, os.listdir("/proc/self/fd")))  # noqa: PTH208 - of numbers
+            with socket.socket() as waiting, every_descriptor(highest + 2):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 3, limits[1]))
+                waiting.connect(("127.0.0.1", server.port))
+                server.stopping.set()
+                await wait_all_tasks_blocked()
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+                app.released.set()
+                assert (await answer(served)).startswith(OK)
+
+    try:
+        run(test)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
 @contextmanager
 def every_descriptor(below: int) -> Iterator[None]:
     """Takes all that are free up to this one."""

@@ -99,9 +99,10 @@ def _claim_descriptors() -> None:
 
 
 def _waiting(queue: socket.socket) -> Iterator[trio.SocketStream]:
-    """Clients that have connected and were not accepted yet: closing over them would reset what they have asked."""
+    """Clients that have connected and were not accepted yet: closing over them would reset what they have asked. Where
+    no descriptor is left they cannot be helped."""
     queue.settimeout(0)
-    with suppress(BlockingIOError):
+    with suppress(OSError):
         while True:
             yield trio.SocketStream(trio.socket.from_stdlib_socket(queue.accept()[0]))
 
