@@ -65,15 +65,13 @@ class Gate:
 
         Raises Refused (the breaker is open, the queue is full) or Timeout; nothing was sent then.
         """
-        now = trio.current_time()
-        if self.breaker.is_shut(now):
+        if self.breaker.is_shut(trio.current_time()):
             raise self._shut()
         if self._pace is not None:
             await self._turn(self._pace, until, client)
         if not self._places.take_at_once(client):
             await self._wait(until, client)
-            now = trio.current_time()
-        ticket = self.breaker.admit(now)
+        ticket = self.breaker.admit(trio.current_time())
         if ticket is None:  # it has opened while this call was waiting
             self._places.give_back(client)
             raise self._shut()

@@ -96,7 +96,7 @@ class TcpDialler:
                 stream = await trio.open_tcp_stream(host, port)
         except trio.TooSlowError as error:
             raise ConnectTimeout(f"no connection to {host} in time") from error
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # UnicodeError: not even a name, to IDNA
             raise connect_error(error, str(error)) from error
         return TcpStream(stream, stream.socket)
 

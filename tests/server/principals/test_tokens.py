@@ -224,6 +224,7 @@ def test_a_server_with_static_tokens_loads_no_library_for_others(spec):
         ('[{"name": "a", "token": "secret"}]', "INBOUND_TOKENS[0].token: must have at least"),
         ('[{"name": "a", "sha256": "secret"}]', "INBOUND_TOKENS[0].sha256: must be"),
         ('[{"name": "a", "scrypt": "scrypt$3$8$1$secret$secret"}]', "INBOUND_TOKENS[0].scrypt: must be"),
+        (f'[{{"name": "a", "scrypt": "scrypt$65536$1$1$c2FsdA==${"c2VjcmV0" * 4}"}}]', "scrypt: must be scrypt$N$r"),
         ('[{"name": "a", "token": "secret-0123456789", "sorcery": 1}]', "INBOUND_TOKENS[0]: "),
         (
             '[{"name": "a", "token": "secret-0123456789"}, {"name": "b", "token": "secret-0123456789"}]',

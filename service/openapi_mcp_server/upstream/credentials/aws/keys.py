@@ -53,20 +53,34 @@ class KeyChain:
         self._lock = anyio.Lock()
         self._keys: Keys | None = None
         self._asked_at = 0.0
+        self._failed: Failed | None = None  # the last time; it is raised nowhere itself
 
     async def keys(self) -> Keys:
         """The keys of now. Raises CredentialError or Failed."""
         if self._keys is not None and not self._is_due(self._keys):
             return self._keys
+        failed = self._failed
         async with self._lock:
-            if self._keys is None or self._is_due(self._keys):
-                self._asked_at = time.time()
-                try:
-                    self._keys = await self._found()
-                except (CredentialError, Failed):
-                    if self._keys is None or (self._keys.ends or 0.0) <= time.time():
-                        raise
+            keys = self._keys
+            if keys is not None and not self._is_due(keys):
+                return keys
+            if self._failed is not None and self._failed is not failed:  # somebody has asked in vain meanwhile
+                raise Failed(str(self._failed), transient=self._failed.transient)
+            self._keys = await self._asked(keys)
             return self._keys
+
+    async def _asked(self, keys: Keys | None) -> Keys:
+        """New ones; those of before where there are none, and these have not ended."""
+        self._asked_at = time.time()
+        try:
+            return await self._found()
+        except (CredentialError, Failed, ConfigError) as error:
+            if keys is not None and (keys.ends or 0.0) > time.time():
+                return keys
+            self._failed = Failed(str(error), transient=getattr(error, "transient", False))
+            if isinstance(error, ConfigError):  # of an address in AWS's variables
+                raise CredentialError(str(error)) from None
+            raise
 
     def forget(self) -> None:
         """Asks for other keys the next time: these were refused."""
