@@ -26,7 +26,7 @@ from mcp import StdioServerParameters
 from asked import META
 from openapi_mcp_server.bridge.http_messages import HttpRequest, HttpResponse
 from openapi_mcp_server.gateway.gateway import Gateway
-from openapi_mcp_server.server.stdio import CALLS, LINE_BYTES, QUEUED_MESSAGES, STALL_SECONDS
+from openapi_mcp_server.server.stdio import CALLS, LINE_BYTES, QUEUED_MESSAGES, STALL_SECONDS, serve_stdio
 from scripted import ScriptedApi, Silence, gateway, ok, slowly, tool
 from stdio_client import Client, call, cancel, line
 
@@ -405,6 +405,25 @@ def test_a_client_that_closes_its_end_stops_the_server() -> None:
         await client.left.wait()
 
     converse(use)
+
+
+def test_a_client_on_one_socket_that_leaves_an_answer_unread_ends_the_server(caplog: pytest.LogCaptureFixture) -> None:
+    """As socat and inetd start one. The kernel tells the reader of a reset then, not of an end (unix(7))."""
+    ours, theirs = socket.socketpair()
+
+    async def main() -> None:
+        with trio.fail_after(20):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(serve_stdio, gateway(ScriptedApi()), ours.fileno(), ours.fileno())
+                theirs.sendall(line("ping"))
+                await trio.lowlevel.wait_readable(theirs)
+                theirs.close()
+
+    with ours, theirs:
+        trio.run(main)
+    assert [record.message for record in caplog.records] == [
+        "standard input cannot be read: Connection reset by peer: ending"
+    ]
 
 
 def program(body: str) -> list[str]:

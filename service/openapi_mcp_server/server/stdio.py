@@ -178,7 +178,7 @@ async def _lines(descriptor: int) -> AsyncGenerator[bytes | None]:
 
 @contextmanager
 def _reading(descriptor: int) -> Iterator[Callable[[], Awaitable[bytes]]]:
-    """A function that reads a piece, as soon as there is one."""
+    """A function that reads a piece, as soon as there is one; nothing at the end, and where there can be none."""
     limiter = anyio.CapacityLimiter(1)  # a thread of its own: nothing that blocks elsewhere makes this server deaf
 
     async def read() -> bytes:
@@ -188,9 +188,16 @@ def _reading(descriptor: int) -> Iterator[Callable[[], Awaitable[bytes]]]:
                 return take()
         return await run_sync(os.read, descriptor, CHUNK_BYTES, abandon_on_cancel=True, limiter=limiter)
 
+    async def read_if_possible() -> bytes:
+        try:
+            return await read()
+        except OSError as error:  # a client on a socket has left an answer unread, a terminal is gone
+            logger.warning("standard input cannot be read: %s: ending", error.strerror)
+            return b""
+
     with ExitStack() as stack:
         take = _taking(descriptor, stack)
-        yield read
+        yield read_if_possible
 
 
 def _taking(descriptor: int, stack: ExitStack) -> Callable[[], bytes] | None:
