@@ -46,7 +46,7 @@ async def test_a_failed_connection_says_why_and_what_to_do(
 
 @pytest.mark.parametrize("url", ["http://256.256.256.256/", f"http://api.example.com/{'x' * 70_000}"])
 async def test_a_url_that_cannot_be_asked_is_told_in_a_line(url: str) -> None:
-    with pytest.raises(Unreachable, match="cannot be asked: (Invalid IPv4 address|URL too long)") as caught:
+    with pytest.raises(Unreachable, match=r"cannot be asked: (Invalid IPv4 address|URL too long)") as caught:
         await asked("a document", request_for(url))
     assert not caught.value.outcome_unknown
     assert len(str(caught.value)) < 300
