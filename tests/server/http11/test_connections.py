@@ -349,6 +349,29 @@ def test_an_answer_before_the_whole_body_was_read_says_that_the_connection_ends(
     run(main)
 
 
+@pytest.mark.parametrize("pieces", [[b"x"], [b"x", b"x"]])
+@pytest.mark.parametrize("protocol", [b"", b"Expect: nothing\r\n"], ids=["ordinary", "h11"])
+def test_who_goes_on_sending_after_such_an_answer_is_heard_for_a_second(pieces, protocol):
+    async def hello_at_once(scope: Any, receive: Any, send: Any) -> None:
+        await say_hello(send)
+
+    async def main() -> float:
+        async with serving_app(hello_at_once) as server, await server.connect() as stream:
+            await stream.send_all(b"POST / HTTP/1.1\r\nHost: x\r\n%bContent-Length: 9000000\r\n\r\n" % protocol)
+            await rest(stream)
+            began = trio.current_time()
+            for piece in pieces:
+                await stream.send_all(piece)
+                await wait_all_tasks_blocked()
+            with suppress(trio.BrokenResourceError), trio.move_on_after(60):
+                while True:
+                    await trio.sleep(0.1)
+                    await stream.send_all(b"x")
+            return trio.current_time() - began
+
+    assert run(main, hurried()) < 5
+
+
 async def rest_of_one_that_sends(stream: trio.SocketStream, body: bytes) -> bytes:
     """The answer to a head, whose body is sent when the answer has begun to arrive."""
     begun = await answer(stream)

@@ -246,6 +246,9 @@ class _Connection:
                 if not data:
                     await self._worker.ends.wait("")
                     break
+                if self._is_over:  # thrown away, until the linger is over
+                    del data
+                    continue
                 exchange = self._begun(data)
                 if exchange is None:
                     if self._protocol is None:
@@ -277,7 +280,7 @@ class _Connection:
         """Hands bytes on to the protocol of all requests."""
         if data[:1] in _LINE_ENDS and self._is_between():
             data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a request are ignored
-        if data and not self._is_over:
+        if data:
             await protocol.take(data)
 
     async def _answer(self, exchange: ordinary.OrdinaryExchange, scope: Scope) -> bool:
