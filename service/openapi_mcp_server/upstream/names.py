@@ -44,7 +44,7 @@ class Lookups:
             ask = partial(self._ask, host, None, type=socket.SOCK_STREAM)
             try:
                 trio.lowlevel.start_thread_soon(ask, lookup.delivery(partial(self._running.pop, host)), "name lookup")
-            except RuntimeError:  # the system gives this process no thread more
+            except RuntimeError:  # the system gives this process no further thread
                 raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from None
             self._running[host] = lookup  # not before: there is nobody else who would end it
         await lookup.done.wait()
