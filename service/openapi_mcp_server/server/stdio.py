@@ -85,7 +85,7 @@ async def serve_stdio(gateway: Gateway, stdin: int, stdout: int) -> None:
     def tell_changes() -> None:
         calls.start_soon(say_all, conversation.changes())
 
-    idle = trio.lowlevel.ParkingLot()  # for who waits until no call is in flight
+    idle = trio.lowlevel.ParkingLot()  # of whoever waits until no call is in flight
     async with anyio.create_task_group() as everything, _Output(stdout, everything.cancel_scope.cancel) as output:
         everything.start_soon(output.write)
         async with anyio.create_task_group() as calls:

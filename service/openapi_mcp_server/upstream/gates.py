@@ -78,7 +78,7 @@ class Gate:
         return ticket
 
     def enter_at_once(self, now: float, client: str) -> Ticket | None:
-        """The same for whom nothing has to be waited for; None for the others, and for those who would be refused."""
+        """The same where nothing has to be waited for; None where something has, and where `enter` would refuse."""
         if self._pace is not None or self.breaker.state(now) != "closed":
             return None
         return self.breaker.admit(now) if self._places.take_at_once(client) else None

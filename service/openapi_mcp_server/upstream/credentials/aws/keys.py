@@ -31,7 +31,7 @@ MARGIN_SECONDS = 300.0
 LEAST_SECONDS = 30.0
 """Between two requests for keys that end soon."""
 MACHINE_SECONDS = 2.0
-"""A machine answers from itself, or is none of AWS's."""
+"""A machine of AWS's answers by itself, and so at once; one that does not is none of them."""
 _METADATA_TOKEN_SECONDS = "300"  # noqa: S105 - no secret
 NONE_FOUND = (
     "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the task, pod or instance a role"
