@@ -585,6 +585,42 @@ def test_a_stop_still_reads_a_request_that_is_on_its_way():
     run(main)
 
 
+@pytest.mark.parametrize("before", [b"", GET, GET.replace(b"\r\n\r\n", b"\r\nExpect: nothing\r\n\r\n")])
+def test_a_request_that_was_on_its_way_at_a_stop_has_the_grace_like_every_other(before):
+    """Its answer may take longer than an idle connection is still read: it would be carried out and not answered."""
+    released = trio.Event()
+
+    async def hello_unless_disconnected(scope: Any, receive: Any, send: Any) -> None:
+        async with trio.open_nursery() as nursery:
+
+            async def watch() -> None:
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(watch)
+            if scope["query_string"]:
+                await released.wait()
+            await say_hello(send)
+            nursery.cancel_scope.cancel()
+
+    async def main() -> None:
+        serving = serving_app(hello_unless_disconnected, grace_seconds=30)
+        async with serving as server, await server.connect() as stream:
+            if before:
+                await stream.send_all(before)
+                assert (await answer(stream)).startswith(OK)
+            await wait_all_tasks_blocked()
+            server.stopping.set()
+            await wait_all_tasks_blocked()
+            await stream.send_all(GET.replace(b"/hello", b"/hello?held"))
+            await trio.sleep(10 * connections.FAREWELL_SECONDS)  # of a clock that jumps
+            released.set()
+            assert (await rest(stream)).startswith(OK)
+
+    run(main, hurried())
+
+
 def test_a_stop_waits_for_nobody_who_is_idle():
     async def main() -> None:
         async with serving_app(hello, grace_seconds=1000) as server, await server.connect() as stream:

@@ -373,6 +373,8 @@ class _Connection:
         """The protocol has answered, or has begun to read a request."""
         self._is_idle = idle
         self.idle_until = trio.current_time() + KEEP_ALIVE_SECONDS if idle else math.inf
+        if not idle:
+            self._reading.deadline = math.inf  # a request that has come within the farewell of a stop has its grace
 
     async def write(self, data: bytes) -> None:
         """Within the time that a client has to take it; nothing once the connection is over."""
