@@ -61,22 +61,21 @@ class KeyChain:
             return self._keys
         failed = self._failed
         async with self._lock:
-            keys = self._keys
-            if keys is not None and not self._is_due(keys):
-                return keys
+            if self._keys is not None and not self._is_due(self._keys):
+                return self._keys
             if self._failed is not None and self._failed is not failed:  # somebody has asked in vain meanwhile
                 raise Failed(str(self._failed), transient=self._failed.transient)
-            self._keys = await self._asked(keys)
+            self._keys = await self._asked()
             return self._keys
 
-    async def _asked(self, keys: Keys | None) -> Keys:
+    async def _asked(self) -> Keys:
         """New ones; those of before where there are none, and these have not ended."""
         self._asked_at = time.time()
         try:
             return await self._found()
         except (CredentialError, Failed, ConfigError) as error:
-            if keys is not None and (keys.ends or 0.0) > time.time():
-                return keys
+            if self._keys is not None and (self._keys.ends or 0.0) > time.time():
+                return self._keys
             self._failed = Failed(str(error), transient=getattr(error, "transient", False))
             if isinstance(error, ConfigError):  # of an address in AWS's variables
                 raise CredentialError(str(error)) from None
