@@ -126,7 +126,9 @@ def _decoded_parts(text: bytes, decode: Decode, decode_rest: Decode) -> Iterator
 
 def without_space(text: bytes) -> bytes:
     """The same JSON without white space. Raises what msgspec raises for what is no JSON."""
-    parts, rest, opening = _rows(text) if len(text) >= 2 * PART_BYTES else ([], text, b"")
+    if len(text) < 2 * PART_BYTES:
+        return msgspec.json.format(text, indent=-1)
+    parts, rest, opening = _rows(text)
     last = msgspec.json.format(opening + rest, indent=-1)[len(opening) :]
     return b",".join([*parts, last]) if parts else last
 

@@ -60,6 +60,8 @@ def _decoded(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
 
 def _names(text: bytes) -> int:
     """About how many names of members a JSON text has."""
+    if len(text) <= _LARGE:
+        return text.count(b'":')
     return sum(text.count(b'":', start, start + _LARGE + 1) for start in range(0, len(text), _LARGE))
 
 
