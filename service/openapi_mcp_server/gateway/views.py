@@ -255,7 +255,7 @@ def _told_to(permit: Permit, catalog: ToolCatalog, name: str) -> tuple[Any, ...]
 
 
 def _make_room_for_view(served: ServedCatalog) -> None:
-    """Makes room for one more view, which is kept nowhere else: those of who asked longest ago go."""
+    """Makes room for one more view, which is kept nowhere else: those of the classes that asked longest ago go."""
     if len(served.by_tools) < VIEWS:
         return
     in_use = [*dict.fromkeys(map(id, reversed(served.views.values())))]

@@ -86,7 +86,7 @@ async def serve_stdio(gateway: Gateway, stdin: int, stdout: int, reading: trio.C
     def tell_changes() -> None:
         calls.start_soon(say_all, conversation.changes())
 
-    idle = trio.lowlevel.ParkingLot()  # for who waits until no call is in flight
+    idle = trio.lowlevel.ParkingLot()  # of whoever waits until no call is in flight
     async with anyio.create_task_group() as everything, _Output(stdout, everything.cancel_scope.cancel) as output:
         everything.start_soon(output.write)
         async with anyio.create_task_group() as calls:
@@ -180,7 +180,7 @@ async def _lines(descriptor: int) -> AsyncGenerator[bytes | None]:
 
 @contextmanager
 def _reading(descriptor: int) -> Iterator[Callable[[], Awaitable[bytes]]]:
-    """A function that reads a piece, as soon as there is one."""
+    """A function that reads a piece, as soon as there is one; nothing at the end, and where there can be none."""
     limiter = anyio.CapacityLimiter(1)  # a thread of its own: nothing that blocks elsewhere makes this server deaf
 
     async def read() -> bytes:
@@ -190,9 +190,16 @@ def _reading(descriptor: int) -> Iterator[Callable[[], Awaitable[bytes]]]:
                 return take()
         return await run_sync(os.read, descriptor, CHUNK_BYTES, abandon_on_cancel=True, limiter=limiter)
 
+    async def read_if_possible() -> bytes:
+        try:
+            return await read()
+        except OSError as error:  # a client on a socket has left an answer unread, a terminal is gone
+            logger.warning("standard input cannot be read: %s: ending", error.strerror)
+            return b""
+
     with ExitStack() as stack:
         take = _taking(descriptor, stack)
-        yield read
+        yield read_if_possible
 
 
 def _taking(descriptor: int, stack: ExitStack) -> Callable[[], bytes] | None:

@@ -135,6 +135,31 @@ def test_without_descriptors_clients_wait_and_the_log_says_so_once(caplog):
     assert "no connection can be taken in: Too many open files" in caplog.text
 
 
+def test_a_stop_without_descriptors_finishes_what_is_in_flight():
+    """Whoever still waits to be accepted cannot be, and costs nobody else an answer."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    app = Held()
+
+    async def test() -> None:
+        async with serving_app(app) as server, await server.connect() as served:
+            await served.send_all(GET)
+            await app.reached.wait()
+            highest = max(map(int, os.listdir("/proc/self/fd")))  # noqa: PTH208 - of numbers
+            with socket.socket() as waiting, every_descriptor(highest + 2):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 3, limits[1]))
+                waiting.connect(("127.0.0.1", server.port))
+                server.stopping.set()
+                await wait_all_tasks_blocked()
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+                app.released.set()
+                assert (await answer(served)).startswith(OK)
+
+    try:
+        run(test)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
 @contextmanager
 def every_descriptor(below: int) -> Iterator[None]:
     """Takes all that are free up to this one."""
@@ -322,6 +347,29 @@ def test_an_answer_before_the_whole_body_was_read_says_that_the_connection_ends(
             assert (head.startswith(OK), head.lower().count(b"connection: close\r\n")) == (True, 1)
 
     run(main)
+
+
+@pytest.mark.parametrize("pieces", [[b"x"], [b"x", b"x"]])
+@pytest.mark.parametrize("protocol", [b"", b"Expect: nothing\r\n"], ids=["ordinary", "h11"])
+def test_who_goes_on_sending_after_such_an_answer_is_heard_for_a_second(pieces, protocol):
+    async def hello_at_once(scope: Any, receive: Any, send: Any) -> None:
+        await say_hello(send)
+
+    async def main() -> float:
+        async with serving_app(hello_at_once) as server, await server.connect() as stream:
+            await stream.send_all(b"POST / HTTP/1.1\r\nHost: x\r\n%bContent-Length: 9000000\r\n\r\n" % protocol)
+            await rest(stream)
+            began = trio.current_time()
+            for piece in pieces:
+                await stream.send_all(piece)
+                await wait_all_tasks_blocked()
+            with suppress(trio.BrokenResourceError), trio.move_on_after(60):
+                while True:
+                    await trio.sleep(0.1)
+                    await stream.send_all(b"x")
+            return trio.current_time() - began
+
+    assert run(main, hurried()) < 5
 
 
 async def rest_of_one_that_sends(stream: trio.SocketStream, body: bytes) -> bytes:

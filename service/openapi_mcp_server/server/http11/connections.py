@@ -101,9 +101,10 @@ def _claim_descriptors() -> None:
 
 
 def _waiting(queue: socket.socket) -> Iterator[trio.SocketStream]:
-    """Clients that have connected and were not accepted yet: closing over them would reset what they have asked."""
+    """Clients that have connected and were not accepted yet: closing over them would reset what they have asked. Where
+    no descriptor is left they cannot be helped."""
     queue.settimeout(0)
-    with suppress(BlockingIOError):
+    with suppress(OSError):
         while True:
             yield trio.SocketStream(trio.socket.from_stdlib_socket(queue.accept()[0]))
 
@@ -248,7 +249,8 @@ class _Connection:
                 if not data:
                     await self._worker.ends.wait("")
                     break
-                if self._is_over:  # the protocol of all requests would know of no end
+                if self._is_over:  # until the linger is over; the protocol of all requests would know of no end
+                    del data
                     continue
                 exchange = self._begun(data)
                 if exchange is None:
@@ -375,8 +377,8 @@ class _Connection:
         """The protocol has answered, or has begun to read a request."""
         self._is_idle = idle
         self.idle_until = trio.current_time() + KEEP_ALIVE_SECONDS if idle else math.inf
-        if not idle:  # one that came while the process stops is heard out and answered as well
-            self._reading.deadline = math.inf
+        if not idle:
+            self._reading.deadline = math.inf  # a request that has come within the farewell of a stop has its grace
 
     async def write(self, data: bytes) -> None:
         """Within the time that a client has to take it; nothing once the connection is over."""
