@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
+from itertools import islice
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 _waits: ContextVar[Callable[[], object] | None] = ContextVar("waits", default=None)
 
@@ -18,3 +22,11 @@ def make_way() -> None:
     wait = _waits.get()
     if wait is not None:
         wait()
+
+
+def in_turns(items: Iterable[Item], at_once: int) -> Iterator[Item]:
+    """The same items; makes way before each so many of them."""
+    left = iter(items)
+    while some := tuple(islice(left, at_once)):
+        make_way()
+        yield from some

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import chain
 
 import msgspec
 
@@ -20,6 +21,7 @@ from openapi_mcp_server.openapi.text.source import (
     place,
     too_deep,
 )
+from openapi_mcp_server.pausing import in_turns
 
 # Values up to this size are decoded whole, larger objects member by member: decoded at once, 13 MB take 28 MB more.
 _PIECE_BYTES = 131_072
@@ -33,6 +35,7 @@ _HIDDEN_KEY_END = re.compile(rb"\\u00(?:22|3[aA])")
 
 # A string without an end, which valid JSON does not have, is taken whole: else each of its quotes would begin a search.
 _KEY_OR_BRACE = re.compile(rb'"(?P<text>[^"\\]*+(?>(?:\\.[^"\\]*+)*))(?:"(?P<key>[ \t\r\n]*+:)?)?|[{}]', re.DOTALL)
+_AT_ONCE = 2_000
 _BYTE = re.compile(r"^(?:JSON is malformed: )?(?P<problem>.*) \(byte (?P<offset>[0-9]+)\)$")
 _TRUNCATED = "Input data was truncated"
 
@@ -90,7 +93,8 @@ def depth(value: object) -> int:
     while level:
         levels += 1
         entries = (container.values() if isinstance(container, dict) else container for container in level)
-        level = [entry for row in entries for entry in row if isinstance(entry, _CONTAINERS)]
+        inside = in_turns(chain.from_iterable(entries), _AT_ONCE)
+        level = [entry for entry in inside if isinstance(entry, _CONTAINERS)]
     return levels
 
 
