@@ -3,7 +3,8 @@
 One rule for all of it: work has a weight, in bytes of an answer that would take as long, and what `is_heavy` leaves the
 loop. There is one thread in a process: two would share one interpreter's lock, and more cores have more workers. The
 loop gets that lock back within `SWITCH_SECONDS`, or when the one call into C that holds it is over, and keeps it from
-the next `pausing.make_way` on for as long as it has something to do.
+the next `pausing.make_way` on for as long as it has something to do. The core, where both are on one, it gets when the
+thread rests.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ WAIT_SECONDS = 0.002
 """For which work in the thread lets the loop go first; a small call takes 0.4 ms of it in three or four turns."""
 REST_EVERY_SECONDS = 0.0005
 REST_SECONDS = 0.00001
-"""The thread sleeps for a moment (of 0.07 ms, since timers of Linux have a slack) after each so long. A loop that has
-woken on the same core, where all others are busy, could not tell that it has something to do: a scheduler lets who
-runs there finish its slice of 3 to 4 ms."""
+"""The thread sleeps each time for a moment, which is 0.07 ms with the slack of Linux's timers. A loop that wakes on the
+thread's core, since the others are busy, cannot say that it has something to do: the scheduler lets whoever runs there
+end its slice of 3 to 4 ms."""
 
 Made = TypeVar("Made")
 

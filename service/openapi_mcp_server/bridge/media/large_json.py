@@ -19,6 +19,7 @@ _SIGNS = (b",", b":", b"[", b"{")
 """Each stands before a value or a name, or for a container; only the first value has none."""
 _PIECE = 128 * 1024
 _AT_ONCE = 500
+"""Signs that are counted before it makes way: 0.1 ms."""
 _TOKENS = 100_000
 """The most tokens of one array or object that are looked at one by one."""
 _STRING = r'"(?>(?:[^"\\]++|\\.)*)"?'

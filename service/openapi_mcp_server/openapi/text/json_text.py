@@ -36,6 +36,7 @@ _HIDDEN_KEY_END = re.compile(rb"\\u00(?:22|3[aA])")
 # A string without an end, which valid JSON does not have, is taken whole: else each of its quotes would begin a search.
 _KEY_OR_BRACE = re.compile(rb'"(?P<text>[^"\\]*+(?>(?:\\.[^"\\]*+)*))(?:"(?P<key>[ \t\r\n]*+:)?)?|[{}]', re.DOTALL)
 _AT_ONCE = 2_000
+"""Values that are looked at before it makes way."""
 _BYTE = re.compile(r"^(?:JSON is malformed: )?(?P<problem>.*) \(byte (?P<offset>[0-9]+)\)$")
 _TRUNCATED = "Input data was truncated"
 
