@@ -77,6 +77,22 @@ def _done(work: Callable[[], Made], loop: _Loop) -> outcome.Outcome[Made]:
         return outcome.Error(error.with_traceback(None))
 
 
+class InLine:
+    """One of a client that stands in line for a place. ``came`` is set when it has one, and when it is to look up."""
+
+    __slots__ = ("came", "client", "has_place")
+
+    def __init__(self, client: str) -> None:
+        self.client = client
+        self.came = trio.Event()
+        self.has_place = False
+
+    def wake(self) -> None:
+        """Ends its wait, and not its turn."""
+        came, self.came = self.came, trio.Event()
+        came.set()
+
+
 class FairPlaces:
     """Places for so many at once, with a turn for each client that waits: one with many calls delays itself. ``most``:
     those that one client may have; one without a name is the only one, and may have all."""
@@ -85,10 +101,13 @@ class FairPlaces:
         self._free = self._all = count
         self._most = count if most is None else most
         self._taken: dict[str, int] = {}
-        self._waiting: dict[str, deque[trio.Event]] = {}  # by client, in the order of their turns
+        self._waiting: dict[str, deque[InLine]] = {}  # by client, in the order of their turns
 
     def waiting(self, client: str) -> int:
         return len(self._waiting.get(client, ()))
+
+    def all_waiting(self) -> int:
+        return sum(map(len, self._waiting.values()))
 
     def before(self, client: str) -> int:
         """How many have their turn before another one of this client would."""
@@ -105,20 +124,29 @@ class FairPlaces:
 
     async def take(self, client: str) -> None:
         """Waits for a place."""
-        if self.take_at_once(client):
-            return
-        own, came = self._waiting.setdefault(client, deque()), trio.Event()
-        own.append(came)
+        if not self.take_at_once(client):
+            await self.wait(self.line_up(client))
+
+    def line_up(self, client: str) -> InLine:
+        """For the next place that is this client's; to be waited for."""
+        one = InLine(client)
+        self._waiting.setdefault(client, deque()).append(one)
+        return one
+
+    async def wait(self, one: InLine) -> bool:
+        """Waits for its place, or until it is woken; whether it has one. Who is cancelled stands in line no more."""
         try:
-            await came.wait()
+            await one.came.wait()
         except trio.Cancelled:
-            if came.is_set():  # in the turn of the loop in which it was cancelled
-                self.give_back(client)
+            if one.has_place:  # in the turn of the loop in which it was cancelled
+                self.give_back(one.client)
             else:
-                own.remove(came)
+                own = self._waiting[one.client]
+                own.remove(one)
                 if not own:
-                    del self._waiting[client]
+                    del self._waiting[one.client]
             raise
+        return one.has_place
 
     def give_back(self, client: str) -> None:
         """Passes the place on, to the client that waits longest and may have one."""
@@ -130,7 +158,9 @@ class FairPlaces:
         following = next(filter(self.take_at_once, self._waiting), None)
         if following is not None:
             own = self._waiting.pop(following)
-            own.popleft().set()
+            one = own.popleft()
+            one.has_place = True
+            one.came.set()
             if own:
                 self._waiting[following] = own
 

@@ -98,12 +98,11 @@ class Budget:
         account = self._clients.get(client)
         if account is None:
             account = self._clients[client] = _Account(self._of_client, self._all)
-        hold = Hold(self, client, account)
-        try:
-            hold.take(CALL_BYTES)
-        except NoRoom:
+        if not account.has_room(CALL_BYTES, SMALL):
             self.leave(client, account)
-            raise
+            raise self.no_room()
+        hold = Hold(self, client, account)
+        hold.add(CALL_BYTES)
         return hold
 
     def leave(self, client: str, account: _Account) -> None:
@@ -175,9 +174,10 @@ class Hold(_Account):
 
     def settle(self, size: int) -> None:
         """``size`` bytes in all, and what every message counts for, from now on: it is there already."""
-        if (more := CALL_BYTES + size - self.held) > 0:
+        more = CALL_BYTES + size - self.held
+        if more > 0:
             self.add(more)
-        else:
+        elif more:
             self.shrink(CALL_BYTES + size)
 
     def shrink(self, held: int) -> None:

@@ -60,3 +60,8 @@ def test_an_ordinary_call_enters_one_cancel_scope_before_its_api_is_asked() -> N
     assert entered["CancelScope.__enter__"] <= 1.5 * CALLS  # and those of the connection, and of who tends
     assert entered["CancelScope.deadline"] <= 0.5 * CALLS
     assert entered["Runner.spawn_impl"] <= 0.5 * CALLS
+
+
+@pytest.mark.skipif(threading.gettrace() is not None, reason="something else counts already")
+def test_a_head_that_comes_again_on_its_connection_is_not_read_again() -> None:
+    assert counted()["head_fields"] == 1

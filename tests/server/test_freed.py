@@ -17,7 +17,7 @@ from asked import META
 from garbage import uncollected
 from openapi_mcp_server.bridge.policy import Principal
 from openapi_mcp_server.server.principals.guard import Guard, InvalidToken
-from openapi_mcp_server.server.streamable_http import TEND_SECONDS
+from openapi_mcp_server.upstream.soon import LOOK_SECONDS
 from scripted import ScriptedApi, gateway, slowly
 from served import VISITORS, endpoint
 from sessions import request
@@ -92,7 +92,7 @@ def test_nothing_of_a_connection_waits_for_the_collector(kind):
 @pytest.mark.parametrize("kind", ["a call", "a call by h11"])
 def test_nothing_of_a_call_that_was_watched_waits_for_the_collector(kind, stays):
     data, _ = LEFT[kind]
-    api = ScriptedApi(slowly(3 * TEND_SECONDS))
+    api = ScriptedApi(slowly(3 * LOOK_SECONDS))
 
     async def main() -> int:
         async with endpoint(built := gateway(api)) as running:

@@ -16,11 +16,12 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from loopback import MIB, NEXT, OK, Do, Reply, chunked, client, clocked, get, loopback, outcome, send, sized
+from loopback import MIB, NEXT, OK, Do, Reply, chunked, client, clocked, failing, get, loopback, outcome, send, sized
 from openapi_mcp_server.bridge.http_messages import HttpRequest
 from openapi_mcp_server.bridge.origins import Origin
-from openapi_mcp_server.errors import Timeout, UpstreamError
+from openapi_mcp_server.errors import Refused, Timeout, UpstreamError
 from openapi_mcp_server.memory import FREE, Hold
+from openapi_mcp_server.upstream.breaker import WINDOW
 from openapi_mcp_server.upstream.call import SentCall, Upstream, UpstreamSettings
 from openapi_mcp_server.upstream.sockets import Stream, TcpDialler, TcpStream
 from openapi_mcp_server.upstream.soon import AT_ONCE, SOON_SECONDS, Soon
@@ -143,6 +144,96 @@ async def test_a_request_that_cannot_be_written_takes_no_place_with_it() -> None
         with pytest.raises(UnicodeEncodeError):
             await one.send(unwritable, deadline_seconds=60)
         assert (await one.send(get(api.origin), deadline_seconds=1)).body == b"next"
+
+
+# In line for a place
+
+
+@pytest.mark.skipif(threading.gettrace() is not None, reason="something else counts already")
+@clocked
+async def test_a_place_that_is_soon_free_needs_no_cancel_scope() -> None:
+    entered: Counter[str] = Counter()
+
+    def count(frame: Any, event: str, _: object) -> None:
+        if event == "call":
+            entered[frame.f_code.co_qualname] += 1
+
+    async with loopback([(OK,)] * (CALLS + 1)) as api, client(max_connections=1) as one:
+        await one.send(get(api.origin), deadline_seconds=60)
+        sys.setprofile(count)
+        try:
+            async with trio.open_nursery() as nursery:
+                for _ in range(CALLS):
+                    nursery.start_soon(partial(one.send, get(api.origin), deadline_seconds=60))
+        finally:
+            sys.setprofile(None)
+        assert len(api.requests) == CALLS + 1
+    assert entered["FairPlaces.wait"] >= CALLS - 1
+    assert entered["CancelScope.__enter__"] <= CALLS / 4  # those of who tends, and of the nursery
+
+
+@clocked
+async def test_who_waits_for_long_keeps_its_turn() -> None:
+    slow: Reply = (partial(trio.sleep, 0.35), OK)
+    async with loopback([(OK,), slow, (OK,), (OK,), (OK,)]) as api, client(max_connections=1) as one:
+        async with trio.open_nursery() as nursery:
+            for path in ("/first", "/slow", "/early", "/later", "/last"):
+                nursery.start_soon(partial(one.send, get(api.origin, path), deadline_seconds=60))
+                await trio.sleep(0.1)
+        assert [request.split()[1] for request in api.requests] == [b"/first", b"/slow", b"/early", b"/later", b"/last"]
+        assert one.waiting() == 0
+
+
+@pytest.mark.parametrize("free_after", [0.1, 0.7, 9])
+@pytest.mark.parametrize("seconds", [0.3, 0.8, 2])
+@clocked
+async def test_the_time_in_line_is_a_part_of_what_a_call_may_take(free_after: float, seconds: float) -> None:
+    script: list[Reply] = [(OK,), (partial(trio.sleep, free_after), OK), (Do.HANG,)]
+    async with loopback(script) as api, client(max_connections=1) as one, trio.open_nursery() as nursery:
+        await one.send(get(api.origin), deadline_seconds=60)
+        nursery.start_soon(partial(one.send, get(api.origin), deadline_seconds=60))
+        await wait_all_tasks_blocked()
+        began = trio.current_time()
+        with pytest.raises(Timeout) as caught:
+            await one.send(get(api.origin), deadline_seconds=seconds)
+        assert trio.current_time() - began == pytest.approx(seconds, abs=0.02)
+        assert caught.value.outcome_unknown == (free_after < seconds)  # whether it was sent
+
+
+@pytest.mark.parametrize("leaves_after", [0.05, 0.6])
+@clocked
+async def test_a_client_that_leaves_stands_in_line_no_more(leaves_after: float) -> None:
+    slow: Reply = (partial(trio.sleep, 1), OK)
+    async with loopback([(OK,), slow, (NEXT,)]) as api, client(max_connections=1) as one:
+        await one.send(get(api.origin), deadline_seconds=60)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(one.send, get(api.origin), deadline_seconds=60))
+            await wait_all_tasks_blocked()
+            with trio.move_on_after(leaves_after) as scope:
+                await one.send(get(api.origin, "/left"), deadline_seconds=60)
+            assert scope.cancelled_caught
+            assert one.waiting() == 0
+        assert (await one.send(get(api.origin), deadline_seconds=60)).body == b"next"
+        assert len(api.requests) == 3
+
+
+@pytest.mark.parametrize("after", [0.1, 0.6])
+@clocked
+async def test_who_stands_in_line_when_its_api_is_found_to_fail_is_refused(after: float) -> None:
+    last: Reply = (partial(trio.sleep, after), *failing(b"500 No"))
+    async with loopback([failing(b"500 No")] * (WINDOW - 1) + [last]) as api, client(max_connections=1) as one:
+        for _ in range(WINDOW - 1):
+            await outcome(one, api.origin)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(outcome, one, api.origin)
+            await wait_all_tasks_blocked()
+            with pytest.raises(Refused, match="fails too often"):
+                await one.send(get(api.origin), deadline_seconds=60)
+        assert len(api.requests) == WINDOW
+        assert one.waiting() == 0
+
+
+# As all others
 
 
 class Patient(Upstream):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
@@ -25,11 +26,16 @@ class Origin(msgspec.Struct, frozen=True, order=True):
     @property
     def authority(self) -> str:
         """``host[:port]`` as in a Host header: the default port is left out."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+        return _authority(self)
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}"
+
+
+@lru_cache(maxsize=1_024)
+def _authority(origin: Origin) -> str:
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    return host if origin.port == DEFAULT_PORTS[origin.scheme] else f"{host}:{origin.port}"
 
 
 class BaseUrl(msgspec.Struct, frozen=True):

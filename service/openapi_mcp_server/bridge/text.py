@@ -12,6 +12,7 @@ import html
 import re
 import unicodedata
 from functools import lru_cache
+from operator import itemgetter
 
 from openapi_mcp_server.openapi.model import Operation, Response
 
@@ -79,6 +80,7 @@ _OFFERED_TYPES = "supports the following custom media types"
 _LISTED = ("-", "*", "|")
 _STEM = 5
 """Characters by which two words are taken for one."""
+_inner = itemgetter(1)  # half the time of a template
 _WORDS = re.compile(r"[^\W_]{3,}")
 _WORD_IN_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
@@ -150,10 +152,10 @@ def _without_noise(text: str) -> str:
     if "<" in text:
         text = _BLOCK_TAG.sub(" ", _INLINE_TAG.sub("", text))
     if "](" in text:
-        text = _LINK.sub(r"\1", text)
+        text = _LINK.sub(_inner, text)
     if any(mark in text for mark in _MARK):
         text = _MARKS.sub("", text)
-        text = _EMPHASIS.sub(r"\1", text) if "*" in text else text
+        text = _EMPHASIS.sub(_inner, text) if "*" in text else text
     if "&" in text:
         text = html.unescape(text)
     return visible(text)

@@ -22,7 +22,7 @@ from openapi_mcp_server.gateway.guides import Guides
 from openapi_mcp_server.gateway.serving import Authorize, Notify, Send, SendAtOnce, Serving
 from openapi_mcp_server.gateway.views import CatalogViews, View
 from openapi_mcp_server.mcp.inbound import Batch, Call, Message, Rejection
-from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, Pieces, own_size
+from openapi_mcp_server.mcp.messages import INTERNAL_ERROR, Pieces, own_size, size
 from openapi_mcp_server.mcp.subscriptions import CHANGES, LISTEN, Subscription, unasked
 from openapi_mcp_server.memory import FREE, SMALL_BYTES, Hold
 from openapi_mcp_server.observe.record import CallRecord, Observe, Transport
@@ -238,5 +238,7 @@ class Gateway:
 
 def _settle(hold: Hold, call: Call, answer: Pieces) -> None:
     """Keeps nothing but the message and its answer from now on. Small ones count as every message does."""
-    kept = call.size + own_size(answer)
+    kept = call.size + size(answer)
+    if kept > SMALL_BYTES:  # with what is kept for all
+        kept = call.size + own_size(answer)
     hold.settle(kept if kept > SMALL_BYTES else 0)

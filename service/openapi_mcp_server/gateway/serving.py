@@ -46,16 +46,16 @@ class Send(Protocol):
 
 
 class Sent(Protocol):
-    """A request that was sent without waiting for anything. ``soon`` ends by itself within a quarter of a second; where
-    it has no answer, ``rest`` waits for one as `Send` does."""
+    """A request that was sent without waiting for anything but a place at its API. ``soon`` ends by itself within half
+    a second; where it has no answer, ``rest`` waits for one as `Send` does."""
 
-    async def soon(self) -> HttpResponse | None: ...
+    def soon(self) -> Awaitable[HttpResponse | None]: ...
 
-    async def rest(self) -> HttpResponse: ...
+    def rest(self) -> Awaitable[HttpResponse]: ...
 
 
 class SendAtOnce(Protocol):
-    """Sends one request, if nothing has to be waited for before its answer; None: it is for `Send`."""
+    """Sends one request, if at most a place has to be waited for before its answer; None: it is for `Send`."""
 
     def __call__(self, request: HttpRequest, *, deadline_seconds: float, hold: Hold) -> Sent | None: ...
 

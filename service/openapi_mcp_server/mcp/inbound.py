@@ -113,10 +113,10 @@ class Batch(msgspec.Struct, frozen=True):
 
 def from_http(headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Message | Batch:
     """A POST: header names in lower case, values as they came; ``body`` whole."""
-    found = [(name, value) for name, value in headers if name in _ROUTING]
-    routing = {name: value.decode("latin-1") for name, value in found}
+    fields = dict(headers)
+    routing = {name: fields[name].decode("latin-1") for name in _ROUTING.intersection(fields)}
     message = _read(body, _Carrier(routing.get(_VERSION_HEADER, WITHOUT_HEADER), routing))
-    if len(routing) == len(found):
+    if len(fields) == len(headers) or len(routing) == sum(name in _ROUTING for name, _ in headers):
         return message
     # whoever reads the first and whoever reads the last would disagree
     request_id = message.id if isinstance(message, Call | Rejection) else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF8
+from collections.abc import Callable
 from contextlib import suppress
 
 import msgspec
@@ -53,6 +54,7 @@ _few: msgspec.json.Decoder[object] = msgspec.json.Decoder(
 )
 """Ends at the first element that is one too many."""
 _text = msgspec.json.Decoder(str)
+_view: Callable[[msgspec.Raw], memoryview] = memoryview
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
@@ -157,7 +159,7 @@ def _refuse_half_pairs(data: bytes) -> None:
 def _refuse_equal_keys(data: bytes, fields: Fields) -> None:
     """``fields`` are those of ``data``, where the last of equal keys was kept: a proxy that keeps the first would see
     another message."""
-    written = sum(map(len, fields)) + sum([len(memoryview(value)) for value in fields.values()])
+    written = sum(map(len, fields)) + sum(map(len, map(_view, fields.values())))
     if len(data) == written + 4 * len(fields) + 1:  # two quotes, a colon and a comma each: nothing was dropped
         return
     at, missing = data.index(b"{") + 1, dict(fields)

@@ -34,6 +34,7 @@ RETRY_AFTER: Final[Header] = (b"retry-after", b"5")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:=+/-]{1,128}")
 """The id of a request, the proxy's or that of a client without one: it goes into the log, so it is short and moves no
 cursor."""
+_BESIDE = frozenset({b"x-request-id", b"traceparent", b"tracestate", b"x-amzn-trace-id"})
 _HOST_CHARACTERS = 255
 
 
@@ -66,13 +67,16 @@ def carrier(
 ) -> Carrier:
     """The carrier of what came beside the message and is worth keeping. ``forwarded``: headers that APIs want, in lower
     case."""
+    host = headers.get(b"host", b"")[:_HOST_CHARACTERS].decode("latin-1")
+    if _BESIDE.isdisjoint(headers) and not forwarded:
+        return Carrier(host=host, path=path, principal=principal)
     request_id = headers.get(b"x-request-id", b"")
     return Carrier(
         request_id=request_id.decode("ascii") if _REQUEST_ID.fullmatch(request_id) else "",
         traceparent=headers.get(b"traceparent", b"").decode("latin-1"),
         tracestate=headers.get(b"tracestate", b"").decode("latin-1"),
         amzn_trace_id=headers.get(b"x-amzn-trace-id", b"").decode("latin-1"),
-        host=headers.get(b"host", b"")[:_HOST_CHARACTERS].decode("latin-1"),
+        host=host,
         path=path,
         principal=principal,
         forwarded=_chosen(headers, forwarded) if forwarded else {},

@@ -43,12 +43,7 @@ from openapi_mcp_server.server.posts import (
 from openapi_mcp_server.server.principals.limits import Limits, calls
 from openapi_mcp_server.server.subscribers import Subscribers
 from openapi_mcp_server.server.visitors import Entrant, Visitors
-
-TEND_SECONDS = 0.125
-"""How old calls become before they get a task that watches their client, and twice that at most. Starting one for every
-call cost 75 µs of CPU each, and nearly all calls are over before."""
-WATCHERS_AT_ONCE = 20
-"""In one turn of the loop: 1,000 took 30 ms of it."""
+from openapi_mcp_server.upstream.soon import Looks
 
 
 @asynccontextmanager
@@ -56,23 +51,25 @@ async def streamable_http(
     gateway: Gateway, visitors: Visitors, draining: Callable[[], bool], limits: Limits | None = None
 ) -> AsyncIterator[StreamableHttp]:
     """The application, tended for as long as the context lasts. While ``draining()``, answers close connections."""
-    app = StreamableHttp(gateway, visitors, draining, limits or Limits())
     async with trio.open_nursery() as tasks:
-        tasks.start_soon(app.tend, tasks)
+        app = StreamableHttp(gateway, visitors, draining, limits or Limits(), tasks)
+        tasks.start_soon(app.lasting.tend)
         tasks.start_soon(app.subscribers.streams.tend)
         yield app
         tasks.cancel_scope.cancel()
 
 
 class StreamableHttp:
-    """The ASGI application; made by `streamable_http`."""
+    """The ASGI application; made by `streamable_http`. ``lasting``: calls, of which those that last get a task that
+    watches their client. To start one for every call cost 75 µs of CPU each."""
 
-    def __init__(self, gateway: Gateway, visitors: Visitors, draining: Callable[[], bool], limits: Limits) -> None:
+    def __init__(
+        self, gateway: Gateway, visitors: Visitors, draining: Callable[[], bool], limits: Limits, tasks: trio.Nursery
+    ) -> None:
         self._gateway = gateway
         self._visitors = visitors
         self._draining = draining
-        self._new: set[_Exchange] = set()
-        self._young: set[_Exchange] = set()  # as new ones are called after the first look at them
+        self.lasting = Looks(partial(_Exchange.start_watching, tasks=tasks))
         self.limits = limits
         self.subscribers = Subscribers(gateway, draining, limits)
 
@@ -127,18 +124,6 @@ class StreamableHttp:
             await self._take(message, exchange, beside)
         return None
 
-    async def tend(self, tasks: trio.Nursery) -> None:
-        """Gives every call that is not over yet its watcher. Runs beside the server for ever."""
-        while True:
-            await anyio.sleep(TEND_SECONDS)
-            for left in range(len(self._young), 0, -1):
-                if not self._young:  # the others are over
-                    break
-                self._young.pop().start_watching(tasks)
-                if left % WATCHERS_AT_ONCE == 0:
-                    await trio.lowlevel.checkpoint()
-            self._young, self._new = self._new, set()
-
     async def _take(self, message: Message | Batch, exchange: _Exchange, beside: Carrier) -> None:
         hold = exchange.hold
         match message:
@@ -164,7 +149,7 @@ class StreamableHttp:
     async def _serve(self, exchange: _Exchange, answer: Callable[[], Awaitable[Draft | Pieces]]) -> None:
         """An answer that has to be waited for: cancelled when the client leaves, kept alive while it is quiet. Its
         record is told once it is on its way, but for a large one, of which nothing else is kept until it is read."""
-        self._new.add(exchange)
+        self.lasting.add(exchange)
         told: Draft | None = None
         try:
             answered = await answer()
@@ -173,20 +158,15 @@ class StreamableHttp:
                 if size(answered) > SMALL_BYTES:
                     told.tell()
                     told = None
-            self._forget(exchange)
+            self.lasting.remove(exchange)
             await exchange.finish(answered)
         finally:
             if told is not None:
                 told.tell()
-            self._forget(exchange)
+            self.lasting.remove(exchange)
             watcher, exchange.watcher = exchange.watcher, None  # else the two hold each other
             if watcher is not None:  # until nobody else reads from this client: its next request does
                 await watcher.stop()
-
-    def _forget(self, exchange: _Exchange) -> None:
-        """It needs no watcher any more."""
-        self._new.discard(exchange)
-        self._young.discard(exchange)
 
 
 def _check(method: str, headers: Mapping[bytes, bytes]) -> None:

@@ -8,12 +8,13 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import h11
 import msgspec
 import trio
 
+from openapi_mcp_server.aside import InLine
 from openapi_mcp_server.bridge.http_messages import IDEMPOTENT_METHODS, HttpRequest, HttpResponse
 from openapi_mcp_server.bridge.media.content import ANSWER_LIMIT
 from openapi_mcp_server.bridge.origins import Origin
@@ -54,6 +55,8 @@ _FAILURES: tuple[tuple[type[Exception], type[UpstreamError], str, bool], ...] = 
 )
 """Every exception of h11 and the network, what it is to us, and whether it may pass. The first that matches holds."""
 _LIBRARY_ERRORS = tuple(kind for kind, *_ in _FAILURES)
+HASTY_SECONDS = 2 * SOON_SECONDS
+"""A call that may take less has its deadlines from the beginning: it may wait so long for its place and its answer."""
 
 
 class UpstreamSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,31 +125,53 @@ class Upstream:
             return await sent.soon() or await sent.rest()
         gate = self._gate(request.origin)
         gate.budget.earn()
-        return await self.rest(_Call(request, hold), gate, deadline_seconds)
+        return await self._rest(_Call(request, hold), gate, deadline_seconds)
 
     def send_at_once(self, request: HttpRequest, *, deadline_seconds: float, hold: Hold = FREE) -> SentCall | None:
-        """Sends a request for which nothing has to be waited for: on a kept connection, through an open gate. None: it
-        is for `send`."""
-        is_hasty = min(deadline_seconds, self._settings.attempt_seconds) < SOON_SECONDS
+        """Sends a request for which nothing has to be waited for: on a kept connection, through an open gate. Where
+        there is no place at the API, it stands in line for one. None: it is for `send`."""
+        is_hasty = min(deadline_seconds, self._settings.attempt_seconds) < HASTY_SECONDS
         if is_hasty or request.origin.scheme != "http" or request.method == "HEAD":
             return None
         gate, client, now = self._gate(request.origin), hold.client, trio.current_time()
-        ticket = gate.enter_at_once(now, client)
-        if ticket is None:
+        entered = gate.enter_at_once(now, client)
+        if entered is None:
             return None
+        call = _Call(request, hold, asked=now)
+        if isinstance(entered, InLine):
+            call.line = entered
+        elif self._begin(call, now):
+            call.ticket = entered
+        else:
+            gate.leave(entered, None, client)
+            return None
+        gate.budget.earn()
+        return SentCall(partial(self._answer_soon, call, gate), partial(self._rest, call, gate, deadline_seconds))
+
+    def _begin(self, call: _Call, now: float) -> bool:
+        """Sends the request on a kept connection; false where that cannot be at once."""
+        request = call.request
         repeatable = request.method in IDEMPOTENT_METHODS
         connection = self._connections.take_at_once(request.origin, request.way, now, repeatable=repeatable)
         data = connection and ordinary.encoded_whole(request)
-        if not connection or not data or not connection.begin(data, self._turn_of(client)):
+        if not connection or not data or not connection.begin(data, self._turn_of(call.hold.client)):
             if connection:
                 self._connections.put_back(connection)
-            gate.leave(ticket, None, client)
-            return None
-        gate.budget.earn()
-        return SentCall(self, _Call(request, hold, connection, ticket), gate, deadline_seconds)
+            return False
+        call.connection, call.began, call.may_be_sent = connection, now, True
+        return True
 
-    async def soon(self, call: _Call, gate: Gate) -> HttpResponse | None:
-        """See `SentCall`."""
+    async def _enter_soon(self, call: _Call, line: InLine, gate: Gate) -> bool:
+        """Sends the request of a call that stands in line; false where that cannot be soon."""
+        ticket = await gate.enter_soon(line, self._soon)
+        if ticket is None:
+            return False
+        call.line, call.ticket = None, ticket
+        return self._begin(call, trio.current_time())
+
+    async def _answer_soon(self, call: _Call, gate: Gate) -> HttpResponse | None:
+        if call.line is not None and not await self._enter_soon(call, call.line, gate):
+            return None
         connection, ticket, client = call.connection, call.ticket, call.hold.client
         assert connection is not None and ticket is not None  # noqa: S101, PT018 - for the type checker
         try:
@@ -171,9 +196,9 @@ class Upstream:
     def _turn_of(self, client: str) -> Callable[[], Awaitable[None]] | None:
         return None if self._turn is None else partial(self._turn, client)
 
-    async def rest(self, call: _Call, gate: Gate, deadline_seconds: float) -> HttpResponse:
+    async def _rest(self, call: _Call, gate: Gate, deadline_seconds: float) -> HttpResponse:
         """All attempts, the first of which may have been begun."""
-        until = (trio.current_time() if call.began is None else call.began) + deadline_seconds
+        until = (trio.current_time() if call.asked is None else call.asked) + deadline_seconds
         ended: list[retries.AttemptOutcome] = []
         request, hold = call.request, call.hold
         kept = hold.held
@@ -229,7 +254,7 @@ class Upstream:
     async def _attempt(self, call: _Call, gate: Gate, until: float) -> HttpResponse | UpstreamError:
         """Returns what came of one attempt. Raises an UpstreamError if it was not even let through."""
         client = call.hold.client
-        ticket = call.ticket or await gate.enter(until, client)
+        ticket = call.ticket or await gate.enter(until, client, call.line)
         result = None
         try:
             result = await self._outcome(call, until)
@@ -315,40 +340,32 @@ class Upstream:
         answer.cut = f"after {limit}"
 
 
-class SentCall:
-    """A request that was sent at once. `soon` is asked first and needs no cancel scope; where it has no answer, `rest`
-    must be asked, and then raises what `Upstream.send` raises."""
+class SentCall(NamedTuple):
+    """A request that was sent at once, or stands in line to be. ``soon`` is asked first and needs no cancel scope: the
+    answer, where its place and it come within `SOON_SECONDS` each, and it is whole, small and a success. Otherwise
+    ``rest`` must be asked. Both raise what `Upstream.send` raises."""
 
-    def __init__(self, upstream: Upstream, call: _Call, gate: Gate, deadline_seconds: float) -> None:
-        self._upstream = upstream
-        self._call = call
-        self._gate = gate
-        self._deadline_seconds = deadline_seconds
-
-    async def soon(self) -> HttpResponse | None:
-        """The answer, where it comes within `SOON_SECONDS`, whole, small and a success."""
-        return await self._upstream.soon(self._call, self._gate)
-
-    async def rest(self) -> HttpResponse:
-        return await self._upstream.rest(self._call, self._gate, self._deadline_seconds)
+    soon: Callable[[], Awaitable[HttpResponse | None]]
+    rest: Callable[[], Awaitable[HttpResponse]]
 
 
 class _Call:
     """How far a call has got. Its deadline may come at any point, and has to know what there is to tell.
 
-    ``connection`` and ``ticket`` are of one that was begun, until it is gone on with.
+    ``connection`` and ``ticket`` are of one that was begun, until it is gone on with, ``line`` of one that waits for
+    its place; ``asked``: when it was to be sent at once.
     """
 
-    def __init__(
-        self, request: HttpRequest, hold: Hold, connection: Connection | None = None, ticket: Ticket | None = None
-    ) -> None:
+    def __init__(self, request: HttpRequest, hold: Hold, asked: float | None = None) -> None:
         self.request = request
         self.hold = hold
+        self.asked = asked
         self._kept = hold.held
-        self.connection = connection
-        self.ticket = ticket
-        self.began = None if connection is None else trio.current_time()
-        self.may_be_sent = connection is not None
+        self.line: InLine | None = None
+        self.connection: Connection | None = None
+        self.ticket: Ticket | None = None
+        self.began: float | None = None
+        self.may_be_sent = False
         self.answer: AnswerReader | None = None
 
     def begin(self) -> None:

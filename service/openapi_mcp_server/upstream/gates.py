@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from openapi_mcp_server.aside import FairPlaces
+from openapi_mcp_server.aside import FairPlaces, InLine
 from openapi_mcp_server.bridge.http_messages import HttpResponse
 from openapi_mcp_server.bridge.origins import Origin
 from openapi_mcp_server.errors import Refused, Timeout, UpstreamError
@@ -23,6 +23,7 @@ from openapi_mcp_server.upstream.retries import RetryBudget, is_transient, retry
 
 if TYPE_CHECKING:
     from openapi_mcp_server.upstream.shared_state import SharedState
+    from openapi_mcp_server.upstream.soon import Soon
 
 QUEUE_LIMIT = 1_000
 """Calls of one client that may wait for a connection to one API. More are refused at once: they would only wait for
@@ -51,39 +52,43 @@ class Gate:
         self._origin = origin
         self._places = FairPlaces(connections, most=connections - connections // OTHERS_SHARE)
         self._pace = None if rate is None else Pace(origin, rate, shared)
-        self._waiting = 0
         self._early = 0
         self._last_failure = ""
 
     @property
     def waiting(self) -> int:
         """Calls that wait for a connection, or for their turn under API_RATE_LIMIT."""
-        return self._waiting + self._early
+        return self._places.all_waiting() + self._early
 
-    async def enter(self, until: float, client: str = "") -> Ticket:
-        """A place for one attempt of this client, to be given back with `leave`. ``until`` is the call's deadline.
+    async def enter(self, until: float, client: str = "", line: InLine | None = None) -> Ticket:
+        """A place for one attempt of this client, to be given back with `leave`. ``until`` is the call's deadline;
+        ``line``: where it stands already.
 
         Raises Refused (the breaker is open, the queue is full) or Timeout; nothing was sent then.
         """
-        now = trio.current_time()
-        if self.breaker.is_shut(now):
-            raise self._shut()
-        if self._pace is not None:
-            await self._turn(self._pace, until, client)
-        if not self._places.take_at_once(client):
-            await self._wait(until, client)
-            now = trio.current_time()
-        ticket = self.breaker.admit(now)
-        if ticket is None:  # it has opened while this call was waiting
-            self._places.give_back(client)
-            raise self._shut()
-        return ticket
+        if line is None:
+            if self.breaker.is_shut(trio.current_time()):
+                raise self._shut()
+            if self._pace is not None:
+                await self._turn(self._pace, until, client)
+            if self._places.take_at_once(client):
+                return self._admitted(client)
+            line = self._line_up(client)
+        await self._wait(line, until)
+        return self._admitted(client)
 
-    def enter_at_once(self, now: float, client: str) -> Ticket | None:
-        """The same for whom nothing has to be waited for; None for the others, and for those who would be refused."""
+    def enter_at_once(self, now: float, client: str) -> Ticket | InLine | None:
+        """The same for whom at most a place has to be waited for, who then stands in line for it; None for the others,
+        and for those who would be refused."""
         if self._pace is not None or self.breaker.state(now) != "closed":
             return None
-        return self.breaker.admit(now) if self._places.take_at_once(client) else None
+        if self._places.take_at_once(client):
+            return self.breaker.admit(now)
+        return None if self._is_full(client) else self._places.line_up(client)
+
+    async def enter_soon(self, line: InLine, soon: Soon) -> Ticket | None:
+        """The same for who stands in line; None: it is for `enter`. Raises Refused."""
+        return self._admitted(line.client) if await soon.has_place(line, self._places) else None
 
     def leave(self, ticket: Ticket, result: HttpResponse | UpstreamError | None, client: str = "") -> None:
         """``result`` is None if nobody waited for it any more."""
@@ -110,17 +115,27 @@ class Gate:
         finally:
             self._early -= 1
 
-    async def _wait(self, until: float, client: str) -> None:
-        if self._places.waiting(client) >= QUEUE_LIMIT:
+    def _admitted(self, client: str) -> Ticket:
+        """The ticket of who has a place. Raises Refused."""
+        ticket = self.breaker.admit(trio.current_time())
+        if ticket is None:  # it has opened while this call was waiting
+            self._places.give_back(client)
+            raise self._shut()
+        return ticket
+
+    def _is_full(self, client: str) -> bool:
+        return self._places.waiting(client) >= QUEUE_LIMIT
+
+    def _line_up(self, client: str) -> InLine:
+        if self._is_full(client):
             problem = f"too many calls wait for a connection to {self._origin}; try again later"
             raise Refused(problem, outcome_unknown=False)
-        self._waiting += 1
-        try:
-            with trio.CancelScope(deadline=until):
-                await self._places.take(client)
-                return
-        finally:
-            self._waiting -= 1
+        return self._places.line_up(client)
+
+    async def _wait(self, line: InLine, until: float) -> None:
+        with trio.CancelScope(deadline=until):
+            await self._places.wait(line)
+            return
         problem = f"all connections to {self._origin} were in use until the deadline of the call"
         raise Timeout(problem, outcome_unknown=False)
 

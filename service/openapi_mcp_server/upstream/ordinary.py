@@ -7,7 +7,7 @@ and read in the same way, which tests try with generated requests and answers.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from openapi_mcp_server import __version__
@@ -27,6 +27,7 @@ _FRAMING = frozenset(
 """Fields that say how a message is carried: where a request has one of its own, h11 says whether it may."""
 _CARRYING = frozenset({b"content-length", b"transfer-encoding", b"connection", b"upgrade"})
 _KEPT = {(b"connection", b"keep-alive"), (b"connection", b"Keep-Alive")}
+_LINE: Callable[[tuple[str, str]], str] = "%s: %s\r\n".__mod__
 _LENGTH = re.compile(rb"[0-9]{1,12}")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,6})\r\n")
 _LAST_CHUNK = b"0\r\n\r\n"
@@ -97,7 +98,7 @@ def encoded(request: OrdinaryMessage) -> bytes | None:
     start = f"{request.method} {request.target} HTTP/1.1\r\n"
     if not request.is_ordinary or not start.isascii():
         return None
-    fields = "".join([f"{name}: {value}\r\n" for name, value in request.headers])
+    fields = "".join(map(_LINE, request.headers))
     try:
         head = f"{start}{fields}\r\n".encode("latin-1")
     except UnicodeEncodeError:

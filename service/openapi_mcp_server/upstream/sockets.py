@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import select
 import socket
 import ssl
 from typing import Protocol
@@ -142,6 +143,8 @@ class TcpStream:
 
     def __init__(self, stream: trio.abc.Stream, socket_: trio.socket.SocketType) -> None:
         self._stream = stream
+        self._waiting = select.poll()  # for what there is to read; to make one for each look takes twice as long
+        self._waiting.register(socket_, select.POLLIN)
         self._socket = socket_
         # Trio's own socket lets all other tasks run after each read and write, also where nothing was waited for.
         is_plain = isinstance(stream, trio.SocketStream)
@@ -188,7 +191,7 @@ class TcpStream:
         return TcpStream(secured, self._socket)
 
     def is_quiet(self) -> bool:
-        if self._socket.is_readable():
+        if self._waiting.poll(0):
             return False
         if not isinstance(self._stream, trio.SSLStream):
             return True

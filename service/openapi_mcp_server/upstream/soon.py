@@ -7,26 +7,70 @@ they are waited for without, for `SOON_SECONDS` at most; who has waited for so l
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 import trio
 
+from openapi_mcp_server.aside import FairPlaces, InLine
+
 LOOK_SECONDS = 0.125
 SOON_SECONDS = 2 * LOOK_SECONDS
-"""A wait that is there at two looks is over."""
+"""The longest time until something has been there at two looks: then it lasts."""
 AT_ONCE = 20
-"""In one turn of the loop: each enters its scopes then, and 1,000 would take 40 ms of it."""
+"""In one turn of the loop: what lasts gets scopes or a task then, and 1,000 would take 30 to 40 ms of it."""
 IDLE_LOOKS = 8
-"""After so many looks at which nobody waited, there are none until somebody does."""
+"""After so many looks at which nothing was there, there are none until something is."""
+
+One = TypeVar("One")
+
+
+class Looks(Generic[One]):
+    """Looks for what lasts, while `tend` runs: ``act`` is called with each that is there at two looks."""
+
+    def __init__(self, act: Callable[[One], object]) -> None:
+        self._act = act
+        self._there: dict[One, int] = {}  # since which look
+        self._looks = 0
+        self._pause = trio.Event()
+        self._is_paused = True
+
+    def add(self, one: One) -> None:
+        if self._is_paused:
+            self._is_paused = False
+            self._pause.set()
+        self._there[one] = self._looks
+
+    def remove(self, one: One) -> None:
+        """It is over, if it was there still."""
+        self._there.pop(one, None)
+
+    async def tend(self) -> None:
+        """Runs for ever."""
+        idle = 0
+        while True:
+            if idle == IDLE_LOOKS:
+                self._is_paused, self._pause, idle = True, trio.Event(), 0
+            if self._is_paused:
+                await self._pause.wait()
+            await trio.sleep(LOOK_SECONDS)
+            idle = 0 if self._there else idle + 1
+            self._looks += 1
+            lasting = [one for one, since in self._there.items() if since <= self._looks - 2]
+            for number, one in enumerate(lasting, 1):
+                if self._there.pop(one, None) is not None:  # it may be over by now
+                    self._act(one)
+                if number % AT_ONCE == 0:
+                    await trio.lowlevel.checkpoint()
 
 
 class Soon:
-    """All waits of this kind; tended from `begin` to `end`."""
+    """All waits of calls to APIs that are soon over; tended from `begin` to `end`."""
 
     def __init__(self) -> None:
-        self._new: dict[socket.socket, None] = {}
-        self._young: dict[socket.socket, None] = {}  # as new ones are called after the first look at them
-        self._pause = trio.Event()
-        self._is_paused = True
+        # To wake the task that waits for a socket is all that this does:
+        self._reading: Looks[socket.socket] = Looks(trio.lowlevel.notify_closing)
+        self._in_line: Looks[InLine] = Looks(InLine.wake)
         self._tending = trio.CancelScope()
 
     def begin(self) -> None:
@@ -37,34 +81,25 @@ class Soon:
 
     async def is_readable(self, one: socket.socket) -> bool:
         """Waits until there is something to read, or the end; false where that is not soon."""
-        if self._is_paused:
-            self._is_paused = False
-            self._pause.set()
-        self._new[one] = None
+        self._reading.add(one)
         try:
             await trio.lowlevel.wait_readable(one)
         except trio.ClosedResourceError:
             return False
         finally:
-            self._new.pop(one, None)
-            self._young.pop(one, None)
+            self._reading.remove(one)
         return True
 
+    async def has_place(self, one: InLine, places: FairPlaces) -> bool:
+        """Waits until its turn has come; false where that is not soon: it stands in line still."""
+        self._in_line.add(one)
+        try:
+            return await places.wait(one)
+        finally:
+            self._in_line.remove(one)
+
     async def _tend(self) -> None:
-        idle = 0
         with self._tending:
-            while True:
-                if idle == IDLE_LOOKS:
-                    self._is_paused, self._pause, idle = True, trio.Event(), 0
-                if self._is_paused:
-                    await self._pause.wait()
-                await trio.sleep(LOOK_SECONDS)
-                idle = 0 if self._new or self._young else idle + 1
-                for left in range(len(self._young), 0, -1):
-                    if not self._young:  # the others are over
-                        break
-                    one, _ = self._young.popitem()
-                    trio.lowlevel.notify_closing(one)  # which wakes the task and does nothing to the socket
-                    if left % AT_ONCE == 0:
-                        await trio.lowlevel.checkpoint()
-                self._young, self._new = self._new, {}
+            async with trio.open_nursery() as tasks:
+                tasks.start_soon(self._reading.tend)
+                tasks.start_soon(self._in_line.tend)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from documents import notes, of_operation, the_operation, value
+from documents import described, notes, of_operation, the_operation, value
 from openapi_mcp_server.openapi.model import ApiDescription
 
 GET = "#/paths/~1x/get"
@@ -134,6 +134,27 @@ def test_an_answer_that_cannot_be_read_is_left_out_and_costs_nothing_else(status
     description = of_operation({"responses": {status: answer, "404": {}}})
     assert [response.status for response in the_operation(description).responses] == ["404"]
     assert notes(description) == [("response_dropped", f"{GET}/responses/{status}{place}")]
+
+
+def test_an_answer_that_several_refer_to_has_the_status_of_each_and_a_schema_where_it_is_a_success():
+    failed = {"$ref": "#/components/responses/Failed"}
+    content = {"application/json": {"schema": {"type": "object"}}}
+    paths = {
+        "/x": {"get": {"responses": {"200": {}, "404": failed, "4XX": failed, "default": failed}}},
+        "/y": {"get": {"responses": {"404": failed, "default": failed}}},
+    }
+    description = described(paths, components={"responses": {"Failed": {"description": "d", "content": content}}})
+    first, second = description.operations
+    told = [(each.status, each.description, bool(each.media and each.media[0].schema)) for each in first.responses]
+    assert told == [("200", "", False), ("404", "d", False), ("4XX", "d", False), ("default", "d", False)]
+    assert [bool(each.media[0].schema) for each in second.responses] == [False, True]
+
+
+def test_a_reference_that_leads_nowhere_is_noted_wherever_it_stands():
+    missing = {"$ref": "#/components/responses/Missing"}
+    description = described({"/x": {"get": {"responses": {"404": missing, "500": missing}}}})
+    places = [f"{GET}/responses/{status}/$ref" for status in ("404", "500")]
+    assert notes(description) == [("response_dropped", place) for place in places]
 
 
 def test_an_output_that_cannot_be_read_leaves_its_media_type():

@@ -91,6 +91,7 @@ def test_a_reference_alone_in_a_combination_is_that_reference() -> None:
 
 def test_values_are_listed_once_in_their_order() -> None:
     assert sent(of_schemas({"enum": ["b", "a", "b", 1, 1.0, True, "1"]}))["enum"] == ["b", "a", 1, True, "1"]
+    assert sent(of_schemas({"type": "string", "enum": ["b", "a", "b"]}))["enum"] == ["b", "a"]
     assert sent(of_schemas({"type": ["string", "string", "null"]}))["type"] == ["string", "null"]
     assert notes(of_schemas({"type": ["string", "string"]})) == []
 

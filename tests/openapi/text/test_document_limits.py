@@ -97,6 +97,17 @@ BOMBS = [
 ]
 
 
+@pytest.mark.parametrize("width", [8, 100_000])
+def test_few_lines_are_remembered_at_a_time(width: int) -> None:
+    document = yaml(b"1\n" + b"".join(b"# %0*d\n" % (width, number) for number in range(4 * MIB // width)))
+    tracemalloc.start()
+    try:
+        parse(document)
+        assert tracemalloc.get_traced_memory()[1] < 20 * MIB
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("value", BOMBS)
 def test_an_alias_bomb_is_refused_before_it_is_expanded(value: bytes) -> None:
     document = yaml(value)

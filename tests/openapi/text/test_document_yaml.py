@@ -183,6 +183,10 @@ LAYOUTS = [
     pytest.param("x: a\n  - b", {"x": "a - b"}, id="a dash within plain text"),
     pytest.param("x: 5\n  6", {"x": "5 6"}, id="numbers over lines are text"),
     pytest.param("x:\n- a\n  b\n- c", {"x": ["a b", "c"]}, id="plain text over lines in a list"),
+    pytest.param("x:\n- a\n- a\n  b\n- a", {"x": ["a", "a b", "a"]}, id="text over lines that was said before"),
+    pytest.param("x: a\ny: a\n  b\nz: a", {"x": "a", "y": "a b", "z": "a"}, id="a value over lines, said before"),
+    pytest.param("x:\n- a: 1\n- - a\n- a", {"x": [{"a": 1}, ["a"], "a"]}, id="what is a key and an item too"),
+    pytest.param("x: 'a''b'\ny: \"a\\tb\"\nz: 'a' # b", {"x": "a'b", "y": "a\tb", "z": "a"}, id="quotes"),
     pytest.param('x: "a\ny"\nz: 1', {"x": "a y", "z": 1}, id="quoted text less indented than its key"),
     pytest.param("x: [\n  a,\n  b\n]\ny: 1", {"x": ["a", "b"], "y": 1}, id="a closing bracket below its key"),
     pytest.param(
@@ -285,6 +289,8 @@ def test_an_alias_is_the_value_of_its_anchor(text: str, value: object) -> None:
         ("x: [1 {]", "line 2, column 7: expected a comma or ]"),
         ("x: {a: 1]", "line 2, column 9: expected a comma or }"),
         ("x: {[a]: 1}", "line 2, column 5: a key must be plain or quoted text"),
+        ("x: 'a'\n  b", "line 3, column 1: this line fits no level of indentation above it"),
+        ("x: '", "line 2, column 4: the quoted text that begins here does not end"),
         ("x: 'a' b", "line 2, column 7: text after the end of the value"),
         ("x: [a] b", "line 2, column 7: text after the end of the value"),
         ("x: |x\n  a", "line 2, column 4: a block scalar begins with `|` or `>`"),
@@ -305,3 +311,14 @@ def test_what_is_refused_names_its_place(text: str, problem: str) -> None:
     with pytest.raises(SpecError) as caught:
         read(text)
     assert str(caught.value).startswith(problem)
+
+
+def test_lines_that_are_alike_mean_what_they_mean_where_they_stand() -> None:
+    """More of them than are remembered at a time, and long ones between."""
+    differing = "".join(f"k{number}:\n  a: {number}\n" for number in range(25_000))
+    alike = "".join(f"l{number}:\n  - a: |\n      a: 1\n  - a: 1\n" for number in range(2_000))
+    text = f"{differing}m: '{'n' * 200_000}'\n{alike}"
+    value = msgspec.json.decode(b"{%b}" % read(text))
+    assert [value[f"k{number}"]["a"] for number in range(25_000)] == [*range(25_000)]
+    assert all(value[f"l{number}"] == [{"a": "a: 1\n"}, {"a": 1}] for number in range(2_000))
+    assert value["m"] == "n" * 200_000

@@ -70,7 +70,8 @@ def test_what_is_taken_h11_reads_in_the_same_way(data):
     if taken is None:
         return
     method, target, headers, body, version = by_h11(data + bytes(taken.missing))
-    assert (taken.method, taken.target, taken.headers) == (method, target, headers)
+    head = taken.head
+    assert (head.method, (head.path, head.query), [*head.headers]) == (method, target.partition(b"?")[::2], headers)
     assert taken.begun + bytes(taken.missing) == body
     assert version == b"1.1"
 
@@ -96,6 +97,17 @@ def test_what_is_not_plainly_one_request_is_left_to_h11(data):
     assert ordinary.read(data) is None
 
 
+@given(requests, requests, st.binary(max_size=6))
+@example(HEAD + b"Content-Length: 2\r\n\r\nab", HEAD + b"Content-Length: 3\r\n\r\nab", b"cd")
+@example(HEAD + b"Content-Length: 2\r\n\r\nab", HEAD + b"Content-Length: 2\r\nHost: y\r\n\r\nab", b"cdef")
+@example(HEAD + b"\r\n", HEAD + b"\r\n\r\n", b"\r\n")
+def test_a_head_that_comes_again_is_read_as_one_that_is_new(before, data, body):
+    taken = ordinary.read(before)
+    known = taken and taken.head
+    for again in (data, before, before[:-1], before + body, known.text + body if known else body):
+        assert ordinary.read(again, known) == ordinary.read(again)
+
+
 @pytest.mark.parametrize("filling", [b" ", b" a", b"\t", b":", b"\x00"])
 def test_a_head_as_long_as_may_be_is_read_in_a_moment(filling):
     data = HEAD + b"A:" + filling * (60_000 // len(filling)) + b"\r\nContent-Length: 0\r\n\r\n"
@@ -110,6 +122,8 @@ PART = {**BODY, "more_body": True}
 CHUNKED = {"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]}
 ANSWERS = {
     "whole": [START, BODY],
+    "with names in lower case": [{**START, "headers": [(b"content-length", b"2"), (b"a", b"b c; d")]}, BODY],
+    "with white space": [{**START, "headers": [(b"content-length", b"2"), (b"a ", b"\tb  "), (b"c", b"d  e")]}, BODY],
     "in parts": [START, {**PART, "body": b"h"}, {**BODY, "body": b"i"}],
     "in chunks": [CHUNKED, PART, {**PART, "body": b""}, {**BODY, "body": b"x" * 100_000}],
     "in chunks, an end by itself": [CHUNKED, PART, {"type": "http.response.body"}],

@@ -62,6 +62,8 @@ def _decoded(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
 
 def _names(text: bytes) -> int:
     """About how many names of members a JSON text has."""
+    if len(text) <= _LARGE:
+        return text.count(b'":')
     starts = in_turns(range(0, len(text), _LARGE), 1)
     return sum(text.count(b'":', start, start + _LARGE + 1) for start in starts)
 

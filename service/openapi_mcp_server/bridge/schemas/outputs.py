@@ -10,7 +10,7 @@ import msgspec
 from openapi_mcp_server.bridge.media.table import is_json
 from openapi_mcp_server.bridge.model import OutputContract
 from openapi_mcp_server.bridge.schemas.definitions import OBJECT_OR_NULL, Definitions, says_object
-from openapi_mcp_server.bridge.schemas.edits import WHOLE, cleaned, encode, reduced
+from openapi_mcp_server.bridge.schemas.edits import Detail, cleaned, encode, reduced
 from openapi_mcp_server.grammar import essence
 from openapi_mcp_server.openapi.model import MediaType, Operation, Response, Schema
 
@@ -32,6 +32,8 @@ others."""
 _SAYING_NOTHING = frozenset({b"{}", b"true", b'{"type":"object"}', b'{"type":["object","null"]}'})
 """Schemas that are not told of answers: one that promises an object and no more is of no use to anybody (91 of 4,618
 tools)."""
+_DETAILS = (Detail.FULL, Detail.SHORT)
+"""The level between these leaves out examples, which no schema of answers has."""
 _PROSE = frozenset({"title", "description"})
 _PLAIN = _PROSE | {"type", "properties", "required", "additionalProperties"}
 """Keywords of an object that is nothing but its properties."""
@@ -66,7 +68,7 @@ def _built(
     others = (_FILTERED, _UNDOCUMENTED) if filterable else (_UNDOCUMENTED,)
     is_one_object = len(encoded) == 1 and not wrapped
     name = definitions.named(encoded[0]) if is_one_object else None
-    for detail in WHOLE:
+    for detail in _DETAILS:
         roots = [reduced(schema, detail) for schema in encoded]
         value, leads_to = _value(roots, wrapped=wrapped, others=others), refs
         plain = _plain(definitions.body(name, detail) if name else roots[0], others) if is_one_object else None

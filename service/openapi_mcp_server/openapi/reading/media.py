@@ -26,7 +26,7 @@ from openapi_mcp_server.openapi.reading.objects import (
 )
 from openapi_mcp_server.openapi.reading.parameters import ParameterReader
 from openapi_mcp_server.openapi.reading.strays import misplaced_schema, stray
-from openapi_mcp_server.openapi.references.resolve import Located, References
+from openapi_mcp_server.openapi.references.resolve import REFERENCE_BYTES, Located, References, Resolved
 from openapi_mcp_server.openapi.schemas.directions import Schemas
 
 _body = reader(RequestBody)
@@ -113,13 +113,23 @@ class ResponseReader:
         self._notes = notes
         self._exact = exact
         self._known: dict[tuple[str, bool], Response] = {}
+        self._referred: dict[tuple[str, bytes, str, bool], Response] = {}  # by base and text of the reference
 
     def responses(self, declared: dict[str, msgspec.Raw], at: Located) -> tuple[Response, ...]:
         """The answers of one operation."""
         return by_status(declared, at, self._response, self._notes)
 
-    def _response(self, at: Located, is_success: bool) -> Response:  # noqa: FBT001 - see by_status
+    def _response(self, at: Located, status: str, is_success: bool) -> Response:  # noqa: FBT001 - see by_status
+        place = at.base, bytes(at.json) if len(at.json) <= REFERENCE_BYTES else b"", status, is_success
+        if known := self._referred.get(place):  # as more than half of GitHub's
+            return known
         resolved = self._references.resolve(at)
+        response = msgspec.structs.replace(self._resolved(at, resolved, is_success=is_success), status=status)
+        if resolved.target is not at and place[1]:
+            self._referred[place] = response
+        return response
+
+    def _resolved(self, at: Located, resolved: Resolved, *, is_success: bool) -> Response:
         place = resolved.target
         if wrong := stray(at, place, "response"):
             raise SpecError(at.pointer, wrong)
@@ -161,9 +171,9 @@ def header_names(at: Located, notes: Notes) -> tuple[str, ...]:
 
 
 def by_status(
-    declared: dict[str, msgspec.Raw], at: Located, read_one: Callable[[Located, bool], Response], notes: Notes
+    declared: dict[str, msgspec.Raw], at: Located, read_one: Callable[[Located, str, bool], Response], notes: Notes
 ) -> tuple[Response, ...]:
-    """The answers in the map at ``at``; ``read_one`` is told whether the answer is a success.
+    """The answers in the map at ``at``; ``read_one`` is told the status, and whether the answer is a success.
 
     Errors have no schemas: they are shown as they come. An operation can be called without knowing its answers:
     what is wrong in one costs that one, and a note.
@@ -176,11 +186,10 @@ def by_status(
         place = at.member(value, key)
         try:
             status = _status(key, place)
-            response = read_one(place, status.startswith("2") or (status == "default" and not has_success))
+            is_success = status.startswith("2") or (status == "default" and not has_success)
+            found.append(read_one(place, status, is_success))
         except SpecError as error:
             notes.add(error.pointer, "response_dropped", error.problem)
-        else:
-            found.append(msgspec.structs.replace(response, status=status))
     return tuple(found)
 
 

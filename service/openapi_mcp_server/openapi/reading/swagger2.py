@@ -125,8 +125,8 @@ class Swagger2:
     ) -> OperationParts:
         produced = self._produces if operation.produces is None else written_each(operation.produces)
 
-        def response(place: Located, is_success: bool) -> Response:  # noqa: FBT001 - see by_status
-            return self._response(place, produced, is_success=is_success)
+        def response(place: Located, status: str, is_success: bool) -> Response:  # noqa: FBT001 - see by_status
+            return self._response(place, status, produced, is_success=is_success)
 
         responses = at.member(NOTHING, "responses")
         return OperationParts(
@@ -274,7 +274,7 @@ class Swagger2:
             ),
         )
 
-    def _response(self, at: Located, produced: Sequence[str], *, is_success: bool) -> Response:
+    def _response(self, at: Located, status: str, produced: Sequence[str], *, is_success: bool) -> Response:
         place = self._references.resolve(at).target
         if wrong := stray(at, place, "response"):
             raise SpecError(at.pointer, wrong)
@@ -287,7 +287,7 @@ class Swagger2:
             media = tuple(MediaType(pointer=place.pointer, name=name, schema=schema) for name in produced or (default,))
         return Response(
             pointer=place.pointer,
-            status="",
+            status=status,
             description=written(declared.description),
             media=media,
             headers=header_names(place.member(declared.headers, "headers"), self._notes),

@@ -27,7 +27,7 @@ _OUTSIDE = "outside the document; only references within it (#/…) are followed
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _STRING = msgspec.json.Decoder(str)
-_REPEATED_BYTES = 200
+REFERENCE_BYTES = 200
 """Bytes of a Reference Object that may well stand in many places, and means the same in each."""
 _INDEX = re.compile("0|[1-9][0-9]{0,8}")
 _NAMING = frozenset({"$id", "$anchor", "$dynamicAnchor", "$recursiveAnchor"})
@@ -120,7 +120,7 @@ class References:
 
         Only ``description`` of the fields beside the first ``$ref`` counts, and only since 3.1 (Reference Object).
         """
-        place = at.base, bytes(at.json) if len(at.json) <= _REPEATED_BYTES else b""
+        place = at.base, bytes(at.json) if len(at.json) <= REFERENCE_BYTES else b""
         if known := self._resolved.get(place):
             return known
         reference = _reference_at(at)
@@ -267,9 +267,10 @@ def text_in(value: msgspec.Raw) -> str | None:
 
 
 def _reference_at(at: Located) -> str | None:
-    if bytes(memoryview(at.json)[:1]) != b"{":
+    try:
+        reference = _peek(at.json).ref
+    except msgspec.DecodeError:  # no object, or nothing
         return None
-    reference = _peek(at.json).ref
     if not reference:
         return None
     text = text_in(reference)

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from openapi_mcp_server.openapi import json_schema
-from openapi_mcp_server.openapi.schemas.keywords import as_list, as_text, fits
+from openapi_mcp_server.openapi.schemas.keywords import are_texts, as_list, as_text, fits
 
 _KINDS = (
     ("object", ("properties", "patternProperties", "additionalProperties", "unevaluatedProperties")),
@@ -94,6 +94,8 @@ def tell_types_of_choices(schema: dict[str, Any]) -> None:
 
 def unique(values: list[Any]) -> list[Any]:
     """The values once each, by what JSON takes them for."""
+    if are_texts(values):
+        return list(dict.fromkeys(values))
     seen: dict[bytes, Any] = {}
     for value in values:
         seen.setdefault(as_json(value), value)

@@ -25,6 +25,11 @@ def is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
+def are_texts(values: list[Any]) -> bool:
+    """Whether a list holds texts and nothing else, as most enumerations do."""
+    return set(map(type, values)) == {str}
+
+
 def is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
@@ -55,7 +60,7 @@ def is_map_of_lists_of_names(value: object) -> TypeGuard[dict[str, list[str]]]:
 
 def is_shallow(value: object) -> bool:
     """Whether a value of any kind is not too deeply nested."""
-    level = [value]
+    level = [] if isinstance(value, list) and are_texts(value) else [value]
     for _ in range(MAX_VALUE_DEPTH):
         level = [each for outer in level for each in _entries(outer)]
         if not level:

@@ -15,7 +15,7 @@ import msgspec
 
 from openapi_mcp_server.openapi.pointers import unescaped
 from openapi_mcp_server.openapi.schemas import habits
-from openapi_mcp_server.openapi.schemas.keywords import as_list, as_text, fits, is_number
+from openapi_mcp_server.openapi.schemas.keywords import are_texts, as_list, as_text, fits, is_number
 from openapi_mcp_server.openapi.text import numbers
 
 _MAPPED_KINDS = 20
@@ -102,6 +102,8 @@ def fit_enumeration(schema: dict[str, Any], spelt: Spelt) -> str:
     declared = schema.get("type", [])
     types = _types(schema)
     values = schema["enum"]
+    if "string" in types and are_texts(values):
+        return ""
     fitting = [value for value in values if fits(value, types)]
     # null beside the type is what 3.0.3 asks for with nullable, and harms nothing without.
     if fitting and all(value is None or fits(value, types) for value in values):

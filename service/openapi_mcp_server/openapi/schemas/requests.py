@@ -53,6 +53,11 @@ _ALONE = frozenset(
     }
 )  # fmt: skip
 """Keywords that mean the same whatever stands beside them: most schemas have no others."""
+_OF_TYPE = _ALONE | {
+    "items", "minItems", "maxItems", "uniqueItems", "properties", "additionalProperties", "required", "minProperties",
+    "maxProperties",
+}  # fmt: skip
+"""Keywords that mean the same beside a type."""
 
 Convert = Callable[[Any, JsonSchema, str, object], None]
 """(the conversion, the schema it makes, keyword, the keyword's value)"""
@@ -84,7 +89,7 @@ class RequestConversion(Conversion):
         if "$ref" in strict and (other := self._other_reference(schema)):
             strict["allOf"] = [*strict.get("allOf", ()), {"$ref": other}]
         self._hidden = outer
-        return strict if schema.keys() <= _ALONE else self._finished(schema, strict)
+        return strict if schema.keys() <= (_OF_TYPE if "type" in strict else _ALONE) else self._finished(schema, strict)
 
     def _finished(self, schema: dict[str, Any], strict: JsonSchema) -> JsonSchema:
         """Finishes a converted schema with what only the whole schema object can tell."""

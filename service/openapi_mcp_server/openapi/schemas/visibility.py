@@ -13,6 +13,8 @@ from openapi_mcp_server.openapi.references.resolve import Located, References, d
 _MOST_NESTED = 50
 """References and combinations that are followed to find a property's flag."""
 _NO_NAMES: frozenset[str] = frozenset()
+_NAMING = frozenset({"properties", "allOf", "$ref"})
+"""Keywords by which a schema has properties: most have none of them."""
 
 T = TypeVar("T")
 
@@ -23,6 +25,7 @@ class Visibility:
     def __init__(self, references: References, keyword: Literal["readOnly", "writeOnly"], json: bytes) -> None:
         self._references = references
         self._keyword = keyword
+        self._flagging = frozenset({keyword, "allOf", "$ref"})
         self._is_used = f'"{keyword}"'.encode() in json
         self._flags: dict[str, bool] = {}
         self._names: dict[str, frozenset[str]] = {}
@@ -36,7 +39,7 @@ class Visibility:
         return self._hidden(schema, base, 0) if self._is_used else _NO_NAMES
 
     def _flag(self, schema: object, base: str, depth: int) -> bool:
-        if not isinstance(schema, dict) or depth > _MOST_NESTED:
+        if not isinstance(schema, dict) or depth > _MOST_NESTED or self._flagging.isdisjoint(schema):
             return False
         if schema.get(self._keyword) is True or any(self._flag(each, base, depth + 1) for each in _combined(schema)):
             return True
@@ -44,7 +47,7 @@ class Visibility:
         return isinstance(reference, str) and self._beyond(reference, base, self._flags, self._flag, depth) is True
 
     def _hidden(self, schema: object, base: str, depth: int) -> frozenset[str]:
-        if not isinstance(schema, dict) or depth > _MOST_NESTED:
+        if not isinstance(schema, dict) or depth > _MOST_NESTED or _NAMING.isdisjoint(schema):
             return _NO_NAMES
         properties = schema.get("properties")
         members = properties.items() if isinstance(properties, dict) else ()

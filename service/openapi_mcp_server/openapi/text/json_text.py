@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from itertools import chain
+from typing import Any
 
 import msgspec
 
@@ -21,22 +21,19 @@ from openapi_mcp_server.openapi.text.source import (
     place,
     too_deep,
 )
-from openapi_mcp_server.pausing import in_turns
 
 # Values up to this size are decoded whole, larger objects member by member: decoded at once, 13 MB take 28 MB more.
 _PIECE_BYTES = 131_072
 # A document is opened level by level so far only, since every level reads the rest again.
 _OPENED_LEVELS = 8
 
-_CONTAINERS = (dict, list)  # a union of types takes twice as long, and every value is asked
+_CONTAINERS = frozenset({dict, list})
 _KEY_END = b'":'
 # What becomes `":` only once it is decoded: an escaped quote, or an escaped colon at the beginning of a string.
 _HIDDEN_KEY_END = re.compile(rb"\\u00(?:22|3[aA])")
 
 # A string without an end, which valid JSON does not have, is taken whole: else each of its quotes would begin a search.
 _KEY_OR_BRACE = re.compile(rb'"(?P<text>[^"\\]*+(?>(?:\\.[^"\\]*+)*))(?:"(?P<key>[ \t\r\n]*+:)?)?|[{}]', re.DOTALL)
-_AT_ONCE = 2_000
-"""Values that are looked at before it makes way."""
 _BYTE = re.compile(r"^(?:JSON is malformed: )?(?P<problem>.*) \(byte (?P<offset>[0-9]+)\)$")
 _TRUNCATED = "Input data was truncated"
 
@@ -90,12 +87,16 @@ def _loses_keys_whole(value: bytes, limits: DocumentLimits, level: int) -> bool:
 
 def depth(value: object) -> int:
     """How many lists and objects lie within one another at most."""
-    levels, level = 0, [value] if isinstance(value, _CONTAINERS) else []
+    levels = 0
+    level: list[Any] = [value] if type(value) in _CONTAINERS else []
     while level:
         levels += 1
-        entries = (container.values() if isinstance(container, dict) else container for container in level)
-        inside = in_turns(chain.from_iterable(entries), _AT_ONCE)
-        level = [entry for entry in inside if isinstance(entry, _CONTAINERS)]
+        level = [
+            entry
+            for container in level
+            for entry in (container.values() if type(container) is dict else container)
+            if type(entry) in _CONTAINERS
+        ]
     return levels
 
 

@@ -49,6 +49,8 @@ TEND_SECONDS = 0.25
 FAREWELL_SECONDS = 0.25
 """At a stop, how long idle connections are still read: a request may just be on its way."""
 READ_BYTES = 64 * 1024
+KNOWN_BYTES = 1024
+"""The longest head that is kept for the next request of its connection: 2 kB with what was read of it."""
 _ORDINARY = {
     "type": "http",
     "http_version": "1.1",
@@ -181,6 +183,7 @@ class _Connection:
         self._is_idle = True
         self._is_over = False  # nothing is written any more, and what is read is thrown away
         self._is_ordinary = False  # what is answered just now: in this connection's own task
+        self._known: ordinary.OrdinaryHead | None = None  # that of the request before
         self._watching: trio.CancelScope | None = None  # for the client's leaving meanwhile
         self._protocol: Http11 | None = None  # once a request has come that is not ordinary
         self._unread = b""  # the beginning of the first of these
@@ -264,13 +267,15 @@ class _Connection:
         """The exchange and the scope of an ordinary request; None where it is not one."""
         if self._worker.is_stopping or not self._is_between():
             return None
-        request = ordinary.read(data.lstrip(b"\r\n") if data[:1] in _LINE_ENDS else data)
+        request = ordinary.read(data.lstrip(b"\r\n") if data[:1] in _LINE_ENDS else data, self._known)
         if request is None:
             return None
+        if request.head is not self._known:
+            self._known = request.head if len(request.head.text) <= KNOWN_BYTES else None
         exchange = ordinary.OrdinaryExchange(
             request, self._read_body, self._left, self._write_ordinary, lambda: self._worker.is_stopping
         )
-        return exchange, self._scope(request, exchange)
+        return exchange, self._scope(request.head, exchange)
 
     async def _hand_on(self, protocol: Http11, data: bytes) -> None:
         """Hands bytes on to the protocol of all requests."""
@@ -295,15 +300,14 @@ class _Connection:
         self._is_idle, self.idle_until = True, trio.current_time() + KEEP_ALIVE_SECONDS
         return True
 
-    def _scope(self, request: ordinary.OrdinaryRequest, exchange: ordinary.OrdinaryExchange) -> Scope:
-        path, _, query = request.target.partition(b"?")
+    def _scope(self, head: ordinary.OrdinaryHead, exchange: ordinary.OrdinaryExchange) -> Scope:
         return {
             **_ORDINARY,
-            "method": request.method,
-            "path": path.decode("ascii"),
-            "raw_path": path,
-            "query_string": query,
-            "headers": request.headers,
+            "method": head.method,
+            "path": head.path.decode("ascii"),
+            "raw_path": head.path,
+            "query_string": head.query,
+            "headers": head.headers,
             "client": self._client,
             "server": self._server,
             "whole_body": exchange.whole_body,

@@ -16,39 +16,62 @@ from typing import Any, NamedTuple
 
 from openapi_mcp_server.grammar import FIELD_NAME, head_fields
 
+Header = tuple[bytes, bytes]
+
 _HEAD = re.compile(rb"(GET|POST) (/[!-$&-~]*+) HTTP/1\.1\r\n((?>(?:" + FIELD_NAME + rb":[\t -~]*+\r\n)+))\r\n")
 """No percent sign, after which the path would have to be decoded."""
 _SENT = re.compile(rb"(?>(?:" + FIELD_NAME + rb": [\t -~\x80-\xff]*+\r\n)*)")
+_PLAINLY_SENT = re.compile(rb"(?>(?:[a-z-]++: (?>[!-~]++(?: [!-~]++)*)\r\n)*)")
+"""The same of names in lower case and values without white space around, as nearly all are written."""
+_LINE: Callable[[Header], bytes] = b"%b: %b\r\n".__mod__
 _UNUSUAL = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
 _AT_MOST_ONCE = frozenset({b"host", b"content-length", b"connection"})
 _LENGTH = re.compile(rb"[0-9]{1,9}")
 _WITHOUT_BODY = frozenset({204, 304})
 
-Header = tuple[bytes, bytes]
 Event = MutableMapping[str, Any]
+
+
+class OrdinaryHead(NamedTuple):
+    """The head of a request, as it came and read. ``length``: bytes of the body."""
+
+    text: bytes
+    method: str
+    path: bytes
+    query: bytes
+    headers: tuple[Header, ...]
+    length: int
 
 
 class OrdinaryRequest(NamedTuple):
     """``begun``: what has come of its body; ``missing``: bytes of it that have not."""
 
-    method: str
-    target: bytes
-    headers: list[Header]
+    head: OrdinaryHead
     begun: bytes
     missing: int
 
 
-def read(data: bytes) -> OrdinaryRequest | None:
-    """A request whose head is whole, with nothing behind its body. None: it is for h11 to say what it is."""
+def read(data: bytes, known: OrdinaryHead | None = None) -> OrdinaryRequest | None:
+    """A request whose head is whole, with nothing behind its body. None: it is for h11 to say what it is. ``known``:
+    the head of the one before, which most clients send again to the letter; it is not read twice."""
+    head = known if known is not None and data.startswith(known.text) else _head(data)
+    if head is None:
+        return None
+    begun = data[len(head.text) :]
+    missing = head.length - len(begun)
+    return None if missing < 0 else OrdinaryRequest(head, begun, missing)
+
+
+def _head(data: bytes) -> OrdinaryHead | None:
     found = _HEAD.match(data)
     if found is None:
         return None
     headers = head_fields(found[3])
     length = _body_length(headers)
-    begun = data[found.end() :]
-    if length is None or len(begun) > length:
+    if length is None:
         return None
-    return OrdinaryRequest(found[1].decode(), found[2], headers, begun, length - len(begun))
+    path, _, query = found[2].partition(b"?")
+    return OrdinaryHead(found[0], found[1].decode(), path, query, tuple(headers), length)
 
 
 def _body_length(headers: Sequence[Header]) -> int | None:
@@ -151,10 +174,14 @@ class OrdinaryExchange:
         ends = self.missing > 0 or self._stops()  # RFC 9112 section 9.6: a client has to be told
         if ends:
             headers = [(name.lower(), value) for name, value in headers if name.lower() != b"connection"]
-        fields = b"".join([b"%b: %b\r\n" % (name.strip(), value.strip()) for name, value in headers])
-        if fields.count(b"\r\n") != len(headers) or _SENT.fullmatch(fields) is None:
-            raise RuntimeError("a header of the answer cannot be written")  # its value may be a secret
-        named = {name.lower(): value for name, value in headers}
+        fields = b"".join(map(_LINE, headers))
+        if fields.count(b"\r\n") == len(headers) and _PLAINLY_SENT.fullmatch(fields) is not None:
+            named = dict(headers)
+        else:
+            fields = b"".join([_LINE((name.strip(), value.strip())) for name, value in headers])
+            if fields.count(b"\r\n") != len(headers) or _SENT.fullmatch(fields) is None:
+                raise RuntimeError("a header of the answer cannot be written")  # its value may be a secret
+            named = {name.lower(): value for name, value in headers}
         length = named.get(b"content-length")
         self._chunked = length is None and status not in _WITHOUT_BODY
         self._promised = int(length or b"0")

@@ -20,6 +20,7 @@ from openapi_mcp_server.openapi.text.yaml.scalars import Scalar, block_scalar, f
 _TAB_INDENTS = "a tab cannot indent; use spaces"
 _REPEATED_BYTES = 24  # types, formats, names and statuses; hardly a description
 _HASH = ord("#")
+_QUOTES = frozenset({b"'", b'"'})
 # With what plain text does not begin (YAML 1.2.2 rule 126). `-`, `?` and `:` may, before anything but a space.
 _INDICATORS = frozenset(b"-?:,[]{}#&*!|>'\"%@`")
 _PLAIN_START = re.compile(rb"[^\s\-?:,\[\]{}#&*!|>'\"%@`]|[-?:][^\s]")
@@ -46,7 +47,7 @@ _EXPLICIT_KEY = re.compile(
     """,
     re.VERBOSE,
 )
-_BLOCK_HEADER = re.compile(rb"([|>][+-]?(?P<indent>[1-9]?)[+-]?)[ \t]*(?:(?<=[ \t])#[^\n]*)?\n")
+_BLOCK_HEADER = re.compile(rb"([|>][+-]?(?P<indent>[1-9]?)[+-]?)[ \t]*(?:(?<=[ \t])#[^\n]*)?")
 _BLANK_LINES = re.compile(rb"(?>(?:[ \t]*\n)*)")
 _FIRST_TEXT = re.compile(rb"(?>(?:[ \t]*\n)*)( *)")
 
@@ -94,16 +95,17 @@ class Blocks:
         return self._at_mark(b"?")
 
     def _sequence(self, depth: int) -> list[Value]:
-        lines = self._lines
+        lines, scalars, marks = self._lines, self._scalars, self._marks
         column = lines.column
         self._anchors.enter(depth, lines.start)
         depth += 1
         result: list[Value] = []
         while lines.column == column and lines.dashes:
             lines.take_dash()
-            if self._marks is not None:
-                self._marks.add(result, len(result), lines.start + lines.column)
-            result.append(self._item(column, depth, column + 1))
+            is_known = lines.rest in scalars and not lines.key and not lines.dashes
+            if marks is not None:
+                marks.add(result, len(result), lines.start + lines.column)
+            result.append(self._plain_value(column) if is_known else self._item(column, depth, column + 1))
         return result
 
     def _item(self, parent: int, depth: int, dashes_from: int) -> Value:
@@ -203,6 +205,15 @@ class Blocks:
             return self._block_scalar(parent)
         if start in {b"&", b"!"}:
             return self._with_properties(parent, depth, dashes_from)
+        return self._delimited(depth)
+
+    def _delimited(self, depth: int) -> Value:
+        """A value that says where it ends: quoted text, brackets, an alias."""
+        lines = self._lines
+        rest, start = lines.rest, lines.rest[:1]
+        if start in _QUOTES and rest.find(start, 1) == len(rest) - 1 and b"\\" not in rest:  # as most are
+            lines.advance()
+            return rest[1:-1].decode()
         if start not in {b'"', b"'", b"[", b"{", b"*"}:
             raise lines.error(lines.offset, f"plain text cannot begin with `{start.decode()}`; quote it")
         value, end = self._flow.value(lines.offset, depth)
@@ -250,7 +261,7 @@ class Blocks:
             return resolve(self._plain(starts[index + 1] - 1 - len(rest), parent))
         if rest in scalars:
             return scalars[rest]
-        value = resolve(self._plain(starts[index + 1] - 1 - len(rest), parent))
+        value = resolve(self._without_comment(rest, starts[index + 1] - 1 - len(rest)).decode())
         if len(rest) <= _REPEATED_BYTES:
             scalars[rest] = value
         return value
@@ -260,21 +271,24 @@ class Blocks:
         lines = self._lines
         while lines.column > parent:
             lines.advance()
-        text = self._text[start : lines.start]
+        return folded(self._without_comment(self._text[start : lines.start], start).decode())
+
+    def _without_comment(self, text: bytes, start: int) -> bytes:
+        """The plain text that begins at ``start``."""
         if b"#" in text and (comment := _COMMENT.search(text)):
             if not _ONLY_COMMENTS.fullmatch(text, comment.start()):
-                raise lines.error(start + comment.start() + 1, "a comment ends plain text, but more is below it")
+                raise self._lines.error(start + comment.start() + 1, "a comment ends plain text, but more is below it")
             text = text[: comment.start()]
         if b":" in text and (key := _INNER_KEY.search(text)):
-            raise lines.error(start + key.start(), "a colon and a space within plain text; quote the text")
-        return folded(text.rstrip().decode())
+            raise self._lines.error(start + key.start(), "a colon and a space within plain text; quote the text")
+        return text.rstrip()
 
     def _block_scalar(self, parent: int) -> str:
         lines = self._lines
-        header = _BLOCK_HEADER.match(self._text, lines.offset)
+        header = _BLOCK_HEADER.fullmatch(lines.rest)
         if header is None:
             raise lines.error(lines.offset, "a block scalar begins with `|` or `>`, then only `+`, `-` or a digit")
-        start = header.end()
+        start = lines.starts[lines.index + 1]
         if header["indent"]:
             indent = max(parent, 0) + int(header["indent"])
         else:

@@ -192,6 +192,8 @@ def _refolded(text: str) -> str:
     """The lines of a folded scalar; those that are indented further stay as they are."""
     if text[:1].isspace() or "\n\n\n" in text or _INDENTED.search(text):
         return _FOLDED_BREAKS.sub(lambda found: found[1] + ("\n" * len(found[2]) or " "), text)
+    if "\n\n" not in text:
+        return text.replace("\n", " ")
     return "\n".join([each.replace("\n", " ") for each in text.split("\n\n")])
 
 
